@@ -1,0 +1,192 @@
+//! The cosigner: party 2 of every wallet key.
+//!
+//! This folder is the security boundary. Read it to know what may be signed: [`policy`] says what
+//! is allowed, [`keygen`] and [`sign`] are the protocol's other half, [`store`] is what is kept.
+//! No endpoint function links this crate; they reach it by invocation, with messages of
+//! `shared::mpc`, and it answers none of them with its share.
+
+mod keygen;
+pub mod policy;
+mod sign;
+mod store;
+
+use std::fmt;
+use std::pin::Pin;
+
+use shared::aws::Aws;
+use shared::clock::Clock;
+use shared::config::{ConfigError, Env};
+use shared::envelope::{Envelope, EnvelopeError};
+use shared::mpc::{Answer, Call, Refusal, Request};
+use shared::random::{Random, RandomError};
+use shared::store::StoreError;
+use tracing::Instrument;
+
+pub use policy::Policy;
+use store::Shares;
+
+/// The cosigner, with its own table and its own KMS key B.
+#[derive(Clone, Debug)]
+pub struct Cosigner {
+    shares: Shares,
+    envelope: Envelope,
+    policy: Policy,
+    clock: Clock,
+}
+
+/// Why there is no answer. The invocation fails, and the cause is in the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// KMS failed.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// A stored share or session cannot be read.
+    #[error("stored state is damaged: {0}")]
+    Damaged(String),
+    /// The computation was stopped from outside.
+    #[error("the computation did not finish")]
+    Stopped,
+}
+
+/// How a call ends without an answer of its kind.
+enum End {
+    Refused(Refusal),
+    Failed(Failure),
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl<T: Into<Failure>> From<T> for End {
+    fn from(failure: T) -> Self {
+        Self::Failed(failure.into())
+    }
+}
+
+impl Cosigner {
+    /// A cosigner over these clients.
+    #[must_use]
+    pub fn new(
+        aws: &Aws,
+        table: &str,
+        kms_key_id: &str,
+        policy: Policy,
+        clock: Clock,
+        random: Random,
+    ) -> Self {
+        Self {
+            shares: Shares::new(aws.dynamodb(), table),
+            envelope: Envelope::new(aws.kms(), kms_key_id, random),
+            policy,
+            clock,
+        }
+    }
+
+    /// Makes the clients once, from the environment: `COSIGNER_TABLE`, `COSIGNER_KEY_ID`, and
+    /// what [`Policy::from_env`] reads.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Self, ConfigError> {
+        Ok(Self::new(
+            &Aws::from_env(env)?,
+            &env.required("COSIGNER_TABLE")?,
+            &env.required("COSIGNER_KEY_ID")?,
+            Policy::from_env(env)?,
+            clock,
+            random,
+        ))
+    }
+
+    /// Answers one invocation; the payload and the answer are text.
+    ///
+    /// # Errors
+    /// When it cannot decide, because something that it depends on failed. Nothing was signed.
+    pub async fn handle(&self, payload: &str) -> Result<String, Failure> {
+        let answer = match Request::from_payload(payload) {
+            Ok(request) => self.decide(request).await?,
+            Err(refusal) => {
+                tracing::warn!(%refusal, "refused");
+                Answer::Refused(refusal)
+            }
+        };
+        Ok(answer.to_text())
+    }
+
+    async fn decide(&self, request: Request) -> Result<Answer, Failure> {
+        let Request { key, session, request_id, call, .. } = request;
+        let span = tracing::info_span!(
+            "cosign",
+            requestId = %request_id,
+            tenant = %key.tenant,
+            walletId = %key.wallet_id,
+            call = name(&call),
+        );
+        // Boxed, so that the type of what awaits this does not grow with what is in here.
+        let work: Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + '_>> = Box::pin(async {
+            let answered = match call {
+                Call::StartKeygen(message) => {
+                    self.start_keygen(&key, session, message).await.map(Answer::KeygenCommitted)
+                }
+                Call::FinishKeygen(message) => {
+                    self.finish_keygen(&key, session, message).await.map(Answer::KeygenRevealed)
+                }
+                Call::StartSign(message) => {
+                    self.start_sign(&key, session, message).await.map(Answer::SignAnswered)
+                }
+                Call::FinishSign(message) => {
+                    self.finish_sign(&key, session, message).await.map(Answer::SignShares)
+                }
+            };
+            match answered {
+                Ok(answer) => {
+                    tracing::info!("answered");
+                    Ok(answer)
+                }
+                Err(End::Refused(refusal)) => {
+                    tracing::warn!(%refusal, "refused");
+                    Ok(Answer::Refused(refusal))
+                }
+                Err(End::Failed(failure)) => {
+                    tracing::error!(%failure, "failed");
+                    Err(failure)
+                }
+            }
+        });
+        work.instrument(span).await
+    }
+}
+
+const fn name(call: &Call) -> &'static str {
+    match call {
+        Call::StartKeygen(_) => "StartKeygen",
+        Call::FinishKeygen(_) => "FinishKeygen",
+        Call::StartSign(_) => "StartSign",
+        Call::FinishSign(_) => "FinishSign",
+    }
+}
+
+/// Runs `work` where it does not hold up other calls.
+async fn compute<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Failure::Stopped)
+}
+
+impl fmt::Debug for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => fmt::Debug::fmt(refusal, f),
+            Self::Failed(failure) => fmt::Debug::fmt(failure, f),
+        }
+    }
+}

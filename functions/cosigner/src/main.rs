@@ -1,0 +1,21 @@
+//! The cosigner's Lambda function. It has no route: endpoint functions invoke it.
+
+use cosigner::Cosigner;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use shared::clock::Clock;
+use shared::config::Env;
+use shared::random::Random;
+use shared::telemetry;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    telemetry::init_lambda();
+    let env = |name: &str| std::env::var(name).ok();
+    let cosigner = Cosigner::from_env(&Env(&env), Clock::system(), Random::system())?;
+    let cosigner = &cosigner;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<String>| async move {
+        // The cause is in the log; the invoker learns only that it failed.
+        cosigner.handle(&event.payload).await.map_err(|_| Error::from("the cosigner failed"))
+    }))
+    .await
+}

@@ -1,0 +1,146 @@
+//! Signing, party 2. Call 1 checks the intent, makes its digest, and fixes both for the session;
+//! call 2 gives party 2's half for what was fixed, once.
+
+use std::collections::BTreeMap;
+
+use dkls23_secp256k1::protocols::signing::{KeepPhase2to3, UniqueKeep2to3};
+use dkls23_secp256k1::protocols::{Abort, AbortKind, PartyIndex};
+use serde::{Deserialize, Serialize};
+use shared::envelope::{Context, Purpose};
+use shared::eth::Digest;
+use shared::mpc::{
+    Curve, FinishSign, KeyShare, Refusal, SessionId, SignAnswered, SignShares, StartSign, WalletKey,
+    party_1, sign_data,
+};
+use shared::store::StoreError;
+use zeroize::Zeroizing;
+
+use crate::keygen::share_context;
+use crate::store::{SessionKind, SessionRecord, ShareItem};
+use crate::{Cosigner, End, Failure};
+
+/// How long party 1 has between the two calls, in seconds.
+const SESSION_S: u64 = 30;
+
+/// What is kept between the two calls. Sealed at rest, never sent, used at most once.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    digest: Digest,
+    unique: UniqueKeep2to3<Curve>,
+    pair: BTreeMap<PartyIndex, KeepPhase2to3<Curve>>,
+}
+
+impl Cosigner {
+    /// Call 1.
+    pub(crate) async fn start_sign(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+        message: StartSign,
+    ) -> Result<SignAnswered, End> {
+        let StartSign { intent, message } = message;
+        let item = self.shares.share(key).await?.ok_or(Refusal::UnknownKey)?;
+        let context = session_context(key, session, SessionKind::Sign);
+        let (share, data_key) =
+            tokio::join!(self.open_share(key, item), self.envelope.data_key(context));
+        let share = share?;
+        self.policy.check(share.address(), &intent, self.clock.now_ms())?;
+        tracing::info!(intent = intent.name(), "allowed");
+
+        let data = sign_data(key, session, party_1(), intent.digest());
+        let party = share.party();
+        let ran = party.sign_phase1(&data).and_then(|(unique, pair, mut phase_1)| {
+            let (unique, pair, mut phase_2) =
+                party.sign_phase2(&data, unique, pair, &[message])?;
+            let answer =
+                SignAnswered { phase_1: phase_1.remove(0), phase_2: phase_2.remove(0) };
+            Ok((Kept { digest: data.message_hash, unique, pair }, answer))
+        });
+        let (kept, answer) = match ran {
+            Ok(made) => made,
+            Err(abort) => return Err(self.aborted(key, &abort).await),
+        };
+        // Room from the start, so that no copy is left behind by a growing vector.
+        let bytes = postcard::to_extend(&kept, Vec::with_capacity(32 * 1024))
+            .map_err(|error| Failure::Damaged(error.to_string()))?;
+        let sealed = data_key?.seal(&Zeroizing::new(bytes))?;
+        let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
+        match self.shares.open(key, session, SessionKind::Sign, expires_at_s, sealed).await {
+            Ok(()) => Ok(answer),
+            Err(StoreError::Conflict) => Err(Refusal::NoSession.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Call 2. What was kept is gone before anything is computed from it.
+    pub(crate) async fn finish_sign(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+        message: FinishSign,
+    ) -> Result<SignShares, End> {
+        let (kept, share) = tokio::join!(self.take_session(key, session, SessionKind::Sign), async {
+            let item = self.shares.share(key).await?.ok_or(Refusal::UnknownKey)?;
+            self.open_share(key, item).await
+        });
+        let (kept, share) = (kept?, share?);
+        let kept: Kept = postcard::from_bytes(&kept)
+            .map_err(|error| Failure::Damaged(error.to_string()))?;
+        let data = sign_data(key, session, party_1(), kept.digest);
+        match share.party().sign_phase3(&data, kept.unique, kept.pair, &[message.message]) {
+            Ok((_, message)) => Ok(SignShares { message }),
+            Err(abort) => Err(self.aborted(key, &abort).await),
+        }
+    }
+
+    async fn open_share(&self, key: &WalletKey, item: ShareItem) -> Result<KeyShare, End> {
+        if item.barred {
+            return Err(Refusal::Barred.into());
+        }
+        let bytes = self.envelope.open(&share_context(key), &item.sealed).await?;
+        let share = KeyShare::from_bytes(&bytes, 2)
+            .map_err(|error| Failure::Damaged(error.to_string()))?;
+        Ok(share)
+    }
+
+    /// Takes what was kept for call 2 out of the table, and opens it.
+    pub(crate) async fn take_session(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+        kind: SessionKind,
+    ) -> Result<Zeroizing<Vec<u8>>, End> {
+        let record: SessionRecord =
+            self.shares.take(key, session).await?.ok_or(Refusal::NoSession)?;
+        if record.kind != kind || self.clock.now_ms() / 1_000 >= record.expires_at_s {
+            return Err(Refusal::NoSession.into());
+        }
+        let context = session_context(key, session, kind);
+        Ok(self.envelope.open(&context, &record.sealed).await?)
+    }
+
+    /// The protocol met what it does not allow. Where party 1 cheated in a way that leaks state
+    /// that later runs share, the key is barred: the protocol's authors demand it.
+    async fn aborted(&self, key: &WalletKey, abort: &Abort) -> End {
+        let reason = abort.description();
+        if matches!(abort.kind, AbortKind::BanCounterparty(_)) {
+            tracing::error!(%reason, "party 1 cheated: key barred");
+            if let Err(error) = self.shares.bar(key).await {
+                return error.into();
+            }
+        }
+        Refusal::Aborted(reason).into()
+    }
+}
+
+/// What a session's state is sealed for.
+pub(crate) fn session_context(key: &WalletKey, session: SessionId, kind: SessionKind) -> Context {
+    let id: String = session.iter().map(|byte| format!("{byte:02x}")).collect();
+    Context {
+        tenant: key.tenant.clone(),
+        wallet_id: key.wallet_id,
+        purpose: Purpose::CosignerSession,
+        exchange: None,
+        version: format!("{}/{}/{id}", kind.as_str(), key.key_version),
+    }
+}

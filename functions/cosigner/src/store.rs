@@ -1,0 +1,193 @@
+//! The cosigner's table: its shares, and the state of sessions that are open.
+//!
+//! | partition key | sort key | item |
+//! | --- | --- | --- |
+//! | `tenant#W#walletId` | `session#id` | what is kept between two calls, sealed, with a short life |
+//! | `tenant#W#walletId` | `share#version` | the share, sealed; never deleted on a timer |
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use shared::envelope::Sealed;
+use shared::mpc::{SessionId, WalletKey};
+use shared::store::{Item, StoreError};
+
+/// The schema number that this version writes.
+const SCHEMA: u32 = 1;
+
+/// What a session was opened for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SessionKind {
+    Keygen,
+    Sign,
+}
+
+impl SessionKind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Keygen => "keygen",
+            Self::Sign => "sign",
+        }
+    }
+}
+
+/// An open session.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SessionRecord {
+    pub(crate) schema: u32,
+    pub(crate) kind: SessionKind,
+    /// Unix seconds; also the table's TTL. Checked when it is read.
+    pub(crate) expires_at_s: u64,
+    pub(crate) sealed: Sealed,
+}
+
+/// A share.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShareItem {
+    pub(crate) schema: u32,
+    /// Signing is barred: the protocol met cheating on this key.
+    pub(crate) barred: bool,
+    /// Unix milliseconds.
+    pub(crate) created_at_ms: u64,
+    pub(crate) sealed: Sealed,
+}
+
+/// The cosigner's table.
+#[derive(Clone, Debug)]
+pub(crate) struct Shares {
+    db: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+impl Shares {
+    pub(crate) fn new(db: aws_sdk_dynamodb::Client, table: &str) -> Self {
+        Self { db, table: table.to_owned() }
+    }
+
+    /// Opens a session; one that was opened before is a conflict.
+    pub(crate) async fn open(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+        kind: SessionKind,
+        expires_at_s: u64,
+        sealed: Sealed,
+    ) -> Result<(), StoreError> {
+        let record = SessionRecord { schema: SCHEMA, kind, expires_at_s, sealed };
+        self.put_new(session_key(key, session), &record).await
+    }
+
+    /// Takes a session out: whoever gets it is the only one who ever does.
+    pub(crate) async fn take(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        // A deletion of nothing succeeds and returns nothing, so it needs no condition.
+        let output = self
+            .db
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(session_key(key, session)))
+            .return_values(ReturnValue::AllOld)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        output.attributes.map(|item| from_item("session", item)).transpose()
+    }
+
+    /// Stores a share; one that is there is never overwritten.
+    pub(crate) async fn put_share(
+        &self,
+        key: &WalletKey,
+        created_at_ms: u64,
+        sealed: Sealed,
+    ) -> Result<(), StoreError> {
+        let record = ShareItem { schema: SCHEMA, barred: false, created_at_ms, sealed };
+        self.put_new(share_key(key), &record).await
+    }
+
+    pub(crate) async fn share(&self, key: &WalletKey) -> Result<Option<ShareItem>, StoreError> {
+        let output = self
+            .db
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(share_key(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        output.item.map(|item| from_item("share", item)).transpose()
+    }
+
+    /// Bars a key from signing.
+    pub(crate) async fn bar(&self, key: &WalletKey) -> Result<(), StoreError> {
+        self.db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(share_key(key)))
+            .update_expression("SET barred = :true")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn put_new<T: Serialize>(&self, key: Item, record: &T) -> Result<(), StoreError> {
+        let mut item: Item = serde_dynamo::to_item(record)
+            .map_err(|error| StoreError::Damaged { what: "record", cause: error.to_string() })?;
+        item.extend(key);
+        let result = self
+            .db
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Err(StoreError::Conflict)
+            }
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+}
+
+fn item_key(key: &WalletKey, sort: String) -> Item {
+    let partition = format!("{}#W#{}", key.tenant, key.wallet_id);
+    HashMap::from([
+        ("pk".to_owned(), AttributeValue::S(partition)),
+        ("sk".to_owned(), AttributeValue::S(sort)),
+    ])
+}
+
+fn session_key(key: &WalletKey, session: SessionId) -> Item {
+    let id: String = session.iter().map(|byte| format!("{byte:02x}")).collect();
+    item_key(key, format!("session#{id}"))
+}
+
+fn share_key(key: &WalletKey) -> Item {
+    item_key(key, format!("share#{}", key.key_version))
+}
+
+fn from_item<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, StoreError> {
+    serde_dynamo::from_item(item)
+        .map_err(|error| StoreError::Damaged { what, cause: error.to_string() })
+}
+
+fn unavailable<E: std::error::Error + 'static>(error: SdkError<E>) -> StoreError {
+    StoreError::Unavailable(DisplayErrorContext(error).to_string())
+}

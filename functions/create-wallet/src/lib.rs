@@ -1,0 +1,30 @@
+//! `POST /api/wallets`: a wallet for a user, made by distributed key generation.
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use http::StatusCode;
+use shared::api::body::JsonBody;
+use shared::api::error::ApiError;
+use shared::api::responses::WalletBody;
+use shared::api::shell::{Caller, note_wallet};
+use shared::wallets::{Created, Custody};
+
+/// The endpoint's routes.
+pub fn router(custody: Custody) -> Router {
+    Router::new().route("/api/wallets", post(create_wallet)).with_state(custody)
+}
+
+/// `201` when this call made the wallet, `200` when it was there.
+async fn create_wallet(
+    State(custody): State<Custody>,
+    caller: Caller,
+    body: JsonBody,
+) -> Result<(StatusCode, Json<WalletBody>), ApiError> {
+    let (status, wallet) = match custody.create(&caller.tenant, &body.user_id()?).await? {
+        Created::New(wallet) => (StatusCode::CREATED, wallet),
+        Created::Existing(wallet) => (StatusCode::OK, wallet),
+    };
+    note_wallet(&wallet);
+    Ok((status, Json(WalletBody::from(&wallet))))
+}

@@ -1,0 +1,9 @@
+//! The Lambda function `get-wallet`.
+
+use shared::config::ConfigError;
+use shared::store::Store;
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_entry::Error> {
+    lambda_entry::run(|env, _, _| Ok::<_, ConfigError>(get_wallet::router(Store::from_env(env)?))).await
+}

@@ -1,0 +1,8 @@
+//! The Lambda function `health`.
+
+use shared::config::ConfigError;
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_entry::Error> {
+    lambda_entry::run(|_, _, _| Ok::<_, ConfigError>(health::router())).await
+}

@@ -1,0 +1,28 @@
+//! `POST /api/wallets/{walletIdOrAddress}/sign`: EIP-191 `personal_sign` of a caller's message.
+
+use axum::extract::{Path, State};
+use axum::routing::post;
+use axum::{Json, Router};
+use shared::api::body::{JsonBody, wallet_ref};
+use shared::api::error::ApiError;
+use shared::api::responses::SignedBody;
+use shared::api::shell::{Caller, note_wallet};
+use shared::wallets::Custody;
+
+/// The endpoint's routes.
+pub fn router(custody: Custody) -> Router {
+    Router::new().route("/api/wallets/{wallet}/sign", post(sign_message)).with_state(custody)
+}
+
+async fn sign_message(
+    State(custody): State<Custody>,
+    caller: Caller,
+    Path(name): Path<String>,
+    body: JsonBody,
+) -> Result<Json<SignedBody>, ApiError> {
+    let name = wallet_ref(&name)?;
+    let message = body.message()?;
+    let (wallet, signature) = custody.sign_message(&caller.tenant, &name, &message).await?;
+    note_wallet(&wallet);
+    Ok(Json(SignedBody::new(&wallet, message, &signature)))
+}

@@ -1,0 +1,9 @@
+//! The Lambda function `sign-message`.
+
+use shared::config::ConfigError;
+use shared::wallets::Custody;
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_entry::Error> {
+    lambda_entry::run(|env, clock, random| Ok::<_, ConfigError>(sign_message::router(Custody::from_env(env, clock, random)?))).await
+}

@@ -1,0 +1,69 @@
+//! What every endpoint's `main` does: logs, clients once, then its router behind the Lambda
+//! runtime, with the tenant and the request's id taken from API Gateway's event.
+
+use axum::Router;
+use lambda_http::request::RequestContext;
+use lambda_http::RequestExt;
+
+/// Why a function stops.
+pub use lambda_http::Error;
+use shared::api::ids::Tenant;
+use shared::api::shell::{RequestId, shell};
+use shared::clock::Clock;
+use shared::config::{ConfigError, Env};
+use shared::random::Random;
+use shared::telemetry;
+use tower::{ServiceBuilder, ServiceExt};
+
+/// Serves one endpoint function: `routes` makes its router from the environment, once.
+///
+/// # Errors
+/// When the environment lacks a setting, by name, or the runtime ends.
+pub async fn run<E>(
+    routes: impl FnOnce(&Env<'_>, Clock, Random) -> Result<Router, E>,
+) -> Result<(), Error>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    telemetry::init_lambda();
+    let env = |name: &str| std::env::var(name).ok();
+    let env = Env(&env);
+    let fallback = fallback_tenant(&env)?;
+    let (clock, random) = (Clock::system(), Random::system());
+    let routes = routes(&env, clock.clone(), random.clone())?;
+    let service = ServiceBuilder::new()
+        .map_request(move |request: lambda_http::Request| identify(request, fallback.clone()))
+        .service(shell(routes, clock, random).into_service::<lambda_http::Body>());
+    lambda_http::run(service.map_response(|response: axum::response::Response| response)).await
+}
+
+/// `TENANT_WITHOUT_KEY`: the tenant of calls that carry no API key, for an emulator of API Gateway
+/// that has no keys. Not set in the cloud.
+fn fallback_tenant(env: &Env<'_>) -> Result<Option<Tenant>, ConfigError> {
+    let parse = |text: String| {
+        text.parse().map_err(|_| ConfigError::Invalid {
+            name: "TENANT_WITHOUT_KEY",
+            want: "1 to 64 characters of A-Z a-z 0-9 _ -",
+        })
+    };
+    env.optional("TENANT_WITHOUT_KEY").map(parse).transpose()
+}
+
+/// Puts the tenant and the request's id where the shell finds them. API Gateway has checked the
+/// key; its id is the tenant.
+fn identify(
+    mut request: lambda_http::Request,
+    fallback: Option<Tenant>,
+) -> lambda_http::Request {
+    let mut tenant = None;
+    if let Some(RequestContext::ApiGatewayV1(context)) = request.request_context_ref() {
+        tenant = context.identity.api_key_id.as_deref().and_then(|id| id.parse().ok());
+        if let Some(id) = context.request_id.clone() {
+            request.extensions_mut().insert(RequestId(id));
+        }
+    }
+    if let Some(tenant) = tenant.or(fallback) {
+        request.extensions_mut().insert::<Tenant>(tenant);
+    }
+    request
+}

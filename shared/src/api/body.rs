@@ -1,0 +1,160 @@
+//! Reading a JSON request body by hand, so that every fault is named after its field.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+use super::ids::{UserId, WalletRef};
+use crate::intent::PersonalMessage;
+
+/// A request's JSON object. An empty body is an empty object.
+#[derive(Debug)]
+pub struct JsonBody(Map<String, Value>);
+
+impl JsonBody {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// 415 when it is declared as something else than JSON, 400 when it is no JSON object.
+    pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
+        if body.is_empty() {
+            return Ok(Self(Map::new()));
+        }
+        if !declares_json(headers) {
+            return Err(ApiError::unsupported_media_type());
+        }
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(_) => Err(ApiError::bad_request("Request body must be a JSON object")),
+            Err(error) => Err(ApiError::bad_request(format!(
+                "Request body is not valid JSON (line {}, column {})",
+                error.line(),
+                error.column()
+            ))),
+        }
+    }
+
+    /// The text in a field that must be there; null and empty count as missing.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn required(&self, field: &str) -> Result<&str, ApiError> {
+        match self.0.get(field) {
+            None | Some(Value::Null) => Err(ApiError::missing(field)),
+            Some(Value::String(text)) if text.is_empty() => Err(ApiError::missing(field)),
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => Err(ApiError::bad_request(format!("{field} must be a string"))),
+        }
+    }
+
+    /// The field `userId`, of a user to create a wallet for.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn user_id(&self) -> Result<UserId, ApiError> {
+        UserId::for_creation(self.required("userId")?)
+            .map_err(|error| ApiError::bad_request(error.to_string()))
+    }
+
+    /// The field `walletIdOrAddress`.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn wallet_ref(&self) -> Result<WalletRef, ApiError> {
+        wallet_ref(self.required("walletIdOrAddress")?)
+    }
+
+    /// The field `message`, to be signed.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn message(&self) -> Result<PersonalMessage, ApiError> {
+        PersonalMessage::parse(self.required("message")?)
+            .map_err(|error| ApiError::bad_request(error.to_string()))
+    }
+}
+
+/// Reads `walletIdOrAddress` from a path or a body.
+///
+/// # Errors
+/// 400, naming the field.
+pub fn wallet_ref(text: &str) -> Result<WalletRef, ApiError> {
+    text.parse().map_err(|error: super::ids::IdError| ApiError::bad_request(error.to_string()))
+}
+
+/// A body that declares no type is taken at its word.
+fn declares_json(headers: &HeaderMap) -> bool {
+    let Some(declared) = headers.get(CONTENT_TYPE) else { return true };
+    let Ok(declared) = declared.to_str() else { return false };
+    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let headers = request.headers().clone();
+        // The shell's limit is what makes this fail, or a client that went away.
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| ApiError::unreadable_body(rejection.status()))?;
+        Self::parse(&headers, &body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(body: &str) -> Result<JsonBody, ApiError> {
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, "application/json; charset=utf-8".parse().unwrap())]);
+        JsonBody::parse(&headers, body.as_bytes())
+    }
+
+    #[test]
+    fn absent_null_and_empty_are_missing() {
+        for body in ["", "{}", r#"{"userId":null}"#, r#"{"userId":""}"#] {
+            let error = parse(body).unwrap().user_id().unwrap_err();
+            assert_eq!(error.error, "Missing required parameter: userId", "{body}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_names_the_field() {
+        for body in [r#"{"userId":1}"#, r#"{"userId":["a"]}"#, r#"{"userId":{}}"#] {
+            let error = parse(body).unwrap().user_id().unwrap_err();
+            assert_eq!(error.error, "userId must be a string", "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_refused() {
+        for body in ["[]", "1", "\"a\"", "null", "{", "{\"a\":1}x", "\u{feff}{}"] {
+            assert_eq!(parse(body).unwrap_err().status, 400, "{body}");
+        }
+        let deep = "[".repeat(50_000);
+        assert_eq!(parse(&deep).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn another_media_type_is_refused() {
+        for (declared, taken) in [
+            ("application/json", true),
+            ("Application/JSON", true),
+            ("application/vnd.api+json", true),
+            ("text/plain", false),
+            ("application/x-www-form-urlencoded", false),
+            ("multipart/form-data; boundary=json", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, declared.parse().unwrap())]);
+            assert_eq!(JsonBody::parse(&headers, b"{}").is_ok(), taken, "{declared}");
+        }
+        assert!(JsonBody::parse(&HeaderMap::new(), b"{}").is_ok());
+    }
+}

@@ -1,0 +1,255 @@
+//! Errors as the caller sees them, and the one place where our errors become HTTP.
+//!
+//! A 5xx body is fixed text: the cause goes to the log, once, here.
+
+use std::borrow::Cow;
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::credentials::RegisterError;
+use crate::exchanges::RefusalKind;
+use crate::mpc::{CosignerError, ProtocolError, Refusal};
+use crate::store::StoreError;
+use crate::wallets::{CreateError, SignError};
+
+const REPEAT: &str = "Nothing is lost: repeat the call, it goes on where this one stopped";
+const FAILED: &str = "Failed to generate API key";
+
+/// An error response of the contract.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    /// HTTP status.
+    pub status: u16,
+    /// What is wrong.
+    pub error: Cow<'static, str>,
+    /// What to do next.
+    pub message: Option<Cow<'static, str>>,
+    /// A stable upper-snake word that a program can switch on.
+    pub code: &'static str,
+    /// Seconds to wait, sent as `Retry-After`.
+    pub retry_after_s: Option<u64>,
+}
+
+impl ApiError {
+    /// An error with this status, code and text.
+    pub fn new(status: u16, code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, error: error.into(), message: None, code, retry_after_s: None }
+    }
+
+    /// With advice.
+    #[must_use]
+    pub fn advise(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+
+    /// With `Retry-After`.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// 400.
+    pub fn bad_request(error: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(400, "BAD_REQUEST", error)
+    }
+
+    /// 400 for a field that is absent, null or empty.
+    #[must_use]
+    pub fn missing(field: &str) -> Self {
+        Self::new(400, "MISSING_PARAMETER", format!("Missing required parameter: {field}"))
+    }
+
+    /// 404 for a wallet that is not there, or another tenant's.
+    #[must_use]
+    pub fn wallet_not_found() -> Self {
+        Self::new(404, "WALLET_NOT_FOUND", "Wallet not found")
+    }
+
+    /// 404 for a path that is no route.
+    #[must_use]
+    pub fn no_route() -> Self {
+        Self::new(404, "NOT_FOUND", "No such route")
+    }
+
+    /// 405.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        Self::new(405, "METHOD_NOT_ALLOWED", "Method not allowed")
+    }
+
+    /// 415.
+    #[must_use]
+    pub fn unsupported_media_type() -> Self {
+        Self::new(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json")
+    }
+
+    /// 401 for a request that no tenant sent.
+    #[must_use]
+    pub fn no_api_key() -> Self {
+        Self::new(401, "MISSING_API_KEY", "Missing X-API-KEY")
+    }
+
+    /// A body that could not be read: 413 when it is too large, else 400.
+    #[must_use]
+    pub fn unreadable_body(status: StatusCode) -> Self {
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            Self::new(413, "PAYLOAD_TOO_LARGE", "Request body is larger than 64 KiB")
+        } else {
+            Self::bad_request("Request body could not be read")
+        }
+    }
+
+    /// 500 with a fixed text; the cause is logged here and nowhere else.
+    #[must_use]
+    pub fn internal(error: &'static str, cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "internal error");
+        Self::new(500, "INTERNAL", error)
+    }
+
+    /// The body, with the time in Unix milliseconds.
+    #[must_use]
+    pub fn body(&self, now_ms: u64) -> Value {
+        let mut body =
+            json!({ "success": false, "error": self.error, "code": self.code, "timestamp": now_ms });
+        if let Some(message) = &self.message {
+            body["message"] = json!(message);
+        }
+        body
+    }
+}
+
+/// The shell writes the body: it has the clock.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::internal("Internal error", &error)
+    }
+}
+
+impl From<CreateError> for ApiError {
+    fn from(error: CreateError) -> Self {
+        const ERROR: &str = "Failed to create wallet";
+        match error {
+            CreateError::Protocol(error) => cosigner_failed(ERROR, &error),
+            CreateError::Store(_) | CreateError::Envelope(_) | CreateError::Random(_) => {
+                Self::internal(ERROR, &error).advise("Repeat the call")
+            }
+        }
+    }
+}
+
+impl From<SignError> for ApiError {
+    fn from(error: SignError) -> Self {
+        const ERROR: &str = "Failed to sign message";
+        match error {
+            SignError::NotFound => Self::wallet_not_found(),
+            SignError::Protocol(error) => cosigner_failed(ERROR, &error),
+            SignError::Frozen => frozen(ERROR),
+            SignError::Store(_) | SignError::Envelope(_) | SignError::Share(_) => {
+                Self::internal(ERROR, &error).advise("Repeat the call")
+            }
+        }
+    }
+}
+
+impl From<RegisterError> for ApiError {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Sign(SignError::NotFound) | RegisterError::NotFound => {
+                Self::wallet_not_found()
+            }
+            RegisterError::Exists => Self::new(
+                409,
+                "API_KEY_EXISTS",
+                "API key already exists for this wallet",
+            )
+            .advise("Use the existing key or delete it before creating a new one"),
+            RegisterError::InProgress { retry_after_s } => Self::new(
+                409,
+                "REGISTRATION_IN_PROGRESS",
+                "API key registration already in progress",
+            )
+            .retry_after(retry_after_s),
+            RegisterError::Refused(refusal) => exchange_refused(&refusal),
+            RegisterError::NoAnswer(cause) => {
+                tracing::warn!(%cause, "exchange did not answer");
+                Self::new(504, "EXCHANGE_TIMEOUT", FAILED)
+                    .advise(format!("The exchange did not answer. {REPEAT}"))
+            }
+            RegisterError::BadAnswer(cause) => {
+                tracing::warn!(%cause, "exchange is down or answered nonsense");
+                Self::new(502, "EXCHANGE_UNAVAILABLE", FAILED)
+                    .advise(format!("The exchange is not available. {REPEAT}"))
+            }
+            RegisterError::Sign(SignError::Frozen) => frozen(FAILED),
+            RegisterError::Sign(SignError::Protocol(error)) => cosigner_failed(FAILED, &error),
+            RegisterError::Sign(_)
+            | RegisterError::Store(_)
+            | RegisterError::Envelope(_)
+            | RegisterError::Random(_)
+            | RegisterError::DamagedKey => Self::internal(FAILED, &error).advise(REPEAT),
+        }
+    }
+}
+
+fn frozen(error: &'static str) -> ApiError {
+    ApiError::new(422, "WALLET_FROZEN", error)
+        .advise("This wallet is barred from signing after a failed protocol run; contact the operator")
+}
+
+fn cosigner_failed(error: &'static str, cause: &ProtocolError) -> ApiError {
+    match cause {
+        ProtocolError::Cosigner(CosignerError::Refused(Refusal::Policy(reason))) => {
+            tracing::warn!(%reason, "refused by the cosigner's policy");
+            ApiError::new(422, "POLICY_REFUSED", error).advise("The signing policy does not allow this")
+        }
+        ProtocolError::Cosigner(CosignerError::Refused(Refusal::Barred)) => frozen(error),
+        _ => ApiError::internal(error, cause).advise(REPEAT),
+    }
+}
+
+/// What an exchange refused, for a reason that the caller can mend, or that is ours.
+fn exchange_refused(refusal: &crate::exchanges::Refusal) -> ApiError {
+    tracing::warn!(kind = ?refusal.kind, text = %refusal.text, "exchange refused");
+    let mend = |code, advice: String| ApiError::new(422, code, FAILED).advise(advice);
+    match refusal.kind {
+        RefusalKind::DepositRequired => mend(
+            "DEPOSIT_REQUIRED",
+            format!("Deposit to the wallet's account on the exchange first. It said: {}", refusal.text),
+        ),
+        RefusalKind::NoAgentSlot => mend(
+            "NO_AGENT_SLOT",
+            format!("Every agent slot of this account is taken; remove one on the exchange. It said: {}", refusal.text),
+        ),
+        RefusalKind::RateLimited { retry_after_s } => {
+            ApiError::new(429, "EXCHANGE_RATE_LIMIT", "Too many requests")
+                .advise("The exchange's request limit is reached; nothing was registered")
+                .retry_after(retry_after_s)
+        }
+        RefusalKind::RemovalPending => {
+            ApiError::new(429, "AGENT_REMOVAL_PENDING", "Too many requests")
+                .advise("The exchange is still removing another agent of this account; repeat the call")
+                .retry_after(5)
+        }
+        RefusalKind::AgentKnown | RefusalKind::NonceRejected => {
+            ApiError::new(502, "EXCHANGE_REJECTED", FAILED)
+                .advise(format!("The exchange refused this attempt. {REPEAT}"))
+        }
+        RefusalKind::SignatureFault | RefusalKind::OurFault => ApiError::internal(FAILED, &refusal.text),
+        RefusalKind::Other => {
+            mend("EXCHANGE_REJECTED", format!("The exchange said: {}", refusal.text))
+        }
+    }
+}

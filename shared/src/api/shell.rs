@@ -1,0 +1,122 @@
+//! The shell around every endpoint's router: body limit, request id, error bodies, one log line.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use futures_util::FutureExt;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue};
+use tracing::Instrument;
+use tracing::field::Empty;
+
+use super::error::ApiError;
+use super::ids::Tenant;
+use crate::clock::Clock;
+use crate::random::Random;
+use crate::store::WalletRecord;
+use crate::telemetry;
+
+/// The largest request body, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The request's id where the platform has given one (API Gateway's); else the shell draws one.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// Wraps an endpoint's routes: unknown routes and methods, oversized bodies, panics and every
+/// [`ApiError`] become bodies of the contract.
+pub fn shell(routes: Router, clock: Clock, random: Random) -> Router {
+    routes
+        .fallback(|| async { ApiError::no_route() })
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(Shell { clock, random }, run))
+}
+
+#[derive(Clone)]
+struct Shell {
+    clock: Clock,
+    random: Random,
+}
+
+async fn run(State(shell): State<Shell>, request: Request, next: Next) -> Response {
+    let started_us = shell.clock.now_us();
+    let request_id = match request.extensions().get::<RequestId>() {
+        Some(RequestId(id)) => id.clone(),
+        None => shell.random.uuid().map(|id| id.to_string()).unwrap_or_default(),
+    };
+    let span = tracing::info_span!(
+        "request",
+        requestId = %request_id,
+        method = %request.method(),
+        tenant = request.extensions().get::<Tenant>().map(Tenant::as_str),
+        walletId = Empty,
+        exchange = Empty,
+    );
+    let work = async {
+        let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        handled.unwrap_or_else(|_| {
+            ApiError::internal("Internal error", &"the handler panicked").into_response()
+        })
+    };
+    let (mut response, calls) =
+        telemetry::in_scope(request_id.clone(), work.instrument(span.clone())).await;
+
+    let error = response.extensions_mut().remove::<ApiError>();
+    if let Some(error) = &error {
+        write_error(&mut response, error, shell.clock.now_ms());
+    }
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    span.in_scope(|| {
+        tracing::info!(
+            status = response.status().as_u16(),
+            outcome = error.as_ref().map_or("OK", |error| error.code),
+            durationMs = shell.clock.now_us().saturating_sub(started_us) / 1_000,
+            remoteCalls = calls.total(),
+            calls = %calls,
+            "request"
+        );
+    });
+    response.extensions_mut().insert(calls);
+    response
+}
+
+fn write_error(response: &mut Response, error: &ApiError, now_ms: u64) {
+    *response.body_mut() = error.body(now_ms).to_string().into();
+    let headers = response.headers_mut();
+    headers.remove(http::header::CONTENT_LENGTH);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(seconds) = error.retry_after_s {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+}
+
+/// Names the wallet in the request's log line.
+pub fn note_wallet(wallet: &WalletRecord) {
+    tracing::Span::current().record("walletId", tracing::field::display(wallet.wallet_id));
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The tenant.
+    pub tenant: Tenant,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let tenant = Extension::<Tenant>::from_request_parts(parts, state).await;
+        let Extension(tenant) = tenant.map_err(|_| ApiError::no_api_key())?;
+        Ok(Self { tenant })
+    }
+}

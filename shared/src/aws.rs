@@ -1,0 +1,116 @@
+//! Clients of AWS, made from Lambda's environment by hand: reading profiles, files and the
+//! instance's metadata costs start-up time and finds nothing there.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+
+use crate::config::{ConfigError, Env};
+use crate::telemetry::CountCalls;
+
+/// What every AWS client needs: region, credentials, one pool of connections.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    base: SdkConfig,
+    dynamodb: Option<String>,
+    kms: Option<String>,
+    lambda: Option<String>,
+}
+
+impl Aws {
+    /// Reads `AWS_REGION`, the credentials' variables, and the standard `AWS_ENDPOINT_URL_*`
+    /// variables that point the clients at a local stack.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        let credentials = Credentials::from_keys(
+            env.required("AWS_ACCESS_KEY_ID")?,
+            env.required("AWS_SECRET_ACCESS_KEY")?,
+            env.optional("AWS_SESSION_TOKEN"),
+        );
+        let region = env
+            .optional("AWS_REGION")
+            .or_else(|| env.optional("AWS_DEFAULT_REGION"))
+            .ok_or(ConfigError::Missing("AWS_REGION"))?;
+        let all = env.optional("AWS_ENDPOINT_URL");
+        let endpoint = |name| env.optional(name).or_else(|| all.clone());
+        Ok(Self {
+            base: base(region, credentials),
+            dynamodb: endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
+            kms: endpoint("AWS_ENDPOINT_URL_KMS"),
+            lambda: endpoint("AWS_ENDPOINT_URL_LAMBDA"),
+        })
+    }
+
+    /// Clients of a local stack, with credentials that mean nothing.
+    #[must_use]
+    pub fn local(dynamodb: &str, kms: &str, lambda: &str) -> Self {
+        let credentials = Credentials::from_keys("local", "local", None);
+        Self {
+            base: base("us-east-1".to_owned(), credentials),
+            dynamodb: Some(dynamodb.to_owned()),
+            kms: Some(kms.to_owned()),
+            lambda: Some(lambda.to_owned()),
+        }
+    }
+
+    /// A client of DynamoDB.
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let mut config =
+            aws_sdk_dynamodb::config::Builder::from(&self.base).interceptor(CountCalls);
+        config.set_endpoint_url(self.dynamodb.clone());
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
+    /// A client of KMS.
+    #[must_use]
+    pub fn kms(&self) -> aws_sdk_kms::Client {
+        let mut config = aws_sdk_kms::config::Builder::from(&self.base).interceptor(CountCalls);
+        config.set_endpoint_url(self.kms.clone());
+        aws_sdk_kms::Client::from_conf(config.build())
+    }
+
+    /// A client of Lambda. It never repeats a call: a step of the two-party protocol happens at
+    /// most once, and a repeated one would only be refused.
+    #[must_use]
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        let mut config = aws_sdk_lambda::config::Builder::from(&self.base)
+            .interceptor(CountCalls)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts(Duration::from_secs(15)));
+        config.set_endpoint_url(self.lambda.clone());
+        aws_sdk_lambda::Client::from_conf(config.build())
+    }
+}
+
+fn base(region: String, credentials: Credentials) -> SdkConfig {
+    let http: SharedHttpClient = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .build_https();
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http)
+        .retry_config(RetryConfig::standard())
+        .timeout_config(timeouts(Duration::from_secs(4)))
+        .build()
+}
+
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(attempt)
+        .build()
+}

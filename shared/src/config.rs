@@ -1,0 +1,269 @@
+//! Configuration from environment variables: one struct for each concern, units in the names, and
+//! a start that fails with the name of the variable.
+
+use std::net::Ipv4Addr;
+
+use url::{Host, Url};
+
+use crate::intent::{HyperliquidChain, MAX_AGENT_VALIDITY_MS};
+
+/// A setting is missing or cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The variable is not set.
+    #[error("{0} is not set")]
+    Missing(&'static str),
+    /// The variable's value cannot be used. The value is not shown.
+    #[error("{name} must be {want}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What it must be.
+        want: &'static str,
+    },
+}
+
+/// A function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// A setting is missing or cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The exchange's client cannot be made.
+    #[error(transparent)]
+    Http(#[from] crate::exchanges::http::HttpSetupError),
+}
+
+/// Where settings are read from.
+#[derive(Clone, Copy)]
+pub struct Env<'a>(pub &'a dyn Fn(&str) -> Option<String>);
+
+impl std::fmt::Debug for Env<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Env")
+    }
+}
+
+impl Env<'_> {
+    /// A variable that may be absent; empty counts as absent.
+    #[must_use]
+    pub fn optional(&self, name: &str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+
+    /// A variable that must be there.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn required(&self, name: &'static str) -> Result<String, ConfigError> {
+        self.optional(name).ok_or(ConfigError::Missing(name))
+    }
+
+    fn parsed<T>(
+        &self,
+        name: &'static str,
+        want: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        match self.optional(name) {
+            None => Ok(None),
+            Some(text) => parse(&text).map(Some).ok_or(ConfigError::Invalid { name, want }),
+        }
+    }
+
+    fn url(&self, name: &'static str) -> Result<Url, ConfigError> {
+        parse_url(&self.required(name)?)
+            .ok_or(ConfigError::Invalid { name, want: "an https URL, or http on loopback" })
+    }
+}
+
+/// An exchange's base URL: https, or http on loopback, without a query.
+#[must_use]
+pub fn parse_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let loopback = match url.host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    let plain = url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    (safe && plain).then_some(url)
+}
+
+/// `Mainnet` or `Testnet`.
+#[must_use]
+pub fn parse_chain(text: &str) -> Option<HyperliquidChain> {
+    match text {
+        "Mainnet" => Some(HyperliquidChain::Mainnet),
+        "Testnet" => Some(HyperliquidChain::Testnet),
+        _ => None,
+    }
+}
+
+/// The wallets' table and key.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// `WALLETS_TABLE`
+    pub table: String,
+}
+
+impl StoreConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        Ok(Self { table: env.required("WALLETS_TABLE")? })
+    }
+}
+
+/// What custody needs beside the table.
+#[derive(Clone, Debug)]
+pub struct CustodyConfig {
+    /// `WALLETS_KEY_ID`: KMS key A, which seals party 1's shares and the credentials.
+    pub kms_key_id: String,
+    /// `COSIGNER_FUNCTION`: name or ARN.
+    pub cosigner_function: String,
+}
+
+impl CustodyConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            kms_key_id: env.required("WALLETS_KEY_ID")?,
+            cosigner_function: env.required("COSIGNER_FUNCTION")?,
+        })
+    }
+}
+
+/// What Hyperliquid registration needs.
+#[derive(Clone, Debug)]
+pub struct HyperliquidConfig {
+    /// `HYPERLIQUID_URL`
+    pub url: Url,
+    /// `HYPERLIQUID_CHAIN`: `Mainnet` (default) or `Testnet`.
+    pub chain: HyperliquidChain,
+    /// `AGENT_VALIDITY_DAYS`, in milliseconds; 180 days when not set.
+    pub validity_ms: u64,
+    /// `RETURN_API_PRIVATE_KEY`: whether the one response hands the key out; `true` when not set.
+    pub return_private_key: bool,
+}
+
+impl HyperliquidConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            url: env.url("HYPERLIQUID_URL")?,
+            chain: env
+                .parsed("HYPERLIQUID_CHAIN", "Mainnet or Testnet", parse_chain)?
+                .unwrap_or(HyperliquidChain::Mainnet),
+            validity_ms: validity_ms(env)?,
+            return_private_key: env
+                .parsed("RETURN_API_PRIVATE_KEY", "true or false", |text| text.parse().ok())?
+                .unwrap_or(true),
+        })
+    }
+}
+
+/// What Aster registration needs.
+#[derive(Clone, Debug)]
+pub struct AsterConfig {
+    /// `ASTER_URL`
+    pub url: Url,
+    /// `ASTER_SIGNATURE_CHAIN_ID`: the chain of a wallet's approval; 56 when not set.
+    pub signature_chain_id: u64,
+    /// `ASTER_AGENT_CHAIN_ID`: the chain of calls that an agent signs; 1666 when not set, 714 on
+    /// the test network.
+    pub agent_chain_id: u64,
+    /// `ASTER_IP_WHITELIST`: the one address that agents may call from; any when not set.
+    pub ip_whitelist: Option<Ipv4Addr>,
+    /// `AGENT_VALIDITY_DAYS`, in milliseconds; 180 days when not set.
+    pub validity_ms: u64,
+}
+
+impl AsterConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        let number = |text: &str| text.parse().ok();
+        Ok(Self {
+            url: env.url("ASTER_URL")?,
+            signature_chain_id: env
+                .parsed("ASTER_SIGNATURE_CHAIN_ID", "a number", number)?
+                .unwrap_or(56),
+            agent_chain_id: env.parsed("ASTER_AGENT_CHAIN_ID", "a number", number)?.unwrap_or(1666),
+            ip_whitelist: env
+                .parsed("ASTER_IP_WHITELIST", "one IPv4 address", |text| text.parse().ok())?,
+            validity_ms: validity_ms(env)?,
+        })
+    }
+}
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// At least 8 days, because Aster refuses what ends within about 7.
+fn validity_ms(env: &Env<'_>) -> Result<u64, ConfigError> {
+    let days = env.parsed("AGENT_VALIDITY_DAYS", "a number of days from 8 to 180", |text| {
+        text.parse::<u64>().ok().filter(|days| (8..=MAX_AGENT_VALIDITY_MS / DAY_MS).contains(days))
+    })?;
+    Ok(days.map_or(MAX_AGENT_VALIDITY_MS, |days| days * DAY_MS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        let pairs: Vec<(String, String)> =
+            pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        move |name| {
+            pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        }
+    }
+
+    #[test]
+    fn only_https_or_loopback_is_taken() {
+        for (url, taken) in [
+            ("https://api.hyperliquid.xyz", true),
+            ("http://127.0.0.1:3001", true),
+            ("http://localhost:3001/", true),
+            ("http://[::1]:3001", true),
+            ("http://api.hyperliquid.xyz", false),
+            ("http://127.0.0.1.evil.example", false),
+            ("https://user:secret@api.example", false),
+            ("https://api.example?x=1", false),
+            ("ftp://127.0.0.1", false),
+            ("api.hyperliquid.xyz", false),
+            ("", false),
+        ] {
+            assert_eq!(parse_url(url).is_some(), taken, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_missing_or_bad_variable_is_named() {
+        let read = |pairs| HyperliquidConfig::from_env(&Env(&env(pairs)));
+        assert_eq!(read(&[]).unwrap_err().to_string(), "HYPERLIQUID_URL is not set");
+        let url = ("HYPERLIQUID_URL", "https://x.example");
+        let error = read(&[url, ("HYPERLIQUID_CHAIN", "mainnet")]).unwrap_err();
+        assert_eq!(error.to_string(), "HYPERLIQUID_CHAIN must be Mainnet or Testnet");
+        for days in ["0", "7", "181", "x"] {
+            assert!(read(&[url, ("AGENT_VALIDITY_DAYS", days)]).is_err(), "{days}");
+        }
+        let config = read(&[url, ("RETURN_API_PRIVATE_KEY", "false")]).unwrap();
+        assert!(!config.return_private_key);
+        assert_eq!(config.validity_ms, MAX_AGENT_VALIDITY_MS);
+    }
+}

@@ -1,0 +1,406 @@
+//! Registration: make an agent key, store it sealed and pending, have the wallet approve it, tell
+//! the exchange, store it active.
+//!
+//! The record is written before anyone outside hears of the agent, so a crash or a lost answer at
+//! any point leaves a record from which the next call finishes, with the same agent key and a
+//! fresh nonce, after asking the exchange whether it knows the agent already. A definite no
+//! deletes the record, an unknown outcome keeps it. Each write names the revision it replaces: a
+//! call that lost its lease changes nothing.
+
+use uuid::Uuid;
+
+use crate::api::ids::{Tenant, WalletRef};
+use crate::api::shell::note_wallet;
+use crate::envelope::EnvelopeError;
+use crate::eth::{Address, AgentKey};
+use crate::exchanges::{Approval, ExchangeClient, Outcome, Refusal, Unclear};
+use crate::mpc::KeyShare;
+use crate::random::{Random, RandomError};
+use crate::store::{
+    CredentialRecord, CredentialState, Expect, SCHEMA, StoreError, WalletRecord, WalletView,
+};
+use crate::wallets::{Custody, SignError};
+
+/// How long one call may work on a pending credential before another takes over. Longer than API
+/// Gateway lets a call live.
+const LEASE_MS: u64 = 30_000;
+
+/// Taken off an agent's validity, so that a clock that runs ahead does not ask for too much.
+const EXPIRY_MARGIN_MS: u64 = 60_000;
+
+/// An approval that has been pending for longer asks for a new expiry.
+const STALE_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Registers wallets with one exchange.
+#[derive(Clone, Debug)]
+pub struct Registrar {
+    /// The wallets and their keys.
+    pub custody: Custody,
+    /// The exchange.
+    pub client: ExchangeClient,
+}
+
+/// A credential that is active.
+#[derive(Debug)]
+pub struct Registered {
+    /// The wallet that approved it.
+    pub wallet: Address,
+    /// Its key.
+    pub agent: AgentKey,
+    /// When it became active, Unix milliseconds.
+    pub created_at_ms: u64,
+    /// When it expires, Unix milliseconds.
+    pub expires_at_ms: u64,
+}
+
+/// Why there is no new credential.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The tenant has no such wallet.
+    #[error("wallet not found")]
+    NotFound,
+    /// There is an active, unexpired one.
+    #[error("a credential exists")]
+    Exists,
+    /// Another call is at it.
+    #[error("another call is registering")]
+    InProgress {
+        /// When that call is over at the latest.
+        retry_after_s: u64,
+    },
+    /// The exchange said no.
+    #[error("the exchange refused: {}", .0.text)]
+    Refused(Refusal),
+    /// The exchange did not answer; a repeat goes on.
+    #[error("the exchange did not answer: {0}")]
+    NoAnswer(String),
+    /// The exchange is down or answered nonsense; a repeat goes on.
+    #[error("the exchange is not available: {0}")]
+    BadAnswer(String),
+    /// The approval was not signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The agent's key could not be sealed or opened.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The stored agent key is not the record's agent.
+    #[error("the stored agent key is damaged")]
+    DamagedKey,
+}
+
+/// A pending credential under this call's lease, and what is needed to finish it.
+struct Held {
+    record: CredentialRecord,
+    agent: AgentKey,
+    share: KeyShare,
+    nonce: u64,
+    /// It was pending before: the exchange may have heard of it.
+    resumed: bool,
+}
+
+impl Registrar {
+    /// Registers a tenant's wallet.
+    ///
+    /// # Errors
+    /// When it has a credential, the exchange refuses, or something fails on the way.
+    pub async fn register(
+        &self,
+        tenant: &Tenant,
+        name: &WalletRef,
+    ) -> Result<Registered, RegisterError> {
+        let received_ms = self.custody.clock.now_ms();
+        let view = self.find(tenant, name).await?;
+        note_wallet(&view.wallet);
+        tracing::Span::current().record("exchange", self.client.exchange().as_str());
+        let known = view.credential(self.client.exchange());
+        let held = match known {
+            Some(known) if is_resumable(known, received_ms) => {
+                if received_ms < known.lease_until_ms {
+                    return Err(in_progress(known, received_ms));
+                }
+                self.resume(&view, known.clone(), received_ms).await
+            }
+            Some(known) if known.is_live(received_ms) => return Err(RegisterError::Exists),
+            Some(expired) => {
+                self.begin(&view, Expect::Revision(expired.revision), received_ms).await
+            }
+            None => self.begin(&view, Expect::Absent, received_ms).await,
+        };
+        match held {
+            Ok(held) => self.finish(&view.wallet, held).await,
+            Err(RegisterError::Store(StoreError::Conflict)) => {
+                Err(self.lost_race(tenant, name).await)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn find(&self, tenant: &Tenant, name: &WalletRef) -> Result<WalletView, RegisterError> {
+        self.custody.store.find(tenant, name).await?.ok_or(RegisterError::NotFound)
+    }
+
+    /// What the winner of a race has come to.
+    async fn lost_race(&self, tenant: &Tenant, name: &WalletRef) -> RegisterError {
+        let now_ms = self.custody.clock.now_ms();
+        match self.find(tenant, name).await {
+            Ok(view) => match view.credential(self.client.exchange()) {
+                Some(known) if known.is_live(now_ms) => RegisterError::Exists,
+                Some(known) => in_progress(known, now_ms),
+                None => RegisterError::InProgress { retry_after_s: 1 },
+            },
+            Err(error) => error,
+        }
+    }
+
+    /// Makes an agent key and stores it, sealed and pending.
+    async fn begin(
+        &self,
+        view: &WalletView,
+        expect: Expect,
+        received_ms: u64,
+    ) -> Result<Held, RegisterError> {
+        let custody = &self.custody;
+        let exchange = self.client.exchange();
+        let agent = AgentKey::generate(&custody.random)?;
+        let context = CredentialRecord::context(&view.wallet, exchange, agent.address());
+        let (data_key, share) =
+            tokio::join!(custody.envelope.data_key(context), custody.share(&view.wallet));
+        let (data_key, share) = (data_key?, share?);
+        let record = CredentialRecord {
+            schema: SCHEMA,
+            exchange,
+            state: CredentialState::Pending,
+            revision: custody.random.uuid()?,
+            lease_until_ms: received_ms + LEASE_MS,
+            agent: agent.address(),
+            agent_name: agent_name(received_ms, &custody.random)?,
+            expires_at_ms: self.expiry(received_ms),
+            requested_at_ms: received_ms,
+            created_at_ms: None,
+            sealed: data_key.seal(agent.expose())?,
+        };
+        let nonce = self.client.next_nonce(&custody.clock, view.nonces.last(exchange));
+        custody.store.put_with_nonce(&view.wallet, &record, expect, nonce).await?;
+        Ok(Held { record, agent, share, nonce, resumed: false })
+    }
+
+    /// Takes over a pending credential that nobody works on.
+    async fn resume(
+        &self,
+        view: &WalletView,
+        mut record: CredentialRecord,
+        received_ms: u64,
+    ) -> Result<Held, RegisterError> {
+        let custody = &self.custody;
+        let exchange = self.client.exchange();
+        let context = CredentialRecord::context(&view.wallet, exchange, record.agent);
+        let (key, share) = tokio::join!(
+            custody.envelope.open(&context, &record.sealed),
+            custody.share(&view.wallet)
+        );
+        let share = share?;
+        let agent = AgentKey::from_bytes(&key?).map_err(|_| RegisterError::DamagedKey)?;
+        if agent.address() != record.agent {
+            return Err(RegisterError::DamagedKey);
+        }
+        let known = record.revision;
+        record.revision = custody.random.uuid()?;
+        record.lease_until_ms = received_ms + LEASE_MS;
+        let nonce = self.client.next_nonce(&custody.clock, view.nonces.last(exchange));
+        custody
+            .store
+            .put_with_nonce(&view.wallet, &record, Expect::Revision(known), nonce)
+            .await?;
+        Ok(Held { record, agent, share, nonce, resumed: true })
+    }
+
+    fn expiry(&self, received_ms: u64) -> u64 {
+        (received_ms + self.client.validity_ms()).saturating_sub(EXPIRY_MARGIN_MS)
+    }
+
+    /// From pending to active, or to whatever the exchange makes of it.
+    async fn finish(
+        &self,
+        wallet: &WalletRecord,
+        mut held: Held,
+    ) -> Result<Registered, RegisterError> {
+        if held.resumed {
+            match self.knows(wallet, &held).await {
+                Ok(true) => return self.activate(wallet, held).await,
+                Ok(false) => self.refresh_if_stale(wallet, &mut held).await?,
+                Err(error) => {
+                    self.release(wallet, held.record).await;
+                    return Err(error);
+                }
+            }
+        }
+        let approval = Approval {
+            wallet: wallet.address,
+            agent: held.record.agent,
+            agent_name: held.record.agent_name.clone(),
+            expires_at_ms: held.record.expires_at_ms,
+            nonce: held.nonce,
+        };
+        let intent = self.client.intent(&approval);
+        // The signature that comes back is known to recover to the wallet's address.
+        let signature = match self.custody.sign(wallet, &held.share, &intent).await {
+            Ok(signature) => signature,
+            Err(error) => {
+                self.give_up(wallet, held).await;
+                return Err(error.into());
+            }
+        };
+        match self.client.submit(&approval, &signature).await {
+            Outcome::Approved => self.activate(wallet, held).await,
+            Outcome::NotSent(cause) => {
+                self.give_up(wallet, held).await;
+                Err(RegisterError::BadAnswer(cause))
+            }
+            Outcome::Refused(refusal) => self.refused(wallet, held, refusal).await,
+            Outcome::Unknown(unclear) => match self.knows(wallet, &held).await {
+                Ok(true) => self.activate(wallet, held).await,
+                Ok(false) | Err(_) => {
+                    self.release(wallet, held.record).await;
+                    Err(match unclear {
+                        Unclear::NoAnswer(cause) => RegisterError::NoAnswer(cause),
+                        Unclear::BadAnswer(cause) => RegisterError::BadAnswer(cause),
+                    })
+                }
+            },
+        }
+    }
+
+    /// A no is final, unless an earlier send may have been applied.
+    async fn refused(
+        &self,
+        wallet: &WalletRecord,
+        held: Held,
+        refusal: Refusal,
+    ) -> Result<Registered, RegisterError> {
+        if held.resumed || refusal.kind.may_be_applied() {
+            match self.knows(wallet, &held).await {
+                Ok(true) => return self.activate(wallet, held).await,
+                Ok(false) => {}
+                Err(error) => {
+                    self.release(wallet, held.record).await;
+                    return Err(error);
+                }
+            }
+        }
+        self.remove(wallet, &held.record).await;
+        Err(RegisterError::Refused(refusal))
+    }
+
+    async fn knows(&self, wallet: &WalletRecord, held: &Held) -> Result<bool, RegisterError> {
+        self.client
+            .knows_agent(wallet.address, &held.agent, &self.custody.clock)
+            .await
+            .map_err(|error| RegisterError::BadAnswer(error.to_string()))
+    }
+
+    /// An approval that nobody made for a day asks for the full time again. The exchange does not
+    /// know the agent, so its name is free still.
+    async fn refresh_if_stale(
+        &self,
+        wallet: &WalletRecord,
+        held: &mut Held,
+    ) -> Result<(), RegisterError> {
+        let now_ms = self.custody.clock.now_ms();
+        if now_ms < held.record.requested_at_ms + STALE_MS {
+            return Ok(());
+        }
+        held.record.requested_at_ms = now_ms;
+        held.record.expires_at_ms = self.expiry(now_ms);
+        self.write(wallet, &mut held.record).await
+    }
+
+    async fn activate(
+        &self,
+        wallet: &WalletRecord,
+        mut held: Held,
+    ) -> Result<Registered, RegisterError> {
+        let created_at_ms = self.custody.clock.now_ms();
+        held.record.state = CredentialState::Active;
+        held.record.created_at_ms = Some(created_at_ms);
+        held.record.lease_until_ms = 0;
+        self.write(wallet, &mut held.record).await?;
+        Ok(Registered {
+            wallet: wallet.address,
+            agent: held.agent,
+            created_at_ms,
+            expires_at_ms: held.record.expires_at_ms,
+        })
+    }
+
+    /// Writes a record that this call holds, under a new revision.
+    async fn write(
+        &self,
+        wallet: &WalletRecord,
+        record: &mut CredentialRecord,
+    ) -> Result<(), RegisterError> {
+        let known: Uuid = record.revision;
+        record.revision = self.custody.random.uuid()?;
+        match self.custody.store.replace(wallet, record, known).await {
+            // Another call has taken over and finishes.
+            Err(StoreError::Conflict) => Err(RegisterError::InProgress { retry_after_s: 1 }),
+            result => Ok(result?),
+        }
+    }
+
+    /// Nothing was sent by this call: a record that is its own goes, another stays for a repeat.
+    async fn give_up(&self, wallet: &WalletRecord, held: Held) {
+        if held.resumed {
+            self.release(wallet, held.record).await;
+        } else {
+            self.remove(wallet, &held.record).await;
+        }
+    }
+
+    /// Lets the next call go on at once. If this fails, the lease runs out by itself.
+    async fn release(&self, wallet: &WalletRecord, mut record: CredentialRecord) {
+        record.lease_until_ms = 0;
+        if let Err(error) = self.write(wallet, &mut record).await {
+            tracing::warn!(%error, "the lease was not released");
+        }
+    }
+
+    /// Leaves nothing behind. If this fails, the next call finds the record and asks the exchange.
+    async fn remove(&self, wallet: &WalletRecord, record: &CredentialRecord) {
+        let store = &self.custody.store;
+        if let Err(error) = store.delete(wallet, record.exchange, record.revision).await {
+            tracing::warn!(%error, "the pending credential was not deleted");
+        }
+    }
+}
+
+/// A pending credential whose agent could still be approved as it was asked for.
+fn is_resumable(known: &CredentialRecord, now_ms: u64) -> bool {
+    known.state == CredentialState::Pending && now_ms < known.expires_at_ms
+}
+
+fn in_progress(known: &CredentialRecord, now_ms: u64) -> RegisterError {
+    let wait_ms = known.lease_until_ms.saturating_sub(now_ms);
+    RegisterError::InProgress { retry_after_s: wait_ms.div_ceil(1_000).max(1) }
+}
+
+/// A name that no agent of this wallet has had: a fixed prefix, the time, two random letters. At
+/// most 16 characters until the year 5188, and none that needs encoding.
+fn agent_name(now_ms: u64, random: &Random) -> Result<String, RandomError> {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut digits = Vec::new();
+    let mut rest = now_ms;
+    while rest > 0 {
+        digits.push(DIGITS[usize::try_from(rest % 36).unwrap_or_default()]);
+        rest /= 36;
+    }
+    let mut name = crate::intent::AGENT_NAME_PREFIX.to_owned();
+    name.extend(digits.iter().rev().map(|digit| char::from(*digit)));
+    name.extend(random.bytes::<2>()?.iter().map(|byte| char::from(DIGITS[usize::from(byte % 36)])));
+    Ok(name)
+}

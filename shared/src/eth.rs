@@ -1,0 +1,295 @@
+//! Ethereum's primitives: addresses, digests, signatures and single-key signing.
+//!
+//! The one module that uses `ethers-core`; its digests are checked against `alloy` in
+//! `shared/tests/`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ethers_core::abi::{Token, encode};
+use ethers_core::k256::ecdsa::SigningKey;
+use ethers_core::types::transaction::eip712::EIP712Domain;
+use ethers_core::types::{H160, H256, RecoveryMessage, U256};
+use ethers_core::utils;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::random::{Random, RandomError};
+
+/// A 32-byte hash that is signed.
+pub type Digest = [u8; 32];
+
+/// An Ethereum address. Shown in EIP-55 checksum form, stored in lower case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Address([u8; 20]);
+
+/// The text is not `0x` and 40 hex digits.
+#[derive(Debug, thiserror::Error)]
+#[error("not an address: 0x and 40 hex digits are wanted")]
+pub struct AddressError;
+
+impl Address {
+    /// The zero address, which revokes an agent on Hyperliquid.
+    pub const ZERO: Self = Self([0; 20]);
+
+    /// The address in lower case, `0x` first.
+    #[must_use]
+    pub fn to_lower_hex(&self) -> String {
+        format!("0x{}", hex::encode(self.0))
+    }
+
+    /// The address of an uncompressed SEC1 public key.
+    #[must_use]
+    pub fn of_public_key(key: &PublicKey) -> Self {
+        Self(utils::raw_public_key_to_address(&key.0[1..]).0)
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    /// Any letter case is taken; a checksum is not enforced.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let digits = text.strip_prefix("0x").ok_or(AddressError)?;
+        let mut bytes = [0; 20];
+        hex::decode_to_slice(digits, &mut bytes).map_err(|_| AddressError)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = AddressError;
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        text.parse()
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> Self {
+        address.to_lower_hex()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&utils::to_checksum(&H160(self.0), None))
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A public key as an uncompressed SEC1 point: 65 bytes, the first of them 4.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PublicKey([u8; 65]);
+
+/// The bytes are no uncompressed SEC1 point.
+#[derive(Debug, thiserror::Error)]
+#[error("not an uncompressed SEC1 public key")]
+pub struct PublicKeyError;
+
+impl PublicKey {
+    /// Takes 65 bytes, the first of them 4.
+    ///
+    /// # Errors
+    /// When the length or the first byte is another.
+    pub fn from_sec1(bytes: &[u8]) -> Result<Self, PublicKeyError> {
+        match <[u8; 65]>::try_from(bytes) {
+            Ok(key) if key[0] == 4 => Ok(Self(key)),
+            _ => Err(PublicKeyError),
+        }
+    }
+
+    /// The key in 130 hex digits, without `0x`.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        hex::encode(self.0)
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+/// An ECDSA signature as Ethereum writes it; `v` is 27 or 28, `s` is low.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Signature {
+    /// The x coordinate of the nonce point, big endian.
+    pub r: [u8; 32],
+    /// The second half, big endian.
+    pub s: [u8; 32],
+    /// 27 plus the recovery id.
+    pub v: u8,
+}
+
+/// No address can be recovered from the signature.
+#[derive(Debug, thiserror::Error)]
+#[error("no signer can be recovered from the signature")]
+pub struct RecoverError;
+
+impl Signature {
+    /// `r`, `s` and `v` in 65 bytes of hex, `0x` first.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        format!("0x{}{}{:02x}", hex::encode(self.r), hex::encode(self.s), self.v)
+    }
+
+    /// The address whose key made this signature of `digest`.
+    ///
+    /// # Errors
+    /// When the signature is no point on the curve.
+    pub fn recover(&self, digest: &Digest) -> Result<Address, RecoverError> {
+        let signature = ethers_core::types::Signature {
+            r: U256::from_big_endian(&self.r),
+            s: U256::from_big_endian(&self.s),
+            v: u64::from(self.v),
+        };
+        let address = signature
+            .recover(RecoveryMessage::Hash(H256(*digest)))
+            .map_err(|_| RecoverError)?;
+        Ok(Address(address.0))
+    }
+}
+
+/// A whole private key of an agent (API wallet): a key that may trade and nothing else, made here
+/// and approved by a wallet. Never the key of a wallet.
+pub struct AgentKey(Zeroizing<[u8; 32]>);
+
+/// The bytes are no private key of secp256k1.
+#[derive(Debug, thiserror::Error)]
+#[error("not a secp256k1 private key")]
+pub struct AgentKeyError;
+
+impl AgentKey {
+    /// A fresh key.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn generate(random: &Random) -> Result<Self, RandomError> {
+        loop {
+            let mut bytes = Zeroizing::new([0; 32]);
+            random.fill(bytes.as_mut())?;
+            // Zero and numbers past the group's order are drawn again; one in 2^128 is.
+            if SigningKey::from_slice(bytes.as_ref()).is_ok() {
+                return Ok(Self(bytes));
+            }
+        }
+    }
+
+    /// The key of these 32 bytes.
+    ///
+    /// # Errors
+    /// When they are no key of the curve.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, AgentKeyError> {
+        SigningKey::from_slice(bytes).map_err(|_| AgentKeyError)?;
+        let mut key = Zeroizing::new([0; 32]);
+        key.copy_from_slice(bytes);
+        Ok(Self(key))
+    }
+
+    fn signing_key(&self) -> SigningKey {
+        #[expect(clippy::expect_used, reason = "both constructors have checked the bytes")]
+        SigningKey::from_slice(self.0.as_ref()).expect("a checked key")
+    }
+
+    /// The agent's address.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        Address(utils::secret_key_to_address(&self.signing_key()).0)
+    }
+
+    /// The secret bytes, to be sealed.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The secret in hex, `0x` first: for the one response that hands it out.
+    #[must_use]
+    pub fn to_hex(&self) -> Zeroizing<String> {
+        let mut digits = hex::encode(self.0.as_ref());
+        let text = Zeroizing::new(format!("0x{digits}"));
+        digits.zeroize();
+        text
+    }
+
+    /// Signs a digest, deterministically (RFC 6979) and with a low `s`.
+    ///
+    /// # Errors
+    /// Only if the arithmetic meets zero, which no honest digest makes it do.
+    pub fn sign(&self, digest: &Digest) -> Result<Signature, AgentKeyError> {
+        let (signature, id) =
+            self.signing_key().sign_prehash_recoverable(digest).map_err(|_| AgentKeyError)?;
+        let (r, s) = signature.split_bytes();
+        Ok(Signature { r: r.into(), s: s.into(), v: 27 + id.to_byte() })
+    }
+}
+
+impl fmt::Debug for AgentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AgentKey({})", self.address())
+    }
+}
+
+/// The digest of EIP-191 `personal_sign`.
+#[must_use]
+pub fn personal_digest(message: &str) -> Digest {
+    utils::hash_message(message).0
+}
+
+/// An EIP-712 domain whose verifying contract is the zero address, as both exchanges use.
+#[derive(Clone, Copy, Debug)]
+pub struct Domain {
+    /// The domain's name.
+    pub name: &'static str,
+    /// The chain that the domain names; both exchanges read it from the request.
+    pub chain_id: u64,
+}
+
+/// A value of an EIP-712 struct, of the types that the exchanges use.
+#[derive(Clone, Copy, Debug)]
+pub enum Field<'a> {
+    /// `string`
+    Text(&'a str),
+    /// `uint64` or `uint256`
+    Uint(u64),
+    /// `bool`
+    Bool(bool),
+    /// `address`
+    Address(Address),
+}
+
+impl Field<'_> {
+    fn token(self) -> Token {
+        match self {
+            Self::Text(text) => Token::FixedBytes(utils::keccak256(text).to_vec()),
+            Self::Uint(value) => Token::Uint(value.into()),
+            Self::Bool(value) => Token::Bool(value),
+            Self::Address(address) => Token::Address(H160(address.0)),
+        }
+    }
+}
+
+/// The EIP-712 digest of one flat struct: `encode_type` is the type's full text,
+/// `Name(type field,…)`, and `fields` its values in that order.
+#[must_use]
+pub fn typed_digest(domain: Domain, encode_type: &str, fields: &[Field<'_>]) -> Digest {
+    let separator = EIP712Domain {
+        name: Some(domain.name.to_owned()),
+        version: Some("1".to_owned()),
+        chain_id: Some(domain.chain_id.into()),
+        verifying_contract: Some(H160::zero()),
+        salt: None,
+    }
+    .separator();
+    let mut tokens = vec![Token::FixedBytes(utils::keccak256(encode_type).to_vec())];
+    tokens.extend(fields.iter().map(|field| field.token()));
+    let struct_hash = utils::keccak256(encode(&tokens));
+    utils::keccak256([&[0x19, 0x01], separator.as_slice(), struct_hash.as_slice()].concat())
+}

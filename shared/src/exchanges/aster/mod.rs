@@ -1,0 +1,107 @@
+//! Aster's API V3: `registerAndApproveAgent`, and an agent's own list of agents.
+//! Source: Aster's futures API V3 document and the endpoints of its agent documents.
+
+mod answer;
+
+use std::net::Ipv4Addr;
+
+use super::http::{Http, HttpSetupError, SendError};
+use super::{Approval, LookupError, Outcome, Unclear};
+use crate::clock::Clock;
+use crate::config::AsterConfig;
+use crate::eth::{Address, AgentKey, Signature};
+use crate::intent::{AsterRegisterAgent, aster_message_digest};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A client of Aster.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: Http,
+    signature_chain_id: u64,
+    agent_chain_id: u64,
+    ip_whitelist: Option<Ipv4Addr>,
+    validity_ms: u64,
+}
+
+impl Client {
+    /// A client of the exchange that is configured.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn new(config: &AsterConfig) -> Result<Self, HttpSetupError> {
+        Ok(Self {
+            http: Http::new(&config.url, "Aster")?,
+            signature_chain_id: config.signature_chain_id,
+            agent_chain_id: config.agent_chain_id,
+            ip_whitelist: config.ip_whitelist,
+            validity_ms: config.validity_ms,
+        })
+    }
+
+    pub(super) const fn validity_ms(&self) -> u64 {
+        self.validity_ms
+    }
+
+    pub(super) fn register_agent(&self, approval: &Approval) -> AsterRegisterAgent {
+        AsterRegisterAgent {
+            user: approval.wallet,
+            nonce_us: approval.nonce,
+            name: approval.agent_name.clone(),
+            agent: approval.agent,
+            expires_ms: approval.expires_at_ms,
+            signature_chain_id: self.signature_chain_id,
+            can_spot_trade: true,
+            can_perp_trade: true,
+            ip_whitelist: self.ip_whitelist,
+        }
+    }
+
+    pub(super) async fn submit(&self, approval: &Approval, signature: &Signature) -> Outcome {
+        let body = register_body(&self.register_agent(approval), signature);
+        match self.http.post("/fapi/v3/registerAndApproveAgent", FORM, body).await {
+            Ok(answer) => answer::outcome(&answer),
+            Err(SendError::NotSent(text)) => Outcome::NotSent(text),
+            Err(SendError::NoAnswer(text)) => Outcome::Unknown(Unclear::NoAnswer(text)),
+            Err(SendError::Broken(text)) => Outcome::Unknown(Unclear::BadAnswer(text)),
+        }
+    }
+
+    /// The agent's own list of the wallet's agents; one that is not registered cannot list.
+    pub(super) async fn knows_agent(
+        &self,
+        wallet: Address,
+        agent: &AgentKey,
+        clock: &Clock,
+    ) -> Result<bool, LookupError> {
+        let query = signed_query(self.agent_chain_id, wallet, agent, clock.now_us())
+            .map_err(|error| LookupError(error.to_string()))?;
+        let answer = self
+            .http
+            .get("/fapi/v3/agent", &query)
+            .await
+            .map_err(|error| LookupError(error.to_string()))?;
+        answer::lists_agent(&answer, agent.address())
+    }
+}
+
+/// The form body of a registration: the text that was signed, then the signature.
+#[must_use]
+pub fn register_body(agent: &AsterRegisterAgent, signature: &Signature) -> String {
+    format!("{}&signature={}", agent.text(), signature.to_hex())
+}
+
+/// The query of a call that an agent signs without parameters: signed as it is sent.
+///
+/// # Errors
+/// When the key cannot sign.
+pub fn signed_query(
+    chain_id: u64,
+    wallet: Address,
+    agent: &AgentKey,
+    nonce_us: u64,
+) -> Result<String, crate::eth::AgentKeyError> {
+    let text = format!("nonce={nonce_us}&user={wallet}&signer={}", agent.address());
+    let signature = agent.sign(&aster_message_digest(chain_id, &text))?;
+    Ok(format!("{text}&signature={}", signature.to_hex()))
+}

@@ -1,0 +1,154 @@
+//! The one HTTP client for exchanges: bounded in time and size, no redirects, no proxies, and TLS
+//! roots that are compiled in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::RETRY_AFTER;
+use reqwest::redirect::Policy;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::telemetry;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The largest answer that is read, in bytes. An account's whole agent list is a few KB.
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
+
+/// The client cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client could not be made: {0}")]
+pub struct HttpSetupError(String);
+
+/// A client of one exchange's HTTP API.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: reqwest::Client,
+    base: String,
+    name: &'static str,
+}
+
+/// An exchange's answer, whatever its status.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Retry-After` in seconds, where it is given so.
+    pub retry_after_s: Option<u64>,
+    /// The body, made to text.
+    pub body: String,
+}
+
+/// Why there is no answer. The texts hold no URL, because a query may hold a signature.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// No connection: the exchange never got the request.
+    #[error("no connection: {0}")]
+    NotSent(String),
+    /// No answer in time.
+    #[error("no answer in time: {0}")]
+    NoAnswer(String),
+    /// The answer broke off or is too large.
+    #[error("broken answer: {0}")]
+    Broken(String),
+}
+
+impl Http {
+    /// A client for the API below `base`. Made once: it holds the connections.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
+    pub fn new(base: &url::Url, name: &'static str) -> Result<Self, HttpSetupError> {
+        let mut roots = RootCertStore::empty();
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| HttpSetupError(error.to_string()))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT)
+            .redirect(Policy::none())
+            .no_proxy()
+            .user_agent(concat!("hyperdex-keys/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| HttpSetupError(error.to_string()))?;
+        Ok(Self { client, base: base.as_str().trim_end_matches('/').to_owned(), name })
+    }
+
+    /// `POST` with a body.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn post(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        body: String,
+    ) -> Result<Answer, SendError> {
+        let request = self
+            .client
+            .post(format!("{}{path}", self.base))
+            .header(http::header::CONTENT_TYPE, content_type)
+            .body(body);
+        self.send(path, request).await
+    }
+
+    /// `GET` with a query that is sent as it is.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn get(&self, path: &str, query: &str) -> Result<Answer, SendError> {
+        self.send(path, self.client.get(format!("{}{path}?{query}", self.base))).await
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Answer, SendError> {
+        telemetry::count_call(self.name, path);
+        let mut response = request.send().await.map_err(send_error)?;
+        let retry_after_s = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.trim().parse().ok());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(send_error)? {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(SendError::Broken("the answer is too large".to_owned()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status: response.status().as_u16(),
+            retry_after_s,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        })
+    }
+}
+
+fn send_error(error: reqwest::Error) -> SendError {
+    use std::error::Error as _;
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    if error.is_connect() {
+        SendError::NotSent(text)
+    } else if error.is_timeout() {
+        SendError::NoAnswer(text)
+    } else {
+        SendError::Broken(text)
+    }
+}

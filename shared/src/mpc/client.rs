@@ -1,0 +1,74 @@
+//! The way to the cosigner: `aws-sdk-lambda`, function to function.
+
+use aws_sdk_lambda::error::DisplayErrorContext;
+use aws_sdk_lambda::primitives::Blob;
+
+use super::messages::{Answer, Call, PROTOCOL, Refusal, Request, SessionId, WalletKey};
+use crate::telemetry;
+
+/// Why the cosigner gave no answer to use.
+#[derive(Debug, thiserror::Error)]
+pub enum CosignerError {
+    /// It could not be reached, did not answer, or failed. The cause is for the log.
+    #[error("the cosigner could not be invoked: {0}")]
+    Unavailable(String),
+    /// It answered something else than it was asked.
+    #[error("the cosigner's answer is not of this protocol")]
+    Nonsense,
+    /// It refused. Nothing was signed.
+    #[error("the cosigner refused: {0}")]
+    Refused(#[from] Refusal),
+}
+
+/// Invokes the cosigner.
+#[derive(Clone, Debug)]
+pub struct CosignerClient {
+    lambda: aws_sdk_lambda::Client,
+    function: String,
+}
+
+impl CosignerClient {
+    /// A client of the function with this name or ARN.
+    #[must_use]
+    pub fn new(lambda: aws_sdk_lambda::Client, function: impl Into<String>) -> Self {
+        Self { lambda, function: function.into() }
+    }
+
+    /// Sends one message of one session and waits for the answer.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is a refusal.
+    pub async fn call(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+        call: Call,
+    ) -> Result<Answer, CosignerError> {
+        let request = Request {
+            protocol: PROTOCOL,
+            key: key.clone(),
+            session,
+            request_id: telemetry::request_id(),
+            call,
+        };
+        let output = self
+            .lambda
+            .invoke()
+            .function_name(&self.function)
+            .payload(Blob::new(request.to_payload()))
+            .send()
+            .await
+            // An emulator answers a failed function with HTTP 500, AWS with `function_error`.
+            .map_err(|error| {
+                CosignerError::Unavailable(DisplayErrorContext(error).to_string())
+            })?;
+        if let Some(kind) = output.function_error() {
+            return Err(CosignerError::Unavailable(format!("the function failed: {kind}")));
+        }
+        let payload = output.payload().map(Blob::as_ref).unwrap_or_default();
+        match Answer::from_payload(payload).ok_or(CosignerError::Nonsense)? {
+            Answer::Refused(refusal) => Err(refusal.into()),
+            answer => Ok(answer),
+        }
+    }
+}

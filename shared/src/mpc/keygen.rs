@@ -1,0 +1,156 @@
+//! Key generation, party 1. Two calls of the cosigner; the heavy phase 3 runs while the first one
+//! is under way.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use dkls23_secp256k1::protocols::PartyIndex;
+use dkls23_secp256k1::protocols::dkg::{
+    self, KeepInitMulPhase3to4, KeepInitZeroSharePhase3to4, ProofCommitment, SessionData,
+};
+use zeroize::Zeroizing;
+
+use super::messages::{
+    Answer, Call, Commitments, Curve, FinishKeygen, KeygenCommitted, KeygenRevealed, Reveal,
+    Scalar, SessionId, StartKeygen, WalletKey,
+};
+use super::{
+    CosignerClient, CosignerError, KeyShare, ProtocolError, parameters, party_1, party_2,
+};
+use crate::random::Random;
+
+/// The library's session id of a key generation: it binds the shares to the wallet and the run.
+#[must_use]
+pub fn keygen_session_id(key: &WalletKey, session: SessionId) -> Vec<u8> {
+    let name = format!("hyperdex/keygen/1/{key}/{}", hex::encode(session));
+    digest(&SHA256, name.as_bytes()).as_ref().to_vec()
+}
+
+/// What party 1 keeps while the cosigner makes its commitments. Never sent as it is.
+struct Prepared {
+    commitments: Commitments,
+    reveal: Reveal,
+    poly_point: Scalar,
+    own_proof: ProofCommitment<Curve>,
+    zero_kept: BTreeMap<PartyIndex, KeepInitZeroSharePhase3to4>,
+    mul_kept: BTreeMap<PartyIndex, KeepInitMulPhase3to4<Curve>>,
+}
+
+/// Makes a new key with the cosigner, and returns party 1's share once the cosigner has stored its
+/// own.
+///
+/// # Errors
+/// When the cosigner cannot be asked, refuses, or breaks the protocol.
+pub async fn generate(
+    cosigner: &CosignerClient,
+    random: &Random,
+    key: &WalletKey,
+) -> Result<KeyShare, ProtocolError> {
+    let session: SessionId = random.bytes()?;
+    let data = SessionData {
+        parameters: parameters(),
+        party_index: party_1(),
+        session_id: keygen_session_id(key, session),
+    };
+    let fragments = Zeroizing::new(dkg::phase1::<Curve>(&data));
+    let [own_fragment, their_fragment] = fragments[..] else {
+        return Err(ProtocolError::Stopped);
+    };
+
+    let start = Call::StartKeygen(StartKeygen { fragment: their_fragment });
+    let heavy = compute({
+        let data = data.clone();
+        move || heavy_phase(&data)
+    });
+    let (answer, heavy) = tokio::join!(cosigner.call(key, session, start), heavy);
+    let Answer::KeygenCommitted(theirs) = answer? else {
+        return Err(CosignerError::Nonsense.into());
+    };
+    let Prepared { commitments, reveal, poly_point, own_proof, zero_kept, mul_kept } =
+        prove(&data, heavy?, own_fragment, theirs.fragment);
+
+    let chain = (commitments.chain.clone(), reveal.chain.clone());
+    let finish = Call::FinishKeygen(FinishKeygen { commitments, reveal });
+    let Answer::KeygenRevealed(revealed) = cosigner.call(key, session, finish).await? else {
+        return Err(CosignerError::Nonsense.into());
+    };
+
+    let poly_point = Zeroizing::new(poly_point);
+    compute(move || {
+        let KeygenCommitted { commitments: theirs, .. } = theirs;
+        let KeygenRevealed { reveal } = revealed;
+        // Their proof is held against the commitment they made before they saw ours.
+        let their_proof =
+            ProofCommitment { index: party_2(), proof: reveal.proof, commitment: theirs.proof };
+        let (party, _) = dkg::phase4::<Curve>(
+            &data,
+            &poly_point,
+            &[own_proof, their_proof],
+            &zero_kept,
+            &[theirs.zero],
+            &[reveal.zero],
+            &mul_kept,
+            &[reveal.mul],
+            &BTreeMap::from([(party_1(), chain.0), (party_2(), theirs.chain)]),
+            &BTreeMap::from([(party_1(), chain.1), (party_2(), reveal.chain)]),
+            dkls23_secp256k1::compute_eth_address,
+        )?;
+        Ok::<_, ProtocolError>(KeyShare::new(party))
+    })
+    .await?
+}
+
+/// What phase 3 gives: none of it depends on the other party.
+struct Heavy {
+    zero: dkg::TransmitInitZeroSharePhase2to4,
+    chain: dkg::BroadcastDerivationPhase2to4,
+    phase_3: Phase3,
+}
+
+type Phase3 = (
+    BTreeMap<PartyIndex, KeepInitZeroSharePhase3to4>,
+    Vec<dkg::TransmitInitZeroSharePhase3to4>,
+    BTreeMap<PartyIndex, KeepInitMulPhase3to4<Curve>>,
+    Vec<dkg::TransmitInitMulPhase3to4<Curve>>,
+    dkg::BroadcastDerivationPhase3to4,
+);
+
+/// Phase 3 wants the seeds that phase 2 draws, and those do not depend on the fragments that phase
+/// 2 proves. So phase 2 runs here on nothing, for its seeds; its proof is thrown away, and
+/// [`prove`] makes the real one when the cosigner's fragment is here.
+fn heavy_phase(data: &SessionData) -> Heavy {
+    let (_, _, zero_kept, mut zero, chain_kept, chain) =
+        dkg::phase2::<Curve>(data, &[Scalar::ONE]);
+    let phase_3 = dkg::phase3::<Curve>(data, &zero_kept, &chain_kept);
+    Heavy { zero: zero.remove(0), chain, phase_3 }
+}
+
+fn prove(data: &SessionData, heavy: Heavy, own: Scalar, theirs: Scalar) -> Prepared {
+    let fragments = Zeroizing::new(vec![own, theirs]);
+    let (poly_point, own_proof, ..) = dkg::phase2::<Curve>(data, &fragments);
+    let (zero_kept, mut zero, mul_kept, mut mul, chain) = heavy.phase_3;
+    Prepared {
+        commitments: Commitments {
+            proof: own_proof.commitment,
+            zero: heavy.zero,
+            chain: heavy.chain,
+        },
+        reveal: Reveal {
+            proof: own_proof.proof.clone(),
+            zero: zero.remove(0),
+            mul: mul.remove(0),
+            chain,
+        },
+        poly_point,
+        own_proof,
+        zero_kept,
+        mul_kept,
+    }
+}
+
+/// Runs `work` where it does not hold up the calls that wait.
+async fn compute<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ProtocolError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| ProtocolError::Stopped)
+}

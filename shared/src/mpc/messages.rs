@@ -1,0 +1,253 @@
+//! What the two parties send each other. Binary (postcard), in one string of base64 in the
+//! invocation's JSON payload.
+//!
+//! Types named `Start…` and `Finish…` go from party 1 to party 2, the others come back. What a
+//! party keeps between two steps is never in this file: it is not sent.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use dkls23_secp256k1::protocols::dkg::{
+    BroadcastDerivationPhase2to4, BroadcastDerivationPhase3to4, TransmitInitMulPhase3to4,
+    TransmitInitZeroSharePhase2to4, TransmitInitZeroSharePhase3to4,
+};
+use dkls23_secp256k1::protocols::signing::{Broadcast3to4, TransmitPhase1to2, TransmitPhase2to3};
+use dkls23_secp256k1::utilities::hashes::HashOutput;
+use dkls23_secp256k1::utilities::proofs::DLogProof;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::api::ids::Tenant;
+use crate::intent::Intent;
+
+/// The version of this protocol. A message of another version is refused.
+pub const PROTOCOL: u16 = 1;
+
+/// The curve.
+pub type Curve = dkls23_k256::Secp256k1;
+/// A number of the curve's group.
+pub type Scalar = dkls23_k256::Scalar;
+/// A point of the curve.
+pub type Point = dkls23_k256::AffinePoint;
+
+/// Names one run of the protocol; drawn by party 1.
+pub type SessionId = [u8; 32];
+
+/// The key that a message is about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WalletKey {
+    /// Whose wallet it is.
+    pub tenant: Tenant,
+    /// The wallet.
+    pub wallet_id: Uuid,
+    /// Which shares of it: 1 for those of key generation.
+    pub key_version: u32,
+}
+
+/// One message to the cosigner, with what binds it: protocol, key and session.
+#[derive(Serialize, Deserialize)]
+pub struct Request {
+    /// [`PROTOCOL`].
+    pub protocol: u16,
+    /// The wallet's key.
+    pub key: WalletKey,
+    /// The run that this message belongs to.
+    pub session: SessionId,
+    /// The API request that it serves, for the cosigner's log.
+    pub request_id: String,
+    /// What is asked.
+    pub call: Call,
+}
+
+/// What the cosigner can be asked for. There is nothing else.
+#[derive(Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "made once, sent, and dropped")]
+pub enum Call {
+    /// Key generation, call 1.
+    StartKeygen(StartKeygen),
+    /// Key generation, call 2.
+    FinishKeygen(FinishKeygen),
+    /// Signing, call 1: fixes what is signed.
+    StartSign(StartSign),
+    /// Signing, call 2.
+    FinishSign(FinishSign),
+}
+
+/// What the cosigner answers.
+#[derive(Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "made once, sent, and dropped")]
+pub enum Answer {
+    /// To [`Call::StartKeygen`].
+    KeygenCommitted(KeygenCommitted),
+    /// To [`Call::FinishKeygen`]: its share is stored.
+    KeygenRevealed(KeygenRevealed),
+    /// To [`Call::StartSign`].
+    SignAnswered(SignAnswered),
+    /// To [`Call::FinishSign`].
+    SignShares(SignShares),
+    /// It will not. Nothing was signed.
+    Refused(Refusal),
+}
+
+/// Key generation, phase 1 of party 1.
+#[derive(Serialize, Deserialize)]
+pub struct StartKeygen {
+    /// Party 1's polynomial at 2.
+    pub fragment: Scalar,
+}
+
+/// Key generation, phases 1 and 2 of party 2.
+#[derive(Serialize, Deserialize)]
+pub struct KeygenCommitted {
+    /// Party 2's polynomial at 1.
+    pub fragment: Scalar,
+    /// What party 2 will reveal, committed.
+    pub commitments: Commitments,
+}
+
+/// A party's phase-2 commitments.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Commitments {
+    /// To the proof of its public point.
+    pub proof: HashOutput,
+    /// To its seed for shares of zero.
+    pub zero: TransmitInitZeroSharePhase2to4,
+    /// To its part of the chain code.
+    pub chain: BroadcastDerivationPhase2to4,
+}
+
+/// A party's phase-3 reveals; about 147 KB.
+#[derive(Serialize, Deserialize)]
+pub struct Reveal {
+    /// The proof of its public point.
+    pub proof: DLogProof<Curve>,
+    /// Its seed for shares of zero.
+    pub zero: TransmitInitZeroSharePhase3to4,
+    /// Its part of the oblivious transfers.
+    pub mul: TransmitInitMulPhase3to4<Curve>,
+    /// Its part of the chain code.
+    pub chain: BroadcastDerivationPhase3to4,
+}
+
+/// Key generation, phases 2 and 3 of party 1.
+#[derive(Serialize, Deserialize)]
+pub struct FinishKeygen {
+    /// What party 1 commits to.
+    pub commitments: Commitments,
+    /// What it reveals, now that party 2 has committed.
+    pub reveal: Reveal,
+}
+
+/// Key generation, phase 3 of party 2, sent when its share is durably stored.
+#[derive(Serialize, Deserialize)]
+pub struct KeygenRevealed {
+    /// What party 2 reveals.
+    pub reveal: Reveal,
+}
+
+/// Signing, phase 1 of party 1.
+#[derive(Serialize, Deserialize)]
+pub struct StartSign {
+    /// What is to be signed. The cosigner makes the digest of it.
+    pub intent: Intent,
+    /// The protocol's message; about 27 KB.
+    pub message: TransmitPhase1to2,
+}
+
+/// Signing, phases 1 and 2 of party 2.
+#[derive(Serialize, Deserialize)]
+pub struct SignAnswered {
+    /// Phase 1; about 27 KB.
+    pub phase_1: TransmitPhase1to2,
+    /// Phase 2; about 28 KB.
+    pub phase_2: TransmitPhase2to3<Curve>,
+}
+
+/// Signing, phase 2 of party 1.
+#[derive(Serialize, Deserialize)]
+pub struct FinishSign {
+    /// The protocol's message.
+    pub message: TransmitPhase2to3<Curve>,
+}
+
+/// Signing, phase 3 of party 2: its halves of the signature.
+#[derive(Serialize, Deserialize)]
+pub struct SignShares {
+    /// The protocol's message.
+    pub message: Broadcast3to4<Curve>,
+}
+
+/// Why the cosigner refuses. Names no secret; the operator finds more in its log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// The message does not parse, or is of another protocol version.
+    #[error("malformed message")]
+    Malformed,
+    /// The policy does not allow the intent.
+    #[error("refused by policy: {0}")]
+    Policy(String),
+    /// There is no share for this tenant, wallet and key version.
+    #[error("unknown key")]
+    UnknownKey,
+    /// A share for this key exists already: it is not made again.
+    #[error("key exists already")]
+    KeyExists,
+    /// The session is not open: it never was, has expired, or was used.
+    #[error("no such session")]
+    NoSession,
+    /// The protocol failed on what party 1 sent.
+    #[error("protocol aborted: {0}")]
+    Aborted(String),
+    /// The key is barred from signing: the protocol met cheating on it.
+    #[error("key is barred from signing")]
+    Barred,
+}
+
+impl Request {
+    /// The invocation's payload.
+    #[must_use]
+    pub fn to_payload(&self) -> Vec<u8> {
+        to_payload(self)
+    }
+
+    /// Reads a payload.
+    ///
+    /// # Errors
+    /// When it is no request of this protocol version.
+    pub fn from_payload(payload: &str) -> Result<Self, Refusal> {
+        let request: Self = from_text(payload).ok_or(Refusal::Malformed)?;
+        if request.protocol == PROTOCOL { Ok(request) } else { Err(Refusal::Malformed) }
+    }
+}
+
+impl Answer {
+    /// The answer as the text that [`Answer::from_payload`] finds in the payload.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        BASE64.encode(to_bytes(self))
+    }
+
+    /// Reads a payload; `None` when it is none.
+    #[must_use]
+    pub fn from_payload(payload: &[u8]) -> Option<Self> {
+        let text: String = serde_json::from_slice(payload).ok()?;
+        from_text(&text)
+    }
+}
+
+fn to_bytes<T: Serialize>(message: &T) -> Vec<u8> {
+    #[expect(clippy::expect_used, reason = "a vector takes everything")]
+    postcard::to_stdvec(message).expect("a vector takes everything")
+}
+
+fn to_payload<T: Serialize>(message: &T) -> Vec<u8> {
+    format!("\"{}\"", BASE64.encode(to_bytes(message))).into_bytes()
+}
+
+/// Bytes left over after the message are refused too.
+fn from_text<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
+    let bytes = BASE64.decode(text).ok()?;
+    match postcard::take_from_bytes(&bytes) {
+        Ok((message, [])) => Some(message),
+        _ => None,
+    }
+}

@@ -1,0 +1,87 @@
+//! The two-party protocol, DKLs23 2-of-2, as party 1 (the endpoint function) runs it.
+//!
+//! Party 2 is the cosigner; its code is in `functions/cosigner` and nowhere else. The protocol's
+//! phases map onto two invocations for key generation and two for signing. In key generation the
+//! order keeps both parties honest: party 2 has committed (answer 1) before it sees a reveal of
+//! party 1 (call 2), and party 1 has committed (call 2) before it sees a reveal of party 2
+//! (answer 2).
+//!
+//! Source of the protocol: Doerner, Kondi, Lee, shelat, "Threshold ECDSA in Three Rounds"
+//! (<https://eprint.iacr.org/2023/765>), as implemented by the crate `dkls23-secp256k1`.
+
+mod client;
+mod keygen;
+mod messages;
+mod share;
+mod sign;
+
+pub use client::{CosignerClient, CosignerError};
+pub use keygen::{generate, keygen_session_id};
+pub use messages::{
+    Answer, Call, Commitments, Curve, FinishKeygen, FinishSign, KeygenCommitted, KeygenRevealed, PROTOCOL,
+    Point, Refusal, Request, Reveal, Scalar, SessionId, SignAnswered, SignShares, StartKeygen,
+    StartSign, WalletKey,
+};
+pub use share::{KeyShare, ShareError};
+pub use sign::{sign, sign_data};
+
+use dkls23_secp256k1::protocols::{Parameters, PartyIndex};
+
+/// Why a protocol run ended without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// The cosigner could not be asked, or refused.
+    #[error(transparent)]
+    Cosigner(#[from] CosignerError),
+    /// The other party sent what the protocol does not allow. Nothing was signed.
+    #[error("protocol aborted: {reason}")]
+    Aborted {
+        /// What was wrong, in the library's words. Holds no secret.
+        reason: String,
+        /// The other party cheated in a way that leaks shared state if it may try again: the
+        /// wallet must not sign with it any more.
+        ban: bool,
+    },
+    /// The result does not belong to the wallet's address. It is thrown away.
+    #[error("the signature is not the wallet's")]
+    WrongSignature,
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] crate::random::RandomError),
+    /// The computation was stopped from outside.
+    #[error("the computation did not finish")]
+    Stopped,
+}
+
+impl From<dkls23_secp256k1::protocols::Abort> for ProtocolError {
+    fn from(abort: dkls23_secp256k1::protocols::Abort) -> Self {
+        use dkls23_secp256k1::protocols::AbortKind;
+        Self::Aborted {
+            ban: matches!(abort.kind, AbortKind::BanCounterparty(_)),
+            reason: abort.description(),
+        }
+    }
+}
+
+/// Party 1, the endpoint function.
+#[must_use]
+pub fn party_1() -> PartyIndex {
+    index(1)
+}
+
+/// Party 2, the cosigner.
+#[must_use]
+pub fn party_2() -> PartyIndex {
+    index(2)
+}
+
+#[expect(clippy::expect_used, reason = "1 and 2 are not zero")]
+fn index(value: u8) -> PartyIndex {
+    PartyIndex::new(value).expect("not zero")
+}
+
+/// Two of two.
+#[must_use]
+pub const fn parameters() -> Parameters {
+    Parameters { threshold: 2, share_count: 2 }
+}

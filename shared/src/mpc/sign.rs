@@ -1,0 +1,76 @@
+//! Signing, party 1. Two calls of the cosigner; the first fixes what is signed.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use dkls23_secp256k1::protocols::PartyIndex;
+use dkls23_secp256k1::protocols::sign_session::SignSession;
+use dkls23_secp256k1::protocols::signing::SignData;
+
+use super::messages::{
+    Answer, Call, Curve, FinishSign, SessionId, StartSign, WalletKey,
+};
+use super::{CosignerClient, CosignerError, KeyShare, ProtocolError, party_2};
+use crate::eth::{Digest, Signature};
+use crate::intent::Intent;
+use crate::random::Random;
+
+/// The library's description of one signature: bound to the key, the run and the digest. Both
+/// parties make it themselves; `counterparty` is the other one.
+#[must_use]
+pub fn sign_data(
+    key: &WalletKey,
+    session: SessionId,
+    counterparty: PartyIndex,
+    message_hash: Digest,
+) -> SignData {
+    let name = format!("hyperdex/sign/1/{key}/{}", hex::encode(session));
+    SignData {
+        sign_id: digest(&SHA256, name.as_bytes()).as_ref().to_vec(),
+        counterparties: vec![counterparty],
+        message_hash,
+    }
+}
+
+/// Signs an intent together with the cosigner. The signature is checked against the wallet's
+/// address before it is returned.
+///
+/// # Errors
+/// When the cosigner cannot be asked, refuses, or breaks the protocol.
+pub async fn sign(
+    cosigner: &CosignerClient,
+    random: &Random,
+    key: &WalletKey,
+    share: &KeyShare,
+    intent: &Intent,
+) -> Result<Signature, ProtocolError> {
+    let session: SessionId = random.bytes()?;
+    let hash = intent.digest();
+    let data = sign_data(key, session, party_2(), hash);
+
+    let (mut run, mut phase_1) = SignSession::<Curve>::new(share.party(), data)?;
+    let start = StartSign { intent: intent.clone(), message: phase_1.remove(0) };
+    let Answer::SignAnswered(theirs) =
+        cosigner.call(key, session, Call::StartSign(start)).await?
+    else {
+        return Err(CosignerError::Nonsense.into());
+    };
+
+    let mut phase_2 = run.phase2(&[theirs.phase_1])?;
+    // Their phase-2 message is here already: check it before ours is given away.
+    let own = run.phase3(&[theirs.phase_2])?;
+    let finish = FinishSign { message: phase_2.remove(0) };
+    let Answer::SignShares(shares) =
+        cosigner.call(key, session, Call::FinishSign(finish)).await?
+    else {
+        return Err(CosignerError::Nonsense.into());
+    };
+
+    let made = run.phase4(&[own, shares.message], true)?;
+    if made.recovery_id > 1 {
+        return Err(ProtocolError::WrongSignature);
+    }
+    let signature = Signature { r: made.r, s: made.s, v: 27 + made.recovery_id };
+    match signature.recover(&hash) {
+        Ok(signer) if signer == share.address() => Ok(signature),
+        _ => Err(ProtocolError::WrongSignature),
+    }
+}

@@ -1,0 +1,158 @@
+//! Credentials: every write names the revision that it replaces.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use uuid::Uuid;
+
+use super::{
+    CREDENTIAL, CredentialRecord, NONCES, SCHEMA, Store, StoreError, WalletRecord, key, to_item,
+    transaction_error, unavailable, wallet_key,
+};
+use crate::api::ids::Exchange;
+
+/// What must be there for a write to happen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expect {
+    /// No credential for this exchange.
+    Absent,
+    /// The credential at this revision.
+    Revision(Uuid),
+}
+
+impl Expect {
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::Absent => "attribute_not_exists(pk)",
+            Self::Revision(_) => "revision = :expected",
+        }
+    }
+
+    fn value(self) -> Option<AttributeValue> {
+        match self {
+            Self::Absent => None,
+            Self::Revision(revision) => Some(AttributeValue::S(revision.to_string())),
+        }
+    }
+}
+
+fn sort_key(exchange: Exchange) -> String {
+    format!("{CREDENTIAL}{exchange}")
+}
+
+impl Store {
+    /// Writes a credential and takes a nonce for its exchange, both or neither.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the credential is not as expected, or the nonce is not above
+    /// the last one.
+    pub async fn put_with_nonce(
+        &self,
+        wallet: &WalletRecord,
+        credential: &CredentialRecord,
+        expect: Expect,
+        nonce: u64,
+    ) -> Result<(), StoreError> {
+        let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
+        let broken = |error: aws_sdk_dynamodb::error::BuildError| {
+            StoreError::Unavailable(error.to_string())
+        };
+        let mut put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(to_item(&partition, &sort_key(credential.exchange), credential)?))
+            .condition_expression(expect.condition());
+        if let Some(value) = expect.value() {
+            put = put.expression_attribute_values(":expected", value);
+        }
+        let nonce = AttributeValue::N(nonce.to_string());
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(&partition, NONCES)))
+            .update_expression("SET #exchange = :nonce, #schema = :schema")
+            .condition_expression("attribute_not_exists(#exchange) OR #exchange < :nonce")
+            .expression_attribute_names("#exchange", credential.exchange.as_str())
+            .expression_attribute_names("#schema", "schema")
+            .expression_attribute_values(":nonce", nonce)
+            .expression_attribute_values(":schema", AttributeValue::N(SCHEMA.to_string()));
+        let items = vec![
+            TransactWriteItem::builder().put(put.build().map_err(broken)?).build(),
+            TransactWriteItem::builder().update(update.build().map_err(broken)?).build(),
+        ];
+        self.db
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            .client_request_token(credential.revision.to_string())
+            .send()
+            .await
+            .map_err(transaction_error)?;
+        Ok(())
+    }
+
+    /// Replaces a credential at a known revision.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it is at another revision, or gone.
+    pub async fn replace(
+        &self,
+        wallet: &WalletRecord,
+        credential: &CredentialRecord,
+        known: Uuid,
+    ) -> Result<(), StoreError> {
+        let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
+        // An SDK retry after a lost answer meets its own revision and is no conflict.
+        let result = self
+            .db
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(to_item(&partition, &sort_key(credential.exchange), credential)?))
+            .condition_expression("revision = :expected OR revision = :own")
+            .expression_attribute_values(":expected", AttributeValue::S(known.to_string()))
+            .expression_attribute_values(
+                ":own",
+                AttributeValue::S(credential.revision.to_string()),
+            )
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Err(StoreError::Conflict)
+            }
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    /// Deletes a credential at a known revision.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it is at another revision. One that is gone is no error.
+    pub async fn delete(
+        &self,
+        wallet: &WalletRecord,
+        exchange: Exchange,
+        known: Uuid,
+    ) -> Result<(), StoreError> {
+        let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
+        let result = self
+            .db
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&partition, &sort_key(exchange))))
+            .condition_expression("attribute_not_exists(pk) OR revision = :expected")
+            .expression_attribute_values(":expected", AttributeValue::S(known.to_string()))
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Err(StoreError::Conflict)
+            }
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+}

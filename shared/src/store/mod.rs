@@ -1,0 +1,141 @@
+//! The wallets' table: one partition for each wallet, and a pointer for each other name of it.
+//!
+//! | partition key | sort key | item |
+//! | --- | --- | --- |
+//! | `tenant#W#walletId` | `credential#exchange` | [`CredentialRecord`] |
+//! | `tenant#W#walletId` | `nonces` | [`Nonces`] |
+//! | `tenant#W#walletId` | `record` | [`WalletRecord`] |
+//! | `tenant#W#walletId` | `share` | [`ShareRecord`] |
+//! | `tenant#U#userId` | `pointer` | the wallet's id |
+//! | `tenant#A#address` | `pointer` | the wallet's id |
+//!
+//! All that decides something sorts before the share, so one query reads it and leaves the share,
+//! which is large, alone. Tenants and identifiers hold no `#`.
+
+mod credentials;
+mod records;
+mod wallets;
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+pub use credentials::Expect;
+pub use records::{CredentialRecord, CredentialState, Nonces, ShareRecord, WalletRecord};
+pub use wallets::WalletView;
+
+use crate::api::ids::Tenant;
+use crate::aws::Aws;
+use crate::config::{ConfigError, Env, StoreConfig};
+
+/// The schema number that this version writes; it reads every one up to it.
+pub const SCHEMA: u32 = 1;
+
+/// A DynamoDB item.
+pub type Item = HashMap<String, AttributeValue>;
+
+const RECORD: &str = "record";
+const SHARE: &str = "share";
+const POINTER: &str = "pointer";
+const NONCES: &str = "nonces";
+const CREDENTIAL: &str = "credential#";
+
+/// Why the table did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another writer was first; read again.
+    #[error("another writer was first")]
+    Conflict,
+    /// DynamoDB could not be reached or refused. The cause is for the log.
+    #[error("DynamoDB: {0}")]
+    Unavailable(String),
+    /// An item is there and cannot be read.
+    #[error("the stored {what} cannot be read: {cause}")]
+    Damaged {
+        /// Which kind of item.
+        what: &'static str,
+        /// What is wrong with it; names fields, never values.
+        cause: String,
+    },
+}
+
+/// The wallets' table.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+impl Store {
+    /// The table with this name.
+    #[must_use]
+    pub fn new(db: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
+        Self { db, table: table.into() }
+    }
+
+    /// Makes the client once, from the environment.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        Ok(Self::new(Aws::from_env(env)?.dynamodb(), StoreConfig::from_env(env)?.table))
+    }
+}
+
+/// A wallet's partition key.
+fn wallet_key(tenant: &Tenant, wallet_id: Uuid) -> String {
+    format!("{tenant}#W#{wallet_id}")
+}
+
+/// The attributes that name an item.
+fn key(partition: &str, sort: &str) -> Item {
+    HashMap::from([
+        ("pk".to_owned(), AttributeValue::S(partition.to_owned())),
+        ("sk".to_owned(), AttributeValue::S(sort.to_owned())),
+    ])
+}
+
+/// A record as an item under its key.
+fn to_item<T: Serialize>(partition: &str, sort: &str, record: &T) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(record)
+        .map_err(|error| StoreError::Damaged { what: "record", cause: error.to_string() })?;
+    item.extend(key(partition, sort));
+    Ok(item)
+}
+
+fn from_item<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, StoreError> {
+    let schema = item.get("schema").and_then(|value| value.as_n().ok());
+    match schema.and_then(|number| number.parse::<u32>().ok()) {
+        Some(1..=SCHEMA) => {}
+        _ => return Err(StoreError::Damaged { what, cause: "unknown schema".to_owned() }),
+    }
+    serde_dynamo::from_item(item)
+        .map_err(|error| StoreError::Damaged { what, cause: error.to_string() })
+}
+
+fn unavailable<E>(error: SdkError<E>) -> StoreError
+where
+    E: std::error::Error + 'static,
+{
+    StoreError::Unavailable(DisplayErrorContext(error).to_string())
+}
+
+/// A transaction that lost to another writer is a conflict, whether it met the other's result or
+/// the other's transaction.
+fn transaction_error(error: SdkError<TransactWriteItemsError>) -> StoreError {
+    let lost = match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            cancelled.cancellation_reasons().iter().any(|reason| {
+                matches!(reason.code(), Some("ConditionalCheckFailed" | "TransactionConflict"))
+            })
+        }
+        Some(TransactWriteItemsError::TransactionInProgressException(_)) => true,
+        _ => false,
+    };
+    if lost { StoreError::Conflict } else { unavailable(error) }
+}

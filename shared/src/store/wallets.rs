@@ -1,0 +1,193 @@
+//! Wallets: find by any name, create all names at once.
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use uuid::Uuid;
+
+use super::{
+    CREDENTIAL, CredentialRecord, Item, NONCES, Nonces, POINTER, RECORD, SHARE, ShareRecord, Store,
+    StoreError, WalletRecord, from_item, key, to_item, transaction_error, unavailable, wallet_key,
+};
+use crate::api::ids::{Exchange, Tenant, UserId, WalletRef};
+use crate::eth::Address;
+
+const NEW: &str = "attribute_not_exists(pk)";
+
+/// A wallet with everything that decides what may happen to it.
+#[derive(Clone, Debug)]
+pub struct WalletView {
+    /// The wallet.
+    pub wallet: WalletRecord,
+    /// The last nonces used.
+    pub nonces: Nonces,
+    credentials: Vec<CredentialRecord>,
+}
+
+impl WalletView {
+    /// The credential for this exchange.
+    #[must_use]
+    pub fn credential(&self, exchange: Exchange) -> Option<&CredentialRecord> {
+        self.credentials.iter().find(|credential| credential.exchange == exchange)
+    }
+}
+
+impl Store {
+    /// Finds a tenant's wallet by any of its names. One read by wallet id, two by another name,
+    /// all of them strongly consistent.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn find(
+        &self,
+        tenant: &Tenant,
+        name: &WalletRef,
+    ) -> Result<Option<WalletView>, StoreError> {
+        let wallet_id = match name {
+            WalletRef::Wallet(id) => Some(*id),
+            WalletRef::User(user) => self.pointer(&user_key(tenant, user)).await?,
+            WalletRef::Address(address) => self.pointer(&address_key(tenant, *address)).await?,
+        };
+        match wallet_id {
+            Some(id) => self.view(tenant, id).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn pointer(&self, partition: &str) -> Result<Option<Uuid>, StoreError> {
+        let output = self
+            .db
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(partition, POINTER)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let Some(item) = output.item else { return Ok(None) };
+        let id = item.get("walletId").and_then(|value| value.as_s().ok());
+        let id = id.and_then(|text| text.parse().ok());
+        id.map(Some).ok_or_else(|| StoreError::Damaged {
+            what: "pointer",
+            cause: "no wallet id".to_owned(),
+        })
+    }
+
+    async fn view(&self, tenant: &Tenant, id: Uuid) -> Result<Option<WalletView>, StoreError> {
+        let output = self
+            .db
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND sk < :share")
+            .expression_attribute_values(":pk", AttributeValue::S(wallet_key(tenant, id)))
+            .expression_attribute_values(":share", AttributeValue::S(SHARE.to_owned()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let mut wallet = None;
+        let mut nonces = Nonces::default();
+        let mut credentials = Vec::new();
+        for item in output.items.unwrap_or_default() {
+            let sort = item.get("sk").and_then(|value| value.as_s().ok()).cloned();
+            match sort.as_deref() {
+                Some(RECORD) => wallet = Some(from_item("wallet", item)?),
+                Some(NONCES) => nonces = from_item("nonces", item)?,
+                Some(sort) if sort.starts_with(CREDENTIAL) => {
+                    credentials.push(from_item("credential", item)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(wallet.map(|wallet| WalletView { wallet, nonces, credentials }))
+    }
+
+    /// Stores a new wallet, its share and all its names, or nothing of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the user has a wallet already.
+    pub async fn create(
+        &self,
+        wallet: &WalletRecord,
+        share: &ShareRecord,
+    ) -> Result<(), StoreError> {
+        let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
+        let pointer = |partition: &str| {
+            let mut item = key(partition, POINTER);
+            item.insert("walletId".to_owned(), AttributeValue::S(wallet.wallet_id.to_string()));
+            item.insert("schema".to_owned(), AttributeValue::N(super::SCHEMA.to_string()));
+            item
+        };
+        let items = [
+            pointer(&user_key(&wallet.tenant, &wallet.user_id)),
+            pointer(&address_key(&wallet.tenant, wallet.address)),
+            to_item(&partition, RECORD, wallet)?,
+            to_item(&partition, SHARE, share)?,
+        ];
+        let puts = items.into_iter().map(|item| self.put_new(item)).collect::<Result<_, _>>()?;
+        self.db
+            .transact_write_items()
+            .set_transact_items(Some(puts))
+            // A repeat of this very request, after a lost answer, succeeds again.
+            .client_request_token(wallet.wallet_id.to_string())
+            .send()
+            .await
+            .map_err(transaction_error)?;
+        Ok(())
+    }
+
+    fn put_new(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(NEW)
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Party 1's share of a wallet's key, sealed.
+    ///
+    /// # Errors
+    /// When it is not there: a wallet without its share is damaged.
+    pub async fn share(&self, wallet: &WalletRecord) -> Result<ShareRecord, StoreError> {
+        let output = self
+            .db
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), SHARE)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let item = output.item.ok_or_else(|| StoreError::Damaged {
+            what: "share",
+            cause: "it is not there".to_owned(),
+        })?;
+        from_item("share", item)
+    }
+
+    /// Bars a wallet from signing.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn freeze(&self, wallet: &WalletRecord) -> Result<(), StoreError> {
+        self.db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), RECORD)))
+            .update_expression("SET frozen = :true")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+}
+
+fn user_key(tenant: &Tenant, user: &UserId) -> String {
+    format!("{tenant}#U#{user}")
+}
+
+fn address_key(tenant: &Tenant, address: Address) -> String {
+    format!("{tenant}#A#{}", address.to_lower_hex())
+}

@@ -1,0 +1,62 @@
+//! Wallets: create, find, sign.
+
+mod create;
+mod sign;
+
+pub use create::{CreateError, Created};
+pub use sign::SignError;
+
+use crate::aws::Aws;
+use crate::clock::Clock;
+use crate::config::{ConfigError, CustodyConfig, Env, StoreConfig};
+use crate::envelope::Envelope;
+use crate::mpc::CosignerClient;
+use crate::random::Random;
+use crate::store::Store;
+
+/// Party 1 of every wallet key: the table with its shares, the key that seals them, and the way to
+/// party 2.
+#[derive(Clone, Debug)]
+pub struct Custody {
+    /// The wallets' table.
+    pub store: Store,
+    /// KMS key A.
+    pub envelope: Envelope,
+    /// Party 2.
+    pub cosigner: CosignerClient,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+impl Custody {
+    /// Makes the clients once, from the environment.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Self, ConfigError> {
+        let aws = Aws::from_env(env)?;
+        let store = StoreConfig::from_env(env)?;
+        let custody = CustodyConfig::from_env(env)?;
+        Ok(Self::new(&aws, &store, &custody, clock, random))
+    }
+
+    /// Custody over these clients.
+    #[must_use]
+    pub fn new(
+        aws: &Aws,
+        store: &StoreConfig,
+        custody: &CustodyConfig,
+        clock: Clock,
+        random: Random,
+    ) -> Self {
+        Self {
+            store: Store::new(aws.dynamodb(), &store.table),
+            envelope: Envelope::new(aws.kms(), &custody.kms_key_id, random.clone()),
+            cosigner: CosignerClient::new(aws.lambda(), &custody.cosigner_function),
+            clock,
+            random,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Accounts and their agents.
+
+use std::collections::HashMap;
+
+use alloy_primitives::Address;
+
+use super::{Agent, refusal::Refusal};
+use crate::nonces::UsedNonces;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Agents must live this long (seen live)
+const SHORTEST_LIFE_MS: u64 = 7 * DAY_MS;
+
+/// A nonce counts microseconds and lives this long to both sides of the clock. Newer documents
+/// say a minute.
+const NONCE_LIFE_US: u64 = 10_000_000;
+
+/// Everything that the exchange remembers
+#[derive(Default)]
+pub(super) struct Accounts {
+    accounts: HashMap<Address, Account>,
+    /// From an agent to its account
+    users: HashMap<Address, Address>,
+    nonces: HashMap<Address, UsedNonces>,
+}
+
+#[derive(Default)]
+struct Account {
+    deposited: bool,
+    agents: Vec<Agent>,
+}
+
+impl Accounts {
+    pub(super) fn deposit(&mut self, user: Address) {
+        self.accounts.entry(user).or_default().deposited = true;
+    }
+
+    pub(super) fn has_deposited(&self, user: Address) -> bool {
+        self.accounts
+            .get(&user)
+            .is_some_and(|account| account.deposited)
+    }
+
+    pub(super) fn exists(&self, user: Address) -> bool {
+        self.accounts.contains_key(&user)
+    }
+
+    pub(super) fn agents_of(&self, user: Address) -> Vec<Agent> {
+        self.accounts
+            .get(&user)
+            .map_or_else(Vec::new, |account| account.agents.clone())
+    }
+
+    /// Whether this agent may act for the account now
+    pub(super) fn is_live(&self, user: Address, agent: Address, now: u64) -> bool {
+        let live = |known: &Agent| known.address == agent && now < known.expired;
+        self.accounts
+            .get(&user)
+            .is_some_and(|account| account.agents.iter().any(live))
+    }
+
+    /// Spends a nonce of a signer, which lives ±10 s and is among the signer's 100 highest
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Nonce`] for a stale and for a used one.
+    pub(super) fn use_nonce(
+        &mut self,
+        signer: Address,
+        nonce: u64,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        let used = self.nonces.entry(signer).or_default();
+        let stale = nonce.abs_diff(now * 1_000) > NONCE_LIFE_US;
+        let forgotten = used.is_full() && used.lowest().is_some_and(|lowest| nonce < lowest);
+        if stale || forgotten || used.contains(nonce) {
+            return Err(Refusal::Nonce);
+        }
+        used.insert(nonce);
+        Ok(())
+    }
+
+    /// Adds an agent, and the account if need be
+    ///
+    /// # Errors
+    ///
+    /// A date too near, a name or an address in use, no slot.
+    pub(super) fn add(
+        &mut self,
+        user: Address,
+        agent: Agent,
+        max_agents: usize,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        if agent.expired < now + SHORTEST_LIFE_MS {
+            return Err(Refusal::ExpiresTooSoon);
+        }
+        let known = self
+            .accounts
+            .get(&user)
+            .map_or(&[][..], |account| &account.agents);
+        if known.iter().any(|known| known.name == agent.name) {
+            return Err(Refusal::AgentName);
+        }
+        if self.users.contains_key(&agent.address) {
+            return Err(Refusal::AgentAddress);
+        }
+        if known.len() >= max_agents {
+            return Err(Refusal::TooManyAgents);
+        }
+        self.users.insert(agent.address, user);
+        self.accounts.entry(user).or_default().agents.push(agent);
+        Ok(())
+    }
+
+    /// An agent of the account, to change
+    pub(super) fn agent_mut(
+        &mut self,
+        user: Address,
+        agent: Address,
+    ) -> Result<&mut Agent, Refusal> {
+        let account = self.accounts.get_mut(&user).ok_or(Refusal::NoUser)?;
+        let mut agents = account.agents.iter_mut();
+        agents
+            .find(|known| known.address == agent)
+            .ok_or(Refusal::NoAgent)
+    }
+
+    pub(super) fn remove(&mut self, user: Address, agent: Address) -> Result<(), Refusal> {
+        self.agent_mut(user, agent)?;
+        if let Some(account) = self.accounts.get_mut(&user) {
+            account.agents.retain(|known| known.address != agent);
+        }
+        self.users.remove(&agent);
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! Parameters of a request: the text as sent, because that is what may be signed, and the values.
+
+use std::collections::HashSet;
+
+use alloy_primitives::Address;
+use url::form_urlencoded;
+
+use super::refusal::Refusal;
+use crate::parse_address;
+
+/// The parameters in the order in which they were sent
+pub(super) struct Parameters {
+    raw: String,
+    pairs: Vec<(String, String)>,
+}
+
+impl Parameters {
+    pub(super) fn parse(query: &str, body: &str) -> Result<Self, Refusal> {
+        let raw = match (query, body) {
+            (text, "") | ("", text) => text.to_owned(),
+            (query, body) => format!("{query}&{body}"),
+        };
+        let pairs: Vec<_> = form_urlencoded::parse(raw.as_bytes())
+            .into_owned()
+            .collect();
+        let mut names = HashSet::new();
+        if let Some((name, _)) = pairs.iter().find(|(name, _)| !names.insert(name)) {
+            return Err(Refusal::TooMany(name.clone()));
+        }
+        Ok(Self { raw, pairs })
+    }
+
+    /// The names and values, decoded
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The text before the signature as sent, if the signature is the last: what follows it
+    /// would not be signed
+    pub(super) fn text_as_sent(&self) -> Option<&str> {
+        let (text, signature) = self.raw.rsplit_once("&signature=")?;
+        (!signature.contains('&')).then_some(text)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.pairs()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value)
+    }
+
+    /// A mandatory value
+    pub(super) fn text(&self, name: &'static str) -> Result<&str, Refusal> {
+        self.get(name)
+            .filter(|value| !value.is_empty())
+            .ok_or(Refusal::Missing(name))
+    }
+
+    /// A mandatory value, parsed
+    pub(super) fn number(&self, name: &'static str) -> Result<u64, Refusal> {
+        let text = self.text(name)?;
+        let plain = text.bytes().all(|digit| digit.is_ascii_digit());
+        plain
+            .then(|| text.parse().ok())
+            .flatten()
+            .ok_or(Refusal::Invalid(name))
+    }
+
+    /// A mandatory value, parsed
+    pub(super) fn boolean(&self, name: &'static str) -> Result<bool, Refusal> {
+        self.text(name)?.parse().map_err(|_| Refusal::Invalid(name))
+    }
+
+    /// A mandatory value, parsed
+    pub(super) fn address(&self, name: &'static str) -> Result<Address, Refusal> {
+        parse_address(self.text(name)?).ok_or(Refusal::Invalid(name))
+    }
+}

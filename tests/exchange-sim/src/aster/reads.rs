@@ -1,0 +1,77 @@
+//! Calls that an agent signs: its text is the query exactly as sent.
+
+use alloy_primitives::Address;
+use serde_json::{Value, json};
+
+use super::{Exchange, Parameters, refusal::Refusal, signing};
+use crate::{lock, signature};
+
+/// `GET /fapi/v3/agent`: the agents of the account; works without a deposit
+pub(super) fn agents(exchange: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
+    let user = authenticate(exchange, parameters)?;
+    let agents = lock(&exchange.0.accounts).agents_of(user);
+    let shown = agents.into_iter().map(|agent| {
+        json!({
+            "agentAddress": agent.address.to_string(),
+            "agentName": agent.name,
+            "ipWhitelist": agent.ip_whitelist,
+            "expired": agent.expired,
+            "source": "",
+            "canRead": true,
+            "canSpotTrade": agent.can_spot_trade,
+            "canPerpTrade": agent.can_perp_trade,
+            "canWithdraw": agent.can_withdraw,
+        })
+    });
+    Ok(shown.collect())
+}
+
+/// `GET /fapi/v3/balance`: proves that an agent authenticates; every balance is empty
+pub(super) fn balance(exchange: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
+    let user = authenticate(exchange, parameters)?;
+    if exchange.rules().require_deposit && !lock(&exchange.0.accounts).has_deposited(user) {
+        return Err(Refusal::NoDeposit);
+    }
+    Ok(json!([{
+        "accountAlias": "SgsR",
+        "asset": "USDT",
+        "balance": "0.00000000",
+        "crossWalletBalance": "0.00000000",
+        "crossUnPnl": "0.00000000",
+        "availableBalance": "0.00000000",
+        "maxWithdrawAmount": "0.00000000",
+        "marginAvailable": true,
+        "updateTime": 0,
+    }]))
+}
+
+/// `GET /fapi/v3/time`: public
+pub(super) fn time(exchange: &Exchange, _parameters: &Parameters) -> Result<Value, Refusal> {
+    Ok(json!({"serverTime": (exchange.0.now)()}))
+}
+
+/// The account for which a live agent signed the request, the agent's nonce spent
+fn authenticate(exchange: &Exchange, parameters: &Parameters) -> Result<Address, Refusal> {
+    // Seen live: without a signature this is the answer, not that a parameter is missing.
+    let signature = parameters.get("signature").ok_or(Refusal::Signature)?;
+    let user = parameters.address("user")?;
+    let agent = parameters.address("signer")?;
+    let nonce = parameters.number("nonce")?;
+    let chain_id = signing::call_chain_id(exchange.0.network);
+    let digest = parameters
+        .text_as_sent()
+        .and_then(|text| signing::message_digest(chain_id, text));
+    let signer = digest
+        .zip(signature::from_hex(signature))
+        .and_then(|(digest, signature)| signature::recover(&digest, &signature));
+    if signer != Some(agent) {
+        return Err(Refusal::Signature);
+    }
+    let now = (exchange.0.now)();
+    let mut accounts = lock(&exchange.0.accounts);
+    if !accounts.is_live(user, agent, now) {
+        return Err(Refusal::NoAgent);
+    }
+    accounts.use_nonce(agent, nonce, now)?;
+    Ok(user)
+}

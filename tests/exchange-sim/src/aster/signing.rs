@@ -1,0 +1,65 @@
+//! What a request's sender signs, rebuilt from the request.
+
+use alloy_primitives::{B256, U256};
+
+use super::Network;
+use crate::eip712::{self, Field};
+
+const DOMAIN: &str = "AsterSignTransaction";
+
+/// The chain of the domain in which agents sign their calls
+#[must_use]
+pub fn call_chain_id(network: Network) -> u64 {
+    match network {
+        Network::Mainnet => 1_666,
+        Network::Testnet => 714,
+    }
+}
+
+/// The digest over a text: `signatureChainId` is the chain of a registration, [`call_chain_id`]
+/// that of a call by an agent
+#[must_use]
+pub fn message_digest(chain_id: u64, text: &str) -> Option<B256> {
+    let fields = vec![Field::new("msg", "string", text)];
+    eip712::digest(
+        eip712::domain(DOMAIN, U256::from(chain_id)),
+        "Message",
+        fields,
+    )
+}
+
+/// The digest of a request that manages an agent: its parameters (decoded, in the order sent,
+/// without `signature` and `signatureChainId`) are the fields, with a capital first letter
+///
+/// Nothing when a value does not fit its type.
+#[must_use]
+pub fn management_digest<'a>(
+    chain_id: u64,
+    primary_type: &str,
+    parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Option<B256> {
+    let fields = parameters.into_iter().map(field).collect();
+    eip712::digest(
+        eip712::domain(DOMAIN, U256::from(chain_id)),
+        primary_type,
+        fields,
+    )
+}
+
+/// Aster types a field by the value's type in the sender's language. Only these are no strings;
+/// addresses are strings, so that their letter case is signed.
+fn field<'a>((name, value): (&'a str, &'a str)) -> Field<'a> {
+    let kind = match name {
+        "expired" | "nonce" => "uint256",
+        "canSpotTrade" | "canPerpTrade" | "canWithdraw" => "bool",
+        _ => "string",
+    };
+    Field::new(capitalised(name), kind, value)
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}", first.to_ascii_uppercase(), letters.as_str())
+    })
+}

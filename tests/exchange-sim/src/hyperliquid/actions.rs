@@ -1,0 +1,182 @@
+//! `POST /exchange`: from a request to a change of the book.
+
+use alloy_primitives::{Address, B256};
+use serde_json::{Value, json};
+
+use super::{
+    Exchange,
+    book::{Approval, Book, Change, Role},
+    refusal::Refusal,
+    signing::{self, ApproveAgent},
+    wire::{Action, Envelope, L1},
+};
+use crate::{lock, signature};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Agents without a date live this long
+const DEFAULT_LIFE_MS: u64 = 90 * DAY_MS;
+
+/// The longest life that may be asked for
+const LONGEST_LIFE_MS: u64 = 180 * DAY_MS;
+
+/// Enforced by the SDKs; the exchange does not publish its own check
+const LONGEST_NAME: usize = 16;
+
+/// Does what a request asks, if its signer may
+///
+/// # Errors
+///
+/// The exchange's own words.
+pub(super) fn execute(exchange: &Exchange, envelope: &Envelope) -> Result<Value, Refusal> {
+    match &envelope.action {
+        Action::ApproveAgent {
+            sent_chain,
+            approval,
+        } => {
+            let digest = signing::approve_agent_digest(exchange.0.chain, approval);
+            let signer = signer(envelope, digest)?;
+            if *sent_chain != exchange.0.chain {
+                // Our own chain in the text has made the signer a stranger without an account. Who
+                // signs this chain and sends the other hears the same: a guess, on the strict side.
+                return Err(Refusal::MustDeposit(signer));
+            }
+            approve_agent(exchange, envelope, signer, approval)?;
+            Ok(json!({"type": "default"}))
+        }
+        Action::L1 { action, kind } => {
+            let Envelope {
+                nonce,
+                vault_address,
+                expires_after,
+                ..
+            } = envelope;
+            let hash = signing::action_hash(action, *nonce, *vault_address, *expires_after);
+            let digest = hash.and_then(|hash| signing::l1_digest(exchange.0.chain, hash));
+            act(exchange, envelope, signer(envelope, digest)?, *kind)
+        }
+    }
+}
+
+fn signer(envelope: &Envelope, digest: Option<B256>) -> Result<Address, Refusal> {
+    let (digest, signature) = digest
+        .zip(envelope.signature)
+        .ok_or(Refusal::Unrecoverable)?;
+    signature::recover(&digest, &signature).ok_or(Refusal::Unrecoverable)
+}
+
+fn approve_agent(
+    exchange: &Exchange,
+    envelope: &Envelope,
+    master: Address,
+    approval: &ApproveAgent,
+) -> Result<(), Refusal> {
+    let now = (exchange.0.now)();
+    let rules = exchange.rules();
+    let mut book = lock(&exchange.0.book);
+    // An agent has no account of its own, whatever the rules on deposits.
+    let is_agent = matches!(book.role(master, now), Role::Agent(_));
+    if is_agent || (rules.require_deposit && !book.has_deposited(master)) {
+        return Err(Refusal::MustDeposit(master));
+    }
+    // The nonce is spent whatever becomes of the action: a client must not count on the opposite.
+    use_nonce(&mut book, master, envelope.nonce, now)?;
+    if envelope.vault_address.is_some() {
+        return Err(Refusal::VaultMayNot);
+    }
+    if book.has_pending_removal(master, now) {
+        return Err(Refusal::PendingRemoval);
+    }
+    let change = change(approval, now)?;
+    book.apply(master, change, rules.max_named_agents, now)
+}
+
+/// What an approval asks of the book
+fn change(approval: &ApproveAgent, now: u64) -> Result<Change<'_>, Refusal> {
+    let (name, suffix) = split_name(&approval.agent_name);
+    if name.chars().count() > LONGEST_NAME {
+        return Err(Refusal::NameTooLong);
+    }
+    if approval.agent_address == Address::ZERO {
+        return Ok(Change::Remove { name });
+    }
+    let valid_until = match suffix {
+        None => now + DEFAULT_LIFE_MS,
+        // A date with more digits than a u64 is far away as well.
+        Some(digits) => digits
+            .parse()
+            .ok()
+            .filter(|date| (now + 1..=now + LONGEST_LIFE_MS).contains(date))
+            .ok_or(Refusal::ValidUntilExpired)?,
+    };
+    Ok(Change::Approve(Approval {
+        name,
+        address: approval.agent_address,
+        valid_until,
+    }))
+}
+
+/// Splits `bot valid_until 1768319711089` into the name and the digits
+fn split_name(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once(" valid_until ") {
+        Some((name, date))
+            if !date.is_empty() && date.bytes().all(|digit| digit.is_ascii_digit()) =>
+        {
+            (name, Some(date))
+        }
+        _ => (text, None),
+    }
+}
+
+fn act(
+    exchange: &Exchange,
+    envelope: &Envelope,
+    signer: Address,
+    kind: L1,
+) -> Result<Value, Refusal> {
+    let now = (exchange.0.now)();
+    let mut book = lock(&exchange.0.book);
+    if book.role(signer, now) == Role::Missing {
+        // Seen live: the error for an agent just replaced names its master.
+        let replaced = book.just_replaced(signer, now);
+        return Err(replaced.map_or(Refusal::UnknownSigner(signer), Refusal::MustDeposit));
+    }
+    use_nonce(&mut book, signer, envelope.nonce, now)?;
+    if envelope
+        .expires_after
+        .is_some_and(|expires_after| expires_after < now)
+    {
+        return Err(Refusal::ActionExpired);
+    }
+    if let Some(vault) = envelope.vault_address {
+        // Neither vaults nor sub-accounts are simulated.
+        return Err(Refusal::UnknownVault(vault));
+    }
+    Ok(match kind {
+        L1::Noop => json!({"type": "default"}),
+        L1::Order { batch } => {
+            let resting = |oid| json!({"resting": {"oid": oid}});
+            let statuses: Value = book.order_ids(batch).map(resting).collect();
+            json!({"type": "order", "data": {"statuses": statuses}})
+        }
+    })
+}
+
+/// Within (now - 2 days, now + 1 day), above the lowest of the signer's 100 highest, never used
+fn use_nonce(book: &mut Book, signer: Address, nonce: u64, now: u64) -> Result<(), Refusal> {
+    let used = book.nonces_of(signer);
+    if used.contains(nonce) {
+        return Err(Refusal::DuplicateNonce(nonce));
+    }
+    // Read literally, the lowest counts before there are 100.
+    let lowest = (now.saturating_sub(2 * DAY_MS) + 1).max(used.lowest().unwrap_or(0));
+    if nonce < lowest {
+        return Err(Refusal::NonceTooLow { nonce, lowest });
+    }
+    let highest = now + DAY_MS;
+    if nonce >= highest {
+        return Err(Refusal::NonceTooHigh { nonce, highest });
+    }
+    used.insert(nonce);
+    Ok(())
+}

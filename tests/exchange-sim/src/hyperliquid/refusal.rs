@@ -1,0 +1,42 @@
+//! The exchange's own error texts.
+
+use alloy_primitives::Address;
+
+/// Why an action was refused; the text is the answer
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("Unable to recover signer.")]
+    Unrecoverable,
+    /// Names whoever the signature belongs to: a wrong signature belongs to a stranger
+    #[error("Must deposit before performing actions. User: {0:#x}")]
+    MustDeposit(Address),
+    #[error("User or API Wallet {0:#x} does not exist.")]
+    UnknownSigner(Address),
+    #[error("Invalid nonce: duplicate nonce {0}")]
+    DuplicateNonce(u64),
+    #[error("Invalid nonce: nonce too low {nonce} < {lowest}")]
+    NonceTooLow { nonce: u64, lowest: u64 },
+    /// The real text is not published
+    #[error("Invalid nonce: nonce too high {nonce} > {highest}")]
+    NonceTooHigh { nonce: u64, highest: u64 },
+    #[error("Vault may not perform this action.")]
+    VaultMayNot,
+    #[error("Vault not registered: {0:#x}")]
+    UnknownVault(Address),
+    #[error("Action already expired")]
+    ActionExpired,
+    #[error("User has pending agent removal")]
+    PendingRemoval,
+    /// The real text is not published
+    #[error("Extra agent name is too long.")]
+    NameTooLong,
+    /// Also for a date that is too far away
+    #[error("Agent valid_until already expired.")]
+    ValidUntilExpired,
+    #[error("Extra agent already used.")]
+    AlreadyUsed,
+    #[error("Extra agent does not exist")]
+    NoSuchAgent,
+    #[error("Too many extra agents for cumulative volume traded. Current limit is {0}")]
+    TooManyAgents(usize),
+}

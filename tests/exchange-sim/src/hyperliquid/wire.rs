@@ -1,0 +1,223 @@
+//! Request bodies. A wrong shape is HTTP 422 and plain text, never JSON.
+
+use alloy_primitives::{Address, Signature};
+use http::StatusCode;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+use super::{Chain, signing::ApproveAgent};
+use crate::{edge::Reply, parse_address, parse_hex_number, signature};
+
+/// A body that the exchange does not read
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Malformed {
+    /// The `Content-Type` is another one. No source says what happens: as `axum` answers.
+    NotJson,
+    /// Not JSON, or a missing field, or a field of another type
+    Shape,
+}
+
+impl From<Malformed> for Reply {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::NotJson => Self::text(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Expected request with `Content-Type: application/json`",
+            ),
+            Malformed::Shape => Self::text(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Failed to deserialize the JSON body into the target type",
+            ),
+        }
+    }
+}
+
+/// The body of `POST /exchange`
+pub(super) struct Envelope {
+    pub(super) action: Action,
+    pub(super) nonce: u64,
+    /// Nothing when the parts are strings and a number, but no signature
+    pub(super) signature: Option<Signature>,
+    pub(super) vault_address: Option<Address>,
+    pub(super) expires_after: Option<u64>,
+}
+
+/// What is to be done
+pub(super) enum Action {
+    /// `approveAgent`, and the chain that the sender believes to be on
+    ApproveAgent {
+        sent_chain: Chain,
+        approval: ApproveAgent,
+    },
+    /// An action that agents sign, as sent: the order of its keys is part of what is signed
+    L1 { action: Value, kind: L1 },
+}
+
+/// The actions signed by agents that are simulated
+#[derive(Clone, Copy)]
+pub(super) enum L1 {
+    Noop,
+    Order { batch: usize },
+}
+
+impl Action {
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::ApproveAgent { .. } => "approveAgent",
+            Self::L1 { kind: L1::Noop, .. } => "noop",
+            Self::L1 {
+                kind: L1::Order { .. },
+                ..
+            } => "order",
+        }
+    }
+
+    pub(super) fn weight(&self) -> u32 {
+        match self {
+            Self::L1 {
+                kind: L1::Order { batch },
+                ..
+            } => 1 + u32::try_from(batch / 40).unwrap_or(u32::MAX - 1),
+            _ => 1,
+        }
+    }
+}
+
+/// A question to `POST /info`
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub(super) enum Info {
+    ExtraAgents {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+    },
+    UserRole {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+    },
+}
+
+impl Info {
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::ExtraAgents { .. } => "extraAgents",
+            Self::UserRole { .. } => "userRole",
+        }
+    }
+
+    pub(super) fn weight(&self) -> u32 {
+        match self {
+            Self::ExtraAgents { .. } => 20,
+            Self::UserRole { .. } => 60,
+        }
+    }
+}
+
+pub(super) fn info(body: &[u8]) -> Result<Info, Malformed> {
+    serde_json::from_slice(body).map_err(|_| Malformed::Shape)
+}
+
+pub(super) fn envelope(body: &[u8]) -> Result<Envelope, Malformed> {
+    let wire: WireEnvelope = serde_json::from_slice(body).map_err(|_| Malformed::Shape)?;
+    let WireSignature { r, s, v } = &wire.signature;
+    let action = action(wire.action)?;
+    if let Action::ApproveAgent { approval, .. } = &action {
+        // "Must match": how the exchange says that they do not is not published. Nor is what
+        // it says of `expiresAfter`, which it does not support for actions signed by users.
+        if approval.nonce != wire.nonce || wire.expires_after.is_some() {
+            return Err(Malformed::Shape);
+        }
+    }
+    Ok(Envelope {
+        action,
+        nonce: wire.nonce,
+        signature: signature::from_parts(r, s, *v),
+        vault_address: wire.vault_address.map(|vault| vault.0),
+        expires_after: wire.expires_after,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireEnvelope {
+    action: Value,
+    nonce: u64,
+    signature: WireSignature,
+    vault_address: Option<WireAddress>,
+    expires_after: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct WireSignature {
+    r: String,
+    s: String,
+    v: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireApproveAgent {
+    hyperliquid_chain: Chain,
+    signature_chain_id: String,
+    agent_address: WireAddress,
+    agent_name: Option<String>,
+    nonce: u64,
+}
+
+#[derive(Deserialize)]
+struct WireAddress(#[serde(deserialize_with = "address")] Address);
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_address(&text).ok_or_else(|| de::Error::custom("not an address"))
+}
+
+fn action(action: Value) -> Result<Action, Malformed> {
+    match action["type"].as_str() {
+        Some("approveAgent") => approve_agent(action),
+        Some("noop") => Ok(Action::L1 {
+            action,
+            kind: L1::Noop,
+        }),
+        Some("order") => {
+            let batch = orders(&action).ok_or(Malformed::Shape)?;
+            Ok(Action::L1 {
+                action,
+                kind: L1::Order { batch },
+            })
+        }
+        _ => Err(Malformed::Shape),
+    }
+}
+
+fn approve_agent(action: Value) -> Result<Action, Malformed> {
+    let wire: WireApproveAgent = serde_json::from_value(action).map_err(|_| Malformed::Shape)?;
+    let approval = ApproveAgent {
+        // Hex text, such as `0xa4b1`
+        signature_chain_id: parse_hex_number(&wire.signature_chain_id).ok_or(Malformed::Shape)?,
+        agent_address: wire.agent_address.0,
+        // Left out, null and "" are the unnamed agent, and signed as "".
+        agent_name: wire.agent_name.unwrap_or_default(),
+        nonce: wire.nonce,
+    };
+    Ok(Action::ApproveAgent {
+        sent_chain: wire.hyperliquid_chain,
+        approval,
+    })
+}
+
+/// The number of orders, if each looks like one
+fn orders(action: &Value) -> Option<usize> {
+    let orders = action["orders"]
+        .as_array()
+        .filter(|orders| !orders.is_empty())?;
+    let well_formed = orders.iter().all(|order| {
+        order["a"].is_u64()
+            && order["b"].is_boolean()
+            && order["p"].is_string()
+            && order["s"].is_string()
+            && order["r"].is_boolean()
+            && order["t"].is_object()
+    });
+    (well_formed && action["grouping"].is_string()).then_some(orders.len())
+}

@@ -1,0 +1,58 @@
+//! Two exchanges as they behave on the wire: [`hyperliquid`] and [`aster`].
+//!
+//! Each is an in-memory server at the network edge: the code under test is the code that ships,
+//! and speaks real HTTP to it. A simulator believes nothing that it has not verified: it rebuilds
+//! the typed data of every request itself, recovers the signer with `alloy` (the product signs
+//! with other libraries, so this is an independent second opinion), and enforces nonces, names,
+//! slots, expiries and deposits, with the exchanges' own error texts.
+//!
+//! What the exchanges do not publish is guessed on the strict side, so that a client that passes
+//! here passes there; each guess says so where it is made.
+//!
+//! ```no_run
+//! # async fn mount() -> std::io::Result<()> {
+//! use exchange_sim::{Now, hyperliquid};
+//!
+//! let now: Now = std::sync::Arc::new(|| 1_790_000_000_000);
+//! let exchange = hyperliquid::Exchange::new(hyperliquid::Chain::Mainnet, now);
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! axum::serve(listener, exchange.router()).await
+//! # }
+//! ```
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use alloy_primitives::Address;
+use alloy_primitives::U256;
+
+pub mod aster;
+mod edge;
+mod eip712;
+pub mod faults;
+pub mod hyperliquid;
+mod nonces;
+pub mod requests;
+pub mod signature;
+
+/// Tells the time in milliseconds since the Unix epoch. Passed in, so that tests own the time.
+pub type Now = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Locks, whether or not a test panicked while it held the lock
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads `0x` and 40 hex digits of any letter case; nothing else is an address on these wires
+fn parse_address(text: &str) -> Option<Address> {
+    let digits = text.strip_prefix("0x")?;
+    let mut bytes = [0; 20];
+    hex::decode_to_slice(digits, &mut bytes).ok()?;
+    Some(Address::from(bytes))
+}
+
+/// Reads `0x` and hex digits, with or without leading zeros
+fn parse_hex_number(text: &str) -> Option<U256> {
+    let digits = text.strip_prefix("0x")?;
+    let plain = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    plain.then(|| U256::from_str_radix(digits, 16).ok())?
+}

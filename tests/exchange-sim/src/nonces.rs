@@ -1,0 +1,33 @@
+//! Nonces that a signer has used, as both exchanges keep them.
+
+use std::collections::BTreeSet;
+
+/// Both exchanges keep this many for each signer
+const KEPT: usize = 100;
+
+/// The highest nonces that one signer has used
+#[derive(Debug, Default)]
+pub(crate) struct UsedNonces(BTreeSet<u64>);
+
+impl UsedNonces {
+    pub(crate) fn contains(&self, nonce: u64) -> bool {
+        self.0.contains(&nonce)
+    }
+
+    /// The smallest nonce still kept
+    pub(crate) fn lowest(&self) -> Option<u64> {
+        self.0.first().copied()
+    }
+
+    /// Whether the next nonce drops the smallest
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.len() == KEPT
+    }
+
+    pub(crate) fn insert(&mut self, nonce: u64) {
+        self.0.insert(nonce);
+        if self.0.len() > KEPT {
+            self.0.pop_first();
+        }
+    }
+}

@@ -1,0 +1,135 @@
+use exchange_sim::hyperliquid::Chain;
+use serde_json::{Value, json};
+
+use crate::support::{
+    START, Wallet,
+    hyperliquid::{Hyperliquid, l1},
+};
+
+fn owner() -> Wallet {
+    Wallet::number(1)
+}
+
+fn key() -> Wallet {
+    Wallet::number(9)
+}
+
+fn unknown(wallet: &Wallet) -> String {
+    format!("User or API Wallet {:#x} does not exist.", wallet.address())
+}
+
+fn order() -> Value {
+    json!({"a": 1, "b": true, "p": "100", "s": "1", "r": false, "t": {"limit": {"tif": "Gtc"}}})
+}
+
+fn orders(orders: &[Value]) -> Value {
+    json!({"type": "order", "orders": orders, "grouping": "na"})
+}
+
+async fn with_agent() -> Hyperliquid {
+    let hyperliquid = Hyperliquid::new();
+    assert_eq!(
+        hyperliquid.approve(&owner(), "bot", key().address()).await,
+        "ok"
+    );
+    hyperliquid
+}
+
+#[tokio::test]
+async fn only_an_agent_or_an_account_may_act() {
+    let hyperliquid = Hyperliquid::new();
+    assert_eq!(hyperliquid.noop(&key()).await, unknown(&key()));
+    assert_eq!(hyperliquid.noop(&owner()).await, unknown(&owner()));
+    hyperliquid.approve(&owner(), "", key().address()).await;
+    assert_eq!(hyperliquid.noop(&key()).await, "ok");
+    assert_eq!(hyperliquid.noop(&owner()).await, "ok");
+    let depositor = Wallet::number(2);
+    hyperliquid.exchange.deposit(depositor.address());
+    assert_eq!(hyperliquid.noop(&depositor).await, "ok");
+}
+
+#[tokio::test]
+async fn every_order_of_a_batch_rests_under_a_number_of_its_own() {
+    let hyperliquid = with_agent().await;
+    for first in [1, 3] {
+        let action = orders(&[order(), order()]);
+        let body = l1(
+            Chain::Mainnet,
+            &key(),
+            &action,
+            hyperliquid.nonce(),
+            None,
+            None,
+        );
+        let statuses = json!([{"resting": {"oid": first}}, {"resting": {"oid": first + 1}}]);
+        let response = json!({"type": "order", "data": {"statuses": statuses}});
+        let answer = hyperliquid.post("/exchange", &body).await.json();
+        assert_eq!(answer, json!({"status": "ok", "response": response}));
+    }
+}
+
+#[tokio::test]
+async fn the_order_of_keys_is_signed() {
+    let hyperliquid = with_agent().await;
+    let action = orders(&[order()]);
+    let mut body = l1(Chain::Mainnet, &key(), &action, START, None, None);
+    let other = json!({"grouping": "na", "type": "order", "orders": [order()]});
+    assert_eq!(action, other);
+    body["action"] = other;
+    let said = hyperliquid.exchange(&body).await;
+    assert!(said.starts_with("User or API Wallet 0x"), "{said}");
+    assert_ne!(said, unknown(&key()));
+}
+
+#[tokio::test]
+async fn what_surrounds_the_action_is_signed() {
+    let noop = json!({"type": "noop"});
+    let changes = [
+        ("nonce", json!(START + 1)),
+        ("vaultAddress", json!(owner().address())),
+        ("expiresAfter", json!(START + 9)),
+    ];
+    for (field, value) in changes {
+        let hyperliquid = with_agent().await;
+        let mut body = l1(Chain::Mainnet, &key(), &noop, START, None, None);
+        body[field] = value;
+        let said = hyperliquid.exchange(&body).await;
+        assert!(said.starts_with("User or API Wallet 0x"), "{said}");
+    }
+    let hyperliquid = with_agent().await;
+    let body = l1(Chain::Testnet, &key(), &noop, START, None, None);
+    let said = hyperliquid.exchange(&body).await;
+    assert!(said.starts_with("User or API Wallet 0x"), "{said}");
+}
+
+#[tokio::test]
+async fn an_action_expires_when_it_says_so() {
+    let hyperliquid = with_agent().await;
+    let noop = json!({"type": "noop"});
+    let send = |nonce, expiry| l1(Chain::Mainnet, &key(), &noop, nonce, None, Some(expiry));
+    assert_eq!(hyperliquid.exchange(&send(START, START)).await, "ok");
+    let said = hyperliquid.exchange(&send(START + 1, START - 1)).await;
+    assert_eq!(said, "Action already expired");
+}
+
+#[tokio::test]
+async fn no_vault_is_registered() {
+    let hyperliquid = with_agent().await;
+    let vault = Wallet::number(3).address();
+    let noop = json!({"type": "noop"});
+    let body = l1(Chain::Mainnet, &key(), &noop, START, Some(vault), None);
+    assert_eq!(
+        hyperliquid.exchange(&body).await,
+        format!("Vault not registered: {vault:#x}")
+    );
+}
+
+#[tokio::test]
+async fn an_agent_has_nonces_of_its_own() {
+    let hyperliquid = with_agent().await;
+    let noop = json!({"type": "noop"});
+    let body = l1(Chain::Mainnet, &key(), &noop, START, None, None);
+    assert_eq!(hyperliquid.exchange(&body).await, "ok");
+    let duplicate = format!("Invalid nonce: duplicate nonce {START}");
+    assert_eq!(hyperliquid.exchange(&body).await, duplicate);
+}

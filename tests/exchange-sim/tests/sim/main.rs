@@ -1,0 +1,15 @@
+//! The simulators against the signing vectors, and rule by rule through their routers.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod aster_manage;
+mod aster_reads;
+mod aster_register;
+mod faults;
+mod hyperliquid_approve;
+mod hyperliquid_info;
+mod hyperliquid_l1;
+mod hyperliquid_wire;
+mod support;
+mod vectors_aster;
+mod vectors_hyperliquid;

@@ -1,0 +1,155 @@
+//! A client of the simulated Aster.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use alloy_primitives::Address;
+use exchange_sim::aster::{
+    Exchange, Network,
+    signing::{call_chain_id, management_digest, message_digest},
+};
+use serde_json::Value;
+
+use super::{Answer, Clock, DAY_MS, START, Wallet, send};
+
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+
+pub(crate) const REGISTER: &str = "/fapi/v3/registerAndApproveAgent";
+
+/// An exchange, its clock, and fresh nonces
+pub(crate) struct Aster {
+    pub(crate) exchange: Exchange,
+    pub(crate) clock: Clock,
+    network: Network,
+    nonces: AtomicU64,
+}
+
+impl Aster {
+    pub(crate) fn new() -> Self {
+        Self::of(Network::Mainnet, START)
+    }
+
+    pub(crate) fn of(network: Network, now: u64) -> Self {
+        let clock = Clock::at(now);
+        let exchange = Exchange::new(network, clock.reader());
+        Self {
+            exchange,
+            clock,
+            network,
+            nonces: AtomicU64::new(0),
+        }
+    }
+
+    /// A nonce of the clock's moment that was not used before, in microseconds
+    pub(crate) fn nonce(&self) -> u64 {
+        self.clock.now() * 1_000 + self.nonces.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// A date that is far enough away
+    pub(crate) fn in_a_month(&self) -> u64 {
+        self.clock.now() + 30 * DAY_MS
+    }
+
+    pub(crate) async fn form(&self, method: &str, path: &str, body: &str) -> Answer {
+        send(
+            self.exchange.router(),
+            method,
+            path,
+            Some((FORM, body.to_owned())),
+        )
+        .await
+    }
+
+    pub(crate) async fn get(&self, path: &str, query: &str) -> Answer {
+        send(
+            self.exchange.router(),
+            "GET",
+            &format!("{path}?{query}"),
+            None,
+        )
+        .await
+    }
+
+    /// Registers an agent for trading
+    pub(crate) async fn register(&self, user: &Wallet, name: &str, agent: Address) -> String {
+        let text = self.registration(user, name, agent);
+        self.register_text(user, &text).await
+    }
+
+    /// The text to sign for a registration
+    pub(crate) fn registration(&self, user: &Wallet, name: &str, agent: Address) -> String {
+        let (user, nonce, expired) = (user.address(), self.nonce(), self.in_a_month());
+        format!(
+            "user={user}&nonce={nonce}&agentName={name}&agentAddress={agent}&expired={expired}\
+             &signatureChainId=56&canSpotTrade=true&canPerpTrade=true&canWithdraw=false"
+        )
+    }
+
+    /// Signs a text and sends it as the registration
+    pub(crate) async fn register_text(&self, user: &Wallet, text: &str) -> String {
+        let signature = sign_text(user, 56, text);
+        said(
+            &self
+                .form("POST", REGISTER, &format!("{text}&signature={signature}"))
+                .await,
+        )
+    }
+
+    /// Signs parameters as typed data and sends them
+    pub(crate) async fn manage(
+        &self,
+        user: &Wallet,
+        (method, path, primary_type): (&str, &str, &str),
+        parameters: &[(&str, String)],
+    ) -> String {
+        let pairs = parameters
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        let digest = management_digest(56, primary_type, pairs).unwrap();
+        let signature = format!("0x{}", hex::encode(user.sign(digest)));
+        let mut body = String::new();
+        for (name, value) in parameters {
+            body += &format!("{name}={value}&");
+        }
+        body += &format!("signature={signature}&signatureChainId=56");
+        said(&self.form(method, path, &body).await)
+    }
+
+    /// A call signed by an agent, with a fresh nonce
+    pub(crate) async fn call(&self, path: &str, user: Address, agent: &Wallet) -> Answer {
+        let text = format!(
+            "nonce={}&user={user}&signer={}",
+            self.nonce(),
+            agent.address()
+        );
+        self.call_text(path, agent, &text).await
+    }
+
+    pub(crate) async fn call_text(&self, path: &str, agent: &Wallet, text: &str) -> Answer {
+        let signature = sign_text(agent, call_chain_id(self.network), text);
+        self.get(path, &format!("{text}&signature={signature}"))
+            .await
+    }
+}
+
+pub(crate) fn sign_text(wallet: &Wallet, chain_id: u64, text: &str) -> String {
+    format!(
+        "0x{}",
+        hex::encode(wallet.sign(message_digest(chain_id, text).unwrap()))
+    )
+}
+
+/// The code and message of an answer, such as `-1000 Illegal agentName`
+pub(crate) fn said(answer: &Answer) -> String {
+    let json: Value = answer.json();
+    let expected = if json["code"] == 200 || json.is_array() {
+        200
+    } else {
+        400
+    };
+    assert_eq!(answer.status, expected, "{}", answer.body);
+    format!(
+        "{} {}",
+        json["code"],
+        json["msg"].as_str().unwrap_or_default()
+    )
+}

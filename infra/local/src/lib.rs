@@ -1,1 +1,20 @@
-//! local
+//! The local stack: the whole service on loopback.
+//!
+//! What stands in for the cloud speaks the cloud's own protocols, so that the functions only ever
+//! see AWS SDK clients: DynamoDB (embedded, SQLite), KMS, Lambda's Invoke API. The exchanges are
+//! simulators that verify every signature, or the real ones. The cosigner runs in a process of its
+//! own: here too, no process ever holds both shares of a key.
+
+pub mod cosigner;
+pub mod demo;
+mod dynamodb;
+mod error;
+mod exchanges;
+mod kms;
+mod serve;
+mod stack;
+
+pub use cosigner::CosignerHost;
+pub use error::StartError;
+pub use exchanges::{AsterTarget, HyperliquidTarget};
+pub use stack::{COSIGNER_KEY, COSIGNER_TABLE, Options, Ports, Stack, WALLETS_KEY, WALLETS_TABLE};

@@ -1,1 +1,214 @@
-fn main() {}
+//! `hyperdex`: the local stack and its demo.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use hyperdex_local::cosigner::{CosignerSettings, run_child};
+use hyperdex_local::{
+    AsterTarget, HyperliquidTarget, Options, Ports, Stack, StartError, demo,
+};
+use shared::config::{parse_chain, parse_url};
+use shared::intent::HyperliquidChain;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+/// HyperDEX Keys on this machine: the API, the cosigner, DynamoDB, KMS and the exchanges, all on
+/// loopback.
+#[derive(Parser)]
+#[command(name = "hyperdex", version)]
+struct Cli {
+    #[command(flatten)]
+    serve: Serve,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the product's three calls against a stack of their own, and prove the delivered keys.
+    Demo,
+    /// The cosigner's process; the stack starts it.
+    #[command(hide = true)]
+    Cosigner { settings: Vec<String> },
+}
+
+#[derive(Args)]
+struct Serve {
+    /// Port of the HTTP API; 0 takes any.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// Where wallets and keys are kept.
+    #[arg(long, default_value = ".local")]
+    data_dir: PathBuf,
+    /// Hyperliquid to use in place of the simulator: https, or http on loopback.
+    #[arg(long, env = "HYPERLIQUID_URL", value_parser = url, global = true)]
+    hyperliquid_url: Option<Url>,
+    /// Hyperliquid's network: Mainnet or Testnet.
+    #[arg(long, env = "HYPERLIQUID_CHAIN", value_parser = chain, default_value = "Mainnet", global = true)]
+    hyperliquid_chain: HyperliquidChain,
+    /// Aster to use in place of the simulator: https, or http on loopback.
+    #[arg(long, env = "ASTER_URL", value_parser = url, global = true)]
+    aster_url: Option<Url>,
+    /// Chain of a wallet's approval on Aster.
+    #[arg(long, env = "ASTER_SIGNATURE_CHAIN_ID", default_value_t = 56, global = true)]
+    aster_signature_chain_id: u64,
+    /// Chain of calls that an agent signs on Aster: 1666, on the test network 714.
+    #[arg(long, env = "ASTER_AGENT_CHAIN_ID", default_value_t = 1666, global = true)]
+    aster_agent_chain_id: u64,
+    /// The simulators want a deposit before an account may act.
+    #[arg(long)]
+    require_deposit: bool,
+    /// Whether registration with Hyperliquid hands the agent's private key out.
+    #[arg(long, env = "RETURN_API_PRIVATE_KEY", default_value_t = true, action = clap::ArgAction::Set)]
+    return_api_private_key: bool,
+    /// Port of DynamoDB; 0 takes any.
+    #[arg(long, default_value_t = 0)]
+    dynamodb_port: u16,
+    /// Port of KMS; 0 takes any.
+    #[arg(long, default_value_t = 0)]
+    kms_port: u16,
+    /// Port of Lambda's Invoke API; 0 takes any.
+    #[arg(long, default_value_t = 0)]
+    lambda_port: u16,
+    /// Port of Hyperliquid's simulator; 0 takes any.
+    #[arg(long, default_value_t = 0)]
+    hyperliquid_port: u16,
+    /// Port of Aster's simulator; 0 takes any.
+    #[arg(long, default_value_t = 0)]
+    aster_port: u16,
+}
+
+fn url(text: &str) -> Result<Url, &'static str> {
+    parse_url(text).ok_or("an https URL is wanted, or http on loopback, without a query")
+}
+
+fn chain(text: &str) -> Result<HyperliquidChain, &'static str> {
+    parse_chain(text).ok_or("Mainnet or Testnet is wanted")
+}
+
+impl Serve {
+    fn options(&self) -> Options {
+        let mut options = Options::new(&self.data_dir);
+        options.ports = Ports {
+            api: self.port,
+            dynamodb: self.dynamodb_port,
+            kms: self.kms_port,
+            lambda: self.lambda_port,
+            hyperliquid: self.hyperliquid_port,
+            aster: self.aster_port,
+        };
+        options.hyperliquid =
+            HyperliquidTarget { url: self.hyperliquid_url.clone(), chain: self.hyperliquid_chain };
+        options.aster = AsterTarget {
+            url: self.aster_url.clone(),
+            signature_chain_id: self.aster_signature_chain_id,
+            agent_chain_id: self.aster_agent_chain_id,
+        };
+        options.require_deposit = self.require_deposit;
+        options.return_private_key = self.return_api_private_key;
+        options
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,dynoxide=warn,winterbaume_kms=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match cli.command {
+        None => ended(serve(cli.serve.options()).await),
+        Some(Command::Cosigner { settings }) => {
+            let Some(settings) = CosignerSettings::from_arguments(&settings) else {
+                return ended(Err(StartError::Part {
+                    what: "the cosigner",
+                    cause: "it is started by the stack".to_owned(),
+                }));
+            };
+            ended(run_child(&settings, |address| say(address)).await)
+        }
+        Some(Command::Demo) => match demo::run(cli.serve.options(), say).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(demo::DemoError::Start(error)) => ended(Err(error)),
+            Err(error) => {
+                complain(&error);
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+async fn serve(options: Options) -> Result<(), StartError> {
+    let (data, simulated) = (
+        options.data_dir.display().to_string(),
+        (options.hyperliquid.url.is_none(), options.aster.url.is_none()),
+    );
+    let mut stack = Stack::start(options).await?;
+    let kind = |simulated| if simulated { "simulator" } else { "not simulated" };
+    say("HyperDEX Keys, local stack. It listens on this machine's loopback alone.\n");
+    say(&format!("  API          {}", stack.api));
+    say(&format!("  DynamoDB     {}", stack.dynamodb));
+    say(&format!("  KMS          {}", stack.kms));
+    say(&format!("  Lambda       {}  (cosigner, in a process of its own)", stack.lambda));
+    say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0)));
+    say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1)));
+    say(&format!("  data         {data}\n"));
+    let json = "-H 'Content-Type: application/json' -H 'X-API-KEY: local'";
+    let api = &stack.api;
+    say(&format!("  curl {api}/api/wallets {json} -d '{{\"userId\":\"user_123\"}}'"));
+    for exchange in ["aster", "hyperliquid"] {
+        say(&format!(
+            "  curl {api}/api/trading/{exchange}/apikey {json} -d '{{\"walletIdOrAddress\":\"user_123\"}}'"
+        ));
+    }
+    say("\nCtrl-C stops it.");
+    let result = tokio::select! {
+        () = stop_signal() => Ok(()),
+        () = stack.cosigner_ended() => Err(StartError::Part {
+            what: "the cosigner's process",
+            cause: "it ended".to_owned(),
+        }),
+    };
+    stack.stop().await;
+    result
+}
+
+/// Ctrl-C, or the signal that asks a process to end.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+fn ended(result: Result<(), StartError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// A reader that has gone away is no reason to stop.
+fn say(line: &str) {
+    let mut output = std::io::stdout().lock();
+    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+}
+
+#[expect(clippy::print_stderr, reason = "a program for a terminal")]
+fn complain(error: &dyn std::error::Error) {
+    eprintln!("hyperdex: {error}");
+}

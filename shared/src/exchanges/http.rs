@@ -22,6 +22,12 @@ const MAX_ANSWER_BYTES: usize = 256 * 1024;
 #[error("the HTTP client could not be made: {0}")]
 pub struct HttpSetupError(String);
 
+impl From<reqwest::Error> for HttpSetupError {
+    fn from(error: reqwest::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// A client of one exchange's HTTP API.
 #[derive(Clone, Debug)]
 pub struct Http {
@@ -60,25 +66,8 @@ impl Http {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
     pub fn new(base: &url::Url, name: &'static str) -> Result<Self, HttpSetupError> {
-        let mut roots = RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| HttpSetupError(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(CALL_TIMEOUT)
-            .redirect(Policy::none())
-            .no_proxy()
-            .user_agent(concat!("hyperdex-keys/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| HttpSetupError(error.to_string()))?;
+        let client = client_builder()?.build()?;
         Ok(Self { client, base: base.as_str().trim_end_matches('/').to_owned(), name })
     }
 
@@ -133,6 +122,29 @@ impl Http {
             body: String::from_utf8_lossy(&body).into_owned(),
         })
     }
+}
+
+/// How every HTTP client of ours begins.
+///
+/// # Errors
+/// When TLS cannot be set up.
+#[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
+pub fn client_builder() -> Result<reqwest::ClientBuilder, HttpSetupError> {
+    let mut roots = RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| HttpSetupError(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(CALL_TIMEOUT)
+        .redirect(Policy::none())
+        .no_proxy()
+        .user_agent(concat!("hyperdex-keys/", env!("CARGO_PKG_VERSION"))))
 }
 
 fn send_error(error: reqwest::Error) -> SendError {

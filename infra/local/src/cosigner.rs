@@ -1,0 +1,181 @@
+//! Lambda's Invoke API with one function behind it, the cosigner; in a process of its own, or in
+//! this one for tests.
+
+use std::process::Stdio;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use cosigner::{Cosigner, Policy};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde_json::json;
+use shared::aws::Aws;
+use shared::clock::Clock;
+use shared::config::parse_chain;
+use shared::random::Random;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::serve::{Stop, bind, serve, url};
+use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE};
+use crate::StartError;
+
+/// The cosigner's function name.
+pub const FUNCTION: &str = "cosigner";
+
+/// The largest payload that Lambda takes in a synchronous invocation, in bytes.
+const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
+
+/// Where the cosigner runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CosignerHost {
+    /// In a child process of this program: what `cargo run` does.
+    Process,
+    /// In this process, with this process's clock: for tests.
+    InProcess,
+}
+
+/// What the cosigner's process is told.
+#[derive(Clone, Debug)]
+pub struct CosignerSettings {
+    /// DynamoDB's URL.
+    pub dynamodb: String,
+    /// KMS's URL.
+    pub kms: String,
+    /// What it may sign for.
+    pub policy: Policy,
+    /// The port of the Invoke API; 0 takes any.
+    pub port: u16,
+}
+
+impl CosignerSettings {
+    fn cosigner(&self, clock: Clock, random: Random) -> Cosigner {
+        // The cosigner invokes nothing.
+        let aws = Aws::local(&self.dynamodb, &self.kms, "http://127.0.0.1:9");
+        Cosigner::new(&aws, COSIGNER_TABLE, COSIGNER_KEY, self.policy.clone(), clock, random)
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        vec![
+            "cosigner".to_owned(),
+            self.dynamodb.clone(),
+            self.kms.clone(),
+            self.policy.hyperliquid_chain.as_str().to_owned(),
+            self.policy.aster_signature_chain_id.to_string(),
+            self.port.to_string(),
+        ]
+    }
+
+    /// Reads what [`CosignerSettings::arguments`] wrote.
+    #[must_use]
+    pub fn from_arguments(arguments: &[String]) -> Option<Self> {
+        let [dynamodb, kms, chain, aster, port] = arguments else { return None };
+        Some(Self {
+            dynamodb: dynamodb.clone(),
+            kms: kms.clone(),
+            policy: Policy {
+                hyperliquid_chain: parse_chain(chain)?,
+                aster_signature_chain_id: aster.parse().ok()?,
+            },
+            port: port.parse().ok()?,
+        })
+    }
+}
+
+/// The Invoke API in this process.
+pub(crate) async fn in_process(
+    settings: &CosignerSettings,
+    clock: Clock,
+    random: Random,
+    stop: Stop,
+) -> Result<String, StartError> {
+    let listener = bind("the cosigner", settings.port).await?;
+    let address = url(&listener)?;
+    serve(listener, router(settings.cosigner(clock, random)), stop);
+    Ok(address)
+}
+
+/// Starts this program once more as the cosigner, and waits until it listens. The child ends when
+/// its standard input does: with the returned handle, or with this process, however that dies.
+pub(crate) async fn in_child(settings: &CosignerSettings) -> Result<(Child, String), StartError> {
+    let failed = |cause: String| StartError::Part { what: "the cosigner's process", cause };
+    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let mut child = Command::new(program)
+        .args(settings.arguments())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+    let output = child.stdout.take().ok_or_else(|| failed("it has no output".to_owned()))?;
+    let mut line = String::new();
+    BufReader::new(output)
+        .read_line(&mut line)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    match line.trim() {
+        "" => Err(failed("it ended at once; its message is above".to_owned())),
+        address => Ok((child, address.to_owned())),
+    }
+}
+
+/// The child's whole life: listen, say where, serve until standard input ends.
+///
+/// # Errors
+/// When it cannot listen.
+pub async fn run_child(
+    settings: &CosignerSettings,
+    say: impl FnOnce(&str),
+) -> Result<(), StartError> {
+    // Ctrl-C reaches the whole process group; this process ends when its parent does.
+    tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
+    let (sender, stop) = Stop::new();
+    let address =
+        in_process(settings, Clock::system(), Random::system(), stop).await?;
+    say(&address);
+    let mut nothing = Vec::new();
+    let _ = tokio::io::stdin().read_to_end(&mut nothing).await;
+    let _ = sender.send(true);
+    Ok(())
+}
+
+fn router(cosigner: Cosigner) -> Router {
+    Router::new()
+        .route("/2015-03-31/functions/{name}/invocations", post(invoke))
+        .layer(DefaultBodyLimit::max(MAX_PAYLOAD))
+        .with_state(Arc::new(cosigner))
+}
+
+/// Answers as Lambda does: 200 with the payload, or with `X-Amz-Function-Error`.
+async fn invoke(
+    State(cosigner): State<Arc<Cosigner>>,
+    Path(name): Path<String>,
+    payload: Bytes,
+) -> Response {
+    if name != FUNCTION {
+        let body = json!({ "Type": "User", "Message": format!("Function not found: {name}") });
+        let kind = (
+            HeaderName::from_static("x-amzn-errortype"),
+            HeaderValue::from_static("ResourceNotFoundException"),
+        );
+        return (StatusCode::NOT_FOUND, [kind], body.to_string()).into_response();
+    }
+    let answer = match serde_json::from_slice::<String>(&payload) {
+        Ok(text) => cosigner.handle(&text).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match answer {
+        Ok(text) => json!(text).to_string().into_response(),
+        Err(_) => {
+            let failed = (
+                HeaderName::from_static("x-amz-function-error"),
+                HeaderValue::from_static("Unhandled"),
+            );
+            let body = json!({ "errorType": "Error", "errorMessage": "the cosigner failed" });
+            ([failed], body.to_string()).into_response()
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Why the local stack does not start: one clear line each.
+
+use std::path::PathBuf;
+
+/// Why the local stack does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port is taken, or may not be used.
+    #[error("cannot listen on 127.0.0.1:{port} for {what}: {cause}")]
+    Port {
+        /// What wanted it.
+        what: &'static str,
+        /// The port.
+        port: u16,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// The data directory cannot be used.
+    #[error("cannot use the data directory {}: {cause}", path.display())]
+    Data {
+        /// The directory, or the file in it.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+    /// Another local stack uses the data directory.
+    #[error("the data directory {} is in use by another local stack", .0.display())]
+    InUse(PathBuf),
+    /// The keys that the data was sealed with are gone.
+    #[error(
+        "{} is missing, and with it the keys that the data beside it was sealed with; restore it, or remove the directory to start anew",
+        .0.display()
+    )]
+    KeysGone(PathBuf),
+    /// A part did not come up.
+    #[error("{what} did not start: {cause}")]
+    Part {
+        /// Which part.
+        what: &'static str,
+        /// Why not.
+        cause: String,
+    },
+}

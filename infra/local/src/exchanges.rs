@@ -1,0 +1,83 @@
+//! Which exchanges the stack talks to: simulators of its own, or others.
+
+use exchange_sim::{aster, hyperliquid};
+use shared::clock::Clock;
+use shared::intent::HyperliquidChain;
+use url::Url;
+
+use crate::StartError;
+use crate::serve::{Stop, bind, serve, url};
+
+/// Hyperliquid, real or simulated.
+#[derive(Clone, Debug)]
+pub struct HyperliquidTarget {
+    /// Another exchange than the simulator.
+    pub url: Option<Url>,
+    /// The network that is signed for.
+    pub chain: HyperliquidChain,
+}
+
+/// Aster, real or simulated.
+#[derive(Clone, Debug)]
+pub struct AsterTarget {
+    /// Another exchange than the simulator.
+    pub url: Option<Url>,
+    /// The chain of a wallet's approval.
+    pub signature_chain_id: u64,
+    /// The chain of calls that an agent signs.
+    pub agent_chain_id: u64,
+}
+
+impl Default for HyperliquidTarget {
+    fn default() -> Self {
+        Self { url: None, chain: HyperliquidChain::Mainnet }
+    }
+}
+
+impl Default for AsterTarget {
+    fn default() -> Self {
+        Self { url: None, signature_chain_id: 56, agent_chain_id: 1666 }
+    }
+}
+
+pub(crate) fn simulate_hyperliquid(
+    target: &HyperliquidTarget,
+    clock: Clock,
+) -> hyperliquid::Exchange {
+    let chain = match target.chain {
+        HyperliquidChain::Mainnet => hyperliquid::Chain::Mainnet,
+        HyperliquidChain::Testnet => hyperliquid::Chain::Testnet,
+    };
+    hyperliquid::Exchange::new(chain, std::sync::Arc::new(move || clock.now_ms()))
+}
+
+pub(crate) fn simulate_aster(target: &AsterTarget, clock: Clock) -> aster::Exchange {
+    let network = if target.agent_chain_id == aster::signing::call_chain_id(aster::Network::Testnet)
+    {
+        aster::Network::Testnet
+    } else {
+        aster::Network::Mainnet
+    };
+    let exchange = aster::Exchange::new(network, std::sync::Arc::new(move || clock.now_ms()));
+    let mut rules = exchange.rules();
+    rules.signature_chain_ids = vec![target.signature_chain_id];
+    exchange.set_rules(rules);
+    exchange
+}
+
+/// Where an exchange is: the one that is named, or the simulator, which is started.
+pub(crate) async fn place(
+    what: &'static str,
+    named: Option<&Url>,
+    simulator: axum::Router,
+    port: u16,
+    stop: Stop,
+) -> Result<Url, StartError> {
+    if let Some(named) = named {
+        return Ok(named.clone());
+    }
+    let listener = bind(what, port).await?;
+    let address = url(&listener)?;
+    serve(listener, simulator, stop);
+    Url::parse(&address).map_err(|error| StartError::Part { what, cause: error.to_string() })
+}

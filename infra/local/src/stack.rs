@@ -1,0 +1,332 @@
+//! The stack: start every part in order, the API last.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use axum::{Extension, Router};
+use cosigner::Policy;
+use exchange_sim::{aster, hyperliquid};
+use register_hyperliquid::RegisterHyperliquid;
+use shared::api::ids::Tenant;
+use shared::api::shell::shell;
+use shared::aws::Aws;
+use shared::clock::Clock;
+use shared::config::{AsterConfig, CustodyConfig, HyperliquidConfig, StoreConfig};
+use shared::credentials::Registrar;
+use shared::exchanges::ExchangeClient;
+use shared::intent::MAX_AGENT_VALIDITY_MS;
+use shared::random::Random;
+use shared::wallets::Custody;
+use tokio::process::Child;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::cosigner::{self as cosigner_host, CosignerHost, CosignerSettings};
+use crate::serve::{Stop, bind, serve, url};
+use crate::{AsterTarget, HyperliquidTarget, StartError, dynamodb, exchanges, kms};
+
+/// The wallets' table.
+pub const WALLETS_TABLE: &str = "hyperdex-wallets";
+/// The cosigner's table.
+pub const COSIGNER_TABLE: &str = "hyperdex-cosigner";
+/// KMS key A.
+pub const WALLETS_KEY: &str = "alias/hyperdex-wallets";
+/// KMS key B.
+pub const COSIGNER_KEY: &str = "alias/hyperdex-cosigner";
+
+/// Ports of loopback; 0 takes any.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Ports {
+    /// The HTTP API.
+    pub api: u16,
+    /// DynamoDB.
+    pub dynamodb: u16,
+    /// KMS.
+    pub kms: u16,
+    /// Lambda's Invoke API.
+    pub lambda: u16,
+    /// The simulator of Hyperliquid.
+    pub hyperliquid: u16,
+    /// The simulator of Aster.
+    pub aster: u16,
+}
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the data is.
+    pub data_dir: PathBuf,
+    /// Where to listen.
+    pub ports: Ports,
+    /// Hyperliquid.
+    pub hyperliquid: HyperliquidTarget,
+    /// Aster.
+    pub aster: AsterTarget,
+    /// Whether the simulators want a deposit before they let an account act.
+    pub require_deposit: bool,
+    /// Whether Hyperliquid's registration hands the agent's key out.
+    pub return_private_key: bool,
+    /// Where the cosigner runs.
+    pub cosigner: CosignerHost,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+impl Options {
+    /// Everything by default, with the data in `data_dir`, on any free ports.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            ports: Ports::default(),
+            hyperliquid: HyperliquidTarget::default(),
+            aster: AsterTarget::default(),
+            require_deposit: false,
+            return_private_key: true,
+            cosigner: CosignerHost::Process,
+            clock: Clock::system(),
+            random: Random::system(),
+        }
+    }
+}
+
+/// A stack that runs. It stops when it is told to, or dropped.
+pub struct Stack {
+    /// The HTTP API's URL.
+    pub api: String,
+    /// DynamoDB's URL.
+    pub dynamodb: String,
+    /// KMS's URL.
+    pub kms: String,
+    /// The URL of Lambda's Invoke API.
+    pub lambda: String,
+    /// Hyperliquid's URL.
+    pub hyperliquid: Url,
+    /// Aster's URL.
+    pub aster: Url,
+    /// The simulator of Hyperliquid; nobody talks to it when another exchange is named.
+    pub hyperliquid_sim: hyperliquid::Exchange,
+    /// The simulator of Aster; nobody talks to it when another exchange is named.
+    pub aster_sim: aster::Exchange,
+    /// The API's router, for calls without a socket.
+    pub router: Router,
+    /// Party 1, as the API uses it.
+    pub custody: Custody,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+    child: Option<Child>,
+    _lock: File,
+}
+
+impl Stack {
+    /// Starts everything. The API answers when all the rest does.
+    ///
+    /// # Errors
+    /// In one clear line.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let lock = prepare(&options.data_dir)?;
+        // A port that is taken is found out before anything else happens.
+        let api = bind("the API", options.ports.api).await?;
+        let (sender, stop) = Stop::new();
+        let mut servers = Vec::new();
+
+        let (kms, dynamodb) = Self::cloud(&options, &mut servers, &stop).await?;
+        let settings = CosignerSettings {
+            dynamodb: dynamodb.clone(),
+            kms: kms.clone(),
+            policy: Policy {
+                hyperliquid_chain: options.hyperliquid.chain,
+                aster_signature_chain_id: options.aster.signature_chain_id,
+            },
+            port: options.ports.lambda,
+        };
+        let (child, lambda) = match options.cosigner {
+            CosignerHost::Process => {
+                let (child, address) = cosigner_host::in_child(&settings).await?;
+                (Some(child), address)
+            }
+            CosignerHost::InProcess => {
+                let (clock, random) = (options.clock.clone(), options.random.clone());
+                (None, cosigner_host::in_process(&settings, clock, random, stop.clone()).await?)
+            }
+        };
+
+        let clock = options.clock.clone();
+        let hyperliquid_sim = exchanges::simulate_hyperliquid(&options.hyperliquid, clock.clone());
+        let aster_sim = exchanges::simulate_aster(&options.aster, clock);
+        hyperliquid_sim.require_deposit(options.require_deposit);
+        aster_sim.require_deposit(options.require_deposit);
+        let hyperliquid = exchanges::place(
+            "Hyperliquid's simulator",
+            options.hyperliquid.url.as_ref(),
+            hyperliquid_sim.router(),
+            options.ports.hyperliquid,
+            stop.clone(),
+        )
+        .await?;
+        let aster = exchanges::place(
+            "Aster's simulator",
+            options.aster.url.as_ref(),
+            aster_sim.router(),
+            options.ports.aster,
+            stop.clone(),
+        )
+        .await?;
+
+        let aws = Aws::local(&dynamodb, &kms, &lambda);
+        let custody = custody(&aws, &options);
+        let router = routes(&options, &custody, &hyperliquid, &aster)?;
+        let address = url(&api)?;
+        servers.push(serve(api, router.clone(), stop));
+        Ok(Self {
+            api: address,
+            dynamodb,
+            kms,
+            lambda,
+            hyperliquid,
+            aster,
+            hyperliquid_sim,
+            aster_sim,
+            router,
+            custody,
+            stop: sender,
+            servers,
+            child,
+            _lock: lock,
+        })
+    }
+
+    /// KMS and DynamoDB, with the keys and tables that the functions expect.
+    async fn cloud(
+        options: &Options,
+        servers: &mut Vec<JoinHandle<()>>,
+        stop: &Stop,
+    ) -> Result<(String, String), StartError> {
+        let keys = options.data_dir.join("kms.json");
+        let data = options.data_dir.join("dynamodb.sqlite");
+        if data.exists() && !keys.exists() {
+            return Err(StartError::KeysGone(keys));
+        }
+        let listener = bind("KMS", options.ports.kms).await?;
+        let kms = url(&listener)?;
+        let service = kms::open(&keys).await?;
+        servers.push(serve(listener, kms::router(service.clone()), stop.clone()));
+        let listener = bind("DynamoDB", options.ports.dynamodb).await?;
+        let dynamodb = url(&listener)?;
+
+        let aws = Aws::local(&dynamodb, &kms, "");
+        for alias in [WALLETS_KEY, COSIGNER_KEY] {
+            kms::create_key(&aws.kms(), alias).await?;
+        }
+        // The keys are safe before anything is sealed with them.
+        kms::save(&service, &keys).await?;
+        servers.push(dynamodb::serve(listener, dynamodb::open(&data)?, stop.clone()));
+        let client = aws.dynamodb();
+        dynamodb::create_table(&client, WALLETS_TABLE, None).await?;
+        dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS")).await?;
+        Ok((kms, dynamodb))
+    }
+
+    /// AWS clients of this stack.
+    #[must_use]
+    pub fn aws(&self) -> Aws {
+        Aws::local(&self.dynamodb, &self.kms, &self.lambda)
+    }
+
+    /// Returns when the cosigner's process has ended, which it does not by itself.
+    pub async fn cosigner_ended(&mut self) {
+        match &mut self.child {
+            Some(child) => {
+                let _ = child.wait().await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops every part, and lets requests that run finish.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        for server in self.servers.drain(..) {
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(5), server).await;
+        }
+        if let Some(mut child) = self.child.take() {
+            drop(child.stdin.take());
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(5), child.wait()).await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Stack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Stack({})", self.api)
+    }
+}
+
+/// Makes the data directory, for its owner alone, and takes its lock.
+fn prepare(directory: &Path) -> Result<File, StartError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let broken =
+        |cause: std::io::Error| StartError::Data { path: directory.to_owned(), cause: cause.to_string() };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(broken)?;
+    let lock = File::create(directory.join("lock")).map_err(broken)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse(directory.to_owned())),
+        Err(TryLockError::Error(error)) => Err(broken(error)),
+    }
+}
+
+fn custody(aws: &Aws, options: &Options) -> Custody {
+    let store = StoreConfig { table: WALLETS_TABLE.to_owned() };
+    let config = CustodyConfig {
+        kms_key_id: WALLETS_KEY.to_owned(),
+        cosigner_function: cosigner_host::FUNCTION.to_owned(),
+    };
+    Custody::new(aws, &store, &config, options.clock.clone(), options.random.clone())
+}
+
+/// Every function's router on one port, in the same shell as in the cloud.
+fn routes(
+    options: &Options,
+    custody: &Custody,
+    hyperliquid: &Url,
+    aster: &Url,
+) -> Result<Router, StartError> {
+    let failed = |error: shared::exchanges::http::HttpSetupError| StartError::Part {
+        what: "an exchange's client",
+        cause: error.to_string(),
+    };
+    let hyperliquid = shared::exchanges::hyperliquid::Client::new(&HyperliquidConfig {
+        url: hyperliquid.clone(),
+        chain: options.hyperliquid.chain,
+        validity_ms: MAX_AGENT_VALIDITY_MS,
+        return_private_key: options.return_private_key,
+    })
+    .map_err(failed)?;
+    let aster = shared::exchanges::aster::Client::new(&AsterConfig {
+        url: aster.clone(),
+        signature_chain_id: options.aster.signature_chain_id,
+        agent_chain_id: options.aster.agent_chain_id,
+        ip_whitelist: None,
+        validity_ms: MAX_AGENT_VALIDITY_MS,
+    })
+    .map_err(failed)?;
+    let registrar = |client| Registrar { custody: custody.clone(), client };
+    let routes = Router::new()
+        .merge(health::router())
+        .merge(create_wallet::router(custody.clone()))
+        .merge(get_wallet::router(custody.store.clone()))
+        .merge(sign_message::router(custody.clone()))
+        .merge(register_aster::router(registrar(ExchangeClient::Aster(aster))))
+        .merge(register_hyperliquid::router(RegisterHyperliquid {
+            registrar: registrar(ExchangeClient::Hyperliquid(hyperliquid)),
+            return_private_key: options.return_private_key,
+        }))
+        .merge(exchange_guidance::router());
+    // Any key or none is the same tenant here.
+    let shelled = shell(routes, options.clock.clone(), options.random.clone());
+    Ok(shelled.layer(Extension(Tenant::local())))
+}

@@ -123,7 +123,13 @@ impl Cosigner {
     }
 
     async fn decide(&self, request: Request) -> Result<Answer, Failure> {
-        let Request { key, session, request_id, call, .. } = request;
+        let Request {
+            key,
+            session,
+            request_id,
+            call,
+            ..
+        } = request;
         let span = tracing::info_span!(
             "cosign",
             requestId = %request_id,
@@ -132,36 +138,41 @@ impl Cosigner {
             call = name(&call),
         );
         // Boxed, so that the type of what awaits this does not grow with what is in here.
-        let work: Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + '_>> = Box::pin(async {
-            let answered = match call {
-                Call::StartKeygen(message) => {
-                    self.start_keygen(&key, session, message).await.map(Answer::KeygenCommitted)
+        let work: Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + '_>> =
+            Box::pin(async {
+                let answered = match call {
+                    Call::StartKeygen(message) => self
+                        .start_keygen(&key, session, message)
+                        .await
+                        .map(Answer::KeygenCommitted),
+                    Call::FinishKeygen(message) => self
+                        .finish_keygen(&key, session, message)
+                        .await
+                        .map(Answer::KeygenRevealed),
+                    Call::StartSign(message) => self
+                        .start_sign(&key, session, message)
+                        .await
+                        .map(Answer::SignAnswered),
+                    Call::FinishSign(message) => self
+                        .finish_sign(&key, session, message)
+                        .await
+                        .map(Answer::SignShares),
+                };
+                match answered {
+                    Ok(answer) => {
+                        tracing::info!("answered");
+                        Ok(answer)
+                    }
+                    Err(End::Refused(refusal)) => {
+                        tracing::warn!(%refusal, "refused");
+                        Ok(Answer::Refused(refusal))
+                    }
+                    Err(End::Failed(failure)) => {
+                        tracing::error!(%failure, "failed");
+                        Err(failure)
+                    }
                 }
-                Call::FinishKeygen(message) => {
-                    self.finish_keygen(&key, session, message).await.map(Answer::KeygenRevealed)
-                }
-                Call::StartSign(message) => {
-                    self.start_sign(&key, session, message).await.map(Answer::SignAnswered)
-                }
-                Call::FinishSign(message) => {
-                    self.finish_sign(&key, session, message).await.map(Answer::SignShares)
-                }
-            };
-            match answered {
-                Ok(answer) => {
-                    tracing::info!("answered");
-                    Ok(answer)
-                }
-                Err(End::Refused(refusal)) => {
-                    tracing::warn!(%refusal, "refused");
-                    Ok(Answer::Refused(refusal))
-                }
-                Err(End::Failed(failure)) => {
-                    tracing::error!(%failure, "failed");
-                    Err(failure)
-                }
-            }
-        });
+            });
         work.instrument(span).await
     }
 }
@@ -179,7 +190,9 @@ const fn name(call: &Call) -> &'static str {
 async fn compute<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Failure::Stopped)
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Failure::Stopped)
 }
 
 impl fmt::Debug for End {

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use shared::envelope::{Context, Purpose};
 use shared::eth::Digest;
 use shared::mpc::{
-    Curve, FinishSign, KeyShare, Refusal, SessionId, SignAnswered, SignShares, StartSign, WalletKey,
-    party_1, sign_data,
+    Curve, FinishSign, KeyShare, Refusal, SessionId, SignAnswered, SignShares, StartSign,
+    WalletKey, party_1, sign_data,
 };
 use shared::store::StoreError;
 use zeroize::Zeroizing;
@@ -44,18 +44,30 @@ impl Cosigner {
         let (share, data_key) =
             tokio::join!(self.open_share(key, item), self.envelope.data_key(context));
         let share = share?;
-        self.policy.check(share.address(), &intent, self.clock.now_ms())?;
+        self.policy
+            .check(share.address(), &intent, self.clock.now_ms())?;
         tracing::info!(intent = intent.name(), "allowed");
 
         let data = sign_data(key, session, party_1(), intent.digest());
         let party = share.party();
-        let ran = party.sign_phase1(&data).and_then(|(unique, pair, mut phase_1)| {
-            let (unique, pair, mut phase_2) =
-                party.sign_phase2(&data, unique, pair, &[message])?;
-            let answer =
-                SignAnswered { phase_1: phase_1.remove(0), phase_2: phase_2.remove(0) };
-            Ok((Kept { digest: data.message_hash, unique, pair }, answer))
-        });
+        let ran = party
+            .sign_phase1(&data)
+            .and_then(|(unique, pair, mut phase_1)| {
+                let (unique, pair, mut phase_2) =
+                    party.sign_phase2(&data, unique, pair, &[message])?;
+                let answer = SignAnswered {
+                    phase_1: phase_1.remove(0),
+                    phase_2: phase_2.remove(0),
+                };
+                Ok((
+                    Kept {
+                        digest: data.message_hash,
+                        unique,
+                        pair,
+                    },
+                    answer,
+                ))
+            });
         let (kept, answer) = match ran {
             Ok(made) => made,
             Err(abort) => return Err(self.aborted(key, &abort).await),
@@ -65,7 +77,11 @@ impl Cosigner {
             .map_err(|error| Failure::Damaged(error.to_string()))?;
         let sealed = data_key?.seal(&Zeroizing::new(bytes))?;
         let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
-        match self.shares.open(key, session, SessionKind::Sign, expires_at_s, sealed).await {
+        match self
+            .shares
+            .open(key, session, SessionKind::Sign, expires_at_s, sealed)
+            .await
+        {
             Ok(()) => Ok(answer),
             Err(StoreError::Conflict) => Err(Refusal::NoSession.into()),
             Err(error) => Err(error.into()),
@@ -79,15 +95,19 @@ impl Cosigner {
         session: SessionId,
         message: FinishSign,
     ) -> Result<SignShares, End> {
-        let (kept, share) = tokio::join!(self.take_session(key, session, SessionKind::Sign), async {
-            let item = self.shares.share(key).await?.ok_or(Refusal::UnknownKey)?;
-            self.open_share(key, item).await
-        });
+        let (kept, share) =
+            tokio::join!(self.take_session(key, session, SessionKind::Sign), async {
+                let item = self.shares.share(key).await?.ok_or(Refusal::UnknownKey)?;
+                self.open_share(key, item).await
+            });
         let (kept, share) = (kept?, share?);
-        let kept: Kept = postcard::from_bytes(&kept)
-            .map_err(|error| Failure::Damaged(error.to_string()))?;
+        let kept: Kept =
+            postcard::from_bytes(&kept).map_err(|error| Failure::Damaged(error.to_string()))?;
         let data = sign_data(key, session, party_1(), kept.digest);
-        match share.party().sign_phase3(&data, kept.unique, kept.pair, &[message.message]) {
+        match share
+            .party()
+            .sign_phase3(&data, kept.unique, kept.pair, &[message.message])
+        {
             Ok((_, message)) => Ok(SignShares { message }),
             Err(abort) => Err(self.aborted(key, &abort).await),
         }
@@ -97,9 +117,12 @@ impl Cosigner {
         if item.barred {
             return Err(Refusal::Barred.into());
         }
-        let bytes = self.envelope.open(&share_context(key), &item.sealed).await?;
-        let share = KeyShare::from_bytes(&bytes, 2)
-            .map_err(|error| Failure::Damaged(error.to_string()))?;
+        let bytes = self
+            .envelope
+            .open(&share_context(key), &item.sealed)
+            .await?;
+        let share =
+            KeyShare::from_bytes(&bytes, 2).map_err(|error| Failure::Damaged(error.to_string()))?;
         Ok(share)
     }
 
@@ -110,8 +133,11 @@ impl Cosigner {
         session: SessionId,
         kind: SessionKind,
     ) -> Result<Zeroizing<Vec<u8>>, End> {
-        let record: SessionRecord =
-            self.shares.take(key, session).await?.ok_or(Refusal::NoSession)?;
+        let record: SessionRecord = self
+            .shares
+            .take(key, session)
+            .await?
+            .ok_or(Refusal::NoSession)?;
         if record.kind != kind || self.clock.now_ms() / 1_000 >= record.expires_at_s {
             return Err(Refusal::NoSession.into());
         }

@@ -5,5 +5,6 @@ use shared::store::Store;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_entry::Error> {
-    lambda_entry::run(|env, _, _| Ok::<_, ConfigError>(get_wallet::router(Store::from_env(env)?))).await
+    lambda_entry::run(|env, _, _| Ok::<_, ConfigError>(get_wallet::router(Store::from_env(env)?)))
+        .await
 }

@@ -3,6 +3,7 @@
 
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -17,11 +18,11 @@ use shared::clock::Clock;
 use shared::config::parse_chain;
 use shared::random::Random;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
+use crate::StartError;
 use crate::serve::{Stop, bind, serve, url};
 use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE};
-use crate::StartError;
 
 /// The cosigner's function name.
 pub const FUNCTION: &str = "cosigner";
@@ -55,7 +56,14 @@ impl CosignerSettings {
     fn cosigner(&self, clock: Clock, random: Random) -> Cosigner {
         // The cosigner invokes nothing.
         let aws = Aws::local(&self.dynamodb, &self.kms, "http://127.0.0.1:9");
-        Cosigner::new(&aws, COSIGNER_TABLE, COSIGNER_KEY, self.policy.clone(), clock, random)
+        Cosigner::new(
+            &aws,
+            COSIGNER_TABLE,
+            COSIGNER_KEY,
+            self.policy.clone(),
+            clock,
+            random,
+        )
     }
 
     fn arguments(&self) -> Vec<String> {
@@ -72,7 +80,9 @@ impl CosignerSettings {
     /// Reads what [`CosignerSettings::arguments`] wrote.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [dynamodb, kms, chain, aster, port] = arguments else { return None };
+        let [dynamodb, kms, chain, aster, port] = arguments else {
+            return None;
+        };
         Some(Self {
             dynamodb: dynamodb.clone(),
             kms: kms.clone(),
@@ -98,10 +108,36 @@ pub(crate) async fn in_process(
     Ok(address)
 }
 
-/// Starts this program once more as the cosigner, and waits until it listens. The child ends when
-/// its standard input does: with the returned handle, or with this process, however that dies.
-pub(crate) async fn in_child(settings: &CosignerSettings) -> Result<(Child, String), StartError> {
-    let failed = |cause: String| StartError::Part { what: "the cosigner's process", cause };
+/// The cosigner's process. It ends when its standard input does: with this handle, or with this
+/// process, however that dies.
+#[derive(Debug)]
+pub(crate) struct CosignerProcess {
+    child: Child,
+    /// Apart from the child, because waiting for a child closes the input that it holds.
+    input: Option<ChildStdin>,
+}
+
+impl CosignerProcess {
+    /// Returns when the process has ended.
+    pub(crate) async fn ended(&mut self) {
+        let _ = self.child.wait().await;
+    }
+
+    /// Lets it end.
+    pub(crate) async fn stop(mut self) {
+        drop(self.input.take());
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
+    }
+}
+
+/// Starts this program once more as the cosigner, and waits until it listens.
+pub(crate) async fn in_child(
+    settings: &CosignerSettings,
+) -> Result<(CosignerProcess, String), StartError> {
+    let failed = |cause: String| StartError::Part {
+        what: "the cosigner's process",
+        cause,
+    };
     let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
     let mut child = Command::new(program)
         .args(settings.arguments())
@@ -110,7 +146,10 @@ pub(crate) async fn in_child(settings: &CosignerSettings) -> Result<(Child, Stri
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| failed(error.to_string()))?;
-    let output = child.stdout.take().ok_or_else(|| failed("it has no output".to_owned()))?;
+    let output = child
+        .stdout
+        .take()
+        .ok_or_else(|| failed("it has no output".to_owned()))?;
     let mut line = String::new();
     BufReader::new(output)
         .read_line(&mut line)
@@ -118,7 +157,10 @@ pub(crate) async fn in_child(settings: &CosignerSettings) -> Result<(Child, Stri
         .map_err(|error| failed(error.to_string()))?;
     match line.trim() {
         "" => Err(failed("it ended at once; its message is above".to_owned())),
-        address => Ok((child, address.to_owned())),
+        address => {
+            let input = child.stdin.take();
+            Ok((CosignerProcess { child, input }, address.to_owned()))
+        }
     }
 }
 
@@ -133,8 +175,7 @@ pub async fn run_child(
     // Ctrl-C reaches the whole process group; this process ends when its parent does.
     tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
     let (sender, stop) = Stop::new();
-    let address =
-        in_process(settings, Clock::system(), Random::system(), stop).await?;
+    let address = in_process(settings, Clock::system(), Random::system(), stop).await?;
     say(&address);
     let mut nothing = Vec::new();
     let _ = tokio::io::stdin().read_to_end(&mut nothing).await;
@@ -164,7 +205,10 @@ async fn invoke(
         return (StatusCode::NOT_FOUND, [kind], body.to_string()).into_response();
     }
     let answer = match serde_json::from_slice::<String>(&payload) {
-        Ok(text) => cosigner.handle(&text).await.map_err(|error| error.to_string()),
+        Ok(text) => cosigner
+            .handle(&text)
+            .await
+            .map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     match answer {

@@ -20,16 +20,20 @@ use crate::serve::Stop;
 const SWEEP: Duration = Duration::from_secs(60);
 
 pub(crate) fn open(file: &Path) -> Result<Database, StartError> {
-    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
-    let text = file.to_str().ok_or_else(|| broken("its name is not UTF-8".to_owned()))?;
+    let broken = |cause: String| StartError::Data {
+        path: file.to_owned(),
+        cause,
+    };
+    let text = file
+        .to_str()
+        .ok_or_else(|| broken("its name is not UTF-8".to_owned()))?;
     Database::new(text).map_err(|error| broken(error.to_string()))
 }
 
 pub(crate) fn serve(listener: TcpListener, database: Database, stop: Stop) -> JoinHandle<()> {
     let sweeper = tokio::spawn(sweep(database.clone()));
     tokio::spawn(async move {
-        let served =
-            dynoxide::server::serve_with_shutdown(listener, database, stop.wait()).await;
+        let served = dynoxide::server::serve_with_shutdown(listener, database, stop.wait()).await;
         if let Err(error) = served {
             tracing::error!(%error, "DynamoDB ended");
         }
@@ -55,8 +59,10 @@ pub(crate) async fn create_table(
     name: &str,
     ttl: Option<&str>,
 ) -> Result<(), StartError> {
-    let failed =
-        |cause: String| StartError::Part { what: "a DynamoDB table", cause };
+    let failed = |cause: String| StartError::Part {
+        what: "a DynamoDB table",
+        cause,
+    };
     let attribute = |name: &str| {
         AttributeDefinition::builder()
             .attribute_name(name)
@@ -84,7 +90,9 @@ pub(crate) async fn create_table(
     match created {
         Ok(_) => {}
         Err(error)
-            if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) =>
+            if error
+                .as_service_error()
+                .is_some_and(|error| error.is_resource_in_use_exception()) =>
         {
             return Ok(());
         }

@@ -6,9 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use hyperdex_local::cosigner::{CosignerSettings, run_child};
-use hyperdex_local::{
-    AsterTarget, HyperliquidTarget, Options, Ports, Stack, StartError, demo,
-};
+use hyperdex_local::{AsterTarget, HyperliquidTarget, Options, Ports, Stack, StartError, demo};
 use shared::config::{parse_chain, parse_url};
 use shared::intent::HyperliquidChain;
 use tracing_subscriber::EnvFilter;
@@ -52,10 +50,20 @@ struct Serve {
     #[arg(long, env = "ASTER_URL", value_parser = url, global = true)]
     aster_url: Option<Url>,
     /// Chain of a wallet's approval on Aster.
-    #[arg(long, env = "ASTER_SIGNATURE_CHAIN_ID", default_value_t = 56, global = true)]
+    #[arg(
+        long,
+        env = "ASTER_SIGNATURE_CHAIN_ID",
+        default_value_t = 56,
+        global = true
+    )]
     aster_signature_chain_id: u64,
     /// Chain of calls that an agent signs on Aster: 1666, on the test network 714.
-    #[arg(long, env = "ASTER_AGENT_CHAIN_ID", default_value_t = 1666, global = true)]
+    #[arg(
+        long,
+        env = "ASTER_AGENT_CHAIN_ID",
+        default_value_t = 1666,
+        global = true
+    )]
     aster_agent_chain_id: u64,
     /// The simulators want a deposit before an account may act.
     #[arg(long)]
@@ -99,8 +107,10 @@ impl Serve {
             hyperliquid: self.hyperliquid_port,
             aster: self.aster_port,
         };
-        options.hyperliquid =
-            HyperliquidTarget { url: self.hyperliquid_url.clone(), chain: self.hyperliquid_chain };
+        options.hyperliquid = HyperliquidTarget {
+            url: self.hyperliquid_url.clone(),
+            chain: self.hyperliquid_chain,
+        };
         options.aster = AsterTarget {
             url: self.aster_url.clone(),
             signature_chain_id: self.aster_signature_chain_id,
@@ -117,7 +127,10 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,dynoxide=warn,winterbaume_kms=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     match cli.command {
         None => ended(serve(cli.serve.options()).await),
         Some(Command::Cosigner { settings }) => {
@@ -143,21 +156,43 @@ async fn main() -> ExitCode {
 async fn serve(options: Options) -> Result<(), StartError> {
     let (data, simulated) = (
         options.data_dir.display().to_string(),
-        (options.hyperliquid.url.is_none(), options.aster.url.is_none()),
+        (
+            options.hyperliquid.url.is_none(),
+            options.aster.url.is_none(),
+        ),
     );
     let mut stack = Stack::start(options).await?;
-    let kind = |simulated| if simulated { "simulator" } else { "not simulated" };
+    let kind = |simulated| {
+        if simulated {
+            "simulator"
+        } else {
+            "not simulated"
+        }
+    };
     say("HyperDEX Keys, local stack. It listens on this machine's loopback alone.\n");
     say(&format!("  API          {}", stack.api));
     say(&format!("  DynamoDB     {}", stack.dynamodb));
     say(&format!("  KMS          {}", stack.kms));
-    say(&format!("  Lambda       {}  (cosigner, in a process of its own)", stack.lambda));
-    say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0)));
-    say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1)));
+    say(&format!(
+        "  Lambda       {}  (cosigner, in a process of its own)",
+        stack.lambda
+    ));
+    say(&format!(
+        "  Hyperliquid  {}  ({})",
+        stack.hyperliquid,
+        kind(simulated.0)
+    ));
+    say(&format!(
+        "  Aster        {}  ({})",
+        stack.aster,
+        kind(simulated.1)
+    ));
     say(&format!("  data         {data}\n"));
     let json = "-H 'Content-Type: application/json' -H 'X-API-KEY: local'";
     let api = &stack.api;
-    say(&format!("  curl {api}/api/wallets {json} -d '{{\"userId\":\"user_123\"}}'"));
+    say(&format!(
+        "  curl {api}/api/wallets {json} -d '{{\"userId\":\"user_123\"}}'"
+    ));
     for exchange in ["aster", "hyperliquid"] {
         say(&format!(
             "  curl {api}/api/trading/{exchange}/apikey {json} -d '{{\"walletIdOrAddress\":\"user_123\"}}'"

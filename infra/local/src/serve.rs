@@ -35,7 +35,9 @@ pub(crate) async fn bind(what: &'static str, port: u16) -> Result<TcpListener, S
 /// Serves `router` until it is told to stop, and lets requests that run finish.
 pub(crate) fn serve(listener: TcpListener, router: Router, stop: Stop) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.wait()).await;
+        let served = axum::serve(listener, router)
+            .with_graceful_shutdown(stop.wait())
+            .await;
         if let Err(error) = served {
             tracing::error!(%error, "a server ended");
         }
@@ -44,8 +46,9 @@ pub(crate) fn serve(listener: TcpListener, router: Router, stop: Stop) -> JoinHa
 
 /// The URL of what listens there.
 pub(crate) fn url(listener: &TcpListener) -> Result<String, StartError> {
-    let address: SocketAddr = listener
-        .local_addr()
-        .map_err(|error| StartError::Part { what: "a listener", cause: error.to_string() })?;
+    let address: SocketAddr = listener.local_addr().map_err(|error| StartError::Part {
+        what: "a listener",
+        cause: error.to_string(),
+    })?;
     Ok(format!("http://{address}"))
 }

@@ -11,18 +11,17 @@ use shared::api::ids::Tenant;
 use shared::api::shell::shell;
 use shared::aws::Aws;
 use shared::clock::Clock;
-use shared::config::{AsterConfig, CustodyConfig, HyperliquidConfig, StoreConfig};
+use shared::config::{AsterConfig, CALL_TIMEOUT_MS, CustodyConfig, HyperliquidConfig, StoreConfig};
 use shared::credentials::Registrar;
 use shared::exchanges::ExchangeClient;
 use shared::intent::MAX_AGENT_VALIDITY_MS;
 use shared::random::Random;
 use shared::wallets::Custody;
-use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::cosigner::{self as cosigner_host, CosignerHost, CosignerSettings};
+use crate::cosigner::{self as cosigner_host, CosignerHost, CosignerProcess, CosignerSettings};
 use crate::serve::{Stop, bind, serve, url};
 use crate::{AsterTarget, HyperliquidTarget, StartError, dynamodb, exchanges, kms};
 
@@ -67,6 +66,8 @@ pub struct Options {
     pub require_deposit: bool,
     /// Whether Hyperliquid's registration hands the agent's key out.
     pub return_private_key: bool,
+    /// How long a call of an exchange may take, in milliseconds.
+    pub exchange_timeout_ms: u64,
     /// Where the cosigner runs.
     pub cosigner: CosignerHost,
     /// The time.
@@ -86,6 +87,7 @@ impl Options {
             aster: AsterTarget::default(),
             require_deposit: false,
             return_private_key: true,
+            exchange_timeout_ms: CALL_TIMEOUT_MS,
             cosigner: CosignerHost::Process,
             clock: Clock::system(),
             random: Random::system(),
@@ -117,7 +119,7 @@ pub struct Stack {
     pub custody: Custody,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
-    child: Option<Child>,
+    child: Option<CosignerProcess>,
     _lock: File,
 }
 
@@ -150,7 +152,10 @@ impl Stack {
             }
             CosignerHost::InProcess => {
                 let (clock, random) = (options.clock.clone(), options.random.clone());
-                (None, cosigner_host::in_process(&settings, clock, random, stop.clone()).await?)
+                (
+                    None,
+                    cosigner_host::in_process(&settings, clock, random, stop.clone()).await?,
+                )
             }
         };
 
@@ -223,7 +228,11 @@ impl Stack {
         }
         // The keys are safe before anything is sealed with them.
         kms::save(&service, &keys).await?;
-        servers.push(dynamodb::serve(listener, dynamodb::open(&data)?, stop.clone()));
+        servers.push(dynamodb::serve(
+            listener,
+            dynamodb::open(&data)?,
+            stop.clone(),
+        ));
         let client = aws.dynamodb();
         dynamodb::create_table(&client, WALLETS_TABLE, None).await?;
         dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS")).await?;
@@ -239,9 +248,7 @@ impl Stack {
     /// Returns when the cosigner's process has ended, which it does not by itself.
     pub async fn cosigner_ended(&mut self) {
         match &mut self.child {
-            Some(child) => {
-                let _ = child.wait().await;
-            }
+            Some(child) => child.ended().await,
             None => std::future::pending().await,
         }
     }
@@ -252,9 +259,8 @@ impl Stack {
         for server in self.servers.drain(..) {
             let _ = tokio::time::timeout(std::time::Duration::from_secs(5), server).await;
         }
-        if let Some(mut child) = self.child.take() {
-            drop(child.stdin.take());
-            let _ = tokio::time::timeout(std::time::Duration::from_secs(5), child.wait()).await;
+        if let Some(child) = self.child.take() {
+            child.stop().await;
         }
     }
 }
@@ -268,9 +274,15 @@ impl std::fmt::Debug for Stack {
 /// Makes the data directory, for its owner alone, and takes its lock.
 fn prepare(directory: &Path) -> Result<File, StartError> {
     use std::os::unix::fs::DirBuilderExt;
-    let broken =
-        |cause: std::io::Error| StartError::Data { path: directory.to_owned(), cause: cause.to_string() };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(broken)?;
+    let broken = |cause: std::io::Error| StartError::Data {
+        path: directory.to_owned(),
+        cause: cause.to_string(),
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(broken)?;
     let lock = File::create(directory.join("lock")).map_err(broken)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -280,12 +292,20 @@ fn prepare(directory: &Path) -> Result<File, StartError> {
 }
 
 fn custody(aws: &Aws, options: &Options) -> Custody {
-    let store = StoreConfig { table: WALLETS_TABLE.to_owned() };
+    let store = StoreConfig {
+        table: WALLETS_TABLE.to_owned(),
+    };
     let config = CustodyConfig {
         kms_key_id: WALLETS_KEY.to_owned(),
         cosigner_function: cosigner_host::FUNCTION.to_owned(),
     };
-    Custody::new(aws, &store, &config, options.clock.clone(), options.random.clone())
+    Custody::new(
+        aws,
+        &store,
+        &config,
+        options.clock.clone(),
+        options.random.clone(),
+    )
 }
 
 /// Every function's router on one port, in the same shell as in the cloud.
@@ -303,6 +323,7 @@ fn routes(
         url: hyperliquid.clone(),
         chain: options.hyperliquid.chain,
         validity_ms: MAX_AGENT_VALIDITY_MS,
+        call_timeout_ms: options.exchange_timeout_ms,
         return_private_key: options.return_private_key,
     })
     .map_err(failed)?;
@@ -312,15 +333,21 @@ fn routes(
         agent_chain_id: options.aster.agent_chain_id,
         ip_whitelist: None,
         validity_ms: MAX_AGENT_VALIDITY_MS,
+        call_timeout_ms: options.exchange_timeout_ms,
     })
     .map_err(failed)?;
-    let registrar = |client| Registrar { custody: custody.clone(), client };
+    let registrar = |client| Registrar {
+        custody: custody.clone(),
+        client,
+    };
     let routes = Router::new()
         .merge(health::router())
         .merge(create_wallet::router(custody.clone()))
         .merge(get_wallet::router(custody.store.clone()))
         .merge(sign_message::router(custody.clone()))
-        .merge(register_aster::router(registrar(ExchangeClient::Aster(aster))))
+        .merge(register_aster::router(registrar(ExchangeClient::Aster(
+            aster,
+        ))))
         .merge(register_hyperliquid::router(RegisterHyperliquid {
             registrar: registrar(ExchangeClient::Hyperliquid(hyperliquid)),
             return_private_key: options.return_private_key,

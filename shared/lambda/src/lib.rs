@@ -2,8 +2,8 @@
 //! runtime, with the tenant and the request's id taken from API Gateway's event.
 
 use axum::Router;
-use lambda_http::request::RequestContext;
 use lambda_http::RequestExt;
+use lambda_http::request::RequestContext;
 
 /// Why a function stops.
 pub use lambda_http::Error;
@@ -51,13 +51,14 @@ fn fallback_tenant(env: &Env<'_>) -> Result<Option<Tenant>, ConfigError> {
 
 /// Puts the tenant and the request's id where the shell finds them. API Gateway has checked the
 /// key; its id is the tenant.
-fn identify(
-    mut request: lambda_http::Request,
-    fallback: Option<Tenant>,
-) -> lambda_http::Request {
+fn identify(mut request: lambda_http::Request, fallback: Option<Tenant>) -> lambda_http::Request {
     let mut tenant = None;
     if let Some(RequestContext::ApiGatewayV1(context)) = request.request_context_ref() {
-        tenant = context.identity.api_key_id.as_deref().and_then(|id| id.parse().ok());
+        tenant = context
+            .identity
+            .api_key_id
+            .as_deref()
+            .and_then(|id| id.parse().ok());
         if let Some(id) = context.request_id.clone() {
             request.extensions_mut().insert(RequestId(id));
         }

@@ -82,14 +82,24 @@ impl JsonBody {
 /// # Errors
 /// 400, naming the field.
 pub fn wallet_ref(text: &str) -> Result<WalletRef, ApiError> {
-    text.parse().map_err(|error: super::ids::IdError| ApiError::bad_request(error.to_string()))
+    text.parse()
+        .map_err(|error: super::ids::IdError| ApiError::bad_request(error.to_string()))
 }
 
 /// A body that declares no type is taken at its word.
 fn declares_json(headers: &HeaderMap) -> bool {
-    let Some(declared) = headers.get(CONTENT_TYPE) else { return true };
-    let Ok(declared) = declared.to_str() else { return false };
-    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let Some(declared) = headers.get(CONTENT_TYPE) else {
+        return true;
+    };
+    let Ok(declared) = declared.to_str() else {
+        return false;
+    };
+    let essence = declared
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     essence == "application/json"
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
@@ -112,8 +122,10 @@ mod tests {
     use super::*;
 
     fn parse(body: &str) -> Result<JsonBody, ApiError> {
-        let headers =
-            HeaderMap::from_iter([(CONTENT_TYPE, "application/json; charset=utf-8".parse().unwrap())]);
+        let headers = HeaderMap::from_iter([(
+            CONTENT_TYPE,
+            "application/json; charset=utf-8".parse().unwrap(),
+        )]);
         JsonBody::parse(&headers, body.as_bytes())
     }
 
@@ -153,7 +165,11 @@ mod tests {
             ("multipart/form-data; boundary=json", false),
         ] {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, declared.parse().unwrap())]);
-            assert_eq!(JsonBody::parse(&headers, b"{}").is_ok(), taken, "{declared}");
+            assert_eq!(
+                JsonBody::parse(&headers, b"{}").is_ok(),
+                taken,
+                "{declared}"
+            );
         }
         assert!(JsonBody::parse(&HeaderMap::new(), b"{}").is_ok());
     }

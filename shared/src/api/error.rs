@@ -35,7 +35,13 @@ pub struct ApiError {
 impl ApiError {
     /// An error with this status, code and text.
     pub fn new(status: u16, code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, error: error.into(), message: None, code, retry_after_s: None }
+        Self {
+            status,
+            error: error.into(),
+            message: None,
+            code,
+            retry_after_s: None,
+        }
     }
 
     /// With advice.
@@ -60,7 +66,11 @@ impl ApiError {
     /// 400 for a field that is absent, null or empty.
     #[must_use]
     pub fn missing(field: &str) -> Self {
-        Self::new(400, "MISSING_PARAMETER", format!("Missing required parameter: {field}"))
+        Self::new(
+            400,
+            "MISSING_PARAMETER",
+            format!("Missing required parameter: {field}"),
+        )
     }
 
     /// 404 for a wallet that is not there, or another tenant's.
@@ -84,7 +94,11 @@ impl ApiError {
     /// 415.
     #[must_use]
     pub fn unsupported_media_type() -> Self {
-        Self::new(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json")
+        Self::new(
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "Content-Type must be application/json",
+        )
     }
 
     /// 401 for a request that no tenant sent.
@@ -97,7 +111,11 @@ impl ApiError {
     #[must_use]
     pub fn unreadable_body(status: StatusCode) -> Self {
         if status == StatusCode::PAYLOAD_TOO_LARGE {
-            Self::new(413, "PAYLOAD_TOO_LARGE", "Request body is larger than 64 KiB")
+            Self::new(
+                413,
+                "PAYLOAD_TOO_LARGE",
+                "Request body is larger than 64 KiB",
+            )
         } else {
             Self::bad_request("Request body could not be read")
         }
@@ -113,8 +131,7 @@ impl ApiError {
     /// The body, with the time in Unix milliseconds.
     #[must_use]
     pub fn body(&self, now_ms: u64) -> Value {
-        let mut body =
-            json!({ "success": false, "error": self.error, "code": self.code, "timestamp": now_ms });
+        let mut body = json!({ "success": false, "error": self.error, "code": self.code, "timestamp": now_ms });
         if let Some(message) = &self.message {
             body["message"] = json!(message);
         }
@@ -205,15 +222,17 @@ impl From<RegisterError> for ApiError {
 }
 
 fn frozen(error: &'static str) -> ApiError {
-    ApiError::new(422, "WALLET_FROZEN", error)
-        .advise("This wallet is barred from signing after a failed protocol run; contact the operator")
+    ApiError::new(422, "WALLET_FROZEN", error).advise(
+        "This wallet is barred from signing after a failed protocol run; contact the operator",
+    )
 }
 
 fn cosigner_failed(error: &'static str, cause: &ProtocolError) -> ApiError {
     match cause {
         ProtocolError::Cosigner(CosignerError::Refused(Refusal::Policy(reason))) => {
             tracing::warn!(%reason, "refused by the cosigner's policy");
-            ApiError::new(422, "POLICY_REFUSED", error).advise("The signing policy does not allow this")
+            ApiError::new(422, "POLICY_REFUSED", error)
+                .advise("The signing policy does not allow this")
         }
         ProtocolError::Cosigner(CosignerError::Refused(Refusal::Barred)) => frozen(error),
         _ => ApiError::internal(error, cause).advise(REPEAT),
@@ -227,11 +246,17 @@ fn exchange_refused(refusal: &crate::exchanges::Refusal) -> ApiError {
     match refusal.kind {
         RefusalKind::DepositRequired => mend(
             "DEPOSIT_REQUIRED",
-            format!("Deposit to the wallet's account on the exchange first. It said: {}", refusal.text),
+            format!(
+                "Deposit to the wallet's account on the exchange first. It said: {}",
+                refusal.text
+            ),
         ),
         RefusalKind::NoAgentSlot => mend(
             "NO_AGENT_SLOT",
-            format!("Every agent slot of this account is taken; remove one on the exchange. It said: {}", refusal.text),
+            format!(
+                "Every agent slot of this account is taken; remove one on the exchange. It said: {}",
+                refusal.text
+            ),
         ),
         RefusalKind::RateLimited { retry_after_s } => {
             ApiError::new(429, "EXCHANGE_RATE_LIMIT", "Too many requests")
@@ -240,16 +265,21 @@ fn exchange_refused(refusal: &crate::exchanges::Refusal) -> ApiError {
         }
         RefusalKind::RemovalPending => {
             ApiError::new(429, "AGENT_REMOVAL_PENDING", "Too many requests")
-                .advise("The exchange is still removing another agent of this account; repeat the call")
+                .advise(
+                    "The exchange is still removing another agent of this account; repeat the call",
+                )
                 .retry_after(5)
         }
         RefusalKind::AgentKnown | RefusalKind::NonceRejected => {
             ApiError::new(502, "EXCHANGE_REJECTED", FAILED)
                 .advise(format!("The exchange refused this attempt. {REPEAT}"))
         }
-        RefusalKind::SignatureFault | RefusalKind::OurFault => ApiError::internal(FAILED, &refusal.text),
-        RefusalKind::Other => {
-            mend("EXCHANGE_REJECTED", format!("The exchange said: {}", refusal.text))
+        RefusalKind::SignatureFault | RefusalKind::OurFault => {
+            ApiError::internal(FAILED, &refusal.text)
         }
+        RefusalKind::Other => mend(
+            "EXCHANGE_REJECTED",
+            format!("The exchange said: {}", refusal.text),
+        ),
     }
 }

@@ -128,7 +128,8 @@ impl Registrar {
             }
             Some(known) if known.is_live(received_ms) => return Err(RegisterError::Exists),
             Some(expired) => {
-                self.begin(&view, Expect::Revision(expired.revision), received_ms).await
+                self.begin(&view, Expect::Revision(expired.revision), received_ms)
+                    .await
             }
             None => self.begin(&view, Expect::Absent, received_ms).await,
         };
@@ -142,7 +143,11 @@ impl Registrar {
     }
 
     async fn find(&self, tenant: &Tenant, name: &WalletRef) -> Result<WalletView, RegisterError> {
-        self.custody.store.find(tenant, name).await?.ok_or(RegisterError::NotFound)
+        self.custody
+            .store
+            .find(tenant, name)
+            .await?
+            .ok_or(RegisterError::NotFound)
     }
 
     /// What the winner of a race has come to.
@@ -169,8 +174,10 @@ impl Registrar {
         let exchange = self.client.exchange();
         let agent = AgentKey::generate(&custody.random)?;
         let context = CredentialRecord::context(&view.wallet, exchange, agent.address());
-        let (data_key, share) =
-            tokio::join!(custody.envelope.data_key(context), custody.share(&view.wallet));
+        let (data_key, share) = tokio::join!(
+            custody.envelope.data_key(context),
+            custody.share(&view.wallet)
+        );
         let (data_key, share) = (data_key?, share?);
         let record = CredentialRecord {
             schema: SCHEMA,
@@ -185,9 +192,20 @@ impl Registrar {
             created_at_ms: None,
             sealed: data_key.seal(agent.expose())?,
         };
-        let nonce = self.client.next_nonce(&custody.clock, view.nonces.last(exchange));
-        custody.store.put_with_nonce(&view.wallet, &record, expect, nonce).await?;
-        Ok(Held { record, agent, share, nonce, resumed: false })
+        let nonce = self
+            .client
+            .next_nonce(&custody.clock, view.nonces.last(exchange));
+        custody
+            .store
+            .put_with_nonce(&view.wallet, &record, expect, nonce)
+            .await?;
+        Ok(Held {
+            record,
+            agent,
+            share,
+            nonce,
+            resumed: false,
+        })
     }
 
     /// Takes over a pending credential that nobody works on.
@@ -212,12 +230,20 @@ impl Registrar {
         let known = record.revision;
         record.revision = custody.random.uuid()?;
         record.lease_until_ms = received_ms + LEASE_MS;
-        let nonce = self.client.next_nonce(&custody.clock, view.nonces.last(exchange));
+        let nonce = self
+            .client
+            .next_nonce(&custody.clock, view.nonces.last(exchange));
         custody
             .store
             .put_with_nonce(&view.wallet, &record, Expect::Revision(known), nonce)
             .await?;
-        Ok(Held { record, agent, share, nonce, resumed: true })
+        Ok(Held {
+            record,
+            agent,
+            share,
+            nonce,
+            resumed: true,
+        })
     }
 
     fn expiry(&self, received_ms: u64) -> u64 {
@@ -386,7 +412,9 @@ fn is_resumable(known: &CredentialRecord, now_ms: u64) -> bool {
 
 fn in_progress(known: &CredentialRecord, now_ms: u64) -> RegisterError {
     let wait_ms = known.lease_until_ms.saturating_sub(now_ms);
-    RegisterError::InProgress { retry_after_s: wait_ms.div_ceil(1_000).max(1) }
+    RegisterError::InProgress {
+        retry_after_s: wait_ms.div_ceil(1_000).max(1),
+    }
 }
 
 /// A name that no agent of this wallet has had: a fixed prefix, the time, two random letters. At
@@ -401,6 +429,11 @@ fn agent_name(now_ms: u64, random: &Random) -> Result<String, RandomError> {
     }
     let mut name = crate::intent::AGENT_NAME_PREFIX.to_owned();
     name.extend(digits.iter().rev().map(|digit| char::from(*digit)));
-    name.extend(random.bytes::<2>()?.iter().map(|byte| char::from(DIGITS[usize::from(byte % 36)])));
+    name.extend(
+        random
+            .bytes::<2>()?
+            .iter()
+            .map(|byte| char::from(DIGITS[usize::from(byte % 36)])),
+    );
     Ok(name)
 }

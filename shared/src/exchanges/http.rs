@@ -12,7 +12,6 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::telemetry;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The largest answer that is read, in bytes. An account's whole agent list is a few KB.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -66,9 +65,19 @@ impl Http {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn new(base: &url::Url, name: &'static str) -> Result<Self, HttpSetupError> {
-        let client = client_builder()?.build()?;
-        Ok(Self { client, base: base.as_str().trim_end_matches('/').to_owned(), name })
+    pub fn new(
+        base: &url::Url,
+        name: &'static str,
+        call_timeout_ms: u64,
+    ) -> Result<Self, HttpSetupError> {
+        let client = client_builder()?
+            .timeout(Duration::from_millis(call_timeout_ms))
+            .build()?;
+        Ok(Self {
+            client,
+            base: base.as_str().trim_end_matches('/').to_owned(),
+            name,
+        })
     }
 
     /// `POST` with a body.
@@ -94,7 +103,11 @@ impl Http {
     /// # Errors
     /// When there is no answer.
     pub async fn get(&self, path: &str, query: &str) -> Result<Answer, SendError> {
-        self.send(path, self.client.get(format!("{}{path}?{query}", self.base))).await
+        self.send(
+            path,
+            self.client.get(format!("{}{path}?{query}", self.base)),
+        )
+        .await
     }
 
     async fn send(
@@ -124,11 +137,14 @@ impl Http {
     }
 }
 
-/// How every HTTP client of ours begins.
+/// How every HTTP client of ours begins; the time that a call may take is still to be set.
 ///
 /// # Errors
 /// When TLS cannot be set up.
-#[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that builds an HTTP client"
+)]
 pub fn client_builder() -> Result<reqwest::ClientBuilder, HttpSetupError> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
@@ -141,7 +157,6 @@ pub fn client_builder() -> Result<reqwest::ClientBuilder, HttpSetupError> {
     Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(CALL_TIMEOUT)
         .redirect(Policy::none())
         .no_proxy()
         .user_agent(concat!("hyperdex-keys/", env!("CARGO_PKG_VERSION"))))

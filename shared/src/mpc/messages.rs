@@ -215,7 +215,11 @@ impl Request {
     /// When it is no request of this protocol version.
     pub fn from_payload(payload: &str) -> Result<Self, Refusal> {
         let request: Self = from_text(payload).ok_or(Refusal::Malformed)?;
-        if request.protocol == PROTOCOL { Ok(request) } else { Err(Refusal::Malformed) }
+        if request.protocol == PROTOCOL {
+            Ok(request)
+        } else {
+            Err(Refusal::Malformed)
+        }
     }
 }
 

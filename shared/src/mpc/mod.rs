@@ -18,9 +18,9 @@ mod sign;
 pub use client::{CosignerClient, CosignerError};
 pub use keygen::{generate, keygen_session_id};
 pub use messages::{
-    Answer, Call, Commitments, Curve, FinishKeygen, FinishSign, KeygenCommitted, KeygenRevealed, PROTOCOL,
-    Point, Refusal, Request, Reveal, Scalar, SessionId, SignAnswered, SignShares, StartKeygen,
-    StartSign, WalletKey,
+    Answer, Call, Commitments, Curve, FinishKeygen, FinishSign, KeygenCommitted, KeygenRevealed,
+    PROTOCOL, Point, Refusal, Request, Reveal, Scalar, SessionId, SignAnswered, SignShares,
+    StartKeygen, StartSign, WalletKey,
 };
 pub use share::{KeyShare, ShareError};
 pub use sign::{sign, sign_data};
@@ -83,5 +83,8 @@ fn index(value: u8) -> PartyIndex {
 /// Two of two.
 #[must_use]
 pub const fn parameters() -> Parameters {
-    Parameters { threshold: 2, share_count: 2 }
+    Parameters {
+        threshold: 2,
+        share_count: 2,
+    }
 }

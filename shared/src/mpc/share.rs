@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use dkls23_secp256k1::Party;
 use dkls23_k256::elliptic_curve::sec1::ToSec1Point;
+use dkls23_secp256k1::Party;
 use zeroize::Zeroizing;
 
 use super::messages::WalletKey;
@@ -98,7 +98,12 @@ impl KeyShare {
 
 impl fmt::Debug for KeyShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyShare(party {} of {})", self.0.party_index, self.address())
+        write!(
+            f,
+            "KeyShare(party {} of {})",
+            self.0.party_index,
+            self.address()
+        )
     }
 }
 

@@ -55,12 +55,15 @@ impl Store {
         nonce: u64,
     ) -> Result<(), StoreError> {
         let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
-        let broken = |error: aws_sdk_dynamodb::error::BuildError| {
-            StoreError::Unavailable(error.to_string())
-        };
+        let broken =
+            |error: aws_sdk_dynamodb::error::BuildError| StoreError::Unavailable(error.to_string());
         let mut put = Put::builder()
             .table_name(&self.table)
-            .set_item(Some(to_item(&partition, &sort_key(credential.exchange), credential)?))
+            .set_item(Some(to_item(
+                &partition,
+                &sort_key(credential.exchange),
+                credential,
+            )?))
             .condition_expression(expect.condition());
         if let Some(value) = expect.value() {
             put = put.expression_attribute_values(":expected", value);
@@ -76,8 +79,12 @@ impl Store {
             .expression_attribute_values(":nonce", nonce)
             .expression_attribute_values(":schema", AttributeValue::N(SCHEMA.to_string()));
         let items = vec![
-            TransactWriteItem::builder().put(put.build().map_err(broken)?).build(),
-            TransactWriteItem::builder().update(update.build().map_err(broken)?).build(),
+            TransactWriteItem::builder()
+                .put(put.build().map_err(broken)?)
+                .build(),
+            TransactWriteItem::builder()
+                .update(update.build().map_err(broken)?)
+                .build(),
         ];
         self.db
             .transact_write_items()
@@ -105,19 +112,23 @@ impl Store {
             .db
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(to_item(&partition, &sort_key(credential.exchange), credential)?))
+            .set_item(Some(to_item(
+                &partition,
+                &sort_key(credential.exchange),
+                credential,
+            )?))
             .condition_expression("revision = :expected OR revision = :own")
             .expression_attribute_values(":expected", AttributeValue::S(known.to_string()))
-            .expression_attribute_values(
-                ":own",
-                AttributeValue::S(credential.revision.to_string()),
-            )
+            .expression_attribute_values(":own", AttributeValue::S(credential.revision.to_string()))
             .send()
             .await;
         match result {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(error))
-                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+                if matches!(
+                    error.err(),
+                    PutItemError::ConditionalCheckFailedException(_)
+                ) =>
             {
                 Err(StoreError::Conflict)
             }
@@ -148,7 +159,10 @@ impl Store {
         match result {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(error))
-                if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
+                if matches!(
+                    error.err(),
+                    DeleteItemError::ConditionalCheckFailedException(_)
+                ) =>
             {
                 Err(StoreError::Conflict)
             }

@@ -26,7 +26,9 @@ impl WalletView {
     /// The credential for this exchange.
     #[must_use]
     pub fn credential(&self, exchange: Exchange) -> Option<&CredentialRecord> {
-        self.credentials.iter().find(|credential| credential.exchange == exchange)
+        self.credentials
+            .iter()
+            .find(|credential| credential.exchange == exchange)
     }
 }
 
@@ -62,7 +64,9 @@ impl Store {
             .send()
             .await
             .map_err(unavailable)?;
-        let Some(item) = output.item else { return Ok(None) };
+        let Some(item) = output.item else {
+            return Ok(None);
+        };
         let id = item.get("walletId").and_then(|value| value.as_s().ok());
         let id = id.and_then(|text| text.parse().ok());
         id.map(Some).ok_or_else(|| StoreError::Damaged {
@@ -97,7 +101,11 @@ impl Store {
                 _ => {}
             }
         }
-        Ok(wallet.map(|wallet| WalletView { wallet, nonces, credentials }))
+        Ok(wallet.map(|wallet| WalletView {
+            wallet,
+            nonces,
+            credentials,
+        }))
     }
 
     /// Stores a new wallet, its share and all its names, or nothing of it.
@@ -112,8 +120,14 @@ impl Store {
         let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
         let pointer = |partition: &str| {
             let mut item = key(partition, POINTER);
-            item.insert("walletId".to_owned(), AttributeValue::S(wallet.wallet_id.to_string()));
-            item.insert("schema".to_owned(), AttributeValue::N(super::SCHEMA.to_string()));
+            item.insert(
+                "walletId".to_owned(),
+                AttributeValue::S(wallet.wallet_id.to_string()),
+            );
+            item.insert(
+                "schema".to_owned(),
+                AttributeValue::N(super::SCHEMA.to_string()),
+            );
             item
         };
         let items = [
@@ -122,7 +136,10 @@ impl Store {
             to_item(&partition, RECORD, wallet)?,
             to_item(&partition, SHARE, share)?,
         ];
-        let puts = items.into_iter().map(|item| self.put_new(item)).collect::<Result<_, _>>()?;
+        let puts = items
+            .into_iter()
+            .map(|item| self.put_new(item))
+            .collect::<Result<_, _>>()?;
         self.db
             .transact_write_items()
             .set_transact_items(Some(puts))
@@ -153,7 +170,10 @@ impl Store {
             .db
             .get_item()
             .table_name(&self.table)
-            .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), SHARE)))
+            .set_key(Some(key(
+                &wallet_key(&wallet.tenant, wallet.wallet_id),
+                SHARE,
+            )))
             .consistent_read(true)
             .send()
             .await
@@ -173,7 +193,10 @@ impl Store {
         self.db
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), RECORD)))
+            .set_key(Some(key(
+                &wallet_key(&wallet.tenant, wallet.wallet_id),
+                RECORD,
+            )))
             .update_expression("SET frozen = :true")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":true", AttributeValue::Bool(true))

@@ -1,1 +1,173 @@
-//! e2e
+//! The whole stack for a test, started by one call: the embedded cloud, the cosigner, the
+//! exchange simulators and the API, on free ports, with data of its own and a clock that the test
+//! owns.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hyperdex_local::{CosignerHost, Options, Stack};
+use serde_json::{Value, json};
+use shared::clock::Clock;
+use tempfile::TempDir;
+
+/// A clock that stands still until it is moved.
+#[derive(Clone, Debug)]
+pub struct TestClock(Arc<AtomicU64>);
+
+impl TestClock {
+    fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(Clock::system().now_us())))
+    }
+
+    /// The clock as the product takes it.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        let now = self.0.clone();
+        Clock::from_micros(move || now.load(Ordering::SeqCst))
+    }
+
+    /// Unix milliseconds.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.0.load(Ordering::SeqCst) / 1_000
+    }
+
+    /// Moves it on.
+    pub fn advance_ms(&self, ms: u64) {
+        self.0.fetch_add(ms * 1_000, Ordering::SeqCst);
+    }
+}
+
+/// A day in milliseconds.
+pub const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// The stack under test.
+#[derive(Debug)]
+pub struct TestApp {
+    /// The stack.
+    pub stack: Stack,
+    /// Its clock.
+    pub clock: TestClock,
+    /// Its data.
+    pub data: TempDir,
+    http: reqwest::Client,
+}
+
+/// An answer of the API.
+#[derive(Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Value,
+    /// The headers.
+    pub headers: http::HeaderMap,
+}
+
+impl Reply {
+    /// The names of the fields of the object at `pointer`, sorted.
+    #[must_use]
+    pub fn fields(&self, pointer: &str) -> Vec<&str> {
+        let object = self.body.pointer(pointer).and_then(Value::as_object);
+        let mut names: Vec<&str> = object
+            .into_iter()
+            .flat_map(|object| object.keys().map(String::as_str))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The text at `pointer`; empty when there is none.
+    #[must_use]
+    pub fn text(&self, pointer: &str) -> &str {
+        self.body
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "a test that cannot go on should say so and end"
+)]
+impl TestApp {
+    /// The stack with everything by default.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The stack with other options.
+    pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let clock = TestClock::new();
+        let mut options = Options::new(data.path());
+        options.clock = clock.clock();
+        options.cosigner = CosignerHost::InProcess;
+        options.exchange_timeout_ms = 400;
+        change(&mut options);
+        let stack = Stack::start(options).await.expect("the stack starts");
+        let http = shared::exchanges::http::client_builder()
+            .and_then(|builder| Ok(builder.build()?))
+            .expect("an HTTP client");
+        Self {
+            stack,
+            clock,
+            data,
+            http,
+        }
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
+        let response = request.send().await.expect("the API answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.expect("a whole body");
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Reply {
+            status,
+            body,
+            headers,
+        }
+    }
+
+    /// A request to a path, to be completed.
+    #[must_use]
+    pub fn request(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.stack.api))
+            .header("X-API-KEY", "any-key")
+    }
+
+    /// `POST` of a JSON body.
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send(self.request(http::Method::POST, path).json(&body))
+            .await
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(self.request(http::Method::GET, path)).await
+    }
+
+    /// Creates a wallet for a user.
+    pub async fn wallet(&self, user: &str) -> Reply {
+        let reply = self.post("/api/wallets", json!({ "userId": user })).await;
+        assert!(matches!(reply.status, 200 | 201), "{reply:?}");
+        reply
+    }
+
+    /// Registers a user's wallet with an exchange.
+    pub async fn register(&self, exchange: &str, name: &str) -> Reply {
+        let path = format!("/api/trading/{exchange}/apikey");
+        self.post(&path, json!({ "walletIdOrAddress": name })).await
+    }
+}
+
+impl TestApp {
+    /// A `POST` to somebody else than the API.
+    #[must_use]
+    pub fn request_to(&self, url: &str) -> reqwest::RequestBuilder {
+        self.http.post(url)
+    }
+}

@@ -9,8 +9,11 @@ use super::http::{Http, HttpSetupError, SendError};
 use super::{Approval, LookupError, Outcome, Unclear};
 use crate::clock::Clock;
 use crate::config::AsterConfig;
-use crate::eth::{Address, AgentKey, Signature};
+use crate::eth::{Address, AgentKey, AgentKeyError, Signature};
 use crate::intent::{AsterRegisterAgent, aster_message_digest};
+
+/// The chain of calls that agents sign on the test network.
+const TESTNET_AGENT_CHAIN: u64 = 714;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -31,7 +34,7 @@ impl Client {
     /// When the HTTP client cannot be made.
     pub fn new(config: &AsterConfig) -> Result<Self, HttpSetupError> {
         Ok(Self {
-            http: Http::new(&config.url, "Aster")?,
+            http: Http::new(&config.url, "Aster", config.call_timeout_ms)?,
             signature_chain_id: config.signature_chain_id,
             agent_chain_id: config.agent_chain_id,
             ip_whitelist: config.ip_whitelist,
@@ -59,7 +62,11 @@ impl Client {
 
     pub(super) async fn submit(&self, approval: &Approval, signature: &Signature) -> Outcome {
         let body = register_body(&self.register_agent(approval), signature);
-        match self.http.post("/fapi/v3/registerAndApproveAgent", FORM, body).await {
+        match self
+            .http
+            .post("/fapi/v3/registerAndApproveAgent", FORM, body)
+            .await
+        {
             Ok(answer) => answer::outcome(&answer),
             Err(SendError::NotSent(text)) => Outcome::NotSent(text),
             Err(SendError::NoAnswer(text)) => Outcome::Unknown(Unclear::NoAnswer(text)),
@@ -74,7 +81,17 @@ impl Client {
         agent: &AgentKey,
         clock: &Clock,
     ) -> Result<bool, LookupError> {
-        let query = signed_query(self.agent_chain_id, wallet, agent, clock.now_us())
+        let chain = if self.agent_chain_id == TESTNET_AGENT_CHAIN {
+            "Testnet"
+        } else {
+            "Mainnet"
+        };
+        let parameters = format!(
+            "asterChain={chain}&user={wallet}&signer={}&nonce={}",
+            agent.address(),
+            clock.now_us()
+        );
+        let query = sign_query(self.agent_chain_id, agent, &parameters)
             .map_err(|error| LookupError(error.to_string()))?;
         let answer = self
             .http
@@ -91,17 +108,15 @@ pub fn register_body(agent: &AsterRegisterAgent, signature: &Signature) -> Strin
     format!("{}&signature={}", agent.text(), signature.to_hex())
 }
 
-/// The query of a call that an agent signs without parameters: signed as it is sent.
+/// The query of a call that an agent signs: the parameters as they are sent, then the signature.
 ///
 /// # Errors
 /// When the key cannot sign.
-pub fn signed_query(
-    chain_id: u64,
-    wallet: Address,
+pub fn sign_query(
+    agent_chain_id: u64,
     agent: &AgentKey,
-    nonce_us: u64,
-) -> Result<String, crate::eth::AgentKeyError> {
-    let text = format!("nonce={nonce_us}&user={wallet}&signer={}", agent.address());
-    let signature = agent.sign(&aster_message_digest(chain_id, &text))?;
-    Ok(format!("{text}&signature={}", signature.to_hex()))
+    parameters: &str,
+) -> Result<String, AgentKeyError> {
+    let signature = agent.sign(&aster_message_digest(agent_chain_id, parameters))?;
+    Ok(format!("{parameters}&signature={}", signature.to_hex()))
 }

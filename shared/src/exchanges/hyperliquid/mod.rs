@@ -9,9 +9,7 @@ use super::http::{Http, HttpSetupError, SendError};
 use super::{Approval, LookupError, Outcome, Unclear};
 use crate::config::HyperliquidConfig;
 use crate::eth::{Address, Signature};
-use crate::intent::{
-    HYPERLIQUID_SIGNATURE_CHAIN_ID, HyperliquidApproveAgent, HyperliquidChain,
-};
+use crate::intent::{HYPERLIQUID_SIGNATURE_CHAIN_ID, HyperliquidApproveAgent, HyperliquidChain};
 
 const JSON: &str = "application/json";
 
@@ -30,7 +28,7 @@ impl Client {
     /// When the HTTP client cannot be made.
     pub fn new(config: &HyperliquidConfig) -> Result<Self, HttpSetupError> {
         Ok(Self {
-            http: Http::new(&config.url, "Hyperliquid")?,
+            http: Http::new(&config.url, "Hyperliquid", config.call_timeout_ms)?,
             chain: config.chain,
             validity_ms: config.validity_ms,
         })

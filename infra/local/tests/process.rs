@@ -1,0 +1,270 @@
+//! The program itself: starts, says where it listens, survives restarts, and fails in one line.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hyperdex"));
+    command.env("RUST_LOG", "warn");
+    for name in [
+        "HYPERLIQUID_URL",
+        "HYPERLIQUID_CHAIN",
+        "ASTER_URL",
+        "ASTER_SIGNATURE_CHAIN_ID",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+struct Running {
+    child: Child,
+    address: String,
+    lines: Vec<String>,
+}
+
+impl Running {
+    /// Starts the stack and waits until it has said all that it says.
+    fn start(data: &Path) -> Self {
+        let mut child = program()
+            .args(["--port", "0", "--data-dir"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut lines = Vec::new();
+        for line in output.lines() {
+            lines.push(line.unwrap());
+            if lines.last().unwrap().starts_with("Ctrl-C") {
+                break;
+            }
+        }
+        let api = lines
+            .iter()
+            .find_map(|line| line.trim().strip_prefix("API"));
+        let address = api.unwrap_or_else(|| panic!("{lines:?}")).trim().to_owned();
+        Self {
+            child,
+            address: address.replace("http://", ""),
+            lines,
+        }
+    }
+
+    /// One HTTP request by hand; the status and the body.
+    fn call(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        write!(
+            socket,
+            "{method} {path} HTTP/1.1\r\nHost: local\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).unwrap())
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([name, &self.child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The processes whose parent is `parent`.
+fn children(parent: u32) -> Vec<u32> {
+    let listed = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let pid: u32 = entry.unwrap().file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let after_name = stat.rsplit_once(") ")?.1;
+        (after_name.split(' ').nth(1)? == parent.to_string()).then_some(pid)
+    });
+    listed.collect()
+}
+
+fn exists(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+#[test]
+fn the_demo_works() {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = program().arg("demo").output().unwrap();
+    let said = String::from_utf8_lossy(&stdout);
+    assert!(
+        status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&stderr)
+    );
+    for part in [
+        "POST /api/wallets",
+        "aster/apikey",
+        "hyperliquid/apikey",
+        "noop",
+        "DEPOSIT_REQUIRED",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn the_demo_fails_when_an_exchange_does() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", gone.local_addr().unwrap());
+    drop(gone);
+    let output = program()
+        .args(["demo", "--aster-url", &url])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("hyperdex: the demo failed"));
+}
+
+#[test]
+fn wallets_survive_a_stop_and_a_kill() {
+    let data = tempfile::tempdir().unwrap();
+    let user = r#"{"userId":"user_1"}"#;
+    let mut first = Running::start(data.path());
+    for part in [
+        "DynamoDB",
+        "KMS",
+        "Lambda",
+        "Hyperliquid",
+        "Aster",
+        "curl",
+        "loopback",
+    ] {
+        assert!(
+            first.lines.iter().any(|line| line.contains(part)),
+            "{part}: {:?}",
+            first.lines
+        );
+    }
+    assert_eq!(first.call("GET", "/api/health", "").0, 200);
+    let (status, wallet) = first.call("POST", "/api/wallets", user);
+    assert_eq!(status, 201);
+    first.signal("-INT");
+    assert_eq!(
+        first.child.wait().unwrap().code(),
+        Some(0),
+        "Ctrl-C is a clean end"
+    );
+
+    let mut second = Running::start(data.path());
+    assert_eq!(
+        second.call("POST", "/api/wallets", user),
+        (200, wallet.clone())
+    );
+    let signed = second.call("POST", "/api/wallets/user_1/sign", r#"{"message":"hi"}"#);
+    assert_eq!(signed.0, 200, "{}", signed.1);
+    // The cosigner is a process of its own, and does not outlive the stack.
+    let cosigners = children(second.child.id());
+    assert_eq!(cosigners.len(), 1);
+    second.child.kill().unwrap();
+    second.child.wait().unwrap();
+
+    let third = Running::start(data.path());
+    let found = third.call("GET", "/api/wallets/user_1", "");
+    assert_eq!(found, (200, wallet));
+    let signed = third.call("POST", "/api/wallets/user_1/sign", r#"{"message":"hi"}"#);
+    assert_eq!(signed.0, 200, "{}", signed.1);
+    assert!(!exists(cosigners[0]), "the killed stack's cosigner is gone");
+}
+
+/// Fails with exit code 2 and one line.
+fn fails(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    said
+}
+
+#[test]
+fn a_bad_start_is_one_clear_line() {
+    let data = tempfile::tempdir().unwrap();
+    let with_data = || {
+        let mut command = program();
+        command.arg("--data-dir").arg(data.path());
+        command
+    };
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let said = fails(with_data().args(["--port", &port]));
+    assert!(said.contains(&port) && said.lines().count() == 1, "{said}");
+
+    let said = fails(program().args(["--port", "0", "--data-dir", "/dev/null/data"]));
+    assert!(
+        said.contains("/dev/null/data") && said.lines().count() == 1,
+        "{said}"
+    );
+
+    for url in [
+        "http://api.example.com",
+        "nonsense",
+        "https://x.example/?a=b",
+    ] {
+        let said = fails(with_data().args(["--hyperliquid-url", url]));
+        assert!(said.contains("--hyperliquid-url"), "{said}");
+        let said = fails(with_data().env("ASTER_URL", url));
+        assert!(said.contains("--aster-url"), "{said}");
+    }
+    fails(with_data().env("HYPERLIQUID_CHAIN", "mainnet"));
+}
+
+#[test]
+fn a_data_directory_serves_one_stack_and_needs_its_keys() {
+    let data = tempfile::tempdir().unwrap();
+    let running = Running::start(data.path());
+    let said = fails(
+        program()
+            .args(["--port", "0", "--data-dir"])
+            .arg(data.path()),
+    );
+    assert!(said.contains("in use"), "{said}");
+    drop(running);
+    std::fs::remove_file(data.path().join("kms.json")).unwrap();
+    let said = fails(
+        program()
+            .args(["--port", "0", "--data-dir"])
+            .arg(data.path()),
+    );
+    assert!(said.contains("kms.json is missing"), "{said}");
+}
+
+#[test]
+fn the_help_names_every_setting() {
+    let output = program().arg("--help").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    for setting in [
+        "HYPERLIQUID_URL",
+        "HYPERLIQUID_CHAIN",
+        "ASTER_URL",
+        "ASTER_SIGNATURE_CHAIN_ID",
+        "--port",
+        "--data-dir",
+        "demo",
+    ] {
+        assert!(said.contains(setting), "{setting}: {said}");
+    }
+}

@@ -1,0 +1,124 @@
+//! What an operation costs: its remote calls, counted where the clients send them.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use e2e::TestApp;
+use serde_json::{Value, json};
+use shared::telemetry::RemoteCalls;
+use tower::ServiceExt;
+
+/// Calls the API without a socket, and returns the status and what the call sent.
+async fn counted(app: &TestApp, path: &str, body: Option<Value>) -> (u16, BTreeMap<String, u32>) {
+    let request = match body {
+        Some(body) => http::Request::post(path)
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string())),
+        None => http::Request::get(path).body(Body::empty()),
+    };
+    let response = app
+        .stack
+        .router
+        .clone()
+        .oneshot(request.unwrap())
+        .await
+        .unwrap();
+    let calls = response.extensions().get::<RemoteCalls>().unwrap().counts();
+    (response.status().as_u16(), calls)
+}
+
+fn calls(list: &[(&str, u32)]) -> BTreeMap<String, u32> {
+    list.iter()
+        .map(|(call, count)| ((*call).to_owned(), *count))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_costs_five_calls_to_make_and_one_or_two_to_find() {
+    let app = TestApp::start().await;
+    let body = json!({ "userId": "user_1" });
+    let made = counted(&app, "/api/wallets", Some(body.clone())).await;
+    let expected = calls(&[
+        ("DynamoDB.GetItem", 1),
+        ("DynamoDB.TransactWriteItems", 1),
+        ("KMS.GenerateDataKey", 1),
+        ("Lambda.Invoke", 2),
+    ]);
+    assert_eq!(made, (201, expected));
+    let found = calls(&[("DynamoDB.GetItem", 1), ("DynamoDB.Query", 1)]);
+    assert_eq!(
+        counted(&app, "/api/wallets", Some(body)).await,
+        (200, found.clone())
+    );
+    assert_eq!(
+        counted(&app, "/api/wallets/user_1", None).await,
+        (200, found)
+    );
+    let id = app.wallet("user_1").await.text("/walletId").to_owned();
+    let by_id = counted(&app, &format!("/api/wallets/{id}"), None).await;
+    assert_eq!(by_id, (200, calls(&[("DynamoDB.Query", 1)])));
+    let missing = counted(&app, "/api/wallets/nobody", None).await;
+    assert_eq!(missing, (404, calls(&[("DynamoDB.GetItem", 1)])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_costs_six_calls() {
+    let app = TestApp::start().await;
+    app.wallet("user_1").await;
+    let body = json!({ "message": "hello" });
+    let signed = counted(&app, "/api/wallets/user_1/sign", Some(body)).await;
+    let expected = calls(&[
+        ("DynamoDB.GetItem", 2),
+        ("DynamoDB.Query", 1),
+        ("KMS.Decrypt", 1),
+        ("Lambda.Invoke", 2),
+    ]);
+    assert_eq!(signed, (200, expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_costs_ten_calls_and_one_of_the_exchange() {
+    let app = TestApp::start().await;
+    app.wallet("user_1").await;
+    let body = json!({ "walletIdOrAddress": "user_1" });
+    for (exchange, send) in [
+        ("hyperliquid", "Hyperliquid./exchange"),
+        ("aster", "Aster./fapi/v3/registerAndApproveAgent"),
+    ] {
+        let path = format!("/api/trading/{exchange}/apikey");
+        let registered = counted(&app, &path, Some(body.clone())).await;
+        let expected = calls(&[
+            ("DynamoDB.GetItem", 2),
+            ("DynamoDB.PutItem", 1),
+            ("DynamoDB.Query", 1),
+            ("DynamoDB.TransactWriteItems", 1),
+            ("KMS.Decrypt", 1),
+            ("KMS.GenerateDataKey", 1),
+            ("Lambda.Invoke", 2),
+            (send, 1),
+        ]);
+        assert_eq!(registered, (200, expected));
+        let again = counted(&app, &path, Some(body.clone())).await;
+        let found = calls(&[("DynamoDB.GetItem", 1), ("DynamoDB.Query", 1)]);
+        assert_eq!(again, (409, found));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guidance_health_and_bad_input_cost_nothing() {
+    let app = TestApp::start().await;
+    for (path, body, status) in [
+        ("/api/health", None, 200),
+        ("/api/trading/lighter/apikey", Some(json!({})), 400),
+        ("/api/trading/aster/apikey", Some(json!({})), 400),
+        ("/api/wallets", Some(json!({ "userId": "a b" })), 400),
+        ("/api/wallets/a%20b", None, 400),
+        ("/api/nothing", None, 404),
+    ] {
+        assert_eq!(
+            counted(&app, path, body).await,
+            (status, BTreeMap::new()),
+            "{path}"
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! Every row of the HTTP contract that succeeds.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::{Address, Signature, eip191_hash_message, keccak256};
+use e2e::{DAY_MS, TestApp};
+use exchange_sim::hyperliquid::{Chain, signing};
+use futures_util::future::join_all;
+use serde_json::json;
+use shared::eth::AgentKey;
+
+fn address(text: &str) -> Address {
+    // alloy checks the EIP-55 checksum here.
+    Address::parse_checksummed(text, None).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_is_created_once_and_found_by_each_of_its_names() {
+    let app = TestApp::start().await;
+    let created = app.wallet("user_123").await;
+    assert_eq!(created.status, 201);
+    assert_eq!(created.body["success"], true);
+    assert_eq!(
+        created.fields(""),
+        ["address", "publicKey", "success", "userId", "walletId"]
+    );
+    let key = hex::decode(created.text("/publicKey")).unwrap();
+    assert_eq!((key.len(), key[0]), (65, 4));
+    let hash = keccak256(&key[1..]);
+    assert_eq!(
+        address(created.text("/address")),
+        Address::from_slice(&hash[12..])
+    );
+
+    let again = app.wallet("user_123").await;
+    assert_eq!((again.status, &again.body), (200, &created.body));
+
+    let (wallet, id) = (created.text("/address"), created.text("/walletId"));
+    for name in [
+        "user_123",
+        wallet,
+        &wallet.to_lowercase(),
+        &format!("0x{}", wallet[2..].to_uppercase()),
+        id,
+        &id.to_uppercase(),
+    ] {
+        let found = app.get(&format!("/api/wallets/{name}")).await;
+        assert_eq!((found.status, &found.body), (200, &created.body), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn racing_creations_for_one_user_give_one_wallet() {
+    let app = TestApp::start().await;
+    let racing = (0..4).map(|_| app.wallet("user_race"));
+    let replies = join_all(racing).await;
+    let ids: BTreeSet<&str> = replies
+        .iter()
+        .map(|reply| reply.text("/walletId"))
+        .collect();
+    assert_eq!(ids.len(), 1, "{replies:?}");
+    assert_eq!(
+        replies.iter().filter(|reply| reply.status == 201).count(),
+        1
+    );
+    let other = app.wallet("user_other").await;
+    assert_eq!(other.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_signed_by_the_wallet() {
+    let app = TestApp::start().await;
+    let wallet = app.wallet("signer").await;
+    for message in ["hello", "0x1234", "ünï¢ødé 🔑\n\0", &"x".repeat(8 * 1024)] {
+        let path = format!("/api/wallets/{}/sign", wallet.text("/walletId"));
+        let signed = app.post(&path, json!({ "message": message })).await;
+        assert_eq!(signed.status, 200, "{signed:?}");
+        assert_eq!(
+            signed.fields(""),
+            ["address", "message", "signature", "success", "walletId"]
+        );
+        assert_eq!(signed.text("/message"), message);
+        assert_eq!(signed.text("/address"), wallet.text("/address"));
+        assert_eq!(signed.text("/walletId"), wallet.text("/walletId"));
+        let bytes = hex::decode(signed.text("/signature").strip_prefix("0x").unwrap()).unwrap();
+        assert!(bytes.len() == 65 && matches!(bytes[64], 27 | 28));
+        let signature = Signature::from_raw(&bytes).unwrap();
+        assert!(signature.normalize_s().is_none(), "s is low");
+        let signer = signature.recover_address_from_prehash(&eip191_hash_message(message));
+        assert_eq!(signer.unwrap(), address(wallet.text("/address")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_is_registered_with_aster() {
+    let app = TestApp::start().await;
+    let wallet = app.wallet("trader").await;
+    let reply = app.register("aster", "trader").await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(
+        reply.fields(""),
+        ["data", "message", "success", "timestamp"]
+    );
+    assert_eq!(reply.text("/message"), "API key generated successfully");
+    assert_eq!(reply.body["timestamp"], app.clock.now_ms());
+    assert_eq!(
+        reply.fields("/data"),
+        [
+            "agentAddress",
+            "createdAt",
+            "expiryTimestamp",
+            "signerAddress"
+        ]
+    );
+    assert_eq!(reply.text("/data/signerAddress"), wallet.text("/address"));
+    let created = reply.text("/data/createdAt");
+    assert!(
+        created.len() == 20 && created.ends_with('Z'),
+        "whole seconds: {created}"
+    );
+    let expiry = app.clock.now_ms() + 180 * DAY_MS - 60_000;
+    assert_eq!(reply.body["data"]["expiryTimestamp"], expiry);
+
+    let agents = app
+        .stack
+        .aster_sim
+        .agents_of(address(wallet.text("/address")));
+    let [agent] = agents.as_slice() else {
+        panic!("one agent: {agents:?}")
+    };
+    assert_eq!(agent.address, address(reply.text("/data/agentAddress")));
+    assert_eq!(agent.expired, expiry);
+    assert!(agent.can_spot_trade && agent.can_perp_trade && !agent.can_withdraw);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_is_registered_with_hyperliquid_and_the_delivered_key_trades() {
+    let app = TestApp::start().await;
+    let wallet = app.wallet("trader").await;
+    // With the deposit rule on, an approval that recovers to a stranger fails.
+    let sim = &app.stack.hyperliquid_sim;
+    sim.require_deposit(true);
+    sim.deposit(address(wallet.text("/address")));
+    let reply = app.register("hyperliquid", wallet.text("/address")).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(reply.fields(""), ["data", "success", "timestamp"]);
+    assert_eq!(
+        reply.fields("/data"),
+        [
+            "apiPrivateKey",
+            "apiWalletAddress",
+            "expiryTimestamp",
+            "mainWalletAddress"
+        ]
+    );
+    assert_eq!(
+        reply.text("/data/mainWalletAddress"),
+        wallet.text("/address")
+    );
+    let expiry = app.clock.now_ms() + 180 * DAY_MS - 60_000;
+    assert_eq!(reply.body["data"]["expiryTimestamp"], expiry);
+
+    let agents = sim.agents_of(address(wallet.text("/address")));
+    let [agent] = agents.as_slice() else {
+        panic!("one agent: {agents:?}")
+    };
+    assert_eq!(agent.address, address(reply.text("/data/apiWalletAddress")));
+    assert_eq!(agent.valid_until, expiry);
+    assert!((4..=16).contains(&agent.name.len()), "{}", agent.name);
+
+    let secret = reply
+        .text("/data/apiPrivateKey")
+        .strip_prefix("0x")
+        .unwrap();
+    let key = AgentKey::from_bytes(&hex::decode(secret).unwrap()).unwrap();
+    assert_eq!(
+        key.address().to_string(),
+        reply.text("/data/apiWalletAddress")
+    );
+    let (action, nonce) = (json!({ "type": "noop" }), app.clock.now_ms());
+    let hash = signing::action_hash(&action, nonce, None, None).unwrap();
+    let signature = key
+        .sign(&signing::l1_digest(Chain::Mainnet, hash).unwrap().0)
+        .unwrap();
+    let order = json!({ "action": action, "nonce": nonce, "signature": {
+        "r": format!("0x{}", hex::encode(signature.r)),
+        "s": format!("0x{}", hex::encode(signature.s)),
+        "v": signature.v,
+    }});
+    let url = format!("{}exchange", app.stack.hyperliquid);
+    let answer = app.send(app.request_to(&url).json(&order)).await;
+    assert_eq!(answer.text("/status"), "ok", "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_wallet_holds_a_key_on_each_exchange_and_each_wallet_its_own() {
+    let app = TestApp::start().await;
+    for user in ["first", "second"] {
+        app.wallet(user).await;
+        assert_eq!(app.register("aster", user).await.status, 200);
+        assert_eq!(app.register("hyperliquid", user).await.status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_private_key_is_left_out_where_the_deployment_says_so() {
+    let app = TestApp::start_with(|options| options.return_private_key = false).await;
+    app.wallet("trader").await;
+    let reply = app.register("hyperliquid", "trader").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(
+        reply.fields("/data"),
+        ["apiWalletAddress", "expiryTimestamp", "mainWalletAddress"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_answers_and_every_answer_names_its_request() {
+    let app = TestApp::start().await;
+    let reply = app.get("/api/health").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.body["success"], true);
+    assert!(reply.headers.contains_key("x-request-id"));
+}

@@ -67,17 +67,13 @@ impl Env<'_> {
     ) -> Result<Option<T>, ConfigError> {
         match self.optional(name) {
             None => Ok(None),
-            Some(text) => parse(&text)
-                .map(Some)
-                .ok_or(ConfigError::Invalid { name, want }),
+            Some(text) => parse(&text).map(Some).ok_or(ConfigError::Invalid { name, want }),
         }
     }
 
     fn url(&self, name: &'static str) -> Result<Url, ConfigError> {
-        parse_url(&self.required(name)?).ok_or(ConfigError::Invalid {
-            name,
-            want: "an https URL, or http on loopback",
-        })
+        parse_url(&self.required(name)?)
+            .ok_or(ConfigError::Invalid { name, want: "an https URL, or http on loopback" })
     }
 }
 
@@ -121,9 +117,7 @@ impl StoreConfig {
     /// # Errors
     /// Names the variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
-        Ok(Self {
-            table: env.required("WALLETS_TABLE")?,
-        })
+        Ok(Self { table: env.required("WALLETS_TABLE")? })
     }
 }
 
@@ -178,9 +172,7 @@ impl HyperliquidConfig {
             validity_ms: validity_ms(env)?,
             call_timeout_ms: call_timeout_ms(env)?,
             return_private_key: env
-                .parsed("RETURN_API_PRIVATE_KEY", "true or false", |text| {
-                    text.parse().ok()
-                })?
+                .parsed("RETURN_API_PRIVATE_KEY", "true or false", |text| text.parse().ok())?
                 .unwrap_or(true),
         })
     }
@@ -216,12 +208,9 @@ impl AsterConfig {
             signature_chain_id: env
                 .parsed("ASTER_SIGNATURE_CHAIN_ID", "a number", number)?
                 .unwrap_or(56),
-            agent_chain_id: env
-                .parsed("ASTER_AGENT_CHAIN_ID", "a number", number)?
-                .unwrap_or(1666),
-            ip_whitelist: env.parsed("ASTER_IP_WHITELIST", "one IPv4 address", |text| {
-                text.parse().ok()
-            })?,
+            agent_chain_id: env.parsed("ASTER_AGENT_CHAIN_ID", "a number", number)?.unwrap_or(1666),
+            ip_whitelist: env
+                .parsed("ASTER_IP_WHITELIST", "one IPv4 address", |text| text.parse().ok())?,
             validity_ms: validity_ms(env)?,
             call_timeout_ms: call_timeout_ms(env)?,
         })
@@ -233,15 +222,9 @@ pub const CALL_TIMEOUT_MS: u64 = 10_000;
 
 /// Three calls must fit into the 29 seconds that API Gateway waits.
 fn call_timeout_ms(env: &Env<'_>) -> Result<u64, ConfigError> {
-    let timeout = env.parsed(
-        "EXCHANGE_TIMEOUT_MS",
-        "a number from 100 to 10000",
-        |text| {
-            text.parse()
-                .ok()
-                .filter(|timeout| (100..=CALL_TIMEOUT_MS).contains(timeout))
-        },
-    )?;
+    let timeout = env.parsed("EXCHANGE_TIMEOUT_MS", "a number from 100 to 10000", |text| {
+        text.parse().ok().filter(|timeout| (100..=CALL_TIMEOUT_MS).contains(timeout))
+    })?;
     Ok(timeout.unwrap_or(CALL_TIMEOUT_MS))
 }
 
@@ -249,15 +232,9 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// At least 8 days, because Aster refuses what ends within about 7.
 fn validity_ms(env: &Env<'_>) -> Result<u64, ConfigError> {
-    let days = env.parsed(
-        "AGENT_VALIDITY_DAYS",
-        "a number of days from 8 to 180",
-        |text| {
-            text.parse::<u64>()
-                .ok()
-                .filter(|days| (8..=MAX_AGENT_VALIDITY_MS / DAY_MS).contains(days))
-        },
-    )?;
+    let days = env.parsed("AGENT_VALIDITY_DAYS", "a number of days from 8 to 180", |text| {
+        text.parse::<u64>().ok().filter(|days| (8..=MAX_AGENT_VALIDITY_MS / DAY_MS).contains(days))
+    })?;
     Ok(days.map_or(MAX_AGENT_VALIDITY_MS, |days| days * DAY_MS))
 }
 
@@ -266,16 +243,9 @@ mod tests {
     use super::*;
 
     fn env(pairs: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
-        let pairs: Vec<(String, String)> = pairs
-            .iter()
-            .map(|(name, value)| ((*name).into(), (*value).into()))
-            .collect();
-        move |name| {
-            pairs
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value.clone())
-        }
+        let pairs: Vec<(String, String)> =
+            pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        move |name| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 
     #[test]
@@ -302,21 +272,12 @@ mod tests {
         fn read(pairs: &[(&str, &str)]) -> Result<HyperliquidConfig, ConfigError> {
             HyperliquidConfig::from_env(&Env(&env(pairs)))
         }
-        assert_eq!(
-            read(&[]).unwrap_err().to_string(),
-            "HYPERLIQUID_URL is not set"
-        );
+        assert_eq!(read(&[]).unwrap_err().to_string(), "HYPERLIQUID_URL is not set");
         let url = ("HYPERLIQUID_URL", "https://x.example");
         let error = read(&[url, ("HYPERLIQUID_CHAIN", "mainnet")]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "HYPERLIQUID_CHAIN must be Mainnet or Testnet"
-        );
+        assert_eq!(error.to_string(), "HYPERLIQUID_CHAIN must be Mainnet or Testnet");
         for days in ["0", "7", "181", "x"] {
-            assert!(
-                read(&[url, ("AGENT_VALIDITY_DAYS", days)]).is_err(),
-                "{days}"
-            );
+            assert!(read(&[url, ("AGENT_VALIDITY_DAYS", days)]).is_err(), "{days}");
         }
         let config = read(&[url, ("RETURN_API_PRIVATE_KEY", "false")]).unwrap();
         assert!(!config.return_private_key);

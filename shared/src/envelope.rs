@@ -138,11 +138,7 @@ impl Envelope {
     /// An envelope under the KMS key with this id, ARN or alias.
     #[must_use]
     pub fn new(kms: aws_sdk_kms::Client, key_id: impl Into<String>, random: Random) -> Self {
-        Self {
-            kms,
-            key_id: key_id.into(),
-            random,
-        }
+        Self { kms, key_id: key_id.into(), random }
     }
 
     /// A data key for one secret. One call of KMS; taken apart from [`DataKey::seal`] so that it
@@ -242,12 +238,7 @@ impl DataKey {
             &mut ciphertext,
         )
         .map_err(|_| EnvelopeError::Malformed)?;
-        Ok(Sealed {
-            format: FORMAT,
-            wrapped_key: self.wrapped,
-            nonce: nonce.to_vec(),
-            ciphertext,
-        })
+        Ok(Sealed { format: FORMAT, wrapped_key: self.wrapped, nonce: nonce.to_vec(), ciphertext })
     }
 }
 

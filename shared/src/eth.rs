@@ -137,12 +137,7 @@ impl Signature {
     /// `r`, `s` and `v` in 65 bytes of hex, `0x` first.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        format!(
-            "0x{}{}{:02x}",
-            hex::encode(self.r),
-            hex::encode(self.s),
-            self.v
-        )
+        format!("0x{}{}{:02x}", hex::encode(self.r), hex::encode(self.s), self.v)
     }
 
     /// The address whose key made this signature of `digest`.
@@ -155,9 +150,8 @@ impl Signature {
             s: U256::from_big_endian(&self.s),
             v: u64::from(self.v),
         };
-        let address = signature
-            .recover(RecoveryMessage::Hash(H256(*digest)))
-            .map_err(|_| RecoverError)?;
+        let address =
+            signature.recover(RecoveryMessage::Hash(H256(*digest))).map_err(|_| RecoverError)?;
         Ok(Address(address.0))
     }
 }
@@ -199,10 +193,7 @@ impl AgentKey {
     }
 
     fn signing_key(&self) -> SigningKey {
-        #[expect(
-            clippy::expect_used,
-            reason = "both constructors have checked the bytes"
-        )]
+        #[expect(clippy::expect_used, reason = "both constructors have checked the bytes")]
         SigningKey::from_slice(self.0.as_ref()).expect("a checked key")
     }
 
@@ -232,16 +223,10 @@ impl AgentKey {
     /// # Errors
     /// Only if the arithmetic meets zero, which no honest digest makes it do.
     pub fn sign(&self, digest: &Digest) -> Result<Signature, AgentKeyError> {
-        let (signature, id) = self
-            .signing_key()
-            .sign_prehash_recoverable(digest)
-            .map_err(|_| AgentKeyError)?;
+        let (signature, id) =
+            self.signing_key().sign_prehash_recoverable(digest).map_err(|_| AgentKeyError)?;
         let (r, s) = signature.split_bytes();
-        Ok(Signature {
-            r: r.into(),
-            s: s.into(),
-            v: 27 + id.to_byte(),
-        })
+        Ok(Signature { r: r.into(), s: s.into(), v: 27 + id.to_byte() })
     }
 }
 

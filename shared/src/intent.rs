@@ -90,15 +90,8 @@ impl PersonalMessage {
             return Err(MessageError::TooLong);
         }
         // White space and letter case are not trusted to tell two messages apart.
-        let words = text
-            .to_lowercase()
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
-        if RESERVED_MESSAGES
-            .iter()
-            .any(|reserved| words.starts_with(reserved))
-        {
+        let words = text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+        if RESERVED_MESSAGES.iter().any(|reserved| words.starts_with(reserved)) {
             return Err(MessageError::Reserved);
         }
         Ok(Self(text))
@@ -181,15 +174,7 @@ impl AsterRegisterAgent {
     /// left out, as the clients that work do.
     #[must_use]
     pub fn text(&self) -> String {
-        let Self {
-            user,
-            nonce_us,
-            name,
-            agent,
-            expires_ms,
-            signature_chain_id,
-            ..
-        } = self;
+        let Self { user, nonce_us, name, agent, expires_ms, signature_chain_id, .. } = self;
         let mut text = format!(
             "user={user}&nonce={nonce_us}&agentName={name}&agentAddress={agent}\
              &expired={expires_ms}&signatureChainId={signature_chain_id}\
@@ -302,21 +287,14 @@ impl Intent {
 }
 
 const fn aster_domain(chain_id: u64) -> Domain {
-    Domain {
-        name: "AsterSignTransaction",
-        chain_id,
-    }
+    Domain { name: "AsterSignTransaction", chain_id }
 }
 
 /// The digest of Aster's `Message{msg}`: of a registration by the wallet (chain 56), and of every
 /// call that an agent signs (chain 1666, on the test network 714).
 #[must_use]
 pub fn aster_message_digest(chain_id: u64, message: &str) -> Digest {
-    typed_digest(
-        aster_domain(chain_id),
-        "Message(string msg)",
-        &[Field::Text(message)],
-    )
+    typed_digest(aster_domain(chain_id), "Message(string msg)", &[Field::Text(message)])
 }
 
 /// The digest of Hyperliquid's `approveAgent`; `full_name` is the name with its expiry, and empty
@@ -330,10 +308,7 @@ pub fn hyperliquid_agent_digest(
     nonce_ms: u64,
 ) -> Digest {
     typed_digest(
-        Domain {
-            name: "HyperliquidSignTransaction",
-            chain_id: signature_chain_id,
-        },
+        Domain { name: "HyperliquidSignTransaction", chain_id: signature_chain_id },
         "HyperliquidTransaction:ApproveAgent(string hyperliquidChain,address agentAddress,string agentName,uint64 nonce)",
         &[
             Field::Text(chain.as_str()),

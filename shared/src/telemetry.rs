@@ -23,21 +23,13 @@ pub struct RemoteCalls(Arc<Mutex<BTreeMap<String, u32>>>);
 impl RemoteCalls {
     /// Adds one.
     pub fn add(&self, call: String) {
-        *self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(call)
-            .or_default() += 1;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(call).or_default() += 1;
     }
 
     /// What was counted.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u32> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All of them.
@@ -51,10 +43,8 @@ impl RemoteCalls {
 impl fmt::Display for RemoteCalls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.counts();
-        let words: Vec<String> = counts
-            .iter()
-            .map(|(call, count)| format!("{call}:{count}"))
-            .collect();
+        let words: Vec<String> =
+            counts.iter().map(|(call, count)| format!("{call}:{count}")).collect();
         f.write_str(&words.join(" "))
     }
 }
@@ -72,19 +62,14 @@ tokio::task_local! {
 /// result.
 pub async fn in_scope<T>(request_id: String, work: impl Future<Output = T>) -> (T, RemoteCalls) {
     let calls = RemoteCalls::default();
-    let scope = Scope {
-        request_id,
-        calls: calls.clone(),
-    };
+    let scope = Scope { request_id, calls: calls.clone() };
     (SCOPE.scope(scope, work).await, calls)
 }
 
 /// The id of the request that runs here; empty outside of one.
 #[must_use]
 pub fn request_id() -> String {
-    SCOPE
-        .try_with(|scope| scope.request_id.clone())
-        .unwrap_or_default()
+    SCOPE.try_with(|scope| scope.request_id.clone()).unwrap_or_default()
 }
 
 /// Counts a remote call of the request that runs here.

@@ -2,6 +2,8 @@
 //! with eth-account and agree with ethers 6, viem and the exchanges' own SDKs (see
 //! `vectors/README.md`); each digest is computed a second time by `alloy` from the typed data.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+
 use alloy_dyn_abi::TypedData;
 use serde_json::Value;
 use shared::eth::{Address, AgentKey, Digest, Signature, personal_digest};
@@ -20,17 +22,11 @@ fn vectors(name: &str) -> Vec<Value> {
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_else(|| panic!("{pointer}: {value}"))
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer}: {value}"))
 }
 
 fn number(value: &Value, pointer: &str) -> u64 {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_u64)
-        .unwrap_or_else(|| panic!("{pointer}: {value}"))
+    value.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer}: {value}"))
 }
 
 fn address(value: &Value, pointer: &str) -> Address {
@@ -39,11 +35,7 @@ fn address(value: &Value, pointer: &str) -> Address {
 
 fn bytes(hex_text: &str) -> Vec<u8> {
     let digits = hex_text.strip_prefix("0x").unwrap();
-    let padded = if digits.len() % 2 == 1 {
-        format!("0{digits}")
-    } else {
-        digits.to_owned()
-    };
+    let padded = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits.to_owned() };
     hex::decode(padded).unwrap()
 }
 
@@ -55,11 +47,7 @@ fn signature(vector: &Value) -> Signature {
         padded
     };
     let v = u8::try_from(number(vector, "/signature/v")).unwrap();
-    Signature {
-        r: half("/signature/r"),
-        s: half("/signature/s"),
-        v,
-    }
+    Signature { r: half("/signature/r"), s: half("/signature/s"), v }
 }
 
 fn chain(vector: &Value) -> HyperliquidChain {
@@ -73,33 +61,17 @@ fn chain(vector: &Value) -> HyperliquidChain {
 /// key signs exactly so.
 fn check(vector: &Value, digest: Digest) {
     let name = text(vector, "/name");
-    assert_eq!(
-        digest.to_vec(),
-        bytes(text(vector, "/hashes/digest")),
-        "{name}"
-    );
+    assert_eq!(digest.to_vec(), bytes(text(vector, "/hashes/digest")), "{name}");
     if let Some(typed) = vector.get("typed_data") {
         let typed: TypedData = serde_json::from_value(typed.clone()).unwrap();
-        assert_eq!(
-            typed.eip712_signing_hash().unwrap().0,
-            digest,
-            "{name}: alloy"
-        );
+        assert_eq!(typed.eip712_signing_hash().unwrap().0, digest, "{name}: alloy");
     } else {
         let message = text(vector, "/message");
-        assert_eq!(
-            alloy_primitives::eip191_hash_message(message).0,
-            digest,
-            "{name}: alloy"
-        );
+        assert_eq!(alloy_primitives::eip191_hash_message(message).0, digest, "{name}: alloy");
     }
     if vector.pointer("/signature/r").is_some() {
         let signature = signature(vector);
-        assert_eq!(
-            signature.recover(&digest).unwrap(),
-            address(vector, "/address"),
-            "{name}"
-        );
+        assert_eq!(signature.recover(&digest).unwrap(), address(vector, "/address"), "{name}");
         if let Some(key) = vector["private_key"].as_str() {
             let key = AgentKey::from_bytes(&bytes(key)).unwrap();
             assert_eq!(key.address(), address(vector, "/address"), "{name}");
@@ -120,10 +92,7 @@ fn hyperliquid_agent_approvals_and_revocations() {
         .into_iter()
         .filter(|vector| vector["inputs"].get("agent_address").is_some());
     let (mut whole, mut revoked) = (0, 0);
-    for vector in vectors("hyperliquid_approve_agent")
-        .into_iter()
-        .chain(published)
-    {
+    for vector in vectors("hyperliquid_approve_agent").into_iter().chain(published) {
         let chain_id = text(&vector, "/inputs/signature_chain_id");
         let chain_id = u64::from_str_radix(chain_id.strip_prefix("0x").unwrap(), 16).unwrap();
         let full_name = vector["inputs"]["agent_name"].as_str().unwrap_or_default();
@@ -142,10 +111,7 @@ fn hyperliquid_agent_approvals_and_revocations() {
                 valid_until_ms,
                 nonce_ms,
             };
-            assert_eq!(
-                Intent::HyperliquidApproveAgent(approve.clone()).digest(),
-                digest
-            );
+            assert_eq!(Intent::HyperliquidApproveAgent(approve.clone()).digest(), digest);
             let body = hyperliquid::approve_body(&approve, &signature(&vector));
             assert_eq!(body, vector["request"]["body_json"]);
             whole += 1;
@@ -160,10 +126,7 @@ fn hyperliquid_agent_approvals_and_revocations() {
             revoked += 1;
         }
     }
-    assert!(
-        whole >= 1 && revoked >= 2,
-        "the intents themselves were met"
-    );
+    assert!(whole >= 1 && revoked >= 2, "the intents themselves were met");
 }
 
 #[test]
@@ -190,9 +153,7 @@ fn aster_registrations() {
         };
         assert_eq!(register.text(), message);
         assert_eq!(
-            Intent::AsterRegisterAgent(register.clone())
-                .digest()
-                .to_vec(),
+            Intent::AsterRegisterAgent(register.clone()).digest().to_vec(),
             bytes(text(&vector, "/hashes/digest"))
         );
         if inputs["agentCode"].is_null() {
@@ -247,9 +208,7 @@ fn personal_messages_and_aster_logins() {
     for name in ["eip191_personal_sign", "aster_v1_api_key"] {
         for vector in vectors(name) {
             check(&vector, personal_digest(text(&vector, "/message")));
-            let login = AsterLogin {
-                nonce: text(&vector, "/inputs/nonce").to_owned(),
-            };
+            let login = AsterLogin { nonce: text(&vector, "/inputs/nonce").to_owned() };
             assert_eq!(login.message(), text(&vector, "/message"));
             check(&vector, Intent::AsterLogin(login).digest());
         }
@@ -261,10 +220,7 @@ fn an_agent_key_does_not_show_itself() {
     let secret = [7; 32];
     let key = AgentKey::from_bytes(&secret).unwrap();
     let shown = format!("{key:?}");
-    assert!(
-        !shown.contains(&hex::encode(secret)) && !shown.contains("7, 7"),
-        "{shown}"
-    );
+    assert!(!shown.contains(&hex::encode(secret)) && !shown.contains("7, 7"), "{shown}");
     assert!(AgentKey::from_bytes(&[0; 32]).is_err());
     assert!(AgentKey::from_bytes(&[0xff; 32]).is_err());
 }

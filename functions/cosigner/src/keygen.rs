@@ -56,11 +56,7 @@ fn commit(
     let fragments = Zeroizing::new(vec![theirs, own]);
     let (poly_point, proof, zero_kept, mut zero, chain_kept, chain) =
         dkg::phase2::<Curve>(data, &fragments);
-    let commitments = Commitments {
-        proof: proof.commitment,
-        zero: zero.remove(0),
-        chain,
-    };
+    let commitments = Commitments { proof: proof.commitment, zero: zero.remove(0), chain };
     let (zero_kept, mut zero, mul_kept, mut mul, chain) =
         dkg::phase3::<Curve>(data, &zero_kept, &chain_kept);
     let kept = Kept {
@@ -76,13 +72,7 @@ fn commit(
     // Room from the start, so that no copy is left behind by a growing vector.
     let bytes = postcard::to_extend(&kept, Vec::with_capacity(256 * 1024))
         .map_err(|error| Failure::Damaged(error.to_string()))?;
-    Ok((
-        Zeroizing::new(bytes),
-        KeygenCommitted {
-            fragment: for_party_1,
-            commitments,
-        },
-    ))
+    Ok((Zeroizing::new(bytes), KeygenCommitted { fragment: for_party_1, commitments }))
 }
 
 /// Phase 4 of party 2: the share, and what it may reveal once that is stored.
@@ -91,32 +81,12 @@ fn check(
     kept: Kept,
     theirs: FinishKeygen,
 ) -> Result<(KeyShare, Reveal), Refusal> {
-    let FinishKeygen {
-        commitments,
-        reveal,
-    } = theirs;
-    let Kept {
-        poly_point,
-        proof,
-        commitments: own,
-        zero_kept,
-        zero,
-        mul_kept,
-        mul,
-        chain,
-    } = kept;
+    let FinishKeygen { commitments, reveal } = theirs;
+    let Kept { poly_point, proof, commitments: own, zero_kept, zero, mul_kept, mul, chain } = kept;
     let poly_point = Zeroizing::new(poly_point);
-    let their_proof = ProofCommitment {
-        index: party_1(),
-        proof: reveal.proof,
-        commitment: commitments.proof,
-    };
-    let revealed = Reveal {
-        proof: proof.proof.clone(),
-        zero,
-        mul,
-        chain: chain.clone(),
-    };
+    let their_proof =
+        ProofCommitment { index: party_1(), proof: reveal.proof, commitment: commitments.proof };
+    let revealed = Reveal { proof: proof.proof.clone(), zero, mul, chain: chain.clone() };
     let (party, _) = dkg::phase4::<Curve>(
         data,
         &poly_point,
@@ -152,11 +122,7 @@ impl Cosigner {
         let sealed = data_key?.seal(&kept)?;
         drop(kept);
         let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
-        match self
-            .shares
-            .open(key, session, SessionKind::Keygen, expires_at_s, sealed)
-            .await
-        {
+        match self.shares.open(key, session, SessionKind::Keygen, expires_at_s, sealed).await {
             Ok(()) => Ok(answer),
             Err(StoreError::Conflict) => Err(Refusal::NoSession.into()),
             Err(error) => Err(error.into()),
@@ -180,11 +146,7 @@ impl Cosigner {
         );
         let (share, reveal) = checked??;
         let sealed = data_key?.seal(&share.to_bytes())?;
-        match self
-            .shares
-            .put_share(key, self.clock.now_ms(), sealed)
-            .await
-        {
+        match self.shares.put_share(key, self.clock.now_ms(), sealed).await {
             Ok(()) => Ok(KeygenRevealed { reveal }),
             Err(StoreError::Conflict) => Err(Refusal::KeyExists.into()),
             Err(error) => Err(error.into()),

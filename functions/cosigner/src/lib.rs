@@ -123,13 +123,7 @@ impl Cosigner {
     }
 
     async fn decide(&self, request: Request) -> Result<Answer, Failure> {
-        let Request {
-            key,
-            session,
-            request_id,
-            call,
-            ..
-        } = request;
+        let Request { key, session, request_id, call, .. } = request;
         let span = tracing::info_span!(
             "cosign",
             requestId = %request_id,
@@ -141,22 +135,18 @@ impl Cosigner {
         let work: Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + '_>> =
             Box::pin(async {
                 let answered = match call {
-                    Call::StartKeygen(message) => self
-                        .start_keygen(&key, session, message)
-                        .await
-                        .map(Answer::KeygenCommitted),
-                    Call::FinishKeygen(message) => self
-                        .finish_keygen(&key, session, message)
-                        .await
-                        .map(Answer::KeygenRevealed),
-                    Call::StartSign(message) => self
-                        .start_sign(&key, session, message)
-                        .await
-                        .map(Answer::SignAnswered),
-                    Call::FinishSign(message) => self
-                        .finish_sign(&key, session, message)
-                        .await
-                        .map(Answer::SignShares),
+                    Call::StartKeygen(message) => {
+                        self.start_keygen(&key, session, message).await.map(Answer::KeygenCommitted)
+                    }
+                    Call::FinishKeygen(message) => {
+                        self.finish_keygen(&key, session, message).await.map(Answer::KeygenRevealed)
+                    }
+                    Call::StartSign(message) => {
+                        self.start_sign(&key, session, message).await.map(Answer::SignAnswered)
+                    }
+                    Call::FinishSign(message) => {
+                        self.finish_sign(&key, session, message).await.map(Answer::SignShares)
+                    }
                 };
                 match answered {
                     Ok(answer) => {
@@ -190,9 +180,7 @@ const fn name(call: &Call) -> &'static str {
 async fn compute<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| Failure::Stopped)
+    tokio::task::spawn_blocking(work).await.map_err(|_| Failure::Stopped)
 }
 
 impl fmt::Debug for End {

@@ -40,10 +40,7 @@ impl Policy {
                 want: "a number",
             })?,
         };
-        Ok(Self {
-            hyperliquid_chain: chain,
-            aster_signature_chain_id: aster,
-        })
+        Ok(Self { hyperliquid_chain: chain, aster_signature_chain_id: aster })
     }
 
     /// Whether a wallet with this address may sign this now.
@@ -89,14 +86,9 @@ fn require(holds: bool, otherwise: &'static str) -> Checked {
 fn check_agent(wallet: Address, agent: Address, name: &str) -> Checked {
     let ours = name.strip_prefix(AGENT_NAME_PREFIX).is_some_and(|rest| {
         !rest.is_empty()
-            && rest
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+            && rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
     });
-    require(
-        ours && name.len() <= MAX_AGENT_NAME,
-        "the agent's name is not one of ours",
-    )?;
+    require(ours && name.len() <= MAX_AGENT_NAME, "the agent's name is not one of ours")?;
     require(agent != Address::ZERO, "the agent is the zero address")?;
     require(agent != wallet, "the agent is the wallet itself")
 }
@@ -104,17 +96,11 @@ fn check_agent(wallet: Address, agent: Address, name: &str) -> Checked {
 /// The endpoint's clock may be ahead of ours by the margin that it takes off the expiry.
 fn check_expiry(expires_ms: u64, now_ms: u64) -> Checked {
     require(expires_ms > now_ms, "the agent would be expired")?;
-    require(
-        expires_ms <= now_ms + MAX_AGENT_VALIDITY_MS,
-        "the agent's expiry is past the maximum",
-    )
+    require(expires_ms <= now_ms + MAX_AGENT_VALIDITY_MS, "the agent's expiry is past the maximum")
 }
 
 fn check_nonce(nonce_ms: u64, now_ms: u64) -> Checked {
-    require(
-        nonce_ms.abs_diff(now_ms) <= NONCE_WINDOW_MS,
-        "the nonce is outside its window",
-    )
+    require(nonce_ms.abs_diff(now_ms) <= NONCE_WINDOW_MS, "the nonce is outside its window")
 }
 
 #[cfg(test)]
@@ -130,23 +116,17 @@ mod tests {
     const DAY: u64 = 24 * 60 * 60 * 1_000;
 
     fn wallet() -> Address {
-        "0xe58B8D324dfbaC31E4c344a92100C75d7f9a2d81"
-            .parse()
-            .unwrap()
+        "0xe58B8D324dfbaC31E4c344a92100C75d7f9a2d81".parse().unwrap()
     }
 
     fn agent() -> Address {
-        "0x410D9849b1089D6DB21dFDD1a0a946Ce1a2d53FA"
-            .parse()
-            .unwrap()
+        "0x410D9849b1089D6DB21dFDD1a0a946Ce1a2d53FA".parse().unwrap()
     }
 
-    fn check(intent: Intent) -> Result<(), String> {
-        let policy = Policy {
-            hyperliquid_chain: HyperliquidChain::Mainnet,
-            aster_signature_chain_id: 56,
-        };
-        match policy.check(wallet(), &intent, NOW) {
+    fn check(intent: &Intent) -> Result<(), String> {
+        let policy =
+            Policy { hyperliquid_chain: HyperliquidChain::Mainnet, aster_signature_chain_id: 56 };
+        match policy.check(wallet(), intent, NOW) {
             Ok(()) => Ok(()),
             Err(Refusal::Policy(reason)) => Err(reason),
             Err(other) => panic!("{other}"),
@@ -162,7 +142,7 @@ mod tests {
             nonce_ms: NOW,
         };
         change(&mut intent);
-        check(Intent::HyperliquidApproveAgent(intent))
+        check(&Intent::HyperliquidApproveAgent(intent))
     }
 
     fn aster(change: impl FnOnce(&mut AsterRegisterAgent)) -> Result<(), String> {
@@ -178,7 +158,7 @@ mod tests {
             ip_whitelist: None,
         };
         change(&mut intent);
-        check(Intent::AsterRegisterAgent(intent))
+        check(&Intent::AsterRegisterAgent(intent))
     }
 
     #[test]
@@ -196,18 +176,10 @@ mod tests {
         assert!(hyperliquid(|intent| intent.valid_until_ms = NOW).is_err());
         assert!(hyperliquid(|intent| intent.nonce_ms = NOW + 6 * 60_000).is_err());
         assert!(hyperliquid(|intent| intent.nonce_ms = NOW - 6 * 60_000).is_err());
-        for name in [
-            "",
-            "hdx",
-            "bot",
-            "hdx1 valid_until 9999999999999",
-            "hdxabcdefghijklmn",
-            "hdxA",
-        ] {
-            assert!(
-                hyperliquid(|intent| intent.name = name.to_owned()).is_err(),
-                "{name}"
-            );
+        for name in
+            ["", "hdx", "bot", "hdx1 valid_until 9999999999999", "hdxabcdefghijklmn", "hdxA"]
+        {
+            assert!(hyperliquid(|intent| intent.name = name.to_owned()).is_err(), "{name}");
         }
     }
 
@@ -225,9 +197,7 @@ mod tests {
     #[test]
     fn what_nothing_asks_for_is_refused() {
         for intent in [
-            Intent::AsterLogin(AsterLogin {
-                nonce: "1".to_owned(),
-            }),
+            Intent::AsterLogin(AsterLogin { nonce: "1".to_owned() }),
             Intent::AsterDeleteAgent(AsterDeleteAgent {
                 agent: agent(),
                 chain: HyperliquidChain::Mainnet,
@@ -241,7 +211,7 @@ mod tests {
                 nonce_ms: NOW,
             }),
         ] {
-            assert_eq!(check(intent), Err("this intent is not allowed".to_owned()));
+            assert_eq!(check(&intent), Err("this intent is not allowed".to_owned()));
         }
     }
 
@@ -250,9 +220,7 @@ mod tests {
         let message = |text: &str| {
             // As an endpoint would send it that skipped its own check.
             let bytes = postcard::to_stdvec(text).unwrap();
-            check(Intent::PersonalMessage(
-                postcard::from_bytes(&bytes).unwrap(),
-            ))
+            check(&Intent::PersonalMessage(postcard::from_bytes(&bytes).unwrap()))
         };
         assert_eq!(message("hello"), Ok(()));
         for text in [

@@ -44,30 +44,16 @@ impl Cosigner {
         let (share, data_key) =
             tokio::join!(self.open_share(key, item), self.envelope.data_key(context));
         let share = share?;
-        self.policy
-            .check(share.address(), &intent, self.clock.now_ms())?;
+        self.policy.check(share.address(), &intent, self.clock.now_ms())?;
         tracing::info!(intent = intent.name(), "allowed");
 
         let data = sign_data(key, session, party_1(), intent.digest());
         let party = share.party();
-        let ran = party
-            .sign_phase1(&data)
-            .and_then(|(unique, pair, mut phase_1)| {
-                let (unique, pair, mut phase_2) =
-                    party.sign_phase2(&data, unique, pair, &[message])?;
-                let answer = SignAnswered {
-                    phase_1: phase_1.remove(0),
-                    phase_2: phase_2.remove(0),
-                };
-                Ok((
-                    Kept {
-                        digest: data.message_hash,
-                        unique,
-                        pair,
-                    },
-                    answer,
-                ))
-            });
+        let ran = party.sign_phase1(&data).and_then(|(unique, pair, mut phase_1)| {
+            let (unique, pair, mut phase_2) = party.sign_phase2(&data, unique, pair, &[message])?;
+            let answer = SignAnswered { phase_1: phase_1.remove(0), phase_2: phase_2.remove(0) };
+            Ok((Kept { digest: data.message_hash, unique, pair }, answer))
+        });
         let (kept, answer) = match ran {
             Ok(made) => made,
             Err(abort) => return Err(self.aborted(key, &abort).await),
@@ -77,11 +63,7 @@ impl Cosigner {
             .map_err(|error| Failure::Damaged(error.to_string()))?;
         let sealed = data_key?.seal(&Zeroizing::new(bytes))?;
         let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
-        match self
-            .shares
-            .open(key, session, SessionKind::Sign, expires_at_s, sealed)
-            .await
-        {
+        match self.shares.open(key, session, SessionKind::Sign, expires_at_s, sealed).await {
             Ok(()) => Ok(answer),
             Err(StoreError::Conflict) => Err(Refusal::NoSession.into()),
             Err(error) => Err(error.into()),
@@ -104,10 +86,7 @@ impl Cosigner {
         let kept: Kept =
             postcard::from_bytes(&kept).map_err(|error| Failure::Damaged(error.to_string()))?;
         let data = sign_data(key, session, party_1(), kept.digest);
-        match share
-            .party()
-            .sign_phase3(&data, kept.unique, kept.pair, &[message.message])
-        {
+        match share.party().sign_phase3(&data, kept.unique, kept.pair, &[message.message]) {
             Ok((_, message)) => Ok(SignShares { message }),
             Err(abort) => Err(self.aborted(key, &abort).await),
         }
@@ -117,10 +96,7 @@ impl Cosigner {
         if item.barred {
             return Err(Refusal::Barred.into());
         }
-        let bytes = self
-            .envelope
-            .open(&share_context(key), &item.sealed)
-            .await?;
+        let bytes = self.envelope.open(&share_context(key), &item.sealed).await?;
         let share =
             KeyShare::from_bytes(&bytes, 2).map_err(|error| Failure::Damaged(error.to_string()))?;
         Ok(share)
@@ -133,11 +109,8 @@ impl Cosigner {
         session: SessionId,
         kind: SessionKind,
     ) -> Result<Zeroizing<Vec<u8>>, End> {
-        let record: SessionRecord = self
-            .shares
-            .take(key, session)
-            .await?
-            .ok_or(Refusal::NoSession)?;
+        let record: SessionRecord =
+            self.shares.take(key, session).await?.ok_or(Refusal::NoSession)?;
         if record.kind != kind || self.clock.now_ms() / 1_000 >= record.expires_at_s {
             return Err(Refusal::NoSession.into());
         }

@@ -68,10 +68,7 @@ pub(crate) struct Shares {
 
 impl Shares {
     pub(crate) fn new(db: aws_sdk_dynamodb::Client, table: &str) -> Self {
-        Self {
-            db,
-            table: table.to_owned(),
-        }
+        Self { db, table: table.to_owned() }
     }
 
     /// Opens a session; one that was opened before is a conflict.
@@ -83,12 +80,7 @@ impl Shares {
         expires_at_s: u64,
         sealed: Sealed,
     ) -> Result<(), StoreError> {
-        let record = SessionRecord {
-            schema: SCHEMA,
-            kind,
-            expires_at_s,
-            sealed,
-        };
+        let record = SessionRecord { schema: SCHEMA, kind, expires_at_s, sealed };
         self.put_new(session_key(key, session), &record).await
     }
 
@@ -108,10 +100,7 @@ impl Shares {
             .send()
             .await
             .map_err(unavailable)?;
-        output
-            .attributes
-            .map(|item| from_item("session", item))
-            .transpose()
+        output.attributes.map(|item| from_item("session", item)).transpose()
     }
 
     /// Stores a share; one that is there is never overwritten.
@@ -121,12 +110,7 @@ impl Shares {
         created_at_ms: u64,
         sealed: Sealed,
     ) -> Result<(), StoreError> {
-        let record = ShareItem {
-            schema: SCHEMA,
-            barred: false,
-            created_at_ms,
-            sealed,
-        };
+        let record = ShareItem { schema: SCHEMA, barred: false, created_at_ms, sealed };
         self.put_new(share_key(key), &record).await
     }
 
@@ -159,11 +143,8 @@ impl Shares {
     }
 
     async fn put_new<T: Serialize>(&self, key: Item, record: &T) -> Result<(), StoreError> {
-        let mut item: Item =
-            serde_dynamo::to_item(record).map_err(|error| StoreError::Damaged {
-                what: "record",
-                cause: error.to_string(),
-            })?;
+        let mut item: Item = serde_dynamo::to_item(record)
+            .map_err(|error| StoreError::Damaged { what: "record", cause: error.to_string() })?;
         item.extend(key);
         let result = self
             .db
@@ -176,10 +157,7 @@ impl Shares {
         match result {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(error))
-                if matches!(
-                    error.err(),
-                    PutItemError::ConditionalCheckFailedException(_)
-                ) =>
+                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
             {
                 Err(StoreError::Conflict)
             }
@@ -206,10 +184,8 @@ fn share_key(key: &WalletKey) -> Item {
 }
 
 fn from_item<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, StoreError> {
-    serde_dynamo::from_item(item).map_err(|error| StoreError::Damaged {
-        what,
-        cause: error.to_string(),
-    })
+    serde_dynamo::from_item(item)
+        .map_err(|error| StoreError::Damaged { what, cause: error.to_string() })
 }
 
 fn unavailable<E: std::error::Error + 'static>(error: SdkError<E>) -> StoreError {

@@ -12,9 +12,7 @@ use shared::wallets::{Created, Custody};
 
 /// The endpoint's routes.
 pub fn router(custody: Custody) -> Router {
-    Router::new()
-        .route("/api/wallets", post(create_wallet))
-        .with_state(custody)
+    Router::new().route("/api/wallets", post(create_wallet)).with_state(custody)
 }
 
 /// `201` when this call made the wallet, `200` when it was there.

@@ -6,9 +6,7 @@ use shared::wallets::Custody;
 #[tokio::main]
 async fn main() -> Result<(), lambda_entry::Error> {
     lambda_entry::run(|env, clock, random| {
-        Ok::<_, ConfigError>(create_wallet::router(Custody::from_env(
-            env, clock, random,
-        )?))
+        Ok::<_, ConfigError>(create_wallet::router(Custody::from_env(env, clock, random)?))
     })
     .await
 }

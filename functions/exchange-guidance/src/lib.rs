@@ -25,19 +25,8 @@ async fn guide(_caller: Caller, Path(exchange): Path<String>) -> ApiError {
         .advise(LIGHTER);
     }
     // The name comes from the path: it is shown, but not at any length.
-    let shown: String = exchange
-        .chars()
-        .filter(|letter| !letter.is_control())
-        .take(64)
-        .collect();
-    let supported: Vec<&str> = Exchange::ALL
-        .iter()
-        .map(|exchange| exchange.as_str())
-        .collect();
-    ApiError::new(
-        400,
-        "EXCHANGE_NOT_SUPPORTED",
-        format!("Unsupported exchange: {shown}"),
-    )
-    .advise(format!("Supported exchanges: {}", supported.join(", ")))
+    let shown: String = exchange.chars().filter(|letter| !letter.is_control()).take(64).collect();
+    let supported: Vec<&str> = Exchange::ALL.iter().map(|exchange| exchange.as_str()).collect();
+    ApiError::new(400, "EXCHANGE_NOT_SUPPORTED", format!("Unsupported exchange: {shown}"))
+        .advise(format!("Supported exchanges: {}", supported.join(", ")))
 }

@@ -11,9 +11,7 @@ use shared::store::Store;
 
 /// The endpoint's routes.
 pub fn router(store: Store) -> Router {
-    Router::new()
-        .route("/api/wallets/{wallet}", get(get_wallet))
-        .with_state(store)
+    Router::new().route("/api/wallets/{wallet}", get(get_wallet)).with_state(store)
 }
 
 async fn get_wallet(

@@ -16,9 +16,7 @@ use shared::wallets::Custody;
 
 /// The endpoint's routes.
 pub fn router(registrar: Registrar) -> Router {
-    Router::new()
-        .route("/api/trading/aster/apikey", post(register_aster))
-        .with_state(registrar)
+    Router::new().route("/api/trading/aster/apikey", post(register_aster)).with_state(registrar)
 }
 
 /// The endpoint's routes, with clients from the environment.
@@ -28,10 +26,7 @@ pub fn router(registrar: Registrar) -> Router {
 pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, SetupError> {
     let custody = Custody::from_env(env, clock, random)?;
     let client = aster::Client::new(&AsterConfig::from_env(env)?)?;
-    Ok(router(Registrar {
-        custody,
-        client: ExchangeClient::Aster(client),
-    }))
+    Ok(router(Registrar { custody, client: ExchangeClient::Aster(client) }))
 }
 
 /// The agent's key stays here, sealed: no secret is in the response.
@@ -40,9 +35,7 @@ async fn register_aster(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Json<DataBody<AsterData>>, ApiError> {
-    let registered = registrar
-        .register(&caller.tenant, &body.wallet_ref()?)
-        .await?;
+    let registered = registrar.register(&caller.tenant, &body.wallet_ref()?).await?;
     let data = AsterData {
         signer_address: registered.wallet.to_string(),
         created_at: rfc3339_seconds(registered.created_at_ms),
@@ -50,9 +43,5 @@ async fn register_aster(
         expiry_timestamp: registered.expires_at_ms,
     };
     let now_ms = registrar.custody.clock.now_ms();
-    Ok(Json(DataBody::new(
-        Some("API key generated successfully"),
-        data,
-        now_ms,
-    )))
+    Ok(Json(DataBody::new(Some("API key generated successfully"), data, now_ms)))
 }

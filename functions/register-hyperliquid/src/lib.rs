@@ -26,10 +26,7 @@ pub struct RegisterHyperliquid {
 /// The endpoint's routes.
 pub fn router(state: RegisterHyperliquid) -> Router {
     Router::new()
-        .route(
-            "/api/trading/hyperliquid/apikey",
-            post(register_hyperliquid),
-        )
+        .route("/api/trading/hyperliquid/apikey", post(register_hyperliquid))
         .with_state(state)
 }
 
@@ -54,18 +51,12 @@ async fn register_hyperliquid(
     body: JsonBody,
 ) -> Result<Json<DataBody<HyperliquidData>>, ApiError> {
     let registrar = &state.registrar;
-    let registered = registrar
-        .register(&caller.tenant, &body.wallet_ref()?)
-        .await?;
+    let registered = registrar.register(&caller.tenant, &body.wallet_ref()?).await?;
     let data = HyperliquidData {
         api_wallet_address: registered.agent.address().to_string(),
         api_private_key: state.return_private_key.then(|| registered.agent.to_hex()),
         main_wallet_address: registered.wallet.to_string(),
         expiry_timestamp: registered.expires_at_ms,
     };
-    Ok(Json(DataBody::new(
-        None,
-        data,
-        registrar.custody.clock.now_ms(),
-    )))
+    Ok(Json(DataBody::new(None, data, registrar.custody.clock.now_ms())))
 }

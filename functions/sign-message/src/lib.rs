@@ -11,9 +11,7 @@ use shared::wallets::Custody;
 
 /// The endpoint's routes.
 pub fn router(custody: Custody) -> Router {
-    Router::new()
-        .route("/api/wallets/{wallet}/sign", post(sign_message))
-        .with_state(custody)
+    Router::new().route("/api/wallets/{wallet}/sign", post(sign_message)).with_state(custody)
 }
 
 async fn sign_message(
@@ -24,9 +22,7 @@ async fn sign_message(
 ) -> Result<Json<SignedBody>, ApiError> {
     let name = wallet_ref(&name)?;
     let message = body.message()?;
-    let (wallet, signature) = custody
-        .sign_message(&caller.tenant, &name, &message)
-        .await?;
+    let (wallet, signature) = custody.sign_message(&caller.tenant, &name, &message).await?;
     note_wallet(&wallet);
     Ok(Json(SignedBody::new(&wallet, message, &signature)))
 }

@@ -56,14 +56,7 @@ impl CosignerSettings {
     fn cosigner(&self, clock: Clock, random: Random) -> Cosigner {
         // The cosigner invokes nothing.
         let aws = Aws::local(&self.dynamodb, &self.kms, "http://127.0.0.1:9");
-        Cosigner::new(
-            &aws,
-            COSIGNER_TABLE,
-            COSIGNER_KEY,
-            self.policy.clone(),
-            clock,
-            random,
-        )
+        Cosigner::new(&aws, COSIGNER_TABLE, COSIGNER_KEY, self.policy.clone(), clock, random)
     }
 
     fn arguments(&self) -> Vec<String> {
@@ -134,10 +127,7 @@ impl CosignerProcess {
 pub(crate) async fn in_child(
     settings: &CosignerSettings,
 ) -> Result<(CosignerProcess, String), StartError> {
-    let failed = |cause: String| StartError::Part {
-        what: "the cosigner's process",
-        cause,
-    };
+    let failed = |cause: String| StartError::Part { what: "the cosigner's process", cause };
     let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
     let mut child = Command::new(program)
         .args(settings.arguments())
@@ -146,15 +136,9 @@ pub(crate) async fn in_child(
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| failed(error.to_string()))?;
-    let output = child
-        .stdout
-        .take()
-        .ok_or_else(|| failed("it has no output".to_owned()))?;
+    let output = child.stdout.take().ok_or_else(|| failed("it has no output".to_owned()))?;
     let mut line = String::new();
-    BufReader::new(output)
-        .read_line(&mut line)
-        .await
-        .map_err(|error| failed(error.to_string()))?;
+    BufReader::new(output).read_line(&mut line).await.map_err(|error| failed(error.to_string()))?;
     match line.trim() {
         "" => Err(failed("it ended at once; its message is above".to_owned())),
         address => {
@@ -205,10 +189,7 @@ async fn invoke(
         return (StatusCode::NOT_FOUND, [kind], body.to_string()).into_response();
     }
     let answer = match serde_json::from_slice::<String>(&payload) {
-        Ok(text) => cosigner
-            .handle(&text)
-            .await
-            .map_err(|error| error.to_string()),
+        Ok(text) => cosigner.handle(&text).await.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     match answer {

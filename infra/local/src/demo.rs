@@ -25,8 +25,8 @@ pub enum DemoError {
     Step(String),
 }
 
-fn failed(cause: impl ToString) -> DemoError {
-    DemoError::Step(cause.to_string())
+fn failed(cause: impl Into<Box<dyn std::error::Error>>) -> DemoError {
+    DemoError::Step(cause.into().to_string())
 }
 
 struct Demo {
@@ -48,28 +48,14 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
     let simulated = options.hyperliquid.url.is_none();
     let clock = options.clock.clone();
     let stack = Stack::start(options).await?;
-    let demo = Demo {
-        stack,
-        http: client()?,
-        clock,
-        say,
-    };
+    let demo = Demo { stack, http: client()?, clock, say };
 
     demo.call("GET", "/api/health", None, 200).await?;
-    let wallet = demo
-        .call(
-            "POST",
-            "/api/wallets",
-            Some(json!({"userId": "user_123"})),
-            201,
-        )
-        .await?;
+    let wallet =
+        demo.call("POST", "/api/wallets", Some(json!({"userId": "user_123"})), 201).await?;
     let name = json!({ "walletIdOrAddress": wallet["address"] });
-    demo.call("POST", "/api/trading/aster/apikey", Some(name.clone()), 200)
-        .await?;
-    let key = demo
-        .call("POST", "/api/trading/hyperliquid/apikey", Some(name), 200)
-        .await?;
+    demo.call("POST", "/api/trading/aster/apikey", Some(name.clone()), 200).await?;
+    let key = demo.call("POST", "/api/trading/hyperliquid/apikey", Some(name), 200).await?;
     demo.prove_hyperliquid(&key, chain).await?;
     demo.prove_aster(aster_chain).await?;
     if simulated {
@@ -109,9 +95,7 @@ impl Demo {
         let (answered, answer) = send(request.header("x-api-key", "demo")).await?;
         (self.say)(&format!("< {answered} {answer}"));
         if answered.as_u16() != status {
-            return Err(failed(format!(
-                "{method} {path} answered {answered}, not {status}"
-            )));
+            return Err(failed(format!("{method} {path} answered {answered}, not {status}")));
         }
         Ok(answer)
     }
@@ -148,47 +132,26 @@ impl Demo {
             },
         });
         let url = format!("{}exchange", self.stack.hyperliquid);
-        let request = self
-            .http
-            .post(url)
-            .header("content-type", "application/json")
-            .body(body.to_string());
+        let request =
+            self.http.post(url).header("content-type", "application/json").body(body.to_string());
         let (status, answer) = send(request).await?;
-        (self.say)(&format!(
-            "\n> Hyperliquid: noop, signed by the agent {}",
-            agent.address()
-        ));
+        (self.say)(&format!("\n> Hyperliquid: noop, signed by the agent {}", agent.address()));
         (self.say)(&format!("< {status} {answer}"));
-        if answer["status"] == "ok" {
-            Ok(())
-        } else {
-            Err(failed("Hyperliquid refused the key"))
-        }
+        if answer["status"] == "ok" { Ok(()) } else { Err(failed("Hyperliquid refused the key")) }
     }
 
     /// A signed read with the stored key, which only party 1 can open.
     async fn prove_aster(&self, chain_id: u64) -> Result<(), DemoError> {
         let custody = &self.stack.custody;
         let name: WalletRef = "user_123".parse().map_err(failed)?;
-        let view = custody
-            .store
-            .find(&Tenant::local(), &name)
-            .await
-            .map_err(failed)?;
+        let view = custody.store.find(&Tenant::local(), &name).await.map_err(failed)?;
         let view = view.ok_or_else(|| failed("the wallet is not there"))?;
         let credential = view.credential(Exchange::Aster);
         let credential = credential.ok_or_else(|| failed("the credential is not there"))?;
         let context = CredentialRecord::context(&view.wallet, Exchange::Aster, credential.agent);
-        let secret = custody
-            .envelope
-            .open(&context, &credential.sealed)
-            .await
-            .map_err(failed)?;
+        let secret = custody.envelope.open(&context, &credential.sealed).await.map_err(failed)?;
         let agent = AgentKey::from_bytes(&secret).map_err(failed)?;
-        (self.say)(&format!(
-            "\n> Aster: balance, signed by the agent {}",
-            agent.address()
-        ));
+        (self.say)(&format!("\n> Aster: balance, signed by the agent {}", agent.address()));
         let parameters = format!(
             "nonce={}&user={}&signer={}",
             self.clock.now_us(),
@@ -211,37 +174,16 @@ impl Demo {
     async fn show_error(&self) -> Result<(), DemoError> {
         (self.say)("\nAnd where the account has no deposit yet:");
         self.stack.hyperliquid_sim.require_deposit(true);
-        self.call(
-            "POST",
-            "/api/wallets",
-            Some(json!({"userId": "user_456"})),
-            201,
-        )
-        .await?;
+        self.call("POST", "/api/wallets", Some(json!({"userId": "user_456"})), 201).await?;
         let name = json!({ "walletIdOrAddress": "user_456" });
-        let refused = self
-            .call("POST", "/api/trading/hyperliquid/apikey", Some(name), 422)
-            .await?;
-        if refused["code"] == "DEPOSIT_REQUIRED" {
-            Ok(())
-        } else {
-            Err(failed("another error"))
-        }
+        let refused = self.call("POST", "/api/trading/hyperliquid/apikey", Some(name), 422).await?;
+        if refused["code"] == "DEPOSIT_REQUIRED" { Ok(()) } else { Err(failed("another error")) }
     }
 }
 
 async fn send(request: reqwest::RequestBuilder) -> Result<(StatusCode, Value), DemoError> {
-    let response = request
-        .send()
-        .await
-        .map_err(|error| failed(error.without_url()))?;
+    let response = request.send().await.map_err(|error| failed(error.without_url()))?;
     let status = response.status();
-    let text = response
-        .text()
-        .await
-        .map_err(|error| failed(error.without_url()))?;
-    Ok((
-        status,
-        serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    ))
+    let text = response.text().await.map_err(|error| failed(error.without_url()))?;
+    Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
 }

@@ -20,13 +20,8 @@ use crate::serve::Stop;
 const SWEEP: Duration = Duration::from_secs(60);
 
 pub(crate) fn open(file: &Path) -> Result<Database, StartError> {
-    let broken = |cause: String| StartError::Data {
-        path: file.to_owned(),
-        cause,
-    };
-    let text = file
-        .to_str()
-        .ok_or_else(|| broken("its name is not UTF-8".to_owned()))?;
+    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
+    let text = file.to_str().ok_or_else(|| broken("its name is not UTF-8".to_owned()))?;
     Database::new(text).map_err(|error| broken(error.to_string()))
 }
 
@@ -59,10 +54,7 @@ pub(crate) async fn create_table(
     name: &str,
     ttl: Option<&str>,
 ) -> Result<(), StartError> {
-    let failed = |cause: String| StartError::Part {
-        what: "a DynamoDB table",
-        cause,
-    };
+    let failed = |cause: String| StartError::Part { what: "a DynamoDB table", cause };
     let attribute = |name: &str| {
         AttributeDefinition::builder()
             .attribute_name(name)
@@ -77,7 +69,12 @@ pub(crate) async fn create_table(
             .build()
             .map_err(|error| failed(error.to_string()))
     };
-    let created = client
+    let tables = client.list_tables().send().await;
+    let tables = tables.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+    if tables.table_names().iter().any(|known| known == name) {
+        return Ok(());
+    }
+    client
         .create_table()
         .table_name(name)
         .attribute_definitions(attribute("pk")?)
@@ -86,18 +83,8 @@ pub(crate) async fn create_table(
         .key_schema(key("sk", KeyType::Range)?)
         .billing_mode(BillingMode::PayPerRequest)
         .send()
-        .await;
-    match created {
-        Ok(_) => {}
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(|error| error.is_resource_in_use_exception()) =>
-        {
-            return Ok(());
-        }
-        Err(error) => return Err(failed(DisplayErrorContext(error).to_string())),
-    }
+        .await
+        .map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
     if let Some(ttl) = ttl {
         let specification = TimeToLiveSpecification::builder()
             .enabled(true)

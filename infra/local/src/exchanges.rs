@@ -30,20 +30,13 @@ pub struct AsterTarget {
 
 impl Default for HyperliquidTarget {
     fn default() -> Self {
-        Self {
-            url: None,
-            chain: HyperliquidChain::Mainnet,
-        }
+        Self { url: None, chain: HyperliquidChain::Mainnet }
     }
 }
 
 impl Default for AsterTarget {
     fn default() -> Self {
-        Self {
-            url: None,
-            signature_chain_id: 56,
-            agent_chain_id: 1666,
-        }
+        Self { url: None, signature_chain_id: 56, agent_chain_id: 1666 }
     }
 }
 
@@ -86,8 +79,5 @@ pub(crate) async fn place(
     let listener = bind(what, port).await?;
     let address = url(&listener)?;
     serve(listener, simulator, stop);
-    Url::parse(&address).map_err(|error| StartError::Part {
-        what,
-        cause: error.to_string(),
-    })
+    Url::parse(&address).map_err(|error| StartError::Part { what, cause: error.to_string() })
 }

@@ -23,10 +23,7 @@ const REGION: &str = "us-east-1";
 
 /// The service, with the keys of an earlier run if there are any.
 pub(crate) async fn open(file: &Path) -> Result<Arc<KmsService>, StartError> {
-    let broken = |cause: String| StartError::Data {
-        path: file.to_owned(),
-        cause,
-    };
+    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
     let service = KmsService::new();
     match std::fs::read(file) {
         Ok(bytes) => {
@@ -60,12 +57,7 @@ async fn handle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let request = MockRequest {
-        method: method.to_string(),
-        uri: uri.to_string(),
-        headers,
-        body,
-    };
+    let request = MockRequest { method: method.to_string(), uri: uri.to_string(), headers, body };
     let answer = service.handle(request).await;
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     (status, answer.headers, answer.body).into_response()
@@ -73,10 +65,7 @@ async fn handle(
 
 /// Makes a key with this alias if there is none.
 pub(crate) async fn create_key(client: &Client, alias: &str) -> Result<(), StartError> {
-    let failed = |cause: String| StartError::Part {
-        what: "a KMS key",
-        cause,
-    };
+    let failed = |cause: String| StartError::Part { what: "a KMS key", cause };
     if client.describe_key().key_id(alias).send().await.is_ok() {
         return Ok(());
     }
@@ -86,10 +75,7 @@ pub(crate) async fn create_key(client: &Client, alias: &str) -> Result<(), Start
         .send()
         .await
         .map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
-    let key_id = created
-        .key_metadata()
-        .map(|key| key.key_id().to_owned())
-        .unwrap_or_default();
+    let key_id = created.key_metadata().map(|key| key.key_id().to_owned()).unwrap_or_default();
     client
         .create_alias()
         .alias_name(alias)
@@ -102,10 +88,7 @@ pub(crate) async fn create_key(client: &Client, alias: &str) -> Result<(), Start
 
 /// Writes the keys to the file, whole or not at all, readable by its owner alone.
 pub(crate) async fn save(service: &KmsService, file: &Path) -> Result<(), StartError> {
-    let broken = |cause: String| StartError::Data {
-        path: file.to_owned(),
-        cause,
-    };
+    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
     let view = service.snapshot(account(), REGION).await;
     let bytes = serde_json::to_vec(&view).map_err(|error| broken(error.to_string()))?;
     let directory = file.parent().unwrap_or(Path::new("."));

@@ -50,20 +50,10 @@ struct Serve {
     #[arg(long, env = "ASTER_URL", value_parser = url, global = true)]
     aster_url: Option<Url>,
     /// Chain of a wallet's approval on Aster.
-    #[arg(
-        long,
-        env = "ASTER_SIGNATURE_CHAIN_ID",
-        default_value_t = 56,
-        global = true
-    )]
+    #[arg(long, env = "ASTER_SIGNATURE_CHAIN_ID", default_value_t = 56, global = true)]
     aster_signature_chain_id: u64,
     /// Chain of calls that an agent signs on Aster: 1666, on the test network 714.
-    #[arg(
-        long,
-        env = "ASTER_AGENT_CHAIN_ID",
-        default_value_t = 1666,
-        global = true
-    )]
+    #[arg(long, env = "ASTER_AGENT_CHAIN_ID", default_value_t = 1666, global = true)]
     aster_agent_chain_id: u64,
     /// The simulators want a deposit before an account may act.
     #[arg(long)]
@@ -107,10 +97,8 @@ impl Serve {
             hyperliquid: self.hyperliquid_port,
             aster: self.aster_port,
         };
-        options.hyperliquid = HyperliquidTarget {
-            url: self.hyperliquid_url.clone(),
-            chain: self.hyperliquid_chain,
-        };
+        options.hyperliquid =
+            HyperliquidTarget { url: self.hyperliquid_url.clone(), chain: self.hyperliquid_chain };
         options.aster = AsterTarget {
             url: self.aster_url.clone(),
             signature_chain_id: self.aster_signature_chain_id,
@@ -127,10 +115,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,dynoxide=warn,winterbaume_kms=warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match cli.command {
         None => ended(serve(cli.serve.options()).await),
         Some(Command::Cosigner { settings }) => {
@@ -140,7 +125,7 @@ async fn main() -> ExitCode {
                     cause: "it is started by the stack".to_owned(),
                 }));
             };
-            ended(run_child(&settings, |address| say(address)).await)
+            ended(run_child(&settings, say).await)
         }
         Some(Command::Demo) => match demo::run(cli.serve.options(), say).await {
             Ok(()) => ExitCode::SUCCESS,
@@ -156,43 +141,23 @@ async fn main() -> ExitCode {
 async fn serve(options: Options) -> Result<(), StartError> {
     let (data, simulated) = (
         options.data_dir.display().to_string(),
-        (
-            options.hyperliquid.url.is_none(),
-            options.aster.url.is_none(),
-        ),
+        (options.hyperliquid.url.is_none(), options.aster.url.is_none()),
     );
     let mut stack = Stack::start(options).await?;
     let kind = |simulated| {
-        if simulated {
-            "simulator"
-        } else {
-            "not simulated"
-        }
+        if simulated { "simulator" } else { "not simulated" }
     };
     say("HyperDEX Keys, local stack. It listens on this machine's loopback alone.\n");
     say(&format!("  API          {}", stack.api));
     say(&format!("  DynamoDB     {}", stack.dynamodb));
     say(&format!("  KMS          {}", stack.kms));
-    say(&format!(
-        "  Lambda       {}  (cosigner, in a process of its own)",
-        stack.lambda
-    ));
-    say(&format!(
-        "  Hyperliquid  {}  ({})",
-        stack.hyperliquid,
-        kind(simulated.0)
-    ));
-    say(&format!(
-        "  Aster        {}  ({})",
-        stack.aster,
-        kind(simulated.1)
-    ));
+    say(&format!("  Lambda       {}  (cosigner, in a process of its own)", stack.lambda));
+    say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0)));
+    say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1)));
     say(&format!("  data         {data}\n"));
     let json = "-H 'Content-Type: application/json' -H 'X-API-KEY: local'";
     let api = &stack.api;
-    say(&format!(
-        "  curl {api}/api/wallets {json} -d '{{\"userId\":\"user_123\"}}'"
-    ));
+    say(&format!("  curl {api}/api/wallets {json} -d '{{\"userId\":\"user_123\"}}'"));
     for exchange in ["aster", "hyperliquid"] {
         say(&format!(
             "  curl {api}/api/trading/{exchange}/apikey {json} -d '{{\"walletIdOrAddress\":\"user_123\"}}'"

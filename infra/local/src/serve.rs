@@ -27,17 +27,17 @@ impl Stop {
 
 /// Binds a port of loopback; 0 takes any.
 pub(crate) async fn bind(what: &'static str, port: u16) -> Result<TcpListener, StartError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .await
-        .map_err(|cause| StartError::Port { what, port, cause })
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|cause| StartError::Port {
+        what,
+        port,
+        cause,
+    })
 }
 
 /// Serves `router` until it is told to stop, and lets requests that run finish.
 pub(crate) fn serve(listener: TcpListener, router: Router, stop: Stop) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(stop.wait())
-            .await;
+        let served = axum::serve(listener, router).with_graceful_shutdown(stop.wait()).await;
         if let Err(error) = served {
             tracing::error!(%error, "a server ended");
         }
@@ -46,9 +46,8 @@ pub(crate) fn serve(listener: TcpListener, router: Router, stop: Stop) -> JoinHa
 
 /// The URL of what listens there.
 pub(crate) fn url(listener: &TcpListener) -> Result<String, StartError> {
-    let address: SocketAddr = listener.local_addr().map_err(|error| StartError::Part {
-        what: "a listener",
-        cause: error.to_string(),
-    })?;
+    let address: SocketAddr = listener
+        .local_addr()
+        .map_err(|error| StartError::Part { what: "a listener", cause: error.to_string() })?;
     Ok(format!("http://{address}"))
 }

@@ -152,10 +152,7 @@ impl Stack {
             }
             CosignerHost::InProcess => {
                 let (clock, random) = (options.clock.clone(), options.random.clone());
-                (
-                    None,
-                    cosigner_host::in_process(&settings, clock, random, stop.clone()).await?,
-                )
+                (None, cosigner_host::in_process(&settings, clock, random, stop.clone()).await?)
             }
         };
 
@@ -228,11 +225,7 @@ impl Stack {
         }
         // The keys are safe before anything is sealed with them.
         kms::save(&service, &keys).await?;
-        servers.push(dynamodb::serve(
-            listener,
-            dynamodb::open(&data)?,
-            stop.clone(),
-        ));
+        servers.push(dynamodb::serve(listener, dynamodb::open(&data)?, stop.clone()));
         let client = aws.dynamodb();
         dynamodb::create_table(&client, WALLETS_TABLE, None).await?;
         dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS")).await?;
@@ -278,11 +271,7 @@ fn prepare(directory: &Path) -> Result<File, StartError> {
         path: directory.to_owned(),
         cause: cause.to_string(),
     };
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(broken)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(broken)?;
     let lock = File::create(directory.join("lock")).map_err(broken)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -292,20 +281,12 @@ fn prepare(directory: &Path) -> Result<File, StartError> {
 }
 
 fn custody(aws: &Aws, options: &Options) -> Custody {
-    let store = StoreConfig {
-        table: WALLETS_TABLE.to_owned(),
-    };
+    let store = StoreConfig { table: WALLETS_TABLE.to_owned() };
     let config = CustodyConfig {
         kms_key_id: WALLETS_KEY.to_owned(),
         cosigner_function: cosigner_host::FUNCTION.to_owned(),
     };
-    Custody::new(
-        aws,
-        &store,
-        &config,
-        options.clock.clone(),
-        options.random.clone(),
-    )
+    Custody::new(aws, &store, &config, options.clock.clone(), options.random.clone())
 }
 
 /// Every function's router on one port, in the same shell as in the cloud.
@@ -336,18 +317,13 @@ fn routes(
         call_timeout_ms: options.exchange_timeout_ms,
     })
     .map_err(failed)?;
-    let registrar = |client| Registrar {
-        custody: custody.clone(),
-        client,
-    };
+    let registrar = |client| Registrar { custody: custody.clone(), client };
     let routes = Router::new()
         .merge(health::router())
         .merge(create_wallet::router(custody.clone()))
         .merge(get_wallet::router(custody.store.clone()))
         .merge(sign_message::router(custody.clone()))
-        .merge(register_aster::router(registrar(ExchangeClient::Aster(
-            aster,
-        ))))
+        .merge(register_aster::router(registrar(ExchangeClient::Aster(aster))))
         .merge(register_hyperliquid::router(RegisterHyperliquid {
             registrar: registrar(ExchangeClient::Hyperliquid(hyperliquid)),
             return_private_key: options.return_private_key,

@@ -1,5 +1,7 @@
 //! The program itself: starts, says where it listens, survives restarts, and fails in one line.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -10,12 +12,7 @@ use serde_json::Value;
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hyperdex"));
     command.env("RUST_LOG", "warn");
-    for name in [
-        "HYPERLIQUID_URL",
-        "HYPERLIQUID_CHAIN",
-        "ASTER_URL",
-        "ASTER_SIGNATURE_CHAIN_ID",
-    ] {
+    for name in ["HYPERLIQUID_URL", "HYPERLIQUID_CHAIN", "ASTER_URL", "ASTER_SIGNATURE_CHAIN_ID"] {
         command.env_remove(name);
     }
     command
@@ -44,15 +41,9 @@ impl Running {
                 break;
             }
         }
-        let api = lines
-            .iter()
-            .find_map(|line| line.trim().strip_prefix("API"));
+        let api = lines.iter().find_map(|line| line.trim().strip_prefix("API"));
         let address = api.unwrap_or_else(|| panic!("{lines:?}")).trim().to_owned();
-        Self {
-            child,
-            address: address.replace("http://", ""),
-            lines,
-        }
+        Self { child, address: address.replace("http://", ""), lines }
     }
 
     /// One HTTP request by hand; the status and the body.
@@ -73,9 +64,7 @@ impl Running {
     }
 
     fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([name, &self.child.id().to_string()])
-            .status();
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
 }
@@ -100,30 +89,17 @@ fn children(parent: u32) -> Vec<u32> {
 
 fn exists(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ")
-        .is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 #[test]
 fn the_demo_works() {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = program().arg("demo").output().unwrap();
+    let Output { status, stdout, stderr } = program().arg("demo").output().unwrap();
     let said = String::from_utf8_lossy(&stdout);
-    assert!(
-        status.success(),
-        "{said}\n{}",
-        String::from_utf8_lossy(&stderr)
-    );
-    for part in [
-        "POST /api/wallets",
-        "aster/apikey",
-        "hyperliquid/apikey",
-        "noop",
-        "DEPOSIT_REQUIRED",
-    ] {
+    assert!(status.success(), "{said}\n{}", String::from_utf8_lossy(&stderr));
+    for part in
+        ["POST /api/wallets", "aster/apikey", "hyperliquid/apikey", "noop", "DEPOSIT_REQUIRED"]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
@@ -133,10 +109,7 @@ fn the_demo_fails_when_an_exchange_does() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
-    let output = program()
-        .args(["demo", "--aster-url", &url])
-        .output()
-        .unwrap();
+    let output = program().args(["demo", "--aster-url", &url]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("hyperdex: the demo failed"));
 }
@@ -146,36 +119,17 @@ fn wallets_survive_a_stop_and_a_kill() {
     let data = tempfile::tempdir().unwrap();
     let user = r#"{"userId":"user_1"}"#;
     let mut first = Running::start(data.path());
-    for part in [
-        "DynamoDB",
-        "KMS",
-        "Lambda",
-        "Hyperliquid",
-        "Aster",
-        "curl",
-        "loopback",
-    ] {
-        assert!(
-            first.lines.iter().any(|line| line.contains(part)),
-            "{part}: {:?}",
-            first.lines
-        );
+    for part in ["DynamoDB", "KMS", "Lambda", "Hyperliquid", "Aster", "curl", "loopback"] {
+        assert!(first.lines.iter().any(|line| line.contains(part)), "{part}: {:?}", first.lines);
     }
     assert_eq!(first.call("GET", "/api/health", "").0, 200);
     let (status, wallet) = first.call("POST", "/api/wallets", user);
     assert_eq!(status, 201);
     first.signal("-INT");
-    assert_eq!(
-        first.child.wait().unwrap().code(),
-        Some(0),
-        "Ctrl-C is a clean end"
-    );
+    assert_eq!(first.child.wait().unwrap().code(), Some(0), "Ctrl-C is a clean end");
 
     let mut second = Running::start(data.path());
-    assert_eq!(
-        second.call("POST", "/api/wallets", user),
-        (200, wallet.clone())
-    );
+    assert_eq!(second.call("POST", "/api/wallets", user), (200, wallet.clone()));
     let signed = second.call("POST", "/api/wallets/user_1/sign", r#"{"message":"hi"}"#);
     assert_eq!(signed.0, 200, "{}", signed.1);
     // The cosigner is a process of its own, and does not outlive the stack.
@@ -214,16 +168,9 @@ fn a_bad_start_is_one_clear_line() {
     assert!(said.contains(&port) && said.lines().count() == 1, "{said}");
 
     let said = fails(program().args(["--port", "0", "--data-dir", "/dev/null/data"]));
-    assert!(
-        said.contains("/dev/null/data") && said.lines().count() == 1,
-        "{said}"
-    );
+    assert!(said.contains("/dev/null/data") && said.lines().count() == 1, "{said}");
 
-    for url in [
-        "http://api.example.com",
-        "nonsense",
-        "https://x.example/?a=b",
-    ] {
+    for url in ["http://api.example.com", "nonsense", "https://x.example/?a=b"] {
         let said = fails(with_data().args(["--hyperliquid-url", url]));
         assert!(said.contains("--hyperliquid-url"), "{said}");
         let said = fails(with_data().env("ASTER_URL", url));
@@ -236,19 +183,11 @@ fn a_bad_start_is_one_clear_line() {
 fn a_data_directory_serves_one_stack_and_needs_its_keys() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path());
-    let said = fails(
-        program()
-            .args(["--port", "0", "--data-dir"])
-            .arg(data.path()),
-    );
+    let said = fails(program().args(["--port", "0", "--data-dir"]).arg(data.path()));
     assert!(said.contains("in use"), "{said}");
     drop(running);
     std::fs::remove_file(data.path().join("kms.json")).unwrap();
-    let said = fails(
-        program()
-            .args(["--port", "0", "--data-dir"])
-            .arg(data.path()),
-    );
+    let said = fails(program().args(["--port", "0", "--data-dir"]).arg(data.path()));
     assert!(said.contains("kms.json is missing"), "{said}");
 }
 

@@ -54,11 +54,7 @@ fn fallback_tenant(env: &Env<'_>) -> Result<Option<Tenant>, ConfigError> {
 fn identify(mut request: lambda_http::Request, fallback: Option<Tenant>) -> lambda_http::Request {
     let mut tenant = None;
     if let Some(RequestContext::ApiGatewayV1(context)) = request.request_context_ref() {
-        tenant = context
-            .identity
-            .api_key_id
-            .as_deref()
-            .and_then(|id| id.parse().ok());
+        tenant = context.identity.api_key_id.as_deref().and_then(|id| id.parse().ok());
         if let Some(id) = context.request_id.clone() {
             request.extensions_mut().insert(RequestId(id));
         }

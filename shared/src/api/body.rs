@@ -82,8 +82,7 @@ impl JsonBody {
 /// # Errors
 /// 400, naming the field.
 pub fn wallet_ref(text: &str) -> Result<WalletRef, ApiError> {
-    text.parse()
-        .map_err(|error: super::ids::IdError| ApiError::bad_request(error.to_string()))
+    text.parse().map_err(|error: super::ids::IdError| ApiError::bad_request(error.to_string()))
 }
 
 /// A body that declares no type is taken at its word.
@@ -94,12 +93,7 @@ fn declares_json(headers: &HeaderMap) -> bool {
     let Ok(declared) = declared.to_str() else {
         return false;
     };
-    let essence = declared
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json"
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
@@ -165,11 +159,7 @@ mod tests {
             ("multipart/form-data; boundary=json", false),
         ] {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, declared.parse().unwrap())]);
-            assert_eq!(
-                JsonBody::parse(&headers, b"{}").is_ok(),
-                taken,
-                "{declared}"
-            );
+            assert_eq!(JsonBody::parse(&headers, b"{}").is_ok(), taken, "{declared}");
         }
         assert!(JsonBody::parse(&HeaderMap::new(), b"{}").is_ok());
     }

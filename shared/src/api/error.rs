@@ -35,13 +35,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error with this status, code and text.
     pub fn new(status: u16, code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status,
-            error: error.into(),
-            message: None,
-            code,
-            retry_after_s: None,
-        }
+        Self { status, error: error.into(), message: None, code, retry_after_s: None }
     }
 
     /// With advice.
@@ -66,11 +60,7 @@ impl ApiError {
     /// 400 for a field that is absent, null or empty.
     #[must_use]
     pub fn missing(field: &str) -> Self {
-        Self::new(
-            400,
-            "MISSING_PARAMETER",
-            format!("Missing required parameter: {field}"),
-        )
+        Self::new(400, "MISSING_PARAMETER", format!("Missing required parameter: {field}"))
     }
 
     /// 404 for a wallet that is not there, or another tenant's.
@@ -94,11 +84,7 @@ impl ApiError {
     /// 415.
     #[must_use]
     pub fn unsupported_media_type() -> Self {
-        Self::new(
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
-            "Content-Type must be application/json",
-        )
+        Self::new(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json")
     }
 
     /// 401 for a request that no tenant sent.
@@ -111,11 +97,7 @@ impl ApiError {
     #[must_use]
     pub fn unreadable_body(status: StatusCode) -> Self {
         if status == StatusCode::PAYLOAD_TOO_LARGE {
-            Self::new(
-                413,
-                "PAYLOAD_TOO_LARGE",
-                "Request body is larger than 64 KiB",
-            )
+            Self::new(413, "PAYLOAD_TOO_LARGE", "Request body is larger than 64 KiB")
         } else {
             Self::bad_request("Request body could not be read")
         }
@@ -187,12 +169,10 @@ impl From<RegisterError> for ApiError {
             RegisterError::Sign(SignError::NotFound) | RegisterError::NotFound => {
                 Self::wallet_not_found()
             }
-            RegisterError::Exists => Self::new(
-                409,
-                "API_KEY_EXISTS",
-                "API key already exists for this wallet",
-            )
-            .advise("Use the existing key or delete it before creating a new one"),
+            RegisterError::Exists => {
+                Self::new(409, "API_KEY_EXISTS", "API key already exists for this wallet")
+                    .advise("Use the existing key or delete it before creating a new one")
+            }
             RegisterError::InProgress { retry_after_s } => Self::new(
                 409,
                 "REGISTRATION_IN_PROGRESS",
@@ -277,9 +257,8 @@ fn exchange_refused(refusal: &crate::exchanges::Refusal) -> ApiError {
         RefusalKind::SignatureFault | RefusalKind::OurFault => {
             ApiError::internal(FAILED, &refusal.text)
         }
-        RefusalKind::Other => mend(
-            "EXCHANGE_REJECTED",
-            format!("The exchange said: {}", refusal.text),
-        ),
+        RefusalKind::Other => {
+            mend("EXCHANGE_REJECTED", format!("The exchange said: {}", refusal.text))
+        }
     }
 }

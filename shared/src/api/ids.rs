@@ -36,14 +36,8 @@ impl FromStr for Tenant {
     type Err = IdError;
     fn from_str(text: &str) -> Result<Self, IdError> {
         let fits = (1..=64).contains(&text.len())
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-        if fits {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(IdError("not a tenant"))
-        }
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        if fits { Ok(Self(text.to_owned())) } else { Err(IdError("not a tenant")) }
     }
 }
 
@@ -82,9 +76,7 @@ impl UserId {
             Ok(WalletRef::User(user)) => Ok(user),
             Ok(WalletRef::Wallet(_)) => Err(IdError("userId must not be a UUID")),
             Ok(WalletRef::Address(_)) => Err(IdError("userId must not be an address")),
-            Err(_) => Err(IdError(
-                "userId must be 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -",
-            )),
+            Err(_) => Err(IdError("userId must be 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -")),
         }
     }
 
@@ -99,14 +91,8 @@ impl TryFrom<String> for UserId {
     type Error = IdError;
     fn try_from(text: String) -> Result<Self, IdError> {
         let fits = (1..=128).contains(&text.len())
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"_.:@|-".contains(&byte));
-        if fits {
-            Ok(Self(text))
-        } else {
-            Err(IdError("not a userId"))
-        }
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@|-".contains(&byte));
+        if fits { Ok(Self(text)) } else { Err(IdError("not a userId")) }
     }
 }
 
@@ -191,39 +177,21 @@ mod tests {
     fn identifiers_are_read_in_order_of_shape() {
         let address = "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7";
         assert!(matches!(address.parse(), Ok(WalletRef::Address(_))));
-        assert!(matches!(
-            address.to_lowercase().parse(),
-            Ok(WalletRef::Address(_))
-        ));
+        assert!(matches!(address.to_lowercase().parse(), Ok(WalletRef::Address(_))));
         let id = "29DD4DC0-1ff9-4df6-a19f-936f997cbc5a";
         assert!(matches!(id.parse(), Ok(WalletRef::Wallet(_))));
         // 32 digits without hyphens are a name that platforms give their users.
         let digits = id.replace('-', "");
         assert!(matches!(digits.parse(), Ok(WalletRef::User(_))));
-        assert!(matches!(
-            "auth0|user_1@x.io:9".parse(),
-            Ok(WalletRef::User(_))
-        ));
+        assert!(matches!("auth0|user_1@x.io:9".parse(), Ok(WalletRef::User(_))));
         // One hex digit short of an address, and an address with a capital X, are user names.
         assert!(matches!(address[..41].parse(), Ok(WalletRef::User(_))));
-        assert!(matches!(
-            address.replace("0x", "0X").parse(),
-            Ok(WalletRef::User(_))
-        ));
+        assert!(matches!(address.replace("0x", "0X").parse(), Ok(WalletRef::User(_))));
     }
 
     #[test]
     fn what_is_no_identifier_is_refused() {
-        for text in [
-            "",
-            " ",
-            "a b",
-            "user/1",
-            "user#1",
-            "naïve",
-            "a\n",
-            &"a".repeat(129),
-        ] {
+        for text in ["", " ", "a b", "user/1", "user#1", "naïve", "a\n", &"a".repeat(129)] {
             assert!(text.parse::<WalletRef>().is_err(), "{text:?}");
             assert!(UserId::for_creation(text).is_err(), "{text:?}");
         }

@@ -71,12 +71,7 @@ pub struct DataBody<T> {
 impl<T> DataBody<T> {
     /// A successful answer.
     pub fn new(message: Option<&'static str>, data: T, now_ms: u64) -> Self {
-        Self {
-            success: true,
-            message,
-            data,
-            timestamp: now_ms,
-        }
+        Self { success: true, message, data, timestamp: now_ms }
     }
 }
 
@@ -117,8 +112,6 @@ pub fn rfc3339_seconds(unix_ms: u64) -> String {
     let seconds = i64::try_from(unix_ms / 1_000).unwrap_or_default();
     OffsetDateTime::from_unix_timestamp(seconds)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-        .format(format_description!(
-            "[year]-[month]-[day]T[hour]:[minute]:[second]Z"
-        ))
+        .format(format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z"))
         .unwrap_or_default()
 }

@@ -49,11 +49,7 @@ async fn run(State(shell): State<Shell>, request: Request, next: Next) -> Respon
     let started_us = shell.clock.now_us();
     let request_id = match request.extensions().get::<RequestId>() {
         Some(RequestId(id)) => id.clone(),
-        None => shell
-            .random
-            .uuid()
-            .map(|id| id.to_string())
-            .unwrap_or_default(),
+        None => shell.random.uuid().map(|id| id.to_string()).unwrap_or_default(),
     };
     let span = tracing::info_span!(
         "request",

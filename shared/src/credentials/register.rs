@@ -7,19 +7,15 @@
 //! deletes the record, an unknown outcome keeps it. Each write names the revision it replaces: a
 //! call that lost its lease changes nothing.
 
-use uuid::Uuid;
-
+use super::held::{Held, agent_name};
+use super::{RegisterError, Registered, Registrar};
 use crate::api::ids::{Tenant, WalletRef};
 use crate::api::shell::note_wallet;
-use crate::envelope::EnvelopeError;
-use crate::eth::{Address, AgentKey};
-use crate::exchanges::{Approval, ExchangeClient, Outcome, Refusal, Unclear};
-use crate::mpc::KeyShare;
-use crate::random::{Random, RandomError};
+use crate::eth::AgentKey;
+use crate::exchanges::{Approval, Outcome, Refusal, Unclear};
 use crate::store::{
     CredentialRecord, CredentialState, Expect, SCHEMA, StoreError, WalletRecord, WalletView,
 };
-use crate::wallets::{Custody, SignError};
 
 /// How long one call may work on a pending credential before another takes over. Longer than API
 /// Gateway lets a call live.
@@ -30,79 +26,6 @@ const EXPIRY_MARGIN_MS: u64 = 60_000;
 
 /// An approval that has been pending for longer asks for a new expiry.
 const STALE_MS: u64 = 24 * 60 * 60 * 1_000;
-
-/// Registers wallets with one exchange.
-#[derive(Clone, Debug)]
-pub struct Registrar {
-    /// The wallets and their keys.
-    pub custody: Custody,
-    /// The exchange.
-    pub client: ExchangeClient,
-}
-
-/// A credential that is active.
-#[derive(Debug)]
-pub struct Registered {
-    /// The wallet that approved it.
-    pub wallet: Address,
-    /// Its key.
-    pub agent: AgentKey,
-    /// When it became active, Unix milliseconds.
-    pub created_at_ms: u64,
-    /// When it expires, Unix milliseconds.
-    pub expires_at_ms: u64,
-}
-
-/// Why there is no new credential.
-#[derive(Debug, thiserror::Error)]
-pub enum RegisterError {
-    /// The tenant has no such wallet.
-    #[error("wallet not found")]
-    NotFound,
-    /// There is an active, unexpired one.
-    #[error("a credential exists")]
-    Exists,
-    /// Another call is at it.
-    #[error("another call is registering")]
-    InProgress {
-        /// When that call is over at the latest.
-        retry_after_s: u64,
-    },
-    /// The exchange said no.
-    #[error("the exchange refused: {}", .0.text)]
-    Refused(Refusal),
-    /// The exchange did not answer; a repeat goes on.
-    #[error("the exchange did not answer: {0}")]
-    NoAnswer(String),
-    /// The exchange is down or answered nonsense; a repeat goes on.
-    #[error("the exchange is not available: {0}")]
-    BadAnswer(String),
-    /// The approval was not signed.
-    #[error(transparent)]
-    Sign(#[from] SignError),
-    /// The table failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The agent's key could not be sealed or opened.
-    #[error(transparent)]
-    Envelope(#[from] EnvelopeError),
-    /// No randomness.
-    #[error(transparent)]
-    Random(#[from] RandomError),
-    /// The stored agent key is not the record's agent.
-    #[error("the stored agent key is damaged")]
-    DamagedKey,
-}
-
-/// A pending credential under this call's lease, and what is needed to finish it.
-struct Held {
-    record: CredentialRecord,
-    agent: AgentKey,
-    share: KeyShare,
-    nonce: u64,
-    /// It was pending before: the exchange may have heard of it.
-    resumed: bool,
-}
 
 impl Registrar {
     /// Registers a tenant's wallet.
@@ -128,8 +51,7 @@ impl Registrar {
             }
             Some(known) if known.is_live(received_ms) => return Err(RegisterError::Exists),
             Some(expired) => {
-                self.begin(&view, Expect::Revision(expired.revision), received_ms)
-                    .await
+                self.begin(&view, Expect::Revision(expired.revision), received_ms).await
             }
             None => self.begin(&view, Expect::Absent, received_ms).await,
         };
@@ -143,11 +65,7 @@ impl Registrar {
     }
 
     async fn find(&self, tenant: &Tenant, name: &WalletRef) -> Result<WalletView, RegisterError> {
-        self.custody
-            .store
-            .find(tenant, name)
-            .await?
-            .ok_or(RegisterError::NotFound)
+        self.custody.store.find(tenant, name).await?.ok_or(RegisterError::NotFound)
     }
 
     /// What the winner of a race has come to.
@@ -174,10 +92,8 @@ impl Registrar {
         let exchange = self.client.exchange();
         let agent = AgentKey::generate(&custody.random)?;
         let context = CredentialRecord::context(&view.wallet, exchange, agent.address());
-        let (data_key, share) = tokio::join!(
-            custody.envelope.data_key(context),
-            custody.share(&view.wallet)
-        );
+        let (data_key, share) =
+            tokio::join!(custody.envelope.data_key(context), custody.share(&view.wallet));
         let (data_key, share) = (data_key?, share?);
         let record = CredentialRecord {
             schema: SCHEMA,
@@ -192,20 +108,9 @@ impl Registrar {
             created_at_ms: None,
             sealed: data_key.seal(agent.expose())?,
         };
-        let nonce = self
-            .client
-            .next_nonce(&custody.clock, view.nonces.last(exchange));
-        custody
-            .store
-            .put_with_nonce(&view.wallet, &record, expect, nonce)
-            .await?;
-        Ok(Held {
-            record,
-            agent,
-            share,
-            nonce,
-            resumed: false,
-        })
+        let nonce = self.client.next_nonce(&custody.clock, view.nonces.last(exchange));
+        custody.store.put_with_nonce(&view.wallet, &record, expect, nonce).await?;
+        Ok(Held { record, agent, share, nonce, resumed: false })
     }
 
     /// Takes over a pending credential that nobody works on.
@@ -230,20 +135,9 @@ impl Registrar {
         let known = record.revision;
         record.revision = custody.random.uuid()?;
         record.lease_until_ms = received_ms + LEASE_MS;
-        let nonce = self
-            .client
-            .next_nonce(&custody.clock, view.nonces.last(exchange));
-        custody
-            .store
-            .put_with_nonce(&view.wallet, &record, Expect::Revision(known), nonce)
-            .await?;
-        Ok(Held {
-            record,
-            agent,
-            share,
-            nonce,
-            resumed: true,
-        })
+        let nonce = self.client.next_nonce(&custody.clock, view.nonces.last(exchange));
+        custody.store.put_with_nonce(&view.wallet, &record, Expect::Revision(known), nonce).await?;
+        Ok(Held { record, agent, share, nonce, resumed: true })
     }
 
     fn expiry(&self, received_ms: u64) -> u64 {
@@ -345,64 +239,6 @@ impl Registrar {
         held.record.expires_at_ms = self.expiry(now_ms);
         self.write(wallet, &mut held.record).await
     }
-
-    async fn activate(
-        &self,
-        wallet: &WalletRecord,
-        mut held: Held,
-    ) -> Result<Registered, RegisterError> {
-        let created_at_ms = self.custody.clock.now_ms();
-        held.record.state = CredentialState::Active;
-        held.record.created_at_ms = Some(created_at_ms);
-        held.record.lease_until_ms = 0;
-        self.write(wallet, &mut held.record).await?;
-        Ok(Registered {
-            wallet: wallet.address,
-            agent: held.agent,
-            created_at_ms,
-            expires_at_ms: held.record.expires_at_ms,
-        })
-    }
-
-    /// Writes a record that this call holds, under a new revision.
-    async fn write(
-        &self,
-        wallet: &WalletRecord,
-        record: &mut CredentialRecord,
-    ) -> Result<(), RegisterError> {
-        let known: Uuid = record.revision;
-        record.revision = self.custody.random.uuid()?;
-        match self.custody.store.replace(wallet, record, known).await {
-            // Another call has taken over and finishes.
-            Err(StoreError::Conflict) => Err(RegisterError::InProgress { retry_after_s: 1 }),
-            result => Ok(result?),
-        }
-    }
-
-    /// Nothing was sent by this call: a record that is its own goes, another stays for a repeat.
-    async fn give_up(&self, wallet: &WalletRecord, held: Held) {
-        if held.resumed {
-            self.release(wallet, held.record).await;
-        } else {
-            self.remove(wallet, &held.record).await;
-        }
-    }
-
-    /// Lets the next call go on at once. If this fails, the lease runs out by itself.
-    async fn release(&self, wallet: &WalletRecord, mut record: CredentialRecord) {
-        record.lease_until_ms = 0;
-        if let Err(error) = self.write(wallet, &mut record).await {
-            tracing::warn!(%error, "the lease was not released");
-        }
-    }
-
-    /// Leaves nothing behind. If this fails, the next call finds the record and asks the exchange.
-    async fn remove(&self, wallet: &WalletRecord, record: &CredentialRecord) {
-        let store = &self.custody.store;
-        if let Err(error) = store.delete(wallet, record.exchange, record.revision).await {
-            tracing::warn!(%error, "the pending credential was not deleted");
-        }
-    }
 }
 
 /// A pending credential whose agent could still be approved as it was asked for.
@@ -412,28 +248,5 @@ fn is_resumable(known: &CredentialRecord, now_ms: u64) -> bool {
 
 fn in_progress(known: &CredentialRecord, now_ms: u64) -> RegisterError {
     let wait_ms = known.lease_until_ms.saturating_sub(now_ms);
-    RegisterError::InProgress {
-        retry_after_s: wait_ms.div_ceil(1_000).max(1),
-    }
-}
-
-/// A name that no agent of this wallet has had: a fixed prefix, the time, two random letters. At
-/// most 16 characters until the year 5188, and none that needs encoding.
-fn agent_name(now_ms: u64, random: &Random) -> Result<String, RandomError> {
-    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    let mut digits = Vec::new();
-    let mut rest = now_ms;
-    while rest > 0 {
-        digits.push(DIGITS[usize::try_from(rest % 36).unwrap_or_default()]);
-        rest /= 36;
-    }
-    let mut name = crate::intent::AGENT_NAME_PREFIX.to_owned();
-    name.extend(digits.iter().rev().map(|digit| char::from(*digit)));
-    name.extend(
-        random
-            .bytes::<2>()?
-            .iter()
-            .map(|byte| char::from(DIGITS[usize::from(byte % 36)])),
-    );
-    Ok(name)
+    RegisterError::InProgress { retry_after_s: wait_ms.div_ceil(1_000).max(1) }
 }

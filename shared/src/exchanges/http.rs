@@ -70,14 +70,8 @@ impl Http {
         name: &'static str,
         call_timeout_ms: u64,
     ) -> Result<Self, HttpSetupError> {
-        let client = client_builder()?
-            .timeout(Duration::from_millis(call_timeout_ms))
-            .build()?;
-        Ok(Self {
-            client,
-            base: base.as_str().trim_end_matches('/').to_owned(),
-            name,
-        })
+        let client = client_builder()?.timeout(Duration::from_millis(call_timeout_ms)).build()?;
+        Ok(Self { client, base: base.as_str().trim_end_matches('/').to_owned(), name })
     }
 
     /// `POST` with a body.
@@ -103,11 +97,7 @@ impl Http {
     /// # Errors
     /// When there is no answer.
     pub async fn get(&self, path: &str, query: &str) -> Result<Answer, SendError> {
-        self.send(
-            path,
-            self.client.get(format!("{}{path}?{query}", self.base)),
-        )
-        .await
+        self.send(path, self.client.get(format!("{}{path}?{query}", self.base))).await
     }
 
     async fn send(
@@ -141,10 +131,7 @@ impl Http {
 ///
 /// # Errors
 /// When TLS cannot be set up.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that builds an HTTP client"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
 pub fn client_builder() -> Result<reqwest::ClientBuilder, HttpSetupError> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());

@@ -58,11 +58,7 @@ pub struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(kind: RefusalKind, text: &str) -> Self {
-        let text = text
-            .chars()
-            .filter(|letter| !letter.is_control())
-            .take(200)
-            .collect();
+        let text = text.chars().filter(|letter| !letter.is_control()).take(200).collect();
         Self { kind, text }
     }
 }

@@ -31,10 +31,7 @@ impl CosignerClient {
     /// A client of the function with this name or ARN.
     #[must_use]
     pub fn new(lambda: aws_sdk_lambda::Client, function: impl Into<String>) -> Self {
-        Self {
-            lambda,
-            function: function.into(),
-        }
+        Self { lambda, function: function.into() }
     }
 
     /// Sends one message of one session and waits for the answer.
@@ -64,9 +61,7 @@ impl CosignerClient {
             // An emulator answers a failed function with HTTP 500, AWS with `function_error`.
             .map_err(|error| CosignerError::Unavailable(DisplayErrorContext(error).to_string()))?;
         if let Some(kind) = output.function_error() {
-            return Err(CosignerError::Unavailable(format!(
-                "the function failed: {kind}"
-            )));
+            return Err(CosignerError::Unavailable(format!("the function failed: {kind}")));
         }
         let payload = output.payload().map(Blob::as_ref).unwrap_or_default();
         match Answer::from_payload(payload).ok_or(CosignerError::Nonsense)? {

@@ -55,9 +55,7 @@ pub async fn generate(
         return Err(ProtocolError::Stopped);
     };
 
-    let start = Call::StartKeygen(StartKeygen {
-        fragment: their_fragment,
-    });
+    let start = Call::StartKeygen(StartKeygen { fragment: their_fragment });
     let heavy = compute({
         let data = data.clone();
         move || heavy_phase(&data)
@@ -66,37 +64,22 @@ pub async fn generate(
     let Answer::KeygenCommitted(theirs) = answer? else {
         return Err(CosignerError::Nonsense.into());
     };
-    let Prepared {
-        commitments,
-        reveal,
-        poly_point,
-        own_proof,
-        zero_kept,
-        mul_kept,
-    } = prove(&data, heavy?, own_fragment, theirs.fragment);
+    let Prepared { commitments, reveal, poly_point, own_proof, zero_kept, mul_kept } =
+        prove(&data, heavy?, own_fragment, theirs.fragment);
 
     let chain = (commitments.chain.clone(), reveal.chain.clone());
-    let finish = Call::FinishKeygen(FinishKeygen {
-        commitments,
-        reveal,
-    });
+    let finish = Call::FinishKeygen(FinishKeygen { commitments, reveal });
     let Answer::KeygenRevealed(revealed) = cosigner.call(key, session, finish).await? else {
         return Err(CosignerError::Nonsense.into());
     };
 
     let poly_point = Zeroizing::new(poly_point);
     compute(move || {
-        let KeygenCommitted {
-            commitments: theirs,
-            ..
-        } = theirs;
+        let KeygenCommitted { commitments: theirs, .. } = theirs;
         let KeygenRevealed { reveal } = revealed;
         // Their proof is held against the commitment they made before they saw ours.
-        let their_proof = ProofCommitment {
-            index: party_2(),
-            proof: reveal.proof,
-            commitment: theirs.proof,
-        };
+        let their_proof =
+            ProofCommitment { index: party_2(), proof: reveal.proof, commitment: theirs.proof };
         let (party, _) = dkg::phase4::<Curve>(
             &data,
             &poly_point,
@@ -136,11 +119,7 @@ type Phase3 = (
 fn heavy_phase(data: &SessionData) -> Heavy {
     let (_, _, zero_kept, mut zero, chain_kept, chain) = dkg::phase2::<Curve>(data, &[Scalar::ONE]);
     let phase_3 = dkg::phase3::<Curve>(data, &zero_kept, &chain_kept);
-    Heavy {
-        zero: zero.remove(0),
-        chain,
-        phase_3,
-    }
+    Heavy { zero: zero.remove(0), chain, phase_3 }
 }
 
 fn prove(data: &SessionData, heavy: Heavy, own: Scalar, theirs: Scalar) -> Prepared {
@@ -170,7 +149,5 @@ fn prove(data: &SessionData, heavy: Heavy, own: Scalar, theirs: Scalar) -> Prepa
 async fn compute<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ProtocolError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| ProtocolError::Stopped)
+    tokio::task::spawn_blocking(work).await.map_err(|_| ProtocolError::Stopped)
 }

@@ -60,7 +60,6 @@ pub struct Request {
 
 /// What the cosigner can be asked for. There is nothing else.
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "made once, sent, and dropped")]
 pub enum Call {
     /// Key generation, call 1.
     StartKeygen(StartKeygen),
@@ -215,11 +214,7 @@ impl Request {
     /// When it is no request of this protocol version.
     pub fn from_payload(payload: &str) -> Result<Self, Refusal> {
         let request: Self = from_text(payload).ok_or(Refusal::Malformed)?;
-        if request.protocol == PROTOCOL {
-            Ok(request)
-        } else {
-            Err(Refusal::Malformed)
-        }
+        if request.protocol == PROTOCOL { Ok(request) } else { Err(Refusal::Malformed) }
     }
 }
 

@@ -83,8 +83,5 @@ fn index(value: u8) -> PartyIndex {
 /// Two of two.
 #[must_use]
 pub const fn parameters() -> Parameters {
-    Parameters {
-        threshold: 2,
-        share_count: 2,
-    }
+    Parameters { threshold: 2, share_count: 2 }
 }

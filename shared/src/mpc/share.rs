@@ -98,12 +98,7 @@ impl KeyShare {
 
 impl fmt::Debug for KeyShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "KeyShare(party {} of {})",
-            self.0.party_index,
-            self.address()
-        )
+        write!(f, "KeyShare(party {} of {})", self.0.party_index, self.address())
     }
 }
 

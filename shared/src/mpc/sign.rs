@@ -45,10 +45,7 @@ pub async fn sign(
     let data = sign_data(key, session, party_2(), hash);
 
     let (mut run, mut phase_1) = SignSession::<Curve>::new(share.party(), data)?;
-    let start = StartSign {
-        intent: intent.clone(),
-        message: phase_1.remove(0),
-    };
+    let start = StartSign { intent: intent.clone(), message: phase_1.remove(0) };
     let Answer::SignAnswered(theirs) = cosigner.call(key, session, Call::StartSign(start)).await?
     else {
         return Err(CosignerError::Nonsense.into());
@@ -57,12 +54,8 @@ pub async fn sign(
     let mut phase_2 = run.phase2(&[theirs.phase_1])?;
     // Their phase-2 message is here already: check it before ours is given away.
     let own = run.phase3(&[theirs.phase_2])?;
-    let finish = FinishSign {
-        message: phase_2.remove(0),
-    };
-    let Answer::SignShares(shares) = cosigner
-        .call(key, session, Call::FinishSign(finish))
-        .await?
+    let finish = FinishSign { message: phase_2.remove(0) };
+    let Answer::SignShares(shares) = cosigner.call(key, session, Call::FinishSign(finish)).await?
     else {
         return Err(CosignerError::Nonsense.into());
     };
@@ -71,11 +64,7 @@ pub async fn sign(
     if made.recovery_id > 1 {
         return Err(ProtocolError::WrongSignature);
     }
-    let signature = Signature {
-        r: made.r,
-        s: made.s,
-        v: 27 + made.recovery_id,
-    };
+    let signature = Signature { r: made.r, s: made.s, v: 27 + made.recovery_id };
     match signature.recover(&hash) {
         Ok(signer) if signer == share.address() => Ok(signature),
         _ => Err(ProtocolError::WrongSignature),

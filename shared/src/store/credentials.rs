@@ -59,11 +59,7 @@ impl Store {
             |error: aws_sdk_dynamodb::error::BuildError| StoreError::Unavailable(error.to_string());
         let mut put = Put::builder()
             .table_name(&self.table)
-            .set_item(Some(to_item(
-                &partition,
-                &sort_key(credential.exchange),
-                credential,
-            )?))
+            .set_item(Some(to_item(&partition, &sort_key(credential.exchange), credential)?))
             .condition_expression(expect.condition());
         if let Some(value) = expect.value() {
             put = put.expression_attribute_values(":expected", value);
@@ -79,12 +75,8 @@ impl Store {
             .expression_attribute_values(":nonce", nonce)
             .expression_attribute_values(":schema", AttributeValue::N(SCHEMA.to_string()));
         let items = vec![
-            TransactWriteItem::builder()
-                .put(put.build().map_err(broken)?)
-                .build(),
-            TransactWriteItem::builder()
-                .update(update.build().map_err(broken)?)
-                .build(),
+            TransactWriteItem::builder().put(put.build().map_err(broken)?).build(),
+            TransactWriteItem::builder().update(update.build().map_err(broken)?).build(),
         ];
         self.db
             .transact_write_items()
@@ -112,11 +104,7 @@ impl Store {
             .db
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(to_item(
-                &partition,
-                &sort_key(credential.exchange),
-                credential,
-            )?))
+            .set_item(Some(to_item(&partition, &sort_key(credential.exchange), credential)?))
             .condition_expression("revision = :expected OR revision = :own")
             .expression_attribute_values(":expected", AttributeValue::S(known.to_string()))
             .expression_attribute_values(":own", AttributeValue::S(credential.revision.to_string()))
@@ -125,10 +113,7 @@ impl Store {
         match result {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(error))
-                if matches!(
-                    error.err(),
-                    PutItemError::ConditionalCheckFailedException(_)
-                ) =>
+                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
             {
                 Err(StoreError::Conflict)
             }
@@ -159,10 +144,7 @@ impl Store {
         match result {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(error))
-                if matches!(
-                    error.err(),
-                    DeleteItemError::ConditionalCheckFailedException(_)
-                ) =>
+                if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
             {
                 Err(StoreError::Conflict)
             }

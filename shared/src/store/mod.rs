@@ -75,10 +75,7 @@ impl Store {
     /// The table with this name.
     #[must_use]
     pub fn new(db: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
-        Self {
-            db,
-            table: table.into(),
-        }
+        Self { db, table: table.into() }
     }
 
     /// Makes the client once, from the environment.
@@ -86,10 +83,7 @@ impl Store {
     /// # Errors
     /// Names the variable that is missing.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
-        Ok(Self::new(
-            Aws::from_env(env)?.dynamodb(),
-            StoreConfig::from_env(env)?.table,
-        ))
+        Ok(Self::new(Aws::from_env(env)?.dynamodb(), StoreConfig::from_env(env)?.table))
     }
 }
 
@@ -108,10 +102,8 @@ fn key(partition: &str, sort: &str) -> Item {
 
 /// A record as an item under its key.
 fn to_item<T: Serialize>(partition: &str, sort: &str, record: &T) -> Result<Item, StoreError> {
-    let mut item: Item = serde_dynamo::to_item(record).map_err(|error| StoreError::Damaged {
-        what: "record",
-        cause: error.to_string(),
-    })?;
+    let mut item: Item = serde_dynamo::to_item(record)
+        .map_err(|error| StoreError::Damaged { what: "record", cause: error.to_string() })?;
     item.extend(key(partition, sort));
     Ok(item)
 }
@@ -121,16 +113,11 @@ fn from_item<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, S
     match schema.and_then(|number| number.parse::<u32>().ok()) {
         Some(1..=SCHEMA) => {}
         _ => {
-            return Err(StoreError::Damaged {
-                what,
-                cause: "unknown schema".to_owned(),
-            });
+            return Err(StoreError::Damaged { what, cause: "unknown schema".to_owned() });
         }
     }
-    serde_dynamo::from_item(item).map_err(|error| StoreError::Damaged {
-        what,
-        cause: error.to_string(),
-    })
+    serde_dynamo::from_item(item)
+        .map_err(|error| StoreError::Damaged { what, cause: error.to_string() })
 }
 
 fn unavailable<E>(error: SdkError<E>) -> StoreError
@@ -146,18 +133,11 @@ fn transaction_error(error: SdkError<TransactWriteItemsError>) -> StoreError {
     let lost = match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
             cancelled.cancellation_reasons().iter().any(|reason| {
-                matches!(
-                    reason.code(),
-                    Some("ConditionalCheckFailed" | "TransactionConflict")
-                )
+                matches!(reason.code(), Some("ConditionalCheckFailed" | "TransactionConflict"))
             })
         }
         Some(TransactWriteItemsError::TransactionInProgressException(_)) => true,
         _ => false,
     };
-    if lost {
-        StoreError::Conflict
-    } else {
-        unavailable(error)
-    }
+    if lost { StoreError::Conflict } else { unavailable(error) }
 }

@@ -26,9 +26,7 @@ impl WalletView {
     /// The credential for this exchange.
     #[must_use]
     pub fn credential(&self, exchange: Exchange) -> Option<&CredentialRecord> {
-        self.credentials
-            .iter()
-            .find(|credential| credential.exchange == exchange)
+        self.credentials.iter().find(|credential| credential.exchange == exchange)
     }
 }
 
@@ -101,11 +99,7 @@ impl Store {
                 _ => {}
             }
         }
-        Ok(wallet.map(|wallet| WalletView {
-            wallet,
-            nonces,
-            credentials,
-        }))
+        Ok(wallet.map(|wallet| WalletView { wallet, nonces, credentials }))
     }
 
     /// Stores a new wallet, its share and all its names, or nothing of it.
@@ -120,14 +114,8 @@ impl Store {
         let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
         let pointer = |partition: &str| {
             let mut item = key(partition, POINTER);
-            item.insert(
-                "walletId".to_owned(),
-                AttributeValue::S(wallet.wallet_id.to_string()),
-            );
-            item.insert(
-                "schema".to_owned(),
-                AttributeValue::N(super::SCHEMA.to_string()),
-            );
+            item.insert("walletId".to_owned(), AttributeValue::S(wallet.wallet_id.to_string()));
+            item.insert("schema".to_owned(), AttributeValue::N(super::SCHEMA.to_string()));
             item
         };
         let items = [
@@ -136,10 +124,7 @@ impl Store {
             to_item(&partition, RECORD, wallet)?,
             to_item(&partition, SHARE, share)?,
         ];
-        let puts = items
-            .into_iter()
-            .map(|item| self.put_new(item))
-            .collect::<Result<_, _>>()?;
+        let puts = items.into_iter().map(|item| self.put_new(item)).collect::<Result<_, _>>()?;
         self.db
             .transact_write_items()
             .set_transact_items(Some(puts))
@@ -170,10 +155,7 @@ impl Store {
             .db
             .get_item()
             .table_name(&self.table)
-            .set_key(Some(key(
-                &wallet_key(&wallet.tenant, wallet.wallet_id),
-                SHARE,
-            )))
+            .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), SHARE)))
             .consistent_read(true)
             .send()
             .await
@@ -193,10 +175,7 @@ impl Store {
         self.db
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(
-                &wallet_key(&wallet.tenant, wallet.wallet_id),
-                RECORD,
-            )))
+            .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), RECORD)))
             .update_expression("SET frozen = :true")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":true", AttributeValue::Bool(true))

@@ -44,11 +44,8 @@ impl Custody {
         if let Some(view) = self.store.find(tenant, &name).await? {
             return Ok(Created::Existing(view.wallet));
         }
-        let key = WalletKey {
-            tenant: tenant.clone(),
-            wallet_id: self.random.uuid()?,
-            key_version: 1,
-        };
+        let key =
+            WalletKey { tenant: tenant.clone(), wallet_id: self.random.uuid()?, key_version: 1 };
         // The data key is fetched while the parties compute.
         let (share, data_key) = tokio::join!(
             mpc::generate(&self.cosigner, &self.random, &key),

@@ -42,11 +42,7 @@ impl Custody {
         name: &WalletRef,
         message: &PersonalMessage,
     ) -> Result<(WalletRecord, Signature), SignError> {
-        let view = self
-            .store
-            .find(tenant, name)
-            .await?
-            .ok_or(SignError::NotFound)?;
+        let view = self.store.find(tenant, name).await?.ok_or(SignError::NotFound)?;
         let share = self.share(&view.wallet).await?;
         let intent = Intent::PersonalMessage(message.clone());
         let signature = self.sign(&view.wallet, &share, &intent).await?;

@@ -69,10 +69,8 @@ impl Reply {
     #[must_use]
     pub fn fields(&self, pointer: &str) -> Vec<&str> {
         let object = self.body.pointer(pointer).and_then(Value::as_object);
-        let mut names: Vec<&str> = object
-            .into_iter()
-            .flat_map(|object| object.keys().map(String::as_str))
-            .collect();
+        let mut names: Vec<&str> =
+            object.into_iter().flat_map(|object| object.keys().map(String::as_str)).collect();
         names.sort_unstable();
         names
     }
@@ -80,17 +78,11 @@ impl Reply {
     /// The text at `pointer`; empty when there is none.
     #[must_use]
     pub fn text(&self, pointer: &str) -> &str {
-        self.body
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "a test that cannot go on should say so and end"
-)]
+#[expect(clippy::expect_used, reason = "a test that cannot go on should say so and end")]
 impl TestApp {
     /// The stack with everything by default.
     pub async fn start() -> Self {
@@ -110,12 +102,7 @@ impl TestApp {
         let http = shared::exchanges::http::client_builder()
             .and_then(|builder| Ok(builder.build()?))
             .expect("an HTTP client");
-        Self {
-            stack,
-            clock,
-            data,
-            http,
-        }
+        Self { stack, clock, data, http }
     }
 
     /// Sends a request as it is.
@@ -124,15 +111,10 @@ impl TestApp {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a whole body");
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Reply {
-            status,
-            body,
-            headers,
-        }
+        Reply { status, body, headers }
     }
 
     /// A request to a path, to be completed.
-    #[must_use]
     pub fn request(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.stack.api))
@@ -141,8 +123,7 @@ impl TestApp {
 
     /// `POST` of a JSON body.
     pub async fn post(&self, path: &str, body: Value) -> Reply {
-        self.send(self.request(http::Method::POST, path).json(&body))
-            .await
+        self.send(self.request(http::Method::POST, path).json(&body)).await
     }
 
     /// `GET`.
@@ -166,7 +147,6 @@ impl TestApp {
 
 impl TestApp {
     /// A `POST` to somebody else than the API.
-    #[must_use]
     pub fn request_to(&self, url: &str) -> reqwest::RequestBuilder {
         self.http.post(url)
     }

@@ -1,5 +1,7 @@
 //! What an operation costs: its remote calls, counted where the clients send them.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
 use std::collections::BTreeMap;
 
 use axum::body::Body;
@@ -16,21 +18,13 @@ async fn counted(app: &TestApp, path: &str, body: Option<Value>) -> (u16, BTreeM
             .body(Body::from(body.to_string())),
         None => http::Request::get(path).body(Body::empty()),
     };
-    let response = app
-        .stack
-        .router
-        .clone()
-        .oneshot(request.unwrap())
-        .await
-        .unwrap();
+    let response = app.stack.router.clone().oneshot(request.unwrap()).await.unwrap();
     let calls = response.extensions().get::<RemoteCalls>().unwrap().counts();
     (response.status().as_u16(), calls)
 }
 
 fn calls(list: &[(&str, u32)]) -> BTreeMap<String, u32> {
-    list.iter()
-        .map(|(call, count)| ((*call).to_owned(), *count))
-        .collect()
+    list.iter().map(|(call, count)| ((*call).to_owned(), *count)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,14 +40,8 @@ async fn a_wallet_costs_five_calls_to_make_and_one_or_two_to_find() {
     ]);
     assert_eq!(made, (201, expected));
     let found = calls(&[("DynamoDB.GetItem", 1), ("DynamoDB.Query", 1)]);
-    assert_eq!(
-        counted(&app, "/api/wallets", Some(body)).await,
-        (200, found.clone())
-    );
-    assert_eq!(
-        counted(&app, "/api/wallets/user_1", None).await,
-        (200, found)
-    );
+    assert_eq!(counted(&app, "/api/wallets", Some(body)).await, (200, found.clone()));
+    assert_eq!(counted(&app, "/api/wallets/user_1", None).await, (200, found));
     let id = app.wallet("user_1").await.text("/walletId").to_owned();
     let by_id = counted(&app, &format!("/api/wallets/{id}"), None).await;
     assert_eq!(by_id, (200, calls(&[("DynamoDB.Query", 1)])));
@@ -115,10 +103,6 @@ async fn guidance_health_and_bad_input_cost_nothing() {
         ("/api/wallets/a%20b", None, 400),
         ("/api/nothing", None, 404),
     ] {
-        assert_eq!(
-            counted(&app, path, body).await,
-            (status, BTreeMap::new()),
-            "{path}"
-        );
+        assert_eq!(counted(&app, path, body).await, (status, BTreeMap::new()), "{path}");
     }
 }

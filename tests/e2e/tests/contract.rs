@@ -1,5 +1,7 @@
 //! Every row of the HTTP contract that succeeds.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
 use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, Signature, eip191_hash_message, keccak256};
@@ -20,17 +22,11 @@ async fn a_wallet_is_created_once_and_found_by_each_of_its_names() {
     let created = app.wallet("user_123").await;
     assert_eq!(created.status, 201);
     assert_eq!(created.body["success"], true);
-    assert_eq!(
-        created.fields(""),
-        ["address", "publicKey", "success", "userId", "walletId"]
-    );
+    assert_eq!(created.fields(""), ["address", "publicKey", "success", "userId", "walletId"]);
     let key = hex::decode(created.text("/publicKey")).unwrap();
     assert_eq!((key.len(), key[0]), (65, 4));
     let hash = keccak256(&key[1..]);
-    assert_eq!(
-        address(created.text("/address")),
-        Address::from_slice(&hash[12..])
-    );
+    assert_eq!(address(created.text("/address")), Address::from_slice(&hash[12..]));
 
     let again = app.wallet("user_123").await;
     assert_eq!((again.status, &again.body), (200, &created.body));
@@ -54,15 +50,9 @@ async fn racing_creations_for_one_user_give_one_wallet() {
     let app = TestApp::start().await;
     let racing = (0..4).map(|_| app.wallet("user_race"));
     let replies = join_all(racing).await;
-    let ids: BTreeSet<&str> = replies
-        .iter()
-        .map(|reply| reply.text("/walletId"))
-        .collect();
+    let ids: BTreeSet<&str> = replies.iter().map(|reply| reply.text("/walletId")).collect();
     assert_eq!(ids.len(), 1, "{replies:?}");
-    assert_eq!(
-        replies.iter().filter(|reply| reply.status == 201).count(),
-        1
-    );
+    assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
     let other = app.wallet("user_other").await;
     assert_eq!(other.status, 201);
 }
@@ -75,10 +65,7 @@ async fn a_message_is_signed_by_the_wallet() {
         let path = format!("/api/wallets/{}/sign", wallet.text("/walletId"));
         let signed = app.post(&path, json!({ "message": message })).await;
         assert_eq!(signed.status, 200, "{signed:?}");
-        assert_eq!(
-            signed.fields(""),
-            ["address", "message", "signature", "success", "walletId"]
-        );
+        assert_eq!(signed.fields(""), ["address", "message", "signature", "success", "walletId"]);
         assert_eq!(signed.text("/message"), message);
         assert_eq!(signed.text("/address"), wallet.text("/address"));
         assert_eq!(signed.text("/walletId"), wallet.text("/walletId"));
@@ -97,37 +84,21 @@ async fn a_wallet_is_registered_with_aster() {
     let wallet = app.wallet("trader").await;
     let reply = app.register("aster", "trader").await;
     assert_eq!(reply.status, 200, "{reply:?}");
-    assert_eq!(
-        reply.fields(""),
-        ["data", "message", "success", "timestamp"]
-    );
+    assert_eq!(reply.fields(""), ["data", "message", "success", "timestamp"]);
     assert_eq!(reply.text("/message"), "API key generated successfully");
     assert_eq!(reply.body["timestamp"], app.clock.now_ms());
     assert_eq!(
         reply.fields("/data"),
-        [
-            "agentAddress",
-            "createdAt",
-            "expiryTimestamp",
-            "signerAddress"
-        ]
+        ["agentAddress", "createdAt", "expiryTimestamp", "signerAddress"]
     );
     assert_eq!(reply.text("/data/signerAddress"), wallet.text("/address"));
     let created = reply.text("/data/createdAt");
-    assert!(
-        created.len() == 20 && created.ends_with('Z'),
-        "whole seconds: {created}"
-    );
+    assert!(created.len() == 20 && created.ends_with('Z'), "whole seconds: {created}");
     let expiry = app.clock.now_ms() + 180 * DAY_MS - 60_000;
     assert_eq!(reply.body["data"]["expiryTimestamp"], expiry);
 
-    let agents = app
-        .stack
-        .aster_sim
-        .agents_of(address(wallet.text("/address")));
-    let [agent] = agents.as_slice() else {
-        panic!("one agent: {agents:?}")
-    };
+    let agents = app.stack.aster_sim.agents_of(address(wallet.text("/address")));
+    let [agent] = agents.as_slice() else { panic!("one agent: {agents:?}") };
     assert_eq!(agent.address, address(reply.text("/data/agentAddress")));
     assert_eq!(agent.expired, expiry);
     assert!(agent.can_spot_trade && agent.can_perp_trade && !agent.can_withdraw);
@@ -146,42 +117,24 @@ async fn a_wallet_is_registered_with_hyperliquid_and_the_delivered_key_trades() 
     assert_eq!(reply.fields(""), ["data", "success", "timestamp"]);
     assert_eq!(
         reply.fields("/data"),
-        [
-            "apiPrivateKey",
-            "apiWalletAddress",
-            "expiryTimestamp",
-            "mainWalletAddress"
-        ]
+        ["apiPrivateKey", "apiWalletAddress", "expiryTimestamp", "mainWalletAddress"]
     );
-    assert_eq!(
-        reply.text("/data/mainWalletAddress"),
-        wallet.text("/address")
-    );
+    assert_eq!(reply.text("/data/mainWalletAddress"), wallet.text("/address"));
     let expiry = app.clock.now_ms() + 180 * DAY_MS - 60_000;
     assert_eq!(reply.body["data"]["expiryTimestamp"], expiry);
 
     let agents = sim.agents_of(address(wallet.text("/address")));
-    let [agent] = agents.as_slice() else {
-        panic!("one agent: {agents:?}")
-    };
+    let [agent] = agents.as_slice() else { panic!("one agent: {agents:?}") };
     assert_eq!(agent.address, address(reply.text("/data/apiWalletAddress")));
     assert_eq!(agent.valid_until, expiry);
     assert!((4..=16).contains(&agent.name.len()), "{}", agent.name);
 
-    let secret = reply
-        .text("/data/apiPrivateKey")
-        .strip_prefix("0x")
-        .unwrap();
+    let secret = reply.text("/data/apiPrivateKey").strip_prefix("0x").unwrap();
     let key = AgentKey::from_bytes(&hex::decode(secret).unwrap()).unwrap();
-    assert_eq!(
-        key.address().to_string(),
-        reply.text("/data/apiWalletAddress")
-    );
+    assert_eq!(key.address().to_string(), reply.text("/data/apiWalletAddress"));
     let (action, nonce) = (json!({ "type": "noop" }), app.clock.now_ms());
     let hash = signing::action_hash(&action, nonce, None, None).unwrap();
-    let signature = key
-        .sign(&signing::l1_digest(Chain::Mainnet, hash).unwrap().0)
-        .unwrap();
+    let signature = key.sign(&signing::l1_digest(Chain::Mainnet, hash).unwrap().0).unwrap();
     let order = json!({ "action": action, "nonce": nonce, "signature": {
         "r": format!("0x{}", hex::encode(signature.r)),
         "s": format!("0x{}", hex::encode(signature.s)),
@@ -208,10 +161,7 @@ async fn the_private_key_is_left_out_where_the_deployment_says_so() {
     app.wallet("trader").await;
     let reply = app.register("hyperliquid", "trader").await;
     assert_eq!(reply.status, 200);
-    assert_eq!(
-        reply.fields("/data"),
-        ["apiWalletAddress", "expiryTimestamp", "mainWalletAddress"]
-    );
+    assert_eq!(reply.fields("/data"), ["apiWalletAddress", "expiryTimestamp", "mainWalletAddress"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 //! The two-party protocol with a peer that cheats, replays or is broken: each is refused with a
 //! typed error, and nothing is signed.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -44,12 +46,7 @@ impl Attacker {
         let view = find(&app, "victim").await;
         let share = app.stack.custody.share(&view.wallet).await.unwrap();
         let cosigner = CosignerClient::new(app.stack.aws().lambda(), "cosigner");
-        Self {
-            key: view.wallet.key(),
-            share,
-            cosigner,
-            app,
-        }
+        Self { key: view.wallet.key(), share, cosigner, app }
     }
 
     /// Call 1 of an honest signature of `text`, up to the message of call 2.
@@ -58,34 +55,16 @@ impl Attacker {
         let data = sign_data(&self.key, session, party_2(), intent.digest());
         let party = self.share.party();
         let (unique, kept, mut phase_1) = party.sign_phase1(&data).unwrap();
-        let start = StartSign {
-            intent,
-            message: phase_1.remove(0),
-        };
-        let answer = self
-            .cosigner
-            .call(&self.key, session, Call::StartSign(start))
-            .await;
-        let Ok(Answer::SignAnswered(theirs)) = answer else {
-            panic!("call 1 is honest")
-        };
-        let (_, _, mut phase_2) = party
-            .sign_phase2(&data, unique, kept, &[theirs.phase_1])
-            .unwrap();
-        Opened {
-            session,
-            phase_2: FinishSign {
-                message: phase_2.remove(0),
-            },
-        }
+        let start = StartSign { intent, message: phase_1.remove(0) };
+        let answer = self.cosigner.call(&self.key, session, Call::StartSign(start)).await;
+        let Ok(Answer::SignAnswered(theirs)) = answer else { panic!("call 1 is honest") };
+        let (_, _, mut phase_2) =
+            party.sign_phase2(&data, unique, kept, &[theirs.phase_1]).unwrap();
+        Opened { session, phase_2: FinishSign { message: phase_2.remove(0) } }
     }
 
     async fn finish(&self, session: SessionId, message: FinishSign) -> Result<(), Refusal> {
-        refusal(
-            self.cosigner
-                .call(&self.key, session, Call::FinishSign(message))
-                .await,
-        )
+        refusal(self.cosigner.call(&self.key, session, Call::FinishSign(message)).await)
     }
 
     /// The wallet still signs for its owner.
@@ -105,21 +84,11 @@ fn refusal(answer: Result<Answer, CosignerError>) -> Result<(), Refusal> {
 
 async fn find(app: &TestApp, user: &str) -> WalletView {
     let name: WalletRef = user.parse().unwrap();
-    app.stack
-        .custody
-        .store
-        .find(&Tenant::local(), &name)
-        .await
-        .unwrap()
-        .unwrap()
+    app.stack.custody.store.find(&Tenant::local(), &name).await.unwrap().unwrap()
 }
 
 async fn sign(app: &TestApp, user: &str) -> Reply {
-    app.post(
-        &format!("/api/wallets/{user}/sign"),
-        json!({ "message": "hello" }),
-    )
-    .await
+    app.post(&format!("/api/wallets/{user}/sign"), json!({ "message": "hello" })).await
 }
 
 /// A copy, as an attacker has one of what it sent.
@@ -131,10 +100,7 @@ fn copy(message: &FinishSign) -> FinishSign {
 async fn a_second_call_is_answered_once() {
     let attacker = Attacker::new().await;
     let opened = attacker.open([1; 32], "once").await;
-    assert_eq!(
-        attacker.finish(opened.session, copy(&opened.phase_2)).await,
-        Ok(())
-    );
+    assert_eq!(attacker.finish(opened.session, copy(&opened.phase_2)).await, Ok(()));
     let replayed = attacker.finish(opened.session, copy(&opened.phase_2)).await;
     assert_eq!(replayed, Err(Refusal::NoSession));
     attacker.still_signs().await;
@@ -160,29 +126,17 @@ async fn messages_of_another_session_or_wallet_are_refused() {
     let swapped = attacker.finish(first.session, copy(&second.phase_2)).await;
     assert!(matches!(swapped, Err(Refusal::Aborted(_))), "{swapped:?}");
     // The session was used up by the attempt.
-    assert_eq!(
-        attacker.finish(first.session, first.phase_2).await,
-        Err(Refusal::NoSession)
-    );
+    assert_eq!(attacker.finish(first.session, first.phase_2).await, Err(Refusal::NoSession));
 
-    let other = WalletKey {
-        wallet_id: Uuid::from_bytes([9; 16]),
-        ..attacker.key.clone()
-    };
+    let other = WalletKey { wallet_id: Uuid::from_bytes([9; 16]), ..attacker.key.clone() };
     let call = Call::FinishSign(copy(&second.phase_2));
     let answer = attacker.cosigner.call(&other, second.session, call).await;
     assert_eq!(refusal(answer), Err(Refusal::NoSession));
-    let tenant = WalletKey {
-        tenant: "other".parse().unwrap(),
-        ..attacker.key.clone()
-    };
+    let tenant = WalletKey { tenant: "other".parse().unwrap(), ..attacker.key.clone() };
     let call = Call::FinishSign(copy(&second.phase_2));
     let answer = attacker.cosigner.call(&tenant, second.session, call).await;
     assert_eq!(refusal(answer), Err(Refusal::NoSession));
-    assert_eq!(
-        attacker.finish(second.session, second.phase_2).await,
-        Ok(())
-    );
+    assert_eq!(attacker.finish(second.session, second.phase_2).await, Ok(()));
     attacker.still_signs().await;
 }
 
@@ -191,28 +145,13 @@ async fn a_first_call_for_a_key_that_is_not_there_is_refused() {
     let attacker = Attacker::new().await;
     let data = sign_data(&attacker.key, [5; 32], party_2(), intent("x").digest());
     for key in [
-        WalletKey {
-            tenant: "other".parse().unwrap(),
-            ..attacker.key.clone()
-        },
-        WalletKey {
-            wallet_id: Uuid::from_bytes([9; 16]),
-            ..attacker.key.clone()
-        },
-        WalletKey {
-            key_version: 2,
-            ..attacker.key.clone()
-        },
+        WalletKey { tenant: "other".parse().unwrap(), ..attacker.key.clone() },
+        WalletKey { wallet_id: Uuid::from_bytes([9; 16]), ..attacker.key.clone() },
+        WalletKey { key_version: 2, ..attacker.key.clone() },
     ] {
         let (_, _, mut phase_1) = attacker.share.party().sign_phase1(&data).unwrap();
-        let start = StartSign {
-            intent: intent("x"),
-            message: phase_1.remove(0),
-        };
-        let answer = attacker
-            .cosigner
-            .call(&key, [5; 32], Call::StartSign(start))
-            .await;
+        let start = StartSign { intent: intent("x"), message: phase_1.remove(0) };
+        let answer = attacker.cosigner.call(&key, [5; 32], Call::StartSign(start)).await;
         assert_eq!(refusal(answer), Err(Refusal::UnknownKey), "{key}");
     }
 }
@@ -222,22 +161,11 @@ async fn a_first_call_for_a_key_that_is_not_there_is_refused() {
 async fn the_intent_cannot_be_changed_after_the_first_call() {
     let attacker = Attacker::new().await;
     let session = [6; 32];
-    let data = sign_data(
-        &attacker.key,
-        session,
-        party_2(),
-        intent("harmless").digest(),
-    );
+    let data = sign_data(&attacker.key, session, party_2(), intent("harmless").digest());
     let (unique, kept, mut phase_1) = attacker.share.party().sign_phase1(&data).unwrap();
     // The digest of phase 1 is not the digest of the intent.
-    let start = StartSign {
-        intent: intent("other"),
-        message: phase_1.remove(0),
-    };
-    let answer = attacker
-        .cosigner
-        .call(&attacker.key, session, Call::StartSign(start))
-        .await;
+    let start = StartSign { intent: intent("other"), message: phase_1.remove(0) };
+    let answer = attacker.cosigner.call(&attacker.key, session, Call::StartSign(start)).await;
     let refused = refusal(answer);
     assert!(matches!(refused, Err(Refusal::Aborted(_))), "{refused:?}");
     drop((unique, kept));
@@ -249,27 +177,15 @@ async fn a_session_runs_out_and_is_opened_once() {
     let attacker = Attacker::new().await;
     let opened = attacker.open([7; 32], "slow").await;
     attacker.app.clock.advance_ms(31_000);
-    assert_eq!(
-        attacker.finish(opened.session, opened.phase_2).await,
-        Err(Refusal::NoSession)
-    );
+    assert_eq!(attacker.finish(opened.session, opened.phase_2).await, Err(Refusal::NoSession));
 
     let opened = attacker.open([8; 32], "first").await;
     let data = sign_data(&attacker.key, [8; 32], party_2(), intent("again").digest());
     let (_, _, mut phase_1) = attacker.share.party().sign_phase1(&data).unwrap();
-    let start = StartSign {
-        intent: intent("again"),
-        message: phase_1.remove(0),
-    };
-    let answer = attacker
-        .cosigner
-        .call(&attacker.key, [8; 32], Call::StartSign(start))
-        .await;
+    let start = StartSign { intent: intent("again"), message: phase_1.remove(0) };
+    let answer = attacker.cosigner.call(&attacker.key, [8; 32], Call::StartSign(start)).await;
     assert_eq!(refusal(answer), Err(Refusal::NoSession));
-    assert_eq!(
-        attacker.finish(opened.session, opened.phase_2).await,
-        Ok(())
-    );
+    assert_eq!(attacker.finish(opened.session, opened.phase_2).await, Ok(()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,10 +201,7 @@ async fn truncated_and_foreign_bytes_are_malformed() {
     };
     let payload = String::from_utf8(request.to_payload()).unwrap();
     let text = payload.trim_matches('"');
-    let future = Request {
-        protocol: PROTOCOL + 1,
-        ..request
-    };
+    let future = Request { protocol: PROTOCOL + 1, ..request };
     let future = String::from_utf8(future.to_payload()).unwrap();
     let longer = format!("{text}AAAA");
     for bad in [
@@ -299,29 +212,16 @@ async fn truncated_and_foreign_bytes_are_malformed() {
         &longer,
         future.trim_matches('"'),
     ] {
-        assert!(
-            matches!(Request::from_payload(bad), Err(Refusal::Malformed)),
-            "{}",
-            bad.len()
-        );
+        assert!(matches!(Request::from_payload(bad), Err(Refusal::Malformed)), "{}", bad.len());
     }
-    let url = format!(
-        "{}/2015-03-31/functions/cosigner/invocations",
-        attacker.app.stack.lambda
-    );
+    let url = format!("{}/2015-03-31/functions/cosigner/invocations", attacker.app.stack.lambda);
     for bad in [json!("AAAA").to_string(), json!(&text[..400]).to_string()] {
-        let reply = attacker
-            .app
-            .send(attacker.app.request_to(&url).body(bad))
-            .await;
+        let reply = attacker.app.send(attacker.app.request_to(&url).body(bad)).await;
         let answer = Answer::from_payload(reply.body.to_string().as_bytes());
         assert!(matches!(answer, Some(Answer::Refused(Refusal::Malformed))));
     }
     // The session was not touched by any of it.
-    assert_eq!(
-        attacker.finish(opened.session, opened.phase_2).await,
-        Ok(())
-    );
+    assert_eq!(attacker.finish(opened.session, opened.phase_2).await, Ok(()));
 }
 
 /// A peer whose multiplication does not add up leaks a bit of shared state with each try: the
@@ -331,18 +231,11 @@ async fn cheating_in_the_multiplication_bars_the_key() {
     let attacker = Attacker::new().await;
     let opened = attacker.open([11; 32], "cheat").await;
     let mut cheat = copy(&opened.phase_2);
-    std::mem::swap(
-        &mut cheat.message.gamma_u,
-        &mut copy(&opened.phase_2).message.gamma_v,
-    );
+    cheat.message.gamma_u = cheat.message.gamma_v;
     let refused = attacker.finish(opened.session, cheat).await;
     assert!(matches!(refused, Err(Refusal::Aborted(_))), "{refused:?}");
     let reply = sign(&attacker.app, "victim").await;
-    assert_eq!(
-        (reply.status, reply.text("/code")),
-        (422, "WALLET_FROZEN"),
-        "{reply:?}"
-    );
+    assert_eq!((reply.status, reply.text("/code")), (422, "WALLET_FROZEN"), "{reply:?}");
 }
 
 /// A cosigner in an attacker's hands: a server between the endpoint and the honest cosigner that
@@ -356,9 +249,7 @@ struct Tamper {
 
 async fn tamper(State(tamper): State<Tamper>, payload: Bytes) -> String {
     let app = &tamper.http;
-    let reply = app
-        .send(app.request_to(&tamper.upstream).body(payload))
-        .await;
+    let reply = app.send(app.request_to(&tamper.upstream).body(payload)).await;
     let answer = Answer::from_payload(reply.body.to_string().as_bytes()).unwrap();
     let changed = (tamper.change.lock().unwrap())(answer);
     json!(changed.to_text()).to_string()
@@ -379,9 +270,7 @@ async fn custody_behind(
     let router = Router::new().route(route, post(tamper)).with_state(state);
     tokio::spawn(async move { axum::serve(listener, router).await });
     let aws = shared::aws::Aws::local(&app.stack.dynamodb, &app.stack.kms, &url);
-    let store = StoreConfig {
-        table: hyperdex_local::WALLETS_TABLE.to_owned(),
-    };
+    let store = StoreConfig { table: hyperdex_local::WALLETS_TABLE.to_owned() };
     let config = CustodyConfig {
         kms_key_id: hyperdex_local::WALLETS_KEY.to_owned(),
         cosigner_function: "cosigner".to_owned(),
@@ -393,10 +282,7 @@ async fn custody_behind(
 async fn signs(custody: &Custody, user: &str) -> Result<(), SignError> {
     let message = PersonalMessage::parse("hello").unwrap();
     let name: WalletRef = user.parse().unwrap();
-    custody
-        .sign_message(&Tenant::local(), &name, &message)
-        .await
-        .map(|_| ())
+    custody.sign_message(&Tenant::local(), &name, &message).await.map(|_| ())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -405,20 +291,14 @@ async fn a_cosigner_that_changes_its_half_makes_no_signature() {
     app.wallet("user_1").await;
     let custody = custody_behind(&app, |answer| match answer {
         Answer::SignShares(mut shares) => {
-            std::mem::swap(&mut shares.message.u, &mut { shares.message.w });
+            shares.message.u = shares.message.w;
             Answer::SignShares(shares)
         }
         other => other,
     })
     .await;
     let failed = signs(&custody, "user_1").await;
-    assert!(matches!(
-        failed,
-        Err(SignError::Protocol(ProtocolError::Aborted {
-            ban: false,
-            ..
-        }))
-    ));
+    assert!(matches!(failed, Err(SignError::Protocol(ProtocolError::Aborted { ban: false, .. }))));
     // The honest cosigner is not the worse for it.
     assert_eq!(sign(&app, "user_1").await.status, 200);
 }
@@ -436,20 +316,11 @@ async fn a_cosigner_that_cheats_in_the_multiplication_freezes_the_wallet() {
     })
     .await;
     let failed = signs(&custody, "user_1").await;
-    assert!(matches!(
-        failed,
-        Err(SignError::Protocol(ProtocolError::Aborted {
-            ban: true,
-            ..
-        }))
-    ));
+    assert!(matches!(failed, Err(SignError::Protocol(ProtocolError::Aborted { ban: true, .. }))));
     assert!(find(&app, "user_1").await.wallet.frozen);
     let reply = sign(&app, "user_1").await;
     assert_eq!((reply.status, reply.text("/code")), (422, "WALLET_FROZEN"));
-    assert_eq!(
-        app.register("aster", "user_1").await.text("/code"),
-        "WALLET_FROZEN"
-    );
+    assert_eq!(app.register("aster", "user_1").await.text("/code"), "WALLET_FROZEN");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -466,9 +337,7 @@ async fn an_answer_to_another_question_is_nonsense() {
     let failed = signs(&custody, "user_1").await;
     assert!(matches!(
         failed,
-        Err(SignError::Protocol(ProtocolError::Cosigner(
-            CosignerError::Nonsense
-        )))
+        Err(SignError::Protocol(ProtocolError::Cosigner(CosignerError::Nonsense)))
     ));
 }
 

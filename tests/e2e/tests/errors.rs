@@ -6,11 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 fn expect(reply: &Reply, status: u16, error: &str) {
-    assert_eq!(
-        (reply.status, reply.text("/error")),
-        (status, error),
-        "{reply:?}"
-    );
+    assert_eq!((reply.status, reply.text("/error")), (status, error), "{reply:?}");
     assert_eq!(reply.body["success"], false);
     assert!(reply.body["timestamp"].is_u64(), "{reply:?}");
     let code = reply.text("/code");
@@ -33,42 +29,21 @@ async fn bad_input_is_named_and_changes_nothing() {
         for body in [json!({}), json!({ field: null }), json!({ field: "" })] {
             expect(&app.post(path, body).await, 400, &missing);
         }
-        expect(
-            &app.send(app.request(Method::POST, path)).await,
-            400,
-            &missing,
-        );
+        expect(&app.send(app.request(Method::POST, path)).await, 400, &missing);
         for value in [json!(1), json!(true), json!(["a"]), json!({ "a": 1 })] {
             let reply = app.post(path, json!({ field: value })).await;
             expect(&reply, 400, &format!("{field} must be a string"));
         }
         for text in ["{", "[]", "\"x\"", "{\"a\":1}}", &"[".repeat(20_000)] {
             let request = app.request(Method::POST, path);
-            let request = request
-                .header("content-type", "application/json")
-                .body(text.to_owned());
+            let request = request.header("content-type", "application/json").body(text.to_owned());
             let reply = app.send(request).await;
-            assert_eq!(
-                (reply.status, reply.text("/code")),
-                (400, "BAD_REQUEST"),
-                "{reply:?}"
-            );
+            assert_eq!((reply.status, reply.text("/code")), (400, "BAD_REQUEST"), "{reply:?}");
         }
-        let text = app
-            .request(Method::POST, path)
-            .header("content-type", "text/plain")
-            .body("{}");
-        expect(
-            &app.send(text).await,
-            415,
-            "Content-Type must be application/json",
-        );
+        let text = app.request(Method::POST, path).header("content-type", "text/plain").body("{}");
+        expect(&app.send(text).await, 415, "Content-Type must be application/json");
         let large = json!({ field: "a".repeat(64 * 1024) });
-        expect(
-            &app.post(path, large).await,
-            413,
-            "Request body is larger than 64 KiB",
-        );
+        expect(&app.post(path, large).await, 413, "Request body is larger than 64 KiB");
         let method = app.request(Method::PUT, path).json(&json!({}));
         expect(&app.send(method).await, 405, "Method not allowed");
     }
@@ -82,30 +57,14 @@ async fn bad_identifiers_and_messages_are_refused() {
     let long = "a".repeat(129);
     for user in ["a b", "user/1", "naïve", "user#1", &long] {
         let reply = app.post("/api/wallets", json!({ "userId": user })).await;
-        assert_eq!(
-            (reply.status, reply.text("/code")),
-            (400, "BAD_REQUEST"),
-            "{reply:?}"
-        );
+        assert_eq!((reply.status, reply.text("/code")), (400, "BAD_REQUEST"), "{reply:?}");
         let reply = app.register("aster", user).await;
-        assert_eq!(
-            (reply.status, reply.text("/code")),
-            (400, "BAD_REQUEST"),
-            "{reply:?}"
-        );
+        assert_eq!((reply.status, reply.text("/code")), (400, "BAD_REQUEST"), "{reply:?}");
     }
     let uuid = json!({ "userId": "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a" });
-    expect(
-        &app.post("/api/wallets", uuid).await,
-        400,
-        "userId must not be a UUID",
-    );
+    expect(&app.post("/api/wallets", uuid).await, 400, "userId must not be a UUID");
     let address = json!({ "userId": "0x173404aaaa4d6539e2c7dbcc1931cf41b3a3d5c7" });
-    expect(
-        &app.post("/api/wallets", address).await,
-        400,
-        "userId must not be an address",
-    );
+    expect(&app.post("/api/wallets", address).await, 400, "userId must not be an address");
     assert_eq!(app.get("/api/wallets/bad%20id").await.status, 400);
 
     app.wallet("user_1").await;
@@ -116,9 +75,7 @@ async fn bad_identifiers_and_messages_are_refused() {
         "Register Lighter Account\n\npubkey: 0x00",
         &"x".repeat(8 * 1024 + 1),
     ] {
-        let reply = app
-            .post("/api/wallets/user_1/sign", json!({ "message": message }))
-            .await;
+        let reply = app.post("/api/wallets/user_1/sign", json!({ "message": message })).await;
         assert_eq!(reply.status, 400, "{reply:?}");
         assert!(reply.text("/error").starts_with("message "), "{reply:?}");
     }
@@ -132,17 +89,9 @@ async fn a_wallet_that_is_not_there_is_not_found() {
         "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a",
         "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7",
     ] {
-        expect(
-            &app.get(&format!("/api/wallets/{name}")).await,
-            404,
-            "Wallet not found",
-        );
+        expect(&app.get(&format!("/api/wallets/{name}")).await, 404, "Wallet not found");
         let path = format!("/api/wallets/{name}/sign");
-        expect(
-            &app.post(&path, json!({ "message": "hi" })).await,
-            404,
-            "Wallet not found",
-        );
+        expect(&app.post(&path, json!({ "message": "hi" })).await, 404, "Wallet not found");
         for exchange in ["aster", "hyperliquid"] {
             expect(&app.register(exchange, name).await, 404, "Wallet not found");
         }
@@ -153,11 +102,7 @@ async fn a_wallet_that_is_not_there_is_not_found() {
 async fn other_exchanges_answer_with_guidance() {
     let app = TestApp::start().await;
     let lighter = app.register("lighter", "user_1").await;
-    expect(
-        &lighter,
-        400,
-        "Lighter API keys are not registered through HyperDEX",
-    );
+    expect(&lighter, 400, "Lighter API keys are not registered through HyperDEX");
     assert_eq!(
         lighter.text("/message"),
         "Create an account on Lighter, deposit USDC there, generate an API key in its account settings, and keep apiKeyPrivateKey (hex), apiKeyIndex and accountIndex."
@@ -204,9 +149,7 @@ async fn refused_by_hyperliquid(text: &str) -> Reply {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let body = json!({ "status": "err", "response": text }).to_string();
-    app.stack
-        .hyperliquid_sim
-        .fail_next("/exchange", Fault::Status(200, body));
+    app.stack.hyperliquid_sim.fail_next("/exchange", Fault::Status(200, body));
     let reply = app.register("hyperliquid", "user_1").await;
     assert_eq!(reply.text("/error").is_empty(), reply.status < 400);
     // A definite no leaves nothing behind: the next call begins anew.
@@ -234,31 +177,22 @@ async fn a_missing_deposit_is_told_from_a_wrong_signature() {
     let stranger =
         "Must deposit before performing actions. User: 0x000000000000000000000000000000000000dead";
     let body = json!({ "status": "err", "response": stranger }).to_string();
-    app.stack
-        .hyperliquid_sim
-        .fail_next("/exchange", Fault::Status(200, body));
+    app.stack.hyperliquid_sim.fail_next("/exchange", Fault::Status(200, body));
     let reply = app.register("hyperliquid", "user_1").await;
     expect(&reply, 500, "Failed to generate API key");
-    assert!(
-        !reply.body.to_string().contains("dead"),
-        "the cause is not for the caller"
-    );
+    assert!(!reply.body.to_string().contains("dead"), "the cause is not for the caller");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_exchanges_limit_is_passed_on() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
-    app.stack
-        .hyperliquid_sim
-        .fail_next("/exchange", Fault::RateLimited { retry_after_s: 17 });
+    app.stack.hyperliquid_sim.fail_next("/exchange", Fault::RateLimited { retry_after_s: 17 });
     let limited = app.register("hyperliquid", "user_1").await;
     expect(&limited, 429, "Too many requests");
     assert_eq!(limited.headers["retry-after"], "17");
     let route = "/fapi/v3/registerAndApproveAgent";
-    app.stack
-        .aster_sim
-        .fail_next(route, Fault::RateLimited { retry_after_s: 9 });
+    app.stack.aster_sim.fail_next(route, Fault::RateLimited { retry_after_s: 9 });
     let limited = app.register("aster", "user_1").await;
     expect(&limited, 429, "Too many requests");
     assert_eq!(limited.headers["retry-after"], "9");
@@ -281,21 +215,13 @@ async fn an_exchange_that_fails_can_be_tried_again_safely() {
     {
         let user = format!("user_{index}");
         app.wallet(&user).await;
-        app.stack
-            .hyperliquid_sim
-            .fail_next("/exchange", fault.clone());
-        app.stack
-            .aster_sim
-            .fail_next("/fapi/v3/registerAndApproveAgent", fault);
+        app.stack.hyperliquid_sim.fail_next("/exchange", fault.clone());
+        app.stack.aster_sim.fail_next("/fapi/v3/registerAndApproveAgent", fault);
         for exchange in ["hyperliquid", "aster"] {
             let reply = app.register(exchange, &user).await;
             expect(&reply, status, "Failed to generate API key");
             assert!(reply.text("/message").contains(repeat), "{reply:?}");
-            assert_eq!(
-                app.register(exchange, &user).await.status,
-                200,
-                "{user} {exchange}"
-            );
+            assert_eq!(app.register(exchange, &user).await.status, 200, "{user} {exchange}");
         }
     }
 }
@@ -322,13 +248,8 @@ async fn an_exchange_that_is_not_there_is_a_bad_gateway() {
 async fn no_error_shows_a_key() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
-    app.stack
-        .hyperliquid_sim
-        .fail_next("/exchange", Fault::Garbage);
+    app.stack.hyperliquid_sim.fail_next("/exchange", Fault::Garbage);
     let reply = app.register("hyperliquid", "user_1").await;
     let body: &Value = &reply.body;
-    assert!(
-        body.get("data").is_none() && !body.to_string().contains("0x"),
-        "{body}"
-    );
+    assert!(body.get("data").is_none() && !body.to_string().contains("0x"), "{body}");
 }

@@ -1,5 +1,7 @@
 //! Registration when something goes wrong on the way: nothing is lost, nothing happens twice.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+
 use std::time::Duration;
 
 use alloy_primitives::Address;
@@ -21,49 +23,29 @@ fn agents(app: &TestApp, wallet: &Reply, exchange: &str) -> Vec<(String, Address
     let master = wallet.text("/address").parse().unwrap();
     if exchange == "aster" {
         let agents = app.stack.aster_sim.agents_of(master);
-        agents
-            .into_iter()
-            .map(|agent| (agent.name, agent.address))
-            .collect()
+        agents.into_iter().map(|agent| (agent.name, agent.address)).collect()
     } else {
         let agents = app.stack.hyperliquid_sim.agents_of(master);
-        agents
-            .into_iter()
-            .map(|agent| (agent.name, agent.address))
-            .collect()
+        agents.into_iter().map(|agent| (agent.name, agent.address)).collect()
     }
 }
 
 async fn stored(app: &TestApp, user: &str, exchange: &str) -> Option<CredentialRecord> {
-    let exchange = if exchange == "aster" {
-        Exchange::Aster
-    } else {
-        Exchange::Hyperliquid
-    };
+    let exchange = if exchange == "aster" { Exchange::Aster } else { Exchange::Hyperliquid };
     let store = &app.stack.custody.store;
-    let view = store
-        .find(&Tenant::local(), &user.parse().unwrap())
-        .await
-        .unwrap()
-        .unwrap();
+    let view = store.find(&Tenant::local(), &user.parse().unwrap()).await.unwrap().unwrap();
     view.credential(exchange).cloned()
 }
 
 fn agent_of<'a>(reply: &'a Reply, exchange: &str) -> &'a str {
-    reply.text(if exchange == "aster" {
-        "/data/agentAddress"
-    } else {
-        "/data/apiWalletAddress"
-    })
+    reply.text(if exchange == "aster" { "/data/agentAddress" } else { "/data/apiWalletAddress" })
 }
 
 /// One agent on the exchange, one active credential here, and they are the same.
 async fn settled(app: &TestApp, wallet: &Reply, user: &str, exchange: &str, reply: &Reply) {
     assert_eq!(reply.status, 200, "{exchange}: {reply:?}");
     let agents = agents(app, wallet, exchange);
-    let [(name, address)] = agents.as_slice() else {
-        panic!("{exchange}: {agents:?}")
-    };
+    let [(name, address)] = agents.as_slice() else { panic!("{exchange}: {agents:?}") };
     let record = stored(app, user, exchange).await.unwrap();
     assert_eq!(record.state, CredentialState::Active);
     assert_eq!(record.agent.to_string(), address.to_string());
@@ -74,10 +56,7 @@ async fn settled(app: &TestApp, wallet: &Reply, user: &str, exchange: &str, repl
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_lost_is_found_out_in_the_same_call() {
     let app = TestApp::start().await;
-    for (user, fault) in [
-        ("lost", Fault::AppliedButLost),
-        ("late", Fault::AppliedThenHang),
-    ] {
+    for (user, fault) in [("lost", Fault::AppliedButLost), ("late", Fault::AppliedThenHang)] {
         let wallet = app.wallet(user).await;
         fail_send(&app, &fault);
         for exchange in EXCHANGES {
@@ -93,12 +72,8 @@ async fn an_unknown_outcome_is_finished_by_the_next_call_with_the_same_agent() {
     let wallet = app.wallet("user_1").await;
     fail_send(&app, &Fault::AppliedButLost);
     // Nor can the exchange be asked.
-    app.stack
-        .hyperliquid_sim
-        .fail_next("userRole", Fault::Status(500, String::new()));
-    app.stack
-        .aster_sim
-        .fail_next("listAgents", Fault::Status(500, String::new()));
+    app.stack.hyperliquid_sim.fail_next("userRole", Fault::Status(500, String::new()));
+    app.stack.aster_sim.fail_next("listAgents", Fault::Status(500, String::new()));
     for exchange in EXCHANGES {
         let reply = app.register(exchange, "user_1").await;
         assert_eq!(reply.status, 502, "{reply:?}");
@@ -112,12 +87,7 @@ async fn an_unknown_outcome_is_finished_by_the_next_call_with_the_same_agent() {
     }
     // The approval was sent once: the second call only asked.
     let sent = app.stack.hyperliquid_sim.requests();
-    assert_eq!(
-        sent.iter()
-            .filter(|request| request.kind == "approveAgent")
-            .count(),
-        1
-    );
+    assert_eq!(sent.iter().filter(|request| request.kind == "approveAgent").count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,15 +128,8 @@ async fn a_call_that_dies_is_finished_by_another_after_its_lease() {
         assert_eq!(pending.state, CredentialState::Pending);
 
         let waits = app.register(exchange, "user_1").await;
-        assert_eq!(
-            (waits.status, waits.text("/code")),
-            (409, "REGISTRATION_IN_PROGRESS")
-        );
-        let seconds: u64 = waits.headers["retry-after"]
-            .to_str()
-            .unwrap()
-            .parse()
-            .unwrap();
+        assert_eq!((waits.status, waits.text("/code")), (409, "REGISTRATION_IN_PROGRESS"));
+        let seconds: u64 = waits.headers["retry-after"].to_str().unwrap().parse().unwrap();
         assert!((1..=30).contains(&seconds), "{seconds}");
 
         app.clock.advance_ms(seconds * 1_000);
@@ -185,9 +148,7 @@ async fn register_without_socket(app: &TestApp, exchange: &str, user: &str) {
         .unwrap();
     let _ = app.stack.router.clone().oneshot(request).await;
     // Whoever polls this to its end has waited for the exchange in vain.
-    tokio::time::timeout(Duration::from_secs(60), std::future::pending::<()>())
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(60), std::future::pending::<()>()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,23 +174,14 @@ async fn nonces_are_never_used_twice() {
     for round in 0..3 {
         if round < 2 {
             let full = r#"{"status":"err","response":"Too many extra agents"}"#;
-            app.stack
-                .hyperliquid_sim
-                .fail_next("/exchange", Fault::Status(200, full.into()));
+            app.stack.hyperliquid_sim.fail_next("/exchange", Fault::Status(200, full.into()));
             assert_eq!(app.register("hyperliquid", "user_1").await.status, 422);
             assert!(stored(&app, "user_1", "hyperliquid").await.is_none());
         } else {
             assert_eq!(app.register("hyperliquid", "user_1").await.status, 200);
         }
         let (tenant, name) = (Tenant::local(), "user_1".parse().unwrap());
-        let view = app
-            .stack
-            .custody
-            .store
-            .find(&tenant, &name)
-            .await
-            .unwrap()
-            .unwrap();
+        let view = app.stack.custody.store.find(&tenant, &name).await.unwrap().unwrap();
         nonces.push(view.nonces.hyperliquid);
     }
     assert!(nonces[0] < nonces[1] && nonces[1] < nonces[2], "{nonces:?}");
@@ -251,12 +203,6 @@ async fn a_stale_pending_registration_gets_a_new_expiry() {
         let expiry = app.clock.now_ms() + 180 * DAY_MS - 60_000;
         assert_eq!(reply.body["data"]["expiryTimestamp"], expiry);
         assert_ne!(pending.expires_at_ms, expiry);
-        assert_eq!(
-            stored(&app, "user_1", exchange)
-                .await
-                .unwrap()
-                .expires_at_ms,
-            expiry
-        );
+        assert_eq!(stored(&app, "user_1", exchange).await.unwrap().expires_at_ms, expiry);
     }
 }

@@ -1,5 +1,7 @@
 //! What is at rest: sealed, bound to its record, and never in plain text.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::TestApp;
 use shared::api::ids::{Exchange, Tenant, UserId};
@@ -23,35 +25,14 @@ fn context() -> Context {
 fn others() -> Vec<Context> {
     let base = context();
     vec![
-        Context {
-            tenant: "other".parse().unwrap(),
-            ..base.clone()
-        },
-        Context {
-            wallet_id: Uuid::from_bytes([2; 16]),
-            ..base.clone()
-        },
-        Context {
-            purpose: Purpose::Share,
-            ..base.clone()
-        },
-        Context {
-            exchange: Some(Exchange::Hyperliquid),
-            ..base.clone()
-        },
-        Context {
-            exchange: None,
-            ..base.clone()
-        },
-        Context {
-            version: "2".to_owned(),
-            ..base.clone()
-        },
+        Context { tenant: "other".parse().unwrap(), ..base.clone() },
+        Context { wallet_id: Uuid::from_bytes([2; 16]), ..base.clone() },
+        Context { purpose: Purpose::Share, ..base.clone() },
+        Context { exchange: Some(Exchange::Hyperliquid), ..base.clone() },
+        Context { exchange: None, ..base.clone() },
+        Context { version: "2".to_owned(), ..base.clone() },
         // Two fields that would be one if they were joined without their lengths.
-        Context {
-            version: "1,walletId=2".to_owned(),
-            ..base
-        },
+        Context { version: "1,walletId=2".to_owned(), ..base },
     ]
 }
 
@@ -60,26 +41,15 @@ async fn a_sealed_secret_opens_for_its_own_record_alone() {
     let app = TestApp::start().await;
     let envelope = &app.stack.custody.envelope;
     let sealed = envelope.seal(context(), b"secret").await.unwrap();
-    assert_eq!(
-        envelope.open(&context(), &sealed).await.unwrap().as_slice(),
-        b"secret"
-    );
+    assert_eq!(envelope.open(&context(), &sealed).await.unwrap().as_slice(), b"secret");
     for other in others() {
         assert!(envelope.open(&other, &sealed).await.is_err(), "{other:?}");
     }
     let again = envelope.seal(context(), b"secret").await.unwrap();
     let bytes = |sealed| postcard::to_stdvec(sealed).unwrap();
-    assert_ne!(
-        bytes(&sealed),
-        bytes(&again),
-        "a data key of its own for each"
-    );
+    assert_ne!(bytes(&sealed), bytes(&again), "a data key of its own for each");
     // Under another key of KMS it does not open either.
-    let key_b = Envelope::new(
-        app.stack.aws().kms(),
-        "alias/hyperdex-cosigner",
-        Random::system(),
-    );
+    let key_b = Envelope::new(app.stack.aws().kms(), "alias/hyperdex-cosigner", Random::system());
     assert!(key_b.open(&context(), &sealed).await.is_err());
 }
 
@@ -90,21 +60,11 @@ async fn a_sealed_secret_that_was_changed_does_not_open() {
     let sealed = envelope.seal(context(), b"secret").await.unwrap();
     let bytes = postcard::to_stdvec(&sealed).unwrap();
     // Every part of it: format, wrapped key, nonce, ciphertext.
-    for index in [
-        0,
-        1,
-        40,
-        bytes.len() - 30,
-        bytes.len() - 20,
-        bytes.len() - 1,
-    ] {
+    for index in [0, 1, 40, bytes.len() - 30, bytes.len() - 20, bytes.len() - 1] {
         let mut changed = bytes.clone();
         changed[index] ^= 1;
         if let Ok(changed) = postcard::from_bytes(&changed) {
-            assert!(
-                envelope.open(&context(), &changed).await.is_err(),
-                "byte {index}"
-            );
+            assert!(envelope.open(&context(), &changed).await.is_err(), "byte {index}");
         }
     }
 }
@@ -115,16 +75,10 @@ async fn a_sealed_secret_that_was_changed_does_not_open() {
 async fn the_associated_data_stands_without_kms() {
     let app = TestApp::start().await;
     let envelope = &app.stack.custody.envelope;
-    let joined = Context {
-        version: "1,walletId=x".to_owned(),
-        ..context()
-    };
+    let joined = Context { version: "1,walletId=x".to_owned(), ..context() };
     let sealed = envelope.seal(joined, b"secret").await.unwrap();
     let opened = envelope.open(&context(), &sealed).await;
-    assert!(matches!(
-        opened,
-        Err(EnvelopeError::Kms(_) | EnvelopeError::Mismatch)
-    ));
+    assert!(matches!(opened, Err(EnvelopeError::Kms(_) | EnvelopeError::Mismatch)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,35 +87,18 @@ async fn a_share_moved_to_another_wallet_does_not_open() {
     let (mut wallets, db) = (Vec::new(), app.stack.aws().dynamodb());
     for user in ["first", "second"] {
         app.wallet(user).await;
-        let found = app
-            .stack
-            .custody
-            .store
-            .find(&Tenant::local(), &user.parse().unwrap())
-            .await;
+        let found = app.stack.custody.store.find(&Tenant::local(), &user.parse().unwrap()).await;
         wallets.push(found.unwrap().unwrap().wallet);
     }
     let key = |wallet: &WalletRecord| {
-        [
-            ("pk", format!("local#W#{}", wallet.wallet_id)),
-            ("sk", "share".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value)))
+        [("pk", format!("local#W#{}", wallet.wallet_id)), ("sk", "share".to_owned())]
+            .map(|(name, value)| (name.to_owned(), AttributeValue::S(value)))
     };
     let table = hyperdex_local::WALLETS_TABLE;
-    let read = db
-        .get_item()
-        .table_name(table)
-        .set_key(Some(key(&wallets[0]).into()))
-        .send();
+    let read = db.get_item().table_name(table).set_key(Some(key(&wallets[0]).into())).send();
     let mut item = read.await.unwrap().item.unwrap();
     item.extend(key(&wallets[1]));
-    db.put_item()
-        .table_name(table)
-        .set_item(Some(item))
-        .send()
-        .await
-        .unwrap();
+    db.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
     assert!(app.stack.custody.share(&wallets[0]).await.is_ok());
     assert!(app.stack.custody.share(&wallets[1]).await.is_err());
 }
@@ -171,15 +108,9 @@ async fn a_users_second_wallet_is_a_conflict_and_leaves_nothing() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let store = &app.stack.custody.store;
-    let found = store
-        .find(&Tenant::local(), &"user_1".parse().unwrap())
-        .await
-        .unwrap()
-        .unwrap();
+    let found = store.find(&Tenant::local(), &"user_1".parse().unwrap()).await.unwrap().unwrap();
     let share: ShareRecord = store.share(&found.wallet).await.unwrap();
-    let address: Address = "0x00000000000000000000000000000000000000aa"
-        .parse()
-        .unwrap();
+    let address: Address = "0x00000000000000000000000000000000000000aa".parse().unwrap();
     let second = WalletRecord {
         wallet_id: Uuid::from_bytes([3; 16]),
         address,
@@ -202,20 +133,11 @@ async fn nothing_secret_is_in_plain_text_on_the_disk() {
     app.register("aster", "user_1").await;
     let custody = &app.stack.custody;
     let name = "user_1".parse().unwrap();
-    let view = custody
-        .store
-        .find(&Tenant::local(), &name)
-        .await
-        .unwrap()
-        .unwrap();
+    let view = custody.store.find(&Tenant::local(), &name).await.unwrap().unwrap();
     let share: KeyShare = custody.share(&view.wallet).await.unwrap();
     let credential = view.credential(Exchange::Aster).unwrap();
     let context = CredentialRecord::context(&view.wallet, Exchange::Aster, credential.agent);
-    let agent = custody
-        .envelope
-        .open(&context, &credential.sealed)
-        .await
-        .unwrap();
+    let agent = custody.envelope.open(&context, &credential.sealed).await.unwrap();
     let whole = share.to_bytes();
 
     let disk = disk(app.data.path());
@@ -231,11 +153,7 @@ async fn nothing_secret_is_in_plain_text_on_the_disk() {
     for secret in secrets {
         assert!(secret.iter().any(|byte| *byte != 0));
         let hex = hex::encode(&secret);
-        for needle in [
-            secret.clone(),
-            hex.clone().into_bytes(),
-            hex.to_uppercase().into_bytes(),
-        ] {
+        for needle in [secret.clone(), hex.clone().into_bytes(), hex.to_uppercase().into_bytes()] {
             assert!(!has(&needle), "a secret is on the disk in plain text");
         }
         // Base64 of the secret's inside, whatever stands before it.
@@ -252,11 +170,7 @@ fn disk(directory: &std::path::Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        all.extend(if path.is_dir() {
-            disk(&path)
-        } else {
-            std::fs::read(path).unwrap()
-        });
+        all.extend(if path.is_dir() { disk(&path) } else { std::fs::read(path).unwrap() });
     }
     all
 }
@@ -266,33 +180,17 @@ async fn a_share_does_not_show_itself() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let custody = &app.stack.custody;
-    let view = custody
-        .store
-        .find(&Tenant::local(), &"user_1".parse().unwrap())
-        .await;
+    let view = custody.store.find(&Tenant::local(), &"user_1".parse().unwrap()).await;
     let share = custody.share(&view.unwrap().unwrap().wallet).await.unwrap();
     let shown = format!("{share:?}");
-    assert!(
-        shown.len() < 100 && shown.starts_with("KeyShare(party 1 of 0x"),
-        "{shown}"
-    );
+    assert!(shown.len() < 100 && shown.starts_with("KeyShare(party 1 of 0x"), "{shown}");
     let bytes = share.to_bytes();
-    assert!(
-        (50_000..60_000).contains(&bytes.len()),
-        "{} bytes",
-        bytes.len()
-    );
+    assert!((50_000..60_000).contains(&bytes.len()), "{} bytes", bytes.len());
     assert!(KeyShare::from_bytes(&bytes, 1).is_ok());
-    assert!(
-        KeyShare::from_bytes(&bytes, 2).is_err(),
-        "the other party's"
-    );
-    assert!(
-        KeyShare::from_bytes(&bytes[..bytes.len() - 1], 1).is_err(),
-        "truncated"
-    );
+    assert!(KeyShare::from_bytes(&bytes, 2).is_err(), "the other party's");
+    assert!(KeyShare::from_bytes(&bytes[..bytes.len() - 1], 1).is_err(), "truncated");
     assert!(KeyShare::from_bytes(&[], 1).is_err());
-    let mut unknown = bytes.clone();
+    let mut unknown = bytes;
     unknown[0] = 9;
     assert!(KeyShare::from_bytes(&unknown, 1).is_err(), "another format");
 }

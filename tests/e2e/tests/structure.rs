@@ -1,5 +1,7 @@
 //! The security boundary is a folder: no endpoint links party 2, and no function another.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
@@ -22,18 +24,11 @@ impl Tree {
             .unwrap();
         let root = metadata.workspace_root.clone();
         let names = metadata.packages.iter();
-        let names = names
-            .map(|package| (package.id.clone(), package.name.to_string()))
-            .collect();
+        let names = names.map(|package| (package.id.clone(), package.name.to_string())).collect();
         let folders = metadata.workspace_packages().into_iter();
         let folders = folders
             .map(|package| {
-                let folder = package
-                    .manifest_path
-                    .parent()
-                    .unwrap()
-                    .strip_prefix(&root)
-                    .unwrap();
+                let folder = package.manifest_path.parent().unwrap().strip_prefix(&root).unwrap();
                 (package.name.to_string(), folder.to_string())
             })
             .collect();
@@ -41,19 +36,12 @@ impl Tree {
         let links = nodes
             .map(|node| {
                 let shipped = node.deps.into_iter().filter(|dependency| {
-                    dependency
-                        .dep_kinds
-                        .iter()
-                        .any(|kind| kind.kind == DependencyKind::Normal)
+                    dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
                 });
                 (node.id, shipped.map(|dependency| dependency.pkg).collect())
             })
             .collect();
-        Self {
-            names,
-            folders,
-            links,
-        }
+        Self { names, folders, links }
     }
 
     /// Everything that a workspace package links, itself not counted.
@@ -76,34 +64,22 @@ impl Tree {
     }
 
     fn functions(&self) -> Vec<&str> {
-        let functions = self
-            .folders
-            .iter()
-            .filter(|(_, folder)| folder.starts_with("functions/"));
+        let functions = self.folders.iter().filter(|(_, folder)| folder.starts_with("functions/"));
         functions.map(|(name, _)| name.as_str()).collect()
     }
 }
 
 fn host() -> String {
-    let output = std::process::Command::new("rustc")
-        .arg("-vV")
-        .output()
-        .unwrap();
+    let output = std::process::Command::new("rustc").arg("-vV").output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
-    said.lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .unwrap()
-        .to_owned()
+    said.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
 }
 
 #[test]
 fn no_endpoint_links_the_cosigner_and_no_function_another() {
     let tree = Tree::read();
     let functions = tree.functions();
-    assert!(
-        functions.len() >= 8 && functions.contains(&"cosigner"),
-        "{functions:?}"
-    );
+    assert!(functions.len() >= 8 && functions.contains(&"cosigner"), "{functions:?}");
     for function in &functions {
         assert_eq!(tree.folders[*function], format!("functions/{function}"));
         let linked = tree.linked_by(function);
@@ -139,20 +115,11 @@ fn nothing_that_ships_links_a_simulator_or_a_second_tls_stack() {
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
             .output()
             .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let said = String::from_utf8(output.stdout).unwrap();
-        let linked: BTreeSet<&str> = said
-            .lines()
-            .filter_map(|line| line.split(' ').next())
-            .collect();
-        assert!(
-            linked.contains("rustls") || function == "health",
-            "{function}: {said}"
-        );
+        let linked: BTreeSet<&str> =
+            said.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(linked.contains("rustls") || function == "health", "{function}: {said}");
         for unwanted in [
             "alloy-primitives",
             "dynoxide-rs",

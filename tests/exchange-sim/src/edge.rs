@@ -32,18 +32,12 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn json(accepted: bool, status: StatusCode, body: &Value) -> Self {
-        Self {
-            accepted,
-            response: respond(status, "application/json", body.to_string()),
-        }
+        Self { accepted, response: respond(status, "application/json", body.to_string()) }
     }
 
     pub(crate) fn text(status: StatusCode, body: &str) -> Self {
         let response = respond(status, "text/plain; charset=utf-8", body.to_owned());
-        Self {
-            accepted: false,
-            response,
-        }
+        Self { accepted: false, response }
     }
 }
 
@@ -64,11 +58,7 @@ struct State {
 
 impl Edge {
     pub(crate) fn new(now: Now, too_many_requests: fn() -> Reply) -> Self {
-        Self {
-            now,
-            too_many_requests,
-            state: Mutex::default(),
-        }
+        Self { now, too_many_requests, state: Mutex::default() }
     }
 
     pub(crate) fn fail_next(&self, target: &str, fault: Fault) {
@@ -115,21 +105,13 @@ impl Edge {
     }
 
     fn weigh(&self, call: &Call, limit: u32) -> Result<(), u64> {
-        lock(&self.state)
-            .log
-            .weigh((self.now)(), call.weight, limit)
+        lock(&self.state).log.weigh((self.now)(), call.weight, limit)
     }
 
     fn record(&self, call: Call, accepted: bool) {
         let Call { path, kind, weight } = call;
         let at = (self.now)();
-        lock(&self.state).log.record(Request {
-            at,
-            path,
-            kind,
-            weight,
-            accepted,
-        });
+        lock(&self.state).log.record(Request { at, path, kind, weight, accepted });
     }
 
     async fn fail(&self, fault: Fault) -> Response {
@@ -150,27 +132,19 @@ impl Edge {
 
     fn too_many(&self, retry_after_s: u64) -> Response {
         let mut response = (self.too_many_requests)().response;
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
         response
     }
 }
 
 fn status(code: StatusCode, body: String) -> Response {
-    let kind = if body.starts_with(['{', '[']) {
-        "application/json"
-    } else {
-        "text/html"
-    };
+    let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/html" };
     respond(code, kind, body)
 }
 
 fn respond(code: StatusCode, content_type: &'static str, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = code;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

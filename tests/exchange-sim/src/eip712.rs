@@ -19,11 +19,7 @@ impl<'a> Field<'a> {
         kind: &'static str,
         value: impl Into<Value>,
     ) -> Self {
-        Self {
-            name: name.into(),
-            kind,
-            value: value.into(),
-        }
+        Self { name: name.into(), kind, value: value.into() }
     }
 }
 
@@ -51,10 +47,7 @@ pub(crate) fn digest(
         .ok()?;
     let mut resolver = Resolver::default();
     resolver.ingest(TypeDef::new(primary_type, properties).ok()?);
-    let message = fields
-        .into_iter()
-        .map(|field| (field.name.into_owned(), field.value))
-        .collect();
+    let message = fields.into_iter().map(|field| (field.name.into_owned(), field.value)).collect();
     let typed_data = TypedData {
         domain,
         resolver,

@@ -41,10 +41,7 @@ impl Log {
         let used = self.used(now);
         if used.saturating_add(weight) > limit {
             let oldest = self.window.front().map_or(now, |(at, _)| *at);
-            return Err((oldest + WINDOW_MS)
-                .saturating_sub(now)
-                .div_ceil(1_000)
-                .max(1));
+            return Err((oldest + WINDOW_MS).saturating_sub(now).div_ceil(1_000).max(1));
         }
         self.window.push_back((now, weight));
         Ok(())
@@ -52,11 +49,7 @@ impl Log {
 
     /// The weight used in the minute before `now`
     pub(crate) fn used(&mut self, now: u64) -> u32 {
-        while self
-            .window
-            .front()
-            .is_some_and(|(at, _)| at + WINDOW_MS <= now)
-        {
+        while self.window.front().is_some_and(|(at, _)| at + WINDOW_MS <= now) {
             self.window.pop_front();
         }
         self.window.iter().map(|(_, weight)| weight).sum()

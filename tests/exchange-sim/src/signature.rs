@@ -9,11 +9,7 @@ use crate::parse_hex_number;
 /// Reads `r` and `s` as `0x` hex, with or without leading zeros, as some SDKs drop them
 #[must_use]
 pub fn from_parts(r: &str, s: &str, v: u64) -> Option<Signature> {
-    Some(Signature::new(
-        parse_hex_number(r)?,
-        parse_hex_number(s)?,
-        parity(v)?,
-    ))
+    Some(Signature::new(parse_hex_number(r)?, parse_hex_number(s)?, parity(v)?))
 }
 
 /// Reads `0x` and the 65 bytes of `r`, `s` and `v`
@@ -22,10 +18,7 @@ pub fn from_hex(text: &str) -> Option<Signature> {
     let mut bytes = [0; 65];
     hex::decode_to_slice(text.strip_prefix("0x")?, &mut bytes).ok()?;
     let [scalars @ .., v] = bytes;
-    Some(Signature::from_bytes_and_parity(
-        &scalars,
-        parity(v.into())?,
-    ))
+    Some(Signature::from_bytes_and_parity(&scalars, parity(v.into())?))
 }
 
 /// The address whose key made the signature, if any key can have made it

@@ -23,10 +23,7 @@ pub(super) fn outcome(answer: &Answer) -> Outcome {
     let refused = |kind, text: &str| Outcome::Refused(Refusal::new(kind, text));
     let limited = || {
         let retry_after_s = answer.retry_after_s.unwrap_or(RETRY_AFTER_S);
-        refused(
-            RefusalKind::RateLimited { retry_after_s },
-            &format!("HTTP {}", answer.status),
-        )
+        refused(RefusalKind::RateLimited { retry_after_s }, &format!("HTTP {}", answer.status))
     };
     let unclear = || Outcome::Unknown(Unclear::BadAnswer(format!("HTTP {}", answer.status)));
     match (answer.status, parse(&answer.body)) {
@@ -84,11 +81,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer {
-            status,
-            retry_after_s: None,
-            body: body.to_owned(),
-        }
+        Answer { status, retry_after_s: None, body: body.to_owned() }
     }
 
     fn refused(status: u16, code: i64, text: &str) -> RefusalKind {
@@ -126,55 +119,30 @@ mod tests {
     #[test]
     fn each_known_code_has_its_meaning() {
         assert_eq!(refused(400, -5050, "x"), RefusalKind::DepositRequired);
-        assert_eq!(
-            refused(400, -4225, "Nonce Expired"),
-            RefusalKind::NonceRejected
-        );
-        assert_eq!(
-            refused(400, -1000, "Signature check failed"),
-            RefusalKind::SignatureFault
-        );
+        assert_eq!(refused(400, -4225, "Nonce Expired"), RefusalKind::NonceRejected);
+        assert_eq!(refused(400, -1000, "Signature check failed"), RefusalKind::SignatureFault);
         assert_eq!(refused(400, -1022, "x"), RefusalKind::SignatureFault);
-        assert_eq!(
-            refused(400, -1000, "Illegal agentName"),
-            RefusalKind::AgentKnown
-        );
-        assert_eq!(
-            refused(400, -1000, "Agent quantity over limit"),
-            RefusalKind::NoAgentSlot
-        );
-        assert_eq!(
-            refused(400, -1000, "Agent expired time too short"),
-            RefusalKind::OurFault
-        );
-        assert_eq!(
-            refused(400, -1102, "Mandatory parameter"),
-            RefusalKind::OurFault
-        );
+        assert_eq!(refused(400, -1000, "Illegal agentName"), RefusalKind::AgentKnown);
+        assert_eq!(refused(400, -1000, "Agent quantity over limit"), RefusalKind::NoAgentSlot);
+        assert_eq!(refused(400, -1000, "Agent expired time too short"), RefusalKind::OurFault);
+        assert_eq!(refused(400, -1102, "Mandatory parameter"), RefusalKind::OurFault);
         assert_eq!(refused(400, -9999, "new"), RefusalKind::Other);
         assert_eq!(
             refused(429, -1003, "Too many requests"),
-            RefusalKind::RateLimited {
-                retry_after_s: RETRY_AFTER_S
-            }
+            RefusalKind::RateLimited { retry_after_s: RETRY_AFTER_S }
         );
     }
 
     #[test]
     fn an_agent_is_known_when_it_is_listed() {
-        let agent: Address = "0x410D9849b1089D6DB21dFDD1a0a946Ce1a2d53FA"
-            .parse()
-            .unwrap();
+        let agent: Address = "0x410D9849b1089D6DB21dFDD1a0a946Ce1a2d53FA".parse().unwrap();
         let listed = format!(r#"[{{"agentAddress":"{}"}}]"#, agent.to_lower_hex());
         assert!(lists_agent(&answer(200, &listed), agent).unwrap());
         assert!(!lists_agent(&answer(200, "[]"), agent).unwrap());
         let unknown = r#"{"code":-1000,"msg":"No agent found"}"#;
         assert!(!lists_agent(&answer(400, unknown), agent).unwrap());
         for (status, body) in [(500, unknown), (429, ""), (400, ""), (200, "{}")] {
-            assert!(
-                lists_agent(&answer(status, body), agent).is_err(),
-                "{status} {body}"
-            );
+            assert!(lists_agent(&answer(status, body), agent).is_err(), "{status} {body}");
         }
     }
 }

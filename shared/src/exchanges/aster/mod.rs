@@ -62,11 +62,7 @@ impl Client {
 
     pub(super) async fn submit(&self, approval: &Approval, signature: &Signature) -> Outcome {
         let body = register_body(&self.register_agent(approval), signature);
-        match self
-            .http
-            .post("/fapi/v3/registerAndApproveAgent", FORM, body)
-            .await
-        {
+        match self.http.post("/fapi/v3/registerAndApproveAgent", FORM, body).await {
             Ok(answer) => answer::outcome(&answer),
             Err(SendError::NotSent(text)) => Outcome::NotSent(text),
             Err(SendError::NoAnswer(text)) => Outcome::Unknown(Unclear::NoAnswer(text)),
@@ -81,11 +77,7 @@ impl Client {
         agent: &AgentKey,
         clock: &Clock,
     ) -> Result<bool, LookupError> {
-        let chain = if self.agent_chain_id == TESTNET_AGENT_CHAIN {
-            "Testnet"
-        } else {
-            "Mainnet"
-        };
+        let chain = if self.agent_chain_id == TESTNET_AGENT_CHAIN { "Testnet" } else { "Mainnet" };
         let parameters = format!(
             "asterChain={chain}&user={wallet}&signer={}&nonce={}",
             agent.address(),

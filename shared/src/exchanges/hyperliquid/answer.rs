@@ -12,31 +12,21 @@ const RETRY_AFTER_S: u64 = 10;
 
 pub(super) fn outcome(answer: &Answer, wallet: Address) -> Outcome {
     let body: Option<Value> = serde_json::from_str(&answer.body).ok();
-    let status = body
-        .as_ref()
-        .and_then(|body| body.get("status"))
-        .and_then(Value::as_str);
-    let text = body
-        .as_ref()
-        .and_then(|body| body.get("response"))
-        .and_then(Value::as_str);
+    let status = body.as_ref().and_then(|body| body.get("status")).and_then(Value::as_str);
+    let text = body.as_ref().and_then(|body| body.get("response")).and_then(Value::as_str);
     match (answer.status, status, text) {
         (429, ..) => {
             let retry_after_s = answer.retry_after_s.unwrap_or(RETRY_AFTER_S);
-            Outcome::Refused(Refusal::new(
-                RefusalKind::RateLimited { retry_after_s },
-                "HTTP 429",
-            ))
+            Outcome::Refused(Refusal::new(RefusalKind::RateLimited { retry_after_s }, "HTTP 429"))
         }
         (200..=299, Some("ok"), _) => Outcome::Approved,
         (200..=499, Some("err"), Some(text)) => {
             Outcome::Refused(Refusal::new(kind(text, wallet), text))
         }
         (422, ..) => Outcome::Refused(Refusal::new(RefusalKind::OurFault, &answer.body)),
-        (400..=407 | 409..=499, ..) => Outcome::Refused(Refusal::new(
-            RefusalKind::Other,
-            &format!("HTTP {}", answer.status),
-        )),
+        (400..=407 | 409..=499, ..) => {
+            Outcome::Refused(Refusal::new(RefusalKind::Other, &format!("HTTP {}", answer.status)))
+        }
         _ => Outcome::Unknown(Unclear::BadAnswer(format!("HTTP {}", answer.status))),
     }
 }
@@ -59,9 +49,7 @@ fn kind(text: &str, wallet: Address) -> RefusalKind {
     } else if starts("Invalid nonce") {
         RefusalKind::NonceRejected
     } else if starts("Too many cumulative requests") {
-        RefusalKind::RateLimited {
-            retry_after_s: RETRY_AFTER_S,
-        }
+        RefusalKind::RateLimited { retry_after_s: RETRY_AFTER_S }
     } else if starts("Agent valid_until already expired") {
         RefusalKind::OurFault
     } else if starts("Unable to recover signer") {
@@ -77,28 +65,17 @@ fn named_address(text: &str) -> Option<Address> {
 }
 
 pub(super) fn is_agent_of(answer: &Answer, wallet: Address) -> Result<bool, LookupError> {
-    let unclear = || {
-        LookupError(format!(
-            "userRole: HTTP {}, not of the protocol",
-            answer.status
-        ))
-    };
+    let unclear = || LookupError(format!("userRole: HTTP {}, not of the protocol", answer.status));
     if answer.status != 200 {
         return Err(unclear());
     }
     let body: Value = serde_json::from_str(&answer.body).map_err(|_| unclear())?;
-    match body
-        .get("role")
-        .and_then(Value::as_str)
-        .ok_or_else(unclear)?
-    {
+    match body.get("role").and_then(Value::as_str).ok_or_else(unclear)? {
         "agent" => {
             let master = body.pointer("/data/user").and_then(Value::as_str);
             match master.and_then(|text| text.parse::<Address>().ok()) {
                 Some(master) if master == wallet => Ok(true),
-                _ => Err(LookupError(
-                    "userRole: the agent is another account's".to_owned(),
-                )),
+                _ => Err(LookupError("userRole: the agent is another account's".to_owned())),
             }
         }
         _ => Ok(false),
@@ -112,11 +89,7 @@ mod tests {
     const WALLET: &str = "0xe58B8D324dfbaC31E4c344a92100C75d7f9a2d81";
 
     fn read(status: u16, body: &str) -> Outcome {
-        let answer = Answer {
-            status,
-            retry_after_s: None,
-            body: body.to_owned(),
-        };
+        let answer = Answer { status, retry_after_s: None, body: body.to_owned() };
         outcome(&answer, WALLET.parse().unwrap())
     }
 
@@ -145,16 +118,10 @@ mod tests {
             (408, ""),
             (302, ""),
         ] {
-            assert!(
-                matches!(read(status, body), Outcome::Unknown(_)),
-                "{status} {body}"
-            );
+            assert!(matches!(read(status, body), Outcome::Unknown(_)), "{status} {body}");
         }
         for status in [400, 401, 403, 404, 422, 429] {
-            assert!(
-                matches!(read(status, "null"), Outcome::Refused(_)),
-                "{status}"
-            );
+            assert!(matches!(read(status, "null"), Outcome::Refused(_)), "{status}");
         }
     }
 
@@ -162,41 +129,21 @@ mod tests {
     fn each_known_text_has_its_meaning() {
         let deposit = |user: &str| format!("Must deposit before performing actions. User: {user}");
         let stranger = "0x000000000000000000000000000000000000dead";
-        assert_eq!(
-            refused(&deposit(&WALLET.to_lowercase())),
-            RefusalKind::DepositRequired
-        );
+        assert_eq!(refused(&deposit(&WALLET.to_lowercase())), RefusalKind::DepositRequired);
         assert_eq!(refused(&deposit(stranger)), RefusalKind::SignatureFault);
+        assert_eq!(refused("Must deposit before performing actions."), RefusalKind::SignatureFault);
         assert_eq!(
-            refused("Must deposit before performing actions."),
-            RefusalKind::SignatureFault
-        );
-        assert_eq!(
-            refused(&format!(
-                "L1 error: User or API Wallet {stranger} does not exist."
-            )),
+            refused(&format!("L1 error: User or API Wallet {stranger} does not exist.")),
             RefusalKind::SignatureFault
         );
         assert_eq!(
             refused("Too many extra agents for cumulative volume traded. Current limit is 3"),
             RefusalKind::NoAgentSlot
         );
-        assert_eq!(
-            refused("User has pending agent removal"),
-            RefusalKind::RemovalPending
-        );
-        assert_eq!(
-            refused("Extra agent already used."),
-            RefusalKind::AgentKnown
-        );
-        assert_eq!(
-            refused("Invalid nonce: duplicate nonce 1"),
-            RefusalKind::NonceRejected
-        );
-        assert_eq!(
-            refused("Agent valid_until already expired."),
-            RefusalKind::OurFault
-        );
+        assert_eq!(refused("User has pending agent removal"), RefusalKind::RemovalPending);
+        assert_eq!(refused("Extra agent already used."), RefusalKind::AgentKnown);
+        assert_eq!(refused("Invalid nonce: duplicate nonce 1"), RefusalKind::NonceRejected);
+        assert_eq!(refused("Agent valid_until already expired."), RefusalKind::OurFault);
         assert_eq!(refused("Something new"), RefusalKind::Other);
     }
 
@@ -204,11 +151,7 @@ mod tests {
     fn an_agent_is_known_only_as_this_wallets() {
         let wallet = WALLET.parse().unwrap();
         let ask = |status, body: &str| {
-            let answer = Answer {
-                status,
-                retry_after_s: None,
-                body: body.to_owned(),
-            };
+            let answer = Answer { status, retry_after_s: None, body: body.to_owned() };
             is_agent_of(&answer, wallet)
         };
         let agent = |user: &str| format!(r#"{{"role":"agent","data":{{"user":"{user}"}}}}"#);

@@ -37,9 +37,7 @@ impl Accounts {
     }
 
     pub(super) fn has_deposited(&self, user: Address) -> bool {
-        self.accounts
-            .get(&user)
-            .is_some_and(|account| account.deposited)
+        self.accounts.get(&user).is_some_and(|account| account.deposited)
     }
 
     pub(super) fn exists(&self, user: Address) -> bool {
@@ -47,17 +45,13 @@ impl Accounts {
     }
 
     pub(super) fn agents_of(&self, user: Address) -> Vec<Agent> {
-        self.accounts
-            .get(&user)
-            .map_or_else(Vec::new, |account| account.agents.clone())
+        self.accounts.get(&user).map_or_else(Vec::new, |account| account.agents.clone())
     }
 
     /// Whether this agent may act for the account now
     pub(super) fn is_live(&self, user: Address, agent: Address, now: u64) -> bool {
         let live = |known: &Agent| known.address == agent && now < known.expired;
-        self.accounts
-            .get(&user)
-            .is_some_and(|account| account.agents.iter().any(live))
+        self.accounts.get(&user).is_some_and(|account| account.agents.iter().any(live))
     }
 
     /// Spends a nonce of a signer, which lives ±10 s and is among the signer's 100 highest
@@ -96,10 +90,7 @@ impl Accounts {
         if agent.expired < now + SHORTEST_LIFE_MS {
             return Err(Refusal::ExpiresTooSoon);
         }
-        let known = self
-            .accounts
-            .get(&user)
-            .map_or(&[][..], |account| &account.agents);
+        let known = self.accounts.get(&user).map_or(&[][..], |account| &account.agents);
         if known.iter().any(|known| known.name == agent.name) {
             return Err(Refusal::AgentName);
         }
@@ -122,9 +113,7 @@ impl Accounts {
     ) -> Result<&mut Agent, Refusal> {
         let account = self.accounts.get_mut(&user).ok_or(Refusal::NoUser)?;
         let mut agents = account.agents.iter_mut();
-        agents
-            .find(|known| known.address == agent)
-            .ok_or(Refusal::NoAgent)
+        agents.find(|known| known.address == agent).ok_or(Refusal::NoAgent)
     }
 
     pub(super) fn remove(&mut self, user: Address, agent: Address) -> Result<(), Refusal> {

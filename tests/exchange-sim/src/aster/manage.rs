@@ -79,11 +79,7 @@ fn authenticate(
     let nonce = parameters.number("nonce")?;
     let chain_id = register::signature_chain_id(exchange, parameters)?;
     let signature = signature::from_hex(parameters.text("signature")?);
-    let signed = || {
-        parameters
-            .pairs()
-            .filter(|(name, _)| !UNSIGNED.contains(name))
-    };
+    let signed = || parameters.pairs().filter(|(name, _)| !UNSIGNED.contains(name));
     if let Some((unknown, _)) = signed().find(|(name, _)| !SIGNED.contains(name)) {
         return Err(Refusal::TooMany(unknown.to_owned()));
     }

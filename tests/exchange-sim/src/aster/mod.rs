@@ -168,23 +168,14 @@ impl Exchange {
     pub fn new(network: Network, now: Now) -> Self {
         let edge = Edge::new(Arc::clone(&now), too_many_requests);
         let (rules, accounts) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner {
-            network,
-            now,
-            edge,
-            rules,
-            accounts,
-        }))
+        Self(Arc::new(Inner { network, now, edge, rules, accounts }))
     }
 
     /// The HTTP API
     pub fn router(&self) -> Router {
         let add =
             |router: Router<Self>, route: &'static Route| router.route(route.path, handler(route));
-        ROUTES
-            .iter()
-            .fold(Router::new(), add)
-            .with_state(self.clone())
+        ROUTES.iter().fold(Router::new(), add).with_state(self.clone())
     }
 
     /// The rules in force
@@ -236,17 +227,9 @@ impl Exchange {
         let parameters = read(request).await;
         let apply = || match parameters.and_then(|read| (route.answer)(self, &read)) {
             Ok(body) => Reply::json(true, StatusCode::OK, &body),
-            Err(refusal) => error(
-                StatusCode::BAD_REQUEST,
-                refusal.code(),
-                &refusal.to_string(),
-            ),
+            Err(refusal) => error(StatusCode::BAD_REQUEST, refusal.code(), &refusal.to_string()),
         };
-        let call = Call {
-            path: route.path.to_owned(),
-            kind: route.kind,
-            weight: route.weight,
-        };
+        let call = Call { path: route.path.to_owned(), kind: route.kind, weight: route.weight };
         let limit = self.rules().weight_per_minute;
         let mut response = self.0.edge.pass(call, limit, apply).await;
         let used = HeaderValue::from(self.0.edge.used_weight());
@@ -256,33 +239,20 @@ impl Exchange {
 }
 
 fn handler(route: &'static Route) -> MethodRouter<Exchange> {
-    on(
-        route.method,
-        move |State(exchange): State<Exchange>, request: Request| async move {
-            exchange.serve(route, request).await
-        },
-    )
+    on(route.method, move |State(exchange): State<Exchange>, request: Request| async move {
+        exchange.serve(route, request).await
+    })
 }
 
 /// Parameters count in the query and in a form body; a body that is no form has none
 async fn read(request: Request) -> Result<Parameters, Refusal> {
     let (head, body) = request.into_parts();
-    let content_type = head
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|it| it.to_str().ok());
+    let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
     let is_form =
         content_type.is_some_and(|it| it.starts_with("application/x-www-form-urlencoded"));
-    let body = if is_form {
-        to_bytes(body, MAX_BODY_BYTES).await.ok()
-    } else {
-        None
-    };
+    let body = if is_form { to_bytes(body, MAX_BODY_BYTES).await.ok() } else { None };
     let body = body.and_then(|bytes| String::from_utf8(bytes.into()).ok());
-    Parameters::parse(
-        head.uri.query().unwrap_or_default(),
-        &body.unwrap_or_default(),
-    )
+    Parameters::parse(head.uri.query().unwrap_or_default(), &body.unwrap_or_default())
 }
 
 fn error(status: StatusCode, code: i32, message: &str) -> Reply {

@@ -20,9 +20,7 @@ impl Parameters {
             (text, "") | ("", text) => text.to_owned(),
             (query, body) => format!("{query}&{body}"),
         };
-        let pairs: Vec<_> = form_urlencoded::parse(raw.as_bytes())
-            .into_owned()
-            .collect();
+        let pairs: Vec<_> = form_urlencoded::parse(raw.as_bytes()).into_owned().collect();
         let mut names = HashSet::new();
         if let Some((name, _)) = pairs.iter().find(|(name, _)| !names.insert(name)) {
             return Err(Refusal::TooMany(name.clone()));
@@ -32,9 +30,7 @@ impl Parameters {
 
     /// The names and values, decoded
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The text before the signature as sent, if the signature is the last: what follows it
@@ -45,26 +41,19 @@ impl Parameters {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.pairs()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value)
+        self.pairs().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// A mandatory value
     pub(super) fn text(&self, name: &'static str) -> Result<&str, Refusal> {
-        self.get(name)
-            .filter(|value| !value.is_empty())
-            .ok_or(Refusal::Missing(name))
+        self.get(name).filter(|value| !value.is_empty()).ok_or(Refusal::Missing(name))
     }
 
     /// A mandatory value, parsed
     pub(super) fn number(&self, name: &'static str) -> Result<u64, Refusal> {
         let text = self.text(name)?;
         let plain = text.bytes().all(|digit| digit.is_ascii_digit());
-        plain
-            .then(|| text.parse().ok())
-            .flatten()
-            .ok_or(Refusal::Invalid(name))
+        plain.then(|| text.parse().ok()).flatten().ok_or(Refusal::Invalid(name))
     }
 
     /// A mandatory value, parsed

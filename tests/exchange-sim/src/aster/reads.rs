@@ -58,9 +58,7 @@ fn authenticate(exchange: &Exchange, parameters: &Parameters) -> Result<Address,
     let agent = parameters.address("signer")?;
     let nonce = parameters.number("nonce")?;
     let chain_id = signing::call_chain_id(exchange.0.network);
-    let digest = parameters
-        .text_as_sent()
-        .and_then(|text| signing::message_digest(chain_id, text));
+    let digest = parameters.text_as_sent().and_then(|text| signing::message_digest(chain_id, text));
     let signer = digest
         .zip(signature::from_hex(signature))
         .and_then(|(digest, signature)| signature::recover(&digest, &signature));

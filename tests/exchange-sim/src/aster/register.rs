@@ -64,9 +64,7 @@ pub(super) fn signature_chain_id(
 ) -> Result<u64, Refusal> {
     let chain_id = parameters.number("signatureChainId")?;
     let known = exchange.rules().signature_chain_ids.contains(&chain_id);
-    known
-        .then_some(chain_id)
-        .ok_or(Refusal::Invalid("signatureChainId"))
+    known.then_some(chain_id).ok_or(Refusal::Invalid("signatureChainId"))
 }
 
 /// Who signed, under each reading of what the documents leave open: the text as sent, or the
@@ -74,10 +72,7 @@ pub(super) fn signature_chain_id(
 fn signers(parameters: &Parameters, chain_id: u64) -> Result<[Option<Address>; 2], Refusal> {
     let signature = signature::from_hex(parameters.text("signature")?);
     let signer = |text: &str| {
-        signature::recover(
-            &signing::message_digest(chain_id, text)?,
-            signature.as_ref()?,
-        )
+        signature::recover(&signing::message_digest(chain_id, text)?, signature.as_ref()?)
     };
     let fields = TEMPLATE
         .iter()

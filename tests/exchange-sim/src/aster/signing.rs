@@ -21,11 +21,7 @@ pub fn call_chain_id(network: Network) -> u64 {
 #[must_use]
 pub fn message_digest(chain_id: u64, text: &str) -> Option<B256> {
     let fields = vec![Field::new("msg", "string", text)];
-    eip712::digest(
-        eip712::domain(DOMAIN, U256::from(chain_id)),
-        "Message",
-        fields,
-    )
+    eip712::digest(eip712::domain(DOMAIN, U256::from(chain_id)), "Message", fields)
 }
 
 /// The digest of a request that manages an agent: its parameters (decoded, in the order sent,
@@ -39,11 +35,7 @@ pub fn management_digest<'a>(
     parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Option<B256> {
     let fields = parameters.into_iter().map(field).collect();
-    eip712::digest(
-        eip712::domain(DOMAIN, U256::from(chain_id)),
-        primary_type,
-        fields,
-    )
+    eip712::digest(eip712::domain(DOMAIN, U256::from(chain_id)), primary_type, fields)
 }
 
 /// Aster types a field by the value's type in the sender's language. Only these are no strings;

@@ -30,10 +30,7 @@ const LONGEST_NAME: usize = 16;
 /// The exchange's own words.
 pub(super) fn execute(exchange: &Exchange, envelope: &Envelope) -> Result<Value, Refusal> {
     match &envelope.action {
-        Action::ApproveAgent {
-            sent_chain,
-            approval,
-        } => {
+        Action::ApproveAgent { sent_chain, approval } => {
             let digest = signing::approve_agent_digest(exchange.0.chain, approval);
             let signer = signer(envelope, digest)?;
             if *sent_chain != exchange.0.chain {
@@ -45,12 +42,7 @@ pub(super) fn execute(exchange: &Exchange, envelope: &Envelope) -> Result<Value,
             Ok(json!({"type": "default"}))
         }
         Action::L1 { action, kind } => {
-            let Envelope {
-                nonce,
-                vault_address,
-                expires_after,
-                ..
-            } = envelope;
+            let Envelope { nonce, vault_address, expires_after, .. } = envelope;
             let hash = signing::action_hash(action, *nonce, *vault_address, *expires_after);
             let digest = hash.and_then(|hash| signing::l1_digest(exchange.0.chain, hash));
             act(exchange, envelope, signer(envelope, digest)?, *kind)
@@ -59,9 +51,7 @@ pub(super) fn execute(exchange: &Exchange, envelope: &Envelope) -> Result<Value,
 }
 
 fn signer(envelope: &Envelope, digest: Option<B256>) -> Result<Address, Refusal> {
-    let (digest, signature) = digest
-        .zip(envelope.signature)
-        .ok_or(Refusal::Unrecoverable)?;
+    let (digest, signature) = digest.zip(envelope.signature).ok_or(Refusal::Unrecoverable)?;
     signature::recover(&digest, &signature).ok_or(Refusal::Unrecoverable)
 }
 
@@ -109,11 +99,7 @@ fn change(approval: &ApproveAgent, now: u64) -> Result<Change<'_>, Refusal> {
             .filter(|date| (now + 1..=now + LONGEST_LIFE_MS).contains(date))
             .ok_or(Refusal::ValidUntilExpired)?,
     };
-    Ok(Change::Approve(Approval {
-        name,
-        address: approval.agent_address,
-        valid_until,
-    }))
+    Ok(Change::Approve(Approval { name, address: approval.agent_address, valid_until }))
 }
 
 /// Splits `bot valid_until 1768319711089` into the name and the digits
@@ -142,10 +128,7 @@ fn act(
         return Err(replaced.map_or(Refusal::UnknownSigner(signer), Refusal::MustDeposit));
     }
     use_nonce(&mut book, signer, envelope.nonce, now)?;
-    if envelope
-        .expires_after
-        .is_some_and(|expires_after| expires_after < now)
-    {
+    if envelope.expires_after.is_some_and(|expires_after| expires_after < now) {
         return Err(Refusal::ActionExpired);
     }
     if let Some(vault) = envelope.vault_address {

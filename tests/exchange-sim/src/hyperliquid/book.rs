@@ -69,9 +69,7 @@ impl Book {
 
     pub(super) fn agents_of(&mut self, master: Address, now: u64) -> Vec<Agent> {
         self.prune(master, now);
-        self.accounts
-            .get(&master)
-            .map_or_else(Vec::new, |account| account.agents.clone())
+        self.accounts.get(&master).map_or_else(Vec::new, |account| account.agents.clone())
     }
 
     pub(super) fn role(&mut self, address: Address, now: u64) -> Role {
@@ -90,17 +88,12 @@ impl Book {
 
     /// The master of an agent that was replaced a moment ago
     pub(super) fn just_replaced(&self, agent: Address, now: u64) -> Option<Address> {
-        self.replaced
-            .get(&agent)
-            .filter(|(_, until)| now < *until)
-            .map(|(master, _)| *master)
+        self.replaced.get(&agent).filter(|(_, until)| now < *until).map(|(master, _)| *master)
     }
 
     /// Whether an agent of the account was removed or replaced a moment ago
     pub(super) fn has_pending_removal(&self, master: Address, now: u64) -> bool {
-        self.accounts
-            .get(&master)
-            .is_some_and(|account| now < account.pending_removal_until)
+        self.accounts.get(&master).is_some_and(|account| now < account.pending_removal_until)
     }
 
     pub(super) fn nonces_of(&mut self, signer: Address) -> &mut UsedNonces {
@@ -146,11 +139,7 @@ impl Book {
         max_named: usize,
         now: u64,
     ) -> Result<(), Refusal> {
-        let Approval {
-            name,
-            address,
-            valid_until,
-        } = approval;
+        let Approval { name, address, valid_until } = approval;
         // That the address of an account is refused as well is a guess.
         if self.role(address, now) != Role::Missing {
             return Err(Refusal::AlreadyUsed);
@@ -160,16 +149,11 @@ impl Book {
             // The same name replaces at once, without a word.
             account.pending_removal_until = now + REMOVAL_MS;
             self.masters.remove(&old.address);
-            self.replaced
-                .insert(old.address, (master, now + REMOVAL_MS));
+            self.replaced.insert(old.address, (master, now + REMOVAL_MS));
         } else if !name.is_empty() && account.named() >= max_named {
             return Err(Refusal::TooManyAgents(max_named));
         }
-        account.agents.push(Agent {
-            name: name.to_owned(),
-            address,
-            valid_until,
-        });
+        account.agents.push(Agent { name: name.to_owned(), address, valid_until });
         self.masters.insert(address, master);
         Ok(())
     }
@@ -180,10 +164,7 @@ impl Book {
         let Some(account) = self.accounts.get_mut(&master) else {
             return;
         };
-        for expired in account
-            .agents
-            .extract_if(.., |agent| agent.valid_until <= now)
-        {
+        for expired in account.agents.extract_if(.., |agent| agent.valid_until <= now) {
             self.masters.remove(&expired.address);
         }
     }
@@ -191,10 +172,7 @@ impl Book {
 
 impl Account {
     fn named(&self) -> usize {
-        self.agents
-            .iter()
-            .filter(|agent| !agent.name.is_empty())
-            .count()
+        self.agents.iter().filter(|agent| !agent.name.is_empty()).count()
     }
 
     fn take(&mut self, name: &str) -> Option<Agent> {

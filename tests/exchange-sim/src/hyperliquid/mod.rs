@@ -63,11 +63,7 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self {
-            require_deposit: false,
-            max_named_agents: 3,
-            weight_per_minute: 1_200,
-        }
+        Self { require_deposit: false, max_named_agents: 3, weight_per_minute: 1_200 }
     }
 }
 
@@ -100,13 +96,7 @@ impl Exchange {
     pub fn new(chain: Chain, now: Now) -> Self {
         let edge = Edge::new(Arc::clone(&now), too_many_requests);
         let (rules, book) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner {
-            chain,
-            now,
-            edge,
-            rules,
-            book,
-        }))
+        Self(Arc::new(Inner { chain, now, edge, rules, book }))
     }
 
     /// The HTTP API
@@ -169,11 +159,7 @@ impl Exchange {
         apply: impl FnOnce() -> Reply + Send,
     ) -> Response {
         let limit = self.rules().weight_per_minute;
-        let call = Call {
-            path: path.to_owned(),
-            kind,
-            weight,
-        };
+        let call = Call { path: path.to_owned(), kind, weight };
         self.0.edge.pass(call, limit, apply).await
     }
 }
@@ -192,11 +178,7 @@ async fn exchange(State(exchange): State<Exchange>, request: Request) -> Respons
             };
             exchange.pass("/exchange", kind, weight, apply).await
         }
-        Err(malformed) => {
-            exchange
-                .pass("/exchange", "malformed", 1, || malformed.into())
-                .await
-        }
+        Err(malformed) => exchange.pass("/exchange", "malformed", 1, || malformed.into()).await,
     }
 }
 
@@ -204,15 +186,9 @@ async fn info(State(exchange): State<Exchange>, request: Request) -> Response {
     match read(request).await.and_then(|body| wire::info(&body)) {
         Ok(query) => {
             let apply = || ok(&info::answer(&exchange, &query));
-            exchange
-                .pass("/info", query.kind(), query.weight(), apply)
-                .await
+            exchange.pass("/info", query.kind(), query.weight(), apply).await
         }
-        Err(malformed) => {
-            exchange
-                .pass("/info", "malformed", 20, || malformed.into())
-                .await
-        }
+        Err(malformed) => exchange.pass("/info", "malformed", 20, || malformed.into()).await,
     }
 }
 
@@ -221,16 +197,12 @@ async fn read(request: Request) -> Result<Vec<u8>, Malformed> {
     if !is_json(&head.headers) {
         return Err(Malformed::NotJson);
     }
-    let body = to_bytes(body, MAX_BODY_BYTES)
-        .await
-        .map_err(|_| Malformed::Shape)?;
+    let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Malformed::Shape)?;
     Ok(body.into())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     content_type.is_some_and(|value| value.starts_with("application/json"))
 }
 

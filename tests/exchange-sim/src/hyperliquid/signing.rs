@@ -31,11 +31,7 @@ pub fn approve_agent_digest(chain: Chain, approval: &ApproveAgent) -> Option<B25
     };
     let fields = vec![
         Field::new("hyperliquidChain", "string", chain),
-        Field::new(
-            "agentAddress",
-            "address",
-            approval.agent_address.to_string(),
-        ),
+        Field::new("agentAddress", "address", approval.agent_address.to_string()),
         Field::new("agentName", "string", approval.agent_name.as_str()),
         Field::new("nonce", "uint64", approval.nonce),
     ];

@@ -45,10 +45,7 @@ pub(super) struct Envelope {
 /// What is to be done
 pub(super) enum Action {
     /// `approveAgent`, and the chain that the sender believes to be on
-    ApproveAgent {
-        sent_chain: Chain,
-        approval: ApproveAgent,
-    },
+    ApproveAgent { sent_chain: Chain, approval: ApproveAgent },
     /// An action that agents sign, as sent: the order of its keys is part of what is signed
     L1 { action: Value, kind: L1 },
 }
@@ -65,19 +62,15 @@ impl Action {
         match self {
             Self::ApproveAgent { .. } => "approveAgent",
             Self::L1 { kind: L1::Noop, .. } => "noop",
-            Self::L1 {
-                kind: L1::Order { .. },
-                ..
-            } => "order",
+            Self::L1 { kind: L1::Order { .. }, .. } => "order",
         }
     }
 
     pub(super) fn weight(&self) -> u32 {
         match self {
-            Self::L1 {
-                kind: L1::Order { batch },
-                ..
-            } => 1 + u32::try_from(batch / 40).unwrap_or(u32::MAX - 1),
+            Self::L1 { kind: L1::Order { batch }, .. } => {
+                1 + u32::try_from(batch / 40).unwrap_or(u32::MAX - 1)
+            }
             _ => 1,
         }
     }
@@ -175,16 +168,10 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Err
 fn action(action: Value) -> Result<Action, Malformed> {
     match action["type"].as_str() {
         Some("approveAgent") => approve_agent(action),
-        Some("noop") => Ok(Action::L1 {
-            action,
-            kind: L1::Noop,
-        }),
+        Some("noop") => Ok(Action::L1 { action, kind: L1::Noop }),
         Some("order") => {
             let batch = orders(&action).ok_or(Malformed::Shape)?;
-            Ok(Action::L1 {
-                action,
-                kind: L1::Order { batch },
-            })
+            Ok(Action::L1 { action, kind: L1::Order { batch } })
         }
         _ => Err(Malformed::Shape),
     }
@@ -200,17 +187,12 @@ fn approve_agent(action: Value) -> Result<Action, Malformed> {
         agent_name: wire.agent_name.unwrap_or_default(),
         nonce: wire.nonce,
     };
-    Ok(Action::ApproveAgent {
-        sent_chain: wire.hyperliquid_chain,
-        approval,
-    })
+    Ok(Action::ApproveAgent { sent_chain: wire.hyperliquid_chain, approval })
 }
 
 /// The number of orders, if each looks like one
 fn orders(action: &Value) -> Option<usize> {
-    let orders = action["orders"]
-        .as_array()
-        .filter(|orders| !orders.is_empty())?;
+    let orders = action["orders"].as_array().filter(|orders| !orders.is_empty())?;
     let well_formed = orders.iter().all(|order| {
         order["a"].is_u64()
             && order["b"].is_boolean()

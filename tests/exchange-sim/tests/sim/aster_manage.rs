@@ -50,10 +50,7 @@ fn deletion(aster: &Aster, agent: Address) -> Parameters {
 }
 
 fn set(parameters: &mut Parameters, name: &str, value: &str) {
-    let parameter = parameters
-        .iter_mut()
-        .find(|(known, _)| *known == name)
-        .unwrap();
+    let parameter = parameters.iter_mut().find(|(known, _)| *known == name).unwrap();
     value.clone_into(&mut parameter.1);
 }
 
@@ -72,10 +69,7 @@ async fn an_agent_is_approved_for_a_known_account_only() {
     aster.exchange.deposit(user().address());
     assert_eq!(aster.manage(&user(), APPROVE, &parameters).await, OK);
     let agents = aster.exchange.agents_of(user().address());
-    assert_eq!(
-        (agents[0].can_spot_trade, agents[0].can_perp_trade),
-        (false, true)
-    );
+    assert_eq!((agents[0].can_spot_trade, agents[0].can_perp_trade), (false, true));
 }
 
 #[tokio::test]
@@ -83,10 +77,7 @@ async fn the_rules_of_registration_hold_for_approvals() {
     let aster = with_agent().await;
     let other = Wallet::number(8).address();
     let same_name = approval(&aster, "bot", other);
-    assert_eq!(
-        aster.manage(&user(), APPROVE, &same_name).await,
-        "-1000 Illegal agentName"
-    );
+    assert_eq!(aster.manage(&user(), APPROVE, &same_name).await, "-1000 Illegal agentName");
     let mut short = approval(&aster, "bot2", other);
     set(&mut short, "expired", &START.to_string());
     let text = "-1000 Agent expired time too short";
@@ -94,10 +85,7 @@ async fn the_rules_of_registration_hold_for_approvals() {
     let mut withdrawing = approval(&aster, "bot2", other);
     set(&mut withdrawing, "canWithdraw", "true");
     let answer = aster.manage(&user(), APPROVE, &withdrawing).await;
-    assert!(
-        answer.starts_with("-1102 Mandatory parameter 'ipWhitelist'"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("-1102 Mandatory parameter 'ipWhitelist'"), "{answer}");
 }
 
 #[tokio::test]
@@ -124,20 +112,12 @@ async fn an_agents_permissions_are_updated() {
             ("nonce", aster.nonce().to_string()),
         ]
     };
-    assert_eq!(
-        aster
-            .manage(&user(), UPDATE, &parameters(agent().address()))
-            .await,
-        OK
-    );
+    assert_eq!(aster.manage(&user(), UPDATE, &parameters(agent().address())).await, OK);
     let agents = aster.exchange.agents_of(user().address());
     assert!(!agents[0].can_spot_trade && !agents[0].can_perp_trade && agents[0].can_withdraw);
     assert_eq!(agents[0].ip_whitelist, "203.0.113.7");
     let unknown = parameters(Wallet::number(8).address());
-    assert_eq!(
-        aster.manage(&user(), UPDATE, &unknown).await,
-        "-1000 No agent found"
-    );
+    assert_eq!(aster.manage(&user(), UPDATE, &unknown).await, "-1000 No agent found");
 }
 
 #[tokio::test]
@@ -146,15 +126,10 @@ async fn a_deleted_agent_is_gone_and_frees_name_and_address() {
     let parameters = deletion(&aster, agent().address());
     assert_eq!(aster.manage(&user(), DELETE, &parameters).await, OK);
     assert!(aster.exchange.agents_of(user().address()).is_empty());
-    let answer = aster
-        .call("/fapi/v3/agent", user().address(), &agent())
-        .await;
+    let answer = aster.call("/fapi/v3/agent", user().address(), &agent()).await;
     assert_eq!(said(&answer), "-1000 No agent found");
     let again = deletion(&aster, agent().address());
-    assert_eq!(
-        aster.manage(&user(), DELETE, &again).await,
-        "-1000 No agent found"
-    );
+    assert_eq!(aster.manage(&user(), DELETE, &again).await, "-1000 No agent found");
     assert_eq!(aster.register(&user(), "bot", agent().address()).await, OK);
 }
 
@@ -186,14 +161,10 @@ async fn the_letter_case_of_addresses_is_signed() {
     let digest = exchange_sim::aster::signing::management_digest(
         56,
         "DelAgent",
-        parameters
-            .iter()
-            .map(|(name, value)| (*name, value.as_str())),
+        parameters.iter().map(|(name, value)| (*name, value.as_str())),
     );
     let signature = hex::encode(user().sign(digest.unwrap()));
-    let pairs = parameters
-        .iter()
-        .map(|(name, value)| format!("{name}={value}&"));
+    let pairs = parameters.iter().map(|(name, value)| format!("{name}={value}&"));
     let body = pairs.collect::<String>() + &format!("signature=0x{signature}&signatureChainId=56");
     let checksummed = agent().address().to_string();
     let lower = body.replace(&checksummed, &checksummed.to_lowercase());
@@ -207,30 +178,18 @@ async fn parameters_that_nobody_documents_are_refused() {
     let aster = with_agent().await;
     let mut parameters = deletion(&aster, agent().address());
     parameters.push(("Evil)", "1".to_owned()));
-    let body = parameters
-        .iter()
-        .map(|(name, value)| format!("{name}={value}&"));
+    let body = parameters.iter().map(|(name, value)| format!("{name}={value}&"));
     let body = body.collect::<String>() + "signature=0x&signatureChainId=56";
     let answer = said(&aster.form("DELETE", "/fapi/v3/agent", &body).await);
-    assert_eq!(
-        answer,
-        "-1101 Too many parameters; 'Evil)' is unknown or was sent twice."
-    );
+    assert_eq!(answer, "-1101 Too many parameters; 'Evil)' is unknown or was sent twice.");
 }
 
 #[tokio::test]
 async fn a_nonce_manages_once() {
     let aster = with_agent().await;
     let mut parameters = deletion(&aster, Wallet::number(8).address());
-    assert_eq!(
-        aster.manage(&user(), DELETE, &parameters).await,
-        "-1000 No agent found"
-    );
+    assert_eq!(aster.manage(&user(), DELETE, &parameters).await, "-1000 No agent found");
     assert_eq!(aster.manage(&user(), DELETE, &parameters).await, NONCE);
-    set(
-        &mut parameters,
-        "nonce",
-        &(START * 1_000 - 10_000_001).to_string(),
-    );
+    set(&mut parameters, "nonce", &(START * 1_000 - 10_000_001).to_string());
     assert_eq!(aster.manage(&user(), DELETE, &parameters).await, NONCE);
 }

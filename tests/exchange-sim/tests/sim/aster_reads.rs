@@ -22,10 +22,7 @@ fn agent() -> Wallet {
 
 async fn with_agent(network: Network) -> Aster {
     let aster = Aster::of(network, START);
-    assert_eq!(
-        aster.register(&user(), "bot", agent().address()).await,
-        "200 success"
-    );
+    assert_eq!(aster.register(&user(), "bot", agent().address()).await, "200 success");
     aster
 }
 
@@ -62,21 +59,12 @@ async fn the_balance_may_need_a_deposit_but_agents_do_not() {
     let aster = with_agent(Network::Mainnet).await;
     aster.exchange.require_deposit(true);
     let answer = aster.call(BALANCE, user().address(), &agent()).await;
-    assert_eq!(
-        said(&answer),
-        "-5050 This function can only be used after deposit"
-    );
-    assert_eq!(
-        aster.call(AGENTS, user().address(), &agent()).await.status,
-        200
-    );
+    assert_eq!(said(&answer), "-5050 This function can only be used after deposit");
+    assert_eq!(aster.call(AGENTS, user().address(), &agent()).await.status, 200);
     let other = Wallet::number(8).address();
     assert_eq!(aster.register(&user(), "bot2", other).await, "200 success");
     aster.exchange.deposit(user().address());
-    assert_eq!(
-        aster.call(BALANCE, user().address(), &agent()).await.status,
-        200
-    );
+    assert_eq!(aster.call(BALANCE, user().address(), &agent()).await.status, 200);
 }
 
 #[tokio::test]
@@ -85,9 +73,7 @@ async fn only_a_live_agent_of_that_account_may_call() {
     for path in [AGENTS, BALANCE] {
         let stranger = aster.call(path, user().address(), &Wallet::number(8)).await;
         assert_eq!(said(&stranger), NO_AGENT);
-        let other_account = aster
-            .call(path, Wallet::number(2).address(), &agent())
-            .await;
+        let other_account = aster.call(path, Wallet::number(2).address(), &agent()).await;
         assert_eq!(said(&other_account), NO_AGENT);
         let main_wallet = aster.call(path, user().address(), &user()).await;
         assert_eq!(said(&main_wallet), NO_AGENT);
@@ -97,10 +83,7 @@ async fn only_a_live_agent_of_that_account_may_call() {
     assert_eq!(said(&expired), NO_AGENT);
     // It keeps its name until it is deleted.
     let other = Wallet::number(8).address();
-    assert_eq!(
-        aster.register(&user(), "bot", other).await,
-        "-1000 Illegal agentName"
-    );
+    assert_eq!(aster.register(&user(), "bot", other).await, "-1000 Illegal agentName");
 }
 
 #[tokio::test]
@@ -115,29 +98,16 @@ async fn only_the_query_as_sent_is_signed() {
         format!("{text}&signature="),
         format!("{text}&signature={}", sign_text(&agent(), 714, &text)),
         format!("{text}&signature={}", sign_text(&agent(), 56, &text)),
-        format!(
-            "{text}&signature={}",
-            sign_text(&Wallet::number(1), 1_666, &text)
-        ),
+        format!("{text}&signature={}", sign_text(&Wallet::number(1), 1_666, &text)),
         format!("{sorted}&signature={good}"),
         format!("{text}&recvWindow=1&signature={good}"),
         format!("{text}&signature={good}&recvWindow=1"),
         format!("signature={good}&{text}"),
     ];
     for query in forged {
-        assert_eq!(
-            said(&aster.get(BALANCE, &query).await),
-            SIGNATURE,
-            "{query}"
-        );
+        assert_eq!(said(&aster.get(BALANCE, &query).await), SIGNATURE, "{query}");
     }
-    assert_eq!(
-        aster
-            .get(BALANCE, &format!("{text}&signature={good}"))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(aster.get(BALANCE, &format!("{text}&signature={good}")).await.status, 200);
 }
 
 #[tokio::test]
@@ -159,12 +129,8 @@ async fn a_call_names_user_signer_and_nonce() {
 #[tokio::test]
 async fn a_nonce_of_the_agent_counts_once() {
     let aster = with_agent(Network::Mainnet).await;
-    let text = format!(
-        "nonce={}&user={}&signer={}",
-        aster.nonce(),
-        user().address(),
-        agent().address()
-    );
+    let text =
+        format!("nonce={}&user={}&signer={}", aster.nonce(), user().address(), agent().address());
     assert_eq!(aster.call_text(AGENTS, &agent(), &text).await.status, 200);
     let again = aster.call_text(BALANCE, &agent(), &text).await;
     assert_eq!(said(&again), "-4225 Nonce Expired");

@@ -31,9 +31,7 @@ fn with(aster: &Aster, name: &str, value: &str) -> String {
 /// The registration's text without one parameter
 fn without(aster: &Aster, name: &str) -> String {
     let text = aster.registration(&user(), "bot", agent().address());
-    let left = text
-        .split('&')
-        .filter(|pair| !pair.starts_with(&format!("{name}=")));
+    let left = text.split('&').filter(|pair| !pair.starts_with(&format!("{name}=")));
     left.collect::<Vec<_>>().join("&")
 }
 
@@ -42,9 +40,7 @@ async fn a_registration_creates_the_account_and_its_agent() {
     let aster = Aster::new();
     let body = aster.registration(&user(), "bot", agent().address());
     let signature = sign_text(&user(), 56, &body);
-    let answer = aster
-        .form("POST", REGISTER, &format!("{body}&signature={signature}"))
-        .await;
+    let answer = aster.form("POST", REGISTER, &format!("{body}&signature={signature}")).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.body, r#"{"code":200,"msg":"success"}"#);
     assert_eq!(answer.headers["x-mbx-used-weight-1m"], "50");
@@ -86,10 +82,7 @@ async fn every_documented_parameter_is_mandatory() {
     let aster = Aster::new();
     let unsigned = aster.registration(&user(), "bot", agent().address());
     let answer = said(&aster.form("POST", REGISTER, &unsigned).await);
-    assert!(
-        answer.starts_with("-1102 Mandatory parameter 'signature'"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("-1102 Mandatory parameter 'signature'"), "{answer}");
 }
 
 #[tokio::test]
@@ -115,10 +108,7 @@ async fn values_must_be_of_their_kind() {
     let aster = Aster::new();
     let twice = aster.registration(&user(), "bot", agent().address()) + "&agentName=bot";
     let answer = aster.register_text(&user(), &twice).await;
-    assert_eq!(
-        answer,
-        "-1101 Too many parameters; 'agentName' is unknown or was sent twice."
-    );
+    assert_eq!(answer, "-1101 Too many parameters; 'agentName' is unknown or was sent twice.");
 }
 
 #[tokio::test]
@@ -185,24 +175,15 @@ async fn a_body_counts_only_as_a_form() {
         assert_eq!(said(&answer), missing);
     }
     let utf8 = format!("{FORM};charset=UTF-8");
-    let answer = send(
-        aster.exchange.router(),
-        "POST",
-        REGISTER,
-        Some((&utf8, body)),
-    )
-    .await;
+    let answer = send(aster.exchange.router(), "POST", REGISTER, Some((&utf8, body))).await;
     assert_eq!(said(&answer), OK);
 }
 
 #[tokio::test]
 async fn a_nonce_lives_ten_seconds_to_both_sides() {
-    for (offset_us, expected) in [
-        (-10_000_001, NONCE),
-        (-10_000_000, OK),
-        (10_000_000, OK),
-        (10_000_001, NONCE),
-    ] {
+    for (offset_us, expected) in
+        [(-10_000_001, NONCE), (-10_000_000, OK), (10_000_000, OK), (10_000_001, NONCE)]
+    {
         let aster = Aster::new();
         let nonce = (START * 1_000).checked_add_signed(offset_us).unwrap();
         let text = with(&aster, "nonce", &nonce.to_string());
@@ -217,10 +198,7 @@ async fn a_nonce_lives_ten_seconds_to_both_sides() {
 #[tokio::test]
 async fn a_nonce_counts_once_and_among_the_100_highest() {
     let aster = Aster::new();
-    aster.exchange.set_rules(Rules {
-        weight_per_minute: u32::MAX,
-        ..Rules::default()
-    });
+    aster.exchange.set_rules(Rules { weight_per_minute: u32::MAX, ..Rules::default() });
     let text = aster.registration(&user(), "bot", agent().address());
     assert_eq!(aster.register_text(&user(), &text).await, OK);
     assert_eq!(aster.register_text(&user(), &text).await, NONCE);
@@ -238,19 +216,10 @@ async fn a_name_is_used_once_by_an_account_and_an_address_once_by_all() {
     let aster = Aster::new();
     let (one, two) = (Wallet::number(8).address(), agent().address());
     assert_eq!(aster.register(&user(), "bot", one).await, OK);
-    assert_eq!(
-        aster.register(&user(), "bot", two).await,
-        "-1000 Illegal agentName"
-    );
-    assert_eq!(
-        aster.register(&user(), "bot2", one).await,
-        "-1000 Illegal agentAddress"
-    );
+    assert_eq!(aster.register(&user(), "bot", two).await, "-1000 Illegal agentName");
+    assert_eq!(aster.register(&user(), "bot2", one).await, "-1000 Illegal agentAddress");
     let other = Wallet::number(2);
-    assert_eq!(
-        aster.register(&other, "bot", one).await,
-        "-1000 Illegal agentAddress"
-    );
+    assert_eq!(aster.register(&other, "bot", one).await, "-1000 Illegal agentAddress");
     assert_eq!(aster.register(&other, "bot", two).await, OK);
 }
 
@@ -259,22 +228,11 @@ async fn an_account_has_a_limit_of_agents() {
     let aster = Aster::new();
     for number in 0..20 {
         let agent = Wallet::number(100 + number).address();
-        assert_eq!(
-            aster
-                .register(&user(), &format!("bot{number}"), agent)
-                .await,
-            OK
-        );
+        assert_eq!(aster.register(&user(), &format!("bot{number}"), agent).await, OK);
     }
     let over = "-1000 Agent quantity over limit";
-    assert_eq!(
-        aster.register(&user(), "more", agent().address()).await,
-        over
-    );
-    aster.exchange.set_rules(Rules {
-        max_agents: 21,
-        ..Rules::default()
-    });
+    assert_eq!(aster.register(&user(), "more", agent().address()).await, over);
+    aster.exchange.set_rules(Rules { max_agents: 21, ..Rules::default() });
     assert_eq!(aster.register(&user(), "more", agent().address()).await, OK);
 }
 
@@ -310,16 +268,12 @@ async fn a_minute_has_so_much_weight() {
         let agent = Wallet::number(100 + number).address();
         assert_eq!(aster.register(&user, "bot", agent).await, OK);
     }
-    let refused = aster
-        .call("/fapi/v3/balance", user().address(), &reader)
-        .await;
+    let refused = aster.call("/fapi/v3/balance", user().address(), &reader).await;
     assert_eq!(refused.status, 429);
     assert_eq!(refused.body, r#"{"code":-1003,"msg":"Too many requests"}"#);
     assert_eq!(refused.headers["retry-after"], "60");
     aster.clock.advance(60_000);
-    let answer = aster
-        .call("/fapi/v3/balance", user().address(), &reader)
-        .await;
+    let answer = aster.call("/fapi/v3/balance", user().address(), &reader).await;
     assert_eq!(said(&answer), "-1000 No agent found");
     assert_eq!(answer.headers["x-mbx-used-weight-1m"], "5");
 }

@@ -52,13 +52,8 @@ async fn a_rate_limit_is_in_the_words_of_the_exchange() {
     hyperliquid.exchange.fail_next("/info", limited.clone());
     assert_eq!(ask(&hyperliquid).await, (429, "null".to_owned()));
     aster.exchange.fail_next("balance", limited);
-    let answer = aster
-        .call("/fapi/v3/balance", owner().address(), &agent())
-        .await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.json()["code"].as_i64()),
-        (429, Some(-1003))
-    );
+    let answer = aster.call("/fapi/v3/balance", owner().address(), &agent()).await;
+    assert_eq!((answer.status.as_u16(), answer.json()["code"].as_i64()), (429, Some(-1003)));
     assert_eq!(answer.headers["retry-after"], "7");
 }
 
@@ -73,24 +68,14 @@ async fn faults_that_apply_change_the_exchange_and_others_do_not() {
         (Fault::AppliedThenHang, true),
     ] {
         let hangs = matches!(fault, Fault::Hang | Fault::AppliedThenHang);
-        let patience = if hangs {
-            SHORT
-        } else {
-            Duration::from_secs(60)
-        };
+        let patience = if hangs { SHORT } else { Duration::from_secs(60) };
         let aster = Aster::new();
-        aster
-            .exchange
-            .fail_next("registerAndApproveAgent", fault.clone());
+        aster.exchange.fail_next("registerAndApproveAgent", fault.clone());
         let text = aster.registration(&owner(), "bot", agent().address());
         let signature = sign_text(&owner(), 56, &text);
         let body = format!("{text}&signature={signature}");
         let register = aster.form("POST", REGISTER, &body);
-        assert_eq!(
-            timeout(patience, register).await.is_err(),
-            hangs,
-            "{fault:?}"
-        );
+        assert_eq!(timeout(patience, register).await.is_err(), hangs, "{fault:?}");
         let agents = aster.exchange.agents_of(owner().address());
         assert_eq!(!agents.is_empty(), applied, "{fault:?}");
         let requests = aster.exchange.requests();
@@ -101,21 +86,10 @@ async fn faults_that_apply_change_the_exchange_and_others_do_not() {
 #[tokio::test]
 async fn an_answer_can_be_lost_after_the_request_was_applied() {
     let hyperliquid = Hyperliquid::new();
-    hyperliquid
-        .exchange
-        .fail_next("approveAgent", Fault::AppliedButLost);
-    let body = approval(
-        Chain::Mainnet,
-        &owner(),
-        "bot",
-        agent().address(),
-        hyperliquid.nonce(),
-    );
+    hyperliquid.exchange.fail_next("approveAgent", Fault::AppliedButLost);
+    let body = approval(Chain::Mainnet, &owner(), "bot", agent().address(), hyperliquid.nonce());
     let answer = hyperliquid.post("/exchange", &body).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.body.as_str()),
-        (502, "Bad Gateway")
-    );
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (502, "Bad Gateway"));
     // The same request again finds its nonce used; the role tells that it was applied.
     let said = hyperliquid.exchange(&body).await;
     assert!(said.starts_with("Invalid nonce: duplicate nonce"), "{said}");
@@ -151,11 +125,7 @@ async fn latency_delays_every_answer() {
     aster.exchange.set_latency(SHORT);
     let before = Instant::now();
     assert_eq!(
-        said(
-            &aster
-                .call("/fapi/v3/agent", owner().address(), &agent())
-                .await
-        ),
+        said(&aster.call("/fapi/v3/agent", owner().address(), &agent()).await),
         "-1000 No agent found"
     );
     assert!(before.elapsed() >= SHORT);

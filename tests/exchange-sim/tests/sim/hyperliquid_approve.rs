@@ -22,26 +22,12 @@ fn agent(number: u8) -> Address {
 #[tokio::test]
 async fn an_approved_agent_lives_90_days_unless_it_says_otherwise() {
     let hyperliquid = Hyperliquid::new();
-    let body = approval(
-        Chain::Mainnet,
-        &owner(),
-        "bot",
-        agent(1),
-        hyperliquid.nonce(),
-    );
+    let body = approval(Chain::Mainnet, &owner(), "bot", agent(1), hyperliquid.nonce());
     assert_eq!(hyperliquid.post("/exchange", &body).await.body, OK);
     let until = START + DAY_MS;
-    assert_eq!(
-        hyperliquid
-            .approve_until(&owner(), "day", agent(2), until)
-            .await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve_until(&owner(), "day", agent(2), until).await, "ok");
     let agents = hyperliquid.exchange.agents_of(owner().address());
-    let seen: Vec<_> = agents
-        .iter()
-        .map(|it| (it.name.as_str(), it.valid_until))
-        .collect();
+    let seen: Vec<_> = agents.iter().map(|it| (it.name.as_str(), it.valid_until)).collect();
     assert_eq!(seen, [("bot", START + 90 * DAY_MS), ("day", until)]);
 }
 
@@ -49,32 +35,20 @@ async fn an_approved_agent_lives_90_days_unless_it_says_otherwise() {
 async fn a_date_must_be_ahead_and_within_180_days() {
     let hyperliquid = Hyperliquid::new();
     for bad in [START - 1, START, START + 180 * DAY_MS + 1] {
-        let said = hyperliquid
-            .approve_until(&owner(), "bot", agent(1), bad)
-            .await;
+        let said = hyperliquid.approve_until(&owner(), "bot", agent(1), bad).await;
         assert_eq!(said, VALID_UNTIL);
     }
     let beyond_u64 = "bot valid_until 99999999999999999999999";
-    assert_eq!(
-        hyperliquid.approve(&owner(), beyond_u64, agent(1)).await,
-        VALID_UNTIL
-    );
+    assert_eq!(hyperliquid.approve(&owner(), beyond_u64, agent(1)).await, VALID_UNTIL);
     let longest = START + 180 * DAY_MS;
-    assert_eq!(
-        hyperliquid
-            .approve_until(&owner(), "bot", agent(1), longest)
-            .await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve_until(&owner(), "bot", agent(1), longest).await, "ok");
 }
 
 #[tokio::test]
 async fn an_agent_is_gone_when_its_date_has_come() {
     let hyperliquid = Hyperliquid::new();
     let key = Wallet::number(9);
-    hyperliquid
-        .approve_until(&owner(), "bot", key.address(), START + 1_000)
-        .await;
+    hyperliquid.approve_until(&owner(), "bot", key.address(), START + 1_000).await;
     hyperliquid.clock.advance(999);
     assert_eq!(hyperliquid.noop(&key).await, "ok");
     hyperliquid.clock.advance(1);
@@ -82,10 +56,7 @@ async fn an_agent_is_gone_when_its_date_has_come() {
     assert_eq!(hyperliquid.noop(&key).await, unknown);
     assert!(hyperliquid.exchange.agents_of(owner().address()).is_empty());
     // No removal is pending, and the address is free.
-    assert_eq!(
-        hyperliquid.approve(&owner(), "bot", key.address()).await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve(&owner(), "bot", key.address()).await, "ok");
 }
 
 #[tokio::test]
@@ -93,76 +64,36 @@ async fn a_name_has_at_most_16_characters_without_its_suffix() {
     let hyperliquid = Hyperliquid::new();
     let too_long = "abcdefghijklmnopq";
     let text = "Extra agent name is too long.";
-    assert_eq!(
-        hyperliquid.approve(&owner(), too_long, agent(1)).await,
-        text
-    );
-    let said = hyperliquid
-        .approve_until(&owner(), too_long, agent(1), START + 1)
-        .await;
+    assert_eq!(hyperliquid.approve(&owner(), too_long, agent(1)).await, text);
+    let said = hyperliquid.approve_until(&owner(), too_long, agent(1), START + 1).await;
     assert_eq!(said, text);
     let until = START + DAY_MS;
-    assert_eq!(
-        hyperliquid
-            .approve_until(&owner(), &too_long[..16], agent(1), until)
-            .await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve_until(&owner(), &too_long[..16], agent(1), until).await, "ok");
 }
 
 #[tokio::test]
 async fn what_only_looks_like_a_suffix_is_part_of_the_name() {
     let hyperliquid = Hyperliquid::new();
-    assert_eq!(
-        hyperliquid
-            .approve(&owner(), "a valid_until x", agent(1))
-            .await,
-        "ok"
-    );
-    assert_eq!(
-        hyperliquid
-            .approve(&owner(), "b valid_until ", agent(2))
-            .await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve(&owner(), "a valid_until x", agent(1)).await, "ok");
+    assert_eq!(hyperliquid.approve(&owner(), "b valid_until ", agent(2)).await, "ok");
     let names = hyperliquid.exchange.agents_of(owner().address());
-    assert_eq!(
-        [&*names[0].name, &*names[1].name],
-        ["a valid_until x", "b valid_until "]
-    );
+    assert_eq!([&*names[0].name, &*names[1].name], ["a valid_until x", "b valid_until "]);
 }
 
 #[tokio::test]
 async fn the_same_name_replaces_at_once_and_blocks_approvals_for_5_s() {
     let hyperliquid = Hyperliquid::new();
     let (old, new) = (Wallet::number(8), Wallet::number(9));
-    assert_eq!(
-        hyperliquid.approve(&owner(), "bot", old.address()).await,
-        "ok"
-    );
-    assert_eq!(
-        hyperliquid.approve(&owner(), "bot", new.address()).await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve(&owner(), "bot", old.address()).await, "ok");
+    assert_eq!(hyperliquid.approve(&owner(), "bot", new.address()).await, "ok");
     assert_eq!(hyperliquid.noop(&new).await, "ok");
     // The trap: the error for the replaced agent names the master.
-    let text = format!(
-        "Must deposit before performing actions. User: {:#x}",
-        owner().address()
-    );
+    let text = format!("Must deposit before performing actions. User: {:#x}", owner().address());
     assert_eq!(hyperliquid.noop(&old).await, text);
 
     hyperliquid.clock.advance(4_999);
-    assert_eq!(
-        hyperliquid.approve(&owner(), "other", agent(1)).await,
-        PENDING
-    );
-    assert_eq!(
-        hyperliquid
-            .approve(&Wallet::number(2), "other", agent(2))
-            .await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve(&owner(), "other", agent(1)).await, PENDING);
+    assert_eq!(hyperliquid.approve(&Wallet::number(2), "other", agent(2)).await, "ok");
     hyperliquid.clock.advance(1);
     assert_eq!(hyperliquid.approve(&owner(), "other", agent(1)).await, "ok");
     let unknown = format!("User or API Wallet {:#x} does not exist.", old.address());
@@ -174,40 +105,20 @@ async fn the_zero_address_removes_and_blocks_approvals_for_5_s() {
     let hyperliquid = Hyperliquid::new();
     let key = Wallet::number(9);
     let missing = "Extra agent does not exist";
-    assert_eq!(
-        hyperliquid.approve(&owner(), "bot", Address::ZERO).await,
-        missing
-    );
-    assert_eq!(
-        hyperliquid.approve(&owner(), "bot", key.address()).await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve(&owner(), "bot", Address::ZERO).await, missing);
+    assert_eq!(hyperliquid.approve(&owner(), "bot", key.address()).await, "ok");
     assert_eq!(hyperliquid.approve(&owner(), "", agent(1)).await, "ok");
-    assert_eq!(
-        hyperliquid.approve(&owner(), "bot", Address::ZERO).await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve(&owner(), "bot", Address::ZERO).await, "ok");
     let unknown = format!("User or API Wallet {:#x} does not exist.", key.address());
     assert_eq!(hyperliquid.noop(&key).await, unknown);
     // Whatever else is wrong with it, every approval hears this first.
-    assert_eq!(
-        hyperliquid.approve(&owner(), "", Address::ZERO).await,
-        PENDING
-    );
-    assert_eq!(
-        hyperliquid
-            .approve_until(&owner(), "bot", agent(2), 1)
-            .await,
-        PENDING
-    );
+    assert_eq!(hyperliquid.approve(&owner(), "", Address::ZERO).await, PENDING);
+    assert_eq!(hyperliquid.approve_until(&owner(), "bot", agent(2), 1).await, PENDING);
     hyperliquid.clock.advance(5_000);
     assert_eq!(hyperliquid.approve(&owner(), "", Address::ZERO).await, "ok");
     hyperliquid.clock.advance(5_000);
     // What counts is what is registered now, not what ever was.
-    assert_eq!(
-        hyperliquid.approve(&owner(), "bot", key.address()).await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve(&owner(), "bot", key.address()).await, "ok");
 }
 
 #[tokio::test]
@@ -216,28 +127,15 @@ async fn an_address_is_registered_once_for_all_accounts() {
     assert_eq!(hyperliquid.approve(&owner(), "bot", agent(1)).await, "ok");
     assert_eq!(hyperliquid.approve(&owner(), "bot", agent(1)).await, USED);
     assert_eq!(hyperliquid.approve(&owner(), "", agent(1)).await, USED);
-    assert_eq!(
-        hyperliquid
-            .approve(&Wallet::number(2), "bot", agent(1))
-            .await,
-        USED
-    );
-    assert_eq!(
-        hyperliquid.approve(&owner(), "me", owner().address()).await,
-        USED
-    );
+    assert_eq!(hyperliquid.approve(&Wallet::number(2), "bot", agent(1)).await, USED);
+    assert_eq!(hyperliquid.approve(&owner(), "me", owner().address()).await, USED);
 }
 
 #[tokio::test]
 async fn three_named_agents_and_an_unnamed_one_fill_an_account() {
     let hyperliquid = Hyperliquid::new();
     let short_lived = START + 1_000;
-    assert_eq!(
-        hyperliquid
-            .approve_until(&owner(), "a", agent(1), short_lived)
-            .await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve_until(&owner(), "a", agent(1), short_lived).await, "ok");
     assert_eq!(hyperliquid.approve(&owner(), "b", agent(2)).await, "ok");
     assert_eq!(hyperliquid.approve(&owner(), "c", agent(3)).await, "ok");
     assert_eq!(hyperliquid.approve(&owner(), "", agent(4)).await, "ok");
@@ -245,10 +143,7 @@ async fn three_named_agents_and_an_unnamed_one_fill_an_account() {
     assert_eq!(hyperliquid.approve(&owner(), "d", agent(5)).await, text);
     hyperliquid.clock.advance(1_000);
     assert_eq!(hyperliquid.approve(&owner(), "d", agent(5)).await, "ok");
-    hyperliquid.exchange.set_rules(Rules {
-        max_named_agents: 4,
-        ..Rules::default()
-    });
+    hyperliquid.exchange.set_rules(Rules { max_named_agents: 4, ..Rules::default() });
     assert_eq!(hyperliquid.approve(&owner(), "e", agent(6)).await, "ok");
 }
 
@@ -259,10 +154,7 @@ async fn an_account_must_have_deposited_if_the_rules_say_so() {
     let address = owner().address();
     let text = format!("Must deposit before performing actions. User: {address:#x}");
     assert_eq!(hyperliquid.approve(&owner(), "bot", agent(1)).await, text);
-    assert_eq!(
-        hyperliquid.info("userRole", address).await,
-        json!({"role": "missing"})
-    );
+    assert_eq!(hyperliquid.info("userRole", address).await, json!({"role": "missing"}));
     hyperliquid.exchange.deposit(address);
     assert_eq!(hyperliquid.approve(&owner(), "bot", agent(1)).await, "ok");
 }
@@ -271,14 +163,8 @@ async fn an_account_must_have_deposited_if_the_rules_say_so() {
 async fn an_agent_cannot_approve_agents() {
     let hyperliquid = Hyperliquid::new();
     let key = Wallet::number(9);
-    assert_eq!(
-        hyperliquid.approve(&owner(), "bot", key.address()).await,
-        "ok"
-    );
-    let text = format!(
-        "Must deposit before performing actions. User: {:#x}",
-        key.address()
-    );
+    assert_eq!(hyperliquid.approve(&owner(), "bot", key.address()).await, "ok");
+    let text = format!("Must deposit before performing actions. User: {:#x}", key.address());
     assert_eq!(hyperliquid.approve(&key, "bot2", agent(1)).await, text);
 }
 
@@ -297,9 +183,7 @@ async fn whatever_is_not_as_signed_comes_from_a_stranger() {
         let mut body = approval(Chain::Mainnet, &owner(), "bot", agent(1), START);
         body["action"][field] = value;
         let said = hyperliquid.exchange(&body).await;
-        let user = said
-            .strip_prefix("Must deposit before performing actions. User: 0x")
-            .unwrap();
+        let user = said.strip_prefix("Must deposit before performing actions. User: 0x").unwrap();
         assert_eq!(user, user.to_lowercase());
         // What counts is what is signed: the sent chain alone does not change the signer.
         let is_owner = format!("0x{user}") == format!("{:#x}", owner().address());
@@ -312,10 +196,7 @@ async fn a_vault_may_not_approve() {
     let hyperliquid = Hyperliquid::new();
     let mut body = approval(Chain::Mainnet, &owner(), "bot", agent(1), START);
     body["vaultAddress"] = json!(agent(7));
-    assert_eq!(
-        hyperliquid.exchange(&body).await,
-        "Vault may not perform this action."
-    );
+    assert_eq!(hyperliquid.exchange(&body).await, "Vault may not perform this action.");
 }
 
 #[tokio::test]
@@ -323,10 +204,7 @@ async fn a_nonce_counts_once_even_if_the_action_failed() {
     let hyperliquid = Hyperliquid::new();
     let duplicate = format!("Invalid nonce: duplicate nonce {START}");
     let body = approval(Chain::Mainnet, &owner(), "bot", Address::ZERO, START);
-    assert_eq!(
-        hyperliquid.exchange(&body).await,
-        "Extra agent does not exist"
-    );
+    assert_eq!(hyperliquid.exchange(&body).await, "Extra agent does not exist");
     assert_eq!(hyperliquid.exchange(&body).await, duplicate);
     // Another signer has nonces of its own.
     let body = approval(Chain::Mainnet, &Wallet::number(2), "bot", agent(1), START);
@@ -339,20 +217,13 @@ async fn a_nonce_lies_between_two_days_ago_and_tomorrow() {
     let cases = [
         (
             two_days_ago,
-            format!(
-                "Invalid nonce: nonce too low {two_days_ago} < {}",
-                two_days_ago + 1
-            ),
+            format!("Invalid nonce: nonce too low {two_days_ago} < {}", two_days_ago + 1),
         ),
         (two_days_ago + 1, "ok".to_owned()),
         (START + DAY_MS - 1, "ok".to_owned()),
         (
             START + DAY_MS,
-            format!(
-                "Invalid nonce: nonce too high {} > {}",
-                START + DAY_MS,
-                START + DAY_MS
-            ),
+            format!("Invalid nonce: nonce too high {} > {}", START + DAY_MS, START + DAY_MS),
         ),
     ];
     for (nonce, expected) in cases {
@@ -366,10 +237,7 @@ async fn a_nonce_lies_between_two_days_ago_and_tomorrow() {
 async fn the_100_highest_nonces_are_kept_and_the_lowest_is_the_bound() {
     let hyperliquid = Hyperliquid::new();
     let key = Wallet::number(9);
-    assert_eq!(
-        hyperliquid.approve(&owner(), "bot", key.address()).await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve(&owner(), "bot", key.address()).await, "ok");
     let noop = json!({"type": "noop"});
     let send = |nonce| l1(Chain::Mainnet, &key, &noop, nonce, None, None);
     for nonce in (START + 2..START + 202).step_by(2) {
@@ -377,14 +245,8 @@ async fn the_100_highest_nonces_are_kept_and_the_lowest_is_the_bound() {
     }
     let too_low = |nonce, lowest| format!("Invalid nonce: nonce too low {nonce} < {lowest}");
     let low = START + 1;
-    assert_eq!(
-        hyperliquid.exchange(&send(low)).await,
-        too_low(low, START + 2)
-    );
+    assert_eq!(hyperliquid.exchange(&send(low)).await, too_low(low, START + 2));
     // In between is allowed, and drops the lowest, which is then too low rather than duplicate.
     assert_eq!(hyperliquid.exchange(&send(START + 3)).await, "ok");
-    assert_eq!(
-        hyperliquid.exchange(&send(START + 2)).await,
-        too_low(START + 2, START + 3)
-    );
+    assert_eq!(hyperliquid.exchange(&send(START + 2)).await, too_low(START + 2, START + 3));
 }

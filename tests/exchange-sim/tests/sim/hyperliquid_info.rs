@@ -7,36 +7,22 @@ use crate::support::{DAY_MS, START, Wallet, hyperliquid::Hyperliquid};
 async fn extra_agents_lists_the_named_ones_without_their_suffix() {
     let hyperliquid = Hyperliquid::new();
     let (owner, bot) = (Wallet::number(1), Wallet::number(8).address());
-    assert_eq!(
-        hyperliquid.info("extraAgents", owner.address()).await,
-        json!([])
-    );
+    assert_eq!(hyperliquid.info("extraAgents", owner.address()).await, json!([]));
     let until = START + DAY_MS;
     hyperliquid.approve_until(&owner, "bot", bot, until).await;
-    hyperliquid
-        .approve(&owner, "", Wallet::number(9).address())
-        .await;
+    hyperliquid.approve(&owner, "", Wallet::number(9).address()).await;
     let listed = json!([{"name": "bot", "address": format!("{bot:#x}"), "validUntil": until}]);
-    assert_eq!(
-        hyperliquid.info("extraAgents", owner.address()).await,
-        listed
-    );
+    assert_eq!(hyperliquid.info("extraAgents", owner.address()).await, listed);
     // Both act all the same.
     assert_eq!(hyperliquid.exchange.agents_of(owner.address()).len(), 2);
     hyperliquid.clock.advance(DAY_MS);
-    assert_eq!(
-        hyperliquid.info("extraAgents", owner.address()).await,
-        json!([])
-    );
+    assert_eq!(hyperliquid.info("extraAgents", owner.address()).await, json!([]));
 }
 
 #[tokio::test]
 async fn user_role_knows_named_and_unnamed_agents_by_their_master() {
     let hyperliquid = Hyperliquid::new();
-    let (owner, agents) = (
-        Wallet::number(1),
-        [8, 9].map(|key| Wallet::number(key).address()),
-    );
+    let (owner, agents) = (Wallet::number(1), [8, 9].map(|key| Wallet::number(key).address()));
     let missing = json!({"role": "missing"});
     assert_eq!(hyperliquid.info("userRole", owner.address()).await, missing);
     assert_eq!(hyperliquid.info("userRole", agents[0]).await, missing);
@@ -47,10 +33,7 @@ async fn user_role_knows_named_and_unnamed_agents_by_their_master() {
         let role = json!({"role": "agent", "data": {"user": master}});
         assert_eq!(hyperliquid.info("userRole", agent).await, role);
     }
-    assert_eq!(
-        hyperliquid.info("userRole", owner.address()).await,
-        json!({"role": "user"})
-    );
+    assert_eq!(hyperliquid.info("userRole", owner.address()).await, json!({"role": "user"}));
     hyperliquid.clock.advance(90 * DAY_MS);
     assert_eq!(hyperliquid.info("userRole", agents[0]).await, missing);
 }
@@ -60,10 +43,7 @@ async fn a_depositor_is_a_user() {
     let hyperliquid = Hyperliquid::new();
     let address = Wallet::number(1).address();
     hyperliquid.exchange.deposit(address);
-    assert_eq!(
-        hyperliquid.info("userRole", address).await,
-        json!({"role": "user"})
-    );
+    assert_eq!(hyperliquid.info("userRole", address).await, json!({"role": "user"}));
 }
 
 #[tokio::test]
@@ -78,10 +58,7 @@ async fn an_unknown_question_is_unprocessable() {
     for question in questions {
         let answer = hyperliquid.post("/info", &question).await;
         assert_eq!(answer.status, 422);
-        assert_eq!(
-            answer.body,
-            "Failed to deserialize the JSON body into the target type"
-        );
+        assert_eq!(answer.body, "Failed to deserialize the JSON body into the target type");
     }
 }
 
@@ -89,10 +66,7 @@ async fn an_unknown_question_is_unprocessable() {
 async fn a_minute_has_so_much_weight() {
     let hyperliquid = Hyperliquid::new();
     let user = Wallet::number(1).address();
-    hyperliquid.exchange.set_rules(Rules {
-        weight_per_minute: 81,
-        ..Rules::default()
-    });
+    hyperliquid.exchange.set_rules(Rules { weight_per_minute: 81, ..Rules::default() });
     hyperliquid.info("userRole", user).await;
     hyperliquid.clock.advance(10_000);
     hyperliquid.info("extraAgents", user).await;
@@ -100,19 +74,13 @@ async fn a_minute_has_so_much_weight() {
     assert_eq!(hyperliquid.noop(&Wallet::number(1)).await, unknown);
     let question = json!({"type": "userRole", "user": user});
     let refused = hyperliquid.post("/info", &question).await;
-    assert_eq!(
-        (refused.status.as_u16(), refused.body.as_str()),
-        (429, "null")
-    );
+    assert_eq!((refused.status.as_u16(), refused.body.as_str()), (429, "null"));
     assert_eq!(refused.headers["retry-after"], "50");
     hyperliquid.clock.advance(50_000);
     assert_eq!(hyperliquid.post("/info", &question).await.status, 200);
 
     let requests = hyperliquid.exchange.requests();
-    let seen: Vec<_> = requests
-        .iter()
-        .map(|it| (it.kind, it.weight, it.accepted))
-        .collect();
+    let seen: Vec<_> = requests.iter().map(|it| (it.kind, it.weight, it.accepted)).collect();
     let expected = [
         ("userRole", 60, true),
         ("extraAgents", 20, true),
@@ -121,10 +89,7 @@ async fn a_minute_has_so_much_weight() {
         ("userRole", 60, true),
     ];
     assert_eq!(seen, expected);
-    assert_eq!(
-        (requests[2].path.as_str(), requests[2].at),
-        ("/exchange", START + 10_000)
-    );
+    assert_eq!((requests[2].path.as_str(), requests[2].at), ("/exchange", START + 10_000));
 }
 
 #[tokio::test]
@@ -137,11 +102,6 @@ async fn every_forty_orders_weigh_one_more() {
         let action = json!({"type": "order", "orders": vec![&order; batch], "grouping": "na"});
         hyperliquid.act(&Wallet::number(1), &action).await;
     }
-    let weights: Vec<_> = hyperliquid
-        .exchange
-        .requests()
-        .iter()
-        .map(|it| it.weight)
-        .collect();
+    let weights: Vec<_> = hyperliquid.exchange.requests().iter().map(|it| it.weight).collect();
     assert_eq!(weights, [1, 1, 2, 3]);
 }

@@ -28,10 +28,7 @@ fn orders(orders: &[Value]) -> Value {
 
 async fn with_agent() -> Hyperliquid {
     let hyperliquid = Hyperliquid::new();
-    assert_eq!(
-        hyperliquid.approve(&owner(), "bot", key().address()).await,
-        "ok"
-    );
+    assert_eq!(hyperliquid.approve(&owner(), "bot", key().address()).await, "ok");
     hyperliquid
 }
 
@@ -53,14 +50,7 @@ async fn every_order_of_a_batch_rests_under_a_number_of_its_own() {
     let hyperliquid = with_agent().await;
     for first in [1, 3] {
         let action = orders(&[order(), order()]);
-        let body = l1(
-            Chain::Mainnet,
-            &key(),
-            &action,
-            hyperliquid.nonce(),
-            None,
-            None,
-        );
+        let body = l1(Chain::Mainnet, &key(), &action, hyperliquid.nonce(), None, None);
         let statuses = json!([{"resting": {"oid": first}}, {"resting": {"oid": first + 1}}]);
         let response = json!({"type": "order", "data": {"statuses": statuses}});
         let answer = hyperliquid.post("/exchange", &body).await.json();
@@ -118,10 +108,7 @@ async fn no_vault_is_registered() {
     let vault = Wallet::number(3).address();
     let noop = json!({"type": "noop"});
     let body = l1(Chain::Mainnet, &key(), &noop, START, Some(vault), None);
-    assert_eq!(
-        hyperliquid.exchange(&body).await,
-        format!("Vault not registered: {vault:#x}")
-    );
+    assert_eq!(hyperliquid.exchange(&body).await, format!("Vault not registered: {vault:#x}"));
 }
 
 #[tokio::test]

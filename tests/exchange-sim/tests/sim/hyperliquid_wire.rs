@@ -8,13 +8,7 @@ use crate::support::{
 };
 
 fn body() -> Value {
-    approval(
-        Chain::Mainnet,
-        &Wallet::number(1),
-        "bot",
-        Wallet::number(9).address(),
-        START,
-    )
+    approval(Chain::Mainnet, &Wallet::number(1), "bot", Wallet::number(9).address(), START)
 }
 
 /// The body with one value replaced
@@ -57,10 +51,7 @@ async fn a_wrong_shape_is_unprocessable_and_no_json() {
         let hyperliquid = Hyperliquid::new();
         let answer = hyperliquid.post("/exchange", &body).await;
         assert_eq!(answer.status, 422, "{body}");
-        assert_eq!(
-            answer.body,
-            "Failed to deserialize the JSON body into the target type"
-        );
+        assert_eq!(answer.body, "Failed to deserialize the JSON body into the target type");
         assert_eq!(hyperliquid.exchange.requests()[0].kind, "malformed");
     }
 }
@@ -79,9 +70,7 @@ async fn an_order_of_a_wrong_shape_is_unprocessable() {
         json!({"type": "order"}),
     ];
     for action in actions {
-        let answer = Hyperliquid::new()
-            .post("/exchange", &with("/action", action))
-            .await;
+        let answer = Hyperliquid::new().post("/exchange", &with("/action", action)).await;
         assert_eq!(answer.status, 422);
     }
 }
@@ -109,11 +98,7 @@ async fn what_is_no_signature_has_no_signer() {
     for (part, value) in signatures {
         let hyperliquid = Hyperliquid::new();
         let body = with(&format!("/signature/{part}"), value);
-        assert_eq!(
-            hyperliquid.exchange(&body).await,
-            "Unable to recover signer.",
-            "{body}"
-        );
+        assert_eq!(hyperliquid.exchange(&body).await, "Unable to recover signer.", "{body}");
     }
 }
 
@@ -131,35 +116,16 @@ async fn a_high_s_is_not_refused() {
     body["signature"]["s"] = json!(format!("{:#x}", order - low));
     body["signature"]["v"] = json!(27 + 28 - body["signature"]["v"].as_u64().unwrap());
     assert_eq!(hyperliquid.exchange(&body).await, "ok");
-    assert_eq!(
-        hyperliquid
-            .exchange
-            .agents_of(Wallet::number(1).address())
-            .len(),
-        1
-    );
+    assert_eq!(hyperliquid.exchange.agents_of(Wallet::number(1).address()).len(), 1);
 }
 
 #[tokio::test]
 async fn a_body_must_be_json_and_say_so() {
     let router = Hyperliquid::new().exchange.router();
     let content = Some(("text/plain", body().to_string()));
-    assert_eq!(
-        send(router.clone(), "POST", "/exchange", content)
-            .await
-            .status,
-        415
-    );
-    assert_eq!(
-        send(router.clone(), "POST", "/info", None).await.status,
-        415
-    );
+    assert_eq!(send(router.clone(), "POST", "/exchange", content).await.status, 415);
+    assert_eq!(send(router.clone(), "POST", "/info", None).await.status, 415);
     let content = Some(("application/json; charset=utf-8", "{".to_owned()));
-    assert_eq!(
-        send(router.clone(), "POST", "/exchange", content)
-            .await
-            .status,
-        422
-    );
+    assert_eq!(send(router.clone(), "POST", "/exchange", content).await.status, 422);
     assert_eq!(send(router, "GET", "/exchange", None).await.status, 405);
 }

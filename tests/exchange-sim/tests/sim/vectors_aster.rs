@@ -47,13 +47,8 @@ async fn registrations_are_accepted_as_the_vectors_send_them() {
     for vector in vectors("aster_v3_register_agent.json") {
         let aster = exchange_for(&vector);
         let body = text(&vector["request"]["body_text"]);
-        assert_eq!(
-            said(&aster.form("POST", REGISTER, body).await),
-            "200 success"
-        );
-        let agents = aster
-            .exchange
-            .agents_of(text(&vector["address"]).parse().unwrap());
+        assert_eq!(said(&aster.form("POST", REGISTER, body).await), "200 success");
+        let agents = aster.exchange.agents_of(text(&vector["address"]).parse().unwrap());
         assert_eq!(agents[0].name, vector["inputs"]["agentName"]);
         assert_eq!(agents[0].can_withdraw, vector["inputs"]["canWithdraw"]);
         assert_eq!(agents[0].ip_whitelist, vector["inputs"]["ipWhitelist"]);
@@ -103,10 +98,7 @@ fn management_has_the_digests_and_signers_of_the_vectors() {
             .filter(|(name, _)| !name.starts_with("signature"));
         let chain_id = vector["inputs"]["signature_chain_id"].as_u64().unwrap();
         let primary_type = text(&vector["inputs"]["primary_type"]);
-        check_vector(
-            &vector,
-            management_digest(chain_id, primary_type, signed).unwrap(),
-        );
+        check_vector(&vector, management_digest(chain_id, primary_type, signed).unwrap());
     }
 }
 
@@ -115,10 +107,7 @@ async fn management_is_accepted_as_the_vectors_send_it() {
     for vector in vectors("aster_v3_manage_agent.json") {
         for in_query in [false, true] {
             let aster = exchange_for(&vector);
-            let rules = Rules {
-                signature_chain_ids: vec![56, 1_666],
-                ..Rules::default()
-            };
+            let rules = Rules { signature_chain_ids: vec![56, 1_666], ..Rules::default() };
             aster.exchange.set_rules(rules);
             let user = Wallet::from_hex(text(&vector["private_key"]));
             if vector["inputs"]["primary_type"] == "ApproveAgent" {
@@ -127,15 +116,10 @@ async fn management_is_accepted_as_the_vectors_send_it() {
                 let agent = text(&vector["inputs"]["agentAddress"]).parse().unwrap();
                 assert_eq!(aster.register(&user, "first", agent).await, "200 success");
             }
-            let (method, path) = (
-                text(&vector["request"]["method"]),
-                &vector["request"]["path"],
-            );
+            let (method, path) = (text(&vector["request"]["method"]), &vector["request"]["path"]);
             let body = text(&vector["request"]["body_text"]);
             let answer = if in_query {
-                aster
-                    .form(method, &format!("{}?{body}", text(path)), "")
-                    .await
+                aster.form(method, &format!("{}?{body}", text(path)), "").await
             } else {
                 aster.form(method, text(path), body).await
             };
@@ -161,10 +145,7 @@ async fn reads_by_agents_are_accepted_as_the_vectors_send_them() {
     let registration = &vectors("aster_v3_register_agent.json")[0];
     let user = Wallet::from_hex(text(&registration["private_key"]));
     let reads = vectors("aster_v3_signed_call_by_agent.json");
-    for vector in reads
-        .iter()
-        .filter(|vector| vector["request"]["method"] == "GET")
-    {
+    for vector in reads.iter().filter(|vector| vector["request"]["method"] == "GET") {
         let aster = exchange_for(vector);
         let (path, query) = (&vector["request"]["path"], &vector["request"]["query"]);
         let unknown = aster.get(text(path), text(query)).await;

@@ -35,9 +35,7 @@ fn exchange_for(vector: &Value) -> Hyperliquid {
     let now = vector["inputs"]["nonce"].as_u64().unwrap();
     let hyperliquid = Hyperliquid::of(chain(vector), now);
     hyperliquid.exchange.require_deposit(true);
-    hyperliquid
-        .exchange
-        .deposit(text(&vector["address"]).parse().unwrap());
+    hyperliquid.exchange.deposit(text(&vector["address"]).parse().unwrap());
     hyperliquid
 }
 
@@ -58,10 +56,7 @@ fn approvals_have_the_digests_and_signers_of_the_vectors() {
             agent_name: inputs["agent_name"].as_str().unwrap_or_default().to_owned(),
             nonce: inputs["nonce"].as_u64().unwrap(),
         };
-        check_vector(
-            &vector,
-            approve_agent_digest(chain(&vector), &approval).unwrap(),
-        );
+        check_vector(&vector, approve_agent_digest(chain(&vector), &approval).unwrap());
     }
 }
 
@@ -71,9 +66,7 @@ fn l1_actions_have_the_digests_and_signers_of_the_vectors() {
     assert_eq!(actions.len(), 8);
     for vector in actions {
         let inputs = &vector["inputs"];
-        let vault = inputs["vault_address"]
-            .as_str()
-            .map(|vault| vault.parse().unwrap());
+        let vault = inputs["vault_address"].as_str().map(|vault| vault.parse().unwrap());
         let nonce = inputs["nonce"].as_u64().unwrap();
         let expires_after = inputs["expires_after"].as_u64();
         let hash = action_hash(&inputs["action"], nonce, vault, expires_after).unwrap();
@@ -86,9 +79,7 @@ fn l1_actions_have_the_digests_and_signers_of_the_vectors() {
 /// hyperliquid-python-sdk, whose `r` has lost its leading zeros
 #[test]
 fn the_vault_is_hashed_as_the_python_sdk_does() {
-    let vault = "0x1719884eb866cb12b2287399b15f7db5e7d775ea"
-        .parse()
-        .unwrap();
+    let vault = "0x1719884eb866cb12b2287399b15f7db5e7d775ea".parse().unwrap();
     let action = json!({"type": "dummy", "num": 100_000_000_000_u64});
     let hash = action_hash(&action, 0, Some(vault), None).unwrap();
     let signature = exchange_sim::signature::from_parts(
@@ -98,9 +89,7 @@ fn the_vault_is_hashed_as_the_python_sdk_does() {
     );
     let digest = l1_digest(Chain::Mainnet, hash).unwrap();
     let signer = exchange_sim::signature::recover(&digest, &signature.unwrap());
-    let expected = "0x14791697260E4c9A71f18484C9f997B308e59325"
-        .parse()
-        .unwrap();
+    let expected = "0x14791697260E4c9A71f18484C9f997B308e59325".parse().unwrap();
     assert_eq!(signer, Some(expected));
 }
 
@@ -110,9 +99,7 @@ async fn approvals_are_accepted_as_the_vectors_send_them() {
         let hyperliquid = exchange_for(&vector);
         let agent: Address = text(&vector["inputs"]["agent_address"]).parse().unwrap();
         let said = hyperliquid.exchange(&vector["request"]["body_json"]).await;
-        let agents = hyperliquid
-            .exchange
-            .agents_of(text(&vector["address"]).parse().unwrap());
+        let agents = hyperliquid.exchange.agents_of(text(&vector["address"]).parse().unwrap());
         if agent == Address::ZERO {
             assert_eq!(said, "Extra agent does not exist", "{}", vector["name"]);
         } else {
@@ -135,10 +122,7 @@ async fn approvals_are_accepted_as_the_python_sdk_sends_them() {
         body["vaultAddress"] = Value::Null;
         body["expiresAfter"] = Value::Null;
         let said = hyperliquid.exchange(&body).await;
-        assert!(
-            said == "ok" || said == "Extra agent does not exist",
-            "{said}"
-        );
+        assert!(said == "ok" || said == "Extra agent does not exist", "{said}");
     }
 }
 
@@ -158,17 +142,11 @@ async fn an_unnamed_agent_may_be_sent_as_nothing_null_or_empty() {
 #[tokio::test]
 async fn a_vector_sent_to_the_other_network_comes_from_a_stranger() {
     for vector in approvals() {
-        let here = if chain(&vector) == Chain::Mainnet {
-            Chain::Testnet
-        } else {
-            Chain::Mainnet
-        };
+        let here = if chain(&vector) == Chain::Mainnet { Chain::Testnet } else { Chain::Mainnet };
         let now = vector["inputs"]["nonce"].as_u64().unwrap();
         let hyperliquid = Hyperliquid::of(here, now);
         let said = hyperliquid.exchange(&vector["request"]["body_json"]).await;
-        let user = said
-            .strip_prefix("Must deposit before performing actions. User: ")
-            .unwrap();
+        let user = said.strip_prefix("Must deposit before performing actions. User: ").unwrap();
         assert_eq!(user.len(), 42);
         assert_ne!(user, text(&vector["address"]).to_lowercase());
     }
@@ -177,16 +155,10 @@ async fn a_vector_sent_to_the_other_network_comes_from_a_stranger() {
 #[tokio::test]
 async fn l1_actions_are_accepted_as_the_vectors_send_them() {
     for vector in l1_actions() {
-        let said = exchange_for(&vector)
-            .exchange(&vector["request"]["body_json"])
-            .await;
+        let said = exchange_for(&vector).exchange(&vector["request"]["body_json"]).await;
         // The vectors with nonce 0 are for the digest; the signer is known all the same.
         let zero = vector["inputs"]["nonce"] == 0;
-        let expected = if zero {
-            "Invalid nonce: nonce too low 0 < 1"
-        } else {
-            "ok"
-        };
+        let expected = if zero { "Invalid nonce: nonce too low 0 < 1" } else { "ok" };
         assert_eq!(said, expected, "{}", vector["name"]);
     }
 }

@@ -31,12 +31,7 @@ impl Aster {
     pub(crate) fn of(network: Network, now: u64) -> Self {
         let clock = Clock::at(now);
         let exchange = Exchange::new(network, clock.reader());
-        Self {
-            exchange,
-            clock,
-            network,
-            nonces: AtomicU64::new(0),
-        }
+        Self { exchange, clock, network, nonces: AtomicU64::new(0) }
     }
 
     /// A nonce of the clock's moment that was not used before, in microseconds
@@ -50,23 +45,11 @@ impl Aster {
     }
 
     pub(crate) async fn form(&self, method: &str, path: &str, body: &str) -> Answer {
-        send(
-            self.exchange.router(),
-            method,
-            path,
-            Some((FORM, body.to_owned())),
-        )
-        .await
+        send(self.exchange.router(), method, path, Some((FORM, body.to_owned()))).await
     }
 
     pub(crate) async fn get(&self, path: &str, query: &str) -> Answer {
-        send(
-            self.exchange.router(),
-            "GET",
-            &format!("{path}?{query}"),
-            None,
-        )
-        .await
+        send(self.exchange.router(), "GET", &format!("{path}?{query}"), None).await
     }
 
     /// Registers an agent for trading
@@ -87,11 +70,7 @@ impl Aster {
     /// Signs a text and sends it as the registration
     pub(crate) async fn register_text(&self, user: &Wallet, text: &str) -> String {
         let signature = sign_text(user, 56, text);
-        said(
-            &self
-                .form("POST", REGISTER, &format!("{text}&signature={signature}"))
-                .await,
-        )
+        said(&self.form("POST", REGISTER, &format!("{text}&signature={signature}")).await)
     }
 
     /// Signs parameters as typed data and sends them
@@ -101,9 +80,7 @@ impl Aster {
         (method, path, primary_type): (&str, &str, &str),
         parameters: &[(&str, String)],
     ) -> String {
-        let pairs = parameters
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()));
+        let pairs = parameters.iter().map(|(name, value)| (*name, value.as_str()));
         let digest = management_digest(56, primary_type, pairs).unwrap();
         let signature = format!("0x{}", hex::encode(user.sign(digest)));
         let mut body = String::new();
@@ -116,40 +93,24 @@ impl Aster {
 
     /// A call signed by an agent, with a fresh nonce
     pub(crate) async fn call(&self, path: &str, user: Address, agent: &Wallet) -> Answer {
-        let text = format!(
-            "nonce={}&user={user}&signer={}",
-            self.nonce(),
-            agent.address()
-        );
+        let text = format!("nonce={}&user={user}&signer={}", self.nonce(), agent.address());
         self.call_text(path, agent, &text).await
     }
 
     pub(crate) async fn call_text(&self, path: &str, agent: &Wallet, text: &str) -> Answer {
         let signature = sign_text(agent, call_chain_id(self.network), text);
-        self.get(path, &format!("{text}&signature={signature}"))
-            .await
+        self.get(path, &format!("{text}&signature={signature}")).await
     }
 }
 
 pub(crate) fn sign_text(wallet: &Wallet, chain_id: u64, text: &str) -> String {
-    format!(
-        "0x{}",
-        hex::encode(wallet.sign(message_digest(chain_id, text).unwrap()))
-    )
+    format!("0x{}", hex::encode(wallet.sign(message_digest(chain_id, text).unwrap())))
 }
 
 /// The code and message of an answer, such as `-1000 Illegal agentName`
 pub(crate) fn said(answer: &Answer) -> String {
     let json: Value = answer.json();
-    let expected = if json["code"] == 200 || json.is_array() {
-        200
-    } else {
-        400
-    };
+    let expected = if json["code"] == 200 || json.is_array() { 200 } else { 400 };
     assert_eq!(answer.status, expected, "{}", answer.body);
-    format!(
-        "{} {}",
-        json["code"],
-        json["msg"].as_str().unwrap_or_default()
-    )
+    format!("{} {}", json["code"], json["msg"].as_str().unwrap_or_default())
 }

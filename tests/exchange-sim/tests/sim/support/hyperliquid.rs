@@ -29,12 +29,7 @@ impl Hyperliquid {
     pub(crate) fn of(chain: Chain, now: u64) -> Self {
         let clock = Clock::at(now);
         let exchange = Exchange::new(chain, clock.reader());
-        Self {
-            exchange,
-            clock,
-            chain,
-            nonces: AtomicU64::new(0),
-        }
+        Self { exchange, clock, chain, nonces: AtomicU64::new(0) }
     }
 
     /// A nonce of the clock's moment that was not used before
@@ -60,8 +55,7 @@ impl Hyperliquid {
 
     /// Approves an agent, with a fresh nonce
     pub(crate) async fn approve(&self, wallet: &Wallet, name: &str, agent: Address) -> String {
-        self.exchange(&approval(self.chain, wallet, name, agent, self.nonce()))
-            .await
+        self.exchange(&approval(self.chain, wallet, name, agent, self.nonce())).await
     }
 
     /// Approves an agent that expires
@@ -72,14 +66,12 @@ impl Hyperliquid {
         agent: Address,
         valid_until: u64,
     ) -> String {
-        self.approve(wallet, &format!("{name} valid_until {valid_until}"), agent)
-            .await
+        self.approve(wallet, &format!("{name} valid_until {valid_until}"), agent).await
     }
 
     /// Sends an action that agents sign, with a fresh nonce
     pub(crate) async fn act(&self, wallet: &Wallet, action: &Value) -> String {
-        self.exchange(&l1(self.chain, wallet, action, self.nonce(), None, None))
-            .await
+        self.exchange(&l1(self.chain, wallet, action, self.nonce(), None, None)).await
     }
 
     pub(crate) async fn noop(&self, wallet: &Wallet) -> String {
@@ -87,9 +79,7 @@ impl Hyperliquid {
     }
 
     pub(crate) async fn info(&self, kind: &str, user: Address) -> Value {
-        self.post("/info", &json!({"type": kind, "user": user}))
-            .await
-            .json()
+        self.post("/info", &json!({"type": kind, "user": user})).await.json()
     }
 }
 

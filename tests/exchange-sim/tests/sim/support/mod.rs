@@ -125,11 +125,7 @@ pub(crate) fn check_vector(vector: &Value, digest: B256) {
         serde_json::from_value(vector["typed_data"].clone()).unwrap();
     assert_eq!(digest, typed.eip712_signing_hash().unwrap(), "{name}");
     assert_eq!(digest.to_string(), vector["hashes"]["digest"], "{name}");
-    check_signature(
-        &vector["signature"],
-        digest,
-        text(&vector["address"]).parse().unwrap(),
-    );
+    check_signature(&vector["signature"], digest, text(&vector["address"]).parse().unwrap());
     if let Some(key) = vector["private_key"].as_str() {
         let signature = format!("0x{}", hex::encode(Wallet::from_hex(key).sign(digest)));
         assert_eq!(signature, vector["signature"]["hex"], "{name}");
@@ -142,10 +138,7 @@ pub(crate) fn check_signature(signature: &Value, digest: B256, address: Address)
     let parts = exchange_sim::signature::from_parts(text(r), text(s), v.as_u64().unwrap()).unwrap();
     let whole = exchange_sim::signature::from_hex(text(&signature["hex"])).unwrap();
     assert_eq!(parts, whole);
-    assert_eq!(
-        exchange_sim::signature::recover(&digest, &whole),
-        Some(address)
-    );
+    assert_eq!(exchange_sim::signature::recover(&digest, &whole), Some(address));
 }
 
 pub(crate) fn text(value: &Value) -> &str {

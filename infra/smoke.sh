@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# Calls a running service as a client would, and fails on the first answer that is not the contract's.
+#
+#   infra/smoke.sh [--aster] [--hyperliquid] URL KEY
+#
+# It makes one wallet, of a user who is new with each run. The flags register that wallet with an
+# exchange: the one that the service is configured for, so use them with a test network or the local
+# stack. Needs bash and curl.
+set -euo pipefail
+
+usage() {
+  sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+}
+
+exchanges=()
+while [[ ${1:-} == --* ]]; do
+  case $1 in
+    --aster | --hyperliquid) exchanges+=("${1#--}") ;;
+    *) usage ;;
+  esac
+  shift
+done
+[[ $# -eq 2 ]] || usage
+url=${1%/}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# In a file, so that the key is not in the list of processes.
+printf 'X-API-KEY: %s\n' "$2" >"$work/key"
+user="smoke-$(date +%s)-$$"
+
+status='' body='' checks=0
+
+# send METHOD PATH [CURL OPTION]...: with the key; fills status and body.
+send() {
+  local method=$1 path=$2
+  shift 2
+  status=$(curl --silent --show-error --max-time 35 --request "$method" --header "@$work/key" \
+    --output "$work/body" --write-out '%{http_code}' "$@" "$url$path") || fail "$method $path: no answer"
+  body=$(<"$work/body")
+}
+
+# post PATH JSON
+post() {
+  send POST "$1" --header 'Content-Type: application/json' --data-binary "$2"
+}
+
+fail() {
+  local shown
+  shown=$(sed -E 's/("apiPrivateKey":")[^"]*/\1…/' <<<"${body:0:2000}")
+  printf 'FAILED: %s\n  status %s\n  body   %s\n' "$1" "${status:-none}" "$shown" >&2
+  exit 1
+}
+
+# expect WHAT STATUS [TEXT IN THE BODY]...
+expect() {
+  local what=$1 wanted=$2 text
+  shift 2
+  [[ $status == "$wanted" ]] || fail "$what: expected status $wanted"
+  for text in "$@"; do
+    [[ $body == *"$text"* ]] || fail "$what: expected $text"
+  done
+  checks=$((checks + 1))
+  printf 'ok  %s\n' "$what"
+}
+
+# refused WHAT STATUS ERROR: an error of the contract.
+refused() {
+  expect "$1" "$2" '"success":false' "\"error\":\"$3" '"code":"' '"timestamp":'
+}
+
+# value FIELD: a text of the body.
+value() {
+  sed -nE "s/.*\"$1\":\"([^\"]*)\".*/\1/p" <<<"$body"
+}
+
+send GET /api/health
+expect 'the service is up' 200 '"success":true'
+
+post /api/wallets "{\"userId\":\"$user\"}"
+expect 'a wallet is made' 201 '"success":true' "\"userId\":\"$user\""
+wallet=$(value walletId) address=$(value address) made=$body
+[[ $wallet =~ ^[0-9a-f-]{36}$ ]] || fail 'walletId is no UUID'
+[[ $address =~ ^0x[0-9a-fA-F]{40}$ ]] || fail 'address is no address'
+[[ $(value publicKey) =~ ^04[0-9a-f]{128}$ ]] || fail 'publicKey is no uncompressed point'
+
+post /api/wallets "{\"userId\":\"$user\"}"
+expect 'the same user has the same wallet' 200
+[[ $body == "$made" ]] || fail 'another wallet for the same user'
+
+for name in "$user" "$wallet" "$address" "$(tr '[:upper:]' '[:lower:]' <<<"$address")"; do
+  send GET "/api/wallets/$name"
+  expect "it is found as $name" 200
+  [[ $body == "$made" ]] || fail "another wallet as $name"
+done
+
+post "/api/wallets/$wallet/sign" '{"message":"smoke test"}'
+expect 'it signs a message' 200 '"success":true' "\"address\":\"$address\""
+[[ $(value signature) =~ ^0x[0-9a-f]{130}$ ]] || fail 'no signature of 65 bytes'
+
+for exchange in ${exchanges[@]+"${exchanges[@]}"}; do
+  path=/api/trading/$exchange/apikey
+  post "$path" "{\"walletIdOrAddress\":\"$user\"}"
+  if [[ $status == 422 && $body == *'"code":"DEPOSIT_REQUIRED"'* ]]; then
+    # What a network answers for a wallet that nobody has paid into yet: the approval arrived, and its
+    # signer was read.
+    expect "$exchange knows the wallet's signature, and wants a deposit first" 422 '"success":false'
+    continue
+  fi
+  case $exchange in
+    aster) expect 'it is registered with Aster' 200 "\"signerAddress\":\"$address\"" '"createdAt":"' ;;
+    hyperliquid) expect 'it is registered with Hyperliquid' 200 "\"mainWalletAddress\":\"$address\"" '"apiWalletAddress":"0x' '"expiryTimestamp":' ;;
+  esac
+  post "$path" "{\"walletIdOrAddress\":\"$user\"}"
+  refused "a second registration with $exchange" 409 'API key already exists for this wallet'
+done
+
+post /api/wallets '{}'
+refused 'no userId' 400 'Missing required parameter: userId'
+post /api/wallets '{'
+refused 'a body that is no JSON' 400 ''
+send POST /api/wallets --header 'Content-Type: text/plain' --data-binary '{}'
+refused 'a body of another type' 415 ''
+head -c 70000 /dev/zero | tr '\0' ' ' >"$work/large"
+send POST /api/wallets --header 'Content-Type: application/json' --data-binary "@$work/large"
+refused 'a body over 64 KiB' 413 ''
+send DELETE /api/wallets
+refused 'a wrong method' 405 ''
+send GET /api/nothing
+# `sam local` leaves the template's gateway responses out, and answers this itself.
+[[ $url != https://* && $body == *'Missing Authentication Token'* ]] || refused 'an unknown route' 404 ''
+send GET "/api/wallets/nobody-$user"
+refused 'an unknown wallet' 404 'Wallet not found'
+post "/api/wallets/$wallet/sign" '{}'
+refused 'no message' 400 'Missing required parameter: message'
+post "/api/wallets/$wallet/sign" '{"message":"You are signing into Astherus 111111"}'
+refused "an exchange's login as a message" 400 ''
+post /api/trading/hyperliquid/apikey '{}'
+refused 'no walletIdOrAddress' 400 'Missing required parameter: walletIdOrAddress'
+post /api/trading/aster/apikey "{\"walletIdOrAddress\":\"nobody-$user\"}"
+refused 'an unknown wallet with Aster' 404 'Wallet not found'
+post /api/trading/lighter/apikey "{\"walletIdOrAddress\":\"$user\"}"
+refused 'Lighter' 400 'Lighter API keys are not registered through HyperDEX'
+post /api/trading/nowhere/apikey "{\"walletIdOrAddress\":\"$user\"}"
+refused 'an exchange that is not supported' 400 'Unsupported exchange: nowhere'
+
+# The local stack takes any key.
+if [[ $url == https://* ]]; then
+  : >"$work/key"
+  send GET "/api/wallets/$wallet"
+  refused 'no key' 403 'Invalid X-API-KEY'
+  printf 'X-API-KEY: %s\n' 'no-key-that-anybody-was-given' >"$work/key"
+  send GET "/api/wallets/$wallet"
+  refused 'an unknown key' 403 'Invalid X-API-KEY'
+fi
+
+printf '%s passed, 0 failed\n' "$checks"

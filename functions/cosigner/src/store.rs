@@ -7,14 +7,13 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::envelope::Sealed;
 use shared::mpc::{SessionId, WalletKey};
-use shared::store::{Item, StoreError};
+use shared::store::{Item, StoreError, from_item, unavailable};
 
 /// The schema number that this version writes.
 const SCHEMA: u32 = 1;
@@ -183,11 +182,23 @@ fn share_key(key: &WalletKey) -> Item {
     item_key(key, format!("share#{}", key.key_version))
 }
 
-fn from_item<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, StoreError> {
-    serde_dynamo::from_item(item)
-        .map_err(|error| StoreError::Damaged { what, cause: error.to_string() })
-}
+/// One item of each schema version ever stored is parsed for ever.
+#[cfg(test)]
+mod samples {
+    use super::*;
 
-fn unavailable<E: std::error::Error + 'static>(error: SdkError<E>) -> StoreError {
-    StoreError::Unavailable(DisplayErrorContext(error).to_string())
+    fn item(text: &str) -> Item {
+        let item: serde_dynamo::Item = serde_json::from_str(text).unwrap();
+        item.into()
+    }
+
+    #[test]
+    fn items_of_schema_1_are_read() {
+        let share = item(include_str!("../tests/samples/share-1.v1.json"));
+        let share: ShareItem = from_item("share", share).unwrap();
+        assert!(share.schema == 1 && !share.barred && share.created_at_ms > 0);
+        let session = item(include_str!("../tests/samples/session.v1.json"));
+        let session: SessionRecord = from_item("session", session).unwrap();
+        assert_eq!((session.kind, session.expires_at_s), (SessionKind::Sign, 1_795_408_094));
+    }
 }

@@ -1,6 +1,7 @@
 //! Lambda's Invoke API with one function behind it, the cosigner; in a process of its own, or in
 //! this one for tests.
 
+use std::net::IpAddr;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +49,9 @@ pub struct CosignerSettings {
     pub kms: String,
     /// What it may sign for.
     pub policy: Policy,
-    /// The port of the Invoke API; 0 takes any.
+    /// Where the Invoke API listens.
+    pub ip: IpAddr,
+    /// Its port; 0 takes any.
     pub port: u16,
 }
 
@@ -66,6 +69,7 @@ impl CosignerSettings {
             self.kms.clone(),
             self.policy.hyperliquid_chain.as_str().to_owned(),
             self.policy.aster_signature_chain_id.to_string(),
+            self.ip.to_string(),
             self.port.to_string(),
         ]
     }
@@ -73,7 +77,7 @@ impl CosignerSettings {
     /// Reads what [`CosignerSettings::arguments`] wrote.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [dynamodb, kms, chain, aster, port] = arguments else {
+        let [dynamodb, kms, chain, aster, ip, port] = arguments else {
             return None;
         };
         Some(Self {
@@ -83,6 +87,7 @@ impl CosignerSettings {
                 hyperliquid_chain: parse_chain(chain)?,
                 aster_signature_chain_id: aster.parse().ok()?,
             },
+            ip: ip.parse().ok()?,
             port: port.parse().ok()?,
         })
     }
@@ -95,7 +100,7 @@ pub(crate) async fn in_process(
     random: Random,
     stop: Stop,
 ) -> Result<String, StartError> {
-    let listener = bind("the cosigner", settings.port).await?;
+    let listener = bind("the cosigner", settings.ip, settings.port).await?;
     let address = url(&listener)?;
     serve(listener, router(settings.cosigner(clock, random)), stop);
     Ok(address)

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A port is taken, or may not be used.
-    #[error("cannot listen on 127.0.0.1:{port} for {what}: {cause}")]
+    #[error("cannot listen on {address} for {what}: {cause}")]
     Port {
         /// What wanted it.
         what: &'static str,
-        /// The port.
-        port: u16,
+        /// The address.
+        address: std::net::SocketAddr,
         /// Why not.
         cause: std::io::Error,
     },
@@ -23,6 +23,11 @@ pub enum StartError {
         /// Why not.
         cause: String,
     },
+    /// More than this machine would reach it.
+    #[error(
+        "{0} is not loopback: whoever reaches it can use every wallet; say --expose if that is meant"
+    )]
+    NotLoopback(std::net::IpAddr),
     /// Another local stack uses the data directory.
     #[error("the data directory {} is in use by another local stack", .0.display())]
     InUse(PathBuf),

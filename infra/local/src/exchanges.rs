@@ -1,5 +1,7 @@
 //! Which exchanges the stack talks to: simulators of its own, or others.
 
+use std::net::IpAddr;
+
 use exchange_sim::{aster, hyperliquid};
 use shared::clock::Clock;
 use shared::intent::HyperliquidChain;
@@ -70,13 +72,13 @@ pub(crate) async fn place(
     what: &'static str,
     named: Option<&Url>,
     simulator: axum::Router,
-    port: u16,
+    (ip, port): (IpAddr, u16),
     stop: Stop,
 ) -> Result<Url, StartError> {
     if let Some(named) = named {
         return Ok(named.clone());
     }
-    let listener = bind(what, port).await?;
+    let listener = bind(what, ip, port).await?;
     let address = url(&listener)?;
     serve(listener, simulator, stop);
     Url::parse(&address).map_err(|error| StartError::Part { what, cause: error.to_string() })

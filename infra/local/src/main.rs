@@ -1,6 +1,7 @@
 //! `hyperdex`: the local stack and its demo.
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -37,6 +38,13 @@ struct Serve {
     /// Port of the HTTP API; 0 takes any.
     #[arg(long, default_value_t = 3000)]
     port: u16,
+    /// Address that every part listens on.
+    #[arg(long, default_value = "127.0.0.1")]
+    bind: IpAddr,
+    /// Let --bind be another address than loopback, for containers. There are no keys to keep
+    /// anyone out.
+    #[arg(long)]
+    expose: bool,
     /// Where wallets and keys are kept.
     #[arg(long, default_value = ".local")]
     data_dir: PathBuf,
@@ -89,6 +97,8 @@ fn chain(text: &str) -> Result<HyperliquidChain, &'static str> {
 impl Serve {
     fn options(&self) -> Options {
         let mut options = Options::new(&self.data_dir);
+        options.ip = self.bind;
+        options.expose = self.expose;
         options.ports = Ports {
             api: self.port,
             dynamodb: self.dynamodb_port,
@@ -143,11 +153,17 @@ async fn serve(options: Options) -> Result<(), StartError> {
         options.data_dir.display().to_string(),
         (options.hyperliquid.url.is_none(), options.aster.url.is_none()),
     );
+    let loopback = options.ip.is_loopback();
     let mut stack = Stack::start(options).await?;
     let kind = |simulated| {
         if simulated { "simulator" } else { "not simulated" }
     };
-    say("HyperDEX Keys, local stack. It listens on this machine's loopback alone.\n");
+    say("HyperDEX Keys, local stack.");
+    say(if loopback {
+        "It listens on this machine's loopback alone.\n"
+    } else {
+        "EXPOSED: whoever reaches it can use every wallet.\n"
+    });
     say(&format!("  API          {}", stack.api));
     say(&format!("  DynamoDB     {}", stack.dynamodb));
     say(&format!("  KMS          {}", stack.kms));

@@ -1,6 +1,6 @@
-//! Listening on loopback.
+//! Listening: on loopback, or where a container reaches it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -25,13 +25,14 @@ impl Stop {
     }
 }
 
-/// Binds a port of loopback; 0 takes any.
-pub(crate) async fn bind(what: &'static str, port: u16) -> Result<TcpListener, StartError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|cause| StartError::Port {
-        what,
-        port,
-        cause,
-    })
+/// Binds a port; 0 takes any.
+pub(crate) async fn bind(
+    what: &'static str,
+    ip: IpAddr,
+    port: u16,
+) -> Result<TcpListener, StartError> {
+    let address = SocketAddr::new(ip, port);
+    TcpListener::bind(address).await.map_err(|cause| StartError::Port { what, address, cause })
 }
 
 /// Serves `router` until it is told to stop, and lets requests that run finish.
@@ -44,10 +45,13 @@ pub(crate) fn serve(listener: TcpListener, router: Router, stop: Stop) -> JoinHa
     })
 }
 
-/// The URL of what listens there.
+/// The URL of what listens there, for a caller on this machine.
 pub(crate) fn url(listener: &TcpListener) -> Result<String, StartError> {
-    let address: SocketAddr = listener
+    let mut address: SocketAddr = listener
         .local_addr()
         .map_err(|error| StartError::Part { what: "a listener", cause: error.to_string() })?;
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
     Ok(format!("http://{address}"))
 }

@@ -1,6 +1,7 @@
 //! The stack: start every part in order, the API last.
 
 use std::fs::{File, TryLockError};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use axum::{Extension, Router};
@@ -34,7 +35,7 @@ pub const WALLETS_KEY: &str = "alias/hyperdex-wallets";
 /// KMS key B.
 pub const COSIGNER_KEY: &str = "alias/hyperdex-cosigner";
 
-/// Ports of loopback; 0 takes any.
+/// Ports; 0 takes any.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Ports {
     /// The HTTP API.
@@ -56,8 +57,12 @@ pub struct Ports {
 pub struct Options {
     /// Where the data is.
     pub data_dir: PathBuf,
-    /// Where to listen.
+    /// The address that every part listens on.
+    pub ip: IpAddr,
+    /// Its ports.
     pub ports: Ports,
+    /// Another address than loopback is meant.
+    pub expose: bool,
     /// Hyperliquid.
     pub hyperliquid: HyperliquidTarget,
     /// Aster.
@@ -82,7 +87,9 @@ impl Options {
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
+            ip: Ipv4Addr::LOCALHOST.into(),
             ports: Ports::default(),
+            expose: false,
             hyperliquid: HyperliquidTarget::default(),
             aster: AsterTarget::default(),
             require_deposit: false,
@@ -129,9 +136,12 @@ impl Stack {
     /// # Errors
     /// In one clear line.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        if !options.ip.is_loopback() && !options.expose {
+            return Err(StartError::NotLoopback(options.ip));
+        }
         let lock = prepare(&options.data_dir)?;
         // A port that is taken is found out before anything else happens.
-        let api = bind("the API", options.ports.api).await?;
+        let api = bind("the API", options.ip, options.ports.api).await?;
         let (sender, stop) = Stop::new();
         let mut servers = Vec::new();
 
@@ -143,6 +153,7 @@ impl Stack {
                 hyperliquid_chain: options.hyperliquid.chain,
                 aster_signature_chain_id: options.aster.signature_chain_id,
             },
+            ip: options.ip,
             port: options.ports.lambda,
         };
         let (child, lambda) = match options.cosigner {
@@ -165,7 +176,7 @@ impl Stack {
             "Hyperliquid's simulator",
             options.hyperliquid.url.as_ref(),
             hyperliquid_sim.router(),
-            options.ports.hyperliquid,
+            (options.ip, options.ports.hyperliquid),
             stop.clone(),
         )
         .await?;
@@ -173,7 +184,7 @@ impl Stack {
             "Aster's simulator",
             options.aster.url.as_ref(),
             aster_sim.router(),
-            options.ports.aster,
+            (options.ip, options.ports.aster),
             stop.clone(),
         )
         .await?;
@@ -212,11 +223,11 @@ impl Stack {
         if data.exists() && !keys.exists() {
             return Err(StartError::KeysGone(keys));
         }
-        let listener = bind("KMS", options.ports.kms).await?;
+        let listener = bind("KMS", options.ip, options.ports.kms).await?;
         let kms = url(&listener)?;
         let service = kms::open(&keys).await?;
         servers.push(serve(listener, kms::router(service.clone()), stop.clone()));
-        let listener = bind("DynamoDB", options.ports.dynamodb).await?;
+        let listener = bind("DynamoDB", options.ip, options.ports.dynamodb).await?;
         let dynamodb = url(&listener)?;
 
         let aws = Aws::local(&dynamodb, &kms, "");

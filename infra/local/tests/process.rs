@@ -177,6 +177,9 @@ fn a_bad_start_is_one_clear_line() {
         assert!(said.contains("--aster-url"), "{said}");
     }
     fails(with_data().env("HYPERLIQUID_CHAIN", "mainnet"));
+
+    let said = fails(with_data().args(["--port", "0", "--bind", "0.0.0.0"]));
+    assert!(said.contains("--expose") && said.lines().count() == 1, "{said}");
 }
 
 #[test]

@@ -14,6 +14,8 @@
 
 mod credentials;
 mod records;
+#[cfg(test)]
+mod samples;
 mod wallets;
 
 use std::collections::HashMap;
@@ -108,7 +110,11 @@ fn to_item<T: Serialize>(partition: &str, sort: &str, record: &T) -> Result<Item
     Ok(item)
 }
 
-fn from_item<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, StoreError> {
+/// Reads an item of a schema that this version knows.
+///
+/// # Errors
+/// When its schema is another, or a field is not as it should be.
+pub fn from_item<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, StoreError> {
     let schema = item.get("schema").and_then(|value| value.as_n().ok());
     match schema.and_then(|number| number.parse::<u32>().ok()) {
         Some(1..=SCHEMA) => {}
@@ -120,7 +126,8 @@ fn from_item<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, S
         .map_err(|error| StoreError::Damaged { what, cause: error.to_string() })
 }
 
-fn unavailable<E>(error: SdkError<E>) -> StoreError
+/// An SDK error that decides nothing, with its whole chain for the log.
+pub fn unavailable<E>(error: SdkError<E>) -> StoreError
 where
     E: std::error::Error + 'static,
 {

@@ -1,0 +1,56 @@
+//! One item of each schema version ever stored is parsed for ever.
+
+use super::{
+    CredentialRecord, CredentialState, Item, Nonces, SCHEMA, ShareRecord, StoreError, WalletRecord,
+    from_item,
+};
+use crate::api::ids::Exchange;
+
+fn item(text: &str) -> Item {
+    let item: serde_dynamo::Item = serde_json::from_str(text).unwrap();
+    item.into()
+}
+
+#[test]
+fn items_of_schema_1_are_read() {
+    let wallet = item(include_str!("../../tests/samples/record.v1.json"));
+    let wallet: WalletRecord = from_item("wallet", wallet).unwrap();
+    assert_eq!((wallet.user_id.as_str(), wallet.tenant.as_str()), ("user_123", "local"));
+    assert!(wallet.key_version == 1 && !wallet.frozen && wallet.public_key.len() == 130);
+
+    let share = item(include_str!("../../tests/samples/share.v1.json"));
+    let share: ShareRecord = from_item("share", share).unwrap();
+    assert_eq!(share.key_version, 1);
+
+    let nonces = item(include_str!("../../tests/samples/nonces.v1.json"));
+    let nonces: Nonces = from_item("nonces", nonces).unwrap();
+    assert!(nonces.last(Exchange::Aster) > nonces.last(Exchange::Hyperliquid));
+
+    let active = item(include_str!("../../tests/samples/credential-aster.v1.json"));
+    let active: CredentialRecord = from_item("credential", active).unwrap();
+    assert_eq!((active.exchange, active.state), (Exchange::Aster, CredentialState::Active));
+    assert!(active.created_at_ms.is_some());
+
+    let pending = item(include_str!("../../tests/samples/credential-hyperliquid.v1.json"));
+    let pending: CredentialRecord = from_item("credential", pending).unwrap();
+    assert_eq!(pending.state, CredentialState::Pending);
+    assert!(pending.created_at_ms.is_none() && !pending.is_live(0));
+}
+
+#[test]
+fn an_item_of_a_later_or_no_schema_is_not_guessed_at() {
+    let text = include_str!("../../tests/samples/record.v1.json");
+    let schema = |number: &str| {
+        let mut item = item(text);
+        let value = aws_sdk_dynamodb::types::AttributeValue::N(number.to_owned());
+        item.insert("schema".to_owned(), value);
+        from_item::<WalletRecord>("wallet", item)
+    };
+    assert!(schema("1").is_ok());
+    for number in [(SCHEMA + 1).to_string(), "0".to_owned(), "x".to_owned()] {
+        assert!(matches!(schema(&number), Err(StoreError::Damaged { .. })), "{number}");
+    }
+    let mut without = item(text);
+    without.remove("schema");
+    assert!(from_item::<WalletRecord>("wallet", without).is_err());
+}

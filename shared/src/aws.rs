@@ -88,7 +88,7 @@ impl Aws {
         let mut config = aws_sdk_lambda::config::Builder::from(&self.base)
             .interceptor(CountCalls)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts(Duration::from_secs(15)));
+            .timeout_config(timeouts(Duration::from_secs(20)));
         config.set_endpoint_url(self.lambda.clone());
         aws_sdk_lambda::Client::from_conf(config.build())
     }

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod aws;
 pub mod clock;
+pub mod compute;
 pub mod config;
 pub mod credentials;
 pub mod envelope;

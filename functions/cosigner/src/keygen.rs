@@ -8,7 +8,7 @@ use dkls23_secp256k1::protocols::dkg::{
     self, KeepInitMulPhase3to4, KeepInitZeroSharePhase3to4, ProofCommitment, SessionData,
 };
 use serde::{Deserialize, Serialize};
-use shared::envelope::{Context, Purpose};
+use shared::compute::{Stopped, compute};
 use shared::mpc::{
     Commitments, Curve, FinishKeygen, KeyShare, KeygenCommitted, KeygenRevealed, Refusal, Reveal,
     Scalar, SessionId, StartKeygen, WalletKey, keygen_session_id, parameters, party_1, party_2,
@@ -16,9 +16,8 @@ use shared::mpc::{
 use shared::store::StoreError;
 use zeroize::Zeroizing;
 
-use crate::sign::session_context;
-use crate::store::SessionKind;
-use crate::{Cosigner, End, Failure, compute};
+use crate::store::{SessionKind, session_context, share_context};
+use crate::{Cosigner, End, Failure};
 
 /// How long party 1 has between the two calls, in seconds.
 const SESSION_S: u64 = 60;
@@ -51,7 +50,7 @@ fn commit(
 ) -> Result<(Zeroizing<Vec<u8>>, KeygenCommitted), Failure> {
     let fragments = Zeroizing::new(dkg::phase1::<Curve>(data));
     let [for_party_1, own] = fragments[..] else {
-        return Err(Failure::Stopped);
+        return Err(Stopped.into());
     };
     let fragments = Zeroizing::new(vec![theirs, own]);
     let (poly_point, proof, zero_kept, mut zero, chain_kept, chain) =
@@ -151,16 +150,5 @@ impl Cosigner {
             Err(StoreError::Conflict) => Err(Refusal::KeyExists.into()),
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-/// What the cosigner's share is sealed for.
-pub(crate) fn share_context(key: &WalletKey) -> Context {
-    Context {
-        tenant: key.tenant.clone(),
-        wallet_id: key.wallet_id,
-        purpose: Purpose::CosignerShare,
-        exchange: None,
-        version: key.key_version.to_string(),
     }
 }

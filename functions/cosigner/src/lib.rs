@@ -15,6 +15,7 @@ use std::pin::Pin;
 
 use shared::aws::Aws;
 use shared::clock::Clock;
+use shared::compute::Stopped;
 use shared::config::{ConfigError, Env};
 use shared::envelope::{Envelope, EnvelopeError};
 use shared::mpc::{Answer, Call, Refusal, Request};
@@ -50,8 +51,8 @@ pub enum Failure {
     #[error("stored state is damaged: {0}")]
     Damaged(String),
     /// The computation was stopped from outside.
-    #[error("the computation did not finish")]
-    Stopped,
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// How a call ends without an answer of its kind.
@@ -174,13 +175,6 @@ const fn name(call: &Call) -> &'static str {
         Call::StartSign(_) => "StartSign",
         Call::FinishSign(_) => "FinishSign",
     }
-}
-
-/// Runs `work` where it does not hold up other calls.
-async fn compute<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Failure::Stopped)
 }
 
 impl fmt::Debug for End {

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use dkls23_secp256k1::protocols::signing::{KeepPhase2to3, UniqueKeep2to3};
 use dkls23_secp256k1::protocols::{Abort, AbortKind, PartyIndex};
 use serde::{Deserialize, Serialize};
-use shared::envelope::{Context, Purpose};
 use shared::eth::Digest;
 use shared::mpc::{
     Curve, FinishSign, KeyShare, Refusal, SessionId, SignAnswered, SignShares, StartSign,
@@ -15,8 +14,7 @@ use shared::mpc::{
 use shared::store::StoreError;
 use zeroize::Zeroizing;
 
-use crate::keygen::share_context;
-use crate::store::{SessionKind, SessionRecord, ShareItem};
+use crate::store::{SessionKind, SessionRecord, ShareItem, session_context, share_context};
 use crate::{Cosigner, End, Failure};
 
 /// How long party 1 has between the two calls, in seconds.
@@ -129,17 +127,5 @@ impl Cosigner {
             }
         }
         Refusal::Aborted(reason).into()
-    }
-}
-
-/// What a session's state is sealed for.
-pub(crate) fn session_context(key: &WalletKey, session: SessionId, kind: SessionKind) -> Context {
-    let id: String = session.iter().map(|byte| format!("{byte:02x}")).collect();
-    Context {
-        tenant: key.tenant.clone(),
-        wallet_id: key.wallet_id,
-        purpose: Purpose::CosignerSession,
-        exchange: None,
-        version: format!("{}/{}/{id}", kind.as_str(), key.key_version),
     }
 }

@@ -7,13 +7,11 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
-use shared::envelope::Sealed;
+use shared::envelope::{Context, Purpose, Sealed};
 use shared::mpc::{SessionId, WalletKey};
-use shared::store::{Item, StoreError, from_item, unavailable};
+use shared::store::{Item, StoreError, from_item, put_error, unavailable};
 
 /// The schema number that this version writes.
 const SCHEMA: u32 = 1;
@@ -145,23 +143,15 @@ impl Shares {
         let mut item: Item = serde_dynamo::to_item(record)
             .map_err(|error| StoreError::Damaged { what: "record", cause: error.to_string() })?;
         item.extend(key);
-        let result = self
-            .db
+        self.db
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)")
             .send()
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Err(StoreError::Conflict)
-            }
-            Err(error) => Err(unavailable(error)),
-        }
+            .await
+            .map_err(put_error)?;
+        Ok(())
     }
 }
 
@@ -174,12 +164,37 @@ fn item_key(key: &WalletKey, sort: String) -> Item {
 }
 
 fn session_key(key: &WalletKey, session: SessionId) -> Item {
-    let id: String = session.iter().map(|byte| format!("{byte:02x}")).collect();
-    item_key(key, format!("session#{id}"))
+    item_key(key, format!("session#{}", hex(session)))
 }
 
 fn share_key(key: &WalletKey) -> Item {
     item_key(key, format!("share#{}", key.key_version))
+}
+
+/// What the cosigner's share is sealed for.
+pub(crate) fn share_context(key: &WalletKey) -> Context {
+    Context {
+        tenant: key.tenant.clone(),
+        wallet_id: key.wallet_id,
+        purpose: Purpose::CosignerShare,
+        exchange: None,
+        version: key.key_version.to_string(),
+    }
+}
+
+/// What a session's state is sealed for.
+pub(crate) fn session_context(key: &WalletKey, session: SessionId, kind: SessionKind) -> Context {
+    Context {
+        tenant: key.tenant.clone(),
+        wallet_id: key.wallet_id,
+        purpose: Purpose::CosignerSession,
+        exchange: None,
+        version: format!("{}/{}/{}", kind.as_str(), key.key_version, hex(session)),
+    }
+}
+
+fn hex(session: SessionId) -> String {
+    session.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// One item of each schema version ever stored is parsed for ever.

@@ -20,6 +20,7 @@ use shared::random::Random;
 use shared::wallets::Custody;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tower::limit::GlobalConcurrencyLimitLayer;
 use url::Url;
 
 use crate::cosigner::{self as cosigner_host, CosignerHost, CosignerProcess, CosignerSettings};
@@ -331,7 +332,11 @@ fn routes(
     let registrar = |client| Registrar { custody: custody.clone(), client };
     let routes = Router::new()
         .merge(health::router())
-        .merge(create_wallet::router(custody.clone()))
+        // In the cloud each creation has an instance of its own; here they take turns, so that a
+        // crowd of them is late and none of them fails.
+        .merge(create_wallet::router(custody.clone()).layer(GlobalConcurrencyLimitLayer::new(
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        )))
         .merge(get_wallet::router(custody.store.clone()))
         .merge(sign_message::router(custody.clone()))
         .merge(register_aster::router(registrar(ExchangeClient::Aster(aster))))

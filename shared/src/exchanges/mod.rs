@@ -38,6 +38,16 @@ pub enum Outcome {
     Unknown(Unclear),
 }
 
+impl From<http::SendError> for Outcome {
+    fn from(error: http::SendError) -> Self {
+        match error {
+            http::SendError::NotSent(text) => Self::NotSent(text),
+            http::SendError::NoAnswer(text) => Self::Unknown(Unclear::NoAnswer(text)),
+            http::SendError::Broken(text) => Self::Unknown(Unclear::BadAnswer(text)),
+        }
+    }
+}
+
 /// Why an outcome is not known. The text is for the log.
 #[derive(Debug)]
 pub enum Unclear {

@@ -15,6 +15,7 @@ use super::messages::{
     Scalar, SessionId, StartKeygen, WalletKey,
 };
 use super::{CosignerClient, CosignerError, KeyShare, ProtocolError, parameters, party_1, party_2};
+use crate::compute::{Stopped, compute};
 use crate::random::Random;
 
 /// The library's session id of a key generation: it binds the shares to the wallet and the run.
@@ -52,7 +53,7 @@ pub async fn generate(
     };
     let fragments = Zeroizing::new(dkg::phase1::<Curve>(&data));
     let [own_fragment, their_fragment] = fragments[..] else {
-        return Err(ProtocolError::Stopped);
+        return Err(Stopped.into());
     };
 
     let start = Call::StartKeygen(StartKeygen { fragment: their_fragment });
@@ -143,11 +144,4 @@ fn prove(data: &SessionData, heavy: Heavy, own: Scalar, theirs: Scalar) -> Prepa
         zero_kept,
         mul_kept,
     }
-}
-
-/// Runs `work` where it does not hold up the calls that wait.
-async fn compute<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ProtocolError> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| ProtocolError::Stopped)
 }

@@ -49,8 +49,8 @@ pub enum ProtocolError {
     #[error(transparent)]
     Random(#[from] crate::random::RandomError),
     /// The computation was stopped from outside.
-    #[error("the computation did not finish")]
-    Stopped,
+    #[error(transparent)]
+    Stopped(#[from] crate::compute::Stopped),
 }
 
 impl From<dkls23_secp256k1::protocols::Abort> for ProtocolError {

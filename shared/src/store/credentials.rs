@@ -2,13 +2,12 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use uuid::Uuid;
 
 use super::{
-    CREDENTIAL, CredentialRecord, NONCES, SCHEMA, Store, StoreError, WalletRecord, key, to_item,
-    transaction_error, unavailable, wallet_key,
+    CREDENTIAL, CredentialRecord, NONCES, SCHEMA, Store, StoreError, WalletRecord, key, put_error,
+    to_item, transaction_error, unavailable, wallet_key,
 };
 use crate::api::ids::Exchange;
 
@@ -100,8 +99,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
         // An SDK retry after a lost answer meets its own revision and is no conflict.
-        let result = self
-            .db
+        self.db
             .put_item()
             .table_name(&self.table)
             .set_item(Some(to_item(&partition, &sort_key(credential.exchange), credential)?))
@@ -109,16 +107,9 @@ impl Store {
             .expression_attribute_values(":expected", AttributeValue::S(known.to_string()))
             .expression_attribute_values(":own", AttributeValue::S(credential.revision.to_string()))
             .send()
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Err(StoreError::Conflict)
-            }
-            Err(error) => Err(unavailable(error)),
-        }
+            .await
+            .map_err(put_error)?;
+        Ok(())
     }
 
     /// Deletes a credential at a known revision.

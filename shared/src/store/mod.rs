@@ -21,6 +21,7 @@ mod wallets;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
@@ -132,6 +133,15 @@ where
     E: std::error::Error + 'static,
 {
     StoreError::Unavailable(DisplayErrorContext(error).to_string())
+}
+
+/// A conditional put that lost to another writer is a conflict.
+#[must_use]
+pub fn put_error(error: SdkError<PutItemError>) -> StoreError {
+    match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(_)) => StoreError::Conflict,
+        _ => unavailable(error),
+    }
 }
 
 /// A transaction that lost to another writer is a conflict, whether it met the other's result or

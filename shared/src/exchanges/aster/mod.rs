@@ -5,8 +5,8 @@ mod answer;
 
 use std::net::Ipv4Addr;
 
-use super::http::{Http, HttpSetupError, SendError};
-use super::{Approval, LookupError, Outcome, Unclear};
+use super::http::{Http, HttpSetupError};
+use super::{Approval, LookupError, Outcome};
 use crate::clock::Clock;
 use crate::config::AsterConfig;
 use crate::eth::{Address, AgentKey, AgentKeyError, Signature};
@@ -64,9 +64,7 @@ impl Client {
         let body = register_body(&self.register_agent(approval), signature);
         match self.http.post("/fapi/v3/registerAndApproveAgent", FORM, body).await {
             Ok(answer) => answer::outcome(&answer),
-            Err(SendError::NotSent(text)) => Outcome::NotSent(text),
-            Err(SendError::NoAnswer(text)) => Outcome::Unknown(Unclear::NoAnswer(text)),
-            Err(SendError::Broken(text)) => Outcome::Unknown(Unclear::BadAnswer(text)),
+            Err(error) => error.into(),
         }
     }
 

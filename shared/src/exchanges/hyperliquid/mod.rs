@@ -5,8 +5,8 @@ mod answer;
 
 use serde_json::{Value, json};
 
-use super::http::{Http, HttpSetupError, SendError};
-use super::{Approval, LookupError, Outcome, Unclear};
+use super::http::{Http, HttpSetupError};
+use super::{Approval, LookupError, Outcome};
 use crate::config::HyperliquidConfig;
 use crate::eth::{Address, Signature};
 use crate::intent::{HYPERLIQUID_SIGNATURE_CHAIN_ID, HyperliquidApproveAgent, HyperliquidChain};
@@ -52,9 +52,7 @@ impl Client {
         let body = approve_body(&self.approve_agent(approval), signature);
         match self.http.post("/exchange", JSON, body.to_string()).await {
             Ok(answer) => answer::outcome(&answer, approval.wallet),
-            Err(SendError::NotSent(text)) => Outcome::NotSent(text),
-            Err(SendError::NoAnswer(text)) => Outcome::Unknown(Unclear::NoAnswer(text)),
-            Err(SendError::Broken(text)) => Outcome::Unknown(Unclear::BadAnswer(text)),
+            Err(error) => error.into(),
         }
     }
 

@@ -1,0 +1,341 @@
+//! Lambda on one machine: cargo-lambda's emulator of the Runtime API and the Invoke API, and the
+//! built functions, each a process of its own that asks the emulator for work.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use e2e::Reply;
+use hyperdex_local::{
+    COSIGNER_KEY, COSIGNER_TABLE, CosignerHost, Options, Stack, WALLETS_KEY, WALLETS_TABLE,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::yield_now;
+use tokio::time::timeout;
+
+/// Every function there is.
+pub(crate) const FUNCTIONS: [&str; 8] = [
+    "cosigner",
+    "create-wallet",
+    "exchange-guidance",
+    "get-wallet",
+    "health",
+    "register-aster",
+    "register-hyperliquid",
+    "sign-message",
+];
+
+/// What the template gives an endpoint function.
+const TIMEOUT: Duration = Duration::from_secs(29);
+
+/// How long a part may take to start.
+const START: Duration = Duration::from_secs(60);
+
+/// The local stack's cloud and exchanges. Its API and its cosigner are not called.
+pub(crate) async fn cloud() -> (Stack, TempDir) {
+    let data = tempfile::tempdir().unwrap();
+    let mut options = Options::new(data.path());
+    options.cosigner = CosignerHost::InProcess;
+    (Stack::start(options).await.unwrap(), data)
+}
+
+/// The emulator.
+pub(crate) struct Lambda {
+    address: String,
+    home: TempDir,
+    http: reqwest::Client,
+    _process: Child,
+}
+
+impl Lambda {
+    /// Starts cargo-lambda's emulator without a function: those are started here.
+    pub(crate) async fn start() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        // It invokes what is a binary of a manifest, and reads nothing else of it.
+        let mut manifest =
+            "[package]\nname = \"functions\"\nversion = \"0.0.0\"\nedition = \"2024\"\n".to_owned();
+        for name in FUNCTIONS {
+            writeln!(manifest, "[[bin]]\nname = \"{name}\"\npath = \"{name}.rs\"").unwrap();
+        }
+        std::fs::write(home.path().join("Cargo.toml"), manifest).unwrap();
+        let http = shared::exchanges::http::client_builder().unwrap().build().unwrap();
+        for _ in 0..8 {
+            // It has to be told a port, and cannot say which one it took.
+            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let port = free.local_addr().unwrap().port();
+            drop(free);
+            let address = format!("http://127.0.0.1:{port}");
+            if let Some(process) = emulator(home.path(), port, &address, &http).await {
+                return Self { address, home, http, _process: process };
+            }
+        }
+        panic!("cargo-lambda's emulator does not start");
+    }
+
+    /// A function over the stack, configured as the templates do it.
+    pub(crate) fn function(&self, name: &'static str, stack: &Stack) -> Function {
+        let directory = std::env::var_os("HYPERDEX_BOOTSTRAPS")
+            .expect("HYPERDEX_BOOTSTRAPS is the directory of built functions; see .ci/bootstraps");
+        Function {
+            name,
+            program: PathBuf::from(directory).join(name).join("bootstrap"),
+            environment: self.environment(name, stack),
+            log: self.home.path().join(format!("{name}.log")),
+            invoke: format!("{}/2015-03-31/functions/{name}/invocations", self.address),
+            http: self.http.clone(),
+            timeout: TIMEOUT,
+            process: None,
+        }
+    }
+
+    /// What Lambda itself sets, and what the templates set for this function; nothing is inherited.
+    fn environment(&self, name: &str, stack: &Stack) -> Vec<(&'static str, String)> {
+        let endpoint = matches!(
+            name,
+            "create-wallet" | "sign-message" | "register-aster" | "register-hyperliquid"
+        );
+        let mut list = vec![
+            ("AWS_LAMBDA_RUNTIME_API", format!("{}/.rt/{name}", self.address)),
+            ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("AWS_SESSION_TOKEN", "local".to_owned()),
+        ];
+        if name == "cosigner" {
+            list.push(("COSIGNER_TABLE", COSIGNER_TABLE.to_owned()));
+            list.push(("COSIGNER_KEY_ID", COSIGNER_KEY.to_owned()));
+            list.push(("ASTER_SIGNATURE_CHAIN_ID", "56".to_owned()));
+        } else {
+            list.push(("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true".to_owned()));
+            list.push(("TENANT_WITHOUT_KEY", String::new()));
+        }
+        if endpoint || name == "get-wallet" {
+            list.push(("WALLETS_TABLE", WALLETS_TABLE.to_owned()));
+        }
+        if endpoint {
+            list.push(("WALLETS_KEY_ID", WALLETS_KEY.to_owned()));
+            list.push(("COSIGNER_FUNCTION", "cosigner".to_owned()));
+            list.push(("AWS_ENDPOINT_URL_LAMBDA", self.address.clone()));
+        }
+        if endpoint || matches!(name, "get-wallet" | "cosigner") {
+            list.push(("AWS_ENDPOINT_URL_DYNAMODB", stack.dynamodb.clone()));
+        }
+        if endpoint || name == "cosigner" {
+            list.push(("AWS_ENDPOINT_URL_KMS", stack.kms.clone()));
+        }
+        if matches!(name, "register-hyperliquid" | "cosigner") {
+            list.push(("HYPERLIQUID_CHAIN", "Mainnet".to_owned()));
+        }
+        if name.starts_with("register-") {
+            list.push(("AGENT_VALIDITY_DAYS", "180".to_owned()));
+            list.push(("EXCHANGE_TIMEOUT_MS", "10000".to_owned()));
+        }
+        match name {
+            "register-aster" => {
+                list.push(("ASTER_URL", stack.aster.to_string()));
+                list.push(("ASTER_SIGNATURE_CHAIN_ID", "56".to_owned()));
+                list.push(("ASTER_AGENT_CHAIN_ID", "1666".to_owned()));
+                list.push(("ASTER_IP_WHITELIST", String::new()));
+            }
+            "register-hyperliquid" => {
+                list.push(("HYPERLIQUID_URL", stack.hyperliquid.to_string()));
+                list.push(("RETURN_API_PRIVATE_KEY", "true".to_owned()));
+            }
+            _ => {}
+        }
+        list
+    }
+}
+
+/// The emulator's process once it serves; nothing when it ended, because the port was taken.
+async fn emulator(home: &Path, port: u16, address: &str, http: &reqwest::Client) -> Option<Child> {
+    let mut child = Command::new("cargo-lambda")
+        .args(["lambda", "watch", "--only-lambda-apis", "--invoke-address", "127.0.0.1"])
+        .args(["--invoke-port", &port.to_string(), "--manifest-path"])
+        .arg(home.join("Cargo.toml"))
+        .current_dir(home)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("cargo-lambda is there: .ci/bootstraps installs it");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ready = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.contains("starting Runtime server") {
+                break;
+            }
+        }
+        // It says so just before it listens.
+        let unknown = format!("{address}/2015-03-31/functions/nobody/invocations");
+        loop {
+            match http.post(&unknown).body("{}").send().await {
+                Ok(answer) => return answer.text().await.unwrap().contains("Missing function"),
+                Err(_) if child.try_wait().unwrap().is_some() => return false,
+                Err(_) => yield_now().await,
+            }
+        }
+    };
+    let ready = timeout(START, ready).await.expect("the emulator starts in time");
+    // What it says later must not fill the pipe.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    ready.then_some(child)
+}
+
+/// How an invocation ended.
+#[derive(Debug)]
+pub(crate) enum Invoked {
+    /// The function's answer.
+    Answered(Value),
+    /// The function's error.
+    Failed(Value),
+    /// The function took longer than it may, and was killed.
+    OutOfTime,
+}
+
+/// One built function: at most one process, as Lambda has for one call at a time.
+pub(crate) struct Function {
+    name: &'static str,
+    program: PathBuf,
+    environment: Vec<(&'static str, String)>,
+    log: PathBuf,
+    invoke: String,
+    http: reqwest::Client,
+    timeout: Duration,
+    process: Option<Child>,
+}
+
+impl Function {
+    /// With another value for a variable, before it is started.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.retain(|(known, _)| *known != name);
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    /// Without a variable, before it is started.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.environment.retain(|(known, _)| *known != name);
+        self
+    }
+
+    /// With another timeout than the template's.
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Started, for a function that others invoke.
+    pub(crate) fn started(mut self) -> Self {
+        self.start();
+        self
+    }
+
+    fn start(&mut self) {
+        if self.process.is_none() {
+            self.process = Some(self.command().kill_on_drop(true).spawn().unwrap());
+        }
+    }
+
+    /// Its log goes to a file, standard output and error alike.
+    fn command(&self) -> Command {
+        assert!(self.program.is_file(), "{} is not built", self.program.display());
+        let log = File::options().create(true).append(true).open(&self.log).unwrap();
+        let mut command = Command::new(&self.program);
+        command
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        command
+    }
+
+    /// Starts it where it is to end at once, and returns whether it failed, and its log.
+    pub(crate) async fn ends(self) -> (bool, String) {
+        let status = timeout(START, self.command().kill_on_drop(true).status()).await;
+        let failed = !status.expect("it ends").unwrap().success();
+        (failed, std::fs::read_to_string(&self.log).unwrap())
+    }
+
+    /// The process; a new one has another id.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.as_ref().and_then(Child::id).unwrap()
+    }
+
+    /// The most memory that its process has had, in words.
+    pub(crate) fn peak(&self) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id()));
+        let status = status.unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        format!("peak memory: {}: {}", self.name, peak.unwrap_or("unknown").trim())
+    }
+
+    /// The lines of its log, which are JSON.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(&self.log).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+            .collect()
+    }
+
+    /// Invokes it with any payload. A first call, and the first after one that ran out of time,
+    /// starts a new process.
+    pub(crate) async fn invoke(&mut self, payload: impl Into<reqwest::Body>) -> Invoked {
+        self.start();
+        let answer = async {
+            let answer = self.http.post(&self.invoke).body(payload).send().await.unwrap();
+            let (status, body) = (answer.status().as_u16(), answer.bytes().await.unwrap());
+            (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+        };
+        match timeout(self.timeout, answer).await {
+            Ok((200, body)) => Invoked::Answered(body),
+            // The emulator's way; AWS says 200 and `X-Amz-Function-Error`.
+            Ok((500, body)) => Invoked::Failed(body),
+            Ok(other) => panic!("{}: the emulator answered {other:?}", self.name),
+            Err(_) => {
+                self.process.take().unwrap().kill().await.unwrap();
+                Invoked::OutOfTime
+            }
+        }
+    }
+
+    /// Sends it API Gateway's event, and reads the answer as API Gateway does.
+    pub(crate) async fn call(&mut self, event: &Value) -> Reply {
+        let Invoked::Answered(answer) = self.invoke(event.to_string()).await else {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            panic!("{} did not answer: {event}\n{log}", self.name);
+        };
+        let text = answer["body"].as_str().unwrap_or_default();
+        let bytes = match answer["isBase64Encoded"].as_bool() {
+            Some(true) => BASE64_STANDARD.decode(text).unwrap(),
+            _ => text.as_bytes().to_vec(),
+        };
+        let mut headers = http::HeaderMap::new();
+        let many = answer["multiValueHeaders"].as_object().into_iter().flatten();
+        let one = answer["headers"].as_object().into_iter().flatten();
+        for (name, values) in many.chain(one) {
+            let values = values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice);
+            for value in values {
+                let name: http::HeaderName = name.parse().unwrap();
+                headers.insert(name, value.as_str().unwrap().parse().unwrap());
+            }
+        }
+        Reply {
+            status: answer["statusCode"].as_u64().unwrap().try_into().unwrap(),
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            headers,
+        }
+    }
+}

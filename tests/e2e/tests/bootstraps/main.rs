@@ -1,0 +1,236 @@
+//! The built functions as they ship: each bootstrap is a process behind cargo-lambda's emulator,
+//! over the local stack's DynamoDB, KMS and exchanges, called with API Gateway's events. The
+//! cosigner is invoked function to function. `.ci/bootstraps` builds them and runs this.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so and ends"
+)]
+
+mod event;
+mod failures;
+mod lambda;
+mod start;
+
+use alloy_primitives::{Address, Signature, eip191_hash_message};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use e2e::Reply;
+use event::{event, get, post, request_id, with_key};
+use lambda::{Function, Lambda, cloud};
+use serde_json::{Value, json};
+
+fn address(text: &str) -> Address {
+    Address::parse_checksummed(text, None).unwrap()
+}
+
+/// An error of the contract's shape.
+fn expect(reply: &Reply, status: u16, code: &str) {
+    assert_eq!((reply.status, reply.text("/code")), (status, code), "{reply:?}");
+    assert_eq!(reply.fields("")[0], "code");
+    assert_eq!(reply.body["success"], false);
+    assert!(reply.body["timestamp"].is_u64() && !reply.text("/error").is_empty(), "{reply:?}");
+    assert_eq!(reply.headers["content-type"], "application/json");
+}
+
+/// The event that creates a user's wallet.
+fn create_event(user: &str) -> Value {
+    post("/api/wallets", &json!({ "userId": user }))
+}
+
+/// Registers a user's wallet with the exchange of this function.
+async fn register(function: &mut Function, exchange: &str, user: &str) -> Reply {
+    let path = format!("/api/trading/{exchange}/apikey");
+    function.call(&post(&path, &json!({ "walletIdOrAddress": user }))).await
+}
+
+/// The request's line in a function's log.
+fn request_line(function: &Function, id: &str) -> Value {
+    let lines = function.log().into_iter().filter(|line| line["message"] == "request");
+    let mut lines: Vec<Value> = lines.filter(|line| line["span"]["requestId"] == id).collect();
+    assert_eq!(lines.len(), 1, "one line for {id}: {lines:?}");
+    lines.remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_job_runs_on_the_built_functions() {
+    let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
+    let cosigner = lambda.function("cosigner", &stack).started();
+    let mut create = lambda.function("create-wallet", &stack);
+    let creation = create_event("user_1");
+    let created = create.call(&creation).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    assert_eq!(created.headers["x-request-id"], request_id(&creation));
+    let again = create.call(&creation).await;
+    assert_eq!((again.status, &again.body), (200, &created.body));
+
+    let mut find = lambda.function("get-wallet", &stack);
+    let (wallet, id) = (created.text("/address"), created.text("/walletId"));
+    for name in ["user_1", wallet, id] {
+        let found = find.call(&get(&format!("/api/wallets/{name}"))).await;
+        assert_eq!((found.status, &found.body), (200, &created.body), "{name}");
+    }
+
+    let mut sign = lambda.function("sign-message", &stack);
+    let message = "hello ünï¢ødé 🔑";
+    let path = format!("/api/wallets/{wallet}/sign");
+    let signing = post(&path, &json!({ "message": message }));
+    let signed = sign.call(&signing).await;
+    assert_eq!((signed.status, signed.text("/message")), (200, message), "{signed:?}");
+    let bytes = hex::decode(signed.text("/signature").strip_prefix("0x").unwrap()).unwrap();
+    let signature = Signature::from_raw(&bytes).unwrap();
+    let signer = signature.recover_address_from_prehash(&eip191_hash_message(message));
+    assert_eq!(signer.unwrap(), address(wallet));
+
+    let mut aster = lambda.function("register-aster", &stack);
+    let registered = register(&mut aster, "aster", "user_1").await;
+    assert_eq!(registered.status, 200, "{registered:?}");
+    let agents = stack.aster_sim.agents_of(address(wallet));
+    let [agent] = agents.as_slice() else { panic!("one agent: {agents:?}") };
+    assert_eq!(agent.address, address(registered.text("/data/agentAddress")));
+
+    let mut hyperliquid = lambda.function("register-hyperliquid", &stack);
+    let registered = register(&mut hyperliquid, "hyperliquid", "user_1").await;
+    assert_eq!(registered.status, 200, "{registered:?}");
+    let agents = stack.hyperliquid_sim.agents_of(address(wallet));
+    let [agent] = agents.as_slice() else { panic!("one agent: {agents:?}") };
+    assert_eq!(agent.address, address(registered.text("/data/apiWalletAddress")));
+
+    // The other party was the cosigner's own process, twice for each, under the caller's id.
+    let log = cosigner.log();
+    for (event, calls) in
+        [(&creation, ["StartKeygen", "FinishKeygen"]), (&signing, ["StartSign", "FinishSign"])]
+    {
+        let of = |line: &&Value| line["span"]["requestId"] == request_id(event);
+        let said = log.iter().filter(of).filter(|line| line["message"] == "answered");
+        let said: Vec<&Value> = said.collect();
+        assert_eq!(said.len(), 2, "{said:?}");
+        for (line, call) in said.iter().zip(calls) {
+            assert_eq!(line["span"]["call"], call);
+            assert_eq!(line["span"]["walletId"], id);
+        }
+    }
+    let line = request_line(&sign, request_id(&signing));
+    assert_eq!((&line["status"], &line["remoteCalls"]), (&json!(200), &json!(6)), "{line}");
+    assert_eq!(line["span"]["tenant"], event::KEY_ID);
+    for function in [&cosigner, &create, &find, &sign, &aster, &hyperliquid] {
+        println!("{}", function.peak());
+        // Nobody's key is in a log.
+        let log = json!(function.log()).to_string();
+        assert!(!log.contains("the-key-itself"));
+        assert!(!log.contains(registered.text("/data/apiPrivateKey").trim_start_matches("0x")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_are_the_contracts() {
+    let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
+    let _cosigner = lambda.function("cosigner", &stack).started();
+    let mut create = lambda.function("create-wallet", &stack);
+    let mut find = lambda.function("get-wallet", &stack);
+    let mut trade = lambda.function("register-hyperliquid", &stack);
+    let creation = create_event("user_1");
+
+    // Without the id of a key there is no tenant, whatever the client's own header says.
+    expect(&create.call(&with_key(creation.clone(), None)).await, 401, "MISSING_API_KEY");
+    expect(&create.call(&with_key(creation.clone(), Some("a b"))).await, 401, "MISSING_API_KEY");
+    assert_eq!(create.call(&creation).await.status, 201);
+
+    expect(&create.call(&post("/api/wallets", &json!({}))).await, 400, "MISSING_PARAMETER");
+    expect(&create.call(&event("POST", "/api/wallets", &json!("{"))).await, 400, "BAD_REQUEST");
+    expect(
+        &create.call(&event("POST", "/api/wallets", &Value::Null)).await,
+        400,
+        "MISSING_PARAMETER",
+    );
+    let large = json!({ "userId": "a".repeat(64 * 1024) });
+    expect(&create.call(&post("/api/wallets", &large)).await, 413, "PAYLOAD_TOO_LARGE");
+    let put = event("PUT", "/api/wallets", &json!("{}"));
+    expect(&create.call(&put).await, 405, "METHOD_NOT_ALLOWED");
+    let mut text = creation.clone();
+    text["headers"]["Content-Type"] = json!("text/plain");
+    text["multiValueHeaders"]["Content-Type"] = json!(["text/plain"]);
+    expect(&create.call(&text).await, 415, "UNSUPPORTED_MEDIA_TYPE");
+
+    expect(&find.call(&get("/api/wallets/nobody")).await, 404, "WALLET_NOT_FOUND");
+    expect(&find.call(&get("/api/wallets/bad%20name")).await, 400, "BAD_REQUEST");
+    // Another tenant's wallet is not there.
+    assert_eq!(find.call(&get("/api/wallets/user_1")).await.status, 200);
+    let stranger = with_key(get("/api/wallets/user_1"), Some("0th3rk3y"));
+    expect(&find.call(&stranger).await, 404, "WALLET_NOT_FOUND");
+    expect(&find.call(&get("/api/nothing")).await, 404, "NOT_FOUND");
+
+    expect(&register(&mut trade, "hyperliquid", "nobody").await, 404, "WALLET_NOT_FOUND");
+    stack.hyperliquid_sim.require_deposit(true);
+    let poor = register(&mut trade, "hyperliquid", "user_1").await;
+    expect(&poor, 422, "DEPOSIT_REQUIRED");
+    stack.hyperliquid_sim.require_deposit(false);
+    assert_eq!(register(&mut trade, "hyperliquid", "user_1").await.status, 200);
+    let again = register(&mut trade, "hyperliquid", "user_1").await;
+    expect(&again, 409, "API_KEY_EXISTS");
+}
+
+/// As Lambda does for calls at the same time: a process for each.
+#[tokio::test(flavor = "multi_thread")]
+async fn racing_processes_make_one_wallet() {
+    let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
+    let _cosigners = [0, 1].map(|_| lambda.function("cosigner", &stack).started());
+    let mut racing = [0, 1].map(|_| lambda.function("create-wallet", &stack).started());
+    let [one, two] = &mut racing;
+    let creation = create_event("user_race");
+    let (one, two) = tokio::join!(one.call(&creation), two.call(&creation));
+    assert_eq!(one.text("/walletId"), two.text("/walletId"));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 201]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_guidance_need_neither_a_table_nor_a_key() {
+    let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
+    let mut health = lambda.function("health", &stack);
+    let reply = health.call(&with_key(get("/api/health"), None)).await;
+    assert_eq!((reply.status, &reply.body["success"]), (200, &json!(true)), "{reply:?}");
+    let mut guidance = lambda.function("exchange-guidance", &stack);
+    let reply = guidance.call(&post("/api/trading/lighter/apikey", &json!({}))).await;
+    assert_eq!((reply.status, &reply.body["success"]), (400, &json!(false)), "{reply:?}");
+}
+
+/// What API Gateway may send beside the usual.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_shapes_of_the_event_are_understood() {
+    let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
+    let _cosigner = lambda.function("cosigner", &stack).started();
+    let mut create = lambda.function("create-wallet", &stack);
+    let mut find = lambda.function("get-wallet", &stack);
+
+    let user = "auth0|a.user:1@example.com";
+    let mut encoded = create_event(user);
+    let body = BASE64_STANDARD.encode(encoded["body"].as_str().unwrap());
+    (encoded["body"], encoded["isBase64Encoded"]) = (json!(body), json!(true));
+    assert_eq!(create.call(&encoded).await.status, 201);
+
+    let plain = format!("/api/wallets/{user}");
+    let escaped = "/api/wallets/auth0%7Ca.user%3A1%40example.com";
+    for path in [plain.as_str(), escaped] {
+        assert_eq!(find.call(&get(path)).await.status, 200, "{path}");
+        // A query means nothing here, and must not break anything.
+        let mut queried = get(path);
+        queried["queryStringParameters"] = json!({ "q": "a b&ü", "r": "" });
+        queried["multiValueQueryStringParameters"] = json!({ "q": ["1", "a b&ü"], "r": [""] });
+        assert_eq!(find.call(&queried).await.status, 200, "{path}?...");
+    }
+    // HTTP/2's names of headers; and the console's test, which sends none.
+    let mut lower = get(&plain);
+    lower["headers"] = json!({ "host": "x.execute-api.us-east-1.amazonaws.com", "accept": "*/*" });
+    lower["multiValueHeaders"] = json!({ "host": ["x.execute-api.us-east-1.amazonaws.com"] });
+    let mut console = get(&plain);
+    (console["headers"], console["multiValueHeaders"]) = (Value::Null, Value::Null);
+    console["requestContext"]["stage"] = json!("test-invoke-stage");
+    console["requestContext"]["domainName"] = json!("testPrefix.testDomainName");
+    for event in [lower, console] {
+        assert_eq!(find.call(&event).await.status, 200, "{event}");
+    }
+}

@@ -1,0 +1,105 @@
+//! How a function starts: cold, wrongly configured, and where nobody has an API key.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::create_event;
+use crate::event::{get, post, with_key};
+use crate::lambda::{FUNCTIONS, Invoked, Lambda, cloud};
+
+fn ms(started: Instant) -> String {
+    format!("{:.1} ms", started.elapsed().as_secs_f64() * 1_000.0)
+}
+
+#[test]
+fn every_function_is_in_this_suite() {
+    let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions"));
+    let names = folders.unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    assert_eq!(names, FUNCTIONS);
+}
+
+/// The times are reported, not judged: the machine decides them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cold_function_answers_its_first_call() {
+    let (stack, _data) = cloud().await;
+    let mut times: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for _ in 0..3 {
+        // A new emulator each time: it may hand a call to a process that was killed just before.
+        let lambda = Lambda::start().await;
+        for name in FUNCTIONS {
+            let mut function = lambda.function(name, &stack);
+            let started = Instant::now();
+            if name == "cosigner" {
+                let refused = function.invoke("\"no message\"").await;
+                assert!(matches!(refused, Invoked::Answered(_)), "{refused:?}");
+            } else {
+                assert_eq!(function.call(&get("/api/nothing")).await.status, 404);
+            }
+            times.entry(name).or_default().push(ms(started));
+        }
+    }
+    for (name, times) in times {
+        println!("from the start of its process to the first answer: {name}: {}", times.join(", "));
+    }
+    // Both parties cold, the first connections, and then both warm.
+    let lambda = Lambda::start().await;
+    let started = Instant::now();
+    let _cosigner = lambda.function("cosigner", &stack).started();
+    let mut create = lambda.function("create-wallet", &stack);
+    for user in ["cold", "warm", "warm_2"] {
+        let started = if user == "cold" { started } else { Instant::now() };
+        let reply = create.call(&create_event(user)).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        println!("create a wallet, {user}: {}", ms(started));
+    }
+    let mut sign = lambda.function("sign-message", &stack);
+    for kind in ["cold", "warm", "warm"] {
+        let started = Instant::now();
+        let event = post("/api/wallets/cold/sign", &json!({ "message": "hello" }));
+        assert_eq!(sign.call(&event).await.status, 200);
+        println!("sign a message, {kind}: {}", ms(started));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_or_bad_setting_stops_the_start_by_name() {
+    let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
+    for (name, settings) in [
+        ("create-wallet", &["WALLETS_TABLE", "WALLETS_KEY_ID", "COSIGNER_FUNCTION"][..]),
+        ("get-wallet", &["WALLETS_TABLE", "AWS_REGION"]),
+        ("register-aster", &["ASTER_URL"]),
+        ("register-hyperliquid", &["HYPERLIQUID_URL"]),
+        ("cosigner", &["COSIGNER_TABLE", "COSIGNER_KEY_ID"]),
+    ] {
+        for setting in settings {
+            let (failed, log) = lambda.function(name, &stack).without(setting).ends().await;
+            assert!(failed && log.contains(setting), "{name} without {setting}: {log}");
+        }
+    }
+    let http = lambda.function("register-aster", &stack).with("ASTER_URL", "http://example.com");
+    let (failed, log) = http.ends().await;
+    assert!(failed && log.contains("ASTER_URL") && !log.contains("example.com"), "{log}");
+}
+
+/// As under `sam local`, which has no API keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_without_a_key_is_the_one_that_is_configured() {
+    let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
+    let _cosigner = lambda.function("cosigner", &stack).started();
+    let set = |name| lambda.function(name, &stack).with("TENANT_WITHOUT_KEY", "local");
+    let creation = with_key(create_event("user_1"), None);
+    assert_eq!(set("create-wallet").call(&creation).await.status, 201);
+    let mut find = set("get-wallet");
+    assert_eq!(find.call(&with_key(get("/api/wallets/user_1"), None)).await.status, 200);
+    // A key comes first.
+    assert_eq!(find.call(&get("/api/wallets/user_1")).await.status, 404);
+    let named = find.call(&with_key(get("/api/wallets/user_1"), Some("local"))).await;
+    assert_eq!(named.status, 200);
+    let bad = lambda.function("health", &stack).with("TENANT_WITHOUT_KEY", "not a tenant");
+    let (failed, log) = bad.ends().await;
+    assert!(failed && log.contains("TENANT_WITHOUT_KEY"), "{log}");
+}

@@ -1,0 +1,284 @@
+//! The cloud with a record of every call: who made it, what for and on what. DynamoDB and KMS are
+//! the local stack's; the functions are started from the templates' environment and reach all of
+//! it through one server, which knows a caller by the access key that it signs with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use cosigner::Cosigner;
+use e2e::TestApp;
+use http::{HeaderMap, Method, Uri};
+use http_body_util::BodyExt;
+use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use serde_json::{Value, json};
+use shared::api::ids::Tenant;
+use shared::api::shell::shell;
+use shared::config::Env;
+use shared::mpc::{Answer, Call as Message, Request};
+use shared::random::Random;
+use shared::telemetry::{RemoteCalls, in_scope};
+use tower::ServiceExt;
+
+use crate::iam::Call;
+use crate::stacks::{Function, Stacks};
+use crate::start::{Started, endpoint, set_by_lambda, start};
+
+/// A resource as the templates' environment names it, as IAM does, and its name here.
+const RESOURCES: [(&str, &str, &str); 4] = [
+    ("WalletsTable", "WalletsTable.Arn", WALLETS_TABLE),
+    ("WalletsKey.Arn", "WalletsKey.Arn", WALLETS_KEY),
+    ("CosignerTable", "CosignerTable.Arn", COSIGNER_TABLE),
+    ("CosignerKey.Arn", "CosignerKey.Arn", COSIGNER_KEY),
+];
+
+/// Who cheats in the next signature.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Cheat {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// Party 1.
+    Endpoint,
+    /// Party 2.
+    Cosigner,
+}
+
+/// How often each function made each call, named as `shared::telemetry` names it.
+pub(crate) type Counts = BTreeMap<String, BTreeMap<String, u32>>;
+
+/// What was seen.
+#[derive(Clone, Default)]
+pub(crate) struct Seen {
+    /// Each call once.
+    pub(crate) calls: BTreeSet<Call>,
+    /// Counted where they arrive.
+    pub(crate) arrived: Counts,
+    /// Counted by the product itself.
+    pub(crate) counted: Counts,
+}
+
+#[derive(Default)]
+struct Record {
+    seen: Mutex<Seen>,
+    cheat: Mutex<Cheat>,
+}
+
+impl Record {
+    fn arrived(&self, name: &str, calls: Vec<Call>, function: &str) {
+        let mut seen = self.seen.lock().unwrap();
+        let counts = seen.arrived.entry(function.to_owned()).or_default();
+        *counts.entry(name.to_owned()).or_default() += 1;
+        seen.calls.extend(calls);
+    }
+
+    fn counted(&self, function: &str, calls: &RemoteCalls) {
+        let mut seen = self.seen.lock().unwrap();
+        for (call, count) in calls.counts() {
+            // The exchanges are not AWS.
+            if ["DynamoDB.", "KMS.", "Lambda."].iter().any(|service| call.starts_with(service)) {
+                let counts = seen.counted.entry(function.to_owned()).or_default();
+                *counts.entry(call).or_default() += count;
+            }
+        }
+    }
+}
+
+/// The functions, and the cloud that they call.
+pub(crate) struct Cloud {
+    /// The local stack, with the exchanges' simulators.
+    pub(crate) app: Arc<TestApp>,
+    record: Arc<Record>,
+    endpoints: BTreeMap<String, Router>,
+}
+
+#[derive(Clone)]
+struct Server {
+    app: Arc<TestApp>,
+    record: Arc<Record>,
+    cosigner: Arc<Cosigner>,
+}
+
+impl Cloud {
+    /// Starts every function of the templates.
+    pub(crate) async fn start(stacks: &Stacks) -> Self {
+        let app = Arc::new(TestApp::start().await);
+        let record = Arc::new(Record::default());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let functions = stacks.functions();
+        let (apart, here): (Vec<_>, Vec<_>) =
+            functions.into_iter().partition(|function| function.apart);
+        let environment = environment(&apart[0], &app, &url);
+        let lookup = |name: &str| environment.get(name).cloned();
+        let Ok(Started::Cosigner(cosigner)) =
+            start(&apart[0].folder, &Env(&lookup), app.clock.clock())
+        else {
+            panic!("the cosigner does not start");
+        };
+        let server =
+            Server { app: app.clone(), record: record.clone(), cosigner: Arc::new(cosigner) };
+        let router = Router::new().fallback(serve).with_state(server);
+        let router = router.layer(axum::extract::DefaultBodyLimit::max(6 * 1024 * 1024));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let endpoints = here.iter().map(|function| {
+            let environment = self::environment(function, &app, &url);
+            let lookup = |name: &str| environment.get(name).cloned();
+            let router = endpoint(&function.folder, &Env(&lookup), app.clock.clock());
+            let router = shell(router, app.clock.clock(), Random::system());
+            (function.folder.clone(), router.layer(Extension(Tenant::local())))
+        });
+        Self { endpoints: endpoints.collect(), record, app }
+    }
+
+    /// Sends a request to a function, as API Gateway would.
+    pub(crate) async fn send(
+        &self,
+        function: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
+        let request = match body {
+            Some(body) => http::Request::post(path)
+                .header("content-type", "application/json")
+                .body(Body::from(body.to_string())),
+            None => http::Request::get(path).body(Body::empty()),
+        };
+        let response = self.endpoints[function].clone().oneshot(request.unwrap()).await.unwrap();
+        self.record.counted(function, response.extensions().get::<RemoteCalls>().unwrap());
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    /// From here on this one cheats.
+    pub(crate) fn cheat(&self, cheat: Cheat) {
+        *self.record.cheat.lock().unwrap() = cheat;
+    }
+
+    /// What was seen.
+    pub(crate) fn seen(&self) -> Seen {
+        self.record.seen.lock().unwrap().clone()
+    }
+}
+
+/// A function's environment, with the names that things have here.
+fn environment(function: &Function, app: &TestApp, url: &str) -> BTreeMap<String, String> {
+    let mut variables = function.variables();
+    for value in variables.values_mut() {
+        if let Some((_, _, here)) = RESOURCES.iter().find(|(known, _, _)| known == value) {
+            (*here).clone_into(value);
+        }
+    }
+    for (name, here) in
+        [("HYPERLIQUID_URL", &app.stack.hyperliquid), ("ASTER_URL", &app.stack.aster)]
+    {
+        variables.entry(name.to_owned()).and_modify(|value| *value = here.to_string());
+    }
+    variables.insert("AWS_ENDPOINT_URL".to_owned(), url.to_owned());
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
+        let value = set_by_lambda(name, &function.folder).unwrap();
+        variables.insert(name.to_owned(), value.to_owned());
+    }
+    variables
+}
+
+/// Writes a call down, and answers it.
+async fn serve(
+    State(server): State<Server>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
+    let signed = text("authorization").unwrap().split_once("Credential=").unwrap().1;
+    let caller = signed.split('/').next().unwrap();
+    let Some((service, operation)) = text("x-amz-target").and_then(|target| target.split_once('.'))
+    else {
+        let route = "/2015-03-31/functions/";
+        let name = uri.path().strip_prefix(route).unwrap().strip_suffix("/invocations").unwrap();
+        assert_eq!(method, Method::POST);
+        let name = name.replace("%3A", ":");
+        let calls = vec![call(caller, "lambda:InvokeFunction", &name)];
+        server.record.arrived("Lambda.Invoke", calls, caller);
+        return invoke(&server, &body).await;
+    };
+    let asked: Value = serde_json::from_slice(&body).unwrap();
+    let (name, calls, upstream) = match service {
+        "DynamoDB_20120810" => {
+            ("DynamoDB", dynamodb(caller, operation, &asked), &server.app.stack.dynamodb)
+        }
+        "TrentService" => ("KMS", vec![kms(caller, operation, &asked)], &server.app.stack.kms),
+        other => panic!("{other}.{operation}"),
+    };
+    server.record.arrived(&format!("{name}.{operation}"), calls, caller);
+    let answer = server.app.request_to(upstream).headers(headers).body(body).send().await.unwrap();
+    let (status, mut headers) = (answer.status(), answer.headers().clone());
+    headers.remove(http::header::TRANSFER_ENCODING);
+    (status, headers, answer.bytes().await.unwrap()).into_response()
+}
+
+fn call(function: &str, action: &str, name: &str) -> Call {
+    let resource = RESOURCES.iter().find(|(_, _, here)| *here == name);
+    Call {
+        function: function.to_owned(),
+        action: action.to_owned(),
+        resource: resource.map_or(name, |(_, resource, _)| resource).to_owned(),
+        context: BTreeMap::new(),
+    }
+}
+
+/// What one operation asks of IAM: a transaction is as many calls as it has items.
+fn dynamodb(caller: &str, operation: &str, asked: &Value) -> Vec<Call> {
+    let on = |action: &str, asked: &Value| {
+        call(caller, &format!("dynamodb:{action}"), asked["TableName"].as_str().unwrap())
+    };
+    if operation != "TransactWriteItems" {
+        return vec![on(operation, asked)];
+    }
+    let items = asked["TransactItems"].as_array().unwrap().iter();
+    let items = items.flat_map(|item| item.as_object().unwrap());
+    let calls = items.map(|(kind, item)| match kind.as_str() {
+        "ConditionCheck" => on("ConditionCheckItem", item),
+        kind @ ("Delete" | "Put" | "Update") => on(&format!("{kind}Item"), item),
+        other => panic!("{other}"),
+    });
+    calls.collect()
+}
+
+fn kms(caller: &str, operation: &str, asked: &Value) -> Call {
+    let mut call = call(caller, &format!("kms:{operation}"), asked["KeyId"].as_str().unwrap());
+    let context = asked["EncryptionContext"].as_object().into_iter().flatten();
+    call.context = context
+        .map(|(key, value)| {
+            (format!("kms:EncryptionContext:{key}"), value.as_str().unwrap().to_owned())
+        })
+        .collect();
+    call
+}
+
+/// Invokes the cosigner, or somebody between the two parties who changes what they say.
+async fn invoke(server: &Server, payload: &[u8]) -> Response {
+    let cheat = *server.record.cheat.lock().unwrap();
+    let text: String = serde_json::from_slice(payload).unwrap();
+    let mut request = Request::from_payload(&text).unwrap_or_else(|refusal| panic!("{refusal}"));
+    if let Message::FinishSign(finish) = &mut request.call
+        && cheat == Cheat::Endpoint
+    {
+        finish.message.gamma_u = finish.message.gamma_v;
+    }
+    let text: String = serde_json::from_slice(&request.to_payload()).unwrap();
+    let (answer, calls) = in_scope("cosign".to_owned(), server.cosigner.handle(&text)).await;
+    server.record.counted("cosigner", &calls);
+    let mut answer = Answer::from_payload(json!(answer.unwrap()).to_string().as_bytes()).unwrap();
+    if let Answer::SignAnswered(answered) = &mut answer
+        && cheat == Cheat::Cosigner
+    {
+        answered.phase_2.gamma_u = answered.phase_2.gamma_v;
+    }
+    json!(answer.to_text()).to_string().into_response()
+}

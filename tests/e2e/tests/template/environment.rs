@@ -1,0 +1,232 @@
+//! Environment variables: what a template sets for a function, its code reads, and the reverse.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use shared::clock::Clock;
+use shared::config::Env;
+
+use crate::stacks::{COSIGNER, Function, MAIN, Sources, Stacks};
+use crate::start::{set_by_lambda, start};
+use crate::{assert_found, assert_none, differences, read, sources};
+
+/// Lambda sets them, or an emulator does.
+const NOT_OURS: [&str; 6] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+];
+
+/// What `lambda_http` reads, which every endpoint runs on.
+const READ_BY_LAMBDA_HTTP: [&str; 1] = ["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"];
+
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_";
+
+/// The variables that `shared/lambda` reads, by the calls that do it.
+fn read_by_lambda_entry() -> BTreeSet<String> {
+    let source = read("shared/lambda/src/lib.rs");
+    let after = |call: &str| {
+        let names = source.split(call).skip(1).filter_map(|rest| rest.split('"').next());
+        names.map(ToOwned::to_owned).collect::<BTreeSet<_>>()
+    };
+    let calls = source.matches("env.optional(").count() + source.matches("env.required(").count();
+    let names = &after("env.optional(\"") | &after("env.required(\"");
+    assert_eq!(names.len(), calls, "each call names its variable");
+    names
+}
+
+/// What a function reads when it starts with what the template sets; an error if that is too little.
+fn read_by(function: &Function) -> Result<BTreeSet<String>, String> {
+    let variables = function.variables();
+    let asked = RefCell::new(BTreeSet::new());
+    let lookup = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        set_by_lambda(name, "test")
+            .map_or_else(|| variables.get(name).cloned(), |set| Some(set.into()))
+    };
+    let started = start(&function.folder, &Env(&lookup), Clock::system());
+    started.map_err(|error| format!("{}: {error}", function.folder))?;
+    Ok(asked.into_inner())
+}
+
+/// The services whose clients can be pointed elsewhere: those that the function itself may call.
+/// The cosigner is not run under `sam local`, so nothing points its clients.
+fn endpoints(function: &Function) -> BTreeSet<String> {
+    let direct = function.statements.iter().filter(|statement| {
+        statement.allows && !function.apart && statement.asks("kms:ViaService").is_none()
+    });
+    let services = direct.flat_map(|statement| &statement.actions);
+    let services = services.filter_map(|action| action.split(':').next());
+    let services = services.filter(|service| *service != "logs");
+    services.map(|service| format!("{ENDPOINT}{}", service.to_uppercase())).collect()
+}
+
+fn wrong(stacks: &Stacks) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for function in stacks.functions() {
+        let mut reads = match read_by(&function) {
+            Ok(reads) => reads,
+            Err(error) => {
+                wrong.push(error);
+                continue;
+            }
+        };
+        reads.retain(|name| !NOT_OURS.contains(&name.as_str()));
+        let wanted = endpoints(&function);
+        for endpoint in wanted.difference(&reads) {
+            wrong.push(format!("{}: the code does not read {endpoint}", function.folder));
+        }
+        reads.retain(|name| !name.starts_with(ENDPOINT) || wanted.contains(name));
+        // Every endpoint runs in the same `main`.
+        let main = read(&format!("functions/{}/src/main.rs", function.folder));
+        if main.contains("lambda_entry::run(") {
+            reads.extend(read_by_lambda_entry());
+            reads.extend(READ_BY_LAMBDA_HTTP.map(ToOwned::to_owned));
+        }
+        let mut set: BTreeSet<String> = function.variables().into_keys().collect();
+        // The log's filter: `shared::telemetry` reads it, and has a default.
+        set.remove("RUST_LOG");
+        let what = format!("{}: the variable", function.folder);
+        wrong.extend(differences(&what, ("the template", &set), ("the code", &reads)));
+    }
+    wrong
+}
+
+#[test]
+fn a_template_sets_what_the_code_reads_and_nothing_else() {
+    assert_eq!(read_by_lambda_entry(), BTreeSet::from(["TENANT_WITHOUT_KEY".to_owned()]));
+    for parameters in [
+        [("ExchangeEnvironment", "mainnet"), ("UseVpc", "false"), ("AsterIpWhitelist", "")],
+        [("ExchangeEnvironment", "testnet"), ("UseVpc", "true"), ("AsterIpWhitelist", "192.0.2.1")],
+    ] {
+        assert_none(&wrong(&Sources::new().deploy(&parameters)));
+    }
+}
+
+#[test]
+fn a_variable_in_one_and_not_in_the_other_is_found() {
+    for (file, place, old, new, line) in [
+        (
+            MAIN,
+            "  CreateWalletFunction:",
+            "WALLETS_TABLE: ",
+            "WALLET_TABLE: ",
+            "create-wallet: WALLETS_TABLE is not set",
+        ),
+        (
+            MAIN,
+            "  RegisterHyperliquidFunction:",
+            "RETURN_API_PRIVATE_KEY: ",
+            "RETURN_PRIVATE_KEY: ",
+            "register-hyperliquid: the variable RETURN_PRIVATE_KEY is in the template, not in the code",
+        ),
+        (
+            MAIN,
+            "  RegisterHyperliquidFunction:",
+            "RETURN_API_PRIVATE_KEY: ",
+            "RETURN_PRIVATE_KEY: ",
+            "register-hyperliquid: the variable RETURN_API_PRIVATE_KEY is in the code, not in the template",
+        ),
+        (
+            MAIN,
+            "  RegisterAsterFunction:",
+            "ASTER_SIGNATURE_CHAIN_ID: '56'",
+            "ASTER_SIGNATURE_CHAIN_ID: BSC",
+            "register-aster: ASTER_SIGNATURE_CHAIN_ID must be a number",
+        ),
+        (
+            MAIN,
+            "  GetWalletFunction:",
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            "AWS_ENDPOINT_URL_KMS",
+            "get-wallet: the variable AWS_ENDPOINT_URL_DYNAMODB is in the code, not in the template",
+        ),
+        (
+            MAIN,
+            "Globals:",
+            "TENANT_WITHOUT_KEY",
+            "TENANT",
+            "health: the variable TENANT_WITHOUT_KEY is in the code, not in the template",
+        ),
+        (
+            COSIGNER,
+            "  CosignerFunction:",
+            "COSIGNER_KEY_ID",
+            "KEY_ID",
+            "cosigner: COSIGNER_KEY_ID is not set",
+        ),
+        (
+            COSIGNER,
+            "  CosignerFunction:",
+            "ASTER_SIGNATURE_CHAIN_ID",
+            "SIGNATURE_CHAIN_ID",
+            "cosigner: the variable ASTER_SIGNATURE_CHAIN_ID is in the code, not in the template",
+        ),
+    ] {
+        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        assert_found(&wrong(&copy), line);
+    }
+}
+
+/// What is recorded here is all that is read: the process's own environment is looked at in two
+/// places, and handed on from there.
+#[test]
+fn no_variable_is_read_behind_the_configuration() {
+    let files = ["functions", "shared/lambda/src", "shared/src"].map(sources).concat();
+    assert!(files.len() > 40, "the sources were read");
+    let reads = |text: &str| {
+        ["env::var", "env::vars", "option_env!"].iter().any(|read| text.contains(read))
+    };
+    let reading: Vec<&str> =
+        files.iter().filter(|(_, text)| reads(text)).map(|(file, _)| file.as_str()).collect();
+    assert_eq!(reading, ["functions/cosigner/src/main.rs", "shared/lambda/src/lib.rs"]);
+}
+
+/// `sam local` hands a function only variables that the template names.
+fn wrong_for_sam_local(stacks: &Stacks, settings: &Value) -> Vec<String> {
+    let functions = stacks.functions();
+    let endpoints: Vec<&Function> = functions.iter().filter(|function| !function.apart).collect();
+    let named: BTreeSet<String> =
+        endpoints.iter().flat_map(|function| function.variables().into_keys()).collect();
+    let mut wrong = Vec::new();
+    for (group, variables) in settings.as_object().unwrap() {
+        let known = match endpoints.iter().find(|function| function.name == *group) {
+            Some(function) => function.variables().into_keys().collect(),
+            None if group == "Parameters" => named.clone(),
+            None => {
+                wrong.push(format!("sam-env.json: the template has no function {group}"));
+                continue;
+            }
+        };
+        let unknown = variables.as_object().unwrap().keys().filter(|name| !known.contains(*name));
+        wrong.extend(
+            unknown.map(|name| format!("sam-env.json: the template has no variable {name}")),
+        );
+    }
+    // Without them a function would speak to AWS itself.
+    for endpoint in named.iter().filter(|name| name.starts_with(ENDPOINT)) {
+        if settings["Parameters"][endpoint].as_str().is_none_or(str::is_empty) {
+            wrong.push(format!("sam-env.json: {endpoint} is not set"));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn sam_local_is_given_variables_that_exist() {
+    let stacks = Stacks::new();
+    let settings: Value = serde_json::from_str(&read("infra/local/sam-env.json")).unwrap();
+    assert_none(&wrong_for_sam_local(&stacks, &settings));
+    let mut copy = settings;
+    copy["Parameters"]["WALLET_TABLE"] = "x".into();
+    copy["Parameters"]["AWS_ENDPOINT_URL_KMS"] = "".into();
+    copy["WalletFunction"] = Value::Object(serde_json::Map::new());
+    let found = wrong_for_sam_local(&stacks, &copy);
+    assert_found(&found, "sam-env.json: the template has no variable WALLET_TABLE");
+    assert_found(&found, "sam-env.json: AWS_ENDPOINT_URL_KMS is not set");
+    assert_found(&found, "sam-env.json: the template has no function WalletFunction");
+}

@@ -1,0 +1,374 @@
+//! What no role may have, whatever its function does: the other party's half, a wildcard, a way
+//! around its policy.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::cloudformation::{ACCOUNT, REGION, STACK, Template};
+use crate::iam::Statement;
+use crate::permissions::key_policy;
+use crate::stacks::{COSIGNER, Function, MAIN, Sources, Stacks};
+use crate::{assert_found, assert_none, differences};
+
+/// What administers a key. Nothing in it opens or seals.
+const ADMINISTRATION: [&str; 22] = [
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:DeleteAlias",
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListGrants",
+    "kms:ListKeyPolicies",
+    "kms:ListKeyRotations",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    "kms:RevokeGrant",
+    "kms:RotateKeyOnDemand",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdateKeyDescription",
+];
+
+fn root() -> Value {
+    json!({ "AWS": format!("arn:aws:iam::{ACCOUNT}:root") })
+}
+
+/// All that a role may name: the party's own table and key, its own log, and the way to the
+/// cosigner.
+fn own_resources(function: &Function) -> BTreeSet<String> {
+    let log = format!("{}.Arn", function.text("/LoggingConfig/LogGroup"));
+    let cosigner = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-cosigner");
+    let resources = if function.apart {
+        vec!["CosignerTable.Arn".to_owned(), "CosignerKey.Arn".to_owned(), log]
+    } else {
+        vec!["WalletsTable.Arn".to_owned(), "WalletsKey.Arn".to_owned(), cosigner, log]
+    };
+    resources.into_iter().collect()
+}
+
+fn wrong_roles(stacks: &Stacks) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for function in stacks.functions() {
+        let (folder, own) = (&function.folder, own_resources(&function));
+        for one in function.statements.iter().filter(|statement| statement.allows) {
+            for resource in one.resources.iter().filter(|resource| !own.contains(*resource)) {
+                wrong.push(format!("{folder}: {} names {resource}", one.sid));
+            }
+            for action in &one.actions {
+                let single = action.split_once(':').is_some_and(|(_, name)| !name.contains('*'));
+                if !single {
+                    wrong.push(format!("{folder}: {} allows {action}", one.sid));
+                }
+                let through = one.asks("kms:ViaService").is_some();
+                let purpose = one.asks("kms:EncryptionContext:purpose").is_some();
+                if action.starts_with("kms:") && !through && !purpose {
+                    wrong.push(format!("{folder}: {} opens or seals for any purpose", one.sid));
+                }
+            }
+        }
+    }
+    for (stack, file) in [(&stacks.main, MAIN), (&stacks.cosigner, COSIGNER)] {
+        // Policies that no test reads.
+        let unread = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::DynamoDB::GlobalTable"];
+        let types = stack.types();
+        wrong.extend(
+            unread
+                .iter()
+                .filter(|kind| types.contains(&(**kind).to_owned()))
+                .map(|kind| format!("{file}: {kind} is not looked at by any test")),
+        );
+    }
+    wrong
+}
+
+/// The roles' policies that AWS wrote.
+fn managed(stacks: &Stacks) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for function in stacks.functions() {
+        let stack = if function.apart { &stacks.cosigner } else { &stacks.main };
+        let role = stack.resource("AWS::IAM::Role", function.role());
+        let policies = role.properties["ManagedPolicyArns"].as_array().into_iter().flatten();
+        for policy in policies.filter_map(Value::as_str) {
+            found.insert(format!("{} {}", function.folder, policy.rsplit('/').next().unwrap()));
+        }
+    }
+    found
+}
+
+/// Who uses a key: roles by name, or whoever reaches it through DynamoDB.
+fn wrong_key(stack: &Template, key: &str, users: &BTreeSet<String>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let resource = stack.resource("AWS::KMS::Key", key);
+    let written = resource.properties["KeyPolicy"]["Statement"].as_array().unwrap();
+    let mut admitted = BTreeSet::new();
+    for (one, written) in key_policy(stack, key).iter().zip(written) {
+        let sid = &one.sid;
+        if written["Principal"] != root() {
+            wrong.push(format!("{key}: {sid} admits another principal than the account"));
+        }
+        if one.actions.iter().all(|action| ADMINISTRATION.contains(&action.as_str())) {
+            continue;
+        }
+        let equal = |key: &str| one.conditions.iter().find(|condition| condition.key == key);
+        match (equal("aws:PrincipalArn"), equal("kms:ViaService")) {
+            (Some(roles), None) => {
+                admitted.extend(roles.values.iter().cloned());
+                wrong.extend(wrong_use(key, one));
+            }
+            (None, Some(service)) if equal("kms:CallerAccount").is_some() => {
+                let encrypts = stack.resources("AWS::DynamoDB::Table").into_iter().any(|table| {
+                    table.properties["SSESpecification"]["KMSMasterKeyId"] == format!("{key}.Arn")
+                });
+                if service.values != [format!("dynamodb.{REGION}.amazonaws.com")] || !encrypts {
+                    wrong.push(format!("{key}: {sid} lets a service use it for nothing"));
+                }
+            }
+            _ => wrong.push(format!("{key}: {sid} names no role")),
+        }
+    }
+    wrong.extend(differences(
+        &format!("{key}: the role"),
+        ("the key's policy", &admitted),
+        ("the roles' policies", users),
+    ));
+    wrong
+}
+
+/// A role uses a key for a known purpose, and for a named wallet of a named tenant.
+fn wrong_use(key: &str, one: &Statement) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let uses = ["kms:Decrypt", "kms:GenerateDataKey"];
+    let others = one.actions.iter().filter(|action| !uses.contains(&action.as_str()));
+    wrong.extend(others.map(|action| format!("{key}: {} allows {action}", one.sid)));
+    for (name, value) in [
+        ("purpose", None),
+        ("tenant", Some("false")),
+        ("walletId", Some("false")),
+        ("version", Some("false")),
+    ] {
+        let asked = one.asks(&format!("kms:EncryptionContext:{name}"));
+        if asked.is_none() || value.is_some_and(|value| asked != Some(value)) {
+            wrong.push(format!("{key}: {} does not ask for a {name}", one.sid));
+        }
+    }
+    wrong
+}
+
+/// The roles that open or seal with a key themselves.
+fn users(stacks: &Stacks, key: &str) -> BTreeSet<String> {
+    let uses = |one: &Statement| {
+        let kms = one.actions.iter().any(|action| action.starts_with("kms:"));
+        let this = one.resources.iter().any(|resource| *resource == format!("{key}.Arn"));
+        one.allows && kms && this && one.asks("kms:ViaService").is_none()
+    };
+    let functions = stacks.functions().into_iter();
+    let using = functions.filter(|function| function.statements.iter().any(uses));
+    using.map(|function| function.text("/Role").to_owned()).collect()
+}
+
+fn wrong_keys(stacks: &Stacks) -> Vec<String> {
+    let mut wrong = wrong_key(&stacks.main, "WalletsKey", &users(stacks, "WalletsKey"));
+    wrong.extend(wrong_key(&stacks.cosigner, "CosignerKey", &users(stacks, "CosignerKey")));
+    wrong
+}
+
+/// Who may invoke the cosigner: those whose own policy says so, each named once.
+fn wrong_invokers(stacks: &Stacks) -> Vec<String> {
+    let permissions = stacks.cosigner.resources("AWS::Lambda::Permission");
+    let mut wrong = Vec::new();
+    let mut admitted = BTreeSet::new();
+    for permission in permissions {
+        let of = |field: &str| permission.properties[field].as_str().unwrap_or_default().to_owned();
+        if of("Action") != "lambda:InvokeFunction" || of("FunctionName") != "CosignerFunction.Arn" {
+            wrong.push(format!("{} is no permission to invoke the cosigner", permission.name));
+        }
+        admitted.insert(of("Principal"));
+    }
+    if !stacks.main.resources("AWS::Lambda::Permission").is_empty() {
+        wrong.push(format!("{MAIN}: SAM makes the API's permissions, nobody else"));
+    }
+    let functions = stacks.functions();
+    let invoke =
+        |one: &Statement| one.allows && one.actions.contains(&"lambda:InvokeFunction".to_owned());
+    let invokers = functions.iter().filter(|function| function.statements.iter().any(invoke));
+    let invokers = invokers.map(|function| function.text("/Role").to_owned()).collect();
+    wrong.extend(differences(
+        "the invoker",
+        ("the cosigner's permissions", &admitted),
+        ("the roles' policies", &invokers),
+    ));
+    if !stacks.function("cosigner").properties["Events"].is_null() {
+        wrong.push("the cosigner has an event".to_owned());
+    }
+    wrong
+}
+
+#[test]
+fn no_role_reaches_the_other_partys_half_nor_a_wildcard() {
+    for vpc in ["false", "true"] {
+        assert_none(&wrong_roles(&Sources::new().deploy(&[("UseVpc", vpc)])));
+    }
+    // Said once more, without the lists above.
+    for function in Stacks::new().functions() {
+        let theirs = if function.apart { "Wallets" } else { "Cosigner" };
+        let named = function.statements.iter().flat_map(|statement| &statement.resources);
+        let named: Vec<&String> = named.collect();
+        assert!(!named.is_empty() && named.iter().all(|name| !name.starts_with(theirs)));
+        assert!(named.iter().all(|name| !name.contains('*')), "{}", function.folder);
+    }
+}
+
+#[test]
+fn a_role_that_reaches_too_far_is_found() {
+    for (file, place, old, new, line) in [
+        (
+            MAIN,
+            "  SignMessagePolicy:",
+            "Action: dynamodb:GetItem\n            Resource: !GetAtt WalletsTable.Arn",
+            "Action: dynamodb:GetItem\n            Resource: !GetAtt Cosigner.Outputs.TableName",
+            "sign-message: TableGetItem names Cosigner.Outputs.TableName",
+        ),
+        (
+            COSIGNER,
+            "  CosignerPolicy:",
+            "Action: kms:Decrypt\n            Resource: !GetAtt CosignerKey.Arn",
+            "Action: kms:Decrypt\n            Resource: '*'",
+            "cosigner: Open names *",
+        ),
+        (
+            MAIN,
+            "  GetWalletPolicy:",
+            "dynamodb:Query",
+            "dynamodb:*",
+            "get-wallet: TableQuery allows dynamodb:*",
+        ),
+        (
+            MAIN,
+            "  SignMessagePolicy:",
+            "kms:EncryptionContext:purpose: share",
+            "kms:EncryptionContext:tenant: local",
+            "sign-message: OpenShare opens or seals for any purpose",
+        ),
+        (
+            MAIN,
+            "  HealthPolicy:",
+            "AWS::IAM::RolePolicy",
+            "AWS::IAM::Policy",
+            "template.yaml: AWS::IAM::Policy is not looked at by any test",
+        ),
+    ] {
+        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        assert_found(&wrong_roles(&copy), line);
+    }
+}
+
+#[test]
+fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
+    assert_none(&managed(&Stacks::new()).into_iter().collect::<Vec<_>>());
+    let on = managed(&Sources::new().deploy(&[("UseVpc", "true"), ("Tracing", "Active")]));
+    let network: Vec<&String> = on.iter().filter(|line| !line.contains(" AWSXRay")).collect();
+    let exchanges = ["register-aster", "register-hyperliquid"];
+    assert_eq!(
+        network,
+        exchanges.map(|folder| format!("{folder} AWSLambdaENIManagementAccess")).each_ref()
+    );
+    let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
+    assert_eq!((traced, on.len()), (8, 10));
+    // What a VPC function's role may do to networks is for Lambda, not for what runs in it.
+    let stacks = Sources::new().deploy(&[("UseVpc", "true")]);
+    for folder in exchanges {
+        let statements = stacks.function(folder).statements;
+        let denied: Vec<&Statement> = statements.iter().filter(|one| !one.allows).collect();
+        let [deny] = denied.as_slice() else { panic!("{folder}: {denied:?}") };
+        let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-{folder}");
+        assert_eq!(deny.asks("lambda:SourceFunctionArn"), Some(arn.as_str()));
+    }
+}
+
+#[test]
+fn a_key_is_used_by_its_roles_alone() {
+    let stacks = Stacks::new();
+    assert_none(&wrong_keys(&stacks));
+    let [ours, theirs] = ["WalletsKey", "CosignerKey"].map(|key| users(&stacks, key));
+    assert_eq!((ours.len(), theirs.len()), (4, 1));
+    assert!(ours.is_disjoint(&theirs));
+    assert_none(&wrong_invokers(&stacks));
+}
+
+#[test]
+fn a_key_that_admits_another_is_found() {
+    for (file, place, old, new, line) in [
+        (
+            MAIN,
+            "  WalletsKey:",
+            "- !GetAtt SignMessageRole.Arn",
+            "- !GetAtt SignMessageRole.Arn\n                  - !GetAtt GetWalletRole.Arn",
+            "WalletsKey: the role GetWalletRole.Arn is in the key's policy, not in the roles' policies",
+        ),
+        (
+            MAIN,
+            "  WalletsKey:",
+            "- kms:PutKeyPolicy",
+            "- kms:Decrypt",
+            "WalletsKey: Administration names no role",
+        ),
+        (
+            MAIN,
+            "  WalletsKey:",
+            "kms:EncryptionContext:tenant: 'false'",
+            "kms:EncryptionContext:tenant: 'true'",
+            "WalletsKey: Envelopes does not ask for a tenant",
+        ),
+        (
+            COSIGNER,
+            "  CosignerKey:",
+            "[kms:Decrypt, kms:GenerateDataKey]",
+            "[kms:Decrypt, kms:GenerateDataKey, kms:CreateGrant]",
+            "CosignerKey: Envelopes allows kms:CreateGrant",
+        ),
+        (
+            COSIGNER,
+            "  CosignerKey:",
+            "{ AWS: !Sub 'arn:${AWS::Partition}:iam::${AWS::AccountId}:root' }",
+            "{ AWS: '*' }",
+            "CosignerKey: Administration admits another principal than the account",
+        ),
+        (
+            COSIGNER,
+            "  CosignerKey:",
+            "              ArnEquals:\n                aws:PrincipalArn: !GetAtt CosignerRole.Arn\n",
+            "",
+            "CosignerKey: Envelopes names no role",
+        ),
+    ] {
+        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        assert_found(&wrong_keys(&copy), line);
+    }
+}
+
+#[test]
+fn an_invoker_in_one_and_not_in_the_other_is_found() {
+    let main = Sources::new().with(MAIN, "  Cosigner:", "SignMessageRole.Arn", "GetWalletRole.Arn");
+    let found = wrong_invokers(&main.deploy(&[]));
+    assert_found(
+        &found,
+        "the invoker GetWalletRole.Arn is in the cosigner's permissions, not in the roles' policies",
+    );
+    assert_found(
+        &found,
+        "the invoker SignMessageRole.Arn is in the roles' policies, not in the cosigner's permissions",
+    );
+    let place = "  CosignerFunction:";
+    let properties = "FunctionName: !Ref FunctionName";
+    let open = "Events: { Post: { Type: Api } }\n      FunctionName: !Ref FunctionName";
+    let copy = Sources::new().with(COSIGNER, place, properties, open);
+    assert_found(&wrong_invokers(&copy.deploy(&[])), "the cosigner has an event");
+}

@@ -1,0 +1,152 @@
+//! The three templates as they are deployed together, and copies of them with a mistake in it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::cloudformation::Template;
+use crate::iam::{Statement, statements};
+use crate::read;
+
+/// The main template's file.
+pub(crate) const MAIN: &str = "template.yaml";
+/// The cosigner's.
+pub(crate) const COSIGNER: &str = "infra/cosigner.yaml";
+/// The monitoring's.
+pub(crate) const MONITORING: &str = "infra/monitoring.yaml";
+
+/// The templates' texts.
+#[derive(Clone)]
+pub(crate) struct Sources(BTreeMap<&'static str, String>);
+
+impl Sources {
+    /// As they are in the repository.
+    pub(crate) fn new() -> Self {
+        Self([MAIN, COSIGNER, MONITORING].map(|file| (file, read(file))).into())
+    }
+
+    /// A copy in which the first `old` after the line that begins with `place` is `new`.
+    pub(crate) fn with(mut self, file: &str, place: &str, old: &str, new: &str) -> Self {
+        let text = self.0.get_mut(file).unwrap();
+        let place = text.find(&format!("\n{place}")).unwrap_or_else(|| panic!("no {place}"));
+        let found = text[place..].find(old).unwrap_or_else(|| panic!("no {old} after {place}"));
+        text.replace_range(place + found..place + found + old.len(), new);
+        self
+    }
+
+    /// Deployed, with these parameters.
+    pub(crate) fn deploy(&self, parameters: &[(&str, &str)]) -> Stacks {
+        let main = Template::new(&self.0[MAIN], parameters);
+        let nested = |name: &str, file: &str| {
+            let stack = main.resource("AWS::CloudFormation::Stack", name).properties;
+            assert_eq!(stack["TemplateURL"], file);
+            let given = stack["Parameters"].as_object().unwrap().iter();
+            let given: Vec<(&str, &str)> =
+                given.map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+            Template::new(&self.0[file], &given)
+        };
+        let (cosigner, monitoring) =
+            (nested("Cosigner", COSIGNER), nested("Monitoring", MONITORING));
+        Stacks { cosigner, monitoring, main }
+    }
+}
+
+/// The templates with their parameters.
+pub(crate) struct Stacks {
+    /// `template.yaml`
+    pub(crate) main: Template,
+    /// `infra/cosigner.yaml`, as the main template nests it.
+    pub(crate) cosigner: Template,
+    /// `infra/monitoring.yaml`, as the main template nests it.
+    pub(crate) monitoring: Template,
+}
+
+/// A function of a template.
+pub(crate) struct Function {
+    /// Its folder in `functions/`.
+    pub(crate) folder: String,
+    /// Its logical name.
+    pub(crate) name: String,
+    /// Its `Metadata`.
+    pub(crate) metadata: Value,
+    /// Its properties, with what `Globals` say.
+    pub(crate) properties: Value,
+    /// It is in the cosigner's stack.
+    pub(crate) apart: bool,
+    /// What its role may do.
+    pub(crate) statements: Vec<Statement>,
+}
+
+impl Function {
+    /// A property's text.
+    pub(crate) fn text(&self, pointer: &str) -> &str {
+        self.properties.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Its role's logical name.
+    pub(crate) fn role(&self) -> &str {
+        self.text("/Role").strip_suffix(".Arn").unwrap_or_default()
+    }
+
+    /// Its environment.
+    pub(crate) fn variables(&self) -> BTreeMap<String, String> {
+        let variables =
+            self.properties.pointer("/Environment/Variables").and_then(Value::as_object);
+        let variables = variables.into_iter().flatten();
+        variables.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
+    }
+}
+
+impl Stacks {
+    /// As they are, with every parameter's default.
+    pub(crate) fn new() -> Self {
+        Sources::new().deploy(&[])
+    }
+
+    /// Every function of the templates.
+    pub(crate) fn functions(&self) -> Vec<Function> {
+        let in_stack = |stack: &Template, apart: bool| {
+            let globals = stack.globals();
+            let prefix = if apart { "../functions/" } else { "functions/" };
+            let functions = stack.resources("AWS::Serverless::Function").into_iter();
+            let functions = functions.map(|resource| {
+                let mut properties = globals.clone();
+                merge(&mut properties, resource.properties);
+                let uri = properties["CodeUri"].as_str().unwrap_or_default();
+                let mut function = Function {
+                    folder: uri.strip_prefix(prefix).unwrap_or(uri).to_owned(),
+                    name: resource.name,
+                    metadata: resource.metadata,
+                    properties,
+                    apart,
+                    statements: Vec::new(),
+                };
+                function.statements = statements(stack, function.role());
+                function
+            });
+            functions.collect::<Vec<_>>()
+        };
+        [in_stack(&self.main, false), in_stack(&self.cosigner, true)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// The function of a folder.
+    pub(crate) fn function(&self, folder: &str) -> Function {
+        let found = self.functions().into_iter().find(|function| function.folder == folder);
+        found.unwrap_or_else(|| panic!("no function has the folder {folder}"))
+    }
+}
+
+/// As SAM merges what `Globals` say with what a function says.
+fn merge(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                merge(under.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over,
+    }
+}

@@ -74,7 +74,7 @@ impl CosignerSettings {
         ]
     }
 
-    /// Reads what [`CosignerSettings::arguments`] wrote.
+    /// Reads the arguments that the stack starts this process with.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
         let [dynamodb, kms, chain, aster, ip, port] = arguments else {

@@ -1,7 +1,7 @@
 //! The cosigner: party 2 of every wallet key.
 //!
 //! This folder is the security boundary. Read it to know what may be signed: [`policy`] says what
-//! is allowed, [`keygen`] and [`sign`] are the protocol's other half, [`store`] is what is kept.
+//! is allowed, `keygen` and `sign` are the protocol's other half, `store` is what is kept.
 //! No endpoint function links this crate; they reach it by invocation, with messages of
 //! `shared::mpc`, and it answers none of them with its share.
 

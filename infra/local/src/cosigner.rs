@@ -102,7 +102,7 @@ pub(crate) async fn in_process(
 ) -> Result<String, StartError> {
     let listener = bind("the cosigner", settings.ip, settings.port).await?;
     let address = url(&listener)?;
-    serve(listener, router(settings.cosigner(clock, random)), stop);
+    serve(listener, router(settings, clock, random), stop);
     Ok(address)
 }
 
@@ -172,7 +172,9 @@ pub async fn run_child(
     Ok(())
 }
 
-fn router(cosigner: Cosigner) -> Router {
+/// The Invoke API, with a cosigner of these settings behind it.
+pub fn router(settings: &CosignerSettings, clock: Clock, random: Random) -> Router {
+    let cosigner = settings.cosigner(clock, random);
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
         .layer(DefaultBodyLimit::max(MAX_PAYLOAD))

@@ -17,4 +17,7 @@ mod stack;
 pub use cosigner::CosignerHost;
 pub use error::StartError;
 pub use exchanges::{AsterTarget, HyperliquidTarget};
-pub use stack::{COSIGNER_KEY, COSIGNER_TABLE, Options, Ports, Stack, WALLETS_KEY, WALLETS_TABLE};
+pub use stack::{
+    COSIGNER_KEY, COSIGNER_TABLE, Endpoints, Options, Ports, Stack, WALLETS_KEY, WALLETS_TABLE,
+    routes,
+};

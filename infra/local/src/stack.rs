@@ -190,9 +190,10 @@ impl Stack {
         )
         .await?;
 
-        let aws = Aws::local(&dynamodb, &kms, &lambda);
-        let custody = custody(&aws, &options);
-        let router = routes(&options, &custody, &hyperliquid, &aster)?;
+        let endpoints = Endpoints { dynamodb, kms, lambda, hyperliquid, aster };
+        let custody = endpoints.custody(&options);
+        let router = routes(&options, &endpoints)?;
+        let Endpoints { dynamodb, kms, lambda, hyperliquid, aster } = endpoints;
         let address = url(&api)?;
         servers.push(serve(api, router.clone(), stop));
         Ok(Self {
@@ -292,28 +293,47 @@ fn prepare(directory: &Path) -> Result<File, StartError> {
     }
 }
 
-fn custody(aws: &Aws, options: &Options) -> Custody {
-    let store = StoreConfig { table: WALLETS_TABLE.to_owned() };
-    let config = CustodyConfig {
-        kms_key_id: WALLETS_KEY.to_owned(),
-        cosigner_function: cosigner_host::FUNCTION.to_owned(),
-    };
-    Custody::new(aws, &store, &config, options.clock.clone(), options.random.clone())
+/// Where the functions find everybody else.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// DynamoDB's URL.
+    pub dynamodb: String,
+    /// KMS's URL.
+    pub kms: String,
+    /// The URL of Lambda's Invoke API.
+    pub lambda: String,
+    /// Hyperliquid's URL.
+    pub hyperliquid: Url,
+    /// Aster's URL.
+    pub aster: Url,
 }
 
-/// Every function's router on one port, in the same shell as in the cloud.
-fn routes(
-    options: &Options,
-    custody: &Custody,
-    hyperliquid: &Url,
-    aster: &Url,
-) -> Result<Router, StartError> {
+impl Endpoints {
+    /// Party 1, with clients of its own.
+    fn custody(&self, options: &Options) -> Custody {
+        let aws = Aws::local(&self.dynamodb, &self.kms, &self.lambda);
+        let store = StoreConfig { table: WALLETS_TABLE.to_owned() };
+        let config = CustodyConfig {
+            kms_key_id: WALLETS_KEY.to_owned(),
+            cosigner_function: cosigner_host::FUNCTION.to_owned(),
+        };
+        Custody::new(&aws, &store, &config, options.clock.clone(), options.random.clone())
+    }
+}
+
+/// Every function's router on one port, in the same shell as in the cloud, with clients of their
+/// own for these endpoints.
+///
+/// # Errors
+/// When a client cannot be made.
+pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartError> {
+    let custody = endpoints.custody(options);
     let failed = |error: shared::exchanges::http::HttpSetupError| StartError::Part {
         what: "an exchange's client",
         cause: error.to_string(),
     };
     let hyperliquid = shared::exchanges::hyperliquid::Client::new(&HyperliquidConfig {
-        url: hyperliquid.clone(),
+        url: endpoints.hyperliquid.clone(),
         chain: options.hyperliquid.chain,
         validity_ms: MAX_AGENT_VALIDITY_MS,
         call_timeout_ms: options.exchange_timeout_ms,
@@ -321,7 +341,7 @@ fn routes(
     })
     .map_err(failed)?;
     let aster = shared::exchanges::aster::Client::new(&AsterConfig {
-        url: aster.clone(),
+        url: endpoints.aster.clone(),
         signature_chain_id: options.aster.signature_chain_id,
         agent_chain_id: options.aster.agent_chain_id,
         ip_whitelist: None,

@@ -22,6 +22,14 @@ pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) kind: &'static str,
     pub(crate) weight: u32,
+    pub(crate) limit: Limit,
+}
+
+/// A limit of weight; each name has a minute of its own
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    pub(crate) name: &'static str,
+    pub(crate) per_minute: u32,
 }
 
 /// What the exchange made of a request
@@ -73,23 +81,18 @@ impl Edge {
         lock(&self.state).log.requests()
     }
 
-    /// The weight used in the last minute
-    pub(crate) fn used_weight(&self) -> u32 {
-        lock(&self.state).log.used((self.now)())
+    /// The weight used of a limit in the last minute
+    pub(crate) fn used_weight(&self, limit: &'static str) -> u32 {
+        lock(&self.state).log.used(limit, (self.now)())
     }
 
-    /// Lets a request through to `apply`, unless the limit (weight a minute) or a fault forbids it
-    pub(crate) async fn pass(
-        &self,
-        call: Call,
-        limit: u32,
-        apply: impl FnOnce() -> Reply + Send,
-    ) -> Response {
+    /// Lets a request through to `apply`, unless its limit or a fault forbids it
+    pub(crate) async fn pass(&self, call: Call, apply: impl FnOnce() -> Reply + Send) -> Response {
         let latency = lock(&self.state).latency;
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
-        if let Err(retry_after_s) = self.weigh(&call, limit) {
+        if let Err(retry_after_s) = self.weigh(&call) {
             self.record(call, false);
             return self.too_many(retry_after_s);
         }
@@ -104,12 +107,12 @@ impl Edge {
         self.fail(fault).await
     }
 
-    fn weigh(&self, call: &Call, limit: u32) -> Result<(), u64> {
-        lock(&self.state).log.weigh((self.now)(), call.weight, limit)
+    fn weigh(&self, call: &Call) -> Result<(), u64> {
+        lock(&self.state).log.weigh((self.now)(), call.weight, call.limit)
     }
 
     fn record(&self, call: Call, accepted: bool) {
-        let Call { path, kind, weight } = call;
+        let Call { path, kind, weight, .. } = call;
         let at = (self.now)();
         lock(&self.state).log.record(Request { at, path, kind, weight, accepted });
     }

@@ -1,6 +1,8 @@
 //! What an exchange was asked: for tests that count calls, and for the limit by weight.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+
+use crate::edge::Limit;
 
 /// Requests kept for inspection; older ones are forgotten, so that a long run stays small
 const KEPT: usize = 10_000;
@@ -28,7 +30,7 @@ pub struct Request {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     requests: VecDeque<Request>,
-    window: VecDeque<(u64, u32)>,
+    windows: HashMap<&'static str, VecDeque<(u64, u32)>>,
 }
 
 impl Log {
@@ -37,22 +39,24 @@ impl Log {
     /// # Errors
     ///
     /// The seconds after which there is room again.
-    pub(crate) fn weigh(&mut self, now: u64, weight: u32, limit: u32) -> Result<(), u64> {
-        let used = self.used(now);
-        if used.saturating_add(weight) > limit {
-            let oldest = self.window.front().map_or(now, |(at, _)| *at);
+    pub(crate) fn weigh(&mut self, now: u64, weight: u32, limit: Limit) -> Result<(), u64> {
+        let used = self.used(limit.name, now);
+        let window = self.windows.entry(limit.name).or_default();
+        if used.saturating_add(weight) > limit.per_minute {
+            let oldest = window.front().map_or(now, |(at, _)| *at);
             return Err((oldest + WINDOW_MS).saturating_sub(now).div_ceil(1_000).max(1));
         }
-        self.window.push_back((now, weight));
+        window.push_back((now, weight));
         Ok(())
     }
 
-    /// The weight used in the minute before `now`
-    pub(crate) fn used(&mut self, now: u64) -> u32 {
-        while self.window.front().is_some_and(|(at, _)| at + WINDOW_MS <= now) {
-            self.window.pop_front();
+    /// The weight used of a limit in the minute before `now`
+    pub(crate) fn used(&mut self, limit: &'static str, now: u64) -> u32 {
+        let window = self.windows.entry(limit).or_default();
+        while window.front().is_some_and(|(at, _)| at + WINDOW_MS <= now) {
+            window.pop_front();
         }
-        self.window.iter().map(|(_, weight)| weight).sum()
+        window.iter().map(|(_, weight)| weight).sum()
     }
 
     pub(crate) fn record(&mut self, request: Request) {

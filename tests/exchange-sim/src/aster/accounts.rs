@@ -90,6 +90,20 @@ impl Accounts {
         if agent.expired < now + SHORTEST_LIFE_MS {
             return Err(Refusal::ExpiresTooSoon);
         }
+        self.insert(user, agent, max_agents)
+    }
+
+    /// Adds an agent until any date, and the account if need be
+    ///
+    /// # Errors
+    ///
+    /// A name or an address in use, no slot.
+    pub(super) fn insert(
+        &mut self,
+        user: Address,
+        agent: Agent,
+        max_agents: usize,
+    ) -> Result<(), Refusal> {
         let known = self.accounts.get(&user).map_or(&[][..], |account| &account.agents);
         if known.iter().any(|known| known.name == agent.name) {
             return Err(Refusal::AgentName);

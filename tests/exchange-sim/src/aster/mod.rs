@@ -1,5 +1,6 @@
 //! Aster's V3 futures API, as far as agents go: registering, managing and listing them, and one
-//! read (`balance`) that an agent signs.
+//! read (`balance`) that an agent signs. And the legacy API V1, as far as its keys go ([`v1`]):
+//! `getNonce`, `createApiKey`, and one read that such a key signs.
 
 use std::{
     sync::{Arc, Mutex},
@@ -19,20 +20,24 @@ use serde_json::{Value, json};
 
 use crate::{
     Now,
-    edge::{Call, Edge, MAX_BODY_BYTES, Reply},
+    edge::{Call, Edge, Limit, MAX_BODY_BYTES, Reply},
     faults::Fault,
     lock, requests,
 };
 
 mod accounts;
+mod keys;
 mod manage;
 mod parameters;
 mod reads;
 mod refusal;
 mod register;
 pub mod signing;
+pub mod v1;
 
 use accounts::Accounts;
+use keys::Keys;
+pub use keys::{ApiSecret, V1Key};
 use parameters::Parameters;
 use refusal::Refusal;
 
@@ -56,6 +61,11 @@ pub struct Rules {
     pub signature_chain_ids: Vec<u64>,
     /// Weight a minute; on the real exchange for each IP address, here for all callers together
     pub weight_per_minute: u32,
+    /// `getNonce` and `createApiKey` a minute, which have a limit of their own; both together is a
+    /// guess, on the strict side
+    pub v1_requests_per_minute: u32,
+    /// Whether the API V1 refuses to give out keys, as it does in reality
+    pub v1_closed: bool,
 }
 
 impl Default for Rules {
@@ -65,6 +75,8 @@ impl Default for Rules {
             max_agents: 20,
             signature_chain_ids: vec![56],
             weight_per_minute: 2_400,
+            v1_requests_per_minute: 60,
+            v1_closed: false,
         }
     }
 }
@@ -98,11 +110,22 @@ struct Inner {
     edge: Edge,
     rules: Mutex<Rules>,
     accounts: Mutex<Accounts>,
+    keys: Mutex<Keys>,
+}
+
+/// The host of an endpoint, which has a limit of its own
+#[derive(Clone, Copy)]
+enum Host {
+    /// `fapi`
+    Futures,
+    /// `sapi`, as far as keys of the API V1 go
+    Spot,
 }
 
 /// One endpoint
 struct Route {
     method: MethodFilter,
+    host: Host,
     path: &'static str,
     kind: &'static str,
     weight: u32,
@@ -110,9 +133,10 @@ struct Route {
 }
 
 /// The weights of the agents' routes but the first are not published.
-static ROUTES: [Route; 7] = [
+static ROUTES: [Route; 10] = [
     Route {
         method: MethodFilter::POST,
+        host: Host::Futures,
         path: "/fapi/v3/registerAndApproveAgent",
         kind: "registerAndApproveAgent",
         weight: 50,
@@ -120,6 +144,7 @@ static ROUTES: [Route; 7] = [
     },
     Route {
         method: MethodFilter::POST,
+        host: Host::Futures,
         path: "/fapi/v3/approveAgent",
         kind: "approveAgent",
         weight: 1,
@@ -127,6 +152,7 @@ static ROUTES: [Route; 7] = [
     },
     Route {
         method: MethodFilter::POST,
+        host: Host::Futures,
         path: "/fapi/v3/updateAgent",
         kind: "updateAgent",
         weight: 1,
@@ -134,6 +160,7 @@ static ROUTES: [Route; 7] = [
     },
     Route {
         method: MethodFilter::DELETE,
+        host: Host::Futures,
         path: "/fapi/v3/agent",
         kind: "deleteAgent",
         weight: 1,
@@ -141,6 +168,7 @@ static ROUTES: [Route; 7] = [
     },
     Route {
         method: MethodFilter::GET,
+        host: Host::Futures,
         path: "/fapi/v3/agent",
         kind: "listAgents",
         weight: 1,
@@ -148,6 +176,7 @@ static ROUTES: [Route; 7] = [
     },
     Route {
         method: MethodFilter::GET,
+        host: Host::Futures,
         path: "/fapi/v3/balance",
         kind: "balance",
         weight: 5,
@@ -155,10 +184,35 @@ static ROUTES: [Route; 7] = [
     },
     Route {
         method: MethodFilter::GET,
+        host: Host::Futures,
         path: "/fapi/v3/time",
         kind: "time",
         weight: 1,
         answer: reads::time,
+    },
+    Route {
+        method: MethodFilter::POST,
+        host: Host::Spot,
+        path: "/api/v1/getNonce",
+        kind: "getNonce",
+        weight: 1,
+        answer: v1::get_nonce,
+    },
+    Route {
+        method: MethodFilter::POST,
+        host: Host::Spot,
+        path: "/api/v1/createApiKey",
+        kind: "createApiKey",
+        weight: 1,
+        answer: v1::create_api_key,
+    },
+    Route {
+        method: MethodFilter::GET,
+        host: Host::Futures,
+        path: "/fapi/v2/balance",
+        kind: "v1Balance",
+        weight: 5,
+        answer: v1::balance,
     },
 ];
 
@@ -167,8 +221,8 @@ impl Exchange {
     #[must_use]
     pub fn new(network: Network, now: Now) -> Self {
         let edge = Edge::new(Arc::clone(&now), too_many_requests);
-        let (rules, accounts) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { network, now, edge, rules, accounts }))
+        let (rules, accounts, keys) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { network, now, edge, rules, accounts, keys }))
     }
 
     /// The HTTP API
@@ -205,9 +259,31 @@ impl Exchange {
         lock(&self.0.accounts).agents_of(user)
     }
 
+    /// Adds an agent that may trade and not withdraw, as if the account's owner had done so
+    /// elsewhere; the account exists from now on. Neither slots nor the shortest life are enforced.
+    /// Tells whether name and address were free.
+    pub fn add_agent(&self, user: Address, name: &str, address: Address, expired: u64) -> bool {
+        let agent = Agent {
+            name: name.to_owned(),
+            address,
+            expired,
+            can_spot_trade: true,
+            can_perp_trade: true,
+            can_withdraw: false,
+            ip_whitelist: String::new(),
+        };
+        lock(&self.0.accounts).insert(user, agent, usize::MAX).is_ok()
+    }
+
+    /// Removes an agent, as if the account's owner had done so elsewhere. Tells whether there was
+    /// such an agent.
+    pub fn remove_agent(&self, user: Address, address: Address) -> bool {
+        lock(&self.0.accounts).remove(user, address).is_ok()
+    }
+
     /// Makes the next request fail that has this path (`/fapi/v3/agent`) or kind
     /// (`registerAndApproveAgent`, `approveAgent`, `updateAgent`, `deleteAgent`, `listAgents`,
-    /// `balance`, `time`). Faults of one target queue up.
+    /// `balance`, `time`, `getNonce`, `createApiKey`, `v1Balance`). Faults of one target queue up.
     pub fn fail_next(&self, target: &str, fault: Fault) {
         self.0.edge.fail_next(target, fault);
     }
@@ -229,12 +305,22 @@ impl Exchange {
             Ok(body) => Reply::json(true, StatusCode::OK, &body),
             Err(refusal) => error(StatusCode::BAD_REQUEST, refusal.code(), &refusal.to_string()),
         };
-        let call = Call { path: route.path.to_owned(), kind: route.kind, weight: route.weight };
-        let limit = self.rules().weight_per_minute;
-        let mut response = self.0.edge.pass(call, limit, apply).await;
-        let used = HeaderValue::from(self.0.edge.used_weight());
+        let limit = route.host.limit(&self.rules());
+        let call =
+            Call { path: route.path.to_owned(), kind: route.kind, weight: route.weight, limit };
+        let mut response = self.0.edge.pass(call, apply).await;
+        let used = HeaderValue::from(self.0.edge.used_weight(limit.name));
         response.headers_mut().insert("x-mbx-used-weight-1m", used);
         response
+    }
+}
+
+impl Host {
+    fn limit(self, rules: &Rules) -> Limit {
+        match self {
+            Self::Futures => Limit { name: "weight", per_minute: rules.weight_per_minute },
+            Self::Spot => Limit { name: "keys", per_minute: rules.v1_requests_per_minute },
+        }
     }
 }
 
@@ -252,7 +338,9 @@ async fn read(request: Request) -> Result<Parameters, Refusal> {
         content_type.is_some_and(|it| it.starts_with("application/x-www-form-urlencoded"));
     let body = if is_form { to_bytes(body, MAX_BODY_BYTES).await.ok() } else { None };
     let body = body.and_then(|bytes| String::from_utf8(bytes.into()).ok());
-    Parameters::parse(head.uri.query().unwrap_or_default(), &body.unwrap_or_default())
+    let api_key = head.headers.get("x-mbx-apikey").and_then(|it| it.to_str().ok());
+    let query = head.uri.query().unwrap_or_default();
+    Parameters::parse(query, &body.unwrap_or_default(), api_key.map(str::to_owned))
 }
 
 fn error(status: StatusCode, code: i32, message: &str) -> Reply {

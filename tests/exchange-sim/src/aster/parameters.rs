@@ -12,10 +12,11 @@ use crate::parse_address;
 pub(super) struct Parameters {
     raw: String,
     pairs: Vec<(String, String)>,
+    api_key: Option<String>,
 }
 
 impl Parameters {
-    pub(super) fn parse(query: &str, body: &str) -> Result<Self, Refusal> {
+    pub(super) fn parse(query: &str, body: &str, api_key: Option<String>) -> Result<Self, Refusal> {
         let raw = match (query, body) {
             (text, "") | ("", text) => text.to_owned(),
             (query, body) => format!("{query}&{body}"),
@@ -25,12 +26,17 @@ impl Parameters {
         if let Some((name, _)) = pairs.iter().find(|(name, _)| !names.insert(name)) {
             return Err(Refusal::TooMany(name.clone()));
         }
-        Ok(Self { raw, pairs })
+        Ok(Self { raw, pairs, api_key })
     }
 
     /// The names and values, decoded
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The key that the headers name, for the API V1
+    pub(super) fn api_key(&self) -> Option<&str> {
+        self.api_key.as_deref()
     }
 
     /// The text before the signature as sent, if the signature is the last: what follows it

@@ -32,7 +32,12 @@ pub(super) fn balance(exchange: &Exchange, parameters: &Parameters) -> Result<Va
     if exchange.rules().require_deposit && !lock(&exchange.0.accounts).has_deposited(user) {
         return Err(Refusal::NoDeposit);
     }
-    Ok(json!([{
+    Ok(empty_balance())
+}
+
+/// What both APIs answer to `balance`
+pub(super) fn empty_balance() -> Value {
+    json!([{
         "accountAlias": "SgsR",
         "asset": "USDT",
         "balance": "0.00000000",
@@ -42,7 +47,7 @@ pub(super) fn balance(exchange: &Exchange, parameters: &Parameters) -> Result<Va
         "maxWithdrawAmount": "0.00000000",
         "marginAvailable": true,
         "updateTime": 0,
-    }]))
+    }])
 }
 
 /// `GET /fapi/v3/time`: public

@@ -32,14 +32,36 @@ pub(super) enum Refusal {
     UnknownBuilder(String),
     #[error("This function can only be used after deposit")]
     NoDeposit,
+    /// The text is what Aster's documents say; what the server answers is not known
+    #[error("V1 new API Key creation is no longer supported")]
+    V1Closed,
+    /// The account has a key of this `desc`; the real text is not published
+    #[error("Duplicate desc")]
+    Desc,
+    #[error("Timestamp for this request is outside of the recvWindow.")]
+    Timestamp,
+    /// The signature of a key with a secret
+    #[error("Signature for this request is not valid.")]
+    Hmac,
+    #[error("API-key format invalid.")]
+    ApiKeyFormat,
+    #[error("Invalid API-key, IP, or permissions for action.")]
+    ApiKey,
+    #[error("An unknown error occurred while processing the request.")]
+    Unknown,
 }
 
 impl Refusal {
     pub(super) fn code(&self) -> i32 {
         match self {
+            Self::V1Closed => -1020,
+            Self::Timestamp => -1021,
+            Self::Hmac => -1022,
             Self::TooMany(_) => -1101,
             Self::Missing(_) => -1102,
             Self::Invalid(_) => -1130,
+            Self::ApiKeyFormat => -2014,
+            Self::ApiKey => -2015,
             Self::Nonce => -4225,
             Self::NoDeposit => -5050,
             Self::Signature
@@ -49,7 +71,9 @@ impl Refusal {
             | Self::AgentAddress
             | Self::TooManyAgents
             | Self::ExpiresTooSoon
-            | Self::UnknownBuilder(_) => -1000,
+            | Self::UnknownBuilder(_)
+            | Self::Desc
+            | Self::Unknown => -1000,
         }
     }
 }

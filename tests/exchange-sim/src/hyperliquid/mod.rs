@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Now,
-    edge::{Call, Edge, MAX_BODY_BYTES, Reply},
+    edge::{Call, Edge, Limit, MAX_BODY_BYTES, Reply},
     faults::Fault,
     lock, requests,
 };
@@ -34,7 +34,7 @@ mod refusal;
 pub mod signing;
 mod wire;
 
-use book::Book;
+use book::{Approval, Book, Change};
 use wire::Malformed;
 
 /// Which of the two networks; it is part of what is signed
@@ -134,6 +134,32 @@ impl Exchange {
         lock(&self.0.book).agents_of(master, (self.0.now)())
     }
 
+    /// Adds an agent (an empty name: the unnamed one), as if the account's owner had done so
+    /// elsewhere; the account exists from now on, and slots are not enforced. An agent of the same
+    /// name is replaced, with what follows from that. Tells whether the address was free.
+    pub fn add_agent(
+        &self,
+        account: Address,
+        name: &str,
+        address: Address,
+        valid_until: u64,
+    ) -> bool {
+        let change = Change::Approve(Approval { name, address, valid_until });
+        lock(&self.0.book).apply(account, change, usize::MAX, (self.0.now)()).is_ok()
+    }
+
+    /// Removes an agent, as if the account's owner had done so elsewhere: for some seconds no
+    /// other can be approved. Tells whether there was such an agent.
+    pub fn remove_agent(&self, account: Address, address: Address) -> bool {
+        let now = (self.0.now)();
+        let mut book = lock(&self.0.book);
+        let agents = book.agents_of(account, now);
+        agents.into_iter().find(|agent| agent.address == address).is_some_and(|agent| {
+            let change = Change::Remove { name: &agent.name };
+            book.apply(account, change, usize::MAX, now).is_ok()
+        })
+    }
+
     /// Makes the next request fail that has this path (`/exchange`) or kind (`approveAgent`,
     /// `noop`, `order`, `userRole`, `extraAgents`). Faults of one target queue up.
     pub fn fail_next(&self, target: &str, fault: Fault) {
@@ -158,9 +184,9 @@ impl Exchange {
         weight: u32,
         apply: impl FnOnce() -> Reply + Send,
     ) -> Response {
-        let limit = self.rules().weight_per_minute;
-        let call = Call { path: path.to_owned(), kind, weight };
-        self.0.edge.pass(call, limit, apply).await
+        let limit = Limit { name: "weight", per_minute: self.rules().weight_per_minute };
+        let call = Call { path: path.to_owned(), kind, weight, limit };
+        self.0.edge.pass(call, apply).await
     }
 }
 

@@ -5,6 +5,8 @@
 mod aster_manage;
 mod aster_reads;
 mod aster_register;
+mod aster_v1;
+mod drift;
 mod faults;
 mod hyperliquid_approve;
 mod hyperliquid_info;

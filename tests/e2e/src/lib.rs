@@ -2,6 +2,10 @@
 //! exchange simulators and the API, on free ports, with data of its own and a clock that the test
 //! owns.
 
+pub mod invariants;
+pub mod kill;
+pub mod proxy;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,6 +54,8 @@ pub struct TestApp {
     pub clock: TestClock,
     /// Its data.
     pub data: TempDir,
+    /// What it was started with.
+    pub options: Options,
     http: reqwest::Client,
 }
 
@@ -98,11 +104,11 @@ impl TestApp {
         options.cosigner = CosignerHost::InProcess;
         options.exchange_timeout_ms = 400;
         change(&mut options);
-        let stack = Stack::start(options).await.expect("the stack starts");
+        let stack = Stack::start(options.clone()).await.expect("the stack starts");
         let http = shared::exchanges::http::client_builder()
             .and_then(|builder| Ok(builder.build()?))
             .expect("an HTTP client");
-        Self { stack, clock, data, http }
+        Self { stack, clock, data, options, http }
     }
 
     /// Sends a request as it is.
@@ -149,5 +155,10 @@ impl TestApp {
     /// A `POST` to somebody else than the API.
     pub fn request_to(&self, url: &str) -> reqwest::RequestBuilder {
         self.http.post(url)
+    }
+
+    /// A `GET` from somebody else than the API.
+    pub fn request_from(&self, url: &str) -> reqwest::RequestBuilder {
+        self.http.get(url)
     }
 }

@@ -1,0 +1,140 @@
+//! What must be true of a wallet and an exchange when nothing is on its way.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so and ends"
+)]
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use exchange_sim::hyperliquid::{Chain, signing};
+use serde_json::json;
+use shared::api::ids::{Exchange, Tenant};
+use shared::eth::AgentKey;
+use shared::exchanges::aster::sign_query;
+use shared::store::{CredentialRecord, CredentialState, WalletView};
+
+use crate::TestApp;
+
+/// The exchange of this name.
+#[must_use]
+pub fn exchange(name: &str) -> Exchange {
+    if name == "aster" { Exchange::Aster } else { Exchange::Hyperliquid }
+}
+
+/// The user's wallet as it is stored.
+pub async fn view(app: &TestApp, user: &str) -> WalletView {
+    let name = user.parse().unwrap();
+    app.stack.custody.store.find(&Tenant::local(), &name).await.unwrap().expect("the wallet")
+}
+
+/// The sort keys of the wallet's credentials for an exchange, read from the table itself.
+async fn stored(app: &TestApp, view: &WalletView, exchange: Exchange) -> Vec<String> {
+    let partition = format!("{}#W#{}", view.wallet.tenant, view.wallet.wallet_id);
+    let prefix = format!("credential#{exchange}");
+    let output = app
+        .stack
+        .aws()
+        .dynamodb()
+        .query()
+        .table_name(hyperdex_local::WALLETS_TABLE)
+        .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+        .expression_attribute_values(":pk", AttributeValue::S(partition))
+        .expression_attribute_values(":prefix", AttributeValue::S(prefix))
+        .consistent_read(true)
+        .send()
+        .await
+        .unwrap();
+    let items = output.items.unwrap_or_default();
+    items.into_iter().map(|item| item["sk"].as_s().unwrap().clone()).collect()
+}
+
+/// The agents of the wallet that may act on the exchange now: names and addresses.
+#[must_use]
+pub fn agents(app: &TestApp, view: &WalletView, exchange: Exchange) -> Vec<(String, String)> {
+    let master = view.wallet.address.to_string().parse().unwrap();
+    let now = app.clock.now_ms();
+    match exchange {
+        Exchange::Aster => {
+            let agents = app.stack.aster_sim.agents_of(master).into_iter();
+            let live = agents.filter(|agent| now < agent.expired);
+            live.map(|agent| (agent.name, agent.address.to_string())).collect()
+        }
+        Exchange::Hyperliquid => {
+            let agents = app.stack.hyperliquid_sim.agents_of(master).into_iter();
+            agents.map(|agent| (agent.name, agent.address.to_string())).collect()
+        }
+    }
+}
+
+/// No credential here, no agent there.
+pub async fn nothing(app: &TestApp, user: &str, exchange: Exchange) {
+    let view = view(app, user).await;
+    assert_eq!(stored(app, &view, exchange).await, [""; 0], "{user} {exchange}");
+    assert_eq!(agents(app, &view, exchange), [], "{user} {exchange}");
+}
+
+/// Exactly one credential here, active; exactly one agent there, the same; the stored key is the
+/// agent's, and the exchange takes what it signs.
+pub async fn one_that_works(app: &TestApp, user: &str, exchange: Exchange) {
+    let view = view(app, user).await;
+    assert_eq!(stored(app, &view, exchange).await.len(), 1, "{user} {exchange}");
+    let record = view.credential(exchange).expect("the credential");
+    assert_eq!(record.state, CredentialState::Active, "{user} {exchange}");
+    let agents = agents(app, &view, exchange);
+    let [(name, address)] = agents.as_slice() else { panic!("{user} {exchange}: {agents:?}") };
+    assert_eq!((name, address), (&record.agent_name, &record.agent.to_string()));
+
+    let context = CredentialRecord::context(&view.wallet, exchange, record.agent);
+    let secret = app.stack.custody.envelope.open(&context, &record.sealed).await.unwrap();
+    let agent = AgentKey::from_bytes(&secret).unwrap();
+    assert_eq!(agent.address(), record.agent, "{user} {exchange}");
+    // A nonce that the agent has not used.
+    app.clock.advance_ms(1);
+    match exchange {
+        Exchange::Hyperliquid => hyperliquid_takes(app, &agent).await,
+        Exchange::Aster => aster_takes(app, &agent, &view).await,
+    }
+}
+
+/// Deletes the credential here behind the product's back, so that the wallet serves again.
+pub async fn forget(app: &TestApp, user: &str, exchange: Exchange) {
+    let view = view(app, user).await;
+    let partition = format!("{}#W#{}", view.wallet.tenant, view.wallet.wallet_id);
+    let deletion =
+        app.stack.aws().dynamodb().delete_item().table_name(hyperdex_local::WALLETS_TABLE);
+    deletion
+        .key("pk", AttributeValue::S(partition))
+        .key("sk", AttributeValue::S(format!("credential#{exchange}")))
+        .send()
+        .await
+        .unwrap();
+}
+
+/// An action that does nothing, signed by the agent.
+async fn hyperliquid_takes(app: &TestApp, agent: &AgentKey) {
+    let (nonce, action) = (app.clock.now_ms(), json!({ "type": "noop" }));
+    let hash = signing::action_hash(&action, nonce, None, None).unwrap();
+    let digest = signing::l1_digest(Chain::Mainnet, hash).unwrap();
+    let signature = agent.sign(&digest.0).unwrap();
+    let (r, s) = (hex::encode(signature.r), hex::encode(signature.s));
+    let body = json!({
+        "action": action,
+        "nonce": nonce,
+        "signature": { "r": format!("0x{r}"), "s": format!("0x{s}"), "v": signature.v },
+    });
+    let request = app.request_to(&format!("{}exchange", app.stack.hyperliquid)).json(&body);
+    let reply = app.send(request).await;
+    assert_eq!(reply.body["status"], "ok", "{reply:?}");
+}
+
+/// A read that the agent signs.
+async fn aster_takes(app: &TestApp, agent: &AgentKey, view: &WalletView) {
+    let (nonce, user) = (app.clock.now_ms() * 1_000, view.wallet.address);
+    let parameters = format!("nonce={nonce}&user={user}&signer={}", agent.address());
+    let query = sign_query(app.options.aster.agent_chain_id, agent, &parameters).unwrap();
+    let url = format!("{}fapi/v3/balance?{query}", app.stack.aster);
+    let reply = app.send(app.request_from(&url)).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+}

@@ -4,7 +4,11 @@
 //! and speaks real HTTP to it. A simulator believes nothing that it has not verified: it rebuilds
 //! the typed data of every request itself, recovers the signer with `alloy` (the product signs
 //! with other libraries, so this is an independent second opinion), and enforces nonces, names,
-//! slots, expiries and deposits, with the exchanges' own error texts.
+//! slots, expiries and deposits, with the exchanges' own error texts. Aster also speaks its legacy
+//! API V1, which gives out keys with a secret ([`aster::v1`]).
+//!
+//! Tests can make requests fail ([`faults`]), and act behind a client's back as an account's owner
+//! might elsewhere: `add_agent`, `remove_agent`, `add_v1_key`, `remove_v1_key`.
 //!
 //! What the exchanges do not publish is guessed on the strict side, so that a client that passes
 //! here passes there; each guess says so where it is made.

@@ -17,6 +17,10 @@ use aws_types::region::Region;
 use crate::config::{ConfigError, Env};
 use crate::telemetry::CountCalls;
 
+/// How long a call of the cosigner may take: longer than its function may run, and twice within what
+/// API Gateway waits.
+const COSIGNER_TIMEOUT: Duration = Duration::from_secs(12);
+
 /// What every AWS client needs: region, credentials, one pool of connections.
 #[derive(Clone, Debug)]
 pub struct Aws {
@@ -88,7 +92,7 @@ impl Aws {
         let mut config = aws_sdk_lambda::config::Builder::from(&self.base)
             .interceptor(CountCalls)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts(Duration::from_secs(20)));
+            .timeout_config(timeouts(COSIGNER_TIMEOUT));
         config.set_endpoint_url(self.lambda.clone());
         aws_sdk_lambda::Client::from_conf(config.build())
     }

@@ -282,6 +282,15 @@ impl Function {
         format!("peak memory: {}: {}", self.name, peak.unwrap_or("unknown").trim())
     }
 
+    /// The processor time that its process has used so far, to a hundredth of a second.
+    pub(crate) fn used(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process_id())).unwrap();
+        // What stands after the name, which may have spaces in it: user time, then system time.
+        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        let ticks = [fields[11], fields[12]].map(|field| field.parse::<u64>().unwrap());
+        Duration::from_millis(ticks.iter().sum::<u64>() * 10)
+    }
+
     /// The lines of its log, which are JSON.
     pub(crate) fn log(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(&self.log).unwrap();

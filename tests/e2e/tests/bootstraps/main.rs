@@ -9,6 +9,7 @@
     reason = "a test that cannot go on says so and ends"
 )]
 
+mod cost;
 mod event;
 mod failures;
 mod lambda;

@@ -1,0 +1,80 @@
+//! What a request costs: the processor time of each function that has a part in it, from which the
+//! templates' memory sizes were chosen (docs/operations.md). Reported, not judged: the machine
+//! decides it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::create_event;
+use crate::event::{get, post};
+use crate::lambda::{Function, Lambda, cloud};
+
+/// Wallets made, and registered once with each exchange.
+const WALLETS: u32 = 10;
+/// Requests of other kinds.
+const REQUESTS: u32 = 40;
+
+/// Sends events to a function that is warm, and says what one cost it and the cosigner.
+async fn cost(
+    what: &str,
+    function: &mut Function,
+    cosigner: &Function,
+    events: Vec<Value>,
+) -> String {
+    let count = u32::try_from(events.len()).unwrap();
+    let before = (function.used(), cosigner.used());
+    for event in &events {
+        let reply = function.call(event).await;
+        assert!(reply.status < 500, "{what}: {reply:?}");
+    }
+    let ms = |used: Duration| format!("{:.1} ms", used.as_secs_f64() * 1_000.0 / f64::from(count));
+    format!(
+        "processor time of {what}: {}, cosigner {}; {}",
+        ms(function.used() - before.0),
+        ms(cosigner.used() - before.1),
+        function.peak(),
+    )
+}
+
+fn users(count: u32) -> impl Iterator<Item = String> {
+    (0..count).map(|number| format!("user_{number}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_request_costs_is_reported() {
+    let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
+    let cosigner = lambda.function("cosigner", &stack).started();
+    // A first call that is refused opens no connection but loads the code.
+    let warm = async |name| {
+        let mut function = lambda.function(name, &stack);
+        assert_eq!(function.call(&get("/api/nothing")).await.status, 404);
+        function
+    };
+    let mut create = warm("create-wallet").await;
+    let creations = users(WALLETS).map(|user| create_event(&user)).collect();
+    println!("{}", cost("a new wallet", &mut create, &cosigner, creations).await);
+    let again = users(WALLETS).map(|user| create_event(&user)).collect();
+    println!("{}", cost("a wallet that exists", &mut create, &cosigner, again).await);
+    let mut find = warm("get-wallet").await;
+    let finds = vec![get("/api/wallets/user_1"); REQUESTS as usize];
+    println!("{}", cost("finding a wallet", &mut find, &cosigner, finds).await);
+    let mut sign = warm("sign-message").await;
+    let signing = post("/api/wallets/user_1/sign", &json!({ "message": "hello" }));
+    println!(
+        "{}",
+        cost("a signature", &mut sign, &cosigner, vec![signing; REQUESTS as usize]).await
+    );
+    for (exchange, name) in [("aster", "register-aster"), ("hyperliquid", "register-hyperliquid")] {
+        let mut register = warm(name).await;
+        let path = format!("/api/trading/{exchange}/apikey");
+        let bodies = users(WALLETS).map(|user| json!({ "walletIdOrAddress": user }));
+        let registrations = bodies.map(|body| post(&path, &body)).collect();
+        let what = format!("a registration with {exchange}");
+        println!("{}", cost(&what, &mut register, &cosigner, registrations).await);
+    }
+    let mut health = warm("health").await;
+    let asked = vec![get("/api/health"); REQUESTS as usize];
+    println!("{}", cost("a look at its health", &mut health, &cosigner, asked).await);
+    println!("{}", cosigner.peak());
+}

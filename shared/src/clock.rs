@@ -1,13 +1,20 @@
-//! Time as an argument: nonces, leases and expiries are decided by a [`Clock`] that the caller
-//! hands in, so that tests own the time.
+//! Time as an argument: nonces, leases, expiries and waits are decided by a [`Clock`] that the
+//! caller hands in, so that tests own the time.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
-/// Where the current time comes from. Cheap to clone.
+type Now = dyn Fn() -> u64 + Send + Sync;
+type Sleep = dyn Fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
+
+/// Where the current time comes from, and how time is waited for. Cheap to clone.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
+pub struct Clock {
+    now: Arc<Now>,
+    sleep: Arc<Sleep>,
+}
 
 impl Clock {
     /// The machine's own clock.
@@ -20,21 +27,39 @@ impl Clock {
         })
     }
 
-    /// A clock that asks `now` for the microseconds since the Unix epoch.
+    /// A clock that asks `now` for the microseconds since the Unix epoch, and waits in real time.
     pub fn from_micros(now: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+        let sleep = |ms| -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(tokio::time::sleep(Duration::from_millis(ms)))
+        };
+        Self { now: Arc::new(now), sleep: Arc::new(sleep) }
+    }
+
+    /// This clock with another way to wait: `sleep` is given the milliseconds, and is over when
+    /// they have passed on this clock.
+    #[must_use]
+    pub fn waiting<F>(self, sleep: impl Fn(u64) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self { sleep: Arc::new(move |ms| Box::pin(sleep(ms))), ..self }
     }
 
     /// Microseconds since the Unix epoch.
     #[must_use]
     pub fn now_us(&self) -> u64 {
-        (self.0)()
+        (self.now)()
     }
 
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.now_us() / 1_000
+    }
+
+    /// Waits.
+    pub async fn sleep_ms(&self, ms: u64) {
+        (self.sleep)(ms).await;
     }
 }
 

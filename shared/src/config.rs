@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use url::{Host, Url};
 
+use crate::exchanges::budget::BudgetConfig;
 use crate::intent::{HyperliquidChain, MAX_AGENT_VALIDITY_MS};
 
 /// A setting is missing or cannot be used.
@@ -69,6 +70,20 @@ impl Env<'_> {
             None => Ok(None),
             Some(text) => parse(&text).map(Some).ok_or(ConfigError::Invalid { name, want }),
         }
+    }
+
+    /// A number within a range, if it is set.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn number(
+        &self,
+        name: &'static str,
+        range: std::ops::RangeInclusive<u32>,
+    ) -> Result<Option<u32>, ConfigError> {
+        self.parsed(name, "a number within its range", |text| {
+            text.parse().ok().filter(|number| range.contains(number))
+        })
     }
 
     fn url(&self, name: &'static str) -> Result<Url, ConfigError> {
@@ -194,6 +209,8 @@ pub struct AsterConfig {
     pub validity_ms: u64,
     /// `EXCHANGE_TIMEOUT_MS`: how long a call of the exchange may take; 10,000 when not set.
     pub call_timeout_ms: u64,
+    /// `ASTER_API=v1`: `ASTER_V1_URL`, where API keys of V1 are made. `None` is V3, the default.
+    pub v1_url: Option<Url>,
 }
 
 impl AsterConfig {
@@ -203,7 +220,14 @@ impl AsterConfig {
     /// Names the variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         let number = |text: &str| text.parse().ok();
+        let is_v1 = |text: &str| match text {
+            "v1" => Some(true),
+            "v3" => Some(false),
+            _ => None,
+        };
+        let v1 = env.parsed("ASTER_API", "v1 or v3", is_v1)?.unwrap_or(false);
         Ok(Self {
+            v1_url: if v1 { Some(env.url("ASTER_V1_URL")?) } else { None },
             url: env.url("ASTER_URL")?,
             signature_chain_id: env
                 .parsed("ASTER_SIGNATURE_CHAIN_ID", "a number", number)?
@@ -213,6 +237,40 @@ impl AsterConfig {
                 .parsed("ASTER_IP_WHITELIST", "one IPv4 address", |text| text.parse().ok())?,
             validity_ms: validity_ms(env)?,
             call_timeout_ms: call_timeout_ms(env)?,
+        })
+    }
+}
+
+impl BudgetConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        // The dearest call weighs 60, and must fit into half of a minute's weight.
+        let weight =
+            |text: &str| text.parse().ok().filter(|weight| (200..=100_000).contains(weight));
+        let percent = |text: &str| text.parse().ok().filter(|percent| (1..=100).contains(percent));
+        let plain = |text: &str| {
+            let fits = text.len() <= 64
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-_".contains(&byte));
+            fits.then(|| text.to_owned())
+        };
+        let ours = Self::default();
+        let a_weight = "a number from 200 to 100000";
+        Ok(Self {
+            hyperliquid_per_minute: env
+                .parsed("HYPERLIQUID_WEIGHT_PER_MINUTE", a_weight, weight)?
+                .unwrap_or(ours.hyperliquid_per_minute),
+            aster_per_minute: env
+                .parsed("ASTER_WEIGHT_PER_MINUTE", a_weight, weight)?
+                .unwrap_or(ours.aster_per_minute),
+            egress: env
+                .parsed("EGRESS_ADDRESS", "at most 64 letters, digits, . : - _", plain)?
+                .unwrap_or(ours.egress),
+            job_percent: env
+                .parsed("JOB_BUDGET_PERCENT", "a number from 1 to 100", percent)?
+                .unwrap_or(ours.job_percent),
         })
     }
 }

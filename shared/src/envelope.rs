@@ -227,7 +227,7 @@ impl DataKey {
     ///
     /// # Errors
     /// When there is no randomness.
-    pub fn seal(self, secret: &[u8]) -> Result<Sealed, EnvelopeError> {
+    pub fn seal(&self, secret: &[u8]) -> Result<Sealed, EnvelopeError> {
         let key = cipher(&self.plaintext)?;
         let nonce: [u8; NONCE_LEN] = self.random.bytes()?;
         let mut ciphertext = Vec::with_capacity(secret.len() + AES_256_GCM.tag_len());
@@ -238,7 +238,12 @@ impl DataKey {
             &mut ciphertext,
         )
         .map_err(|_| EnvelopeError::Malformed)?;
-        Ok(Sealed { format: FORMAT, wrapped_key: self.wrapped, nonce: nonce.to_vec(), ciphertext })
+        Ok(Sealed {
+            format: FORMAT,
+            wrapped_key: self.wrapped.clone(),
+            nonce: nonce.to_vec(),
+            ciphertext,
+        })
     }
 }
 

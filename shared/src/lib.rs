@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod eth;
 pub mod exchanges;
 pub mod intent;
+pub mod metrics;
 pub mod mpc;
 pub mod random;
 pub mod store;

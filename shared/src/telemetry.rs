@@ -103,6 +103,7 @@ impl Intercept for CountCalls {
 /// Writes logs as lines of JSON to standard output, for CloudWatch. `RUST_LOG` filters them; the
 /// default is `info`.
 pub fn init_lambda() {
+    crate::metrics::embed();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .json()

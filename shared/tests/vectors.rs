@@ -216,6 +216,34 @@ fn personal_messages_and_aster_logins() {
 }
 
 #[test]
+fn aster_v1_requests() {
+    let mut met = 0;
+    for vector in vectors("aster_v1_api_key") {
+        if text(&vector, "/category") != "aster_v1_sapi" {
+            // The same message through another host, which is not ours to call.
+            continue;
+        }
+        let wallet = address(&vector, "/address");
+        let timestamp_ms = number(&vector, "/inputs/timestamp_ms");
+        let desc = text(&vector, "/inputs/desc");
+        let signature = signature(&vector);
+        let nonce = aster::v1::nonce_body(wallet, timestamp_ms);
+        let create = aster::v1::create_body(wallet, desc, None, &signature, (5_000, timestamp_ms));
+        if vector["inputs"]["hmac"] == true {
+            // What another account's key signs is ours but for the place.
+            let sent = text(&vector, "/request/query");
+            assert_eq!(sent.split_once("&signature=").unwrap().0, create);
+        } else {
+            assert_eq!(nonce, text(&vector, "/request_get_nonce/body_text"));
+            let window = "recvWindow=5000&";
+            assert_eq!(create.replace(window, ""), text(&vector, "/request/body_text"));
+        }
+        met += 1;
+    }
+    assert_eq!(met, 2);
+}
+
+#[test]
 fn an_agent_key_does_not_show_itself() {
     let secret = [7; 32];
     let key = AgentKey::from_bytes(&secret).unwrap();

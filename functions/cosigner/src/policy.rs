@@ -18,10 +18,13 @@ pub struct Policy {
     pub hyperliquid_chain: HyperliquidChain,
     /// The one `signatureChainId` for Aster.
     pub aster_signature_chain_id: u64,
+    /// Whether Aster's V1 login may be signed, which makes an API key.
+    pub aster_login: bool,
 }
 
 impl Policy {
-    /// Reads `HYPERLIQUID_CHAIN` (default `Mainnet`) and `ASTER_SIGNATURE_CHAIN_ID` (default 56).
+    /// Reads `HYPERLIQUID_CHAIN` (default `Mainnet`), `ASTER_SIGNATURE_CHAIN_ID` (default 56) and
+    /// `ASTER_API` (default `v3`; `v1` allows its login).
     ///
     /// # Errors
     /// Names the variable.
@@ -40,7 +43,14 @@ impl Policy {
                 want: "a number",
             })?,
         };
-        Ok(Self { hyperliquid_chain: chain, aster_signature_chain_id: aster })
+        let aster_login = match env.optional("ASTER_API").as_deref() {
+            None | Some("v3") => false,
+            Some("v1") => true,
+            Some(_) => {
+                return Err(ConfigError::Invalid { name: "ASTER_API", want: "v1 or v3" });
+            }
+        };
+        Ok(Self { hyperliquid_chain: chain, aster_signature_chain_id: aster, aster_login })
     }
 
     /// Whether a wallet with this address may sign this now.
@@ -68,10 +78,27 @@ impl Policy {
             .and_then(|()| check_agent(wallet, register.agent, &register.name))
             .and_then(|()| check_expiry(register.expires_ms, now_ms))
             .and_then(|()| check_nonce(register.nonce_us / 1_000, now_ms)),
-            // Nothing here asks for these yet.
-            Intent::AsterLogin(_)
-            | Intent::AsterDeleteAgent(_)
-            | Intent::HyperliquidRevokeAgent(_) => Err("this intent is not allowed"),
+            Intent::HyperliquidRevokeAgent(revoke) => require(
+                revoke.chain == self.hyperliquid_chain,
+                "this Hyperliquid network is not configured",
+            )
+            .and_then(|()| check_name(&revoke.name))
+            .and_then(|()| check_nonce(revoke.nonce_ms, now_ms)),
+            Intent::AsterDeleteAgent(delete) => require(
+                delete.signature_chain_id == self.aster_signature_chain_id,
+                "this signatureChainId is not configured",
+            )
+            .and_then(|()| {
+                require(delete.chain == self.hyperliquid_chain, "this network is not configured")
+            })
+            .and_then(|()| require(delete.user == wallet, "user is not the wallet"))
+            .and_then(|()| check_nonce(delete.nonce_us / 1_000, now_ms)),
+            Intent::AsterLogin(login) => {
+                let digits = (1..=32).contains(&login.nonce.len())
+                    && login.nonce.bytes().all(|byte| byte.is_ascii_digit());
+                require(self.aster_login, "this intent is not allowed")
+                    .and_then(|()| require(digits, "the login's nonce is no number"))
+            }
         };
         checked.map_err(|reason| Refusal::Policy(reason.to_owned()))
     }
@@ -83,12 +110,17 @@ fn require(holds: bool, otherwise: &'static str) -> Checked {
     if holds { Ok(()) } else { Err(otherwise) }
 }
 
-fn check_agent(wallet: Address, agent: Address, name: &str) -> Checked {
+/// Only agents of ours are named: another one's name can be neither taken nor taken away.
+fn check_name(name: &str) -> Checked {
     let ours = name.strip_prefix(AGENT_NAME_PREFIX).is_some_and(|rest| {
         !rest.is_empty()
             && rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
     });
-    require(ours && name.len() <= MAX_AGENT_NAME, "the agent's name is not one of ours")?;
+    require(ours && name.len() <= MAX_AGENT_NAME, "the agent's name is not one of ours")
+}
+
+fn check_agent(wallet: Address, agent: Address, name: &str) -> Checked {
+    check_name(name)?;
     require(agent != Address::ZERO, "the agent is the zero address")?;
     require(agent != wallet, "the agent is the wallet itself")
 }
@@ -124,8 +156,11 @@ mod tests {
     }
 
     fn check(intent: &Intent) -> Result<(), String> {
-        let policy =
-            Policy { hyperliquid_chain: HyperliquidChain::Mainnet, aster_signature_chain_id: 56 };
+        let policy = Policy {
+            hyperliquid_chain: HyperliquidChain::Mainnet,
+            aster_signature_chain_id: 56,
+            aster_login: false,
+        };
         match policy.check(wallet(), intent, NOW) {
             Ok(()) => Ok(()),
             Err(Refusal::Policy(reason)) => Err(reason),
@@ -194,24 +229,55 @@ mod tests {
         assert!(aster(|intent| intent.name = "hdx1&canWithdraw=true".to_owned()).is_err());
     }
 
+    fn revoke(change: impl FnOnce(&mut HyperliquidRevokeAgent)) -> Result<(), String> {
+        let mut intent = HyperliquidRevokeAgent {
+            chain: HyperliquidChain::Mainnet,
+            name: "hdx1abc".to_owned(),
+            nonce_ms: NOW,
+        };
+        change(&mut intent);
+        check(&Intent::HyperliquidRevokeAgent(intent))
+    }
+
+    fn delete(change: impl FnOnce(&mut AsterDeleteAgent)) -> Result<(), String> {
+        let mut intent = AsterDeleteAgent {
+            agent: agent(),
+            chain: HyperliquidChain::Mainnet,
+            user: wallet(),
+            nonce_us: NOW * 1_000,
+            signature_chain_id: 56,
+        };
+        change(&mut intent);
+        check(&Intent::AsterDeleteAgent(intent))
+    }
+
     #[test]
-    fn what_nothing_asks_for_is_refused() {
-        for intent in [
-            Intent::AsterLogin(AsterLogin { nonce: "1".to_owned() }),
-            Intent::AsterDeleteAgent(AsterDeleteAgent {
-                agent: agent(),
-                chain: HyperliquidChain::Mainnet,
-                user: wallet(),
-                nonce_us: NOW * 1_000,
-                signature_chain_id: 56,
-            }),
-            Intent::HyperliquidRevokeAgent(HyperliquidRevokeAgent {
-                chain: HyperliquidChain::Mainnet,
-                name: "hdx1abc".to_owned(),
-                nonce_ms: NOW,
-            }),
-        ] {
-            assert_eq!(check(&intent), Err("this intent is not allowed".to_owned()));
+    fn each_bent_removal_is_refused() {
+        assert_eq!(revoke(|_| {}), Ok(()));
+        assert!(revoke(|intent| intent.chain = HyperliquidChain::Testnet).is_err());
+        assert!(revoke(|intent| intent.nonce_ms = NOW + 6 * 60_000).is_err());
+        for name in ["", "hdx", "bot", "hdx1 valid_until 9999999999999"] {
+            assert!(revoke(|intent| intent.name = name.to_owned()).is_err(), "{name}");
+        }
+        assert_eq!(delete(|_| {}), Ok(()));
+        assert!(delete(|intent| intent.user = agent()).is_err());
+        assert!(delete(|intent| intent.chain = HyperliquidChain::Testnet).is_err());
+        assert!(delete(|intent| intent.signature_chain_id = 1).is_err());
+        assert!(delete(|intent| intent.nonce_us = NOW).is_err());
+    }
+
+    #[test]
+    fn a_login_is_signed_only_where_it_is_configured() {
+        let login = |nonce: &str| Intent::AsterLogin(AsterLogin { nonce: nonce.to_owned() });
+        assert_eq!(check(&login("111111")), Err("this intent is not allowed".to_owned()));
+        let policy = Policy {
+            hyperliquid_chain: HyperliquidChain::Mainnet,
+            aster_signature_chain_id: 56,
+            aster_login: true,
+        };
+        assert!(policy.check(wallet(), &login("111111"), NOW).is_ok());
+        for nonce in ["", "1 and more", "0x1", &"1".repeat(33)] {
+            assert!(policy.check(wallet(), &login(nonce), NOW).is_err(), "{nonce}");
         }
     }
 

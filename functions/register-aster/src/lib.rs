@@ -5,12 +5,12 @@ use axum::routing::post;
 use axum::{Json, Router};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
-use shared::api::responses::{AsterData, DataBody, rfc3339_seconds};
+use shared::api::responses::{AsterData, DataBody};
 use shared::api::shell::Caller;
 use shared::clock::Clock;
-use shared::config::{AsterConfig, Env, SetupError};
+use shared::config::{Env, SetupError};
 use shared::credentials::Registrar;
-use shared::exchanges::{ExchangeClient, aster};
+use shared::exchanges::budget::Spender;
 use shared::random::Random;
 use shared::wallets::Custody;
 
@@ -25,8 +25,7 @@ pub fn router(registrar: Registrar) -> Router {
 /// Names the variable that is missing.
 pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, SetupError> {
     let custody = Custody::from_env(env, clock, random)?;
-    let client = aster::Client::new(&AsterConfig::from_env(env)?)?;
-    Ok(router(Registrar { custody, client: ExchangeClient::Aster(client) }))
+    Ok(router(Registrar::aster_from_env(env, custody, Spender::Caller)?))
 }
 
 /// The agent's key stays here, sealed: no secret is in the response.
@@ -35,13 +34,9 @@ async fn register_aster(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Json<DataBody<AsterData>>, ApiError> {
-    let registered = registrar.register(&caller.tenant, &body.wallet_ref()?).await?;
-    let data = AsterData {
-        signer_address: registered.wallet.to_string(),
-        created_at: rfc3339_seconds(registered.created_at_ms),
-        agent_address: registered.agent.address().to_string(),
-        expiry_timestamp: registered.expires_at_ms,
-    };
+    let (wallet, auto_renew) = (body.wallet_ref()?, body.flag("autoRenew", true)?);
+    let registered = registrar.register(&caller.tenant, &wallet, auto_renew).await?;
+    let data = AsterData::from(&registered);
     let now_ms = registrar.custody.clock.now_ms();
     Ok(Json(DataBody::new(Some("API key generated successfully"), data, now_ms)))
 }

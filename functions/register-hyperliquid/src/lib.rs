@@ -10,7 +10,7 @@ use shared::api::shell::Caller;
 use shared::clock::Clock;
 use shared::config::{Env, HyperliquidConfig, SetupError};
 use shared::credentials::Registrar;
-use shared::exchanges::{ExchangeClient, hyperliquid};
+use shared::exchanges::budget::Spender;
 use shared::random::Random;
 use shared::wallets::Custody;
 
@@ -36,11 +36,9 @@ pub fn router(state: RegisterHyperliquid) -> Router {
 /// Names the variable that is missing.
 pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, SetupError> {
     let custody = Custody::from_env(env, clock, random)?;
-    let config = HyperliquidConfig::from_env(env)?;
-    let client = ExchangeClient::Hyperliquid(hyperliquid::Client::new(&config)?);
     Ok(router(RegisterHyperliquid {
-        registrar: Registrar { custody, client },
-        return_private_key: config.return_private_key,
+        registrar: Registrar::hyperliquid_from_env(env, custody, Spender::Caller)?,
+        return_private_key: HyperliquidConfig::from_env(env)?.return_private_key,
     }))
 }
 
@@ -51,12 +49,8 @@ async fn register_hyperliquid(
     body: JsonBody,
 ) -> Result<Json<DataBody<HyperliquidData>>, ApiError> {
     let registrar = &state.registrar;
-    let registered = registrar.register(&caller.tenant, &body.wallet_ref()?).await?;
-    let data = HyperliquidData {
-        api_wallet_address: registered.agent.address().to_string(),
-        api_private_key: state.return_private_key.then(|| registered.agent.to_hex()),
-        main_wallet_address: registered.wallet.to_string(),
-        expiry_timestamp: registered.expires_at_ms,
-    };
+    let (wallet, auto_renew) = (body.wallet_ref()?, body.flag("autoRenew", true)?);
+    let registered = registrar.register(&caller.tenant, &wallet, auto_renew).await?;
+    let data = HyperliquidData::new(&registered, state.return_private_key)?;
     Ok(Json(DataBody::new(None, data, registrar.custody.clock.now_ms())))
 }

@@ -69,6 +69,7 @@ impl CosignerSettings {
             self.kms.clone(),
             self.policy.hyperliquid_chain.as_str().to_owned(),
             self.policy.aster_signature_chain_id.to_string(),
+            self.policy.aster_login.to_string(),
             self.ip.to_string(),
             self.port.to_string(),
         ]
@@ -77,7 +78,7 @@ impl CosignerSettings {
     /// Reads the arguments that the stack starts this process with.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [dynamodb, kms, chain, aster, ip, port] = arguments else {
+        let [dynamodb, kms, chain, aster, login, ip, port] = arguments else {
             return None;
         };
         Some(Self {
@@ -86,6 +87,7 @@ impl CosignerSettings {
             policy: Policy {
                 hyperliquid_chain: parse_chain(chain)?,
                 aster_signature_chain_id: aster.parse().ok()?,
+                aster_login: login.parse().ok()?,
             },
             ip: ip.parse().ok()?,
             port: port.parse().ok()?,

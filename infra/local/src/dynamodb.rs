@@ -4,12 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::DisplayErrorContext;
+use aws_sdk_dynamodb::error::{BuildError, DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-    TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 use dynoxide::Database;
+use shared::store::Index;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -53,51 +54,70 @@ pub(crate) async fn create_table(
     client: &Client,
     name: &str,
     ttl: Option<&str>,
+    indexes: &[Index],
 ) -> Result<(), StartError> {
-    let failed = |cause: String| StartError::Part { what: "a DynamoDB table", cause };
-    let attribute = |name: &str| {
-        AttributeDefinition::builder()
-            .attribute_name(name)
-            .attribute_type(ScalarAttributeType::S)
-            .build()
-            .map_err(|error| failed(error.to_string()))
-    };
-    let key = |name: &str, kind| {
-        KeySchemaElement::builder()
-            .attribute_name(name)
-            .key_type(kind)
-            .build()
-            .map_err(|error| failed(error.to_string()))
-    };
-    let tables = client.list_tables().send().await;
-    let tables = tables.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+    let tables = client.list_tables().send().await.map_err(failed)?;
     if tables.table_names().iter().any(|known| known == name) {
         return Ok(());
     }
-    client
+    let mut table = client
         .create_table()
         .table_name(name)
-        .attribute_definitions(attribute("pk")?)
-        .attribute_definitions(attribute("sk")?)
-        .key_schema(key("pk", KeyType::Hash)?)
-        .key_schema(key("sk", KeyType::Range)?)
-        .billing_mode(BillingMode::PayPerRequest)
-        .send()
-        .await
-        .map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+        .attribute_definitions(attribute("pk", ScalarAttributeType::S)?)
+        .attribute_definitions(attribute("sk", ScalarAttributeType::S)?)
+        .set_key_schema(Some(keys("pk", "sk")?))
+        .billing_mode(BillingMode::PayPerRequest);
+    if !indexes.is_empty() {
+        table = table.attribute_definitions(attribute("shard", ScalarAttributeType::S)?);
+    }
+    for index in indexes {
+        table = table
+            .attribute_definitions(attribute(index.sort_key(), ScalarAttributeType::N)?)
+            .global_secondary_indexes(secondary(*index)?);
+    }
+    table.send().await.map_err(failed)?;
     if let Some(ttl) = ttl {
-        let specification = TimeToLiveSpecification::builder()
-            .enabled(true)
-            .attribute_name(ttl)
-            .build()
-            .map_err(|error| failed(error.to_string()))?;
+        let specification = TimeToLiveSpecification::builder().enabled(true).attribute_name(ttl);
         client
             .update_time_to_live()
             .table_name(name)
-            .time_to_live_specification(specification)
+            .time_to_live_specification(specification.build().map_err(broken)?)
             .send()
             .await
-            .map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+            .map_err(failed)?;
     }
     Ok(())
+}
+
+fn secondary(index: Index) -> Result<GlobalSecondaryIndex, StartError> {
+    GlobalSecondaryIndex::builder()
+        .index_name(index.name())
+        .set_key_schema(Some(keys("shard", index.sort_key())?))
+        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
+        .build()
+        .map_err(broken)
+}
+
+fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinition, StartError> {
+    let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
+    attribute.build().map_err(broken)
+}
+
+fn keys(partition: &str, sort: &str) -> Result<Vec<KeySchemaElement>, StartError> {
+    let key = |name: &str, kind| {
+        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(broken)
+    };
+    Ok(vec![key(partition, KeyType::Hash)?, key(sort, KeyType::Range)?])
+}
+
+fn failed<E: std::error::Error + 'static>(error: SdkError<E>) -> StartError {
+    part(DisplayErrorContext(error).to_string())
+}
+
+fn broken(error: BuildError) -> StartError {
+    part(error.to_string())
+}
+
+const fn part(cause: String) -> StartError {
+    StartError::Part { what: "a DynamoDB table", cause }
 }

@@ -28,6 +28,8 @@ pub struct AsterTarget {
     pub signature_chain_id: u64,
     /// The chain of calls that an agent signs.
     pub agent_chain_id: u64,
+    /// API keys are made by its V1, and not agents by V3.
+    pub v1: bool,
 }
 
 impl Default for HyperliquidTarget {
@@ -38,7 +40,7 @@ impl Default for HyperliquidTarget {
 
 impl Default for AsterTarget {
     fn default() -> Self {
-        Self { url: None, signature_chain_id: 56, agent_chain_id: 1666 }
+        Self { url: None, signature_chain_id: 56, agent_chain_id: 1666, v1: false }
     }
 }
 

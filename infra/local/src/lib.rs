@@ -11,13 +11,12 @@ mod dynamodb;
 mod error;
 mod exchanges;
 mod kms;
+mod routes;
 mod serve;
 mod stack;
 
 pub use cosigner::CosignerHost;
 pub use error::StartError;
 pub use exchanges::{AsterTarget, HyperliquidTarget};
-pub use stack::{
-    COSIGNER_KEY, COSIGNER_TABLE, Endpoints, Options, Ports, Stack, WALLETS_KEY, WALLETS_TABLE,
-    routes,
-};
+pub use routes::{Endpoints, routes};
+pub use stack::{COSIGNER_KEY, COSIGNER_TABLE, Options, Ports, Stack, WALLETS_KEY, WALLETS_TABLE};

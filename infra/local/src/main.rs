@@ -63,6 +63,9 @@ struct Serve {
     /// Chain of calls that an agent signs on Aster: 1666, on the test network 714.
     #[arg(long, env = "ASTER_AGENT_CHAIN_ID", default_value_t = 1666, global = true)]
     aster_agent_chain_id: u64,
+    /// Aster's API: agents by v3, or API keys by v1.
+    #[arg(long, env = "ASTER_API", value_enum, default_value = "v3", global = true)]
+    aster_api: AsterApi,
     /// The simulators want a deposit before an account may act.
     #[arg(long)]
     require_deposit: bool,
@@ -84,6 +87,12 @@ struct Serve {
     /// Port of Aster's simulator; 0 takes any.
     #[arg(long, default_value_t = 0)]
     aster_port: u16,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+enum AsterApi {
+    V3,
+    V1,
 }
 
 fn url(text: &str) -> Result<Url, &'static str> {
@@ -113,6 +122,7 @@ impl Serve {
             url: self.aster_url.clone(),
             signature_chain_id: self.aster_signature_chain_id,
             agent_chain_id: self.aster_agent_chain_id,
+            v1: self.aster_api == AsterApi::V1,
         };
         options.require_deposit = self.require_deposit;
         options.return_private_key = self.return_api_private_key;

@@ -4,26 +4,23 @@ use std::fs::{File, TryLockError};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
-use axum::{Extension, Router};
+use axum::Router;
 use cosigner::Policy;
 use exchange_sim::{aster, hyperliquid};
-use register_hyperliquid::RegisterHyperliquid;
-use shared::api::ids::Tenant;
-use shared::api::shell::shell;
 use shared::aws::Aws;
 use shared::clock::Clock;
-use shared::config::{AsterConfig, CALL_TIMEOUT_MS, CustodyConfig, HyperliquidConfig, StoreConfig};
-use shared::credentials::Registrar;
-use shared::exchanges::ExchangeClient;
-use shared::intent::MAX_AGENT_VALIDITY_MS;
+use shared::config::CALL_TIMEOUT_MS;
+use shared::credentials::Registrars;
+use shared::exchanges::budget::{BudgetConfig, Spender};
 use shared::random::Random;
+use shared::store::Index;
 use shared::wallets::Custody;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tower::limit::GlobalConcurrencyLimitLayer;
 use url::Url;
 
 use crate::cosigner::{self as cosigner_host, CosignerHost, CosignerProcess, CosignerSettings};
+use crate::routes::{Endpoints, routes};
 use crate::serve::{Stop, bind, serve, url};
 use crate::{AsterTarget, HyperliquidTarget, StartError, dynamodb, exchanges, kms};
 
@@ -74,6 +71,8 @@ pub struct Options {
     pub return_private_key: bool,
     /// How long a call of an exchange may take, in milliseconds.
     pub exchange_timeout_ms: u64,
+    /// What may be sent to the exchanges.
+    pub budget: BudgetConfig,
     /// Where the cosigner runs.
     pub cosigner: CosignerHost,
     /// The time.
@@ -96,6 +95,7 @@ impl Options {
             require_deposit: false,
             return_private_key: true,
             exchange_timeout_ms: CALL_TIMEOUT_MS,
+            budget: BudgetConfig::default(),
             cosigner: CosignerHost::Process,
             clock: Clock::system(),
             random: Random::system(),
@@ -125,6 +125,8 @@ pub struct Stack {
     pub router: Router,
     /// Party 1, as the API uses it.
     pub custody: Custody,
+    /// The credentials, as the scheduled jobs work on them.
+    pub jobs: Registrars,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     child: Option<CosignerProcess>,
@@ -153,6 +155,7 @@ impl Stack {
             policy: Policy {
                 hyperliquid_chain: options.hyperliquid.chain,
                 aster_signature_chain_id: options.aster.signature_chain_id,
+                aster_login: options.aster.v1,
             },
             ip: options.ip,
             port: options.ports.lambda,
@@ -192,6 +195,7 @@ impl Stack {
 
         let endpoints = Endpoints { dynamodb, kms, lambda, hyperliquid, aster };
         let custody = endpoints.custody(&options);
+        let jobs = endpoints.registrars(&options, Spender::Job)?;
         let router = routes(&options, &endpoints)?;
         let Endpoints { dynamodb, kms, lambda, hyperliquid, aster } = endpoints;
         let address = url(&api)?;
@@ -207,6 +211,7 @@ impl Stack {
             aster_sim,
             router,
             custody,
+            jobs,
             stop: sender,
             servers,
             child,
@@ -240,8 +245,8 @@ impl Stack {
         kms::save(&service, &keys).await?;
         servers.push(dynamodb::serve(listener, dynamodb::open(&data)?, stop.clone()));
         let client = aws.dynamodb();
-        dynamodb::create_table(&client, WALLETS_TABLE, None).await?;
-        dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS")).await?;
+        dynamodb::create_table(&client, WALLETS_TABLE, None, &[Index::Due, Index::Check]).await?;
+        dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS"), &[]).await?;
         Ok((kms, dynamodb))
     }
 
@@ -291,81 +296,4 @@ fn prepare(directory: &Path) -> Result<File, StartError> {
         Err(TryLockError::WouldBlock) => Err(StartError::InUse(directory.to_owned())),
         Err(TryLockError::Error(error)) => Err(broken(error)),
     }
-}
-
-/// Where the functions find everybody else.
-#[derive(Clone, Debug)]
-pub struct Endpoints {
-    /// DynamoDB's URL.
-    pub dynamodb: String,
-    /// KMS's URL.
-    pub kms: String,
-    /// The URL of Lambda's Invoke API.
-    pub lambda: String,
-    /// Hyperliquid's URL.
-    pub hyperliquid: Url,
-    /// Aster's URL.
-    pub aster: Url,
-}
-
-impl Endpoints {
-    /// Party 1, with clients of its own.
-    fn custody(&self, options: &Options) -> Custody {
-        let aws = Aws::local(&self.dynamodb, &self.kms, &self.lambda);
-        let store = StoreConfig { table: WALLETS_TABLE.to_owned() };
-        let config = CustodyConfig {
-            kms_key_id: WALLETS_KEY.to_owned(),
-            cosigner_function: cosigner_host::FUNCTION.to_owned(),
-        };
-        Custody::new(&aws, &store, &config, options.clock.clone(), options.random.clone())
-    }
-}
-
-/// Every function's router on one port, in the same shell as in the cloud, with clients of their
-/// own for these endpoints.
-///
-/// # Errors
-/// When a client cannot be made.
-pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartError> {
-    let custody = endpoints.custody(options);
-    let failed = |error: shared::exchanges::http::HttpSetupError| StartError::Part {
-        what: "an exchange's client",
-        cause: error.to_string(),
-    };
-    let hyperliquid = shared::exchanges::hyperliquid::Client::new(&HyperliquidConfig {
-        url: endpoints.hyperliquid.clone(),
-        chain: options.hyperliquid.chain,
-        validity_ms: MAX_AGENT_VALIDITY_MS,
-        call_timeout_ms: options.exchange_timeout_ms,
-        return_private_key: options.return_private_key,
-    })
-    .map_err(failed)?;
-    let aster = shared::exchanges::aster::Client::new(&AsterConfig {
-        url: endpoints.aster.clone(),
-        signature_chain_id: options.aster.signature_chain_id,
-        agent_chain_id: options.aster.agent_chain_id,
-        ip_whitelist: None,
-        validity_ms: MAX_AGENT_VALIDITY_MS,
-        call_timeout_ms: options.exchange_timeout_ms,
-    })
-    .map_err(failed)?;
-    let registrar = |client| Registrar { custody: custody.clone(), client };
-    let routes = Router::new()
-        .merge(health::router())
-        // In the cloud each creation has an instance of its own; here they take turns, so that a
-        // crowd of them is late and none of them fails.
-        .merge(create_wallet::router(custody.clone()).layer(GlobalConcurrencyLimitLayer::new(
-            std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        )))
-        .merge(get_wallet::router(custody.store.clone()))
-        .merge(sign_message::router(custody.clone()))
-        .merge(register_aster::router(registrar(ExchangeClient::Aster(aster))))
-        .merge(register_hyperliquid::router(RegisterHyperliquid {
-            registrar: registrar(ExchangeClient::Hyperliquid(hyperliquid)),
-            return_private_key: options.return_private_key,
-        }))
-        .merge(exchange_guidance::router());
-    // Any key or none is the same tenant here.
-    let shelled = shell(routes, options.clock.clone(), options.random.clone());
-    Ok(shelled.layer(Extension(Tenant::local())))
 }

@@ -1,9 +1,11 @@
-//! What every endpoint's `main` does: logs, clients once, then its router behind the Lambda
-//! runtime, with the tenant and the request's id taken from API Gateway's event.
+//! What every function's `main` does: logs, clients once, then its router behind the Lambda
+//! runtime, with the tenant and the request's id taken from API Gateway's event; or its job.
 
 use axum::Router;
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
+use lambda_runtime::LambdaEvent;
+use serde_json::Value;
 
 /// Why a function stops.
 pub use lambda_http::Error;
@@ -35,6 +37,47 @@ where
         .map_request(move |request: lambda_http::Request| identify(request, fallback.clone()))
         .service(shell(routes, clock, random).into_service::<lambda_http::Body>());
     lambda_http::run(service.map_response(|response: axum::response::Response| response)).await
+}
+
+/// What a schedule runs.
+pub trait Job {
+    /// Why a run failed as a whole.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Runs it once, and says what it did.
+    fn run(&self) -> impl Future<Output = Result<Value, Self::Error>> + Send;
+}
+
+/// Serves one scheduled function: `job` makes it from the environment, once. Whatever the event
+/// holds, the job does what is due.
+///
+/// # Errors
+/// When the environment lacks a setting, by name, or the runtime ends.
+pub async fn run_job<J, E>(
+    job: impl FnOnce(&Env<'_>, &Clock, &Random) -> Result<J, E>,
+) -> Result<(), Error>
+where
+    J: Job + Sync,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    telemetry::init_lambda();
+    let env = |name: &str| std::env::var(name).ok();
+    let job = &job(&Env(&env), &Clock::system(), &Random::system())?;
+    let serve = move |event: LambdaEvent<Value>| async move {
+        let (done, calls) = telemetry::in_scope(event.context.request_id, job.run()).await;
+        match done {
+            Ok(summary) => {
+                tracing::info!(%summary, remoteCalls = calls.total(), %calls, "run");
+                Ok(summary)
+            }
+            // The invocation fails, so that it is repeated, and then left in the dead-letter queue.
+            Err(error) => {
+                tracing::error!(%error, "run failed");
+                Err(Error::from("the run failed"))
+            }
+        }
+    };
+    lambda_runtime::run(lambda_runtime::service_fn(serve)).await
 }
 
 /// `TENANT_WITHOUT_KEY`: the tenant of calls that carry no API key, for an emulator of API Gateway

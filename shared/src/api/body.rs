@@ -50,6 +50,18 @@ impl JsonBody {
         }
     }
 
+    /// A field that is `true` or `false`, or `otherwise` when it is absent or null.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn flag(&self, field: &str, otherwise: bool) -> Result<bool, ApiError> {
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(otherwise),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(ApiError::bad_request(format!("{field} must be true or false"))),
+        }
+    }
+
     /// The field `userId`, of a user to create a wallet for.
     ///
     /// # Errors
@@ -83,6 +95,23 @@ impl JsonBody {
 /// 400, naming the field.
 pub fn wallet_ref(text: &str) -> Result<WalletRef, ApiError> {
     text.parse().map_err(|error: super::ids::IdError| ApiError::bad_request(error.to_string()))
+}
+
+/// Reads `walletIdOrAddress` from a query, where it may stand instead of in a body.
+///
+/// # Errors
+/// 400, naming the parameter.
+pub fn wallet_in_query(uri: &http::Uri) -> Result<Option<WalletRef>, ApiError> {
+    let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let mut named = pairs.filter(|(name, _)| name == "walletIdOrAddress");
+    let Some((_, text)) = named.next() else { return Ok(None) };
+    if named.next().is_some() {
+        return Err(ApiError::bad_request("walletIdOrAddress must be given once"));
+    }
+    if text.is_empty() {
+        return Err(ApiError::missing("walletIdOrAddress"));
+    }
+    wallet_ref(&text).map(Some)
 }
 
 /// A body that declares no type is taken at its word.

@@ -8,14 +8,12 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::credentials::RegisterError;
-use crate::exchanges::RefusalKind;
 use crate::mpc::{CosignerError, ProtocolError, Refusal};
 use crate::store::StoreError;
 use crate::wallets::{CreateError, SignError};
 
-const REPEAT: &str = "Nothing is lost: repeat the call, it goes on where this one stopped";
-const FAILED: &str = "Failed to generate API key";
+pub(super) const REPEAT: &str =
+    "Nothing is lost: repeat the call, it goes on where this one stopped";
 
 /// An error response of the contract.
 #[derive(Clone, Debug)]
@@ -67,6 +65,12 @@ impl ApiError {
     #[must_use]
     pub fn wallet_not_found() -> Self {
         Self::new(404, "WALLET_NOT_FOUND", "Wallet not found")
+    }
+
+    /// 404 for a wallet that has no credential there.
+    #[must_use]
+    pub fn api_key_not_found() -> Self {
+        Self::new(404, "API_KEY_NOT_FOUND", "API key not found")
     }
 
     /// 404 for a path that is no route.
@@ -163,51 +167,13 @@ impl From<SignError> for ApiError {
     }
 }
 
-impl From<RegisterError> for ApiError {
-    fn from(error: RegisterError) -> Self {
-        match error {
-            RegisterError::Sign(SignError::NotFound) | RegisterError::NotFound => {
-                Self::wallet_not_found()
-            }
-            RegisterError::Exists => {
-                Self::new(409, "API_KEY_EXISTS", "API key already exists for this wallet")
-                    .advise("Use the existing key or delete it before creating a new one")
-            }
-            RegisterError::InProgress { retry_after_s } => Self::new(
-                409,
-                "REGISTRATION_IN_PROGRESS",
-                "API key registration already in progress",
-            )
-            .retry_after(retry_after_s),
-            RegisterError::Refused(refusal) => exchange_refused(&refusal),
-            RegisterError::NoAnswer(cause) => {
-                tracing::warn!(%cause, "exchange did not answer");
-                Self::new(504, "EXCHANGE_TIMEOUT", FAILED)
-                    .advise(format!("The exchange did not answer. {REPEAT}"))
-            }
-            RegisterError::BadAnswer(cause) => {
-                tracing::warn!(%cause, "exchange is down or answered nonsense");
-                Self::new(502, "EXCHANGE_UNAVAILABLE", FAILED)
-                    .advise(format!("The exchange is not available. {REPEAT}"))
-            }
-            RegisterError::Sign(SignError::Frozen) => frozen(FAILED),
-            RegisterError::Sign(SignError::Protocol(error)) => cosigner_failed(FAILED, &error),
-            RegisterError::Sign(_)
-            | RegisterError::Store(_)
-            | RegisterError::Envelope(_)
-            | RegisterError::Random(_)
-            | RegisterError::DamagedKey => Self::internal(FAILED, &error).advise(REPEAT),
-        }
-    }
-}
-
-fn frozen(error: &'static str) -> ApiError {
+pub(super) fn frozen(error: &'static str) -> ApiError {
     ApiError::new(422, "WALLET_FROZEN", error).advise(
         "This wallet is barred from signing after a failed protocol run; contact the operator",
     )
 }
 
-fn cosigner_failed(error: &'static str, cause: &ProtocolError) -> ApiError {
+pub(super) fn cosigner_failed(error: &'static str, cause: &ProtocolError) -> ApiError {
     match cause {
         ProtocolError::Cosigner(CosignerError::Refused(Refusal::Policy(reason))) => {
             tracing::warn!(%reason, "refused by the cosigner's policy");
@@ -216,49 +182,5 @@ fn cosigner_failed(error: &'static str, cause: &ProtocolError) -> ApiError {
         }
         ProtocolError::Cosigner(CosignerError::Refused(Refusal::Barred)) => frozen(error),
         _ => ApiError::internal(error, cause).advise(REPEAT),
-    }
-}
-
-/// What an exchange refused, for a reason that the caller can mend, or that is ours.
-fn exchange_refused(refusal: &crate::exchanges::Refusal) -> ApiError {
-    tracing::warn!(kind = ?refusal.kind, text = %refusal.text, "exchange refused");
-    let mend = |code, advice: String| ApiError::new(422, code, FAILED).advise(advice);
-    match refusal.kind {
-        RefusalKind::DepositRequired => mend(
-            "DEPOSIT_REQUIRED",
-            format!(
-                "Deposit to the wallet's account on the exchange first. It said: {}",
-                refusal.text
-            ),
-        ),
-        RefusalKind::NoAgentSlot => mend(
-            "NO_AGENT_SLOT",
-            format!(
-                "Every agent slot of this account is taken; remove one on the exchange. It said: {}",
-                refusal.text
-            ),
-        ),
-        RefusalKind::RateLimited { retry_after_s } => {
-            ApiError::new(429, "EXCHANGE_RATE_LIMIT", "Too many requests")
-                .advise("The exchange's request limit is reached; nothing was registered")
-                .retry_after(retry_after_s)
-        }
-        RefusalKind::RemovalPending => {
-            ApiError::new(429, "AGENT_REMOVAL_PENDING", "Too many requests")
-                .advise(
-                    "The exchange is still removing another agent of this account; repeat the call",
-                )
-                .retry_after(5)
-        }
-        RefusalKind::AgentKnown | RefusalKind::NonceRejected => {
-            ApiError::new(502, "EXCHANGE_REJECTED", FAILED)
-                .advise(format!("The exchange refused this attempt. {REPEAT}"))
-        }
-        RefusalKind::SignatureFault | RefusalKind::OurFault => {
-            ApiError::internal(FAILED, &refusal.text)
-        }
-        RefusalKind::Other => {
-            mend("EXCHANGE_REJECTED", format!("The exchange said: {}", refusal.text))
-        }
     }
 }

@@ -2,7 +2,9 @@
 //! endpoint's router.
 
 pub mod body;
+pub mod credential_error;
 pub mod error;
+pub mod exchange;
 pub mod ids;
 pub mod responses;
 pub mod shell;

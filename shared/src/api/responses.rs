@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
-use crate::eth::Signature;
+use super::error::ApiError;
+use super::ids::Exchange;
+use crate::credentials::{Life, Registered, Revoked, Rotated};
+use crate::eth::{Address, Signature};
 use crate::intent::PersonalMessage;
-use crate::store::WalletRecord;
+use crate::store::{CredentialRecord, WalletRecord};
 
 /// `POST /api/wallets` and `GET /api/wallets/{walletIdOrAddress}`.
 #[derive(Serialize, Debug)]
@@ -83,10 +86,24 @@ pub struct AsterData {
     pub signer_address: String,
     /// RFC 3339 in whole seconds.
     pub created_at: String,
-    /// The agent that may trade, EIP-55.
-    pub agent_address: String,
-    /// When the agent expires, Unix milliseconds.
-    pub expiry_timestamp: u64,
+    /// The agent that may trade, EIP-55; none with an API key of V1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_address: Option<String>,
+    /// When the agent expires, Unix milliseconds; never with an API key of V1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiry_timestamp: Option<u64>,
+}
+
+impl From<&Registered> for AsterData {
+    fn from(registered: &Registered) -> Self {
+        let agent = registered.agent.as_ref();
+        Self {
+            signer_address: registered.wallet.to_string(),
+            created_at: rfc3339_seconds(registered.created_at_ms),
+            agent_address: agent.map(|agent| agent.address().to_string()),
+            expiry_timestamp: agent.map(|_| registered.expires_at_ms),
+        }
+    }
 }
 
 /// `data` of a registration with Hyperliquid: the one response that hands out a secret.
@@ -102,6 +119,122 @@ pub struct HyperliquidData {
     pub main_wallet_address: String,
     /// When the agent expires, Unix milliseconds.
     pub expiry_timestamp: u64,
+}
+
+impl HyperliquidData {
+    /// What a registration hands out.
+    ///
+    /// # Errors
+    /// When there is no agent, which Hyperliquid's credentials always have.
+    pub fn new(registered: &Registered, return_private_key: bool) -> Result<Self, ApiError> {
+        let agent = registered.agent.as_ref().ok_or_else(|| {
+            ApiError::internal("Failed to generate API key", &"a credential without an agent")
+        })?;
+        Ok(Self {
+            api_wallet_address: agent.address().to_string(),
+            api_private_key: return_private_key.then(|| agent.to_hex()),
+            main_wallet_address: registered.wallet.to_string(),
+            expiry_timestamp: registered.expires_at_ms,
+        })
+    }
+}
+
+/// `data` of a rotation: what a registration hands out, and what became of the key before.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RotatedData<T> {
+    /// As a registration with the exchange hands it out.
+    #[serde(flatten)]
+    pub registered: T,
+    /// The agent before, EIP-55.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_agent_address: Option<String>,
+    /// Whether it is gone from the exchange; if not, it is taken away by itself later.
+    pub previous_agent_revoked: bool,
+    /// No slot was free: the new agent has the name of the old one, and took its place at once.
+    pub replaced_by_name: bool,
+}
+
+impl<T> RotatedData<T> {
+    /// What a rotation hands out.
+    #[must_use]
+    pub fn new(registered: T, rotated: &Rotated) -> Self {
+        Self {
+            registered,
+            previous_agent_address: rotated.previous.last().map(Address::to_string),
+            previous_agent_revoked: rotated.previous_revoked,
+            replaced_by_name: rotated.replaced_by_name,
+        }
+    }
+}
+
+/// `data` of `GET /api/trading/{exchange}/apikey`: state and metadata, never a secret.
+#[derive(Serialize, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialData {
+    exchange: Exchange,
+    /// `pending`, `active`, `rotating`, `revoking` or `expired`.
+    state: &'static str,
+    wallet_id: String,
+    /// EIP-55.
+    wallet_address: String,
+    /// EIP-55; `null` with an API key of Aster's V1.
+    agent_address: Option<String>,
+    agent_name: String,
+    /// RFC 3339 in whole seconds; `null` until the exchange has approved it.
+    created_at: Option<String>,
+    /// Unix milliseconds; `null` where it never expires.
+    expiry_timestamp: Option<u64>,
+    auto_renew: bool,
+    /// Agents before this one that are still to be taken away on the exchange, EIP-55.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    retiring_agent_addresses: Vec<String>,
+}
+
+impl CredentialData {
+    /// What is shown of a credential at a time in Unix milliseconds.
+    #[must_use]
+    pub fn new(wallet: &WalletRecord, record: &CredentialRecord, now_ms: u64) -> Self {
+        let is_agent = !record.is_v1();
+        Self {
+            exchange: record.exchange,
+            state: Life::of(record, now_ms).as_str(),
+            wallet_id: wallet.wallet_id.to_string(),
+            wallet_address: wallet.address.to_string(),
+            agent_address: is_agent.then(|| record.agent.to_string()),
+            agent_name: record.agent_name.clone(),
+            created_at: record.created_at_ms.map(rfc3339_seconds),
+            expiry_timestamp: is_agent.then_some(record.expires_at_ms),
+            auto_renew: record.auto_renew && is_agent,
+            retiring_agent_addresses: record
+                .retiring
+                .iter()
+                .map(|agent| agent.agent.to_string())
+                .collect(),
+        }
+    }
+}
+
+/// `data` of `DELETE /api/trading/{exchange}/apikey`.
+#[derive(Serialize, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct RevokedData {
+    exchange: Exchange,
+    wallet_id: String,
+    /// The agent that is gone, EIP-55.
+    agent_address: String,
+}
+
+impl RevokedData {
+    /// What is left of a credential.
+    #[must_use]
+    pub fn new(exchange: Exchange, revoked: &Revoked) -> Self {
+        Self {
+            exchange,
+            wallet_id: revoked.wallet.wallet_id.to_string(),
+            agent_address: revoked.agent.to_string(),
+        }
+    }
 }
 
 /// A time as RFC 3339 in whole seconds, `2025-11-27T02:00:00Z`.

@@ -1,81 +1,168 @@
-//! A credential that one call holds: every write names the revision that it replaces, so a call
-//! that lost its lease changes nothing.
+//! A credential that one call holds: a lease keeps others out, and every write names the revision
+//! that it replaces, so a call that lost its lease changes nothing.
 
-use uuid::Uuid;
+use std::collections::VecDeque;
 
-use super::{RegisterError, Registered, Registrar};
-use crate::eth::AgentKey;
+use super::{CredentialError, Registrar};
+use crate::eth::{Address, AgentKey};
 use crate::mpc::KeyShare;
 use crate::random::{Random, RandomError};
-use crate::store::{CredentialRecord, CredentialState, StoreError, WalletRecord};
+use crate::store::{
+    AgentRecord, CredentialRecord, CredentialState, Expect, StoreError, WalletRecord, WalletView,
+};
 
-/// A pending credential under this call's lease, and what is needed to finish it.
+/// How long one call may work on a credential before another takes over. Longer than API Gateway
+/// lets a call live.
+pub(super) const LEASE_MS: u64 = 30_000;
+
+/// Taken off an agent's validity, so that a clock that runs ahead does not ask for too much.
+const EXPIRY_MARGIN_MS: u64 = 60_000;
+
+/// When a new agent is first compared with what the exchange lists.
+const FIRST_CHECK_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// A credential under this call's lease, and what is needed to work on it.
 pub(super) struct Held {
+    pub(super) wallet: WalletRecord,
     pub(super) record: CredentialRecord,
-    pub(super) agent: AgentKey,
     pub(super) share: KeyShare,
-    pub(super) nonce: u64,
-    /// It was pending before: the exchange may have heard of it.
+    /// Nonces that are this call's own.
+    pub(super) nonces: VecDeque<u64>,
+    /// Another call was at it before: the exchange may have heard of what is asked for now.
     pub(super) resumed: bool,
 }
 
+/// Whether another call holds a credential.
+pub(super) fn check_lease(known: &CredentialRecord, now_ms: u64) -> Result<(), CredentialError> {
+    if now_ms < known.lease_until_ms { Err(in_progress(known, now_ms)) } else { Ok(()) }
+}
+
+pub(super) fn in_progress(known: &CredentialRecord, now_ms: u64) -> CredentialError {
+    let wait_ms = known.lease_until_ms.saturating_sub(now_ms);
+    CredentialError::InProgress { retry_after_s: wait_ms.div_ceil(1_000).max(1) }
+}
+
 impl Registrar {
-    pub(super) async fn activate(
+    /// Takes a credential, as it is to be from now on, together with nonces for what is to be
+    /// sent. It goes over into this call's hands when the table says so.
+    pub(super) async fn take(
         &self,
-        wallet: &WalletRecord,
-        mut held: Held,
-    ) -> Result<Registered, RegisterError> {
-        let created_at_ms = self.custody.clock.now_ms();
-        held.record.state = CredentialState::Active;
-        held.record.created_at_ms = Some(created_at_ms);
-        held.record.lease_until_ms = 0;
-        self.write(wallet, &mut held.record).await?;
-        Ok(Registered {
-            wallet: wallet.address,
-            agent: held.agent,
-            created_at_ms,
-            expires_at_ms: held.record.expires_at_ms,
-        })
+        view: &WalletView,
+        mut record: CredentialRecord,
+        expect: Expect,
+        share: KeyShare,
+        received_ms: u64,
+        resumed: bool,
+    ) -> Result<Held, CredentialError> {
+        record.revision = self.custody.random.uuid()?;
+        record.lease_until_ms = received_ms + LEASE_MS;
+        // A rotation approves one agent and removes another.
+        let count = if record.state == CredentialState::Pending { 1 } else { 2 };
+        let last = view.nonces.last(self.client.exchange());
+        let first = self.client.nonce_now().max(last.saturating_add(1));
+        let nonces: VecDeque<u64> = (first..first + count).collect();
+        let store = &self.custody.store;
+        store.put_with_nonce(&view.wallet, &record, expect, first + count - 1).await?;
+        Ok(Held { wallet: view.wallet.clone(), record, share, nonces, resumed })
+    }
+
+    /// A nonce that nobody has used for this wallet.
+    pub(super) async fn nonce(&self, held: &mut Held) -> Result<u64, CredentialError> {
+        let now = self.client.nonce_now();
+        while let Some(nonce) = held.nonces.pop_front() {
+            if now.saturating_sub(nonce) <= self.client.nonce_fresh_for() {
+                return Ok(nonce);
+            }
+        }
+        let exchange = self.client.exchange();
+        Ok(self.custody.store.take_nonce(&held.wallet, exchange, now).await?)
+    }
+
+    /// Whether what takes so long still ends within the lease, a call of the exchange after it.
+    pub(super) fn has_time(&self, held: &Held, ms: u64) -> bool {
+        let end_ms = self.custody.clock.now_ms() + ms + self.client.call_timeout_ms();
+        end_ms <= held.record.lease_until_ms
     }
 
     /// Writes a record that this call holds, under a new revision.
-    pub(super) async fn write(
-        &self,
-        wallet: &WalletRecord,
-        record: &mut CredentialRecord,
-    ) -> Result<(), RegisterError> {
-        let known: Uuid = record.revision;
-        record.revision = self.custody.random.uuid()?;
-        match self.custody.store.replace(wallet, record, known).await {
+    pub(super) async fn write(&self, held: &mut Held) -> Result<(), CredentialError> {
+        let known = held.record.revision;
+        held.record.revision = self.custody.random.uuid()?;
+        match self.custody.store.replace(&held.wallet, &held.record, known).await {
             // Another call has taken over and finishes.
-            Err(StoreError::Conflict) => Err(RegisterError::InProgress { retry_after_s: 1 }),
+            Err(StoreError::Conflict) => Err(CredentialError::InProgress { retry_after_s: 1 }),
             result => Ok(result?),
         }
     }
 
-    /// Nothing was sent by this call: a record that is its own goes, another stays for a repeat.
-    pub(super) async fn give_up(&self, wallet: &WalletRecord, held: Held) {
-        if held.resumed {
-            self.release(wallet, held.record).await;
-        } else {
-            self.remove(wallet, &held.record).await;
-        }
+    /// Makes a record that rests: active, and nobody's.
+    pub(super) async fn settle(&self, held: &mut Held) -> Result<(), CredentialError> {
+        held.record.state = CredentialState::Active;
+        held.record.next = None;
+        held.record.lease_until_ms = 0;
+        self.write(held).await
+    }
+
+    /// Notes that the current agent is live from now on.
+    pub(super) fn note_live(&self, record: &mut CredentialRecord) -> u64 {
+        let now_ms = self.custody.clock.now_ms();
+        record.created_at_ms = Some(now_ms);
+        record.check_at_ms = Some(now_ms + FIRST_CHECK_MS);
+        record.job_failures = 0;
+        record.job_after_ms = 0;
+        now_ms
     }
 
     /// Lets the next call go on at once. If this fails, the lease runs out by itself.
-    pub(super) async fn release(&self, wallet: &WalletRecord, mut record: CredentialRecord) {
-        record.lease_until_ms = 0;
-        if let Err(error) = self.write(wallet, &mut record).await {
+    pub(super) async fn release(&self, mut held: Held) {
+        held.record.lease_until_ms = 0;
+        if let Err(error) = self.write(&mut held).await {
             tracing::warn!(%error, "the lease was not released");
         }
     }
 
-    /// Leaves nothing behind. If this fails, the next call finds the record and asks the exchange.
-    pub(super) async fn remove(&self, wallet: &WalletRecord, record: &CredentialRecord) {
-        let store = &self.custody.store;
-        if let Err(error) = store.delete(wallet, record.exchange, record.revision).await {
-            tracing::warn!(%error, "the pending credential was not deleted");
-        }
+    /// A new agent's key, and the agent as it is stored: its key sealed under a data key of its
+    /// own. The share is fetched meanwhile, and the budget asked for what is going to be sent.
+    pub(super) async fn new_agent(
+        &self,
+        wallet: &WalletRecord,
+        received_ms: u64,
+        removals: u64,
+    ) -> Result<(AgentKey, AgentRecord, KeyShare), CredentialError> {
+        let custody = &self.custody;
+        let key = AgentKey::generate(&custody.random)?;
+        let context = CredentialRecord::context(wallet, self.client.exchange(), key.address());
+        let (admitted, data_key, share) = tokio::join!(
+            self.client.admit(1, removals),
+            custody.envelope.data_key(context),
+            custody.share(wallet)
+        );
+        admitted?;
+        let agent = AgentRecord {
+            agent: key.address(),
+            agent_name: agent_name(received_ms, &custody.random)?,
+            expires_at_ms: self.expiry(received_ms),
+            requested_at_ms: received_ms,
+            sealed: data_key?.seal(key.expose())?,
+        };
+        Ok((key, agent, share?))
+    }
+
+    /// Opens an agent's key.
+    pub(super) async fn open(
+        &self,
+        wallet: &WalletRecord,
+        agent: Address,
+        sealed: &crate::envelope::Sealed,
+    ) -> Result<AgentKey, CredentialError> {
+        let context = CredentialRecord::context(wallet, self.client.exchange(), agent);
+        let bytes = self.custody.envelope.open(&context, sealed).await?;
+        let key = AgentKey::from_bytes(&bytes).map_err(|_| CredentialError::DamagedKey)?;
+        if key.address() == agent { Ok(key) } else { Err(CredentialError::DamagedKey) }
+    }
+
+    pub(super) fn expiry(&self, received_ms: u64) -> u64 {
+        (received_ms + self.client.validity_ms()).saturating_sub(EXPIRY_MARGIN_MS)
     }
 }
 

@@ -1,17 +1,43 @@
 //! The life of an exchange credential: an agent key that is made here, approved by a wallet, and
 //! known to the exchange.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `state` | where a credential is in its life |
+//! | `held` | the lease: one call works on a credential, and each write names what it replaces |
+//! | `send` | approvals and removals, signed, sent, and found out about |
+//! | `register`, `rotate`, `revoke` | the operations |
+//! | `renew`, `reconcile` | the scheduled jobs |
+//! | `aster_v1` | API keys of Aster's V1, which the exchange makes |
 
+mod aster_v1;
 mod held;
+mod reconcile;
 mod register;
+mod renew;
+mod revoke;
+mod rotate;
+mod send;
+mod state;
 
+pub use reconcile::{Drift, ReconcileLimits, Reconciled};
+pub use renew::{RenewLimits, Renewed};
+pub use revoke::Revoked;
+pub use rotate::Rotated;
+pub use state::Life;
+
+use crate::api::ids::{Exchange, Tenant, WalletRef};
+use crate::clock::Clock;
+use crate::config::{AsterConfig, Env, HyperliquidConfig, SetupError};
 use crate::envelope::EnvelopeError;
 use crate::eth::{Address, AgentKey};
-use crate::exchanges::{ExchangeClient, Refusal};
-use crate::random::RandomError;
-use crate::store::StoreError;
+use crate::exchanges::budget::{Budget, BudgetConfig, Busy, Spender};
+use crate::exchanges::{ExchangeClient, LookupError, Refusal, aster, hyperliquid};
+use crate::random::{Random, RandomError};
+use crate::store::{StoreError, WalletView};
 use crate::wallets::{Custody, SignError};
 
-/// Registers wallets with one exchange.
+/// The credentials of one exchange.
 #[derive(Clone, Debug)]
 pub struct Registrar {
     /// The wallets and their keys.
@@ -20,34 +46,155 @@ pub struct Registrar {
     pub client: ExchangeClient,
 }
 
+/// The credentials of every exchange.
+#[derive(Clone, Debug)]
+pub struct Registrars {
+    /// Aster's.
+    pub aster: Registrar,
+    /// Hyperliquid's.
+    pub hyperliquid: Registrar,
+}
+
+impl Registrars {
+    /// Makes the clients once, from the environment.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(
+        env: &Env<'_>,
+        clock: &Clock,
+        random: &Random,
+        spender: Spender,
+    ) -> Result<Self, SetupError> {
+        let custody = Custody::from_env(env, clock.clone(), random.clone())?;
+        Ok(Self {
+            aster: Registrar::aster_from_env(env, custody.clone(), spender)?,
+            hyperliquid: Registrar::hyperliquid_from_env(env, custody, spender)?,
+        })
+    }
+
+    /// Those of one exchange.
+    #[must_use]
+    pub const fn of(&self, exchange: Exchange) -> &Registrar {
+        match exchange {
+            Exchange::Aster => &self.aster,
+            Exchange::Hyperliquid => &self.hyperliquid,
+        }
+    }
+}
+
+impl Registrar {
+    /// Aster's credentials, with a client from the environment.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn aster_from_env(
+        env: &Env<'_>,
+        custody: Custody,
+        spender: Spender,
+    ) -> Result<Self, SetupError> {
+        let client = aster::Client::new(&AsterConfig::from_env(env)?)?;
+        let budget = BudgetConfig::from_env(env)?;
+        Ok(Self::aster(custody, client, &budget, spender))
+    }
+
+    /// Hyperliquid's credentials, with a client from the environment.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn hyperliquid_from_env(
+        env: &Env<'_>,
+        custody: Custody,
+        spender: Spender,
+    ) -> Result<Self, SetupError> {
+        let client = hyperliquid::Client::new(&HyperliquidConfig::from_env(env)?)?;
+        let budget = BudgetConfig::from_env(env)?;
+        Ok(Self::hyperliquid(custody, client, &budget, spender))
+    }
+
+    /// Aster's credentials.
+    #[must_use]
+    pub fn aster(
+        custody: Custody,
+        client: aster::Client,
+        budget: &BudgetConfig,
+        spender: Spender,
+    ) -> Self {
+        let budget = budget_of(&custody, Exchange::Aster, budget, spender);
+        Self { client: ExchangeClient::aster(client, budget), custody }
+    }
+
+    /// Hyperliquid's credentials.
+    #[must_use]
+    pub fn hyperliquid(
+        custody: Custody,
+        client: hyperliquid::Client,
+        budget: &BudgetConfig,
+        spender: Spender,
+    ) -> Self {
+        let budget = budget_of(&custody, Exchange::Hyperliquid, budget, spender);
+        Self { client: ExchangeClient::hyperliquid(client, budget), custody }
+    }
+
+    async fn find(&self, tenant: &Tenant, name: &WalletRef) -> Result<WalletView, CredentialError> {
+        let view = self.custody.store.find(tenant, name).await?;
+        let view = view.ok_or(CredentialError::NotFound)?;
+        crate::api::shell::note_wallet(&view.wallet);
+        tracing::Span::current().record("exchange", self.client.exchange().as_str());
+        Ok(view)
+    }
+}
+
+fn budget_of(
+    custody: &Custody,
+    exchange: Exchange,
+    config: &BudgetConfig,
+    spender: Spender,
+) -> Budget {
+    let (clock, random) = (custody.clock.clone(), custody.random.clone());
+    Budget::new(custody.store.clone(), exchange, config, spender, clock, random)
+}
+
 /// A credential that is active.
 #[derive(Debug)]
 pub struct Registered {
     /// The wallet that approved it.
     pub wallet: Address,
-    /// Its key.
-    pub agent: AgentKey,
+    /// Its agent. `None`: an API key of Aster's V1.
+    pub agent: Option<AgentKey>,
     /// When it became active, Unix milliseconds.
     pub created_at_ms: u64,
     /// When it expires, Unix milliseconds.
     pub expires_at_ms: u64,
 }
 
-/// Why there is no new credential.
+/// Why an operation on a credential did not come to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum RegisterError {
+pub enum CredentialError {
     /// The tenant has no such wallet.
     #[error("wallet not found")]
     NotFound,
+    /// The wallet has no credential there.
+    #[error("credential not found")]
+    NoCredential,
     /// There is an active, unexpired one.
     #[error("a credential exists")]
     Exists,
     /// Another call is at it.
-    #[error("another call is registering")]
+    #[error("another call is at it")]
     InProgress {
         /// When that call is over at the latest.
         retry_after_s: u64,
     },
+    /// Its registration has not come to its end.
+    #[error("its registration has not ended")]
+    Unregistered,
+    /// It is being deleted.
+    #[error("it is being deleted")]
+    Revoking,
+    /// The exchange offers no way to do this.
+    #[error("the exchange offers no way to do this")]
+    NotOffered,
     /// The exchange said no.
     #[error("the exchange refused: {}", .0.text)]
     Refused(Refusal),
@@ -57,6 +204,12 @@ pub enum RegisterError {
     /// The exchange is down or answered nonsense; a repeat goes on.
     #[error("the exchange is not available: {0}")]
     BadAnswer(String),
+    /// Nothing may be sent to the exchange now.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The call has used its time up before it could send; a repeat goes on.
+    #[error("out of time")]
+    OutOfTime,
     /// The approval was not signed.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -72,4 +225,18 @@ pub enum RegisterError {
     /// The stored agent key is not the record's agent.
     #[error("the stored agent key is damaged")]
     DamagedKey,
+    /// The exchange has made a secret, and it could not be stored. It is lost.
+    #[error("the exchange's secret could not be stored: {0}")]
+    SecretLost(StoreError),
+}
+
+impl From<LookupError> for CredentialError {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::RateLimited { retry_after_s } => {
+                Self::Busy(Busy::Limited { retry_after_s })
+            }
+            other => Self::BadAnswer(other.to_string()),
+        }
+    }
 }

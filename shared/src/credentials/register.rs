@@ -4,31 +4,21 @@
 //! The record is written before anyone outside hears of the agent, so a crash or a lost answer at
 //! any point leaves a record from which the next call finishes, with the same agent key and a
 //! fresh nonce, after asking the exchange whether it knows the agent already. A definite no
-//! deletes the record, an unknown outcome keeps it. Each write names the revision it replaces: a
-//! call that lost its lease changes nothing.
+//! deletes the record, an unknown outcome keeps it.
 
-use super::held::{Held, agent_name};
-use super::{RegisterError, Registered, Registrar};
+use super::held::{Held, check_lease, in_progress};
+use super::send::Sent;
+use super::{CredentialError, Life, Registered, Registrar};
 use crate::api::ids::{Tenant, WalletRef};
-use crate::api::shell::note_wallet;
 use crate::eth::AgentKey;
-use crate::exchanges::{Approval, Outcome, Refusal, Unclear};
-use crate::store::{
-    CredentialRecord, CredentialState, Expect, SCHEMA, StoreError, WalletRecord, WalletView,
-};
-
-/// How long one call may work on a pending credential before another takes over. Longer than API
-/// Gateway lets a call live.
-const LEASE_MS: u64 = 30_000;
-
-/// Taken off an agent's validity, so that a clock that runs ahead does not ask for too much.
-const EXPIRY_MARGIN_MS: u64 = 60_000;
+use crate::store::{CredentialRecord, CredentialState, Expect, SCHEMA, StoreError, WalletView};
 
 /// An approval that has been pending for longer asks for a new expiry.
 const STALE_MS: u64 = 24 * 60 * 60 * 1_000;
 
 impl Registrar {
-    /// Registers a tenant's wallet.
+    /// Registers a tenant's wallet. `auto_renew`: whether the credential is renewed before it
+    /// expires.
     ///
     /// # Errors
     /// When it has a credential, the exchange refuses, or something fails on the way.
@@ -36,46 +26,69 @@ impl Registrar {
         &self,
         tenant: &Tenant,
         name: &WalletRef,
-    ) -> Result<Registered, RegisterError> {
+        auto_renew: bool,
+    ) -> Result<Registered, CredentialError> {
         let received_ms = self.custody.clock.now_ms();
         let view = self.find(tenant, name).await?;
-        note_wallet(&view.wallet);
-        tracing::Span::current().record("exchange", self.client.exchange().as_str());
-        let known = view.credential(self.client.exchange());
-        let held = match known {
-            Some(known) if is_resumable(known, received_ms) => {
-                if received_ms < known.lease_until_ms {
-                    return Err(in_progress(known, received_ms));
-                }
-                self.resume(&view, known.clone(), received_ms).await
-            }
-            Some(known) if known.is_live(received_ms) => return Err(RegisterError::Exists),
-            Some(expired) => {
-                self.begin(&view, Expect::Revision(expired.revision), received_ms).await
-            }
-            None => self.begin(&view, Expect::Absent, received_ms).await,
-        };
-        match held {
-            Ok(held) => self.finish(&view.wallet, held).await,
-            Err(RegisterError::Store(StoreError::Conflict)) => {
+        let registered = self.register_found(&view, auto_renew, received_ms).await;
+        match registered {
+            Err(CredentialError::Store(StoreError::Conflict)) => {
                 Err(self.lost_race(tenant, name).await)
             }
-            Err(error) => Err(error),
+            other => other,
         }
     }
 
-    async fn find(&self, tenant: &Tenant, name: &WalletRef) -> Result<WalletView, RegisterError> {
-        self.custody.store.find(tenant, name).await?.ok_or(RegisterError::NotFound)
+    async fn register_found(
+        &self,
+        view: &WalletView,
+        auto_renew: bool,
+        received_ms: u64,
+    ) -> Result<Registered, CredentialError> {
+        let Some(known) = view.credential(self.client.exchange()) else {
+            if let Some(v1) = self.client.v1() {
+                return self.register_v1(v1, view, Expect::Absent, received_ms).await;
+            }
+            let (held, key) = self.begin(view, auto_renew, received_ms).await?;
+            return self.finish(held, key).await;
+        };
+        match Life::of(known, received_ms) {
+            Life::Active => Err(CredentialError::Exists),
+            Life::Rotating if received_ms < known.expires_at_ms => Err(CredentialError::Exists),
+            Life::Revoking => {
+                check_lease(known, received_ms)?;
+                Err(CredentialError::Revoking)
+            }
+            // Whether the exchange made a key cannot be asked: another is made.
+            Life::Pending if known.is_v1() => {
+                check_lease(known, received_ms)?;
+                let v1 = self.client.v1().ok_or(CredentialError::NotOffered)?;
+                let expect = Expect::Revision(known.revision);
+                self.register_v1(v1, view, expect, received_ms).await
+            }
+            Life::Pending => {
+                check_lease(known, received_ms)?;
+                let (held, key) = self.resume(view, known, received_ms).await?;
+                self.finish(held, key).await
+            }
+            // What is expired is in nobody's way: another agent takes its place.
+            Life::Expired | Life::Rotating => {
+                let mut known = known.clone();
+                known.auto_renew = auto_renew;
+                let rotated = self.turn(view, &known, received_ms).await?;
+                Ok(rotated.registered)
+            }
+        }
     }
 
     /// What the winner of a race has come to.
-    async fn lost_race(&self, tenant: &Tenant, name: &WalletRef) -> RegisterError {
+    async fn lost_race(&self, tenant: &Tenant, name: &WalletRef) -> CredentialError {
         let now_ms = self.custody.clock.now_ms();
         match self.find(tenant, name).await {
             Ok(view) => match view.credential(self.client.exchange()) {
-                Some(known) if known.is_live(now_ms) => RegisterError::Exists,
+                Some(known) if Life::of(known, now_ms) == Life::Active => CredentialError::Exists,
                 Some(known) => in_progress(known, now_ms),
-                None => RegisterError::InProgress { retry_after_s: 1 },
+                None => CredentialError::InProgress { retry_after_s: 1 },
             },
             Err(error) => error,
         }
@@ -85,168 +98,122 @@ impl Registrar {
     async fn begin(
         &self,
         view: &WalletView,
-        expect: Expect,
+        auto_renew: bool,
         received_ms: u64,
-    ) -> Result<Held, RegisterError> {
-        let custody = &self.custody;
-        let exchange = self.client.exchange();
-        let agent = AgentKey::generate(&custody.random)?;
-        let context = CredentialRecord::context(&view.wallet, exchange, agent.address());
-        let (data_key, share) =
-            tokio::join!(custody.envelope.data_key(context), custody.share(&view.wallet));
-        let (data_key, share) = (data_key?, share?);
+    ) -> Result<(Held, AgentKey), CredentialError> {
+        let (key, agent, share) = self.new_agent(&view.wallet, received_ms, 0).await?;
         let record = CredentialRecord {
             schema: SCHEMA,
-            exchange,
+            exchange: self.client.exchange(),
             state: CredentialState::Pending,
-            revision: custody.random.uuid()?,
-            lease_until_ms: received_ms + LEASE_MS,
-            agent: agent.address(),
-            agent_name: agent_name(received_ms, &custody.random)?,
-            expires_at_ms: self.expiry(received_ms),
-            requested_at_ms: received_ms,
+            revision: self.custody.random.uuid()?,
+            lease_until_ms: 0,
+            agent: agent.agent,
+            agent_name: agent.agent_name,
+            expires_at_ms: agent.expires_at_ms,
+            requested_at_ms: agent.requested_at_ms,
             created_at_ms: None,
-            sealed: data_key.seal(agent.expose())?,
+            sealed: agent.sealed,
+            next: None,
+            retiring: Vec::new(),
+            api_key: None,
+            auto_renew,
+            job_failures: 0,
+            job_after_ms: 0,
+            // A registration that nobody finishes is reported.
+            check_at_ms: Some(received_ms + STALE_MS),
         };
-        let nonce = self.client.next_nonce(&custody.clock, view.nonces.last(exchange));
-        custody.store.put_with_nonce(&view.wallet, &record, expect, nonce).await?;
-        Ok(Held { record, agent, share, nonce, resumed: false })
+        let held = self.take(view, record, Expect::Absent, share, received_ms, false).await?;
+        Ok((held, key))
     }
 
     /// Takes over a pending credential that nobody works on.
     async fn resume(
         &self,
         view: &WalletView,
-        mut record: CredentialRecord,
+        known: &CredentialRecord,
         received_ms: u64,
-    ) -> Result<Held, RegisterError> {
-        let custody = &self.custody;
-        let exchange = self.client.exchange();
-        let context = CredentialRecord::context(&view.wallet, exchange, record.agent);
-        let (key, share) = tokio::join!(
-            custody.envelope.open(&context, &record.sealed),
-            custody.share(&view.wallet)
+    ) -> Result<(Held, AgentKey), CredentialError> {
+        let (admitted, key, share) = tokio::join!(
+            self.client.admit(1, 0),
+            self.open(&view.wallet, known.agent, &known.sealed),
+            self.custody.share(&view.wallet)
         );
-        let share = share?;
-        let agent = AgentKey::from_bytes(&key?).map_err(|_| RegisterError::DamagedKey)?;
-        if agent.address() != record.agent {
-            return Err(RegisterError::DamagedKey);
-        }
-        let known = record.revision;
-        record.revision = custody.random.uuid()?;
-        record.lease_until_ms = received_ms + LEASE_MS;
-        let nonce = self.client.next_nonce(&custody.clock, view.nonces.last(exchange));
-        custody.store.put_with_nonce(&view.wallet, &record, Expect::Revision(known), nonce).await?;
-        Ok(Held { record, agent, share, nonce, resumed: true })
-    }
-
-    fn expiry(&self, received_ms: u64) -> u64 {
-        (received_ms + self.client.validity_ms()).saturating_sub(EXPIRY_MARGIN_MS)
+        admitted?;
+        let (key, share) = (key?, share?);
+        let expect = Expect::Revision(known.revision);
+        let held = self.take(view, known.clone(), expect, share, received_ms, true).await?;
+        Ok((held, key))
     }
 
     /// From pending to active, or to whatever the exchange makes of it.
-    async fn finish(
-        &self,
-        wallet: &WalletRecord,
-        mut held: Held,
-    ) -> Result<Registered, RegisterError> {
+    async fn finish(&self, mut held: Held, key: AgentKey) -> Result<Registered, CredentialError> {
         if held.resumed {
-            match self.knows(wallet, &held).await {
-                Ok(true) => return self.activate(wallet, held).await,
-                Ok(false) => self.refresh_if_stale(wallet, &mut held).await?,
+            match self.client.knows_agent(held.wallet.address, &key).await {
+                Ok(true) => return self.activate(held, key).await,
+                Ok(false) => self.refresh_if_stale(&mut held).await?,
                 Err(error) => {
-                    self.release(wallet, held.record).await;
-                    return Err(error);
+                    self.release(held).await;
+                    return Err(error.into());
                 }
             }
         }
-        let approval = Approval {
-            wallet: wallet.address,
-            agent: held.record.agent,
-            agent_name: held.record.agent_name.clone(),
-            expires_at_ms: held.record.expires_at_ms,
-            nonce: held.nonce,
-        };
-        let intent = self.client.intent(&approval);
-        // The signature that comes back is known to recover to the wallet's address.
-        let signature = match self.custody.sign(wallet, &held.share, &intent).await {
-            Ok(signature) => signature,
+        let agent = held.record.current();
+        match self.approve(&mut held, &agent, &key).await {
+            Ok(Sent::Live) => self.activate(held, key).await,
+            Ok(Sent::No(refusal)) => {
+                self.forget(&held).await;
+                Err(CredentialError::Refused(refusal))
+            }
+            Ok(Sent::NotSent(cause)) => {
+                self.give_up(held).await;
+                Err(CredentialError::BadAnswer(cause))
+            }
+            Ok(Sent::Unknown(error)) => {
+                self.release(held).await;
+                Err(error)
+            }
             Err(error) => {
-                self.give_up(wallet, held).await;
-                return Err(error.into());
+                self.give_up(held).await;
+                Err(error)
             }
-        };
-        match self.client.submit(&approval, &signature).await {
-            Outcome::Approved => self.activate(wallet, held).await,
-            Outcome::NotSent(cause) => {
-                self.give_up(wallet, held).await;
-                Err(RegisterError::BadAnswer(cause))
-            }
-            Outcome::Refused(refusal) => self.refused(wallet, held, refusal).await,
-            Outcome::Unknown(unclear) => match self.knows(wallet, &held).await {
-                Ok(true) => self.activate(wallet, held).await,
-                Ok(false) | Err(_) => {
-                    self.release(wallet, held.record).await;
-                    Err(match unclear {
-                        Unclear::NoAnswer(cause) => RegisterError::NoAnswer(cause),
-                        Unclear::BadAnswer(cause) => RegisterError::BadAnswer(cause),
-                    })
-                }
-            },
         }
     }
 
-    /// A no is final, unless an earlier send may have been applied.
-    async fn refused(
-        &self,
-        wallet: &WalletRecord,
-        held: Held,
-        refusal: Refusal,
-    ) -> Result<Registered, RegisterError> {
-        if held.resumed || refusal.kind.may_be_applied() {
-            match self.knows(wallet, &held).await {
-                Ok(true) => return self.activate(wallet, held).await,
-                Ok(false) => {}
-                Err(error) => {
-                    self.release(wallet, held.record).await;
-                    return Err(error);
-                }
-            }
-        }
-        self.remove(wallet, &held.record).await;
-        Err(RegisterError::Refused(refusal))
+    async fn activate(&self, mut held: Held, key: AgentKey) -> Result<Registered, CredentialError> {
+        let created_at_ms = self.note_live(&mut held.record);
+        self.settle(&mut held).await?;
+        Ok(Registered {
+            wallet: held.wallet.address,
+            agent: Some(key),
+            created_at_ms,
+            expires_at_ms: held.record.expires_at_ms,
+        })
     }
 
-    async fn knows(&self, wallet: &WalletRecord, held: &Held) -> Result<bool, RegisterError> {
-        self.client
-            .knows_agent(wallet.address, &held.agent, &self.custody.clock)
-            .await
-            .map_err(|error| RegisterError::BadAnswer(error.to_string()))
+    /// Nothing was sent by this call: a record that is its own goes, another stays for a repeat.
+    async fn give_up(&self, held: Held) {
+        if held.resumed { self.release(held).await } else { self.forget(&held).await }
+    }
+
+    /// Leaves nothing behind. If this fails, the next call finds the record and asks the exchange.
+    pub(super) async fn forget(&self, held: &Held) {
+        let store = &self.custody.store;
+        let (exchange, revision) = (held.record.exchange, held.record.revision);
+        if let Err(error) = store.delete(&held.wallet, exchange, revision).await {
+            tracing::warn!(%error, "the pending credential was not deleted");
+        }
     }
 
     /// An approval that nobody made for a day asks for the full time again. The exchange does not
     /// know the agent, so its name is free still.
-    async fn refresh_if_stale(
-        &self,
-        wallet: &WalletRecord,
-        held: &mut Held,
-    ) -> Result<(), RegisterError> {
+    async fn refresh_if_stale(&self, held: &mut Held) -> Result<(), CredentialError> {
         let now_ms = self.custody.clock.now_ms();
         if now_ms < held.record.requested_at_ms + STALE_MS {
             return Ok(());
         }
         held.record.requested_at_ms = now_ms;
         held.record.expires_at_ms = self.expiry(now_ms);
-        self.write(wallet, &mut held.record).await
+        self.write(held).await
     }
-}
-
-/// A pending credential whose agent could still be approved as it was asked for.
-fn is_resumable(known: &CredentialRecord, now_ms: u64) -> bool {
-    known.state == CredentialState::Pending && now_ms < known.expires_at_ms
-}
-
-fn in_progress(known: &CredentialRecord, now_ms: u64) -> RegisterError {
-    let wait_ms = known.lease_until_ms.saturating_sub(now_ms);
-    RegisterError::InProgress { retry_after_s: wait_ms.div_ceil(1_000).max(1) }
 }

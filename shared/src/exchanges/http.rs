@@ -84,12 +84,20 @@ impl Http {
         content_type: &'static str,
         body: String,
     ) -> Result<Answer, SendError> {
-        let request = self
-            .client
-            .post(format!("{}{path}", self.base))
-            .header(http::header::CONTENT_TYPE, content_type)
-            .body(body);
-        self.send(path, request).await
+        self.send(path, with_body(self.client.post(self.url(path)), content_type, body)).await
+    }
+
+    /// `DELETE` with a body.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn delete(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        body: String,
+    ) -> Result<Answer, SendError> {
+        self.send(path, with_body(self.client.delete(self.url(path)), content_type, body)).await
     }
 
     /// `GET` with a query that is sent as it is.
@@ -97,7 +105,11 @@ impl Http {
     /// # Errors
     /// When there is no answer.
     pub async fn get(&self, path: &str, query: &str) -> Result<Answer, SendError> {
-        self.send(path, self.client.get(format!("{}{path}?{query}", self.base))).await
+        self.send(path, self.client.get(format!("{}?{query}", self.url(path)))).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
     }
 
     async fn send(
@@ -125,6 +137,14 @@ impl Http {
             body: String::from_utf8_lossy(&body).into_owned(),
         })
     }
+}
+
+fn with_body(
+    request: reqwest::RequestBuilder,
+    content_type: &'static str,
+    body: String,
+) -> reqwest::RequestBuilder {
+    request.header(http::header::CONTENT_TYPE, content_type).body(body)
 }
 
 /// How every HTTP client of ours begins; the time that a call may take is still to be set.

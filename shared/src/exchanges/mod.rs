@@ -1,14 +1,15 @@
-//! The exchanges, as registration sees them: an approval is signed, sent, and has an outcome; and
-//! an agent can be asked for.
+//! The exchanges, as a credential's life sees them: an approval or a removal is signed, sent, and
+//! has an outcome; and agents can be asked for.
 
 pub mod aster;
+pub mod budget;
+mod client;
 pub mod http;
 pub mod hyperliquid;
 
-use crate::api::ids::Exchange;
-use crate::clock::Clock;
-use crate::eth::{Address, AgentKey, Signature};
-use crate::intent::Intent;
+pub use client::ExchangeClient;
+
+use crate::eth::Address;
 
 /// What a wallet approves: an agent, under a name, until a time.
 #[derive(Clone, Debug)]
@@ -25,11 +26,35 @@ pub struct Approval {
     pub nonce: u64,
 }
 
-/// What came of sending an approval.
+/// What takes an agent away.
+#[derive(Clone, Debug)]
+pub struct Removal {
+    /// The wallet.
+    pub wallet: Address,
+    /// The agent.
+    pub agent: Address,
+    /// Its name.
+    pub agent_name: String,
+    /// In the exchange's unit; unique for the wallet.
+    pub nonce: u64,
+}
+
+/// An agent that an exchange lists.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedAgent {
+    /// The agent.
+    pub address: Address,
+    /// Its name, without an expiry in it.
+    pub name: String,
+    /// When it expires, Unix milliseconds, if the exchange says.
+    pub expires_at_ms: Option<u64>,
+}
+
+/// What came of sending an approval or a removal.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The exchange has approved the agent.
-    Approved,
+    /// The exchange has done it.
+    Done,
     /// The exchange said no: nothing has changed there.
     Refused(Refusal),
     /// The exchange never got it.
@@ -87,6 +112,8 @@ pub enum RefusalKind {
     },
     /// An agent of this account was removed a moment ago; approvals wait for it.
     RemovalPending,
+    /// There is no such agent to remove.
+    AgentUnknown,
     /// The agent or its name is known: perhaps an earlier send of ours was applied.
     AgentKnown,
     /// The nonce was used or is outside the window: perhaps an earlier send of ours was applied.
@@ -105,84 +132,55 @@ impl RefusalKind {
     pub const fn may_be_applied(self) -> bool {
         matches!(self, Self::AgentKnown | Self::NonceRejected)
     }
+
+    /// Whether it says nothing about what was asked for, only that it is not the time.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::RemovalPending)
+    }
 }
 
-/// The exchange could not be asked. The text is for the log.
+/// The exchange could not be asked. The texts are for the log.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct LookupError(pub String);
-
-/// The client of one exchange.
-#[derive(Clone, Debug)]
-pub enum ExchangeClient {
-    /// Hyperliquid.
-    Hyperliquid(hyperliquid::Client),
-    /// Aster's API V3.
-    Aster(aster::Client),
+pub enum LookupError {
+    /// Its limit is reached, by its own word.
+    #[error("request limit reached")]
+    RateLimited {
+        /// How long to wait.
+        retry_after_s: u64,
+    },
+    /// The exchange never got the question.
+    #[error("{0}")]
+    NotSent(String),
+    /// No answer, or none of the protocol.
+    #[error("{0}")]
+    Unclear(String),
+    /// The agent belongs to another account.
+    #[error("the agent is another account's")]
+    Foreign,
 }
 
-impl ExchangeClient {
-    /// Which one it is.
-    #[must_use]
-    pub const fn exchange(&self) -> Exchange {
-        match self {
-            Self::Hyperliquid(_) => Exchange::Hyperliquid,
-            Self::Aster(_) => Exchange::Aster,
-        }
-    }
-
-    /// How long an agent is approved for, in milliseconds.
-    #[must_use]
-    pub const fn validity_ms(&self) -> u64 {
-        match self {
-            Self::Hyperliquid(client) => client.validity_ms(),
-            Self::Aster(client) => client.validity_ms(),
-        }
-    }
-
-    /// The next nonce after `last`: the time in the exchange's unit, or one more than `last`.
-    #[must_use]
-    pub fn next_nonce(&self, clock: &Clock, last: u64) -> u64 {
-        let now = match self {
-            Self::Hyperliquid(_) => clock.now_ms(),
-            Self::Aster(_) => clock.now_us(),
-        };
-        now.max(last.saturating_add(1))
-    }
-
-    /// What has to be signed for an approval.
-    #[must_use]
-    pub fn intent(&self, approval: &Approval) -> Intent {
-        match self {
-            Self::Hyperliquid(client) => {
-                Intent::HyperliquidApproveAgent(client.approve_agent(approval))
-            }
-            Self::Aster(client) => Intent::AsterRegisterAgent(client.register_agent(approval)),
-        }
-    }
-
-    /// Sends a signed approval.
-    pub async fn submit(&self, approval: &Approval, signature: &Signature) -> Outcome {
-        match self {
-            Self::Hyperliquid(client) => client.submit(approval, signature).await,
-            Self::Aster(client) => client.submit(approval, signature).await,
-        }
-    }
-
-    /// Whether the exchange knows the agent as this wallet's. Dear: ask only when the outcome of a
-    /// send is not known.
-    ///
-    /// # Errors
-    /// When the exchange does not say.
-    pub async fn knows_agent(
-        &self,
-        wallet: Address,
-        agent: &AgentKey,
-        clock: &Clock,
-    ) -> Result<bool, LookupError> {
-        match self {
-            Self::Hyperliquid(client) => client.knows_agent(wallet, agent.address()).await,
-            Self::Aster(client) => client.knows_agent(wallet, agent, clock).await,
+impl LookupError {
+    /// An answer that says nothing about what was asked.
+    fn unreadable(what: &str, answer: &http::Answer) -> Self {
+        match answer.status {
+            429 | 418 => Self::RateLimited {
+                retry_after_s: answer.retry_after_s.unwrap_or(LIMITED_RETRY_AFTER_S),
+            },
+            status => Self::Unclear(format!("{what}: HTTP {status}, not of the protocol")),
         }
     }
 }
+
+impl From<http::SendError> for LookupError {
+    fn from(error: http::SendError) -> Self {
+        match error {
+            http::SendError::NotSent(text) => Self::NotSent(text),
+            other => Self::Unclear(other.to_string()),
+        }
+    }
+}
+
+/// How long to wait where an exchange that limits us does not say: its weights are counted by the
+/// minute.
+const LIMITED_RETRY_AFTER_S: u64 = 30;

@@ -2,12 +2,16 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use uuid::Uuid;
 
+use super::due::index_attributes;
 use super::{
-    CREDENTIAL, CredentialRecord, NONCES, SCHEMA, Store, StoreError, WalletRecord, key, put_error,
-    to_item, transaction_error, unavailable, wallet_key,
+    CREDENTIAL, CredentialRecord, Item, NONCES, SCHEMA, Store, StoreError, WalletRecord, key,
+    put_error, to_item, transaction_error, unavailable, wallet_key,
 };
 use crate::api::ids::Exchange;
 
@@ -36,12 +40,25 @@ impl Expect {
     }
 }
 
-fn sort_key(exchange: Exchange) -> String {
+pub(super) fn sort_key(exchange: Exchange) -> String {
     format!("{CREDENTIAL}{exchange}")
 }
 
+fn credential_item(
+    wallet: &WalletRecord,
+    credential: &CredentialRecord,
+) -> Result<Item, StoreError> {
+    let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
+    let mut item = to_item(&partition, &sort_key(credential.exchange), credential)?;
+    // A number that is absent keeps the item out of an index; a null would be refused.
+    item.remove("checkAtMs");
+    item.extend(index_attributes(wallet.wallet_id, credential));
+    Ok(item)
+}
+
 impl Store {
-    /// Writes a credential and takes a nonce for its exchange, both or neither.
+    /// Writes a credential and takes nonces for its exchange, both or neither. `last_nonce` is the
+    /// last one that is taken.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the credential is not as expected, or the nonce is not above
@@ -51,28 +68,27 @@ impl Store {
         wallet: &WalletRecord,
         credential: &CredentialRecord,
         expect: Expect,
-        nonce: u64,
+        last_nonce: u64,
     ) -> Result<(), StoreError> {
         let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
         let broken =
             |error: aws_sdk_dynamodb::error::BuildError| StoreError::Unavailable(error.to_string());
         let mut put = Put::builder()
             .table_name(&self.table)
-            .set_item(Some(to_item(&partition, &sort_key(credential.exchange), credential)?))
+            .set_item(Some(credential_item(wallet, credential)?))
             .condition_expression(expect.condition());
         if let Some(value) = expect.value() {
             put = put.expression_attribute_values(":expected", value);
         }
-        let nonce = AttributeValue::N(nonce.to_string());
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key(&partition, NONCES)))
-            .update_expression("SET #exchange = :nonce, #schema = :schema")
-            .condition_expression("attribute_not_exists(#exchange) OR #exchange < :nonce")
+            .update_expression(TAKE_NONCE)
+            .condition_expression(NONCE_IS_NEW)
             .expression_attribute_names("#exchange", credential.exchange.as_str())
             .expression_attribute_names("#schema", "schema")
-            .expression_attribute_values(":nonce", nonce)
-            .expression_attribute_values(":schema", AttributeValue::N(SCHEMA.to_string()));
+            .expression_attribute_values(":nonce", number(last_nonce))
+            .expression_attribute_values(":schema", number(SCHEMA.into()));
         let items = vec![
             TransactWriteItem::builder().put(put.build().map_err(broken)?).build(),
             TransactWriteItem::builder().update(update.build().map_err(broken)?).build(),
@@ -87,6 +103,50 @@ impl Store {
         Ok(())
     }
 
+    /// Takes one more nonce for a wallet on an exchange: `proposed`, or one more than the last.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn take_nonce(
+        &self,
+        wallet: &WalletRecord,
+        exchange: Exchange,
+        proposed: u64,
+    ) -> Result<u64, StoreError> {
+        let mut nonce = proposed;
+        // Whoever else takes nonces here has to be that much faster, that often.
+        for _ in 0..5 {
+            let taken = self
+                .db
+                .update_item()
+                .table_name(&self.table)
+                .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), NONCES)))
+                .update_expression(TAKE_NONCE)
+                .condition_expression(NONCE_IS_NEW)
+                .expression_attribute_names("#exchange", exchange.as_str())
+                .expression_attribute_names("#schema", "schema")
+                .expression_attribute_values(":nonce", number(nonce))
+                .expression_attribute_values(":schema", number(SCHEMA.into()))
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                )
+                .send()
+                .await;
+            match taken {
+                Ok(_) => return Ok(nonce),
+                Err(error) => match error.as_service_error() {
+                    Some(UpdateItemError::ConditionalCheckFailedException(lost)) => {
+                        let last = lost.item().and_then(|item| item.get(exchange.as_str()));
+                        let last = last.and_then(|last| last.as_n().ok()?.parse::<u64>().ok());
+                        nonce = last.map_or(nonce, |last| nonce.max(last)).saturating_add(1);
+                    }
+                    _ => return Err(unavailable(error)),
+                },
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
     /// Replaces a credential at a known revision.
     ///
     /// # Errors
@@ -97,12 +157,11 @@ impl Store {
         credential: &CredentialRecord,
         known: Uuid,
     ) -> Result<(), StoreError> {
-        let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
         // An SDK retry after a lost answer meets its own revision and is no conflict.
         self.db
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(to_item(&partition, &sort_key(credential.exchange), credential)?))
+            .set_item(Some(credential_item(wallet, credential)?))
             .condition_expression("revision = :expected OR revision = :own")
             .expression_attribute_values(":expected", AttributeValue::S(known.to_string()))
             .expression_attribute_values(":own", AttributeValue::S(credential.revision.to_string()))
@@ -142,4 +201,11 @@ impl Store {
             Err(error) => Err(unavailable(error)),
         }
     }
+}
+
+const TAKE_NONCE: &str = "SET #exchange = :nonce, #schema = :schema";
+const NONCE_IS_NEW: &str = "attribute_not_exists(#exchange) OR #exchange < :nonce";
+
+fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
 }

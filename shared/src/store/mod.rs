@@ -8,11 +8,15 @@
 //! | `tenant#W#walletId` | `share` | [`ShareRecord`] |
 //! | `tenant#U#userId` | `pointer` | the wallet's id |
 //! | `tenant#A#address` | `pointer` | the wallet's id |
+//! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
 //!
 //! All that decides something sorts before the share, so one query reads it and leaves the share,
-//! which is large, alone. Tenants and identifiers hold no `#`.
+//! which is large, alone. Tenants and identifiers hold no `#`. Two sparse indexes over the
+//! credentials serve the scheduled jobs: see [`Index`].
 
+mod budget;
 mod credentials;
+mod due;
 mod records;
 #[cfg(test)]
 mod samples;
@@ -28,8 +32,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+pub use budget::{BudgetState, SLOTS, Spend};
 pub use credentials::Expect;
-pub use records::{CredentialRecord, CredentialState, Nonces, ShareRecord, WalletRecord};
+pub use due::{CredentialKey, Index, Page, SHARDS};
+pub use records::{
+    AgentRecord, CredentialRecord, CredentialState, Nonces, ShareRecord, WalletRecord,
+};
 pub use wallets::WalletView;
 
 use crate::api::ids::Tenant;

@@ -94,7 +94,8 @@ impl Nonces {
     }
 }
 
-/// Where a credential is in its life.
+/// What is stored of a credential's life; `docs/credentials.md` draws it. Whether one has expired
+/// is the clock's matter: see [`crate::credentials::Life`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CredentialState {
@@ -102,6 +103,26 @@ pub enum CredentialState {
     Pending,
     /// The exchange has approved the agent.
     Active,
+    /// It is active, and its agent is being exchanged for another.
+    Rotating,
+    /// It is being taken away; from here there is no way back.
+    Revoking,
+}
+
+/// An agent beside the current one of a credential.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentRecord {
+    /// Its address.
+    pub agent: Address,
+    /// Its name on the exchange.
+    pub agent_name: String,
+    /// When it expires, Unix milliseconds.
+    pub expires_at_ms: u64,
+    /// When its approval was first asked for, Unix milliseconds.
+    pub requested_at_ms: u64,
+    /// Its private key, sealed under key A.
+    pub sealed: Sealed,
 }
 
 /// An exchange credential: an agent key, sealed, and what the exchange was asked to approve.
@@ -116,9 +137,9 @@ pub struct CredentialRecord {
     pub state: CredentialState,
     /// Drawn anew with each write; a writer that names an old one is refused.
     pub revision: Uuid,
-    /// Until when a pending credential is worked on by one call, Unix milliseconds.
+    /// Until when one call works on it, Unix milliseconds; 0 when none does.
     pub lease_until_ms: u64,
-    /// The agent's address. Never reused.
+    /// The agent's address. Never reused. Of a key of Aster's V1: the wallet's own.
     pub agent: Address,
     /// The agent's name on the exchange. Never reused.
     pub agent_name: String,
@@ -128,9 +149,37 @@ pub struct CredentialRecord {
     pub requested_at_ms: u64,
     /// When the exchange was known to have approved it, Unix milliseconds.
     pub created_at_ms: Option<u64>,
-    /// The agent's private key, sealed under key A.
+    /// The agent's private key, sealed under key A. Of a key of Aster's V1: its secret.
     pub sealed: Sealed,
+    /// While it rotates: the agent to come.
+    #[serde(default)]
+    pub next: Option<AgentRecord>,
+    /// Agents before this one that are still to be taken away on the exchange.
+    #[serde(default)]
+    pub retiring: Vec<AgentRecord>,
+    /// A key of Aster's V1, whose secret is sealed; empty while it is pending.
+    #[serde(default)]
+    pub api_key: Option<String>,
+    /// Whether it is renewed before it expires.
+    #[serde(default = "yes")]
+    pub auto_renew: bool,
+    /// How often in a row a job has failed with it.
+    #[serde(default)]
+    pub job_failures: u32,
+    /// No job touches it before, Unix milliseconds.
+    #[serde(default)]
+    pub job_after_ms: u64,
+    /// When it is next compared with what the exchange knows, Unix milliseconds.
+    #[serde(default)]
+    pub check_at_ms: Option<u64>,
 }
+
+const fn yes() -> bool {
+    true
+}
+
+/// A credential that jobs could not renew for so long after its expiry is left alone.
+const GIVE_UP_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
 impl CredentialRecord {
     /// What an agent's key is sealed for: the wallet, the exchange and the agent itself.
@@ -145,9 +194,50 @@ impl CredentialRecord {
         }
     }
 
-    /// Whether it is active and not past its expiry.
+    /// Whether it is an API key of Aster's V1, made by the exchange.
     #[must_use]
-    pub fn is_live(&self, now_ms: u64) -> bool {
-        self.state == CredentialState::Active && now_ms < self.expires_at_ms
+    pub const fn is_v1(&self) -> bool {
+        self.api_key.is_some()
+    }
+
+    /// The current agent.
+    #[must_use]
+    pub fn current(&self) -> AgentRecord {
+        AgentRecord {
+            agent: self.agent,
+            agent_name: self.agent_name.clone(),
+            expires_at_ms: self.expires_at_ms,
+            requested_at_ms: self.requested_at_ms,
+            sealed: self.sealed.clone(),
+        }
+    }
+
+    /// Makes another agent the current one, and returns the one before.
+    pub fn promote(&mut self, next: AgentRecord) -> AgentRecord {
+        let before = self.current();
+        let AgentRecord { agent, agent_name, expires_at_ms, requested_at_ms, sealed } = next;
+        self.agent = agent;
+        self.agent_name = agent_name;
+        self.expires_at_ms = expires_at_ms;
+        self.requested_at_ms = requested_at_ms;
+        self.sealed = sealed;
+        before
+    }
+
+    /// When the renewal job has something to do with it, Unix milliseconds: work that was begun
+    /// and not ended, or else its expiry. `None`: never.
+    #[must_use]
+    pub fn due_at_ms(&self) -> Option<u64> {
+        let unfinished = self.lease_until_ms.max(self.job_after_ms);
+        match self.state {
+            // Its caller finishes it; the reconciliation job reports it.
+            CredentialState::Pending => None,
+            CredentialState::Rotating | CredentialState::Revoking => Some(unfinished),
+            CredentialState::Active if !self.retiring.is_empty() => Some(unfinished),
+            CredentialState::Active => (self.auto_renew
+                && !self.is_v1()
+                && self.job_after_ms < self.expires_at_ms.saturating_add(GIVE_UP_MS))
+            .then_some(self.expires_at_ms),
+        }
     }
 }

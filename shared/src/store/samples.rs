@@ -34,7 +34,10 @@ fn items_of_schema_1_are_read() {
     let pending = item(include_str!("../../tests/samples/credential-hyperliquid.v1.json"));
     let pending: CredentialRecord = from_item("credential", pending).unwrap();
     assert_eq!(pending.state, CredentialState::Pending);
-    assert!(pending.created_at_ms.is_none() && !pending.is_live(0));
+    assert!(pending.created_at_ms.is_none());
+    // What later versions added has a meaning for them.
+    assert!(pending.auto_renew && pending.next.is_none() && pending.retiring.is_empty());
+    assert!(!pending.is_v1() && pending.check_at_ms.is_none());
 }
 
 #[test]

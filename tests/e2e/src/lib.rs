@@ -23,11 +23,14 @@ impl TestClock {
         Self(Arc::new(AtomicU64::new(Clock::system().now_us())))
     }
 
-    /// The clock as the product takes it.
+    /// The clock as the product takes it. Who waits on it moves it on, and waits no longer.
     #[must_use]
     pub fn clock(&self) -> Clock {
-        let now = self.0.clone();
-        Clock::from_micros(move || now.load(Ordering::SeqCst))
+        let (now, clock) = (self.0.clone(), self.clone());
+        Clock::from_micros(move || now.load(Ordering::SeqCst)).waiting(move |ms| {
+            clock.advance_ms(ms);
+            tokio::task::yield_now()
+        })
     }
 
     /// Unix milliseconds.
@@ -142,6 +145,23 @@ impl TestApp {
         let reply = self.post("/api/wallets", json!({ "userId": user })).await;
         assert!(matches!(reply.status, 200 | 201), "{reply:?}");
         reply
+    }
+
+    /// What is known of a wallet's credential.
+    pub async fn api_key(&self, exchange: &str, name: &str) -> Reply {
+        self.get(&format!("/api/trading/{exchange}/apikey?walletIdOrAddress={name}")).await
+    }
+
+    /// Deletes a wallet's credential.
+    pub async fn delete(&self, exchange: &str, name: &str) -> Reply {
+        let path = format!("/api/trading/{exchange}/apikey?walletIdOrAddress={name}");
+        self.send(self.request(http::Method::DELETE, &path)).await
+    }
+
+    /// Rotates a wallet's credential.
+    pub async fn rotate(&self, exchange: &str, name: &str) -> Reply {
+        let path = format!("/api/trading/{exchange}/apikey/rotate");
+        self.post(&path, json!({ "walletIdOrAddress": name })).await
     }
 
     /// Registers a user's wallet with an exchange.

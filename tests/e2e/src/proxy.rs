@@ -109,6 +109,7 @@ impl Proxy {
             policy: Policy {
                 hyperliquid_chain: app.options.hyperliquid.chain,
                 aster_signature_chain_id: app.options.aster.signature_chain_id,
+                aster_login: app.options.aster.v1,
             },
             ip: app.options.ip,
             port: 0,

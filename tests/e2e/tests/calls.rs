@@ -80,6 +80,8 @@ async fn a_registration_costs_ten_calls_and_one_of_the_exchange() {
             ("DynamoDB.PutItem", 1),
             ("DynamoDB.Query", 1),
             ("DynamoDB.TransactWriteItems", 1),
+            // The budget for the exchange.
+            ("DynamoDB.UpdateItem", 1),
             ("KMS.Decrypt", 1),
             ("KMS.GenerateDataKey", 1),
             ("Lambda.Invoke", 2),

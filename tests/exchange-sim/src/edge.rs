@@ -98,13 +98,19 @@ impl Edge {
         }
         let fault = lock(&self.state).faults.take(&call.path, call.kind);
         let Some(fault) = fault else {
-            let reply = apply();
-            self.record(call, reply.accepted);
-            return reply.response;
+            return self.answer(call, apply());
         };
+        if fault == Fault::Pass {
+            return self.answer(call, apply());
+        }
         let accepted = fault.applies() && apply().accepted;
         self.record(call, accepted);
         self.fail(fault).await
+    }
+
+    fn answer(&self, call: Call, reply: Reply) -> Response {
+        self.record(call, reply.accepted);
+        reply.response
     }
 
     fn weigh(&self, call: &Call) -> Result<(), u64> {
@@ -124,7 +130,9 @@ impl Edge {
                 status(code, body)
             }
             Fault::RateLimited { retry_after_s } => self.too_many(retry_after_s),
-            Fault::Garbage => status(StatusCode::OK, "<html>it works!</html>".to_owned()),
+            Fault::Pass | Fault::Garbage => {
+                status(StatusCode::OK, "<html>it works!</html>".to_owned())
+            }
             Fault::AppliedButLost => status(StatusCode::BAD_GATEWAY, "Bad Gateway".to_owned()),
             Fault::Hang | Fault::AppliedThenHang => std::future::pending().await,
             // A body over its own limit fails at its first byte, and with it the connection,

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 /// What happens to the next matching request
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// Nothing: lets one request of several go by
+    Pass,
     /// Not executed; this status and body are the answer
     Status(u16, String),
     /// Not executed; the exchange's own "too many requests", with `Retry-After`

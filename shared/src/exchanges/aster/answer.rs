@@ -3,9 +3,8 @@
 
 use serde_json::Value;
 
-use crate::eth::Address;
 use crate::exchanges::http::Answer;
-use crate::exchanges::{LookupError, Outcome, Refusal, RefusalKind, Unclear};
+use crate::exchanges::{ListedAgent, LookupError, Outcome, Refusal, RefusalKind, Unclear};
 
 /// Its weights are counted by the minute; this is a guess where it does not say.
 const RETRY_AFTER_S: u64 = 30;
@@ -29,7 +28,7 @@ pub(super) fn outcome(answer: &Answer) -> Outcome {
     match (answer.status, parse(&answer.body)) {
         (429 | 418, _) => limited(),
         (408 | 500.., _) => unclear(),
-        (200..=299, Some((200, _))) => Outcome::Approved,
+        (200..=299, Some((200, _))) => Outcome::Done,
         // "Execution status unknown", whatever the HTTP status.
         (_, Some((-1006 | -1007, _))) => unclear(),
         (_, Some((-1003, _))) => limited(),
@@ -49,6 +48,7 @@ fn kind(code: i64, text: &str) -> RefusalKind {
         // Missing, duplicate or invalid parameters.
         -1199..=-1100 => RefusalKind::OurFault,
         _ if says("signature") => RefusalKind::SignatureFault,
+        _ if says("no agent found") || says("agent not found") => RefusalKind::AgentUnknown,
         _ if says("illegal agentname") => RefusalKind::AgentKnown,
         _ if says("quantity over limit") => RefusalKind::NoAgentSlot,
         _ if says("expired time too short") => RefusalKind::OurFault,
@@ -57,20 +57,25 @@ fn kind(code: i64, text: &str) -> RefusalKind {
     }
 }
 
-pub(super) fn lists_agent(answer: &Answer, agent: Address) -> Result<bool, LookupError> {
-    let unclear = || LookupError(format!("agent list: HTTP {}", answer.status));
+/// The list of agents; `None` when whoever asked is no agent.
+pub(super) fn agents(answer: &Answer) -> Result<Option<Vec<ListedAgent>>, LookupError> {
+    let unclear = || LookupError::unreadable("agent list", answer);
     if answer.status == 200
         && let Ok(Value::Array(agents)) = serde_json::from_str(&answer.body)
     {
-        return Ok(agents.iter().any(|listed| {
-            let address = listed.get("agentAddress").and_then(Value::as_str);
-            address.and_then(|text| text.parse::<Address>().ok()) == Some(agent)
-        }));
+        let listed = agents.iter().map(|agent| {
+            Some(ListedAgent {
+                address: agent.get("agentAddress")?.as_str()?.parse().ok()?,
+                name: agent.get("agentName").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                expires_at_ms: agent.get("expired").and_then(Value::as_u64),
+            })
+        });
+        return listed.collect::<Option<_>>().map(Some).ok_or_else(unclear);
     }
     // An agent that is not registered cannot list: the texts for it differ.
     match (answer.status, parse(&answer.body)) {
         (200..=299 | 400..=407 | 409..=417 | 419..=428, Some((-1000 | -1022 | -2015, _))) => {
-            Ok(false)
+            Ok(None)
         }
         _ => Err(unclear()),
     }
@@ -94,10 +99,7 @@ mod tests {
 
     #[test]
     fn only_code_200_is_a_yes() {
-        assert!(matches!(
-            outcome(&answer(200, r#"{"code":200,"msg":"success"}"#)),
-            Outcome::Approved
-        ));
+        assert!(matches!(outcome(&answer(200, r#"{"code":200,"msg":"success"}"#)), Outcome::Done));
         for (status, body) in [
             (200, ""),
             (200, "{}"),
@@ -134,15 +136,23 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_is_known_when_it_is_listed() {
-        let agent: Address = "0x410D9849b1089D6DB21dFDD1a0a946Ce1a2d53FA".parse().unwrap();
-        let listed = format!(r#"[{{"agentAddress":"{}"}}]"#, agent.to_lower_hex());
-        assert!(lists_agent(&answer(200, &listed), agent).unwrap());
-        assert!(!lists_agent(&answer(200, "[]"), agent).unwrap());
+    fn a_list_names_every_agent_and_a_stranger_gets_none() {
+        let agent: crate::eth::Address =
+            "0x410D9849b1089D6DB21dFDD1a0a946Ce1a2d53FA".parse().unwrap();
+        let listed = format!(
+            r#"[{{"agentAddress":"{}","agentName":"hdx1","expired":1790000000000}}]"#,
+            agent.to_lower_hex()
+        );
+        let listed = agents(&answer(200, &listed)).unwrap().unwrap();
+        assert_eq!((listed[0].address, listed[0].name.as_str()), (agent, "hdx1"));
+        assert_eq!(listed[0].expires_at_ms, Some(1_790_000_000_000));
+        assert!(agents(&answer(200, "[]")).unwrap().unwrap().is_empty());
         let unknown = r#"{"code":-1000,"msg":"No agent found"}"#;
-        assert!(!lists_agent(&answer(400, unknown), agent).unwrap());
-        for (status, body) in [(500, unknown), (429, ""), (400, ""), (200, "{}")] {
-            assert!(lists_agent(&answer(status, body), agent).is_err(), "{status} {body}");
+        assert!(agents(&answer(400, unknown)).unwrap().is_none());
+        for (status, body) in
+            [(500, unknown), (429, ""), (400, ""), (200, "{}"), (200, r#"[{"agentAddress":1}]"#)]
+        {
+            assert!(agents(&answer(status, body)).is_err(), "{status} {body}");
         }
     }
 }

@@ -1,19 +1,22 @@
-//! Aster's API V3: `registerAndApproveAgent`, and an agent's own list of agents.
+//! Aster's API V3: `registerAndApproveAgent`, `DELETE agent`, and an agent's own list of agents.
 //! Source: Aster's futures API V3 document and the endpoints of its agent documents.
 
 mod answer;
+pub mod v1;
 
 use std::net::Ipv4Addr;
 
+use self::v1::{DEFAULT_RECV_WINDOW_MS, V1Client};
 use super::http::{Http, HttpSetupError};
-use super::{Approval, LookupError, Outcome};
-use crate::clock::Clock;
+use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
 use crate::config::AsterConfig;
 use crate::eth::{Address, AgentKey, AgentKeyError, Signature};
-use crate::intent::{AsterRegisterAgent, aster_message_digest};
+use crate::intent::{AsterDeleteAgent, AsterRegisterAgent, HyperliquidChain, aster_message_digest};
 
 /// The chain of calls that agents sign on the test network.
 const TESTNET_AGENT_CHAIN: u64 = 714;
+
+const AGENT: &str = "/fapi/v3/agent";
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -25,6 +28,8 @@ pub struct Client {
     agent_chain_id: u64,
     ip_whitelist: Option<Ipv4Addr>,
     validity_ms: u64,
+    call_timeout_ms: u64,
+    v1: Option<V1Client>,
 }
 
 impl Client {
@@ -33,17 +38,36 @@ impl Client {
     /// # Errors
     /// When the HTTP client cannot be made.
     pub fn new(config: &AsterConfig) -> Result<Self, HttpSetupError> {
+        let timeout_ms = config.call_timeout_ms;
+        let v1 = config
+            .v1_url
+            .as_ref()
+            .map(|url| V1Client::new(url, DEFAULT_RECV_WINDOW_MS, timeout_ms));
         Ok(Self {
             http: Http::new(&config.url, "Aster", config.call_timeout_ms)?,
             signature_chain_id: config.signature_chain_id,
             agent_chain_id: config.agent_chain_id,
             ip_whitelist: config.ip_whitelist,
             validity_ms: config.validity_ms,
+            call_timeout_ms: config.call_timeout_ms,
+            v1: v1.transpose()?,
         })
     }
 
     pub(super) const fn validity_ms(&self) -> u64 {
         self.validity_ms
+    }
+
+    pub(super) const fn call_timeout_ms(&self) -> u64 {
+        self.call_timeout_ms
+    }
+
+    pub(super) const fn v1(&self) -> Option<&V1Client> {
+        self.v1.as_ref()
+    }
+
+    pub(super) const fn ip_whitelist(&self) -> Option<Ipv4Addr> {
+        self.ip_whitelist
     }
 
     pub(super) fn register_agent(&self, approval: &Approval) -> AsterRegisterAgent {
@@ -60,7 +84,25 @@ impl Client {
         }
     }
 
-    pub(super) async fn submit(&self, approval: &Approval, signature: &Signature) -> Outcome {
+    pub(super) fn delete_agent(&self, removal: &Removal) -> AsterDeleteAgent {
+        AsterDeleteAgent {
+            agent: removal.agent,
+            chain: self.chain(),
+            user: removal.wallet,
+            nonce_us: removal.nonce,
+            signature_chain_id: self.signature_chain_id,
+        }
+    }
+
+    const fn chain(&self) -> HyperliquidChain {
+        if self.agent_chain_id == TESTNET_AGENT_CHAIN {
+            HyperliquidChain::Testnet
+        } else {
+            HyperliquidChain::Mainnet
+        }
+    }
+
+    pub(super) async fn approve(&self, approval: &Approval, signature: &Signature) -> Outcome {
         let body = register_body(&self.register_agent(approval), signature);
         match self.http.post("/fapi/v3/registerAndApproveAgent", FORM, body).await {
             Ok(answer) => answer::outcome(&answer),
@@ -68,27 +110,30 @@ impl Client {
         }
     }
 
-    /// The agent's own list of the wallet's agents; one that is not registered cannot list.
-    pub(super) async fn knows_agent(
+    pub(super) async fn remove(&self, removal: &Removal, signature: &Signature) -> Outcome {
+        let body = delete_body(&self.delete_agent(removal), signature);
+        match self.http.delete(AGENT, FORM, body).await {
+            Ok(answer) => answer::outcome(&answer),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// The agent's own list of the wallet's agents; `None` when it is not registered, because
+    /// then it cannot list.
+    pub(super) async fn agents(
         &self,
         wallet: Address,
         agent: &AgentKey,
-        clock: &Clock,
-    ) -> Result<bool, LookupError> {
-        let chain = if self.agent_chain_id == TESTNET_AGENT_CHAIN { "Testnet" } else { "Mainnet" };
-        let parameters = format!(
-            "asterChain={chain}&user={wallet}&signer={}&nonce={}",
-            agent.address(),
-            clock.now_us()
-        );
+        nonce_us: u64,
+    ) -> Result<Option<Vec<ListedAgent>>, LookupError> {
+        let chain = self.chain().as_str();
+        let signer = agent.address();
+        let parameters =
+            format!("asterChain={chain}&user={wallet}&signer={signer}&nonce={nonce_us}");
         let query = sign_query(self.agent_chain_id, agent, &parameters)
-            .map_err(|error| LookupError(error.to_string()))?;
-        let answer = self
-            .http
-            .get("/fapi/v3/agent", &query)
-            .await
-            .map_err(|error| LookupError(error.to_string()))?;
-        answer::lists_agent(&answer, agent.address())
+            .map_err(|error| LookupError::Unclear(error.to_string()))?;
+        let answer = self.http.get(AGENT, &query).await?;
+        answer::agents(&answer)
     }
 }
 
@@ -96,6 +141,18 @@ impl Client {
 #[must_use]
 pub fn register_body(agent: &AsterRegisterAgent, signature: &Signature) -> String {
     format!("{}&signature={}", agent.text(), signature.to_hex())
+}
+
+/// The form body that deletes an agent: what was signed, in its order, then what is added after
+/// signing.
+#[must_use]
+pub fn delete_body(delete: &AsterDeleteAgent, signature: &Signature) -> String {
+    let AsterDeleteAgent { agent, chain, user, nonce_us, signature_chain_id } = delete;
+    format!(
+        "agentAddress={agent}&asterChain={}&user={user}&nonce={nonce_us}&signature={}&signatureChainId={signature_chain_id}",
+        chain.as_str(),
+        signature.to_hex()
+    )
 }
 
 /// The query of a call that an agent signs: the parameters as they are sent, then the signature.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::eth::Address;
 use crate::exchanges::http::Answer;
-use crate::exchanges::{LookupError, Outcome, Refusal, RefusalKind, Unclear};
+use crate::exchanges::{ListedAgent, LookupError, Outcome, Refusal, RefusalKind, Unclear};
 
 /// Its weights are counted by the minute; this is a guess where it does not say.
 const RETRY_AFTER_S: u64 = 10;
@@ -19,7 +19,7 @@ pub(super) fn outcome(answer: &Answer, wallet: Address) -> Outcome {
             let retry_after_s = answer.retry_after_s.unwrap_or(RETRY_AFTER_S);
             Outcome::Refused(Refusal::new(RefusalKind::RateLimited { retry_after_s }, "HTTP 429"))
         }
-        (200..=299, Some("ok"), _) => Outcome::Approved,
+        (200..=299, Some("ok"), _) => Outcome::Done,
         (200..=499, Some("err"), Some(text)) => {
             Outcome::Refused(Refusal::new(kind(text, wallet), text))
         }
@@ -46,6 +46,8 @@ fn kind(text: &str, wallet: Address) -> RefusalKind {
         RefusalKind::RemovalPending
     } else if starts("Extra agent already used") {
         RefusalKind::AgentKnown
+    } else if starts("Extra agent does not exist") {
+        RefusalKind::AgentUnknown
     } else if starts("Invalid nonce") {
         RefusalKind::NonceRejected
     } else if starts("Too many cumulative requests") {
@@ -65,21 +67,37 @@ fn named_address(text: &str) -> Option<Address> {
 }
 
 pub(super) fn is_agent_of(answer: &Answer, wallet: Address) -> Result<bool, LookupError> {
-    let unclear = || LookupError(format!("userRole: HTTP {}, not of the protocol", answer.status));
-    if answer.status != 200 {
-        return Err(unclear());
-    }
-    let body: Value = serde_json::from_str(&answer.body).map_err(|_| unclear())?;
+    let unclear = || LookupError::unreadable("userRole", answer);
+    let body = info(answer).ok_or_else(unclear)?;
     match body.get("role").and_then(Value::as_str).ok_or_else(unclear)? {
         "agent" => {
             let master = body.pointer("/data/user").and_then(Value::as_str);
             match master.and_then(|text| text.parse::<Address>().ok()) {
                 Some(master) if master == wallet => Ok(true),
-                _ => Err(LookupError("userRole: the agent is another account's".to_owned())),
+                _ => Err(LookupError::Foreign),
             }
         }
         _ => Ok(false),
     }
+}
+
+/// The named agents of `extraAgents`.
+pub(super) fn agents(answer: &Answer) -> Result<Vec<ListedAgent>, LookupError> {
+    let unclear = || LookupError::unreadable("extraAgents", answer);
+    let body = info(answer).ok_or_else(unclear)?;
+    let listed = body.as_array().ok_or_else(unclear)?.iter().map(|agent| {
+        Some(ListedAgent {
+            address: agent.get("address")?.as_str()?.parse().ok()?,
+            name: agent.get("name")?.as_str()?.to_owned(),
+            expires_at_ms: agent.get("validUntil").and_then(Value::as_u64),
+        })
+    });
+    listed.collect::<Option<_>>().ok_or_else(unclear)
+}
+
+/// The body of an answer of `/info`.
+fn info(answer: &Answer) -> Option<Value> {
+    (answer.status == 200).then(|| serde_json::from_str(&answer.body).ok())?
 }
 
 #[cfg(test)]
@@ -104,7 +122,7 @@ mod tests {
     #[test]
     fn the_body_decides_and_not_the_status() {
         let ok = r#"{"status":"ok","response":{"type":"default"}}"#;
-        assert!(matches!(read(200, ok), Outcome::Approved));
+        assert!(matches!(read(200, ok), Outcome::Done));
         for (status, body) in [
             (200, ""),
             (200, "null"),

@@ -1,0 +1,52 @@
+//! `DELETE /api/trading/{exchange}/apikey`: revokes a credential on the exchange, then deletes it
+//! here.
+
+use axum::extract::State;
+use axum::routing::delete;
+use axum::{Json, Router};
+use http::Uri;
+use shared::api::body::{JsonBody, wallet_in_query};
+use shared::api::credential_error::Action;
+use shared::api::error::ApiError;
+use shared::api::exchange::{InPath, routes};
+use shared::api::responses::{DataBody, RevokedData};
+use shared::api::shell::Caller;
+use shared::clock::Clock;
+use shared::config::{Env, SetupError};
+use shared::credentials::Registrars;
+use shared::exchanges::budget::Spender;
+use shared::random::Random;
+
+/// The endpoint's routes.
+pub fn router(registrars: Registrars) -> Router {
+    routes("apikey", delete(delete_api_key)).with_state(registrars)
+}
+
+/// The endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, SetupError> {
+    Ok(router(Registrars::from_env(env, &clock, &random, Spender::Caller)?))
+}
+
+/// The wallet stands in the query or in the body: some clients send no body with DELETE.
+async fn delete_api_key(
+    State(registrars): State<Registrars>,
+    caller: Caller,
+    InPath(exchange): InPath,
+    uri: Uri,
+    body: JsonBody,
+) -> Result<Json<DataBody<RevokedData>>, ApiError> {
+    let name = match wallet_in_query(&uri)? {
+        Some(name) => name,
+        None => body.wallet_ref()?,
+    };
+    let registrar = registrars.of(exchange);
+    let removed = body.flag("removedOnExchange", false)?;
+    let revoked = registrar.revoke(&caller.tenant, &name, removed).await;
+    let revoked = revoked.map_err(|error| ApiError::credential(Action::Revoke, error))?;
+    let data = RevokedData::new(exchange, &revoked);
+    let now_ms = registrar.custody.clock.now_ms();
+    Ok(Json(DataBody::new(Some("API key revoked"), data, now_ms)))
+}

@@ -1,0 +1,58 @@
+//! `GET /api/trading/{exchange}/apikey`: what a wallet's credential is and where it is in its life,
+//! never a secret.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use http::Uri;
+use shared::api::body::wallet_in_query;
+use shared::api::error::ApiError;
+use shared::api::exchange::{InPath, routes};
+use shared::api::responses::{CredentialData, DataBody};
+use shared::api::shell::{Caller, note_wallet};
+use shared::clock::Clock;
+use shared::config::{ConfigError, Env};
+use shared::random::Random;
+use shared::store::Store;
+
+/// What the endpoint needs.
+#[derive(Clone, Debug)]
+pub struct GetApiKey {
+    /// The wallets' table.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The endpoint's routes.
+pub fn router(state: GetApiKey) -> Router {
+    routes("apikey", get(get_api_key)).with_state(state)
+}
+
+/// The endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn router_from_env(
+    env: &Env<'_>,
+    clock: Clock,
+    _random: Random,
+) -> Result<Router, ConfigError> {
+    Ok(router(GetApiKey { store: Store::from_env(env)?, clock }))
+}
+
+async fn get_api_key(
+    State(state): State<GetApiKey>,
+    caller: Caller,
+    InPath(exchange): InPath,
+    uri: Uri,
+) -> Result<Json<DataBody<CredentialData>>, ApiError> {
+    let name = wallet_in_query(&uri)?.ok_or_else(|| ApiError::missing("walletIdOrAddress"))?;
+    let view = state.store.find(&caller.tenant, &name).await?;
+    let view = view.ok_or_else(ApiError::wallet_not_found)?;
+    note_wallet(&view.wallet);
+    let record = view.credential(exchange).ok_or_else(ApiError::api_key_not_found)?;
+    let now_ms = state.clock.now_ms();
+    let data = CredentialData::new(&view.wallet, record, now_ms);
+    Ok(Json(DataBody::new(None, data, now_ms)))
+}

@@ -1,0 +1,6 @@
+//! The Lambda function `get-apikey`.
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_entry::Error> {
+    lambda_entry::run(get_apikey::router_from_env).await
+}

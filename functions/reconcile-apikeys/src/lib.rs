@@ -1,0 +1,59 @@
+//! The scheduled job that compares credentials with what the exchanges list, and reports drift. It
+//! changes nothing.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::clock::Clock;
+use shared::config::{Env, SetupError};
+use shared::credentials::{ReconcileLimits, Registrars};
+use shared::exchanges::budget::Spender;
+use shared::random::Random;
+use shared::store::StoreError;
+
+/// How long a run lasts at most: the function's own time, less one comparison.
+pub const RUN_TIME: Duration = Duration::from_secs(240);
+
+/// What the job needs.
+#[derive(Clone, Debug)]
+pub struct ReconcileApiKeys {
+    /// The credentials.
+    pub registrars: Registrars,
+    /// What a run may do.
+    pub limits: ReconcileLimits,
+}
+
+/// The job, with clients from the environment: `RECONCILE_EVERY_DAYS` (7) and `RECONCILE_LIMIT`
+/// (500).
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn job_from_env(
+    env: &Env<'_>,
+    clock: &Clock,
+    random: &Random,
+) -> Result<ReconcileApiKeys, SetupError> {
+    let registrars = Registrars::from_env(env, clock, random, Spender::Job)?;
+    let days = env.number("RECONCILE_EVERY_DAYS", 1..=90)?.unwrap_or(7);
+    let limit = env.number("RECONCILE_LIMIT", 1..=100_000)?.unwrap_or(500);
+    let every_ms = u64::from(days) * 24 * 60 * 60 * 1_000;
+    let limits = ReconcileLimits { every_ms, limit, run_time: RUN_TIME };
+    Ok(ReconcileApiKeys { registrars, limits })
+}
+
+impl lambda_entry::Job for ReconcileApiKeys {
+    type Error = StoreError;
+
+    async fn run(&self) -> Result<Value, StoreError> {
+        let mut summary = json!({});
+        for (exchange, found) in self.registrars.reconcile(&self.limits).await? {
+            summary[exchange.as_str()] = json!({
+                "checked": found.checked,
+                "drift": found.drift.len(),
+                "failed": found.failed,
+                "budgetExhausted": found.exhausted,
+            });
+        }
+        Ok(summary)
+    }
+}

@@ -1,0 +1,6 @@
+//! The Lambda function `reconcile-apikeys`, invoked by a schedule.
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_entry::Error> {
+    lambda_entry::run_job(reconcile_apikeys::job_from_env).await
+}

@@ -1,0 +1,70 @@
+//! `POST /api/trading/{exchange}/apikey/rotate`: a new key, live before the old one goes.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use shared::api::body::JsonBody;
+use shared::api::error::ApiError;
+use shared::api::exchange::{InPath, routes};
+use shared::api::ids::Exchange;
+use shared::api::responses::{AsterData, DataBody, HyperliquidData, RotatedData};
+use shared::api::shell::Caller;
+use shared::clock::Clock;
+use shared::config::{Env, HyperliquidConfig, SetupError};
+use shared::credentials::Registrars;
+use shared::exchanges::budget::Spender;
+use shared::random::Random;
+
+/// What the endpoint needs.
+#[derive(Clone, Debug)]
+pub struct RotateApiKey {
+    /// The credentials.
+    pub registrars: Registrars,
+    /// Whether the response hands a Hyperliquid agent's private key out.
+    pub return_private_key: bool,
+}
+
+/// The endpoint's routes.
+pub fn router(state: RotateApiKey) -> Router {
+    routes("apikey/rotate", post(rotate_api_key)).with_state(state)
+}
+
+/// The endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, SetupError> {
+    Ok(router(RotateApiKey {
+        registrars: Registrars::from_env(env, &clock, &random, Spender::Caller)?,
+        return_private_key: HyperliquidConfig::from_env(env)?.return_private_key,
+    }))
+}
+
+/// Answers as the registration with the exchange does: a new Hyperliquid key is shown this once.
+async fn rotate_api_key(
+    State(state): State<RotateApiKey>,
+    caller: Caller,
+    InPath(exchange): InPath,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let registrar = state.registrars.of(exchange);
+    let rotated = registrar.rotate(&caller.tenant, &body.wallet_ref()?).await?;
+    let now_ms = registrar.custody.clock.now_ms();
+    let message = if rotated.previous_revoked {
+        "API key rotated; the previous key is revoked"
+    } else {
+        "API key rotated; the previous key is still being revoked"
+    };
+    Ok(match exchange {
+        Exchange::Aster => {
+            let data = RotatedData::new(AsterData::from(&rotated.registered), &rotated);
+            Json(DataBody::new(Some(message), data, now_ms)).into_response()
+        }
+        Exchange::Hyperliquid => {
+            let data = HyperliquidData::new(&rotated.registered, state.return_private_key)?;
+            let data = RotatedData::new(data, &rotated);
+            Json(DataBody::new(Some(message), data, now_ms)).into_response()
+        }
+    })
+}

@@ -1,0 +1,124 @@
+//! Every function's router on one port, and the clients behind them.
+
+use axum::{Extension, Router};
+use get_apikey::GetApiKey;
+use register_hyperliquid::RegisterHyperliquid;
+use rotate_apikey::RotateApiKey;
+use shared::api::ids::Tenant;
+use shared::api::shell::shell;
+use shared::aws::Aws;
+use shared::config::{AsterConfig, CustodyConfig, HyperliquidConfig, StoreConfig};
+use shared::credentials::{Registrar, Registrars};
+use shared::exchanges::budget::Spender;
+use shared::exchanges::http::HttpSetupError;
+use shared::exchanges::{aster, hyperliquid};
+use shared::intent::MAX_AGENT_VALIDITY_MS;
+use shared::wallets::Custody;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use url::Url;
+
+use crate::stack::{Options, WALLETS_KEY, WALLETS_TABLE};
+use crate::{StartError, cosigner as cosigner_host};
+
+/// Where the functions find everybody else.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// DynamoDB's URL.
+    pub dynamodb: String,
+    /// KMS's URL.
+    pub kms: String,
+    /// The URL of Lambda's Invoke API.
+    pub lambda: String,
+    /// Hyperliquid's URL.
+    pub hyperliquid: Url,
+    /// Aster's URL.
+    pub aster: Url,
+}
+
+impl Endpoints {
+    /// Party 1, with clients of its own.
+    pub(crate) fn custody(&self, options: &Options) -> Custody {
+        let aws = Aws::local(&self.dynamodb, &self.kms, &self.lambda);
+        let store = StoreConfig { table: WALLETS_TABLE.to_owned() };
+        let config = CustodyConfig {
+            kms_key_id: WALLETS_KEY.to_owned(),
+            cosigner_function: cosigner_host::FUNCTION.to_owned(),
+        };
+        Custody::new(&aws, &store, &config, options.clock.clone(), options.random.clone())
+    }
+
+    /// The credentials of every exchange, with clients of their own.
+    ///
+    /// # Errors
+    /// When a client cannot be made.
+    pub fn registrars(
+        &self,
+        options: &Options,
+        spender: Spender,
+    ) -> Result<Registrars, StartError> {
+        let failed = |error: HttpSetupError| StartError::Part {
+            what: "an exchange's client",
+            cause: error.to_string(),
+        };
+        let hyperliquid = hyperliquid::Client::new(&HyperliquidConfig {
+            url: self.hyperliquid.clone(),
+            chain: options.hyperliquid.chain,
+            validity_ms: MAX_AGENT_VALIDITY_MS,
+            call_timeout_ms: options.exchange_timeout_ms,
+            return_private_key: options.return_private_key,
+        })
+        .map_err(failed)?;
+        let aster = aster::Client::new(&AsterConfig {
+            url: self.aster.clone(),
+            signature_chain_id: options.aster.signature_chain_id,
+            agent_chain_id: options.aster.agent_chain_id,
+            ip_whitelist: None,
+            validity_ms: MAX_AGENT_VALIDITY_MS,
+            call_timeout_ms: options.exchange_timeout_ms,
+            // The simulator speaks both.
+            v1_url: options.aster.v1.then(|| self.aster.clone()),
+        })
+        .map_err(failed)?;
+        let custody = self.custody(options);
+        let budget = &options.budget;
+        Ok(Registrars {
+            aster: Registrar::aster(custody.clone(), aster, budget, spender),
+            hyperliquid: Registrar::hyperliquid(custody, hyperliquid, budget, spender),
+        })
+    }
+}
+
+/// Every function's router on one port, in the same shell as in the cloud, with clients of their
+/// own for these endpoints.
+///
+/// # Errors
+/// When a client cannot be made.
+pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartError> {
+    let custody = endpoints.custody(options);
+    let registrars = endpoints.registrars(options, Spender::Caller)?;
+    let return_private_key = options.return_private_key;
+    let routes = Router::new()
+        .merge(health::router())
+        // In the cloud each creation has an instance of its own; here they take turns, so that a
+        // crowd of them is late and none of them fails.
+        .merge(create_wallet::router(custody.clone()).layer(GlobalConcurrencyLimitLayer::new(
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        )))
+        .merge(get_wallet::router(custody.store.clone()))
+        .merge(sign_message::router(custody.clone()))
+        .merge(register_aster::router(registrars.aster.clone()))
+        .merge(register_hyperliquid::router(RegisterHyperliquid {
+            registrar: registrars.hyperliquid.clone(),
+            return_private_key,
+        }))
+        .merge(get_apikey::router(GetApiKey {
+            store: custody.store.clone(),
+            clock: options.clock.clone(),
+        }))
+        .merge(delete_apikey::router(registrars.clone()))
+        .merge(rotate_apikey::router(RotateApiKey { registrars, return_private_key }))
+        .merge(exchange_guidance::router());
+    // Any key or none is the same tenant here.
+    let shelled = shell(routes, options.clock.clone(), options.random.clone());
+    Ok(shelled.layer(Extension(Tenant::local())))
+}

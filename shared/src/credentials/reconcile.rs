@@ -1,0 +1,226 @@
+//! The reconciliation job: compares our credentials with what the exchanges list, and reports what
+//! differs. It changes nothing but when a credential is compared next.
+
+use std::time::Duration;
+
+use super::{Life, Registrar, Registrars};
+use crate::api::ids::{Exchange, WalletRef};
+use crate::eth::Address;
+use crate::exchanges::{ListedAgent, LookupError};
+use crate::intent::AGENT_NAME_PREFIX;
+use crate::metrics::{self, Metric};
+use crate::store::{
+    CredentialKey, CredentialRecord, CredentialState, Index, SHARDS, StoreError, WalletRecord,
+};
+
+/// When a credential is compared again that could not be.
+const AGAIN_MS: u64 = 60 * 60 * 1_000;
+
+/// A listed expiry may differ by so much from ours.
+const TOLERANCE_MS: u64 = 1_000;
+
+/// What a run may do.
+#[derive(Clone, Debug)]
+pub struct ReconcileLimits {
+    /// How long after a comparison the next one follows, in milliseconds.
+    pub every_ms: u64,
+    /// How many credentials a run compares.
+    pub limit: u32,
+    /// How long a run lasts at most.
+    pub run_time: Duration,
+}
+
+/// A difference between our records and an exchange.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Drift {
+    /// The exchange lists an agent that we do not know.
+    Unknown {
+        /// The agent.
+        agent: Address,
+        /// Its name begins as ours do: it may be a slot that we have leaked.
+        ours: bool,
+    },
+    /// The exchange does not list ours.
+    Gone {
+        /// The agent.
+        agent: Address,
+    },
+    /// The exchange lets ours expire before the time that we have handed out.
+    ExpiresEarly {
+        /// The agent.
+        agent: Address,
+        /// What the exchange says, Unix milliseconds.
+        listed_ms: u64,
+        /// What we say, Unix milliseconds.
+        recorded_ms: u64,
+    },
+    /// An operation was begun and nobody has ended it.
+    Unfinished {
+        /// Where it stopped.
+        life: Life,
+    },
+}
+
+/// What a run has found out about one exchange.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Reconciled {
+    /// Credentials that were compared.
+    pub checked: u64,
+    /// What differs.
+    pub drift: Vec<(CredentialKey, Drift)>,
+    /// Credentials that could not be compared.
+    pub failed: u64,
+    /// The exchange's budget is used up.
+    pub exhausted: bool,
+}
+
+impl Registrars {
+    /// Runs the reconciliation job once.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn reconcile(
+        &self,
+        limits: &ReconcileLimits,
+    ) -> Result<[(Exchange, Reconciled); 2], StoreError> {
+        let custody = &self.aster.custody;
+        let started_ms = custody.clock.now_ms();
+        let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
+        let mut found = [
+            (Exchange::Aster, Reconciled::default()),
+            (Exchange::Hyperliquid, Reconciled::default()),
+        ];
+        let mut left = limits.limit;
+        let first = custody.random.bytes().map_or(0, |[byte]: [u8; 1]| byte);
+        'run: for shard in (0..SHARDS).map(|shard| (shard.wrapping_add(first)) % SHARDS) {
+            let mut from = None;
+            loop {
+                let page = custody.store.due(Index::Check, shard, started_ms, from).await?;
+                for key in page.keys {
+                    let now_ms = custody.clock.now_ms();
+                    if left == 0 || now_ms.saturating_sub(started_ms) > run_ms {
+                        break 'run;
+                    }
+                    let Some((_, found)) = found.iter_mut().find(|(it, _)| *it == key.exchange)
+                    else {
+                        continue;
+                    };
+                    if !found.exhausted {
+                        left -= 1;
+                        self.of(key.exchange).reconcile_one(key, limits.every_ms, found).await;
+                    }
+                }
+                match page.next {
+                    Some(next) => from = Some(next),
+                    None => break,
+                }
+            }
+        }
+        for (exchange, found) in &found {
+            let drift = u64::try_from(found.drift.len()).unwrap_or(u64::MAX);
+            let counts =
+                [(Metric::CredentialsChecked, found.checked), (Metric::CredentialDrift, drift)];
+            metrics::emit(&custody.clock, *exchange, &counts);
+        }
+        Ok(found)
+    }
+}
+
+impl Registrar {
+    async fn reconcile_one(&self, key: CredentialKey, every_ms: u64, found: &mut Reconciled) {
+        let name = WalletRef::Wallet(key.wallet_id);
+        let view = match self.custody.store.find(&key.tenant, &name).await {
+            Ok(Some(view)) => view,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::error!(%error, walletId = %key.wallet_id, "not compared");
+                found.failed += 1;
+                return;
+            }
+        };
+        let Some(known) = view.credential(key.exchange) else { return };
+        let now_ms = self.custody.clock.now_ms();
+        let again_ms = match self.compare(&view.wallet, known, now_ms).await {
+            Ok(drift) => {
+                found.checked += 1;
+                for drift in drift {
+                    tracing::warn!(
+                        ?drift, tenant = %key.tenant, walletId = %key.wallet_id,
+                        exchange = %key.exchange, "drift"
+                    );
+                    found.drift.push((key.clone(), drift));
+                }
+                every_ms
+            }
+            Err(LookupError::RateLimited { .. }) => {
+                found.exhausted = true;
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    %error, tenant = %key.tenant, walletId = %key.wallet_id,
+                    exchange = %key.exchange, "not compared"
+                );
+                found.failed += 1;
+                AGAIN_MS
+            }
+        };
+        let noted = self.custody.store.check_later(&view.wallet, known, now_ms + again_ms).await;
+        if let Err(error) = noted {
+            // It has changed meanwhile, or it is compared once more.
+            tracing::debug!(%error, walletId = %key.wallet_id, "the comparison was not noted");
+        }
+    }
+
+    async fn compare(
+        &self,
+        wallet: &WalletRecord,
+        known: &CredentialRecord,
+        now_ms: u64,
+    ) -> Result<Vec<Drift>, LookupError> {
+        let mut drift = Vec::new();
+        let rests = known.state == CredentialState::Active;
+        if !rests && known.lease_until_ms <= now_ms {
+            drift.push(Drift::Unfinished { life: Life::of(known, now_ms) });
+        }
+        let key = if self.client.lists_for_agents_only() {
+            let opened = self.open(wallet, known.agent, &known.sealed).await;
+            Some(opened.map_err(|error| LookupError::Unclear(error.to_string()))?)
+        } else {
+            None
+        };
+        let listed = self.client.agents(wallet.address, key.as_ref()).await?;
+        drift.extend(differences(known, listed.as_deref().unwrap_or_default(), now_ms));
+        Ok(drift)
+    }
+}
+
+fn differences(known: &CredentialRecord, listed: &[ListedAgent], now_ms: u64) -> Vec<Drift> {
+    let others = known.next.iter().chain(&known.retiring).map(|agent| agent.agent);
+    let ours: Vec<Address> = others.chain([known.agent]).collect();
+    let mut drift: Vec<Drift> = listed
+        .iter()
+        .filter(|agent| !ours.contains(&agent.address))
+        .map(|agent| Drift::Unknown {
+            agent: agent.address,
+            ours: agent.name.starts_with(AGENT_NAME_PREFIX),
+        })
+        .collect();
+    let is_live = known.created_at_ms.is_some()
+        && known.state != CredentialState::Revoking
+        && now_ms < known.expires_at_ms;
+    match listed.iter().find(|agent| agent.address == known.agent) {
+        None if is_live => drift.push(Drift::Gone { agent: known.agent }),
+        Some(ListedAgent { expires_at_ms: Some(listed_ms), .. })
+            if listed_ms + TOLERANCE_MS < known.expires_at_ms =>
+        {
+            drift.push(Drift::ExpiresEarly {
+                agent: known.agent,
+                listed_ms: *listed_ms,
+                recorded_ms: known.expires_at_ms,
+            });
+        }
+        _ => {}
+    }
+    drift
+}

@@ -1,0 +1,230 @@
+//! One budget of request weight for each exchange and egress address, and a circuit.
+//!
+//! The exchanges count weight for each IP address, and function instances share addresses, so all
+//! of them draw from one budget in the wallets' table: what was spent in the last minute, in slots
+//! of ten seconds. Within a slot weight is added by a conditional update that lets any number of
+//! instances through at once; whoever comes first in a new slot drops what has become older than a
+//! minute. So no minute sees more than the configured weight, and all of it may be spent at once.
+//!
+//! The same item carries the circuit: after failures in a row, or an exchange's own "too many
+//! requests", nothing is sent until the time it names.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::api::ids::Exchange;
+use crate::clock::Clock;
+use crate::random::Random;
+use crate::store::{BudgetState, SLOTS, Spend, Store, StoreError};
+
+const SLOT_MS: u64 = 10_000;
+
+/// So many failures in a row open the circuit.
+const FAILURES: u32 = 5;
+
+/// How long the circuit is open at first and at most, in milliseconds.
+const OPEN_MS: std::ops::RangeInclusive<u64> = 5_000..=60_000;
+
+/// What the budgets are sized by.
+#[derive(Clone, Debug)]
+pub struct BudgetConfig {
+    /// `HYPERLIQUID_WEIGHT_PER_MINUTE`: what of Hyperliquid's 1,200 may be used; 960 when not set.
+    pub hyperliquid_per_minute: u64,
+    /// `ASTER_WEIGHT_PER_MINUTE`: what of Aster's 2,400 may be used; 1,920 when not set.
+    pub aster_per_minute: u64,
+    /// `EGRESS_ADDRESS`: names the address that calls leave from; `shared` when not set.
+    pub egress: String,
+    /// `JOB_BUDGET_PERCENT`: what part of it unattended jobs may use; 50 when not set.
+    pub job_percent: u64,
+}
+
+impl Default for BudgetConfig {
+    fn default() -> Self {
+        Self {
+            hyperliquid_per_minute: 960,
+            aster_per_minute: 1_920,
+            egress: "shared".to_owned(),
+            job_percent: 50,
+        }
+    }
+}
+
+/// Who spends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spender {
+    /// A caller waits for it.
+    Caller,
+    /// An unattended job: it leaves a share to callers.
+    Job,
+}
+
+/// Why nothing may be sent now.
+#[derive(Debug, thiserror::Error)]
+pub enum Busy {
+    /// The budget is empty, or the exchange itself has said so.
+    #[error("the exchange's request limit is reached")]
+    Limited {
+        /// How long to wait.
+        retry_after_s: u64,
+    },
+    /// The exchange has failed again and again.
+    #[error("the exchange keeps failing; nothing is sent to it for a while")]
+    Down {
+        /// How long to wait.
+        retry_after_s: u64,
+    },
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The budget of one exchange.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    store: Store,
+    clock: Clock,
+    random: Random,
+    partition: String,
+    per_minute: u64,
+    hints: Arc<Hints>,
+}
+
+/// What this process saw last; only saves calls.
+#[derive(Debug, Default)]
+struct Hints {
+    seen: Mutex<BudgetState>,
+    failed: AtomicBool,
+}
+
+impl Budget {
+    /// The budget of one exchange, for those who spend it so.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        exchange: Exchange,
+        config: &BudgetConfig,
+        spender: Spender,
+        clock: Clock,
+        random: Random,
+    ) -> Self {
+        let per_minute = match exchange {
+            Exchange::Aster => config.aster_per_minute,
+            Exchange::Hyperliquid => config.hyperliquid_per_minute,
+        };
+        let per_minute = match spender {
+            Spender::Caller => per_minute,
+            Spender::Job => per_minute * config.job_percent.min(100) / 100,
+        };
+        Self {
+            store,
+            clock,
+            random,
+            // No tenant is empty, so no wallet's partition begins like this.
+            partition: format!("#budget#{exchange}#{}", config.egress),
+            per_minute,
+            hints: Arc::default(),
+        }
+    }
+
+    /// Takes weight for calls that are about to be sent. One write of the table; two when another
+    /// instance was at it in the meantime.
+    ///
+    /// # Errors
+    /// When nothing may be sent now, and for how long.
+    pub async fn take(&self, weight: u64) -> Result<(), Busy> {
+        let mut seen = *self.hints.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..6 {
+            let now_ms = self.clock.now_ms();
+            // A clock that is behind others' takes from their slot.
+            let now = seen.at(now_ms / SLOT_MS);
+            let spend = if now.slot == seen.slot || now.used + weight > self.per_minute {
+                // What is known may be old: only the table refuses.
+                let max_used = self.per_minute.saturating_sub(weight);
+                Spend::Add { slot: now.slot, cost: weight, max_used }
+            } else {
+                let mut next = now;
+                next.slots[BudgetState::place(now.slot)] += weight;
+                next.used += weight;
+                Spend::Roll { seen, next }
+            };
+            let (taken, state) = match self.store.spend(&self.partition, now_ms, spend).await? {
+                Ok(state) => (true, state),
+                Err(state) => (false, state),
+            };
+            seen = state;
+            *self.hints.seen.lock().unwrap_or_else(PoisonError::into_inner) = state;
+            self.hints.failed.store(state.failures > 0, Ordering::Relaxed);
+            if taken {
+                return Ok(());
+            }
+            self.refused(&state, now_ms, weight)?;
+        }
+        Err(Busy::Limited { retry_after_s: 1 })
+    }
+
+    /// Why it was not taken: closed for a while, or used up. Neither: another instance was first.
+    fn refused(&self, state: &BudgetState, now_ms: u64, weight: u64) -> Result<(), Busy> {
+        if state.open_until_ms > now_ms {
+            let retry_after_s = (state.open_until_ms - now_ms).div_ceil(1_000);
+            return Err(if state.limited {
+                Busy::Limited { retry_after_s }
+            } else {
+                Busy::Down { retry_after_s }
+            });
+        }
+        let now = state.at(now_ms / SLOT_MS);
+        if now.used + weight <= self.per_minute {
+            return Ok(());
+        }
+        // The first slot in which enough is forgotten.
+        let free = |slot: &u64| now.at(*slot).used + weight <= self.per_minute;
+        let slot = (now.slot..=now.slot + SLOTS as u64).find(free).unwrap_or(now.slot + 1);
+        let wait_ms = (slot * SLOT_MS).saturating_sub(now_ms);
+        Err(Busy::Limited { retry_after_s: wait_ms.div_ceil(1_000).max(1) })
+    }
+
+    /// The exchange has answered sense.
+    pub async fn answered(&self) {
+        if self.hints.failed.swap(false, Ordering::Relaxed) {
+            self.note(self.store.close_circuit(&self.partition).await);
+        }
+    }
+
+    /// The exchange has not answered, or no sense.
+    pub async fn failed(&self) {
+        self.hints.failed.store(true, Ordering::Relaxed);
+        match self.store.count_failure(&self.partition).await {
+            Ok(failures) if failures >= FAILURES => {
+                let doubled = OPEN_MS.start() << (failures - FAILURES).min(8);
+                let open_ms = doubled.min(*OPEN_MS.end()) + self.jitter_ms(1_000);
+                let until_ms = self.clock.now_ms() + open_ms;
+                self.note(self.store.open_circuit(&self.partition, until_ms, false).await);
+                tracing::warn!(failures, open_ms, "exchange keeps failing: circuit open");
+            }
+            Ok(_) => {}
+            Err(error) => self.note(Err(error)),
+        }
+    }
+
+    /// The exchange has said that there were too many requests.
+    pub async fn limited(&self, retry_after_s: u64) {
+        let until_ms = self.clock.now_ms() + retry_after_s.min(600) * 1_000;
+        self.note(self.store.open_circuit(&self.partition, until_ms, true).await);
+    }
+
+    /// From 0 to `bound` milliseconds.
+    pub(super) fn jitter_ms(&self, bound: u64) -> u64 {
+        self.random.bytes().map(u64::from_le_bytes).unwrap_or_default() % bound
+    }
+
+    pub(super) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What is kept about the exchange decides nothing of this call, so it fails nothing.
+    fn note(&self, written: Result<(), StoreError>) {
+        if let Err(error) = written {
+            tracing::warn!(%error, partition = self.partition, "exchange's health was not noted");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The item of an exchange's budget: the weight spent in the last slots of time, and the circuit.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+
+use super::{Item, Store, StoreError, key, unavailable};
+
+const BUDGET: &str = "budget";
+
+/// How many slots of ten seconds count: a minute, and the one that has begun.
+pub const SLOTS: usize = 7;
+
+/// What the item says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BudgetState {
+    /// The latest slot: Unix time in tens of seconds.
+    pub slot: u64,
+    /// The weight spent in all slots.
+    pub used: u64,
+    /// The weight spent in each slot, at its number modulo their count.
+    pub slots: [u64; SLOTS],
+    /// Failures in a row.
+    pub failures: u32,
+    /// Until when nothing is sent, Unix milliseconds.
+    pub open_until_ms: u64,
+    /// Whether the exchange asked for that.
+    pub limited: bool,
+}
+
+impl BudgetState {
+    /// Where a slot is kept.
+    #[must_use]
+    pub fn place(slot: u64) -> usize {
+        usize::try_from(slot % SLOTS as u64).unwrap_or_default()
+    }
+
+    /// The same at a later slot: what is older than a minute is forgotten.
+    #[must_use]
+    pub fn at(mut self, slot: u64) -> Self {
+        for passed in (self.slot + 1..=slot).take(SLOTS) {
+            self.slots[Self::place(passed)] = 0;
+        }
+        self.slot = self.slot.max(slot);
+        self.used = self.slots.iter().sum();
+        self
+    }
+}
+
+impl From<&Item> for BudgetState {
+    fn from(item: &Item) -> Self {
+        let number = |name: &str| -> u64 {
+            item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
+        };
+        Self {
+            slot: number("slotId"),
+            used: number("used"),
+            slots: std::array::from_fn(|place| number(&format!("s{place}"))),
+            failures: u32::try_from(number("failures")).unwrap_or(u32::MAX),
+            open_until_ms: number("openUntilMs"),
+            limited: item.get("limited").and_then(|value| value.as_bool().ok()) == Some(&true),
+        }
+    }
+}
+
+/// How weight is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spend {
+    /// Within the latest slot, whatever others take from it at the same time.
+    Add {
+        /// The latest slot.
+        slot: u64,
+        /// What is taken.
+        cost: u64,
+        /// What may be used before it.
+        max_used: u64,
+    },
+    /// In a slot that nobody has taken from: what is known is replaced, if it still holds.
+    Roll {
+        /// What is known.
+        seen: BudgetState,
+        /// What it is to be.
+        next: BudgetState,
+    },
+}
+
+const CLOSED: &str = "(attribute_not_exists(openUntilMs) OR openUntilMs <= :nowMs)";
+
+impl Store {
+    /// Takes weight if there is enough and the circuit is closed. The outer result is the table's,
+    /// the inner one what the budget said: its state after it, or why not.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn spend(
+        &self,
+        partition: &str,
+        now_ms: u64,
+        spend: Spend,
+    ) -> Result<Result<BudgetState, BudgetState>, StoreError> {
+        let update = self.budget(partition).expression_attribute_values(":nowMs", number(now_ms));
+        let update = match spend {
+            Spend::Add { slot, cost, max_used } => {
+                let place = BudgetState::place(slot);
+                update
+                    .update_expression(format!(
+                        "SET used = used + :cost, s{place} = s{place} + :cost"
+                    ))
+                    .condition_expression(format!("slotId = :slot AND used <= :max AND {CLOSED}"))
+                    .expression_attribute_values(":cost", number(cost))
+                    .expression_attribute_values(":slot", number(slot))
+                    .expression_attribute_values(":max", number(max_used))
+            }
+            Spend::Roll { seen, next } => {
+                let slots: Vec<String> =
+                    (0..SLOTS).map(|place| format!("s{place} = :s{place}")).collect();
+                let held = if seen.slot == 0 {
+                    "attribute_not_exists(slotId)".to_owned()
+                } else {
+                    "slotId = :seenSlot AND used = :seenUsed".to_owned()
+                };
+                let mut update = update
+                    .update_expression(format!(
+                        "SET slotId = :slot, used = :used, {}",
+                        slots.join(", ")
+                    ))
+                    .condition_expression(format!("{held} AND {CLOSED}"))
+                    .expression_attribute_values(":slot", number(next.slot))
+                    .expression_attribute_values(":used", number(next.used));
+                for (place, spent) in next.slots.into_iter().enumerate() {
+                    update =
+                        update.expression_attribute_values(format!(":s{place}"), number(spent));
+                }
+                if seen.slot != 0 {
+                    update = update
+                        .expression_attribute_values(":seenSlot", number(seen.slot))
+                        .expression_attribute_values(":seenUsed", number(seen.used));
+                }
+                update
+            }
+        };
+        let spent = update
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match spent {
+            Ok(output) => Ok(Ok(output.attributes().map(BudgetState::from).unwrap_or_default())),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    Ok(Err(refused.item().map(BudgetState::from).unwrap_or_default()))
+                }
+                _ => Err(unavailable(error)),
+            },
+        }
+    }
+
+    /// Counts a failure, and returns how many there were in a row.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn count_failure(&self, partition: &str) -> Result<u32, StoreError> {
+        let update = self.budget(partition).update_expression("ADD failures :one");
+        let output = update
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(output.attributes().map(BudgetState::from).unwrap_or_default().failures)
+    }
+
+    /// Lets nothing be sent until a time.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn open_circuit(
+        &self,
+        partition: &str,
+        until_ms: u64,
+        limited: bool,
+    ) -> Result<(), StoreError> {
+        let update = self.budget(partition);
+        let update = update.update_expression("SET openUntilMs = :until, limited = :limited");
+        let update = update
+            .expression_attribute_values(":until", number(until_ms))
+            .expression_attribute_values(":limited", AttributeValue::Bool(limited));
+        update.send().await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// Forgets the failures.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn close_circuit(&self, partition: &str) -> Result<(), StoreError> {
+        let update = self.budget(partition).update_expression("SET failures = :none");
+        let update = update.expression_attribute_values(":none", number(0));
+        update.send().await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    fn budget(&self, partition: &str) -> UpdateItemFluentBuilder {
+        self.db.update_item().table_name(&self.table).set_key(Some(key(partition, BUDGET)))
+    }
+}
+
+fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_older_than_a_minute_is_forgotten() {
+        let mut state = BudgetState { slot: 100, ..BudgetState::default() };
+        state.slots[BudgetState::place(100)] = 5;
+        state.slots[BudgetState::place(97)] = 3;
+        assert_eq!(state.at(100).used, 8);
+        assert_eq!(state.at(103).used, 8);
+        assert_eq!(state.at(104).used, 5);
+        assert_eq!(state.at(106).used, 5);
+        assert_eq!(state.at(107).used, 0);
+        assert_eq!(state.at(5_000).used, 0);
+        assert_eq!(state.at(99), state.at(100), "a clock that is behind changes nothing");
+    }
+}

@@ -1,0 +1,172 @@
+//! What the scheduled jobs find without reading the whole table: two sparse indexes over the
+//! credentials, each spread over a fixed number of shards by the wallet's id.
+//!
+//! | index | partition key | sort key | holds |
+//! | --- | --- | --- | --- |
+//! | `due` | `shard` | `dueAtMs` | what is to be renewed, or was begun and not ended |
+//! | `check` | `shard` | `checkAtMs` | what is to be compared with the exchange |
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use uuid::Uuid;
+
+use super::credentials::sort_key;
+use super::{
+    CREDENTIAL, CredentialRecord, Item, Store, StoreError, WalletRecord, key, unavailable,
+    wallet_key,
+};
+use crate::api::ids::{Exchange, Tenant};
+
+/// How many partitions the indexes are spread over. Each takes 1,000 writes a second.
+pub const SHARDS: u8 = 16;
+
+/// One of the two indexes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Index {
+    /// What the renewal job works on.
+    Due,
+    /// What the reconciliation job works on.
+    Check,
+}
+
+impl Index {
+    /// The index's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Check => "check",
+        }
+    }
+
+    /// Its sort key.
+    #[must_use]
+    pub const fn sort_key(self) -> &'static str {
+        match self {
+            Self::Due => "dueAtMs",
+            Self::Check => "checkAtMs",
+        }
+    }
+}
+
+/// Names a credential.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CredentialKey {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The wallet.
+    pub wallet_id: Uuid,
+    /// The exchange.
+    pub exchange: Exchange,
+    /// The index's sort key: when it is due, Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// A page of an index, and where the next one begins.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// What is due, the longest due first.
+    pub keys: Vec<CredentialKey>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Item>,
+}
+
+/// The attributes that put a credential into the indexes.
+pub(super) fn index_attributes(wallet_id: Uuid, credential: &CredentialRecord) -> Item {
+    let mut item = Item::new();
+    let sorts = [(Index::Due, credential.due_at_ms()), (Index::Check, credential.check_at_ms)];
+    for (index, at_ms) in sorts {
+        if let Some(at_ms) = at_ms {
+            item.insert(index.sort_key().to_owned(), AttributeValue::N(at_ms.to_string()));
+        }
+    }
+    let shard = wallet_id.as_bytes()[15] % SHARDS;
+    item.insert("shard".to_owned(), AttributeValue::S(shard.to_string()));
+    item
+}
+
+impl Store {
+    /// What is due in one shard of an index up to a time, a page of it.
+    ///
+    /// # Errors
+    /// When the index cannot be read, or holds what is no credential.
+    pub async fn due(
+        &self,
+        index: Index,
+        shard: u8,
+        until_ms: u64,
+        from: Option<Item>,
+    ) -> Result<Page, StoreError> {
+        let output = self
+            .db
+            .query()
+            .table_name(&self.table)
+            .index_name(index.name())
+            .key_condition_expression("#shard = :shard AND #at <= :until")
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_names("#at", index.sort_key())
+            .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
+            .expression_attribute_values(":until", AttributeValue::N(until_ms.to_string()))
+            .set_exclusive_start_key(from)
+            .limit(100)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let keys = output.items.unwrap_or_default().into_iter().map(|item| {
+            credential_key(index, &item).ok_or_else(|| StoreError::Damaged {
+                what: "index entry",
+                cause: "it names no credential".to_owned(),
+            })
+        });
+        Ok(Page { keys: keys.collect::<Result<_, _>>()?, next: output.last_evaluated_key })
+    }
+
+    /// Notes when a credential is next to be compared with the exchange, unless it has changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it is at another revision, or gone.
+    pub async fn check_later(
+        &self,
+        wallet: &WalletRecord,
+        credential: &CredentialRecord,
+        at_ms: u64,
+    ) -> Result<(), StoreError> {
+        let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
+        let result = self
+            .db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&partition, &sort_key(credential.exchange))))
+            .update_expression("SET checkAtMs = :at")
+            .condition_expression("revision = :expected")
+            .expression_attribute_values(":at", AttributeValue::N(at_ms.to_string()))
+            .expression_attribute_values(
+                ":expected",
+                AttributeValue::S(credential.revision.to_string()),
+            )
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
+                    Err(StoreError::Conflict)
+                }
+                _ => Err(unavailable(error)),
+            },
+        }
+    }
+}
+
+/// Reads `tenant#W#walletId` and `credential#exchange`.
+fn credential_key(index: Index, item: &Item) -> Option<CredentialKey> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    let (tenant, wallet_id) = text("pk")?.split_once("#W#")?;
+    let exchange = text("sk")?.strip_prefix(CREDENTIAL)?;
+    Some(CredentialKey {
+        tenant: tenant.parse().ok()?,
+        wallet_id: wallet_id.parse().ok()?,
+        exchange: Exchange::ALL.into_iter().find(|known| known.as_str() == exchange)?,
+        at_ms: item.get(index.sort_key())?.as_n().ok()?.parse().ok()?,
+    })
+}

@@ -134,7 +134,9 @@ impl Http {
         Ok(Answer {
             status: response.status().as_u16(),
             retry_after_s,
-            body: String::from_utf8_lossy(&body).into_owned(),
+            // Not copied: an answer may hold a secret, and who reads it wipes it.
+            body: String::from_utf8(body)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
         })
     }
 }

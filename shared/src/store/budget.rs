@@ -58,7 +58,7 @@ impl From<&Item> for BudgetState {
             slots: std::array::from_fn(|place| number(&format!("s{place}"))),
             failures: u32::try_from(number("failures")).unwrap_or(u32::MAX),
             open_until_ms: number("openUntilMs"),
-            limited: item.get("limited").and_then(|value| value.as_bool().ok()) == Some(&true),
+            limited: item.get("askedFor").and_then(|value| value.as_bool().ok()) == Some(&true),
         }
     }
 }
@@ -181,7 +181,7 @@ impl Store {
         limited: bool,
     ) -> Result<(), StoreError> {
         let update = self.budget(partition);
-        let update = update.update_expression("SET openUntilMs = :until, limited = :limited");
+        let update = update.update_expression("SET openUntilMs = :until, askedFor = :limited");
         let update = update
             .expression_attribute_values(":until", number(until_ms))
             .expression_attribute_values(":limited", AttributeValue::Bool(limited));

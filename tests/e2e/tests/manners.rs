@@ -13,6 +13,7 @@ use shared::credentials::CredentialError;
 use shared::exchanges::budget::{Busy, Spender};
 
 fn retry_after(reply: &Reply) -> u64 {
+    assert!(reply.headers.contains_key("retry-after"), "{reply:?}");
     reply.headers["retry-after"].to_str().unwrap().parse().unwrap()
 }
 
@@ -79,8 +80,8 @@ async fn an_exchange_that_says_too_many_is_left_alone_by_everybody() {
 async fn a_failing_exchange_is_given_a_rest() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
-    for _ in 0..3 {
-        app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Status(503, String::new()));
+    app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Status(503, String::new()));
+    for _ in 0..6 {
         app.stack.hyperliquid_sim.fail_next("userRole", Fault::Status(503, String::new()));
     }
     let mut codes = Vec::new();

@@ -19,7 +19,7 @@ use shared::random::Random;
 
 /// The endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {
-    routes("apikey", delete(delete_api_key)).with_state(registrars)
+    routes("apikey", &delete(delete_api_key)).with_state(registrars)
 }
 
 /// The endpoint's routes, with clients from the environment.
@@ -27,7 +27,7 @@ pub fn router(registrars: Registrars) -> Router {
 /// # Errors
 /// Names the variable that is missing.
 pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, SetupError> {
-    Ok(router(Registrars::from_env(env, &clock, &random, Spender::Caller)?))
+    Ok(router(Registrars::from_env(env, clock, random, Spender::Caller)?))
 }
 
 /// The wallet stands in the query or in the body: some clients send no body with DELETE.

@@ -26,7 +26,7 @@ pub struct GetApiKey {
 
 /// The endpoint's routes.
 pub fn router(state: GetApiKey) -> Router {
-    routes("apikey", get(get_api_key)).with_state(state)
+    routes("apikey", &get(get_api_key)).with_state(state)
 }
 
 /// The endpoint's routes, with clients from the environment.

@@ -30,8 +30,8 @@ pub struct ReconcileApiKeys {
 /// Names the variable that is missing.
 pub fn job_from_env(
     env: &Env<'_>,
-    clock: &Clock,
-    random: &Random,
+    clock: Clock,
+    random: Random,
 ) -> Result<ReconcileApiKeys, SetupError> {
     let registrars = Registrars::from_env(env, clock, random, Spender::Job)?;
     let days = env.number("RECONCILE_EVERY_DAYS", 1..=90)?.unwrap_or(7);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::clock::Clock;
-use shared::config::{Env, SetupError};
+use shared::config::{Env, HyperliquidConfig, SetupError};
 use shared::credentials::{Registrars, RenewLimits};
 use shared::exchanges::budget::Spender;
 use shared::random::Random;
@@ -29,14 +29,17 @@ pub struct RenewApiKeys {
 /// Names the variable that is missing.
 pub fn job_from_env(
     env: &Env<'_>,
-    clock: &Clock,
-    random: &Random,
+    clock: Clock,
+    random: Random,
 ) -> Result<RenewApiKeys, SetupError> {
     let registrars = Registrars::from_env(env, clock, random, Spender::Job)?;
     let days = env.number("RENEW_WITHIN_DAYS", 1..=90)?.unwrap_or(14);
     let limit = env.number("RENEW_LIMIT", 1..=100_000)?.unwrap_or(500);
     let within_ms = u64::from(days) * 24 * 60 * 60 * 1_000;
-    Ok(RenewApiKeys { registrars, limits: RenewLimits { within_ms, limit, run_time: RUN_TIME } })
+    // What a registration handed out stays in use until it expires.
+    let keys_are_handed_out = HyperliquidConfig::from_env(env)?.return_private_key;
+    let limits = RenewLimits { within_ms, limit, run_time: RUN_TIME, keys_are_handed_out };
+    Ok(RenewApiKeys { registrars, limits })
 }
 
 impl lambda_entry::Job for RenewApiKeys {

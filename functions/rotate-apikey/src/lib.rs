@@ -27,7 +27,7 @@ pub struct RotateApiKey {
 
 /// The endpoint's routes.
 pub fn router(state: RotateApiKey) -> Router {
-    routes("apikey/rotate", post(rotate_api_key)).with_state(state)
+    routes("apikey/rotate", &post(rotate_api_key)).with_state(state)
 }
 
 /// The endpoint's routes, with clients from the environment.
@@ -36,7 +36,7 @@ pub fn router(state: RotateApiKey) -> Router {
 /// Names the variable that is missing.
 pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, SetupError> {
     Ok(router(RotateApiKey {
-        registrars: Registrars::from_env(env, &clock, &random, Spender::Caller)?,
+        registrars: Registrars::from_env(env, clock, random, Spender::Caller)?,
         return_private_key: HyperliquidConfig::from_env(env)?.return_private_key,
     }))
 }

@@ -81,7 +81,7 @@ pub(crate) async fn create_table(
         client
             .update_time_to_live()
             .table_name(name)
-            .time_to_live_specification(specification.build().map_err(broken)?)
+            .time_to_live_specification(specification.build().map_err(|error| broken(&error))?)
             .send()
             .await
             .map_err(failed)?;
@@ -95,17 +95,21 @@ fn secondary(index: Index) -> Result<GlobalSecondaryIndex, StartError> {
         .set_key_schema(Some(keys("shard", index.sort_key())?))
         .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
         .build()
-        .map_err(broken)
+        .map_err(|error| broken(&error))
 }
 
 fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinition, StartError> {
     let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
-    attribute.build().map_err(broken)
+    attribute.build().map_err(|error| broken(&error))
 }
 
 fn keys(partition: &str, sort: &str) -> Result<Vec<KeySchemaElement>, StartError> {
     let key = |name: &str, kind| {
-        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(broken)
+        KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+            .map_err(|error| broken(&error))
     };
     Ok(vec![key(partition, KeyType::Hash)?, key(sort, KeyType::Range)?])
 }
@@ -114,7 +118,7 @@ fn failed<E: std::error::Error + 'static>(error: SdkError<E>) -> StartError {
     part(DisplayErrorContext(error).to_string())
 }
 
-fn broken(error: BuildError) -> StartError {
+fn broken(error: &BuildError) -> StartError {
     part(error.to_string())
 }
 

@@ -10,6 +10,7 @@ pub mod demo;
 mod dynamodb;
 mod error;
 mod exchanges;
+pub mod jobs;
 mod kms;
 mod routes;
 mod serve;

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use hyperdex_local::cosigner::{CosignerSettings, run_child};
-use hyperdex_local::{AsterTarget, HyperliquidTarget, Options, Ports, Stack, StartError, demo};
+use hyperdex_local::{
+    AsterTarget, HyperliquidTarget, Options, Ports, Stack, StartError, demo, jobs,
+};
 use shared::config::{parse_chain, parse_url};
 use shared::intent::HyperliquidChain;
 use tracing_subscriber::EnvFilter;
@@ -164,6 +166,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         (options.hyperliquid.url.is_none(), options.aster.url.is_none()),
     );
     let loopback = options.ip.is_loopback();
+    let return_private_key = options.return_private_key;
     let mut stack = Stack::start(options).await?;
     let kind = |simulated| {
         if simulated { "simulator" } else { "not simulated" }
@@ -190,8 +193,10 @@ async fn serve(options: Options) -> Result<(), StartError> {
         ));
     }
     say("\nCtrl-C stops it.");
+    let scheduled = stack.jobs.clone();
     let result = tokio::select! {
         () = stop_signal() => Ok(()),
+        never = jobs::run(scheduled, return_private_key) => match never {},
         () = stack.cosigner_ended() => Err(StartError::Part {
             what: "the cosigner's process",
             cause: "it ended".to_owned(),

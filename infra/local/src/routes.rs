@@ -111,10 +111,7 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
             registrar: registrars.hyperliquid.clone(),
             return_private_key,
         }))
-        .merge(get_apikey::router(GetApiKey {
-            store: custody.store.clone(),
-            clock: options.clock.clone(),
-        }))
+        .merge(get_apikey::router(GetApiKey { store: custody.store, clock: options.clock.clone() }))
         .merge(delete_apikey::router(registrars.clone()))
         .merge(rotate_apikey::router(RotateApiKey { registrars, return_private_key }))
         .merge(exchange_guidance::router());

@@ -54,7 +54,7 @@ pub trait Job {
 /// # Errors
 /// When the environment lacks a setting, by name, or the runtime ends.
 pub async fn run_job<J, E>(
-    job: impl FnOnce(&Env<'_>, &Clock, &Random) -> Result<J, E>,
+    job: impl FnOnce(&Env<'_>, Clock, Random) -> Result<J, E>,
 ) -> Result<(), Error>
 where
     J: Job + Sync,
@@ -62,7 +62,7 @@ where
 {
     telemetry::init_lambda();
     let env = |name: &str| std::env::var(name).ok();
-    let job = &job(&Env(&env), &Clock::system(), &Random::system())?;
+    let job = &job(&Env(&env), Clock::system(), Random::system())?;
     let serve = move |event: LambdaEvent<Value>| async move {
         let (done, calls) = telemetry::in_scope(event.context.request_id, job.run()).await;
         match done {

@@ -41,7 +41,7 @@ pub fn not_served(name: &str) -> ApiError {
 
 /// The same routes for each exchange by name, because a path that is written out goes before one
 /// with a parameter, and for every other name.
-pub fn routes<S>(rest: &str, handlers: MethodRouter<S>) -> Router<S>
+pub fn routes<S>(rest: &str, handlers: &MethodRouter<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {

@@ -30,7 +30,21 @@ pub(super) struct Held {
     pub(super) nonces: VecDeque<u64>,
     /// Another call was at it before: the exchange may have heard of what is asked for now.
     pub(super) resumed: bool,
+    /// What becomes of the agent before, when it is rotated.
+    pub(super) previous: Previous,
 }
+
+/// What becomes of the agent before, when a new one is live.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Previous {
+    /// It is removed from the exchange.
+    Remove,
+    /// Somebody has its key, and has not asked for another: it may be used until it expires.
+    Keep,
+}
+
+/// So long before an agent's expiry it is replaced, kept or not.
+pub(super) const LAST_MOMENT_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Whether another call holds a credential.
 pub(super) fn check_lease(known: &CredentialRecord, now_ms: u64) -> Result<(), CredentialError> {
@@ -63,7 +77,8 @@ impl Registrar {
         let nonces: VecDeque<u64> = (first..first + count).collect();
         let store = &self.custody.store;
         store.put_with_nonce(&view.wallet, &record, expect, first + count - 1).await?;
-        Ok(Held { wallet: view.wallet.clone(), record, share, nonces, resumed })
+        let (wallet, previous) = (view.wallet.clone(), Previous::Remove);
+        Ok(Held { wallet, record, share, nonces, resumed, previous })
     }
 
     /// A nonce that nobody has used for this wallet.

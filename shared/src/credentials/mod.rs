@@ -62,11 +62,11 @@ impl Registrars {
     /// Names the variable that is missing.
     pub fn from_env(
         env: &Env<'_>,
-        clock: &Clock,
-        random: &Random,
+        clock: Clock,
+        random: Random,
         spender: Spender,
     ) -> Result<Self, SetupError> {
-        let custody = Custody::from_env(env, clock.clone(), random.clone())?;
+        let custody = Custody::from_env(env, clock, random)?;
         Ok(Self {
             aster: Registrar::aster_from_env(env, custody.clone(), spender)?,
             hyperliquid: Registrar::hyperliquid_from_env(env, custody, spender)?,

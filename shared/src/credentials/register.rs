@@ -6,7 +6,7 @@
 //! fresh nonce, after asking the exchange whether it knows the agent already. A definite no
 //! deletes the record, an unknown outcome keeps it.
 
-use super::held::{Held, check_lease, in_progress};
+use super::held::{Held, Previous, check_lease, in_progress};
 use super::send::Sent;
 use super::{CredentialError, Life, Registered, Registrar};
 use crate::api::ids::{Tenant, WalletRef};
@@ -75,7 +75,7 @@ impl Registrar {
             Life::Expired | Life::Rotating => {
                 let mut known = known.clone();
                 known.auto_renew = auto_renew;
-                let rotated = self.turn(view, &known, received_ms).await?;
+                let rotated = self.turn(view, &known, Previous::Remove, received_ms).await?;
                 Ok(rotated.registered)
             }
         }
@@ -165,7 +165,7 @@ impl Registrar {
                 self.forget(&held).await;
                 Err(CredentialError::Refused(refusal))
             }
-            Ok(Sent::NotSent(cause)) => {
+            Ok(Sent::Unsent(cause)) => {
                 self.give_up(held).await;
                 Err(CredentialError::BadAnswer(cause))
             }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::held::Previous;
 use super::{CredentialError, Life, Registrar, Registrars};
 use crate::api::ids::{Exchange, WalletRef};
 use crate::exchanges::RefusalKind;
@@ -29,6 +30,8 @@ pub struct RenewLimits {
     pub limit: u32,
     /// How long a run lasts at most.
     pub run_time: Duration,
+    /// Hyperliquid's keys were handed out: a renewed one's predecessor may be used until it expires.
+    pub keys_are_handed_out: bool,
 }
 
 /// What a run has done with the credentials of one exchange.
@@ -148,7 +151,15 @@ impl Registrar {
         }
         let done = match task {
             Task::Rotate | Task::FinishRotation => {
-                self.turn(&view, known, now_ms).await.map(|_| ())
+                let previous = if limits.keys_are_handed_out
+                    && key.exchange == Exchange::Hyperliquid
+                    && task == Task::Rotate
+                {
+                    Previous::Keep
+                } else {
+                    Previous::Remove
+                };
+                self.turn(&view, known, previous, now_ms).await.map(|_| ())
             }
             Task::FinishRevocation => self.revoke_known(&view, known, now_ms).await.map(|_| ()),
             Task::RemovePrevious => match self.finish_retiring(&view, known, now_ms).await {

@@ -6,7 +6,7 @@
 //! a name replaces (Hyperliquid), the new agent is approved under the old one's name: then the old
 //! one is gone in the instant in which the new one is live.
 
-use super::held::{Held, check_lease};
+use super::held::{Held, LAST_MOMENT_MS, Previous, check_lease};
 use super::send::Sent;
 use super::{CredentialError, Life, Registered, Registrar};
 use crate::api::ids::{Tenant, WalletRef};
@@ -50,7 +50,7 @@ impl Registrar {
             Life::Revoking => return Err(CredentialError::Revoking),
             Life::Active | Life::Expired | Life::Rotating => {}
         }
-        match self.turn(&view, known, received_ms).await {
+        match self.turn(&view, known, Previous::Remove, received_ms).await {
             Err(CredentialError::Store(StoreError::Conflict)) => {
                 Err(CredentialError::InProgress { retry_after_s: 1 })
             }
@@ -63,6 +63,7 @@ impl Registrar {
         &self,
         view: &WalletView,
         known: &CredentialRecord,
+        previous: Previous,
         received_ms: u64,
     ) -> Result<Rotated, CredentialError> {
         check_lease(known, received_ms)?;
@@ -70,7 +71,7 @@ impl Registrar {
             return Err(CredentialError::NotOffered);
         }
         if known.state != CredentialState::Rotating {
-            return self.begin_rotation(view, known, received_ms).await;
+            return self.begin_rotation(view, known, previous, received_ms).await;
         }
         // It is not known whether whoever began has told its caller of the new key.
         let agent = known.next.clone().unwrap_or_else(|| known.current());
@@ -83,7 +84,8 @@ impl Registrar {
         let (key, share) = (key?, share?);
         let begun = known.next.is_some();
         let expect = Expect::Revision(known.revision);
-        let held = self.take(view, known.clone(), expect, share, received_ms, true).await?;
+        let mut held = self.take(view, known.clone(), expect, share, received_ms, true).await?;
+        held.previous = previous;
         if begun {
             self.go_live(held, agent, key).await
         } else {
@@ -96,6 +98,7 @@ impl Registrar {
         &self,
         view: &WalletView,
         known: &CredentialRecord,
+        previous: Previous,
         received_ms: u64,
     ) -> Result<Rotated, CredentialError> {
         let (key, agent, share) = self.new_agent(&view.wallet, received_ms, 1).await?;
@@ -103,7 +106,8 @@ impl Registrar {
         record.state = CredentialState::Rotating;
         record.next = Some(agent.clone());
         let expect = Expect::Revision(known.revision);
-        let held = self.take(view, record, expect, share, received_ms, false).await?;
+        let mut held = self.take(view, record, expect, share, received_ms, false).await?;
+        held.previous = previous;
         self.go_live(held, agent, key).await
     }
 
@@ -129,8 +133,8 @@ impl Registrar {
                 Ok(Sent::Live) => live = true,
                 Ok(Sent::No(refusal))
                     if refusal.kind == RefusalKind::NoAgentSlot
-                        && self.client.replaces_by_name()
-                        && agent.agent_name != held.record.agent_name =>
+                        && agent.agent_name != held.record.agent_name
+                        && self.may_replace(&held) =>
                 {
                     agent.agent_name.clone_from(&held.record.agent_name);
                     held.record.next = Some(agent.clone());
@@ -144,7 +148,7 @@ impl Registrar {
                     self.release(held).await;
                     return Err(error);
                 }
-                Ok(Sent::NotSent(cause)) => {
+                Ok(Sent::Unsent(cause)) => {
                     self.stop(held).await;
                     return Err(CredentialError::BadAnswer(cause));
                 }
@@ -173,9 +177,23 @@ impl Registrar {
             rotated.previous.push(before.agent);
             return Ok(rotated);
         }
+        if held.previous == Previous::Keep {
+            // The renewal job removes it then.
+            held.record.job_after_ms = before.expires_at_ms;
+        }
         held.record.retiring.push(before);
-        self.write(&mut held).await?;
+        if held.previous == Previous::Remove {
+            self.write(&mut held).await?;
+        }
         self.retire(held, key, false).await
+    }
+
+    /// Whether the new agent may take the name of the current one, and so its place at once.
+    fn may_replace(&self, held: &Held) -> bool {
+        let last_moment_ms = held.record.expires_at_ms.saturating_sub(LAST_MOMENT_MS);
+        let is_kept =
+            held.previous == Previous::Keep && self.custody.clock.now_ms() < last_moment_ms;
+        self.client.replaces_by_name() && !is_kept
     }
 
     /// Takes the agents away that were before. What is left is for the next operation.
@@ -186,7 +204,8 @@ impl Registrar {
         replaced_by_name: bool,
     ) -> Result<Rotated, CredentialError> {
         let previous = held.record.retiring.iter().map(|agent| agent.agent).collect();
-        let previous_revoked = self.remove_retiring(&mut held).await;
+        let previous_revoked =
+            held.previous == Previous::Remove && self.remove_retiring(&mut held).await;
         self.settle(&mut held).await?;
         let registered = Registered {
             wallet: held.wallet.address,

@@ -18,7 +18,7 @@ pub(super) enum Sent {
     /// A definite no: the exchange does not have it.
     No(Refusal),
     /// The exchange never got it.
-    NotSent(String),
+    Unsent(String),
     /// It may have it, or may yet. Asking did not tell.
     Unknown(CredentialError),
 }
@@ -50,7 +50,7 @@ impl Registrar {
             }
             let refusal = match self.client.approve(&approval, &signature).await {
                 Outcome::Done => return Ok(Sent::Live),
-                Outcome::NotSent(cause) => return Ok(Sent::NotSent(cause)),
+                Outcome::NotSent(cause) => return Ok(Sent::Unsent(cause)),
                 Outcome::Unknown(unclear) => {
                     // What was sent may arrive later: not known yet is no no.
                     return Ok(match self.client.knows_agent(held.wallet.address, key).await {

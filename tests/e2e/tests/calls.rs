@@ -95,6 +95,56 @@ async fn a_registration_costs_ten_calls_and_one_of_the_exchange() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_follows_a_registration_has_its_price() {
+    let app = TestApp::start().await;
+    app.wallet("user_1").await;
+    let body = json!({ "walletIdOrAddress": "user_1" });
+    for (exchange, sent, removed) in [
+        ("hyperliquid", "Hyperliquid./exchange", "Hyperliquid./exchange"),
+        ("aster", "Aster./fapi/v3/registerAndApproveAgent", "Aster./fapi/v3/agent"),
+    ] {
+        let path = format!("/api/trading/{exchange}/apikey");
+        assert_eq!(counted(&app, &path, Some(body.clone())).await.0, 200);
+        let seen = counted(&app, &format!("{path}?walletIdOrAddress=user_1"), None).await;
+        assert_eq!(seen, (200, calls(&[("DynamoDB.GetItem", 1), ("DynamoDB.Query", 1)])));
+
+        let rotated = counted(&app, &format!("{path}/rotate"), Some(body.clone())).await;
+        let mut expected = calls(&[
+            ("DynamoDB.GetItem", 2),
+            // Current from here on; at rest.
+            ("DynamoDB.PutItem", 2),
+            ("DynamoDB.Query", 1),
+            ("DynamoDB.TransactWriteItems", 1),
+            ("DynamoDB.UpdateItem", 1),
+            ("KMS.Decrypt", 1),
+            ("KMS.GenerateDataKey", 1),
+            ("Lambda.Invoke", 4),
+        ]);
+        for call in [sent, removed] {
+            *expected.entry(call.to_owned()).or_default() += 1;
+        }
+        assert_eq!(rotated, (200, expected));
+
+        app.clock.advance_ms(10_000);
+        let request = http::Request::delete(format!("{path}?walletIdOrAddress=user_1"));
+        let request = request.body(Body::empty()).unwrap();
+        let response = app.stack.router.clone().oneshot(request).await.unwrap();
+        let gone = response.extensions().get::<RemoteCalls>().unwrap().counts();
+        let expected = calls(&[
+            ("DynamoDB.DeleteItem", 1),
+            ("DynamoDB.GetItem", 2),
+            ("DynamoDB.Query", 1),
+            ("DynamoDB.TransactWriteItems", 1),
+            ("DynamoDB.UpdateItem", 1),
+            ("KMS.Decrypt", 1),
+            ("Lambda.Invoke", 2),
+            (removed, 1),
+        ]);
+        assert_eq!((response.status().as_u16(), gone), (200, expected));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn guidance_health_and_bad_input_cost_nothing() {
     let app = TestApp::start().await;
     for (path, body, status) in [

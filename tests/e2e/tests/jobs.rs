@@ -14,7 +14,12 @@ use shared::credentials::{Drift, Life, ReconcileLimits, Reconciled, RenewLimits,
 const EXCHANGES: [&str; 2] = ["hyperliquid", "aster"];
 
 fn limits() -> RenewLimits {
-    RenewLimits { within_ms: 14 * DAY_MS, limit: 500, run_time: Duration::from_secs(240) }
+    RenewLimits {
+        within_ms: 14 * DAY_MS,
+        limit: 500,
+        run_time: Duration::from_secs(240),
+        keys_are_handed_out: false,
+    }
 }
 
 /// What a run did on both exchanges together.
@@ -78,6 +83,38 @@ async fn what_expires_soon_is_renewed_and_nothing_else() {
     assert_eq!(app.stack.hyperliquid_sim.agents_of(master(&wallet)).len(), 1);
     assert_eq!(app.stack.aster_sim.agents_of(master(&wallet)).len(), 1);
     assert_eq!(renew(&app, &limits()).await, Renewed::default());
+}
+
+/// Whoever was handed a key has not been told of the new one: the old one works until it expires.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_handed_out_is_not_taken_away_by_its_renewal() {
+    let app = TestApp::start().await;
+    let limits = RenewLimits { keys_are_handed_out: true, ..limits() };
+    let wallet = app.wallet("user_1").await;
+    let agents = || app.stack.hyperliquid_sim.agents_of(master(&wallet));
+    assert_eq!(app.register("hyperliquid", "user_1").await.status, 200);
+    let first = agents()[0].address;
+    app.clock.advance_ms(167 * DAY_MS);
+    // No slot is free: it waits for one, while there is time.
+    for (name, byte) in [("theirs", 1), ("others", 2)] {
+        let expires = app.clock.now_ms() + 100 * DAY_MS;
+        let stranger = Address::repeat_byte(byte);
+        assert!(app.stack.hyperliquid_sim.add_agent(master(&wallet), name, stranger, expires));
+    }
+    assert_eq!(renew(&app, &limits).await.failed, 1);
+    assert!(agents().iter().any(|agent| agent.address == first));
+    assert!(app.stack.hyperliquid_sim.remove_agent(master(&wallet), Address::repeat_byte(1)));
+    app.clock.advance_ms(DAY_MS);
+    assert_eq!(renew(&app, &limits).await.renewed, 1);
+    assert_eq!(agents().len(), 3);
+    assert!(agents().iter().any(|agent| agent.address == first));
+    assert_eq!(renew(&app, &limits).await, Renewed::default());
+    // Past its expiry the old one is cleared away.
+    app.clock.advance_ms(13 * DAY_MS);
+    assert_eq!(renew(&app, &limits).await.finished, 1);
+    let seen = app.api_key("hyperliquid", "user_1").await;
+    assert_eq!(seen.text("/data/state"), "active");
+    assert!(seen.body["data"].get("retiringAgentAddresses").is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,15 +13,10 @@ use serde_json::json;
 use shared::api::ids::{Exchange, Tenant};
 use shared::eth::AgentKey;
 use shared::exchanges::aster::sign_query;
+use shared::intent::AGENT_NAME_PREFIX;
 use shared::store::{CredentialRecord, CredentialState, WalletView};
 
 use crate::TestApp;
-
-/// The exchange of this name.
-#[must_use]
-pub fn exchange(name: &str) -> Exchange {
-    if name == "aster" { Exchange::Aster } else { Exchange::Hyperliquid }
-}
 
 /// The user's wallet as it is stored.
 pub async fn view(app: &TestApp, user: &str) -> WalletView {
@@ -50,22 +45,23 @@ async fn stored(app: &TestApp, view: &WalletView, exchange: Exchange) -> Vec<Str
     items.into_iter().map(|item| item["sk"].as_s().unwrap().clone()).collect()
 }
 
-/// The agents of the wallet that may act on the exchange now: names and addresses.
+/// Our agents of the wallet on the exchange: names and addresses. An expired one counts where it
+/// keeps its slot.
 #[must_use]
 pub fn agents(app: &TestApp, view: &WalletView, exchange: Exchange) -> Vec<(String, String)> {
     let master = view.wallet.address.to_string().parse().unwrap();
-    let now = app.clock.now_ms();
-    match exchange {
+    let agents: Vec<(String, String)> = match exchange {
         Exchange::Aster => {
             let agents = app.stack.aster_sim.agents_of(master).into_iter();
-            let live = agents.filter(|agent| now < agent.expired);
-            live.map(|agent| (agent.name, agent.address.to_string())).collect()
+            agents.map(|agent| (agent.name, agent.address.to_string())).collect()
         }
         Exchange::Hyperliquid => {
             let agents = app.stack.hyperliquid_sim.agents_of(master).into_iter();
             agents.map(|agent| (agent.name, agent.address.to_string())).collect()
         }
-    }
+    };
+    let ours = |(name, _): &(String, String)| name.starts_with(AGENT_NAME_PREFIX);
+    agents.into_iter().filter(ours).collect()
 }
 
 /// No credential here, no agent there.
@@ -82,6 +78,7 @@ pub async fn one_that_works(app: &TestApp, user: &str, exchange: Exchange) {
     assert_eq!(stored(app, &view, exchange).await.len(), 1, "{user} {exchange}");
     let record = view.credential(exchange).expect("the credential");
     assert_eq!(record.state, CredentialState::Active, "{user} {exchange}");
+    assert!(record.next.is_none() && record.retiring.is_empty(), "{user} {exchange}: {record:?}");
     let agents = agents(app, &view, exchange);
     let [(name, address)] = agents.as_slice() else { panic!("{user} {exchange}: {agents:?}") };
     assert_eq!((name, address), (&record.agent_name, &record.agent.to_string()));
@@ -98,18 +95,28 @@ pub async fn one_that_works(app: &TestApp, user: &str, exchange: Exchange) {
     }
 }
 
-/// Deletes the credential here behind the product's back, so that the wallet serves again.
+/// Deletes the credential and its agents behind the product's back, so that the wallet serves again.
 pub async fn forget(app: &TestApp, user: &str, exchange: Exchange) {
     let view = view(app, user).await;
     let partition = format!("{}#W#{}", view.wallet.tenant, view.wallet.wallet_id);
-    let deletion =
-        app.stack.aws().dynamodb().delete_item().table_name(hyperdex_local::WALLETS_TABLE);
-    deletion
+    app.stack
+        .aws()
+        .dynamodb()
+        .delete_item()
+        .table_name(hyperdex_local::WALLETS_TABLE)
         .key("pk", AttributeValue::S(partition))
         .key("sk", AttributeValue::S(format!("credential#{exchange}")))
         .send()
         .await
         .unwrap();
+    let master = view.wallet.address.to_string().parse().unwrap();
+    for (_, agent) in agents(app, &view, exchange) {
+        let agent = agent.parse().unwrap();
+        assert!(match exchange {
+            Exchange::Aster => app.stack.aster_sim.remove_agent(master, agent),
+            Exchange::Hyperliquid => app.stack.hyperliquid_sim.remove_agent(master, agent),
+        });
+    }
 }
 
 /// An action that does nothing, signed by the agent.

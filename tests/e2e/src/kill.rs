@@ -17,11 +17,15 @@ use std::fmt;
 
 use axum::body::{Body, to_bytes};
 use http::Method;
+use http::header::RETRY_AFTER;
 use serde_json::{Value, json};
+use shared::api::ids::Exchange;
+use shared::credentials::{RenewLimits, Renewed};
+use shared::exchanges::budget::Spender;
 use tower::ServiceExt;
 
-use crate::proxy::{Kill, Process, Proxy, Side};
-use crate::{Reply, TestApp};
+use crate::proxy::{Fate, Process, Proxy, Side};
+use crate::{DAY_MS, Reply, TestApp};
 
 /// More repeats than an honest client should ever need.
 const MOST_REPEATS: usize = 10;
@@ -35,40 +39,123 @@ pub struct Harness {
     pub proxy: Proxy,
 }
 
-/// A call of the API.
+/// What a process is started for.
 #[derive(Clone, Debug)]
 pub struct Call {
-    method: Method,
-    path: String,
-    body: Option<Value>,
+    what: What,
     /// Whose wallet it is about.
     pub user: String,
 }
 
+#[derive(Clone, Debug)]
+enum What {
+    /// A request of the API.
+    Request(Method, String, Option<Value>),
+    /// The scheduled job that renews.
+    Renewal,
+}
+
 impl Call {
-    fn new(method: Method, path: String, body: Option<Value>, user: &str) -> Self {
-        Self { method, path, body, user: user.to_owned() }
+    fn request(method: Method, path: String, body: Option<Value>, user: &str) -> Self {
+        Self { what: What::Request(method, path, body), user: user.to_owned() }
     }
 
     /// Creates the user's wallet.
     #[must_use]
     pub fn create(user: &str) -> Self {
         let body = json!({ "userId": user });
-        Self::new(Method::POST, "/api/wallets".to_owned(), Some(body), user)
+        Self::request(Method::POST, "/api/wallets".to_owned(), Some(body), user)
+    }
+
+    /// Reads the user's wallet.
+    #[must_use]
+    pub fn find(user: &str) -> Self {
+        Self::request(Method::GET, format!("/api/wallets/{user}"), None, user)
     }
 
     /// Signs a message.
     #[must_use]
     pub fn sign(user: &str) -> Self {
         let body = json!({ "message": "hello" });
-        Self::new(Method::POST, format!("/api/wallets/{user}/sign"), Some(body), user)
+        Self::request(Method::POST, format!("/api/wallets/{user}/sign"), Some(body), user)
     }
 
     /// Registers the user's wallet with an exchange.
     #[must_use]
-    pub fn register(exchange: &str, user: &str) -> Self {
+    pub fn register(exchange: Exchange, user: &str) -> Self {
         let body = json!({ "walletIdOrAddress": user });
-        Self::new(Method::POST, format!("/api/trading/{exchange}/apikey"), Some(body), user)
+        Self::request(Method::POST, format!("/api/trading/{exchange}/apikey"), Some(body), user)
+    }
+
+    /// Reads the credential.
+    #[must_use]
+    pub fn describe(exchange: Exchange, user: &str) -> Self {
+        let path = format!("/api/trading/{exchange}/apikey?walletIdOrAddress={user}");
+        Self::request(Method::GET, path, None, user)
+    }
+
+    /// Rotates the credential.
+    #[must_use]
+    pub fn rotate(exchange: Exchange, user: &str) -> Self {
+        let body = json!({ "walletIdOrAddress": user });
+        let path = format!("/api/trading/{exchange}/apikey/rotate");
+        Self::request(Method::POST, path, Some(body), user)
+    }
+
+    /// Deletes the credential.
+    #[must_use]
+    pub fn delete(exchange: Exchange, user: &str) -> Self {
+        let path = format!("/api/trading/{exchange}/apikey?walletIdOrAddress={user}");
+        Self::request(Method::DELETE, path, None, user)
+    }
+
+    /// A run of the renewal job.
+    #[must_use]
+    pub fn renewal(user: &str) -> Self {
+        Self { what: What::Renewal, user: user.to_owned() }
+    }
+
+    /// A caller comes back at once, the job's schedule an hour later.
+    const fn again_after_ms(&self) -> u64 {
+        match self.what {
+            What::Request(..) => 1,
+            What::Renewal => 60 * 60 * 1_000,
+        }
+    }
+}
+
+/// How an honest client knows that an operation has ended.
+pub mod ended {
+    use super::Reply;
+
+    /// Creation.
+    #[must_use]
+    pub fn created(reply: &Reply) -> bool {
+        matches!(reply.status, 200 | 201)
+    }
+
+    /// Registration.
+    #[must_use]
+    pub fn registered(reply: &Reply) -> bool {
+        reply.status == 200 || reply.text("/code") == "API_KEY_EXISTS"
+    }
+
+    /// What just succeeds.
+    #[must_use]
+    pub fn done(reply: &Reply) -> bool {
+        reply.status == 200
+    }
+
+    /// Deletion.
+    #[must_use]
+    pub fn deleted(reply: &Reply) -> bool {
+        reply.status == 200 || reply.text("/code") == "API_KEY_NOT_FOUND"
+    }
+
+    /// The renewal job: there was nothing left to do.
+    #[must_use]
+    pub fn idle(reply: &Reply) -> bool {
+        reply.body["worked"] == 0
     }
 }
 
@@ -82,20 +169,13 @@ impl Harness {
 
     /// Runs a call in this process, to its end or the process's death.
     pub async fn call(&self, process: &Process, call: &Call) -> Option<Reply> {
-        let router = hyperdex_local::routes(&self.app.options, &process.endpoints())
-            .expect("the routers are made");
-        let mut request = http::Request::builder().method(&call.method).uri(&call.path);
-        if call.body.is_some() {
-            request = request.header("content-type", "application/json");
-        }
-        let body = call.body.as_ref().map(Value::to_string).unwrap_or_default();
-        let request = request.body(Body::from(body)).expect("a request");
         let work = async {
-            let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
-            let (head, body) = response.into_parts();
-            let body = to_bytes(body, usize::MAX).await.expect("a whole body");
-            let body = serde_json::from_slice(&body).unwrap_or_default();
-            Reply { status: head.status.as_u16(), body, headers: head.headers }
+            match &call.what {
+                What::Request(method, path, body) => {
+                    self.request(process, method, path, body.as_ref()).await
+                }
+                What::Renewal => self.renew(process).await,
+            }
         };
         tokio::select! {
             biased;
@@ -104,13 +184,56 @@ impl Harness {
         }
     }
 
+    async fn request(
+        &self,
+        process: &Process,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Reply {
+        let router = hyperdex_local::routes(&self.app.options, &process.endpoints())
+            .expect("the routers are made");
+        let mut request = http::Request::builder().method(method).uri(path);
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let request = request.body(Body::from(body)).expect("a request");
+        let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("a whole body");
+        let body = serde_json::from_slice(&body).unwrap_or_default();
+        Reply { status: head.status.as_u16(), body, headers: head.headers }
+    }
+
+    async fn renew(&self, process: &Process) -> Reply {
+        let registrars = process.endpoints().registrars(&self.app.options, Spender::Job);
+        let limits = RenewLimits {
+            within_ms: 14 * DAY_MS,
+            limit: 100,
+            run_time: std::time::Duration::from_secs(240),
+        };
+        let done = registrars.expect("the clients are made").renew(&limits).await;
+        let (status, body) = match done {
+            Ok(done) => {
+                let worked = |it: &Renewed| it.renewed + it.finished + it.failed;
+                let worked: u64 = done.iter().map(|(_, it)| worked(it)).sum();
+                (200, json!({ "worked": worked, "done": format!("{done:?}") }))
+            }
+            Err(error) => (500, json!({ "error": error.to_string() })),
+        };
+        // The next run follows anyway.
+        let headers = http::HeaderMap::from_iter([(RETRY_AFTER, 0.into())]);
+        Reply { status, body, headers }
+    }
+
     /// Calls, and again as an honest client, until the operation has ended.
     pub async fn finish(&self, call: &Call, ended: fn(&Reply) -> bool) -> Vec<Reply> {
         let mut replies = Vec::new();
         while replies.len() < MOST_REPEATS {
-            let process = self.proxy.process(None);
+            let process = self.proxy.process();
             let reply = self.call(&process, call).await.expect("nobody kills it");
-            self.app.clock.advance_ms(1);
+            self.app.clock.advance_ms(call.again_after_ms());
             let (status, wait) = (reply.status, retry_after_s(&reply));
             let over = ended(&reply);
             replies.push(reply);
@@ -124,6 +247,18 @@ impl Harness {
         panic!("{call:?} does not end: {replies:#?}");
     }
 
+    /// Runs a call in a process that dies at the so-manieth call of this name.
+    pub async fn kill(&self, call: &Call, name: &str, nth: usize, side: Side) {
+        let last = name.to_owned();
+        let process = self.proxy.process_with(Box::new(move |arrival| {
+            let here = arrival.name == last && arrival.nth_of_name == nth;
+            if here { Fate::Die(side) } else { Fate::Pass }
+        }));
+        let reply = self.call(&process, call).await;
+        assert!(reply.is_none(), "not killed at {name} #{nth}: {call:?}: {reply:?}");
+        process.settled().await;
+    }
+
     /// Kills the operation that `prepare` prepares at each of its calls, on both sides, has an
     /// honest client finish it, and then checks.
     pub async fn drive(
@@ -134,9 +269,10 @@ impl Harness {
         check: impl AsyncFn(&Call),
     ) -> Row {
         let call = prepare().await;
-        let process = self.proxy.process(None);
+        let process = self.proxy.process();
         let reply = self.call(&process, &call).await.expect("nobody kills it");
-        assert!(ended(&reply), "{operation}: {reply:?}");
+        assert_eq!(reply.status / 100, 2, "{operation}: {reply:?}");
+        println!("{operation}: {} {}", reply.status, reply.body);
         check(&call).await;
 
         let mut row = Row::new(operation);
@@ -146,12 +282,9 @@ impl Harness {
             let nth = *nth;
             for &side in sides(&name) {
                 let call = prepare().await;
-                let process = self.proxy.process(Some(Kill::Named(name.clone(), nth, side)));
                 let point = format!("{operation}, {side:?} {name} #{nth}");
-                let reply = self.call(&process, &call).await;
-                assert!(reply.is_none(), "{point}: not killed: {reply:?}");
-                process.settled().await;
-                self.app.clock.advance_ms(1);
+                self.kill(&call, &name, nth, side).await;
+                self.app.clock.advance_ms(call.again_after_ms());
                 let replies = self.finish(&call, ended).await;
                 let statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
                 println!("{point}: {statuses:?}");
@@ -163,14 +296,16 @@ impl Harness {
     }
 }
 
-/// Both sides. What the cosigner reads changes nothing, and a death before it is like one after the
-/// call before.
+/// Both sides. What the cosigner reads changes nothing, and a death of it before a write is like one
+/// before it was invoked, or after its last write.
 fn sides(call: &str) -> &'static [Side] {
-    let reads = ["GetItem", "Query", "Decrypt", "GenerateDataKey"];
-    if call.starts_with("Cosigner.") && reads.iter().any(|read| call.ends_with(read)) {
+    let writes = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
+    if !call.starts_with("Cosigner.") {
+        &[Side::Before, Side::After]
+    } else if writes.iter().any(|write| call.ends_with(write)) {
         &[Side::After]
     } else {
-        &[Side::Before, Side::After]
+        &[]
     }
 }
 

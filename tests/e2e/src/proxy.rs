@@ -3,12 +3,13 @@
 //!
 //! A process is a set of endpoints: the clients that are made for them are its own, as a new
 //! process would have them. Its cosigner is its own too, and that one's calls pass here as well.
-//! When a process dies, its clients get no answer any more; what was sent before takes its course,
+//! A call may fail as well. When a process dies, its clients get no answer any more; what was sent before takes its course,
 //! as on a real network.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on should say so and end")]
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use axum::Router;
@@ -16,6 +17,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use cosigner::Policy;
+use exchange_sim::faults::Fault;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{Full, Limited};
@@ -40,14 +42,31 @@ pub enum Side {
     After,
 }
 
-/// When a process dies.
+/// What becomes of a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Kill {
-    /// At the so-manieth call of this name, counted from 1.
-    Named(String, usize, Side),
-    /// At the so-manieth call of all, counted from 1.
-    Nth(usize, Side),
+pub enum Fate {
+    /// Nothing happens to it.
+    Pass,
+    /// Its process dies.
+    Die(Side),
+    /// It fails, and its process lives.
+    Fail(Fault),
 }
+
+/// A call as it arrives.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// Such as `DynamoDB.GetItem`, `Cosigner.KMS.Decrypt`, `Lambda.Invoke`,
+    /// `Hyperliquid.approveAgent`, `Aster.GET agent`.
+    pub name: &'a str,
+    /// How many of this name the process has made with this one.
+    pub nth_of_name: usize,
+    /// How many it has made with this one.
+    pub nth: usize,
+}
+
+/// Decides over each call of a process.
+pub type Plan = Box<dyn Fn(Arrival<'_>) -> Fate + Send + Sync>;
 
 /// How much of a process is dead.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -75,10 +94,9 @@ struct Inner {
 }
 
 /// A process: what it has called, and whether it lives.
-#[derive(Debug)]
 pub struct Process {
     base: String,
-    kill: Option<Kill>,
+    plan: Plan,
     calls: Mutex<Vec<String>>,
     dead: watch::Sender<Dead>,
     /// Calls that were sent and are not answered.
@@ -126,13 +144,19 @@ impl Proxy {
         proxy
     }
 
-    /// A new process, which dies when it is told to.
+    /// A new process to which nothing happens.
     #[must_use]
-    pub fn process(&self, kill: Option<Kill>) -> Arc<Process> {
+    pub fn process(&self) -> Arc<Process> {
+        self.process_with(Box::new(|_| Fate::Pass))
+    }
+
+    /// A new process with this fate.
+    #[must_use]
+    pub fn process_with(&self, plan: Plan) -> Arc<Process> {
         let mut processes = lock(&self.0.processes);
         let process = Arc::new(Process {
             base: format!("{}/{}", self.0.address, processes.len()),
-            kill,
+            plan,
             calls: Mutex::default(),
             dead: watch::Sender::new(Dead::Nothing),
             flying: watch::Sender::new(0),
@@ -232,31 +256,29 @@ impl Process {
         self.dead.send_modify(|known| *known = dead.max(*known));
     }
 
-    /// Counts a call. `None`: it never gets anywhere. Else whether it is the last.
-    fn count(&self, service: &str, name: String) -> Option<bool> {
+    /// Counts a call, and says what becomes of it. `None`: it never gets anywhere.
+    fn count(&self, service: &str, name: String) -> Option<Fate> {
         let mut calls = lock(&self.calls);
         let dead = *self.dead.borrow();
         if dead == Dead::All || (dead == Dead::Caller && !service.starts_with("cosigner-")) {
             return None;
         }
+        let nth_of_name = calls.iter().filter(|call| **call == name).count() + 1;
+        let fate = (self.plan)(Arrival { name: &name, nth_of_name, nth: calls.len() + 1 });
         calls.push(name);
-        self.flying.send_modify(|flying| *flying += 1);
-        let same = || calls.iter().filter(|call| Some(*call) == calls.last()).count();
-        let side = match &self.kill {
-            Some(Kill::Nth(nth, side)) if calls.len() == *nth => *side,
-            Some(Kill::Named(name, nth, side)) if calls.last() == Some(name) && same() == *nth => {
-                *side
-            }
-            _ => return Some(false),
-        };
-        match side {
-            Side::After => Some(true),
-            Side::Before => {
-                self.flying.send_modify(|flying| *flying -= 1);
-                self.die(service);
-                None
-            }
+        if fate == Fate::Die(Side::Before) {
+            self.die(service);
+            return None;
         }
+        self.flying.send_modify(|flying| *flying += 1);
+        Some(fate)
+    }
+}
+
+/// It holds secrets of nobody, but its plan cannot be shown.
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Process({}, {:?})", self.base, self.calls())
     }
 }
 
@@ -273,20 +295,51 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     };
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else { return broken() };
     let call = Call { head, path, body };
-    let Some(last) = process.count(&service, name(&service, &call)) else {
+    let Some(fate) = process.count(&service, name(&service, &call)) else {
         return std::future::pending().await;
     };
     // A task of its own: what was sent goes on when the one who sent it is dead.
     let sent = tokio::spawn(async move {
-        let answer = proxy.forward(&process, &service, call).await;
-        if last {
-            process.die(&service);
-        }
+        let answer = match fate {
+            Fate::Pass | Fate::Fail(Fault::Pass) => {
+                Some(proxy.forward(&process, &service, call).await)
+            }
+            Fate::Die(_) => {
+                proxy.forward(&process, &service, call).await;
+                process.die(&service);
+                None
+            }
+            Fate::Fail(fault) => {
+                if matches!(fault, Fault::AppliedButLost | Fault::AppliedThenHang) {
+                    proxy.forward(&process, &service, call).await;
+                }
+                fail(fault)
+            }
+        };
         process.flying.send_modify(|flying| *flying -= 1);
         answer
     });
-    let answer = sent.await.unwrap_or_else(|_| broken());
-    if last { std::future::pending().await } else { answer }
+    match sent.await {
+        Ok(Some(answer)) => answer,
+        Ok(None) => std::future::pending().await,
+        Err(_) => broken(),
+    }
+}
+
+/// The answer that a fault gives; none when it hangs.
+fn fail(fault: Fault) -> Option<Response> {
+    let status = |code| StatusCode::from_u16(code).expect("a status");
+    match fault {
+        Fault::Status(code, body) => Some((status(code), body).into_response()),
+        Fault::RateLimited { retry_after_s } => {
+            let wait = [(header::RETRY_AFTER, retry_after_s.to_string())];
+            Some((StatusCode::TOO_MANY_REQUESTS, wait, "null").into_response())
+        }
+        Fault::Garbage => Some("<html>it works!</html>".into_response()),
+        Fault::Reset => Some(broken()),
+        Fault::AppliedButLost => Some(StatusCode::BAD_GATEWAY.into_response()),
+        Fault::Hang | Fault::AppliedThenHang | Fault::Pass => None,
+    }
 }
 
 /// `DynamoDB.GetItem`, `Lambda.Invoke`, `Hyperliquid.approveAgent`, `Aster.GET agent`.

@@ -5,10 +5,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use e2e::kill::{Call, Harness, Row};
-use e2e::proxy::{Kill, Side};
-use e2e::{DAY_MS, Reply, invariants};
+use alloy_primitives::Address;
+use e2e::kill::{Call, Harness, Row, ended};
+use e2e::proxy::Side;
+use e2e::{DAY_MS, invariants};
 use shared::api::ids::Exchange;
+use shared::store::CredentialRecord;
+
+const USER: &str = "user_1";
 
 /// Says what came of it, and keeps it as `kill-points-….md` in the tests' own directory.
 fn report(file: &str, rows: &[Row]) {
@@ -19,14 +23,6 @@ fn report(file: &str, rows: &[Row]) {
     std::fs::write(path, table).unwrap();
 }
 
-fn created(reply: &Reply) -> bool {
-    matches!(reply.status, 200 | 201)
-}
-
-fn registered(reply: &Reply) -> bool {
-    reply.status == 200 || reply.text("/code") == "API_KEY_EXISTS"
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wallet() {
     let h = Harness::start().await;
@@ -34,10 +30,10 @@ async fn a_wallet() {
     let row = h.drive(
         "create a wallet",
         async || Call::create(&format!("user_{}", users.fetch_add(1, Ordering::SeqCst))),
-        created,
+        ended::created,
         async |call| {
             // Both shares are there: they sign, and the signature is the wallet's.
-            let signed = h.finish(&Call::sign(&call.user), |reply| reply.status == 200).await;
+            let signed = h.finish(&Call::sign(&call.user), ended::done).await;
             let view = invariants::view(&h.app, &call.user).await;
             assert_eq!(signed[0].text("/address"), view.wallet.address.to_string());
         },
@@ -45,43 +41,96 @@ async fn a_wallet() {
     report("kill-points-wallet.md", &[row.await]);
 }
 
+/// One wallet and one exchange, for all that can happen to a credential.
+struct Scene {
+    h: Harness,
+    exchange: Exchange,
+}
+
+impl Scene {
+    async fn start(exchange: Exchange) -> Self {
+        let h = Harness::start().await;
+        h.app.wallet(USER).await;
+        Self { h, exchange }
+    }
+
+    async fn registered(&self) {
+        self.h.finish(&Call::register(self.exchange, USER), ended::registered).await;
+    }
+
+    async fn credential(&self) -> CredentialRecord {
+        let view = invariants::view(&self.h.app, USER).await;
+        view.credential(self.exchange).unwrap().clone()
+    }
+
+    /// A credential that works, which is all that there is.
+    async fn works(&self) {
+        invariants::one_that_works(&self.h.app, USER, self.exchange).await;
+        // Nothing of what was sent counts against the next one.
+        self.h.app.clock.advance_ms(120_000);
+    }
+
+    /// Nothing is left, here and there.
+    async fn gone(&self) {
+        invariants::nothing(&self.h.app, USER, self.exchange).await;
+        self.h.app.clock.advance_ms(120_000);
+    }
+
+    /// What another rotation could not take away is taken away by the job.
+    async fn rotated(&self) {
+        self.h.finish(&Call::renewal(USER), ended::idle).await;
+        self.works().await;
+    }
+
+    /// The call's process dies at the last thing that it sends to the exchange.
+    async fn dead_at(&self, call: Call, name: &str, side: Side) -> Call {
+        self.h.kill(&call, name, 1, side).await;
+        self.h.app.clock.advance_ms(30_001);
+        call
+    }
+
+    /// Agents of somebody else take all slots but ours.
+    async fn crowd(&self) {
+        let view = invariants::view(&self.h.app, USER).await;
+        let master: Address = view.wallet.address.to_string().parse().unwrap();
+        let until = self.h.app.clock.now_ms() + 100_000 * DAY_MS;
+        for slot in 1..3 {
+            let agent = Address::with_last_byte(slot);
+            let name = format!("theirs{slot}");
+            assert!(self.h.app.stack.hyperliquid_sim.add_agent(master, &name, agent, until));
+        }
+    }
+
+    const fn approval(&self) -> &'static str {
+        match self.exchange {
+            Exchange::Aster => "Aster.POST registerAndApproveAgent",
+            Exchange::Hyperliquid => "Hyperliquid.approveAgent",
+        }
+    }
+}
+
 async fn registration(exchange: Exchange) {
-    let h = Harness::start().await;
-    let mut rules = h.app.stack.aster_sim.rules();
-    rules.max_agents = 1_000;
-    h.app.stack.aster_sim.set_rules(rules);
-    h.app.wallet("user_1").await;
-    let call = Call::register(exchange.as_str(), "user_1");
-    let check = async |call: &Call| {
-        invariants::one_that_works(&h.app, &call.user, exchange).await;
-        invariants::forget(&h.app, &call.user, exchange).await;
-        h.app.clock.advance_ms(181 * DAY_MS);
+    let scene = Scene::start(exchange).await;
+    let call = || Call::register(exchange, USER);
+    let check = async |_: &Call| {
+        scene.works().await;
+        invariants::forget(&scene.h.app, USER, exchange).await;
+        scene.gone().await;
     };
-    let sends = if exchange == Exchange::Aster {
-        "Aster.POST registerAndApproveAgent"
-    } else {
-        "Hyperliquid.approveAgent"
-    };
-    let dead_at_send = async |side| {
-        let process = h.proxy.process(Some(Kill::Named(sends.to_owned(), 1, side)));
-        assert!(h.call(&process, &call).await.is_none());
-        process.settled().await;
-        h.app.clock.advance_ms(30_001);
-        call.clone()
-    };
+    let (h, sends) = (&scene.h, scene.approval());
     let rows = [
-        h.drive("register", async || call.clone(), registered, check).await,
+        h.drive("register", async || call(), ended::registered, check).await,
         h.drive(
             "register, after a death before the approval was sent",
-            async || dead_at_send(Side::Before).await,
-            registered,
+            async || scene.dead_at(call(), sends, Side::Before).await,
+            ended::registered,
             check,
         )
         .await,
         h.drive(
             "register, after a death when it was sent",
-            async || dead_at_send(Side::After).await,
-            registered,
+            async || scene.dead_at(call(), sends, Side::After).await,
+            ended::registered,
             check,
         )
         .await,
@@ -89,12 +138,77 @@ async fn registration(exchange: Exchange) {
     report(&format!("kill-points-register-{exchange}.md"), &rows);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_registration_with_hyperliquid() {
-    registration(Exchange::Hyperliquid).await;
+async fn rotation(exchange: Exchange) {
+    let scene = Scene::start(exchange).await;
+    let prepare = async || {
+        scene.registered().await;
+        Call::rotate(exchange, USER)
+    };
+    let check = async |_: &Call| scene.rotated().await;
+    let mut rows = vec![scene.h.drive("rotate", prepare, ended::done, check).await];
+    if exchange == Exchange::Hyperliquid {
+        scene.crowd().await;
+        // It takes the old one's name, and with it its place.
+        let name = std::sync::Mutex::new(String::new());
+        let prepare = async || {
+            let call = prepare().await;
+            *name.lock().unwrap() = scene.credential().await.agent_name;
+            call
+        };
+        let check = async |_: &Call| {
+            assert_eq!(scene.credential().await.agent_name, *name.lock().unwrap());
+            scene.rotated().await;
+        };
+        rows.push(scene.h.drive("rotate, no free slot", prepare, ended::done, check).await);
+    }
+    report(&format!("kill-points-rotate-{exchange}.md"), &rows);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_registration_with_aster() {
-    registration(Exchange::Aster).await;
+async fn deletion(exchange: Exchange) {
+    let scene = Scene::start(exchange).await;
+    let prepare = async || {
+        scene.registered().await;
+        Call::delete(exchange, USER)
+    };
+    let check = async |_: &Call| scene.gone().await;
+    let row = scene.h.drive("delete", prepare, ended::deleted, check).await;
+    report(&format!("kill-points-delete-{exchange}.md"), &[row]);
+}
+
+async fn renewal(exchange: Exchange) {
+    let scene = Scene::start(exchange).await;
+    let before = std::sync::Mutex::new(String::new());
+    let prepare = async || {
+        scene.registered().await;
+        *before.lock().unwrap() = scene.credential().await.agent_name;
+        scene.h.app.clock.advance_ms(170 * DAY_MS);
+        Call::renewal(USER)
+    };
+    let check = async |_: &Call| {
+        assert_ne!(scene.credential().await.agent_name, *before.lock().unwrap());
+        scene.works().await;
+    };
+    let row = scene.h.drive("renewal job", prepare, ended::idle, check).await;
+    report(&format!("kill-points-renew-{exchange}.md"), &[row]);
+}
+
+macro_rules! on_both {
+    ($($operation:ident: $hyperliquid:ident, $aster:ident;)*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $hyperliquid() {
+            $operation(Exchange::Hyperliquid).await;
+        }
+
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $aster() {
+            $operation(Exchange::Aster).await;
+        }
+    )*};
+}
+
+on_both! {
+    registration: a_registration_with_hyperliquid, a_registration_with_aster;
+    rotation: a_rotation_on_hyperliquid, a_rotation_on_aster;
+    deletion: a_deletion_on_hyperliquid, a_deletion_on_aster;
+    renewal: a_renewal_on_hyperliquid, a_renewal_on_aster;
 }

@@ -212,6 +212,7 @@ impl Harness {
             within_ms: 14 * DAY_MS,
             limit: 100,
             run_time: std::time::Duration::from_secs(240),
+            keys_are_handed_out: false,
         };
         let done = registrars.expect("the clients are made").renew(&limits).await;
         let (status, body) = match done {

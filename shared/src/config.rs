@@ -143,6 +143,8 @@ pub struct CustodyConfig {
     pub kms_key_id: String,
     /// `COSIGNER_FUNCTION`: name or ARN.
     pub cosigner_function: String,
+    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: who asks, for the cosigner's records.
+    pub caller: String,
 }
 
 impl CustodyConfig {
@@ -154,6 +156,7 @@ impl CustodyConfig {
         Ok(Self {
             kms_key_id: env.required("WALLETS_KEY_ID")?,
             cosigner_function: env.required("COSIGNER_FUNCTION")?,
+            caller: env.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
         })
     }
 }

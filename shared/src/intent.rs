@@ -236,6 +236,16 @@ pub enum Intent {
 }
 
 impl Intent {
+    /// The names of all of them.
+    pub const NAMES: [&'static str; 6] = [
+        "PersonalMessage",
+        "AsterLogin",
+        "AsterRegisterAgent",
+        "AsterDeleteAgent",
+        "HyperliquidApproveAgent",
+        "HyperliquidRevokeAgent",
+    ];
+
     /// The intent's name in logs and records.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -32,11 +32,13 @@ pub enum Metric {
     SecretsLost,
     /// Approvals that an exchange took for another signer's.
     SignatureFaults,
+    /// What the cosigner refused.
+    CosignerRefusals,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::CredentialsRenewed,
         Self::OperationsFinished,
         Self::RenewalsFailed,
@@ -45,6 +47,7 @@ impl Metric {
         Self::CredentialDrift,
         Self::SecretsLost,
         Self::SignatureFaults,
+        Self::CosignerRefusals,
     ];
 
     /// The name in CloudWatch.
@@ -59,6 +62,7 @@ impl Metric {
             Self::CredentialDrift => "CredentialDrift",
             Self::SecretsLost => "SecretsLost",
             Self::SignatureFaults => "SignatureFaults",
+            Self::CosignerRefusals => "CosignerRefusals",
         }
     }
 }
@@ -70,8 +74,8 @@ pub fn embed() {
     EMBEDDED.store(true, Ordering::Relaxed);
 }
 
-/// Emits counts, all together for one exchange.
-pub fn emit(clock: &Clock, exchange: Exchange, counts: &[(Metric, u64)]) {
+/// Emits counts, all together for one exchange or for none.
+pub fn emit(clock: &Clock, exchange: Option<Exchange>, counts: &[(Metric, u64)]) {
     if EMBEDDED.load(Ordering::Relaxed) {
         let mut line = document(clock.now_ms(), exchange, counts).to_string();
         line.push('\n');
@@ -79,25 +83,29 @@ pub fn emit(clock: &Clock, exchange: Exchange, counts: &[(Metric, u64)]) {
         let _ = std::io::stdout().lock().write_all(line.as_bytes());
     } else {
         for (metric, count) in counts {
-            tracing::info!(metric = metric.name(), count, %exchange, "metric");
+            let exchange = exchange.map(Exchange::as_str);
+            tracing::info!(metric = metric.name(), count, exchange, "metric");
         }
     }
 }
 
-fn document(now_ms: u64, exchange: Exchange, counts: &[(Metric, u64)]) -> Value {
+fn document(now_ms: u64, exchange: Option<Exchange>, counts: &[(Metric, u64)]) -> Value {
     let metrics: Vec<Value> = counts
         .iter()
         .map(|(metric, _)| json!({ "Name": metric.name(), "Unit": "Count" }))
         .collect();
+    let dimensions = if exchange.is_some() { json!([[], ["exchange"]]) } else { json!([[]]) };
     let mut document = json!({
         "_aws": {
             "Timestamp": now_ms,
             "CloudWatchMetrics": [
-                { "Namespace": NAMESPACE, "Dimensions": [[], ["exchange"]], "Metrics": metrics },
+                { "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics },
             ],
         },
-        "exchange": exchange.as_str(),
     });
+    if let Some(exchange) = exchange {
+        document["exchange"] = json!(exchange.as_str());
+    }
     for (metric, count) in counts {
         document[metric.name()] = json!(count);
     }
@@ -111,7 +119,7 @@ mod tests {
     #[test]
     fn a_line_names_each_metric_it_holds_and_its_value() {
         let counts = [(Metric::CredentialsRenewed, 3), (Metric::RenewalsFailed, 0)];
-        let line = document(1_790_000_000_000, Exchange::Aster, &counts);
+        let line = document(1_790_000_000_000, Some(Exchange::Aster), &counts);
         assert_eq!(line["CredentialsRenewed"], 3);
         assert_eq!(line["RenewalsFailed"], 0);
         assert_eq!(line["exchange"], "aster");

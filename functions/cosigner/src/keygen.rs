@@ -16,7 +16,8 @@ use shared::mpc::{
 use shared::store::StoreError;
 use zeroize::Zeroizing;
 
-use crate::store::{SessionKind, session_context, share_context};
+use crate::audit::{Asked, Counted, Decision, Head};
+use crate::store::{SessionKind, session_context, share_context, share_item};
 use crate::{Cosigner, End, Failure};
 
 /// How long party 1 has between the two calls, in seconds.
@@ -107,10 +108,11 @@ impl Cosigner {
     /// Call 1.
     pub(crate) async fn start_keygen(
         &self,
-        key: &WalletKey,
-        session: SessionId,
+        asked: &Asked,
         message: StartKeygen,
     ) -> Result<KeygenCommitted, End> {
+        let Asked { key, session, .. } = asked;
+        let session = *session;
         let data = session_data(key, session);
         let context = session_context(key, session, SessionKind::Keygen);
         let (computed, data_key) = tokio::join!(
@@ -131,10 +133,11 @@ impl Cosigner {
     /// Call 2.
     pub(crate) async fn finish_keygen(
         &self,
-        key: &WalletKey,
-        session: SessionId,
+        asked: &Asked,
         message: FinishKeygen,
     ) -> Result<KeygenRevealed, End> {
+        let Asked { key, session, .. } = asked;
+        let session = *session;
         let kept = self.take_session(key, session, SessionKind::Keygen).await?;
         let kept: Kept =
             postcard::from_bytes(&kept).map_err(|error| Failure::Damaged(error.to_string()))?;
@@ -145,10 +148,13 @@ impl Cosigner {
         );
         let (share, reveal) = checked??;
         let sealed = data_key?.seal(&share.to_bytes())?;
-        match self.shares.put_share(key, self.clock.now_ms(), sealed).await {
+        // The share and the first record of its wallet are there together or not at all.
+        let item = share_item(key, self.clock.now_ms(), sealed)?;
+        let made = Decision::KeyMade { address: share.address() };
+        match self.record(asked, Head::default(), &made, Counted::No, Some(item)).await {
             Ok(()) => Ok(KeygenRevealed { reveal }),
-            Err(StoreError::Conflict) => Err(Refusal::KeyExists.into()),
-            Err(error) => Err(error.into()),
+            Err(End::Refused(Refusal::NoSession)) => Err(Refusal::KeyExists.into()),
+            Err(error) => Err(error),
         }
     }
 }

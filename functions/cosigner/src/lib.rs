@@ -5,6 +5,7 @@
 //! No endpoint function links this crate; they reach it by invocation, with messages of
 //! `shared::mpc`, and it answers none of them with its share.
 
+pub mod audit;
 mod keygen;
 pub mod policy;
 mod sign;
@@ -18,12 +19,14 @@ use shared::clock::Clock;
 use shared::compute::Stopped;
 use shared::config::{ConfigError, Env};
 use shared::envelope::{Envelope, EnvelopeError};
+use shared::metrics::{self, Metric};
 use shared::mpc::{Answer, Call, Refusal, Request};
 use shared::random::{Random, RandomError};
 use shared::store::StoreError;
 use tracing::Instrument;
 
-pub use policy::Policy;
+use audit::Asked;
+pub use policy::{Policy, Setting};
 use store::Shares;
 
 /// The cosigner, with its own table and its own KMS key B.
@@ -124,7 +127,7 @@ impl Cosigner {
     }
 
     async fn decide(&self, request: Request) -> Result<Answer, Failure> {
-        let Request { key, session, request_id, call, .. } = request;
+        let Request { key, session, request_id, caller, call, .. } = request;
         let span = tracing::info_span!(
             "cosign",
             requestId = %request_id,
@@ -133,20 +136,21 @@ impl Cosigner {
             call = name(&call),
         );
         // Boxed, so that the type of what awaits this does not grow with what is in here.
+        let asked = Asked { key, session, caller, request_id };
         let work: Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + '_>> =
             Box::pin(async {
                 let answered = match call {
                     Call::StartKeygen(message) => {
-                        self.start_keygen(&key, session, message).await.map(Answer::KeygenCommitted)
+                        self.start_keygen(&asked, message).await.map(Answer::KeygenCommitted)
                     }
                     Call::FinishKeygen(message) => {
-                        self.finish_keygen(&key, session, message).await.map(Answer::KeygenRevealed)
+                        self.finish_keygen(&asked, message).await.map(Answer::KeygenRevealed)
                     }
                     Call::StartSign(message) => {
-                        self.start_sign(&key, session, message).await.map(Answer::SignAnswered)
+                        self.start_sign(&asked, message).await.map(Answer::SignAnswered)
                     }
                     Call::FinishSign(message) => {
-                        self.finish_sign(&key, session, message).await.map(Answer::SignShares)
+                        self.finish_sign(&asked, message).await.map(Answer::SignShares)
                     }
                 };
                 match answered {
@@ -156,6 +160,7 @@ impl Cosigner {
                     }
                     Err(End::Refused(refusal)) => {
                         tracing::warn!(%refusal, "refused");
+                        metrics::emit(&self.clock, None, &[(Metric::CosignerRefusals, 1)]);
                         Ok(Answer::Refused(refusal))
                     }
                     Err(End::Failed(failure)) => {

@@ -1,20 +1,86 @@
 //! What may be signed. Default deny: an intent that is not allowed here is refused.
+//!
+//! The typed document `infra/cosigner-policy.json` says what a deployment may sign; its JSON Schema
+//! stands beside it. What it cannot say cannot be signed: the intents are a closed list, and none
+//! of them moves money.
 
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::Deserialize;
 use shared::config::{ConfigError, Env, parse_chain};
 use shared::eth::Address;
-use shared::intent::{
-    AGENT_NAME_PREFIX, HyperliquidChain, Intent, MAX_AGENT_NAME, MAX_AGENT_VALIDITY_MS,
-    PersonalMessage,
-};
+use shared::intent::{HyperliquidChain, Intent, MAX_AGENT_NAME, PersonalMessage};
 use shared::mpc::Refusal;
 
-/// How far a nonce may be from the cosigner's own clock, in milliseconds.
-const NONCE_WINDOW_MS: u64 = 5 * 60 * 1_000;
+/// The document that is used where none is given.
+const DEFAULT: &str = include_str!("../../../infra/cosigner-policy.json");
 
-/// What the cosigner is configured for.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    /// The one Hyperliquid network.
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// The document, as it is written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Document {
+    #[serde(rename = "$schema", default)]
+    _schema: Option<String>,
+    intents: Vec<String>,
+    hyperliquid: HyperliquidRules,
+    aster: AsterRules,
+    agents: AgentRules,
+    personal_messages: MessageRules,
+    limits: Limits,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct HyperliquidRules {
+    chains: Vec<HyperliquidChain>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AsterRules {
+    signature_chain_ids: Vec<u64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AgentRules {
+    name_prefix: String,
+    max_validity_days: u64,
+    nonce_window_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MessageRules {
+    max_bytes: usize,
+    refused_prefixes: Vec<String>,
+}
+
+/// How many signatures are made at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// With one wallet.
+    pub wallet: Rate,
+    /// With all wallets of a tenant.
+    pub tenant: Rate,
+}
+
+/// Signatures; 0 is no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rate {
+    /// In one minute of the clock.
+    pub per_minute: u64,
+    /// In one day (UTC).
+    pub per_day: u64,
+}
+
+/// What a deployment is set to, within what its document allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Setting {
+    /// The one Hyperliquid network, which is also Aster's.
     pub hyperliquid_chain: HyperliquidChain,
     /// The one `signatureChainId` for Aster.
     pub aster_signature_chain_id: u64,
@@ -22,21 +88,30 @@ pub struct Policy {
     pub aster_login: bool,
 }
 
+/// What the cosigner may sign.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    setting: Setting,
+    document: Document,
+    version: String,
+}
+
 impl Policy {
-    /// Reads `HYPERLIQUID_CHAIN` (default `Mainnet`), `ASTER_SIGNATURE_CHAIN_ID` (default 56) and
-    /// `ASTER_API` (default `v3`; `v1` allows its login).
+    /// Reads `COSIGNER_POLICY` (a document; the one in `infra/` when not set), `HYPERLIQUID_CHAIN`
+    /// (default `Mainnet`), `ASTER_SIGNATURE_CHAIN_ID` (default 56) and `ASTER_API` (default `v3`;
+    /// `v1` allows its login).
     ///
     /// # Errors
     /// Names the variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
-        let chain = match env.optional("HYPERLIQUID_CHAIN") {
+        let hyperliquid_chain = match env.optional("HYPERLIQUID_CHAIN") {
             None => HyperliquidChain::Mainnet,
             Some(text) => parse_chain(&text).ok_or(ConfigError::Invalid {
                 name: "HYPERLIQUID_CHAIN",
                 want: "Mainnet or Testnet",
             })?,
         };
-        let aster = match env.optional("ASTER_SIGNATURE_CHAIN_ID") {
+        let aster_signature_chain_id = match env.optional("ASTER_SIGNATURE_CHAIN_ID") {
             None => 56,
             Some(text) => text.parse().map_err(|_| ConfigError::Invalid {
                 name: "ASTER_SIGNATURE_CHAIN_ID",
@@ -50,7 +125,73 @@ impl Policy {
                 return Err(ConfigError::Invalid { name: "ASTER_API", want: "v1 or v3" });
             }
         };
-        Ok(Self { hyperliquid_chain: chain, aster_signature_chain_id: aster, aster_login })
+        let setting = Setting { hyperliquid_chain, aster_signature_chain_id, aster_login };
+        let document = env.optional("COSIGNER_POLICY");
+        Self::new(document.as_deref().unwrap_or(DEFAULT), setting)
+    }
+
+    /// The policy of a document, for one setting that it allows.
+    ///
+    /// # Errors
+    /// When the document is not of its schema, or does not allow the setting.
+    pub fn new(document: &str, setting: Setting) -> Result<Self, ConfigError> {
+        let invalid = |want| ConfigError::Invalid { name: "COSIGNER_POLICY", want };
+        let version = digest(&SHA256, document.as_bytes());
+        let version = version.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let document: Document = serde_json::from_str(document).map_err(|error| {
+            tracing::error!(%error, "the policy document cannot be read");
+            invalid("a document of infra/cosigner-policy.schema.json")
+        })?;
+        if let Some(name) =
+            document.intents.iter().find(|name| !Intent::NAMES.contains(&name.as_str()))
+        {
+            tracing::error!(name, "the policy names an intent that does not exist");
+            return Err(invalid("a document that names intents that exist"));
+        }
+        if !document.hyperliquid.chains.contains(&setting.hyperliquid_chain) {
+            return Err(invalid("a document that allows HYPERLIQUID_CHAIN"));
+        }
+        if !document.aster.signature_chain_ids.contains(&setting.aster_signature_chain_id) {
+            return Err(invalid("a document that allows ASTER_SIGNATURE_CHAIN_ID"));
+        }
+        if !(8..=180).contains(&document.agents.max_validity_days) {
+            return Err(invalid("a document with maxValidityDays from 8 to 180"));
+        }
+        Ok(Self { setting, document, version })
+    }
+
+    /// The document in `infra/`, for one setting.
+    ///
+    /// # Errors
+    /// When it does not allow the setting.
+    pub fn default_for(setting: Setting) -> Result<Self, ConfigError> {
+        Self::new(DEFAULT, setting)
+    }
+
+    /// The same without limits of signatures: for a machine of one's own.
+    #[must_use]
+    pub fn unlimited(mut self) -> Self {
+        let none = Rate { per_minute: 0, per_day: 0 };
+        self.document.limits = Limits { wallet: none, tenant: none };
+        self
+    }
+
+    /// What it is set to.
+    #[must_use]
+    pub const fn setting(&self) -> Setting {
+        self.setting
+    }
+
+    /// Which document it is: the beginning of its SHA-256, in hex.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// How many signatures are made at most.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.document.limits
     }
 
     /// Whether a wallet with this address may sign this now.
@@ -58,81 +199,107 @@ impl Policy {
     /// # Errors
     /// The reason for which it may not.
     pub fn check(&self, wallet: Address, intent: &Intent, now_ms: u64) -> Result<(), Refusal> {
-        let checked = match intent {
-            Intent::PersonalMessage(message) => match PersonalMessage::parse(message.as_str()) {
-                Ok(_) => Ok(()),
-                Err(error) => return Err(Refusal::Policy(error.to_string())),
-            },
-            Intent::HyperliquidApproveAgent(approve) => require(
-                approve.chain == self.hyperliquid_chain,
-                "this Hyperliquid network is not configured",
-            )
-            .and_then(|()| check_agent(wallet, approve.agent, &approve.name))
-            .and_then(|()| check_expiry(approve.valid_until_ms, now_ms))
-            .and_then(|()| check_nonce(approve.nonce_ms, now_ms)),
-            Intent::AsterRegisterAgent(register) => require(
-                register.signature_chain_id == self.aster_signature_chain_id,
-                "this signatureChainId is not configured",
-            )
-            .and_then(|()| require(register.user == wallet, "user is not the wallet"))
-            .and_then(|()| check_agent(wallet, register.agent, &register.name))
-            .and_then(|()| check_expiry(register.expires_ms, now_ms))
-            .and_then(|()| check_nonce(register.nonce_us / 1_000, now_ms)),
-            Intent::HyperliquidRevokeAgent(revoke) => require(
-                revoke.chain == self.hyperliquid_chain,
-                "this Hyperliquid network is not configured",
-            )
-            .and_then(|()| check_name(&revoke.name))
-            .and_then(|()| check_nonce(revoke.nonce_ms, now_ms)),
-            Intent::AsterDeleteAgent(delete) => require(
-                delete.signature_chain_id == self.aster_signature_chain_id,
-                "this signatureChainId is not configured",
-            )
-            .and_then(|()| {
-                require(delete.chain == self.hyperliquid_chain, "this network is not configured")
-            })
-            .and_then(|()| require(delete.user == wallet, "user is not the wallet"))
-            .and_then(|()| check_nonce(delete.nonce_us / 1_000, now_ms)),
+        self.checked(wallet, intent, now_ms).map_err(Refusal::Policy)
+    }
+
+    fn checked(&self, wallet: Address, intent: &Intent, now_ms: u64) -> Checked {
+        let setting = &self.setting;
+        let allowed = self.document.intents.iter().any(|name| name == intent.name());
+        require(allowed, "this intent is not allowed")?;
+        match intent {
+            Intent::PersonalMessage(message) => self.check_message(message.as_str()),
+            Intent::HyperliquidApproveAgent(approve) => {
+                require(
+                    approve.chain == setting.hyperliquid_chain,
+                    "this Hyperliquid network is not configured",
+                )?;
+                self.check_agent(wallet, approve.agent, &approve.name)?;
+                self.check_expiry(approve.valid_until_ms, now_ms)?;
+                self.check_nonce(approve.nonce_ms, now_ms)
+            }
+            Intent::AsterRegisterAgent(register) => {
+                require(
+                    register.signature_chain_id == setting.aster_signature_chain_id,
+                    "this signatureChainId is not configured",
+                )?;
+                require(register.user == wallet, "user is not the wallet")?;
+                self.check_agent(wallet, register.agent, &register.name)?;
+                self.check_expiry(register.expires_ms, now_ms)?;
+                self.check_nonce(register.nonce_us / 1_000, now_ms)
+            }
+            Intent::HyperliquidRevokeAgent(revoke) => {
+                require(
+                    revoke.chain == setting.hyperliquid_chain,
+                    "this Hyperliquid network is not configured",
+                )?;
+                self.check_name(&revoke.name)?;
+                self.check_nonce(revoke.nonce_ms, now_ms)
+            }
+            Intent::AsterDeleteAgent(delete) => {
+                require(
+                    delete.signature_chain_id == setting.aster_signature_chain_id,
+                    "this signatureChainId is not configured",
+                )?;
+                require(
+                    delete.chain == setting.hyperliquid_chain,
+                    "this network is not configured",
+                )?;
+                require(delete.user == wallet, "user is not the wallet")?;
+                self.check_nonce(delete.nonce_us / 1_000, now_ms)
+            }
             Intent::AsterLogin(login) => {
                 let digits = (1..=32).contains(&login.nonce.len())
                     && login.nonce.bytes().all(|byte| byte.is_ascii_digit());
-                require(self.aster_login, "this intent is not allowed")
-                    .and_then(|()| require(digits, "the login's nonce is no number"))
+                require(setting.aster_login, "this intent is not allowed")?;
+                require(digits, "the login's nonce is no number")
             }
-        };
-        checked.map_err(|reason| Refusal::Policy(reason.to_owned()))
+        }
+    }
+
+    fn check_message(&self, text: &str) -> Checked {
+        let rules = &self.document.personal_messages;
+        // What the product itself refuses is refused whatever the document says.
+        PersonalMessage::parse(text).map_err(|error| error.to_string())?;
+        require(text.len() <= rules.max_bytes, "the message is too long")?;
+        let words =
+            |text: &str| text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+        let (text, refused) = (words(text), &rules.refused_prefixes);
+        let refused = refused.iter().any(|prefix| text.starts_with(&words(prefix)));
+        require(!refused, "the message begins like one that is not allowed")
+    }
+
+    /// Only agents of ours are named: another one's name can be neither taken nor taken away.
+    fn check_name(&self, name: &str) -> Checked {
+        let ours = name.strip_prefix(&self.document.agents.name_prefix).is_some_and(|rest| {
+            !rest.is_empty()
+                && rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+        });
+        require(ours && name.len() <= MAX_AGENT_NAME, "the agent's name is not one of ours")
+    }
+
+    fn check_agent(&self, wallet: Address, agent: Address, name: &str) -> Checked {
+        self.check_name(name)?;
+        require(agent != Address::ZERO, "the agent is the zero address")?;
+        require(agent != wallet, "the agent is the wallet itself")
+    }
+
+    /// The endpoint's clock may be ahead of ours by the margin that it takes off the expiry.
+    fn check_expiry(&self, expires_ms: u64, now_ms: u64) -> Checked {
+        let latest_ms = now_ms + self.document.agents.max_validity_days * DAY_MS;
+        require(expires_ms > now_ms, "the agent would be expired")?;
+        require(expires_ms <= latest_ms, "the agent's expiry is past the maximum")
+    }
+
+    fn check_nonce(&self, nonce_ms: u64, now_ms: u64) -> Checked {
+        let window_ms = self.document.agents.nonce_window_seconds * 1_000;
+        require(nonce_ms.abs_diff(now_ms) <= window_ms, "the nonce is outside its window")
     }
 }
 
-type Checked = Result<(), &'static str>;
+type Checked = Result<(), String>;
 
 fn require(holds: bool, otherwise: &'static str) -> Checked {
-    if holds { Ok(()) } else { Err(otherwise) }
-}
-
-/// Only agents of ours are named: another one's name can be neither taken nor taken away.
-fn check_name(name: &str) -> Checked {
-    let ours = name.strip_prefix(AGENT_NAME_PREFIX).is_some_and(|rest| {
-        !rest.is_empty()
-            && rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
-    });
-    require(ours && name.len() <= MAX_AGENT_NAME, "the agent's name is not one of ours")
-}
-
-fn check_agent(wallet: Address, agent: Address, name: &str) -> Checked {
-    check_name(name)?;
-    require(agent != Address::ZERO, "the agent is the zero address")?;
-    require(agent != wallet, "the agent is the wallet itself")
-}
-
-/// The endpoint's clock may be ahead of ours by the margin that it takes off the expiry.
-fn check_expiry(expires_ms: u64, now_ms: u64) -> Checked {
-    require(expires_ms > now_ms, "the agent would be expired")?;
-    require(expires_ms <= now_ms + MAX_AGENT_VALIDITY_MS, "the agent's expiry is past the maximum")
-}
-
-fn check_nonce(nonce_ms: u64, now_ms: u64) -> Checked {
-    require(nonce_ms.abs_diff(now_ms) <= NONCE_WINDOW_MS, "the nonce is outside its window")
+    if holds { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
 #[cfg(test)]
@@ -155,13 +322,20 @@ mod tests {
         "0x410D9849b1089D6DB21dFDD1a0a946Ce1a2d53FA".parse().unwrap()
     }
 
-    fn check(intent: &Intent) -> Result<(), String> {
-        let policy = Policy {
+    fn setting(aster_login: bool) -> Setting {
+        Setting {
             hyperliquid_chain: HyperliquidChain::Mainnet,
             aster_signature_chain_id: 56,
-            aster_login: false,
-        };
-        match policy.check(wallet(), intent, NOW) {
+            aster_login,
+        }
+    }
+
+    fn policy(aster_login: bool) -> Policy {
+        Policy::default_for(setting(aster_login)).unwrap()
+    }
+
+    fn check(intent: &Intent) -> Result<(), String> {
+        match policy(false).check(wallet(), intent, NOW) {
             Ok(()) => Ok(()),
             Err(Refusal::Policy(reason)) => Err(reason),
             Err(other) => panic!("{other}"),
@@ -270,11 +444,7 @@ mod tests {
     fn a_login_is_signed_only_where_it_is_configured() {
         let login = |nonce: &str| Intent::AsterLogin(AsterLogin { nonce: nonce.to_owned() });
         assert_eq!(check(&login("111111")), Err("this intent is not allowed".to_owned()));
-        let policy = Policy {
-            hyperliquid_chain: HyperliquidChain::Mainnet,
-            aster_signature_chain_id: 56,
-            aster_login: true,
-        };
+        let policy = policy(true);
         assert!(policy.check(wallet(), &login("111111"), NOW).is_ok());
         for nonce in ["", "1 and more", "0x1", &"1".repeat(33)] {
             assert!(policy.check(wallet(), &login(nonce), NOW).is_err(), "{nonce}");
@@ -297,5 +467,39 @@ mod tests {
         ] {
             assert!(message(text).is_err(), "{text:?}");
         }
+    }
+
+    /// The document decides; one that is wrong lets nothing start.
+    #[test]
+    fn a_document_narrows_what_may_be_signed() {
+        let change = |from: &str, to: &str| {
+            assert!(DEFAULT.contains(from), "{from}");
+            Policy::new(&DEFAULT.replacen(from, to, 1), setting(false))
+        };
+        let message = Intent::PersonalMessage(PersonalMessage::parse("hello you").unwrap());
+        assert!(policy(false).check(wallet(), &message, NOW).is_ok());
+        for (from, to) in [
+            ("\"PersonalMessage\",", ""),
+            ("\"maxBytes\": 8192", "\"maxBytes\": 8"),
+            ("\"You are signing into\"", "\"HELLO  you\""),
+        ] {
+            assert!(change(from, to).unwrap().check(wallet(), &message, NOW).is_err(), "{to}");
+        }
+        let login = "You are signing into Astherus 1";
+        let login = postcard::from_bytes(&postcard::to_stdvec(login).unwrap()).unwrap();
+        let login = Intent::PersonalMessage(login);
+        let open = change("\"You are signing into\", ", "").unwrap();
+        assert!(open.check(wallet(), &login, NOW).is_err(), "the product's own list stays");
+        for (from, to) in [
+            ("[\"Mainnet\", \"Testnet\"]", "[\"Testnet\"]"),
+            ("[56]", "[1]"),
+            ("\"PersonalMessage\"", "\"RawDigest\""),
+            ("\"maxValidityDays\": 180", "\"maxValidityDays\": 181"),
+            ("\"maxBytes\"", "\"maxBites\""),
+            ("\"perDay\": 10000 ", ""),
+        ] {
+            assert!(change(from, to).is_err(), "{to}");
+        }
+        assert_ne!(policy(false).version(), change("8192", "8191").unwrap().version());
     }
 }

@@ -7,14 +7,17 @@ use dkls23_secp256k1::protocols::signing::{KeepPhase2to3, UniqueKeep2to3};
 use dkls23_secp256k1::protocols::{Abort, AbortKind, PartyIndex};
 use serde::{Deserialize, Serialize};
 use shared::eth::Digest;
+use shared::intent::Intent;
 use shared::mpc::{
     Curve, FinishSign, KeyShare, Refusal, SessionId, SignAnswered, SignShares, StartSign,
     WalletKey, party_1, sign_data,
 };
-use shared::store::StoreError;
 use zeroize::Zeroizing;
 
-use crate::store::{SessionKind, SessionRecord, ShareItem, session_context, share_context};
+use crate::audit::{Asked, Counted, Decision, Head};
+use crate::store::{
+    SessionKind, SessionRecord, ShareItem, session_context, session_item, share_context,
+};
 use crate::{Cosigner, End, Failure};
 
 /// How long party 1 has between the two calls, in seconds.
@@ -32,17 +35,21 @@ impl Cosigner {
     /// Call 1.
     pub(crate) async fn start_sign(
         &self,
-        key: &WalletKey,
-        session: SessionId,
+        asked: &Asked,
         message: StartSign,
     ) -> Result<SignAnswered, End> {
         let StartSign { intent, message } = message;
-        let item = self.shares.share(key).await?.ok_or(Refusal::UnknownKey)?;
+        let Asked { key, session, .. } = asked;
+        let session = *session;
+        let (item, head) = self.shares.share_and_head(key).await?;
+        let item = item.ok_or(Refusal::UnknownKey)?;
         let context = session_context(key, session, SessionKind::Sign);
         let (share, data_key) =
             tokio::join!(self.open_share(key, item), self.envelope.data_key(context));
         let share = share?;
-        self.policy.check(share.address(), &intent, self.clock.now_ms())?;
+        if let Err(refusal) = self.policy.check(share.address(), &intent, self.clock.now_ms()) {
+            return Err(self.refuse(asked, head, &intent, refusal).await);
+        }
         tracing::info!(intent = intent.name(), "allowed");
 
         let data = sign_data(key, session, party_1(), intent.digest());
@@ -61,33 +68,67 @@ impl Cosigner {
             .map_err(|error| Failure::Damaged(error.to_string()))?;
         let sealed = data_key?.seal(&Zeroizing::new(bytes))?;
         let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
-        match self.shares.open(key, session, SessionKind::Sign, expires_at_s, sealed).await {
+        // The session, the record and the count are there together or not at all.
+        let item = session_item(key, session, SessionKind::Sign, expires_at_s, sealed)?;
+        let (allowed, rate) = (Decision::allowed(&intent), self.policy.limits().wallet);
+        match self.record(asked, head, &allowed, Counted::Yes(rate), Some(item)).await {
             Ok(()) => Ok(answer),
-            Err(StoreError::Conflict) => Err(Refusal::NoSession.into()),
-            Err(error) => Err(error.into()),
+            Err(End::Refused(refusal @ Refusal::Policy(_))) => {
+                let head = self.shares.head(key).await?;
+                Err(self.refuse(asked, head, &intent, refusal).await)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Records a refusal, and returns it.
+    async fn refuse(&self, asked: &Asked, head: Head, intent: &Intent, refusal: Refusal) -> End {
+        let refused = Decision::refused(intent, &refusal.to_string());
+        match self.record(asked, head, &refused, Counted::No, None).await {
+            Ok(()) => refusal.into(),
+            Err(error) => error,
         }
     }
 
     /// Call 2. What was kept is gone before anything is computed from it.
     pub(crate) async fn finish_sign(
         &self,
-        key: &WalletKey,
-        session: SessionId,
+        asked: &Asked,
         message: FinishSign,
     ) -> Result<SignShares, End> {
-        let (kept, share) =
+        let Asked { key, session, .. } = asked;
+        let session = *session;
+        let (kept, found) =
             tokio::join!(self.take_session(key, session, SessionKind::Sign), async {
-                let item = self.shares.share(key).await?.ok_or(Refusal::UnknownKey)?;
-                self.open_share(key, item).await
+                let (item, head) = self.shares.share_and_head(key).await?;
+                let item = item.ok_or(Refusal::UnknownKey)?;
+                Ok::<_, End>((self.open_share(key, item).await?, head))
             });
-        let (kept, share) = (kept?, share?);
+        let (kept, (share, head)) = (kept?, found?);
         let kept: Kept =
             postcard::from_bytes(&kept).map_err(|error| Failure::Damaged(error.to_string()))?;
         let data = sign_data(key, session, party_1(), kept.digest);
-        match share.party().sign_phase3(&data, kept.unique, kept.pair, &[message.message]) {
-            Ok((_, message)) => Ok(SignShares { message }),
-            Err(abort) => Err(self.aborted(key, &abort).await),
-        }
+        let party = share.party();
+        let ran = party.sign_phase3(&data, kept.unique, kept.pair, &[message.message]).and_then(
+            |(x, own)| {
+                let halves = [message.share, own.clone()];
+                let made = party.sign_phase4(&data, &x, &halves, true)?;
+                Ok((x, made, own))
+            },
+        );
+        let (x, (s, recovery), own) = match ran {
+            Ok(made) => made,
+            Err(abort) => {
+                let aborted = Decision::Aborted { reason: abort.description() };
+                self.record(asked, head, &aborted, Counted::No, None).await?;
+                return Err(self.aborted(key, &abort).await);
+            }
+        };
+        let signature = format!("0x{x}{s}{:02x}", 27 + recovery);
+        let signed = Decision::signed(&data.message_hash, signature);
+        // Nobody has the signature before it is recorded.
+        self.record(asked, head, &signed, Counted::No, None).await?;
+        Ok(SignShares { message: own })
     }
 
     async fn open_share(&self, key: &WalletKey, item: ShareItem) -> Result<KeyShare, End> {

@@ -2,6 +2,8 @@
 //!
 //! | partition key | sort key | item |
 //! | --- | --- | --- |
+//! | `tenant#W#walletId` | `audit` | the end of its audit log, and counts of its signatures |
+//! | `tenant#W#walletId` | `audit#seq` | one record of its audit log; append-only |
 //! | `tenant#W#walletId` | `session#id` | what is kept between two calls, sealed, with a short life |
 //! | `tenant#W#walletId` | `share#version` | the share, sealed; never deleted on a timer |
 
@@ -11,7 +13,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
 use shared::envelope::{Context, Purpose, Sealed};
 use shared::mpc::{SessionId, WalletKey};
-use shared::store::{Item, StoreError, from_item, put_error, unavailable};
+use shared::store::{Item, StoreError, from_item, put_error, to_record, unavailable};
 
 /// The schema number that this version writes.
 const SCHEMA: u32 = 1;
@@ -59,8 +61,8 @@ pub(crate) struct ShareItem {
 /// The cosigner's table.
 #[derive(Clone, Debug)]
 pub(crate) struct Shares {
-    db: aws_sdk_dynamodb::Client,
-    table: String,
+    pub(crate) db: aws_sdk_dynamodb::Client,
+    pub(crate) table: String,
 }
 
 impl Shares {
@@ -77,8 +79,7 @@ impl Shares {
         expires_at_s: u64,
         sealed: Sealed,
     ) -> Result<(), StoreError> {
-        let record = SessionRecord { schema: SCHEMA, kind, expires_at_s, sealed };
-        self.put_new(session_key(key, session), &record).await
+        self.put_new(session_item(key, session, kind, expires_at_s, sealed)?).await
     }
 
     /// Takes a session out: whoever gets it is the only one who ever does.
@@ -100,30 +101,6 @@ impl Shares {
         output.attributes.map(|item| from_item("session", item)).transpose()
     }
 
-    /// Stores a share; one that is there is never overwritten.
-    pub(crate) async fn put_share(
-        &self,
-        key: &WalletKey,
-        created_at_ms: u64,
-        sealed: Sealed,
-    ) -> Result<(), StoreError> {
-        let record = ShareItem { schema: SCHEMA, barred: false, created_at_ms, sealed };
-        self.put_new(share_key(key), &record).await
-    }
-
-    pub(crate) async fn share(&self, key: &WalletKey) -> Result<Option<ShareItem>, StoreError> {
-        let output = self
-            .db
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(share_key(key)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(unavailable)?;
-        output.item.map(|item| from_item("share", item)).transpose()
-    }
-
     /// Bars a key from signing.
     pub(crate) async fn bar(&self, key: &WalletKey) -> Result<(), StoreError> {
         self.db
@@ -139,10 +116,7 @@ impl Shares {
         Ok(())
     }
 
-    async fn put_new<T: Serialize>(&self, key: Item, record: &T) -> Result<(), StoreError> {
-        let mut item: Item = serde_dynamo::to_item(record)
-            .map_err(|error| StoreError::Damaged { what: "record", cause: error.to_string() })?;
-        item.extend(key);
+    async fn put_new(&self, item: Item) -> Result<(), StoreError> {
         self.db
             .put_item()
             .table_name(&self.table)
@@ -155,7 +129,29 @@ impl Shares {
     }
 }
 
-fn item_key(key: &WalletKey, sort: String) -> Item {
+/// A session as it is stored.
+pub(crate) fn session_item(
+    key: &WalletKey,
+    session: SessionId,
+    kind: SessionKind,
+    expires_at_s: u64,
+    sealed: Sealed,
+) -> Result<Item, StoreError> {
+    let record = SessionRecord { schema: SCHEMA, kind, expires_at_s, sealed };
+    to_record(session_key(key, session), &record)
+}
+
+/// A share as it is stored; one that is there is never overwritten.
+pub(crate) fn share_item(
+    key: &WalletKey,
+    created_at_ms: u64,
+    sealed: Sealed,
+) -> Result<Item, StoreError> {
+    let record = ShareItem { schema: SCHEMA, barred: false, created_at_ms, sealed };
+    to_record(share_key(key), &record)
+}
+
+pub(crate) fn item_key(key: &WalletKey, sort: String) -> Item {
     let partition = format!("{}#W#{}", key.tenant, key.wallet_id);
     HashMap::from([
         ("pk".to_owned(), AttributeValue::S(partition)),
@@ -167,7 +163,7 @@ fn session_key(key: &WalletKey, session: SessionId) -> Item {
     item_key(key, format!("session#{}", hex(session)))
 }
 
-fn share_key(key: &WalletKey) -> Item {
+pub(crate) fn share_key(key: &WalletKey) -> Item {
     item_key(key, format!("share#{}", key.key_version))
 }
 

@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use cosigner::{Cosigner, Policy};
+use cosigner::{Cosigner, Policy, Setting};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 use shared::aws::Aws;
@@ -48,7 +48,9 @@ pub struct CosignerSettings {
     /// KMS's URL.
     pub kms: String,
     /// What it may sign for.
-    pub policy: Policy,
+    pub setting: Setting,
+    /// A policy document; `None` is the product's own, without limits of signatures.
+    pub policy: Option<String>,
     /// Where the Invoke API listens.
     pub ip: IpAddr,
     /// Its port; 0 takes any.
@@ -56,10 +58,18 @@ pub struct CosignerSettings {
 }
 
 impl CosignerSettings {
-    fn cosigner(&self, clock: Clock, random: Random) -> Cosigner {
+    fn cosigner(&self, clock: Clock, random: Random) -> Result<Cosigner, StartError> {
         // The cosigner invokes nothing.
         let aws = Aws::local(&self.dynamodb, &self.kms, "http://127.0.0.1:9");
-        Cosigner::new(&aws, COSIGNER_TABLE, COSIGNER_KEY, self.policy.clone(), clock, random)
+        let policy = match &self.policy {
+            Some(document) => Policy::new(document, self.setting),
+            None => Policy::default_for(self.setting).map(Policy::unlimited),
+        };
+        let policy = policy.map_err(|error| StartError::Part {
+            what: "the cosigner's policy",
+            cause: error.to_string(),
+        })?;
+        Ok(Cosigner::new(&aws, COSIGNER_TABLE, COSIGNER_KEY, policy, clock, random))
     }
 
     fn arguments(&self) -> Vec<String> {
@@ -67,9 +77,10 @@ impl CosignerSettings {
             "cosigner".to_owned(),
             self.dynamodb.clone(),
             self.kms.clone(),
-            self.policy.hyperliquid_chain.as_str().to_owned(),
-            self.policy.aster_signature_chain_id.to_string(),
-            self.policy.aster_login.to_string(),
+            self.setting.hyperliquid_chain.as_str().to_owned(),
+            self.setting.aster_signature_chain_id.to_string(),
+            self.setting.aster_login.to_string(),
+            self.policy.clone().unwrap_or_default(),
             self.ip.to_string(),
             self.port.to_string(),
         ]
@@ -78,13 +89,14 @@ impl CosignerSettings {
     /// Reads the arguments that the stack starts this process with.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [dynamodb, kms, chain, aster, login, ip, port] = arguments else {
+        let [dynamodb, kms, chain, aster, login, policy, ip, port] = arguments else {
             return None;
         };
         Some(Self {
             dynamodb: dynamodb.clone(),
             kms: kms.clone(),
-            policy: Policy {
+            policy: Some(policy.clone()).filter(|document| !document.is_empty()),
+            setting: Setting {
                 hyperliquid_chain: parse_chain(chain)?,
                 aster_signature_chain_id: aster.parse().ok()?,
                 aster_login: login.parse().ok()?,
@@ -104,7 +116,7 @@ pub(crate) async fn in_process(
 ) -> Result<String, StartError> {
     let listener = bind("the cosigner", settings.ip, settings.port).await?;
     let address = url(&listener)?;
-    serve(listener, router(settings, clock, random), stop);
+    serve(listener, router(settings, clock, random)?, stop);
     Ok(address)
 }
 
@@ -175,12 +187,19 @@ pub async fn run_child(
 }
 
 /// The Invoke API, with a cosigner of these settings behind it.
-pub fn router(settings: &CosignerSettings, clock: Clock, random: Random) -> Router {
-    let cosigner = settings.cosigner(clock, random);
-    Router::new()
+///
+/// # Errors
+/// When the policy does not allow the settings.
+pub fn router(
+    settings: &CosignerSettings,
+    clock: Clock,
+    random: Random,
+) -> Result<Router, StartError> {
+    let cosigner = settings.cosigner(clock, random)?;
+    Ok(Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
         .layer(DefaultBodyLimit::max(MAX_PAYLOAD))
-        .with_state(Arc::new(cosigner))
+        .with_state(Arc::new(cosigner)))
 }
 
 /// Answers as Lambda does: 200 with the payload, or with `X-Amz-Function-Error`.

@@ -5,6 +5,7 @@
 //! simulators that verify every signature, or the real ones. The cosigner runs in a process of its
 //! own: here too, no process ever holds both shares of a key.
 
+pub mod audit;
 pub mod cosigner;
 pub mod demo;
 mod dynamodb;

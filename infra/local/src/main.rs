@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use hyperdex_local::cosigner::{CosignerSettings, run_child};
 use hyperdex_local::{
-    AsterTarget, HyperliquidTarget, Options, Ports, Stack, StartError, demo, jobs,
+    AsterTarget, HyperliquidTarget, Options, Ports, Stack, StartError, audit, demo, jobs,
 };
 use shared::config::{parse_chain, parse_url};
 use shared::intent::HyperliquidChain;
@@ -28,6 +28,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Look at the cosigner's audit log.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Run the product's three calls against a stack of their own, and prove the delivered keys.
     Demo,
     /// The cosigner's process; the stack starts it.
@@ -97,6 +102,22 @@ enum AsterApi {
     V1,
 }
 
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Verify every chain: of the local stack's data, of an export, or of a table that answers.
+    Verify {
+        /// An export of the cosigner's table in DynamoDB's JSON, one `{"Item":…}` in each line.
+        #[arg(long, conflicts_with = "endpoint")]
+        export: Option<PathBuf>,
+        /// URL of the DynamoDB that holds the table, such as the running local stack's.
+        #[arg(long)]
+        endpoint: Option<String>,
+        /// The table.
+        #[arg(long, default_value = hyperdex_local::COSIGNER_TABLE)]
+        table: String,
+    },
+}
+
 fn url(text: &str) -> Result<Url, &'static str> {
     parse_url(text).ok_or("an https URL is wanted, or http on loopback, without a query")
 }
@@ -148,6 +169,18 @@ async fn main() -> ExitCode {
                 }));
             };
             ended(run_child(&settings, say).await)
+        }
+        Some(Command::Audit { command: AuditCommand::Verify { export, endpoint, table } }) => {
+            let source = match (export, endpoint) {
+                (Some(export), _) => audit::Source::Export(export),
+                (None, Some(endpoint)) => audit::Source::Endpoint(endpoint),
+                (None, None) => audit::Source::Data(cli.serve.data_dir),
+            };
+            match audit::verify(&source, &table, say).await {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::FAILURE,
+                Err(error) => ended(Err(error)),
+            }
         }
         Some(Command::Demo) => match demo::run(cli.serve.options(), say).await {
             Ok(()) => ExitCode::SUCCESS,

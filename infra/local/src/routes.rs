@@ -43,6 +43,7 @@ impl Endpoints {
         let config = CustodyConfig {
             kms_key_id: WALLETS_KEY.to_owned(),
             cosigner_function: cosigner_host::FUNCTION.to_owned(),
+            caller: "local".to_owned(),
         };
         Custody::new(&aws, &store, &config, options.clock.clone(), options.random.clone())
     }

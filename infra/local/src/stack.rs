@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use axum::Router;
-use cosigner::Policy;
+use cosigner::Setting;
 use exchange_sim::{aster, hyperliquid};
 use shared::aws::Aws;
 use shared::clock::Clock;
@@ -75,6 +75,8 @@ pub struct Options {
     pub budget: BudgetConfig,
     /// Where the cosigner runs.
     pub cosigner: CosignerHost,
+    /// Its policy document; `None` is the product's own, without limits of signatures.
+    pub cosigner_policy: Option<String>,
     /// The time.
     pub clock: Clock,
     /// Randomness.
@@ -97,6 +99,7 @@ impl Options {
             exchange_timeout_ms: CALL_TIMEOUT_MS,
             budget: BudgetConfig::default(),
             cosigner: CosignerHost::Process,
+            cosigner_policy: None,
             clock: Clock::system(),
             random: Random::system(),
         }
@@ -152,7 +155,8 @@ impl Stack {
         let settings = CosignerSettings {
             dynamodb: dynamodb.clone(),
             kms: kms.clone(),
-            policy: Policy {
+            policy: options.cosigner_policy.clone(),
+            setting: Setting {
                 hyperliquid_chain: options.hyperliquid.chain,
                 aster_signature_chain_id: options.aster.signature_chain_id,
                 aster_login: options.aster.v1,
@@ -283,7 +287,7 @@ impl std::fmt::Debug for Stack {
 }
 
 /// Makes the data directory, for its owner alone, and takes its lock.
-fn prepare(directory: &Path) -> Result<File, StartError> {
+pub(crate) fn prepare(directory: &Path) -> Result<File, StartError> {
     use std::os::unix::fs::DirBuilderExt;
     let broken = |cause: std::io::Error| StartError::Data {
         path: directory.to_owned(),

@@ -125,7 +125,7 @@ impl Registrar {
                 // Whoever took over does not have this secret.
                 Err(error) if left == 0 || matches!(error, StoreError::Conflict) => {
                     let clock = &self.custody.clock;
-                    metrics::emit(clock, Exchange::Aster, &[(Metric::SecretsLost, 1)]);
+                    metrics::emit(clock, Some(Exchange::Aster), &[(Metric::SecretsLost, 1)]);
                     return Err(CredentialError::SecretLost(error));
                 }
                 Err(error) => {

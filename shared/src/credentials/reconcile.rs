@@ -120,7 +120,7 @@ impl Registrars {
             let drift = u64::try_from(found.drift.len()).unwrap_or(u64::MAX);
             let counts =
                 [(Metric::CredentialsChecked, found.checked), (Metric::CredentialDrift, drift)];
-            metrics::emit(&custody.clock, *exchange, &counts);
+            metrics::emit(&custody.clock, Some(*exchange), &counts);
         }
         Ok(found)
     }

@@ -102,7 +102,7 @@ impl Registrars {
             }
         }
         for (exchange, tally) in &tally {
-            metrics::emit(&custody.clock, *exchange, &tally.metrics());
+            metrics::emit(&custody.clock, Some(*exchange), &tally.metrics());
         }
         Ok(tally)
     }

@@ -126,7 +126,7 @@ impl Registrar {
     fn note_fault(&self, refusal: &Refusal) {
         if refusal.kind == RefusalKind::SignatureFault {
             let (clock, exchange) = (&self.custody.clock, self.client.exchange());
-            metrics::emit(clock, exchange, &[(Metric::SignatureFaults, 1)]);
+            metrics::emit(clock, Some(exchange), &[(Metric::SignatureFaults, 1)]);
         }
     }
 

@@ -25,13 +25,18 @@ pub enum CosignerError {
 pub struct CosignerClient {
     lambda: aws_sdk_lambda::Client,
     function: String,
+    caller: String,
 }
 
 impl CosignerClient {
-    /// A client of the function with this name or ARN.
+    /// A client of the function with this name or ARN, for the function `caller`.
     #[must_use]
-    pub fn new(lambda: aws_sdk_lambda::Client, function: impl Into<String>) -> Self {
-        Self { lambda, function: function.into() }
+    pub fn new(
+        lambda: aws_sdk_lambda::Client,
+        function: impl Into<String>,
+        caller: impl Into<String>,
+    ) -> Self {
+        Self { lambda, function: function.into(), caller: caller.into() }
     }
 
     /// Sends one message of one session and waits for the answer.
@@ -49,6 +54,7 @@ impl CosignerClient {
             key: key.clone(),
             session,
             request_id: telemetry::request_id(),
+            caller: self.caller.clone(),
             call,
         };
         let output = self

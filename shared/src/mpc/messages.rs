@@ -20,7 +20,7 @@ use crate::api::ids::Tenant;
 use crate::intent::Intent;
 
 /// The version of this protocol. A message of another version is refused.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 
 /// The curve.
 pub type Curve = dkls23_k256::Secp256k1;
@@ -54,6 +54,8 @@ pub struct Request {
     pub session: SessionId,
     /// The API request that it serves, for the cosigner's log.
     pub request_id: String,
+    /// The function that asks, for the cosigner's records.
+    pub caller: String,
     /// What is asked.
     pub call: Call,
 }
@@ -166,6 +168,9 @@ pub struct SignAnswered {
 pub struct FinishSign {
     /// The protocol's message.
     pub message: TransmitPhase2to3<Curve>,
+    /// Party 1's halves of the signature (its phase 3), so that the cosigner knows, checks and
+    /// records the signature before it gives its own.
+    pub share: Broadcast3to4<Curve>,
 }
 
 /// Signing, phase 3 of party 2: its halves of the signature.

@@ -54,7 +54,7 @@ pub async fn sign(
     let mut phase_2 = run.phase2(&[theirs.phase_1])?;
     // Their phase-2 message is here already: check it before ours is given away.
     let own = run.phase3(&[theirs.phase_2])?;
-    let finish = FinishSign { message: phase_2.remove(0) };
+    let finish = FinishSign { message: phase_2.remove(0), share: own.clone() };
     let Answer::SignShares(shares) = cosigner.call(key, session, Call::FinishSign(finish)).await?
     else {
         return Err(CosignerError::Nonsense.into());

@@ -111,11 +111,18 @@ fn key(partition: &str, sort: &str) -> Item {
     ])
 }
 
-/// A record as an item under its key.
 fn to_item<T: Serialize>(partition: &str, sort: &str, record: &T) -> Result<Item, StoreError> {
+    to_record(key(partition, sort), record)
+}
+
+/// A record as an item under its key.
+///
+/// # Errors
+/// When it is no record of named fields.
+pub fn to_record<T: Serialize>(key: Item, record: &T) -> Result<Item, StoreError> {
     let mut item: Item = serde_dynamo::to_item(record)
         .map_err(|error| StoreError::Damaged { what: "record", cause: error.to_string() })?;
-    item.extend(key(partition, sort));
+    item.extend(key);
     Ok(item)
 }
 
@@ -154,7 +161,8 @@ pub fn put_error(error: SdkError<PutItemError>) -> StoreError {
 
 /// A transaction that lost to another writer is a conflict, whether it met the other's result or
 /// the other's transaction.
-fn transaction_error(error: SdkError<TransactWriteItemsError>) -> StoreError {
+#[must_use]
+pub fn transaction_error(error: SdkError<TransactWriteItemsError>) -> StoreError {
     let lost = match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
             cancelled.cancellation_reasons().iter().any(|reason| {

@@ -54,7 +54,11 @@ impl Custody {
         Self {
             store: Store::new(aws.dynamodb(), &store.table),
             envelope: Envelope::new(aws.kms(), &custody.kms_key_id, random.clone()),
-            cosigner: CosignerClient::new(aws.lambda(), &custody.cosigner_function),
+            cosigner: CosignerClient::new(
+                aws.lambda(),
+                &custody.cosigner_function,
+                &custody.caller,
+            ),
             clock,
             random,
         }

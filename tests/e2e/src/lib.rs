@@ -2,6 +2,7 @@
 //! exchange simulators and the API, on free ports, with data of its own and a clock that the test
 //! owns.
 
+pub mod attacker;
 pub mod invariants;
 pub mod kill;
 pub mod proxy;

@@ -16,7 +16,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use cosigner::Policy;
+use cosigner::Setting;
 use exchange_sim::faults::Fault;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
@@ -124,7 +124,8 @@ impl Proxy {
         let settings = CosignerSettings {
             dynamodb: String::new(),
             kms: String::new(),
-            policy: Policy {
+            policy: app.options.cosigner_policy.clone(),
+            setting: Setting {
                 hyperliquid_chain: app.options.hyperliquid.chain,
                 aster_signature_chain_id: app.options.aster.signature_chain_id,
                 aster_login: app.options.aster.v1,
@@ -183,6 +184,7 @@ impl Proxy {
             settings.kms = format!("{}/cosigner-kms", process.base);
             let options = &self.0.options;
             cosigner_router(&settings, options.clock.clone(), options.random.clone())
+                .expect("the policy allows its own setting")
         };
         kept.get_or_insert_with(make).clone()
     }

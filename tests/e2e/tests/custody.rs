@@ -1,7 +1,7 @@
 //! The two-party protocol with a peer that cheats, replays or is broken: each is refused with a
 //! typed error, and nothing is signed.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
 use std::sync::{Arc, Mutex};
 
@@ -9,16 +9,16 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
+use e2e::attacker::{Attacker, Opened, find, refusal};
 use e2e::{Reply, TestApp};
 use serde_json::json;
 use shared::api::ids::{Tenant, WalletRef};
 use shared::config::{CustodyConfig, StoreConfig};
 use shared::intent::{Intent, PersonalMessage};
 use shared::mpc::{
-    Answer, Call, CosignerClient, CosignerError, FinishSign, KeyShare, PROTOCOL, ProtocolError,
-    Refusal, Request, SessionId, StartSign, WalletKey, party_2, sign_data,
+    Answer, Call, CosignerError, FinishSign, PROTOCOL, ProtocolError, Refusal, Request, SessionId,
+    StartSign, WalletKey, party_2, sign_data,
 };
-use shared::store::WalletView;
 use shared::wallets::{Custody, SignError};
 use uuid::Uuid;
 
@@ -26,65 +26,8 @@ fn intent(text: &str) -> Intent {
     Intent::PersonalMessage(PersonalMessage::parse(text).unwrap())
 }
 
-/// An endpoint function in an attacker's hands: its share, and free use of the Invoke API.
-struct Attacker {
-    app: TestApp,
-    cosigner: CosignerClient,
-    key: WalletKey,
-    share: KeyShare,
-}
-
-struct Opened {
-    session: SessionId,
-    phase_2: FinishSign,
-}
-
-impl Attacker {
-    async fn new() -> Self {
-        let app = TestApp::start().await;
-        app.wallet("victim").await;
-        let view = find(&app, "victim").await;
-        let share = app.stack.custody.share(&view.wallet).await.unwrap();
-        let cosigner = CosignerClient::new(app.stack.aws().lambda(), "cosigner");
-        Self { key: view.wallet.key(), share, cosigner, app }
-    }
-
-    /// Call 1 of an honest signature of `text`, up to the message of call 2.
-    async fn open(&self, session: SessionId, text: &str) -> Opened {
-        let intent = intent(text);
-        let data = sign_data(&self.key, session, party_2(), intent.digest());
-        let party = self.share.party();
-        let (unique, kept, mut phase_1) = party.sign_phase1(&data).unwrap();
-        let start = StartSign { intent, message: phase_1.remove(0) };
-        let answer = self.cosigner.call(&self.key, session, Call::StartSign(start)).await;
-        let Ok(Answer::SignAnswered(theirs)) = answer else { panic!("call 1 is honest") };
-        let (_, _, mut phase_2) =
-            party.sign_phase2(&data, unique, kept, &[theirs.phase_1]).unwrap();
-        Opened { session, phase_2: FinishSign { message: phase_2.remove(0) } }
-    }
-
-    async fn finish(&self, session: SessionId, message: FinishSign) -> Result<(), Refusal> {
-        refusal(self.cosigner.call(&self.key, session, Call::FinishSign(message)).await)
-    }
-
-    /// The wallet still signs for its owner.
-    async fn still_signs(&self) {
-        let reply = sign(&self.app, "victim").await;
-        assert_eq!(reply.status, 200, "{reply:?}");
-    }
-}
-
-fn refusal(answer: Result<Answer, CosignerError>) -> Result<(), Refusal> {
-    match answer {
-        Ok(_) => Ok(()),
-        Err(CosignerError::Refused(refusal)) => Err(refusal),
-        Err(other) => panic!("a typed refusal is wanted: {other}"),
-    }
-}
-
-async fn find(app: &TestApp, user: &str) -> WalletView {
-    let name: WalletRef = user.parse().unwrap();
-    app.stack.custody.store.find(&Tenant::local(), &name).await.unwrap().unwrap()
+async fn open(attacker: &Attacker, session: SessionId, text: &str) -> Opened {
+    attacker.open(session, &intent(text)).await.unwrap()
 }
 
 async fn sign(app: &TestApp, user: &str) -> Reply {
@@ -99,7 +42,7 @@ fn copy(message: &FinishSign) -> FinishSign {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_call_is_answered_once() {
     let attacker = Attacker::new().await;
-    let opened = attacker.open([1; 32], "once").await;
+    let opened = open(&attacker, [1; 32], "once").await;
     assert_eq!(attacker.finish(opened.session, copy(&opened.phase_2)).await, Ok(()));
     let replayed = attacker.finish(opened.session, copy(&opened.phase_2)).await;
     assert_eq!(replayed, Err(Refusal::NoSession));
@@ -109,7 +52,7 @@ async fn a_second_call_is_answered_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_second_calls_at_once_get_one_answer() {
     let attacker = Attacker::new().await;
-    let opened = attacker.open([2; 32], "race").await;
+    let opened = open(&attacker, [2; 32], "race").await;
     let (first, second) = tokio::join!(
         attacker.finish(opened.session, copy(&opened.phase_2)),
         attacker.finish(opened.session, copy(&opened.phase_2)),
@@ -121,8 +64,8 @@ async fn two_second_calls_at_once_get_one_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_of_another_session_or_wallet_are_refused() {
     let attacker = Attacker::new().await;
-    let first = attacker.open([3; 32], "first").await;
-    let second = attacker.open([4; 32], "second").await;
+    let first = open(&attacker, [3; 32], "first").await;
+    let second = open(&attacker, [4; 32], "second").await;
     let swapped = attacker.finish(first.session, copy(&second.phase_2)).await;
     assert!(matches!(swapped, Err(Refusal::Aborted(_))), "{swapped:?}");
     // The session was used up by the attempt.
@@ -175,11 +118,11 @@ async fn the_intent_cannot_be_changed_after_the_first_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_runs_out_and_is_opened_once() {
     let attacker = Attacker::new().await;
-    let opened = attacker.open([7; 32], "slow").await;
+    let opened = open(&attacker, [7; 32], "slow").await;
     attacker.app.clock.advance_ms(31_000);
     assert_eq!(attacker.finish(opened.session, opened.phase_2).await, Err(Refusal::NoSession));
 
-    let opened = attacker.open([8; 32], "first").await;
+    let opened = open(&attacker, [8; 32], "first").await;
     let data = sign_data(&attacker.key, [8; 32], party_2(), intent("again").digest());
     let (_, _, mut phase_1) = attacker.share.party().sign_phase1(&data).unwrap();
     let start = StartSign { intent: intent("again"), message: phase_1.remove(0) };
@@ -191,12 +134,13 @@ async fn a_session_runs_out_and_is_opened_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn truncated_and_foreign_bytes_are_malformed() {
     let attacker = Attacker::new().await;
-    let opened = attacker.open([10; 32], "bytes").await;
+    let opened = open(&attacker, [10; 32], "bytes").await;
     let request = Request {
         protocol: PROTOCOL,
         key: attacker.key.clone(),
         session: opened.session,
         request_id: String::new(),
+        caller: String::new(),
         call: Call::FinishSign(copy(&opened.phase_2)),
     };
     let payload = String::from_utf8(request.to_payload()).unwrap();
@@ -229,7 +173,7 @@ async fn truncated_and_foreign_bytes_are_malformed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cheating_in_the_multiplication_bars_the_key() {
     let attacker = Attacker::new().await;
-    let opened = attacker.open([11; 32], "cheat").await;
+    let opened = open(&attacker, [11; 32], "cheat").await;
     let mut cheat = copy(&opened.phase_2);
     cheat.message.gamma_u = cheat.message.gamma_v;
     let refused = attacker.finish(opened.session, cheat).await;
@@ -274,6 +218,7 @@ async fn custody_behind(
     let config = CustodyConfig {
         kms_key_id: hyperdex_local::WALLETS_KEY.to_owned(),
         cosigner_function: "cosigner".to_owned(),
+        caller: "test".to_owned(),
     };
     let random = shared::random::Random::system();
     Custody::new(&aws, &store, &config, app.clock.clock(), random)

@@ -1,0 +1,228 @@
+//! Appending to a wallet's chain.
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use shared::mpc::{Refusal, WalletKey};
+use shared::store::{Item, StoreError, from_item, to_record, transaction_error, unavailable};
+
+use super::{Asked, Decision, Entry, Head, Record};
+use crate::policy::Rate;
+use crate::store::{ShareItem, Shares, item_key, share_key};
+use crate::{Cosigner, End, Failure};
+
+/// How often a chain's end may move under an appending call.
+const TRIES: u32 = 10;
+
+const HEAD: &str = "audit";
+
+/// Whether a record is that of a signature that begins, and counts against the wallet's limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Counted {
+    Yes(Rate),
+    No,
+}
+
+/// Why an appending transaction was not written.
+pub(crate) enum Lost {
+    /// What goes with the record is there already.
+    Companion,
+    /// Another record came first.
+    Head,
+    Failed(StoreError),
+}
+
+impl Head {
+    /// The head after one more signature that begins now.
+    ///
+    /// # Errors
+    /// When the wallet has had as many as it may.
+    fn count(&mut self, rate: Rate, now_ms: u64) -> Result<(), Refusal> {
+        let (minute, day) = (now_ms / 60_000, now_ms / 86_400_000);
+        if self.minute != minute {
+            (self.minute, self.minute_used) = (minute, 0);
+        }
+        if self.day != day {
+            (self.day, self.day_used) = (day, 0);
+        }
+        let full = |used: u64, limit: u64| limit > 0 && used >= limit;
+        if full(self.minute_used, rate.per_minute) {
+            return Err(Refusal::Policy("too many signatures with this wallet in a minute".into()));
+        }
+        if full(self.day_used, rate.per_day) {
+            return Err(Refusal::Policy("too many signatures with this wallet in a day".into()));
+        }
+        self.minute_used += 1;
+        self.day_used += 1;
+        Ok(())
+    }
+}
+
+impl Cosigner {
+    /// Appends a decision to the wallet's chain, in one transaction with `companion` if there is
+    /// one. Where the chain's end has moved, it is read again.
+    ///
+    /// # Errors
+    /// When the companion is there already ([`Refusal::NoSession`]), the wallet may sign no more
+    /// for now, or the table failed.
+    pub(crate) async fn record(
+        &self,
+        asked: &Asked,
+        mut head: Head,
+        decision: &Decision,
+        counted: Counted,
+        companion: Option<Item>,
+    ) -> Result<(), End> {
+        for _ in 0..TRIES {
+            let now_ms = self.clock.now_ms();
+            let mut next = head.clone();
+            if let Counted::Yes(rate) = counted {
+                next.count(rate, now_ms)?;
+            }
+            let entry = Entry {
+                seq: head.seq + 1,
+                at_ms: now_ms,
+                tenant: asked.key.tenant.clone(),
+                wallet_id: asked.key.wallet_id,
+                key_version: asked.key.key_version,
+                caller: asked.caller.clone(),
+                request_id: asked.request_id.clone(),
+                session: super::hex(&asked.session),
+                policy: self.policy.version().to_owned(),
+                decision: decision.clone(),
+            };
+            let record = Record::new(&entry, &head.hash)
+                .map_err(|error| Failure::Damaged(error.to_string()))?;
+            next.seq = record.seq;
+            next.hash.clone_from(&record.hash);
+            match self.shares.append(&asked.key, &head, &next, &record, companion.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(Lost::Companion) => return Err(Refusal::NoSession.into()),
+                Err(Lost::Head) => head = self.shares.head(&asked.key).await?,
+                Err(Lost::Failed(error)) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+}
+
+impl Shares {
+    /// A share and the end of its wallet's chain, in one consistent read.
+    pub(crate) async fn share_and_head(
+        &self,
+        key: &WalletKey,
+    ) -> Result<(Option<ShareItem>, Head), StoreError> {
+        let keys = [share_key(key), head_key(key)];
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys.to_vec()))
+            .consistent_read(true)
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let output = self
+            .db
+            .batch_get_item()
+            .request_items(&self.table, wanted)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        if output.unprocessed_keys().is_some_and(|left| !left.is_empty()) {
+            return Err(StoreError::Unavailable("a read was left out".to_owned()));
+        }
+        let (mut share, mut head) = (None, Head::default());
+        for item in output.responses.unwrap_or_default().remove(&self.table).unwrap_or_default() {
+            if item.get("sk") == keys[1].get("sk") {
+                head = from_item("head of the audit log", item)?;
+            } else {
+                share = Some(from_item("share", item)?);
+            }
+        }
+        Ok((share, head))
+    }
+
+    /// The end of a wallet's chain.
+    pub(crate) async fn head(&self, key: &WalletKey) -> Result<Head, StoreError> {
+        let output = self
+            .db
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(head_key(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let head = output.item.map(|item| from_item("head of the audit log", item)).transpose()?;
+        Ok(head.unwrap_or_default())
+    }
+
+    async fn append(
+        &self,
+        key: &WalletKey,
+        head: &Head,
+        next: &Head,
+        record: &Record,
+        companion: Option<Item>,
+    ) -> Result<(), Lost> {
+        let new = |item: Item| {
+            Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item))
+                .condition_expression("attribute_not_exists(pk)")
+        };
+        let mut replaced = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(to_record(head_key(key), next)?))
+            .condition_expression("attribute_not_exists(pk)");
+        if head.seq > 0 {
+            replaced = replaced
+                .condition_expression("seq = :seq")
+                .expression_attribute_values(":seq", AttributeValue::N(head.seq.to_string()));
+        }
+        let mut puts =
+            vec![replaced, new(to_record(item_key(key, record_name(record.seq)), record)?)];
+        puts.extend(companion.map(new));
+        let items = puts.into_iter().map(|put| {
+            let put = put.build().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            Ok(TransactWriteItem::builder().put(put).build())
+        });
+        let written = self
+            .db
+            .transact_write_items()
+            .set_transact_items(Some(items.collect::<Result<_, StoreError>>()?))
+            // A repeat of this very request, after a lost answer, succeeds again.
+            .client_request_token(&record.hash[..36])
+            .send()
+            .await;
+        let Err(error) = written else { return Ok(()) };
+        let there = error.as_service_error().is_some_and(|error| {
+            error.is_transaction_canceled_exception() && companion_is_there(error)
+        });
+        match transaction_error(error) {
+            StoreError::Conflict if there => Err(Lost::Companion),
+            StoreError::Conflict => Err(Lost::Head),
+            failed => Err(Lost::Failed(failed)),
+        }
+    }
+}
+
+/// Whether the third item of the transaction failed its condition.
+fn companion_is_there(
+    error: &aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError,
+) -> bool {
+    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError as Error;
+    let Error::TransactionCanceledException(cancelled) = error else { return false };
+    let reason = cancelled.cancellation_reasons().get(2).and_then(|reason| reason.code());
+    reason == Some("ConditionalCheckFailed")
+}
+
+impl From<StoreError> for Lost {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn head_key(key: &WalletKey) -> Item {
+    item_key(key, HEAD.to_owned())
+}
+
+/// Sorts as it counts.
+fn record_name(seq: u64) -> String {
+    format!("{HEAD}#{seq:012}")
+}

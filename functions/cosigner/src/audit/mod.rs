@@ -1,0 +1,184 @@
+//! The audit log: one record for each decision, append-only, chained by hash to the wallet's record
+//! before it.
+//!
+//! A record's `body` is the JSON of an [`Entry`], kept as text, so that what was hashed is what is
+//! read; its `hash` is the SHA-256 of the hash before it (in hex), a line feed, and the body. The head of a wallet's chain
+//! is an item of its own, replaced in the transaction that appends, together with the counts of
+//! the wallet's signatures: so records, counts and sessions agree at every instant.
+
+mod append;
+pub mod verify;
+
+use std::fmt::Write;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
+use shared::api::ids::Tenant;
+use shared::eth::Address;
+use shared::intent::Intent;
+use shared::mpc::{SessionId, WalletKey};
+use uuid::Uuid;
+
+pub(crate) use append::Counted;
+
+/// The hash before the first record of a chain.
+pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// What is recorded of one decision.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Its place in the wallet's chain, from 1.
+    pub seq: u64,
+    /// When, Unix milliseconds, by the cosigner's clock.
+    pub at_ms: u64,
+    /// Whose wallet.
+    pub tenant: Tenant,
+    /// Which wallet.
+    pub wallet_id: Uuid,
+    /// Which shares of its key.
+    pub key_version: u32,
+    /// The function that asked, by its own word.
+    pub caller: String,
+    /// The API request that it served, by its own word.
+    pub request_id: String,
+    /// The run of the protocol, in hex.
+    pub session: String,
+    /// The policy document that decided.
+    pub policy: String,
+    /// What was decided.
+    #[serde(flatten)]
+    pub decision: Decision,
+}
+
+/// What was decided.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Decision {
+    /// A share was made and stored.
+    KeyMade {
+        /// The wallet's address.
+        address: Address,
+    },
+    /// The intent may be signed: the run has begun.
+    Allowed {
+        /// What is to be signed.
+        intent: Intent,
+        /// Its digest, in hex.
+        digest: String,
+    },
+    /// The intent may not be signed.
+    Refused {
+        /// What was to be signed.
+        intent: Intent,
+        /// Its digest, in hex.
+        digest: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The wallet's signature exists from here on.
+    Signed {
+        /// The digest, in hex.
+        digest: String,
+        /// The signature, 65 bytes in hex.
+        signature: String,
+    },
+    /// The protocol failed on what party 1 sent.
+    Aborted {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Decision {
+    pub(crate) fn allowed(intent: &Intent) -> Self {
+        Self::Allowed { intent: intent.clone(), digest: hex(&intent.digest()) }
+    }
+
+    pub(crate) fn refused(intent: &Intent, reason: &str) -> Self {
+        let (intent, digest) = (intent.clone(), hex(&intent.digest()));
+        Self::Refused { intent, digest, reason: reason.to_owned() }
+    }
+
+    pub(crate) fn signed(digest: &[u8], signature: String) -> Self {
+        Self::Signed { digest: hex(digest), signature }
+    }
+}
+
+/// A record, as it is stored.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// 1.
+    pub schema: u32,
+    /// Its place in the chain.
+    pub seq: u64,
+    /// The hash of the record before it, in hex.
+    pub prev: String,
+    /// The [`Entry`], as JSON.
+    pub body: String,
+    /// SHA-256 of `prev`, a line feed and `body`, in hex.
+    pub hash: String,
+}
+
+impl Record {
+    /// The record of an entry after the one with the hash `prev`.
+    pub(crate) fn new(entry: &Entry, prev: &str) -> Result<Self, serde_json::Error> {
+        let body = serde_json::to_string(entry)?;
+        let hash = link(prev, &body);
+        Ok(Self { schema: 1, seq: entry.seq, prev: prev.to_owned(), body, hash })
+    }
+}
+
+/// The end of a wallet's chain, and how many signatures were begun.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Head {
+    pub(crate) schema: u32,
+    pub(crate) seq: u64,
+    pub(crate) hash: String,
+    /// Unix minutes.
+    pub(crate) minute: u64,
+    pub(crate) minute_used: u64,
+    /// Unix days.
+    pub(crate) day: u64,
+    pub(crate) day_used: u64,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            schema: 1,
+            seq: 0,
+            hash: GENESIS.to_owned(),
+            minute: 0,
+            minute_used: 0,
+            day: 0,
+            day_used: 0,
+        }
+    }
+}
+
+/// Who asked for what, as it is recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) key: WalletKey,
+    pub(crate) session: SessionId,
+    pub(crate) caller: String,
+    pub(crate) request_id: String,
+}
+
+/// The hash of a record: of what it follows, and what it says.
+pub(crate) fn link(prev: &str, body: &str) -> String {
+    let mut context = Context::new(&SHA256);
+    context.update(prev.as_bytes());
+    context.update(b"\n");
+    context.update(body.as_bytes());
+    hex(context.finish().as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

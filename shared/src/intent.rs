@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::ids::Exchange;
 use crate::eth::{Address, Digest, Domain, Field, personal_digest, typed_digest};
 
 /// The longest message that is signed, in bytes of UTF-8.
@@ -256,6 +257,18 @@ impl Intent {
             Self::AsterDeleteAgent(_) => "AsterDeleteAgent",
             Self::HyperliquidApproveAgent(_) => "HyperliquidApproveAgent",
             Self::HyperliquidRevokeAgent(_) => "HyperliquidRevokeAgent",
+        }
+    }
+
+    /// The nonce that an exchange takes once, in its unit.
+    #[must_use]
+    pub const fn nonce(&self) -> Option<(Exchange, u64)> {
+        match self {
+            Self::PersonalMessage(_) | Self::AsterLogin(_) => None,
+            Self::AsterRegisterAgent(agent) => Some((Exchange::Aster, agent.nonce_us)),
+            Self::AsterDeleteAgent(agent) => Some((Exchange::Aster, agent.nonce_us)),
+            Self::HyperliquidApproveAgent(agent) => Some((Exchange::Hyperliquid, agent.nonce_ms)),
+            Self::HyperliquidRevokeAgent(agent) => Some((Exchange::Hyperliquid, agent.nonce_ms)),
         }
     }
 

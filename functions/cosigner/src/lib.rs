@@ -8,6 +8,7 @@
 pub mod audit;
 mod keygen;
 pub mod policy;
+mod rates;
 mod sign;
 mod store;
 

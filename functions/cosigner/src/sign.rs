@@ -44,10 +44,20 @@ impl Cosigner {
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
         let context = session_context(key, session, SessionKind::Sign);
-        let (share, data_key) =
-            tokio::join!(self.open_share(key, item), self.envelope.data_key(context));
+        let (rate, now_ms) = (self.policy.limits().tenant, self.clock.now_ms());
+        let (share, data_key, counted) = tokio::join!(
+            self.open_share(key, item),
+            self.envelope.data_key(context),
+            self.shares.count_tenant(&key.tenant, rate, now_ms)
+        );
         let share = share?;
-        if let Err(refusal) = self.policy.check(share.address(), &intent, self.clock.now_ms()) {
+        match counted {
+            Err(End::Refused(refusal)) => {
+                return Err(self.refuse(asked, head, &intent, refusal).await);
+            }
+            counted => counted?,
+        }
+        if let Err(refusal) = self.policy.check(share.address(), &intent, now_ms) {
             return Err(self.refuse(asked, head, &intent, refusal).await);
         }
         tracing::info!(intent = intent.name(), "allowed");
@@ -70,8 +80,9 @@ impl Cosigner {
         let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
         // The session, the record and the count are there together or not at all.
         let item = session_item(key, session, SessionKind::Sign, expires_at_s, sealed)?;
-        let (allowed, rate) = (Decision::allowed(&intent), self.policy.limits().wallet);
-        match self.record(asked, head, &allowed, Counted::Yes(rate), Some(item)).await {
+        let allowed = Decision::allowed(&intent);
+        let counted = Counted::Yes(self.policy.limits().wallet, intent.nonce());
+        match self.record(asked, head, &allowed, counted, Some(item)).await {
             Ok(()) => Ok(answer),
             Err(End::Refused(refusal @ Refusal::Policy(_))) => {
                 let head = self.shares.head(key).await?;

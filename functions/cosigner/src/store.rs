@@ -5,6 +5,7 @@
 //! | `tenant#W#walletId` | `audit` | the end of its audit log, and counts of its signatures |
 //! | `tenant#W#walletId` | `audit#seq` | one record of its audit log; append-only |
 //! | `tenant#W#walletId` | `session#id` | what is kept between two calls, sealed, with a short life |
+//! | `tenant#rates` | `rates` | how many signatures the tenant has begun |
 //! | `tenant#W#walletId` | `share#version` | the share, sealed; never deleted on a timer |
 
 use std::collections::HashMap;

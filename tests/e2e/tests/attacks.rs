@@ -108,6 +108,27 @@ async fn no_bent_intent_is_signed() {
     attacker.still_signs().await;
 }
 
+/// A nonce is signed once, and none before it after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_nonce_is_not_signed() {
+    let attacker = Attacker::new().await;
+    let now = attacker.app.clock.now_ms();
+    let with = |nonce_ms: u64| {
+        Intent::HyperliquidApproveAgent(HyperliquidApproveAgent { nonce_ms, ..approve(now) })
+    };
+    assert!(attacker.open([1; 32], &with(now)).await.is_ok());
+    for (session, nonce_ms) in [(2, now), (3, now - 1)] {
+        let refused = attacker.open([session; 32], &with(nonce_ms)).await.map(|_| ());
+        assert!(matches!(refused, Err(Refusal::Policy(_))), "{refused:?}");
+    }
+    // Aster's are others.
+    let wallet = attacker.share.address();
+    assert!(
+        attacker.open([4; 32], &Intent::AsterRegisterAgent(register(wallet, now))).await.is_ok()
+    );
+    assert!(attacker.open([5; 32], &with(now + 1)).await.is_ok());
+}
+
 /// A raw digest, a transaction, a withdrawal, a transfer, an agent that may withdraw: the protocol
 /// has no words for them. What is sent in their place does not parse.
 #[tokio::test(flavor = "multi_thread")]
@@ -208,6 +229,27 @@ async fn more_than_the_rate_is_refused_until_the_minute_is_over() {
     assert_eq!((reply.status, reply.text("/code")), (422, "POLICY_REFUSED"));
     attacker.app.clock.advance_ms(60_000);
     attacker.still_signs().await;
+}
+
+/// A tenant's wallets count together; another tenant's do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_the_tenants_rate_is_refused_too() {
+    let policy = include_str!("../../../infra/cosigner-policy.json");
+    let policy = policy.replacen("\"perMinute\": 30000", "\"perMinute\": 3", 1);
+    let attacker = Attacker::with(|options| options.cosigner_policy = Some(policy)).await;
+    attacker.app.wallet("second").await;
+    let body = serde_json::json!({ "message": "hello" });
+    let sign = async |user: &str| {
+        attacker.app.post(&format!("/api/wallets/{user}/sign"), body.clone()).await.status
+    };
+    for user in ["victim", "second", "victim"] {
+        assert_eq!(sign(user).await, 200);
+    }
+    for user in ["victim", "second"] {
+        assert_eq!(sign(user).await, 422);
+    }
+    attacker.app.clock.advance_ms(60_000);
+    assert_eq!(sign("second").await, 200);
 }
 
 /// Opened sessions are kept for half a minute and then are nothing; each counts as a signature, so

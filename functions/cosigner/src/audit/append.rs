@@ -1,6 +1,7 @@
 //! Appending to a wallet's chain.
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use shared::api::ids::Exchange;
 use shared::mpc::{Refusal, WalletKey};
 use shared::store::{Item, StoreError, from_item, to_record, transaction_error, unavailable};
 
@@ -14,10 +15,11 @@ const TRIES: u32 = 10;
 
 const HEAD: &str = "audit";
 
-/// Whether a record is that of a signature that begins, and counts against the wallet's limit.
+/// Whether a record is that of a signature that begins: it counts against the wallet's limit, and
+/// takes its nonce.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Counted {
-    Yes(Rate),
+    Yes(Rate, Option<(Exchange, u64)>),
     No,
 }
 
@@ -31,6 +33,22 @@ pub(crate) enum Lost {
 }
 
 impl Head {
+    /// The head after a nonce is taken: an endpoint's nonces rise.
+    ///
+    /// # Errors
+    /// When it was taken before, or one after it.
+    fn take_nonce(&mut self, exchange: Exchange, nonce: u64) -> Result<(), Refusal> {
+        let last = match exchange {
+            Exchange::Aster => &mut self.aster_nonce,
+            Exchange::Hyperliquid => &mut self.hyperliquid_nonce,
+        };
+        if nonce <= *last {
+            return Err(Refusal::Policy("the nonce was used before".into()));
+        }
+        *last = nonce;
+        Ok(())
+    }
+
     /// The head after one more signature that begins now.
     ///
     /// # Errors
@@ -74,8 +92,11 @@ impl Cosigner {
         for _ in 0..TRIES {
             let now_ms = self.clock.now_ms();
             let mut next = head.clone();
-            if let Counted::Yes(rate) = counted {
+            if let Counted::Yes(rate, nonce) = counted {
                 next.count(rate, now_ms)?;
+                if let Some((exchange, nonce)) = nonce {
+                    next.take_nonce(exchange, nonce)?;
+                }
             }
             let entry = Entry {
                 seq: head.seq + 1,

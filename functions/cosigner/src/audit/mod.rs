@@ -142,6 +142,11 @@ pub(crate) struct Head {
     /// Unix days.
     pub(crate) day: u64,
     pub(crate) day_used: u64,
+    /// The last nonces that were allowed, in their exchanges' units.
+    #[serde(default)]
+    pub(crate) aster_nonce: u64,
+    #[serde(default)]
+    pub(crate) hyperliquid_nonce: u64,
 }
 
 impl Default for Head {
@@ -154,6 +159,8 @@ impl Default for Head {
             minute_used: 0,
             day: 0,
             day_used: 0,
+            aster_nonce: 0,
+            hyperliquid_nonce: 0,
         }
     }
 }

@@ -12,6 +12,8 @@
     reason = "a test says what it does, and that it cannot go on"
 )]
 
+mod call;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -19,13 +21,15 @@ use axum::body::{Body, to_bytes};
 use http::Method;
 use http::header::RETRY_AFTER;
 use serde_json::{Value, json};
-use shared::api::ids::Exchange;
 use shared::credentials::{RenewLimits, Renewed};
 use shared::exchanges::budget::Spender;
 use tower::ServiceExt;
 
+pub use call::{Call, ended, retry_after_s};
+
 use crate::proxy::{Fate, Process, Proxy, Side};
 use crate::{DAY_MS, Reply, TestApp};
+use call::What;
 
 /// More repeats than an honest client should ever need.
 const MOST_REPEATS: usize = 10;
@@ -37,126 +41,6 @@ pub struct Harness {
     pub app: TestApp,
     /// The processes' network edge.
     pub proxy: Proxy,
-}
-
-/// What a process is started for.
-#[derive(Clone, Debug)]
-pub struct Call {
-    what: What,
-    /// Whose wallet it is about.
-    pub user: String,
-}
-
-#[derive(Clone, Debug)]
-enum What {
-    /// A request of the API.
-    Request(Method, String, Option<Value>),
-    /// The scheduled job that renews.
-    Renewal,
-}
-
-impl Call {
-    fn request(method: Method, path: String, body: Option<Value>, user: &str) -> Self {
-        Self { what: What::Request(method, path, body), user: user.to_owned() }
-    }
-
-    /// Creates the user's wallet.
-    #[must_use]
-    pub fn create(user: &str) -> Self {
-        let body = json!({ "userId": user });
-        Self::request(Method::POST, "/api/wallets".to_owned(), Some(body), user)
-    }
-
-    /// Reads the user's wallet.
-    #[must_use]
-    pub fn find(user: &str) -> Self {
-        Self::request(Method::GET, format!("/api/wallets/{user}"), None, user)
-    }
-
-    /// Signs a message.
-    #[must_use]
-    pub fn sign(user: &str) -> Self {
-        let body = json!({ "message": "hello" });
-        Self::request(Method::POST, format!("/api/wallets/{user}/sign"), Some(body), user)
-    }
-
-    /// Registers the user's wallet with an exchange.
-    #[must_use]
-    pub fn register(exchange: Exchange, user: &str) -> Self {
-        let body = json!({ "walletIdOrAddress": user });
-        Self::request(Method::POST, format!("/api/trading/{exchange}/apikey"), Some(body), user)
-    }
-
-    /// Reads the credential.
-    #[must_use]
-    pub fn describe(exchange: Exchange, user: &str) -> Self {
-        let path = format!("/api/trading/{exchange}/apikey?walletIdOrAddress={user}");
-        Self::request(Method::GET, path, None, user)
-    }
-
-    /// Rotates the credential.
-    #[must_use]
-    pub fn rotate(exchange: Exchange, user: &str) -> Self {
-        let body = json!({ "walletIdOrAddress": user });
-        let path = format!("/api/trading/{exchange}/apikey/rotate");
-        Self::request(Method::POST, path, Some(body), user)
-    }
-
-    /// Deletes the credential.
-    #[must_use]
-    pub fn delete(exchange: Exchange, user: &str) -> Self {
-        let path = format!("/api/trading/{exchange}/apikey?walletIdOrAddress={user}");
-        Self::request(Method::DELETE, path, None, user)
-    }
-
-    /// A run of the renewal job.
-    #[must_use]
-    pub fn renewal(user: &str) -> Self {
-        Self { what: What::Renewal, user: user.to_owned() }
-    }
-
-    /// A caller comes back at once, the job's schedule an hour later.
-    const fn again_after_ms(&self) -> u64 {
-        match self.what {
-            What::Request(..) => 1,
-            What::Renewal => 60 * 60 * 1_000,
-        }
-    }
-}
-
-/// How an honest client knows that an operation has ended.
-pub mod ended {
-    use super::Reply;
-
-    /// Creation.
-    #[must_use]
-    pub fn created(reply: &Reply) -> bool {
-        matches!(reply.status, 200 | 201)
-    }
-
-    /// Registration.
-    #[must_use]
-    pub fn registered(reply: &Reply) -> bool {
-        reply.status == 200 || reply.text("/code") == "API_KEY_EXISTS"
-    }
-
-    /// What just succeeds.
-    #[must_use]
-    pub fn done(reply: &Reply) -> bool {
-        reply.status == 200
-    }
-
-    /// Deletion.
-    #[must_use]
-    pub fn deleted(reply: &Reply) -> bool {
-        reply.status == 200 || reply.text("/code") == "API_KEY_NOT_FOUND"
-    }
-
-    /// The renewal job: there was nothing left to do.
-    #[must_use]
-    pub fn idle(reply: &Reply) -> bool {
-        reply.body["worked"] == 0
-    }
 }
 
 impl Harness {
@@ -174,7 +58,7 @@ impl Harness {
                 What::Request(method, path, body) => {
                     self.request(process, method, path, body.as_ref()).await
                 }
-                What::Renewal => self.renew(process).await,
+                What::Renewal(handed_out) => self.renew(process, *handed_out).await,
             }
         };
         tokio::select! {
@@ -206,13 +90,13 @@ impl Harness {
         Reply { status: head.status.as_u16(), body, headers: head.headers }
     }
 
-    async fn renew(&self, process: &Process) -> Reply {
+    async fn renew(&self, process: &Process, handed_out: bool) -> Reply {
         let registrars = process.endpoints().registrars(&self.app.options, Spender::Job);
         let limits = RenewLimits {
             within_ms: 14 * DAY_MS,
             limit: 100,
             run_time: std::time::Duration::from_secs(240),
-            keys_are_handed_out: false,
+            keys_are_handed_out: handed_out,
         };
         let done = registrars.expect("the clients are made").renew(&limits).await;
         let (status, body) = match done {
@@ -260,6 +144,58 @@ impl Harness {
         process.settled().await;
     }
 
+    /// As [`Harness::drive`], but each death is followed by another one at each call of the repeat,
+    /// after it took effect.
+    pub async fn drive_pairs(
+        &self,
+        operation: &'static str,
+        prepare: impl AsyncFn() -> Call,
+        ended: fn(&Reply) -> bool,
+        check: impl AsyncFn(&Call),
+    ) -> Row {
+        let call = prepare().await;
+        let calls = self.calls_of(&call).await;
+        check(&call).await;
+        let mut row = Row::new(operation);
+        for (name, nth) in calls.into_iter().filter(|(name, nth)| !sides(name, *nth).is_empty()) {
+            *row.points.entry(name.clone()).or_default() += 1;
+            let die_once = async || {
+                let call = prepare().await;
+                self.kill(&call, &name, nth, Side::After).await;
+                self.app.clock.advance_ms(30_001 + call.again_after_ms());
+                call
+            };
+            let call = die_once().await;
+            let repeated = self.calls_of(&call).await;
+            self.finish(&call, ended).await;
+            check(&call).await;
+            for (second, nth) in repeated.iter().filter(|(name, nth)| !sides(name, *nth).is_empty())
+            {
+                let call = die_once().await;
+                println!("{operation}, {name}, then {second} #{nth}");
+                self.kill(&call, second, *nth, Side::After).await;
+                self.app.clock.advance_ms(call.again_after_ms());
+                let replies = self.finish(&call, ended).await;
+                row.add(&replies.iter().map(|reply| reply.status).collect::<Vec<_>>());
+                check(&call).await;
+            }
+        }
+        row
+    }
+
+    /// The calls that an operation makes when nobody kills it, each with its number.
+    async fn calls_of(&self, call: &Call) -> Vec<(String, usize)> {
+        let process = self.proxy.process();
+        self.call(&process, call).await.expect("nobody kills it");
+        let mut made = BTreeMap::<String, usize>::new();
+        let number = |name: String| {
+            let nth = made.entry(name.clone()).or_default();
+            *nth += 1;
+            (name, *nth)
+        };
+        process.calls().into_iter().map(number).collect()
+    }
+
     /// Kills the operation that `prepare` prepares at each of its calls, on both sides, has an
     /// honest client finish it, and then checks.
     pub async fn drive(
@@ -281,7 +217,7 @@ impl Harness {
             let nth = row.points.entry(name.clone()).or_default();
             *nth += 1;
             let nth = *nth;
-            for &side in sides(&name) {
+            for &side in sides(&name, nth) {
                 let call = prepare().await;
                 let point = format!("{operation}, {side:?} {name} #{nth}");
                 self.kill(&call, &name, nth, side).await;
@@ -298,22 +234,19 @@ impl Harness {
 }
 
 /// Both sides. What the cosigner reads changes nothing, and a death of it before a write is like one
-/// before it was invoked, or after its last write.
-fn sides(call: &str) -> &'static [Side] {
+/// before it was invoked, or after its last write. Of the queries of an index, shard by shard, one
+/// is like another.
+fn sides(call: &str, nth: usize) -> &'static [Side] {
     let writes = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
-    if !call.starts_with("Cosigner.") {
+    if call == "DynamoDB.Query" && nth > 3 {
+        &[]
+    } else if !call.starts_with("Cosigner.") {
         &[Side::Before, Side::After]
     } else if writes.iter().any(|write| call.ends_with(write)) {
         &[Side::After]
     } else {
         &[]
     }
-}
-
-/// The seconds that a caller is told to wait.
-#[must_use]
-pub fn retry_after_s(reply: &Reply) -> Option<u64> {
-    reply.headers.get("retry-after")?.to_str().ok()?.parse().ok()
 }
 
 /// What came of killing one operation.

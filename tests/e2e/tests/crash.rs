@@ -58,6 +58,15 @@ impl Scene {
         self.h.finish(&Call::register(self.exchange, USER), ended::registered).await;
     }
 
+    /// The same, ten days before it expires.
+    async fn expiring(&self) -> CredentialRecord {
+        self.registered().await;
+        let record = self.credential().await;
+        let left_ms = record.expires_at_ms - self.h.app.clock.now_ms();
+        self.h.app.clock.advance_ms(left_ms - 10 * DAY_MS);
+        record
+    }
+
     async fn credential(&self) -> CredentialRecord {
         let view = invariants::view(&self.h.app, USER).await;
         view.credential(self.exchange).unwrap().clone()
@@ -179,9 +188,7 @@ async fn renewal(exchange: Exchange) {
     let scene = Scene::start(exchange).await;
     let before = std::sync::Mutex::new(String::new());
     let prepare = async || {
-        scene.registered().await;
-        *before.lock().unwrap() = scene.credential().await.agent_name;
-        scene.h.app.clock.advance_ms(170 * DAY_MS);
+        *before.lock().unwrap() = scene.expiring().await.agent_name;
         Call::renewal(USER)
     };
     let check = async |_: &Call| {
@@ -190,6 +197,39 @@ async fn renewal(exchange: Exchange) {
     };
     let row = scene.h.drive("renewal job", prepare, ended::idle, check).await;
     report(&format!("kill-points-renew-{exchange}.md"), &[row]);
+}
+
+/// A second death on the way back from the first.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "some minutes"]
+async fn every_pair_of_deaths() {
+    for exchange in [Exchange::Hyperliquid, Exchange::Aster] {
+        let scene = Scene::start(exchange).await;
+        let registered = async |call: Call| {
+            scene.registered().await;
+            call
+        };
+        let works = async |_: &Call| {
+            scene.works().await;
+            invariants::forget(&scene.h.app, USER, exchange).await;
+            scene.gone().await;
+        };
+        let rotated = async |_: &Call| scene.rotated().await;
+        let gone = async |_: &Call| scene.gone().await;
+        let (h, register) = (&scene.h, Call::register(exchange, USER));
+        let rotate = async || registered(Call::rotate(exchange, USER)).await;
+        let delete = async || registered(Call::delete(exchange, USER)).await;
+        let mut rows = vec![
+            h.drive_pairs("register", async || register.clone(), ended::registered, works).await,
+            h.drive_pairs("delete", delete, ended::deleted, gone).await,
+            h.drive_pairs("rotate", rotate, ended::done, rotated).await,
+        ];
+        if exchange == Exchange::Hyperliquid {
+            scene.crowd().await;
+            rows.push(h.drive_pairs("rotate, no slot", rotate, ended::done, rotated).await);
+        }
+        report(&format!("kill-pairs-{exchange}.md"), &rows);
+    }
 }
 
 macro_rules! on_both {

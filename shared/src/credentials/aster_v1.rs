@@ -93,6 +93,7 @@ impl Registrar {
             created_at_ms: None,
             sealed: data_key.seal(&[])?,
             next: None,
+            keep_previous: false,
             retiring: Vec::new(),
             api_key: Some(String::new()),
             auto_renew: false,

@@ -115,6 +115,7 @@ impl Registrar {
             created_at_ms: None,
             sealed: agent.sealed,
             next: None,
+            keep_previous: false,
             retiring: Vec::new(),
             api_key: None,
             auto_renew,

@@ -151,14 +151,9 @@ impl Registrar {
         }
         let done = match task {
             Task::Rotate | Task::FinishRotation => {
-                let previous = if limits.keys_are_handed_out
-                    && key.exchange == Exchange::Hyperliquid
-                    && task == Task::Rotate
-                {
-                    Previous::Keep
-                } else {
-                    Previous::Remove
-                };
+                let is_handed_out =
+                    limits.keys_are_handed_out && key.exchange == Exchange::Hyperliquid;
+                let previous = if is_handed_out { Previous::Keep } else { Previous::Remove };
                 self.turn(&view, known, previous, now_ms).await.map(|_| ())
             }
             Task::FinishRevocation => self.revoke_known(&view, known, now_ms).await.map(|_| ()),

@@ -85,7 +85,8 @@ impl Registrar {
         let begun = known.next.is_some();
         let expect = Expect::Revision(known.revision);
         let mut held = self.take(view, known.clone(), expect, share, received_ms, true).await?;
-        held.previous = previous;
+        // A caller who asked for a new key has no use for the old one.
+        held.previous = if known.keep_previous { previous } else { Previous::Remove };
         if begun {
             self.go_live(held, agent, key).await
         } else {
@@ -105,6 +106,7 @@ impl Registrar {
         let mut record = known.clone();
         record.state = CredentialState::Rotating;
         record.next = Some(agent.clone());
+        record.keep_previous = previous == Previous::Keep;
         let expect = Expect::Revision(known.revision);
         let mut held = self.take(view, record, expect, share, received_ms, false).await?;
         held.previous = previous;

@@ -114,6 +114,12 @@ impl Registrar {
                 }
                 Outcome::Unknown(unclear) => unclear.into(),
             };
+            // On Aster an expired agent keeps its slot, and cannot ask about itself.
+            if self.client.lists_for_agents_only()
+                && agent.expires_at_ms <= self.custody.clock.now_ms()
+            {
+                return Err(error);
+            }
             let key = self.open(&held.wallet, agent.agent, &agent.sealed).await?;
             return match self.client.knows_agent(held.wallet.address, &key).await {
                 Ok(false) => Ok(()),

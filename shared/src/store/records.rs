@@ -154,6 +154,9 @@ pub struct CredentialRecord {
     /// While it rotates: the agent to come.
     #[serde(default)]
     pub next: Option<AgentRecord>,
+    /// While it rotates: the current agent is to stay on the exchange until it expires.
+    #[serde(default)]
+    pub keep_previous: bool,
     /// Agents before this one that are still to be taken away on the exchange.
     #[serde(default)]
     pub retiring: Vec<AgentRecord>,

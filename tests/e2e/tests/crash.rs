@@ -199,6 +199,36 @@ async fn renewal(exchange: Exchange) {
     report(&format!("kill-points-renew-{exchange}.md"), &[row]);
 }
 
+/// Where callers have the keys, a renewal lets them have the old one until it expires, also when
+/// it dies on the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_of_keys_that_were_handed_out() {
+    let scene = Scene::start(Exchange::Hyperliquid).await;
+    let before = std::sync::Mutex::new(String::new());
+    let prepare = async || {
+        *before.lock().unwrap() = scene.expiring().await.agent_name;
+        Call::renewal_of_handed_out(USER)
+    };
+    let check = async |call: &Call| {
+        let old = before.lock().unwrap().clone();
+        let new = scene.credential().await.agent_name;
+        let view = invariants::view(&scene.h.app, USER).await;
+        let mut agents: Vec<String> =
+            invariants::agents(&scene.h.app, &view, Exchange::Hyperliquid)
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect();
+        agents.sort();
+        assert_eq!(agents, [old, new]);
+        scene.h.app.clock.advance_ms(12 * DAY_MS);
+        scene.h.finish(call, ended::idle).await;
+        scene.works().await;
+    };
+    let job = "renewal job, keys handed out";
+    let row = scene.h.drive(job, prepare, ended::idle, check).await;
+    report("kill-points-renew-handed-out.md", &[row]);
+}
+
 /// A second death on the way back from the first.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "some minutes"]

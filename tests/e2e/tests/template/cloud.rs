@@ -25,7 +25,7 @@ use tower::ServiceExt;
 
 use crate::iam::Call;
 use crate::stacks::{Function, Stacks};
-use crate::start::{Started, endpoint, set_by_lambda, start};
+use crate::start::{Job, Started, set_by_lambda, start};
 
 /// A resource as the templates' environment names it, as IAM does, and its name here.
 const RESOURCES: [(&str, &str, &str); 4] = [
@@ -61,6 +61,23 @@ pub(crate) struct Seen {
     pub(crate) counted: Counts,
 }
 
+impl Seen {
+    /// This and more.
+    pub(crate) fn and(mut self, more: Self) -> Self {
+        self.calls.extend(more.calls);
+        for (all, counts) in [(&mut self.arrived, more.arrived), (&mut self.counted, more.counted)]
+        {
+            for (function, counts) in counts {
+                let sums = all.entry(function).or_default();
+                for (call, count) in counts {
+                    *sums.entry(call).or_default() += count;
+                }
+            }
+        }
+        self
+    }
+}
+
 #[derive(Default)]
 struct Record {
     seen: Mutex<Seen>,
@@ -93,6 +110,7 @@ pub(crate) struct Cloud {
     pub(crate) app: Arc<TestApp>,
     record: Arc<Record>,
     endpoints: BTreeMap<String, Router>,
+    jobs: BTreeMap<String, Box<Job>>,
 }
 
 #[derive(Clone)]
@@ -124,34 +142,51 @@ impl Cloud {
         let router = Router::new().fallback(serve).with_state(server);
         let router = router.layer(axum::extract::DefaultBodyLimit::max(6 * 1024 * 1024));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let endpoints = here.iter().map(|function| {
-            let environment = self::environment(function, &app, &url);
+        let (mut endpoints, mut jobs) = (BTreeMap::new(), BTreeMap::new());
+        for function in here {
+            let environment = self::environment(&function, &app, &url);
             let lookup = |name: &str| environment.get(name).cloned();
-            let router = endpoint(&function.folder, &Env(&lookup), app.clock.clock());
-            let router = shell(router, app.clock.clock(), Random::system());
-            (function.folder.clone(), router.layer(Extension(Tenant::local())))
-        });
-        Self { endpoints: endpoints.collect(), record, app }
+            match start(&function.folder, &Env(&lookup), app.clock.clock()) {
+                Ok(Started::Endpoint(router)) => {
+                    let router = shell(router, app.clock.clock(), Random::system());
+                    endpoints.insert(function.folder, router.layer(Extension(Tenant::local())));
+                }
+                Ok(Started::Job(job)) => {
+                    jobs.insert(function.folder, job);
+                }
+                Ok(Started::Cosigner(_)) => panic!("{} is apart", function.folder),
+                Err(error) => panic!("{}: {error}", function.folder),
+            }
+        }
+        Self { endpoints, jobs, record, app }
     }
 
     /// Sends a request to a function, as API Gateway would.
     pub(crate) async fn send(
         &self,
         function: &str,
-        path: &str,
+        (method, path): (Method, &str),
         body: Option<Value>,
     ) -> (u16, Value) {
+        let request = http::Request::builder().method(method).uri(path);
         let request = match body {
-            Some(body) => http::Request::post(path)
+            Some(body) => request
                 .header("content-type", "application/json")
                 .body(Body::from(body.to_string())),
-            None => http::Request::get(path).body(Body::empty()),
+            None => request.body(Body::empty()),
         };
         let response = self.endpoints[function].clone().oneshot(request.unwrap()).await.unwrap();
         self.record.counted(function, response.extensions().get::<RemoteCalls>().unwrap());
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    /// Runs a job once, as its schedule would.
+    pub(crate) async fn run(&self, function: &str) -> Value {
+        let (done, calls) = in_scope("run".to_owned(), self.jobs[function].run()).await;
+        self.record.counted(function, &calls);
+        done.unwrap()
     }
 
     /// From here on this one cheats.
@@ -173,8 +208,9 @@ fn environment(function: &Function, app: &TestApp, url: &str) -> BTreeMap<String
             (*here).clone_into(value);
         }
     }
+    let (hyperliquid, aster) = (&app.stack.hyperliquid, &app.stack.aster);
     for (name, here) in
-        [("HYPERLIQUID_URL", &app.stack.hyperliquid), ("ASTER_URL", &app.stack.aster)]
+        [("HYPERLIQUID_URL", hyperliquid), ("ASTER_URL", aster), ("ASTER_V1_URL", aster)]
     {
         variables.entry(name.to_owned()).and_modify(|value| *value = here.to_string());
     }
@@ -235,7 +271,12 @@ fn call(function: &str, action: &str, name: &str) -> Call {
 /// What one operation asks of IAM: a transaction is as many calls as it has items.
 fn dynamodb(caller: &str, operation: &str, asked: &Value) -> Vec<Call> {
     let on = |action: &str, asked: &Value| {
-        call(caller, &format!("dynamodb:{action}"), asked["TableName"].as_str().unwrap())
+        let table = asked["TableName"].as_str().unwrap();
+        let mut call = call(caller, &format!("dynamodb:{action}"), table);
+        if let Some(index) = asked["IndexName"].as_str() {
+            call.resource = format!("{}/index/{index}", call.resource);
+        }
+        call
     };
     if operation != "TransactWriteItems" {
         return vec![on(operation, asked)];

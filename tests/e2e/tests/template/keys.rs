@@ -42,7 +42,7 @@ fn root() -> Value {
 }
 
 /// All that a role may name: the party's own table and key, its own log, and the way to the
-/// cosigner.
+/// cosigner; a job's, the indexes and the queue of failed runs as well.
 fn own_resources(function: &Function) -> BTreeSet<String> {
     let log = format!("{}.Arn", function.text("/LoggingConfig/LogGroup"));
     let cosigner = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-cosigner");
@@ -51,7 +51,10 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
     } else {
         vec!["WalletsTable.Arn".to_owned(), "WalletsKey.Arn".to_owned(), cosigner, log]
     };
-    resources.into_iter().collect()
+    let jobs =
+        ["WalletsTable.Arn/index/due", "WalletsTable.Arn/index/check", "JobsDeadLetters.Arn"];
+    let jobs = jobs.map(ToOwned::to_owned).into_iter().filter(|_| function.schedule().is_some());
+    resources.into_iter().chain(jobs).collect()
 }
 
 fn wrong_roles(stacks: &Stacks) -> Vec<String> {
@@ -252,6 +255,13 @@ fn a_role_that_reaches_too_far_is_found() {
         ),
         (
             MAIN,
+            "  DeleteApikeyPolicy:",
+            "Resource: !GetAtt WalletsTable.Arn",
+            "Resource: !Sub ${WalletsTable.Arn}/index/due",
+            "delete-apikey: TableGetItem names WalletsTable.Arn/index/due",
+        ),
+        (
+            MAIN,
             "  SignMessagePolicy:",
             "kms:EncryptionContext:purpose: share",
             "kms:EncryptionContext:tenant: local",
@@ -275,13 +285,21 @@ fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
     assert_none(&managed(&Stacks::new()).into_iter().collect::<Vec<_>>());
     let on = managed(&Sources::new().deploy(&[("UseVpc", "true"), ("Tracing", "Active")]));
     let network: Vec<&String> = on.iter().filter(|line| !line.contains(" AWSXRay")).collect();
-    let exchanges = ["register-aster", "register-hyperliquid"];
+    // Who calls an exchange.
+    let exchanges = [
+        "delete-apikey",
+        "reconcile-apikeys",
+        "register-aster",
+        "register-hyperliquid",
+        "renew-apikeys",
+        "rotate-apikey",
+    ];
     assert_eq!(
         network,
         exchanges.map(|folder| format!("{folder} AWSLambdaENIManagementAccess")).each_ref()
     );
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
-    assert_eq!((traced, on.len()), (8, 10));
+    assert_eq!((traced, on.len()), (13, 19));
     // What a VPC function's role may do to networks is for Lambda, not for what runs in it.
     let stacks = Sources::new().deploy(&[("UseVpc", "true")]);
     for folder in exchanges {
@@ -298,7 +316,7 @@ fn a_key_is_used_by_its_roles_alone() {
     let stacks = Stacks::new();
     assert_none(&wrong_keys(&stacks));
     let [ours, theirs] = ["WalletsKey", "CosignerKey"].map(|key| users(&stacks, key));
-    assert_eq!((ours.len(), theirs.len()), (4, 1));
+    assert_eq!((ours.len(), theirs.len()), (8, 1));
     assert!(ours.is_disjoint(&theirs));
     assert_none(&wrong_invokers(&stacks));
 }

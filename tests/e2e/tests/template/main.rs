@@ -14,6 +14,7 @@ mod cloudformation;
 mod environment;
 mod functions;
 mod iam;
+mod jobs;
 mod keys;
 mod operations;
 mod permissions;

@@ -1,7 +1,8 @@
 //! Every operation of the service, once well and once on each way that makes other calls.
 
-use e2e::TestApp;
+use e2e::{DAY_MS, TestApp};
 use exchange_sim::faults::Fault;
+use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -14,15 +15,19 @@ static SEEN: OnceCell<Seen> = OnceCell::const_new();
 pub(crate) async fn seen() -> &'static Seen {
     let run = async {
         // The simulators are of the main networks.
-        let stacks = Sources::new().deploy(&[("ExchangeEnvironment", "mainnet")]);
-        let cloud = Cloud::start(&stacks).await;
+        let main = ("ExchangeEnvironment", "mainnet");
+        let cloud = Cloud::start(&Sources::new().deploy(&[main])).await;
         wallets(&cloud).await;
         for exchange in EXCHANGES {
             registration(&cloud, &exchange).await;
+            later(&cloud, &exchange).await;
         }
+        jobs(&cloud).await;
         cheating(&cloud).await;
         nothing(&cloud).await;
-        cloud.seen()
+        let legacy = Cloud::start(&Sources::new().deploy(&[main, ("AsterApi", "v1")])).await;
+        legacy_keys(&legacy).await;
+        cloud.seen().and(legacy.seen())
     };
     SEEN.get_or_init(|| run).await
 }
@@ -34,8 +39,9 @@ struct Exchange {
     refusal: (u16, &'static str),
     /// Makes the simulator fail at a request.
     fail: fn(&TestApp, &str, Fault),
-    /// The approval, and the question whether it knows an agent.
+    /// The approval, the removal, and the question whether it knows an agent.
     approve: &'static str,
+    remove: &'static str,
     know: &'static str,
 }
 
@@ -45,7 +51,8 @@ const EXCHANGES: [Exchange; 2] = [
         path: "/api/trading/aster/apikey",
         refusal: (400, r#"{"code":-1000,"msg":"agent quantity over limit"}"#),
         fail: |app, request, fault| app.stack.aster_sim.fail_next(request, fault),
-        approve: "/fapi/v3/registerAndApproveAgent",
+        approve: "registerAndApproveAgent",
+        remove: "deleteAgent",
         know: "listAgents",
     },
     Exchange {
@@ -53,18 +60,53 @@ const EXCHANGES: [Exchange; 2] = [
         path: "/api/trading/hyperliquid/apikey",
         refusal: (200, r#"{"status":"err","response":"Too many extra agents"}"#),
         fail: |app, request, fault| app.stack.hyperliquid_sim.fail_next(request, fault),
-        approve: "/exchange",
+        approve: "approveAgent",
+        remove: "approveAgent",
         know: "userRole",
     },
 ];
 
+impl Exchange {
+    /// The exchange fails so at the next request, and cannot be asked what became of it.
+    fn break_off(&self, cloud: &Cloud, request: &str, fault: Fault) {
+        (self.fail)(&cloud.app, request, fault);
+        (self.fail)(&cloud.app, self.know, Fault::Status(500, String::new()));
+    }
+
+    async fn register(&self, cloud: &Cloud, user: &str) -> (u16, Value) {
+        // The budget refills, and what was removed is gone.
+        cloud.app.clock.advance_ms(60_000);
+        let body = json!({ "walletIdOrAddress": user });
+        cloud.send(self.function, (Method::POST, self.path), Some(body)).await
+    }
+
+    async fn rotate(&self, cloud: &Cloud, user: &str) -> (u16, Value) {
+        let path = format!("{}/rotate", self.path);
+        let body = json!({ "walletIdOrAddress": user });
+        cloud.send("rotate-apikey", (Method::POST, &path), Some(body)).await
+    }
+
+    async fn delete(&self, cloud: &Cloud, user: &str) -> (u16, Value) {
+        cloud.app.clock.advance_ms(60_000);
+        let path = format!("{}?walletIdOrAddress={user}", self.path);
+        cloud.send("delete-apikey", (Method::DELETE, &path), None).await
+    }
+
+    async fn get(&self, cloud: &Cloud, name: &str) -> u16 {
+        let path = format!("{}?walletIdOrAddress={name}", self.path);
+        cloud.send("get-apikey", (Method::GET, &path), None).await.0
+    }
+}
+
 async fn create(cloud: &Cloud, user: &str) -> (u16, Value) {
-    cloud.send("create-wallet", "/api/wallets", Some(json!({ "userId": user }))).await
+    let body = json!({ "userId": user });
+    cloud.send("create-wallet", (Method::POST, "/api/wallets"), Some(body)).await
 }
 
 async fn sign(cloud: &Cloud, name: &str) -> u16 {
     let path = format!("/api/wallets/{name}/sign");
-    cloud.send("sign-message", &path, Some(json!({ "message": "hello" }))).await.0
+    let body = json!({ "message": "hello" });
+    cloud.send("sign-message", (Method::POST, &path), Some(body)).await.0
 }
 
 async fn wallets(cloud: &Cloud) {
@@ -73,39 +115,98 @@ async fn wallets(cloud: &Cloud) {
     assert_eq!(create(cloud, "user_1").await.0, 200);
     let names =
         ["user_1", wallet["walletId"].as_str().unwrap(), wallet["address"].as_str().unwrap()];
+    let find = async |name: &str| {
+        let path = format!("/api/wallets/{name}");
+        cloud.send("get-wallet", (Method::GET, &path), None).await.0
+    };
     for name in names {
-        let found = cloud.send("get-wallet", &format!("/api/wallets/{name}"), None).await;
-        assert_eq!(found.0, 200, "{found:?}");
+        assert_eq!(find(name).await, 200);
         assert_eq!(sign(cloud, name).await, 200);
     }
-    assert_eq!(cloud.send("get-wallet", "/api/wallets/nobody", None).await.0, 404);
+    assert_eq!(find("nobody").await, 404);
     assert_eq!(sign(cloud, "nobody").await, 404);
 }
 
 async fn registration(cloud: &Cloud, exchange: &Exchange) {
-    let app = &cloud.app;
-    let register = async |user: &str| {
-        let body = json!({ "walletIdOrAddress": user });
-        cloud.send(exchange.function, exchange.path, Some(body)).await
-    };
     // Made, and there.
-    let made = register("user_1").await;
+    let made = exchange.register(cloud, "user_1").await;
     assert_eq!(made.0, 200, "{made:?}");
-    assert_eq!(register("user_1").await.0, 409);
+    assert_eq!(exchange.register(cloud, "user_1").await.0, 409);
     // Refused: nothing is left behind.
     assert!(matches!(create(cloud, "user_2").await.0, 200 | 201));
     let (status, body) = exchange.refusal;
-    (exchange.fail)(app, exchange.approve, Fault::Status(status, body.to_owned()));
-    let refused = register("user_2").await;
+    (exchange.fail)(&cloud.app, exchange.approve, Fault::Status(status, body.to_owned()));
+    let refused = exchange.register(cloud, "user_2").await;
     assert_eq!(refused.0, 422, "{refused:?}");
     // Unknown: released, and finished by the next call with the same key.
-    (exchange.fail)(app, exchange.approve, Fault::AppliedButLost);
-    (exchange.fail)(app, exchange.know, Fault::Status(500, String::new()));
-    let unknown = register("user_2").await;
+    exchange.break_off(cloud, exchange.approve, Fault::AppliedButLost);
+    let unknown = exchange.register(cloud, "user_2").await;
     assert_eq!(unknown.0, 502, "{unknown:?}");
-    let resumed = register("user_2").await;
+    let resumed = exchange.register(cloud, "user_2").await;
     assert_eq!(resumed.0, 200, "{resumed:?}");
-    assert_eq!(register("nobody").await.0, 404);
+    assert_eq!(exchange.register(cloud, "nobody").await.0, 404);
+}
+
+/// What follows a registration.
+async fn later(cloud: &Cloud, exchange: &Exchange) {
+    assert_eq!(exchange.get(cloud, "user_1").await, 200);
+    assert_eq!(exchange.get(cloud, "nobody").await, 404);
+    // Unknown, and finished by the next call with the same key.
+    exchange.break_off(cloud, exchange.approve, Fault::AppliedButLost);
+    let unknown = exchange.rotate(cloud, "user_1").await;
+    assert_eq!(unknown.0, 502, "{unknown:?}");
+    let rotated = exchange.rotate(cloud, "user_1").await;
+    assert_eq!(rotated.0, 200, "{rotated:?}");
+    assert_eq!(exchange.rotate(cloud, "nobody").await.0, 404);
+    // A removal whose answer is lost is asked about.
+    (exchange.fail)(&cloud.app, exchange.remove, Fault::AppliedButLost);
+    let gone = exchange.delete(cloud, "user_1").await;
+    assert_eq!(gone.0, 200, "{gone:?}");
+    assert_eq!(exchange.delete(cloud, "user_1").await.0, 404);
+    assert_eq!(exchange.delete(cloud, "nobody").await.0, 404);
+}
+
+/// The jobs with nothing to do, with what callers have left, and with what expires.
+async fn jobs(cloud: &Cloud) {
+    let sum = |done: &Value, what: &str| {
+        ["aster", "hyperliquid"].map(|exchange| done[exchange][what].as_u64().unwrap())
+    };
+    assert_eq!(sum(&cloud.run("renew-apikeys").await, "renewed"), [0, 0]);
+    assert_eq!(sum(&cloud.run("reconcile-apikeys").await, "checked"), [0, 0]);
+    for exchange in EXCHANGES {
+        let made = exchange.register(cloud, "user_1").await;
+        assert_eq!(made.0, 200, "{made:?}");
+        exchange.break_off(cloud, exchange.remove, Fault::Status(500, String::new()));
+        assert_eq!(exchange.delete(cloud, "user_1").await.0, 502);
+        exchange.break_off(cloud, exchange.approve, Fault::AppliedButLost);
+        assert_eq!(exchange.rotate(cloud, "user_2").await.0, 502);
+    }
+    cloud.app.clock.advance_ms(60_000);
+    let done = cloud.run("renew-apikeys").await;
+    assert_eq!(sum(&done, "finished"), [2, 2], "{done}");
+    cloud.app.clock.advance_ms(170 * DAY_MS);
+    let done = cloud.run("reconcile-apikeys").await;
+    assert_eq!(sum(&done, "checked"), [1, 1], "{done}");
+    let done = cloud.run("renew-apikeys").await;
+    assert_eq!(sum(&done, "renewed"), [1, 1], "{done}");
+}
+
+/// API keys that Aster makes.
+async fn legacy_keys(cloud: &Cloud) {
+    let [aster, _] = EXCHANGES;
+    assert_eq!(create(cloud, "user_1").await.0, 201);
+    (aster.fail)(&cloud.app, "createApiKey", Fault::AppliedButLost);
+    let unknown = aster.register(cloud, "user_1").await;
+    assert_eq!(unknown.0, 502, "{unknown:?}");
+    let made = aster.register(cloud, "user_1").await;
+    assert_eq!(made.0, 200, "{made:?}");
+    assert_eq!(aster.get(cloud, "user_1").await, 200);
+    // No call can take it away there.
+    assert!(aster.rotate(cloud, "user_1").await.0 >= 400);
+    assert!(aster.delete(cloud, "user_1").await.0 >= 400);
+    let body = json!({ "walletIdOrAddress": "user_1", "removedOnExchange": true });
+    let gone = cloud.send("delete-apikey", (Method::DELETE, aster.path), Some(body)).await;
+    assert_eq!(gone.0, 200, "{gone:?}");
 }
 
 /// Each party bars the key when the other cheats.
@@ -120,7 +221,8 @@ async fn cheating(cloud: &Cloud) {
 }
 
 async fn nothing(cloud: &Cloud) {
-    assert_eq!(cloud.send("health", "/api/health", None).await.0, 200);
+    assert_eq!(cloud.send("health", (Method::GET, "/api/health"), None).await.0, 200);
     let path = "/api/trading/lighter/apikey";
-    assert_eq!(cloud.send("exchange-guidance", path, Some(json!({}))).await.0, 400);
+    let guided = cloud.send("exchange-guidance", (Method::POST, path), Some(json!({}))).await;
+    assert_eq!(guided.0, 400);
 }

@@ -10,8 +10,9 @@ use crate::operations::seen;
 use crate::stacks::{COSIGNER, Function, MAIN, Sources, Stacks};
 use crate::{assert_found, assert_none};
 
-/// What Lambda's runtime does in every function's name, and no operation shows.
-const BY_LAMBDA: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
+/// What Lambda does in every function's name, and no operation shows: it writes the log, and
+/// reports a run that failed.
+const BY_LAMBDA: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
 
 /// A policy is looked for where the resource is.
 fn stack_of<'a>(stacks: &'a Stacks, function: &Function) -> &'a Template {
@@ -33,7 +34,9 @@ fn by_dynamodb(stacks: &Stacks, calls: &BTreeSet<Call>) -> BTreeSet<Call> {
         let tables = stack_of(stacks, &function).resources("AWS::DynamoDB::Table");
         let calls = calls.iter().filter(|call| call.function == function.folder);
         for call in calls.filter(|call| call.action.starts_with("dynamodb:")) {
-            let table = tables.iter().find(|table| format!("{}.Arn", table.name) == call.resource);
+            // An index is of its table.
+            let of = call.resource.split("/index/").next().unwrap();
+            let table = tables.iter().find(|table| format!("{}.Arn", table.name) == of);
             let Some(table) = table else { continue };
             let Some(key) = table.properties["SSESpecification"]["KMSMasterKeyId"].as_str() else {
                 continue;
@@ -82,10 +85,12 @@ fn wrong(stacks: &Stacks, calls: &BTreeSet<Call>) -> Vec<String> {
                 through_endpoint.push(*call);
             }
         }
-        let log = [format!("{}.Arn", function.text("/LoggingConfig/LogGroup"))];
+        let log = format!("{}.Arn", function.text("/LoggingConfig/LogGroup"));
+        let reports = function.text("/EventInvokeConfig/DestinationConfig/OnFailure/Destination");
         for one in unused(&function.statements, &own) {
-            let by_lambda = BY_LAMBDA.contains(&one.actions[0].as_str());
-            if !(by_lambda && one.resources == log) {
+            let action = one.actions[0].as_str();
+            let to = if action == "sqs:SendMessage" { reports } else { &log };
+            if !(BY_LAMBDA.contains(&action) && one.resources == [to]) {
                 wrong.push(format!("{folder}: {one} is allowed, and never made"));
             }
         }
@@ -127,7 +132,7 @@ async fn each_role_may_do_what_its_function_does_and_nothing_else() {
             Some((&call.function, call.context.get("kms:EncryptionContext:purpose")?))
         })
         .collect();
-    assert_eq!(purposes.len(), 8, "every kind of secret was seen: {purposes:?}");
+    assert_eq!(purposes.len(), 15, "every kind of secret was seen: {purposes:?}");
     assert_none(&wrong(&Stacks::new(), &seen.calls));
     assert_none(&wrong(&Sources::new().deploy(&[("UseVpc", "true")]), &seen.calls));
 }
@@ -137,7 +142,7 @@ async fn each_role_may_do_what_its_function_does_and_nothing_else() {
 async fn the_product_counts_the_calls_that_it_makes() {
     let seen = seen().await;
     assert_eq!(seen.counted, seen.arrived);
-    assert!(seen.counted.len() == 6 && !seen.counted.contains_key("health"));
+    assert!(seen.counted.len() == 11 && !seen.counted.contains_key("health"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,7 +301,7 @@ functions make; besides, each may write to its own log. A test compares this fil
         let shown = statements.iter().filter(|one| one.allows && one.sid != "Log");
         for one in shown.clone() {
             let named = one.resources.join(", ");
-            let resource = named.rsplit(":function:").next().unwrap().trim_end_matches(".Arn");
+            let resource = named.rsplit(":function:").next().unwrap().replace(".Arn", "");
             let conditions = one.conditions.iter().map(|condition| {
                 let key = condition.key.rsplit(':').next().unwrap();
                 format!("{key} {}", condition.values.join(" or "))

@@ -88,6 +88,13 @@ impl Function {
         self.text("/Role").strip_suffix(".Arn").unwrap_or_default()
     }
 
+    /// Its event, if it is run by a schedule.
+    pub(crate) fn schedule(&self) -> Option<&Value> {
+        let events = self.properties["Events"].as_object().into_iter().flatten();
+        let mut schedules = events.filter(|(_, event)| event["Type"] == "Schedule");
+        schedules.next().map(|(_, event)| &event["Properties"])
+    }
+
     /// Its environment.
     pub(crate) fn variables(&self) -> BTreeMap<String, String> {
         let variables =

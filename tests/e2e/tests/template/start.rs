@@ -2,51 +2,85 @@
 
 use axum::Router;
 use cosigner::Cosigner;
+use reconcile_apikeys::ReconcileApiKeys;
+use renew_apikeys::RenewApiKeys;
+use serde_json::Value;
 use shared::clock::Clock;
 use shared::config::Env;
 use shared::random::Random;
-use shared::store::Store;
+use shared::store::{Store, StoreError};
 use shared::wallets::Custody;
 
 /// A function that runs.
 pub(crate) enum Started {
     /// An endpoint's routes.
     Endpoint(Router),
+    /// What a schedule runs.
+    Job(Box<Job>),
     /// Party 2.
     Cosigner(Cosigner),
 }
 
+/// What a schedule runs.
+pub(crate) enum Job {
+    /// The renewal.
+    Renew(RenewApiKeys),
+    /// The reconciliation.
+    Reconcile(ReconcileApiKeys),
+}
+
+impl Job {
+    /// Runs it once.
+    pub(crate) async fn run(&self) -> Result<Value, StoreError> {
+        match self {
+            Self::Renew(job) => lambda_entry::Job::run(job).await,
+            Self::Reconcile(job) => lambda_entry::Job::run(job).await,
+        }
+    }
+}
+
 /// Starts the function of a folder.
 pub(crate) fn start(folder: &str, env: &Env<'_>, clock: Clock) -> Result<Started, String> {
+    fn endpoint<E: ToString>(router: Result<Router, E>) -> Result<Started, String> {
+        router.map(Started::Endpoint).map_err(|error| error.to_string())
+    }
     let random = Random::system();
-    let router = match folder {
+    match folder {
         "cosigner" => {
             let cosigner = Cosigner::from_env(env, clock, random);
-            return cosigner.map(Started::Cosigner).map_err(|error| error.to_string());
+            cosigner.map(Started::Cosigner).map_err(|error| error.to_string())
         }
-        "create-wallet" => Custody::from_env(env, clock, random).map(create_wallet::router),
-        "sign-message" => Custody::from_env(env, clock, random).map(sign_message::router),
-        "get-wallet" => Store::from_env(env).map(get_wallet::router),
-        "health" => Ok(health::router()),
-        "exchange-guidance" => Ok(exchange_guidance::router()),
-        "register-aster" => {
-            let router = register_aster::router_from_env(env, clock, random);
-            return router.map(Started::Endpoint).map_err(|error| error.to_string());
+        "create-wallet" => {
+            endpoint(Custody::from_env(env, clock, random).map(create_wallet::router))
         }
+        "sign-message" => endpoint(Custody::from_env(env, clock, random).map(sign_message::router)),
+        "get-wallet" => endpoint(Store::from_env(env).map(get_wallet::router)),
+        "health" => Ok(Started::Endpoint(health::router())),
+        "exchange-guidance" => Ok(Started::Endpoint(exchange_guidance::router())),
+        "register-aster" => endpoint(register_aster::router_from_env(env, clock, random)),
         "register-hyperliquid" => {
-            let router = register_hyperliquid::router_from_env(env, clock, random);
-            return router.map(Started::Endpoint).map_err(|error| error.to_string());
+            endpoint(register_hyperliquid::router_from_env(env, clock, random))
+        }
+        "get-apikey" => endpoint(get_apikey::router_from_env(env, clock, random)),
+        "delete-apikey" => endpoint(delete_apikey::router_from_env(env, clock, random)),
+        "rotate-apikey" => endpoint(rotate_apikey::router_from_env(env, clock, random)),
+        "renew-apikeys" => {
+            let job = renew_apikeys::job_from_env(env, clock, random).map(Job::Renew);
+            job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
+        }
+        "reconcile-apikeys" => {
+            let job = reconcile_apikeys::job_from_env(env, clock, random).map(Job::Reconcile);
+            job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         other => panic!("say in this file how functions/{other} starts"),
-    };
-    router.map(Started::Endpoint).map_err(|error| error.to_string())
+    }
 }
 
 /// An endpoint's routes, from the environment of Lambda and of the template.
 pub(crate) fn endpoint(folder: &str, env: &Env<'_>, clock: Clock) -> Router {
     match start(folder, env, clock) {
         Ok(Started::Endpoint(router)) => router,
-        Ok(Started::Cosigner(_)) => panic!("{folder} is no endpoint"),
+        Ok(_) => panic!("{folder} is no endpoint"),
         Err(error) => panic!("{folder}: {error}"),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::create_event;
-use crate::event::{get, post};
+use crate::event::{credential, get, post};
 use crate::lambda::{Function, Lambda, cloud};
 
 /// Wallets made, and registered once with each exchange.
@@ -73,6 +73,16 @@ async fn what_a_request_costs_is_reported() {
         let what = format!("a registration with {exchange}");
         println!("{}", cost(&what, &mut register, &cosigner, registrations).await);
     }
+    let mut see = warm("get-apikey").await;
+    let seen = vec![credential("GET", "aster", "user_1"); REQUESTS as usize];
+    println!("{}", cost("a look at a key", &mut see, &cosigner, seen).await);
+    let mut rotate = warm("rotate-apikey").await;
+    let bodies = users(WALLETS).map(|user| json!({ "walletIdOrAddress": user }));
+    let rotations = bodies.map(|body| post("/api/trading/hyperliquid/apikey/rotate", &body));
+    println!("{}", cost("a rotation", &mut rotate, &cosigner, rotations.collect()).await);
+    let mut delete = warm("delete-apikey").await;
+    let deletions = users(WALLETS).map(|user| credential("DELETE", "aster", &user)).collect();
+    println!("{}", cost("a deletion", &mut delete, &cosigner, deletions).await);
     let mut health = warm("health").await;
     let asked = vec![get("/api/health"); REQUESTS as usize];
     println!("{}", cost("a look at its health", &mut health, &cosigner, asked).await);

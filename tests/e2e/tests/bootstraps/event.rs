@@ -15,6 +15,29 @@ pub(crate) fn get(path: &str) -> Value {
     event("GET", path, &Value::Null)
 }
 
+/// A method on the credential of a user's wallet, without a body.
+pub(crate) fn credential(method: &str, exchange: &str, user: &str) -> Value {
+    let mut event = event(method, &format!("/api/trading/{exchange}/apikey"), &Value::Null);
+    event["queryStringParameters"] = json!({ "walletIdOrAddress": user });
+    event["multiValueQueryStringParameters"] = json!({ "walletIdOrAddress": [user] });
+    event
+}
+
+/// What a schedule sends.
+pub(crate) fn scheduled() -> Value {
+    json!({
+        "version": "0",
+        "id": shared::random::Random::system().uuid().unwrap(),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "123456789012",
+        "time": "2026-09-25T20:28:32Z",
+        "region": "us-east-1",
+        "resources": ["arn:aws:events:us-east-1:123456789012:rule/hyperdex-renew-apikeys"],
+        "detail": {},
+    })
+}
+
 /// `POST` of a JSON body.
 pub(crate) fn post(path: &str, body: &Value) -> Value {
     event("POST", path, &json!(body.to_string()))

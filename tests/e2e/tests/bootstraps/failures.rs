@@ -10,8 +10,8 @@ use exchange_sim::faults::Fault;
 use hyperdex_local::{Stack, WALLETS_TABLE};
 use serde_json::{Value, json};
 
-use crate::event::{KEY_ID, get, post};
-use crate::lambda::{FUNCTIONS, Function, Invoked, Lambda, cloud};
+use crate::event::{KEY_ID, get, post, scheduled};
+use crate::lambda::{FUNCTIONS, Function, Invoked, JOBS, Lambda, cloud};
 use crate::{address, create_event, expect, register};
 
 /// Payloads that are not API Gateway's, or not quite.
@@ -37,7 +37,8 @@ fn malformed() -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_malformed_event_is_an_error_and_every_function_survives_it() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
-    for name in FUNCTIONS {
+    // A job does what is due, whatever the event says.
+    for name in FUNCTIONS.into_iter().filter(|name| !JOBS.contains(name)) {
         let mut function = lambda.function(name, &stack).started();
         let process = function.process_id();
         for payload in malformed() {
@@ -134,6 +135,20 @@ async fn a_function_that_runs_out_of_time_is_killed_and_the_next_call_goes_on() 
         out_of_time(aster, &stack, &wallet, "aster"),
         out_of_time(hyperliquid, &stack, &wallet, "hyperliquid"),
     );
+}
+
+/// The invocation fails, so that Lambda repeats it and then leaves it in the queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_fails_is_a_failed_invocation() {
+    let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
+    for name in JOBS {
+        let mut job = lambda.function(name, &stack).with("WALLETS_TABLE", "none");
+        match job.invoke(scheduled().to_string()).await {
+            Invoked::Failed(error) => assert_eq!(error["errorMessage"], "the run failed"),
+            other => panic!("{name}: {other:?}"),
+        }
+        assert!(job.log().iter().any(|line| line["message"] == "run failed"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

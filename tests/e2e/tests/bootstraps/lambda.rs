@@ -22,15 +22,34 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Every function there is.
-pub(crate) const FUNCTIONS: [&str; 8] = [
+pub(crate) const FUNCTIONS: [&str; 13] = [
     "cosigner",
     "create-wallet",
+    "delete-apikey",
     "exchange-guidance",
+    "get-apikey",
     "get-wallet",
     "health",
+    "reconcile-apikeys",
     "register-aster",
     "register-hyperliquid",
+    "renew-apikeys",
+    "rotate-apikey",
     "sign-message",
+];
+
+/// Those that a schedule runs. The others, but the cosigner, are called by API Gateway.
+pub(crate) const JOBS: [&str; 2] = ["reconcile-apikeys", "renew-apikeys"];
+
+/// Those that work with the credentials of an exchange.
+const OF_ASTER: [&str; 5] =
+    ["delete-apikey", "reconcile-apikeys", "register-aster", "renew-apikeys", "rotate-apikey"];
+const OF_HYPERLIQUID: [&str; 5] = [
+    "delete-apikey",
+    "reconcile-apikeys",
+    "register-hyperliquid",
+    "renew-apikeys",
+    "rotate-apikey",
 ];
 
 /// What the template gives an endpoint function.
@@ -98,10 +117,10 @@ impl Lambda {
 
     /// What Lambda itself sets, and what the templates set for this function; nothing is inherited.
     fn environment(&self, name: &str, stack: &Stack) -> Vec<(&'static str, String)> {
-        let endpoint = matches!(
-            name,
-            "create-wallet" | "sign-message" | "register-aster" | "register-hyperliquid"
-        );
+        let (aster, hyperliquid) = (OF_ASTER.contains(&name), OF_HYPERLIQUID.contains(&name));
+        let signs = matches!(name, "create-wallet" | "sign-message") || aster || hyperliquid;
+        let reads = signs || matches!(name, "get-wallet" | "get-apikey");
+        let cosigner = name == "cosigner";
         let mut list = vec![
             ("AWS_LAMBDA_RUNTIME_API", format!("{}/.rt/{name}", self.address)),
             ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
@@ -112,48 +131,37 @@ impl Lambda {
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
             ("AWS_SESSION_TOKEN", "local".to_owned()),
         ];
-        if name == "cosigner" {
-            list.push(("COSIGNER_TABLE", COSIGNER_TABLE.to_owned()));
-            list.push(("COSIGNER_KEY_ID", COSIGNER_KEY.to_owned()));
-            list.push(("ASTER_SIGNATURE_CHAIN_ID", "56".to_owned()));
-        } else {
-            list.push(("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true".to_owned()));
-            list.push(("TENANT_WITHOUT_KEY", String::new()));
-        }
-        if endpoint || name == "get-wallet" {
-            list.push(("WALLETS_TABLE", WALLETS_TABLE.to_owned()));
-        }
-        if endpoint {
-            list.push(("WALLETS_KEY_ID", WALLETS_KEY.to_owned()));
-            list.push(("COSIGNER_FUNCTION", "cosigner".to_owned()));
-            list.push(("AWS_ENDPOINT_URL_LAMBDA", self.address.clone()));
-        }
-        if endpoint || matches!(name, "get-wallet" | "cosigner") {
-            list.push(("AWS_ENDPOINT_URL_DYNAMODB", stack.dynamodb.clone()));
-        }
-        if endpoint || name == "cosigner" {
-            list.push(("AWS_ENDPOINT_URL_KMS", stack.kms.clone()));
-        }
-        if matches!(name, "register-hyperliquid" | "cosigner") {
-            list.push(("HYPERLIQUID_CHAIN", "Mainnet".to_owned()));
-        }
-        if name.starts_with("register-") {
-            list.push(("AGENT_VALIDITY_DAYS", "180".to_owned()));
-            list.push(("EXCHANGE_TIMEOUT_MS", "10000".to_owned()));
-        }
-        match name {
-            "register-aster" => {
-                list.push(("ASTER_URL", stack.aster.to_string()));
-                list.push(("ASTER_SIGNATURE_CHAIN_ID", "56".to_owned()));
-                list.push(("ASTER_AGENT_CHAIN_ID", "1666".to_owned()));
-                list.push(("ASTER_IP_WHITELIST", String::new()));
-            }
-            "register-hyperliquid" => {
-                list.push(("HYPERLIQUID_URL", stack.hyperliquid.to_string()));
-                list.push(("RETURN_API_PRIVATE_KEY", "true".to_owned()));
-            }
-            _ => {}
-        }
+        let mut set = |when: bool, variables: &[(&'static str, &str)]| {
+            let variables = variables.iter().filter(|_| when);
+            list.extend(variables.map(|(name, value)| (*name, (*value).to_owned())));
+        };
+        let own = [("COSIGNER_TABLE", COSIGNER_TABLE), ("COSIGNER_KEY_ID", COSIGNER_KEY)];
+        set(cosigner, &own);
+        let stage = ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true");
+        set(!cosigner && !JOBS.contains(&name), &[stage, ("TENANT_WITHOUT_KEY", "")]);
+        set(reads, &[("WALLETS_TABLE", WALLETS_TABLE)]);
+        set(reads || cosigner, &[("AWS_ENDPOINT_URL_DYNAMODB", &stack.dynamodb)]);
+        set(signs, &[("WALLETS_KEY_ID", WALLETS_KEY), ("COSIGNER_FUNCTION", "cosigner")]);
+        set(signs || cosigner, &[("AWS_ENDPOINT_URL_KMS", &stack.kms)]);
+        set(signs, &[("AWS_ENDPOINT_URL_LAMBDA", &self.address)]);
+        set(hyperliquid || cosigner, &[("HYPERLIQUID_CHAIN", "Mainnet")]);
+        set(aster || cosigner, &[("ASTER_API", "v3"), ("ASTER_SIGNATURE_CHAIN_ID", "56")]);
+        let key = ("RETURN_API_PRIVATE_KEY", "true");
+        set(hyperliquid, &[("HYPERLIQUID_URL", stack.hyperliquid.as_str()), key]);
+        set(aster, &[("ASTER_URL", stack.aster.as_str()), ("ASTER_AGENT_CHAIN_ID", "1666")]);
+        set(aster, &[("ASTER_IP_WHITELIST", "")]);
+        let limits = [
+            ("AGENT_VALIDITY_DAYS", "180"),
+            ("EXCHANGE_TIMEOUT_MS", "10000"),
+            ("HYPERLIQUID_WEIGHT_PER_MINUTE", "960"),
+            ("ASTER_WEIGHT_PER_MINUTE", "1920"),
+            ("JOB_BUDGET_PERCENT", "50"),
+            ("EGRESS_ADDRESS", "shared"),
+        ];
+        set(aster || hyperliquid, &limits);
+        set(name == "renew-apikeys", &[("RENEW_WITHIN_DAYS", "14"), ("RENEW_LIMIT", "500")]);
+        let reconcile = [("RECONCILE_EVERY_DAYS", "7"), ("RECONCILE_LIMIT", "500")];
+        set(name == "reconcile-apikeys", &reconcile);
         list
     }
 }

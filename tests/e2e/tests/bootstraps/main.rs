@@ -19,8 +19,9 @@ use alloy_primitives::{Address, Signature, eip191_hash_message};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use e2e::Reply;
-use event::{event, get, post, request_id, with_key};
-use lambda::{Function, Lambda, cloud};
+use event::{credential, event, get, post, request_id, scheduled, with_key};
+use exchange_sim::faults::Fault;
+use lambda::{Function, Invoked, Lambda, cloud};
 use serde_json::{Value, json};
 
 fn address(text: &str) -> Address {
@@ -171,6 +172,73 @@ async fn errors_are_the_contracts() {
     assert_eq!(register(&mut trade, "hyperliquid", "user_1").await.status, 200);
     let again = register(&mut trade, "hyperliquid", "user_1").await;
     expect(&again, 409, "API_KEY_EXISTS");
+}
+
+/// What follows a registration, and what the schedules finish.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_lives_on_the_built_functions() {
+    let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
+    let _cosigner = lambda.function("cosigner", &stack).started();
+    let mut create = lambda.function("create-wallet", &stack);
+    assert_eq!(create.call(&create_event("user_1")).await.status, 201);
+    let mut see = lambda.function("get-apikey", &stack);
+    let mut rotate = lambda.function("rotate-apikey", &stack);
+    let mut delete = lambda.function("delete-apikey", &stack);
+    for (exchange, register) in
+        [("aster", "register-aster"), ("hyperliquid", "register-hyperliquid")]
+    {
+        expect(&see.call(&credential("GET", exchange, "user_1")).await, 404, "API_KEY_NOT_FOUND");
+        let mut function = lambda.function(register, &stack);
+        let registered = register_with(&mut function, exchange).await;
+        let seen = see.call(&credential("GET", exchange, "user_1")).await;
+        assert_eq!((seen.status, seen.text("/data/state")), (200, "active"), "{seen:?}");
+        let path = format!("/api/trading/{exchange}/apikey/rotate");
+        let rotation = post(&path, &json!({ "walletIdOrAddress": "user_1" }));
+        let rotated = rotate.call(&rotation).await;
+        assert_eq!(rotated.status, 200, "{rotated:?}");
+        assert_eq!(rotated.text("/data/previousAgentAddress"), registered);
+        // Deletion is not heard, and left to the renewal.
+        let broken = Fault::Status(500, String::new());
+        if exchange == "aster" {
+            stack.aster_sim.fail_next("deleteAgent", broken.clone());
+            stack.aster_sim.fail_next("listAgents", broken);
+        } else {
+            stack.hyperliquid_sim.fail_next("approveAgent", broken.clone());
+            stack.hyperliquid_sim.fail_next("userRole", broken);
+        }
+        let failed = delete.call(&credential("DELETE", exchange, "user_1")).await;
+        expect(&failed, 502, "EXCHANGE_UNAVAILABLE");
+    }
+    expect(&see.call(&credential("GET", "lighter", "user_1")).await, 400, "EXCHANGE_NOT_SUPPORTED");
+    for (name, what, count) in
+        [("renew-apikeys", "finished", 1), ("reconcile-apikeys", "checked", 0)]
+    {
+        let mut job = lambda.function(name, &stack);
+        let Invoked::Answered(done) = job.invoke(scheduled().to_string()).await else {
+            panic!("{name}: {:?}", job.log());
+        };
+        for exchange in ["aster", "hyperliquid"] {
+            assert_eq!(done[exchange][what], count, "{name}: {done}");
+        }
+        let metrics = job.log().into_iter().filter(|line| line["_aws"].is_object()).count();
+        assert_eq!(metrics, 2, "one line of metrics for each exchange");
+        println!("{}", job.peak());
+    }
+    for exchange in ["aster", "hyperliquid"] {
+        let gone = delete.call(&credential("DELETE", exchange, "user_1")).await;
+        expect(&gone, 404, "API_KEY_NOT_FOUND");
+    }
+    for function in [&see, &rotate, &delete] {
+        println!("{}", function.peak());
+    }
+}
+
+/// Registers the wallet of `user_1`, and returns the agent's address.
+async fn register_with(function: &mut Function, exchange: &str) -> String {
+    let registered = register(function, exchange, "user_1").await;
+    assert_eq!(registered.status, 200, "{registered:?}");
+    let agent = if exchange == "aster" { "/data/agentAddress" } else { "/data/apiWalletAddress" };
+    registered.text(agent).to_owned()
 }
 
 /// As Lambda does for calls at the same time: a process for each.

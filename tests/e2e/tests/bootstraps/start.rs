@@ -6,8 +6,8 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::create_event;
-use crate::event::{get, post, with_key};
-use crate::lambda::{FUNCTIONS, Invoked, Lambda, cloud};
+use crate::event::{get, post, scheduled, with_key};
+use crate::lambda::{FUNCTIONS, Invoked, JOBS, Lambda, cloud};
 
 fn ms(started: Instant) -> String {
     format!("{:.1} ms", started.elapsed().as_secs_f64() * 1_000.0)
@@ -36,6 +36,9 @@ async fn a_cold_function_answers_its_first_call() {
             if name == "cosigner" {
                 let refused = function.invoke("\"no message\"").await;
                 assert!(matches!(refused, Invoked::Answered(_)), "{refused:?}");
+            } else if JOBS.contains(&name) {
+                let done = function.invoke(scheduled().to_string()).await;
+                assert!(matches!(done, Invoked::Answered(_)), "{done:?}");
             } else {
                 assert_eq!(function.call(&get("/api/nothing")).await.status, 404);
             }
@@ -73,6 +76,8 @@ async fn a_missing_or_bad_setting_stops_the_start_by_name() {
         ("get-wallet", &["WALLETS_TABLE", "AWS_REGION"]),
         ("register-aster", &["ASTER_URL"]),
         ("register-hyperliquid", &["HYPERLIQUID_URL"]),
+        ("rotate-apikey", &["WALLETS_TABLE", "ASTER_URL", "HYPERLIQUID_URL"]),
+        ("renew-apikeys", &["WALLETS_KEY_ID", "ASTER_URL", "HYPERLIQUID_URL"]),
         ("cosigner", &["COSIGNER_TABLE", "COSIGNER_KEY_ID"]),
     ] {
         for setting in settings {

@@ -138,7 +138,7 @@ impl Cloud {
             panic!("the cosigner does not start");
         };
         let server =
-            Server { app: app.clone(), record: record.clone(), cosigner: Arc::new(cosigner) };
+            Server { app: app.clone(), record: record.clone(), cosigner: Arc::from(cosigner) };
         let router = Router::new().fallback(serve).with_state(server);
         let router = router.layer(axum::extract::DefaultBodyLimit::max(6 * 1024 * 1024));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -278,6 +278,10 @@ fn dynamodb(caller: &str, operation: &str, asked: &Value) -> Vec<Call> {
         }
         call
     };
+    if operation == "BatchGetItem" {
+        let tables = asked["RequestItems"].as_object().unwrap().keys();
+        return tables.map(|table| on(operation, &json!({ "TableName": table }))).collect();
+    }
     if operation != "TransactWriteItems" {
         return vec![on(operation, asked)];
     }

@@ -12,10 +12,11 @@ use crate::start::{set_by_lambda, start};
 use crate::{assert_found, assert_none, differences, read, sources};
 
 /// Lambda sets them, or an emulator does.
-const NOT_OURS: [&str; 6] = [
+const NOT_OURS: [&str; 7] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",
+    "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_REGION",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::cloud::{Cheat, Cloud, Seen};
+use crate::read;
 use crate::stacks::Sources;
 
 static SEEN: OnceCell<Seen> = OnceCell::const_new();
@@ -27,7 +28,12 @@ pub(crate) async fn seen() -> &'static Seen {
         nothing(&cloud).await;
         let legacy = Cloud::start(&Sources::new().deploy(&[main, ("AsterApi", "v1")])).await;
         legacy_keys(&legacy).await;
-        cloud.seen().and(legacy.seen())
+        let policy =
+            read("infra/cosigner-policy.json").replace("\"perMinute\": 120", "\"perMinute\": 1");
+        let strict =
+            Cloud::start(&Sources::new().deploy(&[main, ("CosignerPolicy", &policy)])).await;
+        limited(&strict).await;
+        cloud.seen().and(legacy.seen()).and(strict.seen())
     };
     SEEN.get_or_init(|| run).await
 }
@@ -207,6 +213,15 @@ async fn legacy_keys(cloud: &Cloud) {
     let body = json!({ "walletIdOrAddress": "user_1", "removedOnExchange": true });
     let gone = cloud.send("delete-apikey", (Method::DELETE, aster.path), Some(body)).await;
     assert_eq!(gone.0, 200, "{gone:?}");
+}
+
+/// A wallet signs no more than the policy says.
+async fn limited(cloud: &Cloud) {
+    assert_eq!(create(cloud, "user_1").await.0, 201);
+    assert_eq!(sign(cloud, "user_1").await, 200);
+    assert!(sign(cloud, "user_1").await >= 400);
+    cloud.app.clock.advance_ms(60_000);
+    assert_eq!(sign(cloud, "user_1").await, 200);
 }
 
 /// Each party bars the key when the other cheats.

@@ -18,7 +18,7 @@ pub(crate) enum Started {
     /// What a schedule runs.
     Job(Box<Job>),
     /// Party 2.
-    Cosigner(Cosigner),
+    Cosigner(Box<Cosigner>),
 }
 
 /// What a schedule runs.
@@ -48,7 +48,7 @@ pub(crate) fn start(folder: &str, env: &Env<'_>, clock: Clock) -> Result<Started
     match folder {
         "cosigner" => {
             let cosigner = Cosigner::from_env(env, clock, random);
-            cosigner.map(Started::Cosigner).map_err(|error| error.to_string())
+            cosigner.map(|it| Started::Cosigner(Box::new(it))).map_err(|error| error.to_string())
         }
         "create-wallet" => {
             endpoint(Custody::from_env(env, clock, random).map(create_wallet::router))

@@ -193,10 +193,15 @@ impl Registrar {
                 return Ok(());
             };
             let Some(known) = view.credential(key.exchange) else { return Ok(()) };
+            let now_ms = self.custody.clock.now_ms();
+            // Whoever works on it now decides about it.
+            if known.lease_until_ms > now_ms {
+                return Ok(());
+            }
             let mut record = known.clone();
             let rest_ms = (HOUR_MS << record.job_failures.min(5)).min(DAY_MS);
             record.job_failures = record.job_failures.saturating_add(1);
-            record.job_after_ms = self.custody.clock.now_ms() + rest_ms;
+            record.job_after_ms = now_ms + rest_ms;
             record.revision = self.custody.random.uuid().map_err(CredentialError::from)?;
             Ok(self.custody.store.replace(&view.wallet, &record, known.revision).await?)
         };

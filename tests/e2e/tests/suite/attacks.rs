@@ -213,7 +213,7 @@ async fn a_message_with_the_bytes_of_typed_data_is_only_a_message() {
 /// More than the rate: counted in the table, over all of the attacker's processes.
 #[tokio::test(flavor = "multi_thread")]
 async fn more_than_the_rate_is_refused_until_the_minute_is_over() {
-    let policy = include_str!("../../../infra/cosigner-policy.json");
+    let policy = include_str!("../../../../infra/cosigner-policy.json");
     let policy = policy.replacen("\"perMinute\": 120", "\"perMinute\": 3", 1);
     let attacker = Attacker::with(|options| options.cosigner_policy = Some(policy)).await;
     let intent = message("hello");
@@ -234,7 +234,7 @@ async fn more_than_the_rate_is_refused_until_the_minute_is_over() {
 /// A tenant's wallets count together; another tenant's do not.
 #[tokio::test(flavor = "multi_thread")]
 async fn more_than_the_tenants_rate_is_refused_too() {
-    let policy = include_str!("../../../infra/cosigner-policy.json");
+    let policy = include_str!("../../../../infra/cosigner-policy.json");
     let policy = policy.replacen("\"perMinute\": 30000", "\"perMinute\": 3", 1);
     let attacker = Attacker::with(|options| options.cosigner_policy = Some(policy)).await;
     attacker.app.wallet("second").await;

@@ -2,7 +2,7 @@
 //! (`HOSTILE_SEED` repeats one): each gets a typed answer, none a signature, and the cosigner goes
 //! on.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -15,6 +15,7 @@ use shared::mpc::{Answer, Call, PROTOCOL, Request, StartSign, party_2, sign_data
 struct Bender(u64);
 
 impl Bender {
+    #[expect(clippy::print_stdout, reason = "the seed of a run that failed is shown")]
     fn new() -> Self {
         let given = std::env::var("HOSTILE_SEED").ok().and_then(|text| text.parse().ok());
         let drawn = || u64::from_le_bytes(shared::random::Random::system().bytes().unwrap());
@@ -106,8 +107,7 @@ async fn bent_messages_get_typed_answers_and_do_no_harm() {
             None => panic!("no typed answer: {reply:?}"),
         }
     }
-    println!("{malformed} malformed, {refused} refused, {answered} answered");
-    assert!(malformed > 50, "{malformed}");
+    assert!(malformed > 50, "{malformed} malformed, {refused} refused, {answered} answered");
     // Whoever bends the protocol's own numbers may have barred that key, and no other.
     let victim = attacker.app.post("/api/wallets/victim/sign", json!({ "message": "hello" })).await;
     assert!(matches!(victim.status, 200 | 422), "{victim:?}");

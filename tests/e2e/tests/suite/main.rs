@@ -1,0 +1,20 @@
+//! The service from end to end, in one program, because linking is most of what tests cost to
+//! build. `cargo test -p e2e --test suite crash::` runs one part.
+
+mod aster_v1_client;
+mod attacks;
+mod audit;
+mod calls;
+mod contract;
+mod crash;
+mod custody;
+mod errors;
+mod expiry;
+mod hostile;
+mod jobs;
+mod lifecycle;
+mod manners;
+mod random;
+mod registration;
+mod storage;
+mod structure;

@@ -4,8 +4,8 @@
 #   infra/smoke.sh [--aster] [--hyperliquid] URL KEY
 #
 # It makes one wallet, of a user who is new with each run. The flags register that wallet with an
-# exchange: the one that the service is configured for, so use them with a test network or the local
-# stack. Needs bash and curl.
+# exchange, and rotate and revoke the key again: with the one that the service is configured for, so use
+# them with a test network or the local stack. Needs bash and curl.
 set -euo pipefail
 
 usage() {
@@ -114,6 +114,16 @@ for exchange in ${exchanges[@]+"${exchanges[@]}"}; do
   esac
   post "$path" "{\"walletIdOrAddress\":\"$user\"}"
   refused "a second registration with $exchange" 409 'API key already exists for this wallet'
+  send GET "$path?walletIdOrAddress=$user"
+  expect "its key with $exchange is shown without a secret" 200 '"state":"active"' "\"walletAddress\":\"$address\""
+  [[ $body != *apiPrivateKey* ]] || fail 'the private key is shown a second time'
+  agent=$(value agentAddress)
+  post "$path/rotate" "{\"walletIdOrAddress\":\"$user\"}"
+  expect "its key with $exchange is rotated" 200 "\"previousAgentAddress\":\"$agent\""
+  send DELETE "$path?walletIdOrAddress=$user"
+  expect "its key with $exchange is revoked" 200 '"message":"API key revoked"'
+  send GET "$path?walletIdOrAddress=$user"
+  refused "no key with $exchange any more" 404 'API key not found'
 done
 
 post /api/wallets '{}'

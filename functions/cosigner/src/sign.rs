@@ -71,7 +71,7 @@ impl Cosigner {
         });
         let (kept, answer) = match ran {
             Ok(made) => made,
-            Err(abort) => return Err(self.aborted(key, &abort).await),
+            Err(abort) => return Err(self.aborted(asked, head, &abort).await),
         };
         // Room from the start, so that no copy is left behind by a growing vector.
         let bytes = postcard::to_extend(&kept, Vec::with_capacity(32 * 1024))
@@ -129,11 +129,7 @@ impl Cosigner {
         );
         let (x, (s, recovery), own) = match ran {
             Ok(made) => made,
-            Err(abort) => {
-                let aborted = Decision::Aborted { reason: abort.description() };
-                self.record(asked, head, &aborted, Counted::No, None).await?;
-                return Err(self.aborted(key, &abort).await);
-            }
+            Err(abort) => return Err(self.aborted(asked, head, &abort).await),
         };
         let signature = format!("0x{x}{s}{:02x}", 27 + recovery);
         let signed = Decision::signed(&data.message_hash, signature);
@@ -170,14 +166,19 @@ impl Cosigner {
 
     /// The protocol met what it does not allow. Where party 1 cheated in a way that leaks state
     /// that later runs share, the key is barred: the protocol's authors demand it.
-    async fn aborted(&self, key: &WalletKey, abort: &Abort) -> End {
+    /// That comes before the record: a key is barred whatever fails after it.
+    async fn aborted(&self, asked: &Asked, head: Head, abort: &Abort) -> End {
         let reason = abort.description();
         if matches!(abort.kind, AbortKind::BanCounterparty(_)) {
             tracing::error!(%reason, "party 1 cheated: key barred");
-            if let Err(error) = self.shares.bar(key).await {
+            if let Err(error) = self.shares.bar(&asked.key).await {
                 return error.into();
             }
         }
-        Refusal::Aborted(reason).into()
+        let aborted = Decision::Aborted { reason: reason.clone() };
+        match self.record(asked, head, &aborted, Counted::No, None).await {
+            Ok(()) => Refusal::Aborted(reason).into(),
+            Err(error) => error,
+        }
     }
 }

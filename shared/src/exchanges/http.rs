@@ -36,7 +36,6 @@ pub struct Http {
 }
 
 /// An exchange's answer, whatever its status.
-#[derive(Debug)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
@@ -44,6 +43,13 @@ pub struct Answer {
     pub retry_after_s: Option<u64>,
     /// The body, made to text.
     pub body: String,
+}
+
+/// Without the body, which may hold a secret.
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
 }
 
 /// Why there is no answer. The texts hold no URL, because a query may hold a signature.

@@ -229,10 +229,10 @@ async fn a_renewal_of_keys_that_were_handed_out() {
     report("kill-points-renew-handed-out.md", &[row]);
 }
 
-/// A second death on the way back from the first.
+/// A second death on the way back from the first: some pairs by chance, each of which is printed;
+/// all of them, in some minutes, with `EVERY_PAIR=1`.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "some minutes"]
-async fn every_pair_of_deaths() {
+async fn pairs_of_deaths() {
     for exchange in [Exchange::Hyperliquid, Exchange::Aster] {
         let scene = Scene::start(exchange).await;
         let registered = async |call: Call| {

@@ -113,6 +113,10 @@ impl Cosigner {
     ) -> Result<KeygenCommitted, End> {
         let Asked { key, session, .. } = asked;
         let session = *session;
+        // Other versions are a refresh's.
+        if key.key_version != 1 {
+            return Err(Refusal::Malformed.into());
+        }
         let data = session_data(key, session);
         let context = session_context(key, session, SessionKind::Keygen);
         let (computed, data_key) = tokio::join!(
@@ -149,7 +153,7 @@ impl Cosigner {
         let (share, reveal) = checked??;
         let sealed = data_key?.seal(&share.to_bytes())?;
         // The share and the first record of its wallet are there together or not at all.
-        let item = share_item(key, self.clock.now_ms(), sealed)?;
+        let item = share_item(key, None, self.clock.now_ms(), sealed)?;
         let made = Decision::KeyMade { address: share.address() };
         match self.record(asked, Head::default(), &made, Counted::No, Some(item)).await {
             Ok(()) => Ok(KeygenRevealed { reveal }),

@@ -1,7 +1,8 @@
 //! The cosigner: party 2 of every wallet key.
 //!
 //! This folder is the security boundary. Read it to know what may be signed: [`policy`] says what
-//! is allowed, `keygen` and `sign` are the protocol's other half, `store` is what is kept.
+//! is allowed, `keygen`, `sign` and `refresh` are the protocol's other half, `store` is what is
+//! kept.
 //! No endpoint function links this crate; they reach it by invocation, with messages of
 //! `shared::mpc`, and it answers none of them with its share.
 
@@ -9,6 +10,7 @@ pub mod audit;
 mod keygen;
 pub mod policy;
 mod rates;
+mod refresh;
 mod sign;
 mod store;
 
@@ -153,6 +155,19 @@ impl Cosigner {
                     Call::FinishSign(message) => {
                         self.finish_sign(&asked, message).await.map(Answer::SignShares)
                     }
+                    Call::StartRefresh(message) => {
+                        self.start_refresh(&asked, message).await.map(Answer::RefreshCommitted)
+                    }
+                    Call::FinishRefresh(message) => {
+                        self.finish_refresh(&asked, message).await.map(Answer::RefreshRevealed)
+                    }
+                    Call::StartConfirm(message) => {
+                        self.start_confirm(&asked, message).await.map(Answer::SignAnswered)
+                    }
+                    Call::FinishConfirm(message) => {
+                        self.finish_confirm(&asked, message).await.map(Answer::SignShares)
+                    }
+                    Call::Retire => self.retire(&asked).await.map(|()| Answer::Retired),
                 };
                 match answered {
                     Ok(answer) => {
@@ -180,6 +195,11 @@ const fn name(call: &Call) -> &'static str {
         Call::FinishKeygen(_) => "FinishKeygen",
         Call::StartSign(_) => "StartSign",
         Call::FinishSign(_) => "FinishSign",
+        Call::StartRefresh(_) => "StartRefresh",
+        Call::FinishRefresh(_) => "FinishRefresh",
+        Call::StartConfirm(_) => "StartConfirm",
+        Call::FinishConfirm(_) => "FinishConfirm",
+        Call::Retire => "Retire",
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use dkls23_secp256k1::protocols::signing::{KeepPhase2to3, UniqueKeep2to3};
+use dkls23_secp256k1::protocols::signing::{
+    KeepPhase2to3, SignData, TransmitPhase1to2, UniqueKeep2to3,
+};
 use dkls23_secp256k1::protocols::{Abort, AbortKind, PartyIndex};
 use serde::{Deserialize, Serialize};
 use shared::eth::Digest;
@@ -21,7 +23,7 @@ use crate::store::{
 use crate::{Cosigner, End, Failure};
 
 /// How long party 1 has between the two calls, in seconds.
-const SESSION_S: u64 = 30;
+pub(crate) const SESSION_S: u64 = 30;
 
 /// What is kept between the two calls. Sealed at rest, never sent, used at most once.
 #[derive(Serialize, Deserialize)]
@@ -29,6 +31,67 @@ struct Kept {
     digest: Digest,
     unique: UniqueKeep2to3<Curve>,
     pair: BTreeMap<PartyIndex, KeepPhase2to3<Curve>>,
+}
+
+/// Phases 1 and 2 of party 2: the state to keep in bytes, and the answer.
+pub(crate) fn respond(
+    share: &KeyShare,
+    data: &SignData,
+    message: TransmitPhase1to2,
+) -> Result<(Zeroizing<Vec<u8>>, SignAnswered), RunError> {
+    let party = share.party();
+    let (unique, pair, mut phase_1) = party.sign_phase1(data)?;
+    let (unique, pair, mut phase_2) = party.sign_phase2(data, unique, pair, &[message])?;
+    let answer = SignAnswered { phase_1: phase_1.remove(0), phase_2: phase_2.remove(0) };
+    let kept = Kept { digest: data.message_hash, unique, pair };
+    // Room from the start, so that no copy is left behind by a growing vector.
+    let bytes = postcard::to_extend(&kept, Vec::with_capacity(32 * 1024))?;
+    Ok((Zeroizing::new(bytes), answer))
+}
+
+/// The whole signature, and party 2's half of it, which nobody has before the signature is known.
+pub(crate) struct Made {
+    pub(crate) digest: Digest,
+    /// 65 bytes in hex.
+    pub(crate) signature: String,
+    pub(crate) half: SignShares,
+}
+
+/// Phases 3 and 4 of party 2, for what was fixed in call 1.
+pub(crate) fn conclude(
+    key: &WalletKey,
+    session: SessionId,
+    share: &KeyShare,
+    kept: &[u8],
+    message: FinishSign,
+) -> Result<Made, RunError> {
+    let kept: Kept = postcard::from_bytes(kept)?;
+    let data = sign_data(key, session, party_1(), kept.digest);
+    let party = share.party();
+    let (x, own) = party.sign_phase3(&data, kept.unique, kept.pair, &[message.message])?;
+    let (s, recovery) = party.sign_phase4(&data, &x, &[message.share, own.clone()], true)?;
+    let signature = format!("0x{x}{s}{:02x}", 27 + recovery);
+    Ok(Made { digest: data.message_hash, signature, half: SignShares { message: own } })
+}
+
+/// Why a run ended.
+pub(crate) enum RunError {
+    /// The protocol met what it does not allow.
+    Abort(Abort),
+    /// What was kept cannot be read.
+    Damaged(String),
+}
+
+impl From<Abort> for RunError {
+    fn from(abort: Abort) -> Self {
+        Self::Abort(abort)
+    }
+}
+
+impl From<postcard::Error> for RunError {
+    fn from(error: postcard::Error) -> Self {
+        Self::Damaged(error.to_string())
+    }
 }
 
 impl Cosigner {
@@ -63,20 +126,11 @@ impl Cosigner {
         tracing::info!(intent = intent.name(), "allowed");
 
         let data = sign_data(key, session, party_1(), intent.digest());
-        let party = share.party();
-        let ran = party.sign_phase1(&data).and_then(|(unique, pair, mut phase_1)| {
-            let (unique, pair, mut phase_2) = party.sign_phase2(&data, unique, pair, &[message])?;
-            let answer = SignAnswered { phase_1: phase_1.remove(0), phase_2: phase_2.remove(0) };
-            Ok((Kept { digest: data.message_hash, unique, pair }, answer))
-        });
-        let (kept, answer) = match ran {
+        let (kept, answer) = match respond(&share, &data, message) {
             Ok(made) => made,
-            Err(abort) => return Err(self.aborted(asked, head, &abort).await),
+            Err(error) => return Err(self.ended(asked, head, error).await),
         };
-        // Room from the start, so that no copy is left behind by a growing vector.
-        let bytes = postcard::to_extend(&kept, Vec::with_capacity(32 * 1024))
-            .map_err(|error| Failure::Damaged(error.to_string()))?;
-        let sealed = data_key?.seal(&Zeroizing::new(bytes))?;
+        let sealed = data_key?.seal(&kept)?;
         let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
         // The session, the record and the count are there together or not at all.
         let item = session_item(key, session, SessionKind::Sign, expires_at_s, sealed)?;
@@ -116,33 +170,26 @@ impl Cosigner {
                 Ok::<_, End>((self.open_share(key, item).await?, head))
             });
         let (kept, (share, head)) = (kept?, found?);
-        let kept: Kept =
-            postcard::from_bytes(&kept).map_err(|error| Failure::Damaged(error.to_string()))?;
-        let data = sign_data(key, session, party_1(), kept.digest);
-        let party = share.party();
-        let ran = party.sign_phase3(&data, kept.unique, kept.pair, &[message.message]).and_then(
-            |(x, own)| {
-                let halves = [message.share, own.clone()];
-                let made = party.sign_phase4(&data, &x, &halves, true)?;
-                Ok((x, made, own))
-            },
-        );
-        let (x, (s, recovery), own) = match ran {
+        let made = match conclude(key, session, &share, &kept, message) {
             Ok(made) => made,
-            Err(abort) => return Err(self.aborted(asked, head, &abort).await),
+            Err(error) => return Err(self.ended(asked, head, error).await),
         };
-        let signature = format!("0x{x}{s}{:02x}", 27 + recovery);
-        let signed = Decision::signed(&data.message_hash, signature);
+        let signed = Decision::signed(&made.digest, made.signature);
         // Nobody has the signature before it is recorded.
         self.record(asked, head, &signed, Counted::No, None).await?;
-        Ok(SignShares { message: own })
+        Ok(made.half)
     }
 
-    async fn open_share(&self, key: &WalletKey, item: ShareItem) -> Result<KeyShare, End> {
+    pub(crate) async fn open_share(
+        &self,
+        key: &WalletKey,
+        item: ShareItem,
+    ) -> Result<KeyShare, End> {
         if item.barred {
             return Err(Refusal::Barred.into());
         }
-        let bytes = self.envelope.open(&share_context(key), &item.sealed).await?;
+        let sealed = item.sealed.ok_or(Refusal::Retired)?;
+        let bytes = self.envelope.open(&share_context(key), &sealed).await?;
         let share =
             KeyShare::from_bytes(&bytes, 2).map_err(|error| Failure::Damaged(error.to_string()))?;
         Ok(share)
@@ -162,6 +209,14 @@ impl Cosigner {
         }
         let context = session_context(key, session, kind);
         Ok(self.envelope.open(&context, &record.sealed).await?)
+    }
+
+    /// A run has ended without a result.
+    pub(crate) async fn ended(&self, asked: &Asked, head: Head, error: RunError) -> End {
+        match error {
+            RunError::Abort(abort) => self.aborted(asked, head, &abort).await,
+            RunError::Damaged(cause) => Failure::Damaged(cause).into(),
+        }
     }
 
     /// The protocol met what it does not allow. Where party 1 cheated in a way that leaks state

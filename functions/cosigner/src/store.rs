@@ -6,7 +6,9 @@
 //! | `tenant#W#walletId` | `audit#seq` | one record of its audit log; append-only |
 //! | `tenant#W#walletId` | `session#id` | what is kept between two calls, sealed, with a short life |
 //! | `tenant#rates` | `rates` | how many signatures the tenant has begun |
-//! | `tenant#W#walletId` | `share#version` | the share, sealed; never deleted on a timer |
+//! | `tenant#W#walletId` | `share#version` | a share, sealed; never deleted on a timer: see `versions` |
+
+mod versions;
 
 use std::collections::HashMap;
 
@@ -25,6 +27,8 @@ const SCHEMA: u32 = 1;
 pub(crate) enum SessionKind {
     Keygen,
     Sign,
+    Refresh,
+    Confirm,
 }
 
 impl SessionKind {
@@ -32,6 +36,8 @@ impl SessionKind {
         match self {
             Self::Keygen => "keygen",
             Self::Sign => "sign",
+            Self::Refresh => "refresh",
+            Self::Confirm => "confirm",
         }
     }
 }
@@ -56,7 +62,15 @@ pub(crate) struct ShareItem {
     pub(crate) barred: bool,
     /// Unix milliseconds.
     pub(crate) created_at_ms: u64,
-    pub(crate) sealed: Sealed,
+    /// `None`: it was given up for a newer one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sealed: Option<Sealed>,
+    /// Which one it was made from; `None`: key generation's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<u32>,
+    /// It has signed with party 1's. Before that nobody relies on one that a refresh has made.
+    #[serde(default)]
+    pub(crate) confirmed: bool,
 }
 
 /// The cosigner's table.
@@ -102,21 +116,6 @@ impl Shares {
         output.attributes.map(|item| from_item("session", item)).transpose()
     }
 
-    /// Bars a key from signing.
-    pub(crate) async fn bar(&self, key: &WalletKey) -> Result<(), StoreError> {
-        self.db
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(share_key(key)))
-            .update_expression("SET barred = :true")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":true", AttributeValue::Bool(true))
-            .send()
-            .await
-            .map_err(unavailable)?;
-        Ok(())
-    }
-
     async fn put_new(&self, item: Item) -> Result<(), StoreError> {
         self.db
             .put_item()
@@ -145,27 +144,37 @@ pub(crate) fn session_item(
 /// A share as it is stored; one that is there is never overwritten.
 pub(crate) fn share_item(
     key: &WalletKey,
+    from: Option<u32>,
     created_at_ms: u64,
     sealed: Sealed,
 ) -> Result<Item, StoreError> {
-    let record = ShareItem { schema: SCHEMA, barred: false, created_at_ms, sealed };
+    let record = ShareItem {
+        schema: SCHEMA,
+        barred: false,
+        created_at_ms,
+        sealed: Some(sealed),
+        from,
+        confirmed: false,
+    };
     to_record(share_key(key), &record)
 }
 
+fn partition(key: &WalletKey) -> AttributeValue {
+    AttributeValue::S(format!("{}#W#{}", key.tenant, key.wallet_id))
+}
+
 pub(crate) fn item_key(key: &WalletKey, sort: String) -> Item {
-    let partition = format!("{}#W#{}", key.tenant, key.wallet_id);
-    HashMap::from([
-        ("pk".to_owned(), AttributeValue::S(partition)),
-        ("sk".to_owned(), AttributeValue::S(sort)),
-    ])
+    HashMap::from([("pk".to_owned(), partition(key)), ("sk".to_owned(), AttributeValue::S(sort))])
 }
 
 fn session_key(key: &WalletKey, session: SessionId) -> Item {
     item_key(key, format!("session#{}", hex(session)))
 }
 
+const SHARE: &str = "share#";
+
 pub(crate) fn share_key(key: &WalletKey) -> Item {
-    item_key(key, format!("share#{}", key.key_version))
+    item_key(key, format!("{SHARE}{}", key.key_version))
 }
 
 /// What the cosigner's share is sealed for.
@@ -209,6 +218,10 @@ mod samples {
         let share = item(include_str!("../tests/samples/share-1.v1.json"));
         let share: ShareItem = from_item("share", share).unwrap();
         assert!(share.schema == 1 && !share.barred && share.created_at_ms > 0);
+        assert!(share.sealed.is_some() && share.from.is_none());
+        let share = item(include_str!("../tests/samples/share-retired.v1.json"));
+        let share: ShareItem = from_item("share", share).unwrap();
+        assert!(share.sealed.is_none() && share.from == Some(1) && share.confirmed);
         let session = item(include_str!("../tests/samples/session.v1.json"));
         let session: SessionRecord = from_item("session", session).unwrap();
         assert_eq!((session.kind, session.expires_at_s), (SessionKind::Sign, 1_795_408_094));

@@ -4,16 +4,18 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use shared::credentials::{ReconcileLimits, Registrars, RenewLimits};
+use shared::wallets::RefreshLimits;
 use tokio::time::{Instant, interval_at};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const RUN_TIME: Duration = Duration::from_secs(240);
 
-/// Renews each hour and reconciles every six, until it is dropped.
+/// Renews and refreshes shares each hour and reconciles every six, until it is dropped.
 pub async fn run(jobs: Registrars, keys_are_handed_out: bool) -> Infallible {
     let renew =
         RenewLimits { within_ms: 14 * DAY_MS, limit: 500, run_time: RUN_TIME, keys_are_handed_out };
+    let refresh = RefreshLimits { every_ms: 90 * DAY_MS, limit: 200, run_time: RUN_TIME };
     let reconcile = ReconcileLimits { every_ms: 7 * DAY_MS, limit: 500, run_time: RUN_TIME };
     let mut hourly = interval_at(Instant::now() + HOUR, HOUR);
     let mut seldom = interval_at(Instant::now() + 6 * HOUR, 6 * HOUR);
@@ -22,6 +24,9 @@ pub async fn run(jobs: Registrars, keys_are_handed_out: bool) -> Infallible {
             _ = hourly.tick() => {
                 if let Err(error) = jobs.renew(&renew).await {
                     tracing::error!(%error, "renewal failed");
+                }
+                if let Err(error) = jobs.aster.custody.refresh_aged(&refresh).await {
+                    tracing::error!(%error, "refresh of shares failed");
                 }
             }
             _ = seldom.tick() => {

@@ -37,7 +37,8 @@ pub struct Endpoints {
 
 impl Endpoints {
     /// Party 1, with clients of its own.
-    pub(crate) fn custody(&self, options: &Options) -> Custody {
+    #[must_use]
+    pub fn custody(&self, options: &Options) -> Custody {
         let aws = Aws::local(&self.dynamodb, &self.kms, &self.lambda);
         let store = StoreConfig { table: WALLETS_TABLE.to_owned() };
         let config = CustodyConfig {

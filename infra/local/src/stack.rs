@@ -249,7 +249,7 @@ impl Stack {
         kms::save(&service, &keys).await?;
         servers.push(dynamodb::serve(listener, dynamodb::open(&data)?, stop.clone()));
         let client = aws.dynamodb();
-        dynamodb::create_table(&client, WALLETS_TABLE, None, &[Index::Due, Index::Check]).await?;
+        dynamodb::create_table(&client, WALLETS_TABLE, None, &Index::ALL).await?;
         dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS"), &[]).await?;
         Ok((kms, dynamodb))
     }

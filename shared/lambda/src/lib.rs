@@ -1,6 +1,8 @@
 //! What every function's `main` does: logs, clients once, then its router behind the Lambda
 //! runtime, with the tenant and the request's id taken from API Gateway's event; or its job.
 
+use std::pin::Pin;
+
 use axum::Router;
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
@@ -46,10 +48,14 @@ pub trait Job {
 
     /// Runs it once, and says what it did.
     fn run(&self) -> impl Future<Output = Result<Value, Self::Error>> + Send;
+
+    /// Runs it once for this event. A job that looks at none does what is due, whatever it holds.
+    fn run_for(&self, _event: &Value) -> impl Future<Output = Result<Value, Self::Error>> + Send {
+        self.run()
+    }
 }
 
-/// Serves one scheduled function: `job` makes it from the environment, once. Whatever the event
-/// holds, the job does what is due.
+/// Serves one scheduled function: `job` makes it from the environment, once.
 ///
 /// # Errors
 /// When the environment lacks a setting, by name, or the runtime ends.
@@ -64,7 +70,10 @@ where
     let env = |name: &str| std::env::var(name).ok();
     let job = &job(&Env(&env), Clock::system(), Random::system())?;
     let serve = move |event: LambdaEvent<Value>| async move {
-        let (done, calls) = telemetry::in_scope(event.context.request_id, job.run()).await;
+        // Boxed, so that the type of what awaits this does not grow with what is in here.
+        let run: Pin<Box<dyn Future<Output = Result<Value, J::Error>> + Send + '_>> =
+            Box::pin(job.run_for(&event.payload));
+        let (done, calls) = telemetry::in_scope(event.context.request_id, run).await;
         match done {
             Ok(summary) => {
                 tracing::info!(%summary, remoteCalls = calls.total(), %calls, "run");

@@ -16,6 +16,9 @@ use dkls23_secp256k1::utilities::proofs::DLogProof;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::refresh_messages::{
+    FinishRefresh, RefreshCommitted, RefreshRevealed, StartConfirm, StartRefresh,
+};
 use crate::api::ids::Tenant;
 use crate::intent::Intent;
 
@@ -71,6 +74,17 @@ pub enum Call {
     StartSign(StartSign),
     /// Signing, call 2.
     FinishSign(FinishSign),
+    /// Refresh of the shares, call 1.
+    StartRefresh(StartRefresh),
+    /// Refresh of the shares, call 2: its new share is stored beside the old one.
+    FinishRefresh(FinishRefresh),
+    /// Test of new shares, call 1: a signature of nothing but their own name.
+    StartConfirm(StartConfirm),
+    /// Test of new shares, call 2.
+    FinishConfirm(FinishSign),
+    /// Party 1 has made the shares that the message's key names its only ones: all others are given
+    /// up.
+    Retire,
 }
 
 /// What the cosigner answers.
@@ -87,6 +101,12 @@ pub enum Answer {
     SignShares(SignShares),
     /// It will not. Nothing was signed.
     Refused(Refusal),
+    /// To [`Call::StartRefresh`].
+    RefreshCommitted(RefreshCommitted),
+    /// To [`Call::FinishRefresh`]: its new share is stored.
+    RefreshRevealed(RefreshRevealed),
+    /// To [`Call::Retire`]: the others are gone.
+    Retired,
 }
 
 /// Key generation, phase 1 of party 1.
@@ -204,6 +224,15 @@ pub enum Refusal {
     /// The key is barred from signing: the protocol met cheating on it.
     #[error("key is barred from signing")]
     Barred,
+    /// These shares were given up for newer ones: read the wallet again.
+    #[error("these shares were given up for newer ones")]
+    Retired,
+    /// These shares have not signed together: no others are given up for them.
+    #[error("these shares have not signed together")]
+    NotConfirmed,
+    /// New shares do not get this version, but one after this.
+    #[error("the newest shares are of version {0}")]
+    Newest(u32),
 }
 
 impl Request {

@@ -4,7 +4,8 @@
 //! phases map onto two invocations for key generation and two for signing. In key generation the
 //! order keeps both parties honest: party 2 has committed (answer 1) before it sees a reveal of
 //! party 1 (call 2), and party 1 has committed (call 2) before it sees a reveal of party 2
-//! (answer 2).
+//! (answer 2). A refresh of the shares is a key generation of zero, in the same order, whose result
+//! is added to the shares.
 //!
 //! Source of the protocol: Doerner, Kondi, Lee, shelat, "Threshold ECDSA in Three Rounds"
 //! (<https://eprint.iacr.org/2023/765>), as implemented by the crate `dkls23-secp256k1`.
@@ -12,6 +13,8 @@
 mod client;
 mod keygen;
 mod messages;
+mod refresh;
+mod refresh_messages;
 mod share;
 mod sign;
 
@@ -21,6 +24,11 @@ pub use messages::{
     Answer, Call, Commitments, Curve, FinishKeygen, FinishSign, KeygenCommitted, KeygenRevealed,
     PROTOCOL, Point, Refusal, Request, Reveal, Scalar, SessionId, SignAnswered, SignShares,
     StartKeygen, StartSign, WalletKey,
+};
+pub use refresh::{confirm, confirm_digest, refresh, refresh_id, retire};
+pub use refresh_messages::{
+    FinishRefresh, RefreshCommitments, RefreshCommitted, RefreshReveal, RefreshRevealed,
+    StartConfirm, StartRefresh,
 };
 pub use share::{KeyShare, ShareError};
 pub use sign::{sign, sign_data};

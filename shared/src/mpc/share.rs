@@ -16,7 +16,10 @@ const FORMAT: u8 = 1;
 
 /// One party's share of a wallet's key. Redacted in `Debug`, zeroised when dropped, and turned
 /// into bytes only to be sealed.
-pub struct KeyShare(Party);
+pub struct KeyShare {
+    party: Party,
+    version: u32,
+}
 
 /// The stored bytes are no share that this version can use.
 #[derive(Debug, thiserror::Error)]
@@ -35,20 +38,33 @@ pub enum ShareError {
 impl KeyShare {
     /// Wraps what key generation produced.
     #[must_use]
-    pub fn new(party: Party) -> Self {
-        Self(party)
+    pub const fn new(party: Party) -> Self {
+        Self { party, version: 1 }
+    }
+
+    /// The same, as one of these shares of the key: 1 are those of key generation.
+    #[must_use]
+    pub const fn at_version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Which shares of the key it belongs to.
+    #[must_use]
+    pub const fn version(&self) -> u32 {
+        self.version
     }
 
     /// The library's type, for the protocol's phases.
     #[must_use]
     pub fn party(&self) -> &Party {
-        &self.0
+        &self.party
     }
 
     /// The wallet's public key.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
-        let point = self.0.pk.to_sec1_point(false);
+        let point = self.party.pk.to_sec1_point(false);
         #[expect(clippy::expect_used, reason = "an uncompressed point has this form")]
         PublicKey::from_sec1(point.as_bytes()).expect("an uncompressed point")
     }
@@ -66,11 +82,11 @@ impl KeyShare {
         let mut bytes = Vec::with_capacity(64 * 1024);
         bytes.push(FORMAT);
         #[expect(clippy::expect_used, reason = "a vector takes everything")]
-        let bytes = postcard::to_extend(&self.0, bytes).expect("a vector takes everything");
+        let bytes = postcard::to_extend(&self.party, bytes).expect("a vector takes everything");
         Zeroizing::new(bytes)
     }
 
-    /// Reads a share of `party` (1 or 2) back.
+    /// Reads a share of `party` (1 or 2) back. Which version it is of stands beside the bytes.
     ///
     /// # Errors
     /// When the bytes are of an unknown format, damaged, or somebody else's.
@@ -85,20 +101,20 @@ impl KeyShare {
         if !two_of_two || share.party_index.as_u8() != party {
             return Err(ShareError::NotOurs(party));
         }
-        Ok(Self(share))
+        Ok(Self::new(share))
     }
 
     /// Whether this share is of the key named: a share carries the session that made it, and that
     /// names the tenant and the wallet.
     #[must_use]
     pub fn session_id(&self) -> &[u8] {
-        &self.0.session_id
+        &self.party.session_id
     }
 }
 
 impl fmt::Debug for KeyShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyShare(party {} of {})", self.0.party_index, self.address())
+        write!(f, "KeyShare(party {} of {})", self.party.party_index, self.address())
     }
 }
 

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use dkls23_secp256k1::protocols::PartyIndex;
 use dkls23_secp256k1::protocols::sign_session::SignSession;
-use dkls23_secp256k1::protocols::signing::SignData;
+use dkls23_secp256k1::protocols::signing::{SignData, TransmitPhase1to2};
 
 use super::messages::{Answer, Call, Curve, FinishSign, SessionId, StartSign, WalletKey};
 use super::{CosignerClient, CosignerError, KeyShare, ProtocolError, party_2};
@@ -41,22 +41,31 @@ pub async fn sign(
     intent: &Intent,
 ) -> Result<Signature, ProtocolError> {
     let session: SessionId = random.bytes()?;
-    let hash = intent.digest();
-    let data = sign_data(key, session, party_2(), hash);
+    let start = |message| Call::StartSign(StartSign { intent: intent.clone(), message });
+    run(cosigner, key, session, share, intent.digest(), (start, Call::FinishSign)).await
+}
 
+/// The run itself: what is signed follows, at the cosigner, from the message that `start` makes.
+pub(super) async fn run(
+    cosigner: &CosignerClient,
+    key: &WalletKey,
+    session: SessionId,
+    share: &KeyShare,
+    hash: Digest,
+    (start, finish): (impl FnOnce(TransmitPhase1to2) -> Call, impl FnOnce(FinishSign) -> Call),
+) -> Result<Signature, ProtocolError> {
+    let data = sign_data(key, session, party_2(), hash);
     let (mut run, mut phase_1) = SignSession::<Curve>::new(share.party(), data)?;
-    let start = StartSign { intent: intent.clone(), message: phase_1.remove(0) };
-    let Answer::SignAnswered(theirs) = cosigner.call(key, session, Call::StartSign(start)).await?
-    else {
+    let start = start(phase_1.remove(0));
+    let Answer::SignAnswered(theirs) = cosigner.call(key, session, start).await? else {
         return Err(CosignerError::Nonsense.into());
     };
 
     let mut phase_2 = run.phase2(&[theirs.phase_1])?;
     // Their phase-2 message is here already: check it before ours is given away.
     let own = run.phase3(&[theirs.phase_2])?;
-    let finish = FinishSign { message: phase_2.remove(0), share: own.clone() };
-    let Answer::SignShares(shares) = cosigner.call(key, session, Call::FinishSign(finish)).await?
-    else {
+    let finish = finish(FinishSign { message: phase_2.remove(0), share: own.clone() });
+    let Answer::SignShares(shares) = cosigner.call(key, session, finish).await? else {
         return Err(CosignerError::Nonsense.into());
     };
 

@@ -1,10 +1,11 @@
-//! What the scheduled jobs find without reading the whole table: two sparse indexes over the
-//! credentials, each spread over a fixed number of shards by the wallet's id.
+//! What the scheduled jobs find without reading the whole table: sparse indexes over the
+//! credentials and the wallets, each spread over a fixed number of shards by the wallet's id.
 //!
 //! | index | partition key | sort key | holds |
 //! | --- | --- | --- | --- |
 //! | `due` | `shard` | `dueAtMs` | what is to be renewed, or was begun and not ended |
 //! | `check` | `shard` | `checkAtMs` | what is to be compared with the exchange |
+//! | `refresh` | `shard` | `sharesAtMs` | wallets, by the age of their shares |
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -20,22 +21,28 @@ use crate::api::ids::{Exchange, Tenant};
 /// How many partitions the indexes are spread over. Each takes 1,000 writes a second.
 pub const SHARDS: u8 = 16;
 
-/// One of the two indexes.
+/// One of the indexes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Index {
     /// What the renewal job works on.
     Due,
     /// What the reconciliation job works on.
     Check,
+    /// What the job works on that refreshes shares.
+    Refresh,
 }
 
 impl Index {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Due, Self::Check, Self::Refresh];
+
     /// The index's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Due => "due",
             Self::Check => "check",
+            Self::Refresh => "refresh",
         }
     }
 
@@ -45,6 +52,7 @@ impl Index {
         match self {
             Self::Due => "dueAtMs",
             Self::Check => "checkAtMs",
+            Self::Refresh => "sharesAtMs",
         }
     }
 }
@@ -64,9 +72,9 @@ pub struct CredentialKey {
 
 /// A page of an index, and where the next one begins.
 #[derive(Clone, Debug, Default)]
-pub struct Page {
+pub struct Page<K = CredentialKey> {
     /// What is due, the longest due first.
-    pub keys: Vec<CredentialKey>,
+    pub keys: Vec<K>,
     /// Where the next page begins, if there is one.
     pub next: Option<Item>,
 }
@@ -80,9 +88,13 @@ pub(super) fn index_attributes(wallet_id: Uuid, credential: &CredentialRecord) -
             item.insert(index.sort_key().to_owned(), AttributeValue::N(at_ms.to_string()));
         }
     }
-    let shard = wallet_id.as_bytes()[15] % SHARDS;
-    item.insert("shard".to_owned(), AttributeValue::S(shard.to_string()));
+    item.insert("shard".to_owned(), shard_of(wallet_id));
     item
+}
+
+/// The index partition of what belongs to a wallet.
+pub(super) fn shard_of(wallet_id: Uuid) -> AttributeValue {
+    AttributeValue::S((wallet_id.as_bytes()[15] % SHARDS).to_string())
 }
 
 impl Store {
@@ -97,6 +109,23 @@ impl Store {
         until_ms: u64,
         from: Option<Item>,
     ) -> Result<Page, StoreError> {
+        let (items, next) = self.index_page(index, shard, until_ms, from).await?;
+        let keys = items.iter().map(|item| {
+            credential_key(index, item).ok_or_else(|| StoreError::Damaged {
+                what: "index entry",
+                cause: "it names no credential".to_owned(),
+            })
+        });
+        Ok(Page { keys: keys.collect::<Result<_, _>>()?, next })
+    }
+
+    pub(super) async fn index_page(
+        &self,
+        index: Index,
+        shard: u8,
+        until_ms: u64,
+        from: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
         let output = self
             .db
             .query()
@@ -112,13 +141,7 @@ impl Store {
             .send()
             .await
             .map_err(unavailable)?;
-        let keys = output.items.unwrap_or_default().into_iter().map(|item| {
-            credential_key(index, &item).ok_or_else(|| StoreError::Damaged {
-                what: "index entry",
-                cause: "it names no credential".to_owned(),
-            })
-        });
-        Ok(Page { keys: keys.collect::<Result<_, _>>()?, next: output.last_evaluated_key })
+        Ok((output.items.unwrap_or_default(), output.last_evaluated_key))
     }
 
     /// Notes when a credential is next to be compared with the exchange, unless it has changed.

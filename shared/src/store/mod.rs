@@ -11,13 +11,14 @@
 //! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
 //!
 //! All that decides something sorts before the share, so one query reads it and leaves the share,
-//! which is large, alone. Tenants and identifiers hold no `#`. Two sparse indexes over the
-//! credentials serve the scheduled jobs: see [`Index`].
+//! which is large, alone. Tenants and identifiers hold no `#`. Sparse indexes over the credentials
+//! and the wallets serve the scheduled jobs: see [`Index`].
 
 mod budget;
 mod credentials;
 mod due;
 mod records;
+mod refresh;
 #[cfg(test)]
 mod samples;
 mod wallets;
@@ -36,8 +37,10 @@ pub use budget::{BudgetState, SLOTS, Spend};
 pub use credentials::Expect;
 pub use due::{CredentialKey, Index, Page, SHARDS};
 pub use records::{
-    AgentRecord, CredentialRecord, CredentialState, Nonces, ShareRecord, WalletRecord,
+    AgentRecord, CredentialRecord, CredentialState, Nonces, RefreshState, ShareRecord,
+    WalletRecord, shares_at_ms,
 };
+pub use refresh::AgedWallet;
 pub use wallets::WalletView;
 
 use crate::api::ids::Tenant;

@@ -30,6 +30,40 @@ pub struct WalletRecord {
     pub created_at_ms: u64,
     /// Signing is barred: the cosigner cheated in a run of the protocol.
     pub frozen: bool,
+    /// From when the age of its shares is counted, Unix milliseconds: see [`shares_at_ms`]. `None`:
+    /// made by a version that refreshed none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares_at_ms: Option<u64>,
+    /// The last refresh of its shares, or the one that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<RefreshState>,
+}
+
+/// Where the refresh of a wallet's shares is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefreshState {
+    /// The version that the last attempt is for. Each attempt has one of its own, and only the
+    /// last one may bring its shares into use: this is the fence.
+    pub to: u32,
+    /// Until when one call works on it, Unix milliseconds; 0 when none does.
+    pub lease_until_ms: u64,
+    /// The cosigner is still to be told that the new shares are in use.
+    pub retire: bool,
+    /// After a failure the job leaves it alone until then, Unix milliseconds.
+    #[serde(default)]
+    pub rest_until_ms: u64,
+}
+
+/// New wallets count as up to so much older than they are, so that those made together are not
+/// refreshed together.
+const SPREAD_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
+
+/// From when the age of a new wallet's shares is counted.
+#[must_use]
+pub fn shares_at_ms(wallet_id: Uuid, created_at_ms: u64) -> u64 {
+    let (high, low) = wallet_id.as_u64_pair();
+    created_at_ms.saturating_sub((high ^ low) % SPREAD_MS)
 }
 
 impl WalletRecord {

@@ -18,6 +18,14 @@ fn items_of_schema_1_are_read() {
     assert_eq!((wallet.user_id.as_str(), wallet.tenant.as_str()), ("user_123", "local"));
     assert!(wallet.key_version == 1 && !wallet.frozen && wallet.public_key.len() == 130);
 
+    // What refreshes added has a meaning for it.
+    assert!(wallet.shares_at_ms.is_none() && wallet.refresh.is_none());
+    let wallet = item(include_str!("../../tests/samples/record-refreshed.v1.json"));
+    let wallet: WalletRecord = from_item("wallet", wallet).unwrap();
+    let refresh = wallet.refresh.unwrap();
+    assert_eq!((wallet.key_version, refresh.to, refresh.retire), (3, 4, false));
+    assert_eq!(wallet.shares_at_ms, Some(1_803_184_064_441));
+
     let share = item(include_str!("../../tests/samples/share.v1.json"));
     let share: ShareRecord = from_item("share", share).unwrap();
     assert_eq!(share.key_version, 1);

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use uuid::Uuid;
 
+use super::due::shard_of;
 use super::{
     CREDENTIAL, CredentialRecord, Item, NONCES, Nonces, POINTER, RECORD, SHARE, ShareRecord, Store,
     StoreError, WalletRecord, from_item, key, to_item, transaction_error, unavailable, wallet_key,
@@ -118,10 +119,12 @@ impl Store {
             item.insert("schema".to_owned(), AttributeValue::N(super::SCHEMA.to_string()));
             item
         };
+        let mut record = to_item(&partition, RECORD, wallet)?;
+        record.insert("shard".to_owned(), shard_of(wallet.wallet_id));
         let items = [
             pointer(&user_key(&wallet.tenant, &wallet.user_id)),
             pointer(&address_key(&wallet.tenant, wallet.address)),
-            to_item(&partition, RECORD, wallet)?,
+            record,
             to_item(&partition, SHARE, share)?,
         ];
         let puts = items.into_iter().map(|item| self.put_new(item)).collect::<Result<_, _>>()?;

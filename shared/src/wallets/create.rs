@@ -5,7 +5,7 @@ use crate::api::ids::{Tenant, UserId, WalletRef};
 use crate::envelope::EnvelopeError;
 use crate::mpc::{self, KeyShare, ProtocolError, WalletKey};
 use crate::random::RandomError;
-use crate::store::{SCHEMA, ShareRecord, StoreError, WalletRecord};
+use crate::store::{SCHEMA, ShareRecord, StoreError, WalletRecord, shares_at_ms};
 
 /// What a creation found or made.
 #[derive(Debug)]
@@ -89,6 +89,7 @@ impl Custody {
     }
 
     fn record(&self, key: &WalletKey, user: &UserId, share: &KeyShare) -> WalletRecord {
+        let created_at_ms = self.clock.now_ms();
         WalletRecord {
             schema: SCHEMA,
             tenant: key.tenant.clone(),
@@ -97,8 +98,10 @@ impl Custody {
             address: share.address(),
             public_key: share.public_key().to_hex(),
             key_version: key.key_version,
-            created_at_ms: self.clock.now_ms(),
+            created_at_ms,
             frozen: false,
+            shares_at_ms: Some(shares_at_ms(key.wallet_id, created_at_ms)),
+            refresh: None,
         }
     }
 }

@@ -1,9 +1,13 @@
-//! Wallets: create, find, sign.
+//! Wallets: create, find, sign; and refresh their shares.
 
 mod create;
+mod refresh;
+mod refresh_job;
 mod sign;
 
 pub use create::{CreateError, Created};
+pub use refresh::{RefreshError, Refreshed};
+pub use refresh_job::{RefreshLimits, RefreshRun};
 pub use sign::SignError;
 
 use crate::aws::Aws;

@@ -24,6 +24,28 @@ pub async fn view(app: &TestApp, user: &str) -> WalletView {
     app.stack.custody.store.find(&Tenant::local(), &name).await.unwrap().expect("the wallet")
 }
 
+/// The versions of the cosigner's shares of a wallet's key, read from its table.
+pub async fn cosigner_shares(app: &TestApp, view: &WalletView) -> Vec<u32> {
+    let partition = format!("{}#W#{}", view.wallet.tenant, view.wallet.wallet_id);
+    let output = app
+        .stack
+        .aws()
+        .dynamodb()
+        .query()
+        .table_name(hyperdex_local::COSIGNER_TABLE)
+        .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+        .expression_attribute_values(":pk", AttributeValue::S(partition))
+        .expression_attribute_values(":prefix", AttributeValue::S("share#".to_owned()))
+        .consistent_read(true)
+        .send()
+        .await
+        .unwrap();
+    let items = output.items.unwrap_or_default().into_iter();
+    let live = items.filter(|item| item.contains_key("sealed"));
+    let version = |sort: &str| sort.strip_prefix("share#").unwrap().parse().unwrap();
+    live.map(|item| version(item["sk"].as_s().unwrap())).collect()
+}
+
 /// The sort keys of the wallet's credentials for an exchange, read from the table itself.
 async fn stored(app: &TestApp, view: &WalletView, exchange: Exchange) -> Vec<String> {
     let partition = format!("{}#W#{}", view.wallet.tenant, view.wallet.wallet_id);

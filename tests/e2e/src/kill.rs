@@ -21,9 +21,12 @@ use axum::body::{Body, to_bytes};
 use http::Method;
 use http::header::RETRY_AFTER;
 use serde_json::{Value, json};
+use shared::api::ids::Tenant;
 use shared::credentials::{RenewLimits, Renewed};
 use shared::exchanges::budget::Spender;
+use shared::wallets::RefreshError;
 use tower::ServiceExt;
+use uuid::Uuid;
 
 pub use call::{Call, ended, retry_after_s};
 
@@ -59,6 +62,7 @@ impl Harness {
                     self.request(process, method, path, body.as_ref()).await
                 }
                 What::Renewal(handed_out) => self.renew(process, *handed_out).await,
+                What::Refresh(wallet_id) => self.refresh(process, *wallet_id).await,
             }
         };
         tokio::select! {
@@ -109,6 +113,21 @@ impl Harness {
         };
         // The next run follows anyway.
         let headers = http::HeaderMap::from_iter([(RETRY_AFTER, 0.into())]);
+        Reply { status, body, headers }
+    }
+
+    /// A refresh, answered as the API would.
+    async fn refresh(&self, process: &Process, wallet_id: Uuid) -> Reply {
+        let custody = process.endpoints().custody(&self.app.options);
+        let mut headers = http::HeaderMap::new();
+        let (status, body) = match custody.refresh(&Tenant::local(), wallet_id, None).await {
+            Ok(done) => (200, json!({ "done": format!("{done:?}") })),
+            Err(RefreshError::InProgress { retry_after_s }) => {
+                headers.insert(RETRY_AFTER, retry_after_s.into());
+                (409, json!({}))
+            }
+            Err(error) => (500, json!({ "error": error.to_string() })),
+        };
         Reply { status, body, headers }
     }
 
@@ -211,6 +230,18 @@ impl Harness {
         ended: fn(&Reply) -> bool,
         check: impl AsyncFn(&Call),
     ) -> Row {
+        self.drive_watched(operation, prepare, async |_| {}, ended, check).await
+    }
+
+    /// The same, with a look at what each death has left before anybody finishes it.
+    pub async fn drive_watched(
+        &self,
+        operation: &'static str,
+        prepare: impl AsyncFn() -> Call,
+        watch: impl AsyncFn(&Call),
+        ended: fn(&Reply) -> bool,
+        check: impl AsyncFn(&Call),
+    ) -> Row {
         let call = prepare().await;
         let process = self.proxy.process();
         let reply = self.call(&process, &call).await.expect("nobody kills it");
@@ -228,6 +259,7 @@ impl Harness {
                 let point = format!("{operation}, {side:?} {name} #{nth}");
                 self.kill(&call, &name, nth, side).await;
                 self.app.clock.advance_ms(call.again_after_ms());
+                watch(&call).await;
                 let replies = self.finish(&call, ended).await;
                 let statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
                 println!("{point}: {statuses:?}");

@@ -88,6 +88,28 @@ pub enum Decision {
         /// Why.
         reason: String,
     },
+    /// New shares may be made of those named: the refresh has begun.
+    RefreshAllowed {
+        /// The version of the new ones.
+        to: u32,
+    },
+    /// A new share was made and stored beside the one named.
+    ShareRefreshed {
+        /// Its version.
+        to: u32,
+    },
+    /// The shares named have signed together: nothing but their own name.
+    SharesTried {
+        /// What they signed, in hex.
+        digest: String,
+        /// The signature, 65 bytes in hex.
+        signature: String,
+    },
+    /// The shares named are in use, and these are given up.
+    SharesRetired {
+        /// Their versions.
+        versions: Vec<u32>,
+    },
 }
 
 impl Decision {
@@ -98,6 +120,10 @@ impl Decision {
     pub(crate) fn refused(intent: &Intent, reason: &str) -> Self {
         let (intent, digest) = (intent.clone(), hex(&intent.digest()));
         Self::Refused { intent, digest, reason: reason.to_owned() }
+    }
+
+    pub(crate) fn tried(digest: &[u8], signature: String) -> Self {
+        Self::SharesTried { digest: hex(digest), signature }
     }
 
     pub(crate) fn signed(digest: &[u8], signature: String) -> Self {

@@ -3,6 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 use shared::api::ids::Exchange;
+use uuid::Uuid;
 
 use crate::Reply;
 
@@ -20,6 +21,8 @@ pub(super) enum What {
     Request(Method, String, Option<Value>),
     /// The scheduled job that renews; whether Hyperliquid's keys were handed out.
     Renewal(bool),
+    /// A refresh of the shares of this wallet.
+    Refresh(Uuid),
 }
 
 impl Call {
@@ -88,10 +91,16 @@ impl Call {
         Self { what: What::Renewal(true), user: user.to_owned() }
     }
 
+    /// Refreshes the shares of the user's wallet.
+    #[must_use]
+    pub fn refresh(user: &str, wallet_id: Uuid) -> Self {
+        Self { what: What::Refresh(wallet_id), user: user.to_owned() }
+    }
+
     /// A caller comes back at once, the job's schedule an hour later.
     pub(super) const fn again_after_ms(&self) -> u64 {
         match self.what {
-            What::Request(..) => 1,
+            What::Request(..) | What::Refresh(_) => 1,
             What::Renewal(_) => 60 * 60 * 1_000,
         }
     }

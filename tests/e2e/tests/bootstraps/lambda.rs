@@ -22,7 +22,7 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Every function there is.
-pub(crate) const FUNCTIONS: [&str; 13] = [
+pub(crate) const FUNCTIONS: [&str; 14] = [
     "cosigner",
     "create-wallet",
     "delete-apikey",
@@ -31,6 +31,7 @@ pub(crate) const FUNCTIONS: [&str; 13] = [
     "get-wallet",
     "health",
     "reconcile-apikeys",
+    "refresh-shares",
     "register-aster",
     "register-hyperliquid",
     "renew-apikeys",
@@ -39,7 +40,7 @@ pub(crate) const FUNCTIONS: [&str; 13] = [
 ];
 
 /// Those that a schedule runs. The others, but the cosigner, are called by API Gateway.
-pub(crate) const JOBS: [&str; 2] = ["reconcile-apikeys", "renew-apikeys"];
+pub(crate) const JOBS: [&str; 3] = ["reconcile-apikeys", "refresh-shares", "renew-apikeys"];
 
 /// Those that work with the credentials of an exchange.
 const OF_ASTER: [&str; 5] =
@@ -118,7 +119,8 @@ impl Lambda {
     /// What Lambda itself sets, and what the templates set for this function; nothing is inherited.
     fn environment(&self, name: &str, stack: &Stack) -> Vec<(&'static str, String)> {
         let (aster, hyperliquid) = (OF_ASTER.contains(&name), OF_HYPERLIQUID.contains(&name));
-        let signs = matches!(name, "create-wallet" | "sign-message") || aster || hyperliquid;
+        let wallets = matches!(name, "create-wallet" | "refresh-shares" | "sign-message");
+        let signs = wallets || aster || hyperliquid;
         let reads = signs || matches!(name, "get-wallet" | "get-apikey");
         let cosigner = name == "cosigner";
         let mut list = vec![
@@ -162,6 +164,8 @@ impl Lambda {
         set(name == "renew-apikeys", &[("RENEW_WITHIN_DAYS", "14"), ("RENEW_LIMIT", "500")]);
         let reconcile = [("RECONCILE_EVERY_DAYS", "7"), ("RECONCILE_LIMIT", "500")];
         set(name == "reconcile-apikeys", &reconcile);
+        let refresh = [("REFRESH_EVERY_DAYS", "90"), ("REFRESH_LIMIT", "200")];
+        set(name == "refresh-shares", &refresh);
         list
     }
 }

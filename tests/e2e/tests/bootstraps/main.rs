@@ -224,6 +224,12 @@ async fn a_credential_lives_on_the_built_functions() {
         assert_eq!(metrics, 2, "one line of metrics for each exchange");
         println!("{}", job.peak());
     }
+    let mut job = lambda.function("refresh-shares", &stack);
+    let Invoked::Answered(done) = job.invoke(scheduled().to_string()).await else {
+        panic!("refresh-shares: {:?}", job.log());
+    };
+    assert_eq!(done["refreshed"], 0, "{done}");
+    println!("{}", job.peak());
     for exchange in ["aster", "hyperliquid"] {
         let gone = delete.call(&credential("DELETE", exchange, "user_1")).await;
         expect(&gone, 404, "API_KEY_NOT_FOUND");

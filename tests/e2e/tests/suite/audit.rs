@@ -56,6 +56,8 @@ async fn every_decision_is_recorded_with_what_was_signed() {
         nonce_ms: app.clock.now_ms(),
     });
     assert!(attacker.open([1; 32], &theirs).await.is_err());
+    let (tenant, wallet_id) = (&attacker.key.tenant, attacker.key.wallet_id);
+    app.stack.custody.refresh(tenant, wallet_id, None).await.unwrap();
 
     let entries = entries(app).await;
     let kinds: Vec<&str> = entries
@@ -66,18 +68,25 @@ async fn every_decision_is_recorded_with_what_was_signed() {
             Decision::Signed { .. } => "signed",
             Decision::Refused { .. } => "refused",
             Decision::Aborted { .. } => "aborted",
+            Decision::RefreshAllowed { to: 2 } => "refresh allowed",
+            Decision::ShareRefreshed { to: 2 } => "share refreshed",
+            Decision::SharesTried { .. } => "shares tried",
+            Decision::SharesRetired { versions } if versions == &[1] => "shares retired",
+            other => panic!("{other:?}"),
         })
         .collect();
     let expected =
         ["made", "HyperliquidApproveAgent", "signed", "PersonalMessage", "signed", "refused"];
-    assert_eq!(kinds, expected);
+    assert_eq!(kinds[..6], expected);
+    let refreshed = ["refresh allowed", "share refreshed", "shares tried", "shares retired"];
+    assert_eq!(kinds[6..], refreshed);
     let Decision::Signed { signature, .. } = &entries[4].decision else { unreachable!() };
     assert_eq!(signature, signed.text("/signature"));
     assert_eq!(entries[4].request_id, signed.headers["x-request-id"].to_str().unwrap());
     assert_eq!((entries[4].caller.as_str(), entries[5].caller.as_str()), ("local", "attacker"));
     assert!(entries.iter().zip(1..).all(|(entry, seq)| entry.seq == seq));
     let report = verify(items(app).await);
-    assert_eq!((report.chains, report.records, report.faults), (1, 6, Vec::new()));
+    assert_eq!((report.chains, report.records, report.faults), (1, 10, Vec::new()));
 }
 
 /// Eight at once, on one wallet: one chain.

@@ -144,7 +144,7 @@ fn the_endpoints_invoke_the_cosigner_that_is_deployed() {
         Some((function.folder.clone(), function.variables().remove("COSIGNER_FUNCTION")?))
     });
     let invoking: Vec<_> = invoking.collect();
-    assert_eq!(invoking.len(), 8, "{invoking:?}");
+    assert_eq!(invoking.len(), 9, "{invoking:?}");
     assert!(invoking.iter().all(|(_, invoked)| *invoked == arn), "{invoking:?}");
 }
 

@@ -20,6 +20,7 @@ fn run_time(folder: &str) -> Duration {
     match folder {
         "renew-apikeys" => renew_apikeys::RUN_TIME,
         "reconcile-apikeys" => reconcile_apikeys::RUN_TIME,
+        "refresh-shares" => refresh_shares::RUN_TIME,
         other => panic!("say in this file how long functions/{other} runs"),
     }
 }

@@ -51,8 +51,12 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
     } else {
         vec!["WalletsTable.Arn".to_owned(), "WalletsKey.Arn".to_owned(), cosigner, log]
     };
-    let jobs =
-        ["WalletsTable.Arn/index/due", "WalletsTable.Arn/index/check", "JobsDeadLetters.Arn"];
+    let jobs = [
+        "WalletsTable.Arn/index/due",
+        "WalletsTable.Arn/index/check",
+        "WalletsTable.Arn/index/refresh",
+        "JobsDeadLetters.Arn",
+    ];
     let jobs = jobs.map(ToOwned::to_owned).into_iter().filter(|_| function.schedule().is_some());
     resources.into_iter().chain(jobs).collect()
 }
@@ -299,7 +303,7 @@ fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
         exchanges.map(|folder| format!("{folder} AWSLambdaENIManagementAccess")).each_ref()
     );
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
-    assert_eq!((traced, on.len()), (13, 19));
+    assert_eq!((traced, on.len()), (14, 20));
     // What a VPC function's role may do to networks is for Lambda, not for what runs in it.
     let stacks = Sources::new().deploy(&[("UseVpc", "true")]);
     for folder in exchanges {
@@ -316,7 +320,7 @@ fn a_key_is_used_by_its_roles_alone() {
     let stacks = Stacks::new();
     assert_none(&wrong_keys(&stacks));
     let [ours, theirs] = ["WalletsKey", "CosignerKey"].map(|key| users(&stacks, key));
-    assert_eq!((ours.len(), theirs.len()), (8, 1));
+    assert_eq!((ours.len(), theirs.len()), (9, 1));
     assert!(ours.is_disjoint(&theirs));
     assert_none(&wrong_invokers(&stacks));
 }

@@ -195,6 +195,10 @@ async fn jobs(cloud: &Cloud) {
     assert_eq!(sum(&done, "checked"), [1, 1], "{done}");
     let done = cloud.run("renew-apikeys").await;
     assert_eq!(sum(&done, "renewed"), [1, 1], "{done}");
+    // Both wallets' shares are old by now.
+    let done = cloud.run("refresh-shares").await;
+    assert_eq!((&done["refreshed"], &done["failed"]), (&json!(2), &json!(0)), "{done}");
+    assert_eq!(sign(cloud, "user_1").await, 200);
 }
 
 /// API keys that Aster makes.

@@ -3,12 +3,13 @@
 use axum::Router;
 use cosigner::Cosigner;
 use reconcile_apikeys::ReconcileApiKeys;
+use refresh_shares::RefreshShares;
 use renew_apikeys::RenewApiKeys;
 use serde_json::Value;
 use shared::clock::Clock;
 use shared::config::Env;
 use shared::random::Random;
-use shared::store::{Store, StoreError};
+use shared::store::Store;
 use shared::wallets::Custody;
 
 /// A function that runs.
@@ -27,15 +28,18 @@ pub(crate) enum Job {
     Renew(RenewApiKeys),
     /// The reconciliation.
     Reconcile(ReconcileApiKeys),
+    /// The refresh.
+    Refresh(RefreshShares),
 }
 
 impl Job {
     /// Runs it once.
-    pub(crate) async fn run(&self) -> Result<Value, StoreError> {
-        match self {
-            Self::Renew(job) => lambda_entry::Job::run(job).await,
-            Self::Reconcile(job) => lambda_entry::Job::run(job).await,
-        }
+    pub(crate) async fn run(&self) -> Result<Value, Box<dyn std::error::Error>> {
+        Ok(match self {
+            Self::Renew(job) => lambda_entry::Job::run(job).await?,
+            Self::Reconcile(job) => lambda_entry::Job::run(job).await?,
+            Self::Refresh(job) => lambda_entry::Job::run(job).await?,
+        })
     }
 }
 
@@ -70,6 +74,10 @@ pub(crate) fn start(folder: &str, env: &Env<'_>, clock: Clock) -> Result<Started
         }
         "reconcile-apikeys" => {
             let job = reconcile_apikeys::job_from_env(env, clock, random).map(Job::Reconcile);
+            job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
+        }
+        "refresh-shares" => {
+            let job = refresh_shares::job_from_env(env, clock, random).map(Job::Refresh);
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         other => panic!("say in this file how functions/{other} starts"),

@@ -1,0 +1,280 @@
+//! Refresh of a key's shares, party 2: a new share beside the one in use, its trial, and, once
+//! party 1 relies on it alone, the end of all others.
+//!
+//! No share is ever overwritten, and the one in use is given up only by [`Cosigner::retire`], for
+//! one that has signed together with party 1's. A share that was never tried may be discarded: party
+//! 1 relies on none before its trial.
+
+use std::collections::BTreeMap;
+
+use dkls23_secp256k1::protocols::dkg::{
+    KeepInitMulPhase3to4, KeepInitZeroSharePhase3to4, ProofCommitment, TransmitInitMulPhase3to4,
+    TransmitInitZeroSharePhase3to4,
+};
+use dkls23_secp256k1::protocols::{Abort, PartyIndex};
+use serde::{Deserialize, Serialize};
+use shared::compute::{Stopped, compute};
+use shared::mpc::{
+    Curve, FinishRefresh, FinishSign, KeyShare, RefreshCommitments, RefreshCommitted,
+    RefreshReveal, RefreshRevealed, Refusal, Scalar, SignAnswered, SignShares, StartConfirm,
+    StartRefresh, WalletKey, confirm_digest, party_1, refresh_id, sign_data,
+};
+use shared::store::StoreError;
+use zeroize::Zeroizing;
+
+use crate::audit::{Asked, Counted, Decision, Head};
+use crate::sign::{RunError, conclude, respond};
+use crate::store::{
+    SessionKind, ShareItem, session_context, session_item, share_context, share_item,
+};
+use crate::{Cosigner, End, Failure, sign};
+
+/// How long party 1 has between the two calls, in seconds.
+const SESSION_S: u64 = 60;
+
+/// More tried shares than refreshes that die at their worst moment ever leave.
+const MOST_TRIED: usize = 8;
+
+/// How far a new version may be ahead of the newest one, so that they never run out.
+const MOST_AHEAD: u32 = 64;
+
+/// What is kept between the two calls. Sealed at rest, never sent.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    to: u32,
+    correction: Scalar,
+    proof: ProofCommitment<Curve>,
+    zero_kept: BTreeMap<PartyIndex, KeepInitZeroSharePhase3to4>,
+    zero: TransmitInitZeroSharePhase3to4,
+    mul_kept: BTreeMap<PartyIndex, KeepInitMulPhase3to4<Curve>>,
+    mul: TransmitInitMulPhase3to4<Curve>,
+}
+
+/// Phases 1 to 3 of party 2; the state to keep in bytes, and the answer.
+fn commit(
+    share: &KeyShare,
+    id: &[u8],
+    message: &StartRefresh,
+) -> Result<(Zeroizing<Vec<u8>>, RefreshCommitted), Failure> {
+    let party = share.party();
+    let fragments = Zeroizing::new(party.refresh_complete_phase1());
+    let [for_party_1, own] = fragments[..] else {
+        return Err(Stopped.into());
+    };
+    let fragments = Zeroizing::new(vec![message.fragment, own]);
+    let (correction, proof, zero_kept, mut zero) = party.refresh_complete_phase2(id, &fragments);
+    let commitments = RefreshCommitments { proof: proof.commitment, zero: zero.remove(0) };
+    let (zero_kept, mut zero, mul_kept, mut mul) = party.refresh_complete_phase3(id, &zero_kept);
+    let kept = Kept {
+        to: message.to,
+        correction,
+        proof,
+        zero_kept,
+        zero: zero.remove(0),
+        mul_kept,
+        mul: mul.remove(0),
+    };
+    // Room from the start, so that no copy is left behind by a growing vector.
+    let bytes = postcard::to_extend(&kept, Vec::with_capacity(256 * 1024))
+        .map_err(|error| Failure::Damaged(error.to_string()))?;
+    Ok((Zeroizing::new(bytes), RefreshCommitted { fragment: for_party_1, commitments }))
+}
+
+/// Phase 4 of party 2: the new share, and what it may reveal once that is stored.
+fn check(
+    share: &KeyShare,
+    id: &[u8],
+    kept: Kept,
+    theirs: FinishRefresh,
+) -> Result<(KeyShare, RefreshReveal), Abort> {
+    let FinishRefresh { commitments, reveal } = theirs;
+    let Kept { to, correction, proof, zero_kept, zero, mul_kept, mul } = kept;
+    let correction = Zeroizing::new(correction);
+    let their_proof =
+        ProofCommitment { index: party_1(), proof: reveal.proof, commitment: commitments.proof };
+    let revealed = RefreshReveal { proof: proof.proof.clone(), zero, mul };
+    let refreshed = share.party().refresh_complete_phase4(
+        id,
+        &correction,
+        &[their_proof, proof],
+        &zero_kept,
+        &[commitments.zero],
+        &[reveal.zero],
+        &mul_kept,
+        &[reveal.mul],
+    )?;
+    Ok((KeyShare::new(refreshed).at_version(to), revealed))
+}
+
+impl Cosigner {
+    /// Refresh, call 1. The key is that of the shares in use. It counts as one of the wallet's
+    /// signatures.
+    pub(crate) async fn start_refresh(
+        &self,
+        asked: &Asked,
+        message: StartRefresh,
+    ) -> Result<RefreshCommitted, End> {
+        let Asked { key, session, .. } = asked;
+        let (found, known) = tokio::join!(self.usable_share(key), self.shares.versions(key));
+        let (Found { share, head }, known) = (found?, known?);
+        let to = message.to;
+        let newest = known.last().map_or(key.key_version, |it| it.version);
+        if to <= newest || to > newest.saturating_add(MOST_AHEAD) {
+            return Err(Refusal::Newest(newest).into());
+        }
+        self.shares.clear(key, &known, MOST_TRIED).await?;
+        let id = refresh_id(key, to, *session);
+        let context = session_context(key, *session, SessionKind::Refresh);
+        let (computed, data_key) = tokio::join!(
+            compute(move || commit(&share, &id, &message)),
+            self.envelope.data_key(context)
+        );
+        let (kept, answer) = computed??;
+        let sealed = data_key?.seal(&kept)?;
+        drop(kept);
+        let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
+        let item = session_item(key, *session, SessionKind::Refresh, expires_at_s, sealed)?;
+        let allowed = Decision::RefreshAllowed { to };
+        let counted = Counted::Yes(self.policy.limits().wallet, None);
+        self.record(asked, head, &allowed, counted, Some(item)).await?;
+        Ok(answer)
+    }
+
+    /// Refresh, call 2.
+    pub(crate) async fn finish_refresh(
+        &self,
+        asked: &Asked,
+        message: FinishRefresh,
+    ) -> Result<RefreshRevealed, End> {
+        let Asked { key, session, .. } = asked;
+        let (kept, found) = tokio::join!(
+            self.take_session(key, *session, SessionKind::Refresh),
+            self.usable_share(key)
+        );
+        let (kept, Found { share, head }) = (kept?, found?);
+        let kept: Kept =
+            postcard::from_bytes(&kept).map_err(|error| Failure::Damaged(error.to_string()))?;
+        let to = kept.to;
+        let id = refresh_id(key, to, *session);
+        let new_key = WalletKey { key_version: to, ..key.clone() };
+        let (checked, data_key) = tokio::join!(
+            compute(move || check(&share, &id, kept, message)),
+            self.envelope.data_key(share_context(&new_key))
+        );
+        let (share, reveal) = match checked? {
+            Ok(made) => made,
+            Err(abort) => {
+                return Err(self.ended(asked, head, RunError::Abort(abort)).await);
+            }
+        };
+        let sealed = data_key?.seal(&share.to_bytes())?;
+        let item = share_item(&new_key, Some(key.key_version), self.clock.now_ms(), sealed)?;
+        let made = Decision::ShareRefreshed { to };
+        match self.record(asked, head, &made, Counted::No, Some(item)).await {
+            Ok(()) => {}
+            Err(End::Refused(Refusal::NoSession)) => return Err(Refusal::KeyExists.into()),
+            Err(error) => return Err(error),
+        }
+        self.still_usable(key, &new_key).await?;
+        Ok(RefreshRevealed { reveal })
+    }
+
+    /// A share that was barred or given up while another was made from it takes that one with it.
+    /// Party 1 has got nothing yet that lets it use that one.
+    async fn still_usable(&self, from: &WalletKey, to: &WalletKey) -> Result<(), End> {
+        let (item, _) = self.shares.share_and_head(from).await?;
+        match item {
+            Some(ShareItem { barred: false, sealed: Some(_), .. }) => Ok(()),
+            item => {
+                self.shares.give_up(to).await?;
+                let barred = item.is_some_and(|item| item.barred);
+                Err(if barred { Refusal::Barred } else { Refusal::Retired }.into())
+            }
+        }
+    }
+
+    /// Trial of new shares, call 1. The key is theirs. What is signed means nothing to anybody,
+    /// so there is no policy to ask.
+    pub(crate) async fn start_confirm(
+        &self,
+        asked: &Asked,
+        message: StartConfirm,
+    ) -> Result<SignAnswered, End> {
+        let Asked { key, session, .. } = asked;
+        let context = session_context(key, *session, SessionKind::Confirm);
+        let (found, data_key) =
+            tokio::join!(self.usable_share(key), self.envelope.data_key(context));
+        let Found { share, head } = found?;
+        let data = sign_data(key, *session, party_1(), confirm_digest(key, *session));
+        let (kept, answer) = match respond(&share, &data, message.message) {
+            Ok(made) => made,
+            Err(error) => return Err(self.ended(asked, head, error).await),
+        };
+        let sealed = data_key?.seal(&kept)?;
+        let expires_at_s = self.clock.now_ms() / 1_000 + sign::SESSION_S;
+        match self.shares.open(key, *session, SessionKind::Confirm, expires_at_s, sealed).await {
+            Ok(()) => Ok(answer),
+            Err(StoreError::Conflict) => Err(Refusal::NoSession.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Trial of new shares, call 2. From here the new share is not discarded any more, because
+    /// party 1 may rely on it.
+    pub(crate) async fn finish_confirm(
+        &self,
+        asked: &Asked,
+        message: FinishSign,
+    ) -> Result<SignShares, End> {
+        let Asked { key, session, .. } = asked;
+        let (kept, found) = tokio::join!(
+            self.take_session(key, *session, SessionKind::Confirm),
+            self.usable_share(key)
+        );
+        let (kept, Found { share, head }) = (kept?, found?);
+        let made = match conclude(key, *session, &share, &kept, message) {
+            Ok(made) => made,
+            Err(error) => return Err(self.ended(asked, head, error).await),
+        };
+        if !self.shares.note_tried(key).await? {
+            return Err(Refusal::UnknownKey.into());
+        }
+        let tried = Decision::tried(&made.digest, made.signature);
+        self.record(asked, head, &tried, Counted::No, None).await?;
+        Ok(made.half)
+    }
+
+    /// Gives all shares up but the one named and those made from it, if that one has signed with
+    /// party 1's half of it.
+    pub(crate) async fn retire(&self, asked: &Asked) -> Result<(), End> {
+        let key = &asked.key;
+        let (item, head) = self.shares.share_and_head(key).await?;
+        let item = item.ok_or(Refusal::UnknownKey)?;
+        if item.barred {
+            return Err(Refusal::Barred.into());
+        }
+        if item.sealed.is_none() {
+            return Err(Refusal::Retired.into());
+        }
+        if !item.confirmed {
+            return Err(Refusal::NotConfirmed.into());
+        }
+        let others = self.shares.others(key).await?;
+        let versions = others.iter().map(|it| it.version).collect();
+        let retired = Decision::SharesRetired { versions };
+        self.record(asked, head, &retired, Counted::No, None).await?;
+        Ok(self.shares.give_up_all(key, &others).await?)
+    }
+
+    async fn usable_share(&self, key: &WalletKey) -> Result<Found, End> {
+        let (item, head) = self.shares.share_and_head(key).await?;
+        let item = item.ok_or(Refusal::UnknownKey)?;
+        Ok(Found { share: self.open_share(key, item).await?, head })
+    }
+}
+
+/// A share, and the end of its wallet's audit log.
+struct Found {
+    share: KeyShare,
+    head: Head,
+}

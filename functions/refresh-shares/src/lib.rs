@@ -1,0 +1,113 @@
+//! The scheduled job that gives every wallet new shares before the old ones are too old. The event
+//! `{"tenant": "…", "walletId": "…"}` does it for one wallet, at once.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::api::ids::Tenant;
+use shared::clock::Clock;
+use shared::config::{ConfigError, Env};
+use shared::random::Random;
+use shared::store::StoreError;
+use shared::wallets::{Custody, RefreshError, RefreshLimits, Refreshed};
+use uuid::Uuid;
+
+/// How long a run lasts at most: the function's own time, less one refresh.
+pub const RUN_TIME: Duration = Duration::from_secs(240);
+
+/// What the job needs.
+#[derive(Clone, Debug)]
+pub struct RefreshShares {
+    /// The wallets.
+    pub custody: Custody,
+    /// What a run may do.
+    pub limits: RefreshLimits,
+}
+
+/// Why a run failed as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The index cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The one wallet that was asked for was not refreshed. It signs with the shares that it has.
+    #[error(transparent)]
+    Refresh(#[from] RefreshError),
+    /// The event names a wallet, but not in this form.
+    #[error("the event names no wallet: tenant and walletId are needed")]
+    Event,
+}
+
+/// The job, with clients from the environment: `REFRESH_EVERY_DAYS` (90) and `REFRESH_LIMIT` (200
+/// wallets a run).
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn job_from_env(
+    env: &Env<'_>,
+    clock: Clock,
+    random: Random,
+) -> Result<RefreshShares, ConfigError> {
+    let custody = Custody::from_env(env, clock, random)?;
+    let days = env.number("REFRESH_EVERY_DAYS", 1..=365)?.unwrap_or(90);
+    let limit = env.number("REFRESH_LIMIT", 1..=100_000)?.unwrap_or(200);
+    let every_ms = u64::from(days) * 24 * 60 * 60 * 1_000;
+    Ok(RefreshShares { custody, limits: RefreshLimits { every_ms, limit, run_time: RUN_TIME } })
+}
+
+/// The wallet that an event names. `None`: it names none, and all that is due is done.
+fn named(event: &Value) -> Result<Option<(Tenant, Uuid)>, RunError> {
+    let text = |name: &str| event.get(name).and_then(Value::as_str);
+    if event.get("walletId").is_none() {
+        return Ok(None);
+    }
+    let tenant = text("tenant").and_then(|tenant| tenant.parse().ok()).ok_or(RunError::Event)?;
+    let wallet_id = text("walletId").and_then(|id| id.parse().ok()).ok_or(RunError::Event)?;
+    Ok(Some((tenant, wallet_id)))
+}
+
+impl lambda_entry::Job for RefreshShares {
+    type Error = RunError;
+
+    async fn run(&self) -> Result<Value, RunError> {
+        let run = self.custody.refresh_aged(&self.limits).await?;
+        Ok(json!({
+            "refreshed": run.refreshed,
+            "finished": run.finished,
+            "failed": run.failed,
+            "more": run.more,
+        }))
+    }
+
+    async fn run_for(&self, event: &Value) -> Result<Value, RunError> {
+        let Some((tenant, wallet_id)) = named(event)? else {
+            return self.run().await;
+        };
+        let version = match self.custody.refresh(&tenant, wallet_id, None).await? {
+            Refreshed::New(version) | Refreshed::Finished(version) => Some(version),
+            Refreshed::Young => None,
+        };
+        Ok(json!({ "walletId": wallet_id.to_string(), "keyVersion": version }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_names_one_wallet_or_none_at_all() {
+        assert!(named(&json!({ "source": "aws.scheduler" })).unwrap().is_none());
+        let id = Uuid::nil().to_string();
+        let one = named(&json!({ "tenant": "t", "walletId": id })).unwrap().unwrap();
+        assert_eq!((one.0.as_str(), one.1), ("t", Uuid::nil()));
+        for event in [
+            json!({ "walletId": id }),
+            json!({ "tenant": "t", "walletId": "x" }),
+            json!({ "tenant": "a#b", "walletId": id }),
+            json!({ "tenant": "t", "walletId": null }),
+        ] {
+            assert!(matches!(named(&event), Err(RunError::Event)), "{event}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Refresh of a key's shares, party 1: both parties get new shares of the same key, and old ones
+//! fit new ones no more.
+//!
+//! It is the library's *complete* refresh: a key generation of zero, whose result is added to the
+//! shares, with oblivious transfers set up anew. The faster one keeps the old transfers and shifts
+//! them by a seed that the new shares hold, so that one party's old share and the other's new one
+//! would still tell what the transfers hide (`docs/decisions/share-refresh.md`).
+//!
+//! New shares are tried before anybody relies on them ([`confirm`]); only for shares that have
+//! signed together does the cosigner give others up ([`retire`]).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use dkls23_secp256k1::protocols::PartyIndex;
+use dkls23_secp256k1::protocols::dkg::{
+    KeepInitMulPhase3to4, KeepInitZeroSharePhase3to4, ProofCommitment, TransmitInitMulPhase3to4,
+    TransmitInitZeroSharePhase2to4, TransmitInitZeroSharePhase3to4,
+};
+use zeroize::Zeroizing;
+
+use super::messages::{Answer, Call, Curve, Scalar, SessionId, WalletKey};
+use super::refresh_messages::{
+    FinishRefresh, RefreshCommitments, RefreshCommitted, RefreshReveal, RefreshRevealed,
+    StartConfirm, StartRefresh,
+};
+use super::{CosignerClient, CosignerError, KeyShare, ProtocolError, party_2, sign};
+use crate::compute::{Stopped, compute};
+use crate::eth::Digest;
+use crate::random::Random;
+
+/// The library's id of a refresh: bound to the key, to both versions of its shares, and to the run.
+#[must_use]
+pub fn refresh_id(key: &WalletKey, to: u32, session: SessionId) -> Vec<u8> {
+    let name = format!("hyperdex/refresh/1/{key}/{to}/{}", hex::encode(session));
+    digest(&SHA256, name.as_bytes()).as_ref().to_vec()
+}
+
+/// What is signed to try new shares: it means nothing to anyone else, because it is no hash of a
+/// message, a transaction or typed data. Both parties make it themselves.
+#[must_use]
+pub fn confirm_digest(key: &WalletKey, session: SessionId) -> Digest {
+    let name = format!("hyperdex/refresh/confirm/1/{key}/{}", hex::encode(session));
+    let mut hash = Digest::default();
+    hash.copy_from_slice(digest(&SHA256, name.as_bytes()).as_ref());
+    hash
+}
+
+/// What phase 3 gives: none of it depends on the other party.
+struct Heavy {
+    zero: TransmitInitZeroSharePhase2to4,
+    zero_kept: BTreeMap<PartyIndex, KeepInitZeroSharePhase3to4>,
+    zero_reveal: TransmitInitZeroSharePhase3to4,
+    mul_kept: BTreeMap<PartyIndex, KeepInitMulPhase3to4<Curve>>,
+    mul: TransmitInitMulPhase3to4<Curve>,
+}
+
+/// As in key generation: phase 2 runs here on nothing, for the seeds that phase 3 wants.
+fn heavy_phase(share: &KeyShare, id: &[u8]) -> Heavy {
+    let party = share.party();
+    let (_, _, zero_kept, mut zero) = party.refresh_complete_phase2(id, &[Scalar::ONE]);
+    let (zero_kept, mut zero_reveal, mul_kept, mut mul) =
+        party.refresh_complete_phase3(id, &zero_kept);
+    Heavy {
+        zero: zero.remove(0),
+        zero_kept,
+        zero_reveal: zero_reveal.remove(0),
+        mul_kept,
+        mul: mul.remove(0),
+    }
+}
+
+/// Makes new shares with the cosigner, and returns party 1's once the cosigner has stored its own
+/// beside the one in use. Nothing is given up yet.
+///
+/// # Errors
+/// When the cosigner cannot be asked, refuses, or breaks the protocol.
+pub async fn refresh(
+    cosigner: &CosignerClient,
+    random: &Random,
+    key: &WalletKey,
+    to: u32,
+    share: KeyShare,
+) -> Result<KeyShare, ProtocolError> {
+    let session: SessionId = random.bytes()?;
+    let id = refresh_id(key, to, session);
+    let share = Arc::new(share);
+    let fragments = Zeroizing::new(share.party().refresh_complete_phase1());
+    let [own, for_party_2] = fragments[..] else {
+        return Err(Stopped.into());
+    };
+
+    let start = Call::StartRefresh(StartRefresh { to, fragment: for_party_2 });
+    let heavy = compute({
+        let (share, id) = (share.clone(), id.clone());
+        move || heavy_phase(&share, &id)
+    });
+    let (answer, heavy) = tokio::join!(cosigner.call(key, session, start), heavy);
+    let Answer::RefreshCommitted(theirs) = answer? else {
+        return Err(CosignerError::Nonsense.into());
+    };
+    let RefreshCommitted { fragment, commitments: theirs } = theirs;
+    let heavy = heavy?;
+    let fragments = Zeroizing::new(vec![own, fragment]);
+    let (correction, own_proof, ..) = share.party().refresh_complete_phase2(&id, &fragments);
+    let correction = Zeroizing::new(correction);
+    let Heavy { zero, zero_kept, zero_reveal, mul_kept, mul } = heavy;
+    let finish = Call::FinishRefresh(FinishRefresh {
+        commitments: RefreshCommitments { proof: own_proof.commitment, zero },
+        reveal: RefreshReveal { proof: own_proof.proof.clone(), zero: zero_reveal, mul },
+    });
+    let Answer::RefreshRevealed(revealed) = cosigner.call(key, session, finish).await? else {
+        return Err(CosignerError::Nonsense.into());
+    };
+
+    compute(move || {
+        let RefreshRevealed { reveal } = revealed;
+        // Their proof is held against the commitment they made before they saw ours.
+        let their_proof =
+            ProofCommitment { index: party_2(), proof: reveal.proof, commitment: theirs.proof };
+        let party = share.party().refresh_complete_phase4(
+            &id,
+            &correction,
+            &[own_proof, their_proof],
+            &zero_kept,
+            &[theirs.zero],
+            &[reveal.zero],
+            &mul_kept,
+            &[reveal.mul],
+        )?;
+        Ok::<_, ProtocolError>(KeyShare::new(party).at_version(to))
+    })
+    .await?
+}
+
+/// Tries shares: they sign, and the signature is the wallet's. The cosigner notes it.
+///
+/// # Errors
+/// When they do not.
+pub async fn confirm(
+    cosigner: &CosignerClient,
+    random: &Random,
+    key: &WalletKey,
+    share: &KeyShare,
+) -> Result<(), ProtocolError> {
+    let session: SessionId = random.bytes()?;
+    let start = |message| Call::StartConfirm(StartConfirm { message });
+    let hash = confirm_digest(key, session);
+    let calls = (start, Call::FinishConfirm);
+    sign::run(cosigner, key, session, share, hash, calls).await.map(|_| ())
+}
+
+/// Tells the cosigner that these shares are party 1's only ones: it gives all others up, if these
+/// have been tried.
+///
+/// # Errors
+/// When it does not.
+pub async fn retire(
+    cosigner: &CosignerClient,
+    random: &Random,
+    key: &WalletKey,
+) -> Result<(), ProtocolError> {
+    match cosigner.call(key, random.bytes()?, Call::Retire).await? {
+        Answer::Retired => Ok(()),
+        _ => Err(CosignerError::Nonsense.into()),
+    }
+}

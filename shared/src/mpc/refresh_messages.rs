@@ -1,0 +1,73 @@
+//! What the two parties send each other to refresh the shares of a key.
+
+use dkls23_secp256k1::protocols::dkg::{
+    TransmitInitMulPhase3to4, TransmitInitZeroSharePhase2to4, TransmitInitZeroSharePhase3to4,
+};
+use dkls23_secp256k1::protocols::signing::TransmitPhase1to2;
+use dkls23_secp256k1::utilities::hashes::HashOutput;
+use dkls23_secp256k1::utilities::proofs::DLogProof;
+use serde::{Deserialize, Serialize};
+
+use super::messages::{Curve, Scalar};
+
+/// Refresh, phase 1 of party 1. The key that the message names is that of the shares in use.
+#[derive(Serialize, Deserialize)]
+pub struct StartRefresh {
+    /// The version of the shares to come; greater than that of the shares in use.
+    pub to: u32,
+    /// Party 1's polynomial at 2; at 0 it is zero.
+    pub fragment: Scalar,
+}
+
+/// Refresh, phases 1 and 2 of party 2.
+#[derive(Serialize, Deserialize)]
+pub struct RefreshCommitted {
+    /// Party 2's polynomial at 1; at 0 it is zero.
+    pub fragment: Scalar,
+    /// What party 2 will reveal, committed.
+    pub commitments: RefreshCommitments,
+}
+
+/// A party's phase-2 commitments.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct RefreshCommitments {
+    /// To the proof of its correction.
+    pub proof: HashOutput,
+    /// To its seed for shares of zero.
+    pub zero: TransmitInitZeroSharePhase2to4,
+}
+
+/// A party's phase-3 reveals; about 147 KB.
+#[derive(Serialize, Deserialize)]
+pub struct RefreshReveal {
+    /// The proof of its correction.
+    pub proof: DLogProof<Curve>,
+    /// Its seed for shares of zero.
+    pub zero: TransmitInitZeroSharePhase3to4,
+    /// Its part of new oblivious transfers.
+    pub mul: TransmitInitMulPhase3to4<Curve>,
+}
+
+/// Refresh, phases 2 and 3 of party 1.
+#[derive(Serialize, Deserialize)]
+pub struct FinishRefresh {
+    /// What party 1 commits to.
+    pub commitments: RefreshCommitments,
+    /// What it reveals, now that party 2 has committed.
+    pub reveal: RefreshReveal,
+}
+
+/// Refresh, phase 3 of party 2, sent when its new share is durably stored.
+#[derive(Serialize, Deserialize)]
+pub struct RefreshRevealed {
+    /// What party 2 reveals.
+    pub reveal: RefreshReveal,
+}
+
+/// Test of new shares, phase 1 of party 1. The key that the message names is theirs; what is signed
+/// follows from it and the session.
+#[derive(Serialize, Deserialize)]
+pub struct StartConfirm {
+    /// The protocol's message; about 27 KB.
+    pub message: TransmitPhase1to2,
+}

@@ -1,0 +1,210 @@
+//! A wallet's shares: who may bring new ones into use, and when they do.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use uuid::Uuid;
+
+use super::due::{Index, Page, shard_of};
+use super::{
+    Item, RECORD, RefreshState, SHARE, ShareRecord, Store, StoreError, WalletRecord, key, to_item,
+    transaction_error, unavailable, wallet_key,
+};
+use crate::api::ids::Tenant;
+
+/// Names a wallet whose shares have come of age.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AgedWallet {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The wallet.
+    pub wallet_id: Uuid,
+}
+
+/// The record has the shares of this version in use, and nobody has changed its refresh since it
+/// was read.
+const UNCHANGED: &str = "#version = :version AND #frozen = :false AND ";
+
+fn number(value: impl Into<u64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+fn record_key(wallet: &WalletRecord) -> Item {
+    key(&wallet_key(&wallet.tenant, wallet.wallet_id), RECORD)
+}
+
+fn state(state: &RefreshState) -> Result<AttributeValue, StoreError> {
+    let item: Item = serde_dynamo::to_item(state)
+        .map_err(|error| StoreError::Damaged { what: "refresh", cause: error.to_string() })?;
+    Ok(AttributeValue::M(item))
+}
+
+impl Store {
+    /// Wallets in one shard whose shares count from before a time, a page of them.
+    ///
+    /// # Errors
+    /// When the index cannot be read, or holds what is no wallet.
+    pub async fn aged(
+        &self,
+        shard: u8,
+        until_ms: u64,
+        from: Option<Item>,
+    ) -> Result<Page<AgedWallet>, StoreError> {
+        let (items, next) = self.index_page(Index::Refresh, shard, until_ms, from).await?;
+        let wallet = |item: &Item| {
+            let (tenant, id) = item.get("pk")?.as_s().ok()?.split_once("#W#")?;
+            Some(AgedWallet { tenant: tenant.parse().ok()?, wallet_id: id.parse().ok()? })
+        };
+        let keys = items.iter().map(|item| {
+            wallet(item).ok_or_else(|| StoreError::Damaged {
+                what: "index entry",
+                cause: "it names no wallet".to_owned(),
+            })
+        });
+        Ok(Page { keys: keys.collect::<Result<_, _>>()?, next })
+    }
+
+    /// Writes where a wallet's refresh is, if it is still where `wallet` says.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another call was first, or the wallet is frozen.
+    pub async fn set_refresh(
+        &self,
+        wallet: &WalletRecord,
+        to: &RefreshState,
+    ) -> Result<(), StoreError> {
+        let update = self.update(wallet).update_expression("SET #refresh = :refresh");
+        send(self.if_unchanged(update, wallet)?.expression_attribute_values(":refresh", state(to)?))
+            .await
+    }
+
+    /// Brings new shares into use: the record and party 1's share change together, or neither
+    /// does. The share before is gone with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when a later refresh was begun, or the wallet is frozen.
+    pub async fn switch_shares(
+        &self,
+        wallet: &WalletRecord,
+        to: &RefreshState,
+        share: &ShareRecord,
+    ) -> Result<(), StoreError> {
+        let broken =
+            |error: aws_sdk_dynamodb::error::BuildError| StoreError::Unavailable(error.to_string());
+        let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(record_key(wallet)))
+            // Whoever finishes this, if this call does not, finds it as the oldest of all.
+            .update_expression(
+                "SET #version = :new, #refresh = :refresh, #at = :oldest, #shard = :shard",
+            )
+            .condition_expression(format!("{UNCHANGED}#refresh.#to = :new"))
+            .expression_attribute_names("#at", Index::Refresh.sort_key())
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_values(":oldest", number(0_u64))
+            .expression_attribute_values(":shard", shard_of(wallet.wallet_id))
+            .expression_attribute_names("#version", "keyVersion")
+            .expression_attribute_names("#frozen", "frozen")
+            .expression_attribute_names("#refresh", "refresh")
+            .expression_attribute_names("#to", "to")
+            .expression_attribute_values(":version", number(wallet.key_version))
+            .expression_attribute_values(":false", AttributeValue::Bool(false))
+            .expression_attribute_values(":new", number(to.to))
+            .expression_attribute_values(":refresh", state(to)?)
+            .build()
+            .map_err(broken)?;
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(to_item(&partition, SHARE, share)?))
+            .condition_expression("#version = :version")
+            .expression_attribute_names("#version", "keyVersion")
+            .expression_attribute_values(":version", number(wallet.key_version))
+            .build()
+            .map_err(broken)?;
+        let written = self
+            .db
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().update(update).build())
+            .transact_items(TransactWriteItem::builder().put(put).build())
+            .send()
+            .await;
+        written.map(|_| ()).map_err(transaction_error)
+    }
+
+    /// Notes that a refresh has come to its end, and from when its shares' age is counted.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another call was first.
+    pub async fn settle_refresh(
+        &self,
+        wallet: &WalletRecord,
+        to: &RefreshState,
+        shares_at_ms: u64,
+    ) -> Result<(), StoreError> {
+        let update = self
+            .update(wallet)
+            .update_expression("SET #refresh = :refresh, #at = :at, #shard = :shard")
+            .expression_attribute_names("#at", Index::Refresh.sort_key())
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_values(":at", number(shares_at_ms))
+            .expression_attribute_values(":shard", shard_of(wallet.wallet_id));
+        send(self.if_unchanged(update, wallet)?.expression_attribute_values(":refresh", state(to)?))
+            .await
+    }
+
+    /// Makes a wallet known to the job that an earlier version has made.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the job knows it.
+    pub async fn note_age(
+        &self,
+        wallet: &WalletRecord,
+        shares_at_ms: u64,
+    ) -> Result<(), StoreError> {
+        let update = self
+            .update(wallet)
+            .update_expression("SET #at = :at, #shard = :shard")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(#at)")
+            .expression_attribute_names("#at", Index::Refresh.sort_key())
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_values(":at", number(shares_at_ms))
+            .expression_attribute_values(":shard", shard_of(wallet.wallet_id));
+        send(update).await
+    }
+
+    fn update(&self, wallet: &WalletRecord) -> UpdateItemFluentBuilder {
+        self.db.update_item().table_name(&self.table).set_key(Some(record_key(wallet)))
+    }
+
+    fn if_unchanged(
+        &self,
+        update: UpdateItemFluentBuilder,
+        wallet: &WalletRecord,
+    ) -> Result<UpdateItemFluentBuilder, StoreError> {
+        let update = update
+            .expression_attribute_names("#version", "keyVersion")
+            .expression_attribute_names("#frozen", "frozen")
+            .expression_attribute_names("#refresh", "refresh")
+            .expression_attribute_values(":version", number(wallet.key_version))
+            .expression_attribute_values(":false", AttributeValue::Bool(false));
+        Ok(match &wallet.refresh {
+            None => {
+                update.condition_expression(format!("{UNCHANGED}attribute_not_exists(#refresh)"))
+            }
+            Some(known) => update
+                .condition_expression(format!("{UNCHANGED}#refresh = :known"))
+                .expression_attribute_values(":known", state(known)?),
+        })
+    }
+}
+
+async fn send(update: UpdateItemFluentBuilder) -> Result<(), StoreError> {
+    match update.send().await {
+        Ok(_) => Ok(()),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Err(StoreError::Conflict),
+            _ => Err(unavailable(error)),
+        },
+    }
+}

@@ -1,0 +1,226 @@
+//! Refresh of a wallet's shares: both parties get new ones, the address stays.
+//!
+//! 1. Take the wallet: a version of its own for this attempt, and a lease.
+//! 2. Make new shares with the cosigner, which stores its own beside the old one.
+//! 3. Try them.
+//! 4. Switch: record and share in one transaction, if no later attempt was begun.
+//! 5. Have the cosigner give the old share up.
+//! 6. Note the end.
+//!
+//! Until 4 everybody signs with the old shares, after it with the new ones; the cosigner takes both
+//! until 5. Whoever dies before 4 leaves a share at the cosigner that nobody relies on, after it a
+//! record that says what is left to do.
+
+use std::pin::Pin;
+
+use super::{Custody, SignError};
+use crate::api::ids::{Tenant, WalletRef};
+use crate::mpc::{self, CosignerError, KeyShare, ProtocolError, Refusal, WalletKey};
+use crate::random::RandomError;
+use crate::store::{RefreshState, SCHEMA, ShareRecord, StoreError, WalletRecord};
+use uuid::Uuid;
+
+/// How long one call may work on a refresh before another takes over. It takes a few seconds.
+const LEASE_MS: u64 = 60_000;
+
+/// What a refresh came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refreshed {
+    /// The wallet has new shares, of this version.
+    New(u32),
+    /// An earlier refresh was brought to its end.
+    Finished(u32),
+    /// Its shares are young enough.
+    Young,
+}
+
+/// Why shares were not refreshed. The wallet signs all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// Another call is at it.
+    #[error("another call is at it")]
+    InProgress {
+        /// When that call is over at the latest.
+        retry_after_s: u64,
+    },
+    /// The new shares are not of this wallet. They are thrown away.
+    #[error("the new shares are not the wallet's")]
+    WrongShares,
+    /// As when nothing could be signed.
+    #[error(transparent)]
+    Sign(SignError),
+}
+
+impl<E: Into<SignError>> From<E> for RefreshError {
+    fn from(error: E) -> Self {
+        Self::Sign(error.into())
+    }
+}
+
+impl From<RandomError> for SignError {
+    fn from(error: RandomError) -> Self {
+        Self::Protocol(error.into())
+    }
+}
+
+impl Custody {
+    /// Refreshes the shares of one wallet, or finishes what was begun; if `before_ms` is given,
+    /// only if their age counts from before it.
+    ///
+    /// # Errors
+    /// When it could not be done; a repeat goes on.
+    pub async fn refresh(
+        &self,
+        tenant: &Tenant,
+        wallet_id: Uuid,
+        before_ms: Option<u64>,
+    ) -> Result<Refreshed, RefreshError> {
+        let view = self.store.find(tenant, &WalletRef::Wallet(wallet_id)).await?;
+        let wallet = view.ok_or(SignError::NotFound)?.wallet;
+        if wallet.frozen {
+            return Err(SignError::Frozen.into());
+        }
+        let now_ms = self.clock.now_ms();
+        let known = wallet.refresh.unwrap_or_default();
+        if now_ms < known.lease_until_ms {
+            let wait_ms = known.lease_until_ms - now_ms;
+            return Err(RefreshError::InProgress { retry_after_s: wait_ms.div_ceil(1_000) });
+        }
+        if let Some(before_ms) = before_ms {
+            let aged = wallet.shares_at_ms.is_some_and(|at_ms| at_ms <= before_ms);
+            if !aged || now_ms < known.rest_until_ms {
+                return Ok(Refreshed::Young);
+            }
+        }
+        if known.retire {
+            let wallet = self.take(wallet, known.to, true).await?;
+            self.retire(&wallet).await?;
+            return Ok(Refreshed::Finished(wallet.key_version));
+        }
+        let next = known.to.max(wallet.key_version).saturating_add(1);
+        let wallet = self.take(wallet, next, false).await?;
+        // Boxed, so that the type of what awaits this does not grow with what is in here.
+        let renewed: Pin<Box<dyn Future<Output = Result<u32, RefreshError>> + Send + '_>> =
+            Box::pin(self.renew(wallet));
+        renewed.await.map(Refreshed::New)
+    }
+
+    /// Takes a wallet into this call's hands, for new shares of this version.
+    async fn take(
+        &self,
+        mut wallet: WalletRecord,
+        to: u32,
+        retire: bool,
+    ) -> Result<WalletRecord, RefreshError> {
+        let lease_until_ms = self.clock.now_ms() + LEASE_MS;
+        let state = RefreshState { to, lease_until_ms, retire, rest_until_ms: 0 };
+        self.store.set_refresh(&wallet, &state).await.map_err(overtaken)?;
+        wallet.refresh = Some(state);
+        Ok(wallet)
+    }
+
+    /// From the old shares to the new ones, all the way.
+    async fn renew(&self, mut wallet: WalletRecord) -> Result<u32, RefreshError> {
+        let share = self.share(&wallet).await?;
+        let share = match self.new_share(&wallet, share).await {
+            // A version that somebody else has used up: the next one is free.
+            Err(SignError::Protocol(ProtocolError::Cosigner(CosignerError::Refused(
+                Refusal::Newest(newest),
+            )))) => {
+                wallet = self.take(wallet, newest.saturating_add(1), false).await?;
+                let share = self.share(&wallet).await?;
+                self.new_share(&wallet, share).await?
+            }
+            made => made?,
+        };
+        let to = share.version();
+        if share.address() != wallet.address {
+            return Err(RefreshError::WrongShares);
+        }
+        let key = WalletKey { key_version: to, ..wallet.key() };
+        // The data key is fetched while the new shares are tried.
+        let (confirmed, data_key) = tokio::join!(
+            mpc::confirm(&self.cosigner, &self.random, &key, &share),
+            self.envelope.data_key(ShareRecord::context(&key))
+        );
+        self.freeze_if_cheated(&wallet, confirmed).await?;
+        let sealed = data_key?.seal(&share.to_bytes())?;
+        drop(share);
+        let stored = ShareRecord { schema: SCHEMA, key_version: to, sealed };
+        let wallet = self.switch(wallet, &stored).await?;
+        self.retire(&wallet).await?;
+        Ok(to)
+    }
+
+    async fn new_share(
+        &self,
+        wallet: &WalletRecord,
+        share: KeyShare,
+    ) -> Result<KeyShare, SignError> {
+        let to = wallet.refresh.unwrap_or_default().to;
+        // A lease that has run out while the share was replaced: what is stored is not the
+        // record's any more, and the attempt is over.
+        if share.version() != wallet.key_version {
+            return Err(StoreError::Conflict.into());
+        }
+        let (key, random) = (wallet.key(), &self.random);
+        let made = mpc::refresh(&self.cosigner, random, &key, to, share).await;
+        self.freeze_if_cheated(wallet, made).await
+    }
+
+    /// Brings the new share into use. From here the old one is gone.
+    async fn switch(
+        &self,
+        mut wallet: WalletRecord,
+        share: &ShareRecord,
+    ) -> Result<WalletRecord, RefreshError> {
+        let mut state = wallet.refresh.unwrap_or_default();
+        state.retire = true;
+        if let Err(error) = self.store.switch_shares(&wallet, &state, share).await {
+            // The answer may be what was lost: no other attempt has this version.
+            let name = WalletRef::Wallet(wallet.wallet_id);
+            let found = self.store.find(&wallet.tenant, &name).await?;
+            if found.is_none_or(|view| view.wallet.key_version != share.key_version) {
+                return Err(overtaken(error));
+            }
+        }
+        wallet.key_version = share.key_version;
+        wallet.refresh = Some(state);
+        Ok(wallet)
+    }
+
+    /// Has the cosigner give the old shares up, and notes that all is done.
+    async fn retire(&self, wallet: &WalletRecord) -> Result<(), RefreshError> {
+        mpc::retire(&self.cosigner, &self.random, &wallet.key()).await?;
+        let done = RefreshState { to: wallet.refresh.unwrap_or_default().to, ..Default::default() };
+        match self.store.settle_refresh(wallet, &done, self.clock.now_ms()).await {
+            // Another call has taken over, and notes it.
+            Ok(()) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// After a failure the job leaves a wallet alone for a while. If this fails, it comes sooner.
+    pub(super) async fn rest(&self, tenant: &Tenant, wallet_id: Uuid, rest_ms: u64) {
+        let noted = async {
+            let view = self.store.find(tenant, &WalletRef::Wallet(wallet_id)).await?;
+            let Some(wallet) = view.map(|view| view.wallet) else { return Ok(()) };
+            let mut state = wallet.refresh.unwrap_or_default();
+            state.rest_until_ms = self.clock.now_ms() + rest_ms;
+            self.store.set_refresh(&wallet, &state).await
+        };
+        match noted.await {
+            Ok(()) | Err(StoreError::Conflict) => {}
+            Err(error) => {
+                tracing::warn!(%error, walletId = %wallet_id, "the failure was not noted");
+            }
+        }
+    }
+}
+
+fn overtaken(error: StoreError) -> RefreshError {
+    match error {
+        StoreError::Conflict => RefreshError::InProgress { retry_after_s: 1 },
+        error => error.into(),
+    }
+}

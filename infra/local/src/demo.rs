@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use exchange_sim::hyperliquid::{Chain, signing};
 use http::StatusCode;
 use serde_json::{Value, json};
 use shared::api::ids::{Exchange, Tenant, WalletRef};
 use shared::clock::Clock;
 use shared::eth::AgentKey;
-use shared::exchanges::aster::sign_query;
 use shared::intent::HyperliquidChain;
 use shared::store::CredentialRecord;
 
-use crate::{Options, Stack, StartError};
+use crate::{Options, Stack, StartError, proof};
 
 /// Why the demo failed.
 #[derive(Debug, thiserror::Error)]
@@ -113,27 +111,9 @@ impl Demo {
         };
         let secret = hex::decode(secret).map_err(|_| failed("the delivered key is not hex"))?;
         let agent = AgentKey::from_bytes(&secret).map_err(failed)?;
-        let (nonce, action) = (self.clock.now_ms(), json!({ "type": "noop" }));
-        let chain = match chain {
-            HyperliquidChain::Mainnet => Chain::Mainnet,
-            HyperliquidChain::Testnet => Chain::Testnet,
-        };
-        let digest = signing::action_hash(&action, nonce, None, None)
-            .and_then(|hash| signing::l1_digest(chain, hash))
-            .ok_or_else(|| failed("the proof has no digest"))?;
-        let signature = agent.sign(&digest.0).map_err(failed)?;
-        let body = json!({
-            "action": action,
-            "nonce": nonce,
-            "signature": {
-                "r": format!("0x{}", hex::encode(signature.r)),
-                "s": format!("0x{}", hex::encode(signature.s)),
-                "v": signature.v,
-            },
-        });
+        let body = proof::hyperliquid_noop(chain, &agent, self.clock.now_ms()).map_err(failed)?;
         let url = format!("{}exchange", self.stack.hyperliquid);
-        let request =
-            self.http.post(url).header("content-type", "application/json").body(body.to_string());
+        let request = self.http.post(url).header("content-type", "application/json").body(body);
         let (status, answer) = send(request).await?;
         (self.say)(&format!("\n> Hyperliquid: noop, signed by the agent {}", agent.address()));
         (self.say)(&format!("< {status} {answer}"));
@@ -152,14 +132,9 @@ impl Demo {
         let secret = custody.envelope.open(&context, &credential.sealed).await.map_err(failed)?;
         let agent = AgentKey::from_bytes(&secret).map_err(failed)?;
         (self.say)(&format!("\n> Aster: balance, signed by the agent {}", agent.address()));
-        let parameters = format!(
-            "nonce={}&user={}&signer={}",
-            self.clock.now_us(),
-            view.wallet.address,
-            agent.address()
-        );
-        let query = sign_query(chain_id, &agent, &parameters).map_err(failed)?;
-        let url = format!("{}fapi/v3/balance?{query}", self.stack.aster);
+        let (user, nonce) = (view.wallet.address, self.clock.now_us());
+        let path = proof::aster_balance(chain_id, &agent, user, nonce).map_err(failed)?;
+        let url = format!("{}{path}", self.stack.aster);
         let (status, answer) = send(self.http.get(url)).await?;
         (self.say)(&format!("< {status} {answer}"));
         // "Only after deposit" is said to a key that is registered and has signed rightly.

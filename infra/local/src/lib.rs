@@ -13,6 +13,8 @@ mod error;
 mod exchanges;
 pub mod jobs;
 mod kms;
+pub mod load;
+mod proof;
 mod routes;
 mod serve;
 mod stack;

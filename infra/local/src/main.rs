@@ -4,12 +4,15 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use hyperdex_local::cosigner::{CosignerSettings, run_child};
+use hyperdex_local::load::{self, LoadOptions};
 use hyperdex_local::{
     AsterTarget, HyperliquidTarget, Options, Ports, Stack, StartError, audit, demo, jobs,
 };
+use shared::clock::Clock;
 use shared::config::{parse_chain, parse_url};
 use shared::intent::HyperliquidChain;
 use tracing_subscriber::EnvFilter;
@@ -35,6 +38,9 @@ enum Command {
     },
     /// Run the product's three calls against a stack of their own, and prove the delivered keys.
     Demo,
+    /// Run many clients against a stack of their own while it is killed and the exchanges fail,
+    /// and see that nothing is lost. Best with a release build.
+    Load(Load),
     /// The cosigner's process; the stack starts it.
     #[command(hide = true)]
     Cosigner { settings: Vec<String> },
@@ -79,6 +85,12 @@ struct Serve {
     /// Whether registration with Hyperliquid hands the agent's private key out.
     #[arg(long, env = "RETURN_API_PRIVATE_KEY", default_value_t = true, action = clap::ArgAction::Set)]
     return_api_private_key: bool,
+    /// What of Hyperliquid's weight a minute may be used.
+    #[arg(long, env = "HYPERLIQUID_WEIGHT_PER_MINUTE")]
+    hyperliquid_weight_per_minute: Option<u64>,
+    /// What of Aster's weight a minute may be used.
+    #[arg(long, env = "ASTER_WEIGHT_PER_MINUTE")]
+    aster_weight_per_minute: Option<u64>,
     /// Port of DynamoDB; 0 takes any.
     #[arg(long, default_value_t = 0)]
     dynamodb_port: u16,
@@ -94,6 +106,50 @@ struct Serve {
     /// Port of Aster's simulator; 0 takes any.
     #[arg(long, default_value_t = 0)]
     aster_port: u16,
+}
+
+#[derive(Args)]
+struct Load {
+    /// Clients at work at once.
+    #[arg(long, default_value_t = 16)]
+    clients: usize,
+    /// Wallets of each client.
+    #[arg(long, default_value_t = 2)]
+    wallets: usize,
+    /// Operations of all clients together.
+    #[arg(long, default_value_t = 2_000)]
+    operations: u64,
+    /// Seconds that they may take at most.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Seconds between two kills of the stack; 0 is never.
+    #[arg(long, default_value_t = 10)]
+    kill_every: u64,
+    /// Milliseconds between two faults of the exchanges; 0 is never.
+    #[arg(long, default_value_t = 200)]
+    fail_every_ms: u64,
+    /// What operations and faults are drawn from; the time when it is not given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Take every agent away on the exchanges before the end's look, which must then fail.
+    #[arg(long, hide = true)]
+    plant_loss: bool,
+}
+
+impl Load {
+    fn options(&self) -> LoadOptions {
+        let some = |time: Duration| (!time.is_zero()).then_some(time);
+        LoadOptions {
+            clients: self.clients,
+            wallets: self.wallets,
+            operations: self.operations,
+            duration: Duration::from_secs(self.seconds),
+            kill_every: some(Duration::from_secs(self.kill_every)),
+            fail_every: some(Duration::from_millis(self.fail_every_ms)),
+            seed: self.seed.unwrap_or_else(|| Clock::system().now_us()),
+            plant_loss: self.plant_loss,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -147,6 +203,13 @@ impl Serve {
             agent_chain_id: self.aster_agent_chain_id,
             v1: self.aster_api == AsterApi::V1,
         };
+        let budget = &mut options.budget;
+        if let Some(weight) = self.hyperliquid_weight_per_minute {
+            budget.hyperliquid_per_minute = weight;
+        }
+        if let Some(weight) = self.aster_weight_per_minute {
+            budget.aster_per_minute = weight;
+        }
         options.require_deposit = self.require_deposit;
         options.return_private_key = self.return_api_private_key;
         options
@@ -182,6 +245,14 @@ async fn main() -> ExitCode {
                 Err(error) => ended(Err(error)),
             }
         }
+        Some(Command::Load(load)) => match load::run(load.options(), say).await {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                complain(&error);
+                ExitCode::FAILURE
+            }
+        },
         Some(Command::Demo) => match demo::run(cli.serve.options(), say).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(demo::DemoError::Start(error)) => ended(Err(error)),

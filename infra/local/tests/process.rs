@@ -114,6 +114,33 @@ fn the_demo_fails_when_an_exchange_does() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("hyperdex: the demo failed"));
 }
 
+/// A short load run; its exit code and what it said.
+fn load(kill_every: &str, more: &[&str]) -> (Option<i32>, String) {
+    let output = program()
+        .args(["load", "--clients", "4", "--wallets", "1", "--operations", "240"])
+        .args(["--seconds", "40", "--kill-every", kill_every, "--fail-every-ms", "300"])
+        .args(more)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.code(), said + &String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn nothing_is_lost_under_load_while_the_stack_is_killed_and_the_exchanges_fail() {
+    let (code, said) = load("3", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("4 wallets sign") && said.contains("; 0 lost"), "{said}");
+    assert!(!said.contains("\n0 kills"), "{said}");
+}
+
+#[test]
+fn a_load_run_finds_what_is_lost() {
+    let (code, said) = load("0", &["--plant-loss"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("LOST"), "{said}");
+}
+
 #[test]
 fn wallets_survive_a_stop_and_a_kill() {
     let data = tempfile::tempdir().unwrap();

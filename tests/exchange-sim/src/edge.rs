@@ -69,6 +69,10 @@ impl Edge {
         Self { now, too_many_requests, state: Mutex::default() }
     }
 
+    pub(crate) fn clear_faults(&self) -> usize {
+        lock(&self.state).faults.clear()
+    }
+
     pub(crate) fn fail_next(&self, target: &str, fault: Fault) {
         lock(&self.state).faults.push(target, fault);
     }

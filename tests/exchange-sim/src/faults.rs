@@ -42,6 +42,11 @@ impl Faults {
         self.0.push_back((target.to_owned(), fault));
     }
 
+    /// Forgets all of them, and says how many
+    pub(crate) fn clear(&mut self) -> usize {
+        std::mem::take(&mut self.0).len()
+    }
+
     /// Takes the oldest fault meant for this path or this kind of request
     pub(crate) fn take(&mut self, path: &str, kind: &str) -> Option<Fault> {
         let matching = |(target, _): &(String, Fault)| target == path || target == kind;

@@ -166,6 +166,12 @@ impl Exchange {
         self.0.edge.fail_next(target, fault);
     }
 
+    /// Forgets the faults that nothing has met yet, and says how many
+    #[must_use]
+    pub fn clear_faults(&self) -> usize {
+        self.0.edge.clear_faults()
+    }
+
     /// How long every request waits before it is looked at
     pub fn set_latency(&self, latency: Duration) {
         self.0.edge.set_latency(latency);

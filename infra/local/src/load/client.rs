@@ -1,0 +1,345 @@
+//! A client with wallets of its own, which remembers what it was told of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use shared::api::ids::Exchange;
+use shared::eth::{Address, Signature, personal_digest};
+use zeroize::Zeroizing;
+
+use super::server::Server;
+use super::tally::Tally;
+use super::{LoadError, LoadOptions, failed};
+
+/// How long a client waits before it asks a stack again that does not answer.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// SplitMix64: small, and the same everywhere. Chooses operations, nothing that is secret.
+pub(super) struct Draw(u64);
+
+impl Draw {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Less than `bound`.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % (bound.max(1) as u64)).unwrap_or_default()
+    }
+
+    /// One of a list that is not empty.
+    pub(super) fn one_of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+        &list[self.below(list.len())]
+    }
+}
+
+/// What a client knows of a wallet's credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// There is none.
+    None,
+    /// There is one; this agent, where the client was told, and the key that was handed out.
+    Key { agent: Option<Address>, secret: Option<Secret> },
+    /// The last answer did not arrive, or said that it is to be asked again.
+    Unsure,
+}
+
+/// An agent's key as it was handed out.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Secret(pub(super) Zeroizing<String>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A wallet that was acknowledged.
+pub(super) struct Wallet {
+    pub(super) user: String,
+    pub(super) address: Address,
+    pub(super) known: HashMap<Exchange, Known>,
+}
+
+/// An answer of the API.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) body: Value,
+}
+
+impl Reply {
+    /// Whether the same call may give another answer a little later.
+    pub(super) fn is_for_now(&self) -> bool {
+        self.status >= 500
+            || self.status == 429
+            || self.body["code"]
+                .as_str()
+                .is_some_and(|code| code.ends_with("_IN_PROGRESS") || code.ends_with("_UNFINISHED"))
+    }
+
+    fn end(&self) -> String {
+        let code = self.body["code"].as_str().unwrap_or_default();
+        format!("{} {code}", self.status).trim().to_owned()
+    }
+}
+
+/// One client.
+pub(super) struct Client {
+    pub(super) wallets: Vec<Wallet>,
+    /// What the product did that it must not do.
+    pub(super) broken: Vec<String>,
+    users: Vec<String>,
+    pub(super) http: reqwest::Client,
+    server: Arc<Server>,
+    tally: Arc<Tally>,
+    draw: Draw,
+}
+
+impl Client {
+    pub(super) fn new(
+        number: usize,
+        options: &LoadOptions,
+        server: Arc<Server>,
+        tally: Arc<Tally>,
+    ) -> Result<Self, LoadError> {
+        let http = shared::exchanges::http::client_builder()
+            .and_then(|builder| Ok(builder.timeout(Duration::from_secs(60)).build()?))
+            .map_err(failed)?;
+        let draw = Draw::new(options.seed ^ (number as u64 + 1).rotate_left(32));
+        let users = (0..options.wallets).map(|wallet| format!("load_{number}_{wallet}")).collect();
+        let (wallets, broken) = (Vec::new(), Vec::new());
+        Ok(Self { wallets, broken, users, http, server, tally, draw })
+    }
+
+    /// One call, told to the tally; nothing when no answer arrived.
+    pub(super) async fn call(
+        &self,
+        operation: &'static str,
+        method: http::Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Option<Reply> {
+        let begun = Instant::now();
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.server.api))
+            .header("x-api-key", "load");
+        let request = match body {
+            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+            None => request,
+        };
+        let reply = async {
+            let response = request.send().await.ok()?;
+            let status = response.status().as_u16();
+            let body = serde_json::from_slice(&response.bytes().await.ok()?).unwrap_or_default();
+            Some(Reply { status, body })
+        }
+        .await;
+        let end = reply.as_ref().map_or_else(|| "no answer".to_owned(), Reply::end);
+        self.tally.add(operation, &end, begun.elapsed());
+        reply
+    }
+
+    /// Makes this client's wallets.
+    pub(super) async fn create_wallets(&mut self) {
+        for user in self.users.clone() {
+            let body = json!({ "userId": user });
+            let reply = loop {
+                match self.call("create", http::Method::POST, "/api/wallets", Some(&body)).await {
+                    Some(reply) if !reply.is_for_now() => break reply,
+                    _ => tokio::time::sleep(PAUSE).await,
+                }
+            };
+            let address = reply.body["address"].as_str().and_then(|text| text.parse().ok());
+            match address {
+                Some(address) if matches!(reply.status, 200 | 201) => {
+                    let known = Exchange::ALL.map(|exchange| (exchange, Known::None)).into();
+                    self.wallets.push(Wallet { user, address, known });
+                }
+                _ => self.broken.push(format!("{user} was not made: {}", reply.end())),
+            }
+        }
+    }
+
+    /// One operation with one of the wallets.
+    pub(super) async fn one_operation(&mut self) {
+        if self.wallets.is_empty() {
+            return;
+        }
+        let index = self.draw.below(self.wallets.len());
+        let exchange = *self.draw.one_of(&Exchange::ALL);
+        let known = self.wallets[index].known.get(&exchange).cloned().unwrap_or(Known::None);
+        let answered = match self.draw.below(100) {
+            0..50 => self.sign(index).await,
+            50..60 => self.look_up(index).await,
+            60..75 => self.describe(index, exchange).await,
+            75..100 if known == Known::None => self.register(index, exchange).await,
+            75..85 => self.rotate(index, exchange).await,
+            85..95 => self.delete(index, exchange).await,
+            _ => self.register(index, exchange).await,
+        };
+        if !answered {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Signs a message; the signature must be the wallet's. Whether an answer arrived.
+    pub(super) async fn sign(&mut self, index: usize) -> bool {
+        let message = format!("load {}", self.draw.next());
+        let wallet = &self.wallets[index];
+        let (user, address) = (wallet.user.clone(), wallet.address);
+        let path = format!("/api/wallets/{user}/sign");
+        let body = json!({ "message": message });
+        let Some(reply) = self.call("sign", http::Method::POST, &path, Some(&body)).await else {
+            return false;
+        };
+        let signature = reply.body["signature"].as_str().and_then(signature);
+        let signer = signature.and_then(|made| made.recover(&personal_digest(&message)).ok());
+        if !(reply.is_for_now() || reply.status == 200 && signer == Some(address)) {
+            self.broken.push(format!("{user} does not sign: {}", reply.end()));
+        }
+        !reply.is_for_now()
+    }
+
+    async fn look_up(&mut self, index: usize) -> bool {
+        let address = self.wallets[index].address.to_string();
+        let path = format!("/api/wallets/{address}");
+        let Some(reply) = self.call("get", http::Method::GET, &path, None).await else {
+            return false;
+        };
+        let same = reply.status == 200 && reply.body["address"] == address.as_str();
+        if !(reply.is_for_now() || same) {
+            self.broken.push(format!("{address} is not found: {}", reply.end()));
+        }
+        !reply.is_for_now()
+    }
+
+    async fn describe(&mut self, index: usize, exchange: Exchange) -> bool {
+        let wallet = &self.wallets[index];
+        let path = format!("/api/trading/{exchange}/apikey?walletIdOrAddress={}", wallet.user);
+        let Some(reply) = self.call("describe", http::Method::GET, &path, None).await else {
+            return false;
+        };
+        let (user, known) = (&wallet.user, &wallet.known[&exchange]);
+        let agent = reply.body["data"]["agentAddress"].as_str();
+        let broken = match (known, reply.status) {
+            (Known::Key { agent: Some(told), .. }, 200) => agent != Some(&told.to_string()),
+            (Known::Key { .. }, 404) | (Known::None, 200) => true,
+            _ => !(reply.is_for_now() || matches!(reply.status, 200 | 404)),
+        };
+        if broken {
+            self.broken.push(format!("{user} {exchange}: {known:?}, but {}", reply.end()));
+        }
+        !reply.is_for_now()
+    }
+
+    async fn register(&mut self, index: usize, exchange: Exchange) -> bool {
+        let path = format!("/api/trading/{exchange}/apikey");
+        let reply = self.act("register", http::Method::POST, &path, index).await;
+        let before = self.wallets[index].known[&exchange].clone();
+        let after = match &reply {
+            Some(reply) if reply.status == 200 => key(reply),
+            Some(reply) if reply.status == 409 && !reply.is_for_now() => match before {
+                Known::None => self.wrong("registered already", index, exchange, reply),
+                Known::Unsure => Known::Key { agent: None, secret: None },
+                Known::Key { .. } => before,
+            },
+            Some(reply) if !reply.is_for_now() => {
+                self.wrong("not registered", index, exchange, reply)
+            }
+            // It has a key all the same.
+            _ if matches!(before, Known::Key { .. }) => before,
+            _ => Known::Unsure,
+        };
+        self.know(index, exchange, after, reply.as_ref())
+    }
+
+    async fn rotate(&mut self, index: usize, exchange: Exchange) -> bool {
+        let path = format!("/api/trading/{exchange}/apikey/rotate");
+        let reply = self.act("rotate", http::Method::POST, &path, index).await;
+        let before = self.wallets[index].known[&exchange].clone();
+        let after = match &reply {
+            Some(reply) if reply.status == 200 => key(reply),
+            Some(reply) if reply.status == 404 && before == Known::Unsure => Known::None,
+            Some(reply) if !reply.is_for_now() && before != Known::Unsure => {
+                self.wrong("not rotated", index, exchange, reply)
+            }
+            _ => Known::Unsure,
+        };
+        self.know(index, exchange, after, reply.as_ref())
+    }
+
+    async fn delete(&mut self, index: usize, exchange: Exchange) -> bool {
+        let path = format!("/api/trading/{exchange}/apikey");
+        let reply = self.act("delete", http::Method::DELETE, &path, index).await;
+        let before = &self.wallets[index].known[&exchange];
+        let after = match &reply {
+            Some(reply) if reply.status == 200 => Known::None,
+            Some(reply) if reply.status == 404 && *before == Known::Unsure => Known::None,
+            Some(reply) if !reply.is_for_now() => self.wrong("not deleted", index, exchange, reply),
+            _ => Known::Unsure,
+        };
+        self.know(index, exchange, after, reply.as_ref())
+    }
+
+    async fn act(
+        &self,
+        operation: &'static str,
+        method: http::Method,
+        path: &str,
+        index: usize,
+    ) -> Option<Reply> {
+        let body = json!({ "walletIdOrAddress": self.wallets[index].user });
+        self.call(operation, method, path, Some(&body)).await
+    }
+
+    /// Notes an answer that must not be given to what is known.
+    fn wrong(&mut self, what: &str, index: usize, exchange: Exchange, reply: &Reply) -> Known {
+        let wallet = &self.wallets[index];
+        let known = &wallet.known[&exchange];
+        let wrong = format!("{} {exchange} {what}: {known:?}, but {}", wallet.user, reply.end());
+        self.broken.push(wrong);
+        Known::Unsure
+    }
+
+    fn know(
+        &mut self,
+        index: usize,
+        exchange: Exchange,
+        known: Known,
+        reply: Option<&Reply>,
+    ) -> bool {
+        self.wallets[index].known.insert(exchange, known);
+        reply.is_some_and(|reply| !reply.is_for_now())
+    }
+}
+
+/// The key that a registration or a rotation has made.
+fn key(reply: &Reply) -> Known {
+    let data = &reply.body["data"];
+    let agent = data["agentAddress"].as_str().or(data["apiWalletAddress"].as_str());
+    let secret = data["apiPrivateKey"].as_str();
+    Known::Key {
+        agent: agent.and_then(|text| text.parse().ok()),
+        secret: secret.map(|text| Secret(Zeroizing::new(text.to_owned()))),
+    }
+}
+
+/// `0x`, and `r`, `s` and `v` in hex.
+fn signature(text: &str) -> Option<Signature> {
+    let bytes = hex::decode(text.strip_prefix("0x")?).ok()?;
+    let (r, rest) = bytes.split_first_chunk()?;
+    let (s, rest) = rest.split_first_chunk()?;
+    let [v] = rest else { return None };
+    Some(Signature { r: *r, s: *s, v: *v })
+}

@@ -1,0 +1,129 @@
+//! A load run: clients that register, sign, rotate and delete against a local stack of their own,
+//! while the exchanges fail and the stack is killed. Afterwards every wallet that was acknowledged
+//! must sign, and every credential that was acknowledged must work.
+//!
+//! The stack runs in processes of its own, which are killed with SIGKILL and started again on the
+//! same data. The simulators run in this process, as exchanges do not die with their callers.
+
+mod check;
+mod client;
+mod server;
+mod tally;
+mod trouble;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::StartError;
+use client::Client;
+use server::Server;
+use tally::Tally;
+
+/// How much, and what goes wrong meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions {
+    /// Clients at work at once.
+    pub clients: usize,
+    /// Wallets of each client.
+    pub wallets: usize,
+    /// How many operations all clients do together, after the wallets are made.
+    pub operations: u64,
+    /// How long they may take at most.
+    pub duration: Duration,
+    /// How often the stack is killed; `None` is never.
+    pub kill_every: Option<Duration>,
+    /// How often a call of an exchange is made to fail; `None` is never.
+    pub fail_every: Option<Duration>,
+    /// What the operations and the faults are drawn from.
+    pub seed: u64,
+    /// Every agent is taken away behind the product's back at the end, which must be found.
+    pub plant_loss: bool,
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The stack did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The run could not go on.
+    #[error("the load run: {0}")]
+    Run(String),
+}
+
+fn failed(cause: impl Into<Box<dyn std::error::Error>>) -> LoadError {
+    LoadError::Run(cause.into().to_string())
+}
+
+/// Runs it, says what came of it, and whether nothing was lost.
+///
+/// # Errors
+/// When the stack does not start.
+pub async fn run(options: LoadOptions, say: fn(&str)) -> Result<bool, LoadError> {
+    say(&format!("seed {}", options.seed));
+    let data = tempfile::tempdir().map_err(failed)?;
+    let server = Arc::new(Server::start(data.path()).await?);
+    let tally = Arc::new(Tally::default());
+    let mut clients: Vec<Client> = (0..options.clients)
+        .map(|number| Client::new(number, &options, server.clone(), tally.clone()))
+        .collect::<Result<_, _>>()?;
+
+    let begun = Instant::now();
+    clients = all(clients, async |client| client.create_wallets().await).await?;
+    say(&format!(
+        "{} wallets made in {:.1} s",
+        options.clients * options.wallets,
+        begun.elapsed().as_secs_f64()
+    ));
+
+    let troubles = trouble::start(&server, &options);
+    let begun = Instant::now();
+    let clients = work(clients, &options).await?;
+    let took = begun.elapsed();
+    let (kills, faults) = troubles.stop(&server).await?;
+
+    say(&tally.table(took));
+    say(&format!("{kills} kills of the stack, {faults} failures of the exchanges"));
+    if options.plant_loss {
+        server.lose_agents(clients.iter().flat_map(|client| &client.wallets));
+    }
+    let lost = check::everything(clients, &server, say).await?;
+    server.stop().await;
+    Ok(lost == 0)
+}
+
+/// The operations, by all clients at once, with a bar where somebody looks.
+async fn work(clients: Vec<Client>, options: &LoadOptions) -> Result<Vec<Client>, LoadError> {
+    let bar = ProgressBar::new(options.operations);
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {per_sec} {eta}") {
+        bar.set_style(style);
+    }
+    let left = Arc::new(AtomicU64::new(options.operations));
+    let until = Instant::now() + options.duration;
+    let worked = all(clients, async |client| {
+        while Instant::now() < until
+            && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok()
+        {
+            client.one_operation().await;
+            bar.inc(1);
+        }
+    })
+    .await;
+    bar.finish_and_clear();
+    worked
+}
+
+/// Every client does it, all at once.
+async fn all(
+    clients: Vec<Client>,
+    work: impl AsyncFn(&mut Client),
+) -> Result<Vec<Client>, LoadError> {
+    Ok(futures_util::future::join_all(clients.into_iter().map(async |mut client| {
+        work(&mut client).await;
+        client
+    }))
+    .await)
+}

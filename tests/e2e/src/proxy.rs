@@ -8,7 +8,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on should say so and end")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -79,10 +79,16 @@ enum Dead {
 }
 
 /// Where the calls of all processes pass. Clones share it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Proxy(Arc<Inner>);
 
-#[derive(Debug)]
+/// It knows data keys.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy({})", self.0.address)
+    }
+}
+
 struct Inner {
     address: String,
     /// Where a service's calls go.
@@ -91,6 +97,8 @@ struct Inner {
     options: hyperdex_local::Options,
     http: reqwest::Client,
     processes: Mutex<Vec<Weak<Process>>>,
+    /// What KMS has answered in plain text, in base64.
+    data_keys: Mutex<BTreeSet<String>>,
 }
 
 /// A process: what it has called, and whether it lives.
@@ -138,11 +146,18 @@ impl Proxy {
             .and_then(|builder| Ok(builder.timeout(std::time::Duration::from_secs(10)).build()?))
             .expect("an HTTP client");
         let options = app.options.clone();
-        let processes = Mutex::default();
-        let proxy = Self(Arc::new(Inner { address, targets, settings, options, http, processes }));
+        let (processes, data_keys) = (Mutex::default(), Mutex::default());
+        let inner = Inner { address, targets, settings, options, http, processes, data_keys };
+        let proxy = Self(Arc::new(inner));
         let router = Router::new().fallback(pass).with_state(proxy.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         proxy
+    }
+
+    /// Every data key that has passed in plain text, in base64.
+    #[must_use]
+    pub fn data_keys(&self) -> BTreeSet<String> {
+        lock(&self.0.data_keys).clone()
     }
 
     /// A new process to which nothing happens.
@@ -215,6 +230,11 @@ impl Proxy {
         let Ok(answer) = sent else { return broken() };
         let (status, headers) = (answer.status(), end_to_end(answer.headers().clone()));
         let Ok(body) = answer.bytes().await else { return broken() };
+        if service.ends_with("kms") {
+            let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let key = answer["Plaintext"].as_str().map(str::to_owned);
+            lock(&self.0.data_keys).extend(key);
+        }
         (status, headers, body).into_response()
     }
 }

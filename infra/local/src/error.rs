@@ -31,6 +31,9 @@ pub enum StartError {
     /// Another local stack uses the data directory.
     #[error("the data directory {} is in use by another local stack", .0.display())]
     InUse(PathBuf),
+    /// The API keys cannot be read or changed.
+    #[error(transparent)]
+    Keys(#[from] crate::keys::KeysError),
     /// The keys that the data was sealed with are gone.
     #[error(
         "{} is missing, and with it the keys that the data beside it was sealed with; restore it, or remove the directory to start anew",

@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use hyperdex_local::cosigner::{CosignerSettings, run_child};
+use hyperdex_local::keys::KeyFile;
+use hyperdex_local::keys::command::{self as keys_command, KeysCommand};
 use hyperdex_local::load::{self, LoadOptions};
 use hyperdex_local::{
-    AsterTarget, HyperliquidTarget, Options, Ports, Stack, StartError, audit, demo, jobs,
+    AsterTarget, HyperliquidTarget, Limits, Options, Ports, Stack, StartError, audit, demo, jobs,
 };
 use shared::clock::Clock;
 use shared::config::{parse_chain, parse_url};
 use shared::intent::HyperliquidChain;
+use shared::random::Random;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -36,6 +39,11 @@ enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// API keys. Each is a tenant; while there is none, the stack is open, to the tenant `local`.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Run the product's three calls against a stack of their own, and prove the delivered keys.
     Demo,
     /// Run many clients against a stack of their own while it is killed and the exchanges fail,
@@ -54,12 +62,12 @@ struct Serve {
     /// Address that every part listens on.
     #[arg(long, default_value = "127.0.0.1")]
     bind: IpAddr,
-    /// Let --bind be another address than loopback, for containers. There are no keys to keep
-    /// anyone out.
+    /// Let --bind be another address than loopback, for containers. The API's keys keep nobody out
+    /// of its DynamoDB and KMS.
     #[arg(long)]
     expose: bool,
     /// Where wallets and keys are kept.
-    #[arg(long, default_value = ".local")]
+    #[arg(long, default_value = ".local", global = true)]
     data_dir: PathBuf,
     /// Hyperliquid to use in place of the simulator: https, or http on loopback.
     #[arg(long, env = "HYPERLIQUID_URL", value_parser = url, global = true)]
@@ -91,6 +99,15 @@ struct Serve {
     /// What of Aster's weight a minute may be used.
     #[arg(long, env = "ASTER_WEIGHT_PER_MINUTE")]
     aster_weight_per_minute: Option<u64>,
+    /// Requests a second for each API key; 0 is no limit at all.
+    #[arg(long, env = "KEY_RATE_LIMIT", default_value_t = Limits::default().rate_per_s)]
+    key_rate_limit: u64,
+    /// Requests at once for each API key.
+    #[arg(long, env = "KEY_BURST_LIMIT", default_value_t = Limits::default().burst)]
+    key_burst_limit: u64,
+    /// Requests a day (UTC) for each API key.
+    #[arg(long, env = "KEY_QUOTA_PER_DAY", default_value_t = Limits::default().quota_per_day)]
+    key_quota_per_day: u64,
     /// Port of DynamoDB; 0 takes any.
     #[arg(long, default_value_t = 0)]
     dynamodb_port: u16,
@@ -211,6 +228,11 @@ impl Serve {
             budget.aster_per_minute = weight;
         }
         options.require_deposit = self.require_deposit;
+        options.limits = (self.key_rate_limit > 0).then_some(Limits {
+            rate_per_s: self.key_rate_limit,
+            burst: self.key_burst_limit,
+            quota_per_day: self.key_quota_per_day,
+        });
         options.return_private_key = self.return_api_private_key;
         options
     }
@@ -253,6 +275,10 @@ async fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Some(Command::Keys { command }) => {
+            let ran = keys_command::run(&command, &cli.serve.data_dir, say);
+            ended(ran.map_err(StartError::from))
+        }
         Some(Command::Demo) => match demo::run(cli.serve.options(), say).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(demo::DemoError::Start(error)) => ended(Err(error)),
@@ -269,6 +295,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         options.data_dir.display().to_string(),
         (options.hyperliquid.url.is_none(), options.aster.url.is_none()),
     );
+    let keys = KeyFile::new(&options.data_dir).list()?.len();
     let loopback = options.ip.is_loopback();
     let return_private_key = options.return_private_key;
     let mut stack = Stack::start(options).await?;
@@ -287,7 +314,11 @@ async fn serve(options: Options) -> Result<(), StartError> {
     say(&format!("  Lambda       {}  (cosigner, in a process of its own)", stack.lambda));
     say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0)));
     say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1)));
-    say(&format!("  data         {data}\n"));
+    say(&format!("  data         {data}"));
+    say(&match keys {
+        0 => "  API keys     none: open to the tenant local\n".to_owned(),
+        some => format!("  API keys     {some}\n"),
+    });
     let json = "-H 'Content-Type: application/json' -H 'X-API-KEY: local'";
     let api = &stack.api;
     say(&format!("  curl {api}/api/wallets {json} -d '{{\"userId\":\"user_123\"}}'"));

@@ -1,10 +1,9 @@
 //! Every function's router on one port, and the clients behind them.
 
-use axum::{Extension, Router};
+use axum::Router;
 use get_apikey::GetApiKey;
 use register_hyperliquid::RegisterHyperliquid;
 use rotate_apikey::RotateApiKey;
-use shared::api::ids::Tenant;
 use shared::api::shell::shell;
 use shared::aws::Aws;
 use shared::config::{AsterConfig, CustodyConfig, HyperliquidConfig, StoreConfig};
@@ -17,6 +16,7 @@ use shared::wallets::Custody;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use url::Url;
 
+use crate::gateway::gateway;
 use crate::stack::{Options, WALLETS_KEY, WALLETS_TABLE};
 use crate::{StartError, cosigner as cosigner_host};
 
@@ -117,7 +117,6 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(delete_apikey::router(registrars.clone()))
         .merge(rotate_apikey::router(RotateApiKey { registrars, return_private_key }))
         .merge(exchange_guidance::router());
-    // Any key or none is the same tenant here.
     let shelled = shell(routes, options.clock.clone(), options.random.clone());
-    Ok(shelled.layer(Extension(Tenant::local())))
+    Ok(gateway(shelled, options))
 }

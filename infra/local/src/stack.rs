@@ -20,6 +20,8 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::cosigner::{self as cosigner_host, CosignerHost, CosignerProcess, CosignerSettings};
+use crate::keys::KeyFile;
+use crate::limits::Limits;
 use crate::routes::{Endpoints, routes};
 use crate::serve::{Stop, bind, serve, url};
 use crate::{AsterTarget, HyperliquidTarget, StartError, dynamodb, exchanges, kms};
@@ -71,6 +73,8 @@ pub struct Options {
     pub return_private_key: bool,
     /// How long a call of an exchange may take, in milliseconds.
     pub exchange_timeout_ms: u64,
+    /// What each tenant may send; `None` is anything.
+    pub limits: Option<Limits>,
     /// What may be sent to the exchanges.
     pub budget: BudgetConfig,
     /// Where the cosigner runs.
@@ -97,6 +101,7 @@ impl Options {
             require_deposit: false,
             return_private_key: true,
             exchange_timeout_ms: CALL_TIMEOUT_MS,
+            limits: None,
             budget: BudgetConfig::default(),
             cosigner: CosignerHost::Process,
             cosigner_policy: None,
@@ -146,6 +151,8 @@ impl Stack {
             return Err(StartError::NotLoopback(options.ip));
         }
         let lock = prepare(&options.data_dir)?;
+        // A key file that cannot be read is found out now, and not by the first caller.
+        KeyFile::new(&options.data_dir).list()?;
         // A port that is taken is found out before anything else happens.
         let api = bind("the API", options.ip, options.ports.api).await?;
         let (sender, stop) = Stop::new();

@@ -27,9 +27,14 @@ struct Running {
 impl Running {
     /// Starts the stack and waits until it has said all that it says.
     fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    fn start_with(data: &Path, arguments: &[&str]) -> Self {
         let mut child = program()
             .args(["--port", "0", "--data-dir"])
             .arg(data)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -48,10 +53,16 @@ impl Running {
 
     /// One HTTP request by hand; the status and the body.
     fn call(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        self.call_with("any", method, path, body)
+    }
+
+    /// With an API key; an empty one is none.
+    fn call_with(&self, key: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let key = if key.is_empty() { String::new() } else { format!("X-API-KEY: {key}\r\n") };
         let mut socket = TcpStream::connect(&self.address).unwrap();
         write!(
             socket,
-            "{method} {path} HTTP/1.1\r\nHost: local\r\nConnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: local\r\nConnection: close\r\n{key}\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )
@@ -221,6 +232,69 @@ fn a_data_directory_serves_one_stack_and_needs_its_keys() {
     assert!(said.contains("kms.json is missing"), "{said}");
 }
 
+/// Runs `keys`, and returns what it printed.
+fn keys(data: &Path, arguments: &[&str]) -> String {
+    let output = program().arg("keys").args(arguments).arg("--data-dir").arg(data).output();
+    let Output { status, stdout, stderr } = output.unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+#[test]
+fn keys_are_tenants_and_a_running_stack_sees_them() {
+    let data = tempfile::tempdir().unwrap();
+    let running = Running::start(data.path());
+    let user = r#"{"userId":"user_1"}"#;
+    let create = |key: &str| running.call_with(key, "POST", "/api/wallets", user);
+    assert_eq!(create("any").0, 201);
+    assert_eq!(create("").0, 200, "any key or none is the same tenant");
+
+    let one = keys(data.path(), &["add", "one"]);
+    let one = one.trim_end();
+    let find = |key: &str| running.call_with(key, "GET", "/api/wallets/user_1", "");
+    assert_eq!(running.call_with("", "GET", "/api/health", "").0, 200);
+    for (key, status, error, code) in [
+        ("", 401, "Missing X-API-KEY", "MISSING_API_KEY"),
+        ("any", 403, "Invalid X-API-KEY", "INVALID_API_KEY"),
+    ] {
+        let (refused, body) = find(key);
+        assert_eq!((refused, body["success"].as_bool()), (status, Some(false)));
+        assert_eq!((&body["error"], &body["code"]), (&error.into(), &code.into()));
+        assert!(body["timestamp"].is_u64(), "{body}");
+    }
+    assert_eq!(find(one).0, 404, "the wallet of the tenant local");
+    let two = keys(data.path(), &["add", "two"]);
+    assert_eq!(create(two.trim_end()).0, 201);
+    let said = fails(program().args(["keys", "add", "one", "--data-dir"]).arg(data.path()));
+    assert!(said.contains("there is a key named one"), "{said}");
+    fails(program().args(["keys", "add", "a#b", "--data-dir"]).arg(data.path()));
+
+    let listed = keys(data.path(), &["list"]);
+    assert!(listed.contains("  one\n") && listed.contains("  two\n"), "{listed}");
+    assert!(!listed.contains("hdx_"), "{listed}");
+    keys(data.path(), &["remove", "one"]);
+    assert_eq!(find(one).0, 403);
+    assert!(keys(data.path(), &["remove", "two"]).contains("open"));
+    assert_eq!(find(one).0, 200, "the wallet of the tenant local, to anybody");
+    let said = fails(program().args(["keys", "remove", "two", "--data-dir"]).arg(data.path()));
+    assert!(said.contains("no key named two"), "{said}");
+}
+
+#[test]
+fn a_key_has_its_limits() {
+    let data = tempfile::tempdir().unwrap();
+    let limits = ["--key-rate-limit", "1", "--key-burst-limit", "3"];
+    let running = Running::start_with(data.path(), &limits);
+    // More than a slow machine lets in again meanwhile.
+    let sent = (0..30).map(|_| running.call("GET", "/api/wallets/a%20b", ""));
+    let (passed, refused): (Vec<_>, Vec<_>) = sent.partition(|(status, _)| *status == 400);
+    assert!(passed.len() >= 3 && !refused.is_empty(), "{} passed", passed.len());
+    for (status, body) in refused {
+        assert_eq!((status, body["error"].as_str()), (429, Some("Too many requests")));
+    }
+    assert_eq!(running.call("GET", "/api/health", "").0, 200, "health has no key to count for");
+}
+
 #[test]
 fn the_help_names_every_setting() {
     let output = program().arg("--help").output().unwrap();
@@ -232,7 +306,10 @@ fn the_help_names_every_setting() {
         "ASTER_SIGNATURE_CHAIN_ID",
         "--port",
         "--data-dir",
+        "KEY_RATE_LIMIT",
+        "[default: 100000]",
         "demo",
+        "keys",
     ] {
         assert!(said.contains(setting), "{setting}: {said}");
     }

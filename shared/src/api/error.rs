@@ -97,6 +97,13 @@ impl ApiError {
         Self::new(401, "MISSING_API_KEY", "Missing X-API-KEY")
     }
 
+    /// 403 for a key that no tenant has.
+    #[must_use]
+    pub fn invalid_api_key() -> Self {
+        Self::new(403, "INVALID_API_KEY", "Invalid X-API-KEY")
+            .advise("Send the header X-API-KEY with a key that is enabled")
+    }
+
     /// A body that could not be read: 413 when it is too large, else 400.
     #[must_use]
     pub fn unreadable_body(status: StatusCode) -> Self {

@@ -89,6 +89,19 @@ async fn run(State(shell): State<Shell>, request: Request, next: Next) -> Respon
     response
 }
 
+/// A refusal by whoever stands before the shell, in the contract's form and with a line in the log.
+pub fn refusal(error: &ApiError, clock: &Clock, random: &Random) -> Response {
+    let request_id = random.uuid().map(|id| id.to_string()).unwrap_or_default();
+    let mut response = error.clone().into_response();
+    response.extensions_mut().remove::<ApiError>();
+    write_error(&mut response, error, clock.now_ms());
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    tracing::info!(requestId = %request_id, status = error.status, outcome = error.code, "refused");
+    response
+}
+
 fn write_error(response: &mut Response, error: &ApiError, now_ms: u64) {
     *response.body_mut() = error.body(now_ms).to_string().into();
     let headers = response.headers_mut();

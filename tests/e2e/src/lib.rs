@@ -127,7 +127,12 @@ impl TestApp {
 
     /// Sends a request as it is.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
-        let response = request.send().await.expect("the API answers");
+        self.execute(request.build().expect("a request")).await
+    }
+
+    /// Sends a request that is complete.
+    pub async fn execute(&self, request: reqwest::Request) -> Reply {
+        let response = self.http.execute(request).await.expect("the API answers");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a whole body");
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));

@@ -13,6 +13,7 @@ mod expiry;
 mod hostile;
 mod jobs;
 mod lifecycle;
+mod limits;
 mod manners;
 mod random;
 mod refresh;

@@ -16,6 +16,7 @@ mod functions;
 mod iam;
 mod jobs;
 mod keys;
+mod limits;
 mod operations;
 mod permissions;
 mod routes;

@@ -1,0 +1,366 @@
+//! API keys of the local stack: a file in the data directory with the hash of each key.
+//!
+//! A key's name is its tenant. A key is 256 random bits, so a plain SHA-256 of it cannot be turned
+//! back, and is what the file holds. A running stack reads the file again when it has changed.
+
+pub mod command;
+
+use std::collections::HashMap;
+use std::fs::{DirBuilder, File};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use shared::api::ids::Tenant;
+use shared::clock::Clock;
+use shared::random::Random;
+use zeroize::Zeroizing;
+
+/// The file's name in the data directory.
+pub const KEYS_FILE: &str = "keys.json";
+
+const SCHEMA: u32 = 1;
+
+/// SHA-256 of a key.
+type Hash = [u8; 32];
+
+/// Why the key file was not read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// It cannot be used.
+    #[error("cannot use the key file {}: {cause}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not; holds no key.
+        cause: String,
+    },
+    /// There is a key of this name.
+    #[error("there is a key named {0}; remove it first")]
+    Exists(Tenant),
+    /// There is no key of this name.
+    #[error("there is no key named {0}")]
+    Unknown(Tenant),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] shared::random::RandomError),
+}
+
+/// A key, as the file has it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyEntry {
+    /// Its tenant.
+    pub name: Tenant,
+    /// When it was made, Unix milliseconds.
+    pub created_at_ms: u64,
+    #[serde(with = "as_hex")]
+    sha256: Hash,
+}
+
+mod as_hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(hash: &super::Hash, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&hex::encode(hash))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(of: D) -> Result<super::Hash, D::Error> {
+        let text = String::deserialize(of)?;
+        let mut hash = super::Hash::default();
+        // Whatever is wrong with it, it is not shown.
+        hex::decode_to_slice(text, &mut hash).map_err(|_| D::Error::custom("no SHA-256"))?;
+        Ok(hash)
+    }
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entries {
+    schema: u32,
+    keys: Vec<KeyEntry>,
+}
+
+/// The key file of a data directory.
+#[derive(Clone, Debug)]
+pub struct KeyFile {
+    path: PathBuf,
+}
+
+impl KeyFile {
+    /// The one in this data directory, whether it is there or not.
+    #[must_use]
+    pub fn new(data_dir: &Path) -> Self {
+        Self { path: data_dir.join(KEYS_FILE) }
+    }
+
+    /// Every key, without the keys themselves.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn list(&self) -> Result<Vec<KeyEntry>, KeysError> {
+        let text = match std::fs::read(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(self.broken(&error)),
+        };
+        let entries: Entries =
+            serde_json::from_slice(&text).map_err(|error| self.broken(&error))?;
+        if entries.schema != SCHEMA {
+            return Err(self.broken(&"unknown schema"));
+        }
+        Ok(entries.keys)
+    }
+
+    /// Makes a key, and returns it, this once.
+    ///
+    /// # Errors
+    /// When there is one of this name, or the file cannot be written.
+    pub fn add(
+        &self,
+        name: &Tenant,
+        clock: &Clock,
+        random: &Random,
+    ) -> Result<Zeroizing<String>, KeysError> {
+        let _lock = self.lock()?;
+        let mut keys = self.list()?;
+        if keys.iter().any(|key| key.name == *name) {
+            return Err(KeysError::Exists(name.clone()));
+        }
+        let secret = Zeroizing::new(random.bytes::<32>()?);
+        let key = Zeroizing::new(format!("hdx_{}", *Zeroizing::new(hex::encode(*secret))));
+        let created_at_ms = clock.now_ms();
+        keys.push(KeyEntry { name: name.clone(), created_at_ms, sha256: hash(key.as_bytes()) });
+        self.write(keys)?;
+        Ok(key)
+    }
+
+    /// Takes a key away, and returns how many are left.
+    ///
+    /// # Errors
+    /// When there is none of this name, or the file cannot be written.
+    pub fn remove(&self, name: &Tenant) -> Result<usize, KeysError> {
+        let _lock = self.lock()?;
+        let mut keys = self.list()?;
+        let before = keys.len();
+        keys.retain(|key| key.name != *name);
+        let left = keys.len();
+        if left == before {
+            return Err(KeysError::Unknown(name.clone()));
+        }
+        self.write(keys)?;
+        Ok(left)
+    }
+
+    fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    fn broken(&self, cause: &dyn std::fmt::Display) -> KeysError {
+        KeysError::File { path: self.path.clone(), cause: cause.to_string() }
+    }
+
+    /// One writer at a time. The stack's own lock is another: it may run meanwhile.
+    fn lock(&self) -> Result<File, KeysError> {
+        let locked = || {
+            DirBuilder::new().recursive(true).mode(0o700).create(self.directory())?;
+            let lock = File::create(self.directory().join("keys.lock"))?;
+            lock.lock()?;
+            Ok(lock)
+        };
+        locked().map_err(|error: std::io::Error| self.broken(&error))
+    }
+
+    /// All of it or nothing, and on the disk.
+    fn write(&self, keys: Vec<KeyEntry>) -> Result<(), KeysError> {
+        let text = serde_json::to_vec_pretty(&Entries { schema: SCHEMA, keys });
+        let text = text.map_err(|error| self.broken(&error))?;
+        let write = || {
+            // A temporary file is the owner's alone (0600).
+            let mut temporary = tempfile::NamedTempFile::new_in(self.directory())?;
+            temporary.write_all(&text)?;
+            temporary.as_file().sync_all()?;
+            temporary.persist(&self.path).map_err(|error| error.error)?;
+            File::open(self.directory())?.sync_all()
+        };
+        write().map_err(|error: std::io::Error| self.broken(&error))
+    }
+
+    /// What changes when the file does; `None`: it is not there.
+    fn stamp(&self) -> Result<Option<Stamp>, KeysError> {
+        match std::fs::metadata(&self.path) {
+            Ok(of) => Ok(Some(Stamp([
+                of.ino(),
+                of.len(),
+                of.mtime().cast_unsigned(),
+                of.mtime_nsec().cast_unsigned(),
+                of.ctime().cast_unsigned(),
+                of.ctime_nsec().cast_unsigned(),
+            ]))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.broken(&error)),
+        }
+    }
+}
+
+fn hash(key: &[u8]) -> Hash {
+    let mut hash = Hash::default();
+    hash.copy_from_slice(digest(&SHA256, key).as_ref());
+    hash
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stamp([u64; 6]);
+
+/// Who a request comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Known {
+    /// This tenant.
+    Tenant(Tenant),
+    /// There are keys, and it brings none.
+    Missing,
+    /// There are keys, and it brings another.
+    Invalid,
+}
+
+/// The keys as a running stack knows them.
+#[derive(Debug)]
+pub(crate) struct Keyring {
+    file: KeyFile,
+    read: Mutex<ReadKeys>,
+}
+
+#[derive(Debug, Default)]
+struct ReadKeys {
+    stamp: Option<Stamp>,
+    tenants: HashMap<Hash, Tenant>,
+}
+
+impl Keyring {
+    pub(crate) fn new(file: KeyFile) -> Self {
+        Self { file, read: Mutex::default() }
+    }
+
+    /// Whose key this is. It is looked up by its hash, so how long that takes says nothing about
+    /// any key. Each call costs a `stat`; the file is read when it has changed.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read: then nobody is let in.
+    pub(crate) fn who(&self, key: Option<&[u8]>) -> Result<Known, KeysError> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the file is read: what changes after this is seen by the next call.
+        let stamp = self.file.stamp()?;
+        if stamp != read.stamp {
+            let keys = self.file.list()?.into_iter();
+            let tenants = keys.map(|entry| (entry.sha256, entry.name)).collect();
+            *read = ReadKeys { stamp, tenants };
+        }
+        let keys = &read.tenants;
+        Ok(match key {
+            _ if keys.is_empty() => Known::Tenant(Tenant::local()),
+            None | Some([]) => Known::Missing,
+            Some(key) => keys.get(&hash(key)).cloned().map_or(Known::Invalid, Known::Tenant),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn name(text: &str) -> Tenant {
+        text.parse().unwrap()
+    }
+
+    fn file() -> (tempfile::TempDir, KeyFile) {
+        let data = tempfile::tempdir().unwrap();
+        let file = KeyFile::new(&data.path().join("new"));
+        (data, file)
+    }
+
+    fn add(file: &KeyFile, who: &str) -> Result<Zeroizing<String>, KeysError> {
+        file.add(&name(who), &Clock::system(), &Random::system())
+    }
+
+    #[test]
+    fn the_file_holds_no_key_and_is_its_owners_alone() {
+        let (_data, file) = file();
+        let key = add(&file, "one").unwrap();
+        assert_eq!((&key[..4], key.len()), ("hdx_", 68));
+        assert_ne!(key, add(&file, "two").unwrap());
+        let text = std::fs::read_to_string(&file.path).unwrap();
+        assert!(!text.contains(&key[4..]) && text.contains("\"one\""), "{text}");
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&file.path), mode(file.directory())), (0o600, 0o700));
+        // What it is a hash of: checked by another hand.
+        assert_eq!(
+            hex::encode(hash(b"abc")),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn a_name_has_one_key() {
+        let (_data, file) = file();
+        assert!(matches!(file.remove(&name("one")), Err(KeysError::Unknown(_))));
+        add(&file, "one").unwrap();
+        assert!(matches!(add(&file, "one"), Err(KeysError::Exists(_))));
+        add(&file, "two").unwrap();
+        let names = file.list().unwrap().into_iter().map(|entry| entry.name);
+        assert_eq!(names.collect::<Vec<_>>(), [name("one"), name("two")]);
+        assert_eq!(file.remove(&name("one")).unwrap(), 1);
+        assert_eq!(file.list().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn writers_at_once_lose_no_key() {
+        let (_data, file) = file();
+        std::thread::scope(|scope| {
+            for index in 0..8 {
+                let file = &file;
+                scope.spawn(move || add(file, &format!("tenant-{index}")).unwrap());
+            }
+        });
+        assert_eq!(file.list().unwrap().len(), 8);
+    }
+
+    #[test]
+    fn a_running_stack_sees_every_change() {
+        let (_data, file) = file();
+        let ring = Keyring::new(file.clone());
+        let local = Known::Tenant(Tenant::local());
+        for any in [None, Some(b"any".as_slice())] {
+            assert_eq!(ring.who(any).unwrap(), local);
+        }
+        let one = add(&file, "one").unwrap();
+        assert_eq!(ring.who(None).unwrap(), Known::Missing);
+        assert_eq!(ring.who(Some(b"")).unwrap(), Known::Missing);
+        assert_eq!(ring.who(Some(b"any")).unwrap(), Known::Invalid);
+        assert_eq!(ring.who(Some(one.to_uppercase().as_bytes())).unwrap(), Known::Invalid);
+        assert_eq!(ring.who(Some(one.as_bytes())).unwrap(), Known::Tenant(name("one")));
+        let two = add(&file, "two").unwrap();
+        assert_eq!(ring.who(Some(two.as_bytes())).unwrap(), Known::Tenant(name("two")));
+        file.remove(&name("one")).unwrap();
+        assert_eq!(ring.who(Some(one.as_bytes())).unwrap(), Known::Invalid);
+        file.remove(&name("two")).unwrap();
+        assert_eq!(ring.who(None).unwrap(), local);
+    }
+
+    #[test]
+    fn a_broken_file_lets_nobody_in() {
+        let (_data, file) = file();
+        add(&file, "one").unwrap();
+        let ring = Keyring::new(file.clone());
+        for text in ["", "{", "[]", r#"{"schema":2,"keys":[]}"#, r#"{"schema":1}"#] {
+            std::fs::write(&file.path, text).unwrap();
+            assert!(ring.who(None).is_err(), "{text}");
+            assert!(ring.who(Some(b"any")).is_err(), "{text}");
+            assert!(add(&file, "two").is_err(), "{text}");
+        }
+    }
+}

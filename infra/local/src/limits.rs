@@ -1,0 +1,144 @@
+//! What a tenant may send: the numbers of the cloud's usage plan, kept here by the same rules.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use shared::api::error::ApiError;
+use shared::api::ids::Tenant;
+
+const DAY_US: u64 = 24 * 60 * 60 * 1_000_000;
+const SECOND_US: u64 = 1_000_000;
+
+/// What each tenant may send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Requests a second.
+    pub rate_per_s: u64,
+    /// Requests at once.
+    pub burst: u64,
+    /// Requests a day (UTC).
+    pub quota_per_day: u64,
+}
+
+/// The defaults of the template's `KeyRateLimit`, `KeyBurstLimit` and `KeyQuotaPerDay`; a test
+/// compares them.
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rate_per_s: 50, burst: 100, quota_per_day: 100_000 }
+    }
+}
+
+/// What one tenant has left.
+#[derive(Clone, Copy, Debug)]
+struct Account {
+    /// Millionths of requests that may be sent at once.
+    tokens: u64,
+    /// Up to when they are counted, Unix microseconds.
+    at_us: u64,
+    /// The day that `sent` is of, counted from the Unix epoch.
+    day: u64,
+    /// Requests of that day.
+    sent: u64,
+}
+
+/// Keeps tenants to their limits. It lives in memory: a stack that starts anew forgets the day.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    limits: Limits,
+    accounts: Mutex<HashMap<Tenant, Account>>,
+}
+
+impl Limiter {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, accounts: Mutex::default() }
+    }
+
+    /// Takes one request from what a tenant has at a time in Unix microseconds.
+    ///
+    /// # Errors
+    /// 429 when it has nothing left.
+    pub(crate) fn take(&self, tenant: &Tenant, now_us: u64) -> Result<(), ApiError> {
+        let Limits { rate_per_s, burst, quota_per_day } = self.limits;
+        let full = burst.saturating_mul(SECOND_US);
+        let today = now_us / DAY_US;
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = accounts.entry(tenant.clone()).or_insert(Account {
+            tokens: full,
+            at_us: now_us,
+            day: today,
+            sent: 0,
+        });
+        // A clock that goes back gives nothing and takes nothing.
+        let elapsed = now_us.saturating_sub(account.at_us);
+        account.tokens =
+            account.tokens.saturating_add(elapsed.saturating_mul(rate_per_s)).min(full);
+        account.at_us = account.at_us.max(now_us);
+        if today > account.day {
+            (account.day, account.sent) = (today, 0);
+        }
+        if account.sent >= quota_per_day {
+            let wait = (DAY_US - now_us % DAY_US).div_ceil(SECOND_US);
+            return Err(too_many("QUOTA_EXCEEDED", wait)
+                .advise("The quota of this X-API-KEY for today (UTC) is used up"));
+        }
+        if account.tokens < SECOND_US {
+            let wait_us = (SECOND_US - account.tokens).div_ceil(rate_per_s.max(1));
+            return Err(too_many("RATE_LIMITED", wait_us.div_ceil(SECOND_US)));
+        }
+        account.tokens -= SECOND_US;
+        account.sent += 1;
+        Ok(())
+    }
+}
+
+fn too_many(code: &'static str, wait_s: u64) -> ApiError {
+    ApiError::new(429, code, "Too many requests").retry_after(wait_s.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant(name: &str) -> Tenant {
+        name.parse().unwrap()
+    }
+
+    fn sent(limiter: &Limiter, who: &str, now_us: u64, tries: u64) -> u64 {
+        (0..tries).map(|_| u64::from(limiter.take(&tenant(who), now_us).is_ok())).sum()
+    }
+
+    #[test]
+    fn a_tenant_sends_its_burst_and_then_its_rate() {
+        let limiter = Limiter::new(Limits { rate_per_s: 5, burst: 20, quota_per_day: 1_000 });
+        let now = 20_000 * DAY_US;
+        assert_eq!(sent(&limiter, "one", now, 50), 20);
+        assert_eq!(sent(&limiter, "two", now, 50), 20, "another tenant has its own");
+        assert_eq!(sent(&limiter, "one", now + SECOND_US / 5 - 1, 50), 0);
+        assert_eq!(sent(&limiter, "one", now + SECOND_US / 5, 50), 1);
+        // A clock that goes back makes no room.
+        assert_eq!(sent(&limiter, "one", now, 50), 0);
+        assert_eq!(sent(&limiter, "one", now + SECOND_US, 50), 4);
+        assert_eq!(sent(&limiter, "one", now + 3_600 * SECOND_US, 50), 20);
+    }
+
+    #[test]
+    fn a_day_has_its_quota() {
+        let limiter = Limiter::new(Limits { rate_per_s: 10, burst: 10, quota_per_day: 25 });
+        let start = 20_000 * DAY_US + 7 * SECOND_US;
+        let all: u64 =
+            (0..10).map(|second| sent(&limiter, "one", start + second * SECOND_US, 10)).sum();
+        assert_eq!(all, 25);
+        let refused = limiter.take(&tenant("one"), start + 10 * SECOND_US).unwrap_err();
+        assert_eq!((refused.code, refused.retry_after_s), ("QUOTA_EXCEEDED", Some(86_400 - 17)));
+        assert_eq!(sent(&limiter, "one", 20_001 * DAY_US, 50), 10);
+    }
+
+    #[test]
+    fn the_refusal_says_when_to_come_back() {
+        let limiter = Limiter::new(Limits { rate_per_s: 1, burst: 1, quota_per_day: 10 });
+        assert_eq!(sent(&limiter, "one", DAY_US, 2), 1);
+        let refused = limiter.take(&tenant("one"), DAY_US).unwrap_err();
+        assert_eq!((refused.status, refused.code), (429, "RATE_LIMITED"));
+        assert_eq!((refused.error.as_ref(), refused.retry_after_s), ("Too many requests", Some(1)));
+    }
+}

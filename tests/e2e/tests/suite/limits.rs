@@ -1,0 +1,67 @@
+//! What a tenant may send: the usage plan's rules, on the local stack.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
+use e2e::{DAY_MS, Reply, TestApp};
+use http::Method;
+use hyperdex_local::Limits;
+use hyperdex_local::keys::KeyFile;
+use serde_json::json;
+use shared::random::Random;
+
+async fn sent(app: &TestApp, key: &str, times: usize) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    for _ in 0..times {
+        // A bad identifier costs nothing further.
+        let mut request = app.request(Method::GET, "/api/wallets/a%20b").build().unwrap();
+        request.headers_mut().insert("x-api-key", key.parse().unwrap());
+        replies.push(app.execute(request).await);
+    }
+    replies
+}
+
+fn refused(replies: &[Reply]) -> usize {
+    replies.iter().filter(|reply| reply.status == 429).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_is_kept_to_its_limits_and_no_other_notices() {
+    let limits = Limits { rate_per_s: 5, burst: 10, quota_per_day: 40 };
+    let app = TestApp::start_with(|options| options.limits = Some(limits)).await;
+    // No midnight falls into what follows.
+    app.clock.advance_ms(DAY_MS - app.clock.now_ms() % DAY_MS + 3_600_000);
+    let file = KeyFile::new(app.data.path());
+    let add = |name: &str| {
+        file.add(&name.parse().unwrap(), &app.clock.clock(), &Random::system()).unwrap()
+    };
+    let (one, two) = (add("one"), add("two"));
+    // Whoever has no key takes nothing from those who have.
+    assert!(sent(&app, "nobody", 20).await.iter().all(|reply| reply.status == 403));
+
+    let replies = sent(&app, &one, 15).await;
+    assert_eq!(refused(&replies), 5);
+    let last = replies.last().unwrap();
+    assert_eq!(last.body["error"], "Too many requests");
+    assert_eq!(
+        (&last.body["code"], &last.body["success"]),
+        (&json!("RATE_LIMITED"), &json!(false))
+    );
+    assert_eq!(last.body["timestamp"], app.clock.now_ms());
+    assert_eq!(last.headers["retry-after"], "1");
+    assert!(last.headers.contains_key("x-request-id"));
+    assert_eq!(refused(&sent(&app, &two, 10).await), 0);
+
+    app.clock.advance_ms(1_000);
+    assert_eq!(refused(&sent(&app, &one, 6).await), 1);
+    for _ in 0..3 {
+        app.clock.advance_ms(2_000);
+        sent(&app, &one, 10).await;
+    }
+    // 10 and 5 and three times 10 are more than 40.
+    let replies = sent(&app, &one, 1).await;
+    assert_eq!(replies[0].body["code"], "QUOTA_EXCEEDED");
+    let wait: u64 = replies[0].headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=86_400).contains(&wait));
+    app.clock.advance_ms(wait * 1_000);
+    assert_eq!(refused(&sent(&app, &one, 10).await), 0);
+}

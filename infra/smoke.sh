@@ -95,6 +95,27 @@ for name in "$user" "$wallet" "$address" "$(tr '[:upper:]' '[:lower:]' <<<"$addr
   [[ $body == "$made" ]] || fail "another wallet as $name"
 done
 
+# The list follows within about a second; other runs' wallets may be before this one.
+listed() {
+  local cursor='' next try
+  for try in 1 2 3 4 5; do
+    cursor=''
+    while :; do
+      send GET "/api/wallets?limit=100$cursor"
+      expect 'the list has a page' 200 '"success":true' '"wallets":[' '"nextCursor":'
+      [[ $body != *"\"walletId\":\"$wallet\""* ]] || return 0
+      next=$(value nextCursor)
+      [[ -n $next ]] || break
+      cursor="&cursor=$next"
+    done
+    [[ $try == 5 ]] || sleep 1
+  done
+  fail "the list does not have $wallet"
+}
+listed
+send GET '/api/wallets?cursor=x'
+refused 'a cursor that is none' 400 'cursor must be'
+
 post "/api/wallets/$wallet/sign" '{"message":"smoke test"}'
 expect 'it signs a message' 200 '"success":true' "\"address\":\"$address\""
 [[ $(value signature) =~ ^0x[0-9a-f]{130}$ ]] || fail 'no signature of 65 bytes'

@@ -6,11 +6,12 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex,
+    GlobalSecondaryIndexUpdate, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType, TableDescription, TimeToLiveSpecification,
 };
 use dynoxide::Database;
-use shared::store::Index;
+use shared::store::IndexShape;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -54,11 +55,11 @@ pub(crate) async fn create_table(
     client: &Client,
     name: &str,
     ttl: Option<&str>,
-    indexes: &[Index],
+    indexes: &[IndexShape],
 ) -> Result<(), StartError> {
     let tables = client.list_tables().send().await.map_err(failed)?;
     if tables.table_names().iter().any(|known| known == name) {
-        return Ok(());
+        return add_indexes(client, name, indexes).await;
     }
     let mut table = client
         .create_table()
@@ -67,13 +68,15 @@ pub(crate) async fn create_table(
         .attribute_definitions(attribute("sk", ScalarAttributeType::S)?)
         .set_key_schema(Some(keys("pk", "sk")?))
         .billing_mode(BillingMode::PayPerRequest);
-    if !indexes.is_empty() {
-        table = table.attribute_definitions(attribute("shard", ScalarAttributeType::S)?);
-    }
+    let mut defined = Vec::new();
     for index in indexes {
-        table = table
-            .attribute_definitions(attribute(index.sort_key(), ScalarAttributeType::N)?)
-            .global_secondary_indexes(secondary(*index)?);
+        for definition in definitions(index)? {
+            if !defined.contains(&definition) {
+                table = table.attribute_definitions(definition.clone());
+                defined.push(definition);
+            }
+        }
+        table = table.global_secondary_indexes(secondary(index)?);
     }
     table.send().await.map_err(failed)?;
     if let Some(ttl) = ttl {
@@ -89,11 +92,56 @@ pub(crate) async fn create_table(
     Ok(())
 }
 
-fn secondary(index: Index) -> Result<GlobalSecondaryIndex, StartError> {
+/// Gives a table of an earlier version the indexes that it lacks, one at a time, as DynamoDB wants
+/// it.
+async fn add_indexes(client: &Client, name: &str, all: &[IndexShape]) -> Result<(), StartError> {
+    let described = client.describe_table().table_name(name).send().await.map_err(failed)?;
+    let table = described.table.unwrap_or_else(|| TableDescription::builder().build());
+    let known = |index: &&IndexShape| {
+        let mut there = table.global_secondary_indexes().iter();
+        there.any(|known| known.index_name() == Some(index.name))
+    };
+    for index in all.iter().filter(|index| !known(index)) {
+        let add = CreateGlobalSecondaryIndexAction::builder()
+            .index_name(index.name)
+            .set_key_schema(Some(keys(index.partition, index.sort)?))
+            .projection(projection(index))
+            .build()
+            .map_err(|error| broken(&error))?;
+        client
+            .update_table()
+            .table_name(name)
+            .set_attribute_definitions(Some(definitions(index)?))
+            .global_secondary_index_updates(
+                GlobalSecondaryIndexUpdate::builder().create(add).build(),
+            )
+            .send()
+            .await
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn definitions(index: &IndexShape) -> Result<Vec<AttributeDefinition>, StartError> {
+    let sorts = if index.sorts_numbers { ScalarAttributeType::N } else { ScalarAttributeType::S };
+    Ok(vec![attribute(index.partition, ScalarAttributeType::S)?, attribute(index.sort, sorts)?])
+}
+
+fn projection(index: &IndexShape) -> Projection {
+    let projection = Projection::builder();
+    if index.holds.is_empty() {
+        return projection.projection_type(ProjectionType::KeysOnly).build();
+    }
+    let held = index.holds.iter().map(|name| (*name).to_owned()).collect();
+    let projection = projection.projection_type(ProjectionType::Include);
+    projection.set_non_key_attributes(Some(held)).build()
+}
+
+fn secondary(index: &IndexShape) -> Result<GlobalSecondaryIndex, StartError> {
     GlobalSecondaryIndex::builder()
-        .index_name(index.name())
-        .set_key_schema(Some(keys("shard", index.sort_key())?))
-        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
+        .index_name(index.name)
+        .set_key_schema(Some(keys(index.partition, index.sort)?))
+        .projection(projection(index))
         .build()
         .map_err(|error| broken(&error))
 }

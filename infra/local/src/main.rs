@@ -17,7 +17,6 @@ use hyperdex_local::{
 use shared::clock::Clock;
 use shared::config::{parse_chain, parse_url};
 use shared::intent::HyperliquidChain;
-use shared::random::Random;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 

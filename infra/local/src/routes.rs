@@ -107,6 +107,7 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
             std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         )))
         .merge(get_wallet::router(custody.store.clone()))
+        .merge(list_wallets::router(custody.store.clone()))
         .merge(sign_message::router(custody.clone()))
         .merge(register_aster::router(registrars.aster.clone()))
         .merge(register_hyperliquid::router(RegisterHyperliquid {

@@ -13,7 +13,7 @@ use shared::config::CALL_TIMEOUT_MS;
 use shared::credentials::Registrars;
 use shared::exchanges::budget::{BudgetConfig, Spender};
 use shared::random::Random;
-use shared::store::Index;
+use shared::store::IndexShape;
 use shared::wallets::Custody;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -256,7 +256,7 @@ impl Stack {
         kms::save(&service, &keys).await?;
         servers.push(dynamodb::serve(listener, dynamodb::open(&data)?, stop.clone()));
         let client = aws.dynamodb();
-        dynamodb::create_table(&client, WALLETS_TABLE, None, &Index::ALL).await?;
+        dynamodb::create_table(&client, WALLETS_TABLE, None, &IndexShape::all()).await?;
         dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS"), &[]).await?;
         Ok((kms, dynamodb))
     }

@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod credential_error;
+pub mod cursor;
 pub mod error;
 pub mod exchange;
 pub mod ids;

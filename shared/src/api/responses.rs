@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
+use super::cursor::to_cursor;
 use super::error::ApiError;
-use super::ids::Exchange;
+use super::ids::{Exchange, Tenant};
 use crate::credentials::{Life, Registered, Revoked, Rotated};
 use crate::eth::{Address, Signature};
 use crate::intent::PersonalMessage;
-use crate::store::{CredentialRecord, WalletRecord};
+use crate::store::{CredentialRecord, ListedWallet, Position, WalletRecord};
 
 /// `POST /api/wallets` and `GET /api/wallets/{walletIdOrAddress}`.
 #[derive(Serialize, Debug)]
@@ -31,6 +32,45 @@ impl From<&WalletRecord> for WalletBody {
             wallet_id: wallet.wallet_id.to_string(),
             public_key: wallet.public_key.clone(),
         }
+    }
+}
+
+/// `GET /api/wallets`.
+#[derive(Serialize, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct WalletsBody {
+    success: bool,
+    wallets: Vec<WalletRow>,
+    /// `null` on the last page.
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, Debug)]
+#[serde(rename_all = "camelCase")]
+struct WalletRow {
+    user_id: String,
+    /// EIP-55.
+    address: String,
+    wallet_id: String,
+    /// Uncompressed SEC1, 130 hex digits without `0x`.
+    public_key: String,
+    /// RFC 3339 in whole seconds.
+    created_at: String,
+}
+
+impl WalletsBody {
+    /// A page of a tenant's wallets.
+    #[must_use]
+    pub fn new(tenant: &Tenant, wallets: &[ListedWallet], next: Option<Position>) -> Self {
+        let wallets = wallets.iter().map(|wallet| WalletRow {
+            user_id: wallet.user_id.to_string(),
+            address: wallet.address.to_string(),
+            wallet_id: wallet.wallet_id.to_string(),
+            public_key: wallet.public_key.clone(),
+            created_at: rfc3339_seconds(wallet.created_at_ms),
+        });
+        let next_cursor = next.map(|position| to_cursor(tenant, position));
+        Self { success: true, wallets: wallets.collect(), next_cursor }
     }
 }
 

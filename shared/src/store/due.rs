@@ -94,7 +94,12 @@ pub(super) fn index_attributes(wallet_id: Uuid, credential: &CredentialRecord) -
 
 /// The index partition of what belongs to a wallet.
 pub(super) fn shard_of(wallet_id: Uuid) -> AttributeValue {
-    AttributeValue::S((wallet_id.as_bytes()[15] % SHARDS).to_string())
+    AttributeValue::S(shard_number(wallet_id).to_string())
+}
+
+/// Wallet ids are random.
+pub(super) const fn shard_number(wallet_id: Uuid) -> u8 {
+    wallet_id.as_bytes()[15] % SHARDS
 }
 
 impl Store {

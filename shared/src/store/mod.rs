@@ -12,11 +12,13 @@
 //!
 //! All that decides something sorts before the share, so one query reads it and leaves the share,
 //! which is large, alone. Tenants and identifiers hold no `#`. Sparse indexes over the credentials
-//! and the wallets serve the scheduled jobs: see [`Index`].
+//! and the wallets serve the scheduled jobs, see [`Index`], and the list of a tenant's wallets.
 
 mod budget;
 mod credentials;
 mod due;
+mod indexes;
+mod list;
 mod records;
 mod refresh;
 #[cfg(test)]
@@ -36,6 +38,8 @@ use uuid::Uuid;
 pub use budget::{BudgetState, SLOTS, Spend};
 pub use credentials::Expect;
 pub use due::{CredentialKey, Index, Page, SHARDS};
+pub use indexes::IndexShape;
+pub use list::{ListedWallet, Position};
 pub use records::{
     AgentRecord, CredentialRecord, CredentialState, Nonces, RefreshState, ShareRecord,
     WalletRecord, shares_at_ms,

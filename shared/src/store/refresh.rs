@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use uuid::Uuid;
 
 use super::due::{Index, Page, shard_of};
+use super::list::{SET_LISTED, list_too};
 use super::{
     Item, RECORD, RefreshState, SHARE, ShareRecord, Store, StoreError, WalletRecord, key, to_item,
     transaction_error, unavailable, wallet_key,
@@ -142,9 +143,10 @@ impl Store {
         to: &RefreshState,
         shares_at_ms: u64,
     ) -> Result<(), StoreError> {
-        let update = self
-            .update(wallet)
-            .update_expression("SET #refresh = :refresh, #at = :at, #shard = :shard")
+        let update = list_too(self.update(wallet), wallet)
+            .update_expression(format!(
+                "SET #refresh = :refresh, #at = :at, #shard = :shard, {SET_LISTED}"
+            ))
             .expression_attribute_names("#at", Index::Refresh.sort_key())
             .expression_attribute_names("#shard", "shard")
             .expression_attribute_values(":at", number(shares_at_ms))
@@ -153,7 +155,7 @@ impl Store {
             .await
     }
 
-    /// Makes a wallet known to the job that an earlier version has made.
+    /// Makes a wallet known to the job, and to the list, that an earlier version has made.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the job knows it.
@@ -162,9 +164,8 @@ impl Store {
         wallet: &WalletRecord,
         shares_at_ms: u64,
     ) -> Result<(), StoreError> {
-        let update = self
-            .update(wallet)
-            .update_expression("SET #at = :at, #shard = :shard")
+        let update = list_too(self.update(wallet), wallet)
+            .update_expression(format!("SET #at = :at, #shard = :shard, {SET_LISTED}"))
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(#at)")
             .expression_attribute_names("#at", Index::Refresh.sort_key())
             .expression_attribute_names("#shard", "shard")

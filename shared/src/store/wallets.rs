@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use uuid::Uuid;
 
 use super::due::shard_of;
+use super::list::list_attributes;
 use super::{
     CREDENTIAL, CredentialRecord, Item, NONCES, Nonces, POINTER, RECORD, SHARE, ShareRecord, Store,
     StoreError, WalletRecord, from_item, key, to_item, transaction_error, unavailable, wallet_key,
@@ -121,6 +122,7 @@ impl Store {
         };
         let mut record = to_item(&partition, RECORD, wallet)?;
         record.insert("shard".to_owned(), shard_of(wallet.wallet_id));
+        record.extend(list_attributes(wallet).map(|(name, value)| (name.to_owned(), value)));
         let items = [
             pointer(&user_key(&wallet.tenant, &wallet.user_id)),
             pointer(&address_key(&wallet.tenant, wallet.address)),

@@ -6,13 +6,16 @@ pub mod attacker;
 pub mod invariants;
 pub mod kill;
 pub mod proxy;
+pub mod routes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hyperdex_local::keys::KeyFile;
 use hyperdex_local::{CosignerHost, Options, Stack};
 use serde_json::{Value, json};
 use shared::clock::Clock;
+use shared::random::Random;
 use tempfile::TempDir;
 
 /// A clock that stands still until it is moved.
@@ -127,12 +130,7 @@ impl TestApp {
 
     /// Sends a request as it is.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
-        self.execute(request.build().expect("a request")).await
-    }
-
-    /// Sends a request that is complete.
-    pub async fn execute(&self, request: reqwest::Request) -> Reply {
-        let response = self.http.execute(request).await.expect("the API answers");
+        let response = request.send().await.expect("the API answers");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a whole body");
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
@@ -144,6 +142,28 @@ impl TestApp {
         self.http
             .request(method, format!("{}{path}", self.stack.api))
             .header("X-API-KEY", "any-key")
+    }
+
+    /// Makes an API key. With the first one, the stack is closed to all others.
+    pub fn key(&self, tenant: &str) -> String {
+        let tenant = tenant.parse().expect("a tenant");
+        let file = KeyFile::new(self.data.path());
+        let key = file.add(&tenant, &self.clock.clock(), &Random::system());
+        String::clone(&key.expect("a key"))
+    }
+
+    /// A request with an API key, and a JSON body if there is one.
+    pub async fn send_as(
+        &self,
+        key: &str,
+        (method, path): (http::Method, &str),
+        body: Option<&Value>,
+    ) -> Reply {
+        let mut request = self.http.request(method, format!("{}{path}", self.stack.api));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.send(request.header("X-API-KEY", key)).await
     }
 
     /// `POST` of a JSON body.

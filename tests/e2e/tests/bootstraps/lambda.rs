@@ -22,7 +22,7 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Every function there is.
-pub(crate) const FUNCTIONS: [&str; 14] = [
+pub(crate) const FUNCTIONS: [&str; 15] = [
     "cosigner",
     "create-wallet",
     "delete-apikey",
@@ -30,6 +30,7 @@ pub(crate) const FUNCTIONS: [&str; 14] = [
     "get-apikey",
     "get-wallet",
     "health",
+    "list-wallets",
     "reconcile-apikeys",
     "refresh-shares",
     "register-aster",
@@ -121,7 +122,7 @@ impl Lambda {
         let (aster, hyperliquid) = (OF_ASTER.contains(&name), OF_HYPERLIQUID.contains(&name));
         let wallets = matches!(name, "create-wallet" | "refresh-shares" | "sign-message");
         let signs = wallets || aster || hyperliquid;
-        let reads = signs || matches!(name, "get-wallet" | "get-apikey");
+        let reads = signs || matches!(name, "get-wallet" | "get-apikey" | "list-wallets");
         let cosigner = name == "cosigner";
         let mut list = vec![
             ("AWS_LAMBDA_RUNTIME_API", format!("{}/.rt/{name}", self.address)),

@@ -75,6 +75,10 @@ async fn the_main_job_runs_on_the_built_functions() {
         assert_eq!((found.status, &found.body), (200, &created.body), "{name}");
     }
 
+    let mut list = lambda.function("list-wallets", &stack);
+    let listed = list.call(&get("/api/wallets")).await;
+    assert_eq!((listed.status, listed.text("/wallets/0/walletId")), (200, id), "{listed:?}");
+
     let mut sign = lambda.function("sign-message", &stack);
     let message = "hello ünï¢ødé 🔑";
     let path = format!("/api/wallets/{wallet}/sign");

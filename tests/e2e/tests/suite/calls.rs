@@ -45,6 +45,9 @@ async fn a_wallet_costs_five_calls_to_make_and_one_or_two_to_find() {
     let id = app.wallet("user_1").await.text("/walletId").to_owned();
     let by_id = counted(&app, &format!("/api/wallets/{id}"), None).await;
     assert_eq!(by_id, (200, calls(&[("DynamoDB.Query", 1)])));
+    // One for each shard of the list; a page of a large tenant is one: see `list`.
+    let listed = counted(&app, "/api/wallets", None).await;
+    assert_eq!(listed, (200, calls(&[("DynamoDB.Query", 16)])));
     let missing = counted(&app, "/api/wallets/nobody", None).await;
     assert_eq!(missing, (404, calls(&[("DynamoDB.GetItem", 1)])));
 }
@@ -153,6 +156,8 @@ async fn guidance_health_and_bad_input_cost_nothing() {
         ("/api/trading/aster/apikey", Some(json!({})), 400),
         ("/api/wallets", Some(json!({ "userId": "a b" })), 400),
         ("/api/wallets/a%20b", None, 400),
+        ("/api/wallets?limit=0", None, 400),
+        ("/api/wallets?cursor=x", None, 400),
         ("/api/nothing", None, 404),
     ] {
         assert_eq!(counted(&app, path, body).await, (status, BTreeMap::new()), "{path}");

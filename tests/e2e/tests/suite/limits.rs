@@ -1,21 +1,15 @@
 //! What a tenant may send: the usage plan's rules, on the local stack.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
-
 use e2e::{DAY_MS, Reply, TestApp};
 use http::Method;
 use hyperdex_local::Limits;
-use hyperdex_local::keys::KeyFile;
 use serde_json::json;
-use shared::random::Random;
 
 async fn sent(app: &TestApp, key: &str, times: usize) -> Vec<Reply> {
     let mut replies = Vec::new();
     for _ in 0..times {
         // A bad identifier costs nothing further.
-        let mut request = app.request(Method::GET, "/api/wallets/a%20b").build().unwrap();
-        request.headers_mut().insert("x-api-key", key.parse().unwrap());
-        replies.push(app.execute(request).await);
+        replies.push(app.send_as(key, (Method::GET, "/api/wallets/a%20b"), None).await);
     }
     replies
 }
@@ -30,11 +24,7 @@ async fn a_tenant_is_kept_to_its_limits_and_no_other_notices() {
     let app = TestApp::start_with(|options| options.limits = Some(limits)).await;
     // No midnight falls into what follows.
     app.clock.advance_ms(DAY_MS - app.clock.now_ms() % DAY_MS + 3_600_000);
-    let file = KeyFile::new(app.data.path());
-    let add = |name: &str| {
-        file.add(&name.parse().unwrap(), &app.clock.clock(), &Random::system()).unwrap()
-    };
-    let (one, two) = (add("one"), add("two"));
+    let (one, two) = (app.key("one"), app.key("two"));
     // Whoever has no key takes nothing from those who have.
     assert!(sent(&app, "nobody", 20).await.iter().all(|reply| reply.status == 403));
 

@@ -42,7 +42,7 @@ fn root() -> Value {
 }
 
 /// All that a role may name: the party's own table and key, its own log, and the way to the
-/// cosigner; a job's, the indexes and the queue of failed runs as well.
+/// cosigner; a job's, the indexes and the queue of failed runs as well; the list's, its index.
 fn own_resources(function: &Function) -> BTreeSet<String> {
     let log = format!("{}.Arn", function.text("/LoggingConfig/LogGroup"));
     let cosigner = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-cosigner");
@@ -58,7 +58,9 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
         "JobsDeadLetters.Arn",
     ];
     let jobs = jobs.map(ToOwned::to_owned).into_iter().filter(|_| function.schedule().is_some());
-    resources.into_iter().chain(jobs).collect()
+    let list = "WalletsTable.Arn/index/wallets".to_owned();
+    let list = Some(list).filter(|_| function.folder == "list-wallets");
+    resources.into_iter().chain(jobs).chain(list).collect()
 }
 
 fn wrong_roles(stacks: &Stacks) -> Vec<String> {
@@ -303,7 +305,7 @@ fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
         exchanges.map(|folder| format!("{folder} AWSLambdaENIManagementAccess")).each_ref()
     );
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
-    assert_eq!((traced, on.len()), (14, 20));
+    assert_eq!((traced, on.len()), (15, 21));
     // What a VPC function's role may do to networks is for Lambda, not for what runs in it.
     let stacks = Sources::new().deploy(&[("UseVpc", "true")]);
     for folder in exchanges {

@@ -130,6 +130,8 @@ async fn wallets(cloud: &Cloud) {
         assert_eq!(sign(cloud, name).await, 200);
     }
     assert_eq!(find("nobody").await, 404);
+    let (status, page) = cloud.send("list-wallets", (Method::GET, "/api/wallets"), None).await;
+    assert_eq!((status, page["wallets"].as_array().unwrap().len()), (200, 1), "{page}");
     assert_eq!(sign(cloud, "nobody").await, 404);
 }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use axum::{Extension, Router};
 use e2e::TestApp;
+use e2e::routes::{Route, in_code, in_text};
 use http::Method;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use shared::api::ids::{Exchange, Tenant};
+use shared::api::ids::Tenant;
 use shared::api::shell::shell;
 use shared::clock::Clock;
 use shared::config::Env;
@@ -17,21 +18,7 @@ use tower::ServiceExt;
 
 use crate::stacks::{MAIN, Sources, Stacks};
 use crate::start::{endpoint, set_by_lambda};
-use crate::{assert_found, assert_none, differences, folders, sources};
-
-/// A method on a path, of a function's folder.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Route {
-    folder: String,
-    method: String,
-    path: String,
-}
-
-impl Route {
-    fn line(&self) -> String {
-        format!("{} {} of {}", self.method, self.path, self.folder)
-    }
-}
+use crate::{assert_found, assert_none, differences};
 
 fn lines(routes: &BTreeSet<Route>) -> BTreeSet<String> {
     routes.iter().map(Route::line).collect()
@@ -95,55 +82,6 @@ fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
         }
     }
     (routes, wrong)
-}
-
-/// The routes that a source text makes: `.route("/path", get(handler).post(handler))`, and
-/// `routes("rest", get(handler))`, which stands for every exchange.
-fn in_text(text: &str) -> Vec<(String, String)> {
-    const METHODS: [&str; 6] = ["get", "post", "put", "delete", "patch", "any"];
-    let mut routes = Vec::new();
-    let single = text.split(".route(").skip(1).map(|call| (call, false));
-    let every = text.split(" routes(").skip(1).map(|call| (call, true));
-    for (call, every) in single.chain(every) {
-        let (path, rest) = call.trim_start().strip_prefix('"').unwrap().split_once('"').unwrap();
-        let mut depth = 1;
-        let end = rest.find(|letter| {
-            depth += i32::from(letter == '(') - i32::from(letter == ')');
-            depth == 0
-        });
-        let handlers = &rest[..end.unwrap()];
-        let words = handlers
-            .split('(')
-            .filter_map(|before| before.rsplit([' ', ',', '.', '&', '\n']).next());
-        let methods: Vec<&str> = words.filter(|word| METHODS.contains(word)).collect();
-        assert!(!methods.is_empty(), "no method is read from {handlers}");
-        let paths = if every {
-            let names = Exchange::ALL.iter().map(|exchange| exchange.as_str());
-            names.chain(["{exchange}"]).map(|name| format!("/api/trading/{name}/{path}")).collect()
-        } else {
-            vec![path.to_owned()]
-        };
-        for path in paths {
-            routes.extend(methods.iter().map(|method| (method.to_uppercase(), path.clone())));
-        }
-    }
-    routes
-}
-
-/// The routes of every function's source.
-fn in_code() -> BTreeSet<Route> {
-    let mut routes = BTreeSet::new();
-    for folder in folders() {
-        for (file, text) in sources(&format!("functions/{folder}/src")) {
-            assert!(!text.contains(".nest(") && !text.contains("route_service("), "{file}");
-            routes.extend(in_text(&text).into_iter().map(|(method, path)| Route {
-                folder: folder.clone(),
-                method,
-                path,
-            }));
-        }
-    }
-    routes
 }
 
 fn wrong(stacks: &Stacks) -> Vec<String> {

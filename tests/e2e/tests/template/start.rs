@@ -59,6 +59,7 @@ pub(crate) fn start(folder: &str, env: &Env<'_>, clock: Clock) -> Result<Started
         }
         "sign-message" => endpoint(Custody::from_env(env, clock, random).map(sign_message::router)),
         "get-wallet" => endpoint(Store::from_env(env).map(get_wallet::router)),
+        "list-wallets" => endpoint(Store::from_env(env).map(list_wallets::router)),
         "health" => Ok(Started::Endpoint(health::router())),
         "exchange-guidance" => Ok(Started::Endpoint(exchange_guidance::router())),
         "register-aster" => endpoint(register_aster::router_from_env(env, clock, random)),

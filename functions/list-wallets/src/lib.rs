@@ -1,0 +1,26 @@
+//! `GET /api/wallets`: a tenant's wallets, a page at a time.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use http::Uri;
+use shared::api::cursor::page_in_query;
+use shared::api::error::ApiError;
+use shared::api::responses::WalletsBody;
+use shared::api::shell::Caller;
+use shared::store::Store;
+
+/// The endpoint's routes.
+pub fn router(store: Store) -> Router {
+    Router::new().route("/api/wallets", get(list_wallets)).with_state(store)
+}
+
+async fn list_wallets(
+    State(store): State<Store>,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<WalletsBody>, ApiError> {
+    let (from, limit) = page_in_query(&caller.tenant, &uri)?;
+    let (wallets, next) = store.list(&caller.tenant, from, limit).await?;
+    Ok(Json(WalletsBody::new(&caller.tenant, &wallets, next)))
+}

@@ -1,0 +1,10 @@
+//! The Lambda function `list-wallets`.
+
+use shared::config::ConfigError;
+use shared::store::Store;
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_entry::Error> {
+    lambda_entry::run(|env, _, _| Ok::<_, ConfigError>(list_wallets::router(Store::from_env(env)?)))
+        .await
+}

@@ -1,0 +1,170 @@
+//! Cursors of a list: where its next page begins, as text that nobody needs to read.
+//!
+//! A cursor gives no access. It holds a position and no tenant: whose wallets are listed is decided
+//! by the caller's key alone, so whoever forges one only skips wallets of their own. It is bound to
+//! its tenant by a digest, so that another tenant's cursor, or a bent one, is refused and not
+//! misread.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+use super::error::ApiError;
+use super::ids::Tenant;
+use crate::store::{Position, SHARDS};
+
+/// How many wallets a page has at most.
+pub const MAX_LIMIT: u8 = 100;
+const DEFAULT_LIMIT: u8 = 25;
+
+const VERSION: u8 = 1;
+const POSITION: usize = 26;
+const CHECK: usize = 16;
+
+/// A position as a cursor of this tenant.
+#[must_use]
+pub fn to_cursor(tenant: &Tenant, position: Position) -> String {
+    let mut bytes = vec![VERSION, position.shard];
+    bytes.extend(position.after_ms.to_be_bytes());
+    bytes.extend(position.after.as_bytes());
+    let check = check(tenant, &bytes);
+    bytes.extend(check);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads a cursor of this tenant; `None` when it is none, whatever is wrong with it.
+#[must_use]
+pub fn from_cursor(tenant: &Tenant, text: &str) -> Option<Position> {
+    let bytes: [u8; POSITION + CHECK] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+    let (position, given) = bytes.split_first_chunk::<POSITION>()?;
+    if check(tenant, position) != given || position[0] != VERSION || position[1] >= SHARDS {
+        return None;
+    }
+    let (after_ms, after) = position[2..].split_first_chunk::<8>()?;
+    Some(Position {
+        shard: position[1],
+        after_ms: u64::from_be_bytes(*after_ms),
+        after: Uuid::from_slice(after).ok()?,
+    })
+}
+
+fn check(tenant: &Tenant, position: &[u8]) -> [u8; CHECK] {
+    let mut context = Context::new(&SHA256);
+    // A tenant holds no `#`, so nothing else reads as the same bytes.
+    for part in [b"hyperdex wallets cursor#", tenant.as_str().as_bytes(), b"#", position] {
+        context.update(part);
+    }
+    let mut check = [0; CHECK];
+    check.copy_from_slice(&context.finish().as_ref()[..CHECK]);
+    check
+}
+
+/// Reads `limit` and `cursor` from a query.
+///
+/// # Errors
+/// 400, naming the parameter.
+pub fn page_in_query(tenant: &Tenant, uri: &http::Uri) -> Result<(Position, u8), ApiError> {
+    let (mut limit, mut from) = (None, None);
+    for (name, text) in url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        let twice = match &*name {
+            "limit" => {
+                let read = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+                let read = read.filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+                let wrong = || bad("limit must be a number from 1 to 100");
+                limit.replace(read.ok_or_else(wrong)?).is_some()
+            }
+            "cursor" => {
+                let read = from_cursor(tenant, &text);
+                let wrong = || bad("cursor must be the nextCursor of an answer to this X-API-KEY");
+                from.replace(read.ok_or_else(wrong)?).is_some()
+            }
+            _ => false,
+        };
+        if twice {
+            return Err(ApiError::bad_request(format!("{name} must be given once")));
+        }
+    }
+    Ok((from.unwrap_or_default(), limit.unwrap_or(DEFAULT_LIMIT)))
+}
+
+fn bad(error: &'static str) -> ApiError {
+    ApiError::bad_request(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant(name: &str) -> Tenant {
+        name.parse().unwrap()
+    }
+
+    fn read(query: &str) -> Result<(Position, u8), String> {
+        let uri = format!("/api/wallets{query}").parse().unwrap();
+        page_in_query(&tenant("one"), &uri).map_err(|error| {
+            assert_eq!(error.status, 400);
+            error.error.into_owned()
+        })
+    }
+
+    fn position() -> Position {
+        Position { shard: 15, after_ms: 1_795_406_234_446, after: Uuid::from_bytes([7; 16]) }
+    }
+
+    #[test]
+    fn a_cursor_is_read_by_its_tenant_alone() {
+        let cursor = to_cursor(&tenant("one"), position());
+        assert_eq!(from_cursor(&tenant("one"), &cursor), Some(position()));
+        for other in ["two", "One", "on", "one-"] {
+            assert_eq!(from_cursor(&tenant(other), &cursor), None, "{other}");
+        }
+        assert!(!cursor.contains("one") && cursor.is_ascii(), "{cursor}");
+    }
+
+    #[test]
+    fn a_bent_cursor_is_none() {
+        let cursor = to_cursor(&tenant("one"), position());
+        let mut bent = 0;
+        for at in 0..cursor.len() {
+            for letter in "AZaz09-_=%".chars() {
+                let mut text: Vec<char> = cursor.chars().collect();
+                if std::mem::replace(&mut text[at], letter) != letter {
+                    let text: String = text.into_iter().collect();
+                    assert_eq!(from_cursor(&tenant("one"), &text), None, "{text}");
+                    bent += 1;
+                }
+            }
+        }
+        assert!(bent > 400, "{bent}");
+        let longer = format!("{cursor}AAAA");
+        for text in ["", "a", &cursor[..52], &cursor[4..], &longer, "näh", &"A".repeat(56)] {
+            assert_eq!(from_cursor(&tenant("one"), text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_forged_shard_is_none() {
+        let forged = to_cursor(&tenant("one"), Position { shard: SHARDS, ..position() });
+        assert_eq!(from_cursor(&tenant("one"), &forged), None);
+    }
+
+    #[test]
+    fn limit_and_cursor_are_read_from_the_query() {
+        assert_eq!(read(""), Ok((Position::default(), 25)));
+        assert_eq!(read("?other=1&limit=100"), Ok((Position::default(), 100)));
+        let cursor = to_cursor(&tenant("one"), position());
+        assert_eq!(read(&format!("?cursor={cursor}&limit=1")), Ok((position(), 1)));
+        for limit in ["0", "101", "-1", "+5", "", "ten", "1.0", "300", "99999999999999999999"] {
+            let error = read(&format!("?limit={limit}")).unwrap_err();
+            assert!(error.starts_with("limit must be"), "{limit}: {error}");
+        }
+        for cursor in ["", "x", "%00", "null"] {
+            let error = read(&format!("?cursor={cursor}")).unwrap_err();
+            assert!(error.starts_with("cursor must be"), "{cursor}: {error}");
+        }
+        for query in ["?limit=1&limit=1".to_owned(), format!("?cursor={cursor}&cursor={cursor}")] {
+            assert!(read(&query).unwrap_err().ends_with("must be given once"), "{query}");
+        }
+    }
+}

@@ -23,4 +23,5 @@ mod refresh_late;
 mod registration;
 mod storage;
 mod structure;
+mod supply_chain;
 mod tenants;

@@ -69,7 +69,7 @@ impl Tree {
     }
 }
 
-fn host() -> String {
+pub(crate) fn host() -> String {
     let output = std::process::Command::new("rustc").arg("-vV").output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     said.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()

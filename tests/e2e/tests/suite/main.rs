@@ -8,6 +8,7 @@ mod calls;
 mod contract;
 mod crash;
 mod custody;
+mod drills;
 mod errors;
 mod expiry;
 mod hostile;

@@ -11,6 +11,7 @@
 
 mod cloud;
 mod cloudformation;
+mod documents;
 mod environment;
 mod functions;
 mod iam;

@@ -4,6 +4,8 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
@@ -27,7 +29,15 @@ impl JsonBody {
             return Err(ApiError::unsupported_media_type());
         }
         match serde_json::from_slice(body) {
-            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            // Parsers differ in which of two they take: what one has checked, another would use.
+            Ok(Value::Object(_)) => match serde_json::from_slice(body) {
+                Ok(Fields(fields)) => Ok(Self(fields)),
+                Err(error) => Err(ApiError::bad_request(format!(
+                    "Request body names a field twice (line {}, column {})",
+                    error.line(),
+                    error.column()
+                ))),
+            },
             Ok(_) => Err(ApiError::bad_request("Request body must be a JSON object")),
             Err(error) => Err(ApiError::bad_request(format!(
                 "Request body is not valid JSON (line {}, column {})",
@@ -86,6 +96,35 @@ impl JsonBody {
     pub fn message(&self) -> Result<PersonalMessage, ApiError> {
         PersonalMessage::parse(self.required("message")?)
             .map_err(|error| ApiError::bad_request(error.to_string()))
+    }
+}
+
+/// A JSON object in which no field stands twice.
+struct Fields(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EachOnce;
+
+        impl<'de> Visitor<'de> for EachOnce {
+            type Value = Fields;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object in which no field stands twice")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Fields, A::Error> {
+                let mut fields = Map::new();
+                while let Some((name, value)) = access.next_entry::<String, Value>()? {
+                    if fields.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a field stands twice"));
+                    }
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(EachOnce)
     }
 }
 
@@ -175,6 +214,21 @@ mod tests {
         }
         let deep = "[".repeat(50_000);
         assert_eq!(parse(&deep).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_is_refused() {
+        for body in [
+            r#"{"userId":"a","userId":"b"}"#,
+            r#"{"userId":"a","userId":"a"}"#,
+            r#"{"userId":"a","user\u0049d":"b"}"#,
+            r#"{"a":null,"userId":"a","a":null}"#,
+        ] {
+            let error = parse(body).unwrap_err();
+            assert_eq!((error.status, error.code), (400, "BAD_REQUEST"), "{body}");
+            assert!(error.error.starts_with("Request body names a field twice"), "{body}");
+        }
+        assert!(parse(r#"{"userId":"a","userid":"b"}"#).unwrap().user_id().is_ok());
     }
 
     #[test]

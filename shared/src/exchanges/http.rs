@@ -194,3 +194,6 @@ fn send_error(error: reqwest::Error) -> SendError {
         SendError::Broken(text)
     }
 }
+
+#[cfg(test)]
+mod tests;

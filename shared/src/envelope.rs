@@ -30,6 +30,8 @@ pub enum Purpose {
     CosignerShare,
     /// What the cosigner keeps between the two calls of a session.
     CosignerSession,
+    /// An answer that is kept for its `Idempotency-Key`.
+    Answer,
 }
 
 impl Purpose {
@@ -39,6 +41,7 @@ impl Purpose {
             Self::AgentKey => "agent-key",
             Self::CosignerShare => "cosigner-share",
             Self::CosignerSession => "cosigner-session",
+            Self::Answer => "answer",
         }
     }
 }
@@ -48,7 +51,7 @@ impl Purpose {
 pub struct Context {
     /// Whose it is.
     pub tenant: Tenant,
-    /// The wallet.
+    /// The wallet; of an answer: the operation that it is of.
     pub wallet_id: Uuid,
     /// What for.
     pub purpose: Purpose,

@@ -6,13 +6,15 @@ use axum::{Json, Router};
 use http::StatusCode;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
+use shared::api::idempotency::idempotent;
 use shared::api::responses::WalletBody;
 use shared::api::shell::{Caller, note_wallet};
 use shared::wallets::{Created, Custody};
 
 /// The endpoint's routes.
 pub fn router(custody: Custody) -> Router {
-    Router::new().route("/api/wallets", post(create_wallet)).with_state(custody)
+    let routes = Router::new().route("/api/wallets", post(create_wallet));
+    idempotent(routes.with_state(custody.clone()), &custody)
 }
 
 /// `201` when this call made the wallet, `200` when it was there.
@@ -21,7 +23,7 @@ async fn create_wallet(
     caller: Caller,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<WalletBody>), ApiError> {
-    let (status, wallet) = match custody.create(&caller.tenant, &body.user_id()?).await? {
+    let (status, wallet) = match custody.create(&caller, &body.user_id()?).await? {
         Created::New(wallet) => (StatusCode::CREATED, wallet),
         Created::Existing(wallet) => (StatusCode::OK, wallet),
     };

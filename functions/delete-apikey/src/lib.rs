@@ -9,6 +9,7 @@ use shared::api::body::{JsonBody, wallet_in_query};
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
+use shared::api::idempotency::idempotent;
 use shared::api::responses::{DataBody, RevokedData};
 use shared::api::shell::Caller;
 use shared::clock::Clock;
@@ -19,7 +20,8 @@ use shared::random::Random;
 
 /// The endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {
-    routes("apikey", &delete(delete_api_key)).with_state(registrars)
+    let routes = routes("apikey", &delete(delete_api_key)).with_state(registrars.clone());
+    idempotent(routes, &registrars.aster.custody)
 }
 
 /// The endpoint's routes, with clients from the environment.
@@ -44,7 +46,7 @@ async fn delete_api_key(
     };
     let registrar = registrars.of(exchange);
     let removed = body.flag("removedOnExchange", false)?;
-    let revoked = registrar.revoke(&caller.tenant, &name, removed).await;
+    let revoked = registrar.revoke(&caller, &name, removed).await;
     let revoked = revoked.map_err(|error| ApiError::credential(Action::Revoke, error))?;
     let data = RevokedData::new(exchange, &revoked);
     let now_ms = registrar.custody.clock.now_ms();

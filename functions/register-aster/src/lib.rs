@@ -5,6 +5,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
+use shared::api::idempotency::idempotent;
 use shared::api::responses::{AsterData, DataBody};
 use shared::api::shell::Caller;
 use shared::clock::Clock;
@@ -16,7 +17,8 @@ use shared::wallets::Custody;
 
 /// The endpoint's routes.
 pub fn router(registrar: Registrar) -> Router {
-    Router::new().route("/api/trading/aster/apikey", post(register_aster)).with_state(registrar)
+    let routes = Router::new().route("/api/trading/aster/apikey", post(register_aster));
+    idempotent(routes.with_state(registrar.clone()), &registrar.custody)
 }
 
 /// The endpoint's routes, with clients from the environment.
@@ -35,7 +37,7 @@ async fn register_aster(
     body: JsonBody,
 ) -> Result<Json<DataBody<AsterData>>, ApiError> {
     let (wallet, auto_renew) = (body.wallet_ref()?, body.flag("autoRenew", true)?);
-    let registered = registrar.register(&caller.tenant, &wallet, auto_renew).await?;
+    let registered = registrar.register(&caller, &wallet, auto_renew).await?;
     let data = AsterData::from(&registered);
     let now_ms = registrar.custody.clock.now_ms();
     Ok(Json(DataBody::new(Some("API key generated successfully"), data, now_ms)))

@@ -1,10 +1,12 @@
 //! `POST /api/trading/hyperliquid/apikey`: registers a wallet with Hyperliquid.
 
 use axum::extract::State;
+use axum::response::IntoResponse;
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
+use shared::api::idempotency::{HoldsSecret, idempotent};
 use shared::api::responses::{DataBody, HyperliquidData};
 use shared::api::shell::Caller;
 use shared::clock::Clock;
@@ -25,9 +27,8 @@ pub struct RegisterHyperliquid {
 
 /// The endpoint's routes.
 pub fn router(state: RegisterHyperliquid) -> Router {
-    Router::new()
-        .route("/api/trading/hyperliquid/apikey", post(register_hyperliquid))
-        .with_state(state)
+    let routes = Router::new().route("/api/trading/hyperliquid/apikey", post(register_hyperliquid));
+    idempotent(routes.with_state(state.clone()), &state.registrar.custody)
 }
 
 /// The endpoint's routes, with clients from the environment.
@@ -47,10 +48,11 @@ async fn register_hyperliquid(
     State(state): State<RegisterHyperliquid>,
     caller: Caller,
     body: JsonBody,
-) -> Result<Json<DataBody<HyperliquidData>>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let registrar = &state.registrar;
     let (wallet, auto_renew) = (body.wallet_ref()?, body.flag("autoRenew", true)?);
-    let registered = registrar.register(&caller.tenant, &wallet, auto_renew).await?;
+    let registered = registrar.register(&caller, &wallet, auto_renew).await?;
     let data = HyperliquidData::new(&registered, state.return_private_key)?;
-    Ok(Json(DataBody::new(None, data, registrar.custody.clock.now_ms())))
+    let secret = state.return_private_key.then_some(Extension(HoldsSecret));
+    Ok((secret, Json(DataBody::new(None, data, registrar.custody.clock.now_ms()))))
 }

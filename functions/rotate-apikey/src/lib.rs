@@ -3,10 +3,11 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
+use shared::api::idempotency::{HoldsSecret, idempotent};
 use shared::api::ids::Exchange;
 use shared::api::responses::{AsterData, DataBody, HyperliquidData, RotatedData};
 use shared::api::shell::Caller;
@@ -27,7 +28,8 @@ pub struct RotateApiKey {
 
 /// The endpoint's routes.
 pub fn router(state: RotateApiKey) -> Router {
-    routes("apikey/rotate", &post(rotate_api_key)).with_state(state)
+    let routes = routes("apikey/rotate", &post(rotate_api_key)).with_state(state.clone());
+    idempotent(routes, &state.registrars.aster.custody)
 }
 
 /// The endpoint's routes, with clients from the environment.
@@ -49,7 +51,7 @@ async fn rotate_api_key(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let registrar = state.registrars.of(exchange);
-    let rotated = registrar.rotate(&caller.tenant, &body.wallet_ref()?).await?;
+    let rotated = registrar.rotate(&caller, &body.wallet_ref()?).await?;
     let now_ms = registrar.custody.clock.now_ms();
     let message = if rotated.previous_revoked {
         "API key rotated; the previous key is revoked"
@@ -64,7 +66,8 @@ async fn rotate_api_key(
         Exchange::Hyperliquid => {
             let data = HyperliquidData::new(&rotated.registered, state.return_private_key)?;
             let data = RotatedData::new(data, &rotated);
-            Json(DataBody::new(Some(message), data, now_ms)).into_response()
+            let secret = state.return_private_key.then_some(Extension(HoldsSecret));
+            (secret, Json(DataBody::new(Some(message), data, now_ms))).into_response()
         }
     })
 }

@@ -5,13 +5,15 @@ use axum::routing::post;
 use axum::{Json, Router};
 use shared::api::body::{JsonBody, wallet_ref};
 use shared::api::error::ApiError;
+use shared::api::idempotency::idempotent;
 use shared::api::responses::SignedBody;
 use shared::api::shell::{Caller, note_wallet};
 use shared::wallets::Custody;
 
 /// The endpoint's routes.
 pub fn router(custody: Custody) -> Router {
-    Router::new().route("/api/wallets/{wallet}/sign", post(sign_message)).with_state(custody)
+    let routes = Router::new().route("/api/wallets/{wallet}/sign", post(sign_message));
+    idempotent(routes.with_state(custody.clone()), &custody)
 }
 
 async fn sign_message(

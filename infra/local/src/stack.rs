@@ -256,7 +256,8 @@ impl Stack {
         kms::save(&service, &keys).await?;
         servers.push(dynamodb::serve(listener, dynamodb::open(&data)?, stop.clone()));
         let client = aws.dynamodb();
-        dynamodb::create_table(&client, WALLETS_TABLE, None, &IndexShape::all()).await?;
+        dynamodb::create_table(&client, WALLETS_TABLE, Some("expiresAtS"), &IndexShape::all())
+            .await?;
         dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS"), &[]).await?;
         Ok((kms, dynamodb))
     }

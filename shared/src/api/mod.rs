@@ -6,6 +6,7 @@ pub mod credential_error;
 pub mod cursor;
 pub mod error;
 pub mod exchange;
+pub mod idempotency;
 pub mod ids;
 pub mod responses;
 pub mod shell;

@@ -14,16 +14,21 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::error::ApiError;
+use super::idempotency::{Once, Replayed};
 use super::ids::Tenant;
 use crate::clock::Clock;
 use crate::random::Random;
-use crate::store::WalletRecord;
+use crate::store::{Outcome, WalletRecord};
 use crate::telemetry;
 
 /// The largest request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Put into an error's answer whose body stands already.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written;
 
 /// The request's id where the platform has given one (API Gateway's); else the shell draws one.
 #[derive(Clone, Debug)]
@@ -69,16 +74,19 @@ async fn run(State(shell): State<Shell>, request: Request, next: Next) -> Respon
         telemetry::in_scope(request_id.clone(), work.instrument(span.clone())).await;
 
     let error = response.extensions_mut().remove::<ApiError>();
-    if let Some(error) = &error {
+    let is_written = response.extensions().get::<Written>().is_some();
+    if let Some(error) = error.as_ref().filter(|_| !is_written) {
         write_error(&mut response, error, shell.clock.now_ms());
     }
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    let ended_well =
+        if response.extensions().get::<Replayed>().is_some() { "REPLAYED" } else { "OK" };
     span.in_scope(|| {
         tracing::info!(
             status = response.status().as_u16(),
-            outcome = error.as_ref().map_or("OK", |error| error.code),
+            outcome = error.as_ref().map_or(ended_well, |error| error.code),
             durationMs = shell.clock.now_us().saturating_sub(started_us) / 1_000,
             remoteCalls = calls.total(),
             calls = %calls,
@@ -122,6 +130,22 @@ pub fn note_wallet(wallet: &WalletRecord) {
 pub struct Caller {
     /// The tenant.
     pub tenant: Tenant,
+    /// The request, if it has an `Idempotency-Key`.
+    pub request: Option<Once>,
+}
+
+impl Caller {
+    /// What an earlier attempt at this request has brought about.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.request.as_ref()?.outcome.as_ref()
+    }
+}
+
+impl From<Tenant> for Caller {
+    fn from(tenant: Tenant) -> Self {
+        Self { tenant, request: None }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -130,6 +154,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let tenant = Extension::<Tenant>::from_request_parts(parts, state).await;
         let Extension(tenant) = tenant.map_err(|_| ApiError::no_api_key())?;
-        Ok(Self { tenant })
+        Ok(Self { tenant, request: parts.extensions.get::<Once>().cloned() })
     }
 }

@@ -3,14 +3,17 @@
 //! comes back is sealed and written at once, again and again if need be; a secret that could not
 //! be stored is an alarm, because nobody can ask for it again.
 
-use super::held::{Held, LEASE_MS, agent_name};
+use super::held::{By, Held, LEASE_MS, agent_name};
 use super::{CredentialError, Registered, Registrar};
 use crate::api::ids::Exchange;
+use crate::api::shell::Caller;
 use crate::envelope::DataKey;
 use crate::exchanges::aster::v1::{NonceError, V1ApiKey, V1Client, V1Outcome};
 use crate::intent::Intent;
 use crate::metrics::{self, Metric};
-use crate::store::{CredentialRecord, CredentialState, Expect, SCHEMA, StoreError, WalletView};
+use crate::store::{
+    CredentialRecord, CredentialState, End, Expect, Outcome, SCHEMA, StoreError, WalletView,
+};
 
 /// A key of V1 does not expire: the last second of the year 9999, Unix milliseconds.
 const NEVER_MS: u64 = 253_402_300_799_000;
@@ -22,12 +25,13 @@ impl Registrar {
     /// Has Aster make an API key, and keeps it.
     pub(super) async fn register_v1(
         &self,
+        caller: &Caller,
         v1: &V1Client,
         view: &WalletView,
         expect: Expect,
         received_ms: u64,
     ) -> Result<Registered, CredentialError> {
-        let (mut held, data_key) = self.begin_v1(view, expect, received_ms).await?;
+        let (mut held, data_key) = self.begin_v1(caller, view, expect, received_ms).await?;
         let login = match v1.login_nonce(held.wallet.address, &self.custody.clock).await {
             Ok(login) => login,
             Err(error) => {
@@ -66,6 +70,7 @@ impl Registrar {
 
     async fn begin_v1(
         &self,
+        caller: &Caller,
         view: &WalletView,
         expect: Expect,
         received_ms: u64,
@@ -80,7 +85,7 @@ impl Registrar {
         );
         admitted?;
         let (data_key, share) = (data_key?, share?);
-        let record = CredentialRecord {
+        let mut record = CredentialRecord {
             schema: SCHEMA,
             exchange: Exchange::Aster,
             state: CredentialState::Pending,
@@ -100,7 +105,9 @@ impl Registrar {
             job_failures: 0,
             job_after_ms: 0,
             check_at_ms: None,
+            request: None,
         };
+        By::Caller(caller).note(&mut record);
         let held = self.take(view, record, expect, share, received_ms, false).await?;
         Ok((held, data_key))
     }
@@ -119,9 +126,13 @@ impl Registrar {
         held.record.check_at_ms = None;
         held.record.state = CredentialState::Active;
         held.record.lease_until_ms = 0;
+        let request = held.record.request.take();
+        let outcome = Outcome { sealed: None, ..Outcome::of(&held.record) };
+        let noted = request.as_ref().map(|mark| (mark, &outcome));
         let mut wait_ms = 100;
         for left in (0..WRITES).rev() {
-            match self.custody.store.replace(&held.wallet, &held.record, known).await {
+            let (store, now_ms) = (&self.custody.store, self.custody.clock.now_ms());
+            match store.end(&held.wallet, End::Rests(&held.record), known, noted, now_ms).await {
                 Ok(()) => break,
                 // Whoever took over does not have this secret.
                 Err(error) if left == 0 || matches!(error, StoreError::Conflict) => {

@@ -3,12 +3,14 @@
 
 use std::collections::VecDeque;
 
-use super::{CredentialError, Registrar};
+use super::{CredentialError, Registered, Registrar};
+use crate::api::shell::Caller;
 use crate::eth::{Address, AgentKey};
 use crate::mpc::KeyShare;
 use crate::random::{Random, RandomError};
 use crate::store::{
-    AgentRecord, CredentialRecord, CredentialState, Expect, StoreError, WalletRecord, WalletView,
+    AgentRecord, CredentialRecord, CredentialState, End, Expect, Outcome, RequestMark, StoreError,
+    WalletRecord, WalletView,
 };
 
 /// How long one call may work on a credential before another takes over. Longer than API Gateway
@@ -20,6 +22,23 @@ const EXPIRY_MARGIN_MS: u64 = 60_000;
 
 /// When a new agent is first compared with what the exchange lists.
 const FIRST_CHECK_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// For whom an operation runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum By<'a> {
+    /// A caller, who is told what it comes to.
+    Caller(&'a Caller),
+    /// A scheduled job: what it finishes, it finishes for whoever has begun it.
+    Job,
+}
+
+impl By<'_> {
+    pub(super) fn note(self, record: &mut CredentialRecord) {
+        if let Self::Caller(caller) = self {
+            record.request = caller.request.as_ref().map(|once| once.mark.clone());
+        }
+    }
+}
 
 /// A credential under this call's lease, and what is needed to work on it.
 pub(super) struct Held {
@@ -112,10 +131,54 @@ impl Registrar {
 
     /// Makes a record that rests: active, and nobody's.
     pub(super) async fn settle(&self, held: &mut Held) -> Result<(), CredentialError> {
+        held.record.request = None;
+        self.settle_for(held, None).await
+    }
+
+    /// The same, and notes for the request that it was done for what it has come to.
+    pub(super) async fn settle_noted(
+        &self,
+        held: &mut Held,
+        outcome: &Outcome,
+    ) -> Result<(), CredentialError> {
+        let request = held.record.request.take();
+        self.settle_for(held, request.as_ref().map(|mark| (mark, outcome))).await
+    }
+
+    async fn settle_for(
+        &self,
+        held: &mut Held,
+        noted: Option<(&RequestMark, &Outcome)>,
+    ) -> Result<(), CredentialError> {
         held.record.state = CredentialState::Active;
         held.record.next = None;
         held.record.lease_until_ms = 0;
-        self.write(held).await
+        let known = held.record.revision;
+        held.record.revision = self.custody.random.uuid()?;
+        let (store, now_ms) = (&self.custody.store, self.custody.clock.now_ms());
+        match store.end(&held.wallet, End::Rests(&held.record), known, noted, now_ms).await {
+            // Another call has taken over and finishes.
+            Err(StoreError::Conflict) => Err(CredentialError::InProgress { retry_after_s: 1 }),
+            result => Ok(result?),
+        }
+    }
+
+    /// What an earlier attempt at this very request has registered.
+    pub(super) async fn again(
+        &self,
+        wallet: &WalletRecord,
+        outcome: &Outcome,
+    ) -> Result<Registered, CredentialError> {
+        let agent = match &outcome.sealed {
+            Some(sealed) => Some(self.open(wallet, outcome.agent, sealed).await?),
+            None => None,
+        };
+        Ok(Registered {
+            wallet: wallet.address,
+            agent,
+            created_at_ms: outcome.created_at_ms,
+            expires_at_ms: outcome.expires_at_ms,
+        })
     }
 
     /// Notes that the current agent is live from now on.

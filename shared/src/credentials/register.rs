@@ -6,34 +6,40 @@
 //! fresh nonce, after asking the exchange whether it knows the agent already. A definite no
 //! deletes the record, an unknown outcome keeps it.
 
-use super::held::{Held, Previous, check_lease, in_progress};
+use super::held::{By, Held, Previous, check_lease, in_progress};
 use super::send::Sent;
 use super::{CredentialError, Life, Registered, Registrar};
 use crate::api::ids::{Tenant, WalletRef};
+use crate::api::shell::Caller;
 use crate::eth::AgentKey;
-use crate::store::{CredentialRecord, CredentialState, Expect, SCHEMA, StoreError, WalletView};
+use crate::store::{
+    CredentialRecord, CredentialState, Expect, Outcome, SCHEMA, StoreError, WalletView,
+};
 
 /// An approval that has been pending for longer asks for a new expiry.
 const STALE_MS: u64 = 24 * 60 * 60 * 1_000;
 
 impl Registrar {
-    /// Registers a tenant's wallet. `auto_renew`: whether the credential is renewed before it
+    /// Registers a caller's wallet. `auto_renew`: whether the credential is renewed before it
     /// expires.
     ///
     /// # Errors
     /// When it has a credential, the exchange refuses, or something fails on the way.
     pub async fn register(
         &self,
-        tenant: &Tenant,
+        caller: &Caller,
         name: &WalletRef,
         auto_renew: bool,
     ) -> Result<Registered, CredentialError> {
         let received_ms = self.custody.clock.now_ms();
-        let view = self.find(tenant, name).await?;
-        let registered = self.register_found(&view, auto_renew, received_ms).await;
+        let view = self.find(&caller.tenant, name).await?;
+        if let Some(outcome) = caller.outcome() {
+            return self.again(&view.wallet, outcome).await;
+        }
+        let registered = self.register_found(caller, &view, auto_renew, received_ms).await;
         match registered {
             Err(CredentialError::Store(StoreError::Conflict)) => {
-                Err(self.lost_race(tenant, name).await)
+                Err(self.lost_race(&caller.tenant, name).await)
             }
             other => other,
         }
@@ -41,15 +47,16 @@ impl Registrar {
 
     async fn register_found(
         &self,
+        caller: &Caller,
         view: &WalletView,
         auto_renew: bool,
         received_ms: u64,
     ) -> Result<Registered, CredentialError> {
         let Some(known) = view.credential(self.client.exchange()) else {
             if let Some(v1) = self.client.v1() {
-                return self.register_v1(v1, view, Expect::Absent, received_ms).await;
+                return self.register_v1(caller, v1, view, Expect::Absent, received_ms).await;
             }
-            let (held, key) = self.begin(view, auto_renew, received_ms).await?;
+            let (held, key) = self.begin(caller, view, auto_renew, received_ms).await?;
             return self.finish(held, key).await;
         };
         match Life::of(known, received_ms) {
@@ -64,18 +71,20 @@ impl Registrar {
                 check_lease(known, received_ms)?;
                 let v1 = self.client.v1().ok_or(CredentialError::NotOffered)?;
                 let expect = Expect::Revision(known.revision);
-                self.register_v1(v1, view, expect, received_ms).await
+                self.register_v1(caller, v1, view, expect, received_ms).await
             }
             Life::Pending => {
                 check_lease(known, received_ms)?;
-                let (held, key) = self.resume(view, known, received_ms).await?;
+                let (held, key) = self.resume(caller, view, known, received_ms).await?;
                 self.finish(held, key).await
             }
             // What is expired is in nobody's way: another agent takes its place.
             Life::Expired | Life::Rotating => {
                 let mut known = known.clone();
                 known.auto_renew = auto_renew;
-                let rotated = self.turn(view, &known, Previous::Remove, received_ms).await?;
+                let rotated = self
+                    .turn(By::Caller(caller), view, &known, Previous::Remove, received_ms)
+                    .await?;
                 Ok(rotated.registered)
             }
         }
@@ -97,12 +106,13 @@ impl Registrar {
     /// Makes an agent key and stores it, sealed and pending.
     async fn begin(
         &self,
+        caller: &Caller,
         view: &WalletView,
         auto_renew: bool,
         received_ms: u64,
     ) -> Result<(Held, AgentKey), CredentialError> {
         let (key, agent, share) = self.new_agent(&view.wallet, received_ms, 0).await?;
-        let record = CredentialRecord {
+        let mut record = CredentialRecord {
             schema: SCHEMA,
             exchange: self.client.exchange(),
             state: CredentialState::Pending,
@@ -123,7 +133,9 @@ impl Registrar {
             job_after_ms: 0,
             // A registration that nobody finishes is reported.
             check_at_ms: Some(received_ms + STALE_MS),
+            request: None,
         };
+        By::Caller(caller).note(&mut record);
         let held = self.take(view, record, Expect::Absent, share, received_ms, false).await?;
         Ok((held, key))
     }
@@ -131,6 +143,7 @@ impl Registrar {
     /// Takes over a pending credential that nobody works on.
     async fn resume(
         &self,
+        caller: &Caller,
         view: &WalletView,
         known: &CredentialRecord,
         received_ms: u64,
@@ -143,7 +156,9 @@ impl Registrar {
         admitted?;
         let (key, share) = (key?, share?);
         let expect = Expect::Revision(known.revision);
-        let held = self.take(view, known.clone(), expect, share, received_ms, true).await?;
+        let mut record = known.clone();
+        By::Caller(caller).note(&mut record);
+        let held = self.take(view, record, expect, share, received_ms, true).await?;
         Ok((held, key))
     }
 
@@ -183,7 +198,8 @@ impl Registrar {
 
     async fn activate(&self, mut held: Held, key: AgentKey) -> Result<Registered, CredentialError> {
         let created_at_ms = self.note_live(&mut held.record);
-        self.settle(&mut held).await?;
+        let outcome = Outcome::of(&held.record);
+        self.settle_noted(&mut held, &outcome).await?;
         Ok(Registered {
             wallet: held.wallet.address,
             agent: Some(key),

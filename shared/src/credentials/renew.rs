@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::held::Previous;
+use super::held::{By, Previous};
 use super::{CredentialError, Life, Registrar, Registrars};
 use crate::api::ids::{Exchange, WalletRef};
 use crate::exchanges::RefusalKind;
@@ -154,9 +154,11 @@ impl Registrar {
                 let is_handed_out =
                     limits.keys_are_handed_out && key.exchange == Exchange::Hyperliquid;
                 let previous = if is_handed_out { Previous::Keep } else { Previous::Remove };
-                self.turn(&view, known, previous, now_ms).await.map(|_| ())
+                self.turn(By::Job, &view, known, previous, now_ms).await.map(|_| ())
             }
-            Task::FinishRevocation => self.revoke_known(&view, known, now_ms).await.map(|_| ()),
+            Task::FinishRevocation => {
+                self.revoke_known(By::Job, &view, known, now_ms).await.map(|_| ())
+            }
             Task::RemovePrevious => match self.finish_retiring(&view, known, now_ms).await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(CredentialError::BadAnswer("not removed yet".to_owned())),

@@ -1,12 +1,14 @@
 //! Deletion: the exchange forgets the agent first, then the record goes. Until then it is
 //! `revoking`, and a repeat finishes.
 
-use super::held::{Held, check_lease};
+use super::held::{By, Held, check_lease};
 use super::{CredentialError, Registrar};
-use crate::api::ids::{Tenant, WalletRef};
+use crate::api::ids::WalletRef;
+use crate::api::shell::Caller;
 use crate::eth::Address;
 use crate::store::{
-    AgentRecord, CredentialRecord, CredentialState, Expect, StoreError, WalletRecord, WalletView,
+    AgentRecord, CredentialRecord, CredentialState, End, Expect, Outcome, StoreError, WalletRecord,
+    WalletView,
 };
 
 /// A credential that is gone, here and on the exchange.
@@ -26,25 +28,29 @@ impl Registrar {
     /// When there is none, or the exchange may still know its agent.
     pub async fn revoke(
         &self,
-        tenant: &Tenant,
+        caller: &Caller,
         name: &WalletRef,
         removed_there: bool,
     ) -> Result<Revoked, CredentialError> {
         let received_ms = self.custody.clock.now_ms();
-        let view = self.find(tenant, name).await?;
+        let view = self.find(&caller.tenant, name).await?;
+        if let Some(outcome) = caller.outcome() {
+            return Ok(Revoked { agent: outcome.agent, wallet: view.wallet });
+        }
         let known = view.credential(self.client.exchange());
         let known = known.ok_or(CredentialError::NoCredential)?;
         if known.is_v1() && removed_there {
             check_lease(known, received_ms)?;
-            let (exchange, revision) = (known.exchange, known.revision);
-            self.custody.store.delete(&view.wallet, exchange, revision).await?;
-            return Ok(Revoked { agent: known.agent, wallet: view.wallet });
+            let mut known = known.clone();
+            By::Caller(caller).note(&mut known);
+            return self.delete_noted(view.wallet, &known).await;
         }
-        self.revoke_known(&view, known, received_ms).await
+        self.revoke_known(By::Caller(caller), &view, known, received_ms).await
     }
 
     pub(super) async fn revoke_known(
         &self,
+        by: By<'_>,
         view: &WalletView,
         known: &CredentialRecord,
         received_ms: u64,
@@ -61,6 +67,7 @@ impl Registrar {
         let share = share?;
         let mut record = known.clone();
         record.state = CredentialState::Revoking;
+        by.note(&mut record);
         let expect = Expect::Revision(known.revision);
         match self.take(view, record, expect, share, received_ms, true).await {
             Ok(held) => self.remove_all(held, &agents).await,
@@ -83,7 +90,19 @@ impl Registrar {
             }
         }
         let Held { wallet, record, .. } = held;
-        match self.custody.store.delete(&wallet, record.exchange, record.revision).await {
+        self.delete_noted(wallet, &record).await
+    }
+
+    /// Deletes a record, and notes for the request that it was done for that it is gone.
+    async fn delete_noted(
+        &self,
+        wallet: WalletRecord,
+        record: &CredentialRecord,
+    ) -> Result<Revoked, CredentialError> {
+        let outcome = Outcome { sealed: None, ..Outcome::of(record) };
+        let noted = record.request.as_ref().map(|mark| (mark, &outcome));
+        let (store, now_ms) = (&self.custody.store, self.custody.clock.now_ms());
+        match store.end(&wallet, End::Gone(record.exchange), record.revision, noted, now_ms).await {
             Err(StoreError::Conflict) => Err(CredentialError::InProgress { retry_after_s: 1 }),
             Err(error) => Err(error.into()),
             Ok(()) => Ok(Revoked { wallet, agent: record.agent }),

@@ -6,14 +6,15 @@
 //! a name replaces (Hyperliquid), the new agent is approved under the old one's name: then the old
 //! one is gone in the instant in which the new one is live.
 
-use super::held::{Held, LAST_MOMENT_MS, Previous, check_lease};
+use super::held::{By, Held, LAST_MOMENT_MS, Previous, check_lease};
 use super::send::Sent;
 use super::{CredentialError, Life, Registered, Registrar};
-use crate::api::ids::{Tenant, WalletRef};
+use crate::api::ids::WalletRef;
+use crate::api::shell::Caller;
 use crate::eth::{Address, AgentKey};
 use crate::exchanges::RefusalKind;
 use crate::store::{
-    AgentRecord, CredentialRecord, CredentialState, Expect, StoreError, WalletView,
+    AgentRecord, CredentialRecord, CredentialState, Expect, Outcome, StoreError, WalletView,
 };
 
 /// What a rotation came to.
@@ -37,11 +38,19 @@ impl Registrar {
     /// When there is no credential, the exchange refuses, or something fails on the way.
     pub async fn rotate(
         &self,
-        tenant: &Tenant,
+        caller: &Caller,
         name: &WalletRef,
     ) -> Result<Rotated, CredentialError> {
         let received_ms = self.custody.clock.now_ms();
-        let view = self.find(tenant, name).await?;
+        let view = self.find(&caller.tenant, name).await?;
+        if let Some(outcome) = caller.outcome() {
+            return Ok(Rotated {
+                registered: self.again(&view.wallet, outcome).await?,
+                previous: outcome.previous.clone(),
+                previous_revoked: outcome.previous_revoked,
+                replaced_by_name: outcome.replaced_by_name,
+            });
+        }
         let known = view.credential(self.client.exchange());
         let known = known.ok_or(CredentialError::NoCredential)?;
         check_lease(known, received_ms)?;
@@ -50,7 +59,7 @@ impl Registrar {
             Life::Revoking => return Err(CredentialError::Revoking),
             Life::Active | Life::Expired | Life::Rotating => {}
         }
-        match self.turn(&view, known, Previous::Remove, received_ms).await {
+        match self.turn(By::Caller(caller), &view, known, Previous::Remove, received_ms).await {
             Err(CredentialError::Store(StoreError::Conflict)) => {
                 Err(CredentialError::InProgress { retry_after_s: 1 })
             }
@@ -61,6 +70,7 @@ impl Registrar {
     /// Begins a rotation, or goes on with one.
     pub(super) async fn turn(
         &self,
+        by: By<'_>,
         view: &WalletView,
         known: &CredentialRecord,
         previous: Previous,
@@ -71,7 +81,7 @@ impl Registrar {
             return Err(CredentialError::NotOffered);
         }
         if known.state != CredentialState::Rotating {
-            return self.begin_rotation(view, known, previous, received_ms).await;
+            return self.begin_rotation(by, view, known, previous, received_ms).await;
         }
         // It is not known whether whoever began has told its caller of the new key.
         let agent = known.next.clone().unwrap_or_else(|| known.current());
@@ -84,19 +94,22 @@ impl Registrar {
         let (key, share) = (key?, share?);
         let begun = known.next.is_some();
         let expect = Expect::Revision(known.revision);
-        let mut held = self.take(view, known.clone(), expect, share, received_ms, true).await?;
+        let mut record = known.clone();
+        by.note(&mut record);
+        let mut held = self.take(view, record, expect, share, received_ms, true).await?;
         // A caller who asked for a new key has no use for the old one.
         held.previous = if known.keep_previous { previous } else { Previous::Remove };
         if begun {
             self.go_live(held, agent, key).await
         } else {
-            self.retire(held, key, false).await
+            self.retire(held, key, None).await
         }
     }
 
     /// Seals a new agent into the record, and goes on.
     async fn begin_rotation(
         &self,
+        by: By<'_>,
         view: &WalletView,
         known: &CredentialRecord,
         previous: Previous,
@@ -107,6 +120,7 @@ impl Registrar {
         record.state = CredentialState::Rotating;
         record.next = Some(agent.clone());
         record.keep_previous = previous == Previous::Keep;
+        by.note(&mut record);
         let expect = Expect::Revision(known.revision);
         let mut held = self.take(view, record, expect, share, received_ms, false).await?;
         held.previous = previous;
@@ -175,9 +189,7 @@ impl Registrar {
         held.record.next = None;
         self.note_live(&mut held.record);
         if by_name {
-            let mut rotated = self.retire(held, key, true).await?;
-            rotated.previous.push(before.agent);
-            return Ok(rotated);
+            return self.retire(held, key, Some(before.agent)).await;
         }
         if held.previous == Previous::Keep {
             // The renewal job removes it then.
@@ -187,7 +199,7 @@ impl Registrar {
         if held.previous == Previous::Remove {
             self.write(&mut held).await?;
         }
-        self.retire(held, key, false).await
+        self.retire(held, key, None).await
     }
 
     /// Whether the new agent may take the name of the current one, and so its place at once.
@@ -198,17 +210,26 @@ impl Registrar {
         self.client.replaces_by_name() && !is_kept
     }
 
-    /// Takes the agents away that were before. What is left is for the next operation.
+    /// Takes the agents away that were before. What is left is for the next operation. `replaced`:
+    /// the one that is gone already, because the new one has its name.
     async fn retire(
         &self,
         mut held: Held,
         key: AgentKey,
-        replaced_by_name: bool,
+        replaced: Option<Address>,
     ) -> Result<Rotated, CredentialError> {
-        let previous = held.record.retiring.iter().map(|agent| agent.agent).collect();
+        let retiring = held.record.retiring.iter().map(|agent| agent.agent);
+        let previous: Vec<Address> = retiring.chain(replaced).collect();
+        let replaced_by_name = replaced.is_some();
         let previous_revoked =
             held.previous == Previous::Remove && self.remove_retiring(&mut held).await;
-        self.settle(&mut held).await?;
+        let outcome = Outcome {
+            previous: previous.clone(),
+            previous_revoked,
+            replaced_by_name,
+            ..Outcome::of(&held.record)
+        };
+        self.settle_noted(&mut held, &outcome).await?;
         let registered = Registered {
             wallet: held.wallet.address,
             agent: Some(key),

@@ -44,7 +44,7 @@ pub(super) fn sort_key(exchange: Exchange) -> String {
     format!("{CREDENTIAL}{exchange}")
 }
 
-fn credential_item(
+pub(super) fn credential_item(
     wallet: &WalletRecord,
     credential: &CredentialRecord,
 ) -> Result<Item, StoreError> {

@@ -8,6 +8,7 @@
 //! | `tenant#W#walletId` | `share` | [`ShareRecord`] |
 //! | `tenant#U#userId` | `pointer` | the wallet's id |
 //! | `tenant#A#address` | `pointer` | the wallet's id |
+//! | `tenant#I#hash of a key` | `idempotency` | [`RequestRecord`], dropped after a day |
 //! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
 //!
 //! All that decides something sorts before the share, so one query reads it and leaves the share,
@@ -17,6 +18,7 @@
 mod budget;
 mod credentials;
 mod due;
+mod idempotency;
 mod indexes;
 mod list;
 mod records;
@@ -38,6 +40,7 @@ use uuid::Uuid;
 pub use budget::{BudgetState, SLOTS, Spend};
 pub use credentials::Expect;
 pub use due::{CredentialKey, Index, Page, SHARDS};
+pub use idempotency::{End, Outcome, RequestMark, RequestRecord, StoredAnswer, hash};
 pub use indexes::IndexShape;
 pub use list::{ListedWallet, Position};
 pub use records::{

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::RequestMark;
 use crate::api::ids::{Exchange, Tenant, UserId};
 use crate::envelope::{Context, Purpose, Sealed};
 use crate::eth::Address;
@@ -37,6 +38,9 @@ pub struct WalletRecord {
     /// The last refresh of its shares, or the one that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshState>,
+    /// The request with an `Idempotency-Key` that made it: see [`RequestMark::operation`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<Uuid>,
 }
 
 /// Where the refresh of a wallet's shares is.
@@ -209,6 +213,9 @@ pub struct CredentialRecord {
     /// When it is next compared with what the exchange knows, Unix milliseconds.
     #[serde(default)]
     pub check_at_ms: Option<u64>,
+    /// The request with an `Idempotency-Key` for which it is being worked on; none at rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestMark>,
 }
 
 const fn yes() -> bool {

@@ -1,11 +1,13 @@
 //! Creating a wallet: one for each user of a tenant, also when two calls race.
 
 use super::Custody;
-use crate::api::ids::{Tenant, UserId, WalletRef};
+use crate::api::ids::{UserId, WalletRef};
+use crate::api::shell::Caller;
 use crate::envelope::EnvelopeError;
 use crate::mpc::{self, KeyShare, ProtocolError, WalletKey};
 use crate::random::RandomError;
 use crate::store::{SCHEMA, ShareRecord, StoreError, WalletRecord, shares_at_ms};
+use uuid::Uuid;
 
 /// What a creation found or made.
 #[derive(Debug)]
@@ -39,10 +41,15 @@ impl Custody {
     ///
     /// # Errors
     /// When it is not there and cannot be made.
-    pub async fn create(&self, tenant: &Tenant, user: &UserId) -> Result<Created, CreateError> {
+    pub async fn create(&self, caller: &Caller, user: &UserId) -> Result<Created, CreateError> {
+        let tenant = &caller.tenant;
+        let made_by = caller.request.as_ref().map(|once| once.mark.operation);
         let name = WalletRef::User(user.clone());
         if let Some(view) = self.store.find(tenant, &name).await? {
-            return Ok(Created::Existing(view.wallet));
+            // An earlier attempt at this very request made it, and could not say so.
+            let is_own = made_by.is_some() && view.wallet.made_by == made_by;
+            let found = if is_own { Created::New } else { Created::Existing };
+            return Ok(found(view.wallet));
         }
         let key =
             WalletKey { tenant: tenant.clone(), wallet_id: self.random.uuid()?, key_version: 1 };
@@ -52,7 +59,7 @@ impl Custody {
             self.envelope.data_key(ShareRecord::context(&key)),
         );
         let share = share?;
-        let wallet = self.record(&key, user, &share);
+        let wallet = self.record(&key, user, &share, made_by);
         let stored = ShareRecord {
             schema: SCHEMA,
             key_version: key.key_version,
@@ -78,8 +85,11 @@ impl Custody {
             }
             match self.store.find(&wallet.tenant, name).await? {
                 // This call was first, and only the answer was lost.
-                Some(view) if view.wallet.wallet_id == wallet.wallet_id => {
-                    return Ok(Created::New(wallet));
+                Some(view)
+                    if view.wallet.wallet_id == wallet.wallet_id
+                        || (wallet.made_by.is_some() && view.wallet.made_by == wallet.made_by) =>
+                {
+                    return Ok(Created::New(view.wallet));
                 }
                 Some(view) => return Ok(Created::Existing(view.wallet)),
                 None => {}
@@ -88,7 +98,13 @@ impl Custody {
         Err(StoreError::Conflict.into())
     }
 
-    fn record(&self, key: &WalletKey, user: &UserId, share: &KeyShare) -> WalletRecord {
+    fn record(
+        &self,
+        key: &WalletKey,
+        user: &UserId,
+        share: &KeyShare,
+        made_by: Option<Uuid>,
+    ) -> WalletRecord {
         let created_at_ms = self.clock.now_ms();
         WalletRecord {
             schema: SCHEMA,
@@ -102,6 +118,7 @@ impl Custody {
             frozen: false,
             shares_at_ms: Some(shares_at_ms(key.wallet_id, created_at_ms)),
             refresh: None,
+            made_by,
         }
     }
 }

@@ -59,7 +59,8 @@ impl Harness {
         let work = async {
             match &call.what {
                 What::Request(method, path, body) => {
-                    self.request(process, method, path, body.as_ref()).await
+                    let key = call.key.as_deref();
+                    self.request(process, method, path, (body.as_ref(), key)).await
                 }
                 What::Renewal(handed_out) => self.renew(process, *handed_out).await,
                 What::Refresh(wallet_id) => self.refresh(process, *wallet_id).await,
@@ -77,13 +78,16 @@ impl Harness {
         process: &Process,
         method: &Method,
         path: &str,
-        body: Option<&Value>,
+        (body, key): (Option<&Value>, Option<&str>),
     ) -> Reply {
         let router = hyperdex_local::routes(&self.app.options, &process.endpoints())
             .expect("the routers are made");
         let mut request = http::Request::builder().method(method).uri(path);
         if body.is_some() {
             request = request.header("content-type", "application/json");
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
         }
         let body = body.map(Value::to_string).unwrap_or_default();
         let request = request.body(Body::from(body)).expect("a request");

@@ -13,6 +13,8 @@ pub struct Call {
     pub(super) what: What,
     /// Whose wallet it is about.
     pub user: String,
+    /// Its `Idempotency-Key`.
+    pub key: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -27,7 +29,14 @@ pub(super) enum What {
 
 impl Call {
     fn request(method: Method, path: String, body: Option<Value>, user: &str) -> Self {
-        Self { what: What::Request(method, path, body), user: user.to_owned() }
+        Self { what: What::Request(method, path, body), user: user.to_owned(), key: None }
+    }
+
+    /// The same, with an `Idempotency-Key`.
+    #[must_use]
+    pub fn keyed(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
     }
 
     /// Creates the user's wallet.
@@ -82,19 +91,19 @@ impl Call {
     /// A run of the renewal job.
     #[must_use]
     pub fn renewal(user: &str) -> Self {
-        Self { what: What::Renewal(false), user: user.to_owned() }
+        Self { what: What::Renewal(false), user: user.to_owned(), key: None }
     }
 
     /// A run of the renewal job where callers have Hyperliquid's keys, which are to stay.
     #[must_use]
     pub fn renewal_of_handed_out(user: &str) -> Self {
-        Self { what: What::Renewal(true), user: user.to_owned() }
+        Self { what: What::Renewal(true), user: user.to_owned(), key: None }
     }
 
     /// Refreshes the shares of the user's wallet.
     #[must_use]
     pub fn refresh(user: &str, wallet_id: Uuid) -> Self {
-        Self { what: What::Refresh(wallet_id), user: user.to_owned() }
+        Self { what: What::Refresh(wallet_id), user: user.to_owned(), key: None }
     }
 
     /// A caller comes back at once, the job's schedule an hour later.

@@ -304,7 +304,7 @@ async fn a_cosigner_that_cheats_in_key_generation_makes_no_wallet() {
         })
         .await;
         let user = shared::api::ids::UserId::for_creation("user_1").unwrap();
-        let made = custody.create(&Tenant::local(), &user).await;
+        let made = custody.create(&Tenant::local().into(), &user).await;
         assert!(made.is_err(), "reveal {reveal}");
         assert_eq!(app.get("/api/wallets/user_1").await.status, 404);
     }

@@ -12,6 +12,8 @@ mod drills;
 mod errors;
 mod expiry;
 mod hostile;
+mod idempotency;
+mod idempotency_crash;
 mod jobs;
 mod lifecycle;
 mod limits;

@@ -165,10 +165,37 @@ impl Cloud {
     pub(crate) async fn send(
         &self,
         function: &str,
-        (method, path): (Method, &str),
+        at: (Method, &str),
         body: Option<Value>,
     ) -> (u16, Value) {
-        let request = http::Request::builder().method(method).uri(path);
+        self.request(function, at, body, None).await
+    }
+
+    /// Sends a request twice with one `Idempotency-Key`: it is answered as it was.
+    pub(crate) async fn send_twice(
+        &self,
+        function: &str,
+        (method, path): (Method, &str),
+        body: Value,
+    ) -> (u16, Value) {
+        let send =
+            || self.request(function, (method.clone(), path), Some(body.clone()), Some(path));
+        let first = send().await;
+        assert!(send().await == first, "{function}: {}", first.0);
+        first
+    }
+
+    async fn request(
+        &self,
+        function: &str,
+        (method, path): (Method, &str),
+        body: Option<Value>,
+        key: Option<&str>,
+    ) -> (u16, Value) {
+        let mut request = http::Request::builder().method(method.clone()).uri(path);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", format!("{method}:{key}"));
+        }
         let request = match body {
             Some(body) => request
                 .header("content-type", "application/json")

@@ -22,6 +22,7 @@ pub(crate) async fn seen() -> &'static Seen {
         for exchange in EXCHANGES {
             registration(&cloud, &exchange).await;
             later(&cloud, &exchange).await;
+            keyed(&cloud, &exchange).await;
         }
         jobs(&cloud).await;
         cheating(&cloud).await;
@@ -133,6 +134,10 @@ async fn wallets(cloud: &Cloud) {
     let (status, page) = cloud.send("list-wallets", (Method::GET, "/api/wallets"), None).await;
     assert_eq!((status, page["wallets"].as_array().unwrap().len()), (200, 1), "{page}");
     assert_eq!(sign(cloud, "nobody").await, 404);
+    let (path, body) = ("/api/wallets/user_1/sign", json!({ "message": "hello" }));
+    assert_eq!(cloud.send_twice("sign-message", (Method::POST, path), body).await.0, 200);
+    let (path, body) = ("/api/wallets", json!({ "userId": "user_1" }));
+    assert_eq!(cloud.send_twice("create-wallet", (Method::POST, path), body).await.0, 200);
 }
 
 async fn registration(cloud: &Cloud, exchange: &Exchange) {
@@ -172,6 +177,21 @@ async fn later(cloud: &Cloud, exchange: &Exchange) {
     assert_eq!(gone.0, 200, "{gone:?}");
     assert_eq!(exchange.delete(cloud, "user_1").await.0, 404);
     assert_eq!(exchange.delete(cloud, "nobody").await.0, 404);
+}
+
+/// With an `Idempotency-Key`.
+async fn keyed(cloud: &Cloud, exchange: &Exchange) {
+    let rotate = format!("{}/rotate", exchange.path);
+    for (function, method, path) in [
+        (exchange.function, Method::POST, exchange.path),
+        ("rotate-apikey", Method::POST, rotate.as_str()),
+        ("delete-apikey", Method::DELETE, exchange.path),
+    ] {
+        cloud.app.clock.advance_ms(60_000);
+        let body = json!({ "walletIdOrAddress": "user_1" });
+        let done = cloud.send_twice(function, (method, path), body).await;
+        assert_eq!(done.0, 200, "{function}: {}", done.1["error"]);
+    }
 }
 
 /// The jobs with nothing to do, with what callers have left, and with what expires.

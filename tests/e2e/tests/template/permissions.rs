@@ -132,7 +132,7 @@ async fn each_role_may_do_what_its_function_does_and_nothing_else() {
             Some((&call.function, call.context.get("kms:EncryptionContext:purpose")?))
         })
         .collect();
-    assert_eq!(purposes.len(), 16, "every kind of secret was seen: {purposes:?}");
+    assert_eq!(purposes.len(), 18, "every kind of secret was seen: {purposes:?}");
     assert_none(&wrong(&Stacks::new(), &seen.calls));
     assert_none(&wrong(&Sources::new().deploy(&[("UseVpc", "true")]), &seen.calls));
 }

@@ -1,0 +1,267 @@
+//! `Idempotency-Key`: a request that is sent again is answered as it was, and done once.
+//!
+//! A request without the header passes and costs nothing more. One with it is written down before
+//! it is worked on, and its answer after that. Answers that ask for a repeat (5xx, 429, 409 with
+//! `Retry-After`) are not kept: the repeat runs, as another attempt at the same operation, and goes
+//! on where the last one stopped.
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequest, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::error::ApiError;
+use super::ids::Tenant;
+use super::shell::Written;
+use crate::envelope::EnvelopeError;
+use crate::store::{Outcome, RequestMark, RequestRecord, SCHEMA, StoreError, StoredAnswer, hash};
+use crate::wallets::Custody;
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
+
+/// How long one attempt may work on a request. Longer than API Gateway lets it live.
+const LEASE_MS: u64 = 30_000;
+
+/// How long a key is remembered.
+pub const KEY_LIFE_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// No answer of ours comes near this.
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
+
+/// A request with an `Idempotency-Key`, as the operation knows it.
+#[derive(Clone, Debug)]
+pub struct Once {
+    /// Which request, and which attempt at it.
+    pub mark: RequestMark,
+    /// What an earlier attempt has brought about already.
+    pub outcome: Option<Outcome>,
+}
+
+/// Put into an answer that holds a secret: it is sealed where it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct HoldsSecret;
+
+/// Put into an answer that was given before.
+#[derive(Clone, Copy, Debug)]
+pub struct Replayed;
+
+/// Has these routes obey `Idempotency-Key` on `POST` and `DELETE`.
+pub fn idempotent(routes: Router, custody: &Custody) -> Router {
+    routes.route_layer(from_fn_with_state(custody.clone(), run))
+}
+
+async fn run(State(custody): State<Custody>, request: Request, next: Next) -> Response {
+    let changes = matches!(*request.method(), Method::POST | Method::DELETE);
+    let key = match key_of(request.headers()) {
+        Ok(Some(key)) if changes => hash(&[key.as_bytes()]),
+        Err(error) if changes => return error.into_response(),
+        _ => return next.run(request).await,
+    };
+    // Whoever has no tenant is turned away by the handler.
+    let Some(tenant) = request.extensions().get::<Tenant>().cloned() else {
+        return next.run(request).await;
+    };
+    let (parts, body) = request.into_parts();
+    let whole = Request::from_parts(parts.clone(), body);
+    let body = match Bytes::from_request(whole, &()).await {
+        Ok(body) => body,
+        Err(refused) => return ApiError::unreadable_body(refused.status()).into_response(),
+    };
+    match begin(&custody, &tenant, key, &fingerprint(&parts, &body)).await {
+        Ok(Begun::Attempt(once)) => {
+            let mark = once.mark.clone();
+            let mut request = Request::from_parts(parts, Body::from(body));
+            request.extensions_mut().insert(once);
+            let response = next.run(request).await;
+            keep(&custody, &tenant, &mark, response).await
+        }
+        Ok(Begun::Answered(response)) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
+/// The client's key: 1 to 255 visible ASCII characters, given once.
+fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let mut given = headers.get_all(KEY).iter();
+    let Some(key) = given.next() else { return Ok(None) };
+    let is_visible = |text: &&str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    let text = key.to_str().ok().filter(is_visible);
+    match text {
+        Some(text) if given.next().is_none() && (1..=255).contains(&text.len()) => Ok(Some(text)),
+        _ => Err(ApiError::new(
+            400,
+            "IDEMPOTENCY_KEY_INVALID",
+            "Idempotency-Key must be given once, as 1 to 255 visible ASCII characters",
+        )),
+    }
+}
+
+fn fingerprint(parts: &Parts, body: &[u8]) -> String {
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    hash(&[parts.method.as_str().as_bytes(), path.as_bytes(), query.as_bytes(), body])
+}
+
+enum Begun {
+    /// It is this call's to do.
+    Attempt(Once),
+    /// It was answered before.
+    Answered(Response),
+}
+
+async fn begin(
+    custody: &Custody,
+    tenant: &Tenant,
+    key: String,
+    fingerprint: &str,
+) -> Result<Begun, ApiError> {
+    let now_ms = custody.clock.now_ms();
+    let lease_until_ms = now_ms + LEASE_MS;
+    let random = &custody.random;
+    let drawn = || random.uuid().map_err(|error| failed(&error));
+    let mut mark = RequestMark { key, operation: drawn()?, attempt: drawn()? };
+    let ends_at_ms = now_ms + KEY_LIFE_MS;
+    let new = RequestRecord {
+        schema: SCHEMA,
+        fingerprint: fingerprint.to_owned(),
+        operation: mark.operation,
+        attempt: mark.attempt,
+        lease_until_ms,
+        ends_at_ms,
+        expires_at_s: ends_at_ms / 1_000 + 1,
+        outcome: None,
+        answer: None,
+    };
+    let store = &custody.store;
+    let known = match store.begin_request(tenant, &mark.key, &new, now_ms).await {
+        Ok(None) => return Ok(Begun::Attempt(Once { mark, outcome: None })),
+        Ok(Some(known)) => known,
+        Err(StoreError::Conflict) => return Err(in_progress(1)),
+        Err(error) => return Err(failed(&error)),
+    };
+    if known.fingerprint != fingerprint {
+        return Err(ApiError::new(
+            422,
+            "IDEMPOTENCY_KEY_REUSED",
+            "Idempotency-Key was used for another request",
+        )
+        .advise("Use a new key for each new request"));
+    }
+    mark.operation = known.operation;
+    if let Some(answer) = known.answer {
+        return replay(custody, tenant, &mark, answer).await.map(Begun::Answered);
+    }
+    if now_ms < known.lease_until_ms {
+        return Err(in_progress((known.lease_until_ms - now_ms).div_ceil(1_000)));
+    }
+    match store.take_request_over(tenant, &mark, known.attempt, lease_until_ms).await {
+        Ok(RequestRecord { answer: Some(answer), .. }) => {
+            replay(custody, tenant, &mark, answer).await.map(Begun::Answered)
+        }
+        Ok(now) => Ok(Begun::Attempt(Once { mark, outcome: now.outcome })),
+        Err(StoreError::Conflict) => Err(in_progress(1)),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+async fn replay(
+    custody: &Custody,
+    tenant: &Tenant,
+    mark: &RequestMark,
+    answer: StoredAnswer,
+) -> Result<Response, ApiError> {
+    let body = match (answer.body, answer.sealed) {
+        (Some(body), _) => Body::from(body),
+        (None, Some(sealed)) => {
+            let opened = custody.envelope.open(&mark.context(tenant), &sealed).await;
+            Body::from(opened.map_err(|error| failed(&error))?.to_vec())
+        }
+        (None, None) => Body::empty(),
+    };
+    let status = http::StatusCode::from_u16(answer.status).map_err(|error| failed(&error))?;
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(REPLAY, HeaderValue::from_static("true"));
+    response.extensions_mut().insert(Replayed);
+    Ok(response)
+}
+
+/// Keeps an answer that is final. If that fails, the answer is given all the same: the repeat finds
+/// what was brought about.
+async fn keep(
+    custody: &Custody,
+    tenant: &Tenant,
+    mark: &RequestMark,
+    response: Response,
+) -> Response {
+    let status = response.status().as_u16();
+    let error = response.extensions().get::<ApiError>();
+    let repeats =
+        status >= 500 || status == 429 || error.is_some_and(|error| error.retry_after_s.is_some());
+    let (response, kept) = if repeats {
+        (response, custody.store.end_request(tenant, mark, None).await.map_err(KeepError::from))
+    } else {
+        seal(custody, tenant, mark, response).await
+    };
+    if let Err(error) = kept {
+        tracing::warn!(%error, "the answer was not kept for its Idempotency-Key");
+    }
+    response
+}
+
+async fn seal(
+    custody: &Custody,
+    tenant: &Tenant,
+    mark: &RequestMark,
+    response: Response,
+) -> (Response, Result<(), KeepError>) {
+    let (mut parts, body) = response.into_parts();
+    let bytes = match parts.extensions.get::<ApiError>() {
+        Some(error) => {
+            parts.headers.remove(http::header::CONTENT_LENGTH);
+            parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            let text = error.body(custody.clock.now_ms()).to_string();
+            parts.extensions.insert(Written);
+            Bytes::from(text)
+        }
+        None => match to_bytes(body, MAX_ANSWER_BYTES).await {
+            Ok(bytes) => bytes,
+            Err(cause) => return (failed(&cause).into_response(), Ok(())),
+        },
+    };
+    let holds_secret = parts.extensions.get::<HoldsSecret>().is_some();
+    let kept = async {
+        let mut answer = StoredAnswer { status: parts.status.as_u16(), body: None, sealed: None };
+        if holds_secret {
+            answer.sealed = Some(custody.envelope.seal(mark.context(tenant), &bytes).await?);
+        } else {
+            answer.body = Some(String::from_utf8_lossy(&bytes).into_owned());
+        }
+        Ok(custody.store.end_request(tenant, mark, Some(&answer)).await?)
+    };
+    let kept = kept.await;
+    (Response::from_parts(parts, Body::from(bytes)), kept)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum KeepError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+}
+
+fn in_progress(seconds: u64) -> ApiError {
+    ApiError::new(409, "IDEMPOTENCY_IN_PROGRESS", "A request with this Idempotency-Key is running")
+        .advise("Repeat the call after Retry-After: it is answered once")
+        .retry_after(seconds.max(1))
+}
+
+fn failed(cause: &dyn std::fmt::Display) -> ApiError {
+    ApiError::internal("Internal error", cause).advise(super::error::REPEAT)
+}

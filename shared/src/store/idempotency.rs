@@ -1,0 +1,404 @@
+//! Requests with an `Idempotency-Key`: who works on one, what it has come to, what was answered.
+//!
+//! One item for each key of a tenant. Whoever works on the request holds a lease on it; when the
+//! lease is over, the next attempt takes over. What an attempt has brought about is written here in
+//! the same transaction, so that the attempt after it finds it.
+
+use std::fmt::Write;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::credentials::{credential_item, sort_key};
+use super::{
+    CredentialRecord, Item, Store, StoreError, WalletRecord, from_item, key, to_item,
+    transaction_error, unavailable, wallet_key,
+};
+use crate::api::ids::{Exchange, Tenant};
+use crate::envelope::{Context, Purpose, Sealed};
+use crate::eth::Address;
+
+const REQUEST: &str = "idempotency";
+
+/// Which request it is, and which attempt at it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestMark {
+    /// SHA-256 of the client's key, in hex.
+    pub key: String,
+    /// Drawn when the key was first seen; every attempt at the request has it.
+    pub operation: Uuid,
+    /// Drawn for this attempt.
+    pub attempt: Uuid,
+}
+
+impl RequestMark {
+    /// What an answer that holds a secret is sealed for. It belongs to no wallet: the operation's
+    /// id stands in its place.
+    #[must_use]
+    pub fn context(&self, tenant: &Tenant) -> Context {
+        Context {
+            tenant: tenant.clone(),
+            wallet_id: self.operation,
+            purpose: Purpose::Answer,
+            exchange: None,
+            version: self.key.clone(),
+        }
+    }
+}
+
+/// What a request has brought about at a credential: all that its answer needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// The agent that it made, or took away.
+    pub agent: Address,
+    /// Its private key, sealed as in the credential. `None`: it is gone, or a key of Aster's V1.
+    pub sealed: Option<Sealed>,
+    /// When it became active, Unix milliseconds.
+    pub created_at_ms: u64,
+    /// When it expires, Unix milliseconds.
+    pub expires_at_ms: u64,
+    /// A rotation: the agents before.
+    pub previous: Vec<Address>,
+    /// A rotation: whether they are gone from the exchange.
+    pub previous_revoked: bool,
+    /// A rotation: whether the new agent took the name of the old one.
+    pub replaced_by_name: bool,
+}
+
+impl Outcome {
+    /// What there is to say of a credential.
+    #[must_use]
+    pub fn of(record: &CredentialRecord) -> Self {
+        Self {
+            agent: record.agent,
+            sealed: Some(record.sealed.clone()),
+            created_at_ms: record.created_at_ms.unwrap_or_default(),
+            expires_at_ms: record.expires_at_ms,
+            previous: Vec::new(),
+            previous_revoked: false,
+            replaced_by_name: false,
+        }
+    }
+}
+
+/// An answer that is given again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body, if it holds no secret.
+    pub body: Option<String>,
+    /// The body, if it holds one.
+    pub sealed: Option<Sealed>,
+}
+
+/// A request with an `Idempotency-Key`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestRecord {
+    /// 1.
+    pub schema: u32,
+    /// SHA-256 of method, path, query and body, in hex.
+    pub fingerprint: String,
+    /// See [`RequestMark`].
+    pub operation: Uuid,
+    /// The last attempt's.
+    pub attempt: Uuid,
+    /// Until when that attempt works on it, Unix milliseconds; 0 when none does.
+    pub lease_until_ms: u64,
+    /// From when the key means nothing any more, Unix milliseconds.
+    pub ends_at_ms: u64,
+    /// From when the table may drop it, Unix seconds. It does so late.
+    pub expires_at_s: u64,
+    /// What it has brought about, until that is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// What was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<StoredAnswer>,
+}
+
+/// What becomes of a credential at the end of an operation.
+#[derive(Debug)]
+pub enum End<'a> {
+    /// It stays, so.
+    Rests(&'a CredentialRecord),
+    /// It goes.
+    Gone(Exchange),
+}
+
+/// SHA-256 of these parts, each with its length, in hex.
+#[must_use]
+pub fn hash(parts: &[&[u8]]) -> String {
+    let mut whole = Vec::new();
+    for part in parts {
+        whole.extend_from_slice(&part.len().to_be_bytes());
+        whole.extend_from_slice(part);
+    }
+    let mut text = String::with_capacity(64);
+    for byte in digest(&SHA256, &whole).as_ref() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn item_key(tenant: &Tenant, hash: &str) -> Item {
+    key(&format!("{tenant}#I#{hash}"), REQUEST)
+}
+
+fn text(id: Uuid) -> AttributeValue {
+    AttributeValue::S(id.to_string())
+}
+
+fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn broken(error: &aws_sdk_dynamodb::error::BuildError) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+impl Store {
+    /// Writes down that a request is being worked on, unless its key is known: then what is known.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn begin_request(
+        &self,
+        tenant: &Tenant,
+        hash: &str,
+        request: &RequestRecord,
+        now_ms: u64,
+    ) -> Result<Option<RequestRecord>, StoreError> {
+        let partition = format!("{tenant}#I#{hash}");
+        let put = self
+            .db
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(to_item(&partition, REQUEST, request)?))
+            .condition_expression("attribute_not_exists(pk) OR #ends <= :now")
+            .expression_attribute_names("#ends", "endsAtMs")
+            .expression_attribute_values(":now", number(now_ms))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = put else { return Ok(None) };
+        let Some(PutItemError::ConditionalCheckFailedException(met)) = error.as_service_error()
+        else {
+            return Err(unavailable(error));
+        };
+        let known = match met.item() {
+            Some(item) => Some(from_item("request", item.clone())?),
+            None => self.request(tenant, hash).await?,
+        };
+        let known: RequestRecord = known.ok_or(StoreError::Conflict)?;
+        // The SDK's own repeat, after a lost answer, meets what it wrote.
+        Ok((known.attempt != request.attempt).then_some(known))
+    }
+
+    async fn request(
+        &self,
+        tenant: &Tenant,
+        hash: &str,
+    ) -> Result<Option<RequestRecord>, StoreError> {
+        let output = self
+            .db
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(item_key(tenant, hash)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        output.item.map(|item| from_item("request", item)).transpose()
+    }
+
+    /// Goes on with a request on which nobody works any more: as it is from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another attempt was first.
+    pub async fn take_request_over(
+        &self,
+        tenant: &Tenant,
+        mark: &RequestMark,
+        known: Uuid,
+        lease_until_ms: u64,
+    ) -> Result<RequestRecord, StoreError> {
+        let update = self
+            .db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(item_key(tenant, &mark.key)))
+            .update_expression("SET #attempt = :own, #lease = :lease")
+            .condition_expression("#attempt = :known OR #attempt = :own")
+            .expression_attribute_names("#attempt", "attempt")
+            .expression_attribute_names("#lease", "leaseUntilMs")
+            .expression_attribute_values(":own", text(mark.attempt))
+            .expression_attribute_values(":known", text(known))
+            .expression_attribute_values(":lease", number(lease_until_ms))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await
+            .map_err(update_error)?;
+        from_item("request", update.attributes.unwrap_or_default())
+    }
+
+    /// Keeps the answer to a request; or, without one, lets the next attempt go on at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another attempt has taken over.
+    pub async fn end_request(
+        &self,
+        tenant: &Tenant,
+        mark: &RequestMark,
+        answer: Option<&StoredAnswer>,
+    ) -> Result<(), StoreError> {
+        let mut update = self
+            .db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(item_key(tenant, &mark.key)))
+            .condition_expression("#attempt = :own")
+            .expression_attribute_names("#attempt", "attempt")
+            .expression_attribute_names("#lease", "leaseUntilMs")
+            .expression_attribute_values(":own", text(mark.attempt))
+            .expression_attribute_values(":nobody", number(0));
+        if let Some(answer) = answer {
+            let answer = serde_dynamo::to_attribute_value(answer).map_err(|error| {
+                StoreError::Damaged { what: "answer", cause: error.to_string() }
+            })?;
+            update = update
+                .update_expression("SET #lease = :nobody, #answer = :answer REMOVE #outcome")
+                .expression_attribute_names("#answer", "answer")
+                .expression_attribute_names("#outcome", "outcome")
+                .expression_attribute_values(":answer", answer);
+        } else {
+            update = update.update_expression("SET #lease = :nobody");
+        }
+        update.send().await.map(|_| ()).map_err(update_error)
+    }
+
+    /// Ends an operation on a credential at a known revision, and notes for the request that it
+    /// was done for what it has come to: both or neither.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the credential is at another revision, or another attempt at
+    /// the request is under way.
+    pub async fn end(
+        &self,
+        wallet: &WalletRecord,
+        end: End<'_>,
+        known: Uuid,
+        noted: Option<(&RequestMark, &Outcome)>,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        if let Some((mark, outcome)) = noted {
+            let items = vec![
+                self.end_item(wallet, &end, known)?,
+                self.note(wallet, mark, outcome, now_ms)?,
+            ];
+            // The SDK draws a token, under which its own repeats are one request.
+            let sent = self.db.transact_write_items().set_transact_items(Some(items)).send().await;
+            let Err(error) = sent else { return Ok(()) };
+            let codes = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
+                    .cancellation_reasons()
+                    .iter()
+                    .map(|reason| reason.code().unwrap_or_default().to_owned())
+                    .collect(),
+                _ => Vec::new(),
+            };
+            if !matches!(codes.as_slice(), [credential, request]
+                if credential == "None" && request == "ConditionalCheckFailed")
+            {
+                return Err(transaction_error(error));
+            }
+            let request = self.request(&wallet.tenant, &mark.key).await?;
+            if request.is_some_and(|request| request.operation == mark.operation) {
+                return Err(StoreError::Conflict);
+            }
+            // The request is a day old and forgotten: nobody asks for what it came to.
+        }
+        match end {
+            End::Rests(record) => self.replace(wallet, record, known).await,
+            End::Gone(exchange) => self.delete(wallet, exchange, known).await,
+        }
+    }
+
+    fn end_item(
+        &self,
+        wallet: &WalletRecord,
+        end: &End<'_>,
+        known: Uuid,
+    ) -> Result<TransactWriteItem, StoreError> {
+        Ok(match end {
+            End::Rests(record) => {
+                let put = Put::builder()
+                    .table_name(&self.table)
+                    .set_item(Some(credential_item(wallet, record)?))
+                    .condition_expression("revision = :expected")
+                    .expression_attribute_values(":expected", text(known))
+                    .build()
+                    .map_err(|error| broken(&error))?;
+                TransactWriteItem::builder().put(put).build()
+            }
+            End::Gone(exchange) => {
+                let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
+                let delete = Delete::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(key(&partition, &sort_key(*exchange))))
+                    .condition_expression("attribute_not_exists(pk) OR revision = :expected")
+                    .expression_attribute_values(":expected", text(known))
+                    .build()
+                    .map_err(|error| broken(&error))?;
+                TransactWriteItem::builder().delete(delete).build()
+            }
+        })
+    }
+
+    /// Of an attempt that was overtaken nothing is noted while the other one is at work.
+    fn note(
+        &self,
+        wallet: &WalletRecord,
+        mark: &RequestMark,
+        outcome: &Outcome,
+        now_ms: u64,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let outcome = serde_dynamo::to_attribute_value(outcome)
+            .map_err(|error| StoreError::Damaged { what: "outcome", cause: error.to_string() })?;
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(item_key(&wallet.tenant, &mark.key)))
+            .update_expression("SET #outcome = :outcome")
+            .condition_expression("#operation = :operation AND (#attempt = :own OR #lease <= :now)")
+            .expression_attribute_names("#outcome", "outcome")
+            .expression_attribute_names("#operation", "operation")
+            .expression_attribute_names("#attempt", "attempt")
+            .expression_attribute_names("#lease", "leaseUntilMs")
+            .expression_attribute_values(":outcome", outcome)
+            .expression_attribute_values(":operation", text(mark.operation))
+            .expression_attribute_values(":own", text(mark.attempt))
+            .expression_attribute_values(":now", number(now_ms))
+            .build()
+            .map_err(|error| broken(&error))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+fn update_error(error: aws_sdk_dynamodb::error::SdkError<UpdateItemError>) -> StoreError {
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(_)) => StoreError::Conflict,
+        _ => unavailable(error),
+    }
+}

@@ -206,6 +206,6 @@ impl Store {
 const TAKE_NONCE: &str = "SET #exchange = :nonce, #schema = :schema";
 const NONCE_IS_NEW: &str = "attribute_not_exists(#exchange) OR #exchange < :nonce";
 
-fn number(number: u64) -> AttributeValue {
+pub(super) fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }

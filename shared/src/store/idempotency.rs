@@ -4,8 +4,6 @@
 //! lease is over, the next attempt takes over. What an attempt has brought about is written here in
 //! the same transaction, so that the attempt after it finds it.
 
-use std::fmt::Write;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -17,7 +15,7 @@ use aws_sdk_dynamodb::types::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::credentials::{credential_item, sort_key};
+use super::credentials::{credential_item, number, sort_key};
 use super::{
     CredentialRecord, Item, Store, StoreError, WalletRecord, from_item, key, to_item,
     transaction_error, unavailable, wallet_key,
@@ -146,11 +144,7 @@ pub fn hash(parts: &[&[u8]]) -> String {
         whole.extend_from_slice(&part.len().to_be_bytes());
         whole.extend_from_slice(part);
     }
-    let mut text = String::with_capacity(64);
-    for byte in digest(&SHA256, &whole).as_ref() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    hex::encode(digest(&SHA256, &whole))
 }
 
 fn item_key(tenant: &Tenant, hash: &str) -> Item {
@@ -159,10 +153,6 @@ fn item_key(tenant: &Tenant, hash: &str) -> Item {
 
 fn text(id: Uuid) -> AttributeValue {
     AttributeValue::S(id.to_string())
-}
-
-fn number(number: u64) -> AttributeValue {
-    AttributeValue::N(number.to_string())
 }
 
 fn broken(error: &aws_sdk_dynamodb::error::BuildError) -> StoreError {

@@ -1,8 +1,8 @@
 //! One item of each schema version ever stored is parsed for ever.
 
 use super::{
-    CredentialRecord, CredentialState, Item, Nonces, SCHEMA, ShareRecord, StoreError, WalletRecord,
-    from_item,
+    CredentialRecord, CredentialState, Item, Nonces, RequestRecord, SCHEMA, ShareRecord,
+    StoreError, WalletRecord, from_item,
 };
 use crate::api::ids::Exchange;
 
@@ -45,7 +45,15 @@ fn items_of_schema_1_are_read() {
     assert!(pending.created_at_ms.is_none());
     // What later versions added has a meaning for them.
     assert!(pending.auto_renew && pending.next.is_none() && pending.retiring.is_empty());
-    assert!(!pending.is_v1() && pending.check_at_ms.is_none());
+    assert!(!pending.is_v1() && pending.check_at_ms.is_none() && pending.request.is_none());
+    assert!(wallet.made_by.is_none());
+
+    let request = item(include_str!("../../tests/samples/idempotency.v1.json"));
+    let request: RequestRecord = from_item("request", request).unwrap();
+    let (outcome, answer) = (request.outcome.unwrap(), request.answer.unwrap());
+    assert!(outcome.previous_revoked && outcome.sealed.is_some() && outcome.previous.len() == 1);
+    assert!(answer.status == 200 && answer.body.is_none() && answer.sealed.is_some());
+    assert!(request.ends_at_ms < request.expires_at_s * 1_000 && request.lease_until_ms == 0);
 }
 
 #[test]

@@ -163,8 +163,8 @@ async fn what_asks_for_a_repeat_is_not_kept() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     // The exchange is down, then it is not.
+    app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Status(500, String::new()));
     for _ in 0..2 {
-        app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Status(500, String::new()));
         app.stack.hyperliquid_sim.fail_next("userRole", Fault::Status(500, String::new()));
         let failed = register(&app, "k", "hyperliquid").await;
         assert!(failed.status >= 500, "{failed:?}");

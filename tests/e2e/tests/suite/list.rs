@@ -40,6 +40,7 @@ async fn store(app: &TestApp, tenant: &str, from: u32, count: u32, shard: Option
             frozen: false,
             shares_at_ms: None,
             refresh: None,
+            made_by: None,
         };
         if sealed.is_none() {
             let context = ShareRecord::context(&wallet.key());

@@ -14,7 +14,8 @@ use shared::wallets::{Created, Custody};
 /// The endpoint's routes.
 pub fn router(custody: Custody) -> Router {
     let routes = Router::new().route("/api/wallets", post(create_wallet));
-    idempotent(routes.with_state(custody.clone()), &custody)
+    let state = custody.clone();
+    idempotent(routes.with_state(state), custody)
 }
 
 /// `201` when this call made the wallet, `200` when it was there.

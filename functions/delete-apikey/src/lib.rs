@@ -20,8 +20,9 @@ use shared::random::Random;
 
 /// The endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {
-    let routes = routes("apikey", &delete(delete_api_key)).with_state(registrars.clone());
-    idempotent(routes, &registrars.aster.custody)
+    let custody = registrars.aster.custody.clone();
+    let routes = routes("apikey", &delete(delete_api_key)).with_state(registrars);
+    idempotent(routes, custody)
 }
 
 /// The endpoint's routes, with clients from the environment.

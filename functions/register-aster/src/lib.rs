@@ -18,7 +18,8 @@ use shared::wallets::Custody;
 /// The endpoint's routes.
 pub fn router(registrar: Registrar) -> Router {
     let routes = Router::new().route("/api/trading/aster/apikey", post(register_aster));
-    idempotent(routes.with_state(registrar.clone()), &registrar.custody)
+    let custody = registrar.custody.clone();
+    idempotent(routes.with_state(registrar), custody)
 }
 
 /// The endpoint's routes, with clients from the environment.

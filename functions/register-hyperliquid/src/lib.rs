@@ -28,7 +28,8 @@ pub struct RegisterHyperliquid {
 /// The endpoint's routes.
 pub fn router(state: RegisterHyperliquid) -> Router {
     let routes = Router::new().route("/api/trading/hyperliquid/apikey", post(register_hyperliquid));
-    idempotent(routes.with_state(state.clone()), &state.registrar.custody)
+    let custody = state.registrar.custody.clone();
+    idempotent(routes.with_state(state), custody)
 }
 
 /// The endpoint's routes, with clients from the environment.

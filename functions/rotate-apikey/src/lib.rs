@@ -28,8 +28,9 @@ pub struct RotateApiKey {
 
 /// The endpoint's routes.
 pub fn router(state: RotateApiKey) -> Router {
-    let routes = routes("apikey/rotate", &post(rotate_api_key)).with_state(state.clone());
-    idempotent(routes, &state.registrars.aster.custody)
+    let custody = state.registrars.aster.custody.clone();
+    let routes = routes("apikey/rotate", &post(rotate_api_key)).with_state(state);
+    idempotent(routes, custody)
 }
 
 /// The endpoint's routes, with clients from the environment.

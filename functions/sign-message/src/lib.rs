@@ -13,7 +13,8 @@ use shared::wallets::Custody;
 /// The endpoint's routes.
 pub fn router(custody: Custody) -> Router {
     let routes = Router::new().route("/api/wallets/{wallet}/sign", post(sign_message));
-    idempotent(routes.with_state(custody.clone()), &custody)
+    let state = custody.clone();
+    idempotent(routes.with_state(state), custody)
 }
 
 async fn sign_message(

@@ -51,8 +51,8 @@ pub struct HoldsSecret;
 pub struct Replayed;
 
 /// Has these routes obey `Idempotency-Key` on `POST` and `DELETE`.
-pub fn idempotent(routes: Router, custody: &Custody) -> Router {
-    routes.route_layer(from_fn_with_state(custody.clone(), run))
+pub fn idempotent(routes: Router, custody: Custody) -> Router {
+    routes.route_layer(from_fn_with_state(custody, run))
 }
 
 async fn run(State(custody): State<Custody>, request: Request, next: Next) -> Response {

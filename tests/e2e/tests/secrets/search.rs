@@ -88,9 +88,12 @@ impl Secret {
 /// Needles are told apart by this much of them.
 const HEAD: usize = 6;
 
+/// A secret's index, its form, and what it looks like in it.
+type Needle = (usize, Form, Vec<u8>);
+
 /// Every secret that is there: its name, in which form, and where first.
 pub(crate) fn search(bytes: &[u8], secrets: &[Secret]) -> Vec<(String, Form, usize)> {
-    let mut needles: HashMap<[u8; HEAD], Vec<(usize, Form, Vec<u8>)>> = HashMap::new();
+    let mut needles: HashMap<[u8; HEAD], Vec<Needle>> = HashMap::new();
     for (index, secret) in secrets.iter().enumerate() {
         for form in Form::ALL {
             for needle in secret.needles(form) {

@@ -157,8 +157,9 @@ impl Signature {
 }
 
 /// A whole private key of an agent (API wallet): a key that may trade and nothing else, made here
-/// and approved by a wallet. Never the key of a wallet.
-pub struct AgentKey(Zeroizing<[u8; 32]>);
+/// and approved by a wallet. Never the key of a wallet. It stays in one place: to hand it on copies
+/// no secret, and leaves none behind.
+pub struct AgentKey(Box<Zeroizing<[u8; 32]>>);
 
 /// The bytes are no private key of secp256k1.
 #[derive(Debug, thiserror::Error)]
@@ -172,10 +173,10 @@ impl AgentKey {
     /// When there is no randomness.
     pub fn generate(random: &Random) -> Result<Self, RandomError> {
         loop {
-            let mut bytes = Zeroizing::new([0; 32]);
-            random.fill(bytes.as_mut())?;
+            let mut bytes = Box::new(Zeroizing::new([0; 32]));
+            random.fill(bytes.as_mut_slice())?;
             // Zero and numbers past the group's order are drawn again; one in 2^128 is.
-            if SigningKey::from_slice(bytes.as_ref()).is_ok() {
+            if SigningKey::from_slice(bytes.as_slice()).is_ok() {
                 return Ok(Self(bytes));
             }
         }
@@ -187,14 +188,14 @@ impl AgentKey {
     /// When they are no key of the curve.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, AgentKeyError> {
         SigningKey::from_slice(bytes).map_err(|_| AgentKeyError)?;
-        let mut key = Zeroizing::new([0; 32]);
+        let mut key = Box::new(Zeroizing::new([0; 32]));
         key.copy_from_slice(bytes);
         Ok(Self(key))
     }
 
     fn signing_key(&self) -> SigningKey {
         #[expect(clippy::expect_used, reason = "both constructors have checked the bytes")]
-        SigningKey::from_slice(self.0.as_ref()).expect("a checked key")
+        SigningKey::from_slice(self.0.as_slice()).expect("a checked key")
     }
 
     /// The agent's address.
@@ -212,7 +213,7 @@ impl AgentKey {
     /// The secret in hex, `0x` first: for the one response that hands it out.
     #[must_use]
     pub fn to_hex(&self) -> Zeroizing<String> {
-        let mut digits = hex::encode(self.0.as_ref());
+        let mut digits = hex::encode(self.0.as_slice());
         let text = Zeroizing::new(format!("0x{digits}"));
         digits.zeroize();
         text

@@ -14,6 +14,7 @@ pub mod exchanges;
 pub mod intent;
 pub mod metrics;
 pub mod mpc;
+pub mod process;
 pub mod random;
 pub mod store;
 pub mod telemetry;

@@ -10,6 +10,7 @@ use shared::telemetry;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     telemetry::init_lambda();
+    shared::process::no_core_dumps();
     let env = |name: &str| std::env::var(name).ok();
     let cosigner = Cosigner::from_env(&Env(&env), Clock::system(), Random::system())?;
     let cosigner = &cosigner;

@@ -243,6 +243,8 @@ async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,dynoxide=warn,winterbaume_kms=warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // The cosigner's process has it from here, too.
+    shared::process::no_core_dumps();
     match cli.command {
         None => ended(serve(cli.serve.options()).await),
         Some(Command::Cosigner { settings }) => {

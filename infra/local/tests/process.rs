@@ -2,13 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+mod running;
 
-use serde_json::Value;
+use std::net::TcpListener;
+use std::process::{Command, Output};
 
+<<<<<<< HEAD
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hyperdex"));
     command.env("RUST_LOG", "warn");
@@ -102,6 +101,9 @@ fn exists(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
+=======
+use running::{Running, children, exists, program};
+>>>>>>> 75645e9 (Freed memory is wiped, core dumps are off; a scan of the running program's memory says so)
 
 #[test]
 fn the_demo_works() {

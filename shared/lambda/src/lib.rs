@@ -30,6 +30,7 @@ where
     E: std::error::Error + Send + Sync + 'static,
 {
     telemetry::init_lambda();
+    shared::process::no_core_dumps();
     let env = |name: &str| std::env::var(name).ok();
     let env = Env(&env);
     let fallback = fallback_tenant(&env)?;
@@ -67,6 +68,7 @@ where
     E: std::error::Error + Send + Sync + 'static,
 {
     telemetry::init_lambda();
+    shared::process::no_core_dumps();
     let env = |name: &str| std::env::var(name).ok();
     let job = &job(&Env(&env), Clock::system(), Random::system())?;
     let serve = move |event: LambdaEvent<Value>| async move {

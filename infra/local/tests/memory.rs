@@ -1,0 +1,139 @@
+//! After a request has ended, its secrets are in no memory any more that a process has freed, or
+//! that it still holds: freed memory is wiped. What this does not cover are the threads' stacks,
+//! where the cryptography's copies stay until later calls write over them.
+//!
+//! The memory of the running program is read from outside, where the system lets a parent do that:
+//! Linux, as root or without a stricter `ptrace_scope`. Elsewhere the test says that it cannot look.
+
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says what it found, and that it cannot go on"
+)]
+
+mod running;
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use running::{Running, children};
+use shared::api::ids::{Exchange, Tenant};
+use shared::aws::Aws;
+use shared::envelope::{Context, Envelope, Purpose, Sealed};
+use shared::mpc::KeyShare;
+use shared::random::Random;
+use shared::store::{CredentialRecord, Store};
+
+/// The size of a thread's stack, as the program's runtime makes them.
+const STACK: u64 = 2 << 20;
+
+/// What is writable in the memory of a process and no stack; nothing when the system does not show
+/// it.
+fn memory(pid: u32) -> Option<Vec<(String, Vec<u8>)>> {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
+    let mut all = Vec::new();
+    for line in maps.lines().filter(|line| line.split(' ').nth(1).unwrap().starts_with("rw")) {
+        let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
+        let [from, to] = [from, to].map(|hex| u64::from_str_radix(hex, 16).unwrap());
+        if to - from == STACK || line.ends_with("[stack]") {
+            continue;
+        }
+        let mut part = vec![0; usize::try_from(to - from).unwrap()];
+        if memory.read_exact_at(&mut part, from).is_ok() {
+            all.push((line.to_owned(), part));
+        }
+    }
+    Some(all)
+}
+
+fn has(memory: &[u8], needle: &[u8]) -> usize {
+    let first = needle[0];
+    let starts = memory.iter().enumerate().filter(|(_, byte)| **byte == first);
+    starts.filter(|(at, _)| memory[*at..].starts_with(needle)).count()
+}
+
+/// The secrets that a wallet and its keys have by now, opened here and not in the program.
+async fn secrets(running: &Running) -> Vec<(&'static str, Vec<u8>)> {
+    let aws = Aws::local(&running.url("DynamoDB"), &running.url("KMS"), "");
+    let store = Store::new(aws.dynamodb(), WALLETS_TABLE);
+    let view = store.find(&Tenant::local(), &"user_1".parse().unwrap()).await.unwrap().unwrap();
+    let envelope = Envelope::new(aws.kms(), WALLETS_KEY, Random::system());
+    let share = |purpose| Context {
+        tenant: Tenant::local(),
+        wallet_id: view.wallet.wallet_id,
+        purpose,
+        exchange: None,
+        version: "1".to_owned(),
+    };
+    let mut all = Vec::new();
+    for (name, exchange) in
+        [("Aster's agent key", Exchange::Aster), ("Hyperliquid's agent key", Exchange::Hyperliquid)]
+    {
+        let record = view.credential(exchange).unwrap();
+        let context = CredentialRecord::context(&view.wallet, exchange, record.agent);
+        all.push((name, envelope.open(&context, &record.sealed).await.unwrap().to_vec()));
+    }
+    let stored = store.share(&view.wallet).await.unwrap();
+    let bytes = envelope.open(&share(Purpose::Share), &stored.sealed).await.unwrap();
+    let share_1 = KeyShare::from_bytes(&bytes, 1).unwrap();
+    all.push(("share 1's number", share_1.party().poly_point.to_bytes().to_vec()));
+
+    let key = [("pk", format!("local#W#{}", view.wallet.wallet_id)), ("sk", "share#1".to_owned())];
+    let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
+    let read = aws.dynamodb().get_item().table_name(COSIGNER_TABLE).set_key(Some(key.into()));
+    let item = read.send().await.unwrap().item.unwrap();
+    let sealed: Sealed = serde_dynamo::from_attribute_value(item["sealed"].clone()).unwrap();
+    let key_b = Envelope::new(aws.kms(), COSIGNER_KEY, Random::system());
+    let bytes = key_b.open(&share(Purpose::CosignerShare), &sealed).await.unwrap();
+    let share_2 = KeyShare::from_bytes(&bytes, 2).unwrap();
+    all.push(("share 2's number", share_2.party().poly_point.to_bytes().to_vec()));
+    all
+}
+
+#[tokio::test]
+async fn nothing_secret_stays_in_freed_memory_and_no_core_is_dumped() {
+    let data = tempfile::tempdir().unwrap();
+    let running = Running::start(data.path());
+    let post = |path: &str, body: &str| {
+        let (status, answer) = running.call("POST", path, body);
+        assert!(status < 300, "{path}: {status} {}", answer["error"]);
+    };
+    post("/api/wallets", r#"{"userId":"user_1"}"#);
+    for exchange in ["aster", "hyperliquid"] {
+        post(&format!("/api/trading/{exchange}/apikey"), r#"{"walletIdOrAddress":"user_1"}"#);
+    }
+    post("/api/wallets/user_1/sign", r#"{"message":"hi"}"#);
+    let secrets = secrets(&running).await;
+
+    let stack = running.child.id();
+    let cosigners = children(stack);
+    assert_eq!(cosigners.len(), 1);
+    let mut found = Vec::new();
+    for (process, pid) in [("the stack", stack), ("the cosigner", cosigners[0])] {
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(core.split_whitespace().nth(4), Some("0"), "{process}: {core}");
+
+        let Some(memory) = memory(pid) else {
+            println!("the memory of {process} cannot be read here: nothing was searched");
+            continue;
+        };
+        let there = memory.iter().any(|(_, part)| has(part, b"hyperdex-") > 0);
+        assert!(there, "the search finds what is there");
+        for (name, secret) in &secrets {
+            // As bytes, and as a number in a register's order.
+            let number: Vec<u8> = secret.iter().rev().copied().collect();
+            for (place, part) in &memory {
+                let times = has(part, secret) + has(part, &number);
+                if times > 0 {
+                    found.push(format!("{name} {times} times in {process}, {place}"));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}

@@ -28,9 +28,14 @@ pub(crate) struct Running {
 impl Running {
     /// Starts the stack and waits until it has said all that it says.
     pub(crate) fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    pub(crate) fn start_with(data: &Path, arguments: &[&str]) -> Self {
         let mut child = program()
             .args(["--port", "0", "--data-dir"])
             .arg(data)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -49,10 +54,22 @@ impl Running {
 
     /// One HTTP request by hand; the status and the body.
     pub(crate) fn call(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        self.call_with("any", method, path, body)
+    }
+
+    /// With an API key; an empty one is none.
+    pub(crate) fn call_with(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (u16, Value) {
+        let key = if key.is_empty() { String::new() } else { format!("X-API-KEY: {key}\r\n") };
         let mut socket = TcpStream::connect(&self.address).unwrap();
         write!(
             socket,
-            "{method} {path} HTTP/1.1\r\nHost: local\r\nConnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: local\r\nConnection: close\r\n{key}\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )

@@ -34,11 +34,13 @@ pub enum Metric {
     SignatureFaults,
     /// What the cosigner refused.
     CosignerRefusals,
+    /// Runs after which the day's heads of the audit log were sealed.
+    AuditSealed,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::CredentialsRenewed,
         Self::OperationsFinished,
         Self::RenewalsFailed,
@@ -48,6 +50,7 @@ impl Metric {
         Self::SecretsLost,
         Self::SignatureFaults,
         Self::CosignerRefusals,
+        Self::AuditSealed,
     ];
 
     /// The name in CloudWatch.
@@ -63,6 +66,7 @@ impl Metric {
             Self::SecretsLost => "SecretsLost",
             Self::SignatureFaults => "SignatureFaults",
             Self::CosignerRefusals => "CosignerRefusals",
+            Self::AuditSealed => "AuditSealed",
         }
     }
 }

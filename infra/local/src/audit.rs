@@ -4,8 +4,13 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use aws_sdk_dynamodb::error::DisplayErrorContext;
-use cosigner::audit::verify::{Report, Verifier};
+use cosigner::audit::verify::{Verifier, exported as parse};
+use seal_audit::seal::Head;
+use seal_audit::verify::{PublicKey, SealVerifier};
 use shared::aws::Aws;
+use shared::store::Item;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::net::TcpListener;
 
 use crate::serve::{Stop, url};
@@ -22,16 +27,43 @@ pub enum Source {
     Data(PathBuf),
 }
 
-/// Verifies every chain, says what it finds, and returns whether nothing is wrong.
+/// Verifies every chain, and with a public key the seals and what they prove; says what it finds, and returns whether nothing is wrong.
 ///
 /// # Errors
 /// When the log cannot be read.
-pub async fn verify(source: &Source, table: &str, say: impl Fn(&str)) -> Result<bool, StartError> {
-    let report = match source {
+pub async fn verify(
+    source: &Source,
+    table: &str,
+    public_key: Option<&Path>,
+    say: impl Fn(&str),
+) -> Result<bool, StartError> {
+    let public_key = public_key.map(read_key).transpose()?;
+    let log = match source {
         Source::Export(file) => exported(file)?,
         Source::Endpoint(endpoint) => live(endpoint, table).await?,
         Source::Data(directory) => stored(directory, table).await?,
     };
+    let Log { mut records, seals } = log;
+    let mut sound = true;
+    if let Some(key) = public_key {
+        let proven = seals.finish(&key);
+        for fault in &proven.faults {
+            say(&format!("seals: {fault}"));
+        }
+        sound = proven.faults.is_empty();
+        proven.heads.iter().for_each(|Head(wallet, seq, hash)| records.sealed(wallet, *seq, hash));
+        if let Some(time) = proven.covered_ms {
+            records.all_sealed(time);
+        }
+        let last = proven.last_ms.map_or_else(|| "never".to_owned(), date);
+        say(&format!(
+            "{} seals with {} heads, the last one made {last}; {} faults",
+            proven.seals,
+            proven.heads.len(),
+            proven.faults.len()
+        ));
+    }
+    let report = records.finish();
     for (partition, fault) in &report.faults {
         say(&format!("{partition}: {fault}"));
     }
@@ -41,40 +73,75 @@ pub async fn verify(source: &Source, table: &str, say: impl Fn(&str)) -> Result<
         report.chains,
         report.faults.len()
     ));
-    Ok(report.faults.is_empty())
+    Ok(sound && report.faults.is_empty())
 }
 
-fn exported(file: &Path) -> Result<Report, StartError> {
+/// The log's items, of both kinds.
+#[derive(Default)]
+struct Log {
+    records: Verifier,
+    seals: SealVerifier,
+}
+
+impl Log {
+    fn item(&mut self, item: Item) {
+        self.seals.item(&item);
+        self.records.item(item);
+    }
+
+    fn line(&mut self, line: &str) {
+        match parse(line) {
+            Ok(item) => self.item(item),
+            // It is said there.
+            Err(_) => self.records.line(line),
+        }
+    }
+}
+
+fn date(ms: u64) -> String {
+    let time = i64::try_from(ms / 1_000).ok();
+    let time = time.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{ms} ms"))
+}
+
+fn read_key(file: &Path) -> Result<PublicKey, StartError> {
+    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
+    let bytes = std::fs::read(file).map_err(|error| broken(error.to_string()))?;
+    PublicKey::parse(&bytes)
+        .ok_or_else(|| broken("it is no public key of P-256, in PEM or DER".to_owned()))
+}
+
+fn exported(file: &Path) -> Result<Log, StartError> {
     let broken = |error: std::io::Error| StartError::Data {
         path: file.to_owned(),
         cause: error.to_string(),
     };
-    let mut verifier = Verifier::default();
+    let mut log = Log::default();
     for line in BufReader::new(std::fs::File::open(file).map_err(broken)?).lines() {
         let line = line.map_err(broken)?;
         if !line.trim().is_empty() {
-            verifier.line(&line);
+            log.line(&line);
         }
     }
-    Ok(verifier.finish())
+    Ok(log)
 }
 
-async fn stored(directory: &Path, table: &str) -> Result<Report, StartError> {
+async fn stored(directory: &Path, table: &str) -> Result<Log, StartError> {
     let _lock = crate::stack::prepare(directory)?;
     let database = dynamodb::open(&directory.join("dynamodb.sqlite"))?;
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| failed(&error))?;
     let endpoint = url(&listener)?;
     let (sender, stop) = Stop::new();
     let server = dynamodb::serve(listener, database, stop);
-    let report = live(&endpoint, table).await;
+    let log = live(&endpoint, table).await;
     let _ = sender.send(true);
     let _ = server.await;
-    report
+    log
 }
 
-async fn live(endpoint: &str, table: &str) -> Result<Report, StartError> {
+async fn live(endpoint: &str, table: &str) -> Result<Log, StartError> {
     let client = Aws::local(endpoint, endpoint, endpoint).dynamodb();
-    let mut verifier = Verifier::default();
+    let mut log = Log::default();
     let mut from = None;
     loop {
         let page = client
@@ -86,11 +153,11 @@ async fn live(endpoint: &str, table: &str) -> Result<Report, StartError> {
             .await
             .map_err(|error| failed(&DisplayErrorContext(error)))?;
         for item in page.items.unwrap_or_default() {
-            verifier.item(item);
+            log.item(item);
         }
         match page.last_evaluated_key {
             Some(next) => from = Some(next),
-            None => return Ok(verifier.finish()),
+            None => return Ok(log),
         }
     }
 }

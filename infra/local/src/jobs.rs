@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use seal_audit::SealAudit;
 use shared::credentials::{ReconcileLimits, Registrars, RenewLimits};
 use shared::wallets::RefreshLimits;
 use tokio::time::{Instant, interval_at};
@@ -11,8 +12,8 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const RUN_TIME: Duration = Duration::from_secs(240);
 
-/// Renews and refreshes shares each hour and reconciles every six, until it is dropped.
-pub async fn run(jobs: Registrars, keys_are_handed_out: bool) -> Infallible {
+/// Renews, refreshes shares and seals the audit log each hour, and reconciles every six, until it is dropped.
+pub async fn run(jobs: Registrars, seal: SealAudit, keys_are_handed_out: bool) -> Infallible {
     let renew =
         RenewLimits { within_ms: 14 * DAY_MS, limit: 500, run_time: RUN_TIME, keys_are_handed_out };
     let refresh = RefreshLimits { every_ms: 90 * DAY_MS, limit: 200, run_time: RUN_TIME };
@@ -27,6 +28,9 @@ pub async fn run(jobs: Registrars, keys_are_handed_out: bool) -> Infallible {
                 }
                 if let Err(error) = jobs.aster.custody.refresh_aged(&refresh).await {
                     tracing::error!(%error, "refresh of shares failed");
+                }
+                if let Err(error) = seal.seal().await {
+                    tracing::error!(%error, "sealing the audit log failed");
                 }
             }
             _ = seldom.tick() => {

@@ -5,20 +5,29 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::error::DisplayErrorContext;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Method, StatusCode, Uri};
+use serde_json::{Value, json};
 use winterbaume_core::views::StatefulService;
 use winterbaume_core::{MockRequest, MockService};
 use winterbaume_kms::{KmsService, KmsStateView};
 
 use crate::StartError;
+use crate::stack::AUDIT_KEY;
 
 const ACCOUNT: &str = "123456789012";
+/// What verifies the audit log's seals, in PEM, in the data directory.
+const PUBLIC_KEY: &str = "audit-public-key.pem";
 const REGION: &str = "us-east-1";
 
 /// The service, with the keys of an earlier run if there are any.
@@ -46,17 +55,96 @@ fn account() -> &'static str {
     account
 }
 
-pub(crate) fn router(service: Arc<KmsService>) -> Router {
-    Router::new().fallback(handle).with_state(service)
+/// The key that signs the audit log's heads, made at the first start: a file of its own, the
+/// owner's alone.
+pub(crate) fn open_signer(file: &Path) -> Result<Arc<EcdsaKeyPair>, StartError> {
+    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
+    let der = match std::fs::read(file) {
+        Ok(der) => der,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random())
+                .map_err(|error| broken(error.to_string()))?;
+            write(file, made.as_ref())?;
+            made.as_ref().to_vec()
+        }
+        Err(error) => return Err(broken(error.to_string())),
+    };
+    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der)
+        .map_err(|error| broken(error.to_string()))?;
+    let public: PublicKeyX509Der<'_> =
+        key.public_key().as_der().map_err(|error| broken(error.to_string()))?;
+    let text = STANDARD.encode(public.as_ref());
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n{}\n-----END PUBLIC KEY-----\n",
+        &text[..64],
+        &text[64..]
+    );
+    write(&file.with_file_name(PUBLIC_KEY), pem.as_bytes())?;
+    Ok(Arc::new(key))
+}
+
+pub(crate) fn router(service: Arc<KmsService>, signer: Arc<EcdsaKeyPair>) -> Router {
+    Router::new().fallback(handle).with_state((service, signer))
+}
+
+/// What the audit key is asked for. The service's own `Sign` is no signature that anybody could
+/// verify, so this key is here, at the same address, in the same words.
+fn asymmetric(signer: &EcdsaKeyPair, target: &str, body: &[u8]) -> Option<Response> {
+    let asked: Value = serde_json::from_slice(body).ok()?;
+    if asked["KeyId"] != AUDIT_KEY {
+        return None;
+    }
+    let arn = format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/audit");
+    let answer = match target {
+        "TrentService.Sign" => {
+            let wanted = ("RAW", "ECDSA_SHA_256");
+            let is = |name: &str, value: &str| asked[name] == value;
+            let message = STANDARD.decode(asked["Message"].as_str()?).ok()?;
+            if !is("MessageType", wanted.0) || !is("SigningAlgorithm", wanted.1) {
+                return Some(refused("ValidationException"));
+            }
+            let signature = signer.sign(&random(), &message).ok()?;
+            json!({
+                "KeyId": arn,
+                "Signature": STANDARD.encode(signature.as_ref()),
+                "SigningAlgorithm": wanted.1,
+            })
+        }
+        "TrentService.GetPublicKey" => {
+            let der: PublicKeyX509Der<'_> = signer.public_key().as_der().ok()?;
+            json!({
+                "KeyId": arn,
+                "PublicKey": STANDARD.encode(der.as_ref()),
+                "KeySpec": "ECC_NIST_P256",
+                "KeyUsage": "SIGN_VERIFY",
+                "SigningAlgorithms": ["ECDSA_SHA_256"],
+            })
+        }
+        _ => return Some(refused("InvalidKeyUsageException")),
+    };
+    let kind = [(http::header::CONTENT_TYPE, "application/x-amz-json-1.1")];
+    Some((kind, answer.to_string()).into_response())
+}
+
+fn refused(kind: &str) -> Response {
+    (StatusCode::BAD_REQUEST, json!({ "__type": kind }).to_string()).into_response()
+}
+
+fn random() -> SystemRandom {
+    SystemRandom::new()
 }
 
 async fn handle(
-    State(service): State<Arc<KmsService>>,
+    State((service, signer)): State<(Arc<KmsService>, Arc<EcdsaKeyPair>)>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    if let Some(answer) = asymmetric(&signer, target.unwrap_or_default(), &body) {
+        return answer;
+    }
     let request = MockRequest { method: method.to_string(), uri: uri.to_string(), headers, body };
     let answer = service.handle(request).await;
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -91,11 +179,16 @@ pub(crate) async fn save(service: &KmsService, file: &Path) -> Result<(), StartE
     let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
     let view = service.snapshot(account(), REGION).await;
     let bytes = serde_json::to_vec(&view).map_err(|error| broken(error.to_string()))?;
+    write(file, &bytes)
+}
+
+fn write(file: &Path, bytes: &[u8]) -> Result<(), StartError> {
+    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
     let directory = file.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         // A temporary file is the owner's alone (0600).
         let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
-        temporary.write_all(&bytes)?;
+        temporary.write_all(bytes)?;
         temporary.as_file().sync_all()?;
         temporary.persist(file).map_err(|error| error.error)?;
         std::fs::File::open(directory)?.sync_all()

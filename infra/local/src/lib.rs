@@ -27,4 +27,6 @@ pub use error::StartError;
 pub use exchanges::{AsterTarget, HyperliquidTarget};
 pub use limits::Limits;
 pub use routes::{Endpoints, routes};
-pub use stack::{COSIGNER_KEY, COSIGNER_TABLE, Options, Ports, Stack, WALLETS_KEY, WALLETS_TABLE};
+pub use stack::{
+    AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, Options, Ports, Stack, WALLETS_KEY, WALLETS_TABLE,
+};

@@ -184,6 +184,10 @@ enum AuditCommand {
         /// URL of the DynamoDB that holds the table, such as the running local stack's.
         #[arg(long)]
         endpoint: Option<String>,
+        /// The public key of the seals, in PEM or DER: they are verified, and the chains against
+        /// them. The local stack's is audit-public-key.pem in its data directory.
+        #[arg(long)]
+        public_key: Option<PathBuf>,
         /// The table.
         #[arg(long, default_value = hyperdex_local::COSIGNER_TABLE)]
         table: String,
@@ -256,13 +260,15 @@ async fn main() -> ExitCode {
             };
             ended(run_child(&settings, say).await)
         }
-        Some(Command::Audit { command: AuditCommand::Verify { export, endpoint, table } }) => {
+        Some(Command::Audit {
+            command: AuditCommand::Verify { export, endpoint, public_key, table },
+        }) => {
             let source = match (export, endpoint) {
                 (Some(export), _) => audit::Source::Export(export),
                 (None, Some(endpoint)) => audit::Source::Endpoint(endpoint),
                 (None, None) => audit::Source::Data(cli.serve.data_dir),
             };
-            match audit::verify(&source, &table, say).await {
+            match audit::verify(&source, &table, public_key.as_deref(), say).await {
                 Ok(true) => ExitCode::SUCCESS,
                 Ok(false) => ExitCode::FAILURE,
                 Err(error) => ended(Err(error)),
@@ -329,10 +335,10 @@ async fn serve(options: Options) -> Result<(), StartError> {
         ));
     }
     say("\nCtrl-C stops it.");
-    let scheduled = stack.jobs.clone();
+    let (scheduled, seal) = (stack.jobs.clone(), stack.seal.clone());
     let result = tokio::select! {
         () = stop_signal() => Ok(()),
-        never = jobs::run(scheduled, return_private_key) => match never {},
+        never = jobs::run(scheduled, seal, return_private_key) => match never {},
         () = stack.cosigner_ended() => Err(StartError::Part {
             what: "the cosigner's process",
             cause: "it ended".to_owned(),

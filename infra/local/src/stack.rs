@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use axum::Router;
 use cosigner::Setting;
 use exchange_sim::{aster, hyperliquid};
+use seal_audit::{INDEX, SealAudit};
 use shared::aws::Aws;
 use shared::clock::Clock;
 use shared::config::CALL_TIMEOUT_MS;
@@ -34,6 +35,18 @@ pub const COSIGNER_TABLE: &str = "hyperdex-cosigner";
 pub const WALLETS_KEY: &str = "alias/hyperdex-wallets";
 /// KMS key B.
 pub const COSIGNER_KEY: &str = "alias/hyperdex-cosigner";
+
+/// The key that signs the heads of the audit log.
+pub const AUDIT_KEY: &str = "alias/hyperdex-audit";
+
+/// The ends of the audit log's chains, by the day of their last record.
+const HEADS: IndexShape = IndexShape {
+    name: INDEX,
+    partition: "shard",
+    sort: "sealDay",
+    sorts_numbers: true,
+    holds: &["seq", "hash"],
+};
 
 /// Ports; 0 takes any.
 #[derive(Clone, Copy, Default, Debug)]
@@ -135,6 +148,8 @@ pub struct Stack {
     pub custody: Custody,
     /// The credentials, as the scheduled jobs work on them.
     pub jobs: Registrars,
+    /// The job that signs the heads of the audit log.
+    pub seal: SealAudit,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     child: Option<CosignerProcess>,
@@ -208,6 +223,8 @@ impl Stack {
         let custody = endpoints.custody(&options);
         let jobs = endpoints.registrars(&options, Spender::Job)?;
         let router = routes(&options, &endpoints)?;
+        let aws = Aws::local(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda);
+        let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone());
         let Endpoints { dynamodb, kms, lambda, hyperliquid, aster } = endpoints;
         let address = url(&api)?;
         servers.push(serve(api, router.clone(), stop));
@@ -223,6 +240,7 @@ impl Stack {
             router,
             custody,
             jobs,
+            seal,
             stop: sender,
             servers,
             child,
@@ -244,7 +262,8 @@ impl Stack {
         let listener = bind("KMS", options.ip, options.ports.kms).await?;
         let kms = url(&listener)?;
         let service = kms::open(&keys).await?;
-        servers.push(serve(listener, kms::router(service.clone()), stop.clone()));
+        let signer = kms::open_signer(&options.data_dir.join("audit-key.der"))?;
+        servers.push(serve(listener, kms::router(service.clone(), signer), stop.clone()));
         let listener = bind("DynamoDB", options.ip, options.ports.dynamodb).await?;
         let dynamodb = url(&listener)?;
 
@@ -258,7 +277,7 @@ impl Stack {
         let client = aws.dynamodb();
         dynamodb::create_table(&client, WALLETS_TABLE, Some("expiresAtS"), &IndexShape::all())
             .await?;
-        dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS"), &[]).await?;
+        dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS"), &[HEADS]).await?;
         Ok((kms, dynamodb))
     }
 

@@ -3,7 +3,10 @@
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
 use shared::api::ids::Exchange;
 use shared::mpc::{Refusal, WalletKey};
-use shared::store::{Item, StoreError, from_item, to_record, transaction_error, unavailable};
+use shared::store::{
+    Item, SHARDS, StoreError, from_item, to_record, transaction_error, unavailable,
+};
+use uuid::Uuid;
 
 use super::{Asked, Decision, Entry, Head, Record};
 use crate::policy::Rate;
@@ -14,6 +17,8 @@ use crate::{Cosigner, End, Failure};
 const TRIES: usize = 24;
 
 const HEAD: &str = "audit";
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Whether a record is that of a signature that begins: it counts against the wallet's limit, and
 /// takes its nonce.
@@ -54,7 +59,7 @@ impl Head {
     /// # Errors
     /// When the wallet has had as many as it may.
     fn count(&mut self, rate: Rate, now_ms: u64) -> Result<(), Refusal> {
-        let (minute, day) = (now_ms / 60_000, now_ms / 86_400_000);
+        let (minute, day) = (now_ms / 60_000, now_ms / DAY_MS);
         if self.minute != minute {
             (self.minute, self.minute_used) = (minute, 0);
         }
@@ -118,6 +123,8 @@ impl Cosigner {
                 .map_err(|error| Failure::Damaged(error.to_string()))?;
             next.seq = record.seq;
             next.hash.clone_from(&record.hash);
+            next.shard = shard_of(asked.key.wallet_id);
+            next.seal_day = now_ms / DAY_MS;
             match self.shares.append(&asked.key, &head, &next, &record, companion.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(Lost::Companion) => return Err(Refusal::NoSession.into()),
@@ -241,6 +248,11 @@ impl From<StoreError> for Lost {
     fn from(error: StoreError) -> Self {
         Self::Failed(error)
     }
+}
+
+/// Which partition of the index `heads` a wallet's head is in.
+fn shard_of(wallet_id: Uuid) -> String {
+    (wallet_id.as_bytes()[15] % SHARDS).to_string()
 }
 
 fn head_key(key: &WalletKey) -> Item {

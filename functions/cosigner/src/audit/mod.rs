@@ -173,6 +173,12 @@ pub(crate) struct Head {
     pub(crate) aster_nonce: u64,
     #[serde(default)]
     pub(crate) hyperliquid_nonce: u64,
+    /// The partition of the index `heads`, from which the heads are signed daily.
+    #[serde(default)]
+    pub(crate) shard: String,
+    /// The Unix day of the last record; the index's sort key.
+    #[serde(default)]
+    pub(crate) seal_day: u64,
 }
 
 impl Default for Head {
@@ -187,6 +193,8 @@ impl Default for Head {
             day_used: 0,
             aster_nonce: 0,
             hyperliquid_nonce: 0,
+            shard: String::new(),
+            seal_day: 0,
         }
     }
 }

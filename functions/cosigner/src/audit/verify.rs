@@ -2,6 +2,7 @@
 //! cut ends are found and named.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::Deserialize;
 use shared::store::{Item, from_item};
@@ -23,6 +24,14 @@ pub enum Fault {
     HeadDiffers(u64),
     /// There are records, and no head.
     NoHead,
+    /// A seal has the chain up to this record, and there is nothing of it.
+    Gone(u64),
+    /// A seal has the record, and it is not there.
+    SealedMissing(u64),
+    /// A seal has another record in this place.
+    Rewritten(u64),
+    /// The record is older than seals that do not have it: it was put in later.
+    NotSealed(u64),
     /// The item cannot be read.
     Unreadable(String),
 }
@@ -41,6 +50,14 @@ impl std::fmt::Display for Fault {
             }
             Self::HeadDiffers(seq) => write!(f, "the head is not that of record {seq}"),
             Self::NoHead => f.write_str("there are records, and no head"),
+            Self::Gone(seq) => {
+                write!(f, "the whole chain is gone; it was sealed up to record {seq}")
+            }
+            Self::SealedMissing(seq) => write!(f, "record {seq} was sealed, and is missing"),
+            Self::Rewritten(seq) => write!(f, "record {seq} is not the one that was sealed"),
+            Self::NotSealed(seq) => {
+                write!(f, "record {seq} is older than seals that do not have it")
+            }
             Self::Unreadable(cause) => write!(f, "an item cannot be read: {cause}"),
         }
     }
@@ -62,12 +79,16 @@ pub struct Report {
 pub struct Verifier {
     chains: BTreeMap<String, Chain>,
     unreadable: Vec<(String, Fault)>,
+    /// Whatever was recorded in this time has been sealed.
+    sealed_ms: Option<Range<u64>>,
 }
 
 #[derive(Debug, Default)]
 struct Chain {
     head: Option<Head>,
     records: BTreeMap<u64, Record>,
+    /// The hashes of records that are in verified seals.
+    sealed: BTreeMap<u64, String>,
 }
 
 /// One line of a table export in DynamoDB's JSON.
@@ -77,15 +98,23 @@ struct Exported {
     item: serde_dynamo::Item,
 }
 
+/// Reads one line of an export: `{"Item":{…}}`.
+///
+/// # Errors
+/// When it is none.
+pub fn exported(line: &str) -> Result<Item, Fault> {
+    match serde_json::from_str::<Exported>(line) {
+        Ok(exported) => Ok(exported.item.into()),
+        Err(error) => Err(Fault::Unreadable(format!("not a line of an export: {error}"))),
+    }
+}
+
 impl Verifier {
     /// Takes one line of an export: `{"Item":{…}}`.
     pub fn line(&mut self, line: &str) {
-        match serde_json::from_str::<Exported>(line) {
-            Ok(exported) => self.item(exported.item.into()),
-            Err(error) => {
-                let fault = Fault::Unreadable(format!("not a line of an export: {error}"));
-                self.unreadable.push((String::new(), fault));
-            }
+        match exported(line) {
+            Ok(item) => self.item(item),
+            Err(fault) => self.unreadable.push((String::new(), fault)),
         }
     }
 
@@ -109,14 +138,26 @@ impl Verifier {
         }
     }
 
+    /// Takes a head from a seal whose signature was verified.
+    pub fn sealed(&mut self, partition: &str, seq: u64, hash: &str) {
+        let chain = self.chains.entry(partition.to_owned()).or_default();
+        chain.sealed.insert(seq, hash.to_owned());
+    }
+
+    /// Whatever was recorded in this time, Unix milliseconds, has to be in a seal.
+    pub fn all_sealed(&mut self, time: Range<u64>) {
+        self.sealed_ms = Some(time);
+    }
+
     /// What is wrong with the chains.
     #[must_use]
     pub fn finish(self) -> Report {
         let mut report = Report { faults: self.unreadable, ..Report::default() };
         for (partition, chain) in self.chains {
-            report.chains += 1;
+            report.chains += u64::from(!chain.records.is_empty() || chain.head.is_some());
             report.records += chain.records.len() as u64;
-            let faults = chain.faults(&partition);
+            let mut faults = chain.faults(&partition);
+            faults.extend(chain.against_seals(self.sealed_ms.as_ref()));
             report.faults.extend(faults.into_iter().map(|fault| (partition.clone(), fault)));
         }
         report
@@ -140,6 +181,7 @@ impl Chain {
             (seq, hash) = (record.seq, &record.hash);
         }
         match &self.head {
+            None if self.records.is_empty() => {}
             None => faults.push(Fault::NoHead),
             Some(head) if head.seq > seq => faults.push(Fault::CutOff(seq, head.seq)),
             Some(head) if head.seq < seq || head.hash != hash => {
@@ -147,6 +189,31 @@ impl Chain {
             }
             Some(_) => {}
         }
+        faults
+    }
+}
+
+impl Chain {
+    /// What the seals have, and this has not; or the other way round.
+    fn against_seals(&self, sealed_ms: Option<&Range<u64>>) -> Vec<Fault> {
+        let last = self.sealed.last_key_value().map_or(0, |(seq, _)| *seq);
+        if last > 0 && self.records.is_empty() && self.head.is_none() {
+            return vec![Fault::Gone(last)];
+        }
+        let mut faults = Vec::new();
+        for (seq, hash) in &self.sealed {
+            match self.records.get(seq) {
+                None => faults.push(Fault::SealedMissing(*seq)),
+                Some(record) if record.hash != *hash => faults.push(Fault::Rewritten(*seq)),
+                Some(_) => {}
+            }
+        }
+        let Some(sealed_ms) = sealed_ms else { return faults };
+        let left_out = self.records.range(last + 1..).find(|(_, record)| {
+            serde_json::from_str::<Entry>(&record.body)
+                .is_ok_and(|entry| sealed_ms.contains(&entry.at_ms))
+        });
+        faults.extend(left_out.map(|(seq, _)| Fault::NotSealed(*seq)));
         faults
     }
 }

@@ -12,7 +12,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use e2e::Reply;
 use hyperdex_local::{
-    COSIGNER_KEY, COSIGNER_TABLE, CosignerHost, Options, Stack, WALLETS_KEY, WALLETS_TABLE,
+    AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, CosignerHost, Options, Stack, WALLETS_KEY,
+    WALLETS_TABLE,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -37,11 +38,13 @@ pub(crate) const FUNCTIONS: [&str; 15] = [
     "register-hyperliquid",
     "renew-apikeys",
     "rotate-apikey",
+    "seal-audit",
     "sign-message",
 ];
 
 /// Those that a schedule runs. The others, but the cosigner, are called by API Gateway.
-pub(crate) const JOBS: [&str; 3] = ["reconcile-apikeys", "refresh-shares", "renew-apikeys"];
+pub(crate) const JOBS: [&str; 4] =
+    ["reconcile-apikeys", "refresh-shares", "renew-apikeys", "seal-audit"];
 
 /// Those that work with the credentials of an exchange.
 const OF_ASTER: [&str; 5] =
@@ -140,12 +143,14 @@ impl Lambda {
         };
         let own = [("COSIGNER_TABLE", COSIGNER_TABLE), ("COSIGNER_KEY_ID", COSIGNER_KEY)];
         set(cosigner, &own);
+        let seals = name == "seal-audit";
+        set(seals, &[("COSIGNER_TABLE", COSIGNER_TABLE), ("AUDIT_KEY_ID", AUDIT_KEY)]);
         let stage = ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true");
         set(!cosigner && !JOBS.contains(&name), &[stage, ("TENANT_WITHOUT_KEY", "")]);
         set(reads, &[("WALLETS_TABLE", WALLETS_TABLE)]);
-        set(reads || cosigner, &[("AWS_ENDPOINT_URL_DYNAMODB", &stack.dynamodb)]);
+        set(reads || cosigner || seals, &[("AWS_ENDPOINT_URL_DYNAMODB", &stack.dynamodb)]);
         set(signs, &[("WALLETS_KEY_ID", WALLETS_KEY), ("COSIGNER_FUNCTION", "cosigner")]);
-        set(signs || cosigner, &[("AWS_ENDPOINT_URL_KMS", &stack.kms)]);
+        set(signs || cosigner || seals, &[("AWS_ENDPOINT_URL_KMS", &stack.kms)]);
         set(signs, &[("AWS_ENDPOINT_URL_LAMBDA", &self.address)]);
         set(hyperliquid || cosigner, &[("HYPERLIQUID_CHAIN", "Mainnet")]);
         set(aster || cosigner, &[("ASTER_API", "v3"), ("ASTER_SIGNATURE_CHAIN_ID", "56")]);

@@ -234,6 +234,12 @@ async fn a_credential_lives_on_the_built_functions() {
     };
     assert_eq!(done["refreshed"], 0, "{done}");
     println!("{}", job.peak());
+    let mut job = lambda.function("seal-audit", &stack);
+    let Invoked::Answered(done) = job.invoke(scheduled().to_string()).await else {
+        panic!("seal-audit: {:?}", job.log());
+    };
+    assert_eq!(done["heads"], 1, "{done}");
+    println!("{}", job.peak());
     for exchange in ["aster", "hyperliquid"] {
         let gone = delete.call(&credential("DELETE", exchange, "user_1")).await;
         expect(&gone, 404, "API_KEY_NOT_FOUND");

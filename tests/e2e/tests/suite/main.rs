@@ -24,6 +24,7 @@ mod refresh;
 mod refresh_attacks;
 mod refresh_late;
 mod registration;
+mod seals;
 mod storage;
 mod structure;
 mod supply_chain;

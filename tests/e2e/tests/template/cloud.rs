@@ -13,7 +13,7 @@ use cosigner::Cosigner;
 use e2e::TestApp;
 use http::{HeaderMap, Method, Uri};
 use http_body_util::BodyExt;
-use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_local::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
 use serde_json::{Value, json};
 use shared::api::ids::Tenant;
 use shared::api::shell::shell;
@@ -28,11 +28,12 @@ use crate::stacks::{Function, Stacks};
 use crate::start::{Job, Started, set_by_lambda, start};
 
 /// A resource as the templates' environment names it, as IAM does, and its name here.
-const RESOURCES: [(&str, &str, &str); 4] = [
+const RESOURCES: [(&str, &str, &str); 5] = [
     ("WalletsTable", "WalletsTable.Arn", WALLETS_TABLE),
     ("WalletsKey.Arn", "WalletsKey.Arn", WALLETS_KEY),
     ("CosignerTable", "CosignerTable.Arn", COSIGNER_TABLE),
     ("CosignerKey.Arn", "CosignerKey.Arn", COSIGNER_KEY),
+    ("AuditKey.Arn", "AuditKey.Arn", AUDIT_KEY),
 ];
 
 /// Who cheats in the next signature.
@@ -129,7 +130,7 @@ impl Cloud {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let functions = stacks.functions();
         let (apart, here): (Vec<_>, Vec<_>) =
-            functions.into_iter().partition(|function| function.apart);
+            functions.into_iter().partition(|function| function.folder == "cosigner");
         let environment = environment(&apart[0], &app, &url);
         let lookup = |name: &str| environment.get(name).cloned();
         let Ok(Started::Cosigner(cosigner)) =
@@ -300,6 +301,12 @@ fn dynamodb(caller: &str, operation: &str, asked: &Value) -> Vec<Call> {
     let on = |action: &str, asked: &Value| {
         let table = asked["TableName"].as_str().unwrap();
         let mut call = call(caller, &format!("dynamodb:{action}"), table);
+        // It is a condition for the one that is to see a single partition.
+        let keys = ["/ExpressionAttributeValues/:pk/S", "/Item/pk/S"];
+        let leading = keys.iter().find_map(|key| asked.pointer(key)?.as_str());
+        if let (Some(key), "seal-audit") = (leading, caller) {
+            call.context.insert("dynamodb:LeadingKeys".to_owned(), key.to_owned());
+        }
         if let Some(index) = asked["IndexName"].as_str() {
             call.resource = format!("{}/index/{index}", call.resource);
         }
@@ -330,6 +337,11 @@ fn kms(caller: &str, operation: &str, asked: &Value) -> Call {
             (format!("kms:EncryptionContext:{key}"), value.as_str().unwrap().to_owned())
         })
         .collect();
+    for name in ["SigningAlgorithm", "MessageType"] {
+        if let Some(value) = asked[name].as_str() {
+            call.context.insert(format!("kms:{name}"), value.to_owned());
+        }
+    }
     call
 }
 

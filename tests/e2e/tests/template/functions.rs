@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::cloudformation::{REGION, STACK};
+use crate::cloudformation::REGION;
 use crate::stacks::{COSIGNER, Function, MAIN, MONITORING, Sources, Stacks};
 use crate::{assert_found, assert_none, differences, folders};
 
@@ -31,7 +31,7 @@ fn wrong(stacks: &Stacks, folders: &BTreeSet<String>) -> Vec<String> {
         wrong.extend(wrong_surroundings(stacks, function));
     }
     let watched = watched(stacks);
-    let known = named.iter().map(|folder| format!("{STACK}-{folder}")).collect();
+    let known = functions.iter().map(Function::full_name).collect();
     wrong.extend(differences("the function", ("the templates", &known), (MONITORING, &watched)));
     wrong
 }
@@ -39,7 +39,7 @@ fn wrong(stacks: &Stacks, folders: &BTreeSet<String>) -> Vec<String> {
 fn wrong_properties(function: &Function) -> Vec<String> {
     let folder = function.folder.as_str();
     let wanted = [
-        ("/FunctionName", json!(format!("{STACK}-{folder}"))),
+        ("/FunctionName", json!(function.full_name())),
         ("/Runtime", json!("provided.al2023")),
         ("/Handler", json!("bootstrap")),
         ("/Architectures", json!(["arm64"])),
@@ -55,8 +55,8 @@ fn wrong_properties(function: &Function) -> Vec<String> {
     if function.metadata["BuildMethod"] != "rust-cargolambda" {
         wrong.push(format!("{folder}: BuildMethod is not rust-cargolambda"));
     }
-    if function.apart != (folder == "cosigner") {
-        wrong.push(format!("{folder}: the cosigner, and it alone, has a stack of its own"));
+    if function.apart != matches!(folder, "cosigner" | "seal-audit") {
+        wrong.push(format!("{folder}: the cosigner and its job, and they alone, are apart"));
     }
     // API Gateway waits for 29 seconds. A job's time is in `jobs`.
     let timeout = function.properties["Timeout"].as_u64().unwrap_or_default();
@@ -94,10 +94,11 @@ fn wrong_surroundings(stacks: &Stacks, function: &Function) -> Vec<String> {
     let logs = stack.resources("AWS::Logs::LogGroup");
     let log = logs.iter().find(|log| log.name == function.text("/LoggingConfig/LogGroup"));
     let name = log.and_then(|log| log.properties["LogGroupName"].as_str());
-    if name != Some(format!("/aws/lambda/{STACK}-{folder}").as_str()) {
+    if name != Some(format!("/aws/lambda/{}", function.full_name()).as_str()) {
         wrong.push(format!("{folder}: it does not write to a log group of its own"));
     }
-    let output = if function.apart { "FunctionArn" } else { &format!("{}Name", function.name) };
+    let output =
+        if folder == "cosigner" { "FunctionArn" } else { &format!("{}Name", function.name) };
     let value = stack.output(output);
     if value.is_none_or(|value| value.trim_end_matches(".Arn") != function.name) {
         wrong.push(format!("{folder}: no output {output} names it"));

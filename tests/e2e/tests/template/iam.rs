@@ -46,7 +46,10 @@ impl Condition {
     fn holds(&self, context: &BTreeMap<String, String>) -> bool {
         let value = context.get(&self.key);
         match self.operator.as_str() {
-            "StringEquals" | "ArnEquals" => value.is_some_and(|value| self.values.contains(value)),
+            // `ForAllValues`: each call has one value here.
+            "StringEquals" | "ArnEquals" | "ForAllValues:StringEquals" => {
+                value.is_some_and(|value| self.values.contains(value))
+            }
             "Null" => self.values == [value.is_none().to_string()],
             other => panic!("nobody has taught this test the operator {other}"),
         }

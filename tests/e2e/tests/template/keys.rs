@@ -12,7 +12,7 @@ use crate::stacks::{COSIGNER, Function, MAIN, Sources, Stacks};
 use crate::{assert_found, assert_none, differences};
 
 /// What administers a key. Nothing in it opens or seals.
-const ADMINISTRATION: [&str; 22] = [
+const ADMINISTRATION: [&str; 23] = [
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
     "kms:DeleteAlias",
@@ -23,6 +23,7 @@ const ADMINISTRATION: [&str; 22] = [
     "kms:EnableKeyRotation",
     "kms:GetKeyPolicy",
     "kms:GetKeyRotationStatus",
+    "kms:GetPublicKey",
     "kms:ListGrants",
     "kms:ListKeyPolicies",
     "kms:ListKeyRotations",
@@ -46,7 +47,10 @@ fn root() -> Value {
 fn own_resources(function: &Function) -> BTreeSet<String> {
     let log = format!("{}.Arn", function.text("/LoggingConfig/LogGroup"));
     let cosigner = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-cosigner");
-    let resources = if function.apart {
+    let resources = if function.folder == "seal-audit" {
+        let heads = "CosignerTable.Arn/index/heads".to_owned();
+        vec!["CosignerTable.Arn".to_owned(), heads, "AuditKey.Arn".to_owned(), log]
+    } else if function.apart {
         vec!["CosignerTable.Arn".to_owned(), "CosignerKey.Arn".to_owned(), log]
     } else {
         vec!["WalletsTable.Arn".to_owned(), "WalletsKey.Arn".to_owned(), cosigner, log]
@@ -57,7 +61,10 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
         "WalletsTable.Arn/index/refresh",
         "JobsDeadLetters.Arn",
     ];
-    let jobs = jobs.map(ToOwned::to_owned).into_iter().filter(|_| function.schedule().is_some());
+    let jobs = jobs
+        .map(ToOwned::to_owned)
+        .into_iter()
+        .filter(|_| function.schedule().is_some() && !function.apart);
     let list = "WalletsTable.Arn/index/wallets".to_owned();
     let list = Some(list).filter(|_| function.folder == "list-wallets");
     resources.into_iter().chain(jobs).chain(list).collect()
@@ -78,7 +85,8 @@ fn wrong_roles(stacks: &Stacks) -> Vec<String> {
                 }
                 let through = one.asks("kms:ViaService").is_some();
                 let purpose = one.asks("kms:EncryptionContext:purpose").is_some();
-                if action.starts_with("kms:") && !through && !purpose {
+                let seal = action == "kms:Sign" && one.resources == ["AuditKey.Arn"];
+                if action.starts_with("kms:") && !through && !purpose && !seal {
                     wrong.push(format!("{folder}: {} opens or seals for any purpose", one.sid));
                 }
             }
@@ -154,6 +162,13 @@ fn wrong_key(stack: &Template, key: &str, users: &BTreeSet<String>) -> Vec<Strin
 /// A role uses a key for a known purpose, and for a named wallet of a named tenant.
 fn wrong_use(key: &str, one: &Statement) -> Vec<String> {
     let mut wrong = Vec::new();
+    if key == "AuditKey" {
+        let what = [one.asks("kms:SigningAlgorithm"), one.asks("kms:MessageType")];
+        if one.actions != ["kms:Sign"] || what != [Some("ECDSA_SHA_256"), Some("RAW")] {
+            wrong.push(format!("{key}: {} is not for seals alone", one.sid));
+        }
+        return wrong;
+    }
     let uses = ["kms:Decrypt", "kms:GenerateDataKey"];
     let others = one.actions.iter().filter(|action| !uses.contains(&action.as_str()));
     wrong.extend(others.map(|action| format!("{key}: {} allows {action}", one.sid)));
@@ -186,6 +201,7 @@ fn users(stacks: &Stacks, key: &str) -> BTreeSet<String> {
 fn wrong_keys(stacks: &Stacks) -> Vec<String> {
     let mut wrong = wrong_key(&stacks.main, "WalletsKey", &users(stacks, "WalletsKey"));
     wrong.extend(wrong_key(&stacks.cosigner, "CosignerKey", &users(stacks, "CosignerKey")));
+    wrong.extend(wrong_key(&stacks.cosigner, "AuditKey", &users(stacks, "AuditKey")));
     wrong
 }
 
@@ -305,7 +321,7 @@ fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
         exchanges.map(|folder| format!("{folder} AWSLambdaENIManagementAccess")).each_ref()
     );
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
-    assert_eq!((traced, on.len()), (15, 21));
+    assert_eq!((traced, on.len()), (16, 22));
     // What a VPC function's role may do to networks is for Lambda, not for what runs in it.
     let stacks = Sources::new().deploy(&[("UseVpc", "true")]);
     for folder in exchanges {
@@ -321,8 +337,10 @@ fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
 fn a_key_is_used_by_its_roles_alone() {
     let stacks = Stacks::new();
     assert_none(&wrong_keys(&stacks));
-    let [ours, theirs] = ["WalletsKey", "CosignerKey"].map(|key| users(&stacks, key));
-    assert_eq!((ours.len(), theirs.len()), (9, 1));
+    let keys = ["WalletsKey", "CosignerKey", "AuditKey"];
+    let [ours, theirs, seals] = keys.map(|key| users(&stacks, key));
+    assert_eq!((ours.len(), theirs.len(), seals.len()), (9, 1, 1));
+    assert!(theirs.is_disjoint(&seals));
     assert!(ours.is_disjoint(&theirs));
     assert_none(&wrong_invokers(&stacks));
 }
@@ -371,6 +389,20 @@ fn a_key_that_admits_another_is_found() {
             "              ArnEquals:\n                aws:PrincipalArn: !GetAtt CosignerRole.Arn\n",
             "",
             "CosignerKey: Envelopes names no role",
+        ),
+        (
+            COSIGNER,
+            "  AuditKey:",
+            "aws:PrincipalArn: !GetAtt SealAuditRole.Arn",
+            "aws:PrincipalArn: !GetAtt CosignerRole.Arn",
+            "AuditKey: the role CosignerRole.Arn is in the key's policy, not in the roles' policies",
+        ),
+        (
+            COSIGNER,
+            "  AuditKey:",
+            "Action: kms:Sign",
+            "Action: [kms:Sign, kms:CreateGrant]",
+            "AuditKey: Seals is not for seals alone",
         ),
     ] {
         let copy = Sources::new().with(file, place, old, new).deploy(&[]);

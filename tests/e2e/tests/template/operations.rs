@@ -26,6 +26,8 @@ pub(crate) async fn seen() -> &'static Seen {
         }
         jobs(&cloud).await;
         cheating(&cloud).await;
+        let done = cloud.run("seal-audit").await;
+        assert_eq!((&done["seals"], &done["heads"]), (&json!(1), &json!(4)), "{done}");
         nothing(&cloud).await;
         let legacy = Cloud::start(&Sources::new().deploy(&[main, ("AsterApi", "v1")])).await;
         legacy_keys(&legacy).await;

@@ -142,7 +142,7 @@ async fn each_role_may_do_what_its_function_does_and_nothing_else() {
 async fn the_product_counts_the_calls_that_it_makes() {
     let seen = seen().await;
     assert_eq!(seen.counted, seen.arrived);
-    assert!(seen.counted.len() == 13 && !seen.counted.contains_key("health"));
+    assert!(seen.counted.len() == 14 && !seen.counted.contains_key("health"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::cloudformation::Template;
+use crate::cloudformation::{STACK, Template};
 use crate::iam::{Statement, statements};
 use crate::read;
 
@@ -86,6 +86,12 @@ impl Function {
     /// Its role's logical name.
     pub(crate) fn role(&self) -> &str {
         self.text("/Role").strip_suffix(".Arn").unwrap_or_default()
+    }
+
+    /// The name that it is to have.
+    pub(crate) fn full_name(&self) -> String {
+        let beside = if self.apart && self.folder != "cosigner" { "cosigner-" } else { "" };
+        format!("{STACK}-{beside}{}", self.folder)
     }
 
     /// Its event, if it is run by a schedule.

@@ -5,6 +5,7 @@ use cosigner::Cosigner;
 use reconcile_apikeys::ReconcileApiKeys;
 use refresh_shares::RefreshShares;
 use renew_apikeys::RenewApiKeys;
+use seal_audit::SealAudit;
 use serde_json::Value;
 use shared::clock::Clock;
 use shared::config::Env;
@@ -30,6 +31,8 @@ pub(crate) enum Job {
     Reconcile(ReconcileApiKeys),
     /// The refresh.
     Refresh(RefreshShares),
+    /// The signatures over the audit log.
+    Seal(SealAudit),
 }
 
 impl Job {
@@ -39,6 +42,7 @@ impl Job {
             Self::Renew(job) => lambda_entry::Job::run(job).await?,
             Self::Reconcile(job) => lambda_entry::Job::run(job).await?,
             Self::Refresh(job) => lambda_entry::Job::run(job).await?,
+            Self::Seal(job) => lambda_entry::Job::run(job).await?,
         })
     }
 }
@@ -79,6 +83,10 @@ pub(crate) fn start(folder: &str, env: &Env<'_>, clock: Clock) -> Result<Started
         }
         "refresh-shares" => {
             let job = refresh_shares::job_from_env(env, clock, random).map(Job::Refresh);
+            job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
+        }
+        "seal-audit" => {
+            let job = seal_audit::job_from_env(env, clock, random).map(Job::Seal);
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         other => panic!("say in this file how functions/{other} starts"),

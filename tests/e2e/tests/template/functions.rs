@@ -135,6 +135,17 @@ fn every_folder_is_one_function_built_and_run_alike() {
     assert_none(&wrong(&Stacks::new(), &folders()));
 }
 
+/// CloudWatch takes ten metrics in an alarm.
+#[test]
+fn no_alarm_has_too_many_metrics() {
+    let alarms = Stacks::new().monitoring.resources("AWS::CloudWatch::Alarm");
+    let counts = alarms.iter().map(|alarm| {
+        let metrics = alarm.properties["Metrics"].as_array().into_iter().flatten();
+        metrics.filter(|metric| metric.get("MetricStat").is_some()).count()
+    });
+    assert_eq!(counts.max(), Some(10), "and one of them has as many");
+}
+
 /// What the endpoints invoke is what is deployed.
 #[test]
 fn the_endpoints_invoke_the_cosigner_that_is_deployed() {

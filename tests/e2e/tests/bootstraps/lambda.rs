@@ -23,7 +23,7 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Every function there is.
-pub(crate) const FUNCTIONS: [&str; 15] = [
+pub(crate) const FUNCTIONS: [&str; 16] = [
     "cosigner",
     "create-wallet",
     "delete-apikey",

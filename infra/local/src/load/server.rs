@@ -163,7 +163,6 @@ impl Life {
             .args(["--hyperliquid-url", hyperliquid.as_str(), "--aster-url", aster.as_str()])
             .args(["--hyperliquid-weight-per-minute", &weight])
             .args(["--aster-weight-per-minute", &weight])
-            .args(["--key-rate-limit", "0"])
             // Its clients are one tenant, and want all that the machine can do.
             .args(["--key-rate-limit", "0"])
             .env("RUST_LOG", "warn")

@@ -16,6 +16,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use tracing_subscriber::EnvFilter;
 
+use crate::config::Env;
+
 /// What a request sent over the network: `Service.Operation` and how often, retries counted.
 #[derive(Clone, Default)]
 pub struct RemoteCalls(Arc<Mutex<BTreeMap<String, u32>>>);
@@ -101,9 +103,10 @@ impl Intercept for CountCalls {
 }
 
 /// Writes logs as lines of JSON to standard output, for CloudWatch. `RUST_LOG` filters them; the
-/// default is `info`.
-pub fn init_lambda() {
-    crate::metrics::embed();
+/// default is `info`. `SERVICE_NAME` is the dimension of the metrics beside them: the stack's name.
+pub fn init_lambda(env: &Env<'_>) {
+    let service = env.optional("SERVICE_NAME").unwrap_or_else(|| "hyperdex-keys".to_owned());
+    crate::metrics::embed(service);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .json()

@@ -22,7 +22,7 @@ use shared::clock::Clock;
 use shared::compute::Stopped;
 use shared::config::{ConfigError, Env};
 use shared::envelope::{Envelope, EnvelopeError};
-use shared::metrics::{self, Metric};
+use shared::metrics::{self, About, Metric};
 use shared::mpc::{Answer, Call, Refusal, Request};
 use shared::random::{Random, RandomError};
 use shared::store::StoreError;
@@ -176,7 +176,8 @@ impl Cosigner {
                     }
                     Err(End::Refused(refusal)) => {
                         tracing::warn!(%refusal, "refused");
-                        metrics::emit(&self.clock, None, &[(Metric::CosignerRefusals, 1)]);
+                        let about = About::SERVICE.because(refusal.reason());
+                        metrics::emit(&self.clock, about, &[(Metric::CosignerRefusals, 1)]);
                         Ok(Answer::Refused(refusal))
                     }
                     Err(End::Failed(failure)) => {

@@ -9,10 +9,11 @@ use shared::telemetry;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    telemetry::init_lambda();
-    shared::process::no_core_dumps();
     let env = |name: &str| std::env::var(name).ok();
-    let cosigner = Cosigner::from_env(&Env(&env), Clock::system(), Random::system())?;
+    let env = Env(&env);
+    telemetry::init_lambda(&env);
+    shared::process::no_core_dumps();
+    let cosigner = Cosigner::from_env(&env, Clock::system(), Random::system())?;
     let cosigner = &cosigner;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<String>| async move {
         // The cause is in the log; the invoker learns only that it failed.

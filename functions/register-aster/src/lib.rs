@@ -5,7 +5,9 @@ use axum::routing::post;
 use axum::{Json, Router};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
+use shared::api::exchange::counted;
 use shared::api::idempotency::idempotent;
+use shared::api::ids::Exchange;
 use shared::api::responses::{AsterData, DataBody};
 use shared::api::shell::Caller;
 use shared::clock::Clock;
@@ -19,7 +21,8 @@ use shared::wallets::Custody;
 pub fn router(registrar: Registrar) -> Router {
     let routes = Router::new().route("/api/trading/aster/apikey", post(register_aster));
     let custody = registrar.custody.clone();
-    idempotent(routes.with_state(registrar), custody)
+    let routes = counted(routes.with_state(registrar), Exchange::Aster, custody.clock.clone());
+    idempotent(routes, custody)
 }
 
 /// The endpoint's routes, with clients from the environment.

@@ -6,7 +6,9 @@ use axum::routing::post;
 use axum::{Extension, Json, Router};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
+use shared::api::exchange::counted;
 use shared::api::idempotency::{HoldsSecret, idempotent};
+use shared::api::ids::Exchange;
 use shared::api::responses::{DataBody, HyperliquidData};
 use shared::api::shell::Caller;
 use shared::clock::Clock;
@@ -29,7 +31,8 @@ pub struct RegisterHyperliquid {
 pub fn router(state: RegisterHyperliquid) -> Router {
     let routes = Router::new().route("/api/trading/hyperliquid/apikey", post(register_hyperliquid));
     let custody = state.registrar.custody.clone();
-    idempotent(routes.with_state(state), custody)
+    let routes = counted(routes.with_state(state), Exchange::Hyperliquid, custody.clock.clone());
+    idempotent(routes, custody)
 }
 
 /// The endpoint's routes, with clients from the environment.

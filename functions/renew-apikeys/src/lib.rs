@@ -53,6 +53,9 @@ impl lambda_entry::Job for RenewApiKeys {
                 "finished": done.finished,
                 "failed": done.failed,
                 "overdue": done.overdue,
+                "pending": done.pending,
+                "expiring": done.expiring,
+                "backlog": done.backlog,
                 "budgetExhausted": done.exhausted,
             });
         }

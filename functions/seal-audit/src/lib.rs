@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::clock::Clock;
 use shared::config::{ConfigError, Env};
-use shared::metrics::{self, Metric};
+use shared::metrics::{self, About, Metric};
 use shared::random::Random;
 use shared::store::StoreError;
 
@@ -114,7 +114,7 @@ impl SealAudit {
         let mut last = self.seals.last().await?;
         loop {
             let Some(begun) = next(last.as_ref(), self.clock.now_ms() / DAY_MS) else {
-                metrics::emit(&self.clock, None, &[(Metric::AuditSealed, 1)]);
+                metrics::emit(&self.clock, About::SERVICE, &[(Metric::AuditSealed, 1)]);
                 return Ok(run);
             };
             // At least one: a run that is always late would seal nothing.

@@ -29,10 +29,10 @@ pub async fn run<E>(
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    telemetry::init_lambda();
-    shared::process::no_core_dumps();
     let env = |name: &str| std::env::var(name).ok();
     let env = Env(&env);
+    telemetry::init_lambda(&env);
+    shared::process::no_core_dumps();
     let fallback = fallback_tenant(&env)?;
     let (clock, random) = (Clock::system(), Random::system());
     let routes = routes(&env, clock.clone(), random.clone())?;
@@ -67,10 +67,11 @@ where
     J: Job + Sync,
     E: std::error::Error + Send + Sync + 'static,
 {
-    telemetry::init_lambda();
-    shared::process::no_core_dumps();
     let env = |name: &str| std::env::var(name).ok();
-    let job = &job(&Env(&env), Clock::system(), Random::system())?;
+    let env = Env(&env);
+    telemetry::init_lambda(&env);
+    shared::process::no_core_dumps();
+    let job = &job(&env, Clock::system(), Random::system())?;
     let serve = move |event: LambdaEvent<Value>| async move {
         // Boxed, so that the type of what awaits this does not grow with what is in here.
         let run: Pin<Box<dyn Future<Output = Result<Value, J::Error>> + Send + '_>> =

@@ -1,12 +1,16 @@
 //! The exchange that a path names, and what is said about those that are not served here.
 
 use axum::Router;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::MethodRouter;
 use http::request::Parts;
 
 use super::error::ApiError;
 use super::ids::Exchange;
+use crate::clock::Clock;
+use crate::metrics::{self, About, Metric};
 
 const LIGHTER: &str = "Create an account on Lighter, deposit USDC there, generate an API key in its account settings, and keep apiKeyPrivateKey (hex), apiKeyIndex and accountIndex.";
 
@@ -37,6 +41,31 @@ pub fn not_served(name: &str) -> ApiError {
     let supported: Vec<&str> = Exchange::ALL.iter().map(|exchange| exchange.as_str()).collect();
     refused(format!("Unsupported exchange: {shown}"))
         .advise(format!("Supported exchanges: {}", supported.join(", ")))
+}
+
+/// Counts what becomes of registrations: in a metric by exchange, and by the error's code.
+pub fn counted(routes: Router, exchange: Exchange, clock: Clock) -> Router {
+    routes.layer(from_fn_with_state((exchange, clock), count))
+}
+
+async fn count(
+    State((exchange, clock)): State<(Exchange, Clock)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    let about = About::exchange(exchange);
+    match response.extensions().get::<ApiError>() {
+        Some(error) => {
+            let about = about.because(error.code);
+            metrics::emit(&clock, about, &[(Metric::RegistrationFailures, 1)]);
+        }
+        None if response.status().is_success() => {
+            metrics::emit(&clock, about, &[(Metric::Registrations, 1)]);
+        }
+        None => {}
+    }
+    response
 }
 
 /// The same routes for each exchange by name, because a path that is written out goes before one

@@ -17,6 +17,7 @@ use super::error::ApiError;
 use super::idempotency::{Once, Replayed};
 use super::ids::Tenant;
 use crate::clock::Clock;
+use crate::metrics::{self, About, Metric};
 use crate::random::Random;
 use crate::store::{Outcome, WalletRecord};
 use crate::telemetry;
@@ -93,6 +94,8 @@ async fn run(State(shell): State<Shell>, request: Request, next: Next) -> Respon
             "request"
         );
     });
+    let sent = [(Metric::RemoteCalls, u64::from(calls.total()))];
+    metrics::emit(&shell.clock, About::SERVICE, &sent);
     response.extensions_mut().insert(calls);
     response
 }

@@ -10,7 +10,7 @@ use crate::api::shell::Caller;
 use crate::envelope::DataKey;
 use crate::exchanges::aster::v1::{NonceError, V1ApiKey, V1Client, V1Outcome};
 use crate::intent::Intent;
-use crate::metrics::{self, Metric};
+use crate::metrics::{self, About, Metric};
 use crate::store::{
     CredentialRecord, CredentialState, End, Expect, Outcome, SCHEMA, StoreError, WalletView,
 };
@@ -137,7 +137,8 @@ impl Registrar {
                 // Whoever took over does not have this secret.
                 Err(error) if left == 0 || matches!(error, StoreError::Conflict) => {
                     let clock = &self.custody.clock;
-                    metrics::emit(clock, Some(Exchange::Aster), &[(Metric::SecretsLost, 1)]);
+                    let about = About::exchange(Exchange::Aster);
+                    metrics::emit(clock, about, &[(Metric::SecretsLost, 1)]);
                     return Err(CredentialError::SecretLost(error));
                 }
                 Err(error) => {

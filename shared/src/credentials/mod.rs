@@ -19,6 +19,7 @@ mod revoke;
 mod rotate;
 mod send;
 mod state;
+mod walk;
 
 pub use reconcile::{Drift, ReconcileLimits, Reconciled};
 pub use renew::{RenewLimits, Renewed};

@@ -8,9 +8,9 @@ use crate::api::ids::{Exchange, WalletRef};
 use crate::eth::Address;
 use crate::exchanges::{ListedAgent, LookupError};
 use crate::intent::AGENT_NAME_PREFIX;
-use crate::metrics::{self, Metric};
+use crate::metrics::{self, About, Metric};
 use crate::store::{
-    CredentialKey, CredentialRecord, CredentialState, Index, SHARDS, StoreError, WalletRecord,
+    CredentialKey, CredentialRecord, CredentialState, Index, StoreError, WalletRecord,
 };
 
 /// When a credential is compared again that could not be.
@@ -91,36 +91,25 @@ impl Registrars {
             (Exchange::Hyperliquid, Reconciled::default()),
         ];
         let mut left = limits.limit;
-        let first = custody.random.bytes().map_or(0, |[byte]: [u8; 1]| byte);
-        'run: for shard in (0..SHARDS).map(|shard| (shard.wrapping_add(first)) % SHARDS) {
-            let mut from = None;
-            loop {
-                let page = custody.store.due(Index::Check, shard, started_ms, from).await?;
-                for key in page.keys {
-                    let now_ms = custody.clock.now_ms();
-                    if left == 0 || now_ms.saturating_sub(started_ms) > run_ms {
-                        break 'run;
-                    }
-                    let Some((_, found)) = found.iter_mut().find(|(it, _)| *it == key.exchange)
-                    else {
-                        continue;
-                    };
-                    if !found.exhausted {
-                        left -= 1;
-                        self.of(key.exchange).reconcile_one(key, limits.every_ms, found).await;
-                    }
-                }
-                match page.next {
-                    Some(next) => from = Some(next),
-                    None => break,
-                }
+        let mut walk = self.walk(Index::Check, started_ms);
+        while let Some(key) = walk.next().await? {
+            let now_ms = custody.clock.now_ms();
+            if left == 0 || now_ms.saturating_sub(started_ms) > run_ms {
+                break;
+            }
+            let Some((_, found)) = found.iter_mut().find(|(it, _)| *it == key.exchange) else {
+                continue;
+            };
+            if !found.exhausted {
+                left -= 1;
+                self.of(key.exchange).reconcile_one(key, limits.every_ms, found).await;
             }
         }
         for (exchange, found) in &found {
             let drift = u64::try_from(found.drift.len()).unwrap_or(u64::MAX);
             let counts =
                 [(Metric::CredentialsChecked, found.checked), (Metric::CredentialDrift, drift)];
-            metrics::emit(&custody.clock, Some(*exchange), &counts);
+            metrics::emit(&custody.clock, About::exchange(*exchange), &counts);
         }
         Ok(found)
     }

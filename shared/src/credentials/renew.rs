@@ -15,11 +15,20 @@ use super::{CredentialError, Life, Registrar, Registrars};
 use crate::api::ids::{Exchange, WalletRef};
 use crate::exchanges::RefusalKind;
 use crate::exchanges::budget::Busy;
-use crate::metrics::{self, Metric};
-use crate::store::{CredentialKey, CredentialRecord, CredentialState, Index, SHARDS, StoreError};
+use crate::metrics::{self, About, Metric};
+use crate::store::{CredentialKey, CredentialRecord, CredentialState, Index, StoreError};
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// A registration that nobody has ended for so long is counted.
+const PENDING_MS: u64 = 5 * 60 * 1_000;
+
+/// What expires within this and could not be renewed is counted.
+const SOON_MS: u64 = 7 * DAY_MS;
+
+/// How much of what a run leaves is counted.
+const BACKLOG: u32 = 10_000;
 
 /// What a run may do.
 #[derive(Clone, Debug)]
@@ -45,6 +54,12 @@ pub struct Renewed {
     pub failed: u64,
     /// Past its expiry when the run came to it.
     pub overdue: u64,
+    /// Registrations that nobody has ended for five minutes.
+    pub pending: u64,
+    /// Expires within a week, and could not be renewed.
+    pub expiring: u64,
+    /// Due, and left for the next run; of all exchanges 10,000 are counted at most.
+    pub backlog: u64,
     /// The exchange's budget is used up.
     pub exhausted: bool,
 }
@@ -73,48 +88,50 @@ impl Registrars {
         let mut tally =
             [(Exchange::Aster, Renewed::default()), (Exchange::Hyperliquid, Renewed::default())];
         let mut left = limits.limit;
-        // No shard is always the last one.
-        let first = custody.random.bytes().map_or(0, |[byte]: [u8; 1]| byte);
-        'run: for shard in (0..SHARDS).map(|shard| (shard.wrapping_add(first)) % SHARDS) {
-            let mut from = None;
-            loop {
-                let until_ms = started_ms + limits.within_ms + DAY_MS;
-                let page = custody.store.due(Index::Due, shard, until_ms, from).await?;
-                for key in page.keys {
-                    let registrar = self.of(key.exchange);
-                    let now_ms = custody.clock.now_ms();
-                    if left == 0 || now_ms.saturating_sub(started_ms) > run_ms {
-                        break 'run;
-                    }
-                    let Some((_, tally)) = tally.iter_mut().find(|(it, _)| *it == key.exchange)
-                    else {
-                        continue;
-                    };
-                    let due_ms = key.at_ms.saturating_sub(limits.within_ms);
-                    if !tally.exhausted && due_ms <= now_ms + jitter_ms(key.wallet_id) {
-                        left -= u32::from(registrar.renew_one(&key, limits, tally).await);
-                    }
-                }
-                match page.next {
-                    Some(next) => from = Some(next),
-                    None => break,
-                }
+        let mut counted = 0;
+        let mut walk = self.walk(Index::Due, started_ms + limits.within_ms + DAY_MS);
+        while let Some(key) = walk.next().await? {
+            let now_ms = custody.clock.now_ms();
+            let is_over = left == 0 || now_ms.saturating_sub(started_ms) > run_ms;
+            // What is left for the next run is counted, to a bound.
+            counted += u32::from(is_over);
+            if counted > BACKLOG {
+                break;
             }
+            let Some((_, tally)) = tally.iter_mut().find(|(it, _)| *it == key.exchange) else {
+                continue;
+            };
+            let due_ms = key.at_ms.saturating_sub(limits.within_ms);
+            if due_ms > now_ms + jitter_ms(key.wallet_id) {
+                continue;
+            }
+            if is_over || tally.exhausted {
+                tally.backlog += 1;
+                continue;
+            }
+            let failed = tally.failed;
+            left -= u32::from(self.of(key.exchange).renew_one(&key, limits, tally).await);
+            // It expires soon and has not been renewed.
+            let is_soon = (now_ms..now_ms + SOON_MS).contains(&key.at_ms);
+            tally.expiring += u64::from(is_soon && tally.failed > failed);
         }
         for (exchange, tally) in &tally {
-            metrics::emit(&custody.clock, Some(*exchange), &tally.metrics());
+            metrics::emit(&custody.clock, About::exchange(*exchange), &tally.metrics());
         }
         Ok(tally)
     }
 }
 
 impl Renewed {
-    const fn metrics(&self) -> [(Metric, u64); 4] {
+    const fn metrics(&self) -> [(Metric, u64); 7] {
         [
             (Metric::CredentialsRenewed, self.renewed),
             (Metric::OperationsFinished, self.finished),
             (Metric::RenewalsFailed, self.failed),
             (Metric::CredentialsOverdue, self.overdue),
+            (Metric::RegistrationsPending, self.pending),
+            (Metric::CredentialsExpiring, self.expiring),
+            (Metric::RenewalBacklog, self.backlog),
         ]
     }
 }
@@ -145,6 +162,11 @@ impl Registrar {
         };
         let now_ms = self.custody.clock.now_ms();
         let Some(known) = view.credential(key.exchange) else { return false };
+        if is_left_pending(known, now_ms) {
+            tally.pending += 1;
+            self.try_later(key).await;
+            return true;
+        }
         let Some(task) = task(known, limits, now_ms) else { return false };
         if Life::of(known, now_ms) == Life::Expired {
             tally.overdue += 1;
@@ -212,6 +234,14 @@ impl Registrar {
             tracing::warn!(%error, walletId = %key.wallet_id, "the failure was not noted");
         }
     }
+}
+
+/// Whether a registration was begun, and nobody works on it.
+const fn is_left_pending(known: &CredentialRecord, now_ms: u64) -> bool {
+    matches!(known.state, CredentialState::Pending)
+        && known.lease_until_ms <= now_ms
+        && known.job_after_ms <= now_ms
+        && known.requested_at_ms + PENDING_MS <= now_ms
 }
 
 fn task(known: &CredentialRecord, limits: &RenewLimits, now_ms: u64) -> Option<Task> {

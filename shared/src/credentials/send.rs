@@ -5,7 +5,7 @@ use super::held::Held;
 use super::{CredentialError, Registrar};
 use crate::eth::AgentKey;
 use crate::exchanges::{Approval, Outcome, Refusal, RefusalKind, Removal, Unclear};
-use crate::metrics::{self, Metric};
+use crate::metrics::{self, About, Metric};
 use crate::store::AgentRecord;
 
 /// After a removal Hyperliquid approves nothing for 4 to 5 seconds.
@@ -132,7 +132,7 @@ impl Registrar {
     fn note_fault(&self, refusal: &Refusal) {
         if refusal.kind == RefusalKind::SignatureFault {
             let (clock, exchange) = (&self.custody.clock, self.client.exchange());
-            metrics::emit(clock, Some(exchange), &[(Metric::SignatureFaults, 1)]);
+            metrics::emit(clock, About::exchange(exchange), &[(Metric::SignatureFaults, 1)]);
         }
     }
 

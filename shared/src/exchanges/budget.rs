@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::api::ids::Exchange;
 use crate::clock::Clock;
+use crate::metrics::{self, About, Metric};
 use crate::random::Random;
 use crate::store::{BudgetState, SLOTS, Spend, Store, StoreError};
 
@@ -85,6 +86,9 @@ pub struct Budget {
     clock: Clock,
     random: Random,
     partition: String,
+    exchange: Exchange,
+    /// What is the limit for everybody, and for these spenders.
+    limit: u64,
     per_minute: u64,
     hints: Arc<Hints>,
 }
@@ -107,13 +111,13 @@ impl Budget {
         clock: Clock,
         random: Random,
     ) -> Self {
-        let per_minute = match exchange {
+        let limit = match exchange {
             Exchange::Aster => config.aster_per_minute,
             Exchange::Hyperliquid => config.hyperliquid_per_minute,
         };
         let per_minute = match spender {
-            Spender::Caller => per_minute,
-            Spender::Job => per_minute * config.job_percent.min(100) / 100,
+            Spender::Caller => limit,
+            Spender::Job => limit * config.job_percent.min(100) / 100,
         };
         Self {
             store,
@@ -121,6 +125,8 @@ impl Budget {
             random,
             // No tenant is empty, so no wallet's partition begins like this.
             partition: format!("#budget#{exchange}#{}", config.egress),
+            exchange,
+            limit,
             per_minute,
             hints: Arc::default(),
         }
@@ -155,11 +161,20 @@ impl Budget {
             *self.hints.seen.lock().unwrap_or_else(PoisonError::into_inner) = state;
             self.hints.failed.store(state.failures > 0, Ordering::Relaxed);
             if taken {
+                let used = state.at(now_ms / SLOT_MS).used.saturating_mul(100);
+                self.emit(Metric::ExchangeBudgetUsed, used.checked_div(self.limit).unwrap_or(100));
                 return Ok(());
             }
-            self.refused(&state, now_ms, weight)?;
+            if let Err(busy) = self.refused(&state, now_ms, weight) {
+                self.emit(Metric::ExchangeBudgetRefusals, 1);
+                return Err(busy);
+            }
         }
         Err(Busy::Limited { retry_after_s: 1 })
+    }
+
+    fn emit(&self, metric: Metric, value: u64) {
+        metrics::emit(&self.clock, About::exchange(self.exchange), &[(metric, value)]);
     }
 
     /// Why it was not taken: closed for a while, or used up. Neither: another instance was first.

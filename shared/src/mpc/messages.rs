@@ -235,6 +235,25 @@ pub enum Refusal {
     Newest(u32),
 }
 
+impl Refusal {
+    /// Its kind, for a metric.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Malformed => "MALFORMED",
+            Self::Policy(_) => "POLICY",
+            Self::UnknownKey => "UNKNOWN_KEY",
+            Self::KeyExists => "KEY_EXISTS",
+            Self::NoSession => "NO_SESSION",
+            Self::Aborted(_) => "ABORTED",
+            Self::Barred => "BARRED",
+            Self::Retired => "RETIRED",
+            Self::NotConfirmed => "NOT_CONFIRMED",
+            Self::Newest(_) => "NEWEST",
+        }
+    }
+}
+
 impl Request {
     /// The invocation's payload.
     #[must_use]

@@ -222,7 +222,8 @@ const fn yes() -> bool {
     true
 }
 
-/// A credential that jobs could not renew for so long after its expiry is left alone.
+/// A credential that jobs could not renew for so long after its expiry is left alone, and a
+/// registration that nobody has ended for so long.
 const GIVE_UP_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
 impl CredentialRecord {
@@ -274,8 +275,11 @@ impl CredentialRecord {
     pub fn due_at_ms(&self) -> Option<u64> {
         let unfinished = self.lease_until_ms.max(self.job_after_ms);
         match self.state {
-            // Its caller finishes it; the reconciliation job reports it.
-            CredentialState::Pending => None,
+            // Its caller finishes it; the renewal job counts it, the reconciliation job reports it.
+            CredentialState::Pending => {
+                let given_up_ms = self.requested_at_ms.saturating_add(GIVE_UP_MS);
+                Some(unfinished).filter(|at_ms| *at_ms < given_up_ms)
+            }
             CredentialState::Rotating | CredentialState::Revoking => Some(unfinished),
             CredentialState::Active if !self.retiring.is_empty() => Some(unfinished),
             CredentialState::Active => (self.auto_renew

@@ -4,6 +4,7 @@ use super::Custody;
 use crate::api::ids::{UserId, WalletRef};
 use crate::api::shell::Caller;
 use crate::envelope::EnvelopeError;
+use crate::metrics::Metric;
 use crate::mpc::{self, KeyShare, ProtocolError, WalletKey};
 use crate::random::RandomError;
 use crate::store::{SCHEMA, ShareRecord, StoreError, WalletRecord, shares_at_ms};
@@ -55,7 +56,7 @@ impl Custody {
             WalletKey { tenant: tenant.clone(), wallet_id: self.random.uuid()?, key_version: 1 };
         // The data key is fetched while the parties compute.
         let (share, data_key) = tokio::join!(
-            mpc::generate(&self.cosigner, &self.random, &key),
+            self.timed(Metric::KeyGenerationMs, mpc::generate(&self.cosigner, &self.random, &key)),
             self.envelope.data_key(ShareRecord::context(&key)),
         );
         let share = share?;

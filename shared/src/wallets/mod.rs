@@ -14,6 +14,7 @@ use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::config::{ConfigError, CustodyConfig, Env, StoreConfig};
 use crate::envelope::Envelope;
+use crate::metrics::{self, About, Metric};
 use crate::mpc::CosignerClient;
 use crate::random::Random;
 use crate::store::Store;
@@ -66,5 +67,20 @@ impl Custody {
             clock,
             random,
         }
+    }
+}
+
+impl Custody {
+    /// Runs the parties' protocol, and measures how long it took when it came to its end.
+    async fn timed<T, E>(
+        &self,
+        metric: Metric,
+        run: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let started_us = self.clock.now_us();
+        let done = run.await?;
+        let took_ms = self.clock.now_us().saturating_sub(started_us) / 1_000;
+        metrics::emit(&self.clock, About::SERVICE, &[(metric, took_ms)]);
+        Ok(done)
     }
 }

@@ -5,6 +5,7 @@ use crate::api::ids::{Tenant, WalletRef};
 use crate::envelope::EnvelopeError;
 use crate::eth::Signature;
 use crate::intent::{Intent, PersonalMessage};
+use crate::metrics::Metric;
 use crate::mpc::{self, KeyShare, ProtocolError, ShareError, WalletKey};
 use crate::store::{ShareRecord, StoreError, WalletRecord, shares_at_ms};
 
@@ -106,7 +107,8 @@ impl Custody {
             return Err(ProtocolError::WrongSignature.into());
         }
         let key = WalletKey { key_version: share.version(), ..wallet.key() };
-        let signed = mpc::sign(&self.cosigner, &self.random, &key, share, intent).await;
+        let run = mpc::sign(&self.cosigner, &self.random, &key, share, intent);
+        let signed = self.timed(Metric::SigningMs, run).await;
         self.freeze_if_cheated(wallet, signed).await
     }
 

@@ -30,6 +30,9 @@ async fn renew(app: &TestApp, limits: &RenewLimits) -> Renewed {
         finished: one.finished + two.finished,
         failed: one.failed + two.failed,
         overdue: one.overdue + two.overdue,
+        pending: one.pending + two.pending,
+        expiring: one.expiring + two.expiring,
+        backlog: one.backlog + two.backlog,
         exhausted: one.exhausted || two.exhausted,
     }
 }
@@ -126,9 +129,11 @@ async fn a_run_does_its_share_and_the_next_one_goes_on() {
     }
     app.clock.advance_ms(170 * DAY_MS);
     let two = RenewLimits { limit: 2, ..limits() };
-    assert_eq!(renew(&app, &two).await.renewed, 2);
-    assert_eq!(renew(&app, &two).await.renewed, 1);
-    assert_eq!(renew(&app, &two).await.renewed, 0);
+    let done = renew(&app, &two).await;
+    assert_eq!(done, Renewed { renewed: 2, backlog: 1, ..Renewed::default() });
+    let done = renew(&app, &two).await;
+    assert_eq!(done, Renewed { renewed: 1, ..Renewed::default() });
+    assert_eq!(renew(&app, &two).await, Renewed::default());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +153,11 @@ async fn a_failure_rests_and_is_tried_again_and_expiry_is_counted() {
     assert_eq!(renew(&app, &limits()).await.failed, 1);
     app.clock.advance_ms(61 * 60 * 1_000);
     assert_eq!(renew(&app, &limits()).await, Renewed::default());
-    app.clock.advance_ms(11 * DAY_MS);
+    // Less than seven days are left.
+    app.clock.advance_ms(5 * DAY_MS);
+    let done = renew(&app, &limits()).await;
+    assert_eq!(done, Renewed { failed: 1, expiring: 1, ..Renewed::default() });
+    app.clock.advance_ms(6 * DAY_MS);
     app.stack.aster_sim.set_rules(normal);
     let done = renew(&app, &limits()).await;
     assert_eq!(done, Renewed { renewed: 1, overdue: 1, ..Renewed::default() });
@@ -251,13 +260,27 @@ async fn drift_is_reported_and_nothing_is_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registration_that_nobody_finishes_is_reported() {
+async fn a_registration_that_nobody_finishes_is_counted_and_reported() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Hang);
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 504);
+    let pending = Renewed { pending: 1, ..Renewed::default() };
+    app.clock.advance_ms(4 * 60 * 1_000);
+    assert_eq!(renew(&app, &limits()).await, Renewed::default());
+    app.clock.advance_ms(2 * 60 * 1_000);
+    assert_eq!(renew(&app, &limits()).await, pending);
+    // It rests, and is counted again; after a week no more.
+    assert_eq!(renew(&app, &limits()).await, Renewed::default());
     app.clock.advance_ms(2 * DAY_MS);
+    assert_eq!(renew(&app, &limits()).await, pending);
     let found = reconcile(&app, Exchange::Hyperliquid).await;
     let drift: Vec<&Drift> = found.drift.iter().map(|(_, drift)| drift).collect();
     assert_eq!(drift, [&Drift::Unfinished { life: Life::Pending }]);
+    app.clock.advance_ms(6 * DAY_MS);
+    renew(&app, &limits()).await;
+    app.clock.advance_ms(2 * DAY_MS);
+    assert_eq!(renew(&app, &limits()).await, Renewed::default());
+    // Its caller goes on all the same.
+    assert_eq!(app.register("hyperliquid", "user_1").await.status, 200);
 }

@@ -90,8 +90,12 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
             reads.extend(READ_BY_LAMBDA_HTTP.map(ToOwned::to_owned));
         }
         let mut set: BTreeSet<String> = function.variables().into_keys().collect();
-        // The log's filter: `shared::telemetry` reads it, and has a default.
+        // The log's filter and the metrics' service: `shared::telemetry` reads them, and has
+        // defaults; two stacks of one account must not share the second.
         set.remove("RUST_LOG");
+        if !set.remove("SERVICE_NAME") {
+            wrong.push(format!("{}: SERVICE_NAME is not set", function.folder));
+        }
         let what = format!("{}: the variable", function.folder);
         wrong.extend(differences(&what, ("the template", &set), ("the code", &reads)));
     }

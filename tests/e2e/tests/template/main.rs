@@ -18,6 +18,7 @@ mod iam;
 mod jobs;
 mod keys;
 mod limits;
+mod monitoring;
 mod operations;
 mod permissions;
 mod routes;

@@ -14,6 +14,7 @@ static SEEN: OnceCell<Seen> = OnceCell::const_new();
 
 /// What all of it was seen to call. It runs once for all tests.
 pub(crate) async fn seen() -> &'static Seen {
+    crate::monitoring::listen();
     let run = async {
         // The simulators are of the main networks.
         let main = ("ExchangeEnvironment", "mainnet");

@@ -35,11 +35,18 @@ pub fn job_from_env(
     let registrars = Registrars::from_env(env, clock, random, Spender::Job)?;
     let days = env.number("RENEW_WITHIN_DAYS", 1..=90)?.unwrap_or(14);
     let limit = env.number("RENEW_LIMIT", 1..=100_000)?.unwrap_or(500);
-    let within_ms = u64::from(days) * 24 * 60 * 60 * 1_000;
+    let hyperliquid = HyperliquidConfig::from_env(env)?;
+    let within_ms = within_ms(days, hyperliquid.validity_ms);
     // What a registration handed out stays in use until it expires.
-    let keys_are_handed_out = HyperliquidConfig::from_env(env)?.return_private_key;
+    let keys_are_handed_out = hyperliquid.return_private_key;
     let limits = RenewLimits { within_ms, limit, run_time: RUN_TIME, keys_are_handed_out };
     Ok(RenewApiKeys { registrars, limits })
+}
+
+/// How long before their expiry keys are renewed: never in the first half of their life, because a
+/// key that is always due would be renewed by every run.
+fn within_ms(days: u32, validity_ms: u64) -> u64 {
+    (u64::from(days) * 24 * 60 * 60 * 1_000).min(validity_ms / 2)
 }
 
 impl lambda_entry::Job for RenewApiKeys {
@@ -60,5 +67,18 @@ impl lambda_entry::Job for RenewApiKeys {
             });
         }
         Ok(summary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within_ms;
+
+    #[test]
+    fn a_key_is_not_renewed_in_the_first_half_of_its_life() {
+        const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+        assert_eq!(within_ms(14, 180 * DAY_MS), 14 * DAY_MS);
+        assert_eq!(within_ms(90, 180 * DAY_MS), 90 * DAY_MS);
+        assert_eq!(within_ms(14, 8 * DAY_MS), 4 * DAY_MS);
     }
 }

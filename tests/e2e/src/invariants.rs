@@ -8,6 +8,7 @@
 )]
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use exchange_sim::Address;
 use exchange_sim::hyperliquid::{Chain, signing};
 use serde_json::json;
 use shared::api::ids::{Exchange, Tenant};
@@ -16,7 +17,7 @@ use shared::exchanges::aster::sign_query;
 use shared::intent::AGENT_NAME_PREFIX;
 use shared::store::{CredentialRecord, CredentialState, WalletView};
 
-use crate::TestApp;
+use crate::{DAY_MS, TestApp};
 
 /// The user's wallet as it is stored.
 pub async fn view(app: &TestApp, user: &str) -> WalletView {
@@ -86,6 +87,17 @@ pub fn agents(app: &TestApp, view: &WalletView, exchange: Exchange) -> Vec<(Stri
     agents.into_iter().filter(ours).collect()
 }
 
+/// Agents of somebody else take all of the wallet's slots on Hyperliquid but one.
+pub async fn crowd(app: &TestApp, user: &str) {
+    let master = view(app, user).await.wallet.address.to_string().parse().unwrap();
+    let until = app.clock.now_ms() + 100_000 * DAY_MS;
+    for slot in 1..3 {
+        let agent = Address::with_last_byte(slot);
+        let name = format!("theirs{slot}");
+        assert!(app.stack.hyperliquid_sim.add_agent(master, &name, agent, until));
+    }
+}
+
 /// No credential here, no agent there.
 pub async fn nothing(app: &TestApp, user: &str, exchange: Exchange) {
     let view = view(app, user).await;
@@ -109,8 +121,9 @@ pub async fn one_that_works(app: &TestApp, user: &str, exchange: Exchange) {
     let secret = app.stack.custody.envelope.open(&context, &record.sealed).await.unwrap();
     let agent = AgentKey::from_bytes(&secret).unwrap();
     assert_eq!(agent.address(), record.agent, "{user} {exchange}");
-    // A nonce that the agent has not used.
-    app.clock.advance_ms(1);
+    // A nonce that the agent has not used: whoever asked Aster a moment ago has added up to a
+    // millisecond of chance to a time that was no whole millisecond.
+    app.clock.advance_ms(2);
     match exchange {
         Exchange::Hyperliquid => hyperliquid_takes(app, &agent).await,
         Exchange::Aster => aster_takes(app, &agent, &view).await,

@@ -5,7 +5,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use alloy_primitives::Address;
 use e2e::kill::{Call, Harness, Row, ended};
 use e2e::proxy::Side;
 use e2e::{DAY_MS, invariants};
@@ -98,18 +97,6 @@ impl Scene {
         call
     }
 
-    /// Agents of somebody else take all slots but ours.
-    async fn crowd(&self) {
-        let view = invariants::view(&self.h.app, USER).await;
-        let master: Address = view.wallet.address.to_string().parse().unwrap();
-        let until = self.h.app.clock.now_ms() + 100_000 * DAY_MS;
-        for slot in 1..3 {
-            let agent = Address::with_last_byte(slot);
-            let name = format!("theirs{slot}");
-            assert!(self.h.app.stack.hyperliquid_sim.add_agent(master, &name, agent, until));
-        }
-    }
-
     const fn approval(&self) -> &'static str {
         match self.exchange {
             Exchange::Aster => "Aster.POST registerAndApproveAgent",
@@ -156,7 +143,7 @@ async fn rotation(exchange: Exchange) {
     let check = async |_: &Call| scene.rotated().await;
     let mut rows = vec![scene.h.drive("rotate", prepare, ended::done, check).await];
     if exchange == Exchange::Hyperliquid {
-        scene.crowd().await;
+        invariants::crowd(&scene.h.app, USER).await;
         // It takes the old one's name, and with it its place.
         let name = std::sync::Mutex::new(String::new());
         let prepare = async || {
@@ -255,7 +242,7 @@ async fn pairs_of_deaths() {
             h.drive_pairs("rotate", rotate, ended::done, rotated).await,
         ];
         if exchange == Exchange::Hyperliquid {
-            scene.crowd().await;
+            invariants::crowd(&scene.h.app, USER).await;
             rows.push(h.drive_pairs("rotate, no slot", rotate, ended::done, rotated).await);
         }
         report(&format!("kill-pairs-{exchange}.md"), &rows);

@@ -119,7 +119,20 @@ async fn registration(exchange: Exchange) {
 }
 
 async fn rotation(exchange: Exchange) {
+    rotations(exchange, false).await;
+}
+
+/// No slot is free, so the new agent takes the old one's name, and with it its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_by_name() {
+    rotations(Exchange::Hyperliquid, true).await;
+}
+
+async fn rotations(exchange: Exchange, by_name: bool) {
     let (h, keys) = scene().await;
+    if by_name {
+        invariants::crowd(&h.app, USER).await;
+    }
     let before = std::sync::Mutex::new(String::new());
     let prepare = async || {
         h.finish(&Call::register(exchange, USER), ended::registered).await;
@@ -131,7 +144,7 @@ async fn rotation(exchange: Exchange) {
         let reply = replayed(&h, call).await;
         // One new agent: the one before it is the one that was there before the request.
         assert_eq!(reply.text("/data/previousAgentAddress"), *before.lock().unwrap());
-        assert_eq!(reply.body["data"]["replacedByName"], Value::Bool(false));
+        assert_eq!(reply.body["data"]["replacedByName"], Value::Bool(by_name));
         h.finish(&Call::renewal(USER), ended::idle).await;
         is_the_one(&h, exchange, &reply).await;
     };

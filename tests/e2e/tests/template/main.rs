@@ -15,6 +15,7 @@ mod documents;
 mod environment;
 mod functions;
 mod iam;
+mod invokers;
 mod jobs;
 mod keys;
 mod limits;

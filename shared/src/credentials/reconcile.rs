@@ -201,7 +201,7 @@ fn differences(known: &CredentialRecord, listed: &[ListedAgent], now_ms: u64) ->
     match listed.iter().find(|agent| agent.address == known.agent) {
         None if is_live => drift.push(Drift::Gone { agent: known.agent }),
         Some(ListedAgent { expires_at_ms: Some(listed_ms), .. })
-            if listed_ms + TOLERANCE_MS < known.expires_at_ms =>
+            if listed_ms.saturating_add(TOLERANCE_MS) < known.expires_at_ms =>
         {
             drift.push(Drift::ExpiresEarly {
                 agent: known.agent,

@@ -16,6 +16,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The largest answer that is read, in bytes. An account's whole agent list is a few KB.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
+/// The longest that an exchange may ask us to wait, in seconds: it is passed on to callers.
+const MAX_RETRY_AFTER_S: u64 = 600;
+
 /// The client cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client could not be made: {0}")]
@@ -129,7 +132,8 @@ impl Http {
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
-            .and_then(|text| text.trim().parse().ok());
+            .and_then(|text| text.trim().parse().ok())
+            .map(|seconds: u64| seconds.min(MAX_RETRY_AFTER_S));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(send_error)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {

@@ -87,15 +87,21 @@ pub enum Unclear {
 pub struct Refusal {
     /// What it means.
     pub kind: RefusalKind,
-    /// The exchange's own words, bounded and without control characters.
+    /// The exchange's own words, bounded, and without what controls how they are shown.
     pub text: String,
 }
 
 impl Refusal {
     pub(crate) fn new(kind: RefusalKind, text: &str) -> Self {
-        let text = text.chars().filter(|letter| !letter.is_control()).take(200).collect();
+        let text = text.chars().filter(|letter| !is_unseen(*letter)).take(200).collect();
         Self { kind, text }
     }
+}
+
+/// Control characters, and those that turn the direction of text or are not seen at all.
+fn is_unseen(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// What an exchange's no means.

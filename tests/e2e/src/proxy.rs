@@ -8,6 +8,8 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on should say so and end")]
 
+mod parts;
+
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,9 +20,8 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use cosigner::Setting;
 use exchange_sim::faults::Fault;
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, header};
-use http_body_util::{Full, Limited};
 use hyperdex_local::Endpoints;
 use hyperdex_local::cosigner::{CosignerSettings, router as cosigner_router};
 use serde_json::Value;
@@ -29,6 +30,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use crate::TestApp;
+use parts::{broken, end_to_end, fail, name};
 
 /// No payload of ours comes near this.
 const MAX_BODY_BYTES: usize = 16 << 20;
@@ -346,57 +348,4 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
         Ok(None) => std::future::pending().await,
         Err(_) => broken(),
     }
-}
-
-/// The answer that a fault gives; none when it hangs.
-fn fail(fault: Fault) -> Option<Response> {
-    let status = |code| StatusCode::from_u16(code).expect("a status");
-    match fault {
-        Fault::Status(code, body) => Some((status(code), body).into_response()),
-        Fault::RateLimited { retry_after_s } => {
-            let wait = [(header::RETRY_AFTER, retry_after_s.to_string())];
-            Some((StatusCode::TOO_MANY_REQUESTS, wait, "null").into_response())
-        }
-        Fault::Garbage => Some("<html>it works!</html>".into_response()),
-        Fault::Reset => Some(broken()),
-        Fault::AppliedButLost => Some(StatusCode::BAD_GATEWAY.into_response()),
-        Fault::Hang | Fault::AppliedThenHang | Fault::Pass => None,
-    }
-}
-
-/// `DynamoDB.GetItem`, `Lambda.Invoke`, `Hyperliquid.approveAgent`, `Aster.GET agent`.
-fn name(service: &str, call: &Call) -> String {
-    let target = call.head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let operation = target.and_then(|target| target.rsplit('.').next()).unwrap_or_default();
-    let kind = || {
-        let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-        let kind = body.pointer("/action/type").or_else(|| body.get("type"));
-        kind.and_then(Value::as_str).unwrap_or("?").to_owned()
-    };
-    match service {
-        "dynamodb" => format!("DynamoDB.{operation}"),
-        "kms" => format!("KMS.{operation}"),
-        "cosigner-dynamodb" => format!("Cosigner.DynamoDB.{operation}"),
-        "cosigner-kms" => format!("Cosigner.KMS.{operation}"),
-        "lambda" => "Lambda.Invoke".to_owned(),
-        "hyperliquid" => format!("Hyperliquid.{}", kind()),
-        _ => {
-            let last = call.path.rsplit('/').next().unwrap_or_default();
-            format!("Aster.{} {last}", call.head.method)
-        }
-    }
-}
-
-fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
-    for name in
-        [header::HOST, header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING]
-    {
-        headers.remove(name);
-    }
-    headers
-}
-
-/// The connection breaks: a body over its own limit fails at its first byte.
-fn broken() -> Response {
-    Response::new(Body::new(Limited::new(Full::from("lost"), 1)))
 }

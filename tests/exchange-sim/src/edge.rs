@@ -137,6 +137,7 @@ impl Edge {
             Fault::Pass | Fault::Garbage => {
                 status(StatusCode::OK, "<html>it works!</html>".to_owned())
             }
+            Fault::Hostile(hostile) => hostile.response(),
             Fault::AppliedButLost => status(StatusCode::BAD_GATEWAY, "Bad Gateway".to_owned()),
             Fault::Hang | Fault::AppliedThenHang => std::future::pending().await,
             // A body over its own limit fails at its first byte, and with it the connection,

@@ -18,7 +18,9 @@ fn parse(body: &str) -> Option<(i64, String)> {
     Some((code, text.to_owned()))
 }
 
-pub(super) fn outcome(answer: &Answer) -> Outcome {
+/// What came of an approval or a removal.
+#[must_use]
+pub fn outcome(answer: &Answer) -> Outcome {
     let refused = |kind, text: &str| Outcome::Refused(Refusal::new(kind, text));
     let limited = || {
         let retry_after_s = answer.retry_after_s.unwrap_or(RETRY_AFTER_S);
@@ -58,7 +60,10 @@ fn kind(code: i64, text: &str) -> RefusalKind {
 }
 
 /// The list of agents; `None` when whoever asked is no agent.
-pub(super) fn agents(answer: &Answer) -> Result<Option<Vec<ListedAgent>>, LookupError> {
+///
+/// # Errors
+/// When the answer says neither.
+pub fn agents(answer: &Answer) -> Result<Option<Vec<ListedAgent>>, LookupError> {
     let unclear = || LookupError::unreadable("agent list", answer);
     if answer.status == 200
         && let Ok(Value::Array(agents)) = serde_json::from_str(&answer.body)

@@ -1,7 +1,7 @@
 //! Aster's API V3: `registerAndApproveAgent`, `DELETE agent`, and an agent's own list of agents.
 //! Source: Aster's futures API V3 document and the endpoints of its agent documents.
 
-mod answer;
+pub mod answer;
 pub mod v1;
 
 use std::net::Ipv4Addr;

@@ -194,8 +194,11 @@ pub fn create_body(
         .finish()
 }
 
-/// A bare number, or that in quotation marks.
-fn login(answer: &Answer) -> Result<AsterLogin, NonceError> {
+/// The nonce to sign in with: a bare number, or that in quotation marks.
+///
+/// # Errors
+/// When the answer is none.
+pub fn login(answer: &Answer) -> Result<AsterLogin, NonceError> {
     let body = answer.body.trim();
     let digits = body.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(body);
     let is_nonce = (1..=MAX_NONCE_DIGITS).contains(&digits.len())
@@ -213,7 +216,9 @@ struct Given {
     api_secret: Zeroizing<String>,
 }
 
-fn created(mut answer: Answer) -> V1Outcome {
+/// What came of making an API key. The answer is wiped.
+#[must_use]
+pub fn created(mut answer: Answer) -> V1Outcome {
     let given = serde_json::from_str::<Given>(&answer.body).ok();
     let outcome = match given {
         Some(given) if (200..=299).contains(&answer.status) => {

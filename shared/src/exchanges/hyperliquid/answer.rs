@@ -10,7 +10,9 @@ use crate::exchanges::{ListedAgent, LookupError, Outcome, Refusal, RefusalKind, 
 /// Its weights are counted by the minute; this is a guess where it does not say.
 const RETRY_AFTER_S: u64 = 10;
 
-pub(super) fn outcome(answer: &Answer, wallet: Address) -> Outcome {
+/// What came of an approval or a removal.
+#[must_use]
+pub fn outcome(answer: &Answer, wallet: Address) -> Outcome {
     let body: Option<Value> = serde_json::from_str(&answer.body).ok();
     let status = body.as_ref().and_then(|body| body.get("status")).and_then(Value::as_str);
     let text = body.as_ref().and_then(|body| body.get("response")).and_then(Value::as_str);
@@ -66,7 +68,11 @@ fn named_address(text: &str) -> Option<Address> {
     text.get(start..start + 42)?.parse().ok()
 }
 
-pub(super) fn is_agent_of(answer: &Answer, wallet: Address) -> Result<bool, LookupError> {
+/// Whether the one who was asked about is an agent of this wallet.
+///
+/// # Errors
+/// When the answer does not say, or it is another's.
+pub fn is_agent_of(answer: &Answer, wallet: Address) -> Result<bool, LookupError> {
     let unclear = || LookupError::unreadable("userRole", answer);
     let body = info(answer).ok_or_else(unclear)?;
     match body.get("role").and_then(Value::as_str).ok_or_else(unclear)? {
@@ -82,7 +88,10 @@ pub(super) fn is_agent_of(answer: &Answer, wallet: Address) -> Result<bool, Look
 }
 
 /// The named agents of `extraAgents`.
-pub(super) fn agents(answer: &Answer) -> Result<Vec<ListedAgent>, LookupError> {
+///
+/// # Errors
+/// When the answer is no list of them.
+pub fn agents(answer: &Answer) -> Result<Vec<ListedAgent>, LookupError> {
     let unclear = || LookupError::unreadable("extraAgents", answer);
     let body = info(answer).ok_or_else(unclear)?;
     let listed = body.as_array().ok_or_else(unclear)?.iter().map(|agent| {

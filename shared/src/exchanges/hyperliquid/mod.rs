@@ -1,7 +1,7 @@
 //! Hyperliquid: `approveAgent` on `POST /exchange`, `userRole` and `extraAgents` on `POST /info`.
 //! Source: the exchange endpoint and info endpoint documents, and the official Python SDK.
 
-mod answer;
+pub mod answer;
 
 use serde_json::{Value, json};
 

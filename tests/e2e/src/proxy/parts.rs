@@ -1,0 +1,64 @@
+//! What passes: how a call is called, and how it fails.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use exchange_sim::faults::Fault;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{Full, Limited};
+use serde_json::Value;
+
+use super::Call;
+
+/// The answer that a fault gives; none when it hangs.
+pub(super) fn fail(fault: Fault) -> Option<Response> {
+    let status = |code| StatusCode::from_u16(code).expect("a status");
+    match fault {
+        Fault::Status(code, body) => Some((status(code), body).into_response()),
+        Fault::RateLimited { retry_after_s } => {
+            let wait = [(header::RETRY_AFTER, retry_after_s.to_string())];
+            Some((StatusCode::TOO_MANY_REQUESTS, wait, "null").into_response())
+        }
+        Fault::Garbage => Some("<html>it works!</html>".into_response()),
+        Fault::Reset => Some(broken()),
+        Fault::Hostile(hostile) => Some(hostile.response()),
+        Fault::AppliedButLost => Some(StatusCode::BAD_GATEWAY.into_response()),
+        Fault::Hang | Fault::AppliedThenHang | Fault::Pass => None,
+    }
+}
+
+/// `DynamoDB.GetItem`, `Lambda.Invoke`, `Hyperliquid.approveAgent`, `Aster.GET agent`.
+pub(super) fn name(service: &str, call: &Call) -> String {
+    let target = call.head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let operation = target.and_then(|target| target.rsplit('.').next()).unwrap_or_default();
+    let kind = || {
+        let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        let kind = body.pointer("/action/type").or_else(|| body.get("type"));
+        kind.and_then(Value::as_str).unwrap_or("?").to_owned()
+    };
+    match service {
+        "dynamodb" => format!("DynamoDB.{operation}"),
+        "kms" => format!("KMS.{operation}"),
+        "cosigner-dynamodb" => format!("Cosigner.DynamoDB.{operation}"),
+        "cosigner-kms" => format!("Cosigner.KMS.{operation}"),
+        "lambda" => "Lambda.Invoke".to_owned(),
+        "hyperliquid" => format!("Hyperliquid.{}", kind()),
+        _ => {
+            let last = call.path.rsplit('/').next().unwrap_or_default();
+            format!("Aster.{} {last}", call.head.method)
+        }
+    }
+}
+
+pub(super) fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
+    for name in
+        [header::HOST, header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING]
+    {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// The connection breaks: a body over its own limit fails at its first byte.
+pub(super) fn broken() -> Response {
+    Response::new(Body::new(Limited::new(Full::from("lost"), 1)))
+}

@@ -121,6 +121,14 @@ impl ApiError {
         Self::new(500, "INTERNAL", error)
     }
 
+    /// 503: the cosigner did not answer, or has lost a run that was on its way. Nothing was signed,
+    /// and a repeat begins a new run.
+    #[must_use]
+    pub fn signer_unavailable(error: &'static str, cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "the cosigner is not available");
+        Self::new(503, "SIGNER_UNAVAILABLE", error).advise(REPEAT).retry_after(1)
+    }
+
     /// The body, with the time in Unix milliseconds.
     #[must_use]
     pub fn body(&self, now_ms: u64) -> Value {
@@ -188,6 +196,28 @@ pub(super) fn cosigner_failed(error: &'static str, cause: &ProtocolError) -> Api
                 .advise("The signing policy does not allow this")
         }
         ProtocolError::Cosigner(CosignerError::Refused(Refusal::Barred)) => frozen(error),
+        ProtocolError::Cosigner(
+            CosignerError::Unavailable(_) | CosignerError::Refused(Refusal::NoSession),
+        ) => ApiError::signer_unavailable(error, cause),
         _ => ApiError::internal(error, cause).advise(REPEAT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_was_cut_off_may_be_repeated_and_one_that_went_wrong_is_our_fault() {
+        let gone = CosignerError::Unavailable("time-out".to_owned());
+        for cause in [gone, CosignerError::Refused(Refusal::NoSession)] {
+            let error = cosigner_failed("Failed to sign message", &cause.into());
+            assert_eq!((error.status, error.code), (503, "SIGNER_UNAVAILABLE"));
+            assert_eq!(error.retry_after_s, Some(1));
+        }
+        for cause in [CosignerError::Nonsense, CosignerError::Refused(Refusal::Malformed)] {
+            let error = cosigner_failed("Failed to sign message", &cause.into());
+            assert_eq!((error.status, error.code, error.retry_after_s), (500, "INTERNAL", None));
+        }
     }
 }

@@ -153,7 +153,7 @@ async fn a_run_that_fails_is_a_failed_invocation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cosigner_that_fails_is_a_500_and_the_call_can_be_repeated() {
+async fn a_cosigner_that_fails_is_a_503_and_the_call_can_be_repeated() {
     let ((stack, _data), broken, whole) = tokio::join!(cloud(), Lambda::start(), Lambda::start());
     let creation = create_event("user_1");
     let signing = post("/api/wallets/user_1/sign", &json!({ "message": "hello" }));
@@ -161,7 +161,7 @@ async fn a_cosigner_that_fails_is_a_500_and_the_call_can_be_repeated() {
     let no_table = broken.function("cosigner", &stack).with("COSIGNER_TABLE", "none").started();
     let mut create = broken.function("create-wallet", &stack);
     let reply = create.call(&creation).await;
-    expect(&reply, 500, "INTERNAL");
+    expect(&reply, 503, "SIGNER_UNAVAILABLE");
     assert_eq!(reply.text("/error"), "Failed to create wallet");
     // Why stands in the cosigner's log, and with nobody else.
     assert!(no_table.log().iter().any(|line| line["message"] == "failed"));
@@ -170,7 +170,7 @@ async fn a_cosigner_that_fails_is_a_500_and_the_call_can_be_repeated() {
     let mut create = whole.function("create-wallet", &stack);
     assert_eq!(create.call(&creation).await.status, 201);
     let mut sign = broken.function("sign-message", &stack);
-    expect(&sign.call(&signing).await, 500, "INTERNAL");
+    expect(&sign.call(&signing).await, 503, "SIGNER_UNAVAILABLE");
     let mut sign = whole.function("sign-message", &stack);
     assert_eq!(sign.call(&signing).await.status, 200);
 }

@@ -31,6 +31,7 @@ use tracing::Instrument;
 use audit::Asked;
 pub use policy::{Policy, Setting};
 use store::Shares;
+pub use store::{SessionKind, SessionRecord, ShareItem};
 
 /// The cosigner, with its own table and its own KMS key B.
 #[derive(Clone, Debug)]

@@ -24,10 +24,14 @@ const SCHEMA: u32 = 1;
 /// What a session was opened for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum SessionKind {
+pub enum SessionKind {
+    /// A new key.
     Keygen,
+    /// A signature.
     Sign,
+    /// New shares of a key.
     Refresh,
+    /// A signature that tries new shares.
     Confirm,
 }
 
@@ -43,34 +47,38 @@ impl SessionKind {
 }
 
 /// An open session.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct SessionRecord {
-    pub(crate) schema: u32,
-    pub(crate) kind: SessionKind,
+pub struct SessionRecord {
+    /// 1.
+    pub schema: u32,
+    /// What for.
+    pub kind: SessionKind,
     /// Unix seconds; also the table's TTL. Checked when it is read.
-    pub(crate) expires_at_s: u64,
-    pub(crate) sealed: Sealed,
+    pub expires_at_s: u64,
+    /// What is kept between its two calls.
+    pub sealed: Sealed,
 }
 
 /// A share.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ShareItem {
-    pub(crate) schema: u32,
+pub struct ShareItem {
+    /// 1.
+    pub schema: u32,
     /// Signing is barred: the protocol met cheating on this key.
-    pub(crate) barred: bool,
+    pub barred: bool,
     /// Unix milliseconds.
-    pub(crate) created_at_ms: u64,
+    pub created_at_ms: u64,
     /// `None`: it was given up for a newer one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) sealed: Option<Sealed>,
+    pub sealed: Option<Sealed>,
     /// Which one it was made from; `None`: key generation's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) from: Option<u32>,
+    pub from: Option<u32>,
     /// It has signed with party 1's. Before that nobody relies on one that a refresh has made.
     #[serde(default)]
-    pub(crate) confirmed: bool,
+    pub confirmed: bool,
 }
 
 /// The cosigner's table.

@@ -86,7 +86,10 @@ async fn run(State(custody): State<Custody>, request: Request, next: Next) -> Re
 }
 
 /// The client's key: 1 to 255 visible ASCII characters, given once.
-fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+///
+/// # Errors
+/// 400, when it is something else.
+pub fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let mut given = headers.get_all(KEY).iter();
     let Some(key) = given.next() else { return Ok(None) };
     let is_visible = |text: &&str| text.bytes().all(|byte| byte.is_ascii_graphic());

@@ -1,0 +1,70 @@
+//! What an exchange answers: the first byte chooses the status, the rest is the body.
+
+use shared::eth::Address;
+use shared::exchanges::aster::{answer as aster, v1};
+use shared::exchanges::http::Answer;
+use shared::exchanges::hyperliquid::answer as hyperliquid;
+use shared::exchanges::{LookupError, Outcome, Refusal};
+
+use crate::messages::WALLET;
+
+const STATUSES: [u16; 12] = [200, 201, 204, 302, 400, 404, 408, 418, 422, 429, 500, 503];
+
+/// The same answer to every question.
+pub fn run(data: &[u8]) {
+    let Some((first, body)) = data.split_first() else { return };
+    let status = STATUSES[usize::from(*first) % STATUSES.len()];
+    let body = String::from_utf8_lossy(body).into_owned();
+    let answer = || Answer { status, retry_after_s: None, body: body.clone() };
+    let wallet: Address = WALLET.parse().expect("an address");
+
+    sent(&aster::outcome(&answer()), status);
+    sent(&hyperliquid::outcome(&answer(), wallet), status);
+    unread(aster::agents(&answer()).err());
+    unread(hyperliquid::agents(&answer()).err());
+    match hyperliquid::is_agent_of(&answer(), wallet) {
+        // It is the wallet's only when the exchange has named the wallet.
+        Ok(true) => assert!(status == 200 && body.to_lowercase().contains("agent")),
+        Ok(false) => assert_eq!(status, 200),
+        Err(error) => unread(Some(error)),
+    }
+    if let Ok(login) = v1::login(&answer()) {
+        assert!(status == 200 && login.nonce.bytes().all(|digit| digit.is_ascii_digit()));
+    }
+    match v1::created(answer()) {
+        v1::V1Outcome::Created(key) => {
+            assert!((200..300).contains(&status) && !key.api_key.is_empty());
+            assert!(!format!("{key:?}").contains(key.api_secret.as_str()));
+        }
+        v1::V1Outcome::Refused(no) => {
+            refusal(&no);
+            // A secret that it says back is hidden.
+            let hex = |letter: char| letter.is_ascii_hexdigit();
+            let longest = no.text.split(|letter| !hex(letter)).map(str::len).max();
+            assert!(longest.unwrap_or_default() <= 40, "{no:?}");
+        }
+        v1::V1Outcome::NotSent(_) | v1::V1Outcome::Unknown(_) => {}
+    }
+}
+
+fn sent(outcome: &Outcome, status: u16) {
+    match outcome {
+        Outcome::Done => assert!((200..300).contains(&status)),
+        Outcome::Refused(no) => refusal(no),
+        Outcome::Unknown(_) => {}
+        Outcome::NotSent(_) => unreachable!("there is an answer"),
+    }
+}
+
+/// Its words are short, and do nothing to how they are shown.
+fn refusal(refusal: &Refusal) {
+    assert!(refusal.text.chars().count() <= 200, "{refusal:?}");
+    assert!(!refusal.text.chars().any(char::is_control), "{refusal:?}");
+}
+
+/// What cannot be read is not quoted: the words are our own.
+fn unread(error: Option<LookupError>) {
+    if let Some(LookupError::Unclear(text)) = error {
+        assert!(text.len() < 60 && text.ends_with("not of the protocol"), "{text}");
+    }
+}

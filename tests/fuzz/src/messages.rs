@@ -1,0 +1,93 @@
+//! What the two parties send each other, and what the cosigner's policy makes of it.
+
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use cosigner::Policy;
+use shared::eth::Address;
+use shared::intent::{Intent, MAX_AGENT_VALIDITY_MS, MAX_MESSAGE_BYTES};
+use shared::mpc::{Answer, Call, PROTOCOL, Request};
+
+use crate::items::SETTING;
+
+static POLICY: LazyLock<Policy> =
+    LazyLock::new(|| Policy::default_for(SETTING).expect("the product's own policy"));
+
+/// A time that intents are judged at, Unix milliseconds.
+pub(crate) const NOW_MS: u64 = 1_795_406_234_446;
+
+/// The wallet that they are judged for.
+pub(crate) const WALLET: &str = "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7";
+
+/// The bytes as a request, an answer and an intent; the text as a payload.
+pub fn run(data: &[u8]) {
+    let text = BASE64.encode(data);
+    request(&text);
+    answer(format!("\"{text}\"").as_bytes());
+    answer(data);
+    if let Ok(text) = std::str::from_utf8(data) {
+        request(text);
+    }
+    if let Ok((intent, [])) = postcard::take_from_bytes::<Intent>(data) {
+        judged(&intent);
+    }
+}
+
+fn request(text: &str) {
+    let Ok(request) = Request::from_payload(text) else { return };
+    assert_eq!(request.protocol, PROTOCOL);
+    let payload = request.to_payload();
+    let plain = std::str::from_utf8(&payload).expect("base64").trim_matches('"');
+    let again = Request::from_payload(plain).expect("it is read again");
+    assert!(again.to_payload() == payload, "it says something else");
+    if let Call::StartSign(start) = &request.call {
+        judged(&start.intent);
+    }
+}
+
+fn answer(payload: &[u8]) {
+    let Some(answer) = Answer::from_payload(payload) else { return };
+    let text = answer.to_text();
+    let again = Answer::from_payload(format!("\"{text}\"").as_bytes()).expect("it is read again");
+    assert!(again.to_text() == text, "it says something else");
+}
+
+/// What the policy lets pass is what the product asks for, and no more.
+fn judged(intent: &Intent) {
+    let wallet: Address = WALLET.parse().expect("an address");
+    let allowed = POLICY.check(wallet, intent, NOW_MS).is_ok();
+    // Whatever it is, it has a digest.
+    let digest = intent.digest();
+    assert_eq!(digest, intent.digest());
+    if !allowed {
+        return;
+    }
+    let bounded = |agent: Address, name: &str, expires_ms: u64| {
+        assert!(agent != wallet && agent != Address::ZERO, "{intent:?}");
+        assert!(name.starts_with("hdx") && name.len() <= 16, "{intent:?}");
+        assert!(expires_ms > NOW_MS && expires_ms <= NOW_MS + MAX_AGENT_VALIDITY_MS, "{intent:?}");
+    };
+    match intent {
+        Intent::PersonalMessage(message) => {
+            assert!((1..=MAX_MESSAGE_BYTES).contains(&message.as_str().len()));
+        }
+        Intent::HyperliquidApproveAgent(approve) => {
+            bounded(approve.agent, &approve.name, approve.valid_until_ms);
+            assert_eq!(approve.chain, SETTING.hyperliquid_chain);
+        }
+        Intent::AsterRegisterAgent(register) => {
+            bounded(register.agent, &register.name, register.expires_ms);
+            assert_eq!(register.user, wallet);
+            assert_eq!(register.signature_chain_id, SETTING.aster_signature_chain_id);
+        }
+        Intent::AsterDeleteAgent(delete) => assert_eq!(delete.user, wallet),
+        Intent::HyperliquidRevokeAgent(revoke) => {
+            assert_eq!(revoke.chain, SETTING.hyperliquid_chain);
+            assert!(revoke.name.starts_with("hdx"), "{intent:?}");
+        }
+        Intent::AsterLogin(login) => {
+            assert!(login.nonce.bytes().all(|digit| digit.is_ascii_digit()));
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What a client sends: bodies, identifiers, cursors, queries, headers, messages.
+
+use http::{HeaderMap, HeaderValue, Uri};
+use serde_json::Value;
+use shared::api::body::{JsonBody, wallet_in_query};
+use shared::api::cursor::{MAX_LIMIT, from_cursor, page_in_query, to_cursor};
+use shared::api::error::ApiError;
+use shared::api::idempotency::key_of;
+use shared::api::ids::{Tenant, UserId, WalletRef};
+use shared::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
+use shared::store::{Position, SHARDS};
+use uuid::Uuid;
+
+use crate::SECRET;
+
+/// The same bytes as each of them.
+pub fn run(data: &[u8]) {
+    body(data);
+    nested(data);
+    header(data);
+    position(data);
+    if let Ok(text) = std::str::from_utf8(data) {
+        identifier(text);
+        cursor(text);
+        query(text);
+        message(text);
+    }
+}
+
+/// A refusal is one of the contract, in words of our own.
+fn refusal(error: &ApiError, statuses: &[u16]) {
+    assert!(statuses.contains(&error.status), "{error:?}");
+    let body = error.body(0).to_string();
+    assert!(body.is_ascii() && body.len() < 400 && !body.contains(SECRET), "{body}");
+}
+
+fn fields(body: &JsonBody) {
+    let results = [
+        body.user_id().map(drop),
+        body.wallet_ref().map(drop),
+        body.message().map(drop),
+        body.flag("autoRenew", true).map(drop),
+    ];
+    for error in results.iter().filter_map(|result| result.as_ref().err()) {
+        refusal(error, &[400]);
+    }
+}
+
+fn body(data: &[u8]) {
+    match JsonBody::parse(&HeaderMap::new(), data) {
+        Ok(body) => {
+            let plain = serde_json::from_slice::<Value>(data);
+            assert!(data.is_empty() || plain.is_ok_and(|value| value.is_object()));
+            fields(&body);
+        }
+        Err(error) => refusal(&error, &[400]),
+    }
+}
+
+/// The same with a secret before it and another field after it: no refusal says it back.
+fn nested(data: &[u8]) {
+    for field in ["userId", "walletIdOrAddress", "message", "autoRenew"] {
+        let before = format!("{{\"{field}\":\"{SECRET}");
+        let whole = [before.as_bytes(), data, b"\"}"].concat();
+        match JsonBody::parse(&HeaderMap::new(), &whole) {
+            Ok(body) => fields(&body),
+            Err(error) => refusal(&error, &[400]),
+        }
+    }
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = HeaderValue::from_bytes(data) {
+        headers.insert(http::header::CONTENT_TYPE, value);
+        if let Err(error) = JsonBody::parse(&headers, b"{}") {
+            refusal(&error, &[415]);
+        }
+    }
+}
+
+fn header(data: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(data) else { return };
+    let mut headers = HeaderMap::new();
+    headers.insert("idempotency-key", value);
+    match key_of(&headers) {
+        Ok(key) => {
+            let key = key.expect("it was given");
+            assert!(key.as_bytes() == data && (1..=255).contains(&key.len()));
+            assert!(key.bytes().all(|byte| byte.is_ascii_graphic()));
+        }
+        Err(error) => refusal(&error, &[400]),
+    }
+}
+
+/// Text is one identifier at most, and its canonical form is read as the same one.
+fn identifier(text: &str) {
+    let is_key_safe = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    if let Ok(tenant) = text.parse::<Tenant>() {
+        assert!(tenant.as_str() == text && is_key_safe(text) && text.len() <= 64);
+    }
+    let read = text.parse::<WalletRef>();
+    match &read {
+        Ok(WalletRef::Address(address)) => {
+            let canonical = address.to_string();
+            assert!(canonical.eq_ignore_ascii_case(text));
+            assert_eq!(canonical.parse::<WalletRef>().ok(), read.clone().ok());
+            assert_eq!(address.to_lower_hex().parse::<WalletRef>().ok(), read.clone().ok());
+        }
+        Ok(WalletRef::Wallet(id)) => {
+            assert!(id.to_string().eq_ignore_ascii_case(text));
+            assert_eq!(id.to_string().parse::<WalletRef>().ok(), read.clone().ok());
+        }
+        Ok(WalletRef::User(user)) => {
+            assert!(user.as_str() == text && is_key_safe(text) && (1..=128).contains(&text.len()));
+        }
+        Err(error) => assert!(error.to_string().is_ascii() && error.to_string().len() < 100),
+    }
+    // A user can be found by the name that a wallet was made for.
+    assert_eq!(UserId::for_creation(text).is_ok(), matches!(read, Ok(WalletRef::User(_))));
+}
+
+fn tenants() -> [Tenant; 2] {
+    ["one", "two"].map(|name| name.parse().expect("a tenant"))
+}
+
+fn cursor(text: &str) {
+    let [one, two] = tenants();
+    if let Some(position) = from_cursor(&one, text) {
+        assert_eq!(to_cursor(&one, position), text);
+        assert!(from_cursor(&two, text).is_none() && position.shard < SHARDS);
+    }
+}
+
+/// Every position has one cursor, of one tenant.
+fn position(data: &[u8]) {
+    let Some((bytes, _)) = data.split_first_chunk::<25>() else { return };
+    let (shard, rest) = (bytes[0], &bytes[1..]);
+    let (after_ms, after) = rest.split_at(8);
+    let position = Position {
+        shard,
+        after_ms: u64::from_be_bytes(after_ms.try_into().expect("8 bytes")),
+        after: Uuid::from_slice(after).expect("16 bytes"),
+    };
+    let [one, two] = tenants();
+    let cursor = to_cursor(&one, position);
+    assert_eq!(from_cursor(&one, &cursor), (shard < SHARDS).then_some(position));
+    assert!(from_cursor(&two, &cursor).is_none());
+}
+
+fn query(text: &str) {
+    let Ok(uri) = format!("/api/wallets?{text}").parse::<Uri>() else { return };
+    let [one, _] = tenants();
+    match page_in_query(&one, &uri) {
+        Ok((position, limit)) => {
+            assert!((1..=MAX_LIMIT).contains(&limit) && position.shard < SHARDS);
+        }
+        Err(error) => refusal(&error, &[400]),
+    }
+    if let Err(error) = wallet_in_query(&uri) {
+        refusal(&error, &[400]);
+    }
+}
+
+fn message(text: &str) {
+    if let Ok(message) = PersonalMessage::parse(text) {
+        assert!(message.as_str() == text && (1..=MAX_MESSAGE_BYTES).contains(&text.len()));
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        assert!(!words.starts_with("you are signing into"), "{text:?}");
+        assert!(!words.starts_with("register lighter account"), "{text:?}");
+    }
+}

@@ -1,0 +1,102 @@
+//! The corpora, and inputs near them, without a fuzzer.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
+use std::path::PathBuf;
+
+use hyperdex_fuzz::{TARGETS, seeds};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+fn corpus(target: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "corpus", target].iter().collect()
+}
+
+/// Everything in the corpora, with the targets that it is for.
+fn kept() -> Vec<(usize, Vec<u8>)> {
+    let mut kept = Vec::new();
+    for (number, (target, _)) in TARGETS.iter().enumerate() {
+        let folder = std::fs::read_dir(corpus(target)).unwrap();
+        for entry in folder {
+            kept.push((number, std::fs::read(entry.unwrap().path()).unwrap()));
+        }
+    }
+    kept
+}
+
+/// A case that once failed is kept beside the seeds, and tried for ever.
+#[test]
+fn what_is_in_the_corpora_holds() {
+    let kept = kept();
+    for (target, input) in &kept {
+        TARGETS[*target].1(input);
+    }
+    assert!(kept.len() >= seeds::all().len(), "the corpora were read");
+    for sample in ["key-share-party-1.v1.bin", "key-share-party-2.v1.bin"] {
+        let path = format!("{}/../../shared/tests/samples/{sample}", env!("CARGO_MANIFEST_DIR"));
+        hyperdex_fuzz::shares::run(&std::fs::read(path).unwrap());
+    }
+}
+
+/// The seeds follow the formats: `WRITE_SEEDS=1` writes them anew.
+#[test]
+fn the_seeds_are_of_today() {
+    for (target, name, bytes) in seeds::all() {
+        let path = corpus(target).join(format!("seed-{name}"));
+        if std::env::var_os("WRITE_SEEDS").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        assert!(std::fs::read(&path).unwrap() == bytes, "{}", path.display());
+    }
+}
+
+/// An input of the corpora, bent: bytes exchanged, put in, cut off.
+fn bent() -> impl Strategy<Value = (usize, Vec<u8>)> {
+    let kept = kept();
+    let edits = proptest::collection::vec((any::<Index>(), any::<u8>(), 0..4_u8), 0..12);
+    (0..kept.len(), edits).prop_map(move |(which, edits)| {
+        let (target, mut bytes) = kept[which].clone();
+        for (place, byte, how) in edits {
+            if bytes.is_empty() {
+                bytes.push(byte);
+                continue;
+            }
+            let at = place.index(bytes.len());
+            match how {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                2 => drop(bytes.remove(at)),
+                _ => bytes[at] ^= 1 << (byte % 8),
+            }
+        }
+        (target, bytes)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_near_the_corpora_holds((target, input) in bent()) {
+        TARGETS[target].1(&input);
+    }
+
+    #[test]
+    fn any_bytes_hold(input in proptest::collection::vec(any::<u8>(), 0..600)) {
+        for (_, run) in TARGETS {
+            run(&input);
+        }
+    }
+
+    /// Names as platforms give them, and what is nearly one.
+    #[test]
+    fn any_name_holds(input in "[A-Za-z0-9_.:@|\\-#/ é]{0,140}|0[xX][0-9a-fA-F]{38,42}|[0-9a-f-]{30,40}") {
+        hyperdex_fuzz::requests::run(input.as_bytes());
+    }
+
+    #[test]
+    fn any_query_holds(input in "((limit|cursor|walletIdOrAddress|x)(=[A-Za-z0-9%_+-]{0,60})?&?){0,4}") {
+        hyperdex_fuzz::requests::run(input.as_bytes());
+    }
+}

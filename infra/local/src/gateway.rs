@@ -2,6 +2,7 @@
 //! and keeps it to its limits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -13,6 +14,7 @@ use shared::api::shell::refusal;
 use shared::clock::Clock;
 use shared::random::Random;
 
+use crate::clients::whole;
 use crate::keys::{KeyFile, Keyring, Known};
 use crate::limits::Limiter;
 use crate::stack::Options;
@@ -21,6 +23,7 @@ use crate::stack::Options;
 struct Gateway {
     keys: Arc<Keyring>,
     limiter: Option<Arc<Limiter>>,
+    body_time: Duration,
     clock: Clock,
     random: Random,
 }
@@ -30,27 +33,33 @@ pub(crate) fn gateway(routes: Router, options: &Options) -> Router {
     let gateway = Gateway {
         keys: Arc::new(Keyring::new(KeyFile::new(&options.data_dir))),
         limiter: options.limits.map(|limits| Arc::new(Limiter::new(limits))),
+        body_time: options.clients.body,
         clock: options.clock.clone(),
         random: options.random.clone(),
     };
     routes.layer(from_fn_with_state(gateway, pass))
 }
 
-async fn pass(State(gateway): State<Gateway>, mut request: Request, next: Next) -> Response {
+async fn pass(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     if request.uri().path() == "/api/health" {
         return next.run(request).await;
     }
-    match gateway.admit(&request) {
-        Ok(tenant) => {
-            request.extensions_mut().insert::<Tenant>(tenant);
-            next.run(request).await
-        }
+    match gateway.admit(request).await {
+        Ok(request) => next.run(request).await,
         Err(error) => refusal(&error, &gateway.clock, &gateway.random),
     }
 }
 
 impl Gateway {
-    fn admit(&self, request: &Request) -> Result<Tenant, ApiError> {
+    /// The whole request, with whose it is.
+    async fn admit(&self, request: Request) -> Result<Request, ApiError> {
+        let tenant = self.who(&request)?;
+        let mut request = whole(request, self.body_time).await?;
+        request.extensions_mut().insert::<Tenant>(tenant);
+        Ok(request)
+    }
+
+    fn who(&self, request: &Request) -> Result<Tenant, ApiError> {
         let key = request.headers().get("x-api-key").map(http::HeaderValue::as_bytes);
         let known = self.keys.who(key);
         let tenant = match known.map_err(|error| ApiError::internal("Internal error", &error))? {

@@ -6,6 +6,7 @@
 //! own: here too, no process ever holds both shares of a key.
 
 pub mod audit;
+mod clients;
 pub mod cosigner;
 pub mod demo;
 mod dynamodb;
@@ -22,6 +23,7 @@ mod routes;
 mod serve;
 mod stack;
 
+pub use clients::ClientBounds;
 pub use cosigner::CosignerHost;
 pub use error::StartError;
 pub use exchanges::{AsterTarget, HyperliquidTarget};

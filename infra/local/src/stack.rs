@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use crate::clients::{ClientBounds, serve_clients};
 use crate::cosigner::{self as cosigner_host, CosignerHost, CosignerProcess, CosignerSettings};
 use crate::keys::KeyFile;
 use crate::limits::Limits;
@@ -88,6 +89,8 @@ pub struct Options {
     pub exchange_timeout_ms: u64,
     /// What each tenant may send; `None` is anything.
     pub limits: Option<Limits>,
+    /// How much of the API its clients may hold.
+    pub clients: ClientBounds,
     /// What may be sent to the exchanges.
     pub budget: BudgetConfig,
     /// Where the cosigner runs.
@@ -115,6 +118,7 @@ impl Options {
             return_private_key: true,
             exchange_timeout_ms: CALL_TIMEOUT_MS,
             limits: None,
+            clients: ClientBounds::default(),
             budget: BudgetConfig::default(),
             cosigner: CosignerHost::Process,
             cosigner_policy: None,
@@ -227,7 +231,7 @@ impl Stack {
         let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone());
         let Endpoints { dynamodb, kms, lambda, hyperliquid, aster } = endpoints;
         let address = url(&api)?;
-        servers.push(serve(api, router.clone(), stop));
+        servers.push(serve_clients(api, router.clone(), options.clients, stop));
         Ok(Self {
             api: address,
             dynamodb,

@@ -4,10 +4,9 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::each_once::EachOnce;
 use super::error::ApiError;
 use super::ids::{UserId, WalletRef};
 use crate::intent::PersonalMessage;
@@ -29,21 +28,15 @@ impl JsonBody {
             return Err(ApiError::unsupported_media_type());
         }
         match serde_json::from_slice(body) {
-            // Parsers differ in which of two they take: what one has checked, another would use.
-            Ok(Value::Object(_)) => match serde_json::from_slice(body) {
-                Ok(Fields(fields)) => Ok(Self(fields)),
-                Err(error) => Err(ApiError::bad_request(format!(
-                    "Request body names a field twice (line {}, column {})",
-                    error.line(),
-                    error.column()
-                ))),
-            },
+            Ok(EachOnce(Value::Object(fields))) => Ok(Self(fields)),
             Ok(_) => Err(ApiError::bad_request("Request body must be a JSON object")),
-            Err(error) => Err(ApiError::bad_request(format!(
-                "Request body is not valid JSON (line {}, column {})",
-                error.line(),
-                error.column()
-            ))),
+            Err(error) => {
+                let fault =
+                    if error.is_data() { "names a field twice" } else { "is not valid JSON" };
+                let (line, column) = (error.line(), error.column());
+                let fault = format!("Request body {fault} (line {line}, column {column})");
+                Err(ApiError::bad_request(fault))
+            }
         }
     }
 
@@ -96,35 +89,6 @@ impl JsonBody {
     pub fn message(&self) -> Result<PersonalMessage, ApiError> {
         PersonalMessage::parse(self.required("message")?)
             .map_err(|error| ApiError::bad_request(error.to_string()))
-    }
-}
-
-/// A JSON object in which no field stands twice.
-struct Fields(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EachOnce;
-
-        impl<'de> Visitor<'de> for EachOnce {
-            type Value = Fields;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("an object in which no field stands twice")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Fields, A::Error> {
-                let mut fields = Map::new();
-                while let Some((name, value)) = access.next_entry::<String, Value>()? {
-                    if fields.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a field stands twice"));
-                    }
-                }
-                Ok(Fields(fields))
-            }
-        }
-
-        deserializer.deserialize_map(EachOnce)
     }
 }
 
@@ -223,6 +187,8 @@ mod tests {
             r#"{"userId":"a","userId":"a"}"#,
             r#"{"userId":"a","user\u0049d":"b"}"#,
             r#"{"a":null,"userId":"a","a":null}"#,
+            r#"{"userId":"a","more":{"b":1,"b":2}}"#,
+            r#"{"userId":"a","more":[[{"b":{"c":1,"c":1}}]]}"#,
         ] {
             let error = parse(body).unwrap_err();
             assert_eq!((error.status, error.code), (400, "BAD_REQUEST"), "{body}");

@@ -4,6 +4,7 @@
 pub mod body;
 pub mod credential_error;
 pub mod cursor;
+mod each_once;
 pub mod error;
 pub mod exchange;
 pub mod idempotency;

@@ -9,7 +9,7 @@ use axum::{Extension, Router};
 use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -75,6 +75,9 @@ async fn run(State(shell): State<Shell>, request: Request, next: Next) -> Respon
         telemetry::in_scope(request_id.clone(), work.instrument(span.clone())).await;
 
     let error = response.extensions_mut().remove::<ApiError>();
+    let error = error.or_else(|| {
+        is_rejection(&response).then(|| ApiError::bad_request("Request path could not be read"))
+    });
     let is_written = response.extensions().get::<Written>().is_some();
     if let Some(error) = error.as_ref().filter(|_| !is_written) {
         write_error(&mut response, error, shell.clock.now_ms());
@@ -98,6 +101,13 @@ async fn run(State(shell): State<Shell>, request: Request, next: Next) -> Respon
     metrics::emit(&shell.clock, About::SERVICE, &sent);
     response.extensions_mut().insert(calls);
     response
+}
+
+/// Whether axum has refused a request itself, in plain text: a path that is no UTF-8.
+fn is_rejection(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    response.status() == StatusCode::BAD_REQUEST
+        && kind.is_some_and(|kind| kind.starts_with(b"text/plain"))
 }
 
 /// A refusal by whoever stands before the shell, in the contract's form and with a line in the log.

@@ -7,6 +7,7 @@ pub mod invariants;
 pub mod kill;
 pub mod proxy;
 pub mod routes;
+pub mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

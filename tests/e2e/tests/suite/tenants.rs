@@ -3,10 +3,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::routes::{Route, in_code};
+use e2e::wire::tables;
 use e2e::{Reply, TestApp};
 use http::Method;
 use hyperdex_local::{COSIGNER_TABLE, WALLETS_TABLE};
@@ -64,27 +64,6 @@ async fn answer(app: &TestApp, key: &str, (method, path, body): &Request) -> (u1
         *timestamp = Value::Null;
     }
     (reply.status, body)
-}
-
-/// Everything in both tables.
-async fn tables(app: &TestApp) -> BTreeMap<(String, String), HashMap<String, AttributeValue>> {
-    let mut all = BTreeMap::new();
-    for table in [WALLETS_TABLE, COSIGNER_TABLE] {
-        let mut from = None;
-        loop {
-            let scan = app.stack.aws().dynamodb().scan().table_name(table);
-            let page = scan.set_exclusive_start_key(from).send().await.unwrap();
-            for item in page.items() {
-                let text = |name: &str| item[name].as_s().unwrap().clone();
-                all.insert((format!("{table} {}", text("pk")), text("sk")), item.clone());
-            }
-            from = page.last_evaluated_key;
-            if from.is_none() {
-                break;
-            }
-        }
-    }
-    all
 }
 
 async fn create(app: &TestApp, key: &str, user: &str) -> Reply {

@@ -22,15 +22,21 @@ fn is_there(all: &[(String, String)], (file, name): &(String, String)) -> bool {
 }
 
 fn all() -> Vec<(String, String)> {
-    ["tests/e2e/tests", "functions", "shared"].into_iter().flat_map(sources).collect()
+    ["tests/e2e/tests", "tests/fuzz/tests", "functions", "shared"]
+        .into_iter()
+        .flat_map(sources)
+        .collect()
 }
 
 #[test]
 fn every_test_that_the_threat_model_names_exists() {
-    let (all, named) = (all(), named(&read("docs/threat-model.md")));
-    assert!(named.len() >= 25, "the names were read: {named:?}");
-    let missing: Vec<_> = named.iter().filter(|name| !is_there(&all, name)).collect();
-    assert!(missing.is_empty(), "{missing:?}");
+    let all = all();
+    for (document, least) in [("docs/threat-model.md", 25), ("docs/hostile-input.md", 15)] {
+        let named = named(&read(document));
+        assert!(named.len() >= least, "the names were read: {named:?}");
+        let missing: Vec<_> = named.iter().filter(|name| !is_there(&all, name)).collect();
+        assert!(missing.is_empty(), "{document}: {missing:?}");
+    }
 }
 
 #[test]

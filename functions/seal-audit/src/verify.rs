@@ -107,8 +107,16 @@ impl SealVerifier {
             return;
         }
         match from_item::<Sealed>("seal", item.clone()) {
+            Ok(sealed) if sealed.number == 0 || sealed.number == u64::MAX => {
+                let cause = format!("no seal has the number {}", sealed.number);
+                self.unreadable.push(SealFault::Unreadable(cause));
+            }
             Ok(sealed) => {
-                self.seals.insert(sealed.number, sealed);
+                let number = sealed.number;
+                if self.seals.insert(number, sealed).is_some() {
+                    let cause = format!("two seals have the number {number}");
+                    self.unreadable.push(SealFault::Unreadable(cause));
+                }
             }
             Err(error) => self.unreadable.push(SealFault::Unreadable(error.to_string())),
         }

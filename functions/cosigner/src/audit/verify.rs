@@ -127,14 +127,16 @@ impl Verifier {
         }
         let chain = self.chains.entry(partition.clone()).or_default();
         let read = if sort == "audit" {
-            from_item("head", item).map(|head| chain.head = Some(head))
-        } else {
-            from_item::<Record>("record", item).map(|record| {
-                chain.records.insert(record.seq, record);
+            from_item("head", item).map_err(|error| error.to_string()).map(|head| {
+                chain.head = Some(head);
             })
+        } else {
+            from_item::<Record>("record", item)
+                .map_err(|error| error.to_string())
+                .and_then(|record| chain.take(record))
         };
-        if let Err(error) = read {
-            self.unreadable.push((partition, Fault::Unreadable(error.to_string())));
+        if let Err(cause) = read {
+            self.unreadable.push((partition, Fault::Unreadable(cause)));
         }
     }
 
@@ -165,6 +167,19 @@ impl Verifier {
 }
 
 impl Chain {
+    /// Takes a record. The first has the number 1, and no two have the same: one could hide the
+    /// other.
+    fn take(&mut self, record: Record) -> Result<(), String> {
+        let seq = record.seq;
+        if seq == 0 || seq == u64::MAX {
+            return Err(format!("no record has the number {seq}"));
+        }
+        match self.records.insert(seq, record) {
+            Some(_) => Err(format!("two records have the number {seq}")),
+            None => Ok(()),
+        }
+    }
+
     fn faults(&self, partition: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         let (mut seq, mut hash) = (0, GENESIS);
@@ -209,7 +224,7 @@ impl Chain {
             }
         }
         let Some(sealed_ms) = sealed_ms else { return faults };
-        let left_out = self.records.range(last + 1..).find(|(_, record)| {
+        let left_out = self.records.range(last.saturating_add(1)..).find(|(_, record)| {
             serde_json::from_str::<Entry>(&record.body)
                 .is_ok_and(|entry| sealed_ms.contains(&entry.at_ms))
         });

@@ -10,13 +10,22 @@ use tokio::time::{Instant, interval_at};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Credentials that expire within this are renewed, in milliseconds.
+pub(crate) const RENEW_WITHIN_MS: u64 = 14 * DAY_MS;
+/// How old a wallet's shares become, in milliseconds.
+pub(crate) const REFRESH_EVERY_MS: u64 = 90 * DAY_MS;
 const RUN_TIME: Duration = Duration::from_secs(240);
 
 /// Renews, refreshes shares and seals the audit log each hour, and reconciles every six, until it is dropped.
 pub async fn run(jobs: Registrars, seal: SealAudit, keys_are_handed_out: bool) -> Infallible {
-    let renew =
-        RenewLimits { within_ms: 14 * DAY_MS, limit: 500, run_time: RUN_TIME, keys_are_handed_out };
-    let refresh = RefreshLimits { every_ms: 90 * DAY_MS, limit: 200, run_time: RUN_TIME };
+    let renew = RenewLimits {
+        within_ms: RENEW_WITHIN_MS,
+        limit: 500,
+        run_time: RUN_TIME,
+        keys_are_handed_out,
+    };
+    let refresh = RefreshLimits { every_ms: REFRESH_EVERY_MS, limit: 200, run_time: RUN_TIME };
     let reconcile = ReconcileLimits { every_ms: 7 * DAY_MS, limit: 500, run_time: RUN_TIME };
     let mut hourly = interval_at(Instant::now() + HOUR, HOUR);
     let mut seldom = interval_at(Instant::now() + 6 * HOUR, 6 * HOUR);

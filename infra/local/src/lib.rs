@@ -7,6 +7,7 @@
 
 pub mod audit;
 mod clients;
+mod console;
 pub mod cosigner;
 pub mod demo;
 mod dynamodb;

@@ -316,6 +316,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         "EXPOSED: whoever reaches it can use every wallet.\n"
     });
     say(&format!("  API          {}", stack.api));
+    say(&format!("  console      {}/", stack.api));
     say(&format!("  DynamoDB     {}", stack.dynamodb));
     say(&format!("  KMS          {}", stack.kms));
     say(&format!("  Lambda       {}  (cosigner, in a process of its own)", stack.lambda));

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::clients::{ClientBounds, serve_clients};
+use crate::console::{Simulators, with_console};
 use crate::cosigner::{self as cosigner_host, CosignerHost, CosignerProcess, CosignerSettings};
 use crate::keys::KeyFile;
 use crate::limits::Limits;
@@ -227,11 +228,16 @@ impl Stack {
         let custody = endpoints.custody(&options);
         let jobs = endpoints.registrars(&options, Spender::Job)?;
         let router = routes(&options, &endpoints)?;
+        let simulators = Simulators {
+            aster: options.aster.url.is_none().then(|| aster_sim.clone()),
+            hyperliquid: options.hyperliquid.url.is_none().then(|| hyperliquid_sim.clone()),
+        };
+        let served = with_console(router.clone(), &options, &endpoints, simulators)?;
         let aws = Aws::local(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda);
         let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone());
         let Endpoints { dynamodb, kms, lambda, hyperliquid, aster } = endpoints;
         let address = url(&api)?;
-        servers.push(serve_clients(api, router.clone(), options.clients, stop));
+        servers.push(serve_clients(api, served, options.clients, stop));
         Ok(Self {
             api: address,
             dynamodb,

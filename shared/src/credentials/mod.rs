@@ -22,7 +22,7 @@ mod state;
 mod walk;
 
 pub use reconcile::{Drift, ReconcileLimits, Reconciled};
-pub use renew::{RenewLimits, Renewed};
+pub use renew::{RenewLimits, Renewed, renews_at_ms};
 pub use revoke::Revoked;
 pub use rotate::Rotated;
 pub use state::Life;

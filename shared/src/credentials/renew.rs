@@ -101,8 +101,7 @@ impl Registrars {
             let Some((_, tally)) = tally.iter_mut().find(|(it, _)| *it == key.exchange) else {
                 continue;
             };
-            let due_ms = key.at_ms.saturating_sub(limits.within_ms);
-            if due_ms > now_ms + jitter_ms(key.wallet_id) {
+            if renews_at_ms(key.wallet_id, key.at_ms, limits.within_ms) > now_ms {
                 continue;
             }
             if is_over || tally.exhausted {
@@ -134,6 +133,12 @@ impl Renewed {
             (Metric::RenewalBacklog, self.backlog),
         ]
     }
+}
+
+/// From when the job works on what is in the index at `at_ms`, both in Unix milliseconds.
+#[must_use]
+pub fn renews_at_ms(wallet_id: Uuid, at_ms: u64, within_ms: u64) -> u64 {
+    at_ms.saturating_sub(within_ms).saturating_sub(jitter_ms(wallet_id))
 }
 
 /// How much earlier than others a wallet is due, up to a day.

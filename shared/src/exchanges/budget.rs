@@ -177,6 +177,21 @@ impl Budget {
         metrics::emit(&self.clock, About::exchange(self.exchange), &[(metric, value)]);
     }
 
+    /// What is spent of it now, and its circuit.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn state(&self) -> Result<BudgetState, StoreError> {
+        let state = self.store.budget_state(&self.partition).await?;
+        Ok(state.at(self.clock.now_ms() / SLOT_MS))
+    }
+
+    /// What may be spent in a minute.
+    #[must_use]
+    pub const fn per_minute(&self) -> u64 {
+        self.per_minute
+    }
+
     /// Why it was not taken: closed for a while, or used up. Neither: another instance was first.
     fn refused(&self, state: &BudgetState, now_ms: u64, weight: u64) -> Result<(), Busy> {
         if state.open_until_ms > now_ms {

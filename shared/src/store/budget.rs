@@ -155,6 +155,16 @@ impl Store {
         }
     }
 
+    /// What the item says; nothing was spent yet where it is not there.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn budget_state(&self, partition: &str) -> Result<BudgetState, StoreError> {
+        let read = self.db.get_item().table_name(&self.table).set_key(Some(key(partition, BUDGET)));
+        let output = read.consistent_read(true).send().await.map_err(unavailable)?;
+        Ok(output.item().map(BudgetState::from).unwrap_or_default())
+    }
+
     /// Counts a failure, and returns how many there were in a row.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ fn is_there(all: &[(String, String)], (file, name): &(String, String)) -> bool {
 }
 
 fn all() -> Vec<(String, String)> {
-    ["tests/e2e/tests", "tests/fuzz/tests", "functions", "shared"]
+    ["tests/e2e/tests", "tests/fuzz/tests", "functions", "infra/local", "shared"]
         .into_iter()
         .flat_map(sources)
         .collect()

@@ -29,5 +29,25 @@ pub(super) fn answer(exchange: &Exchange, query: &Info) -> Value {
                 json!({"role": "agent", "data": {"user": format!("{master:#x}")}})
             }
         },
+        // Two of the real one's perpetuals: what a client asks for before it signs an order.
+        Info::Meta { dex } if dex.is_empty() => json!({
+            "universe": [
+                {"name": "BTC", "szDecimals": 5, "maxLeverage": 40, "marginTableId": 56},
+                {"name": "ETH", "szDecimals": 4, "maxLeverage": 25, "marginTableId": 55},
+            ],
+            "marginTables": [],
+            "collateralToken": 0,
+        }),
+        // No source says it.
+        Info::Meta { .. } => Value::Null,
+        Info::SpotMeta => json!({
+            "universe": [],
+            "tokens": [{
+                "name": "USDC", "szDecimals": 8, "weiDecimals": 8, "index": 0,
+                "tokenId": "0x6d1e7cde53ba9467b783cb7c530ce054", "isCanonical": true,
+                "evmContract": null, "fullName": null,
+            }],
+        }),
+        Info::ExchangeStatus => json!({"time": now, "specialStatuses": null}),
     }
 }

@@ -88,6 +88,13 @@ pub(super) enum Info {
         #[serde(deserialize_with = "address")]
         user: Address,
     },
+    /// The perpetuals; of `dex`, of which there is none but the first
+    Meta {
+        #[serde(default)]
+        dex: String,
+    },
+    SpotMeta,
+    ExchangeStatus,
 }
 
 impl Info {
@@ -95,12 +102,16 @@ impl Info {
         match self {
             Self::ExtraAgents { .. } => "extraAgents",
             Self::UserRole { .. } => "userRole",
+            Self::Meta { .. } => "meta",
+            Self::SpotMeta => "spotMeta",
+            Self::ExchangeStatus => "exchangeStatus",
         }
     }
 
     pub(super) fn weight(&self) -> u32 {
         match self {
-            Self::ExtraAgents { .. } => 20,
+            Self::ExtraAgents { .. } | Self::Meta { .. } | Self::SpotMeta => 20,
+            Self::ExchangeStatus => 2,
             Self::UserRole { .. } => 60,
         }
     }

@@ -105,3 +105,18 @@ async fn every_forty_orders_weigh_one_more() {
     let weights: Vec<_> = hyperliquid.exchange.requests().iter().map(|it| it.weight).collect();
     assert_eq!(weights, [1, 1, 2, 3]);
 }
+
+#[tokio::test]
+async fn what_a_client_asks_before_it_signs_is_answered() {
+    let hyperliquid = Hyperliquid::new();
+    for (question, field) in [
+        (json!({"type": "meta"}), "universe"),
+        (json!({"type": "meta", "dex": ""}), "universe"),
+        (json!({"type": "spotMeta"}), "tokens"),
+        (json!({"type": "exchangeStatus"}), "time"),
+    ] {
+        let answer = hyperliquid.post("/info", &question).await;
+        assert_eq!(answer.status, 200, "{question}");
+        assert!(!answer.json()[field].is_null(), "{question}");
+    }
+}

@@ -1,0 +1,89 @@
+// Calls of the API and of the console's own reads.
+
+import * as time from "./time.js";
+
+const KEPT = "hyperdex-api-key";
+
+/** The key that the user has typed in: in this tab alone, and never in an address. */
+export const key = {
+  get: () => sessionStorage.getItem(KEPT) ?? "",
+  set: (text) => (text ? sessionStorage.setItem(KEPT, text) : sessionStorage.removeItem(KEPT)),
+};
+
+/** An answer that is none of the good ones. */
+export class Refused extends Error {
+  constructor(status, body, requestId, retryAfter) {
+    super(body.error ?? `HTTP ${status}`);
+    this.status = status;
+    this.code = body.code ?? "";
+    this.advice = body.message ?? "";
+    this.requestId = requestId ?? "";
+    this.retryAfter = Number(retryAfter) || 0;
+  }
+
+  /** Sending the very same again goes on where this stopped. */
+  get mayRepeat() {
+    return this.status === 0 || this.status >= 500 || this.retryAfter > 0;
+  }
+}
+
+async function send(path, options) {
+  let response;
+  try {
+    response = await fetch(path, { ...options, cache: "no-store", credentials: "omit", redirect: "error" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(0, { error: "The stack does not answer", code: "UNREACHABLE", message: "Is it still running? See the terminal that it was started in." });
+  }
+  const text = await response.text();
+  let body;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    body = { error: text.trim().slice(0, 300) || `HTTP ${response.status}` };
+  }
+  const requestId = response.headers.get("x-request-id");
+  if (!response.ok) throw new Refused(response.status, body, requestId, response.headers.get("retry-after"));
+  return { status: response.status, body, requestId, replayed: response.headers.get("idempotent-replay") === "true" };
+}
+
+function headers(request) {
+  return {
+    // While the stack has no keys, none will do.
+    ...(key.get() ? { "X-API-KEY": key.get() } : {}),
+    ...(request?.idempotencyKey ? { "Idempotency-Key": request.idempotencyKey } : {}),
+    ...(request?.body ? { "Content-Type": "application/json" } : {}),
+  };
+}
+
+/** Calls the API: `{ method, path, body, idempotencyKey }`. */
+export function call(request, signal) {
+  const body = request.body && JSON.stringify(request.body);
+  return send(request.path, { method: request.method, headers: headers(request), body, signal });
+}
+
+/** Reads what the console serves beside the API, and sets the clock by it. */
+export async function read(name, query, signal) {
+  const search = query ? `?${new URLSearchParams(query)}` : "";
+  const { body } = await send(`/console/data/${name}${search}`, { headers: headers(), signal });
+  time.set(body.now);
+  return body;
+}
+
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** The same call for a shell. A key is not shown: it is taken from a variable. */
+export function curl(request) {
+  const parts = [];
+  if (request.method !== "GET" && !(request.method === "POST" && request.body)) parts.push(`-X ${request.method}`);
+  if (key.get()) parts.push('-H "X-API-KEY: $HYPERDEX_API_KEY"');
+  if (request.idempotencyKey) parts.push(`-H ${quoted(`Idempotency-Key: ${request.idempotencyKey}`)}`);
+  if (request.body) parts.push("-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(request.body))}`);
+  return [`curl ${quoted(location.origin + request.path)}`, ...parts].join(" \\\n  ");
+}
+
+/** A name for one request, new each time. */
+export function newIdempotencyKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `console-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}

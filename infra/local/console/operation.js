@@ -1,0 +1,141 @@
+// A dialog for one call of the API: its fields, the equal curl call, what came of it.
+
+import { append, fill, h, say } from "./dom.js";
+import { call, curl, newIdempotencyKey } from "./api.js";
+import { copy, copyable, errorBox, facts } from "./parts.js";
+import * as time from "./time.js";
+
+const DOTS = "•".repeat(24);
+
+/**
+ * Opens it. `operation` has a `title`, an `about`, `fields` (`{ name, label, value, help, kind }`),
+ * `request(values)` which makes the call of them, `send` (the button's word), `danger`,
+ * `mend(error)` (more for an error), and `done(answer)`, called when the dialog is closed after a
+ * call that went well.
+ */
+export function open(operation) {
+  const fields = (operation.fields ?? []).map(field);
+  let idempotencyKey = newIdempotencyKey();
+  let answer, going = false;
+
+  const values = () => Object.fromEntries(fields.map(({ name, input }) => [name, input.type === "checkbox" ? input.checked : input.value]));
+  const request = () => {
+    const made = operation.request(values());
+    return made.method === "GET" ? made : { ...made, idempotencyKey };
+  };
+  const shell = h("pre", { class: "curl", tabindex: 0, "aria-label": "The equal curl call" });
+  const result = h("div", { class: "result" });
+  const send = h("button", { type: "submit", class: operation.danger ? "danger" : "primary" }, operation.send ?? "Send");
+  const close = h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel");
+  const show = () => { shell.textContent = curl(request()); };
+  const copyCurl = h("button", { type: "button", class: "quiet", async onclick() {
+    say(await copy(shell.textContent) ? "The curl call is copied" : "The curl call could not be copied");
+  } }, "Copy");
+
+  const form = h("form", {
+    oninput: () => { idempotencyKey = newIdempotencyKey(); show(); },
+    async onsubmit(event) {
+      event.preventDefault();
+      if (going || answer) return;
+      going = true;
+      send.disabled = true;
+      send.textContent = "Sending …";
+      fill(result);
+      try {
+        answer = await call(request());
+        fill(result, succeeded(operation, answer));
+        say(`${operation.title}: done`);
+        form.classList.add("sent");
+        for (const { input } of fields) input.disabled = true;
+        send.remove();
+        close.textContent = privateKey(answer) ? "I have kept it: close" : "Close";
+        close.className = "primary";
+        close.focus();
+      } catch (error) {
+        fill(result, failed(operation, error));
+        // What went wrong for good is asked anew; what may go on is the same request.
+        if (!error.mayRepeat) { idempotencyKey = newIdempotencyKey(); show(); }
+        send.disabled = false;
+        send.textContent = "Send again";
+      } finally {
+        going = false;
+      }
+    },
+  },
+  h("header", null, h("h2", { id: "operation-title" }, operation.title)),
+  operation.about && h("p", null, operation.about),
+  fields.map(({ row }) => row),
+  h("details", { open: true, class: "equal" }, h("summary", null, "The same with curl"), h("div", { class: "shell" }, shell, copyCurl)),
+  result,
+  h("footer", null, close, send));
+
+  const dialog = h("dialog", {
+    class: "operation", "aria-labelledby": "operation-title",
+    onclose() {
+      dialog.remove();
+      if (answer) operation.done?.(answer);
+    },
+    // A key that is shown once is not lost to a slip.
+    oncancel(event) { if (going || (answer && privateKey(answer))) event.preventDefault(); },
+  }, form);
+  document.body.append(dialog);
+  show();
+  dialog.showModal();
+  (fields.find(({ input }) => !input.value) ?? fields[0])?.input.focus();
+}
+
+function field({ name, label, value = "", help, kind = "text" }) {
+  const id = `field-${name}`;
+  const described = help ? `${id}-help` : undefined;
+  const plain = { id, name, autocomplete: "off", spellcheck: "false", "aria-describedby": described };
+  const input = kind === "long" ? h("textarea", { ...plain, rows: 4, required: true })
+    : kind === "yes" ? h("input", { ...plain, type: "checkbox", checked: value === true })
+    : h("input", { ...plain, type: "text", required: true, autocapitalize: "off" });
+  if (kind !== "yes") input.value = value;
+  const row = h("div", { class: `field ${kind}` }, h("label", { for: id }, label), input, help && h("p", { class: "fine", id: described }, help));
+  return { name, input, row };
+}
+
+const privateKey = (answer) => answer.body.data?.apiPrivateKey;
+
+function succeeded(operation, answer) {
+  const secret = privateKey(answer);
+  const shown = secret ? { ...answer.body, data: { ...answer.body.data, apiPrivateKey: "shown once, above" } } : answer.body;
+  return h("div", { class: "success" },
+    h("p", null, h("strong", null, `Done: HTTP ${answer.status}`), answer.replayed && " (answered before; the same answer again)"),
+    secret && once(secret),
+    operation.facts && facts(...operation.facts(answer.body)),
+    h("details", null, h("summary", null, "The whole answer"), h("pre", { tabindex: 0 }, JSON.stringify(shown, null, 2))),
+    answer.requestId && h("p", { class: "fine" }, "request ", copyable(answer.requestId, "request id")));
+}
+
+/** The one secret of the contract: shown in this dialog alone, and kept nowhere. */
+function once(secret) {
+  const text = h("code", { class: "secret", "data-secret": "hidden" }, DOTS);
+  const show = h("button", { type: "button", class: "quiet", "aria-pressed": "false", onclick() {
+    const hidden = text.textContent === DOTS;
+    text.textContent = hidden ? secret : DOTS;
+    text.dataset.secret = hidden ? "shown" : "hidden";
+    show.textContent = hidden ? "Hide" : "Show";
+    show.setAttribute("aria-pressed", String(hidden));
+  } }, "Show");
+  const note = h("span", { class: "fine" });
+  const take = h("button", { type: "button", class: "quiet", async onclick() {
+    const copied = await copy(secret);
+    note.textContent = copied ? "Copied. The clipboard holds it until something else is copied." : "It could not be copied: show it, and copy it by hand.";
+    say(note.textContent);
+  } }, "Copy the key");
+  return h("div", { class: "once" },
+    h("p", null, h("strong", null, "The API wallet's private key. "), "It is shown this once and never again."),
+    h("div", { class: "secret-row" }, text, show, take), note);
+}
+
+function failed(operation, error) {
+  if (!(error.status >= 0)) throw error;
+  const box = errorBox(error, operation.mend?.(error));
+  if (error.retryAfter > 0) {
+    const at = time.now() + error.retryAfter * 1_000;
+    append(box, [h("p", null, "It may be sent again ", h("time", { "data-at": at }, time.until(at)), ".")]);
+  }
+  return box;
+}

@@ -1,0 +1,181 @@
+// One wallet: what it is, its credentials, what can be done with it, what was signed with it.
+
+import { fill, h } from "./dom.js";
+import { read } from "./api.js";
+import { EXCHANGES, badge, copyable, countdown, errorBox, every, facts, jobText, lifeBar } from "./parts.js";
+import { open } from "./operation.js";
+import { list as decisionList } from "./decisions.js";
+import * as time from "./time.js";
+
+export function show(main, { signal, id }) {
+  const head = h("div", { class: "heading" }, h("h1", null, "Wallet"));
+  const about = h("div", null), cards = h("div", { class: "cards" });
+  const log = h("section", { "aria-labelledby": "log" });
+  fill(main, h("p", { class: "crumbs" }, h("a", { href: "#/wallets" }, "Wallets")), head, about, cards, log);
+  let last = "";
+
+  const load = async () => {
+    try {
+      const [{ wallets: [wallet] }, agents] = await Promise.all([
+        read("wallets", { ids: id }, signal), read("agents", { wallet: id }, signal),
+      ]);
+      const said = JSON.stringify([wallet, agents.aster, agents.hyperliquid]);
+      if (said === last) return;
+      last = said;
+      draw(wallet, agents);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      last = "";
+      fill(about, errorBox(error));
+    }
+  };
+  const refresh = async () => { await load(); await page(); };
+
+  const draw = (wallet, agents) => {
+    document.title = `${wallet.userId} · HyperDEX Keys`;
+    fill(head, h("h1", null, wallet.userId, wallet.frozen && [" ", badge("frozen", "bad")]),
+      h("button", { type: "button", onclick: () => sign(wallet, refresh) }, "Sign a message"));
+    fill(about, facts(
+      ["Address", copyable(wallet.address, "address")],
+      ["walletId", copyable(wallet.walletId, "walletId")],
+      ["Made", time.date(wallet.createdAt)],
+      ["Key shares", `version ${wallet.keyVersion}, refreshed `, countdown(wallet.refreshAt)],
+      wallet.frozen && ["Frozen", "The cosigner cheated in a run of the protocol: nothing is signed with it. See docs/operations.md."]));
+    // What has the focus is drawn anew under it: the same button gets it again.
+    const focused = document.activeElement?.dataset?.does;
+    fill(cards, Object.keys(EXCHANGES).map((exchange) => card(wallet, exchange, agents[exchange], refresh)));
+    if (focused) cards.querySelector(`[data-does="${focused}"]`)?.focus();
+  };
+
+  let pages = [];
+  const page = async (before) => {
+    try {
+      const { decisions, before: more } = await read("decisions", { wallet: id, ...(before && { before }) }, signal);
+      pages = before ? [...pages, ...decisions] : decisions;
+      fill(log, h("h2", { id: "log" }, "Decisions of the cosigner"),
+        h("p", { class: "fine" }, "Its audit log of this wallet, the newest first. Each record carries the hash of the one before."),
+        decisionList(pages, { withWallet: false }),
+        more && h("p", null, h("button", { type: "button", onclick: () => page(more) }, "Earlier ones")));
+    } catch (error) {
+      if (error.name !== "AbortError") fill(log, errorBox(error));
+    }
+  };
+  page();
+  return every(4_000, signal, load);
+}
+
+function card(wallet, exchange, agents, refresh) {
+  const name = EXCHANGES[exchange];
+  const known = wallet.credentials.find((one) => one.exchange === exchange);
+  const button = (does, text, operation, kind) => h("button", {
+    type: "button", class: kind, "data-does": `${exchange}-${does}`, onclick: () => operation(wallet, exchange, refresh),
+  }, text);
+  if (!known) {
+    return h("section", { class: "card", "aria-label": name },
+      h("header", null, h("h2", null, name), badge("none", "dim")),
+      h("p", null, `This wallet has no API key on ${name}.`), listed(agents, wallet, exchange),
+      h("footer", null, button("register", "Register", register, "primary")));
+  }
+  const busy = known.busyUntil > time.now();
+  return h("section", { class: "card", "aria-label": name },
+    h("header", null, h("h2", null, name), badge(known.state), busy && badge("a call is at it", "dim")),
+    !known.isApiKey && h("div", { class: "life" },
+      h("p", null, known.state === "expired" ? "Expired " : "Expires ", h("strong", null, countdown(known.expiresAt)), h("span", { class: "dim" }, ` · ${time.date(known.expiresAt)}`)),
+      lifeBar(known.requestedAt, known.expiresAt, known.job.does === "renew" ? known.job.at : null,
+        `${time.until(known.expiresAt)}, of ${time.span(known.expiresAt - known.requestedAt)}`)),
+    facts(
+      ["Agent", copyable(known.agentAddress, "agent address")],
+      ["Name", h("code", null, known.agentName)],
+      ["Job", jobText(known.job)],
+      ["Compared", known.checkAt ? ["with the exchange ", countdown(known.checkAt)] : "not planned"],
+      known.next && ["To come", copyable(known.next.agentAddress, "next agent's address")],
+      known.retiring.length > 0 && ["To be removed", known.retiring.map((agent) => copyable(agent.agentAddress, "previous agent's address"))],
+      known.jobFailures > 0 && ["Job failures", `${known.jobFailures} in a row`]),
+    listed(agents, wallet, exchange),
+    h("footer", null,
+      button("read", "Read", readKey),
+      known.state === "pending" || known.state === "expired" ? button("register", "Register", register, "primary") : button("rotate", "Rotate", rotate),
+      button("delete", "Delete", remove, "danger-quiet")));
+}
+
+/** What the simulator has: our agents, and any other. */
+function listed(agents, wallet, exchange) {
+  if (agents === null) return h("p", { class: "fine" }, "The exchange is no simulator: the reconciliation job compares with it.");
+  const ours = new Set(wallet.credentials.filter((one) => one.exchange === exchange).flatMap((one) => [one, one.next, ...one.retiring]).map((agent) => agent?.agentAddress.toLowerCase()));
+  return h("details", { class: "listed" },
+    h("summary", null, `On the exchange: ${agents.length === 1 ? "1 agent" : `${agents.length} agents`}`),
+    h("ul", null, agents.map((agent) => h("li", null, copyable(agent.agentAddress, "agent address", agent.agentAddress.slice(0, 10)), " ", h("code", null, agent.agentName || "unnamed"),
+      " until ", time.date(agent.validUntil), !ours.has(agent.agentAddress.toLowerCase()) && [" ", badge("not in our records", "bad")]))));
+}
+
+const path = (exchange, rest = "") => `/api/trading/${exchange}/apikey${rest}`;
+const named = (wallet) => ({ walletIdOrAddress: wallet.userId });
+const query = (wallet) => `?${new URLSearchParams(named(wallet))}`;
+
+const mend = (wallet, exchange) => (error) => error.code === "DEPOSIT_REQUIRED"
+  && h("p", null, `Deposit on ${EXCHANGES[exchange]} for `, copyable(wallet.address, "address"), ", then send this again.");
+
+function keyFacts({ data }) {
+  return [
+    data.apiWalletAddress && ["API wallet", copyable(data.apiWalletAddress, "API wallet's address")],
+    data.agentAddress && ["Agent", copyable(data.agentAddress, "agent address")],
+    data.state && ["State", badge(data.state)],
+    data.expiryTimestamp && ["Expires", countdown(data.expiryTimestamp)],
+    data.previousAgentAddress && ["Previous agent", copyable(data.previousAgentAddress, "previous agent's address"), data.previousAgentRevoked ? " removed" : " stays until it expires"],
+  ];
+}
+
+function register(wallet, exchange, done) {
+  open({
+    title: `Register with ${EXCHANGES[exchange]}`,
+    about: exchange === "hyperliquid"
+      ? "A new API wallet is sealed here and approved by the wallet. Its private key is in the answer, this once."
+      : "A new agent is sealed here and approved by the wallet. Its key stays on the server.",
+    fields: [{ name: "autoRenew", label: "Renew it before it expires", kind: "yes", value: true }],
+    send: "Register",
+    request: ({ autoRenew }) => ({ method: "POST", path: path(exchange), body: { ...named(wallet), ...(autoRenew ? {} : { autoRenew: false }) } }),
+    facts: keyFacts, mend: mend(wallet, exchange), done,
+  });
+}
+
+function rotate(wallet, exchange, done) {
+  open({
+    title: `Rotate the key on ${EXCHANGES[exchange]}`,
+    about: "A new key becomes active before the old one is removed.",
+    send: "Rotate",
+    request: () => ({ method: "POST", path: path(exchange, "/rotate"), body: named(wallet) }),
+    facts: keyFacts, mend: mend(wallet, exchange), done,
+  });
+}
+
+function remove(wallet, exchange, done) {
+  open({
+    title: `Delete the key on ${EXCHANGES[exchange]}`,
+    about: `The agent is removed on ${EXCHANGES[exchange]}, and then deleted here. What trades with it stops at once. There is no way back.`,
+    send: "Delete", danger: true,
+    request: () => ({ method: "DELETE", path: path(exchange, query(wallet)) }),
+    facts: keyFacts, done,
+  });
+}
+
+function readKey(wallet, exchange) {
+  open({
+    title: `The key on ${EXCHANGES[exchange]}`,
+    about: "State and metadata, never a secret.",
+    send: "Read",
+    request: () => ({ method: "GET", path: path(exchange, query(wallet)) }),
+    facts: keyFacts,
+  });
+}
+
+function sign(wallet, done) {
+  open({
+    title: "Sign a message",
+    about: "EIP-191 personal_sign. A message that an exchange would read as a login is not signed.",
+    fields: [{ name: "message", label: "Message", kind: "long", help: "At most 8 KiB of UTF-8." }],
+    send: "Sign",
+    request: ({ message }) => ({ method: "POST", path: `/api/wallets/${encodeURIComponent(wallet.userId)}/sign`, body: { message } }),
+    facts: (body) => [["Signature", copyable(body.signature, "signature")], ["Signer", copyable(body.address, "address")]],
+    done,
+  });
+}

@@ -1,0 +1,104 @@
+// The tenant's wallets, a page at a time, and the search for one of them.
+
+import { fill, h } from "./dom.js";
+import { call, read } from "./api.js";
+import { EXCHANGES, IDENTIFIER, badge, copyable, countdown, errorBox, every, short } from "./parts.js";
+import { open } from "./operation.js";
+import * as time from "./time.js";
+
+const LIMIT = 25;
+
+/** The cursors of the pages before this one, for the way back. */
+let cursors = [""];
+
+export function createWallet(userId = "") {
+  open({
+    title: "Create a wallet",
+    about: "The two parties make its key together; none of them ever holds all of it. A user who has a wallet gets that one.",
+    fields: [{ name: "userId", label: "userId", value: userId, help: "Your platform's name for the user: 1 to 128 of A-Z a-z 0-9 _ . : @ | -" }],
+    send: "Create",
+    request: ({ userId }) => ({ method: "POST", path: "/api/wallets", body: { userId: userId.trim() } }),
+    facts: (wallet) => [["userId", wallet.userId], ["address", copyable(wallet.address, "address")], ["walletId", copyable(wallet.walletId, "walletId")]],
+    done: ({ body }) => { location.hash = `#/wallets/${body.walletId}`; },
+  });
+}
+
+export function show(main, { signal, fresh }) {
+  if (fresh) cursors = [""];
+  const found = h("div", { class: "found" });
+  const search = h("input", { type: "search", id: "search", name: "search", placeholder: IDENTIFIER, autocomplete: "off", spellcheck: "false", autocapitalize: "off" });
+  const form = h("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); find(search.value.trim(), found); } },
+    h("label", { for: "search", class: "hidden" }, `Find a wallet: ${IDENTIFIER}`), search,
+    h("button", { type: "submit" }, "Find"), h("kbd", { title: "This key goes to the search" }, "/"));
+  const list = h("div", { "aria-live": "off" });
+  const pages = h("div", { class: "pages" });
+  fill(main,
+    h("div", { class: "heading" }, h("h1", null, "Wallets"), h("button", { type: "button", class: "primary", onclick: () => createWallet() }, "Create a wallet")),
+    form, found, list, pages);
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea, select, dialog");
+    if (event.key === "/" && !typing) { event.preventDefault(); search.focus(); }
+  }, { signal });
+
+  const load = async () => {
+    try {
+      const page = await pageOf(cursors.at(-1), signal);
+      if (!list.contains(document.activeElement)) fill(list, table(page));
+      fillPages(pages, page.next, load);
+    } catch (error) {
+      if (error.name !== "AbortError") { fill(list, errorBox(error)); fill(pages); }
+    }
+  };
+  return every(5_000, signal, load);
+}
+
+async function find(name, found) {
+  if (!name) return;
+  fill(found);
+  try {
+    const { body } = await call({ method: "GET", path: `/api/wallets/${encodeURIComponent(name)}` });
+    location.hash = `#/wallets/${body.walletId}`;
+  } catch (error) {
+    const isUser = !/^0x[0-9a-f]{40}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name);
+    const create = error.code === "WALLET_NOT_FOUND" && isUser
+      && h("p", null, h("button", { type: "button", onclick: () => createWallet(name) }, `Create a wallet for ${name}`));
+    fill(found, errorBox(error, create));
+  }
+}
+
+async function pageOf(cursor, signal) {
+  const query = new URLSearchParams({ limit: LIMIT, ...(cursor && { cursor }) });
+  const { body } = await call({ method: "GET", path: `/api/wallets?${query}` }, signal);
+  const ids = body.wallets.map((wallet) => wallet.walletId).join(",");
+  const { wallets } = ids ? await read("wallets", { ids }, signal) : { wallets: [] };
+  return { wallets, next: body.nextCursor };
+}
+
+function table({ wallets }) {
+  if (wallets.length === 0) {
+    return h("p", { class: "empty" }, cursors.length > 1 ? "There are no more." : "There is no wallet yet. Create the first one, by the button above or with curl.");
+  }
+  return h("div", { class: "table" }, h("table", null,
+    h("caption", { class: "hidden" }, "Wallets and their credentials"),
+    h("thead", null, h("tr", null, ["User", "Address", "Aster", "Hyperliquid", "Made"].map((text) => h("th", { scope: "col" }, text)))),
+    h("tbody", null, wallets.map((wallet) => h("tr", null,
+      h("th", { scope: "row" }, h("a", { href: `#/wallets/${wallet.walletId}` }, wallet.userId), wallet.frozen && [" ", badge("frozen", "bad")]),
+      h("td", { "data-label": "Address" }, copyable(wallet.address, "address", short(wallet.address))),
+      Object.keys(EXCHANGES).map((exchange) => h("td", { "data-label": EXCHANGES[exchange] }, credential(wallet, exchange))),
+      h("td", { "data-label": "Made", class: "dim" }, time.date(wallet.createdAt)))))));
+}
+
+function credential(wallet, exchange) {
+  const known = wallet.credentials.find((one) => one.exchange === exchange);
+  if (!known) return h("span", { class: "dim" }, "none");
+  return [badge(known.state), " ", !known.isApiKey && h("span", { class: "dim" }, countdown(known.expiresAt))];
+}
+
+function fillPages(pages, next, load) {
+  if (cursors.length === 1 && !next) return fill(pages);
+  const turn = (change) => () => { change(); load(); };
+  fill(pages,
+    h("button", { type: "button", disabled: cursors.length === 1, onclick: turn(() => cursors.pop()) }, "Back"),
+    h("span", { class: "dim" }, `Page ${cursors.length}`),
+    h("button", { type: "button", disabled: !next, onclick: turn(() => cursors.push(next)) }, "Next"));
+}

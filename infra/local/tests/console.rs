@@ -1,0 +1,281 @@
+//! What the console's page and reads give, and to whom: nothing that is not named here.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
+use std::collections::BTreeSet;
+
+use hyperdex_local::keys::KeyFile;
+use hyperdex_local::{CosignerHost, Options, Stack};
+use serde_json::{Value, json};
+use shared::clock::Clock;
+use shared::random::Random;
+
+struct App {
+    stack: Stack,
+    http: reqwest::Client,
+    data: tempfile::TempDir,
+}
+
+impl App {
+    async fn start(change: impl FnOnce(&mut Options)) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut options = Options::new(data.path());
+        options.cosigner = CosignerHost::InProcess;
+        change(&mut options);
+        let stack = Stack::start(options).await.unwrap();
+        let http = shared::exchanges::http::client_builder().unwrap().build().unwrap();
+        Self { stack, http, data }
+    }
+
+    async fn send(&self, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
+        let mut request = self.http.get(format!("{}{path}", self.stack.api));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    }
+
+    async fn read(&self, key: &str, path: &str) -> (u16, Value) {
+        let answer = self.send(path, &[("x-api-key", key)]).await;
+        (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+    }
+
+    async fn post(&self, key: &str, path: &str, body: Value) -> (u16, Value) {
+        let request = self.http.post(format!("{}{path}", self.stack.api)).header("x-api-key", key);
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+    }
+}
+
+/// The names of all fields of an answer, those of lists' members once.
+fn fields(value: &Value, at: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+                found.insert(path.clone());
+                fields(value, &path, found);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| fields(value, at, found)),
+        _ => {}
+    }
+}
+
+const AGENT: [&str; 3] = ["agentAddress", "agentName", "expiresAt"];
+
+/// Every field that a read may have.
+fn allowed(read: &str) -> BTreeSet<String> {
+    let words = match read {
+        "about" => {
+            "now tenant keysWanted returnsPrivateKey requiresDeposit renewWithinMs refreshEveryMs"
+        }
+        "wallets" => {
+            "now wallets wallets.walletId wallets.userId wallets.address wallets.createdAt \
+             wallets.keyVersion wallets.refreshAt wallets.frozen wallets.credentials"
+        }
+        "agents" => "now aster hyperliquid",
+        "schedule" => {
+            "now more due due.walletId due.userId due.exchange due.agentAddress due.expiresAt \
+             due.job due.job.does due.job.at"
+        }
+        "decisions" => {
+            "now before decisions decisions.walletId decisions.seq decisions.at decisions.decision \
+             decisions.refused decisions.reason decisions.intent decisions.agentAddress \
+             decisions.agentName decisions.validUntil decisions.messageBytes decisions.caller \
+             decisions.requestId decisions.policy decisions.keyVersion decisions.hash"
+        }
+        _ => {
+            "now exchanges exchanges.exchange exchanges.simulated exchanges.url exchanges.network \
+             exchanges.answered exchanges.answered.askedAt exchanges.answered.ok \
+             exchanges.answered.tookMs exchanges.answered.trouble exchanges.weightUsed \
+             exchanges.weightPerMinute exchanges.failures exchanges.pausedUntil \
+             exchanges.pauseAskedFor exchanges.requests exchanges.requests.at \
+             exchanges.requests.kind exchanges.requests.weight exchanges.requests.accepted"
+        }
+    };
+    let mut all: BTreeSet<String> = words.split_whitespace().map(str::to_owned).collect();
+    if read == "wallets" {
+        let at = "wallets.credentials";
+        let own = "exchange state requestedAt createdAt autoRenew isApiKey retiring next job \
+                   job.does job.at checkAt jobFailures busyUntil";
+        let own = own.split_whitespace().chain(AGENT);
+        all.extend(own.map(|name| format!("{at}.{name}")));
+        for agents in ["retiring", "next"] {
+            all.extend(AGENT.map(|name| format!("{at}.{agents}.{name}")));
+        }
+    }
+    if read == "agents" {
+        for exchange in ["aster", "hyperliquid"] {
+            all.extend(
+                ["agentAddress", "agentName", "validUntil"]
+                    .map(|name| format!("{exchange}.{name}")),
+            );
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn the_reads_give_the_fields_that_are_named_here_and_no_secret() {
+    let app = App::start(|_| {}).await;
+    let (status, wallet) = app.post("any", "/api/wallets", json!({"userId": "alice"})).await;
+    assert_eq!(status, 201);
+    let id = wallet["walletId"].as_str().unwrap();
+    let name = json!({"walletIdOrAddress": "alice"});
+    assert_eq!(app.post("any", "/api/trading/aster/apikey", name.clone()).await.0, 200);
+    let (_, first) = app.post("any", "/api/trading/hyperliquid/apikey", name.clone()).await;
+    let (_, second) = app.post("any", "/api/trading/hyperliquid/apikey/rotate", name).await;
+    let message = "a message of a user's own";
+    let (_, signed) = app.post("any", "/api/wallets/alice/sign", json!({"message": message})).await;
+    let mut secrets: Vec<String> =
+        [&first["data"]["apiPrivateKey"], &second["data"]["apiPrivateKey"], &signed["signature"]]
+            .iter()
+            .map(|text| text.as_str().unwrap().trim_start_matches("0x").to_owned())
+            .collect();
+    secrets.push(message.to_owned());
+
+    for (read, query, wanted) in [
+        ("about", String::new(), "local"),
+        ("wallets", format!("?ids={id},alice,nobody"), "alice"),
+        ("agents", format!("?wallet={id}"), "hdx"),
+        ("schedule", String::new(), "renew"),
+        ("decisions", String::new(), "HyperliquidApproveAgent"),
+        ("decisions", "?wallet=alice".to_owned(), "PersonalMessage"),
+        ("exchanges", String::new(), "exchangeStatus"),
+    ] {
+        let (status, body) = app.read("any", &format!("/console/data/{read}{query}")).await;
+        assert_eq!(status, 200, "{read}: {body}");
+        let text = body.to_string();
+        assert!(text.contains(wanted), "{read} has no {wanted}: {text}");
+        let mut found = BTreeSet::new();
+        fields(&body, "", &mut found);
+        let allowed = allowed(read);
+        let beyond: Vec<_> = found.difference(&allowed).collect();
+        assert!(beyond.is_empty(), "{read}: {beyond:?}");
+        assert!(!found.is_empty());
+        for secret in &secrets {
+            assert!(!text.to_lowercase().contains(secret.as_str()), "{read} gives a secret");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_cosigner_is_in_its_feed() {
+    let policy = include_str!("../../cosigner-policy.json");
+    let mut policy: Value = serde_json::from_str(policy).unwrap();
+    let intents = policy["intents"].as_array_mut().unwrap();
+    intents.retain(|intent| intent != "PersonalMessage");
+    let app = App::start(|options| options.cosigner_policy = Some(policy.to_string())).await;
+    app.post("any", "/api/wallets", json!({"userId": "alice"})).await;
+    let (status, refused) =
+        app.post("any", "/api/wallets/alice/sign", json!({"message": "hello"})).await;
+    assert_eq!((status, &refused["code"]), (422, &json!("POLICY_REFUSED")));
+    for path in ["/console/data/decisions", "/console/data/decisions?wallet=alice"] {
+        let (_, body) = app.read("any", path).await;
+        let newest = &body["decisions"][0];
+        assert_eq!((&newest["decision"], &newest["refused"]), (&json!("refused"), &json!(true)));
+        assert!(newest["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{newest}");
+        assert_eq!(
+            (&newest["intent"], &newest["messageBytes"]),
+            (&json!("PersonalMessage"), &json!(5))
+        );
+        assert_eq!(body["decisions"].as_array().unwrap().len(), 2, "and the key's making: {body}");
+    }
+    let (_, body) = app.read("any", "/console/data/decisions?wallet=alice&before=2").await;
+    assert_eq!(body["decisions"][0]["decision"], "key-made");
+    assert_eq!(body["before"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_key_reads_what_is_its_tenants() {
+    let app = App::start(|_| {}).await;
+    let keys = KeyFile::new(app.data.path());
+    let [one, two] = ["one", "two"]
+        .map(|name| keys.add(&name.parse().unwrap(), &Clock::system(), &Random::system()).unwrap());
+    let (_, wallet) = app.post(&one, "/api/wallets", json!({"userId": "alice"})).await;
+    app.post(&one, "/api/trading/aster/apikey", json!({"walletIdOrAddress": "alice"})).await;
+    let id = wallet["walletId"].as_str().unwrap();
+    let lists = [
+        ("schedule".to_owned(), "due"),
+        ("decisions".to_owned(), "decisions"),
+        (format!("wallets?ids={id}"), "wallets"),
+    ];
+    for (read, list) in &lists {
+        let path = format!("/console/data/{read}");
+        assert_ne!(app.read(&one, &path).await.1[list], json!([]), "{read}");
+        assert_eq!(app.read(&two, &path).await.1[list], json!([]), "{read}");
+    }
+    for read in ["agents", "decisions"] {
+        let path = format!("/console/data/{read}?wallet={id}");
+        assert_eq!(app.read(&one, &path).await.0, 200);
+        let (status, body) = app.read(&two, &path).await;
+        assert_eq!((status, &body["code"]), (404, &json!("WALLET_NOT_FOUND")), "{read}");
+    }
+    for read in ["about", "schedule", "decisions", "exchanges", "wallets?ids=a", "agents?wallet=a"]
+    {
+        let path = format!("/console/data/{read}");
+        assert_eq!(app.send(&path, &[]).await.status(), 401, "{read}");
+        assert_eq!(app.read("other", &path).await.0, 403, "{read}");
+    }
+    // The page itself is nobody's.
+    assert_eq!(app.send("/", &[]).await.status(), 200);
+}
+
+#[tokio::test]
+async fn the_page_is_bound_to_itself() {
+    let app = App::start(|_| {}).await;
+    for path in ["/", "/console/main.js", "/console/style.css", "/console/data/about"] {
+        let answer = app.send(path, &[]).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        let policy = header("content-security-policy");
+        for part in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"] {
+            assert!(policy.contains(part), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("referrer-policy"), "no-referrer");
+        assert_eq!(header("cache-control"), "no-store");
+        // Another site, a name of another's that points here, another port of this machine.
+        let port = app.stack.api.rsplit(':').next().unwrap();
+        let rebound = format!("evil.example:{port}");
+        for (name, value) in [
+            ("host", rebound.as_str()),
+            ("origin", "http://evil.example"),
+            ("origin", "http://127.0.0.1:1"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            assert_eq!(app.send(path, &[(name, value)]).await.status(), 403, "{path} {name}");
+        }
+    }
+    // A page of another site does nothing with the API, either; a program does.
+    let cross = [("origin", "http://evil.example"), ("x-api-key", "any")];
+    assert_eq!(app.send("/api/wallets", &cross).await.status(), 403);
+    assert_eq!(app.send("/api/wallets", &[("host", "container")]).await.status(), 200);
+    let unknown = app.send("/console/none.js", &[]).await;
+    assert_eq!(unknown.status(), 404);
+    assert_eq!(app.send("/api/none", &[]).await.status(), 404);
+}
+
+#[tokio::test]
+async fn what_is_asked_wrongly_is_said() {
+    let app = App::start(|_| {}).await;
+    let many = vec!["user"; 101].join(",");
+    for path in [
+        "wallets".to_owned(),
+        "wallets?ids=a b".to_owned(),
+        format!("wallets?ids={many}"),
+        "agents".to_owned(),
+        "agents?wallet=%23".to_owned(),
+        "decisions?wallet=%23".to_owned(),
+        "decisions?wallet=a&before=0".to_owned(),
+        "decisions?wallet=a&before=-1".to_owned(),
+    ] {
+        let (status, body) = app.read("any", &format!("/console/data/{path}")).await;
+        assert_eq!(status, 400, "{path}: {body}");
+        assert!(body["error"].is_string() && body["code"].is_string(), "{body}");
+    }
+}

@@ -1,0 +1,299 @@
+// The console in a real browser, against a stack of its own.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { accessible, launch, shoot, visit } from "./browser.js";
+import { run, start } from "./stack.js";
+
+/** What the browser itself says of an answer that is none of the good ones. */
+const REFUSED = /Failed to load resource: the server responded with a status of (401|403|404|422)/;
+
+let browser, stack;
+before(async () => {
+  stack = await start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+
+const card = (page, name) => page.getByRole("region", { name, exact: true });
+
+/** Sends the call of the dialog that is open, and waits until it went well. */
+async function sent(page, word) {
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: word, exact: true }).click();
+  await dialog.getByText(/^Done: HTTP 20/).waitFor();
+  return dialog;
+}
+
+/** A wallet by clicks; ends on its page. */
+async function createWallet(page, userId) {
+  await page.getByRole("button", { name: "Create a wallet" }).click();
+  await page.getByRole("textbox", { name: "userId" }).fill(userId);
+  const dialog = await sent(page, "Create");
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("heading", { level: 1, name: userId }).waitFor();
+}
+
+test("the main job by clicks", async () => {
+  const { page, leave } = await visit(browser, stack.url);
+  await page.getByText("There is no wallet yet").waitFor();
+  await createWallet(page, "alice");
+  const hyperliquid = card(page, "Hyperliquid"), aster = card(page, "Aster");
+
+  await hyperliquid.getByRole("button", { name: "Register" }).click();
+  const curl = page.getByLabel("The equal curl call");
+  const asked = await curl.textContent();
+  assert.match(asked, /api\/trading\/hyperliquid\/apikey'/);
+  assert.match(asked, /-d '\{"walletIdOrAddress":"alice"\}'/);
+  const dialog = await sent(page, "Register");
+  // The key is masked, is shown when it is asked for, is copied, and is gone with the dialog.
+  const secret = page.locator("[data-secret]");
+  assert.match(await secret.textContent(), /^•+$/);
+  await shoot(page, "registered");
+  assert.doesNotMatch(await page.content(), /0x[0-9a-f]{64}/);
+  await page.keyboard.press("Escape");
+  assert.equal(await dialog.isVisible(), true, "a slip does not lose the key");
+  await dialog.getByRole("button", { name: "Show" }).click();
+  const key = await secret.textContent();
+  assert.match(key, /^0x[0-9a-f]{64}$/);
+  await dialog.getByRole("button", { name: "Copy the key" }).click();
+  await dialog.getByText("Copied.").waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
+  await dialog.getByRole("button", { name: "I have kept it: close" }).click();
+  assert.equal((await page.content()).includes(key), false);
+  const kept = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
+  assert.equal(kept.includes(key), false);
+  await hyperliquid.getByText("active", { exact: true }).waitFor();
+  await hyperliquid.getByText(/^in 179 d/).first().waitFor();
+
+  await aster.getByRole("button", { name: "Register" }).click();
+  await (await sent(page, "Register")).getByRole("button", { name: "Close" }).click();
+  await aster.getByText("active", { exact: true }).waitFor();
+
+  await page.getByRole("button", { name: "Sign a message" }).click();
+  await page.getByRole("textbox", { name: "Message" }).fill("it's a \"test\"");
+  const signing = await sent(page, "Sign");
+  assert.match(await signing.getByText(/^0x[0-9a-f]{130}$/).first().textContent(), /0x/);
+  await signing.getByRole("button", { name: "Close" }).click();
+
+  const before = await aster.locator("code").first().textContent();
+  await aster.getByRole("button", { name: "Rotate" }).click();
+  await (await sent(page, "Rotate")).getByRole("button", { name: "Close" }).click();
+  await page.waitForFunction((old) => document.querySelector('[aria-label="Aster"] code').textContent !== old, before);
+
+  // What the exchange itself has.
+  await hyperliquid.getByText("On the exchange: 1 agent").waitFor();
+  await aster.getByText("On the exchange: 1 agent").waitFor();
+  await page.getByText(/Hyperliquid: approve agent hdx/).first().waitFor();
+  await accessible(page, "a wallet");
+  await shoot(page, "wallet", { fullPage: true });
+
+  await hyperliquid.getByRole("button", { name: "Delete" }).click();
+  await accessible(page, "a dialog");
+  await (await sent(page, "Delete")).getByRole("button", { name: "Close" }).click();
+  await hyperliquid.getByText("This wallet has no API key on Hyperliquid.").waitFor();
+  await leave();
+});
+
+test("the curl call that is shown does the same", async () => {
+  const { page, leave } = await visit(browser, stack.url);
+  await page.getByRole("button", { name: "Create a wallet" }).click();
+  await page.getByRole("textbox", { name: "userId" }).fill("o'neill".replace("'", "|"));
+  const shell = await page.getByLabel("The equal curl call").textContent();
+  const { execFile } = await import("node:child_process");
+  const said = await new Promise((resolve, reject) => execFile("sh", ["-c", `${shell} -s`], (error, out) => (error ? reject(error) : resolve(out))));
+  const wallet = JSON.parse(said);
+  assert.equal(wallet.userId, "o|neill");
+  // The same request by the button: it has been done, and is not done twice.
+  const dialog = await sent(page, "Create");
+  await dialog.getByText(/answered before/).waitFor();
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await page.waitForURL(`**/#/wallets/${wallet.walletId}`);
+  await leave();
+});
+
+test("an error says what to do", async () => {
+  const strict = await start("--require-deposit");
+  try {
+    const { page, leave } = await visit(browser, strict.url);
+    await createWallet(page, "bob");
+    await card(page, "Hyperliquid").getByRole("button", { name: "Register" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Register" }).click();
+    const alert = page.getByRole("alert");
+    await alert.getByText("DEPOSIT_REQUIRED").waitFor();
+    const text = await alert.textContent();
+    assert.match(text, /Failed to generate API key/);
+    assert.match(text, /0x[0-9a-fA-F]{40}/, "where to deposit");
+    assert.match(text, /send this again/);
+    await page.getByRole("dialog").getByRole("button", { name: "Send again" }).waitFor();
+    await accessible(page, "an error");
+    await shoot(page, "error");
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+
+    // A wallet that is not there can be made from where it was looked for.
+    await page.getByRole("link", { name: "Wallets", exact: true }).first().click();
+    await page.getByRole("searchbox").fill("carol");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText("Wallet not found").waitFor();
+    await page.getByRole("button", { name: "Create a wallet for carol" }).click();
+    await (await sent(page, "Create")).getByRole("button", { name: "Close" }).click();
+    await page.getByRole("heading", { level: 1, name: "carol" }).waitFor();
+    await leave(REFUSED);
+  } finally {
+    await strict.stop();
+  }
+});
+
+test("by the keyboard alone", async () => {
+  const { page, leave } = await visit(browser, stack.url);
+  await page.getByRole("heading", { level: 1, name: "Wallets" }).waitFor();
+  const focused = () => page.evaluate(() => document.activeElement.textContent || document.activeElement.id);
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "Skip to the content");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "Create a wallet");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("dave");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").getByText(/^Done: HTTP 201/).waitFor();
+  assert.equal(await focused(), "Close");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "dave" }).waitFor();
+  // Every button can be reached, and where one is can be seen.
+  await page.getByRole("button", { name: "Register" }).first().waitFor();
+  const reached = new Set();
+  for (let presses = 0; presses < 40; presses += 1) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate(() => {
+      const { activeElement: element } = document;
+      return { name: element.dataset.does, outline: getComputedStyle(element).outlineStyle };
+    });
+    if (!at.name) continue;
+    reached.add(at.name);
+    assert.notEqual(at.outline, "none", `${at.name} shows its focus`);
+    if (at.name === "hyperliquid-register") break;
+  }
+  assert.deepEqual([...reached], ["aster-register", "hyperliquid-register"]);
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.does), "hyperliquid-register");
+  // The search has a key.
+  await page.goto(`${stack.url}/#/wallets`);
+  await page.getByRole("heading", { level: 1, name: "Wallets" }).waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type("dave");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "dave" }).waitFor();
+  await leave();
+});
+
+test("every view, by day and by night, on a desk and on a phone", async () => {
+  for (const colorScheme of ["light", "dark"]) {
+    for (const [place, viewport] of [["desk", { width: 1200, height: 860 }], ["phone", { width: 375, height: 740 }]]) {
+      const { page, leave } = await visit(browser, stack.url, { colorScheme, viewport });
+      for (const [view, heading, there] of [
+        ["wallets", "Wallets", "alice"], ["renewals", "Renewals", "alice"], ["decisions", "Decisions of the cosigner", "allowed"],
+        ["exchanges", "Exchanges", "exchangeStatus"], ["reference", "API reference", /OpenAPI/],
+      ]) {
+        await page.goto(`${stack.url}/#/${view}`);
+        await page.getByRole("heading", { level: 1, name: heading }).waitFor();
+        await page.getByRole("main").getByText(there).first().waitFor();
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(over <= 0, `${view} is ${over} px wider than the ${place}`);
+        await accessible(page, `${view}, ${colorScheme}, ${place}`);
+        await shoot(page, `${view}-${colorScheme}-${place}`);
+      }
+      // The reference is a 404 on a stack without the document: the browser complains of it.
+      await leave(REFUSED);
+    }
+  }
+});
+
+test("the colours are the reader's choice", async () => {
+  const { page, leave } = await visit(browser, stack.url, { colorScheme: "light" });
+  const back = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await back();
+  await page.getByLabel("Colours").selectOption("dark");
+  const dark = await back();
+  assert.notEqual(dark, light);
+  await page.reload();
+  assert.equal(await back(), dark);
+  await leave();
+});
+
+test("new decisions come by themselves, and refusals are marked", async () => {
+  const { page, leave } = await visit(browser, stack.url);
+  // Nothing that this page can ask for is refused by the policy that ships, so one answer is bent
+  // on its way here.
+  let bend = false;
+  await page.route("**/console/data/decisions", async (route) => {
+    const response = await route.fetch();
+    const body = await response.json();
+    if (bend) Object.assign(body.decisions[0], { decision: "refused", refused: true, reason: "<b>too many</b> signatures" });
+    await route.fulfill({ response, json: body });
+  });
+  await page.getByRole("link", { name: "Decisions" }).click();
+  await page.getByText(/^\d+ decisions, 0 refused$/).waitFor();
+  bend = true;
+  const made = await fetch(`${stack.url}/api/wallets`, { method: "POST", headers: { "content-type": "application/json", "x-api-key": "any" }, body: '{"userId":"erin"}' });
+  assert.equal(made.status, 201);
+  await page.getByText(/^\d+ decisions, 1 refused$/).waitFor();
+  // What was read is text, whatever is in it.
+  await page.locator("li.refused").getByText("<b>too many</b> signatures").waitFor();
+  await page.getByText("The cosigner has refused something").waitFor({ state: "attached" });
+  await page.getByLabel("Refusals alone").check();
+  assert.equal(await page.locator(".feed li").count(), 1);
+  await shoot(page, "refusal");
+  await leave();
+});
+
+test("many wallets, a page at a time", async () => {
+  // Pages of two, so that a few wallets are many.
+  const { page, leave } = await visit(browser, stack.url);
+  await page.route("**/api/wallets?*", (route) => route.continue({ url: route.request().url().replace("limit=25", "limit=2") }));
+  await page.reload();
+  const users = () => page.locator("tbody th").allTextContents();
+  await page.getByText("Page 1").waitFor();
+  const first = await users();
+  assert.equal(first.length, 2);
+  await page.getByRole("button", { name: "Next" }).click();
+  await page.getByText("Page 2").waitFor();
+  await page.waitForFunction((known) => document.querySelector("tbody th")?.textContent !== known, first[0]);
+  const second = await users();
+  assert.ok(second.length > 0 && second.every((user) => !first.includes(user)), String(second));
+  await page.getByRole("button", { name: "Back" }).click();
+  await page.getByText("Page 1").waitFor();
+  await page.waitForFunction((known) => document.querySelector("tbody th")?.textContent === known, first[0]);
+  await leave();
+});
+
+test("a stack with keys wants one, and shows its tenant alone", async () => {
+  const locked = await start();
+  try {
+    const key = /hdx_[0-9a-f]{64}/.exec(await run(locked.data, "keys", "add", "desk-1"))[0];
+    const { page, leave } = await visit(browser, locked.url);
+    await page.getByRole("status").getByText("API key wanted").waitFor();
+    await page.getByRole("alert").getByText("Missing X-API-KEY").waitFor();
+    await page.getByRole("button", { name: "API key" }).click();
+    await page.getByLabel("X-API-KEY").fill(key);
+    await page.keyboard.press("Enter");
+    await page.locator("#stack").getByText("tenant desk-1").waitFor();
+    await page.getByRole("button", { name: "Create a wallet" }).click();
+    await page.getByRole("textbox", { name: "userId" }).fill("frank");
+    assert.match(await page.getByLabel("The equal curl call").textContent(), /"X-API-KEY: \$HYPERDEX_API_KEY"/);
+    assert.equal((await page.content()).includes(key), false, "the key is not in the page");
+    await (await sent(page, "Create")).getByRole("button", { name: "Close" }).click();
+    await page.getByRole("heading", { level: 1, name: "frank" }).waitFor();
+    assert.equal(page.url().includes("hdx_"), false);
+    await leave(REFUSED);
+  } finally {
+    await locked.stop();
+  }
+});

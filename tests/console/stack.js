@@ -1,0 +1,39 @@
+// The local stack, the built program on any free port with data of its own.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const program = process.env.HYPERDEX ?? new URL("../../target/debug/hyperdex", import.meta.url).pathname;
+
+/** Starts it with more arguments, and returns its URL and how to stop it. */
+export async function start(...more) {
+  const data = await mkdtemp(join(tmpdir(), "hyperdex-console-"));
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(HYPERLIQUID|ASTER)_/.test(name)));
+  const child = spawn(program, ["--port", "0", "--data-dir", data, ...more], {
+    env: { ...env, RUST_LOG: "warn" }, stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+    await rm(data, { recursive: true, force: true });
+  };
+  let url;
+  for await (const line of createInterface({ input: child.stdout })) {
+    url ??= /^ {2}API +(http\S+)$/.exec(line)?.[1];
+    if (line.startsWith("Ctrl-C")) break;
+  }
+  if (!url) throw new Error(`${program} did not start`);
+  return { url, data, stop };
+}
+
+/** Runs another command of the program on a stack's data. */
+export async function run(data, ...words) {
+  const child = spawn(program, ["--data-dir", data, ...words], { stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+  for await (const piece of child.stdout) said += piece;
+  return said;
+}

@@ -48,7 +48,7 @@ async fn bad_input_is_named_and_changes_nothing() {
         expect(&app.send(method).await, 405, "Method not allowed");
     }
     expect(&app.get("/api/nothing").await, 404, "No such route");
-    expect(&app.get("/").await, 404, "No such route");
+    expect(&app.get("/nothing").await, 404, "No such route");
 }
 
 #[tokio::test(flavor = "multi_thread")]

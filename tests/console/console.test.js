@@ -297,3 +297,35 @@ test("a stack with keys wants one, and shows its tenant alone", async () => {
     await locked.stop();
   }
 });
+
+test("the reference is drawn from whatever OpenAPI document the stack has", async () => {
+  const { page, leave } = await visit(browser, stack.url);
+  const document = {
+    openapi: "3.1.0", info: { title: "Sample", version: "1", description: "First `code`.\n\n<img src=x onerror=alert(1)>" },
+    paths: { "/things/{id}": {
+      parameters: [{ $ref: "#/components/parameters/Id" }],
+      post: {
+        summary: "Change a thing",
+        requestBody: { required: true, content: { "application/json": { schema: { $ref: "#/components/schemas/Thing" } } } },
+        responses: { 200: { description: "Changed", content: { "application/json": { schema: { allOf: [{ $ref: "#/components/schemas/Thing" }] }, example: { name: "a" } } } } },
+      },
+    } },
+    components: {
+      parameters: { Id: { name: "id", in: "path", required: true, schema: { type: "string", maxLength: 7 } } },
+      // One that holds itself.
+      schemas: { Thing: { type: "object", required: ["name"], properties: { name: { type: "string", enum: ["a", "b"] }, parts: { type: "array", items: { $ref: "#/components/schemas/Thing" } } } } },
+    },
+  };
+  await page.route("**/api/openapi.json", (route) => route.fulfill({ json: document }));
+  await page.getByRole("link", { name: "API", exact: true }).click();
+  await page.getByText("<img src=x onerror=alert(1)>").waitFor();
+  await page.getByText("Change a thing").click();
+  await page.getByText("at most 7 characters").waitFor();
+  await page.getByText('one of "a", "b"').first().waitFor();
+  await page.getByText("as Thing above").first().waitFor();
+  assert.equal(await page.locator(".wanted", { hasText: "always" }).count(), 2);
+  await accessible(page, "the reference, open");
+  await page.getByPlaceholder(/Filter/).fill("nothing like it");
+  await page.getByText("Nothing of this kind.").waitFor();
+  await leave();
+});

@@ -62,9 +62,9 @@ function operation(document, { method, path, it, parameters }) {
     h("div", { class: "inside" },
       prose(it.description),
       secured.length > 0 && h("p", { class: "fine" }, "Wants: ", secured.map((one) => Object.keys(one).join(" and ") || "nothing").join(", or ")),
-      parameters.length > 0 && [h("h3", null, "Parameters"), h("ul", { class: "schema" }, parameters.map((one) => parameter(document, one)))],
-      request && [h("h3", null, "Request", request.required && " (wanted)"), prose(request.description), content(document, request.content)],
-      h("h3", null, "Answers"),
+      parameters.length > 0 && [h("h2", { class: "part" }, "Parameters"), h("ul", { class: "schema" }, parameters.map((one) => parameter(document, one)))],
+      request && [h("h2", { class: "part" }, "Request", request.required && " (wanted)"), prose(request.description), content(document, request.content)],
+      h("h2", { class: "part" }, "Answers"),
       Object.entries(it.responses ?? {}).map(([status, one]) => response(document, status, resolve(document, one)))));
 }
 

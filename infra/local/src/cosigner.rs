@@ -72,7 +72,7 @@ impl CosignerSettings {
         Ok(Cosigner::new(&aws, COSIGNER_TABLE, COSIGNER_KEY, policy, clock, random))
     }
 
-    fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         vec![
             "cosigner".to_owned(),
             self.dynamodb.clone(),

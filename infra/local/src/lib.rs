@@ -6,6 +6,7 @@
 //! own: here too, no process ever holds both shares of a key.
 
 pub mod audit;
+pub mod bench;
 mod clients;
 mod console;
 pub mod cosigner;

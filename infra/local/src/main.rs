@@ -4,17 +4,16 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use hyperdex_local::bench::{self, BenchOptions, EndpointsSettings};
 use hyperdex_local::cosigner::{CosignerSettings, run_child};
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::keys::command::{self as keys_command, KeysCommand};
-use hyperdex_local::load::{self, LoadOptions};
+use hyperdex_local::load::{self, LoadArgs};
 use hyperdex_local::{
     AsterTarget, HyperliquidTarget, Limits, Options, Ports, Stack, StartError, audit, demo, jobs,
 };
-use shared::clock::Clock;
 use shared::config::{parse_chain, parse_url};
 use shared::intent::HyperliquidChain;
 use tracing_subscriber::EnvFilter;
@@ -47,7 +46,12 @@ enum Command {
     Demo,
     /// Run many clients against a stack of their own while it is killed and the exchanges fail,
     /// and see that nothing is lost. Best with a release build.
-    Load(Load),
+    Load(LoadArgs),
+    /// Measure what the service costs beside the bare library. Only a release build tells anything.
+    Bench(BenchOptions),
+    /// The endpoints' process; a measurement starts it.
+    #[command(hide = true)]
+    Endpoints { settings: Vec<String> },
     /// The cosigner's process; the stack starts it.
     #[command(hide = true)]
     Cosigner { settings: Vec<String> },
@@ -122,50 +126,6 @@ struct Serve {
     /// Port of Aster's simulator; 0 takes any.
     #[arg(long, default_value_t = 0)]
     aster_port: u16,
-}
-
-#[derive(Args)]
-struct Load {
-    /// Clients at work at once.
-    #[arg(long, default_value_t = 16)]
-    clients: usize,
-    /// Wallets of each client.
-    #[arg(long, default_value_t = 2)]
-    wallets: usize,
-    /// Operations of all clients together.
-    #[arg(long, default_value_t = 2_000)]
-    operations: u64,
-    /// Seconds that they may take at most.
-    #[arg(long, default_value_t = 60)]
-    seconds: u64,
-    /// Seconds between two kills of the stack; 0 is never.
-    #[arg(long, default_value_t = 10)]
-    kill_every: u64,
-    /// Milliseconds between two faults of the exchanges; 0 is never.
-    #[arg(long, default_value_t = 200)]
-    fail_every_ms: u64,
-    /// What operations and faults are drawn from; the time when it is not given.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Take every agent away on the exchanges before the end's look, which must then fail.
-    #[arg(long, hide = true)]
-    plant_loss: bool,
-}
-
-impl Load {
-    fn options(&self) -> LoadOptions {
-        let some = |time: Duration| (!time.is_zero()).then_some(time);
-        LoadOptions {
-            clients: self.clients,
-            wallets: self.wallets,
-            operations: self.operations,
-            duration: Duration::from_secs(self.seconds),
-            kill_every: some(Duration::from_secs(self.kill_every)),
-            fail_every: some(Duration::from_millis(self.fail_every_ms)),
-            seed: self.seed.unwrap_or_else(|| Clock::system().now_us()),
-            plant_loss: self.plant_loss,
-        }
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -244,8 +204,12 @@ impl Serve {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,dynoxide=warn,winterbaume_kms=warn"));
+    let filter = match cli.command {
+        // A report is to be read.
+        Some(Command::Bench(_)) => "warn",
+        _ => "info,dynoxide=warn,winterbaume_kms=warn",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     // The cosigner's process has it from here, too.
     shared::process::no_core_dumps();
@@ -260,6 +224,22 @@ async fn main() -> ExitCode {
             };
             ended(run_child(&settings, say).await)
         }
+        Some(Command::Endpoints { settings }) => {
+            let Some(settings) = EndpointsSettings::from_arguments(&settings) else {
+                return ended(Err(StartError::Part {
+                    what: "the endpoints",
+                    cause: "they are started by a measurement".to_owned(),
+                }));
+            };
+            ended(bench::run_endpoints(&settings, say).await)
+        }
+        Some(Command::Bench(options)) => match bench::run(options, say).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&error);
+                ExitCode::FAILURE
+            }
+        },
         Some(Command::Audit {
             command: AuditCommand::Verify { export, endpoint, public_key, table },
         }) => {

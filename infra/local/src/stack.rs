@@ -42,7 +42,7 @@ pub const COSIGNER_KEY: &str = "alias/hyperdex-cosigner";
 pub const AUDIT_KEY: &str = "alias/hyperdex-audit";
 
 /// The ends of the audit log's chains, by the day of their last record.
-const HEADS: IndexShape = IndexShape {
+pub(crate) const HEADS: IndexShape = IndexShape {
     name: INDEX,
     partition: "shard",
     sort: "sealDay",

@@ -5,6 +5,7 @@
 //! The stack runs in processes of its own, which are killed with SIGKILL and started again on the
 //! same data. The simulators run in this process, as exchanges do not die with their callers.
 
+mod args;
 mod check;
 mod client;
 mod server;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::StartError;
+pub use args::LoadArgs;
 use client::Client;
 use server::Server;
 use tally::Tally;

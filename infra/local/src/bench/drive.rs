@@ -1,0 +1,148 @@
+//! Clients: so many at once, each with one call under way.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::world::{Used, World};
+use super::{BenchError, failed};
+
+/// One call of the API.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    method: Method,
+    path: String,
+    body: Option<Value>,
+    /// What it is to be answered with.
+    status: u16,
+}
+
+impl Job {
+    fn post(path: impl Into<String>, body: Value, status: u16) -> Self {
+        Self { method: Method::POST, path: path.into(), body: Some(body), status }
+    }
+
+    fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), body: None, status: 200 }
+    }
+
+    pub(super) fn create(user: &str) -> Self {
+        Self::post("/api/wallets", json!({ "userId": user }), 201)
+    }
+
+    pub(super) fn sign(user: &str, message: usize) -> Self {
+        let body = json!({ "message": format!("message {message}") });
+        Self::post(format!("/api/wallets/{user}/sign"), body, 200)
+    }
+
+    pub(super) fn find(user: &str) -> Self {
+        Self::get(format!("/api/wallets/{user}"))
+    }
+
+    pub(super) fn list() -> Self {
+        Self::get("/api/wallets?limit=100")
+    }
+
+    pub(super) fn describe(user: &str) -> Self {
+        Self::get(format!("/api/trading/aster/apikey?walletIdOrAddress={user}"))
+    }
+
+    pub(super) fn register(exchange: &str, user: &str) -> Self {
+        let body = json!({ "walletIdOrAddress": user });
+        Self::post(format!("/api/trading/{exchange}/apikey"), body, 200)
+    }
+
+    pub(super) fn rotate(user: &str) -> Self {
+        let body = json!({ "walletIdOrAddress": user });
+        Self::post("/api/trading/aster/apikey/rotate", body, 200)
+    }
+
+    pub(super) fn delete(exchange: &str, user: &str) -> Self {
+        let path = format!("/api/trading/{exchange}/apikey?walletIdOrAddress={user}");
+        Self { method: Method::DELETE, path, body: None, status: 200 }
+    }
+}
+
+/// What calls of one kind came to.
+#[derive(Clone, Debug)]
+pub(super) struct Timed {
+    pub(super) count: u32,
+    pub(super) wall: Duration,
+    pub(super) p50: Duration,
+    pub(super) p99: Duration,
+    /// Of one call.
+    pub(super) used: Used,
+}
+
+impl Timed {
+    pub(super) fn per_second(&self) -> f64 {
+        f64::from(self.count) / self.wall.as_secs_f64()
+    }
+
+    /// The product's own processor time of one call, both parties.
+    pub(super) fn product(&self) -> Duration {
+        self.used.endpoints + self.used.cosigner
+    }
+}
+
+pub(super) fn client() -> Result<reqwest::Client, BenchError> {
+    shared::exchanges::http::client_builder()
+        .and_then(|builder| Ok(builder.timeout(Duration::from_secs(120)).build()?))
+        .map_err(failed)
+}
+
+/// Makes these calls, at most `clients` at once, and measures them.
+pub(super) async fn drive(
+    world: &World,
+    clients: usize,
+    jobs: Vec<Job>,
+) -> Result<Timed, BenchError> {
+    let http = client()?;
+    let count = u32::try_from(jobs.len()).map_err(failed)?.max(1);
+    let jobs = Mutex::new(jobs.into_iter());
+    let before = world.used()?;
+    let begun = Instant::now();
+    let work = (0..clients).map(async |_| {
+        let mut times = Vec::new();
+        loop {
+            let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(job) = job else { return Ok::<_, BenchError>(times) };
+            times.push(call(&http, &world.api, &job).await?);
+        }
+    });
+    let times = futures_util::future::try_join_all(work).await?;
+    let wall = begun.elapsed();
+    let used = world.used()?.since(before);
+    let mut times: Vec<Duration> = times.into_iter().flatten().collect();
+    times.sort_unstable();
+    let at = |part: usize| times.get(times.len() * part / 100).copied().unwrap_or_default();
+    let (p50, p99) = (at(50), at(99));
+    let used = Used {
+        endpoints: used.endpoints / count,
+        cosigner: used.cosigner / count,
+        others: used.others / count,
+    };
+    Ok(Timed { count, wall, p50, p99, used })
+}
+
+async fn call(http: &reqwest::Client, api: &str, job: &Job) -> Result<Duration, BenchError> {
+    let request =
+        http.request(job.method.clone(), format!("{api}{}", job.path)).header("x-api-key", "bench");
+    let request = match &job.body {
+        Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+        None => request,
+    };
+    let begun = Instant::now();
+    let answer = request.send().await.map_err(failed)?;
+    let status = answer.status().as_u16();
+    let body = answer.bytes().await.map_err(failed)?;
+    let took = begun.elapsed();
+    if status == job.status {
+        return Ok(took);
+    }
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    Err(failed(format!("{} {}: {status} {}", job.method, job.path, body["code"])))
+}

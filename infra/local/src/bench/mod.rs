@@ -1,0 +1,125 @@
+//! What the service costs, measured side by side in one run on one machine: the bare library, and
+//! the service over HTTP, DynamoDB and KMS, both parties in processes of their own.
+//!
+//! This process holds what the cloud and the exchanges hold, and the clients; the endpoints and the
+//! cosigner are two others. So what the product itself uses is told apart from what its stand-ins
+//! use.
+
+mod bare;
+mod chart;
+mod cost;
+mod counted;
+mod drive;
+mod edge;
+mod endpoints;
+mod fixture;
+mod growth;
+mod machine;
+mod report;
+mod throughput;
+mod world;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::StartError;
+pub use endpoints::{EndpointsSettings, run as run_endpoints};
+use world::{Setup, World};
+
+/// How much is measured, and where the report goes.
+#[derive(Args, Clone, Debug)]
+pub struct BenchOptions {
+    /// A run of a minute that measures everything once or twice, to see that it can be measured.
+    #[arg(long)]
+    short: bool,
+    /// Wallets in the largest table.
+    #[arg(long, default_value_t = 1_000_000)]
+    wallets: u64,
+    /// A folder with performance.md and costs.md, into which the report is written; a drawing is
+    /// put beside it. It is printed in any case.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+impl BenchOptions {
+    /// So many, or in a short run so few.
+    const fn or<T: Copy>(&self, whole: T, short: T) -> T {
+        if self.short { short } else { whole }
+    }
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The stack did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The run could not go on.
+    #[error("the measurement: {0}")]
+    Run(String),
+}
+
+fn failed(cause: impl Into<Box<dyn std::error::Error>>) -> BenchError {
+    BenchError::Run(cause.into().to_string())
+}
+
+/// Everything that was measured.
+struct Measured {
+    machine: machine::Machine,
+    bare: bare::Bare,
+    alone: throughput::Alone,
+    cells: Vec<throughput::Cell>,
+    counted: Vec<counted::Counted>,
+    growth: Vec<growth::Growth>,
+}
+
+/// Measures everything, says it, and writes it down where it is told to.
+///
+/// # Errors
+/// When something cannot be measured.
+pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError> {
+    let machine = machine::Machine::look();
+    say(&machine.to_string());
+    say("the bare library …");
+    let keys = options.or(5, 1);
+    let bare = tokio::task::spawn_blocking(move || bare::measure(keys)).await.map_err(failed)??;
+
+    say("the service: one wallet and one call at a time …");
+    let world = World::start(Setup::default()).await?;
+    let alone = throughput::alone(&world, &options).await?;
+    say("the service: 1, 8 and 64 clients …");
+    let cells = throughput::cells(&world, &options).await?;
+    world.stop().await;
+
+    say("the calls of each operation …");
+    let world = World::start(Setup { counted: true }).await?;
+    let counted = counted::measure(&world).await?;
+    world.stop().await;
+
+    let mut growth = Vec::new();
+    let sizes = [10, 10_000, options.wallets];
+    for wallets in sizes.into_iter().take(options.or(3, 2)) {
+        let wallets = wallets.min(options.or(u64::MAX, 500));
+        say(&format!("{wallets} wallets in the table …"));
+        growth.push(growth::measure(wallets, options.or(20, 2)).await?);
+    }
+
+    let measured = Measured { machine, bare, alone, cells, counted, growth };
+    let text = report::markdown(&measured);
+    say(&text);
+    let costs = cost::markdown(&measured);
+    say(&costs);
+    if let Some(folder) = &options.out {
+        report::put(&folder.join("performance.md"), &text)?;
+        report::put(&folder.join("costs.md"), &costs)?;
+        std::fs::write(folder.join("performance.svg"), chart::draw(&measured)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// In milliseconds.
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}

@@ -1,0 +1,211 @@
+//! The report, in Markdown.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use super::growth::Growth;
+use super::{BenchError, Measured, failed, ms};
+
+const BEGIN: &str =
+    "<!-- bench: what follows is written by `cargo run --release -- bench --out docs` -->";
+const END: &str = "<!-- bench: end -->";
+
+/// One aim, and whether it is met.
+pub(super) struct Aim {
+    pub(super) what: &'static str,
+    pub(super) most: f64,
+    pub(super) found: f64,
+}
+
+fn ratio(part: Duration, whole: Duration) -> f64 {
+    part.as_secs_f64() / whole.as_secs_f64().max(1e-9)
+}
+
+pub(super) fn aims(measured: &Measured) -> Vec<Aim> {
+    let Measured { bare, alone, .. } = measured;
+    let aim = |what, most, found| Aim { what, most, found };
+    let registration = alone.sign.p50 + 2 * alone.dynamodb + alone.exchange;
+    vec![
+        aim(
+            "signing: processor time of both parties / bare",
+            1.5,
+            ratio(alone.sign.product(), bare.signing.processor),
+        ),
+        aim(
+            "signing: wall time at two connections / bare",
+            2.0,
+            ratio(alone.sign_by_two.p50, bare.signing.wall),
+        ),
+        aim(
+            "creation: wall time / bare, one party after the other",
+            0.55,
+            ratio(alone.create.p50, bare.keygen.wall),
+        ),
+        aim(
+            "creation: the endpoint's processor time / its bare half",
+            1.1,
+            ratio(alone.create.used.endpoints, bare.keygen.party_1),
+        ),
+        aim(
+            "registration: p50 / (p50 of a signature, two writes and the exchange)",
+            1.3,
+            ratio(alone.register.p50, registration),
+        ),
+    ]
+}
+
+pub(super) fn markdown(measured: &Measured) -> String {
+    let mut text = format!("{}.\n", measured.machine);
+    text.push_str(
+        "\n### Against the aims\n\n| ratio | at most | found | |\n| --- | ---: | ---: | --- |\n",
+    );
+    for Aim { what, most, found } in aims(measured) {
+        let met = if found <= most { "met" } else { "**missed**" };
+        let _ = writeln!(text, "| {what} | {most:.2} | {found:.2} | {met} |");
+    }
+    side_by_side(&mut text, measured);
+    throughput(&mut text, measured);
+    text.push_str("\n### Remote calls\n\nOne call of each operation, both parties' calls, and DynamoDB's units for them.\n\n");
+    text.push_str("| operation | endpoint | cosigner | exchange | read units | write units |\n");
+    text.push_str("| --- | --- | --- | ---: | ---: | ---: |\n");
+    for counted in &measured.counted {
+        let passed = &counted.passed;
+        let of = |who: &str| {
+            let own = passed.calls.iter().filter_map(|(name, count)| {
+                let call = name.strip_prefix(who)?.trim();
+                let exchange = matches!(call, "Aster" | "Hyperliquid");
+                let call = call.strip_prefix("DynamoDB.").unwrap_or(call);
+                (!exchange).then(|| format!("{count} {call}"))
+            });
+            own.collect::<Vec<_>>().join(", ")
+        };
+        let exchange = passed.total("Aster") + passed.total("Hyperliquid");
+        let (read, write) = (passed.read_units, passed.write_units);
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {exchange} | {read} | {write} |",
+            counted.operation,
+            of("endpoint"),
+            of("cosigner"),
+        );
+    }
+    growth(&mut text, &measured.growth);
+    text
+}
+
+fn side_by_side(text: &mut String, measured: &Measured) {
+    let Measured { bare, alone, .. } = measured;
+    text.push_str("\n### The library and the service\n\nOne at a time, in ms; p50 of the wall time, processor time as a mean.\n\n");
+    text.push_str("| | wall | endpoint's processor | cosigner's processor | stand-ins' and clients' processor |\n");
+    text.push_str("| --- | ---: | ---: | ---: | ---: |\n");
+    for (what, spent) in [("key generation", bare.keygen), ("signature", bare.signing)] {
+        let other = spent.processor.saturating_sub(spent.party_1);
+        let (wall, one, two) = (ms(spent.wall), ms(spent.party_1), ms(other));
+        let _ = writeln!(text, "| {what}, bare | {wall:.1} | {one:.1} | {two:.1} | |");
+    }
+    for (what, timed) in [
+        ("a new wallet", &alone.create),
+        ("a signature", &alone.sign),
+        ("a signature, two at a time", &alone.sign_by_two),
+        ("a registration", &alone.register),
+    ] {
+        let used = timed.used;
+        let _ = writeln!(
+            text,
+            "| {what} | {:.1} | {:.1} | {:.1} | {:.1} |",
+            ms(timed.p50),
+            ms(used.endpoints),
+            ms(used.cosigner),
+            ms(used.others),
+        );
+    }
+    let (third, fourth) = (ms(bare.phase_3), ms(bare.phase_4));
+    let (dynamodb, exchange) = (ms(alone.dynamodb), ms(alone.exchange));
+    let _ = writeln!(
+        text,
+        "\nOf a bare key generation, phase 3 takes each party {third:.1} ms and phase 4 {fourth:.1} ms. \
+         A write of DynamoDB's stand-in takes {dynamodb:.2} ms, a call of an exchange's {exchange:.2} ms."
+    );
+}
+
+fn throughput(text: &mut String, measured: &Measured) {
+    text.push_str("\n### Throughput\n\nThe whole local stack on this machine, stand-ins and clients included. Memory is the most that the endpoints' and the cosigner's process have had until then.\n\n");
+    text.push_str("| operation | clients | exchange answers in | a second | p50 ms | p99 ms | product's processor ms | others' ms | memory MB |\n");
+    text.push_str("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n");
+    for cell in &measured.cells {
+        let timed = &cell.timed;
+        let latency = match (cell.operation, cell.latency_ms) {
+            ("register" | "rotate" | "delete", latency) => format!("{latency} ms"),
+            _ => String::new(),
+        };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {latency} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {} + {} |",
+            cell.operation,
+            cell.clients,
+            timed.per_second(),
+            ms(timed.p50),
+            ms(timed.p99),
+            ms(timed.product()),
+            ms(timed.used.others),
+            cell.peaks.0,
+            cell.peaks.1,
+        );
+    }
+}
+
+fn growth(text: &mut String, grown: &[Growth]) {
+    text.push_str("\n### Growth\n\np50 in ms / remote calls of both parties / read units of one call, with so many wallets in the tables. The calls pass a counting edge, which makes them slower than above.\n\n| operation |");
+    for it in grown {
+        let _ = write!(text, " {} |", it.wallets);
+    }
+    text.push_str("\n| --- |");
+    text.push_str(&" ---: |".repeat(grown.len()));
+    text.push('\n');
+    for (index, counted) in grown.iter().flat_map(|it| &it.operations).enumerate() {
+        if grown.first().is_none_or(|first| index >= first.operations.len()) {
+            break;
+        }
+        let _ = write!(text, "| {} |", counted.operation);
+        for counted in grown.iter().filter_map(|it| it.operations.get(index)) {
+            let count = f64::from(counted.timed.count);
+            #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+            let calls = counted.passed.total("") as f64 / count;
+            let read = counted.passed.read_units / count;
+            let _ = write!(text, " {:.1} / {calls:.1} / {read:.1} |", ms(counted.timed.p50));
+        }
+        text.push('\n');
+    }
+    for job in 0..grown.first().map_or(0, |it| it.jobs.len()) {
+        let name = grown.first().and_then(|it| it.jobs.get(job)).map_or("", |it| it.0);
+        let _ =
+            write!(text, "| {name}, DynamoDB calls with nothing due / more for each that is due |");
+        for it in grown {
+            let (_, idle, each) = it.jobs.get(job).copied().unwrap_or_default();
+            let _ = write!(text, " {idle} / {each} |");
+        }
+        text.push('\n');
+    }
+    for it in grown {
+        let _ = write!(
+            text,
+            "\n{} wallets were written in {:.1} s.",
+            it.wallets,
+            it.written.as_secs_f64()
+        );
+    }
+    text.push('\n');
+}
+
+/// Puts the report into a document, in place of the one before.
+pub(super) fn put(file: &Path, report: &str) -> Result<(), BenchError> {
+    let document = std::fs::read_to_string(file).map_err(failed)?;
+    let ends = document
+        .split_once(BEGIN)
+        .and_then(|(before, rest)| rest.split_once(END).map(|(_, after)| (before, after)));
+    let (before, after) =
+        ends.ok_or_else(|| failed(format!("{} has no place for the report", file.display())))?;
+    let document = format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", report.trim());
+    std::fs::write(file, document).map_err(failed)
+}

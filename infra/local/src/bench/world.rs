@@ -1,0 +1,208 @@
+//! The stand-ins in this process, and the product's two processes.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use axum::Router;
+use cosigner::Setting;
+use dynoxide::Database;
+use exchange_sim::{aster, hyperliquid};
+use shared::aws::Aws;
+use shared::clock::Clock;
+use shared::store::IndexShape;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use url::Url;
+
+use super::edge::Edge;
+use super::endpoints::{EndpointsSettings, WEIGHT_PER_MINUTE};
+use super::machine::{peak_mb, processor_time};
+use super::{BenchError, failed};
+use crate::cosigner::CosignerSettings;
+use crate::exchanges::{self, AsterTarget, HyperliquidTarget};
+use crate::routes::Endpoints;
+use crate::serve::{Stop, bind, serve, url};
+use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, HEADS, WALLETS_KEY, WALLETS_TABLE};
+use crate::{dynamodb, kms};
+
+/// What kind of world.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Setup {
+    /// Each remote call is counted, which takes time.
+    pub(super) counted: bool,
+}
+
+/// Processor time used so far.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Used {
+    /// Party 1 and the HTTP API.
+    pub(super) endpoints: Duration,
+    /// Party 2.
+    pub(super) cosigner: Duration,
+    /// The stand-ins of the cloud and the exchanges, and the clients.
+    pub(super) others: Duration,
+}
+
+impl Used {
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            endpoints: self.endpoints.saturating_sub(before.endpoints),
+            cosigner: self.cosigner.saturating_sub(before.cosigner),
+            others: self.others.saturating_sub(before.others),
+        }
+    }
+}
+
+pub(super) struct World {
+    pub(super) api: String,
+    pub(super) settings: EndpointsSettings,
+    pub(super) database: Database,
+    pub(super) aws: Aws,
+    pub(super) hyperliquid: hyperliquid::Exchange,
+    pub(super) aster: aster::Exchange,
+    pub(super) edge: Option<Edge>,
+    endpoints: Child,
+    cosigner: Child,
+    stop: watch::Sender<bool>,
+    _data: TempDir,
+}
+
+impl World {
+    pub(super) async fn start(setup: Setup) -> Result<Self, BenchError> {
+        let data = tempfile::tempdir().map_err(failed)?;
+        let (sender, stop) = Stop::new();
+        let ip = std::net::Ipv4Addr::LOCALHOST.into();
+
+        let listener = bind("KMS", ip, 0).await?;
+        let kms_url = url(&listener)?;
+        let service = kms::open(&data.path().join("kms.json")).await?;
+        let signer = kms::open_signer(&data.path().join("audit-key.der"))?;
+        serve(listener, kms::router(service, signer), stop.clone());
+        let listener = bind("DynamoDB", ip, 0).await?;
+        let dynamodb_url = url(&listener)?;
+        let database = dynamodb::open(&data.path().join("dynamodb.sqlite"))?;
+        dynamodb::serve(listener, database.clone(), stop.clone());
+        let aws = Aws::local(&dynamodb_url, &kms_url, "");
+        for alias in [WALLETS_KEY, COSIGNER_KEY] {
+            kms::create_key(&aws.kms(), alias).await?;
+        }
+        let (client, ttl) = (aws.dynamodb(), Some("expiresAtS"));
+        dynamodb::create_table(&client, WALLETS_TABLE, ttl, &IndexShape::all()).await?;
+        dynamodb::create_table(&client, COSIGNER_TABLE, ttl, &[HEADS]).await?;
+
+        let (hyperliquid, aster) = simulators();
+        let place =
+            |what, router: Router| exchanges::place(what, None, router, (ip, 0), stop.clone());
+        let hyperliquid_url = place("Hyperliquid's simulator", hyperliquid.router()).await?;
+        let aster_url = place("Aster's simulator", aster.router()).await?;
+
+        let edge = if setup.counted { Some(Edge::start(stop.clone()).await?) } else { None };
+        let way = |who: &str, service, target: &str| match &edge {
+            Some(edge) => edge.url(who, service, target),
+            None => target.to_owned(),
+        };
+        let cosigner = CosignerSettings {
+            dynamodb: way("cosigner", "DynamoDB", &dynamodb_url),
+            kms: way("cosigner", "KMS", &kms_url),
+            policy: None,
+            setting: Setting {
+                hyperliquid_chain: HyperliquidTarget::default().chain,
+                aster_signature_chain_id: AsterTarget::default().signature_chain_id,
+                aster_login: false,
+            },
+            ip,
+            port: 0,
+        };
+        let (cosigner, lambda_url) = child(&cosigner.arguments()).await?;
+        let parse = |text: String| Url::parse(&text).map_err(failed);
+        let settings = EndpointsSettings {
+            folder: data.path().to_owned(),
+            endpoints: Endpoints {
+                dynamodb: way("endpoint", "DynamoDB", &dynamodb_url),
+                kms: way("endpoint", "KMS", &kms_url),
+                lambda: way("endpoint", "Lambda", &lambda_url),
+                hyperliquid: parse(way("endpoint", "Hyperliquid", hyperliquid_url.as_str()))?,
+                aster: parse(way("endpoint", "Aster", aster_url.as_str()))?,
+            },
+        };
+        let (endpoints, api) = child(&settings.arguments()).await?;
+        Ok(Self {
+            api,
+            settings,
+            database,
+            aws,
+            hyperliquid,
+            aster,
+            edge,
+            endpoints,
+            cosigner,
+            stop: sender,
+            _data: data,
+        })
+    }
+
+    /// How long each call of an exchange takes.
+    pub(super) fn set_latency(&self, latency: Duration) {
+        self.hyperliquid.set_latency(latency);
+        self.aster.set_latency(latency);
+    }
+
+    pub(super) fn used(&self) -> Result<Used, BenchError> {
+        let of = |child: &Child| processor_time(child.id().unwrap_or_default());
+        Ok(Used {
+            endpoints: of(&self.endpoints)?,
+            cosigner: of(&self.cosigner)?,
+            others: processor_time(std::process::id())?,
+        })
+    }
+
+    /// The most memory that the endpoints and the cosigner have had, in MB.
+    pub(super) fn peaks(&self) -> (u64, u64) {
+        let of = |child: &Child| peak_mb(child.id().unwrap_or_default());
+        (of(&self.endpoints), of(&self.cosigner))
+    }
+
+    pub(super) async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        for child in [&mut self.endpoints, &mut self.cosigner] {
+            drop(child.stdin.take());
+            let _ = tokio::time::timeout(Duration::from_secs(5), child.wait()).await;
+        }
+    }
+}
+
+fn simulators() -> (hyperliquid::Exchange, aster::Exchange) {
+    let clock = Clock::system();
+    let hyperliquid = exchanges::simulate_hyperliquid(&HyperliquidTarget::default(), clock.clone());
+    let mut rules = hyperliquid.rules();
+    rules.weight_per_minute = WEIGHT_PER_MINUTE;
+    hyperliquid.set_rules(rules);
+    let aster = exchanges::simulate_aster(&AsterTarget::default(), clock);
+    let mut rules = aster.rules();
+    rules.weight_per_minute = WEIGHT_PER_MINUTE;
+    aster.set_rules(rules);
+    (hyperliquid, aster)
+}
+
+/// Starts this program once more, and waits until it says where it listens. It ends when its
+/// standard input does. It writes its log, as it would in the cloud; nobody reads it.
+async fn child(arguments: &[String]) -> Result<(Child, String), BenchError> {
+    let mut child = Command::new(std::env::current_exe().map_err(failed)?)
+        .args(arguments)
+        .env("RUST_LOG", "info")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed)?;
+    let output = child.stdout.take().ok_or_else(|| failed("it has no output"))?;
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line).await.map_err(failed)?;
+    match line.trim() {
+        "" => Err(failed(format!("{} ended at once", arguments[0]))),
+        address => Ok((child, address.to_owned())),
+    }
+}

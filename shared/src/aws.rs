@@ -17,9 +17,9 @@ use aws_types::region::Region;
 use crate::config::{ConfigError, Env};
 use crate::telemetry::CountCalls;
 
-/// How long a call of the cosigner may take: longer than its function may run, and twice within what
-/// API Gateway waits.
-const COSIGNER_TIMEOUT: Duration = Duration::from_secs(12);
+/// How long a call of the cosigner may take: longer than its function may run, and three times
+/// within what API Gateway waits.
+const COSIGNER_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// What every AWS client needs: region, credentials, one pool of connections.
 #[derive(Clone, Debug)]

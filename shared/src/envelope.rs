@@ -1,6 +1,8 @@
 //! KMS envelope encryption: a data key for each secret, AES-256-GCM, and the same context given to
 //! KMS and bound to the ciphertext, so that a ciphertext moved to another record does not open.
 
+mod once;
+
 use std::collections::HashMap;
 use std::fmt;
 
@@ -14,6 +16,8 @@ use zeroize::Zeroizing;
 
 use crate::api::ids::{Exchange, Tenant};
 use crate::random::Random;
+
+pub use once::OnceKey;
 
 /// The format of [`Sealed`].
 const FORMAT: u8 = 1;

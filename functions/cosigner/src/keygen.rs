@@ -1,38 +1,44 @@
-//! Key generation, party 2. Call 1 commits; call 2 checks what party 1 revealed, stores the share,
-//! and only then reveals.
+//! Key generation, party 2. Call 1 commits. Call 2 fixes what party 1 has committed to, and only then
+//! reveals. Call 3 checks what party 1 reveals, and stores the share.
+//!
+//! What is revealed was sent with answer 1 already, sealed; call 2 gives its key away. So nothing
+//! heavy is done or stored between the parties' two heavy phases, and the last of them runs on both
+//! sides at once.
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use dkls23_secp256k1::protocols::PartyIndex;
 use dkls23_secp256k1::protocols::dkg::{
     self, KeepInitMulPhase3to4, KeepInitZeroSharePhase3to4, ProofCommitment, SessionData,
 };
 use serde::{Deserialize, Serialize};
 use shared::compute::{Stopped, compute};
+use shared::envelope::OnceKey;
 use shared::mpc::{
-    Commitments, Curve, FinishKeygen, KeyShare, KeygenCommitted, KeygenRevealed, Refusal, Reveal,
-    Scalar, SessionId, StartKeygen, WalletKey, keygen_session_id, parameters, party_1, party_2,
+    CommitKeygen, Commitments, Curve, FinishKeygen, KeyShare, KeygenCommitted, KeygenRevealed,
+    REVEAL, Refusal, Reveal, Scalar, SessionId, StartKeygen, WalletKey, keygen_session_id,
+    parameters, party_1, party_2,
 };
 use shared::store::StoreError;
 use zeroize::Zeroizing;
 
 use crate::audit::{Asked, Counted, Decision, Head};
+use crate::kept::damaged;
 use crate::store::{SessionKind, session_context, share_context, share_item};
 use crate::{Cosigner, End, Failure};
 
-/// How long party 1 has between the two calls, in seconds.
+/// How long party 1 has from the first call to the last, in seconds.
 const SESSION_S: u64 = 60;
 
-/// What is kept between the two calls. Sealed at rest, never sent.
+/// What is kept until the last call. Nobody else reads it: see `kept`.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     poly_point: Scalar,
     proof: ProofCommitment<Curve>,
     commitments: Commitments,
     zero_kept: BTreeMap<PartyIndex, KeepInitZeroSharePhase3to4>,
-    zero: dkg::TransmitInitZeroSharePhase3to4,
     mul_kept: BTreeMap<PartyIndex, KeepInitMulPhase3to4<Curve>>,
-    mul: dkg::TransmitInitMulPhase3to4<Curve>,
     chain: dkg::BroadcastDerivationPhase3to4,
 }
 
@@ -44,11 +50,17 @@ fn session_data(key: &WalletKey, session: SessionId) -> SessionData {
     }
 }
 
-/// Phases 1 to 3 of party 2; the state to keep in bytes, and the answer.
-fn commit(
-    data: &SessionData,
-    theirs: Scalar,
-) -> Result<(Zeroizing<Vec<u8>>, KeygenCommitted), Failure> {
+/// What phases 1 to 3 of party 2 give.
+struct Committed {
+    /// The state to keep, in bytes.
+    state: Zeroizing<Vec<u8>>,
+    /// What is revealed when party 1 has committed, in bytes.
+    reveal: Zeroizing<Vec<u8>>,
+    fragment: Scalar,
+    commitments: Commitments,
+}
+
+fn commit(data: &SessionData, theirs: Scalar) -> Result<Committed, Failure> {
     let fragments = Zeroizing::new(dkg::phase1::<Curve>(data));
     let [for_party_1, own] = fragments[..] else {
         return Err(Stopped.into());
@@ -59,34 +71,38 @@ fn commit(
     let commitments = Commitments { proof: proof.commitment, zero: zero.remove(0), chain };
     let (zero_kept, mut zero, mul_kept, mut mul, chain) =
         dkg::phase3::<Curve>(data, &zero_kept, &chain_kept);
-    let kept = Kept {
-        poly_point,
-        proof,
-        commitments: commitments.clone(),
-        zero_kept,
+    let reveal = Reveal {
+        proof: proof.proof.clone(),
         zero: zero.remove(0),
-        mul_kept,
         mul: mul.remove(0),
-        chain,
+        chain: chain.clone(),
     };
-    // Room from the start, so that no copy is left behind by a growing vector.
-    let bytes = postcard::to_extend(&kept, Vec::with_capacity(256 * 1024))
-        .map_err(|error| Failure::Damaged(error.to_string()))?;
-    Ok((Zeroizing::new(bytes), KeygenCommitted { fragment: for_party_1, commitments }))
+    let kept =
+        Kept { poly_point, proof, commitments: commitments.clone(), zero_kept, mul_kept, chain };
+    let (state, reveal) = (to_bytes(&kept, 32 * 1024)?, to_bytes(&reveal, 192 * 1024)?);
+    Ok(Committed { state, reveal, fragment: for_party_1, commitments })
 }
 
-/// Phase 4 of party 2: the share, and what it may reveal once that is stored.
-fn check(
-    data: &SessionData,
-    kept: Kept,
-    theirs: FinishKeygen,
-) -> Result<(KeyShare, Reveal), Refusal> {
-    let FinishKeygen { commitments, reveal } = theirs;
-    let Kept { poly_point, proof, commitments: own, zero_kept, zero, mul_kept, mul, chain } = kept;
+/// With room from the start, so that no copy is left behind by a growing vector.
+fn to_bytes<T: Serialize>(secret: &T, room: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let bytes = postcard::to_extend(secret, Vec::with_capacity(room));
+    Ok(Zeroizing::new(bytes.map_err(|error| Failure::Damaged(error.to_string()))?))
+}
+
+/// Names what party 1 has committed to.
+fn hash(commitments: &Commitments) -> Result<String, Failure> {
+    let bytes = postcard::to_stdvec(commitments);
+    let bytes = bytes.map_err(|error| Failure::Damaged(error.to_string()))?;
+    Ok(digest(&SHA256, &bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Phase 4 of party 2: the share.
+fn check(data: &SessionData, kept: Kept, theirs: FinishKeygen) -> Result<KeyShare, Refusal> {
+    let FinishKeygen { commitments, reveal, .. } = theirs;
+    let Kept { poly_point, proof, commitments: own, zero_kept, mul_kept, chain } = kept;
     let poly_point = Zeroizing::new(poly_point);
     let their_proof =
         ProofCommitment { index: party_1(), proof: reveal.proof, commitment: commitments.proof };
-    let revealed = Reveal { proof: proof.proof.clone(), zero, mul, chain: chain.clone() };
     let (party, _) = dkg::phase4::<Curve>(
         data,
         &poly_point,
@@ -101,7 +117,7 @@ fn check(
         dkls23_secp256k1::compute_eth_address,
     )
     .map_err(|abort| Refusal::Aborted(abort.description()))?;
-    Ok((KeyShare::new(party), revealed))
+    Ok(KeyShare::new(party))
 }
 
 impl Cosigner {
@@ -123,9 +139,12 @@ impl Cosigner {
             compute(move || commit(&data, message.fragment)),
             self.envelope.data_key(context)
         );
-        let (kept, answer) = computed??;
-        let sealed = data_key?.seal(&kept)?;
-        drop(kept);
+        let Committed { state, reveal, fragment, commitments } = computed??;
+        let (keys, kept) = self.keep(key, session, SessionKind::Keygen, &state)?;
+        let (once, reveal) = OnceKey::seal(&self.random, REVEAL, &reveal)?;
+        drop(state);
+        let sealed = data_key?.seal(keys.with(&once).bytes())?;
+        let answer = KeygenCommitted { fragment, commitments, reveal, kept };
         let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
         match self.shares.open(key, session, SessionKind::Keygen, expires_at_s, sealed).await {
             Ok(()) => Ok(answer),
@@ -134,15 +153,50 @@ impl Cosigner {
         }
     }
 
-    /// Call 2.
+    /// Call 2. The key is given only to what is stored as party 1's commitments, and the last call
+    /// takes no others: they can be neither changed nor made after the key was seen.
+    pub(crate) async fn commit_keygen(
+        &self,
+        asked: &Asked,
+        message: &CommitKeygen,
+    ) -> Result<KeygenRevealed, End> {
+        let Asked { key, session, .. } = asked;
+        let kind = SessionKind::Keygen;
+        // They outlive the session.
+        let until_s = self.clock.now_ms() / 1_000 + 2 * SESSION_S;
+        let hash = hash(&message.commitments)?;
+        let (fixed, record) = tokio::join!(
+            self.shares.fix_commitments(key, *session, until_s, hash),
+            self.shares.session(key, *session)
+        );
+        match fixed {
+            Ok(()) => {}
+            Err(StoreError::Conflict) => return Err(Refusal::NoSession.into()),
+            Err(error) => return Err(error.into()),
+        }
+        let record = record?.ok_or(Refusal::NoSession)?;
+        let keys = self.session_keys(key, *session, kind, &record).await?;
+        Ok(KeygenRevealed { key: keys.reveal().ok_or_else(damaged)? })
+    }
+
+    /// Call 3.
     pub(crate) async fn finish_keygen(
         &self,
         asked: &Asked,
-        message: FinishKeygen,
-    ) -> Result<KeygenRevealed, End> {
+        mut message: FinishKeygen,
+    ) -> Result<(), End> {
         let Asked { key, session, .. } = asked;
         let session = *session;
-        let kept = self.take_session(key, session, SessionKind::Keygen).await?;
+        let (kept, hash) = (std::mem::take(&mut message.kept), hash(&message.commitments)?);
+        let (kept, fixed) = tokio::join!(
+            self.take_session(key, session, SessionKind::Keygen, kept),
+            self.shares.commitments(key, session)
+        );
+        let (kept, fixed) = (kept?, fixed?);
+        if fixed.is_none_or(|fixed| fixed != hash) {
+            let reason = "these are not the commitments that were made".to_owned();
+            return Err(Refusal::Aborted(reason).into());
+        }
         let kept: Kept =
             postcard::from_bytes(&kept).map_err(|error| Failure::Damaged(error.to_string()))?;
         let data = session_data(key, session);
@@ -150,13 +204,13 @@ impl Cosigner {
             compute(move || check(&data, kept, message)),
             self.envelope.data_key(share_context(key))
         );
-        let (share, reveal) = checked??;
+        let share = checked??;
         let sealed = data_key?.seal(&share.to_bytes())?;
         // The share and the first record of its wallet are there together or not at all.
         let item = share_item(key, None, self.clock.now_ms(), sealed)?;
         let made = Decision::KeyMade { address: share.address() };
         match self.record(asked, Head::default(), &made, Counted::No, Some(item)).await {
-            Ok(()) => Ok(KeygenRevealed { reveal }),
+            Ok(()) => Ok(()),
             Err(End::Refused(Refusal::NoSession)) => Err(Refusal::KeyExists.into()),
             Err(error) => Err(error),
         }

@@ -7,6 +7,7 @@
 //! `shared::mpc`, and it answers none of them with its share.
 
 pub mod audit;
+mod kept;
 mod keygen;
 pub mod policy;
 mod rates;
@@ -38,6 +39,7 @@ pub use store::{SessionKind, SessionRecord, ShareItem};
 pub struct Cosigner {
     shares: Shares,
     envelope: Envelope,
+    random: Random,
     policy: Policy,
     clock: Clock,
 }
@@ -93,7 +95,8 @@ impl Cosigner {
     ) -> Self {
         Self {
             shares: Shares::new(aws.dynamodb(), table),
-            envelope: Envelope::new(aws.kms(), kms_key_id, random),
+            envelope: Envelope::new(aws.kms(), kms_key_id, random.clone()),
+            random,
             policy,
             clock,
         }
@@ -147,8 +150,12 @@ impl Cosigner {
                     Call::StartKeygen(message) => {
                         self.start_keygen(&asked, message).await.map(Answer::KeygenCommitted)
                     }
+                    Call::CommitKeygen(message) => {
+                        self.commit_keygen(&asked, &message).await.map(Answer::KeygenRevealed)
+                    }
                     Call::FinishKeygen(message) => {
-                        self.finish_keygen(&asked, message).await.map(Answer::KeygenRevealed)
+                        let stored = self.finish_keygen(&asked, message).await;
+                        stored.map(|()| Answer::KeygenStored)
                     }
                     Call::StartSign(message) => {
                         self.start_sign(&asked, message).await.map(Answer::SignAnswered)
@@ -194,6 +201,7 @@ impl Cosigner {
 const fn name(call: &Call) -> &'static str {
     match call {
         Call::StartKeygen(_) => "StartKeygen",
+        Call::CommitKeygen(_) => "CommitKeygen",
         Call::FinishKeygen(_) => "FinishKeygen",
         Call::StartSign(_) => "StartSign",
         Call::FinishSign(_) => "FinishSign",

@@ -77,7 +77,9 @@ fn commit(
     // Room from the start, so that no copy is left behind by a growing vector.
     let bytes = postcard::to_extend(&kept, Vec::with_capacity(256 * 1024))
         .map_err(|error| Failure::Damaged(error.to_string()))?;
-    Ok((Zeroizing::new(bytes), RefreshCommitted { fragment: for_party_1, commitments }))
+    // What is kept goes into it when it is sealed.
+    let answer = RefreshCommitted { fragment: for_party_1, commitments, kept: Vec::new() };
+    Ok((Zeroizing::new(bytes), answer))
 }
 
 /// Phase 4 of party 2: the new share, and what it may reveal once that is stored.
@@ -87,7 +89,7 @@ fn check(
     kept: Kept,
     theirs: FinishRefresh,
 ) -> Result<(KeyShare, RefreshReveal), Abort> {
-    let FinishRefresh { commitments, reveal } = theirs;
+    let FinishRefresh { commitments, reveal, .. } = theirs;
     let Kept { to, correction, proof, zero_kept, zero, mul_kept, mul } = kept;
     let correction = Zeroizing::new(correction);
     let their_proof =
@@ -129,9 +131,11 @@ impl Cosigner {
             compute(move || commit(&share, &id, &message)),
             self.envelope.data_key(context)
         );
-        let (kept, answer) = computed??;
-        let sealed = data_key?.seal(&kept)?;
-        drop(kept);
+        let (state, mut answer) = computed??;
+        let keys;
+        (keys, answer.kept) = self.keep(key, *session, SessionKind::Refresh, &state)?;
+        drop(state);
+        let sealed = data_key?.seal(keys.bytes())?;
         let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
         let item = session_item(key, *session, SessionKind::Refresh, expires_at_s, sealed)?;
         let allowed = Decision::RefreshAllowed { to };
@@ -144,11 +148,12 @@ impl Cosigner {
     pub(crate) async fn finish_refresh(
         &self,
         asked: &Asked,
-        message: FinishRefresh,
+        mut message: FinishRefresh,
     ) -> Result<RefreshRevealed, End> {
         let Asked { key, session, .. } = asked;
+        let kept = std::mem::take(&mut message.kept);
         let (kept, found) = tokio::join!(
-            self.take_session(key, *session, SessionKind::Refresh),
+            self.take_session(key, *session, SessionKind::Refresh, kept),
             self.usable_share(key)
         );
         let (kept, Found { share, head }) = (kept?, found?);
@@ -206,11 +211,14 @@ impl Cosigner {
             tokio::join!(self.usable_share(key), self.envelope.data_key(context));
         let Found { share, head } = found?;
         let data = sign_data(key, *session, party_1(), confirm_digest(key, *session));
-        let (kept, answer) = match respond(&share, &data, message.message) {
+        let (state, mut answer) = match respond(&share, &data, message.message) {
             Ok(made) => made,
             Err(error) => return Err(self.ended(asked, head, error).await),
         };
-        let sealed = data_key?.seal(&kept)?;
+        let keys;
+        (keys, answer.kept) = self.keep(key, *session, SessionKind::Confirm, &state)?;
+        drop(state);
+        let sealed = data_key?.seal(keys.bytes())?;
         let expires_at_s = self.clock.now_ms() / 1_000 + sign::SESSION_S;
         match self.shares.open(key, *session, SessionKind::Confirm, expires_at_s, sealed).await {
             Ok(()) => Ok(answer),
@@ -224,11 +232,12 @@ impl Cosigner {
     pub(crate) async fn finish_confirm(
         &self,
         asked: &Asked,
-        message: FinishSign,
+        mut message: FinishSign,
     ) -> Result<SignShares, End> {
         let Asked { key, session, .. } = asked;
+        let kept = std::mem::take(&mut message.kept);
         let (kept, found) = tokio::join!(
-            self.take_session(key, *session, SessionKind::Confirm),
+            self.take_session(key, *session, SessionKind::Confirm, kept),
             self.usable_share(key)
         );
         let (kept, Found { share, head }) = (kept?, found?);

@@ -17,9 +17,7 @@ use shared::mpc::{
 use zeroize::Zeroizing;
 
 use crate::audit::{Asked, Counted, Decision, Head};
-use crate::store::{
-    SessionKind, SessionRecord, ShareItem, session_context, session_item, share_context,
-};
+use crate::store::{SessionKind, ShareItem, session_context, session_item, share_context};
 use crate::{Cosigner, End, Failure};
 
 /// How long party 1 has between the two calls, in seconds.
@@ -42,7 +40,9 @@ pub(crate) fn respond(
     let party = share.party();
     let (unique, pair, mut phase_1) = party.sign_phase1(data)?;
     let (unique, pair, mut phase_2) = party.sign_phase2(data, unique, pair, &[message])?;
-    let answer = SignAnswered { phase_1: phase_1.remove(0), phase_2: phase_2.remove(0) };
+    // What is kept goes into it when it is sealed.
+    let (phase_1, phase_2) = (phase_1.remove(0), phase_2.remove(0));
+    let answer = SignAnswered { phase_1, phase_2, kept: Vec::new() };
     let kept = Kept { digest: data.message_hash, unique, pair };
     // Room from the start, so that no copy is left behind by a growing vector.
     let bytes = postcard::to_extend(&kept, Vec::with_capacity(32 * 1024))?;
@@ -126,11 +126,14 @@ impl Cosigner {
         tracing::info!(intent = intent.name(), "allowed");
 
         let data = sign_data(key, session, party_1(), intent.digest());
-        let (kept, answer) = match respond(&share, &data, message) {
+        let (state, mut answer) = match respond(&share, &data, message) {
             Ok(made) => made,
             Err(error) => return Err(self.ended(asked, head, error).await),
         };
-        let sealed = data_key?.seal(&kept)?;
+        let keys;
+        (keys, answer.kept) = self.keep(key, session, SessionKind::Sign, &state)?;
+        drop(state);
+        let sealed = data_key?.seal(keys.bytes())?;
         let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
         // The session, the record and the count are there together or not at all.
         let item = session_item(key, session, SessionKind::Sign, expires_at_s, sealed)?;
@@ -159,12 +162,13 @@ impl Cosigner {
     pub(crate) async fn finish_sign(
         &self,
         asked: &Asked,
-        message: FinishSign,
+        mut message: FinishSign,
     ) -> Result<SignShares, End> {
         let Asked { key, session, .. } = asked;
         let session = *session;
+        let kept = std::mem::take(&mut message.kept);
         let (kept, found) =
-            tokio::join!(self.take_session(key, session, SessionKind::Sign), async {
+            tokio::join!(self.take_session(key, session, SessionKind::Sign, kept), async {
                 let (item, head) = self.shares.share_and_head(key).await?;
                 let item = item.ok_or(Refusal::UnknownKey)?;
                 Ok::<_, End>((self.open_share(key, item).await?, head))
@@ -193,22 +197,6 @@ impl Cosigner {
         let share =
             KeyShare::from_bytes(&bytes, 2).map_err(|error| Failure::Damaged(error.to_string()))?;
         Ok(share)
-    }
-
-    /// Takes what was kept for call 2 out of the table, and opens it.
-    pub(crate) async fn take_session(
-        &self,
-        key: &WalletKey,
-        session: SessionId,
-        kind: SessionKind,
-    ) -> Result<Zeroizing<Vec<u8>>, End> {
-        let record: SessionRecord =
-            self.shares.take(key, session).await?.ok_or(Refusal::NoSession)?;
-        if record.kind != kind || self.clock.now_ms() / 1_000 >= record.expires_at_s {
-            return Err(Refusal::NoSession.into());
-        }
-        let context = session_context(key, session, kind);
-        Ok(self.envelope.open(&context, &record.sealed).await?)
     }
 
     /// A run has ended without a result.

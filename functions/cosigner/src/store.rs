@@ -4,7 +4,8 @@
 //! | --- | --- | --- |
 //! | `tenant#W#walletId` | `audit` | the end of its audit log, and counts of its signatures |
 //! | `tenant#W#walletId` | `audit#seq` | one record of its audit log; append-only |
-//! | `tenant#W#walletId` | `session#id` | what is kept between two calls, sealed, with a short life |
+//! | `tenant#W#walletId` | `session#id` | the keys of what is kept between two calls, sealed, with a short life |
+//! | `tenant#W#walletId` | `session#id#committed` | what party 1 has committed to in a key generation |
 //! | `tenant#rates` | `rates` | how many signatures the tenant has begun |
 //! | `tenant#W#walletId` | `share#version` | a share, sealed; never deleted on a timer: see `versions` |
 
@@ -58,6 +59,17 @@ pub struct SessionRecord {
     pub expires_at_s: u64,
     /// What is kept between its two calls.
     pub sealed: Sealed,
+}
+
+/// What party 1 has committed to in a key generation.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CommitmentsRecord {
+    schema: u32,
+    /// Unix seconds; also the table's TTL.
+    expires_at_s: u64,
+    /// SHA-256, in hex.
+    hash: String,
 }
 
 /// A share.
@@ -124,6 +136,53 @@ impl Shares {
         output.attributes.map(|item| from_item("session", item)).transpose()
     }
 
+    /// A session that is open, left there.
+    pub(crate) async fn session(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let item = self.get(session_key(key, session)).await?;
+        item.map(|item| from_item("session", item)).transpose()
+    }
+
+    /// Fixes what party 1 has committed to; a second time is a conflict. It is never deleted but on
+    /// its timer, after the session.
+    pub(crate) async fn fix_commitments(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+        expires_at_s: u64,
+        hash: String,
+    ) -> Result<(), StoreError> {
+        let record = CommitmentsRecord { schema: SCHEMA, expires_at_s, hash };
+        self.put_new(to_record(committed_key(key, session), &record)?).await
+    }
+
+    /// What party 1 has committed to.
+    pub(crate) async fn commitments(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+    ) -> Result<Option<String>, StoreError> {
+        let item = self.get(committed_key(key, session)).await?;
+        let record = item.map(|item| from_item::<CommitmentsRecord>("commitments", item));
+        Ok(record.transpose()?.map(|record| record.hash))
+    }
+
+    async fn get(&self, key: Item) -> Result<Option<Item>, StoreError> {
+        let output = self
+            .db
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(output.item)
+    }
+
     async fn put_new(&self, item: Item) -> Result<(), StoreError> {
         self.db
             .put_item()
@@ -177,6 +236,10 @@ pub(crate) fn item_key(key: &WalletKey, sort: String) -> Item {
 
 fn session_key(key: &WalletKey, session: SessionId) -> Item {
     item_key(key, format!("session#{}", hex(session)))
+}
+
+fn committed_key(key: &WalletKey, session: SessionId) -> Item {
+    item_key(key, format!("session#{}#committed", hex(session)))
 }
 
 const SHARE: &str = "share#";

@@ -1,5 +1,5 @@
-//! Key generation, party 1. Two calls of the cosigner; the heavy phase 3 runs while the first one
-//! is under way.
+//! Key generation, party 1. Three calls of the cosigner, so that both heavy phases of both parties
+//! run at once: phase 3 while the first call is under way, phase 4 during the last one.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use dkls23_secp256k1::protocols::dkg::{
 use zeroize::Zeroizing;
 
 use super::messages::{
-    Answer, Call, Commitments, Curve, FinishKeygen, KeygenCommitted, KeygenRevealed, Reveal,
+    Answer, Call, CommitKeygen, Commitments, Curve, FinishKeygen, KeygenCommitted, REVEAL, Reveal,
     Scalar, SessionId, StartKeygen, WalletKey,
 };
 use super::{CosignerClient, CosignerError, KeyShare, ProtocolError, parameters, party_1, party_2};
@@ -67,17 +67,20 @@ pub async fn generate(
     };
     let Prepared { commitments, reveal, poly_point, own_proof, zero_kept, mul_kept } =
         prove(&data, heavy?, own_fragment, theirs.fragment);
+    let KeygenCommitted { commitments: theirs, reveal: sealed, kept, .. } = theirs;
 
-    let chain = (commitments.chain.clone(), reveal.chain.clone());
-    let finish = Call::FinishKeygen(FinishKeygen { commitments, reveal });
-    let Answer::KeygenRevealed(revealed) = cosigner.call(key, session, finish).await? else {
+    let commit = Call::CommitKeygen(CommitKeygen { commitments: commitments.clone() });
+    let Answer::KeygenRevealed(revealed) = cosigner.call(key, session, commit).await? else {
         return Err(CosignerError::Nonsense.into());
     };
+    let opened = revealed.key.open(REVEAL, sealed).map_err(|_| CosignerError::Nonsense)?;
+    let revealed: Reveal = postcard::from_bytes(&opened).map_err(|_| CosignerError::Nonsense)?;
 
+    let chain = (commitments.chain.clone(), reveal.chain.clone());
+    let finish = Call::FinishKeygen(FinishKeygen { commitments, reveal, kept });
     let poly_point = Zeroizing::new(poly_point);
-    compute(move || {
-        let KeygenCommitted { commitments: theirs, .. } = theirs;
-        let KeygenRevealed { reveal } = revealed;
+    let made = compute(move || {
+        let reveal = revealed;
         // Their proof is held against the commitment they made before they saw ours.
         let their_proof =
             ProofCommitment { index: party_2(), proof: reveal.proof, commitment: theirs.proof };
@@ -95,8 +98,13 @@ pub async fn generate(
             dkls23_secp256k1::compute_eth_address,
         )?;
         Ok::<_, ProtocolError>(KeyShare::new(party))
-    })
-    .await?
+    });
+    // A share is nothing until the cosigner has stored its own.
+    let (stored, made) = tokio::join!(cosigner.call(key, session, finish), made);
+    match stored? {
+        Answer::KeygenStored => made?,
+        _ => Err(CosignerError::Nonsense.into()),
+    }
 }
 
 /// What phase 3 gives: none of it depends on the other party.

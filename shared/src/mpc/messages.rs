@@ -20,10 +20,11 @@ use super::refresh_messages::{
     FinishRefresh, RefreshCommitted, RefreshRevealed, StartConfirm, StartRefresh,
 };
 use crate::api::ids::Tenant;
+use crate::envelope::OnceKey;
 use crate::intent::Intent;
 
 /// The version of this protocol. A message of another version is refused.
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 
 /// The curve.
 pub type Curve = dkls23_k256::Secp256k1;
@@ -68,7 +69,7 @@ pub struct Request {
 pub enum Call {
     /// Key generation, call 1.
     StartKeygen(StartKeygen),
-    /// Key generation, call 2.
+    /// Key generation, call 3: its share is stored.
     FinishKeygen(FinishKeygen),
     /// Signing, call 1: fixes what is signed.
     StartSign(StartSign),
@@ -85,6 +86,8 @@ pub enum Call {
     /// Party 1 has made the shares that the message's key names its only ones: all others are given
     /// up.
     Retire,
+    /// Key generation, call 2.
+    CommitKeygen(CommitKeygen),
 }
 
 /// What the cosigner answers.
@@ -93,7 +96,7 @@ pub enum Call {
 pub enum Answer {
     /// To [`Call::StartKeygen`].
     KeygenCommitted(KeygenCommitted),
-    /// To [`Call::FinishKeygen`]: its share is stored.
+    /// To [`Call::CommitKeygen`].
     KeygenRevealed(KeygenRevealed),
     /// To [`Call::StartSign`].
     SignAnswered(SignAnswered),
@@ -107,6 +110,8 @@ pub enum Answer {
     RefreshRevealed(RefreshRevealed),
     /// To [`Call::Retire`]: the others are gone.
     Retired,
+    /// To [`Call::FinishKeygen`]: its share is stored.
+    KeygenStored,
 }
 
 /// Key generation, phase 1 of party 1.
@@ -116,14 +121,23 @@ pub struct StartKeygen {
     pub fragment: Scalar,
 }
 
-/// Key generation, phases 1 and 2 of party 2.
+/// Key generation, phases 1 to 3 of party 2.
 #[derive(Serialize, Deserialize)]
 pub struct KeygenCommitted {
     /// Party 2's polynomial at 1.
     pub fragment: Scalar,
     /// What party 2 will reveal, committed.
     pub commitments: Commitments,
+    /// Its [`Reveal`], sealed about [`REVEAL`]; the key follows when party 1 has committed.
+    #[serde(with = "serde_bytes")]
+    pub reveal: Vec<u8>,
+    /// What party 2 keeps, sealed; it comes back with the last call.
+    #[serde(with = "serde_bytes")]
+    pub kept: Vec<u8>,
 }
+
+/// What a sealed [`Reveal`] says that it is.
+pub const REVEAL: &[u8] = b"hyperdex/keygen/reveal/1";
 
 /// A party's phase-2 commitments.
 #[derive(Clone, Serialize, Deserialize)]
@@ -149,20 +163,30 @@ pub struct Reveal {
     pub chain: BroadcastDerivationPhase3to4,
 }
 
-/// Key generation, phases 2 and 3 of party 1.
+/// Key generation, phase 2 of party 1.
 #[derive(Serialize, Deserialize)]
-pub struct FinishKeygen {
-    /// What party 1 commits to.
+pub struct CommitKeygen {
+    /// What party 1 will reveal, committed: from here it is fixed.
     pub commitments: Commitments,
-    /// What it reveals, now that party 2 has committed.
-    pub reveal: Reveal,
 }
 
-/// Key generation, phase 3 of party 2, sent when its share is durably stored.
+/// Key generation: party 2 reveals, because party 1 has committed.
 #[derive(Serialize, Deserialize)]
 pub struct KeygenRevealed {
-    /// What party 2 reveals.
+    /// What opens [`KeygenCommitted::reveal`].
+    pub key: OnceKey,
+}
+
+/// Key generation, phase 3 of party 1.
+#[derive(Serialize, Deserialize)]
+pub struct FinishKeygen {
+    /// What party 1 has committed to.
+    pub commitments: Commitments,
+    /// What it reveals.
     pub reveal: Reveal,
+    /// [`KeygenCommitted::kept`].
+    #[serde(with = "serde_bytes")]
+    pub kept: Vec<u8>,
 }
 
 /// Signing, phase 1 of party 1.
@@ -181,6 +205,9 @@ pub struct SignAnswered {
     pub phase_1: TransmitPhase1to2,
     /// Phase 2; about 28 KB.
     pub phase_2: TransmitPhase2to3<Curve>,
+    /// What party 2 keeps, sealed; it comes back with call 2. About 21 KB.
+    #[serde(with = "serde_bytes")]
+    pub kept: Vec<u8>,
 }
 
 /// Signing, phase 2 of party 1.
@@ -191,6 +218,9 @@ pub struct FinishSign {
     /// Party 1's halves of the signature (its phase 3), so that the cosigner knows, checks and
     /// records the signature before it gives its own.
     pub share: Broadcast3to4<Curve>,
+    /// [`SignAnswered::kept`].
+    #[serde(with = "serde_bytes")]
+    pub kept: Vec<u8>,
 }
 
 /// Signing, phase 3 of party 2: its halves of the signature.

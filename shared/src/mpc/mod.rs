@@ -1,11 +1,11 @@
 //! The two-party protocol, DKLs23 2-of-2, as party 1 (the endpoint function) runs it.
 //!
 //! Party 2 is the cosigner; its code is in `functions/cosigner` and nowhere else. The protocol's
-//! phases map onto two invocations for key generation and two for signing. In key generation the
+//! phases map onto three invocations for key generation and two for signing. In key generation the
 //! order keeps both parties honest: party 2 has committed (answer 1) before it sees a reveal of
-//! party 1 (call 2), and party 1 has committed (call 2) before it sees a reveal of party 2
-//! (answer 2). A refresh of the shares is a key generation of zero, in the same order, whose result
-//! is added to the shares.
+//! party 1 (call 3), and party 1 has committed (call 2) before it sees a reveal of party 2
+//! (answer 2). A refresh of the shares is a key generation of zero in two calls, whose result is
+//! added to the shares: party 1 commits and reveals in call 2, party 2 reveals in answer 2.
 //!
 //! Source of the protocol: Doerner, Kondi, Lee, shelat, "Threshold ECDSA in Three Rounds"
 //! (<https://eprint.iacr.org/2023/765>), as implemented by the crate `dkls23-secp256k1`.
@@ -21,9 +21,9 @@ mod sign;
 pub use client::{CosignerClient, CosignerError};
 pub use keygen::{generate, keygen_session_id};
 pub use messages::{
-    Answer, Call, Commitments, Curve, FinishKeygen, FinishSign, KeygenCommitted, KeygenRevealed,
-    PROTOCOL, Point, Refusal, Request, Reveal, Scalar, SessionId, SignAnswered, SignShares,
-    StartKeygen, StartSign, WalletKey,
+    Answer, Call, CommitKeygen, Commitments, Curve, FinishKeygen, FinishSign, KeygenCommitted,
+    KeygenRevealed, PROTOCOL, Point, REVEAL, Refusal, Request, Reveal, Scalar, SessionId,
+    SignAnswered, SignShares, StartKeygen, StartSign, WalletKey,
 };
 pub use refresh::{confirm, confirm_digest, refresh, refresh_id, retire};
 pub use refresh_messages::{

@@ -100,7 +100,7 @@ pub async fn refresh(
     let Answer::RefreshCommitted(theirs) = answer? else {
         return Err(CosignerError::Nonsense.into());
     };
-    let RefreshCommitted { fragment, commitments: theirs } = theirs;
+    let RefreshCommitted { fragment, commitments: theirs, kept } = theirs;
     let heavy = heavy?;
     let fragments = Zeroizing::new(vec![own, fragment]);
     let (correction, own_proof, ..) = share.party().refresh_complete_phase2(&id, &fragments);
@@ -109,6 +109,7 @@ pub async fn refresh(
     let finish = Call::FinishRefresh(FinishRefresh {
         commitments: RefreshCommitments { proof: own_proof.commitment, zero },
         reveal: RefreshReveal { proof: own_proof.proof.clone(), zero: zero_reveal, mul },
+        kept,
     });
     let Answer::RefreshRevealed(revealed) = cosigner.call(key, session, finish).await? else {
         return Err(CosignerError::Nonsense.into());

@@ -26,6 +26,9 @@ pub struct RefreshCommitted {
     pub fragment: Scalar,
     /// What party 2 will reveal, committed.
     pub commitments: RefreshCommitments,
+    /// What party 2 keeps, sealed; it comes back with call 2.
+    #[serde(with = "serde_bytes")]
+    pub kept: Vec<u8>,
 }
 
 /// A party's phase-2 commitments.
@@ -55,6 +58,9 @@ pub struct FinishRefresh {
     pub commitments: RefreshCommitments,
     /// What it reveals, now that party 2 has committed.
     pub reveal: RefreshReveal,
+    /// [`RefreshCommitted::kept`].
+    #[serde(with = "serde_bytes")]
+    pub kept: Vec<u8>,
 }
 
 /// Refresh, phase 3 of party 2, sent when its new share is durably stored.

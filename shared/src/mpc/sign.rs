@@ -5,7 +5,9 @@ use dkls23_secp256k1::protocols::PartyIndex;
 use dkls23_secp256k1::protocols::sign_session::SignSession;
 use dkls23_secp256k1::protocols::signing::{SignData, TransmitPhase1to2};
 
-use super::messages::{Answer, Call, Curve, FinishSign, SessionId, StartSign, WalletKey};
+use super::messages::{
+    Answer, Call, Curve, FinishSign, SessionId, SignAnswered, StartSign, WalletKey,
+};
 use super::{CosignerClient, CosignerError, KeyShare, ProtocolError, party_2};
 use crate::eth::{Digest, Signature};
 use crate::intent::Intent;
@@ -61,10 +63,11 @@ pub(super) async fn run(
         return Err(CosignerError::Nonsense.into());
     };
 
-    let mut phase_2 = run.phase2(&[theirs.phase_1])?;
+    let SignAnswered { phase_1, phase_2: their_phase_2, kept } = theirs;
+    let mut phase_2 = run.phase2(&[phase_1])?;
     // Their phase-2 message is here already: check it before ours is given away.
-    let own = run.phase3(&[theirs.phase_2])?;
-    let finish = finish(FinishSign { message: phase_2.remove(0), share: own.clone() });
+    let own = run.phase3(&[their_phase_2])?;
+    let finish = finish(FinishSign { message: phase_2.remove(0), share: own.clone(), kept });
     let Answer::SignShares(shares) = cosigner.call(key, session, finish).await? else {
         return Err(CosignerError::Nonsense.into());
     };

@@ -71,7 +71,8 @@ impl Attacker {
             party.sign_phase2(&data, unique, kept, &[theirs.phase_1]).expect("phase 2");
         let (_, share): (_, Broadcast3to4<Curve>) =
             party.sign_phase3(&data, unique, kept, &[theirs.phase_2]).expect("phase 3");
-        Ok(Opened { session, phase_2: FinishSign { message: phase_2.remove(0), share } })
+        let (message, kept) = (phase_2.remove(0), theirs.kept);
+        Ok(Opened { session, phase_2: FinishSign { message, share, kept } })
     }
 
     /// Call 2.

@@ -104,17 +104,18 @@ async fn the_main_job_runs_on_the_built_functions() {
     let [agent] = agents.as_slice() else { panic!("one agent: {agents:?}") };
     assert_eq!(agent.address, address(registered.text("/data/apiWalletAddress")));
 
-    // The other party was the cosigner's own process, twice for each, under the caller's id.
+    // The other party was the cosigner's own process, each time, under the caller's id.
     let log = cosigner.log();
-    for (event, calls) in
-        [(&creation, ["StartKeygen", "FinishKeygen"]), (&signing, ["StartSign", "FinishSign"])]
-    {
+    for (event, calls) in [
+        (&creation, &["StartKeygen", "CommitKeygen", "FinishKeygen"][..]),
+        (&signing, &["StartSign", "FinishSign"]),
+    ] {
         let of = |line: &&Value| line["span"]["requestId"] == request_id(event);
         let said = log.iter().filter(of).filter(|line| line["message"] == "answered");
         let said: Vec<&Value> = said.collect();
-        assert_eq!(said.len(), 2, "{said:?}");
+        assert_eq!(said.len(), calls.len(), "{said:?}");
         for (line, call) in said.iter().zip(calls) {
-            assert_eq!(line["span"]["call"], call);
+            assert_eq!(line["span"]["call"], *call);
             assert_eq!(line["span"]["walletId"], id);
         }
     }

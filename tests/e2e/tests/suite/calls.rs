@@ -28,7 +28,7 @@ fn calls(list: &[(&str, u32)]) -> BTreeMap<String, u32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wallet_costs_five_calls_to_make_and_one_or_two_to_find() {
+async fn a_wallet_costs_six_calls_to_make_and_one_or_two_to_find() {
     let app = TestApp::start().await;
     let body = json!({ "userId": "user_1" });
     let made = counted(&app, "/api/wallets", Some(body.clone())).await;
@@ -36,7 +36,7 @@ async fn a_wallet_costs_five_calls_to_make_and_one_or_two_to_find() {
         ("DynamoDB.GetItem", 1),
         ("DynamoDB.TransactWriteItems", 1),
         ("KMS.GenerateDataKey", 1),
-        ("Lambda.Invoke", 2),
+        ("Lambda.Invoke", 3),
     ]);
     assert_eq!(made, (201, expected));
     let found = calls(&[("DynamoDB.GetItem", 1), ("DynamoDB.Query", 1)]);

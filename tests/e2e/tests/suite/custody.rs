@@ -14,6 +14,7 @@ use e2e::{Reply, TestApp};
 use serde_json::json;
 use shared::api::ids::{Tenant, WalletRef};
 use shared::config::{CustodyConfig, StoreConfig};
+use shared::envelope::OnceKey;
 use shared::intent::{Intent, PersonalMessage};
 use shared::mpc::{
     Answer, Call, CosignerError, FinishSign, PROTOCOL, ProtocolError, Refusal, Request, SessionId,
@@ -66,7 +67,9 @@ async fn messages_of_another_session_or_wallet_are_refused() {
     let attacker = Attacker::new().await;
     let first = open(&attacker, [3; 32], "first").await;
     let second = open(&attacker, [4; 32], "second").await;
-    let swapped = attacker.finish(first.session, copy(&second.phase_2)).await;
+    let mut swapped = copy(&second.phase_2);
+    swapped.kept.clone_from(&first.phase_2.kept);
+    let swapped = attacker.finish(first.session, swapped).await;
     assert!(matches!(swapped, Err(Refusal::Aborted(_))), "{swapped:?}");
     // The session was used up by the attempt.
     assert_eq!(attacker.finish(first.session, first.phase_2).await, Err(Refusal::NoSession));
@@ -166,6 +169,32 @@ async fn truncated_and_foreign_bytes_are_malformed() {
     }
     // The session was not touched by any of it.
     assert_eq!(attacker.finish(opened.session, opened.phase_2).await, Ok(()));
+}
+
+/// Party 1 carries what the cosigner keeps, and can neither bend it nor bring another session's:
+/// the session is over when it tries.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_cosigner_keeps_comes_back_as_it_was_or_not_at_all() {
+    let attacker = Attacker::new().await;
+    let other = open(&attacker, [20; 32], "other").await;
+    for (session, spoil) in [
+        (21, (|kept: &mut Vec<u8>| kept[100] ^= 1) as fn(&mut Vec<u8>)),
+        (22, Vec::clear),
+        (23, |kept| kept.truncate(1_000)),
+    ] {
+        let opened = open(&attacker, [session; 32], "kept").await;
+        let mut spoiled = copy(&opened.phase_2);
+        spoil(&mut spoiled.kept);
+        let refused = attacker.finish(opened.session, spoiled).await;
+        assert_eq!(refused, Err(Refusal::NoSession));
+        assert_eq!(attacker.finish(opened.session, opened.phase_2).await, Err(Refusal::NoSession));
+    }
+    let opened = open(&attacker, [24; 32], "another's").await;
+    let mut swapped = copy(&opened.phase_2);
+    swapped.kept.clone_from(&other.phase_2.kept);
+    assert_eq!(attacker.finish(opened.session, swapped).await, Err(Refusal::NoSession));
+    assert_eq!(attacker.finish(other.session, other.phase_2).await, Ok(()));
+    attacker.still_signs().await;
 }
 
 /// A peer whose multiplication does not add up leaks a bit of shared state with each try: the
@@ -289,23 +318,52 @@ async fn an_answer_to_another_question_is_nonsense() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cosigner_that_cheats_in_key_generation_makes_no_wallet() {
     let app = Arc::new(TestApp::start().await);
-    for reveal in [false, true] {
+    let known: Arc<Mutex<Option<(Vec<u8>, OnceKey)>>> = Arc::default();
+    // An honest run, whose reveals the next ones know.
+    let (sealed, seen) = (Mutex::new(Vec::new()), known.clone());
+    let custody = custody_behind(&app, move |answer| {
+        match &answer {
+            Answer::KeygenCommitted(it) => sealed.lock().unwrap().clone_from(&it.reveal),
+            Answer::KeygenRevealed(it) => {
+                let key = OnceKey::from_bytes(it.key.expose()).unwrap();
+                *seen.lock().unwrap() = Some((sealed.lock().unwrap().clone(), key));
+            }
+            _ => {}
+        }
+        answer
+    })
+    .await;
+    let user = shared::api::ids::UserId::for_creation("user_0").unwrap();
+    custody.create(&Tenant::local().into(), &user).await.unwrap();
+
+    for cheat in ["commitment", "reveal", "key", "stored"] {
+        let (old, key) = known
+            .lock()
+            .unwrap()
+            .as_ref()
+            .map(|(sealed, key)| (sealed.clone(), OnceKey::from_bytes(key.expose()).unwrap()))
+            .unwrap();
         let custody = custody_behind(&app, move |answer| match answer {
             // A commitment that the reveal does not fit, or a reveal that does not fit it.
-            Answer::KeygenCommitted(mut committed) if !reveal => {
+            Answer::KeygenCommitted(mut committed) if cheat == "commitment" => {
                 committed.commitments.proof[0] ^= 1;
                 Answer::KeygenCommitted(committed)
             }
-            Answer::KeygenRevealed(mut revealed) if reveal => {
-                revealed.reveal.zero.seed[0] ^= 1;
+            Answer::KeygenCommitted(mut committed) if cheat == "reveal" => {
+                committed.reveal.clone_from(&old);
+                Answer::KeygenCommitted(committed)
+            }
+            Answer::KeygenRevealed(mut revealed) if matches!(cheat, "reveal" | "key") => {
+                revealed.key = OnceKey::from_bytes(key.expose()).unwrap();
                 Answer::KeygenRevealed(revealed)
             }
+            Answer::KeygenStored if cheat == "stored" => Answer::Retired,
             other => other,
         })
         .await;
         let user = shared::api::ids::UserId::for_creation("user_1").unwrap();
         let made = custody.create(&Tenant::local().into(), &user).await;
-        assert!(made.is_err(), "reveal {reveal}");
+        assert!(made.is_err(), "{cheat}");
         assert_eq!(app.get("/api/wallets/user_1").await.status, 404);
     }
     assert_eq!(app.wallet("user_1").await.status, 201);

@@ -18,6 +18,7 @@ mod idempotency;
 mod idempotency_crash;
 mod interrupted;
 mod jobs;
+mod keygen;
 mod lifecycle;
 mod limits;
 mod list;

@@ -117,7 +117,7 @@ impl Scene {
         let (unique, kept, mut phase_2) =
             party.sign_phase2(&data, unique, kept, &[theirs.phase_1]).unwrap();
         let (_, share) = party.sign_phase3(&data, unique, kept, &[theirs.phase_2]).unwrap();
-        FinishSign { message: phase_2.remove(0), share }
+        FinishSign { message: phase_2.remove(0), share, kept: theirs.kept }
     }
 }
 

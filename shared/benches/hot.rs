@@ -1,0 +1,90 @@
+//! What every request does beside the protocol: digests, seals. `cargo bench -p shared`.
+
+#![expect(missing_docs, reason = "the macros' functions have none")]
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on says so and ends")]
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use shared::envelope::OnceKey;
+use shared::eth::{Address, AgentKey, Signature, personal_digest};
+use shared::intent::{
+    AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HyperliquidApproveAgent, HyperliquidChain,
+    HyperliquidRevokeAgent, Intent, PersonalMessage,
+};
+use shared::random::Random;
+
+fn intents() -> Vec<Intent> {
+    let agent: Address = "0x410D9849b1089D6DB21dFDD1a0a946Ce1a2d53FA".parse().unwrap();
+    let name = "hdx1abc".to_owned();
+    let (chain, now_ms) = (HyperliquidChain::Mainnet, 1_795_406_234_446);
+    vec![
+        Intent::PersonalMessage(PersonalMessage::parse("hello").unwrap()),
+        Intent::AsterLogin(AsterLogin { nonce: "111111".to_owned() }),
+        Intent::AsterRegisterAgent(AsterRegisterAgent {
+            user: agent,
+            nonce_us: now_ms * 1_000,
+            name: name.clone(),
+            agent,
+            expires_ms: now_ms,
+            signature_chain_id: 56,
+            can_spot_trade: true,
+            can_perp_trade: true,
+            ip_whitelist: None,
+        }),
+        Intent::AsterDeleteAgent(AsterDeleteAgent {
+            agent,
+            chain,
+            user: agent,
+            nonce_us: now_ms * 1_000,
+            signature_chain_id: 56,
+        }),
+        Intent::HyperliquidApproveAgent(HyperliquidApproveAgent {
+            chain,
+            agent,
+            name: name.clone(),
+            valid_until_ms: now_ms,
+            nonce_ms: now_ms,
+        }),
+        Intent::HyperliquidRevokeAgent(HyperliquidRevokeAgent { chain, name, nonce_ms: now_ms }),
+    ]
+}
+
+fn digests(criterion: &mut Criterion) {
+    for intent in intents() {
+        criterion.bench_function(&format!("digest of {}", intent.name()), |bencher| {
+            bencher.iter(|| black_box(&intent).digest());
+        });
+    }
+}
+
+fn envelopes(criterion: &mut Criterion) {
+    let random = Random::system();
+    // A share, what a signature keeps, and a key generation's reveals.
+    for size in [52_600, 20_800, 147_000] {
+        let secret = vec![7; size];
+        criterion.bench_function(&format!("seal {size} bytes"), |bencher| {
+            bencher.iter(|| OnceKey::seal(&random, b"bench", black_box(&secret)).unwrap());
+        });
+        let (key, sealed) = OnceKey::seal(&random, b"bench", &secret).unwrap();
+        criterion.bench_function(&format!("open {size} bytes"), |bencher| {
+            bencher.iter(|| key.open(b"bench", black_box(sealed.clone())).unwrap());
+        });
+    }
+}
+
+fn agents(criterion: &mut Criterion) {
+    let random = Random::system();
+    criterion.bench_function("a new agent key and its address", |bencher| {
+        bencher.iter(|| AgentKey::generate(&random).unwrap().address());
+    });
+    let key = AgentKey::generate(&random).unwrap();
+    let digest = personal_digest("hello");
+    let signature: Signature = key.sign(&digest).unwrap();
+    criterion.bench_function("the signer of a signature", |bencher| {
+        bencher.iter(|| black_box(&signature).recover(&digest).unwrap());
+    });
+}
+
+criterion_group!(hot, digests, envelopes, agents);
+criterion_main!(hot);

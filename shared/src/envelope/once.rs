@@ -1,0 +1,105 @@
+//! A secret that travels with somebody from whom it is kept: sealed, while its key stays behind.
+//!
+//! Between two calls the cosigner's state goes to party 1 and comes back, and what a table holds of
+//! it is a key of 32 bytes. Whoever takes that key out of the table is the only one who ever opens
+//! the secret.
+
+use std::fmt;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce};
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::{EnvelopeError, cipher};
+use crate::random::Random;
+
+/// How long a key is, in bytes.
+const KEY_LEN: usize = 32;
+
+/// The key of one secret. It is made with the secret's sealing, so it never seals a second one.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct OnceKey([u8; KEY_LEN]);
+
+impl OnceKey {
+    /// Seals a secret under a new key. `about` says what it is, and is bound to it.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn seal(
+        random: &Random,
+        about: &[u8],
+        secret: &[u8],
+    ) -> Result<(Self, Vec<u8>), EnvelopeError> {
+        let key = Self(random.bytes()?);
+        let mut sealed = Vec::with_capacity(secret.len() + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(secret);
+        cipher(&key.0)?
+            // The key is new, so every nonce is.
+            .seal_in_place_append_tag(nonce(), Aad::from(about), &mut sealed)
+            .map_err(|_| EnvelopeError::Malformed)?;
+        Ok((key, sealed))
+    }
+
+    /// Opens what was sealed under this key, about the same.
+    ///
+    /// # Errors
+    /// When it was not.
+    pub fn open(
+        &self,
+        about: &[u8],
+        mut sealed: Vec<u8>,
+    ) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        let opened = cipher(&self.0)?.open_in_place(nonce(), Aad::from(about), &mut sealed);
+        let length = opened.map_err(|_| EnvelopeError::Mismatch)?.len();
+        sealed.truncate(length);
+        Ok(Zeroizing::new(sealed))
+    }
+
+    /// The key's bytes, to be sealed themselves.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; KEY_LEN] {
+        &self.0
+    }
+
+    /// Reads a key back; nothing, if it is of another length.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Debug for OnceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnceKey")
+    }
+}
+
+fn nonce() -> Nonce {
+    Nonce::assume_unique_for_key([0; NONCE_LEN])
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
+    use super::*;
+
+    #[test]
+    fn a_secret_opens_under_its_own_key_about_the_same_and_unchanged() {
+        let random = Random::system();
+        let (key, sealed) = OnceKey::seal(&random, b"about", b"secret").unwrap();
+        let (other, again) = OnceKey::seal(&random, b"about", b"secret").unwrap();
+        assert_ne!(sealed, again);
+        assert_eq!(key.open(b"about", sealed.clone()).unwrap().as_slice(), b"secret");
+        let read = OnceKey::from_bytes(key.expose()).unwrap();
+        assert_eq!(read.open(b"about", sealed.clone()).unwrap().as_slice(), b"secret");
+        assert!(other.open(b"about", sealed.clone()).is_err());
+        assert!(key.open(b"else", sealed.clone()).is_err());
+        for at in 0..sealed.len() {
+            let mut bent = sealed.clone();
+            bent[at] ^= 1;
+            assert!(key.open(b"about", bent).is_err());
+        }
+        assert!(OnceKey::from_bytes(&[0; 31]).is_none());
+    }
+}

@@ -1,0 +1,67 @@
+//! The order of a key generation, which keeps both parties honest: each has committed before it sees
+//! what the other one reveals.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+
+use dkls23_secp256k1::protocols::dkg::{self, SessionData};
+use e2e::attacker::{Attacker, refusal};
+use shared::mpc::{
+    Answer, Call, CommitKeygen, Commitments, Curve, FinishKeygen, Refusal, Reveal, StartKeygen,
+    WalletKey, keygen_session_id, parameters, party_1,
+};
+use uuid::Uuid;
+
+/// Party 1 commits once, before it is given what opens the cosigner's reveals, and the last call
+/// takes no other commitments.
+#[tokio::test(flavor = "multi_thread")]
+async fn key_generation_keeps_its_order() {
+    let attacker = Attacker::new().await;
+    let key = |id: u8| WalletKey { wallet_id: Uuid::from_bytes([id; 16]), ..attacker.key.clone() };
+    let call = async |key: &WalletKey, call| attacker.cosigner.call(key, [30; 32], call).await;
+    let run = async |id: u8| {
+        let key = key(id);
+        let data = SessionData {
+            parameters: parameters(),
+            party_index: party_1(),
+            session_id: keygen_session_id(&key, [30; 32]),
+        };
+        let fragments = dkg::phase1::<Curve>(&data);
+        let start = Call::StartKeygen(StartKeygen { fragment: fragments[1] });
+        let Ok(Answer::KeygenCommitted(theirs)) = call(&key, start).await else {
+            panic!("an answer to call 1 is wanted")
+        };
+        let own = [fragments[0], theirs.fragment];
+        let (_, proof, zero_kept, mut zero, chain_kept, chain) = dkg::phase2::<Curve>(&data, &own);
+        let commitments = Commitments { proof: proof.commitment, zero: zero.remove(0), chain };
+        let (_, mut zero, _, mut mul, chain) = dkg::phase3::<Curve>(&data, &zero_kept, &chain_kept);
+        let (zero, mul) = (zero.remove(0), mul.remove(0));
+        let reveal = Reveal { proof: proof.proof.clone(), zero, mul, chain };
+        (key, FinishKeygen { commitments, reveal, kept: theirs.kept })
+    };
+    let commit = |from: &FinishKeygen| {
+        Call::CommitKeygen(CommitKeygen { commitments: from.commitments.clone() })
+    };
+    // Without call 2 there is no call 3.
+    let (first, message) = run(1).await;
+    let refused = refusal(call(&first, Call::FinishKeygen(message)).await);
+    assert!(matches!(refused, Err(Refusal::Aborted(_))), "{refused:?}");
+
+    // Other commitments, made when the reveals can be read, are not taken, by neither call.
+    let (second, message) = run(2).await;
+    assert_eq!(refusal(call(&second, commit(&message)).await), Ok(()));
+    let mut bent = message;
+    bent.commitments.proof[0] ^= 1;
+    assert_eq!(refusal(call(&second, commit(&bent)).await), Err(Refusal::NoSession));
+    let refused = refusal(call(&second, Call::FinishKeygen(bent)).await);
+    assert!(matches!(refused, Err(Refusal::Aborted(_))), "{refused:?}");
+
+    // Nothing is revealed to who has no session.
+    let (third, message) = run(3).await;
+    assert_eq!(refusal(call(&key(4), commit(&message)).await), Err(Refusal::NoSession));
+    // Once, and then the session is over.
+    assert_eq!(refusal(call(&third, commit(&message)).await), Ok(()));
+    let again = postcard::from_bytes(&postcard::to_stdvec(&message).unwrap()).unwrap();
+    assert_eq!(refusal(call(&third, Call::FinishKeygen(message)).await), Ok(()));
+    let repeated = call(&third, Call::FinishKeygen(again)).await;
+    assert_eq!(refusal(repeated), Err(Refusal::NoSession));
+}

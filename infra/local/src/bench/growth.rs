@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shared::credentials::{ReconcileLimits, RenewLimits};
 use shared::exchanges::budget::Spender;
+use shared::wallets::RefreshLimits;
 
 use super::counted::{Counted, one};
 use super::drive::{Job, drive};
@@ -18,8 +19,8 @@ pub(super) struct Growth {
     /// How long it took to write them.
     pub(super) written: Duration,
     pub(super) operations: Vec<Counted>,
-    /// The calls of DynamoDB in a run of each job with nothing due, and with so many due.
-    pub(super) jobs: Vec<(&'static str, u64, u64)>,
+    /// The calls of DynamoDB in a run of each job.
+    pub(super) jobs: Vec<(&'static str, u64)>,
 }
 
 /// Measures every operation in a table with so many wallets, `times` times each.
@@ -40,36 +41,35 @@ pub(super) async fn measure(wallets: u64, times: usize) -> Result<Growth, BenchE
     ] {
         operations.push(one(&world, operation, jobs).await?);
     }
-    let jobs = jobs(&world, times).await?;
+    let jobs = jobs(&world).await?;
     let delete = all(&|user| Job::delete("aster", user));
     operations.push(one(&world, "delete", delete).await?);
     world.stop().await;
     Ok(Growth { wallets, written, operations, jobs })
 }
 
-/// Runs each job with nothing due, and with the credentials due that were just registered.
-async fn jobs(world: &World, due: usize) -> Result<Vec<(&'static str, u64, u64)>, BenchError> {
+/// The calls of DynamoDB in a run of each job.
+async fn jobs(world: &World) -> Result<Vec<(&'static str, u64)>, BenchError> {
     let edge = world.edge.as_ref().ok_or_else(|| failed("nothing is counted"))?;
     let options = world.settings.options();
     let registrars = world.settings.endpoints.registrars(&options, Spender::Job)?;
     let run_time = Duration::from_secs(240);
+    edge.take();
+    let calls = || edge.take().total("DynamoDB");
     let mut found = Vec::new();
-    let run = async |job: &'static str, within_ms| {
-        edge.take();
-        if job == "renew" {
-            let limits =
-                RenewLimits { within_ms, limit: 500, run_time, keys_are_handed_out: false };
-            registrars.renew(&limits).await.map_err(failed)?;
-        } else {
-            let limits = ReconcileLimits { every_ms: 7 * DAY_MS, limit: 500, run_time };
-            registrars.reconcile(&limits).await.map_err(failed)?;
-        }
-        Ok::<_, BenchError>(edge.take().total("DynamoDB"))
-    };
-    let idle = run("renew", DAY_MS).await?;
-    // They expire in 180 days.
-    let busy = run("renew", 181 * DAY_MS).await?;
-    found.push(("renew", idle, busy / u64::try_from(due).map_err(failed)?));
-    found.push(("reconcile", run("reconcile", 0).await?, 0));
+    let renew =
+        RenewLimits { within_ms: 14 * DAY_MS, limit: 500, run_time, keys_are_handed_out: false };
+    registrars.renew(&renew).await.map_err(failed)?;
+    found.push(("renewal, nothing due", calls()));
+    let reconcile = ReconcileLimits { every_ms: 7 * DAY_MS, limit: 500, run_time };
+    registrars.reconcile(&reconcile).await.map_err(failed)?;
+    found.push(("reconciliation, nothing due", calls()));
+    for (what, every_ms, limit) in
+        [("refresh, nothing due", 90 * DAY_MS, 200), ("refresh, two shares due", 0, 2)]
+    {
+        let refresh = RefreshLimits { every_ms, limit, run_time };
+        registrars.aster.custody.refresh_aged(&refresh).await.map_err(failed)?;
+        found.push((what, calls()));
+    }
     Ok(found)
 }

@@ -182,8 +182,8 @@ fn growth(text: &mut String, grown: &[Growth]) {
         let _ =
             write!(text, "| {name}, DynamoDB calls with nothing due / more for each that is due |");
         for it in grown {
-            let (_, idle, each) = it.jobs.get(job).copied().unwrap_or_default();
-            let _ = write!(text, " {idle} / {each} |");
+            let (_, calls) = it.jobs.get(job).copied().unwrap_or_default();
+            let _ = write!(text, " {calls} |");
         }
         text.push('\n');
     }

@@ -43,14 +43,35 @@ impl Store {
         tenant: &Tenant,
         name: &WalletRef,
     ) -> Result<Option<WalletView>, StoreError> {
-        let wallet_id = match name {
-            WalletRef::Wallet(id) => Some(*id),
-            WalletRef::User(user) => self.pointer(&user_key(tenant, user)).await?,
-            WalletRef::Address(address) => self.pointer(&address_key(tenant, *address)).await?,
-        };
-        match wallet_id {
+        match self.resolve(tenant, name).await? {
             Some(id) => self.view(tenant, id).await,
             None => Ok(None),
+        }
+    }
+
+    /// The same with party 1's share, which is read at the same time: one wait less, for callers
+    /// who will hardly be refused.
+    ///
+    /// # Errors
+    /// When the table cannot be read, or the share is not there: such a wallet is damaged.
+    pub async fn find_with_share(
+        &self,
+        tenant: &Tenant,
+        name: &WalletRef,
+    ) -> Result<Option<(WalletView, ShareRecord)>, StoreError> {
+        let Some(id) = self.resolve(tenant, name).await? else { return Ok(None) };
+        let (view, share) = tokio::join!(self.view(tenant, id), self.share_of(tenant, id));
+        match view? {
+            Some(view) => Ok(Some((view, share?))),
+            None => Ok(None),
+        }
+    }
+
+    async fn resolve(&self, tenant: &Tenant, name: &WalletRef) -> Result<Option<Uuid>, StoreError> {
+        match name {
+            WalletRef::Wallet(id) => Ok(Some(*id)),
+            WalletRef::User(user) => self.pointer(&user_key(tenant, user)).await,
+            WalletRef::Address(address) => self.pointer(&address_key(tenant, *address)).await,
         }
     }
 
@@ -156,11 +177,15 @@ impl Store {
     /// # Errors
     /// When it is not there: a wallet without its share is damaged.
     pub async fn share(&self, wallet: &WalletRecord) -> Result<ShareRecord, StoreError> {
+        self.share_of(&wallet.tenant, wallet.wallet_id).await
+    }
+
+    async fn share_of(&self, tenant: &Tenant, id: Uuid) -> Result<ShareRecord, StoreError> {
         let output = self
             .db
             .get_item()
             .table_name(&self.table)
-            .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), SHARE)))
+            .set_key(Some(key(&wallet_key(tenant, id), SHARE)))
             .consistent_read(true)
             .send()
             .await

@@ -43,8 +43,9 @@ impl Custody {
         name: &WalletRef,
         message: &PersonalMessage,
     ) -> Result<(WalletRecord, Signature), SignError> {
-        let view = self.store.find(tenant, name).await?.ok_or(SignError::NotFound)?;
-        let share = self.share(&view.wallet).await?;
+        let found = self.store.find_with_share(tenant, name).await?;
+        let (view, stored) = found.ok_or(SignError::NotFound)?;
+        let share = self.open_share(&view.wallet, stored).await?;
         let intent = Intent::PersonalMessage(message.clone());
         let signature = self.sign(&view.wallet, &share, &intent).await?;
         Ok((view.wallet, signature))
@@ -58,7 +59,17 @@ impl Custody {
         if wallet.frozen {
             return Err(SignError::Frozen);
         }
-        let stored = self.store.share(wallet).await?;
+        self.open_share(wallet, self.store.share(wallet).await?).await
+    }
+
+    async fn open_share(
+        &self,
+        wallet: &WalletRecord,
+        stored: ShareRecord,
+    ) -> Result<KeyShare, SignError> {
+        if wallet.frozen {
+            return Err(SignError::Frozen);
+        }
         // The share says itself which one it is: a refresh may have replaced it since the wallet
         // was read.
         let key = WalletKey { key_version: stored.key_version, ..wallet.key() };

@@ -179,8 +179,7 @@ fn growth(text: &mut String, grown: &[Growth]) {
     }
     for job in 0..grown.first().map_or(0, |it| it.jobs.len()) {
         let name = grown.first().and_then(|it| it.jobs.get(job)).map_or("", |it| it.0);
-        let _ =
-            write!(text, "| {name}, DynamoDB calls with nothing due / more for each that is due |");
+        let _ = write!(text, "| {name}: calls of DynamoDB |");
         for it in grown {
             let (_, calls) = it.jobs.get(job).copied().unwrap_or_default();
             let _ = write!(text, " {calls} |");

@@ -1,6 +1,5 @@
 //! What every request does beside the protocol: digests, seals. `cargo bench -p shared`.
 
-#![expect(missing_docs, reason = "the macros' functions have none")]
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on says so and ends")]
 
 use std::hint::black_box;

@@ -1,7 +1,6 @@
 //! Each phase of the protocol, a share in bytes and a message in its payload.
 //! `cargo bench -p cosigner`.
 
-#![expect(missing_docs, reason = "the macros' functions have none")]
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on says so and ends")]
 
 use std::collections::BTreeMap;
@@ -68,7 +67,7 @@ fn generate() -> ([Party; 2], FinishKeygen) {
             chain: first.5,
         },
         reveal: Reveal {
-            proof: first.1.proof.clone(),
+            proof: first.1.proof,
             zero: zero_3.remove(0),
             mul: mul.remove(0),
             chain: first_3.4,

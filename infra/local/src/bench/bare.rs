@@ -30,6 +30,7 @@ pub(super) struct Bare {
     pub(super) phase_4: Duration,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands where errors are mapped")]
 fn aborted(abort: Abort) -> BenchError {
     failed(abort.description())
 }

@@ -38,7 +38,7 @@ pub(super) async fn write(world: &World, wallets: u64) -> Result<Duration, Bench
         for first in (0..wallets).step_by(usize::try_from(BATCH).map_err(failed)?) {
             for (table, items) in &model.tables {
                 let made = (first..wallets.min(first + BATCH))
-                    .flat_map(|number| items.iter().filter_map(move |item| Some((number, item))))
+                    .flat_map(|number| items.iter().map(move |item| (number, item)))
                     .filter_map(|(number, item)| model.copy(item, number))
                     .collect();
                 let options = ImportOptions { record_streams: false, set_cached_at: false };
@@ -65,7 +65,8 @@ async fn model(world: &World) -> Result<Model, BenchError> {
         });
         for item in &mut items {
             if let (Some(id), Some(found)) = (text(item, "walletId"), text(item, "address")) {
-                (id.clone_into(&mut wallet_id), found.clone_into(&mut address));
+                id.clone_into(&mut wallet_id);
+                found.clone_into(&mut address);
             }
             if let Some(AttributeValue::M(sealed)) = item.get_mut("sealed") {
                 sealed.insert("c".to_owned(), AttributeValue::B(vec![0; 48]));
@@ -101,7 +102,7 @@ impl Model {
     /// The item as that of another wallet; nothing, if that one has none of its kind.
     fn copy(&self, item: &Item, number: u64) -> Option<Item> {
         let credential = text(item, "sk").is_some_and(|sort| sort.starts_with("credential#"));
-        if credential && number % CREDENTIALS != 0 {
+        if credential && !number.is_multiple_of(CREDENTIALS) {
             return None;
         }
         // Mixed, so that they are spread as random ones are.

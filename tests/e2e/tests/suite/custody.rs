@@ -315,10 +315,13 @@ async fn an_answer_to_another_question_is_nonsense() {
     ));
 }
 
+/// Reveals as they were sent, and what opens them.
+type Known = (Vec<u8>, OnceKey);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cosigner_that_cheats_in_key_generation_makes_no_wallet() {
     let app = Arc::new(TestApp::start().await);
-    let known: Arc<Mutex<Option<(Vec<u8>, OnceKey)>>> = Arc::default();
+    let known: Arc<Mutex<Option<Known>>> = Arc::default();
     // An honest run, whose reveals the next ones know.
     let (sealed, seen) = (Mutex::new(Vec::new()), known.clone());
     let custody = custody_behind(&app, move |answer| {

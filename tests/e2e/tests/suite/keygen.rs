@@ -1,8 +1,6 @@
 //! The order of a key generation, which keeps both parties honest: each has committed before it sees
 //! what the other one reveals.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
-
 use dkls23_secp256k1::protocols::dkg::{self, SessionData};
 use e2e::attacker::{Attacker, refusal};
 use shared::mpc::{
@@ -35,7 +33,7 @@ async fn key_generation_keeps_its_order() {
         let commitments = Commitments { proof: proof.commitment, zero: zero.remove(0), chain };
         let (_, mut zero, _, mut mul, chain) = dkg::phase3::<Curve>(&data, &zero_kept, &chain_kept);
         let (zero, mul) = (zero.remove(0), mul.remove(0));
-        let reveal = Reveal { proof: proof.proof.clone(), zero, mul, chain };
+        let reveal = Reveal { proof: proof.proof, zero, mul, chain };
         (key, FinishKeygen { commitments, reveal, kept: theirs.kept })
     };
     let commit = |from: &FinishKeygen| {

@@ -80,8 +80,6 @@ fn nonce() -> Nonce {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
-
     use super::*;
 
     #[test]

@@ -10,7 +10,7 @@ use dkls23_secp256k1::protocols::signing::SignData;
 use dkls23_secp256k1::protocols::{Abort, PartyIndex};
 use shared::mpc::{Curve, parameters, party_1, party_2};
 
-use super::machine::processor_time;
+use super::machine::thread_time;
 use super::{BenchError, failed};
 
 /// What one run of the protocol takes.
@@ -37,25 +37,24 @@ fn aborted(abort: Abort) -> BenchError {
 
 /// Measures `keys` key generations, and forty signatures with each key.
 pub(super) fn measure(keys: u32) -> Result<Bare, BenchError> {
-    let process = std::process::id();
     let (mut keygen, mut signing) = (Spent::default(), Spent::default());
     let (mut phase_3, mut phase_4) = (Duration::ZERO, Duration::ZERO);
     let signatures = 40;
     for _ in 0..keys {
-        let before = (Instant::now(), processor_time(process)?);
+        let before = (Instant::now(), thread_time()?);
         let made = generate()?;
         keygen.wall += before.0.elapsed();
-        keygen.processor += processor_time(process)?.saturating_sub(before.1);
+        keygen.processor += thread_time()?.saturating_sub(before.1);
         keygen.party_1 += made.party_1;
         phase_3 += made.phase_3;
         phase_4 += made.phase_4;
 
-        let before = (Instant::now(), processor_time(process)?);
+        let before = (Instant::now(), thread_time()?);
         for number in 0..signatures {
             signing.party_1 += sign(&made.parties, number)?;
         }
         signing.wall += before.0.elapsed();
-        signing.processor += processor_time(process)?.saturating_sub(before.1);
+        signing.processor += thread_time()?.saturating_sub(before.1);
     }
     let mean = |spent: Spent, count| Spent {
         wall: spent.wall / count,
@@ -77,11 +76,11 @@ struct Made {
     phase_4: Duration,
 }
 
-/// What a call returns, and how long it took.
+/// What a call returns, and how much of the processor it used.
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let begun = Instant::now();
+    let before = thread_time().unwrap_or_default();
     let made = work();
-    (made, begun.elapsed())
+    (made, thread_time().unwrap_or_default().saturating_sub(before))
 }
 
 fn generate() -> Result<Made, BenchError> {

@@ -58,6 +58,13 @@ pub(super) fn processor_time(process: u32) -> Result<Duration, BenchError> {
     Ok(Duration::from_millis(ticks.sum::<u64>() * 10))
 }
 
+/// The processor time that this thread has used so far.
+pub(super) fn thread_time() -> Result<Duration, BenchError> {
+    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").map_err(failed)?;
+    let nanoseconds = spent.split(' ').next().and_then(|text| text.parse().ok());
+    Ok(Duration::from_nanos(nanoseconds.unwrap_or_default()))
+}
+
 /// The most memory that a process has had, in MB.
 pub(super) fn peak_mb(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();

@@ -78,6 +78,9 @@ value() {
 send GET /api/health
 expect 'the service is up' 200 '"success":true'
 
+send GET /api/openapi.json
+expect 'it shows its OpenAPI document' 200 '"openapi": "3.1.0"'
+
 post /api/wallets "{\"userId\":\"$user\"}"
 expect 'a wallet is made' 201 '"success":true' "\"userId\":\"$user\""
 wallet=$(value walletId) address=$(value address) made=$body
@@ -149,11 +152,13 @@ done
 
 post /api/wallets '{}'
 refused 'no userId' 400 'Missing required parameter: userId'
+post /api/wallets ''
+refused 'an empty body' 400 'Missing required parameter: userId'
 post /api/wallets '{'
 refused 'a body that is no JSON' 400 ''
 send POST /api/wallets --header 'Content-Type: text/plain' --data-binary '{}'
 refused 'a body of another type' 415 ''
-head -c 70000 /dev/zero | tr '\0' ' ' >"$work/large"
+{ printf '{"a":"'; head -c 70000 /dev/zero | tr '\0' ' '; printf '"}'; } >"$work/large"
 send POST /api/wallets --header 'Content-Type: application/json' --data-binary "@$work/large"
 refused 'a body over 64 KiB' 413 ''
 send DELETE /api/wallets

@@ -2,8 +2,8 @@
 //! says what to do instead.
 
 use axum::Router;
-use axum::extract::Path;
 use axum::routing::post;
+use shared::api::body::PathName;
 use shared::api::error::ApiError;
 use shared::api::exchange::not_served;
 use shared::api::shell::Caller;
@@ -13,6 +13,6 @@ pub fn router() -> Router {
     Router::new().route("/api/trading/{exchange}/apikey", post(guide))
 }
 
-async fn guide(_caller: Caller, Path(exchange): Path<String>) -> ApiError {
+async fn guide(_caller: Caller, PathName(exchange): PathName) -> ApiError {
     not_served(&exchange)
 }

@@ -1,9 +1,9 @@
 //! `GET /api/wallets/{walletIdOrAddress}`: a wallet by any of its names.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use shared::api::body::wallet_ref;
+use shared::api::body::{PathName, wallet_ref};
 use shared::api::error::ApiError;
 use shared::api::responses::WalletBody;
 use shared::api::shell::{Caller, note_wallet};
@@ -17,7 +17,7 @@ pub fn router(store: Store) -> Router {
 async fn get_wallet(
     State(store): State<Store>,
     caller: Caller,
-    Path(name): Path<String>,
+    PathName(name): PathName,
 ) -> Result<Json<WalletBody>, ApiError> {
     let view = store.find(&caller.tenant, &wallet_ref(&name)?).await?;
     let wallet = view.ok_or_else(ApiError::wallet_not_found)?.wallet;

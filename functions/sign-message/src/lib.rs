@@ -1,9 +1,9 @@
 //! `POST /api/wallets/{walletIdOrAddress}/sign`: EIP-191 `personal_sign` of a caller's message.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use shared::api::body::{JsonBody, wallet_ref};
+use shared::api::body::{JsonBody, PathName, wallet_ref};
 use shared::api::error::ApiError;
 use shared::api::idempotency::idempotent;
 use shared::api::responses::SignedBody;
@@ -20,7 +20,7 @@ pub fn router(custody: Custody) -> Router {
 async fn sign_message(
     State(custody): State<Custody>,
     caller: Caller,
-    Path(name): Path<String>,
+    PathName(name): PathName,
     body: JsonBody,
 ) -> Result<Json<SignedBody>, ApiError> {
     let name = wallet_ref(&name)?;

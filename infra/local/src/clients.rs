@@ -136,7 +136,7 @@ pub(crate) async fn whole(request: Request, within: Duration) -> Result<Request,
         Ok(Ok(body)) => Ok(Request::from_parts(head, Body::from(body))),
         Ok(Err(error)) if is_too_large(&error) => Err(too_large()),
         Ok(Err(_)) => Err(ApiError::unreadable_body(StatusCode::BAD_REQUEST)),
-        Err(_) => Err(ApiError::new(408, "REQUEST_TIMEOUT", "Request body did not arrive in time")),
+        Err(_) => Err(ApiError::request_timeout()),
     }
 }
 

@@ -78,21 +78,16 @@ impl Limiter {
         }
         if account.sent >= quota_per_day {
             let wait = (DAY_US - now_us % DAY_US).div_ceil(SECOND_US);
-            return Err(too_many("QUOTA_EXCEEDED", wait)
-                .advise("The quota of this X-API-KEY for today (UTC) is used up"));
+            return Err(ApiError::quota_exceeded(wait.max(1)));
         }
         if account.tokens < SECOND_US {
             let wait_us = (SECOND_US - account.tokens).div_ceil(rate_per_s.max(1));
-            return Err(too_many("RATE_LIMITED", wait_us.div_ceil(SECOND_US)));
+            return Err(ApiError::rate_limited(wait_us.div_ceil(SECOND_US).max(1)));
         }
         account.tokens -= SECOND_US;
         account.sent += 1;
         Ok(())
     }
-}
-
-fn too_many(code: &'static str, wait_s: u64) -> ApiError {
-    ApiError::new(429, code, "Too many requests").retry_after(wait_s.max(1))
 }
 
 #[cfg(test)]

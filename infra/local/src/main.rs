@@ -52,6 +52,9 @@ enum Command {
     /// The endpoints' process; a measurement starts it.
     #[command(hide = true)]
     Endpoints { settings: Vec<String> },
+    /// Write the API's OpenAPI document, as the code makes it, to a file: docs/openapi.json.
+    #[command(name = "openapi")]
+    OpenApi { path: PathBuf },
     /// The cosigner's process; the stack starts it.
     #[command(hide = true)]
     Cosigner { settings: Vec<String> },
@@ -204,6 +207,14 @@ impl Serve {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Before there is a log: each error that is made for an example would be in it.
+    if let Some(Command::OpenApi { path }) = &cli.command {
+        return match openapi::text().map(|text| std::fs::write(path, text)) {
+            Ok(Ok(())) => ExitCode::SUCCESS,
+            Ok(Err(error)) => failed(&error),
+            Err(error) => failed(&error),
+        };
+    }
     let filter = match cli.command {
         // A report is to be read.
         Some(Command::Bench(_)) => "warn",
@@ -214,7 +225,7 @@ async fn main() -> ExitCode {
     // The cosigner's process has it from here, too.
     shared::process::no_core_dumps();
     match cli.command {
-        None => ended(serve(cli.serve.options()).await),
+        None | Some(Command::OpenApi { .. }) => ended(serve(cli.serve.options()).await),
         Some(Command::Cosigner { settings }) => {
             let Some(settings) = CosignerSettings::from_arguments(&settings) else {
                 return ended(Err(StartError::Part {
@@ -257,10 +268,7 @@ async fn main() -> ExitCode {
         Some(Command::Load(load)) => match load::run(load.options(), say).await {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
-            Err(error) => {
-                complain(&error);
-                ExitCode::FAILURE
-            }
+            Err(error) => failed(&error),
         },
         Some(Command::Keys { command }) => {
             let ran = keys_command::run(&command, &cli.serve.data_dir, say);
@@ -269,10 +277,7 @@ async fn main() -> ExitCode {
         Some(Command::Demo) => match demo::run(cli.serve.options(), say).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(demo::DemoError::Start(error)) => ended(Err(error)),
-            Err(error) => {
-                complain(&error);
-                ExitCode::FAILURE
-            }
+            Err(error) => failed(&error),
         },
     }
 }
@@ -354,6 +359,11 @@ fn ended(result: Result<(), StartError>) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    complain(error);
+    ExitCode::FAILURE
 }
 
 /// A reader that has gone away is no reason to stop.

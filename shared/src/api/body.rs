@@ -1,9 +1,10 @@
 //! Reading a JSON request body by hand, so that every fault is named after its field.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use serde_json::{Map, Value};
 
 use super::each_once::EachOnce;
@@ -98,6 +99,19 @@ impl JsonBody {
 /// 400, naming the field.
 pub fn wallet_ref(text: &str) -> Result<WalletRef, ApiError> {
     text.parse().map_err(|error: super::ids::IdError| ApiError::bad_request(error.to_string()))
+}
+
+/// The one parameter of a route's path, as text.
+#[derive(Debug)]
+pub struct PathName(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathName {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let name = Path::<String>::from_request_parts(parts, state).await;
+        name.map(|Path(name)| Self(name)).map_err(|_| ApiError::unreadable_path())
+    }
 }
 
 /// Reads `walletIdOrAddress` from a query, where it may stand instead of in a body.

@@ -6,8 +6,11 @@ use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
+use super::schema;
 use crate::mpc::{CosignerError, ProtocolError, Refusal};
 use crate::store::StoreError;
 use crate::wallets::{CreateError, SignError};
@@ -129,15 +132,61 @@ impl ApiError {
         Self::new(503, "SIGNER_UNAVAILABLE", error).advise(REPEAT).retry_after(1)
     }
 
+    /// 429 for a tenant that sends more requests a second than it may.
+    #[must_use]
+    pub fn rate_limited(wait_s: u64) -> Self {
+        Self::new(429, "RATE_LIMITED", "Too many requests").retry_after(wait_s)
+    }
+
+    /// 429 for a tenant that has sent the requests of its day.
+    #[must_use]
+    pub fn quota_exceeded(wait_s: u64) -> Self {
+        Self::new(429, "QUOTA_EXCEEDED", "Too many requests")
+            .advise("The quota of this X-API-KEY for today (UTC) is used up")
+            .retry_after(wait_s)
+    }
+
+    /// 408: a slow client, on the local stack.
+    #[must_use]
+    pub fn request_timeout() -> Self {
+        Self::new(408, "REQUEST_TIMEOUT", "Request body did not arrive in time")
+    }
+
+    /// 400 for a path that is no text.
+    #[must_use]
+    pub fn unreadable_path() -> Self {
+        Self::bad_request("The path is not UTF-8 when its %XX are read")
+    }
+
     /// The body, with the time in Unix milliseconds.
     #[must_use]
     pub fn body(&self, now_ms: u64) -> Value {
-        let mut body = json!({ "success": false, "error": self.error, "code": self.code, "timestamp": now_ms });
-        if let Some(message) = &self.message {
-            body["message"] = json!(message);
-        }
-        body
+        json!(ErrorBody {
+            success: false,
+            error: &self.error,
+            code: self.code,
+            message: self.message.as_deref(),
+            timestamp: now_ms,
+        })
     }
+}
+
+/// The body of every answer that is no success.
+#[derive(Serialize, ToSchema, Debug)]
+#[schema(as = Error)]
+pub struct ErrorBody<'a> {
+    #[schema(value_type = schema::Failed)]
+    success: bool,
+    /// What is wrong.
+    error: &'a str,
+    #[schema(value_type = schema::Code)]
+    code: &'a str,
+    /// What to do next.
+    #[schema(value_type = String, required = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[schema(value_type = schema::UnixMs)]
+    timestamp: u64,
 }
 
 /// The shell writes the body: it has the clock.

@@ -96,11 +96,7 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let text = key.to_str().ok().filter(is_visible);
     match text {
         Some(text) if given.next().is_none() && (1..=255).contains(&text.len()) => Ok(Some(text)),
-        _ => Err(ApiError::new(
-            400,
-            "IDEMPOTENCY_KEY_INVALID",
-            "Idempotency-Key must be given once, as 1 to 255 visible ASCII characters",
-        )),
+        _ => Err(ApiError::idempotency_key_invalid()),
     }
 }
 
@@ -143,30 +139,26 @@ async fn begin(
     let known = match store.begin_request(tenant, &mark.key, &new, now_ms).await {
         Ok(None) => return Ok(Begun::Attempt(Once { mark, outcome: None })),
         Ok(Some(known)) => known,
-        Err(StoreError::Conflict) => return Err(in_progress(1)),
+        Err(StoreError::Conflict) => return Err(ApiError::idempotency_in_progress(1)),
         Err(error) => return Err(failed(&error)),
     };
     if known.fingerprint != fingerprint {
-        return Err(ApiError::new(
-            422,
-            "IDEMPOTENCY_KEY_REUSED",
-            "Idempotency-Key was used for another request",
-        )
-        .advise("Use a new key for each new request"));
+        return Err(ApiError::idempotency_key_reused());
     }
     mark.operation = known.operation;
     if let Some(answer) = known.answer {
         return replay(custody, tenant, &mark, answer).await.map(Begun::Answered);
     }
     if now_ms < known.lease_until_ms {
-        return Err(in_progress((known.lease_until_ms - now_ms).div_ceil(1_000)));
+        let left_ms = known.lease_until_ms - now_ms;
+        return Err(ApiError::idempotency_in_progress(left_ms.div_ceil(1_000)));
     }
     match store.take_request_over(tenant, &mark, known.attempt, lease_until_ms).await {
         Ok(RequestRecord { answer: Some(answer), .. }) => {
             replay(custody, tenant, &mark, answer).await.map(Begun::Answered)
         }
         Ok(now) => Ok(Begun::Attempt(Once { mark, outcome: now.outcome })),
-        Err(StoreError::Conflict) => Err(in_progress(1)),
+        Err(StoreError::Conflict) => Err(ApiError::idempotency_in_progress(1)),
         Err(error) => Err(failed(&error)),
     }
 }
@@ -259,10 +251,29 @@ enum KeepError {
     Envelope(#[from] EnvelopeError),
 }
 
-fn in_progress(seconds: u64) -> ApiError {
-    ApiError::new(409, "IDEMPOTENCY_IN_PROGRESS", "A request with this Idempotency-Key is running")
-        .advise("Repeat the call after Retry-After: it is answered once")
-        .retry_after(seconds.max(1))
+impl ApiError {
+    /// 400 for an `Idempotency-Key` that is none.
+    #[must_use]
+    pub fn idempotency_key_invalid() -> Self {
+        let error = "Idempotency-Key must be given once, as 1 to 255 visible ASCII characters";
+        Self::new(400, "IDEMPOTENCY_KEY_INVALID", error)
+    }
+
+    /// 422 for an `Idempotency-Key` that belongs to another request.
+    #[must_use]
+    pub fn idempotency_key_reused() -> Self {
+        let error = "Idempotency-Key was used for another request";
+        Self::new(422, "IDEMPOTENCY_KEY_REUSED", error).advise("Use a new key for each new request")
+    }
+
+    /// 409 for an `Idempotency-Key` whose request runs.
+    #[must_use]
+    pub fn idempotency_in_progress(seconds: u64) -> Self {
+        let error = "A request with this Idempotency-Key is running";
+        Self::new(409, "IDEMPOTENCY_IN_PROGRESS", error)
+            .advise("Repeat the call after Retry-After: it is answered once")
+            .retry_after(seconds.max(1))
+    }
 }
 
 fn failed(cause: &dyn std::fmt::Display) -> ApiError {

@@ -9,5 +9,7 @@ pub mod error;
 pub mod exchange;
 pub mod idempotency;
 pub mod ids;
+pub mod requests;
 pub mod responses;
+pub mod schema;
 pub mod shell;

@@ -1,25 +1,52 @@
 //! Bodies of successful responses. The fields of the published contract are fixed.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::cursor::to_cursor;
 use super::error::ApiError;
 use super::ids::{Exchange, Tenant};
+use super::schema;
 use crate::credentials::{Life, Registered, Revoked, Rotated};
 use crate::eth::{Address, Signature};
 use crate::intent::PersonalMessage;
 use crate::store::{CredentialRecord, ListedWallet, Position, WalletRecord};
 
+/// `GET /api/health`.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthBody {
+    #[schema(value_type = schema::Succeeded)]
+    success: bool,
+    /// `ok`.
+    status: &'static str,
+    /// The service's version.
+    version: &'static str,
+}
+
+impl HealthBody {
+    /// The answer of a service of this version that can answer at all.
+    #[must_use]
+    pub const fn new(version: &'static str) -> Self {
+        Self { success: true, status: "ok", version }
+    }
+}
+
 /// `POST /api/wallets` and `GET /api/wallets/{walletIdOrAddress}`.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct WalletBody {
+    #[schema(value_type = schema::Succeeded)]
     success: bool,
+    #[schema(value_type = schema::UserName)]
     user_id: String,
     /// EIP-55.
+    #[schema(value_type = schema::AddressText)]
     address: String,
+    #[schema(value_type = schema::WalletId)]
     wallet_id: String,
     /// Uncompressed SEC1, 130 hex digits without `0x`.
+    #[schema(value_type = schema::PublicKey)]
     public_key: String,
 }
 
@@ -36,25 +63,32 @@ impl From<&WalletRecord> for WalletBody {
 }
 
 /// `GET /api/wallets`.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct WalletsBody {
+    #[schema(value_type = schema::Succeeded)]
     success: bool,
     wallets: Vec<WalletRow>,
     /// `null` on the last page.
+    #[schema(value_type = Option<schema::Cursor>, required)]
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize, Debug)]
+#[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 struct WalletRow {
+    #[schema(value_type = schema::UserName)]
     user_id: String,
     /// EIP-55.
+    #[schema(value_type = schema::AddressText)]
     address: String,
+    #[schema(value_type = schema::WalletId)]
     wallet_id: String,
     /// Uncompressed SEC1, 130 hex digits without `0x`.
+    #[schema(value_type = schema::PublicKey)]
     public_key: String,
     /// RFC 3339 in whole seconds.
+    #[schema(value_type = schema::Seconds)]
     created_at: String,
 }
 
@@ -75,14 +109,19 @@ impl WalletsBody {
 }
 
 /// `POST /api/wallets/{walletIdOrAddress}/sign`.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct SignedBody {
+    #[schema(value_type = schema::Succeeded)]
     success: bool,
     /// `0x` and 65 bytes.
+    #[schema(value_type = schema::SignatureText)]
     signature: String,
+    #[schema(value_type = schema::AddressText)]
     address: String,
+    #[schema(value_type = schema::WalletId)]
     wallet_id: String,
+    #[schema(value_type = schema::MessageText)]
     message: String,
 }
 
@@ -101,13 +140,16 @@ impl SignedBody {
 }
 
 /// A response with `data` and a timestamp: what the trading routes answer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct DataBody<T> {
+    #[schema(value_type = schema::Succeeded)]
     success: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     message: Option<&'static str>,
     data: T,
     /// Unix milliseconds.
+    #[schema(value_type = schema::UnixMs)]
     timestamp: u64,
 }
 
@@ -119,18 +161,22 @@ impl<T> DataBody<T> {
 }
 
 /// `data` of a registration with Aster. No secret.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct AsterData {
     /// The wallet that is registered, EIP-55.
+    #[schema(value_type = schema::AddressText)]
     pub signer_address: String,
     /// RFC 3339 in whole seconds.
+    #[schema(value_type = schema::Seconds)]
     pub created_at: String,
     /// The agent that may trade, EIP-55; none with an API key of V1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::AddressText, required = false)]
     pub agent_address: Option<String>,
     /// When the agent expires, Unix milliseconds; never with an API key of V1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::UnixMs, required = false)]
     pub expiry_timestamp: Option<u64>,
 }
 
@@ -147,17 +193,21 @@ impl From<&Registered> for AsterData {
 }
 
 /// `data` of a registration with Hyperliquid: the one response that hands out a secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HyperliquidData {
     /// The agent (API wallet), EIP-55.
+    #[schema(value_type = schema::AddressText)]
     pub api_wallet_address: String,
     /// Its private key; left out where the deployment says so.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::PrivateKey, required = false)]
     pub api_private_key: Option<zeroize::Zeroizing<String>>,
     /// The wallet, EIP-55.
+    #[schema(value_type = schema::AddressText)]
     pub main_wallet_address: String,
     /// When the agent expires, Unix milliseconds.
+    #[schema(value_type = schema::UnixMs)]
     pub expiry_timestamp: u64,
 }
 
@@ -180,7 +230,7 @@ impl HyperliquidData {
 }
 
 /// `data` of a rotation: what a registration hands out, and what became of the key before.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RotatedData<T> {
     /// As a registration with the exchange hands it out.
@@ -188,6 +238,7 @@ pub struct RotatedData<T> {
     pub registered: T,
     /// The agent before, EIP-55.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::AddressText, required = false)]
     pub previous_agent_address: Option<String>,
     /// Whether it is gone from the exchange; if not, it is taken away by itself later.
     pub previous_agent_revoked: bool,
@@ -209,25 +260,33 @@ impl<T> RotatedData<T> {
 }
 
 /// `data` of `GET /api/trading/{exchange}/apikey`: state and metadata, never a secret.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialData {
+    #[schema(value_type = schema::ExchangeName)]
     exchange: Exchange,
     /// `pending`, `active`, `rotating`, `revoking` or `expired`.
+    #[schema(value_type = schema::State)]
     state: &'static str,
+    #[schema(value_type = schema::WalletId)]
     wallet_id: String,
     /// EIP-55.
+    #[schema(value_type = schema::AddressText)]
     wallet_address: String,
     /// EIP-55; `null` with an API key of Aster's V1.
+    #[schema(value_type = Option<schema::AddressText>, required)]
     agent_address: Option<String>,
     agent_name: String,
     /// RFC 3339 in whole seconds; `null` until the exchange has approved it.
+    #[schema(value_type = Option<schema::Seconds>, required)]
     created_at: Option<String>,
     /// Unix milliseconds; `null` where it never expires.
+    #[schema(value_type = Option<schema::UnixMs>, required)]
     expiry_timestamp: Option<u64>,
     auto_renew: bool,
     /// Agents before this one that are still to be taken away on the exchange, EIP-55.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<schema::AddressText>, required = false)]
     retiring_agent_addresses: Vec<String>,
 }
 
@@ -256,12 +315,15 @@ impl CredentialData {
 }
 
 /// `data` of `DELETE /api/trading/{exchange}/apikey`.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct RevokedData {
+    #[schema(value_type = schema::ExchangeName)]
     exchange: Exchange,
+    #[schema(value_type = schema::WalletId)]
     wallet_id: String,
     /// The agent that is gone, EIP-55.
+    #[schema(value_type = schema::AddressText)]
     agent_address: String,
 }
 

@@ -25,6 +25,9 @@ use crate::telemetry;
 /// The largest request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
+/// The paths that are called without a key.
+pub const OPEN_PATHS: [&str; 2] = ["/api/health", "/api/openapi.json"];
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Put into an error's answer whose body stands already.

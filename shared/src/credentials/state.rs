@@ -21,6 +21,10 @@ pub enum Life {
 }
 
 impl Life {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Pending, Self::Active, Self::Rotating, Self::Revoking, Self::Expired];
+
     /// Where a credential is at a time in Unix milliseconds.
     #[must_use]
     pub const fn of(record: &CredentialRecord, now_ms: u64) -> Self {

@@ -3,6 +3,7 @@
 //! owns.
 
 pub mod attacker;
+pub mod documented;
 pub mod invariants;
 pub mod kill;
 pub mod proxy;
@@ -129,13 +130,20 @@ impl TestApp {
         Self { stack, clock, data, options, http }
     }
 
-    /// Sends a request as it is.
+    /// Sends a request as it is. An answer of the API that is not in its document ends the test.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
-        let response = request.send().await.expect("the API answers");
+        let request = request.build().expect("a request");
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let response = self.http.execute(request).await.expect("the API answers");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a whole body");
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Reply { status, body, headers }
+        let reply = Reply { status, body, headers };
+        if url.as_str().starts_with(&format!("{}/api/", self.stack.api)) {
+            let documented = documented::check(&method, url.path(), status, &reply.body);
+            assert_eq!(documented, Ok(()), "{method} {url}: {reply:?}");
+        }
+        reply
     }
 
     /// A request to a path, to be completed.

@@ -152,6 +152,7 @@ async fn guidance_health_and_bad_input_cost_nothing() {
     let app = TestApp::start().await;
     for (path, body, status) in [
         ("/api/health", None, 200),
+        ("/api/openapi.json", None, 200),
         ("/api/trading/lighter/apikey", Some(json!({})), 400),
         ("/api/trading/aster/apikey", Some(json!({})), 400),
         ("/api/wallets", Some(json!({ "userId": "a b" })), 400),

@@ -172,3 +172,27 @@ async fn health_answers_and_every_answer_names_its_request() {
     assert_eq!(reply.body["success"], true);
     assert!(reply.headers.contains_key("x-request-id"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_is_served_to_everybody() {
+    let app = TestApp::start().await;
+    // From here on the stack is closed to who has no key.
+    app.key("one");
+    let url = format!("{}/api/openapi.json", app.stack.api);
+    let reply = app.send(app.request_from(&url)).await;
+    assert_eq!(
+        (reply.status, &reply.headers["content-type"]),
+        (200, &"application/json".parse().unwrap())
+    );
+    assert_eq!(reply.body, serde_json::to_value(openapi::document()).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_is_no_text_is_answered_in_the_contracts_form() {
+    let app = TestApp::start().await;
+    for path in ["/api/wallets/%FF", "/api/trading/%FF/apikey", "/api/wallets/%FF/sign"] {
+        let method = if path.ends_with("%FF") { http::Method::GET } else { http::Method::POST };
+        let reply = app.send(app.request(method, path)).await;
+        assert_eq!((reply.status, reply.text("/code")), (400, "BAD_REQUEST"), "{path}");
+    }
+}

@@ -31,7 +31,9 @@ fn requests(route: &Route, name: &str) -> Names {
     let in_query = |path: &str| with(&format!("{path}?walletIdOrAddress={name}"), None);
     let exchange = route.path.strip_prefix("/api/trading/").and_then(|rest| rest.split_once('/'));
     match (route.method.as_str(), route.path.as_str(), exchange) {
-        ("GET", "/api/health", _) => Names::Nothing(in_query("/api/health"), 200),
+        ("GET", path @ ("/api/health" | "/api/openapi.json"), _) => {
+            Names::Nothing(in_query(path), 200)
+        }
         // The list and the creation of one's own: see the tests below, and `list.rs`.
         ("GET", "/api/wallets", _) => Names::Nothing(in_query("/api/wallets"), 200),
         ("POST", "/api/wallets", _) => Names::Nothing(with("/api/wallets", Some(body)), 400),

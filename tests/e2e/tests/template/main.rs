@@ -20,6 +20,7 @@ mod jobs;
 mod keys;
 mod limits;
 mod monitoring;
+mod openapi;
 mod operations;
 mod permissions;
 mod routes;

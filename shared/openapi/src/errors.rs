@@ -1,0 +1,154 @@
+//! Every error that an operation answers, made by the code that answers it.
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use shared::api::body::{JsonBody, wallet_ref};
+use shared::api::credential_error::Action;
+use shared::api::cursor::page_in_query;
+use shared::api::error::ApiError;
+use shared::api::exchange::not_served;
+use shared::api::ids::Tenant;
+use shared::credentials::CredentialError;
+use shared::exchanges::budget::Busy;
+use shared::exchanges::{Refusal, RefusalKind};
+use shared::mpc::{CosignerError, ProtocolError, Refusal as CosignerRefusal};
+use shared::store::StoreError;
+use shared::wallets::{CreateError, SignError};
+
+/// What the exchange said in the examples.
+const SAID: &str = "Must deposit before performing actions";
+
+/// The answers of all routes with a key, whatever they do.
+pub(crate) fn keyed() -> Vec<ApiError> {
+    vec![
+        ApiError::no_api_key(),
+        ApiError::invalid_api_key(),
+        ApiError::request_timeout(),
+        ApiError::unreadable_body(StatusCode::PAYLOAD_TOO_LARGE),
+        ApiError::rate_limited(1),
+        ApiError::quota_exceeded(3_600),
+        ApiError::internal("Internal error", &"the table did not answer"),
+        ApiError::new(504, "TIMEOUT", "No answer in time")
+            .advise("The call may be repeated safely"),
+    ]
+}
+
+/// A method that the path does not have.
+pub(crate) fn method() -> ApiError {
+    ApiError::method_not_allowed()
+}
+
+/// What is wrong with a body, whatever its fields.
+pub(crate) fn body() -> Vec<ApiError> {
+    let other =
+        HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))]);
+    let read = [
+        JsonBody::parse(&HeaderMap::new(), b"{"),
+        JsonBody::parse(&HeaderMap::new(), b"[]"),
+        JsonBody::parse(&HeaderMap::new(), br#"{"a":1,"a":2}"#),
+        JsonBody::parse(&other, b"{}"),
+    ];
+    read.into_iter().filter_map(Result::err).collect()
+}
+
+/// What is wrong with one field of a body.
+pub(crate) fn field(name: &str) -> Vec<ApiError> {
+    let parse = |text: &str| JsonBody::parse(&HeaderMap::new(), text.as_bytes());
+    let wrong = |value: &str| {
+        let body = parse(&format!("{{\"{name}\":{value}}}")).ok()?;
+        match name {
+            "userId" => body.user_id().err(),
+            "message" => body.message().err(),
+            "walletIdOrAddress" => body.wallet_ref().err(),
+            flag => body.flag(flag, true).err(),
+        }
+    };
+    let reserved = "\"You are signing into Astherus 1\"";
+    let values = ["null", "7", "\"a b\"", "\"29dd4dc0-1ff9-4df6-a19f-936f997cbc5a\"", reserved];
+    values.into_iter().filter_map(wrong).collect()
+}
+
+/// What is wrong with an `Idempotency-Key`.
+pub(crate) fn once() -> Vec<ApiError> {
+    vec![
+        ApiError::idempotency_key_invalid(),
+        ApiError::idempotency_in_progress(7),
+        ApiError::idempotency_key_reused(),
+    ]
+}
+
+/// A wallet that a path or a query names.
+pub(crate) fn named() -> Vec<ApiError> {
+    let wrong = wallet_ref("a b").err();
+    wrong.into_iter().chain([ApiError::unreadable_path(), ApiError::no_route()]).collect()
+}
+
+pub(crate) fn wallet() -> ApiError {
+    ApiError::wallet_not_found()
+}
+
+pub(crate) fn page() -> Vec<ApiError> {
+    let read = |query: &str| {
+        let uri = format!("/api/wallets?{query}").parse().ok()?;
+        page_in_query(&Tenant::local(), &uri).err()
+    };
+    ["limit=0", "cursor=x", "limit=1&limit=2"].into_iter().filter_map(read).collect()
+}
+
+/// What is said of an exchange that is not served.
+pub(crate) fn exchange() -> Vec<ApiError> {
+    vec![not_served("lighter"), not_served("binance")]
+}
+
+/// Party 2 as it fails.
+fn cosigner() -> [ProtocolError; 4] {
+    [
+        CosignerError::Refused(CosignerRefusal::Policy("a rule".to_owned())).into(),
+        CosignerError::Refused(CosignerRefusal::Barred).into(),
+        CosignerError::Nonsense.into(),
+        CosignerError::Unavailable(String::new()).into(),
+    ]
+}
+
+pub(crate) fn create() -> Vec<ApiError> {
+    let failed = cosigner().map(|error| CreateError::Protocol(error).into());
+    failed.into_iter().chain([CreateError::Store(StoreError::Conflict).into()]).collect()
+}
+
+pub(crate) fn sign() -> Vec<ApiError> {
+    let mut errors: Vec<ApiError> =
+        cosigner().map(|error| SignError::Protocol(error).into()).into_iter().collect();
+    errors.push(SignError::NotFound.into());
+    errors
+}
+
+/// What an operation on a credential comes to.
+pub(crate) fn credential(action: Action, own: Vec<CredentialError>) -> Vec<ApiError> {
+    use RefusalKind::{
+        AgentKnown, DepositRequired, NoAgentSlot, OurFault, RateLimited, RemovalPending,
+    };
+    let refusals = [
+        DepositRequired,
+        NoAgentSlot,
+        RateLimited { retry_after_s: 10 },
+        RemovalPending,
+        AgentKnown,
+    ];
+    let refused = |kind| CredentialError::Refused(Refusal { kind, text: SAID.to_owned() });
+    let all = own
+        .into_iter()
+        .chain([
+            CredentialError::NotFound,
+            CredentialError::InProgress { retry_after_s: 12 },
+            CredentialError::Busy(Busy::Limited { retry_after_s: 10 }),
+            CredentialError::Busy(Busy::Down { retry_after_s: 30 }),
+            CredentialError::NoAnswer(String::new()),
+            CredentialError::BadAnswer(String::new()),
+            CredentialError::OutOfTime,
+            CredentialError::DamagedKey,
+            refused(RefusalKind::Other),
+            refused(OurFault),
+        ])
+        .chain(refusals.map(refused))
+        .chain(cosigner().map(|error| CredentialError::Sign(SignError::Protocol(error))));
+    all.map(|error| ApiError::credential(action, error)).collect()
+}

@@ -1,0 +1,369 @@
+//! What can be asked of the API: each route once, with what it takes and answers.
+
+use http::Method;
+use serde_json::json;
+use shared::api::credential_error::Action;
+use shared::api::error::ApiError;
+use shared::api::ids::Exchange;
+use shared::credentials::CredentialError;
+use shared::store::StoreError;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Required, Schema};
+
+use crate::errors;
+
+/// One operation.
+pub(crate) struct Operation {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) id: String,
+    pub(crate) tag: &'static str,
+    pub(crate) summary: String,
+    pub(crate) description: &'static str,
+    /// Whether it is called without a key.
+    pub(crate) open: bool,
+    /// Whether it takes an `Idempotency-Key`.
+    pub(crate) once: bool,
+    pub(crate) parameters: Vec<Parameter>,
+    /// The schema of its JSON body, and whether there must be one.
+    pub(crate) body: Option<(&'static str, Required)>,
+    /// Status, what it means, and the schema.
+    pub(crate) answers: Vec<(u16, &'static str, &'static str)>,
+    pub(crate) errors: Vec<ApiError>,
+    /// What an answer leads to.
+    pub(crate) links: Vec<Link>,
+}
+
+/// The name of a link, the operation that it leads to, and the parameter or body field that is
+/// filled with a part of the answer.
+pub(crate) struct Link {
+    pub(crate) name: &'static str,
+    pub(crate) operation: &'static str,
+    pub(crate) parameter: Option<(&'static str, &'static str)>,
+    pub(crate) body: Option<(&'static str, &'static str)>,
+}
+
+fn to(
+    name: &'static str,
+    operation: &'static str,
+    parameter: (&'static str, &'static str),
+) -> Link {
+    Link { name, operation, parameter: Some(parameter), body: None }
+}
+
+impl Operation {
+    fn new(
+        method: Method,
+        path: impl Into<String>,
+        id: impl Into<String>,
+        tag: &'static str,
+    ) -> Self {
+        let errors = errors::keyed().into_iter().chain([errors::method()]).collect();
+        Self {
+            method,
+            path: path.into(),
+            id: id.into(),
+            tag,
+            summary: String::new(),
+            description: "",
+            open: false,
+            once: false,
+            parameters: Vec::new(),
+            body: None,
+            answers: Vec::new(),
+            errors,
+            links: Vec::new(),
+        }
+    }
+
+    fn says(mut self, summary: impl Into<String>, description: &'static str) -> Self {
+        (self.summary, self.description) = (summary.into(), description);
+        self
+    }
+
+    fn open(mut self) -> Self {
+        (self.open, self.errors) = (true, vec![errors::method()]);
+        self
+    }
+
+    fn takes(mut self, parameter: Parameter) -> Self {
+        self.parameters.push(parameter);
+        self
+    }
+
+    /// With a JSON body of this schema that has these fields.
+    fn body(mut self, schema: &'static str, must: Required, fields: &[&str]) -> Self {
+        self.body = Some((schema, must));
+        self.fails(errors::body()).fails(fields.iter().flat_map(|name| errors::field(name)))
+    }
+
+    fn once(mut self) -> Self {
+        self.once = true;
+        self.fails(errors::once())
+    }
+
+    fn answers(mut self, status: u16, means: &'static str, schema: &'static str) -> Self {
+        self.answers.push((status, means, schema));
+        self
+    }
+
+    fn fails(mut self, errors: impl IntoIterator<Item = ApiError>) -> Self {
+        self.errors.extend(errors);
+        self
+    }
+
+    fn leads(mut self, links: impl IntoIterator<Item = Link>) -> Self {
+        self.links.extend(links);
+        self
+    }
+}
+
+fn form(name: &str) -> RefOr<Schema> {
+    Ref::from_schema_name(name).into()
+}
+
+fn parameter(
+    place: ParameterIn,
+    name: &str,
+    must: Required,
+    schema: RefOr<Schema>,
+) -> ParameterBuilder {
+    ParameterBuilder::new().name(name).parameter_in(place).required(must).schema(Some(schema))
+}
+
+fn wallet_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "walletIdOrAddress", Required::True, form("WalletName"))
+        .description(Some("The wallet: its userId, walletId or address."))
+        .build()
+}
+
+fn wallet_in_query(must: Required) -> Parameter {
+    parameter(ParameterIn::Query, "walletIdOrAddress", must, form("WalletName"))
+        .description(Some("The wallet: its userId, walletId or address."))
+        .build()
+}
+
+/// The name of an exchange that has no routes of its own.
+fn other_exchange() -> Parameter {
+    let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+    parameter(
+        ParameterIn::Path,
+        "exchange",
+        Required::True,
+        name.examples(["lighter"]).build().into(),
+    )
+    .description(Some("Any exchange but those that have routes of their own."))
+    .build()
+}
+
+/// All of them.
+pub(crate) fn all() -> Vec<Operation> {
+    let mut all = vec![health(), document()];
+    all.extend(wallets());
+    for exchange in Exchange::ALL {
+        all.extend([register(exchange), describe(exchange), delete(exchange), rotate(exchange)]);
+    }
+    all.extend(others());
+    all
+}
+
+fn health() -> Operation {
+    Operation::new(Method::GET, "/api/health", "getHealth", "service")
+        .says("Whether the service answers", "")
+        .open()
+        .answers(200, "It does.", "Health")
+}
+
+fn document() -> Operation {
+    Operation::new(Method::GET, "/api/openapi.json", "getOpenApi", "service")
+        .says("This document", "")
+        .open()
+        .answers(200, "OpenAPI 3.1.", "OpenApi")
+}
+
+fn wallets() -> [Operation; 4] {
+    const ID: &str = "$response.body#/walletId";
+    let to_register = |name, operation| Link {
+        name,
+        operation,
+        parameter: None,
+        body: Some(("walletIdOrAddress", ID)),
+    };
+    let create = Operation::new(Method::POST, "/api/wallets", "createWallet", "wallets")
+        .says(
+            "Create the wallet of a user",
+            "One wallet for each user of a tenant. Its key is made by distributed key generation: no \
+             process ever holds it whole.",
+        )
+        .once()
+        .body("CreateWallet", Required::True, &["userId"])
+        .answers(201, "This call made the wallet.", "Wallet")
+        .answers(200, "The user has a wallet already.", "Wallet")
+        .fails(errors::create())
+        .leads([
+            to("byWalletId", "getWallet", ("walletIdOrAddress", ID)),
+            to("byUserId", "getWallet", ("walletIdOrAddress", "$response.body#/userId")),
+            to("byAddress", "getWallet", ("walletIdOrAddress", "$response.body#/address")),
+            to("sign", "signMessage", ("walletIdOrAddress", ID)),
+            to_register("registerWithAster", "registerAster"),
+            to_register("registerWithHyperliquid", "registerHyperliquid"),
+        ]);
+    let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
+    let limit = parameter(
+        ParameterIn::Query,
+        "limit",
+        Required::False,
+        limit.default(Some(json!(25))).build().into(),
+    );
+    let cursor = parameter(ParameterIn::Query, "cursor", Required::False, form("Cursor"));
+    let list = Operation::new(Method::GET, "/api/wallets", "listWallets", "wallets")
+        .says(
+            "List the tenant's wallets",
+            "A page may be short, the last one empty. The next one is asked for with nextCursor as \
+             cursor, until it is null. A cursor is of the X-API-KEY that it was given to.",
+        )
+        .takes(limit.description(Some("How many wallets a page has at most.")).build())
+        .takes(cursor.description(Some("The nextCursor of the page before.")).build())
+        .answers(200, "A page.", "Wallets")
+        .fails(errors::page())
+        .leads([to("nextPage", "listWallets", ("cursor", "$response.body#/nextCursor"))]);
+    let get =
+        Operation::new(Method::GET, "/api/wallets/{walletIdOrAddress}", "getWallet", "wallets")
+            .says("Find a wallet", "")
+            .takes(wallet_in_path())
+            .answers(200, "The wallet.", "Wallet")
+            .fails(errors::named().into_iter().chain([errors::wallet()]));
+    let sign = "/api/wallets/{walletIdOrAddress}/sign";
+    let sign = Operation::new(Method::POST, sign, "signMessage", "wallets")
+        .says(
+            "Sign a message",
+            "EIP-191 personal_sign of the text's UTF-8 bytes. What an exchange would read as a login \
+             or the approval of a key is not signed.",
+        )
+        .once()
+        .takes(wallet_in_path())
+        .body("SignMessage", Required::True, &["message"])
+        .answers(200, "The signature.", "Signed")
+        .fails(errors::named().into_iter().chain(errors::sign()));
+    [create, list, get, sign]
+}
+
+/// The path of an exchange's credentials, and its name in the ids of operations and schemas.
+fn of(exchange: Exchange) -> (String, &'static str) {
+    let name = match exchange {
+        Exchange::Aster => "Aster",
+        Exchange::Hyperliquid => "Hyperliquid",
+    };
+    (format!("/api/trading/{exchange}/apikey"), name)
+}
+
+fn register(exchange: Exchange) -> Operation {
+    let (path, name) = of(exchange);
+    let schema = match exchange {
+        Exchange::Aster => "AsterRegistered",
+        Exchange::Hyperliquid => "HyperliquidRegistered",
+    };
+    let mut own = vec![CredentialError::Exists, CredentialError::Revoking];
+    if exchange == Exchange::Aster {
+        own.extend([
+            CredentialError::NotOffered,
+            CredentialError::SecretLost(StoreError::Conflict),
+        ]);
+    }
+    const WALLET: &str = "$response.body#/data/mainWalletAddress";
+    let links = match exchange {
+        Exchange::Aster => {
+            const WALLET: &str = "$response.body#/data/signerAddress";
+            ["getAsterApiKey", "deleteAsterApiKey"]
+                .map(|id| to(id, id, ("walletIdOrAddress", WALLET)))
+        }
+        Exchange::Hyperliquid => ["getHyperliquidApiKey", "deleteHyperliquidApiKey"]
+            .map(|id| to(id, id, ("walletIdOrAddress", WALLET))),
+    };
+    Operation::new(Method::POST, path, format!("register{name}"), "credentials")
+        .says(
+            format!("Register an API key with {name}"),
+            "Repeating it is safe: it goes on where it stopped.",
+        )
+        .once()
+        .body("RegisterApiKey", Required::True, &["walletIdOrAddress", "autoRenew"])
+        .answers(200, "The key is approved by the exchange.", schema)
+        .fails(errors::credential(Action::Generate, own))
+        .leads(links)
+}
+
+fn describe(exchange: Exchange) -> Operation {
+    let (path, name) = of(exchange);
+    Operation::new(Method::GET, path, format!("get{name}ApiKey"), "credentials")
+        .says(format!("Look at an API key of {name}"), "State and metadata, never a secret.")
+        .takes(wallet_in_query(Required::True))
+        .answers(200, "What is known of it.", "ApiKey")
+        .fails(errors::field("walletIdOrAddress").into_iter().take(1))
+        .fails(errors::named().into_iter().take(1))
+        .fails([errors::wallet(), ApiError::api_key_not_found()])
+}
+
+fn delete(exchange: Exchange) -> Operation {
+    let (path, name) = of(exchange);
+    let own = vec![CredentialError::NoCredential, CredentialError::NotOffered];
+    Operation::new(Method::DELETE, path, format!("delete{name}ApiKey"), "credentials")
+        .says(
+            format!("Delete an API key of {name}"),
+            "It is revoked on the exchange, then deleted here. The wallet stands in the query or in \
+             the body; the query goes first.",
+        )
+        .once()
+        .takes(wallet_in_query(Required::False))
+        .body("DeleteApiKey", Required::False, &["walletIdOrAddress", "removedOnExchange"])
+        .answers(200, "It is gone, on the exchange and here.", "ApiKeyRevoked")
+        .fails(errors::credential(Action::Revoke, own))
+}
+
+fn rotate(exchange: Exchange) -> Operation {
+    let (path, name) = of(exchange);
+    let schema = match exchange {
+        Exchange::Aster => "AsterRotated",
+        Exchange::Hyperliquid => "HyperliquidRotated",
+    };
+    let own = vec![
+        CredentialError::NoCredential,
+        CredentialError::Unregistered,
+        CredentialError::Revoking,
+        CredentialError::NotOffered,
+    ];
+    Operation::new(
+        Method::POST,
+        format!("{path}/rotate"),
+        format!("rotate{name}ApiKey"),
+        "credentials",
+    )
+    .says(format!("Rotate an API key of {name}"), "The new key lives before the old one goes.")
+    .once()
+    .body("RotateApiKey", Required::True, &["walletIdOrAddress"])
+    .answers(200, "The new key.", schema)
+    .fails(errors::credential(Action::Generate, own))
+}
+
+/// What is said to every exchange that is not served.
+fn others() -> [Operation; 4] {
+    let path = "/api/trading/{exchange}/apikey";
+    let rotation = "/api/trading/{exchange}/apikey/rotate";
+    [
+        (Method::POST, path, "registerElsewhere"),
+        (Method::GET, path, "getElsewhereApiKey"),
+        (Method::DELETE, path, "deleteElsewhereApiKey"),
+        (Method::POST, rotation, "rotateElsewhereApiKey"),
+    ]
+    .map(|(method, path, id)| {
+        let guided = "Lighter's keys are made on Lighter; no other exchange is served.";
+        // Registration elsewhere is a function of its own, which looks at no Idempotency-Key.
+        let once = method != Method::GET && id != "registerElsewhere";
+        let operation = Operation::new(method, path, id, "credentials")
+            .says("An exchange that is not served", guided)
+            .takes(other_exchange())
+            .fails(errors::exchange())
+            .fails([ApiError::unreadable_path(), ApiError::no_route()]);
+        if once { operation.once() } else { operation }
+    })
+}

@@ -1,0 +1,91 @@
+//! The texts and numbers of the contract as the OpenAPI document shows them: each has a form of its
+//! own, which the fields of requests and responses name.
+
+use std::borrow::Cow;
+
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::ids::Exchange;
+use crate::credentials::Life;
+use crate::intent::MAX_MESSAGE_BYTES;
+
+/// How names are written, at any length.
+pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.:@|-]+$";
+
+macro_rules! forms {
+    ($($(#[doc = $doc:literal])+ $name:ident: $form:expr;)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let description = concat!($($doc, "\n"),+);
+                let form: ObjectBuilder = $form;
+                form.description(Some(description.trim())).build().into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    )+};
+}
+
+fn text(pattern: &str, example: &str) -> ObjectBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let text = text.pattern((!pattern.is_empty()).then_some(pattern));
+    if example.is_empty() { text } else { text.examples([example]) }
+}
+
+fn one_of(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
+}
+
+forms! {
+    /// An address, in EIP-55 form.
+    AddressText: text("^0x[0-9a-fA-F]{40}$", "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7");
+    /// A wallet's id.
+    WalletId: text(
+        "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a",
+    );
+    /// A platform's own name for its user: 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -
+    UserName: text(NAME_PATTERN, "user_123").min_length(Some(1)).max_length(Some(128));
+    /// A wallet by its userId, its walletId or its address, read in the order address, UUID, userId.
+    WalletName: text(NAME_PATTERN, "user_123").min_length(Some(1)).max_length(Some(128));
+    /// The uncompressed SEC1 point, 130 hex digits without 0x.
+    PublicKey: text(
+        "^04[0-9a-f]{128}$",
+        "04090ce18936a64a24c48624d5734edf96d33a5f3d79bb014f27ebfa2197a813cfc46009ac278f4de56afc3e48733d1adf1a6cf804e6b20ddf55a9f5d4f651104a",
+    );
+    /// 0x and 65 bytes: r, s (low) and v (27 or 28).
+    SignatureText: text("^0x[0-9a-f]{128}(1b|1c)$", "");
+    /// 0x and the 32 bytes of a private key. It is shown this once.
+    PrivateKey: text("^0x[0-9a-f]{64}$", "");
+    /// A text to be signed: at most 8192 bytes of UTF-8, and no login or approval of an exchange.
+    MessageText: text("", "Hello").min_length(Some(1)).max_length(Some(MAX_MESSAGE_BYTES));
+    /// RFC 3339 in whole seconds, UTC.
+    Seconds: text("^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z$", "2025-11-27T02:00:00Z");
+    /// Unix milliseconds.
+    UnixMs: ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .examples([1_762_765_034_479_u64]);
+    /// Where the next page begins; nothing to be read or made up.
+    Cursor: text("^[A-Za-z0-9_-]{56}$", "");
+    /// An exchange that wallets are registered with.
+    ExchangeName: one_of(Exchange::ALL.map(Exchange::as_str));
+    /// Where a credential is in its life.
+    State: one_of(Life::ALL.map(Life::as_str));
+    /// A stable word that a program can switch on.
+    Code: text("^[A-Z][A-Z0-9_]+$", "WALLET_NOT_FOUND");
+    /// Always true.
+    Succeeded: ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true]));
+    /// Always false.
+    Failed: ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([false]));
+}

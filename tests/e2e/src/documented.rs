@@ -1,0 +1,130 @@
+//! Each answer of the API, held against the OpenAPI document: its status, its code, its fields.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use http::Method;
+use serde_json::Value;
+
+static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| serde_json::to_value(openapi::document()).unwrap_or_default());
+
+/// The document's operations of a path; one that is written out goes before one with a parameter.
+fn item(path: &str) -> Option<&'static Value> {
+    let paths = DOCUMENT["paths"].as_object()?;
+    let fits = |stated: &str| {
+        let (stated, called): (Vec<_>, Vec<_>) =
+            (stated.split('/').collect(), path.split('/').collect());
+        stated.len() == called.len()
+            && stated.iter().zip(&called).all(|(stated, called)| {
+                stated == called || stated.starts_with('{') && !called.is_empty()
+            })
+    };
+    paths.get(path).or_else(|| paths.iter().find(|(stated, _)| fits(stated)).map(|(_, item)| item))
+}
+
+/// What is wrong with an answer, for somebody who has only read the document.
+///
+/// # Errors
+/// Says what the document does not have.
+pub fn check(method: &Method, path: &str, status: u16, body: &Value) -> Result<(), String> {
+    // What the gateway and the router say before anything is known of the operation.
+    let early = matches!(status, 401 | 403 | 404 | 405 | 408 | 413 | 429);
+    let Some(item) = item(path) else {
+        return if early { Ok(()) } else { Err("the path is not in it".to_owned()) };
+    };
+    let Some(operation) = item.get(method.as_str().to_lowercase()) else {
+        let may = *method == Method::HEAD || early && status != 404;
+        return if may { Ok(()) } else { Err("the method is not in it".to_owned()) };
+    };
+    let Some(response) = operation["responses"].get(status.to_string()) else {
+        return Err("the status is not in it".to_owned());
+    };
+    let schema = &response["content"]["application/json"]["schema"];
+    fields(schema, body)
+}
+
+/// Compares an object's fields, and those of objects in it, with a schema.
+fn fields(schema: &Value, body: &Value) -> Result<(), String> {
+    let (mut known, mut required) = (Vec::new(), BTreeSet::new());
+    collect(schema, &mut known, &mut required);
+    let Some(body) = body.as_object() else {
+        return Err("the body is no object".to_owned());
+    };
+    if let Some(missing) = required.iter().find(|name| !body.contains_key(**name)) {
+        return Err(format!("the field {missing} is missing"));
+    }
+    for (name, value) in body {
+        let forms: Vec<&Value> =
+            known.iter().filter(|(field, _)| field == name).map(|(_, form)| *form).collect();
+        // The one answer without a form of its own is the document itself.
+        if forms.is_empty() && !body.contains_key("openapi") {
+            return Err(format!("the field {name} is not in it"));
+        }
+        for form in forms {
+            let words = form["enum"].as_array();
+            if words.is_some_and(|words| !words.contains(value)) {
+                return Err(format!("{name} may not be {value}"));
+            }
+            if value.is_object() {
+                fields(form, value)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The fields of a schema, and those that must be there.
+fn collect<'a>(
+    schema: &'a Value,
+    known: &mut Vec<(&'a str, &'a Value)>,
+    required: &mut BTreeSet<&'a str>,
+) {
+    let place = schema["$ref"].as_str().and_then(|place| place.strip_prefix('#'));
+    if let Some(schema) = place.and_then(|place| DOCUMENT.pointer(place)) {
+        collect(schema, known, required);
+    }
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        collect(part, known, required);
+    }
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    known.extend(properties.map(|(name, form)| (name.as_str(), resolved(form))));
+    required.extend(schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str));
+}
+
+fn resolved(form: &Value) -> &Value {
+    let place = form["$ref"].as_str().and_then(|place| place.strip_prefix('#'));
+    place.and_then(|place| DOCUMENT.pointer(place)).unwrap_or(form)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_not_in_the_document_is_found() {
+        let error =
+            json!({ "success": false, "error": "", "code": "WALLET_NOT_FOUND", "timestamp": 1 });
+        let wallet = "/api/wallets/user_123";
+        let check = |path, status, body: &Value| check(&Method::GET, path, status, body);
+        assert_eq!(check(wallet, 404, &error), Ok(()));
+        assert!(check("/api/trading/lighter/apikey", 404, &error).is_err());
+        for (path, status, field, value) in [
+            (wallet, 418, "code", json!("WALLET_NOT_FOUND")),
+            (wallet, 404, "code", json!("TEAPOT")),
+            (wallet, 404, "success", json!(true)),
+            (wallet, 404, "cause", json!("a secret")),
+            ("/api/health", 404, "code", json!("WALLET_NOT_FOUND")),
+            ("/api/none", 400, "code", json!("WALLET_NOT_FOUND")),
+        ] {
+            let mut wrong = error.clone();
+            wrong[field] = value;
+            assert!(check(path, status, &wrong).is_err(), "{path} {status} {field}");
+        }
+        let mut missing = error;
+        missing.as_object_mut().unwrap().remove("timestamp");
+        assert!(check(wallet, 404, &missing).is_err());
+    }
+}

@@ -82,7 +82,12 @@ impl ApiError {
                 Self::new(504, "TIMEOUT", failed).advise(format!("It took too long. {REPEAT}"))
             }
             CredentialError::Sign(SignError::Frozen) => frozen(failed),
-            CredentialError::Sign(SignError::Protocol(error)) => cosigner_failed(failed, &error),
+            CredentialError::Sign(SignError::Protocol(error)) => {
+                let answer = cosigner_failed(failed, &error);
+                // For an API key the contract fixes 500 for whatever is our fault.
+                let status = if answer.status == 503 { 500 } else { answer.status };
+                Self { status, ..answer }
+            }
             CredentialError::SecretLost(_) => Self::internal(failed, &error).advise(
                 "The exchange has made an API key that could not be kept: delete it in the \
                  exchange's own settings, and repeat the call",

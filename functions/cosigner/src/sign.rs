@@ -23,7 +23,7 @@ use crate::{Cosigner, End, Failure};
 /// How long party 1 has between the two calls, in seconds.
 pub(crate) const SESSION_S: u64 = 30;
 
-/// What is kept between the two calls. Sealed at rest, never sent, used at most once.
+/// What is kept between the two calls, used at most once. Nobody else reads it: see `kept`.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     digest: Digest,

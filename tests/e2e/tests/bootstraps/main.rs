@@ -215,9 +215,10 @@ async fn a_credential_lives_on_the_built_functions() {
         expect(&failed, 502, "EXCHANGE_UNAVAILABLE");
     }
     expect(&see.call(&credential("GET", "lighter", "user_1")).await, 400, "EXCHANGE_NOT_SUPPORTED");
-    for (name, what, count) in
-        [("renew-apikeys", "finished", 1), ("reconcile-apikeys", "checked", 0)]
-    {
+    for (name, what, count, metric) in [
+        ("renew-apikeys", "finished", 1, "CredentialsRenewed"),
+        ("reconcile-apikeys", "checked", 0, "CredentialsChecked"),
+    ] {
         let mut job = lambda.function(name, &stack);
         let Invoked::Answered(done) = job.invoke(scheduled().to_string()).await else {
             panic!("{name}: {:?}", job.log());
@@ -225,8 +226,10 @@ async fn a_credential_lives_on_the_built_functions() {
         for exchange in ["aster", "hyperliquid"] {
             assert_eq!(done[exchange][what], count, "{name}: {done}");
         }
-        let metrics = job.log().into_iter().filter(|line| line["_aws"].is_object()).count();
-        assert_eq!(metrics, 2, "one line of metrics for each exchange");
+        let lines = job.log().into_iter().filter(|line| line["_aws"].is_object());
+        let own: Vec<_> = lines.filter(|line| line[metric].is_u64()).collect();
+        assert_eq!(own.len(), 2, "one line of metrics for each exchange");
+        assert!(own.iter().all(|line| line["service"].is_string()), "{own:?}");
         println!("{}", job.peak());
     }
     let mut job = lambda.function("refresh-shares", &stack);

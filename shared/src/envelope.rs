@@ -1,6 +1,7 @@
 //! KMS envelope encryption: a data key for each secret, AES-256-GCM, and the same context given to
 //! KMS and bound to the ciphertext, so that a ciphertext moved to another record does not open.
 
+mod derived;
 mod once;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::api::ids::{Exchange, Tenant};
 use crate::random::Random;
 
+pub use derived::BesideKey;
 pub use once::OnceKey;
 
 /// The format of [`Sealed`].
@@ -88,10 +90,10 @@ impl Context {
 /// A secret as it is stored. Holds nothing that opens it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Sealed {
-    /// The format of the rest: 1.
+    /// The format of the rest: 1, or 2 for what is sealed by a [`BesideKey`].
     #[serde(rename = "f")]
     format: u8,
-    /// The data key, wrapped by KMS.
+    /// The data key, wrapped by KMS; in format 2 the salt with which the key is derived.
     #[serde(rename = "k", with = "serde_bytes")]
     wrapped_key: Vec<u8>,
     /// AES-GCM's nonce.
@@ -107,6 +109,19 @@ impl Sealed {
     #[must_use]
     pub fn size(&self) -> usize {
         1 + self.wrapped_key.len() + self.nonce.len() + self.ciphertext.len()
+    }
+
+    /// Opens it under its key itself.
+    fn open_with(&self, key: &[u8], about: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        let nonce = <[u8; NONCE_LEN]>::try_from(self.nonce.as_slice())
+            .map_err(|_| EnvelopeError::Malformed)?;
+        let mut bytes = Zeroizing::new(self.ciphertext.clone());
+        let length = cipher(key)?
+            .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(about), &mut bytes)
+            .map_err(|_| EnvelopeError::Mismatch)?
+            .len();
+        bytes.truncate(length);
+        Ok(bytes)
     }
 }
 
@@ -191,11 +206,21 @@ impl Envelope {
         context: &Context,
         sealed: &Sealed,
     ) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        Ok(self.open_with_key(context, sealed).await?.0)
+    }
+
+    /// The same, with what seals and opens whatever lives beside the secret.
+    ///
+    /// # Errors
+    /// As [`Envelope::open`].
+    pub async fn open_with_key(
+        &self,
+        context: &Context,
+        sealed: &Sealed,
+    ) -> Result<(Zeroizing<Vec<u8>>, BesideKey), EnvelopeError> {
         if sealed.format != FORMAT {
             return Err(EnvelopeError::Malformed);
         }
-        let nonce = <[u8; NONCE_LEN]>::try_from(sealed.nonce.as_slice())
-            .map_err(|_| EnvelopeError::Malformed)?;
         let output = self
             .kms
             .decrypt()
@@ -206,18 +231,9 @@ impl Envelope {
             .await
             .map_err(|error| EnvelopeError::Kms(DisplayErrorContext(error).to_string()))?;
         let plaintext = output.plaintext.ok_or(EnvelopeError::Malformed)?;
-        let key = cipher(&Zeroizing::new(plaintext.into_inner()))?;
-        let mut bytes = Zeroizing::new(sealed.ciphertext.clone());
-        let length = key
-            .open_in_place(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(context.associated_data()?),
-                &mut bytes,
-            )
-            .map_err(|_| EnvelopeError::Mismatch)?
-            .len();
-        bytes.truncate(length);
-        Ok(bytes)
+        let key = Zeroizing::new(plaintext.into_inner());
+        let bytes = sealed.open_with(&key, context.associated_data()?)?;
+        Ok((bytes, BesideKey::new(key)))
     }
 }
 

@@ -1,16 +1,19 @@
 //! What is kept between two calls. It goes to party 1 with the answer and comes back with the next
-//! call, sealed under a key of its own; the table holds that key, sealed under KMS key B, until it
-//! is taken out, once.
+//! call, sealed under a key of its own; the table holds that key, sealed beside the share under its
+//! data key (in a key generation under one of its own) and so under KMS key B, until it is taken
+//! out, once.
 //!
 //! So a session costs the table a few hundred bytes, and not the 20 KB of a signature's state or the
 //! 160 KB of a key generation's. Party 1 cannot read what it carries, change it, or bring that of
 //! another session; what it carries is worth nothing once the key has been taken.
 
-use shared::envelope::OnceKey;
+use shared::envelope::{BesideKey, OnceKey};
 use shared::mpc::{Refusal, SessionId, WalletKey};
+use shared::store::Item;
 use zeroize::Zeroizing;
 
-use crate::store::{SessionKind, SessionRecord, session_context};
+use crate::audit::Asked;
+use crate::store::{SessionKind, SessionRecord, session_context, session_item};
 use crate::{Cosigner, End, Failure};
 
 /// What the state says that it is.
@@ -36,8 +39,10 @@ impl SessionKeys {
         self
     }
 
-    fn kept(&self) -> Option<OnceKey> {
-        OnceKey::from_bytes(self.0.get(..Self::KEY)?)
+    /// What is brought may be of another session: this one is over all the same.
+    fn open(&self, about: &[u8], kept: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, End> {
+        let once = self.0.get(..Self::KEY).and_then(OnceKey::from_bytes).ok_or_else(damaged)?;
+        Ok(once.open(about, kept).map_err(|_| Refusal::NoSession)?)
     }
 
     pub(crate) fn reveal(&self) -> Option<OnceKey> {
@@ -60,33 +65,73 @@ impl Cosigner {
         Ok((SessionKeys(keys), kept))
     }
 
-    /// Takes a session out of the table, and opens what party 1 has brought back.
-    pub(crate) async fn take_session(
+    /// Opens a session of a key that has a share: the item to be written, and what party 1 carries.
+    /// The share is opened in each of the two calls, so the keys are sealed beside it: that wants
+    /// no call of KMS.
+    pub(crate) fn session_beside(
         &self,
-        key: &WalletKey,
-        session: SessionId,
+        beside: &BesideKey,
+        Asked { key, session, .. }: &Asked,
         kind: SessionKind,
-        kept: Vec<u8>,
-    ) -> Result<Zeroizing<Vec<u8>>, End> {
-        let record = self.shares.take(key, session).await?.ok_or(Refusal::NoSession)?;
-        let keys = self.session_keys(key, session, kind, &record).await?;
-        let once = keys.kept().ok_or_else(damaged)?;
-        // What is brought is of another session: this one is over all the same.
-        Ok(once.open(&about(key, session, kind), kept).map_err(|_| Refusal::NoSession)?)
+        life_s: u64,
+        state: &[u8],
+    ) -> Result<(Item, Vec<u8>), Failure> {
+        let (keys, kept) = self.keep(key, *session, kind, state)?;
+        let context = session_context(key, *session, kind);
+        let sealed = beside.seal(&self.random, &context, keys.bytes())?;
+        let expires_at_s = self.clock.now_ms() / 1_000 + life_s;
+        Ok((session_item(key, *session, kind, expires_at_s, sealed)?, kept))
     }
 
-    /// The keys of a session that is open.
-    pub(crate) async fn session_keys(
+    /// Opens what party 1 has brought back, with the session that was taken out of the table.
+    pub(crate) fn kept_beside(
         &self,
-        key: &WalletKey,
-        session: SessionId,
-        kind: SessionKind,
+        beside: &BesideKey,
+        Asked { key, session, .. }: &Asked,
         record: &SessionRecord,
-    ) -> Result<SessionKeys, End> {
+        kept: Vec<u8>,
+    ) -> Result<Zeroizing<Vec<u8>>, End> {
+        let context = session_context(key, *session, record.kind);
+        let keys = SessionKeys(beside.open(&context, &record.sealed)?);
+        keys.open(&about(key, *session, record.kind), kept)
+    }
+
+    /// Takes a session out of the table. From here it is over.
+    pub(crate) async fn take(
+        &self,
+        Asked { key, session, .. }: &Asked,
+        kind: SessionKind,
+    ) -> Result<SessionRecord, End> {
+        let record = self.shares.take(key, *session).await?.ok_or(Refusal::NoSession)?;
+        self.usable(kind, record)
+    }
+
+    fn usable(&self, kind: SessionKind, record: SessionRecord) -> Result<SessionRecord, End> {
         if record.kind != kind || self.clock.now_ms() / 1_000 >= record.expires_at_s {
             return Err(Refusal::NoSession.into());
         }
-        let context = session_context(key, session, kind);
+        Ok(record)
+    }
+
+    /// Takes the session of a key generation, and opens what party 1 has brought back.
+    pub(crate) async fn take_keygen(
+        &self,
+        asked: &Asked,
+        kept: Vec<u8>,
+    ) -> Result<Zeroizing<Vec<u8>>, End> {
+        let record = self.take(asked, SessionKind::Keygen).await?;
+        let keys = self.keygen_keys(asked, record).await?;
+        keys.open(&about(&asked.key, asked.session, SessionKind::Keygen), kept)
+    }
+
+    /// The keys of a key generation that is open: there is no share yet beside which they could be.
+    pub(crate) async fn keygen_keys(
+        &self,
+        Asked { key, session, .. }: &Asked,
+        record: SessionRecord,
+    ) -> Result<SessionKeys, End> {
+        let record = self.usable(SessionKind::Keygen, record)?;
+        let context = session_context(key, *session, SessionKind::Keygen);
         Ok(SessionKeys(self.envelope.open(&context, &record.sealed).await?))
     }
 }

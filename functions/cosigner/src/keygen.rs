@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::audit::{Asked, Counted, Decision, Head};
 use crate::kept::damaged;
-use crate::store::{SessionKind, session_context, share_context, share_item};
+use crate::store::{SessionKind, session_context, session_item, share_context, share_item};
 use crate::{Cosigner, End, Failure};
 
 /// How long party 1 has from the first call to the last, in seconds.
@@ -146,7 +146,8 @@ impl Cosigner {
         let sealed = data_key?.seal(keys.with(&once).bytes())?;
         let answer = KeygenCommitted { fragment, commitments, reveal, kept };
         let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
-        match self.shares.open(key, session, SessionKind::Keygen, expires_at_s, sealed).await {
+        let item = session_item(key, session, SessionKind::Keygen, expires_at_s, sealed)?;
+        match self.shares.open(item).await {
             Ok(()) => Ok(answer),
             Err(StoreError::Conflict) => Err(Refusal::NoSession.into()),
             Err(error) => Err(error.into()),
@@ -161,7 +162,6 @@ impl Cosigner {
         message: &CommitKeygen,
     ) -> Result<KeygenRevealed, End> {
         let Asked { key, session, .. } = asked;
-        let kind = SessionKind::Keygen;
         // They outlive the session.
         let until_s = self.clock.now_ms() / 1_000 + 2 * SESSION_S;
         let hash = hash(&message.commitments)?;
@@ -175,7 +175,7 @@ impl Cosigner {
             Err(error) => return Err(error.into()),
         }
         let record = record?.ok_or(Refusal::NoSession)?;
-        let keys = self.session_keys(key, *session, kind, &record).await?;
+        let keys = self.keygen_keys(asked, record).await?;
         Ok(KeygenRevealed { key: keys.reveal().ok_or_else(damaged)? })
     }
 
@@ -188,10 +188,8 @@ impl Cosigner {
         let Asked { key, session, .. } = asked;
         let session = *session;
         let (kept, hash) = (std::mem::take(&mut message.kept), hash(&message.commitments)?);
-        let (kept, fixed) = tokio::join!(
-            self.take_session(key, session, SessionKind::Keygen, kept),
-            self.shares.commitments(key, session)
-        );
+        let (kept, fixed) =
+            tokio::join!(self.take_keygen(asked, kept), self.shares.commitments(key, session));
         let (kept, fixed) = (kept?, fixed?);
         if fixed.is_none_or(|fixed| fixed != hash) {
             let reason = "these are not the commitments that were made".to_owned();

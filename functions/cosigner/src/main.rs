@@ -7,7 +7,7 @@ use shared::config::Env;
 use shared::random::Random;
 use shared::telemetry;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let env = |name: &str| std::env::var(name).ok();
     let env = Env(&env);

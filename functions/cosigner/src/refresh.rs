@@ -22,11 +22,9 @@ use shared::mpc::{
 use shared::store::StoreError;
 use zeroize::Zeroizing;
 
-use crate::audit::{Asked, Counted, Decision, Head};
-use crate::sign::{RunError, conclude, respond};
-use crate::store::{
-    SessionKind, ShareItem, session_context, session_item, share_context, share_item,
-};
+use crate::audit::{Asked, Counted, Decision};
+use crate::sign::{Found, RunError, conclude, respond};
+use crate::store::{SessionKind, ShareItem, share_context, share_item};
 use crate::{Cosigner, End, Failure, sign};
 
 /// How long party 1 has between the two calls, in seconds.
@@ -118,7 +116,7 @@ impl Cosigner {
     ) -> Result<RefreshCommitted, End> {
         let Asked { key, session, .. } = asked;
         let (found, known) = tokio::join!(self.usable_share(key), self.shares.versions(key));
-        let (Found { share, head }, known) = (found?, known?);
+        let (Found { share, beside, head }, known) = (found?, known?);
         let to = message.to;
         let newest = known.last().map_or(key.key_version, |it| it.version);
         if to <= newest || to > newest.saturating_add(MOST_AHEAD) {
@@ -126,18 +124,11 @@ impl Cosigner {
         }
         self.shares.clear(key, &known, MOST_TRIED).await?;
         let id = refresh_id(key, to, *session);
-        let context = session_context(key, *session, SessionKind::Refresh);
-        let (computed, data_key) = tokio::join!(
-            compute(move || commit(&share, &id, &message)),
-            self.envelope.data_key(context)
-        );
-        let (state, mut answer) = computed??;
-        let keys;
-        (keys, answer.kept) = self.keep(key, *session, SessionKind::Refresh, &state)?;
+        let (state, mut answer) = compute(move || commit(&share, &id, &message)).await??;
+        let item;
+        (item, answer.kept) =
+            self.session_beside(&beside, asked, SessionKind::Refresh, SESSION_S, &state)?;
         drop(state);
-        let sealed = data_key?.seal(keys.bytes())?;
-        let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
-        let item = session_item(key, *session, SessionKind::Refresh, expires_at_s, sealed)?;
         let allowed = Decision::RefreshAllowed { to };
         let counted = Counted::Yes(self.policy.limits().wallet, None);
         self.record(asked, head, &allowed, counted, Some(item)).await?;
@@ -152,11 +143,10 @@ impl Cosigner {
     ) -> Result<RefreshRevealed, End> {
         let Asked { key, session, .. } = asked;
         let kept = std::mem::take(&mut message.kept);
-        let (kept, found) = tokio::join!(
-            self.take_session(key, *session, SessionKind::Refresh, kept),
-            self.usable_share(key)
-        );
-        let (kept, Found { share, head }) = (kept?, found?);
+        let (record, found) =
+            tokio::join!(self.take(asked, SessionKind::Refresh), self.usable_share(key));
+        let (record, Found { share, beside, head }) = (record?, found?);
+        let kept = self.kept_beside(&beside, asked, &record, kept)?;
         let kept: Kept =
             postcard::from_bytes(&kept).map_err(|error| Failure::Damaged(error.to_string()))?;
         let to = kept.to;
@@ -206,21 +196,17 @@ impl Cosigner {
         message: StartConfirm,
     ) -> Result<SignAnswered, End> {
         let Asked { key, session, .. } = asked;
-        let context = session_context(key, *session, SessionKind::Confirm);
-        let (found, data_key) =
-            tokio::join!(self.usable_share(key), self.envelope.data_key(context));
-        let Found { share, head } = found?;
+        let Found { share, beside, head } = self.usable_share(key).await?;
         let data = sign_data(key, *session, party_1(), confirm_digest(key, *session));
         let (state, mut answer) = match respond(&share, &data, message.message) {
             Ok(made) => made,
             Err(error) => return Err(self.ended(asked, head, error).await),
         };
-        let keys;
-        (keys, answer.kept) = self.keep(key, *session, SessionKind::Confirm, &state)?;
+        let (kind, life_s) = (SessionKind::Confirm, sign::SESSION_S);
+        let item;
+        (item, answer.kept) = self.session_beside(&beside, asked, kind, life_s, &state)?;
         drop(state);
-        let sealed = data_key?.seal(keys.bytes())?;
-        let expires_at_s = self.clock.now_ms() / 1_000 + sign::SESSION_S;
-        match self.shares.open(key, *session, SessionKind::Confirm, expires_at_s, sealed).await {
+        match self.shares.open(item).await {
             Ok(()) => Ok(answer),
             Err(StoreError::Conflict) => Err(Refusal::NoSession.into()),
             Err(error) => Err(error.into()),
@@ -236,11 +222,10 @@ impl Cosigner {
     ) -> Result<SignShares, End> {
         let Asked { key, session, .. } = asked;
         let kept = std::mem::take(&mut message.kept);
-        let (kept, found) = tokio::join!(
-            self.take_session(key, *session, SessionKind::Confirm, kept),
-            self.usable_share(key)
-        );
-        let (kept, Found { share, head }) = (kept?, found?);
+        let (record, found) =
+            tokio::join!(self.take(asked, SessionKind::Confirm), self.usable_share(key));
+        let (record, Found { share, beside, head }) = (record?, found?);
+        let kept = self.kept_beside(&beside, asked, &record, kept)?;
         let made = match conclude(key, *session, &share, &kept, message) {
             Ok(made) => made,
             Err(error) => return Err(self.ended(asked, head, error).await),
@@ -274,16 +259,4 @@ impl Cosigner {
         self.record(asked, head, &retired, Counted::No, None).await?;
         Ok(self.shares.give_up_all(key, &others).await?)
     }
-
-    async fn usable_share(&self, key: &WalletKey) -> Result<Found, End> {
-        let (item, head) = self.shares.share_and_head(key).await?;
-        let item = item.ok_or(Refusal::UnknownKey)?;
-        Ok(Found { share: self.open_share(key, item).await?, head })
-    }
-}
-
-/// A share, and the end of its wallet's audit log.
-struct Found {
-    share: KeyShare,
-    head: Head,
 }

@@ -8,6 +8,7 @@ use dkls23_secp256k1::protocols::signing::{
 };
 use dkls23_secp256k1::protocols::{Abort, AbortKind, PartyIndex};
 use serde::{Deserialize, Serialize};
+use shared::envelope::BesideKey;
 use shared::eth::Digest;
 use shared::intent::Intent;
 use shared::mpc::{
@@ -17,7 +18,7 @@ use shared::mpc::{
 use zeroize::Zeroizing;
 
 use crate::audit::{Asked, Counted, Decision, Head};
-use crate::store::{SessionKind, ShareItem, session_context, session_item, share_context};
+use crate::store::{SessionKind, ShareItem, share_context};
 use crate::{Cosigner, End, Failure};
 
 /// How long party 1 has between the two calls, in seconds.
@@ -94,6 +95,13 @@ impl From<postcard::Error> for RunError {
     }
 }
 
+/// A share that is open, what seals beside it, and the end of its wallet's audit log.
+pub(crate) struct Found {
+    pub(crate) share: KeyShare,
+    pub(crate) beside: BesideKey,
+    pub(crate) head: Head,
+}
+
 impl Cosigner {
     /// Call 1.
     pub(crate) async fn start_sign(
@@ -103,17 +111,14 @@ impl Cosigner {
     ) -> Result<SignAnswered, End> {
         let StartSign { intent, message } = message;
         let Asked { key, session, .. } = asked;
-        let session = *session;
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
-        let context = session_context(key, session, SessionKind::Sign);
         let (rate, now_ms) = (self.policy.limits().tenant, self.clock.now_ms());
-        let (share, data_key, counted) = tokio::join!(
+        let (share, counted) = tokio::join!(
             self.open_share(key, item),
-            self.envelope.data_key(context),
             self.shares.count_tenant(&key.tenant, rate, now_ms)
         );
-        let share = share?;
+        let (share, beside) = share?;
         match counted {
             Err(End::Refused(refusal)) => {
                 return Err(self.refuse(asked, head, &intent, refusal).await);
@@ -125,18 +130,16 @@ impl Cosigner {
         }
         tracing::info!(intent = intent.name(), "allowed");
 
-        let data = sign_data(key, session, party_1(), intent.digest());
+        let data = sign_data(key, *session, party_1(), intent.digest());
         let (state, mut answer) = match respond(&share, &data, message) {
             Ok(made) => made,
             Err(error) => return Err(self.ended(asked, head, error).await),
         };
-        let keys;
-        (keys, answer.kept) = self.keep(key, session, SessionKind::Sign, &state)?;
+        let item;
+        (item, answer.kept) =
+            self.session_beside(&beside, asked, SessionKind::Sign, SESSION_S, &state)?;
         drop(state);
-        let sealed = data_key?.seal(keys.bytes())?;
-        let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
         // The session, the record and the count are there together or not at all.
-        let item = session_item(key, session, SessionKind::Sign, expires_at_s, sealed)?;
         let allowed = Decision::allowed(&intent);
         let counted = Counted::Yes(self.policy.limits().wallet, intent.nonce());
         match self.record(asked, head, &allowed, counted, Some(item)).await {
@@ -165,16 +168,12 @@ impl Cosigner {
         mut message: FinishSign,
     ) -> Result<SignShares, End> {
         let Asked { key, session, .. } = asked;
-        let session = *session;
         let kept = std::mem::take(&mut message.kept);
-        let (kept, found) =
-            tokio::join!(self.take_session(key, session, SessionKind::Sign, kept), async {
-                let (item, head) = self.shares.share_and_head(key).await?;
-                let item = item.ok_or(Refusal::UnknownKey)?;
-                Ok::<_, End>((self.open_share(key, item).await?, head))
-            });
-        let (kept, (share, head)) = (kept?, found?);
-        let made = match conclude(key, session, &share, &kept, message) {
+        let (record, found) =
+            tokio::join!(self.take(asked, SessionKind::Sign), self.usable_share(key));
+        let (record, Found { share, beside, head }) = (record?, found?);
+        let kept = self.kept_beside(&beside, asked, &record, kept)?;
+        let made = match conclude(key, *session, &share, &kept, message) {
             Ok(made) => made,
             Err(error) => return Err(self.ended(asked, head, error).await),
         };
@@ -184,19 +183,27 @@ impl Cosigner {
         Ok(made.half)
     }
 
-    pub(crate) async fn open_share(
+    /// The share that is in use, and what its wallet's records end with.
+    pub(crate) async fn usable_share(&self, key: &WalletKey) -> Result<Found, End> {
+        let (item, head) = self.shares.share_and_head(key).await?;
+        let item = item.ok_or(Refusal::UnknownKey)?;
+        let (share, beside) = self.open_share(key, item).await?;
+        Ok(Found { share, beside, head })
+    }
+
+    async fn open_share(
         &self,
         key: &WalletKey,
         item: ShareItem,
-    ) -> Result<KeyShare, End> {
+    ) -> Result<(KeyShare, BesideKey), End> {
         if item.barred {
             return Err(Refusal::Barred.into());
         }
         let sealed = item.sealed.ok_or(Refusal::Retired)?;
-        let bytes = self.envelope.open(&share_context(key), &sealed).await?;
+        let (bytes, beside) = self.envelope.open_with_key(&share_context(key), &sealed).await?;
         let share =
             KeyShare::from_bytes(&bytes, 2).map_err(|error| Failure::Damaged(error.to_string()))?;
-        Ok(share)
+        Ok((share, beside))
     }
 
     /// A run has ended without a result.

@@ -105,16 +105,9 @@ impl Shares {
         Self { db, table: table.to_owned() }
     }
 
-    /// Opens a session; one that was opened before is a conflict.
-    pub(crate) async fn open(
-        &self,
-        key: &WalletKey,
-        session: SessionId,
-        kind: SessionKind,
-        expires_at_s: u64,
-        sealed: Sealed,
-    ) -> Result<(), StoreError> {
-        self.put_new(session_item(key, session, kind, expires_at_s, sealed)?).await
+    /// Opens a session, given its item; one that was opened before is a conflict.
+    pub(crate) async fn open(&self, item: Item) -> Result<(), StoreError> {
+        self.put_new(item).await
     }
 
     /// Takes a session out: whoever gets it is the only one who ever does.

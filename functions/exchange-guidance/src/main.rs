@@ -2,7 +2,7 @@
 
 use shared::config::ConfigError;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_entry::Error> {
     lambda_entry::run(|_, _, _| Ok::<_, ConfigError>(exchange_guidance::router())).await
 }

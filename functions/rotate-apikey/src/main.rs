@@ -1,6 +1,6 @@
 //! The Lambda function `rotate-apikey`.
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_entry::Error> {
     lambda_entry::run(rotate_apikey::router_from_env).await
 }

@@ -25,6 +25,11 @@ pub(super) struct Spent {
 pub(super) struct Bare {
     pub(super) keygen: Spent,
     pub(super) signing: Spent,
+    /// The same signatures, each after a pause: what the processor knew by heart, it has forgotten.
+    pub(super) signing_paced: Spent,
+    /// A key generation whose heavy phases both parties run at once, on two threads: its wall time,
+    /// and party 1's processor time.
+    pub(super) keygen_at_once: Spent,
     /// The heavy phases of a key generation, each by one party.
     pub(super) phase_3: Duration,
     pub(super) phase_4: Duration,
@@ -35,14 +40,23 @@ fn aborted(abort: Abort) -> BenchError {
     failed(abort.description())
 }
 
+/// Between two signatures of a run with pauses.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// Measures `keys` key generations, and forty signatures with each key.
 pub(super) fn measure(keys: u32) -> Result<Bare, BenchError> {
     let (mut keygen, mut signing) = (Spent::default(), Spent::default());
+    let (mut signing_paced, mut keygen_at_once) = (Spent::default(), Spent::default());
     let (mut phase_3, mut phase_4) = (Duration::ZERO, Duration::ZERO);
     let signatures = 40;
     for _ in 0..keys {
+        let begun = Instant::now();
+        let made = generate(true)?;
+        keygen_at_once.wall += begun.elapsed();
+        keygen_at_once.party_1 += made.party_1;
+
         let before = (Instant::now(), thread_time()?);
-        let made = generate()?;
+        let made = generate(false)?;
         keygen.wall += before.0.elapsed();
         keygen.processor += thread_time()?.saturating_sub(before.1);
         keygen.party_1 += made.party_1;
@@ -55,6 +69,14 @@ pub(super) fn measure(keys: u32) -> Result<Bare, BenchError> {
         }
         signing.wall += before.0.elapsed();
         signing.processor += thread_time()?.saturating_sub(before.1);
+
+        for number in 0..signatures {
+            std::thread::sleep(PAUSE);
+            let before = (Instant::now(), thread_time()?);
+            signing_paced.party_1 += sign(&made.parties, number)?;
+            signing_paced.wall += before.0.elapsed();
+            signing_paced.processor += thread_time()?.saturating_sub(before.1);
+        }
     }
     let mean = |spent: Spent, count| Spent {
         wall: spent.wall / count,
@@ -64,6 +86,8 @@ pub(super) fn measure(keys: u32) -> Result<Bare, BenchError> {
     Ok(Bare {
         keygen: mean(keygen, keys),
         signing: mean(signing, keys * u32::from(signatures)),
+        signing_paced: mean(signing_paced, keys * u32::from(signatures)),
+        keygen_at_once: mean(keygen_at_once, keys),
         phase_3: phase_3 / keys,
         phase_4: phase_4 / keys,
     })
@@ -83,7 +107,23 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (made, thread_time().unwrap_or_default().saturating_sub(before))
 }
 
-fn generate() -> Result<Made, BenchError> {
+/// Runs two parties' work one after the other, or at once.
+fn both<A: Send, B: Send>(
+    at_once: bool,
+    one: impl FnOnce() -> A + Send,
+    two: impl FnOnce() -> B + Send,
+) -> Result<((A, Duration), (B, Duration)), BenchError> {
+    if !at_once {
+        return Ok((timed(one), timed(two)));
+    }
+    std::thread::scope(|scope| {
+        let two = scope.spawn(|| timed(two));
+        let one = timed(one);
+        Ok((one, two.join().map_err(|_| failed("a party's thread ended"))?))
+    })
+}
+
+fn generate(at_once: bool) -> Result<Made, BenchError> {
     let data = [party_1(), party_2()].map(|party_index| SessionData {
         parameters: parameters(),
         party_index,
@@ -96,14 +136,18 @@ fn generate() -> Result<Made, BenchError> {
         timed(|| dkg::phase2::<Curve>(one, &of(0)));
     let (point_2, proof_2, zero_kept_2, zero_2, chain_kept_2, chain_2) =
         dkg::phase2::<Curve>(two, &of(1));
-    let ((zero_kept_1, zero_3_1, mul_kept_1, mul_1, chain_3_1), third_1) =
-        timed(|| dkg::phase3::<Curve>(one, &zero_kept_1, &chain_kept_1));
-    let ((zero_kept_2, zero_3_2, mul_kept_2, mul_2, chain_3_2), third_2) =
-        timed(|| dkg::phase3::<Curve>(two, &zero_kept_2, &chain_kept_2));
+    let (
+        ((zero_kept_1, zero_3_1, mul_kept_1, mul_1, chain_3_1), third_1),
+        ((zero_kept_2, zero_3_2, mul_kept_2, mul_2, chain_3_2), third_2),
+    ) = both(
+        at_once,
+        || dkg::phase3::<Curve>(one, &zero_kept_1, &chain_kept_1),
+        || dkg::phase3::<Curve>(two, &zero_kept_2, &chain_kept_2),
+    )?;
     let chains = BTreeMap::from([(party_1(), chain_1), (party_2(), chain_2)]);
     let reveals = BTreeMap::from([(party_1(), chain_3_1), (party_2(), chain_3_2)]);
     let proofs = [proof_1, proof_2];
-    let (party_one, fourth_1) = timed(|| {
+    let fourth_of_1 = || {
         dkg::phase4::<Curve>(
             one,
             &point_1,
@@ -117,8 +161,8 @@ fn generate() -> Result<Made, BenchError> {
             &reveals,
             dkls23_secp256k1::compute_eth_address,
         )
-    });
-    let (party_two, fourth_2) = timed(|| {
+    };
+    let fourth_of_2 = || {
         dkg::phase4::<Curve>(
             two,
             &point_2,
@@ -132,7 +176,8 @@ fn generate() -> Result<Made, BenchError> {
             &reveals,
             dkls23_secp256k1::compute_eth_address,
         )
-    });
+    };
+    let ((party_one, fourth_1), (party_two, fourth_2)) = both(at_once, fourth_of_1, fourth_of_2)?;
     Ok(Made {
         parties: [party_one.map_err(aborted)?.0, party_two.map_err(aborted)?.0],
         party_1: second_1 + third_1 + fourth_1,

@@ -7,6 +7,7 @@
 
 mod bare;
 mod chart;
+mod cold;
 mod cost;
 mod counted;
 mod drive;
@@ -41,6 +42,10 @@ pub struct BenchOptions {
     /// put beside it. It is printed in any case.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// The built functions (`.ci/bootstraps` builds them into target/lambda): their cold starts are
+    /// measured too.
+    #[arg(long)]
+    bootstraps: Option<PathBuf>,
 }
 
 impl BenchOptions {
@@ -73,6 +78,8 @@ struct Measured {
     cells: Vec<throughput::Cell>,
     counted: Vec<counted::Counted>,
     growth: Vec<growth::Growth>,
+    /// Nothing where nobody said where the built functions are.
+    cold: Vec<cold::Cold>,
 }
 
 /// Measures everything, says it, and writes it down where it is told to.
@@ -91,6 +98,11 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
     let alone = throughput::alone(&world, &options).await?;
     say("the service: 1, 8 and 64 clients …");
     let cells = throughput::cells(&world, &options).await?;
+    let mut cold = Vec::new();
+    if let Some(folder) = &options.bootstraps {
+        say("cold starts …");
+        cold = cold::measure(&world, folder, options.or(21, 1)).await?;
+    }
     world.stop().await;
 
     say("the calls of each operation …");
@@ -106,7 +118,7 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
         growth.push(growth::measure(wallets, options.or(20, 2)).await?);
     }
 
-    let measured = Measured { machine, bare, alone, cells, counted, growth };
+    let measured = Measured { machine, bare, alone, cells, counted, growth, cold };
     let text = report::markdown(&measured);
     say(&text);
     let costs = cost::markdown(&measured);

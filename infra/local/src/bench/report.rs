@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use super::cold::{self, Cold};
 use super::growth::Growth;
 use super::{BenchError, Measured, failed, ms};
 
@@ -26,14 +27,19 @@ pub(super) fn aims(measured: &Measured) -> Vec<Aim> {
     let Measured { bare, alone, .. } = measured;
     let aim = |what, most, found| Aim { what, most, found };
     let registration = alone.sign.p50 + 2 * alone.dynamodb + alone.exchange;
-    vec![
+    let mut aims = vec![
         aim(
             "signing: processor time of both parties / bare",
             1.5,
             ratio(alone.sign.product(), bare.signing.processor),
         ),
         aim(
-            "signing: wall time at two connections / bare",
+            "signing: wall time of a run at two connections for each signature / bare",
+            2.0,
+            ratio(alone.sign_by_two.wall / alone.sign_by_two.count, bare.signing.wall),
+        ),
+        aim(
+            "signing: wall time of one call at two connections / bare",
             2.0,
             ratio(alone.sign_by_two.p50, bare.signing.wall),
         ),
@@ -52,7 +58,26 @@ pub(super) fn aims(measured: &Measured) -> Vec<Aim> {
             1.3,
             ratio(alone.register.p50, registration),
         ),
-    ]
+    ];
+    let empty = measured.cold.iter().find(|it| it.name == cold::EMPTY);
+    if let Some(empty) = empty {
+        let others = || measured.cold.iter().filter(|it| it.name != cold::EMPTY);
+        // A job's first answer is a whole run of it.
+        let most = |of: fn(&Cold) -> Duration, whose: fn(&Cold) -> bool| {
+            others().filter(|it| whose(it)).map(|it| ratio(of(it), of(empty))).fold(0.0, f64::max)
+        };
+        aims.push(aim(
+            "cold start of the slowest: to its first poll / an empty function's",
+            1.3,
+            most(|it| it.poll, |_| true),
+        ));
+        aims.push(aim(
+            "cold start of the slowest: to its first answer / an empty function's",
+            1.3,
+            most(|it| it.answer, |it| !it.is_job()),
+        ));
+    }
+    aims
 }
 
 pub(super) fn markdown(measured: &Measured) -> String {
@@ -91,7 +116,30 @@ pub(super) fn markdown(measured: &Measured) -> String {
         );
     }
     growth(&mut text, &measured.growth);
+    cold_starts(&mut text, &measured.cold);
     text
+}
+
+fn cold_starts(text: &mut String, functions: &[Cold]) {
+    let Some(empty) = functions.iter().find(|it| it.name == cold::EMPTY) else { return };
+    text.push_str("\n### Cold starts\n\nFrom the start of the process, in ms, medians; beside an empty `lambda_http` function that was built alike. An endpoint first answers 404, a job runs once.\n\n");
+    text.push_str("| function | to the first poll | / empty | to the first answer | / empty | memory MB | binary MB | zip MB |\n");
+    text.push_str("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+    let mb = |bytes: u64| Duration::from_micros(bytes).as_secs_f64();
+    for it in functions {
+        let _ = writeln!(
+            text,
+            "| {} | {:.1} | {:.2} | {:.1} | {:.2} | {} | {:.1} | {} |",
+            it.name,
+            ms(it.poll),
+            ratio(it.poll, empty.poll),
+            ms(it.answer),
+            ratio(it.answer, empty.answer),
+            it.peak_mb,
+            mb(it.size),
+            it.zip.map_or_else(String::new, |zip| format!("{:.1}", mb(zip))),
+        );
+    }
 }
 
 fn side_by_side(text: &mut String, measured: &Measured) {
@@ -99,7 +147,11 @@ fn side_by_side(text: &mut String, measured: &Measured) {
     text.push_str("\n### The library and the service\n\nOne at a time, in ms; p50 of the wall time, processor time as a mean.\n\n");
     text.push_str("| | wall | endpoint's processor | cosigner's processor | stand-ins' and clients' processor |\n");
     text.push_str("| --- | ---: | ---: | ---: | ---: |\n");
-    for (what, spent) in [("key generation", bare.keygen), ("signature", bare.signing)] {
+    for (what, spent) in [
+        ("key generation", bare.keygen),
+        ("signature", bare.signing),
+        ("signature, after a pause of 10 ms,", bare.signing_paced),
+    ] {
         let other = spent.processor.saturating_sub(spent.party_1);
         let (wall, one, two) = (ms(spent.wall), ms(spent.party_1), ms(other));
         let _ = writeln!(text, "| {what}, bare | {wall:.1} | {one:.1} | {two:.1} | |");
@@ -120,6 +172,13 @@ fn side_by_side(text: &mut String, measured: &Measured) {
             ms(used.others),
         );
     }
+    let at_once = bare.keygen_at_once;
+    let _ = writeln!(
+        text,
+        "| key generation, bare, both parties at once | {:.1} | {:.1} | | |",
+        ms(at_once.wall),
+        ms(at_once.party_1)
+    );
     let (third, fourth) = (ms(bare.phase_3), ms(bare.phase_4));
     let (dynamodb, exchange) = (ms(alone.dynamodb), ms(alone.exchange));
     let _ = writeln!(

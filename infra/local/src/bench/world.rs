@@ -192,6 +192,8 @@ async fn child(arguments: &[String]) -> Result<(Child, String), BenchError> {
     let mut child = Command::new(std::env::current_exe().map_err(failed)?)
         .args(arguments)
         .env("RUST_LOG", "info")
+        // One thread takes requests, as in a function.
+        .env("TOKIO_WORKER_THREADS", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -150,7 +150,7 @@ fn side_by_side(text: &mut String, measured: &Measured) {
     for (what, spent) in [
         ("key generation", bare.keygen),
         ("signature", bare.signing),
-        ("signature, after a pause of 10 ms,", bare.signing_paced),
+        ("signature after a pause of 10 ms", bare.signing_paced),
     ] {
         let other = spent.processor.saturating_sub(spent.party_1);
         let (wall, one, two) = (ms(spent.wall), ms(spent.party_1), ms(other));

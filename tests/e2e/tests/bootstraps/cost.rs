@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::create_event;
-use crate::event::{credential, get, post};
-use crate::lambda::{Function, Lambda, cloud};
+use crate::event::{credential, get, post, scheduled};
+use crate::lambda::{Function, Invoked, JOBS, Lambda, cloud};
 
 /// Wallets made, and registered once with each exchange.
 const WALLETS: u32 = 10;
@@ -59,6 +59,9 @@ async fn what_a_request_costs_is_reported() {
     let mut find = warm("get-wallet").await;
     let finds = vec![get("/api/wallets/user_1"); REQUESTS as usize];
     println!("{}", cost("finding a wallet", &mut find, &cosigner, finds).await);
+    let mut list = warm("list-wallets").await;
+    let pages = vec![get("/api/wallets?limit=100"); REQUESTS as usize];
+    println!("{}", cost("a page of the list", &mut list, &cosigner, pages).await);
     let mut sign = warm("sign-message").await;
     let signing = post("/api/wallets/user_1/sign", &json!({ "message": "hello" }));
     println!(
@@ -87,4 +90,14 @@ async fn what_a_request_costs_is_reported() {
     let asked = vec![get("/api/health"); REQUESTS as usize];
     println!("{}", cost("a look at its health", &mut health, &cosigner, asked).await);
     println!("{}", cosigner.peak());
+    for name in JOBS {
+        let mut job = lambda.function(name, &stack);
+        let done = job.invoke(scheduled().to_string()).await;
+        assert!(matches!(done, Invoked::Answered(_)), "{name}: {done:?}");
+        println!(
+            "processor time of {name}, cold, with what is due: {:?}; {}",
+            job.used(),
+            job.peak()
+        );
+    }
 }

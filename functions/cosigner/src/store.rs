@@ -289,5 +289,8 @@ mod samples {
         let session = item(include_str!("../tests/samples/session.v1.json"));
         let session: SessionRecord = from_item("session", session).unwrap();
         assert_eq!((session.kind, session.expires_at_s), (SessionKind::Sign, 1_795_408_094));
+        let beside = item(include_str!("../tests/samples/session-beside.v1.json"));
+        let beside: SessionRecord = from_item("session", beside).unwrap();
+        assert_eq!((beside.kind, beside.sealed.size()), (SessionKind::Sign, 1 + 32 + 12 + 48));
     }
 }

@@ -53,13 +53,15 @@ pub enum Fate {
     Die(Side),
     /// It fails, and its process lives.
     Fail(Fault),
+    /// It has taken effect, and the connection breaks before its answer is read.
+    Lose,
 }
 
 /// A call as it arrives.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
     /// Such as `DynamoDB.GetItem`, `Cosigner.KMS.Decrypt`, `Lambda.Invoke`,
-    /// `Hyperliquid.approveAgent`, `Aster.GET agent`.
+    /// `Hyperliquid.approveAgent`, `Aster.GET agent`, `Api.POST apikey`.
     pub name: &'a str,
     /// How many of this name the process has made with this one.
     pub nth_of_name: usize,
@@ -130,6 +132,7 @@ impl Proxy {
             ("kms", stack.kms.clone()),
             ("hyperliquid", trimmed(&stack.hyperliquid)),
             ("aster", trimmed(&stack.aster)),
+            ("api", stack.api.clone()),
         ]);
         let settings = CosignerSettings {
             dynamodb: String::new(),
@@ -255,6 +258,12 @@ impl Process {
         }
     }
 
+    /// The API, for a process that is a client of it.
+    #[must_use]
+    pub fn api(&self) -> String {
+        format!("{}/api", self.base)
+    }
+
     /// The calls that it made, in order.
     #[must_use]
     pub fn calls(&self) -> Vec<String> {
@@ -332,6 +341,10 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
                 proxy.forward(&process, &service, call).await;
                 process.die(&service);
                 None
+            }
+            Fate::Lose => {
+                proxy.forward(&process, &service, call).await;
+                Some(broken())
             }
             Fate::Fail(fault) => {
                 if matches!(fault, Fault::AppliedButLost | Fault::AppliedThenHang) {

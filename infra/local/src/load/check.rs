@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use hyperdex_client::State;
+use serde_json::Value;
 use shared::api::ids::{Exchange, Tenant};
 use shared::eth::AgentKey;
 use shared::intent::HyperliquidChain;
 use shared::store::{CredentialRecord, CredentialState, WalletView};
 use shared::wallets::Custody;
 
-use super::client::{Client, Known, Reply, Secret};
+use super::client::{Client, Known, Secret, there};
+use super::reply::Reply;
 use super::server::Server;
 use super::{LoadError, failed};
 use crate::proof;
@@ -86,36 +88,36 @@ async fn settle(
     if *known == Known::None {
         return Ok(());
     }
-    let user = &client.wallets[index].user;
-    let path = format!("/api/trading/{exchange}/apikey");
-    let query = format!("{path}?walletIdOrAddress={user}");
-    let rotate = format!("{path}/rotate");
-    let body = json!({ "walletIdOrAddress": user });
+    let user = client.wallets[index].user.as_str();
+    let exchange_there = there(exchange);
     let mut last = String::new();
     for _ in 0..REPEATS {
-        let reply = client.call("settle", http::Method::GET, &query, None).await;
-        let state = reply.as_ref().and_then(|reply| reply.body["data"]["state"].as_str());
-        let (method, path) = match (&reply, state) {
-            (_, Some("active")) => return Ok(()),
-            (_, Some("rotating")) => (http::Method::POST, &rotate),
-            (_, Some("revoking")) => (http::Method::DELETE, &path),
-            (_, Some("pending")) => (http::Method::POST, &path),
+        let reply = client.call("settle", client.api.api_key(&exchange_there, user)).await;
+        let state = reply.as_ref().and_then(|reply| reply.value.as_ref()).map(|key| &key.state);
+        let (end, is_over) = match (&reply, state) {
+            (_, Some(State::Active)) => return Ok(()),
+            (_, Some(State::Rotating)) => ended(client.replace("settle", exchange, user).await),
+            (_, Some(State::Revoking)) => {
+                let asked = client.api.delete_api_key(&exchange_there, user);
+                ended(client.call("settle", asked).await)
+            }
+            (_, Some(State::Pending)) => ended(client.make("settle", exchange, user).await),
             (Some(Reply { status: 404, .. }), _) if *known == Known::Unsure => return Ok(()),
             (Some(Reply { status: 404, .. }), _) => return Err("it is gone".to_owned()),
-            _ => {
-                tokio::time::sleep(WAIT).await;
-                continue;
-            }
+            _ => (None, false),
         };
-        let reply = client.call("settle", method, path, Some(&body)).await;
-        if let Some(reply) = &reply {
-            last = format!("{} {}", reply.status, reply.body);
-        }
-        if reply.is_none_or(|reply| reply.is_for_now()) {
+        last = end.unwrap_or(last);
+        if !is_over {
             tokio::time::sleep(WAIT).await;
         }
     }
     Err(format!("it does not come to an end: {last}"))
+}
+
+/// How a call ended, and whether that is its last word.
+fn ended<T>(reply: Option<Reply<T>>) -> (Option<String>, bool) {
+    let is_over = reply.as_ref().is_some_and(|reply| !reply.is_for_now());
+    (reply.map(|reply| reply.end()), is_over)
 }
 
 /// Whether there is a credential, which then works; here and on the exchange.

@@ -4,17 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use hyperdex_client::{Answer, Error, Retry, Secret as ApiSecret};
 use shared::api::ids::Exchange;
 use shared::eth::{Address, Signature, personal_digest};
 use zeroize::Zeroizing;
 
+use super::reply::Reply;
 use super::server::Server;
 use super::tally::Tally;
 use super::{LoadError, LoadOptions, failed};
 
 /// How long a client waits before it asks a stack again that does not answer.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long it waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// SplitMix64: small, and the same everywhere. Chooses operations, nothing that is secret.
 pub(super) struct Draw(u64);
@@ -71,28 +74,6 @@ pub(super) struct Wallet {
     pub(super) known: HashMap<Exchange, Known>,
 }
 
-/// An answer of the API.
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) body: Value,
-}
-
-impl Reply {
-    /// Whether the same call may give another answer a little later.
-    pub(super) fn is_for_now(&self) -> bool {
-        self.status >= 500
-            || self.status == 429
-            || self.body["code"]
-                .as_str()
-                .is_some_and(|code| code.ends_with("_IN_PROGRESS") || code.ends_with("_UNFINISHED"))
-    }
-
-    fn end(&self) -> String {
-        let code = self.body["code"].as_str().unwrap_or_default();
-        format!("{} {code}", self.status).trim().to_owned()
-    }
-}
-
 /// One client.
 pub(super) struct Client {
     pub(super) wallets: Vec<Wallet>,
@@ -100,7 +81,7 @@ pub(super) struct Client {
     pub(super) broken: Vec<String>,
     users: Vec<String>,
     pub(super) http: reqwest::Client,
-    server: Arc<Server>,
+    pub(super) api: hyperdex_client::Client,
     tally: Arc<Tally>,
     draw: Draw,
 }
@@ -109,42 +90,32 @@ impl Client {
     pub(super) fn new(
         number: usize,
         options: &LoadOptions,
-        server: Arc<Server>,
+        server: &Server,
         tally: Arc<Tally>,
     ) -> Result<Self, LoadError> {
         let http = shared::exchanges::http::client_builder()
-            .and_then(|builder| Ok(builder.timeout(Duration::from_secs(60)).build()?))
+            .and_then(|builder| Ok(builder.timeout(PATIENCE).build()?))
             .map_err(failed)?;
+        // Each answer counts, so nothing is sent again behind the tally's back; a lost answer is
+        // found out about as by a client without keys.
+        let retry =
+            Retry { attempts: 1, attempt_timeout: PATIENCE, deadline: PATIENCE, ..Retry::never() };
+        let api = hyperdex_client::Client::builder(&server.api, &ApiSecret::new("load"));
+        let api = api.map_err(failed)?.retry(retry).without_keys().build().map_err(failed)?;
         let draw = Draw::new(options.seed ^ (number as u64 + 1).rotate_left(32));
         let users = (0..options.wallets).map(|wallet| format!("load_{number}_{wallet}")).collect();
         let (wallets, broken) = (Vec::new(), Vec::new());
-        Ok(Self { wallets, broken, users, http, server, tally, draw })
+        Ok(Self { wallets, broken, users, http, api, tally, draw })
     }
 
     /// One call, told to the tally; nothing when no answer arrived.
-    pub(super) async fn call(
+    pub(super) async fn call<T>(
         &self,
         operation: &'static str,
-        method: http::Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Option<Reply> {
+        call: impl Future<Output = Result<Answer<T>, Error>>,
+    ) -> Option<Reply<T>> {
         let begun = Instant::now();
-        let request = self
-            .http
-            .request(method, format!("{}{path}", self.server.api))
-            .header("x-api-key", "load");
-        let request = match body {
-            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
-            None => request,
-        };
-        let reply = async {
-            let response = request.send().await.ok()?;
-            let status = response.status().as_u16();
-            let body = serde_json::from_slice(&response.bytes().await.ok()?).unwrap_or_default();
-            Some(Reply { status, body })
-        }
-        .await;
+        let reply = Reply::of(call.await);
         let end = reply.as_ref().map_or_else(|| "no answer".to_owned(), Reply::end);
         self.tally.add(operation, &end, begun.elapsed());
         reply
@@ -153,14 +124,13 @@ impl Client {
     /// Makes this client's wallets.
     pub(super) async fn create_wallets(&mut self) {
         for user in self.users.clone() {
-            let body = json!({ "userId": user });
             let reply = loop {
-                match self.call("create", http::Method::POST, "/api/wallets", Some(&body)).await {
+                match self.call("create", self.api.create_wallet(&user)).await {
                     Some(reply) if !reply.is_for_now() => break reply,
                     _ => tokio::time::sleep(PAUSE).await,
                 }
             };
-            let address = reply.body["address"].as_str().and_then(|text| text.parse().ok());
+            let address = reply.value.as_ref().and_then(|wallet| wallet.address.parse().ok());
             match address {
                 Some(address) if matches!(reply.status, 200 | 201) => {
                     let known = Exchange::ALL.map(|exchange| (exchange, Known::None)).into();
@@ -198,12 +168,10 @@ impl Client {
         let message = format!("load {}", self.draw.next());
         let wallet = &self.wallets[index];
         let (user, address) = (wallet.user.clone(), wallet.address);
-        let path = format!("/api/wallets/{user}/sign");
-        let body = json!({ "message": message });
-        let Some(reply) = self.call("sign", http::Method::POST, &path, Some(&body)).await else {
+        let Some(reply) = self.call("sign", self.api.sign(&user, &message)).await else {
             return false;
         };
-        let signature = reply.body["signature"].as_str().and_then(signature);
+        let signature = reply.value.as_ref().and_then(|signed| signature(&signed.signature));
         let signer = signature.and_then(|made| made.recover(&personal_digest(&message)).ok());
         if !(reply.is_for_now() || reply.status == 200 && signer == Some(address)) {
             self.broken.push(format!("{user} does not sign: {}", reply.end()));
@@ -213,11 +181,10 @@ impl Client {
 
     async fn look_up(&mut self, index: usize) -> bool {
         let address = self.wallets[index].address.to_string();
-        let path = format!("/api/wallets/{address}");
-        let Some(reply) = self.call("get", http::Method::GET, &path, None).await else {
+        let Some(reply) = self.call("get", self.api.wallet(&address)).await else {
             return false;
         };
-        let same = reply.status == 200 && reply.body["address"] == address.as_str();
+        let same = reply.value.as_ref().is_some_and(|wallet| wallet.address == address);
         if !(reply.is_for_now() || same) {
             self.broken.push(format!("{address} is not found: {}", reply.end()));
         }
@@ -226,12 +193,13 @@ impl Client {
 
     async fn describe(&mut self, index: usize, exchange: Exchange) -> bool {
         let wallet = &self.wallets[index];
-        let path = format!("/api/trading/{exchange}/apikey?walletIdOrAddress={}", wallet.user);
-        let Some(reply) = self.call("describe", http::Method::GET, &path, None).await else {
+        let exchange_there = there(exchange);
+        let asked = self.api.api_key(&exchange_there, &wallet.user);
+        let Some(reply) = self.call("describe", asked).await else {
             return false;
         };
         let (user, known) = (&wallet.user, &wallet.known[&exchange]);
-        let agent = reply.body["data"]["agentAddress"].as_str();
+        let agent = reply.value.as_ref().and_then(|key| key.agent_address.as_deref());
         let broken = match (known, reply.status) {
             (Known::Key { agent: Some(told), .. }, 200) => agent != Some(&told.to_string()),
             (Known::Key { .. }, 404) | (Known::None, 200) => true,
@@ -244,11 +212,10 @@ impl Client {
     }
 
     async fn register(&mut self, index: usize, exchange: Exchange) -> bool {
-        let path = format!("/api/trading/{exchange}/apikey");
-        let reply = self.act("register", http::Method::POST, &path, index).await;
+        let reply = self.make("register", exchange, &self.wallets[index].user).await;
         let before = self.wallets[index].known[&exchange].clone();
         let after = match &reply {
-            Some(reply) if reply.status == 200 => key(reply),
+            Some(Reply { status: 200, value: Some(known), .. }) => known.clone(),
             Some(reply) if reply.status == 409 && !reply.is_for_now() => match before {
                 Known::None => self.wrong("registered already", index, exchange, reply),
                 Known::Unsure => Known::Key { agent: None, secret: None },
@@ -265,11 +232,10 @@ impl Client {
     }
 
     async fn rotate(&mut self, index: usize, exchange: Exchange) -> bool {
-        let path = format!("/api/trading/{exchange}/apikey/rotate");
-        let reply = self.act("rotate", http::Method::POST, &path, index).await;
+        let reply = self.replace("rotate", exchange, &self.wallets[index].user).await;
         let before = self.wallets[index].known[&exchange].clone();
         let after = match &reply {
-            Some(reply) if reply.status == 200 => key(reply),
+            Some(Reply { status: 200, value: Some(known), .. }) => known.clone(),
             Some(reply) if reply.status == 404 && before == Known::Unsure => Known::None,
             Some(reply) if !reply.is_for_now() && before != Known::Unsure => {
                 self.wrong("not rotated", index, exchange, reply)
@@ -280,8 +246,9 @@ impl Client {
     }
 
     async fn delete(&mut self, index: usize, exchange: Exchange) -> bool {
-        let path = format!("/api/trading/{exchange}/apikey");
-        let reply = self.act("delete", http::Method::DELETE, &path, index).await;
+        let exchange_there = there(exchange);
+        let asked = self.api.delete_api_key(&exchange_there, &self.wallets[index].user);
+        let reply = self.call("delete", asked).await;
         let before = &self.wallets[index].known[&exchange];
         let after = match &reply {
             Some(reply) if reply.status == 200 => Known::None,
@@ -292,19 +259,52 @@ impl Client {
         self.know(index, exchange, after, reply.as_ref())
     }
 
-    async fn act(
+    /// Registers a wallet; the key that it has then.
+    pub(super) async fn make(
         &self,
         operation: &'static str,
-        method: http::Method,
-        path: &str,
-        index: usize,
-    ) -> Option<Reply> {
-        let body = json!({ "walletIdOrAddress": self.wallets[index].user });
-        self.call(operation, method, path, Some(&body)).await
+        exchange: Exchange,
+        user: &str,
+    ) -> Option<Reply<Known>> {
+        Some(match exchange {
+            Exchange::Aster => {
+                let reply = self.call(operation, self.api.register_aster(user)).await?;
+                reply.map(|key| made(key.agent_address.as_deref(), None))
+            }
+            Exchange::Hyperliquid => {
+                let reply = self.call(operation, self.api.register_hyperliquid(user)).await?;
+                reply.map(|key| made(Some(&key.api_wallet_address), key.api_private_key.as_ref()))
+            }
+        })
+    }
+
+    /// Rotates a wallet's key; the one that it has then.
+    pub(super) async fn replace(
+        &self,
+        operation: &'static str,
+        exchange: Exchange,
+        user: &str,
+    ) -> Option<Reply<Known>> {
+        Some(match exchange {
+            Exchange::Aster => {
+                let reply = self.call(operation, self.api.rotate_aster(user)).await?;
+                reply.map(|key| made(key.agent_address.as_deref(), None))
+            }
+            Exchange::Hyperliquid => {
+                let reply = self.call(operation, self.api.rotate_hyperliquid(user)).await?;
+                reply.map(|key| made(Some(&key.api_wallet_address), key.api_private_key.as_ref()))
+            }
+        })
     }
 
     /// Notes an answer that must not be given to what is known.
-    fn wrong(&mut self, what: &str, index: usize, exchange: Exchange, reply: &Reply) -> Known {
+    fn wrong<T>(
+        &mut self,
+        what: &str,
+        index: usize,
+        exchange: Exchange,
+        reply: &Reply<T>,
+    ) -> Known {
         let wallet = &self.wallets[index];
         let known = &wallet.known[&exchange];
         let wrong = format!("{} {exchange} {what}: {known:?}, but {}", wallet.user, reply.end());
@@ -312,12 +312,12 @@ impl Client {
         Known::Unsure
     }
 
-    fn know(
+    fn know<T>(
         &mut self,
         index: usize,
         exchange: Exchange,
         known: Known,
-        reply: Option<&Reply>,
+        reply: Option<&Reply<T>>,
     ) -> bool {
         self.wallets[index].known.insert(exchange, known);
         reply.is_some_and(|reply| !reply.is_for_now())
@@ -325,13 +325,18 @@ impl Client {
 }
 
 /// The key that a registration or a rotation has made.
-fn key(reply: &Reply) -> Known {
-    let data = &reply.body["data"];
-    let agent = data["agentAddress"].as_str().or(data["apiWalletAddress"].as_str());
-    let secret = data["apiPrivateKey"].as_str();
+fn made(agent: Option<&str>, secret: Option<&ApiSecret>) -> Known {
     Known::Key {
         agent: agent.and_then(|text| text.parse().ok()),
-        secret: secret.map(|text| Secret(Zeroizing::new(text.to_owned()))),
+        secret: secret.map(|secret| Secret(Zeroizing::new(secret.expose().to_owned()))),
+    }
+}
+
+/// An exchange as the client crate calls it.
+pub(super) const fn there(exchange: Exchange) -> hyperdex_client::Exchange {
+    match exchange {
+        Exchange::Aster => hyperdex_client::Exchange::Aster,
+        Exchange::Hyperliquid => hyperdex_client::Exchange::Hyperliquid,
     }
 }
 

@@ -8,6 +8,7 @@
 mod args;
 mod check;
 mod client;
+mod reply;
 mod server;
 mod tally;
 mod trouble;
@@ -70,7 +71,7 @@ pub async fn run(options: LoadOptions, say: fn(&str)) -> Result<bool, LoadError>
     let server = Arc::new(Server::start(data.path()).await?);
     let tally = Arc::new(Tally::default());
     let mut clients: Vec<Client> = (0..options.clients)
-        .map(|number| Client::new(number, &options, server.clone(), tally.clone()))
+        .map(|number| Client::new(number, &options, &server, tally.clone()))
         .collect::<Result<_, _>>()?;
 
     let begun = Instant::now();

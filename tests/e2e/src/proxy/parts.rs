@@ -44,7 +44,8 @@ pub(super) fn name(service: &str, call: &Call) -> String {
         "hyperliquid" => format!("Hyperliquid.{}", kind()),
         _ => {
             let last = call.path.rsplit('/').next().unwrap_or_default();
-            format!("Aster.{} {last}", call.head.method)
+            let who = if service == "api" { "Api" } else { "Aster" };
+            format!("{who}.{} {last}", call.head.method)
         }
     }
 }

@@ -5,6 +5,7 @@ mod aster_v1_client;
 mod attacks;
 mod audit;
 mod calls;
+mod client;
 mod contract;
 mod crash;
 mod custody;

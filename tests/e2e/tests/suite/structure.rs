@@ -97,6 +97,21 @@ fn no_endpoint_links_the_cosigner_and_no_function_another() {
     );
 }
 
+/// Who embeds the client crate builds none of the service: no SDK of AWS, no MPC, no Ethereum.
+#[test]
+fn the_client_links_nothing_of_the_service() {
+    let tree = Tree::read();
+    assert_eq!(tree.folders["hyperdex-client"], "shared/client");
+    let linked = tree.linked_by("hyperdex-client");
+    assert!(linked.contains("reqwest"), "the tree was read");
+    for name in &linked {
+        let heavy =
+            ["alloy", "aws-sdk", "aws-smithy", "axum", "dkls23", "ethers", "k256", "utoipa"];
+        assert!(!heavy.iter().any(|heavy| name.starts_with(heavy)), "the client links {name}");
+        assert!(!tree.folders.contains_key(*name), "the client links {name}");
+    }
+}
+
 /// Asked of each function alone: in the whole workspace the stand-ins for the cloud switch features
 /// on that no function ships with.
 #[test]

@@ -1,0 +1,64 @@
+//! A client of the HTTP API of HyperDEX Keys: wallets, signatures and API keys of exchanges, with
+//! types for what is sent and answered.
+//!
+//! Each operation of the OpenAPI document (`docs/openapi.json`) has a method of [`Client`]; a test
+//! holds the two together. The crate links nothing of the service itself.
+//!
+//! ```no_run
+//! use hyperdex_client::{Client, Code, Secret};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = Secret::new(std::env::var("HYPERDEX_API_KEY")?);
+//! let client = Client::new("https://abc123.execute-api.eu-central-1.amazonaws.com/v1", &key)?;
+//!
+//! let wallet = client.create_wallet("user_123").await?;
+//! println!("{} has {}", wallet.user_id, wallet.address);
+//!
+//! match client.register_hyperliquid("user_123").await {
+//!     Ok(key) => {
+//!         // Shown this once. `{:?}` of it, or of the whole answer, does not show it.
+//!         let secret = key.api_private_key.as_ref().map(Secret::expose);
+//!         println!("the API wallet is {}, a key came: {}", key.api_wallet_address, secret.is_some());
+//!     }
+//!     Err(error) if error.code() == Some(&Code::DepositRequired) => println!("{error}"),
+//!     Err(error) => return Err(error.into()),
+//! }
+//!
+//! let mut wallets = client.all_wallets(100);
+//! while let Some(wallet) = wallets.next().await {
+//!     println!("{}", wallet?.user_id);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is sent again
+//!
+//! Every `POST` and `DELETE` has an `Idempotency-Key` of its own, made here. So a call that was
+//! lost, or that the service asks to send later, is sent again with the same key and is done once:
+//! see [`Retry`]. A call that failed for good says which key it had
+//! ([`Error::idempotency_key`]); [`Client::with_key`] sends it again under that.
+
+mod answer;
+mod builder;
+mod calls;
+mod code;
+mod error;
+mod pages;
+mod requests;
+mod retry;
+mod secret;
+mod send;
+
+pub use answer::{
+    Answer, ApiKey, AsterKey, AsterRotation, Exchange, Guidance, Health, HyperliquidKey,
+    HyperliquidRotation, ListedWallet, Revoked, Signed, State, Wallet, WalletsPage,
+};
+pub use builder::{Builder, SetupError};
+pub use calls::Client;
+pub use code::Code;
+pub use error::{Error, ErrorKind, Refusal};
+pub use pages::Wallets;
+pub use requests::{DeleteApiKey, Elsewhere, IdempotencyKey, RegisterApiKey};
+pub use retry::{Clock, Retry};
+pub use secret::Secret;

@@ -1,0 +1,284 @@
+//! The client against the OpenAPI document: each operation has a method, which sends what the
+//! document allows; each answer of the document is read, and nothing of it is lost.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
+mod schema;
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use hyperdex_client::{
+    Answer, Client, Code, DeleteApiKey, Elsewhere, Error, ErrorKind, Exchange, RegisterApiKey,
+    Retry, Secret,
+};
+use schema::{Document, Operation};
+use serde::Serialize;
+use serde_json::{Value, json};
+use support::{Seen, Server, Step};
+
+const USER: &str = "user_123";
+const CURSOR: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_12";
+
+/// An answer whose fields are those of the thing.
+fn plain<T: Serialize>(answer: Answer<T>) -> Value {
+    let mut body = serde_json::to_value(answer.into_value()).unwrap();
+    body["success"] = true.into();
+    body
+}
+
+/// An answer with the thing in `data`.
+fn data<T: Serialize>(answer: Answer<T>) -> Value {
+    let mut body = json!({ "success": true, "timestamp": answer.timestamp.unwrap() });
+    body["data"] = serde_json::to_value(&answer.value).unwrap();
+    if let Some(note) = answer.note {
+        body["message"] = note.into();
+    }
+    body
+}
+
+async fn guided(client: &Client, asked: Elsewhere) -> Vec<Result<Value, Error>> {
+    let guidance = client.guidance("lighter", asked).await;
+    vec![guidance.map(|told| json!({ "error": told.error, "message": told.message }))]
+}
+
+/// Every way to call an operation; `None` when the client has none.
+async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, Error>>> {
+    let (aster, hyperliquid) = (Exchange::Aster, Exchange::Hyperliquid);
+    let kept = RegisterApiKey::new(USER).auto_renew(false);
+    let removed = DeleteApiKey::new(USER).removed_on_exchange();
+    Some(match operation {
+        "getHealth" => vec![client.health().await.map(plain)],
+        "getOpenApi" => vec![client.openapi().await.map(Answer::into_value)],
+        "createWallet" => vec![client.create_wallet(USER).await.map(plain)],
+        "getWallet" => vec![client.wallet(USER).await.map(plain)],
+        "listWallets" => vec![
+            client.list_wallets(None, None).await.map(plain),
+            client.list_wallets(Some(100), Some(CURSOR)).await.map(plain),
+        ],
+        "signMessage" => vec![client.sign(USER, "Hello").await.map(plain)],
+        "registerAster" => vec![
+            client.register_aster(USER).await.map(data),
+            client.register_aster(kept).await.map(data),
+        ],
+        "registerHyperliquid" => vec![
+            client.register_hyperliquid(USER).await.map(data),
+            client.register_hyperliquid(kept).await.map(data),
+        ],
+        "getAsterApiKey" => vec![client.api_key(&aster, USER).await.map(data)],
+        "getHyperliquidApiKey" => vec![client.api_key(&hyperliquid, USER).await.map(data)],
+        "rotateAsterApiKey" => vec![client.rotate_aster(USER).await.map(data)],
+        "rotateHyperliquidApiKey" => vec![client.rotate_hyperliquid(USER).await.map(data)],
+        "deleteAsterApiKey" => vec![
+            client.delete_api_key(&aster, USER).await.map(data),
+            client.delete_api_key(&aster, removed).await.map(data),
+        ],
+        "deleteHyperliquidApiKey" => vec![
+            client.delete_api_key(&hyperliquid, USER).await.map(data),
+            client.delete_api_key(&hyperliquid, removed).await.map(data),
+        ],
+        "getElsewhereApiKey" => guided(client, Elsewhere::Describe).await,
+        "registerElsewhere" => guided(client, Elsewhere::Register).await,
+        "deleteElsewhereApiKey" => guided(client, Elsewhere::Delete).await,
+        "rotateElsewhereApiKey" => guided(client, Elsewhere::Rotate).await,
+        _ => return None,
+    })
+}
+
+/// A server that gives the answer that was put in.
+async fn server(answer: &Arc<Mutex<(u16, Value)>>) -> (Server, Client) {
+    let answer = answer.clone();
+    let server = Server::start(move |_, _| {
+        let (status, body) = answer.lock().unwrap().clone();
+        Step::Answer(status, vec![("x-request-id", "r-1".to_owned())], body.to_string())
+    })
+    .await;
+    let builder = Client::builder(&server.url, &Secret::new("hdx_key")).unwrap();
+    let client = builder.retry(Retry::never()).build().unwrap();
+    (server, client)
+}
+
+/// What is wrong with a request, for who has only read the document.
+fn wrong(document: &Document, operation: &Operation<'_>, seen: &Seen) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut hold = |holds: bool, what: String| {
+        if !holds {
+            wrong.push(format!("{}: {what}", operation.id));
+        }
+    };
+    let found = document.find(&seen.method, &seen.path).map(|found| found.id);
+    hold(found == Some(operation.id), format!("{} {} is of {found:?}", seen.method, seen.path));
+    let secured = operation.value.get("security").is_some();
+    hold(seen.headers.contains_key("x-api-key") == secured, "the API key".to_owned());
+    let key = seen.headers.get("idempotency-key");
+    match (operation.parameter("header", "Idempotency-Key"), key) {
+        (Some(parameter), Some(key)) => {
+            let fits = document.fits(&parameter["schema"], &json!(key));
+            hold(fits.is_ok(), format!("{fits:?}"));
+        }
+        (stated, key) => hold(stated.is_none() && key.is_none(), "Idempotency-Key".to_owned()),
+    }
+    for (name, value) in &seen.query {
+        match operation.parameter("query", name) {
+            None => hold(false, format!("the query's {name}")),
+            Some(parameter) => {
+                let number = value.parse::<u64>().ok().map(Value::from);
+                let value = number.unwrap_or_else(|| json!(value));
+                let fits = document.fits(&parameter["schema"], &value);
+                hold(fits.is_ok(), format!("{fits:?}"));
+            }
+        }
+    }
+    for parameter in operation.parameters().filter(|one| one["required"] == true) {
+        let name = parameter["name"].as_str().unwrap();
+        let is_there = parameter["in"] == "path" || seen.query.iter().any(|(key, _)| key == name);
+        hold(is_there, format!("no {name}"));
+    }
+    match operation.value.get("requestBody") {
+        None => hold(seen.body.is_empty(), format!("a body: {}", seen.body)),
+        Some(stated) if seen.body.is_empty() => {
+            hold(stated["required"] != true, "no body".to_owned());
+        }
+        Some(stated) => {
+            let body: Value = serde_json::from_str(&seen.body).unwrap();
+            let fits = document.fits(&stated["content"]["application/json"]["schema"], &body);
+            hold(fits.is_ok(), format!("{fits:?}"));
+            let kind = seen.headers.get("content-type").map(String::as_str);
+            hold(kind == Some("application/json"), format!("{kind:?}"));
+        }
+    }
+    wrong
+}
+
+#[tokio::test]
+async fn each_operation_has_a_method_that_sends_what_the_document_allows() {
+    let document = Document::read();
+    let answer = Arc::new(Mutex::new((200, json!({}))));
+    let (server, client) = server(&answer).await;
+    let (mut missing, mut faults) = (Vec::new(), Vec::new());
+    for operation in document.operations() {
+        let ways = perform(&client, operation.id).await.map(|ways| ways.len());
+        let Some(ways) = ways else {
+            missing.push(format!("{} ({} {})", operation.id, operation.method, operation.path));
+            continue;
+        };
+        let seen = server.take();
+        assert_eq!(seen.len(), ways, "{}: each way is one request", operation.id);
+        faults.extend(seen.iter().flat_map(|seen| wrong(&document, &operation, seen)));
+    }
+    assert!(missing.is_empty(), "the client has no method for: {missing:#?}");
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[tokio::test]
+async fn each_good_answer_is_read_and_nothing_of_it_is_lost() {
+    let document = Document::read();
+    let answer = Arc::new(Mutex::new((200, json!({}))));
+    let (_server, client) = server(&answer).await;
+    let mut read = 0;
+    for operation in document.operations() {
+        for (status, schema) in operation.answers(|status| status < 400) {
+            for sample in document.samples(schema) {
+                *answer.lock().unwrap() = (status, sample.clone());
+                for told in perform(&client, operation.id).await.unwrap_or_default() {
+                    let told = told.map_err(|error| format!("{error}: {sample}"));
+                    assert_eq!(told, Ok(sample.clone()), "{} {status}", operation.id);
+                    read += 1;
+                }
+            }
+        }
+    }
+    assert!(read > 60, "{read} answers were read");
+}
+
+#[tokio::test]
+async fn each_error_of_the_document_is_read_and_has_a_name() {
+    let document = Document::read();
+    let answer = Arc::new(Mutex::new((200, json!({}))));
+    let (_server, client) = server(&answer).await;
+    let mut read = 0;
+    for operation in document.operations() {
+        for (status, example) in document.errors(&operation) {
+            *answer.lock().unwrap() = (status, example.clone());
+            for told in perform(&client, operation.id).await.unwrap_or_default() {
+                read += 1;
+                let error = match told {
+                    Ok(guidance) => {
+                        assert_eq!(guidance["error"], example["error"]);
+                        assert_eq!(guidance["message"], example["message"]);
+                        continue;
+                    }
+                    Err(error) => error,
+                };
+                let ErrorKind::Refused(refusal) = error.kind() else { panic!("{error}") };
+                let mut body = json!({
+                    "success": false,
+                    "error": refusal.error,
+                    "code": refusal.code.as_str(),
+                    "timestamp": refusal.timestamp,
+                });
+                if let Some(message) = &refusal.message {
+                    body["message"] = json!(message);
+                }
+                assert_eq!((refusal.status, body), (status, example.clone()), "{}", operation.id);
+                assert_eq!(error.request_id(), Some("r-1"));
+            }
+        }
+    }
+    assert!(read > 500, "{read} errors were read");
+}
+
+#[test]
+fn each_code_of_the_document_has_a_name() {
+    let stated = Document::read().codes();
+    assert!(stated.len() > 30, "{stated:?}");
+    let named: BTreeSet<String> = Code::KNOWN.iter().map(Code::to_string).collect();
+    assert_eq!(named, stated);
+    for code in Code::KNOWN {
+        assert_eq!(Code::from(code.as_str()), *code);
+    }
+    assert_eq!(Code::from("TEAPOT"), Code::Other("TEAPOT".to_owned()));
+}
+
+/// What this file finds, it finds.
+#[test]
+fn a_request_that_is_not_in_the_document_is_seen() {
+    let document = Document::read();
+    let operation = document.operations().find(|one| one.id == "registerAster").unwrap();
+    let good = Seen {
+        method: "POST".to_owned(),
+        path: "/api/trading/aster/apikey".to_owned(),
+        query: Vec::new(),
+        headers: [
+            ("x-api-key", "k"),
+            ("idempotency-key", "i"),
+            ("content-type", "application/json"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into(),
+        body: json!({ "walletIdOrAddress": USER }).to_string(),
+    };
+    assert_eq!(wrong(&document, &operation, &good), Vec::<String>::new());
+    let bad = |change: &dyn Fn(&mut Seen)| {
+        let mut seen = good.clone();
+        change(&mut seen);
+        assert!(!wrong(&document, &operation, &seen).is_empty(), "{seen:?}");
+    };
+    bad(&|seen| seen.method = "PUT".to_owned());
+    bad(&|seen| seen.path = "/api/trading/lighter/apikey".to_owned());
+    bad(&|seen| seen.query.push(("limit".to_owned(), "1".to_owned())));
+    bad(&|seen| drop(seen.headers.remove("x-api-key")));
+    bad(&|seen| drop(seen.headers.remove("idempotency-key")));
+    bad(&|seen| drop(seen.headers.remove("content-type")));
+    for body in [
+        json!({}),
+        json!({ "walletIdOrAddress": "a b" }),
+        json!({ "walletIdOrAddress": 1 }),
+        json!({ "walletIdOrAddress": USER, "autoRenew": "no" }),
+        json!({ "walletIdOrAddress": USER, "auto_renew": false }),
+    ] {
+        bad(&|seen| seen.body = body.to_string());
+    }
+    bad(&|seen| seen.body.clear());
+}

@@ -1,0 +1,294 @@
+//! As much of OpenAPI as the document uses: what fits a schema, and samples that do.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+pub(crate) struct Document(Value);
+
+/// An operation of the document.
+pub(crate) struct Operation<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) method: String,
+    pub(crate) path: &'a str,
+    pub(crate) value: &'a Value,
+}
+
+impl<'a> Operation<'a> {
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &'a Value> {
+        self.value["parameters"].as_array().into_iter().flatten()
+    }
+
+    pub(crate) fn parameter(&self, place: &str, name: &str) -> Option<&'a Value> {
+        self.parameters().find(|one| one["in"] == place && one["name"] == name)
+    }
+
+    /// The schemas of its answers with such a status.
+    pub(crate) fn answers(&self, is: impl Fn(u16) -> bool) -> Vec<(u16, &'a Value)> {
+        let answers = self.value["responses"].as_object().unwrap().iter();
+        let answers = answers.map(|(status, answer)| {
+            (status.parse().unwrap(), &answer["content"]["application/json"]["schema"])
+        });
+        answers.filter(|(status, _)| is(*status)).collect()
+    }
+}
+
+/// Letters that a pattern allows, and a text of them.
+fn pattern(pattern: &str) -> (fn(&str) -> bool, String) {
+    fn hex(text: &str, digits: usize) -> bool {
+        text.len() == digits && text.chars().all(|letter| letter.is_ascii_hexdigit())
+    }
+    match pattern {
+        "^[A-Za-z0-9_.:@|-]+$" => (
+            |text| {
+                let allowed =
+                    |letter: char| letter.is_ascii_alphanumeric() || "_.:@|-".contains(letter);
+                !text.is_empty() && text.chars().all(allowed)
+            },
+            "user_123".to_owned(),
+        ),
+        "^[!-~]+$" => (
+            |text| !text.is_empty() && text.chars().all(|letter| letter.is_ascii_graphic()),
+            "key".to_owned(),
+        ),
+        "^[A-Za-z0-9_-]{56}$" => (
+            |text| {
+                let allowed =
+                    |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
+                text.len() == 56 && text.chars().all(allowed)
+            },
+            "c".repeat(56),
+        ),
+        "^0x[0-9a-fA-F]{40}$" => (
+            |text| text.strip_prefix("0x").is_some_and(|text| hex(text, 40)),
+            format!("0x{}", "aB".repeat(20)),
+        ),
+        "^0x[0-9a-f]{64}$" => (
+            |text| text.strip_prefix("0x").is_some_and(|text| hex(text, 64)),
+            format!("0x{}", "ab".repeat(32)),
+        ),
+        "^04[0-9a-f]{128}$" => (
+            |text| text.strip_prefix("04").is_some_and(|text| hex(text, 128)),
+            format!("04{}", "ab".repeat(64)),
+        ),
+        "^0x[0-9a-f]{128}(1b|1c)$" => (
+            |text| text.strip_prefix("0x").is_some_and(|text| hex(text, 130)),
+            format!("0x{}1b", "ab".repeat(64)),
+        ),
+        "^[A-Z][A-Z0-9_]+$" => (|text| text.len() > 1, "INTERNAL".to_owned()),
+        r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$" => {
+            (|text| text.len() == 20, "2025-11-27T02:00:00Z".to_owned())
+        }
+        "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" => {
+            (|text| text.len() == 36, "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a".to_owned())
+        }
+        other => panic!("say in this file what {other} means"),
+    }
+}
+
+impl Document {
+    pub(crate) fn read() -> Self {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+        Self(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+    }
+
+    pub(crate) fn operations(&self) -> impl Iterator<Item = Operation<'_>> {
+        let paths = self.0["paths"].as_object().unwrap().iter();
+        paths.flat_map(|(path, item)| {
+            item.as_object().unwrap().iter().map(move |(method, value)| Operation {
+                id: value["operationId"].as_str().unwrap(),
+                method: method.to_uppercase(),
+                path,
+                value,
+            })
+        })
+    }
+
+    /// The operation that a request is of; a path that is written out goes before one with names.
+    pub(crate) fn find(&self, method: &str, path: &str) -> Option<Operation<'_>> {
+        let fits = |stated: &str| {
+            let parts = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
+            let (stated, called) = (parts(stated), parts(path));
+            let same = |(stated, called): (&String, &String)| {
+                stated == called || stated.starts_with('{') && !called.is_empty()
+            };
+            stated.len() == called.len() && stated.iter().zip(&called).all(same)
+        };
+        let paths = self.0["paths"].as_object().unwrap();
+        let stated = paths.keys().find(|stated| *stated == path);
+        let stated = stated.or_else(|| paths.keys().find(|stated| fits(stated)))?;
+        self.operations().find(|one| one.path == stated && one.method == method)
+    }
+
+    fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        match schema["$ref"].as_str() {
+            None => schema,
+            Some(place) => self.0.pointer(place.trim_start_matches('#')).unwrap(),
+        }
+    }
+
+    /// Status and body of each example of an error.
+    pub(crate) fn errors(&self, operation: &Operation<'_>) -> Vec<(u16, Value)> {
+        let mut errors = Vec::new();
+        for (status, answer) in operation.value["responses"].as_object().unwrap() {
+            let examples = answer["content"]["application/json"]["examples"].as_object();
+            for example in examples.into_iter().flat_map(Map::values) {
+                let body = self.resolved(example)["value"].clone();
+                errors.push((status.parse().unwrap(), body));
+            }
+        }
+        errors
+    }
+
+    /// The codes of all operations.
+    pub(crate) fn codes(&self) -> BTreeSet<String> {
+        let mut codes = BTreeSet::new();
+        for operation in self.operations() {
+            for (_, schema) in operation.answers(|status| status >= 400) {
+                let stated = schema.pointer("/allOf/1/properties/code/enum").unwrap();
+                let stated = stated.as_array().unwrap().iter();
+                codes.extend(stated.map(|code| code.as_str().unwrap().to_owned()));
+            }
+        }
+        codes
+    }
+
+    /// Whether a value is of a schema, with no field that the schema does not name.
+    pub(crate) fn fits(&self, schema: &Value, value: &Value) -> Result<(), String> {
+        let schema = self.resolved(schema);
+        let no = |why: &str| Err(format!("{value} {why}: {schema}"));
+        if let Some(any) = schema["oneOf"].as_array() {
+            let fits = any.iter().any(|schema| self.fits(schema, value).is_ok());
+            return if fits { Ok(()) } else { no("is none of") };
+        }
+        let kinds = match &schema["type"] {
+            Value::Array(kinds) => kinds.clone(),
+            kind => vec![kind.clone()],
+        };
+        let kind = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(_) => "integer",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        if !kinds.contains(&json!(kind)) {
+            return no("is of another type");
+        }
+        match value {
+            Value::String(text) => {
+                let length = text.chars().count() as u64;
+                let within = |name: &str, holds: &dyn Fn(u64) -> bool| {
+                    schema[name].as_u64().is_none_or(holds)
+                };
+                let matches =
+                    schema["pattern"].as_str().is_none_or(|stated| pattern(stated).0(text));
+                let fits = matches
+                    && within("maxLength", &|most| length <= most)
+                    && within("minLength", &|least| length >= least);
+                if fits { Ok(()) } else { no("is no such text") }
+            }
+            Value::Number(number) => {
+                let number = number.as_u64().unwrap();
+                let fits = schema["maximum"].as_u64().is_none_or(|most| number <= most)
+                    && schema["minimum"].as_u64().is_none_or(|least| number >= least);
+                if fits { Ok(()) } else { no("is out of bounds") }
+            }
+            Value::Object(fields) => {
+                let properties = schema["properties"].as_object().unwrap();
+                for name in schema["required"].as_array().into_iter().flatten() {
+                    if !fields.contains_key(name.as_str().unwrap()) {
+                        return no("lacks a field");
+                    }
+                }
+                for (name, value) in fields {
+                    let Some(form) = properties.get(name) else {
+                        return no("has a field too many");
+                    };
+                    self.fits(form, value)?;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Values of a schema: the first one has every field; in the others each field is, once each,
+    /// left out where it may be, and everything else that it may be.
+    pub(crate) fn samples(&self, schema: &Value) -> Vec<Value> {
+        let schema = self.resolved(schema);
+        if let Some(values) = schema["enum"].as_array() {
+            return values.clone();
+        }
+        if let Some(any) = schema["oneOf"].as_array() {
+            return any.iter().flat_map(|schema| self.samples(schema)).collect();
+        }
+        if let Some(parts) = schema["allOf"].as_array() {
+            let parts: Vec<Vec<Value>> = parts.iter().map(|part| self.samples(part)).collect();
+            return together(&parts);
+        }
+        if let Some(kinds) = schema["type"].as_array() {
+            let of = |kind: &Value| self.samples(&json!({ "type": kind }));
+            return kinds.iter().flat_map(of).collect();
+        }
+        match schema["type"].as_str().unwrap() {
+            "boolean" => vec![json!(true), json!(false)],
+            "integer" => vec![json!(1_762_765_034_479_u64)],
+            "null" => vec![Value::Null],
+            "string" => {
+                let of_pattern = schema["pattern"].as_str().map(|stated| pattern(stated).1);
+                vec![json!(of_pattern.unwrap_or_else(|| "a text".to_owned()))]
+            }
+            "array" => vec![Value::Array(self.samples(&schema["items"])), json!([])],
+            "object" => self.objects(schema),
+            other => panic!("say in this file what a {other} is"),
+        }
+    }
+
+    fn objects(&self, schema: &Value) -> Vec<Value> {
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        let mut full = Map::new();
+        let mut others = Vec::new();
+        for (name, form) in schema["properties"].as_object().unwrap() {
+            let mut samples = self.samples(form).into_iter();
+            full.insert(name.clone(), samples.next().unwrap());
+            let may_lack = !required.contains(&json!(name));
+            // A list that may be left out is never empty.
+            let others_of = samples.filter(|sample| !may_lack || *sample != json!([]));
+            others.extend(others_of.map(|sample| (name.clone(), Some(sample))));
+            if may_lack {
+                others.push((name.clone(), None));
+            }
+        }
+        let changed = others.into_iter().map(|(name, sample)| {
+            let mut fields = full.clone();
+            match sample {
+                Some(sample) => fields.insert(name, sample),
+                None => fields.remove(&name),
+            };
+            Value::Object(fields)
+        });
+        let mut all: Vec<Value> = changed.collect();
+        all.insert(0, Value::Object(full));
+        all
+    }
+}
+
+/// Objects whose fields are those of all parts, each of their samples once.
+fn together(parts: &[Vec<Value>]) -> Vec<Value> {
+    let mut all = Vec::new();
+    for (index, samples) in parts.iter().enumerate() {
+        for (number, _) in
+            samples.iter().enumerate().filter(|(number, _)| index == 0 || *number > 0)
+        {
+            let mut fields = Map::new();
+            for (other, samples) in parts.iter().enumerate() {
+                let chosen = if other == index { number } else { 0 };
+                fields.extend(samples[chosen].as_object().unwrap().clone());
+            }
+            all.push(Value::Object(fields));
+        }
+    }
+    all
+}

@@ -23,9 +23,9 @@ export function launch() {
 
 /**
  * A page of its own on a stack. At its end nothing may have gone anywhere but to that stack, and
- * nothing may have been complained about but what the test names.
+ * nothing may have been complained about but what the test names. `first`: where it begins.
  */
-export async function visit(browser, url, options = {}) {
+export async function visit(browser, url, { first = url, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 860 }, ...options });
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: url });
   const page = await context.newPage();
@@ -35,7 +35,7 @@ export async function visit(browser, url, options = {}) {
   page.on("request", (request) => { if (!request.url().startsWith(`${url}/`)) elsewhere.push(request.url()); });
   page.on("console", (message) => { if (["error", "warning"].includes(message.type())) complaints.push(message.text()); });
   page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.goto(url);
+  await page.goto(first);
   return {
     page,
     /** Closes it. `expected`: complaints that belong to the test. */

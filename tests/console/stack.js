@@ -21,13 +21,32 @@ export async function start(...more) {
     await ended;
     await rm(data, { recursive: true, force: true });
   };
-  let url;
+  let url, dynamodb;
   for await (const line of createInterface({ input: child.stdout })) {
     url ??= /^ {2}API +(http\S+)$/.exec(line)?.[1];
+    dynamodb ??= /^ {2}DynamoDB +(http\S+)$/.exec(line)?.[1];
     if (line.startsWith("Ctrl-C")) break;
   }
   if (!url) throw new Error(`${program} did not start`);
-  return { url, data, stop };
+  return { url, dynamodb, data, stop };
+}
+
+/** An operator's console over a stack's tables, with credentials of its own: its address, and how to stop it. */
+export async function operate(stack, ...more) {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("AWS_")));
+  Object.assign(env, { AWS_ACCESS_KEY_ID: "operator", AWS_SECRET_ACCESS_KEY: "operator", AWS_REGION: "us-east-1", AWS_EC2_METADATA_DISABLED: "true" });
+  const tables = ["--wallets-table", "hyperdex-wallets", "--cosigner-table", "hyperdex-cosigner"];
+  const child = spawn(program, ["console", "--tenant", "local", "--endpoint-url", stack.dynamodb, ...tables, ...more], {
+    env: { ...env, RUST_LOG: "warn" }, stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  let address;
+  for await (const line of createInterface({ input: child.stdout })) {
+    address ??= /^ {2}console +(http\S+)$/.exec(line)?.[1];
+    if (line.startsWith("Ctrl-C")) break;
+  }
+  if (!address) throw new Error(`${program} console did not start`);
+  return { address, url: new URL(address).origin, async stop() { child.kill("SIGTERM"); await ended; } };
 }
 
 /** Runs another command of the program on a stack's data. */

@@ -25,8 +25,8 @@ use shared::random::Random;
 use shared::store::StoreError;
 
 use seal::{Place, Seal, Sealed};
-pub use store::INDEX;
 use store::Seals;
+pub use store::{INDEX, heads_of};
 
 /// How long a run lasts at most: the function's own time, less one page.
 pub const RUN_TIME: Duration = Duration::from_secs(240);

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 use shared::store::{Item, SHARDS, StoreError, from_item, put_error, to_record, unavailable};
@@ -17,6 +18,23 @@ use crate::seal::{Head, Place, Seal, Sealed};
 pub const INDEX: &str = "heads";
 /// The partition of the seals. No wallet's has this form.
 pub(crate) const PARTITION: &str = "seals";
+
+/// A query of the heads of a shard that were added to on a day or since, Unix days.
+pub fn heads_of(
+    db: &aws_sdk_dynamodb::Client,
+    table: &str,
+    shard: u8,
+    from_day: u64,
+) -> QueryFluentBuilder {
+    db.query()
+        .table_name(table)
+        .index_name(INDEX)
+        .key_condition_expression("#shard = :shard AND #day >= :day")
+        .expression_attribute_names("#shard", "shard")
+        .expression_attribute_names("#day", "sealDay")
+        .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
+        .expression_attribute_values(":day", AttributeValue::N(from_day.to_string()))
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Seals {
@@ -85,16 +103,7 @@ impl Seals {
         let (mut heads, mut place) = (Vec::new(), place.clone());
         while place.shard < SHARDS {
             let left = i32::try_from(most.saturating_sub(heads.len())).unwrap_or(i32::MAX);
-            let output = self
-                .db
-                .query()
-                .table_name(&self.table)
-                .index_name(INDEX)
-                .key_condition_expression("#shard = :shard AND #day >= :day")
-                .expression_attribute_names("#shard", "shard")
-                .expression_attribute_names("#day", "sealDay")
-                .expression_attribute_values(":shard", AttributeValue::S(place.shard.to_string()))
-                .expression_attribute_values(":day", AttributeValue::N(from_day.to_string()))
+            let output = heads_of(&self.db, &self.table, place.shard, from_day)
                 .limit(left.max(1))
                 .set_exclusive_start_key(start_key(&place))
                 .send()

@@ -10,6 +10,15 @@ export const key = {
   set: (text) => (text ? sessionStorage.setItem(KEPT, text) : sessionStorage.removeItem(KEPT)),
 };
 
+/** A key that came with the address, behind `#token=`: it stays in this tab, and out of the address and its history. */
+export function takeToken() {
+  const token = /^#token=([0-9a-f]{64})$/.exec(location.hash)?.[1];
+  if (!token) return false;
+  key.set(token);
+  history.replaceState(null, "", "#/wallets");
+  return true;
+}
+
 /** An answer that is none of the good ones. */
 export class Refused extends Error {
   constructor(status, body, requestId, retryAfter) {

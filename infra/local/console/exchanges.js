@@ -8,7 +8,8 @@ import * as time from "./time.js";
 export function show(main, { signal, about }) {
   const cards = h("div", { class: "cards" });
   fill(main, h("div", { class: "heading" }, h("h1", null, "Exchanges")),
-    h("p", null, "Each is asked its cheapest question, at most every 10 seconds, from the same budget as everything else."), cards);
+    h("p", null, about?.readOnly ? "What the wallets' table says. The exchanges are not asked: that would take from their budgets."
+      : "Each is asked its cheapest question, at most every 10 seconds, from the same budget as everything else."), cards);
   return every(5_000, signal, async () => {
     try {
       const { exchanges } = await read("exchanges", null, signal);
@@ -21,6 +22,15 @@ export function show(main, { signal, about }) {
 
 function card(one, about) {
   const paused = one.pausedUntil > time.now();
+  if (!one.answered) {
+    return h("section", { class: "card", "aria-label": EXCHANGES[one.exchange] },
+      h("header", null, h("h2", null, EXCHANGES[one.exchange]), paused ? badge("paused", "pending") : badge(one.failures > 0 ? "fails" : "in use", one.failures > 0 ? "bad" : "active")),
+      facts(
+        ["Failures", one.failures > 0 ? `${one.failures} in a row` : "none of late"],
+        paused && ["Nothing is sent", `until ${time.clock(one.pausedUntil)}`, one.pauseAskedFor ? ", as the exchange has asked" : ", because it kept failing"]),
+      h("p", null, "Weight of this minute: ", h("strong", null, one.weightUsed), ` of ${one.weightPerMinute}`),
+      useBar(one.weightUsed, one.weightPerMinute, `${one.weightUsed} of ${one.weightPerMinute} used`));
+  }
   return h("section", { class: "card", "aria-label": EXCHANGES[one.exchange] },
     h("header", null, h("h2", null, EXCHANGES[one.exchange]), badge(one.answered.ok ? "answers" : "does not answer", one.answered.ok ? "active" : "bad"),
       paused && badge("paused", "pending"), badge(one.simulated ? "simulator" : "not simulated", "dim")),

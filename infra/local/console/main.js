@@ -1,7 +1,7 @@
 // Which view is shown, the key, the colours, whether the stack answers.
 
 import { fill, h, say } from "./dom.js";
-import { key, read } from "./api.js";
+import { key, read, takeToken } from "./api.js";
 import { every } from "./parts.js";
 import * as time from "./time.js";
 import * as wallets from "./wallets.js";
@@ -10,14 +10,16 @@ import * as decisions from "./decisions.js";
 import * as renewals from "./renewals.js";
 import * as exchanges from "./exchanges.js";
 import * as reference from "./reference.js";
+import * as metrics from "./metrics.js";
 
-const VIEWS = { wallets, decisions, renewals, exchanges, reference };
-const TITLES = { wallets: "Wallets", decisions: "Decisions", renewals: "Renewals", exchanges: "Exchanges", reference: "API" };
+const VIEWS = { wallets, decisions, renewals, exchanges, reference, metrics };
+const TITLES = { wallets: "Wallets", decisions: "Decisions", renewals: "Renewals", exchanges: "Exchanges", reference: "API", metrics: "Metrics" };
 
 const main = document.getElementById("main");
 let about = null, leave = new AbortController(), shown = null;
 
-function route() {
+async function route() {
+  if (takeToken()) await look();
   // A link within the page is no view.
   if (location.hash && !location.hash.startsWith("#/")) return;
   const [name = "wallets", id] = location.hash.slice(2).split("/").filter(Boolean).map(decodeURIComponent);
@@ -43,14 +45,28 @@ async function look() {
   let text, kind;
   try {
     about = await read("about");
-    [text, kind] = [`tenant ${about.tenant}`, "good"];
+    [text, kind] = [about.readOnly ? `${about.stack}, tenant ${about.tenant}, read only` : `tenant ${about.tenant}`, "good"];
+    readOnly(about);
   } catch (error) {
     about = null;
-    [text, kind] = error.status === 0 ? ["no answer", "bad"] : [error.status === 401 ? "API key wanted" : error.status === 403 ? "API key refused" : error.message, "bad"];
+    [text, kind] = error.status === 0 ? ["no answer", "bad"] : [refused(error), "bad"];
   }
   if (stack.textContent !== text) stack.textContent = text;
   stack.className = `stack ${kind}`;
   document.getElementById("key").classList.toggle("wanted", kind === "bad" && text.startsWith("API key"));
+}
+
+function refused(error) {
+  const what = error.code.endsWith("_TOKEN") ? "token" : "API key";
+  return error.status === 401 ? `${what} wanted` : error.status === 403 ? `${what} refused` : error.message;
+}
+
+/** An operator's console has metrics, and neither the API nor a key of it. */
+function readOnly({ readOnly: only, hasMetrics }) {
+  for (const [view, there] of [["reference", !only], ["metrics", only && hasMetrics]]) {
+    document.querySelector(`nav a[href="#/${view}"]`).hidden = !there;
+  }
+  document.getElementById("key").hidden = only;
 }
 
 function askKey() {
@@ -83,6 +99,7 @@ function colours() {
 
 colours();
 fill(main);
+takeToken();
 document.getElementById("key").addEventListener("click", askKey);
 addEventListener("hashchange", route);
 setInterval(time.tick, 1_000);

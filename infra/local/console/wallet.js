@@ -1,13 +1,14 @@
 // One wallet: what it is, its credentials, what can be done with it, what was signed with it.
 
 import { fill, h } from "./dom.js";
-import { read } from "./api.js";
+import { Refused, read } from "./api.js";
 import { EXCHANGES, badge, copyable, countdown, errorBox, every, facts, jobText, lifeBar } from "./parts.js";
 import { open } from "./operation.js";
 import { list as decisionList } from "./decisions.js";
 import * as time from "./time.js";
 
-export function show(main, { signal, id }) {
+export function show(main, { signal, id, about: stack }) {
+  const only = stack?.readOnly === true;
   const head = h("div", { class: "heading" }, h("h1", null, "Wallet"));
   const about = h("div", null), cards = h("div", { class: "cards" });
   const log = h("section", { "aria-labelledby": "log" });
@@ -17,8 +18,10 @@ export function show(main, { signal, id }) {
   const load = async () => {
     try {
       const [{ wallets: [wallet] }, agents] = await Promise.all([
-        read("wallets", { ids: id }, signal), read("agents", { wallet: id }, signal),
+        read("wallets", { ids: id }, signal),
+        only ? { aster: null, hyperliquid: null } : read("agents", { wallet: id }, signal),
       ]);
+      if (!wallet) throw new Refused(404, { error: "Wallet not found", code: "WALLET_NOT_FOUND" });
       const said = JSON.stringify([wallet, agents.aster, agents.hyperliquid]);
       if (said === last) return;
       last = said;
@@ -34,7 +37,7 @@ export function show(main, { signal, id }) {
   const draw = (wallet, agents) => {
     document.title = `${wallet.userId} · HyperDEX Keys`;
     fill(head, h("h1", null, wallet.userId, wallet.frozen && [" ", badge("frozen", "bad")]),
-      h("button", { type: "button", onclick: () => sign(wallet, refresh) }, "Sign a message"));
+      !only && h("button", { type: "button", onclick: () => sign(wallet, refresh) }, "Sign a message"));
     fill(about, facts(
       ["Address", copyable(wallet.address, "address")],
       ["walletId", copyable(wallet.walletId, "walletId")],
@@ -43,7 +46,7 @@ export function show(main, { signal, id }) {
       wallet.frozen && ["Frozen", "The cosigner cheated in a run of the protocol: nothing is signed with it. See docs/operations.md."]));
     // What has the focus is drawn anew under it: the same button gets it again.
     const focused = document.activeElement?.dataset?.does;
-    fill(cards, Object.keys(EXCHANGES).map((exchange) => card(wallet, exchange, agents[exchange], refresh)));
+    fill(cards, Object.keys(EXCHANGES).map((exchange) => card(wallet, exchange, agents[exchange], refresh, only)));
     if (focused) cards.querySelector(`[data-does="${focused}"]`)?.focus();
   };
 
@@ -64,7 +67,7 @@ export function show(main, { signal, id }) {
   return every(4_000, signal, load);
 }
 
-function card(wallet, exchange, agents, refresh) {
+function card(wallet, exchange, agents, refresh, only) {
   const name = EXCHANGES[exchange];
   const known = wallet.credentials.find((one) => one.exchange === exchange);
   const button = (does, text, operation, kind) => h("button", {
@@ -74,7 +77,7 @@ function card(wallet, exchange, agents, refresh) {
     return h("section", { class: "card", "aria-label": name },
       h("header", null, h("h2", null, name), badge("none", "dim")),
       h("p", null, `This wallet has no API key on ${name}.`), listed(agents, wallet, exchange),
-      h("footer", null, button("register", "Register", register, "primary")));
+      !only && h("footer", null, button("register", "Register", register, "primary")));
   }
   const busy = known.busyUntil > time.now();
   return h("section", { class: "card", "aria-label": name },
@@ -92,7 +95,7 @@ function card(wallet, exchange, agents, refresh) {
       known.retiring.length > 0 && ["To be removed", known.retiring.map((agent) => copyable(agent.agentAddress, "previous agent's address"))],
       known.jobFailures > 0 && ["Job failures", `${known.jobFailures} in a row`]),
     listed(agents, wallet, exchange),
-    h("footer", null,
+    !only && h("footer", null,
       button("read", "Read", readKey),
       known.state === "pending" || known.state === "expired" ? button("register", "Register", register, "primary") : button("rotate", "Rotate", rotate),
       button("delete", "Delete", remove, "danger-quiet")));

@@ -1,7 +1,7 @@
 // The tenant's wallets, a page at a time, and the search for one of them.
 
 import { fill, h } from "./dom.js";
-import { call, read } from "./api.js";
+import { Refused, call, read } from "./api.js";
 import { EXCHANGES, IDENTIFIER, badge, copyable, countdown, errorBox, every, short } from "./parts.js";
 import { open } from "./operation.js";
 import * as time from "./time.js";
@@ -23,17 +23,18 @@ export function createWallet(userId = "") {
   });
 }
 
-export function show(main, { signal, fresh }) {
+export function show(main, { signal, fresh, about }) {
+  const only = about?.readOnly === true;
   if (fresh) cursors = [""];
   const found = h("div", { class: "found" });
   const search = h("input", { type: "search", id: "search", name: "search", placeholder: IDENTIFIER, autocomplete: "off", spellcheck: "false", autocapitalize: "off" });
-  const form = h("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); find(search.value.trim(), found); } },
+  const form = h("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); find(search.value.trim(), found, only); } },
     h("label", { for: "search", class: "hidden" }, `Find a wallet: ${IDENTIFIER}`), search,
     h("button", { type: "submit" }, "Find"), h("kbd", { title: "This key goes to the search" }, "/"));
   const list = h("div", { "aria-live": "off" });
   const pages = h("div", { class: "pages" });
   fill(main,
-    h("div", { class: "heading" }, h("h1", null, "Wallets"), h("button", { type: "button", class: "primary", onclick: () => createWallet() }, "Create a wallet")),
+    h("div", { class: "heading" }, h("h1", null, "Wallets"), !only && h("button", { type: "button", class: "primary", onclick: () => createWallet() }, "Create a wallet")),
     form, found, list, pages);
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select, dialog");
@@ -42,8 +43,8 @@ export function show(main, { signal, fresh }) {
 
   const load = async () => {
     try {
-      const page = await pageOf(cursors.at(-1), signal);
-      if (!list.contains(document.activeElement)) fill(list, table(page));
+      const page = await pageOf(cursors.at(-1), signal, only);
+      if (!list.contains(document.activeElement)) fill(list, table(page, only));
       fillPages(pages, page.next, load);
     } catch (error) {
       if (error.name !== "AbortError") { fill(list, errorBox(error)); fill(pages); }
@@ -52,31 +53,38 @@ export function show(main, { signal, fresh }) {
   return every(5_000, signal, load);
 }
 
-async function find(name, found) {
+async function find(name, found, only) {
   if (!name) return;
   fill(found);
   try {
-    const { body } = await call({ method: "GET", path: `/api/wallets/${encodeURIComponent(name)}` });
-    location.hash = `#/wallets/${body.walletId}`;
+    const wallet = only ? await findThere(name) : (await call({ method: "GET", path: `/api/wallets/${encodeURIComponent(name)}` })).body;
+    location.hash = `#/wallets/${wallet.walletId}`;
   } catch (error) {
     const isUser = !/^0x[0-9a-f]{40}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name);
-    const create = error.code === "WALLET_NOT_FOUND" && isUser
+    const create = !only && error.code === "WALLET_NOT_FOUND" && isUser
       && h("p", null, h("button", { type: "button", onclick: () => createWallet(name) }, `Create a wallet for ${name}`));
     fill(found, errorBox(error, create));
   }
 }
 
-async function pageOf(cursor, signal) {
-  const query = new URLSearchParams({ limit: LIMIT, ...(cursor && { cursor }) });
-  const { body } = await call({ method: "GET", path: `/api/wallets?${query}` }, signal);
+/** The same without the API. */
+async function findThere(name) {
+  const { wallets: [wallet] } = await read("wallets", { ids: name });
+  if (!wallet) throw new Refused(404, { error: "Wallet not found", code: "WALLET_NOT_FOUND", message: "This tenant has no wallet of this name. Another one may: see --tenant." });
+  return wallet;
+}
+
+async function pageOf(cursor, signal, only) {
+  const query = { limit: LIMIT, ...(cursor && { cursor }) };
+  const body = only ? await read("list", query, signal) : (await call({ method: "GET", path: `/api/wallets?${new URLSearchParams(query)}` }, signal)).body;
   const ids = body.wallets.map((wallet) => wallet.walletId).join(",");
   const { wallets } = ids ? await read("wallets", { ids }, signal) : { wallets: [] };
   return { wallets, next: body.nextCursor };
 }
 
-function table({ wallets }) {
+function table({ wallets }, only) {
   if (wallets.length === 0) {
-    return h("p", { class: "empty" }, cursors.length > 1 ? "There are no more." : "There is no wallet yet. Create the first one, by the button above or with curl.");
+    return h("p", { class: "empty" }, cursors.length > 1 ? "There are no more." : only ? "This tenant has no wallet." : "There is no wallet yet. Create the first one, by the button above or with curl.");
   }
   return h("div", { class: "table" }, h("table", null,
     h("caption", { class: "hidden" }, "Wallets and their credentials"),

@@ -26,6 +26,7 @@ mod serve;
 mod stack;
 
 pub use clients::ClientBounds;
+pub use console::operator;
 pub use cosigner::CosignerHost;
 pub use error::StartError;
 pub use exchanges::{AsterTarget, HyperliquidTarget};

@@ -11,11 +11,14 @@ use hyperdex_local::cosigner::{CosignerSettings, run_child};
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::keys::command::{self as keys_command, KeysCommand};
 use hyperdex_local::load::{self, LoadArgs};
+use hyperdex_local::operator::{self, ConsoleOptions};
 use hyperdex_local::{
     AsterTarget, HyperliquidTarget, Limits, Options, Ports, Stack, StartError, audit, demo, jobs,
 };
+use shared::clock::Clock;
 use shared::config::{parse_chain, parse_url};
 use shared::intent::HyperliquidChain;
+use shared::random::Random;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -42,6 +45,8 @@ enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// The console over a deployment in the cloud, with your own AWS credentials. It only reads.
+    Console(ConsoleOptions),
     /// Run the product's three calls against a stack of their own, and prove the delivered keys.
     Demo,
     /// Run many clients against a stack of their own while it is killed and the exchanges fail,
@@ -216,8 +221,8 @@ async fn main() -> ExitCode {
         };
     }
     let filter = match cli.command {
-        // A report is to be read.
-        Some(Command::Bench(_)) => "warn",
+        // A report is to be read, and so is an address.
+        Some(Command::Bench(_) | Command::Console(_)) => "warn",
         _ => "info,dynoxide=warn,winterbaume_kms=warn",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
@@ -270,6 +275,7 @@ async fn main() -> ExitCode {
             Ok(false) => ExitCode::FAILURE,
             Err(error) => failed(&error),
         },
+        Some(Command::Console(options)) => ended(console(&options).await),
         Some(Command::Keys { command }) => {
             let ran = keys_command::run(&command, &cli.serve.data_dir, say);
             ended(ran.map_err(StartError::from))
@@ -332,6 +338,16 @@ async fn serve(options: Options) -> Result<(), StartError> {
     };
     stack.stop().await;
     result
+}
+
+async fn console(options: &ConsoleOptions) -> Result<(), StartError> {
+    let console = operator::start(options, Clock::system(), Random::system()).await?;
+    say("HyperDEX Keys, console over a deployment. It reads, and changes nothing.");
+    say("The address opens it to whoever has it; it is good until this program ends.\n");
+    say(&format!("  console  {}", console.address));
+    say("\nCtrl-C stops it.");
+    stop_signal().await;
+    Ok(())
 }
 
 /// Ctrl-C, or the signal that asks a process to end.

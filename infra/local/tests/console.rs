@@ -69,7 +69,7 @@ const AGENT: [&str; 3] = ["agentAddress", "agentName", "expiresAt"];
 fn allowed(read: &str) -> BTreeSet<String> {
     let words = match read {
         "about" => {
-            "now tenant keysWanted returnsPrivateKey requiresDeposit renewWithinMs refreshEveryMs"
+            "now tenant readOnly keysWanted returnsPrivateKey requiresDeposit renewWithinMs refreshEveryMs"
         }
         "wallets" => {
             "now wallets wallets.walletId wallets.userId wallets.address wallets.createdAt \

@@ -23,7 +23,7 @@ macro_rules! file {
 }
 
 /// The path of each, its type and its text.
-const FILES: [(&str, &str, &str); 15] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("/", HTML, include_str!("../../console/index.html")),
     file!("style.css", CSS),
     file!("icon.svg", SVG),
@@ -38,6 +38,7 @@ const FILES: [(&str, &str, &str); 15] = [
     file!("decisions.js", SCRIPT),
     file!("renewals.js", SCRIPT),
     file!("exchanges.js", SCRIPT),
+    file!("metrics.js", SCRIPT),
     file!("reference.js", SCRIPT),
 ];
 

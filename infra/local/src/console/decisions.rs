@@ -12,7 +12,7 @@ use axum::{Extension, Json};
 use cosigner::audit::{Decision, Entry, Record};
 use futures_util::future::try_join_all;
 use http::Uri;
-use seal_audit::INDEX;
+use seal_audit::heads_of;
 use serde::Serialize;
 use shared::api::error::ApiError;
 use shared::api::ids::{Tenant, WalletRef};
@@ -22,7 +22,7 @@ use shared::store::{Item, SHARDS, StoreError, from_item, unavailable};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::{Console, in_query};
+use super::{Reads, in_query};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Decisions of a page.
@@ -175,16 +175,7 @@ impl Decisions {
     async fn ends(&self, tenant: &Tenant) -> Result<Vec<(String, u64)>, StoreError> {
         let yesterday = (self.clock.now_ms() / DAY_MS).saturating_sub(1);
         let shards = (0..SHARDS).map(|shard| async move {
-            let output = self
-                .db
-                .query()
-                .table_name(&self.table)
-                .index_name(INDEX)
-                .key_condition_expression("#shard = :shard AND #day >= :day")
-                .expression_attribute_names("#shard", "shard")
-                .expression_attribute_names("#day", "sealDay")
-                .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
-                .expression_attribute_values(":day", AttributeValue::N(yesterday.to_string()))
+            let output = heads_of(&self.db, &self.table, shard, yesterday)
                 .scan_index_forward(false)
                 .send()
                 .await
@@ -227,13 +218,17 @@ fn end(item: &Item) -> Option<(String, u64)> {
 }
 
 pub(super) async fn decisions(
-    State(console): State<Console>,
+    State(reads): State<Reads>,
     Extension(tenant): Extension<Tenant>,
     uri: Uri,
 ) -> Result<Json<Page>, ApiError> {
-    let now = console.clock.now_ms();
+    let now = reads.clock.now_ms();
+    let log = reads.decisions.as_ref().ok_or_else(|| {
+        ApiError::new(404, "NOT_FOUND", "The cosigner's table is not known")
+            .advise("Say where it is: --cosigner-stack, or --cosigner-table")
+    })?;
     let Some(wallet) = in_query(&uri, "wallet") else {
-        let decisions = console.decisions.latest(&tenant).await?;
+        let decisions = log.latest(&tenant).await?;
         return Ok(Json(Page { now, decisions, before: None }));
     };
     let wallet = wallet.parse::<WalletRef>();
@@ -246,10 +241,10 @@ pub(super) async fn decisions(
             .filter(|before| *before > 0)
             .ok_or_else(|| ApiError::bad_request("before must be a number from 1"))?,
     };
-    let view = console.store.find(&tenant, &wallet).await?;
+    let view = reads.store.find(&tenant, &wallet).await?;
     let view = view.ok_or_else(ApiError::wallet_not_found)?;
     let pk = format!("{tenant}#W#{}", view.wallet.wallet_id);
-    let decisions = console.decisions.chain(&pk, 1, before - 1).await?;
+    let decisions = log.chain(&pk, 1, before - 1).await?;
     let before = decisions.last().map(|last| last.seq).filter(|seq| *seq > 1);
     Ok(Json(Page { now, decisions, before }))
 }

@@ -211,7 +211,7 @@ pub(super) async fn exchanges(State(console): State<Console>) -> Result<Json<Sta
     let [aster, hyperliquid] = &console.exchanges.of;
     let both = &console.exchanges;
     let exchanges = vec![both.state(aster).await?, both.state(hyperliquid).await?];
-    Ok(Json(States { now: console.clock.now_ms(), exchanges }))
+    Ok(Json(States { now: console.reads.clock.now_ms(), exchanges }))
 }
 
 #[derive(Serialize)]
@@ -241,7 +241,7 @@ pub(super) async fn agents(
     let wallet = in_query(&uri, "wallet").ok_or_else(|| ApiError::missing("wallet"))?;
     let wallet = wallet.parse::<WalletRef>();
     let wallet = wallet.map_err(|error| ApiError::bad_request(error.to_string()))?;
-    let view = console.store.find(&tenant, &wallet).await?;
+    let view = console.reads.store.find(&tenant, &wallet).await?;
     let address = view.ok_or_else(ApiError::wallet_not_found)?.wallet.address;
     let address = address.to_string().parse::<exchange_sim::Address>();
     let address = address.map_err(|error| ApiError::internal("Internal error", &error))?;
@@ -261,5 +261,5 @@ pub(super) async fn agents(
             .map(|agent| listed(agent.address.to_string(), agent.name, agent.valid_until))
             .collect()
     });
-    Ok(Json(Agents { now: console.clock.now_ms(), aster, hyperliquid }))
+    Ok(Json(Agents { now: console.reads.clock.now_ms(), aster, hyperliquid }))
 }

@@ -9,12 +9,13 @@ mod assets;
 mod decisions;
 mod exchanges;
 mod guard;
+pub mod operator;
 mod schedule;
 mod wallets;
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRef, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
@@ -38,17 +39,32 @@ use decisions::Decisions;
 use exchanges::Exchanges;
 pub(crate) use exchanges::Simulators;
 
+/// What is read from the tables, here and in the cloud.
+#[derive(Clone)]
+struct Reads {
+    store: Store,
+    /// `None` where nobody has said which the cosigner's table is.
+    decisions: Option<Arc<Decisions>>,
+    clock: Clock,
+    renew_within_ms: u64,
+    refresh_every_ms: u64,
+}
+
 /// What the console's reads need.
 #[derive(Clone)]
 struct Console {
+    reads: Reads,
     keys: Arc<Keyring>,
-    store: Store,
-    decisions: Arc<Decisions>,
     exchanges: Arc<Exchanges>,
     return_private_key: bool,
     require_deposit: bool,
-    clock: Clock,
     random: Random,
+}
+
+impl FromRef<Console> for Reads {
+    fn from_ref(console: &Console) -> Self {
+        console.reads.clone()
+    }
 }
 
 /// The API with the console before it, for browsers that are on a page of this stack alone.
@@ -65,12 +81,16 @@ pub(crate) fn with_console(
     let store = Store::new(db.clone(), WALLETS_TABLE);
     let console = Console {
         keys: Arc::new(Keyring::new(KeyFile::new(&options.data_dir))),
-        decisions: Arc::new(Decisions::new(db, COSIGNER_TABLE, options.clock.clone())),
         exchanges: Arc::new(Exchanges::new(options, endpoints, &store, simulators)?),
-        store,
+        reads: Reads {
+            store,
+            decisions: Some(Arc::new(Decisions::new(db, COSIGNER_TABLE, options.clock.clone()))),
+            clock: options.clock.clone(),
+            renew_within_ms: RENEW_WITHIN_MS,
+            refresh_every_ms: REFRESH_EVERY_MS,
+        },
         return_private_key: options.return_private_key,
         require_deposit: options.require_deposit,
-        clock: options.clock.clone(),
         random: options.random.clone(),
     };
     let data = Router::new()
@@ -103,7 +123,7 @@ async fn admit(State(console): State<Console>, mut request: Request, next: Next)
         Ok(Known::Invalid) => ApiError::invalid_api_key(),
         Err(error) => ApiError::internal("Internal error", &error),
     };
-    refusal(&error, &console.clock, &console.random)
+    refusal(&error, &console.reads.clock, &console.random)
 }
 
 /// What the page says about the stack.
@@ -113,6 +133,8 @@ struct About {
     /// The stack's time, Unix milliseconds.
     now: u64,
     tenant: Tenant,
+    /// Never here: the page has the buttons of all operations.
+    read_only: bool,
     /// Whether the API wants a key.
     keys_wanted: bool,
     returns_private_key: bool,
@@ -128,13 +150,14 @@ async fn about(
     let anyone = console.keys.who(None);
     let anyone = anyone.map_err(|error| ApiError::internal("Internal error", &error))?;
     Ok(Json(About {
-        now: console.clock.now_ms(),
+        now: console.reads.clock.now_ms(),
         tenant,
+        read_only: false,
         keys_wanted: anyone == Known::Missing,
         returns_private_key: console.return_private_key,
         requires_deposit: console.require_deposit,
-        renew_within_ms: RENEW_WITHIN_MS,
-        refresh_every_ms: REFRESH_EVERY_MS,
+        renew_within_ms: console.reads.renew_within_ms,
+        refresh_every_ms: console.reads.refresh_every_ms,
     }))
 }
 

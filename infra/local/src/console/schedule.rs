@@ -9,7 +9,7 @@ use shared::api::ids::{Exchange, Tenant, UserId, WalletRef};
 use shared::store::{CredentialKey, Index, SHARDS, StoreError};
 use uuid::Uuid;
 
-use super::Console;
+use super::Reads;
 use super::wallets::Job;
 
 /// How many credentials are shown.
@@ -38,7 +38,7 @@ struct Due {
     job: Job,
 }
 
-impl Console {
+impl Reads {
     /// The tenant's credentials in one shard of the index, those due first, and whether that is all.
     async fn due_in(
         &self,
@@ -69,23 +69,23 @@ impl Console {
             exchange: key.exchange,
             agent_address: record.agent.to_string(),
             expires_at: record.expires_at_ms,
-            job: Job::of(key.wallet_id, record),
+            job: Job::of(key.wallet_id, record, self.renew_within_ms),
         }))
     }
 }
 
 pub(super) async fn schedule(
-    State(console): State<Console>,
+    State(reads): State<Reads>,
     Extension(tenant): Extension<Tenant>,
 ) -> Result<Json<Schedule>, ApiError> {
-    let shards = try_join_all((0..SHARDS).map(|shard| console.due_in(&tenant, shard))).await?;
+    let shards = try_join_all((0..SHARDS).map(|shard| reads.due_in(&tenant, shard))).await?;
     let all = shards.iter().all(|(_, all)| *all);
     let mut keys: Vec<CredentialKey> = shards.into_iter().flat_map(|(keys, _)| keys).collect();
     keys.sort_by_key(|key| key.at_ms);
     let more = !all || keys.len() > SHOWN;
     keys.truncate(SHOWN);
-    let due = try_join_all(keys.iter().map(|key| console.due(key))).await?;
+    let due = try_join_all(keys.iter().map(|key| reads.due(key))).await?;
     let mut due: Vec<Due> = due.into_iter().flatten().collect();
     due.sort_by_key(|due| due.job.at);
-    Ok(Json(Schedule { now: console.clock.now_ms(), due, more }))
+    Ok(Json(Schedule { now: reads.clock.now_ms(), due, more }))
 }

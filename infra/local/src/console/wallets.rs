@@ -11,8 +11,7 @@ use shared::credentials::{Life, renews_at_ms};
 use shared::store::{AgentRecord, CredentialRecord, CredentialState, WalletRecord, WalletView};
 use uuid::Uuid;
 
-use super::{Console, in_query};
-use crate::jobs::{REFRESH_EVERY_MS, RENEW_WITHIN_MS};
+use super::{Reads, in_query};
 
 /// How many wallets are read at once.
 const MOST: usize = 100;
@@ -114,7 +113,7 @@ pub(super) struct Job {
 
 impl Job {
     /// The job's own rules, read from the outside: `shared::credentials::renew`.
-    pub(super) fn of(wallet_id: Uuid, record: &CredentialRecord) -> Self {
+    pub(super) fn of(wallet_id: Uuid, record: &CredentialRecord, within_ms: u64) -> Self {
         let due_ms = record.due_at_ms();
         let does = match record.state {
             CredentialState::Pending => Does::WaitForCaller,
@@ -127,7 +126,7 @@ impl Job {
             CredentialState::Active => Does::GivenUp,
         };
         let at = due_ms.map(|at| match does {
-            Does::Renew => renews_at_ms(wallet_id, at, RENEW_WITHIN_MS).max(record.job_after_ms),
+            Does::Renew => renews_at_ms(wallet_id, at, within_ms).max(record.job_after_ms),
             _ => at,
         });
         Self { does, at }
@@ -135,10 +134,10 @@ impl Job {
 }
 
 impl Credential {
-    fn new(wallet: &WalletRecord, record: &CredentialRecord, now_ms: u64) -> Self {
+    fn new(wallet: &WalletRecord, record: &CredentialRecord, reads: &Reads) -> Self {
         Self {
             exchange: record.exchange,
-            state: Life::of(record, now_ms).as_str(),
+            state: Life::of(record, reads.clock.now_ms()).as_str(),
             agent: Agent::from(&record.current()),
             requested_at: record.requested_at_ms,
             created_at: record.created_at_ms,
@@ -146,7 +145,7 @@ impl Credential {
             is_api_key: record.is_v1(),
             retiring: record.retiring.iter().map(Agent::from).collect(),
             next: record.next.as_ref().map(Agent::from),
-            job: Job::of(wallet.wallet_id, record),
+            job: Job::of(wallet.wallet_id, record, reads.renew_within_ms),
             check_at: record.check_at_ms,
             job_failures: record.job_failures,
             busy_until: record.lease_until_ms,
@@ -155,7 +154,7 @@ impl Credential {
 }
 
 impl Wallet {
-    fn new(view: &WalletView, now_ms: u64) -> Self {
+    fn new(view: &WalletView, reads: &Reads) -> Self {
         let wallet = &view.wallet;
         let credentials = Exchange::ALL.iter().filter_map(|exchange| view.credential(*exchange));
         Self {
@@ -164,18 +163,17 @@ impl Wallet {
             address: wallet.address.to_string(),
             created_at: wallet.created_at_ms,
             key_version: wallet.key_version,
-            refresh_at: wallet.shares_at_ms.unwrap_or(wallet.created_at_ms) + REFRESH_EVERY_MS,
+            refresh_at: wallet.shares_at_ms.unwrap_or(wallet.created_at_ms)
+                + reads.refresh_every_ms,
             frozen: wallet.frozen,
-            credentials: credentials
-                .map(|record| Credential::new(wallet, record, now_ms))
-                .collect(),
+            credentials: credentials.map(|record| Credential::new(wallet, record, reads)).collect(),
         }
     }
 }
 
 /// The wallets that are named, those of them that the tenant has.
 pub(super) async fn wallets(
-    State(console): State<Console>,
+    State(reads): State<Reads>,
     Extension(tenant): Extension<Tenant>,
     uri: Uri,
 ) -> Result<Json<Wallets>, ApiError> {
@@ -187,8 +185,8 @@ pub(super) async fn wallets(
     if names.len() > MOST {
         return Err(ApiError::bad_request(format!("ids names more than {MOST} wallets")));
     }
-    let found = try_join_all(names.iter().map(|name| console.store.find(&tenant, name))).await?;
-    let now = console.clock.now_ms();
-    let wallets = found.iter().flatten().map(|view| Wallet::new(view, now)).collect();
+    let found = try_join_all(names.iter().map(|name| reads.store.find(&tenant, name))).await?;
+    let now = reads.clock.now_ms();
+    let wallets = found.iter().flatten().map(|view| Wallet::new(view, &reads)).collect();
     Ok(Json(Wallets { now, wallets }))
 }

@@ -1,0 +1,209 @@
+//! The operator's account: its credentials, and the three calls that no SDK is linked for. Their
+//! crates would be another quarter of a million lines to build, and one a licence that nothing
+//! else here has.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::ProvideCredentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::region::Region;
+use serde_json::Value;
+use shared::clock::Clock;
+use shared::exchanges::http::client_builder;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The largest answer that is read, in bytes: six hours of all series are some tens of KB.
+const MAX_ANSWER_BYTES: usize = 4 << 20;
+
+/// Why there is no answer; the text is for the operator, whose credentials were used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallError {
+    /// No credentials, or no region.
+    #[error("{0}")]
+    Setup(String),
+    /// AWS said no.
+    #[error("{action}: HTTP {status}: {said}")]
+    Refused { action: &'static str, status: u16, said: String },
+    /// Nothing came, or nothing that can be read.
+    #[error("{action}: {cause}")]
+    NoAnswer { action: &'static str, cause: String },
+}
+
+/// One account, as the operator reaches it.
+#[derive(Clone)]
+pub(super) struct Account {
+    pub(super) config: SdkConfig,
+    http: reqwest::Client,
+    clock: Clock,
+}
+
+/// A call of one of AWS's services.
+struct Call {
+    action: &'static str,
+    service: &'static str,
+    /// As the service is called in a request's signature.
+    signed_as: &'static str,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
+impl Account {
+    /// By a profile, or by whatever the AWS CLI would take.
+    pub(super) async fn open(
+        profile: Option<&str>,
+        region: Option<&str>,
+        endpoint: Option<&str>,
+        clock: Clock,
+    ) -> Result<Self, CallError> {
+        let setup = |cause: String| CallError::Setup(cause);
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build_https();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .operation_attempt_timeout(PATIENCE);
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(http)
+            .timeout_config(timeouts.build());
+        if let Some(profile) = profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        if let Some(endpoint) = endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        let config = loader.load().await;
+        if config.region().is_none() {
+            return Err(setup("no region: say --region, or set it in the profile".to_owned()));
+        }
+        let http = client_builder().map_err(|error| setup(error.to_string()))?;
+        let http = http.timeout(PATIENCE).build().map_err(|error| setup(error.to_string()))?;
+        Ok(Self { config, http, clock })
+    }
+
+    pub(super) fn region(&self) -> &str {
+        self.config.region().map(AsRef::as_ref).unwrap_or_default()
+    }
+
+    /// `cloudformation:DescribeStacks`, in XML.
+    pub(super) async fn describe_stack(&self, stack: &str) -> Result<String, CallError> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("Action", "DescribeStacks").append_pair("Version", "2010-05-15");
+        form.append_pair("StackName", stack);
+        let kind = "application/x-www-form-urlencoded; charset=utf-8".to_owned();
+        self.call(Call {
+            action: "cloudformation:DescribeStacks",
+            service: "cloudformation",
+            signed_as: "cloudformation",
+            headers: vec![("content-type", kind)],
+            body: form.finish(),
+        })
+        .await
+    }
+
+    /// A call of CloudWatch by its JSON protocol.
+    pub(super) async fn cloudwatch(
+        &self,
+        action: &'static str,
+        body: &Value,
+    ) -> Result<Value, CallError> {
+        let name = action.rsplit(':').next().unwrap_or_default();
+        let target = format!("GraniteServiceVersion20100801.{name}");
+        let kind = "application/x-amz-json-1.0".to_owned();
+        let said = self
+            .call(Call {
+                action,
+                service: "monitoring",
+                signed_as: "monitoring",
+                headers: vec![("content-type", kind), ("x-amz-target", target)],
+                body: body.to_string(),
+            })
+            .await?;
+        serde_json::from_str(&said)
+            .map_err(|error| CallError::NoAnswer { action, cause: error.to_string() })
+    }
+
+    fn url(&self, service: &str) -> String {
+        match self.config.endpoint_url() {
+            Some(url) => format!("{}/", url.trim_end_matches('/')),
+            None => {
+                let region = self.region();
+                let end = if region.starts_with("cn-") { "com.cn" } else { "com" };
+                format!("https://{service}.{region}.amazonaws.{end}/")
+            }
+        }
+    }
+
+    async fn call(&self, call: Call) -> Result<String, CallError> {
+        let no_answer = |cause: String| CallError::NoAnswer { action: call.action, cause };
+        let url = self.url(call.service);
+        let headers = self.signed(&call, &url).await?;
+        let mut request = self.http.post(&url);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let response = request.body(call.body.clone()).send().await;
+        let mut response = response.map_err(|error| no_answer(chain(&error)))?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(chain(&error)))? {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(no_answer("the answer is too large".to_owned()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let said = String::from_utf8_lossy(&body).into_owned();
+        if status.is_success() {
+            return Ok(said);
+        }
+        let said = said.chars().take(500).collect();
+        Err(CallError::Refused { action: call.action, status: status.as_u16(), said })
+    }
+
+    /// The call's headers and those of its signature.
+    async fn signed(&self, call: &Call, url: &str) -> Result<Vec<(String, String)>, CallError> {
+        let setup = |cause: String| CallError::Setup(cause);
+        let provider = self.config.credentials_provider();
+        let provider = provider.ok_or_else(|| setup("there are no credentials".to_owned()))?;
+        let identity = provider.provide_credentials().await;
+        let identity =
+            identity.map_err(|error| setup(format!("credentials: {}", chain(&error))))?;
+        let identity = identity.into();
+        let params = SigningParams::builder()
+            .identity(&identity)
+            .region(self.region())
+            .name(call.signed_as)
+            .time(UNIX_EPOCH + Duration::from_millis(self.clock.now_ms()))
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| setup(error.to_string()))?;
+        let own = call.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let body = SignableBody::Bytes(call.body.as_bytes());
+        let request = SignableRequest::new("POST", url, own, body);
+        let request = request.map_err(|error| setup(error.to_string()))?;
+        let signed = sign(request, &params.into()).map_err(|error| setup(error.to_string()))?;
+        let own = call.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let mut headers: Vec<(String, String)> = own.collect();
+        let made = signed.output().headers();
+        headers.extend(made.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Ok(headers)
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,226 @@
+//! `GET /console/data/metrics`: what the deployment has counted in the last hours, and which of its
+//! alarms ring.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use shared::api::error::ApiError;
+use shared::api::ids::Exchange;
+use shared::clock::Clock;
+use shared::metrics::{Metric, NAMESPACE};
+use tokio::sync::Mutex;
+
+use super::aws::{Account, CallError};
+
+/// How far back, in milliseconds.
+const BACK_MS: u64 = 6 * 60 * 60 * 1_000;
+/// What one point is of, in seconds.
+const PERIOD_S: u16 = 300;
+/// How long an answer is good for: CloudWatch charges for each series that is asked for.
+const FRESH_MS: u64 = 60_000;
+/// Answers to one question that are read at most.
+const PAGES: usize = 5;
+
+/// Whose metric it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Of {
+    Service,
+    EachExchange,
+    Cosigner,
+}
+
+/// What is shown, in this order.
+const SHOWN: [(Metric, &str, Of); 15] = [
+    (Metric::Registrations, "Sum", Of::EachExchange),
+    (Metric::RegistrationFailures, "Sum", Of::EachExchange),
+    (Metric::CosignerRefusals, "Sum", Of::Cosigner),
+    (Metric::CredentialDrift, "Sum", Of::Service),
+    (Metric::RenewalBacklog, "Maximum", Of::Service),
+    (Metric::CredentialsExpiring, "Maximum", Of::Service),
+    (Metric::CredentialsOverdue, "Maximum", Of::Service),
+    (Metric::CredentialsRenewed, "Sum", Of::Service),
+    (Metric::RenewalsFailed, "Sum", Of::Service),
+    (Metric::RegistrationsPending, "Maximum", Of::Service),
+    (Metric::ExchangeBudgetUsed, "Maximum", Of::EachExchange),
+    (Metric::SecretsLost, "Sum", Of::Service),
+    (Metric::SignatureFaults, "Sum", Of::Service),
+    (Metric::KeyGenerationMs, "p99", Of::Service),
+    (Metric::SigningMs, "p99", Of::Service),
+];
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Metrics {
+    /// When they were read, Unix milliseconds.
+    now: u64,
+    /// Where the series begin, Unix milliseconds.
+    from: u64,
+    period_s: u16,
+    series: Vec<Series>,
+    alarms: Vec<Alarm>,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Series {
+    metric: &'static str,
+    unit: &'static str,
+    stat: &'static str,
+    exchange: Option<Exchange>,
+    /// Time in Unix milliseconds, and value.
+    points: Vec<(u64, f64)>,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Alarm {
+    name: String,
+    description: String,
+    since: Option<u64>,
+}
+
+/// Who is asked, about whom, and whose alarms are looked at.
+pub(super) struct Source {
+    pub(super) account: Account,
+    /// The start of its alarms' names.
+    pub(super) alarms: String,
+    pub(super) service: Option<String>,
+    pub(super) cosigner: Option<String>,
+}
+
+/// The metrics of a deployment, which may be in two accounts.
+pub(super) struct Reader {
+    sources: Vec<Source>,
+    clock: Clock,
+    last: Mutex<Option<Metrics>>,
+}
+
+fn failed(error: &CallError) -> ApiError {
+    // Who looks at this page may know: the credentials are theirs.
+    ApiError::new(502, "CLOUDWATCH", "CloudWatch does not give the metrics")
+        .advise(error.to_string())
+}
+
+/// Seconds, as AWS's JSON has them, in milliseconds.
+fn ms(seconds: &Value) -> Option<u64> {
+    let seconds = seconds.as_f64().filter(|seconds| seconds.is_finite() && *seconds >= 0.0)?;
+    Duration::try_from_secs_f64(seconds).ok().and_then(|time| time.as_millis().try_into().ok())
+}
+
+impl Source {
+    /// The series that this one has, each with its question.
+    fn asked(&self) -> Vec<(Series, Value)> {
+        let mut asked = Vec::new();
+        for (metric, stat, of) in SHOWN {
+            let service = if of == Of::Cosigner { &self.cosigner } else { &self.service };
+            let Some(service) = service else { continue };
+            let exchanges: Vec<Option<Exchange>> = match of {
+                Of::EachExchange => Exchange::ALL.into_iter().map(Some).collect(),
+                _ => vec![None],
+            };
+            for exchange in exchanges {
+                let mut dimensions = vec![json!({ "Name": "service", "Value": service })];
+                dimensions.extend(
+                    exchange.map(|one| json!({ "Name": "exchange", "Value": one.as_str() })),
+                );
+                let (name, unit) = (metric.name(), metric.unit());
+                let query = json!({
+                    "Id": format!("m{}", asked.len()),
+                    "MetricStat": {
+                        "Metric": {
+                            "Namespace": NAMESPACE,
+                            "MetricName": name,
+                            "Dimensions": dimensions,
+                        },
+                        "Period": PERIOD_S,
+                        "Stat": stat,
+                    },
+                });
+                let series = Series { metric: name, unit, stat, exchange, points: Vec::new() };
+                asked.push((series, query));
+            }
+        }
+        asked
+    }
+
+    async fn series(&self, from_ms: u64, now_ms: u64) -> Result<Vec<Series>, ApiError> {
+        let (mut series, queries): (Vec<_>, Vec<_>) = self.asked().into_iter().unzip();
+        let mut question = json!({
+            "StartTime": from_ms / 1_000,
+            "EndTime": now_ms / 1_000,
+            "ScanBy": "TimestampAscending",
+            "MetricDataQueries": queries,
+        });
+        for _ in 0..PAGES {
+            if series.is_empty() {
+                break;
+            }
+            let page = self.account.cloudwatch("cloudwatch:GetMetricData", &question).await;
+            let page = page.map_err(|error| failed(&error))?;
+            for result in page["MetricDataResults"].as_array().into_iter().flatten() {
+                let id = result["Id"].as_str().and_then(|id| id.strip_prefix('m'));
+                let place = id.and_then(|number| number.parse::<usize>().ok());
+                let Some(series) = place.and_then(|place| series.get_mut(place)) else { continue };
+                let list = |name: &str| result[name].as_array().into_iter().flatten();
+                let times = list("Timestamps").map(|time| ms(time).unwrap_or_default());
+                let values = list("Values").map(|value| value.as_f64().unwrap_or_default());
+                series.points.extend(times.zip(values));
+            }
+            match page["NextToken"].as_str() {
+                Some(next) => question["NextToken"] = json!(next),
+                None => break,
+            }
+        }
+        Ok(series)
+    }
+
+    /// Its alarms that ring.
+    async fn alarms(&self) -> Result<Vec<Alarm>, ApiError> {
+        let question = json!({
+            "AlarmNamePrefix": self.alarms,
+            "StateValue": "ALARM",
+            "MaxRecords": 100,
+        });
+        let said = self.account.cloudwatch("cloudwatch:DescribeAlarms", &question).await;
+        let said = said.map_err(|error| failed(&error))?;
+        let text = |alarm: &Value, name: &str| alarm[name].as_str().unwrap_or_default().to_owned();
+        let alarms = said["MetricAlarms"].as_array().into_iter().flatten();
+        Ok(alarms
+            .map(|alarm| Alarm {
+                name: text(alarm, "AlarmName"),
+                description: text(alarm, "AlarmDescription"),
+                since: ms(&alarm["StateUpdatedTimestamp"]),
+            })
+            .collect())
+    }
+}
+
+impl Reader {
+    pub(super) fn new(sources: Vec<Source>, clock: Clock) -> Self {
+        Self { sources, clock, last: Mutex::default() }
+    }
+
+    /// Whether there is anything to ask.
+    pub(super) fn has_any(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
+    /// What was read in the last minute, or is read now.
+    pub(super) async fn read(&self) -> Result<Metrics, ApiError> {
+        let mut last = self.last.lock().await;
+        let now = self.clock.now_ms();
+        if let Some(last) = last.as_ref().filter(|last| last.now + FRESH_MS > now) {
+            return Ok(last.clone());
+        }
+        let from = now.saturating_sub(BACK_MS);
+        let mut read =
+            Metrics { now, from, period_s: PERIOD_S, series: Vec::new(), alarms: Vec::new() };
+        for source in &self.sources {
+            read.series.extend(source.series(from, now).await?);
+            read.alarms.extend(source.alarms().await?);
+        }
+        *last = Some(read.clone());
+        Ok(read)
+    }
+}

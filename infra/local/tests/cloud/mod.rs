@@ -1,0 +1,249 @@
+//! AWS as an operator's console meets it: a stack's DynamoDB behind it, and as much of
+//! CloudFormation and CloudWatch as is asked. It notes every call, and takes none that is not
+//! signed, or not as the service wants it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// What may be asked of DynamoDB here; anything else is refused, and noted all the same.
+const READS: [&str; 3] = ["BatchGetItem", "GetItem", "Query"];
+
+/// A call as it was signed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Called {
+    /// As IAM calls it: `dynamodb:Query`.
+    pub(crate) action: String,
+    /// Whose key it was signed with.
+    pub(crate) by: String,
+    /// Which table, stack or service it was about.
+    pub(crate) about: String,
+}
+
+#[derive(Clone)]
+pub(crate) struct Cloud {
+    pub(crate) url: String,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dynamodb: String,
+    http: reqwest::Client,
+    called: Mutex<BTreeSet<Called>>,
+    /// What was not as AWS wants it.
+    wrong: Mutex<Vec<String>>,
+    /// What CloudWatch says: it refuses while this is set.
+    denies: Mutex<bool>,
+}
+
+impl Cloud {
+    pub(crate) async fn start(dynamodb: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let http = shared::exchanges::http::client_builder().unwrap().build().unwrap();
+        let inner = Arc::new(Inner {
+            dynamodb: dynamodb.to_owned(),
+            http,
+            called: Mutex::default(),
+            wrong: Mutex::default(),
+            denies: Mutex::default(),
+        });
+        let router = Router::new().fallback(answer).with_state(inner.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, inner }
+    }
+
+    pub(crate) fn called(&self) -> BTreeSet<Called> {
+        self.inner.called.lock().unwrap().clone()
+    }
+
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        self.inner.wrong.lock().unwrap().clone()
+    }
+
+    pub(crate) fn deny_metrics(&self, deny: bool) {
+        *self.inner.denies.lock().unwrap() = deny;
+    }
+}
+
+/// Who signed a request, for which service.
+fn signed(request: &http::request::Parts) -> Option<(String, String)> {
+    let text = request.headers.get("authorization")?.to_str().ok()?;
+    let text = text.strip_prefix("AWS4-HMAC-SHA256 Credential=")?;
+    let (scope, rest) = text.split_once(", SignedHeaders=")?;
+    let (headers, signature) = rest.split_once(", Signature=")?;
+    let parts: Vec<&str> = scope.split('/').collect();
+    let [by, day, region, service, "aws4_request"] = parts[..] else { return None };
+    let date = request.headers.get("x-amz-date")?.to_str().ok()?;
+    let holds = date.starts_with(day)
+        && region == "eu-central-1"
+        && headers.split(';').any(|name| name == "host")
+        && headers.split(';').any(|name| name == "x-amz-date")
+        && signature.len() == 64;
+    holds.then(|| (by.to_owned(), service.to_owned()))
+}
+
+async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, 1 << 20).await.unwrap();
+    let Some((by, service)) = signed(&head) else {
+        inner.wrong.lock().unwrap().push(format!("not signed: {} {:?}", head.uri, head.headers));
+        return StatusCode::FORBIDDEN.into_response();
+    };
+    let (action, about, response) = match service.as_str() {
+        "dynamodb" => inner.dynamodb(&head, body).await,
+        "cloudformation" => inner.cloudformation(&head, &body),
+        "monitoring" => inner.cloudwatch(&head, &body),
+        other => (format!("{other}:?"), String::new(), StatusCode::NOT_FOUND.into_response()),
+    };
+    inner.called.lock().unwrap().insert(Called { action, by, about });
+    response
+}
+
+type Answer = (String, String, Response);
+
+impl Inner {
+    async fn dynamodb(&self, head: &http::request::Parts, body: Bytes) -> Answer {
+        let target = head.headers["x-amz-target"].to_str().unwrap();
+        let name = target.strip_prefix("DynamoDB_20120810.").unwrap();
+        let asked: Value = serde_json::from_slice(&body).unwrap();
+        let about = asked["TableName"].as_str().unwrap_or_default().to_owned();
+        let action = format!("dynamodb:{name}");
+        if !READS.contains(&name) {
+            return (action, about, StatusCode::FORBIDDEN.into_response());
+        }
+        let mut request = self.http.post(&self.dynamodb).body(body);
+        for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
+            request = request.header(name, head.headers[name].clone());
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let kind = [("content-type", "application/x-amz-json-1.0")];
+        (action, about, (status, kind, answer.bytes().await.unwrap()).into_response())
+    }
+
+    fn cloudformation(&self, head: &http::request::Parts, body: &[u8]) -> Answer {
+        let form: BTreeMap<String, String> =
+            url::form_urlencoded::parse(body).into_owned().collect();
+        let kind = head.headers["content-type"].to_str().unwrap();
+        if !kind.starts_with("application/x-www-form-urlencoded")
+            || form.get("Version").map(String::as_str) != Some("2010-05-15")
+        {
+            self.wrong.lock().unwrap().push(format!("CloudFormation: {form:?}"));
+        }
+        let (action, stack) = (&form["Action"], &form["StackName"]);
+        let pairs = |name: &str, pairs: &[(&str, &str)]| -> String {
+            let member = |(key, value): &(&str, &str)| {
+                format!(
+                    "<member><{name}Key>{key}</{name}Key><{name}Value>{value}</{name}Value></member>"
+                )
+            };
+            format!("<{name}s>{}</{name}s>", pairs.iter().map(member).collect::<String>())
+        };
+        let inside = match (action.as_str(), stack.as_str()) {
+            ("DescribeStacks", "prod") => {
+                pairs(
+                    "Output",
+                    &[
+                        ("ApiUrl", "https://abc.example/v1"),
+                        ("WalletsTableName", hyperdex_local::WALLETS_TABLE),
+                    ],
+                ) + &pairs(
+                    "Parameter",
+                    &[("RenewWithinDays", "20"), ("HyperliquidWeightPerMinute", "500")],
+                )
+            }
+            ("DescribeStacks", "cosigner") => {
+                pairs("Output", &[("TableName", hyperdex_local::COSIGNER_TABLE)])
+                    + &pairs("Parameter", &[("FunctionName", "prod-cosigner")])
+            }
+            _ => {
+                let said = format!(
+                    "<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id \
+                     {stack} does not exist</Message></Error></ErrorResponse>"
+                );
+                let response = (StatusCode::BAD_REQUEST, said).into_response();
+                return (format!("cloudformation:{action}"), stack.clone(), response);
+            }
+        };
+        let said = format!(
+            "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
+             <DescribeStacksResult><Stacks><member><StackName>{stack}</StackName>{inside}</member>\
+             </Stacks></DescribeStacksResult></DescribeStacksResponse>"
+        );
+        (format!("cloudformation:{action}"), stack.clone(), said.into_response())
+    }
+
+    fn cloudwatch(&self, head: &http::request::Parts, body: &[u8]) -> Answer {
+        let target = head.headers["x-amz-target"].to_str().unwrap();
+        let name = target.strip_prefix("GraniteServiceVersion20100801.").unwrap();
+        let asked: Value = serde_json::from_slice(body).unwrap();
+        let action = format!("cloudwatch:{name}");
+        if *self.denies.lock().unwrap() {
+            let said = json!({ "__type": "AccessDenied", "message": "not authorized" });
+            let response = (StatusCode::FORBIDDEN, said.to_string()).into_response();
+            return (action, String::new(), response);
+        }
+        let (about, said) = match name {
+            "GetMetricData" => self.metric_data(&asked),
+            "DescribeAlarms" => {
+                let prefix = asked["AlarmNamePrefix"].as_str().unwrap().to_owned();
+                assert_eq!(asked["StateValue"], "ALARM");
+                let alarms = match prefix.as_str() {
+                    "prod-" => json!([{
+                        "AlarmName": "prod-Monitoring-1-Drift-2",
+                        "AlarmDescription": "Credentials differ. docs/operations.md#drift",
+                        "StateUpdatedTimestamp": 1_790_000_000.5,
+                    }]),
+                    _ => json!([]),
+                };
+                (prefix, json!({ "MetricAlarms": alarms }))
+            }
+            other => panic!("{other} is not asked for"),
+        };
+        (action, about, said.to_string().into_response())
+    }
+
+    /// Each series its own number; the second page has the last of them.
+    fn metric_data(&self, asked: &Value) -> (String, Value) {
+        let mut services = BTreeSet::new();
+        let mut results = Vec::new();
+        let (from, to) = (asked["StartTime"].as_u64().unwrap(), asked["EndTime"].as_u64().unwrap());
+        assert!(to - from == 6 * 60 * 60 && asked["ScanBy"] == "TimestampAscending");
+        let queries = asked["MetricDataQueries"].as_array().unwrap();
+        for query in queries {
+            let stat = &query["MetricStat"];
+            let metric = &stat["Metric"];
+            let dimensions = metric["Dimensions"].as_array().unwrap();
+            let known = shared::metrics::Metric::ALL
+                .iter()
+                .any(|known| metric["MetricName"] == known.name());
+            assert!(known && metric["Namespace"] == "HyperDEXKeys" && stat["Period"] == 300);
+            assert!(["Sum", "Maximum", "p99"].contains(&stat["Stat"].as_str().unwrap()));
+            assert_eq!(dimensions[0]["Name"], "service");
+            assert!(dimensions.len() == 1 || dimensions[1]["Name"] == "exchange");
+            services.insert(dimensions[0]["Value"].as_str().unwrap().to_owned());
+            let value = if metric["MetricName"] == "CredentialDrift" { 3 } else { 1 };
+            results.push(json!({
+                "Id": query["Id"], "StatusCode": "Complete",
+                "Timestamps": [from + 300, from + 600], "Values": [value, f64::from(value) / 2.0],
+            }));
+        }
+        let about = services.into_iter().collect::<Vec<_>>().join(" ");
+        let last = results.split_off(results.len() - 1);
+        match asked["NextToken"].as_str() {
+            None => (about, json!({ "MetricDataResults": results, "NextToken": "more" })),
+            Some(token) => {
+                assert_eq!(token, "more");
+                (about, json!({ "MetricDataResults": last }))
+            }
+        }
+    }
+}

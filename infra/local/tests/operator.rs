@@ -1,0 +1,412 @@
+//! The console over a deployment in the cloud, as a process of its own with an operator's profile:
+//! what it shows, to whom, and that it never writes.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
+mod cloud;
+mod running;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use cloud::{Called, Cloud};
+use hyperdex_local::{CosignerHost, Options, Stack};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A stack with something in it, and AWS in front of its tables.
+struct World {
+    stack: Stack,
+    cloud: Cloud,
+    http: reqwest::Client,
+    data: TempDir,
+}
+
+const AWS: [&str; 8] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+];
+
+impl World {
+    async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut options = Options::new(data.path());
+        options.cosigner = CosignerHost::InProcess;
+        let stack = Stack::start(options).await.unwrap();
+        let http = shared::exchanges::http::client_builder().unwrap().build().unwrap();
+        let cloud = Cloud::start(&stack.dynamodb).await;
+        std::fs::write(
+            data.path().join("config"),
+            "[profile operator]\nregion = eu-central-1\n[profile cosigner]\nregion = eu-central-1\n\
+             [profile nowhere]\noutput = json\n",
+        )
+        .unwrap();
+        std::fs::write(
+            data.path().join("credentials"),
+            "[operator]\naws_access_key_id = AKIAMAIN\naws_secret_access_key = one\n\
+             [cosigner]\naws_access_key_id = AKIATHEIRS\naws_secret_access_key = two\n\
+             [nowhere]\naws_access_key_id = AKIANONE\naws_secret_access_key = three\n",
+        )
+        .unwrap();
+        let world = Self { stack, cloud, http, data };
+        world.post("/api/wallets", json!({ "userId": "alice" })).await;
+        for exchange in ["aster", "hyperliquid"] {
+            let path = format!("/api/trading/{exchange}/apikey");
+            world.post(&path, json!({ "walletIdOrAddress": "alice" })).await;
+        }
+        world.post("/api/wallets", json!({ "userId": "bob" })).await;
+        world
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let request = self.http.post(format!("{}{path}", self.stack.api)).header("x-api-key", "a");
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+
+    fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = running::program();
+        for name in AWS {
+            command.env_remove(name);
+        }
+        command
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_CONFIG_FILE", self.data.path().join("config"))
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.data.path().join("credentials"))
+            .args(["console", "--tenant", "local", "--endpoint-url", &self.cloud.url])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// The console of both accounts.
+    fn console(&self) -> Console {
+        let two = ["--cosigner-stack", "cosigner", "--cosigner-profile", "cosigner"];
+        let arguments = [["--profile", "operator", "--stack", "prod"], two].concat();
+        let mut child = self.program(&arguments).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let said: Vec<String> =
+            lines.map(Result::unwrap).take_while(|line| !line.starts_with("Ctrl-C")).collect();
+        let address = said.iter().find_map(|line| line.trim().strip_prefix("console "));
+        let address = address.unwrap_or_else(|| panic!("{said:?}")).trim();
+        let (url, token) = address.split_once("/#token=").unwrap();
+        assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+        Console { child, url: url.to_owned(), token: token.to_owned(), http: self.http.clone() }
+    }
+
+    /// Everything in both tables.
+    async fn tables(&self) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::new();
+        for table in [hyperdex_local::WALLETS_TABLE, hyperdex_local::COSIGNER_TABLE] {
+            let scan = self.stack.aws().dynamodb().scan().table_name(table).send().await.unwrap();
+            for item in scan.items() {
+                let name = format!("{table} {:?} {:?}", item["pk"], item["sk"]);
+                all.insert(name, canonical(&AttributeValue::M(item.clone())));
+            }
+        }
+        all
+    }
+
+    /// Every binary value of the wallets' table, as a page could show it.
+    async fn sealed(&self) -> Vec<String> {
+        let table = hyperdex_local::WALLETS_TABLE;
+        let scan = self.stack.aws().dynamodb().scan().table_name(table).send().await.unwrap();
+        let mut found = Vec::new();
+        for item in scan.items() {
+            for value in item.values() {
+                binary(value, &mut found);
+            }
+        }
+        assert!(found.len() > 4, "something is sealed");
+        found
+    }
+}
+
+/// A value as a text that is the same each time.
+fn canonical(value: &AttributeValue) -> String {
+    match value {
+        AttributeValue::M(map) => {
+            let sorted: BTreeMap<_, _> =
+                map.iter().map(|(name, value)| (name, canonical(value))).collect();
+            format!("{sorted:?}")
+        }
+        AttributeValue::L(list) => format!("{:?}", list.iter().map(canonical).collect::<Vec<_>>()),
+        other => format!("{other:?}"),
+    }
+}
+
+fn binary(value: &AttributeValue, found: &mut Vec<String>) {
+    match value {
+        AttributeValue::B(blob) => {
+            found.push(STANDARD.encode(blob.as_ref()));
+            found.push(hex::encode(blob.as_ref()));
+        }
+        AttributeValue::M(map) => map.values().for_each(|value| binary(value, found)),
+        AttributeValue::L(list) => list.iter().for_each(|value| binary(value, found)),
+        _ => {}
+    }
+}
+
+struct Console {
+    child: Child,
+    url: String,
+    token: String,
+    http: reqwest::Client,
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Console {
+    async fn send(
+        &self,
+        method: http::Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (u16, String) {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    async fn read(&self, path: &str) -> (u16, Value) {
+        let path = format!("/console/data/{path}");
+        let headers = [("x-api-key", self.token.as_str())];
+        let (status, body) = self.send(http::Method::GET, &path, &headers).await;
+        (status, serde_json::from_str(&body).unwrap_or_else(|_| panic!("{path}: {body}")))
+    }
+}
+
+/// The names of all fields of an answer.
+fn fields(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            found.extend(object.keys().cloned());
+            object.values().for_each(|value| fields(value, found));
+        }
+        Value::Array(list) => list.iter().for_each(|value| fields(value, found)),
+        _ => {}
+    }
+}
+
+/// Every field that any answer may have. None of them is sealed, or was ever secret.
+const FIELDS: &str = "now tenant readOnly stack region api hasMetrics renewWithinMs refreshEveryMs \
+    success wallets nextCursor userId address walletId publicKey createdAt keyVersion refreshAt \
+    frozen credentials exchange state agentAddress agentName expiresAt requestedAt autoRenew \
+    isApiKey retiring next job does at checkAt jobFailures busyUntil due more decisions before seq \
+    decision refused reason intent validUntil messageBytes caller requestId policy hash exchanges \
+    weightUsed weightPerMinute failures pausedUntil pauseAskedFor from periodS series metric unit \
+    stat points alarms name description since";
+
+/// Every read, with what it must tell.
+const READS: [(&str, &str); 10] = [
+    ("about", "prod"),
+    ("list?limit=1", "nextCursor"),
+    ("list", "alice"),
+    ("wallets?ids=alice,bob,nobody", "hdx"),
+    ("schedule", "renew"),
+    ("decisions", "HyperliquidApproveAgent"),
+    ("decisions?wallet=alice", "AsterRegisterAgent"),
+    ("exchanges", "weightUsed"),
+    ("metrics", "CredentialDrift"),
+    ("metrics", "prod-Monitoring-1-Drift-2"),
+];
+
+/// The actions of the policy in the documents, and its statements.
+fn policy() -> (BTreeSet<String>, Vec<Value>) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/console.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = text.split_once("```json\n").unwrap();
+    let policy: Value = serde_json::from_str(rest.split_once("```").unwrap().0).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().clone();
+    let mut actions = BTreeSet::new();
+    for statement in &statements {
+        assert_eq!(statement["Effect"], "Allow");
+        let listed = statement["Action"].as_array().unwrap();
+        actions.extend(listed.iter().map(|action| action.as_str().unwrap().to_owned()));
+    }
+    (actions, statements)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_asked_nothing_is_written_and_nothing_sealed_is_shown() {
+    let world = World::start().await;
+    let before = world.tables().await;
+    let console = world.console();
+    let (sealed, allowed) = (world.sealed().await, FIELDS.split_whitespace());
+    let allowed: BTreeSet<String> = allowed.map(str::to_owned).collect();
+    for (read, wanted) in READS {
+        let (status, body) = console.read(read).await;
+        let text = body.to_string();
+        assert!(status == 200 && text.contains(wanted), "{read}: {status} {text}");
+        let mut found = BTreeSet::new();
+        fields(&body, &mut found);
+        let beyond: Vec<_> = found.difference(&allowed).collect();
+        assert!(beyond.is_empty(), "{read}: {beyond:?}");
+        for secret in &sealed {
+            assert!(!text.contains(secret.as_str()), "{read} shows what is sealed");
+        }
+    }
+    // Every method on every path of the page, and the API's: there is nothing that writes.
+    let token = [("x-api-key", console.token.as_str()), ("content-type", "application/json")];
+    let paths =
+        ["about", "list", "wallets?ids=alice", "schedule", "decisions", "exchanges", "metrics"]
+            .map(|read| format!("/console/data/{read}"));
+    let api = ["/", "/api/wallets", "/api/wallets/alice/sign", "/api/trading/aster/apikey"];
+    for path in paths.iter().map(String::as_str).chain(api) {
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
+            let (status, body) = console.send(method.parse().unwrap(), path, &token).await;
+            assert!(matches!(status, 404 | 405), "{method} {path}: {status} {body}");
+        }
+    }
+    for path in ["/api/wallets", "/api/health", "/console/data/agents?wallet=alice"] {
+        assert_eq!(console.send(http::Method::GET, path, &token).await.0, 404, "{path}");
+    }
+    assert_eq!(world.cloud.wrong(), Vec::<String>::new());
+    assert!(world.tables().await == before, "something has changed");
+
+    let called = world.cloud.called();
+    let actions: BTreeSet<String> = called.iter().map(|called| called.action.clone()).collect();
+    let (mut listed, statements) = policy();
+    // Not called by the console: DynamoDB does, to read a table under its own key.
+    assert!(listed.remove("kms:Decrypt"));
+    assert_eq!(actions, listed, "the policy of docs/console.md has what is called, and no more");
+    for statement in statements {
+        if statement["Action"].as_array().unwrap().contains(&json!("kms:Decrypt")) {
+            let condition = &statement["Condition"]["StringEquals"];
+            assert!(condition["kms:ViaService"].as_str().unwrap().starts_with("dynamodb."));
+            assert!(condition["kms:EncryptionContext:aws:dynamodb:tableName"].is_string());
+            assert_eq!(statement["Action"].as_array().unwrap().len(), 1);
+        }
+    }
+    // Each account by its own profile.
+    for Called { action, by, about } in called {
+        let theirs = ["hyperdex-cosigner", "cosigner", "prod-cosigner", "cosigner-"];
+        let owner = if theirs.contains(&about.as_str()) { "AKIATHEIRS" } else { "AKIAMAIN" };
+        assert_eq!(by, owner, "{action} {about}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_is_the_deployments() {
+    let world = World::start().await;
+    let console = world.console();
+    let (_, about) = console.read("about").await;
+    assert_eq!((&about["readOnly"], &about["tenant"]), (&json!(true), &json!("local")));
+    assert_eq!(
+        (&about["region"], &about["api"]),
+        (&json!("eu-central-1"), &json!("https://abc.example/v1"))
+    );
+    assert_eq!(about["renewWithinMs"], 20 * 24 * 60 * 60 * 1_000_u64, "as the stack was deployed");
+    let (_, first) = console.read("list?limit=1").await;
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let (_, rest) = console.read(&format!("list?limit=100&cursor={cursor}")).await;
+    let mut users: Vec<&str> = [&first, &rest]
+        .iter()
+        .flat_map(|page| page["wallets"].as_array().unwrap())
+        .map(|wallet| wallet["userId"].as_str().unwrap())
+        .collect();
+    users.sort_unstable();
+    assert_eq!(users, ["alice", "bob"]);
+    let (_, found) = console.read("wallets?ids=alice").await;
+    let wallet = &found["wallets"][0];
+    for name in [&wallet["walletId"], &wallet["address"]] {
+        let (_, again) = console.read(&format!("wallets?ids={}", name.as_str().unwrap())).await;
+        assert_eq!(&again["wallets"][0], wallet);
+    }
+    assert_eq!(wallet["credentials"].as_array().unwrap().len(), 2);
+    let (_, exchanges) = console.read("exchanges").await;
+    let of = |name: &str| {
+        let mut all = exchanges["exchanges"].as_array().unwrap().iter();
+        all.find(|one| one["exchange"] == name).unwrap().clone()
+    };
+    assert_eq!(of("hyperliquid")["weightPerMinute"], 500);
+    assert!(of("aster")["weightUsed"].as_u64().unwrap() > 0, "{exchanges}");
+
+    let (_, metrics) = console.read("metrics").await;
+    let series = metrics["series"].as_array().unwrap();
+    assert_eq!(series.len(), 18, "the cosigner's is its own account's");
+    assert!(series.iter().all(|one| one["points"].as_array().unwrap().len() == 2), "both pages");
+    let drift = series.iter().find(|one| one["metric"] == "CredentialDrift").unwrap();
+    let from = metrics["from"].as_u64().unwrap() / 1_000 * 1_000;
+    assert_eq!(drift["points"], json!([[from + 300_000, 3.0], [from + 600_000, 1.5]]));
+    assert_eq!(metrics["alarms"][0]["since"], 1_790_000_000_500_u64);
+    // CloudWatch charges for what is asked: within a minute it is asked once.
+    world.cloud.deny_metrics(true);
+    assert_eq!(console.read("metrics").await.1, metrics);
+    let fresh = world.console();
+    let (status, denied) = fresh.read("metrics").await;
+    assert_eq!((status, &denied["code"]), (502, &json!("CLOUDWATCH")));
+    assert!(denied["message"].as_str().unwrap().contains("not authorized"), "{denied}");
+    assert_eq!(fresh.read("list").await.0, 200, "the tables are read all the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_for_who_has_its_token_on_this_machine() {
+    let world = World::start().await;
+    let console = world.console();
+    assert_eq!(console.token.len(), 64);
+    assert_ne!(console.token, world.console().token);
+    let get = http::Method::GET;
+    for path in
+        ["about", "list", "wallets?ids=alice", "schedule", "decisions", "exchanges", "metrics"]
+    {
+        let path = format!("/console/data/{path}");
+        let (status, body) = console.send(get.clone(), &path, &[]).await;
+        assert!(status == 401 && body.contains("MISSING_TOKEN"), "{path}: {body}");
+        let other = "0".repeat(64);
+        for wrong in ["", "local", &console.token[1..], other.as_str()] {
+            let (status, body) = console.send(get.clone(), &path, &[("x-api-key", wrong)]).await;
+            assert!(status == 403 && body.contains("INVALID_TOKEN"), "{path}: {body}");
+        }
+        let token = ("x-api-key", console.token.as_str());
+        for elsewhere in [
+            ("host", "evil.example"),
+            ("origin", "http://evil.example"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            let (status, _) = console.send(get.clone(), &path, &[token, elsewhere]).await;
+            assert_eq!(status, 403, "{path} {elsewhere:?}");
+        }
+    }
+    // The page itself holds no data, and not the token.
+    let (status, page) = console.send(get, "/", &[]).await;
+    assert!(status == 200 && !page.contains(&console.token));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_said() {
+    let world = World::start().await;
+    for (arguments, said) in [
+        (vec!["--profile", "operator", "--stack", "none"], "Stack with id none does not exist"),
+        (vec!["--profile", "operator", "--stack", "cosigner"], "no output WalletsTableName"),
+        (vec!["--profile", "nowhere", "--stack", "prod"], "no region"),
+        (vec!["--profile", "operator"], "--stack"),
+    ] {
+        let output = world.program(&arguments).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(said), "{arguments:?}: {text}");
+    }
+}

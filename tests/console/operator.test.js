@@ -1,0 +1,122 @@
+// The console over a deployment, read only, in a real browser: over the tables of a local stack.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { accessible, launch, shoot, visit } from "./browser.js";
+import { operate, start } from "./stack.js";
+
+const REFUSED = /Failed to load resource: the server responded with a status of (401|403|502)/;
+
+let browser, stack, operator;
+before(async () => {
+  stack = await start();
+  for (const [path, body] of [
+    ["wallets", { userId: "alice" }], ["wallets", { userId: "bob" }],
+    ["trading/aster/apikey", { walletIdOrAddress: "alice" }], ["trading/hyperliquid/apikey", { walletIdOrAddress: "alice" }],
+  ]) {
+    const headers = { "content-type": "application/json", "x-api-key": "any" };
+    const made = await fetch(`${stack.url}/api/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    assert.ok(made.ok, path);
+  }
+  // A service's name that nothing answers for: the tables are there, the metrics are not.
+  operator = await operate(stack, "--stack", "prod");
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await operator?.stop();
+  await stack?.stop();
+});
+
+/** Nothing on the page does anything but look. */
+async function looksOnly(page) {
+  const names = await page.getByRole("main").getByRole("button").evaluateAll((buttons) => buttons.map((button) => button.getAttribute("aria-label") ?? button.textContent));
+  const others = names.filter((name) => !/^(Copy .*|Find|Back|Next|Earlier ones)$/.test(name));
+  assert.deepEqual(others, []);
+  assert.equal(await page.getByRole("button", { name: "API key" }).count(), 0);
+  assert.equal(await page.getByRole("navigation").getByRole("link", { name: "API", exact: true }).count(), 0);
+}
+
+test("wallets, credentials and decisions, and nothing to change them with", async () => {
+  const { page, leave } = await visit(browser, operator.url, { first: operator.address });
+  await page.getByText("prod, tenant local, read only").waitFor();
+  const token = operator.address.split("#token=")[1];
+  assert.equal(page.url().includes(token), false, "the token is out of the address");
+  await page.getByRole("link", { name: "bob" }).waitFor();
+  await looksOnly(page);
+  await accessible(page, "wallets");
+  await shoot(page, "operator-wallets");
+
+  const alice = await (await fetch(`${stack.url}/api/wallets/alice`, { headers: { "x-api-key": "any" } })).json();
+  for (const name of ["alice", alice.walletId, alice.address]) {
+    await page.getByRole("searchbox").fill(name);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "alice" }).waitFor();
+    await page.getByRole("link", { name: "Wallets", exact: true }).first().click();
+  }
+  await page.getByRole("searchbox").fill("carol");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText("WALLET_NOT_FOUND").waitFor();
+  await looksOnly(page);
+
+  await page.getByRole("link", { name: "alice" }).click();
+  for (const exchange of ["Aster", "Hyperliquid"]) {
+    const card = page.getByRole("region", { name: exchange, exact: true });
+    await card.getByText("active", { exact: true }).waitFor();
+    await card.getByText(/^in 179 d/).first().waitFor();
+  }
+  await page.getByText(/Hyperliquid: approve agent hdx/).first().waitFor();
+  await looksOnly(page);
+  await accessible(page, "a wallet");
+  await shoot(page, "operator-wallet", { fullPage: true });
+
+  await page.getByRole("link", { name: "Decisions" }).click();
+  await page.getByText(/^\d+ decisions, 0 refused$/).waitFor();
+  await looksOnly(page);
+  await page.getByRole("link", { name: "Renewals" }).click();
+  await page.getByRole("cell", { name: /renewed/ }).first().waitFor();
+  await page.getByRole("link", { name: "Exchanges" }).click();
+  await page.getByText(/of 1920/).waitFor();
+  await looksOnly(page);
+  await accessible(page, "exchanges");
+  await leave(REFUSED);
+});
+
+test("metrics and alarms, and what is said where they cannot be read", async () => {
+  const { page, leave } = await visit(browser, operator.url, { first: operator.address });
+  await page.getByText("read only").waitFor();
+  await page.getByRole("link", { name: "Metrics" }).click();
+  await page.getByRole("alert").getByText("CLOUDWATCH", { exact: true }).waitFor();
+  // As CloudWatch would answer it: infra/local/tests/operator.rs has where this comes from.
+  const now = Date.now(), from = now - 6 * 3_600_000;
+  const series = (metric, unit, stat, exchange, points) => ({ metric, unit, stat, exchange, points });
+  await page.route("**/console/data/metrics", (route) => route.fulfill({ json: {
+    now, from, periodS: 300,
+    series: [
+      series("Registrations", "Count", "Sum", "aster", [[from + 300_000, 2], [now - 300_000, 3]]),
+      series("CredentialDrift", "Count", "Sum", null, [[now - 600_000, 1]]),
+      series("SigningMs", "Milliseconds", "p99", null, []),
+    ],
+    alarms: [{ name: "prod-Drift", description: "<b>differs</b>. docs/operations.md#credentialdrift", since: now - 60_000 }],
+  } }));
+  await page.getByRole("link", { name: "Wallets", exact: true }).first().click();
+  await page.getByRole("link", { name: "Metrics" }).click();
+  await page.getByRole("region", { name: "Keys registered, Aster" }).getByText("5").waitFor();
+  await page.getByRole("region", { name: "Differences from the exchange" }).getByText("look").waitFor();
+  await page.getByRole("region", { name: "To sign" }).getByText("nothing").waitFor();
+  await page.getByText("<b>differs</b>").waitFor();
+  await accessible(page, "metrics");
+  await shoot(page, "operator-metrics");
+  await leave(REFUSED);
+});
+
+test("without the token there is nothing to see", async () => {
+  const { page, leave } = await visit(browser, operator.url);
+  await page.getByText("token wanted").waitFor();
+  await page.getByRole("alert").getByText("This page wants its token").waitFor();
+  assert.equal(await page.getByText("alice").count(), 0);
+  // It may come later.
+  await page.goto(operator.address);
+  await page.getByRole("link", { name: "alice" }).waitFor();
+  await leave(REFUSED);
+});

@@ -13,6 +13,7 @@ mod drills;
 mod errors;
 mod expiry;
 mod hostile;
+mod hostile_bodies;
 mod hostile_exchange;
 mod hostile_http;
 mod idempotency;

@@ -4,7 +4,7 @@
 use super::held::Held;
 use super::{CredentialError, Registrar};
 use crate::eth::AgentKey;
-use crate::exchanges::{Approval, Outcome, Refusal, RefusalKind, Removal, Unclear};
+use crate::exchanges::{Approval, LookupError, Outcome, Refusal, RefusalKind, Removal, Unclear};
 use crate::metrics::{self, About, Metric};
 use crate::store::AgentRecord;
 
@@ -123,7 +123,12 @@ impl Registrar {
             let key = self.open(&held.wallet, agent.agent, &agent.sealed).await?;
             return match self.client.knows_agent(held.wallet.address, &key).await {
                 Ok(false) => Ok(()),
-                Ok(true) | Err(_) => Err(error),
+                Ok(true) | Err(LookupError::Foreign) => Err(error),
+                // Whether it has the agent is not known. A refusal would say that no repeat helps.
+                Err(unclear) => Err(match error {
+                    CredentialError::Refused(_) => unclear.into(),
+                    other => other,
+                }),
             };
         }
     }

@@ -326,3 +326,23 @@ async fn bad_input_and_other_exchanges_are_answered_like_registrations() {
         Value::from("METHOD_NOT_ALLOWED")
     );
 }
+
+/// A wallet whose registration never arrived has no account on Aster, which is what it says to a
+/// deletion. Where it cannot be asked about the agent, that is no last word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_of_what_never_arrived_can_be_repeated_until_the_exchange_can_be_asked() {
+    let app = TestApp::start().await;
+    app.wallet("user_1").await;
+    let broken = || Fault::Status(500, String::new());
+    app.stack.aster_sim.fail_next("registerAndApproveAgent", broken());
+    app.stack.aster_sim.fail_next("listAgents", broken());
+    let made = app.register("aster", "user_1").await;
+    assert!(made.status >= 500, "{made:?}");
+    app.clock.advance_ms(60_000);
+    app.stack.aster_sim.fail_next("listAgents", broken());
+    let unclear = app.delete("aster", "user_1").await;
+    assert_eq!((unclear.status, unclear.text("/code")), (502, "EXCHANGE_UNAVAILABLE"));
+    let gone = app.delete("aster", "user_1").await;
+    assert_eq!(gone.status, 200, "{gone:?}");
+    assert_eq!(app.api_key("aster", "user_1").await.status, 404);
+}

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use reqwest::Method;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::send::Call;
@@ -19,16 +18,6 @@ pub struct Client {
     pub(crate) settings: Arc<Builder>,
     pub(crate) http: reqwest::Client,
     pub(crate) key: Option<IdempotencyKey>,
-}
-
-const fn read<'a>(path: &'a [&'a str], query: &'a [(&'a str, &'a str)]) -> Call<'a> {
-    Call { method: Method::GET, path, query, body: None, keyed: false, open: false }
-}
-
-fn post<'a>(path: &'a [&'a str], body: &impl Serialize) -> Call<'a> {
-    // Texts and flags: they are always JSON.
-    let body = serde_json::to_string(body).ok();
-    Call { method: Method::POST, path, query: &[], body, keyed: true, open: false }
 }
 
 impl Client {
@@ -64,7 +53,7 @@ impl Client {
     /// # Errors
     /// When there is no good answer, as with every call.
     pub async fn health(&self) -> Result<Answer<Health>, Error> {
-        self.plain(Call { open: true, ..read(&["api", "health"], &[]) }).await
+        self.plain(Call { open: true, ..Call::get(&["api", "health"], &[]) }).await
     }
 
     /// The service's OpenAPI document. `GET /api/openapi.json`.
@@ -72,7 +61,7 @@ impl Client {
     /// # Errors
     /// When there is no good answer.
     pub async fn openapi(&self) -> Result<Answer<Value>, Error> {
-        self.plain(Call { open: true, ..read(&["api", "openapi.json"], &[]) }).await
+        self.plain(Call { open: true, ..Call::get(&["api", "openapi.json"], &[]) }).await
     }
 
     /// A user's wallet: a new one (201), or the one that there is (200). `POST /api/wallets`.
@@ -80,7 +69,7 @@ impl Client {
     /// # Errors
     /// When there is no good answer.
     pub async fn create_wallet(&self, user_id: &str) -> Result<Answer<Wallet>, Error> {
-        self.plain(post(&["api", "wallets"], &json!({ "userId": user_id }))).await
+        self.plain(Call::post(&["api", "wallets"], &json!({ "userId": user_id }))).await
     }
 
     /// A wallet by its userId, walletId or address. `GET /api/wallets/{walletIdOrAddress}`.
@@ -88,7 +77,7 @@ impl Client {
     /// # Errors
     /// When there is no good answer; [`Code::WalletNotFound`].
     pub async fn wallet(&self, name: &str) -> Result<Answer<Wallet>, Error> {
-        self.plain(read(&["api", "wallets", name], &[])).await
+        self.plain(Call::get(&["api", "wallets", name], &[])).await
     }
 
     /// A page of the key's wallets, of 1 to 100, from a cursor on. `GET /api/wallets`.
@@ -103,7 +92,7 @@ impl Client {
         let limit = limit.map(|limit| limit.to_string());
         let limit = limit.iter().map(|limit| ("limit", limit.as_str()));
         let query: Vec<_> = limit.chain(cursor.map(|cursor| ("cursor", cursor))).collect();
-        self.plain(read(&["api", "wallets"], &query)).await
+        self.plain(Call::get(&["api", "wallets"], &query)).await
     }
 
     /// All of the key's wallets, by pages of this size.
@@ -118,7 +107,7 @@ impl Client {
     /// When there is no good answer.
     pub async fn sign(&self, name: &str, message: &str) -> Result<Answer<Signed>, Error> {
         let body = json!({ "message": message });
-        self.plain(post(&["api", "wallets", name, "sign"], &body)).await
+        self.plain(Call::post(&["api", "wallets", name, "sign"], &body)).await
     }
 
     /// Registers a wallet with Aster. `POST /api/trading/aster/apikey`.
@@ -129,7 +118,7 @@ impl Client {
         &self,
         request: impl Into<RegisterApiKey>,
     ) -> Result<Answer<AsterKey>, Error> {
-        self.data(post(&["api", "trading", "aster", "apikey"], &request.into())).await
+        self.data(Call::post(&["api", "trading", "aster", "apikey"], &request.into())).await
     }
 
     /// Registers a wallet with Hyperliquid. `POST /api/trading/hyperliquid/apikey`.
@@ -141,7 +130,7 @@ impl Client {
         &self,
         request: impl Into<RegisterApiKey>,
     ) -> Result<Answer<HyperliquidKey>, Error> {
-        self.data(post(&["api", "trading", "hyperliquid", "apikey"], &request.into())).await
+        self.data(Call::post(&["api", "trading", "hyperliquid", "apikey"], &request.into())).await
     }
 
     /// What is known of a wallet's API key. `GET /api/trading/{exchange}/apikey`.
@@ -150,7 +139,7 @@ impl Client {
     /// When there is no good answer; [`Code::ApiKeyNotFound`].
     pub async fn api_key(&self, exchange: &Exchange, name: &str) -> Result<Answer<ApiKey>, Error> {
         let query = [("walletIdOrAddress", name)];
-        self.data(read(&["api", "trading", exchange.as_str(), "apikey"], &query)).await
+        self.data(Call::get(&["api", "trading", exchange.as_str(), "apikey"], &query)).await
     }
 
     /// A new key with Aster in the place of the old one. `POST /api/trading/aster/apikey/rotate`.
@@ -159,7 +148,7 @@ impl Client {
     /// When there is no good answer; [`Code::ApiKeyNotFound`].
     pub async fn rotate_aster(&self, name: &str) -> Result<Answer<AsterRotation>, Error> {
         let body = json!({ "walletIdOrAddress": name });
-        self.data(post(&["api", "trading", "aster", "apikey", "rotate"], &body)).await
+        self.data(Call::post(&["api", "trading", "aster", "apikey", "rotate"], &body)).await
     }
 
     /// A new key with Hyperliquid in the place of the old one.
@@ -172,7 +161,7 @@ impl Client {
         name: &str,
     ) -> Result<Answer<HyperliquidRotation>, Error> {
         let body = json!({ "walletIdOrAddress": name });
-        self.data(post(&["api", "trading", "hyperliquid", "apikey", "rotate"], &body)).await
+        self.data(Call::post(&["api", "trading", "hyperliquid", "apikey", "rotate"], &body)).await
     }
 
     /// Takes a wallet's API key away on the exchange, then here.

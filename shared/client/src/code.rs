@@ -53,6 +53,8 @@ codes! {
     DepositRequired = "DEPOSIT_REQUIRED",
     /// Keys of this exchange are not made here.
     ExchangeNotSupported = "EXCHANGE_NOT_SUPPORTED",
+    /// There is no such event, or it is too old.
+    EventNotFound = "EVENT_NOT_FOUND",
     /// The exchange's own limit of requests is reached.
     ExchangeRateLimit = "EXCHANGE_RATE_LIMIT",
     /// The exchange said no; its words are in the message.
@@ -103,12 +105,18 @@ codes! {
     SignerUnavailable = "SIGNER_UNAVAILABLE",
     /// It took too long.
     Timeout = "TIMEOUT",
+    /// There are as many webhooks as there may be.
+    TooManyWebhooks = "TOO_MANY_WEBHOOKS",
     /// The body is no JSON.
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
     /// The wallet is barred from signing.
     WalletFrozen = "WALLET_FROZEN",
     /// This tenant has no such wallet.
     WalletNotFound = "WALLET_NOT_FOUND",
+    /// The webhook's receiver has answered 410: nothing is sent there.
+    WebhookDisabled = "WEBHOOK_DISABLED",
+    /// This tenant has no such webhook.
+    WebhookNotFound = "WEBHOOK_NOT_FOUND",
 }
 
 impl fmt::Display for Code {

@@ -49,6 +49,7 @@ mod requests;
 mod retry;
 mod secret;
 mod send;
+mod webhooks;
 
 pub use answer::{
     Answer, ApiKey, AsterKey, AsterRotation, Exchange, Guidance, Health, HyperliquidKey,
@@ -62,3 +63,7 @@ pub use pages::Wallets;
 pub use requests::{DeleteApiKey, Elsewhere, IdempotencyKey, RegisterApiKey};
 pub use retry::{Clock, Retry};
 pub use secret::Secret;
+pub use webhooks::{
+    EventType, NewWebhook, Replay, Replayed, Webhook, WebhookDeleted, WebhookFailure, WebhookMade,
+    Webhooks,
+};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, Response};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -27,6 +27,18 @@ pub(crate) struct Call<'a> {
     pub(crate) keyed: bool,
     /// Whether it wants the API key.
     pub(crate) open: bool,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) const fn get(path: &'a [&'a str], query: &'a [(&'a str, &'a str)]) -> Self {
+        Self { method: Method::GET, path, query, body: None, keyed: false, open: false }
+    }
+
+    pub(crate) fn post(path: &'a [&'a str], body: &impl Serialize) -> Self {
+        // Texts, lists and flags: they are always JSON.
+        let body = serde_json::to_string(body).ok();
+        Self { method: Method::POST, path, query: &[], body, keyed: true, open: false }
+    }
 }
 
 /// What came back.

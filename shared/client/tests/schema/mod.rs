@@ -82,6 +82,27 @@ fn pattern(pattern: &str) -> (fn(&str) -> bool, String) {
         "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" => {
             (|text| text.len() == 36, "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a".to_owned())
         }
+        "^[^\\s#]+$" => (
+            |text| !text.is_empty() && !text.contains(char::is_whitespace) && !text.contains('#'),
+            "https://hooks.example.com/hyperdex".to_owned(),
+        ),
+        "^whsec_[A-Za-z0-9+/]{43}=$" => (
+            |text| text.len() == 50 && text.starts_with("whsec_"),
+            format!("whsec_{}=", "k".repeat(43)),
+        ),
+        "^evt_[0-9a-f]{36}$" => (
+            |text| text.strip_prefix("evt_").is_some_and(|text| hex(text, 36)),
+            format!("evt_{}", "ab".repeat(18)),
+        ),
+        "^[A-Za-z0-9_-]+$" => (
+            |text| {
+                let allowed =
+                    |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
+                !text.is_empty() && text.chars().all(allowed)
+            },
+            "cursor".to_owned(),
+        ),
+        "" => (|_| true, "a text".to_owned()),
         other => panic!("say in this file what {other} means"),
     }
 }
@@ -176,7 +197,19 @@ impl Document {
         if !kinds.contains(&json!(kind)) {
             return no("is of another type");
         }
+        if let Some(words) = schema["enum"].as_array().filter(|_| !value.is_null()) {
+            return if words.contains(value) { Ok(()) } else { no("is none of the words") };
+        }
         match value {
+            Value::Array(list) => {
+                let length = list.len() as u64;
+                let fits = schema["minItems"].as_u64().is_none_or(|least| length >= least)
+                    && schema["maxItems"].as_u64().is_none_or(|most| length <= most);
+                if !fits {
+                    return no("has too few, or too many");
+                }
+                list.iter().try_for_each(|one| self.fits(&schema["items"], one))
+            }
             Value::String(text) => {
                 let length = text.chars().count() as u64;
                 let within = |name: &str, holds: &dyn Fn(u64) -> bool| {
@@ -229,11 +262,16 @@ impl Document {
             return together(&parts);
         }
         if let Some(kinds) = schema["type"].as_array() {
-            let of = |kind: &Value| self.samples(&json!({ "type": kind }));
+            let of = |kind: &Value| {
+                let mut one = schema.clone();
+                one["type"] = kind.clone();
+                self.samples(&one)
+            };
             return kinds.iter().flat_map(of).collect();
         }
         match schema["type"].as_str().unwrap() {
             "boolean" => vec![json!(true), json!(false)],
+            "integer" if schema["format"] == "int32" => vec![json!(410)],
             "integer" => vec![json!(1_762_765_034_479_u64)],
             "null" => vec![Value::Null],
             "string" => {
@@ -254,8 +292,9 @@ impl Document {
             let mut samples = self.samples(form).into_iter();
             full.insert(name.clone(), samples.next().unwrap());
             let may_lack = !required.contains(&json!(name));
-            // A list that may be left out is never empty.
-            let others_of = samples.filter(|sample| !may_lack || *sample != json!([]));
+            // What may be left out is left out where it would be null, or an empty list.
+            let is_nothing = |sample: &Value| sample.is_null() || *sample == json!([]);
+            let others_of = samples.filter(|sample| !(may_lack && is_nothing(sample)));
             others.extend(others_of.map(|sample| (name.clone(), Some(sample))));
             if may_lack {
                 others.push((name.clone(), None));

@@ -101,7 +101,9 @@ struct Made {
 }
 
 /// What a call returns, and how much of the processor it used.
-fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+type Timed<T> = (T, Duration);
+
+fn timed<T>(work: impl FnOnce() -> T) -> Timed<T> {
     let before = thread_time().unwrap_or_default();
     let made = work();
     (made, thread_time().unwrap_or_default().saturating_sub(before))
@@ -112,7 +114,7 @@ fn both<A: Send, B: Send>(
     at_once: bool,
     one: impl FnOnce() -> A + Send,
     two: impl FnOnce() -> B + Send,
-) -> Result<((A, Duration), (B, Duration)), BenchError> {
+) -> Result<(Timed<A>, Timed<B>), BenchError> {
     if !at_once {
         return Ok((timed(one), timed(two)));
     }

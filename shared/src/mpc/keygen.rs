@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use dkls23_secp256k1::protocols::PartyIndex;
+use dkls23_secp256k1::protocols::derivation::ChainCode;
 use dkls23_secp256k1::protocols::dkg::{
-    self, KeepInitMulPhase3to4, KeepInitZeroSharePhase3to4, ProofCommitment, SessionData,
+    self, KeepInitMulPhase3to4, KeepInitZeroSharePhase2to3, KeepInitZeroSharePhase3to4,
+    ProofCommitment, SessionData, UniqueKeepDerivationPhase2to3,
 };
+use dkls23_secp256k1::protocols::{PartiesMessage, PartyIndex};
+use dkls23_secp256k1::utilities::commits;
+use dkls23_secp256k1::utilities::zero_shares::ZeroShare;
 use zeroize::Zeroizing;
 
 use super::messages::{
@@ -57,9 +61,10 @@ pub async fn generate(
     };
 
     let start = Call::StartKeygen(StartKeygen { fragment: their_fragment });
+    let chain_code = random.bytes()?;
     let heavy = compute({
         let data = data.clone();
-        move || heavy_phase(&data)
+        move || heavy_phase(&data, chain_code)
     });
     let (answer, heavy) = tokio::join!(cosigner.call(key, session, start), heavy);
     let Answer::KeygenCommitted(theirs) = answer? else {
@@ -122,13 +127,22 @@ type Phase3 = (
     dkg::BroadcastDerivationPhase3to4,
 );
 
-/// Phase 3 wants the seeds that phase 2 draws, and those do not depend on the fragments that phase
-/// 2 proves. So phase 2 runs here on nothing, for its seeds; its proof is thrown away, and
-/// [`prove`] makes the real one when the cosigner's fragment is here.
-fn heavy_phase(data: &SessionData) -> Heavy {
-    let (_, _, zero_kept, mut zero, chain_kept, chain) = dkg::phase2::<Curve>(data, &[Scalar::ONE]);
+/// Phase 3 wants the seeds that phase 2 draws and commits to, and those depend on nobody's
+/// fragment, as phase 2's proof does. So they are drawn here, as the library's phase 2 draws them
+/// (`dkg::phase2`, "Initialization"), and [`prove`] makes the proof when the cosigner's fragment is
+/// here. Phase 2 whole, for its seeds alone, would be a twentieth more work for party 1: its proof
+/// is a search. The cosigner checks all of it, by the library's phase 4.
+fn heavy_phase(data: &SessionData, aux_chain_code: ChainCode) -> Heavy {
+    let context = ZeroShare::seed_context(b"dkg", &[&data.session_id], data.party_index, party_2());
+    let (seed, commitment, salt) = ZeroShare::generate_seed_with_bound_commitment(&context);
+    let zero_kept = BTreeMap::from([(party_2(), KeepInitZeroSharePhase2to3 { seed, salt })]);
+    let parties = PartiesMessage { sender: data.party_index, receiver: party_2() };
+    let zero = dkg::TransmitInitZeroSharePhase2to4 { parties, commitment };
+    let (cc_commitment, cc_salt) = commits::commit(&aux_chain_code);
+    let chain_kept = UniqueKeepDerivationPhase2to3 { aux_chain_code, cc_salt };
+    let chain = dkg::BroadcastDerivationPhase2to4 { sender_index: data.party_index, cc_commitment };
     let phase_3 = dkg::phase3::<Curve>(data, &zero_kept, &chain_kept);
-    Heavy { zero: zero.remove(0), chain, phase_3 }
+    Heavy { zero, chain, phase_3 }
 }
 
 fn prove(data: &SessionData, heavy: Heavy, own: Scalar, theirs: Scalar) -> Prepared {

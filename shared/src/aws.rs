@@ -28,6 +28,7 @@ pub struct Aws {
     dynamodb: Option<String>,
     kms: Option<String>,
     lambda: Option<String>,
+    sqs: Option<String>,
 }
 
 impl Aws {
@@ -53,6 +54,7 @@ impl Aws {
             dynamodb: endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
             kms: endpoint("AWS_ENDPOINT_URL_KMS"),
             lambda: endpoint("AWS_ENDPOINT_URL_LAMBDA"),
+            sqs: endpoint("AWS_ENDPOINT_URL_SQS"),
         })
     }
 
@@ -65,7 +67,14 @@ impl Aws {
             dynamodb: Some(dynamodb.to_owned()),
             kms: Some(kms.to_owned()),
             lambda: Some(lambda.to_owned()),
+            sqs: None,
         }
+    }
+
+    /// And this address of SQS.
+    #[must_use]
+    pub fn with_sqs(self, sqs: &str) -> Self {
+        Self { sqs: Some(sqs.to_owned()), ..self }
     }
 
     /// A client of DynamoDB.
@@ -83,6 +92,14 @@ impl Aws {
         let mut config = aws_sdk_kms::config::Builder::from(&self.base).interceptor(CountCalls);
         config.set_endpoint_url(self.kms.clone());
         aws_sdk_kms::Client::from_conf(config.build())
+    }
+
+    /// A client of SQS.
+    #[must_use]
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        let mut config = aws_sdk_sqs::config::Builder::from(&self.base).interceptor(CountCalls);
+        config.set_endpoint_url(self.sqs.clone());
+        aws_sdk_sqs::Client::from_conf(config.build())
     }
 
     /// A client of Lambda. It never repeats a call: a step of the two-party protocol happens at

@@ -38,6 +38,8 @@ pub enum Purpose {
     CosignerSession,
     /// An answer that is kept for its `Idempotency-Key`.
     Answer,
+    /// A webhook's signing secret.
+    WebhookSecret,
 }
 
 impl Purpose {
@@ -48,6 +50,7 @@ impl Purpose {
             Self::CosignerShare => "cosigner-share",
             Self::CosignerSession => "cosigner-session",
             Self::Answer => "answer",
+            Self::WebhookSecret => "webhook-secret",
         }
     }
 }
@@ -57,7 +60,7 @@ impl Purpose {
 pub struct Context {
     /// Whose it is.
     pub tenant: Tenant,
-    /// The wallet; of an answer: the operation that it is of.
+    /// The wallet; of an answer: the operation that it is of; of a webhook's secret: the webhook.
     pub wallet_id: Uuid,
     /// What for.
     pub purpose: Purpose,

@@ -19,3 +19,4 @@ pub mod random;
 pub mod store;
 pub mod telemetry;
 pub mod wallets;
+pub mod webhooks;

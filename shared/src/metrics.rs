@@ -82,6 +82,12 @@ metrics! {
     CosignerRefusals: Count,
     /// Runs after which the day's heads of the audit log were sealed.
     AuditSealed: Count,
+    /// Events that were kept and queued for webhooks.
+    EventsPublished: Count,
+    /// Events that a receiver has taken.
+    WebhooksDelivered: Count,
+    /// Attempts that ended otherwise, by reason.
+    WebhookFailures: Count,
 }
 
 /// What a measurement is about: the dimensions beside the service's name.

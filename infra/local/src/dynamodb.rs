@@ -8,7 +8,8 @@ use aws_sdk_dynamodb::error::{BuildError, DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex,
     GlobalSecondaryIndexUpdate, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, TableDescription, TimeToLiveSpecification,
+    ScalarAttributeType, StreamSpecification, StreamViewType, TableDescription,
+    TimeToLiveSpecification,
 };
 use dynoxide::Database;
 use shared::store::IndexShape;
@@ -89,6 +90,28 @@ pub(crate) async fn create_table(
             .await
             .map_err(failed)?;
     }
+    Ok(())
+}
+
+/// Has a table keep a stream of its changes, also one of an earlier version.
+pub(crate) async fn keep_stream(client: &Client, name: &str) -> Result<(), StartError> {
+    let described = client.describe_table().table_name(name).send().await.map_err(failed)?;
+    let known = described.table.and_then(|table| table.stream_specification);
+    if known.is_some_and(|stream| stream.stream_enabled) {
+        return Ok(());
+    }
+    let stream = StreamSpecification::builder()
+        .stream_enabled(true)
+        .stream_view_type(StreamViewType::NewAndOldImages)
+        .build()
+        .map_err(|error| broken(&error))?;
+    client
+        .update_table()
+        .table_name(name)
+        .stream_specification(stream)
+        .send()
+        .await
+        .map_err(failed)?;
     Ok(())
 }
 

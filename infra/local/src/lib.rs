@@ -21,9 +21,11 @@ mod kms;
 mod limits;
 pub mod load;
 mod proof;
+mod queue;
 mod routes;
 mod serve;
 mod stack;
+mod webhooks;
 
 pub use clients::ClientBounds;
 pub use console::operator;
@@ -35,3 +37,4 @@ pub use routes::{Endpoints, routes};
 pub use stack::{
     AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, Options, Ports, Stack, WALLETS_KEY, WALLETS_TABLE,
 };
+pub use webhooks::{Pump, PumpError};

@@ -128,6 +128,9 @@ struct Serve {
     /// Port of Lambda's Invoke API; 0 takes any.
     #[arg(long, default_value_t = 0)]
     lambda_port: u16,
+    /// Port of SQS; 0 takes any.
+    #[arg(long, default_value_t = 0)]
+    sqs_port: u16,
     /// Port of Hyperliquid's simulator; 0 takes any.
     #[arg(long, default_value_t = 0)]
     hyperliquid_port: u16,
@@ -180,6 +183,7 @@ impl Serve {
             dynamodb: self.dynamodb_port,
             kms: self.kms_port,
             lambda: self.lambda_port,
+            sqs: self.sqs_port,
             hyperliquid: self.hyperliquid_port,
             aster: self.aster_port,
         };
@@ -311,6 +315,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     say(&format!("  DynamoDB     {}", stack.dynamodb));
     say(&format!("  KMS          {}", stack.kms));
     say(&format!("  Lambda       {}  (cosigner, in a process of its own)", stack.lambda));
+    say(&format!("  SQS          {}", stack.sqs));
     say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0)));
     say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1)));
     say(&format!("  data         {data}"));
@@ -327,10 +332,11 @@ async fn serve(options: Options) -> Result<(), StartError> {
         ));
     }
     say("\nCtrl-C stops it.");
-    let (scheduled, seal) = (stack.jobs.clone(), stack.seal.clone());
+    let (scheduled, seal, pump) = (stack.jobs.clone(), stack.seal.clone(), stack.pump.clone());
     let result = tokio::select! {
         () = stop_signal() => Ok(()),
         never = jobs::run(scheduled, seal, return_private_key) => match never {},
+        never = pump.run() => match never {},
         () = stack.cosigner_ended() => Err(StartError::Part {
             what: "the cosigner's process",
             cause: "it ended".to_owned(),

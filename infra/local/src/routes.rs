@@ -1,9 +1,14 @@
 //! Every function's router on one port, and the clients behind them.
 
 use axum::Router;
+use create_webhook::CreateWebhook;
+use deliver_webhook::DeliverWebhook;
 use get_apikey::GetApiKey;
+use publish_events::PublishEvents;
 use register_hyperliquid::RegisterHyperliquid;
+use replay_webhook::ReplayWebhook;
 use rotate_apikey::RotateApiKey;
+use shared::api::idempotency::Memory;
 use shared::api::shell::shell;
 use shared::aws::Aws;
 use shared::config::{AsterConfig, CustodyConfig, HyperliquidConfig, StoreConfig};
@@ -13,6 +18,7 @@ use shared::exchanges::http::HttpSetupError;
 use shared::exchanges::{aster, hyperliquid};
 use shared::intent::MAX_AGENT_VALIDITY_MS;
 use shared::wallets::Custody;
+use shared::webhooks::{Deliverer, Deliveries, Lookup, Publisher, Replayer, Webhooks};
 use tower::limit::GlobalConcurrencyLimitLayer;
 use url::Url;
 
@@ -29,6 +35,8 @@ pub struct Endpoints {
     pub kms: String,
     /// The URL of Lambda's Invoke API.
     pub lambda: String,
+    /// The URL of the queue of deliveries.
+    pub deliveries: String,
     /// Hyperliquid's URL.
     pub hyperliquid: Url,
     /// Aster's URL.
@@ -47,6 +55,31 @@ impl Endpoints {
             caller: "local".to_owned(),
         };
         Custody::new(&aws, &store, &config, options.clock.clone(), options.random.clone())
+    }
+
+    fn deliveries(&self) -> Deliveries {
+        let aws = Aws::local(&self.dynamodb, &self.kms, &self.lambda).with_sqs(&self.deliveries);
+        Deliveries::new(aws.sqs(), &self.deliveries)
+    }
+
+    /// The functions that the stream and the queue invoke.
+    ///
+    /// # Errors
+    /// When a client cannot be made.
+    pub fn webhooks(
+        &self,
+        options: &Options,
+    ) -> Result<(PublishEvents, DeliverWebhook), StartError> {
+        let Custody { store, envelope, clock, .. } = self.custody(options);
+        let publisher = Publisher::new(store.clone(), self.deliveries(), clock.clone());
+        let (deliveries, targets) = (self.deliveries(), options.webhook_targets);
+        let lookup = Lookup::system();
+        let deliverer = Deliverer::new(store, envelope, deliveries, targets, lookup, clock)
+            .map_err(|error| StartError::Part {
+                what: "the client of webhooks",
+                cause: error.to_string(),
+            })?;
+        Ok((PublishEvents { publisher }, DeliverWebhook { deliverer }))
     }
 
     /// The credentials of every exchange, with clients of their own.
@@ -90,6 +123,25 @@ impl Endpoints {
     }
 }
 
+fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
+    let Custody { store, envelope, clock, random, .. } = endpoints.custody(options);
+    let memory = Memory {
+        store: store.clone(),
+        envelope: envelope.clone(),
+        clock: clock.clone(),
+        random: random.clone(),
+    };
+    let replayer = Replayer { store: store.clone(), deliveries: endpoints.deliveries() };
+    Router::new()
+        .merge(list_webhooks::router(store.clone()))
+        .merge(create_webhook::router(CreateWebhook {
+            webhooks: Webhooks { store, envelope, clock, random },
+            targets: options.webhook_targets,
+        }))
+        .merge(delete_webhook::router(memory.clone()))
+        .merge(replay_webhook::router(ReplayWebhook { replayer, memory }))
+}
+
 /// Every function's router on one port, in the same shell as in the cloud, with clients of their
 /// own for these endpoints.
 ///
@@ -117,7 +169,8 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(get_apikey::router(GetApiKey { store: custody.store, clock: options.clock.clone() }))
         .merge(delete_apikey::router(registrars.clone()))
         .merge(rotate_apikey::router(RotateApiKey { registrars, return_private_key }))
-        .merge(exchange_guidance::router());
+        .merge(exchange_guidance::router())
+        .merge(webhooks(options, endpoints));
     let shelled = shell(routes, options.clock.clone(), options.random.clone());
     Ok(gateway(shelled, options))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use axum::Router;
 use cosigner::Setting;
+use dynoxide::Database;
 use exchange_sim::{aster, hyperliquid};
 use seal_audit::{INDEX, SealAudit};
 use shared::aws::Aws;
@@ -16,6 +17,7 @@ use shared::exchanges::budget::{BudgetConfig, Spender};
 use shared::random::Random;
 use shared::store::IndexShape;
 use shared::wallets::Custody;
+use shared::webhooks::Targets;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -25,8 +27,10 @@ use crate::console::{Simulators, with_console};
 use crate::cosigner::{self as cosigner_host, CosignerHost, CosignerProcess, CosignerSettings};
 use crate::keys::KeyFile;
 use crate::limits::Limits;
+use crate::queue::{self, Queue};
 use crate::routes::{Endpoints, routes};
 use crate::serve::{Stop, bind, serve, url};
+use crate::webhooks::{self, Pump};
 use crate::{AsterTarget, HyperliquidTarget, StartError, dynamodb, exchanges, kms};
 
 /// The wallets' table.
@@ -61,6 +65,8 @@ pub struct Ports {
     pub kms: u16,
     /// Lambda's Invoke API.
     pub lambda: u16,
+    /// SQS.
+    pub sqs: u16,
     /// The simulator of Hyperliquid.
     pub hyperliquid: u16,
     /// The simulator of Aster.
@@ -90,6 +96,11 @@ pub struct Options {
     pub exchange_timeout_ms: u64,
     /// What each tenant may send; `None` is anything.
     pub limits: Option<Limits>,
+    /// Where webhooks may be sent.
+    pub webhook_targets: Targets,
+    /// Whether the wallets' table keeps a stream of its changes, from which webhooks are fed. A
+    /// measurement does without: DynamoDB keeps one for nothing, the stand-in does not.
+    pub stream: bool,
     /// How much of the API its clients may hold.
     pub clients: ClientBounds,
     /// What may be sent to the exchanges.
@@ -119,6 +130,8 @@ impl Options {
             return_private_key: true,
             exchange_timeout_ms: CALL_TIMEOUT_MS,
             limits: None,
+            webhook_targets: Targets::PublicAndLoopback,
+            stream: true,
             clients: ClientBounds::default(),
             budget: BudgetConfig::default(),
             cosigner: CosignerHost::Process,
@@ -128,6 +141,18 @@ impl Options {
         }
     }
 }
+
+/// What stands in for the cloud.
+struct Cloud {
+    kms: String,
+    dynamodb: String,
+    database: Database,
+    sqs: String,
+    queue: Queue,
+}
+
+/// The tables' file.
+const DATA: &str = "dynamodb.sqlite";
 
 /// A stack that runs. It stops when it is told to, or dropped.
 pub struct Stack {
@@ -139,6 +164,8 @@ pub struct Stack {
     pub kms: String,
     /// The URL of Lambda's Invoke API.
     pub lambda: String,
+    /// SQS's URL.
+    pub sqs: String,
     /// Hyperliquid's URL.
     pub hyperliquid: Url,
     /// Aster's URL.
@@ -155,6 +182,8 @@ pub struct Stack {
     pub jobs: Registrars,
     /// The job that signs the heads of the audit log.
     pub seal: SealAudit,
+    /// What publishes events and delivers them.
+    pub pump: Pump,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     child: Option<CosignerProcess>,
@@ -178,7 +207,8 @@ impl Stack {
         let (sender, stop) = Stop::new();
         let mut servers = Vec::new();
 
-        let (kms, dynamodb) = Self::cloud(&options, &mut servers, &stop).await?;
+        let Cloud { kms, dynamodb, database, sqs, queue } =
+            Self::cloud(&options, &mut servers, &stop).await?;
         let settings = CosignerSettings {
             dynamodb: dynamodb.clone(),
             kms: kms.clone(),
@@ -224,7 +254,11 @@ impl Stack {
         )
         .await?;
 
-        let endpoints = Endpoints { dynamodb, kms, lambda, hyperliquid, aster };
+        let deliveries = format!("{sqs}/queue/deliveries");
+        let endpoints = Endpoints { dynamodb, kms, lambda, deliveries, hyperliquid, aster };
+        let (publish, deliver) = endpoints.webhooks(&options)?;
+        let file = options.data_dir.join(DATA);
+        let pump = Pump { publish, deliver, queue, database, file };
         let custody = endpoints.custody(&options);
         let jobs = endpoints.registrars(&options, Spender::Job)?;
         let router = routes(&options, &endpoints)?;
@@ -235,7 +269,7 @@ impl Stack {
         let served = with_console(router.clone(), &options, &endpoints, simulators)?;
         let aws = Aws::local(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda);
         let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone());
-        let Endpoints { dynamodb, kms, lambda, hyperliquid, aster } = endpoints;
+        let Endpoints { dynamodb, kms, lambda, hyperliquid, aster, .. } = endpoints;
         let address = url(&api)?;
         servers.push(serve_clients(api, served, options.clients, stop));
         Ok(Self {
@@ -243,6 +277,7 @@ impl Stack {
             dynamodb,
             kms,
             lambda,
+            sqs,
             hyperliquid,
             aster,
             hyperliquid_sim,
@@ -251,6 +286,7 @@ impl Stack {
             custody,
             jobs,
             seal,
+            pump,
             stop: sender,
             servers,
             child,
@@ -258,14 +294,14 @@ impl Stack {
         })
     }
 
-    /// KMS and DynamoDB, with the keys and tables that the functions expect.
+    /// KMS, DynamoDB and SQS, with the keys, tables and the queue that the functions expect.
     async fn cloud(
         options: &Options,
         servers: &mut Vec<JoinHandle<()>>,
         stop: &Stop,
-    ) -> Result<(String, String), StartError> {
+    ) -> Result<Cloud, StartError> {
         let keys = options.data_dir.join("kms.json");
-        let data = options.data_dir.join("dynamodb.sqlite");
+        let data = options.data_dir.join(DATA);
         if data.exists() && !keys.exists() {
             return Err(StartError::KeysGone(keys));
         }
@@ -283,18 +319,28 @@ impl Stack {
         }
         // The keys are safe before anything is sealed with them.
         kms::save(&service, &keys).await?;
-        servers.push(dynamodb::serve(listener, dynamodb::open(&data)?, stop.clone()));
+        let database = dynamodb::open(&data)?;
+        webhooks::index(&data)?;
+        servers.push(dynamodb::serve(listener, database.clone(), stop.clone()));
         let client = aws.dynamodb();
         dynamodb::create_table(&client, WALLETS_TABLE, Some("expiresAtS"), &IndexShape::all())
             .await?;
+        if options.stream {
+            dynamodb::keep_stream(&client, WALLETS_TABLE).await?;
+        }
         dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS"), &[HEADS]).await?;
-        Ok((kms, dynamodb))
+        let listener = bind("SQS", options.ip, options.ports.sqs).await?;
+        let sqs = url(&listener)?;
+        let (clock, random) = (options.clock.clone(), options.random.clone());
+        let queue = Queue::open(&options.data_dir.join("queue.sqlite"), clock, random)?;
+        servers.push(serve(listener, queue::router(queue.clone()), stop.clone()));
+        Ok(Cloud { kms, dynamodb, database, sqs, queue })
     }
 
     /// AWS clients of this stack.
     #[must_use]
     pub fn aws(&self) -> Aws {
-        Aws::local(&self.dynamodb, &self.kms, &self.lambda)
+        Aws::local(&self.dynamodb, &self.kms, &self.lambda).with_sqs(&self.sqs)
     }
 
     /// Returns when the cosigner's process has ended, which it does not by itself.

@@ -92,6 +92,47 @@ where
     lambda_runtime::run(lambda_runtime::service_fn(serve)).await
 }
 
+/// What a stream or a queue invokes.
+pub trait Consumer {
+    /// Takes a batch, and names what of it is to come again: `batchItemFailures`.
+    fn consume(&self, event: &Value) -> impl Future<Output = Value> + Send;
+}
+
+/// Serves one function that a stream or a queue invokes: `consumer` makes it from the environment,
+/// once.
+///
+/// # Errors
+/// When the environment lacks a setting, by name, or the runtime ends.
+pub async fn run_consumer<C, E>(
+    consumer: impl FnOnce(&Env<'_>, Clock, Random) -> Result<C, E>,
+) -> Result<(), Error>
+where
+    C: Consumer + Sync,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let env = |name: &str| std::env::var(name).ok();
+    let env = Env(&env);
+    telemetry::init_lambda(&env);
+    shared::process::no_core_dumps();
+    let consumer = &consumer(&env, Clock::system(), Random::system())?;
+    let serve = move |event: LambdaEvent<Value>| async move {
+        // Boxed, so that the type of what awaits this does not grow with what is in here.
+        let run: Pin<Box<dyn Future<Output = Value> + Send + '_>> =
+            Box::pin(consumer.consume(&event.payload));
+        let (done, calls) = telemetry::in_scope(event.context.request_id, run).await;
+        let count = |value: &Value| value.as_array().map_or(0, Vec::len);
+        tracing::info!(
+            records = count(&event.payload["Records"]),
+            failed = count(&done["batchItemFailures"]),
+            remoteCalls = calls.total(),
+            %calls,
+            "batch"
+        );
+        Ok::<Value, Error>(done)
+    };
+    lambda_runtime::run(lambda_runtime::service_fn(serve)).await
+}
+
 /// `TENANT_WITHOUT_KEY`: the tenant of calls that carry no API key, for an emulator of API Gateway
 /// that has no keys. Not set in the cloud.
 fn fallback_tenant(env: &Env<'_>) -> Result<Option<Tenant>, ConfigError> {

@@ -7,12 +7,14 @@ use shared::api::cursor::page_in_query;
 use shared::api::error::ApiError;
 use shared::api::exchange::not_served;
 use shared::api::ids::Tenant;
+use shared::api::webhooks::{new_webhook, replay, webhook_id};
 use shared::credentials::CredentialError;
 use shared::exchanges::budget::Busy;
 use shared::exchanges::{Refusal, RefusalKind};
 use shared::mpc::{CosignerError, ProtocolError, Refusal as CosignerRefusal};
 use shared::store::StoreError;
 use shared::wallets::{CreateError, SignError};
+use shared::webhooks::{CreateWebhookError, DeleteWebhookError, ReplayError, Targets};
 
 /// What the exchange said in the examples.
 const SAID: &str = "Must deposit before performing actions";
@@ -92,6 +94,44 @@ pub(crate) fn page() -> Vec<ApiError> {
         page_in_query(&Tenant::local(), &uri).err()
     };
     ["limit=0", "cursor=x", "limit=1&limit=2"].into_iter().filter_map(read).collect()
+}
+
+fn read<T>(bodies: &[&str], read: impl Fn(&JsonBody) -> Result<T, ApiError>) -> Vec<ApiError> {
+    let parse = |text: &&str| JsonBody::parse(&HeaderMap::new(), text.as_bytes()).ok();
+    bodies.iter().filter_map(parse).filter_map(|body| read(&body).err()).collect()
+}
+
+/// What is wrong with a webhook that is to be made.
+pub(crate) fn new() -> Vec<ApiError> {
+    let bodies = [
+        "{}",
+        r#"{"url":"http://hooks.example.com"}"#,
+        r#"{"url":"https://10.0.0.1"}"#,
+        r#"{"url":"https://hooks.example.com","events":["wallet.gone"]}"#,
+    ];
+    let mut errors = read(&bodies, |body| new_webhook(body, Targets::Public));
+    let failed = CreateWebhookError::Store(StoreError::Conflict);
+    errors.extend([CreateWebhookError::TooMany, failed].map(ApiError::from));
+    errors
+}
+
+/// What is wrong with a webhook's id in a path.
+pub(crate) fn webhook() -> Vec<ApiError> {
+    let id = webhook_id("a b").err();
+    let gone = DeleteWebhookError::NotFound.into();
+    id.into_iter().chain([gone, ApiError::unreadable_path(), ApiError::no_route()]).collect()
+}
+
+/// What is wrong with what is to be sent again.
+pub(crate) fn again() -> Vec<ApiError> {
+    let bodies = [r#"{"from":"yesterday"}"#, r#"{"eventId":"x"}"#, r#"{"cursor":"x"}"#];
+    let mut errors = read(&bodies, |body| replay(body, &Tenant::local(), 0));
+    errors.extend([ReplayError::NoEvent, ReplayError::Disabled].map(ApiError::from));
+    errors.push(
+        ApiError::internal("Failed to queue events", &"SQS did not answer")
+            .advise("Nothing is lost: repeat the call, it goes on where this one stopped"),
+    );
+    errors
 }
 
 /// What is said of an exchange that is not served.

@@ -7,6 +7,7 @@
 mod errors;
 pub mod models;
 mod operations;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -14,13 +15,16 @@ use operations::Operation;
 use serde_json::{Value, json};
 use shared::api::error::{ApiError, ErrorBody};
 use shared::api::requests::{
-    CreateWallet, DeleteApiKey, RegisterApiKey, RotateApiKey, SignMessage,
+    CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook, RotateApiKey,
+    SignMessage,
 };
 use shared::api::responses::{
     AsterData, CredentialData, DataBody, HealthBody, HyperliquidData, RevokedData, RotatedData,
     SignedBody, WalletBody, WalletsBody,
 };
 use shared::api::schema;
+use shared::api::webhooks::{ReplayedBody, WebhookDeletedBody, WebhookMadeBody, WebhooksBody};
+use shared::webhooks::EventBody;
 use utoipa::openapi::example::Example;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::link::LinkBuilder;
@@ -77,6 +81,7 @@ pub fn document() -> OpenApi {
         .info(info.build())
         .paths(paths.build())
         .components(Some(components))
+        .webhooks(Some(webhooks::all()))
         .build()
 }
 
@@ -260,6 +265,14 @@ fn components() -> Components {
         .data::<RotatedData<HyperliquidData>>("HyperliquidRotated", rotated::<HyperliquidData>());
     schemas.data::<CredentialData>("ApiKey", CredentialData::schema());
     schemas.data::<RevokedData>("ApiKeyRevoked", RevokedData::schema());
+    schemas.add::<CreateWebhook>("CreateWebhook");
+    schemas.add::<ReplayWebhook>("ReplayWebhook");
+    schemas.add::<WebhookMadeBody>("WebhookMade");
+    schemas.add::<WebhooksBody>("Webhooks");
+    schemas.add::<WebhookDeletedBody>("WebhookDeleted");
+    schemas.add::<ReplayedBody>("Replayed");
+    schemas.add::<schema::WebhookIdText>("WebhookIdText");
+    webhooks::add(&mut schemas);
     schemas.add::<ErrorBody<'static>>("Error");
     // Parameters name these.
     schemas.add::<schema::WalletName>("WalletName");
@@ -301,6 +314,17 @@ impl Schemas {
         T::schemas(&mut named);
         self.0.extend(named);
         self.0.insert(name.to_owned(), T::schema());
+    }
+
+    /// The schema of an event with this in `data`, under this name.
+    fn event<T: ToSchema>(&mut self, name: &str) {
+        let mut named = Vec::new();
+        EventBody::<T>::schemas(&mut named);
+        self.0.extend(named);
+        if let RefOr::T(Schema::Object(mut body)) = EventBody::<T>::schema() {
+            body.properties.insert("data".to_owned(), T::schema());
+            self.0.insert(name.to_owned(), RefOr::T(Schema::Object(body)));
+        }
     }
 
     /// The schema of an answer with this in `data`, under this name. A derive calls the parameter of

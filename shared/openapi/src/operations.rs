@@ -165,7 +165,55 @@ pub(crate) fn all() -> Vec<Operation> {
         all.extend([register(exchange), describe(exchange), delete(exchange), rotate(exchange)]);
     }
     all.extend(others());
+    all.extend(webhooks());
     all
+}
+
+fn webhook_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "webhookId", Required::True, form("WebhookIdText"))
+        .description(Some("The webhook."))
+        .build()
+}
+
+fn webhooks() -> [Operation; 4] {
+    const ID: &str = "$response.body#/webhook/webhookId";
+    let create = Operation::new(Method::POST, "/api/webhooks", "createWebhook", "webhooks")
+        .says(
+            "Have events sent to a URL",
+            "Ten at most. Deliveries are signed as the Standard Webhooks specification has it, with \
+             the secret that this answer shows once; docs/webhooks.md says how to verify them.",
+        )
+        .once()
+        .body("CreateWebhook", Required::True, &[])
+        .answers(201, "The webhook, with its secret.", "WebhookMade")
+        .fails(errors::new())
+        .leads([
+            to("delete", "deleteWebhook", ("webhookId", ID)),
+            to("replay", "replayWebhook", ("webhookId", ID)),
+        ]);
+    let list = Operation::new(Method::GET, "/api/webhooks", "listWebhooks", "webhooks")
+        .says("List the tenant's webhooks", "And how they fare, never a secret.")
+        .answers(200, "All of them.", "Webhooks");
+    let one = "/api/webhooks/{webhookId}";
+    let delete = Operation::new(Method::DELETE, one, "deleteWebhook", "webhooks")
+        .says("Delete a webhook", "Nothing is sent there any more, also of what is queued.")
+        .once()
+        .takes(webhook_in_path())
+        .answers(200, "It is gone.", "WebhookDeleted")
+        .fails(errors::webhook());
+    let replay = "/api/webhooks/{webhookId}/replay";
+    let replay = Operation::new(Method::POST, replay, "replayWebhook", "webhooks")
+        .says(
+            "Have events sent again",
+            "Under the ids that they had. One call looks at 100 events of the times at most; the next \
+             one goes on at nextCursor. Events are kept for 30 days.",
+        )
+        .once()
+        .takes(webhook_in_path())
+        .body("ReplayWebhook", Required::False, &[])
+        .answers(202, "They are queued.", "Replayed")
+        .fails(errors::webhook().into_iter().chain(errors::again()));
+    [create, list, delete, replay]
 }
 
 fn health() -> Operation {

@@ -54,6 +54,35 @@ impl JsonBody {
         }
     }
 
+    /// The text in a field that may be absent or null.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn optional(&self, field: &str) -> Result<Option<&str>, ApiError> {
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(ApiError::bad_request(format!("{field} must be a string"))),
+        }
+    }
+
+    /// The texts in a field that may be absent or null.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn texts(&self, field: &str) -> Result<Option<Vec<&str>>, ApiError> {
+        let wrong = || ApiError::bad_request(format!("{field} must be a list of strings"));
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Array(items)) => items
+                .iter()
+                .map(|item| item.as_str().ok_or_else(wrong))
+                .collect::<Result<_, _>>()
+                .map(Some),
+            Some(_) => Err(wrong()),
+        }
+    }
+
     /// A field that is `true` or `false`, or `otherwise` when it is absent or null.
     ///
     /// # Errors

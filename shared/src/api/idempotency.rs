@@ -17,8 +17,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::error::ApiError;
 use super::ids::Tenant;
 use super::shell::Written;
-use crate::envelope::EnvelopeError;
-use crate::store::{Outcome, RequestMark, RequestRecord, SCHEMA, StoreError, StoredAnswer, hash};
+use crate::clock::Clock;
+use crate::envelope::{Envelope, EnvelopeError};
+use crate::random::Random;
+use crate::store::{
+    Outcome, RequestMark, RequestRecord, SCHEMA, Store, StoreError, StoredAnswer, hash,
+};
 use crate::wallets::Custody;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -50,12 +54,32 @@ pub struct HoldsSecret;
 #[derive(Clone, Copy, Debug)]
 pub struct Replayed;
 
-/// Has these routes obey `Idempotency-Key` on `POST` and `DELETE`.
-pub fn idempotent(routes: Router, custody: Custody) -> Router {
-    routes.route_layer(from_fn_with_state(custody, run))
+/// What is needed to remember requests.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// Where they are noted.
+    pub store: Store,
+    /// What seals answers that hold a secret.
+    pub envelope: Envelope,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
 }
 
-async fn run(State(custody): State<Custody>, request: Request, next: Next) -> Response {
+impl From<Custody> for Memory {
+    fn from(custody: Custody) -> Self {
+        let Custody { store, envelope, clock, random, .. } = custody;
+        Self { store, envelope, clock, random }
+    }
+}
+
+/// Has these routes obey `Idempotency-Key` on `POST` and `DELETE`.
+pub fn idempotent(routes: Router, memory: impl Into<Memory>) -> Router {
+    routes.route_layer(from_fn_with_state(memory.into(), run))
+}
+
+async fn run(State(memory): State<Memory>, request: Request, next: Next) -> Response {
     let changes = matches!(*request.method(), Method::POST | Method::DELETE);
     let key = match key_of(request.headers()) {
         Ok(Some(key)) if changes => hash(&[key.as_bytes()]),
@@ -72,13 +96,13 @@ async fn run(State(custody): State<Custody>, request: Request, next: Next) -> Re
         Ok(body) => body,
         Err(refused) => return ApiError::unreadable_body(refused.status()).into_response(),
     };
-    match begin(&custody, &tenant, key, &fingerprint(&parts, &body)).await {
+    match begin(&memory, &tenant, key, &fingerprint(&parts, &body)).await {
         Ok(Begun::Attempt(once)) => {
             let mark = once.mark.clone();
             let mut request = Request::from_parts(parts, Body::from(body));
             request.extensions_mut().insert(once);
             let response = next.run(request).await;
-            keep(&custody, &tenant, &mark, response).await
+            keep(&memory, &tenant, &mark, response).await
         }
         Ok(Begun::Answered(response)) => response,
         Err(error) => error.into_response(),
@@ -113,14 +137,14 @@ enum Begun {
 }
 
 async fn begin(
-    custody: &Custody,
+    memory: &Memory,
     tenant: &Tenant,
     key: String,
     fingerprint: &str,
 ) -> Result<Begun, ApiError> {
-    let now_ms = custody.clock.now_ms();
+    let now_ms = memory.clock.now_ms();
     let lease_until_ms = now_ms + LEASE_MS;
-    let random = &custody.random;
+    let random = &memory.random;
     let drawn = || random.uuid().map_err(|error| failed(&error));
     let mut mark = RequestMark { key, operation: drawn()?, attempt: drawn()? };
     let ends_at_ms = now_ms + KEY_LIFE_MS;
@@ -135,7 +159,7 @@ async fn begin(
         outcome: None,
         answer: None,
     };
-    let store = &custody.store;
+    let store = &memory.store;
     let known = match store.begin_request(tenant, &mark.key, &new, now_ms).await {
         Ok(None) => return Ok(Begun::Attempt(Once { mark, outcome: None })),
         Ok(Some(known)) => known,
@@ -147,7 +171,7 @@ async fn begin(
     }
     mark.operation = known.operation;
     if let Some(answer) = known.answer {
-        return replay(custody, tenant, &mark, answer).await.map(Begun::Answered);
+        return replay(memory, tenant, &mark, answer).await.map(Begun::Answered);
     }
     if now_ms < known.lease_until_ms {
         let left_ms = known.lease_until_ms - now_ms;
@@ -155,7 +179,7 @@ async fn begin(
     }
     match store.take_request_over(tenant, &mark, known.attempt, lease_until_ms).await {
         Ok(RequestRecord { answer: Some(answer), .. }) => {
-            replay(custody, tenant, &mark, answer).await.map(Begun::Answered)
+            replay(memory, tenant, &mark, answer).await.map(Begun::Answered)
         }
         Ok(now) => Ok(Begun::Attempt(Once { mark, outcome: now.outcome })),
         Err(StoreError::Conflict) => Err(ApiError::idempotency_in_progress(1)),
@@ -164,7 +188,7 @@ async fn begin(
 }
 
 async fn replay(
-    custody: &Custody,
+    memory: &Memory,
     tenant: &Tenant,
     mark: &RequestMark,
     answer: StoredAnswer,
@@ -172,7 +196,7 @@ async fn replay(
     let body = match (answer.body, answer.sealed) {
         (Some(body), _) => Body::from(body),
         (None, Some(sealed)) => {
-            let opened = custody.envelope.open(&mark.context(tenant), &sealed).await;
+            let opened = memory.envelope.open(&mark.context(tenant), &sealed).await;
             Body::from(opened.map_err(|error| failed(&error))?.to_vec())
         }
         (None, None) => Body::empty(),
@@ -189,7 +213,7 @@ async fn replay(
 /// Keeps an answer that is final. If that fails, the answer is given all the same: the repeat finds
 /// what was brought about.
 async fn keep(
-    custody: &Custody,
+    memory: &Memory,
     tenant: &Tenant,
     mark: &RequestMark,
     response: Response,
@@ -199,9 +223,9 @@ async fn keep(
     let repeats =
         status >= 500 || status == 429 || error.is_some_and(|error| error.retry_after_s.is_some());
     let (response, kept) = if repeats {
-        (response, custody.store.end_request(tenant, mark, None).await.map_err(KeepError::from))
+        (response, memory.store.end_request(tenant, mark, None).await.map_err(KeepError::from))
     } else {
-        seal(custody, tenant, mark, response).await
+        seal(memory, tenant, mark, response).await
     };
     if let Err(error) = kept {
         tracing::warn!(%error, "the answer was not kept for its Idempotency-Key");
@@ -210,7 +234,7 @@ async fn keep(
 }
 
 async fn seal(
-    custody: &Custody,
+    memory: &Memory,
     tenant: &Tenant,
     mark: &RequestMark,
     response: Response,
@@ -220,7 +244,7 @@ async fn seal(
         Some(error) => {
             parts.headers.remove(http::header::CONTENT_LENGTH);
             parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            let text = error.body(custody.clock.now_ms()).to_string();
+            let text = error.body(memory.clock.now_ms()).to_string();
             parts.extensions.insert(Written);
             Bytes::from(text)
         }
@@ -233,11 +257,11 @@ async fn seal(
     let kept = async {
         let mut answer = StoredAnswer { status: parts.status.as_u16(), body: None, sealed: None };
         if holds_secret {
-            answer.sealed = Some(custody.envelope.seal(mark.context(tenant), &bytes).await?);
+            answer.sealed = Some(memory.envelope.seal(mark.context(tenant), &bytes).await?);
         } else {
             answer.body = Some(String::from_utf8_lossy(&bytes).into_owned());
         }
-        Ok(custody.store.end_request(tenant, mark, Some(&answer)).await?)
+        Ok(memory.store.end_request(tenant, mark, Some(&answer)).await?)
     };
     let kept = kept.await;
     (Response::from_parts(parts, Body::from(bytes)), kept)

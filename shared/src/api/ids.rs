@@ -13,6 +13,12 @@ use crate::eth::Address;
 #[error("{0}")]
 pub struct IdError(&'static str);
 
+impl IdError {
+    pub(crate) const fn new(text: &'static str) -> Self {
+        Self(text)
+    }
+}
+
 /// A tenant: one API key's holder. 1 to 64 characters of `[A-Za-z0-9_-]`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

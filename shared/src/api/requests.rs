@@ -58,6 +58,45 @@ pub struct DeleteApiKey {
     pub removed_on_exchange: Option<bool>,
 }
 
+/// `POST /api/webhooks`.
+#[derive(Serialize, ToSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateWebhook {
+    /// Where events are sent.
+    #[schema(value_type = schema::WebhookUrl)]
+    pub url: String,
+    /// Which ones; all of them when it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<schema::EventTypeName>>, min_items = 1, max_items = 6)]
+    pub events: Option<Vec<String>>,
+    /// Words of the tenant's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::WebhookDescription>)]
+    pub description: Option<String>,
+}
+
+/// `POST /api/webhooks/{webhookId}/replay`: one event, or those of a time.
+#[derive(Serialize, ToSchema, Clone, Default, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayWebhook {
+    /// One event. Nothing else stands beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::EventIdText>)]
+    pub event_id: Option<String>,
+    /// From when; thirty days ago when it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Moment>)]
+    pub from: Option<String>,
+    /// Until when; now when it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Moment>)]
+    pub to: Option<String>,
+    /// The nextCursor of the call before, with the same times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::ReplayCursor>)]
+    pub cursor: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;

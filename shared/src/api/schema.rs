@@ -10,6 +10,8 @@ use utoipa::{PartialSchema, ToSchema};
 use super::ids::Exchange;
 use crate::credentials::Life;
 use crate::intent::MAX_MESSAGE_BYTES;
+use crate::store;
+use crate::webhooks::{EventType, MAX_URL};
 
 /// How names are written, at any length.
 pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.:@|-]+$";
@@ -82,6 +84,35 @@ forms! {
     ExchangeName: one_of(Exchange::ALL.map(Exchange::as_str));
     /// Where a credential is in its life.
     State: one_of(Life::ALL.map(Life::as_str));
+    /// A webhook's id.
+    WebhookIdText: text(
+        "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        "0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b18",
+    );
+    /// https, a public host by name, port 443; no user, no password, no #.
+    WebhookUrl: text("^[^\\s#]+$", "https://hooks.example.com/hyperdex")
+        .min_length(Some(1))
+        .max_length(Some(MAX_URL));
+    /// Words of the tenant's own.
+    WebhookDescription: text("", "the back office").max_length(Some(200));
+    /// whsec_ and the base64 of 32 bytes. It is shown this once.
+    WebhookSecret: text("^whsec_[A-Za-z0-9+/]{43}=$", "");
+    /// What an event is about.
+    EventTypeName: one_of(EventType::ALL.map(EventType::as_str));
+    /// An event's id: the header webhook-id.
+    EventIdText: text("^evt_[0-9a-f]{36}$", "evt_01a2b3c4d5e60123456789abcdef0123456789ab")
+        .min_length(Some(1))
+        .max_length(Some(40));
+    /// Where the next call goes on; nothing to be read or made up.
+    ReplayCursor: text("^[A-Za-z0-9_-]+$", "").min_length(Some(1)).max_length(Some(100));
+    /// RFC 3339.
+    Moment: text("", "2025-11-27T02:00:00Z").min_length(Some(1)).max_length(Some(40));
+    /// Whether events are sent to a webhook. disabled: the receiver has answered 410.
+    WebhookStatus: one_of(["enabled", "disabled"]);
+    /// Why an agent is not renewed by itself.
+    ExpiringReason: one_of(store::ExpiringReason::ALL.map(store::ExpiringReason::as_str));
+    /// How a credential differs from what its exchange knows.
+    DriftKindName: one_of(store::DriftKind::ALL.map(store::DriftKind::as_str));
     /// A stable word that a program can switch on.
     Code: text("^[A-Z][A-Z0-9_]+$", "WALLET_NOT_FOUND");
     /// Always true.

@@ -106,6 +106,8 @@ impl Registrar {
             job_after_ms: 0,
             check_at_ms: None,
             request: None,
+            drift: None,
+            expiring: None,
         };
         By::Caller(caller).note(&mut record);
         let held = self.take(view, record, expect, share, received_ms, false).await?;

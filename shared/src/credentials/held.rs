@@ -188,6 +188,9 @@ impl Registrar {
         record.check_at_ms = Some(now_ms + FIRST_CHECK_MS);
         record.job_failures = 0;
         record.job_after_ms = 0;
+        // They were about the agent before, unless that one stays.
+        record.drift = None;
+        record.expiring = None;
         now_ms
     }
 

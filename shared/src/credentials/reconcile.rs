@@ -1,5 +1,7 @@
 //! The reconciliation job: compares our credentials with what the exchanges list, and reports what
-//! differs. It changes nothing but when a credential is compared next.
+//! differs, and which agents expire within a week and are not renewed by themselves. It changes
+//! nothing but when a credential is compared next and what its tenant is told of it
+//! (`shared::webhooks`): one write.
 
 use std::time::Duration;
 
@@ -10,11 +12,17 @@ use crate::exchanges::{ListedAgent, LookupError};
 use crate::intent::AGENT_NAME_PREFIX;
 use crate::metrics::{self, About, Metric};
 use crate::store::{
-    CredentialKey, CredentialRecord, CredentialState, Index, StoreError, WalletRecord,
+    CredentialKey, CredentialRecord, CredentialState, DriftFound, DriftKind, DriftNote,
+    ExpiringNote, ExpiringReason, Index, StoreError, WalletRecord,
 };
 
 /// When a credential is compared again that could not be.
 const AGAIN_MS: u64 = 60 * 60 * 1_000;
+
+const DAY_MS: u64 = 24 * AGAIN_MS;
+
+/// A tenant is told of what expires within this.
+const SOON_MS: u64 = 7 * DAY_MS;
 
 /// A listed expiry may differ by so much from ours.
 const TOLERANCE_MS: u64 = 1_000;
@@ -129,9 +137,11 @@ impl Registrar {
         };
         let Some(known) = view.credential(key.exchange) else { return };
         let now_ms = self.custody.clock.now_ms();
-        let again_ms = match self.compare(&view.wallet, known, now_ms).await {
+        let mut noted = known.clone();
+        let mut again_ms = match self.compare(&view.wallet, known, now_ms).await {
             Ok(drift) => {
                 found.checked += 1;
+                noted.drift = note_of(&drift, known, now_ms);
                 for drift in drift {
                     tracing::warn!(
                         ?drift, tenant = %key.tenant, walletId = %key.wallet_id,
@@ -154,7 +164,13 @@ impl Registrar {
                 AGAIN_MS
             }
         };
-        let noted = self.custody.store.check_later(&view.wallet, known, now_ms + again_ms).await;
+        let (expiring, look_ms) = expiring(known, now_ms);
+        noted.expiring = expiring;
+        if let Some(look_ms) = look_ms {
+            again_ms = again_ms.min(look_ms.saturating_sub(now_ms).max(AGAIN_MS));
+        }
+        noted.check_at_ms = Some(now_ms + again_ms);
+        let noted = self.custody.store.note_check(&view.wallet, &noted).await;
         if let Err(error) = noted {
             // It has changed meanwhile, or it is compared once more.
             tracing::debug!(%error, walletId = %key.wallet_id, "the comparison was not noted");
@@ -182,6 +198,71 @@ impl Registrar {
         drift.extend(differences(known, listed.as_deref().unwrap_or_default(), now_ms));
         Ok(drift)
     }
+}
+
+/// What is noted of differences. The same ones as before are noted already.
+fn note_of(drift: &[Drift], known: &CredentialRecord, now_ms: u64) -> Option<DriftNote> {
+    let found: Vec<DriftFound> = drift.iter().map(Drift::found).collect();
+    match &known.drift {
+        _ if found.is_empty() => None,
+        Some(note) if note.found == found => Some(note.clone()),
+        _ => Some(DriftNote { at_ms: now_ms, found }),
+    }
+}
+
+impl Drift {
+    fn found(&self) -> DriftFound {
+        let found = |kind, agent| DriftFound { kind, agent: Some(agent), listed_ms: None };
+        match *self {
+            Self::Unknown { agent, .. } => found(DriftKind::AgentUnknown, agent),
+            Self::Gone { agent } => found(DriftKind::AgentGone, agent),
+            Self::ExpiresEarly { agent, listed_ms, .. } => DriftFound {
+                kind: DriftKind::ExpiresEarly,
+                agent: Some(agent),
+                listed_ms: Some(listed_ms),
+            },
+            Self::Unfinished { .. } => {
+                DriftFound { kind: DriftKind::Unfinished, agent: None, listed_ms: None }
+            }
+        }
+    }
+}
+
+/// What is noted of an agent that expires within a week and is not renewed by itself, and when to
+/// look again, Unix milliseconds, if that is before the next comparison. An agent is noted once.
+fn expiring(known: &CredentialRecord, now_ms: u64) -> (Option<ExpiringNote>, Option<u64>) {
+    if known.created_at_ms.is_none() || known.state == CredentialState::Revoking {
+        return (known.expiring.clone(), None);
+    }
+    let reason = if !known.auto_renew {
+        Some(ExpiringReason::AutoRenewOff)
+    } else if known.job_failures > 0 {
+        Some(ExpiringReason::RenewalFailing)
+    } else {
+        None
+    };
+    // Kept while its key, which was handed out, is in use.
+    let kept = known.retiring.iter().filter(|_| known.keep_previous);
+    let kept = kept.map(|it| (it.agent, it.expires_at_ms, Some(ExpiringReason::KeyHandedOut)));
+    let agents = kept.chain([(known.agent, known.expires_at_ms, reason)]);
+    let told = known.expiring.as_ref().map(|note| note.agent);
+    let mut look_ms = None;
+    for (agent, expires_at_ms, reason) in agents {
+        let soon_ms = expires_at_ms.saturating_sub(SOON_MS);
+        if expires_at_ms <= now_ms || told == Some(agent) {
+            continue;
+        }
+        match reason {
+            Some(reason) if soon_ms <= now_ms => {
+                let note = ExpiringNote { at_ms: now_ms, agent, expires_at_ms, reason };
+                return (Some(note), look_ms);
+            }
+            // It may fail yet.
+            None if soon_ms <= now_ms => look_ms = Some(now_ms + DAY_MS),
+            _ => look_ms = Some(look_ms.map_or(soon_ms, |first: u64| first.min(soon_ms))),
+        }
+    }
+    (known.expiring.clone(), look_ms)
 }
 
 fn differences(known: &CredentialRecord, listed: &[ListedAgent], now_ms: u64) -> Vec<Drift> {

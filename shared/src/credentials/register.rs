@@ -134,6 +134,8 @@ impl Registrar {
             // A registration that nobody finishes is reported.
             check_at_ms: Some(received_ms + STALE_MS),
             request: None,
+            drift: None,
+            expiring: None,
         };
         By::Caller(caller).note(&mut record);
         let held = self.take(view, record, Expect::Absent, share, received_ms, false).await?;

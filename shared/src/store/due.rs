@@ -9,6 +9,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::credentials::sort_key;
@@ -149,32 +150,49 @@ impl Store {
         Ok((output.items.unwrap_or_default(), output.last_evaluated_key))
     }
 
-    /// Notes when a credential is next to be compared with the exchange, unless it has changed.
+    /// Notes what a comparison with the exchange has come to, in `credential`: when the next one
+    /// is, what differs, and what expires; unless the credential has changed.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when it is at another revision, or gone.
-    pub async fn check_later(
+    pub async fn note_check(
         &self,
         wallet: &WalletRecord,
         credential: &CredentialRecord,
-        at_ms: u64,
     ) -> Result<(), StoreError> {
         let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
-        let result = self
+        let mut update = self
             .db
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(&partition, &sort_key(credential.exchange))))
-            .update_expression("SET checkAtMs = :at")
             .condition_expression("revision = :expected")
-            .expression_attribute_values(":at", AttributeValue::N(at_ms.to_string()))
             .expression_attribute_values(
                 ":expected",
                 AttributeValue::S(credential.revision.to_string()),
-            )
-            .send()
-            .await;
-        match result {
+            );
+        let at = credential.check_at_ms.map(|at_ms| AttributeValue::N(at_ms.to_string()));
+        let notes = [
+            ("checkAtMs", at),
+            ("drift", attribute(credential.drift.as_ref())?),
+            ("expiring", attribute(credential.expiring.as_ref())?),
+        ];
+        let (mut set, mut remove) = (Vec::new(), Vec::new());
+        for (name, value) in notes {
+            update = update.expression_attribute_names(format!("#{name}"), name);
+            match value {
+                Some(value) => {
+                    update = update.expression_attribute_values(format!(":{name}"), value);
+                    set.push(format!("#{name} = :{name}"));
+                }
+                None => remove.push(format!("#{name}")),
+            }
+        }
+        let clause = |word: &str, parts: &[String]| {
+            if parts.is_empty() { String::new() } else { format!("{word} {} ", parts.join(", ")) }
+        };
+        let expression = clause("SET", &set) + &clause("REMOVE", &remove);
+        match update.update_expression(expression.trim()).send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
@@ -184,6 +202,11 @@ impl Store {
             },
         }
     }
+}
+
+fn attribute<T: Serialize>(value: Option<&T>) -> Result<Option<AttributeValue>, StoreError> {
+    let note = value.map(serde_dynamo::to_attribute_value).transpose();
+    note.map_err(|error| StoreError::Damaged { what: "note", cause: error.to_string() })
 }
 
 /// Reads `tenant#W#walletId` and `credential#exchange`.

@@ -9,6 +9,8 @@
 //! | `tenant#U#userId` | `pointer` | the wallet's id |
 //! | `tenant#A#address` | `pointer` | the wallet's id |
 //! | `tenant#I#hash of a key` | `idempotency` | [`RequestRecord`], dropped after a day |
+//! | `tenant#H` | `webhook#slot` | [`WebhookRecord`] |
+//! | `tenant#E#shard` | the event's id | [`EventRecord`], dropped after thirty days |
 //! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
 //!
 //! All that decides something sorts before the share, so one query reads it and leaves the share,
@@ -18,6 +20,7 @@
 mod budget;
 mod credentials;
 mod due;
+mod events;
 mod idempotency;
 mod indexes;
 mod list;
@@ -26,6 +29,7 @@ mod refresh;
 #[cfg(test)]
 mod samples;
 mod wallets;
+mod webhooks;
 
 use std::collections::HashMap;
 
@@ -40,15 +44,17 @@ use uuid::Uuid;
 pub use budget::{BudgetState, SLOTS, Spend};
 pub use credentials::Expect;
 pub use due::{CredentialKey, Index, Page, SHARDS};
+pub use events::{EventPosition, EventRecord};
 pub use idempotency::{End, Outcome, RequestMark, RequestRecord, StoredAnswer, hash};
 pub use indexes::IndexShape;
 pub use list::{ListedWallet, Position};
 pub use records::{
-    AgentRecord, CredentialRecord, CredentialState, Nonces, RefreshState, ShareRecord,
-    WalletRecord, shares_at_ms,
+    AgentRecord, CredentialRecord, CredentialState, DriftFound, DriftKind, DriftNote, ExpiringNote,
+    ExpiringReason, Nonces, RefreshState, ShareRecord, WalletRecord, shares_at_ms,
 };
 pub use refresh::AgedWallet;
 pub use wallets::WalletView;
+pub use webhooks::{DeliveryFailure, MAX_WEBHOOKS, WebhookId, WebhookRecord};
 
 use crate::api::ids::Tenant;
 use crate::aws::Aws;
@@ -60,11 +66,11 @@ pub const SCHEMA: u32 = 1;
 /// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
-const RECORD: &str = "record";
+pub(crate) const RECORD: &str = "record";
 const SHARE: &str = "share";
 const POINTER: &str = "pointer";
 const NONCES: &str = "nonces";
-const CREDENTIAL: &str = "credential#";
+pub(crate) const CREDENTIAL: &str = "credential#";
 
 /// Why the table did not do it.
 #[derive(Debug, thiserror::Error)]

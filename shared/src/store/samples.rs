@@ -1,8 +1,8 @@
 //! One item of each schema version ever stored is parsed for ever.
 
 use super::{
-    CredentialRecord, CredentialState, Item, Nonces, RequestRecord, SCHEMA, ShareRecord,
-    StoreError, WalletRecord, from_item,
+    CredentialRecord, CredentialState, DriftKind, EventRecord, ExpiringReason, Item, Nonces,
+    RequestRecord, SCHEMA, ShareRecord, StoreError, WalletRecord, WebhookRecord, from_item,
 };
 use crate::api::ids::Exchange;
 
@@ -47,6 +47,22 @@ fn items_of_schema_1_are_read() {
     assert!(pending.auto_renew && pending.next.is_none() && pending.retiring.is_empty());
     assert!(!pending.is_v1() && pending.check_at_ms.is_none() && pending.request.is_none());
     assert!(wallet.made_by.is_none());
+
+    assert!(pending.drift.is_none() && pending.expiring.is_none());
+
+    // What webhooks added.
+    let noted = item(include_str!("../../tests/samples/credential-noted.v1.json"));
+    let noted: CredentialRecord = from_item("credential", noted).unwrap();
+    let (drift, expiring) = (noted.drift.unwrap(), noted.expiring.unwrap());
+    assert_eq!((drift.found.len(), drift.found[0].kind), (2, DriftKind::AgentUnknown));
+    assert!(expiring.reason == ExpiringReason::KeyHandedOut && drift.found[1].agent.is_none());
+    let webhook = item(include_str!("../../tests/samples/webhook.v1.json"));
+    let webhook: WebhookRecord = from_item("webhook", webhook).unwrap();
+    assert_eq!((webhook.webhook_id.slot(), webhook.events.len()), (3, 2));
+    assert!(webhook.sealed.is_some() && webhook.last_failure.is_some() && webhook.is_there());
+    let event = item(include_str!("../../tests/samples/event.v1.json"));
+    let event: EventRecord = from_item("event", event).unwrap();
+    assert!(event.event_id.at_ms() / 1_000 < event.expires_at_s && event.body.starts_with('{'));
 
     let request = item(include_str!("../../tests/samples/idempotency.v1.json"));
     let request: RequestRecord = from_item("request", request).unwrap();

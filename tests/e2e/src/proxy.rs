@@ -253,6 +253,7 @@ impl Process {
             dynamodb: url("dynamodb"),
             kms: url("kms"),
             lambda: url("lambda"),
+            deliveries: url("sqs"),
             hyperliquid: url("hyperliquid").parse().expect("a URL"),
             aster: url("aster").parse().expect("a URL"),
         }

@@ -45,6 +45,7 @@ impl EndpointsSettings {
             dynamodb: dynamodb.clone(),
             kms: kms.clone(),
             lambda: lambda.clone(),
+            deliveries: String::new(),
             hyperliquid: Url::parse(hyperliquid).ok()?,
             aster: Url::parse(aster).ok()?,
         };

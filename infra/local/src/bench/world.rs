@@ -123,6 +123,8 @@ impl World {
                 dynamodb: way("endpoint", "DynamoDB", &dynamodb_url),
                 kms: way("endpoint", "KMS", &kms_url),
                 lambda: way("endpoint", "Lambda", &lambda_url),
+                // Nothing is queued: the table of a measurement keeps no stream.
+                deliveries: String::new(),
                 hyperliquid: parse(way("endpoint", "Hyperliquid", hyperliquid_url.as_str()))?,
                 aster: parse(way("endpoint", "Aster", aster_url.as_str()))?,
             },

@@ -102,6 +102,8 @@ impl Server {
             dynamodb: life.dynamodb.clone(),
             kms: life.kms.clone(),
             lambda: life.lambda.clone(),
+            // What is stored is all that is looked at.
+            deliveries: String::new(),
             hyperliquid: self.hyperliquid_url.clone(),
             aster: self.aster_url.clone(),
         };

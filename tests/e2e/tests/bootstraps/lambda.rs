@@ -23,20 +23,26 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Every function there is.
-pub(crate) const FUNCTIONS: [&str; 16] = [
+pub(crate) const FUNCTIONS: [&str; 22] = [
     "cosigner",
     "create-wallet",
+    "create-webhook",
     "delete-apikey",
+    "delete-webhook",
+    "deliver-webhook",
     "exchange-guidance",
     "get-apikey",
     "get-wallet",
     "health",
     "list-wallets",
+    "list-webhooks",
+    "publish-events",
     "reconcile-apikeys",
     "refresh-shares",
     "register-aster",
     "register-hyperliquid",
     "renew-apikeys",
+    "replay-webhook",
     "rotate-apikey",
     "seal-audit",
     "sign-message",
@@ -45,6 +51,9 @@ pub(crate) const FUNCTIONS: [&str; 16] = [
 /// Those that a schedule runs. The others, but the cosigner, are called by API Gateway.
 pub(crate) const JOBS: [&str; 4] =
     ["reconcile-apikeys", "refresh-shares", "renew-apikeys", "seal-audit"];
+
+/// Those that a stream or a queue invokes.
+pub(crate) const CONSUMERS: [&str; 2] = ["deliver-webhook", "publish-events"];
 
 /// Those that work with the credentials of an exchange.
 const OF_ASTER: [&str; 5] =
@@ -125,7 +134,9 @@ impl Lambda {
         let (aster, hyperliquid) = (OF_ASTER.contains(&name), OF_HYPERLIQUID.contains(&name));
         let wallets = matches!(name, "create-wallet" | "refresh-shares" | "sign-message");
         let signs = wallets || aster || hyperliquid;
-        let reads = signs || matches!(name, "get-wallet" | "get-apikey" | "list-wallets");
+        let webhooks = name.contains("-webhook") || name == "publish-events";
+        let finds = matches!(name, "get-wallet" | "get-apikey" | "list-wallets");
+        let reads = signs || finds || webhooks;
         let cosigner = name == "cosigner";
         let mut list = vec![
             ("AWS_LAMBDA_RUNTIME_API", format!("{}/.rt/{name}", self.address)),
@@ -146,11 +157,16 @@ impl Lambda {
         let seals = name == "seal-audit";
         set(seals, &[("COSIGNER_TABLE", COSIGNER_TABLE), ("AUDIT_KEY_ID", AUDIT_KEY)]);
         let stage = ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true");
-        set(!cosigner && !JOBS.contains(&name), &[stage, ("TENANT_WITHOUT_KEY", "")]);
+        let called = !cosigner && !JOBS.contains(&name) && !CONSUMERS.contains(&name);
+        set(called, &[stage, ("TENANT_WITHOUT_KEY", "")]);
         set(reads, &[("WALLETS_TABLE", WALLETS_TABLE)]);
         set(reads || cosigner || seals, &[("AWS_ENDPOINT_URL_DYNAMODB", &stack.dynamodb)]);
         set(signs, &[("WALLETS_KEY_ID", WALLETS_KEY), ("COSIGNER_FUNCTION", "cosigner")]);
-        set(signs || cosigner || seals, &[("AWS_ENDPOINT_URL_KMS", &stack.kms)]);
+        set(signs || cosigner || seals || webhooks, &[("AWS_ENDPOINT_URL_KMS", &stack.kms)]);
+        set(webhooks, &[("WALLETS_KEY_ID", WALLETS_KEY), ("AWS_ENDPOINT_URL_SQS", &stack.sqs)]);
+        let queue = format!("{}/queue/deliveries", stack.sqs);
+        set(webhooks, &[("DELIVERIES_QUEUE_URL", &queue)]);
+        set(webhooks, &[("WEBHOOK_TARGETS", "public-and-loopback")]);
         set(signs, &[("AWS_ENDPOINT_URL_LAMBDA", &self.address)]);
         set(hyperliquid || cosigner, &[("HYPERLIQUID_CHAIN", "Mainnet")]);
         set(aster || cosigner, &[("ASTER_API", "v3"), ("ASTER_SIGNATURE_CHAIN_ID", "56")]);

@@ -14,6 +14,7 @@ mod event;
 mod failures;
 mod lambda;
 mod start;
+mod webhooks;
 
 use alloy_primitives::{Address, Signature, eip191_hash_message};
 use base64::Engine;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::create_event;
 use crate::event::{get, post, scheduled, with_key};
-use crate::lambda::{FUNCTIONS, Invoked, JOBS, Lambda, cloud};
+use crate::lambda::{CONSUMERS, FUNCTIONS, Invoked, JOBS, Lambda, cloud};
 
 fn ms(started: Instant) -> String {
     format!("{:.1} ms", started.elapsed().as_secs_f64() * 1_000.0)
@@ -36,6 +36,10 @@ async fn a_cold_function_answers_its_first_call() {
             if name == "cosigner" {
                 let refused = function.invoke("\"no message\"").await;
                 assert!(matches!(refused, Invoked::Answered(_)), "{refused:?}");
+            } else if CONSUMERS.contains(&name) {
+                let done = function.invoke(json!({ "Records": [] }).to_string()).await;
+                let none = json!({ "batchItemFailures": [] });
+                assert!(matches!(&done, Invoked::Answered(it) if *it == none), "{done:?}");
             } else if JOBS.contains(&name) {
                 let done = function.invoke(scheduled().to_string()).await;
                 assert!(matches!(done, Invoked::Answered(_)), "{done:?}");

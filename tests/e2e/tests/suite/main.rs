@@ -35,3 +35,5 @@ mod storage;
 mod structure;
 mod supply_chain;
 mod tenants;
+mod webhooks;
+mod webhooks_lost;

@@ -22,6 +22,7 @@ fn endpoints(app: &TestApp) -> Endpoints {
         dynamodb: app.stack.dynamodb.clone(),
         kms: app.stack.kms.clone(),
         lambda: app.stack.lambda.clone(),
+        deliveries: app.stack.sqs.clone(),
         hyperliquid: app.stack.hyperliquid.clone(),
         aster: app.stack.aster.clone(),
     }

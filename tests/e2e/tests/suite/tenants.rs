@@ -44,6 +44,13 @@ fn requests(route: &Route, name: &str) -> Names {
             let message = json!({ "message": "hello" });
             Names::Wallet(vec![with(&format!("/api/wallets/{name}/sign"), Some(message))])
         }
+        // A webhook is no wallet: what is asked for is another's, or nobody's. See `webhooks.rs`.
+        ("GET", "/api/webhooks", _) => Names::Nothing(in_query("/api/webhooks"), 200),
+        ("POST", "/api/webhooks", _) => Names::Nothing(with("/api/webhooks", Some(body)), 400),
+        (_, path, _) if path.starts_with("/api/webhooks/{webhook}") => {
+            let status = if uuid::Uuid::try_parse(name).is_ok() { 404 } else { 400 };
+            Names::Nothing(with(&path.replace("{webhook}", name), None), status)
+        }
         // Every exchange that has no function is answered with guidance or a refusal.
         (_, path, Some(("{exchange}", _))) => {
             Names::Nothing(with(&path.replace("{exchange}", "lighter"), Some(body)), 400)

@@ -13,7 +13,7 @@ use cosigner::Cosigner;
 use e2e::TestApp;
 use http::{HeaderMap, Method, Uri};
 use http_body_util::BodyExt;
-use hyperdex_local::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_local::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, Pump, WALLETS_KEY, WALLETS_TABLE};
 use serde_json::{Value, json};
 use shared::api::ids::Tenant;
 use shared::api::shell::shell;
@@ -28,12 +28,14 @@ use crate::stacks::{Function, Stacks};
 use crate::start::{Job, Started, set_by_lambda, start};
 
 /// A resource as the templates' environment names it, as IAM does, and its name here.
-const RESOURCES: [(&str, &str, &str); 5] = [
+const RESOURCES: [(&str, &str, &str); 6] = [
     ("WalletsTable", "WalletsTable.Arn", WALLETS_TABLE),
     ("WalletsKey.Arn", "WalletsKey.Arn", WALLETS_KEY),
     ("CosignerTable", "CosignerTable.Arn", COSIGNER_TABLE),
     ("CosignerKey.Arn", "CosignerKey.Arn", COSIGNER_KEY),
     ("AuditKey.Arn", "AuditKey.Arn", AUDIT_KEY),
+    // The queue's name here is an address; see `environment`.
+    ("Deliveries", "Deliveries.Arn", "/queue/deliveries"),
 ];
 
 /// Who cheats in the next signature.
@@ -97,7 +99,10 @@ impl Record {
         let mut seen = self.seen.lock().unwrap();
         for (call, count) in calls.counts() {
             // The exchanges are not AWS.
-            if ["DynamoDB.", "KMS.", "Lambda."].iter().any(|service| call.starts_with(service)) {
+            if ["DynamoDB.", "KMS.", "Lambda.", "SQS."]
+                .iter()
+                .any(|service| call.starts_with(service))
+            {
                 let counts = seen.counted.entry(function.to_owned()).or_default();
                 *counts.entry(call).or_default() += count;
             }
@@ -112,6 +117,8 @@ pub(crate) struct Cloud {
     record: Arc<Record>,
     endpoints: BTreeMap<String, Router>,
     jobs: BTreeMap<String, Box<Job>>,
+    /// What the stream and the queue invoke.
+    pump: Pump,
 }
 
 #[derive(Clone)]
@@ -144,6 +151,7 @@ impl Cloud {
         let router = router.layer(axum::extract::DefaultBodyLimit::max(6 * 1024 * 1024));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let (mut endpoints, mut jobs) = (BTreeMap::new(), BTreeMap::new());
+        let (mut publisher, mut deliverer) = (None, None);
         for function in here {
             let environment = self::environment(&function, &app, &url);
             let lookup = |name: &str| environment.get(name).cloned();
@@ -155,11 +163,14 @@ impl Cloud {
                 Ok(Started::Job(job)) => {
                     jobs.insert(function.folder, job);
                 }
+                Ok(Started::Publisher(it)) => publisher = Some(*it),
+                Ok(Started::Deliverer(it)) => deliverer = Some(*it),
                 Ok(Started::Cosigner(_)) => panic!("{} is apart", function.folder),
                 Err(error) => panic!("{}: {error}", function.folder),
             }
         }
-        Self { endpoints, jobs, record, app }
+        let pump = app.stack.pump.clone().with(publisher.unwrap(), deliverer.unwrap());
+        Self { endpoints, jobs, pump, record, app }
     }
 
     /// Sends a request to a function, as API Gateway would.
@@ -217,6 +228,24 @@ impl Cloud {
         done.unwrap()
     }
 
+    /// Invokes what the stream and the queue invoke, until there is nothing.
+    pub(crate) async fn settle(&self) {
+        loop {
+            let (done, calls) = in_scope("batch".to_owned(), self.pump.publish_once()).await;
+            self.record.counted("publish-events", &calls);
+            if done.unwrap() == 0 {
+                break;
+            }
+        }
+        loop {
+            let (done, calls) = in_scope("batch".to_owned(), self.pump.deliver_once()).await;
+            self.record.counted("deliver-webhook", &calls);
+            if done.unwrap() == 0 {
+                break;
+            }
+        }
+    }
+
     /// From here on this one cheats.
     pub(crate) fn cheat(&self, cheat: Cheat) {
         *self.record.cheat.lock().unwrap() = cheat;
@@ -235,6 +264,12 @@ fn environment(function: &Function, app: &TestApp, url: &str) -> BTreeMap<String
         if let Some((_, _, here)) = RESOURCES.iter().find(|(known, _, _)| known == value) {
             (*here).clone_into(value);
         }
+    }
+    let queue = format!("{}/queue/deliveries", app.stack.sqs);
+    for (name, here) in
+        [("DELIVERIES_QUEUE_URL", queue.as_str()), ("WEBHOOK_TARGETS", "public-and-loopback")]
+    {
+        variables.entry(name.to_owned()).and_modify(|value| here.clone_into(value));
     }
     let (hyperliquid, aster) = (&app.stack.hyperliquid, &app.stack.aster);
     for (name, here) in
@@ -277,6 +312,7 @@ async fn serve(
             ("DynamoDB", dynamodb(caller, operation, &asked), &server.app.stack.dynamodb)
         }
         "TrentService" => ("KMS", vec![kms(caller, operation, &asked)], &server.app.stack.kms),
+        "AmazonSQS" => ("SQS", vec![sqs(caller, operation, &asked)], &server.app.stack.sqs),
         other => panic!("{other}.{operation}"),
     };
     server.record.arrived(&format!("{name}.{operation}"), calls, caller);
@@ -302,9 +338,10 @@ fn dynamodb(caller: &str, operation: &str, asked: &Value) -> Vec<Call> {
         let table = asked["TableName"].as_str().unwrap();
         let mut call = call(caller, &format!("dynamodb:{action}"), table);
         // It is a condition for the one that is to see a single partition.
-        let keys = ["/ExpressionAttributeValues/:pk/S", "/Item/pk/S"];
+        let keys = ["/ExpressionAttributeValues/:pk/S", "/Item/pk/S", "/Key/pk/S"];
         let leading = keys.iter().find_map(|key| asked.pointer(key)?.as_str());
-        if let (Some(key), "seal-audit") = (leading, caller) {
+        let is_held = HELD_TO_PARTITIONS.contains(&caller);
+        if let Some(key) = leading.filter(|_| is_held) {
             call.context.insert("dynamodb:LeadingKeys".to_owned(), key.to_owned());
         }
         if let Some(index) = asked["IndexName"].as_str() {
@@ -327,6 +364,25 @@ fn dynamodb(caller: &str, operation: &str, asked: &Value) -> Vec<Call> {
         other => panic!("{other}"),
     });
     calls.collect()
+}
+
+/// These see some partitions of their table alone.
+const HELD_TO_PARTITIONS: [&str; 7] = [
+    "create-webhook",
+    "delete-webhook",
+    "deliver-webhook",
+    "list-webhooks",
+    "publish-events",
+    "replay-webhook",
+    "seal-audit",
+];
+
+/// A batch is allowed by the permission for its single call.
+fn sqs(caller: &str, operation: &str, asked: &Value) -> Call {
+    let action = operation.strip_suffix("Batch").unwrap_or(operation);
+    let url = asked["QueueUrl"].as_str().unwrap();
+    let name = url.find("/queue/").map_or(url, |at| &url[at..]);
+    call(caller, &format!("sqs:{action}"), name)
 }
 
 fn kms(caller: &str, operation: &str, asked: &Value) -> Call {

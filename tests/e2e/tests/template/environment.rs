@@ -64,7 +64,17 @@ fn endpoints(function: &Function) -> BTreeSet<String> {
     let services = services.filter_map(|action| action.split(':').next());
     // Lambda itself writes the log, and reports a run that failed.
     let services = services.filter(|service| !["logs", "sqs"].contains(service));
-    services.map(|service| format!("{ENDPOINT}{}", service.to_uppercase())).collect()
+    let mut endpoints: BTreeSet<String> =
+        services.map(|service| format!("{ENDPOINT}{}", service.to_uppercase())).collect();
+    let queues = function.statements.iter().any(|statement| {
+        let own = ["sqs:SendMessage", "sqs:ChangeMessageVisibility"];
+        statement.actions.iter().any(|action| own.contains(&action.as_str()))
+            && statement.resources == ["Deliveries.Arn"]
+    });
+    if queues {
+        endpoints.insert(format!("{ENDPOINT}SQS"));
+    }
+    endpoints
 }
 
 fn wrong(stacks: &Stacks) -> Vec<String> {

@@ -50,9 +50,37 @@ impl Condition {
             "StringEquals" | "ArnEquals" | "ForAllValues:StringEquals" => {
                 value.is_some_and(|value| self.values.contains(value))
             }
+            "ForAllValues:StringLike" => {
+                value.is_some_and(|value| self.values.iter().any(|like| is_like(like, value)))
+            }
             "Null" => self.values == [value.is_none().to_string()],
             other => panic!("nobody has taught this test the operator {other}"),
         }
+    }
+}
+
+/// `*` stands for anything.
+fn is_like(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            let mut ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            ends.any(|at| is_like(rest, &text[at..]))
+        }),
+    }
+}
+
+#[test]
+fn a_pattern_is_read_as_iam_reads_it() {
+    for (pattern, text, like) in [
+        ("*#H", "local#H", true),
+        ("*#H", "local#H#1", false),
+        ("*#E#*", "local#E#15", true),
+        ("*#E#*", "local#W#29dd", false),
+        ("seals", "seals", true),
+        ("*", "", true),
+    ] {
+        assert_eq!(is_like(pattern, text), like, "{pattern} {text}");
     }
 }
 

@@ -26,6 +26,7 @@ mod permissions;
 mod routes;
 mod stacks;
 mod start;
+mod webhooks;
 mod yaml;
 
 use std::collections::BTreeSet;

@@ -9,7 +9,9 @@ use openapi::models;
 use serde_json::{Value, json};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
+use shared::api::webhooks::new_webhook;
 use shared::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
+use shared::webhooks::Targets;
 
 use crate::stacks::{MAIN, Sources, Stacks};
 use crate::{assert_found, assert_none, differences, read};
@@ -263,9 +265,13 @@ fn takes(model: &Value, body: &Value) -> bool {
                 text.chars().count() as u64 <= rule.as_u64().unwrap()
             }
             ("pattern", Value::String(text)) => {
-                assert_eq!(rule, "^[A-Za-z0-9_.:@|-]*$");
-                text.chars()
-                    .all(|letter| letter.is_ascii_alphanumeric() || "_.:@|-".contains(letter))
+                let is_of_name =
+                    |letter: char| letter.is_ascii_alphanumeric() || "_.:@|-".contains(letter);
+                match rule.as_str().unwrap() {
+                    "^[A-Za-z0-9_.:@|-]*$" => text.chars().all(is_of_name),
+                    "^[^\\s#]*$" => !text.contains(|it: char| it.is_whitespace() || it == '#'),
+                    other => panic!("say in this file what {other} means"),
+                }
             }
             ("maxLength" | "pattern" | "properties", _) => true,
             (word, _) => panic!("say in this file what {word} means"),
@@ -288,6 +294,7 @@ fn read_as(model: &str, body: &Value) -> Option<ApiError> {
             body.wallet_ref()?;
             body.flag("autoRenew", true).map(|_| ())
         }
+        "CreateWebhook" => new_webhook(&body, Targets::Public).map(|_| ()),
         _ => panic!("say in this file how {model} is read"),
     });
     read.err()
@@ -308,7 +315,7 @@ fn a_model_refuses_only_what_the_function_calls_a_bad_request() {
     let values: Vec<Value> = values.collect();
     let (mut refused, mut taken) = (0, 0);
     for (name, model) in models::all().unwrap() {
-        let fields = ["userId", "walletIdOrAddress", "message", "autoRenew", "other"];
+        let fields = ["userId", "walletIdOrAddress", "message", "autoRenew", "url", "other"];
         let mut bodies = vec![json!([]), json!(null), json!("a"), json!({})];
         for (field, value) in
             fields.iter().flat_map(|field| values.iter().map(move |value| (field, value)))

@@ -1,8 +1,12 @@
 //! Every operation of the service, once well and once on each way that makes other calls.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::extract::State;
 use e2e::{DAY_MS, TestApp};
 use exchange_sim::faults::Fault;
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -20,12 +24,14 @@ pub(crate) async fn seen() -> &'static Seen {
         let main = ("ExchangeEnvironment", "mainnet");
         let cloud = Cloud::start(&Sources::new().deploy(&[main])).await;
         wallets(&cloud).await;
+        let receiver = webhooks(&cloud).await;
         for exchange in EXCHANGES {
             registration(&cloud, &exchange).await;
             later(&cloud, &exchange).await;
             keyed(&cloud, &exchange).await;
         }
         jobs(&cloud).await;
+        delivered(&cloud, &receiver).await;
         cheating(&cloud).await;
         let done = cloud.run("seal-audit").await;
         assert_eq!((&done["seals"], &done["heads"]), (&json!(1), &json!(4)), "{done}");
@@ -141,6 +147,84 @@ async fn wallets(cloud: &Cloud) {
     assert_eq!(cloud.send_twice("sign-message", (Method::POST, path), body).await.0, 200);
     let (path, body) = ("/api/wallets", json!({ "userId": "user_1" }));
     assert_eq!(cloud.send_twice("create-wallet", (Method::POST, path), body).await.0, 200);
+}
+
+/// A receiver that refuses what it is sent first. Its URL, and how much it was sent.
+async fn receiver() -> (String, Arc<AtomicUsize>) {
+    async fn receive(State(count): State<Arc<AtomicUsize>>) -> StatusCode {
+        match count.fetch_add(1, Ordering::SeqCst) {
+            0 => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::NO_CONTENT,
+        }
+    }
+    let count = Arc::new(AtomicUsize::default());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/in", listener.local_addr().unwrap());
+    let router = axum::Router::new().fallback(receive).with_state(count.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, count)
+}
+
+/// A webhook, made once by a request that is repeated before and after it was answered; and one
+/// that goes.
+async fn webhooks(cloud: &Cloud) -> Arc<AtomicUsize> {
+    let (url, count) = receiver().await;
+    let body = json!({ "url": url });
+    let at = (Method::POST, "/api/webhooks");
+    let made = cloud.send_twice("create-webhook", at.clone(), body.clone()).await;
+    assert_eq!(made.0, 201, "{}", made.1["error"]);
+    unanswer(cloud, "POST:/api/webhooks").await;
+    let again = cloud.send_twice("create-webhook", at.clone(), body.clone()).await;
+    assert!(again == made, "another one was made");
+    let other = cloud.send("create-webhook", at, Some(body)).await;
+    let path = format!("/api/webhooks/{}", other.1["webhook"]["webhookId"].as_str().unwrap());
+    let gone = cloud.send_twice("delete-webhook", (Method::DELETE, &path), json!({})).await;
+    assert_eq!(gone.0, 200, "{gone:?}");
+    unanswer(cloud, &format!("DELETE:{path}")).await;
+    let gone = cloud.send_twice("delete-webhook", (Method::DELETE, &path), json!({})).await;
+    assert_eq!(gone.0, 200, "{gone:?}");
+    let (status, listed) = cloud.send("list-webhooks", (Method::GET, "/api/webhooks"), None).await;
+    assert_eq!((status, listed["webhooks"].as_array().unwrap().len()), (200, 1), "{listed}");
+    count
+}
+
+/// Forgets what was answered to a request with this `Idempotency-Key`, as if its function had died
+/// before.
+async fn unanswer(cloud: &Cloud, key: &str) {
+    let hash = shared::store::hash(&[key.as_bytes()]);
+    let text = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
+    let client = cloud.app.stack.aws().dynamodb();
+    let update = client
+        .update_item()
+        .table_name(hyperdex_local::WALLETS_TABLE)
+        .key("pk", text(format!("local#I#{hash}")))
+        .key("sk", text("idempotency".to_owned()))
+        .condition_expression("attribute_exists(pk)")
+        .update_expression("REMOVE #answer")
+        .expression_attribute_names("#answer", "answer");
+    update.send().await.unwrap();
+}
+
+/// All that has happened arrives, and once more when it is asked for.
+async fn delivered(cloud: &Cloud, count: &AtomicUsize) {
+    cloud.settle().await;
+    cloud.app.clock.advance_ms(5_000);
+    cloud.settle().await;
+    assert!(count.load(Ordering::SeqCst) > 20, "{count:?}");
+    let (_, listed) = cloud.send("list-webhooks", (Method::GET, "/api/webhooks"), None).await;
+    let id = listed["webhooks"][0]["webhookId"].as_str().unwrap();
+    let path = format!("/api/webhooks/{id}/replay");
+    let body = json!({ "from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z" });
+    let (status, replayed) = cloud.send_twice("replay-webhook", (Method::POST, &path), body).await;
+    assert!(status == 202 && replayed["queued"].as_u64() > Some(20), "{replayed}");
+    unanswer(cloud, &format!("POST:{path}")).await;
+    cloud.settle().await;
+    // Any of them by its id.
+    let tables = e2e::wire::tables(&cloud.app).await;
+    let event = tables.keys().find(|(place, _)| place.contains("#E#")).unwrap();
+    let body = json!({ "eventId": event.1 });
+    let one = cloud.send("replay-webhook", (Method::POST, &path), Some(body)).await;
+    assert_eq!((one.0, &one.1["queued"]), (202, &json!(1)), "{one:?}");
 }
 
 async fn registration(cloud: &Cloud, exchange: &Exchange) {

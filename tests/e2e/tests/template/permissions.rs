@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use serde_json::Value;
+
 use crate::cloudformation::{ACCOUNT, REGION, Template};
 use crate::iam::{Call, Statement, allowed};
 use crate::operations::seen;
@@ -13,6 +15,15 @@ use crate::{assert_found, assert_none};
 /// What Lambda does in every function's name, and no operation shows: it writes the log, and
 /// reports a run that failed.
 const BY_LAMBDA: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
+
+/// What it does in the name of a function that a stream or a queue invokes.
+const BY_STREAM: [&str; 4] = [
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+];
+const BY_QUEUE: [&str; 3] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
 
 /// A policy is looked for where the resource is.
 fn stack_of<'a>(stacks: &'a Stacks, function: &Function) -> &'a Template {
@@ -86,11 +97,23 @@ fn wrong(stacks: &Stacks, calls: &BTreeSet<Call>) -> Vec<String> {
             }
         }
         let log = format!("{}.Arn", function.text("/LoggingConfig/LogGroup"));
-        let reports = function.text("/EventInvokeConfig/DestinationConfig/OnFailure/Destination");
+        let source = function.source().unwrap_or(&Value::Null);
+        let after = "/DestinationConfig/OnFailure/Destination";
+        let reports = match source.pointer(after).and_then(Value::as_str) {
+            Some(queue) => queue,
+            None => function.text(&format!("/EventInvokeConfig{after}")),
+        };
+        let place = |name: &str| source[name].as_str().unwrap_or_default();
         for one in unused(&function.statements, &own) {
             let action = one.actions[0].as_str();
-            let to = if action == "sqs:SendMessage" { reports } else { &log };
-            if !(BY_LAMBDA.contains(&action) && one.resources == [to]) {
+            let to = match action {
+                "sqs:SendMessage" => reports,
+                action if BY_STREAM.contains(&action) => place("Stream"),
+                action if BY_QUEUE.contains(&action) => place("Queue"),
+                _ => &log,
+            };
+            let is_lambdas = [&BY_LAMBDA[..], &BY_STREAM, &BY_QUEUE].concat().contains(&action);
+            if !(is_lambdas && one.resources == [to]) {
                 wrong.push(format!("{folder}: {one} is allowed, and never made"));
             }
         }
@@ -132,7 +155,7 @@ async fn each_role_may_do_what_its_function_does_and_nothing_else() {
             Some((&call.function, call.context.get("kms:EncryptionContext:purpose")?))
         })
         .collect();
-    assert_eq!(purposes.len(), 18, "every kind of secret was seen: {purposes:?}");
+    assert_eq!(purposes.len(), 21, "every kind of secret was seen: {purposes:?}");
     assert_none(&wrong(&Stacks::new(), &seen.calls));
     assert_none(&wrong(&Sources::new().deploy(&[("UseVpc", "true")]), &seen.calls));
 }
@@ -142,7 +165,7 @@ async fn each_role_may_do_what_its_function_does_and_nothing_else() {
 async fn the_product_counts_the_calls_that_it_makes() {
     let seen = seen().await;
     assert_eq!(seen.counted, seen.arrived);
-    assert!(seen.counted.len() == 14 && !seen.counted.contains_key("health"));
+    assert!(seen.counted.len() == 20 && !seen.counted.contains_key("health"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

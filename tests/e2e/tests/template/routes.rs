@@ -36,7 +36,7 @@ fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
     }
     for function in stacks.functions() {
         let events = function.properties["Events"].as_object().into_iter().flatten();
-        for (name, event) in events.filter(|_| function.schedule().is_none()) {
+        for (name, event) in events.filter(|_| function.is_endpoint()) {
             let of = &event["Properties"];
             let field = |field: &str| of[field].as_str().unwrap_or_default().to_owned();
             let route = Route {
@@ -183,8 +183,7 @@ async fn each_router_takes_its_routes_and_no_others() {
     let (app, stacks) = (TestApp::start().await, Stacks::new());
     let routes = in_code();
     let functions = stacks.functions();
-    let endpoints =
-        functions.iter().filter(|function| !function.apart && function.schedule().is_none());
+    let endpoints = functions.iter().filter(|function| function.is_endpoint());
     for function in endpoints {
         let variables = function.variables();
         let lookup = |name: &str| {

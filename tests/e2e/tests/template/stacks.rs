@@ -101,6 +101,19 @@ impl Function {
         schedules.next().map(|(_, event)| &event["Properties"])
     }
 
+    /// Its event, if a stream or a queue invokes it.
+    pub(crate) fn source(&self) -> Option<&Value> {
+        let events = self.properties["Events"].as_object().into_iter().flatten();
+        let is_source = |kind: &Value| kind == "DynamoDB" || kind == "SQS";
+        let mut sources = events.filter(|(_, event)| is_source(&event["Type"]));
+        sources.next().map(|(_, event)| &event["Properties"])
+    }
+
+    /// Whether the API invokes it.
+    pub(crate) fn is_endpoint(&self) -> bool {
+        !self.apart && self.schedule().is_none() && self.source().is_none()
+    }
+
     /// Its environment.
     pub(crate) fn variables(&self) -> BTreeMap<String, String> {
         let variables =

@@ -2,6 +2,8 @@
 
 use axum::Router;
 use cosigner::Cosigner;
+use deliver_webhook::DeliverWebhook;
+use publish_events::PublishEvents;
 use reconcile_apikeys::ReconcileApiKeys;
 use refresh_shares::RefreshShares;
 use renew_apikeys::RenewApiKeys;
@@ -19,6 +21,10 @@ pub(crate) enum Started {
     Endpoint(Router),
     /// What a schedule runs.
     Job(Box<Job>),
+    /// What the table's stream invokes.
+    Publisher(Box<PublishEvents>),
+    /// What the queue invokes.
+    Deliverer(Box<DeliverWebhook>),
     /// Party 2.
     Cosigner(Box<Cosigner>),
 }
@@ -73,6 +79,20 @@ pub(crate) fn start(folder: &str, env: &Env<'_>, clock: Clock) -> Result<Started
         "get-apikey" => endpoint(get_apikey::router_from_env(env, clock, random)),
         "delete-apikey" => endpoint(delete_apikey::router_from_env(env, clock, random)),
         "rotate-apikey" => endpoint(rotate_apikey::router_from_env(env, clock, random)),
+        "create-webhook" => endpoint(create_webhook::router_from_env(env, clock, random)),
+        "list-webhooks" => endpoint(Store::from_env(env).map(list_webhooks::router)),
+        "delete-webhook" => endpoint(delete_webhook::router_from_env(env, clock, random)),
+        "replay-webhook" => endpoint(replay_webhook::router_from_env(env, clock, random)),
+        "publish-events" => {
+            let started = publish_events::consumer_from_env(env, clock, random);
+            let started = started.map(|it| Started::Publisher(Box::new(it)));
+            started.map_err(|error| error.to_string())
+        }
+        "deliver-webhook" => {
+            let started = deliver_webhook::consumer_from_env(env, clock, random);
+            let started = started.map(|it| Started::Deliverer(Box::new(it)));
+            started.map_err(|error| error.to_string())
+        }
         "renew-apikeys" => {
             let job = renew_apikeys::job_from_env(env, clock, random).map(Job::Renew);
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())

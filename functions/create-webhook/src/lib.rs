@@ -1,0 +1,56 @@
+//! `POST /api/webhooks`: where a tenant's events are sent from now on. The answer shows the signing
+//! secret, this once.
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Extension, Json, Router};
+use http::StatusCode;
+use shared::api::body::JsonBody;
+use shared::api::error::ApiError;
+use shared::api::idempotency::{HoldsSecret, Memory, idempotent};
+use shared::api::shell::Caller;
+use shared::api::webhooks::{WebhookMadeBody, new_webhook};
+use shared::clock::Clock;
+use shared::config::{ConfigError, Env};
+use shared::envelope::Envelope;
+use shared::random::Random;
+use shared::store::Store;
+use shared::webhooks::{Targets, Webhooks};
+
+/// What the endpoint needs.
+#[derive(Clone, Debug)]
+pub struct CreateWebhook {
+    /// The webhooks.
+    pub webhooks: Webhooks,
+    /// Where events may be sent.
+    pub targets: Targets,
+}
+
+/// The endpoint's routes.
+pub fn router(state: CreateWebhook) -> Router {
+    let Webhooks { store, envelope, clock, random } = state.webhooks.clone();
+    let routes = Router::new().route("/api/webhooks", post(create_webhook)).with_state(state);
+    idempotent(routes, Memory { store, envelope, clock, random })
+}
+
+/// The endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
+    let (store, envelope) = (Store::from_env(env)?, Envelope::from_env(env, random.clone())?);
+    let webhooks = Webhooks { store, envelope, clock, random };
+    Ok(router(CreateWebhook { webhooks, targets: Targets::from_env(env)? }))
+}
+
+async fn create_webhook(
+    State(state): State<CreateWebhook>,
+    caller: Caller,
+    body: JsonBody,
+) -> Result<(StatusCode, Extension<HoldsSecret>, Json<WebhookMadeBody>), ApiError> {
+    let new = new_webhook(&body, state.targets)?;
+    let mark = caller.request.as_ref().map(|once| &once.mark);
+    let (webhook, secret) = state.webhooks.create(&caller.tenant, &new, mark).await?;
+    let body = WebhookMadeBody::new(&webhook, &secret);
+    Ok((StatusCode::CREATED, Extension(HoldsSecret), Json(body)))
+}

@@ -1,0 +1,41 @@
+//! `DELETE /api/webhooks/{webhookId}`: nothing is sent there any more, also of what is queued.
+
+use axum::extract::State;
+use axum::routing::delete;
+use axum::{Json, Router};
+use shared::api::body::PathName;
+use shared::api::error::ApiError;
+use shared::api::idempotency::{Memory, idempotent};
+use shared::api::shell::Caller;
+use shared::api::webhooks::{WebhookDeletedBody, webhook_id};
+use shared::clock::Clock;
+use shared::config::{ConfigError, Env};
+use shared::envelope::Envelope;
+use shared::random::Random;
+use shared::store::Store;
+
+/// The endpoint's routes.
+pub fn router(state: Memory) -> Router {
+    let routes = Router::new().route("/api/webhooks/{webhook}", delete(delete_webhook));
+    idempotent(routes.with_state(state.clone()), state)
+}
+
+/// The endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
+    let (store, envelope) = (Store::from_env(env)?, Envelope::from_env(env, random.clone())?);
+    Ok(router(Memory { store, envelope, clock, random }))
+}
+
+async fn delete_webhook(
+    State(state): State<Memory>,
+    caller: Caller,
+    PathName(id): PathName,
+) -> Result<Json<WebhookDeletedBody>, ApiError> {
+    let id = webhook_id(&id)?;
+    let mark = caller.request.as_ref().map(|once| &once.mark);
+    state.store.forget_webhook(&caller.tenant, id, mark, state.clock.now_ms()).await?;
+    Ok(Json(WebhookDeletedBody::new(id)))
+}

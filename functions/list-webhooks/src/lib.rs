@@ -1,0 +1,21 @@
+//! `GET /api/webhooks`: a tenant's webhooks, and how they fare. Never a secret.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use shared::api::error::ApiError;
+use shared::api::shell::Caller;
+use shared::api::webhooks::WebhooksBody;
+use shared::store::Store;
+
+/// The endpoint's routes.
+pub fn router(store: Store) -> Router {
+    Router::new().route("/api/webhooks", get(list_webhooks)).with_state(store)
+}
+
+async fn list_webhooks(
+    State(store): State<Store>,
+    caller: Caller,
+) -> Result<Json<WebhooksBody>, ApiError> {
+    Ok(Json(WebhooksBody::new(&store.webhooks(&caller.tenant).await?)))
+}

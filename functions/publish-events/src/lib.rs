@@ -1,0 +1,73 @@
+//! What the stream of the wallets' table invokes: each change of a wallet or a credential becomes
+//! its events, kept and queued. Records are taken in their order, and the first that cannot be
+//! published is reported, so that the stream comes again from there.
+
+use lambda_entry::Consumer;
+use serde_json::{Value, json};
+use shared::clock::Clock;
+use shared::config::{ConfigError, Env};
+use shared::random::Random;
+use shared::store::Item;
+use shared::webhooks::{Change, Images, Known, Publisher};
+
+/// What the function needs.
+#[derive(Clone, Debug)]
+pub struct PublishEvents {
+    /// What publishes.
+    pub publisher: Publisher,
+}
+
+/// The function, with clients from the environment.
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn consumer_from_env(
+    env: &Env<'_>,
+    clock: Clock,
+    _random: Random,
+) -> Result<PublishEvents, ConfigError> {
+    Ok(PublishEvents { publisher: Publisher::from_env(env, clock)? })
+}
+
+impl Consumer for PublishEvents {
+    async fn consume(&self, event: &Value) -> Value {
+        let mut known = Known::default();
+        for record in event["Records"].as_array().into_iter().flatten() {
+            if let Err(cause) = self.publish(record, &mut known).await {
+                let sequence = &record["dynamodb"]["SequenceNumber"];
+                tracing::error!(cause, %sequence, "not published");
+                return json!({ "batchItemFailures": [{ "itemIdentifier": sequence }] });
+            }
+        }
+        json!({ "batchItemFailures": [] })
+    }
+}
+
+impl PublishEvents {
+    async fn publish(&self, record: &Value, known: &mut Known) -> Result<(), String> {
+        let of = &record["dynamodb"];
+        let key = |name: &str| of["Keys"][name]["S"].as_str().unwrap_or_default();
+        let images = Images { before: image(&of["OldImage"])?, after: image(&of["NewImage"])? };
+        let change = Change::read(key("pk"), key("sk"), images, changed_ms(of))
+            .map_err(|error| error.to_string())?;
+        if let Some(change) = change {
+            self.publisher.publish(&change, known).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// Whole seconds, or with a fraction.
+fn changed_ms(record: &Value) -> u64 {
+    let seconds = record["ApproximateCreationDateTime"].as_f64().unwrap_or_default();
+    (seconds * 1_000.0).max(0.0) as u64
+}
+
+/// Reads an item in DynamoDB's JSON. Its fault names no value.
+fn image(value: &Value) -> Result<Option<Item>, String> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let item: Result<serde_dynamo::Item, _> = serde_json::from_value(value.clone());
+    item.map(|item| Some(item.into())).map_err(|_| "an image is no item".to_owned())
+}

@@ -1,0 +1,55 @@
+//! `POST /api/webhooks/{webhookId}/replay`: what was sent is sent again, under the same ids.
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use http::StatusCode;
+use shared::api::body::{JsonBody, PathName};
+use shared::api::error::ApiError;
+use shared::api::idempotency::{Memory, idempotent};
+use shared::api::shell::Caller;
+use shared::api::webhooks::{ReplayedBody, replay, webhook_id};
+use shared::clock::Clock;
+use shared::config::{ConfigError, Env};
+use shared::envelope::Envelope;
+use shared::random::Random;
+use shared::webhooks::Replayer;
+
+/// What the endpoint needs.
+#[derive(Clone, Debug)]
+pub struct ReplayWebhook {
+    /// What queues events again.
+    pub replayer: Replayer,
+    /// What remembers requests.
+    pub memory: Memory,
+}
+
+/// The endpoint's routes.
+pub fn router(state: ReplayWebhook) -> Router {
+    let memory = state.memory.clone();
+    let routes = Router::new().route("/api/webhooks/{webhook}/replay", post(replay_webhook));
+    idempotent(routes.with_state(state), memory)
+}
+
+/// The endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
+    let replayer = Replayer::from_env(env)?;
+    let envelope = Envelope::from_env(env, random.clone())?;
+    let memory = Memory { store: replayer.store.clone(), envelope, clock, random };
+    Ok(router(ReplayWebhook { replayer, memory }))
+}
+
+async fn replay_webhook(
+    State(state): State<ReplayWebhook>,
+    caller: Caller,
+    PathName(id): PathName,
+    body: JsonBody,
+) -> Result<(StatusCode, Json<ReplayedBody>), ApiError> {
+    let id = webhook_id(&id)?;
+    let what = replay(&body, &caller.tenant, state.memory.clock.now_ms())?;
+    let replayed = state.replayer.replay(&caller.tenant, id, what).await?;
+    Ok((StatusCode::ACCEPTED, Json(ReplayedBody::new(&caller.tenant, &replayed))))
+}

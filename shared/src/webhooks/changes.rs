@@ -1,0 +1,145 @@
+//! From a change of the wallets' table to its events. A change is an item before and after, as the
+//! table's stream shows it; what it means is decided here alone, by looking at both.
+
+use uuid::Uuid;
+
+use super::event::Whose;
+use super::{Event, EventType};
+use crate::api::ids::Tenant;
+use crate::store::{
+    CREDENTIAL, CredentialRecord, CredentialState, Item, RECORD, StoreError, WalletRecord,
+    from_item,
+};
+
+/// An item before and after a change.
+#[derive(Debug, Default)]
+pub struct Images {
+    /// `None`: it is new.
+    pub before: Option<Item>,
+    /// `None`: it is gone.
+    pub after: Option<Item>,
+}
+
+/// A change of a wallet or of a credential.
+#[derive(Debug)]
+pub struct Change {
+    /// Whose it is.
+    pub tenant: Tenant,
+    wallet_id: Uuid,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Wallet(Box<WalletRecord>),
+    Credential {
+        before: Option<Box<CredentialRecord>>,
+        after: Option<Box<CredentialRecord>>,
+        /// When the table was changed, Unix milliseconds.
+        at_ms: u64,
+    },
+    /// Nobody is told of it.
+    Nothing,
+}
+
+impl Change {
+    /// Reads a change of the item with these keys, at a time in Unix milliseconds. `None`: it is
+    /// neither a wallet's record nor a credential.
+    ///
+    /// # Errors
+    /// When an image cannot be read.
+    pub fn read(
+        pk: &str,
+        sk: &str,
+        images: Images,
+        at_ms: u64,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some((tenant, wallet_id)) = pk.split_once("#W#") else { return Ok(None) };
+        let (Ok(tenant), Ok(wallet_id)) = (tenant.parse(), wallet_id.parse()) else {
+            return Ok(None);
+        };
+        let Images { before, after } = images;
+        let what = if sk == RECORD {
+            match (before, after) {
+                (None, Some(wallet)) => What::Wallet(Box::new(from_item("wallet", wallet)?)),
+                _ => What::Nothing,
+            }
+        } else if sk.starts_with(CREDENTIAL) {
+            let read = |item: Option<Item>| {
+                item.map(|item| from_item("credential", item).map(Box::new)).transpose()
+            };
+            What::Credential { before: read(before)?, after: read(after)?, at_ms }
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Self { tenant, wallet_id, what }))
+    }
+
+    /// The events that it is.
+    ///
+    /// # Errors
+    /// When one cannot be written as JSON.
+    pub fn events(&self) -> Result<Vec<Event>, serde_json::Error> {
+        let whose = Whose { tenant: &self.tenant, wallet_id: self.wallet_id };
+        match &self.what {
+            What::Nothing => Ok(Vec::new()),
+            What::Wallet(wallet) => Ok(vec![Event::wallet_created(wallet)?]),
+            What::Credential { before, after, at_ms } => {
+                let now = after.as_deref();
+                let kinds = kinds(before.as_deref(), now);
+                let event = |kind| match (kind, before.as_deref(), now) {
+                    (EventType::CredentialActive, _, Some(now)) => {
+                        Event::active(whose, now, now.created_at_ms.unwrap_or(*at_ms)).map(Some)
+                    }
+                    (EventType::CredentialRenewed, Some(before), Some(now)) => {
+                        let live_ms = now.created_at_ms.unwrap_or(*at_ms);
+                        Event::renewed(whose, before, now, live_ms).map(Some)
+                    }
+                    (EventType::CredentialRevoked, Some(before), _) => {
+                        Event::revoked(whose, before, *at_ms).map(Some)
+                    }
+                    (EventType::CredentialExpiring, _, Some(now)) => {
+                        let note = now.expiring.as_ref();
+                        note.map(|note| Event::expiring(whose, now, note)).transpose()
+                    }
+                    (EventType::CredentialDrift, _, Some(now)) => {
+                        let note = now.drift.as_ref();
+                        note.map(|note| Event::drift(whose, now, note)).transpose()
+                    }
+                    _ => Ok(None),
+                };
+                let events = kinds.into_iter().map(event).filter_map(Result::transpose);
+                events.collect()
+            }
+        }
+    }
+}
+
+/// What happened to a credential.
+fn kinds(before: Option<&CredentialRecord>, after: Option<&CredentialRecord>) -> Vec<EventType> {
+    let was_live = before.is_some_and(|record| record.created_at_ms.is_some());
+    let Some(now) = after else {
+        // A pending one that goes is a definite no, and its caller was told.
+        let revoked = before.is_some_and(|it| was_live || it.state == CredentialState::Revoking);
+        return if revoked { vec![EventType::CredentialRevoked] } else { Vec::new() };
+    };
+    let mut kinds = Vec::new();
+    if now.created_at_ms.is_some() {
+        if !was_live {
+            kinds.push(EventType::CredentialActive);
+        } else if before.is_some_and(|before| before.agent != now.agent) {
+            kinds.push(EventType::CredentialRenewed);
+        }
+    }
+    if now.expiring.is_some() && before.and_then(|it| it.expiring.as_ref()) != now.expiring.as_ref()
+    {
+        kinds.push(EventType::CredentialExpiring);
+    }
+    if now.drift.is_some() && before.and_then(|it| it.drift.as_ref()) != now.drift.as_ref() {
+        kinds.push(EventType::CredentialDrift);
+    }
+    kinds
+}
+
+#[cfg(test)]
+mod tests;

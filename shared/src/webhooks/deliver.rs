@@ -1,0 +1,323 @@
+//! Delivery: one event to one webhook, tried again until the receiver has it.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+
+use super::queue::{Deliveries, Delivery};
+use super::secret::{Secret, SecretError};
+use super::target::{Guard, Lookup, NotPublic, Targets};
+use crate::clock::Clock;
+use crate::config::{ConfigError, Env, SetupError};
+use crate::envelope::{Envelope, EnvelopeError};
+use crate::exchanges::http::{HttpSetupError, client_builder};
+use crate::metrics::{self, About, Metric};
+use crate::random::Random;
+use crate::store::{DeliveryFailure, EventRecord, Store, StoreError, WebhookRecord};
+use crate::telemetry;
+
+/// How long a receiver may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A success is noted when the last note is older.
+const NOTE_EVERY_MS: u64 = 60_000;
+
+/// How long after each attempt the next one follows, in seconds: the specification's schedule, as
+/// far as a queue can hold a message back.
+const SCHEDULE_S: [u32; 9] =
+    [5, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 10 * 3_600, 10 * 3_600, 10 * 3_600];
+
+/// What the queue's redrive policy is to be: after so many attempts a message is given up.
+pub const MAX_ATTEMPTS: u32 = 10;
+
+/// A message can be held back for twelve hours from when it was received.
+const LONGEST_S: u32 = 12 * 3_600 - 60;
+
+/// How long after an attempt the next one follows, in seconds. `wanted_s`: what the receiver asked
+/// for.
+#[must_use]
+pub fn backoff_s(attempt: u32, wanted_s: Option<u64>) -> u32 {
+    let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+    let ours = SCHEDULE_S[index.min(SCHEDULE_S.len() - 1)];
+    let wanted = wanted_s.map_or(0, |wanted| u32::try_from(wanted).unwrap_or(u32::MAX));
+    ours.max(wanted).min(LONGEST_S)
+}
+
+/// A message of the queue.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// What is to be sent.
+    pub delivery: Delivery,
+    /// Which attempt it is, from 1.
+    pub number: u32,
+    /// What the queue knows the message by.
+    pub receipt: String,
+}
+
+/// What has become of an attempt.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Ended {
+    Delivered,
+    /// There is nothing to send, or nobody to send it to.
+    Dropped(&'static str),
+    /// The receiver wants nothing any more.
+    Disabled,
+    /// It is to be tried again.
+    Failed {
+        failure: DeliveryFailure,
+        wanted_s: Option<u64>,
+    },
+}
+
+/// Nothing was sent, for a reason of our own.
+#[derive(Debug, thiserror::Error)]
+enum DeliverError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+/// Delivers.
+#[derive(Clone, Debug)]
+pub struct Deliverer {
+    store: Store,
+    envelope: Envelope,
+    deliveries: Deliveries,
+    http: reqwest::Client,
+    targets: Targets,
+    clock: Clock,
+}
+
+impl Deliverer {
+    /// Makes the HTTP client once: it holds the connections. `lookup`: how names become addresses.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(
+        store: Store,
+        envelope: Envelope,
+        deliveries: Deliveries,
+        targets: Targets,
+        lookup: Lookup,
+        clock: Clock,
+    ) -> Result<Self, HttpSetupError> {
+        let guard = Guard { targets, lookup };
+        let http = client_builder()?.timeout(TIMEOUT).dns_resolver(guard).build()?;
+        Ok(Self { store, envelope, deliveries, http, targets, clock })
+    }
+
+    /// Makes the clients once, from the environment.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Self, SetupError> {
+        let (store, deliveries) = (Store::from_env(env)?, Deliveries::from_env(env)?);
+        let envelope = Envelope::from_env(env, random)?;
+        let targets = Targets::from_env(env)?;
+        Ok(Self::new(store, envelope, deliveries, targets, Lookup::system(), clock)?)
+    }
+
+    /// Makes an attempt. Whether the message is done with; if not, the queue has been told when it
+    /// is to come again.
+    pub async fn attempt(&self, attempt: &Attempt) -> bool {
+        let Attempt { delivery, number, receipt } = attempt;
+        let (ended, wanted_s) = match self.deliver(delivery).await {
+            Ok(Ended::Failed { failure, wanted_s }) => {
+                let status = failure.status.map_or_else(String::new, |status| status.to_string());
+                let reason = failure.reason.unwrap_or(status);
+                tracing::warn!(
+                    tenant = %delivery.tenant, webhookId = %delivery.webhook_id,
+                    eventId = %delivery.event_id, attempt = number, reason, "not delivered"
+                );
+                (false, wanted_s)
+            }
+            Ok(ended) => {
+                tracing::info!(
+                    tenant = %delivery.tenant, webhookId = %delivery.webhook_id,
+                    eventId = %delivery.event_id, attempt = number, outcome = ?ended, "delivery"
+                );
+                (true, None)
+            }
+            Err(error) => {
+                tracing::error!(%error, webhookId = %delivery.webhook_id, "not delivered");
+                (false, None)
+            }
+        };
+        if !ended {
+            let again = self.deliveries.again(receipt, backoff_s(*number, wanted_s)).await;
+            if let Err(error) = again {
+                // It comes again when the queue's own time is over.
+                tracing::warn!(%error, "the next attempt has no time");
+            }
+        }
+        ended
+    }
+
+    async fn deliver(&self, delivery: &Delivery) -> Result<Ended, DeliverError> {
+        let Delivery { tenant, webhook_id, event_id } = delivery;
+        let (webhook, event) = tokio::join!(
+            self.store.webhook(tenant, *webhook_id),
+            self.store.event(tenant, event_id)
+        );
+        let (webhook, event) = (webhook?, event?);
+        let Some(webhook) = webhook.filter(WebhookRecord::is_there) else {
+            return Ok(Ended::Dropped("the webhook is gone"));
+        };
+        if webhook.disabled_at_ms.is_some() {
+            return Ok(Ended::Dropped("the webhook is disabled"));
+        }
+        let Some(event) = event else { return Ok(Ended::Dropped("the event is gone")) };
+        let Some(sealed) = &webhook.sealed else {
+            return Ok(Ended::Dropped("the webhook is gone"));
+        };
+        let context = WebhookRecord::context(tenant, *webhook_id);
+        let secret = Secret::from_bytes(&self.envelope.open(&context, sealed).await?)?;
+        let ended = self.post(&webhook, &event, &secret).await;
+        self.note(delivery, &webhook, &ended).await;
+        let counted = match &ended {
+            Ended::Delivered => (About::SERVICE, Metric::WebhooksDelivered),
+            Ended::Disabled => (About::SERVICE.because("GONE"), Metric::WebhookFailures),
+            Ended::Failed { failure, .. } => {
+                let reason = failure.reason.as_deref().map_or("STATUS", reason_of);
+                (About::SERVICE.because(reason), Metric::WebhookFailures)
+            }
+            Ended::Dropped(_) => return Ok(ended),
+        };
+        metrics::emit(&self.clock, counted.0, &[(counted.1, 1)]);
+        Ok(ended)
+    }
+
+    /// Sends it. The answer's body is not read.
+    async fn post(&self, webhook: &WebhookRecord, event: &EventRecord, secret: &Secret) -> Ended {
+        let failed = |status: Option<u16>, reason: Option<&str>, wanted_s| Ended::Failed {
+            failure: DeliveryFailure {
+                at_ms: self.clock.now_ms(),
+                status,
+                reason: reason.map(ToOwned::to_owned),
+            },
+            wanted_s,
+        };
+        let Ok(url) = self.targets.parse(&webhook.url) else {
+            return failed(None, Some(ADDRESS), None);
+        };
+        let at_s = self.clock.now_ms() / 1_000;
+        let id = event.event_id.as_str();
+        telemetry::count_call("Webhook", "POST");
+        let sent = self
+            .http
+            .post(url)
+            .header(CONTENT_TYPE, "application/json")
+            .header("webhook-id", id)
+            .header("webhook-timestamp", at_s.to_string())
+            .header("webhook-signature", secret.signature(id, at_s, &event.body))
+            .body(event.body.clone())
+            .send()
+            .await;
+        let answer = match sent {
+            Ok(answer) => answer,
+            Err(error) => return failed(None, Some(why(&error)), None),
+        };
+        let wanted_s = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let wanted_s = wanted_s.and_then(|text| text.trim().parse().ok());
+        match answer.status().as_u16() {
+            200..=299 => Ended::Delivered,
+            410 => Ended::Disabled,
+            status @ (429 | 503) => failed(Some(status), None, wanted_s),
+            status => failed(Some(status), None, None),
+        }
+    }
+
+    /// Writes to the webhook what came of it, at most once. If that fails, the delivery is none the
+    /// worse.
+    async fn note(&self, delivery: &Delivery, webhook: &WebhookRecord, ended: &Ended) {
+        let (tenant, id) = (&delivery.tenant, delivery.webhook_id);
+        let now_ms = self.clock.now_ms();
+        let noted = match ended {
+            Ended::Delivered => {
+                let is_old = webhook
+                    .last_delivered_at_ms
+                    .is_none_or(|last_ms| last_ms.saturating_add(NOTE_EVERY_MS) <= now_ms);
+                if !is_old && webhook.failing_since_ms.is_none() {
+                    return;
+                }
+                self.store.note_delivered(tenant, id, now_ms).await
+            }
+            Ended::Disabled => {
+                let failure = DeliveryFailure { at_ms: now_ms, status: Some(410), reason: None };
+                self.store.note_not_delivered(tenant, id, &failure, true).await
+            }
+            Ended::Failed { failure, .. } => {
+                self.store.note_not_delivered(tenant, id, failure, false).await
+            }
+            Ended::Dropped(_) => return,
+        };
+        if let Err(error) = noted {
+            tracing::warn!(%error, webhookId = %id, "what came of a delivery was not noted");
+        }
+    }
+}
+
+const ADDRESS: &str = "ADDRESS_NOT_ALLOWED";
+const TIMED_OUT: &str = "NO_ANSWER_IN_TIME";
+const NO_CONNECTION: &str = "NO_CONNECTION";
+const BROKEN: &str = "BROKEN_ANSWER";
+
+/// The same word, of those that are fixed.
+fn reason_of(text: &str) -> &'static str {
+    [ADDRESS, TIMED_OUT, NO_CONNECTION].into_iter().find(|known| *known == text).unwrap_or(BROKEN)
+}
+
+/// Why there was no answer. Never a text of the client's, which would tell a tenant about our
+/// network.
+fn why(error: &reqwest::Error) -> &'static str {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.is::<NotPublic>() {
+            return ADDRESS;
+        }
+        source = cause.source();
+    }
+    if error.is_timeout() {
+        TIMED_OUT
+    } else if error.is_connect() {
+        NO_CONNECTION
+    } else {
+        BROKEN
+    }
+}
+
+impl Envelope {
+    /// An envelope under the key of `WALLETS_KEY_ID`.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(env: &Env<'_>, random: Random) -> Result<Self, ConfigError> {
+        let kms = crate::aws::Aws::from_env(env)?.kms();
+        Ok(Self::new(kms, env.required("WALLETS_KEY_ID")?, random))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_follow_the_specifications_schedule_within_what_a_queue_can_hold() {
+        let waits: Vec<u32> = (1..=MAX_ATTEMPTS).map(|attempt| backoff_s(attempt, None)).collect();
+        assert_eq!(waits, [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000, 36_000, 36_000, 36_000]);
+        assert!(waits.iter().sum::<u32>() > 24 * 3_600);
+        assert_eq!(backoff_s(0, None), 5);
+        assert_eq!(backoff_s(u32::MAX, None), 36_000);
+    }
+
+    #[test]
+    fn a_receiver_may_ask_for_more_time_and_not_for_less() {
+        assert_eq!(backoff_s(1, Some(120)), 120);
+        assert_eq!(backoff_s(2, Some(1)), 300);
+        assert_eq!(backoff_s(1, Some(u64::MAX)), LONGEST_S);
+    }
+}

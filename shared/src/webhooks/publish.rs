@@ -1,0 +1,117 @@
+//! Publishing: an event is kept, then queued for each webhook that wants it. If this dies anywhere,
+//! the same change comes again, and with it the same event.
+
+use std::collections::BTreeMap;
+
+use super::queue::{Deliveries, Delivery, QueueError};
+use super::{Change, Event};
+use crate::api::ids::Tenant;
+use crate::aws::Aws;
+use crate::clock::Clock;
+use crate::config::{ConfigError, Env};
+use crate::metrics::{self, About, Metric};
+use crate::store::{Store, StoreError, WebhookRecord};
+
+/// Why a change was not published. It comes again.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The queue failed.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The event could not be written as JSON.
+    #[error("the event is no JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Publishes changes.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    store: Store,
+    deliveries: Deliveries,
+    clock: Clock,
+}
+
+/// The webhooks of the tenants of one batch, each read once.
+#[derive(Debug, Default)]
+pub struct Known(BTreeMap<String, Vec<WebhookRecord>>);
+
+impl Publisher {
+    /// A publisher to this queue.
+    #[must_use]
+    pub const fn new(store: Store, deliveries: Deliveries, clock: Clock) -> Self {
+        Self { store, deliveries, clock }
+    }
+
+    /// Makes the clients once, from the environment.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(env: &Env<'_>, clock: Clock) -> Result<Self, ConfigError> {
+        Ok(Self::new(Store::from_env(env)?, Deliveries::from_env(env)?, clock))
+    }
+
+    /// Publishes a change. How many events it was. `known`: what was read of the tenants' webhooks
+    /// already.
+    ///
+    /// # Errors
+    /// When something of it is still to be done.
+    pub async fn publish(&self, change: &Change, known: &mut Known) -> Result<usize, PublishError> {
+        let events = change.events()?;
+        if events.is_empty() {
+            return Ok(0);
+        }
+        let tenant = &change.tenant;
+        if !known.0.contains_key(tenant.as_str()) {
+            let webhooks = self.store.webhook_slots(tenant).await?;
+            known.0.insert(tenant.to_string(), webhooks);
+        }
+        let webhooks = known.0.get(tenant.as_str()).map(Vec::as_slice).unwrap_or_default();
+        // Whoever has none is told nothing, and nothing is kept.
+        if !webhooks.iter().any(WebhookRecord::is_there) {
+            return Ok(0);
+        }
+        for event in &events {
+            self.publish_event(tenant, event, webhooks).await?;
+        }
+        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        metrics::emit(&self.clock, About::SERVICE, &[(Metric::EventsPublished, count)]);
+        Ok(events.len())
+    }
+
+    async fn publish_event(
+        &self,
+        tenant: &Tenant,
+        event: &Event,
+        webhooks: &[WebhookRecord],
+    ) -> Result<(), PublishError> {
+        self.store.keep_event(tenant, event).await?;
+        let wanting = webhooks.iter().filter(|webhook| webhook.wants(event.kind));
+        let deliveries: Vec<Delivery> = wanting
+            .map(|webhook| Delivery {
+                tenant: tenant.clone(),
+                webhook_id: webhook.webhook_id,
+                event_id: event.id.clone(),
+            })
+            .collect();
+        self.deliveries.send(&deliveries).await?;
+        tracing::info!(
+            tenant = %tenant, eventId = %event.id, event = %event.kind, webhooks = deliveries.len(),
+            "published"
+        );
+        Ok(())
+    }
+}
+
+impl Deliveries {
+    /// The queue of `DELIVERIES_QUEUE_URL`.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        let sqs = Aws::from_env(env)?.sqs();
+        Ok(Self::new(sqs, env.required("DELIVERIES_QUEUE_URL")?))
+    }
+}

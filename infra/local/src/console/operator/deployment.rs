@@ -67,7 +67,11 @@ fn read(scope: &mut ScopedDecoder<'_, '_>, said: &mut Said) -> Result<(), XmlDec
 fn parse(xml: &str) -> Result<Said, XmlDecodeError> {
     let mut document = Document::new(xml);
     let mut said = Said::default();
-    read(&mut document.root_element()?, &mut said)?;
+    let mut root = document.root_element()?;
+    if root.start_el().local() != "DescribeStacksResponse" {
+        return Err(XmlDecodeError::custom("this is no DescribeStacksResponse"));
+    }
+    read(&mut root, &mut said)?;
     Ok(said)
 }
 

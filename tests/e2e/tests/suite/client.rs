@@ -10,7 +10,8 @@ use e2e::proxy::{Fate, Proxy};
 use e2e::{DAY_MS, TestApp};
 use exchange_sim::faults::Fault;
 use hyperdex_client::{
-    Client, Clock, Code, DeleteApiKey, Elsewhere, Exchange, RegisterApiKey, Retry, Secret, State,
+    Client, Clock, Code, DeleteApiKey, Elsewhere, EventType, Exchange, NewWebhook, RegisterApiKey,
+    Replay, Retry, Secret, State,
 };
 use shared::eth::AgentKey;
 
@@ -235,4 +236,34 @@ async fn a_call_whose_answer_is_lost_is_done_once() {
     let again = once.with_key(error.idempotency_key().unwrap().clone());
     let made = again.create_wallet("user_9").await.unwrap();
     assert_eq!((made.http_status, made.replayed), (201, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_keeps_its_webhooks_with_the_client() {
+    let app = TestApp::start().await;
+    let client = client(&app, &app.stack.api, &app.key("platform"));
+    let mut wanted = NewWebhook::new("https://hooks.example.com/hyperdex");
+    wanted.events = Some(vec![EventType::WalletCreated, EventType::CredentialDrift]);
+    let made = client.create_webhook(&wanted).await.unwrap();
+    assert_eq!(made.http_status, 201);
+    assert!(made.secret.expose().starts_with("whsec_"));
+    assert_eq!(
+        (&made.webhook.url, Some(&made.webhook.events)),
+        (&wanted.url, wanted.events.as_ref())
+    );
+    let all = client.list_webhooks().await.unwrap().value.webhooks;
+    assert_eq!(all, std::slice::from_ref(&made.webhook));
+    let id = made.webhook.webhook_id;
+    let since = Replay::between("2020-01-01T00:00:00Z", None);
+    let replayed = client.replay_webhook(id, &since).await.unwrap().value;
+    assert_eq!((replayed.queued, replayed.next_cursor), (0, None));
+    let bad = NewWebhook::new("http://169.254.169.254/latest/meta-data");
+    assert_eq!(client.create_webhook(&bad).await.unwrap_err().code(), Some(&Code::BadRequest));
+    assert_eq!(client.delete_webhook(id).await.unwrap().webhook_id, id);
+    for error in [
+        client.delete_webhook(id).await.unwrap_err(),
+        client.replay_webhook(id, &since).await.unwrap_err(),
+    ] {
+        assert_eq!(error.code(), Some(&Code::WebhookNotFound));
+    }
 }

@@ -46,6 +46,13 @@ impl Call {
         Self::request(Method::POST, "/api/wallets".to_owned(), Some(body), user)
     }
 
+    /// Has events sent to a URL.
+    #[must_use]
+    pub fn webhook(url: &str, user: &str) -> Self {
+        let body = json!({ "url": url });
+        Self::request(Method::POST, "/api/webhooks".to_owned(), Some(body), user)
+    }
+
     /// Reads the user's wallet.
     #[must_use]
     pub fn find(user: &str) -> Self {

@@ -69,7 +69,12 @@ impl Run {
             _ => Fate::Pass,
         }));
         let mut reply = self.h.call(&process, call).await.unwrap();
-        // The one answer that is to show a secret.
+        // The two answers that are to show a secret.
+        if let Some(secret) = reply.body.pointer_mut("/secret") {
+            let text = secret.take();
+            let bytes = BASE64.decode(text.as_str().unwrap().strip_prefix("whsec_").unwrap());
+            self.secrets.insert("webhook's secret".to_owned(), bytes.unwrap());
+        }
         if let Some(key) = reply.body.pointer_mut("/data/apiPrivateKey") {
             let text = key.take();
             let bytes = hex::decode(text.as_str().unwrap().strip_prefix("0x").unwrap()).unwrap();
@@ -121,8 +126,8 @@ impl Run {
     fn secrets(&self) -> Vec<Secret> {
         let mut all = self.secrets.clone();
         let data_keys = self.h.proxy.data_keys();
-        // Of two shares and their session, four agents, and two new shares.
-        assert!(data_keys.len() >= 9, "{} data keys have passed", data_keys.len());
+        // Of two shares and their session, four agents, two new shares, and a webhook.
+        assert!(data_keys.len() >= 10, "{} data keys have passed", data_keys.len());
         for (number, key) in data_keys.iter().enumerate() {
             let bytes = BASE64.decode(key).unwrap();
             // What KMS opens is a data key in each case.
@@ -145,6 +150,8 @@ fn of_share(name: &str, share: &KeyShare) -> Vec<(String, Vec<u8>)> {
 
 async fn whole_life(run: &mut Run) {
     let told = |reply: &Reply, status: u16| assert_eq!(reply.status, status, "{}", reply.body);
+    // Nobody is there, which is logged too.
+    told(&run.call(&Call::webhook("http://127.0.0.1:9/hook", USER), None).await, 201);
     told(&run.call(&Call::create(USER), None).await, 201);
     told(&run.call(&Call::sign(USER), None).await, 200);
     for exchange in Exchange::ALL {
@@ -165,6 +172,8 @@ async fn whole_life(run: &mut Run) {
     told(&run.call(&Call::sign(USER), None).await, 200);
     told(&run.call(&Call::delete(Exchange::Hyperliquid, USER), None).await, 200);
     told(&run.call(&Call::find("nobody"), None).await, 404);
+    while run.h.app.stack.pump.publish_once().await.unwrap() > 0 {}
+    assert!(run.h.app.stack.pump.deliver_once().await.unwrap() > 0, "something is delivered");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use shared::api::error::ApiError;
 use shared::api::ids::Tenant;
 use shared::api::shell::{OPEN_PATHS, refusal};
@@ -44,9 +47,17 @@ async fn pass(State(gateway): State<Gateway>, request: Request, next: Next) -> R
     if OPEN_PATHS.contains(&request.uri().path()) {
         return next.run(request).await;
     }
+    let has_body = !request.body().is_end_stream();
     match gateway.admit(request).await {
         Ok(request) => next.run(request).await,
-        Err(error) => refusal(&error, &gateway.clock, &gateway.random),
+        Err(error) => {
+            let mut response = refusal(&error, &gateway.clock, &gateway.random);
+            if has_body {
+                // What was not read of it ends the connection: nobody is to send a request after it.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
+        }
     }
 }
 
@@ -60,7 +71,7 @@ impl Gateway {
     }
 
     fn who(&self, request: &Request) -> Result<Tenant, ApiError> {
-        let key = request.headers().get("x-api-key").map(http::HeaderValue::as_bytes);
+        let key = request.headers().get("x-api-key").map(HeaderValue::as_bytes);
         let known = self.keys.who(key);
         let tenant = match known.map_err(|error| ApiError::internal("Internal error", &error))? {
             Known::Tenant(tenant) => tenant,

@@ -200,9 +200,12 @@ impl Registrar {
     }
 }
 
+/// How many differences are noted at most: a list can be as long as its exchange likes.
+const MOST_NOTED: usize = 20;
+
 /// What is noted of differences. The same ones as before are noted already.
 fn note_of(drift: &[Drift], known: &CredentialRecord, now_ms: u64) -> Option<DriftNote> {
-    let found: Vec<DriftFound> = drift.iter().map(Drift::found).collect();
+    let found: Vec<DriftFound> = drift.iter().take(MOST_NOTED).map(Drift::found).collect();
     match &known.drift {
         _ if found.is_empty() => None,
         Some(note) if note.found == found => Some(note.clone()),

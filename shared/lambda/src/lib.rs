@@ -116,6 +116,10 @@ where
     shared::process::no_core_dumps();
     let consumer = &consumer(&env, Clock::system(), Random::system())?;
     let serve = move |event: LambdaEvent<Value>| async move {
+        if !event.payload["Records"].is_array() {
+            // No batch: whoever sent it is told, and nothing is taken for done.
+            return Err(Error::from("the event has no Records"));
+        }
         // Boxed, so that the type of what awaits this does not grow with what is in here.
         let run: Pin<Box<dyn Future<Output = Value> + Send + '_>> =
             Box::pin(consumer.consume(&event.payload));
@@ -128,7 +132,7 @@ where
             %calls,
             "batch"
         );
-        Ok::<Value, Error>(done)
+        Ok(done)
     };
     lambda_runtime::run(lambda_runtime::service_fn(serve)).await
 }

@@ -11,7 +11,7 @@ use hyperdex_local::{Stack, WALLETS_TABLE};
 use serde_json::{Value, json};
 
 use crate::event::{KEY_ID, get, post, scheduled};
-use crate::lambda::{FUNCTIONS, Function, Invoked, JOBS, Lambda, cloud};
+use crate::lambda::{CONSUMERS, FUNCTIONS, Function, Invoked, JOBS, Lambda, cloud};
 use crate::{address, create_event, expect, register};
 
 /// Payloads that are not API Gateway's, or not quite.
@@ -53,6 +53,9 @@ async fn a_malformed_event_is_an_error_and_every_function_survives_it() {
             // A text that is no message of the protocol is refused, not an error.
             let refused = function.invoke("\"no message\"").await;
             assert!(matches!(&refused, Invoked::Answered(Value::String(_))), "{refused:?}");
+        } else if CONSUMERS.contains(&name) {
+            let none = function.invoke(json!({ "Records": [] }).to_string()).await;
+            assert!(matches!(&none, Invoked::Answered(_)), "{name}: {none:?}");
         } else {
             expect(&function.call(&get("/api/nothing")).await, 404, "NOT_FOUND");
         }

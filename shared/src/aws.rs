@@ -1,14 +1,13 @@
 //! Clients of AWS, made from Lambda's environment by hand: reading profiles, files and the
 //! instance's metadata costs start-up time and finds nothing there.
 
+mod connector;
+
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -16,6 +15,7 @@ use aws_types::region::Region;
 
 use crate::config::{ConfigError, Env};
 use crate::telemetry::CountCalls;
+use connector::Connector;
 
 /// How long a call of the cosigner may take: longer than its function may run, and three times
 /// within what API Gateway waits.
@@ -116,14 +116,11 @@ impl Aws {
 }
 
 fn base(region: String, credentials: Credentials) -> SdkConfig {
-    let http: SharedHttpClient = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .build_https();
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http)
+        .http_client(Connector::default())
         .retry_config(RetryConfig::standard())
         .timeout_config(timeouts(Duration::from_secs(4)))
         .build()

@@ -32,7 +32,7 @@ pub enum SetupError {
     Config(#[from] ConfigError),
     /// The exchange's client cannot be made.
     #[error(transparent)]
-    Http(#[from] crate::exchanges::http::HttpSetupError),
+    Http(#[from] crate::http_client::HttpSetupError),
 }
 
 /// Where settings are read from.

@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod envelope;
 pub mod eth;
 pub mod exchanges;
+pub mod http_client;
 pub mod intent;
 pub mod metrics;
 pub mod mpc;

@@ -65,7 +65,7 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
 }
 
 fn client() -> Result<reqwest::Client, DemoError> {
-    shared::exchanges::http::client_builder()
+    shared::http_client::client_builder()
         .and_then(|builder| Ok(builder.timeout(Duration::from_secs(60)).build()?))
         .map_err(failed)
 }

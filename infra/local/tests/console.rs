@@ -23,7 +23,7 @@ impl App {
         options.cosigner = CosignerHost::InProcess;
         change(&mut options);
         let stack = Stack::start(options).await.unwrap();
-        let http = shared::exchanges::http::client_builder().unwrap().build().unwrap();
+        let http = shared::http_client::client_builder().unwrap().build().unwrap();
         Self { stack, http, data }
     }
 

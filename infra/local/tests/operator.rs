@@ -43,7 +43,7 @@ impl World {
         let mut options = Options::new(data.path());
         options.cosigner = CosignerHost::InProcess;
         let stack = Stack::start(options).await.unwrap();
-        let http = shared::exchanges::http::client_builder().unwrap().build().unwrap();
+        let http = shared::http_client::client_builder().unwrap().build().unwrap();
         let cloud = Cloud::start(&stack.dynamodb).await;
         std::fs::write(
             data.path().join("config"),

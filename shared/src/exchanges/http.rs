@@ -1,34 +1,17 @@
-//! The one HTTP client for exchanges: bounded in time and size, no redirects, no proxies, and TLS
-//! roots that are compiled in.
+//! HTTP as exchanges get it: bounded in time and size.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
-use reqwest::redirect::Policy;
-use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, RootCertStore};
 
+use crate::http_client::{HttpSetupError, client_builder};
 use crate::telemetry;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The largest answer that is read, in bytes. An account's whole agent list is a few KB.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
 /// The longest that an exchange may ask us to wait, in seconds: it is passed on to callers.
 const MAX_RETRY_AFTER_S: u64 = 600;
-
-/// The client cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[error("the HTTP client could not be made: {0}")]
-pub struct HttpSetupError(String);
-
-impl From<reqwest::Error> for HttpSetupError {
-    fn from(error: reqwest::Error) -> Self {
-        Self(error.to_string())
-    }
-}
 
 /// A client of one exchange's HTTP API.
 #[derive(Clone, Debug)]
@@ -157,28 +140,6 @@ fn with_body(
     body: String,
 ) -> reqwest::RequestBuilder {
     request.header(http::header::CONTENT_TYPE, content_type).body(body)
-}
-
-/// How every HTTP client of ours begins; the time that a call may take is still to be set.
-///
-/// # Errors
-/// When TLS cannot be set up.
-#[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
-pub fn client_builder() -> Result<reqwest::ClientBuilder, HttpSetupError> {
-    let mut roots = RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| HttpSetupError(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .redirect(Policy::none())
-        .no_proxy()
-        .user_agent(concat!("hyperdex-keys/", env!("CARGO_PKG_VERSION"))))
 }
 
 fn send_error(error: reqwest::Error) -> SendError {

@@ -11,7 +11,7 @@ use super::target::{Guard, Lookup, NotPublic, Targets};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Env, SetupError};
 use crate::envelope::{Envelope, EnvelopeError};
-use crate::exchanges::http::{HttpSetupError, client_builder};
+use crate::http_client::{HttpSetupError, client_builder};
 use crate::metrics::{self, About, Metric};
 use crate::random::Random;
 use crate::store::{DeliveryFailure, EventRecord, Store, StoreError, WebhookRecord};

@@ -124,7 +124,7 @@ impl TestApp {
         options.exchange_timeout_ms = 400;
         change(&mut options);
         let stack = Stack::start(options.clone()).await.expect("the stack starts");
-        let http = shared::exchanges::http::client_builder()
+        let http = shared::http_client::client_builder()
             .and_then(|builder| Ok(builder.build()?))
             .expect("an HTTP client");
         Self { stack, clock, data, options, http }

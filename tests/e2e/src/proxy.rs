@@ -147,7 +147,7 @@ impl Proxy {
             port: 0,
         };
         // A simulator that hangs is left alone after a while; whoever called it has given up.
-        let http = shared::exchanges::http::client_builder()
+        let http = shared::http_client::client_builder()
             .and_then(|builder| Ok(builder.timeout(std::time::Duration::from_secs(10)).build()?))
             .expect("an HTTP client");
         let options = app.options.clone();

@@ -89,7 +89,7 @@ impl Timed {
 }
 
 pub(super) fn client() -> Result<reqwest::Client, BenchError> {
-    shared::exchanges::http::client_builder()
+    shared::http_client::client_builder()
         .and_then(|builder| Ok(builder.timeout(Duration::from_secs(120)).build()?))
         .map_err(failed)
 }

@@ -12,7 +12,7 @@ use shared::api::error::ApiError;
 use shared::api::ids::{Exchange, Tenant, WalletRef};
 use shared::clock::Clock;
 use shared::exchanges::budget::{Budget, Spender};
-use shared::exchanges::http::client_builder;
+use shared::http_client::client_builder;
 use shared::store::Store;
 use tokio::sync::Mutex;
 use url::Url;

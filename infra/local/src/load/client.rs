@@ -93,7 +93,7 @@ impl Client {
         server: &Server,
         tally: Arc<Tally>,
     ) -> Result<Self, LoadError> {
-        let http = shared::exchanges::http::client_builder()
+        let http = shared::http_client::client_builder()
             .and_then(|builder| Ok(builder.timeout(PATIENCE).build()?))
             .map_err(failed)?;
         // Each answer counts, so nothing is sent again behind the tally's back; a lost answer is

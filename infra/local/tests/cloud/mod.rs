@@ -47,7 +47,7 @@ impl Cloud {
     pub(crate) async fn start(dynamodb: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let http = shared::exchanges::http::client_builder().unwrap().build().unwrap();
+        let http = shared::http_client::client_builder().unwrap().build().unwrap();
         let inner = Arc::new(Inner {
             dynamodb: dynamodb.to_owned(),
             http,

@@ -7,10 +7,11 @@ pub mod v1;
 use std::net::Ipv4Addr;
 
 use self::v1::{DEFAULT_RECV_WINDOW_MS, V1Client};
-use super::http::{Http, HttpSetupError};
+use super::http::Http;
 use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
 use crate::config::AsterConfig;
 use crate::eth::{Address, AgentKey, AgentKeyError, Signature};
+use crate::http_client::HttpSetupError;
 use crate::intent::{AsterDeleteAgent, AsterRegisterAgent, HyperliquidChain, aster_message_digest};
 
 /// The chain of calls that agents sign on the test network.

@@ -18,8 +18,9 @@ use zeroize::{Zeroize, Zeroizing};
 use super::{FORM, answer};
 use crate::clock::Clock;
 use crate::eth::{Address, Signature};
-use crate::exchanges::http::{Answer, Http, HttpSetupError};
+use crate::exchanges::http::{Answer, Http};
 use crate::exchanges::{Outcome, Refusal, RefusalKind, Unclear};
+use crate::http_client::HttpSetupError;
 use crate::intent::AsterLogin;
 
 /// The longest description of a key, in characters. It is unique for the account.

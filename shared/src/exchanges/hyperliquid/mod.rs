@@ -5,10 +5,11 @@ pub mod answer;
 
 use serde_json::{Value, json};
 
-use super::http::{Answer, Http, HttpSetupError, SendError};
+use super::http::{Answer, Http, SendError};
 use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
 use crate::config::HyperliquidConfig;
 use crate::eth::{Address, Signature};
+use crate::http_client::HttpSetupError;
 use crate::intent::{
     HYPERLIQUID_SIGNATURE_CHAIN_ID, HyperliquidApproveAgent, HyperliquidChain,
     HyperliquidRevokeAgent,

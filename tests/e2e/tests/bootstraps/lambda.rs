@@ -99,7 +99,7 @@ impl Lambda {
             writeln!(manifest, "[[bin]]\nname = \"{name}\"\npath = \"{name}.rs\"").unwrap();
         }
         std::fs::write(home.path().join("Cargo.toml"), manifest).unwrap();
-        let http = shared::exchanges::http::client_builder().unwrap().build().unwrap();
+        let http = shared::http_client::client_builder().unwrap().build().unwrap();
         for _ in 0..8 {
             // It has to be told a port, and cannot say which one it took.
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

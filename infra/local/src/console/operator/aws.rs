@@ -14,7 +14,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
 use serde_json::Value;
 use shared::clock::Clock;
-use shared::exchanges::http::client_builder;
+use shared::http_client::client_builder;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest answer that is read, in bytes: six hours of all series are some tens of KB.

@@ -1,0 +1,80 @@
+//! How the AWS clients send: by the HTTP client that everything else sends with. So a function has
+//! one HTTP stack and one set of TLS roots, and reads neither from its disk when it starts.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+
+use crate::http_client::{HttpSetupError, client_builder};
+
+/// How long a connection may take. The SDK's own setting of it is not asked for: there is one pool
+/// of connections for all clients.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// One pool of connections, for all clients that are made with it; there from the first call on.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Connector(Arc<OnceLock<reqwest::Client>>);
+
+impl Connector {
+    fn client(&self) -> Result<reqwest::Client, HttpSetupError> {
+        if let Some(made) = self.0.get() {
+            return Ok(made.clone());
+        }
+        let made = client_builder()?.connect_timeout(CONNECT_TIMEOUT).build()?;
+        Ok(self.0.get_or_init(|| made).clone())
+    }
+}
+
+impl HttpClient for Connector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let connector = self.clone();
+        HttpConnectorFuture::new(async move {
+            let client = connector.client().map_err(user)?;
+            let request = request.try_into_http1x().map_err(user)?.map(reqwest::Body::wrap);
+            let request = reqwest::Request::try_from(request).map_err(user)?;
+            let answer = client.execute(request).await.map_err(not_answered)?;
+            let mut response = http::Response::new(());
+            *response.status_mut() = answer.status();
+            *response.headers_mut() = answer.headers().clone();
+            let body = answer.bytes().await.map_err(not_answered)?;
+            HttpResponse::try_from(response.map(|()| SdkBody::from(body)))
+                .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// What no repetition would mend.
+fn user(error: impl Into<BoxError>) -> ConnectorError {
+    ConnectorError::user(error.into())
+}
+
+/// What the SDK may repeat: no answer in time, and a connection that could not be made or broke.
+fn not_answered(error: reqwest::Error) -> ConnectorError {
+    // Addresses of AWS hold no secret, but the log has no use for them.
+    let error = error.without_url();
+    if error.is_timeout() {
+        ConnectorError::timeout(error.into())
+    } else if error.is_builder() {
+        user(error)
+    } else {
+        ConnectorError::io(error.into())
+    }
+}

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::IdentityCache;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -121,6 +123,10 @@ fn base(region: String, credentials: Credentials) -> SdkConfig {
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(Connector::default())
+        // They never change: a function lives shorter than they do.
+        .identity_cache(IdentityCache::no_cache())
+        // No answer is a stream: the time for an attempt bounds all of it.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(RetryConfig::standard())
         .timeout_config(timeouts(Duration::from_secs(4)))
         .build()

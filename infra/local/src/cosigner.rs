@@ -6,11 +6,11 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Json, Router};
 use cosigner::{Cosigner, Policy, Setting};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
@@ -221,7 +221,7 @@ async fn invoke(
         Err(error) => Err(error.to_string()),
     };
     match answer {
-        Ok(text) => json!(text).to_string().into_response(),
+        Ok(text) => Json(text).into_response(),
         Err(_) => {
             let failed = (
                 HeaderName::from_static("x-amz-function-error"),

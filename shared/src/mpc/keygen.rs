@@ -70,8 +70,13 @@ pub async fn generate(
     let Answer::KeygenCommitted(theirs) = answer? else {
         return Err(CosignerError::Nonsense.into());
     };
+    let (heavy, fragments) = (heavy?, [own_fragment, theirs.fragment]);
+    let prepared = compute({
+        let data = data.clone();
+        move || prove(&data, heavy, fragments)
+    });
     let Prepared { commitments, reveal, poly_point, own_proof, zero_kept, mul_kept } =
-        prove(&data, heavy?, own_fragment, theirs.fragment);
+        prepared.await?;
     let KeygenCommitted { commitments: theirs, reveal: sealed, kept, .. } = theirs;
 
     let commit = Call::CommitKeygen(CommitKeygen { commitments: commitments.clone() });
@@ -79,13 +84,12 @@ pub async fn generate(
         return Err(CosignerError::Nonsense.into());
     };
     let opened = revealed.key.open(REVEAL, sealed).map_err(|_| CosignerError::Nonsense)?;
-    let revealed: Reveal = postcard::from_bytes(&opened).map_err(|_| CosignerError::Nonsense)?;
 
     let chain = (commitments.chain.clone(), reveal.chain.clone());
     let finish = Call::FinishKeygen(FinishKeygen { commitments, reveal, kept });
     let poly_point = Zeroizing::new(poly_point);
     let made = compute(move || {
-        let reveal = revealed;
+        let reveal: Reveal = postcard::from_bytes(&opened).map_err(|_| CosignerError::Nonsense)?;
         // Their proof is held against the commitment they made before they saw ours.
         let their_proof =
             ProofCommitment { index: party_2(), proof: reveal.proof, commitment: theirs.proof };
@@ -145,8 +149,8 @@ fn heavy_phase(data: &SessionData, aux_chain_code: ChainCode) -> Heavy {
     Heavy { zero, chain, phase_3 }
 }
 
-fn prove(data: &SessionData, heavy: Heavy, own: Scalar, theirs: Scalar) -> Prepared {
-    let fragments = Zeroizing::new(vec![own, theirs]);
+fn prove(data: &SessionData, heavy: Heavy, fragments: [Scalar; 2]) -> Prepared {
+    let fragments = Zeroizing::new(fragments.to_vec());
     let (poly_point, own_proof, ..) = dkg::phase2::<Curve>(data, &fragments);
     let (zero_kept, mut zero, mul_kept, mut mul, chain) = heavy.phase_3;
     Prepared {

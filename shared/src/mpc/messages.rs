@@ -4,8 +4,7 @@
 //! Types named `Start…` and `Finish…` go from party 1 to party 2, the others come back. What a
 //! party keeps between two steps is never in this file: it is not sent.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use aws_smithy_types::base64;
 use dkls23_secp256k1::protocols::dkg::{
     BroadcastDerivationPhase2to4, BroadcastDerivationPhase3to4, TransmitInitMulPhase3to4,
     TransmitInitZeroSharePhase2to4, TransmitInitZeroSharePhase3to4,
@@ -19,12 +18,13 @@ use uuid::Uuid;
 use super::refresh_messages::{
     FinishRefresh, RefreshCommitted, RefreshRevealed, StartConfirm, StartRefresh,
 };
+use super::wire;
 use crate::api::ids::Tenant;
 use crate::envelope::OnceKey;
 use crate::intent::Intent;
 
 /// The version of this protocol. A message of another version is refused.
-pub const PROTOCOL: u16 = 3;
+pub const PROTOCOL: u16 = 4;
 
 /// The curve.
 pub type Curve = dkls23_k256::Secp256k1;
@@ -150,7 +150,7 @@ pub struct Commitments {
     pub chain: BroadcastDerivationPhase2to4,
 }
 
-/// A party's phase-3 reveals; about 147 KB.
+/// A party's phase-3 reveals; about 168 KB.
 #[derive(Serialize, Deserialize)]
 pub struct Reveal {
     /// The proof of its public point.
@@ -158,6 +158,7 @@ pub struct Reveal {
     /// Its seed for shares of zero.
     pub zero: TransmitInitZeroSharePhase3to4,
     /// Its part of the oblivious transfers.
+    #[serde(with = "wire")]
     pub mul: TransmitInitMulPhase3to4<Curve>,
     /// Its part of the chain code.
     pub chain: BroadcastDerivationPhase3to4,
@@ -305,7 +306,7 @@ impl Answer {
     /// The answer as the text that [`Answer::from_payload`] finds in the payload.
     #[must_use]
     pub fn to_text(&self) -> String {
-        BASE64.encode(to_bytes(self))
+        base64::encode(to_bytes(self))
     }
 
     /// Reads a payload; `None` when it is none.
@@ -322,12 +323,12 @@ fn to_bytes<T: Serialize>(message: &T) -> Vec<u8> {
 }
 
 fn to_payload<T: Serialize>(message: &T) -> Vec<u8> {
-    format!("\"{}\"", BASE64.encode(to_bytes(message))).into_bytes()
+    format!("\"{}\"", base64::encode(to_bytes(message))).into_bytes()
 }
 
 /// Bytes left over after the message are refused too.
 fn from_text<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
-    let bytes = BASE64.decode(text).ok()?;
+    let bytes = base64::decode(text).ok()?;
     match postcard::take_from_bytes(&bytes) {
         Ok((message, [])) => Some(message),
         _ => None,

@@ -17,6 +17,7 @@ mod refresh;
 mod refresh_messages;
 mod share;
 mod sign;
+mod wire;
 
 pub use client::{CosignerClient, CosignerError};
 pub use keygen::{generate, keygen_session_id};

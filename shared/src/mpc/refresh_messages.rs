@@ -9,6 +9,7 @@ use dkls23_secp256k1::utilities::proofs::DLogProof;
 use serde::{Deserialize, Serialize};
 
 use super::messages::{Curve, Scalar};
+use super::wire;
 
 /// Refresh, phase 1 of party 1. The key that the message names is that of the shares in use.
 #[derive(Serialize, Deserialize)]
@@ -40,7 +41,7 @@ pub struct RefreshCommitments {
     pub zero: TransmitInitZeroSharePhase2to4,
 }
 
-/// A party's phase-3 reveals; about 147 KB.
+/// A party's phase-3 reveals; about 168 KB.
 #[derive(Serialize, Deserialize)]
 pub struct RefreshReveal {
     /// The proof of its correction.
@@ -48,6 +49,7 @@ pub struct RefreshReveal {
     /// Its seed for shares of zero.
     pub zero: TransmitInitZeroSharePhase3to4,
     /// Its part of new oblivious transfers.
+    #[serde(with = "wire")]
     pub mul: TransmitInitMulPhase3to4<Curve>,
 }
 

@@ -49,8 +49,8 @@ impl Store {
         }
     }
 
-    /// The same with party 1's share, which is read at the same time: one wait less, for callers
-    /// who will hardly be refused.
+    /// The same with party 1's share, which is read by the same call, for callers who will hardly be
+    /// refused.
     ///
     /// # Errors
     /// When the table cannot be read, or the share is not there: such a wallet is damaged.
@@ -60,11 +60,11 @@ impl Store {
         name: &WalletRef,
     ) -> Result<Option<(WalletView, ShareRecord)>, StoreError> {
         let Some(id) = self.resolve(tenant, name).await? else { return Ok(None) };
-        let (view, share) = tokio::join!(self.view(tenant, id), self.share_of(tenant, id));
-        match view? {
-            Some(view) => Ok(Some((view, share?))),
-            None => Ok(None),
-        }
+        // The share is the last of what decides.
+        let mut items = self.items(tenant, id, "pk = :pk AND sk <= :share").await?;
+        let share = items.pop_if(|item| sort_key(item) == Some(SHARE));
+        let Some(view) = view(items)? else { return Ok(None) };
+        Ok(Some((view, share_in(share)?)))
     }
 
     async fn resolve(&self, tenant: &Tenant, name: &WalletRef) -> Result<Option<Uuid>, StoreError> {
@@ -97,32 +97,28 @@ impl Store {
     }
 
     async fn view(&self, tenant: &Tenant, id: Uuid) -> Result<Option<WalletView>, StoreError> {
+        view(self.items(tenant, id, "pk = :pk AND sk < :share").await?)
+    }
+
+    /// A wallet's items, in the order of their sort keys.
+    async fn items(
+        &self,
+        tenant: &Tenant,
+        id: Uuid,
+        condition: &str,
+    ) -> Result<Vec<Item>, StoreError> {
         let output = self
             .db
             .query()
             .table_name(&self.table)
-            .key_condition_expression("pk = :pk AND sk < :share")
+            .key_condition_expression(condition)
             .expression_attribute_values(":pk", AttributeValue::S(wallet_key(tenant, id)))
             .expression_attribute_values(":share", AttributeValue::S(SHARE.to_owned()))
             .consistent_read(true)
             .send()
             .await
             .map_err(unavailable)?;
-        let mut wallet = None;
-        let mut nonces = Nonces::default();
-        let mut credentials = Vec::new();
-        for item in output.items.unwrap_or_default() {
-            let sort = item.get("sk").and_then(|value| value.as_s().ok()).cloned();
-            match sort.as_deref() {
-                Some(RECORD) => wallet = Some(from_item("wallet", item)?),
-                Some(NONCES) => nonces = from_item("nonces", item)?,
-                Some(sort) if sort.starts_with(CREDENTIAL) => {
-                    credentials.push(from_item("credential", item)?);
-                }
-                _ => {}
-            }
-        }
-        Ok(wallet.map(|wallet| WalletView { wallet, nonces, credentials }))
+        Ok(output.items.unwrap_or_default())
     }
 
     /// Stores a new wallet, its share and all its names, or nothing of it.
@@ -190,11 +186,7 @@ impl Store {
             .send()
             .await
             .map_err(unavailable)?;
-        let item = output.item.ok_or_else(|| StoreError::Damaged {
-            what: "share",
-            cause: "it is not there".to_owned(),
-        })?;
-        from_item("share", item)
+        share_in(output.item)
     }
 
     /// Bars a wallet from signing.
@@ -214,6 +206,36 @@ impl Store {
             .map_err(unavailable)?;
         Ok(())
     }
+}
+
+fn sort_key(item: &Item) -> Option<&str> {
+    item.get("sk").and_then(|value| value.as_s().ok()).map(String::as_str)
+}
+
+/// What decides, found among a wallet's items.
+fn view(items: Vec<Item>) -> Result<Option<WalletView>, StoreError> {
+    let mut wallet = None;
+    let mut nonces = Nonces::default();
+    let mut credentials = Vec::new();
+    for item in items {
+        match sort_key(&item) {
+            Some(RECORD) => wallet = Some(from_item("wallet", item)?),
+            Some(NONCES) => nonces = from_item("nonces", item)?,
+            Some(sort) if sort.starts_with(CREDENTIAL) => {
+                credentials.push(from_item("credential", item)?);
+            }
+            _ => {}
+        }
+    }
+    Ok(wallet.map(|wallet| WalletView { wallet, nonces, credentials }))
+}
+
+fn share_in(item: Option<Item>) -> Result<ShareRecord, StoreError> {
+    let item = item.ok_or_else(|| StoreError::Damaged {
+        what: "share",
+        cause: "it is not there".to_owned(),
+    })?;
+    from_item("share", item)
 }
 
 fn user_key(tenant: &Tenant, user: &UserId) -> String {

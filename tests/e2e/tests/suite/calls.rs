@@ -53,13 +53,13 @@ async fn a_wallet_costs_six_calls_to_make_and_one_or_two_to_find() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signature_costs_six_calls() {
+async fn a_signature_costs_five_calls() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let body = json!({ "message": "hello" });
     let signed = counted(&app, "/api/wallets/user_1/sign", Some(body)).await;
     let expected = calls(&[
-        ("DynamoDB.GetItem", 2),
+        ("DynamoDB.GetItem", 1),
         ("DynamoDB.Query", 1),
         ("KMS.Decrypt", 1),
         ("Lambda.Invoke", 2),

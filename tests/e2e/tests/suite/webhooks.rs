@@ -3,89 +3,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+mod receiver;
+
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use e2e::{DAY_MS, Reply, TestApp};
 use exchange_sim::faults::Fault;
-use http::{HeaderMap, Method, StatusCode};
+use http::Method;
 use serde_json::{Value, json};
 use shared::credentials::{ReconcileLimits, RenewLimits};
 use standardwebhooks::Webhook;
 
-/// What arrived.
-#[derive(Clone, Debug)]
-struct Arrived {
-    id: String,
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Arrived {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
-    }
-
-    fn kind(&self) -> String {
-        self.json()["type"].as_str().unwrap().to_owned()
-    }
-}
-
-#[derive(Default)]
-struct Log {
-    arrived: Vec<Arrived>,
-    answers: VecDeque<(u16, Option<&'static str>)>,
-}
-
-/// A tenant's receiver.
-#[derive(Clone)]
-struct Receiver {
-    url: String,
-    log: Arc<Mutex<Log>>,
-}
-
-async fn receive(State(log): State<Arc<Mutex<Log>>>, headers: HeaderMap, body: Bytes) -> Response {
-    let mut log = log.lock().unwrap();
-    let id = headers["webhook-id"].to_str().unwrap().to_owned();
-    let body = String::from_utf8(body.to_vec()).unwrap();
-    log.arrived.push(Arrived { id, headers, body });
-    let (status, retry_after) = log.answers.pop_front().unwrap_or((204, None));
-    let status = StatusCode::from_u16(status).unwrap();
-    match retry_after {
-        Some(seconds) => (status, [("retry-after", seconds)]).into_response(),
-        None => status.into_response(),
-    }
-}
-
-impl Receiver {
-    async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/in", listener.local_addr().unwrap());
-        let log = Arc::new(Mutex::new(Log::default()));
-        let router = Router::new().fallback(receive).with_state(log.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, log }
-    }
-
-    /// It answers so, to as many deliveries, before it takes them.
-    fn answers(&self, answers: &[(u16, Option<&'static str>)]) {
-        self.log.lock().unwrap().answers.extend(answers);
-    }
-
-    fn arrived(&self) -> Vec<Arrived> {
-        self.log.lock().unwrap().arrived.clone()
-    }
-
-    /// What has arrived since the last time, by its type.
-    fn take(&self) -> Vec<Arrived> {
-        std::mem::take(&mut self.log.lock().unwrap().arrived)
-    }
-}
+use receiver::{Receiver, kinds, verify};
 
 struct Hook {
     id: String,
@@ -102,19 +31,6 @@ async fn hook(app: &TestApp, url: &str) -> Hook {
 async fn settle(app: &TestApp) {
     while app.stack.pump.publish_once().await.unwrap() > 0 {}
     while app.stack.pump.deliver_once().await.unwrap() > 0 {}
-}
-
-fn kinds(arrived: &[Arrived]) -> Vec<String> {
-    arrived.iter().map(Arrived::kind).collect()
-}
-
-/// Verified by the specification's own library.
-fn verify(secret: &str, arrived: &Arrived) {
-    let at: i64 = arrived.headers["webhook-timestamp"].to_str().unwrap().parse().unwrap();
-    let signer = Webhook::new(secret).unwrap();
-    let signed = signer.sign(&arrived.id, at, arrived.body.as_bytes()).unwrap();
-    assert_eq!(arrived.headers["webhook-signature"].to_str().unwrap(), signed);
-    assert_eq!(arrived.headers["content-type"], "application/json");
 }
 
 async fn register(app: &TestApp, exchange: &str, user: &str, auto_renew: bool) -> Reply {

@@ -122,7 +122,7 @@ fn base(region: String, credentials: Credentials) -> SdkConfig {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(Connector::default())
+        .http_client(Connector::new())
         // They never change: a function lives shorter than they do.
         .identity_cache(IdentityCache::no_cache())
         // No answer is a stream: the time for an attempt bounds all of it.

@@ -30,7 +30,7 @@ pub enum SetupError {
     /// A setting is missing or cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The exchange's client cannot be made.
+    /// The HTTP client cannot be made.
     #[error(transparent)]
     Http(#[from] crate::http_client::HttpSetupError),
 }

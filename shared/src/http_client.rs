@@ -10,7 +10,8 @@ use reqwest::redirect::Policy;
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a connection may take.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,34 @@ pub fn client_builder() -> Result<reqwest::ClientBuilder, HttpSetupError> {
         .redirect(Policy::none())
         .no_proxy()
         .user_agent(concat!("hyperdex-keys/", env!("CARGO_PKG_VERSION"))))
+}
+
+/// A client that is made with the first call, for those whose holders answer much without one.
+/// Copies share it, and its connections.
+#[derive(Clone, Debug)]
+pub(crate) struct LazyClient {
+    connect_timeout: Duration,
+    call_timeout: Option<Duration>,
+    made: Arc<OnceLock<reqwest::Client>>,
+}
+
+impl LazyClient {
+    /// How long a connection may take, and the whole of a call, where nobody else sees to that.
+    pub(crate) fn new(connect_timeout: Duration, call_timeout: Option<Duration>) -> Self {
+        Self { connect_timeout, call_timeout, made: Arc::default() }
+    }
+
+    pub(crate) fn get(&self) -> Result<&reqwest::Client, HttpSetupError> {
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
+        let mut builder = client_builder()?.connect_timeout(self.connect_timeout);
+        if let Some(timeout) = self.call_timeout {
+            builder = builder.timeout(timeout);
+        }
+        let made = builder.build()?;
+        Ok(self.made.get_or_init(|| made))
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use shared::api::idempotency::idempotent;
 use shared::api::responses::{DataBody, RevokedData};
 use shared::api::shell::Caller;
 use shared::clock::Clock;
-use shared::config::{Env, SetupError};
+use shared::config::{ConfigError, Env};
 use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
 use shared::random::Random;
@@ -29,7 +29,7 @@ pub fn router(registrars: Registrars) -> Router {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, SetupError> {
+pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
     Ok(router(Registrars::from_env(env, clock, random, Spender::Caller)?))
 }
 

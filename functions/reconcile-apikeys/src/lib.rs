@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::clock::Clock;
-use shared::config::{Env, SetupError};
+use shared::config::{ConfigError, Env};
 use shared::credentials::{ReconcileLimits, Registrars};
 use shared::exchanges::budget::Spender;
 use shared::random::Random;
@@ -32,7 +32,7 @@ pub fn job_from_env(
     env: &Env<'_>,
     clock: Clock,
     random: Random,
-) -> Result<ReconcileApiKeys, SetupError> {
+) -> Result<ReconcileApiKeys, ConfigError> {
     let registrars = Registrars::from_env(env, clock, random, Spender::Job)?;
     let days = env.number("RECONCILE_EVERY_DAYS", 1..=90)?.unwrap_or(7);
     let limit = env.number("RECONCILE_LIMIT", 1..=100_000)?.unwrap_or(500);

@@ -11,7 +11,7 @@ use shared::api::ids::Exchange;
 use shared::api::responses::{AsterData, DataBody};
 use shared::api::shell::Caller;
 use shared::clock::Clock;
-use shared::config::{Env, SetupError};
+use shared::config::{ConfigError, Env};
 use shared::credentials::Registrar;
 use shared::exchanges::budget::Spender;
 use shared::random::Random;
@@ -29,7 +29,7 @@ pub fn router(registrar: Registrar) -> Router {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, SetupError> {
+pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
     let custody = Custody::from_env(env, clock, random)?;
     Ok(router(Registrar::aster_from_env(env, custody, Spender::Caller)?))
 }

@@ -12,7 +12,7 @@ use shared::api::ids::Exchange;
 use shared::api::responses::{DataBody, HyperliquidData};
 use shared::api::shell::Caller;
 use shared::clock::Clock;
-use shared::config::{Env, HyperliquidConfig, SetupError};
+use shared::config::{ConfigError, Env, HyperliquidConfig};
 use shared::credentials::Registrar;
 use shared::exchanges::budget::Spender;
 use shared::random::Random;
@@ -39,7 +39,7 @@ pub fn router(state: RegisterHyperliquid) -> Router {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, SetupError> {
+pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
     let custody = Custody::from_env(env, clock, random)?;
     Ok(router(RegisterHyperliquid {
         registrar: Registrar::hyperliquid_from_env(env, custody, Spender::Caller)?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::clock::Clock;
-use shared::config::{Env, HyperliquidConfig, SetupError};
+use shared::config::{ConfigError, Env, HyperliquidConfig};
 use shared::credentials::{Registrars, RenewLimits};
 use shared::exchanges::budget::Spender;
 use shared::random::Random;
@@ -31,7 +31,7 @@ pub fn job_from_env(
     env: &Env<'_>,
     clock: Clock,
     random: Random,
-) -> Result<RenewApiKeys, SetupError> {
+) -> Result<RenewApiKeys, ConfigError> {
     let registrars = Registrars::from_env(env, clock, random, Spender::Job)?;
     let days = env.number("RENEW_WITHIN_DAYS", 1..=90)?.unwrap_or(14);
     let limit = env.number("RENEW_LIMIT", 1..=100_000)?.unwrap_or(500);

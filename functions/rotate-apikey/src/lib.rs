@@ -12,7 +12,7 @@ use shared::api::ids::Exchange;
 use shared::api::responses::{AsterData, DataBody, HyperliquidData, RotatedData};
 use shared::api::shell::Caller;
 use shared::clock::Clock;
-use shared::config::{Env, HyperliquidConfig, SetupError};
+use shared::config::{ConfigError, Env, HyperliquidConfig};
 use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
 use shared::random::Random;
@@ -37,7 +37,7 @@ pub fn router(state: RotateApiKey) -> Router {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, SetupError> {
+pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
     Ok(router(RotateApiKey {
         registrars: Registrars::from_env(env, clock, random, Spender::Caller)?,
         return_private_key: HyperliquidConfig::from_env(env)?.return_private_key,

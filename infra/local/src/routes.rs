@@ -15,7 +15,6 @@ use shared::config::{AsterConfig, CustodyConfig, HyperliquidConfig, StoreConfig}
 use shared::credentials::{Registrar, Registrars};
 use shared::exchanges::budget::Spender;
 use shared::exchanges::{aster, hyperliquid};
-use shared::http_client::HttpSetupError;
 use shared::intent::MAX_AGENT_VALIDITY_MS;
 use shared::wallets::Custody;
 use shared::webhooks::{Deliverer, Deliveries, Lookup, Publisher, Replayer, Webhooks};
@@ -83,26 +82,15 @@ impl Endpoints {
     }
 
     /// The credentials of every exchange, with clients of their own.
-    ///
-    /// # Errors
-    /// When a client cannot be made.
-    pub fn registrars(
-        &self,
-        options: &Options,
-        spender: Spender,
-    ) -> Result<Registrars, StartError> {
-        let failed = |error: HttpSetupError| StartError::Part {
-            what: "an exchange's client",
-            cause: error.to_string(),
-        };
+    #[must_use]
+    pub fn registrars(&self, options: &Options, spender: Spender) -> Registrars {
         let hyperliquid = hyperliquid::Client::new(&HyperliquidConfig {
             url: self.hyperliquid.clone(),
             chain: options.hyperliquid.chain,
             validity_ms: MAX_AGENT_VALIDITY_MS,
             call_timeout_ms: options.exchange_timeout_ms,
             return_private_key: options.return_private_key,
-        })
-        .map_err(failed)?;
+        });
         let aster = aster::Client::new(&AsterConfig {
             url: self.aster.clone(),
             signature_chain_id: options.aster.signature_chain_id,
@@ -112,14 +100,13 @@ impl Endpoints {
             call_timeout_ms: options.exchange_timeout_ms,
             // The simulator speaks both.
             v1_url: options.aster.v1.then(|| self.aster.clone()),
-        })
-        .map_err(failed)?;
+        });
         let custody = self.custody(options);
         let budget = &options.budget;
-        Ok(Registrars {
+        Registrars {
             aster: Registrar::aster(custody.clone(), aster, budget, spender),
             hyperliquid: Registrar::hyperliquid(custody, hyperliquid, budget, spender),
-        })
+        }
     }
 }
 
@@ -149,7 +136,7 @@ fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
 /// When a client cannot be made.
 pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartError> {
     let custody = endpoints.custody(options);
-    let registrars = endpoints.registrars(options, Spender::Caller)?;
+    let registrars = endpoints.registrars(options, Spender::Caller);
     let return_private_key = options.return_private_key;
     let routes = Router::new()
         .merge(health::router())

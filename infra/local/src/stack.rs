@@ -260,7 +260,7 @@ impl Stack {
         let file = options.data_dir.join(DATA);
         let pump = Pump { publish, deliver, queue, database, file };
         let custody = endpoints.custody(&options);
-        let jobs = endpoints.registrars(&options, Spender::Job)?;
+        let jobs = endpoints.registrars(&options, Spender::Job);
         let router = routes(&options, &endpoints)?;
         let simulators = Simulators {
             aster: options.aster.url.is_none().then(|| aster_sim.clone()),

@@ -1,7 +1,6 @@
 //! How the AWS clients send: by the HTTP client that everything else sends with. So a function has
 //! one HTTP stack and one set of TLS roots, and reads neither from its disk when it starts.
 
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -13,23 +12,19 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 
-use crate::http_client::{HttpSetupError, client_builder};
+use crate::http_client::LazyClient;
 
 /// How long a connection may take. The SDK's own setting of it is not asked for: there is one pool
 /// of connections for all clients.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One pool of connections, for all clients that are made with it; there from the first call on.
-#[derive(Clone, Default, Debug)]
-pub(super) struct Connector(Arc<OnceLock<reqwest::Client>>);
+/// One pool of connections, for all clients that are made with it.
+#[derive(Clone, Debug)]
+pub(super) struct Connector(LazyClient);
 
 impl Connector {
-    fn client(&self) -> Result<reqwest::Client, HttpSetupError> {
-        if let Some(made) = self.0.get() {
-            return Ok(made.clone());
-        }
-        let made = client_builder()?.connect_timeout(CONNECT_TIMEOUT).build()?;
-        Ok(self.0.get_or_init(|| made).clone())
+    pub(super) fn new() -> Self {
+        Self(LazyClient::new(CONNECT_TIMEOUT, None))
     }
 }
 
@@ -45,17 +40,15 @@ impl HttpClient for Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let connector = self.clone();
+        let lazy = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let client = connector.client().map_err(user)?;
+            let client = lazy.get().map_err(user)?;
             let request = request.try_into_http1x().map_err(user)?.map(reqwest::Body::wrap);
             let request = reqwest::Request::try_from(request).map_err(user)?;
             let answer = client.execute(request).await.map_err(not_answered)?;
-            let mut response = http::Response::new(());
-            *response.status_mut() = answer.status();
-            *response.headers_mut() = answer.headers().clone();
-            let body = answer.bytes().await.map_err(not_answered)?;
-            HttpResponse::try_from(response.map(|()| SdkBody::from(body)))
+            // The body stays a stream: one in memory is in the SDK's trace log, data keys and all.
+            let answer = http::Response::<reqwest::Body>::from(answer);
+            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }

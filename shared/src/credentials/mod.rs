@@ -29,7 +29,7 @@ pub use state::Life;
 
 use crate::api::ids::{Exchange, Tenant, WalletRef};
 use crate::clock::Clock;
-use crate::config::{AsterConfig, Env, HyperliquidConfig, SetupError};
+use crate::config::{AsterConfig, ConfigError, Env, HyperliquidConfig};
 use crate::envelope::EnvelopeError;
 use crate::eth::{Address, AgentKey};
 use crate::exchanges::budget::{Budget, BudgetConfig, Busy, Spender};
@@ -66,7 +66,7 @@ impl Registrars {
         clock: Clock,
         random: Random,
         spender: Spender,
-    ) -> Result<Self, SetupError> {
+    ) -> Result<Self, ConfigError> {
         let custody = Custody::from_env(env, clock, random)?;
         Ok(Self {
             aster: Registrar::aster_from_env(env, custody.clone(), spender)?,
@@ -93,8 +93,8 @@ impl Registrar {
         env: &Env<'_>,
         custody: Custody,
         spender: Spender,
-    ) -> Result<Self, SetupError> {
-        let client = aster::Client::new(&AsterConfig::from_env(env)?)?;
+    ) -> Result<Self, ConfigError> {
+        let client = aster::Client::new(&AsterConfig::from_env(env)?);
         let budget = BudgetConfig::from_env(env)?;
         Ok(Self::aster(custody, client, &budget, spender))
     }
@@ -107,8 +107,8 @@ impl Registrar {
         env: &Env<'_>,
         custody: Custody,
         spender: Spender,
-    ) -> Result<Self, SetupError> {
-        let client = hyperliquid::Client::new(&HyperliquidConfig::from_env(env)?)?;
+    ) -> Result<Self, ConfigError> {
+        let client = hyperliquid::Client::new(&HyperliquidConfig::from_env(env)?);
         let budget = BudgetConfig::from_env(env)?;
         Ok(Self::hyperliquid(custody, client, &budget, spender))
     }

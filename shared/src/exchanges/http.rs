@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 
-use crate::http_client::{HttpSetupError, client_builder};
+use crate::http_client::{CONNECT_TIMEOUT, LazyClient};
 use crate::telemetry;
 
 /// The largest answer that is read, in bytes. An account's whole agent list is a few KB.
@@ -16,7 +16,7 @@ const MAX_RETRY_AFTER_S: u64 = 600;
 /// A client of one exchange's HTTP API.
 #[derive(Clone, Debug)]
 pub struct Http {
-    client: reqwest::Client,
+    client: LazyClient,
     base: String,
     name: &'static str,
 }
@@ -54,16 +54,11 @@ pub enum SendError {
 
 impl Http {
     /// A client for the API below `base`. Made once: it holds the connections.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
-    pub fn new(
-        base: &url::Url,
-        name: &'static str,
-        call_timeout_ms: u64,
-    ) -> Result<Self, HttpSetupError> {
-        let client = client_builder()?.timeout(Duration::from_millis(call_timeout_ms)).build()?;
-        Ok(Self { client, base: base.as_str().trim_end_matches('/').to_owned(), name })
+    #[must_use]
+    pub fn new(base: &url::Url, name: &'static str, call_timeout_ms: u64) -> Self {
+        let call_timeout = Duration::from_millis(call_timeout_ms);
+        let client = LazyClient::new(CONNECT_TIMEOUT, Some(call_timeout));
+        Self { client, base: base.as_str().trim_end_matches('/').to_owned(), name }
     }
 
     /// `POST` with a body.
@@ -76,7 +71,8 @@ impl Http {
         content_type: &'static str,
         body: String,
     ) -> Result<Answer, SendError> {
-        self.send(path, with_body(self.client.post(self.url(path)), content_type, body)).await
+        let request = self.client()?.post(self.url(path));
+        self.send(path, with_body(request, content_type, body)).await
     }
 
     /// `DELETE` with a body.
@@ -89,7 +85,8 @@ impl Http {
         content_type: &'static str,
         body: String,
     ) -> Result<Answer, SendError> {
-        self.send(path, with_body(self.client.delete(self.url(path)), content_type, body)).await
+        let request = self.client()?.delete(self.url(path));
+        self.send(path, with_body(request, content_type, body)).await
     }
 
     /// `GET` with a query that is sent as it is.
@@ -97,7 +94,11 @@ impl Http {
     /// # Errors
     /// When there is no answer.
     pub async fn get(&self, path: &str, query: &str) -> Result<Answer, SendError> {
-        self.send(path, self.client.get(format!("{}?{query}", self.url(path)))).await
+        self.send(path, self.client()?.get(format!("{}?{query}", self.url(path)))).await
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, SendError> {
+        self.client.get().map_err(|error| SendError::NotSent(error.to_string()))
     }
 
     fn url(&self, path: &str) -> String {

@@ -11,7 +11,6 @@ use super::http::Http;
 use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
 use crate::config::AsterConfig;
 use crate::eth::{Address, AgentKey, AgentKeyError, Signature};
-use crate::http_client::HttpSetupError;
 use crate::intent::{AsterDeleteAgent, AsterRegisterAgent, HyperliquidChain, aster_message_digest};
 
 /// The chain of calls that agents sign on the test network.
@@ -35,24 +34,22 @@ pub struct Client {
 
 impl Client {
     /// A client of the exchange that is configured.
-    ///
-    /// # Errors
-    /// When the HTTP client cannot be made.
-    pub fn new(config: &AsterConfig) -> Result<Self, HttpSetupError> {
+    #[must_use]
+    pub fn new(config: &AsterConfig) -> Self {
         let timeout_ms = config.call_timeout_ms;
         let v1 = config
             .v1_url
             .as_ref()
             .map(|url| V1Client::new(url, DEFAULT_RECV_WINDOW_MS, timeout_ms));
-        Ok(Self {
-            http: Http::new(&config.url, "Aster", config.call_timeout_ms)?,
+        Self {
+            http: Http::new(&config.url, "Aster", config.call_timeout_ms),
             signature_chain_id: config.signature_chain_id,
             agent_chain_id: config.agent_chain_id,
             ip_whitelist: config.ip_whitelist,
             validity_ms: config.validity_ms,
             call_timeout_ms: config.call_timeout_ms,
-            v1: v1.transpose()?,
-        })
+            v1,
+        }
     }
 
     pub(super) const fn validity_ms(&self) -> u64 {

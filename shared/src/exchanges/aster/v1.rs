@@ -20,7 +20,6 @@ use crate::clock::Clock;
 use crate::eth::{Address, Signature};
 use crate::exchanges::http::{Answer, Http};
 use crate::exchanges::{Outcome, Refusal, RefusalKind, Unclear};
-use crate::http_client::HttpSetupError;
 use crate::intent::AsterLogin;
 
 /// The longest description of a key, in characters. It is unique for the account.
@@ -119,15 +118,9 @@ impl V1Client {
     /// A client of the API below `url` (`sapi`, not `fapi`); each call may take `call_timeout_ms`,
     /// and arrive
     /// `recv_window_ms` late, at most 60,000.
-    ///
-    /// # Errors
-    /// When the HTTP client cannot be made.
-    pub fn new(
-        url: &url::Url,
-        recv_window_ms: u64,
-        call_timeout_ms: u64,
-    ) -> Result<Self, HttpSetupError> {
-        Ok(Self { http: Http::new(url, "Aster", call_timeout_ms)?, recv_window_ms })
+    #[must_use]
+    pub fn new(url: &url::Url, recv_window_ms: u64, call_timeout_ms: u64) -> Self {
+        Self { http: Http::new(url, "Aster", call_timeout_ms), recv_window_ms }
     }
 
     /// Asks for the login that the wallet has to sign. It is good once, not for long, and only

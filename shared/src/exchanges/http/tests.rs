@@ -29,7 +29,7 @@ fn exchange(head: String, repeated: &'static [u8], times: usize) -> (Http, Recei
             let _ = connection.shutdown(Shutdown::Write);
         }
     });
-    (Http::new(&base, "test", 10_000).unwrap(), told)
+    (Http::new(&base, "test", 10_000), told)
 }
 
 /// In a runtime of its own, as the clients' futures want one with I/O.

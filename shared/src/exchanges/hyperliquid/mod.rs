@@ -9,7 +9,6 @@ use super::http::{Answer, Http, SendError};
 use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
 use crate::config::HyperliquidConfig;
 use crate::eth::{Address, Signature};
-use crate::http_client::HttpSetupError;
 use crate::intent::{
     HYPERLIQUID_SIGNATURE_CHAIN_ID, HyperliquidApproveAgent, HyperliquidChain,
     HyperliquidRevokeAgent,
@@ -28,16 +27,14 @@ pub struct Client {
 
 impl Client {
     /// A client of the exchange that is configured.
-    ///
-    /// # Errors
-    /// When the HTTP client cannot be made.
-    pub fn new(config: &HyperliquidConfig) -> Result<Self, HttpSetupError> {
-        Ok(Self {
-            http: Http::new(&config.url, "Hyperliquid", config.call_timeout_ms)?,
+    #[must_use]
+    pub fn new(config: &HyperliquidConfig) -> Self {
+        Self {
+            http: Http::new(&config.url, "Hyperliquid", config.call_timeout_ms),
             chain: config.chain,
             validity_ms: config.validity_ms,
             call_timeout_ms: config.call_timeout_ms,
-        })
+        }
     }
 
     pub(super) const fn validity_ms(&self) -> u64 {

@@ -30,7 +30,7 @@ impl Aster {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url: Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         tokio::spawn(axum::serve(listener, exchange.router()).into_future());
-        let client = V1Client::new(&url, 5_000, 400).unwrap();
+        let client = V1Client::new(&url, 5_000, 400);
         let wallet = AgentKey::from_bytes(&[7; 32]).unwrap();
         Self { exchange, client, clock: Clock::from_micros(|| NOW_MS * 1_000), wallet }
     }
@@ -171,7 +171,7 @@ async fn nobody_there_means_that_nothing_was_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url: Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
-    let client = V1Client::new(&url, 5_000, 400).unwrap();
+    let client = V1Client::new(&url, 5_000, 400);
     let clock = Clock::from_micros(|| NOW_MS * 1_000);
     let wallet = AgentKey::from_bytes(&[7; 32]).unwrap();
     let nonce = client.login_nonce(wallet.address(), &clock).await;

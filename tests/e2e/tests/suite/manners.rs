@@ -35,7 +35,7 @@ async fn an_empty_budget_refuses_before_anything_is_sent_and_all_instances_share
         app.wallet(user).await;
     }
     // Four registrations of 50 a minute, by two instances.
-    let other = endpoints(&app).registrars(&app.options, Spender::Caller).unwrap();
+    let other = endpoints(&app).registrars(&app.options, Spender::Caller);
     let tenant = Tenant::local().into();
     for (user, theirs) in [("a", "b"), ("c", "d")] {
         assert_eq!(app.register("aster", user).await.status, 200);

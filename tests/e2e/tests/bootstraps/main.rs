@@ -121,7 +121,7 @@ async fn the_main_job_runs_on_the_built_functions() {
         }
     }
     let line = request_line(&sign, request_id(&signing));
-    assert_eq!((&line["status"], &line["remoteCalls"]), (&json!(200), &json!(6)), "{line}");
+    assert_eq!((&line["status"], &line["remoteCalls"]), (&json!(200), &json!(5)), "{line}");
     assert_eq!(line["span"]["tenant"], event::KEY_ID);
     for function in [&cosigner, &create, &find, &sign, &aster, &hyperliquid] {
         println!("{}", function.peak());

@@ -213,9 +213,20 @@ impl Serve {
     }
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
+    // A measurement's processes have one thread for requests, as a function has.
+    let mut runtime = match std::env::var("TOKIO_WORKER_THREADS").as_deref() {
+        Ok("1") => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    match runtime.enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => failed(&error),
+    }
+}
+
+async fn run(cli: Cli) -> ExitCode {
     // Before there is a log: each error that is made for an example would be in it.
     if let Some(Command::OpenApi { path }) = &cli.command {
         return match openapi::text().map(|text| std::fs::write(path, text)) {

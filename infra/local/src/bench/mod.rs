@@ -101,7 +101,7 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
     let mut cold = Vec::new();
     if let Some(folder) = &options.bootstraps {
         say("cold starts …");
-        cold = cold::measure(&world, folder, options.or(21, 1)).await?;
+        cold = cold::measure(&world, folder, options.or(41, 1)).await?;
     }
     world.stop().await;
 

@@ -54,7 +54,11 @@ pub(super) async fn alone(world: &World, options: &BenchOptions) -> Result<Alone
     let create = drive(world, 1, jobs(&users, Job::create)).await?;
     let sign = drive(world, 1, signatures(&users, options.or(300, 4))).await?;
     let sign_by_two = drive(world, 2, signatures(&users, options.or(300, 4))).await?;
-    let register = drive(world, 1, jobs(&users, |user| Job::register("hyperliquid", user))).await?;
+    let registrations = ["hyperliquid", "aster"]
+        .iter()
+        .flat_map(|exchange| jobs(&users, |user| Job::register(exchange, user)))
+        .collect();
+    let register = drive(world, 1, registrations).await?;
     let (dynamodb, exchange) = calls(world, options.or(200, 5)).await?;
     Ok(Alone { create, sign, sign_by_two, register, dynamodb, exchange })
 }

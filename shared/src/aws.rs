@@ -133,8 +133,6 @@ fn base(region: String, credentials: Credentials) -> SdkConfig {
 }
 
 fn timeouts(attempt: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(attempt)
-        .build()
+    // How long a connection may take is the connector's.
+    TimeoutConfig::builder().operation_attempt_timeout(attempt).build()
 }

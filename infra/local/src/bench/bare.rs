@@ -11,28 +11,83 @@ use dkls23_secp256k1::protocols::{Abort, PartyIndex};
 use shared::mpc::{Curve, parameters, party_1, party_2};
 
 use super::machine::thread_time;
-use super::{BenchError, failed};
+use super::{BenchError, failed, percentile};
 
-/// What one run of the protocol takes.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Spent {
-    pub(super) wall: Duration,
-    pub(super) processor: Duration,
-    /// Of the processor time, party 1's part.
-    pub(super) party_1: Duration,
+/// What runs of one kind took.
+#[derive(Clone, Default)]
+pub(super) struct Runs {
+    walls: Vec<Duration>,
+    processor: Duration,
+    party_1: Duration,
 }
 
+impl Runs {
+    /// Measures one run, which says what party 1 used of the processor.
+    fn run<T>(
+        &mut self,
+        work: impl FnOnce() -> Result<(T, Duration), BenchError>,
+    ) -> Result<T, BenchError> {
+        let before = (Instant::now(), thread_time());
+        let (made, party_1) = work()?;
+        self.walls.push(before.0.elapsed());
+        self.processor += thread_time().saturating_sub(before.1);
+        self.party_1 += party_1;
+        Ok(made)
+    }
+
+    fn extend(&mut self, other: &Self) {
+        self.walls.extend(&other.walls);
+        self.processor += other.processor;
+        self.party_1 += other.party_1;
+    }
+
+    fn mean(&self, sum: Duration) -> Duration {
+        sum / u32::try_from(self.walls.len()).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// The p50 of one run's wall time.
+    pub(super) fn wall(&self) -> Duration {
+        percentile(&self.walls, 50)
+    }
+
+    /// The processor time of one run, the mean; of runs on two threads, party 1's.
+    pub(super) fn processor(&self) -> Duration {
+        self.mean(self.processor)
+    }
+
+    /// Of the processor time, party 1's part.
+    pub(super) fn party_1(&self) -> Duration {
+        self.mean(self.party_1)
+    }
+}
+
+#[derive(Clone, Default)]
 pub(super) struct Bare {
-    pub(super) keygen: Spent,
-    pub(super) signing: Spent,
+    pub(super) keygen: Runs,
+    pub(super) signing: Runs,
     /// The same signatures, each after a pause: what the processor knew by heart, it has forgotten.
-    pub(super) signing_paced: Spent,
-    /// A key generation whose heavy phases both parties run at once, on two threads: its wall time,
-    /// and party 1's processor time.
-    pub(super) keygen_at_once: Spent,
+    pub(super) signing_paced: Runs,
+    /// A key generation whose heavy phases both parties run at once, on two threads.
+    pub(super) keygen_at_once: Runs,
+    /// The heavy phases of a key generation, each by one party, of all runs.
+    phase_3: Duration,
+    phase_4: Duration,
+}
+
+impl Bare {
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.keygen.extend(&other.keygen);
+        self.signing.extend(&other.signing);
+        self.signing_paced.extend(&other.signing_paced);
+        self.keygen_at_once.extend(&other.keygen_at_once);
+        self.phase_3 += other.phase_3;
+        self.phase_4 += other.phase_4;
+    }
+
     /// The heavy phases of a key generation, each by one party.
-    pub(super) phase_3: Duration,
-    pub(super) phase_4: Duration,
+    pub(super) fn phases(&self) -> [Duration; 2] {
+        [self.phase_3, self.phase_4].map(|phase| self.keygen.mean(phase))
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands where errors are mapped")]
@@ -43,54 +98,25 @@ fn aborted(abort: Abort) -> BenchError {
 /// Between two signatures of a run with pauses.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Measures `keys` key generations, and forty signatures with each key.
-pub(super) fn measure(keys: u32) -> Result<Bare, BenchError> {
-    let (mut keygen, mut signing) = (Spent::default(), Spent::default());
-    let (mut signing_paced, mut keygen_at_once) = (Spent::default(), Spent::default());
-    let (mut phase_3, mut phase_4) = (Duration::ZERO, Duration::ZERO);
-    let signatures = 40;
-    for _ in 0..keys {
-        let begun = Instant::now();
-        let made = generate(true)?;
-        keygen_at_once.wall += begun.elapsed();
-        keygen_at_once.party_1 += made.party_1;
-
-        let before = (Instant::now(), thread_time()?);
+/// Measures two key generations, one of them with both parties at once, and so many signatures with
+/// the second key, without pauses and with them.
+pub(super) fn measure(signatures: u8) -> Result<Bare, BenchError> {
+    let mut bare = Bare::default();
+    bare.keygen_at_once.run(|| generate(true).map(|made| ((), made.party_1)))?;
+    let made = bare.keygen.run(|| {
         let made = generate(false)?;
-        keygen.wall += before.0.elapsed();
-        keygen.processor += thread_time()?.saturating_sub(before.1);
-        keygen.party_1 += made.party_1;
-        phase_3 += made.phase_3;
-        phase_4 += made.phase_4;
-
-        let before = (Instant::now(), thread_time()?);
-        for number in 0..signatures {
-            signing.party_1 += sign(&made.parties, number)?;
-        }
-        signing.wall += before.0.elapsed();
-        signing.processor += thread_time()?.saturating_sub(before.1);
-
-        for number in 0..signatures {
-            std::thread::sleep(PAUSE);
-            let before = (Instant::now(), thread_time()?);
-            signing_paced.party_1 += sign(&made.parties, number)?;
-            signing_paced.wall += before.0.elapsed();
-            signing_paced.processor += thread_time()?.saturating_sub(before.1);
-        }
+        let party_1 = made.party_1;
+        Ok((made, party_1))
+    })?;
+    (bare.phase_3, bare.phase_4) = (made.phase_3, made.phase_4);
+    for number in 0..signatures {
+        bare.signing.run(|| Ok(((), sign(&made.parties, number)?)))?;
     }
-    let mean = |spent: Spent, count| Spent {
-        wall: spent.wall / count,
-        processor: spent.processor / count,
-        party_1: spent.party_1 / count,
-    };
-    Ok(Bare {
-        keygen: mean(keygen, keys),
-        signing: mean(signing, keys * u32::from(signatures)),
-        signing_paced: mean(signing_paced, keys * u32::from(signatures)),
-        keygen_at_once: mean(keygen_at_once, keys),
-        phase_3: phase_3 / keys,
-        phase_4: phase_4 / keys,
-    })
+    for number in 0..signatures {
+        std::thread::sleep(PAUSE);
+        bare.signing_paced.run(|| Ok(((), sign(&made.parties, number)?)))?;
+    }
+    Ok(bare)
 }
 
 struct Made {
@@ -104,9 +130,9 @@ struct Made {
 type Timed<T> = (T, Duration);
 
 fn timed<T>(work: impl FnOnce() -> T) -> Timed<T> {
-    let before = thread_time().unwrap_or_default();
+    let before = thread_time();
     let made = work();
-    (made, thread_time().unwrap_or_default().saturating_sub(before))
+    (made, thread_time().saturating_sub(before))
 }
 
 /// Runs two parties' work one after the other, or at once.

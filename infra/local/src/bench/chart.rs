@@ -3,6 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::bare::Runs;
+use super::drive::Timed;
+use super::turns::Sides;
 use super::{Measured, ms};
 
 const WIDTH: f64 = 760.0;
@@ -14,17 +17,18 @@ const COLOURS: [&str; 3] = ["#2f6f4f", "#4f8fbf", "#c9c9c9"];
 type Row = (&'static str, [Duration; 3]);
 
 pub(super) fn draw(measured: &Measured) -> String {
-    let Measured { bare, alone, .. } = measured;
-    let of = |spent: super::bare::Spent| {
-        [spent.party_1, spent.processor.saturating_sub(spent.party_1), Duration::ZERO]
+    let Sides { bare, alone } = measured.turns.all();
+    let of = |runs: &Runs| {
+        [runs.party_1(), runs.processor().saturating_sub(runs.party_1()), Duration::ZERO]
     };
-    let with = |timed: &super::drive::Timed| {
-        [timed.used.endpoints, timed.used.cosigner, timed.used.others]
+    let with = |timed: &Timed| {
+        let used = timed.used();
+        [used.endpoints, used.cosigner, used.others]
     };
     let groups: [Vec<Row>; 2] = [
-        vec![("key generation, bare", of(bare.keygen)), ("a new wallet", with(&alone.create))],
+        vec![("key generation, bare", of(&bare.keygen)), ("a new wallet", with(&alone.create))],
         vec![
-            ("signature, bare", of(bare.signing)),
+            ("signature, bare", of(&bare.signing)),
             ("a signature", with(&alone.sign)),
             ("a registration", with(&alone.register)),
         ],

@@ -37,10 +37,10 @@ fn items(counted: &Counted, timed: &Timed, memory_mb: f64) -> Vec<Item> {
     let exchange = calls("Aster") + calls("Hyperliquid");
     let own = calls("cosigner");
     let computes = |time: Duration, mb: f64| time.as_secs_f64() * (WHOLE_MB / mb).max(1.0);
-    let cosigner_s = computes(timed.used.cosigner, WHOLE_MB) + own * CALL_S;
+    let cosigner_s = computes(timed.used().cosigner, WHOLE_MB) + own * CALL_S;
     // The endpoint is taken to wait for all that it calls, one after the other.
     let waits = (calls("endpoint") - invocations - exchange) * CALL_S + exchange * EXCHANGE_S;
-    let endpoint_s = computes(timed.used.endpoints, memory_mb) + waits + cosigner_s;
+    let endpoint_s = computes(timed.used().endpoints, memory_mb) + waits + cosigner_s;
     let gb_seconds = (endpoint_s * memory_mb + cosigner_s * WHOLE_MB) / 1_024.0;
     let thousand = |name, each: f64| Item { name, dollars: each * 1_000.0 };
     let mut items = vec![
@@ -56,7 +56,7 @@ fn items(counted: &Counted, timed: &Timed, memory_mb: f64) -> Vec<Item> {
 }
 
 pub(super) fn markdown(measured: &Measured) -> String {
-    let alone = &measured.alone;
+    let alone = measured.turns.all().alone;
     let mut text = format!("{}. List prices of us-east-1, November 2026.\n", measured.machine);
     for (operation, what, timed, memory_mb) in [
         ("create", "1,000 wallets", &alone.create, WHOLE_MB),

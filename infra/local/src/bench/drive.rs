@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::world::{Used, World};
-use super::{BenchError, failed};
+use super::{BenchError, failed, percentile};
 
 /// One call of the API.
 #[derive(Clone, Debug)]
@@ -67,24 +67,45 @@ impl Job {
 }
 
 /// What calls of one kind came to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Timed {
-    pub(super) count: u32,
+    times: Vec<Duration>,
     pub(super) wall: Duration,
-    pub(super) p50: Duration,
-    pub(super) p99: Duration,
-    /// Of one call.
-    pub(super) used: Used,
+    used: Used,
 }
 
 impl Timed {
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.times.extend(&other.times);
+        self.wall += other.wall;
+        self.used += other.used;
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.times.len()).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// The wall time of one call.
+    pub(super) fn p50(&self) -> Duration {
+        percentile(&self.times, 50)
+    }
+
+    pub(super) fn p99(&self) -> Duration {
+        percentile(&self.times, 99)
+    }
+
+    /// Processor time of one call.
+    pub(super) fn used(&self) -> Used {
+        self.used / self.count()
+    }
+
     pub(super) fn per_second(&self) -> f64 {
-        f64::from(self.count) / self.wall.as_secs_f64()
+        f64::from(self.count()) / self.wall.as_secs_f64()
     }
 
     /// The product's own processor time of one call, both parties.
     pub(super) fn product(&self) -> Duration {
-        self.used.endpoints + self.used.cosigner
+        (self.used.endpoints + self.used.cosigner) / self.count()
     }
 }
 
@@ -101,7 +122,6 @@ pub(super) async fn drive(
     jobs: Vec<Job>,
 ) -> Result<Timed, BenchError> {
     let http = client()?;
-    let count = u32::try_from(jobs.len()).map_err(failed)?.max(1);
     let jobs = Mutex::new(jobs.into_iter());
     let before = world.used()?;
     let begun = Instant::now();
@@ -116,16 +136,7 @@ pub(super) async fn drive(
     let times = futures_util::future::try_join_all(work).await?;
     let wall = begun.elapsed();
     let used = world.used()?.since(before);
-    let mut times: Vec<Duration> = times.into_iter().flatten().collect();
-    times.sort_unstable();
-    let at = |part: usize| times.get(times.len() * part / 100).copied().unwrap_or_default();
-    let (p50, p99) = (at(50), at(99));
-    let used = Used {
-        endpoints: used.endpoints / count,
-        cosigner: used.cosigner / count,
-        others: used.others / count,
-    };
-    Ok(Timed { count, wall, p50, p99, used })
+    Ok(Timed { times: times.into_iter().flatten().collect(), wall, used })
 }
 
 async fn call(http: &reqwest::Client, api: &str, job: &Job) -> Result<Duration, BenchError> {

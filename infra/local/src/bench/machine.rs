@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use shared::clock::Clock;
 use time::OffsetDateTime;
 
@@ -59,10 +60,9 @@ pub(super) fn processor_time(process: u32) -> Result<Duration, BenchError> {
 }
 
 /// The processor time that this thread has used so far.
-pub(super) fn thread_time() -> Result<Duration, BenchError> {
-    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").map_err(failed)?;
-    let nanoseconds = spent.split(' ').next().and_then(|text| text.parse().ok());
-    Ok(Duration::from_nanos(nanoseconds.unwrap_or_default()))
+pub(super) fn thread_time() -> Duration {
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(spent).unwrap_or_default()
 }
 
 /// The most memory that a process has had, in MB.

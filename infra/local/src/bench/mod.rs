@@ -18,6 +18,7 @@ mod growth;
 mod machine;
 mod report;
 mod throughput;
+mod turns;
 mod world;
 
 use std::path::PathBuf;
@@ -73,8 +74,7 @@ fn failed(cause: impl Into<Box<dyn std::error::Error>>) -> BenchError {
 /// Everything that was measured.
 struct Measured {
     machine: machine::Machine,
-    bare: bare::Bare,
-    alone: throughput::Alone,
+    turns: turns::Turns,
     cells: Vec<throughput::Cell>,
     counted: Vec<counted::Counted>,
     growth: Vec<growth::Growth>,
@@ -89,13 +89,9 @@ struct Measured {
 pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError> {
     let machine = machine::Machine::look();
     say(&machine.to_string());
-    say("the bare library …");
-    let keys = options.or(5, 1);
-    let bare = tokio::task::spawn_blocking(move || bare::measure(keys)).await.map_err(failed)??;
-
-    say("the service: one wallet and one call at a time …");
+    say("the bare library and the service, one call at a time, in turns …");
     let world = World::start(Setup::default()).await?;
-    let alone = throughput::alone(&world, &options).await?;
+    let turns = turns::measure(&world, &options).await?;
     say("the service: 1, 8 and 64 clients …");
     let cells = throughput::cells(&world, &options).await?;
     let mut cold = Vec::new();
@@ -118,7 +114,7 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
         growth.push(growth::measure(wallets, options.or(20, 2)).await?);
     }
 
-    let measured = Measured { machine, bare, alone, cells, counted, growth, cold };
+    let measured = Measured { machine, turns, cells, counted, growth, cold };
     let text = report::markdown(&measured);
     say(&text);
     let costs = cost::markdown(&measured);
@@ -134,4 +130,11 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
 /// In milliseconds.
 fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
+}
+
+/// Below which so many hundredths of these times are.
+fn percentile(times: &[Duration], part: usize) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times.get(times.len() * part / 100).copied().unwrap_or_default()
 }

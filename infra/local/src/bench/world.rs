@@ -1,5 +1,6 @@
 //! The stand-ins in this process, and the product's two processes.
 
+use std::ops::{AddAssign, Div};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -51,6 +52,26 @@ impl Used {
             endpoints: self.endpoints.saturating_sub(before.endpoints),
             cosigner: self.cosigner.saturating_sub(before.cosigner),
             others: self.others.saturating_sub(before.others),
+        }
+    }
+}
+
+impl AddAssign for Used {
+    fn add_assign(&mut self, more: Self) {
+        self.endpoints += more.endpoints;
+        self.cosigner += more.cosigner;
+        self.others += more.others;
+    }
+}
+
+impl Div<u32> for Used {
+    type Output = Self;
+
+    fn div(self, count: u32) -> Self {
+        Self {
+            endpoints: self.endpoints / count,
+            cosigner: self.cosigner / count,
+            others: self.others / count,
         }
     }
 }

@@ -1,0 +1,118 @@
+//! The bare library and the service in turns: a machine's speed changes under a run, and so both
+//! sides of a ratio are measured within the same seconds.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::bare::{self, Bare};
+use super::drive::{Job, Timed, client, drive};
+use super::throughput::{jobs, signatures, users};
+use super::world::World;
+use super::{BenchError, BenchOptions, failed, percentile};
+
+/// The service, one call at a time.
+#[derive(Clone, Default)]
+pub(super) struct Alone {
+    pub(super) create: Timed,
+    pub(super) sign: Timed,
+    /// Signatures, two at a time.
+    pub(super) sign_by_two: Timed,
+    /// Registrations with both exchanges.
+    pub(super) register: Timed,
+    dynamodb: Vec<Duration>,
+    exchange: Vec<Duration>,
+}
+
+impl Alone {
+    fn extend(&mut self, other: &Self) {
+        self.create.extend(&other.create);
+        self.sign.extend(&other.sign);
+        self.sign_by_two.extend(&other.sign_by_two);
+        self.register.extend(&other.register);
+        self.dynamodb.extend(&other.dynamodb);
+        self.exchange.extend(&other.exchange);
+    }
+
+    /// A call of DynamoDB's stand-in with a small item.
+    pub(super) fn dynamodb(&self) -> Duration {
+        percentile(&self.dynamodb, 50)
+    }
+
+    /// A call of an exchange that it refuses at once.
+    pub(super) fn exchange(&self) -> Duration {
+        percentile(&self.exchange, 50)
+    }
+}
+
+/// Both sides of the ratios.
+#[derive(Clone, Default)]
+pub(super) struct Sides {
+    pub(super) bare: Bare,
+    pub(super) alone: Alone,
+}
+
+/// What was measured in each turn.
+pub(super) struct Turns(pub(super) Vec<Sides>);
+
+impl Turns {
+    /// All turns as one.
+    pub(super) fn all(&self) -> Sides {
+        let mut all = Sides::default();
+        for turn in &self.0 {
+            all.bare.extend(&turn.bare);
+            all.alone.extend(&turn.alone);
+        }
+        all
+    }
+}
+
+pub(super) async fn measure(world: &World, options: &BenchOptions) -> Result<Turns, BenchError> {
+    // Code and connections are warm.
+    drive(world, 1, vec![Job::create("warm")]).await?;
+    drive(world, 1, signatures(&["warm".to_owned()], options.or(20, 2))).await?;
+    let mut turns = Vec::new();
+    for turn in 0..options.or(12, 1) {
+        let signatures = options.or(30, 4);
+        let bare = tokio::task::spawn_blocking(move || bare::measure(signatures));
+        let bare = bare.await.map_err(failed)??;
+        turns.push(Sides { bare, alone: alone(world, options, turn).await? });
+    }
+    Ok(Turns(turns))
+}
+
+async fn alone(world: &World, options: &BenchOptions, turn: usize) -> Result<Alone, BenchError> {
+    let users = users(&format!("alone_{turn}"), 2);
+    let create = drive(world, 1, jobs(&users, Job::create)).await?;
+    let sign = drive(world, 1, signatures(&users, options.or(30, 4))).await?;
+    let sign_by_two = drive(world, 2, signatures(&users, options.or(30, 4))).await?;
+    let registrations = ["hyperliquid", "aster"]
+        .iter()
+        .flat_map(|exchange| jobs(&users, |user| Job::register(exchange, user)))
+        .collect();
+    let register = drive(world, 1, registrations).await?;
+    let (dynamodb, exchange) = calls(world, options.or(20, 5)).await?;
+    Ok(Alone { create, sign, sign_by_two, register, dynamodb, exchange })
+}
+
+/// What calls of the stand-ins take.
+async fn calls(world: &World, count: usize) -> Result<(Vec<Duration>, Vec<Duration>), BenchError> {
+    let (db, http) = (world.aws.dynamodb(), client()?);
+    let exchange = format!("{}exchange", world.settings.endpoints.hyperliquid);
+    let (mut dynamodb, mut exchanges) = (Vec::new(), Vec::new());
+    for number in 0..count {
+        let begun = Instant::now();
+        db.put_item()
+            .table_name(crate::WALLETS_TABLE)
+            .item("pk", AttributeValue::S(format!("bench#{number}")))
+            .item("sk", AttributeValue::S("x".repeat(900)))
+            .send()
+            .await
+            .map_err(failed)?;
+        dynamodb.push(begun.elapsed());
+        let begun = Instant::now();
+        http.post(&exchange).body("{}").send().await.map_err(failed)?;
+        exchanges.push(begun.elapsed());
+    }
+    Ok((dynamodb, exchanges))
+}

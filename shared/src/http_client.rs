@@ -1,4 +1,4 @@
-//! How every HTTP client of ours begins: the exchanges', the webhooks', and AWS's.
+//! How every HTTP client of ours begins: the exchanges' and the webhooks'. AWS's has the same TLS.
 //!
 //! No redirects, no proxies, and TLS roots that are compiled in (Mozilla's list, which Lambda's own
 //! system has, too): a function reads no file for them, and makes them once.
@@ -25,7 +25,7 @@ impl From<reqwest::Error> for HttpSetupError {
 }
 
 /// The settings of TLS, made once.
-fn tls() -> Result<ClientConfig, HttpSetupError> {
+pub(crate) fn tls() -> Result<ClientConfig, HttpSetupError> {
     static MADE: OnceLock<ClientConfig> = OnceLock::new();
     if let Some(made) = MADE.get() {
         return Ok(made.clone());

@@ -18,6 +18,7 @@ mod store;
 use std::fmt;
 use std::pin::Pin;
 
+use serde_json::value::RawValue;
 use shared::aws::Aws;
 use shared::clock::Clock;
 use shared::compute::Stopped;
@@ -118,11 +119,11 @@ impl Cosigner {
         ))
     }
 
-    /// Answers one invocation; the payload and the answer are text.
+    /// Answers one invocation, whose payload is this text.
     ///
     /// # Errors
     /// When it cannot decide, because something that it depends on failed. Nothing was signed.
-    pub async fn handle(&self, payload: &str) -> Result<String, Failure> {
+    pub async fn handle(&self, payload: &str) -> Result<Box<RawValue>, Failure> {
         let answer = match Request::from_payload(payload) {
             Ok(request) => self.decide(request).await?,
             Err(refusal) => {
@@ -130,7 +131,7 @@ impl Cosigner {
                 Answer::Refused(refusal)
             }
         };
-        Ok(answer.to_text())
+        Ok(answer.to_payload())
     }
 
     async fn decide(&self, request: Request) -> Result<Answer, Failure> {

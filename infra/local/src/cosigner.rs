@@ -221,7 +221,7 @@ async fn invoke(
         Err(error) => Err(error.to_string()),
     };
     match answer {
-        Ok(text) => Json(text).into_response(),
+        Ok(answer) => Json(answer).into_response(),
         Err(_) => {
             let failed = (
                 HeaderName::from_static("x-amz-function-error"),

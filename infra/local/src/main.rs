@@ -106,7 +106,7 @@ async fn run(cli: Cli) -> ExitCode {
     }
     let filter = match cli.command {
         // A report is to be read, and so is an address.
-        Some(Command::Bench(_) | Command::Console(_)) => "warn",
+        Some(Command::Bench(_) | Command::Console(_)) => "warn,dynoxide=error",
         _ => "info,dynoxide=warn,winterbaume_kms=warn",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));

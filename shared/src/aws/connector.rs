@@ -1,9 +1,10 @@
-//! How the AWS clients send: by the HTTP client that everything else sends with. So a function has
-//! one HTTP stack and one set of TLS roots, and reads neither from its disk when it starts.
+//! How the AWS clients send: over a client of `hyper`, with the TLS that everything else has. So a
+//! function has one set of TLS roots, and reads none from its disk when it starts.
 
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -11,20 +12,32 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::http_client::LazyClient;
+use crate::http_client::{HttpSetupError, tls};
 
 /// How long a connection may take. The SDK's own setting of it is not asked for: there is one pool
 /// of connections for all clients.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+type Pool = Client<HttpsConnector<TcpConnector>, SdkBody>;
+
 /// One pool of connections, for all clients that are made with it.
-#[derive(Clone, Debug)]
-pub(super) struct Connector(LazyClient);
+#[derive(Clone)]
+pub(super) struct Connector(SharedHttpConnector);
 
 impl Connector {
     pub(super) fn new() -> Self {
-        Self(LazyClient::new(CONNECT_TIMEOUT, None))
+        Self(SharedHttpConnector::new(Pooled::default()))
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector")
     }
 }
 
@@ -34,40 +47,45 @@ impl HttpClient for Connector {
         _: &HttpConnectorSettings,
         _: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
+        self.0.clone()
     }
 }
 
-impl HttpConnector for Connector {
+/// The pool, which is made with the first call.
+#[derive(Default, Debug)]
+struct Pooled(Arc<OnceLock<Pool>>);
+
+impl HttpConnector for Pooled {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let lazy = self.0.clone();
+        let pool = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let client = lazy.get().map_err(user)?;
-            let request = request.try_into_http1x().map_err(user)?.map(reqwest::Body::wrap);
-            let request = reqwest::Request::try_from(request).map_err(user)?;
-            let answer = client.execute(request).await.map_err(not_answered)?;
+            let pool = match pool.get() {
+                Some(pool) => pool,
+                None => {
+                    let made = made().map_err(|error| ConnectorError::user(error.into()))?;
+                    pool.get_or_init(|| made)
+                }
+            };
+            let request =
+                request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            // Whatever breaks a connection, or keeps it from being made, may mend itself.
+            let answer =
+                pool.request(request).await.map_err(|error| ConnectorError::io(error.into()))?;
             // The body stays a stream: one in memory is in the SDK's trace log, data keys and all.
-            let answer = http::Response::<reqwest::Body>::from(answer);
             HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
-/// What no repetition would mend.
-fn user(error: impl Into<BoxError>) -> ConnectorError {
-    ConnectorError::user(error.into())
-}
-
-/// What the SDK may repeat: no answer in time, and a connection that could not be made or broke.
-fn not_answered(error: reqwest::Error) -> ConnectorError {
-    // Addresses of AWS hold no secret, but the log has no use for them.
-    let error = error.without_url();
-    if error.is_timeout() {
-        ConnectorError::timeout(error.into())
-    } else if error.is_builder() {
-        user(error)
-    } else {
-        ConnectorError::io(error.into())
-    }
+fn made() -> Result<Pool, HttpSetupError> {
+    let mut tcp = TcpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    // Plain HTTP is for a local stack: AWS's own addresses are https.
+    let https = HttpsConnectorBuilder::new().with_tls_config(tls()?).https_or_http();
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .build(https.enable_http1().wrap_connector(tcp)))
 }

@@ -13,6 +13,7 @@ use dkls23_secp256k1::protocols::signing::{Broadcast3to4, TransmitPhase1to2, Tra
 use dkls23_secp256k1::utilities::hashes::HashOutput;
 use dkls23_secp256k1::utilities::proofs::DLogProof;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::refresh_messages::{
@@ -289,7 +290,7 @@ impl Request {
     /// The invocation's payload.
     #[must_use]
     pub fn to_payload(&self) -> Vec<u8> {
-        to_payload(self)
+        quoted(self).into_bytes()
     }
 
     /// Reads a payload.
@@ -303,10 +304,12 @@ impl Request {
 }
 
 impl Answer {
-    /// The answer as the text that [`Answer::from_payload`] finds in the payload.
+    /// The invocation's answer: a string of JSON that nobody has to look through for what is to be
+    /// escaped.
     #[must_use]
-    pub fn to_text(&self) -> String {
-        base64::encode(to_bytes(self))
+    pub fn to_payload(&self) -> Box<RawValue> {
+        #[expect(clippy::expect_used, reason = "base64 in quotes is JSON")]
+        RawValue::from_string(quoted(self)).expect("base64 in quotes is JSON")
     }
 
     /// Reads a payload; `None` when it is none.
@@ -318,12 +321,15 @@ impl Answer {
 }
 
 fn to_bytes<T: Serialize>(message: &T) -> Vec<u8> {
+    // Room for the largest message of a signature.
+    let bytes = Vec::with_capacity(80 * 1024);
     #[expect(clippy::expect_used, reason = "a vector takes everything")]
-    postcard::to_stdvec(message).expect("a vector takes everything")
+    postcard::to_extend(message, bytes).expect("a vector takes everything")
 }
 
-fn to_payload<T: Serialize>(message: &T) -> Vec<u8> {
-    format!("\"{}\"", base64::encode(to_bytes(message))).into_bytes()
+/// A string of JSON.
+fn quoted<T: Serialize>(message: &T) -> String {
+    format!("\"{}\"", base64::encode(to_bytes(message)))
 }
 
 /// Bytes left over after the message are refused too.

@@ -161,8 +161,8 @@ fn messages() -> Vec<Seed> {
             .into_iter()
             .enumerate()
     {
-        let text = format!("\"{}\"", Answer::Refused(refusal).to_text());
-        seeds.push(("messages", format!("refusal-{number}"), text.into_bytes()));
+        let payload = Answer::Refused(refusal).to_payload();
+        seeds.push(("messages", format!("refusal-{number}"), payload.get().as_bytes().to_vec()));
     }
     seeds
 }

@@ -98,23 +98,43 @@ fn aborted(abort: Abort) -> BenchError {
 /// Between two signatures of a run with pauses.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Measures two key generations, one of them with both parties at once, and so many signatures with
-/// the second key, without pauses and with them.
-pub(super) fn measure(signatures: u8) -> Result<Bare, BenchError> {
+/// A key of both parties.
+pub(super) struct Key([Party; 2]);
+
+/// Measures a key generation, one party after the other.
+pub(super) fn keygen() -> Result<(Bare, Key), BenchError> {
     let mut bare = Bare::default();
-    bare.keygen_at_once.run(|| generate(true).map(|made| ((), made.party_1)))?;
     let made = bare.keygen.run(|| {
         let made = generate(false)?;
         let party_1 = made.party_1;
         Ok((made, party_1))
     })?;
     (bare.phase_3, bare.phase_4) = (made.phase_3, made.phase_4);
+    Ok((bare, Key(made.parties)))
+}
+
+/// Measures a key generation, both parties at once.
+pub(super) fn keygen_at_once() -> Result<Bare, BenchError> {
+    let mut bare = Bare::default();
+    bare.keygen_at_once.run(|| generate(true).map(|made| ((), made.party_1)))?;
+    Ok(bare)
+}
+
+/// Measures so many signatures with a key, one after the other.
+pub(super) fn signing(key: &Key, signatures: u8) -> Result<Bare, BenchError> {
+    let mut bare = Bare::default();
     for number in 0..signatures {
-        bare.signing.run(|| Ok(((), sign(&made.parties, number)?)))?;
+        bare.signing.run(|| Ok(((), sign(&key.0, number)?)))?;
     }
+    Ok(bare)
+}
+
+/// Measures so many signatures with a key, each after a pause.
+pub(super) fn signing_paced(key: &Key, signatures: u8) -> Result<Bare, BenchError> {
+    let mut bare = Bare::default();
     for number in 0..signatures {
         std::thread::sleep(PAUSE);
-        bare.signing_paced.run(|| Ok(((), sign(&made.parties, number)?)))?;
+        bare.signing_paced.run(|| Ok(((), sign(&key.0, number)?)))?;
     }
     Ok(bare)
 }

@@ -72,27 +72,41 @@ pub(super) async fn measure(world: &World, options: &BenchOptions) -> Result<Tur
     drive(world, 1, vec![Job::create("warm")]).await?;
     drive(world, 1, signatures(&["warm".to_owned()], options.or(20, 2))).await?;
     let mut turns = Vec::new();
-    for turn in 0..options.or(12, 1) {
-        let signatures = options.or(30, 4);
-        let bare = tokio::task::spawn_blocking(move || bare::measure(signatures));
-        let bare = bare.await.map_err(failed)??;
-        turns.push(Sides { bare, alone: alone(world, options, turn).await? });
+    for number in 0..options.or(20, 1) {
+        turns.push(turn(world, options, number).await?);
     }
     Ok(Turns(turns))
 }
 
-async fn alone(world: &World, options: &BenchOptions, turn: usize) -> Result<Alone, BenchError> {
-    let users = users(&format!("alone_{turn}"), 2);
+/// What is compared stands next to each other.
+async fn turn(world: &World, options: &BenchOptions, number: usize) -> Result<Sides, BenchError> {
+    let users = users(&format!("alone_{number}"), 2);
+    let count = options.or(20, 4);
+
+    let (mut bare, key) = apart(bare::keygen).await?;
     let create = drive(world, 1, jobs(&users, Job::create)).await?;
-    let sign = drive(world, 1, signatures(&users, options.or(30, 4))).await?;
-    let sign_by_two = drive(world, 2, signatures(&users, options.or(30, 4))).await?;
+    bare.extend(&apart(bare::keygen_at_once).await?);
+
+    let (signing, key) = apart(move || Ok((bare::signing(&key, count)?, key))).await?;
+    bare.extend(&signing);
+    let sign = drive(world, 1, signatures(&users, count.into())).await?;
+    let sign_by_two = drive(world, 2, signatures(&users, count.into())).await?;
+    bare.extend(&apart(move || bare::signing_paced(&key, count)).await?);
+
     let registrations = ["hyperliquid", "aster"]
         .iter()
         .flat_map(|exchange| jobs(&users, |user| Job::register(exchange, user)))
         .collect();
     let register = drive(world, 1, registrations).await?;
     let (dynamodb, exchange) = calls(world, options.or(20, 5)).await?;
-    Ok(Alone { create, sign, sign_by_two, register, dynamodb, exchange })
+    Ok(Sides { bare, alone: Alone { create, sign, sign_by_two, register, dynamodb, exchange } })
+}
+
+/// On a thread of its own.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BenchError> + Send + 'static,
+) -> Result<T, BenchError> {
+    tokio::task::spawn_blocking(work).await.map_err(failed)?
 }
 
 /// What calls of the stand-ins take.

@@ -225,7 +225,7 @@ async fn tamper(State(tamper): State<Tamper>, payload: Bytes) -> String {
     let reply = app.send(app.request_to(&tamper.upstream).body(payload)).await;
     let answer = Answer::from_payload(reply.body.to_string().as_bytes()).unwrap();
     let changed = (tamper.change.lock().unwrap())(answer);
-    json!(changed.to_text()).to_string()
+    changed.to_payload().to_string()
 }
 
 async fn custody_behind(
@@ -304,8 +304,8 @@ async fn an_answer_to_another_question_is_nonsense() {
     let mut kept: Option<String> = None;
     // The first answer is given to the second call as well.
     let custody = custody_behind(&app, move |answer| {
-        let text = kept.get_or_insert_with(|| answer.to_text());
-        Answer::from_payload(json!(text).to_string().as_bytes()).unwrap()
+        let payload = kept.get_or_insert_with(|| answer.to_payload().to_string());
+        Answer::from_payload(payload.as_bytes()).unwrap()
     })
     .await;
     let failed = signs(&custody, "user_1").await;

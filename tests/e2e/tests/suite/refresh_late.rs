@@ -10,7 +10,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
 use e2e::invariants;
-use serde_json::json;
 use shared::api::ids::Tenant;
 use shared::config::{CustodyConfig, StoreConfig};
 use shared::mpc::{Answer, Call, Request, Scalar};
@@ -52,7 +51,7 @@ async fn pass(State(gate): State<Arc<Gate>>, payload: Bytes) -> String {
     let mut answer = Answer::from_payload(reply.body.to_string().as_bytes()).unwrap();
     (gate.answer)(&mut answer);
     hold(true).await;
-    json!(answer.to_text()).to_string()
+    answer.to_payload().to_string()
 }
 
 /// Party 1 behind a gate.

@@ -414,11 +414,11 @@ async fn invoke(server: &Server, payload: &[u8]) -> Response {
     let text: String = serde_json::from_slice(&request.to_payload()).unwrap();
     let (answer, calls) = in_scope("cosign".to_owned(), server.cosigner.handle(&text)).await;
     server.record.counted("cosigner", &calls);
-    let mut answer = Answer::from_payload(json!(answer.unwrap()).to_string().as_bytes()).unwrap();
+    let mut answer = Answer::from_payload(answer.unwrap().get().as_bytes()).unwrap();
     if let Answer::SignAnswered(answered) = &mut answer
         && cheat == Cheat::Cosigner
     {
         answered.phase_2.gamma_u = answered.phase_2.gamma_v;
     }
-    json!(answer.to_text()).to_string().into_response()
+    answer.to_payload().to_string().into_response()
 }

@@ -28,6 +28,8 @@ use crate::stack::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS
 pub(super) const EMPTY: &str = "hello";
 /// What schedules start.
 const JOBS: [&str; 4] = ["reconcile-apikeys", "refresh-shares", "renew-apikeys", "seal-audit"];
+/// What a stream or a queue invokes.
+const CONSUMERS: [&str; 2] = ["deliver-webhook", "publish-events"];
 /// How long a function may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two starts.
@@ -195,11 +197,13 @@ async fn start(
     })
 }
 
-/// What it is first asked: an endpoint, for a path that it does not have; a job, to run.
+/// What it is first asked: an endpoint, for a path that it does not have; a job, to run; who takes
+/// batches, an empty one.
 fn event(name: &str) -> Value {
     match name {
         "cosigner" => json!("no message"),
         name if JOBS.contains(&name) => json!({}),
+        name if CONSUMERS.contains(&name) => json!({ "Records": [] }),
         _ => json!({
             "resource": "/api/{proxy+}",
             "path": "/api/nothing",
@@ -242,6 +246,10 @@ fn environment(world: &World, runtime: &str) -> Vec<(&'static str, String)> {
         ("AWS_ENDPOINT_URL_DYNAMODB", &endpoints.dynamodb),
         ("AWS_ENDPOINT_URL_KMS", &endpoints.kms),
         ("AWS_ENDPOINT_URL_LAMBDA", &endpoints.lambda),
+        // Nothing is queued before there is a webhook.
+        ("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9"),
+        ("DELIVERIES_QUEUE_URL", "http://127.0.0.1:9/queue/deliveries"),
+        ("WEBHOOK_TARGETS", "public-and-loopback"),
         ("WALLETS_TABLE", WALLETS_TABLE),
         ("WALLETS_KEY_ID", WALLETS_KEY),
         ("COSIGNER_FUNCTION", "cosigner"),

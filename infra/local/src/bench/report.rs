@@ -157,7 +157,7 @@ pub(super) fn markdown(measured: &Measured) -> String {
 
 fn cold_starts(text: &mut String, functions: &[Cold]) {
     let Some(empty) = functions.iter().find(|it| it.name == cold::EMPTY) else { return };
-    text.push_str("\n### Cold starts\n\nFrom the start of the process, in ms, medians; beside an empty `lambda_http` function that was built alike. An endpoint first answers 404, a job runs once.\n\n");
+    text.push_str("\n### Cold starts\n\nFrom the start of the process, in ms, medians; beside an empty `lambda_http` function that was built alike. An endpoint first answers 404, a job runs once, what takes batches gets an empty one.\n\n");
     text.push_str("| function | to the first poll | / empty | to the first answer | / empty | memory MB | binary MB | zip MB |\n");
     text.push_str("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     let mb = |bytes: u64| Duration::from_micros(bytes).as_secs_f64();

@@ -89,6 +89,9 @@ async fn what_a_request_costs_is_reported() {
     let mut health = warm("health").await;
     let asked = vec![get("/api/health"); REQUESTS as usize];
     println!("{}", cost("a look at its health", &mut health, &cosigner, asked).await);
+    let mut guide = warm("exchange-guidance").await;
+    let asked = vec![post("/api/trading/lighter/apikey", &json!({})); REQUESTS as usize];
+    println!("{}", cost("an exchange's guidance", &mut guide, &cosigner, asked).await);
     println!("{}", cosigner.peak());
     for name in JOBS {
         let mut job = lambda.function(name, &stack);

@@ -28,19 +28,28 @@ struct Item {
     dollars: f64,
 }
 
-/// What a thousand of an operation cost, item by item, the largest first.
-fn items(counted: &Counted, timed: &Timed, memory_mb: f64) -> Vec<Item> {
-    let passed = &counted.passed;
+fn calls(counted: &Counted, of: &str) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
-    let calls = |of: &str| passed.total(of) as f64;
-    let (invocations, kms) = (calls("Lambda"), calls("KMS"));
-    let exchange = calls("Aster") + calls("Hyperliquid");
-    let own = calls("cosigner");
+    let calls = counted.passed.total(of) as f64;
+    calls
+}
+
+/// How long an instance of the endpoint and one of the cosigner are taken for one operation, in
+/// seconds.
+fn taken(counted: &Counted, timed: &Timed, memory_mb: f64) -> (f64, f64) {
+    let exchange = calls(counted, "Aster") + calls(counted, "Hyperliquid");
     let computes = |time: Duration, mb: f64| time.as_secs_f64() * (WHOLE_MB / mb).max(1.0);
-    let cosigner_s = computes(timed.used().cosigner, WHOLE_MB) + own * CALL_S;
+    let cosigner = computes(timed.used().cosigner, WHOLE_MB) + calls(counted, "cosigner") * CALL_S;
     // The endpoint is taken to wait for all that it calls, one after the other.
-    let waits = (calls("endpoint") - invocations - exchange) * CALL_S + exchange * EXCHANGE_S;
-    let endpoint_s = computes(timed.used().endpoints, memory_mb) + waits + cosigner_s;
+    let own = calls(counted, "endpoint") - calls(counted, "Lambda") - exchange;
+    let waits = own * CALL_S + exchange * EXCHANGE_S;
+    (computes(timed.used().endpoints, memory_mb) + waits + cosigner, cosigner)
+}
+
+/// What a thousand of an operation cost, item by item, the largest first.
+fn items(counted: &Counted, (endpoint_s, cosigner_s): (f64, f64), memory_mb: f64) -> Vec<Item> {
+    let passed = &counted.passed;
+    let (invocations, kms) = (calls(counted, "Lambda"), calls(counted, "KMS"));
     let gb_seconds = (endpoint_s * memory_mb + cosigner_s * WHOLE_MB) / 1_024.0;
     let thousand = |name, each: f64| Item { name, dollars: each * 1_000.0 };
     let mut items = vec![
@@ -66,16 +75,22 @@ pub(super) fn markdown(measured: &Measured) -> String {
         let Some(counted) = measured.counted.iter().find(|it| it.operation == operation) else {
             continue;
         };
-        let items = items(counted, timed, memory_mb);
+        let taken = taken(counted, timed, memory_mb);
+        let items = items(counted, taken, memory_mb);
         let sum: f64 = items.iter().map(|item| item.dollars).sum();
         let passed = &counted.passed;
         let _ = writeln!(
             text,
-            "\n### {what}: {sum:.3} dollars\n\n{} read units, {} write units and {} calls of KMS each.\n\n\
+            "\n### {what}: {sum:.3} dollars\n\n{} read units, {} write units and {} calls of KMS each. \
+             One takes an instance of the endpoint for {:.0} ms, which does {:.1} a second, \
+             and one of the cosigner for {:.0} ms of these.\n\n\
              | item | dollars | of all |\n| --- | ---: | ---: |",
             passed.read_units,
             passed.write_units,
             passed.total("KMS"),
+            taken.0 * 1_000.0,
+            1.0 / taken.0,
+            taken.1 * 1_000.0,
         );
         for Item { name, dollars } in &items {
             let part = dollars / sum * 100.0;

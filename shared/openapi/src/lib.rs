@@ -7,6 +7,7 @@
 mod errors;
 pub mod models;
 mod operations;
+mod parameters;
 mod webhooks;
 
 use std::collections::BTreeMap;

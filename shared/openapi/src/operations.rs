@@ -7,11 +7,14 @@ use shared::api::error::ApiError;
 use shared::api::ids::Exchange;
 use shared::credentials::CredentialError;
 use shared::store::StoreError;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{Ref, RefOr, Required, Schema};
 
 use crate::errors;
+use crate::parameters::{
+    form, other_exchange, parameter, wallet_in_path, wallet_in_query, webhook_in_path,
+};
 
 /// One operation.
 pub(crate) struct Operation {
@@ -119,44 +122,6 @@ impl Operation {
     }
 }
 
-fn form(name: &str) -> RefOr<Schema> {
-    Ref::from_schema_name(name).into()
-}
-
-fn parameter(
-    place: ParameterIn,
-    name: &str,
-    must: Required,
-    schema: RefOr<Schema>,
-) -> ParameterBuilder {
-    ParameterBuilder::new().name(name).parameter_in(place).required(must).schema(Some(schema))
-}
-
-fn wallet_in_path() -> Parameter {
-    parameter(ParameterIn::Path, "walletIdOrAddress", Required::True, form("WalletName"))
-        .description(Some("The wallet: its userId, walletId or address."))
-        .build()
-}
-
-fn wallet_in_query(must: Required) -> Parameter {
-    parameter(ParameterIn::Query, "walletIdOrAddress", must, form("WalletName"))
-        .description(Some("The wallet: its userId, walletId or address."))
-        .build()
-}
-
-/// The name of an exchange that has no routes of its own.
-fn other_exchange() -> Parameter {
-    let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
-    parameter(
-        ParameterIn::Path,
-        "exchange",
-        Required::True,
-        name.examples(["lighter"]).build().into(),
-    )
-    .description(Some("Any exchange but those that have routes of their own."))
-    .build()
-}
-
 /// All of them.
 pub(crate) fn all() -> Vec<Operation> {
     let mut all = vec![health(), document()];
@@ -167,12 +132,6 @@ pub(crate) fn all() -> Vec<Operation> {
     all.extend(others());
     all.extend(webhooks());
     all
-}
-
-fn webhook_in_path() -> Parameter {
-    parameter(ParameterIn::Path, "webhookId", Required::True, form("WebhookIdText"))
-        .description(Some("The webhook."))
-        .build()
 }
 
 fn webhooks() -> [Operation; 4] {

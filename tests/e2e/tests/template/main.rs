@@ -9,6 +9,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
 
+mod asked;
 mod cloud;
 mod cloudformation;
 mod documents;

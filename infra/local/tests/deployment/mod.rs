@@ -1,0 +1,194 @@
+//! A deployment that an operator looks at, and the console as a process of its own.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyperdex_local::{CosignerHost, Options, Stack};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::cloud::Cloud;
+use crate::running;
+
+/// A stack with something in it, and AWS in front of its tables.
+pub(crate) struct World {
+    pub(crate) stack: Stack,
+    pub(crate) cloud: Cloud,
+    pub(crate) http: reqwest::Client,
+    pub(crate) data: TempDir,
+}
+
+const AWS: [&str; 8] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+];
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut options = Options::new(data.path());
+        options.cosigner = CosignerHost::InProcess;
+        let stack = Stack::start(options).await.unwrap();
+        let http = shared::http_client::client_builder().unwrap().build().unwrap();
+        let cloud = Cloud::start(&stack.dynamodb).await;
+        std::fs::write(
+            data.path().join("config"),
+            "[profile operator]\nregion = eu-central-1\n[profile cosigner]\nregion = eu-central-1\n\
+             [profile nowhere]\noutput = json\n",
+        )
+        .unwrap();
+        std::fs::write(
+            data.path().join("credentials"),
+            "[operator]\naws_access_key_id = AKIAMAIN\naws_secret_access_key = one\n\
+             [cosigner]\naws_access_key_id = AKIATHEIRS\naws_secret_access_key = two\n\
+             [nowhere]\naws_access_key_id = AKIANONE\naws_secret_access_key = three\n",
+        )
+        .unwrap();
+        let world = Self { stack, cloud, http, data };
+        world.post("/api/wallets", json!({ "userId": "alice" })).await;
+        for exchange in ["aster", "hyperliquid"] {
+            let path = format!("/api/trading/{exchange}/apikey");
+            world.post(&path, json!({ "walletIdOrAddress": "alice" })).await;
+        }
+        world.post("/api/wallets", json!({ "userId": "bob" })).await;
+        world
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
+        let request = self.http.post(format!("{}{path}", self.stack.api)).header("x-api-key", "a");
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+
+    pub(crate) fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = running::program();
+        for name in AWS {
+            command.env_remove(name);
+        }
+        command
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_CONFIG_FILE", self.data.path().join("config"))
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.data.path().join("credentials"))
+            .args(["console", "--tenant", "local", "--endpoint-url", &self.cloud.url])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// The console of both accounts.
+    pub(crate) fn console(&self) -> Console {
+        let two = ["--cosigner-stack", "cosigner", "--cosigner-profile", "cosigner"];
+        let arguments = [["--profile", "operator", "--stack", "prod"], two].concat();
+        let mut child = self.program(&arguments).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let said: Vec<String> =
+            lines.map(Result::unwrap).take_while(|line| !line.starts_with("Ctrl-C")).collect();
+        let address = said.iter().find_map(|line| line.trim().strip_prefix("console "));
+        let address = address.unwrap_or_else(|| panic!("{said:?}")).trim();
+        let (url, token) = address.split_once("/#token=").unwrap();
+        assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+        Console { child, url: url.to_owned(), token: token.to_owned(), http: self.http.clone() }
+    }
+
+    /// Everything in both tables.
+    pub(crate) async fn tables(&self) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::new();
+        for table in [hyperdex_local::WALLETS_TABLE, hyperdex_local::COSIGNER_TABLE] {
+            let scan = self.stack.aws().dynamodb().scan().table_name(table).send().await.unwrap();
+            for item in scan.items() {
+                let name = format!("{table} {:?} {:?}", item["pk"], item["sk"]);
+                all.insert(name, canonical(&AttributeValue::M(item.clone())));
+            }
+        }
+        all
+    }
+
+    /// Every binary value of the wallets' table, as a page could show it.
+    pub(crate) async fn sealed(&self) -> Vec<String> {
+        let table = hyperdex_local::WALLETS_TABLE;
+        let scan = self.stack.aws().dynamodb().scan().table_name(table).send().await.unwrap();
+        let mut found = Vec::new();
+        for item in scan.items() {
+            for value in item.values() {
+                binary(value, &mut found);
+            }
+        }
+        assert!(found.len() > 4, "something is sealed");
+        found
+    }
+}
+
+/// A value as a text that is the same each time.
+fn canonical(value: &AttributeValue) -> String {
+    match value {
+        AttributeValue::M(map) => {
+            let sorted: BTreeMap<_, _> =
+                map.iter().map(|(name, value)| (name, canonical(value))).collect();
+            format!("{sorted:?}")
+        }
+        AttributeValue::L(list) => format!("{:?}", list.iter().map(canonical).collect::<Vec<_>>()),
+        other => format!("{other:?}"),
+    }
+}
+
+fn binary(value: &AttributeValue, found: &mut Vec<String>) {
+    match value {
+        AttributeValue::B(blob) => {
+            found.push(STANDARD.encode(blob.as_ref()));
+            found.push(hex::encode(blob.as_ref()));
+        }
+        AttributeValue::M(map) => map.values().for_each(|value| binary(value, found)),
+        AttributeValue::L(list) => list.iter().for_each(|value| binary(value, found)),
+        _ => {}
+    }
+}
+
+pub(crate) struct Console {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+    pub(crate) token: String,
+    pub(crate) http: reqwest::Client,
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Console {
+    pub(crate) async fn send(
+        &self,
+        method: http::Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (u16, String) {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    pub(crate) async fn read(&self, path: &str) -> (u16, Value) {
+        let path = format!("/console/data/{path}");
+        let headers = [("x-api-key", self.token.as_str())];
+        let (status, body) = self.send(http::Method::GET, &path, &headers).await;
+        (status, serde_json::from_str(&body).unwrap_or_else(|_| panic!("{path}: {body}")))
+    }
+}

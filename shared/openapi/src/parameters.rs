@@ -1,0 +1,49 @@
+//! The parameters of the operations.
+
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Required, Schema};
+
+pub(crate) fn form(name: &str) -> RefOr<Schema> {
+    Ref::from_schema_name(name).into()
+}
+
+pub(crate) fn parameter(
+    place: ParameterIn,
+    name: &str,
+    must: Required,
+    schema: RefOr<Schema>,
+) -> ParameterBuilder {
+    ParameterBuilder::new().name(name).parameter_in(place).required(must).schema(Some(schema))
+}
+
+pub(crate) fn wallet_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "walletIdOrAddress", Required::True, form("WalletName"))
+        .description(Some("The wallet: its userId, walletId or address."))
+        .build()
+}
+
+pub(crate) fn wallet_in_query(must: Required) -> Parameter {
+    parameter(ParameterIn::Query, "walletIdOrAddress", must, form("WalletName"))
+        .description(Some("The wallet: its userId, walletId or address."))
+        .build()
+}
+
+/// The name of an exchange that has no routes of its own.
+pub(crate) fn other_exchange() -> Parameter {
+    let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+    parameter(
+        ParameterIn::Path,
+        "exchange",
+        Required::True,
+        name.examples(["lighter"]).build().into(),
+    )
+    .description(Some("Any exchange but those that have routes of their own."))
+    .build()
+}
+
+pub(crate) fn webhook_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "webhookId", Required::True, form("WebhookIdText"))
+        .description(Some("The webhook."))
+        .build()
+}

@@ -31,10 +31,15 @@ fn ratio(part: Duration, whole: Duration) -> f64 {
 type Ratio = fn(&Sides) -> f64;
 
 /// The ratios of the service to the bare library, and what they may come to.
-const RATIOS: [(&str, Option<f64>, Ratio); 7] = [
+const RATIOS: [(&str, Option<f64>, Ratio); 8] = [
     ("signing: processor time of both parties / bare", Some(1.5), |Sides { bare, alone }| {
         ratio(alone.sign.product(), bare.signing.processor())
     }),
+    (
+        "signing: processor time of both parties / bare, each after a pause, as calls come",
+        None,
+        |Sides { bare, alone }| ratio(alone.sign.product(), bare.signing_paced.processor()),
+    ),
     (
         "signing: wall time of a run at two connections for each signature / bare",
         Some(2.0),

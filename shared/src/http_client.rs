@@ -11,7 +11,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 
 /// How long a connection may take.
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -57,26 +57,21 @@ pub fn client_builder() -> Result<reqwest::ClientBuilder, HttpSetupError> {
 /// Copies share it, and its connections.
 #[derive(Clone, Debug)]
 pub(crate) struct LazyClient {
-    connect_timeout: Duration,
-    call_timeout: Option<Duration>,
+    call_timeout: Duration,
     made: Arc<OnceLock<reqwest::Client>>,
 }
 
 impl LazyClient {
-    /// How long a connection may take, and the whole of a call, where nobody else sees to that.
-    pub(crate) fn new(connect_timeout: Duration, call_timeout: Option<Duration>) -> Self {
-        Self { connect_timeout, call_timeout, made: Arc::default() }
+    /// How long the whole of a call may take.
+    pub(crate) fn new(call_timeout: Duration) -> Self {
+        Self { call_timeout, made: Arc::default() }
     }
 
     pub(crate) fn get(&self) -> Result<&reqwest::Client, HttpSetupError> {
         if let Some(made) = self.made.get() {
             return Ok(made);
         }
-        let mut builder = client_builder()?.connect_timeout(self.connect_timeout);
-        if let Some(timeout) = self.call_timeout {
-            builder = builder.timeout(timeout);
-        }
-        let made = builder.build()?;
+        let made = client_builder()?.timeout(self.call_timeout).build()?;
         Ok(self.made.get_or_init(|| made))
     }
 }

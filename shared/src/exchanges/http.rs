@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 
-use crate::http_client::{CONNECT_TIMEOUT, LazyClient};
+use crate::http_client::LazyClient;
 use crate::telemetry;
 
 /// The largest answer that is read, in bytes. An account's whole agent list is a few KB.
@@ -57,7 +57,7 @@ impl Http {
     #[must_use]
     pub fn new(base: &url::Url, name: &'static str, call_timeout_ms: u64) -> Self {
         let call_timeout = Duration::from_millis(call_timeout_ms);
-        let client = LazyClient::new(CONNECT_TIMEOUT, Some(call_timeout));
+        let client = LazyClient::new(call_timeout);
         Self { client, base: base.as_str().trim_end_matches('/').to_owned(), name }
     }
 

@@ -89,3 +89,52 @@ fn made() -> Result<Pool, HttpSetupError> {
         .pool_timer(TokioTimer::new())
         .build(https.enable_http1().wrap_connector(tcp)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use crate::aws::Aws;
+
+    /// Answers every request of a connection alike.
+    fn answer(stream: TcpStream) {
+        let mut lines = BufReader::new(stream);
+        let (mut line, mut length) = (String::new(), 0);
+        while lines.read_line(&mut line).unwrap() > 0 {
+            let header = line.trim().to_lowercase();
+            if let Some(text) = header.strip_prefix("content-length:") {
+                length = text.trim().parse().unwrap();
+            }
+            if header.is_empty() {
+                lines.read_exact(&mut vec![0; length]).unwrap();
+                let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                lines.get_mut().write_all(answer.as_bytes()).unwrap();
+            }
+            line.clear();
+        }
+    }
+
+    #[tokio::test]
+    async fn clients_made_alike_share_their_connections() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let connections = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&connections);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                counted.fetch_add(1, Ordering::SeqCst);
+                std::thread::spawn(|| answer(stream.unwrap()));
+            }
+        });
+        let aws = Aws::local(&url, &url, &url);
+        assert_eq!(connections.load(Ordering::SeqCst), 0, "nobody connects before a call");
+        for _ in 0..2 {
+            aws.dynamodb().list_tables().send().await.unwrap();
+            aws.kms().list_aliases().send().await.unwrap();
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+    }
+}

@@ -17,12 +17,18 @@ use shared::mpc::{
 };
 use uuid::Uuid;
 
+/// What `infra/callgrind.sh` counts: this, and what it calls.
+#[inline(never)]
+fn measured<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
 fn data(party_index: PartyIndex) -> SessionData {
     SessionData { parameters: parameters(), party_index, session_id: b"bench".to_vec() }
 }
 
-/// Both parties of a key, and what party 1 sends last.
-fn generate() -> ([Party; 2], FinishKeygen) {
+/// Both parties of a key, and what party 1 sends last. Its phase 4 can be looked at on the way.
+fn generate(look: impl FnOnce(&dyn Fn() -> Party)) -> ([Party; 2], FinishKeygen) {
     let (one, two) = (data(party_1()), data(party_2()));
     let fragments = [dkg::phase1::<Curve>(&one), dkg::phase1::<Curve>(&two)];
     let of = |index: usize| vec![fragments[0][index], fragments[1][index]];
@@ -33,19 +39,24 @@ fn generate() -> ([Party; 2], FinishKeygen) {
     let chains = BTreeMap::from([(party_1(), first.5.clone()), (party_2(), second.5.clone())]);
     let reveals = BTreeMap::from([(party_1(), first_3.4.clone()), (party_2(), second_3.4.clone())]);
     let proofs = [first.1.clone(), second.1.clone()];
-    let party_one = dkg::phase4::<Curve>(
-        &one,
-        &first.0,
-        &proofs,
-        &first_3.0,
-        &second.3,
-        &second_3.1,
-        &first_3.2,
-        &second_3.3,
-        &chains,
-        &reveals,
-        dkls23_secp256k1::compute_eth_address,
-    );
+    let phase_4 = || {
+        dkg::phase4::<Curve>(
+            &one,
+            &first.0,
+            &proofs,
+            &first_3.0,
+            &second.3,
+            &second_3.1,
+            &first_3.2,
+            &second_3.3,
+            &chains,
+            &reveals,
+            dkls23_secp256k1::compute_eth_address,
+        )
+        .unwrap()
+        .0
+    };
+    look(&phase_4);
     let party_two = dkg::phase4::<Curve>(
         &two,
         &second.0,
@@ -74,7 +85,7 @@ fn generate() -> ([Party; 2], FinishKeygen) {
         },
         kept: vec![7; 16_000],
     };
-    ([party_one.unwrap().0, party_two.unwrap().0], message)
+    ([phase_4(), party_two.unwrap().0], message)
 }
 
 fn key_generation(criterion: &mut Criterion) {
@@ -83,18 +94,24 @@ fn key_generation(criterion: &mut Criterion) {
     let one = data(party_1());
     let fragments = dkg::phase1::<Curve>(&one);
     group.bench_function("phase 2", |bencher| {
-        bencher.iter(|| dkg::phase2::<Curve>(&one, black_box(&fragments)));
+        bencher.iter(|| measured(|| dkg::phase2::<Curve>(&one, black_box(&fragments))));
     });
     let (_, _, zero_kept, _, chain_kept, _) = dkg::phase2::<Curve>(&one, &fragments);
     group.bench_function("phase 3", |bencher| {
-        bencher.iter(|| dkg::phase3::<Curve>(&one, black_box(&zero_kept), &chain_kept));
+        bencher
+            .iter(|| measured(|| dkg::phase3::<Curve>(&one, black_box(&zero_kept), &chain_kept)));
     });
-    group.bench_function("all of both parties", |bencher| bencher.iter(generate));
+    generate(|phase_4| {
+        group.bench_function("phase 4", |bencher| bencher.iter(|| measured(phase_4)));
+    });
+    group.bench_function("all of both parties", |bencher| {
+        bencher.iter(|| measured(|| generate(|_| {})));
+    });
     group.finish();
 }
 
 fn signing(criterion: &mut Criterion) {
-    let ([one, two], _) = generate();
+    let ([one, two], _) = generate(|_| {});
     let data = |counterparty| SignData {
         sign_id: b"bench".to_vec(),
         counterparties: vec![counterparty],
@@ -102,14 +119,14 @@ fn signing(criterion: &mut Criterion) {
     };
     let (of_1, of_2) = (data(party_2()), data(party_1()));
     criterion.bench_function("signing, phase 1", |bencher| {
-        bencher.iter(|| one.sign_phase1(black_box(&of_1)).unwrap());
+        bencher.iter(|| measured(|| one.sign_phase1(black_box(&of_1)).unwrap()));
     });
     let setup = || (one.sign_phase1(&of_1).unwrap(), two.sign_phase1(&of_2).unwrap());
     criterion.bench_function("signing, phase 2", |bencher| {
         bencher.iter_batched(
             setup,
             |((unique, kept, _), (_, _, sent))| {
-                one.sign_phase2(&of_1, unique, kept, &sent).unwrap()
+                measured(|| one.sign_phase2(&of_1, unique, kept, &sent).unwrap())
             },
             BatchSize::SmallInput,
         );
@@ -123,7 +140,7 @@ fn signing(criterion: &mut Criterion) {
         bencher.iter_batched(
             both,
             |((unique, kept, _), (_, _, sent))| {
-                one.sign_phase3(&of_1, unique, kept, &sent).unwrap()
+                measured(|| one.sign_phase3(&of_1, unique, kept, &sent).unwrap())
             },
             BatchSize::SmallInput,
         );
@@ -133,17 +150,19 @@ fn signing(criterion: &mut Criterion) {
     let (_, share_2) = two.sign_phase3(&of_2, unique_2, kept_2, &sent_1).unwrap();
     let shares = [share_1, share_2];
     criterion.bench_function("signing, phase 4", |bencher| {
-        bencher.iter(|| one.sign_phase4(&of_1, black_box(&x), &shares, true).unwrap());
+        bencher.iter(|| measured(|| one.sign_phase4(&of_1, black_box(&x), &shares, true).unwrap()));
     });
 }
 
 fn bytes(criterion: &mut Criterion) {
-    let ([one, _], message) = generate();
+    let ([one, _], message) = generate(|_| {});
     let share = KeyShare::new(one);
-    criterion.bench_function("a share to bytes", |bencher| bencher.iter(|| share.to_bytes()));
+    criterion.bench_function("a share to bytes", |bencher| {
+        bencher.iter(|| measured(|| share.to_bytes()));
+    });
     let stored = share.to_bytes();
     criterion.bench_function("a share from bytes", |bencher| {
-        bencher.iter(|| KeyShare::from_bytes(black_box(&stored), 1).unwrap());
+        bencher.iter(|| measured(|| KeyShare::from_bytes(black_box(&stored), 1).unwrap()));
     });
     let request = Request {
         protocol: PROTOCOL,
@@ -158,12 +177,12 @@ fn bytes(criterion: &mut Criterion) {
         call: Call::FinishKeygen(message),
     };
     criterion.bench_function("the largest message to its payload", |bencher| {
-        bencher.iter(|| request.to_payload());
+        bencher.iter(|| measured(|| request.to_payload()));
     });
     let payload = String::from_utf8(request.to_payload()).unwrap();
     let text = payload.trim_matches('"');
     criterion.bench_function("the largest message from its payload", |bencher| {
-        bencher.iter(|| Request::from_payload(black_box(text)).unwrap());
+        bencher.iter(|| measured(|| Request::from_payload(black_box(text)).unwrap()));
     });
 }
 

@@ -1,8 +1,9 @@
 //! How the AWS clients send: over a client of `hyper`, with the TLS that everything else has. So a
 //! function has one set of TLS roots, and reads none from its disk when it starts.
 
-use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -12,32 +13,28 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower::{BoxError, Service};
 
 use crate::http_client::{HttpSetupError, tls};
 
-/// How long a connection may take. The SDK's own setting of it is not asked for: there is one pool
+/// How long a connection may take, TLS included. The SDK's own setting of it is not asked for: there is one pool
 /// of connections for all clients.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-type Pool = Client<HttpsConnector<TcpConnector>, SdkBody>;
+type Pool = Client<Bounded, SdkBody>;
 
 /// One pool of connections, for all clients that are made with it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Connector(SharedHttpConnector);
 
 impl Connector {
     pub(super) fn new() -> Self {
         Self(SharedHttpConnector::new(Pooled::default()))
-    }
-}
-
-impl fmt::Debug for Connector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Connector")
     }
 }
 
@@ -78,16 +75,34 @@ impl HttpConnector for Pooled {
     }
 }
 
+/// Opens a connection within [`CONNECT_TIMEOUT`].
+#[derive(Clone)]
+struct Bounded(HttpsConnector<TcpConnector>);
+
+impl Service<Uri> for Bounded {
+    type Response = <HttpsConnector<TcpConnector> as Service<Uri>>::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, address: Uri) -> Self::Future {
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, self.0.call(address));
+        Box::pin(async { connected.await? })
+    }
+}
+
 fn made() -> Result<Pool, HttpSetupError> {
     let mut tcp = TcpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
     // Plain HTTP is for a local stack: AWS's own addresses are https.
     let https = HttpsConnectorBuilder::new().with_tls_config(tls()?).https_or_http();
     Ok(Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
-        .build(https.enable_http1().wrap_connector(tcp)))
+        .build(Bounded(https.enable_http1().wrap_connector(tcp))))
 }
 
 #[cfg(test)]
@@ -97,6 +112,9 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use tokio::time::Instant;
+
+    use super::{CONNECT_TIMEOUT, SdkBody};
     use crate::aws::Aws;
 
     /// Answers every request of a connection alike.
@@ -136,5 +154,17 @@ mod tests {
             aws.kms().list_aliases().send().await.unwrap();
         }
         assert_eq!(connections.load(Ordering::SeqCst), 1);
+    }
+
+    /// Who accepts a connection and then says nothing has no longer than who does not accept it.
+    #[tokio::test(start_paused = true)]
+    async fn a_handshake_has_the_time_of_a_connection() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", silent.local_addr().unwrap());
+        let request = http::Request::get(url).body(SdkBody::empty()).unwrap();
+        let begun = Instant::now();
+        let error = super::made().unwrap().request(request).await.unwrap_err();
+        assert!(error.is_connect(), "{error:?}");
+        assert_eq!(begun.elapsed().as_secs(), CONNECT_TIMEOUT.as_secs());
     }
 }

@@ -25,7 +25,7 @@ use crate::envelope::OnceKey;
 use crate::intent::Intent;
 
 /// The version of this protocol. A message of another version is refused.
-pub const PROTOCOL: u16 = 4;
+pub const PROTOCOL: u16 = 5;
 
 /// The curve.
 pub type Curve = dkls23_k256::Secp256k1;
@@ -159,7 +159,7 @@ pub struct Reveal {
     /// Its seed for shares of zero.
     pub zero: TransmitInitZeroSharePhase3to4,
     /// Its part of the oblivious transfers.
-    #[serde(with = "wire")]
+    #[serde(with = "wire::proofs")]
     pub mul: TransmitInitMulPhase3to4<Curve>,
     /// Its part of the chain code.
     pub chain: BroadcastDerivationPhase3to4,
@@ -197,6 +197,7 @@ pub struct StartSign {
     /// What is to be signed. The cosigner makes the digest of it.
     pub intent: Intent,
     /// The protocol's message; about 27 KB.
+    #[serde(with = "wire::transfer")]
     pub message: TransmitPhase1to2,
 }
 
@@ -204,8 +205,10 @@ pub struct StartSign {
 #[derive(Serialize, Deserialize)]
 pub struct SignAnswered {
     /// Phase 1; about 27 KB.
+    #[serde(with = "wire::transfer")]
     pub phase_1: TransmitPhase1to2,
     /// Phase 2; about 28 KB.
+    #[serde(with = "wire::answer")]
     pub phase_2: TransmitPhase2to3<Curve>,
     /// What party 2 keeps, sealed; it comes back with call 2. About 21 KB.
     #[serde(with = "serde_bytes")]
@@ -216,6 +219,7 @@ pub struct SignAnswered {
 #[derive(Serialize, Deserialize)]
 pub struct FinishSign {
     /// The protocol's message.
+    #[serde(with = "wire::answer")]
     pub message: TransmitPhase2to3<Curve>,
     /// Party 1's halves of the signature (its phase 3), so that the cosigner knows, checks and
     /// records the signature before it gives its own.

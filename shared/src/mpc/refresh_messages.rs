@@ -49,7 +49,7 @@ pub struct RefreshReveal {
     /// Its seed for shares of zero.
     pub zero: TransmitInitZeroSharePhase3to4,
     /// Its part of new oblivious transfers.
-    #[serde(with = "wire")]
+    #[serde(with = "wire::proofs")]
     pub mul: TransmitInitMulPhase3to4<Curve>,
 }
 
@@ -77,5 +77,6 @@ pub struct RefreshRevealed {
 #[derive(Serialize, Deserialize)]
 pub struct StartConfirm {
     /// The protocol's message; about 27 KB.
+    #[serde(with = "wire::transfer")]
     pub message: TransmitPhase1to2,
 }

@@ -1,14 +1,7 @@
-//! The oblivious transfers' proofs as they are sent.
-//!
-//! As the library writes them, each point is compressed, and whoever reads it takes a square root:
-//! 3,072 for each party of a key generation, while the other one waits. Here a point has both
-//! coordinates, which are checked to be on the curve, and what a proof's verification demands to be
-//! equal (the library's `EncProof::verify`) is sent once.
+//! The oblivious transfers' proofs: what a proof's verification demands to be equal (the library's
+//! `EncProof::verify`) is sent once.
 
-use dkls23_k256::elliptic_curve::PrimeField;
-use dkls23_k256::elliptic_curve::array::Array;
-use dkls23_k256::elliptic_curve::sec1::{FromSec1Point, ToSec1Point};
-use dkls23_k256::{AffinePoint, Sec1Point};
+use dkls23_k256::AffinePoint;
 use dkls23_secp256k1::protocols::PartiesMessage;
 use dkls23_secp256k1::protocols::dkg::TransmitInitMulPhase3to4;
 use dkls23_secp256k1::utilities::ot::base::Seed;
@@ -17,17 +10,18 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::{ByteBuf, Bytes};
 
-use super::messages::{Curve, Point, Scalar};
+use super::{POINT, SCALAR, point, put_point, put_scalar, scalar};
+use crate::mpc::messages::{Curve, Scalar};
 
-/// Both coordinates, big-endian.
-const POINT: usize = 64;
-const SCALAR: usize = 32;
 /// Eight points and four scalars.
 const PROOF: usize = 8 * POINT + 4 * SCALAR;
 
 type Mul = TransmitInitMulPhase3to4<Curve>;
 
-pub(super) fn serialize<S: Serializer>(mul: &Mul, serializer: S) -> Result<S::Ok, S::Error> {
+pub(in crate::mpc) fn serialize<S: Serializer>(
+    mul: &Mul,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     let mut proofs = Vec::with_capacity(mul.enc_proofs.len() * PROOF);
     for proof in &mul.enc_proofs {
         put(proof, &mut proofs);
@@ -36,7 +30,9 @@ pub(super) fn serialize<S: Serializer>(mul: &Mul, serializer: S) -> Result<S::Ok
     (&mul.parties, &mul.dlog_proof, &mul.nonce, &mul.seed, proofs).serialize(serializer)
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mul, D::Error> {
+pub(in crate::mpc) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Mul, D::Error> {
     let (parties, dlog_proof, nonce, seed, proofs) =
         <(PartiesMessage, DLogProof<Curve>, Scalar, Seed, ByteBuf)>::deserialize(deserializer)?;
     let (proofs, rest) = proofs.as_chunks::<PROOF>();
@@ -63,11 +59,7 @@ fn put(proof: &EncProof<Curve>, bytes: &mut Vec<u8>) {
         &second.rc_h,
     ];
     for point in points {
-        match point.to_sec1_point(false).as_bytes() {
-            [_, coordinates @ ..] if coordinates.len() == POINT => bytes.extend(coordinates),
-            // The point at infinity, which no proof has: nobody will read this.
-            _ => bytes.extend([0; POINT]),
-        }
+        put_point(point, bytes);
     }
     let scalars = [
         &proof.proof0.challenge_response,
@@ -76,7 +68,7 @@ fn put(proof: &EncProof<Curve>, bytes: &mut Vec<u8>) {
         &proof.challenge1,
     ];
     for scalar in scalars {
-        bytes.extend(scalar.to_repr());
+        put_scalar(scalar, bytes);
     }
 }
 
@@ -101,15 +93,6 @@ fn take(bytes: &[u8; PROOF]) -> Option<EncProof<Curve>> {
         challenge0: scalars.next()??,
         challenge1: scalars.next()??,
     })
-}
-
-fn point(coordinates: &[u8; POINT]) -> Option<Point> {
-    let point = Sec1Point::from_untagged_bytes(&Array(*coordinates));
-    AffinePoint::from_sec1_point(&point).into()
-}
-
-fn scalar(bytes: &[u8; SCALAR]) -> Option<Scalar> {
-    Scalar::from_repr(Array(*bytes)).into()
 }
 
 #[cfg(test)]

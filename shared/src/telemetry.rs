@@ -14,7 +14,9 @@ use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterce
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::Env;
 
@@ -102,18 +104,47 @@ impl Intercept for CountCalls {
     }
 }
 
+/// Which lines are written: as `RUST_LOG` says, `level` or `target=level` with commas between;
+/// `default` where it says nothing that can be read.
+#[must_use]
+pub fn log_filter(env: &Env<'_>, default: Targets) -> Targets {
+    env.optional("RUST_LOG").and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
 /// Writes logs as lines of JSON to standard output, for CloudWatch. `RUST_LOG` filters them; the
 /// default is `info`. `SERVICE_NAME` is the dimension of the metrics beside them: the stack's name.
 pub fn init_lambda(env: &Env<'_>) {
     let service = env.optional("SERVICE_NAME").unwrap_or_else(|| "hyperdex-keys".to_owned());
     crate::metrics::embed(service);
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
-        .without_time()
-        .with_env_filter(filter)
+        .without_time();
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(log_filter(env, Targets::new().with_default(LevelFilter::INFO)))
         .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn the_filter_is_what_is_asked_for_if_it_can_be_read() {
+        let default = Targets::new().with_default(LevelFilter::INFO);
+        let of = |text: Option<&str>| {
+            log_filter(&Env(&|_| text.map(ToOwned::to_owned)), default.clone())
+        };
+        for unread in [None, Some(""), Some("loud"), Some("shared=[")] {
+            assert_eq!(of(unread), default, "{unread:?}");
+        }
+        let asked = of(Some("warn,shared=debug"));
+        assert!(asked.would_enable("shared::mpc", &Level::DEBUG));
+        assert!(!asked.would_enable("hyper", &Level::INFO));
+    }
 }

@@ -16,8 +16,12 @@ use hyperdex_local::load::{self, LoadArgs};
 use hyperdex_local::operator::{self, ConsoleOptions};
 use hyperdex_local::{Options, Stack, StartError, audit, demo, jobs};
 use shared::clock::Clock;
+use shared::config::Env;
 use shared::random::Random;
-use tracing_subscriber::EnvFilter;
+use shared::telemetry::log_filter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// HyperDEX Keys on this machine: the API, the cosigner, DynamoDB, KMS and the exchanges, all on
 /// loopback.
@@ -106,11 +110,17 @@ async fn run(cli: Cli) -> ExitCode {
     }
     let filter = match cli.command {
         // A report is to be read, and so is an address.
-        Some(Command::Bench(_) | Command::Console(_)) => "warn,dynoxide=error",
-        _ => "info,dynoxide=warn,winterbaume_kms=warn",
+        Some(Command::Bench(_) | Command::Console(_)) => Targets::new()
+            .with_default(LevelFilter::WARN)
+            .with_target("dynoxide", LevelFilter::ERROR),
+        _ => Targets::new()
+            .with_default(LevelFilter::INFO)
+            .with_target("dynoxide", LevelFilter::WARN)
+            .with_target("winterbaume_kms", LevelFilter::WARN),
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = log_filter(&Env(&|name| std::env::var(name).ok()), filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(filter).init();
     // The cosigner's process has it from here, too.
     shared::process::no_core_dumps();
     match cli.command {

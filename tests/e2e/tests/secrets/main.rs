@@ -182,7 +182,7 @@ async fn nothing_secret_is_shown_or_stored_and_a_planted_leak_is_found() {
     let writer = log.clone();
     tracing_subscriber::fmt()
         .json()
-        .with_env_filter(tracing_subscriber::EnvFilter::new("trace"))
+        .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .init();
     let panics = log.clone();

@@ -1,10 +1,12 @@
 //! What a process that holds secrets asks of the system.
 
+use mimalloc::MiMalloc;
+use zeroizing_alloc::ZeroAlloc;
+
 /// Memory is wiped when it is freed, whoever has used it: the cryptography's own copies too, and
 /// the buffers of HTTP.
 #[global_allocator]
-static WIPED: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
-    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+static WIPED: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 /// Leaves no image of the memory behind when the process crashes.
 pub fn no_core_dumps() {

@@ -119,3 +119,16 @@ fn what_is_in_the_corpus_is_refused() {
     assert!(count >= 6, "the corpus was read");
     assert!(Request::from_payload(&honest()).is_ok(), "an honest message is read");
 }
+
+/// How a string of JSON is written is its writer's to say.
+#[test]
+fn an_answer_is_read_however_its_text_is_escaped() {
+    let answer = Answer::Refused(Refusal::Newest(7)).to_payload();
+    let plain = answer.get();
+    let first = plain.as_bytes()[1];
+    let escaped = format!("\"\\u{first:04x}{}", &plain[2..]);
+    for text in [plain, &escaped] {
+        let read = Answer::from_payload(text.as_bytes());
+        assert!(matches!(read, Some(Answer::Refused(Refusal::Newest(7)))), "{text}");
+    }
+}

@@ -4,6 +4,8 @@
 //! Types named `Start…` and `Finish…` go from party 1 to party 2, the others come back. What a
 //! party keeps between two steps is never in this file: it is not sent.
 
+use std::borrow::Cow;
+
 use aws_smithy_types::base64;
 use dkls23_secp256k1::protocols::dkg::{
     BroadcastDerivationPhase2to4, BroadcastDerivationPhase3to4, TransmitInitMulPhase3to4,
@@ -319,8 +321,8 @@ impl Answer {
     /// Reads a payload; `None` when it is none.
     #[must_use]
     pub fn from_payload(payload: &[u8]) -> Option<Self> {
-        let text: String = serde_json::from_slice(payload).ok()?;
-        from_text(&text)
+        let text: Text<'_> = serde_json::from_slice(payload).ok()?;
+        from_text(&text.0)
     }
 }
 
@@ -331,10 +333,19 @@ fn to_bytes<T: Serialize>(message: &T) -> Vec<u8> {
     postcard::to_extend(message, bytes).expect("a vector takes everything")
 }
 
-/// A string of JSON.
+/// A string of JSON, in as much room as it takes: where a text of 100 KB grows, it is copied.
 fn quoted<T: Serialize>(message: &T) -> String {
-    format!("\"{}\"", base64::encode(to_bytes(message)))
+    let text = base64::encode(to_bytes(message));
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    quoted.push_str(&text);
+    quoted.push('"');
+    quoted
 }
+
+/// What a string of JSON says; where nothing in it is escaped, it stays where it is.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Bytes left over after the message are refused too.
 fn from_text<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {

@@ -54,8 +54,12 @@ fn row(scalars: &[Scalar]) -> ByteBuf {
 }
 
 fn scalars(row: &[u8]) -> Option<Vec<Scalar>> {
-    let (scalars, []) = row.as_chunks::<SCALAR>() else { return None };
-    scalars.iter().map(scalar).collect()
+    let (row, []) = row.as_chunks::<SCALAR>() else { return None };
+    let mut scalars = Vec::with_capacity(row.len());
+    for bytes in row {
+        scalars.push(scalar(bytes)?);
+    }
+    Some(scalars)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use shared::envelope::OnceKey;
+use shared::envelope::{OnceKey, UnusedKey};
 use shared::eth::{Address, AgentKey, Signature, personal_digest};
 use shared::intent::{
     AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HyperliquidApproveAgent, HyperliquidChain,
@@ -70,10 +70,13 @@ fn envelopes(criterion: &mut Criterion) {
         let secret = vec![7; size];
         criterion.bench_function(&format!("seal {size} bytes"), |bencher| {
             bencher.iter(|| {
-                measured(|| OnceKey::seal(&random, b"bench", black_box(&secret)).unwrap())
+                let seal = || UnusedKey::draw(&random)?.seal(b"bench", black_box(&secret));
+                measured(|| seal().unwrap())
             });
         });
-        let (key, sealed) = OnceKey::seal(&random, b"bench", &secret).unwrap();
+        let unused = UnusedKey::draw(&random).unwrap();
+        let key = OnceKey::from_bytes(unused.key().expose()).unwrap();
+        let sealed = unused.seal(b"bench", &secret).unwrap();
         criterion.bench_function(&format!("open {size} bytes"), |bencher| {
             bencher.iter(|| measured(|| key.open(b"bench", black_box(sealed.clone())).unwrap()));
         });

@@ -19,7 +19,7 @@ use crate::api::ids::{Exchange, Tenant};
 use crate::random::Random;
 
 pub use derived::BesideKey;
-pub use once::OnceKey;
+pub use once::{OnceKey, UnusedKey};
 
 /// The format of [`Sealed`].
 const FORMAT: u8 = 1;

@@ -82,7 +82,9 @@ fn generate(look: impl FnOnce(&dyn Fn() -> Party)) -> ([Party; 2], FinishKeygen)
             zero: zero_3.remove(0),
             mul: mul.remove(0),
             chain: first_3.4,
-        },
+        }
+        .to_bytes()
+        .to_vec(),
         kept: vec![7; 16_000],
     };
     ([phase_4(), party_two.unwrap().0], message)
@@ -176,6 +178,14 @@ fn bytes(criterion: &mut Criterion) {
         caller: String::new(),
         call: Call::FinishKeygen(message),
     };
+    let Call::FinishKeygen(FinishKeygen { reveal, .. }) = &request.call else { unreachable!() };
+    criterion.bench_function("what is revealed from its bytes", |bencher| {
+        bencher.iter(|| measured(|| Reveal::from_bytes(black_box(reveal)).unwrap()));
+    });
+    let revealed = Reveal::from_bytes(reveal).unwrap();
+    criterion.bench_function("what is revealed to its bytes", |bencher| {
+        bencher.iter(|| measured(|| revealed.to_bytes()));
+    });
     criterion.bench_function("the largest message to its payload", |bencher| {
         bencher.iter(|| measured(|| request.to_payload()));
     });

@@ -7,7 +7,7 @@
 //! 160 KB of a key generation's. Party 1 cannot read what it carries, change it, or bring that of
 //! another session; what it carries is worth nothing once the key has been taken.
 
-use shared::envelope::{BesideKey, OnceKey};
+use shared::envelope::{BesideKey, OnceKey, UnusedKey};
 use shared::mpc::{Refusal, SessionId, WalletKey};
 use shared::store::Item;
 use zeroize::Zeroizing;
@@ -17,7 +17,7 @@ use crate::store::{SessionKind, SessionRecord, session_context, session_item};
 use crate::{Cosigner, End, Failure};
 
 /// What the state says that it is.
-fn about(key: &WalletKey, session: SessionId, kind: SessionKind) -> Vec<u8> {
+pub(crate) fn about(key: &WalletKey, session: SessionId, kind: SessionKind) -> Vec<u8> {
     let mut about = format!("hyperdex/kept/1/{}/{key}/", kind.as_str()).into_bytes();
     about.extend_from_slice(&session);
     about
@@ -29,14 +29,17 @@ pub(crate) struct SessionKeys(Zeroizing<Vec<u8>>);
 impl SessionKeys {
     const KEY: usize = 32;
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+    /// The key of what is kept, and that of what is revealed in between, if anything is.
+    pub(crate) fn new(kept: &OnceKey, reveal: Option<&OnceKey>) -> Self {
+        let mut keys = Zeroizing::new(Vec::with_capacity(2 * Self::KEY));
+        for key in [Some(kept), reveal].into_iter().flatten() {
+            keys.extend_from_slice(key.expose());
+        }
+        Self(keys)
     }
 
-    /// With the key of what is revealed in between.
-    pub(crate) fn with(mut self, reveal: &OnceKey) -> Self {
-        self.0.extend_from_slice(reveal.expose());
-        self
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// What is brought may be of another session: this one is over all the same.
@@ -51,20 +54,6 @@ impl SessionKeys {
 }
 
 impl Cosigner {
-    /// Seals what is kept; the keys are for the session's item, the rest for party 1.
-    pub(crate) fn keep(
-        &self,
-        key: &WalletKey,
-        session: SessionId,
-        kind: SessionKind,
-        state: &[u8],
-    ) -> Result<(SessionKeys, Vec<u8>), Failure> {
-        let (once, kept) = OnceKey::seal(&self.random, &about(key, session, kind), state)?;
-        let mut keys = Zeroizing::new(Vec::with_capacity(2 * SessionKeys::KEY));
-        keys.extend_from_slice(once.expose());
-        Ok((SessionKeys(keys), kept))
-    }
-
     /// Opens a session of a key that has a share: the item to be written, and what party 1 carries.
     /// The share is opened in each of the two calls, so the keys are sealed beside it: that wants
     /// no call of KMS.
@@ -76,7 +65,9 @@ impl Cosigner {
         life_s: u64,
         state: &[u8],
     ) -> Result<(Item, Vec<u8>), Failure> {
-        let (keys, kept) = self.keep(key, *session, kind, state)?;
+        let once = UnusedKey::draw(&self.random)?;
+        let keys = SessionKeys::new(once.key(), None);
+        let kept = once.seal(&about(key, *session, kind), state)?;
         let context = session_context(key, *session, kind);
         let sealed = beside.seal(&self.random, &context, keys.bytes())?;
         let expires_at_s = self.clock.now_ms() / 1_000 + life_s;

@@ -14,7 +14,7 @@ use dkls23_secp256k1::protocols::dkg::{
 };
 use serde::{Deserialize, Serialize};
 use shared::compute::{Stopped, compute};
-use shared::envelope::OnceKey;
+use shared::envelope::UnusedKey;
 use shared::mpc::{
     CommitKeygen, Commitments, Curve, FinishKeygen, KeyShare, KeygenCommitted, KeygenRevealed,
     REVEAL, Refusal, Reveal, Scalar, SessionId, StartKeygen, WalletKey, keygen_session_id,
@@ -24,7 +24,7 @@ use shared::store::StoreError;
 use zeroize::Zeroizing;
 
 use crate::audit::{Asked, Counted, Decision, Head};
-use crate::kept::damaged;
+use crate::kept::{SessionKeys, about, damaged};
 use crate::store::{SessionKind, session_context, session_item, share_context, share_item};
 use crate::{Cosigner, End, Failure};
 
@@ -50,24 +50,21 @@ fn session_data(key: &WalletKey, session: SessionId) -> SessionData {
     }
 }
 
-/// What phases 1 to 3 of party 2 give.
-struct Committed {
-    /// The state to keep, in bytes.
-    state: Zeroizing<Vec<u8>>,
-    /// What is revealed when party 1 has committed, in bytes.
-    reveal: Zeroizing<Vec<u8>>,
-    fragment: Scalar,
-    commitments: Commitments,
-}
-
-fn commit(data: &SessionData, theirs: Scalar) -> Result<Committed, Failure> {
+/// Phases 1 to 3 of party 2: the state to keep in bytes, what is revealed when party 1 has
+/// committed, and what commits to it.
+fn commit(
+    data: &SessionData,
+    theirs: Scalar,
+) -> Result<(Zeroizing<Vec<u8>>, Reveal, Commitments), Failure> {
+    // Of the polynomial that phase 1 draws, the value at 2 alone is used: at 1 it is taken to be
+    // zero, so that party 1 need not wait for it (docs/decisions/no-fragment.md).
     let fragments = Zeroizing::new(dkg::phase1::<Curve>(data));
-    let [for_party_1, own] = fragments[..] else {
+    let [_, own] = fragments[..] else {
         return Err(Stopped.into());
     };
-    let fragments = Zeroizing::new(vec![theirs, own]);
+    let fragments = Zeroizing::new([theirs, own]);
     let (poly_point, proof, zero_kept, mut zero, chain_kept, chain) =
-        dkg::phase2::<Curve>(data, &fragments);
+        dkg::phase2::<Curve>(data, &*fragments);
     let commitments = Commitments { proof: proof.commitment, zero: zero.remove(0), chain };
     let (zero_kept, mut zero, mul_kept, mut mul, chain) =
         dkg::phase3::<Curve>(data, &zero_kept, &chain_kept);
@@ -79,14 +76,10 @@ fn commit(data: &SessionData, theirs: Scalar) -> Result<Committed, Failure> {
     };
     let kept =
         Kept { poly_point, proof, commitments: commitments.clone(), zero_kept, mul_kept, chain };
-    let (state, reveal) = (to_bytes(&kept, 32 * 1024)?, to_bytes(&reveal, 192 * 1024)?);
-    Ok(Committed { state, reveal, fragment: for_party_1, commitments })
-}
-
-/// With room from the start, so that no copy is left behind by a growing vector.
-fn to_bytes<T: Serialize>(secret: &T, room: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let bytes = postcard::to_extend(secret, Vec::with_capacity(room));
-    Ok(Zeroizing::new(bytes.map_err(|error| Failure::Damaged(error.to_string()))?))
+    // With room from the start, so that no copy is left behind by a growing vector.
+    let state = postcard::to_extend(&kept, Vec::with_capacity(32 * 1024))
+        .map_err(|error| Failure::Damaged(error.to_string()))?;
+    Ok((Zeroizing::new(state), reveal, commitments))
 }
 
 /// Names what party 1 has committed to.
@@ -97,8 +90,12 @@ fn hash(commitments: &Commitments) -> Result<String, Failure> {
 }
 
 /// Phase 4 of party 2: the share.
-fn check(data: &SessionData, kept: Kept, theirs: FinishKeygen) -> Result<KeyShare, Refusal> {
-    let FinishKeygen { commitments, reveal, .. } = theirs;
+fn check(
+    data: &SessionData,
+    kept: Kept,
+    commitments: Commitments,
+    reveal: Reveal,
+) -> Result<KeyShare, Refusal> {
     let Kept { poly_point, proof, commitments: own, zero_kept, mul_kept, chain } = kept;
     let poly_point = Zeroizing::new(poly_point);
     let their_proof =
@@ -134,23 +131,31 @@ impl Cosigner {
             return Err(Refusal::Malformed.into());
         }
         let data = session_data(key, session);
-        let context = session_context(key, session, SessionKind::Keygen);
-        let (computed, data_key) = tokio::join!(
-            compute(move || commit(&data, message.fragment)),
-            self.envelope.data_key(context)
-        );
-        let Committed { state, reveal, fragment, commitments } = computed??;
-        let (keys, kept) = self.keep(key, session, SessionKind::Keygen, &state)?;
-        let (once, reveal) = OnceKey::seal(&self.random, REVEAL, &reveal)?;
-        drop(state);
-        let sealed = data_key?.seal(keys.with(&once).bytes())?;
-        let answer = KeygenCommitted { fragment, commitments, reveal, kept };
+        let (kept, reveal) = (UnusedKey::draw(&self.random)?, UnusedKey::draw(&self.random)?);
+        let keys = SessionKeys::new(kept.key(), Some(reveal.key()));
+        let what = about(key, session, SessionKind::Keygen);
+        let computed = compute(move || {
+            let (state, revealed, commitments) = commit(&data, message.fragment)?;
+            let kept = kept.seal(&what, &state)?;
+            let reveal = reveal.seal(REVEAL, &revealed.to_bytes())?;
+            Ok::<_, Failure>(KeygenCommitted { commitments, reveal, kept })
+        });
+        // The keys are stored while their secrets are made: one that is never made needs none.
+        let (computed, opened) = tokio::join!(computed, self.open_keygen(asked, &keys));
+        opened?;
+        Ok(computed??)
+    }
+
+    /// Stores the keys of a key generation that begins.
+    async fn open_keygen(&self, asked: &Asked, keys: &SessionKeys) -> Result<(), End> {
+        let Asked { key, session, .. } = asked;
+        let context = session_context(key, *session, SessionKind::Keygen);
+        let sealed = self.envelope.seal(context, keys.bytes()).await?;
         let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
-        let item = session_item(key, session, SessionKind::Keygen, expires_at_s, sealed)?;
+        let item = session_item(key, *session, SessionKind::Keygen, expires_at_s, sealed)?;
         match self.shares.open(item).await {
-            Ok(()) => Ok(answer),
             Err(StoreError::Conflict) => Err(Refusal::NoSession.into()),
-            Err(error) => Err(error.into()),
+            stored => Ok(stored?),
         }
     }
 
@@ -183,14 +188,18 @@ impl Cosigner {
     pub(crate) async fn finish_keygen(
         &self,
         asked: &Asked,
-        mut message: FinishKeygen,
+        message: FinishKeygen,
     ) -> Result<(), End> {
         let Asked { key, session, .. } = asked;
         let session = *session;
-        let (kept, hash) = (std::mem::take(&mut message.kept), hash(&message.commitments)?);
-        let (kept, fixed) =
-            tokio::join!(self.take_keygen(asked, kept), self.shares.commitments(key, session));
-        let (kept, fixed) = (kept?, fixed?);
+        let FinishKeygen { commitments, reveal, kept } = message;
+        let hash = hash(&commitments)?;
+        let (kept, fixed, reveal) = tokio::join!(
+            self.take_keygen(asked, kept),
+            self.shares.commitments(key, session),
+            compute(move || Reveal::from_bytes(&reveal)),
+        );
+        let (kept, fixed, reveal) = (kept?, fixed?, reveal?.ok_or(Refusal::Malformed)?);
         if fixed.is_none_or(|fixed| fixed != hash) {
             let reason = "these are not the commitments that were made".to_owned();
             return Err(Refusal::Aborted(reason).into());
@@ -199,7 +208,7 @@ impl Cosigner {
             postcard::from_bytes(&kept).map_err(|error| Failure::Damaged(error.to_string()))?;
         let data = session_data(key, session);
         let (checked, data_key) = tokio::join!(
-            compute(move || check(&data, kept, message)),
+            compute(move || check(&data, kept, commitments, reveal)),
             self.envelope.data_key(share_context(key))
         );
         let share = checked??;

@@ -16,30 +16,50 @@ use crate::random::Random;
 /// How long a key is, in bytes.
 const KEY_LEN: usize = 32;
 
-/// The key of one secret. It is made with the secret's sealing, so it never seals a second one.
+/// The key of one secret. Only an [`UnusedKey`] seals, and that once, so no key seals a second one.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct OnceKey([u8; KEY_LEN]);
 
-impl OnceKey {
-    /// Seals a secret under a new key. `about` says what it is, and is bound to it.
+/// A key that has sealed nothing yet: it can be stored while its secret is still being made.
+pub struct UnusedKey(OnceKey);
+
+impl UnusedKey {
+    /// A new key.
     ///
     /// # Errors
     /// When there is no randomness.
-    pub fn seal(
-        random: &Random,
-        about: &[u8],
-        secret: &[u8],
-    ) -> Result<(Self, Vec<u8>), EnvelopeError> {
-        let key = Self(random.bytes()?);
+    pub fn draw(random: &Random) -> Result<Self, EnvelopeError> {
+        Ok(Self(OnceKey(random.bytes()?)))
+    }
+
+    /// The key, to be stored.
+    #[must_use]
+    pub const fn key(&self) -> &OnceKey {
+        &self.0
+    }
+
+    /// Seals its secret. `about` says what it is, and is bound to it.
+    ///
+    /// # Errors
+    /// When the secret is longer than the cipher takes.
+    pub fn seal(self, about: &[u8], secret: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
         let mut sealed = Vec::with_capacity(secret.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(secret);
-        cipher(&key.0)?
+        cipher(&self.0.0)?
             // The key is new, so every nonce is.
             .seal_in_place_append_tag(nonce(), Aad::from(about), &mut sealed)
             .map_err(|_| EnvelopeError::Malformed)?;
-        Ok((key, sealed))
+        Ok(sealed)
     }
+}
 
+impl fmt::Debug for UnusedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UnusedKey")
+    }
+}
+
+impl OnceKey {
     /// Opens what was sealed under this key, about the same.
     ///
     /// # Errors
@@ -85,8 +105,12 @@ mod tests {
     #[test]
     fn a_secret_opens_under_its_own_key_about_the_same_and_unchanged() {
         let random = Random::system();
-        let (key, sealed) = OnceKey::seal(&random, b"about", b"secret").unwrap();
-        let (other, again) = OnceKey::seal(&random, b"about", b"secret").unwrap();
+        let sealed_anew = || {
+            let unused = UnusedKey::draw(&random).unwrap();
+            let key = OnceKey::from_bytes(unused.key().expose()).unwrap();
+            (key, unused.seal(b"about", b"secret").unwrap())
+        };
+        let ((key, sealed), (other, again)) = (sealed_anew(), sealed_anew());
         assert_ne!(sealed, again);
         assert_eq!(key.open(b"about", sealed.clone()).unwrap().as_slice(), b"secret");
         let read = OnceKey::from_bytes(key.expose()).unwrap();

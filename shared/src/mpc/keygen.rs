@@ -1,17 +1,17 @@
-//! Key generation, party 1. Three calls of the cosigner, so that both heavy phases of both parties
-//! run at once: phase 3 while the first call is under way, phase 4 during the last one.
+//! Key generation, party 1. Three calls of the cosigner, so that all heavy phases of both parties
+//! run at once: phases 2 and 3 while the first call is under way, phase 4 during the last one.
+//!
+//! Party 1 waits for no number of party 2's polynomial before it: that polynomial is zero at 1
+//! (`docs/decisions/no-fragment.md` says why that is the same protocol).
 
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use dkls23_secp256k1::protocols::derivation::ChainCode;
+use dkls23_secp256k1::protocols::PartyIndex;
 use dkls23_secp256k1::protocols::dkg::{
-    self, KeepInitMulPhase3to4, KeepInitZeroSharePhase2to3, KeepInitZeroSharePhase3to4,
-    ProofCommitment, SessionData, UniqueKeepDerivationPhase2to3,
+    self, BroadcastDerivationPhase3to4, KeepInitMulPhase3to4, KeepInitZeroSharePhase3to4,
+    ProofCommitment, SessionData,
 };
-use dkls23_secp256k1::protocols::{PartiesMessage, PartyIndex};
-use dkls23_secp256k1::utilities::commits;
-use dkls23_secp256k1::utilities::zero_shares::ZeroShare;
 use zeroize::Zeroizing;
 
 use super::messages::{
@@ -29,11 +29,14 @@ pub fn keygen_session_id(key: &WalletKey, session: SessionId) -> Vec<u8> {
     digest(&SHA256, name.as_bytes()).as_ref().to_vec()
 }
 
-/// What party 1 keeps while the cosigner makes its commitments. Never sent as it is.
+/// Party 1 after phase 3: what it commits to, what it will reveal, and what it keeps. Never sent
+/// as it is.
 struct Prepared {
     commitments: Commitments,
-    reveal: Reveal,
-    poly_point: Scalar,
+    /// The bytes of a [`Reveal`].
+    reveal: Zeroizing<Vec<u8>>,
+    chain: BroadcastDerivationPhase3to4,
+    poly_point: Zeroizing<Scalar>,
     own_proof: ProofCommitment<Curve>,
     zero_kept: BTreeMap<PartyIndex, KeepInitZeroSharePhase3to4>,
     mul_kept: BTreeMap<PartyIndex, KeepInitMulPhase3to4<Curve>>,
@@ -61,23 +64,17 @@ pub async fn generate(
     };
 
     let start = Call::StartKeygen(StartKeygen { fragment: their_fragment });
-    let chain_code = random.bytes()?;
-    let heavy = compute({
+    let prepared = compute({
         let data = data.clone();
-        move || heavy_phase(&data, chain_code)
+        move || prepare(&data, own_fragment)
     });
-    let (answer, heavy) = tokio::join!(cosigner.call(key, session, start), heavy);
+    let (answer, prepared) = tokio::join!(cosigner.call(key, session, start), prepared);
     let Answer::KeygenCommitted(theirs) = answer? else {
         return Err(CosignerError::Nonsense.into());
     };
-    let (heavy, fragments) = (heavy?, [own_fragment, theirs.fragment]);
-    let prepared = compute({
-        let data = data.clone();
-        move || prove(&data, heavy, fragments)
-    });
-    let Prepared { commitments, reveal, poly_point, own_proof, zero_kept, mul_kept } =
-        prepared.await?;
-    let KeygenCommitted { commitments: theirs, reveal: sealed, kept, .. } = theirs;
+    let KeygenCommitted { commitments: theirs, reveal: sealed, kept } = theirs;
+    let Prepared { commitments, mut reveal, chain, poly_point, own_proof, zero_kept, mul_kept } =
+        prepared?;
 
     let commit = Call::CommitKeygen(CommitKeygen { commitments: commitments.clone() });
     let Answer::KeygenRevealed(revealed) = cosigner.call(key, session, commit).await? else {
@@ -85,11 +82,11 @@ pub async fn generate(
     };
     let opened = revealed.key.open(REVEAL, sealed).map_err(|_| CosignerError::Nonsense)?;
 
-    let chain = (commitments.chain.clone(), reveal.chain.clone());
+    let chain = (commitments.chain.clone(), chain);
+    let reveal = std::mem::take(&mut *reveal);
     let finish = Call::FinishKeygen(FinishKeygen { commitments, reveal, kept });
-    let poly_point = Zeroizing::new(poly_point);
     let made = compute(move || {
-        let reveal: Reveal = postcard::from_bytes(&opened).map_err(|_| CosignerError::Nonsense)?;
+        let reveal = Reveal::from_bytes(&opened).ok_or(CosignerError::Nonsense)?;
         // Their proof is held against the commitment they made before they saw ours.
         let their_proof =
             ProofCommitment { index: party_2(), proof: reveal.proof, commitment: theirs.proof };
@@ -116,56 +113,26 @@ pub async fn generate(
     }
 }
 
-/// What phase 3 gives: none of it depends on the other party.
-struct Heavy {
-    zero: dkg::TransmitInitZeroSharePhase2to4,
-    chain: dkg::BroadcastDerivationPhase2to4,
-    phase_3: Phase3,
-}
-
-type Phase3 = (
-    BTreeMap<PartyIndex, KeepInitZeroSharePhase3to4>,
-    Vec<dkg::TransmitInitZeroSharePhase3to4>,
-    BTreeMap<PartyIndex, KeepInitMulPhase3to4<Curve>>,
-    Vec<dkg::TransmitInitMulPhase3to4<Curve>>,
-    dkg::BroadcastDerivationPhase3to4,
-);
-
-/// Phase 3 wants the seeds that phase 2 draws and commits to, and those depend on nobody's
-/// fragment, as phase 2's proof does. So they are drawn here, as the library's phase 2 draws them
-/// (`dkg::phase2`, "Initialization"), and [`prove`] makes the proof when the cosigner's fragment is
-/// here. Phase 2 whole, for its seeds alone, would be a twentieth more work for party 1: its proof
-/// is a search. The cosigner checks all of it, by the library's phase 4.
-fn heavy_phase(data: &SessionData, aux_chain_code: ChainCode) -> Heavy {
-    let context = ZeroShare::seed_context(b"dkg", &[&data.session_id], data.party_index, party_2());
-    let (seed, commitment, salt) = ZeroShare::generate_seed_with_bound_commitment(&context);
-    let zero_kept = BTreeMap::from([(party_2(), KeepInitZeroSharePhase2to3 { seed, salt })]);
-    let parties = PartiesMessage { sender: data.party_index, receiver: party_2() };
-    let zero = dkg::TransmitInitZeroSharePhase2to4 { parties, commitment };
-    let (cc_commitment, cc_salt) = commits::commit(&aux_chain_code);
-    let chain_kept = UniqueKeepDerivationPhase2to3 { aux_chain_code, cc_salt };
-    let chain = dkg::BroadcastDerivationPhase2to4 { sender_index: data.party_index, cc_commitment };
-    let phase_3 = dkg::phase3::<Curve>(data, &zero_kept, &chain_kept);
-    Heavy { zero, chain, phase_3 }
-}
-
-fn prove(data: &SessionData, heavy: Heavy, fragments: [Scalar; 2]) -> Prepared {
-    let fragments = Zeroizing::new(fragments.to_vec());
-    let (poly_point, own_proof, ..) = dkg::phase2::<Curve>(data, &fragments);
-    let (zero_kept, mut zero, mul_kept, mut mul, chain) = heavy.phase_3;
+/// Phases 2 and 3, of which nothing depends on the other party; and what will be revealed, as it is
+/// sent, while there is time.
+fn prepare(data: &SessionData, own_fragment: Scalar) -> Prepared {
+    let fragments = Zeroizing::new([own_fragment]);
+    let (poly_point, own_proof, zero_kept, mut zero, chain_kept, chain) =
+        dkg::phase2::<Curve>(data, &*fragments);
+    let commitments = Commitments { proof: own_proof.commitment, zero: zero.remove(0), chain };
+    let (zero_kept, mut zero, mul_kept, mut mul, chain) =
+        dkg::phase3::<Curve>(data, &zero_kept, &chain_kept);
+    let reveal = Reveal {
+        proof: own_proof.proof.clone(),
+        zero: zero.remove(0),
+        mul: mul.remove(0),
+        chain: chain.clone(),
+    };
     Prepared {
-        commitments: Commitments {
-            proof: own_proof.commitment,
-            zero: heavy.zero,
-            chain: heavy.chain,
-        },
-        reveal: Reveal {
-            proof: own_proof.proof.clone(),
-            zero: zero.remove(0),
-            mul: mul.remove(0),
-            chain,
-        },
-        poly_point,
+        commitments,
+        reveal: reveal.to_bytes(),
+        chain,
+        poly_point: Zeroizing::new(poly_point),
         own_proof,
         zero_kept,
         mul_kept,

@@ -17,6 +17,7 @@ use dkls23_secp256k1::utilities::proofs::DLogProof;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::refresh_messages::{
     FinishRefresh, RefreshCommitted, RefreshRevealed, StartConfirm, StartRefresh,
@@ -27,7 +28,7 @@ use crate::envelope::OnceKey;
 use crate::intent::Intent;
 
 /// The version of this protocol. A message of another version is refused.
-pub const PROTOCOL: u16 = 5;
+pub const PROTOCOL: u16 = 6;
 
 /// The curve.
 pub type Curve = dkls23_k256::Secp256k1;
@@ -127,8 +128,6 @@ pub struct StartKeygen {
 /// Key generation, phases 1 to 3 of party 2.
 #[derive(Serialize, Deserialize)]
 pub struct KeygenCommitted {
-    /// Party 2's polynomial at 1.
-    pub fragment: Scalar,
     /// What party 2 will reveal, committed.
     pub commitments: Commitments,
     /// Its [`Reveal`], sealed about [`REVEAL`]; the key follows when party 1 has committed.
@@ -167,6 +166,26 @@ pub struct Reveal {
     pub chain: BroadcastDerivationPhase3to4,
 }
 
+impl Reveal {
+    /// Its bytes. Whoever makes it writes them down while it waits for nobody yet.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        // With room from the start, so that no copy is left behind by a growing vector.
+        let bytes = Vec::with_capacity(192 * 1024);
+        #[expect(clippy::expect_used, reason = "a vector takes everything")]
+        Zeroizing::new(postcard::to_extend(self, bytes).expect("a vector takes everything"))
+    }
+
+    /// Reads its bytes; `None` when they are none, or have something after them.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        match postcard::take_from_bytes(bytes) {
+            Ok((reveal, [])) => Some(reveal),
+            _ => None,
+        }
+    }
+}
+
 /// Key generation, phase 2 of party 1.
 #[derive(Serialize, Deserialize)]
 pub struct CommitKeygen {
@@ -186,8 +205,9 @@ pub struct KeygenRevealed {
 pub struct FinishKeygen {
     /// What party 1 has committed to.
     pub commitments: Commitments,
-    /// What it reveals.
-    pub reveal: Reveal,
+    /// What it reveals: the bytes of a [`Reveal`].
+    #[serde(with = "serde_bytes")]
+    pub reveal: Vec<u8>,
     /// [`KeygenCommitted::kept`].
     #[serde(with = "serde_bytes")]
     pub kept: Vec<u8>,

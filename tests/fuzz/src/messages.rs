@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use cosigner::Policy;
 use shared::eth::Address;
 use shared::intent::{Intent, MAX_AGENT_VALIDITY_MS, MAX_MESSAGE_BYTES};
-use shared::mpc::{Answer, Call, PROTOCOL, Request};
+use shared::mpc::{Answer, Call, PROTOCOL, Request, Reveal};
 
 use crate::items::SETTING;
 
@@ -32,6 +32,7 @@ pub fn run(data: &[u8]) {
     if let Ok((intent, [])) = postcard::take_from_bytes::<Intent>(data) {
         judged(&intent);
     }
+    revealed(data);
 }
 
 fn request(text: &str) {
@@ -41,9 +42,18 @@ fn request(text: &str) {
     let plain = std::str::from_utf8(&payload).expect("base64").trim_matches('"');
     let again = Request::from_payload(plain).expect("it is read again");
     assert!(again.to_payload() == payload, "it says something else");
-    if let Call::StartSign(start) = &request.call {
-        judged(&start.intent);
+    match &request.call {
+        Call::StartSign(start) => judged(&start.intent),
+        Call::FinishKeygen(finish) => revealed(&finish.reveal),
+        _ => {}
     }
+}
+
+fn revealed(data: &[u8]) {
+    let Some(reveal) = Reveal::from_bytes(data) else { return };
+    let bytes = reveal.to_bytes();
+    let again = Reveal::from_bytes(&bytes).expect("it is read again");
+    assert!(*again.to_bytes() == *bytes, "it says something else");
 }
 
 fn answer(payload: &[u8]) {

@@ -180,10 +180,10 @@ fn generate(at_once: bool) -> Result<Made, BenchError> {
     let [one, two] = &data;
     let fragments = [dkg::phase1::<Curve>(one), dkg::phase1::<Curve>(two)];
     let of = |index: usize| vec![fragments[0][index], fragments[1][index]];
-    let ((point_1, proof_1, zero_kept_1, zero_1, chain_kept_1, chain_1), second_1) =
-        timed(|| dkg::phase2::<Curve>(one, &of(0)));
-    let (point_2, proof_2, zero_kept_2, zero_2, chain_kept_2, chain_2) =
-        dkg::phase2::<Curve>(two, &of(1));
+    let (
+        ((point_1, proof_1, zero_kept_1, zero_1, chain_kept_1, chain_1), second_1),
+        ((point_2, proof_2, zero_kept_2, zero_2, chain_kept_2, chain_2), _),
+    ) = both(at_once, || dkg::phase2::<Curve>(one, &of(0)), || dkg::phase2::<Curve>(two, &of(1)))?;
     let (
         ((zero_kept_1, zero_3_1, mul_kept_1, mul_1, chain_3_1), third_1),
         ((zero_kept_2, zero_3_2, mul_kept_2, mul_2, chain_3_2), third_2),

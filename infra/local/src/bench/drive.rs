@@ -125,12 +125,12 @@ pub(super) async fn drive(
     let jobs = Mutex::new(jobs.into_iter());
     let before = world.used()?;
     let begun = Instant::now();
-    let work = (0..clients).map(async |_| {
+    let work = (0..clients).map(async |client| {
         let mut times = Vec::new();
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some(job) = job else { return Ok::<_, BenchError>(times) };
-            times.push(call(&http, &world.api, &job).await?);
+            times.push(call(&http, world.api(client), &job).await?);
         }
     });
     let times = futures_util::future::try_join_all(work).await?;

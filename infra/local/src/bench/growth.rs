@@ -29,7 +29,7 @@ pub(super) struct Growth {
 
 /// Measures every operation in a table with so many wallets, `times` times each.
 pub(super) async fn measure(wallets: u64, times: usize) -> Result<Growth, BenchError> {
-    let world = World::start(Setup { counted: true }).await?;
+    let world = World::start(Setup { counted: true, instances: 1 }).await?;
     let written = fixture::write(&world, wallets).await?;
     let users: Vec<String> = (0..times).map(|number| format!("grown_{number}")).collect();
     let all = |job: &dyn Fn(&str) -> Job| users.iter().map(|user| job(user)).collect::<Vec<_>>();

@@ -32,6 +32,10 @@ impl Machine {
         }
     }
 
+    pub(super) const fn cores(&self) -> usize {
+        self.cores
+    }
+
     /// What others have had of the machine when the run began, in cores.
     pub(super) fn load(&self) -> f64 {
         self.load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default()

@@ -36,6 +36,10 @@ pub struct BenchOptions {
     /// A run of a minute that measures everything once or twice, to see that it can be measured.
     #[arg(long)]
     short: bool,
+    /// The bare library and the service alone, three minutes: for trying a change. Nothing is
+    /// written.
+    #[arg(long, conflicts_with = "out")]
+    ratios: bool,
     /// Wallets in the largest table.
     #[arg(long, default_value_t = 1_000_000)]
     wallets: u64,
@@ -90,8 +94,15 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
     let machine = machine::Machine::look();
     say(&machine.to_string());
     say("the bare library and the service, one call at a time, in turns …");
-    let world = World::start(Setup::default()).await?;
+    // One instance for each core, as many as can work at once.
+    let instances = machine.cores();
+    let world = World::start(Setup { counted: false, instances }).await?;
     let turns = turns::measure(&world, &options).await?;
+    if options.ratios {
+        world.stop().await;
+        say(&report::ratios(&machine, &turns));
+        return Ok(());
+    }
     say("the service: 1, 8 and 64 clients …");
     let cells = throughput::cells(&world, &options).await?;
     let mut cold = Vec::new();
@@ -102,7 +113,7 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
     world.stop().await;
 
     say("the calls of each operation …");
-    let world = World::start(Setup { counted: true }).await?;
+    let world = World::start(Setup { counted: true, instances: 1 }).await?;
     let counted = counted::measure(&world).await?;
     world.stop().await;
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::cold::{self, Cold};
 use super::growth::Growth;
-use super::turns::Sides;
+use super::machine::Machine;
+use super::turns::{Sides, Turns};
 use super::{BenchError, Measured, failed, ms};
 
 const BEGIN: &str =
@@ -75,20 +76,20 @@ const RATIOS: [(&str, Option<f64>, Ratio); 8] = [
     ),
 ];
 
-fn aims(measured: &Measured) -> Vec<Aim> {
-    let all = measured.turns.all();
+fn aims(turns: &Turns, cold: &[Cold]) -> Vec<Aim> {
+    let all = turns.all();
     let mut aims: Vec<Aim> = RATIOS
         .iter()
         .map(|&(what, most, of)| {
-            let turns = measured.turns.0.iter().map(of);
+            let turns = turns.0.iter().map(of);
             let ends = turns
                 .fold((f64::INFINITY, 0.0_f64), |(least, most), it| (least.min(it), most.max(it)));
             Aim { what, most, found: of(&all), turns: Some(ends) }
         })
         .collect();
-    let empty = measured.cold.iter().find(|it| it.name == cold::EMPTY);
+    let empty = cold.iter().find(|it| it.name == cold::EMPTY);
     if let Some(empty) = empty {
-        let others = || measured.cold.iter().filter(|it| it.name != cold::EMPTY);
+        let others = || cold.iter().filter(|it| it.name != cold::EMPTY);
         // A job's first answer is a whole run of it.
         let most = |of: fn(&Cold) -> Duration, whose: fn(&Cold) -> bool| {
             others().filter(|it| whose(it)).map(|it| ratio(of(it), of(empty))).fold(0.0, f64::max)
@@ -109,16 +110,23 @@ fn aims(measured: &Measured) -> Vec<Aim> {
     aims
 }
 
-pub(super) fn markdown(measured: &Measured) -> String {
-    let mut text = format!("{}.\n", measured.machine);
-    let turns = measured.turns.0.len();
+/// The bare library beside the service.
+pub(super) fn ratios(machine: &Machine, turns: &Turns) -> String {
+    let mut text = format!("{machine}.\n");
+    against_the_aims(&mut text, turns, &[]);
+    side_by_side(&mut text, turns);
+    text
+}
+
+fn against_the_aims(text: &mut String, turns: &Turns, cold: &[Cold]) {
     let _ = write!(
         text,
-        "\n### Against the aims\n\nThe bare library and the service in {turns} turns of some seconds each.\n\n"
+        "\n### Against the aims\n\nThe bare library and the service in {} turns of some seconds each.\n\n",
+        turns.0.len(),
     );
     text.push_str("| ratio | at most | found | in single turns | |\n");
     text.push_str("| --- | ---: | ---: | ---: | --- |\n");
-    for Aim { what, most, found, turns } in aims(measured) {
+    for Aim { what, most, found, turns } in aims(turns, cold) {
         let met = match most {
             None => "",
             Some(most) if found <= most => "met",
@@ -129,7 +137,12 @@ pub(super) fn markdown(measured: &Measured) -> String {
             .map_or_else(String::new, |(least, largest)| format!("{least:.2} to {largest:.2}"));
         let _ = writeln!(text, "| {what} | {most} | {found:.2} | {turns} | {met} |");
     }
-    side_by_side(&mut text, measured);
+}
+
+pub(super) fn markdown(measured: &Measured) -> String {
+    let mut text = format!("{}.\n", measured.machine);
+    against_the_aims(&mut text, &measured.turns, &measured.cold);
+    side_by_side(&mut text, &measured.turns);
     throughput(&mut text, measured);
     text.push_str("\n### Remote calls\n\nOne call of each operation, both parties' calls, and DynamoDB's units for them.\n\n");
     text.push_str("| operation | endpoint | cosigner | exchange | read units | write units |\n");
@@ -182,8 +195,8 @@ fn cold_starts(text: &mut String, functions: &[Cold]) {
     }
 }
 
-fn side_by_side(text: &mut String, measured: &Measured) {
-    let Sides { bare, alone } = measured.turns.all();
+fn side_by_side(text: &mut String, turns: &Turns) {
+    let Sides { bare, alone } = turns.all();
     text.push_str("\n### The library and the service\n\nOne at a time, in ms; p50 of the wall time, processor time as a mean.\n\n");
     text.push_str("| | wall | endpoint's processor | cosigner's processor | stand-ins' and clients' processor |\n");
     text.push_str("| --- | ---: | ---: | ---: | ---: |\n");

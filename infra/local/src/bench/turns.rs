@@ -69,8 +69,8 @@ impl Turns {
 
 pub(super) async fn measure(world: &World, options: &BenchOptions) -> Result<Turns, BenchError> {
     // Code and connections are warm.
-    drive(world, 1, vec![Job::create("warm")]).await?;
-    drive(world, 1, signatures(&["warm".to_owned()], options.or(20, 2))).await?;
+    drive(world, 2, jobs(&users("warm", 2), Job::create)).await?;
+    drive(world, 2, signatures(&users("warm", 2), options.or(20, 2))).await?;
     let mut turns = Vec::new();
     for number in 0..options.or(20, 1) {
         turns.push(turn(world, options, number).await?);

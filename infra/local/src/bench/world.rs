@@ -1,4 +1,4 @@
-//! The stand-ins in this process, and the product's two processes.
+//! The stand-ins in this process, and the product's own processes: instances, each with one thread for requests.
 
 use std::ops::{AddAssign, Div};
 use std::process::Stdio;
@@ -29,10 +29,21 @@ use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, HEADS, WALLETS_KEY, WALLETS_TAB
 use crate::{dynamodb, kms};
 
 /// What kind of world.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Setup {
     /// Each remote call is counted, which takes time.
     pub(super) counted: bool,
+    /// How many instances there are of the endpoints and of the cosigner, 1 at least.
+    pub(super) instances: usize,
+}
+
+/// The endpoints and the cosigner that they invoke, each in a process of its own, as an instance of
+/// Lambda has them. A client's calls all go to one of them, so that two clients' calls wait for
+/// nobody's thread, as they would not in the cloud.
+struct Instance {
+    api: String,
+    endpoints: Child,
+    cosigner: Child,
 }
 
 /// Processor time used so far.
@@ -77,15 +88,13 @@ impl Div<u32> for Used {
 }
 
 pub(super) struct World {
-    pub(super) api: String,
     pub(super) settings: EndpointsSettings,
     pub(super) database: Database,
     pub(super) aws: Aws,
     pub(super) hyperliquid: hyperliquid::Exchange,
     pub(super) aster: aster::Exchange,
     pub(super) edge: Option<Edge>,
-    endpoints: Child,
-    cosigner: Child,
+    instances: Vec<Instance>,
     stop: watch::Sender<bool>,
     _data: TempDir,
 }
@@ -136,31 +145,34 @@ impl World {
             ip,
             port: 0,
         };
-        let (cosigner, lambda_url) = child(&cosigner.arguments()).await?;
         let parse = |text: String| Url::parse(&text).map_err(failed);
-        let settings = EndpointsSettings {
+        let mut settings = EndpointsSettings {
             folder: data.path().to_owned(),
             endpoints: Endpoints {
                 dynamodb: way("endpoint", "DynamoDB", &dynamodb_url),
                 kms: way("endpoint", "KMS", &kms_url),
-                lambda: way("endpoint", "Lambda", &lambda_url),
+                lambda: String::new(),
                 // Nothing is queued: the table of a measurement keeps no stream.
                 deliveries: String::new(),
                 hyperliquid: parse(way("endpoint", "Hyperliquid", hyperliquid_url.as_str()))?,
                 aster: parse(way("endpoint", "Aster", aster_url.as_str()))?,
             },
         };
-        let (endpoints, api) = child(&settings.arguments()).await?;
+        let mut instances = Vec::new();
+        for _ in 0..setup.instances {
+            let (cosigner, lambda_url) = child(&cosigner.arguments()).await?;
+            settings.endpoints.lambda = way("endpoint", "Lambda", &lambda_url);
+            let (endpoints, api) = child(&settings.arguments()).await?;
+            instances.push(Instance { api, endpoints, cosigner });
+        }
         Ok(Self {
-            api,
             settings,
             database,
             aws,
             hyperliquid,
             aster,
             edge,
-            endpoints,
-            cosigner,
+            instances,
             stop: sender,
             _data: data,
         })
@@ -172,26 +184,38 @@ impl World {
         self.aster.set_latency(latency);
     }
 
+    /// Where this client's calls go.
+    pub(super) fn api(&self, client: usize) -> &str {
+        &self.instances[client % self.instances.len()].api
+    }
+
     pub(super) fn used(&self) -> Result<Used, BenchError> {
         let of = |child: &Child| processor_time(child.id().unwrap_or_default());
-        Ok(Used {
-            endpoints: of(&self.endpoints)?,
-            cosigner: of(&self.cosigner)?,
-            others: processor_time(std::process::id())?,
-        })
+        let others = processor_time(std::process::id())?;
+        let mut used = Used { others, ..Used::default() };
+        for Instance { endpoints, cosigner, .. } in &self.instances {
+            used.endpoints += of(endpoints)?;
+            used.cosigner += of(cosigner)?;
+        }
+        Ok(used)
     }
 
-    /// The most memory that the endpoints and the cosigner have had, in MB.
+    /// The most memory that one instance of the endpoints and of the cosigner has had, in MB.
     pub(super) fn peaks(&self) -> (u64, u64) {
-        let of = |child: &Child| peak_mb(child.id().unwrap_or_default());
-        (of(&self.endpoints), of(&self.cosigner))
+        let most = |of: fn(&Instance) -> &Child| {
+            let ids = self.instances.iter().map(|instance| of(instance).id().unwrap_or_default());
+            ids.map(peak_mb).max().unwrap_or_default()
+        };
+        (most(|instance| &instance.endpoints), most(|instance| &instance.cosigner))
     }
 
-    pub(super) async fn stop(mut self) {
+    pub(super) async fn stop(self) {
         let _ = self.stop.send(true);
-        for child in [&mut self.endpoints, &mut self.cosigner] {
-            drop(child.stdin.take());
-            let _ = tokio::time::timeout(Duration::from_secs(5), child.wait()).await;
+        for instance in self.instances {
+            for mut child in [instance.endpoints, instance.cosigner] {
+                drop(child.stdin.take());
+                let _ = tokio::time::timeout(Duration::from_secs(5), child.wait()).await;
+            }
         }
     }
 }

@@ -28,12 +28,12 @@ async fn key_generation_keeps_its_order() {
         let Ok(Answer::KeygenCommitted(theirs)) = call(&key, start).await else {
             panic!("an answer to call 1 is wanted")
         };
-        let own = [fragments[0], theirs.fragment];
-        let (_, proof, zero_kept, mut zero, chain_kept, chain) = dkg::phase2::<Curve>(&data, &own);
+        let (_, proof, zero_kept, mut zero, chain_kept, chain) =
+            dkg::phase2::<Curve>(&data, &fragments[..1]);
         let commitments = Commitments { proof: proof.commitment, zero: zero.remove(0), chain };
         let (_, mut zero, _, mut mul, chain) = dkg::phase3::<Curve>(&data, &zero_kept, &chain_kept);
         let (zero, mul) = (zero.remove(0), mul.remove(0));
-        let reveal = Reveal { proof: proof.proof, zero, mul, chain };
+        let reveal = Reveal { proof: proof.proof, zero, mul, chain }.to_bytes().to_vec();
         (key, FinishKeygen { commitments, reveal, kept: theirs.kept })
     };
     let commit = |from: &FinishKeygen| {

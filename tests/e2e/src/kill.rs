@@ -69,7 +69,8 @@ impl Harness {
         tokio::select! {
             biased;
             () = process.died() => None,
-            reply = work => Some(reply),
+            // What its death has broken may be noticed first: who is dead answers nothing.
+            reply = work => (!process.is_dead()).then_some(reply),
         }
     }
 

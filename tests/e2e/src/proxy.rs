@@ -276,6 +276,12 @@ impl Process {
         self.dead_to(Dead::Caller).await;
     }
 
+    /// Whether it has to die, or has died.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        *self.dead.borrow() >= Dead::Caller
+    }
+
     /// Returns when all that it sent has taken effect.
     pub async fn settled(&self) {
         let _ = self.flying.subscribe().wait_for(|flying| *flying == 0).await;

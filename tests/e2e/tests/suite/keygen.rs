@@ -53,6 +53,16 @@ async fn key_generation_keeps_its_order() {
     let refused = refusal(call(&second, Call::FinishKeygen(bent)).await);
     assert!(matches!(refused, Err(Refusal::Aborted(_))), "{refused:?}");
 
+    // A reveal with something after it is none, and the session is over all the same.
+    let (last, mut message) = run(5).await;
+    assert_eq!(refusal(call(&last, commit(&message)).await), Ok(()));
+    let honest = postcard::from_bytes(&postcard::to_stdvec(&message).unwrap()).unwrap();
+    message.reveal.push(0);
+    let refused = refusal(call(&last, Call::FinishKeygen(message)).await);
+    assert_eq!(refused, Err(Refusal::Malformed));
+    let late = call(&last, Call::FinishKeygen(honest)).await;
+    assert_eq!(refusal(late), Err(Refusal::NoSession));
+
     // Nothing is revealed to who has no session.
     let (third, message) = run(3).await;
     assert_eq!(refusal(call(&key(4), commit(&message)).await), Err(Refusal::NoSession));

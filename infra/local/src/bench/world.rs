@@ -1,4 +1,5 @@
-//! The stand-ins in this process, and the product's own processes: instances, each with one thread for requests.
+//! The stand-ins in this process, and the product's own processes: instances, each with one thread
+//! for requests.
 
 use std::ops::{AddAssign, Div};
 use std::process::Stdio;

@@ -105,10 +105,15 @@ impl Intercept for CountCalls {
 }
 
 /// Which lines are written: as `RUST_LOG` says, `level` or `target=level` with commas between;
-/// `default` where it says nothing that can be read.
+/// `default` where it says nothing that can be read. A lone word is a level or nothing: were it a
+/// target, as `Targets` would have it, then a level with a slip in it would silence all else.
 #[must_use]
 pub fn log_filter(env: &Env<'_>, default: Targets) -> Targets {
-    env.optional("RUST_LOG").and_then(|text| text.parse().ok()).unwrap_or(default)
+    let read = |text: String| {
+        let clear = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
+        text.split(',').all(clear).then(|| text.parse().ok()).flatten()
+    };
+    env.optional("RUST_LOG").and_then(read).unwrap_or(default)
 }
 
 /// Writes logs as lines of JSON to standard output, for CloudWatch. `RUST_LOG` filters them; the
@@ -140,7 +145,7 @@ mod tests {
         let of = |text: Option<&str>| {
             log_filter(&Env(&|_| text.map(ToOwned::to_owned)), default.clone())
         };
-        for unread in [None, Some(""), Some("loud"), Some("shared=[")] {
+        for unread in [None, Some(""), Some("inof"), Some("warn,shared"), Some("shared=[")] {
             assert_eq!(of(unread), default, "{unread:?}");
         }
         let asked = of(Some("warn,shared=debug"));

@@ -2,7 +2,9 @@
 //! instance's metadata costs start-up time and finds nothing there.
 
 mod connector;
+mod lazy;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -18,15 +20,17 @@ use aws_types::region::Region;
 use crate::config::{ConfigError, Env};
 use crate::telemetry::CountCalls;
 use connector::Connector;
+pub use lazy::Lazy;
 
 /// How long a call of the cosigner may take: longer than its function may run, and three times
 /// within what API Gateway waits.
 const COSIGNER_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// What every AWS client needs: region, credentials, one pool of connections.
+/// What every AWS client needs: region, credentials, one pool of connections. A client is made with
+/// its first call.
 #[derive(Clone, Debug)]
 pub struct Aws {
-    base: SdkConfig,
+    base: Arc<SdkConfig>,
     dynamodb: Option<String>,
     kms: Option<String>,
     lambda: Option<String>,
@@ -81,44 +85,56 @@ impl Aws {
 
     /// A client of DynamoDB.
     #[must_use]
-    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let mut config =
-            aws_sdk_dynamodb::config::Builder::from(&self.base).interceptor(CountCalls);
-        config.set_endpoint_url(self.dynamodb.clone());
-        aws_sdk_dynamodb::Client::from_conf(config.build())
+    pub fn dynamodb(&self) -> Lazy<aws_sdk_dynamodb::Client> {
+        let aws = self.clone();
+        Lazy::new(move || {
+            let mut config =
+                aws_sdk_dynamodb::config::Builder::from(&*aws.base).interceptor(CountCalls);
+            config.set_endpoint_url(aws.dynamodb);
+            aws_sdk_dynamodb::Client::from_conf(config.build())
+        })
     }
 
     /// A client of KMS.
     #[must_use]
-    pub fn kms(&self) -> aws_sdk_kms::Client {
-        let mut config = aws_sdk_kms::config::Builder::from(&self.base).interceptor(CountCalls);
-        config.set_endpoint_url(self.kms.clone());
-        aws_sdk_kms::Client::from_conf(config.build())
+    pub fn kms(&self) -> Lazy<aws_sdk_kms::Client> {
+        let aws = self.clone();
+        Lazy::new(move || {
+            let mut config = aws_sdk_kms::config::Builder::from(&*aws.base).interceptor(CountCalls);
+            config.set_endpoint_url(aws.kms);
+            aws_sdk_kms::Client::from_conf(config.build())
+        })
     }
 
     /// A client of SQS.
     #[must_use]
-    pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        let mut config = aws_sdk_sqs::config::Builder::from(&self.base).interceptor(CountCalls);
-        config.set_endpoint_url(self.sqs.clone());
-        aws_sdk_sqs::Client::from_conf(config.build())
+    pub fn sqs(&self) -> Lazy<aws_sdk_sqs::Client> {
+        let aws = self.clone();
+        Lazy::new(move || {
+            let mut config = aws_sdk_sqs::config::Builder::from(&*aws.base).interceptor(CountCalls);
+            config.set_endpoint_url(aws.sqs);
+            aws_sdk_sqs::Client::from_conf(config.build())
+        })
     }
 
     /// A client of Lambda. It never repeats a call: a step of the two-party protocol happens at
     /// most once, and a repeated one would only be refused.
     #[must_use]
-    pub fn lambda(&self) -> aws_sdk_lambda::Client {
-        let mut config = aws_sdk_lambda::config::Builder::from(&self.base)
-            .interceptor(CountCalls)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts(COSIGNER_TIMEOUT));
-        config.set_endpoint_url(self.lambda.clone());
-        aws_sdk_lambda::Client::from_conf(config.build())
+    pub fn lambda(&self) -> Lazy<aws_sdk_lambda::Client> {
+        let aws = self.clone();
+        Lazy::new(move || {
+            let mut config = aws_sdk_lambda::config::Builder::from(&*aws.base)
+                .interceptor(CountCalls)
+                .retry_config(RetryConfig::disabled())
+                .timeout_config(timeouts(COSIGNER_TIMEOUT));
+            config.set_endpoint_url(aws.lambda);
+            aws_sdk_lambda::Client::from_conf(config.build())
+        })
     }
 }
 
-fn base(region: String, credentials: Credentials) -> SdkConfig {
-    SdkConfig::builder()
+fn base(region: String, credentials: Credentials) -> Arc<SdkConfig> {
+    let base = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
@@ -129,7 +145,8 @@ fn base(region: String, credentials: Credentials) -> SdkConfig {
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(RetryConfig::standard())
         .timeout_config(timeouts(Duration::from_secs(4)))
-        .build()
+        .build();
+    Arc::new(base)
 }
 
 fn timeouts(attempt: Duration) -> TimeoutConfig {

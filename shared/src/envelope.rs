@@ -16,6 +16,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::api::ids::{Exchange, Tenant};
+use crate::aws::Lazy;
 use crate::random::Random;
 
 pub use derived::BesideKey;
@@ -154,7 +155,7 @@ pub enum EnvelopeError {
 /// Seals and opens secrets under one KMS key.
 #[derive(Clone, Debug)]
 pub struct Envelope {
-    kms: aws_sdk_kms::Client,
+    kms: Lazy<aws_sdk_kms::Client>,
     key_id: String,
     random: Random,
 }
@@ -162,7 +163,7 @@ pub struct Envelope {
 impl Envelope {
     /// An envelope under the KMS key with this id, ARN or alias.
     #[must_use]
-    pub fn new(kms: aws_sdk_kms::Client, key_id: impl Into<String>, random: Random) -> Self {
+    pub fn new(kms: Lazy<aws_sdk_kms::Client>, key_id: impl Into<String>, random: Random) -> Self {
         Self { kms, key_id: key_id.into(), random }
     }
 

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
+use shared::aws::Lazy;
 use shared::envelope::{Context, Purpose, Sealed};
 use shared::mpc::{SessionId, WalletKey};
 use shared::store::{Item, StoreError, from_item, put_error, to_record, unavailable};
@@ -96,12 +97,12 @@ pub struct ShareItem {
 /// The cosigner's table.
 #[derive(Clone, Debug)]
 pub(crate) struct Shares {
-    pub(crate) db: aws_sdk_dynamodb::Client,
+    pub(crate) db: Lazy<aws_sdk_dynamodb::Client>,
     pub(crate) table: String,
 }
 
 impl Shares {
-    pub(crate) fn new(db: aws_sdk_dynamodb::Client, table: &str) -> Self {
+    pub(crate) fn new(db: Lazy<aws_sdk_dynamodb::Client>, table: &str) -> Self {
         Self { db, table: table.to_owned() }
     }
 

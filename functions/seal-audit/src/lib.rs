@@ -17,7 +17,7 @@ use aws_sdk_kms::error::DisplayErrorContext;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{MessageType, SigningAlgorithmSpec};
 use serde_json::{Value, json};
-use shared::aws::Aws;
+use shared::aws::{Aws, Lazy};
 use shared::clock::Clock;
 use shared::config::{ConfigError, Env};
 use shared::metrics::{self, About, Metric};
@@ -40,7 +40,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 #[derive(Clone, Debug)]
 pub struct SealAudit {
     seals: Seals,
-    kms: aws_sdk_kms::Client,
+    kms: Lazy<aws_sdk_kms::Client>,
     key_id: String,
     clock: Clock,
     run_time: Duration,

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
+use shared::aws::Lazy;
 use shared::store::{Item, SHARDS, StoreError, from_item, put_error, to_record, unavailable};
 
 use crate::SealError;
@@ -38,7 +39,7 @@ pub fn heads_of(
 
 #[derive(Clone, Debug)]
 pub(crate) struct Seals {
-    db: aws_sdk_dynamodb::Client,
+    db: Lazy<aws_sdk_dynamodb::Client>,
     table: String,
 }
 
@@ -50,7 +51,7 @@ struct Indexed {
 }
 
 impl Seals {
-    pub(crate) fn new(db: aws_sdk_dynamodb::Client, table: &str) -> Self {
+    pub(crate) fn new(db: Lazy<aws_sdk_dynamodb::Client>, table: &str) -> Self {
         Self { db, table: table.to_owned() }
     }
 

@@ -4,6 +4,7 @@ use aws_sdk_lambda::error::DisplayErrorContext;
 use aws_sdk_lambda::primitives::Blob;
 
 use super::messages::{Answer, Call, PROTOCOL, Refusal, Request, SessionId, WalletKey};
+use crate::aws::Lazy;
 use crate::telemetry;
 
 /// Why the cosigner gave no answer to use.
@@ -23,7 +24,7 @@ pub enum CosignerError {
 /// Invokes the cosigner.
 #[derive(Clone, Debug)]
 pub struct CosignerClient {
-    lambda: aws_sdk_lambda::Client,
+    lambda: Lazy<aws_sdk_lambda::Client>,
     function: String,
     caller: String,
 }
@@ -32,7 +33,7 @@ impl CosignerClient {
     /// A client of the function with this name or ARN, for the function `caller`.
     #[must_use]
     pub fn new(
-        lambda: aws_sdk_lambda::Client,
+        lambda: Lazy<aws_sdk_lambda::Client>,
         function: impl Into<String>,
         caller: impl Into<String>,
     ) -> Self {

@@ -57,7 +57,7 @@ pub use wallets::WalletView;
 pub use webhooks::{DeliveryFailure, MAX_WEBHOOKS, WebhookId, WebhookRecord};
 
 use crate::api::ids::Tenant;
-use crate::aws::Aws;
+use crate::aws::{Aws, Lazy};
 use crate::config::{ConfigError, Env, StoreConfig};
 
 /// The schema number that this version writes; it reads every one up to it.
@@ -94,15 +94,15 @@ pub enum StoreError {
 /// The wallets' table.
 #[derive(Clone, Debug)]
 pub struct Store {
-    db: aws_sdk_dynamodb::Client,
+    db: Lazy<aws_sdk_dynamodb::Client>,
     table: String,
 }
 
 impl Store {
     /// The table with this name.
     #[must_use]
-    pub fn new(db: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
-        Self { db, table: table.into() }
+    pub fn new(db: impl Into<Lazy<aws_sdk_dynamodb::Client>>, table: impl Into<String>) -> Self {
+        Self { db: db.into(), table: table.into() }
     }
 
     /// Makes the client once, from the environment.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EventId;
 use crate::api::ids::Tenant;
+use crate::aws::Lazy;
 use crate::store::WebhookId;
 
 /// How many messages SQS takes at once.
@@ -37,14 +38,14 @@ impl From<BuildError> for QueueError {
 /// The queue.
 #[derive(Clone, Debug)]
 pub struct Deliveries {
-    sqs: aws_sdk_sqs::Client,
+    sqs: Lazy<aws_sdk_sqs::Client>,
     url: String,
 }
 
 impl Deliveries {
     /// The queue at this URL.
     #[must_use]
-    pub fn new(sqs: aws_sdk_sqs::Client, url: impl Into<String>) -> Self {
+    pub fn new(sqs: Lazy<aws_sdk_sqs::Client>, url: impl Into<String>) -> Self {
         Self { sqs, url: url.into() }
     }
 

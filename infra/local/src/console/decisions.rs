@@ -16,6 +16,7 @@ use seal_audit::heads_of;
 use serde::Serialize;
 use shared::api::error::ApiError;
 use shared::api::ids::{Tenant, WalletRef};
+use shared::aws::Lazy;
 use shared::clock::Clock;
 use shared::intent::Intent;
 use shared::store::{Item, SHARDS, StoreError, from_item, unavailable};
@@ -130,7 +131,7 @@ impl Shown {
 
 /// The cosigner's audit log, to be read.
 pub(super) struct Decisions {
-    db: aws_sdk_dynamodb::Client,
+    db: Lazy<aws_sdk_dynamodb::Client>,
     table: String,
     clock: Clock,
     seen: Mutex<HashMap<Tenant, Seen>>,
@@ -146,8 +147,12 @@ struct Seen {
 }
 
 impl Decisions {
-    pub(super) fn new(db: aws_sdk_dynamodb::Client, table: &str, clock: Clock) -> Self {
-        Self { db, table: table.to_owned(), clock, seen: Mutex::default() }
+    pub(super) fn new(
+        db: impl Into<Lazy<aws_sdk_dynamodb::Client>>,
+        table: &str,
+        clock: Clock,
+    ) -> Self {
+        Self { db: db.into(), table: table.to_owned(), clock, seen: Mutex::default() }
     }
 
     /// Records of a chain from `from` up to `to`, the newest first, a page of them.

@@ -1,0 +1,69 @@
+//! A client that is made with its first call.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
+
+/// A client of AWS that is made with its first call; copies share it, and its settings.
+///
+/// Each SDK reads the table of AWS's partitions out of JSON, and compiles its regular expressions,
+/// when its first client is made. For three of them that is more than all else that a function does
+/// of its own before its first poll. What is answered without a client waits for none, and each
+/// job or request waits for those alone that it calls.
+pub struct Lazy<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
+
+impl<C> Lazy<C> {
+    /// What `make` makes, once.
+    pub(super) fn new(make: impl FnOnce() -> C + Send + 'static) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(make))))
+    }
+}
+
+/// One that is made already.
+impl<C: Send + 'static> From<C> for Lazy<C> {
+    fn from(made: C) -> Self {
+        Self::new(|| made)
+    }
+}
+
+impl<C> Deref for Lazy<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        &self.0
+    }
+}
+
+impl<C> Clone for Lazy<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C> fmt::Debug for Lazy<C> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Lazy")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn it_is_made_once_and_with_the_first_use() {
+        let times = Arc::new(AtomicU32::new(0));
+        let counted = times.clone();
+        let lazy = Lazy::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            "client".to_owned()
+        });
+        let copy = lazy.clone();
+        assert_eq!(format!("{copy:?}"), "Lazy");
+        assert_eq!(times.load(Ordering::Relaxed), 0);
+        assert_eq!((lazy.len(), copy.as_str()), (6, "client"));
+        assert_eq!(times.load(Ordering::Relaxed), 1);
+    }
+}

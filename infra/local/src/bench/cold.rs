@@ -14,10 +14,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
 use serde_json::{Value, json};
+use shared::api::ids::Tenant;
 use tokio::process::Command;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::drive::{Job, drive};
 use super::machine::peak_mb;
 use super::world::World;
 use super::{BenchError, failed};
@@ -30,6 +32,9 @@ pub(super) const EMPTY: &str = "hello";
 const JOBS: [&str; 4] = ["reconcile-apikeys", "refresh-shares", "renew-apikeys", "seal-audit"];
 /// What a stream or a queue invokes.
 const CONSUMERS: [&str; 2] = ["deliver-webhook", "publish-events"];
+/// The function that needs every client for its first answer, and the user whose wallet signs.
+const SIGNS: &str = "sign-message";
+const USER: &str = "cold";
 /// How long a function may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two starts.
@@ -63,6 +68,7 @@ struct Seen {
     event: Value,
     polled: Option<Instant>,
     answered: Option<Instant>,
+    answer: Value,
     fault: Option<String>,
 }
 
@@ -98,9 +104,12 @@ async fn next(State(runtime): State<Runtime>) -> Response {
     (headers, event).into_response()
 }
 
-async fn answered(State(runtime): State<Runtime>) -> StatusCode {
+async fn answered(State(runtime): State<Runtime>, answer: String) -> StatusCode {
     let now = Instant::now();
-    runtime.with(|seen| seen.answered = Some(now));
+    runtime.with(|seen| {
+        seen.answered = Some(now);
+        seen.answer = serde_json::from_str(&answer).unwrap_or_default();
+    });
     runtime.done.notify_one();
     StatusCode::ACCEPTED
 }
@@ -128,9 +137,8 @@ pub(super) async fn measure(
     let mut found: Vec<Vec<(Duration, Duration, u64)>> = vec![Vec::new(); names.len()];
     for _ in 0..times {
         for (name, found) in names.iter().zip(&mut found) {
-            found.push(start(world, folder, name).await?);
-            // What the one before has left to do is done.
-            tokio::time::sleep(PAUSE).await;
+            let run = start(world, folder, name, event(name)).await?;
+            found.push((run.poll, run.answer, run.peak_mb));
         }
     }
     let functions = names.into_iter().zip(found).map(|(name, found)| {
@@ -147,6 +155,39 @@ pub(super) async fn measure(
     Ok(functions.collect())
 }
 
+/// From the start of `sign-message` to a signature, a median: it has made every client by then. The
+/// cosigner is warm. Nothing where the function was not built.
+pub(super) async fn first_signature(
+    world: &World,
+    folder: &Path,
+    times: usize,
+) -> Result<Option<Duration>, BenchError> {
+    if !folder.join(SIGNS).join("bootstrap").is_file() {
+        return Ok(None);
+    }
+    drive(world, 1, vec![Job::create(USER), Job::sign(USER, 0)]).await?;
+    let body = json!({ "message": "the first" }).to_string();
+    let event = request("POST", &format!("/api/wallets/{USER}/sign"), Some(&body));
+    let mut found = Vec::new();
+    for _ in 0..times {
+        let run = start(world, folder, SIGNS, event.clone()).await?;
+        if run.said["statusCode"] != 200 {
+            return Err(failed(format!("{SIGNS} answered {}", run.said)));
+        }
+        found.push(run.answer);
+    }
+    Ok(Some(median(found.into_iter())))
+}
+
+/// One cold start.
+struct Start {
+    poll: Duration,
+    answer: Duration,
+    peak_mb: u64,
+    /// What it answered.
+    said: Value,
+}
+
 fn median(times: impl Iterator<Item = Duration>) -> Duration {
     let mut times: Vec<_> = times.collect();
     times.sort_unstable();
@@ -158,9 +199,12 @@ async fn start(
     world: &World,
     folder: &Path,
     name: &str,
-) -> Result<(Duration, Duration, u64), BenchError> {
+    event: Value,
+) -> Result<Start, BenchError> {
+    // What the one before has left to do is done.
+    tokio::time::sleep(PAUSE).await;
     let runtime = Runtime::default();
-    runtime.with(|seen| seen.event = event(name));
+    runtime.with(|seen| seen.event = event);
     let api = Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(answered))
@@ -190,7 +234,12 @@ async fn start(
     let _ = process.kill().await;
     let _ = sender.send(true);
     runtime.with(|seen| match (seen.polled, seen.answered, seen.fault.take()) {
-        (Some(polled), Some(answered), None) => Ok((polled - begun, answered - begun, peak)),
+        (Some(polled), Some(answered), None) => Ok(Start {
+            poll: polled - begun,
+            answer: answered - begun,
+            peak_mb: peak,
+            said: seen.answer.take(),
+        }),
         (_, _, Some(fault)) => Err(failed(format!("{name} failed: {fault}"))),
         _ if ended => Err(failed(format!("{name} ended before it answered"))),
         _ => Err(failed(format!("{name} does not answer"))),
@@ -204,30 +253,38 @@ fn event(name: &str) -> Value {
         "cosigner" => json!("no message"),
         name if JOBS.contains(&name) => json!({}),
         name if CONSUMERS.contains(&name) => json!({ "Records": [] }),
-        _ => json!({
-            "resource": "/api/{proxy+}",
-            "path": "/api/nothing",
-            "httpMethod": "GET",
-            "headers": { "host": "example.execute-api.us-east-1.amazonaws.com" },
-            "multiValueHeaders": {},
-            "queryStringParameters": null,
-            "multiValueQueryStringParameters": null,
-            "pathParameters": null,
-            "stageVariables": null,
-            "requestContext": {
-                "accountId": "000000000000",
-                "apiId": "example",
-                "httpMethod": "GET",
-                "path": "/v1/api/nothing",
-                "requestId": "5f6a7a2e-5a3b-4b8f-9b3c-000000000000",
-                "resourcePath": "/api/{proxy+}",
-                "stage": "v1",
-                "identity": { "apiKeyId": "bench", "sourceIp": "192.0.2.1" },
-            },
-            "body": null,
-            "isBase64Encoded": false,
-        }),
+        _ => request("GET", "/api/nothing", None),
     }
+}
+
+/// An event of API Gateway.
+fn request(method: &str, path: &str, body: Option<&str>) -> Value {
+    json!({
+        "resource": "/api/{proxy+}",
+        "path": path,
+        "httpMethod": method,
+        "headers": {
+            "host": "example.execute-api.us-east-1.amazonaws.com",
+            "content-type": "application/json",
+        },
+        "multiValueHeaders": {},
+        "queryStringParameters": null,
+        "multiValueQueryStringParameters": null,
+        "pathParameters": null,
+        "stageVariables": null,
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "example",
+            "httpMethod": method,
+            "path": format!("/v1{path}"),
+            "requestId": "5f6a7a2e-5a3b-4b8f-9b3c-000000000000",
+            "resourcePath": "/api/{proxy+}",
+            "stage": "v1",
+            "identity": { "apiKeyId": Tenant::local().to_string(), "sourceIp": "192.0.2.1" },
+        },
+        "body": body,
+        "isBase64Encoded": false,
+    })
 }
 
 /// What Lambda and the template set; more than one function reads of it.

@@ -84,6 +84,8 @@ struct Measured {
     growth: Vec<growth::Growth>,
     /// Nothing where nobody said where the built functions are.
     cold: Vec<cold::Cold>,
+    /// From the start of a function to a signature.
+    first_signature: Option<Duration>,
 }
 
 /// Measures everything, says it, and writes it down where it is told to.
@@ -105,10 +107,11 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
     }
     say("the service: 1, 8 and 64 clients …");
     let cells = throughput::cells(&world, &options).await?;
-    let mut cold = Vec::new();
+    let (mut cold, mut first_signature) = (Vec::new(), None);
     if let Some(folder) = &options.bootstraps {
         say("cold starts …");
         cold = cold::measure(&world, folder, options.or(41, 1)).await?;
+        first_signature = cold::first_signature(&world, folder, options.or(41, 1)).await?;
     }
     world.stop().await;
 
@@ -125,7 +128,7 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
         growth.push(growth::measure(wallets, options.or(20, 2)).await?);
     }
 
-    let measured = Measured { machine, turns, cells, counted, growth, cold };
+    let measured = Measured { machine, turns, cells, counted, growth, cold, first_signature };
     let text = report::markdown(&measured);
     say(&text);
     let costs = cost::markdown(&measured);

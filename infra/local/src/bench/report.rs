@@ -170,6 +170,7 @@ pub(super) fn markdown(measured: &Measured) -> String {
     }
     growth(&mut text, &measured.growth);
     cold_starts(&mut text, &measured.cold);
+    first_signature(&mut text, measured);
     text
 }
 
@@ -193,6 +194,18 @@ fn cold_starts(text: &mut String, functions: &[Cold]) {
             it.zip.map_or_else(String::new, |zip| format!("{:.1}", mb(zip))),
         );
     }
+}
+
+fn first_signature(text: &mut String, measured: &Measured) {
+    let Some(cold) = measured.first_signature else { return };
+    let warm = measured.turns.all().alone.sign.p50();
+    let _ = writeln!(
+        text,
+        "\nWith every client made and every connection opened: `sign-message` answers its first \
+         signature {:.1} ms after its start. A warm one takes {:.1} ms.",
+        ms(cold),
+        ms(warm)
+    );
 }
 
 fn side_by_side(text: &mut String, turns: &Turns) {

@@ -145,9 +145,10 @@ mod tests {
         let of = |text: Option<&str>| {
             log_filter(&Env(&|_| text.map(ToOwned::to_owned)), default.clone())
         };
-        for unread in [None, Some(""), Some("inof"), Some("warn,shared"), Some("shared=[")] {
+        for unread in ["", "loud", "inof", "warn,shared", "shared=["].map(Some) {
             assert_eq!(of(unread), default, "{unread:?}");
         }
+        assert_eq!(of(None), default);
         let asked = of(Some("warn,shared=debug"));
         assert!(asked.would_enable("shared::mpc", &Level::DEBUG));
         assert!(!asked.would_enable("hyper", &Level::INFO));

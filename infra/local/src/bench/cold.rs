@@ -171,8 +171,9 @@ pub(super) async fn first_signature(
     let mut found = Vec::new();
     for _ in 0..times {
         let run = start(world, folder, SIGNS, event.clone()).await?;
-        if run.said["statusCode"] != 200 {
-            return Err(failed(format!("{SIGNS} answered {}", run.said)));
+        let status = &run.said["statusCode"];
+        if status != 200 {
+            return Err(failed(format!("{SIGNS} answered {status}")));
         }
         found.push(run.answer);
     }

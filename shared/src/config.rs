@@ -145,6 +145,9 @@ pub struct CustodyConfig {
     pub cosigner_function: String,
     /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: who asks, for the cosigner's records.
     pub caller: String,
+    /// `REFRESH_FUNCTION`: name or ARN of the function that refreshes shares. When not set, this
+    /// process refreshes a wallet's shares itself where they must be before they sign.
+    pub refresh_function: Option<String>,
 }
 
 impl CustodyConfig {
@@ -157,6 +160,7 @@ impl CustodyConfig {
             kms_key_id: env.required("WALLETS_KEY_ID")?,
             cosigner_function: env.required("COSIGNER_FUNCTION")?,
             caller: env.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
+            refresh_function: env.optional("REFRESH_FUNCTION"),
         })
     }
 }

@@ -53,25 +53,33 @@ impl SessionKeys {
     }
 }
 
+/// A session that is not stored yet.
+pub(crate) struct NewSession {
+    /// The item that opens it.
+    pub(crate) item: Item,
+    /// The key that seals the state which party 1 carries.
+    pub(crate) once: UnusedKey,
+    /// Unix seconds.
+    pub(crate) expires_at_s: u64,
+}
+
 impl Cosigner {
-    /// Opens a session of a key that has a share: the item to be written, and what party 1 carries.
-    /// The share is opened in each of the two calls, so the keys are sealed beside it: that wants
-    /// no call of KMS.
+    /// Makes a session of a key that has a share. The share is opened in each of the two calls, so
+    /// the session's key is sealed under the share's data key, without a call of KMS.
     pub(crate) fn session_beside(
         &self,
         beside: &BesideKey,
         Asked { key, session, .. }: &Asked,
         kind: SessionKind,
         life_s: u64,
-        state: &[u8],
-    ) -> Result<(Item, Vec<u8>), Failure> {
+    ) -> Result<NewSession, Failure> {
         let once = UnusedKey::draw(&self.random)?;
         let keys = SessionKeys::new(once.key(), None);
-        let kept = once.seal(&about(key, *session, kind), state)?;
         let context = session_context(key, *session, kind);
         let sealed = beside.seal(&self.random, &context, keys.bytes())?;
         let expires_at_s = self.clock.now_ms() / 1_000 + life_s;
-        Ok((session_item(key, *session, kind, expires_at_s, sealed)?, kept))
+        let item = session_item(key, *session, kind, expires_at_s, sealed)?;
+        Ok(NewSession { item, once, expires_at_s })
     }
 
     /// Opens what party 1 has brought back, with the session that was taken out of the table.

@@ -23,7 +23,7 @@ use shared::mpc::{
 use shared::store::StoreError;
 use zeroize::Zeroizing;
 
-use crate::audit::{Asked, Counted, Decision, Head};
+use crate::audit::{Asked, Decision, Head, Step};
 use crate::kept::{SessionKeys, about, damaged};
 use crate::store::{SessionKind, session_context, session_item, share_context, share_item};
 use crate::{Cosigner, End, Failure};
@@ -216,8 +216,8 @@ impl Cosigner {
         // The share and the first record of its wallet are there together or not at all.
         let item = share_item(key, None, self.clock.now_ms(), sealed)?;
         let made = Decision::KeyMade { address: share.address() };
-        match self.record(asked, Head::default(), &made, Counted::No, Some(item)).await {
-            Ok(()) => Ok(()),
+        match self.record(asked, Head::default(), &made, Step::Note, Some(item)).await {
+            Ok(_) => Ok(()),
             Err(End::Refused(Refusal::NoSession)) => Err(Refusal::KeyExists.into()),
             Err(error) => Err(error),
         }

@@ -1,12 +1,13 @@
 //! The cosigner: party 2 of every wallet key.
 //!
 //! This folder is the security boundary. Read it to know what may be signed: [`policy`] says what
-//! is allowed, `keygen`, `sign` and `refresh` are the protocol's other half, `store` is what is
-//! kept.
+//! is allowed, `gate` bounds how often a share may be tried, `keygen`, `sign` and `refresh` are the
+//! protocol's other half, `store` holds the records.
 //! No endpoint function links this crate; they reach it by invocation, with messages of
 //! `shared::mpc`, and it answers none of them with its share.
 
 pub mod audit;
+mod gate;
 mod kept;
 mod keygen;
 pub mod policy;

@@ -19,12 +19,12 @@ use shared::mpc::{
     RefreshReveal, RefreshRevealed, Refusal, Scalar, SignAnswered, SignShares, StartConfirm,
     StartRefresh, WalletKey, confirm_digest, party_1, refresh_id, sign_data,
 };
-use shared::store::StoreError;
 use zeroize::Zeroizing;
 
-use crate::audit::{Asked, Counted, Decision};
+use crate::audit::{Asked, Decision, Step};
+use crate::kept::{NewSession, about};
 use crate::sign::{Found, RunError, conclude, respond};
-use crate::store::{SessionKind, ShareItem, share_context, share_item};
+use crate::store::{SessionKind, ShareItem, live, others, share_context, share_item};
 use crate::{Cosigner, End, Failure, sign};
 
 /// How long party 1 has between the two calls, in seconds.
@@ -123,15 +123,13 @@ impl Cosigner {
             return Err(Refusal::Newest(newest).into());
         }
         self.shares.clear(key, &known, MOST_TRIED).await?;
+        let NewSession { item, once, .. } =
+            self.session_beside(&beside, asked, SessionKind::Refresh, SESSION_S)?;
+        let step = Step::Refresh(self.policy.limits().wallet);
+        self.record(asked, head, &Decision::RefreshAllowed { to }, step, Some(item)).await?;
         let id = refresh_id(key, to, *session);
         let (state, mut answer) = compute(move || commit(&share, &id, &message)).await??;
-        let item;
-        (item, answer.kept) =
-            self.session_beside(&beside, asked, SessionKind::Refresh, SESSION_S, &state)?;
-        drop(state);
-        let allowed = Decision::RefreshAllowed { to };
-        let counted = Counted::Yes(self.policy.limits().wallet, None);
-        self.record(asked, head, &allowed, counted, Some(item)).await?;
+        answer.kept = once.seal(&about(key, *session, SessionKind::Refresh), &state)?;
         Ok(answer)
     }
 
@@ -165,8 +163,8 @@ impl Cosigner {
         let sealed = data_key?.seal(&share.to_bytes())?;
         let item = share_item(&new_key, Some(key.key_version), self.clock.now_ms(), sealed)?;
         let made = Decision::ShareRefreshed { to };
-        match self.record(asked, head, &made, Counted::No, Some(item)).await {
-            Ok(()) => {}
+        match self.record(asked, head, &made, Step::Refreshed(to), Some(item)).await {
+            Ok(_) => {}
             Err(End::Refused(Refusal::NoSession)) => return Err(Refusal::KeyExists.into()),
             Err(error) => return Err(error),
         }
@@ -177,40 +175,46 @@ impl Cosigner {
     /// A share that was barred or given up while another was made from it takes that one with it.
     /// Party 1 has got nothing yet that lets it use that one.
     async fn still_usable(&self, from: &WalletKey, to: &WalletKey) -> Result<(), End> {
-        let (item, _) = self.shares.share_and_head(from).await?;
+        let (item, head) = self.shares.share_and_head(from).await?;
+        let barred = head.barred || item.as_ref().is_some_and(|item| item.barred);
         match item {
-            Some(ShareItem { barred: false, sealed: Some(_), .. }) => Ok(()),
-            item => {
+            Some(ShareItem { sealed: Some(_), .. }) if !barred => Ok(()),
+            _ => {
                 self.shares.give_up(to).await?;
-                let barred = item.is_some_and(|item| item.barred);
                 Err(if barred { Refusal::Barred } else { Refusal::Retired }.into())
             }
         }
     }
 
-    /// Trial of new shares, call 1. The key is theirs. What is signed means nothing to anybody,
-    /// so there is no policy to ask.
+    /// Trial of new shares, call 1. The key is theirs. The digest means nothing to anybody, so the
+    /// policy has no say. Only shares that were never tried are; a trial counts as one of the
+    /// wallet's signatures.
     pub(crate) async fn start_confirm(
         &self,
         asked: &Asked,
         message: StartConfirm,
     ) -> Result<SignAnswered, End> {
         let Asked { key, session, .. } = asked;
-        let Found { share, beside, head } = self.usable_share(key).await?;
+        let (item, head) = self.shares.share_and_head(key).await?;
+        let item = item.ok_or(Refusal::UnknownKey)?;
+        head.admits(key.key_version, self.clock.now_ms() / 1_000)?;
+        if item.from.is_none() || item.confirmed {
+            return Err(Refusal::Tried.into());
+        }
+        let (share, beside) = self.open_share(key, item).await?;
+        let (kind, life_s) = (SessionKind::Confirm, sign::SESSION_S);
+        let NewSession { item, once, expires_at_s: until_s } =
+            self.session_beside(&beside, asked, kind, life_s)?;
         let data = sign_data(key, *session, party_1(), confirm_digest(key, *session));
+        let allowed = Decision::trial_allowed(&data.message_hash);
+        let step = Step::Open { rate: self.policy.limits().wallet, nonce: None, until_s };
+        let head = self.record(asked, head, &allowed, step, Some(item)).await?;
         let (state, mut answer) = match respond(&share, &data, message.message) {
             Ok(made) => made,
             Err(error) => return Err(self.ended(asked, head, error).await),
         };
-        let (kind, life_s) = (SessionKind::Confirm, sign::SESSION_S);
-        let item;
-        (item, answer.kept) = self.session_beside(&beside, asked, kind, life_s, &state)?;
-        drop(state);
-        match self.shares.open(item).await {
-            Ok(()) => Ok(answer),
-            Err(StoreError::Conflict) => Err(Refusal::NoSession.into()),
-            Err(error) => Err(error.into()),
-        }
+        answer.kept = once.seal(&about(key, *session, kind), &state)?;
+        Ok(answer)
     }
 
     /// Trial of new shares, call 2. From here the new share is not discarded any more, because
@@ -234,7 +238,7 @@ impl Cosigner {
             return Err(Refusal::UnknownKey.into());
         }
         let tried = Decision::tried(&made.digest, made.signature);
-        self.record(asked, head, &tried, Counted::No, None).await?;
+        self.record(asked, head, &tried, Step::Close, None).await?;
         Ok(made.half)
     }
 
@@ -244,6 +248,7 @@ impl Cosigner {
         let key = &asked.key;
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
+        head.unbarred()?;
         if item.barred {
             return Err(Refusal::Barred.into());
         }
@@ -253,10 +258,13 @@ impl Cosigner {
         if !item.confirmed {
             return Err(Refusal::NotConfirmed.into());
         }
-        let others = self.shares.others(key).await?;
+        let known = self.shares.versions(key).await?;
+        // A share that is given up here keeps its slots until the next time: it may still be there.
+        let live = live(&known);
+        let others = others(key, known);
         let versions = others.iter().map(|it| it.version).collect();
         let retired = Decision::SharesRetired { versions };
-        self.record(asked, head, &retired, Counted::No, None).await?;
+        self.record(asked, head, &retired, Step::Retire(&live), None).await?;
         Ok(self.shares.give_up_all(key, &others).await?)
     }
 }

@@ -17,12 +17,13 @@ use shared::mpc::{
 };
 use zeroize::Zeroizing;
 
-use crate::audit::{Asked, Counted, Decision, Head};
+use crate::audit::{Asked, Decision, Head, Step};
+use crate::kept::{NewSession, about};
 use crate::store::{SessionKind, ShareItem, share_context};
 use crate::{Cosigner, End, Failure};
 
 /// How long party 1 has between the two calls, in seconds.
-pub(crate) const SESSION_S: u64 = 30;
+pub(crate) const SESSION_S: u64 = 15;
 
 /// What is kept between the two calls, used at most once. Nobody else reads it: see `kept`.
 #[derive(Serialize, Deserialize)]
@@ -114,6 +115,8 @@ impl Cosigner {
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
         let (rate, now_ms) = (self.policy.limits().tenant, self.clock.now_ms());
+        // Refused early where it would be refused late, before it costs anything.
+        head.admits(key.key_version, now_ms / 1_000)?;
         let (share, counted) = tokio::join!(
             self.open_share(key, item),
             self.shares.count_tenant(&key.tenant, rate, now_ms)
@@ -130,33 +133,36 @@ impl Cosigner {
         }
         tracing::info!(intent = intent.name(), "allowed");
 
+        let NewSession { item, once, expires_at_s: until_s } =
+            self.session_beside(&beside, asked, SessionKind::Sign, SESSION_S)?;
+        // The slot, the session, the record and the count are there together or not at all, before
+        // anything is computed from the share.
+        let rate = self.policy.limits().wallet;
+        let step = Step::Open { rate, nonce: intent.nonce(), until_s };
+        let head =
+            match self.record(asked, head, &Decision::allowed(&intent), step, Some(item)).await {
+                Ok(head) => head,
+                Err(End::Refused(refusal @ Refusal::Policy(_))) => {
+                    let head = self.shares.head(key).await?;
+                    return Err(self.refuse(asked, head, &intent, refusal).await);
+                }
+                Err(error) => return Err(error),
+            };
+
         let data = sign_data(key, *session, party_1(), intent.digest());
         let (state, mut answer) = match respond(&share, &data, message) {
             Ok(made) => made,
             Err(error) => return Err(self.ended(asked, head, error).await),
         };
-        let item;
-        (item, answer.kept) =
-            self.session_beside(&beside, asked, SessionKind::Sign, SESSION_S, &state)?;
-        drop(state);
-        // The session, the record and the count are there together or not at all.
-        let allowed = Decision::allowed(&intent);
-        let counted = Counted::Yes(self.policy.limits().wallet, intent.nonce());
-        match self.record(asked, head, &allowed, counted, Some(item)).await {
-            Ok(()) => Ok(answer),
-            Err(End::Refused(refusal @ Refusal::Policy(_))) => {
-                let head = self.shares.head(key).await?;
-                Err(self.refuse(asked, head, &intent, refusal).await)
-            }
-            Err(error) => Err(error),
-        }
+        answer.kept = once.seal(&about(key, *session, SessionKind::Sign), &state)?;
+        Ok(answer)
     }
 
     /// Records a refusal, and returns it.
     async fn refuse(&self, asked: &Asked, head: Head, intent: &Intent, refusal: Refusal) -> End {
         let refused = Decision::refused(intent, &refusal.to_string());
-        match self.record(asked, head, &refused, Counted::No, None).await {
-            Ok(()) => refusal.into(),
+        match self.record(asked, head, &refused, Step::Note, None).await {
+            Ok(_) => refusal.into(),
             Err(error) => error,
         }
     }
@@ -178,8 +184,8 @@ impl Cosigner {
             Err(error) => return Err(self.ended(asked, head, error).await),
         };
         let signed = Decision::signed(&made.digest, made.signature);
-        // Nobody has the signature before it is recorded.
-        self.record(asked, head, &signed, Counted::No, None).await?;
+        // The signature is recorded before anybody has it, and only while the key is not barred.
+        self.record(asked, head, &signed, Step::Close, None).await?;
         Ok(made.half)
     }
 
@@ -187,11 +193,12 @@ impl Cosigner {
     pub(crate) async fn usable_share(&self, key: &WalletKey) -> Result<Found, End> {
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
+        head.unbarred()?;
         let (share, beside) = self.open_share(key, item).await?;
         Ok(Found { share, beside, head })
     }
 
-    async fn open_share(
+    pub(crate) async fn open_share(
         &self,
         key: &WalletKey,
         item: ShareItem,
@@ -215,19 +222,22 @@ impl Cosigner {
     }
 
     /// The protocol met what it does not allow. Where party 1 cheated in a way that leaks state
-    /// that later runs share, the key is barred: the protocol's authors demand it.
-    /// That comes before the record: a key is barred whatever fails after it.
+    /// that later runs share, the key is barred, as the protocol's authors require: by a write of
+    /// its own, and again with the record, in case one of them fails. The run's slot stays taken
+    /// in any case.
     async fn aborted(&self, asked: &Asked, head: Head, abort: &Abort) -> End {
         let reason = abort.description();
+        let mut step = Step::Note;
         if matches!(abort.kind, AbortKind::BanCounterparty(_)) {
             tracing::error!(%reason, "party 1 cheated: key barred");
+            step = Step::Bar;
             if let Err(error) = self.shares.bar(&asked.key).await {
-                return error.into();
+                tracing::error!(%error, "the bar was not written; its record bars the key too");
             }
         }
         let aborted = Decision::Aborted { reason: reason.clone() };
-        match self.record(asked, head, &aborted, Counted::No, None).await {
-            Ok(()) => Refusal::Aborted(reason).into(),
+        match self.record(asked, head, &aborted, step, None).await {
+            Ok(_) => Refusal::Aborted(reason).into(),
             Err(error) => error,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! | partition key | sort key | item |
 //! | --- | --- | --- |
-//! | `tenant#W#walletId` | `audit` | the end of its audit log, and counts of its signatures |
+//! | `tenant#W#walletId` | `audit` | the end of its audit log, counts of its signatures, and its gate |
 //! | `tenant#W#walletId` | `audit#seq` | one record of its audit log; append-only |
 //! | `tenant#W#walletId` | `session#id` | the keys of what is kept between two calls, sealed, with a short life |
 //! | `tenant#W#walletId` | `session#id#committed` | what party 1 has committed to in a key generation |
@@ -19,6 +19,8 @@ use shared::aws::Lazy;
 use shared::envelope::{Context, Purpose, Sealed};
 use shared::mpc::{SessionId, WalletKey};
 use shared::store::{Item, StoreError, from_item, put_error, to_record, unavailable};
+
+pub(crate) use versions::{live, others};
 
 /// The schema number that this version writes.
 const SCHEMA: u32 = 1;
@@ -79,7 +81,7 @@ struct CommitmentsRecord {
 pub struct ShareItem {
     /// 1.
     pub schema: u32,
-    /// Signing is barred: the protocol met cheating on this key.
+    /// Signing is barred. Earlier versions wrote it here; this one bars the key in its head.
     pub barred: bool,
     /// Unix milliseconds.
     pub created_at_ms: u64,

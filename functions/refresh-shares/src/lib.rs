@@ -1,5 +1,6 @@
 //! The scheduled job that gives every wallet new shares before the old ones are too old. The event
-//! `{"tenant": "…", "walletId": "…"}` does it for one wallet, at once.
+//! `{"tenant": "…", "walletId": "…"}` does it for one wallet, at once; with `"keyVersion": N` only
+//! while its shares of that version are in use.
 
 use std::time::Duration;
 
@@ -34,7 +35,9 @@ pub enum RunError {
     #[error(transparent)]
     Refresh(#[from] RefreshError),
     /// The event names a wallet, but not in this form.
-    #[error("the event names no wallet: tenant and walletId are needed")]
+    #[error(
+        "invalid event: expected tenant and walletId, and keyVersion as a number if it is there"
+    )]
     Event,
 }
 
@@ -55,15 +58,21 @@ pub fn job_from_env(
     Ok(RefreshShares { custody, limits: RefreshLimits { every_ms, limit, run_time: RUN_TIME } })
 }
 
-/// The wallet that an event names. `None`: it names none, and all that is due is done.
-fn named(event: &Value) -> Result<Option<(Tenant, Uuid)>, RunError> {
+/// The wallet that an event names, and the version of its shares. `None`: it names no wallet, and
+/// all that is due is done.
+fn named(event: &Value) -> Result<Option<(Tenant, Uuid, Option<u32>)>, RunError> {
     let text = |name: &str| event.get(name).and_then(Value::as_str);
     if event.get("walletId").is_none() {
         return Ok(None);
     }
     let tenant = text("tenant").and_then(|tenant| tenant.parse().ok()).ok_or(RunError::Event)?;
     let wallet_id = text("walletId").and_then(|id| id.parse().ok()).ok_or(RunError::Event)?;
-    Ok(Some((tenant, wallet_id)))
+    let version =
+        event.get("keyVersion").map(|version| version.as_u64().and_then(|it| it.try_into().ok()));
+    match version {
+        Some(None) => Err(RunError::Event),
+        version => Ok(Some((tenant, wallet_id, version.flatten()))),
+    }
 }
 
 impl lambda_entry::Job for RefreshShares {
@@ -80,10 +89,14 @@ impl lambda_entry::Job for RefreshShares {
     }
 
     async fn run_for(&self, event: &Value) -> Result<Value, RunError> {
-        let Some((tenant, wallet_id)) = named(event)? else {
+        let Some((tenant, wallet_id, version)) = named(event)? else {
             return self.run().await;
         };
-        let version = match self.custody.refresh(&tenant, wallet_id, None).await? {
+        let refreshed = match version {
+            None => self.custody.refresh(&tenant, wallet_id, None).await,
+            Some(version) => self.custody.refresh_version(&tenant, wallet_id, version).await,
+        };
+        let version = match refreshed? {
             Refreshed::New(version) | Refreshed::Finished(version) => Some(version),
             Refreshed::Young => None,
         };
@@ -100,12 +113,16 @@ mod tests {
         assert!(named(&json!({ "source": "aws.scheduler" })).unwrap().is_none());
         let id = Uuid::nil().to_string();
         let one = named(&json!({ "tenant": "t", "walletId": id })).unwrap().unwrap();
-        assert_eq!((one.0.as_str(), one.1), ("t", Uuid::nil()));
+        assert_eq!((one.0.as_str(), one.1, one.2), ("t", Uuid::nil(), None));
+        let worn = json!({ "tenant": "t", "walletId": id, "keyVersion": 3 });
+        assert_eq!(named(&worn).unwrap().unwrap().2, Some(3));
         for event in [
             json!({ "walletId": id }),
             json!({ "tenant": "t", "walletId": "x" }),
             json!({ "tenant": "a#b", "walletId": id }),
             json!({ "tenant": "t", "walletId": null }),
+            json!({ "tenant": "t", "walletId": id, "keyVersion": "3" }),
+            json!({ "tenant": "t", "walletId": id, "keyVersion": -1 }),
         ] {
             assert!(matches!(named(&event), Err(RunError::Event)), "{event}");
         }

@@ -7,7 +7,7 @@ import * as time from "./time.js";
 
 const WORDS = {
   "key-made": "key made", allowed: "allowed", refused: "refused", signed: "signed", aborted: "aborted",
-  "refresh-allowed": "refresh allowed", "share-refreshed": "share refreshed", "shares-tried": "shares tried", "shares-retired": "shares retired",
+  "refresh-allowed": "refresh allowed", "share-refreshed": "share refreshed", "trial-allowed": "trial allowed", "shares-tried": "shares tried", "shares-retired": "shares retired",
 };
 
 const INTENTS = {

@@ -2,6 +2,7 @@
 //!
 //! API Gateway does this in the cloud: it calls a function when it has the whole request.
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -11,8 +12,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_LENGTH;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -23,6 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep, timeout};
+use tower::{ServiceExt, service_fn};
 
 use crate::serve::Stop;
 
@@ -106,7 +110,12 @@ async fn connection(
             .max_headers(MAX_HEADERS)
             .max_header_size(MAX_HEAD_BYTES)
             .max_buf_size(2 * MAX_BODY_BYTES)
-            .serve_connection(stream, TowerToHyperService::new(router))
+            .serve_connection(
+                stream,
+                TowerToHyperService::new(service_fn(move |request| {
+                    to_its_end(router.clone(), request)
+                }))
+            )
     );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -117,6 +126,21 @@ async fn connection(
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended");
+    }
+}
+
+/// Serves one request in a task of its own, so that it runs to its end when its client hangs up,
+/// as a Lambda function does. A run of the protocol that is dropped halfway costs its wallet a slot.
+async fn to_its_end(
+    router: Router,
+    request: http::Request<Incoming>,
+) -> Result<Response, Infallible> {
+    match tokio::spawn(router.oneshot(request.map(Body::new))).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, "a request's task failed");
+            Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        }
     }
 }
 

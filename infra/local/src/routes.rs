@@ -52,6 +52,7 @@ impl Endpoints {
             kms_key_id: WALLETS_KEY.to_owned(),
             cosigner_function: cosigner_host::FUNCTION.to_owned(),
             caller: "local".to_owned(),
+            refresh_function: None,
         };
         Custody::new(&aws, &store, &config, options.clock.clone(), options.random.clone())
     }

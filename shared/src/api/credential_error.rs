@@ -83,11 +83,11 @@ impl ApiError {
             }
             CredentialError::Sign(SignError::Frozen) => frozen(failed),
             CredentialError::Sign(SignError::Protocol(error)) => {
-                let answer = cosigner_failed(failed, &error);
-                // For an API key the contract fixes 500 for whatever is our fault.
-                let status = if answer.status == 503 { 500 } else { answer.status };
-                Self { status, ..answer }
+                fault_is_500(cosigner_failed(failed, &error))
             }
+            CredentialError::Sign(
+                error @ (SignError::Busy | SignError::Worn | SignError::Moved),
+            ) => fault_is_500(Self::signer_unavailable(failed, &error)),
             CredentialError::SecretLost(_) => Self::internal(failed, &error).advise(
                 "The exchange has made an API key that could not be kept: delete it in the \
                  exchange's own settings, and repeat the call",
@@ -99,6 +99,12 @@ impl ApiError {
             | CredentialError::DamagedKey => Self::internal(failed, &error).advise(REPEAT),
         }
     }
+}
+
+/// For an API key the contract fixes 500 for every fault of the service.
+fn fault_is_500(error: ApiError) -> ApiError {
+    let status = if error.status == 503 { 500 } else { error.status };
+    ApiError { status, ..error }
 }
 
 /// Nothing was sent.

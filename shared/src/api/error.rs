@@ -224,6 +224,9 @@ impl From<SignError> for ApiError {
             SignError::NotFound => Self::wallet_not_found(),
             SignError::Protocol(error) => cosigner_failed(ERROR, &error),
             SignError::Frozen => frozen(ERROR),
+            SignError::Busy | SignError::Worn | SignError::Moved => {
+                Self::signer_unavailable(ERROR, &error)
+            }
             SignError::Store(_) | SignError::Envelope(_) | SignError::Share(_) => {
                 Self::internal(ERROR, &error).advise("Repeat the call")
             }

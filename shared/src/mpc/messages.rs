@@ -291,6 +291,15 @@ pub enum Refusal {
     /// New shares do not get this version, but one after this.
     #[error("the newest shares are of version {0}")]
     Newest(u32),
+    /// Too many runs of these shares are under way. Nothing was computed: wait and retry.
+    #[error("too many runs of these shares are under way")]
+    Busy,
+    /// Too many runs of these shares never ended: they must be refreshed before they sign.
+    #[error("these shares must be refreshed before they sign")]
+    Worn,
+    /// These shares have signed together before: they are not tried again.
+    #[error("these shares were tried before")]
+    Tried,
 }
 
 impl Refusal {
@@ -308,6 +317,9 @@ impl Refusal {
             Self::Retired => "RETIRED",
             Self::NotConfirmed => "NOT_CONFIRMED",
             Self::Newest(_) => "NEWEST",
+            Self::Busy => "BUSY",
+            Self::Worn => "WORN",
+            Self::Tried => "TRIED",
         }
     }
 }

@@ -62,6 +62,14 @@ pub enum ProtocolError {
     Stopped(#[from] crate::compute::Stopped),
 }
 
+impl ProtocolError {
+    /// Whether the other party cheated in a way that leaks shared state if it may try again.
+    #[must_use]
+    pub const fn is_ban(&self) -> bool {
+        matches!(self, Self::Aborted { ban: true, .. })
+    }
+}
+
 impl From<dkls23_secp256k1::protocols::Abort> for ProtocolError {
     fn from(abort: dkls23_secp256k1::protocols::Abort) -> Self {
         use dkls23_secp256k1::protocols::AbortKind;

@@ -149,7 +149,9 @@ pub async fn confirm(
     let start = |message| Call::StartConfirm(StartConfirm { message });
     let hash = confirm_digest(key, session);
     let calls = (start, Call::FinishConfirm);
-    sign::run(cosigner, key, session, share, hash, calls).await.map(|_| ())
+    // The shares are nowhere stored yet, so they run this once: party 1 needs no gate here.
+    let passed = std::future::ready(());
+    sign::run(cosigner, key, session, share, hash, calls, passed).await.map(|_| ())
 }
 
 /// Tells the cosigner that these shares are party 1's only ones: it gives all others up, if these

@@ -31,7 +31,8 @@ pub fn sign_data(
 }
 
 /// Signs an intent together with the cosigner. The signature is checked against the wallet's
-/// address before it is returned.
+/// address before it is returned. `passed` runs next to the second call, when every check that
+/// leads to a ban has passed.
 ///
 /// # Errors
 /// When the cosigner cannot be asked, refuses, or breaks the protocol.
@@ -41,10 +42,12 @@ pub async fn sign(
     key: &WalletKey,
     share: &KeyShare,
     intent: &Intent,
+    passed: impl Future<Output = ()>,
 ) -> Result<Signature, ProtocolError> {
     let session: SessionId = random.bytes()?;
     let start = |message| Call::StartSign(StartSign { intent: intent.clone(), message });
-    run(cosigner, key, session, share, intent.digest(), (start, Call::FinishSign)).await
+    let calls = (start, Call::FinishSign);
+    run(cosigner, key, session, share, intent.digest(), calls, passed).await
 }
 
 /// The run itself: what is signed follows, at the cosigner, from the message that `start` makes.
@@ -55,6 +58,7 @@ pub(super) async fn run(
     share: &KeyShare,
     hash: Digest,
     (start, finish): (impl FnOnce(TransmitPhase1to2) -> Call, impl FnOnce(FinishSign) -> Call),
+    passed: impl Future<Output = ()>,
 ) -> Result<Signature, ProtocolError> {
     let data = sign_data(key, session, party_2(), hash);
     let (mut run, mut phase_1) = SignSession::<Curve>::new(share.party(), data)?;
@@ -68,7 +72,8 @@ pub(super) async fn run(
     // Their phase-2 message is here already: check it before ours is given away.
     let own = run.phase3(&[their_phase_2])?;
     let finish = finish(FinishSign { message: phase_2.remove(0), share: own.clone(), kept });
-    let Answer::SignShares(shares) = cosigner.call(key, session, finish).await? else {
+    let (answer, ()) = tokio::join!(cosigner.call(key, session, finish), passed);
+    let Answer::SignShares(shares) = answer? else {
         return Err(CosignerError::Nonsense.into());
     };
 

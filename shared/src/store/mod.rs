@@ -26,6 +26,7 @@ mod indexes;
 mod list;
 mod records;
 mod refresh;
+mod runs;
 #[cfg(test)]
 mod samples;
 mod wallets;
@@ -53,6 +54,7 @@ pub use records::{
     ExpiringReason, Nonces, RefreshState, ShareRecord, WalletRecord, shares_at_ms,
 };
 pub use refresh::AgedWallet;
+pub use runs::{Admission, RunPlace};
 pub use wallets::WalletView;
 pub use webhooks::{DeliveryFailure, MAX_WEBHOOKS, WebhookId, WebhookRecord};
 
@@ -158,12 +160,20 @@ pub fn from_item<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<
         .map_err(|error| StoreError::Damaged { what, cause: error.to_string() })
 }
 
+/// The whole chain of an SDK error, for the log.
+pub(crate) fn sdk_cause<E>(error: SdkError<E>) -> String
+where
+    E: std::error::Error + 'static,
+{
+    DisplayErrorContext(error).to_string()
+}
+
 /// An SDK error that decides nothing, with its whole chain for the log.
 pub fn unavailable<E>(error: SdkError<E>) -> StoreError
 where
     E: std::error::Error + 'static,
 {
-    StoreError::Unavailable(DisplayErrorContext(error).to_string())
+    StoreError::Unavailable(sdk_cause(error))
 }
 
 /// A conditional put that lost to another writer is a conflict.

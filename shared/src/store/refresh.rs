@@ -98,8 +98,11 @@ impl Store {
             .set_key(Some(record_key(wallet)))
             // Whoever finishes this, if this call does not, finds it as the oldest of all.
             .update_expression(
-                "SET #version = :new, #refresh = :refresh, #at = :oldest, #shard = :shard",
+                "SET #version = :new, #refresh = :refresh, #at = :oldest, #shard = :shard \
+                 REMOVE #runs",
             )
+            // The new share has all of its places.
+            .expression_attribute_names("#runs", "runs")
             .condition_expression(format!("{UNCHANGED}#refresh.#to = :new"))
             .expression_attribute_names("#at", Index::Refresh.sort_key())
             .expression_attribute_names("#shard", "shard")

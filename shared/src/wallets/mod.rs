@@ -3,6 +3,7 @@
 mod create;
 mod refresh;
 mod refresh_job;
+mod runs;
 mod sign;
 
 pub use create::{CreateError, Created};
@@ -18,6 +19,7 @@ use crate::metrics::{self, About, Metric};
 use crate::mpc::CosignerClient;
 use crate::random::Random;
 use crate::store::Store;
+use runs::Refresher;
 
 /// Party 1 of every wallet key: the table with its shares, the key that seals them, and the way to
 /// party 2.
@@ -33,6 +35,7 @@ pub struct Custody {
     pub clock: Clock,
     /// Randomness.
     pub random: Random,
+    refresher: Refresher,
 }
 
 impl Custody {
@@ -66,6 +69,12 @@ impl Custody {
             ),
             clock,
             random,
+            refresher: match &custody.refresh_function {
+                None => Refresher::Here,
+                Some(function) => {
+                    Refresher::Function { lambda: aws.lambda(), function: function.clone() }
+                }
+            },
         }
     }
 }

@@ -63,6 +63,17 @@ impl From<RandomError> for SignError {
     }
 }
 
+/// Which shares are refreshed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Due {
+    /// Any.
+    Always,
+    /// Those whose age counts from before this time, Unix milliseconds.
+    Before(u64),
+    /// Those of this version, while they are in use.
+    InUse(u32),
+}
+
 impl Custody {
     /// Refreshes the shares of one wallet, or finishes what was begun; if `before_ms` is given,
     /// only if their age counts from before it.
@@ -75,6 +86,28 @@ impl Custody {
         wallet_id: Uuid,
         before_ms: Option<u64>,
     ) -> Result<Refreshed, RefreshError> {
+        self.refresh_if(tenant, wallet_id, before_ms.map_or(Due::Always, Due::Before)).await
+    }
+
+    /// Refreshes the shares of one wallet while those of this version are in use.
+    ///
+    /// # Errors
+    /// When it could not be done; a retry resumes it.
+    pub async fn refresh_version(
+        &self,
+        tenant: &Tenant,
+        wallet_id: Uuid,
+        version: u32,
+    ) -> Result<Refreshed, RefreshError> {
+        self.refresh_if(tenant, wallet_id, Due::InUse(version)).await
+    }
+
+    async fn refresh_if(
+        &self,
+        tenant: &Tenant,
+        wallet_id: Uuid,
+        due: Due,
+    ) -> Result<Refreshed, RefreshError> {
         let view = self.store.find(tenant, &WalletRef::Wallet(wallet_id)).await?;
         let wallet = view.ok_or(SignError::NotFound)?.wallet;
         if wallet.frozen {
@@ -82,11 +115,14 @@ impl Custody {
         }
         let now_ms = self.clock.now_ms();
         let known = wallet.refresh.unwrap_or_default();
+        if matches!(due, Due::InUse(version) if version != wallet.key_version) {
+            return Ok(Refreshed::Young);
+        }
         if now_ms < known.lease_until_ms {
             let wait_ms = known.lease_until_ms - now_ms;
             return Err(RefreshError::InProgress { retry_after_s: wait_ms.div_ceil(1_000) });
         }
-        if let Some(before_ms) = before_ms {
+        if let Due::Before(before_ms) = due {
             let aged = wallet.shares_at_ms.is_some_and(|at_ms| at_ms <= before_ms);
             if !aged || now_ms < known.rest_until_ms {
                 return Ok(Refreshed::Young);

@@ -1,12 +1,15 @@
 //! Signing an intent with a wallet's key.
 
+use std::pin::Pin;
+
 use super::Custody;
+use super::runs::Patience;
 use crate::api::ids::{Tenant, WalletRef};
 use crate::envelope::EnvelopeError;
 use crate::eth::Signature;
 use crate::intent::{Intent, PersonalMessage};
 use crate::metrics::Metric;
-use crate::mpc::{self, KeyShare, ProtocolError, ShareError, WalletKey};
+use crate::mpc::{self, KeyShare, ProtocolError, Refusal, ShareError, WalletKey};
 use crate::store::{ShareRecord, StoreError, WalletRecord, shares_at_ms};
 
 /// Why nothing was signed.
@@ -18,6 +21,15 @@ pub enum SignError {
     /// The wallet is barred from signing.
     #[error("wallet is frozen")]
     Frozen,
+    /// Other runs of the wallet are under way, and did not end in time.
+    #[error("other signatures of the wallet are under way")]
+    Busy,
+    /// Runs of the wallet's shares never ended: they are refreshed before they sign.
+    #[error("the wallet's shares must be refreshed before they sign")]
+    Worn,
+    /// A refresh has replaced the share.
+    #[error("the wallet has other shares in use")]
+    Moved,
     /// The protocol failed.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
@@ -77,30 +89,62 @@ impl Custody {
         Ok(KeyShare::from_bytes(&bytes, 1)?.at_version(stored.key_version))
     }
 
-    /// Signs an intent. The signature is known to be the wallet's. Where a refresh has replaced
-    /// the share meanwhile, it is signed with the new one.
+    /// Signs an intent. The signature is known to be the wallet's. Waits for other runs of the
+    /// wallet where too many are under way. Where a refresh has replaced the share, it signs with
+    /// the new one; where runs of the share never ended, it has the share refreshed first.
     ///
     /// # Errors
     /// When the cosigner refuses or breaks the protocol; where that would leak, if it were tried
-    /// again, the wallet is frozen.
+    /// again, the wallet is frozen. [`SignError::Busy`]: nothing was signed, retry.
     pub async fn sign(
         &self,
         wallet: &WalletRecord,
         share: &KeyShare,
         intent: &Intent,
     ) -> Result<Signature, SignError> {
-        let signature = match self.sign_once(wallet, share, intent).await {
-            Err(error) if error.is_of_retired_shares() => {
-                let name = WalletRef::Wallet(wallet.wallet_id);
-                let view = self.store.find(&wallet.tenant, &name).await?;
-                let view = view.ok_or(SignError::NotFound)?;
-                let newer = self.share(&view.wallet).await?;
-                if newer.version() == share.version() {
-                    return Err(error);
+        // Boxed, so that the type of what awaits this does not grow with what is in here.
+        let signed: Pin<Box<dyn Future<Output = _> + Send + '_>> =
+            Box::pin(self.sign_patiently(wallet, share, intent));
+        signed.await
+    }
+
+    async fn sign_patiently(
+        &self,
+        wallet: &WalletRecord,
+        share: &KeyShare,
+        intent: &Intent,
+    ) -> Result<Signature, SignError> {
+        let mut patience = Patience::new();
+        let mut newer: Option<(WalletRecord, KeyShare)> = None;
+        let signature = loop {
+            let (wallet, share) = newer.as_ref().map_or((wallet, share), |it| (&it.0, &it.1));
+            let error = match self.sign_once(wallet, share, intent).await {
+                Ok(signature) => break signature,
+                Err(error) => error,
+            };
+            let obstacle = error.obstacle();
+            match obstacle {
+                None => return Err(error),
+                Some(Obstacle::Moved) => {}
+                Some(Obstacle::Busy) => {
+                    self.pause(&mut patience).await?;
+                    continue;
                 }
-                self.sign_once(&view.wallet, &newer, intent).await?
+                Some(Obstacle::Worn) => {
+                    let replaced: Pin<Box<dyn Future<Output = _> + Send + '_>> =
+                        Box::pin(self.replace_worn(wallet, share.version()));
+                    replaced.await?;
+                    self.pause(&mut patience).await?;
+                }
             }
-            signed => signed?,
+            let name = WalletRef::Wallet(wallet.wallet_id);
+            let view = self.store.find(&wallet.tenant, &name).await?;
+            let wallet = view.ok_or(SignError::NotFound)?.wallet;
+            let next = self.share(&wallet).await?;
+            if obstacle == Some(Obstacle::Moved) && next.version() == share.version() {
+                return Err(error);
+            }
+            newer = Some((wallet, next));
         };
         if wallet.shares_at_ms.is_none() {
             self.note_age(wallet).await;
@@ -117,9 +161,15 @@ impl Custody {
         if share.address() != wallet.address {
             return Err(ProtocolError::WrongSignature.into());
         }
+        let place = self.begin_run(wallet, share.version()).await?;
         let key = WalletKey { key_version: share.version(), ..wallet.key() };
-        let run = mpc::sign(&self.cosigner, &self.random, &key, share, intent);
+        let passed = self.end_run(wallet, &place);
+        let run = mpc::sign(&self.cosigner, &self.random, &key, share, intent, passed);
         let signed = self.timed(Metric::SigningMs, run).await;
+        if matches!(&signed, Err(error) if !error.is_ban()) {
+            // The run may have ended before its place was given back; a second time does nothing.
+            self.end_run(wallet, &place).await;
+        }
         self.freeze_if_cheated(wallet, signed).await
     }
 
@@ -130,7 +180,7 @@ impl Custody {
         wallet: &WalletRecord,
         run: Result<T, ProtocolError>,
     ) -> Result<T, SignError> {
-        if matches!(run, Err(ProtocolError::Aborted { ban: true, .. })) {
+        if matches!(&run, Err(error) if error.is_ban()) {
             tracing::error!(walletId = %wallet.wallet_id, "cosigner cheated: wallet frozen");
             self.store.freeze(wallet).await?;
         }
@@ -148,13 +198,32 @@ impl Custody {
     }
 }
 
+/// What stands between an intent and its signature, and can be overcome.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Obstacle {
+    /// Other runs are under way.
+    Busy,
+    /// The shares must be refreshed first.
+    Worn,
+    /// Other shares are in use.
+    Moved,
+}
+
 impl SignError {
-    /// The cosigner has given these shares up for newer ones.
-    fn is_of_retired_shares(&self) -> bool {
-        use crate::mpc::{CosignerError, Refusal};
-        let Self::Protocol(ProtocolError::Cosigner(CosignerError::Refused(refusal))) = self else {
-            return false;
-        };
-        matches!(refusal, Refusal::Retired | Refusal::UnknownKey)
+    fn obstacle(&self) -> Option<Obstacle> {
+        use crate::mpc::CosignerError::Refused;
+        match self {
+            Self::Busy | Self::Protocol(ProtocolError::Cosigner(Refused(Refusal::Busy))) => {
+                Some(Obstacle::Busy)
+            }
+            Self::Worn | Self::Protocol(ProtocolError::Cosigner(Refused(Refusal::Worn))) => {
+                Some(Obstacle::Worn)
+            }
+            Self::Moved
+            | Self::Protocol(ProtocolError::Cosigner(Refused(
+                Refusal::Retired | Refusal::UnknownKey,
+            ))) => Some(Obstacle::Moved),
+            _ => None,
+        }
     }
 }

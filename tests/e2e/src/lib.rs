@@ -12,6 +12,7 @@ pub mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::{CosignerHost, Options, Stack};
@@ -29,13 +30,17 @@ impl TestClock {
         Self(Arc::new(AtomicU64::new(Clock::system().now_us())))
     }
 
-    /// The clock as the product takes it. Who waits on it moves it on, and waits no longer.
+    /// The clock as the product takes it. A wait moves it to the wait's end, after an eighth of a
+    /// short wait in real time, so that a crowd that waits for others lets them work.
     #[must_use]
     pub fn clock(&self) -> Clock {
         let (now, clock) = (self.0.clone(), self.clone());
         Clock::from_micros(move || now.load(Ordering::SeqCst)).waiting(move |ms| {
-            clock.advance_ms(ms);
-            tokio::task::yield_now()
+            let (clock, until_ms) = (clock.clone(), clock.now_ms() + ms);
+            async move {
+                tokio::time::sleep(Duration::from_millis(ms.min(320) / 8)).await;
+                clock.0.fetch_max(until_ms * 1_000, Ordering::SeqCst);
+            }
         })
     }
 

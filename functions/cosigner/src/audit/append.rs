@@ -1,5 +1,7 @@
 //! Appending to a wallet's chain.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
 use shared::api::ids::Exchange;
 use shared::mpc::{Refusal, WalletKey};
@@ -20,12 +22,29 @@ const HEAD: &str = "audit";
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// Whether a record is that of a signature that begins: it counts against the wallet's limit, and
-/// takes its nonce.
+/// Changes that a record makes to the head, in its transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Counted {
-    Yes(Rate, Option<(Exchange, u64)>),
-    No,
+pub(crate) enum Step<'a> {
+    /// Changes nothing else. A barred key is recorded too.
+    Note,
+    /// Begins a run of the share that the message names: takes a slot, counts against the wallet's
+    /// limit, and takes the nonce of its intent.
+    Open {
+        rate: Rate,
+        nonce: Option<(Exchange, u64)>,
+        /// When the run's session expires, Unix seconds.
+        until_s: u64,
+    },
+    /// Ends a run with its result: closes its slot.
+    Close,
+    /// Begins a refresh: counts against the wallet's limit.
+    Refresh(Rate),
+    /// Stores a new share of this version, whose slots are free.
+    Refreshed(u32),
+    /// Gives shares up. These versions were there before.
+    Retire(&'a BTreeSet<u32>),
+    /// Bars the key.
+    Bar,
 }
 
 /// Why an appending transaction was not written.
@@ -38,6 +57,42 @@ pub(crate) enum Lost {
 }
 
 impl Head {
+    /// The head after a step.
+    ///
+    /// # Errors
+    /// When the step is not allowed.
+    fn step(&mut self, asked: &Asked, step: Step<'_>, now_ms: u64) -> Result<(), Refusal> {
+        let Asked { key, session, .. } = asked;
+        match step {
+            Step::Note => Ok(()),
+            Step::Open { rate, nonce, until_s } => {
+                self.open_run(key.key_version, session, now_ms / 1_000, until_s)?;
+                self.count(rate, now_ms)?;
+                match nonce {
+                    Some((exchange, nonce)) => self.take_nonce(exchange, nonce),
+                    None => Ok(()),
+                }
+            }
+            Step::Close => self.close_run(key.key_version, session),
+            Step::Refresh(rate) => {
+                self.unbarred()?;
+                self.count(rate, now_ms)
+            }
+            Step::Refreshed(to) => {
+                self.clear_runs_of(to);
+                self.unbarred()
+            }
+            Step::Retire(live) => {
+                self.keep_runs_of(live);
+                self.unbarred()
+            }
+            Step::Bar => {
+                self.barred = true;
+                Ok(())
+            }
+        }
+    }
+
     /// The head after a nonce is taken: an endpoint's nonces rise.
     ///
     /// # Errors
@@ -80,20 +135,21 @@ impl Head {
 }
 
 impl Cosigner {
-    /// Appends a decision to the wallet's chain, in one transaction with `companion` if there is
-    /// one. Where the chain's end has moved, it is read again.
+    /// Appends a decision to the wallet's chain, in one transaction with its `step` and with
+    /// `companion` if there is one, and returns the new end. Where the chain's end has moved, it is
+    /// read again.
     ///
     /// # Errors
-    /// When the companion is there already ([`Refusal::NoSession`]), the wallet may sign no more
-    /// for now, or the table failed.
+    /// When the step is not allowed, the companion is there already ([`Refusal::NoSession`]), or
+    /// the table failed.
     pub(crate) async fn record(
         &self,
         asked: &Asked,
         mut head: Head,
         decision: &Decision,
-        counted: Counted,
+        step: Step<'_>,
         companion: Option<Item>,
-    ) -> Result<(), End> {
+    ) -> Result<Head, End> {
         for attempt in 0..TRIES {
             // A crowd at one wallet is spread: the run's own name is chance enough.
             if attempt > 2 {
@@ -101,12 +157,7 @@ impl Cosigner {
             }
             let now_ms = self.clock.now_ms();
             let mut next = head.clone();
-            if let Counted::Yes(rate, nonce) = counted {
-                next.count(rate, now_ms)?;
-                if let Some((exchange, nonce)) = nonce {
-                    next.take_nonce(exchange, nonce)?;
-                }
-            }
+            next.step(asked, step, now_ms)?;
             let entry = Entry {
                 seq: head.seq + 1,
                 at_ms: now_ms,
@@ -126,7 +177,7 @@ impl Cosigner {
             next.shard = shard_of(asked.key.wallet_id);
             next.seal_day = now_ms / DAY_MS;
             match self.shares.append(&asked.key, &head, &next, &record, companion.clone()).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(next),
                 Err(Lost::Companion) => return Err(Refusal::NoSession.into()),
                 Err(Lost::Head) => head = self.shares.head(&asked.key).await?,
                 Err(Lost::Failed(error)) => return Err(error.into()),
@@ -184,6 +235,22 @@ impl Shares {
         Ok(head.unwrap_or_default())
     }
 
+    /// Bars a key, with all of its shares. The head is small and has no other condition, so the
+    /// write is cheap and loses no race.
+    pub(crate) async fn bar(&self, key: &WalletKey) -> Result<(), StoreError> {
+        self.db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(head_key(key)))
+            .update_expression("SET barred = :true")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
     async fn append(
         &self,
         key: &WalletKey,
@@ -203,9 +270,18 @@ impl Shares {
             .set_item(Some(to_record(head_key(key), next)?))
             .condition_expression("attribute_not_exists(pk)");
         if head.seq > 0 {
+            // A bar is written without a record, and outlives every record.
+            let unbarred = " AND (attribute_not_exists(barred) OR barred = :false)";
             replaced = replaced
-                .condition_expression("seq = :seq")
+                .condition_expression(format!(
+                    "seq = :seq{}",
+                    if next.barred { "" } else { unbarred }
+                ))
                 .expression_attribute_values(":seq", AttributeValue::N(head.seq.to_string()));
+            if !next.barred {
+                replaced =
+                    replaced.expression_attribute_values(":false", AttributeValue::Bool(false));
+            }
         }
         let mut puts =
             vec![replaced, new(to_record(item_key(key, record_name(record.seq)), record)?)];

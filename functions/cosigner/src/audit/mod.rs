@@ -19,7 +19,9 @@ use shared::intent::Intent;
 use shared::mpc::{SessionId, WalletKey};
 use uuid::Uuid;
 
-pub(crate) use append::Counted;
+use crate::gate::OpenRun;
+
+pub(crate) use append::Step;
 
 /// The hash before the first record of a chain.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -98,6 +100,11 @@ pub enum Decision {
         /// Its version.
         to: u32,
     },
+    /// The new shares named may be tried: the run has begun.
+    TrialAllowed {
+        /// The digest that they are to sign, in hex.
+        digest: String,
+    },
     /// The shares named have signed together: nothing but their own name.
     SharesTried {
         /// What they signed, in hex.
@@ -120,6 +127,10 @@ impl Decision {
     pub(crate) fn refused(intent: &Intent, reason: &str) -> Self {
         let (intent, digest) = (intent.clone(), hex(&intent.digest()));
         Self::Refused { intent, digest, reason: reason.to_owned() }
+    }
+
+    pub(crate) fn trial_allowed(digest: &[u8]) -> Self {
+        Self::TrialAllowed { digest: hex(digest) }
     }
 
     pub(crate) fn tried(digest: &[u8], signature: String) -> Self {
@@ -179,6 +190,12 @@ pub(crate) struct Head {
     /// The Unix day of the last record; the index's sort key.
     #[serde(default)]
     pub(crate) seal_day: u64,
+    /// Nothing is computed from any share of the key: party 1 cheated in a run of the protocol.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) barred: bool,
+    /// The runs that hold a slot of their share version: see [`crate::gate`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) runs: Vec<OpenRun>,
 }
 
 impl Default for Head {
@@ -195,6 +212,8 @@ impl Default for Head {
             hyperliquid_nonce: 0,
             shard: String::new(),
             seal_day: 0,
+            barred: false,
+            runs: Vec::new(),
         }
     }
 }
@@ -217,7 +236,7 @@ pub(crate) fn link(prev: &str, body: &str) -> String {
     hex(context.finish().as_ref())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

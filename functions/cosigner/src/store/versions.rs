@@ -22,7 +22,6 @@ use super::{SHARE, Shares, partition, share_key};
 pub(crate) struct Version {
     #[serde(skip)]
     pub(crate) version: u32,
-    barred: bool,
     /// It is there; `false`: it was given up.
     #[serde(skip)]
     live: bool,
@@ -55,12 +54,11 @@ impl Shares {
                 .table_name(&self.table)
                 .key_condition_expression("#pk = :pk AND begins_with(#sk, :share)")
                 // The wrapped key tells that there is a share, and is small.
-                .projection_expression("#sk, #schema, #barred, #from, #confirmed, #sealed.#k")
+                .projection_expression("#sk, #schema, #from, #confirmed, #sealed.#k")
                 .set_expression_attribute_names(Some(names(&[
                     "pk",
                     "sk",
                     "schema",
-                    "barred",
                     "from",
                     "confirmed",
                     "sealed",
@@ -122,21 +120,6 @@ impl Shares {
         Ok(())
     }
 
-    /// The shares that are neither the one named nor made from it, and still there.
-    pub(crate) async fn others(&self, key: &WalletKey) -> Result<Vec<Version>, StoreError> {
-        let mut kept = BTreeSet::from([key.key_version]);
-        let mut others = Vec::new();
-        // What one was made from is older than it, so one pass finds all descendants.
-        for known in self.versions(key).await? {
-            if known.version == key.key_version || known.from.is_some_and(|it| kept.contains(&it)) {
-                kept.insert(known.version);
-            } else if known.live {
-                others.push(known);
-            }
-        }
-        Ok(others)
-    }
-
     /// Gives shares up.
     pub(crate) async fn give_up_all(
         &self,
@@ -189,36 +172,26 @@ impl Shares {
             .map_err(unavailable)?;
         Ok(())
     }
+}
 
-    /// Bars a key from signing, with all of its shares: first the one named, so that no other is
-    /// made from it any more, then what there is.
-    pub(crate) async fn bar(&self, key: &WalletKey) -> Result<(), StoreError> {
-        self.bar_one(key).await?;
-        loop {
-            let known = self.versions(key).await?;
-            let free: Vec<u32> =
-                known.iter().filter(|it| !it.barred).map(|it| it.version).collect();
-            if free.is_empty() {
-                return Ok(());
-            }
-            for version in free {
-                self.bar_one(&at(key, version)).await?;
-            }
+/// The versions whose shares are there.
+pub(crate) fn live(known: &[Version]) -> BTreeSet<u32> {
+    known.iter().filter(|it| it.live).map(|it| it.version).collect()
+}
+
+/// The shares that are neither the one named nor made from it, and still there.
+pub(crate) fn others(key: &WalletKey, known: Vec<Version>) -> Vec<Version> {
+    let mut kept = BTreeSet::from([key.key_version]);
+    let mut others = Vec::new();
+    // Each was made from an older one, so one pass finds all descendants.
+    for known in known {
+        if known.version == key.key_version || known.from.is_some_and(|it| kept.contains(&it)) {
+            kept.insert(known.version);
+        } else if known.live {
+            others.push(known);
         }
     }
-
-    async fn bar_one(&self, key: &WalletKey) -> Result<(), StoreError> {
-        let update = self
-            .db
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(share_key(key)))
-            .update_expression("SET barred = :true")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":true", AttributeValue::Bool(true));
-        // One that was deleted meanwhile needs no bar.
-        holds(update.send().await).map(|_| ())
-    }
+    others
 }
 
 fn names(names: &[&str]) -> std::collections::HashMap<String, String> {

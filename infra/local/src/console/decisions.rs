@@ -82,6 +82,7 @@ impl Shown {
             Decision::Aborted { reason } => ("aborted", None, Some(reason)),
             Decision::RefreshAllowed { .. } => ("refresh-allowed", None, None),
             Decision::ShareRefreshed { .. } => ("share-refreshed", None, None),
+            Decision::TrialAllowed { .. } => ("trial-allowed", None, None),
             Decision::SharesTried { .. } => ("shares-tried", None, None),
             Decision::SharesRetired { .. } => ("shares-retired", None, None),
         };

@@ -255,16 +255,22 @@ async fn more_than_the_tenants_rate_is_refused_too() {
 /// Opened sessions are kept for half a minute and then are nothing; each counts as a signature, so
 /// their number is bounded by the rate.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_sessions_does_not_last() {
+async fn flood_of_sessions_ends_with_new_shares() {
     let attacker = Attacker::new().await;
     let mut opened = Vec::new();
-    for session in 0..20 {
+    for session in 0..4 {
         opened.push(attacker.open([session; 32], &message("flood")).await.unwrap());
     }
-    attacker.still_signs().await;
-    attacker.app.clock.advance_ms(31_000);
+    let more = attacker.open([4; 32], &message("flood")).await;
+    assert_eq!(more.map(|_| ()), Err(Refusal::Busy));
+    attacker.app.clock.advance_ms(16_000);
+    let more = attacker.open([5; 32], &message("flood")).await;
+    assert_eq!(more.map(|_| ()), Err(Refusal::Worn));
     for run in opened {
         assert_eq!(attacker.finish(run.session, run.phase_2).await, Err(Refusal::NoSession));
     }
+    // The honest endpoint has the shares refreshed, and signs with the new ones.
     attacker.still_signs().await;
+    let more = attacker.open([6; 32], &message("flood")).await;
+    assert_eq!(more.map(|_| ()), Err(Refusal::Retired));
 }

@@ -70,6 +70,7 @@ async fn every_decision_is_recorded_with_what_was_signed() {
             Decision::Aborted { .. } => "aborted",
             Decision::RefreshAllowed { to: 2 } => "refresh allowed",
             Decision::ShareRefreshed { to: 2 } => "share refreshed",
+            Decision::TrialAllowed { .. } => "trial allowed",
             Decision::SharesTried { .. } => "shares tried",
             Decision::SharesRetired { versions } if versions == &[1] => "shares retired",
             other => panic!("{other:?}"),
@@ -78,7 +79,8 @@ async fn every_decision_is_recorded_with_what_was_signed() {
     let expected =
         ["made", "HyperliquidApproveAgent", "signed", "PersonalMessage", "signed", "refused"];
     assert_eq!(kinds[..6], expected);
-    let refreshed = ["refresh allowed", "share refreshed", "shares tried", "shares retired"];
+    let refreshed =
+        ["refresh allowed", "share refreshed", "trial allowed", "shares tried", "shares retired"];
     assert_eq!(kinds[6..], refreshed);
     let Decision::Signed { signature, .. } = &entries[4].decision else { unreachable!() };
     assert_eq!(signature, signed.text("/signature"));

@@ -53,7 +53,7 @@ async fn a_wallet_costs_six_calls_to_make_and_one_or_two_to_find() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signature_costs_five_calls() {
+async fn signature_costs_seven_calls() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let body = json!({ "message": "hello" });
@@ -61,6 +61,8 @@ async fn a_signature_costs_five_calls() {
     let expected = calls(&[
         ("DynamoDB.GetItem", 1),
         ("DynamoDB.Query", 1),
+        // A place for the run, taken and given back.
+        ("DynamoDB.UpdateItem", 2),
         ("KMS.Decrypt", 1),
         ("Lambda.Invoke", 2),
     ]);
@@ -68,7 +70,7 @@ async fn a_signature_costs_five_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registration_costs_ten_calls_and_one_of_the_exchange() {
+async fn registration_costs_twelve_calls_and_one_of_the_exchange() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let body = json!({ "walletIdOrAddress": "user_1" });
@@ -83,8 +85,8 @@ async fn a_registration_costs_ten_calls_and_one_of_the_exchange() {
             ("DynamoDB.PutItem", 1),
             ("DynamoDB.Query", 1),
             ("DynamoDB.TransactWriteItems", 1),
-            // The budget for the exchange.
-            ("DynamoDB.UpdateItem", 1),
+            // The budget for the exchange, and the run's place.
+            ("DynamoDB.UpdateItem", 3),
             ("KMS.Decrypt", 1),
             ("KMS.GenerateDataKey", 1),
             ("Lambda.Invoke", 2),
@@ -118,7 +120,7 @@ async fn what_follows_a_registration_has_its_price() {
             ("DynamoDB.PutItem", 2),
             ("DynamoDB.Query", 1),
             ("DynamoDB.TransactWriteItems", 1),
-            ("DynamoDB.UpdateItem", 1),
+            ("DynamoDB.UpdateItem", 5),
             ("KMS.Decrypt", 1),
             ("KMS.GenerateDataKey", 1),
             ("Lambda.Invoke", 4),
@@ -138,7 +140,7 @@ async fn what_follows_a_registration_has_its_price() {
             ("DynamoDB.GetItem", 2),
             ("DynamoDB.Query", 1),
             ("DynamoDB.TransactWriteItems", 1),
-            ("DynamoDB.UpdateItem", 1),
+            ("DynamoDB.UpdateItem", 3),
             ("KMS.Decrypt", 1),
             ("Lambda.Invoke", 2),
             (removed, 1),

@@ -90,7 +90,8 @@ impl Scene {
 
     async fn sign_as(&self, version: u32, share: &KeyShare) -> Result<(), ProtocolError> {
         let key = self.key(version);
-        mpc::sign(&self.cosigner, &self.random, &key, share, &intent()).await.map(|_| ())
+        let passed = std::future::ready(());
+        mpc::sign(&self.cosigner, &self.random, &key, share, &intent(), passed).await.map(|_| ())
     }
 
     /// A refresh of an attacker, up to its trial. The wallet's record knows nothing of it.

@@ -70,6 +70,7 @@ async fn custody_behind(gate: &Arc<Gate>) -> Custody {
         kms_key_id: hyperdex_local::WALLETS_KEY.to_owned(),
         cosigner_function: "cosigner".to_owned(),
         caller: "test".to_owned(),
+        refresh_function: None,
     };
     Custody::new(&aws, &store, &config, gate.app.app.clock.clock(), Random::system())
 }

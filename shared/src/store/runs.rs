@@ -1,0 +1,156 @@
+//! The gate of party 1: how many runs of a wallet's share in use may be unfinished.
+//!
+//! It mirrors the cosigner's gate and lies in the wallet's record, as the set `runs`. A run takes a
+//! place before the first call of the cosigner, by a conditional write, and gives it back unless it
+//! ends in a ban. A place that is not given back (a ban, a crash, a lost write) stays taken until
+//! new shares come into use, so a cosigner that cheats learns the outcome of few checks, whatever
+//! happens to the write that freezes the wallet. See `docs/decisions/atomic-ban.md`.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use uuid::Uuid;
+
+use super::{RECORD, Store, StoreError, WalletRecord, key, unavailable, wallet_key};
+
+/// The number of runs of a wallet that may be unfinished, those under way included.
+const PLACES: usize = 4;
+
+/// A place that a run holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RunPlace(String);
+
+impl RunPlace {
+    /// Names the place of a run that is over by `until_ms` (Unix milliseconds).
+    #[must_use]
+    pub fn new(run: Uuid, until_ms: u64) -> Self {
+        Self(format!("{until_ms}#{run}"))
+    }
+
+    fn attribute(&self) -> AttributeValue {
+        AttributeValue::Ss(vec![self.0.clone()])
+    }
+}
+
+/// Whether a run may begin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Admission {
+    /// It holds its place.
+    Admitted,
+    /// All places are taken. The runs that hold them are over by then, Unix milliseconds.
+    Full {
+        /// When the last of them is over.
+        until_ms: u64,
+    },
+    /// The wallet has other shares in use.
+    Moved,
+    /// The wallet is frozen.
+    Frozen,
+    /// The wallet is gone.
+    Gone,
+}
+
+impl Store {
+    /// Takes a place for a run of a wallet's share of this version.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn begin_run(
+        &self,
+        wallet: &WalletRecord,
+        version: u32,
+        place: &RunPlace,
+    ) -> Result<Admission, StoreError> {
+        let begun = self
+            .db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), RECORD)))
+            .update_expression("ADD #runs :place")
+            // The second clause: a write whose response was lost succeeds again.
+            .condition_expression(
+                "#frozen = :false AND #version = :version AND \
+                 (attribute_not_exists(#runs) OR contains(#runs, :name) OR size(#runs) < :places)",
+            )
+            .set_expression_attribute_names(Some(names()))
+            .expression_attribute_values(":place", place.attribute())
+            .expression_attribute_values(":name", AttributeValue::S(place.0.clone()))
+            .expression_attribute_values(":false", AttributeValue::Bool(false))
+            .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
+            .expression_attribute_values(":places", AttributeValue::N(PLACES.to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match begun {
+            Ok(_) => Ok(Admission::Admitted),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    Ok(refused.item().map_or(Admission::Gone, |item| reason(item, version)))
+                }
+                _ => Err(unavailable(error)),
+            },
+        }
+    }
+
+    /// Gives the place of a run back.
+    ///
+    /// # Errors
+    /// When the table cannot be written. The place stays taken.
+    pub async fn end_run(&self, wallet: &WalletRecord, place: &RunPlace) -> Result<(), StoreError> {
+        self.db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), RECORD)))
+            .update_expression("DELETE #runs :place")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#runs", "runs")
+            .expression_attribute_values(":place", place.attribute())
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+}
+
+fn names() -> HashMap<String, String> {
+    [("#frozen", "frozen"), ("#version", "keyVersion"), ("#runs", "runs")]
+        .map(|(name, attribute)| (name.to_owned(), attribute.to_owned()))
+        .into()
+}
+
+/// Why the record does not admit a run.
+fn reason(record: &HashMap<String, AttributeValue>, version: u32) -> Admission {
+    if record.get("frozen") != Some(&AttributeValue::Bool(false)) {
+        return Admission::Frozen;
+    }
+    if record.get("keyVersion") != Some(&AttributeValue::N(version.to_string())) {
+        return Admission::Moved;
+    }
+    let runs = record.get("runs").and_then(|runs| runs.as_ss().ok());
+    let until = |run: &String| run.split_once('#')?.0.parse().ok();
+    let until_ms = runs.into_iter().flatten().filter_map(until).max().unwrap_or_default();
+    Admission::Full { until_ms }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(frozen: bool, runs: &[&str]) -> HashMap<String, AttributeValue> {
+        let runs = runs.iter().map(|run| (*run).to_owned()).collect();
+        HashMap::from([
+            ("frozen".to_owned(), AttributeValue::Bool(frozen)),
+            ("keyVersion".to_owned(), AttributeValue::N("3".to_owned())),
+            ("runs".to_owned(), AttributeValue::Ss(runs)),
+        ])
+    }
+
+    #[test]
+    fn refusal_names_the_first_reason_that_holds() {
+        let runs = ["1500#a", "900#b", "1200#c", "1000#d"];
+        assert_eq!(reason(&record(true, &runs), 3), Admission::Frozen);
+        assert_eq!(reason(&record(false, &runs), 2), Admission::Moved);
+        assert_eq!(reason(&record(false, &runs), 3), Admission::Full { until_ms: 1_500 });
+    }
+}

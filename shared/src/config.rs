@@ -145,9 +145,19 @@ pub struct CustodyConfig {
     pub cosigner_function: String,
     /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: who asks, for the cosigner's records.
     pub caller: String,
-    /// `REFRESH_FUNCTION`: name or ARN of the function that refreshes shares. When not set, this
-    /// process refreshes a wallet's shares itself where they must be before they sign.
-    pub refresh_function: Option<String>,
+    /// Who refreshes a wallet's shares where they must be before they sign.
+    pub refresh: RefreshBy,
+}
+
+/// Who refreshes a wallet's shares.
+#[derive(Clone, Debug)]
+pub enum RefreshBy {
+    /// `REFRESH_FUNCTION`: the function with this name or ARN, the only one that the cosigner lets
+    /// refresh.
+    Function(String),
+    /// This process, which invokes the cosigner by this name or ARN for it. `COSIGNER_FUNCTION`,
+    /// when `REFRESH_FUNCTION` is not set.
+    ThisProcess(String),
 }
 
 impl CustodyConfig {
@@ -156,11 +166,16 @@ impl CustodyConfig {
     /// # Errors
     /// Names the variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        let cosigner_function = env.required("COSIGNER_FUNCTION")?;
+        let refresh = match env.optional("REFRESH_FUNCTION") {
+            Some(function) => RefreshBy::Function(function),
+            None => RefreshBy::ThisProcess(cosigner_function.clone()),
+        };
         Ok(Self {
             kms_key_id: env.required("WALLETS_KEY_ID")?,
-            cosigner_function: env.required("COSIGNER_FUNCTION")?,
+            cosigner_function,
+            refresh,
             caller: env.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
-            refresh_function: env.optional("REFRESH_FUNCTION"),
         })
     }
 }

@@ -11,7 +11,7 @@ use rotate_apikey::RotateApiKey;
 use shared::api::idempotency::Memory;
 use shared::api::shell::shell;
 use shared::aws::Aws;
-use shared::config::{AsterConfig, CustodyConfig, HyperliquidConfig, StoreConfig};
+use shared::config::{AsterConfig, CustodyConfig, HyperliquidConfig, RefreshBy, StoreConfig};
 use shared::credentials::{Registrar, Registrars};
 use shared::exchanges::budget::Spender;
 use shared::exchanges::{aster, hyperliquid};
@@ -52,7 +52,7 @@ impl Endpoints {
             kms_key_id: WALLETS_KEY.to_owned(),
             cosigner_function: cosigner_host::FUNCTION.to_owned(),
             caller: "local".to_owned(),
-            refresh_function: None,
+            refresh: RefreshBy::ThisProcess(cosigner_host::FUNCTION.to_owned()),
         };
         Custody::new(&aws, &store, &config, options.clock.clone(), options.random.clone())
     }

@@ -13,7 +13,7 @@ pub use sign::SignError;
 
 use crate::aws::Aws;
 use crate::clock::Clock;
-use crate::config::{ConfigError, CustodyConfig, Env, StoreConfig};
+use crate::config::{ConfigError, CustodyConfig, Env, RefreshBy, StoreConfig};
 use crate::envelope::Envelope;
 use crate::metrics::{self, About, Metric};
 use crate::mpc::CosignerClient;
@@ -69,9 +69,13 @@ impl Custody {
             ),
             clock,
             random,
-            refresher: match &custody.refresh_function {
-                None => Refresher::Here,
-                Some(function) => {
+            refresher: match &custody.refresh {
+                RefreshBy::ThisProcess(cosigner) => Refresher::ThisProcess(CosignerClient::new(
+                    aws.lambda(),
+                    cosigner,
+                    &custody.caller,
+                )),
+                RefreshBy::Function(function) => {
                     Refresher::Function { lambda: aws.lambda(), function: function.clone() }
                 }
             },

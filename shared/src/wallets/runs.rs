@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Custody, RefreshError, SignError};
 use crate::aws::Lazy;
+use crate::mpc::CosignerClient;
 use crate::store::{Admission, RunPlace, WalletRecord, sdk_cause};
 
 /// How long a run may take, in milliseconds. Its session at the cosigner expires by then.
@@ -22,9 +23,9 @@ const PAUSES_MS: std::ops::RangeInclusive<u64> = 20..=320;
 /// Where a wallet whose places are all lost gets its new shares.
 #[derive(Clone, Debug)]
 pub(super) enum Refresher {
-    /// In this process, which may ask the cosigner for a refresh.
-    Here,
-    /// In the function `refresh-shares`, the only one that may.
+    /// This process, through a client that may ask the cosigner for a refresh.
+    ThisProcess(CosignerClient),
+    /// The function `refresh-shares`, the only one that may.
     Function {
         /// The client.
         lambda: Lazy<aws_sdk_lambda::Client>,
@@ -99,8 +100,9 @@ impl Custody {
     ) -> Result<(), SignError> {
         tracing::warn!(walletId = %wallet.wallet_id, version, "runs of these shares never ended: refreshing them");
         match &self.refresher {
-            Refresher::Here => {
-                let replaced = self.refresh_version(&wallet.tenant, wallet.wallet_id, version);
+            Refresher::ThisProcess(cosigner) => {
+                let refresher = Self { cosigner: cosigner.clone(), ..self.clone() };
+                let replaced = refresher.refresh_version(&wallet.tenant, wallet.wallet_id, version);
                 match replaced.await {
                     Ok(_) | Err(RefreshError::InProgress { .. }) => Ok(()),
                     Err(RefreshError::Sign(error)) => Err(error),

@@ -13,7 +13,7 @@ use e2e::attacker::{Attacker, Opened, find, refusal};
 use e2e::{Reply, TestApp};
 use serde_json::json;
 use shared::api::ids::{Tenant, WalletRef};
-use shared::config::{CustodyConfig, StoreConfig};
+use shared::config::{CustodyConfig, RefreshBy, StoreConfig};
 use shared::envelope::OnceKey;
 use shared::intent::{Intent, PersonalMessage};
 use shared::mpc::{
@@ -249,7 +249,7 @@ async fn custody_behind(
         kms_key_id: hyperdex_local::WALLETS_KEY.to_owned(),
         cosigner_function: "cosigner".to_owned(),
         caller: "test".to_owned(),
-        refresh_function: None,
+        refresh: RefreshBy::ThisProcess("cosigner".to_owned()),
     };
     let random = shared::random::Random::system();
     Custody::new(&aws, &store, &config, app.clock.clock(), random)

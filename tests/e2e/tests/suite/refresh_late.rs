@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::routing::post;
 use e2e::invariants;
 use shared::api::ids::Tenant;
-use shared::config::{CustodyConfig, StoreConfig};
+use shared::config::{CustodyConfig, RefreshBy, StoreConfig};
 use shared::mpc::{Answer, Call, Request, Scalar};
 use shared::random::Random;
 use shared::wallets::{Custody, RefreshError, SignError};
@@ -70,7 +70,7 @@ async fn custody_behind(gate: &Arc<Gate>) -> Custody {
         kms_key_id: hyperdex_local::WALLETS_KEY.to_owned(),
         cosigner_function: "cosigner".to_owned(),
         caller: "test".to_owned(),
-        refresh_function: None,
+        refresh: RefreshBy::ThisProcess("cosigner".to_owned()),
     };
     Custody::new(&aws, &store, &config, gate.app.app.clock.clock(), Random::system())
 }

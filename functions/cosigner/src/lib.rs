@@ -158,11 +158,7 @@ impl Cosigner {
         Ok(answer.to_payload())
     }
 
-    async fn decide(
-        &self,
-        alias: Option<String>,
-        request: Request,
-    ) -> Result<Answer, Failure> {
+    async fn decide(&self, alias: Option<String>, request: Request) -> Result<Answer, Failure> {
         let Request { key, session, request_id, caller, call, .. } = request;
         let span = tracing::info_span!(
             "cosign",

@@ -71,8 +71,7 @@ impl CosignerSettings {
             what: "the cosigner's policy",
             cause: error.to_string(),
         })?;
-        let cosigner =
-            Cosigner::new(&aws, COSIGNER_TABLE, COSIGNER_KEY, policy, clock, random);
+        let cosigner = Cosigner::new(&aws, COSIGNER_TABLE, COSIGNER_KEY, policy, clock, random);
         // A call without an alias comes from this machine: it is treated as the alias `local`.
         Ok(cosigner.with_unqualified(Unqualified::Local))
     }

@@ -170,9 +170,11 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(health::router())
         // In the cloud each creation has an instance of its own; here they take turns, so that a
         // crowd of them is late and none of them fails.
-        .merge(create_wallet::router(custody("create-wallet")).layer(GlobalConcurrencyLimitLayer::new(
-            std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        )))
+        .merge(create_wallet::router(custody("create-wallet")).layer(
+            GlobalConcurrencyLimitLayer::new(
+                std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            ),
+        ))
         .merge(get_wallet::router(store.clone()))
         .merge(list_wallets::router(store.clone()))
         .merge(sign_message::router(custody("sign-message")))

@@ -323,7 +323,8 @@ async fn invoke(server: &Server, invoked: &str, payload: &[u8]) -> Response {
         finish.message.gamma_u = finish.message.gamma_v;
     }
     let text: String = serde_json::from_slice(&request.to_payload()).unwrap();
-    let (answer, calls) = in_scope("cosign".to_owned(), server.cosigner.handle(invoked, &text)).await;
+    let (answer, calls) =
+        in_scope("cosign".to_owned(), server.cosigner.handle(invoked, &text)).await;
     server.record.counted("cosigner", &calls);
     let mut answer = Answer::from_payload(answer.unwrap().get().as_bytes()).unwrap();
     if let Answer::SignAnswered(answered) = &mut answer

@@ -80,6 +80,12 @@ metrics! {
     SignatureFaults: Count,
     /// What the cosigner refused, by reason.
     CosignerRefusals: Count,
+    /// Keys that the cosigner has barred, because an endpoint cheated in a run of the protocol.
+    KeyBarred: Count,
+    /// Wallets that were frozen, because the cosigner cheated in a run of the protocol.
+    WalletFrozen: Count,
+    /// The age of the oldest shares of a wallet that is not frozen, in days.
+    OldestSharesDays: Count,
     /// Runs after which the day's heads of the audit log were sealed.
     AuditSealed: Count,
     /// Events that were kept and queued for webhooks.

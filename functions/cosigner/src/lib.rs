@@ -1,12 +1,13 @@
 //! The cosigner: party 2 of every wallet key.
 //!
 //! This folder is the security boundary. Read it to know what may be signed: [`policy`] says what
-//! is allowed, `gate` bounds how often a share may be tried, `keygen`, `sign` and `refresh` are the
-//! protocol's other half, `store` holds the records.
+//! is allowed, [`callers`] by which function, `gate` bounds how often a share may be tried,
+//! `keygen`, `sign` and `refresh` are the protocol's other half, `store` holds the records.
 //! No endpoint function links this crate; they reach it by invocation, with messages of
 //! `shared::mpc`, and it answers none of them with its share.
 
 pub mod audit;
+pub mod callers;
 mod gate;
 mod kept;
 mod keygen;
@@ -32,6 +33,7 @@ use shared::store::StoreError;
 use tracing::Instrument;
 
 use audit::Asked;
+use callers::Unqualified;
 pub use policy::{Policy, Setting};
 use store::Shares;
 pub use store::{SessionKind, SessionRecord, ShareItem};
@@ -44,6 +46,7 @@ pub struct Cosigner {
     random: Random,
     policy: Policy,
     clock: Clock,
+    unqualified: Unqualified,
 }
 
 /// Why there is no answer. The invocation fails, and the cause is in the log.
@@ -101,32 +104,52 @@ impl Cosigner {
             random,
             policy,
             clock,
+            unqualified: Unqualified::Refused,
         }
     }
 
-    /// Makes the clients once, from the environment: `COSIGNER_TABLE`, `COSIGNER_KEY_ID`, and
-    /// what [`Policy::from_env`] reads.
+    /// The same, for another treatment of invocations without an alias. [`Cosigner::new`] refuses
+    /// them.
+    #[must_use]
+    pub const fn with_unqualified(mut self, unqualified: Unqualified) -> Self {
+        self.unqualified = unqualified;
+        self
+    }
+
+    /// Makes the clients once, from the environment: `COSIGNER_TABLE`, `COSIGNER_KEY_ID`,
+    /// `CALLER_WITHOUT_ALIAS` (`local` treats invocations without an alias as those of a local
+    /// stack; not set in the cloud, where they are refused), and what [`Policy::from_env`] reads.
     ///
     /// # Errors
     /// Names the variable that is missing.
     pub fn from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Self, ConfigError> {
-        Ok(Self::new(
+        let unqualified = match env.optional("CALLER_WITHOUT_ALIAS").as_deref() {
+            None => Unqualified::Refused,
+            Some(callers::LOCAL) => Unqualified::Local,
+            Some(_) => {
+                let (name, want) = ("CALLER_WITHOUT_ALIAS", "local, or not set");
+                return Err(ConfigError::Invalid { name, want });
+            }
+        };
+        let cosigner = Self::new(
             &Aws::from_env(env)?,
             &env.required("COSIGNER_TABLE")?,
             &env.required("COSIGNER_KEY_ID")?,
             Policy::from_env(env)?,
             clock,
             random,
-        ))
+        );
+        Ok(cosigner.with_unqualified(unqualified))
     }
 
-    /// Answers one invocation, whose payload is this text.
+    /// Answers one invocation of this ARN, whose payload is this text. The ARN's alias says who
+    /// invoked.
     ///
     /// # Errors
     /// When it cannot decide, because something that it depends on failed. Nothing was signed.
-    pub async fn handle(&self, payload: &str) -> Result<Box<RawValue>, Failure> {
+    pub async fn handle(&self, invoked: &str, payload: &str) -> Result<Box<RawValue>, Failure> {
         let answer = match Request::from_payload(payload) {
-            Ok(request) => self.decide(request).await?,
+            Ok(request) => self.decide(self.unqualified.alias(invoked), request).await?,
             Err(refusal) => {
                 tracing::warn!(%refusal, "refused");
                 Answer::Refused(refusal)
@@ -135,20 +158,23 @@ impl Cosigner {
         Ok(answer.to_payload())
     }
 
-    async fn decide(&self, request: Request) -> Result<Answer, Failure> {
+    async fn decide(&self, alias: Option<String>, request: Request) -> Result<Answer, Failure> {
         let Request { key, session, request_id, caller, call, .. } = request;
         let span = tracing::info_span!(
             "cosign",
             requestId = %request_id,
             tenant = %key.tenant,
             walletId = %key.wallet_id,
+            alias,
             call = name(&call),
         );
         // Boxed, so that the type of what awaits this does not grow with what is in here.
-        let asked = Asked { key, session, caller, request_id };
+        let asked = Asked { key, session, caller, alias, request_id };
+        let allowed = self.unqualified.allows(asked.alias.as_deref(), &call);
         let work: Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + '_>> =
             Box::pin(async {
                 let answered = match call {
+                    call if !allowed => Err(self.refuse_caller(&asked, &call).await),
                     Call::StartKeygen(message) => {
                         self.start_keygen(&asked, message).await.map(Answer::KeygenCommitted)
                     }

@@ -17,7 +17,8 @@ async fn main() -> Result<(), Error> {
     let cosigner = &cosigner;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<String>| async move {
         // The cause is in the log; the invoker learns only that it failed.
-        cosigner.handle(&event.payload).await.map_err(|_| Error::from("the cosigner failed"))
+        let answer = cosigner.handle(&event.context.invoked_function_arn, &event.payload).await;
+        answer.map_err(|_| Error::from("the cosigner failed"))
     }))
     .await
 }

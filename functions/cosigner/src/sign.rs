@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use shared::envelope::BesideKey;
 use shared::eth::Digest;
 use shared::intent::Intent;
+use shared::metrics::{self, About, Metric};
 use shared::mpc::{
     Curve, FinishSign, KeyShare, Refusal, SessionId, SignAnswered, SignShares, StartSign,
     WalletKey, party_1, sign_data,
@@ -231,6 +232,7 @@ impl Cosigner {
         if matches!(abort.kind, AbortKind::BanCounterparty(_)) {
             tracing::error!(%reason, "party 1 cheated: key barred");
             step = Step::Bar;
+            metrics::emit(&self.clock, About::SERVICE, &[(Metric::KeyBarred, 1)]);
             if let Err(error) = self.shares.bar(&asked.key).await {
                 tracing::error!(%error, "the bar was not written; its record bars the key too");
             }

@@ -24,7 +24,7 @@ fn answer(payload: &str) -> Option<Answer> {
     let policy = Policy::default_for(setting).unwrap();
     let cosigner = Cosigner::new(&aws, "table", "key", policy, Clock::system(), Random::system());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let answer = runtime.block_on(cosigner.handle(payload)).ok()?;
+    let answer = runtime.block_on(cosigner.handle("", payload)).ok()?;
     Answer::from_payload(answer.get().as_bytes())
 }
 

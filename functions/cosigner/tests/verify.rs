@@ -1,6 +1,9 @@
 //! What is put into an export to mislead who verifies it: the fuzzer has found the first of these.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
 use cosigner::audit::verify::{Fault, Verifier};
+use cosigner::audit::{Decision, Entry};
 
 fn record(seq: u64, body: &str) -> String {
     serde_json::json!({ "Item": {
@@ -40,4 +43,39 @@ fn a_number_that_no_record_has_is_a_fault() {
 fn a_record_cannot_hide_another_of_its_number() {
     let found = unreadable(&[record(1, "{}"), record(2, "{}"), record(1, "[]")]);
     assert_eq!(found, ["two records have the number 1"]);
+}
+
+/// A chain from before records had an alias, as an export has it.
+const CHAIN_V1: &str = include_str!("samples/audit-chain.v1.jsonl");
+
+fn entry(line: &str) -> Entry {
+    let item = serde_json::from_str::<serde_json::Value>(line).unwrap();
+    serde_json::from_str(item["Item"]["body"]["S"].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn chain_without_aliases_still_verifies() {
+    let mut verifier = Verifier::default();
+    CHAIN_V1.lines().for_each(|line| verifier.line(line));
+    let report = verifier.finish();
+    assert_eq!((report.chains, report.records, report.faults), (1, 3, Vec::new()));
+    let entries: Vec<Entry> = CHAIN_V1.lines().take(3).map(entry).collect();
+    assert!(entries.iter().all(|entry| entry.alias.is_none()));
+    assert_eq!(entries[1].caller, "hyperdex-sign-message");
+    // Written again, it is what it was: a reader that rewrites records would keep their hashes.
+    for line in CHAIN_V1.lines().take(3) {
+        let item = serde_json::from_str::<serde_json::Value>(line).unwrap();
+        assert_eq!(item["Item"]["body"]["S"], serde_json::to_string(&entry(line)).unwrap());
+    }
+}
+
+#[test]
+fn entry_with_an_alias_says_so_and_reads_back() {
+    let line = CHAIN_V1.lines().nth(2).unwrap();
+    let decision = Decision::CallRefused { call: "Retire".to_owned() };
+    let entry = Entry { alias: Some("sign-message".to_owned()), decision, ..entry(line) };
+    let body = serde_json::to_value(&entry).unwrap();
+    assert_eq!((&body["alias"], &body["call"]), (&"sign-message".into(), &"Retire".into()));
+    assert_eq!(body["decision"], "call-refused");
+    assert_eq!(serde_json::from_value::<Entry>(body).unwrap(), entry);
 }

@@ -80,6 +80,7 @@ impl lambda_entry::Job for RefreshShares {
 
     async fn run(&self) -> Result<Value, RunError> {
         let run = self.custody.refresh_aged(&self.limits).await?;
+        self.custody.measure_oldest_shares().await;
         Ok(json!({
             "refreshed": run.refreshed,
             "finished": run.finished,

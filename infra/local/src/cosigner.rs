@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use cosigner::callers::Unqualified;
 use cosigner::{Cosigner, Policy, Setting};
 use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Deserialize;
 use serde_json::json;
 use shared::aws::Aws;
 use shared::clock::Clock;
@@ -69,7 +71,9 @@ impl CosignerSettings {
             what: "the cosigner's policy",
             cause: error.to_string(),
         })?;
-        Ok(Cosigner::new(&aws, COSIGNER_TABLE, COSIGNER_KEY, policy, clock, random))
+        let cosigner = Cosigner::new(&aws, COSIGNER_TABLE, COSIGNER_KEY, policy, clock, random);
+        // A call without an alias comes from this machine: it is treated as the alias `local`.
+        Ok(cosigner.with_unqualified(Unqualified::Local))
     }
 
     pub(crate) fn arguments(&self) -> Vec<String> {
@@ -202,22 +206,45 @@ pub fn router(
         .with_state(Arc::new(cosigner)))
 }
 
+/// What the Invoke API takes next to the function's name.
+#[derive(Deserialize)]
+struct Invoked {
+    #[serde(rename = "Qualifier")]
+    qualifier: Option<String>,
+}
+
+/// The ARN that Lambda reports to the function: with the alias that was invoked, if there was one.
+/// The function is named as Lambda allows it: `NAME`, `NAME:ALIAS` or an ARN of either.
+///
+/// # Errors
+/// The name, when it is another function's.
+fn invoked_arn<'a>(name: &'a str, qualifier: Option<&str>) -> Result<String, &'a str> {
+    let named = name.rsplit_once(":function:").map_or(name, |(_, named)| named);
+    let (function, alias) = named.split_once(':').map_or((named, None), |(f, a)| (f, Some(a)));
+    if function != FUNCTION {
+        return Err(function);
+    }
+    let mut arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{FUNCTION}");
+    if let Some(alias) = alias.or(qualifier) {
+        arn.push(':');
+        arn.push_str(alias);
+    }
+    Ok(arn)
+}
+
 /// Answers as Lambda does: 200 with the payload, or with `X-Amz-Function-Error`.
 async fn invoke(
     State(cosigner): State<Arc<Cosigner>>,
     Path(name): Path<String>,
+    Query(Invoked { qualifier }): Query<Invoked>,
     payload: Bytes,
 ) -> Response {
-    if name != FUNCTION {
-        let body = json!({ "Type": "User", "Message": format!("Function not found: {name}") });
-        let kind = (
-            HeaderName::from_static("x-amzn-errortype"),
-            HeaderValue::from_static("ResourceNotFoundException"),
-        );
-        return (StatusCode::NOT_FOUND, [kind], body.to_string()).into_response();
-    }
+    let invoked = match invoked_arn(&name, qualifier.as_deref()) {
+        Ok(invoked) => invoked,
+        Err(name) => return not_found(name),
+    };
     let answer = match serde_json::from_slice::<String>(&payload) {
-        Ok(text) => cosigner.handle(&text).await.map_err(|error| error.to_string()),
+        Ok(text) => cosigner.handle(&invoked, &text).await.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     match answer {
@@ -230,5 +257,32 @@ async fn invoke(
             let body = json!({ "errorType": "Error", "errorMessage": "the cosigner failed" });
             ([failed], body.to_string()).into_response()
         }
+    }
+}
+
+fn not_found(name: &str) -> Response {
+    let body = json!({ "Type": "User", "Message": format!("Function not found: {name}") });
+    let kind = (
+        HeaderName::from_static("x-amzn-errortype"),
+        HeaderValue::from_static("ResourceNotFoundException"),
+    );
+    (StatusCode::NOT_FOUND, [kind], body.to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invoked_arn_carries_the_alias_however_the_function_is_named() {
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:cosigner";
+        let other = "arn:aws:lambda:eu-west-1:222222222222:function:cosigner";
+        let refresh = Ok(format!("{arn}:refresh-shares"));
+        assert_eq!(invoked_arn("cosigner", None), Ok(arn.to_owned()));
+        assert_eq!(invoked_arn(other, None), Ok(arn.to_owned()));
+        assert_eq!(invoked_arn("cosigner:refresh-shares", None), refresh);
+        assert_eq!(invoked_arn("cosigner", Some("refresh-shares")), refresh);
+        assert_eq!(invoked_arn(&format!("{other}:refresh-shares"), None), refresh);
+        assert_eq!(invoked_arn("cosigner-seal-audit:x", None), Err("cosigner-seal-audit"));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use seal_audit::SealAudit;
 use shared::credentials::{ReconcileLimits, Registrars, RenewLimits};
-use shared::wallets::RefreshLimits;
+use shared::wallets::{Custody, RefreshLimits};
 use tokio::time::{Instant, interval_at};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -18,7 +18,12 @@ pub(crate) const REFRESH_EVERY_MS: u64 = 90 * DAY_MS;
 const RUN_TIME: Duration = Duration::from_secs(240);
 
 /// Renews, refreshes shares and seals the audit log each hour, and reconciles every six, until it is dropped.
-pub async fn run(jobs: Registrars, seal: SealAudit, keys_are_handed_out: bool) -> Infallible {
+pub async fn run(
+    jobs: Registrars,
+    wallets: Custody,
+    seal: SealAudit,
+    keys_are_handed_out: bool,
+) -> Infallible {
     let renew = RenewLimits {
         within_ms: RENEW_WITHIN_MS,
         limit: 500,
@@ -35,7 +40,7 @@ pub async fn run(jobs: Registrars, seal: SealAudit, keys_are_handed_out: bool) -
                 if let Err(error) = jobs.renew(&renew).await {
                     tracing::error!(%error, "renewal failed");
                 }
-                if let Err(error) = jobs.aster.custody.refresh_aged(&refresh).await {
+                if let Err(error) = wallets.refresh_aged(&refresh).await {
                     tracing::error!(%error, "refresh of shares failed");
                 }
                 if let Err(error) = seal.seal().await {

@@ -223,9 +223,10 @@ async fn serve(options: Options) -> Result<(), StartError> {
     }
     say("\nCtrl-C stops it.");
     let (scheduled, seal, pump) = (stack.jobs.clone(), stack.seal.clone(), stack.pump.clone());
+    let refreshed = stack.refresh.clone();
     let result = tokio::select! {
         () = stop_signal() => Ok(()),
-        never = jobs::run(scheduled, seal, return_private_key) => match never {},
+        never = jobs::run(scheduled, refreshed, seal, return_private_key) => match never {},
         never = pump.run() => match never {},
         () = stack.cosigner_ended() => Err(StartError::Part {
             what: "the cosigner's process",

@@ -9,6 +9,7 @@ use register_hyperliquid::RegisterHyperliquid;
 use replay_webhook::ReplayWebhook;
 use rotate_apikey::RotateApiKey;
 use shared::api::idempotency::Memory;
+use shared::api::ids::Exchange;
 use shared::api::shell::shell;
 use shared::aws::Aws;
 use shared::config::{AsterConfig, CustodyConfig, HyperliquidConfig, RefreshBy, StoreConfig};
@@ -43,14 +44,25 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Party 1, with clients of its own.
+    /// Party 1, with clients of its own. The cosigner is invoked without an alias, so it treats the
+    /// caller as `local`.
     #[must_use]
     pub fn custody(&self, options: &Options) -> Custody {
+        self.custody_at(options, cosigner_host::FUNCTION.to_owned())
+    }
+
+    /// The same for one function, which invokes the cosigner by its alias as it does in the cloud.
+    #[must_use]
+    pub fn custody_of(&self, options: &Options, function: &str) -> Custody {
+        self.custody_at(options, format!("{}:{function}", cosigner_host::FUNCTION))
+    }
+
+    fn custody_at(&self, options: &Options, cosigner_function: String) -> Custody {
         let aws = Aws::local(&self.dynamodb, &self.kms, &self.lambda);
         let store = StoreConfig { table: WALLETS_TABLE.to_owned() };
         let config = CustodyConfig {
             kms_key_id: WALLETS_KEY.to_owned(),
-            cosigner_function: cosigner_host::FUNCTION.to_owned(),
+            cosigner_function,
             caller: "local".to_owned(),
             refresh: RefreshBy::ThisProcess(cosigner_host::FUNCTION.to_owned()),
         };
@@ -82,7 +94,8 @@ impl Endpoints {
         Ok((PublishEvents { publisher }, DeliverWebhook { deliverer }))
     }
 
-    /// The credentials of every exchange, with clients of their own.
+    /// The credentials of every exchange, with clients of their own. A job's are those of the renewal:
+    /// the reconciliation does not invoke the cosigner.
     #[must_use]
     pub fn registrars(&self, options: &Options, spender: Spender) -> Registrars {
         let hyperliquid = hyperliquid::Client::new(&HyperliquidConfig {
@@ -102,7 +115,11 @@ impl Endpoints {
             // The simulator speaks both.
             v1_url: options.aster.v1.then(|| self.aster.clone()),
         });
-        let custody = self.custody(options);
+        let custody = match spender {
+            Spender::Job => self.custody_of(options, "renew-apikeys"),
+            // Each function has its own: see `routes`.
+            Spender::Caller => self.custody(options),
+        };
         let budget = &options.budget;
         Registrars {
             aster: Registrar::aster(custody.clone(), aster, budget, spender),
@@ -136,27 +153,42 @@ fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
 /// # Errors
 /// When a client cannot be made.
 pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartError> {
-    let custody = endpoints.custody(options);
+    let store = endpoints.custody(options).store;
+    let custody = |function| endpoints.custody_of(options, function);
     let registrars = endpoints.registrars(options, Spender::Caller);
+    // One client of an exchange for all functions, so that they share its circuit.
+    let registrar = |exchange, function| {
+        let client = registrars.of(exchange).client.clone();
+        Registrar { custody: custody(function), client }
+    };
+    let registrars = |function| Registrars {
+        aster: registrar(Exchange::Aster, function),
+        hyperliquid: registrar(Exchange::Hyperliquid, function),
+    };
     let return_private_key = options.return_private_key;
     let routes = Router::new()
         .merge(health::router())
         // In the cloud each creation has an instance of its own; here they take turns, so that a
         // crowd of them is late and none of them fails.
-        .merge(create_wallet::router(custody.clone()).layer(GlobalConcurrencyLimitLayer::new(
-            std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        )))
-        .merge(get_wallet::router(custody.store.clone()))
-        .merge(list_wallets::router(custody.store.clone()))
-        .merge(sign_message::router(custody.clone()))
-        .merge(register_aster::router(registrars.aster.clone()))
+        .merge(create_wallet::router(custody("create-wallet")).layer(
+            GlobalConcurrencyLimitLayer::new(
+                std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            ),
+        ))
+        .merge(get_wallet::router(store.clone()))
+        .merge(list_wallets::router(store.clone()))
+        .merge(sign_message::router(custody("sign-message")))
+        .merge(register_aster::router(registrar(Exchange::Aster, "register-aster")))
         .merge(register_hyperliquid::router(RegisterHyperliquid {
-            registrar: registrars.hyperliquid.clone(),
+            registrar: registrar(Exchange::Hyperliquid, "register-hyperliquid"),
             return_private_key,
         }))
-        .merge(get_apikey::router(GetApiKey { store: custody.store, clock: options.clock.clone() }))
-        .merge(delete_apikey::router(registrars.clone()))
-        .merge(rotate_apikey::router(RotateApiKey { registrars, return_private_key }))
+        .merge(get_apikey::router(GetApiKey { store, clock: options.clock.clone() }))
+        .merge(delete_apikey::router(registrars("delete-apikey")))
+        .merge(rotate_apikey::router(RotateApiKey {
+            registrars: registrars("rotate-apikey"),
+            return_private_key,
+        }))
         .merge(exchange_guidance::router())
         .merge(webhooks(options, endpoints));
     let shelled = shell(routes, options.clock.clone(), options.random.clone());

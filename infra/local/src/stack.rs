@@ -180,6 +180,8 @@ pub struct Stack {
     pub custody: Custody,
     /// The credentials, as the scheduled jobs work on them.
     pub jobs: Registrars,
+    /// The wallets, as the scheduled refresh of shares works on them.
+    pub refresh: Custody,
     /// The job that signs the heads of the audit log.
     pub seal: SealAudit,
     /// What publishes events and delivers them.
@@ -261,6 +263,7 @@ impl Stack {
         let pump = Pump { publish, deliver, queue, database, file };
         let custody = endpoints.custody(&options);
         let jobs = endpoints.registrars(&options, Spender::Job);
+        let refresh = endpoints.custody_of(&options, "refresh-shares");
         let router = routes(&options, &endpoints)?;
         let simulators = Simulators {
             aster: options.aster.url.is_none().then(|| aster_sim.clone()),
@@ -285,6 +288,7 @@ impl Stack {
             router,
             custody,
             jobs,
+            refresh,
             seal,
             pump,
             stop: sender,

@@ -300,6 +300,9 @@ pub enum Refusal {
     /// These shares have signed together before: they are not tried again.
     #[error("these shares were tried before")]
     Tried,
+    /// The function that asks may not make this call: see `cosigner::callers`.
+    #[error("this function may not make this call")]
+    NotAllowed,
 }
 
 impl Refusal {
@@ -320,6 +323,7 @@ impl Refusal {
             Self::Busy => "BUSY",
             Self::Worn => "WORN",
             Self::Tried => "TRIED",
+            Self::NotAllowed => "NOT_ALLOWED",
         }
     }
 }

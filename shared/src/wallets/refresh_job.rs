@@ -7,7 +7,11 @@
 use std::time::Duration;
 
 use super::{Custody, RefreshError, Refreshed, SignError};
+use crate::api::ids::WalletRef;
+use crate::metrics::{self, About, Metric};
 use crate::store::{AgedWallet, SHARDS, StoreError};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// After a failure a wallet rests for so long.
 const REST_MS: u64 = 6 * 60 * 60 * 1_000;
@@ -68,6 +72,50 @@ impl Custody {
             }
         }
         Ok(run)
+    }
+
+    /// Emits the age of the oldest shares as [`Metric::OldestSharesDays`]. A failure is logged: the
+    /// alarm on missing data notices when it lasts.
+    pub async fn measure_oldest_shares(&self) {
+        match self.oldest_shares_days().await {
+            Ok(days) => {
+                metrics::emit(&self.clock, About::SERVICE, &[(Metric::OldestSharesDays, days)]);
+            }
+            Err(error) => tracing::warn!(%error, "the age of the oldest shares is not known"),
+        }
+    }
+
+    /// The age of the oldest shares in days, 0 where there are none. Frozen wallets do not count:
+    /// their shares are never refreshed. A refresh that was not finished counts as older than any
+    /// other, because the shares that it has replaced still live.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn oldest_shares_days(&self) -> Result<u64, StoreError> {
+        let now_ms = self.clock.now_ms();
+        let shards = (0..SHARDS).map(|shard| self.oldest_of(shard, now_ms));
+        let oldest = futures_util::future::try_join_all(shards).await?;
+        let oldest_ms = oldest.into_iter().flatten().min();
+        Ok(oldest_ms.map_or(0, |at_ms| now_ms.saturating_sub(at_ms) / DAY_MS))
+    }
+
+    /// From when the oldest shares of one shard count.
+    async fn oldest_of(&self, shard: u8, now_ms: u64) -> Result<Option<u64>, StoreError> {
+        let mut from = None;
+        loop {
+            let page = self.store.aged(shard, now_ms, from).await?;
+            for AgedWallet { tenant, wallet_id } in page.keys {
+                let view = self.store.find(&tenant, &WalletRef::Wallet(wallet_id)).await?;
+                let at_ms = view.filter(|view| !view.wallet.frozen);
+                if let Some(at_ms) = at_ms.and_then(|view| view.wallet.shares_at_ms) {
+                    return Ok(Some(at_ms));
+                }
+            }
+            match page.next {
+                Some(next) => from = Some(next),
+                None => return Ok(None),
+            }
+        }
     }
 
     /// Works on one wallet, if it is still due. Whether it did.

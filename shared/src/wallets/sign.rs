@@ -8,7 +8,7 @@ use crate::api::ids::{Tenant, WalletRef};
 use crate::envelope::EnvelopeError;
 use crate::eth::Signature;
 use crate::intent::{Intent, PersonalMessage};
-use crate::metrics::Metric;
+use crate::metrics::{self, About, Metric};
 use crate::mpc::{self, KeyShare, ProtocolError, Refusal, ShareError, WalletKey};
 use crate::store::{ShareRecord, StoreError, WalletRecord, shares_at_ms};
 
@@ -182,6 +182,7 @@ impl Custody {
     ) -> Result<T, SignError> {
         if matches!(&run, Err(error) if error.is_ban()) {
             tracing::error!(walletId = %wallet.wallet_id, "cosigner cheated: wallet frozen");
+            metrics::emit(&self.clock, About::SERVICE, &[(Metric::WalletFrozen, 1)]);
             self.store.freeze(wallet).await?;
         }
         Ok(run?)

@@ -123,7 +123,7 @@ impl Harness {
 
     /// A refresh, answered as the API would.
     async fn refresh(&self, process: &Process, wallet_id: Uuid) -> Reply {
-        let custody = process.endpoints().custody(&self.app.options);
+        let custody = process.endpoints().custody_of(&self.app.options, "refresh-shares");
         let mut headers = http::HeaderMap::new();
         let (status, body) = match custody.refresh(&Tenant::local(), wallet_id, None).await {
             Ok(done) => (200, json!({ "done": format!("{done:?}") })),

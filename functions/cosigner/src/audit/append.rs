@@ -165,6 +165,7 @@ impl Cosigner {
                 wallet_id: asked.key.wallet_id,
                 key_version: asked.key.key_version,
                 caller: asked.caller.clone(),
+                alias: asked.alias.clone(),
                 request_id: asked.request_id.clone(),
                 session: super::hex(&asked.session),
                 policy: self.policy.version().to_owned(),

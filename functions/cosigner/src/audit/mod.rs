@@ -42,6 +42,10 @@ pub struct Entry {
     pub key_version: u32,
     /// The function that asked, by its own word.
     pub caller: String,
+    /// The alias that was invoked, by Lambda's word. Records from before there were aliases have
+    /// none, and so has an invocation without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
     /// The API request that it served, by its own word.
     pub request_id: String,
     /// The run of the protocol, in hex.
@@ -84,6 +88,11 @@ pub enum Decision {
         digest: String,
         /// The signature, 65 bytes in hex.
         signature: String,
+    },
+    /// The function may not make this call, which is not [`Decision::Refused`] for want of an intent.
+    CallRefused {
+        /// The call's name.
+        call: String,
     },
     /// The protocol failed on what party 1 sent.
     Aborted {
@@ -224,6 +233,7 @@ pub(crate) struct Asked {
     pub(crate) key: WalletKey,
     pub(crate) session: SessionId,
     pub(crate) caller: String,
+    pub(crate) alias: Option<String>,
     pub(crate) request_id: String,
 }
 

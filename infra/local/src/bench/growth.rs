@@ -58,6 +58,7 @@ async fn jobs(world: &World, users: &[String]) -> Result<Vec<(&'static str, u64)
     let edge = world.edge.as_ref().ok_or_else(|| failed("nothing is counted"))?;
     let options = world.settings.options();
     let registrars = world.settings.endpoints.registrars(&options, Spender::Job);
+    let wallets = world.settings.endpoints.custody_of(&options, "refresh-shares");
     let run_time = Duration::from_secs(240);
     edge.take();
     let calls = || edge.take().total("DynamoDB");
@@ -91,7 +92,7 @@ async fn jobs(world: &World, users: &[String]) -> Result<Vec<(&'static str, u64)
         ("refresh, eight shares due", 0, 8),
     ] {
         let refresh = RefreshLimits { every_ms, limit, run_time };
-        registrars.aster.custody.refresh_aged(&refresh).await.map_err(failed)?;
+        wallets.refresh_aged(&refresh).await.map_err(failed)?;
         found.push((what, calls()));
     }
     Ok(found)

@@ -79,6 +79,7 @@ impl Shown {
             Decision::Allowed { intent, .. } => ("allowed", Some(intent), None),
             Decision::Refused { intent, reason, .. } => ("refused", Some(intent), Some(reason)),
             Decision::Signed { .. } => ("signed", None, None),
+            Decision::CallRefused { call } => ("call-refused", None, Some(call)),
             Decision::Aborted { reason } => ("aborted", None, Some(reason)),
             Decision::RefreshAllowed { .. } => ("refresh-allowed", None, None),
             Decision::ShareRefreshed { .. } => ("share-refreshed", None, None),
@@ -91,7 +92,10 @@ impl Shown {
             seq: entry.seq,
             at: entry.at_ms,
             decision,
-            refused: matches!(entry.decision, Decision::Refused { .. } | Decision::Aborted { .. }),
+            refused: matches!(
+                entry.decision,
+                Decision::Refused { .. } | Decision::CallRefused { .. } | Decision::Aborted { .. }
+            ),
             reason: reason.cloned(),
             intent: intent.map(Intent::name),
             agent_address: None,

@@ -154,6 +154,8 @@ impl Lambda {
         };
         let own = [("COSIGNER_TABLE", COSIGNER_TABLE), ("COSIGNER_KEY_ID", COSIGNER_KEY)];
         set(cosigner, &own);
+        // The emulator has no aliases.
+        set(cosigner, &[("CALLER_WITHOUT_ALIAS", "local")]);
         let seals = name == "seal-audit";
         set(seals, &[("COSIGNER_TABLE", COSIGNER_TABLE), ("AUDIT_KEY_ID", AUDIT_KEY)]);
         let stage = ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true");

@@ -4,6 +4,7 @@
 mod aster_v1_client;
 mod attacks;
 mod audit;
+mod callers;
 mod calls;
 mod client;
 mod contract;
@@ -25,6 +26,7 @@ mod lifecycle;
 mod limits;
 mod list;
 mod manners;
+mod oldest_shares;
 mod random;
 mod refresh;
 mod refresh_attacks;

@@ -294,7 +294,7 @@ async fn serve(
         let name = name.replace("%3A", ":");
         let calls = vec![call(caller, "lambda:InvokeFunction", &name)];
         server.record.arrived("Lambda.Invoke", calls, caller);
-        return invoke(&server, &body).await;
+        return invoke(&server, &name, &body).await;
     };
     let asked: Value = serde_json::from_slice(&body).unwrap();
     let (name, calls, upstream) = match service {
@@ -313,7 +313,7 @@ async fn serve(
 }
 
 /// Invokes the cosigner, or somebody between the two parties who changes what they say.
-async fn invoke(server: &Server, payload: &[u8]) -> Response {
+async fn invoke(server: &Server, invoked: &str, payload: &[u8]) -> Response {
     let cheat = *server.record.cheat.lock().unwrap();
     let text: String = serde_json::from_slice(payload).unwrap();
     let mut request = Request::from_payload(&text).unwrap_or_else(|refusal| panic!("{refusal}"));
@@ -323,7 +323,8 @@ async fn invoke(server: &Server, payload: &[u8]) -> Response {
         finish.message.gamma_u = finish.message.gamma_v;
     }
     let text: String = serde_json::from_slice(&request.to_payload()).unwrap();
-    let (answer, calls) = in_scope("cosign".to_owned(), server.cosigner.handle(&text)).await;
+    let (answer, calls) =
+        in_scope("cosign".to_owned(), server.cosigner.handle(invoked, &text)).await;
     server.record.counted("cosigner", &calls);
     let mut answer = Answer::from_payload(answer.unwrap().get().as_bytes()).unwrap();
     if let Answer::SignAnswered(answered) = &mut answer

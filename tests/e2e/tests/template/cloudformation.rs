@@ -25,6 +25,8 @@ pub(crate) struct Template {
 pub(crate) struct Resource {
     /// Its logical name.
     pub(crate) name: String,
+    /// It is kept when the stack is deleted, and when another takes its place.
+    pub(crate) retained: bool,
     /// Its `Metadata`.
     pub(crate) metadata: Value,
     /// Its `Properties`, worked out.
@@ -62,6 +64,9 @@ impl Template {
             });
         let resources = chosen.map(|(name, resource)| Resource {
             name: name.clone(),
+            retained: ["DeletionPolicy", "UpdateReplacePolicy"]
+                .iter()
+                .all(|policy| resource[*policy] == "Retain"),
             metadata: resource["Metadata"].clone(),
             properties: self.resolve(&resource["Properties"]).unwrap(),
         });

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cloudformation::{ACCOUNT, REGION, STACK, Template};
 use crate::iam::Statement;
-use crate::invokers::wrong_invokers;
+use crate::invokers::{alias_arn, wrong_invokers};
 use crate::permissions::key_policy;
 use crate::stacks::{COSIGNER, Function, MAIN, Sources, Stacks};
 use crate::{assert_found, assert_none, differences};
@@ -43,11 +43,11 @@ fn root() -> Value {
     json!({ "AWS": format!("arn:aws:iam::{ACCOUNT}:root") })
 }
 
-/// All that a role may name: the party's own table and key, its own log, and the way to the
+/// All that a role may name: the party's own table and key, its own log, and its own alias of the
 /// cosigner; a job's, the indexes and the queue of failed runs as well; the list's, its index.
 fn own_resources(function: &Function) -> BTreeSet<String> {
     let log = format!("{}.Arn", function.text("/LoggingConfig/LogGroup"));
-    let cosigner = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-cosigner");
+    let cosigner = alias_arn(&function.folder);
     let resources = if function.folder == "seal-audit" {
         let heads = "CosignerTable.Arn/index/heads".to_owned();
         vec!["CosignerTable.Arn".to_owned(), heads, "AuditKey.Arn".to_owned(), log]
@@ -384,4 +384,64 @@ fn a_key_that_admits_another_is_found() {
         let copy = Sources::new().with(file, place, old, new).deploy(&[]);
         assert_found(&wrong_keys(&copy), line);
     }
+}
+
+/// Every KMS key of the templates, with its file.
+fn all_keys(stacks: &Stacks) -> Vec<(String, Value)> {
+    let of = |stack: &Template| {
+        let keys = stack.resources("AWS::KMS::Key").into_iter();
+        keys.map(|key| (key.name, key.properties)).collect::<Vec<_>>()
+    };
+    [of(&stacks.main), of(&stacks.cosigner), of(&stacks.monitoring)].concat()
+}
+
+#[test]
+fn new_stack_has_multi_region_keys_and_an_old_one_keeps_its_own() {
+    let keys = all_keys(&Stacks::new());
+    let names: Vec<&str> = keys.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["WalletsKey", "CosignerKey", "AuditKey"]);
+    assert!(keys.iter().all(|(_, key)| key["MultiRegion"] == true), "{keys:?}");
+    // Absent, and not false: the properties are those of a stack from before the parameter.
+    let old = all_keys(&Sources::new().deploy(&[("MultiRegionKeys", "false")]));
+    assert!(old.len() == 3 && old.iter().all(|(_, key)| key.get("MultiRegion").is_none()));
+    let changed = |(one, other): (&(String, Value), &(String, Value))| {
+        let mut other = other.1.clone();
+        other.as_object_mut().unwrap().insert("MultiRegion".to_owned(), json!(true));
+        one.1 != other
+    };
+    assert!(!keys.iter().zip(&old).any(changed), "nothing else depends on the parameter");
+}
+
+/// A replica has a key policy of its own, so a principal that may replicate a key may use it.
+#[test]
+fn no_key_policy_allows_replication() {
+    for (name, key) in all_keys(&Stacks::new()) {
+        let policy = key["KeyPolicy"].to_string();
+        for action in ["kms:ReplicateKey", "kms:UpdatePrimaryRegion", "kms:*", "\"*Key"] {
+            assert!(!policy.contains(action), "{name}: {action}");
+        }
+    }
+}
+
+#[test]
+fn keys_and_tables_outlive_their_stacks() {
+    let stacks = Stacks::new();
+    let mut kept = Vec::new();
+    for stack in [&stacks.main, &stacks.cosigner] {
+        for kind in ["AWS::KMS::Key", "AWS::DynamoDB::Table"] {
+            for resource in stack.resources(kind) {
+                assert!(resource.retained, "{}", resource.name);
+                kept.push(resource.name);
+            }
+        }
+    }
+    assert_eq!(kept, ["WalletsKey", "WalletsTable", "CosignerKey", "AuditKey", "CosignerTable"]);
+    assert!(stacks.main.resource("AWS::CloudFormation::Stack", "Cosigner").retained);
+    // The stack policy that deploy.md sets denies what would lose one of them.
+    let policy: Value = serde_json::from_str(&crate::read("infra/stack-policy.json")).unwrap();
+    let deny = &policy["Statement"][1];
+    assert_eq!(deny["Effect"], "Deny");
+    assert_eq!(deny["Action"], json!(["Update:Replace", "Update:Delete"]));
+    let kinds = ["AWS::KMS::Key", "AWS::DynamoDB::Table", "AWS::CloudFormation::Stack"];
+    assert_eq!(deny["Condition"], json!({ "StringEquals": { "ResourceType": kinds } }));
 }

@@ -204,3 +204,61 @@ fn a_metric_that_nothing_emits_and_an_alarm_that_leads_nowhere_are_found() {
     let line = "docs/operations.md: NoRuns does not say what to do";
     assert_found(&unexplained(&Stacks::new(), &manual), line);
 }
+
+fn alarm(stacks: &Stacks, name: &str) -> Value {
+    stacks.monitoring.resource("AWS::CloudWatch::Alarm", name).properties
+}
+
+#[test]
+fn cheating_rings_at_the_first_occurrence() {
+    let stacks = Stacks::new();
+    for (name, metric, service) in [
+        ("KeyBarred", Metric::KeyBarred, "hyperdex-cosigner"),
+        ("WalletFrozen", Metric::WalletFrozen, "hyperdex"),
+        ("CallNotAllowed", Metric::CosignerRefusals, "hyperdex-cosigner"),
+    ] {
+        let of = alarm(&stacks, name);
+        assert_eq!(
+            (&of["Namespace"], &of["MetricName"]),
+            (&NAMESPACE.into(), &metric.name().into())
+        );
+        assert_eq!(of["Dimensions"][0]["Value"], service, "{name}");
+        let rule = ["Statistic", "EvaluationPeriods", "ComparisonOperator", "Threshold", "Period"];
+        let rule = rule.map(|field| of[field].to_string());
+        assert_eq!(rule, ["\"Sum\"", "1", "\"GreaterThanThreshold\"", "0", "60"], "{name}");
+    }
+    let reason = &alarm(&stacks, "CallNotAllowed")["Dimensions"][1];
+    assert_eq!(reason["Name"], "reason");
+    assert_eq!(reason["Value"], shared::mpc::Refusal::NotAllowed.reason());
+}
+
+#[test]
+fn jobs_that_do_not_run_ring() {
+    let stacks = Stacks::new();
+    for (name, function) in [
+        ("NoRuns", "renew-apikeys"),
+        ("NoRefreshRuns", "refresh-shares"),
+        ("NoSealRuns", "seal-audit"),
+    ] {
+        let of = alarm(&stacks, name);
+        assert_eq!(
+            (&of["Namespace"], &of["MetricName"]),
+            (&"AWS/Lambda".into(), &"Invocations".into())
+        );
+        assert_eq!(of["Dimensions"][0]["Value"], stacks.function(function).full_name());
+        assert_eq!((&of["TreatMissingData"], &of["Threshold"]), (&"breaching".into(), &1.into()));
+        // By default the schedule has run several times by then.
+        let span = of["Period"].as_u64().unwrap() * of["EvaluationPeriods"].as_u64().unwrap();
+        assert!((3 * 60 * 60..=6 * 60 * 60).contains(&span), "{name}: {span}");
+    }
+}
+
+#[test]
+fn oldest_shares_ring_a_week_after_the_interval() {
+    let stacks = Sources::new().deploy(&[("RefreshEveryDays", "30")]);
+    let of = alarm(&stacks, "OldestShares");
+    assert_eq!(of["Metrics"][0]["Expression"], "oldest - 30");
+    let metric = &of["Metrics"][1]["MetricStat"];
+    assert_eq!(metric["Metric"]["MetricName"], Metric::OldestSharesDays.name());
+    assert_eq!((&metric["Stat"], &of["Threshold"]), (&"Minimum".into(), &7.into()));
+}

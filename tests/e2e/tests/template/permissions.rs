@@ -185,7 +185,7 @@ async fn a_permission_that_is_missing_is_found() {
             "  CreateWalletPolicy:",
             "Effect: Allow\n            Action: lambda:InvokeFunction",
             "Effect: Deny\n            Action: lambda:InvokeFunction",
-            "create-wallet: lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:hyperdex-cosigner is made, and the role does not allow it",
+            "create-wallet: lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:hyperdex-cosigner:create-wallet is made, and the role does not allow it",
         ),
         (
             MAIN,

@@ -23,8 +23,8 @@ use zeroize::Zeroizing;
 
 use crate::audit::{Asked, Decision, Step};
 use crate::kept::{NewSession, about};
-use crate::sign::{Found, RunError, conclude, respond};
-use crate::store::{SessionKind, ShareItem, live, others, share_context, share_item};
+use crate::sign::{Found, RunError, conclude, respond, usable};
+use crate::store::{SessionKind, live, others, share_context, share_item};
 use crate::{Cosigner, End, Failure, sign};
 
 /// How long party 1 has between the two calls, in seconds.
@@ -176,14 +176,11 @@ impl Cosigner {
     /// Party 1 has got nothing yet that lets it use that one.
     async fn still_usable(&self, from: &WalletKey, to: &WalletKey) -> Result<(), End> {
         let (item, head) = self.shares.share_and_head(from).await?;
-        let barred = head.barred || item.as_ref().is_some_and(|item| item.barred);
-        match item {
-            Some(ShareItem { sealed: Some(_), .. }) if !barred => Ok(()),
-            _ => {
-                self.shares.give_up(to).await?;
-                Err(if barred { Refusal::Barred } else { Refusal::Retired }.into())
-            }
+        let checked = item.ok_or(Refusal::Retired).and_then(|item| usable(&item, &head));
+        if checked.is_err() {
+            self.shares.give_up(to).await?;
         }
+        Ok(checked?)
     }
 
     /// Trial of new shares, call 1. The key is theirs. The digest means nothing to anybody, so the
@@ -197,6 +194,7 @@ impl Cosigner {
         let Asked { key, session, .. } = asked;
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
+        usable(&item, &head)?;
         head.admits(key.key_version, self.clock.now_ms() / 1_000)?;
         if item.from.is_none() || item.confirmed {
             return Err(Refusal::Tried.into());
@@ -248,13 +246,7 @@ impl Cosigner {
         let key = &asked.key;
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
-        head.unbarred()?;
-        if item.barred {
-            return Err(Refusal::Barred.into());
-        }
-        if item.sealed.is_none() {
-            return Err(Refusal::Retired.into());
-        }
+        usable(&item, &head)?;
         if !item.confirmed {
             return Err(Refusal::NotConfirmed.into());
         }

@@ -104,6 +104,17 @@ pub(crate) struct Found {
     pub(crate) head: Head,
 }
 
+/// Checks that a share may be used.
+///
+/// # Errors
+/// [`Refusal::Barred`] or [`Refusal::Retired`].
+pub(crate) fn usable(item: &ShareItem, head: &Head) -> Result<(), Refusal> {
+    if head.barred || item.barred {
+        return Err(Refusal::Barred);
+    }
+    if item.sealed.is_none() { Err(Refusal::Retired) } else { Ok(()) }
+}
+
 impl Cosigner {
     /// Call 1.
     pub(crate) async fn start_sign(
@@ -117,6 +128,7 @@ impl Cosigner {
         let item = item.ok_or(Refusal::UnknownKey)?;
         let (rate, now_ms) = (self.policy.limits().tenant, self.clock.now_ms());
         // Refused early where it would be refused late, before it costs anything.
+        usable(&item, &head)?;
         head.admits(key.key_version, now_ms / 1_000)?;
         let (share, counted) = tokio::join!(
             self.open_share(key, item),
@@ -194,7 +206,7 @@ impl Cosigner {
     pub(crate) async fn usable_share(&self, key: &WalletKey) -> Result<Found, End> {
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
-        head.unbarred()?;
+        usable(&item, &head)?;
         let (share, beside) = self.open_share(key, item).await?;
         Ok(Found { share, beside, head })
     }
@@ -204,9 +216,6 @@ impl Cosigner {
         key: &WalletKey,
         item: ShareItem,
     ) -> Result<(KeyShare, BesideKey), End> {
-        if item.barred {
-            return Err(Refusal::Barred.into());
-        }
         let sealed = item.sealed.ok_or(Refusal::Retired)?;
         let (bytes, beside) = self.envelope.open_with_key(&share_context(key), &sealed).await?;
         let share =

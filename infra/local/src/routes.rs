@@ -64,7 +64,7 @@ impl Endpoints {
             kms_key_id: WALLETS_KEY.to_owned(),
             cosigner_function,
             caller: "local".to_owned(),
-            refresh: RefreshBy::ThisProcess(cosigner_host::FUNCTION.to_owned()),
+            refresh: RefreshBy::ThisProcess(format!("{}:refresh-shares", cosigner_host::FUNCTION)),
         };
         Custody::new(&aws, &store, &config, options.clock.clone(), options.random.clone())
     }

@@ -88,7 +88,7 @@ async fn every_decision_is_recorded_with_what_was_signed() {
     assert_eq!((entries[4].caller.as_str(), entries[5].caller.as_str()), ("local", "attacker"));
     assert!(entries.iter().zip(1..).all(|(entry, seq)| entry.seq == seq));
     let report = verify(items(app).await);
-    assert_eq!((report.chains, report.records, report.faults), (1, 10, Vec::new()));
+    assert_eq!((report.chains, report.records, report.faults), (1, 11, Vec::new()));
 }
 
 /// Eight at once, on one wallet: one chain.

@@ -3,7 +3,7 @@
 //! it through one server, which knows a caller by the access key that it signs with.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -14,6 +14,7 @@ use e2e::TestApp;
 use http::{HeaderMap, Method, Uri};
 use http_body_util::BodyExt;
 use hyperdex_local::Pump;
+use refresh_shares::RefreshShares;
 use serde_json::Value;
 use shared::api::ids::Tenant;
 use shared::api::shell::shell;
@@ -116,6 +117,8 @@ struct Server {
     app: Arc<TestApp>,
     record: Arc<Record>,
     cosigner: Arc<Cosigner>,
+    /// What the other functions invoke for a wallet whose runs never ended.
+    refresh: Arc<OnceLock<RefreshShares>>,
 }
 
 impl Cloud {
@@ -135,8 +138,13 @@ impl Cloud {
         else {
             panic!("the cosigner does not start");
         };
-        let server =
-            Server { app: app.clone(), record: record.clone(), cosigner: Arc::from(cosigner) };
+        let refresh = Arc::new(OnceLock::new());
+        let server = Server {
+            app: app.clone(),
+            record: record.clone(),
+            cosigner: Arc::from(cosigner),
+            refresh: refresh.clone(),
+        };
         let router = Router::new().fallback(serve).with_state(server);
         let router = router.layer(axum::extract::DefaultBodyLimit::max(6 * 1024 * 1024));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -151,6 +159,9 @@ impl Cloud {
                     endpoints.insert(function.folder, router.layer(Extension(Tenant::local())));
                 }
                 Ok(Started::Job(job)) => {
+                    if let Job::Refresh(job) = &*job {
+                        refresh.set(job.clone()).unwrap();
+                    }
                     jobs.insert(function.folder, job);
                 }
                 Ok(Started::Publisher(it)) => publisher = Some(*it),
@@ -294,6 +305,9 @@ async fn serve(
         let name = name.replace("%3A", ":");
         let calls = vec![call(caller, "lambda:InvokeFunction", &name)];
         server.record.arrived("Lambda.Invoke", calls, caller);
+        if name.ends_with("-refresh-shares") {
+            return refresh(&server, &body).await;
+        }
         return invoke(&server, &name, &body).await;
     };
     let asked: Value = serde_json::from_slice(&body).unwrap();
@@ -310,6 +324,16 @@ async fn serve(
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     headers.remove(http::header::TRANSFER_ENCODING);
     (status, headers, answer.bytes().await.unwrap()).into_response()
+}
+
+/// Runs the refresh for one wallet, as Lambda would.
+async fn refresh(server: &Server, event: &[u8]) -> Response {
+    let event: Value = serde_json::from_slice(event).unwrap();
+    let job = server.refresh.get().unwrap();
+    let run = lambda_entry::Job::run_for(job, &event);
+    let (done, calls) = in_scope("refresh".to_owned(), run).await;
+    server.record.counted("refresh-shares", &calls);
+    done.unwrap().to_string().into_response()
 }
 
 /// Invokes the cosigner, or somebody between the two parties who changes what they say.

@@ -43,8 +43,8 @@ fn root() -> Value {
     json!({ "AWS": format!("arn:aws:iam::{ACCOUNT}:root") })
 }
 
-/// All that a role may name: the party's own table and key, its own log, and its own alias of the
-/// cosigner; a job's, the indexes and the queue of failed runs as well; the list's, its index.
+/// All that a role may name: the party's own table and key, its own log, its own alias of the
+/// cosigner, and the function that refreshes shares where it signs; a job's, the indexes and the queue of failed runs as well; the list's, its index.
 fn own_resources(function: &Function) -> BTreeSet<String> {
     let log = format!("{}.Arn", function.text("/LoggingConfig/LogGroup"));
     let cosigner = alias_arn(&function.folder);
@@ -72,9 +72,11 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
         _ => &[],
     };
     let webhooks = webhooks.iter().map(|name| (*name).to_owned());
+    let refreshes = function.variables().get("REFRESH_FUNCTION").cloned();
+    let refreshes = refreshes.filter(|function| !function.is_empty());
     let list = "WalletsTable.Arn/index/wallets".to_owned();
     let list = Some(list).filter(|_| function.folder == "list-wallets");
-    resources.into_iter().chain(jobs).chain(list).chain(webhooks).collect()
+    resources.into_iter().chain(jobs).chain(list).chain(webhooks).chain(refreshes).collect()
 }
 
 fn wrong_roles(stacks: &Stacks) -> Vec<String> {

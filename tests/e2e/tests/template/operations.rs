@@ -31,10 +31,11 @@ pub(crate) async fn seen() -> &'static Seen {
             keyed(&cloud, &exchange).await;
         }
         jobs(&cloud).await;
+        worn(&cloud).await;
         delivered(&cloud, &receiver).await;
         cheating(&cloud).await;
         let done = cloud.run("seal-audit").await;
-        assert_eq!((&done["seals"], &done["heads"]), (&json!(1), &json!(4)), "{done}");
+        assert_eq!((&done["seals"], &done["heads"]), (&json!(1), &json!(5)), "{done}");
         nothing(&cloud).await;
         let legacy = Cloud::start(&Sources::new().deploy(&[main, ("AsterApi", "v1")])).await;
         legacy_keys(&legacy).await;
@@ -308,6 +309,50 @@ async fn jobs(cloud: &Cloud) {
     let done = cloud.run("refresh-shares").await;
     assert_eq!((&done["refreshed"], &done["failed"]), (&json!(2), &json!(0)), "{done}");
     assert_eq!(sign(cloud, "user_1").await, 200);
+}
+
+/// Takes every place of a wallet, as runs do that died long ago.
+async fn wear(cloud: &Cloud, user: &str) {
+    use aws_sdk_dynamodb::types::AttributeValue::{S, Ss};
+    let path = format!("/api/wallets/{user}");
+    let (_, wallet) = cloud.send("get-wallet", (Method::GET, &path), None).await;
+    let wallet_id = wallet["walletId"].as_str().unwrap();
+    let runs = (0..4).map(|run| format!("{run}#died")).collect();
+    let client = cloud.app.stack.aws().dynamodb();
+    let update = client
+        .update_item()
+        .table_name(hyperdex_local::WALLETS_TABLE)
+        .key("pk", S(format!("local#W#{wallet_id}")))
+        .key("sk", S("record".to_owned()))
+        .condition_expression("attribute_exists(pk)")
+        .update_expression("SET runs = :runs")
+        .expression_attribute_values(":runs", Ss(runs));
+    update.send().await.unwrap();
+}
+
+/// Every function that signs has the shares of a worn wallet refreshed before they sign.
+async fn worn(cloud: &Cloud) {
+    const USER: &str = "user_5";
+    assert_eq!(create(cloud, USER).await.0, 201);
+    wear(cloud, USER).await;
+    assert_eq!(sign(cloud, USER).await, 200);
+    for exchange in &EXCHANGES {
+        wear(cloud, USER).await;
+        let made = exchange.register(cloud, USER).await;
+        assert_eq!(made.0, 200, "{made:?}");
+        wear(cloud, USER).await;
+        let rotated = exchange.rotate(cloud, USER).await;
+        assert_eq!(rotated.0, 200, "{rotated:?}");
+        wear(cloud, USER).await;
+        let gone = exchange.delete(cloud, USER).await;
+        assert_eq!(gone.0, 200, "{gone:?}");
+        let made = exchange.register(cloud, USER).await;
+        assert_eq!(made.0, 200, "{made:?}");
+    }
+    cloud.app.clock.advance_ms(170 * DAY_MS);
+    wear(cloud, USER).await;
+    let done = cloud.run("renew-apikeys").await;
+    assert_eq!(done["hyperliquid"]["failed"], json!(0), "{done}");
 }
 
 /// API keys that Aster makes.

@@ -192,6 +192,27 @@ fn sources(
     vec![first, second]
 }
 
+/// Finds a deployment's wallets' table, and the IAM principal whose credentials reach it.
+///
+/// # Errors
+/// When there is no such deployment, or the credentials are not accepted.
+pub(crate) async fn wallets_table(
+    options: &ConsoleOptions,
+    clock: Clock,
+) -> Result<(Store, String), StartError> {
+    let failed = |error: aws::CallError| StartError::Part {
+        what: "the operator's session",
+        cause: error.to_string(),
+    };
+    let (profile, region) = (options.profile.as_deref(), options.region.as_deref());
+    let endpoint = options.endpoint_url.as_ref().map(Url::as_str);
+    let account = Account::open(profile, region, endpoint, clock).await.map_err(failed)?;
+    let deployment = Deployment::find(options, &account, &account).await?;
+    let principal = account.principal().await.map_err(failed)?;
+    let db = aws_sdk_dynamodb::Client::new(&account.config);
+    Ok((Store::new(db, &deployment.wallets_table), principal))
+}
+
 /// Finds the deployment, and serves the page.
 ///
 /// # Errors

@@ -74,7 +74,7 @@ test("wallets, credentials and decisions, and nothing to change them with", asyn
   await page.getByText(/^\d+ decisions, 0 refused$/).waitFor();
   await looksOnly(page);
   await page.getByRole("link", { name: "Renewals" }).click();
-  await page.getByRole("cell", { name: /renewed/ }).first().waitFor();
+  await page.getByRole("cell", { name: /^renewal in/ }).first().waitFor();
   await page.getByRole("link", { name: "Exchanges" }).click();
   await page.getByText(/of 1920/).waitFor();
   await looksOnly(page);

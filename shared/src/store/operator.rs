@@ -63,7 +63,7 @@ pub enum OperateError {
     /// A failed protocol run has barred the wallet.
     #[error(
         "the wallet is barred for good: a protocol run with the cosigner failed; unfreeze lifts \
-         an operator's freeze only; see \"A wallet is frozen\" in docs/operations.md"
+         an operator's freeze only; see \"Freeze a wallet\" in docs/operations.md"
     )]
     Barred,
     /// Another operator acted on the wallet at the same time.

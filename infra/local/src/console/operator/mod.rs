@@ -33,7 +33,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::decisions::{self, Decisions};
-use super::{Reads, assets, guard, schedule, wallets};
+use super::{Reads, assets, guard, schedule, search, wallets};
 use crate::StartError;
 use crate::serve::{Stop, bind, serve, url};
 use aws::Account;
@@ -156,6 +156,7 @@ impl Operator {
             .route("/console/data/about", get(about))
             .route("/console/data/list", get(list))
             .route("/console/data/wallets", get(wallets::wallets))
+            .route("/console/data/search", get(search::search))
             .route("/console/data/schedule", get(schedule::schedule))
             .route("/console/data/decisions", get(decisions::decisions))
             .route("/console/data/exchanges", get(exchanges))

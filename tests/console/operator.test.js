@@ -58,6 +58,7 @@ test("wallets, credentials and decisions, and nothing to change them with", asyn
   await page.keyboard.press("Enter");
   await page.getByRole("alert").getByText("WALLET_NOT_FOUND").waitFor();
   await looksOnly(page);
+  await page.getByRole("searchbox").fill("");
 
   await page.getByRole("link", { name: "alice" }).click();
   for (const exchange of ["Aster", "Hyperliquid"]) {

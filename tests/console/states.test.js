@@ -110,7 +110,7 @@ test("pending key has no bar and no expiry", async () => {
     assert.doesNotMatch(await page.locator("tbody").textContent(), /in \d+ d/);
     await page.getByRole("link", { name: "carol" }).click();
     const hyperliquid = card(page, "Hyperliquid");
-    await hyperliquid.getByText("Hyperliquid has not confirmed this key.").waitFor();
+    await hyperliquid.getByText("It is not known whether Hyperliquid has approved this key.").waitFor();
     assert.equal(await hyperliquid.locator(".bar").count(), 0);
     assert.doesNotMatch(await hyperliquid.textContent(), /Expires/);
     await shoot(page, "pending", { fullPage: true });
@@ -213,7 +213,8 @@ function brokenWords() {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const broken = [];
   for (let node = walk.nextNode(); node; node = walk.nextNode()) {
-    if (node.parentElement.closest("code, pre, .hidden, script, noscript")) continue;
+    // Nor is what a phone hides: a table's head is one pixel wide there.
+    if (node.parentElement.closest("code, pre, .hidden, script, noscript") || node.parentElement.closest("thead")?.offsetWidth === 1) continue;
     for (const { 0: word, index } of node.data.matchAll(/[^\s\-–·]+/g)) {
       const range = document.createRange();
       range.setStart(node, index);

@@ -87,7 +87,7 @@ function card(wallet, exchange, agents, refresh, only) {
   const live = known.state === "active" || known.state === "rotating" || known.state === "expired";
   return h("section", { class: "card", "aria-label": name },
     h("header", null, h("h2", null, name), badge(known.state), busy && badge("a call is at it", "dim")),
-    known.state === "pending" && h("p", null, `${name} has not confirmed this key. Send the registration again to finish it.`),
+    known.state === "pending" && h("p", null, `It is not known whether ${name} has approved this key. Send the registration again to find out and finish it.`),
     !known.isApiKey && live && h("div", { class: "life" },
       h("p", null, known.state === "expired" ? "Expired " : "Expires ", h("strong", null, countdown(known.expiresAt)), h("span", { class: "dim" }, " · ", stamp(known.expiresAt))),
       lifeBar(known.requestedAt, known.expiresAt, known.job.does === "renew" ? known.job.at : null,

@@ -83,12 +83,36 @@ pub enum WalletsError {
         .0.display()
     )]
     Running(PathBuf),
-    /// The table could not be reached.
+    /// The deployment could not be found, or the credentials were not accepted.
+    #[error("cannot reach the deployment: {0}")]
+    Deployment(String),
+    /// The table could not be read or written.
+    #[error("cannot read or write the wallets' table: {0}")]
+    Table(String),
+    /// The local stack's data could not be opened.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The action was refused, or the table failed.
+    /// The action was refused.
     #[error(transparent)]
-    Operate(#[from] OperateError),
+    Operate(OperateError),
+}
+
+impl From<OperateError> for WalletsError {
+    fn from(error: OperateError) -> Self {
+        match error {
+            OperateError::Store(error) => Self::Table(for_people(&error.to_string()).to_owned()),
+            other => Self::Operate(other),
+        }
+    }
+}
+
+/// Cuts the debug form off that the SDK puts behind an error's chain.
+fn for_people(text: &str) -> &str {
+    let kinds = ["Construction", "Dispatch", "Timeout", "Response", "Service"];
+    let starts = kinds.iter().filter_map(|kind| {
+        text.find(&format!(" ({kind}Failure(")).or_else(|| text.find(&format!(" ({kind}Error(")))
+    });
+    &text[..starts.min().unwrap_or(text.len())]
 }
 
 /// Does what the command line says, and says what it came to. `user` is the name of the local
@@ -116,7 +140,11 @@ pub async fn run(
     let operated = if args.stack.is_some() || args.wallets_table.is_some() {
         let tenant = args.tenant.clone().ok_or(WalletsError::NoTenant)?;
         let options = args.deployment(&tenant);
-        let (store, by) = wallets_table(&options, clock.clone()).await?;
+        let found = wallets_table(&options, clock.clone()).await;
+        let (store, by) = found.map_err(|error| match error {
+            StartError::Part { cause, .. } => WalletsError::Deployment(cause),
+            other => other.into(),
+        })?;
         store.operate(&tenant, &args.name, &action(by)).await?
     } else if args.profile.is_some() || args.region.is_some() {
         return Err(WalletsError::NoDeployment);

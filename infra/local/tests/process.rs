@@ -116,7 +116,8 @@ fn wallet_is_frozen_and_unfrozen_on_a_local_stack() {
     let (code, said) = operate(data.path(), &freeze);
     assert!(code == Some(1) && said.contains("--endpoint-url"), "{said}");
     assert_eq!(sign(&stack), 200);
-    let running = [&freeze[..], &["--endpoint-url", &stack.url("DynamoDB")]].concat();
+    let url = stack.url("DynamoDB");
+    let running = [&freeze[..], &["--endpoint-url", &url]].concat();
     let (code, said) = operate(data.path(), &running);
     assert!(code == Some(0) && said.contains("local:olga") && said.contains("a drill"), "{said}");
     assert_eq!(sign(&stack), 422);

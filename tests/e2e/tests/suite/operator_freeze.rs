@@ -1,6 +1,6 @@
 //! An operator's freeze of a wallet: what it refuses, what it still allows, and who lifts it.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
 use std::time::Duration;
 

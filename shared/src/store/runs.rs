@@ -92,11 +92,9 @@ impl Store {
         match begun {
             Ok(_) => Ok(Admission::Admitted),
             Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    Ok(refused
-                        .item()
-                        .map_or(Admission::Gone, |item| reason(item, version, heeds_operator)))
-                }
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => Ok(refused
+                    .item()
+                    .map_or(Admission::Gone, |item| reason(item, version, heeds_operator))),
                 _ => Err(unavailable(error)),
             },
         }

@@ -11,9 +11,11 @@ use hyperdex_local::{COSIGNER_TABLE, WALLETS_TABLE};
 use serde_json::json;
 use shared::api::ids::{Exchange, Tenant};
 use shared::credentials::{RenewLimits, Renewed};
+use shared::intent::{HyperliquidChain, HyperliquidRevokeAgent, Intent, PersonalMessage};
 use shared::store::{
     MAX_OPERATOR_ACTIONS, OperateError, Operated, OperatorAction, OperatorActionKind,
 };
+use shared::wallets::SignError;
 
 const EXCHANGES: [(&str, Exchange); 2] =
     [("hyperliquid", Exchange::Hyperliquid), ("aster", Exchange::Aster)];
@@ -180,6 +182,30 @@ async fn barred_wallet_signs_no_revocation_and_is_not_unfrozen() {
     for (_, kind) in EXCHANGES {
         assert_eq!(invariants::agents(&app, &view, kind).len(), 1);
     }
+}
+
+/// A call that read the wallet before the freeze signs nothing after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn freeze_between_read_and_signature_refuses_the_signature() {
+    let app = TestApp::start().await;
+    app.wallet("user_1").await;
+    let custody = &app.stack.custody;
+    let wallet = invariants::view(&app, "user_1").await.wallet;
+    let share = custody.share(&wallet).await.unwrap();
+    let message = Intent::PersonalMessage(PersonalMessage::parse("hello").unwrap());
+    let removal = Intent::HyperliquidRevokeAgent(HyperliquidRevokeAgent {
+        chain: HyperliquidChain::Mainnet,
+        name: "hdxold".to_owned(),
+        nonce_ms: app.clock.now_ms(),
+    });
+    custody.sign(&wallet, &share, &message).await.unwrap();
+    operate(&app, "user_1", Freeze).await;
+    let signed = custody.sign(&wallet, &share, &message).await;
+    assert!(matches!(signed, Err(SignError::FrozenByOperator)), "{signed:?}");
+    custody.sign(&wallet, &share, &removal).await.unwrap();
+    bar(&app, "user_1").await;
+    let signed = custody.sign(&wallet, &share, &removal).await;
+    assert!(matches!(signed, Err(SignError::Frozen)), "{signed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

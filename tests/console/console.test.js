@@ -200,7 +200,7 @@ test("every view, by day and by night, on a desk and on a phone", async () => {
     for (const [place, viewport] of [["desk", { width: 1200, height: 860 }], ["phone", { width: 375, height: 740 }]]) {
       const { page, leave } = await visit(browser, stack.url, { colorScheme, viewport });
       for (const [view, heading, there] of [
-        ["wallets", "Wallets", "alice"], ["renewals", "Renewals", "alice"], ["decisions", "Decisions of the cosigner", "allowed"],
+        ["wallets", "Wallets", "alice"], ["renewals", "Renewals", "alice"], ["decisions", "Decisions of the cosigner", "signed"],
         ["exchanges", "Exchanges", "exchangeStatus"], ["reference", "API reference", /OpenAPI/],
       ]) {
         await page.goto(`${stack.url}/#/${view}`);
@@ -237,7 +237,7 @@ test("new decisions come by themselves, and refusals are marked", async () => {
   await page.route("**/console/data/decisions", async (route) => {
     const response = await route.fetch();
     const body = await response.json();
-    if (bend) Object.assign(body.decisions[0], { decision: "refused", refused: true, reason: "<b>too many</b> signatures" });
+    if (bend) Object.assign(body.decisions.find((one) => one.decision === "key-made"), { decision: "refused", refused: true, reason: "<b>too many</b> signatures" });
     await route.fulfill({ response, json: body });
   });
   await page.getByRole("link", { name: "Decisions" }).click();
@@ -249,7 +249,7 @@ test("new decisions come by themselves, and refusals are marked", async () => {
   // What was read is text, whatever is in it.
   await page.locator("li.refused").getByText("<b>too many</b> signatures").waitFor();
   await page.getByText("The cosigner has refused something").waitFor({ state: "attached" });
-  await page.getByLabel("Refusals alone").check();
+  await page.getByLabel("Refusals only").check();
   assert.equal(await page.locator(".feed li").count(), 1);
   await shoot(page, "refusal");
   await leave();

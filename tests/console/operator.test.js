@@ -58,6 +58,7 @@ test("wallets, credentials and decisions, and nothing to change them with", asyn
   await page.keyboard.press("Enter");
   await page.getByRole("alert").getByText("WALLET_NOT_FOUND").waitFor();
   await looksOnly(page);
+  await page.getByRole("searchbox").fill("");
 
   await page.getByRole("link", { name: "alice" }).click();
   for (const exchange of ["Aster", "Hyperliquid"]) {
@@ -74,7 +75,7 @@ test("wallets, credentials and decisions, and nothing to change them with", asyn
   await page.getByText(/^\d+ decisions, 0 refused$/).waitFor();
   await looksOnly(page);
   await page.getByRole("link", { name: "Renewals" }).click();
-  await page.getByRole("cell", { name: /renewed/ }).first().waitFor();
+  await page.getByRole("cell", { name: /^renewal in/ }).first().waitFor();
   await page.getByRole("link", { name: "Exchanges" }).click();
   await page.getByText(/of 1920/).waitFor();
   await looksOnly(page);

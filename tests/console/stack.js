@@ -51,8 +51,15 @@ export async function operate(stack, ...more) {
 
 /** Runs another command of the program on a stack's data. */
 export async function run(data, ...words) {
-  const child = spawn(program, ["--data-dir", data, ...words], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, ["--data-dir", data, ...words], { env: { ...process.env, USER: "olga" }, stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   for await (const piece of child.stdout) said += piece;
   return said;
+}
+
+/** One call of a stack's API. */
+export async function api(stack, method, path, body) {
+  const headers = { "content-type": "application/json", "x-api-key": "any" };
+  const response = await fetch(`${stack.url}/api/${path}`, { method, headers, body: body && JSON.stringify(body) });
+  return { status: response.status, body: await response.json() };
 }

@@ -36,15 +36,24 @@ export class Refused extends Error {
   }
 }
 
+let reached = () => {};
+
+/** Has a function called after each call, with whether the stack was reached. */
+export function onReach(listener) {
+  reached = listener;
+}
+
 async function send(path, options) {
   let response;
   try {
     response = await fetch(path, { ...options, cache: "no-store", credentials: "omit", redirect: "error" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    reached(false);
     throw new Refused(0, { error: "The stack does not answer", code: "UNREACHABLE", message: "Is it still running? See the terminal that it was started in." });
   }
   const text = await response.text();
+  reached(true);
   let body;
   try {
     body = JSON.parse(text);

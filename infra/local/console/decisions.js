@@ -2,11 +2,10 @@
 
 import { fill, h, say } from "./dom.js";
 import { read } from "./api.js";
-import { badge, copyable, errorBox, every, short } from "./parts.js";
-import * as time from "./time.js";
+import { badge, copyable, errorBox, every, short, stamp } from "./parts.js";
 
 const WORDS = {
-  "key-made": "key made", allowed: "allowed", refused: "refused", signed: "signed", aborted: "aborted",
+  "key-made": "key made", allowed: "allowed, not signed", refused: "refused", signed: "signed", aborted: "aborted",
   "refresh-allowed": "refresh allowed", "share-refreshed": "share refreshed", "trial-allowed": "trial allowed", "shares-tried": "shares tried", "shares-retired": "shares retired",
 };
 
@@ -21,45 +20,64 @@ const INTENTS = {
 
 const what = (one) => (one.intent ? INTENTS[one.intent]?.(one) ?? one.intent : "");
 
+/** One row for each run of signing: what was allowed and how it ended are two records, newest first. */
+export function rows(decisions) {
+  const run = (one) => `${one.walletId} ${one.run}`;
+  const begun = new Map(decisions.filter((one) => one.decision === "allowed").map((one) => [run(one), one]));
+  const ends = (one) => one.decision === "signed" || one.decision === "aborted";
+  const ended = new Set(decisions.filter(ends).map(run));
+  return decisions.filter((one) => one.decision !== "allowed" || !ended.has(run(one))).map((one) => {
+    const first = ends(one) ? begun.get(run(one)) : undefined;
+    if (!first) return { ...one, records: `record ${one.seq}` };
+    const { intent, agentAddress, agentName, validUntil, messageBytes } = first;
+    return { ...one, intent, agentAddress, agentName, validUntil, messageBytes, records: `records ${first.seq} and ${one.seq}` };
+  });
+}
+
 /** Decisions as a list, the newest first. */
 export function list(decisions, { withWallet }) {
   if (decisions.length === 0) return h("p", { class: "empty" }, "None yet.");
   return h("ol", { class: "feed" }, decisions.map((one) => h("li", { class: one.refused ? "refused" : null },
-    h("time", { class: "at", datetime: new Date(one.at).toISOString(), title: time.date(one.at) }, time.clock(one.at)),
+    h("span", { class: "at" }, stamp(one.at)),
     badge(WORDS[one.decision] ?? one.decision, one.refused ? "bad" : one.decision),
     h("div", { class: "what" },
-      h("div", null, what(one), one.agentAddress && [" ", copyable(one.agentAddress, "agent address", short(one.agentAddress))],
-        one.validUntil && h("span", { class: "dim" }, ` until ${time.date(one.validUntil)}`)),
+      h("div", null, withWallet && [h("a", { href: `#/wallets/${one.walletId}` }, one.userId ?? `wallet ${short(one.walletId)}`), what(one) && ": "],
+        what(one), one.agentAddress && [" ", copyable(one.agentAddress, "agent address", short(one.agentAddress))],
+        one.validUntil && h("span", { class: "dim" }, " until ", stamp(one.validUntil))),
       one.reason && h("div", { class: "reason" }, one.reason),
       h("div", { class: "fine" },
-        withWallet && [h("a", { href: `#/wallets/${one.walletId}` }, `wallet ${one.walletId.slice(0, 8)}`), " · "],
-        `record ${one.seq} · shares ${one.keyVersion} · ${one.caller} · policy ${one.policy} · request ${short(one.requestId)} · hash ${one.hash.slice(0, 10)}`)))));
+        `${one.records} · shares ${one.keyVersion} · ${one.caller} · policy ${one.policy} · request ${short(one.requestId)} · hash ${one.hash.slice(0, 10)}`)))));
 }
 
 export function show(main, { signal }) {
-  const feed = h("div", null), count = h("p", { class: "dim" });
+  const feed = h("div", null), trouble = h("div", null), count = h("p", { class: "dim" });
+  const live = h("span", { class: "live", id: "live", role: "status" }, "live");
   const refusals = h("input", { type: "checkbox", id: "refusals", onchange: () => draw() });
-  const paused = h("input", { type: "checkbox", id: "paused" });
+  const paused = h("input", { type: "checkbox", id: "paused", onchange: () => mark(paused.checked ? "stopped" : "live") });
   let decisions = [], last = "", known = null;
   fill(main,
-    h("div", { class: "heading" }, h("h1", null, "Decisions of the cosigner"), h("span", { class: "live", id: "live" }, "live")),
-    h("p", null, "What it was asked to sign, and what it said, from its audit log: the last 200 of yesterday and today. A wallet's page has all of its own."),
-    h("div", { class: "filters" }, h("label", { for: "refusals" }, refusals, " Refusals alone"), h("label", { for: "paused" }, paused, " Stop the feed"), count),
-    feed);
+    h("div", { class: "heading" }, h("h1", null, "Decisions of the cosigner"), live),
+    h("p", null, "What it was asked to sign, and what it said, from its audit log: the last 200 records of yesterday and today. A wallet's page has all of its own."),
+    h("div", { class: "filters" }, h("label", { for: "refusals" }, refusals, " Refusals only"), h("label", { for: "paused" }, paused, " Stop the feed"), count),
+    trouble, feed);
 
+  const mark = (text) => {
+    if (live.textContent !== text) live.textContent = text;
+    live.className = `live ${text}`;
+  };
   const draw = () => {
-    const shown = refusals.checked ? decisions.filter((one) => one.refused) : decisions;
-    const refused = decisions.filter((one) => one.refused).length;
-    count.textContent = `${decisions.length} decisions, ${refused} refused`;
-    fill(feed, list(shown, { withWallet: true }));
+    const all = rows(decisions);
+    const refused = all.filter((one) => one.refused);
+    count.textContent = `${all.length} decisions, ${refused.length} refused`;
+    fill(feed, list(refusals.checked ? refused : all, { withWallet: true }));
   };
   return every(2_500, signal, async () => {
-    const live = document.getElementById("live");
-    live?.classList.toggle("off", paused.checked);
     if (paused.checked) return;
     try {
       ({ decisions } = await read("decisions", null, signal));
-      const now = decisions.map((one) => one.walletId + one.seq).join();
+      mark(paused.checked ? "stopped" : "live");
+      fill(trouble);
+      const now = decisions.map((one) => `${one.walletId}${one.seq}${one.userId}`).join();
       if (now === last) return;
       last = now;
       draw();
@@ -69,8 +87,8 @@ export function show(main, { signal }) {
       known = refused;
     } catch (error) {
       if (error.name === "AbortError") return;
-      last = "";
-      fill(feed, errorBox(error));
+      mark("disconnected");
+      fill(trouble, errorBox(error));
     }
   });
 }

@@ -2,7 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { read } from "./api.js";
-import { EXCHANGES, badge, errorBox, every, facts, useBar } from "./parts.js";
+import { EXCHANGES, badge, errorBox, every, facts, stamp, useBar } from "./parts.js";
 import * as time from "./time.js";
 
 export function show(main, { signal, about }) {
@@ -24,10 +24,10 @@ function card(one, about) {
   const paused = one.pausedUntil > time.now();
   if (!one.answered) {
     return h("section", { class: "card", "aria-label": EXCHANGES[one.exchange] },
-      h("header", null, h("h2", null, EXCHANGES[one.exchange]), paused ? badge("paused", "pending") : badge(one.failures > 0 ? "fails" : "in use", one.failures > 0 ? "bad" : "active")),
+      h("header", null, h("h2", null, EXCHANGES[one.exchange]), paused ? badge("paused", "pending") : badge(one.failures > 0 ? "fails" : "not asked", one.failures > 0 ? "bad" : "dim")),
       facts(
-        ["Failures", one.failures > 0 ? `${one.failures} in a row` : "none of late"],
-        paused && ["Nothing is sent", `until ${time.clock(one.pausedUntil)}`, one.pauseAskedFor ? ", as the exchange has asked" : ", because it kept failing"]),
+        ["Failures", one.failures > 0 ? `${one.failures} in a row` : "none in a row"],
+        paused && ["Nothing is sent", "until ", stamp(one.pausedUntil), one.pauseAskedFor ? ", as the exchange has asked" : ", because it kept failing"]),
       h("p", null, "Weight of this minute: ", h("strong", null, one.weightUsed), ` of ${one.weightPerMinute}`),
       useBar(one.weightUsed, one.weightPerMinute, `${one.weightUsed} of ${one.weightPerMinute} used`));
   }
@@ -36,13 +36,13 @@ function card(one, about) {
       paused && badge("paused", "pending"), badge(one.simulated ? "simulator" : "not simulated", "dim")),
     facts(
       ["URL", h("code", null, one.url)], ["Network", one.network],
-      ["Asked", `${time.clock(one.answered.askedAt)}, `, one.answered.ok ? `answered in ${one.answered.tookMs} ms` : one.answered.trouble],
+      ["Asked", stamp(one.answered.askedAt), ", ", one.answered.ok ? `answered in ${one.answered.tookMs} ms` : one.answered.trouble],
       one.failures > 0 && ["Failures", `${one.failures} in a row`],
-      paused && ["Nothing is sent", `until ${time.clock(one.pausedUntil)}`, one.pauseAskedFor ? ", as the exchange has asked" : ", because it kept failing"],
+      paused && ["Nothing is sent", "until ", stamp(one.pausedUntil), one.pauseAskedFor ? ", as the exchange has asked" : ", because it kept failing"],
       one.simulated && about?.requiresDeposit && ["Deposits", "are wanted before an account may act"]),
     h("p", null, "Weight of this minute: ", h("strong", null, one.weightUsed), ` of ${one.weightPerMinute} that jobs may use`),
     useBar(one.weightUsed, one.weightPerMinute, `${one.weightUsed} of ${one.weightPerMinute} used`),
     one.requests.length > 0 && h("details", { open: true }, h("summary", null, "What the simulator was asked last"),
-      h("ul", { class: "requests" }, one.requests.map((request) => h("li", null, h("time", { class: "at" }, time.clock(request.at)), " ", h("code", null, request.kind), " ",
+      h("ul", { class: "requests" }, one.requests.map((request) => h("li", null, h("span", { class: "at" }, stamp(request.at)), " ", h("code", null, request.kind), " ",
         badge(request.accepted ? "taken" : "refused", request.accepted ? "dim" : "bad"), h("span", { class: "dim" }, ` weight ${request.weight}`))))));
 }

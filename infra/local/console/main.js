@@ -1,7 +1,7 @@
 // Which view is shown, the key, the colours, whether the stack answers.
 
 import { fill, h, say } from "./dom.js";
-import { key, read, takeToken } from "./api.js";
+import { key, onReach, read, takeToken } from "./api.js";
 import { every } from "./parts.js";
 import * as time from "./time.js";
 import * as wallets from "./wallets.js";
@@ -40,6 +40,14 @@ async function route() {
 }
 
 const stack = document.getElementById("stack");
+const GONE = "disconnected";
+
+/** Shows at once that the stack does not answer, whichever call found out. */
+function reach(there) {
+  const shown = stack.textContent === GONE;
+  if (there && shown) look();
+  if (!there && !shown) { stack.textContent = GONE; stack.className = "stack bad"; }
+}
 
 async function look() {
   let text, kind;
@@ -49,7 +57,7 @@ async function look() {
     readOnly(about);
   } catch (error) {
     about = null;
-    [text, kind] = error.status === 0 ? ["no answer", "bad"] : [refused(error), "bad"];
+    [text, kind] = error.status === 0 ? [GONE, "bad"] : [refused(error), "bad"];
   }
   if (stack.textContent !== text) stack.textContent = text;
   stack.className = `stack ${kind}`;
@@ -97,7 +105,15 @@ function colours() {
   select.addEventListener("change", () => { localStorage.setItem("hyperdex-colours", select.value); use(select.value); });
 }
 
+function times() {
+  const select = document.getElementById("times");
+  select.value = time.inUtc() ? "utc" : "local";
+  select.addEventListener("change", () => time.showUtc(select.value === "utc"));
+}
+
 colours();
+times();
+onReach(reach);
 fill(main);
 takeToken();
 document.getElementById("key").addEventListener("click", askKey);

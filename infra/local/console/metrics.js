@@ -2,8 +2,7 @@
 
 import { fill, h, say, svg } from "./dom.js";
 import { read } from "./api.js";
-import { EXCHANGES, badge, errorBox, every } from "./parts.js";
-import * as time from "./time.js";
+import { EXCHANGES, badge, errorBox, every, stamp } from "./parts.js";
 
 const TITLES = {
   Registrations: "Keys registered", RegistrationFailures: "Registrations that failed", CosignerRefusals: "Refused by the cosigner",
@@ -30,7 +29,7 @@ export function show(main, { signal }) {
       if (rang !== null && now && now !== rang) say("The alarms that ring are others now");
       rang = now;
       fill(panels, read_.series.map((series) => panel(series, read_)));
-      fill(note, `Six hours up to ${time.clock(read_.now)}, from CloudWatch, in points of ${read_.periodS / 60} minutes; read anew each minute while this page is looked at.`);
+      fill(note, "Six hours up to ", stamp(read_.now), `, from CloudWatch, in points of ${read_.periodS / 60} minutes. The page reads them each minute while it is visible.`);
     } catch (error) {
       if (error.name !== "AbortError") { fill(panels, errorBox(error)); fill(alarms); fill(note); }
     }
@@ -40,7 +39,7 @@ export function show(main, { signal }) {
 function ringing(alarms) {
   if (alarms.length === 0) return h("p", { class: "empty" }, "None rings.");
   return h("ul", { class: "alarms" }, alarms.map((alarm) => h("li", null, badge("alarm", "bad"), " ", h("strong", null, alarm.name),
-    alarm.since && h("span", { class: "dim" }, ` since ${time.date(alarm.since)}`), h("div", { class: "reason" }, alarm.description))));
+    alarm.since && h("span", { class: "dim" }, " since ", stamp(alarm.since)), h("div", { class: "reason" }, alarm.description))));
 }
 
 function panel(series, { from, now }) {

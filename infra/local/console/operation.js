@@ -2,7 +2,7 @@
 
 import { append, fill, h, say } from "./dom.js";
 import { call, curl, newIdempotencyKey } from "./api.js";
-import { copy, copyable, errorBox, facts } from "./parts.js";
+import { copy, copyable, countdown, errorBox, facts } from "./parts.js";
 import * as time from "./time.js";
 
 const DOTS = "•".repeat(24);
@@ -135,7 +135,7 @@ function failed(operation, error) {
   const box = errorBox(error, operation.mend?.(error));
   if (error.retryAfter > 0) {
     const at = time.now() + error.retryAfter * 1_000;
-    append(box, [h("p", null, "It may be sent again ", h("time", { "data-at": at }, time.until(at)), ".")]);
+    append(box, [h("p", null, "You can send it again ", countdown(at, "now"), ".")]);
   }
   return box;
 }

@@ -40,9 +40,19 @@ export async function copy(text) {
   }
 }
 
-/** A time that counts down, its date on hover. */
-export function countdown(at) {
-  return h("time", { datetime: new Date(at).toISOString(), title: time.date(at), "data-at": at }, time.until(at));
+/** A time that counts down, its date on hover. `past`: see `time.until`. */
+export function countdown(at, past) {
+  return h("time", { datetime: new Date(at).toISOString(), title: time.utc(at), "data-at": at, "data-past": past }, time.until(at, past));
+}
+
+/** A date with its time of day, in UTC on hover. */
+export function stamp(at) {
+  return h("time", { class: "stamp", datetime: new Date(at).toISOString(), title: time.utc(at), "data-date": at }, time.date(at));
+}
+
+/** The badges of a wallet that does not sign. */
+export function freezeBadges(wallet) {
+  return [wallet.operatorFreeze && [" ", badge("frozen by operator", "pending")], wallet.frozen && [" ", badge("barred", "bad")]];
 }
 
 /** How much of a life is left, with a mark where the job renews it. */
@@ -67,16 +77,18 @@ export function useBar(used, most, label) {
 
 /** What the renewal job does with a credential next. */
 export function jobText(job) {
-  const texts = {
-    renew: "renewed", "finish-rotation": "rotation finished", "finish-deletion": "deletion finished",
-    "remove-previous": "previous key removed",
-    "wait-for-caller": "waits for its caller: repeat the registration",
-    "turned-off": "not renewed: it was registered with autoRenew off",
-    "no-end": "not renewed: a key of Aster's V1 has no end", "given-up": "given up: its renewal failed for a week after its expiry",
+  const idle = {
+    "wait-for-caller": "none: send the registration again to finish it",
+    "turned-off": "none: it was registered with autoRenew off",
+    "no-end": "none: a key of Aster's V1 does not expire", "given-up": "none: renewal failed for a week after its expiry",
+    frozen: "none while the wallet is frozen",
   };
-  const text = texts[job.does] ?? job.does;
-  if (job.at === null) return [text];
-  return job.at > time.now() ? [`${text} `, countdown(job.at)] : [`${text} at the job's next run, within the hour`];
+  const work = {
+    renew: "renewal", "finish-rotation": "end of the rotation", "finish-deletion": "end of the deletion",
+    "remove-previous": "removal of the previous key",
+  };
+  if (idle[job.does] || job.at === null) return [idle[job.does] ?? work[job.does] ?? job.does];
+  return [`${work[job.does] ?? job.does} `, countdown(job.at, "due")];
 }
 
 const MEND = {

@@ -2,14 +2,14 @@
 
 import { fill, h } from "./dom.js";
 import { read } from "./api.js";
-import { EXCHANGES, copyable, countdown, errorBox, every, jobText, short } from "./parts.js";
+import { EXCHANGES, copyable, countdown, errorBox, every, jobText, short, stamp } from "./parts.js";
 import * as time from "./time.js";
 
 export function show(main, { signal, about }) {
   const list = h("div", null);
   const days = about ? Math.round(about.renewWithinMs / 86_400_000) : 14;
   fill(main, h("div", { class: "heading" }, h("h1", null, "Renewals")),
-    h("p", null, `The job runs each hour. It renews a key in the ${days} days before its expiry, each wallet's at an hour of its own, and finishes what others began and did not end.`), list);
+    h("p", null, `The job runs each hour. It renews a key in the ${days} days before its expiry, each wallet's at an hour of its own, and finishes rotations and deletions that were not finished. The job's next run does what is due.`), list);
   let last = "";
   return every(10_000, signal, async () => {
     try {
@@ -19,14 +19,14 @@ export function show(main, { signal, about }) {
       last = said;
       if (due.length === 0) return fill(list, h("p", { class: "empty" }, "Nothing is to be renewed: no credential is active."));
       fill(list, h("div", { class: "table" }, h("table", null,
-        h("caption", { class: "hidden" }, "What is renewed when"),
-        h("thead", null, h("tr", null, ["User", "Exchange", "What", "When", "Expires", "Agent"].map((text) => h("th", { scope: "col" }, text)))),
+        h("caption", { class: "hidden" }, "The renewal job's next work"),
+        h("thead", null, h("tr", null, ["User", "Exchange", "Next work", "From", "Expires", "Agent"].map((text) => h("th", { scope: "col" }, text)))),
         h("tbody", null, due.map((one) => h("tr", { class: one.job.at <= time.now() ? "due" : null },
           h("th", { scope: "row" }, h("a", { href: `#/wallets/${one.walletId}` }, one.userId)),
           h("td", { "data-label": "Exchange" }, EXCHANGES[one.exchange]),
-          h("td", { "data-label": "What" }, jobText(one.job)),
-          h("td", { "data-label": "When", class: "dim" }, one.job.at > time.now() ? time.date(one.job.at) : "now"),
-          h("td", { "data-label": "Expires" }, countdown(one.expiresAt)),
+          h("td", { "data-label": "Next work" }, jobText(one.job)),
+          h("td", { "data-label": "From", class: "dim" }, stamp(one.job.at)),
+          h("td", { "data-label": "Expires" }, one.job.does === "wait-for-caller" ? h("span", { class: "dim" }, "not approved yet") : countdown(one.expiresAt)),
           h("td", { "data-label": "Agent" }, copyable(one.agentAddress, "agent address", short(one.agentAddress)))))))),
       more && h("p", { class: "fine" }, "There are more; these are due first."));
     } catch (error) {

@@ -1,6 +1,7 @@
 // Times, by the stack's clock: the browser's may be another.
 
 const SECOND = 1_000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+const KEPT = "hyperdex-times";
 
 let ahead = 0;
 
@@ -27,30 +28,48 @@ export function span(ms) {
   return `${Math.floor(left / SECOND)} s`;
 }
 
-/** How far away a time is, in words. */
-export function until(at) {
+/**
+ * Returns how far away a time is. `past` says what it means that the time has passed: an event that
+ * happened then (`ago`), planned work that may not be done yet (`due`), a wait that is over (`now`).
+ */
+export function until(at, past = "ago") {
   const left = at - now();
-  return left > 0 ? `in ${span(left)}` : `${span(-left)} ago`;
+  if (left > 0) return `in ${span(left)}`;
+  return past === "now" ? "now" : past === "due" ? `due for ${span(-left)}` : `${span(-left)} ago`;
 }
 
-/** Date and time of day, in local time. */
+const pad = (number) => String(number).padStart(2, "0");
+
+/** Returns whether dates are shown in UTC. */
+export function inUtc() {
+  return localStorage.getItem(KEPT) === "utc";
+}
+
+/** Shows all dates of the page in UTC, or in local time. */
+export function showUtc(utc) {
+  localStorage.setItem(KEPT, utc ? "utc" : "local");
+  for (const element of document.querySelectorAll("time[data-date]")) {
+    element.textContent = date(Number(element.dataset.date));
+  }
+}
+
+/** Returns a date with its time of day, in the time that the reader chose. */
 export function date(at) {
-  const pad = (number) => String(number).padStart(2, "0");
+  if (inUtc()) return utc(at);
   const then = new Date(at);
   const day = `${then.getFullYear()}-${pad(then.getMonth() + 1)}-${pad(then.getDate())}`;
-  return `${day} ${clock(at)}`;
+  return `${day} ${[then.getHours(), then.getMinutes(), then.getSeconds()].map(pad).join(":")}`;
 }
 
-/** The time of day. */
-export function clock(at) {
-  const then = new Date(at);
-  return [then.getHours(), then.getMinutes(), then.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+/** Returns a date with its time of day, in UTC. */
+export function utc(at) {
+  return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-/** Lets every countdown of the page go on. */
+/** Updates every countdown of the page. */
 export function tick() {
   for (const element of document.querySelectorAll("time[data-at]")) {
-    const text = until(Number(element.dataset.at));
+    const text = until(Number(element.dataset.at), element.dataset.past);
     if (element.textContent !== text) element.textContent = text;
   }
 }

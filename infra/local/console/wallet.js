@@ -2,9 +2,9 @@
 
 import { fill, h } from "./dom.js";
 import { Refused, read } from "./api.js";
-import { EXCHANGES, badge, copyable, countdown, errorBox, every, facts, jobText, lifeBar } from "./parts.js";
+import { EXCHANGES, badge, copyable, countdown, errorBox, every, facts, freezeBadges, jobText, lifeBar, stamp } from "./parts.js";
 import { open } from "./operation.js";
-import { list as decisionList } from "./decisions.js";
+import { list as decisionList, rows } from "./decisions.js";
 import * as time from "./time.js";
 
 export function show(main, { signal, id, about: stack }) {
@@ -36,14 +36,18 @@ export function show(main, { signal, id, about: stack }) {
 
   const draw = (wallet, agents) => {
     document.title = `${wallet.userId} · HyperDEX Keys`;
-    fill(head, h("h1", null, wallet.userId, wallet.frozen && [" ", badge("frozen", "bad")]),
+    fill(head, h("h1", null, wallet.userId, freezeBadges(wallet)),
       !only && h("button", { type: "button", onclick: () => sign(wallet, refresh) }, "Sign a message"));
     fill(about, facts(
       ["Address", copyable(wallet.address, "address")],
       ["walletId", copyable(wallet.walletId, "walletId")],
-      ["Made", time.date(wallet.createdAt)],
-      ["Key shares", `version ${wallet.keyVersion}, refreshed `, countdown(wallet.refreshAt)],
-      wallet.frozen && ["Frozen", "The cosigner cheated in a run of the protocol: nothing is signed with it. See docs/operations.md."]));
+      ["Made", stamp(wallet.createdAt)],
+      ["Key shares", `version ${wallet.keyVersion}, next refresh `, countdown(wallet.refreshAt, "due")],
+      wallet.operatorFreeze && ["Frozen", "by ", h("code", null, wallet.operatorFreeze.by), ", ", stamp(wallet.operatorFreeze.at), `: ${wallet.operatorFreeze.reason}. `,
+        "Signing, registration and rotation are refused; API keys can be deleted. “hyperdex wallets unfreeze” lifts the freeze."],
+      wallet.frozen && ["Barred", "Nothing is signed with this wallet. The record does not say why: a failed protocol run bars a wallet, and operators of earlier versions did so by hand. ",
+        "“Freeze a wallet” in docs/operations.md says how to tell."]),
+      wallet.operatorActions.length > 0 && actions(wallet.operatorActions));
     // What has the focus is drawn anew under it: the same button gets it again.
     const focused = document.activeElement?.dataset?.does;
     fill(cards, Object.keys(EXCHANGES).map((exchange) => card(wallet, exchange, agents[exchange], refresh, only)));
@@ -57,7 +61,7 @@ export function show(main, { signal, id, about: stack }) {
       pages = before ? [...pages, ...decisions] : decisions;
       fill(log, h("h2", { id: "log" }, "Decisions of the cosigner"),
         h("p", { class: "fine" }, "Its audit log of this wallet, the newest first. Each record carries the hash of the one before."),
-        decisionList(pages, { withWallet: false }),
+        decisionList(rows(pages), { withWallet: false }),
         more && h("p", null, h("button", { type: "button", onclick: () => page(more) }, "Earlier ones")));
     } catch (error) {
       if (error.name !== "AbortError") fill(log, errorBox(error));
@@ -80,17 +84,19 @@ function card(wallet, exchange, agents, refresh, only) {
       !only && h("footer", null, button("register", "Register", register, "primary")));
   }
   const busy = known.busyUntil > time.now();
+  const live = known.state === "active" || known.state === "rotating" || known.state === "expired";
   return h("section", { class: "card", "aria-label": name },
     h("header", null, h("h2", null, name), badge(known.state), busy && badge("a call is at it", "dim")),
-    !known.isApiKey && h("div", { class: "life" },
-      h("p", null, known.state === "expired" ? "Expired " : "Expires ", h("strong", null, countdown(known.expiresAt)), h("span", { class: "dim" }, ` · ${time.date(known.expiresAt)}`)),
+    known.state === "pending" && h("p", null, `It is not known whether ${name} has approved this key. Send the registration again to find out and finish it.`),
+    !known.isApiKey && live && h("div", { class: "life" },
+      h("p", null, known.state === "expired" ? "Expired " : "Expires ", h("strong", null, countdown(known.expiresAt)), h("span", { class: "dim" }, " · ", stamp(known.expiresAt))),
       lifeBar(known.requestedAt, known.expiresAt, known.job.does === "renew" ? known.job.at : null,
         `${time.until(known.expiresAt)}, of ${time.span(known.expiresAt - known.requestedAt)}`)),
     facts(
       ["Agent", copyable(known.agentAddress, "agent address")],
       ["Name", h("code", null, known.agentName)],
-      ["Job", jobText(known.job)],
-      ["Compared", known.checkAt ? ["with the exchange ", countdown(known.checkAt)] : "not planned"],
+      ["Next work", jobText(known.job)],
+      ["Next check", known.checkAt ? ["against the exchange ", countdown(known.checkAt, "due")] : "not planned"],
       known.next && ["To come", copyable(known.next.agentAddress, "next agent's address")],
       known.retiring.length > 0 && ["To be removed", known.retiring.map((agent) => copyable(agent.agentAddress, "previous agent's address"))],
       known.jobFailures > 0 && ["Job failures", `${known.jobFailures} in a row`]),
@@ -101,6 +107,13 @@ function card(wallet, exchange, agents, refresh, only) {
       button("delete", "Delete", remove, "danger-quiet")));
 }
 
+/** What operators did with the wallet, the latest first. */
+function actions(done) {
+  return h("details", { class: "listed" },
+    h("summary", null, `Operators: ${done.length === 1 ? "1 action" : `${done.length} actions`}`),
+    h("ul", null, done.toReversed().map((one) => h("li", null, stamp(one.at), " ", badge(one.action, "dim"), " by ", h("code", null, one.by), `: ${one.reason}`))));
+}
+
 /** What the simulator has: our agents, and any other. */
 function listed(agents, wallet, exchange) {
   if (agents === null) return h("p", { class: "fine" }, "The exchange is no simulator: the reconciliation job compares with it.");
@@ -108,7 +121,7 @@ function listed(agents, wallet, exchange) {
   return h("details", { class: "listed" },
     h("summary", null, `On the exchange: ${agents.length === 1 ? "1 agent" : `${agents.length} agents`}`),
     h("ul", null, agents.map((agent) => h("li", null, copyable(agent.agentAddress, "agent address", agent.agentAddress.slice(0, 10)), " ", h("code", null, agent.agentName || "unnamed"),
-      " until ", time.date(agent.validUntil), !ours.has(agent.agentAddress.toLowerCase()) && [" ", badge("not in our records", "bad")]))));
+      " until ", stamp(agent.validUntil), !ours.has(agent.agentAddress.toLowerCase()) && [" ", badge("not in our records", "bad")]))));
 }
 
 const path = (exchange, rest = "") => `/api/trading/${exchange}/apikey${rest}`;

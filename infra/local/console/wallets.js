@@ -2,9 +2,8 @@
 
 import { fill, h } from "./dom.js";
 import { Refused, call, read } from "./api.js";
-import { EXCHANGES, IDENTIFIER, badge, copyable, countdown, errorBox, every, short } from "./parts.js";
+import { EXCHANGES, IDENTIFIER, badge, copyable, countdown, errorBox, every, freezeBadges, short, stamp } from "./parts.js";
 import { open } from "./operation.js";
-import * as time from "./time.js";
 
 const LIMIT = 25;
 
@@ -23,14 +22,18 @@ export function createWallet(userId = "") {
   });
 }
 
+const STATES = { "": "Any state", active: "active", pending: "pending", rotating: "rotating", revoking: "revoking", expired: "expired", none: "no API key", frozen: "frozen" };
+
 export function show(main, { signal, fresh, about }) {
   const only = about?.readOnly === true;
   if (fresh) cursors = [""];
   const found = h("div", { class: "found" });
-  const search = h("input", { type: "search", id: "search", name: "search", placeholder: IDENTIFIER, autocomplete: "off", spellcheck: "false", autocapitalize: "off" });
-  const form = h("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); find(search.value.trim(), found, only); } },
-    h("label", { for: "search", class: "hidden" }, `Find a wallet: ${IDENTIFIER}`), search,
-    h("button", { type: "submit" }, "Find"), h("kbd", { title: "This key goes to the search" }, "/"));
+  const search = h("input", { type: "search", id: "search", name: "search", placeholder: `${IDENTIFIER}, or how it begins`, autocomplete: "off", spellcheck: "false", autocapitalize: "off", oninput: () => narrow(300) });
+  const state = h("select", { id: "state", onchange: () => narrow(0) }, Object.entries(STATES).map(([value, text]) => h("option", { value }, text)));
+  const form = h("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); find(search.value.trim()); } },
+    h("label", { for: "search", class: "hidden" }, `Find a wallet: ${IDENTIFIER}, or how it begins`), search,
+    h("button", { type: "submit" }, "Find"), h("kbd", { title: "This key goes to the search" }, "/"),
+    h("label", { for: "state", class: "hidden" }, "State of the API keys"), state);
   const list = h("div", { "aria-live": "off" });
   const pages = h("div", { class: "pages" });
   fill(main,
@@ -41,30 +44,51 @@ export function show(main, { signal, fresh, about }) {
     if (event.key === "/" && !typing) { event.preventDefault(); search.focus(); }
   }, { signal });
 
+  const filter = () => ({ ...(search.value.trim() && { prefix: search.value.trim() }), ...(state.value && { state: state.value }) });
+  let asked = 0, timer;
   const load = async () => {
+    const mine = ++asked, by = filter();
     try {
-      const page = await pageOf(cursors.at(-1), signal, only);
-      if (!list.contains(document.activeElement)) fill(list, table(page, only));
-      fillPages(pages, page.next, load);
+      const page = await pageOf(cursors.at(-1), by, signal, only);
+      // Another search was begun meanwhile.
+      if (mine !== asked) return;
+      if (!list.contains(document.activeElement)) fill(list, table(page, by, only));
+      fillPages(pages, page, load);
     } catch (error) {
-      if (error.name !== "AbortError") { fill(list, errorBox(error)); fill(pages); }
+      if (error.name !== "AbortError" && mine === asked) { fill(list, errorBox(error)); fill(pages); }
     }
   };
+  const narrow = (wait) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { cursors = [""]; fill(found); load(); }, wait);
+  };
+  /** Opens the wallet with exactly this name, or the only one whose name begins so. */
+  const find = async (name) => {
+    clearTimeout(timer);
+    if (!name) { cursors = [""]; return load(); }
+    fill(found);
+    try {
+      location.hash = `#/wallets/${(await exactly(name, only)).walletId}`;
+    } catch (error) {
+      if (error.code !== "WALLET_NOT_FOUND" && error.status !== 400) return fill(found, errorBox(error));
+      cursors = [""];
+      await load();
+      const links = [...list.querySelectorAll("tbody th a")];
+      if (links.length === 1) location.hash = links[0].getAttribute("href");
+      if (links.length > 0) return;
+      const create = !only && error.code === "WALLET_NOT_FOUND" && isUser(name)
+        && h("p", null, h("button", { type: "button", onclick: () => createWallet(name) }, `Create a wallet for ${name}`));
+      fill(found, errorBox(error, create));
+    }
+  };
+  signal.addEventListener("abort", () => clearTimeout(timer));
   return every(5_000, signal, load);
 }
 
-async function find(name, found, only) {
-  if (!name) return;
-  fill(found);
-  try {
-    const wallet = only ? await findThere(name) : (await call({ method: "GET", path: `/api/wallets/${encodeURIComponent(name)}` })).body;
-    location.hash = `#/wallets/${wallet.walletId}`;
-  } catch (error) {
-    const isUser = !/^0x[0-9a-f]{40}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name);
-    const create = !only && error.code === "WALLET_NOT_FOUND" && isUser
-      && h("p", null, h("button", { type: "button", onclick: () => createWallet(name) }, `Create a wallet for ${name}`));
-    fill(found, errorBox(error, create));
-  }
+const isUser = (name) => !/^0x[0-9a-f]{40}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name);
+
+async function exactly(name, only) {
+  return only ? findThere(name) : (await call({ method: "GET", path: `/api/wallets/${encodeURIComponent(name)}` })).body;
 }
 
 /** The same without the API. */
@@ -74,35 +98,43 @@ async function findThere(name) {
   return wallet;
 }
 
-async function pageOf(cursor, signal, only) {
-  const query = { limit: LIMIT, ...(cursor && { cursor }) };
+async function pageOf(cursor, by, signal, only) {
+  const query = { ...by, ...(cursor && { cursor }) };
+  if (by.prefix || by.state) {
+    const { wallets, nextCursor, lookedAt } = await read("search", query, signal);
+    return { wallets, next: nextCursor, lookedAt };
+  }
+  query.limit = LIMIT;
   const body = only ? await read("list", query, signal) : (await call({ method: "GET", path: `/api/wallets?${new URLSearchParams(query)}` }, signal)).body;
   const ids = body.wallets.map((wallet) => wallet.walletId).join(",");
   const { wallets } = ids ? await read("wallets", { ids }, signal) : { wallets: [] };
   return { wallets, next: body.nextCursor };
 }
 
-function table({ wallets }, only) {
+function table({ wallets, next, lookedAt }, by, only) {
   if (wallets.length === 0) {
+    if (next && lookedAt !== undefined) return h("p", { class: "empty" }, `None of the ${lookedAt} wallets of this page. “Next” looks further.`);
+    if (by.prefix || by.state) return h("p", { class: "empty" }, "No wallet like this.");
     return h("p", { class: "empty" }, cursors.length > 1 ? "There are no more." : only ? "This tenant has no wallet." : "There is no wallet yet. Create the first one, by the button above or with curl.");
   }
   return h("div", { class: "table" }, h("table", null,
     h("caption", { class: "hidden" }, "Wallets and their credentials"),
     h("thead", null, h("tr", null, ["User", "Address", "Aster", "Hyperliquid", "Made"].map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", null, wallets.map((wallet) => h("tr", null,
-      h("th", { scope: "row" }, h("a", { href: `#/wallets/${wallet.walletId}` }, wallet.userId), wallet.frozen && [" ", badge("frozen", "bad")]),
+      h("th", { scope: "row" }, h("a", { href: `#/wallets/${wallet.walletId}` }, wallet.userId), freezeBadges(wallet)),
       h("td", { "data-label": "Address" }, copyable(wallet.address, "address", short(wallet.address))),
       Object.keys(EXCHANGES).map((exchange) => h("td", { "data-label": EXCHANGES[exchange] }, credential(wallet, exchange))),
-      h("td", { "data-label": "Made", class: "dim" }, time.date(wallet.createdAt)))))));
+      h("td", { "data-label": "Made", class: "dim" }, stamp(wallet.createdAt)))))));
 }
 
 function credential(wallet, exchange) {
   const known = wallet.credentials.find((one) => one.exchange === exchange);
   if (!known) return h("span", { class: "dim" }, "none");
-  return [badge(known.state), " ", !known.isApiKey && h("span", { class: "dim" }, countdown(known.expiresAt))];
+  const live = !known.isApiKey && known.state !== "pending" && known.state !== "revoking";
+  return [badge(known.state), " ", live && h("span", { class: "dim" }, countdown(known.expiresAt))];
 }
 
-function fillPages(pages, next, load) {
+function fillPages(pages, { next }, load) {
   if (cursors.length === 1 && !next) return fill(pages);
   const turn = (change) => () => { change(); load(); };
   fill(pages,

@@ -14,6 +14,7 @@ use hyperdex_local::keys::KeyFile;
 use hyperdex_local::keys::command::{self as keys_command, KeysCommand};
 use hyperdex_local::load::{self, LoadArgs};
 use hyperdex_local::operator::{self, ConsoleOptions};
+use hyperdex_local::wallets::{self, WalletsCommand};
 use hyperdex_local::{Options, Stack, StartError, audit, demo, jobs};
 use shared::clock::Clock;
 use shared::config::Env;
@@ -45,6 +46,11 @@ enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// Freeze and unfreeze wallets as an operator
+    Wallets {
+        #[command(subcommand)]
+        command: WalletsCommand,
     },
     /// The console over a deployment in the cloud, with your own AWS credentials. It only reads.
     Console(ConsoleOptions),
@@ -110,7 +116,7 @@ async fn run(cli: Cli) -> ExitCode {
     }
     let filter = match cli.command {
         // A report is to be read, and so is an address.
-        Some(Command::Bench(_) | Command::Console(_)) => Targets::new()
+        Some(Command::Bench(_) | Command::Console(_) | Command::Wallets { .. }) => Targets::new()
             .with_default(LevelFilter::WARN)
             .with_target("dynoxide", LevelFilter::ERROR),
         _ => Targets::new()
@@ -173,6 +179,15 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Keys { command }) => {
             let ran = keys_command::run(&command, &cli.serve.data_dir, say);
             ended(ran.map_err(StartError::from))
+        }
+        Some(Command::Wallets { command }) => {
+            let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+            let user = user.unwrap_or_else(|_| "unknown".to_owned());
+            let clock = Clock::system();
+            match wallets::run(&command, &cli.serve.data_dir, &user, clock, say).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failed(&error),
+            }
         }
         Some(Command::Demo) => match demo::run(cli.serve.options(), say).await {
             Ok(()) => ExitCode::SUCCESS,

@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::{CosignerHost, Options, Stack};
 use serde_json::{Value, json};
+use shared::api::ids::Tenant;
 use shared::clock::Clock;
 use shared::random::Random;
+use shared::store::{OperatorAction, OperatorActionKind};
 
 struct App {
     stack: Stack,
@@ -73,7 +75,13 @@ fn allowed(read: &str) -> BTreeSet<String> {
         }
         "wallets" => {
             "now wallets wallets.walletId wallets.userId wallets.address wallets.createdAt \
-             wallets.keyVersion wallets.refreshAt wallets.frozen wallets.credentials"
+             wallets.keyVersion wallets.refreshAt wallets.frozen wallets.operatorFreeze \
+             wallets.operatorActions wallets.credentials"
+        }
+        "search" => {
+            "now wallets wallets.walletId wallets.userId wallets.address wallets.createdAt \
+             wallets.keyVersion wallets.refreshAt wallets.frozen wallets.operatorFreeze \
+             wallets.operatorActions wallets.credentials lookedAt nextCursor"
         }
         "agents" => "now aster hyperliquid",
         "schedule" => {
@@ -81,7 +89,7 @@ fn allowed(read: &str) -> BTreeSet<String> {
              due.job due.job.does due.job.at"
         }
         "decisions" => {
-            "now before decisions decisions.walletId decisions.seq decisions.at decisions.decision \
+            "now before decisions decisions.walletId decisions.userId decisions.run decisions.seq decisions.at decisions.decision \
              decisions.refused decisions.reason decisions.intent decisions.agentAddress \
              decisions.agentName decisions.validUntil decisions.messageBytes decisions.caller \
              decisions.requestId decisions.policy decisions.keyVersion decisions.hash"
@@ -96,7 +104,11 @@ fn allowed(read: &str) -> BTreeSet<String> {
         }
     };
     let mut all: BTreeSet<String> = words.split_whitespace().map(str::to_owned).collect();
-    if read == "wallets" {
+    if matches!(read, "wallets" | "search") {
+        for done in ["operatorFreeze", "operatorActions"] {
+            let named = ["action", "at", "by", "reason"];
+            all.extend(named.map(|name| format!("wallets.{done}.{name}")));
+        }
         let at = "wallets.credentials";
         let own = "exchange state requestedAt createdAt autoRenew isApiKey retiring next job \
                    job.does job.at checkAt jobFailures busyUntil";
@@ -129,6 +141,14 @@ async fn the_reads_give_the_fields_that_are_named_here_and_no_secret() {
     let (_, second) = app.post("any", "/api/trading/hyperliquid/apikey/rotate", name).await;
     let message = "a message of a user's own";
     let (_, signed) = app.post("any", "/api/wallets/alice/sign", json!({"message": message})).await;
+    let freeze = OperatorAction {
+        action: OperatorActionKind::Freeze,
+        at_ms: 1,
+        by: "local:olga".to_owned(),
+        reason: "a drill".to_owned(),
+    };
+    let (tenant, alice) = (Tenant::local(), "alice".parse().unwrap());
+    app.stack.custody.store.operate(&tenant, &alice, &freeze).await.unwrap();
     let mut secrets: Vec<String> =
         [&first["data"]["apiPrivateKey"], &second["data"]["apiPrivateKey"], &signed["signature"]]
             .iter()
@@ -139,8 +159,9 @@ async fn the_reads_give_the_fields_that_are_named_here_and_no_secret() {
     for (read, query, wanted) in [
         ("about", String::new(), "local"),
         ("wallets", format!("?ids={id},alice,nobody"), "alice"),
+        ("search", "?prefix=ALI&state=active".to_owned(), "alice"),
         ("agents", format!("?wallet={id}"), "hdx"),
-        ("schedule", String::new(), "renew"),
+        ("schedule", String::new(), "frozen"),
         ("decisions", String::new(), "HyperliquidApproveAgent"),
         ("decisions", "?wallet=alice".to_owned(), "PersonalMessage"),
         ("exchanges", String::new(), "exchangeStatus"),
@@ -197,10 +218,11 @@ async fn a_key_reads_what_is_its_tenants() {
     let (_, wallet) = app.post(&one, "/api/wallets", json!({"userId": "alice"})).await;
     app.post(&one, "/api/trading/aster/apikey", json!({"walletIdOrAddress": "alice"})).await;
     let id = wallet["walletId"].as_str().unwrap();
-    let lists = [
+    let lists: [(String, &str); 4] = [
         ("schedule".to_owned(), "due"),
         ("decisions".to_owned(), "decisions"),
         (format!("wallets?ids={id}"), "wallets"),
+        ("search?prefix=a".to_owned(), "wallets"),
     ];
     for (read, list) in &lists {
         let path = format!("/console/data/{read}");
@@ -213,8 +235,15 @@ async fn a_key_reads_what_is_its_tenants() {
         let (status, body) = app.read(&two, &path).await;
         assert_eq!((status, &body["code"]), (404, &json!("WALLET_NOT_FOUND")), "{read}");
     }
-    for read in ["about", "schedule", "decisions", "exchanges", "wallets?ids=a", "agents?wallet=a"]
-    {
+    for read in [
+        "about",
+        "schedule",
+        "decisions",
+        "exchanges",
+        "wallets?ids=a",
+        "search",
+        "agents?wallet=a",
+    ] {
         let path = format!("/console/data/{read}");
         assert_eq!(app.send(&path, &[]).await.status(), 401, "{read}");
         assert_eq!(app.read("other", &path).await.0, 403, "{read}");
@@ -268,6 +297,9 @@ async fn what_is_asked_wrongly_is_said() {
         "wallets".to_owned(),
         "wallets?ids=a b".to_owned(),
         format!("wallets?ids={many}"),
+        "search?state=nonsense".to_owned(),
+        "search?cursor=nonsense".to_owned(),
+        format!("search?prefix={}", "a".repeat(129)),
         "agents".to_owned(),
         "agents?wallet=%23".to_owned(),
         "decisions?wallet=%23".to_owned(),

@@ -28,18 +28,20 @@ fn fields(value: &Value, found: &mut BTreeSet<String>) {
 /// Every field that any answer may have. None of them is sealed, or was ever secret.
 const FIELDS: &str = "now tenant readOnly stack region api hasMetrics renewWithinMs refreshEveryMs \
     success wallets nextCursor userId address walletId publicKey createdAt keyVersion refreshAt \
-    frozen credentials exchange state agentAddress agentName expiresAt requestedAt autoRenew \
+    frozen operatorFreeze operatorActions action by lookedAt run credentials exchange state agentAddress agentName expiresAt requestedAt autoRenew \
     isApiKey retiring next job does at checkAt jobFailures busyUntil due more decisions before seq \
     decision refused reason intent validUntil messageBytes caller requestId policy hash exchanges \
     weightUsed weightPerMinute failures pausedUntil pauseAskedFor from periodS series metric unit \
     stat points alarms name description since";
 
 /// Every read, with what it must tell.
-const READS: [(&str, &str); 10] = [
+const READS: [(&str, &str); 12] = [
     ("about", "prod"),
     ("list?limit=1", "nextCursor"),
     ("list", "alice"),
     ("wallets?ids=alice,bob,nobody", "hdx"),
+    ("search?prefix=bo", "bob"),
+    ("search?state=active", "alice"),
     ("schedule", "renew"),
     ("decisions", "HyperliquidApproveAgent"),
     ("decisions?wallet=alice", "AsterRegisterAgent"),
@@ -48,11 +50,12 @@ const READS: [(&str, &str); 10] = [
     ("metrics", "prod-Monitoring-1-Drift-2"),
 ];
 
-/// The actions of the policy in the documents, and its statements.
-fn policy() -> (BTreeSet<String>, Vec<Value>) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/console.md");
+/// The first policy of a document, behind a heading: its actions, and its statements.
+fn policy(document: &str, heading: &str) -> (BTreeSet<String>, Vec<Value>) {
+    let path = format!("{}/../../docs/{document}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
-    let (_, rest) = text.split_once("```json\n").unwrap();
+    let (_, rest) = text.split_once(heading).unwrap();
+    let (_, rest) = rest.split_once("```json\n").unwrap();
     let policy: Value = serde_json::from_str(rest.split_once("```").unwrap().0).unwrap();
     let statements = policy["Statement"].as_array().unwrap().clone();
     let mut actions = BTreeSet::new();
@@ -86,7 +89,7 @@ async fn whatever_is_asked_nothing_is_written_and_nothing_sealed_is_shown() {
     // Every method on every path of the page, and the API's: there is nothing that writes.
     let token = [("x-api-key", console.token.as_str()), ("content-type", "application/json")];
     let paths =
-        ["about", "list", "wallets?ids=alice", "schedule", "decisions", "exchanges", "metrics"]
+        ["about", "list", "wallets?ids=alice", "search", "schedule", "decisions", "metrics"]
             .map(|read| format!("/console/data/{read}"));
     let api = ["/", "/api/wallets", "/api/wallets/alice/sign", "/api/trading/aster/apikey"];
     for path in paths.iter().map(String::as_str).chain(api) {
@@ -103,7 +106,7 @@ async fn whatever_is_asked_nothing_is_written_and_nothing_sealed_is_shown() {
 
     let called = world.cloud.called();
     let actions: BTreeSet<String> = called.iter().map(|called| called.action.clone()).collect();
-    let (mut listed, statements) = policy();
+    let (mut listed, statements) = policy("console.md", "# The console");
     // Not called by the console: DynamoDB does, to read a table under its own key.
     assert!(listed.remove("kms:Decrypt"));
     assert_eq!(actions, listed, "the policy of docs/console.md has what is called, and no more");
@@ -184,8 +187,7 @@ async fn the_page_is_for_who_has_its_token_on_this_machine() {
     assert_eq!(console.token.len(), 64);
     assert_ne!(console.token, world.console().token);
     let get = http::Method::GET;
-    for path in
-        ["about", "list", "wallets?ids=alice", "schedule", "decisions", "exchanges", "metrics"]
+    for path in ["about", "list", "wallets?ids=alice", "search", "schedule", "decisions", "metrics"]
     {
         let path = format!("/console/data/{path}");
         let (status, body) = console.send(get.clone(), &path, &[]).await;
@@ -225,4 +227,106 @@ async fn what_is_not_there_is_said() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
         assert!(text.contains(said), "{arguments:?}: {text}");
     }
+}
+
+/// Runs `hyperdex wallets`; its exit code, and what it printed on both streams.
+fn operate(world: &World, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = world.command(&["wallets"]).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.code(), said + &String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn freeze_of_a_deployment_writes_two_attributes_as_the_caller() {
+    let world = World::start().await;
+    let cloud = ["--endpoint-url", &world.cloud.url, "--profile", "operator"];
+    let target = [&cloud[..], &["--tenant", "local", "--stack", "prod"]].concat();
+    let freeze = [&["freeze", "alice", "--reason", "account taken over"], &target[..]].concat();
+    let unfreeze = [&["unfreeze", "alice", "--reason", "it was a mistake"], &target[..]].concat();
+    let sign = || world.sign("alice");
+
+    // Without the right to write, nothing happens and the error says why.
+    let (code, said) = operate(&world, &freeze);
+    assert!(code == Some(1) && said.contains("cannot read or write the wallets' table"), "{said}");
+    // One line for a person, without the SDK's debug form.
+    assert!(
+        said.lines().count() == 1 && !said.contains("Error(") && !said.contains("{ "),
+        "{said}"
+    );
+    assert_eq!(sign().await, 200);
+    world.cloud.let_update(true);
+    let (code, said) = operate(&world, &freeze);
+    assert_eq!(code, Some(0), "{said}");
+    for part in ["is frozen", "arn:aws:sts::1:assumed-role/ops/AKIAMAIN", "account taken over"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(sign().await, 422);
+    let (code, said) = operate(&world, &freeze);
+    assert!(code == Some(0) && said.contains("was frozen before"), "{said}");
+    let console = world.console();
+    let (_, shown) = console.read("wallets?ids=alice").await;
+    let freeze_shown = &shown["wallets"][0]["operatorFreeze"];
+    assert_eq!(freeze_shown["reason"], "account taken over", "{shown}");
+    assert_eq!(freeze_shown["by"], "arn:aws:sts::1:assumed-role/ops/AKIAMAIN");
+    assert_eq!(console.read("search?state=frozen").await.1["wallets"][0]["userId"], "alice");
+    drop(console);
+    let (code, said) = operate(&world, &unfreeze);
+    assert!(code == Some(0) && said.contains("signs again"), "{said}");
+    assert_eq!(sign().await, 200);
+
+    // The policy of the documents has what is called, and limits the update to what is written.
+    assert_eq!(world.cloud.wrong(), Vec::<String>::new());
+    let (mut listed, statements) = policy("operations.md", "## Freeze a wallet");
+    assert!(listed.remove("kms:Decrypt"));
+    let ours =
+        |called: &&Called| called.by == "AKIAMAIN" && !called.action.starts_with("cloudwatch");
+    let called = world.cloud.called();
+    let mut actions: BTreeSet<String> =
+        called.iter().filter(ours).map(|called| called.action.clone()).collect();
+    assert!(actions.remove("sts:GetCallerIdentity"), "which needs no permission");
+    assert_eq!(actions, listed);
+    let update = statements
+        .iter()
+        .find(|one| one["Action"].as_array().unwrap().contains(&json!("dynamodb:UpdateItem")))
+        .unwrap();
+    let allowed = &update["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"];
+    let allowed: BTreeSet<String> = serde_json::from_value(allowed.clone()).unwrap();
+    assert_eq!(world.cloud.updated(), allowed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn freeze_with_wrong_arguments_names_what_is_expected() {
+    let world = World::start().await;
+    world.cloud.let_update(true);
+    let before = world.tables().await;
+    let url = world.cloud.url.as_str();
+    let cloud = ["--endpoint-url", url, "--profile", "operator"];
+    let reason = ["--reason", "a reason"];
+    for (arguments, expected) in [
+        (vec!["freeze", "alice"], "--reason"),
+        (vec!["freeze", "alice", "--reason", " "], "1 to 200 characters"),
+        (vec!["freeze", "alice", "--reason", "two\nlines"], "control characters"),
+        (vec!["freeze", "a b"], "must be a userId"),
+        ([&["freeze", "alice", "--stack", "prod"], &reason[..], &cloud[..]].concat(), "--tenant"),
+        ([&["freeze", "alice"], &reason[..], &cloud[..]].concat(), "--stack"),
+        (
+            [&["freeze", "carol", "--stack", "prod", "--tenant", "local"], &reason[..], &cloud[..]]
+                .concat(),
+            "no such wallet",
+        ),
+        (
+            [&["freeze", "alice", "--stack", "prod", "--tenant", "other"], &reason[..], &cloud[..]]
+                .concat(),
+            "no such wallet",
+        ),
+        (
+            [&["freeze", "alice", "--stack", "none", "--tenant", "local"], &reason[..], &cloud[..]]
+                .concat(),
+            "does not exist",
+        ),
+    ] {
+        let (code, said) = operate(&world, &arguments);
+        assert!(code != Some(0) && said.contains(expected), "{arguments:?}: {said}");
+    }
+    assert!(world.tables().await == before, "something has changed");
 }

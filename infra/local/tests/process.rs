@@ -91,6 +91,43 @@ fn wallets_survive_a_stop_and_a_kill() {
     assert!(!exists(cosigners[0]), "the killed stack's cosigner is gone");
 }
 
+/// Runs `hyperdex wallets` on a data directory; its exit code, and what it printed.
+fn operate(data: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = program();
+    command.env("USER", "olga").arg("--data-dir").arg(data).arg("wallets").args(arguments);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.code(), said + &String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn wallet_is_frozen_and_unfrozen_on_a_local_stack() {
+    let data = tempfile::tempdir().unwrap();
+    let freeze = ["freeze", "user_1", "--reason", "a drill"];
+    let empty = data.path().join("none");
+    let (code, said) = operate(&empty, &freeze);
+    assert!(code == Some(1) && said.contains("has no data of a local stack"), "{said}");
+    assert!(!empty.exists(), "nothing was created");
+
+    let stack = Running::start(data.path());
+    let sign =
+        |stack: &Running| stack.call("POST", "/api/wallets/user_1/sign", r#"{"message":"hi"}"#).0;
+    assert_eq!(stack.call("POST", "/api/wallets", r#"{"userId":"user_1"}"#).0, 201);
+    let (code, said) = operate(data.path(), &freeze);
+    assert!(code == Some(1) && said.contains("--endpoint-url"), "{said}");
+    assert_eq!(sign(&stack), 200);
+    let url = stack.url("DynamoDB");
+    let running = [&freeze[..], &["--endpoint-url", &url]].concat();
+    let (code, said) = operate(data.path(), &running);
+    assert!(code == Some(0) && said.contains("local:olga") && said.contains("a drill"), "{said}");
+    assert_eq!(sign(&stack), 422);
+    drop(stack);
+
+    let (code, said) = operate(data.path(), &["unfreeze", "user_1", "--reason", "it is over"]);
+    assert!(code == Some(0) && said.contains("signs again"), "{said}");
+    assert_eq!(sign(&Running::start(data.path())), 200);
+}
+
 /// Fails with exit code 2 and one line.
 fn fails(command: &mut Command) -> String {
     let output = command.output().unwrap();

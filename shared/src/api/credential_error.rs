@@ -1,6 +1,6 @@
 //! What did not come to its end with a credential, as the caller sees it.
 
-use super::error::{ApiError, REPEAT, cosigner_failed, frozen};
+use super::error::{ApiError, REPEAT, cosigner_failed, frozen, frozen_by_operator};
 use crate::credentials::CredentialError;
 use crate::exchanges::budget::Busy;
 use crate::exchanges::{Refusal, RefusalKind};
@@ -82,6 +82,7 @@ impl ApiError {
                 Self::new(504, "TIMEOUT", failed).advise(format!("It took too long. {REPEAT}"))
             }
             CredentialError::Sign(SignError::Frozen) => frozen(failed),
+            CredentialError::Sign(SignError::FrozenByOperator) => frozen_by_operator(failed),
             CredentialError::Sign(SignError::Protocol(error)) => {
                 fault_is_500(cosigner_failed(failed, &error))
             }

@@ -227,6 +227,7 @@ impl From<SignError> for ApiError {
             SignError::Busy | SignError::Worn | SignError::Moved => {
                 Self::signer_unavailable(ERROR, &error)
             }
+            SignError::FrozenByOperator => frozen_by_operator(ERROR),
             SignError::Store(_) | SignError::Envelope(_) | SignError::Share(_) => {
                 Self::internal(ERROR, &error).advise("Repeat the call")
             }
@@ -237,6 +238,13 @@ impl From<SignError> for ApiError {
 pub(super) fn frozen(error: &'static str) -> ApiError {
     ApiError::new(422, "WALLET_FROZEN", error).advise(
         "This wallet is barred from signing after a failed protocol run; contact the operator",
+    )
+}
+
+pub(super) fn frozen_by_operator(error: &'static str) -> ApiError {
+    ApiError::new(422, "WALLET_FROZEN", error).advise(
+        "An operator has frozen this wallet. You can still delete its API keys; for anything else, \
+         contact the operator",
     )
 }
 

@@ -10,6 +10,7 @@ use crate::store::{
     AgentRecord, CredentialRecord, CredentialState, End, Expect, Outcome, StoreError, WalletRecord,
     WalletView,
 };
+use crate::wallets::ShareUse;
 
 /// A credential that is gone, here and on the exchange.
 #[derive(Debug)]
@@ -61,8 +62,10 @@ impl Registrar {
         }
         let agents = agents_of(known);
         let removals = u64::try_from(agents.len()).unwrap_or(1);
-        let (admitted, share) =
-            tokio::join!(self.client.admit(0, removals), self.custody.share(&view.wallet));
+        let (admitted, share) = tokio::join!(
+            self.client.admit(0, removals),
+            self.custody.share_for(&view.wallet, ShareUse::Revoke)
+        );
         admitted?;
         let share = share?;
         let mut record = known.clone();

@@ -16,6 +16,7 @@ use crate::exchanges::RefusalKind;
 use crate::store::{
     AgentRecord, CredentialRecord, CredentialState, Expect, Outcome, StoreError, WalletView,
 };
+use crate::wallets::ShareUse;
 
 /// What a rotation came to.
 #[derive(Debug)]
@@ -258,8 +259,10 @@ impl Registrar {
         received_ms: u64,
     ) -> Result<bool, CredentialError> {
         let removals = u64::try_from(known.retiring.len()).unwrap_or(1);
-        let (admitted, share) =
-            tokio::join!(self.client.admit(0, removals), self.custody.share(&view.wallet));
+        let (admitted, share) = tokio::join!(
+            self.client.admit(0, removals),
+            self.custody.share_for(&view.wallet, ShareUse::Revoke)
+        );
         admitted?;
         let expect = Expect::Revision(known.revision);
         let mut held = self.take(view, known.clone(), expect, share?, received_ms, true).await?;

@@ -24,6 +24,7 @@ mod events;
 mod idempotency;
 mod indexes;
 mod list;
+mod operator;
 mod records;
 mod refresh;
 mod runs;
@@ -49,6 +50,9 @@ pub use events::{EventPosition, EventRecord};
 pub use idempotency::{End, Outcome, RequestMark, RequestRecord, StoredAnswer, hash};
 pub use indexes::IndexShape;
 pub use list::{ListedWallet, Position};
+pub use operator::{
+    MAX_OPERATOR_ACTIONS, MAX_REASON, OperateError, Operated, OperatorAction, OperatorActionKind,
+};
 pub use records::{
     AgentRecord, CredentialRecord, CredentialState, DriftFound, DriftKind, DriftNote, ExpiringNote,
     ExpiringReason, Nonces, RefreshState, ShareRecord, WalletRecord, shares_at_ms,

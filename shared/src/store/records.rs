@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::RequestMark;
+use super::{OperatorAction, RequestMark};
 use crate::api::ids::{Exchange, Tenant, UserId};
 use crate::envelope::{Context, Purpose, Sealed};
 use crate::eth::Address;
@@ -29,7 +29,7 @@ pub struct WalletRecord {
     pub key_version: u32,
     /// Unix milliseconds.
     pub created_at_ms: u64,
-    /// Signing is barred: the cosigner cheated in a run of the protocol.
+    /// Signing is barred for good: the cosigner cheated in a run of the protocol.
     pub frozen: bool,
     /// From when the age of its shares is counted, Unix milliseconds: see [`shares_at_ms`]. `None`:
     /// made by a version that refreshed none.
@@ -41,6 +41,12 @@ pub struct WalletRecord {
     /// The request with an `Idempotency-Key` that made it: see [`RequestMark::operation`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<Uuid>,
+    /// The operator's freeze that is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator_freeze: Option<OperatorAction>,
+    /// What operators did with the wallet, the latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operator_actions: Vec<OperatorAction>,
 }
 
 /// Where the refresh of a wallet's shares is.

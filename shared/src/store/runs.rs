@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use uuid::Uuid;
 
+use super::operator::OPERATOR_FREEZE;
 use super::{RECORD, Store, StoreError, WalletRecord, key, unavailable, wallet_key};
 
 /// The number of runs of a wallet that may be unfinished, those under way included.
@@ -47,12 +48,15 @@ pub enum Admission {
     Moved,
     /// The wallet is frozen.
     Frozen,
+    /// An operator has frozen the wallet.
+    FrozenByOperator,
     /// The wallet is gone.
     Gone,
 }
 
 impl Store {
-    /// Takes a place for a run of a wallet's share of this version.
+    /// Takes a place for a run of a wallet's share of this version. `heeds_operator`: an operator's
+    /// freeze bars the run.
     ///
     /// # Errors
     /// When the table cannot be written.
@@ -61,7 +65,9 @@ impl Store {
         wallet: &WalletRecord,
         version: u32,
         place: &RunPlace,
+        heeds_operator: bool,
     ) -> Result<Admission, StoreError> {
+        let bars = if heeds_operator { " AND attribute_not_exists(#operator)" } else { "" };
         let begun = self
             .db
             .update_item()
@@ -69,11 +75,12 @@ impl Store {
             .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), RECORD)))
             .update_expression("ADD #runs :place")
             // The second clause: a write whose response was lost succeeds again.
-            .condition_expression(
+            .condition_expression(format!(
                 "#frozen = :false AND #version = :version AND \
-                 (attribute_not_exists(#runs) OR contains(#runs, :name) OR size(#runs) < :places)",
-            )
-            .set_expression_attribute_names(Some(names()))
+                 (attribute_not_exists(#runs) OR contains(#runs, :name) OR size(#runs) < :places)\
+                 {bars}"
+            ))
+            .set_expression_attribute_names(Some(names(heeds_operator)))
             .expression_attribute_values(":place", place.attribute())
             .expression_attribute_values(":name", AttributeValue::S(place.0.clone()))
             .expression_attribute_values(":false", AttributeValue::Bool(false))
@@ -85,9 +92,9 @@ impl Store {
         match begun {
             Ok(_) => Ok(Admission::Admitted),
             Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    Ok(refused.item().map_or(Admission::Gone, |item| reason(item, version)))
-                }
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => Ok(refused
+                    .item()
+                    .map_or(Admission::Gone, |item| reason(item, version, heeds_operator))),
                 _ => Err(unavailable(error)),
             },
         }
@@ -113,16 +120,24 @@ impl Store {
     }
 }
 
-fn names() -> HashMap<String, String> {
-    [("#frozen", "frozen"), ("#version", "keyVersion"), ("#runs", "runs")]
-        .map(|(name, attribute)| (name.to_owned(), attribute.to_owned()))
-        .into()
+fn names(heeds_operator: bool) -> HashMap<String, String> {
+    let always = [("#frozen", "frozen"), ("#version", "keyVersion"), ("#runs", "runs")];
+    let operator = heeds_operator.then_some(("#operator", OPERATOR_FREEZE));
+    let names = always.into_iter().chain(operator);
+    names.map(|(name, attribute)| (name.to_owned(), attribute.to_owned())).collect()
 }
 
 /// Why the record does not admit a run.
-fn reason(record: &HashMap<String, AttributeValue>, version: u32) -> Admission {
+fn reason(
+    record: &HashMap<String, AttributeValue>,
+    version: u32,
+    heeds_operator: bool,
+) -> Admission {
     if record.get("frozen") != Some(&AttributeValue::Bool(false)) {
         return Admission::Frozen;
+    }
+    if heeds_operator && record.contains_key(OPERATOR_FREEZE) {
+        return Admission::FrozenByOperator;
     }
     if record.get("keyVersion") != Some(&AttributeValue::N(version.to_string())) {
         return Admission::Moved;
@@ -149,8 +164,12 @@ mod tests {
     #[test]
     fn refusal_names_the_first_reason_that_holds() {
         let runs = ["1500#a", "900#b", "1200#c", "1000#d"];
-        assert_eq!(reason(&record(true, &runs), 3), Admission::Frozen);
-        assert_eq!(reason(&record(false, &runs), 2), Admission::Moved);
-        assert_eq!(reason(&record(false, &runs), 3), Admission::Full { until_ms: 1_500 });
+        assert_eq!(reason(&record(true, &runs), 3, true), Admission::Frozen);
+        assert_eq!(reason(&record(false, &runs), 2, true), Admission::Moved);
+        assert_eq!(reason(&record(false, &runs), 3, true), Admission::Full { until_ms: 1_500 });
+        let mut operated = record(false, &runs);
+        operated.insert(OPERATOR_FREEZE.to_owned(), AttributeValue::M(HashMap::new()));
+        assert_eq!(reason(&operated, 3, true), Admission::FrozenByOperator);
+        assert_eq!(reason(&operated, 3, false), Admission::Full { until_ms: 1_500 });
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{
     CredentialRecord, CredentialState, DriftKind, EventRecord, ExpiringReason, Item, Nonces,
-    RequestRecord, SCHEMA, ShareRecord, StoreError, WalletRecord, WebhookRecord, from_item,
+    OperatorActionKind, RequestRecord, SCHEMA, ShareRecord, StoreError, WalletRecord,
+    WebhookRecord, from_item,
 };
 use crate::api::ids::Exchange;
 
@@ -25,6 +26,16 @@ fn items_of_schema_1_are_read() {
     let refresh = wallet.refresh.unwrap();
     assert_eq!((wallet.key_version, refresh.to, refresh.retire), (3, 4, false));
     assert_eq!(wallet.shares_at_ms, Some(1_803_184_064_441));
+
+    // A record from before operators' freezes has none.
+    assert!(wallet.operator_freeze.is_none() && wallet.operator_actions.is_empty());
+    let frozen = item(include_str!("../../tests/samples/record-operator-frozen.v1.json"));
+    let frozen: WalletRecord = from_item("wallet", frozen).unwrap();
+    let actions: Vec<_> = frozen.operator_actions.iter().map(|done| done.action).collect();
+    let (freeze, unfreeze) = (OperatorActionKind::Freeze, OperatorActionKind::Unfreeze);
+    assert_eq!(actions, [freeze, unfreeze, freeze]);
+    assert_eq!(frozen.operator_freeze.as_ref(), frozen.operator_actions.last());
+    assert!(!frozen.frozen && frozen.operator_freeze.unwrap().at_ms == 1_803_184_200_000);
 
     let share = item(include_str!("../../tests/samples/share.v1.json"));
     let share: ShareRecord = from_item("share", share).unwrap();

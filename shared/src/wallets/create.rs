@@ -120,6 +120,8 @@ impl Custody {
             shares_at_ms: Some(shares_at_ms(key.wallet_id, created_at_ms)),
             refresh: None,
             made_by,
+            operator_freeze: None,
+            operator_actions: Vec::new(),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Wallets: create, find, sign; and refresh their shares.
 
 mod create;
+mod permit;
 mod refresh;
 mod refresh_job;
 mod runs;
 mod sign;
 
 pub use create::{CreateError, Created};
+pub use permit::{ShareUse, permit};
 pub use refresh::{RefreshError, Refreshed};
 pub use refresh_job::{RefreshLimits, RefreshRun};
 pub use sign::SignError;

@@ -13,7 +13,7 @@
 
 use std::pin::Pin;
 
-use super::{Custody, SignError};
+use super::{Custody, ShareUse, SignError, permit};
 use crate::api::ids::{Tenant, WalletRef};
 use crate::mpc::{self, CosignerError, KeyShare, ProtocolError, Refusal, WalletKey};
 use crate::random::RandomError;
@@ -110,9 +110,7 @@ impl Custody {
     ) -> Result<Refreshed, RefreshError> {
         let view = self.store.find(tenant, &WalletRef::Wallet(wallet_id)).await?;
         let wallet = view.ok_or(SignError::NotFound)?.wallet;
-        if wallet.frozen {
-            return Err(SignError::Frozen.into());
-        }
+        permit(&wallet, ShareUse::Refresh)?;
         let now_ms = self.clock.now_ms();
         let known = wallet.refresh.unwrap_or_default();
         if matches!(due, Due::InUse(version) if version != wallet.key_version) {
@@ -157,14 +155,14 @@ impl Custody {
 
     /// From the old shares to the new ones, all the way.
     async fn renew(&self, mut wallet: WalletRecord) -> Result<u32, RefreshError> {
-        let share = self.share(&wallet).await?;
+        let share = self.share_for(&wallet, ShareUse::Refresh).await?;
         let share = match self.new_share(&wallet, share).await {
             // A version that somebody else has used up: the next one is free.
             Err(SignError::Protocol(ProtocolError::Cosigner(CosignerError::Refused(
                 Refusal::Newest(newest),
             )))) => {
                 wallet = self.take(wallet, newest.saturating_add(1), false).await?;
-                let share = self.share(&wallet).await?;
+                let share = self.share_for(&wallet, ShareUse::Refresh).await?;
                 self.new_share(&wallet, share).await?
             }
             made => made?,

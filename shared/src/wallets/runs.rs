@@ -5,7 +5,7 @@ use aws_sdk_lambda::primitives::Blob;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Custody, RefreshError, SignError};
+use super::{Custody, RefreshError, ShareUse, SignError};
 use crate::aws::Lazy;
 use crate::mpc::CosignerClient;
 use crate::store::{Admission, RunPlace, WalletRecord, sdk_cause};
@@ -50,21 +50,25 @@ impl Custody {
     /// Takes a place for a run of the wallet's share of this version.
     ///
     /// # Errors
-    /// [`SignError::Busy`], [`SignError::Worn`], [`SignError::Moved`] or [`SignError::Frozen`] when
-    /// there is none.
+    /// [`SignError::Busy`], [`SignError::Worn`], [`SignError::Moved`], [`SignError::Frozen`] or
+    /// [`SignError::FrozenByOperator`] when there is none.
     pub(super) async fn begin_run(
         &self,
         wallet: &WalletRecord,
         version: u32,
+        share_use: ShareUse,
     ) -> Result<RunPlace, SignError> {
         let now_ms = self.clock.now_ms();
         let place = RunPlace::new(self.random.uuid()?, now_ms + RUN_MS);
-        match self.store.begin_run(wallet, version, &place).await? {
+        // The wallet may have been frozen since it was read: the write decides.
+        let heeds_operator = share_use == ShareUse::Sign;
+        match self.store.begin_run(wallet, version, &place, heeds_operator).await? {
             Admission::Admitted => Ok(place),
             Admission::Full { until_ms } if until_ms > now_ms => Err(SignError::Busy),
             Admission::Full { .. } => Err(SignError::Worn),
             Admission::Moved => Err(SignError::Moved),
             Admission::Frozen => Err(SignError::Frozen),
+            Admission::FrozenByOperator => Err(SignError::FrozenByOperator),
             Admission::Gone => Err(SignError::NotFound),
         }
     }

@@ -2,8 +2,8 @@
 
 use std::pin::Pin;
 
-use super::Custody;
 use super::runs::Patience;
+use super::{Custody, ShareUse, permit};
 use crate::api::ids::{Tenant, WalletRef};
 use crate::envelope::EnvelopeError;
 use crate::eth::Signature;
@@ -30,6 +30,9 @@ pub enum SignError {
     /// A refresh has replaced the share.
     #[error("the wallet has other shares in use")]
     Moved,
+    /// An operator has frozen the wallet: only the removal of its trading keys is signed.
+    #[error("wallet is frozen by an operator")]
+    FrozenByOperator,
     /// The protocol failed.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
@@ -57,31 +60,40 @@ impl Custody {
     ) -> Result<(WalletRecord, Signature), SignError> {
         let found = self.store.find_with_share(tenant, name).await?;
         let (view, stored) = found.ok_or(SignError::NotFound)?;
-        let share = self.open_share(&view.wallet, stored).await?;
+        let share = self.open_share(&view.wallet, stored, ShareUse::Sign).await?;
         let intent = Intent::PersonalMessage(message.clone());
         let signature = self.sign(&view.wallet, &share, &intent).await?;
         Ok((view.wallet, signature))
     }
 
-    /// Party 1's share of a wallet's key.
+    /// Party 1's share of a wallet's key, to sign anything with.
     ///
     /// # Errors
     /// When it cannot be opened.
     pub async fn share(&self, wallet: &WalletRecord) -> Result<KeyShare, SignError> {
-        if wallet.frozen {
-            return Err(SignError::Frozen);
-        }
-        self.open_share(wallet, self.store.share(wallet).await?).await
+        self.share_for(wallet, ShareUse::Sign).await
+    }
+
+    /// Party 1's share of a wallet's key, for one use.
+    ///
+    /// # Errors
+    /// When the wallet's state forbids the use, or the share cannot be opened.
+    pub async fn share_for(
+        &self,
+        wallet: &WalletRecord,
+        share_use: ShareUse,
+    ) -> Result<KeyShare, SignError> {
+        permit(wallet, share_use)?;
+        self.open_share(wallet, self.store.share(wallet).await?, share_use).await
     }
 
     async fn open_share(
         &self,
         wallet: &WalletRecord,
         stored: ShareRecord,
+        share_use: ShareUse,
     ) -> Result<KeyShare, SignError> {
-        if wallet.frozen {
-            return Err(SignError::Frozen);
-        }
+        permit(wallet, share_use)?;
         // The share says itself which one it is: a refresh may have replaced it since the wallet
         // was read.
         let key = WalletKey { key_version: stored.key_version, ..wallet.key() };
@@ -140,7 +152,7 @@ impl Custody {
             let name = WalletRef::Wallet(wallet.wallet_id);
             let view = self.store.find(&wallet.tenant, &name).await?;
             let wallet = view.ok_or(SignError::NotFound)?.wallet;
-            let next = self.share(&wallet).await?;
+            let next = self.share_for(&wallet, ShareUse::of(intent)).await?;
             if obstacle == Some(Obstacle::Moved) && next.version() == share.version() {
                 return Err(error);
             }
@@ -158,10 +170,11 @@ impl Custody {
         share: &KeyShare,
         intent: &Intent,
     ) -> Result<Signature, SignError> {
+        permit(wallet, ShareUse::of(intent))?;
         if share.address() != wallet.address {
             return Err(ProtocolError::WrongSignature.into());
         }
-        let place = self.begin_run(wallet, share.version()).await?;
+        let place = self.begin_run(wallet, share.version(), ShareUse::of(intent)).await?;
         let key = WalletKey { key_version: share.version(), ..wallet.key() };
         let passed = self.end_run(wallet, &place);
         let run = mpc::sign(&self.cosigner, &self.random, &key, share, intent, passed);

@@ -4,7 +4,7 @@
 //! What was signed is told by its kind and, where it names one, its agent. Signatures, digests and
 //! users' messages stay where they are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::extract::State;
@@ -15,11 +15,11 @@ use http::Uri;
 use seal_audit::heads_of;
 use serde::Serialize;
 use shared::api::error::ApiError;
-use shared::api::ids::{Tenant, WalletRef};
+use shared::api::ids::{Tenant, UserId, WalletRef};
 use shared::aws::Lazy;
 use shared::clock::Clock;
 use shared::intent::Intent;
-use shared::store::{Item, SHARDS, StoreError, from_item, unavailable};
+use shared::store::{Item, SHARDS, Store, StoreError, from_item, unavailable};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -32,6 +32,8 @@ const PAGE: i32 = 50;
 const KEPT: usize = 200;
 /// Chains that are read at once.
 const CHAINS: usize = 100;
+/// The hex digits of a run that tell it from the other runs of its wallet.
+const RUN: usize = 16;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,6 +50,10 @@ pub(super) struct Page {
 #[serde(rename_all = "camelCase")]
 struct Shown {
     wallet_id: Uuid,
+    /// The wallet's user, among the decisions of all wallets.
+    user_id: Option<UserId>,
+    /// The run of the protocol, shortened: what was allowed and what was signed share it.
+    run: String,
     seq: u64,
     at: u64,
     /// The kind of decision.
@@ -89,6 +95,8 @@ impl Shown {
         };
         let mut shown = Self {
             wallet_id: entry.wallet_id,
+            user_id: None,
+            run: entry.session.chars().take(RUN).collect(),
             seq: entry.seq,
             at: entry.at_ms,
             decision,
@@ -149,6 +157,8 @@ struct Seen {
     read: HashMap<String, u64>,
     /// By time, chain and place in it.
     latest: BTreeMap<(u64, String, u64), Shown>,
+    /// The users of the wallets in them.
+    users: HashMap<Uuid, UserId>,
 }
 
 impl Decisions {
@@ -199,7 +209,7 @@ impl Decisions {
     }
 
     /// The latest decisions of a tenant, the newest first. Reads only what is new.
-    async fn latest(&self, tenant: &Tenant) -> Result<Vec<Shown>, StoreError> {
+    async fn latest(&self, tenant: &Tenant, store: &Store) -> Result<Vec<Shown>, StoreError> {
         let mut all = self.seen.lock().await;
         let seen = all.entry(tenant.clone()).or_default();
         let ends = self.ends(tenant).await?.into_iter();
@@ -218,7 +228,20 @@ impl Decisions {
         while seen.latest.len() > KEPT {
             seen.latest.pop_first();
         }
-        Ok(seen.latest.values().rev().cloned().collect())
+        let mut latest: Vec<Shown> = seen.latest.values().rev().cloned().collect();
+        let wallets: HashSet<Uuid> = latest.iter().map(|shown| shown.wallet_id).collect();
+        seen.users.retain(|wallet, _| wallets.contains(wallet));
+        let unknown = wallets.into_iter().filter(|wallet| !seen.users.contains_key(wallet));
+        let found = unknown
+            .map(|wallet| async move { store.find(tenant, &WalletRef::Wallet(wallet)).await });
+        // A key is recorded before its wallet is stored, so a wallet may be unknown still.
+        for view in try_join_all(found).await?.into_iter().flatten() {
+            seen.users.insert(view.wallet.wallet_id, view.wallet.user_id);
+        }
+        for shown in &mut latest {
+            shown.user_id = seen.users.get(&shown.wallet_id).cloned();
+        }
+        Ok(latest)
     }
 }
 
@@ -238,7 +261,7 @@ pub(super) async fn decisions(
             .advise("Say where it is: --cosigner-stack, or --cosigner-table")
     })?;
     let Some(wallet) = in_query(&uri, "wallet") else {
-        let decisions = log.latest(&tenant).await?;
+        let decisions = log.latest(&tenant, &reads.store).await?;
         return Ok(Json(Page { now, decisions, before: None }));
     };
     let wallet = wallet.parse::<WalletRef>();

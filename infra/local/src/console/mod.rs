@@ -11,6 +11,7 @@ mod exchanges;
 mod guard;
 pub mod operator;
 mod schedule;
+mod search;
 mod wallets;
 
 use std::sync::Arc;
@@ -96,6 +97,7 @@ pub(crate) fn with_console(
     let data = Router::new()
         .route("/console/data/about", get(about))
         .route("/console/data/wallets", get(wallets::wallets))
+        .route("/console/data/search", get(search::search))
         .route("/console/data/agents", get(exchanges::agents))
         .route("/console/data/schedule", get(schedule::schedule))
         .route("/console/data/decisions", get(decisions::decisions))

@@ -69,7 +69,7 @@ impl Reads {
             exchange: key.exchange,
             agent_address: record.agent.to_string(),
             expires_at: record.expires_at_ms,
-            job: Job::of(key.wallet_id, record, self.renew_within_ms),
+            job: Job::of(&view.wallet, record, self.renew_within_ms),
         }))
     }
 }

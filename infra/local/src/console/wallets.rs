@@ -8,7 +8,10 @@ use serde::Serialize;
 use shared::api::error::ApiError;
 use shared::api::ids::{Exchange, Tenant, UserId, WalletRef};
 use shared::credentials::{Life, renews_at_ms};
-use shared::store::{AgentRecord, CredentialRecord, CredentialState, WalletRecord, WalletView};
+use shared::store::{
+    AgentRecord, CredentialRecord, CredentialState, OperatorAction, OperatorActionKind,
+    WalletRecord, WalletView,
+};
 use uuid::Uuid;
 
 use super::{Reads, in_query};
@@ -27,7 +30,7 @@ pub(super) struct Wallets {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Wallet {
+pub(super) struct Wallet {
     wallet_id: Uuid,
     user_id: UserId,
     address: String,
@@ -36,7 +39,12 @@ struct Wallet {
     key_version: u32,
     /// From when the job refreshes its shares, Unix milliseconds.
     refresh_at: u64,
+    /// Barred for good: a protocol run failed.
     frozen: bool,
+    /// The operator's freeze that is in force.
+    operator_freeze: Option<Done>,
+    /// What operators did with the wallet, the latest last.
+    operator_actions: Vec<Done>,
     credentials: Vec<Credential>,
 }
 
@@ -82,6 +90,22 @@ impl From<&AgentRecord> for Agent {
     }
 }
 
+/// An action of an operator.
+#[derive(Serialize)]
+struct Done {
+    action: OperatorActionKind,
+    at: u64,
+    by: String,
+    reason: String,
+}
+
+impl From<&OperatorAction> for Done {
+    fn from(done: &OperatorAction) -> Self {
+        let OperatorAction { action, at_ms, by, reason } = done.clone();
+        Self { action, at: at_ms, by, reason }
+    }
+}
+
 /// What the renewal job does with a credential next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -102,6 +126,8 @@ pub(super) enum Does {
     NoEnd,
     /// Nothing: it could not be renewed, for too long after its expiry.
     GivenUp,
+    /// Nothing while the wallet is frozen.
+    Frozen,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -113,7 +139,7 @@ pub(super) struct Job {
 
 impl Job {
     /// The job's own rules, read from the outside: `shared::credentials::renew`.
-    pub(super) fn of(wallet_id: Uuid, record: &CredentialRecord, within_ms: u64) -> Self {
+    pub(super) fn of(wallet: &WalletRecord, record: &CredentialRecord, within_ms: u64) -> Self {
         let due_ms = record.due_at_ms();
         let does = match record.state {
             CredentialState::Pending => Does::WaitForCaller,
@@ -125,11 +151,16 @@ impl Job {
             CredentialState::Active if !record.auto_renew => Does::TurnedOff,
             CredentialState::Active => Does::GivenUp,
         };
+        // An operator's freeze lets agents be removed; a barred wallet signs nothing.
+        let signs = matches!(does, Does::Renew | Does::FinishRotation | Does::WaitForCaller);
+        let removes = matches!(does, Does::FinishDeletion | Does::RemovePrevious);
+        let frozen =
+            wallet.frozen && (signs || removes) || wallet.operator_freeze.is_some() && signs;
         let at = due_ms.map(|at| match does {
-            Does::Renew => renews_at_ms(wallet_id, at, within_ms).max(record.job_after_ms),
+            Does::Renew => renews_at_ms(wallet.wallet_id, at, within_ms).max(record.job_after_ms),
             _ => at,
         });
-        Self { does, at }
+        Self { does: if frozen { Does::Frozen } else { does }, at }
     }
 }
 
@@ -145,7 +176,7 @@ impl Credential {
             is_api_key: record.is_v1(),
             retiring: record.retiring.iter().map(Agent::from).collect(),
             next: record.next.as_ref().map(Agent::from),
-            job: Job::of(wallet.wallet_id, record, reads.renew_within_ms),
+            job: Job::of(wallet, record, reads.renew_within_ms),
             check_at: record.check_at_ms,
             job_failures: record.job_failures,
             busy_until: record.lease_until_ms,
@@ -154,7 +185,7 @@ impl Credential {
 }
 
 impl Wallet {
-    fn new(view: &WalletView, reads: &Reads) -> Self {
+    pub(super) fn new(view: &WalletView, reads: &Reads) -> Self {
         let wallet = &view.wallet;
         let credentials = Exchange::ALL.iter().filter_map(|exchange| view.credential(*exchange));
         Self {
@@ -166,6 +197,8 @@ impl Wallet {
             refresh_at: wallet.shares_at_ms.unwrap_or(wallet.created_at_ms)
                 + reads.refresh_every_ms,
             frozen: wallet.frozen,
+            operator_freeze: wallet.operator_freeze.as_ref().map(Done::from),
+            operator_actions: wallet.operator_actions.iter().map(Done::from).collect(),
             credentials: credentials.map(|record| Credential::new(wallet, record, reads)).collect(),
         }
     }

@@ -41,6 +41,10 @@ struct Inner {
     wrong: Mutex<Vec<String>>,
     /// What CloudWatch says: it refuses while this is set.
     denies: Mutex<bool>,
+    /// Whether DynamoDB's UpdateItem is let through.
+    updates: Mutex<bool>,
+    /// The attributes that updates named.
+    updated: Mutex<BTreeSet<String>>,
 }
 
 impl Cloud {
@@ -54,6 +58,8 @@ impl Cloud {
             called: Mutex::default(),
             wrong: Mutex::default(),
             denies: Mutex::default(),
+            updates: Mutex::default(),
+            updated: Mutex::default(),
         });
         let router = Router::new().fallback(answer).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -66,6 +72,14 @@ impl Cloud {
 
     pub(crate) fn wrong(&self) -> Vec<String> {
         self.inner.wrong.lock().unwrap().clone()
+    }
+
+    pub(crate) fn let_update(&self, update: bool) {
+        *self.inner.updates.lock().unwrap() = update;
+    }
+
+    pub(crate) fn updated(&self) -> BTreeSet<String> {
+        self.inner.updated.lock().unwrap().clone()
     }
 
     pub(crate) fn deny_metrics(&self, deny: bool) {
@@ -101,6 +115,7 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         "dynamodb" => inner.dynamodb(&head, body).await,
         "cloudformation" => inner.cloudformation(&head, &body),
         "monitoring" => inner.cloudwatch(&head, &body),
+        "sts" => identity(&by, &body),
         other => (format!("{other}:?"), String::new(), StatusCode::NOT_FOUND.into_response()),
     };
     inner.called.lock().unwrap().insert(Called { action, by, about });
@@ -109,6 +124,19 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
 
 type Answer = (String, String, Response);
 
+/// STS: each key belongs to a role of its own.
+fn identity(by: &str, body: &[u8]) -> Answer {
+    let form: BTreeMap<String, String> = url::form_urlencoded::parse(body).into_owned().collect();
+    assert_eq!(form.get("Version").map(String::as_str), Some("2011-06-15"));
+    let said = format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+         <GetCallerIdentityResult><Arn>arn:aws:sts::1:assumed-role/ops/{by}</Arn>\
+         <UserId>{by}</UserId><Account>1</Account></GetCallerIdentityResult>\
+         </GetCallerIdentityResponse>"
+    );
+    (format!("sts:{}", form["Action"]), String::new(), said.into_response())
+}
+
 impl Inner {
     async fn dynamodb(&self, head: &http::request::Parts, body: Bytes) -> Answer {
         let target = head.headers["x-amz-target"].to_str().unwrap();
@@ -116,7 +144,10 @@ impl Inner {
         let asked: Value = serde_json::from_slice(&body).unwrap();
         let about = asked["TableName"].as_str().unwrap_or_default().to_owned();
         let action = format!("dynamodb:{name}");
-        if !READS.contains(&name) {
+        let update = name == "UpdateItem" && *self.updates.lock().unwrap();
+        if update {
+            self.note_update(&asked);
+        } else if !READS.contains(&name) {
             return (action, about, StatusCode::FORBIDDEN.into_response());
         }
         let mut request = self.http.post(&self.dynamodb).body(body);
@@ -127,6 +158,21 @@ impl Inner {
         let status = answer.status();
         let kind = [("content-type", "application/x-amz-json-1.0")];
         (action, about, (status, kind, answer.bytes().await.unwrap()).into_response())
+    }
+
+    /// As IAM sees an update: the attributes of its key and of its expressions.
+    fn note_update(&self, asked: &Value) {
+        let mut updated = self.updated.lock().unwrap();
+        updated.extend(asked["Key"].as_object().unwrap().keys().cloned());
+        let named = asked["ExpressionAttributeNames"].as_object().unwrap().values();
+        updated.extend(named.map(|name| name.as_str().unwrap().to_owned()));
+        let condition = asked["ConditionExpression"].as_str().unwrap();
+        let words = asked["UpdateExpression"].as_str().unwrap().split([' ', ',']);
+        let plain = words.filter(|word| word.starts_with(|first: char| first.is_ascii_lowercase()));
+        updated.extend(plain.map(str::to_owned));
+        if !condition.contains("attribute_exists(pk)") || asked.get("ReturnValues").is_some() {
+            self.wrong.lock().unwrap().push(format!("update: {asked}"));
+        }
     }
 
     fn cloudformation(&self, head: &http::request::Parts, body: &[u8]) -> Answer {

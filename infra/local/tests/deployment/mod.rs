@@ -64,6 +64,13 @@ impl World {
         world
     }
 
+    /// The status of a signature with a user's wallet.
+    pub(crate) async fn sign(&self, user: &str) -> u16 {
+        let request = self.http.post(format!("{}/api/wallets/{user}/sign", self.stack.api));
+        let request = request.header("x-api-key", "a").header("content-type", "application/json");
+        request.body(r#"{"message":"hello"}"#).send().await.unwrap().status().as_u16()
+    }
+
     pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         let request = self.http.post(format!("{}{path}", self.stack.api)).header("x-api-key", "a");
         let request = request.header("content-type", "application/json").body(body.to_string());
@@ -72,7 +79,15 @@ impl World {
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }
 
+    /// The console.
     pub(crate) fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&["console"]);
+        command.args(["--tenant", "local", "--endpoint-url", &self.cloud.url]).args(arguments);
+        command
+    }
+
+    /// A command of the program, with the profiles of both accounts.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = running::program();
         for name in AWS {
             command.env_remove(name);
@@ -81,7 +96,6 @@ impl World {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_CONFIG_FILE", self.data.path().join("config"))
             .env("AWS_SHARED_CREDENTIALS_FILE", self.data.path().join("credentials"))
-            .args(["console", "--tenant", "local", "--endpoint-url", &self.cloud.url])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

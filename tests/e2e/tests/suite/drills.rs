@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::attacker::Attacker;
 use e2e::{TestApp, invariants};
 use hyperdex_local::{COSIGNER_TABLE, WALLETS_TABLE};
@@ -13,7 +12,7 @@ use serde_json::json;
 use shared::api::ids::Tenant;
 use shared::intent::{Intent, PersonalMessage};
 use shared::mpc::Refusal;
-use shared::store::Item;
+use shared::store::{Item, OperatorAction, OperatorActionKind};
 
 /// All items of a table at this moment.
 async fn backup(app: &TestApp, table: &str) -> Vec<Item> {
@@ -148,6 +147,13 @@ async fn a_credential_newer_than_the_restore_is_registered_anew() {
     }
 }
 
+async fn operate(app: &TestApp, action: OperatorActionKind) {
+    let (at_ms, by) = (app.clock.now_ms(), "arn:aws:iam::1:role/ops".to_owned());
+    let action = OperatorAction { action, at_ms, by, reason: "a share has leaked".to_owned() };
+    let name = "victim".parse().unwrap();
+    app.stack.custody.store.operate(&Tenant::local(), &name, &action).await.unwrap();
+}
+
 /// A share that has leaked: the wallet is refreshed, and the share is dead; its keys are rotated.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leaked_share_is_dead_after_the_drill() {
@@ -155,26 +161,16 @@ async fn a_leaked_share_is_dead_after_the_drill() {
     let app = &attacker.app;
     assert_eq!(app.register("hyperliquid", "victim").await.status, 200);
     // Frozen: nobody signs with it, not even its owner.
-    let view = invariants::view(app, "victim").await;
-    app.stack.custody.store.freeze(&view.wallet).await.unwrap();
+    operate(app, OperatorActionKind::Freeze).await;
     let message = json!({ "message": "hello" });
-    assert_ne!(app.post("/api/wallets/victim/sign", message).await.status, 200);
-    let frozen = backup(app, WALLETS_TABLE).await;
-    let frozen =
-        frozen.iter().filter(|item| item.get("frozen") == Some(&AttributeValue::Bool(true)));
-    let thawed: Vec<Item> = frozen
-        .map(|item| {
-            let mut item = item.clone();
-            item.insert("frozen".to_owned(), AttributeValue::Bool(false));
-            item
-        })
-        .collect();
-    assert_eq!(thawed.len(), 1);
-    put(app, WALLETS_TABLE, &thawed).await;
-    // Refreshed, and rotated.
+    let signed = app.post("/api/wallets/victim/sign", message).await;
+    assert_eq!((signed.status, signed.text("/code")), (422, "WALLET_FROZEN"));
+    // Refreshed while it is frozen, so that the leaked share is dead before anyone signs again.
     let (tenant, id) = (&attacker.key.tenant, attacker.key.wallet_id);
     app.stack.custody.refresh(tenant, id, None).await.unwrap();
     app.clock.advance_ms(60_000);
+    assert_eq!(app.rotate("hyperliquid", "victim").await.status, 422);
+    operate(app, OperatorActionKind::Unfreeze).await;
     assert_eq!(app.rotate("hyperliquid", "victim").await.status, 200);
     // What has leaked signs nothing more.
     let intent = Intent::PersonalMessage(PersonalMessage::parse("hello").unwrap());

@@ -41,6 +41,8 @@ async fn store(app: &TestApp, tenant: &str, from: u32, count: u32, shard: Option
             shares_at_ms: None,
             refresh: None,
             made_by: None,
+            operator_freeze: None,
+            operator_actions: Vec::new(),
         };
         if sealed.is_none() {
             let context = ShareRecord::context(&wallet.key());

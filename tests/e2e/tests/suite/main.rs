@@ -27,6 +27,7 @@ mod limits;
 mod list;
 mod manners;
 mod oldest_shares;
+mod operator_freeze;
 mod random;
 mod refresh;
 mod refresh_attacks;

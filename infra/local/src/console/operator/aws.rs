@@ -1,4 +1,4 @@
-//! The operator's account: its credentials, and the three calls that no SDK is linked for. Their
+//! The operator's account: its credentials, and the four calls that no SDK is linked for. Their
 //! crates would be another quarter of a million lines to build, and one a licence that nothing
 //! else here has.
 
@@ -106,6 +106,29 @@ impl Account {
             body: form.finish(),
         })
         .await
+    }
+
+    /// Returns the ARN of the principal that the credentials belong to: `sts:GetCallerIdentity`,
+    /// which needs no permission.
+    pub(super) async fn principal(&self) -> Result<String, CallError> {
+        const ACTION: &str = "sts:GetCallerIdentity";
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("Action", "GetCallerIdentity").append_pair("Version", "2011-06-15");
+        let kind = "application/x-www-form-urlencoded; charset=utf-8".to_owned();
+        let said = self
+            .call(Call {
+                action: ACTION,
+                service: "sts",
+                signed_as: "sts",
+                headers: vec![("content-type", kind)],
+                body: form.finish(),
+            })
+            .await?;
+        let arn = said.split_once("<Arn>").and_then(|(_, rest)| rest.split_once("</Arn>"));
+        match arn {
+            Some((arn, _)) if arn.starts_with("arn:") => Ok(arn.to_owned()),
+            _ => Err(CallError::NoAnswer { action: ACTION, cause: "no ARN in it".to_owned() }),
+        }
     }
 
     /// A call of CloudWatch by its JSON protocol.

@@ -33,7 +33,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::decisions::{self, Decisions};
-use super::{Reads, assets, guard, schedule, wallets};
+use super::{Reads, assets, guard, schedule, search, wallets};
 use crate::StartError;
 use crate::serve::{Stop, bind, serve, url};
 use aws::Account;
@@ -156,6 +156,7 @@ impl Operator {
             .route("/console/data/about", get(about))
             .route("/console/data/list", get(list))
             .route("/console/data/wallets", get(wallets::wallets))
+            .route("/console/data/search", get(search::search))
             .route("/console/data/schedule", get(schedule::schedule))
             .route("/console/data/decisions", get(decisions::decisions))
             .route("/console/data/exchanges", get(exchanges))
@@ -190,6 +191,27 @@ fn sources(
         cosigner: first.cosigner.take(),
     };
     vec![first, second]
+}
+
+/// Finds a deployment's wallets' table, and the IAM principal whose credentials reach it.
+///
+/// # Errors
+/// When there is no such deployment, or the credentials are not accepted.
+pub(crate) async fn wallets_table(
+    options: &ConsoleOptions,
+    clock: Clock,
+) -> Result<(Store, String), StartError> {
+    let failed = |error: aws::CallError| StartError::Part {
+        what: "the operator's session",
+        cause: error.to_string(),
+    };
+    let (profile, region) = (options.profile.as_deref(), options.region.as_deref());
+    let endpoint = options.endpoint_url.as_ref().map(Url::as_str);
+    let account = Account::open(profile, region, endpoint, clock).await.map_err(failed)?;
+    let deployment = Deployment::find(options, &account, &account).await?;
+    let principal = account.principal().await.map_err(failed)?;
+    let db = aws_sdk_dynamodb::Client::new(&account.config);
+    Ok((Store::new(db, &deployment.wallets_table), principal))
 }
 
 /// Finds the deployment, and serves the page.

@@ -1,0 +1,181 @@
+//! What an operator does with a wallet: freeze it, and lift that freeze.
+//!
+//! An operator's freeze is `operatorFreeze` on the wallet's record. `frozen` is separate: a failed
+//! protocol run sets it, and no action of an operator lifts it. Each action is kept on the record
+//! with who did it, when and why. Operators write through these functions alone, which touch no
+//! other attribute: their IAM policy (`docs/operations.md`) names these two.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use super::{Item, RECORD, Store, StoreError, WalletRecord, key, unavailable, wallet_key};
+use crate::api::ids::{Tenant, WalletRef};
+
+/// The attribute that is there while an operator's freeze is in force.
+pub(super) const OPERATOR_FREEZE: &str = "operatorFreeze";
+
+/// The longest reason, in characters.
+pub const MAX_REASON: usize = 200;
+
+/// The number of actions that a record keeps; older ones are dropped.
+pub const MAX_OPERATOR_ACTIONS: usize = 50;
+
+/// What an operator can do with a wallet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OperatorActionKind {
+    /// Bars the wallet from signing anything but the removal of its trading keys.
+    Freeze,
+    /// Lifts an operator's freeze.
+    Unfreeze,
+}
+
+/// One action of an operator, as the wallet's record keeps it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorAction {
+    /// The action.
+    pub action: OperatorActionKind,
+    /// When it was done, Unix milliseconds.
+    pub at_ms: u64,
+    /// Who did it: an IAM principal's ARN, or a user of the local machine.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A wallet after an operator's action.
+#[derive(Clone, Debug)]
+pub enum Operated {
+    /// The action changed the wallet.
+    Changed(WalletRecord),
+    /// The wallet was in that state before; nothing changed.
+    Unchanged(WalletRecord),
+}
+
+/// Why an operator's action was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum OperateError {
+    /// The tenant has no such wallet.
+    #[error("the tenant has no such wallet; check NAME and --tenant")]
+    NotFound,
+    /// A failed protocol run has barred the wallet.
+    #[error(
+        "the wallet is barred for good: a protocol run with the cosigner failed; unfreeze lifts \
+         an operator's freeze only; see \"Freeze a wallet\" in docs/operations.md"
+    )]
+    Barred,
+    /// Another operator acted on the wallet at the same time.
+    #[error("another operator acted on this wallet at the same time; look at it and try again")]
+    Overtaken,
+    /// The table could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl OperatorAction {
+    /// Checks a reason: 1 to [`MAX_REASON`] characters, none of them a control character.
+    ///
+    /// # Errors
+    /// States what is expected.
+    pub fn check_reason(text: &str) -> Result<(), &'static str> {
+        let length = text.trim().chars().count();
+        if (1..=MAX_REASON).contains(&length) && !text.chars().any(char::is_control) {
+            Ok(())
+        } else {
+            Err("expected 1 to 200 characters, without control characters")
+        }
+    }
+}
+
+impl Store {
+    /// Does an operator's action on a tenant's wallet. One conditional write sets the freeze and
+    /// keeps the action; it fails if another operator acted since the wallet was read.
+    ///
+    /// # Errors
+    /// When there is no such wallet, a failed protocol run has barred the wallet that is to be
+    /// unfrozen, another operator was faster, or the table fails.
+    pub async fn operate(
+        &self,
+        tenant: &Tenant,
+        name: &WalletRef,
+        action: &OperatorAction,
+    ) -> Result<Operated, OperateError> {
+        let mut wallet = self.find(tenant, name).await?.ok_or(OperateError::NotFound)?.wallet;
+        let freezes = action.action == OperatorActionKind::Freeze;
+        if !freezes && wallet.frozen {
+            return Err(OperateError::Barred);
+        }
+        if freezes == wallet.operator_freeze.is_some() {
+            return Ok(Operated::Unchanged(wallet));
+        }
+        let known = std::mem::take(&mut wallet.operator_actions);
+        wallet.operator_freeze = freezes.then(|| action.clone());
+        let dropped = (known.len() + 1).saturating_sub(MAX_OPERATOR_ACTIONS);
+        let kept = known.iter().skip(dropped).cloned();
+        wallet.operator_actions = kept.chain([action.clone()]).collect();
+        match self.put_action(&wallet, &known).await {
+            Ok(()) => Ok(Operated::Changed(wallet)),
+            Err(StoreError::Conflict) => {
+                // The SDK repeats a write whose response is lost: then this action is there.
+                let found = self.find(tenant, name).await?.ok_or(OperateError::NotFound)?.wallet;
+                if found.operator_actions.last() == Some(action) {
+                    Ok(Operated::Changed(found))
+                } else {
+                    Err(OperateError::Overtaken)
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes a wallet's operator attributes if its actions are still the `known` ones.
+    async fn put_action(
+        &self,
+        wallet: &WalletRecord,
+        known: &[OperatorAction],
+    ) -> Result<(), StoreError> {
+        let freeze = if wallet.operator_freeze.is_some() { ", #freeze = :freeze" } else { "" };
+        let lift = if freeze.is_empty() { " REMOVE #freeze" } else { "" };
+        let unchanged =
+            if known.is_empty() { "attribute_not_exists(#actions)" } else { "#actions = :known" };
+        let mut update = self
+            .db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), RECORD)))
+            .update_expression(format!("SET #actions = :actions{freeze}{lift}"))
+            .condition_expression(format!("attribute_exists(pk) AND {unchanged}"))
+            .expression_attribute_names("#freeze", OPERATOR_FREEZE)
+            .expression_attribute_names("#actions", "operatorActions")
+            .expression_attribute_values(":actions", list(&wallet.operator_actions)?);
+        if let Some(freeze) = &wallet.operator_freeze {
+            update = update.expression_attribute_values(":freeze", map(freeze)?);
+        }
+        if !known.is_empty() {
+            update = update.expression_attribute_values(":known", list(known)?);
+        }
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
+                    Err(StoreError::Conflict)
+                }
+                _ => Err(unavailable(error)),
+            },
+        }
+    }
+}
+
+fn map(action: &OperatorAction) -> Result<AttributeValue, StoreError> {
+    let item: Item = serde_dynamo::to_item(action).map_err(|error| StoreError::Damaged {
+        what: "operator action",
+        cause: error.to_string(),
+    })?;
+    Ok(AttributeValue::M(item))
+}
+
+fn list(actions: &[OperatorAction]) -> Result<AttributeValue, StoreError> {
+    actions.iter().map(map).collect::<Result<_, _>>().map(AttributeValue::L)
+}

@@ -1,0 +1,48 @@
+//! What may be done with a wallet's share in the wallet's state: this one function decides.
+
+use super::SignError;
+use crate::intent::Intent;
+use crate::store::WalletRecord;
+
+/// What a call does with party 1's share.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ShareUse {
+    /// Signs a message, a login or the approval of an agent.
+    Sign,
+    /// Signs the removal of an agent on an exchange.
+    Revoke,
+    /// Refreshes the shares, which signs nothing that anyone else accepts.
+    Refresh,
+}
+
+impl ShareUse {
+    /// Returns the use that signing an intent is.
+    #[must_use]
+    pub const fn of(intent: &Intent) -> Self {
+        match intent {
+            Intent::AsterDeleteAgent(_) | Intent::HyperliquidRevokeAgent(_) => Self::Revoke,
+            Intent::PersonalMessage(_)
+            | Intent::AsterLogin(_)
+            | Intent::AsterRegisterAgent(_)
+            | Intent::HyperliquidApproveAgent(_) => Self::Sign,
+        }
+    }
+}
+
+/// Checks whether a wallet's state lets a call use its share.
+///
+/// A wallet with `frozen` is never used: a run of the protocol has leaked, and another one could
+/// leak more. An operator's freeze leaves the ways that make a wallet safer: its trading keys can
+/// be removed, and its shares refreshed.
+///
+/// # Errors
+/// [`SignError::Frozen`] or [`SignError::FrozenByOperator`].
+pub const fn permit(wallet: &WalletRecord, share_use: ShareUse) -> Result<(), SignError> {
+    if wallet.frozen {
+        return Err(SignError::Frozen);
+    }
+    match share_use {
+        ShareUse::Sign if wallet.operator_freeze.is_some() => Err(SignError::FrozenByOperator),
+        ShareUse::Sign | ShareUse::Revoke | ShareUse::Refresh => Ok(()),
+    }
+}

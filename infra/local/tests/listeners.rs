@@ -41,7 +41,8 @@ fn all_ports(running: &Running) -> BTreeSet<u16> {
 }
 
 fn port(running: &Running, part: &str) -> u16 {
-    running.url(part).rsplit(':').next().unwrap().parse().unwrap()
+    let url = running.url(part);
+    url.trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap()
 }
 
 /// The status and the whole response of a request with these headers.

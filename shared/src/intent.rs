@@ -4,12 +4,15 @@
 //! it, so nothing outside this closed list can ever be signed: no transaction, no transfer, no
 //! withdrawal, no raw hash. What an agent may not do (withdraw) cannot even be said.
 
+mod reserved;
+
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::api::ids::Exchange;
 use crate::eth::{Address, Digest, Domain, Field, personal_digest, typed_digest};
+pub use reserved::folded;
 
 /// The longest message that is signed, in bytes of UTF-8.
 pub const MAX_MESSAGE_BYTES: usize = 8 * 1024;
@@ -26,14 +29,6 @@ pub const AGENT_NAME_PREFIX: &str = "hdx";
 /// `signatureChainId` of Hyperliquid's user-signed actions, as its official SDKs send it on both
 /// networks. It only has to agree with the domain; replay is prevented by [`HyperliquidChain`].
 pub const HYPERLIQUID_SIGNATURE_CHAIN_ID: u64 = 0x66eee;
-
-/// Beginnings of messages that an exchange reads as a login or the approval of a key.
-const RESERVED_MESSAGES: [&str; 2] = [
-    // Aster V1: "You are signing into Astherus <nonce>", earlier "… into Aster DEX <nonce>".
-    "you are signing into",
-    // Lighter's ChangePubKey.
-    "register lighter account",
-];
 
 /// Hyperliquid's network, which the signed text names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -90,9 +85,7 @@ impl PersonalMessage {
         if text.len() > MAX_MESSAGE_BYTES {
             return Err(MessageError::TooLong);
         }
-        // White space and letter case are not trusted to tell two messages apart.
-        let words = text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
-        if RESERVED_MESSAGES.iter().any(|reserved| words.starts_with(reserved)) {
+        if reserved::is_reserved(&text) {
             return Err(MessageError::Reserved);
         }
         Ok(Self(text))

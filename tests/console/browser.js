@@ -11,12 +11,13 @@ const shots = process.env.CONSOLE_SCREENSHOTS ?? new URL("../../target/console-s
 const files = process.env.CONSOLE_FILES;
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
-export function launch() {
+/** The browser, with more arguments than every test needs. */
+export function launch(...more) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync",
+      "--disable-component-update", "--disable-sync", ...more,
     ],
   });
 }

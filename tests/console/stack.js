@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 
 const program = process.env.HYPERDEX ?? new URL("../../target/debug/hyperdex", import.meta.url).pathname;
 
-/** Starts it with more arguments, and returns its URL and how to stop it. */
+/** Starts it with more arguments, and returns its URL, those of its parts by name, and how to stop it. */
 export async function start(...more) {
   const data = await mkdtemp(join(tmpdir(), "hyperdex-console-"));
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(HYPERLIQUID|ASTER)_/.test(name)));
@@ -21,14 +21,15 @@ export async function start(...more) {
     await ended;
     await rm(data, { recursive: true, force: true });
   };
-  let url, dynamodb;
+  const parts = {};
   for await (const line of createInterface({ input: child.stdout })) {
-    url ??= /^ {2}API +(http\S+)$/.exec(line)?.[1];
-    dynamodb ??= /^ {2}DynamoDB +(http\S+)$/.exec(line)?.[1];
+    const [, name, at] = /^ {2}([A-Za-z]+) {2,}(http\S+)/.exec(line) ?? [];
+    if (name) parts[name] = at.replace(/\/$/, "");
     if (line.startsWith("Ctrl-C")) break;
   }
+  const { API: url, DynamoDB: dynamodb } = parts;
   if (!url) throw new Error(`${program} did not start`);
-  return { url, dynamodb, data, stop };
+  return { url, dynamodb, parts, data, stop };
 }
 
 /** An operator's console over a stack's tables, with credentials of its own: its address, and how to stop it. */

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use hyperdex_local::{AsterTarget, HyperliquidTarget, Limits, Options, Ports};
+use hyperdex_local::{AllowedHost, AsterTarget, HyperliquidTarget, Limits, Options, Ports};
 use shared::config::{parse_chain, parse_url};
 use shared::intent::HyperliquidChain;
 use url::Url;
@@ -21,6 +21,9 @@ pub(crate) struct Serve {
     /// of its DynamoDB and KMS.
     #[arg(long)]
     expose: bool,
+    /// Further host name under which clients reach the API, with or without a port; repeatable.
+    #[arg(long, value_name = "NAME[:PORT]")]
+    allowed_host: Vec<AllowedHost>,
     /// Where wallets and keys are kept.
     #[arg(long, default_value = ".local", global = true)]
     pub(crate) data_dir: PathBuf,
@@ -102,6 +105,7 @@ impl Serve {
         let mut options = Options::new(&self.data_dir);
         options.ip = self.bind;
         options.expose = self.expose;
+        options.allowed_hosts = self.allowed_host.clone();
         options.ports = Ports {
             api: self.port,
             dynamodb: self.dynamodb_port,

@@ -1,6 +1,7 @@
 //! `hyperdex audit verify`: the chains of the cosigner's audit log.
 
 use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use aws_sdk_dynamodb::error::DisplayErrorContext;
@@ -11,9 +12,8 @@ use shared::aws::Aws;
 use shared::store::Item;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::net::TcpListener;
 
-use crate::serve::{Stop, url};
+use crate::serve::{Stop, bind, url};
 use crate::{StartError, dynamodb};
 
 /// Where the log is.
@@ -129,8 +129,8 @@ fn exported(file: &Path) -> Result<Log, StartError> {
 async fn stored(directory: &Path, table: &str) -> Result<Log, StartError> {
     let _lock = crate::stack::prepare(directory)?;
     let database = dynamodb::open(&directory.join("dynamodb.sqlite"))?;
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| failed(&error))?;
-    let endpoint = url(&listener)?;
+    let listener = bind("DynamoDB", Ipv4Addr::LOCALHOST.into(), 0).await?;
+    let endpoint = url(&listener);
     let (sender, stop) = Stop::new();
     let server = dynamodb::serve(listener, database, stop);
     let log = live(&endpoint, table).await;

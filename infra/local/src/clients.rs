@@ -22,13 +22,15 @@ use hyper_util::service::TowerToHyperService;
 use shared::api::error::ApiError;
 use shared::api::shell::MAX_BODY_BYTES;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tower::{ServiceExt, service_fn};
 
-use crate::serve::Stop;
+use crate::hosts::Callers;
+use crate::serve::{Listener, Stop};
+use crate::stack::Options;
 
 /// The longest head of a request, its first line included: twice what API Gateway takes.
 const MAX_HEAD_BYTES: usize = 20 * 1024;
@@ -61,11 +63,14 @@ impl Default for ClientBounds {
 
 /// Serves clients until it is told to stop, and lets requests that run finish.
 pub(crate) fn serve_clients(
-    listener: TcpListener,
+    listener: Listener,
     router: Router,
-    bounds: ClientBounds,
+    options: &Options,
     stop: Stop,
 ) -> JoinHandle<()> {
+    let bounds = options.clients;
+    let callers = Callers::Clients(options.clock.clone(), options.random.clone());
+    let (listener, router) = listener.allow(&options.allowed_hosts).guard(router, callers);
     tokio::spawn(async move {
         let places = Arc::new(Semaphore::new(bounds.connections));
         let mut stopped = pin!(stop.clone().wait());

@@ -119,7 +119,7 @@ pub(crate) async fn in_process(
     stop: Stop,
 ) -> Result<String, StartError> {
     let listener = bind("the cosigner", settings.ip, settings.port).await?;
-    let address = url(&listener)?;
+    let address = url(&listener);
     serve(listener, router(settings, clock, random)?, stop);
     Ok(address)
 }

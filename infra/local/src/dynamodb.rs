@@ -1,5 +1,7 @@
 //! DynamoDB: embedded, in a SQLite file, behind DynamoDB's own wire protocol.
 
+mod http;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,11 +15,10 @@ use aws_sdk_dynamodb::types::{
 };
 use dynoxide::Database;
 use shared::store::IndexShape;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::StartError;
-use crate::serve::Stop;
+use crate::serve::{Listener, Stop};
 
 /// How often expired items are swept; DynamoDB itself may take days.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -28,13 +29,11 @@ pub(crate) fn open(file: &Path) -> Result<Database, StartError> {
     Database::new(text).map_err(|error| broken(error.to_string()))
 }
 
-pub(crate) fn serve(listener: TcpListener, database: Database, stop: Stop) -> JoinHandle<()> {
+pub(crate) fn serve(listener: Listener, database: Database, stop: Stop) -> JoinHandle<()> {
     let sweeper = tokio::spawn(sweep(database.clone()));
+    let server = crate::serve::serve(listener, http::router(database), stop);
     tokio::spawn(async move {
-        let served = dynoxide::server::serve_with_shutdown(listener, database, stop.wait()).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "DynamoDB ended");
-        }
+        let _ = server.await;
         sweeper.abort();
     })
 }

@@ -81,7 +81,7 @@ pub(crate) async fn place(
         return Ok(named.clone());
     }
     let listener = bind(what, ip, port).await?;
-    let address = url(&listener)?;
+    let address = url(&listener);
     serve(listener, simulator, stop);
     Url::parse(&address).map_err(|error| StartError::Part { what, cause: error.to_string() })
 }

@@ -15,6 +15,7 @@ mod dynamodb;
 mod error;
 mod exchanges;
 mod gateway;
+mod hosts;
 pub mod jobs;
 pub mod keys;
 mod kms;
@@ -33,6 +34,7 @@ pub use console::operator;
 pub use cosigner::CosignerHost;
 pub use error::StartError;
 pub use exchanges::{AsterTarget, HyperliquidTarget};
+pub use hosts::{AllowedHost, AllowedHostError};
 pub use limits::Limits;
 pub use routes::{Endpoints, routes};
 pub use stack::{

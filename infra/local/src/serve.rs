@@ -1,13 +1,17 @@
-//! Listening: on loopback, or where a container reaches it.
+//! Listening: on loopback, or where a container reaches it. Every listener of this program is bound
+//! and served here, behind the check of `hosts`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::Router;
+use shared::clock::Clock;
+use shared::random::Random;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::StartError;
+use crate::hosts::{AllowedHost, Callers, Hosts, guarded};
 
 /// Tells every server to stop.
 #[derive(Clone, Debug)]
@@ -25,20 +29,64 @@ impl Stop {
     }
 }
 
+/// A port that is bound, with the names that requests may call it by. There is no way to accept its
+/// connections without the check of these names.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    hosts: Hosts,
+}
+
+impl Listener {
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same listener with further names.
+    #[must_use]
+    pub(crate) fn allow(mut self, allowed: &[AllowedHost]) -> Self {
+        self.hosts.allow(allowed);
+        self
+    }
+
+    /// The socket, and the router behind the check.
+    pub(crate) fn guard(self, router: Router, callers: Callers) -> (TcpListener, Router) {
+        (self.socket, guarded(router, self.hosts, callers))
+    }
+}
+
 /// Binds a port; 0 takes any.
 pub(crate) async fn bind(
     what: &'static str,
     ip: IpAddr,
     port: u16,
-) -> Result<TcpListener, StartError> {
-    let address = SocketAddr::new(ip, port);
-    TcpListener::bind(address).await.map_err(|cause| StartError::Port { what, address, cause })
+) -> Result<Listener, StartError> {
+    let asked = SocketAddr::new(ip, port);
+    let failed = |cause| StartError::Port { what, address: asked, cause };
+    let socket = TcpListener::bind(asked).await.map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    Ok(Listener { socket, address, hosts: Hosts::new(address) })
 }
 
-/// Serves `router` until it is told to stop, and lets requests that run finish.
-pub(crate) fn serve(listener: TcpListener, router: Router, stop: Stop) -> JoinHandle<()> {
+/// Serves programs until it is told to stop, and lets requests that run finish.
+pub(crate) fn serve(listener: Listener, router: Router, stop: Stop) -> JoinHandle<()> {
+    run(listener.guard(router, Callers::Programs), stop)
+}
+
+/// Serves a page and what it reads, as [`serve`] does programs.
+pub(crate) fn serve_page(
+    listener: Listener,
+    router: Router,
+    (clock, random): (Clock, Random),
+    stop: Stop,
+) -> JoinHandle<()> {
+    run(listener.guard(router, Callers::Clients(clock, random)), stop)
+}
+
+fn run((socket, router): (TcpListener, Router), stop: Stop) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.wait()).await;
+        let served = axum::serve(socket, router).with_graceful_shutdown(stop.wait()).await;
         if let Err(error) = served {
             tracing::error!(%error, "a server ended");
         }
@@ -46,12 +94,10 @@ pub(crate) fn serve(listener: TcpListener, router: Router, stop: Stop) -> JoinHa
 }
 
 /// The URL of what listens there, for a caller on this machine.
-pub(crate) fn url(listener: &TcpListener) -> Result<String, StartError> {
-    let mut address: SocketAddr = listener
-        .local_addr()
-        .map_err(|error| StartError::Part { what: "a listener", cause: error.to_string() })?;
+pub(crate) fn url(listener: &Listener) -> String {
+    let mut address = listener.address();
     if address.ip().is_unspecified() {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    Ok(format!("http://{address}"))
+    format!("http://{address}")
 }

@@ -25,6 +25,7 @@ use url::Url;
 use crate::clients::{ClientBounds, serve_clients};
 use crate::console::{Simulators, with_console};
 use crate::cosigner::{self as cosigner_host, CosignerHost, CosignerProcess, CosignerSettings};
+use crate::hosts::AllowedHost;
 use crate::keys::KeyFile;
 use crate::limits::Limits;
 use crate::queue::{self, Queue};
@@ -101,6 +102,8 @@ pub struct Options {
     /// Whether the wallets' table keeps a stream of its changes, from which webhooks are fed. A
     /// measurement does without: DynamoDB keeps one for nothing, the stand-in does not.
     pub stream: bool,
+    /// Further names under which clients reach the API.
+    pub allowed_hosts: Vec<AllowedHost>,
     /// How much of the API its clients may hold.
     pub clients: ClientBounds,
     /// What may be sent to the exchanges.
@@ -132,6 +135,7 @@ impl Options {
             limits: None,
             webhook_targets: Targets::PublicAndLoopback,
             stream: true,
+            allowed_hosts: Vec::new(),
             clients: ClientBounds::default(),
             budget: BudgetConfig::default(),
             cosigner: CosignerHost::Process,
@@ -273,8 +277,8 @@ impl Stack {
         let aws = Aws::local(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda);
         let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone());
         let Endpoints { dynamodb, kms, lambda, hyperliquid, aster, .. } = endpoints;
-        let address = url(&api)?;
-        servers.push(serve_clients(api, served, options.clients, stop));
+        let address = url(&api);
+        servers.push(serve_clients(api, served, &options, stop));
         Ok(Self {
             api: address,
             dynamodb,
@@ -310,12 +314,12 @@ impl Stack {
             return Err(StartError::KeysGone(keys));
         }
         let listener = bind("KMS", options.ip, options.ports.kms).await?;
-        let kms = url(&listener)?;
+        let kms = url(&listener);
         let service = kms::open(&keys).await?;
         let signer = kms::open_signer(&options.data_dir.join("audit-key.der"))?;
         servers.push(serve(listener, kms::router(service.clone(), signer), stop.clone()));
         let listener = bind("DynamoDB", options.ip, options.ports.dynamodb).await?;
-        let dynamodb = url(&listener)?;
+        let dynamodb = url(&listener);
 
         let aws = Aws::local(&dynamodb, &kms, "");
         for alias in [WALLETS_KEY, COSIGNER_KEY] {
@@ -334,7 +338,7 @@ impl Stack {
         }
         dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS"), &[HEADS]).await?;
         let listener = bind("SQS", options.ip, options.ports.sqs).await?;
-        let sqs = url(&listener)?;
+        let sqs = url(&listener);
         let (clock, random) = (options.clock.clone(), options.random.clone());
         let queue = Queue::open(&options.data_dir.join("queue.sqlite"), clock, random)?;
         servers.push(serve(listener, queue::router(queue.clone()), stop.clone()));

@@ -283,7 +283,16 @@ async fn the_page_is_bound_to_itself() {
     // A page of another site does nothing with the API, either; a program does.
     let cross = [("origin", "http://evil.example"), ("x-api-key", "any")];
     assert_eq!(app.send("/api/wallets", &cross).await.status(), 403);
-    assert_eq!(app.send("/api/wallets", &[("host", "container")]).await.status(), 200);
+    let port = app.stack.api.rsplit(':').next().unwrap();
+    let rebound = format!("evil.example:{port}");
+    let refused = app.send("/api/wallets", &[("host", &rebound), ("x-api-key", "any")]).await;
+    assert_eq!(refused.status(), 403);
+    let body: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
+    assert_eq!((&body["success"], &body["code"]), (&json!(false), &json!("HOST_NOT_ALLOWED")));
+    assert!(body["message"].as_str().unwrap().contains("--allowed-host"), "{body}");
+    assert!(body["timestamp"].is_u64(), "{body}");
+    let local = format!("localhost:{port}");
+    assert_eq!(app.send("/api/wallets", &[("host", &local)]).await.status(), 200);
     let unknown = app.send("/console/none.js", &[]).await;
     assert_eq!(unknown.status(), 404);
     assert_eq!(app.send("/api/none", &[]).await.status(), 404);

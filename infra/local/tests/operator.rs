@@ -208,6 +208,9 @@ async fn the_page_is_for_who_has_its_token_on_this_machine() {
             assert_eq!(status, 403, "{path} {elsewhere:?}");
         }
     }
+    // There is no other port than the one that is checked here.
+    let port: u16 = console.url.rsplit(':').next().unwrap().parse().unwrap();
+    assert_eq!(running::ports(console.child.id()), BTreeSet::from([port]));
     // The page itself holds no data, and not the token.
     let (status, page) = console.send(get, "/", &[]).await;
     assert!(status == 200 && !page.contains(&console.token));

@@ -250,6 +250,7 @@ fn the_help_names_every_setting() {
         "ASTER_SIGNATURE_CHAIN_ID",
         "--port",
         "--data-dir",
+        "--allowed-host",
         "KEY_RATE_LIMIT",
         "[default: 100000]",
         "demo",

@@ -165,5 +165,7 @@ fn message(text: &str) {
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
         assert!(!words.starts_with("you are signing into"), "{text:?}");
         assert!(!words.starts_with("register lighter account"), "{text:?}");
+        let lighter = "only sign this message for a trusted client!";
+        assert!(!words.contains(lighter), "{text:?}");
     }
 }

@@ -7,7 +7,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use shared::config::{ConfigError, Env, parse_chain};
 use shared::eth::Address;
-use shared::intent::{HyperliquidChain, Intent, MAX_AGENT_NAME, PersonalMessage};
+use shared::intent::{HyperliquidChain, Intent, MAX_AGENT_NAME, PersonalMessage, folded};
 use shared::mpc::Refusal;
 
 mod document;
@@ -98,6 +98,10 @@ impl Policy {
         }
         if !document.aster.signature_chain_ids.contains(&setting.aster_signature_chain_id) {
             return Err(invalid("a document that allows ASTER_SIGNATURE_CHAIN_ID"));
+        }
+        let prefixes = &document.personal_messages.refused_prefixes;
+        if prefixes.iter().any(|prefix| folded(prefix).is_empty()) {
+            return Err(invalid("a document with a letter or digit in each refused prefix"));
         }
         if !(8..=180).contains(&document.agents.max_validity_days) {
             return Err(invalid("a document with maxValidityDays from 8 to 180"));
@@ -206,10 +210,8 @@ impl Policy {
         // What the product itself refuses is refused whatever the document says.
         PersonalMessage::parse(text).map_err(|error| error.to_string())?;
         require(text.len() <= rules.max_bytes, "the message is too long")?;
-        let words =
-            |text: &str| text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
-        let (text, refused) = (words(text), &rules.refused_prefixes);
-        let refused = refused.iter().any(|prefix| text.starts_with(&words(prefix)));
+        let (text, refused) = (folded(text), &rules.refused_prefixes);
+        let refused = refused.iter().any(|prefix| text.starts_with(&folded(prefix)));
         require(!refused, "the message begins like one that is not allowed")
     }
 

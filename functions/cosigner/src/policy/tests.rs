@@ -1,6 +1,6 @@
 use shared::intent::{
     AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HyperliquidApproveAgent,
-    HyperliquidRevokeAgent,
+    HyperliquidRevokeAgent, MessageError,
 };
 
 use super::*;
@@ -143,13 +143,49 @@ fn a_login_is_signed_only_where_it_is_configured() {
     }
 }
 
+/// What the policy says of a message that an endpoint sends without its own check.
+fn message(text: &str) -> Result<(), String> {
+    let bytes = postcard::to_stdvec(text).unwrap();
+    check(&Intent::PersonalMessage(postcard::from_bytes(&bytes).unwrap()))
+}
+
+/// The policy refuses a text of Lighter's, in the spelling that Lighter reads and in others.
+fn lighter_text_is_refused(beginning: &str) {
+    let text = |last_line: &str| format!("{beginning}\n\nnonce: 0x0000000000000007\n{last_line}");
+    assert_eq!(message(&text("chainId: 0x0000000000000130")), Ok(()), "without its last line");
+    for last_line in [
+        "Only sign this message for a trusted client!",
+        "ONLY SIGN THIS MESSAGE FOR A TRUSTED CLIENT!",
+        "Only\u{3000}sign th\u{200b}is message for a trusted client!",
+        "Ｏｎｌｙ sign this message for a trusted client!",
+    ] {
+        let refused = message(&text(last_line)).unwrap_err();
+        assert_eq!(refused, MessageError::Reserved.to_string(), "{last_line}");
+    }
+}
+
+#[test]
+fn lighter_transfer_is_refused() {
+    lighter_text_is_refused("Transfer");
+}
+
+#[test]
+fn lighter_integrator_approval_is_refused() {
+    lighter_text_is_refused("Approve Integrator");
+}
+
+#[test]
+fn lighter_sub_account_is_refused() {
+    lighter_text_is_refused("Create Lighter Sub Account");
+}
+
+#[test]
+fn lighter_airdrop_allocation_is_refused() {
+    lighter_text_is_refused("Airdrop Allocation");
+}
+
 #[test]
 fn a_login_is_no_personal_message() {
-    let message = |text: &str| {
-        // As an endpoint would send it that skipped its own check.
-        let bytes = postcard::to_stdvec(text).unwrap();
-        check(&Intent::PersonalMessage(postcard::from_bytes(&bytes).unwrap()))
-    };
     assert_eq!(message("hello"), Ok(()));
     for text in [
         "You are signing into Astherus 111111",
@@ -191,6 +227,10 @@ fn a_document_narrows_what_may_be_signed() {
         ("\"perDay\": 10000 ", ""),
     ] {
         assert!(change(from, to).is_err(), "{to}");
+    }
+    // An empty one would refuse every message.
+    for empty in ["\"\"", "\" !\\u200b\""] {
+        assert!(change("\"You are signing into\"", empty).is_err(), "{empty}");
     }
     assert_ne!(policy(false).version(), change("8192", "8191").unwrap().version());
 }

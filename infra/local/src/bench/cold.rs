@@ -214,7 +214,7 @@ async fn start(
         .with_state(runtime.clone());
     let (sender, stop) = Stop::new();
     let listener = bind("Lambda's Runtime API", std::net::Ipv4Addr::LOCALHOST.into(), 0).await?;
-    let address = url(&listener)?;
+    let address = url(&listener);
     serve(listener, api, stop);
 
     let mut command = Command::new(folder.join(name).join("bootstrap"));

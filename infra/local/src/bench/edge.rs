@@ -54,7 +54,7 @@ impl Edge {
         let listener = bind("the edge", std::net::Ipv4Addr::LOCALHOST.into(), 0).await?;
         let http = super::drive::client()?;
         let edge = Self(Arc::new(Inner {
-            address: url(&listener)?,
+            address: url(&listener),
             http,
             targets: Mutex::default(),
             passed: Mutex::default(),

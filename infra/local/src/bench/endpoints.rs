@@ -69,7 +69,7 @@ pub async fn run(settings: &EndpointsSettings, say: impl FnOnce(&str)) -> Result
     let options = settings.options();
     let (sender, stop) = Stop::new();
     let listener = bind("the API", options.ip, 0).await?;
-    let address = url(&listener)?;
+    let address = url(&listener);
     serve(listener, routes(&options, &settings.endpoints)?, stop);
     say(&address);
     let mut nothing = Vec::new();

@@ -107,12 +107,12 @@ impl World {
         let ip = std::net::Ipv4Addr::LOCALHOST.into();
 
         let listener = bind("KMS", ip, 0).await?;
-        let kms_url = url(&listener)?;
+        let kms_url = url(&listener);
         let service = kms::open(&data.path().join("kms.json")).await?;
         let signer = kms::open_signer(&data.path().join("audit-key.der"))?;
         serve(listener, kms::router(service, signer), stop.clone());
         let listener = bind("DynamoDB", ip, 0).await?;
-        let dynamodb_url = url(&listener)?;
+        let dynamodb_url = url(&listener);
         let database = dynamodb::open(&data.path().join("dynamodb.sqlite"))?;
         dynamodb::serve(listener, database.clone(), stop.clone());
         let aws = Aws::local(&dynamodb_url, &kms_url, "");

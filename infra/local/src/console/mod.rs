@@ -105,8 +105,7 @@ pub(crate) fn with_console(
         .layer(from_fn_with_state(console.clone(), admit))
         .with_state(console);
     let pages = assets::router().merge(data).layer(from_fn(assets::headers));
-    let guard = guard::Guard::new(options.ip);
-    Ok(pages.fallback_service(api).layer(from_fn_with_state(guard, guard::pass)))
+    Ok(pages.fallback_service(api).layer(from_fn(guard::pass)))
 }
 
 /// Lets in who the API lets in, as the same tenant. These reads do not count against its limits.

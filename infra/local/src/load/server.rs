@@ -68,7 +68,7 @@ impl Server {
         let aster_url = place("Aster's simulator", aster.router()).await?;
 
         // A port that is free now; each life takes it.
-        let free = bind("the API", options.ip, 0).await?.local_addr().map_err(failed)?;
+        let free = bind("the API", options.ip, 0).await?.address();
         let urls = (&hyperliquid_url, &aster_url);
         let life = Life::begin(data, free.port(), urls).await?;
         Ok(Self {

@@ -2,8 +2,9 @@
 
 #![allow(dead_code, clippy::allow_attributes, reason = "each test program uses a part of it")]
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -66,16 +67,13 @@ impl Running {
         body: &str,
     ) -> (u16, Value) {
         let key = if key.is_empty() { String::new() } else { format!("X-API-KEY: {key}\r\n") };
-        let mut socket = TcpStream::connect(&self.address).unwrap();
-        write!(
-            socket,
-            "{method} {path} HTTP/1.1\r\nHost: local\r\nConnection: close\r\n{key}\
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{key}\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
             body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).unwrap();
+        );
+        let answer = exchange(&self.address, &request);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         (status, serde_json::from_str(body).unwrap())
@@ -100,6 +98,15 @@ impl Drop for Running {
     }
 }
 
+/// Sends a request by hand, and returns all that comes back.
+pub(crate) fn exchange(address: impl ToSocketAddrs, request: &str) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    socket.read_to_string(&mut response).unwrap();
+    response
+}
+
 /// The processes whose parent is `parent`.
 pub(crate) fn children(parent: u32) -> Vec<u32> {
     let listed = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
@@ -109,6 +116,27 @@ pub(crate) fn children(parent: u32) -> Vec<u32> {
         (after_name.split(' ').nth(1)? == parent.to_string()).then_some(pid)
     });
     listed.collect()
+}
+
+/// The ports on which a process listens, on whatever address.
+pub(crate) fn ports(process: u32) -> BTreeSet<u16> {
+    let files = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+    let files: BTreeSet<String> = files
+        .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok()?.to_str().map(str::to_owned))
+        .collect();
+    let mut ports = BTreeSet::new();
+    for table in ["tcp", "tcp6"] {
+        let table = std::fs::read_to_string(format!("/proc/{process}/net/{table}"));
+        for line in table.unwrap_or_default().lines().skip(1) {
+            let cells: Vec<&str> = line.split_whitespace().collect();
+            let (local, state, inode) = (cells[1], cells[3], cells[9]);
+            if state == "0A" && files.contains(&format!("socket:[{inode}]")) {
+                let (_, port) = local.rsplit_once(':').unwrap();
+                ports.insert(u16::from_str_radix(port, 16).unwrap());
+            }
+        }
+    }
+    ports
 }
 
 pub(crate) fn exists(pid: u32) -> bool {

@@ -26,7 +26,12 @@ pub(crate) async fn scene() -> (TestApp, Tables) {
 }
 
 async fn scene_with(bounds: ClientBounds) -> (TestApp, Tables) {
-    let app = TestApp::start_with(|options| options.clients = bounds).await;
+    let app = TestApp::start_with(|options| {
+        options.clients = bounds;
+        // The name in the requests of these tests, so that they get past the check of `Host`.
+        options.allowed_hosts = vec!["x".parse().unwrap()];
+    })
+    .await;
     app.wallet("user_1").await;
     let before = tables(&app).await;
     (app, before)
@@ -165,12 +170,11 @@ async fn what_is_no_http_of_ours_is_closed() {
         assert!(matches!(heard.status(), Some(400..=499 | 505) | None), "{what}: {}", heard.text());
     }
     // These are HTTP.
-    let old = say(&app, b"GET /api/health HTTP/1.0\r\n\r\n").await;
+    let old = say(&app, b"GET /api/health HTTP/1.0\r\nHost: x\r\n\r\n").await;
     assert_eq!(old.status(), Some(200), "{}", old.text());
     let absolute = format!(
         "{}Connection: close\r\n\r\n",
-        health.replace(" /api", " http://example.com/api").trim_end_matches("\r\n\r\n").to_owned()
-            + "\r\n"
+        health.replace(" /api", " http://x/api").trim_end_matches("\r\n\r\n").to_owned() + "\r\n"
     );
     assert_eq!(say(&app, absolute.as_bytes()).await.status(), Some(200), "{absolute}");
     unharmed(&app, &before).await;

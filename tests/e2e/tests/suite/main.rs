@@ -33,6 +33,7 @@ mod refresh;
 mod refresh_attacks;
 mod refresh_late;
 mod registration;
+mod reserved;
 mod seals;
 mod storage;
 mod structure;

@@ -35,7 +35,7 @@ use zeroize::Zeroizing;
 use super::decisions::{self, Decisions};
 use super::{Reads, assets, guard, schedule, search, wallets};
 use crate::StartError;
-use crate::serve::{Stop, bind, serve, url};
+use crate::serve::{Stop, bind, serve_page, url};
 use aws::Account;
 use deployment::Deployment;
 use metrics::{Metrics, Reader, Source};
@@ -164,8 +164,7 @@ impl Operator {
             .layer(from_fn_with_state(self.clone(), admit))
             .with_state(self);
         let pages = assets::router().merge(data).layer(from_fn(assets::headers));
-        let guard = guard::Guard::new(Ipv4Addr::LOCALHOST.into());
-        pages.layer(from_fn_with_state(guard, guard::pass))
+        pages.layer(from_fn(guard::pass))
     }
 }
 
@@ -226,9 +225,10 @@ pub async fn start(
     let operator = Operator::find(options, clock, random).await?;
     let token = operator.token.clone();
     let listener = bind("the console", Ipv4Addr::LOCALHOST.into(), options.port).await?;
-    let place = url(&listener)?;
+    let place = url(&listener);
     let (sender, stop) = Stop::new();
-    serve(listener, operator.router(), stop);
+    let refusals = (operator.reads.clock.clone(), operator.random.clone());
+    serve_page(listener, operator.router(), refusals, stop);
     // In the fragment, which a browser sends to nobody; the page takes it away from the address.
     Ok(OperatorConsole { address: format!("{place}/#token={}", token.as_str()), _stop: sender })
 }

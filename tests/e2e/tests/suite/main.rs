@@ -21,6 +21,8 @@ mod idempotency_crash;
 mod interrupted;
 mod jobs;
 mod keygen;
+mod leak_cosigner;
+mod leak_endpoint;
 mod lifecycle;
 mod limits;
 mod list;

@@ -53,9 +53,8 @@ async fn attack(attack: &str, held: bool, no_freeze: bool) {
         .collect();
     let bits = bits_learned(&seen);
     println!("{attack}: {bits:.1} bits of {} attempts: {}", seen.len(), summary(&seen));
-    for it in &seen {
-        assert_eq!(it.told.starts_with("no"), it.bit, "{}", it.told);
-    }
+    // A message that passes asks for a bit that is 0.
+    assert!(seen.iter().all(|it| !it.bit || it.told.starts_with("no")), "{}", summary(&seen));
     assert!(!seen.is_empty(), "{replies:?}");
     assert_eq!(scene.is_frozen().await, !no_freeze);
     if std::env::var_os("LEAK_REPORT").is_none() {

@@ -347,8 +347,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     };
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else { return broken() };
     let call = Call { head, path, body };
-    let Some(fate) = process.count(&service, name(&service, &call), &call.body)
-    else {
+    let Some(fate) = process.count(&service, name(&service, &call), &call.body) else {
         return std::future::pending().await;
     };
     // A task of its own: what was sent goes on when the one who sent it is dead.

@@ -55,8 +55,8 @@ pub fn bend(
 
     sent.u[row][0] ^= 1;
     let matrix = sent.u.concat();
-    let [chi_1, chi_2] = [&b"chi1"[..], b"chi2"]
-        .map(|name| tagged_hash(TAG_OTE_CHI, &[&session, name, &matrix]));
+    let [chi_1, chi_2] =
+        [&b"chi1"[..], b"chi2"].map(|name| tagged_hash(TAG_OTE_CHI, &[&session, name, &matrix]));
     let check = |row: &PRGOutput| -> FieldElement {
         let first = field_mul(&row[..FIELD], &chi_1[..FIELD]).expect("its length is right");
         let second = field_mul(&row[FIELD..2 * FIELD], &chi_2[..FIELD]).expect("as well");

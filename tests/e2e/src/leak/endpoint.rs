@@ -73,7 +73,8 @@ impl Endpoint {
     /// The same attacker, who reaches one other process.
     #[must_use]
     pub fn through(&self, url: &str) -> Self {
-        let cosigner = CosignerClient::new(Aws::local("", "", url).lambda(), "cosigner", "attacker");
+        let cosigner =
+            CosignerClient::new(Aws::local("", "", url).lambda(), "cosigner", "attacker");
         Self { key: self.key.clone(), share: self.share.clone(), cosigners: vec![cosigner] }
     }
 
@@ -91,8 +92,7 @@ impl Endpoint {
         begin: Begin,
         row: Option<usize>,
     ) -> Attempt {
-        let session =
-            session.unwrap_or_else(|| Random::system().bytes().expect("randomness"));
+        let session = session.unwrap_or_else(|| Random::system().bytes().expect("randomness"));
         let message = PersonalMessage::parse("hello").expect("a message");
         let intent = Intent::PersonalMessage(message);
         let hash = match begin {

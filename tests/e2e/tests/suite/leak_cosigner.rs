@@ -258,9 +258,11 @@ async fn cosigner_killed_at_the_bar_leaks_under_20_bits() {
     let correlation = scene.their_correlation(1).await;
     let mut seen = Vec::new();
     let plan = || -> Plan {
-        Box::new(|arrival| {
-            if sets(arrival, "barred") { Fate::Die(Side::Before) } else { Fate::Pass }
-        })
+        Box::new(
+            |arrival| {
+                if sets(arrival, "barred") { Fate::Die(Side::Before) } else { Fate::Pass }
+            },
+        )
     };
     let mut party = None;
     let most = rows().min(32);

@@ -55,6 +55,11 @@ impl Crowd {
         let _ = self.0.subscribe().wait_for(|it| it.open).await;
     }
 
+    /// Returns when so many calls are held.
+    pub async fn held(&self, count: usize) {
+        let _ = self.0.subscribe().wait_for(|it| it.held >= count).await;
+    }
+
     /// An attempt has ended.
     pub fn leave(&self) {
         self.change(|it| it.live = it.live.saturating_sub(1));

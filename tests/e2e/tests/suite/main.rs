@@ -25,6 +25,7 @@ mod leak_cosigner;
 mod leak_deaths;
 mod leak_endpoint;
 mod leak_gate;
+mod leak_stale;
 mod lifecycle;
 mod limits;
 mod list;

@@ -6,6 +6,7 @@ pub mod attacker;
 pub mod documented;
 pub mod invariants;
 pub mod kill;
+pub mod leak;
 pub mod proxy;
 pub mod routes;
 pub mod wire;

@@ -8,6 +8,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on should say so and end")]
 
+mod crowd;
 mod parts;
 
 use std::collections::{BTreeSet, HashMap};
@@ -30,6 +31,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use crate::TestApp;
+pub use crowd::Crowd;
 use parts::{broken, end_to_end, fail, name};
 
 /// No payload of ours comes near this.
@@ -55,6 +57,8 @@ pub enum Fate {
     Fail(Fault),
     /// It has taken effect, and the connection breaks before its answer is read.
     Lose,
+    /// It waits for the others.
+    Hold(Crowd),
 }
 
 /// A call as it arrives.
@@ -67,6 +71,8 @@ pub struct Arrival<'a> {
     pub nth_of_name: usize,
     /// How many it has made with this one.
     pub nth: usize,
+    /// What is sent.
+    pub body: &'a [u8],
 }
 
 /// Decides over each call of a process.
@@ -248,7 +254,7 @@ impl Process {
     /// The endpoints of this process's clients.
     #[must_use]
     pub fn endpoints(&self) -> Endpoints {
-        let url = |service| format!("{}/{service}", self.base);
+        let url = |service| self.url(service);
         Endpoints {
             dynamodb: url("dynamodb"),
             kms: url("kms"),
@@ -257,6 +263,12 @@ impl Process {
             hyperliquid: url("hyperliquid").parse().expect("a URL"),
             aster: url("aster").parse().expect("a URL"),
         }
+    }
+
+    /// Where the calls of one service go, for a program that is started as this process.
+    #[must_use]
+    pub fn url(&self, service: &str) -> String {
+        format!("{}/{service}", self.base)
     }
 
     /// The API, for a process that is a client of it.
@@ -297,14 +309,14 @@ impl Process {
     }
 
     /// Counts a call, and says what becomes of it. `None`: it never gets anywhere.
-    fn count(&self, service: &str, name: String) -> Option<Fate> {
+    fn count(&self, service: &str, name: String, body: &[u8]) -> Option<Fate> {
         let mut calls = lock(&self.calls);
         let dead = *self.dead.borrow();
         if dead == Dead::All || (dead == Dead::Caller && !service.starts_with("cosigner-")) {
             return None;
         }
         let nth_of_name = calls.iter().filter(|call| **call == name).count() + 1;
-        let fate = (self.plan)(Arrival { name: &name, nth_of_name, nth: calls.len() + 1 });
+        let fate = (self.plan)(Arrival { name: &name, nth_of_name, nth: calls.len() + 1, body });
         calls.push(name);
         if fate == Fate::Die(Side::Before) {
             self.die(service);
@@ -335,7 +347,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     };
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else { return broken() };
     let call = Call { head, path, body };
-    let Some(fate) = process.count(&service, name(&service, &call)) else {
+    let Some(fate) = process.count(&service, name(&service, &call), &call.body) else {
         return std::future::pending().await;
     };
     // A task of its own: what was sent goes on when the one who sent it is dead.
@@ -348,6 +360,10 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
                 proxy.forward(&process, &service, call).await;
                 process.die(&service);
                 None
+            }
+            Fate::Hold(crowd) => {
+                crowd.wait().await;
+                Some(proxy.forward(&process, &service, call).await)
             }
             Fate::Lose => {
                 proxy.forward(&process, &service, call).await;

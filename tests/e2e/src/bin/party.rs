@@ -1,0 +1,32 @@
+//! One party in a process of its own, for tests that need several of them. It takes the arguments of
+//! `hyperdex cosigner` and `hyperdex endpoints`, and runs the same code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use hyperdex_local::bench::{EndpointsSettings, run_endpoints};
+use hyperdex_local::cosigner::{CosignerSettings, run_child};
+
+/// Tells the test the address.
+fn say(address: &str) {
+    let mut output = std::io::stdout().lock();
+    let _ = writeln!(output, "{address}").and_then(|()| output.flush());
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let (party, settings) = (arguments.next().unwrap_or_default(), arguments.collect::<Vec<_>>());
+    let ended = match party.as_str() {
+        "cosigner" => match CosignerSettings::from_arguments(&settings) {
+            Some(settings) => run_child(&settings, say).await,
+            None => return ExitCode::from(2),
+        },
+        "endpoints" => match EndpointsSettings::from_arguments(&settings) {
+            Some(settings) => run_endpoints(&settings, say).await,
+            None => return ExitCode::from(2),
+        },
+        _ => return ExitCode::from(2),
+    };
+    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

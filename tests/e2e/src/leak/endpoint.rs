@@ -1,0 +1,213 @@
+//! An endpoint function in an attacker's hands, which asks for the bits of the cosigner's
+//! correlation.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dkls23_secp256k1::protocols::PartyIndex;
+use dkls23_secp256k1::protocols::signing::{KeepPhase1to2, SignData, UniqueKeep1to2};
+use shared::aws::Aws;
+use shared::intent::{Intent, PersonalMessage};
+use shared::mpc::{
+    Answer, Call, CosignerClient, CosignerError, Curve, FinishRefresh, FinishSign, KeyShare,
+    RefreshCommitments, RefreshReveal, Scalar, SessionId, SignAnswered, StartConfirm, StartRefresh,
+    StartSign, WalletKey, confirm_digest, party_2, refresh_id, sign_data,
+};
+use shared::random::Random;
+
+use super::bend;
+
+/// Which run a message begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Begin {
+    /// A signature.
+    Sign,
+    /// The trial of new shares.
+    Confirm,
+}
+
+/// Party 1 of one share version, with free use of every cosigner process.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The share version.
+    pub key: WalletKey,
+    /// Party 1's share.
+    pub share: Arc<KeyShare>,
+    cosigners: Vec<CosignerClient>,
+}
+
+/// A first message that is ready to be sent.
+#[expect(missing_debug_implementations, reason = "the protocol's messages have none")]
+pub struct Attempt {
+    /// Its run.
+    pub session: SessionId,
+    begin: Begin,
+    data: SignData,
+    unique: UniqueKeep1to2<Curve>,
+    kept: BTreeMap<PartyIndex, KeepPhase1to2<Curve>>,
+    call: Call,
+}
+
+/// A run whose first message passed the check.
+#[expect(missing_debug_implementations, reason = "the protocol's messages have none")]
+pub struct Passed {
+    session: SessionId,
+    begin: Begin,
+    data: SignData,
+    unique: UniqueKeep1to2<Curve>,
+    kept: BTreeMap<PartyIndex, KeepPhase1to2<Curve>>,
+    theirs: SignAnswered,
+}
+
+#[expect(clippy::expect_used, reason = "a test that cannot go on says so and ends")]
+impl Endpoint {
+    /// An attacker who reaches the cosigner processes at these URLs.
+    #[must_use]
+    pub fn new(key: WalletKey, share: KeyShare, urls: &[String]) -> Self {
+        let client = |url: &String| {
+            CosignerClient::new(Aws::local("", "", url).lambda(), "cosigner", "attacker")
+        };
+        Self { key, share: Arc::new(share), cosigners: urls.iter().map(client).collect() }
+    }
+
+    /// The same attacker, who reaches one other process.
+    #[must_use]
+    pub fn through(&self, url: &str) -> Self {
+        let cosigner =
+            CosignerClient::new(Aws::local("", "", url).lambda(), "cosigner", "attacker");
+        Self { key: self.key.clone(), share: self.share.clone(), cosigners: vec![cosigner] }
+    }
+
+    /// A first message: bent at this row, or an honest one.
+    #[must_use]
+    pub fn prepare(&self, begin: Begin, row: Option<usize>) -> Attempt {
+        self.prepare_in(None, begin, row)
+    }
+
+    /// The same in this session, or in one of its own.
+    #[must_use]
+    pub fn prepare_in(
+        &self,
+        session: Option<SessionId>,
+        begin: Begin,
+        row: Option<usize>,
+    ) -> Attempt {
+        let session = session.unwrap_or_else(|| Random::system().bytes().expect("randomness"));
+        let message = PersonalMessage::parse("hello").expect("a message");
+        let intent = Intent::PersonalMessage(message);
+        let hash = match begin {
+            Begin::Sign => intent.digest(),
+            Begin::Confirm => confirm_digest(&self.key, session),
+        };
+        let data = sign_data(&self.key, session, party_2(), hash);
+        let party = self.share.party();
+        let (unique, mut kept, mut sent) = party.sign_phase1(&data).expect("phase 1");
+        let mut message = sent.remove(0);
+        if let Some(row) = row {
+            let transcript = bend(party, party_2(), &data, &mut message, row);
+            let kept = kept.get_mut(&party_2()).expect("one counterparty");
+            kept.mul_keep.ote_transcript = transcript;
+        }
+        let call = match begin {
+            Begin::Sign => Call::StartSign(StartSign { intent, message }),
+            Begin::Confirm => Call::StartConfirm(StartConfirm { message }),
+        };
+        Attempt { session, begin, data, unique, kept, call }
+    }
+
+    /// Sends a first message to one of the processes. Returns the observation, and the run if it
+    /// passed.
+    pub async fn send(&self, process: usize, attempt: Attempt) -> (String, Option<Passed>) {
+        let Attempt { session, begin, data, unique, kept, call } = attempt;
+        match self.call(process, session, call).await {
+            Ok(Answer::SignAnswered(theirs)) => {
+                let passed = Passed { session, begin, data, unique, kept, theirs };
+                ("answered".to_owned(), Some(passed))
+            }
+            Ok(_) => ("another answer".to_owned(), None),
+            Err(told) => (told, None),
+        }
+    }
+
+    /// Finishes a run honestly. Returns the observation.
+    pub async fn close(&self, process: usize, passed: Passed) -> String {
+        self.finish(process, passed, |_| {}).await
+    }
+
+    /// Finishes a run with a cheat that the cosigner finds. Returns the observation.
+    pub async fn cheat(&self, process: usize, passed: Passed) -> String {
+        let spoil = |finish: &mut FinishSign| finish.message.gamma_u = finish.message.gamma_v;
+        self.finish(process, passed, spoil).await
+    }
+
+    async fn finish(
+        &self,
+        process: usize,
+        passed: Passed,
+        change: impl FnOnce(&mut FinishSign),
+    ) -> String {
+        let Passed { session, begin, data, unique, kept, theirs } = passed;
+        let party = self.share.party();
+        let second = party.sign_phase2(&data, unique, kept, &[theirs.phase_1]);
+        let (unique, pair, mut sent) = second.expect("an honest answer");
+        let third = party.sign_phase3(&data, unique, pair, &[theirs.phase_2]);
+        let (_, share) = third.expect("an honest answer");
+        let mut finish = FinishSign { message: sent.remove(0), share, kept: theirs.kept };
+        change(&mut finish);
+        let call = match begin {
+            Begin::Sign => Call::FinishSign(finish),
+            Begin::Confirm => Call::FinishConfirm(finish),
+        };
+        match self.call(process, session, call).await {
+            Ok(_) => "signed".to_owned(),
+            Err(told) => told,
+        }
+    }
+
+    /// A refresh with a bent proof in this row of its new oblivious transfers. Returns the
+    /// observation.
+    pub async fn bent_refresh(&self, process: usize, to: u32, row: usize) -> String {
+        let session: SessionId = Random::system().bytes().expect("randomness");
+        let id = refresh_id(&self.key, to, session);
+        let party = self.share.party();
+        let fragments = party.refresh_complete_phase1();
+        let start = StartRefresh { to, fragment: fragments[1] };
+        let theirs = match self.call(process, session, Call::StartRefresh(start)).await {
+            Ok(Answer::RefreshCommitted(theirs)) => theirs,
+            Ok(_) => return "another answer".to_owned(),
+            Err(told) => return told,
+        };
+        let (_, proof, kept, mut zero) =
+            party.refresh_complete_phase2(&id, &[fragments[0], theirs.fragment]);
+        let (_, mut revealed, _, mut mul) = party.refresh_complete_phase3(&id, &kept);
+        let mut mul = mul.remove(0);
+        mul.enc_proofs[row].challenge0 += Scalar::ONE;
+        let finish = FinishRefresh {
+            commitments: RefreshCommitments { proof: proof.commitment, zero: zero.remove(0) },
+            reveal: RefreshReveal { proof: proof.proof, zero: revealed.remove(0), mul },
+            kept: theirs.kept,
+        };
+        match self.call(process, session, Call::FinishRefresh(finish)).await {
+            Ok(_) => "refreshed".to_owned(),
+            Err(told) => told,
+        }
+    }
+
+    /// Any call. An error is the observation.
+    ///
+    /// # Errors
+    /// The refusal's text, or that the invocation failed.
+    pub async fn call(
+        &self,
+        process: usize,
+        session: SessionId,
+        call: Call,
+    ) -> Result<Answer, String> {
+        let cosigner = &self.cosigners[process % self.cosigners.len()];
+        match cosigner.call(&self.key, session, call).await {
+            Ok(answer) => Ok(answer),
+            Err(CosignerError::Refused(refusal)) => Err(refusal.to_string()),
+            Err(_) => Err("failed".to_owned()),
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //! a deployment. It writes the wallets' table directly, with the operator's own AWS credentials:
 //! tenant keys cannot do it, and `docs/operations.md` has the IAM policy.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -12,11 +13,10 @@ use shared::clock::Clock;
 use shared::store::{
     OperateError, Operated, OperatorAction, OperatorActionKind, Store, WalletRecord,
 };
-use tokio::net::TcpListener;
 use url::Url;
 
 use crate::operator::{ConsoleOptions, wallets_table};
-use crate::serve::{Stop, url};
+use crate::serve::{Stop, bind, url};
 use crate::stack::{WALLETS_TABLE, prepare};
 use crate::{StartError, dynamodb};
 
@@ -199,10 +199,8 @@ async fn stored(
         lock => lock?,
     };
     let database = dynamodb::open(&file)?;
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .map_err(|error| StartError::Part { what: "DynamoDB", cause: error.to_string() })?;
-    let endpoint = url(&listener)?;
+    let listener = bind("DynamoDB", Ipv4Addr::LOCALHOST.into(), 0).await?;
+    let endpoint = url(&listener);
     let (sender, stop) = Stop::new();
     let server = dynamodb::serve(listener, database, stop);
     let operated = store_at(&endpoint).operate(tenant, name, action).await;

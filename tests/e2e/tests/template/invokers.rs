@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cosigner::callers::CALLERS;
+use cosigner::callers::{CALLERS, Right};
 
 use crate::cloudformation::{ACCOUNT, REGION, STACK};
 use crate::iam::Statement;
@@ -20,11 +20,6 @@ pub(crate) fn alias_arn(alias: &str) -> String {
 
 fn function_arn() -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-cosigner")
-}
-
-/// The function that the others invoke for a wallet whose runs never ended.
-fn refresh_arn() -> String {
-    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-refresh-shares")
 }
 
 /// The cosigner's aliases, by logical name.
@@ -47,6 +42,17 @@ fn admitted(stacks: &Stacks) -> BTreeSet<(String, String)> {
         (of("Action") == INVOKE).then(|| (of("Principal").to_owned(), alias.clone()))
     });
     admitted.collect()
+}
+
+/// The ARN of the function that refreshes shares.
+pub(crate) fn refresh_arn() -> String {
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-refresh-shares")
+}
+
+/// The functions that sign, and so have worn shares refreshed.
+pub(crate) fn signs(folder: &str) -> bool {
+    let rights = CALLERS.iter().find(|(alias, _)| *alias == folder).map(|(_, rights)| *rights);
+    rights.is_some_and(|rights| rights.iter().any(|right| matches!(right, Right::Sign(_))))
 }
 
 /// The resources that a function's own policy lets it invoke.
@@ -79,14 +85,9 @@ pub(crate) fn wrong_invokers(stacks: &Stacks) -> Vec<String> {
     let mut invoking = BTreeSet::new();
     for function in stacks.functions() {
         for resource in invoked(&function) {
-            let variables = function.variables();
-            if variables.get("REFRESH_FUNCTION") == Some(&refresh_arn())
-                && *resource == refresh_arn()
-            {
-                // It refreshes the shares by its own alias.
-            } else if *resource == alias_arn(&function.folder) {
+            if *resource == alias_arn(&function.folder) {
                 invoking.insert((function.text("/Role").to_owned(), function.folder.clone()));
-            } else {
+            } else if *resource != refresh_arn() || !signs(&function.folder) {
                 wrong.push(format!("{} may invoke {resource}", function.folder));
             }
         }
@@ -164,9 +165,30 @@ fn cosigner_of_another_account_is_invoked_by_alias() {
         assert_eq!(*set, want);
         let role = function.properties["Role"].as_str().unwrap().trim_end_matches(".Arn");
         let statements = crate::iam::statements(&main, role);
-        let invoking = statements.iter().find(|one| one.actions == [INVOKE]).unwrap();
-        assert_eq!(invoking.resources, [want]);
+        let invoking = statements.iter().find(|one| one.sid == "Cosign").unwrap();
+        assert_eq!(
+            (&invoking.actions[..], &invoking.resources[..]),
+            (&[INVOKE.to_owned()][..], &[want][..])
+        );
     }
+}
+
+/// Shares whose runs died are refreshed by the one function that may, and not by the one that signs.
+#[test]
+fn functions_that_sign_have_shares_refreshed_by_refresh_shares() {
+    let mut asking = Vec::new();
+    for function in Stacks::new().functions() {
+        let Some(set) = function.variables().remove("REFRESH_FUNCTION") else { continue };
+        let want = if signs(&function.folder) { refresh_arn() } else { String::new() };
+        assert_eq!(set, want, "{}", function.folder);
+        assert_eq!(invoked(&function).contains(&&refresh_arn()), signs(&function.folder));
+        asking.extend(signs(&function.folder).then_some(function.folder));
+    }
+    assert_eq!(asking.len(), 6, "{asking:?}");
+    assert_eq!(
+        refresh_arn().rsplit(':').next().unwrap(),
+        Stacks::new().function("refresh-shares").full_name()
+    );
 }
 
 #[test]

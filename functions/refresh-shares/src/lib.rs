@@ -97,9 +97,12 @@ impl lambda_entry::Job for RefreshShares {
             None => self.custody.refresh(&tenant, wallet_id, None).await,
             Some(version) => self.custody.refresh_version(&tenant, wallet_id, version).await,
         };
-        let version = match refreshed? {
-            Refreshed::New(version) | Refreshed::Finished(version) => Some(version),
-            Refreshed::Young => None,
+        let version = match refreshed {
+            Ok(Refreshed::New(version) | Refreshed::Finished(version)) => Some(version),
+            Ok(Refreshed::Young) => None,
+            // The function that signs waits, and looks at the wallet again: no failed run.
+            Err(RefreshError::InProgress { .. }) if version.is_some() => None,
+            Err(error) => return Err(error.into()),
         };
         Ok(json!({ "walletId": wallet_id.to_string(), "keyVersion": version }))
     }

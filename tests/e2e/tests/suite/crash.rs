@@ -222,7 +222,9 @@ async fn a_renewal_of_keys_that_were_handed_out() {
 async fn pairs_of_deaths() {
     for exchange in [Exchange::Hyperliquid, Exchange::Aster] {
         let scene = Scene::start(exchange).await;
+        let rested = async || invariants::rested(&scene.h.app, USER).await;
         let registered = async |call: Call| {
+            rested().await;
             scene.registered().await;
             call
         };
@@ -233,11 +235,15 @@ async fn pairs_of_deaths() {
         };
         let rotated = async |_: &Call| scene.rotated().await;
         let gone = async |_: &Call| scene.gone().await;
-        let (h, register) = (&scene.h, Call::register(exchange, USER));
+        let h = &scene.h;
+        let register = async || {
+            rested().await;
+            Call::register(exchange, USER)
+        };
         let rotate = async || registered(Call::rotate(exchange, USER)).await;
         let delete = async || registered(Call::delete(exchange, USER)).await;
         let mut rows = vec![
-            h.drive_pairs("register", async || register.clone(), ended::registered, works).await,
+            h.drive_pairs("register", register, ended::registered, works).await,
             h.drive_pairs("delete", delete, ended::deleted, gone).await,
             h.drive_pairs("rotate", rotate, ended::done, rotated).await,
         ];

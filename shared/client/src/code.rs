@@ -49,8 +49,12 @@ codes! {
     ApiKeyNotFound = "API_KEY_NOT_FOUND",
     /// Something that was sent is no such thing.
     BadRequest = "BAD_REQUEST",
+    /// The service's clock differs from the exchange's clock.
+    ClockSkew = "CLOCK_SKEW",
     /// The account on the exchange wants a deposit first.
     DepositRequired = "DEPOSIT_REQUIRED",
+    /// The exchange blocks calls from the service's address.
+    ExchangeBlocked = "EXCHANGE_BLOCKED",
     /// Keys of this exchange are not made here.
     ExchangeNotSupported = "EXCHANGE_NOT_SUPPORTED",
     /// There is no such event, or it is too old.

@@ -78,6 +78,19 @@ impl ApiError {
                 Self::new(502, "EXCHANGE_UNAVAILABLE", failed)
                     .advise(format!("The exchange is not available. {REPEAT}"))
             }
+            CredentialError::Blocked(words) => {
+                tracing::warn!(%words, "exchange blocked the call");
+                blocked(failed)
+            }
+            CredentialError::ClockSkew { skew_s, source } => {
+                tracing::error!(skew_s, %source, "exchange refused; this clock is off");
+                let direction = if skew_s > 0 { "ahead of" } else { "behind" };
+                Self::new(500, "CLOCK_SKEW", failed).advise(format!(
+                    "The service's clock is {} seconds {direction} the exchange's clock. Nothing is \
+                     lost. Ask the operator to correct the clock, then retry.",
+                    skew_s.unsigned_abs()
+                ))
+            }
             CredentialError::OutOfTime => {
                 Self::new(504, "TIMEOUT", failed).advise(format!("It took too long. {REPEAT}"))
             }
@@ -108,6 +121,14 @@ fn fault_is_500(error: ApiError) -> ApiError {
     ApiError { status, ..error }
 }
 
+/// A firewall, a content delivery network or a region's rule: nothing that the caller can change.
+fn blocked(failed: &'static str) -> ApiError {
+    ApiError::new(502, "EXCHANGE_BLOCKED", failed).advise(
+        "The exchange blocks calls from the service's address. Nothing is lost. Retry later; if the \
+         block persists, ask the operator.",
+    )
+}
+
 /// Nothing was sent.
 fn busy(failed: &'static str, busy: Busy) -> ApiError {
     match busy {
@@ -119,6 +140,7 @@ fn busy(failed: &'static str, busy: Busy) -> ApiError {
         Busy::Down { retry_after_s } => ApiError::new(502, "EXCHANGE_UNAVAILABLE", failed)
             .advise(format!("The exchange keeps failing and rests for a while. {REPEAT}"))
             .retry_after(retry_after_s),
+        Busy::Blocked { retry_after_s } => blocked(failed).retry_after(retry_after_s),
         Busy::Store(error) => ApiError::internal(failed, &error).advise(REPEAT),
     }
 }

@@ -41,7 +41,7 @@ impl Registrar {
             Err(CredentialError::Store(StoreError::Conflict)) => {
                 Err(self.lost_race(&caller.tenant, name).await)
             }
-            other => other,
+            other => other.map_err(|error| self.explain(error)),
         }
     }
 

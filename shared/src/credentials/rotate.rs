@@ -64,7 +64,7 @@ impl Registrar {
             Err(CredentialError::Store(StoreError::Conflict)) => {
                 Err(CredentialError::InProgress { retry_after_s: 1 })
             }
-            other => other,
+            other => other.map_err(|error| self.explain(error)),
         }
     }
 

@@ -4,7 +4,9 @@
 use super::held::Held;
 use super::{CredentialError, Registrar};
 use crate::eth::AgentKey;
-use crate::exchanges::{Approval, LookupError, Outcome, Refusal, RefusalKind, Removal, Unclear};
+use crate::exchanges::{
+    Approval, LookupError, Outcome, Proof, Refusal, RefusalKind, Removal, Unclear,
+};
 use crate::metrics::{self, About, Metric};
 use crate::store::AgentRecord;
 
@@ -51,6 +53,10 @@ impl Registrar {
             let refusal = match self.client.approve(&approval, &signature).await {
                 Outcome::Done => return Ok(Sent::Live),
                 Outcome::NotSent(cause) => return Ok(Sent::Unsent(cause)),
+                // Whoever is blocked asks in vain, too.
+                Outcome::Unknown(blocked @ Unclear::Blocked(_)) => {
+                    return Ok(Sent::Unknown(blocked.into()));
+                }
                 Outcome::Unknown(unclear) => {
                     // What was sent may arrive later: not known yet is no no.
                     return Ok(match self.client.knows_agent(held.wallet.address, key).await {
@@ -64,13 +70,18 @@ impl Registrar {
             if self.waits(held, &refusal).await {
                 continue;
             }
-            // A no is final, unless an earlier send may have been applied.
-            if !held.resumed && !refusal.kind.may_be_applied() {
+            // What proves that nothing was changed is final, unless an earlier send may have been
+            // applied.
+            if !held.resumed && refusal.kind.proof() == Proof::NotApplied {
                 return Ok(Sent::No(refusal));
             }
             return Ok(match self.client.knows_agent(held.wallet.address, key).await {
                 Ok(true) => Sent::Live,
                 Ok(false) => Sent::No(refusal),
+                // A fault of the signature is told as such: no repeat ends it.
+                Err(_) if refusal.kind == RefusalKind::SignatureFault => {
+                    Sent::Unknown(CredentialError::Refused(refusal))
+                }
                 Err(error) => Sent::Unknown(error.into()),
             });
         }
@@ -100,9 +111,7 @@ impl Registrar {
             let error = match self.client.remove(&removal, &signature).await {
                 Outcome::Done => return Ok(()),
                 Outcome::NotSent(cause) => return Err(CredentialError::BadAnswer(cause)),
-                Outcome::Refused(refusal) if refusal.kind == RefusalKind::AgentUnknown => {
-                    return Ok(());
-                }
+                Outcome::Refused(refusal) if refusal.kind.proof() == Proof::Gone => return Ok(()),
                 Outcome::Refused(refusal) if self.waits(held, &refusal).await => continue,
                 Outcome::Refused(refusal) if refusal.kind.is_transient() => {
                     return Err(CredentialError::Refused(refusal));
@@ -112,6 +121,7 @@ impl Registrar {
                     self.note_fault(&refusal);
                     CredentialError::Refused(refusal)
                 }
+                Outcome::Unknown(blocked @ Unclear::Blocked(_)) => return Err(blocked.into()),
                 Outcome::Unknown(unclear) => unclear.into(),
             };
             // On Aster an expired agent keeps its slot, and cannot ask about itself.
@@ -157,6 +167,7 @@ impl From<Unclear> for CredentialError {
         match unclear {
             Unclear::NoAnswer(cause) => Self::NoAnswer(cause),
             Unclear::BadAnswer(cause) => Self::BadAnswer(cause),
+            Unclear::Blocked(words) => Self::Blocked(words),
         }
     }
 }

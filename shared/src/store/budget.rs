@@ -26,6 +26,8 @@ pub struct BudgetState {
     pub open_until_ms: u64,
     /// Whether the exchange asked for that.
     pub limited: bool,
+    /// Whether one of the failures in a row was the edge's in front of the exchange.
+    pub blocked: bool,
 }
 
 impl BudgetState {
@@ -59,6 +61,7 @@ impl From<&Item> for BudgetState {
             failures: u32::try_from(number("failures")).unwrap_or(u32::MAX),
             open_until_ms: number("openUntilMs"),
             limited: item.get("askedFor").and_then(|value| value.as_bool().ok()) == Some(&true),
+            blocked: item.get("blocked").and_then(|value| value.as_bool().ok()) == Some(&true),
         }
     }
 }
@@ -169,8 +172,15 @@ impl Store {
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn count_failure(&self, partition: &str) -> Result<u32, StoreError> {
-        let update = self.budget(partition).update_expression("ADD failures :one");
+    pub async fn count_failure(&self, partition: &str, blocked: bool) -> Result<u32, StoreError> {
+        let update = self.budget(partition);
+        let update = if blocked {
+            update
+                .update_expression("SET blocked = :yes ADD failures :one")
+                .expression_attribute_values(":yes", AttributeValue::Bool(true))
+        } else {
+            update.update_expression("ADD failures :one")
+        };
         let output = update
             .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::AllNew)
@@ -180,7 +190,8 @@ impl Store {
         Ok(output.attributes().map(BudgetState::from).unwrap_or_default().failures)
     }
 
-    /// Lets nothing be sent until a time.
+    /// Lets nothing be sent until a time. An earlier word that ends later stays: a short rest does
+    /// not end a ban.
     ///
     /// # Errors
     /// When the table cannot be written.
@@ -191,12 +202,18 @@ impl Store {
         limited: bool,
     ) -> Result<(), StoreError> {
         let update = self.budget(partition);
-        let update = update.update_expression("SET openUntilMs = :until, askedFor = :limited");
         let update = update
+            .update_expression("SET openUntilMs = :until, askedFor = :limited")
+            .condition_expression("attribute_not_exists(openUntilMs) OR openUntilMs < :until")
             .expression_attribute_values(":until", number(until_ms))
             .expression_attribute_values(":limited", AttributeValue::Bool(limited));
-        update.send().await.map_err(unavailable)?;
-        Ok(())
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(unavailable(error)),
+            },
+        }
     }
 
     /// Forgets the failures.
@@ -204,7 +221,8 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn close_circuit(&self, partition: &str) -> Result<(), StoreError> {
-        let update = self.budget(partition).update_expression("SET failures = :none");
+        let update =
+            self.budget(partition).update_expression("SET failures = :none REMOVE blocked");
         let update = update.expression_attribute_values(":none", number(0));
         update.send().await.map_err(unavailable)?;
         Ok(())

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::http::{Answer, Http, SendError};
 use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
+use crate::clock::Clock;
 use crate::config::HyperliquidConfig;
 use crate::eth::{Address, Signature};
 use crate::intent::{
@@ -28,9 +29,9 @@ pub struct Client {
 impl Client {
     /// A client of the exchange that is configured.
     #[must_use]
-    pub fn new(config: &HyperliquidConfig) -> Self {
+    pub fn new(config: &HyperliquidConfig, clock: &Clock) -> Self {
         Self {
-            http: Http::new(&config.url, "Hyperliquid", config.call_timeout_ms),
+            http: Http::new(&config.url, "Hyperliquid", config.call_timeout_ms, clock.clone()),
             chain: config.chain,
             validity_ms: config.validity_ms,
             call_timeout_ms: config.call_timeout_ms,
@@ -43,6 +44,11 @@ impl Client {
 
     pub(super) const fn call_timeout_ms(&self) -> u64 {
         self.call_timeout_ms
+    }
+
+    /// How far our clock was ahead of Hyperliquid's at its last answer, in milliseconds.
+    pub(super) fn skew_ms(&self) -> i64 {
+        self.http.skew_ms()
     }
 
     pub(super) fn approve_agent(&self, approval: &Approval) -> HyperliquidApproveAgent {

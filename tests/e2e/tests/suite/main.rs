@@ -12,6 +12,7 @@ mod crash;
 mod custody;
 mod drills;
 mod errors;
+mod exchange_truth;
 mod expiry;
 mod hostile;
 mod hostile_bodies;

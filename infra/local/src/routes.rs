@@ -195,6 +195,8 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
             registrars: registrars("rotate-apikey"),
             return_private_key,
         }))
+        .merge(list_agents::router(registrars("list-agents")))
+        .merge(delete_agent::router(registrars("delete-agent")))
         .merge(exchange_guidance::router())
         .merge(webhooks(options, endpoints));
     let shelled = shell(routes, options.clock.clone(), options.random.clone());

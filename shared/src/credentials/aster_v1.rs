@@ -117,6 +117,7 @@ impl Registrar {
             requested_at_ms: received_ms,
             created_at_ms: None,
             sealed: data_key.seal(&[])?,
+            delivered: None,
             next: None,
             keep_previous: false,
             retiring: Vec::new(),

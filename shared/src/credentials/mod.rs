@@ -4,12 +4,16 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `state` | where a credential is in its life |
+//! | `advice` | what its holder has to know about its keys |
+//! | `agents` | what the exchange lists, and the removal of what no credential uses |
 //! | `held` | the lease: one call works on a credential, and each write names what it replaces |
 //! | `send` | approvals and removals, signed, sent, and found out about |
 //! | `register`, `rotate`, `revoke` | the operations |
 //! | `renew`, `reconcile` | the scheduled jobs |
 //! | `aster_v1` | API keys of Aster's V1, which the exchange makes |
 
+mod advice;
+mod agents;
 mod aster_v1;
 mod held;
 mod reconcile;
@@ -21,6 +25,8 @@ mod send;
 mod state;
 mod walk;
 
+pub use advice::{advice, rotate_path};
+pub use agents::{AgentRole, Agents, RemovedAgent};
 pub use reconcile::{Drift, ReconcileLimits, Reconciled};
 pub use renew::{RenewLimits, Renewed, renews_at_ms};
 pub use revoke::Revoked;
@@ -196,7 +202,10 @@ pub enum CredentialError {
     NoCredential,
     /// There is an active, unexpired one.
     #[error("a credential exists")]
-    Exists,
+    Exists {
+        /// How to get a usable key.
+        advice: String,
+    },
     /// Another call is at it.
     #[error("another call is at it")]
     InProgress {
@@ -209,6 +218,18 @@ pub enum CredentialError {
     /// It is being deleted.
     #[error("it is being deleted")]
     Revoking,
+    /// The exchange lists no such agent.
+    #[error("the exchange lists no such agent")]
+    AgentNotFound,
+    /// A credential uses the agent.
+    #[error("a credential uses the agent")]
+    AgentInUse,
+    /// Another party made the agent, and the signing policy removes only agents made here.
+    #[error("the agent was not made here")]
+    AgentNotOurs,
+    /// Only a registered agent may list agents there, and this wallet has none.
+    #[error("no agent of this wallet can list agents")]
+    NoAgentToAsk,
     /// The exchange offers no way to do this.
     #[error("the exchange offers no way to do this")]
     NotOffered,

@@ -7,11 +7,26 @@ use crate::eth::AgentKey;
 use crate::exchanges::{
     Approval, LookupError, Outcome, Proof, Refusal, RefusalKind, Removal, Unclear,
 };
+use crate::intent::NONCE_USED;
 use crate::metrics::{self, About, Metric};
+use crate::mpc::{self, CosignerError, ProtocolError};
 use crate::store::AgentRecord;
+use crate::wallets::SignError;
 
 /// After a removal Hyperliquid approves nothing for 4 to 5 seconds.
-const REMOVAL_WAIT_MS: u64 = 5_200;
+pub(super) const REMOVAL_WAIT_MS: u64 = 5_200;
+
+/// How often another nonce is signed, where another call of the wallet was signed first.
+pub(super) const MORE_NONCES: u32 = 4;
+
+/// Whether the cosigner has signed a later nonce of the wallet.
+pub(super) fn is_nonce_used(error: &SignError) -> bool {
+    let SignError::Protocol(ProtocolError::Cosigner(CosignerError::Refused(refusal))) = error
+    else {
+        return false;
+    };
+    matches!(refusal, mpc::Refusal::Policy(reason) if reason == NONCE_USED)
+}
 
 /// What sending an approval came to.
 pub(super) enum Sent {
@@ -36,6 +51,7 @@ impl Registrar {
         agent: &AgentRecord,
         key: &AgentKey,
     ) -> Result<Sent, CredentialError> {
+        let mut more = MORE_NONCES;
         loop {
             let approval = Approval {
                 wallet: held.wallet.address,
@@ -46,7 +62,13 @@ impl Registrar {
             };
             let intent = self.client.approval_intent(&approval);
             // The signature that comes back is known to recover to the wallet's address.
-            let signature = self.custody.sign(&held.wallet, &held.share, &intent).await?;
+            let signature = match self.custody.sign(&held.wallet, &held.share, &intent).await {
+                Err(error) if more > 0 && is_nonce_used(&error) => {
+                    more -= 1;
+                    continue;
+                }
+                signed => signed?,
+            };
             if !self.has_time(held, 0) {
                 return Err(CredentialError::OutOfTime);
             }
@@ -96,6 +118,7 @@ impl Registrar {
         held: &mut Held,
         agent: &AgentRecord,
     ) -> Result<(), CredentialError> {
+        let mut more = MORE_NONCES;
         loop {
             let removal = Removal {
                 wallet: held.wallet.address,
@@ -104,7 +127,13 @@ impl Registrar {
                 nonce: self.nonce(held).await?,
             };
             let intent = self.client.removal_intent(&removal);
-            let signature = self.custody.sign(&held.wallet, &held.share, &intent).await?;
+            let signature = match self.custody.sign(&held.wallet, &held.share, &intent).await {
+                Err(error) if more > 0 && is_nonce_used(&error) => {
+                    more -= 1;
+                    continue;
+                }
+                signed => signed?,
+            };
             if !self.has_time(held, 0) {
                 return Err(CredentialError::OutOfTime);
             }
@@ -144,7 +173,7 @@ impl Registrar {
     }
 
     /// An exchange that saw another signer than the wallet is an alarm.
-    fn note_fault(&self, refusal: &Refusal) {
+    pub(super) fn note_fault(&self, refusal: &Refusal) {
         if refusal.kind == RefusalKind::SignatureFault {
             let (clock, exchange) = (&self.custody.clock, self.client.exchange());
             metrics::emit(clock, About::exchange(exchange), &[(Metric::SignatureFaults, 1)]);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::api::ids::Exchange;
 use crate::eth::{Address, AgentKey, Signature};
-use crate::intent::Intent;
+use crate::intent::{Intent, nonce_lead};
 use crate::metrics::{self, About, Metric};
 
 /// How often a call is repeated that never arrived.
@@ -80,6 +80,12 @@ impl ExchangeClient {
         }
     }
 
+    /// The latest that a last nonce can be, unless a clock was wrong.
+    #[must_use]
+    pub fn latest_nonce(&self) -> u64 {
+        self.nonce_now().saturating_add(nonce_lead(self.exchange()))
+    }
+
     /// How much older a nonce may be than now before another is taken, in the nonces' unit.
     /// Hyperliquid takes those of two days, Aster those of some seconds.
     #[must_use]
@@ -112,6 +118,15 @@ impl ExchangeClient {
     #[must_use]
     pub const fn replaces_by_name(&self) -> bool {
         matches!(self.api, Api::Hyperliquid(_))
+    }
+
+    /// Whether responses show the private keys of agents.
+    #[must_use]
+    pub const fn hands_out_keys(&self) -> bool {
+        match &self.api {
+            Api::Hyperliquid(client) => client.hands_out_keys(),
+            Api::Aster(_) => false,
+        }
     }
 
     /// What has to be signed for an approval.

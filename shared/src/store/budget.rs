@@ -37,9 +37,13 @@ impl BudgetState {
         usize::try_from(slot % SLOTS as u64).unwrap_or_default()
     }
 
-    /// The same at a later slot: what is older than a minute is forgotten.
+    /// The same at a later slot: what is older than a minute is forgotten. A clock that is behind
+    /// changes nothing; but slots that lie a minute ahead were counted by a clock that was wrong.
     #[must_use]
     pub fn at(mut self, slot: u64) -> Self {
+        if self.slot > slot.saturating_add(SLOTS as u64) {
+            return Self { slot, used: 0, slots: [0; SLOTS], ..self };
+        }
         for passed in (self.slot + 1..=slot).take(SLOTS) {
             self.slots[Self::place(passed)] = 0;
         }
@@ -252,6 +256,11 @@ mod tests {
         assert_eq!(state.at(106).used, 5);
         assert_eq!(state.at(107).used, 0);
         assert_eq!(state.at(5_000).used, 0);
-        assert_eq!(state.at(99), state.at(100), "a clock that is behind changes nothing");
+        for behind in [99, 93] {
+            assert_eq!(state.at(behind), state.at(100), "a clock that is behind changes nothing");
+        }
+        state.failures = 3;
+        let corrected = BudgetState { slot: 92, failures: 3, ..BudgetState::default() };
+        assert_eq!(state.at(92), corrected, "a clock that was ahead does not lock the budget");
     }
 }

@@ -24,6 +24,7 @@ pub struct Client {
     chain: HyperliquidChain,
     validity_ms: u64,
     call_timeout_ms: u64,
+    hands_out_keys: bool,
 }
 
 impl Client {
@@ -35,11 +36,16 @@ impl Client {
             chain: config.chain,
             validity_ms: config.validity_ms,
             call_timeout_ms: config.call_timeout_ms,
+            hands_out_keys: config.return_private_key,
         }
     }
 
     pub(super) const fn validity_ms(&self) -> u64 {
         self.validity_ms
+    }
+
+    pub(super) const fn hands_out_keys(&self) -> bool {
+        self.hands_out_keys
     }
 
     pub(super) const fn call_timeout_ms(&self) -> u64 {

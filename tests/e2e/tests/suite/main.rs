@@ -1,12 +1,14 @@
 //! The service from end to end, in one program, because linking is most of what tests cost to
 //! build. `cargo test -p e2e --test suite crash::` runs one part.
 
+mod agents;
 mod aster_v1_client;
 mod attacks;
 mod audit;
 mod callers;
 mod calls;
 mod client;
+mod clocks;
 mod contract;
 mod crash;
 mod custody;
@@ -23,6 +25,7 @@ mod idempotency_crash;
 mod interrupted;
 mod jobs;
 mod keygen;
+mod keys_in_hand;
 mod leak_cosigner;
 mod leak_deaths;
 mod leak_endpoint;

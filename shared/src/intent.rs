@@ -30,6 +30,24 @@ pub const AGENT_NAME_PREFIX: &str = "hdx";
 /// networks. It only has to agree with the domain; replay is prevented by [`HyperliquidChain`].
 pub const HYPERLIQUID_SIGNATURE_CHAIN_ID: u64 = 0x66eee;
 
+/// The cosigner's reason for refusing a nonce that is not above the last one it allowed: another
+/// call of the same wallet was signed first. A new nonce is signed.
+pub const NONCE_USED: &str = "the nonce was used before";
+
+/// How far the last nonce of a wallet may lie ahead of the present, in the exchange's unit. One
+/// that lies further ahead was made by a clock that was wrong, and would lock the wallet until real
+/// time has caught up; so the next nonce is the present again. Both exchanges take a nonce that is
+/// below an earlier one, as long as it is new and above the lowest of the 100 highest that they keep.
+///
+/// Hyperliquid takes nonces from two days ago to a day ahead, Aster some seconds to both sides.
+#[must_use]
+pub const fn nonce_lead(exchange: Exchange) -> u64 {
+    match exchange {
+        Exchange::Hyperliquid => 60_000,
+        Exchange::Aster => 5_000_000,
+    }
+}
+
 /// Hyperliquid's network, which the signed text names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum HyperliquidChain {

@@ -56,6 +56,10 @@ metrics! {
     ExchangeBudgetUsed: Percent,
     /// Calls that were not sent, because an exchange's budget was used up or its circuit open.
     ExchangeBudgetRefusals: Count,
+    /// Calls that the edge in front of an exchange turned away (HTTP 403 or 451).
+    ExchangeBlocked: Count,
+    /// How far our clock differs from an exchange's, where that is a minute or more.
+    ClockSkewSeconds: Seconds,
     /// Credentials that the renewal job has rotated.
     CredentialsRenewed: Count,
     /// Work of others that the renewal job has brought to its end.

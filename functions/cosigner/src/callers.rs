@@ -24,7 +24,7 @@ pub enum Right {
 use Right::{Keygen, Refresh, Sign};
 
 /// Every alias and its rights. An alias that is not in this table has none.
-pub const CALLERS: [(&str, &[Right]); 8] = [
+pub const CALLERS: [(&str, &[Right]); 9] = [
     ("create-wallet", &[Keygen]),
     ("sign-message", &[Sign("PersonalMessage")]),
     // A registration may replace an agent that has expired, and then removes the old one.
@@ -33,6 +33,7 @@ pub const CALLERS: [(&str, &[Right]); 8] = [
     ("rotate-apikey", &AGENTS),
     ("renew-apikeys", &AGENTS),
     ("delete-apikey", &[Sign("AsterDeleteAgent"), Sign("HyperliquidRevokeAgent")]),
+    ("delete-agent", &[Sign("AsterDeleteAgent"), Sign("HyperliquidRevokeAgent")]),
     ("refresh-shares", &[Refresh]),
 ];
 

@@ -98,23 +98,29 @@ impl Endpoints {
     /// the reconciliation does not invoke the cosigner.
     #[must_use]
     pub fn registrars(&self, options: &Options, spender: Spender) -> Registrars {
-        let hyperliquid = hyperliquid::Client::new(&HyperliquidConfig {
-            url: self.hyperliquid.clone(),
-            chain: options.hyperliquid.chain,
-            validity_ms: MAX_AGENT_VALIDITY_MS,
-            call_timeout_ms: options.exchange_timeout_ms,
-            return_private_key: options.return_private_key,
-        });
-        let aster = aster::Client::new(&AsterConfig {
-            url: self.aster.clone(),
-            signature_chain_id: options.aster.signature_chain_id,
-            agent_chain_id: options.aster.agent_chain_id,
-            ip_whitelist: None,
-            validity_ms: MAX_AGENT_VALIDITY_MS,
-            call_timeout_ms: options.exchange_timeout_ms,
-            // The simulator speaks both.
-            v1_url: options.aster.v1.then(|| self.aster.clone()),
-        });
+        let hyperliquid = hyperliquid::Client::new(
+            &HyperliquidConfig {
+                url: self.hyperliquid.clone(),
+                chain: options.hyperliquid.chain,
+                validity_ms: MAX_AGENT_VALIDITY_MS,
+                call_timeout_ms: options.exchange_timeout_ms,
+                return_private_key: options.return_private_key,
+            },
+            &options.clock,
+        );
+        let aster = aster::Client::new(
+            &AsterConfig {
+                url: self.aster.clone(),
+                signature_chain_id: options.aster.signature_chain_id,
+                agent_chain_id: options.aster.agent_chain_id,
+                ip_whitelist: None,
+                validity_ms: MAX_AGENT_VALIDITY_MS,
+                call_timeout_ms: options.exchange_timeout_ms,
+                // The simulator speaks both.
+                v1_url: options.aster.v1.then(|| self.aster.clone()),
+            },
+            &options.clock,
+        );
         let custody = match spender {
             Spender::Job => self.custody_of(options, "renew-apikeys"),
             // Each function has its own: see `routes`.
@@ -189,6 +195,8 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
             registrars: registrars("rotate-apikey"),
             return_private_key,
         }))
+        .merge(list_agents::router(registrars("list-agents")))
+        .merge(delete_agent::router(registrars("delete-agent")))
         .merge(exchange_guidance::router())
         .merge(webhooks(options, endpoints));
     let shelled = shell(routes, options.clock.clone(), options.random.clone());

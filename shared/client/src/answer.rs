@@ -206,6 +206,106 @@ pub struct ApiKey {
     /// Agents before this one that are still to be taken away on the exchange, EIP-55.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retiring_agent_addresses: Vec<String>,
+    /// The current key, then earlier ones that the exchange may still accept. Empty for an API key
+    /// of Aster's V1.
+    #[serde(default)]
+    pub keys: Vec<AgentKey>,
+    /// What the last comparison with the exchange found to differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
+    /// What is wrong with the keys, and what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+}
+
+/// One key of a wallet's API key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentKey {
+    /// EIP-55.
+    pub agent_address: String,
+    /// The agent's name on the exchange.
+    pub agent_name: String,
+    /// When it expires, Unix milliseconds.
+    pub expiry_timestamp: u64,
+    /// Whether it is the current key.
+    pub current: bool,
+    /// Whether a response has shown its private key; none where keys are not shown, or it is not
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<bool>,
+}
+
+/// How a wallet's API key differs from what the exchange lists.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// When it was found first, RFC 3339 in whole seconds.
+    pub found_at: String,
+    /// All that differs.
+    pub found: Vec<DriftEntry>,
+}
+
+/// One difference.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftEntry {
+    /// `AGENT_UNKNOWN`, `AGENT_GONE`, `EXPIRES_EARLY` or `UNFINISHED`.
+    pub kind: String,
+    /// The agent that it is about, EIP-55.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_address: Option<String>,
+    /// `EXPIRES_EARLY`: when the exchange lets it expire, Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed_expiry_timestamp: Option<u64>,
+}
+
+/// What an exchange lists for a wallet.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Agents {
+    /// The exchange.
+    pub exchange: Exchange,
+    /// The wallet's id.
+    pub wallet_id: Uuid,
+    /// EIP-55.
+    pub wallet_address: String,
+    /// The agents.
+    pub agents: Vec<ListedAgent>,
+}
+
+/// One agent that an exchange lists.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedAgent {
+    /// EIP-55.
+    pub agent_address: String,
+    /// Its name on the exchange.
+    pub agent_name: String,
+    /// When it expires, Unix milliseconds, if the exchange says.
+    pub expiry_timestamp: Option<u64>,
+    /// What it is to the service.
+    pub role: AgentRole,
+}
+
+/// What an agent that an exchange lists is to the service.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum AgentRole {
+    /// The API key's current agent.
+    Current,
+    /// The agent that a rotation is about to make the current one.
+    Next,
+    /// An earlier agent whose delivered key is in use until it expires.
+    Previous,
+    /// Made by the service and used by no API key.
+    Leftover,
+    /// Not made by the service.
+    Stranger,
+    /// One that this version of the crate does not know.
+    #[serde(untagged)]
+    Other(String),
 }
 
 /// An API key that is gone.

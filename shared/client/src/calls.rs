@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::send::Call;
 use crate::{
-    Answer, ApiKey, AsterKey, AsterRotation, Builder, Code, DeleteApiKey, Elsewhere, Error,
+    Agents, Answer, ApiKey, AsterKey, AsterRotation, Builder, Code, DeleteApiKey, Elsewhere, Error,
     ErrorKind, Exchange, Guidance, Health, HyperliquidKey, HyperliquidRotation, IdempotencyKey,
     RegisterApiKey, Revoked, Secret, SetupError, Signed, Wallet, Wallets, WalletsPage,
 };
@@ -189,8 +189,41 @@ impl Client {
         .await
     }
 
+    /// Lists a wallet's agents on the exchange. `GET /api/trading/{exchange}/agents`.
+    ///
+    /// # Errors
+    /// When there is no good answer; [`Code::AgentListUnavailable`].
+    pub async fn agents(&self, exchange: &Exchange, name: &str) -> Result<Answer<Agents>, Error> {
+        let query = [("walletIdOrAddress", name)];
+        self.data(Call::get(&["api", "trading", exchange.as_str(), "agents"], &query)).await
+    }
+
+    /// Removes an agent that no API key uses, by its name or address.
+    /// `DELETE /api/trading/{exchange}/agents/{agentName}`.
+    ///
+    /// # Errors
+    /// When there is no good answer; [`Code::AgentNotFound`], [`Code::AgentInUse`],
+    /// [`Code::AgentNotOurs`].
+    pub async fn delete_agent(
+        &self,
+        exchange: &Exchange,
+        name: &str,
+        agent: &str,
+    ) -> Result<Answer<Revoked>, Error> {
+        self.data(Call {
+            method: Method::DELETE,
+            path: &["api", "trading", exchange.as_str(), "agents", agent],
+            query: &[("walletIdOrAddress", name)],
+            body: None,
+            keyed: true,
+            open: false,
+        })
+        .await
+    }
+
     /// What the API says of an exchange whose keys are not made there, such as Lighter: what to do
-    /// instead. `GET`, `POST` and `DELETE /api/trading/{exchange}/apikey`, `POST …/rotate`.
+    /// instead. `GET`, `POST` and `DELETE /api/trading/{exchange}/apikey`, `POST …/rotate`,
+    /// `GET …/agents`, `DELETE …/agents/{agentName}`.
     ///
     /// # Errors
     /// When there is no such answer; also when wallets are registered with this exchange.
@@ -199,14 +232,16 @@ impl Client {
             let kind = ErrorKind::Invalid("wallets are registered with this exchange");
             return Err(Error::new(kind, None, 0));
         }
-        let path = ["api", "trading", exchange, "apikey", "rotate"];
-        let (method, parts, keyed) = match asked {
-            Elsewhere::Describe => (Method::GET, 4, false),
-            Elsewhere::Register => (Method::POST, 4, false),
-            Elsewhere::Delete => (Method::DELETE, 4, true),
-            Elsewhere::Rotate => (Method::POST, 5, true),
+        let (method, rest, keyed): (_, &[&str], _) = match asked {
+            Elsewhere::Describe => (Method::GET, &["apikey"], false),
+            Elsewhere::Register => (Method::POST, &["apikey"], false),
+            Elsewhere::Delete => (Method::DELETE, &["apikey"], true),
+            Elsewhere::Rotate => (Method::POST, &["apikey", "rotate"], true),
+            Elsewhere::ListAgents => (Method::GET, &["agents"], false),
+            Elsewhere::DeleteAgent => (Method::DELETE, &["agents", "agent"], true),
         };
-        let path = &path[..parts];
+        let path = [&["api", "trading", exchange], rest].concat();
+        let path = &path[..];
         let call = Call { method, path, query: &[], body: None, keyed, open: false };
         let error = match self.plain::<Value>(call).await {
             Ok(_) => Error::new(ErrorKind::Unreadable("a good answer".to_owned()), None, 1),

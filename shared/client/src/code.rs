@@ -41,6 +41,14 @@ macro_rules! codes {
 }
 
 codes! {
+    /// A credential uses the agent: rotate or delete the API key.
+    AgentInUse = "AGENT_IN_USE",
+    /// The exchange shows its list only to a registered agent, and the wallet has none.
+    AgentListUnavailable = "AGENT_LIST_UNAVAILABLE",
+    /// The exchange lists no such agent.
+    AgentNotFound = "AGENT_NOT_FOUND",
+    /// The agent was not made by the service.
+    AgentNotOurs = "AGENT_NOT_OURS",
     /// The exchange still removes another agent of this account.
     AgentRemovalPending = "AGENT_REMOVAL_PENDING",
     /// There is an active key that has not expired.
@@ -49,8 +57,12 @@ codes! {
     ApiKeyNotFound = "API_KEY_NOT_FOUND",
     /// Something that was sent is no such thing.
     BadRequest = "BAD_REQUEST",
+    /// The service's clock differs from the exchange's clock.
+    ClockSkew = "CLOCK_SKEW",
     /// The account on the exchange wants a deposit first.
     DepositRequired = "DEPOSIT_REQUIRED",
+    /// The exchange blocks calls from the service's address.
+    ExchangeBlocked = "EXCHANGE_BLOCKED",
     /// Keys of this exchange are not made here.
     ExchangeNotSupported = "EXCHANGE_NOT_SUPPORTED",
     /// There is no such event, or it is too old.

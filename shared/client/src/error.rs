@@ -46,6 +46,8 @@ pub struct Refusal {
     pub error: String,
     /// What to do next.
     pub message: Option<String>,
+    /// More advice, where the contract fixes the message.
+    pub advice: Option<String>,
     /// When it said so, Unix milliseconds; 0 where the answer is not the service's own.
     pub timestamp: u64,
     /// What the request is called in the service's log.

@@ -52,8 +52,9 @@ mod send;
 mod webhooks;
 
 pub use answer::{
-    Answer, ApiKey, AsterKey, AsterRotation, Exchange, Guidance, Health, HyperliquidKey,
-    HyperliquidRotation, ListedWallet, Revoked, Signed, State, Wallet, WalletsPage,
+    AgentKey, AgentRole, Agents, Answer, ApiKey, AsterKey, AsterRotation, Drift, DriftEntry,
+    Exchange, Guidance, Health, HyperliquidKey, HyperliquidRotation, ListedAgent, ListedWallet,
+    Revoked, Signed, State, Wallet, WalletsPage,
 };
 pub use builder::{Builder, SetupError};
 pub use calls::Client;

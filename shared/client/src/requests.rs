@@ -128,4 +128,8 @@ pub enum Elsewhere {
     Delete,
     /// `POST …/rotate`.
     Rotate,
+    /// `GET …/agents`.
+    ListAgents,
+    /// `DELETE …/agents/{agentName}`.
+    DeleteAgent,
 }

@@ -53,6 +53,7 @@ struct ErrorBody {
     error: String,
     code: String,
     message: Option<String>,
+    advice: Option<String>,
     timestamp: u64,
 }
 
@@ -247,6 +248,7 @@ impl Reply {
             error: format!("HTTP {status}"),
             code: format!("HTTP_{status}"),
             message: None,
+            advice: None,
             timestamp: 0,
         });
         Refusal {
@@ -254,6 +256,7 @@ impl Reply {
             code: Code::from(body.code.as_str()),
             error: body.error,
             message: body.message,
+            advice: body.advice,
             timestamp: body.timestamp,
             request_id: self.request_id(),
             retry_after: retry_after.map(Duration::from_secs),

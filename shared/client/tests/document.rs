@@ -79,6 +79,14 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
             client.delete_api_key(&hyperliquid, USER).await.map(data),
             client.delete_api_key(&hyperliquid, removed).await.map(data),
         ],
+        "listAsterAgents" => vec![client.agents(&aster, USER).await.map(data)],
+        "listHyperliquidAgents" => vec![client.agents(&hyperliquid, USER).await.map(data)],
+        "deleteAsterAgent" => vec![client.delete_agent(&aster, USER, "hdx1").await.map(data)],
+        "deleteHyperliquidAgent" => {
+            vec![client.delete_agent(&hyperliquid, USER, "hdx1").await.map(data)]
+        }
+        "listElsewhereAgents" => guided(client, Elsewhere::ListAgents).await,
+        "deleteElsewhereAgent" => guided(client, Elsewhere::DeleteAgent).await,
         "getElsewhereApiKey" => guided(client, Elsewhere::Describe).await,
         "registerElsewhere" => guided(client, Elsewhere::Register).await,
         "deleteElsewhereApiKey" => guided(client, Elsewhere::Delete).await,
@@ -243,6 +251,9 @@ async fn each_error_of_the_document_is_read_and_has_a_name() {
                 });
                 if let Some(message) = &refusal.message {
                     body["message"] = json!(message);
+                }
+                if let Some(advice) = &refusal.advice {
+                    body["advice"] = json!(advice);
                 }
                 assert_eq!((refusal.status, body), (status, example.clone()), "{}", operation.id);
                 assert_eq!(error.request_id(), Some("r-1"));

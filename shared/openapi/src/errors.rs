@@ -183,6 +183,8 @@ pub(crate) fn credential(action: Action, own: Vec<CredentialError>) -> Vec<ApiEr
             CredentialError::Busy(Busy::Down { retry_after_s: 30 }),
             CredentialError::NoAnswer(String::new()),
             CredentialError::BadAnswer(String::new()),
+            CredentialError::Blocked(String::new()),
+            CredentialError::ClockSkew { skew_s: 70, source: Box::new(CredentialError::OutOfTime) },
             CredentialError::OutOfTime,
             CredentialError::DamagedKey,
             refused(RefusalKind::Other),

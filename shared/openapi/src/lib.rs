@@ -14,14 +14,15 @@ use std::collections::BTreeMap;
 
 use operations::Operation;
 use serde_json::{Value, json};
+use shared::api::credential_data::{AgentsData, CredentialData, RevokedData};
 use shared::api::error::{ApiError, ErrorBody};
 use shared::api::requests::{
     CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook, RotateApiKey,
     SignMessage,
 };
 use shared::api::responses::{
-    AsterData, CredentialData, DataBody, HealthBody, HyperliquidData, RevokedData, RotatedData,
-    SignedBody, WalletBody, WalletsBody,
+    AsterData, DataBody, HealthBody, HyperliquidData, RotatedData, SignedBody, WalletBody,
+    WalletsBody,
 };
 use shared::api::schema;
 use shared::api::webhooks::{ReplayedBody, WebhookDeletedBody, WebhookMadeBody, WebhooksBody};
@@ -266,6 +267,9 @@ fn components() -> Components {
         .data::<RotatedData<HyperliquidData>>("HyperliquidRotated", rotated::<HyperliquidData>());
     schemas.data::<CredentialData>("ApiKey", CredentialData::schema());
     schemas.data::<RevokedData>("ApiKeyRevoked", RevokedData::schema());
+    schemas.data::<AgentsData>("Agents", AgentsData::schema());
+    schemas.data::<RevokedData>("AgentRemoved", RevokedData::schema());
+    schemas.add::<schema::AgentName>("AgentName");
     schemas.add::<CreateWebhook>("CreateWebhook");
     schemas.add::<ReplayWebhook>("ReplayWebhook");
     schemas.add::<WebhookMadeBody>("WebhookMade");

@@ -1,5 +1,7 @@
 //! What can be asked of the API: each route once, with what it takes and answers.
 
+mod agents;
+
 use http::Method;
 use serde_json::json;
 use shared::api::credential_error::Action;
@@ -13,7 +15,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::errors;
 use crate::parameters::{
-    form, other_exchange, parameter, wallet_in_path, wallet_in_query, webhook_in_path,
+    agent_in_path, form, other_exchange, parameter, wallet_in_path, wallet_in_query,
+    webhook_in_path,
 };
 
 /// One operation.
@@ -128,6 +131,7 @@ pub(crate) fn all() -> Vec<Operation> {
     all.extend(wallets());
     for exchange in Exchange::ALL {
         all.extend([register(exchange), describe(exchange), delete(exchange), rotate(exchange)]);
+        all.extend([agents::list(exchange), agents::remove(exchange)]);
     }
     all.extend(others());
     all.extend(webhooks());
@@ -271,7 +275,8 @@ fn register(exchange: Exchange) -> Operation {
         Exchange::Aster => "AsterRegistered",
         Exchange::Hyperliquid => "HyperliquidRegistered",
     };
-    let mut own = vec![CredentialError::Exists, CredentialError::Revoking];
+    let advice = format!("If you cannot use the existing key, rotate it: POST {path}/rotate.");
+    let mut own = vec![CredentialError::Exists { advice }, CredentialError::Revoking];
     if exchange == Exchange::Aster {
         own.extend([
             CredentialError::NotOffered,
@@ -353,14 +358,18 @@ fn rotate(exchange: Exchange) -> Operation {
 }
 
 /// What is said to every exchange that is not served.
-fn others() -> [Operation; 4] {
+fn others() -> [Operation; 6] {
     let path = "/api/trading/{exchange}/apikey";
     let rotation = "/api/trading/{exchange}/apikey/rotate";
+    let agents = "/api/trading/{exchange}/agents";
+    let agent = "/api/trading/{exchange}/agents/{agentName}";
     [
         (Method::POST, path, "registerElsewhere"),
         (Method::GET, path, "getElsewhereApiKey"),
         (Method::DELETE, path, "deleteElsewhereApiKey"),
         (Method::POST, rotation, "rotateElsewhereApiKey"),
+        (Method::GET, agents, "listElsewhereAgents"),
+        (Method::DELETE, agent, "deleteElsewhereAgent"),
     ]
     .map(|(method, path, id)| {
         let guided = "Lighter's keys are made on Lighter; no other exchange is served.";
@@ -371,6 +380,7 @@ fn others() -> [Operation; 4] {
             .takes(other_exchange())
             .fails(errors::exchange())
             .fails([ApiError::unreadable_path(), ApiError::no_route()]);
+        let operation = if path == agent { operation.takes(agent_in_path()) } else { operation };
         if once { operation.once() } else { operation }
     })
 }

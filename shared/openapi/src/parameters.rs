@@ -29,6 +29,12 @@ pub(crate) fn wallet_in_query(must: Required) -> Parameter {
         .build()
 }
 
+pub(crate) fn agent_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "agentName", Required::True, form("AgentName"))
+        .description(Some("The agent: its name on the exchange, or its address."))
+        .build()
+}
+
 /// The name of an exchange that has no routes of its own.
 pub(crate) fn other_exchange() -> Parameter {
     let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));

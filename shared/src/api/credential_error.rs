@@ -13,6 +13,10 @@ pub enum Action {
     Generate,
     /// Deletion.
     Revoke,
+    /// Listing what the exchange lists.
+    ListAgents,
+    /// Removal of an agent that no credential uses.
+    RemoveAgent,
 }
 
 impl Action {
@@ -20,6 +24,8 @@ impl Action {
         match self {
             Self::Generate => "Failed to generate API key",
             Self::Revoke => "Failed to revoke API key",
+            Self::ListAgents => "Failed to list agents",
+            Self::RemoveAgent => "Failed to remove agent",
         }
     }
 }
@@ -41,9 +47,10 @@ impl ApiError {
                 Self::wallet_not_found()
             }
             CredentialError::NoCredential => Self::api_key_not_found(),
-            CredentialError::Exists => {
+            CredentialError::Exists { advice } => {
                 Self::new(409, "API_KEY_EXISTS", "API key already exists for this wallet")
                     .advise("Use the existing key or delete it before creating a new one")
+                    .with_advice(advice)
             }
             CredentialError::InProgress { retry_after_s } => Self::new(
                 409,
@@ -59,6 +66,29 @@ impl ApiError {
             CredentialError::Revoking => {
                 Self::new(409, "REVOCATION_UNFINISHED", "API key is being deleted")
                     .advise("Repeat the DELETE call: it goes on where it stopped")
+            }
+            CredentialError::AgentNotFound => {
+                Self::new(404, "AGENT_NOT_FOUND", "Agent not found").advise(
+                    "The exchange lists no agent of this name or address. If you removed it before, \
+                     it is gone. List the agents to see their names",
+                )
+            }
+            CredentialError::AgentInUse => {
+                Self::new(409, "AGENT_IN_USE", "Agent is used by an API key").advise(
+                    "Rotate the API key to replace this agent, or DELETE the API key to remove it",
+                )
+            }
+            CredentialError::AgentNotOurs => {
+                Self::new(422, "AGENT_NOT_OURS", "Agent was not made by this service").advise(
+                    "The signing policy removes only agents whose name begins with hdx. Remove this \
+                     agent where it was made, or let it expire",
+                )
+            }
+            CredentialError::NoAgentToAsk => {
+                Self::new(409, "AGENT_LIST_UNAVAILABLE", "Agents cannot be listed").advise(
+                    "This exchange shows the list only to a registered agent. Register an API key \
+                     first, or remove an agent by its address",
+                )
             }
             CredentialError::NotOffered => Self::new(422, "NOT_OFFERED_BY_EXCHANGE", failed)
                 .advise(
@@ -77,6 +107,19 @@ impl ApiError {
                 tracing::warn!(%cause, "exchange is down or answered nonsense");
                 Self::new(502, "EXCHANGE_UNAVAILABLE", failed)
                     .advise(format!("The exchange is not available. {REPEAT}"))
+            }
+            CredentialError::Blocked(words) => {
+                tracing::warn!(%words, "exchange blocked the call");
+                blocked(failed)
+            }
+            CredentialError::ClockSkew { skew_s, source } => {
+                tracing::error!(skew_s, %source, "exchange refused; this clock is off");
+                let direction = if skew_s > 0 { "ahead of" } else { "behind" };
+                Self::new(500, "CLOCK_SKEW", failed).advise(format!(
+                    "The service's clock is {} seconds {direction} the exchange's clock. Nothing is \
+                     lost. Ask the operator to correct the clock, then retry.",
+                    skew_s.unsigned_abs()
+                ))
             }
             CredentialError::OutOfTime => {
                 Self::new(504, "TIMEOUT", failed).advise(format!("It took too long. {REPEAT}"))
@@ -108,6 +151,14 @@ fn fault_is_500(error: ApiError) -> ApiError {
     ApiError { status, ..error }
 }
 
+/// A firewall, a content delivery network or a region's rule: nothing that the caller can change.
+fn blocked(failed: &'static str) -> ApiError {
+    ApiError::new(502, "EXCHANGE_BLOCKED", failed).advise(
+        "The exchange blocks calls from the service's address. Nothing is lost. Retry later; if the \
+         block persists, ask the operator.",
+    )
+}
+
 /// Nothing was sent.
 fn busy(failed: &'static str, busy: Busy) -> ApiError {
     match busy {
@@ -119,6 +170,7 @@ fn busy(failed: &'static str, busy: Busy) -> ApiError {
         Busy::Down { retry_after_s } => ApiError::new(502, "EXCHANGE_UNAVAILABLE", failed)
             .advise(format!("The exchange keeps failing and rests for a while. {REPEAT}"))
             .retry_after(retry_after_s),
+        Busy::Blocked { retry_after_s } => blocked(failed).retry_after(retry_after_s),
         Busy::Store(error) => ApiError::internal(failed, &error).advise(REPEAT),
     }
 }
@@ -137,7 +189,8 @@ fn refused(action: Action, refusal: &Refusal) -> ApiError {
         RefusalKind::NoAgentSlot => mend(
             "NO_AGENT_SLOT",
             format!(
-                "Every agent slot of this account is taken; remove one on the exchange. It said: {said}"
+                "Every agent slot of this account is taken. List the agents and remove one: \
+                 GET and DELETE /api/trading/{{exchange}}/agents. The exchange said: {said}"
             ),
         ),
         RefusalKind::RateLimited { retry_after_s } => busy(failed, Busy::Limited { retry_after_s }),

@@ -27,6 +27,8 @@ pub struct ApiError {
     pub error: Cow<'static, str>,
     /// What to do next.
     pub message: Option<Cow<'static, str>>,
+    /// More advice, where the contract fixes `message`.
+    pub advice: Option<Cow<'static, str>>,
     /// A stable upper-snake word that a program can switch on.
     pub code: &'static str,
     /// Seconds to wait, sent as `Retry-After`.
@@ -36,13 +38,20 @@ pub struct ApiError {
 impl ApiError {
     /// An error with this status, code and text.
     pub fn new(status: u16, code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, error: error.into(), message: None, code, retry_after_s: None }
+        Self { status, error: error.into(), message: None, advice: None, code, retry_after_s: None }
     }
 
     /// With advice.
     #[must_use]
     pub fn advise(mut self, message: impl Into<Cow<'static, str>>) -> Self {
         self.message = Some(message.into());
+        self
+    }
+
+    /// With more advice, where the contract fixes the message.
+    #[must_use]
+    pub fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
+        self.advice = Some(advice.into());
         self
     }
 
@@ -166,6 +175,7 @@ impl ApiError {
             error: &self.error,
             code: self.code,
             message: self.message.as_deref(),
+            advice: self.advice.as_deref(),
             timestamp: now_ms,
         })
     }
@@ -185,6 +195,10 @@ pub struct ErrorBody<'a> {
     #[schema(value_type = String, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
+    /// More advice, where the contract fixes `message`.
+    #[schema(value_type = String, required = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<&'a str>,
     #[schema(value_type = schema::UnixMs)]
     timestamp: u64,
 }

@@ -5,12 +5,12 @@ use utoipa::ToSchema;
 
 use super::cursor::to_cursor;
 use super::error::ApiError;
-use super::ids::{Exchange, Tenant};
+use super::ids::Tenant;
 use super::schema;
-use crate::credentials::{Life, Registered, Revoked, Rotated};
+use crate::credentials::{Registered, Rotated};
 use crate::eth::{Address, Signature};
 use crate::intent::PersonalMessage;
-use crate::store::{CredentialRecord, ListedWallet, Position, WalletRecord};
+use crate::store::{ListedWallet, Position, WalletRecord};
 
 /// `GET /api/health`.
 #[derive(Serialize, ToSchema, Debug)]
@@ -255,86 +255,6 @@ impl<T> RotatedData<T> {
             previous_agent_address: rotated.previous.last().map(Address::to_string),
             previous_agent_revoked: rotated.previous_revoked,
             replaced_by_name: rotated.replaced_by_name,
-        }
-    }
-}
-
-/// `data` of `GET /api/trading/{exchange}/apikey`: state and metadata, never a secret.
-#[derive(Serialize, ToSchema, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct CredentialData {
-    #[schema(value_type = schema::ExchangeName)]
-    exchange: Exchange,
-    /// `pending`, `active`, `rotating`, `revoking` or `expired`.
-    #[schema(value_type = schema::State)]
-    state: &'static str,
-    #[schema(value_type = schema::WalletId)]
-    wallet_id: String,
-    /// EIP-55.
-    #[schema(value_type = schema::AddressText)]
-    wallet_address: String,
-    /// EIP-55; `null` with an API key of Aster's V1.
-    #[schema(value_type = Option<schema::AddressText>, required)]
-    agent_address: Option<String>,
-    agent_name: String,
-    /// RFC 3339 in whole seconds; `null` until the exchange has approved it.
-    #[schema(value_type = Option<schema::Seconds>, required)]
-    created_at: Option<String>,
-    /// Unix milliseconds; `null` where it never expires.
-    #[schema(value_type = Option<schema::UnixMs>, required)]
-    expiry_timestamp: Option<u64>,
-    auto_renew: bool,
-    /// Agents before this one that are still to be taken away on the exchange, EIP-55.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<schema::AddressText>, required = false)]
-    retiring_agent_addresses: Vec<String>,
-}
-
-impl CredentialData {
-    /// What is shown of a credential at a time in Unix milliseconds.
-    #[must_use]
-    pub fn new(wallet: &WalletRecord, record: &CredentialRecord, now_ms: u64) -> Self {
-        let is_agent = !record.is_v1();
-        Self {
-            exchange: record.exchange,
-            state: Life::of(record, now_ms).as_str(),
-            wallet_id: wallet.wallet_id.to_string(),
-            wallet_address: wallet.address.to_string(),
-            agent_address: is_agent.then(|| record.agent.to_string()),
-            agent_name: record.agent_name.clone(),
-            created_at: record.created_at_ms.map(rfc3339_seconds),
-            expiry_timestamp: is_agent.then_some(record.expires_at_ms),
-            auto_renew: record.auto_renew && is_agent,
-            retiring_agent_addresses: record
-                .retiring
-                .iter()
-                .map(|agent| agent.agent.to_string())
-                .collect(),
-        }
-    }
-}
-
-/// `data` of `DELETE /api/trading/{exchange}/apikey`.
-#[derive(Serialize, ToSchema, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct RevokedData {
-    #[schema(value_type = schema::ExchangeName)]
-    exchange: Exchange,
-    #[schema(value_type = schema::WalletId)]
-    wallet_id: String,
-    /// The agent that is gone, EIP-55.
-    #[schema(value_type = schema::AddressText)]
-    agent_address: String,
-}
-
-impl RevokedData {
-    /// What is left of a credential.
-    #[must_use]
-    pub fn new(exchange: Exchange, revoked: &Revoked) -> Self {
-        Self {
-            exchange,
-            wallet_id: revoked.wallet.wallet_id.to_string(),
-            agent_address: revoked.agent.to_string(),
         }
     }
 }

@@ -8,7 +8,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::ids::Exchange;
-use crate::credentials::Life;
+use crate::credentials::{AgentRole, Life};
 use crate::intent::MAX_MESSAGE_BYTES;
 use crate::store;
 use crate::webhooks::{EventType, MAX_URL};
@@ -84,6 +84,10 @@ forms! {
     ExchangeName: one_of(Exchange::ALL.map(Exchange::as_str));
     /// Where a credential is in its life.
     State: one_of(Life::ALL.map(Life::as_str));
+    /// What an agent that an exchange lists is to this service.
+    AgentRoleName: one_of(AgentRole::ALL.map(AgentRole::as_str));
+    /// An agent's name or address.
+    AgentName: text("", "hdxm1abc2d3ef").min_length(Some(1)).max_length(Some(128));
     /// A webhook's id.
     WebhookIdText: text(
         "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",

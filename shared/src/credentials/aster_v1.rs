@@ -9,6 +9,7 @@ use crate::api::ids::Exchange;
 use crate::api::shell::Caller;
 use crate::envelope::DataKey;
 use crate::exchanges::aster::v1::{NonceError, V1ApiKey, V1Client, V1Outcome};
+use crate::exchanges::{self, Unclear};
 use crate::intent::Intent;
 use crate::metrics::{self, About, Metric};
 use crate::store::{
@@ -32,11 +33,13 @@ impl Registrar {
         received_ms: u64,
     ) -> Result<Registered, CredentialError> {
         let (mut held, data_key) = self.begin_v1(caller, view, expect, received_ms).await?;
-        let login = match v1.login_nonce(held.wallet.address, &self.custody.clock).await {
+        let login = match v1.login_nonce(held.wallet.address).await {
             Ok(login) => login,
             Err(error) => {
                 self.forget(&held).await;
-                return Err(error.into());
+                let error = CredentialError::from(error);
+                self.note_v1(&error).await;
+                return Err(error);
             }
         };
         let intent = Intent::AsterLogin(login);
@@ -48,13 +51,14 @@ impl Registrar {
             }
         };
         let (wallet, name) = (held.wallet.address, held.record.agent_name.clone());
-        let clock = &self.custody.clock;
         let ip = self.client.ip_whitelist();
-        match v1.create_api_key(wallet, &name, ip, &signature, clock).await {
+        match v1.create_api_key(wallet, &name, ip, &signature).await {
             V1Outcome::Created(key) => self.keep_v1(&mut held, &data_key, key).await,
             V1Outcome::Refused(refusal) => {
                 self.forget(&held).await;
-                Err(CredentialError::Refused(refusal))
+                let error = CredentialError::Refused(refusal);
+                self.note_v1(&error).await;
+                Err(error)
             }
             V1Outcome::NotSent(cause) => {
                 self.forget(&held).await;
@@ -63,8 +67,24 @@ impl Registrar {
             // There may be a key that nobody knows. The next call asks for another.
             V1Outcome::Unknown(unclear) => {
                 self.release(held).await;
-                Err(unclear.into())
+                let error = CredentialError::from(unclear);
+                self.note_v1(&error).await;
+                Err(error)
             }
+        }
+    }
+
+    /// A ban and a block stop the other calls to this exchange, too.
+    async fn note_v1(&self, error: &CredentialError) {
+        match error {
+            CredentialError::Refused(refusal) => {
+                self.client.note(&exchanges::Outcome::Refused(refusal.clone())).await;
+            }
+            CredentialError::Blocked(words) => {
+                let blocked = Unclear::Blocked(words.clone());
+                self.client.note(&exchanges::Outcome::Unknown(blocked)).await;
+            }
+            _ => {}
         }
     }
 
@@ -97,6 +117,7 @@ impl Registrar {
             requested_at_ms: received_ms,
             created_at_ms: None,
             sealed: data_key.seal(&[])?,
+            delivered: None,
             next: None,
             keep_previous: false,
             retiring: Vec::new(),

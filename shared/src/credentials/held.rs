@@ -9,8 +9,8 @@ use crate::eth::{Address, AgentKey};
 use crate::mpc::KeyShare;
 use crate::random::{Random, RandomError};
 use crate::store::{
-    AgentRecord, CredentialRecord, CredentialState, End, Expect, Outcome, RequestMark, StoreError,
-    WalletRecord, WalletView,
+    AgentRecord, CredentialRecord, CredentialState, End, Expect, NewNonces, Outcome, RequestMark,
+    StoreError, WalletRecord, WalletView,
 };
 
 /// How long one call may work on a credential before another takes over. Longer than API Gateway
@@ -51,6 +51,8 @@ pub(super) struct Held {
     pub(super) resumed: bool,
     /// What becomes of the agent before, when it is rotated.
     pub(super) previous: Previous,
+    /// A caller waits for it, and is shown a new key; a job shows it to nobody.
+    pub(super) for_caller: bool,
 }
 
 /// What becomes of the agent before, when a new one is live.
@@ -92,12 +94,13 @@ impl Registrar {
         // A rotation approves one agent and removes another.
         let count = if record.state == CredentialState::Pending { 1 } else { 2 };
         let last = view.nonces.last(self.client.exchange());
-        let first = self.client.nonce_now().max(last.saturating_add(1));
+        let (now, latest) = (self.client.nonce_now(), self.client.latest_nonce());
+        let first = if last > latest { now } else { now.max(last.saturating_add(1)) };
         let nonces: VecDeque<u64> = (first..first + count).collect();
-        let store = &self.custody.store;
-        store.put_with_nonce(&view.wallet, &record, expect, first + count - 1).await?;
+        let taken = NewNonces { first, last: first + count - 1, latest };
+        self.custody.store.put_with_nonce(&view.wallet, &record, expect, taken).await?;
         let (wallet, previous) = (view.wallet.clone(), Previous::Remove);
-        Ok(Held { wallet, record, share, nonces, resumed, previous })
+        Ok(Held { wallet, record, share, nonces, resumed, previous, for_caller: true })
     }
 
     /// A nonce that nobody has used for this wallet.
@@ -108,14 +111,24 @@ impl Registrar {
                 return Ok(nonce);
             }
         }
+        self.fresh_nonce(&held.wallet).await
+    }
+
+    /// A nonce for a wallet, without a credential.
+    pub(super) async fn fresh_nonce(&self, wallet: &WalletRecord) -> Result<u64, CredentialError> {
+        let (now, latest) = (self.client.nonce_now(), self.client.latest_nonce());
         let exchange = self.client.exchange();
-        Ok(self.custody.store.take_nonce(&held.wallet, exchange, now).await?)
+        Ok(self.custody.store.take_nonce(wallet, exchange, now, latest).await?)
     }
 
     /// Whether what takes so long still ends within the lease, a call of the exchange after it.
     pub(super) fn has_time(&self, held: &Held, ms: u64) -> bool {
-        let end_ms = self.custody.clock.now_ms() + ms + self.client.call_timeout_ms();
-        end_ms <= held.record.lease_until_ms
+        self.has_time_until(held.record.lease_until_ms, ms)
+    }
+
+    /// The same for a call that must end at a time in Unix milliseconds.
+    pub(super) fn has_time_until(&self, until_ms: u64, ms: u64) -> bool {
+        self.custody.clock.now_ms() + ms + self.client.call_timeout_ms() <= until_ms
     }
 
     /// Writes a record that this call holds, under a new revision.
@@ -166,19 +179,48 @@ impl Registrar {
     /// What an earlier attempt at this very request has registered.
     pub(super) async fn again(
         &self,
-        wallet: &WalletRecord,
+        view: &WalletView,
         outcome: &Outcome,
     ) -> Result<Registered, CredentialError> {
+        let wallet = &view.wallet;
         let agent = match &outcome.sealed {
             Some(sealed) => Some(self.open(wallet, outcome.agent, sealed).await?),
             None => None,
         };
+        if agent.is_some() {
+            self.note_delivered(view, outcome.agent).await;
+        }
         Ok(Registered {
             wallet: wallet.address,
             agent,
             created_at_ms: outcome.created_at_ms,
             expires_at_ms: outcome.expires_at_ms,
         })
+    }
+
+    /// Notes that a response shows the key of an agent whose operation a job has ended. If this
+    /// fails, the record says that the key was not delivered, and advises a rotation.
+    async fn note_delivered(&self, view: &WalletView, agent: Address) {
+        let Some(known) = view.credential(self.client.exchange()) else { return };
+        let is_news = known.agent == agent && known.delivered == Some(false);
+        if !is_news || self.custody.clock.now_ms() < known.lease_until_ms {
+            return;
+        }
+        let written = async {
+            let mut record = known.clone();
+            record.delivered = Some(true);
+            record.revision = self.custody.random.uuid()?;
+            Ok(self.custody.store.replace(&view.wallet, &record, known.revision).await?)
+        };
+        let written: Result<(), CredentialError> = written.await;
+        if let Err(error) = written {
+            tracing::warn!(%error, %agent, "the delivery of a key was not noted");
+        }
+    }
+
+    /// Whether the key of a new agent is delivered with the response that is about to be sent.
+    pub(super) fn delivers(&self, held: &Held) -> Option<bool> {
+        self.client.hands_out_keys().then_some(held.for_caller)
     }
 
     /// Notes that the current agent is live from now on.
@@ -225,6 +267,7 @@ impl Registrar {
             expires_at_ms: self.expiry(received_ms),
             requested_at_ms: received_ms,
             sealed: data_key?.seal(key.expose())?,
+            delivered: None,
         };
         Ok((key, agent, share?))
     }

@@ -4,12 +4,16 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `state` | where a credential is in its life |
+//! | `advice` | what its holder has to know about its keys |
+//! | `agents` | what the exchange lists, and the removal of what no credential uses |
 //! | `held` | the lease: one call works on a credential, and each write names what it replaces |
 //! | `send` | approvals and removals, signed, sent, and found out about |
 //! | `register`, `rotate`, `revoke` | the operations |
 //! | `renew`, `reconcile` | the scheduled jobs |
 //! | `aster_v1` | API keys of Aster's V1, which the exchange makes |
 
+mod advice;
+mod agents;
 mod aster_v1;
 mod held;
 mod reconcile;
@@ -21,6 +25,8 @@ mod send;
 mod state;
 mod walk;
 
+pub use advice::{advice, rotate_path};
+pub use agents::{AgentRole, Agents, RemovedAgent};
 pub use reconcile::{Drift, ReconcileLimits, Reconciled};
 pub use renew::{RenewLimits, Renewed, renews_at_ms};
 pub use revoke::Revoked;
@@ -33,7 +39,7 @@ use crate::config::{AsterConfig, ConfigError, Env, HyperliquidConfig};
 use crate::envelope::EnvelopeError;
 use crate::eth::{Address, AgentKey};
 use crate::exchanges::budget::{Budget, BudgetConfig, Busy, Spender};
-use crate::exchanges::{ExchangeClient, LookupError, Refusal, aster, hyperliquid};
+use crate::exchanges::{ExchangeClient, LookupError, Refusal, RefusalKind, aster, hyperliquid};
 use crate::random::{Random, RandomError};
 use crate::store::{StoreError, WalletView};
 use crate::wallets::{Custody, SignError};
@@ -94,7 +100,7 @@ impl Registrar {
         custody: Custody,
         spender: Spender,
     ) -> Result<Self, ConfigError> {
-        let client = aster::Client::new(&AsterConfig::from_env(env)?);
+        let client = aster::Client::new(&AsterConfig::from_env(env)?, &custody.clock);
         let budget = BudgetConfig::from_env(env)?;
         Ok(Self::aster(custody, client, &budget, spender))
     }
@@ -108,7 +114,7 @@ impl Registrar {
         custody: Custody,
         spender: Spender,
     ) -> Result<Self, ConfigError> {
-        let client = hyperliquid::Client::new(&HyperliquidConfig::from_env(env)?);
+        let client = hyperliquid::Client::new(&HyperliquidConfig::from_env(env)?, &custody.clock);
         let budget = BudgetConfig::from_env(env)?;
         Ok(Self::hyperliquid(custody, client, &budget, spender))
     }
@@ -135,6 +141,22 @@ impl Registrar {
     ) -> Self {
         let budget = budget_of(&custody, Exchange::Hyperliquid, budget, spender);
         Self { client: ExchangeClient::hyperliquid(client, budget), custody }
+    }
+
+    /// Names the clock where an exchange refused what depends on it: a nonce, an expiry.
+    fn explain(&self, error: CredentialError) -> CredentialError {
+        let depends = match &error {
+            CredentialError::Refused(refusal) => {
+                matches!(refusal.kind, RefusalKind::NonceRejected | RefusalKind::OurFault)
+            }
+            _ => false,
+        };
+        match self.client.clock_skew_s() {
+            Some(skew_s) if depends => {
+                CredentialError::ClockSkew { skew_s, source: Box::new(error) }
+            }
+            _ => error,
+        }
     }
 
     async fn find(&self, tenant: &Tenant, name: &WalletRef) -> Result<WalletView, CredentialError> {
@@ -180,7 +202,10 @@ pub enum CredentialError {
     NoCredential,
     /// There is an active, unexpired one.
     #[error("a credential exists")]
-    Exists,
+    Exists {
+        /// How to get a usable key.
+        advice: String,
+    },
     /// Another call is at it.
     #[error("another call is at it")]
     InProgress {
@@ -193,6 +218,18 @@ pub enum CredentialError {
     /// It is being deleted.
     #[error("it is being deleted")]
     Revoking,
+    /// The exchange lists no such agent.
+    #[error("the exchange lists no such agent")]
+    AgentNotFound,
+    /// A credential uses the agent.
+    #[error("a credential uses the agent")]
+    AgentInUse,
+    /// Another party made the agent, and the signing policy removes only agents made here.
+    #[error("the agent was not made here")]
+    AgentNotOurs,
+    /// Only a registered agent may list agents there, and this wallet has none.
+    #[error("no agent of this wallet can list agents")]
+    NoAgentToAsk,
     /// The exchange offers no way to do this.
     #[error("the exchange offers no way to do this")]
     NotOffered,
@@ -205,6 +242,17 @@ pub enum CredentialError {
     /// The exchange is down or answered nonsense; a repeat goes on.
     #[error("the exchange is not available: {0}")]
     BadAnswer(String),
+    /// The edge in front of the exchange turned the call away; a repeat goes on.
+    #[error("the exchange's edge turned the call away: {0}")]
+    Blocked(String),
+    /// The exchange refused, and our clock differs from its clock.
+    #[error("the clock is {skew_s} s ahead of the exchange's: {source}")]
+    ClockSkew {
+        /// How far our clock is ahead, in seconds; negative: behind.
+        skew_s: i64,
+        /// What the exchange refused.
+        source: Box<Self>,
+    },
     /// Nothing may be sent to the exchange now.
     #[error(transparent)]
     Busy(#[from] Busy),
@@ -236,6 +284,10 @@ impl From<LookupError> for CredentialError {
         match error {
             LookupError::RateLimited { retry_after_s } => {
                 Self::Busy(Busy::Limited { retry_after_s })
+            }
+            LookupError::Blocked(words) => Self::Blocked(words),
+            LookupError::NonceRejected => {
+                Self::Refused(Refusal::new(RefusalKind::NonceRejected, &error.to_string()))
             }
             other => Self::BadAnswer(other.to_string()),
         }

@@ -6,12 +6,14 @@
 //! fresh nonce, after asking the exchange whether it knows the agent already. A definite no
 //! deletes the record, an unknown outcome keeps it.
 
+use super::advice::{advice, rotate_path};
 use super::held::{By, Held, Previous, check_lease, in_progress};
 use super::send::Sent;
 use super::{CredentialError, Life, Registered, Registrar};
 use crate::api::ids::{Tenant, WalletRef};
 use crate::api::shell::Caller;
 use crate::eth::AgentKey;
+use crate::exchanges::RefusalKind;
 use crate::store::{
     CredentialRecord, CredentialState, Expect, Outcome, SCHEMA, StoreError, WalletView,
 };
@@ -34,14 +36,14 @@ impl Registrar {
         let received_ms = self.custody.clock.now_ms();
         let view = self.find(&caller.tenant, name).await?;
         if let Some(outcome) = caller.outcome() {
-            return self.again(&view.wallet, outcome).await;
+            return self.again(&view, outcome).await;
         }
         let registered = self.register_found(caller, &view, auto_renew, received_ms).await;
         match registered {
             Err(CredentialError::Store(StoreError::Conflict)) => {
                 Err(self.lost_race(&caller.tenant, name).await)
             }
-            other => other,
+            other => other.map_err(|error| self.explain(error)),
         }
     }
 
@@ -60,8 +62,10 @@ impl Registrar {
             return self.finish(held, key).await;
         };
         match Life::of(known, received_ms) {
-            Life::Active => Err(CredentialError::Exists),
-            Life::Rotating if received_ms < known.expires_at_ms => Err(CredentialError::Exists),
+            Life::Active => Err(self.exists(known, received_ms)),
+            Life::Rotating if received_ms < known.expires_at_ms => {
+                Err(self.exists(known, received_ms))
+            }
             Life::Revoking => {
                 check_lease(known, received_ms)?;
                 Err(CredentialError::Revoking)
@@ -90,12 +94,23 @@ impl Registrar {
         }
     }
 
+    /// There is a credential; says how to get a usable key.
+    fn exists(&self, known: &CredentialRecord, now_ms: u64) -> CredentialError {
+        let usual = || {
+            let rotate = rotate_path(known.exchange);
+            format!("If you cannot use the existing key, rotate it: {rotate}.")
+        };
+        CredentialError::Exists { advice: advice(known, now_ms).unwrap_or_else(usual) }
+    }
+
     /// What the winner of a race has come to.
     async fn lost_race(&self, tenant: &Tenant, name: &WalletRef) -> CredentialError {
         let now_ms = self.custody.clock.now_ms();
         match self.find(tenant, name).await {
             Ok(view) => match view.credential(self.client.exchange()) {
-                Some(known) if Life::of(known, now_ms) == Life::Active => CredentialError::Exists,
+                Some(known) if Life::of(known, now_ms) == Life::Active => {
+                    self.exists(known, now_ms)
+                }
                 Some(known) => in_progress(known, now_ms),
                 None => CredentialError::InProgress { retry_after_s: 1 },
             },
@@ -124,6 +139,7 @@ impl Registrar {
             requested_at_ms: agent.requested_at_ms,
             created_at_ms: None,
             sealed: agent.sealed,
+            delivered: None,
             next: None,
             keep_previous: false,
             retiring: Vec::new(),
@@ -177,7 +193,15 @@ impl Registrar {
             }
         }
         let agent = held.record.current();
-        match self.approve(&mut held, &agent, &key).await {
+        let mut sent = self.approve(&mut held, &agent, &key).await;
+        if let Ok(Sent::No(refusal)) = &sent
+            && refusal.kind == RefusalKind::NoAgentSlot
+            && self.take_leftovers_name(&mut held).await.unwrap_or(false)
+        {
+            let agent = held.record.current();
+            sent = self.approve(&mut held, &agent, &key).await;
+        }
+        match sent {
             Ok(Sent::Live) => self.activate(held, key).await,
             Ok(Sent::No(refusal)) => {
                 self.forget(&held).await;
@@ -200,6 +224,7 @@ impl Registrar {
 
     async fn activate(&self, mut held: Held, key: AgentKey) -> Result<Registered, CredentialError> {
         let created_at_ms = self.note_live(&mut held.record);
+        held.record.delivered = self.delivers(&held);
         let outcome = Outcome::of(&held.record);
         self.settle_noted(&mut held, &outcome).await?;
         Ok(Registered {

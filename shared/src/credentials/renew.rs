@@ -271,7 +271,9 @@ fn task(known: &CredentialRecord, limits: &RenewLimits, now_ms: u64) -> Option<T
 /// Whether it makes no sense to go on with this exchange now.
 fn is_exhausted(error: &CredentialError) -> bool {
     match error {
-        CredentialError::Busy(Busy::Limited { .. } | Busy::Down { .. }) => true,
+        CredentialError::Busy(Busy::Limited { .. } | Busy::Down { .. } | Busy::Blocked { .. }) => {
+            true
+        }
         CredentialError::Refused(refusal) => {
             matches!(refusal.kind, RefusalKind::RateLimited { .. })
         }

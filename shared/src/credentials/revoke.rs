@@ -46,7 +46,8 @@ impl Registrar {
             By::Caller(caller).note(&mut known);
             return self.delete_noted(view.wallet, &known).await;
         }
-        self.revoke_known(By::Caller(caller), &view, known, received_ms).await
+        let revoked = self.revoke_known(By::Caller(caller), &view, known, received_ms).await;
+        revoked.map_err(|error| self.explain(error))
     }
 
     pub(super) async fn revoke_known(

@@ -46,7 +46,7 @@ impl Registrar {
         let view = self.find(&caller.tenant, name).await?;
         if let Some(outcome) = caller.outcome() {
             return Ok(Rotated {
-                registered: self.again(&view.wallet, outcome).await?,
+                registered: self.again(&view, outcome).await?,
                 previous: outcome.previous.clone(),
                 previous_revoked: outcome.previous_revoked,
                 replaced_by_name: outcome.replaced_by_name,
@@ -64,7 +64,7 @@ impl Registrar {
             Err(CredentialError::Store(StoreError::Conflict)) => {
                 Err(CredentialError::InProgress { retry_after_s: 1 })
             }
-            other => other,
+            other => other.map_err(|error| self.explain(error)),
         }
     }
 
@@ -100,6 +100,7 @@ impl Registrar {
         let mut held = self.take(view, record, expect, share, received_ms, true).await?;
         // A caller who asked for a new key has no use for the old one.
         held.previous = if known.keep_previous { previous } else { Previous::Remove };
+        held.for_caller = matches!(by, By::Caller(_));
         if begun {
             self.go_live(held, agent, key).await
         } else {
@@ -125,6 +126,7 @@ impl Registrar {
         let expect = Expect::Revision(known.revision);
         let mut held = self.take(view, record, expect, share, received_ms, false).await?;
         held.previous = previous;
+        held.for_caller = matches!(by, By::Caller(_));
         self.go_live(held, agent, key).await
     }
 
@@ -188,6 +190,7 @@ impl Registrar {
         let by_name = agent.agent_name == held.record.agent_name;
         let before = held.record.promote(agent);
         held.record.next = None;
+        held.record.delivered = self.delivers(&held);
         self.note_live(&mut held.record);
         if by_name {
             return self.retire(held, key, Some(before.agent)).await;
@@ -224,6 +227,8 @@ impl Registrar {
         let replaced_by_name = replaced.is_some();
         let previous_revoked =
             held.previous == Previous::Remove && self.remove_retiring(&mut held).await;
+        // A job that ends a caller's rotation shows the key to nobody.
+        held.record.delivered = self.delivers(&held);
         let outcome = Outcome {
             previous: previous.clone(),
             previous_revoked,

@@ -4,12 +4,29 @@
 use super::held::Held;
 use super::{CredentialError, Registrar};
 use crate::eth::AgentKey;
-use crate::exchanges::{Approval, LookupError, Outcome, Refusal, RefusalKind, Removal, Unclear};
+use crate::exchanges::{
+    Approval, LookupError, Outcome, Proof, Refusal, RefusalKind, Removal, Unclear,
+};
+use crate::intent::NONCE_USED;
 use crate::metrics::{self, About, Metric};
+use crate::mpc::{self, CosignerError, ProtocolError};
 use crate::store::AgentRecord;
+use crate::wallets::SignError;
 
 /// After a removal Hyperliquid approves nothing for 4 to 5 seconds.
-const REMOVAL_WAIT_MS: u64 = 5_200;
+pub(super) const REMOVAL_WAIT_MS: u64 = 5_200;
+
+/// How often another nonce is signed, where another call of the wallet was signed first.
+pub(super) const MORE_NONCES: u32 = 4;
+
+/// Whether the cosigner has signed a later nonce of the wallet.
+pub(super) fn is_nonce_used(error: &SignError) -> bool {
+    let SignError::Protocol(ProtocolError::Cosigner(CosignerError::Refused(refusal))) = error
+    else {
+        return false;
+    };
+    matches!(refusal, mpc::Refusal::Policy(reason) if reason == NONCE_USED)
+}
 
 /// What sending an approval came to.
 pub(super) enum Sent {
@@ -34,6 +51,7 @@ impl Registrar {
         agent: &AgentRecord,
         key: &AgentKey,
     ) -> Result<Sent, CredentialError> {
+        let mut more = MORE_NONCES;
         loop {
             let approval = Approval {
                 wallet: held.wallet.address,
@@ -44,13 +62,23 @@ impl Registrar {
             };
             let intent = self.client.approval_intent(&approval);
             // The signature that comes back is known to recover to the wallet's address.
-            let signature = self.custody.sign(&held.wallet, &held.share, &intent).await?;
+            let signature = match self.custody.sign(&held.wallet, &held.share, &intent).await {
+                Err(error) if more > 0 && is_nonce_used(&error) => {
+                    more -= 1;
+                    continue;
+                }
+                signed => signed?,
+            };
             if !self.has_time(held, 0) {
                 return Err(CredentialError::OutOfTime);
             }
             let refusal = match self.client.approve(&approval, &signature).await {
                 Outcome::Done => return Ok(Sent::Live),
                 Outcome::NotSent(cause) => return Ok(Sent::Unsent(cause)),
+                // Whoever is blocked asks in vain, too.
+                Outcome::Unknown(blocked @ Unclear::Blocked(_)) => {
+                    return Ok(Sent::Unknown(blocked.into()));
+                }
                 Outcome::Unknown(unclear) => {
                     // What was sent may arrive later: not known yet is no no.
                     return Ok(match self.client.knows_agent(held.wallet.address, key).await {
@@ -64,13 +92,18 @@ impl Registrar {
             if self.waits(held, &refusal).await {
                 continue;
             }
-            // A no is final, unless an earlier send may have been applied.
-            if !held.resumed && !refusal.kind.may_be_applied() {
+            // What proves that nothing was changed is final, unless an earlier send may have been
+            // applied.
+            if !held.resumed && refusal.kind.proof() == Proof::NotApplied {
                 return Ok(Sent::No(refusal));
             }
             return Ok(match self.client.knows_agent(held.wallet.address, key).await {
                 Ok(true) => Sent::Live,
                 Ok(false) => Sent::No(refusal),
+                // A fault of the signature is told as such: no repeat ends it.
+                Err(_) if refusal.kind == RefusalKind::SignatureFault => {
+                    Sent::Unknown(CredentialError::Refused(refusal))
+                }
                 Err(error) => Sent::Unknown(error.into()),
             });
         }
@@ -85,6 +118,7 @@ impl Registrar {
         held: &mut Held,
         agent: &AgentRecord,
     ) -> Result<(), CredentialError> {
+        let mut more = MORE_NONCES;
         loop {
             let removal = Removal {
                 wallet: held.wallet.address,
@@ -93,16 +127,20 @@ impl Registrar {
                 nonce: self.nonce(held).await?,
             };
             let intent = self.client.removal_intent(&removal);
-            let signature = self.custody.sign(&held.wallet, &held.share, &intent).await?;
+            let signature = match self.custody.sign(&held.wallet, &held.share, &intent).await {
+                Err(error) if more > 0 && is_nonce_used(&error) => {
+                    more -= 1;
+                    continue;
+                }
+                signed => signed?,
+            };
             if !self.has_time(held, 0) {
                 return Err(CredentialError::OutOfTime);
             }
             let error = match self.client.remove(&removal, &signature).await {
                 Outcome::Done => return Ok(()),
                 Outcome::NotSent(cause) => return Err(CredentialError::BadAnswer(cause)),
-                Outcome::Refused(refusal) if refusal.kind == RefusalKind::AgentUnknown => {
-                    return Ok(());
-                }
+                Outcome::Refused(refusal) if refusal.kind.proof() == Proof::Gone => return Ok(()),
                 Outcome::Refused(refusal) if self.waits(held, &refusal).await => continue,
                 Outcome::Refused(refusal) if refusal.kind.is_transient() => {
                     return Err(CredentialError::Refused(refusal));
@@ -112,6 +150,7 @@ impl Registrar {
                     self.note_fault(&refusal);
                     CredentialError::Refused(refusal)
                 }
+                Outcome::Unknown(blocked @ Unclear::Blocked(_)) => return Err(blocked.into()),
                 Outcome::Unknown(unclear) => unclear.into(),
             };
             // On Aster an expired agent keeps its slot, and cannot ask about itself.
@@ -134,7 +173,7 @@ impl Registrar {
     }
 
     /// An exchange that saw another signer than the wallet is an alarm.
-    fn note_fault(&self, refusal: &Refusal) {
+    pub(super) fn note_fault(&self, refusal: &Refusal) {
         if refusal.kind == RefusalKind::SignatureFault {
             let (clock, exchange) = (&self.custody.clock, self.client.exchange());
             metrics::emit(clock, About::exchange(exchange), &[(Metric::SignatureFaults, 1)]);
@@ -157,6 +196,7 @@ impl From<Unclear> for CredentialError {
         match unclear {
             Unclear::NoAnswer(cause) => Self::NoAnswer(cause),
             Unclear::BadAnswer(cause) => Self::BadAnswer(cause),
+            Unclear::Blocked(words) => Self::Blocked(words),
         }
     }
 }

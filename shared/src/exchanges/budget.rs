@@ -74,9 +74,24 @@ pub enum Busy {
         /// How long to wait.
         retry_after_s: u64,
     },
+    /// The edge in front of the exchange has turned calls away again and again.
+    #[error("the exchange's edge blocks this address; nothing is sent to it for a while")]
+    Blocked {
+        /// How long to wait.
+        retry_after_s: u64,
+    },
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What an exchange has answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answered {
+    /// An approval, a removal or another call that changes something.
+    Send,
+    /// A question. An edge may let questions pass and block everything else.
+    Question,
 }
 
 /// The budget of one exchange.
@@ -98,6 +113,7 @@ pub struct Budget {
 struct Hints {
     seen: Mutex<BudgetState>,
     failed: AtomicBool,
+    blocked: AtomicBool,
 }
 
 impl Budget {
@@ -160,6 +176,7 @@ impl Budget {
             seen = state;
             *self.hints.seen.lock().unwrap_or_else(PoisonError::into_inner) = state;
             self.hints.failed.store(state.failures > 0, Ordering::Relaxed);
+            self.hints.blocked.store(state.blocked, Ordering::Relaxed);
             if taken {
                 let used = state.at(now_ms / SLOT_MS).used.saturating_mul(100);
                 self.emit(Metric::ExchangeBudgetUsed, used.checked_div(self.limit).unwrap_or(100));
@@ -198,6 +215,8 @@ impl Budget {
             let retry_after_s = (state.open_until_ms - now_ms).div_ceil(1_000);
             return Err(if state.limited {
                 Busy::Limited { retry_after_s }
+            } else if state.blocked {
+                Busy::Blocked { retry_after_s }
             } else {
                 Busy::Down { retry_after_s }
             });
@@ -214,7 +233,10 @@ impl Budget {
     }
 
     /// The exchange has answered sense.
-    pub async fn answered(&self) {
+    pub async fn answered(&self, what: Answered) {
+        if what == Answered::Question && self.hints.blocked.load(Ordering::Relaxed) {
+            return;
+        }
         if self.hints.failed.swap(false, Ordering::Relaxed) {
             self.note(self.store.close_circuit(&self.partition).await);
         }
@@ -222,8 +244,18 @@ impl Budget {
 
     /// The exchange has not answered, or no sense.
     pub async fn failed(&self) {
+        self.count(false).await;
+    }
+
+    /// The edge in front of the exchange has turned a call away.
+    pub async fn blocked(&self) {
+        self.hints.blocked.store(true, Ordering::Relaxed);
+        self.count(true).await;
+    }
+
+    async fn count(&self, blocked: bool) {
         self.hints.failed.store(true, Ordering::Relaxed);
-        match self.store.count_failure(&self.partition).await {
+        match self.store.count_failure(&self.partition, blocked).await {
             Ok(failures) if failures >= FAILURES => {
                 let doubled = OPEN_MS.start() << (failures - FAILURES).min(8);
                 let open_ms = doubled.min(*OPEN_MS.end()) + self.jitter_ms(1_000);
@@ -236,9 +268,10 @@ impl Budget {
         }
     }
 
-    /// The exchange has said that there were too many requests.
+    /// The exchange has said that there were too many requests: until the time it names, no
+    /// instance sends anything.
     pub async fn limited(&self, retry_after_s: u64) {
-        let until_ms = self.clock.now_ms() + retry_after_s.min(600) * 1_000;
+        let until_ms = self.clock.now_ms().saturating_add(retry_after_s.saturating_mul(1_000));
         self.note(self.store.open_circuit(&self.partition, until_ms, true).await);
     }
 

@@ -5,13 +5,15 @@
 use std::net::Ipv4Addr;
 
 use super::aster::v1::V1Client;
-use super::budget::{Budget, Busy};
+use super::budget::{Answered, Budget, Busy};
+use super::http::SKEW_MS;
 use super::{
-    Approval, ListedAgent, LookupError, Outcome, RefusalKind, Removal, aster, hyperliquid,
+    Approval, ListedAgent, LookupError, Outcome, RefusalKind, Removal, Unclear, aster, hyperliquid,
 };
 use crate::api::ids::Exchange;
 use crate::eth::{Address, AgentKey, Signature};
-use crate::intent::Intent;
+use crate::intent::{Intent, nonce_lead};
+use crate::metrics::{self, About, Metric};
 
 /// How often a call is repeated that never arrived.
 const REPEATS: u32 = 2;
@@ -78,6 +80,12 @@ impl ExchangeClient {
         }
     }
 
+    /// The latest that a last nonce can be, unless a clock was wrong.
+    #[must_use]
+    pub fn latest_nonce(&self) -> u64 {
+        self.nonce_now().saturating_add(nonce_lead(self.exchange()))
+    }
+
     /// How much older a nonce may be than now before another is taken, in the nonces' unit.
     /// Hyperliquid takes those of two days, Aster those of some seconds.
     #[must_use]
@@ -110,6 +118,15 @@ impl ExchangeClient {
     #[must_use]
     pub const fn replaces_by_name(&self) -> bool {
         matches!(self.api, Api::Hyperliquid(_))
+    }
+
+    /// Whether responses show the private keys of agents.
+    #[must_use]
+    pub const fn hands_out_keys(&self) -> bool {
+        match &self.api {
+            Api::Hyperliquid(client) => client.hands_out_keys(),
+            Api::Aster(_) => false,
+        }
     }
 
     /// What has to be signed for an approval.
@@ -175,28 +192,57 @@ impl ExchangeClient {
     /// Notes what an outcome says about the exchange, and waits where the same request may be sent
     /// again: only when it never arrived.
     async fn goes_again(&self, outcome: &Outcome, repeat: &mut u32) -> bool {
+        if matches!(outcome, Outcome::NotSent(_)) && *repeat < REPEATS {
+            self.back_off(repeat).await;
+            return true;
+        }
+        self.note(outcome).await;
+        false
+    }
+
+    /// Notes what an outcome says about the exchange.
+    pub async fn note(&self, outcome: &Outcome) {
+        self.note_clock();
         match outcome {
             Outcome::Refused(refusal) => {
                 if let RefusalKind::RateLimited { retry_after_s } = refusal.kind {
                     self.budget.limited(retry_after_s).await;
                 } else {
-                    self.budget.answered().await;
+                    self.budget.answered(Answered::Send).await;
                 }
-                false
             }
-            Outcome::Done => {
-                self.budget.answered().await;
-                false
-            }
-            Outcome::NotSent(_) if *repeat < REPEATS => {
-                self.back_off(repeat).await;
-                true
-            }
-            Outcome::NotSent(_) | Outcome::Unknown(_) => {
-                self.budget.failed().await;
-                false
-            }
+            Outcome::Done => self.budget.answered(Answered::Send).await,
+            Outcome::Unknown(Unclear::Blocked(words)) => self.note_blocked(words).await,
+            Outcome::NotSent(_) | Outcome::Unknown(_) => self.budget.failed().await,
         }
+    }
+
+    /// An edge that turns calls away is an alarm: only an operator can do something about it.
+    async fn note_blocked(&self, words: &str) {
+        let exchange = self.exchange();
+        tracing::error!(%exchange, words, "the exchange's edge blocks calls from this address");
+        let counted = [(Metric::ExchangeBlocked, 1)];
+        metrics::emit(self.budget.clock(), About::exchange(exchange), &counted);
+        self.budget.blocked().await;
+    }
+
+    /// How far our clock was ahead of the exchange's at its last answer, in seconds (negative:
+    /// behind), where that is a minute or more.
+    #[must_use]
+    pub fn clock_skew_s(&self) -> Option<i64> {
+        let skew_ms = match &self.api {
+            Api::Hyperliquid(client) => client.skew_ms(),
+            Api::Aster(client) => client.skew_ms(),
+        };
+        (skew_ms.unsigned_abs() >= SKEW_MS).then_some(skew_ms / 1_000)
+    }
+
+    fn note_clock(&self) {
+        let Some(skew_s) = self.clock_skew_s() else { return };
+        let exchange = self.exchange();
+        tracing::error!(%exchange, skew_s, "this clock differs from the exchange's clock");
+        let measured = [(Metric::ClockSkewSeconds, skew_s.unsigned_abs())];
+        metrics::emit(self.budget.clock(), About::exchange(exchange), &measured);
     }
 
     /// 100 to 200 ms, then 200 to 400 ms.
@@ -274,14 +320,19 @@ impl ExchangeClient {
     async fn admit_question(&self, weight: u64) -> Result<(), LookupError> {
         self.budget.take(weight).await.map_err(|busy| match busy {
             Busy::Limited { retry_after_s } => LookupError::RateLimited { retry_after_s },
+            Busy::Blocked { .. } => LookupError::Blocked(busy.to_string()),
             other => LookupError::Unclear(other.to_string()),
         })
     }
 
     /// Notes what an answer says about the exchange, and waits where the question never arrived.
     async fn asks_again(&self, error: Option<&LookupError>, repeat: &mut u32) -> bool {
+        self.note_clock();
         match error {
-            None | Some(LookupError::Foreign) => self.budget.answered().await,
+            None | Some(LookupError::Foreign | LookupError::NonceRejected) => {
+                self.budget.answered(Answered::Question).await;
+            }
+            Some(LookupError::Blocked(words)) => self.note_blocked(words).await,
             Some(LookupError::NotSent(_)) if *repeat < REPEATS => {
                 self.back_off(repeat).await;
                 return true;

@@ -1,17 +1,35 @@
 //! HTTP as exchanges get it: bounded in time and size.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
+use http::HeaderMap;
+use http::header::{DATE, RETRY_AFTER};
+use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 
+use super::{bounded, without_secrets};
+use crate::clock::Clock;
 use crate::http_client::LazyClient;
 use crate::telemetry;
 
 /// The largest answer that is read, in bytes. An account's whole agent list is a few KB.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// The longest that an exchange may ask us to wait, in seconds: it is passed on to callers.
+/// The longest that a plain "too many requests" may ask us to wait, in seconds: it is passed on to
+/// callers.
 const MAX_RETRY_AFTER_S: u64 = 600;
+
+/// The longest that a ban of our address is believed, in seconds. Aster documents two minutes to
+/// three days.
+const MAX_BAN_S: u64 = 3 * 24 * 60 * 60;
+
+/// How long a ban lasts that does not say its end, in seconds: the shortest that is documented.
+const SHORTEST_BAN_S: u64 = 120;
+
+/// A clock that differs by this much from an exchange's is reported, in milliseconds.
+pub const SKEW_MS: u64 = 60_000;
 
 /// A client of one exchange's HTTP API.
 #[derive(Clone, Debug)]
@@ -19,6 +37,9 @@ pub struct Http {
     client: LazyClient,
     base: String,
     name: &'static str,
+    clock: Clock,
+    /// How far our clock was ahead of the exchange's at its last answer, in milliseconds.
+    skew_ms: Arc<AtomicI64>,
 }
 
 /// An exchange's answer, whatever its status.
@@ -27,8 +48,58 @@ pub struct Answer {
     pub status: u16,
     /// `Retry-After` in seconds, where it is given so.
     pub retry_after_s: Option<u64>,
+    /// The exchange's time (its `Date` header), else ours; Unix milliseconds.
+    pub at_ms: u64,
     /// The body, made to text.
     pub body: String,
+}
+
+impl Answer {
+    /// An answer without headers.
+    #[must_use]
+    pub fn new(status: u16, body: impl Into<String>) -> Self {
+        Self { status, retry_after_s: None, at_ms: 0, body: body.into() }
+    }
+
+    /// Returns how long an exchange that limits us asks us to wait, in seconds; `otherwise` where it
+    /// does not say. A ban (418, or "banned until" and a time in the text) may last for days.
+    #[must_use]
+    pub fn wait_s(&self, otherwise: u64) -> u64 {
+        let banned_until_ms = banned_until_ms(&self.body);
+        let left_s = banned_until_ms.map(|until| until.saturating_sub(self.at_ms).div_ceil(1_000));
+        let is_ban = self.status == 418 || left_s.is_some();
+        let longest_s = if is_ban { MAX_BAN_S } else { MAX_RETRY_AFTER_S };
+        let otherwise = if is_ban { otherwise.max(SHORTEST_BAN_S) } else { otherwise };
+        left_s.max(self.retry_after_s).unwrap_or(otherwise).clamp(1, longest_s)
+    }
+
+    /// Returns the words of whoever turned the call away, as the log may hold them: without markup
+    /// and without what looks like a signature or a key.
+    #[must_use]
+    pub fn blocked_words(&self) -> String {
+        let mut is_markup = false;
+        let plain: String = self
+            .body
+            .chars()
+            .take(4_096)
+            .map(|letter| {
+                is_markup = letter == '<' || is_markup;
+                let shown = if is_markup { ' ' } else { letter };
+                is_markup = is_markup && letter != '>';
+                shown
+            })
+            .collect();
+        let words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+        format!("HTTP {}: {}", self.status, bounded(&without_secrets(&words)))
+    }
+}
+
+/// The time after "banned until" in an error's text, Unix milliseconds.
+fn banned_until_ms(body: &str) -> Option<u64> {
+    let (_, after) = body.split_once("banned until ")?;
+    let digits = after.split(|letter: char| !letter.is_ascii_digit()).next()?;
+    // Milliseconds of this century have 13 digits.
+    (digits.len() == 13).then(|| digits.parse().ok())?
 }
 
 /// Without the body, which may hold a secret.
@@ -55,10 +126,22 @@ pub enum SendError {
 impl Http {
     /// A client for the API below `base`. Made once: it holds the connections.
     #[must_use]
-    pub fn new(base: &url::Url, name: &'static str, call_timeout_ms: u64) -> Self {
+    pub fn new(base: &url::Url, name: &'static str, call_timeout_ms: u64, clock: Clock) -> Self {
         let call_timeout = Duration::from_millis(call_timeout_ms);
         let client = LazyClient::new(call_timeout);
-        Self { client, base: base.as_str().trim_end_matches('/').to_owned(), name }
+        let base = base.as_str().trim_end_matches('/').to_owned();
+        Self { client, base, name, clock, skew_ms: Arc::default() }
+    }
+
+    /// The time.
+    pub(super) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Returns how far our clock was ahead of the exchange's at its last answer, in milliseconds;
+    /// negative where it was behind. The header counts whole seconds, and the answer's way is ours.
+    pub(super) fn skew_ms(&self) -> i64 {
+        self.skew_ms.load(Ordering::Relaxed)
     }
 
     /// `POST` with a body.
@@ -111,13 +194,18 @@ impl Http {
         request: reqwest::RequestBuilder,
     ) -> Result<Answer, SendError> {
         telemetry::count_call(self.name, path);
+        let sent_ms = self.clock.now_ms();
         let mut response = request.send().await.map_err(send_error)?;
+        let received_ms = self.clock.now_ms();
         let retry_after_s = response
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
-            .and_then(|text| text.trim().parse().ok())
-            .map(|seconds: u64| seconds.min(MAX_RETRY_AFTER_S));
+            .and_then(|text| text.trim().parse().ok());
+        let date_ms = date_ms(response.headers());
+        if let Some(date_ms) = date_ms {
+            self.skew_ms.store(skew_ms(sent_ms, received_ms, date_ms), Ordering::Relaxed);
+        }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(send_error)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
@@ -128,11 +216,29 @@ impl Http {
         Ok(Answer {
             status: response.status().as_u16(),
             retry_after_s,
+            at_ms: date_ms.unwrap_or(received_ms),
             // Not copied: an answer may hold a secret, and who reads it wipes it.
             body: String::from_utf8(body)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
         })
     }
+}
+
+/// The `Date` header as RFC 9110 has it: `Sun, 06 Nov 1994 08:49:37 GMT`; Unix milliseconds.
+fn date_ms(headers: &HeaderMap) -> Option<u64> {
+    let format = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    let text = headers.get(DATE)?.to_str().ok()?;
+    let date: OffsetDateTime = PrimitiveDateTime::parse(text, format).ok()?.assume_utc();
+    u64::try_from(date.unix_timestamp()).ok()?.checked_mul(1_000)
+}
+
+/// How far our clock is ahead of one that showed the second `date_ms` between our two times.
+fn skew_ms(sent_ms: u64, received_ms: u64, date_ms: u64) -> i64 {
+    let ahead = sent_ms.saturating_sub(date_ms.saturating_add(999));
+    let behind = date_ms.saturating_sub(received_ms);
+    i64::try_from(ahead).unwrap_or(i64::MAX) - i64::try_from(behind).unwrap_or(i64::MAX)
 }
 
 fn with_body(

@@ -78,8 +78,24 @@ impl From<http::SendError> for Outcome {
 pub enum Unclear {
     /// No answer in time.
     NoAnswer(String),
-    /// An answer that says nothing: 5xx, cut off, or not of the protocol.
+    /// An answer that says nothing: 5xx, cut off, not of the protocol, or not in the closed list.
     BadAnswer(String),
+    /// The edge in front of the exchange turned the call away: HTTP 403 or 451 (firewall, content
+    /// delivery network, region).
+    Blocked(String),
+}
+
+/// What an answer proves about an agent that was to be approved or removed. Each exchange's folder
+/// has its closed list (`ANSWERS`), and `docs/credentials.md` prints both; whatever is not in the
+/// list proves nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Proof {
+    /// The exchange has no such agent: "gone".
+    Gone,
+    /// This request changed nothing: "never arrived". An earlier one may have.
+    NotApplied,
+    /// Nothing: the exchange must be asked.
+    Nothing,
 }
 
 /// An exchange's no.
@@ -93,9 +109,28 @@ pub struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(kind: RefusalKind, text: &str) -> Self {
-        let text = text.chars().filter(|letter| !is_unseen(*letter)).take(200).collect();
-        Self { kind, text }
+        Self { kind, text: bounded(text) }
     }
+}
+
+/// Returns an exchange's words as a log line can hold them: at most 200 characters, without what
+/// controls how they are shown.
+pub(crate) fn bounded(text: &str) -> String {
+    text.chars().filter(|letter| !is_unseen(*letter)).take(200).collect()
+}
+
+/// Hides runs of more than 40 hex digits: an exchange that echoes a request echoes a signature. An
+/// address stays.
+pub(crate) fn without_secrets(text: &str) -> String {
+    let is_other = |letter: char| !letter.is_ascii_hexdigit();
+    let hide = |word: &str| {
+        let digits = word.trim_end_matches(is_other);
+        match digits.len() {
+            ..=40 => word.to_owned(),
+            _ => word.replace(digits, "(hidden)"),
+        }
+    };
+    text.split_inclusive(is_other).map(hide).collect()
 }
 
 /// Control characters, and those that turn the direction of text or are not seen at all.
@@ -133,10 +168,21 @@ pub enum RefusalKind {
 }
 
 impl RefusalKind {
-    /// Whether the no may be the echo of a yes.
+    /// Returns what an answer of this kind proves.
     #[must_use]
-    pub const fn may_be_applied(self) -> bool {
-        matches!(self, Self::AgentKnown | Self::NonceRejected)
+    pub const fn proof(self) -> Proof {
+        match self {
+            Self::AgentUnknown => Proof::Gone,
+            Self::DepositRequired
+            | Self::NoAgentSlot
+            | Self::RateLimited { .. }
+            | Self::RemovalPending
+            | Self::OurFault => Proof::NotApplied,
+            // The echo of a yes, a check that read the request otherwise, or unknown words.
+            Self::AgentKnown | Self::NonceRejected | Self::SignatureFault | Self::Other => {
+                Proof::Nothing
+            }
+        }
     }
 
     /// Whether it says nothing about what was asked for, only that it is not the time.
@@ -164,15 +210,20 @@ pub enum LookupError {
     /// The agent belongs to another account.
     #[error("the agent is another account's")]
     Foreign,
+    /// The nonce of the question is outside the exchange's window.
+    #[error("the question's nonce was rejected")]
+    NonceRejected,
+    /// The edge in front of the exchange turned the question away.
+    #[error("{0}")]
+    Blocked(String),
 }
 
 impl LookupError {
     /// An answer that says nothing about what was asked.
     fn unreadable(what: &str, answer: &http::Answer) -> Self {
         match answer.status {
-            429 | 418 => Self::RateLimited {
-                retry_after_s: answer.retry_after_s.unwrap_or(LIMITED_RETRY_AFTER_S),
-            },
+            429 | 418 => Self::RateLimited { retry_after_s: answer.wait_s(LIMITED_RETRY_AFTER_S) },
+            403 | 451 => Self::Blocked(answer.blocked_words()),
             status => Self::Unclear(format!("{what}: HTTP {status}, not of the protocol")),
         }
     }

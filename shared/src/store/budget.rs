@@ -26,6 +26,8 @@ pub struct BudgetState {
     pub open_until_ms: u64,
     /// Whether the exchange asked for that.
     pub limited: bool,
+    /// Whether one of the failures in a row was the edge's in front of the exchange.
+    pub blocked: bool,
 }
 
 impl BudgetState {
@@ -35,9 +37,13 @@ impl BudgetState {
         usize::try_from(slot % SLOTS as u64).unwrap_or_default()
     }
 
-    /// The same at a later slot: what is older than a minute is forgotten.
+    /// The same at a later slot: what is older than a minute is forgotten. A clock that is behind
+    /// changes nothing; but slots that lie a minute ahead were counted by a clock that was wrong.
     #[must_use]
     pub fn at(mut self, slot: u64) -> Self {
+        if self.slot > slot.saturating_add(SLOTS as u64) {
+            return Self { slot, used: 0, slots: [0; SLOTS], ..self };
+        }
         for passed in (self.slot + 1..=slot).take(SLOTS) {
             self.slots[Self::place(passed)] = 0;
         }
@@ -59,6 +65,7 @@ impl From<&Item> for BudgetState {
             failures: u32::try_from(number("failures")).unwrap_or(u32::MAX),
             open_until_ms: number("openUntilMs"),
             limited: item.get("askedFor").and_then(|value| value.as_bool().ok()) == Some(&true),
+            blocked: item.get("blocked").and_then(|value| value.as_bool().ok()) == Some(&true),
         }
     }
 }
@@ -169,8 +176,15 @@ impl Store {
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn count_failure(&self, partition: &str) -> Result<u32, StoreError> {
-        let update = self.budget(partition).update_expression("ADD failures :one");
+    pub async fn count_failure(&self, partition: &str, blocked: bool) -> Result<u32, StoreError> {
+        let update = self.budget(partition);
+        let update = if blocked {
+            update
+                .update_expression("SET blocked = :yes ADD failures :one")
+                .expression_attribute_values(":yes", AttributeValue::Bool(true))
+        } else {
+            update.update_expression("ADD failures :one")
+        };
         let output = update
             .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::AllNew)
@@ -180,7 +194,8 @@ impl Store {
         Ok(output.attributes().map(BudgetState::from).unwrap_or_default().failures)
     }
 
-    /// Lets nothing be sent until a time.
+    /// Lets nothing be sent until a time. An earlier word that ends later stays: a short rest does
+    /// not end a ban.
     ///
     /// # Errors
     /// When the table cannot be written.
@@ -191,12 +206,18 @@ impl Store {
         limited: bool,
     ) -> Result<(), StoreError> {
         let update = self.budget(partition);
-        let update = update.update_expression("SET openUntilMs = :until, askedFor = :limited");
         let update = update
+            .update_expression("SET openUntilMs = :until, askedFor = :limited")
+            .condition_expression("attribute_not_exists(openUntilMs) OR openUntilMs < :until")
             .expression_attribute_values(":until", number(until_ms))
             .expression_attribute_values(":limited", AttributeValue::Bool(limited));
-        update.send().await.map_err(unavailable)?;
-        Ok(())
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(unavailable(error)),
+            },
+        }
     }
 
     /// Forgets the failures.
@@ -204,7 +225,8 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn close_circuit(&self, partition: &str) -> Result<(), StoreError> {
-        let update = self.budget(partition).update_expression("SET failures = :none");
+        let update =
+            self.budget(partition).update_expression("SET failures = :none REMOVE blocked");
         let update = update.expression_attribute_values(":none", number(0));
         update.send().await.map_err(unavailable)?;
         Ok(())
@@ -234,6 +256,11 @@ mod tests {
         assert_eq!(state.at(106).used, 5);
         assert_eq!(state.at(107).used, 0);
         assert_eq!(state.at(5_000).used, 0);
-        assert_eq!(state.at(99), state.at(100), "a clock that is behind changes nothing");
+        for behind in [99, 93] {
+            assert_eq!(state.at(behind), state.at(100), "a clock that is behind changes nothing");
+        }
+        state.failures = 3;
+        let corrected = BudgetState { slot: 92, failures: 3, ..BudgetState::default() };
+        assert_eq!(state.at(92), corrected, "a clock that was ahead does not lock the budget");
     }
 }

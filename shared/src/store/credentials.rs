@@ -40,6 +40,17 @@ impl Expect {
     }
 }
 
+/// Nonces that are taken together, in the exchange's unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NewNonces {
+    /// The first one.
+    pub first: u64,
+    /// The last one.
+    pub last: u64,
+    /// A last nonce after this one is no bound: a clock was wrong when it was taken.
+    pub latest: u64,
+}
+
 pub(super) fn sort_key(exchange: Exchange) -> String {
     format!("{CREDENTIAL}{exchange}")
 }
@@ -57,18 +68,17 @@ pub(super) fn credential_item(
 }
 
 impl Store {
-    /// Writes a credential and takes nonces for its exchange, both or neither. `last_nonce` is the
-    /// last one that is taken.
+    /// Writes a credential and takes nonces for its exchange, both or neither.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the credential is not as expected, or the nonce is not above
+    /// [`StoreError::Conflict`] when the credential is not as expected, or the nonces are not above
     /// the last one.
     pub async fn put_with_nonce(
         &self,
         wallet: &WalletRecord,
         credential: &CredentialRecord,
         expect: Expect,
-        last_nonce: u64,
+        nonces: NewNonces,
     ) -> Result<(), StoreError> {
         let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
         let broken =
@@ -87,7 +97,9 @@ impl Store {
             .condition_expression(NONCE_IS_NEW)
             .expression_attribute_names("#exchange", credential.exchange.as_str())
             .expression_attribute_names("#schema", "schema")
-            .expression_attribute_values(":nonce", number(last_nonce))
+            .expression_attribute_values(":nonce", number(nonces.last))
+            .expression_attribute_values(":first", number(nonces.first))
+            .expression_attribute_values(":latest", number(nonces.latest))
             .expression_attribute_values(":schema", number(SCHEMA.into()));
         let items = vec![
             TransactWriteItem::builder().put(put.build().map_err(broken)?).build(),
@@ -103,7 +115,8 @@ impl Store {
         Ok(())
     }
 
-    /// Takes one more nonce for a wallet on an exchange: `proposed`, or one more than the last.
+    /// Takes one more nonce for a wallet on an exchange: `proposed`, or one more than the last,
+    /// unless that lies after `latest`.
     ///
     /// # Errors
     /// When the table cannot be written.
@@ -112,6 +125,7 @@ impl Store {
         wallet: &WalletRecord,
         exchange: Exchange,
         proposed: u64,
+        latest: u64,
     ) -> Result<u64, StoreError> {
         let mut nonce = proposed;
         // Whoever else takes nonces here has to be that much faster, that often.
@@ -126,6 +140,8 @@ impl Store {
                 .expression_attribute_names("#exchange", exchange.as_str())
                 .expression_attribute_names("#schema", "schema")
                 .expression_attribute_values(":nonce", number(nonce))
+                .expression_attribute_values(":first", number(nonce))
+                .expression_attribute_values(":latest", number(latest))
                 .expression_attribute_values(":schema", number(SCHEMA.into()))
                 .return_values_on_condition_check_failure(
                     ReturnValuesOnConditionCheckFailure::AllOld,
@@ -204,7 +220,8 @@ impl Store {
 }
 
 const TAKE_NONCE: &str = "SET #exchange = :nonce, #schema = :schema";
-const NONCE_IS_NEW: &str = "attribute_not_exists(#exchange) OR #exchange < :nonce";
+const NONCE_IS_NEW: &str =
+    "attribute_not_exists(#exchange) OR #exchange < :first OR #exchange > :latest";
 
 pub(super) fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())

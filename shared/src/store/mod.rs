@@ -24,6 +24,7 @@ mod events;
 mod idempotency;
 mod indexes;
 mod list;
+mod notes;
 mod operator;
 mod records;
 mod refresh;
@@ -44,18 +45,19 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub use budget::{BudgetState, SLOTS, Spend};
-pub use credentials::Expect;
+pub use credentials::{Expect, NewNonces};
 pub use due::{CredentialKey, Index, Page, SHARDS};
 pub use events::{EventPosition, EventRecord};
 pub use idempotency::{End, Outcome, RequestMark, RequestRecord, StoredAnswer, hash};
 pub use indexes::IndexShape;
 pub use list::{ListedWallet, Position};
+pub use notes::{DriftFound, DriftKind, DriftNote, ExpiringNote, ExpiringReason};
 pub use operator::{
     MAX_OPERATOR_ACTIONS, MAX_REASON, OperateError, Operated, OperatorAction, OperatorActionKind,
 };
 pub use records::{
-    AgentRecord, CredentialRecord, CredentialState, DriftFound, DriftKind, DriftNote, ExpiringNote,
-    ExpiringReason, Nonces, RefreshState, ShareRecord, WalletRecord, shares_at_ms,
+    AgentRecord, CredentialRecord, CredentialState, Nonces, RefreshState, ShareRecord,
+    WalletRecord, shares_at_ms,
 };
 pub use refresh::AgedWallet;
 pub use runs::{Admission, RunPlace};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{OperatorAction, RequestMark};
+use super::{DriftNote, ExpiringNote, OperatorAction, RequestMark};
 use crate::api::ids::{Exchange, Tenant, UserId};
 use crate::envelope::{Context, Purpose, Sealed};
 use crate::eth::Address;
@@ -167,6 +167,9 @@ pub struct AgentRecord {
     pub requested_at_ms: u64,
     /// Its private key, sealed under key A.
     pub sealed: Sealed,
+    /// See [`CredentialRecord::delivered`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<bool>,
 }
 
 /// An exchange credential: an agent key, sealed, and what the exchange was asked to approve.
@@ -195,6 +198,10 @@ pub struct CredentialRecord {
     pub created_at_ms: Option<u64>,
     /// The agent's private key, sealed under key A. Of a key of Aster's V1: its secret.
     pub sealed: Sealed,
+    /// Whether a response has shown the current agent's private key. `None`: keys of this exchange
+    /// are not shown, or an earlier version wrote the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<bool>,
     /// While it rotates: the agent to come.
     #[serde(default)]
     pub next: Option<AgentRecord>,
@@ -228,102 +235,6 @@ pub struct CredentialRecord {
     /// That its tenant was told of an agent which expires and is not renewed by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiring: Option<ExpiringNote>,
-}
-
-/// How a credential differs from what the exchange knows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum DriftKind {
-    /// The exchange lists an agent that we do not know.
-    AgentUnknown,
-    /// The exchange does not list ours.
-    AgentGone,
-    /// The exchange lets ours expire before the time that we have handed out.
-    ExpiresEarly,
-    /// An operation was begun and nobody has ended it.
-    Unfinished,
-}
-
-impl DriftKind {
-    /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::AgentUnknown, Self::AgentGone, Self::ExpiresEarly, Self::Unfinished];
-
-    /// The word for it in events.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AgentUnknown => "AGENT_UNKNOWN",
-            Self::AgentGone => "AGENT_GONE",
-            Self::ExpiresEarly => "EXPIRES_EARLY",
-            Self::Unfinished => "UNFINISHED",
-        }
-    }
-}
-
-/// One difference.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DriftFound {
-    /// What differs.
-    pub kind: DriftKind,
-    /// The agent that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<Address>,
-    /// When the exchange lets it expire, Unix milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub listed_ms: Option<u64>,
-}
-
-/// What a comparison has found, noted once.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DriftNote {
-    /// When it was found first, Unix milliseconds.
-    pub at_ms: u64,
-    /// All that differs.
-    pub found: Vec<DriftFound>,
-}
-
-/// Why an agent is not renewed by itself.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ExpiringReason {
-    /// Its tenant has said so.
-    AutoRenewOff,
-    /// Its key was handed out, and that of its successor was not.
-    KeyHandedOut,
-    /// The renewal job has tried, and failed.
-    RenewalFailing,
-}
-
-impl ExpiringReason {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::AutoRenewOff, Self::KeyHandedOut, Self::RenewalFailing];
-
-    /// The word for it in events.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AutoRenewOff => "AUTO_RENEW_OFF",
-            Self::KeyHandedOut => "KEY_HANDED_OUT",
-            Self::RenewalFailing => "RENEWAL_FAILING",
-        }
-    }
-}
-
-/// That an agent expires and is not renewed by itself, noted once for each agent.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExpiringNote {
-    /// When it was noted, Unix milliseconds.
-    pub at_ms: u64,
-    /// The agent.
-    pub agent: Address,
-    /// When it expires, Unix milliseconds.
-    pub expires_at_ms: u64,
-    /// Why it is not renewed.
-    pub reason: ExpiringReason,
 }
 
 const fn yes() -> bool {
@@ -362,18 +273,21 @@ impl CredentialRecord {
             expires_at_ms: self.expires_at_ms,
             requested_at_ms: self.requested_at_ms,
             sealed: self.sealed.clone(),
+            delivered: self.delivered,
         }
     }
 
     /// Makes another agent the current one, and returns the one before.
     pub fn promote(&mut self, next: AgentRecord) -> AgentRecord {
         let before = self.current();
-        let AgentRecord { agent, agent_name, expires_at_ms, requested_at_ms, sealed } = next;
+        let AgentRecord { agent, agent_name, expires_at_ms, requested_at_ms, sealed, delivered } =
+            next;
         self.agent = agent;
         self.agent_name = agent_name;
         self.expires_at_ms = expires_at_ms;
         self.requested_at_ms = requested_at_ms;
         self.sealed = sealed;
+        self.delivered = delivered;
         before
     }
 

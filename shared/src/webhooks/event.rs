@@ -14,6 +14,7 @@ use super::payload::{
 };
 use crate::api::ids::{IdError, Tenant};
 use crate::api::responses::rfc3339_seconds;
+use crate::credentials::advice;
 use crate::store::{CredentialRecord, DriftNote, ExpiringNote, SHARDS, WalletRecord};
 
 /// Defines the types once, with their names.
@@ -234,6 +235,9 @@ impl Event {
             previous_agent_address: before.agent.to_string(),
             previous_kept: now.keep_previous
                 && now.retiring.iter().any(|it| it.agent == before.agent),
+            previous_expiry_timestamp: before.expires_at_ms,
+            delivered: now.delivered,
+            advice: advice(now, at_ms),
         };
         Self::new(EventType::CredentialRenewed, whose, &now.revision.to_string(), at_ms, data)
     }
@@ -262,6 +266,7 @@ impl Event {
             agent_address: note.agent.to_string(),
             expiry_timestamp: note.expires_at_ms,
             reason: note.reason.as_str(),
+            advice: advice(now, note.at_ms),
         };
         let which = note.agent.to_lower_hex();
         Self::new(EventType::CredentialExpiring, whose, &which, note.at_ms, data)
@@ -282,6 +287,7 @@ impl Event {
             exchange: now.exchange,
             agent_address: now.agent.to_string(),
             found: found.collect(),
+            advice: advice(now, note.at_ms),
         };
         let which = format!("{} {}", now.exchange, now.revision);
         Self::new(EventType::CredentialDrift, whose, &which, note.at_ms, data)

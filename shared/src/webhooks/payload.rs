@@ -72,6 +72,17 @@ pub struct CredentialRenewed {
     /// The agent before stays in use until it expires: its key was handed out, and the new one has
     /// not been. A rotation hands one out.
     pub(super) previous_kept: bool,
+    /// When the agent before expires.
+    #[schema(value_type = schema::UnixMs)]
+    pub(super) previous_expiry_timestamp: u64,
+    /// Whether a response has shown the new key. Absent: keys of this exchange are not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    pub(super) delivered: Option<bool>,
+    /// What to do to get a usable key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(super) advice: Option<String>,
 }
 
 /// `credential.expiring`.
@@ -91,6 +102,10 @@ pub struct CredentialExpiring {
     /// Why it is not renewed by itself: AUTO_RENEW_OFF, KEY_HANDED_OUT or RENEWAL_FAILING.
     #[schema(value_type = schema::ExpiringReason)]
     pub(super) reason: &'static str,
+    /// What to do to get a usable key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(super) advice: Option<String>,
 }
 
 /// `credential.revoked`.
@@ -119,6 +134,10 @@ pub struct CredentialDrift {
     #[schema(value_type = schema::AddressText)]
     pub(super) agent_address: String,
     pub(super) found: Vec<DriftEntry>,
+    /// What to do to get a usable key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(super) advice: Option<String>,
 }
 
 /// One difference.

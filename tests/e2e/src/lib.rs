@@ -51,6 +51,11 @@ impl TestClock {
         self.0.load(Ordering::SeqCst) / 1_000
     }
 
+    /// Moves it back, as a clock that was ahead is corrected.
+    pub fn set_back_ms(&self, ms: u64) {
+        self.0.fetch_sub(ms * 1_000, Ordering::SeqCst);
+    }
+
     /// Moves it on.
     pub fn advance_ms(&self, ms: u64) {
         self.0.fetch_add(ms * 1_000, Ordering::SeqCst);

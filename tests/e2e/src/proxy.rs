@@ -370,7 +370,10 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
                 Some(broken())
             }
             Fate::Fail(fault) => {
-                if matches!(fault, Fault::AppliedButLost | Fault::AppliedThenHang) {
+                if matches!(
+                    fault,
+                    Fault::AppliedButLost | Fault::AppliedThenHang | Fault::AppliedAs(..)
+                ) {
                     proxy.forward(&process, &service, call).await;
                 }
                 fail(fault)

@@ -6,6 +6,8 @@ use axum::{body::Body, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{Full, Limited};
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::macros::format_description;
 
 use crate::{
     Now,
@@ -92,6 +94,14 @@ impl Edge {
 
     /// Lets a request through to `apply`, unless its limit or a fault forbids it
     pub(crate) async fn pass(&self, call: Call, apply: impl FnOnce() -> Reply + Send) -> Response {
+        let mut response = self.pass_undated(call, apply).await;
+        if let Some(date) = date((self.now)()) {
+            response.headers_mut().entry(header::DATE).or_insert(date);
+        }
+        response
+    }
+
+    async fn pass_undated(&self, call: Call, apply: impl FnOnce() -> Reply + Send) -> Response {
         let latency = lock(&self.state).latency;
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
@@ -129,7 +139,7 @@ impl Edge {
 
     async fn fail(&self, fault: Fault) -> Response {
         match fault {
-            Fault::Status(code, body) => {
+            Fault::Status(code, body) | Fault::AppliedAs(code, body) => {
                 let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 status(code, body)
             }
@@ -151,6 +161,16 @@ impl Edge {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
         response
     }
+}
+
+/// The `Date` header of a time, so that it shows the exchange's clock and not the machine's
+fn date(now_ms: u64) -> Option<HeaderValue> {
+    let format = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    let seconds = i64::try_from(now_ms / 1_000).ok()?;
+    let text = OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(format).ok()?;
+    HeaderValue::try_from(text).ok()
 }
 
 fn status(code: StatusCode, body: String) -> Response {

@@ -30,6 +30,8 @@ pub enum Fault {
     AppliedButLost,
     /// Executed, but never answered
     AppliedThenHang,
+    /// Executed, but this status and body are the answer
+    AppliedAs(u16, String),
     /// Not executed; an answer such as no exchange gives
     Hostile(Hostile),
 }
@@ -110,7 +112,7 @@ impl Hostile {
 impl Fault {
     /// Whether the exchange executes the request all the same
     pub(crate) fn applies(&self) -> bool {
-        matches!(self, Self::AppliedButLost | Self::AppliedThenHang)
+        matches!(self, Self::AppliedButLost | Self::AppliedThenHang | Self::AppliedAs(..))
     }
 }
 

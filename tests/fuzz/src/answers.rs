@@ -15,7 +15,7 @@ pub fn run(data: &[u8]) {
     let Some((first, body)) = data.split_first() else { return };
     let status = STATUSES[usize::from(*first) % STATUSES.len()];
     let body = String::from_utf8_lossy(body).into_owned();
-    let answer = || Answer { status, retry_after_s: None, body: body.clone() };
+    let answer = || Answer::new(status, body.clone());
     let wallet: Address = WALLET.parse().expect("an address");
 
     sent(&aster::outcome(&answer()), status);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
 use shared::api::ids::Exchange;
+use shared::intent::{NONCE_USED, nonce_lead};
 use shared::mpc::{Refusal, WalletKey};
 use shared::store::{
     Item, SHARDS, StoreError, from_item, to_record, transaction_error, unavailable,
@@ -69,7 +70,7 @@ impl Head {
                 self.open_run(key.key_version, session, now_ms / 1_000, until_s)?;
                 self.count(rate, now_ms)?;
                 match nonce {
-                    Some((exchange, nonce)) => self.take_nonce(exchange, nonce),
+                    Some((exchange, nonce)) => self.take_nonce(exchange, nonce, now_ms),
                     None => Ok(()),
                 }
             }
@@ -93,17 +94,24 @@ impl Head {
         }
     }
 
-    /// The head after a nonce is taken: an endpoint's nonces rise.
+    /// The head after a nonce is taken: an endpoint's nonces rise, except after a clock was wrong.
+    /// A last nonce further ahead than any right clock makes is no bound.
     ///
     /// # Errors
     /// When it was taken before, or one after it.
-    fn take_nonce(&mut self, exchange: Exchange, nonce: u64) -> Result<(), Refusal> {
+    fn take_nonce(&mut self, exchange: Exchange, nonce: u64, now_ms: u64) -> Result<(), Refusal> {
+        let now = match exchange {
+            Exchange::Aster => now_ms.saturating_mul(1_000),
+            Exchange::Hyperliquid => now_ms,
+        };
+        // Half of what the endpoint allows itself: the two clocks may differ by the other half.
+        let latest = now.saturating_add(nonce_lead(exchange) / 2);
         let last = match exchange {
             Exchange::Aster => &mut self.aster_nonce,
             Exchange::Hyperliquid => &mut self.hyperliquid_nonce,
         };
-        if nonce <= *last {
-            return Err(Refusal::Policy("the nonce was used before".into()));
+        if nonce <= *last && *last <= latest {
+            return Err(Refusal::Policy(NONCE_USED.into()));
         }
         *last = nonce;
         Ok(())
@@ -339,4 +347,38 @@ fn head_key(key: &WalletKey) -> Item {
 /// Sorts as it counts.
 fn record_name(seq: u64) -> String {
     format!("{HEAD}#{seq:012}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: u64 = 1_790_000_000_000;
+
+    #[test]
+    fn nonce_rises_unless_the_last_lies_in_a_wrong_future() {
+        for (exchange, unit) in [(Exchange::Hyperliquid, 1), (Exchange::Aster, 1_000)] {
+            let now = NOW_MS * unit;
+            let lead = nonce_lead(exchange) / 2;
+            for (last, nonce, taken) in [
+                (0, now, true),
+                (now, now, false),
+                (now + 1, now, false),
+                (now + lead, now, false),
+                (now + lead, now + lead + 1, true),
+                (now + lead + 1, now, true),
+                (now + 3_600_000 * unit, now, true),
+            ] {
+                let mut head =
+                    Head { aster_nonce: last, hyperliquid_nonce: last, ..Head::default() };
+                let result = head.take_nonce(exchange, nonce, NOW_MS);
+                assert_eq!(result.is_ok(), taken, "{exchange} {last} {nonce}");
+                let now_last = match exchange {
+                    Exchange::Aster => head.aster_nonce,
+                    Exchange::Hyperliquid => head.hyperliquid_nonce,
+                };
+                assert_eq!(now_last, if taken { nonce } else { last });
+            }
+        }
+    }
 }

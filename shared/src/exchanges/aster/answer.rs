@@ -1,13 +1,60 @@
 //! What Aster's answers mean: `{"code":n,"msg":text}` in Binance's dialect. The code -1000 stands
 //! for many things, so its text decides.
+//!
+//! [`ANSWERS`] is the closed list of answers that mean something. Every other one, whatever its
+//! status, says nothing about what was asked for.
+
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
 use crate::exchanges::http::Answer;
-use crate::exchanges::{ListedAgent, LookupError, Outcome, Refusal, RefusalKind, Unclear};
+use crate::exchanges::{
+    ListedAgent, LookupError, Outcome, Proof, Refusal, RefusalKind, Unclear, bounded,
+    without_secrets,
+};
 
 /// Its weights are counted by the minute; this is a guess where it does not say.
 const RETRY_AFTER_S: u64 = 30;
+
+/// One line of the closed list.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The codes.
+    pub codes: RangeInclusive<i64>,
+    /// How the text begins, in lower case. Empty: the code alone decides.
+    pub text: &'static str,
+    /// What it means.
+    pub kind: RefusalKind,
+}
+
+const fn known(code: i64, text: &'static str, kind: RefusalKind) -> Known {
+    Known { codes: code..=code, text, kind }
+}
+
+/// The closed list of Aster's refusals. Sources: the error list of its futures API V3 document, and
+/// the texts of -1000 that its users have published. "Done" is code 200 with HTTP 2xx alone.
+///
+/// Not in it, so that the outcome is unknown: -1000 with any other text, -1001 (disconnected),
+/// -1006 and -1007 (execution status unknown), -1008 (overloaded), -2015 (permissions or address),
+/// every other code, HTTP 5xx and 408.
+pub const ANSWERS: &[Known] = &[
+    known(-5050, "", RefusalKind::DepositRequired),
+    known(-1000, "no aster user found", RefusalKind::DepositRequired),
+    known(-1000, "agent quantity over limit", RefusalKind::NoAgentSlot),
+    known(-1000, "agent expired time too short", RefusalKind::OurFault),
+    // Missing, duplicate or invalid parameters.
+    Known { codes: -1136..=-1100, text: "", kind: RefusalKind::OurFault },
+    known(-1000, "no agent found", RefusalKind::AgentUnknown),
+    known(-1000, "agent not found", RefusalKind::AgentUnknown),
+    known(-1000, "illegal agentname", RefusalKind::AgentKnown),
+    // Stale and used before look alike.
+    known(-4225, "", RefusalKind::NonceRejected),
+    known(-4226, "", RefusalKind::NonceRejected),
+    known(-1022, "", RefusalKind::SignatureFault),
+    known(-1000, "signature check failed", RefusalKind::SignatureFault),
+    known(-1000, "invalid signature", RefusalKind::SignatureFault),
+];
 
 /// Code and text of an answer, if it is one.
 fn parse(body: &str) -> Option<(i64, String)> {
@@ -21,45 +68,52 @@ fn parse(body: &str) -> Option<(i64, String)> {
 /// What came of an approval or a removal.
 #[must_use]
 pub fn outcome(answer: &Answer) -> Outcome {
-    let refused = |kind, text: &str| Outcome::Refused(Refusal::new(kind, text));
+    read(answer, ANSWERS)
+}
+
+/// What came of a call whose refusals are in this list.
+pub(super) fn read(answer: &Answer, list: &[Known]) -> Outcome {
+    let parsed = parse(&answer.body);
     let limited = || {
-        let retry_after_s = answer.retry_after_s.unwrap_or(RETRY_AFTER_S);
-        refused(RefusalKind::RateLimited { retry_after_s }, &format!("HTTP {}", answer.status))
+        let kind = RefusalKind::RateLimited { retry_after_s: answer.wait_s(RETRY_AFTER_S) };
+        Outcome::Refused(Refusal::new(kind, &format!("HTTP {}", answer.status)))
     };
-    let unclear = || Outcome::Unknown(Unclear::BadAnswer(format!("HTTP {}", answer.status)));
-    match (answer.status, parse(&answer.body)) {
+    let unclear = || {
+        let said = parsed.as_ref().map(|(code, text)| format!(", {code} {text}"));
+        let words = format!("HTTP {}{}", answer.status, said.unwrap_or_default());
+        Outcome::Unknown(Unclear::BadAnswer(bounded(&without_secrets(&words))))
+    };
+    match (answer.status, &parsed) {
         (429 | 418, _) => limited(),
         (408 | 500.., _) => unclear(),
         (200..=299, Some((200, _))) => Outcome::Done,
-        // "Execution status unknown", whatever the HTTP status.
-        (_, Some((-1006 | -1007, _))) => unclear(),
         (_, Some((-1003, _))) => limited(),
-        (_, Some((code, text))) if code < 0 => refused(kind(code, &text), &text),
-        (400..=499, _) => refused(RefusalKind::Other, &format!("HTTP {}", answer.status)),
+        (_, Some((code, text))) => match kind_in(list, *code, text) {
+            Some(kind) => Outcome::Refused(Refusal::new(kind, &without_secrets(text))),
+            None if is_blocked(answer) => Outcome::Unknown(blocked(answer)),
+            None => unclear(),
+        },
+        _ if is_blocked(answer) => Outcome::Unknown(blocked(answer)),
         _ => unclear(),
     }
 }
 
-fn kind(code: i64, text: &str) -> RefusalKind {
-    let text = text.to_lowercase();
-    let says = |words: &str| text.contains(words);
-    match code {
-        -5050 => RefusalKind::DepositRequired,
-        -4225 => RefusalKind::NonceRejected,
-        -1022 => RefusalKind::SignatureFault,
-        // Missing, duplicate or invalid parameters.
-        -1199..=-1100 => RefusalKind::OurFault,
-        _ if says("signature") => RefusalKind::SignatureFault,
-        _ if says("no agent found") || says("agent not found") => RefusalKind::AgentUnknown,
-        _ if says("illegal agentname") => RefusalKind::AgentKnown,
-        _ if says("quantity over limit") => RefusalKind::NoAgentSlot,
-        _ if says("expired time too short") => RefusalKind::OurFault,
-        _ if says("no aster user found") || says("after deposit") => RefusalKind::DepositRequired,
-        _ => RefusalKind::Other,
-    }
+const fn is_blocked(answer: &Answer) -> bool {
+    matches!(answer.status, 403 | 451)
 }
 
-/// The list of agents; `None` when whoever asked is no agent.
+fn blocked(answer: &Answer) -> Unclear {
+    Unclear::Blocked(answer.blocked_words())
+}
+
+fn kind_in(list: &[Known], code: i64, text: &str) -> Option<RefusalKind> {
+    let text = text.trim().to_lowercase();
+    let is_it = |known: &&Known| known.codes.contains(&code) && text.starts_with(known.text);
+    list.iter().find(is_it).map(|known| known.kind)
+}
+
+/// The list of agents; `None` when it says that the one who asked is no agent of the account. A
+/// list that fails for any other reason proves nothing.
 ///
 /// # Errors
 /// When the answer says neither.
@@ -77,10 +131,10 @@ pub fn agents(answer: &Answer) -> Result<Option<Vec<ListedAgent>>, LookupError> 
         });
         return listed.collect::<Option<_>>().map(Some).ok_or_else(unclear);
     }
-    // An agent that is not registered cannot list: the texts for it differ.
-    match (answer.status, parse(&answer.body)) {
-        (200..=299 | 400..=407 | 409..=417 | 419..=428, Some((-1000 | -1022 | -2015, _))) => {
-            Ok(None)
+    match outcome(answer) {
+        Outcome::Refused(refusal) if refusal.kind.proof() == Proof::Gone => Ok(None),
+        Outcome::Refused(Refusal { kind: RefusalKind::NonceRejected, .. }) => {
+            Err(LookupError::NonceRejected)
         }
         _ => Err(unclear()),
     }
@@ -91,7 +145,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after_s: None, body: body.to_owned() }
+        Answer::new(status, body)
     }
 
     fn refused(status: u16, code: i64, text: &str) -> RefusalKind {
@@ -123,21 +177,86 @@ mod tests {
         }
     }
 
+    /// Every line of the list, with every text it stands for, in each status that a refusal has.
     #[test]
-    fn each_known_code_has_its_meaning() {
-        assert_eq!(refused(400, -5050, "x"), RefusalKind::DepositRequired);
-        assert_eq!(refused(400, -4225, "Nonce Expired"), RefusalKind::NonceRejected);
-        assert_eq!(refused(400, -1000, "Signature check failed"), RefusalKind::SignatureFault);
-        assert_eq!(refused(400, -1022, "x"), RefusalKind::SignatureFault);
-        assert_eq!(refused(400, -1000, "Illegal agentName"), RefusalKind::AgentKnown);
-        assert_eq!(refused(400, -1000, "Agent quantity over limit"), RefusalKind::NoAgentSlot);
-        assert_eq!(refused(400, -1000, "Agent expired time too short"), RefusalKind::OurFault);
-        assert_eq!(refused(400, -1102, "Mandatory parameter"), RefusalKind::OurFault);
-        assert_eq!(refused(400, -9999, "new"), RefusalKind::Other);
+    fn each_answer_of_the_list_proves_what_the_list_says() {
+        for line in ANSWERS {
+            for code in line.codes.clone() {
+                let texts = [line.text.to_owned(), format!(" {} now", line.text.to_uppercase())];
+                for (status, text) in [200, 400, 401, 403].into_iter().zip(texts.iter().cycle()) {
+                    assert_eq!(refused(status, code, text), line.kind, "{status} {code} {text}");
+                }
+                let body = serde_json::json!({ "code": code, "msg": line.text }).to_string();
+                for status in [408, 500, 502, 503, 504] {
+                    let outcome = outcome(&answer(status, &body));
+                    assert!(matches!(outcome, Outcome::Unknown(_)), "{status} {body}: {outcome:?}");
+                }
+            }
+        }
         assert_eq!(
             refused(429, -1003, "Too many requests"),
             RefusalKind::RateLimited { retry_after_s: RETRY_AFTER_S }
         );
+    }
+
+    /// What Aster documents as "status unknown", what says nothing about the agent, and what nobody
+    /// has documented: neither for a send nor for the list a proof of anything.
+    const UNKNOWN: [(u16, i64, &str); 14] = [
+        (400, -1000, "An unknown error occured while processing the request."),
+        (400, -1000, ""),
+        (200, -1000, "System busy"),
+        (400, -1000, "Please try again: no agent found"),
+        (400, -1001, "Internal error; unable to process your request. Please try again."),
+        (400, -1006, "Execution status unknown"),
+        (200, -1007, "Timeout waiting for response from backend server."),
+        (400, -1008, "Server is currently overloaded"),
+        (503, -1000, "Agent quantity over limit"),
+        (401, -2015, "Invalid API-key, IP, or permissions for action."),
+        (401, -1002, "You are not authorized to execute this request."),
+        (400, -1137, "x"),
+        (400, -9999, "new"),
+        (400, 400, "success"),
+    ];
+
+    #[test]
+    fn an_answer_outside_the_list_leaves_the_outcome_unknown() {
+        for (status, code, text) in UNKNOWN {
+            let body = serde_json::json!({ "code": code, "msg": text }).to_string();
+            let outcome = outcome(&answer(status, &body));
+            let Outcome::Unknown(Unclear::BadAnswer(words)) = outcome else {
+                panic!("{status} {code} {text}: {outcome:?}")
+            };
+            assert!(words.starts_with(&format!("HTTP {status}, {code}")), "{words}");
+        }
+        for status in [400, 401, 404, 405, 409, 422] {
+            let outcome = outcome(&answer(status, "<html>"));
+            assert!(matches!(outcome, Outcome::Unknown(_)), "{status}: {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_the_edge_turned_away_is_blocked() {
+        let restricted = r#"{"code":0,"msg":"Service unavailable from a restricted location"}"#;
+        for (status, body) in [(403, "<H1>Request blocked</H1>"), (451, restricted), (403, "")] {
+            let outcome = outcome(&answer(status, body));
+            assert!(matches!(outcome, Outcome::Unknown(Unclear::Blocked(_))), "{outcome:?}");
+            let list = agents(&answer(status, body));
+            assert!(matches!(list, Err(LookupError::Blocked(_))), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_fails_proves_nothing_unless_it_names_the_agent_unknown() {
+        for (status, code, text) in UNKNOWN {
+            let body = serde_json::json!({ "code": code, "msg": text }).to_string();
+            let list = agents(&answer(status, &body));
+            assert!(matches!(list, Err(LookupError::Unclear(_))), "{status} {body}: {list:?}");
+        }
+        for line in ANSWERS {
+            let body = serde_json::json!({ "code": line.codes.start(), "msg": line.text });
+            let list = agents(&answer(400, &body.to_string()));
+            assert_eq!(list.is_ok(), line.kind == RefusalKind::AgentUnknown, "{body}: {list:?}");
+        }
     }
 
     #[test]

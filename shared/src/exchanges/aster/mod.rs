@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 use self::v1::{DEFAULT_RECV_WINDOW_MS, V1Client};
 use super::http::Http;
 use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
+use crate::clock::Clock;
 use crate::config::AsterConfig;
 use crate::eth::{Address, AgentKey, AgentKeyError, Signature};
 use crate::intent::{AsterDeleteAgent, AsterRegisterAgent, HyperliquidChain, aster_message_digest};
@@ -35,14 +36,14 @@ pub struct Client {
 impl Client {
     /// A client of the exchange that is configured.
     #[must_use]
-    pub fn new(config: &AsterConfig) -> Self {
+    pub fn new(config: &AsterConfig, clock: &Clock) -> Self {
         let timeout_ms = config.call_timeout_ms;
         let v1 = config
             .v1_url
             .as_ref()
-            .map(|url| V1Client::new(url, DEFAULT_RECV_WINDOW_MS, timeout_ms));
+            .map(|url| V1Client::new(url, DEFAULT_RECV_WINDOW_MS, timeout_ms, clock.clone()));
         Self {
-            http: Http::new(&config.url, "Aster", config.call_timeout_ms),
+            http: Http::new(&config.url, "Aster", config.call_timeout_ms, clock.clone()),
             signature_chain_id: config.signature_chain_id,
             agent_chain_id: config.agent_chain_id,
             ip_whitelist: config.ip_whitelist,
@@ -58,6 +59,12 @@ impl Client {
 
     pub(super) const fn call_timeout_ms(&self) -> u64 {
         self.call_timeout_ms
+    }
+
+    /// How far our clock was ahead of Aster's at its last answer, in milliseconds.
+    pub(super) fn skew_ms(&self) -> i64 {
+        let of_v1 = self.v1.as_ref().map_or(0, V1Client::skew_ms);
+        if self.http.skew_ms() == 0 { of_v1 } else { self.http.skew_ms() }
     }
 
     pub(super) const fn v1(&self) -> Option<&V1Client> {

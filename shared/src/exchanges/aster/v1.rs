@@ -15,6 +15,7 @@ use serde::Deserialize;
 use url::form_urlencoded::Serializer;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::answer::{ANSWERS, Known};
 use super::{FORM, answer};
 use crate::clock::Clock;
 use crate::eth::{Address, Signature};
@@ -74,7 +75,7 @@ pub enum V1Outcome {
 impl From<Outcome> for V1Outcome {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Refused(refusal) => Self::Refused(read_again(refusal)),
+            Outcome::Refused(refusal) => Self::Refused(refusal),
             Outcome::NotSent(text) => Self::NotSent(text),
             Outcome::Unknown(unclear) => Self::Unknown(unclear),
             // "Success", and no key.
@@ -110,7 +111,7 @@ impl From<Outcome> for NonceError {
 
 fn text(unclear: &Unclear) -> &str {
     match unclear {
-        Unclear::NoAnswer(text) | Unclear::BadAnswer(text) => text,
+        Unclear::NoAnswer(text) | Unclear::BadAnswer(text) | Unclear::Blocked(text) => text,
     }
 }
 
@@ -119,8 +120,13 @@ impl V1Client {
     /// and arrive
     /// `recv_window_ms` late, at most 60,000.
     #[must_use]
-    pub fn new(url: &url::Url, recv_window_ms: u64, call_timeout_ms: u64) -> Self {
-        Self { http: Http::new(url, "Aster", call_timeout_ms), recv_window_ms }
+    pub fn new(url: &url::Url, recv_window_ms: u64, call_timeout_ms: u64, clock: Clock) -> Self {
+        Self { http: Http::new(url, "Aster", call_timeout_ms, clock), recv_window_ms }
+    }
+
+    /// How far our clock was ahead of Aster's at its last answer, in milliseconds.
+    pub(super) fn skew_ms(&self) -> i64 {
+        self.http.skew_ms()
     }
 
     /// Asks for the login that the wallet has to sign. It is good once, not for long, and only
@@ -128,12 +134,8 @@ impl V1Client {
     ///
     /// # Errors
     /// When the exchange gives none.
-    pub async fn login_nonce(
-        &self,
-        wallet: Address,
-        clock: &Clock,
-    ) -> Result<AsterLogin, NonceError> {
-        let body = nonce_body(wallet, clock.now_ms());
+    pub async fn login_nonce(&self, wallet: Address) -> Result<AsterLogin, NonceError> {
+        let body = nonce_body(wallet, self.http.clock().now_ms());
         match self.http.post("/api/v1/getNonce", FORM, body).await {
             Ok(answer) => login(&answer),
             Err(error) => Err(Outcome::from(error).into()),
@@ -148,14 +150,45 @@ impl V1Client {
         desc: &str,
         ip_whitelist: Option<Ipv4Addr>,
         signature: &Signature,
-        clock: &Clock,
     ) -> V1Outcome {
-        let times = (self.recv_window_ms, clock.now_ms());
+        let times = (self.recv_window_ms, self.http.clock().now_ms());
         let body = create_body(wallet, desc, ip_whitelist, signature, times);
         match self.http.post("/api/v1/createApiKey", FORM, body).await {
             Ok(answer) => created(answer),
             Err(error) => Outcome::from(error).into(),
         }
+    }
+}
+
+/// What the API V1 refuses where the API V3 has no such refusal. The texts are not published; they
+/// are those that the documents and other exchanges of this dialect have. A refusal outside both
+/// lists leaves open whether there is a key.
+const ANSWERS_OF_V1: &[Known] = &[
+    // "V1 new API Key creation is no longer supported".
+    Known { codes: -1020..=-1020, text: "", kind: RefusalKind::Other },
+    // The clock is wrong; or a key is asked for after all.
+    Known { codes: -1021..=-1021, text: "", kind: RefusalKind::OurFault },
+    Known { codes: -2014..=-2014, text: "", kind: RefusalKind::OurFault },
+    Known { codes: -2015..=-2015, text: "invalid api", kind: RefusalKind::OurFault },
+    Known { codes: -1000..=-1000, text: "duplicate desc", kind: RefusalKind::AgentKnown },
+    Known {
+        codes: -1000..=-1000,
+        text: "apikey desc already exists",
+        kind: RefusalKind::AgentKnown,
+    },
+    Known { codes: -1000..=-1000, text: "nonce not found", kind: RefusalKind::NonceRejected },
+];
+
+fn refused(answer: &Answer) -> Outcome {
+    match answer::read(answer, ANSWERS_OF_V1) {
+        Outcome::Unknown(_) => match answer::read(answer, ANSWERS) {
+            // Its text may be half a key.
+            Outcome::Unknown(Unclear::BadAnswer(_)) => {
+                Outcome::Unknown(Unclear::BadAnswer(format!("HTTP {}", answer.status)))
+            }
+            outcome => outcome,
+        },
+        outcome => outcome,
     }
 }
 
@@ -200,7 +233,7 @@ pub fn login(answer: &Answer) -> Result<AsterLogin, NonceError> {
     if answer.status == 200 && is_nonce {
         return Ok(AsterLogin { nonce: digits.to_owned() });
     }
-    Err(answer::outcome(answer).into())
+    Err(refused(answer).into())
 }
 
 #[derive(Deserialize)]
@@ -223,7 +256,7 @@ pub fn created(mut answer: Answer) -> V1Outcome {
                 V1Outcome::Unknown(Unclear::BadAnswer("a key of an unknown form".to_owned()))
             }
         }
-        _ => answer::outcome(&answer).into(),
+        _ => refused(&answer).into(),
     };
     answer.body.zeroize();
     outcome
@@ -234,39 +267,6 @@ fn is_key(text: &str) -> bool {
     (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// What the API V1 means where the API V3 has no such no. The texts of its own are not published.
-fn read_again(mut refusal: Refusal) -> Refusal {
-    refusal.text = without_secrets(&refusal.text);
-    if refusal.kind == RefusalKind::Other {
-        let text = refusal.text.to_lowercase();
-        let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-        refusal.kind = if says(&["recvwindow", "ahead of the server", "api-key", "api key,"]) {
-            // The clock is wrong, or a key is wanted after all.
-            RefusalKind::OurFault
-        } else if says(&["desc"]) && says(&["duplicate", "repeat", "exist", "already", "unique"]) {
-            RefusalKind::AgentKnown
-        } else if says(&["nonce"]) {
-            RefusalKind::NonceRejected
-        } else {
-            RefusalKind::Other
-        };
-    }
-    refusal
-}
-
-/// An exchange that says back what it was sent would say a signature; an address may stay.
-fn without_secrets(text: &str) -> String {
-    let is_other = |letter: char| !letter.is_ascii_hexdigit();
-    let hide = |word: &str| {
-        let digits = word.trim_end_matches(is_other);
-        match digits.len() {
-            ..=40 => word.to_owned(),
-            _ => word.replace(digits, "(hidden)"),
-        }
-    };
-    text.split_inclusive(is_other).map(hide).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,7 +275,7 @@ mod tests {
     const KEY: &str = "bb8eef57bf5ca9e33b2e56d3aa4f33f6b16f443b7e8f2deb04a396c448be39bd";
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after_s: None, body: body.to_owned() }
+        Answer::new(status, body)
     }
 
     fn said(code: i64, text: &str) -> Answer {
@@ -376,14 +376,18 @@ mod tests {
         ] {
             assert_eq!(refused(code, text), kind, "{code} {text}");
         }
-        let V1Outcome::Refused(gone) = created(answer(404, "<html>")) else { panic!("a no") };
-        assert_eq!((gone.kind, gone.text.as_str()), (RefusalKind::Other, "HTTP 404"));
+        for unknown in [answer(404, "<html>"), said(-1000, "busy"), said(-9999, "new")] {
+            assert!(matches!(created(unknown), V1Outcome::Unknown(Unclear::BadAnswer(_))));
+        }
+        let blocked = created(answer(403, "<html>blocked"));
+        assert!(matches!(blocked, V1Outcome::Unknown(Unclear::Blocked(_))), "{blocked:?}");
     }
 
     #[test]
     fn a_no_that_repeats_what_was_sent_hides_it() {
         let address = "0xe58B8D324dfbaC31E4c344a92100C75d7f9a2d81";
-        let V1Outcome::Refused(refusal) = created(said(-1, &format!("{address}: 0x{SECRET}, no")))
+        let V1Outcome::Refused(refusal) =
+            created(said(-1020, &format!("{address}: 0x{SECRET}, no")))
         else {
             panic!("a no");
         };

@@ -5,7 +5,8 @@ use std::net::{Shutdown, TcpListener};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use super::{Answer, Http, SendError};
+use super::{Answer, Http, SendError, date_ms, skew_ms};
+use crate::clock::Clock;
 
 /// Answers every call with these bytes, of which the last part is repeated until nobody listens.
 /// Each call's first line is told.
@@ -29,7 +30,7 @@ fn exchange(head: String, repeated: &'static [u8], times: usize) -> (Http, Recei
             let _ = connection.shutdown(Shutdown::Write);
         }
     });
-    (Http::new(&base, "test", 10_000), told)
+    (Http::new(&base, "test", 10_000, Clock::system()), told)
 }
 
 /// In a runtime of its own, as the clients' futures want one with I/O.
@@ -103,4 +104,76 @@ fn a_packed_body_is_not_unpacked() {
         format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {length}\r\n\r\n");
     let (http, _told) = exchange(head, PACKED, 1);
     assert_eq!(get(&http).unwrap().body, String::from_utf8_lossy(PACKED));
+}
+
+#[test]
+fn a_date_header_is_read_in_its_one_form() {
+    let read = |text: &str| {
+        let headers = [(http::header::DATE, http::HeaderValue::from_str(text).unwrap())];
+        date_ms(&http::HeaderMap::from_iter(headers))
+    };
+    assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
+    for text in ["", "now", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 CET"] {
+        assert_eq!(read(text), None, "{text}");
+    }
+    assert_eq!(date_ms(&http::HeaderMap::new()), None);
+}
+
+#[test]
+fn clock_skew_allows_for_the_headers_second_and_the_way() {
+    // The exchange's second 100 lies between our 100.4 and 100.6, or touches them.
+    for (sent, received, skew) in [
+        (100_400, 100_600, 0),
+        (100_999, 101_300, 0),
+        (99_000, 100_000, 0),
+        (101_000, 101_100, 1),
+        (170_999, 171_000, 70_000),
+        (39_000, 40_000, -60_000),
+    ] {
+        assert_eq!(skew_ms(sent, received, 100_000), skew, "{sent} {received}");
+    }
+    assert_eq!(skew_ms(u64::MAX, u64::MAX, 0), i64::MAX);
+    assert_eq!(skew_ms(0, 0, u64::MAX), -i64::MAX);
+}
+
+#[test]
+fn a_ban_is_waited_for_and_a_limit_is_bounded() {
+    let answer = |status, retry_after_s, body: &str| Answer {
+        status,
+        retry_after_s,
+        at_ms: 1_790_000_000_000,
+        body: body.to_owned(),
+    };
+    let banned =
+        |until: &str| format!(r#"{{"code":-1003,"msg":"Way too many; IP banned until {until}."}}"#);
+    for (status, retry_after_s, body, wait_s) in [
+        (429, None, String::new(), 30),
+        (429, Some(7), String::new(), 7),
+        (429, Some(u64::MAX), String::new(), 600),
+        (418, None, String::new(), 120),
+        (418, Some(7_200), String::new(), 7_200),
+        (418, Some(u64::MAX), String::new(), 3 * 86_400),
+        (418, None, banned("1790003600000"), 3_600),
+        (429, None, banned("1790003600000"), 3_600),
+        (418, Some(5), banned("1790003600000"), 3_600),
+        (418, None, banned("1790000000000"), 1),
+        (418, None, banned("9999999999999"), 3 * 86_400),
+        (418, None, banned("99999999999999999999"), 120),
+        (418, None, banned("tomorrow"), 120),
+    ] {
+        assert_eq!(answer(status, retry_after_s, &body).wait_s(30), wait_s, "{status} {body}");
+    }
+}
+
+#[test]
+fn words_of_a_block_are_plain_bounded_and_without_keys() {
+    let html = format!(
+        "<HTML><HEAD><TITLE>ERROR</TITLE></HEAD><BODY><H1>403</H1>\u{202e}Request\nblocked 0x{} {}",
+        "ab".repeat(65),
+        "x".repeat(9_000)
+    );
+    let words = Answer::new(403, html).blocked_words();
+    assert!(words.starts_with("HTTP 403: ERROR 403 Request blocked 0x(hidden) xxx"), "{words}");
+    assert!(words.len() < 260, "{words}");
+    assert_eq!(Answer::new(451, "").blocked_words(), "HTTP 451: ");
 }

@@ -10,6 +10,45 @@ use crate::exchanges::{ListedAgent, LookupError, Outcome, Refusal, RefusalKind, 
 /// Its weights are counted by the minute; this is a guess where it does not say.
 const RETRY_AFTER_S: u64 = 10;
 
+/// One line of the closed list: how an error text begins, and what it means.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// How the text begins.
+    pub text: &'static str,
+    /// What it means.
+    pub kind: RefusalKind,
+}
+
+const fn known(text: &'static str, kind: RefusalKind) -> Known {
+    Known { text, kind }
+}
+
+/// The closed list of Hyperliquid's refusals (`{"status":"err","response":text}`), as the exchange
+/// and its users have shown them. "Done" is `{"status":"ok"}` with HTTP 2xx alone. Another text is
+/// a refusal too, but what it means is unknown ([`RefusalKind::Other`]), so the exchange is asked.
+pub const ANSWERS: &[Known] = &[
+    // About the wallet; about another address it is a fault of the signature.
+    known(MUST_DEPOSIT, RefusalKind::DepositRequired),
+    known(NO_USER, RefusalKind::DepositRequired),
+    known("Too many extra agents", RefusalKind::NoAgentSlot),
+    known("User has pending agent removal", RefusalKind::RemovalPending),
+    known(
+        "Too many cumulative requests",
+        RefusalKind::RateLimited { retry_after_s: RETRY_AFTER_S },
+    ),
+    known("Agent valid_until already expired", RefusalKind::OurFault),
+    known("Extra agent does not exist", RefusalKind::AgentUnknown),
+    known("Extra agent already used", RefusalKind::AgentKnown),
+    known("Invalid nonce", RefusalKind::NonceRejected),
+    known("Unable to recover signer", RefusalKind::SignatureFault),
+];
+
+const MUST_DEPOSIT: &str = "Must deposit before performing actions";
+const NO_USER: &str = "User or API Wallet ";
+
+/// HTTP 422, in plain text: the shape of the request was wrong, and it was not read further.
+const MALFORMED: &str = "Failed to deserialize";
+
 /// What came of an approval or a removal.
 #[must_use]
 pub fn outcome(answer: &Answer, wallet: Address) -> Outcome {
@@ -17,49 +56,30 @@ pub fn outcome(answer: &Answer, wallet: Address) -> Outcome {
     let status = body.as_ref().and_then(|body| body.get("status")).and_then(Value::as_str);
     let text = body.as_ref().and_then(|body| body.get("response")).and_then(Value::as_str);
     match (answer.status, status, text) {
-        (429, ..) => {
-            let retry_after_s = answer.retry_after_s.unwrap_or(RETRY_AFTER_S);
-            Outcome::Refused(Refusal::new(RefusalKind::RateLimited { retry_after_s }, "HTTP 429"))
+        (429 | 418, ..) => {
+            let kind = RefusalKind::RateLimited { retry_after_s: answer.wait_s(RETRY_AFTER_S) };
+            Outcome::Refused(Refusal::new(kind, &format!("HTTP {}", answer.status)))
         }
         (200..=299, Some("ok"), _) => Outcome::Done,
-        (200..=499, Some("err"), Some(text)) => {
+        (200..=407 | 409..=499, Some("err"), Some(text)) => {
             Outcome::Refused(Refusal::new(kind(text, wallet), text))
         }
-        (422, ..) => Outcome::Refused(Refusal::new(RefusalKind::OurFault, &answer.body)),
-        (400..=407 | 409..=499, ..) => {
-            Outcome::Refused(Refusal::new(RefusalKind::Other, &format!("HTTP {}", answer.status)))
+        (422, ..) if answer.body.starts_with(MALFORMED) => {
+            Outcome::Refused(Refusal::new(RefusalKind::OurFault, &answer.body))
         }
+        (403 | 451, ..) => Outcome::Unknown(Unclear::Blocked(answer.blocked_words())),
         _ => Outcome::Unknown(Unclear::BadAnswer(format!("HTTP {}", answer.status))),
     }
 }
 
-/// Matched by their beginnings, as the exchange and its users have shown them.
 fn kind(text: &str, wallet: Address) -> RefusalKind {
     let text = text.strip_prefix("L1 error: ").unwrap_or(text);
-    let starts = |beginning: &str| text.starts_with(beginning);
-    if starts("Must deposit before performing actions") || starts("User or API Wallet ") {
-        match named_address(text) {
-            Some(named) if named == wallet => RefusalKind::DepositRequired,
-            _ => RefusalKind::SignatureFault,
+    let known = ANSWERS.iter().find(|known| text.starts_with(known.text));
+    match known.map_or(RefusalKind::Other, |known| known.kind) {
+        RefusalKind::DepositRequired if named_address(text) != Some(wallet) => {
+            RefusalKind::SignatureFault
         }
-    } else if starts("Too many extra agents") {
-        RefusalKind::NoAgentSlot
-    } else if starts("User has pending agent removal") {
-        RefusalKind::RemovalPending
-    } else if starts("Extra agent already used") {
-        RefusalKind::AgentKnown
-    } else if starts("Extra agent does not exist") {
-        RefusalKind::AgentUnknown
-    } else if starts("Invalid nonce") {
-        RefusalKind::NonceRejected
-    } else if starts("Too many cumulative requests") {
-        RefusalKind::RateLimited { retry_after_s: RETRY_AFTER_S }
-    } else if starts("Agent valid_until already expired") {
-        RefusalKind::OurFault
-    } else if starts("Unable to recover signer") {
-        RefusalKind::SignatureFault
-    } else {
-        RefusalKind::Other
+        kind => kind,
     }
 }
 
@@ -83,7 +103,9 @@ pub fn is_agent_of(answer: &Answer, wallet: Address) -> Result<bool, LookupError
                 _ => Err(LookupError::Foreign),
             }
         }
-        _ => Ok(false),
+        // The other roles that an address may have.
+        "missing" | "user" | "vault" | "subAccount" => Ok(false),
+        _ => Err(unclear()),
     }
 }
 
@@ -112,12 +134,12 @@ fn info(answer: &Answer) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchanges::Proof;
 
     const WALLET: &str = "0xe58B8D324dfbaC31E4c344a92100C75d7f9a2d81";
 
     fn read(status: u16, body: &str) -> Outcome {
-        let answer = Answer { status, retry_after_s: None, body: body.to_owned() };
-        outcome(&answer, WALLET.parse().unwrap())
+        outcome(&Answer::new(status, body), WALLET.parse().unwrap())
     }
 
     fn refused(text: &str) -> RefusalKind {
@@ -147,13 +169,37 @@ mod tests {
         ] {
             assert!(matches!(read(status, body), Outcome::Unknown(_)), "{status} {body}");
         }
-        for status in [400, 401, 403, 404, 422, 429] {
-            assert!(matches!(read(status, "null"), Outcome::Refused(_)), "{status}");
+        for status in [400, 401, 404, 405, 422] {
+            let outcome = read(status, "null");
+            assert!(matches!(outcome, Outcome::Unknown(Unclear::BadAnswer(_))), "{status}");
         }
+        for status in [403, 451] {
+            let outcome = read(status, "<H1>Request blocked</H1>");
+            assert!(matches!(outcome, Outcome::Unknown(Unclear::Blocked(_))), "{status}");
+        }
+        let malformed = read(422, "Failed to deserialize the JSON body into the target type");
+        assert!(matches!(malformed, Outcome::Refused(_)), "{malformed:?}");
+        assert!(matches!(read(429, "null"), Outcome::Refused(_)));
+    }
+
+    /// Every line of the list, as it is and with the prefix that some texts have.
+    #[test]
+    fn each_answer_of_the_list_proves_what_the_list_says() {
+        for line in ANSWERS {
+            for prefix in ["", "L1 error: "] {
+                let text = format!("{prefix}{} User: {WALLET}", line.text);
+                assert_eq!(refused(&text), line.kind, "{text}");
+                let body = serde_json::json!({ "status": "err", "response": text }).to_string();
+                for status in [408, 500, 502, 503] {
+                    assert!(matches!(read(status, &body), Outcome::Unknown(_)), "{status} {text}");
+                }
+            }
+        }
+        assert_eq!(refused("Something new").proof(), Proof::Nothing);
     }
 
     #[test]
-    fn each_known_text_has_its_meaning() {
+    fn a_deposit_is_required_only_of_the_wallet_itself() {
         let deposit = |user: &str| format!("Must deposit before performing actions. User: {user}");
         let stranger = "0x000000000000000000000000000000000000dead";
         assert_eq!(refused(&deposit(&WALLET.to_lowercase())), RefusalKind::DepositRequired);
@@ -163,28 +209,17 @@ mod tests {
             refused(&format!("L1 error: User or API Wallet {stranger} does not exist.")),
             RefusalKind::SignatureFault
         );
-        assert_eq!(
-            refused("Too many extra agents for cumulative volume traded. Current limit is 3"),
-            RefusalKind::NoAgentSlot
-        );
-        assert_eq!(refused("User has pending agent removal"), RefusalKind::RemovalPending);
-        assert_eq!(refused("Extra agent already used."), RefusalKind::AgentKnown);
-        assert_eq!(refused("Invalid nonce: duplicate nonce 1"), RefusalKind::NonceRejected);
-        assert_eq!(refused("Agent valid_until already expired."), RefusalKind::OurFault);
-        assert_eq!(refused("Something new"), RefusalKind::Other);
     }
 
     #[test]
     fn an_agent_is_known_only_as_this_wallets() {
         let wallet = WALLET.parse().unwrap();
-        let ask = |status, body: &str| {
-            let answer = Answer { status, retry_after_s: None, body: body.to_owned() };
-            is_agent_of(&answer, wallet)
-        };
+        let ask = |status, body: &str| is_agent_of(&Answer::new(status, body), wallet);
         let agent = |user: &str| format!(r#"{{"role":"agent","data":{{"user":"{user}"}}}}"#);
         assert!(ask(200, &agent(&WALLET.to_lowercase())).unwrap());
         assert!(!ask(200, r#"{"role":"missing"}"#).unwrap());
         assert!(ask(200, &agent("0x000000000000000000000000000000000000dead")).is_err());
+        assert!(ask(200, r#"{"role":"observer"}"#).is_err());
         assert!(ask(200, "[]").is_err());
         assert!(ask(500, r#"{"role":"missing"}"#).is_err());
         assert!(ask(429, "null").is_err());

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::http::{Answer, Http, SendError};
 use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
+use crate::clock::Clock;
 use crate::config::HyperliquidConfig;
 use crate::eth::{Address, Signature};
 use crate::intent::{
@@ -23,17 +24,19 @@ pub struct Client {
     chain: HyperliquidChain,
     validity_ms: u64,
     call_timeout_ms: u64,
+    hands_out_keys: bool,
 }
 
 impl Client {
     /// A client of the exchange that is configured.
     #[must_use]
-    pub fn new(config: &HyperliquidConfig) -> Self {
+    pub fn new(config: &HyperliquidConfig, clock: &Clock) -> Self {
         Self {
-            http: Http::new(&config.url, "Hyperliquid", config.call_timeout_ms),
+            http: Http::new(&config.url, "Hyperliquid", config.call_timeout_ms, clock.clone()),
             chain: config.chain,
             validity_ms: config.validity_ms,
             call_timeout_ms: config.call_timeout_ms,
+            hands_out_keys: config.return_private_key,
         }
     }
 
@@ -41,8 +44,17 @@ impl Client {
         self.validity_ms
     }
 
+    pub(super) const fn hands_out_keys(&self) -> bool {
+        self.hands_out_keys
+    }
+
     pub(super) const fn call_timeout_ms(&self) -> u64 {
         self.call_timeout_ms
+    }
+
+    /// How far our clock was ahead of Hyperliquid's at its last answer, in milliseconds.
+    pub(super) fn skew_ms(&self) -> i64 {
+        self.http.skew_ms()
     }
 
     pub(super) fn approve_agent(&self, approval: &Approval) -> HyperliquidApproveAgent {

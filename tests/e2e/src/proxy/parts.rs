@@ -13,7 +13,9 @@ use super::Call;
 pub(super) fn fail(fault: Fault) -> Option<Response> {
     let status = |code| StatusCode::from_u16(code).expect("a status");
     match fault {
-        Fault::Status(code, body) => Some((status(code), body).into_response()),
+        Fault::Status(code, body) | Fault::AppliedAs(code, body) => {
+            Some((status(code), body).into_response())
+        }
         Fault::RateLimited { retry_after_s } => {
             let wait = [(header::RETRY_AFTER, retry_after_s.to_string())];
             Some((StatusCode::TOO_MANY_REQUESTS, wait, "null").into_response())

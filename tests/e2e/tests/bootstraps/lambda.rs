@@ -23,10 +23,11 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Every function there is.
-pub(crate) const FUNCTIONS: [&str; 22] = [
+pub(crate) const FUNCTIONS: [&str; 24] = [
     "cosigner",
     "create-wallet",
     "create-webhook",
+    "delete-agent",
     "delete-apikey",
     "delete-webhook",
     "deliver-webhook",
@@ -34,6 +35,7 @@ pub(crate) const FUNCTIONS: [&str; 22] = [
     "get-apikey",
     "get-wallet",
     "health",
+    "list-agents",
     "list-wallets",
     "list-webhooks",
     "publish-events",
@@ -56,10 +58,19 @@ pub(crate) const JOBS: [&str; 4] =
 pub(crate) const CONSUMERS: [&str; 2] = ["deliver-webhook", "publish-events"];
 
 /// Those that work with the credentials of an exchange.
-const OF_ASTER: [&str; 5] =
-    ["delete-apikey", "reconcile-apikeys", "register-aster", "renew-apikeys", "rotate-apikey"];
-const OF_HYPERLIQUID: [&str; 5] = [
+const OF_ASTER: [&str; 7] = [
+    "delete-agent",
     "delete-apikey",
+    "list-agents",
+    "reconcile-apikeys",
+    "register-aster",
+    "renew-apikeys",
+    "rotate-apikey",
+];
+const OF_HYPERLIQUID: [&str; 7] = [
+    "delete-agent",
+    "delete-apikey",
+    "list-agents",
     "reconcile-apikeys",
     "register-hyperliquid",
     "renew-apikeys",

@@ -19,8 +19,8 @@ const NOW_MS: u64 = 1_790_000_000_000;
 /// The simulator on a free port, a client of it, and a wallet.
 struct Aster {
     exchange: Exchange,
+    url: Url,
     client: V1Client,
-    clock: Clock,
     wallet: AgentKey,
 }
 
@@ -30,9 +30,9 @@ impl Aster {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url: Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         tokio::spawn(axum::serve(listener, exchange.router()).into_future());
-        let client = V1Client::new(&url, 5_000, 400);
+        let client = V1Client::new(&url, 5_000, 400, Clock::from_micros(|| NOW_MS * 1_000));
         let wallet = AgentKey::from_bytes(&[7; 32]).unwrap();
-        Self { exchange, client, clock: Clock::from_micros(|| NOW_MS * 1_000), wallet }
+        Self { exchange, url, client, wallet }
     }
 
     fn address(&self) -> Address {
@@ -45,13 +45,13 @@ impl Aster {
     }
 
     async fn sign(&self) -> Signature {
-        let login = self.client.login_nonce(self.address(), &self.clock).await.unwrap();
+        let login = self.client.login_nonce(self.address()).await.unwrap();
         self.wallet.sign(&Intent::AsterLogin(login).digest()).unwrap()
     }
 
     async fn send(&self, desc: &str, signature: &Signature) -> V1Outcome {
         let ip = Some([203, 0, 113, 7].into());
-        self.client.create_api_key(self.address(), desc, ip, signature, &self.clock).await
+        self.client.create_api_key(self.address(), desc, ip, signature).await
     }
 
     async fn create(&self, desc: &str) -> V1Outcome {
@@ -101,8 +101,8 @@ async fn each_no_of_the_exchange_has_its_meaning() {
     aster.sign().await;
     assert_eq!(refusal(&aster.send("bot3", &replaced).await), RefusalKind::SignatureFault);
     let late = Clock::from_micros(|| (NOW_MS - 5_001) * 1_000);
-    let Err(NonceError::Refused(late)) = aster.client.login_nonce(aster.address(), &late).await
-    else {
+    let late = V1Client::new(&aster.url, 5_000, 400, late);
+    let Err(NonceError::Refused(late)) = late.login_nonce(aster.address()).await else {
         panic!("a request of the past");
     };
     assert_eq!(late.kind, RefusalKind::OurFault);
@@ -116,7 +116,7 @@ async fn a_closed_api_says_so() {
     let words = "V1 new API Key creation is no longer supported";
     let V1Outcome::Refused(closed) = aster.send("bot", &signature).await else { panic!("a no") };
     assert_eq!((closed.kind, closed.text.as_str()), (RefusalKind::Other, words));
-    let error = aster.client.login_nonce(aster.address(), &aster.clock).await.unwrap_err();
+    let error = aster.client.login_nonce(aster.address()).await.unwrap_err();
     assert_eq!(error.to_string(), format!("no nonce: {words}"));
 }
 
@@ -129,9 +129,7 @@ async fn a_limit_tells_how_long() {
     }
     let limited = RefusalKind::RateLimited { retry_after_s: 9 };
     assert_eq!(refusal(&aster.send("bot", &signature).await), limited);
-    let Err(NonceError::Refused(nonce)) =
-        aster.client.login_nonce(aster.address(), &aster.clock).await
-    else {
+    let Err(NonceError::Refused(nonce)) = aster.client.login_nonce(aster.address()).await else {
         panic!("a limit");
     };
     assert_eq!(nonce.kind, limited);
@@ -161,7 +159,7 @@ async fn a_lost_answer_is_not_a_no_and_the_key_stays_lost() {
             key(again);
         }
         aster.exchange.fail_next("getNonce", fault.clone());
-        let nonce = aster.client.login_nonce(aster.address(), &aster.clock).await;
+        let nonce = aster.client.login_nonce(aster.address()).await;
         assert!(matches!(nonce, Err(NonceError::Unclear(_))), "{fault:?}: {nonce:?}");
     }
 }
@@ -171,12 +169,11 @@ async fn nobody_there_means_that_nothing_was_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url: Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
-    let client = V1Client::new(&url, 5_000, 400);
-    let clock = Clock::from_micros(|| NOW_MS * 1_000);
+    let client = V1Client::new(&url, 5_000, 400, Clock::from_micros(|| NOW_MS * 1_000));
     let wallet = AgentKey::from_bytes(&[7; 32]).unwrap();
-    let nonce = client.login_nonce(wallet.address(), &clock).await;
+    let nonce = client.login_nonce(wallet.address()).await;
     assert!(matches!(nonce, Err(NonceError::NotSent(_))), "{nonce:?}");
     let signature = wallet.sign(&[1; 32]).unwrap();
-    let outcome = client.create_api_key(wallet.address(), "bot", None, &signature, &clock).await;
+    let outcome = client.create_api_key(wallet.address(), "bot", None, &signature).await;
     assert!(matches!(outcome, V1Outcome::NotSent(_)), "{outcome:?}");
 }

@@ -69,6 +69,7 @@ async fn a_credential_is_seen_without_a_secret() {
                     "createdAt",
                     "exchange",
                     "expiryTimestamp",
+                    "keys",
                     "state",
                     "walletAddress",
                     "walletId"

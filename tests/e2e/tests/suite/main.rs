@@ -1,17 +1,20 @@
 //! The service from end to end, in one program, because linking is most of what tests cost to
 //! build. `cargo test -p e2e --test suite crash::` runs one part.
 
+mod agents;
 mod aster_v1_client;
 mod attacks;
 mod audit;
 mod callers;
 mod calls;
 mod client;
+mod clocks;
 mod contract;
 mod crash;
 mod custody;
 mod drills;
 mod errors;
+mod exchange_truth;
 mod expiry;
 mod hostile;
 mod hostile_bodies;
@@ -22,6 +25,7 @@ mod idempotency_crash;
 mod interrupted;
 mod jobs;
 mod keygen;
+mod keys_in_hand;
 mod leak_cosigner;
 mod leak_deaths;
 mod leak_endpoint;

@@ -155,7 +155,7 @@ fn the_endpoints_invoke_the_cosigner_that_is_deployed() {
         Some((function.folder.clone(), function.variables().remove("COSIGNER_FUNCTION")?))
     });
     let invoking: Vec<_> = invoking.collect();
-    assert_eq!(invoking.len(), 9, "{invoking:?}");
+    assert_eq!(invoking.len(), 11, "{invoking:?}");
     let name = format!(":{}:", stacks.function("cosigner").text("/FunctionName"));
     for (folder, invoked) in invoking {
         assert_eq!(invoked, alias_arn(&folder));

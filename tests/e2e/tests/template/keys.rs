@@ -287,7 +287,9 @@ fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
     let network: Vec<&String> = on.iter().filter(|line| !line.contains(" AWSXRay")).collect();
     // Who calls an exchange.
     let exchanges = [
+        "delete-agent",
         "delete-apikey",
+        "list-agents",
         "reconcile-apikeys",
         "register-aster",
         "register-hyperliquid",
@@ -299,7 +301,7 @@ fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
         exchanges.map(|folder| format!("{folder} AWSLambdaENIManagementAccess")).each_ref()
     );
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
-    assert_eq!((traced, on.len()), (22, 28));
+    assert_eq!((traced, on.len()), (24, 32));
     // What a VPC function's role may do to networks is for Lambda, not for what runs in it.
     let stacks = Sources::new().deploy(&[("UseVpc", "true")]);
     for folder in exchanges {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, Once, PoisonError};
 use e2e::TestApp;
 use e2e::kill::{Call, Harness};
 use e2e::proxy::{Arrival, Fate, Proxy};
-use exchange_sim::faults::Fault;
+use exchange_sim::faults::{Fault, Hostile};
 use serde_json::Value;
 use shared::api::ids::Exchange;
 use shared::metrics::{Metric, NAMESPACE};
@@ -59,8 +59,8 @@ fn emitted() -> BTreeSet<String> {
     EMITTED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// What no operation of [`seen`] comes to: another signer, an exchange that says "too many", and a
-/// secret that cannot be stored.
+/// What no operation of [`seen`] comes to: another signer, an exchange that says "too many", one that
+/// is blocked and shows another time, and a secret that cannot be stored.
 async fn misfortunes() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
@@ -70,6 +70,11 @@ async fn misfortunes() {
     app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Status(429, String::new()));
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 429);
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 429);
+    app.clock.advance_ms(60_000);
+    // An edge that turns a call away, with a clock of 2020.
+    let blocked = Hostile::new(403, "blocked").header("date", "Wed, 01 Jan 2020 00:00:00 GMT");
+    app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Hostile(blocked));
+    assert_eq!(app.register("hyperliquid", "user_1").await.status, 502);
     lost_secret().await;
 }
 

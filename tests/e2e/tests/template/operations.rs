@@ -28,6 +28,7 @@ pub(crate) async fn seen() -> &'static Seen {
         for exchange in EXCHANGES {
             registration(&cloud, &exchange).await;
             later(&cloud, &exchange).await;
+            agents(&cloud, &exchange).await;
             keyed(&cloud, &exchange).await;
         }
         jobs(&cloud).await;
@@ -60,6 +61,8 @@ struct Exchange {
     approve: &'static str,
     remove: &'static str,
     know: &'static str,
+    /// Gives an account an agent that no credential uses.
+    add: fn(&TestApp, exchange_sim::Address),
 }
 
 const EXCHANGES: [Exchange; 2] = [
@@ -71,6 +74,11 @@ const EXCHANGES: [Exchange; 2] = [
         approve: "registerAndApproveAgent",
         remove: "deleteAgent",
         know: "listAgents",
+        add: |app, master| {
+            let expires = app.clock.now_ms() + 100 * DAY_MS;
+            let agent = exchange_sim::Address::repeat_byte(0x31);
+            assert!(app.stack.aster_sim.add_agent(master, "hdxlost", agent, expires));
+        },
     },
     Exchange {
         function: "register-hyperliquid",
@@ -80,6 +88,11 @@ const EXCHANGES: [Exchange; 2] = [
         approve: "approveAgent",
         remove: "approveAgent",
         know: "userRole",
+        add: |app, master| {
+            let expires = app.clock.now_ms() + 100 * DAY_MS;
+            let agent = exchange_sim::Address::repeat_byte(0x32);
+            assert!(app.stack.hyperliquid_sim.add_agent(master, "hdxlost", agent, expires));
+        },
     },
 ];
 
@@ -265,6 +278,36 @@ async fn later(cloud: &Cloud, exchange: &Exchange) {
     assert_eq!(gone.0, 200, "{gone:?}");
     assert_eq!(exchange.delete(cloud, "user_1").await.0, 404);
     assert_eq!(exchange.delete(cloud, "nobody").await.0, 404);
+}
+
+/// A leftover and what the API key uses: listed, and removed, also where the answer is lost.
+async fn agents(cloud: &Cloud, exchange: &Exchange) {
+    cloud.app.clock.advance_ms(60_000);
+    let view = e2e::invariants::view(&cloud.app, "user_2").await;
+    let agents = exchange.path.replace("apikey", "agents");
+    let query = "?walletIdOrAddress=user_2";
+    let list = async || {
+        let path = format!("{agents}{query}");
+        let (status, listed) = cloud.send("list-agents", (Method::GET, &path), None).await;
+        assert_eq!(status, 200, "{listed}");
+        listed["data"]["agents"].as_array().unwrap().len()
+    };
+    assert_eq!(list().await, 1);
+    let master = view.wallet.address.to_string().parse().unwrap();
+    (exchange.add)(&cloud.app, master);
+    assert_eq!(list().await, 2);
+    let path = format!("{agents}/hdxlost{query}");
+    // Nonces and budget are taken, the answer is lost, and the list tells.
+    (exchange.fail)(&cloud.app, exchange.remove, Fault::AppliedButLost);
+    let gone = cloud.send_twice("delete-agent", (Method::DELETE, &path), json!({})).await;
+    assert_eq!(gone.0, 200, "{gone:?}");
+    assert_eq!(list().await, 1);
+    let gone = cloud.send("delete-agent", (Method::DELETE, &path), None).await;
+    assert_eq!(gone.0, 404, "{gone:?}");
+    // A key whose function died before it answered.
+    unanswer(cloud, &format!("DELETE:{path}")).await;
+    let gone = cloud.send_twice("delete-agent", (Method::DELETE, &path), json!({})).await;
+    assert_eq!(gone.0, 404, "{gone:?}");
 }
 
 /// With an `Idempotency-Key`.

@@ -78,6 +78,8 @@ pub(crate) fn start(folder: &str, env: &Env<'_>, clock: Clock) -> Result<Started
         }
         "get-apikey" => endpoint(get_apikey::router_from_env(env, clock, random)),
         "delete-apikey" => endpoint(delete_apikey::router_from_env(env, clock, random)),
+        "list-agents" => endpoint(list_agents::router_from_env(env, clock, random)),
+        "delete-agent" => endpoint(delete_agent::router_from_env(env, clock, random)),
         "rotate-apikey" => endpoint(rotate_apikey::router_from_env(env, clock, random)),
         "create-webhook" => endpoint(create_webhook::router_from_env(env, clock, random)),
         "list-webhooks" => endpoint(Store::from_env(env).map(list_webhooks::router)),

@@ -1,0 +1,51 @@
+//! `DELETE /api/trading/{exchange}/agents/{name}`: removes an agent that no API key uses from the
+//! exchange, so that its slot is free.
+
+use axum::extract::State;
+use axum::routing::delete;
+use axum::{Json, Router};
+use http::Uri;
+use shared::api::body::{PathName, wallet_in_query};
+use shared::api::credential_data::RevokedData;
+use shared::api::credential_error::Action;
+use shared::api::error::ApiError;
+use shared::api::exchange::{InPath, routes};
+use shared::api::idempotency::idempotent;
+use shared::api::responses::DataBody;
+use shared::api::shell::Caller;
+use shared::clock::Clock;
+use shared::config::{ConfigError, Env};
+use shared::credentials::Registrars;
+use shared::exchanges::budget::Spender;
+use shared::random::Random;
+
+/// The endpoint's routes.
+pub fn router(registrars: Registrars) -> Router {
+    let custody = registrars.aster.custody.clone();
+    let routes = routes("agents/{agentName}", &delete(delete_agent)).with_state(registrars);
+    idempotent(routes, custody)
+}
+
+/// The endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
+    Ok(router(Registrars::from_env(env, clock, random, Spender::Caller)?))
+}
+
+async fn delete_agent(
+    State(registrars): State<Registrars>,
+    caller: Caller,
+    InPath(exchange): InPath,
+    PathName(agent): PathName,
+    uri: Uri,
+) -> Result<Json<DataBody<RevokedData>>, ApiError> {
+    let name = wallet_in_query(&uri)?.ok_or_else(|| ApiError::missing("walletIdOrAddress"))?;
+    let registrar = registrars.of(exchange);
+    let removed = registrar.remove_agent(&caller, &name, &agent).await;
+    let removed = removed.map_err(|error| ApiError::credential(Action::RemoveAgent, error))?;
+    let data = RevokedData::of_agent(exchange, &removed);
+    let now_ms = registrar.custody.clock.now_ms();
+    Ok(Json(DataBody::new(Some("Agent removed"), data, now_ms)))
+}

@@ -1,0 +1,46 @@
+//! `GET /api/trading/{exchange}/agents`: lists what an exchange lists for a wallet, and says which of
+//! it the wallet's API key uses.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use http::Uri;
+use shared::api::body::wallet_in_query;
+use shared::api::credential_data::AgentsData;
+use shared::api::credential_error::Action;
+use shared::api::error::ApiError;
+use shared::api::exchange::{InPath, routes};
+use shared::api::responses::DataBody;
+use shared::api::shell::Caller;
+use shared::clock::Clock;
+use shared::config::{ConfigError, Env};
+use shared::credentials::Registrars;
+use shared::exchanges::budget::Spender;
+use shared::random::Random;
+
+/// The endpoint's routes.
+pub fn router(registrars: Registrars) -> Router {
+    routes("agents", &get(list_agents)).with_state(registrars)
+}
+
+/// The endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
+    Ok(router(Registrars::from_env(env, clock, random, Spender::Caller)?))
+}
+
+async fn list_agents(
+    State(registrars): State<Registrars>,
+    caller: Caller,
+    InPath(exchange): InPath,
+    uri: Uri,
+) -> Result<Json<DataBody<AgentsData>>, ApiError> {
+    let name = wallet_in_query(&uri)?.ok_or_else(|| ApiError::missing("walletIdOrAddress"))?;
+    let registrar = registrars.of(exchange);
+    let listed = registrar.list_agents(&caller, &name).await;
+    let listed = listed.map_err(|error| ApiError::credential(Action::ListAgents, error))?;
+    let now_ms = registrar.custody.clock.now_ms();
+    Ok(Json(DataBody::new(None, AgentsData::new(exchange, &listed), now_ms)))
+}

@@ -1,0 +1,57 @@
+//! The agents that an exchange lists for a wallet.
+
+use http::Method;
+use shared::api::credential_error::Action;
+use shared::api::ids::Exchange;
+use shared::credentials::CredentialError;
+use utoipa::openapi::Required;
+
+use super::{Operation, of};
+use crate::errors;
+use crate::parameters::{agent_in_path, wallet_in_query};
+
+pub(super) fn list(exchange: Exchange) -> Operation {
+    let (_, name) = of(exchange);
+    let path = format!("/api/trading/{exchange}/agents");
+    let listed = match exchange {
+        Exchange::Aster => vec![CredentialError::NoAgentToAsk],
+        Exchange::Hyperliquid => Vec::new(),
+    };
+    Operation::new(Method::GET, path, format!("list{name}Agents"), "credentials")
+        .says(
+            format!("List a wallet's agents on {name}"),
+            "What the exchange lists: the agents of the wallet's API key, leftovers of this service \
+             and strangers.",
+        )
+        .takes(wallet_in_query(Required::True))
+        .answers(200, "The agents.", "Agents")
+        .fails(errors::field("walletIdOrAddress").into_iter().take(1))
+        .fails(errors::named().into_iter().take(1))
+        .fails(errors::credential(Action::ListAgents, listed))
+}
+
+pub(super) fn remove(exchange: Exchange) -> Operation {
+    let (_, name) = of(exchange);
+    let path = format!("/api/trading/{exchange}/agents/{{agentName}}");
+    let mut own = vec![
+        CredentialError::AgentNotFound,
+        CredentialError::AgentInUse,
+        CredentialError::AgentNotOurs,
+    ];
+    if exchange == Exchange::Aster {
+        own.push(CredentialError::NoAgentToAsk);
+    }
+    Operation::new(Method::DELETE, path, format!("delete{name}Agent"), "credentials")
+        .says(
+            format!("Remove an agent from {name}"),
+            "Frees the slot of an agent that no API key uses. Only agents made by this service can be \
+             removed.",
+        )
+        .once()
+        .takes(agent_in_path())
+        .takes(wallet_in_query(Required::True))
+        .answers(200, "The agent is gone from the exchange.", "AgentRemoved")
+        .fails(errors::field("walletIdOrAddress").into_iter().take(1))
+        .fails(errors::named())
+        .fails(errors::credential(Action::RemoveAgent, own))
+}

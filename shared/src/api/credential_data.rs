@@ -1,0 +1,233 @@
+//! What is shown of a wallet's credential and of its agents on an exchange. Never a secret.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::ids::Exchange;
+use super::responses::rfc3339_seconds;
+use super::schema;
+use crate::credentials::{Agents, Life, RemovedAgent, Revoked, advice};
+use crate::store::{AgentRecord, CredentialRecord, DriftNote, WalletRecord};
+
+/// `data` of `GET /api/trading/{exchange}/apikey`: state and metadata, never a secret.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialData {
+    #[schema(value_type = schema::ExchangeName)]
+    exchange: Exchange,
+    /// `pending`, `active`, `rotating`, `revoking` or `expired`.
+    #[schema(value_type = schema::State)]
+    state: &'static str,
+    #[schema(value_type = schema::WalletId)]
+    wallet_id: String,
+    /// EIP-55.
+    #[schema(value_type = schema::AddressText)]
+    wallet_address: String,
+    /// EIP-55; `null` with an API key of Aster's V1.
+    #[schema(value_type = Option<schema::AddressText>, required)]
+    agent_address: Option<String>,
+    agent_name: String,
+    /// RFC 3339 in whole seconds; `null` until the exchange has approved it.
+    #[schema(value_type = Option<schema::Seconds>, required)]
+    created_at: Option<String>,
+    /// Unix milliseconds; `null` where it never expires.
+    #[schema(value_type = Option<schema::UnixMs>, required)]
+    expiry_timestamp: Option<u64>,
+    auto_renew: bool,
+    /// Agents before this one that are still to be taken away on the exchange, EIP-55.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<schema::AddressText>, required = false)]
+    retiring_agent_addresses: Vec<String>,
+    /// The current key, then earlier ones that the exchange may still accept. Empty for an API key
+    /// of Aster's V1.
+    keys: Vec<KeyRow>,
+    /// What the last comparison with the exchange found to differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = DriftData, required = false)]
+    drift: Option<DriftData>,
+    /// What is wrong with the keys, and what to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    advice: Option<String>,
+}
+
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+struct KeyRow {
+    /// EIP-55.
+    #[schema(value_type = schema::AddressText)]
+    agent_address: String,
+    agent_name: String,
+    /// When it expires, Unix milliseconds.
+    #[schema(value_type = schema::UnixMs)]
+    expiry_timestamp: u64,
+    /// Whether it is the current key.
+    current: bool,
+    /// Whether a response has shown its private key. Absent: keys of this exchange are not shown, or
+    /// it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    delivered: Option<bool>,
+}
+
+impl KeyRow {
+    fn new(agent: &AgentRecord, current: bool) -> Self {
+        Self {
+            agent_address: agent.agent.to_string(),
+            agent_name: agent.agent_name.clone(),
+            expiry_timestamp: agent.expires_at_ms,
+            current,
+            delivered: agent.delivered,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+struct DriftData {
+    /// When it was found first, RFC 3339 in whole seconds.
+    #[schema(value_type = schema::Seconds)]
+    found_at: String,
+    found: Vec<DriftRow>,
+}
+
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+struct DriftRow {
+    /// AGENT_UNKNOWN, AGENT_GONE, EXPIRES_EARLY or UNFINISHED.
+    #[schema(value_type = schema::DriftKindName)]
+    kind: &'static str,
+    /// The agent that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::AddressText, required = false)]
+    agent_address: Option<String>,
+    /// EXPIRES_EARLY: when the exchange lets it expire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::UnixMs, required = false)]
+    listed_expiry_timestamp: Option<u64>,
+}
+
+impl From<&DriftNote> for DriftData {
+    fn from(note: &DriftNote) -> Self {
+        let found = note.found.iter().map(|found| DriftRow {
+            kind: found.kind.as_str(),
+            agent_address: found.agent.map(|agent| agent.to_string()),
+            listed_expiry_timestamp: found.listed_ms,
+        });
+        Self { found_at: rfc3339_seconds(note.at_ms), found: found.collect() }
+    }
+}
+
+impl CredentialData {
+    /// What is shown of a credential at a time in Unix milliseconds.
+    #[must_use]
+    pub fn new(wallet: &WalletRecord, record: &CredentialRecord, now_ms: u64) -> Self {
+        let is_agent = !record.is_v1();
+        let current = is_agent.then(|| KeyRow::new(&record.current(), true));
+        let earlier = record.retiring.iter().rev().map(|agent| KeyRow::new(agent, false));
+        Self {
+            exchange: record.exchange,
+            state: Life::of(record, now_ms).as_str(),
+            wallet_id: wallet.wallet_id.to_string(),
+            wallet_address: wallet.address.to_string(),
+            agent_address: is_agent.then(|| record.agent.to_string()),
+            agent_name: record.agent_name.clone(),
+            created_at: record.created_at_ms.map(rfc3339_seconds),
+            expiry_timestamp: is_agent.then_some(record.expires_at_ms),
+            auto_renew: record.auto_renew && is_agent,
+            retiring_agent_addresses: record
+                .retiring
+                .iter()
+                .map(|agent| agent.agent.to_string())
+                .collect(),
+            keys: current.into_iter().chain(earlier).collect(),
+            drift: record.drift.as_ref().map(DriftData::from),
+            advice: advice(record, now_ms),
+        }
+    }
+}
+
+/// `data` of `GET /api/trading/{exchange}/agents`.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentsData {
+    #[schema(value_type = schema::ExchangeName)]
+    exchange: Exchange,
+    #[schema(value_type = schema::WalletId)]
+    wallet_id: String,
+    /// EIP-55.
+    #[schema(value_type = schema::AddressText)]
+    wallet_address: String,
+    /// What the exchange lists.
+    agents: Vec<AgentRow>,
+}
+
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+struct AgentRow {
+    /// EIP-55.
+    #[schema(value_type = schema::AddressText)]
+    agent_address: String,
+    agent_name: String,
+    /// Unix milliseconds; `null` where the exchange does not say.
+    #[schema(value_type = Option<schema::UnixMs>, required)]
+    expiry_timestamp: Option<u64>,
+    /// `current`, `next` or `previous`: the API key uses it. `leftover`: made by this service and
+    /// used by no API key. `stranger`: made elsewhere.
+    #[schema(value_type = schema::AgentRoleName)]
+    role: &'static str,
+}
+
+impl AgentsData {
+    /// What an exchange lists.
+    #[must_use]
+    pub fn new(exchange: Exchange, listed: &Agents) -> Self {
+        let rows = listed.agents.iter().map(|(agent, role)| AgentRow {
+            agent_address: agent.address.to_string(),
+            agent_name: agent.name.clone(),
+            expiry_timestamp: agent.expires_at_ms,
+            role: role.as_str(),
+        });
+        Self {
+            exchange,
+            wallet_id: listed.wallet.wallet_id.to_string(),
+            wallet_address: listed.wallet.address.to_string(),
+            agents: rows.collect(),
+        }
+    }
+}
+
+/// `data` of `DELETE /api/trading/{exchange}/apikey` and of `DELETE …/agents/{name}`.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct RevokedData {
+    #[schema(value_type = schema::ExchangeName)]
+    exchange: Exchange,
+    #[schema(value_type = schema::WalletId)]
+    wallet_id: String,
+    /// The agent that is gone, EIP-55.
+    #[schema(value_type = schema::AddressText)]
+    agent_address: String,
+}
+
+impl RevokedData {
+    /// An agent that no credential used.
+    #[must_use]
+    pub fn of_agent(exchange: Exchange, removed: &RemovedAgent) -> Self {
+        Self {
+            exchange,
+            wallet_id: removed.wallet.wallet_id.to_string(),
+            agent_address: removed.agent.address.to_string(),
+        }
+    }
+
+    /// What is left of a credential.
+    #[must_use]
+    pub fn new(exchange: Exchange, revoked: &Revoked) -> Self {
+        Self {
+            exchange,
+            wallet_id: revoked.wallet.wallet_id.to_string(),
+            agent_address: revoked.agent.to_string(),
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The agents that an exchange lists for a wallet, and the removal of one that no credential uses.
+//!
+//! Approvals that arrive late and restored tables leave agents whose keys nobody has. Only this
+//! service signs for the wallet, so only this service can free their slots.
+//!
+//! A removal needs no lease. The exchange is asked first and the record is read after that, and a
+//! record holds an agent before the exchange hears of it: so no agent of a credential is taken for
+//! a leftover. Two removals of one agent end alike, because the exchange forgets it once.
+
+use super::held::{Held, LEASE_MS};
+use super::send::{MORE_NONCES, REMOVAL_WAIT_MS, is_nonce_used};
+use super::{CredentialError, Registrar};
+use crate::api::ids::WalletRef;
+use crate::api::shell::Caller;
+use crate::eth::Address;
+use crate::exchanges::{ListedAgent, Outcome, Proof, RefusalKind, Removal, Unclear};
+use crate::intent::AGENT_NAME_PREFIX;
+use crate::store::{CredentialRecord, WalletRecord, WalletView};
+use crate::wallets::ShareUse;
+
+/// What an agent that an exchange lists is to this service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AgentRole {
+    /// The credential's current agent.
+    Current,
+    /// The agent that a rotation is about to make the current one.
+    Next,
+    /// An earlier agent whose delivered key is in use until it expires.
+    Previous,
+    /// Made by this service and used by no credential.
+    Leftover,
+    /// Not made by this service.
+    Stranger,
+}
+
+impl AgentRole {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Current, Self::Next, Self::Previous, Self::Leftover, Self::Stranger];
+
+    /// The word for it in responses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Next => "next",
+            Self::Previous => "previous",
+            Self::Leftover => "leftover",
+            Self::Stranger => "stranger",
+        }
+    }
+
+    fn of(agent: &ListedAgent, known: Option<&CredentialRecord>, now_ms: u64) -> Self {
+        let is_it = |address: Address| address == agent.address;
+        if let Some(known) = known.filter(|known| !known.is_v1()) {
+            if is_it(known.agent) {
+                return Self::Current;
+            }
+            if known.next.as_ref().is_some_and(|next| is_it(next.agent)) {
+                return Self::Next;
+            }
+            let kept = known.retiring.iter().filter(|kept| now_ms < kept.expires_at_ms);
+            if known.keep_previous && kept.clone().any(|kept| is_it(kept.agent)) {
+                return Self::Previous;
+            }
+        }
+        if agent.name.starts_with(AGENT_NAME_PREFIX) { Self::Leftover } else { Self::Stranger }
+    }
+}
+
+/// What an exchange lists for a wallet.
+#[derive(Debug)]
+pub struct Agents {
+    /// The wallet.
+    pub wallet: WalletRecord,
+    /// Its agents.
+    pub agents: Vec<(ListedAgent, AgentRole)>,
+}
+
+/// An agent that is gone from the exchange.
+#[derive(Debug)]
+pub struct RemovedAgent {
+    /// Whose it was.
+    pub wallet: WalletRecord,
+    /// The agent.
+    pub agent: ListedAgent,
+}
+
+impl Registrar {
+    /// Lists a wallet's agents on the exchange.
+    ///
+    /// # Errors
+    /// When the exchange does not say.
+    pub async fn list_agents(
+        &self,
+        caller: &Caller,
+        name: &WalletRef,
+    ) -> Result<Agents, CredentialError> {
+        let view = self.find(&caller.tenant, name).await?;
+        let listed = self.listed(&view).await.map_err(|error| self.explain(error))?;
+        // After the exchange was asked: see above.
+        let view = self.find(&caller.tenant, name).await?;
+        let known = view.credential(self.client.exchange());
+        let now_ms = self.custody.clock.now_ms();
+        let agents = listed.into_iter().map(|agent| {
+            let role = AgentRole::of(&agent, known, now_ms);
+            (agent, role)
+        });
+        Ok(Agents { agents: agents.collect(), wallet: view.wallet })
+    }
+
+    /// Removes an agent that no credential uses, by its name or its address.
+    ///
+    /// # Errors
+    /// When the exchange does not list it, a credential uses it, another party made it, or the
+    /// exchange may still know it.
+    pub async fn remove_agent(
+        &self,
+        caller: &Caller,
+        name: &WalletRef,
+        which: &str,
+    ) -> Result<RemovedAgent, CredentialError> {
+        let received_ms = self.custody.clock.now_ms();
+        let view = self.find(&caller.tenant, name).await?;
+        let address = which.parse::<Address>().ok();
+        let is_it = |agent: &ListedAgent| match address {
+            Some(address) => agent.address == address,
+            None => agent.name == which,
+        };
+        let agent = match (self.listed(&view).await, address) {
+            (Ok(listed), _) => {
+                listed.into_iter().find(is_it).ok_or(CredentialError::AgentNotFound)?
+            }
+            // Aster removes by address, so the list is not needed.
+            (Err(CredentialError::NoAgentToAsk), Some(address)) => {
+                ListedAgent { address, name: AGENT_NAME_PREFIX.to_owned(), expires_at_ms: None }
+            }
+            (Err(error), _) => return Err(self.explain(error)),
+        };
+        // After the exchange was asked: see above.
+        let view = self.find(&caller.tenant, name).await?;
+        let known = view.credential(self.client.exchange());
+        match AgentRole::of(&agent, known, received_ms) {
+            AgentRole::Leftover if !has_its_name(known, &agent) => {}
+            AgentRole::Stranger => return Err(CredentialError::AgentNotOurs),
+            _ => return Err(CredentialError::AgentInUse),
+        }
+        let (admitted, share) = tokio::join!(
+            self.client.admit(0, 1),
+            self.custody.share_for(&view.wallet, ShareUse::Revoke)
+        );
+        admitted?;
+        let until_ms = received_ms + LEASE_MS;
+        let removed = self.send_removal(&view, &share?, &agent, until_ms).await;
+        removed.map_err(|error| self.explain(error))?;
+        Ok(RemovedAgent { wallet: view.wallet, agent })
+    }
+
+    async fn send_removal(
+        &self,
+        view: &WalletView,
+        share: &crate::mpc::KeyShare,
+        agent: &ListedAgent,
+        until_ms: u64,
+    ) -> Result<(), CredentialError> {
+        let wallet = &view.wallet;
+        let mut more = MORE_NONCES;
+        loop {
+            let removal = Removal {
+                wallet: wallet.address,
+                agent: agent.address,
+                agent_name: agent.name.clone(),
+                nonce: self.fresh_nonce(wallet).await?,
+            };
+            let intent = self.client.removal_intent(&removal);
+            let signature = match self.custody.sign(wallet, share, &intent).await {
+                Err(error) if more > 0 && is_nonce_used(&error) => {
+                    more -= 1;
+                    continue;
+                }
+                signed => signed?,
+            };
+            if !self.has_time_until(until_ms, 0) {
+                return Err(CredentialError::OutOfTime);
+            }
+            let error = match self.client.remove(&removal, &signature).await {
+                Outcome::Done => return Ok(()),
+                Outcome::NotSent(cause) => return Err(CredentialError::BadAnswer(cause)),
+                Outcome::Refused(refusal) if refusal.kind.proof() == Proof::Gone => return Ok(()),
+                Outcome::Refused(refusal)
+                    if refusal.kind == RefusalKind::RemovalPending
+                        && self.has_time_until(until_ms, REMOVAL_WAIT_MS) =>
+                {
+                    self.custody.clock.sleep_ms(REMOVAL_WAIT_MS).await;
+                    continue;
+                }
+                Outcome::Refused(refusal) if refusal.kind.is_transient() => {
+                    return Err(CredentialError::Refused(refusal));
+                }
+                Outcome::Refused(refusal) => {
+                    self.note_fault(&refusal);
+                    CredentialError::Refused(refusal)
+                }
+                Outcome::Unknown(blocked @ Unclear::Blocked(_)) => return Err(blocked.into()),
+                Outcome::Unknown(unclear) => unclear.into(),
+            };
+            let listed = self.listed(view).await;
+            let is_gone = listed.is_ok_and(|listed| listed.iter().all(|it| it != agent));
+            return if is_gone { Ok(()) } else { Err(error) };
+        }
+    }
+
+    /// What the exchange lists. On Aster one of the credential's agents asks.
+    async fn listed(&self, view: &WalletView) -> Result<Vec<ListedAgent>, CredentialError> {
+        let wallet = &view.wallet;
+        if !self.client.lists_for_agents_only() {
+            return Ok(self.client.agents(wallet.address, None).await?.unwrap_or_default());
+        }
+        let known = view.credential(self.client.exchange()).filter(|known| !known.is_v1());
+        let known = known.ok_or(CredentialError::NoAgentToAsk)?;
+        let current = known.current();
+        let now_ms = self.custody.clock.now_ms();
+        for agent in [&current].into_iter().chain(&known.next).chain(&known.retiring) {
+            if agent.expires_at_ms <= now_ms {
+                continue;
+            }
+            let key = self.open(wallet, agent.agent, &agent.sealed).await?;
+            if let Some(listed) = self.client.agents(wallet.address, Some(&key)).await? {
+                return Ok(listed);
+            }
+        }
+        Err(CredentialError::NoAgentToAsk)
+    }
+
+    /// Gives a registration that finds no free slot the name of a leftover, which its agent then
+    /// replaces. Returns whether there is one.
+    pub(super) async fn take_leftovers_name(
+        &self,
+        held: &mut Held,
+    ) -> Result<bool, CredentialError> {
+        if !self.client.replaces_by_name() {
+            return Ok(false);
+        }
+        let listed = self.client.agents(held.wallet.address, None).await?.unwrap_or_default();
+        let now_ms = self.custody.clock.now_ms();
+        let leftovers = listed.into_iter().filter(|agent| {
+            AgentRole::of(agent, Some(&held.record), now_ms) == AgentRole::Leftover
+        });
+        let Some(oldest) = leftovers.min_by_key(|agent| agent.expires_at_ms) else {
+            return Ok(false);
+        };
+        tracing::warn!(
+            agent = %oldest.address, name = oldest.name, walletId = %held.wallet.wallet_id,
+            "no agent slot is free: a leftover is replaced"
+        );
+        held.record.agent_name = oldest.name;
+        self.write(held).await?;
+        Ok(true)
+    }
+}
+
+/// Whether an agent of the credential has the name of this one: where names replace, removing the
+/// one would remove the other.
+fn has_its_name(known: Option<&CredentialRecord>, agent: &ListedAgent) -> bool {
+    known.is_some_and(|known| {
+        known.agent_name == agent.name
+            || known.next.as_ref().is_some_and(|next| next.agent_name == agent.name)
+    })
+}

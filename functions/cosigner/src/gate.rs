@@ -6,13 +6,13 @@
 //! a slot of the share version before anything is computed from the share, in the transaction that
 //! records the decision. Call 2 closes the slot in the transaction that records the signature, and
 //! both require that the key is not barred. A slot that is never closed (an abort, a crash, a lost
-//! write) is never given back within the life of that share version.
+//! write) is never given back within the life of that share version. A call may have read a share
+//! before it was given up and compute from it later, so a version that was given up with unclosed
+//! runs is remembered as spent, and no version is used twice.
 //!
 //! At most [`SLOTS`] attempts can therefore fail, whatever happens to the write of the bar; an
 //! attempt that passes tells one bit too, and closes its slot. Reasons and numbers:
 //! `docs/decisions/atomic-ban.md`.
-
-use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use shared::mpc::{Refusal, SessionId};
@@ -50,6 +50,9 @@ impl Head {
     /// [`Refusal::Worn`] when no slot of this version becomes free again.
     pub(crate) fn admits(&self, version: u32, now_s: u64) -> Result<(), Refusal> {
         self.unbarred()?;
+        if self.spent.contains(&version) {
+            return Err(Refusal::Worn);
+        }
         let runs = || self.runs.iter().filter(|run| run.version == version);
         if runs().count() < SLOTS {
             Ok(())
@@ -88,14 +91,30 @@ impl Head {
         Ok(())
     }
 
-    /// Drops the slots of share versions that no longer exist.
-    pub(crate) fn keep_runs_of(&mut self, live: &BTreeSet<u32>) {
-        self.runs.retain(|run| live.contains(&run.version));
+    /// Begins a refresh that makes shares of version `to`.
+    ///
+    /// # Errors
+    /// [`Refusal::Barred`]; [`Refusal::Newest`] when a refresh to this version, or to a newer one, was
+    /// begun before.
+    pub(crate) fn begin_refresh(&mut self, to: u32) -> Result<(), Refusal> {
+        self.unbarred()?;
+        if to <= self.newest {
+            return Err(Refusal::Newest(self.newest));
+        }
+        self.newest = to;
+        Ok(())
     }
 
-    /// Drops the slots of an earlier share that had this version and was discarded.
-    pub(crate) fn clear_runs_of(&mut self, version: u32) {
-        self.runs.retain(|run| run.version != version);
+    /// Gives up all versions before this one. Those with unclosed runs are spent: they are told in
+    /// a few bytes each, so that the head stays small.
+    ///
+    /// # Errors
+    /// [`Refusal::Barred`].
+    pub(crate) fn give_up_before(&mut self, version: u32) -> Result<(), Refusal> {
+        self.unbarred()?;
+        let given_up = self.runs.extract_if(.., |run| run.version < version);
+        self.spent.extend(given_up.map(|run| run.version));
+        Ok(())
     }
 }
 
@@ -141,18 +160,34 @@ mod tests {
     }
 
     #[test]
-    fn slots_outlive_everything_but_their_share() {
-        let mut head = worn(1);
-        head.keep_runs_of(&BTreeSet::from([1, 2]));
+    fn given_up_version_takes_no_more_slots_than_four() {
+        let mut head = Head::default();
+        head.open_run(1, &[1; 32], 0, UNTIL_S).unwrap();
+        head.give_up_before(1).unwrap();
+        assert_eq!(head.close_run(1, &[1; 32]), Ok(()));
+        // A call that still holds the share, in the first place without unclosed runs.
+        head.give_up_before(2).unwrap();
+        assert_eq!(head.open_run(1, &[2; 32], UNTIL_S, 2 * UNTIL_S), Ok(()));
+        head.give_up_before(3).unwrap();
+        assert!(head.runs.is_empty());
         assert_eq!(head.admits(1, UNTIL_S), Err(Refusal::Worn));
-        head.keep_runs_of(&BTreeSet::from([2]));
-        assert_eq!(head.admits(1, UNTIL_S), Ok(()));
+        assert_eq!(head.admits(3, UNTIL_S), Ok(()));
+    }
+
+    #[test]
+    fn version_is_refreshed_to_once() {
+        let mut head = Head::default();
+        head.begin_refresh(3).unwrap();
+        assert_eq!(head.begin_refresh(3), Err(Refusal::Newest(3)));
+        assert_eq!(head.begin_refresh(2), Err(Refusal::Newest(3)));
+        assert_eq!(head.begin_refresh(4), Ok(()));
     }
 
     #[test]
     fn head_without_a_gate_still_parses() {
         let head = serde_json::to_value(Head::default()).unwrap();
-        assert!(head.get("barred").is_none() && head.get("runs").is_none(), "{head}");
+        let gate = ["barred", "runs", "spent", "newest"];
+        assert!(gate.iter().all(|name| head.get(name).is_none()), "{head}");
         assert_eq!(serde_json::from_value::<Head>(head).unwrap(), Head::default());
     }
 }

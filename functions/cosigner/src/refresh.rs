@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 use crate::audit::{Asked, Decision, Step};
 use crate::kept::{NewSession, about};
 use crate::sign::{Found, RunError, conclude, respond, usable};
-use crate::store::{SessionKind, live, others, share_context, share_item};
+use crate::store::{SessionKind, others, share_context, share_item};
 use crate::{Cosigner, End, Failure, sign};
 
 /// How long party 1 has between the two calls, in seconds.
@@ -118,14 +118,14 @@ impl Cosigner {
         let (found, known) = tokio::join!(self.usable_share(key), self.shares.versions(key));
         let (Found { share, beside, head }, known) = (found?, known?);
         let to = message.to;
-        let newest = known.last().map_or(key.key_version, |it| it.version);
+        let newest = known.last().map_or(key.key_version, |it| it.version).max(head.newest);
         if to <= newest || to > newest.saturating_add(MOST_AHEAD) {
             return Err(Refusal::Newest(newest).into());
         }
         self.shares.clear(key, &known, MOST_TRIED).await?;
         let NewSession { item, once, .. } =
             self.session_beside(&beside, asked, SessionKind::Refresh, SESSION_S)?;
-        let step = Step::Refresh(self.policy.limits().wallet);
+        let step = Step::Refresh { rate: self.policy.limits().wallet, to };
         self.record(asked, head, &Decision::RefreshAllowed { to }, step, Some(item)).await?;
         let id = refresh_id(key, to, *session);
         let (state, mut answer) = compute(move || commit(&share, &id, &message)).await??;
@@ -163,7 +163,7 @@ impl Cosigner {
         let sealed = data_key?.seal(&share.to_bytes())?;
         let item = share_item(&new_key, Some(key.key_version), self.clock.now_ms(), sealed)?;
         let made = Decision::ShareRefreshed { to };
-        match self.record(asked, head, &made, Step::Refreshed(to), Some(item)).await {
+        match self.record(asked, head, &made, Step::Refreshed, Some(item)).await {
             Ok(_) => {}
             Err(End::Refused(Refusal::NoSession)) => return Err(Refusal::KeyExists.into()),
             Err(error) => return Err(error),
@@ -251,12 +251,10 @@ impl Cosigner {
             return Err(Refusal::NotConfirmed.into());
         }
         let known = self.shares.versions(key).await?;
-        // A share that is given up here keeps its slots until the next time: it may still be there.
-        let live = live(&known);
         let others = others(key, known);
         let versions = others.iter().map(|it| it.version).collect();
         let retired = Decision::SharesRetired { versions };
-        self.record(asked, head, &retired, Step::Retire(&live), None).await?;
+        self.record(asked, head, &retired, Step::Retire, None).await?;
         Ok(self.shares.give_up_all(key, &others).await?)
     }
 }

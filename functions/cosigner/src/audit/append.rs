@@ -1,7 +1,5 @@
 //! Appending to a wallet's chain.
 
-use std::collections::BTreeSet;
-
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
 use shared::api::ids::Exchange;
 use shared::intent::{NONCE_USED, nonce_lead};
@@ -25,7 +23,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Changes that a record makes to the head, in its transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Step<'a> {
+pub(crate) enum Step {
     /// Changes nothing else. A barred key is recorded too.
     Note,
     /// Begins a run of the share that the message names: takes a slot, counts against the wallet's
@@ -38,12 +36,12 @@ pub(crate) enum Step<'a> {
     },
     /// Ends a run with its result: closes its slot.
     Close,
-    /// Begins a refresh: counts against the wallet's limit.
-    Refresh(Rate),
-    /// Stores a new share of this version, whose slots are free.
-    Refreshed(u32),
-    /// Gives shares up. These versions were there before.
-    Retire(&'a BTreeSet<u32>),
+    /// Begins a refresh to a version: counts against the wallet's limit.
+    Refresh { rate: Rate, to: u32 },
+    /// Stores a new share.
+    Refreshed,
+    /// Gives up what is older than the shares that the message names.
+    Retire,
     /// Bars the key.
     Bar,
 }
@@ -62,7 +60,7 @@ impl Head {
     ///
     /// # Errors
     /// When the step is not allowed.
-    fn step(&mut self, asked: &Asked, step: Step<'_>, now_ms: u64) -> Result<(), Refusal> {
+    fn step(&mut self, asked: &Asked, step: Step, now_ms: u64) -> Result<(), Refusal> {
         let Asked { key, session, .. } = asked;
         match step {
             Step::Note => Ok(()),
@@ -75,18 +73,12 @@ impl Head {
                 }
             }
             Step::Close => self.close_run(key.key_version, session),
-            Step::Refresh(rate) => {
-                self.unbarred()?;
+            Step::Refresh { rate, to } => {
+                self.begin_refresh(to)?;
                 self.count(rate, now_ms)
             }
-            Step::Refreshed(to) => {
-                self.clear_runs_of(to);
-                self.unbarred()
-            }
-            Step::Retire(live) => {
-                self.keep_runs_of(live);
-                self.unbarred()
-            }
+            Step::Refreshed => self.unbarred(),
+            Step::Retire => self.give_up_before(key.key_version),
             Step::Bar => {
                 self.barred = true;
                 Ok(())
@@ -155,7 +147,7 @@ impl Cosigner {
         asked: &Asked,
         mut head: Head,
         decision: &Decision,
-        step: Step<'_>,
+        step: Step,
         companion: Option<Item>,
     ) -> Result<Head, End> {
         for attempt in 0..TRIES {

@@ -9,6 +9,7 @@
 mod append;
 pub mod verify;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -205,6 +206,17 @@ pub(crate) struct Head {
     /// The runs that hold a slot of their share version: see [`crate::gate`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) runs: Vec<OpenRun>,
+    /// Versions that were given up with unclosed runs. They take no slot.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) spent: BTreeSet<u32>,
+    /// The newest version that a refresh was begun for. None is used twice.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) newest: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Default for Head {
@@ -223,6 +235,8 @@ impl Default for Head {
             seal_day: 0,
             barred: false,
             runs: Vec::new(),
+            spent: BTreeSet::new(),
+            newest: 0,
         }
     }
 }

@@ -174,11 +174,6 @@ impl Shares {
     }
 }
 
-/// The versions whose shares are there.
-pub(crate) fn live(known: &[Version]) -> BTreeSet<u32> {
-    known.iter().filter(|it| it.live).map(|it| it.version).collect()
-}
-
 /// The shares that are neither the one named nor made from it, and still there.
 pub(crate) fn others(key: &WalletKey, known: Vec<Version>) -> Vec<Version> {
     let mut kept = BTreeSet::from([key.key_version]);

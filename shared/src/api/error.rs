@@ -246,7 +246,8 @@ pub(super) fn cosigner_failed(error: &'static str, cause: &ProtocolError) -> Api
         }
         ProtocolError::Cosigner(CosignerError::Refused(Refusal::Barred)) => frozen(error),
         ProtocolError::Cosigner(
-            CosignerError::Unavailable(_) | CosignerError::Refused(Refusal::NoSession),
+            CosignerError::Unavailable(_)
+            | CosignerError::Refused(Refusal::NoSession | Refusal::Busy),
         ) => ApiError::signer_unavailable(error, cause),
         _ => ApiError::internal(error, cause).advise(REPEAT),
     }

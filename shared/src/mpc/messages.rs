@@ -291,6 +291,9 @@ pub enum Refusal {
     /// New shares do not get this version, but one after this.
     #[error("the newest shares are of version {0}")]
     Newest(u32),
+    /// Too many calls use this wallet at the same time. Nothing was signed; retry.
+    #[error("too many calls use this wallet at the same time")]
+    Busy,
 }
 
 impl Refusal {
@@ -308,6 +311,7 @@ impl Refusal {
             Self::Retired => "RETIRED",
             Self::NotConfirmed => "NOT_CONFIRMED",
             Self::Newest(_) => "NEWEST",
+            Self::Busy => "BUSY",
         }
     }
 }

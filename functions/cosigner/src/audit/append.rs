@@ -1,6 +1,11 @@
 //! Appending to a wallet's chain.
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, KeysAndAttributes, Put,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use shared::api::ids::Exchange;
 use shared::mpc::{Refusal, WalletKey};
 use shared::store::{
@@ -13,8 +18,14 @@ use crate::policy::Rate;
 use crate::store::{ShareItem, Shares, item_key, share_key};
 use crate::{Cosigner, End, Failure};
 
-/// How often a chain's end may move under an appending call.
-const TRIES: usize = 24;
+/// How often a chain's end may move under an appending call,
+const TRIES: u32 = 96;
+
+/// and for how long, in milliseconds: within what the cosigner's function and its caller wait.
+const PATIENCE_MS: u64 = 5_000;
+
+/// The longest wait between two tries, in milliseconds.
+const MAX_PAUSE_MS: u64 = 128;
 
 const HEAD: &str = "audit";
 
@@ -32,8 +43,9 @@ pub(crate) enum Counted {
 pub(crate) enum Lost {
     /// What goes with the record is there already.
     Companion,
-    /// Another record came first.
-    Head,
+    /// Another record came first: the chain's end after it, where the failed transaction has
+    /// returned it.
+    Head(Option<Head>),
     Failed(StoreError),
 }
 
@@ -81,11 +93,11 @@ impl Head {
 
 impl Cosigner {
     /// Appends a decision to the wallet's chain, in one transaction with `companion` if there is
-    /// one. Where the chain's end has moved, it is read again.
+    /// one. Where the chain's end has moved, it tries again after a random pause.
     ///
     /// # Errors
     /// When the companion is there already ([`Refusal::NoSession`]), the wallet may sign no more
-    /// for now, or the table failed.
+    /// for now, too many calls append at once ([`Refusal::Busy`]), or the table failed.
     pub(crate) async fn record(
         &self,
         asked: &Asked,
@@ -94,12 +106,15 @@ impl Cosigner {
         counted: Counted,
         companion: Option<Item>,
     ) -> Result<(), End> {
+        let begun_ms = self.clock.now_ms();
         for attempt in 0..TRIES {
-            // A crowd at one wallet is spread: the run's own name is chance enough.
-            if attempt > 2 {
-                self.clock.sleep_ms(u64::from(asked.session[attempt] % 32)).await;
+            if attempt > 0 {
+                self.pause(attempt).await?;
             }
             let now_ms = self.clock.now_ms();
+            if now_ms.saturating_sub(begun_ms) > PATIENCE_MS {
+                break;
+            }
             let mut next = head.clone();
             if let Counted::Yes(rate, nonce) = counted {
                 next.count(rate, now_ms)?;
@@ -128,11 +143,25 @@ impl Cosigner {
             match self.shares.append(&asked.key, &head, &next, &record, companion.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(Lost::Companion) => return Err(Refusal::NoSession.into()),
-                Err(Lost::Head) => head = self.shares.head(&asked.key).await?,
+                Err(Lost::Head(Some(moved))) => head = moved,
+                Err(Lost::Head(None)) => head = self.shares.head(&asked.key).await?,
+                // Other transactions were in its way until the last attempt.
+                Err(Lost::Failed(StoreError::Busy(_))) => {
+                    head = self.shares.head(&asked.key).await?;
+                }
                 Err(Lost::Failed(error)) => return Err(error.into()),
             }
         }
-        Err(StoreError::Conflict.into())
+        Err(Refusal::Busy.into())
+    }
+
+    /// Waits for a random time below a bound that doubles with each attempt, so that a crowd at one
+    /// wallet is spread.
+    async fn pause(&self, attempt: u32) -> Result<(), Failure> {
+        let bound_ms = (2 << attempt.min(16)).min(MAX_PAUSE_MS);
+        let drawn = u64::from_be_bytes(self.random.bytes()?);
+        self.clock.sleep_ms(drawn % bound_ms).await;
+        Ok(())
     }
 }
 
@@ -155,8 +184,11 @@ impl Shares {
             .send()
             .await
             .map_err(unavailable)?;
+        // DynamoDB leaves out what it throttles. The SDK retries single reads, and not these.
         if output.unprocessed_keys().is_some_and(|left| !left.is_empty()) {
-            return Err(StoreError::Unavailable("a read was left out".to_owned()));
+            let share = self.get(share_key(key)).await?;
+            let share = share.map(|item| from_item("share", item)).transpose()?;
+            return Ok((share, self.head(key).await?));
         }
         let (mut share, mut head) = (None, Head::default());
         for item in output.responses.unwrap_or_default().remove(&self.table).unwrap_or_default() {
@@ -171,17 +203,11 @@ impl Shares {
 
     /// The end of a wallet's chain.
     pub(crate) async fn head(&self, key: &WalletKey) -> Result<Head, StoreError> {
-        let output = self
-            .db
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(head_key(key)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(unavailable)?;
-        let head = output.item.map(|item| from_item("head of the audit log", item)).transpose()?;
-        Ok(head.unwrap_or_default())
+        let item = self.get(head_key(key)).await?;
+        Ok(item
+            .map(|item| from_item("head of the audit log", item))
+            .transpose()?
+            .unwrap_or_default())
     }
 
     async fn append(
@@ -201,6 +227,7 @@ impl Shares {
         let mut replaced = Put::builder()
             .table_name(&self.table)
             .set_item(Some(to_record(head_key(key), next)?))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .condition_expression("attribute_not_exists(pk)");
         if head.seq > 0 {
             replaced = replaced
@@ -223,25 +250,35 @@ impl Shares {
             .send()
             .await;
         let Err(error) = written else { return Ok(()) };
-        let there = error.as_service_error().is_some_and(|error| {
-            error.is_transaction_canceled_exception() && companion_is_there(error)
-        });
+        let moved = match condition_failures(&error) {
+            [_, _, Some(_)] => return Err(Lost::Companion),
+            [Some(reason), ..] => reason.item().cloned(),
+            _ => None,
+        };
         match transaction_error(error) {
-            StoreError::Conflict if there => Err(Lost::Companion),
-            StoreError::Conflict => Err(Lost::Head),
+            StoreError::Conflict => {
+                let moved = moved.map(|item| from_item("head of the audit log", item));
+                Err(Lost::Head(moved.transpose()?))
+            }
             failed => Err(Lost::Failed(failed)),
         }
     }
 }
 
-/// Whether the third item of the transaction failed its condition.
-fn companion_is_there(
-    error: &aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError,
-) -> bool {
-    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError as Error;
-    let Error::TransactionCanceledException(cancelled) = error else { return false };
-    let reason = cancelled.cancellation_reasons().get(2).and_then(|reason| reason.code());
-    reason == Some("ConditionalCheckFailed")
+/// Which of the transaction's three items failed their conditions: the chain's end, the record and
+/// the companion.
+fn condition_failures(
+    error: &SdkError<TransactWriteItemsError>,
+) -> [Option<&CancellationReason>; 3] {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    else {
+        return [None; 3];
+    };
+    let mut reasons = cancelled.cancellation_reasons().iter();
+    std::array::from_fn(|_| {
+        reasons.next().filter(|reason| reason.code() == Some("ConditionalCheckFailed"))
+    })
 }
 
 impl From<StoreError> for Lost {

@@ -22,6 +22,7 @@ use crate::config::{ConfigError, Env};
 use crate::telemetry::CountCalls;
 use connector::Connector;
 pub use lazy::Lazy;
+pub use retry::without_conflict_retries;
 
 /// How long a call of the cosigner may take: longer than its function may run, and three times
 /// within what API Gateway waits.

@@ -25,6 +25,7 @@ mod queue;
 mod routes;
 mod serve;
 mod stack;
+mod transactions;
 mod webhooks;
 
 pub use clients::ClientBounds;

@@ -7,7 +7,7 @@
 //! Source: "Transaction conflict handling" in the Amazon DynamoDB developer guide.
 //!
 //! Every client of [`Aws`](super::Aws) has these rules, so a caller calls `send` and nothing else.
-//! What is left after the last attempt is [`StoreError::Busy`](crate::store::StoreError::Busy).
+//! A caller that reads again before each try turns them off: [`without_conflict_retries`]. What is left after the last attempt is [`StoreError::Busy`](crate::store::StoreError::Busy).
 
 use std::time::Duration;
 
@@ -126,6 +126,34 @@ fn rejected(reasons: &[CancellationReason]) -> Option<ErrorKind> {
 /// Whether a transaction was cancelled because of nothing but conflicts and throttling.
 pub(crate) fn is_rejected(reasons: &[CancellationReason]) -> bool {
     rejected(reasons).is_some()
+}
+
+/// Settings for one call whose caller reads again before it retries: a conflict means that what the
+/// caller has read is about to be replaced, so the same transaction would hardly succeed.
+#[must_use]
+pub fn without_conflict_retries() -> aws_sdk_dynamodb::config::Builder {
+    aws_sdk_dynamodb::config::Builder::new().retry_classifier(CallerReadsAgain)
+}
+
+/// Forbids to retry transactions that were cancelled, whatever other classifiers say.
+#[derive(Debug)]
+struct CallerReadsAgain;
+
+impl ClassifyRetry for CallerReadsAgain {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let error = operation_error(context)
+            .and_then(|error| error.downcast_ref::<TransactWriteItemsError>());
+        match error {
+            Some(TransactWriteItemsError::TransactionCanceledException(_)) => {
+                RetryAction::RetryForbidden
+            }
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "CallerReadsAgain"
+    }
 }
 
 /// Retries invocations that Lambda throttles, which have not been executed, and forbids to retry

@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use crate::TestApp;
-use parts::{broken, end_to_end, fail, name};
+use parts::{broken, end_to_end, fail, name, reject};
 
 /// No payload of ours comes near this.
 const MAX_BODY_BYTES: usize = 16 << 20;
@@ -55,6 +55,17 @@ pub enum Fate {
     Fail(Fault),
     /// It has taken effect, and the connection breaks before its answer is read.
     Lose,
+    /// AWS rejects it without executing it.
+    Reject(Rejection),
+}
+
+/// How AWS rejects a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rejection {
+    /// DynamoDB: another transaction that names an item of this write is in progress.
+    Conflict,
+    /// DynamoDB and Lambda: too many calls.
+    Throttled,
 }
 
 /// A call as it arrives.
@@ -353,6 +364,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
                 proxy.forward(&process, &service, call).await;
                 Some(broken())
             }
+            Fate::Reject(rejection) => Some(reject(rejection, &call)),
             Fate::Fail(fault) => {
                 if matches!(fault, Fault::AppliedButLost | Fault::AppliedThenHang) {
                     proxy.forward(&process, &service, call).await;

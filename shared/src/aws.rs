@@ -3,6 +3,7 @@
 
 mod connector;
 mod lazy;
+pub(crate) mod retry;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +22,14 @@ use crate::config::{ConfigError, Env};
 use crate::telemetry::CountCalls;
 use connector::Connector;
 pub use lazy::Lazy;
+pub use retry::without_conflict_retries;
 
 /// How long a call of the cosigner may take: longer than its function may run, and three times
 /// within what API Gateway waits.
 const COSIGNER_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// How long an attempt at a call of any other service may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What every AWS client needs: region, credentials, one pool of connections. A client is made with
 /// its first call.
@@ -88,8 +93,12 @@ impl Aws {
     pub fn dynamodb(&self) -> Lazy<aws_sdk_dynamodb::Client> {
         let aws = self.clone();
         Lazy::new(move || {
-            let mut config =
-                aws_sdk_dynamodb::config::Builder::from(&*aws.base).interceptor(CountCalls);
+            let mut config = aws_sdk_dynamodb::config::Builder::from(&*aws.base)
+                .interceptor(CountCalls)
+                .retry_config(retry::dynamodb())
+                .retry_partition(retry::dynamodb_quota())
+                .retry_classifier(retry::RejectedWrites)
+                .timeout_config(dynamodb_timeouts());
             config.set_endpoint_url(aws.dynamodb);
             aws_sdk_dynamodb::Client::from_conf(config.build())
         })
@@ -117,15 +126,16 @@ impl Aws {
         })
     }
 
-    /// A client of Lambda. It never repeats a call: a step of the two-party protocol happens at
-    /// most once, and a repeated one would only be refused.
+    /// A client of Lambda. It retries nothing but throttled invocations, which Lambda has not
+    /// executed: a step of the two-party protocol happens at most once.
     #[must_use]
     pub fn lambda(&self) -> Lazy<aws_sdk_lambda::Client> {
         let aws = self.clone();
         Lazy::new(move || {
             let mut config = aws_sdk_lambda::config::Builder::from(&*aws.base)
                 .interceptor(CountCalls)
-                .retry_config(RetryConfig::disabled())
+                .retry_config(retry::invoke())
+                .retry_classifier(retry::ThrottledInvocations)
                 .timeout_config(timeouts(COSIGNER_TIMEOUT));
             config.set_endpoint_url(aws.lambda);
             aws_sdk_lambda::Client::from_conf(config.build())
@@ -144,9 +154,15 @@ fn base(region: String, credentials: Credentials) -> Arc<SdkConfig> {
         // No answer is a stream: the time for an attempt bounds all of it.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(RetryConfig::standard())
-        .timeout_config(timeouts(Duration::from_secs(4)))
+        .timeout_config(timeouts(ATTEMPT_TIMEOUT))
         .build();
     Arc::new(base)
+}
+
+/// More attempts than other services have, within the same time.
+fn dynamodb_timeouts() -> TimeoutConfig {
+    let attempt = timeouts(ATTEMPT_TIMEOUT);
+    attempt.to_builder().operation_timeout(3 * ATTEMPT_TIMEOUT).build()
 }
 
 fn timeouts(attempt: Duration) -> TimeoutConfig {

@@ -6,6 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+/// How long to wait for a call that holds a lease, in seconds: as long again as it has worked twice,
+/// at least a second, and no longer than the lease. Most calls end within a second; one that has
+/// died is found out about in a few tries.
+#[must_use]
+pub fn wait_for_lease_s(lease_until_ms: u64, lease_ms: u64, now_ms: u64) -> u64 {
+    let left_ms = lease_until_ms.saturating_sub(now_ms);
+    let worked_ms = lease_ms.saturating_sub(left_ms);
+    left_ms.min(2 * worked_ms).div_ceil(1_000).max(1)
+}
+
 type Now = dyn Fn() -> u64 + Send + Sync;
 type Sleep = dyn Fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
@@ -66,5 +76,17 @@ impl Clock {
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Clock({} us)", self.now_us())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wait_for_lease_s;
+
+    #[test]
+    fn wait_for_lease_grows_with_work_done() {
+        let wait = |worked_ms: u64| wait_for_lease_s(100_000, 30_000, 70_000 + worked_ms);
+        assert_eq!([0, 100, 500, 1_100, 9_000].map(wait), [1, 1, 1, 3, 18]);
+        assert_eq!([15_000, 29_000, 29_999, 30_000, 99_000].map(wait), [15, 1, 1, 1, 1]);
     }
 }

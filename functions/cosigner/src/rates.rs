@@ -68,7 +68,7 @@ impl Shares {
             }
             seen = next;
         }
-        Err(StoreError::Conflict.into())
+        Err(Refusal::Busy.into())
     }
 
     async fn count(

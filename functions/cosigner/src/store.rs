@@ -166,7 +166,7 @@ impl Shares {
         Ok(record.transpose()?.map(|record| record.hash))
     }
 
-    async fn get(&self, key: Item) -> Result<Option<Item>, StoreError> {
+    pub(crate) async fn get(&self, key: Item) -> Result<Option<Item>, StoreError> {
         let output = self
             .db
             .get_item()

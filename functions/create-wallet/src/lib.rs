@@ -24,6 +24,7 @@ async fn create_wallet(
     caller: Caller,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<WalletBody>), ApiError> {
+    body.only(&["userId"])?;
     let (status, wallet) = match custody.create(&caller, &body.user_id()?).await? {
         Created::New(wallet) => (StatusCode::CREATED, wallet),
         Created::Existing(wallet) => (StatusCode::OK, wallet),

@@ -1,5 +1,5 @@
-//! `POST /api/webhooks`: where a tenant's events are sent from now on. The answer shows the signing
-//! secret, this once.
+//! `POST /api/webhooks`: where a tenant's events are sent from now on. The response holds the
+//! signing secret, which is returned again only to a client that has lost the response.
 
 use axum::extract::State;
 use axum::routing::post;

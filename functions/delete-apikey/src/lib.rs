@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::routing::delete;
 use axum::{Json, Router};
 use http::Uri;
-use shared::api::body::{JsonBody, wallet_in_query};
+use shared::api::body::{JsonBody, one_wallet, wallet_in_query};
 use shared::api::credential_data::RevokedData;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
@@ -34,7 +34,8 @@ pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Ro
     Ok(router(Registrars::from_env(env, clock, random, Spender::Caller)?))
 }
 
-/// The wallet stands in the query or in the body: some clients send no body with DELETE.
+/// The query or the body names the wallet, because some clients send no body with DELETE. Where
+/// both do, they must name the same one.
 async fn delete_api_key(
     State(registrars): State<Registrars>,
     caller: Caller,
@@ -42,12 +43,11 @@ async fn delete_api_key(
     uri: Uri,
     body: JsonBody,
 ) -> Result<Json<DataBody<RevokedData>>, ApiError> {
-    let name = match wallet_in_query(&uri)? {
-        Some(name) => name,
-        None => body.wallet_ref()?,
-    };
-    let registrar = registrars.of(exchange);
+    body.only(&["walletIdOrAddress", "removedOnExchange"])?;
+    let names = body.wallet_names(wallet_in_query(&uri)?)?;
     let removed = body.flag("removedOnExchange", false)?;
+    let registrar = registrars.of(exchange);
+    let name = one_wallet(&registrar.custody.store, &caller.tenant, names).await?;
     let revoked = registrar.revoke(&caller, &name, removed).await;
     let revoked = revoked.map_err(|error| ApiError::credential(Action::Revoke, error))?;
     let data = RevokedData::new(exchange, &revoked);

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use shared::api::body::JsonBody;
+use shared::api::body::{JsonBody, one_wallet};
 use shared::api::error::ApiError;
 use shared::api::exchange::counted;
 use shared::api::idempotency::idempotent;
@@ -40,7 +40,9 @@ async fn register_aster(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Json<DataBody<AsterData>>, ApiError> {
-    let (wallet, auto_renew) = (body.wallet_ref()?, body.flag("autoRenew", true)?);
+    body.only(&["walletIdOrAddress", "autoRenew"])?;
+    let (names, auto_renew) = (body.wallet_names(None)?, body.flag("autoRenew", true)?);
+    let wallet = one_wallet(&registrar.custody.store, &caller.tenant, names).await?;
     let registered = registrar.register(&caller, &wallet, auto_renew).await?;
     let data = AsterData::from(&registered);
     let now_ms = registrar.custody.clock.now_ms();

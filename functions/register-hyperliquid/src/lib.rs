@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use shared::api::body::JsonBody;
+use shared::api::body::{JsonBody, one_wallet};
 use shared::api::error::ApiError;
 use shared::api::exchange::counted;
 use shared::api::idempotency::{HoldsSecret, idempotent};
@@ -47,14 +47,17 @@ pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Ro
     }))
 }
 
-/// The one response that shows an agent's private key, and the only time.
+/// The one response that shows an agent's private key. It is given again for ten minutes under the
+/// same `Idempotency-Key`, in case it was lost.
 async fn register_hyperliquid(
     State(state): State<RegisterHyperliquid>,
     caller: Caller,
     body: JsonBody,
 ) -> Result<impl IntoResponse, ApiError> {
     let registrar = &state.registrar;
-    let (wallet, auto_renew) = (body.wallet_ref()?, body.flag("autoRenew", true)?);
+    body.only(&["walletIdOrAddress", "autoRenew"])?;
+    let (names, auto_renew) = (body.wallet_names(None)?, body.flag("autoRenew", true)?);
+    let wallet = one_wallet(&registrar.custody.store, &caller.tenant, names).await?;
     let registered = registrar.register(&caller, &wallet, auto_renew).await?;
     let data = HyperliquidData::new(&registered, state.return_private_key)?;
     let secret = state.return_private_key.then_some(Extension(HoldsSecret));

@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use shared::api::body::JsonBody;
+use shared::api::body::{JsonBody, one_wallet};
+use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
 use shared::api::idempotency::{HoldsSecret, idempotent};
@@ -44,7 +45,7 @@ pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Ro
     }))
 }
 
-/// Answers as the registration with the exchange does: a new Hyperliquid key is shown this once.
+/// Answers as the registration with the exchange does, also with a new Hyperliquid key.
 async fn rotate_api_key(
     State(state): State<RotateApiKey>,
     caller: Caller,
@@ -52,7 +53,11 @@ async fn rotate_api_key(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let registrar = state.registrars.of(exchange);
-    let rotated = registrar.rotate(&caller, &body.wallet_ref()?).await?;
+    body.only(&["walletIdOrAddress"])?;
+    let names = body.wallet_names(None)?;
+    let wallet = one_wallet(&registrar.custody.store, &caller.tenant, names).await?;
+    let rotated = registrar.rotate(&caller, &wallet).await;
+    let rotated = rotated.map_err(|error| ApiError::credential(Action::Rotate, error))?;
     let now_ms = registrar.custody.clock.now_ms();
     let message = if rotated.previous_revoked {
         "API key rotated; the previous key is revoked"

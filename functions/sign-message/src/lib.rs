@@ -23,6 +23,7 @@ async fn sign_message(
     PathName(name): PathName,
     body: JsonBody,
 ) -> Result<Json<SignedBody>, ApiError> {
+    body.only(&["message"])?;
     let name = wallet_ref(&name)?;
     let message = body.message()?;
     let (wallet, signature) = custody.sign_message(&caller.tenant, &name, &message).await?;

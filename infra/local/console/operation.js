@@ -126,7 +126,7 @@ function once(secret) {
     say(note.textContent);
   } }, "Copy the key");
   return h("div", { class: "once" },
-    h("p", null, h("strong", null, "The API wallet's private key. "), "It is shown this once and never again."),
+    h("p", null, h("strong", null, "The API wallet's private key. "), "It is shown once here; the console does not keep it."),
     h("div", { class: "secret-row" }, text, show, take), note);
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use hyperdex_local::{AllowedHost, AsterTarget, HyperliquidTarget, Limits, Options, Ports};
+use shared::api::cors::Origins;
 use shared::config::{parse_chain, parse_url};
 use shared::intent::HyperliquidChain;
 use url::Url;
@@ -57,6 +58,9 @@ pub(crate) struct Serve {
     /// What of Aster's weight a minute may be used.
     #[arg(long, env = "ASTER_WEIGHT_PER_MINUTE")]
     aster_weight_per_minute: Option<u64>,
+    /// Origins that may call the API from a browser, with commas between them.
+    #[arg(long, env = "ALLOWED_ORIGINS", value_parser = origins, default_value = "")]
+    allowed_origins: Origins,
     /// Requests a second for each API key; 0 is no limit at all.
     #[arg(long, env = "KEY_RATE_LIMIT", default_value_t = Limits::default().rate_per_s)]
     key_rate_limit: u64,
@@ -100,6 +104,10 @@ fn chain(text: &str) -> Result<HyperliquidChain, &'static str> {
     parse_chain(text).ok_or("Mainnet or Testnet is wanted")
 }
 
+fn origins(text: &str) -> Result<Origins, &'static str> {
+    Origins::parse(text).ok_or("expected origins such as https://tool.example.com")
+}
+
 impl Serve {
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::new(&self.data_dir);
@@ -131,6 +139,7 @@ impl Serve {
             budget.aster_per_minute = weight;
         }
         options.require_deposit = self.require_deposit;
+        options.allowed_origins = self.allowed_origins.clone();
         options.limits = (self.key_rate_limit > 0).then_some(Limits {
             rate_per_s: self.key_rate_limit,
             burst: self.key_burst_limit,

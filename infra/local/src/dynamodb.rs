@@ -2,6 +2,7 @@
 
 mod http;
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use dynoxide::Database;
 use shared::store::IndexShape;
 use tokio::task::JoinHandle;
 
-use crate::StartError;
-use crate::serve::{Listener, Stop};
+use crate::serve::{Listener, Stop, bind, url};
+use crate::{StartError, transactions};
 
 /// How often expired items are swept; DynamoDB itself may take days.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -27,6 +28,21 @@ pub(crate) fn open(file: &Path) -> Result<Database, StartError> {
     let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
     let text = file.to_str().ok_or_else(|| broken("its name is not UTF-8".to_owned()))?;
     Database::new(text).map_err(|error| broken(error.to_string()))
+}
+
+/// Serves the database as AWS would: with the rule for writes that meet a transaction in progress.
+pub(crate) async fn serve_with_conflicts(
+    listener: Listener,
+    database: Database,
+    stop: Stop,
+) -> Result<[JoinHandle<()>; 2], StartError> {
+    let behind = bind("DynamoDB", Ipv4Addr::LOCALHOST.into(), 0).await?;
+    let target = url(&behind);
+    let http = shared::http_client::client_builder()
+        .and_then(|builder| Ok(builder.build()?))
+        .map_err(|error| part(error.to_string()))?;
+    let front = crate::serve::serve(listener, transactions::router(target, http), stop.clone());
+    Ok([front, serve(behind, database, stop)])
 }
 
 pub(crate) fn serve(listener: Listener, database: Database, stop: Stop) -> JoinHandle<()> {

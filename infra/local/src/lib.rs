@@ -26,6 +26,7 @@ mod queue;
 mod routes;
 mod serve;
 mod stack;
+mod transactions;
 pub mod wallets;
 mod webhooks;
 

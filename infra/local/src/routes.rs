@@ -8,6 +8,7 @@ use publish_events::PublishEvents;
 use register_hyperliquid::RegisterHyperliquid;
 use replay_webhook::ReplayWebhook;
 use rotate_apikey::RotateApiKey;
+use shared::api::cors::cors;
 use shared::api::idempotency::Memory;
 use shared::api::ids::Exchange;
 use shared::api::shell::shell;
@@ -199,6 +200,8 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(delete_agent::router(registrars("delete-agent")))
         .merge(exchange_guidance::router())
         .merge(webhooks(options, endpoints));
-    let shelled = shell(routes, options.clock.clone(), options.random.clone());
-    Ok(gateway(shelled, options))
+    let (clock, random) = (&options.clock, &options.random);
+    let shelled = shell(routes, clock.clone(), random.clone());
+    let behind_gateway = gateway(shelled, options);
+    Ok(cors(behind_gateway, options.allowed_origins.clone(), clock.clone(), random.clone()))
 }

@@ -9,6 +9,7 @@ use cosigner::Setting;
 use dynoxide::Database;
 use exchange_sim::{aster, hyperliquid};
 use seal_audit::{INDEX, SealAudit};
+use shared::api::cors::Origins;
 use shared::aws::Aws;
 use shared::clock::Clock;
 use shared::config::CALL_TIMEOUT_MS;
@@ -97,6 +98,8 @@ pub struct Options {
     pub exchange_timeout_ms: u64,
     /// What each tenant may send; `None` is anything.
     pub limits: Option<Limits>,
+    /// Which origins may call the API from a browser.
+    pub allowed_origins: Origins,
     /// Where webhooks may be sent.
     pub webhook_targets: Targets,
     /// Whether the wallets' table keeps a stream of its changes, from which webhooks are fed. A
@@ -133,6 +136,7 @@ impl Options {
             return_private_key: true,
             exchange_timeout_ms: CALL_TIMEOUT_MS,
             limits: None,
+            allowed_origins: Origins::default(),
             webhook_targets: Targets::PublicAndLoopback,
             stream: true,
             allowed_hosts: Vec::new(),
@@ -329,7 +333,8 @@ impl Stack {
         kms::save(&service, &keys).await?;
         let database = dynamodb::open(&data)?;
         webhooks::index(&data)?;
-        servers.push(dynamodb::serve(listener, database.clone(), stop.clone()));
+        let served = dynamodb::serve_with_conflicts(listener, database.clone(), stop.clone());
+        servers.extend(served.await?);
         let client = aws.dynamodb();
         dynamodb::create_table(&client, WALLETS_TABLE, Some("expiresAtS"), &IndexShape::all())
             .await?;

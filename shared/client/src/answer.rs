@@ -127,7 +127,8 @@ pub struct AsterKey {
 pub struct HyperliquidKey {
     /// The agent (API wallet), EIP-55.
     pub api_wallet_address: String,
-    /// Its private key, shown this once; none where the deployment says so.
+    /// Its private key, returned once; absent where the deployment says so. The same request under the
+    /// same `Idempotency-Key` returns it again for ten minutes, in case the response was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_private_key: Option<Secret>,
     /// The wallet, EIP-55.
@@ -165,7 +166,8 @@ pub struct AsterRotation {
 pub struct HyperliquidRotation {
     /// The agent (API wallet), EIP-55.
     pub api_wallet_address: String,
-    /// Its private key, shown this once; none where the deployment says so.
+    /// Its private key, returned once; absent where the deployment says so. The same request under the
+    /// same `Idempotency-Key` returns it again for ten minutes, in case the response was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_private_key: Option<Secret>,
     /// The wallet, EIP-55.

@@ -113,8 +113,12 @@ codes! {
     RequestTimeout = "REQUEST_TIMEOUT",
     /// A deletion did not come to its end: delete again.
     RevocationUnfinished = "REVOCATION_UNFINISHED",
+    /// The response of a request with this key held a secret, and it is not shown any more.
+    SecretNotShownAgain = "SECRET_NOT_SHOWN_AGAIN",
     /// The cosigner did not answer; nothing was signed.
     SignerUnavailable = "SIGNER_UNAVAILABLE",
+    /// The table was busy; nothing was written. Retry.
+    StoreBusy = "STORE_BUSY",
     /// It took too long.
     Timeout = "TIMEOUT",
     /// There are as many webhooks as there may be.

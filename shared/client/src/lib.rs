@@ -16,7 +16,7 @@
 //!
 //! match client.register_hyperliquid("user_123").await {
 //!     Ok(key) => {
-//!         // Shown this once. `{:?}` of it, or of the whole answer, does not show it.
+//!         // Returned once. `{:?}` of it, or of the whole answer, does not show it.
 //!         let secret = key.api_private_key.as_ref().map(Secret::expose);
 //!         println!("the API wallet is {}, a key came: {}", key.api_wallet_address, secret.is_some());
 //!     }

@@ -49,11 +49,13 @@ struct Reply {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ErrorBody {
     error: String,
     code: String,
     message: Option<String>,
     advice: Option<String>,
+    retry_after_seconds: Option<u64>,
     timestamp: u64,
 }
 
@@ -242,13 +244,14 @@ impl Reply {
     fn refusal(&self) -> Refusal {
         let status = self.status;
         let retry_after =
-            self.header(RETRY_AFTER.as_str()).and_then(|text| text.trim().parse().ok());
+            self.header(RETRY_AFTER.as_str()).and_then(|text| text.trim().parse::<u64>().ok());
         // What stands before the service has words of its own, or none.
         let body = serde_json::from_slice(&self.body).unwrap_or_else(|_| ErrorBody {
             error: format!("HTTP {status}"),
             code: format!("HTTP_{status}"),
             message: None,
             advice: None,
+            retry_after_seconds: None,
             timestamp: 0,
         });
         Refusal {
@@ -259,7 +262,7 @@ impl Reply {
             advice: body.advice,
             timestamp: body.timestamp,
             request_id: self.request_id(),
-            retry_after: retry_after.map(Duration::from_secs),
+            retry_after: retry_after.or(body.retry_after_seconds).map(Duration::from_secs),
             replayed: self.replayed(),
         }
     }

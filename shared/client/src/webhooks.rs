@@ -135,7 +135,8 @@ pub struct WebhookFailure {
 pub struct WebhookMade {
     /// What was made.
     pub webhook: Webhook,
-    /// What deliveries are signed with, shown this once.
+    /// What deliveries are signed with, returned once. The same request under the same
+    /// `Idempotency-Key` returns it again for ten minutes, in case the response was lost.
     pub secret: Secret,
 }
 

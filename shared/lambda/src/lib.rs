@@ -4,20 +4,21 @@
 use std::pin::Pin;
 
 use axum::Router;
-use lambda_http::RequestExt;
-use lambda_http::request::RequestContext;
+use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::{Adapter, RequestExt};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
 /// Why a function stops.
 pub use lambda_http::Error;
+use shared::api::cors::{Origins, cors};
 use shared::api::ids::Tenant;
 use shared::api::shell::{RequestId, shell};
 use shared::clock::Clock;
 use shared::config::{ConfigError, Env};
 use shared::random::Random;
 use shared::telemetry;
-use tower::{ServiceBuilder, ServiceExt};
+use tower::ServiceBuilder;
 
 /// Serves one endpoint function: `routes` makes its router from the environment, once.
 ///
@@ -36,10 +37,25 @@ where
     let fallback = fallback_tenant(&env)?;
     let (clock, random) = (Clock::system(), Random::system());
     let routes = routes(&env, clock.clone(), random.clone())?;
+    let origins = allowed_origins(&env)?;
+    let routes = cors(shell(routes, clock.clone(), random.clone()), origins, clock, random);
     let service = ServiceBuilder::new()
         .map_request(move |request: lambda_http::Request| identify(request, fallback.clone()))
-        .service(shell(routes, clock, random).into_service::<lambda_http::Body>());
-    lambda_http::run(service.map_response(|response: axum::response::Response| response)).await
+        .map_response(|response: axum::response::Response| response)
+        .service(routes.into_service::<lambda_http::Body>());
+    let adapter = Adapter::from(service);
+    lambda_runtime::run(ServiceBuilder::new().map_request(every_header).service(adapter)).await
+}
+
+/// API Gateway sends each header twice: with its last value, and with all of them. The first would
+/// replace the second, so that a header which is given twice is not seen to be.
+fn every_header(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    if let LambdaRequest::ApiGatewayV1(request) = &mut event.payload
+        && !request.multi_value_headers.is_empty()
+    {
+        request.headers.clear();
+    }
+    event
 }
 
 /// What a schedule runs.
@@ -149,18 +165,68 @@ fn fallback_tenant(env: &Env<'_>) -> Result<Option<Tenant>, ConfigError> {
     env.optional("TENANT_WITHOUT_KEY").map(parse).transpose()
 }
 
-/// Puts the tenant and the request's id where the shell finds them. API Gateway has checked the
-/// key; its id is the tenant.
+/// `ALLOWED_ORIGINS`: the origins that may call the API from a browser. Not set: none.
+fn allowed_origins(env: &Env<'_>) -> Result<Origins, ConfigError> {
+    let text = env.optional("ALLOWED_ORIGINS").unwrap_or_default();
+    Origins::parse(&text).ok_or(ConfigError::Invalid {
+        name: "ALLOWED_ORIGINS",
+        want: "origins with commas between them, such as https://tool.example.com",
+    })
+}
+
+/// Puts the tenant and the request's id where the shell finds them, and the path as the routers know
+/// it. API Gateway has checked the key; its id is the tenant.
 fn identify(mut request: lambda_http::Request, fallback: Option<Tenant>) -> lambda_http::Request {
     let mut tenant = None;
     if let Some(RequestContext::ApiGatewayV1(context)) = request.request_context_ref() {
         tenant = context.identity.api_key_id.as_deref().and_then(|id| id.parse().ok());
+        let path = context.resource_path.as_deref().and_then(|resource| {
+            let path = without_base_path(request.uri().path(), resource)?;
+            let query = request.uri().query().map(|query| format!("?{query}"));
+            format!("{path}{}", query.unwrap_or_default()).parse().ok()
+        });
         if let Some(id) = context.request_id.clone() {
             request.extensions_mut().insert(RequestId(id));
+        }
+        if let Some(path) = path {
+            *request.uri_mut() = path;
         }
     }
     if let Some(tenant) = tenant.or(fallback) {
         request.extensions_mut().insert::<Tenant>(tenant);
     }
     request
+}
+
+/// The path without the base path of a custom domain, where it has one: the segments of the API's
+/// resource, such as `/api/wallets/{wallet}`, are the last ones of the path.
+fn without_base_path<'a>(path: &'a str, resource: &str) -> Option<&'a str> {
+    let named: Vec<&str> = resource.split('/').skip(1).collect();
+    let slashes: Vec<usize> = path.match_indices('/').map(|(at, _)| at).collect();
+    let from = *slashes.get(slashes.len().checked_sub(named.len()).filter(|from| *from > 0)?)?;
+    let fits = |(named, given): (&&str, &str)| named.starts_with('{') || *named == given;
+    named.iter().zip(path[from + 1..].split('/')).all(fits).then_some(&path[from..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_base_path;
+
+    #[test]
+    fn base_path_of_custom_domain_is_removed() {
+        let sign = "/api/wallets/{wallet}/sign";
+        for (path, resource, rest) in [
+            ("/keys/api/wallets", "/api/wallets", Some("/api/wallets")),
+            ("/v1/keys/api/wallets", "/api/wallets", Some("/api/wallets")),
+            ("/api/api/wallets/api/sign", sign, Some("/api/wallets/api/sign")),
+            ("/keys/api/wallets/a%2Fb/sign", sign, Some("/api/wallets/a%2Fb/sign")),
+            ("/api/wallets/a/sign", sign, None),
+            ("/api/wallets/", "/api/wallets", None),
+            ("/keys/api/other", "/api/wallets", None),
+            ("/", "/api/wallets", None),
+            ("", "/", None),
+        ] {
+            assert_eq!(without_base_path(path, resource), rest, "{path}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use shared::api::body::{JsonBody, wallet_ref};
 use shared::api::credential_error::Action;
 use shared::api::cursor::page_in_query;
-use shared::api::error::ApiError;
+use shared::api::error::{ApiError, REPEAT};
 use shared::api::exchange::not_served;
 use shared::api::ids::Tenant;
 use shared::api::webhooks::{new_webhook, replay, webhook_id};
@@ -29,8 +29,8 @@ pub(crate) fn keyed() -> Vec<ApiError> {
         ApiError::rate_limited(1),
         ApiError::quota_exceeded(3_600),
         ApiError::internal("Internal error", &"the table did not answer"),
-        ApiError::new(504, "TIMEOUT", "No answer in time")
-            .advise("The call may be repeated safely"),
+        ApiError::store("Internal error", &StoreError::Busy(String::new())),
+        ApiError::new(504, "TIMEOUT", "No answer in time").advise("Retry the call; it is safe."),
     ]
 }
 
@@ -43,11 +43,14 @@ pub(crate) fn method() -> ApiError {
 pub(crate) fn body() -> Vec<ApiError> {
     let other =
         HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))]);
+    let packed =
+        HeaderMap::from_iter([(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
     let read = [
         JsonBody::parse(&HeaderMap::new(), b"{"),
         JsonBody::parse(&HeaderMap::new(), b"[]"),
         JsonBody::parse(&HeaderMap::new(), br#"{"a":1,"a":2}"#),
         JsonBody::parse(&other, b"{}"),
+        JsonBody::parse(&packed, b"{}"),
     ];
     read.into_iter().filter_map(Result::err).collect()
 }
@@ -67,6 +70,11 @@ pub(crate) fn field(name: &str) -> Vec<ApiError> {
     let reserved = "\"You are signing into Astherus 1\"";
     let values = ["null", "7", "\"a b\"", "\"29dd4dc0-1ff9-4df6-a19f-936f997cbc5a\"", reserved];
     values.into_iter().filter_map(wrong).collect()
+}
+
+/// A field that none of these fields is.
+pub(crate) fn unknown(fields: &[&str]) -> Option<ApiError> {
+    JsonBody::parse(&HeaderMap::new(), br#"{"autorenew":false}"#).ok()?.only(fields).err()
 }
 
 /// What is wrong with an `Idempotency-Key`.
@@ -108,6 +116,7 @@ pub(crate) fn new() -> Vec<ApiError> {
         r#"{"url":"http://hooks.example.com"}"#,
         r#"{"url":"https://10.0.0.1"}"#,
         r#"{"url":"https://hooks.example.com","events":["wallet.gone"]}"#,
+        r#"{"uri":"https://hooks.example.com"}"#,
     ];
     let mut errors = read(&bodies, |body| new_webhook(body, Targets::Public));
     let failed = CreateWebhookError::Store(StoreError::Conflict);
@@ -124,13 +133,15 @@ pub(crate) fn webhook() -> Vec<ApiError> {
 
 /// What is wrong with what is to be sent again.
 pub(crate) fn again() -> Vec<ApiError> {
-    let bodies = [r#"{"from":"yesterday"}"#, r#"{"eventId":"x"}"#, r#"{"cursor":"x"}"#];
+    let bodies = [
+        r#"{"since":"yesterday"}"#,
+        r#"{"from":"yesterday"}"#,
+        r#"{"eventId":"x"}"#,
+        r#"{"cursor":"x"}"#,
+    ];
     let mut errors = read(&bodies, |body| replay(body, &Tenant::local(), 0));
     errors.extend([ReplayError::NoEvent, ReplayError::Disabled].map(ApiError::from));
-    errors.push(
-        ApiError::internal("Failed to queue events", &"SQS did not answer")
-            .advise("Nothing is lost: repeat the call, it goes on where this one stopped"),
-    );
+    errors.push(ApiError::internal("Failed to queue events", &"SQS did not answer").advise(REPEAT));
     errors
 }
 
@@ -151,13 +162,16 @@ fn cosigner() -> [ProtocolError; 4] {
 
 pub(crate) fn create() -> Vec<ApiError> {
     let failed = cosigner().map(|error| CreateError::Protocol(error).into());
-    failed.into_iter().chain([CreateError::Store(StoreError::Conflict).into()]).collect()
+    let stored = [StoreError::Conflict, StoreError::Busy(String::new())];
+    let stored = stored.map(|error| CreateError::Store(error).into());
+    failed.into_iter().chain(stored).collect()
 }
 
 pub(crate) fn sign() -> Vec<ApiError> {
     let mut errors: Vec<ApiError> =
         cosigner().map(|error| SignError::Protocol(error).into()).into_iter().collect();
     errors.push(SignError::NotFound.into());
+    errors.push(SignError::Store(StoreError::Busy(String::new())).into());
     errors
 }
 
@@ -187,6 +201,7 @@ pub(crate) fn credential(action: Action, own: Vec<CredentialError>) -> Vec<ApiEr
             CredentialError::ClockSkew { skew_s: 70, source: Box::new(CredentialError::OutOfTime) },
             CredentialError::OutOfTime,
             CredentialError::DamagedKey,
+            CredentialError::Store(StoreError::Busy(String::new())),
             refused(RefusalKind::Other),
             refused(OurFault),
         ])

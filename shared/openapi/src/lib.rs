@@ -149,7 +149,7 @@ fn described(operation: &Operation, examples: &mut Examples) -> utoipa::openapi:
             .required(Required::False)
             .description(Some(
                 "A new one for each new request. For 24 hours the same request with the same key is \
-                 done once.",
+                 executed once. A response that holds a secret is given again for 10 minutes.",
             ))
             .schema(Some(key.build()));
         built = built.parameter(key.build());
@@ -167,7 +167,7 @@ fn described(operation: &Operation, examples: &mut Examples) -> utoipa::openapi:
         failures.entry(error.status).or_default().push(error);
     }
     for (status, errors) in failures {
-        built = built.response(status.to_string(), refused(operation, status, &errors, examples));
+        built = built.response(status.to_string(), refused(status, &errors, examples));
     }
     built.build()
 }
@@ -192,12 +192,7 @@ fn answered(operation: &Operation, means: &str, schema: &str) -> Response {
     response.build()
 }
 
-fn refused(
-    operation: &Operation,
-    status: u16,
-    errors: &[&ApiError],
-    examples: &mut Examples,
-) -> Response {
+fn refused(status: u16, errors: &[&ApiError], examples: &mut Examples) -> Response {
     let mut codes: Vec<&str> = errors.iter().map(|error| error.code).collect();
     codes.sort_unstable();
     codes.dedup();
@@ -227,9 +222,6 @@ fn refused(
         let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
         let header = HeaderBuilder::new().schema(Some(seconds.build()));
         response = response.header("Retry-After", header.description(Some("Seconds.")).build());
-    }
-    if operation.once && (400..429).contains(&status) {
-        response = response.header("Idempotent-Replay", replay());
     }
     response.build()
 }

@@ -101,7 +101,9 @@ impl Operation {
     /// With a JSON body of this schema that has these fields.
     fn body(mut self, schema: &'static str, must: Required, fields: &[&str]) -> Self {
         self.body = Some((schema, must));
-        self.fails(errors::body()).fails(fields.iter().flat_map(|name| errors::field(name)))
+        self.fails(errors::body())
+            .fails(if fields.is_empty() { None } else { errors::unknown(fields) })
+            .fails(fields.iter().flat_map(|name| errors::field(name)))
     }
 
     fn once(mut self) -> Self {
@@ -150,6 +152,7 @@ fn webhooks() -> [Operation; 4] {
         .body("CreateWebhook", Required::True, &[])
         .answers(201, "The webhook, with its secret.", "WebhookMade")
         .fails(errors::new())
+        .fails([ApiError::secret_not_shown_again()])
         .leads([
             to("delete", "deleteWebhook", ("webhookId", ID)),
             to("replay", "replayWebhook", ("webhookId", ID)),
@@ -296,13 +299,19 @@ fn register(exchange: Exchange) -> Operation {
     Operation::new(Method::POST, path, format!("register{name}"), "credentials")
         .says(
             format!("Register an API key with {name}"),
-            "Repeating it is safe: it goes on where it stopped.",
+            "Retrying it is safe; it resumes where it stopped.",
         )
         .once()
         .body("RegisterApiKey", Required::True, &["walletIdOrAddress", "autoRenew"])
         .answers(200, "The key is approved by the exchange.", schema)
         .fails(errors::credential(Action::Generate, own))
+        .fails(secret(exchange))
         .leads(links)
+}
+
+/// Only Hyperliquid's keys are handed out.
+fn secret(exchange: Exchange) -> Option<ApiError> {
+    (exchange == Exchange::Hyperliquid).then(ApiError::secret_not_shown_again)
 }
 
 fn describe(exchange: Exchange) -> Operation {
@@ -323,7 +332,7 @@ fn delete(exchange: Exchange) -> Operation {
         .says(
             format!("Delete an API key of {name}"),
             "It is revoked on the exchange, then deleted here. The wallet stands in the query or in \
-             the body; the query goes first.",
+             the body. Several names must be those of one wallet.",
         )
         .once()
         .takes(wallet_in_query(Required::False))
@@ -354,7 +363,8 @@ fn rotate(exchange: Exchange) -> Operation {
     .once()
     .body("RotateApiKey", Required::True, &["walletIdOrAddress"])
     .answers(200, "The new key.", schema)
-    .fails(errors::credential(Action::Generate, own))
+    .fails(errors::credential(Action::Rotate, own))
+    .fails(secret(exchange))
 }
 
 /// What is said to every exchange that is not served.

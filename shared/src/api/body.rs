@@ -3,14 +3,22 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use serde_json::{Map, Value};
 
 use super::each_once::EachOnce;
 use super::error::ApiError;
-use super::ids::{UserId, WalletRef};
+use super::ids::{IdError, Tenant, UserId, WalletRef};
 use crate::intent::PersonalMessage;
+use crate::store::Store;
+
+/// Fields that the published contract has for some calls. They are ignored where they have no
+/// meaning, because its clients send one body for several calls.
+const PUBLISHED: [&str; 4] = ["broker", "credentials", "preferredExchange", "workingType"];
+
+/// Fields that name the wallet as `walletIdOrAddress` does, wherever that names it.
+const WALLET_NAMES: [&str; 4] = ["walletIdOrAddress", "userId", "walletId", "address"];
 
 /// A request's JSON object. An empty body is an empty object.
 #[derive(Debug)]
@@ -20,10 +28,14 @@ impl JsonBody {
     /// Reads a body.
     ///
     /// # Errors
-    /// 415 when it is declared as something else than JSON, 400 when it is no JSON object.
+    /// 415 when it is compressed, or declared as something else than JSON; 400 when it is not a JSON
+    /// object.
     pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         if body.is_empty() {
             return Ok(Self(Map::new()));
+        }
+        if !headers.get_all(CONTENT_ENCODING).iter().all(|coding| is_identity(coding.as_bytes())) {
+            return Err(ApiError::unsupported_encoding());
         }
         if !declares_json(headers) {
             return Err(ApiError::unsupported_media_type());
@@ -39,6 +51,29 @@ impl JsonBody {
                 Err(ApiError::bad_request(fault))
             }
         }
+    }
+
+    /// Refuses every field but these, those that name the wallet where `walletIdOrAddress` is one of
+    /// them, and those of the published contract.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn only(&self, fields: &[&str]) -> Result<(), ApiError> {
+        let names: &[&str] =
+            if fields.contains(&WALLET_NAMES[0]) { &WALLET_NAMES } else { Default::default() };
+        let known = |name: &&String| {
+            [fields, names, &PUBLISHED].iter().any(|names| names.contains(&name.as_str()))
+        };
+        let Some(unknown) = self.0.keys().find(|name| !known(name)) else { return Ok(()) };
+        // The name comes from the caller: it is shown, but not at any length.
+        let shown: String =
+            unknown.chars().filter(|letter| !letter.is_control()).take(64).collect();
+        let message = if fields.is_empty() {
+            "Send the request without this field.".to_owned()
+        } else {
+            format!("Remove or correct this field. The fields are: {}.", fields.join(", "))
+        };
+        Err(ApiError::bad_request(format!("Unknown field: {shown}")).advise(message))
     }
 
     /// The text in a field that must be there; null and empty count as missing.
@@ -100,8 +135,7 @@ impl JsonBody {
     /// # Errors
     /// 400, naming the field.
     pub fn user_id(&self) -> Result<UserId, ApiError> {
-        UserId::for_creation(self.required("userId")?)
-            .map_err(|error| ApiError::bad_request(error.to_string()))
+        UserId::for_creation(self.required("userId")?).map_err(bad_id)
     }
 
     /// The field `walletIdOrAddress`.
@@ -110,6 +144,29 @@ impl JsonBody {
     /// 400, naming the field.
     pub fn wallet_ref(&self) -> Result<WalletRef, ApiError> {
         wallet_ref(self.required("walletIdOrAddress")?)
+    }
+
+    /// Every name of the wallet: `walletIdOrAddress`, which is required unless the query has named
+    /// the wallet, and the other fields that name it.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn wallet_names(&self, in_query: Option<WalletRef>) -> Result<Vec<WalletRef>, ApiError> {
+        let mut names: Vec<WalletRef> = in_query.into_iter().collect();
+        for field in WALLET_NAMES {
+            let text = if field == WALLET_NAMES[0] && names.is_empty() {
+                Some(self.required(field)?)
+            } else {
+                self.optional(field)?.filter(|text| !text.is_empty())
+            };
+            if let Some(text) = text {
+                names.push(wallet_ref(text).map_err(|error| {
+                    let error = error.error.replacen(WALLET_NAMES[0], field, 1);
+                    ApiError::bad_request(error)
+                })?);
+            }
+        }
+        Ok(names)
     }
 
     /// The field `message`, to be signed.
@@ -127,7 +184,42 @@ impl JsonBody {
 /// # Errors
 /// 400, naming the field.
 pub fn wallet_ref(text: &str) -> Result<WalletRef, ApiError> {
-    text.parse().map_err(|error: super::ids::IdError| ApiError::bad_request(error.to_string()))
+    text.parse().map_err(bad_id)
+}
+
+fn bad_id(error: IdError) -> ApiError {
+    let bad = ApiError::bad_request(error.to_string());
+    match error.advice() {
+        Some(advice) => bad.advise(advice),
+        None => bad,
+    }
+}
+
+/// The wallet that a request names, once or several times.
+///
+/// # Errors
+/// 400 when its names are those of different wallets, 404 when there is no such wallet.
+pub async fn one_wallet(
+    store: &Store,
+    tenant: &Tenant,
+    mut names: Vec<WalletRef>,
+) -> Result<WalletRef, ApiError> {
+    names.dedup();
+    if let [name] = names.as_slice() {
+        return Ok(name.clone());
+    }
+    let mut wallets = Vec::new();
+    for name in &names {
+        let view = store.find(tenant, name).await?;
+        wallets.push(view.map(|view| view.wallet.wallet_id));
+    }
+    wallets.dedup();
+    match wallets.as_slice() {
+        [Some(id)] => Ok(WalletRef::Wallet(*id)),
+        [None] => Err(ApiError::wallet_not_found()),
+        _ => Err(ApiError::bad_request("The request names different wallets")
+            .advise("Name the wallet once, in walletIdOrAddress.")),
+    }
 }
 
 /// The one parameter of a route's path, as text.
@@ -158,6 +250,11 @@ pub fn wallet_in_query(uri: &http::Uri) -> Result<Option<WalletRef>, ApiError> {
         return Err(ApiError::missing("walletIdOrAddress"));
     }
     wallet_ref(&text).map(Some)
+}
+
+fn is_identity(coding: &[u8]) -> bool {
+    let coding = coding.trim_ascii();
+    coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
 }
 
 /// A body that declares no type is taken at its word.
@@ -238,6 +335,34 @@ mod tests {
             assert!(error.error.starts_with("Request body names a field twice"), "{body}");
         }
         assert!(parse(r#"{"userId":"a","userid":"b"}"#).unwrap().user_id().is_ok());
+    }
+
+    #[test]
+    fn unknown_field_is_named() {
+        let body = parse(r#"{"walletIdOrAddress":"a","autorenew":false}"#).unwrap();
+        let error = body.only(&["walletIdOrAddress", "autoRenew"]).unwrap_err();
+        assert_eq!((error.status, &*error.error), (400, "Unknown field: autorenew"));
+        assert!(error.message.contains("autoRenew"), "{}", error.message);
+        for taken in [
+            r#"{"walletIdOrAddress":"a","credentials":{"aster":{}},"broker":1000}"#,
+            r#"{"walletIdOrAddress":"a","userId":"a","walletId":"a","address":"a"}"#,
+            "{}",
+        ] {
+            assert!(parse(taken).unwrap().only(&["walletIdOrAddress"]).is_ok(), "{taken}");
+        }
+        assert!(parse(r#"{"walletId":"a"}"#).unwrap().only(&["userId"]).is_err());
+    }
+
+    #[test]
+    fn compressed_body_is_refused() {
+        for (coding, taken) in
+            [("gzip", false), ("br", false), ("identity, gzip", false), ("identity", true)]
+        {
+            let headers = HeaderMap::from_iter([(CONTENT_ENCODING, coding.parse().unwrap())]);
+            let read = JsonBody::parse(&headers, b"{}");
+            assert_eq!(read.is_ok(), taken, "{coding}");
+            assert_eq!(read.err().map(|error| error.status), (!taken).then_some(415));
+        }
     }
 
     #[test]

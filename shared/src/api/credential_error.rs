@@ -9,8 +9,10 @@ use crate::wallets::SignError;
 /// What an operation on a credential says that it failed to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
-    /// Registration and rotation.
+    /// Registration.
     Generate,
+    /// Rotation.
+    Rotate,
     /// Deletion.
     Revoke,
     /// Listing what the exchange lists.
@@ -23,6 +25,7 @@ impl Action {
     const fn failed(self) -> &'static str {
         match self {
             Self::Generate => "Failed to generate API key",
+            Self::Rotate => "Failed to rotate API key",
             Self::Revoke => "Failed to revoke API key",
             Self::ListAgents => "Failed to list agents",
             Self::RemoveAgent => "Failed to remove agent",
@@ -30,7 +33,7 @@ impl Action {
     }
 }
 
-/// Registration's and rotation's errors; deletion has words of its own.
+/// Registration's errors. Rotation and deletion have texts of their own.
 impl From<CredentialError> for ApiError {
     fn from(error: CredentialError) -> Self {
         Self::credential(Action::Generate, error)
@@ -57,15 +60,15 @@ impl ApiError {
                 "REGISTRATION_IN_PROGRESS",
                 "API key registration already in progress",
             )
-            .advise("Another call works on this API key; repeat this one after Retry-After")
+            .advise("Another call is working on this API key. Retry after retryAfterSeconds.")
             .retry_after(retry_after_s),
             CredentialError::Unregistered => {
                 Self::new(409, "REGISTRATION_UNFINISHED", "API key registration is not finished")
-                    .advise("Repeat the registration: it goes on where it stopped")
+                    .advise("Retry the registration; it resumes where it stopped.")
             }
             CredentialError::Revoking => {
                 Self::new(409, "REVOCATION_UNFINISHED", "API key is being deleted")
-                    .advise("Repeat the DELETE call: it goes on where it stopped")
+                    .advise("Retry the DELETE call; it resumes where it stopped.")
             }
             CredentialError::AgentNotFound => {
                 Self::new(404, "AGENT_NOT_FOUND", "Agent not found").advise(
@@ -127,17 +130,19 @@ impl ApiError {
             CredentialError::Sign(SignError::Frozen) => frozen(failed),
             CredentialError::Sign(SignError::FrozenByOperator) => frozen_by_operator(failed),
             CredentialError::Sign(SignError::Protocol(error)) => {
-                fault_is_500(cosigner_failed(failed, &error))
+                fault(cosigner_failed(failed, &error))
+            }
+            CredentialError::Store(error) | CredentialError::Sign(SignError::Store(error)) => {
+                fault(Self::store(failed, &error))
             }
             CredentialError::Sign(
                 error @ (SignError::Busy | SignError::Worn | SignError::Moved),
             ) => fault_is_500(Self::signer_unavailable(failed, &error)),
             CredentialError::SecretLost(_) => Self::internal(failed, &error).advise(
                 "The exchange has made an API key that could not be kept: delete it in the \
-                 exchange's own settings, and repeat the call",
+                 exchange's own settings, then retry the call.",
             ),
             CredentialError::Sign(_)
-            | CredentialError::Store(_)
             | CredentialError::Envelope(_)
             | CredentialError::Random(_)
             | CredentialError::DamagedKey => Self::internal(failed, &error).advise(REPEAT),
@@ -146,7 +151,7 @@ impl ApiError {
 }
 
 /// For an API key the contract fixes 500 for every fault of the service.
-fn fault_is_500(error: ApiError) -> ApiError {
+fn fault(error: ApiError) -> ApiError {
     let status = if error.status == 503 { 500 } else { error.status };
     ApiError { status, ..error }
 }
@@ -164,14 +169,17 @@ fn busy(failed: &'static str, busy: Busy) -> ApiError {
     match busy {
         Busy::Limited { retry_after_s } => {
             ApiError::new(429, "EXCHANGE_RATE_LIMIT", "Too many requests")
-                .advise("The exchange's request limit is reached; nothing was changed")
+                .advise(
+                    "The exchange's request limit is reached; nothing was changed. Retry after \
+                     retryAfterSeconds.",
+                )
                 .retry_after(retry_after_s)
         }
         Busy::Down { retry_after_s } => ApiError::new(502, "EXCHANGE_UNAVAILABLE", failed)
             .advise(format!("The exchange keeps failing and rests for a while. {REPEAT}"))
             .retry_after(retry_after_s),
         Busy::Blocked { retry_after_s } => blocked(failed).retry_after(retry_after_s),
-        Busy::Store(error) => ApiError::internal(failed, &error).advise(REPEAT),
+        Busy::Store(error) => fault(ApiError::store(failed, &error)),
     }
 }
 
@@ -197,7 +205,8 @@ fn refused(action: Action, refusal: &Refusal) -> ApiError {
         RefusalKind::RemovalPending => {
             ApiError::new(429, "AGENT_REMOVAL_PENDING", "Too many requests")
                 .advise(
-                    "The exchange is still removing another agent of this account; repeat the call",
+                    "The exchange is still removing another agent of this account. Retry after \
+                     retryAfterSeconds.",
                 )
                 .retry_after(5)
         }

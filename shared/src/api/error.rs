@@ -15,8 +15,18 @@ use crate::mpc::{CosignerError, ProtocolError, Refusal};
 use crate::store::StoreError;
 use crate::wallets::{CreateError, SignError};
 
-pub(super) const REPEAT: &str =
-    "Nothing is lost: repeat the call, it goes on where this one stopped";
+/// Advice after a fault that leaves nothing undone for good.
+pub const REPEAT: &str = "Nothing is lost. Retry the call; it resumes where this one stopped.";
+
+/// What to do where an error has no advice of its own.
+const fn usual_advice(status: u16) -> &'static str {
+    match status {
+        404 => "Check the name. Only what was created with the same X-API-KEY's tenant is found.",
+        429 => "Retry after the time in retryAfterSeconds.",
+        500.. => "Retry the call. If it fails again, contact the operator with the x-request-id.",
+        _ => "Correct the request before you send it again.",
+    }
+}
 
 /// An error response of the contract.
 #[derive(Clone, Debug)]
@@ -26,7 +36,7 @@ pub struct ApiError {
     /// What is wrong.
     pub error: Cow<'static, str>,
     /// What to do next.
-    pub message: Option<Cow<'static, str>>,
+    pub message: Cow<'static, str>,
     /// More advice, where the contract fixes `message`.
     pub advice: Option<Cow<'static, str>>,
     /// A stable upper-snake word that a program can switch on.
@@ -38,13 +48,14 @@ pub struct ApiError {
 impl ApiError {
     /// An error with this status, code and text.
     pub fn new(status: u16, code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, error: error.into(), message: None, advice: None, code, retry_after_s: None }
+        let message = Cow::Borrowed(usual_advice(status));
+        Self { status, error: error.into(), message, advice: None, code, retry_after_s: None }
     }
 
     /// With advice.
     #[must_use]
     pub fn advise(mut self, message: impl Into<Cow<'static, str>>) -> Self {
-        self.message = Some(message.into());
+        self.message = message.into();
         self
     }
 
@@ -77,36 +88,49 @@ impl ApiError {
     #[must_use]
     pub fn wallet_not_found() -> Self {
         Self::new(404, "WALLET_NOT_FOUND", "Wallet not found")
+            .advise("Check the name, or create the wallet with POST /api/wallets.")
     }
 
     /// 404 for a wallet that has no credential there.
     #[must_use]
     pub fn api_key_not_found() -> Self {
         Self::new(404, "API_KEY_NOT_FOUND", "API key not found")
+            .advise("Register the wallet with this exchange first.")
     }
 
     /// 404 for a path that is no route.
     #[must_use]
     pub fn no_route() -> Self {
         Self::new(404, "NOT_FOUND", "No such route")
+            .advise("Check the path; GET /api/openapi.json lists all routes.")
     }
 
     /// 405.
     #[must_use]
     pub fn method_not_allowed() -> Self {
         Self::new(405, "METHOD_NOT_ALLOWED", "Method not allowed")
+            .advise("Use a method that GET /api/openapi.json lists for this path.")
     }
 
     /// 415.
     #[must_use]
     pub fn unsupported_media_type() -> Self {
         Self::new(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json")
+            .advise("Send a JSON body with this Content-Type.")
+    }
+
+    /// 415 for a compressed body.
+    #[must_use]
+    pub fn unsupported_encoding() -> Self {
+        Self::new(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Encoding must be identity")
+            .advise("Send the body without compression.")
     }
 
     /// 401 for a request that no tenant sent.
     #[must_use]
     pub fn no_api_key() -> Self {
         Self::new(401, "MISSING_API_KEY", "Missing X-API-KEY")
+            .advise("Send the header X-API-KEY with a key that is enabled")
     }
 
     /// 403 for a key that no tenant has.
@@ -121,6 +145,7 @@ impl ApiError {
     pub fn unreadable_body(status: StatusCode) -> Self {
         if status == StatusCode::PAYLOAD_TOO_LARGE {
             Self::new(413, "PAYLOAD_TOO_LARGE", "Request body is larger than 64 KiB")
+                .advise("Send a smaller body.")
         } else {
             Self::bad_request("Request body could not be read")
         }
@@ -141,6 +166,16 @@ impl ApiError {
         Self::new(503, "SIGNER_UNAVAILABLE", error).advise(REPEAT).retry_after(1)
     }
 
+    /// 503 where the table was busy until the last attempt, else 500.
+    #[must_use]
+    pub fn store(error: &'static str, cause: &StoreError) -> Self {
+        if !matches!(cause, StoreError::Busy(_)) {
+            return Self::internal(error, cause).advise(REPEAT);
+        }
+        tracing::warn!(%cause, "the table is busy");
+        Self::new(503, "STORE_BUSY", error).advise(REPEAT).retry_after(1)
+    }
+
     /// 429 for a tenant that sends more requests a second than it may.
     #[must_use]
     pub fn rate_limited(wait_s: u64) -> Self {
@@ -151,7 +186,7 @@ impl ApiError {
     #[must_use]
     pub fn quota_exceeded(wait_s: u64) -> Self {
         Self::new(429, "QUOTA_EXCEEDED", "Too many requests")
-            .advise("The quota of this X-API-KEY for today (UTC) is used up")
+            .advise("The quota of this X-API-KEY for today (UTC) is used up. Retry tomorrow.")
             .retry_after(wait_s)
     }
 
@@ -159,6 +194,7 @@ impl ApiError {
     #[must_use]
     pub fn request_timeout() -> Self {
         Self::new(408, "REQUEST_TIMEOUT", "Request body did not arrive in time")
+            .advise("Send the whole body within 10 seconds.")
     }
 
     /// 400 for a path that is no text.
@@ -174,8 +210,9 @@ impl ApiError {
             success: false,
             error: &self.error,
             code: self.code,
-            message: self.message.as_deref(),
+            message: &self.message,
             advice: self.advice.as_deref(),
+            retry_after_seconds: self.retry_after_s,
             timestamp: now_ms,
         })
     }
@@ -183,6 +220,7 @@ impl ApiError {
 
 /// The body of every answer that is no success.
 #[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = Error)]
 pub struct ErrorBody<'a> {
     #[schema(value_type = schema::Failed)]
@@ -192,9 +230,11 @@ pub struct ErrorBody<'a> {
     #[schema(value_type = schema::Code)]
     code: &'a str,
     /// What to do next.
-    #[schema(value_type = String, required = false)]
+    message: &'a str,
+    /// The seconds of the header `Retry-After`, where the answer has it.
+    #[schema(value_type = u64, required = false, minimum = 1)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
+    retry_after_seconds: Option<u64>,
     /// More advice, where the contract fixes `message`.
     #[schema(value_type = String, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -215,7 +255,7 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::internal("Internal error", &error)
+        Self::store("Internal error", &error)
     }
 }
 
@@ -224,9 +264,8 @@ impl From<CreateError> for ApiError {
         const ERROR: &str = "Failed to create wallet";
         match error {
             CreateError::Protocol(error) => cosigner_failed(ERROR, &error),
-            CreateError::Store(_) | CreateError::Envelope(_) | CreateError::Random(_) => {
-                Self::internal(ERROR, &error).advise("Repeat the call")
-            }
+            CreateError::Store(error) => Self::store(ERROR, &error),
+            CreateError::Envelope(_) | CreateError::Random(_) => Self::internal(ERROR, &error),
         }
     }
 }
@@ -242,9 +281,8 @@ impl From<SignError> for ApiError {
                 Self::signer_unavailable(ERROR, &error)
             }
             SignError::FrozenByOperator => frozen_by_operator(ERROR),
-            SignError::Store(_) | SignError::Envelope(_) | SignError::Share(_) => {
-                Self::internal(ERROR, &error).advise("Repeat the call")
-            }
+            SignError::Store(error) => Self::store(ERROR, &error),
+            SignError::Envelope(_) | SignError::Share(_) => Self::internal(ERROR, &error),
         }
     }
 }
@@ -266,12 +304,15 @@ pub(super) fn cosigner_failed(error: &'static str, cause: &ProtocolError) -> Api
     match cause {
         ProtocolError::Cosigner(CosignerError::Refused(Refusal::Policy(reason))) => {
             tracing::warn!(%reason, "refused by the cosigner's policy");
-            ApiError::new(422, "POLICY_REFUSED", error)
-                .advise("The signing policy does not allow this")
+            ApiError::new(422, "POLICY_REFUSED", error).advise(format!(
+                "The signing policy does not allow this: {reason}. If it should, contact the \
+                     operator."
+            ))
         }
         ProtocolError::Cosigner(CosignerError::Refused(Refusal::Barred)) => frozen(error),
         ProtocolError::Cosigner(
-            CosignerError::Unavailable(_) | CosignerError::Refused(Refusal::NoSession),
+            CosignerError::Unavailable(_)
+            | CosignerError::Refused(Refusal::NoSession | Refusal::Busy),
         ) => ApiError::signer_unavailable(error, cause),
         _ => ApiError::internal(error, cause).advise(REPEAT),
     }

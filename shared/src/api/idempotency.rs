@@ -1,9 +1,13 @@
 //! `Idempotency-Key`: a request that is sent again is answered as it was, and done once.
 //!
 //! A request without the header passes and costs nothing more. One with it is written down before
-//! it is worked on, and its answer after that. Answers that ask for a repeat (5xx, 429, 409 with
-//! `Retry-After`) are not kept: the repeat runs, as another attempt at the same operation, and goes
-//! on where the last one stopped.
+//! it is worked on, and its answer after that. Only successes are kept. A refusal has changed
+//! nothing, and what it depends on may change (a deposit, a wallet, an exchange's state), so the
+//! same request runs again, as another attempt at the same operation, and resumes where the last
+//! one stopped.
+//!
+//! A success that holds a secret is given again for [`SECRET_MS`] only: long enough for a client
+//! that has lost the first one, and not for anybody who finds the key in a log of the day.
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -16,8 +20,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::error::ApiError;
 use super::ids::Tenant;
-use super::shell::Written;
-use crate::clock::Clock;
+use crate::clock::{Clock, wait_for_lease_s};
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::random::Random;
 use crate::store::{
@@ -33,6 +36,9 @@ const LEASE_MS: u64 = 30_000;
 
 /// How long a key is remembered.
 pub const KEY_LIFE_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// How long an answer that holds a secret is given again.
+pub const SECRET_MS: u64 = 10 * 60 * 1_000;
 
 /// No answer of ours comes near this.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -164,26 +170,27 @@ async fn begin(
         Ok(None) => return Ok(Begun::Attempt(Once { mark, outcome: None })),
         Ok(Some(known)) => known,
         Err(StoreError::Conflict) => return Err(ApiError::idempotency_in_progress(1)),
-        Err(error) => return Err(failed(&error)),
+        Err(error) => return Err(ApiError::store("Internal error", &error)),
     };
     if known.fingerprint != fingerprint {
         return Err(ApiError::idempotency_key_reused());
     }
     mark.operation = known.operation;
+    let first_seen_ms = known.ends_at_ms.saturating_sub(KEY_LIFE_MS);
     if let Some(answer) = known.answer {
-        return replay(memory, tenant, &mark, answer).await.map(Begun::Answered);
+        return replay(memory, tenant, &mark, answer, first_seen_ms).await.map(Begun::Answered);
     }
     if now_ms < known.lease_until_ms {
-        let left_ms = known.lease_until_ms - now_ms;
-        return Err(ApiError::idempotency_in_progress(left_ms.div_ceil(1_000)));
+        let wait_s = wait_for_lease_s(known.lease_until_ms, LEASE_MS, now_ms);
+        return Err(ApiError::idempotency_in_progress(wait_s));
     }
     match store.take_request_over(tenant, &mark, known.attempt, lease_until_ms).await {
         Ok(RequestRecord { answer: Some(answer), .. }) => {
-            replay(memory, tenant, &mark, answer).await.map(Begun::Answered)
+            replay(memory, tenant, &mark, answer, first_seen_ms).await.map(Begun::Answered)
         }
         Ok(now) => Ok(Begun::Attempt(Once { mark, outcome: now.outcome })),
         Err(StoreError::Conflict) => Err(ApiError::idempotency_in_progress(1)),
-        Err(error) => Err(failed(&error)),
+        Err(error) => Err(ApiError::store("Internal error", &error)),
     }
 }
 
@@ -192,7 +199,12 @@ async fn replay(
     tenant: &Tenant,
     mark: &RequestMark,
     answer: StoredAnswer,
+    first_seen_ms: u64,
 ) -> Result<Response, ApiError> {
+    let given_ms = answer.at_ms.unwrap_or(first_seen_ms);
+    if answer.sealed.is_some() && memory.clock.now_ms() > given_ms.saturating_add(SECRET_MS) {
+        return Err(ApiError::secret_not_shown_again());
+    }
     let body = match (answer.body, answer.sealed) {
         (Some(body), _) => Body::from(body),
         (None, Some(sealed)) => {
@@ -218,14 +230,10 @@ async fn keep(
     mark: &RequestMark,
     response: Response,
 ) -> Response {
-    let status = response.status().as_u16();
-    let error = response.extensions().get::<ApiError>();
-    let repeats =
-        status >= 500 || status == 429 || error.is_some_and(|error| error.retry_after_s.is_some());
-    let (response, kept) = if repeats {
-        (response, memory.store.end_request(tenant, mark, None).await.map_err(KeepError::from))
-    } else {
+    let (response, kept) = if response.status().is_success() {
         seal(memory, tenant, mark, response).await
+    } else {
+        (response, memory.store.end_request(tenant, mark, None).await.map_err(KeepError::from))
     };
     if let Err(error) = kept {
         tracing::warn!(%error, "the answer was not kept for its Idempotency-Key");
@@ -239,23 +247,15 @@ async fn seal(
     mark: &RequestMark,
     response: Response,
 ) -> (Response, Result<(), KeepError>) {
-    let (mut parts, body) = response.into_parts();
-    let bytes = match parts.extensions.get::<ApiError>() {
-        Some(error) => {
-            parts.headers.remove(http::header::CONTENT_LENGTH);
-            parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            let text = error.body(memory.clock.now_ms()).to_string();
-            parts.extensions.insert(Written);
-            Bytes::from(text)
-        }
-        None => match to_bytes(body, MAX_ANSWER_BYTES).await {
-            Ok(bytes) => bytes,
-            Err(cause) => return (failed(&cause).into_response(), Ok(())),
-        },
+    let (parts, body) = response.into_parts();
+    let bytes = match to_bytes(body, MAX_ANSWER_BYTES).await {
+        Ok(bytes) => bytes,
+        Err(cause) => return (failed(&cause).into_response(), Ok(())),
     };
     let holds_secret = parts.extensions.get::<HoldsSecret>().is_some();
     let kept = async {
-        let mut answer = StoredAnswer { status: parts.status.as_u16(), body: None, sealed: None };
+        let (status, at_ms) = (parts.status.as_u16(), Some(memory.clock.now_ms()));
+        let mut answer = StoredAnswer { status, body: None, sealed: None, at_ms };
         if holds_secret {
             answer.sealed = Some(memory.envelope.seal(mark.context(tenant), &bytes).await?);
         } else {
@@ -281,13 +281,25 @@ impl ApiError {
     pub fn idempotency_key_invalid() -> Self {
         let error = "Idempotency-Key must be given once, as 1 to 255 visible ASCII characters";
         Self::new(400, "IDEMPOTENCY_KEY_INVALID", error)
+            .advise("Send one Idempotency-Key, such as a UUID, that is new for each new request.")
+    }
+
+    /// 410 for an `Idempotency-Key` whose response held a secret, some time after it.
+    #[must_use]
+    pub fn secret_not_shown_again() -> Self {
+        let error = "The response to this Idempotency-Key held a secret that is no longer shown";
+        Self::new(410, "SECRET_NOT_SHOWN_AGAIN", error).advise(
+            "The request has succeeded. If you have lost the secret, rotate the API key, or delete \
+             the webhook and create a new one.",
+        )
     }
 
     /// 422 for an `Idempotency-Key` that belongs to another request.
     #[must_use]
     pub fn idempotency_key_reused() -> Self {
         let error = "Idempotency-Key was used for another request";
-        Self::new(422, "IDEMPOTENCY_KEY_REUSED", error).advise("Use a new key for each new request")
+        Self::new(422, "IDEMPOTENCY_KEY_REUSED", error)
+            .advise("Use a new key for each new request.")
     }
 
     /// 409 for an `Idempotency-Key` whose request runs.
@@ -295,7 +307,7 @@ impl ApiError {
     pub fn idempotency_in_progress(seconds: u64) -> Self {
         let error = "A request with this Idempotency-Key is running";
         Self::new(409, "IDEMPOTENCY_IN_PROGRESS", error)
-            .advise("Repeat the call after Retry-After: it is answered once")
+            .advise("Retry the call after retryAfterSeconds; it is executed once.")
             .retry_after(seconds.max(1))
     }
 }

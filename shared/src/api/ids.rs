@@ -8,16 +8,26 @@ use uuid::Uuid;
 
 use crate::eth::Address;
 
-/// The text is no identifier of this kind.
+/// The text is not an identifier of this kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct IdError(&'static str);
+pub struct IdError(&'static str, Option<&'static str>);
 
 impl IdError {
     pub(crate) const fn new(text: &'static str) -> Self {
-        Self(text)
+        Self(text, None)
+    }
+
+    /// What to do instead, where there is more to say than what is wrong.
+    #[must_use]
+    pub const fn advice(&self) -> Option<&'static str> {
+        self.1
     }
 }
+
+/// What to do about a user's name that would not name the wallet in a later call.
+const PREFIX: &str =
+    "Add a prefix to the userId, such as user:, and use the prefixed userId in every call.";
 
 /// A tenant: one API key's holder. 1 to 64 characters of `[A-Za-z0-9_-]`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -43,7 +53,7 @@ impl FromStr for Tenant {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let fits = (1..=64).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-        if fits { Ok(Self(text.to_owned())) } else { Err(IdError("not a tenant")) }
+        if fits { Ok(Self(text.to_owned())) } else { Err(IdError::new("not a tenant")) }
     }
 }
 
@@ -72,17 +82,25 @@ impl fmt::Display for Tenant {
 pub struct UserId(String);
 
 impl UserId {
-    /// Takes a user for whom a wallet is to be created: none whose name reads as another kind of
-    /// identifier, because that wallet could never be found by it.
+    /// Takes a user for whom a wallet is to be created. A name that reads as another kind of
+    /// identifier is refused, because the wallet could never be found by it, and so is a dot segment,
+    /// which URL libraries remove from a path.
     ///
     /// # Errors
-    /// When it reads as a UUID or an address, or is no user identifier.
+    /// When it reads as a UUID or an address, is a dot segment, or is not a user identifier.
     pub fn for_creation(text: &str) -> Result<Self, IdError> {
         match text.parse::<WalletRef>() {
+            Ok(WalletRef::User(_)) if matches!(text, "." | "..") => {
+                Err(IdError("userId must not be . or ..", Some(PREFIX)))
+            }
             Ok(WalletRef::User(user)) => Ok(user),
-            Ok(WalletRef::Wallet(_)) => Err(IdError("userId must not be a UUID")),
-            Ok(WalletRef::Address(_)) => Err(IdError("userId must not be an address")),
-            Err(_) => Err(IdError("userId must be 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -")),
+            Ok(WalletRef::Wallet(_)) => Err(IdError("userId must not be a UUID", Some(PREFIX))),
+            Ok(WalletRef::Address(_)) => {
+                Err(IdError("userId must not be an address", Some(PREFIX)))
+            }
+            Err(_) => {
+                Err(IdError::new("userId must be 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -"))
+            }
         }
     }
 
@@ -98,7 +116,7 @@ impl TryFrom<String> for UserId {
     fn try_from(text: String) -> Result<Self, IdError> {
         let fits = (1..=128).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@|-".contains(&byte));
-        if fits { Ok(Self(text)) } else { Err(IdError("not a userId")) }
+        if fits { Ok(Self(text)) } else { Err(IdError::new("not a userId")) }
     }
 }
 
@@ -139,9 +157,9 @@ impl FromStr for WalletRef {
         {
             return Ok(Self::Wallet(id));
         }
-        UserId::try_from(text.to_owned())
-            .map(Self::User)
-            .map_err(|_| IdError("walletIdOrAddress must be a userId, a walletId or an address"))
+        UserId::try_from(text.to_owned()).map(Self::User).map_err(|_| {
+            IdError::new("walletIdOrAddress must be a userId, a walletId or an address")
+        })
     }
 }
 
@@ -209,6 +227,18 @@ mod tests {
         assert!(UserId::for_creation("29dd4dc0-1ff9-4df6-a19f-936f997cbc5a").is_err());
         assert!(UserId::for_creation("0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7").is_err());
         assert!(UserId::for_creation("user_123").is_ok());
+    }
+
+    #[test]
+    fn user_id_that_is_dot_segment_is_refused_at_creation() {
+        for text in [".", ".."] {
+            assert!(UserId::for_creation(text).unwrap_err().advice().is_some(), "{text}");
+            // A wallet of an earlier version is still found.
+            assert!(text.parse::<WalletRef>().is_ok(), "{text}");
+        }
+        for text in ["a..b", "...", ".a"] {
+            assert!(UserId::for_creation(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

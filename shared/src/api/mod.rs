@@ -2,6 +2,7 @@
 //! endpoint's router.
 
 pub mod body;
+pub mod cors;
 pub mod credential_data;
 pub mod credential_error;
 pub mod cursor;

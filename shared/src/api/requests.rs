@@ -10,7 +10,7 @@ use super::schema;
 #[derive(Serialize, ToSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateWallet {
-    /// None that reads as a UUID or an address.
+    /// Not a UUID, an address, a single dot or two dots.
     #[schema(value_type = schema::UserName)]
     pub user_id: String,
 }

@@ -56,7 +56,8 @@ forms! {
         "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
         "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a",
     );
-    /// A platform's own name for its user: 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -
+    /// A platform's own name for its user: 1 to 128 characters of A-Z a-z 0-9 _ . : @ | - At creation
+    /// not a UUID, an address, . or ..
     UserName: text(NAME_PATTERN, "user_123").min_length(Some(1)).max_length(Some(128));
     /// A wallet by its userId, its walletId or its address, read in the order address, UUID, userId.
     WalletName: text(NAME_PATTERN, "user_123").min_length(Some(1)).max_length(Some(128));
@@ -67,7 +68,8 @@ forms! {
     );
     /// 0x and 65 bytes: r, s (low) and v (27 or 28).
     SignatureText: text("^0x[0-9a-f]{128}(1b|1c)$", "");
-    /// 0x and the 32 bytes of a private key. It is shown this once.
+    /// 0x and the 32 bytes of a private key. It is returned once, and again for ten minutes under the
+    /// same Idempotency-Key, in case the response was lost.
     PrivateKey: text("^0x[0-9a-f]{64}$", "");
     /// A text to be signed: at most 8192 bytes of UTF-8, and no login or approval of an exchange.
     MessageText: text("", "Hello").min_length(Some(1)).max_length(Some(MAX_MESSAGE_BYTES));
@@ -99,7 +101,8 @@ forms! {
         .max_length(Some(MAX_URL));
     /// Words of the tenant's own.
     WebhookDescription: text("", "the back office").max_length(Some(200));
-    /// whsec_ and the base64 of 32 bytes. It is shown this once.
+    /// whsec_ and the base64 of 32 bytes. It is returned once, and again for ten minutes under the
+    /// same Idempotency-Key, in case the response was lost.
     WebhookSecret: text("^whsec_[A-Za-z0-9+/]{43}=$", "");
     /// What an event is about.
     EventTypeName: one_of(EventType::ALL.map(EventType::as_str));

@@ -9,7 +9,7 @@ use axum::{Extension, Router};
 use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -30,16 +30,13 @@ pub const OPEN_PATHS: [&str; 2] = ["/api/health", "/api/openapi.json"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Put into an error's answer whose body stands already.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Written;
-
 /// The request's id where the platform has given one (API Gateway's); else the shell draws one.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
 /// Wraps an endpoint's routes: unknown routes and methods, oversized bodies, panics and every
-/// [`ApiError`] become bodies of the contract.
+/// [`ApiError`] become bodies of the contract. `HEAD` is a method of the open paths alone: API Gateway
+/// sends it to the function of a path's `POST`, which cannot answer for its `GET`.
 pub fn shell(routes: Router, clock: Clock, random: Random) -> Router {
     routes
         .fallback(|| async { ApiError::no_route() })
@@ -69,6 +66,9 @@ async fn run(State(shell): State<Shell>, request: Request, next: Next) -> Respon
         exchange = Empty,
     );
     let work = async {
+        if request.method() == Method::HEAD && !OPEN_PATHS.contains(&request.uri().path()) {
+            return ApiError::method_not_allowed().into_response();
+        }
         let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
         handled.unwrap_or_else(|_| {
             ApiError::internal("Internal error", &"the handler panicked").into_response()
@@ -81,8 +81,7 @@ async fn run(State(shell): State<Shell>, request: Request, next: Next) -> Respon
     let error = error.or_else(|| {
         is_rejection(&response).then(|| ApiError::bad_request("Request path could not be read"))
     });
-    let is_written = response.extensions().get::<Written>().is_some();
-    if let Some(error) = error.as_ref().filter(|_| !is_written) {
+    if let Some(error) = &error {
         write_error(&mut response, error, shell.clock.now_ms());
     }
     if let Ok(id) = HeaderValue::from_str(&request_id) {

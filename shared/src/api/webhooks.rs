@@ -28,6 +28,7 @@ const MAX_DESCRIPTION: usize = 200;
 /// # Errors
 /// 400, naming the field.
 pub fn new_webhook(body: &JsonBody, targets: Targets) -> Result<NewWebhook, ApiError> {
+    body.only(&["url", "events", "description"])?;
     let url = targets.parse(body.required("url")?).map_err(ApiError::bad_request)?;
     let events = match body.texts("events")? {
         None => EventType::ALL.to_vec(),
@@ -60,6 +61,7 @@ pub fn new_webhook(body: &JsonBody, targets: Targets) -> Result<NewWebhook, ApiE
 /// 400, naming the field.
 pub fn replay(body: &JsonBody, tenant: &Tenant, now_ms: u64) -> Result<Replay, ApiError> {
     const MONTH_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
+    body.only(&["eventId", "from", "to", "cursor"])?;
     let (from, to) = (body.optional("from")?, body.optional("to")?);
     let cursor = body.optional("cursor")?;
     if let Some(id) = body.optional("eventId")? {
@@ -263,27 +265,28 @@ impl ApiError {
     #[must_use]
     pub fn webhook_not_found() -> Self {
         Self::new(404, "WEBHOOK_NOT_FOUND", "Webhook not found")
+            .advise("Check the webhookId; GET /api/webhooks lists the webhooks.")
     }
 
     /// 404 for an event that is not kept, or another tenant's.
     #[must_use]
     pub fn event_not_found() -> Self {
         Self::new(404, "EVENT_NOT_FOUND", "Event not found")
-            .advise("Events are kept for 30 days, from the first webhook on")
+            .advise("Check the eventId. Events are kept for 30 days, from the first webhook on.")
     }
 
     /// 409 for an eleventh webhook.
     #[must_use]
     pub fn too_many_webhooks() -> Self {
         Self::new(409, "TOO_MANY_WEBHOOKS", "There are ten webhooks already")
-            .advise("Delete one first")
+            .advise("Delete a webhook before you create another.")
     }
 
     /// 409 for a webhook that nothing is sent to.
     #[must_use]
     pub fn webhook_disabled() -> Self {
         Self::new(409, "WEBHOOK_DISABLED", "The webhook is disabled")
-            .advise("Its receiver has answered 410: delete it and make a new one")
+            .advise("Its receiver has answered 410. Delete the webhook and create a new one.")
     }
 }
 
@@ -291,7 +294,8 @@ impl From<CreateWebhookError> for ApiError {
     fn from(error: CreateWebhookError) -> Self {
         match error {
             CreateWebhookError::TooMany => Self::too_many_webhooks(),
-            error => Self::internal("Failed to create webhook", &error).advise("Repeat the call"),
+            CreateWebhookError::Store(error) => Self::store("Failed to create webhook", &error),
+            error => Self::internal("Failed to create webhook", &error),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::{CredentialError, Registered, Registrar};
 use crate::api::shell::Caller;
+use crate::clock::wait_for_lease_s;
 use crate::eth::{Address, AgentKey};
 use crate::mpc::KeyShare;
 use crate::random::{Random, RandomError};
@@ -73,8 +74,9 @@ pub(super) fn check_lease(known: &CredentialRecord, now_ms: u64) -> Result<(), C
 }
 
 pub(super) fn in_progress(known: &CredentialRecord, now_ms: u64) -> CredentialError {
-    let wait_ms = known.lease_until_ms.saturating_sub(now_ms);
-    CredentialError::InProgress { retry_after_s: wait_ms.div_ceil(1_000).max(1) }
+    CredentialError::InProgress {
+        retry_after_s: wait_for_lease_s(known.lease_until_ms, LEASE_MS, now_ms),
+    }
 }
 
 impl Registrar {
@@ -144,7 +146,6 @@ impl Registrar {
 
     /// Makes a record that rests: active, and nobody's.
     pub(super) async fn settle(&self, held: &mut Held) -> Result<(), CredentialError> {
-        held.record.request = None;
         self.settle_for(held, None).await
     }
 
@@ -154,7 +155,7 @@ impl Registrar {
         held: &mut Held,
         outcome: &Outcome,
     ) -> Result<(), CredentialError> {
-        let request = held.record.request.take();
+        let request = held.record.request.clone();
         self.settle_for(held, request.as_ref().map(|mark| (mark, outcome))).await
     }
 
@@ -163,16 +164,23 @@ impl Registrar {
         held: &mut Held,
         noted: Option<(&RequestMark, &Outcome)>,
     ) -> Result<(), CredentialError> {
+        let before = held.record.clone();
+        held.record.request = None;
         held.record.state = CredentialState::Active;
         held.record.next = None;
         held.record.lease_until_ms = 0;
-        let known = held.record.revision;
         held.record.revision = self.custody.random.uuid()?;
         let (store, now_ms) = (&self.custody.store, self.custody.clock.now_ms());
-        match store.end(&held.wallet, End::Rests(&held.record), known, noted, now_ms).await {
+        let end = End::Rests(&held.record);
+        match store.end(&held.wallet, end, before.revision, noted, now_ms).await {
             // Another call has taken over and finishes.
             Err(StoreError::Conflict) => Err(CredentialError::InProgress { retry_after_s: 1 }),
-            result => Ok(result?),
+            Err(error) => {
+                // The next call does not have to wait for the end of the lease.
+                self.unlock(&held.wallet, &before).await;
+                Err(error.into())
+            }
+            Ok(()) => Ok(()),
         }
     }
 
@@ -236,10 +244,22 @@ impl Registrar {
         now_ms
     }
 
-    /// Lets the next call go on at once. If this fails, the lease runs out by itself.
-    pub(super) async fn release(&self, mut held: Held) {
-        held.record.lease_until_ms = 0;
-        if let Err(error) = self.write(&mut held).await {
+    /// Lets the next call resume at once. If this fails, the lease runs out by itself.
+    pub(super) async fn release(&self, held: Held) {
+        self.unlock(&held.wallet, &held.record).await;
+    }
+
+    /// Ends the lease of a record that is stored as it is here, if it is.
+    pub(super) async fn unlock(&self, wallet: &WalletRecord, record: &CredentialRecord) {
+        let unlocked = async {
+            let mut free = record.clone();
+            free.lease_until_ms = 0;
+            free.revision = self.custody.random.uuid()?;
+            Ok::<(), CredentialError>(
+                self.custody.store.replace(wallet, &free, record.revision).await?,
+            )
+        };
+        if let Err(error) = unlocked.await {
             tracing::warn!(%error, "the lease was not released");
         }
     }

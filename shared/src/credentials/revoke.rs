@@ -108,7 +108,10 @@ impl Registrar {
         let (store, now_ms) = (&self.custody.store, self.custody.clock.now_ms());
         match store.end(&wallet, End::Gone(record.exchange), record.revision, noted, now_ms).await {
             Err(StoreError::Conflict) => Err(CredentialError::InProgress { retry_after_s: 1 }),
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                self.unlock(&wallet, record).await;
+                Err(error.into())
+            }
             Ok(()) => Ok(Revoked { wallet, agent: record.agent }),
         }
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::due::index_attributes;
 use super::{
-    CREDENTIAL, CredentialRecord, Item, NONCES, SCHEMA, Store, StoreError, WalletRecord, key,
+    CREDENTIAL, CredentialRecord, Item, NONCES_OF, SCHEMA, Store, StoreError, WalletRecord, key,
     put_error, to_item, transaction_error, unavailable, wallet_key,
 };
 use crate::api::ids::Exchange;
@@ -55,6 +55,12 @@ pub(super) fn sort_key(exchange: Exchange) -> String {
     format!("{CREDENTIAL}{exchange}")
 }
 
+/// Each exchange has an item of its own, so that calls for two exchanges do not meet.
+fn nonces_key(wallet: &WalletRecord, exchange: Exchange) -> Item {
+    let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
+    key(&partition, &format!("{NONCES_OF}{exchange}"))
+}
+
 pub(super) fn credential_item(
     wallet: &WalletRecord,
     credential: &CredentialRecord,
@@ -80,7 +86,6 @@ impl Store {
         expect: Expect,
         nonces: NewNonces,
     ) -> Result<(), StoreError> {
-        let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
         let broken =
             |error: aws_sdk_dynamodb::error::BuildError| StoreError::Unavailable(error.to_string());
         let mut put = Put::builder()
@@ -92,7 +97,7 @@ impl Store {
         }
         let update = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(key(&partition, NONCES)))
+            .set_key(Some(nonces_key(wallet, credential.exchange)))
             .update_expression(TAKE_NONCE)
             .condition_expression(NONCE_IS_NEW)
             .expression_attribute_names("#exchange", credential.exchange.as_str())
@@ -116,7 +121,8 @@ impl Store {
     }
 
     /// Takes one more nonce for a wallet on an exchange: `proposed`, or one more than the last,
-    /// unless that lies after `latest`.
+    /// unless that lies after `latest`. The exchange's item is there already:
+    /// [`Self::put_with_nonce`] has written it.
     ///
     /// # Errors
     /// When the table cannot be written.
@@ -134,7 +140,7 @@ impl Store {
                 .db
                 .update_item()
                 .table_name(&self.table)
-                .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), NONCES)))
+                .set_key(Some(nonces_key(wallet, exchange)))
                 .update_expression(TAKE_NONCE)
                 .condition_expression(NONCE_IS_NEW)
                 .expression_attribute_names("#exchange", exchange.as_str())

@@ -99,6 +99,9 @@ pub struct StoredAnswer {
     pub body: Option<String>,
     /// The body, if it holds one.
     pub sealed: Option<Sealed>,
+    /// When it was given first, Unix milliseconds. `None`: an earlier version has kept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<u64>,
 }
 
 /// A request with an `Idempotency-Key`.

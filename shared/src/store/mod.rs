@@ -3,7 +3,8 @@
 //! | partition key | sort key | item |
 //! | --- | --- | --- |
 //! | `tenant#W#walletId` | `credential#exchange` | [`CredentialRecord`] |
-//! | `tenant#W#walletId` | `nonces` | [`Nonces`] |
+//! | `tenant#W#walletId` | `nonces#exchange` | [`Nonces`] of this exchange |
+//! | `tenant#W#walletId` | `nonces` | [`Nonces`] of both exchanges; only earlier versions write it |
 //! | `tenant#W#walletId` | `record` | [`WalletRecord`] |
 //! | `tenant#W#walletId` | `share` | [`ShareRecord`] |
 //! | `tenant#U#userId` | `pointer` | the wallet's id |
@@ -36,7 +37,7 @@ mod webhooks;
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -65,6 +66,7 @@ pub use wallets::WalletView;
 pub use webhooks::{DeliveryFailure, MAX_WEBHOOKS, WebhookId, WebhookRecord};
 
 use crate::api::ids::Tenant;
+use crate::aws::retry::is_rejected;
 use crate::aws::{Aws, Lazy};
 use crate::config::{ConfigError, Env, StoreConfig};
 
@@ -77,7 +79,9 @@ pub type Item = HashMap<String, AttributeValue>;
 pub(crate) const RECORD: &str = "record";
 const SHARE: &str = "share";
 const POINTER: &str = "pointer";
+/// The nonces of both exchanges in one item, as earlier versions have written them.
 const NONCES: &str = "nonces";
+const NONCES_OF: &str = "nonces#";
 pub(crate) const CREDENTIAL: &str = "credential#";
 
 /// Why the table did not do it.
@@ -86,6 +90,10 @@ pub enum StoreError {
     /// Another writer was first; read again.
     #[error("another writer was first")]
     Conflict,
+    /// DynamoDB rejected the call because of a transaction in progress or throttling, until the
+    /// last attempt. Nothing was written; retry. The cause is for the log.
+    #[error("DynamoDB is busy: {0}")]
+    Busy(String),
     /// DynamoDB could not be reached or refused. The cause is for the log.
     #[error("DynamoDB: {0}")]
     Unavailable(String),
@@ -177,9 +185,20 @@ where
 /// An SDK error that decides nothing, with its whole chain for the log.
 pub fn unavailable<E>(error: SdkError<E>) -> StoreError
 where
-    E: std::error::Error + 'static,
+    E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    StoreError::Unavailable(sdk_cause(error))
+    let busy = matches!(
+        error.code(),
+        Some(
+            "ProvisionedThroughputExceededException"
+                | "RequestLimitExceeded"
+                | "ThrottlingException"
+                | "TransactionConflictException"
+                | "TransactionInProgressException"
+        )
+    );
+    let cause = sdk_cause(error);
+    if busy { StoreError::Busy(cause) } else { StoreError::Unavailable(cause) }
 }
 
 /// A conditional put that lost to another writer is a conflict.
@@ -191,18 +210,20 @@ pub fn put_error(error: SdkError<PutItemError>) -> StoreError {
     }
 }
 
-/// A transaction that lost to another writer is a conflict, whether it met the other's result or
-/// the other's transaction.
+/// A transaction with a condition that failed is a conflict: another writer's result is there. One
+/// that only met other transactions, or was throttled, was not decided, and is busy.
 #[must_use]
 pub fn transaction_error(error: SdkError<TransactWriteItemsError>) -> StoreError {
-    let lost = match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            cancelled.cancellation_reasons().iter().any(|reason| {
-                matches!(reason.code(), Some("ConditionalCheckFailed" | "TransactionConflict"))
-            })
+    if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    {
+        let reasons = cancelled.cancellation_reasons();
+        if reasons.iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")) {
+            return StoreError::Conflict;
         }
-        Some(TransactWriteItemsError::TransactionInProgressException(_)) => true,
-        _ => false,
-    };
-    if lost { StoreError::Conflict } else { unavailable(error) }
+        if is_rejected(reasons) {
+            return StoreError::Busy(DisplayErrorContext(error).to_string());
+        }
+    }
+    unavailable(error)
 }

@@ -136,6 +136,17 @@ impl Nonces {
             Exchange::Hyperliquid => self.hyperliquid,
         }
     }
+
+    /// The later ones of two items: each exchange has its own, and earlier versions have written
+    /// one for both.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            schema: self.schema.max(other.schema),
+            aster: self.aster.max(other.aster),
+            hyperliquid: self.hyperliquid.max(other.hyperliquid),
+        }
+    }
 }
 
 /// What is stored of a credential's life; `docs/credentials.md` draws it. Whether one has expired

@@ -6,8 +6,9 @@ use uuid::Uuid;
 use super::due::shard_of;
 use super::list::list_attributes;
 use super::{
-    CREDENTIAL, CredentialRecord, Item, NONCES, Nonces, POINTER, RECORD, SHARE, ShareRecord, Store,
-    StoreError, WalletRecord, from_item, key, to_item, transaction_error, unavailable, wallet_key,
+    CREDENTIAL, CredentialRecord, Item, NONCES, NONCES_OF, Nonces, POINTER, RECORD, SHARE,
+    ShareRecord, Store, StoreError, WalletRecord, from_item, key, to_item, transaction_error,
+    unavailable, wallet_key,
 };
 use crate::api::ids::{Exchange, Tenant, UserId, WalletRef};
 use crate::eth::Address;
@@ -220,7 +221,9 @@ fn view(items: Vec<Item>) -> Result<Option<WalletView>, StoreError> {
     for item in items {
         match sort_key(&item) {
             Some(RECORD) => wallet = Some(from_item("wallet", item)?),
-            Some(NONCES) => nonces = from_item("nonces", item)?,
+            Some(sort) if sort == NONCES || sort.starts_with(NONCES_OF) => {
+                nonces = nonces.max(from_item("nonces", item)?);
+            }
             Some(sort) if sort.starts_with(CREDENTIAL) => {
                 credentials.push(from_item("credential", item)?);
             }

@@ -32,7 +32,7 @@ use tower::ServiceExt;
 
 use crate::TestApp;
 pub use crowd::Crowd;
-use parts::{broken, end_to_end, fail, name};
+use parts::{broken, end_to_end, fail, name, reject};
 
 /// No payload of ours comes near this.
 const MAX_BODY_BYTES: usize = 16 << 20;
@@ -59,6 +59,17 @@ pub enum Fate {
     Lose,
     /// It waits for the others.
     Hold(Crowd),
+    /// AWS rejects it without executing it.
+    Reject(Rejection),
+}
+
+/// How AWS rejects a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rejection {
+    /// DynamoDB: another transaction that names an item of this write is in progress.
+    Conflict,
+    /// DynamoDB and Lambda: too many calls.
+    Throttled,
 }
 
 /// A call as it arrives.
@@ -369,6 +380,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
                 proxy.forward(&process, &service, call).await;
                 Some(broken())
             }
+            Fate::Reject(rejection) => Some(reject(rejection, &call)),
             Fate::Fail(fault) => {
                 if matches!(
                     fault,

@@ -5,9 +5,9 @@ use axum::response::{IntoResponse, Response};
 use exchange_sim::faults::Fault;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{Full, Limited};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Call;
+use super::{Call, Rejection};
 
 /// The answer that a fault gives; none when it hangs.
 pub(super) fn fail(fault: Fault) -> Option<Response> {
@@ -28,10 +28,40 @@ pub(super) fn fail(fault: Fault) -> Option<Response> {
     }
 }
 
+/// AWS's rejection of a call.
+pub(super) fn reject(rejection: Rejection, call: &Call) -> Response {
+    let operation = operation(call);
+    let (status, kind) = match (operation, rejection) {
+        ("", _) => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException"),
+        ("TransactWriteItems", _) => (StatusCode::BAD_REQUEST, "TransactionCanceledException"),
+        (_, Rejection::Conflict) => (StatusCode::BAD_REQUEST, "TransactionConflictException"),
+        (_, Rejection::Throttled) => {
+            (StatusCode::BAD_REQUEST, "ProvisionedThroughputExceededException")
+        }
+    };
+    let mut body = json!({ "__type": kind, "message": "Rejected by the test's edge" });
+    if operation == "TransactWriteItems" {
+        let sent: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        let count = sent["TransactItems"].as_array().map_or(0, Vec::len);
+        let code = match rejection {
+            Rejection::Conflict => "TransactionConflict",
+            Rejection::Throttled => "ThrottlingError",
+        };
+        let reason = |nth| json!({ "Code": if nth == 0 { code } else { "None" } });
+        body["CancellationReasons"] = (0..count).map(reason).collect();
+    }
+    let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amzn-errortype", kind)];
+    (status, headers, body.to_string()).into_response()
+}
+
+fn operation(call: &Call) -> &str {
+    let target = call.head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    target.and_then(|target| target.rsplit('.').next()).unwrap_or_default()
+}
+
 /// `DynamoDB.GetItem`, `Lambda.Invoke`, `Hyperliquid.approveAgent`, `Aster.GET agent`.
 pub(super) fn name(service: &str, call: &Call) -> String {
-    let target = call.head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let operation = target.and_then(|target| target.rsplit('.').next()).unwrap_or_default();
+    let operation = operation(call);
     let kind = || {
         let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
         let kind = body.pointer("/action/type").or_else(|| body.get("type"));

@@ -324,3 +324,34 @@ async fn other_shapes_of_the_event_are_understood() {
         assert_eq!(find.call(&event).await.status, 200, "{event}");
     }
 }
+
+/// A custom domain with a base path: API Gateway's path has it, its resource has not.
+#[tokio::test(flavor = "multi_thread")]
+async fn base_path_of_custom_domain_is_ignored() {
+    let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
+    let _cosigner = lambda.function("cosigner", &stack).started();
+    let mut create = lambda.function("create-wallet", &stack);
+    let mut find = lambda.function("get-wallet", &stack);
+    let with_base = |mut event: Value, base: &str| {
+        event["path"] = format!("{base}{}", event["path"].as_str().unwrap()).into();
+        event["requestContext"]["path"] = event["path"].clone();
+        event
+    };
+    let created = create.call(&with_base(create_event("user_1"), "/keys")).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    for base in ["", "/keys", "/api", "/v2/keys"] {
+        let found = find.call(&with_base(get("/api/wallets/user_1"), base)).await;
+        assert_eq!((found.status, &found.body), (200, &created.body), "{base}");
+    }
+}
+
+/// API Gateway hands the last of two headers to a function as the one, and both as the many.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_idempotency_keys_are_refused() {
+    let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
+    let mut create = lambda.function("create-wallet", &stack);
+    let mut event = create_event("user_1");
+    event["headers"]["Idempotency-Key"] = "b".into();
+    event["multiValueHeaders"]["Idempotency-Key"] = json!(["a", "b"]);
+    expect(&create.call(&event).await, 400, "IDEMPOTENCY_KEY_INVALID");
+}

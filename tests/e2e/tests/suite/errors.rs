@@ -12,6 +12,10 @@ fn expect(reply: &Reply, status: u16, error: &str) {
     let code = reply.text("/code");
     assert!(!code.is_empty() && code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
     assert_eq!(reply.headers["content-type"], "application/json");
+    assert!(!reply.text("/message").is_empty(), "{reply:?}");
+    let wait = reply.headers.get("retry-after").map(|wait| wait.to_str().unwrap().to_owned());
+    let told = reply.body.get("retryAfterSeconds").map(Value::to_string);
+    assert_eq!(told, wait, "{reply:?}");
 }
 
 const ROUTES: [(&str, &str); 4] = [
@@ -202,7 +206,7 @@ async fn the_exchanges_limit_is_passed_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exchange_that_fails_can_be_tried_again_safely() {
     let app = TestApp::start().await;
-    let repeat = "repeat the call";
+    let repeat = "Retry the call";
     for (index, (fault, status)) in [
         (Fault::Status(502, "Bad Gateway".into()), 502),
         (Fault::Status(500, String::new()), 502),

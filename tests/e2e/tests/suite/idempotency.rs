@@ -85,9 +85,12 @@ async fn every_post_and_delete_is_answered_again_as_it_was() {
         let sent =
             app.stack.hyperliquid_sim.requests().len() + app.stack.aster_sim.requests().len();
         let again = send().await;
-        assert!(is_replay(&again), "{method} {path}: {again:?}");
+        // A refusal has changed nothing, and is decided again.
+        assert_eq!(is_replay(&again), status < 300, "{method} {path}: {again:?}");
         assert_eq!(again.status, status);
-        assert!(again.body == first.body, "{first:?} {again:?}");
+        if status < 300 {
+            assert!(again.body == first.body, "{first:?} {again:?}");
+        }
         assert_eq!(again.headers["content-type"], "application/json");
         assert_ne!(again.headers["x-request-id"], first.headers["x-request-id"]);
         let now = app.stack.hyperliquid_sim.requests().len() + app.stack.aster_sim.requests().len();
@@ -152,7 +155,7 @@ async fn of_a_crowd_with_one_key_one_runs() {
         assert!(made.iter().all(|reply| reply.body == first[0].body));
         for waits in replies.iter().filter(|reply| reply.status != 200) {
             assert_eq!((waits.status, waits.text("/code")), (409, "IDEMPOTENCY_IN_PROGRESS"));
-            assert!((1..=30).contains(&retry_after_s(waits).unwrap()), "{waits:?}");
+            assert_eq!(retry_after_s(waits), Some(1), "{waits:?}");
         }
         assert!(register(&app, exchange, exchange).await.body == first[0].body);
     }
@@ -216,6 +219,53 @@ async fn an_answer_with_a_secret_is_sealed_where_it_is_kept() {
     assert!(replies.contains(&500) && replies.contains(&200), "{replies:?}");
 }
 
+/// A lost response is given again for ten minutes; after that, and to the end of the day, the secret
+/// stays here.
+#[tokio::test(flavor = "multi_thread")]
+async fn secret_is_replayed_for_ten_minutes() {
+    let app = TestApp::start().await;
+    app.wallet("user_1").await;
+    let webhook = json!({ "url": "https://hooks.example.com" });
+    let made = post(&app, "webhook", "/api/webhooks", webhook.clone()).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    // The time counts from the response, not from the first attempt.
+    app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Status(500, String::new()));
+    assert_eq!(register(&app, "k", "hyperliquid").await.status, 502);
+    app.clock.advance_ms(30 * 60_000);
+    let first = register(&app, "k", "hyperliquid").await;
+    assert_eq!(first.status, 200, "{first:?}");
+    app.clock.advance_ms(10 * 60_000);
+    assert!(register(&app, "k", "hyperliquid").await.body == first.body);
+    app.clock.advance_ms(1);
+    let late = [
+        register(&app, "k", "hyperliquid").await,
+        post(&app, "webhook", "/api/webhooks", webhook).await,
+    ];
+    for late in late {
+        assert_eq!((late.status, late.text("/code")), (410, "SECRET_NOT_SHOWN_AGAIN"), "{late:?}");
+        assert!(late.text("/message").contains("rotate"), "{late:?}");
+    }
+    // What holds no secret is given again all day.
+    let aster = register(&app, "a", "aster").await;
+    app.clock.advance_ms(DAY_MS / 2);
+    assert!(is_replay(&register(&app, "a", "aster").await), "{aster:?}");
+}
+
+/// What the caller mends elsewhere is not held against the key.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusal_is_not_replayed_after_it_is_mended() {
+    let app = TestApp::start_with(|options| options.require_deposit = true).await;
+    let unknown = register(&app, "k", "hyperliquid").await;
+    assert_eq!((unknown.status, unknown.text("/code")), (404, "WALLET_NOT_FOUND"));
+    app.wallet("user_1").await;
+    let poor = register(&app, "k", "hyperliquid").await;
+    assert_eq!((poor.status, poor.text("/code")), (422, "DEPOSIT_REQUIRED"), "{poor:?}");
+    app.stack.hyperliquid_sim.require_deposit(false);
+    let made = register(&app, "k", "hyperliquid").await;
+    assert_eq!(made.status, 200, "{made:?}");
+    assert!(!is_replay(&made) && is_replay(&register(&app, "k", "hyperliquid").await));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_forgotten_after_a_day() {
     let app = TestApp::start().await;
@@ -224,8 +274,10 @@ async fn a_key_is_forgotten_after_a_day() {
     let [item] = items(&app).await.try_into().unwrap();
     let end_s: u64 = item["expiresAtS"].as_n().unwrap().parse().unwrap();
     assert!(end_s * 1_000 >= app.clock.now_ms() + DAY_MS);
-    app.clock.advance_ms(DAY_MS - 1);
+    app.clock.advance_ms(60_000);
     assert!(register(&app, "k", "hyperliquid").await.body == first.body);
+    app.clock.advance_ms(DAY_MS - 60_000 - 1);
+    assert_eq!(register(&app, "k", "hyperliquid").await.status, 410);
     // The item is there still, and means nothing: the request is a new one.
     app.clock.advance_ms(1);
     let late = register(&app, "k", "hyperliquid").await;

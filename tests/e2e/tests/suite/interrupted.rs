@@ -20,7 +20,8 @@ async fn cut_off(h: &Harness, call: &Call, status: u16, (nth, fault): (usize, Fa
     let reply = h.call(&process, call).await.unwrap();
     assert_eq!((reply.status, reply.text("/code")), (status, "SIGNER_UNAVAILABLE"), "{reply:?}");
     assert_eq!(reply.headers["retry-after"], "1");
-    assert_eq!(reply.fields(""), ["code", "error", "message", "success", "timestamp"]);
+    let fields = ["code", "error", "message", "retryAfterSeconds", "success", "timestamp"];
+    assert_eq!(reply.fields(""), fields);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -185,6 +185,41 @@ fn the_documents_examples_have_the_contracts_texts() {
     assert_eq!(exists.1["message"], "Use the existing key or delete it before creating a new one");
 }
 
+/// Every documented error, those of API Gateway included, states the next action, and repeats the
+/// time of its `Retry-After`.
+#[test]
+fn every_error_states_next_action() {
+    let document = document();
+    let examples = document["components"]["examples"].as_object().unwrap();
+    let errors = examples.values().map(|example| &example["value"]);
+    let errors: Vec<&Value> = errors.filter(|body| body["success"] == false).collect();
+    assert!(errors.len() > 60, "{}", errors.len());
+    for body in errors {
+        assert!(body["message"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
+        let waits = matches!(
+            body["code"].as_str().unwrap(),
+            "REGISTRATION_IN_PROGRESS"
+                | "IDEMPOTENCY_IN_PROGRESS"
+                | "STORE_BUSY"
+                | "SIGNER_UNAVAILABLE"
+        ) || body["error"] == "Too many requests";
+        let told = body["retryAfterSeconds"].as_u64().is_some_and(|seconds| seconds > 0);
+        assert!(told || !waits, "{body}");
+    }
+    let api = Stacks::new().main.resource("AWS::Serverless::Api", "Api").properties;
+    for (kind, answer) in api["GatewayResponses"].as_object().unwrap() {
+        let body = answer["ResponseTemplates"]["application/json"].as_str().unwrap();
+        let body = body.replace("$context.requestTimeEpoch", "1");
+        let body: Value =
+            serde_json::from_str(&body.replace("$context.error.messageString", "\"\"")).unwrap();
+        assert!(body["message"].as_str().is_some_and(|text| !text.is_empty()), "{kind}");
+        let wait = answer.pointer("/ResponseParameters/Headers/Retry-After");
+        let wait = wait.map(|wait| wait.as_str().unwrap().trim_matches('\'').to_owned());
+        let told = body.get("retryAfterSeconds").map(Value::to_string);
+        assert_eq!(told, wait, "{kind}");
+    }
+}
+
 /// What API Gateway answers by itself is in the document as well. The defaults are for what is not
 /// foreseen.
 #[test]

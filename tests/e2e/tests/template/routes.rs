@@ -24,11 +24,25 @@ fn lines(routes: &BTreeSet<Route>) -> BTreeSet<String> {
     routes.iter().map(Route::line).collect()
 }
 
+/// The methods without a key: `HEAD` of the open paths, and `OPTIONS` of every path, which one
+/// function answers.
+fn without_key(wrong: &mut Vec<String>, routes: &BTreeSet<Route>, extra: &BTreeSet<Route>) {
+    let paths = routes.iter().map(|route| route.path.clone());
+    let mut expected: BTreeSet<String> = paths.map(|path| format!("OPTIONS {path}")).collect();
+    expected.extend(OPEN_PATHS.map(|path| format!("HEAD {path}")));
+    let stated = extra.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    wrong.extend(differences("", ("the template", &stated), ("the API", &expected)));
+    if let Some(route) = extra.iter().find(|route| route.folder != "health") {
+        wrong.push(format!("{}: the function without a key answers it", route.line()));
+    }
+}
+
 /// The events of the template's functions. `ANY` beside a route only lets the function answer a
 /// wrong method itself.
 fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
     let mut routes = BTreeSet::new();
     let mut any = BTreeSet::new();
+    let mut extra = BTreeSet::new();
     let mut wrong = Vec::new();
     let asks = stacks.main.resource("AWS::Serverless::Api", "Api").properties;
     if asks["Auth"]["ApiKeyRequired"] != true {
@@ -47,7 +61,7 @@ fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
             if event["Type"] != "Api" || of["RestApiId"] != "Api" {
                 wrong.push(format!("{}: the event {name} is not of the API", function.folder));
             }
-            let open = OPEN_PATHS.contains(&route.path.as_str());
+            let open = OPEN_PATHS.contains(&route.path.as_str()) || route.method == "OPTIONS";
             let key = if open { json!(false) } else { Value::Null };
             if of["Auth"]["ApiKeyRequired"] != key {
                 wrong.push(format!(
@@ -55,12 +69,17 @@ fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
                     route.line()
                 ));
             }
-            let chosen = if route.method == "ANY" { &mut any } else { &mut routes };
+            let chosen = match route.method.as_str() {
+                "ANY" => &mut any,
+                "HEAD" | "OPTIONS" => &mut extra,
+                _ => &mut routes,
+            };
             if !chosen.insert(route.clone()) {
                 wrong.push(format!("{}: it stands twice", route.line()));
             }
         }
     }
+    without_key(&mut wrong, &routes, &extra);
     for route in &any {
         let own = |other: &&Route| other.folder == route.folder && other.path == route.path;
         if !routes.iter().any(|other| own(&other)) {
@@ -80,7 +99,7 @@ fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
         let [method, path] = ["HttpMethod", "ResourcePath"].map(|field| setting[field].as_str());
         let path = path.unwrap()[1..].replace("~1", "/");
         let stated = |route: &Route| Some(route.method.as_str()) == method && route.path == path;
-        if path != "*" && !routes.iter().any(stated) {
+        if path != "*" && !routes.iter().chain(&extra).any(stated) {
             wrong.push(format!("a setting is for {path}, which is no route"));
         }
     }

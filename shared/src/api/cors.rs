@@ -1,0 +1,100 @@
+//! Browsers: which origins may call the API, and what a preflight is answered.
+//!
+//! `X-API-KEY` is a tenant's secret, so no page in a browser should hold it, and by default no
+//! origin is allowed. A deployment may allow origins, such as that of an internal tool.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
+    VARY,
+};
+use http::{HeaderValue, Method, StatusCode};
+
+use super::error::ApiError;
+use super::shell::refusal;
+use crate::clock::Clock;
+use crate::random::Random;
+
+/// The origins that may call the API from a browser.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Origins(Vec<HeaderValue>);
+
+impl Origins {
+    /// Reads origins with commas between them, such as `https://tool.example.com`; none is empty.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let origin = |text: &str| {
+            let url = url::Url::parse(text).ok()?;
+            let is_origin = matches!(url.scheme(), "http" | "https")
+                && url.origin().ascii_serialization() == text;
+            is_origin.then(|| text.parse().ok()).flatten()
+        };
+        let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+        texts.map(origin).collect::<Option<_>>().map(Self)
+    }
+}
+
+#[derive(Clone)]
+struct Cors {
+    origins: Origins,
+    clock: Clock,
+    random: Random,
+}
+
+/// Answers every `OPTIONS`, which needs no key, and lets the pages of these origins read answers.
+pub fn cors(routes: Router, origins: Origins, clock: Clock, random: Random) -> Router {
+    routes.layer(from_fn_with_state(Cors { origins, clock, random }, run))
+}
+
+async fn run(State(cors): State<Cors>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(ORIGIN);
+    let origin = origin.filter(|origin| cors.origins.0.contains(origin)).cloned();
+    let is_options = request.method() == Method::OPTIONS;
+    let mut response = match &origin {
+        Some(_) if is_options && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD) => {
+            preflight()
+        }
+        _ if is_options => refusal(&ApiError::method_not_allowed(), &cors.clock, &cors.random),
+        _ => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    if !cors.origins.0.is_empty() {
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+    }
+    if let Some(origin) = origin {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let shown = "Idempotent-Replay, Retry-After, x-request-id";
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(shown));
+    }
+    response
+}
+
+fn preflight() -> Response {
+    let sent = "Content-Type, Idempotency-Key, X-API-KEY";
+    let headers = [
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, sent),
+        (ACCESS_CONTROL_MAX_AGE, "600"),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_parsed_from_list() {
+        let read = |text| Origins::parse(text).map(|origins| origins.0.len());
+        assert_eq!(read(""), Some(0));
+        assert_eq!(read("https://a.example.com, http://localhost:5173"), Some(2));
+        for text in ["*", "a.example.com", "https://a.example.com/", "ftp://a.example.com", "null"]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What a request may look like: the names of its wallet, its fields, its headers and its method.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
+use e2e::{Reply, TestApp};
+use http::Method;
+use serde_json::{Value, json};
+use shared::api::cors::Origins;
+
+async fn delete(app: &TestApp, query: &str, body: Option<Value>) -> Reply {
+    let path = format!("/api/trading/hyperliquid/apikey{query}");
+    let mut request = app.request(Method::DELETE, &path);
+    if let Some(body) = body {
+        request = request.json(&body);
+    }
+    app.send(request).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_different_wallets_are_refused() {
+    let app = TestApp::start().await;
+    let wallets = [app.wallet("a").await, app.wallet("b").await];
+    for user in ["a", "b"] {
+        assert_eq!(app.register("hyperliquid", user).await.status, 200);
+    }
+    let other = wallets[1].text("/address").to_owned();
+    for reply in [
+        delete(&app, "?walletIdOrAddress=a", Some(json!({ "walletIdOrAddress": "b" }))).await,
+        delete(&app, "?walletIdOrAddress=a", Some(json!({ "userId": "b" }))).await,
+        delete(&app, "?walletIdOrAddress=a", Some(json!({ "address": other }))).await,
+        delete(&app, "?walletIdOrAddress=a", Some(json!({ "userId": "nobody" }))).await,
+        delete(&app, "?walletIdOrAddress=a&walletIdOrAddress=a", None).await,
+    ] {
+        assert_eq!((reply.status, reply.text("/code")), (400, "BAD_REQUEST"), "{reply:?}");
+    }
+    let body = json!({ "walletIdOrAddress": "a", "walletId": wallets[1].text("/walletId") });
+    for path in ["aster/apikey", "hyperliquid/apikey/rotate"] {
+        let reply = app.post(&format!("/api/trading/{path}"), body.clone()).await;
+        assert_eq!(reply.status, 400, "{reply:?}");
+    }
+    for user in ["a", "b"] {
+        let path = format!("/api/trading/hyperliquid/apikey?walletIdOrAddress={user}");
+        assert_eq!(app.get(&path).await.status, 200, "{user}");
+    }
+
+    let same = json!({
+        "walletIdOrAddress": wallets[0].text("/walletId"),
+        "userId": "a",
+        "address": wallets[0].text("/address"),
+    });
+    assert_eq!(delete(&app, "?walletIdOrAddress=a", Some(same)).await.status, 200);
+    let body = json!({ "walletIdOrAddress": "nobody", "userId": "nobody2" });
+    let reply = app.post("/api/trading/aster/apikey", body).await;
+    assert_eq!(reply.status, 404, "{reply:?}");
+}
+
+/// Every route with a body refuses a field that it does not have, and changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_field_is_refused_by_every_route() {
+    let app = TestApp::start().await;
+    app.wallet("a").await;
+    for (method, path) in [
+        (Method::POST, "/api/wallets"),
+        (Method::POST, "/api/wallets/a/sign"),
+        (Method::POST, "/api/trading/aster/apikey"),
+        (Method::POST, "/api/trading/hyperliquid/apikey"),
+        (Method::DELETE, "/api/trading/hyperliquid/apikey"),
+        (Method::POST, "/api/trading/hyperliquid/apikey/rotate"),
+        (Method::POST, "/api/webhooks"),
+        (Method::POST, "/api/webhooks/0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b10/replay"),
+    ] {
+        let body = json!({
+            "userId": "b", "message": "m", "walletIdOrAddress": "a", "url": "https://a.example",
+        });
+        let mut fields = body.as_object().unwrap().clone();
+        if path.contains("webhooks") || path.contains("sign") || path == "/api/wallets" {
+            fields.retain(|name, _| {
+                matches!(
+                    (path, name.as_str()),
+                    ("/api/wallets", "userId") | ("/api/wallets/a/sign", "message")
+                ) || path == "/api/webhooks" && name == "url"
+            });
+        } else {
+            fields.retain(|name, _| name == "walletIdOrAddress");
+        }
+        fields.insert("autorenew".to_owned(), false.into());
+        let reply = app.send(app.request(method, path).json(&fields)).await;
+        assert_eq!(reply.status, 400, "{path}: {reply:?}");
+        assert_eq!(reply.text("/error"), "Unknown field: autorenew", "{path}");
+    }
+    assert_eq!(app.get("/api/wallets/b").await.status, 404);
+    let published = json!({ "walletIdOrAddress": "a", "credentials": {}, "broker": 1000 });
+    assert_eq!(app.post("/api/trading/aster/apikey", published).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compressed_body_returns_415() {
+    let app = TestApp::start().await;
+    let post = || app.request(Method::POST, "/api/wallets");
+    for coding in ["gzip", "br", "deflate, identity"] {
+        let request = post().header("content-encoding", coding).body("not JSON at all");
+        let reply = app.send(request).await;
+        assert_eq!(reply.status, 415, "{reply:?}");
+        assert_eq!(reply.text("/error"), "Content-Encoding must be identity");
+    }
+    let plain = post().header("content-encoding", "identity").json(&json!({ "userId": "i" }));
+    assert_eq!(app.send(plain).await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn user_id_that_names_no_wallet_is_refused_with_advice() {
+    let app = TestApp::start().await;
+    for user in [
+        ".",
+        "..",
+        "50291846-1111-4222-8333-123456789abc",
+        "0x8a4732fcA4aEbfa343D041829fD737dB4d119ABB",
+    ] {
+        let reply = app.post("/api/wallets", json!({ "userId": user })).await;
+        assert_eq!(reply.status, 400, "{reply:?}");
+        assert!(reply.text("/message").contains("prefix"), "{reply:?}");
+        let prefixed = app.post("/api/wallets", json!({ "userId": format!("user:{user}") })).await;
+        assert_eq!(prefixed.status, 201, "{prefixed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_is_for_open_paths_alone() {
+    let app = TestApp::start().await;
+    app.wallet("a").await;
+    for (path, status) in [
+        ("/api/health", 200),
+        ("/api/openapi.json", 200),
+        ("/api/wallets", 405),
+        ("/api/wallets/a", 405),
+        ("/api/trading/aster/apikey?walletIdOrAddress=a", 405),
+        ("/api/webhooks", 405),
+    ] {
+        let reply = app.send(app.request(Method::HEAD, path)).await;
+        assert_eq!(reply.status, status, "{path}");
+    }
+}
+
+const TOOL: &str = "https://tool.example.com";
+
+async fn preflight(app: &TestApp, origin: &str) -> Reply {
+    let url = format!("{}/api/wallets", app.stack.api);
+    // A browser sends no key with it.
+    let client = shared::http_client::client_builder().unwrap().build().unwrap();
+    let request = client.request(Method::OPTIONS, url).header("origin", origin);
+    app.send(request.header("access-control-request-method", "POST")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn preflight_is_refused_without_allowed_origins() {
+    let app = TestApp::start().await;
+    app.key("one");
+    let reply = preflight(&app, TOOL).await;
+    assert_eq!((reply.status, reply.text("/code")), (405, "METHOD_NOT_ALLOWED"), "{reply:?}");
+    assert!(!reply.headers.contains_key("access-control-allow-origin"), "{reply:?}");
+    let health = app.send(app.request(Method::GET, "/api/health").header("origin", TOOL)).await;
+    assert!(!health.headers.contains_key("access-control-allow-origin"), "{health:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn allowed_origin_passes_preflight_and_reads_answers() {
+    let app = TestApp::start_with(|options| {
+        options.allowed_origins = Origins::parse(TOOL).unwrap();
+    })
+    .await;
+    let key = app.key("one");
+    let reply = preflight(&app, TOOL).await;
+    assert_eq!(
+        (reply.status, &reply.headers["access-control-allow-origin"]),
+        (204, &TOOL.parse().unwrap())
+    );
+    let sent = reply.headers["access-control-allow-headers"].to_str().unwrap();
+    assert!(sent.contains("X-API-KEY") && sent.contains("Idempotency-Key"), "{sent}");
+    let other = preflight(&app, "https://tool.example.com.evil.example").await;
+    assert!(other.status == 405 && !other.headers.contains_key("access-control-allow-origin"));
+
+    let get = |key: &str| {
+        let request = app.request_from(&format!("{}/api/wallets", app.stack.api));
+        app.send(request.header("X-API-KEY", key).header("origin", TOOL))
+    };
+    for (key, status) in [(key.as_str(), 200), ("wrong", 403)] {
+        let reply = get(key).await;
+        assert_eq!(
+            (reply.status, &reply.headers["access-control-allow-origin"]),
+            (status, &TOOL.parse().unwrap())
+        );
+        assert_eq!(reply.headers["vary"], "Origin");
+    }
+}

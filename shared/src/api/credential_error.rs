@@ -137,7 +137,7 @@ impl ApiError {
             }
             CredentialError::Sign(
                 error @ (SignError::Busy | SignError::Worn | SignError::Moved),
-            ) => fault_is_500(Self::signer_unavailable(failed, &error)),
+            ) => fault(Self::signer_unavailable(failed, &error)),
             CredentialError::SecretLost(_) => Self::internal(failed, &error).advise(
                 "The exchange has made an API key that could not be kept: delete it in the \
                  exchange's own settings, then retry the call.",

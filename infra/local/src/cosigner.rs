@@ -78,6 +78,7 @@ impl CosignerSettings {
             self.dynamodb.clone(),
             self.kms.clone(),
             self.setting.hyperliquid_chain.as_str().to_owned(),
+            self.setting.aster_chain.as_str().to_owned(),
             self.setting.aster_signature_chain_id.to_string(),
             self.setting.aster_login.to_string(),
             self.policy.clone().unwrap_or_default(),
@@ -89,7 +90,7 @@ impl CosignerSettings {
     /// Reads the arguments that the stack starts this process with.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [dynamodb, kms, chain, aster, login, policy, ip, port] = arguments else {
+        let [dynamodb, kms, chain, aster_chain, aster, login, policy, ip, port] = arguments else {
             return None;
         };
         Some(Self {
@@ -98,6 +99,7 @@ impl CosignerSettings {
             policy: Some(policy.clone()).filter(|document| !document.is_empty()),
             setting: Setting {
                 hyperliquid_chain: parse_chain(chain)?,
+                aster_chain: parse_chain(aster_chain)?,
                 aster_signature_chain_id: aster.parse().ok()?,
                 aster_login: login.parse().ok()?,
             },

@@ -42,7 +42,7 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
     let data = tempfile::tempdir().map_err(failed)?;
     data.path().clone_into(&mut options.data_dir);
     options.ports = crate::Ports::default();
-    let (chain, aster_chain) = (options.hyperliquid.chain, options.aster.agent_chain_id);
+    let (chain, aster_chain) = (options.hyperliquid.chain, options.aster.agent_chain_id());
     let simulated = options.hyperliquid.url.is_none();
     let clock = options.clock.clone();
     let stack = Stack::start(options).await?;

@@ -31,6 +31,9 @@ pub enum StartError {
     /// Another local stack uses the data directory.
     #[error("the data directory {} is in use by another local stack", .0.display())]
     InUse(PathBuf),
+    /// Settings contradict each other.
+    #[error(transparent)]
+    Config(#[from] shared::config::ConfigError),
     /// The API keys cannot be read or changed.
     #[error(transparent)]
     Keys(#[from] crate::keys::KeysError),

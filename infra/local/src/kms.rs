@@ -1,7 +1,6 @@
 //! KMS on loopback. Its keys live in memory, so their snapshot is kept in the data directory:
 //! whoever reads that file can open what it sealed, as whoever may use the key in the cloud can.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +22,7 @@ use winterbaume_core::{MockRequest, MockService};
 use winterbaume_kms::{KmsService, KmsStateView};
 
 use crate::StartError;
+use crate::files::write;
 use crate::stack::AUDIT_KEY;
 
 const ACCOUNT: &str = "123456789012";
@@ -180,18 +180,4 @@ pub(crate) async fn save(service: &KmsService, file: &Path) -> Result<(), StartE
     let view = service.snapshot(account(), REGION).await;
     let bytes = serde_json::to_vec(&view).map_err(|error| broken(error.to_string()))?;
     write(file, &bytes)
-}
-
-fn write(file: &Path, bytes: &[u8]) -> Result<(), StartError> {
-    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
-    let directory = file.parent().unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        // A temporary file is the owner's alone (0600).
-        let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
-        temporary.write_all(bytes)?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(file).map_err(|error| error.error)?;
-        std::fs::File::open(directory)?.sync_all()
-    };
-    write().map_err(|error| broken(error.to_string()))
 }

@@ -14,6 +14,7 @@ pub mod demo;
 mod dynamodb;
 mod error;
 mod exchanges;
+mod files;
 mod gateway;
 pub mod jobs;
 pub mod keys;
@@ -24,6 +25,7 @@ mod proof;
 mod queue;
 mod routes;
 mod serve;
+mod sim_state;
 mod stack;
 mod webhooks;
 
@@ -34,6 +36,7 @@ pub use error::StartError;
 pub use exchanges::{AsterTarget, HyperliquidTarget};
 pub use limits::Limits;
 pub use routes::{Endpoints, routes};
+pub use serve::Port;
 pub use stack::{
     AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, Options, Ports, Stack, WALLETS_KEY, WALLETS_TABLE,
 };

@@ -14,9 +14,10 @@ use hyperdex_local::keys::KeyFile;
 use hyperdex_local::keys::command::{self as keys_command, KeysCommand};
 use hyperdex_local::load::{self, LoadArgs};
 use hyperdex_local::operator::{self, ConsoleOptions};
-use hyperdex_local::{Options, Stack, StartError, audit, demo, jobs};
+use hyperdex_local::{Options, Port, Stack, StartError, audit, demo, jobs};
 use shared::clock::Clock;
 use shared::config::Env;
+use shared::intent::HyperliquidChain;
 use shared::random::Random;
 use shared::telemetry::log_filter;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -124,7 +125,10 @@ async fn run(cli: Cli) -> ExitCode {
     // The cosigner's process has it from here, too.
     shared::process::no_core_dumps();
     match cli.command {
-        None | Some(Command::OpenApi { .. }) => ended(serve(cli.serve.options()).await),
+        None | Some(Command::OpenApi { .. }) => match cli.serve.options() {
+            Ok(options) => ended(serve(options).await),
+            Err(error) => ended(Err(error.into())),
+        },
         Some(Command::Cosigner { settings }) => {
             let Some(settings) = CosignerSettings::from_arguments(&settings) else {
                 return ended(Err(StartError::Part {
@@ -174,11 +178,17 @@ async fn run(cli: Cli) -> ExitCode {
             let ran = keys_command::run(&command, &cli.serve.data_dir, say);
             ended(ran.map_err(StartError::from))
         }
-        Some(Command::Demo) => match demo::run(cli.serve.options(), say).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(demo::DemoError::Start(error)) => ended(Err(error)),
-            Err(error) => failed(&error),
-        },
+        Some(Command::Demo) => {
+            let options = match cli.serve.options() {
+                Ok(options) => options,
+                Err(error) => return ended(Err(error.into())),
+            };
+            match demo::run(options, say).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(demo::DemoError::Start(error)) => ended(Err(error)),
+                Err(error) => failed(&error),
+            }
+        }
     }
 }
 
@@ -189,10 +199,13 @@ async fn serve(options: Options) -> Result<(), StartError> {
     );
     let keys = KeyFile::new(&options.data_dir).list()?.len();
     let loopback = options.ip.is_loopback();
+    let chains = (options.hyperliquid.chain, options.aster.chain);
+    let ports = options.ports;
     let return_private_key = options.return_private_key;
     let mut stack = Stack::start(options).await?;
-    let kind = |simulated| {
-        if simulated { "simulator" } else { "not simulated" }
+    let kind = |simulated, chain: HyperliquidChain| {
+        let what = if simulated { "simulator" } else { "not simulated" };
+        format!("{what}, {}", chain.as_str())
     };
     say("HyperDEX Keys, local stack.");
     say(if loopback {
@@ -206,13 +219,24 @@ async fn serve(options: Options) -> Result<(), StartError> {
     say(&format!("  KMS          {}", stack.kms));
     say(&format!("  Lambda       {}  (cosigner, in a process of its own)", stack.lambda));
     say(&format!("  SQS          {}", stack.sqs));
-    say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0)));
-    say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1)));
+    say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0, chains.0)));
+    say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1, chains.1)));
     say(&format!("  data         {data}"));
     say(&match keys {
         0 => "  API keys     none: open to the tenant local\n".to_owned(),
         some => format!("  API keys     {some}\n"),
     });
+    for (name, simulated, port, url) in [
+        ("Hyperliquid", simulated.0, ports.hyperliquid, &stack.hyperliquid),
+        ("Aster", simulated.1, ports.aster, &stack.aster),
+    ] {
+        match (port, url.port()) {
+            (Port::Preferred(wanted), Some(taken)) if simulated && wanted != taken => {
+                say(&format!("  Port {wanted} is busy: {name}'s simulator listens on {taken}."));
+            }
+            _ => {}
+        }
+    }
     let json = "-H 'Content-Type: application/json' -H 'X-API-KEY: local'";
     let api = &stack.api;
     say(&format!("  curl {api}/api/wallets {json} -d '{{\"userId\":\"user_123\"}}'"));

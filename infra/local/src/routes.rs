@@ -11,7 +11,9 @@ use rotate_apikey::RotateApiKey;
 use shared::api::idempotency::Memory;
 use shared::api::shell::shell;
 use shared::aws::Aws;
-use shared::config::{AsterConfig, CustodyConfig, HyperliquidConfig, StoreConfig};
+use shared::config::{
+    AsterConfig, CustodyConfig, HyperliquidConfig, StoreConfig, aster_v1_url,
+};
 use shared::credentials::{Registrar, Registrars};
 use shared::exchanges::budget::Spender;
 use shared::exchanges::{aster, hyperliquid};
@@ -94,12 +96,12 @@ impl Endpoints {
         let aster = aster::Client::new(&AsterConfig {
             url: self.aster.clone(),
             signature_chain_id: options.aster.signature_chain_id,
-            agent_chain_id: options.aster.agent_chain_id,
+            chain: options.aster.chain,
             ip_whitelist: None,
             validity_ms: MAX_AGENT_VALIDITY_MS,
             call_timeout_ms: options.exchange_timeout_ms,
             // The simulator speaks both.
-            v1_url: options.aster.v1.then(|| self.aster.clone()),
+            v1_url: options.aster.v1.then(|| aster_v1_url(&self.aster)),
         });
         let custody = self.custody(options);
         let budget = &options.budget;

@@ -1,5 +1,6 @@
 //! Listening: on loopback, or where a container reaches it.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::Router;
@@ -33,6 +34,38 @@ pub(crate) async fn bind(
 ) -> Result<TcpListener, StartError> {
     let address = SocketAddr::new(ip, port);
     TcpListener::bind(address).await.map_err(|cause| StartError::Port { what, address, cause })
+}
+
+/// A port that may have a default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Port {
+    /// This one, or a start that fails; 0 takes any.
+    Exactly(u16),
+    /// This one, or any free one when it is busy.
+    Preferred(u16),
+}
+
+impl Default for Port {
+    fn default() -> Self {
+        Self::Exactly(0)
+    }
+}
+
+/// Binds a port, or a free one in place of a busy default.
+pub(crate) async fn bind_port(
+    what: &'static str,
+    ip: IpAddr,
+    port: Port,
+) -> Result<TcpListener, StartError> {
+    match port {
+        Port::Exactly(port) => bind(what, ip, port).await,
+        Port::Preferred(port) => match bind(what, ip, port).await {
+            Err(StartError::Port { cause, .. }) if cause.kind() == ErrorKind::AddrInUse => {
+                bind(what, ip, 0).await
+            }
+            bound => bound,
+        },
+    }
 }
 
 /// Serves `router` until it is told to stop, and lets requests that run finish.

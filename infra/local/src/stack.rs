@@ -29,7 +29,8 @@ use crate::keys::KeyFile;
 use crate::limits::Limits;
 use crate::queue::{self, Queue};
 use crate::routes::{Endpoints, routes};
-use crate::serve::{Stop, bind, serve, url};
+use crate::sim_state::Kept;
+use crate::serve::{Port, Stop, bind, serve, url};
 use crate::webhooks::{self, Pump};
 use crate::{AsterTarget, HyperliquidTarget, StartError, dynamodb, exchanges, kms};
 
@@ -68,9 +69,9 @@ pub struct Ports {
     /// SQS.
     pub sqs: u16,
     /// The simulator of Hyperliquid.
-    pub hyperliquid: u16,
+    pub hyperliquid: Port,
     /// The simulator of Aster.
-    pub aster: u16,
+    pub aster: Port,
 }
 
 /// What to start.
@@ -215,6 +216,7 @@ impl Stack {
             policy: options.cosigner_policy.clone(),
             setting: Setting {
                 hyperliquid_chain: options.hyperliquid.chain,
+                aster_chain: options.aster.chain,
                 aster_signature_chain_id: options.aster.signature_chain_id,
                 aster_login: options.aster.v1,
             },
@@ -237,10 +239,11 @@ impl Stack {
         let aster_sim = exchanges::simulate_aster(&options.aster, clock);
         hyperliquid_sim.require_deposit(options.require_deposit);
         aster_sim.require_deposit(options.require_deposit);
+        let kept = Kept::open(&options, &hyperliquid_sim, &aster_sim)?;
         let hyperliquid = exchanges::place(
             "Hyperliquid's simulator",
             options.hyperliquid.url.as_ref(),
-            hyperliquid_sim.router(),
+            kept.hyperliquid.keeping(hyperliquid_sim.router()),
             (options.ip, options.ports.hyperliquid),
             stop.clone(),
         )
@@ -248,7 +251,7 @@ impl Stack {
         let aster = exchanges::place(
             "Aster's simulator",
             options.aster.url.as_ref(),
-            aster_sim.router(),
+            kept.aster.keeping(aster_sim.router()),
             (options.ip, options.ports.aster),
             stop.clone(),
         )

@@ -12,7 +12,14 @@ use serde_json::Value;
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hyperdex"));
     command.env("RUST_LOG", "warn");
-    for name in ["HYPERLIQUID_URL", "HYPERLIQUID_CHAIN", "ASTER_URL", "ASTER_SIGNATURE_CHAIN_ID"] {
+    for name in [
+        "HYPERLIQUID_URL",
+        "HYPERLIQUID_CHAIN",
+        "ASTER_URL",
+        "ASTER_CHAIN",
+        "ASTER_SIGNATURE_CHAIN_ID",
+        "ASTER_AGENT_CHAIN_ID",
+    ] {
         command.env_remove(name);
     }
     command

@@ -25,6 +25,7 @@ mod lifecycle;
 mod limits;
 mod list;
 mod manners;
+mod networks;
 mod random;
 mod refresh;
 mod refresh_attacks;

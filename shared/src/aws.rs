@@ -24,7 +24,10 @@ pub use lazy::Lazy;
 
 /// How long a call of the cosigner may take: longer than its function may run, and three times
 /// within what API Gateway waits.
-const COSIGNER_TIMEOUT: Duration = Duration::from_secs(9);
+pub const COSIGNER_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// How long one attempt of a call of DynamoDB, KMS or SQS may take.
+pub const AWS_CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What every AWS client needs: region, credentials, one pool of connections. A client is made with
 /// its first call.
@@ -144,7 +147,7 @@ fn base(region: String, credentials: Credentials) -> Arc<SdkConfig> {
         // No answer is a stream: the time for an attempt bounds all of it.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(RetryConfig::standard())
-        .timeout_config(timeouts(Duration::from_secs(4)))
+        .timeout_config(timeouts(AWS_CALL_TIMEOUT))
         .build();
     Arc::new(base)
 }

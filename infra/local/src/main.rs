@@ -2,19 +2,23 @@
 
 mod arguments;
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use arguments::Serve;
 use clap::{Parser, Subcommand};
 use hyperdex_local::bench::{self, BenchOptions, EndpointsSettings};
 use hyperdex_local::cosigner::{CosignerSettings, run_child};
+use hyperdex_local::data::backup::{self, BackupError};
+use hyperdex_local::data::doctor;
+use hyperdex_local::jobs::JobName;
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::keys::command::{self as keys_command, KeysCommand};
 use hyperdex_local::load::{self, LoadArgs};
 use hyperdex_local::operator::{self, ConsoleOptions};
-use hyperdex_local::{Options, Port, Stack, StartError, audit, demo, jobs};
+use hyperdex_local::{Options, Port, Stack, StartError, audit, control, demo};
+use shared::api::ids::Tenant;
 use shared::clock::Clock;
 use shared::config::Env;
 use shared::intent::HyperliquidChain;
@@ -47,9 +51,34 @@ enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Verify the data directory, as a start does. Changes nothing.
+    Doctor,
+    /// Write the whole data directory to a file, also while the stack runs. The file holds its keys.
+    Backup {
+        /// A file that does not exist yet: a tar archive.
+        file: PathBuf,
+    },
+    /// Restore a backup into an empty data directory, while no stack uses it.
+    Restore {
+        /// What `backup` has written.
+        file: PathBuf,
+        /// Move the data that is there aside first.
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Run a scheduled job of the running stack now.
+    Jobs {
+        #[command(subcommand)]
+        command: JobsCommand,
+    },
+    /// Act on the running stack's simulated exchanges.
+    Sim {
+        #[command(subcommand)]
+        command: SimCommand,
+    },
     /// The console over a deployment in the cloud, with your own AWS credentials. It only reads.
     Console(ConsoleOptions),
-    /// Run the product's three calls against a stack of their own, and prove the delivered keys.
+    /// Run the product's three calls against a stack of their own, and use the registered keys.
     Demo,
     /// Run many clients against a stack of their own while it is killed and the exchanges fail,
     /// and see that nothing is lost. Best with a release build.
@@ -65,6 +94,27 @@ enum Command {
     /// The cosigner's process; the stack starts it.
     #[command(hide = true)]
     Cosigner { settings: Vec<String> },
+}
+
+#[derive(Subcommand)]
+enum JobsCommand {
+    /// Run a job once and print its summary.
+    Run {
+        #[arg(value_enum)]
+        job: JobName,
+    },
+}
+
+#[derive(Subcommand)]
+enum SimCommand {
+    /// Credit a wallet's account at every simulated exchange, for --require-deposit.
+    Deposit {
+        /// A userId, a walletId or an address.
+        wallet: String,
+        /// The tenant of the wallet.
+        #[arg(long, default_value = "local")]
+        tenant: Tenant,
+    },
 }
 
 #[derive(Subcommand)]
@@ -111,6 +161,7 @@ async fn run(cli: Cli) -> ExitCode {
     }
     let filter = match cli.command {
         // A report is to be read, and so is an address.
+        Some(Command::Demo) => Targets::new().with_default(LevelFilter::OFF),
         Some(Command::Bench(_) | Command::Console(_)) => Targets::new()
             .with_default(LevelFilter::WARN)
             .with_target("dynoxide", LevelFilter::ERROR),
@@ -162,7 +213,8 @@ async fn run(cli: Cli) -> ExitCode {
                 (None, Some(endpoint)) => audit::Source::Endpoint(endpoint),
                 (None, None) => audit::Source::Data(cli.serve.data_dir),
             };
-            match audit::verify(&source, &table, public_key.as_deref(), say).await {
+            let now_ms = Clock::system().now_ms();
+            match audit::verify(&source, &table, public_key.as_deref(), now_ms, say).await {
                 Ok(true) => ExitCode::SUCCESS,
                 Ok(false) => ExitCode::FAILURE,
                 Err(error) => ended(Err(error)),
@@ -174,9 +226,28 @@ async fn run(cli: Cli) -> ExitCode {
             Err(error) => failed(&error),
         },
         Some(Command::Console(options)) => ended(console(&options).await),
+        Some(Command::Doctor) => {
+            match doctor::run(&cli.serve.data_dir, &Clock::system(), say).await {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::FAILURE,
+                Err(error) => ended(Err(error)),
+            }
+        }
+        Some(Command::Backup { file }) => done(back_up(&cli.serve.data_dir, &file)),
+        Some(Command::Restore { file, overwrite }) => {
+            done(restore(&cli.serve.data_dir, &file, overwrite).await)
+        }
+        Some(Command::Jobs { command: JobsCommand::Run { job } }) => {
+            let ran = control::run_job_now(&cli.serve.data_dir, job).await;
+            done(ran.map(|summary| say(&summary.to_string())))
+        }
+        Some(Command::Sim { command: SimCommand::Deposit { wallet, tenant } }) => {
+            let deposit = control::Deposit { tenant, wallet };
+            let ran = control::deposit_now(&cli.serve.data_dir, &deposit).await;
+            done(ran.map(|done| say(&done.to_string())))
+        }
         Some(Command::Keys { command }) => {
-            let ran = keys_command::run(&command, &cli.serve.data_dir, say);
-            ended(ran.map_err(StartError::from))
+            ended(keys_command::run(&command, &cli.serve.data_dir, asks, say))
         }
         Some(Command::Demo) => {
             let options = match cli.serve.options() {
@@ -201,7 +272,6 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let loopback = options.ip.is_loopback();
     let chains = (options.hyperliquid.chain, options.aster.chain);
     let ports = options.ports;
-    let return_private_key = options.return_private_key;
     let mut stack = Stack::start(options).await?;
     let kind = |simulated, chain: HyperliquidChain| {
         let what = if simulated { "simulator" } else { "not simulated" };
@@ -246,18 +316,31 @@ async fn serve(options: Options) -> Result<(), StartError> {
         ));
     }
     say("\nCtrl-C stops it.");
-    let (scheduled, seal, pump) = (stack.jobs.clone(), stack.seal.clone(), stack.pump.clone());
+    let (scheduled, pump) = (stack.scheduled.clone(), stack.pump.clone());
     let result = tokio::select! {
         () = stop_signal() => Ok(()),
-        never = jobs::run(scheduled, seal, return_private_key) => match never {},
+        never = scheduled.schedule() => match never {},
         never = pump.run() => match never {},
-        () = stack.cosigner_ended() => Err(StartError::Part {
-            what: "the cosigner's process",
-            cause: "it ended".to_owned(),
-        }),
+        error = stack.keep_cosigner(say) => Err(error),
     };
     stack.stop().await;
     result
+}
+
+fn back_up(data_dir: &Path, file: &Path) -> Result<(), BackupError> {
+    let bytes = backup::backup(data_dir, file, &Clock::system())?;
+    say(&format!("Backup of {} in {}, {bytes} bytes.", data_dir.display(), file.display()));
+    say("It holds the KMS keys: keep it as secret as the data directory.");
+    Ok(())
+}
+
+async fn restore(data_dir: &Path, file: &Path, overwrite: bool) -> Result<(), BackupError> {
+    let aside = backup::restore(data_dir, file, overwrite, &Clock::system()).await?;
+    say(&format!("Restored {} from {}.", data_dir.display(), file.display()));
+    if let Some(aside) = aside {
+        say(&format!("What was there is in {}.", aside.display()));
+    }
+    Ok(())
 }
 
 async fn console(options: &ConsoleOptions) -> Result<(), StartError> {
@@ -288,6 +371,11 @@ async fn stop_signal() {
 }
 
 fn ended(result: Result<(), StartError>) -> ExitCode {
+    done(result)
+}
+
+/// A command's end: exit code 2 and one line when it could not be done.
+fn done<E: std::error::Error>(result: Result<(), E>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -300,6 +388,18 @@ fn ended(result: Result<(), StartError>) -> ExitCode {
 fn failed(error: &dyn std::error::Error) -> ExitCode {
     complain(error);
     ExitCode::FAILURE
+}
+
+/// Puts a question to the person at the terminal; `None` where there is no terminal.
+fn asks(question: &str) -> Option<bool> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let mut output = std::io::stderr().lock();
+    let _ = write!(output, "{question} [y/N] ").and_then(|()| output.flush());
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).ok()?;
+    Some(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 /// A reader that has gone away is no reason to stop.

@@ -11,9 +11,7 @@ use rotate_apikey::RotateApiKey;
 use shared::api::idempotency::Memory;
 use shared::api::shell::shell;
 use shared::aws::Aws;
-use shared::config::{
-    AsterConfig, CustodyConfig, HyperliquidConfig, StoreConfig, aster_v1_url,
-};
+use shared::config::{AsterConfig, CustodyConfig, HyperliquidConfig, StoreConfig, aster_v1_url};
 use shared::credentials::{Registrar, Registrars};
 use shared::exchanges::budget::Spender;
 use shared::exchanges::{aster, hyperliquid};

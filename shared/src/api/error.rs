@@ -152,6 +152,14 @@ impl ApiError {
         Self::new(408, "REQUEST_TIMEOUT", "Request body did not arrive in time")
     }
 
+    /// 503 of the local stack's health: what it runs on has failed.
+    #[must_use]
+    pub fn unhealthy(trouble: String) -> Self {
+        Self::new(503, "UNHEALTHY", trouble)
+            .advise("Run `hyperdex doctor` on the machine of the stack")
+            .retry_after(5)
+    }
+
     /// 400 for a path that is no text.
     #[must_use]
     pub fn unreadable_path() -> Self {

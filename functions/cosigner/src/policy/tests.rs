@@ -157,7 +157,8 @@ fn aster_removal_is_checked_against_aster_network() {
 
 #[test]
 fn document_without_aster_chains_allows_hyperliquid_chains() {
-    let old = DEFAULT.replacen("\"chains\": [\"Mainnet\", \"Testnet\"], \"signature", "\"signature", 1);
+    let old =
+        DEFAULT.replacen("\"chains\": [\"Mainnet\", \"Testnet\"], \"signature", "\"signature", 1);
     assert_ne!(old, DEFAULT);
     let testnet = Setting { aster_chain: HyperliquidChain::Testnet, ..setting(false) };
     assert!(Policy::new(&old, testnet).is_ok());

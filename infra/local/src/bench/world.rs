@@ -126,8 +126,9 @@ impl World {
         dynamodb::create_table(&client, COSIGNER_TABLE, ttl, &[HEADS]).await?;
 
         let (hyperliquid, aster) = simulators();
-        let place =
-            |what, router: Router| exchanges::place(what, None, router, (ip, Port::default()), stop.clone());
+        let place = |what, router: Router| {
+            exchanges::place(what, None, router, (ip, Port::default()), stop.clone())
+        };
         let hyperliquid_url = place("Hyperliquid's simulator", hyperliquid.router()).await?;
         let aster_url = place("Aster's simulator", aster.router()).await?;
 

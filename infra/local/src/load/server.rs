@@ -62,8 +62,9 @@ impl Server {
         let mut rules = aster.rules();
         rules.weight_per_minute = WEIGHT_PER_MINUTE;
         aster.set_rules(rules);
-        let place =
-            |what, router| exchanges::place(what, None, router, (options.ip, Port::default()), stop.clone());
+        let place = |what, router| {
+            exchanges::place(what, None, router, (options.ip, Port::default()), stop.clone())
+        };
         let hyperliquid_url = place("Hyperliquid's simulator", hyperliquid.router()).await?;
         let aster_url = place("Aster's simulator", aster.router()).await?;
 

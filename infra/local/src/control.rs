@@ -9,7 +9,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use exchange_sim::{aster, hyperliquid};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,6 +19,7 @@ use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
 use crate::StartError;
+use crate::console::Simulators;
 use crate::data::existing;
 use crate::error::chain;
 use crate::files::broken;
@@ -66,15 +66,17 @@ pub struct Deposit {
 /// What a running stack can be asked for.
 #[derive(Clone)]
 pub(crate) struct Control {
-    pub(crate) jobs: Jobs,
-    pub(crate) custody: Custody,
-    /// `None` where the exchange is not simulated.
-    pub(crate) hyperliquid: Option<hyperliquid::Exchange>,
-    pub(crate) aster: Option<aster::Exchange>,
-    pub(crate) kept: Kept,
+    jobs: Jobs,
+    custody: Custody,
+    simulators: Simulators,
+    kept: Kept,
 }
 
 impl Control {
+    pub(crate) fn new(jobs: Jobs, custody: Custody, simulators: &Simulators, kept: Kept) -> Self {
+        Self { jobs, custody, simulators: simulators.clone(), kept }
+    }
+
     /// Listens on the socket of a data directory whose lock is held.
     pub(crate) fn serve(self, data_dir: &Path, stop: Stop) -> Result<JoinHandle<()>, StartError> {
         let path = data_dir.join(SOCKET);
@@ -127,12 +129,12 @@ async fn deposit(State(control): State<Control>, Json(asked): Json<Deposit>) -> 
         return refused(StatusCode::BAD_REQUEST, &format!("{address} is not an account"));
     };
     let mut exchanges = Vec::new();
-    if let Some(hyperliquid) = &control.hyperliquid {
+    if let Some(hyperliquid) = &control.simulators.hyperliquid {
         hyperliquid.deposit(account);
         control.kept.hyperliquid.write();
         exchanges.push("hyperliquid");
     }
-    if let Some(aster) = &control.aster {
+    if let Some(aster) = &control.simulators.aster {
         aster.deposit(account);
         control.kept.aster.write();
         exchanges.push("aster");

@@ -42,6 +42,8 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
     let data = tempfile::tempdir().map_err(failed)?;
     data.path().clone_into(&mut options.data_dir);
     options.ports = crate::Ports::default();
+    // A transcript is to be read.
+    options.quiet = true;
     let (chain, aster_chain) = (options.hyperliquid.chain, options.aster.agent_chain_id());
     let simulated = options.hyperliquid.url.is_none();
     let all_simulated = simulated && options.aster.url.is_none();

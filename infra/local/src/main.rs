@@ -1,24 +1,22 @@
 //! `hyperdex`: the local stack and its demo.
 
 mod arguments;
+mod operate;
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use arguments::Serve;
 use clap::{Parser, Subcommand};
 use hyperdex_local::bench::{self, BenchOptions, EndpointsSettings};
 use hyperdex_local::cosigner::{CosignerSettings, run_child};
-use hyperdex_local::data::backup::{self, BackupError};
-use hyperdex_local::data::doctor;
-use hyperdex_local::jobs::JobName;
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::keys::command::{self as keys_command, KeysCommand};
 use hyperdex_local::load::{self, LoadArgs};
 use hyperdex_local::operator::{self, ConsoleOptions};
-use hyperdex_local::{Options, Port, Stack, StartError, audit, control, demo};
-use shared::api::ids::Tenant;
+use hyperdex_local::{Options, Port, Stack, StartError, audit, demo};
+use operate::OperateCommand;
 use shared::clock::Clock;
 use shared::config::Env;
 use shared::intent::HyperliquidChain;
@@ -51,31 +49,8 @@ enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
-    /// Verify the data directory, as a start does. Changes nothing.
-    Doctor,
-    /// Write the whole data directory to a file, also while the stack runs. The file holds its keys.
-    Backup {
-        /// A file that does not exist yet: a tar archive.
-        file: PathBuf,
-    },
-    /// Restore a backup into an empty data directory, while no stack uses it.
-    Restore {
-        /// What `backup` has written.
-        file: PathBuf,
-        /// Move the data that is there aside first.
-        #[arg(long)]
-        overwrite: bool,
-    },
-    /// Run a scheduled job of the running stack now.
-    Jobs {
-        #[command(subcommand)]
-        command: JobsCommand,
-    },
-    /// Act on the running stack's simulated exchanges.
-    Sim {
-        #[command(subcommand)]
-        command: SimCommand,
-    },
+    #[command(flatten)]
+    Operate(OperateCommand),
     /// The console over a deployment in the cloud, with your own AWS credentials. It only reads.
     Console(ConsoleOptions),
     /// Run the product's three calls against a stack of their own, and use the registered keys.
@@ -94,27 +69,6 @@ enum Command {
     /// The cosigner's process; the stack starts it.
     #[command(hide = true)]
     Cosigner { settings: Vec<String> },
-}
-
-#[derive(Subcommand)]
-enum JobsCommand {
-    /// Run a job once and print its summary.
-    Run {
-        #[arg(value_enum)]
-        job: JobName,
-    },
-}
-
-#[derive(Subcommand)]
-enum SimCommand {
-    /// Credit a wallet's account at every simulated exchange, for --require-deposit.
-    Deposit {
-        /// A userId, a walletId or an address.
-        wallet: String,
-        /// The tenant of the wallet.
-        #[arg(long, default_value = "local")]
-        tenant: Tenant,
-    },
 }
 
 #[derive(Subcommand)]
@@ -226,26 +180,7 @@ async fn run(cli: Cli) -> ExitCode {
             Err(error) => failed(&error),
         },
         Some(Command::Console(options)) => ended(console(&options).await),
-        Some(Command::Doctor) => {
-            match doctor::run(&cli.serve.data_dir, &Clock::system(), say).await {
-                Ok(true) => ExitCode::SUCCESS,
-                Ok(false) => ExitCode::FAILURE,
-                Err(error) => ended(Err(error)),
-            }
-        }
-        Some(Command::Backup { file }) => done(back_up(&cli.serve.data_dir, &file)),
-        Some(Command::Restore { file, overwrite }) => {
-            done(restore(&cli.serve.data_dir, &file, overwrite).await)
-        }
-        Some(Command::Jobs { command: JobsCommand::Run { job } }) => {
-            let ran = control::run_job_now(&cli.serve.data_dir, job).await;
-            done(ran.map(|summary| say(&summary.to_string())))
-        }
-        Some(Command::Sim { command: SimCommand::Deposit { wallet, tenant } }) => {
-            let deposit = control::Deposit { tenant, wallet };
-            let ran = control::deposit_now(&cli.serve.data_dir, &deposit).await;
-            done(ran.map(|done| say(&done.to_string())))
-        }
+        Some(Command::Operate(command)) => command.run(&cli.serve.data_dir).await,
         Some(Command::Keys { command }) => {
             ended(keys_command::run(&command, &cli.serve.data_dir, asks, say))
         }
@@ -325,22 +260,6 @@ async fn serve(options: Options) -> Result<(), StartError> {
     };
     stack.stop().await;
     result
-}
-
-fn back_up(data_dir: &Path, file: &Path) -> Result<(), BackupError> {
-    let bytes = backup::backup(data_dir, file, &Clock::system())?;
-    say(&format!("Backup of {} in {}, {bytes} bytes.", data_dir.display(), file.display()));
-    say("It holds the KMS keys: keep it as secret as the data directory.");
-    Ok(())
-}
-
-async fn restore(data_dir: &Path, file: &Path, overwrite: bool) -> Result<(), BackupError> {
-    let aside = backup::restore(data_dir, file, overwrite, &Clock::system()).await?;
-    say(&format!("Restored {} from {}.", data_dir.display(), file.display()));
-    if let Some(aside) = aside {
-        say(&format!("What was there is in {}.", aside.display()));
-    }
-    Ok(())
 }
 
 async fn console(options: &ConsoleOptions) -> Result<(), StartError> {

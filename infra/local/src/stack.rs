@@ -114,6 +114,8 @@ pub struct Options {
     pub budget: BudgetConfig,
     /// Where the cosigner runs.
     pub cosigner: CosignerHost,
+    /// Whether the cosigner's process logs nothing, unless `RUST_LOG` says otherwise.
+    pub quiet: bool,
     /// Its policy document; `None` is the product's own, without limits of signatures.
     pub cosigner_policy: Option<String>,
     /// The time.
@@ -142,6 +144,7 @@ impl Options {
             clients: ClientBounds::default(),
             budget: BudgetConfig::default(),
             cosigner: CosignerHost::Process,
+            quiet: false,
             cosigner_policy: None,
             clock: Clock::system(),
             random: Random::system(),
@@ -233,7 +236,7 @@ impl Stack {
         };
         let (child, lambda) = match options.cosigner {
             CosignerHost::Process => {
-                let (child, address) = cosigner_host::in_child(&settings).await?;
+                let (child, address) = cosigner_host::in_child(&settings, options.quiet).await?;
                 (Some(child), address)
             }
             CosignerHost::InProcess => {
@@ -278,18 +281,13 @@ impl Stack {
             aster: options.aster.url.is_none().then(|| aster_sim.clone()),
             hyperliquid: options.hyperliquid.url.is_none().then(|| hyperliquid_sim.clone()),
         };
-        let served = with_console(router.clone(), &options, &endpoints, simulators)?;
         let aws = Aws::local(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda);
         let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone());
         let scheduled = Jobs::new(jobs.clone(), seal.clone(), options.return_private_key);
-        let control = Control {
-            jobs: scheduled.clone(),
-            custody: custody.clone(),
-            hyperliquid: options.hyperliquid.url.is_none().then(|| hyperliquid_sim.clone()),
-            aster: options.aster.url.is_none().then(|| aster_sim.clone()),
-            kept,
-        };
+        let (jobs_now, custody_now) = (scheduled.clone(), custody.clone());
+        let control = Control::new(jobs_now, custody_now, &simulators, kept);
         servers.push(control.serve(&options.data_dir, stop.clone())?);
+        let served = with_console(router.clone(), &options, &endpoints, simulators)?;
         let Endpoints { dynamodb, kms, lambda, hyperliquid, aster, .. } = endpoints;
         let address = url(&api)?;
         servers.push(serve_clients(api, served, options.clients, stop));

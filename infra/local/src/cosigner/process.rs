@@ -28,6 +28,7 @@ pub(crate) struct CosignerProcess {
     input: Option<ChildStdin>,
     /// With the port on which it listens, so that the next process listens there.
     settings: CosignerSettings,
+    quiet: bool,
 }
 
 impl CosignerProcess {
@@ -52,7 +53,7 @@ impl CosignerProcess {
                 tokio::time::sleep(FIRST_WAIT * 2_u32.pow(before)).await;
             }
             starts.push_back(Instant::now());
-            match in_child(&self.settings).await {
+            match in_child(&self.settings, self.quiet).await {
                 Ok((process, _)) => {
                     *self = process;
                     down.store(false, Ordering::SeqCst);
@@ -77,10 +78,15 @@ fn how(ended: std::io::Result<ExitStatus>) -> String {
 /// Starts this program once more as the cosigner, and waits until it listens.
 pub(crate) async fn in_child(
     settings: &CosignerSettings,
+    quiet: bool,
 ) -> Result<(CosignerProcess, String), StartError> {
     let failed = |cause: String| StartError::Part { what: "the cosigner's process", cause };
     let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    if quiet && std::env::var_os("RUST_LOG").is_none() {
+        command.env("RUST_LOG", "off");
+    }
+    let mut child = command
         .args(settings.arguments())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -97,5 +103,5 @@ pub(crate) async fn in_child(
     };
     let input = child.stdin.take();
     let settings = CosignerSettings { port, ..settings.clone() };
-    Ok((CosignerProcess { child, input, settings }, address))
+    Ok((CosignerProcess { child, input, settings, quiet }, address))
 }

@@ -50,20 +50,31 @@ impl Terminal {
         Self { shell, input, output }
     }
 
-    /// What a command prints, and its exit code.
+    /// What a command prints, without a key that it prints, and its exit code.
     fn run(&mut self, command: &str) -> (String, i32) {
         writeln!(self.input, "{command}\necho \"\n::ended $?\"").unwrap();
         let mut said = String::new();
         for line in self.output.by_ref() {
             let line = line.unwrap();
             if let Some(code) = line.strip_prefix("::ended ") {
-                return (said, code.parse().unwrap());
+                return (redacted(&said), code.parse().unwrap());
             }
             said += &line;
             said.push('\n');
         }
         panic!("the terminal has ended: {command}: {said}");
     }
+}
+
+/// The text without private keys.
+fn redacted(said: &str) -> String {
+    let mut parts = said.split("\"apiPrivateKey\":\"");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown += "\"apiPrivateKey\":\"(redacted)";
+        shown += part.find('"').map_or("", |end| &part[end..]);
+    }
+    shown
 }
 
 impl Drop for Terminal {

@@ -51,7 +51,9 @@ fn busy_default_port_falls_back_and_busy_explicit_port_fails() {
     let moved = running.lines.iter().find(|line| line.contains("Port 3001 is busy"));
     assert!(moved.is_some_and(|line| line.contains("Hyperliquid")), "{:?}", running.lines);
     assert!(running.url("Hyperliquid").starts_with("http://127.0.0.1:"));
-    assert_eq!(running.post_to("Hyperliquid", "/info", r#"{"type":"exchangeStatus"}"#).0, 422);
+    let user = format!("0x{}", "1".repeat(40));
+    let asked = json!({ "type": "userRole", "user": user }).to_string();
+    assert_eq!(running.post_to("Hyperliquid", "/info", &asked).0, 200);
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

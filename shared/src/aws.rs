@@ -26,10 +26,10 @@ pub use retry::without_conflict_retries;
 
 /// How long a call of the cosigner may take: longer than its function may run, and three times
 /// within what API Gateway waits.
-const COSIGNER_TIMEOUT: Duration = Duration::from_secs(9);
+pub const COSIGNER_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// How long an attempt at a call of any other service may take.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long one attempt of a call of DynamoDB, KMS or SQS may take.
+pub const AWS_CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What every AWS client needs: region, credentials, one pool of connections. A client is made with
 /// its first call.
@@ -154,15 +154,15 @@ fn base(region: String, credentials: Credentials) -> Arc<SdkConfig> {
         // No answer is a stream: the time for an attempt bounds all of it.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(RetryConfig::standard())
-        .timeout_config(timeouts(ATTEMPT_TIMEOUT))
+        .timeout_config(timeouts(AWS_CALL_TIMEOUT))
         .build();
     Arc::new(base)
 }
 
 /// More attempts than other services have, within the same time.
 fn dynamodb_timeouts() -> TimeoutConfig {
-    let attempt = timeouts(ATTEMPT_TIMEOUT);
-    attempt.to_builder().operation_timeout(3 * ATTEMPT_TIMEOUT).build()
+    let attempt = timeouts(AWS_CALL_TIMEOUT);
+    attempt.to_builder().operation_timeout(3 * AWS_CALL_TIMEOUT).build()
 }
 
 fn timeouts(attempt: Duration) -> TimeoutConfig {

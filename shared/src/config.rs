@@ -1,12 +1,17 @@
 //! Configuration from environment variables: one struct for each concern, units in the names, and
 //! a start that fails with the name of the variable.
 
+mod networks;
+
 use std::net::Ipv4Addr;
 
 use url::{Host, Url};
 
 use crate::exchanges::budget::BudgetConfig;
 use crate::intent::{HyperliquidChain, MAX_AGENT_VALIDITY_MS};
+pub use networks::{
+    Networks, aster_agent_chain_id, aster_v1_url, check_network, network_of, resolve_aster_chain,
+};
 
 /// A setting is missing or cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -201,11 +206,12 @@ impl HyperliquidConfig {
     /// # Errors
     /// Names the variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        let url = env.url("HYPERLIQUID_URL")?;
+        let chain = networks::hyperliquid_chain(env)?.unwrap_or(HyperliquidChain::Mainnet);
+        check_network("HYPERLIQUID_URL", &url, chain)?;
         Ok(Self {
-            url: env.url("HYPERLIQUID_URL")?,
-            chain: env
-                .parsed("HYPERLIQUID_CHAIN", "Mainnet or Testnet", parse_chain)?
-                .unwrap_or(HyperliquidChain::Mainnet),
+            url,
+            chain,
             validity_ms: validity_ms(env)?,
             call_timeout_ms: call_timeout_ms(env)?,
             return_private_key: env
@@ -222,16 +228,16 @@ pub struct AsterConfig {
     pub url: Url,
     /// `ASTER_SIGNATURE_CHAIN_ID`: the chain of a wallet's approval; 56 when not set.
     pub signature_chain_id: u64,
-    /// `ASTER_AGENT_CHAIN_ID`: the chain of calls that an agent signs; 1666 when not set, 714 on
-    /// the test network.
-    pub agent_chain_id: u64,
+    /// `ASTER_CHAIN`; `HYPERLIQUID_CHAIN` when not set.
+    pub chain: HyperliquidChain,
     /// `ASTER_IP_WHITELIST`: the one address that agents may call from; any when not set.
     pub ip_whitelist: Option<Ipv4Addr>,
     /// `AGENT_VALIDITY_DAYS`, in milliseconds; 180 days when not set.
     pub validity_ms: u64,
     /// `EXCHANGE_TIMEOUT_MS`: how long a call of the exchange may take; 10,000 when not set.
     pub call_timeout_ms: u64,
-    /// `ASTER_API=v1`: `ASTER_V1_URL`, where API keys of V1 are made. `None` is V3, the default.
+    /// `ASTER_API=v1`: `ASTER_V1_URL`, where API keys of V1 are made; when it is not set, the host
+    /// follows from `ASTER_URL`. `None` is V3, the default.
     pub v1_url: Option<Url>,
 }
 
@@ -248,18 +254,38 @@ impl AsterConfig {
             _ => None,
         };
         let v1 = env.parsed("ASTER_API", "v1 or v3", is_v1)?.unwrap_or(false);
+        let url = env.url("ASTER_URL")?;
+        let chain = networks::aster_chain(env)?;
+        check_network("ASTER_URL", &url, chain)?;
+        let v1_url = if !v1 {
+            None
+        } else if env.optional("ASTER_V1_URL").is_some() {
+            let v1_url = env.url("ASTER_V1_URL")?;
+            check_network("ASTER_V1_URL", &v1_url, chain)?;
+            Some(v1_url)
+        } else {
+            Some(aster_v1_url(&url))
+        };
         Ok(Self {
-            v1_url: if v1 { Some(env.url("ASTER_V1_URL")?) } else { None },
-            url: env.url("ASTER_URL")?,
+            v1_url,
+            url,
+            chain,
             signature_chain_id: env
                 .parsed("ASTER_SIGNATURE_CHAIN_ID", "a number", number)?
                 .unwrap_or(56),
-            agent_chain_id: env.parsed("ASTER_AGENT_CHAIN_ID", "a number", number)?.unwrap_or(1666),
             ip_whitelist: env
                 .parsed("ASTER_IP_WHITELIST", "one IPv4 address", |text| text.parse().ok())?,
             validity_ms: validity_ms(env)?,
             call_timeout_ms: call_timeout_ms(env)?,
         })
+    }
+}
+
+impl AsterConfig {
+    /// The chain of calls that an agent signs.
+    #[must_use]
+    pub const fn agent_chain_id(&self) -> u64 {
+        aster_agent_chain_id(self.chain)
     }
 }
 

@@ -18,6 +18,7 @@ fn answer(payload: &str) -> Option<Answer> {
     let aws = Aws::local("http://127.0.0.1:9", "http://127.0.0.1:9", "http://127.0.0.1:9");
     let setting = Setting {
         hyperliquid_chain: HyperliquidChain::Mainnet,
+        aster_chain: HyperliquidChain::Mainnet,
         aster_signature_chain_id: 56,
         aster_login: false,
     };

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use hyperdex_local::{AllowedHost, AsterTarget, HyperliquidTarget, Limits, Options, Ports};
+use hyperdex_local::{AllowedHost, AsterTarget, HyperliquidTarget, Limits, Options, Port, Ports};
 use shared::api::cors::Origins;
-use shared::config::{parse_chain, parse_url};
+use shared::config::{
+    ConfigError, check_network, network_of, parse_chain, parse_url, resolve_aster_chain,
+};
 use shared::intent::HyperliquidChain;
 use url::Url;
 
@@ -31,18 +33,23 @@ pub(crate) struct Serve {
     /// Hyperliquid to use in place of the simulator: https, or http on loopback.
     #[arg(long, env = "HYPERLIQUID_URL", value_parser = url, global = true)]
     hyperliquid_url: Option<Url>,
-    /// Hyperliquid's network: Mainnet or Testnet.
-    #[arg(long, env = "HYPERLIQUID_CHAIN", value_parser = chain, default_value = "Mainnet", global = true)]
-    hyperliquid_chain: HyperliquidChain,
+    /// Hyperliquid's network: Mainnet or Testnet. Default: the network of --hyperliquid-url, else
+    /// Testnet, for which Hyperliquid's official SDKs sign wherever the URL is not its own.
+    #[arg(long, env = "HYPERLIQUID_CHAIN", value_parser = chain, global = true)]
+    hyperliquid_chain: Option<HyperliquidChain>,
     /// Aster to use in place of the simulator: https, or http on loopback.
     #[arg(long, env = "ASTER_URL", value_parser = url, global = true)]
     aster_url: Option<Url>,
+    /// Aster's network: Mainnet or Testnet. Default: the network of --aster-url, else Hyperliquid's.
+    #[arg(long, env = "ASTER_CHAIN", value_parser = chain, global = true)]
+    aster_chain: Option<HyperliquidChain>,
     /// Chain of a wallet's approval on Aster.
     #[arg(long, env = "ASTER_SIGNATURE_CHAIN_ID", default_value_t = 56, global = true)]
     aster_signature_chain_id: u64,
-    /// Chain of calls that an agent signs on Aster: 1666, on the test network 714.
-    #[arg(long, env = "ASTER_AGENT_CHAIN_ID", default_value_t = 1666, global = true)]
-    aster_agent_chain_id: u64,
+    /// Chain of calls that an agent signs on Aster. It follows from Aster's network: 1666 on
+    /// Mainnet, 714 on Testnet; when it is set, it must agree.
+    #[arg(long, env = "ASTER_AGENT_CHAIN_ID", global = true)]
+    aster_agent_chain_id: Option<u64>,
     /// Aster's API: agents by v3, or API keys by v1.
     #[arg(long, env = "ASTER_API", value_enum, default_value = "v3", global = true)]
     aster_api: AsterApi,
@@ -53,10 +60,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "RETURN_API_PRIVATE_KEY", default_value_t = true, action = clap::ArgAction::Set)]
     return_api_private_key: bool,
     /// What of Hyperliquid's weight a minute may be used.
-    #[arg(long, env = "HYPERLIQUID_WEIGHT_PER_MINUTE")]
+    #[arg(long, env = "HYPERLIQUID_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(200..))]
     hyperliquid_weight_per_minute: Option<u64>,
     /// What of Aster's weight a minute may be used.
-    #[arg(long, env = "ASTER_WEIGHT_PER_MINUTE")]
+    #[arg(long, env = "ASTER_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(200..))]
     aster_weight_per_minute: Option<u64>,
     /// Origins that may call the API from a browser, with commas between them.
     #[arg(long, env = "ALLOWED_ORIGINS", value_parser = origins, default_value = "")]
@@ -65,10 +72,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "KEY_RATE_LIMIT", default_value_t = Limits::default().rate_per_s)]
     key_rate_limit: u64,
     /// Requests at once for each API key.
-    #[arg(long, env = "KEY_BURST_LIMIT", default_value_t = Limits::default().burst)]
+    #[arg(long, env = "KEY_BURST_LIMIT", default_value_t = Limits::default().burst, value_parser = clap::value_parser!(u64).range(1..))]
     key_burst_limit: u64,
     /// Requests a day (UTC) for each API key.
-    #[arg(long, env = "KEY_QUOTA_PER_DAY", default_value_t = Limits::default().quota_per_day)]
+    #[arg(long, env = "KEY_QUOTA_PER_DAY", default_value_t = Limits::default().quota_per_day, value_parser = clap::value_parser!(u64).range(1..))]
     key_quota_per_day: u64,
     /// Port of DynamoDB; 0 takes any.
     #[arg(long, default_value_t = 0)]
@@ -82,12 +89,13 @@ pub(crate) struct Serve {
     /// Port of SQS; 0 takes any.
     #[arg(long, default_value_t = 0)]
     sqs_port: u16,
-    /// Port of Hyperliquid's simulator; 0 takes any.
-    #[arg(long, default_value_t = 0)]
-    hyperliquid_port: u16,
-    /// Port of Aster's simulator; 0 takes any.
-    #[arg(long, default_value_t = 0)]
-    aster_port: u16,
+    /// Port of Hyperliquid's simulator; 0 takes any. Default: 3001, or a free port when 3001 is
+    /// busy.
+    #[arg(long)]
+    hyperliquid_port: Option<u16>,
+    /// Port of Aster's simulator; 0 takes any. Default: 3002, or a free port when 3002 is busy.
+    #[arg(long)]
+    aster_port: Option<u16>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -108,8 +116,21 @@ fn origins(text: &str) -> Result<Origins, &'static str> {
     Origins::parse(text).ok_or("expected origins such as https://tool.example.com")
 }
 
+/// Default port of Hyperliquid's simulator.
+const HYPERLIQUID_PORT: u16 = 3001;
+/// Default port of Aster's simulator.
+const ASTER_PORT: u16 = 3002;
+
+fn simulator_port(given: Option<u16>, default: u16) -> Port {
+    given.map_or(Port::Preferred(default), Port::Exactly)
+}
+
 impl Serve {
-    pub(crate) fn options(&self) -> Options {
+    /// What to start.
+    ///
+    /// # Errors
+    /// When settings contradict each other.
+    pub(crate) fn options(&self) -> Result<Options, ConfigError> {
         let mut options = Options::new(&self.data_dir);
         options.ip = self.bind;
         options.expose = self.expose;
@@ -120,17 +141,10 @@ impl Serve {
             kms: self.kms_port,
             lambda: self.lambda_port,
             sqs: self.sqs_port,
-            hyperliquid: self.hyperliquid_port,
-            aster: self.aster_port,
+            hyperliquid: simulator_port(self.hyperliquid_port, HYPERLIQUID_PORT),
+            aster: simulator_port(self.aster_port, ASTER_PORT),
         };
-        options.hyperliquid =
-            HyperliquidTarget { url: self.hyperliquid_url.clone(), chain: self.hyperliquid_chain };
-        options.aster = AsterTarget {
-            url: self.aster_url.clone(),
-            signature_chain_id: self.aster_signature_chain_id,
-            agent_chain_id: self.aster_agent_chain_id,
-            v1: self.aster_api == AsterApi::V1,
-        };
+        (options.hyperliquid, options.aster) = self.targets()?;
         let budget = &mut options.budget;
         if let Some(weight) = self.hyperliquid_weight_per_minute {
             budget.hyperliquid_per_minute = weight;
@@ -146,6 +160,35 @@ impl Serve {
             quota_per_day: self.key_quota_per_day,
         });
         options.return_private_key = self.return_api_private_key;
-        options
+        Ok(options)
+    }
+
+    /// The exchanges, each with its network.
+    fn targets(&self) -> Result<(HyperliquidTarget, AsterTarget), ConfigError> {
+        let of_url = |url: &Option<Url>| url.as_ref().and_then(network_of);
+        let hyperliquid = HyperliquidTarget {
+            url: self.hyperliquid_url.clone(),
+            chain: self
+                .hyperliquid_chain
+                .or_else(|| of_url(&self.hyperliquid_url))
+                .unwrap_or(HyperliquidChain::Testnet),
+        };
+        let aster = AsterTarget {
+            url: self.aster_url.clone(),
+            chain: resolve_aster_chain(self.aster_chain, self.aster_agent_chain_id)?
+                .or_else(|| of_url(&self.aster_url))
+                .unwrap_or(hyperliquid.chain),
+            signature_chain_id: self.aster_signature_chain_id,
+            v1: self.aster_api == AsterApi::V1,
+        };
+        for (name, url, chain) in [
+            ("HYPERLIQUID_URL", &hyperliquid.url, hyperliquid.chain),
+            ("ASTER_URL", &aster.url, aster.chain),
+        ] {
+            if let Some(url) = url {
+                check_network(name, url, chain)?;
+            }
+        }
+        Ok((hyperliquid, aster))
     }
 }

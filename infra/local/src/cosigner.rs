@@ -1,10 +1,10 @@
 //! Lambda's Invoke API with one function behind it, the cosigner; in a process of its own, or in
 //! this one for tests.
 
+mod process;
+
 use std::net::IpAddr;
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -20,12 +20,12 @@ use shared::aws::Aws;
 use shared::clock::Clock;
 use shared::config::parse_chain;
 use shared::random::Random;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::io::AsyncReadExt;
 
 use crate::StartError;
 use crate::serve::{Stop, bind, serve, url};
 use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE};
+pub(crate) use process::{CosignerProcess, in_child};
 
 /// The cosigner's function name.
 pub const FUNCTION: &str = "cosigner";
@@ -82,6 +82,7 @@ impl CosignerSettings {
             self.dynamodb.clone(),
             self.kms.clone(),
             self.setting.hyperliquid_chain.as_str().to_owned(),
+            self.setting.aster_chain.as_str().to_owned(),
             self.setting.aster_signature_chain_id.to_string(),
             self.setting.aster_login.to_string(),
             self.policy.clone().unwrap_or_default(),
@@ -93,7 +94,7 @@ impl CosignerSettings {
     /// Reads the arguments that the stack starts this process with.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [dynamodb, kms, chain, aster, login, policy, ip, port] = arguments else {
+        let [dynamodb, kms, chain, aster_chain, aster, login, policy, ip, port] = arguments else {
             return None;
         };
         Some(Self {
@@ -102,6 +103,7 @@ impl CosignerSettings {
             policy: Some(policy.clone()).filter(|document| !document.is_empty()),
             setting: Setting {
                 hyperliquid_chain: parse_chain(chain)?,
+                aster_chain: parse_chain(aster_chain)?,
                 aster_signature_chain_id: aster.parse().ok()?,
                 aster_login: login.parse().ok()?,
             },
@@ -122,53 +124,6 @@ pub(crate) async fn in_process(
     let address = url(&listener);
     serve(listener, router(settings, clock, random)?, stop);
     Ok(address)
-}
-
-/// The cosigner's process. It ends when its standard input does: with this handle, or with this
-/// process, however that dies.
-#[derive(Debug)]
-pub(crate) struct CosignerProcess {
-    child: Child,
-    /// Apart from the child, because waiting for a child closes the input that it holds.
-    input: Option<ChildStdin>,
-}
-
-impl CosignerProcess {
-    /// Returns when the process has ended.
-    pub(crate) async fn ended(&mut self) {
-        let _ = self.child.wait().await;
-    }
-
-    /// Lets it end.
-    pub(crate) async fn stop(mut self) {
-        drop(self.input.take());
-        let _ = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
-    }
-}
-
-/// Starts this program once more as the cosigner, and waits until it listens.
-pub(crate) async fn in_child(
-    settings: &CosignerSettings,
-) -> Result<(CosignerProcess, String), StartError> {
-    let failed = |cause: String| StartError::Part { what: "the cosigner's process", cause };
-    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
-    let mut child = Command::new(program)
-        .args(settings.arguments())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| failed(error.to_string()))?;
-    let output = child.stdout.take().ok_or_else(|| failed("it has no output".to_owned()))?;
-    let mut line = String::new();
-    BufReader::new(output).read_line(&mut line).await.map_err(|error| failed(error.to_string()))?;
-    match line.trim() {
-        "" => Err(failed("it ended at once; its message is above".to_owned())),
-        address => {
-            let input = child.stdin.take();
-            Ok((CosignerProcess { child, input }, address.to_owned()))
-        }
-    }
 }
 
 /// The child's whole life: listen, say where, serve until standard input ends.

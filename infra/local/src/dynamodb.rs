@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{BuildError, DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex,
     GlobalSecondaryIndexUpdate, KeySchemaElement, KeyType, Projection, ProjectionType,
@@ -18,6 +18,7 @@ use dynoxide::Database;
 use shared::store::IndexShape;
 use tokio::task::JoinHandle;
 
+use crate::error::chain;
 use crate::serve::{Listener, Stop, bind, url};
 use crate::{StartError, transactions};
 
@@ -201,7 +202,13 @@ fn keys(partition: &str, sort: &str) -> Result<Vec<KeySchemaElement>, StartError
 }
 
 fn failed<E: std::error::Error + 'static>(error: SdkError<E>) -> StartError {
-    part(DisplayErrorContext(error).to_string())
+    sdk_error(error)
+}
+
+/// What a call of DynamoDB failed with.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+pub(crate) fn sdk_error<E: std::error::Error + 'static>(error: SdkError<E>) -> StartError {
+    part(chain(&error))
 }
 
 fn broken(error: &BuildError) -> StartError {

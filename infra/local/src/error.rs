@@ -31,15 +31,29 @@ pub enum StartError {
     /// Another local stack uses the data directory.
     #[error("the data directory {} is in use by another local stack", .0.display())]
     InUse(PathBuf),
+    /// Settings contradict each other.
+    #[error(transparent)]
+    Config(#[from] shared::config::ConfigError),
     /// The API keys cannot be read or changed.
     #[error(transparent)]
     Keys(#[from] crate::keys::KeysError),
-    /// The keys that the data was sealed with are gone.
+    /// The data directory's files do not belong together.
+    #[error(transparent)]
+    Damaged(#[from] crate::data::Damaged),
+    /// A command that only reads was given a directory in which nothing is stored.
     #[error(
-        "{} is missing, and with it the keys that the data beside it was sealed with; restore it, or remove the directory to start anew",
+        "{} holds no data of a local stack: pass the --data-dir that the stack was started with",
         .0.display()
     )]
-    KeysGone(PathBuf),
+    NoData(PathBuf),
+    /// A part ended while the stack was running.
+    #[error("{what} ended: {cause}")]
+    Ended {
+        /// Which part.
+        what: &'static str,
+        /// How.
+        cause: String,
+    },
     /// A part did not come up.
     #[error("{what} did not start: {cause}")]
     Part {
@@ -48,4 +62,19 @@ pub enum StartError {
         /// Why not.
         cause: String,
     },
+}
+
+/// An error with its causes, in one line: `what: why: why`.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text.replace('\n', " ")
 }

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use exchange_sim::{aster, hyperliquid};
 use shared::clock::Clock;
+use shared::config::aster_agent_chain_id;
 use shared::intent::HyperliquidChain;
 use url::Url;
 
 use crate::StartError;
-use crate::serve::{Stop, bind, serve, url};
+use crate::serve::{Port, Stop, bind_port, serve, url};
 
 /// Hyperliquid, real or simulated.
 #[derive(Clone, Debug)]
@@ -26,10 +27,18 @@ pub struct AsterTarget {
     pub url: Option<Url>,
     /// The chain of a wallet's approval.
     pub signature_chain_id: u64,
-    /// The chain of calls that an agent signs.
-    pub agent_chain_id: u64,
+    /// The network that is signed for.
+    pub chain: HyperliquidChain,
     /// API keys are made by its V1, and not agents by V3.
     pub v1: bool,
+}
+
+impl AsterTarget {
+    /// The chain of calls that an agent signs.
+    #[must_use]
+    pub const fn agent_chain_id(&self) -> u64 {
+        aster_agent_chain_id(self.chain)
+    }
 }
 
 impl Default for HyperliquidTarget {
@@ -40,7 +49,7 @@ impl Default for HyperliquidTarget {
 
 impl Default for AsterTarget {
     fn default() -> Self {
-        Self { url: None, signature_chain_id: 56, agent_chain_id: 1666, v1: false }
+        Self { url: None, chain: HyperliquidChain::Mainnet, signature_chain_id: 56, v1: false }
     }
 }
 
@@ -56,11 +65,9 @@ pub(crate) fn simulate_hyperliquid(
 }
 
 pub(crate) fn simulate_aster(target: &AsterTarget, clock: Clock) -> aster::Exchange {
-    let network = if target.agent_chain_id == aster::signing::call_chain_id(aster::Network::Testnet)
-    {
-        aster::Network::Testnet
-    } else {
-        aster::Network::Mainnet
+    let network = match target.chain {
+        HyperliquidChain::Mainnet => aster::Network::Mainnet,
+        HyperliquidChain::Testnet => aster::Network::Testnet,
     };
     let exchange = aster::Exchange::new(network, std::sync::Arc::new(move || clock.now_ms()));
     let mut rules = exchange.rules();
@@ -74,13 +81,13 @@ pub(crate) async fn place(
     what: &'static str,
     named: Option<&Url>,
     simulator: axum::Router,
-    (ip, port): (IpAddr, u16),
+    (ip, port): (IpAddr, Port),
     stop: Stop,
 ) -> Result<Url, StartError> {
     if let Some(named) = named {
         return Ok(named.clone());
     }
-    let listener = bind(what, ip, port).await?;
+    let listener = bind_port(what, ip, port).await?;
     let address = url(&listener);
     serve(listener, simulator, stop);
     Url::parse(&address).map_err(|error| StartError::Part { what, cause: error.to_string() })

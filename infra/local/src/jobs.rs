@@ -1,12 +1,20 @@
-//! The scheduled jobs, as the cloud's schedules run them.
+//! The scheduled jobs, as the cloud's schedules run them, and by hand.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::time::Duration;
 
+use lambda_entry::Job;
+use reconcile_apikeys::ReconcileApiKeys;
+use refresh_shares::RefreshShares;
+use renew_apikeys::RenewApiKeys;
 use seal_audit::SealAudit;
+use serde_json::Value;
 use shared::credentials::{ReconcileLimits, Registrars, RenewLimits};
 use shared::wallets::{Custody, RefreshLimits};
 use tokio::time::{Instant, interval_at};
+
+use crate::error::chain;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -15,43 +23,117 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 pub(crate) const RENEW_WITHIN_MS: u64 = 14 * DAY_MS;
 /// How old a wallet's shares become, in milliseconds.
 pub(crate) const REFRESH_EVERY_MS: u64 = 90 * DAY_MS;
-const RUN_TIME: Duration = Duration::from_secs(240);
 
-/// Renews, refreshes shares and seals the audit log each hour, and reconciles every six, until it is dropped.
-pub async fn run(
-    jobs: Registrars,
-    wallets: Custody,
+/// A job's name on the command line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum JobName {
+    /// Renew credentials that expire soon, and finish unfinished registrations.
+    Renew,
+    /// Compare credentials with what the exchanges list.
+    Reconcile,
+    /// Give wallets with old shares new ones.
+    Refresh,
+    /// Sign the heads of the audit log.
+    Seal,
+}
+
+impl JobName {
+    /// Every job.
+    pub const ALL: [Self; 4] = [Self::Renew, Self::Reconcile, Self::Refresh, Self::Seal];
+
+    /// The name on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Renew => "renew",
+            Self::Reconcile => "reconcile",
+            Self::Refresh => "refresh",
+            Self::Seal => "seal",
+        }
+    }
+}
+
+impl fmt::Display for JobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The scheduled jobs of a stack.
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    renew: RenewApiKeys,
+    reconcile: ReconcileApiKeys,
+    refresh: RefreshShares,
     seal: SealAudit,
-    keys_are_handed_out: bool,
-) -> Infallible {
-    let renew = RenewLimits {
-        within_ms: RENEW_WITHIN_MS,
-        limit: 500,
-        run_time: RUN_TIME,
-        keys_are_handed_out,
-    };
-    let refresh = RefreshLimits { every_ms: REFRESH_EVERY_MS, limit: 200, run_time: RUN_TIME };
-    let reconcile = ReconcileLimits { every_ms: 7 * DAY_MS, limit: 500, run_time: RUN_TIME };
-    let mut hourly = interval_at(Instant::now() + HOUR, HOUR);
-    let mut seldom = interval_at(Instant::now() + 6 * HOUR, 6 * HOUR);
-    loop {
-        tokio::select! {
-            _ = hourly.tick() => {
-                if let Err(error) = jobs.renew(&renew).await {
-                    tracing::error!(%error, "renewal failed");
+}
+
+impl Jobs {
+    /// The jobs with the template's default limits. `wallets` may refresh shares.
+    #[must_use]
+    pub fn new(
+        registrars: Registrars,
+        wallets: Custody,
+        seal: SealAudit,
+        keys_are_handed_out: bool,
+    ) -> Self {
+        let renew = RenewLimits {
+            within_ms: RENEW_WITHIN_MS,
+            limit: 500,
+            run_time: renew_apikeys::RUN_TIME,
+            keys_are_handed_out,
+        };
+        let reconcile = ReconcileLimits {
+            every_ms: 7 * DAY_MS,
+            limit: 500,
+            run_time: reconcile_apikeys::RUN_TIME,
+        };
+        let refresh = RefreshLimits {
+            every_ms: REFRESH_EVERY_MS,
+            limit: 200,
+            run_time: refresh_shares::RUN_TIME,
+        };
+        Self {
+            renew: RenewApiKeys { registrars: registrars.clone(), limits: renew },
+            reconcile: ReconcileApiKeys { registrars, limits: reconcile },
+            refresh: RefreshShares { custody: wallets, limits: refresh },
+            seal,
+        }
+    }
+
+    /// Runs a job once, and returns its summary.
+    ///
+    /// # Errors
+    /// The causes, in one line.
+    pub async fn run(&self, job: JobName) -> Result<Value, String> {
+        match job {
+            JobName::Renew => self.renew.run().await.map_err(|error| chain(&error)),
+            JobName::Reconcile => self.reconcile.run().await.map_err(|error| chain(&error)),
+            JobName::Refresh => self.refresh.run().await.map_err(|error| chain(&error)),
+            JobName::Seal => Job::run(&self.seal).await.map_err(|error| chain(&error)),
+        }
+    }
+
+    /// Renews, refreshes shares and seals the audit log each hour, and reconciles every six, until
+    /// it is dropped.
+    pub async fn schedule(self) -> Infallible {
+        let mut hourly = interval_at(Instant::now() + HOUR, HOUR);
+        let mut seldom = interval_at(Instant::now() + 6 * HOUR, 6 * HOUR);
+        loop {
+            tokio::select! {
+                _ = hourly.tick() => {
+                    for job in [JobName::Renew, JobName::Refresh, JobName::Seal] {
+                        self.run_or_log(job).await;
+                    }
                 }
-                if let Err(error) = wallets.refresh_aged(&refresh).await {
-                    tracing::error!(%error, "refresh of shares failed");
-                }
-                if let Err(error) = seal.seal().await {
-                    tracing::error!(%error, "sealing the audit log failed");
-                }
+                _ = seldom.tick() => self.run_or_log(JobName::Reconcile).await,
             }
-            _ = seldom.tick() => {
-                if let Err(error) = jobs.reconcile(&reconcile).await {
-                    tracing::error!(%error, "reconciliation failed");
-                }
-            }
+        }
+    }
+
+    async fn run_or_log(&self, job: JobName) {
+        if let Err(error) = self.run(job).await {
+            tracing::error!(%job, %error, "a job failed");
         }
     }
 }

@@ -19,6 +19,8 @@ use shared::clock::Clock;
 use shared::random::Random;
 use zeroize::Zeroizing;
 
+use crate::data::identity;
+
 /// The file's name in the data directory.
 pub const KEYS_FILE: &str = "keys.json";
 
@@ -38,9 +40,23 @@ pub enum KeysError {
         /// Why not; holds no key.
         cause: String,
     },
+    /// There were keys, and the file is lost.
+    #[error(
+        "the key file {} is missing: put it back, or restore a backup with `hyperdex restore FILE`",
+        .0.display()
+    )]
+    Gone(PathBuf),
     /// There is a key of this name.
     #[error("there is a key named {0}; remove it first")]
     Exists(Tenant),
+    /// It is the last key, without which the API is open.
+    #[error(
+        "{0} is the last key: without it the API is open to everyone; pass --open-api to remove it"
+    )]
+    Last(Tenant),
+    /// The person at the terminal said no.
+    #[error("nothing was removed")]
+    Declined,
     /// There is no key of this name.
     #[error("there is no key named {0}")]
     Unknown(Tenant),
@@ -104,7 +120,14 @@ impl KeyFile {
     pub fn list(&self) -> Result<Vec<KeyEntry>, KeysError> {
         let text = match std::fs::read(&self.path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                // Without this, a lost file would open the API.
+                return match identity::has_keys(self.directory()) {
+                    Ok(false) => Ok(Vec::new()),
+                    Ok(true) => Err(KeysError::Gone(self.path.clone())),
+                    Err(cause) => Err(self.broken(&cause)),
+                };
+            }
             Err(error) => return Err(self.broken(&error)),
         };
         let entries: Entries =
@@ -138,11 +161,12 @@ impl KeyFile {
         Ok(key)
     }
 
-    /// Takes a key away, and returns how many are left.
+    /// Takes a key away, and returns how many are left. The last one goes only if the API may be
+    /// opened by that.
     ///
     /// # Errors
-    /// When there is none of this name, or the file cannot be written.
-    pub fn remove(&self, name: &Tenant) -> Result<usize, KeysError> {
+    /// When there is none of this name, it is the last one, or the file cannot be written.
+    pub fn remove(&self, name: &Tenant, may_open: bool) -> Result<usize, KeysError> {
         let _lock = self.lock()?;
         let mut keys = self.list()?;
         let before = keys.len();
@@ -150,6 +174,9 @@ impl KeyFile {
         let left = keys.len();
         if left == before {
             return Err(KeysError::Unknown(name.clone()));
+        }
+        if left == 0 && !may_open {
+            return Err(KeysError::Last(name.clone()));
         }
         self.write(keys)?;
         Ok(left)
@@ -164,7 +191,7 @@ impl KeyFile {
     }
 
     /// One writer at a time. The stack's own lock is another: it may run meanwhile.
-    fn lock(&self) -> Result<File, KeysError> {
+    pub(crate) fn lock(&self) -> Result<File, KeysError> {
         let locked = || {
             DirBuilder::new().recursive(true).mode(0o700).create(self.directory())?;
             let lock = File::create(self.directory().join("keys.lock"))?;
@@ -186,7 +213,8 @@ impl KeyFile {
             temporary.persist(&self.path).map_err(|error| error.error)?;
             File::open(self.directory())?.sync_all()
         };
-        write().map_err(|error: std::io::Error| self.broken(&error))
+        write().map_err(|error: std::io::Error| self.broken(&error))?;
+        identity::note_keys(self.directory()).map_err(|cause| self.broken(&cause))
     }
 
     /// What changes when the file does; `None`: it is not there.
@@ -307,13 +335,13 @@ mod tests {
     #[test]
     fn a_name_has_one_key() {
         let (_data, file) = file();
-        assert!(matches!(file.remove(&name("one")), Err(KeysError::Unknown(_))));
+        assert!(matches!(file.remove(&name("one"), false), Err(KeysError::Unknown(_))));
         add(&file, "one").unwrap();
         assert!(matches!(add(&file, "one"), Err(KeysError::Exists(_))));
         add(&file, "two").unwrap();
         let names = file.list().unwrap().into_iter().map(|entry| entry.name);
         assert_eq!(names.collect::<Vec<_>>(), [name("one"), name("two")]);
-        assert_eq!(file.remove(&name("one")).unwrap(), 1);
+        assert_eq!(file.remove(&name("one"), false).unwrap(), 1);
         assert_eq!(file.list().unwrap().len(), 1);
     }
 
@@ -345,9 +373,11 @@ mod tests {
         assert_eq!(ring.who(Some(one.as_bytes())).unwrap(), Known::Tenant(name("one")));
         let two = add(&file, "two").unwrap();
         assert_eq!(ring.who(Some(two.as_bytes())).unwrap(), Known::Tenant(name("two")));
-        file.remove(&name("one")).unwrap();
+        file.remove(&name("one"), false).unwrap();
         assert_eq!(ring.who(Some(one.as_bytes())).unwrap(), Known::Invalid);
-        file.remove(&name("two")).unwrap();
+        assert!(matches!(file.remove(&name("two"), false), Err(KeysError::Last(_))));
+        assert_eq!(ring.who(None).unwrap(), Known::Missing);
+        file.remove(&name("two"), true).unwrap();
         assert_eq!(ring.who(None).unwrap(), local);
     }
 

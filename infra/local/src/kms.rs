@@ -1,7 +1,6 @@
 //! KMS on loopback. Its keys live in memory, so their snapshot is kept in the data directory:
 //! whoever reads that file can open what it sealed, as whoever may use the key in the cloud can.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +8,6 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use aws_sdk_kms::Client;
-use aws_sdk_kms::error::DisplayErrorContext;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -23,12 +21,16 @@ use winterbaume_core::{MockRequest, MockService};
 use winterbaume_kms::{KmsService, KmsStateView};
 
 use crate::StartError;
+use crate::error::chain;
+use crate::files::write;
 use crate::stack::AUDIT_KEY;
 
 const ACCOUNT: &str = "123456789012";
 /// What verifies the audit log's seals, in PEM, in the data directory.
 const PUBLIC_KEY: &str = "audit-public-key.pem";
 const REGION: &str = "us-east-1";
+/// A ciphertext of the service begins with the id of its key, padded with zeros.
+const KEY_ID_BYTES: usize = 36;
 
 /// The service, with the keys of an earlier run if there are any.
 pub(crate) async fn open(file: &Path) -> Result<Arc<KmsService>, StartError> {
@@ -36,8 +38,13 @@ pub(crate) async fn open(file: &Path) -> Result<Arc<KmsService>, StartError> {
     let service = KmsService::new();
     match std::fs::read(file) {
         Ok(bytes) => {
-            let view: KmsStateView = serde_json::from_slice(&bytes)
-                .map_err(|_| broken("it is no snapshot of keys".to_owned()))?;
+            let view: KmsStateView = serde_json::from_slice(&bytes).map_err(|_| {
+                broken(
+                    "it is not a snapshot of KMS keys; put the file back, or restore a backup \
+                     with `hyperdex restore FILE`"
+                        .to_owned(),
+                )
+            })?;
             service
                 .restore(account(), REGION, view)
                 .await
@@ -70,17 +77,63 @@ pub(crate) fn open_signer(file: &Path) -> Result<Arc<EcdsaKeyPair>, StartError> 
         Err(error) => return Err(broken(error.to_string())),
     };
     let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der)
-        .map_err(|error| broken(error.to_string()))?;
-    let public: PublicKeyX509Der<'_> =
-        key.public_key().as_der().map_err(|error| broken(error.to_string()))?;
-    let text = STANDARD.encode(public.as_ref());
-    let pem = format!(
-        "-----BEGIN PUBLIC KEY-----\n{}\n{}\n-----END PUBLIC KEY-----\n",
-        &text[..64],
-        &text[64..]
-    );
-    write(&file.with_file_name(PUBLIC_KEY), pem.as_bytes())?;
+        .map_err(|_| broken("it is not a P-256 key in PKCS#8".to_owned()))?;
     Ok(Arc::new(key))
+}
+
+/// Writes the public half of the audit key, in DER, to a PEM file next to the key's own.
+pub(crate) fn publish(key_file: &Path, public: &[u8]) -> Result<(), StartError> {
+    let text = STANDARD.encode(public);
+    let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
+    for line in text.as_bytes().chunks(64) {
+        pem.push_str(&String::from_utf8_lossy(line));
+        pem.push('\n');
+    }
+    pem.push_str("-----END PUBLIC KEY-----\n");
+    write(&key_file.with_file_name(PUBLIC_KEY), pem.as_bytes())
+}
+
+/// The public half of the audit key, in DER.
+pub(crate) fn public_half(signer: &EcdsaKeyPair) -> Vec<u8> {
+    let der: Result<PublicKeyX509Der<'_>, _> = signer.public_key().as_der();
+    der.map(|der| der.as_ref().to_vec()).unwrap_or_default()
+}
+
+/// One call of the service, without a socket; `None` when it refuses.
+async fn call(service: &KmsService, target: &str, body: &Value) -> Option<Value> {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-amz-target", format!("TrentService.{target}").parse().ok()?);
+    let uri = format!("https://kms.{REGION}.amazonaws.com/");
+    let body = Bytes::from(body.to_string());
+    let request = MockRequest { method: "POST".to_owned(), uri, headers, body };
+    let answer = service.handle(request).await;
+    (answer.status == 200).then(|| serde_json::from_slice(&answer.body).ok())?
+}
+
+/// Seals a text under a key, in base64.
+pub(crate) async fn seal(service: &KmsService, alias: &str, text: &str) -> Option<String> {
+    let body = json!({ "KeyId": alias, "Plaintext": STANDARD.encode(text) });
+    let sealed = call(service, "Encrypt", &body).await?;
+    Some(sealed["CiphertextBlob"].as_str()?.to_owned())
+}
+
+/// Whether a key opens what [`seal`] has made of this text.
+pub(crate) async fn opens(service: &KmsService, alias: &str, sealed: &str, text: &str) -> bool {
+    let body = json!({ "KeyId": alias, "CiphertextBlob": sealed });
+    let opened = call(service, "Decrypt", &body).await;
+    opened.is_some_and(|opened| opened["Plaintext"] == STANDARD.encode(text))
+}
+
+/// The id of the key that has this alias.
+pub(crate) async fn key_id(service: &KmsService, alias: &str) -> Option<String> {
+    let described = call(service, "DescribeKey", &json!({ "KeyId": alias })).await?;
+    Some(described["KeyMetadata"]["KeyId"].as_str()?.to_owned())
+}
+
+/// The id of the key that a ciphertext of this service names.
+pub(crate) fn key_of(ciphertext: &[u8]) -> Option<String> {
+    let id = std::str::from_utf8(ciphertext.get(..KEY_ID_BYTES)?).ok()?;
+    Some(id.trim_end_matches('\0').to_owned())
 }
 
 pub(crate) fn router(service: Arc<KmsService>, signer: Arc<EcdsaKeyPair>) -> Router {
@@ -162,7 +215,7 @@ pub(crate) async fn create_key(client: &Client, alias: &str) -> Result<(), Start
         .description(alias)
         .send()
         .await
-        .map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+        .map_err(|error| failed(chain(&error)))?;
     let key_id = created.key_metadata().map(|key| key.key_id().to_owned()).unwrap_or_default();
     client
         .create_alias()
@@ -170,7 +223,7 @@ pub(crate) async fn create_key(client: &Client, alias: &str) -> Result<(), Start
         .target_key_id(key_id)
         .send()
         .await
-        .map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+        .map_err(|error| failed(chain(&error)))?;
     Ok(())
 }
 
@@ -180,18 +233,4 @@ pub(crate) async fn save(service: &KmsService, file: &Path) -> Result<(), StartE
     let view = service.snapshot(account(), REGION).await;
     let bytes = serde_json::to_vec(&view).map_err(|error| broken(error.to_string()))?;
     write(file, &bytes)
-}
-
-fn write(file: &Path, bytes: &[u8]) -> Result<(), StartError> {
-    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
-    let directory = file.parent().unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        // A temporary file is the owner's alone (0600).
-        let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
-        temporary.write_all(bytes)?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(file).map_err(|error| error.error)?;
-        std::fs::File::open(directory)?.sync_all()
-    };
-    write().map_err(|error| broken(error.to_string()))
 }

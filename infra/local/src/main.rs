@@ -1,8 +1,9 @@
 //! `hyperdex`: the local stack and its demo.
 
 mod arguments;
+mod operate;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,9 +16,11 @@ use hyperdex_local::keys::command::{self as keys_command, KeysCommand};
 use hyperdex_local::load::{self, LoadArgs};
 use hyperdex_local::operator::{self, ConsoleOptions};
 use hyperdex_local::wallets::{self, WalletsCommand};
-use hyperdex_local::{Options, Stack, StartError, audit, demo, jobs};
+use hyperdex_local::{Options, Port, Stack, StartError, audit, demo};
+use operate::OperateCommand;
 use shared::clock::Clock;
 use shared::config::Env;
+use shared::intent::HyperliquidChain;
 use shared::random::Random;
 use shared::telemetry::log_filter;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -52,9 +55,11 @@ enum Command {
         #[command(subcommand)]
         command: WalletsCommand,
     },
+    #[command(flatten)]
+    Operate(OperateCommand),
     /// The console over a deployment in the cloud, with your own AWS credentials. It only reads.
     Console(ConsoleOptions),
-    /// Run the product's three calls against a stack of their own, and prove the delivered keys.
+    /// Run the product's three calls against a stack of their own, and use the registered keys.
     Demo,
     /// Run many clients against a stack of their own while it is killed and the exchanges fail,
     /// and see that nothing is lost. Best with a release build.
@@ -116,6 +121,7 @@ async fn run(cli: Cli) -> ExitCode {
     }
     let filter = match cli.command {
         // A report is to be read, and so is an address.
+        Some(Command::Demo) => Targets::new().with_default(LevelFilter::OFF),
         Some(Command::Bench(_) | Command::Console(_) | Command::Wallets { .. }) => Targets::new()
             .with_default(LevelFilter::WARN)
             .with_target("dynoxide", LevelFilter::ERROR),
@@ -130,7 +136,10 @@ async fn run(cli: Cli) -> ExitCode {
     // The cosigner's process has it from here, too.
     shared::process::no_core_dumps();
     match cli.command {
-        None | Some(Command::OpenApi { .. }) => ended(serve(cli.serve.options()).await),
+        None | Some(Command::OpenApi { .. }) => match cli.serve.options() {
+            Ok(options) => ended(serve(options).await),
+            Err(error) => ended(Err(error.into())),
+        },
         Some(Command::Cosigner { settings }) => {
             let Some(settings) = CosignerSettings::from_arguments(&settings) else {
                 return ended(Err(StartError::Part {
@@ -164,7 +173,8 @@ async fn run(cli: Cli) -> ExitCode {
                 (None, Some(endpoint)) => audit::Source::Endpoint(endpoint),
                 (None, None) => audit::Source::Data(cli.serve.data_dir),
             };
-            match audit::verify(&source, &table, public_key.as_deref(), say).await {
+            let now_ms = Clock::system().now_ms();
+            match audit::verify(&source, &table, public_key.as_deref(), now_ms, say).await {
                 Ok(true) => ExitCode::SUCCESS,
                 Ok(false) => ExitCode::FAILURE,
                 Err(error) => ended(Err(error)),
@@ -176,9 +186,20 @@ async fn run(cli: Cli) -> ExitCode {
             Err(error) => failed(&error),
         },
         Some(Command::Console(options)) => ended(console(&options).await),
+        Some(Command::Operate(command)) => command.run(&cli.serve.data_dir).await,
         Some(Command::Keys { command }) => {
-            let ran = keys_command::run(&command, &cli.serve.data_dir, say);
-            ended(ran.map_err(StartError::from))
+            ended(keys_command::run(&command, &cli.serve.data_dir, asks, say))
+        }
+        Some(Command::Demo) => {
+            let options = match cli.serve.options() {
+                Ok(options) => options,
+                Err(error) => return ended(Err(error.into())),
+            };
+            match demo::run(options, say).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(demo::DemoError::Start(error)) => ended(Err(error)),
+                Err(error) => failed(&error),
+            }
         }
         Some(Command::Wallets { command }) => {
             let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
@@ -189,11 +210,6 @@ async fn run(cli: Cli) -> ExitCode {
                 Err(error) => failed(&error),
             }
         }
-        Some(Command::Demo) => match demo::run(cli.serve.options(), say).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(demo::DemoError::Start(error)) => ended(Err(error)),
-            Err(error) => failed(&error),
-        },
     }
 }
 
@@ -204,10 +220,12 @@ async fn serve(options: Options) -> Result<(), StartError> {
     );
     let keys = KeyFile::new(&options.data_dir).list()?.len();
     let loopback = options.ip.is_loopback();
-    let return_private_key = options.return_private_key;
+    let chains = (options.hyperliquid.chain, options.aster.chain);
+    let ports = options.ports;
     let mut stack = Stack::start(options).await?;
-    let kind = |simulated| {
-        if simulated { "simulator" } else { "not simulated" }
+    let kind = |simulated, chain: HyperliquidChain| {
+        let what = if simulated { "simulator" } else { "not simulated" };
+        format!("{what}, {}", chain.as_str())
     };
     say("HyperDEX Keys, local stack.");
     say(if loopback {
@@ -221,13 +239,24 @@ async fn serve(options: Options) -> Result<(), StartError> {
     say(&format!("  KMS          {}", stack.kms));
     say(&format!("  Lambda       {}  (cosigner, in a process of its own)", stack.lambda));
     say(&format!("  SQS          {}", stack.sqs));
-    say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0)));
-    say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1)));
+    say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0, chains.0)));
+    say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1, chains.1)));
     say(&format!("  data         {data}"));
     say(&match keys {
         0 => "  API keys     none: open to the tenant local\n".to_owned(),
         some => format!("  API keys     {some}\n"),
     });
+    for (name, simulated, port, url) in [
+        ("Hyperliquid", simulated.0, ports.hyperliquid, &stack.hyperliquid),
+        ("Aster", simulated.1, ports.aster, &stack.aster),
+    ] {
+        match (port, url.port()) {
+            (Port::Preferred(wanted), Some(taken)) if simulated && wanted != taken => {
+                say(&format!("  Port {wanted} is busy: {name}'s simulator listens on {taken}."));
+            }
+            _ => {}
+        }
+    }
     let json = "-H 'Content-Type: application/json' -H 'X-API-KEY: local'";
     let api = &stack.api;
     say(&format!("  curl {api}/api/wallets {json} -d '{{\"userId\":\"user_123\"}}'"));
@@ -237,16 +266,12 @@ async fn serve(options: Options) -> Result<(), StartError> {
         ));
     }
     say("\nCtrl-C stops it.");
-    let (scheduled, seal, pump) = (stack.jobs.clone(), stack.seal.clone(), stack.pump.clone());
-    let refreshed = stack.refresh.clone();
+    let (scheduled, pump) = (stack.scheduled.clone(), stack.pump.clone());
     let result = tokio::select! {
         () = stop_signal() => Ok(()),
-        never = jobs::run(scheduled, refreshed, seal, return_private_key) => match never {},
+        never = scheduled.schedule() => match never {},
         never = pump.run() => match never {},
-        () = stack.cosigner_ended() => Err(StartError::Part {
-            what: "the cosigner's process",
-            cause: "it ended".to_owned(),
-        }),
+        error = stack.keep_cosigner(say) => Err(error),
     };
     stack.stop().await;
     result
@@ -280,6 +305,11 @@ async fn stop_signal() {
 }
 
 fn ended(result: Result<(), StartError>) -> ExitCode {
+    done(result)
+}
+
+/// A command's end: exit code 2 and one line when it could not be done.
+fn done<E: std::error::Error>(result: Result<(), E>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -292,6 +322,18 @@ fn ended(result: Result<(), StartError>) -> ExitCode {
 fn failed(error: &dyn std::error::Error) -> ExitCode {
     complain(error);
     ExitCode::FAILURE
+}
+
+/// Puts a question to the person at the terminal; `None` where there is no terminal.
+fn asks(question: &str) -> Option<bool> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let mut output = std::io::stderr().lock();
+    let _ = write!(output, "{question} [y/N] ").and_then(|()| output.flush());
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).ok()?;
+    Some(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 /// A reader that has gone away is no reason to stop.

@@ -13,7 +13,9 @@ use shared::api::idempotency::Memory;
 use shared::api::ids::Exchange;
 use shared::api::shell::shell;
 use shared::aws::Aws;
-use shared::config::{AsterConfig, CustodyConfig, HyperliquidConfig, RefreshBy, StoreConfig};
+use shared::config::{
+    AsterConfig, CustodyConfig, HyperliquidConfig, RefreshBy, StoreConfig, aster_v1_url,
+};
 use shared::credentials::{Registrar, Registrars};
 use shared::exchanges::budget::Spender;
 use shared::exchanges::{aster, hyperliquid};
@@ -113,12 +115,12 @@ impl Endpoints {
             &AsterConfig {
                 url: self.aster.clone(),
                 signature_chain_id: options.aster.signature_chain_id,
-                agent_chain_id: options.aster.agent_chain_id,
+                chain: options.aster.chain,
                 ip_whitelist: None,
                 validity_ms: MAX_AGENT_VALIDITY_MS,
                 call_timeout_ms: options.exchange_timeout_ms,
                 // The simulator speaks both.
-                v1_url: options.aster.v1.then(|| self.aster.clone()),
+                v1_url: options.aster.v1.then(|| aster_v1_url(&self.aster)),
             },
             &options.clock,
         );

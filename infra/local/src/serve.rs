@@ -1,6 +1,7 @@
 //! Listening: on loopback, or where a container reaches it. Every listener of this program is bound
 //! and served here, behind the check of `hosts`.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::Router;
@@ -67,6 +68,38 @@ pub(crate) async fn bind(
     let socket = TcpListener::bind(asked).await.map_err(failed)?;
     let address = socket.local_addr().map_err(failed)?;
     Ok(Listener { socket, address, hosts: Hosts::new(address) })
+}
+
+/// A port that may have a default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Port {
+    /// This one, or a start that fails; 0 takes any.
+    Exactly(u16),
+    /// This one, or any free one when it is busy.
+    Preferred(u16),
+}
+
+impl Default for Port {
+    fn default() -> Self {
+        Self::Exactly(0)
+    }
+}
+
+/// Binds a port, or a free one in place of a busy default.
+pub(crate) async fn bind_port(
+    what: &'static str,
+    ip: IpAddr,
+    port: Port,
+) -> Result<Listener, StartError> {
+    match port {
+        Port::Exactly(port) => bind(what, ip, port).await,
+        Port::Preferred(port) => match bind(what, ip, port).await {
+            Err(StartError::Port { cause, .. }) if cause.kind() == ErrorKind::AddrInUse => {
+                bind(what, ip, 0).await
+            }
+            bound => bound,
+        },
+    }
 }
 
 /// Serves programs until it is told to stop, and lets requests that run finish.

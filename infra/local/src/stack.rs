@@ -1,8 +1,10 @@
 //! The stack: start every part in order, the API last.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use cosigner::Setting;
@@ -25,13 +27,18 @@ use url::Url;
 
 use crate::clients::{ClientBounds, serve_clients};
 use crate::console::{Simulators, with_console};
+use crate::control::Control;
 use crate::cosigner::{self as cosigner_host, CosignerHost, CosignerProcess, CosignerSettings};
+use crate::data::{self, Directory};
+use crate::health::Health;
 use crate::hosts::AllowedHost;
+use crate::jobs::Jobs;
 use crate::keys::KeyFile;
 use crate::limits::Limits;
 use crate::queue::{self, Queue};
 use crate::routes::{Endpoints, routes};
-use crate::serve::{Stop, bind, serve, url};
+use crate::serve::{Port, Stop, bind, serve, url};
+use crate::sim_state::Kept;
 use crate::webhooks::{self, Pump};
 use crate::{AsterTarget, HyperliquidTarget, StartError, dynamodb, exchanges, kms};
 
@@ -70,9 +77,9 @@ pub struct Ports {
     /// SQS.
     pub sqs: u16,
     /// The simulator of Hyperliquid.
-    pub hyperliquid: u16,
+    pub hyperliquid: Port,
     /// The simulator of Aster.
-    pub aster: u16,
+    pub aster: Port,
 }
 
 /// What to start.
@@ -113,6 +120,8 @@ pub struct Options {
     pub budget: BudgetConfig,
     /// Where the cosigner runs.
     pub cosigner: CosignerHost,
+    /// Whether the cosigner's process logs nothing, unless `RUST_LOG` says otherwise.
+    pub quiet: bool,
     /// Its policy document; `None` is the product's own, without limits of signatures.
     pub cosigner_policy: Option<String>,
     /// The time.
@@ -143,6 +152,7 @@ impl Options {
             clients: ClientBounds::default(),
             budget: BudgetConfig::default(),
             cosigner: CosignerHost::Process,
+            quiet: false,
             cosigner_policy: None,
             clock: Clock::system(),
             random: Random::system(),
@@ -157,10 +167,8 @@ struct Cloud {
     database: Database,
     sqs: String,
     queue: Queue,
+    health: Health,
 }
-
-/// The tables' file.
-const DATA: &str = "dynamodb.sqlite";
 
 /// A stack that runs. It stops when it is told to, or dropped.
 pub struct Stack {
@@ -192,11 +200,14 @@ pub struct Stack {
     pub refresh: Custody,
     /// The job that signs the heads of the audit log.
     pub seal: SealAudit,
+    /// The scheduled jobs.
+    pub scheduled: Jobs,
     /// What publishes events and delivers them.
     pub pump: Pump,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     child: Option<CosignerProcess>,
+    cosigner_down: Arc<AtomicBool>,
     _lock: File,
 }
 
@@ -209,7 +220,8 @@ impl Stack {
         if !options.ip.is_loopback() && !options.expose {
             return Err(StartError::NotLoopback(options.ip));
         }
-        let lock = prepare(&options.data_dir)?;
+        let lock = data::prepare(&options.data_dir)?;
+        let directory = Directory::look(&options.data_dir, &options.random, &options.clock)?;
         // A key file that cannot be read is found out now, and not by the first caller.
         KeyFile::new(&options.data_dir).list()?;
         // A port that is taken is found out before anything else happens.
@@ -217,14 +229,15 @@ impl Stack {
         let (sender, stop) = Stop::new();
         let mut servers = Vec::new();
 
-        let Cloud { kms, dynamodb, database, sqs, queue } =
-            Self::cloud(&options, &mut servers, &stop).await?;
+        let Cloud { kms, dynamodb, database, sqs, queue, health } =
+            Self::cloud(&options, &directory, &mut servers, &stop).await?;
         let settings = CosignerSettings {
             dynamodb: dynamodb.clone(),
             kms: kms.clone(),
             policy: options.cosigner_policy.clone(),
             setting: Setting {
                 hyperliquid_chain: options.hyperliquid.chain,
+                aster_chain: options.aster.chain,
                 aster_signature_chain_id: options.aster.signature_chain_id,
                 aster_login: options.aster.v1,
             },
@@ -233,7 +246,7 @@ impl Stack {
         };
         let (child, lambda) = match options.cosigner {
             CosignerHost::Process => {
-                let (child, address) = cosigner_host::in_child(&settings).await?;
+                let (child, address) = cosigner_host::in_child(&settings, options.quiet).await?;
                 (Some(child), address)
             }
             CosignerHost::InProcess => {
@@ -247,10 +260,11 @@ impl Stack {
         let aster_sim = exchanges::simulate_aster(&options.aster, clock);
         hyperliquid_sim.require_deposit(options.require_deposit);
         aster_sim.require_deposit(options.require_deposit);
+        let kept = Kept::open(&options, &hyperliquid_sim, &aster_sim)?;
         let hyperliquid = exchanges::place(
             "Hyperliquid's simulator",
             options.hyperliquid.url.as_ref(),
-            hyperliquid_sim.router(),
+            kept.hyperliquid.keeping(hyperliquid_sim.router()),
             (options.ip, options.ports.hyperliquid),
             stop.clone(),
         )
@@ -258,7 +272,7 @@ impl Stack {
         let aster = exchanges::place(
             "Aster's simulator",
             options.aster.url.as_ref(),
-            aster_sim.router(),
+            kept.aster.keeping(aster_sim.router()),
             (options.ip, options.ports.aster),
             stop.clone(),
         )
@@ -267,19 +281,25 @@ impl Stack {
         let deliveries = format!("{sqs}/queue/deliveries");
         let endpoints = Endpoints { dynamodb, kms, lambda, deliveries, hyperliquid, aster };
         let (publish, deliver) = endpoints.webhooks(&options)?;
-        let file = options.data_dir.join(DATA);
+        let file = options.data_dir.join(data::DATABASE);
         let pump = Pump { publish, deliver, queue, database, file };
         let custody = endpoints.custody(&options);
         let jobs = endpoints.registrars(&options, Spender::Job);
         let refresh = endpoints.custody_of(&options, "refresh-shares");
-        let router = routes(&options, &endpoints)?;
+        let cosigner_down = health.cosigner_down();
+        let router = health.before(routes(&options, &endpoints)?);
         let simulators = Simulators {
             aster: options.aster.url.is_none().then(|| aster_sim.clone()),
             hyperliquid: options.hyperliquid.url.is_none().then(|| hyperliquid_sim.clone()),
         };
-        let served = with_console(router.clone(), &options, &endpoints, simulators)?;
         let aws = Aws::local(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda);
         let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone());
+        let scheduled =
+            Jobs::new(jobs.clone(), refresh.clone(), seal.clone(), options.return_private_key);
+        let (jobs_now, custody_now) = (scheduled.clone(), custody.clone());
+        let control = Control::new(jobs_now, custody_now, &simulators, kept);
+        servers.push(control.serve(&options.data_dir, stop.clone())?);
+        let served = with_console(router.clone(), &options, &endpoints, simulators)?;
         let Endpoints { dynamodb, kms, lambda, hyperliquid, aster, .. } = endpoints;
         let address = url(&api);
         servers.push(serve_clients(api, served, &options, stop));
@@ -298,10 +318,12 @@ impl Stack {
             jobs,
             refresh,
             seal,
+            scheduled,
             pump,
             stop: sender,
             servers,
             child,
+            cosigner_down,
             _lock: lock,
         })
     }
@@ -309,28 +331,33 @@ impl Stack {
     /// KMS, DynamoDB and SQS, with the keys, tables and the queue that the functions expect.
     async fn cloud(
         options: &Options,
+        directory: &Directory,
         servers: &mut Vec<JoinHandle<()>>,
         stop: &Stop,
     ) -> Result<Cloud, StartError> {
-        let keys = options.data_dir.join("kms.json");
-        let data = options.data_dir.join(DATA);
-        if data.exists() && !keys.exists() {
-            return Err(StartError::KeysGone(keys));
-        }
+        let keys = options.data_dir.join(data::KMS_KEYS);
+        let data = options.data_dir.join(data::DATABASE);
         let listener = bind("KMS", options.ip, options.ports.kms).await?;
         let kms = url(&listener);
         let service = kms::open(&keys).await?;
-        let signer = kms::open_signer(&options.data_dir.join("audit-key.der"))?;
+        directory.check_keys(&service).await?;
+        directory.begin()?;
+        let signer = kms::open_signer(&options.data_dir.join(data::AUDIT_KEY_FILE))?;
+        let public = kms::public_half(&signer);
+        directory.check_audit_key(&public)?;
+        kms::publish(&options.data_dir.join(data::AUDIT_KEY_FILE), &public)?;
         servers.push(serve(listener, kms::router(service.clone(), signer), stop.clone()));
         let listener = bind("DynamoDB", options.ip, options.ports.dynamodb).await?;
         let dynamodb = url(&listener);
 
         let aws = Aws::local(&dynamodb, &kms, "");
-        for alias in [WALLETS_KEY, COSIGNER_KEY] {
-            kms::create_key(&aws.kms(), alias).await?;
+        if directory.may_make_keys() {
+            for alias in [WALLETS_KEY, COSIGNER_KEY] {
+                kms::create_key(&aws.kms(), alias).await?;
+            }
+            // The keys are safe before anything is sealed with them.
+            kms::save(&service, &keys).await?;
         }
-        // The keys are safe before anything is sealed with them.
-        kms::save(&service, &keys).await?;
         let database = dynamodb::open(&data)?;
         webhooks::index(&data)?;
         let served = dynamodb::serve_with_conflicts(listener, database.clone(), stop.clone());
@@ -345,9 +372,11 @@ impl Stack {
         let listener = bind("SQS", options.ip, options.ports.sqs).await?;
         let sqs = url(&listener);
         let (clock, random) = (options.clock.clone(), options.random.clone());
-        let queue = Queue::open(&options.data_dir.join("queue.sqlite"), clock, random)?;
+        let queue = Queue::open(&options.data_dir.join(data::QUEUE), clock, random)?;
+        let identity = directory.settle(&service, &aws, &public).await?;
         servers.push(serve(listener, queue::router(queue.clone()), stop.clone()));
-        Ok(Cloud { kms, dynamodb, database, sqs, queue })
+        let health = Health::new(options, identity, service);
+        Ok(Cloud { kms, dynamodb, database, sqs, queue, health })
     }
 
     /// AWS clients of this stack.
@@ -356,10 +385,11 @@ impl Stack {
         Aws::local(&self.dynamodb, &self.kms, &self.lambda).with_sqs(&self.sqs)
     }
 
-    /// Returns when the cosigner's process has ended, which it does not by itself.
-    pub async fn cosigner_ended(&mut self) {
+    /// Starts the cosigner's process again whenever it ends, and says so. Returns when it ends too
+    /// often.
+    pub async fn keep_cosigner(&mut self, say: impl Fn(&str)) -> StartError {
         match &mut self.child {
-            Some(child) => child.ended().await,
+            Some(child) => child.keep(&self.cosigner_down, say).await,
             None => std::future::pending().await,
         }
     }
@@ -379,21 +409,5 @@ impl Stack {
 impl std::fmt::Debug for Stack {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Stack({})", self.api)
-    }
-}
-
-/// Makes the data directory, for its owner alone, and takes its lock.
-pub(crate) fn prepare(directory: &Path) -> Result<File, StartError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let broken = |cause: std::io::Error| StartError::Data {
-        path: directory.to_owned(),
-        cause: cause.to_string(),
-    };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(broken)?;
-    let lock = File::create(directory.join("lock")).map_err(broken)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StartError::InUse(directory.to_owned())),
-        Err(TryLockError::Error(error)) => Err(broken(error)),
     }
 }

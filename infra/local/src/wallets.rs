@@ -15,9 +15,10 @@ use shared::store::{
 };
 use url::Url;
 
+use crate::data;
 use crate::operator::{ConsoleOptions, wallets_table};
 use crate::serve::{Stop, bind, url};
-use crate::stack::{WALLETS_TABLE, prepare};
+use crate::stack::WALLETS_TABLE;
 use crate::{StartError, dynamodb};
 
 /// An operator's action on a wallet.
@@ -194,7 +195,7 @@ async fn stored(
     if !file.is_file() {
         return Err(WalletsError::NoData(directory.to_owned()));
     }
-    let _lock = match prepare(directory) {
+    let _lock = match data::lock(directory) {
         Err(StartError::InUse(directory)) => return Err(WalletsError::Running(directory)),
         lock => lock?,
     };

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
 
+mod at_rest;
+mod documents;
+mod first_hour;
 mod running;
 
 use std::net::TcpListener;
@@ -12,7 +15,9 @@ use running::{Running, children, exists, program};
 
 #[test]
 fn the_demo_works() {
-    let Output { status, stdout, stderr } = program().arg("demo").output().unwrap();
+    // As a reader runs it: without a wish for logs.
+    let output = program().env_remove("RUST_LOG").arg("demo").output();
+    let Output { status, stdout, stderr } = output.unwrap();
     let said = String::from_utf8_lossy(&stdout);
     assert!(status.success(), "{said}\n{}", String::from_utf8_lossy(&stderr));
     for part in
@@ -20,6 +25,15 @@ fn the_demo_works() {
     {
         assert!(said.contains(part), "{part}: {said}");
     }
+    assert!(
+        stderr.is_empty(),
+        "a log line is in the transcript: {}",
+        String::from_utf8_lossy(&stderr)
+    );
+    let keys = said.matches("\"apiPrivateKey\": \"0x… (not shown)\"").count();
+    assert_eq!((keys, said.matches("apiPrivateKey").count()), (1, 1), "{said}");
+    let shown = said.split("Shown, with simulated exchanges:").nth(1).unwrap();
+    assert!(shown.contains("Not shown: an order") && !shown.contains("trade"), "{shown}");
 }
 
 #[test]
@@ -49,6 +63,9 @@ fn nothing_is_lost_under_load_while_the_stack_is_killed_and_the_exchanges_fail()
     let (code, said) = load("3", &[]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("4 wallets sign") && said.contains("; 0 lost"), "{said}");
+    for line in ["wallets: 4 of 4", "operations: 24 of 240", "checked wallets: 4 of 4"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
     assert!(!said.contains("\n0 kills"), "{said}");
 }
 
@@ -159,21 +176,33 @@ fn a_bad_start_is_one_clear_line() {
         assert!(said.contains("--aster-url"), "{said}");
     }
     fails(with_data().env("HYPERLIQUID_CHAIN", "mainnet"));
+    for (settings, named) in [
+        (
+            ["--hyperliquid-url", "https://api.hyperliquid.xyz", "--hyperliquid-chain", "Testnet"],
+            "HYPERLIQUID_URL",
+        ),
+        (["--aster-url", "https://fapi.asterdex.com", "--aster-chain", "Testnet"], "ASTER_URL"),
+        (["--aster-chain", "Testnet", "--aster-agent-chain-id", "1666"], "ASTER_AGENT_CHAIN_ID"),
+        (["--aster-agent-chain-id", "56", "--port", "0"], "ASTER_AGENT_CHAIN_ID"),
+    ] {
+        let said = fails(with_data().args(settings));
+        assert!(said.contains(named) && said.lines().count() == 1, "{said}");
+    }
+    let nothing = std::fs::read_dir(data.path()).unwrap().count();
+    assert!(nothing <= 2, "a start that is refused leaves {nothing} files");
 
     let said = fails(with_data().args(["--port", "0", "--bind", "0.0.0.0"]));
     assert!(said.contains("--expose") && said.lines().count() == 1, "{said}");
 }
 
 #[test]
-fn a_data_directory_serves_one_stack_and_needs_its_keys() {
+fn data_directory_serves_one_stack() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path());
     let said = fails(program().args(["--port", "0", "--data-dir"]).arg(data.path()));
     assert!(said.contains("in use"), "{said}");
-    drop(running);
-    std::fs::remove_file(data.path().join("kms.json")).unwrap();
-    let said = fails(program().args(["--port", "0", "--data-dir"]).arg(data.path()));
-    assert!(said.contains("kms.json is missing"), "{said}");
+    let lock = std::fs::read_to_string(data.path().join("lock")).unwrap();
+    assert_eq!(lock.trim(), running.child.id().to_string(), "the lock names its process");
 }
 
 /// Runs `keys`, and returns what it printed.
@@ -218,7 +247,10 @@ fn keys_are_tenants_and_a_running_stack_sees_them() {
     assert!(!listed.contains("hdx_"), "{listed}");
     keys(data.path(), &["remove", "one"]);
     assert_eq!(find(one).0, 403);
-    assert!(keys(data.path(), &["remove", "two"]).contains("open"));
+    let said = fails(program().args(["keys", "remove", "two", "--data-dir"]).arg(data.path()));
+    assert!(said.contains("--open-api"), "{said}");
+    assert_eq!(find(one).0, 403, "the API is not open");
+    assert!(keys(data.path(), &["remove", "two", "--open-api"]).contains("open"));
     assert_eq!(find(one).0, 200, "the wallet of the tenant local, to anybody");
     let said = fails(program().args(["keys", "remove", "two", "--data-dir"]).arg(data.path()));
     assert!(said.contains("no key named two"), "{said}");
@@ -247,6 +279,7 @@ fn the_help_names_every_setting() {
         "HYPERLIQUID_URL",
         "HYPERLIQUID_CHAIN",
         "ASTER_URL",
+        "ASTER_CHAIN",
         "ASTER_SIGNATURE_CHAIN_ID",
         "--port",
         "--data-dir",

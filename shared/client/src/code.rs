@@ -123,6 +123,8 @@ codes! {
     Timeout = "TIMEOUT",
     /// There are as many webhooks as there may be.
     TooManyWebhooks = "TOO_MANY_WEBHOOKS",
+    /// The local stack's disk or keys have failed.
+    Unhealthy = "UNHEALTHY",
     /// The body is no JSON.
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
     /// The wallet is barred from signing.

@@ -34,6 +34,11 @@ pub(crate) fn keyed() -> Vec<ApiError> {
     ]
 }
 
+/// What the local stack's health finds.
+pub(crate) fn unhealthy() -> ApiError {
+    ApiError::unhealthy("the disk of the data directory is full: 3 MiB are free".to_owned())
+}
+
 /// A method that the path does not have.
 pub(crate) fn method() -> ApiError {
     ApiError::method_not_allowed()

@@ -187,6 +187,7 @@ fn health() -> Operation {
         .says("Whether the service answers", "")
         .open()
         .answers(200, "It does.", "Health")
+        .fails([errors::unhealthy()])
 }
 
 fn document() -> Operation {

@@ -197,6 +197,14 @@ impl ApiError {
             .advise("Send the whole body within 10 seconds.")
     }
 
+    /// 503 of the local stack's health: what it runs on has failed.
+    #[must_use]
+    pub fn unhealthy(trouble: String) -> Self {
+        Self::new(503, "UNHEALTHY", trouble)
+            .advise("Run `hyperdex doctor` on the machine of the stack")
+            .retry_after(5)
+    }
+
     /// 400 for a path that is no text.
     #[must_use]
     pub fn unreadable_path() -> Self {

@@ -205,7 +205,7 @@ async fn hyperliquid_takes(app: &TestApp, agent: &AgentKey) {
 async fn aster_takes(app: &TestApp, agent: &AgentKey, view: &WalletView) {
     let (nonce, user) = (app.clock.now_ms() * 1_000, view.wallet.address);
     let parameters = format!("nonce={nonce}&user={user}&signer={}", agent.address());
-    let query = sign_query(app.options.aster.agent_chain_id, agent, &parameters).unwrap();
+    let query = sign_query(app.options.aster.agent_chain_id(), agent, &parameters).unwrap();
     let url = format!("{}fapi/v3/balance?{query}", app.stack.aster);
     let reply = app.send(app.request_from(&url)).await;
     assert_eq!(reply.status, 200, "{reply:?}");

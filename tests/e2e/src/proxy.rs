@@ -157,6 +157,7 @@ impl Proxy {
             policy: app.options.cosigner_policy.clone(),
             setting: Setting {
                 hyperliquid_chain: app.options.hyperliquid.chain,
+                aster_chain: app.options.aster.chain,
                 aster_signature_chain_id: app.options.aster.signature_chain_id,
                 aster_login: app.options.aster.v1,
             },

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 /// Both exchanges keep this many for each signer
 const KEPT: usize = 100;
 
 /// The highest nonces that one signer has used
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct UsedNonces(BTreeSet<u64>);
 
 impl UsedNonces {

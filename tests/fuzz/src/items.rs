@@ -17,6 +17,7 @@ use shared::store::{
 /// The setting that policies are read for.
 pub(crate) const SETTING: Setting = Setting {
     hyperliquid_chain: HyperliquidChain::Mainnet,
+    aster_chain: HyperliquidChain::Mainnet,
     aster_signature_chain_id: 56,
     aster_login: true,
 };

@@ -91,7 +91,10 @@ fn judged(intent: &Intent) {
             assert_eq!(register.user, wallet);
             assert_eq!(register.signature_chain_id, SETTING.aster_signature_chain_id);
         }
-        Intent::AsterDeleteAgent(delete) => assert_eq!(delete.user, wallet),
+        Intent::AsterDeleteAgent(delete) => {
+            assert_eq!(delete.user, wallet);
+            assert_eq!(delete.chain, SETTING.aster_chain);
+        }
         Intent::HyperliquidRevokeAgent(revoke) => {
             assert_eq!(revoke.chain, SETTING.hyperliquid_chain);
             assert!(revoke.name.starts_with("hdx"), "{intent:?}");

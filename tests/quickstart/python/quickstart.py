@@ -2,7 +2,7 @@
 
 HYPERDEX_URL      where HyperDEX Keys answers; http://127.0.0.1:3000 if not set
 HYPERDEX_API_KEY  the X-API-KEY; a local stack without keys wants none
-HYPERLIQUID_URL   Hyperliquid's API; its test network if not set
+HYPERLIQUID_URL   Hyperliquid's API; its test network if not set. For the local stack: http://127.0.0.1:3001
 """
 
 import os
@@ -83,4 +83,12 @@ refused = exchange.order("ETH", True, 0.01, 1_000.0, {"limit": {"tif": "Gtc"}})
 assert refused["status"] == "err", refused
 print("rotated   ", rotated["apiWalletAddress"], "and the old key is refused:", refused["response"])
 call("DELETE", "/api/trading/hyperliquid/apikey", walletIdOrAddress=user)
+
+# 7. The same with Aster's key. Its private key stays in the service, so only the address shows the change.
+rotated = call("POST", "/api/trading/aster/apikey/rotate", name)["data"]
+assert rotated["agentAddress"] != aster["agentAddress"]
+print("rotated   ", rotated["agentAddress"], "on Aster")
+call("DELETE", "/api/trading/aster/apikey", walletIdOrAddress=user)
+gone = session.get(API + "/api/trading/aster/apikey", params={"walletIdOrAddress": user}, timeout=60)
+assert gone.status_code == 404, gone.text
 print("done")

@@ -87,4 +87,11 @@ await trader(rotated.apiPrivateKey).order(order);
 await assert.rejects(old.order(order));
 console.log("rotated   ", rotated.apiWalletAddress, "and the old key is refused");
 await call("DELETE", `/api/trading/hyperliquid/apikey?${new URLSearchParams(name)}`);
+
+// 7. The same with Aster's key. Its private key stays in the service, so only the address shows the change.
+const { data: rotatedAster } = await call<Data<AsterKey>>("POST", "/api/trading/aster/apikey/rotate", name);
+assert.notEqual(rotatedAster.agentAddress, aster.agentAddress);
+console.log("rotated   ", rotatedAster.agentAddress, "on Aster");
+await call("DELETE", `/api/trading/aster/apikey?${new URLSearchParams(name)}`);
+await assert.rejects(call("GET", `/api/trading/aster/apikey?${new URLSearchParams(name)}`), /API_KEY_NOT_FOUND/);
 console.log("done");

@@ -17,6 +17,13 @@ pub(super) struct Document {
     pub(super) limits: Limits,
 }
 
+impl Document {
+    /// The networks that Aster may be set to: Hyperliquid's, when the document does not say.
+    pub(super) fn aster_chains(&self) -> &[HyperliquidChain] {
+        self.aster.chains.as_deref().unwrap_or(&self.hyperliquid.chains)
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct HyperliquidRules {
@@ -26,6 +33,9 @@ pub(super) struct HyperliquidRules {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct AsterRules {
+    /// Documents from before Aster had a setting of its own do not have it.
+    #[serde(default)]
+    pub(super) chains: Option<Vec<HyperliquidChain>>,
     pub(super) signature_chain_ids: Vec<u64>,
 }
 

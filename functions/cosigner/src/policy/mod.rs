@@ -5,7 +5,7 @@
 //! of them moves money.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use shared::config::{ConfigError, Env, parse_chain};
+use shared::config::{ConfigError, Env, Networks};
 use shared::eth::Address;
 use shared::intent::{HyperliquidChain, Intent, MAX_AGENT_NAME, PersonalMessage, folded};
 use shared::mpc::Refusal;
@@ -25,8 +25,10 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// What a deployment is set to, within what its document allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Setting {
-    /// The one Hyperliquid network, which is also Aster's.
+    /// The one Hyperliquid network.
     pub hyperliquid_chain: HyperliquidChain,
+    /// The one Aster network.
+    pub aster_chain: HyperliquidChain,
     /// The one `signatureChainId` for Aster.
     pub aster_signature_chain_id: u64,
     /// Whether Aster's V1 login may be signed, which makes an API key.
@@ -42,20 +44,14 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Reads `COSIGNER_POLICY` (a document; the one in `infra/` when not set), `HYPERLIQUID_CHAIN`
-    /// (default `Mainnet`), `ASTER_SIGNATURE_CHAIN_ID` (default 56) and `ASTER_API` (default `v3`;
-    /// `v1` allows its login).
+    /// Reads `COSIGNER_POLICY` (a document; the one in `infra/` when not set), the networks as
+    /// [`Networks::from_env`] does, `ASTER_SIGNATURE_CHAIN_ID` (default 56) and `ASTER_API`
+    /// (default `v3`; `v1` allows its login).
     ///
     /// # Errors
     /// Names the variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
-        let hyperliquid_chain = match env.optional("HYPERLIQUID_CHAIN") {
-            None => HyperliquidChain::Mainnet,
-            Some(text) => parse_chain(&text).ok_or(ConfigError::Invalid {
-                name: "HYPERLIQUID_CHAIN",
-                want: "Mainnet or Testnet",
-            })?,
-        };
+        let networks = Networks::from_env(env)?;
         let aster_signature_chain_id = match env.optional("ASTER_SIGNATURE_CHAIN_ID") {
             None => 56,
             Some(text) => text.parse().map_err(|_| ConfigError::Invalid {
@@ -70,7 +66,12 @@ impl Policy {
                 return Err(ConfigError::Invalid { name: "ASTER_API", want: "v1 or v3" });
             }
         };
-        let setting = Setting { hyperliquid_chain, aster_signature_chain_id, aster_login };
+        let setting = Setting {
+            hyperliquid_chain: networks.hyperliquid,
+            aster_chain: networks.aster,
+            aster_signature_chain_id,
+            aster_login,
+        };
         let document = env.optional("COSIGNER_POLICY");
         Self::new(document.as_deref().unwrap_or(DEFAULT), setting)
     }
@@ -95,6 +96,9 @@ impl Policy {
         }
         if !document.hyperliquid.chains.contains(&setting.hyperliquid_chain) {
             return Err(invalid("a document that allows HYPERLIQUID_CHAIN"));
+        }
+        if !document.aster_chains().contains(&setting.aster_chain) {
+            return Err(invalid("a document that allows ASTER_CHAIN"));
         }
         if !document.aster.signature_chain_ids.contains(&setting.aster_signature_chain_id) {
             return Err(invalid("a document that allows ASTER_SIGNATURE_CHAIN_ID"));
@@ -190,8 +194,8 @@ impl Policy {
                     "this signatureChainId is not configured",
                 )?;
                 require(
-                    delete.chain == setting.hyperliquid_chain,
-                    "this network is not configured",
+                    delete.chain == setting.aster_chain,
+                    "this Aster network is not configured",
                 )?;
                 require(delete.user == wallet, "user is not the wallet")?;
                 self.check_nonce(delete.nonce_us / 1_000, now_ms)

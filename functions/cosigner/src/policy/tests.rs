@@ -19,6 +19,7 @@ fn agent() -> Address {
 fn setting(aster_login: bool) -> Setting {
     Setting {
         hyperliquid_chain: HyperliquidChain::Mainnet,
+        aster_chain: HyperliquidChain::Mainnet,
         aster_signature_chain_id: 56,
         aster_login,
     }
@@ -133,6 +134,40 @@ fn each_bent_removal_is_refused() {
 }
 
 #[test]
+fn aster_removal_is_checked_against_aster_network() {
+    let intent = |chain| {
+        Intent::AsterDeleteAgent(AsterDeleteAgent {
+            agent: agent(),
+            chain,
+            user: wallet(),
+            nonce_us: NOW * 1_000,
+            signature_chain_id: 56,
+        })
+    };
+    let (mainnet, testnet) = (HyperliquidChain::Mainnet, HyperliquidChain::Testnet);
+    for (hyperliquid_chain, aster_chain, other) in
+        [(mainnet, testnet, mainnet), (testnet, mainnet, testnet), (testnet, testnet, mainnet)]
+    {
+        let setting = Setting { hyperliquid_chain, aster_chain, ..setting(false) };
+        let policy = Policy::default_for(setting).unwrap();
+        assert!(policy.check(wallet(), &intent(aster_chain), NOW).is_ok(), "{setting:?}");
+        assert!(policy.check(wallet(), &intent(other), NOW).is_err(), "{setting:?}");
+    }
+}
+
+#[test]
+fn document_without_aster_chains_allows_hyperliquid_chains() {
+    let old =
+        DEFAULT.replacen("\"chains\": [\"Mainnet\", \"Testnet\"], \"signature", "\"signature", 1);
+    assert_ne!(old, DEFAULT);
+    let testnet = Setting { aster_chain: HyperliquidChain::Testnet, ..setting(false) };
+    assert!(Policy::new(&old, testnet).is_ok());
+    let narrow = old.replacen("[\"Mainnet\", \"Testnet\"]", "[\"Mainnet\"]", 1);
+    assert!(Policy::new(&narrow, setting(false)).is_ok());
+    assert!(Policy::new(&narrow, testnet).is_err());
+}
+
+#[test]
 fn a_login_is_signed_only_where_it_is_configured() {
     let login = |nonce: &str| Intent::AsterLogin(AsterLogin { nonce: nonce.to_owned() });
     assert_eq!(check(&login("111111")), Err("this intent is not allowed".to_owned()));
@@ -220,6 +255,7 @@ fn a_document_narrows_what_may_be_signed() {
     assert!(open.check(wallet(), &login, NOW).is_err(), "the product's own list stays");
     for (from, to) in [
         ("[\"Mainnet\", \"Testnet\"]", "[\"Testnet\"]"),
+        ("\"aster\": { \"chains\": [\"Mainnet\", ", "\"aster\": { \"chains\": ["),
         ("[56]", "[1]"),
         ("\"PersonalMessage\"", "\"RawDigest\""),
         ("\"maxValidityDays\": 180", "\"maxValidityDays\": 181"),

@@ -320,7 +320,7 @@ fn environment(world: &World, runtime: &str) -> Vec<(&'static str, String)> {
         ("ASTER_URL", endpoints.aster.as_str()),
         ("ASTER_API", "v3"),
         ("ASTER_SIGNATURE_CHAIN_ID", "56"),
-        ("ASTER_AGENT_CHAIN_ID", "1666"),
+        ("ASTER_CHAIN", "Mainnet"),
     ];
     list.into_iter().map(|(name, value)| (name, value.to_owned())).collect()
 }

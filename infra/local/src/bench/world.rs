@@ -25,7 +25,7 @@ use super::{BenchError, failed};
 use crate::cosigner::CosignerSettings;
 use crate::exchanges::{self, AsterTarget, HyperliquidTarget};
 use crate::routes::Endpoints;
-use crate::serve::{Stop, bind, serve, url};
+use crate::serve::{Port, Stop, bind, serve, url};
 use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, HEADS, WALLETS_KEY, WALLETS_TABLE};
 use crate::{dynamodb, kms};
 
@@ -126,8 +126,9 @@ impl World {
         dynamodb::create_table(&client, COSIGNER_TABLE, ttl, &[HEADS]).await?;
 
         let (hyperliquid, aster) = simulators();
-        let place =
-            |what, router: Router| exchanges::place(what, None, router, (ip, 0), stop.clone());
+        let place = |what, router: Router| {
+            exchanges::place(what, None, router, (ip, Port::default()), stop.clone())
+        };
         let hyperliquid_url = place("Hyperliquid's simulator", hyperliquid.router()).await?;
         let aster_url = place("Aster's simulator", aster.router()).await?;
 
@@ -142,6 +143,7 @@ impl World {
             policy: None,
             setting: Setting {
                 hyperliquid_chain: HyperliquidTarget::default().chain,
+                aster_chain: AsterTarget::default().chain,
                 aster_signature_chain_id: AsterTarget::default().signature_chain_id,
                 aster_login: false,
             },

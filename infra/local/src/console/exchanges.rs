@@ -125,7 +125,7 @@ impl Exchanges {
                 Budget::new(store.clone(), exchange, &options.budget, spender, clock, random);
             Asked { exchange, url: url.clone(), network, budget, answered: Mutex::default() }
         };
-        let aster = if options.aster.agent_chain_id == 714 { "Testnet" } else { "Mainnet" };
+        let aster = options.aster.chain.as_str();
         Ok(Self {
             simulators,
             http,

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use hyperdex_client::State;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::api::ids::{Exchange, Tenant};
-use shared::eth::AgentKey;
+use shared::eth::{Address, AgentKey};
 use shared::intent::HyperliquidChain;
 use shared::store::{CredentialRecord, CredentialState, WalletView};
 use shared::wallets::Custody;
 
 use super::client::{Client, Known, Secret, there};
+use super::progress::Progress;
 use super::reply::Reply;
 use super::server::Server;
 use super::{LoadError, failed};
@@ -29,9 +30,12 @@ pub(super) async fn everything(
     let custody = server.custody().await;
     let (mut wallets, mut keys, mut none) = (0, 0, 0);
     let mut lost = Vec::new();
+    let total = clients.iter().map(|client| client.wallets.len() as u64).sum();
+    let progress = Progress::new("checked wallets", total, say);
     for client in &mut clients {
         for index in 0..client.wallets.len() {
             wallets += 1;
+            progress.step();
             if !signs(client, index).await {
                 lost.push(format!("{} does not sign any more", client.wallets[index].user));
             }
@@ -46,13 +50,16 @@ pub(super) async fn everything(
                     Ok(false) => none += 1,
                     Err(cause) => {
                         let user = &client.wallets[index].user;
-                        lost.push(format!("{user} {exchange}: {cause} (known: {known:?})"));
+                        lost.push(format!(
+                            "{user} {exchange}: {cause} (the client knows: {known})"
+                        ));
                     }
                 }
             }
         }
         lost.append(&mut client.broken);
     }
+    progress.end();
     for line in &lost {
         say(&format!("LOST {line}"));
     }
@@ -138,11 +145,11 @@ async fn look(
         return match (known, agents.as_slice()) {
             (Known::Key { .. }, _) => Err("its record is gone".to_owned()),
             (_, []) => Ok(false),
-            (_, agents) => Err(format!("agents without a record: {agents:?}")),
+            (_, agents) => Err(format!("agents without a record: {}", listed(agents))),
         };
     };
     if *known == Known::None || record.state != CredentialState::Active {
-        return Err(format!("it is {:?}", record.state));
+        return Err(format!("it is {}", json!(record.state)));
     }
     if let Known::Key { agent: Some(told), secret } = known {
         if record.agent != *told {
@@ -159,7 +166,7 @@ async fn look(
     let mut ours = vec![record.agent];
     ours.extend(record.retiring.iter().map(|agent| agent.agent));
     if !agents.contains(&record.agent) || agents.iter().any(|agent| !ours.contains(agent)) {
-        return Err(format!("the exchange knows {agents:?}"));
+        return Err(format!("the exchange knows {}", listed(&agents)));
     }
     works(client, &view, record, exchange, server, custody).await.map_err(|e| e.to_string())?;
     Ok(true)
@@ -202,4 +209,8 @@ async fn works(
     } else {
         Err(failed(format!("the exchange does not take its key: {status} {answer}")))
     }
+}
+
+fn listed(agents: &[Address]) -> String {
+    agents.iter().map(Address::to_string).collect::<Vec<_>>().join(", ")
 }

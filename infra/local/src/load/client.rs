@@ -9,6 +9,7 @@ use shared::api::ids::Exchange;
 use shared::eth::{Address, Signature, personal_digest};
 use zeroize::Zeroizing;
 
+use super::progress::Progress;
 use super::reply::Reply;
 use super::server::Server;
 use super::tally::Tally;
@@ -55,6 +56,17 @@ pub(super) enum Known {
     Key { agent: Option<Address>, secret: Option<Secret> },
     /// The last answer did not arrive, or said that it is to be asked again.
     Unsure,
+}
+
+impl std::fmt::Display for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("no key"),
+            Self::Key { agent: Some(agent), .. } => write!(f, "the key of the agent {agent}"),
+            Self::Key { agent: None, .. } => f.write_str("a key"),
+            Self::Unsure => f.write_str("not known whether there is a key"),
+        }
+    }
 }
 
 /// An agent's key as it was handed out.
@@ -122,7 +134,7 @@ impl Client {
     }
 
     /// Makes this client's wallets.
-    pub(super) async fn create_wallets(&mut self) {
+    pub(super) async fn create_wallets(&mut self, progress: &Progress) {
         for user in self.users.clone() {
             let reply = loop {
                 match self.call("create", self.api.create_wallet(&user)).await {
@@ -138,6 +150,7 @@ impl Client {
                 }
                 _ => self.broken.push(format!("{user} was not made: {}", reply.end())),
             }
+            progress.step();
         }
     }
 

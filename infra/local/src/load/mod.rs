@@ -8,6 +8,7 @@
 mod args;
 mod check;
 mod client;
+mod progress;
 mod reply;
 mod server;
 mod tally;
@@ -17,11 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use crate::StartError;
 pub use args::LoadArgs;
 use client::Client;
+use progress::Progress;
 use server::Server;
 use tally::Tally;
 
@@ -75,7 +75,9 @@ pub async fn run(options: LoadOptions, say: fn(&str)) -> Result<bool, LoadError>
         .collect::<Result<_, _>>()?;
 
     let begun = Instant::now();
-    clients = all(clients, async |client| client.create_wallets().await).await?;
+    let made = Progress::new("wallets", (options.clients * options.wallets) as u64, say);
+    clients = all(clients, async |client| client.create_wallets(&made).await).await?;
+    made.end();
     say(&format!(
         "{} wallets made in {:.1} s",
         options.clients * options.wallets,
@@ -84,7 +86,7 @@ pub async fn run(options: LoadOptions, say: fn(&str)) -> Result<bool, LoadError>
 
     let troubles = trouble::start(&server, &options);
     let begun = Instant::now();
-    let clients = work(clients, &options).await?;
+    let clients = work(clients, &options, say).await?;
     let took = begun.elapsed();
     let (kills, faults) = troubles.stop(&server).await?;
 
@@ -98,24 +100,25 @@ pub async fn run(options: LoadOptions, say: fn(&str)) -> Result<bool, LoadError>
     Ok(lost == 0)
 }
 
-/// The operations, by all clients at once, with a bar where somebody looks.
-async fn work(clients: Vec<Client>, options: &LoadOptions) -> Result<Vec<Client>, LoadError> {
-    let bar = ProgressBar::new(options.operations);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {per_sec} {eta}") {
-        bar.set_style(style);
-    }
-    let left = Arc::new(AtomicU64::new(options.operations));
+/// The operations, by all clients at once.
+async fn work(
+    clients: Vec<Client>,
+    options: &LoadOptions,
+    say: fn(&str),
+) -> Result<Vec<Client>, LoadError> {
+    let progress = Progress::new("operations", options.operations, say);
+    let left = AtomicU64::new(options.operations);
     let until = Instant::now() + options.duration;
     let worked = all(clients, async |client| {
         while Instant::now() < until
             && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok()
         {
             client.one_operation().await;
-            bar.inc(1);
+            progress.step();
         }
     })
     .await;
-    bar.finish_and_clear();
+    progress.end();
     worked
 }
 

@@ -19,7 +19,7 @@ use super::client::Wallet;
 use super::{LoadError, failed};
 use crate::exchanges::{self, AsterTarget, HyperliquidTarget};
 use crate::routes::Endpoints;
-use crate::serve::{Stop, bind};
+use crate::serve::{Port, Stop, bind};
 use crate::{Options, StartError};
 
 /// Beyond what a run can use: what is measured is the stack, and not an exchange's patience.
@@ -62,8 +62,9 @@ impl Server {
         let mut rules = aster.rules();
         rules.weight_per_minute = WEIGHT_PER_MINUTE;
         aster.set_rules(rules);
-        let place =
-            |what, router| exchanges::place(what, None, router, (options.ip, 0), stop.clone());
+        let place = |what, router| {
+            exchanges::place(what, None, router, (options.ip, Port::default()), stop.clone())
+        };
         let hyperliquid_url = place("Hyperliquid's simulator", hyperliquid.router()).await?;
         let aster_url = place("Aster's simulator", aster.router()).await?;
 
@@ -163,6 +164,7 @@ impl Life {
             .args(["--port", &port.to_string(), "--data-dir"])
             .arg(data)
             .args(["--hyperliquid-url", hyperliquid.as_str(), "--aster-url", aster.as_str()])
+            .args(["--hyperliquid-chain", "Mainnet", "--aster-chain", "Mainnet"])
             .args(["--hyperliquid-weight-per-minute", &weight])
             .args(["--aster-weight-per-minute", &weight])
             // Its clients are one tenant, and want all that the machine can do.

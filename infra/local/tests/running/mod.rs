@@ -3,17 +3,24 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hyperdex"));
     command.env("RUST_LOG", "warn");
-    for name in ["HYPERLIQUID_URL", "HYPERLIQUID_CHAIN", "ASTER_URL", "ASTER_SIGNATURE_CHAIN_ID"] {
+    for name in [
+        "HYPERLIQUID_URL",
+        "HYPERLIQUID_CHAIN",
+        "ASTER_URL",
+        "ASTER_CHAIN",
+        "ASTER_SIGNATURE_CHAIN_ID",
+        "ASTER_AGENT_CHAIN_ID",
+    ] {
         command.env_remove(name);
     }
     command
@@ -24,6 +31,7 @@ pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) address: String,
     pub(crate) lines: Vec<String>,
+    output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Running {
@@ -33,16 +41,22 @@ impl Running {
     }
 
     pub(crate) fn start_with(data: &Path, arguments: &[&str]) -> Self {
+        let ports = ["--port", "0", "--hyperliquid-port", "0", "--aster-port", "0"];
+        Self::start_on(data, &[&ports, arguments].concat())
+    }
+
+    /// With no port but those that are given.
+    pub(crate) fn start_on(data: &Path, arguments: &[&str]) -> Self {
         let mut child = program()
-            .args(["--port", "0", "--data-dir"])
+            .arg("--data-dir")
             .arg(data)
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut lines = Vec::new();
-        for line in output.lines() {
+        for line in output.by_ref() {
             lines.push(line.unwrap());
             if lines.last().unwrap().starts_with("Ctrl-C") {
                 break;
@@ -50,7 +64,12 @@ impl Running {
         }
         let api = lines.iter().find_map(|line| line.trim().strip_prefix("API"));
         let address = api.unwrap_or_else(|| panic!("{lines:?}")).trim().to_owned();
-        Self { child, address: address.replace("http://", ""), lines }
+        Self { child, address: address.replace("http://", ""), lines, output }
+    }
+
+    /// The next line that it says; it says none for each request.
+    pub(crate) fn next_line(&mut self) -> String {
+        self.output.next().unwrap().unwrap()
     }
 
     /// One HTTP request by hand; the status and the body.
@@ -67,16 +86,20 @@ impl Running {
         body: &str,
     ) -> (u16, Value) {
         let key = if key.is_empty() { String::new() } else { format!("X-API-KEY: {key}\r\n") };
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{key}\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            self.address,
-            body.len()
-        );
-        let answer = exchange(&self.address, &request);
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap())
+        request(&self.address, &key, method, path, body)
+    }
+
+    /// A `POST` to a part of it.
+    pub(crate) fn post_to(&self, part: &str, path: &str, body: &str) -> (u16, Value) {
+        let url = self.url(part);
+        let address = url.trim_start_matches("http://").trim_end_matches('/');
+        request(address, "", "POST", path, body)
+    }
+
+    /// Kills it without a word, and waits until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// The URL of a part of it, as it has said.
@@ -89,6 +112,23 @@ impl Running {
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
+}
+
+/// One HTTP request by hand, with these headers; the status and the body.
+fn request(address: &str, headers: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+    let mut socket = TcpStream::connect(address).unwrap();
+    write!(
+        socket,
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap())
 }
 
 impl Drop for Running {

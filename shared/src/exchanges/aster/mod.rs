@@ -14,9 +14,6 @@ use crate::config::AsterConfig;
 use crate::eth::{Address, AgentKey, AgentKeyError, Signature};
 use crate::intent::{AsterDeleteAgent, AsterRegisterAgent, HyperliquidChain, aster_message_digest};
 
-/// The chain of calls that agents sign on the test network.
-const TESTNET_AGENT_CHAIN: u64 = 714;
-
 const AGENT: &str = "/fapi/v3/agent";
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -26,6 +23,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub struct Client {
     http: Http,
     signature_chain_id: u64,
+    chain: HyperliquidChain,
     agent_chain_id: u64,
     ip_whitelist: Option<Ipv4Addr>,
     validity_ms: u64,
@@ -45,7 +43,8 @@ impl Client {
         Self {
             http: Http::new(&config.url, "Aster", config.call_timeout_ms, clock.clone()),
             signature_chain_id: config.signature_chain_id,
-            agent_chain_id: config.agent_chain_id,
+            chain: config.chain,
+            agent_chain_id: config.agent_chain_id(),
             ip_whitelist: config.ip_whitelist,
             validity_ms: config.validity_ms,
             call_timeout_ms: config.call_timeout_ms,
@@ -100,11 +99,7 @@ impl Client {
     }
 
     const fn chain(&self) -> HyperliquidChain {
-        if self.agent_chain_id == TESTNET_AGENT_CHAIN {
-            HyperliquidChain::Testnet
-        } else {
-            HyperliquidChain::Mainnet
-        }
+        self.chain
     }
 
     pub(super) async fn approve(&self, approval: &Approval, signature: &Signature) -> Outcome {

@@ -185,7 +185,7 @@ impl Lambda {
         set(aster || cosigner, &[("ASTER_API", "v3"), ("ASTER_SIGNATURE_CHAIN_ID", "56")]);
         let key = ("RETURN_API_PRIVATE_KEY", "true");
         set(hyperliquid, &[("HYPERLIQUID_URL", stack.hyperliquid.as_str()), key]);
-        set(aster, &[("ASTER_URL", stack.aster.as_str()), ("ASTER_AGENT_CHAIN_ID", "1666")]);
+        set(aster, &[("ASTER_URL", stack.aster.as_str()), ("ASTER_CHAIN", "Mainnet")]);
         set(aster, &[("ASTER_IP_WHITELIST", "")]);
         let limits = [
             ("AGENT_VALIDITY_DAYS", "180"),

@@ -36,6 +36,7 @@ mod lifecycle;
 mod limits;
 mod list;
 mod manners;
+mod networks;
 mod oldest_shares;
 mod operator_freeze;
 mod random;

@@ -32,6 +32,9 @@ async fn sign(app: &TestApp, user: &str) {
     assert_eq!(reply.status, 200, "{reply:?}");
 }
 
+/// A time at which no log is young: one without seals has lost them.
+const OLD: u64 = u64::MAX;
+
 /// A sealed log of two wallets, in files, with no cloud behind it any more.
 struct Exported {
     all: Vec<Item>,
@@ -74,7 +77,7 @@ impl Exported {
         std::fs::write(&file, lines.collect::<String>()).unwrap();
         let said = RefCell::new(Vec::new());
         let say = |line: &str| said.borrow_mut().push(line.replace(&self.owner, "user_1"));
-        let sound = verify(&Source::Export(file), COSIGNER_TABLE, Some(&self.key), say).await;
+        let sound = verify(&Source::Export(file), COSIGNER_TABLE, Some(&self.key), OLD, say).await;
         let mut said = said.into_inner();
         said.retain(|line| !line.contains(" faults"));
         assert_eq!(sound.unwrap(), said.is_empty(), "{said:?}");
@@ -188,7 +191,9 @@ async fn seals_that_are_bent_or_missing_are_found() {
     // No key at all.
     std::fs::write(&log.key, "no key").unwrap();
     let file = log.data.path().join("export.json");
-    assert!(verify(&Source::Export(file), COSIGNER_TABLE, Some(&log.key), |_| ()).await.is_err());
+    assert!(
+        verify(&Source::Export(file), COSIGNER_TABLE, Some(&log.key), OLD, |_| ()).await.is_err()
+    );
 }
 
 /// A record that is put in later under an old date.
@@ -273,7 +278,7 @@ async fn runs_that_end_early_or_at_once_make_one_row_of_seals() {
     let said = RefCell::new(Vec::new());
     let endpoint = Source::Endpoint(app.stack.dynamodb.clone());
     let say = |line: &str| said.borrow_mut().push(line.to_owned());
-    assert!(verify(&endpoint, COSIGNER_TABLE, Some(&key), say).await.unwrap(), "{said:?}");
+    assert!(verify(&endpoint, COSIGNER_TABLE, Some(&key), OLD, say).await.unwrap(), "{said:?}");
     let mut numbers: Vec<&str> = all
         .iter()
         .filter(|item| text(item, "pk") == "seals")

@@ -155,6 +155,16 @@ impl Template {
         }
     }
 
+    /// The descriptions of the assertions of `Rules` that these parameters do not meet.
+    pub(crate) fn refusals(&self) -> Vec<String> {
+        let met = |condition: &Value| self.resolve(condition) == Some(Value::Bool(true));
+        let rules = self.body["Rules"].as_object().into_iter().flatten();
+        let applies = rules.filter(|(_, rule)| rule.get("RuleCondition").is_none_or(met));
+        let assertions = applies.flat_map(|(_, rule)| rule["Assertions"].as_array().unwrap());
+        let failed = assertions.filter(|assertion| !met(&assertion["Assert"]));
+        failed.map(|assertion| text(&assertion["AssertDescription"])).collect()
+    }
+
     fn holds(&self, condition: &str) -> bool {
         let stated = &self.body["Conditions"][condition];
         assert!(!stated.is_null(), "the template has no condition {condition}");
@@ -214,4 +224,23 @@ Resources:
     let big = Template::new(source, &[("Size", "1"), ("Net", "main")]);
     assert_eq!(big.resource("T", "Table").properties["Url"], "m");
     assert_eq!(big.resource("K", "Key").properties["Name"], "hyperdex-Table.Arn!");
+}
+
+#[test]
+fn contradicting_parameters_are_refused() {
+    let main = crate::read(crate::stacks::MAIN);
+    let refusals = |given: &[(&str, &str)]| Template::new(&main, given).refusals();
+    let elsewhere = ("CosignerArn", "arn:aws:lambda:eu-west-1:123456789012:function:cosigner");
+    let topic = ("AlarmTopicArn", "arn:aws:sns:eu-west-1:123456789012:alarms");
+    for given in [&[][..], &[elsewhere], &[topic], &[("AlarmEmail", "a@example.com")]] {
+        assert!(refusals(given).is_empty(), "{given:?}: {:?}", refusals(given));
+    }
+    for (given, named) in [
+        ([topic, ("AlarmEmail", "a@example.com")], "AlarmEmail"),
+        ([elsewhere, ("CosignerPolicy", "{}")], "CosignerPolicy"),
+        ([elsewhere, ("CosignerReservedConcurrency", "5")], "CosignerReservedConcurrency"),
+    ] {
+        let found = refusals(&given);
+        assert!(found.len() == 1 && found[0].starts_with(named), "{given:?}: {found:?}");
+    }
 }

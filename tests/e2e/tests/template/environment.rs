@@ -25,6 +25,9 @@ const NOT_OURS: [&str; 7] = [
 /// What `lambda_http` reads, which every endpoint runs on.
 const READ_BY_LAMBDA_HTTP: [&str; 1] = ["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"];
 
+/// Accepted where it is set, and set by no template: Aster's network has a variable of its own.
+const OLDER: [&str; 1] = ["ASTER_AGENT_CHAIN_ID"];
+
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_";
 
 /// The variables that `shared/lambda` reads, by the calls that do it.
@@ -87,7 +90,7 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
                 continue;
             }
         };
-        reads.retain(|name| !NOT_OURS.contains(&name.as_str()));
+        reads.retain(|name| !NOT_OURS.contains(&name.as_str()) && !OLDER.contains(&name.as_str()));
         let wanted = endpoints(&function);
         for endpoint in wanted.difference(&reads) {
             wrong.push(format!("{}: the code does not read {endpoint}", function.folder));
@@ -119,7 +122,8 @@ fn a_template_sets_what_the_code_reads_and_nothing_else() {
     let vpc = [("ExchangeEnvironment", "mainnet"), ("UseVpc", "true")];
     // The NAT's address has a number only in the cloud.
     let vpc = [&vpc[..], &[("AsterIpWhitelist", "192.0.2.1")]].concat();
-    for parameters in [&[][..], &vpc, &[("AsterApi", "v1")]] {
+    let apart = [("ExchangeEnvironment", "mainnet"), ("AsterEnvironment", "testnet")];
+    for parameters in [&[][..], &vpc, &[("AsterApi", "v1")], &apart] {
         assert_none(&wrong(&Sources::new().deploy(parameters)));
     }
 }
@@ -154,6 +158,14 @@ fn a_variable_in_one_and_not_in_the_other_is_found() {
             "ASTER_SIGNATURE_CHAIN_ID: '56'",
             "ASTER_SIGNATURE_CHAIN_ID: BSC",
             "register-aster: ASTER_SIGNATURE_CHAIN_ID must be a number",
+        ),
+        (
+            MAIN,
+            "  RegisterAsterFunction:",
+            "ASTER_CHAIN: !FindInMap",
+            "ASTER_CHAIN: Mainnet #",
+            "register-aster: ASTER_URL must be a URL of Aster's main network, because ASTER_CHAIN is \
+             Mainnet (when not set, it follows HYPERLIQUID_CHAIN)",
         ),
         (
             MAIN,
@@ -247,4 +259,25 @@ fn sam_local_is_given_variables_that_exist() {
     assert_found(&found, "sam-env.json: the template has no variable WALLET_TABLE");
     assert_found(&found, "sam-env.json: AWS_ENDPOINT_URL_KMS is not set");
     assert_found(&found, "sam-env.json: the template has no function WalletFunction");
+}
+
+/// Each exchange has its own network, the same one in every function and in the cosigner.
+#[test]
+fn networks_are_the_same_in_every_function() {
+    for (hyperliquid, aster, expected) in [
+        ("testnet", "", ["Testnet", "Testnet"]),
+        ("mainnet", "", ["Mainnet", "Mainnet"]),
+        ("testnet", "mainnet", ["Testnet", "Mainnet"]),
+        ("mainnet", "testnet", ["Mainnet", "Testnet"]),
+    ] {
+        let stacks = Sources::new()
+            .deploy(&[("ExchangeEnvironment", hyperliquid), ("AsterEnvironment", aster)]);
+        for (name, value) in ["HYPERLIQUID_CHAIN", "ASTER_CHAIN"].iter().zip(expected) {
+            let functions = stacks.functions().into_iter();
+            let values: Vec<String> =
+                functions.filter_map(|function| function.variables().remove(*name)).collect();
+            assert!(values.len() > 4, "{name}: {}", values.len());
+            assert!(values.iter().all(|found| found == value), "{name}: {values:?}");
+        }
+    }
 }

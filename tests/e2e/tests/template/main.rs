@@ -21,6 +21,7 @@ mod jobs;
 mod keys;
 mod limits;
 mod monitoring;
+mod numbers;
 mod openapi;
 mod operations;
 mod permissions;

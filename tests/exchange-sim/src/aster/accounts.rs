@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
 
 use super::{Agent, refusal::Refusal};
 use crate::nonces::UsedNonces;
@@ -17,7 +18,7 @@ const SHORTEST_LIFE_MS: u64 = 7 * DAY_MS;
 const NONCE_LIFE_US: u64 = 10_000_000;
 
 /// Everything that the exchange remembers
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Accounts {
     accounts: HashMap<Address, Account>,
     /// From an agent to its account
@@ -25,7 +26,7 @@ pub(super) struct Accounts {
     nonces: HashMap<Address, UsedNonces>,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Account {
     deposited: bool,
     agents: Vec<Agent>,

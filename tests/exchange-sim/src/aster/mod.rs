@@ -16,6 +16,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
@@ -82,7 +83,7 @@ impl Default for Rules {
 }
 
 /// A key that may act for an account
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// Unique for the account
     pub name: String,
@@ -223,6 +224,26 @@ impl Exchange {
         let edge = Edge::new(Arc::clone(&now), too_many_requests);
         let (rules, accounts, keys) = (Mutex::default(), Mutex::default(), Mutex::default());
         Self(Arc::new(Inner { network, now, edge, rules, accounts, keys }))
+    }
+
+    /// Accounts, agents and nonces as JSON, for [`Exchange::restore`]. The keys of the API V1 are
+    /// not in it, because their secrets would be.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written as JSON.
+    pub fn snapshot(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&*lock(&self.0.accounts))
+    }
+
+    /// Replaces accounts, agents and nonces by those of a snapshot
+    ///
+    /// # Errors
+    ///
+    /// When it is not a snapshot. Nothing has changed then.
+    pub fn restore(&self, snapshot: &[u8]) -> serde_json::Result<()> {
+        *lock(&self.0.accounts) = serde_json::from_slice(snapshot)?;
+        Ok(())
     }
 
     /// The HTTP API

@@ -6,6 +6,7 @@ use std::{
 };
 
 use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
 
 use super::{Agent, refusal::Refusal};
 use crate::nonces::UsedNonces;
@@ -38,7 +39,7 @@ pub(super) struct Approval<'a> {
 }
 
 /// Everything that the exchange remembers
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Book {
     accounts: HashMap<Address, Account>,
     /// From a live agent to its master
@@ -51,7 +52,7 @@ pub(super) struct Book {
 }
 
 /// An account that has acted
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Account {
     agents: Vec<Agent>,
     /// No approval before this

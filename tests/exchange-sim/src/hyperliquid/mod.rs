@@ -17,7 +17,7 @@ use axum::{
     routing::post,
 };
 use http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
@@ -68,7 +68,7 @@ impl Default for Rules {
 }
 
 /// An API wallet that may act for an account
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// Without the ` valid_until` suffix; empty for the one unnamed agent
     pub name: String,
@@ -97,6 +97,25 @@ impl Exchange {
         let edge = Edge::new(Arc::clone(&now), too_many_requests);
         let (rules, book) = (Mutex::default(), Mutex::default());
         Self(Arc::new(Inner { chain, now, edge, rules, book }))
+    }
+
+    /// Accounts, agents and nonces as JSON, for [`Exchange::restore`]
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written as JSON.
+    pub fn snapshot(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&*lock(&self.0.book))
+    }
+
+    /// Replaces accounts, agents and nonces by those of a snapshot
+    ///
+    /// # Errors
+    ///
+    /// When it is not a snapshot. Nothing has changed then.
+    pub fn restore(&self, snapshot: &[u8]) -> serde_json::Result<()> {
+        *lock(&self.0.book) = serde_json::from_slice(snapshot)?;
+        Ok(())
     }
 
     /// The HTTP API

@@ -1,0 +1,211 @@
+//! What the command line asks of a running stack: a Unix socket in the data directory, which is its
+//! owner's alone.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::api::ids::{Tenant, WalletRef};
+use shared::eth::Address;
+use shared::wallets::Custody;
+use tokio::net::UnixListener;
+use tokio::task::JoinHandle;
+
+use crate::StartError;
+use crate::console::Simulators;
+use crate::data::existing;
+use crate::error::chain;
+use crate::files::broken;
+use crate::jobs::{JobName, Jobs};
+use crate::serve::Stop;
+use crate::sim_state::Kept;
+
+/// The socket's name in the data directory.
+const SOCKET: &str = "control.sock";
+
+/// A job runs for minutes.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Why a running stack did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] StartError),
+    /// No stack uses the directory.
+    #[error(
+        "no stack runs with the data directory {}: start it with `hyperdex --data-dir {}`",
+        .0.display(), .0.display()
+    )]
+    NotRunning(PathBuf),
+    /// The call failed on its way.
+    #[error("the running stack did not respond: {0}")]
+    Call(String),
+    /// The stack refused.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Whose account gets a deposit.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deposit {
+    /// The tenant of the wallet.
+    pub tenant: Tenant,
+    /// A userId, a walletId or an address.
+    pub wallet: String,
+}
+
+/// What a running stack can be asked for.
+#[derive(Clone)]
+pub(crate) struct Control {
+    jobs: Jobs,
+    custody: Custody,
+    simulators: Simulators,
+    kept: Kept,
+}
+
+impl Control {
+    pub(crate) fn new(jobs: Jobs, custody: Custody, simulators: &Simulators, kept: Kept) -> Self {
+        Self { jobs, custody, simulators: simulators.clone(), kept }
+    }
+
+    /// Listens on the socket of a data directory whose lock is held.
+    pub(crate) fn serve(self, data_dir: &Path, stop: Stop) -> Result<JoinHandle<()>, StartError> {
+        let path = data_dir.join(SOCKET);
+        // Of a stack that was killed; the lock says that it is gone.
+        let _ = std::fs::remove_file(&path);
+        let listener = match UnixListener::bind(&path) {
+            Ok(listener) => listener,
+            // The path is longer than a socket's may be (108 bytes): all the rest works.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                tracing::warn!(%error, "`jobs run` and `sim deposit` do not reach this stack");
+                return Ok(tokio::spawn(std::future::ready(())));
+            }
+            Err(error) => return Err(broken(&path, &error)),
+        };
+        let router = Router::new()
+            .route("/jobs", post(run_job))
+            .route("/deposits", post(deposit))
+            .with_state(self);
+        Ok(tokio::spawn(async move {
+            let served = axum::serve(listener, router).with_graceful_shutdown(stop.wait()).await;
+            if let Err(error) = served {
+                tracing::error!(%error, "the control socket ended");
+            }
+            let _ = std::fs::remove_file(&path);
+        }))
+    }
+}
+
+async fn run_job(State(control): State<Control>, Json(job): Json<String>) -> Response {
+    let Some(job) = JobName::ALL.into_iter().find(|name| name.as_str() == job) else {
+        return refused(StatusCode::BAD_REQUEST, &format!("there is no job {job}"));
+    };
+    match control.jobs.run(job).await {
+        Ok(summary) => Json(summary).into_response(),
+        Err(cause) => {
+            refused(StatusCode::INTERNAL_SERVER_ERROR, &format!("the job {job} failed: {cause}"))
+        }
+    }
+}
+
+async fn deposit(State(control): State<Control>, Json(asked): Json<Deposit>) -> Response {
+    let address = match asked.wallet.parse::<Address>() {
+        Ok(address) => address,
+        Err(_) => match control.address(&asked).await {
+            Ok(address) => address,
+            Err((status, cause)) => return refused(status, &cause),
+        },
+    };
+    let Ok(account) = address.to_string().parse() else {
+        return refused(StatusCode::BAD_REQUEST, &format!("{address} is not an account"));
+    };
+    let mut exchanges = Vec::new();
+    if let Some(hyperliquid) = &control.simulators.hyperliquid {
+        hyperliquid.deposit(account);
+        control.kept.hyperliquid.write();
+        exchanges.push("hyperliquid");
+    }
+    if let Some(aster) = &control.simulators.aster {
+        aster.deposit(account);
+        control.kept.aster.write();
+        exchanges.push("aster");
+    }
+    if exchanges.is_empty() {
+        let cause = "this stack simulates no exchange: deposit at the exchange itself";
+        return refused(StatusCode::CONFLICT, cause);
+    }
+    Json(json!({ "address": address.to_string(), "exchanges": exchanges })).into_response()
+}
+
+impl Control {
+    async fn address(&self, asked: &Deposit) -> Result<Address, (StatusCode, String)> {
+        let name: WalletRef = asked.wallet.parse().map_err(|_| {
+            let expected = "expected a userId, a walletId or an address";
+            (StatusCode::BAD_REQUEST, format!("invalid wallet {}: {expected}", asked.wallet))
+        })?;
+        let found = self.custody.store.find(&asked.tenant, &name).await;
+        let found = found.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, chain(&error)))?;
+        let found = found.ok_or_else(|| {
+            let cause = format!("the tenant {} has no wallet {}", asked.tenant, asked.wallet);
+            (StatusCode::NOT_FOUND, cause)
+        })?;
+        Ok(found.wallet.address)
+    }
+}
+
+fn refused(status: StatusCode, cause: &str) -> Response {
+    (status, Json(json!({ "error": cause }))).into_response()
+}
+
+/// Has the stack that uses a data directory run a job now, and returns the job's summary.
+///
+/// # Errors
+/// When no stack runs, or the job fails.
+pub async fn run_job_now(data_dir: &Path, job: JobName) -> Result<Value, ControlError> {
+    ask(data_dir, "jobs", &json!(job.as_str())).await
+}
+
+/// Has the simulators of the stack that uses a data directory credit an account.
+///
+/// # Errors
+/// When no stack runs, it simulates no exchange, or there is no such wallet.
+pub async fn deposit_now(data_dir: &Path, deposit: &Deposit) -> Result<Value, ControlError> {
+    ask(data_dir, "deposits", &json!(deposit)).await
+}
+
+async fn ask(data_dir: &Path, what: &str, body: &Value) -> Result<Value, ControlError> {
+    existing(data_dir)?;
+    let call = |error: &(dyn std::error::Error + 'static)| ControlError::Call(chain(error));
+    let client = shared::http_client::client_builder()
+        .map_err(|error| call(&error))?
+        .unix_socket(data_dir.join(SOCKET))
+        .timeout(PATIENCE)
+        .build()
+        .map_err(|error| call(&error))?;
+    let request = client.post(format!("http://localhost/{what}"));
+    let request = request.header("content-type", "application/json").body(body.to_string());
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) if error.is_connect() => {
+            return Err(ControlError::NotRunning(data_dir.to_owned()));
+        }
+        Err(error) => return Err(call(&error.without_url())),
+    };
+    let done = response.status().is_success();
+    let text = response.text().await.map_err(|error| call(&error.without_url()))?;
+    let body: Value = serde_json::from_str(&text).map_err(|error| call(&error))?;
+    if done {
+        return Ok(body);
+    }
+    let cause = body["error"].as_str().unwrap_or("it did not say why");
+    Err(ControlError::Refused(cause.to_owned()))
+}

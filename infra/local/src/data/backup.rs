@@ -1,0 +1,170 @@
+//! `hyperdex backup FILE` and `hyperdex restore FILE`: the whole data directory, consistent, while
+//! the stack runs.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use shared::clock::Clock;
+use shared::random::Random;
+
+use super::archive::{self, ArchiveError, Entry, Manifest};
+use super::{
+    AUDIT_KEY_FILE, DATABASE, Directory, KMS_KEYS, QUEUE, existing, identity, lock, sqlite,
+};
+use crate::StartError;
+use crate::files::broken;
+use crate::keys::KEYS_FILE;
+use crate::kms;
+
+/// Why a backup was not made, or not restored.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] StartError),
+    /// The backup's file cannot be used.
+    #[error("cannot use the backup {}: {cause}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        cause: ArchiveError,
+    },
+    /// A backup does not overwrite a file.
+    #[error("{} exists: a backup does not overwrite a file, so name another one", .0.display())]
+    Exists(PathBuf),
+    /// The directory was never started by a version that gives it an identity.
+    #[error("{} was made by an earlier version: start the stack once, then make the backup", .0.display())]
+    Earlier(PathBuf),
+    /// A restore does not overwrite data.
+    #[error(
+        "{} is not empty: pass --overwrite to restore over it (what is there is moved aside), or \
+         restore into another directory with --data-dir",
+        .0.display()
+    )]
+    NotEmpty(PathBuf),
+}
+
+/// The files that are copied as they are, in this order. A simulator's state is newer than the
+/// tables, as an exchange is after a restore.
+const PLAIN: [&str; 8] = [
+    identity::FILE,
+    KMS_KEYS,
+    AUDIT_KEY_FILE,
+    KEYS_FILE,
+    "hyperliquid-mainnet.json",
+    "hyperliquid-testnet.json",
+    "aster-mainnet.json",
+    "aster-testnet.json",
+];
+
+/// Writes a backup of a data directory, and returns how many bytes it has.
+///
+/// # Errors
+/// When the directory is damaged, or the file exists or cannot be written.
+pub fn backup(data_dir: &Path, file: &Path, clock: &Clock) -> Result<u64, BackupError> {
+    let in_file = |cause: ArchiveError| BackupError::File { file: file.to_owned(), cause };
+    existing(data_dir)?;
+    if file.exists() {
+        return Err(BackupError::Exists(file.to_owned()));
+    }
+    let directory = Directory::look(data_dir, &Random::system(), clock)?;
+    let Some(identity) = directory.known() else {
+        return Err(BackupError::Earlier(data_dir.to_owned()));
+    };
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    let copies = tempfile::Builder::new().prefix(".hyperdex-backup-").tempdir_in(parent);
+    let copies = copies.map_err(|error| in_file(error.into()))?;
+    // The queue last: what was published is in it.
+    let mut files = vec![DATABASE, QUEUE];
+    let pairs: Vec<_> =
+        files.iter().map(|name| (data_dir.join(name), copies.path().join(name))).collect();
+    sqlite::copy(&pairs).map_err(|error| broken(data_dir, &error))?;
+    for name in PLAIN {
+        match std::fs::copy(data_dir.join(name), copies.path().join(name)) {
+            Ok(_) => files.push(name),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(broken(&data_dir.join(name), &error).into()),
+        }
+    }
+    let entries = files.iter().map(|name| Entry::of(&copies.path().join(name), name));
+    let manifest = Manifest {
+        schema: archive::SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        id: identity.id.clone(),
+        created_at_ms: clock.now_ms(),
+        files: entries.collect::<Result<_, _>>().map_err(|error| in_file(error.into()))?,
+    };
+    // The copy is verified as a start verifies it, so that no backup is made that cannot start.
+    Directory::look(copies.path(), &Random::system(), clock)?;
+    let write = || -> Result<u64, ArchiveError> {
+        // A temporary file is the owner's alone (0600): it holds the KMS keys.
+        let mut archive = tempfile::NamedTempFile::new_in(parent)?;
+        archive::write(archive.as_file_mut(), &manifest, copies.path())?;
+        archive.as_file().sync_all()?;
+        let bytes = archive.as_file().metadata()?.len();
+        archive.persist_noclobber(file).map_err(|error| error.error)?;
+        File::open(parent)?.sync_all()?;
+        Ok(bytes)
+    };
+    write().map_err(in_file)
+}
+
+/// Restores a backup into a data directory that is empty or not there. With `overwrite`, what is
+/// there is moved aside first, and its new place is returned.
+///
+/// # Errors
+/// When the backup is not whole, the directory has data, or a stack uses it.
+pub async fn restore(
+    data_dir: &Path,
+    file: &Path,
+    overwrite: bool,
+    clock: &Clock,
+) -> Result<Option<PathBuf>, BackupError> {
+    let in_file = |cause: ArchiveError| BackupError::File { file: file.to_owned(), cause };
+    let has_data = match std::fs::read_dir(data_dir) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) => return Err(broken(data_dir, &error).into()),
+    };
+    if has_data && !overwrite {
+        return Err(BackupError::NotEmpty(data_dir.to_owned()));
+    }
+    // Held until the end: no stack uses what is moved.
+    let _lock = if has_data { Some(lock(data_dir)?) } else { None };
+
+    let parent = data_dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(|error| broken(parent, &error))?;
+    // A temporary directory is the owner's alone (0700).
+    let unpacked = tempfile::Builder::new().prefix(".hyperdex-restore-").tempdir_in(parent);
+    let unpacked = unpacked.map_err(|error| broken(parent, &error))?;
+    let archive = File::open(file).map_err(|error| in_file(error.into()))?;
+    archive::read(&mut BufReader::new(archive), unpacked.path()).map_err(in_file)?;
+    let directory = Directory::look(unpacked.path(), &Random::system(), clock)?;
+    if directory.known().is_none() {
+        return Err(in_file(ArchiveError::Malformed("it holds no data directory".to_owned())));
+    }
+    directory.check_keys(&kms::open(&unpacked.path().join(KMS_KEYS)).await?).await?;
+
+    let aside = has_data.then(|| {
+        let name = data_dir.file_name().unwrap_or_default().to_string_lossy();
+        data_dir.with_file_name(format!("{name}.replaced-{}", clock.now_ms()))
+    });
+    match &aside {
+        Some(aside) => {
+            std::fs::rename(data_dir, aside).map_err(|error| broken(data_dir, &error))?;
+        }
+        None if data_dir.exists() => {
+            std::fs::remove_dir(data_dir).map_err(|error| broken(data_dir, &error))?;
+        }
+        None => {}
+    }
+    std::fs::rename(unpacked.path(), data_dir).map_err(|error| broken(data_dir, &error))?;
+    // It is in its place, and no longer temporary.
+    let _ = unpacked.keep();
+    File::open(parent).and_then(|it| it.sync_all()).map_err(|error| broken(parent, &error))?;
+    Ok(aside)
+}

@@ -1,0 +1,86 @@
+//! `hyperdex doctor`: verifies a data directory as a start does, and says what it finds.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use shared::clock::Clock;
+use shared::random::Random;
+
+use super::{AUDIT_KEY_FILE, Directory, Found, KMS_KEYS, existing, lock};
+use crate::health::disk_trouble;
+use crate::keys::KeyFile;
+use crate::{StartError, kms};
+
+/// Says what it finds, a line for each thing, and returns whether the stack would start.
+///
+/// # Errors
+/// When there is no data directory.
+pub async fn run(data_dir: &Path, clock: &Clock, say: impl Fn(&str)) -> Result<bool, StartError> {
+    existing(data_dir)?;
+    let mut sound = true;
+    let mut check = |what: &str, found: Result<String, String>| {
+        sound &= found.is_ok();
+        match found {
+            Ok(found) => say(&format!("ok       {what}: {found}")),
+            Err(fault) => say(&format!("PROBLEM  {what}: {fault}")),
+        }
+    };
+    let running = matches!(lock(data_dir), Err(StartError::InUse(_)));
+    let used = if running { "in use by a running stack" } else { "not in use" };
+    check("directory", Ok(format!("{}, {used}", data_dir.display())));
+    check("permissions", permissions(data_dir));
+    let disk = disk_trouble(data_dir);
+    check("disk", disk.map_or_else(|| Ok("it can be written".to_owned()), Err));
+    match Directory::look(data_dir, &Random::system(), clock) {
+        Ok(directory) => {
+            check("files", Ok(described(&directory.found)));
+            check("KMS keys", keys(&directory, data_dir).await);
+            check("audit key", audit_key(&directory, data_dir));
+        }
+        Err(error) => check("files", Err(error.to_string())),
+    }
+    let keys = KeyFile::new(data_dir).list();
+    check(
+        "API keys",
+        keys.map_err(|error| error.to_string()).map(|keys| match keys.len() {
+            0 => "none: the API is open to the tenant local".to_owned(),
+            some => some.to_string(),
+        }),
+    );
+    Ok(sound)
+}
+
+fn described(found: &Found) -> String {
+    match found {
+        Found::Known(identity) => format!("whole, and of the directory {}", identity.id),
+        Found::Earlier(_) => {
+            "whole, made by an earlier version: the next start gives them an identity".to_owned()
+        }
+        Found::New(_) => "the first start is not complete: there is no wallet".to_owned(),
+    }
+}
+
+fn permissions(data_dir: &Path) -> Result<String, String> {
+    let mode = std::fs::metadata(data_dir).map_err(|error| error.to_string())?.permissions().mode();
+    if mode & 0o077 == 0 {
+        Ok("the owner's alone".to_owned())
+    } else {
+        Err(format!("others can read the directory: run `chmod 700 {}`", data_dir.display()))
+    }
+}
+
+async fn keys(directory: &Directory, data_dir: &Path) -> Result<String, String> {
+    let service = kms::open(&data_dir.join(KMS_KEYS)).await.map_err(|error| error.to_string())?;
+    directory.check_keys(&service).await.map_err(|error| error.to_string())?;
+    Ok("they open what they sealed".to_owned())
+}
+
+fn audit_key(directory: &Directory, data_dir: &Path) -> Result<String, String> {
+    let file = data_dir.join(AUDIT_KEY_FILE);
+    if !file.exists() {
+        return Ok("not made yet".to_owned());
+    }
+    let signer = kms::open_signer(&file).map_err(|error| error.to_string())?;
+    directory.check_audit_key(&kms::public_half(&signer)).map_err(|error| error.to_string())?;
+    Ok("it is the directory's".to_owned())
+}

@@ -1,0 +1,101 @@
+//! `identity.json`: whose files these are.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use shared::clock::Clock;
+use shared::random::Random;
+
+use super::Fault;
+use crate::StartError;
+use crate::files::write;
+
+/// The file's name in the data directory.
+pub(crate) const FILE: &str = "identity.json";
+
+const SCHEMA: u32 = 1;
+
+/// The identity of a data directory.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Identity {
+    schema: u32,
+    /// A random UUID; the SQLite files hold it as well.
+    pub(crate) id: String,
+    /// Unix milliseconds.
+    pub(crate) created_at_ms: u64,
+    /// Whether every file was made. Until then no wallet can exist.
+    pub(crate) complete: bool,
+    /// Whether API keys were ever made: then a missing key file must not open the API.
+    pub(crate) keys: bool,
+    /// The id, sealed under each KMS key, in base64, by the key's alias.
+    pub(crate) canaries: BTreeMap<String, String>,
+    /// SHA-256 of the audit key's public half, in hex.
+    pub(crate) audit_key: String,
+}
+
+impl Identity {
+    /// The identity of a directory that is about to be filled.
+    pub(crate) fn draw(random: &Random, clock: &Clock) -> Result<Self, StartError> {
+        let id = random.uuid().map_err(|error| StartError::Part {
+            what: "the data directory's identity",
+            cause: error.to_string(),
+        })?;
+        Ok(Self {
+            schema: SCHEMA,
+            id: id.to_string(),
+            created_at_ms: clock.now_ms(),
+            complete: false,
+            keys: false,
+            canaries: BTreeMap::new(),
+            audit_key: String::new(),
+        })
+    }
+
+    /// The identity of a directory, if it has one.
+    pub(crate) fn read(directory: &Path) -> Result<Option<Self>, Fault> {
+        let corrupt = |cause: String| Fault::Corrupt { file: FILE, cause };
+        match std::fs::read(directory.join(FILE)) {
+            Ok(bytes) if bytes.is_empty() => Err(Fault::Empty(FILE)),
+            Ok(bytes) => {
+                let identity: Self =
+                    serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
+                if identity.schema != SCHEMA {
+                    return Err(corrupt(format!("schema {} is unknown", identity.schema)));
+                }
+                Ok(Some(identity))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(corrupt(error.to_string())),
+        }
+    }
+
+    /// Writes it, whole or not at all.
+    pub(crate) fn write(&self, directory: &Path) -> Result<(), StartError> {
+        let file = directory.join(FILE);
+        let text =
+            serde_json::to_vec_pretty(self).map_err(|error| crate::files::broken(&file, &error))?;
+        write(&file, &text)
+    }
+}
+
+/// Notes that the directory has API keys. A directory without an identity gets the note with it.
+pub(crate) fn note_keys(directory: &Path) -> Result<(), String> {
+    match Identity::read(directory) {
+        Ok(Some(identity)) if !identity.keys => {
+            let noted = Identity { keys: true, ..identity };
+            noted.write(directory).map_err(|error| error.to_string())
+        }
+        Ok(_) => Ok(()),
+        Err(fault) => Err(fault.to_string()),
+    }
+}
+
+/// Whether the directory has had API keys.
+pub(crate) fn has_keys(directory: &Path) -> Result<bool, String> {
+    match Identity::read(directory) {
+        Ok(identity) => Ok(identity.is_some_and(|identity| identity.keys)),
+        Err(fault) => Err(fault.to_string()),
+    }
+}

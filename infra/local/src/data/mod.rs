@@ -1,0 +1,348 @@
+//! The data directory: which files belong to it, and that they belong together.
+//!
+//! A directory has an identity, made at the first start. The identity's file holds, sealed under
+//! each KMS key, the directory's id (the canaries), and the SQLite files hold the id as well. Every
+//! start verifies all of it before anything is changed, because a stack that starts with other
+//! files would give users other addresses, or open the API.
+
+pub(crate) mod archive;
+pub mod backup;
+pub mod doctor;
+pub(crate) mod identity;
+mod sqlite;
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_sdk_dynamodb::types::AttributeValue;
+use shared::aws::Aws;
+use shared::clock::Clock;
+use shared::random::Random;
+use winterbaume_kms::KmsService;
+
+use crate::dynamodb::sdk_error;
+use crate::files::broken;
+use crate::keys::{KEYS_FILE, KeyFile};
+use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use crate::{StartError, kms};
+use identity::Identity;
+
+/// Both tables.
+pub(crate) const DATABASE: &str = "dynamodb.sqlite";
+/// The queue of webhooks' deliveries.
+pub(crate) const QUEUE: &str = "queue.sqlite";
+/// The KMS keys.
+pub(crate) const KMS_KEYS: &str = "kms.json";
+/// The key that signs the audit log's heads.
+pub(crate) const AUDIT_KEY_FILE: &str = "audit-key.der";
+/// Taken by the stack that uses the directory.
+const LOCK: &str = "lock";
+/// The KMS keys that seal data, by their aliases.
+const SEALING_KEYS: [&str; 2] = [WALLETS_KEY, COSIGNER_KEY];
+
+/// What is wrong with a file of the directory.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// It is not there.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// It has no bytes.
+    #[error("{0} is empty")]
+    Empty(&'static str),
+    /// It cannot be read as what it is.
+    #[error("{file} is corrupt ({cause})")]
+    Corrupt {
+        /// The file.
+        file: &'static str,
+        /// Why; holds no content of the file.
+        cause: String,
+    },
+    /// It is a file of another data directory.
+    #[error("{0} belongs to other data")]
+    Foreign(&'static str),
+}
+
+/// The files of a data directory do not belong together, or one is lost.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the data directory {} is damaged: {fault}; put the file back, or restore a backup with \
+     `hyperdex restore FILE`; to start without its wallets, move the directory away",
+    directory.display()
+)]
+pub struct Damaged {
+    directory: PathBuf,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// A directory as it was found.
+#[derive(Debug)]
+enum Found {
+    /// Nothing was ever stored in it.
+    New(Identity),
+    /// An earlier version made it, without an identity.
+    Earlier(Identity),
+    /// It has an identity, and its SQLite files are whole and its own.
+    Known(Identity),
+}
+
+/// A data directory that is in use, or is looked at.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    found: Found,
+}
+
+impl Directory {
+    /// Looks at a directory that exists, and verifies all that can be verified without its keys.
+    /// Changes nothing.
+    pub(crate) fn look(path: &Path, random: &Random, clock: &Clock) -> Result<Self, StartError> {
+        let directory =
+            Self { path: path.to_owned(), found: Found::New(Identity::draw(random, clock)?) };
+        let found = match Identity::read(path).map_err(|fault| directory.damaged(fault))? {
+            Some(identity) if identity.complete => {
+                directory.check_known(&identity)?;
+                Found::Known(identity)
+            }
+            // The first start did not come to its end, so there was no API and is no wallet.
+            Some(identity) => Found::New(identity),
+            None => directory.look_without_identity()?,
+        };
+        Ok(Self { found, ..directory })
+    }
+
+    fn check_known(&self, identity: &Identity) -> Result<(), StartError> {
+        for file in [KMS_KEYS, AUDIT_KEY_FILE] {
+            self.is_there(file)?;
+        }
+        if identity.keys {
+            self.is_there(KEYS_FILE)?;
+        }
+        for file in [DATABASE, QUEUE] {
+            self.is_there(file)?;
+            let id = sqlite::check(&self.path.join(file), file);
+            let id = id.map_err(|fault| self.damaged(fault))?;
+            if id.as_deref() != Some(identity.id.as_str()) {
+                return Err(self.damaged(Fault::Foreign(file)));
+            }
+        }
+        Ok(())
+    }
+
+    fn look_without_identity(&self) -> Result<Found, StartError> {
+        let Found::New(drawn) = &self.found else {
+            return Err(self.damaged(Fault::Missing(identity::FILE)));
+        };
+        let there = |file: &&&str| self.path.join(file).exists();
+        let files = [DATABASE, KMS_KEYS];
+        if files.iter().filter(there).count() == 0 {
+            return Ok(Found::New(drawn.clone()));
+        }
+        for file in files {
+            self.is_there(file)?;
+        }
+        for file in [DATABASE, QUEUE] {
+            if file == QUEUE && !self.path.join(QUEUE).exists() {
+                // Versions without webhooks had none.
+                continue;
+            }
+            let id = sqlite::check(&self.path.join(file), file);
+            if id.map_err(|fault| self.damaged(fault))?.is_some() {
+                return Err(self.damaged(Fault::Missing(identity::FILE)));
+            }
+        }
+        Ok(Found::Earlier(drawn.clone()))
+    }
+
+    fn is_there(&self, file: &'static str) -> Result<(), StartError> {
+        match std::fs::metadata(self.path.join(file)) {
+            Ok(metadata) if metadata.len() == 0 => Err(self.damaged(Fault::Empty(file))),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(self.damaged(Fault::Missing(file)))
+            }
+            Err(error) => Err(broken(&self.path.join(file), &error)),
+        }
+    }
+
+    fn damaged(&self, fault: Fault) -> StartError {
+        Damaged { directory: self.path.clone(), fault }.into()
+    }
+
+    /// Whether KMS keys may be made: not where data was sealed with others.
+    pub(crate) const fn may_make_keys(&self) -> bool {
+        matches!(self.found, Found::New(_))
+    }
+
+    /// The identity of a directory that has one.
+    pub(crate) const fn known(&self) -> Option<&Identity> {
+        match &self.found {
+            Found::Known(identity) => Some(identity),
+            Found::New(_) | Found::Earlier(_) => None,
+        }
+    }
+
+    /// Notes that the files of a new directory are about to be made, so that a start that dies
+    /// meanwhile is not taken for a directory that has lost some.
+    pub(crate) fn begin(&self) -> Result<(), StartError> {
+        match &self.found {
+            Found::New(identity) => identity.write(&self.path),
+            Found::Earlier(_) | Found::Known(_) => Ok(()),
+        }
+    }
+
+    /// Verifies that the KMS keys are those that the directory's data was sealed with.
+    pub(crate) async fn check_keys(&self, service: &Arc<KmsService>) -> Result<(), StartError> {
+        let Some(identity) = self.known() else { return Ok(()) };
+        for alias in SEALING_KEYS {
+            let canary = identity.canaries.get(alias).map(String::as_str).unwrap_or_default();
+            if !kms::opens(service, alias, canary, &identity.id).await {
+                return Err(self.damaged(Fault::Foreign(KMS_KEYS)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Verifies the key that signs the audit log's heads, by its public half.
+    pub(crate) fn check_audit_key(&self, public: &[u8]) -> Result<(), StartError> {
+        match self.known() {
+            Some(identity) if identity.audit_key != fingerprint(public) => {
+                Err(self.damaged(Fault::Foreign(AUDIT_KEY_FILE)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a directory its identity, once all its files are made. A directory of an earlier
+    /// version is adopted only if its data was sealed with its keys.
+    pub(crate) async fn settle(
+        &self,
+        service: &Arc<KmsService>,
+        aws: &Aws,
+        public: &[u8],
+    ) -> Result<Identity, StartError> {
+        let keys = KeyFile::new(&self.path);
+        // `keys add` may run meanwhile, and notes in the identity that there are keys.
+        let _lock = keys.lock()?;
+        let mut identity = match &self.found {
+            Found::Known(identity) => {
+                let current = Identity::read(&self.path).map_err(|fault| self.damaged(fault))?;
+                let mut identity = current.unwrap_or_else(|| identity.clone());
+                if !identity.keys && self.path.join(KEYS_FILE).exists() {
+                    identity.keys = true;
+                    identity.write(&self.path)?;
+                }
+                return Ok(identity);
+            }
+            Found::New(identity) => identity.clone(),
+            Found::Earlier(identity) => {
+                self.check_sealed(service, aws).await?;
+                identity.clone()
+            }
+        };
+        for file in [DATABASE, QUEUE] {
+            let path = self.path.join(file);
+            sqlite::mark(&path, &identity.id).map_err(|error| broken(&path, &error))?;
+        }
+        let mut canaries = BTreeMap::new();
+        for alias in SEALING_KEYS {
+            let canary = kms::seal(service, alias, &identity.id).await;
+            let canary = canary.ok_or_else(|| self.damaged(Fault::Foreign(KMS_KEYS)))?;
+            canaries.insert(alias.to_owned(), canary);
+        }
+        identity.canaries = canaries;
+        identity.audit_key = fingerprint(public);
+        identity.keys = self.path.join(KEYS_FILE).exists();
+        identity.complete = true;
+        identity.write(&self.path)?;
+        Ok(identity)
+    }
+
+    /// Compares the KMS key of each table's first sealed item with the one in use.
+    async fn check_sealed(&self, service: &Arc<KmsService>, aws: &Aws) -> Result<(), StartError> {
+        for (table, alias) in [(WALLETS_TABLE, WALLETS_KEY), (COSIGNER_TABLE, COSIGNER_KEY)] {
+            let key = kms::key_id(service, alias).await;
+            let Some(wrapped) = first_wrapped_key(aws, table).await? else { continue };
+            if key.is_none() || kms::key_of(&wrapped) != key {
+                return Err(self.damaged(Fault::Foreign(KMS_KEYS)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first data key of a table's items that KMS has wrapped.
+async fn first_wrapped_key(aws: &Aws, table: &str) -> Result<Option<Vec<u8>>, StartError> {
+    let client = aws.dynamodb();
+    let mut from = None;
+    loop {
+        let page = client
+            .scan()
+            .table_name(table)
+            .filter_expression("#sealed.#format = :one")
+            .expression_attribute_names("#sealed", "sealed")
+            .expression_attribute_names("#format", "f")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .set_exclusive_start_key(from)
+            .send()
+            .await
+            .map_err(sdk_error)?;
+        let wrapped = page.items.unwrap_or_default().into_iter().find_map(|item| {
+            let sealed = item.get("sealed")?.as_m().ok()?;
+            Some(sealed.get("k")?.as_b().ok()?.as_ref().to_vec())
+        });
+        match (wrapped, page.last_evaluated_key) {
+            (Some(wrapped), _) => return Ok(Some(wrapped)),
+            (None, None) => return Ok(None),
+            (None, next) => from = next,
+        }
+    }
+}
+
+fn fingerprint(public: &[u8]) -> String {
+    hex::encode(digest(&SHA256, public).as_ref())
+}
+
+/// Makes the data directory, for its owner alone, and takes its lock.
+pub(crate) fn prepare(directory: &Path) -> Result<File, StartError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| broken(directory, &error))?;
+    lock(directory)
+}
+
+/// Takes the lock of a directory that exists. The file holds the process's id.
+pub(crate) fn lock(directory: &Path) -> Result<File, StartError> {
+    let failed = |error: std::io::Error| broken(directory, &error);
+    let path = directory.join(LOCK);
+    // Not truncated: it may hold the id of the process that has the lock.
+    let options = File::options().write(true).create(true).truncate(false).open(path);
+    let mut lock = options.map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(StartError::InUse(directory.to_owned())),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(failed)?;
+    Ok(lock)
+}
+
+/// Refuses a directory in which no local stack has stored anything, for commands that only read.
+///
+/// # Errors
+/// Names the directory.
+pub fn existing(directory: &Path) -> Result<(), StartError> {
+    let known = [identity::FILE, DATABASE, KEYS_FILE];
+    if known.iter().any(|file| directory.join(file).exists()) {
+        Ok(())
+    } else {
+        Err(StartError::NoData(directory.to_owned()))
+    }
+}

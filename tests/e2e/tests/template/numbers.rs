@@ -1,0 +1,125 @@
+//! Numbers in documents that the code or a template knows are the same there.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use shared::aws::{AWS_CALL_TIMEOUT, COSIGNER_TIMEOUT};
+use shared::config::CALL_TIMEOUT_MS;
+
+use crate::stacks::{MAIN, Sources, Stacks};
+use crate::{assert_found, assert_none, read};
+
+/// A function's memory in MB and its timeout in seconds.
+type Size = (u64, u64);
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_default()
+}
+
+fn sizes(stacks: &Stacks) -> BTreeMap<String, Size> {
+    let functions = stacks.functions().into_iter().map(|function| {
+        let of = |name: &str| number(&function.properties[name]);
+        (function.folder.clone(), (of("MemorySize"), of("Timeout")))
+    });
+    functions.collect()
+}
+
+/// The functions that a cell names: `list-, delete-webhook` are two, `cosigner, both calls` is one.
+fn named(cell: &str, all: &BTreeMap<String, Size>) -> Vec<String> {
+    let parts: Vec<&str> = cell.split(", ").collect();
+    let suffix = parts.last().and_then(|last| last.rsplit_once('-')).map(|(_, suffix)| suffix);
+    let full = |part: &&str| match (part.strip_suffix('-'), suffix) {
+        (Some(verb), Some(suffix)) => format!("{verb}-{suffix}"),
+        _ => (*part).to_owned(),
+    };
+    parts.iter().map(full).filter(|name| all.contains_key(name)).collect()
+}
+
+/// What the table "Memory and timeouts" has wrong, one line each.
+fn wrong_in_table(text: &str, all: &BTreeMap<String, Size>) -> Vec<String> {
+    let section = text.split("## Memory and timeouts").nth(1).unwrap_or_default();
+    let mut wrong = Vec::new();
+    let mut missing: Vec<&String> = all.keys().collect();
+    for row in section.lines().filter(|line| line.starts_with("| ")).skip(2) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [function, _, _, _, memory, _, timeout] = cells[..] else { break };
+        let names = named(function, all);
+        // One number for all of them, or one for each.
+        let seconds: Vec<u64> = timeout
+            .trim_end_matches(" s")
+            .split(", ")
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        for (index, name) in names.iter().enumerate() {
+            missing.retain(|known| *known != name);
+            let (known_memory, known_timeout) = all[name];
+            let stated = seconds.get(index).or(seconds.first()).copied().unwrap_or_default();
+            if stated != known_timeout {
+                wrong.push(format!("{name} has a timeout of {known_timeout} s, not {stated}"));
+            }
+            let memory: String = memory.chars().filter(char::is_ascii_digit).collect();
+            if !memory.is_empty() && memory != known_memory.to_string() {
+                wrong.push(format!("{name} has {known_memory} MB, not {memory}"));
+            }
+        }
+    }
+    wrong.extend(missing.iter().map(|name| format!("{name} is not in the table")));
+    wrong
+}
+
+/// What the documents must say, each with its document.
+fn statements(stacks: &Stacks) -> Vec<(&'static str, String)> {
+    let main = read(MAIN);
+    let outputs = main.split("\nOutputs:").nth(1).unwrap_or_default();
+    let roles = outputs.lines().filter(|line| line.trim_start().contains("RoleArn:")).count();
+    let sizes = sizes(stacks);
+    let (_, api) = sizes["sign-message"];
+    let (_, cosigner) = sizes["cosigner"];
+    let (wait, call) = (COSIGNER_TIMEOUT.as_secs(), AWS_CALL_TIMEOUT.as_secs());
+    let exchange = CALL_TIMEOUT_MS / 1_000;
+    let run = renew_apikeys::RUN_TIME.as_secs();
+    vec![
+        ("docs/deploy.md", format!("It prints {roles} role ARNs")),
+        ("docs/deploy.md", format!("API Gateway waits {api} s, so no endpoint has more")),
+        (
+            "docs/deploy.md",
+            format!(
+                "it has {cosigner} s, an endpoint waits {wait} s for each of two or three calls"
+            ),
+        ),
+        ("docs/deploy.md", format!("A call of DynamoDB or KMS has {call} s")),
+        ("docs/deploy.md", format!("a call of an exchange has {exchange} s")),
+        ("docs/deploy.md", format!("A job takes nothing new on after {run} s")),
+        ("docs/operations.md", format!("did not respond within {wait} s")),
+    ]
+}
+
+/// A document's words, without its line breaks.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn documents_state_the_numbers_of_the_code() {
+    let missing = statements(&Stacks::new()).into_iter().filter_map(|(document, statement)| {
+        (!words(&read(document)).contains(&statement))
+            .then(|| format!("{document} does not say: {statement}"))
+    });
+    assert_none(&missing.collect::<Vec<_>>());
+}
+
+#[test]
+fn table_of_timeouts_is_the_templates() {
+    let sizes = sizes(&Stacks::new());
+    assert_none(&wrong_in_table(&read("docs/deploy.md"), &sizes));
+}
+
+#[test]
+fn wrong_number_in_the_table_is_found() {
+    let copy = Sources::new().with(MAIN, "  HealthFunction:", "Timeout: 3", "Timeout: 4");
+    let found = wrong_in_table(&read("docs/deploy.md"), &sizes(&copy.deploy(&[])));
+    assert_found(&found, "health has a timeout of 4 s, not 3");
+    let shorter = read("docs/deploy.md").replace("| rotate-apikey |", "| rotate |");
+    let found = wrong_in_table(&shorter, &sizes(&Stacks::new()));
+    assert_found(&found, "rotate-apikey is not in the table");
+}

@@ -82,20 +82,26 @@ impl CosignerSettings {
             self.dynamodb.clone(),
             self.kms.clone(),
             self.setting.hyperliquid_chain.as_str().to_owned(),
-            self.setting.aster_chain.as_str().to_owned(),
             self.setting.aster_signature_chain_id.to_string(),
             self.setting.aster_login.to_string(),
             self.policy.clone().unwrap_or_default(),
             self.ip.to_string(),
             self.port.to_string(),
+            self.setting.aster_chain.as_str().to_owned(),
         ]
     }
 
-    /// Reads the arguments that the stack starts this process with.
+    /// Reads the arguments that the stack starts this process with. Aster's network is the last, and
+    /// follows Hyperliquid's where it is left out.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [dynamodb, kms, chain, aster_chain, aster, login, policy, ip, port] = arguments else {
+        let [dynamodb, kms, chain, aster, login, policy, ip, port, rest @ ..] = arguments else {
             return None;
+        };
+        let aster_chain = match rest {
+            [] => chain,
+            [aster_chain] => aster_chain,
+            _ => return None,
         };
         Some(Self {
             dynamodb: dynamodb.clone(),

@@ -202,6 +202,7 @@ async fn invocation_without_a_known_alias_is_refused_in_the_cloud() {
     let attacker = Attacker::new().await;
     let setting = Setting {
         hyperliquid_chain: HyperliquidChain::Mainnet,
+        aster_chain: HyperliquidChain::Mainnet,
         aster_signature_chain_id: 56,
         aster_login: false,
     };

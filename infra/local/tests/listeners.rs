@@ -29,14 +29,15 @@ const REQUESTS: [(&str, &str, &str); 8] = [
     ),
 ];
 
-/// All ports of the stack's processes, which are those that it prints.
+/// All ports of the stack's processes: those that it prints, and those between its own parts.
 fn all_ports(running: &Running) -> BTreeSet<u16> {
     let mut all = ports(running.child.id());
     for child in children(running.child.id()) {
         all.extend(ports(child));
     }
     let printed: BTreeSet<u16> = PARTS.iter().map(|part| port(running, part)).collect();
-    assert_eq!(all, printed);
+    assert_eq!(printed.len(), PARTS.len());
+    assert!(all.is_superset(&printed), "{all:?} {printed:?}");
     all
 }
 

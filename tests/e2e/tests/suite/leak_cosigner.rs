@@ -218,7 +218,8 @@ async fn one_by_one(attack: &str, no_bar: bool) {
     let endpoint = Endpoint::new(key.clone(), share, &urls(&parties));
     let (mut seen, mut quiet) = (Vec::new(), 0);
     for (nth, row) in alternating(&correlation).into_iter().take(rows()).enumerate() {
-        let begin = if nth % 4 == 3 { Begin::Confirm } else { Begin::Sign };
+        // Both kinds of bits are asked for by both calls.
+        let begin = if nth % 3 == 2 { Begin::Confirm } else { Begin::Sign };
         let attempt = endpoint.prepare(begin, Some(row));
         let session = attempt.session;
         let (mut told, passed) = endpoint.send(nth, attempt).await;

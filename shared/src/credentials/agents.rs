@@ -164,13 +164,14 @@ impl Registrar {
         until_ms: u64,
     ) -> Result<(), CredentialError> {
         let wallet = &view.wallet;
+        let last = view.nonces.last(self.client.exchange());
         let mut more = MORE_NONCES;
         loop {
             let removal = Removal {
                 wallet: wallet.address,
                 agent: agent.address,
                 agent_name: agent.name.clone(),
-                nonce: self.fresh_nonce(wallet).await?,
+                nonce: self.fresh_nonce(wallet, last).await?,
             };
             let intent = self.client.removal_intent(&removal);
             let signature = match self.custody.sign(wallet, share, &intent).await {

@@ -113,14 +113,19 @@ impl Registrar {
                 return Ok(nonce);
             }
         }
-        self.fresh_nonce(&held.wallet).await
+        self.fresh_nonce(&held.wallet, 0).await
     }
 
-    /// A nonce for a wallet, without a credential.
-    pub(super) async fn fresh_nonce(&self, wallet: &WalletRecord) -> Result<u64, CredentialError> {
+    /// A nonce for a wallet, without a credential. `last`: the last one that is known.
+    pub(super) async fn fresh_nonce(
+        &self,
+        wallet: &WalletRecord,
+        last: u64,
+    ) -> Result<u64, CredentialError> {
         let (now, latest) = (self.client.nonce_now(), self.client.latest_nonce());
+        let proposed = if last > latest { now } else { now.max(last.saturating_add(1)) };
         let exchange = self.client.exchange();
-        Ok(self.custody.store.take_nonce(wallet, exchange, now, latest).await?)
+        Ok(self.custody.store.take_nonce(wallet, exchange, proposed, latest).await?)
     }
 
     /// Whether what takes so long still ends within the lease, a call of the exchange after it.

@@ -121,8 +121,8 @@ impl Store {
     }
 
     /// Takes one more nonce for a wallet on an exchange: `proposed`, or one more than the last,
-    /// unless that lies after `latest`. The exchange's item is there already:
-    /// [`Self::put_with_nonce`] has written it.
+    /// unless that lies after `latest`. Where the exchange's item is not there yet, `proposed` is
+    /// above what the item for both exchanges says.
     ///
     /// # Errors
     /// When the table cannot be written.

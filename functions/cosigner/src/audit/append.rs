@@ -382,35 +382,4 @@ fn record_name(seq: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW_MS: u64 = 1_790_000_000_000;
-
-    #[test]
-    fn nonce_rises_unless_the_last_lies_in_a_wrong_future() {
-        for (exchange, unit) in [(Exchange::Hyperliquid, 1), (Exchange::Aster, 1_000)] {
-            let now = NOW_MS * unit;
-            let lead = nonce_lead(exchange) / 2;
-            for (last, nonce, taken) in [
-                (0, now, true),
-                (now, now, false),
-                (now + 1, now, false),
-                (now + lead, now, false),
-                (now + lead, now + lead + 1, true),
-                (now + lead + 1, now, true),
-                (now + 3_600_000 * unit, now, true),
-            ] {
-                let mut head =
-                    Head { aster_nonce: last, hyperliquid_nonce: last, ..Head::default() };
-                let result = head.take_nonce(exchange, nonce, NOW_MS);
-                assert_eq!(result.is_ok(), taken, "{exchange} {last} {nonce}");
-                let now_last = match exchange {
-                    Exchange::Aster => head.aster_nonce,
-                    Exchange::Hyperliquid => head.hyperliquid_nonce,
-                };
-                assert_eq!(now_last, if taken { nonce } else { last });
-            }
-        }
-    }
-}
+mod tests;

@@ -184,7 +184,7 @@ fn functions_that_sign_have_shares_refreshed_by_refresh_shares() {
         assert_eq!(invoked(&function).contains(&&refresh_arn()), signs(&function.folder));
         asking.extend(signs(&function.folder).then_some(function.folder));
     }
-    assert_eq!(asking.len(), 6, "{asking:?}");
+    assert_eq!(asking.len(), 7, "{asking:?}");
     assert_eq!(
         refresh_arn().rsplit(':').next().unwrap(),
         Stacks::new().function("refresh-shares").full_name()

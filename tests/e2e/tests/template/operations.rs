@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::State;
 use e2e::{DAY_MS, TestApp};
+use exchange_sim::Address;
 use exchange_sim::faults::Fault;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -13,6 +14,8 @@ use tokio::sync::OnceCell;
 use crate::cloud::{Cheat, Cloud, Seen};
 use crate::read;
 use crate::stacks::Sources;
+
+mod agents;
 
 static SEEN: OnceCell<Seen> = OnceCell::const_new();
 
@@ -28,7 +31,7 @@ pub(crate) async fn seen() -> &'static Seen {
         for exchange in EXCHANGES {
             registration(&cloud, &exchange).await;
             later(&cloud, &exchange).await;
-            agents(&cloud, &exchange).await;
+            agents::listed_and_removed(&cloud, &exchange).await;
             keyed(&cloud, &exchange).await;
         }
         jobs(&cloud).await;
@@ -62,7 +65,7 @@ struct Exchange {
     remove: &'static str,
     know: &'static str,
     /// Gives an account an agent that no credential uses.
-    add: fn(&TestApp, exchange_sim::Address),
+    add: fn(&TestApp, Address, Address),
 }
 
 const EXCHANGES: [Exchange; 2] = [
@@ -74,9 +77,8 @@ const EXCHANGES: [Exchange; 2] = [
         approve: "registerAndApproveAgent",
         remove: "deleteAgent",
         know: "listAgents",
-        add: |app, master| {
+        add: |app, master, agent| {
             let expires = app.clock.now_ms() + 100 * DAY_MS;
-            let agent = exchange_sim::Address::repeat_byte(0x31);
             assert!(app.stack.aster_sim.add_agent(master, "hdxlost", agent, expires));
         },
     },
@@ -88,9 +90,8 @@ const EXCHANGES: [Exchange; 2] = [
         approve: "approveAgent",
         remove: "approveAgent",
         know: "userRole",
-        add: |app, master| {
+        add: |app, master, agent| {
             let expires = app.clock.now_ms() + 100 * DAY_MS;
-            let agent = exchange_sim::Address::repeat_byte(0x32);
             assert!(app.stack.hyperliquid_sim.add_agent(master, "hdxlost", agent, expires));
         },
     },
@@ -280,36 +281,6 @@ async fn later(cloud: &Cloud, exchange: &Exchange) {
     assert_eq!(exchange.delete(cloud, "nobody").await.0, 404);
 }
 
-/// A leftover and what the API key uses: listed, and removed, also where the answer is lost.
-async fn agents(cloud: &Cloud, exchange: &Exchange) {
-    cloud.app.clock.advance_ms(60_000);
-    let view = e2e::invariants::view(&cloud.app, "user_2").await;
-    let agents = exchange.path.replace("apikey", "agents");
-    let query = "?walletIdOrAddress=user_2";
-    let list = async || {
-        let path = format!("{agents}{query}");
-        let (status, listed) = cloud.send("list-agents", (Method::GET, &path), None).await;
-        assert_eq!(status, 200, "{listed}");
-        listed["data"]["agents"].as_array().unwrap().len()
-    };
-    assert_eq!(list().await, 1);
-    let master = view.wallet.address.to_string().parse().unwrap();
-    (exchange.add)(&cloud.app, master);
-    assert_eq!(list().await, 2);
-    let path = format!("{agents}/hdxlost{query}");
-    // Nonces and budget are taken, the answer is lost, and the list tells.
-    (exchange.fail)(&cloud.app, exchange.remove, Fault::AppliedButLost);
-    let gone = cloud.send_twice("delete-agent", (Method::DELETE, &path), json!({})).await;
-    assert_eq!(gone.0, 200, "{gone:?}");
-    assert_eq!(list().await, 1);
-    let gone = cloud.send("delete-agent", (Method::DELETE, &path), None).await;
-    assert_eq!(gone.0, 404, "{gone:?}");
-    // A key whose function died before it answered.
-    unanswer(cloud, &format!("DELETE:{path}")).await;
-    let gone = cloud.send_twice("delete-agent", (Method::DELETE, &path), json!({})).await;
-    assert_eq!(gone.0, 404, "{gone:?}");
-}
-
 /// With an `Idempotency-Key`.
 async fn keyed(cloud: &Cloud, exchange: &Exchange) {
     let rotate = format!("{}/rotate", exchange.path);
@@ -386,6 +357,7 @@ async fn worn(cloud: &Cloud) {
         wear(cloud, USER).await;
         let rotated = exchange.rotate(cloud, USER).await;
         assert_eq!(rotated.0, 200, "{rotated:?}");
+        agents::removed_when_worn(cloud, exchange, USER).await;
         wear(cloud, USER).await;
         let gone = exchange.delete(cloud, USER).await;
         assert_eq!(gone.0, 200, "{gone:?}");

@@ -1,7 +1,7 @@
 //! The ports of the running program, as the system lists them: each takes requests under its own
 //! names alone, and those for programs take none of a web page.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 mod running;
 

@@ -105,8 +105,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_not_in_the_document_is_found() {
-        let error =
-            json!({ "success": false, "error": "", "message": "", "code": "WALLET_NOT_FOUND", "timestamp": 1 });
+        let error = json!({ "success": false, "error": "", "message": "", "code": "WALLET_NOT_FOUND", "timestamp": 1 });
         let wallet = "/api/wallets/user_123";
         let check = |path, status, body: &Value| check(&Method::GET, path, status, body);
         assert_eq!(check(wallet, 404, &error), Ok(()));

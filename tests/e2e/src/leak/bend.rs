@@ -62,8 +62,9 @@ pub fn bend(
         let second = field_mul(&row[FIELD..2 * FIELD], &chi_2[..FIELD]).expect("as well");
         std::array::from_fn(|at| first[at] ^ second[at] ^ row[2 * FIELD + at])
     };
-    sent.verify_x = check(&choices);
-    sent.verify_t = pads.iter().map(check).collect();
+    let checked: Vec<FieldElement> = std::iter::once(&choices).chain(&pads).map(check).collect();
+    sent.verify_x = checked[0];
+    sent.verify_t = checked[1..].to_vec();
     tagged_hash(
         TAG_MUL_TRANSCRIPT_RECEIVER,
         &[&mul_session, &sent.nonce, &matrix, &sent.verify_x, &sent.verify_t.concat()],

@@ -1,8 +1,6 @@
 //! Clocks that are off: the operator and the caller are told whose, and a wallet that was used
 //! meanwhile is not locked afterwards.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
-
 use e2e::TestApp;
 use exchange_sim::faults::{Fault, Hostile};
 use shared::api::ids::{Exchange, Tenant};

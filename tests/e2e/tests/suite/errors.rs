@@ -1,5 +1,7 @@
 //! Every row of the contract's error table.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
 use e2e::{Reply, TestApp};
 use exchange_sim::faults::Fault;
 use http::Method;

@@ -1,8 +1,6 @@
 //! What the gate against leaks costs an honest wallet: it survives deaths of either party, it
 //! refreshes its shares by itself when too many runs were never closed, and crowds are served.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it found")]
-
 use e2e::invariants;
 use e2e::kill::{Call, Harness, Row, ended};
 use e2e::leak::Scene;

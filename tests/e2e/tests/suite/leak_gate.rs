@@ -3,7 +3,7 @@
 //! and shares are refreshed. At every step at most four runs of a share version are unclosed,
 //! nothing is released after the bar, and a run that was never closed is never forgiven.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
 use e2e::leak::{Begin, Endpoint, Passed, Scene};
 use e2e::proxy::{Fate, Plan, Process, Side};
@@ -239,6 +239,7 @@ impl World {
 }
 
 /// What came back.
+#[expect(clippy::large_enum_variant, reason = "made once and matched")]
 enum Told {
     Answered(Passed),
     /// In words.

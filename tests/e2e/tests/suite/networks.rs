@@ -1,5 +1,7 @@
 //! Each exchange has its own network, and every operation works on every pair of networks.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+
 use e2e::TestApp;
 use shared::intent::HyperliquidChain::{self, Mainnet, Testnet};
 

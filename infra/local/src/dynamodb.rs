@@ -2,7 +2,6 @@
 
 mod http;
 
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,12 +13,13 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, StreamSpecification, StreamViewType, TableDescription,
     TimeToLiveSpecification,
 };
+use axum::Router;
 use dynoxide::Database;
 use shared::store::IndexShape;
 use tokio::task::JoinHandle;
 
 use crate::error::chain;
-use crate::serve::{Listener, Stop, bind, url};
+use crate::serve::{Listener, Stop};
 use crate::{StartError, transactions};
 
 /// How often expired items are swept; DynamoDB itself may take days.
@@ -32,23 +32,29 @@ pub(crate) fn open(file: &Path) -> Result<Database, StartError> {
 }
 
 /// Serves the database as AWS would: with the rule for writes that meet a transaction in progress.
-pub(crate) async fn serve_with_conflicts(
+pub(crate) fn serve_with_conflicts(
     listener: Listener,
     database: Database,
     stop: Stop,
-) -> Result<[JoinHandle<()>; 2], StartError> {
-    let behind = bind("DynamoDB", Ipv4Addr::LOCALHOST.into(), 0).await?;
-    let target = url(&behind);
-    let http = shared::http_client::client_builder()
-        .and_then(|builder| Ok(builder.build()?))
-        .map_err(|error| part(error.to_string()))?;
-    let front = crate::serve::serve(listener, transactions::router(target, http), stop.clone());
-    Ok([front, serve(behind, database, stop)])
+) -> JoinHandle<()> {
+    let router = transactions::with_conflicts(http::router(database.clone()));
+    serve_router(listener, database, router, stop)
 }
 
+/// Serves the database without that rule.
 pub(crate) fn serve(listener: Listener, database: Database, stop: Stop) -> JoinHandle<()> {
-    let sweeper = tokio::spawn(sweep(database.clone()));
-    let server = crate::serve::serve(listener, http::router(database), stop);
+    let router = http::router(database.clone());
+    serve_router(listener, database, router, stop)
+}
+
+fn serve_router(
+    listener: Listener,
+    database: Database,
+    router: Router,
+    stop: Stop,
+) -> JoinHandle<()> {
+    let sweeper = tokio::spawn(sweep(database));
+    let server = crate::serve::serve(listener, router, stop);
     tokio::spawn(async move {
         let _ = server.await;
         sweeper.abort();

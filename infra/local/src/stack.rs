@@ -360,8 +360,7 @@ impl Stack {
         }
         let database = dynamodb::open(&data)?;
         webhooks::index(&data)?;
-        let served = dynamodb::serve_with_conflicts(listener, database.clone(), stop.clone());
-        servers.extend(served.await?);
+        servers.push(dynamodb::serve_with_conflicts(listener, database.clone(), stop.clone()));
         let client = aws.dynamodb();
         dynamodb::create_table(&client, WALLETS_TABLE, Some("expiresAtS"), &IndexShape::all())
             .await?;

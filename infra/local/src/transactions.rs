@@ -11,23 +11,15 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
-use axum::body::{Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 /// DynamoDB accepts bodies up to 16 MB.
 const MAX_BODY_BYTES: usize = 16 << 20;
-
-/// Where the embedded DynamoDB listens, and which transactions it runs.
-#[derive(Clone)]
-struct Front {
-    target: String,
-    http: reqwest::Client,
-    running: Running,
-}
 
 /// The items and tokens of the transactions in progress. Clones share them.
 #[derive(Clone, Default)]
@@ -57,26 +49,26 @@ enum Rejection {
     InProgress,
 }
 
-/// A router that applies the rule and passes every other call on to `target`.
-pub(crate) fn router(target: String, http: reqwest::Client) -> Router {
-    let front = Front { target, http, running: Running::default() };
-    Router::new().fallback(pass).with_state(front)
+/// Applies the rule to an embedded DynamoDB.
+pub(crate) fn with_conflicts(dynamodb: Router) -> Router {
+    dynamodb.layer(from_fn_with_state(Running::default(), pass))
 }
 
-async fn pass(State(front): State<Front>, request: Request) -> Response {
+async fn pass(State(running): State<Running>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    match front.running.admit(operation(&head.headers), &body) {
+    match running.admit(operation(&head.headers), &body) {
         Ok(transaction) => {
-            // A task of its own: the transaction is in progress when its caller is gone.
-            let sent = tokio::spawn(async move {
-                let response = front.send(head, body).await;
+            let request = Request::from_parts(head, Body::from(body));
+            // A task of its own: a transaction goes its way when its caller is gone.
+            let run = tokio::spawn(async move {
+                let response = next.run(request).await;
                 drop(transaction);
                 response
             });
-            sent.await.unwrap_or_else(|_| StatusCode::BAD_GATEWAY.into_response())
+            run.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
         }
         Err(rejection) => rejection.into_response(),
     }
@@ -85,26 +77,6 @@ async fn pass(State(front): State<Front>, request: Request) -> Response {
 fn operation(headers: &HeaderMap) -> &str {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     target.and_then(|target| target.rsplit('.').next()).unwrap_or_default()
-}
-
-impl Front {
-    async fn send(&self, head: Parts, body: Bytes) -> Response {
-        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        let mut headers = head.headers;
-        for name in [header::CONNECTION, header::CONTENT_LENGTH, header::HOST] {
-            headers.remove(name);
-        }
-        let request = self.http.request(head.method, format!("{}{path}", self.target));
-        let Ok(answer) = request.headers(headers).body(body).send().await else {
-            return StatusCode::BAD_GATEWAY.into_response();
-        };
-        let (status, mut headers) = (answer.status(), answer.headers().clone());
-        headers.remove(header::TRANSFER_ENCODING);
-        match answer.bytes().await {
-            Ok(body) => (status, headers, body).into_response(),
-            Err(_) => StatusCode::BAD_GATEWAY.into_response(),
-        }
-    }
 }
 
 impl Running {

@@ -255,6 +255,9 @@ async fn each_error_of_the_document_is_read_and_has_a_name() {
                 if let Some(advice) = &refusal.advice {
                     body["advice"] = json!(advice);
                 }
+                if let Some(wait) = error.retry_after() {
+                    body["retryAfterSeconds"] = json!(wait.as_secs());
+                }
                 assert_eq!((refusal.status, body), (status, example.clone()), "{}", operation.id);
                 assert_eq!(error.request_id(), Some("r-1"));
             }

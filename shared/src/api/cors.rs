@@ -38,6 +38,14 @@ impl Origins {
     }
 }
 
+impl Origins {
+    /// Whether a page of this origin may call the API.
+    #[must_use]
+    pub fn contains(&self, origin: &HeaderValue) -> bool {
+        self.0.contains(origin)
+    }
+}
+
 #[derive(Clone)]
 struct Cors {
     origins: Origins,
@@ -52,7 +60,7 @@ pub fn cors(routes: Router, origins: Origins, clock: Clock, random: Random) -> R
 
 async fn run(State(cors): State<Cors>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(ORIGIN);
-    let origin = origin.filter(|origin| cors.origins.0.contains(origin)).cloned();
+    let origin = origin.filter(|origin| cors.origins.contains(origin)).cloned();
     let is_options = request.method() == Method::OPTIONS;
     let mut response = match &origin {
         Some(_) if is_options && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD) => {

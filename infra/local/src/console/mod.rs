@@ -104,8 +104,9 @@ pub(crate) fn with_console(
         .route("/console/data/exchanges", get(exchanges::exchanges))
         .layer(from_fn_with_state(console.clone(), admit))
         .with_state(console);
+    let guard = from_fn_with_state(options.allowed_origins.clone(), guard::pass);
     let pages = assets::router().merge(data).layer(from_fn(assets::headers));
-    Ok(pages.fallback_service(api).layer(from_fn(guard::pass)))
+    Ok(pages.fallback_service(api).layer(guard))
 }
 
 /// Lets in who the API lets in, as the same tenant. These reads do not count against its limits.

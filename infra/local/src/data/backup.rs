@@ -1,8 +1,9 @@
 //! `hyperdex backup FILE` and `hyperdex restore FILE`: the whole data directory, consistent, while
 //! the stack runs.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::BufReader;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use shared::clock::Clock;
@@ -138,8 +139,10 @@ pub async fn restore(
     let parent = data_dir.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(|error| broken(parent, &error))?;
-    // A temporary directory is the owner's alone (0700).
-    let unpacked = tempfile::Builder::new().prefix(".hyperdex-restore-").tempdir_in(parent);
+    let unpacked = tempfile::Builder::new()
+        .prefix(".hyperdex-restore-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(parent);
     let unpacked = unpacked.map_err(|error| broken(parent, &error))?;
     let archive = File::open(file).map_err(|error| in_file(error.into()))?;
     archive::read(&mut BufReader::new(archive), unpacked.path()).map_err(in_file)?;

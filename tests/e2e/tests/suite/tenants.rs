@@ -62,6 +62,10 @@ fn requests(route: &Route, name: &str) -> Names {
         ("POST", path, Some((_, "apikey" | "apikey/rotate"))) => {
             Names::Wallet(vec![with(path, Some(body))])
         }
+        ("GET", path, Some((_, "agents"))) => Names::Wallet(vec![in_query(path)]),
+        ("DELETE", path, Some((_, "agents/{agentName}"))) => {
+            Names::Wallet(vec![in_query(&path.replace("{agentName}", "hdx1abc"))])
+        }
         _ => panic!("say in this file how {} names a wallet", route.line()),
     }
 }

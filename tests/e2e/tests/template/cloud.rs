@@ -320,6 +320,9 @@ async fn serve(
         other => panic!("{other}.{operation}"),
     };
     server.record.arrived(&format!("{name}.{operation}"), calls, caller);
+    // The address of this server is not a name of that one.
+    let mut headers = headers;
+    headers.remove(http::header::HOST);
     let answer = server.app.request_to(upstream).headers(headers).body(body).send().await.unwrap();
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     headers.remove(http::header::TRANSFER_ENCODING);

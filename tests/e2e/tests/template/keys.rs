@@ -319,7 +319,7 @@ fn a_key_is_used_by_its_roles_alone() {
     assert_none(&wrong_keys(&stacks));
     let keys = ["WalletsKey", "CosignerKey", "AuditKey"];
     let [ours, theirs, seals] = keys.map(|key| users(&stacks, key));
-    assert_eq!((ours.len(), theirs.len(), seals.len()), (11, 1, 1));
+    assert_eq!((ours.len(), theirs.len(), seals.len()), (13, 1, 1));
     assert!(theirs.is_disjoint(&seals));
     assert!(ours.is_disjoint(&theirs));
     assert_none(&wrong_invokers(&stacks));

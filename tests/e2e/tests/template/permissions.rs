@@ -155,7 +155,7 @@ async fn each_role_may_do_what_its_function_does_and_nothing_else() {
             Some((&call.function, call.context.get("kms:EncryptionContext:purpose")?))
         })
         .collect();
-    assert_eq!(purposes.len(), 21, "every kind of secret was seen: {purposes:?}");
+    assert_eq!(purposes.len(), 24, "every kind of secret was seen: {purposes:?}");
     assert_none(&wrong(&Stacks::new(), &seen.calls));
     assert_none(&wrong(&Sources::new().deploy(&[("UseVpc", "true")]), &seen.calls));
 }
@@ -165,7 +165,7 @@ async fn each_role_may_do_what_its_function_does_and_nothing_else() {
 async fn the_product_counts_the_calls_that_it_makes() {
     let seen = seen().await;
     assert_eq!(seen.counted, seen.arrived);
-    assert!(seen.counted.len() == 20 && !seen.counted.contains_key("health"));
+    assert!(seen.counted.len() == 22 && !seen.counted.contains_key("health"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

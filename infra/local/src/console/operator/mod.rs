@@ -33,6 +33,8 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::decisions::{self, Decisions};
+use shared::api::cors::Origins;
+
 use super::{Reads, assets, guard, schedule, search, wallets};
 use crate::StartError;
 use crate::serve::{Stop, bind, serve_page, url};
@@ -164,7 +166,7 @@ impl Operator {
             .layer(from_fn_with_state(self.clone(), admit))
             .with_state(self);
         let pages = assets::router().merge(data).layer(from_fn(assets::headers));
-        pages.layer(from_fn(guard::pass))
+        pages.layer(from_fn_with_state(Origins::default(), guard::pass))
     }
 }
 

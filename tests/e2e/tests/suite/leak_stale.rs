@@ -99,14 +99,15 @@ async fn share_whose_version_is_reused_answers_at_most_four_bent_messages() {
     let owner = Endpoint::new(scene.key(1), scene.own_share().await, &[]);
     let owner = owner.through(&scene.app.stack.lambda);
     let mut answered = 0;
-    for batch in batches(&scene, &endpoint, Begin::Confirm, 2).await {
+    for (batch, to) in batches(&scene, &endpoint, Begin::Confirm, 2).await.into_iter().zip(3..) {
         answered += batch.answered().await;
-        // A refresh that is left alone discards version 2, and the next one may make it again.
+        // A refresh that is left alone discards version 2. No refresh makes this version again.
         let session = Random::system().bytes().unwrap();
-        let start = StartRefresh { to: 3, fragment: Scalar::ONE };
+        let start = StartRefresh { to, fragment: Scalar::ONE };
         owner.call(0, session, Call::StartRefresh(start)).await.unwrap();
         let (random, share) = (Random::system(), scene.own_share().await);
-        let _ = mpc::refresh(&cosigner(&scene), &random, &scene.key(1), 2, share).await;
+        let again = mpc::refresh(&cosigner(&scene), &random, &scene.key(1), 2, share).await;
+        assert!(again.is_err(), "version 2 was made twice");
     }
     assert!(answered <= MOST, "{answered} of 8 messages were answered");
 }

@@ -82,13 +82,20 @@ impl Head {
     /// Closes the slot of a run.
     ///
     /// # Errors
-    /// [`Refusal::Barred`]; [`Refusal::NoSession`] when the run holds no slot.
+    /// [`Refusal::Barred`]; [`Refusal::Retired`] when the version was given up meanwhile;
+    /// [`Refusal::NoSession`] when the run holds no slot.
     pub(crate) fn close_run(&mut self, version: u32, session: &SessionId) -> Result<(), Refusal> {
         self.unbarred()?;
         let session = hex(session);
         let found = self.runs.iter().position(|it| it.version == version && it.session == session);
-        self.runs.swap_remove(found.ok_or(Refusal::NoSession)?);
-        Ok(())
+        match found {
+            Some(run) => {
+                self.runs.swap_remove(run);
+                Ok(())
+            }
+            None if self.spent.contains(&version) => Err(Refusal::Retired),
+            None => Err(Refusal::NoSession),
+        }
     }
 
     /// Begins a refresh that makes shares of version `to`.
@@ -170,6 +177,7 @@ mod tests {
         assert_eq!(head.open_run(1, &[2; 32], UNTIL_S, 2 * UNTIL_S), Ok(()));
         head.give_up_before(3).unwrap();
         assert!(head.runs.is_empty());
+        assert_eq!(head.close_run(1, &[2; 32]), Err(Refusal::Retired));
         assert_eq!(head.admits(1, UNTIL_S), Err(Refusal::Worn));
         assert_eq!(head.admits(3, UNTIL_S), Ok(()));
     }

@@ -152,7 +152,7 @@ async fn no_route_finds_another_tenants_wallet_by_any_of_its_names() {
         }
     }
     // Two of wallets; and registration, look, deletion and rotation with two exchanges.
-    assert_eq!((finding.len(), tried), (10, 72), "{finding:?}");
+    assert_eq!((finding.len(), tried), (14, 96), "{finding:?}");
     let after = tables(&app).await;
     let changed: Vec<_> = after.keys().filter(|key| before.get(key) != after.get(key)).collect();
     assert!(changed.is_empty() && before.len() == after.len(), "changed: {changed:?}");

@@ -8,7 +8,7 @@ use super::schema;
 
 /// `POST /api/wallets`.
 #[derive(Serialize, ToSchema, Clone, Debug)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateWallet {
     /// Not a UUID, an address, a single dot or two dots.
     #[schema(value_type = schema::UserName)]
@@ -17,7 +17,7 @@ pub struct CreateWallet {
 
 /// `POST /api/wallets/{walletIdOrAddress}/sign`.
 #[derive(Serialize, ToSchema, Clone, Debug)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SignMessage {
     /// What is signed.
     #[schema(value_type = schema::MessageText)]
@@ -26,7 +26,7 @@ pub struct SignMessage {
 
 /// `POST /api/trading/{exchange}/apikey`.
 #[derive(Serialize, ToSchema, Clone, Debug)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegisterApiKey {
     /// The wallet.
     #[schema(value_type = schema::WalletName)]
@@ -38,7 +38,7 @@ pub struct RegisterApiKey {
 
 /// `POST /api/trading/{exchange}/apikey/rotate`.
 #[derive(Serialize, ToSchema, Clone, Debug)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RotateApiKey {
     /// The wallet.
     #[schema(value_type = schema::WalletName)]
@@ -47,7 +47,7 @@ pub struct RotateApiKey {
 
 /// `DELETE /api/trading/{exchange}/apikey`.
 #[derive(Serialize, ToSchema, Clone, Default, Debug)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeleteApiKey {
     /// The wallet, where the query does not name it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +60,7 @@ pub struct DeleteApiKey {
 
 /// `POST /api/webhooks`.
 #[derive(Serialize, ToSchema, Clone, Debug)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateWebhook {
     /// Where events are sent.
     #[schema(value_type = schema::WebhookUrl)]
@@ -77,7 +77,7 @@ pub struct CreateWebhook {
 
 /// `POST /api/webhooks/{webhookId}/replay`: one event, or those of a time.
 #[derive(Serialize, ToSchema, Clone, Default, Debug)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReplayWebhook {
     /// One event. Nothing else stands beside it.
     #[serde(skip_serializing_if = "Option::is_none")]

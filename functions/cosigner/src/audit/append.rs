@@ -105,7 +105,7 @@ impl Head {
     }
 
     /// The head after a nonce is taken: an endpoint's nonces rise, except after a clock was wrong.
-    /// A last nonce further ahead than any right clock makes is no bound.
+    /// Ignores a last nonce that lies further ahead than a correct clock allows.
     ///
     /// # Errors
     /// When it was taken before, or one after it.

@@ -29,7 +29,7 @@ fn allows(request: &Request) -> bool {
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    // What is not text cannot name a page of this stack.
+    // A header that is not text cannot name a page of this stack.
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 

@@ -244,11 +244,17 @@ fn around(bytes: &[u8], found: &[(String, Form, usize)]) -> String {
     before.collect::<Vec<_>>().join("\n---\n")
 }
 
+/// Every byte of the files below `directory`; a socket stores none.
 fn disk(directory: &Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        all.extend(if path.is_dir() { disk(&path) } else { std::fs::read(path).unwrap() });
+        let entry = entry.unwrap();
+        let (kind, path) = (entry.file_type().unwrap(), entry.path());
+        if kind.is_dir() {
+            all.extend(disk(&path));
+        } else if kind.is_file() {
+            all.extend(std::fs::read(path).unwrap());
+        }
     }
     all
 }

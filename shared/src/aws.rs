@@ -1,9 +1,14 @@
 //! Clients of AWS, made from Lambda's environment by hand: reading profiles, files and the
 //! instance's metadata costs start-up time and finds nothing there.
 
+mod call;
 mod connector;
+mod lambda;
 mod lazy;
 pub(crate) mod retry;
+mod sqs;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +23,17 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
+use crate::clock::Clock;
 use crate::config::{ConfigError, Env};
+use crate::random::Random;
 use crate::telemetry::CountCalls;
+pub use call::CallError;
+use call::{Retries, Service};
 use connector::Connector;
+pub use lambda::LambdaClient;
 pub use lazy::Lazy;
 pub use retry::without_conflict_retries;
+pub use sqs::{BATCH as SQS_BATCH, SqsClient};
 
 /// How long a call of the cosigner may take: longer than its function may run, and three times
 /// within what API Gateway waits.
@@ -31,11 +42,22 @@ pub const COSIGNER_TIMEOUT: Duration = Duration::from_secs(9);
 /// How long one attempt of a call of DynamoDB, KMS or SQS may take.
 pub const AWS_CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Attempts at one invocation that Lambda throttles.
+const INVOKE_ATTEMPTS: u32 = 5;
+
+/// Attempts at one call of SQS.
+const SQS_ATTEMPTS: u32 = 3;
+
 /// What every AWS client needs: region, credentials, one pool of connections. A client is made with
 /// its first call.
 #[derive(Clone, Debug)]
 pub struct Aws {
     base: Arc<SdkConfig>,
+    connector: Connector,
+    credentials: Credentials,
+    region: String,
+    clock: Clock,
+    random: Random,
     dynamodb: Option<String>,
     kms: Option<String>,
     lambda: Option<String>,
@@ -61,11 +83,11 @@ impl Aws {
         let all = env.optional("AWS_ENDPOINT_URL");
         let endpoint = |name| env.optional(name).or_else(|| all.clone());
         Ok(Self {
-            base: base(region, credentials),
             dynamodb: endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
             kms: endpoint("AWS_ENDPOINT_URL_KMS"),
             lambda: endpoint("AWS_ENDPOINT_URL_LAMBDA"),
             sqs: endpoint("AWS_ENDPOINT_URL_SQS"),
+            ..Self::new(region, credentials)
         })
     }
 
@@ -74,10 +96,27 @@ impl Aws {
     pub fn local(dynamodb: &str, kms: &str, lambda: &str) -> Self {
         let credentials = Credentials::from_keys("local", "local", None);
         Self {
-            base: base("us-east-1".to_owned(), credentials),
             dynamodb: Some(dynamodb.to_owned()),
             kms: Some(kms.to_owned()),
             lambda: Some(lambda.to_owned()),
+            ..Self::new("us-east-1".to_owned(), credentials)
+        }
+    }
+
+    /// Clients of the region's own endpoints.
+    fn new(region: String, credentials: Credentials) -> Self {
+        let connector = Connector::new();
+        Self {
+            base: base(region.clone(), credentials.clone(), connector.clone()),
+            connector,
+            credentials,
+            region,
+            // As the SDK's clients, which read the machine's clock and its entropy themselves.
+            clock: Clock::system(),
+            random: Random::system(),
+            dynamodb: None,
+            kms: None,
+            lambda: None,
             sqs: None,
         }
     }
@@ -117,38 +156,53 @@ impl Aws {
 
     /// A client of SQS.
     #[must_use]
-    pub fn sqs(&self) -> Lazy<aws_sdk_sqs::Client> {
-        let aws = self.clone();
-        Lazy::new(move || {
-            let mut config = aws_sdk_sqs::config::Builder::from(&*aws.base).interceptor(CountCalls);
-            config.set_endpoint_url(aws.sqs);
-            aws_sdk_sqs::Client::from_conf(config.build())
-        })
+    pub fn sqs(&self) -> SqsClient {
+        let retries = Retries {
+            attempts: SQS_ATTEMPTS,
+            backoff: Duration::from_secs(1),
+            repeats: sqs::is_transient,
+        };
+        SqsClient(self.service("sqs", self.sqs.as_ref(), AWS_CALL_TIMEOUT, retries))
     }
 
-    /// A client of Lambda. It retries nothing but throttled invocations, which Lambda has not
-    /// executed: a step of the two-party protocol happens at most once.
+    /// A client of Lambda.
     #[must_use]
-    pub fn lambda(&self) -> Lazy<aws_sdk_lambda::Client> {
-        let aws = self.clone();
-        Lazy::new(move || {
-            let mut config = aws_sdk_lambda::config::Builder::from(&*aws.base)
-                .interceptor(CountCalls)
-                .retry_config(retry::invoke())
-                .retry_classifier(retry::ThrottledInvocations)
-                .timeout_config(timeouts(COSIGNER_TIMEOUT));
-            config.set_endpoint_url(aws.lambda);
-            aws_sdk_lambda::Client::from_conf(config.build())
-        })
+    pub fn lambda(&self) -> LambdaClient {
+        let retries = Retries {
+            attempts: INVOKE_ATTEMPTS,
+            backoff: Duration::from_millis(100),
+            repeats: lambda::is_throttled,
+        };
+        LambdaClient(self.service("lambda", self.lambda.as_ref(), COSIGNER_TIMEOUT, retries))
+    }
+
+    fn service(
+        &self,
+        name: &'static str,
+        endpoint: Option<&String>,
+        attempt_timeout: Duration,
+        retries: Retries,
+    ) -> Service {
+        Service {
+            connector: self.connector.clone(),
+            credentials: self.credentials.clone(),
+            region: self.region.clone(),
+            name,
+            endpoint: endpoint.cloned(),
+            attempt_timeout,
+            retries,
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+        }
     }
 }
 
-fn base(region: String, credentials: Credentials) -> Arc<SdkConfig> {
+fn base(region: String, credentials: Credentials, connector: Connector) -> Arc<SdkConfig> {
     let base = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(Connector::new())
+        .http_client(connector)
         // They never change: a function lives shorter than they do.
         .identity_cache(IdentityCache::no_cache())
         // No answer is a stream: the time for an attempt bounds all of it.

@@ -8,6 +8,7 @@ use shared::api::error::{ApiError, REPEAT};
 use shared::api::exchange::not_served;
 use shared::api::ids::Tenant;
 use shared::api::webhooks::{new_webhook, replay, webhook_id};
+use shared::aws::CallError;
 use shared::credentials::CredentialError;
 use shared::exchanges::budget::Busy;
 use shared::exchanges::{Refusal, RefusalKind};
@@ -161,7 +162,7 @@ fn cosigner() -> [ProtocolError; 4] {
         CosignerError::Refused(CosignerRefusal::Policy("a rule".to_owned())).into(),
         CosignerError::Refused(CosignerRefusal::Barred).into(),
         CosignerError::Nonsense.into(),
-        CosignerError::Unavailable(String::new()).into(),
+        CosignerError::Unavailable(CallError::Function(String::new())).into(),
     ]
 }
 

@@ -329,10 +329,11 @@ pub(super) fn cosigner_failed(error: &'static str, cause: &ProtocolError) -> Api
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::CallError;
 
     #[test]
     fn a_run_that_was_cut_off_may_be_repeated_and_one_that_went_wrong_is_our_fault() {
-        let gone = CosignerError::Unavailable("time-out".to_owned());
+        let gone = CosignerError::Unavailable(CallError::Function("Unhandled".to_owned()));
         for cause in [gone, CosignerError::Refused(Refusal::NoSession)] {
             let error = cosigner_failed("Failed to sign message", &cause.into());
             assert_eq!((error.status, error.code), (503, "SIGNER_UNAVAILABLE"));

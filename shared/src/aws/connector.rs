@@ -38,6 +38,12 @@ impl Connector {
     }
 }
 
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.0.call(request)
+    }
+}
+
 impl HttpClient for Connector {
     fn http_connector(
         &self,

@@ -18,7 +18,6 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::CancellationReason;
-use aws_sdk_lambda::operation::invoke::InvokeError;
 use aws_smithy_runtime_api::client::interceptors::context::{Error, InterceptorContext};
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority,
@@ -32,12 +31,6 @@ const DYNAMODB_ATTEMPTS: u32 = 8;
 /// The longest first wait before a DynamoDB call is sent again; it doubles with each attempt, and
 /// the SDK draws the wait between zero and that. A transaction takes about as long.
 const DYNAMODB_BACKOFF: Duration = Duration::from_millis(25);
-
-/// Attempts at one invocation that Lambda throttles.
-const INVOKE_ATTEMPTS: u32 = 5;
-
-/// The longest first wait before an invocation is sent again.
-const INVOKE_BACKOFF: Duration = Duration::from_millis(100);
 
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
@@ -55,14 +48,6 @@ pub(super) fn dynamodb() -> RetryConfig {
 pub(super) fn dynamodb_quota() -> RetryPartition {
     let bucket = TokenBucket::builder().capacity(5_000).refill_rate(100.0).build();
     RetryPartition::custom("dynamodb").token_bucket(bucket).build()
-}
-
-/// How Lambda's client waits between attempts.
-pub(super) fn invoke() -> RetryConfig {
-    RetryConfig::standard()
-        .with_max_attempts(INVOKE_ATTEMPTS)
-        .with_initial_backoff(INVOKE_BACKOFF)
-        .with_max_backoff(MAX_BACKOFF)
 }
 
 /// Retries DynamoDB writes that were rejected because of a conflict with a transaction, and
@@ -153,27 +138,6 @@ impl ClassifyRetry for CallerReadsAgain {
 
     fn name(&self) -> &'static str {
         "CallerReadsAgain"
-    }
-}
-
-/// Retries invocations that Lambda throttles, which have not been executed, and forbids to retry
-/// any other: a step of the two-party protocol happens at most once.
-#[derive(Debug)]
-pub(super) struct ThrottledInvocations;
-
-impl ClassifyRetry for ThrottledInvocations {
-    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        if !context.is_failed() {
-            return RetryAction::NoActionIndicated;
-        }
-        match operation_error(context).and_then(|error| error.downcast_ref::<InvokeError>()) {
-            Some(InvokeError::TooManyRequestsException(_)) => RetryAction::throttling_error(),
-            _ => RetryAction::RetryForbidden,
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        "ThrottledInvocations"
     }
 }
 

@@ -1,10 +1,7 @@
-//! The way to the cosigner: `aws-sdk-lambda`, function to function.
-
-use aws_sdk_lambda::error::DisplayErrorContext;
-use aws_sdk_lambda::primitives::Blob;
+//! Calls of the cosigner: one Lambda function invokes another.
 
 use super::messages::{Answer, Call, PROTOCOL, Refusal, Request, SessionId, WalletKey};
-use crate::aws::Lazy;
+use crate::aws::{CallError, LambdaClient};
 use crate::telemetry;
 
 /// Why the cosigner gave no answer to use.
@@ -12,7 +9,7 @@ use crate::telemetry;
 pub enum CosignerError {
     /// It could not be reached, did not answer, or failed. The cause is for the log.
     #[error("the cosigner could not be invoked: {0}")]
-    Unavailable(String),
+    Unavailable(#[from] CallError),
     /// It answered something else than it was asked.
     #[error("the cosigner's answer is not of this protocol")]
     Nonsense,
@@ -24,7 +21,7 @@ pub enum CosignerError {
 /// Invokes the cosigner.
 #[derive(Clone, Debug)]
 pub struct CosignerClient {
-    lambda: Lazy<aws_sdk_lambda::Client>,
+    lambda: LambdaClient,
     function: String,
     caller: String,
 }
@@ -33,7 +30,7 @@ impl CosignerClient {
     /// A client of the function with this name or ARN, for the function `caller`.
     #[must_use]
     pub fn new(
-        lambda: Lazy<aws_sdk_lambda::Client>,
+        lambda: LambdaClient,
         function: impl Into<String>,
         caller: impl Into<String>,
     ) -> Self {
@@ -58,20 +55,8 @@ impl CosignerClient {
             caller: self.caller.clone(),
             call,
         };
-        let output = self
-            .lambda
-            .invoke()
-            .function_name(&self.function)
-            .payload(Blob::new(request.to_payload()))
-            .send()
-            .await
-            // An emulator answers a failed function with HTTP 500, AWS with `function_error`.
-            .map_err(|error| CosignerError::Unavailable(DisplayErrorContext(error).to_string()))?;
-        if let Some(kind) = output.function_error() {
-            return Err(CosignerError::Unavailable(format!("the function failed: {kind}")));
-        }
-        let payload = output.payload().map(Blob::as_ref).unwrap_or_default();
-        match Answer::from_payload(payload).ok_or(CosignerError::Nonsense)? {
+        let payload = self.lambda.invoke(&self.function, &request.to_payload()).await?;
+        match Answer::from_payload(&payload).ok_or(CosignerError::Nonsense)? {
             Answer::Refused(refusal) => Err(refusal.into()),
             answer => Ok(answer),
         }

@@ -1,14 +1,13 @@
 //! The gate of party 1: a run holds a place in the wallet's record while its outcome is open, and a
 //! wallet whose places are all lost gets new shares before it signs again.
 
-use aws_sdk_lambda::primitives::Blob;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{Custody, RefreshError, ShareUse, SignError};
-use crate::aws::Lazy;
+use crate::aws::LambdaClient;
 use crate::mpc::CosignerClient;
-use crate::store::{Admission, RunPlace, WalletRecord, sdk_cause};
+use crate::store::{Admission, RunPlace, WalletRecord};
 
 /// How long a run may take, in milliseconds. Its session at the cosigner expires by then.
 const RUN_MS: u64 = 15_000;
@@ -28,7 +27,7 @@ pub(super) enum Refresher {
     /// The function `refresh-shares`, the only one that may.
     Function {
         /// The client.
-        lambda: Lazy<aws_sdk_lambda::Client>,
+        lambda: LambdaClient,
         /// Name or ARN.
         function: String,
     },
@@ -122,24 +121,9 @@ impl Custody {
 }
 
 /// Asks the function for new shares. Whether it made them shows in the wallet's record.
-async fn ask(
-    lambda: &Lazy<aws_sdk_lambda::Client>,
-    function: &str,
-    tenant: &str,
-    wallet_id: Uuid,
-    version: u32,
-) {
+async fn ask(lambda: &LambdaClient, function: &str, tenant: &str, wallet_id: Uuid, version: u32) {
     let event = json!({ "tenant": tenant, "walletId": wallet_id, "keyVersion": version });
-    let asked =
-        lambda.invoke().function_name(function).payload(Blob::new(event.to_string())).send().await;
-    match asked {
-        Err(error) => {
-            let cause = sdk_cause(error);
-            tracing::warn!(cause, "the refresh function could not be invoked");
-        }
-        Ok(output) if output.function_error().is_some() => {
-            tracing::warn!("the refresh function failed or another call is at it");
-        }
-        Ok(_) => {}
+    if let Err(error) = lambda.invoke(function, event.to_string().as_bytes()).await {
+        tracing::warn!(%error, "the refresh function failed, or another call refreshes already");
     }
 }

@@ -1,16 +1,11 @@
 //! The queue of deliveries: one message for each event and webhook.
 
-use aws_sdk_sqs::error::{BuildError, DisplayErrorContext};
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde::{Deserialize, Serialize};
 
 use super::EventId;
 use crate::api::ids::Tenant;
-use crate::aws::Lazy;
+use crate::aws::{CallError, SQS_BATCH, SqsClient};
 use crate::store::WebhookId;
-
-/// How many messages SQS takes at once.
-const BATCH: usize = 10;
 
 /// What is to be sent, and to whom.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -26,26 +21,34 @@ pub struct Delivery {
 
 /// The queue did not do it. What was queued may be queued again: a receiver sees the same id.
 #[derive(Debug, thiserror::Error)]
-#[error("SQS: {0}")]
-pub struct QueueError(String);
-
-impl From<BuildError> for QueueError {
-    fn from(error: BuildError) -> Self {
-        Self(error.to_string())
-    }
+pub enum QueueError {
+    /// SQS failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A delivery cannot be written as JSON.
+    #[error("a delivery cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+    /// SQS took only some of the messages.
+    #[error("SQS did not take {count} messages: {code}")]
+    NotSent {
+        /// How many.
+        count: usize,
+        /// The first one's error.
+        code: String,
+    },
 }
 
 /// The queue.
 #[derive(Clone, Debug)]
 pub struct Deliveries {
-    sqs: Lazy<aws_sdk_sqs::Client>,
+    sqs: SqsClient,
     url: String,
 }
 
 impl Deliveries {
     /// The queue at this URL.
     #[must_use]
-    pub fn new(sqs: Lazy<aws_sdk_sqs::Client>, url: impl Into<String>) -> Self {
+    pub fn new(sqs: SqsClient, url: impl Into<String>) -> Self {
         Self { sqs, url: url.into() }
     }
 
@@ -54,28 +57,12 @@ impl Deliveries {
     /// # Errors
     /// When any of them was not taken.
     pub async fn send(&self, deliveries: &[Delivery]) -> Result<(), QueueError> {
-        for batch in deliveries.chunks(BATCH) {
-            let entries = batch.iter().enumerate().map(|(index, delivery)| {
-                let body = serde_json::to_string(delivery)
-                    .map_err(|error| QueueError(error.to_string()))?;
-                let entry = SendMessageBatchRequestEntry::builder();
-                Ok(entry.id(index.to_string()).message_body(body).build()?)
-            });
-            let entries: Result<Vec<_>, QueueError> = entries.collect();
-            let sent = self
-                .sqs
-                .send_message_batch()
-                .queue_url(&self.url)
-                .set_entries(Some(entries?))
-                .send()
-                .await
-                .map_err(|error| QueueError(DisplayErrorContext(error).to_string()))?;
-            if let Some(failed) = sent.failed().first() {
-                return Err(QueueError(format!(
-                    "{} were not taken: {}",
-                    sent.failed().len(),
-                    failed.code()
-                )));
+        for batch in deliveries.chunks(SQS_BATCH) {
+            let bodies: Result<Vec<_>, _> = batch.iter().map(serde_json::to_string).collect();
+            let not_sent = self.sqs.send_batch(&self.url, &bodies?).await?;
+            if let Some(first) = not_sent.first() {
+                let (count, code) = (not_sent.len(), first.code.clone());
+                return Err(QueueError::NotSent { count, code });
             }
         }
         Ok(())
@@ -86,14 +73,6 @@ impl Deliveries {
     /// # Errors
     /// When the queue cannot be told; it comes again when its time is over.
     pub async fn again(&self, receipt: &str, after_s: u32) -> Result<(), QueueError> {
-        self.sqs
-            .change_message_visibility()
-            .queue_url(&self.url)
-            .receipt_handle(receipt)
-            .visibility_timeout(i32::try_from(after_s).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|error| QueueError(DisplayErrorContext(error).to_string()))?;
-        Ok(())
+        Ok(self.sqs.hide(&self.url, receipt, after_s).await?)
     }
 }

@@ -1,0 +1,37 @@
+//! Lambda's Invoke: one function calls another and waits for its result.
+
+use super::call::{Call, CallError, Service};
+
+/// A client of Lambda. It retries nothing but throttled invocations, which Lambda has not executed:
+/// a step of the two-party protocol happens at most once.
+#[derive(Clone, Debug)]
+pub struct LambdaClient(pub(super) Service);
+
+impl LambdaClient {
+    /// Invokes the function with this name, ARN or qualified ARN, and returns its response.
+    ///
+    /// Source: "Invoke" in the AWS Lambda API reference.
+    ///
+    /// # Errors
+    /// [`CallError::Function`] if the function ran and failed; any other if it may not have run.
+    pub async fn invoke(&self, function: &str, payload: &[u8]) -> Result<Vec<u8>, CallError> {
+        let function: String = url::form_urlencoded::byte_serialize(function.as_bytes()).collect();
+        let call = Call {
+            operation: ("Lambda", "Invoke"),
+            name: "Lambda.Invoke",
+            path: &format!("/2015-03-31/functions/{function}/invocations"),
+            headers: &[("content-type", "application/octet-stream")],
+            body: payload,
+        };
+        let reply = self.0.send(&call).await?;
+        match reply.function_error {
+            Some(kind) => Err(CallError::Function(kind)),
+            None => Ok(reply.body),
+        }
+    }
+}
+
+/// Whether Lambda throttled the invocation before it executed anything.
+pub(super) fn is_throttled(error: &CallError) -> bool {
+    matches!(error, CallError::Service { status: 429, .. })
+}

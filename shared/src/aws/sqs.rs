@@ -1,0 +1,115 @@
+//! The two operations of SQS that the webhooks use, in its JSON protocol.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::call::{Call, CallError, Reply, Service};
+
+/// How many messages SQS takes at once.
+pub const BATCH: usize = 10;
+
+/// A client of SQS.
+#[derive(Clone, Debug)]
+pub struct SqsClient(pub(super) Service);
+
+struct Operation {
+    counted: (&'static str, &'static str),
+    name: &'static str,
+    target: &'static str,
+}
+
+const SEND: Operation = Operation {
+    counted: ("SQS", "SendMessageBatch"),
+    name: "SQS.SendMessageBatch",
+    target: "AmazonSQS.SendMessageBatch",
+};
+
+const HIDE: Operation = Operation {
+    counted: ("SQS", "ChangeMessageVisibility"),
+    name: "SQS.ChangeMessageVisibility",
+    target: "AmazonSQS.ChangeMessageVisibility",
+};
+
+/// A message that SQS did not take.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NotSent {
+    /// Why, such as `InternalError`.
+    pub code: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BatchResult {
+    #[serde(default)]
+    failed: Vec<NotSent>,
+}
+
+impl SqsClient {
+    /// Queues at most [`BATCH`] messages, and returns the ones that were not taken.
+    ///
+    /// Source: "SendMessageBatch" in the Amazon SQS API reference.
+    ///
+    /// # Errors
+    /// When any of the messages may be queued or not.
+    pub async fn send_batch(
+        &self,
+        queue_url: &str,
+        bodies: &[String],
+    ) -> Result<Vec<NotSent>, CallError> {
+        let entries = bodies.iter().enumerate();
+        let entries: Vec<_> = entries
+            .map(|(index, body)| json!({ "Id": index.to_string(), "MessageBody": body }))
+            .collect();
+        let body = json!({ "QueueUrl": queue_url, "Entries": entries });
+        let reply = self.send(&SEND, &body).await?;
+        let result: BatchResult = serde_json::from_slice(&reply.body)
+            .map_err(|error| CallError::Unexpected(SEND.name, error))?;
+        Ok(result.failed)
+    }
+
+    /// Hides a received message for so many seconds, after which it is received again.
+    ///
+    /// Source: "ChangeMessageVisibility" in the Amazon SQS API reference.
+    ///
+    /// # Errors
+    /// When the message's own time may still hold.
+    pub async fn hide(
+        &self,
+        queue_url: &str,
+        receipt: &str,
+        seconds: u32,
+    ) -> Result<(), CallError> {
+        let body = json!({
+            "QueueUrl": queue_url, "ReceiptHandle": receipt, "VisibilityTimeout": seconds,
+        });
+        self.send(&HIDE, &body).await.map(|_| ())
+    }
+
+    async fn send(&self, operation: &Operation, body: &Value) -> Result<Reply, CallError> {
+        let headers =
+            [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", operation.target)];
+        let body = body.to_string();
+        let call = Call {
+            operation: operation.counted,
+            name: operation.name,
+            path: "/",
+            headers: &headers,
+            body: body.as_bytes(),
+        };
+        self.0.send(&call).await
+    }
+}
+
+/// Whether an attempt may succeed if it is repeated. A message that is queued twice does no harm:
+/// the receiver sees the same event id.
+pub(super) fn is_transient(error: &CallError) -> bool {
+    match error {
+        CallError::Connection(..) | CallError::Body(..) | CallError::Timeout(..) => true,
+        CallError::Service { status, code, .. } => {
+            matches!(status, 429 | 500 | 502 | 503 | 504)
+                || matches!(code.as_str(), "RequestThrottled" | "ThrottlingException")
+        }
+        _ => false,
+    }
+}

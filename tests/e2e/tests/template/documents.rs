@@ -2,11 +2,12 @@
 
 use crate::{read, sources};
 
-/// The tests that a text names, as `file::name` between backticks.
+/// The tests that a text names, as `file::name` between backticks. `file::` is all of a file.
 fn named(text: &str) -> Vec<(String, String)> {
     let quoted = text.split('`').skip(1).step_by(2);
     let names = quoted.filter_map(|quoted| quoted.split_once("::"));
-    names.map(|(file, name)| (file.to_owned(), name.to_owned())).collect()
+    let tests = names.filter(|(_, name)| !name.is_empty());
+    tests.map(|(file, name)| (file.to_owned(), name.to_owned())).collect()
 }
 
 /// Whether a file of this name has a test of this name.

@@ -181,10 +181,7 @@ impl Harness {
         let calls = self.calls_of(&call).await;
         check(&call).await;
         let mut row = Row::new(operation);
-        for (name, nth) in calls.into_iter().filter(|(name, nth)| !sides(name, *nth).is_empty()) {
-            if !is_drawn(4) {
-                continue;
-            }
+        for (name, nth) in drawn(deadly(calls), 4) {
             *row.points.entry(name.clone()).or_default() += 1;
             let die_once = async || {
                 let call = prepare().await;
@@ -196,14 +193,10 @@ impl Harness {
             let repeated = self.calls_of(&call).await;
             self.finish(&call, ended).await;
             check(&call).await;
-            for (second, nth) in repeated.iter().filter(|(name, nth)| !sides(name, *nth).is_empty())
-            {
-                if !is_drawn(5) {
-                    continue;
-                }
+            for (second, nth) in drawn(deadly(repeated), 5) {
                 let call = die_once().await;
                 println!("{operation}, {name}, then {second} #{nth}");
-                self.kill(&call, second, *nth, Side::After).await;
+                self.kill(&call, &second, nth, Side::After).await;
                 self.app.clock.advance_ms(call.again_after_ms());
                 let replies = self.finish(&call, ended).await;
                 row.add(&replies.iter().map(|reply| reply.status).collect::<Vec<_>>());
@@ -227,7 +220,7 @@ impl Harness {
     }
 
     /// Kills the operation that `prepare` prepares at each of its calls, on both sides, has an
-    /// honest client finish it, and then checks.
+    /// honest client finish it, and then checks. Without `EVERY_CASE=1`, at [`drawn`] ones.
     pub async fn drive(
         &self,
         operation: &'static str,
@@ -255,25 +248,30 @@ impl Harness {
         check(&call).await;
 
         let mut row = Row::new(operation);
+        let mut points = Vec::new();
         for name in process.calls() {
             let nth = row.points.entry(name.clone()).or_default();
             *nth += 1;
-            let nth = *nth;
-            for &side in sides(&name, nth) {
-                let call = prepare().await;
-                let point = format!("{operation}, {side:?} {name} #{nth}");
-                self.kill(&call, &name, nth, side).await;
-                self.app.clock.advance_ms(call.again_after_ms());
-                watch(&call).await;
-                let replies = self.finish(&call, ended).await;
-                let statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
-                println!("{point}: {statuses:?}");
-                row.add(&statuses);
-                check(&call).await;
-            }
+            points.extend(sides(&name, *nth).iter().map(|&side| (name.clone(), *nth, side)));
+        }
+        for (name, nth, side) in drawn(points, 3) {
+            let call = prepare().await;
+            self.kill(&call, &name, nth, side).await;
+            self.app.clock.advance_ms(call.again_after_ms());
+            watch(&call).await;
+            let replies = self.finish(&call, ended).await;
+            let statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
+            println!("{operation}, {side:?} {name} #{nth}: {statuses:?}");
+            row.add(&statuses);
+            check(&call).await;
         }
         row
     }
+}
+
+/// The calls that an operation can die at, each with its number.
+fn deadly(calls: Vec<(String, usize)>) -> Vec<(String, usize)> {
+    calls.into_iter().filter(|(name, nth)| !sides(name, *nth).is_empty()).collect()
 }
 
 /// Both sides. What the cosigner reads changes nothing, and a death of it before a write is like one
@@ -333,8 +331,14 @@ impl fmt::Display for Row {
     }
 }
 
-/// One of `count` by chance; every one with `EVERY_PAIR=1`.
-fn is_drawn(count: u8) -> bool {
+/// One case of `one_in`, in their order, from a first one by chance; every one with `EVERY_CASE=1`,
+/// which the nightly run sets. Of few cases there is at least one.
+#[must_use]
+pub fn drawn<T>(cases: Vec<T>, one_in: usize) -> Vec<T> {
+    if std::env::var_os("EVERY_CASE").is_some() {
+        return cases;
+    }
     let [byte]: [u8; 1] = shared::random::Random::system().bytes().expect("randomness");
-    std::env::var_os("EVERY_PAIR").is_some() || byte % count == 0
+    let first = usize::from(byte) % one_in.min(cases.len()).max(1);
+    cases.into_iter().skip(first).step_by(one_in).collect()
 }

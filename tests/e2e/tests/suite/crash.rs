@@ -217,7 +217,7 @@ async fn a_renewal_of_keys_that_were_handed_out() {
 }
 
 /// A second death on the way back from the first: some pairs by chance, each of which is printed;
-/// all of them, in some minutes, with `EVERY_PAIR=1`.
+/// all of them, in some minutes, with `EVERY_CASE=1`.
 #[tokio::test(flavor = "multi_thread")]
 async fn pairs_of_deaths() {
     for exchange in [Exchange::Hyperliquid, Exchange::Aster] {

@@ -181,7 +181,7 @@ impl Harness {
         let calls = self.calls_of(&call).await;
         check(&call).await;
         let mut row = Row::new(operation);
-        for (name, nth) in drawn(deadly(calls), 4) {
+        for (name, nth) in drawn(deadly(calls), 6) {
             *row.points.entry(name.clone()).or_default() += 1;
             let die_once = async || {
                 let call = prepare().await;
@@ -193,7 +193,7 @@ impl Harness {
             let repeated = self.calls_of(&call).await;
             self.finish(&call, ended).await;
             check(&call).await;
-            for (second, nth) in drawn(deadly(repeated), 5) {
+            for (second, nth) in drawn(deadly(repeated), 6) {
                 let call = die_once().await;
                 println!("{operation}, {name}, then {second} #{nth}");
                 self.kill(&call, &second, nth, Side::After).await;

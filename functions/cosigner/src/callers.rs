@@ -7,7 +7,7 @@
 
 use shared::mpc::{Call, Refusal};
 
-use crate::audit::{Asked, Decision, Step};
+use crate::audit::{Asked, Decision};
 use crate::{Cosigner, End, name};
 
 /// One thing that a function may ask for.
@@ -122,10 +122,7 @@ impl Cosigner {
             Call::StartSign(start) => Decision::refused(&start.intent, &refusal.to_string()),
             other => Decision::CallRefused { call: name(other).to_owned() },
         };
-        match self.record(asked, head, &decision, Step::Note, None).await {
-            Ok(_) => refusal.into(),
-            Err(error) => error,
-        }
+        self.refuse_with(asked, head, &decision, refusal).await
     }
 }
 

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 use crate::audit::{Asked, Decision, Step};
 use crate::kept::{NewSession, about};
 use crate::sign::{Found, RunError, conclude, respond, usable};
-use crate::store::{SessionKind, others, share_context, share_item};
+use crate::store::{SessionKind, leftovers, others, share_context, share_item};
 use crate::{Cosigner, End, Failure, sign};
 
 /// How long party 1 has between the two calls, in seconds.
@@ -122,11 +122,14 @@ impl Cosigner {
         if to <= newest || to > newest.saturating_add(MOST_AHEAD) {
             return Err(Refusal::Newest(newest).into());
         }
-        self.shares.clear(key, &known, MOST_TRIED).await?;
         let NewSession { item, once, .. } =
             self.session_beside(&beside, asked, SessionKind::Refresh, SESSION_S)?;
-        let step = Step::Refresh { rate: self.policy.limits().wallet, to };
+        let left = leftovers(key, &known, MOST_TRIED);
+        let kept = left.kept.clone();
+        let step = Step::Refresh { rate: self.policy.limits().wallet, to, kept };
         self.record(asked, head, &Decision::RefreshAllowed { to }, step, Some(item)).await?;
+        // Counted and recorded first: a refresh that is refused discards nothing.
+        self.shares.clear(key, &left).await?;
         let id = refresh_id(key, to, *session);
         let (state, mut answer) = compute(move || commit(&share, &id, &message)).await??;
         answer.kept = once.seal(&about(key, *session, SessionKind::Refresh), &state)?;
@@ -205,7 +208,7 @@ impl Cosigner {
             self.session_beside(&beside, asked, kind, life_s)?;
         let data = sign_data(key, *session, party_1(), confirm_digest(key, *session));
         let allowed = Decision::trial_allowed(&data.message_hash);
-        let step = Step::Open { rate: self.policy.limits().wallet, nonce: None, until_s };
+        let step = Step::Try { rate: self.policy.limits().wallet, until_s };
         let head = self.record(asked, head, &allowed, step, Some(item)).await?;
         let (state, mut answer) = match respond(&share, &data, message.message) {
             Ok(made) => made,

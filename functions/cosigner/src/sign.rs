@@ -129,6 +129,10 @@ impl Cosigner {
         let (rate, now_ms) = (self.policy.limits().tenant, self.clock.now_ms());
         // Refused early where it would be refused late, before it costs anything.
         usable(&item, &head)?;
+        // Shares sign after their trial, so that nobody else can take the slots that it needs.
+        if item.from.is_some() && !item.confirmed {
+            return Err(Refusal::NotConfirmed.into());
+        }
         head.admits(key.key_version, now_ms / 1_000)?;
         let (share, counted) = tokio::join!(
             self.open_share(key, item),
@@ -171,11 +175,26 @@ impl Cosigner {
         Ok(answer)
     }
 
-    /// Records a refusal, and returns it.
     async fn refuse(&self, asked: &Asked, head: Head, intent: &Intent, refusal: Refusal) -> End {
         let refused = Decision::refused(intent, &refusal.to_string());
-        match self.record(asked, head, &refused, Step::Note, None).await {
+        self.refuse_with(asked, head, &refused, refusal).await
+    }
+
+    /// Records a refusal, and returns it. Of many in a minute, the later ones are in the log stream
+    /// only: nothing was computed from a share.
+    pub(crate) async fn refuse_with(
+        &self,
+        asked: &Asked,
+        head: Head,
+        decision: &Decision,
+        refusal: Refusal,
+    ) -> End {
+        match self.record(asked, head, decision, Step::Refuse, None).await {
             Ok(_) => refusal.into(),
+            Err(End::Refused(Refusal::Busy)) => {
+                tracing::warn!(%refusal, walletId = %asked.key.wallet_id, "refused, and not recorded");
+                refusal.into()
+            }
             Err(error) => error,
         }
     }

@@ -20,7 +20,7 @@ use shared::envelope::{Context, Purpose, Sealed};
 use shared::mpc::{SessionId, WalletKey};
 use shared::store::{Item, StoreError, from_item, put_error, to_record, unavailable};
 
-pub(crate) use versions::others;
+pub(crate) use versions::{leftovers, others};
 
 /// The schema number that this version writes.
 const SCHEMA: u32 = 1;

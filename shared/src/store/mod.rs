@@ -163,9 +163,21 @@ pub fn to_record<T: Serialize>(key: Item, record: &T) -> Result<Item, StoreError
 /// # Errors
 /// When its schema is another, or a field is not as it should be.
 pub fn from_item<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, StoreError> {
+    from_item_up_to(SCHEMA, what, item)
+}
+
+/// Reads an item of a kind whose newest schema is another one.
+///
+/// # Errors
+/// As [`from_item`].
+pub fn from_item_up_to<T: DeserializeOwned>(
+    newest: u32,
+    what: &'static str,
+    item: Item,
+) -> Result<T, StoreError> {
     let schema = item.get("schema").and_then(|value| value.as_n().ok());
     match schema.and_then(|number| number.parse::<u32>().ok()) {
-        Some(1..=SCHEMA) => {}
+        Some(schema) if (1..=newest).contains(&schema) => {}
         _ => {
             return Err(StoreError::Damaged { what, cause: "unknown schema".to_owned() });
         }

@@ -132,11 +132,29 @@ impl Custody {
             return Ok(Refreshed::Finished(wallet.key_version));
         }
         let next = known.to.max(wallet.key_version).saturating_add(1);
-        let wallet = self.take(wallet, next, false).await?;
+        let mut wallet = self.take(wallet, next, false).await?;
         // Boxed, so that the type of what awaits this does not grow with what is in here.
-        let renewed: Pin<Box<dyn Future<Output = Result<u32, RefreshError>> + Send + '_>> =
-            Box::pin(self.renew(wallet));
-        renewed.await.map(Refreshed::New)
+        let renewed = {
+            let renewed: Pin<Box<dyn Future<Output = Result<u32, RefreshError>> + Send + '_>> =
+                Box::pin(self.renew(&mut wallet));
+            renewed.await
+        };
+        if renewed.is_err() {
+            self.release(&wallet).await;
+        }
+        renewed.map(Refreshed::New)
+    }
+
+    /// Ends this call's lease, so that a retry does not wait for it. If this fails, it runs out.
+    async fn release(&self, wallet: &WalletRecord) {
+        let state = RefreshState { lease_until_ms: 0, ..wallet.refresh.unwrap_or_default() };
+        match self.store.set_refresh(wallet, &state).await {
+            // Another call has taken over, or the wallet is frozen.
+            Ok(()) | Err(StoreError::Conflict) => {}
+            Err(error) => {
+                tracing::warn!(%error, walletId = %wallet.wallet_id, "the lease was not ended");
+            }
+        }
     }
 
     /// Takes a wallet into this call's hands, for new shares of this version.
@@ -154,16 +172,16 @@ impl Custody {
     }
 
     /// From the old shares to the new ones, all the way.
-    async fn renew(&self, mut wallet: WalletRecord) -> Result<u32, RefreshError> {
-        let share = self.share_for(&wallet, ShareUse::Refresh).await?;
-        let share = match self.new_share(&wallet, share).await {
+    async fn renew(&self, wallet: &mut WalletRecord) -> Result<u32, RefreshError> {
+        let share = self.share_for(wallet, ShareUse::Refresh).await?;
+        let share = match self.new_share(wallet, share).await {
             // A version that somebody else has used up: the next one is free.
             Err(SignError::Protocol(ProtocolError::Cosigner(CosignerError::Refused(
                 Refusal::Newest(newest),
             )))) => {
-                wallet = self.take(wallet, newest.saturating_add(1), false).await?;
-                let share = self.share_for(&wallet, ShareUse::Refresh).await?;
-                self.new_share(&wallet, share).await?
+                *wallet = self.take(wallet.clone(), newest.saturating_add(1), false).await?;
+                let share = self.share_for(wallet, ShareUse::Refresh).await?;
+                self.new_share(wallet, share).await?
             }
             made => made?,
         };
@@ -177,12 +195,12 @@ impl Custody {
             mpc::confirm(&self.cosigner, &self.random, &key, &share),
             self.envelope.data_key(ShareRecord::context(&key))
         );
-        self.freeze_if_cheated(&wallet, confirmed).await?;
+        self.freeze_if_cheated(wallet, confirmed).await?;
         let sealed = data_key?.seal(&share.to_bytes())?;
         drop(share);
         let stored = ShareRecord { schema: SCHEMA, key_version: to, sealed };
-        let wallet = self.switch(wallet, &stored).await?;
-        self.retire(&wallet).await?;
+        *wallet = self.switch(wallet.clone(), &stored).await?;
+        self.retire(wallet).await?;
         Ok(to)
     }
 

@@ -35,13 +35,16 @@ pub(super) enum Refresher {
 
 /// How much longer a call waits.
 pub(super) struct Patience {
+    /// Unix milliseconds: slow calls use it up as pauses do.
+    until_ms: u64,
     left_ms: u64,
     pause_ms: u64,
 }
 
 impl Patience {
-    pub(super) const fn new() -> Self {
-        Self { left_ms: PATIENCE_MS, pause_ms: *PAUSES_MS.start() }
+    pub(super) const fn new(now_ms: u64) -> Self {
+        let until_ms = now_ms.saturating_add(PATIENCE_MS);
+        Self { until_ms, left_ms: PATIENCE_MS, pause_ms: *PAUSES_MS.start() }
     }
 }
 
@@ -87,6 +90,9 @@ impl Custody {
         let [byte] = self.random.bytes()?;
         let pause_ms = patience.pause_ms / 2 + patience.pause_ms * u64::from(byte) / 255;
         patience.left_ms = patience.left_ms.checked_sub(pause_ms).ok_or(SignError::Busy)?;
+        if self.clock.now_ms().saturating_add(pause_ms) > patience.until_ms {
+            return Err(SignError::Busy);
+        }
         patience.pause_ms = (2 * patience.pause_ms).min(*PAUSES_MS.end());
         self.clock.sleep_ms(pause_ms).await;
         Ok(())

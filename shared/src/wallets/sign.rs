@@ -126,7 +126,7 @@ impl Custody {
         share: &KeyShare,
         intent: &Intent,
     ) -> Result<Signature, SignError> {
-        let mut patience = Patience::new();
+        let mut patience = Patience::new(self.clock.now_ms());
         let mut newer: Option<(WalletRecord, KeyShare)> = None;
         let signature = loop {
             let (wallet, share) = newer.as_ref().map_or((wallet, share), |it| (&it.0, &it.1));

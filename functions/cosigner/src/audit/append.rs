@@ -11,11 +11,11 @@ use shared::aws::without_conflict_retries;
 use shared::intent::{NONCE_USED, nonce_lead};
 use shared::mpc::{Refusal, WalletKey};
 use shared::store::{
-    Item, SHARDS, StoreError, from_item, to_record, transaction_error, unavailable,
+    Item, SHARDS, StoreError, from_item, from_item_up_to, to_record, transaction_error, unavailable,
 };
 use uuid::Uuid;
 
-use super::{Asked, Decision, Entry, Head, Record};
+use super::{Asked, Decision, Entry, HEAD_SCHEMA, Head, Record};
 use crate::policy::Rate;
 use crate::store::{ShareItem, Shares, item_key, share_key};
 use crate::{Cosigner, End, Failure};
@@ -23,6 +23,9 @@ use crate::{Cosigner, End, Failure};
 /// How long an append may take while others append to the same chain, in milliseconds: within the
 /// time of the cosigner's function and of its caller.
 const PATIENCE_MS: u64 = 5_000;
+
+/// The same for a refusal, which must not keep those waiting that end a run.
+const REFUSAL_PATIENCE_MS: u64 = 500;
 
 /// What a try takes, about.
 const TRY_MS: u64 = 25;
@@ -39,10 +42,12 @@ const HEAD: &str = "audit";
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Changes that a record makes to the head, in its transaction.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
     /// Changes nothing else. A barred key is recorded too.
     Note,
+    /// Counts a refusal. A barred key is recorded too.
+    Refuse,
     /// Begins a run of the share that the message names: takes a slot, counts against the wallet's
     /// limit, and takes the nonce of its intent.
     Open {
@@ -51,10 +56,14 @@ pub(crate) enum Step {
         /// When the run's session expires, Unix seconds.
         until_s: u64,
     },
+    /// Begins the only trial of the share that the message names: takes a slot, and counts against
+    /// the wallet's limit.
+    Try { rate: Rate, until_s: u64 },
     /// Ends a run with its result: closes its slot.
     Close,
-    /// Begins a refresh to a version: counts against the wallet's limit.
-    Refresh { rate: Rate, to: u32 },
+    /// Begins a refresh to a version: counts against the wallet's limit, and gives up the newer
+    /// versions that are not among `kept`.
+    Refresh { rate: Rate, to: u32, kept: Vec<u32> },
     /// Stores a new share.
     Refreshed,
     /// Gives up what is older than the shares that the message names.
@@ -78,10 +87,15 @@ impl Head {
     ///
     /// # Errors
     /// When the step is not allowed.
-    fn step(&mut self, asked: &Asked, step: Step, now_ms: u64) -> Result<(), Refusal> {
+    fn step(&mut self, asked: &Asked, step: &Step, now_ms: u64) -> Result<(), Refusal> {
         let Asked { key, session, .. } = asked;
-        match step {
+        match *step {
             Step::Note => Ok(()),
+            Step::Refuse => self.count_refusal(now_ms),
+            Step::Try { rate, until_s } => {
+                self.open_trial(key.key_version, session, now_ms / 1_000, until_s)?;
+                self.count(rate, now_ms)
+            }
             Step::Open { rate, nonce, until_s } => {
                 self.open_run(key.key_version, session, now_ms / 1_000, until_s)?;
                 self.count(rate, now_ms)?;
@@ -91,8 +105,8 @@ impl Head {
                 }
             }
             Step::Close => self.close_run(key.key_version, session),
-            Step::Refresh { rate, to } => {
-                self.begin_refresh(to)?;
+            Step::Refresh { rate, to, ref kept } => {
+                self.begin_refresh(key.key_version, to, kept)?;
                 self.count(rate, now_ms)
             }
             Step::Refreshed => self.unbarred(),
@@ -169,12 +183,14 @@ impl Cosigner {
         step: Step,
         companion: Option<Item>,
     ) -> Result<Head, End> {
+        let patience_ms = if step == Step::Refuse { REFUSAL_PATIENCE_MS } else { PATIENCE_MS };
+        let started_ms = self.clock.now_ms();
         let mut waited_ms = 0;
         let mut first = true;
-        while waited_ms < PATIENCE_MS {
+        while waited_ms < patience_ms {
             let now_ms = self.clock.now_ms();
             let mut next = head.clone();
-            next.step(asked, step, now_ms)?;
+            next.step(asked, &step, now_ms)?;
             let entry = Entry {
                 seq: head.seq + 1,
                 at_ms: now_ms,
@@ -194,12 +210,15 @@ impl Cosigner {
             next.hash.clone_from(&record.hash);
             next.shard = shard_of(asked.key.wallet_id);
             next.seal_day = now_ms / DAY_MS;
+            next.schema = HEAD_SCHEMA;
             match self.shares.append(&asked.key, &head, &next, &record, companion.clone()).await {
                 Ok(()) => return Ok(next),
                 Err(Lost::Companion) => return Err(Refusal::NoSession.into()),
                 Err(Lost::Head(Some(moved))) if first => head = moved,
                 Err(Lost::Head(_) | Lost::Failed(StoreError::Busy(_))) => {
                     waited_ms += self.pause(waited_ms).await? + TRY_MS;
+                    // A slow table takes longer than a try should.
+                    waited_ms = waited_ms.max(self.clock.now_ms().saturating_sub(started_ms));
                     head = self.shares.head(&asked.key).await?;
                 }
                 Err(Lost::Failed(error)) => return Err(error.into()),
@@ -246,7 +265,7 @@ impl Shares {
         let (mut share, mut head) = (None, Head::default());
         for item in output.responses.unwrap_or_default().remove(&self.table).unwrap_or_default() {
             if item.get("sk") == keys[1].get("sk") {
-                head = from_item("head of the audit log", item)?;
+                head = head_of(item)?;
             } else {
                 share = Some(from_item("share", item)?);
             }
@@ -257,10 +276,7 @@ impl Shares {
     /// The end of a wallet's chain.
     pub(crate) async fn head(&self, key: &WalletKey) -> Result<Head, StoreError> {
         let item = self.get(head_key(key)).await?;
-        Ok(item
-            .map(|item| from_item("head of the audit log", item))
-            .transpose()?
-            .unwrap_or_default())
+        Ok(item.map(head_of).transpose()?.unwrap_or_default())
     }
 
     /// Bars a key, with all of its shares. The head is small and has no other condition, so the
@@ -270,9 +286,11 @@ impl Shares {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(head_key(key)))
-            .update_expression("SET barred = :true")
+            .update_expression("SET barred = :true, #schema = :schema")
             .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#schema", "schema")
             .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .expression_attribute_values(":schema", AttributeValue::N(HEAD_SCHEMA.to_string()))
             .send()
             .await
             .map_err(unavailable)?;
@@ -336,10 +354,7 @@ impl Shares {
             _ => None,
         };
         match transaction_error(error) {
-            StoreError::Conflict => {
-                let moved = moved.map(|item| from_item("head of the audit log", item));
-                Err(Lost::Head(moved.transpose()?))
-            }
+            StoreError::Conflict => Err(Lost::Head(moved.map(head_of).transpose()?)),
             failed => Err(Lost::Failed(failed)),
         }
     }
@@ -372,6 +387,10 @@ fn shard_of(wallet_id: Uuid) -> String {
     (wallet_id.as_bytes()[15] % SHARDS).to_string()
 }
 
+pub(super) fn head_of(item: Item) -> Result<Head, StoreError> {
+    from_item_up_to(HEAD_SCHEMA, "head of the audit log", item)
+}
+
 fn head_key(key: &WalletKey) -> Item {
     item_key(key, HEAD.to_owned())
 }
@@ -379,6 +398,27 @@ fn head_key(key: &WalletKey) -> Item {
 /// Sorts as it counts.
 fn record_name(seq: u64) -> String {
     format!("{HEAD}#{seq:012}")
+}
+
+#[cfg(test)]
+mod samples {
+    use super::*;
+
+    fn item(text: &str) -> Item {
+        let item: serde_dynamo::Item = serde_json::from_str(text).unwrap();
+        item.into()
+    }
+
+    #[test]
+    fn head_of_schema_2_is_read_and_refused_by_code_of_schema_1() {
+        let text = include_str!("../../tests/samples/head.v2.json");
+        let head = head_of(item(text)).unwrap();
+        assert!(head.barred && head.seq == 7 && head.spent == [(0, 2)]);
+        assert_eq!((head.newest, head.last_trial, head.runs.len()), (4, 3, 1));
+        assert!(from_item::<Head>("head", item(text)).is_err());
+        let older = text.replace("\"schema\": { \"N\": \"2\" }", "\"schema\": { \"N\": \"1\" }");
+        assert_eq!(head_of(item(&older)).unwrap().schema, 1);
+    }
 }
 
 #[cfg(test)]

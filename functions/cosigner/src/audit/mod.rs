@@ -9,7 +9,6 @@
 mod append;
 pub mod verify;
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -206,23 +205,41 @@ pub(crate) struct Head {
     /// The runs that hold a slot of their share version: see [`crate::gate`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) runs: Vec<OpenRun>,
-    /// Versions that were given up with unclosed runs. They take no slot.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(crate) spent: BTreeSet<u32>,
+    /// Ranges of versions that were given up, the last one of each included. They take no slot.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) spent: Vec<(u32, u32)>,
     /// The newest version that a refresh was begun for. None is used twice.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) newest: u32,
+    /// The newest version that a trial was begun for. None is tried twice.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) last_trial: u32,
+    /// The Unix minute that `refusals` counts in.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) refusals_minute: u64,
+    /// The refusals that this minute has recorded.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) refusals: u64,
 }
+
+/// The schema of a head. Code that knows only schema 1 ignores the gate and would drop it, so it
+/// must not read these heads.
+pub(crate) const HEAD_SCHEMA: u32 = 2;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_none(number: &u64) -> bool {
+    *number == 0
+}
+
 impl Default for Head {
     fn default() -> Self {
         Self {
-            schema: 1,
+            schema: HEAD_SCHEMA,
             seq: 0,
             hash: GENESIS.to_owned(),
             minute: 0,
@@ -235,8 +252,11 @@ impl Default for Head {
             seal_day: 0,
             barred: false,
             runs: Vec::new(),
-            spent: BTreeSet::new(),
+            spent: Vec::new(),
             newest: 0,
+            last_trial: 0,
+            refusals_minute: 0,
+            refusals: 0,
         }
     }
 }

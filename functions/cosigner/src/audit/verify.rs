@@ -7,6 +7,8 @@ use std::ops::Range;
 use serde::Deserialize;
 use shared::store::{Item, from_item};
 
+use super::append::head_of;
+
 use super::{Entry, GENESIS, Head, Record, link};
 
 /// What is wrong with a chain.
@@ -127,7 +129,7 @@ impl Verifier {
         }
         let chain = self.chains.entry(partition.clone()).or_default();
         let read = if sort == "audit" {
-            from_item("head", item).map_err(|error| error.to_string()).map(|head| {
+            head_of(item).map_err(|error| error.to_string()).map(|head| {
                 chain.head = Some(head);
             })
         } else {

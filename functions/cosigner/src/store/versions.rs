@@ -98,24 +98,13 @@ impl Shares {
         holds(update.send().await)
     }
 
-    /// Clears away what earlier refreshes of this share have left. Shares that were never tried
-    /// nobody relies on; those that were tried, and made from this one, have been overtaken too,
-    /// but only many of them are reason enough.
-    pub(crate) async fn clear(
-        &self,
-        key: &WalletKey,
-        known: &[Version],
-        most: usize,
-    ) -> Result<(), StoreError> {
-        let newer = known.iter().filter(|it| it.live && it.version > key.key_version);
-        let (untried, tried): (Vec<_>, Vec<_>) = newer.partition(|it| it.is_untried());
-        for it in untried {
-            self.delete_untried(&at(key, it.version)).await?;
+    /// Clears away what earlier refreshes of this share have left.
+    pub(crate) async fn clear(&self, key: &WalletKey, left: &Leftovers) -> Result<(), StoreError> {
+        for version in &left.untried {
+            self.delete_untried(&at(key, *version)).await?;
         }
-        if tried.len() >= most {
-            for it in tried {
-                self.give_up(&at(key, it.version)).await?;
-            }
+        for version in &left.overtaken {
+            self.give_up(&at(key, *version)).await?;
         }
         Ok(())
     }
@@ -171,6 +160,31 @@ impl Shares {
             .await
             .map_err(unavailable)?;
         Ok(())
+    }
+}
+
+/// Versions that earlier refreshes of a share have left.
+#[derive(Default)]
+pub(crate) struct Leftovers {
+    /// Nobody relies on them.
+    untried: Vec<u32>,
+    /// Tried, and to be given up.
+    overtaken: Vec<u32>,
+    /// Tried, and kept.
+    pub(crate) kept: Vec<u32>,
+}
+
+/// What earlier refreshes of this share have left. Shares that were tried have been overtaken too,
+/// but are given up only when there are `most` of them.
+pub(crate) fn leftovers(key: &WalletKey, known: &[Version], most: usize) -> Leftovers {
+    let newer = known.iter().filter(|it| it.live && it.version > key.key_version);
+    let (untried, tried): (Vec<_>, Vec<_>) = newer.partition(|it| it.is_untried());
+    let numbers = |versions: Vec<&Version>| versions.iter().map(|it| it.version).collect();
+    let untried = numbers(untried);
+    if tried.len() >= most {
+        Leftovers { untried, overtaken: numbers(tried), ..Leftovers::default() }
+    } else {
+        Leftovers { untried, kept: numbers(tried), ..Leftovers::default() }
     }
 }
 

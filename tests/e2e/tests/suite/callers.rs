@@ -118,6 +118,8 @@ async fn endpoint_cannot_destroy_a_wallet_by_refresh() {
     let before = entries(&attacker).await.len();
     let mut attempts = 0;
     for (alias, _) in CALLERS.iter().filter(|(alias, _)| *alias != "refresh-shares") {
+        // The log records a bounded number of refusals in a minute.
+        attacker.app.clock.advance_ms(60_000);
         let cosigner = client(&attacker, alias);
         let to = mpc::refresh(&cosigner, &random, &attacker.key, 3, share(&attacker)).await;
         assert_eq!(refused(to), Some(Refusal::NotAllowed), "{alias}");
@@ -142,6 +144,33 @@ async fn endpoint_cannot_destroy_a_wallet_by_refresh() {
     let view = find(&attacker.app, USER).await;
     assert_eq!(invariants::cosigner_shares(&attacker.app, &view).await, [1, 2]);
     attacker.still_signs().await;
+}
+
+/// An alias that may do nothing with a wallet sends it call after call: the wallet signs all the
+/// time, and its log records the first refusals of the minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_refused_calls_leaves_a_wallet_that_signs() {
+    let attacker = Attacker::new().await;
+    let cosigner = client(&attacker, "create-wallet");
+    let before = entries(&attacker).await.len();
+    let flood = (0..120).map(|nth| {
+        let [.., intent] = intents();
+        let session = [nth; 32];
+        let call = start(&attacker, session, intent);
+        let (cosigner, attacker) = (&cosigner, &attacker);
+        async move { refusal(cosigner.call(&attacker.key, session, call).await) }
+    });
+    let honest = async {
+        for _ in 0..5 {
+            attacker.still_signs().await;
+        }
+    };
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(flood), honest);
+    assert!(answers.iter().all(|answer| *answer == Err(Refusal::NotAllowed)), "{answers:?}");
+    let recorded = entries(&attacker).await.split_off(before);
+    let refused = recorded.iter().filter(|it| matches!(it.decision, Decision::Refused { .. }));
+    // The flood may last from one minute into the next.
+    assert!((1..=60).contains(&refused.count()));
 }
 
 /// Every alias with every call: it may make those of its own function.

@@ -6,7 +6,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use e2e::kill::{Call, Harness, Row, ended};
+use e2e::proxy::{Arrival, Fate};
 use e2e::{DAY_MS, Reply, TestApp, invariants};
+use exchange_sim::faults::Fault;
 use serde_json::json;
 use shared::api::ids::Tenant;
 use shared::wallets::{RefreshError, RefreshLimits, RefreshRun, Refreshed};
@@ -67,6 +69,26 @@ async fn a_refresh_that_dies_anywhere_leaves_a_wallet_that_signs() {
     println!("{table}");
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("kill-points-refresh.md");
     std::fs::write(path, table).unwrap();
+}
+
+/// A refresh that fails, without dying, leaves no lease that a retry has to wait for.
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_refresh_can_be_repeated_at_once() {
+    let h = Harness::start().await;
+    let id = wallet(&h.app, "user_1").await;
+    // Four invocations make and try new shares, the fifth gives the old ones up.
+    for nth in 1..=5 {
+        let process = h.proxy.process_with(Box::new(move |arrival: Arrival<'_>| {
+            let here = arrival.name == "Lambda.Invoke" && arrival.nth_of_name == nth;
+            if here { Fate::Fail(Fault::Reset) } else { Fate::Pass }
+        }));
+        let failed = h.call(&process, &Call::refresh("user_1", id)).await.unwrap();
+        assert_eq!(failed.status, 500, "{nth}: {failed:?}");
+        signs(&h.app, "user_1").await;
+        let process = h.proxy.process();
+        let done = h.call(&process, &Call::refresh("user_1", id)).await.unwrap();
+        assert_eq!(done.status, 200, "{nth}: {done:?}");
+    }
 }
 
 fn limits() -> RefreshLimits {

@@ -10,7 +10,8 @@ use shared::envelope::{Context, Envelope, Purpose, Sealed};
 use shared::intent::{Intent, PersonalMessage};
 use shared::mpc::{
     self, Answer, Call, CosignerClient, CosignerError, FinishSign, KeyShare, Point, ProtocolError,
-    Refusal, Scalar, SessionId, StartSign, WalletKey, party_1, party_2, sign_data,
+    Refusal, Scalar, SessionId, StartConfirm, StartSign, WalletKey, confirm_digest, party_1,
+    party_2, sign_data,
 };
 use shared::random::Random;
 use shared::wallets::{RefreshError, Refreshed, SignError};
@@ -244,6 +245,41 @@ async fn shares_made_in_private_die_with_the_next_refresh() {
         let made = mpc::refresh(&scene.cosigner, &scene.random, &key, to, share).await;
         assert_eq!(refusal(made.unwrap_err()), Refusal::Newest(51));
     }
+    scene.is_well().await;
+}
+
+/// Shares sign after their trial, and have one trial: what an endpoint that may only sign does with
+/// them before takes none of their slots.
+#[tokio::test(flavor = "multi_thread")]
+async fn untried_shares_sign_nothing_and_are_tried_once() {
+    let scene = Scene::start().await;
+    let (key, next, share) = (scene.key(1), scene.key(2), scene.share().await);
+    let made = mpc::refresh(&scene.cosigner, &scene.random, &key, 2, share).await.unwrap();
+    for _ in 0..5 {
+        let refused = scene.sign_as(2, &made).await.unwrap_err();
+        assert_eq!(refusal(refused), Refusal::NotConfirmed);
+    }
+    mpc::confirm(&scene.cosigner, &scene.random, &next, &made).await.unwrap();
+    let again = mpc::confirm(&scene.cosigner, &scene.random, &next, &made).await.unwrap_err();
+    assert_eq!(refusal(again), Refusal::Tried);
+    scene.sign_as(2, &made).await.unwrap();
+    scene.is_well().await;
+}
+
+/// A trial that dies is not repeated: the next refresh makes other shares.
+#[tokio::test(flavor = "multi_thread")]
+async fn trial_that_dies_is_not_repeated() {
+    let scene = Scene::start().await;
+    let (key, share) = (scene.key(1), scene.share().await);
+    let made = mpc::refresh(&scene.cosigner, &scene.random, &key, 2, share).await.unwrap();
+    let session = [7; 32];
+    let (key, digest) = (scene.key(2), confirm_digest(&scene.key(2), session));
+    let data = sign_data(&key, session, party_2(), digest);
+    let (_, _, mut phase_1) = made.party().sign_phase1(&data).unwrap();
+    let start = StartConfirm { message: phase_1.remove(0) };
+    scene.cosigner.call(&key, session, Call::StartConfirm(start)).await.unwrap();
+    let again = mpc::confirm(&scene.cosigner, &scene.random, &key, &made).await.unwrap_err();
+    assert_eq!(refusal(again), Refusal::Tried);
     scene.is_well().await;
 }
 

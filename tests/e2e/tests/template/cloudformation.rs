@@ -64,9 +64,10 @@ impl Template {
             });
         let resources = chosen.map(|(name, resource)| Resource {
             name: name.clone(),
-            retained: ["DeletionPolicy", "UpdateReplacePolicy"]
+            retained: ["Retain", "RetainExceptOnCreate"]
                 .iter()
-                .all(|policy| resource[*policy] == "Retain"),
+                .any(|policy| resource["DeletionPolicy"] == *policy)
+                && resource["UpdateReplacePolicy"] == "Retain",
             metadata: resource["Metadata"].clone(),
             properties: self.resolve(&resource["Properties"]).unwrap(),
         });
@@ -133,8 +134,14 @@ impl Template {
                 self.resolve(&parts[chosen])
             }
             ("Fn::GetAtt", Value::String(name)) => self.named(name).map(Value::String),
+            ("Fn::Select", Value::Array(parts)) => {
+                let index = usize::try_from(parts[0].as_u64()?).ok()?;
+                self.resolve(&parts[1])?.get(index).cloned()
+            }
             ("Fn::Sub", Value::String(pattern)) => Some(json!(self.substituted(pattern))),
             ("Fn::FindInMap", Value::Array(parts)) => {
+                let plain = |part: &Value| part.is_string() || part.get("Ref").is_some();
+                assert!(parts.iter().all(plain), "a key is text or a Ref: {argument}");
                 let [map, first, second] = [0, 1, 2].map(|index| self.resolve(&parts[index]));
                 let found = &self.body["Mappings"][text(&map?)][text(&first?)][text(&second?)];
                 assert!(!found.is_null(), "nothing is found in the map: {argument}");
@@ -150,6 +157,10 @@ impl Template {
             ("Fn::And", Value::Array(parts)) => {
                 let all = parts.iter().all(|part| self.resolve(part) == Some(Value::Bool(true)));
                 Some(json!(all))
+            }
+            ("Fn::Or", Value::Array(parts)) => {
+                let any = parts.iter().any(|part| self.resolve(part) == Some(Value::Bool(true)));
+                Some(json!(any))
             }
             _ => panic!("nobody has taught this test {function} {argument}"),
         }
@@ -224,6 +235,35 @@ Resources:
     let big = Template::new(source, &[("Size", "1"), ("Net", "main")]);
     assert_eq!(big.resource("T", "Table").properties["Url"], "m");
     assert_eq!(big.resource("K", "Key").properties["Name"], "hyperdex-Table.Arn!");
+}
+
+#[test]
+#[should_panic(expected = "a key is text or a Ref")]
+fn map_key_of_another_function_is_refused() {
+    let source = "
+Parameters: {}
+Mappings: { Net: { test: { Url: t } } }
+Resources: { Table: { Type: T, Properties: { Url: !FindInMap [Net, !Sub test, Url] } } }
+";
+    Template::new(source, &[]).resource("T", "Table");
+}
+
+/// Aster's network follows, unless the parameter names another.
+#[test]
+fn aster_network_follows_unless_it_is_set() {
+    for (exchanges, aster, chain) in [
+        ("testnet", "", "Testnet"),
+        ("mainnet", "", "Mainnet"),
+        ("testnet", "mainnet", "Mainnet"),
+        ("mainnet", "testnet", "Testnet"),
+    ] {
+        let given = [("ExchangeEnvironment", exchanges), ("AsterEnvironment", aster)];
+        let stacks = crate::stacks::Sources::new().deploy(&given);
+        for function in ["register-aster", "cosigner"] {
+            let variables = stacks.function(function).variables();
+            assert_eq!(variables["ASTER_CHAIN"], chain, "{function} {given:?}");
+        }
+    }
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn a_variable_in_one_and_not_in_the_other_is_found() {
         (
             MAIN,
             "  RegisterAsterFunction:",
-            "ASTER_CHAIN: !FindInMap",
+            "ASTER_CHAIN: !If",
             "ASTER_CHAIN: Mainnet #",
             "register-aster: ASTER_URL must be a URL of Aster's main network, because ASTER_CHAIN is \
              Mainnet (when not set, it follows HYPERLIQUID_CHAIN)",

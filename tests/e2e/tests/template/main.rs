@@ -25,6 +25,7 @@ mod numbers;
 mod openapi;
 mod operations;
 mod permissions;
+mod retention;
 mod routes;
 mod stacks;
 mod start;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cloudformation::{STACK, Template};
 use crate::iam::{Statement, statements};
-use crate::read;
+use crate::{read, yaml};
 
 /// The main template's file.
 pub(crate) const MAIN: &str = "template.yaml";
@@ -32,6 +32,11 @@ impl Sources {
         let found = text[place..].find(old).unwrap_or_else(|| panic!("no {old} after {place}"));
         text.replace_range(place + found..place + found + old.len(), new);
         self
+    }
+
+    /// A template as it is written, conditions and functions included.
+    pub(crate) fn body(&self, file: &str) -> Value {
+        yaml::parse(&self.0[file])
     }
 
     /// Deployed, with these parameters.

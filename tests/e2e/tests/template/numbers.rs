@@ -114,6 +114,26 @@ fn table_of_timeouts_is_the_templates() {
     assert_none(&wrong_in_table(&read("docs/deploy.md"), &sizes));
 }
 
+/// The write units a second that a new on-demand table accepts:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html>
+const NEW_TABLE_WRITES: u64 = 4_000;
+
+/// Half of a wallet's write units fall on each of the two tables.
+#[test]
+fn wallets_a_second_follow_from_write_units() {
+    let text = words(&read("docs/deploy.md"));
+    let row = text.split("| a new wallet | 3 | ").nth(1).unwrap();
+    let units: u64 = row.split(' ').next().unwrap().parse().unwrap();
+    let each = units / 2;
+    for statement in [
+        "accepts 4,000 write units a second".to_owned(),
+        format!("costs {each} in each of the two tables"),
+        format!("about {} new wallets a second", NEW_TABLE_WRITES / each),
+    ] {
+        assert!(text.contains(&statement), "docs/deploy.md does not say: {statement}");
+    }
+}
+
 #[test]
 fn wrong_number_in_the_table_is_found() {
     let copy = Sources::new().with(MAIN, "  HealthFunction:", "Timeout: 3", "Timeout: 4");

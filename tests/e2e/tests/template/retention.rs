@@ -44,7 +44,9 @@ fn wrong_policies(sources: &Sources) -> Vec<String> {
             let kept = KEPT.iter().find(|kept| (kept.0, kept.1) == (file, name.as_str()));
             let survives = resource["DeletionPolicy"] == "Retain";
             match kept {
-                None if survives => wrong.push(format!("{file}: {name} survives a failed creation")),
+                None if survives => {
+                    wrong.push(format!("{file}: {name} survives a failed creation"))
+                }
                 Some((_, _, reason)) if survives => {
                     seen.push(name.clone());
                     if *reason == PROTECTED

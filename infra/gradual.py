@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Prints template.yaml with gradual deployment of the API's functions.
+
+    infra/gradual.py [RELEASE] > template-gradual.yaml
+    sam build --template-file template-gradual.yaml
+
+Each function that the API invokes gets a version for each release, the alias `live` and a CodeDeploy deployment
+group; the parameter DeploymentPreference chooses how traffic moves to the new version. Everything else is as in
+template.yaml (docs/decisions/gradual-deployment.md). RELEASE names the release; a new one is made from the time by
+default. Needs Python alone.
+"""
+
+import re
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+PARAMETER = """\
+  DeploymentPreference:
+    Type: String
+    Description: How traffic moves from the previous version of each API function to the new one.
+    AllowedValues:
+      - CodeDeployDefault.LambdaAllAtOnce
+      - CodeDeployDefault.LambdaCanary10Percent5Minutes
+      - CodeDeployDefault.LambdaCanary10Percent15Minutes
+      - CodeDeployDefault.LambdaLinear10PercentEvery1Minute
+      - CodeDeployDefault.LambdaLinear10PercentEvery3Minutes
+    Default: CodeDeployDefault.LambdaCanary10Percent5Minutes
+"""
+
+# The metric is named, and the API not referred to: the API waits for the aliases, which wait for this alarm.
+ALARM = """\
+  ShiftErrors:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      AlarmDescription: The API returns 5xx. CodeDeploy stops a deployment in progress and moves all traffic back.
+      Namespace: AWS/ApiGateway
+      MetricName: 5XXError
+      Dimensions:
+        - { Name: ApiName, Value: !Ref AWS::StackName }
+        - { Name: Stage, Value: v1 }
+      Statistic: Sum
+      Period: 60
+      EvaluationPeriods: 1
+      # One exchange that times out does not stop a deployment; a version that fails reaches this within a minute.
+      Threshold: 3
+      ComparisonOperator: GreaterThanOrEqualToThreshold
+      TreatMissingData: notBreaching
+
+"""
+
+SHIFTED = """\
+      AutoPublishAlias: live
+      VersionDeletionPolicy: Delete
+      DeploymentPreference:
+        Type: !Ref DeploymentPreference
+        Alarms: [!Ref ShiftErrors]
+"""
+
+
+def once(text, old, new):
+    """Returns the text with its only `old` replaced."""
+    if text.count(old) != 1:
+        sys.exit(f"template.yaml: expected one {old.strip()!r}, found {text.count(old)}")
+    return text.replace(old, new)
+
+
+def shifted(block, release):
+    """Returns a function's block with an alias that traffic moves by."""
+    block = once(block, "    Properties:\n      FunctionName:", f"    Properties:\n{SHIFTED}      FunctionName:")
+    # SAM names the version after the environment as it is written, so each release publishes one. Without it a
+    # changed parameter would publish none, and the alias would keep the old value.
+    return once(block, "        Variables:\n", f"        Variables:\n          RELEASE: '{release}'\n")
+
+
+def gradual(template, release):
+    """Returns the template with gradual deployment."""
+    template = once(template, "\nParameters:\n", f"\nParameters:\n{PARAMETER}")
+    template = once(template, "\nResources:\n\n", f"\nResources:\n\n{ALARM}")
+    # The blocks between two logical names.
+    blocks = re.split(r"(?m)^(?=  [A-Za-z]+:$)", template)
+    count = 0
+    for index, block in enumerate(blocks):
+        if "\n    Type: AWS::Serverless::Function\n" in block and "\n          Type: Api\n" in block:
+            blocks[index] = shifted(block, release)
+            count += 1
+    if count == 0:
+        sys.exit("template.yaml: found no function that the API invokes")
+    return "".join(blocks)
+
+
+def main():
+    release = sys.argv[1] if len(sys.argv) > 1 else datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    if len(sys.argv) > 2 or not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", release):
+        sys.exit(__doc__)
+    template = Path(__file__).parent.parent / "template.yaml"
+    sys.stdout.write(gradual(template.read_text(), release))
+
+
+if __name__ == "__main__":
+    main()

@@ -45,7 +45,7 @@ fn wrong_policies(sources: &Sources) -> Vec<String> {
             let survives = resource["DeletionPolicy"] == "Retain";
             match kept {
                 None if survives => {
-                    wrong.push(format!("{file}: {name} survives a failed creation"))
+                    wrong.push(format!("{file}: {name} survives a failed creation"));
                 }
                 Some((_, _, reason)) if survives => {
                     seen.push(name.clone());

@@ -5,17 +5,21 @@
 //! `cargo run -- openapi docs/openapi.json` writes it to where it is committed, and served from.
 
 mod errors;
+mod headers;
 pub mod models;
 mod operations;
 mod parameters;
+mod refusals;
+mod tags;
 mod webhooks;
 
 use std::collections::BTreeMap;
 
 use operations::Operation;
-use serde_json::{Value, json};
+use refusals::Refusals;
+use serde_json::json;
 use shared::api::credential_data::{AgentsData, CredentialData, RevokedData};
-use shared::api::error::{ApiError, ErrorBody};
+use shared::api::error::ErrorBody;
 use shared::api::requests::{
     CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook, RotateApiKey,
     SignMessage,
@@ -27,17 +31,16 @@ use shared::api::responses::{
 use shared::api::schema;
 use shared::api::webhooks::{ReplayedBody, WebhookDeletedBody, WebhookMadeBody, WebhooksBody};
 use shared::webhooks::EventBody;
-use utoipa::openapi::example::Example;
-use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::link::LinkBuilder;
 use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::server::{Server, ServerBuilder, ServerVariableBuilder};
 use utoipa::openapi::{
-    Components, ContentBuilder, Header, InfoBuilder, License, OpenApi, OpenApiBuilder, Ref, RefOr,
+    Components, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
     Required, Response, ResponseBuilder, Schema,
 };
 use utoipa::{PartialSchema, ToSchema};
@@ -47,44 +50,63 @@ pub const COMMITTED: &str = "docs/openapi.json";
 
 const JSON: &str = "application/json";
 const SECURITY: &str = "apiKey";
-/// The time in every example, Unix milliseconds.
-const EXAMPLE_MS: u64 = 1_762_765_034_479;
 
-const ABOUT: &str = "2-of-2 MPC wallets, and their API keys on exchanges. JSON in, JSON out; \
-    docs/api.md says more. Every answer of a function has the header x-request-id. A key is a tenant: \
-    it sees and uses only wallets that it created. API Gateway cannot tell a missing key from an \
-    unknown one, and answers 403 to both.";
+const ABOUT: &str = "2-of-2 MPC wallets, and their API keys on exchanges. Requests and responses are \
+    JSON; docs/api.md describes the rules. Every response of a function has the header x-request-id. \
+    The header X-API-KEY names a tenant, which sees and uses only the wallets that it created. A \
+    deployment returns 403 for a missing key and for an unknown one, because API Gateway does not \
+    tell them apart; the local stack returns 401 for a missing key.";
 
 /// The document.
 #[must_use]
 pub fn document() -> OpenApi {
-    let mut examples = Examples::default();
+    let operations = operations::all();
+    let refusals = Refusals::of(&operations);
     let mut paths = PathsBuilder::new();
-    for operation in operations::all() {
+    for operation in &operations {
         let method = match operation.method.as_str() {
             "POST" => HttpMethod::Post,
             "DELETE" => HttpMethod::Delete,
             _ => HttpMethod::Get,
         };
-        let item = PathItem::new(method, described(&operation, &mut examples));
-        paths = paths.path(operation.path, item);
+        let item = PathItem::new(method, described(operation, &refusals));
+        paths = paths.path(&operation.path, item);
     }
     let mut components = components();
-    for (body, name) in examples.0 {
-        let value = serde_json::from_str(&body).unwrap_or(Value::Null);
-        components.examples.insert(name, RefOr::T(example(value)));
-    }
+    refusals.add_to(&mut components);
+    headers::add_to(&mut components);
+    let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0"));
     let info = InfoBuilder::new()
         .title("HyperDEX Keys")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(ABOUT))
-        .license(Some(License::new("Apache-2.0")));
+        .license(Some(license.build()));
     OpenApiBuilder::new()
         .info(info.build())
+        .servers(Some(servers()))
+        .tags(Some(tags::all()))
         .paths(paths.build())
         .components(Some(components))
         .webhooks(Some(webhooks::all()))
         .build()
+}
+
+/// A deployment, with the stage of the template, and the local stack at its default port.
+fn servers() -> [Server; 2] {
+    let variable = |default: &str, description: &str| {
+        ServerVariableBuilder::new().default_value(default).description(Some(description)).build()
+    };
+    let host = "https://{apiId}.execute-api.{region}.amazonaws.com/{stage}";
+    let deployed = ServerBuilder::new()
+        .url(host)
+        .description(Some("A deployment: the output ApiUrl of its stack."))
+        .parameter("apiId", variable("abcde12345", "The id that API Gateway gave to the API."))
+        .parameter("region", variable("us-east-1", "The AWS region of the stack."))
+        .parameter("stage", variable("v1", "The stage of the API."));
+    let local = ServerBuilder::new()
+        .url("http://127.0.0.1:3000")
+        .description(Some("The local stack: cargo run"));
+    [deployed.build(), local.build()]
 }
 
 /// The document as it is committed and served.
@@ -95,44 +117,14 @@ pub fn text() -> Result<String, serde_json::Error> {
     document().to_pretty_json().map(|text| text + "\n")
 }
 
-/// Each error once, by its body, with its name.
-#[derive(Default)]
-struct Examples(BTreeMap<String, String>);
-
-impl Examples {
-    fn name(&mut self, error: &ApiError) -> String {
-        let taken = self.0.len();
-        let body = error.body(EXAMPLE_MS).to_string();
-        if let Some(name) = self.0.get(&body) {
-            return name.clone();
-        }
-        let numbered = |number: usize| match number {
-            1 => error.code.to_owned(),
-            more => format!("{}_{more}", error.code),
-        };
-        let free =
-            (1..=taken + 1).map(numbered).find(|name| !self.0.values().any(|known| known == name));
-        let name = free.unwrap_or_default();
-        self.0.insert(body, name.clone());
-        name
-    }
-}
-
-fn example(value: Value) -> Example {
-    let mut example = Example::new();
-    example.value = Some(value);
-    example
-}
-
-fn described(operation: &Operation, examples: &mut Examples) -> utoipa::openapi::path::Operation {
+fn described(operation: &Operation, refusals: &Refusals) -> utoipa::openapi::path::Operation {
     let mut built = OperationBuilder::new()
         .operation_id(Some(&operation.id))
-        .tag(operation.tag)
+        .tag(operation.tag.name())
         .summary(Some(&operation.summary))
         .description((!operation.description.is_empty()).then_some(operation.description));
-    if !operation.open {
-        built = built.security(SecurityRequirement::new::<_, [&str; 0], _>(SECURITY, []));
-    }
+    let key = || SecurityRequirement::new::<_, [&str; 0], _>(SECURITY, []);
+    built = built.securities(Some((!operation.open).then(key)));
     for parameter in &operation.parameters {
         built = built.parameter(parameter.clone());
     }
@@ -162,12 +154,8 @@ fn described(operation: &Operation, examples: &mut Examples) -> utoipa::openapi:
     for (status, means, schema) in &operation.answers {
         built = built.response(status.to_string(), answered(operation, means, schema));
     }
-    let mut failures: BTreeMap<u16, Vec<&ApiError>> = BTreeMap::new();
-    for error in &operation.errors {
-        failures.entry(error.status).or_default().push(error);
-    }
-    for (status, errors) in failures {
-        built = built.response(status.to_string(), refused(status, &errors, examples));
+    for (status, place) in refusals.responses(operation) {
+        built = built.response(status.to_string(), place);
     }
     built.build()
 }
@@ -175,9 +163,9 @@ fn described(operation: &Operation, examples: &mut Examples) -> utoipa::openapi:
 fn answered(operation: &Operation, means: &str, schema: &str) -> Response {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
     let mut response = ResponseBuilder::new().description(means).content(JSON, content);
-    response = response.header("x-request-id", request_id());
+    response = headers::request_id(response);
     if operation.once {
-        response = response.header("Idempotent-Replay", replay());
+        response = headers::replay(response);
     }
     for link in &operation.links {
         let mut leads = LinkBuilder::new().operation_id(link.operation);
@@ -192,55 +180,6 @@ fn answered(operation: &Operation, means: &str, schema: &str) -> Response {
     response.build()
 }
 
-fn refused(status: u16, errors: &[&ApiError], examples: &mut Examples) -> Response {
-    let mut codes: Vec<&str> = errors.iter().map(|error| error.code).collect();
-    codes.sort_unstable();
-    codes.dedup();
-    let shown: BTreeMap<String, RefOr<Example>> = errors
-        .iter()
-        .map(|error| {
-            let name = examples.name(error);
-            let place = format!("#/components/examples/{name}");
-            (name, RefOr::Ref(Ref::new(place)))
-        })
-        .collect();
-    let code =
-        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes.iter().copied()));
-    let schema = AllOfBuilder::new()
-        .item(Ref::from_schema_name("Error"))
-        .item(ObjectBuilder::new().property("code", code));
-    let content = ContentBuilder::new()
-        .schema(Some(Schema::AllOf(schema.build())))
-        .examples_from_iter(shown)
-        .build();
-    let mut response = ResponseBuilder::new().description(codes.join(", ")).content(JSON, content);
-    response = response.header("x-request-id", request_id());
-    if status == 405 {
-        response = response.header("Allow", words("The methods that the path has."));
-    }
-    if errors.iter().any(|error| error.retry_after_s.is_some()) {
-        let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
-        let header = HeaderBuilder::new().schema(Some(seconds.build()));
-        response = response.header("Retry-After", header.description(Some("Seconds.")).build());
-    }
-    response.build()
-}
-
-fn words(description: &str) -> Header {
-    let text = ObjectBuilder::new().schema_type(Type::String).build();
-    HeaderBuilder::new().schema(Some(text)).description(Some(description)).build()
-}
-
-fn request_id() -> Header {
-    words("What the request is called in the log.")
-}
-
-fn replay() -> Header {
-    let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["true"])).build();
-    let means = "The answer was given before, to this Idempotency-Key.";
-    HeaderBuilder::new().schema(Some(text)).description(Some(means)).build()
-}
-
 fn components() -> Components {
     let mut schemas = Schemas::default();
     schemas.add::<CreateWallet>("CreateWallet");
@@ -250,7 +189,7 @@ fn components() -> Components {
     schemas.add::<DeleteApiKey>("DeleteApiKey");
     schemas.add::<HealthBody>("Health");
     schemas.add::<WalletBody>("Wallet");
-    schemas.add::<WalletsBody>("Wallets");
+    schemas.add::<WalletsBody>("WalletPage");
     schemas.add::<SignedBody>("Signed");
     schemas.data::<AsterData>("AsterRegistered", AsterData::schema());
     schemas.data::<HyperliquidData>("HyperliquidRegistered", HyperliquidData::schema());
@@ -265,7 +204,7 @@ fn components() -> Components {
     schemas.add::<CreateWebhook>("CreateWebhook");
     schemas.add::<ReplayWebhook>("ReplayWebhook");
     schemas.add::<WebhookMadeBody>("WebhookMade");
-    schemas.add::<WebhooksBody>("Webhooks");
+    schemas.add::<WebhooksBody>("WebhookList");
     schemas.add::<WebhookDeletedBody>("WebhookDeleted");
     schemas.add::<ReplayedBody>("Replayed");
     schemas.add::<schema::WebhookIdText>("WebhookIdText");
@@ -281,7 +220,7 @@ fn components() -> Components {
     schemas.0.insert("OpenApi".to_owned(), document.build().into());
     let mut components = Components::new();
     components.schemas = schemas.0;
-    let means = "An API key of the usage plan. It is the tenant.";
+    let means = "The tenant key. In a deployment, an API key of the usage plan.";
     let key = ApiKeyValue::with_description("X-API-KEY", means);
     components.add_security_scheme(SECURITY, SecurityScheme::ApiKey(ApiKey::Header(key)));
     components

@@ -1,4 +1,4 @@
-//! What can be asked of the API: each route once, with what it takes and answers.
+//! The operations of the API: each route once, with its parameters and responses.
 
 mod agents;
 
@@ -18,13 +18,14 @@ use crate::parameters::{
     agent_in_path, form, other_exchange, parameter, wallet_in_path, wallet_in_query,
     webhook_in_path,
 };
+use crate::tags::Tag;
 
 /// One operation.
 pub(crate) struct Operation {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) id: String,
-    pub(crate) tag: &'static str,
+    pub(crate) tag: Tag,
     pub(crate) summary: String,
     pub(crate) description: &'static str,
     /// Whether it is called without a key.
@@ -59,12 +60,7 @@ fn to(
 }
 
 impl Operation {
-    fn new(
-        method: Method,
-        path: impl Into<String>,
-        id: impl Into<String>,
-        tag: &'static str,
-    ) -> Self {
+    fn new(method: Method, path: impl Into<String>, id: impl Into<String>, tag: Tag) -> Self {
         let errors = errors::keyed().into_iter().chain([errors::method()]).collect();
         Self {
             method,
@@ -142,11 +138,12 @@ pub(crate) fn all() -> Vec<Operation> {
 
 fn webhooks() -> [Operation; 4] {
     const ID: &str = "$response.body#/webhook/webhookId";
-    let create = Operation::new(Method::POST, "/api/webhooks", "createWebhook", "webhooks")
+    let create = Operation::new(Method::POST, "/api/webhooks", "createWebhook", Tag::Webhooks)
         .says(
-            "Have events sent to a URL",
-            "Ten at most. Deliveries are signed as the Standard Webhooks specification has it, with \
-             the secret that this answer shows once; docs/webhooks.md says how to verify them.",
+            "Create a webhook",
+            "A tenant has ten at most. Deliveries are signed according to the Standard Webhooks \
+             specification, with the secret that this response returns once. docs/webhooks.md \
+             describes how to verify them.",
         )
         .once()
         .body("CreateWebhook", Required::True, &[])
@@ -157,22 +154,22 @@ fn webhooks() -> [Operation; 4] {
             to("delete", "deleteWebhook", ("webhookId", ID)),
             to("replay", "replayWebhook", ("webhookId", ID)),
         ]);
-    let list = Operation::new(Method::GET, "/api/webhooks", "listWebhooks", "webhooks")
-        .says("List the tenant's webhooks", "And how they fare, never a secret.")
-        .answers(200, "All of them.", "Webhooks");
+    let list = Operation::new(Method::GET, "/api/webhooks", "listWebhooks", Tag::Webhooks)
+        .says("List the tenant's webhooks", "With the state of their deliveries, without secrets.")
+        .answers(200, "All webhooks of the tenant.", "WebhookList");
     let one = "/api/webhooks/{webhookId}";
-    let delete = Operation::new(Method::DELETE, one, "deleteWebhook", "webhooks")
-        .says("Delete a webhook", "Nothing is sent there any more, also of what is queued.")
+    let delete = Operation::new(Method::DELETE, one, "deleteWebhook", Tag::Webhooks)
+        .says("Delete a webhook", "The URL receives nothing more, including queued events.")
         .once()
         .takes(webhook_in_path())
         .answers(200, "It is gone.", "WebhookDeleted")
         .fails(errors::webhook());
     let replay = "/api/webhooks/{webhookId}/replay";
-    let replay = Operation::new(Method::POST, replay, "replayWebhook", "webhooks")
+    let replay = Operation::new(Method::POST, replay, "replayWebhook", Tag::Webhooks)
         .says(
-            "Have events sent again",
-            "Under the ids that they had. One call looks at 100 events of the times at most; the next \
-             one goes on at nextCursor. Events are kept for 30 days.",
+            "Replay events to a webhook",
+            "Events keep their ids. One call reads at most 100 events of the period; pass nextCursor \
+             as cursor to continue. Events are stored for 30 days.",
         )
         .once()
         .takes(webhook_in_path())
@@ -183,16 +180,16 @@ fn webhooks() -> [Operation; 4] {
 }
 
 fn health() -> Operation {
-    Operation::new(Method::GET, "/api/health", "getHealth", "service")
-        .says("Whether the service answers", "")
+    Operation::new(Method::GET, "/api/health", "getHealth", Tag::Service)
+        .says("Check that the service responds", "")
         .open()
-        .answers(200, "It does.", "Health")
+        .answers(200, "The service responds.", "Health")
         .fails([errors::unhealthy()])
 }
 
 fn document() -> Operation {
-    Operation::new(Method::GET, "/api/openapi.json", "getOpenApi", "service")
-        .says("This document", "")
+    Operation::new(Method::GET, "/api/openapi.json", "getOpenApi", Tag::Service)
+        .says("Get the OpenAPI document", "")
         .open()
         .answers(200, "OpenAPI 3.1.", "OpenApi")
 }
@@ -205,11 +202,11 @@ fn wallets() -> [Operation; 4] {
         parameter: None,
         body: Some(("walletIdOrAddress", ID)),
     };
-    let create = Operation::new(Method::POST, "/api/wallets", "createWallet", "wallets")
+    let create = Operation::new(Method::POST, "/api/wallets", "createWallet", Tag::Wallets)
         .says(
             "Create the wallet of a user",
-            "One wallet for each user of a tenant. Its key is made by distributed key generation: no \
-             process ever holds it whole.",
+            "A user of a tenant has one wallet. Distributed key generation makes its key: no process \
+             ever holds the whole key.",
         )
         .once()
         .body("CreateWallet", Required::True, &["userId"])
@@ -232,29 +229,29 @@ fn wallets() -> [Operation; 4] {
         limit.default(Some(json!(25))).build().into(),
     );
     let cursor = parameter(ParameterIn::Query, "cursor", Required::False, form("Cursor"));
-    let list = Operation::new(Method::GET, "/api/wallets", "listWallets", "wallets")
+    let list = Operation::new(Method::GET, "/api/wallets", "listWallets", Tag::Wallets)
         .says(
             "List the tenant's wallets",
-            "A page may be short, the last one empty. The next one is asked for with nextCursor as \
-             cursor, until it is null. A cursor is of the X-API-KEY that it was given to.",
+            "A page may be short, and the last one empty. Pass nextCursor as cursor to get the next \
+             page, until nextCursor is null. A cursor is bound to the tenant.",
         )
         .takes(limit.description(Some("How many wallets a page has at most.")).build())
         .takes(cursor.description(Some("The nextCursor of the page before.")).build())
-        .answers(200, "A page.", "Wallets")
+        .answers(200, "A page.", "WalletPage")
         .fails(errors::page())
         .leads([to("nextPage", "listWallets", ("cursor", "$response.body#/nextCursor"))]);
     let get =
-        Operation::new(Method::GET, "/api/wallets/{walletIdOrAddress}", "getWallet", "wallets")
-            .says("Find a wallet", "")
+        Operation::new(Method::GET, "/api/wallets/{walletIdOrAddress}", "getWallet", Tag::Wallets)
+            .says("Get a wallet", "")
             .takes(wallet_in_path())
             .answers(200, "The wallet.", "Wallet")
             .fails(errors::named().into_iter().chain([errors::wallet()]));
     let sign = "/api/wallets/{walletIdOrAddress}/sign";
-    let sign = Operation::new(Method::POST, sign, "signMessage", "wallets")
+    let sign = Operation::new(Method::POST, sign, "signMessage", Tag::Wallets)
         .says(
             "Sign a message",
-            "EIP-191 personal_sign of the text's UTF-8 bytes. What an exchange would read as a login \
-             or the approval of a key is not signed.",
+            "EIP-191 personal_sign of the text's UTF-8 bytes. Messages that an exchange reads as a \
+             login or a key approval are refused.",
         )
         .once()
         .takes(wallet_in_path())
@@ -297,7 +294,7 @@ fn register(exchange: Exchange) -> Operation {
         Exchange::Hyperliquid => ["getHyperliquidApiKey", "deleteHyperliquidApiKey"]
             .map(|id| to(id, id, ("walletIdOrAddress", WALLET))),
     };
-    Operation::new(Method::POST, path, format!("register{name}"), "credentials")
+    Operation::new(Method::POST, path, format!("register{name}"), Tag::Credentials)
         .says(
             format!("Register an API key with {name}"),
             "Retrying it is safe; it resumes where it stopped.",
@@ -317,10 +314,10 @@ fn secret(exchange: Exchange) -> Option<ApiError> {
 
 fn describe(exchange: Exchange) -> Operation {
     let (path, name) = of(exchange);
-    Operation::new(Method::GET, path, format!("get{name}ApiKey"), "credentials")
-        .says(format!("Look at an API key of {name}"), "State and metadata, never a secret.")
+    Operation::new(Method::GET, path, format!("get{name}ApiKey"), Tag::Credentials)
+        .says(format!("Get a wallet's API key of {name}"), "State and metadata, never a secret.")
         .takes(wallet_in_query(Required::True))
-        .answers(200, "What is known of it.", "ApiKey")
+        .answers(200, "The state and the metadata.", "ApiKey")
         .fails(errors::field("walletIdOrAddress").into_iter().take(1))
         .fails(errors::named().into_iter().take(1))
         .fails([errors::wallet(), ApiError::api_key_not_found()])
@@ -329,16 +326,16 @@ fn describe(exchange: Exchange) -> Operation {
 fn delete(exchange: Exchange) -> Operation {
     let (path, name) = of(exchange);
     let own = vec![CredentialError::NoCredential, CredentialError::NotOffered];
-    Operation::new(Method::DELETE, path, format!("delete{name}ApiKey"), "credentials")
+    Operation::new(Method::DELETE, path, format!("delete{name}ApiKey"), Tag::Credentials)
         .says(
-            format!("Delete an API key of {name}"),
-            "It is revoked on the exchange, then deleted here. The wallet stands in the query or in \
-             the body. Several names must be those of one wallet.",
+            format!("Delete a wallet's API key of {name}"),
+            "Revokes the key on the exchange, then deletes it here. Name the wallet in the query or \
+             in the body. If you give several names, all must name the same wallet.",
         )
         .once()
         .takes(wallet_in_query(Required::False))
         .body("DeleteApiKey", Required::False, &["walletIdOrAddress", "removedOnExchange"])
-        .answers(200, "It is gone, on the exchange and here.", "ApiKeyRevoked")
+        .answers(200, "The key is revoked and deleted.", "ApiKeyRevoked")
         .fails(errors::credential(Action::Revoke, own))
 }
 
@@ -358,9 +355,12 @@ fn rotate(exchange: Exchange) -> Operation {
         Method::POST,
         format!("{path}/rotate"),
         format!("rotate{name}ApiKey"),
-        "credentials",
+        Tag::Credentials,
     )
-    .says(format!("Rotate an API key of {name}"), "The new key lives before the old one goes.")
+    .says(
+        format!("Rotate a wallet's API key of {name}"),
+        "The new key is active before the old one is revoked.",
+    )
     .once()
     .body("RotateApiKey", Required::True, &["walletIdOrAddress"])
     .answers(200, "The new key.", schema)
@@ -368,26 +368,27 @@ fn rotate(exchange: Exchange) -> Operation {
     .fails(secret(exchange))
 }
 
-/// What is said to every exchange that is not served.
+/// The operations on exchanges without support.
 fn others() -> [Operation; 6] {
     let path = "/api/trading/{exchange}/apikey";
     let rotation = "/api/trading/{exchange}/apikey/rotate";
     let agents = "/api/trading/{exchange}/agents";
     let agent = "/api/trading/{exchange}/agents/{agentName}";
     [
-        (Method::POST, path, "registerElsewhere"),
-        (Method::GET, path, "getElsewhereApiKey"),
-        (Method::DELETE, path, "deleteElsewhereApiKey"),
-        (Method::POST, rotation, "rotateElsewhereApiKey"),
-        (Method::GET, agents, "listElsewhereAgents"),
-        (Method::DELETE, agent, "deleteElsewhereAgent"),
+        (Method::POST, path, "registerElsewhere", "Register an API key with another exchange"),
+        (Method::GET, path, "getElsewhereApiKey", "Get a wallet's API key of another exchange"),
+        (Method::DELETE, path, "deleteElsewhereApiKey", "Delete an API key of another exchange"),
+        (Method::POST, rotation, "rotateElsewhereApiKey", "Rotate an API key of another exchange"),
+        (Method::GET, agents, "listElsewhereAgents", "List a wallet's agents on another exchange"),
+        (Method::DELETE, agent, "deleteElsewhereAgent", "Remove an agent from another exchange"),
     ]
-    .map(|(method, path, id)| {
-        let guided = "Lighter's keys are made on Lighter; no other exchange is served.";
-        // Registration elsewhere is a function of its own, which looks at no Idempotency-Key.
+    .map(|(method, path, id, summary)| {
+        let guided = "This call always fails with 400: the service supports no other exchange. For \
+                      lighter, the response states how to create a key on Lighter.";
+        // Registration elsewhere is a function of its own, which ignores Idempotency-Key.
         let once = method != Method::GET && id != "registerElsewhere";
-        let operation = Operation::new(method, path, id, "credentials")
-            .says("An exchange that is not served", guided)
+        let operation = Operation::new(method, path, id, Tag::OtherExchanges)
+            .says(summary, guided)
             .takes(other_exchange())
             .fails(errors::exchange())
             .fails([ApiError::unreadable_path(), ApiError::no_route()]);

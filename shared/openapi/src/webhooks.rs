@@ -11,6 +11,7 @@ use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, Ref, Required, ResponseBuilder};
 
+use crate::tags::Tag;
 use crate::{JSON, Schemas};
 
 const HEADERS: [(&str, &str); 3] = [
@@ -45,10 +46,14 @@ pub(crate) fn all() -> Paths {
     for event in EventType::ALL {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema(event))));
         let body = RequestBodyBuilder::new().content(JSON, content.build());
-        let taken = "Any 2xx: it has arrived. 410: nothing is sent any more. All else: once more.";
+        let taken =
+            "Any 2xx confirms the delivery. 410 disables the webhook. Other statuses are retried.";
         let mut sent = OperationBuilder::new()
             .operation_id(Some(schema(event)))
-            .summary(Some(event.as_str()))
+            .summary(Some(format!("Receive {event}", event = event.as_str())))
+            .tag(Tag::Webhooks.name())
+            // The signature authenticates a delivery.
+            .securities(Some([]))
             .request_body(Some(body.required(Some(Required::True)).build()))
             .response("2XX", ResponseBuilder::new().description(taken).build());
         for (name, means) in HEADERS {

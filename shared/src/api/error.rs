@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::schema;
@@ -211,10 +210,13 @@ impl ApiError {
         Self::bad_request("The path is not UTF-8 when its %XX are read")
     }
 
-    /// The body, with the time in Unix milliseconds.
+    /// Returns the body as JSON text, with the time in Unix milliseconds.
+    ///
+    /// The text is written from the struct, so its fields have one order in every build. A
+    /// `serde_json::Value` sorts its fields unless a crate of the same build enables `preserve_order`.
     #[must_use]
-    pub fn body(&self, now_ms: u64) -> Value {
-        json!(ErrorBody {
+    pub fn body(&self, now_ms: u64) -> String {
+        let body = ErrorBody {
             success: false,
             error: &self.error,
             code: self.code,
@@ -222,11 +224,13 @@ impl ApiError {
             advice: self.advice.as_deref(),
             retry_after_seconds: self.retry_after_s,
             timestamp: now_ms,
-        })
+        };
+        #[expect(clippy::expect_used, reason = "a struct of texts and numbers is JSON")]
+        serde_json::to_string(&body).expect("a struct of texts and numbers is JSON")
     }
 }
 
-/// The body of every answer that is no success.
+/// The body of every error response.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Error)]
@@ -330,6 +334,20 @@ pub(super) fn cosigner_failed(error: &'static str, cause: &ProtocolError) -> Api
 mod tests {
     use super::*;
     use crate::aws::CallError;
+
+    /// The document's test compares the same order with the schema and the examples.
+    #[test]
+    fn error_body_has_fields_in_documented_order() {
+        let full = ApiError::rate_limited(2).with_advice("Slow down.").body(7);
+        assert_eq!(
+            full,
+            r#"{"success":false,"error":"Too many requests","code":"RATE_LIMITED","message":"Retry after the time in retryAfterSeconds.","retryAfterSeconds":2,"advice":"Slow down.","timestamp":7}"#
+        );
+        assert_eq!(
+            ApiError::missing("userId").body(7),
+            r#"{"success":false,"error":"Missing required parameter: userId","code":"MISSING_PARAMETER","message":"Correct the request before you send it again.","timestamp":7}"#
+        );
+    }
 
     #[test]
     fn a_run_that_was_cut_off_may_be_repeated_and_one_that_went_wrong_is_our_fault() {

@@ -107,7 +107,7 @@ forms! {
     /// What an event is about.
     EventTypeName: one_of(EventType::ALL.map(EventType::as_str));
     /// An event's id: the header webhook-id.
-    EventIdText: text("^evt_[0-9a-f]{36}$", "evt_01a2b3c4d5e60123456789abcdef0123456789ab")
+    EventIdText: text("^evt_[0-9a-f]{36}$", "evt_01a2b3c4d5e60123456789abcdef01234567")
         .min_length(Some(1))
         .max_length(Some(40));
     /// Where the next call goes on; nothing to be read or made up.

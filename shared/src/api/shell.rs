@@ -126,7 +126,7 @@ pub fn refusal(error: &ApiError, clock: &Clock, random: &Random) -> Response {
 }
 
 fn write_error(response: &mut Response, error: &ApiError, now_ms: u64) {
-    *response.body_mut() = error.body(now_ms).to_string().into();
+    *response.body_mut() = error.body(now_ms).into();
     let headers = response.headers_mut();
     headers.remove(http::header::CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -40,11 +40,27 @@ pub fn check(method: &Method, path: &str, status: u16, body: &Value) -> Result<(
     let Some(response) = operation["responses"].get(status.to_string()) else {
         return Err("the status is not in it".to_owned());
     };
-    let schema = &response["content"]["application/json"]["schema"];
+    if response.get("$ref").is_some() {
+        // An error response is a shared component. The reference to it names this operation's codes.
+        let codes = response["description"].as_str().unwrap_or_default();
+        let code = body["code"].as_str().unwrap_or_default();
+        if !codes.split(", ").any(|known| known == code) {
+            return Err(format!("the code {code} is not in it"));
+        }
+    }
+    let schema = &resolved(response)["content"]["application/json"]["schema"];
     fields(schema, body)
 }
 
-/// Compares an object's fields, and those of objects in it, with a schema.
+/// Compares an error's fields and their order with the document.
+///
+/// # Errors
+/// Returns the first difference.
+pub fn check_error(body: &Value) -> Result<(), String> {
+    fields(&DOCUMENT["components"]["schemas"]["Error"], body)
+}
+
+/// Compares an object's fields and their order, and those of objects in it, with a schema.
 fn fields(schema: &Value, body: &Value) -> Result<(), String> {
     let (mut known, mut required) = (Vec::new(), BTreeSet::new());
     collect(schema, &mut known, &mut required);
@@ -53,6 +69,12 @@ fn fields(schema: &Value, body: &Value) -> Result<(), String> {
     };
     if let Some(missing) = required.iter().find(|name| !body.contains_key(**name)) {
         return Err(format!("the field {missing} is missing"));
+    }
+    // The simulators' crate enables `preserve_order`, so a body has its fields as they arrived.
+    let place = |name: &str| known.iter().position(|(field, _)| *field == name);
+    if !body.keys().filter_map(|name| place(name)).is_sorted() {
+        let names: Vec<&String> = body.keys().collect();
+        return Err(format!("the fields have another order: {names:?}"));
     }
     for (name, value) in body {
         let forms: Vec<&Value> =
@@ -68,6 +90,10 @@ fn fields(schema: &Value, body: &Value) -> Result<(), String> {
             }
             if value.is_object() {
                 fields(form, value)?;
+            }
+            let items = value.as_array().into_iter().flatten().filter(|item| item.is_object());
+            for item in items {
+                fields(&form["items"], item)?;
             }
         }
     }
@@ -104,8 +130,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn error_with_fields_in_another_order_is_found() {
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let good = r#"{"success":false,"error":"","code":"INTERNAL","message":"","timestamp":1}"#;
+        assert_eq!(check_error(&read(good)), Ok(()));
+        let sorted = r#"{"code":"INTERNAL","error":"","message":"","success":false,"timestamp":1}"#;
+        let wrong = check_error(&read(sorted)).unwrap_err();
+        assert!(wrong.contains("another order"), "{wrong}");
+    }
+
+    #[test]
     fn an_answer_that_is_not_in_the_document_is_found() {
-        let error = json!({ "success": false, "error": "", "message": "", "code": "WALLET_NOT_FOUND", "timestamp": 1 });
+        let error = json!({ "success": false, "error": "", "code": "WALLET_NOT_FOUND", "message": "", "timestamp": 1 });
         let wallet = "/api/wallets/user_123";
         let check = |path, status, body: &Value| check(&Method::GET, path, status, body);
         assert_eq!(check(wallet, 404, &error), Ok(()));
@@ -123,7 +159,7 @@ mod tests {
             assert!(check(path, status, &wrong).is_err(), "{path} {status} {field}");
         }
         let mut missing = error;
-        missing.as_object_mut().unwrap().remove("timestamp");
+        missing.as_object_mut().unwrap().shift_remove("timestamp");
         assert!(check(wallet, 404, &missing).is_err());
     }
 }

@@ -148,28 +148,41 @@ impl Document {
         }
     }
 
-    /// Status and body of each example of an error.
+    /// Status and body of each example of an error. The component has the errors of several
+    /// operations; the reference to it names the codes of this one.
     pub(crate) fn errors(&self, operation: &Operation<'_>) -> Vec<(u16, Value)> {
         let mut errors = Vec::new();
-        for (status, answer) in operation.value["responses"].as_object().unwrap() {
+        for (status, codes, answer) in self.refusals(operation) {
             let examples = answer["content"]["application/json"]["examples"].as_object();
             for example in examples.into_iter().flat_map(Map::values) {
                 let body = self.resolved(example)["value"].clone();
-                errors.push((status.parse().unwrap(), body));
+                if codes.contains(body["code"].as_str().unwrap()) {
+                    errors.push((status, body));
+                }
             }
         }
         errors
+    }
+
+    /// Status, codes and component of each error response.
+    fn refusals<'a>(
+        &'a self,
+        operation: &Operation<'a>,
+    ) -> Vec<(u16, BTreeSet<String>, &'a Value)> {
+        let answers = operation.value["responses"].as_object().unwrap().iter();
+        let errors = answers.filter(|(status, _)| status.parse::<u16>().unwrap() >= 400);
+        let errors = errors.map(|(status, answer)| {
+            let codes = answer["description"].as_str().unwrap().split(", ").map(str::to_owned);
+            (status.parse().unwrap(), codes.collect(), self.resolved(answer))
+        });
+        errors.collect()
     }
 
     /// The codes of all operations.
     pub(crate) fn codes(&self) -> BTreeSet<String> {
         let mut codes = BTreeSet::new();
         for operation in self.operations() {
-            for (_, schema) in operation.answers(|status| status >= 400) {
-                let stated = schema.pointer("/allOf/1/properties/code/enum").unwrap();
-                let stated = stated.as_array().unwrap().iter();
-                codes.extend(stated.map(|code| code.as_str().unwrap().to_owned()));
-            }
+            codes.extend(self.refusals(&operation).into_iter().flat_map(|(_, codes, _)| codes));
         }
         codes
     }

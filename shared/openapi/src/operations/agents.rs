@@ -9,6 +9,7 @@ use utoipa::openapi::Required;
 use super::{Operation, of};
 use crate::errors;
 use crate::parameters::{agent_in_path, wallet_in_query};
+use crate::tags::Tag;
 
 pub(super) fn list(exchange: Exchange) -> Operation {
     let (_, name) = of(exchange);
@@ -17,11 +18,11 @@ pub(super) fn list(exchange: Exchange) -> Operation {
         Exchange::Aster => vec![CredentialError::NoAgentToAsk],
         Exchange::Hyperliquid => Vec::new(),
     };
-    Operation::new(Method::GET, path, format!("list{name}Agents"), "credentials")
+    Operation::new(Method::GET, path, format!("list{name}Agents"), Tag::Agents)
         .says(
             format!("List a wallet's agents on {name}"),
-            "What the exchange lists: the agents of the wallet's API key, leftovers of this service \
-             and strangers.",
+            "Returns the exchange's list: the agents of the wallet's API key, leftovers of this \
+             service, and agents that others made.",
         )
         .takes(wallet_in_query(Required::True))
         .answers(200, "The agents.", "Agents")
@@ -41,7 +42,7 @@ pub(super) fn remove(exchange: Exchange) -> Operation {
     if exchange == Exchange::Aster {
         own.push(CredentialError::NoAgentToAsk);
     }
-    Operation::new(Method::DELETE, path, format!("delete{name}Agent"), "credentials")
+    Operation::new(Method::DELETE, path, format!("delete{name}Agent"), Tag::Agents)
         .says(
             format!("Remove an agent from {name}"),
             "Frees the slot of an agent that no API key uses. Only agents made by this service can be \

@@ -36,6 +36,8 @@ fn expect(reply: &Reply, status: u16, code: &str) {
     assert_eq!(reply.body["success"], false);
     assert!(reply.body["timestamp"].is_u64() && !reply.text("/error").is_empty(), "{reply:?}");
     assert_eq!(reply.headers["content-type"], "application/json");
+    // A function is built without the simulators, and so without what `preserve_order` does for them.
+    assert_eq!(e2e::documented::check_error(&reply.body), Ok(()), "{reply:?}");
 }
 
 /// The event that creates a user's wallet.

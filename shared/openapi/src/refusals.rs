@@ -1,0 +1,131 @@
+//! Error responses: components that operations of one tag share.
+//!
+//! A component lists every error that an operation of its tag returns with its status. Where all tags
+//! have the same errors of a status, they share one component. An operation refers to the component,
+//! and names its own codes in the reference's description.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use serde_json::Value;
+use shared::api::error::ApiError;
+use utoipa::openapi::example::Example;
+use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+
+use crate::operations::Operation;
+use crate::tags::Tag;
+use crate::{JSON, headers};
+
+/// The time in every example, Unix milliseconds.
+const EXAMPLE_MS: u64 = 1_762_765_034_479;
+
+/// Each error of a response once, by the name of its example.
+type Errors<'a> = BTreeMap<&'a str, &'a ApiError>;
+
+/// The errors of all operations.
+pub(crate) struct Refusals {
+    /// Each error once: its body, the name of its example, and the error.
+    examples: BTreeMap<String, (String, ApiError)>,
+    /// The bodies of each response.
+    responses: BTreeMap<u16, BTreeMap<Tag, Vec<String>>>,
+}
+
+impl Refusals {
+    /// Collects the errors of these operations.
+    pub(crate) fn of(operations: &[Operation]) -> Self {
+        let mut all = Self { examples: BTreeMap::new(), responses: BTreeMap::new() };
+        let mut numbers: BTreeMap<&'static str, u32> = BTreeMap::new();
+        for operation in operations {
+            for error in &operation.errors {
+                let body = error.body(EXAMPLE_MS);
+                all.examples.entry(body.clone()).or_insert_with(|| {
+                    let number = numbers.entry(error.code).or_default();
+                    *number += 1;
+                    let name = match number {
+                        1 => error.code.to_owned(),
+                        more => format!("{}_{more}", error.code),
+                    };
+                    (name, error.clone())
+                });
+                let tags = all.responses.entry(error.status).or_default();
+                let bodies = tags.entry(operation.tag).or_default();
+                if !bodies.contains(&body) {
+                    bodies.push(body);
+                }
+            }
+        }
+        for bodies in all.responses.values_mut().flat_map(BTreeMap::values_mut) {
+            bodies.sort_unstable();
+        }
+        all
+    }
+
+    /// Adds the components that [`Self::responses`] refers to.
+    pub(crate) fn add_to(&self, components: &mut Components) {
+        for (body, (name, _)) in &self.examples {
+            let mut example = Example::new();
+            example.value = serde_json::from_str(body).map(Some).unwrap_or(Some(Value::Null));
+            components.examples.insert(name.clone(), RefOr::T(example));
+        }
+        for (status, tags) in &self.responses {
+            for (tag, bodies) in tags {
+                let known = bodies.iter().filter_map(|body| self.examples.get(body));
+                let errors = known.map(|(name, error)| (name.as_str(), error)).collect();
+                let response = RefOr::T(response(*status, &errors));
+                components.responses.insert(self.name(*status, *tag), response);
+            }
+        }
+    }
+
+    /// Returns the operation's error responses by their statuses.
+    pub(crate) fn responses(&self, operation: &Operation) -> BTreeMap<u16, Ref> {
+        let mut codes: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
+        for error in &operation.errors {
+            codes.entry(error.status).or_default().push(error.code);
+        }
+        let refer = |(status, codes)| {
+            let mut place = Ref::from_response_name(self.name(status, operation.tag));
+            place.description = listed(codes);
+            (status, place)
+        };
+        codes.into_iter().map(refer).collect()
+    }
+
+    /// The component's name: the status in words, after the tag where tags differ.
+    fn name(&self, status: u16, tag: Tag) -> String {
+        let words = StatusCode::from_u16(status).ok().and_then(|it| it.canonical_reason());
+        let word = words.unwrap_or_default().replace(' ', "");
+        let tags = self.responses.get(&status);
+        let mut sets = tags.into_iter().flat_map(BTreeMap::values);
+        let first = sets.next();
+        if sets.all(|set| Some(set) == first) { word } else { tag.prefix() + &word }
+    }
+}
+
+/// Codes, each once, in the form of a response's description.
+fn listed(mut codes: Vec<&str>) -> String {
+    codes.sort_unstable();
+    codes.dedup();
+    codes.join(", ")
+}
+
+fn response(status: u16, errors: &Errors<'_>) -> Response {
+    let shown = errors.keys().map(|name| {
+        let place = Ref::new(format!("#/components/examples/{name}"));
+        (*name, RefOr::<Example>::Ref(place))
+    });
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Error")))
+        .examples_from_iter(shown)
+        .build();
+    let codes = errors.values().map(|error| error.code).collect();
+    let mut response = ResponseBuilder::new().description(listed(codes)).content(JSON, content);
+    response = headers::request_id(response);
+    if status == 405 {
+        response = headers::allow(response);
+    }
+    if errors.values().any(|error| error.retry_after_s.is_some()) {
+        response = headers::retry_after(response);
+    }
+    response.build()
+}

@@ -1,0 +1,62 @@
+//! The groups of operations.
+
+use utoipa::openapi::tag::{Tag as Described, TagBuilder};
+
+/// A group of operations.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Tag {
+    Service,
+    Wallets,
+    Credentials,
+    Agents,
+    OtherExchanges,
+    Webhooks,
+}
+
+impl Tag {
+    const ALL: [Self; 6] = [
+        Self::Service,
+        Self::Wallets,
+        Self::Credentials,
+        Self::Agents,
+        Self::OtherExchanges,
+        Self::Webhooks,
+    ];
+
+    /// The name in the document.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Wallets => "wallets",
+            Self::Credentials => "credentials",
+            Self::Agents => "agents",
+            Self::OtherExchanges => "other exchanges",
+            Self::Webhooks => "webhooks",
+        }
+    }
+
+    /// The name as the first part of a component's name.
+    pub(crate) fn prefix(self) -> String {
+        format!("{self:?}")
+    }
+
+    const fn description(self) -> &'static str {
+        match self {
+            Self::Service => "The service itself. These operations need no key.",
+            Self::Wallets => "2-of-2 MPC wallets and their signatures.",
+            Self::Credentials => "The API keys of wallets on Aster and Hyperliquid.",
+            Self::Agents => "The agents that an exchange lists for a wallet.",
+            Self::OtherExchanges => {
+                "Exchanges without support. Each call fails with 400 and guidance."
+            }
+            Self::Webhooks => "Subscriptions to events, and the events.",
+        }
+    }
+}
+
+/// Returns every tag with its description.
+pub(crate) fn all() -> impl Iterator<Item = Described> {
+    Tag::ALL
+        .into_iter()
+        .map(|tag| TagBuilder::new().name(tag.name()).description(Some(tag.description())).build())
+}

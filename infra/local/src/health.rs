@@ -14,12 +14,11 @@ use shared::api::error::ApiError;
 use shared::api::shell::refusal;
 use shared::clock::Clock;
 use shared::random::Random;
-use winterbaume_kms::KmsService;
 
 use crate::data::identity::Identity;
 use crate::data::{DATABASE, KMS_KEYS, QUEUE};
 use crate::keys::KeyFile;
-use crate::kms;
+use crate::kms::{self, Kms};
 use crate::stack::Options;
 
 /// The file that is written to see whether the disk takes anything.
@@ -43,7 +42,7 @@ struct Looked {
 pub(crate) struct Health {
     data_dir: PathBuf,
     identity: Identity,
-    service: Arc<KmsService>,
+    service: Arc<Kms>,
     cosigner_down: Arc<AtomicBool>,
     last: Arc<Mutex<Option<Looked>>>,
     clock: Clock,
@@ -51,7 +50,7 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(crate) fn new(options: &Options, identity: Identity, service: Arc<KmsService>) -> Self {
+    pub(crate) fn new(options: &Options, identity: Identity, service: Arc<Kms>) -> Self {
         Self {
             data_dir: options.data_dir.clone(),
             identity,
@@ -96,11 +95,11 @@ impl Health {
             return Some(trouble);
         }
         // As it is in memory, and as the next start will read it.
-        let read = kms::open(&self.data_dir.join(KMS_KEYS)).await;
-        let Ok(read) = read else { return Some(format!("{KMS_KEYS} cannot be read")) };
-        for service in [&self.service, &read] {
+        let read = Kms::open(self.data_dir.join(KMS_KEYS), &self.clock, &self.random);
+        let Ok((read, _)) = read else { return Some(format!("{KMS_KEYS} cannot be read")) };
+        for service in [&*self.service, &read] {
             for (alias, canary) in &self.identity.canaries {
-                if !kms::opens(service, alias, canary, &self.identity.id).await {
+                if !kms::opens(service, alias, canary, &self.identity.id) {
                     return Some(format!("the KMS key {alias} does not open what it sealed"));
                 }
             }

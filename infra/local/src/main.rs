@@ -127,8 +127,7 @@ async fn run(cli: Cli) -> ExitCode {
             .with_target("dynoxide", LevelFilter::ERROR),
         _ => Targets::new()
             .with_default(LevelFilter::INFO)
-            .with_target("dynoxide", LevelFilter::WARN)
-            .with_target("winterbaume_kms", LevelFilter::WARN),
+            .with_target("dynoxide", LevelFilter::WARN),
     };
     let filter = log_filter(&Env(&|name| std::env::var(name).ok()), filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);

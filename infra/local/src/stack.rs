@@ -34,13 +34,14 @@ use crate::health::Health;
 use crate::hosts::AllowedHost;
 use crate::jobs::Jobs;
 use crate::keys::KeyFile;
+use crate::kms::{self, Kms};
 use crate::limits::Limits;
 use crate::queue::{self, Queue};
 use crate::routes::{Endpoints, routes};
 use crate::serve::{Port, Stop, bind, serve, url};
 use crate::sim_state::Kept;
 use crate::webhooks::{self, Pump};
-use crate::{AsterTarget, HyperliquidTarget, StartError, dynamodb, exchanges, kms};
+use crate::{AsterTarget, HyperliquidTarget, StartError, dynamodb, exchanges};
 
 /// The wallets' table.
 pub const WALLETS_TABLE: &str = "hyperdex-wallets";
@@ -339,9 +340,14 @@ impl Stack {
         let data = options.data_dir.join(data::DATABASE);
         let listener = bind("KMS", options.ip, options.ports.kms).await?;
         let kms = url(&listener);
-        let service = kms::open(&keys).await?;
-        directory.check_keys(&service).await?;
+        let (service, earlier) = Kms::open(keys, &options.clock, &options.random)?;
+        let service = Arc::new(service);
+        directory.check_keys(&service)?;
         directory.begin()?;
+        if earlier {
+            // A program of an earlier version cannot open what is sealed from now on.
+            service.save()?;
+        }
         let signer = kms::open_signer(&options.data_dir.join(data::AUDIT_KEY_FILE))?;
         let public = kms::public_half(&signer);
         directory.check_audit_key(&public)?;
@@ -355,8 +361,6 @@ impl Stack {
             for alias in [WALLETS_KEY, COSIGNER_KEY] {
                 kms::create_key(&aws.kms(), alias).await?;
             }
-            // The keys are safe before anything is sealed with them.
-            kms::save(&service, &keys).await?;
         }
         let database = dynamodb::open(&data)?;
         webhooks::index(&data)?;

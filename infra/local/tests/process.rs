@@ -5,6 +5,7 @@
 mod at_rest;
 mod documents;
 mod first_hour;
+mod rotation;
 mod running;
 
 use std::net::TcpListener;

@@ -136,6 +136,14 @@ fn asymmetric(signer: &EcdsaKeyPair, target: &str, body: &[u8]) -> Option<Respon
                 "SigningAlgorithms": ["ECDSA_SHA_256"],
             })
         }
+        "TrentService.DescribeKey" => json!({ "KeyMetadata": {
+            "Arn": arn,
+            "Enabled": true,
+            "KeyId": "audit",
+            "KeySpec": "ECC_NIST_P256",
+            "KeyState": "Enabled",
+            "KeyUsage": "SIGN_VERIFY",
+        } }),
         _ => return Some(refused("InvalidKeyUsageException")),
     };
     let kind = [(http::header::CONTENT_TYPE, "application/x-amz-json-1.1")];
@@ -177,8 +185,13 @@ async fn handle(
 /// Makes a key with this alias if there is none.
 pub(crate) async fn create_key(client: &Client, alias: &str) -> Result<(), StartError> {
     let failed = |cause: String| StartError::Part { what: "a KMS key", cause };
-    if client.describe_key().key_id(alias).send().await.is_ok() {
-        return Ok(());
+    match client.describe_key().key_id(alias).send().await {
+        Ok(_) => return Ok(()),
+        // What is not an alias names a key that has to exist.
+        Err(error)
+            if alias.starts_with("alias/")
+                && error.as_service_error().is_some_and(|it| it.is_not_found_exception()) => {}
+        Err(error) => return Err(failed(chain(&error))),
     }
     let created = client
         .create_key()

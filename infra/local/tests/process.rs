@@ -4,6 +4,7 @@
 
 mod at_rest;
 mod documents;
+mod engines;
 mod first_hour;
 mod rotation;
 mod running;

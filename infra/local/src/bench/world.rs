@@ -24,13 +24,14 @@ use super::edge::Edge;
 use super::endpoints::{EndpointsSettings, WEIGHT_PER_MINUTE};
 use super::machine::{peak_mb, processor_time};
 use super::{BenchError, failed};
+use crate::cloud::HEADS;
 use crate::cosigner::CosignerSettings;
 use crate::dynamodb;
 use crate::exchanges::{self, AsterTarget, HyperliquidTarget};
 use crate::kms::{self, Kms};
 use crate::routes::Endpoints;
 use crate::serve::{Port, Stop, bind, serve, url};
-use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, HEADS, WALLETS_KEY, WALLETS_TABLE};
+use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
 
 /// What kind of world.
 #[derive(Clone, Copy)]
@@ -152,6 +153,7 @@ impl World {
                 aster_login: false,
             },
             ip,
+            engine: None,
             port: 0,
         };
         let parse = |text: String| Url::parse(&text).map_err(failed);

@@ -71,6 +71,7 @@ pub fn backup(data_dir: &Path, file: &Path, clock: &Clock) -> Result<u64, Backup
         return Err(BackupError::Exists(file.to_owned()));
     }
     let directory = Directory::look(data_dir, &Random::system(), clock)?;
+    directory.check_kind(false)?;
     let Some(identity) = directory.known() else {
         return Err(BackupError::Earlier(data_dir.to_owned()));
     };

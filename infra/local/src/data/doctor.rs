@@ -30,9 +30,16 @@ pub fn run(data_dir: &Path, clock: &Clock, say: impl Fn(&str)) -> Result<bool, S
     let used = if running { "in use by a running stack" } else { "not in use" };
     check("directory", Ok(format!("{}, {used}", data_dir.display())));
     check("permissions", permissions(data_dir));
-    let disk = disk_trouble(data_dir);
+    let looked = Directory::look(data_dir, &Random::system(), clock);
+    let external = looked.as_ref().is_ok_and(Directory::is_external);
+    let disk = disk_trouble(data_dir, external);
     check("disk", disk.map_or_else(|| Ok("it can be written".to_owned()), Err));
-    match Directory::look(data_dir, &Random::system(), clock) {
+    match looked {
+        Ok(directory) if external => {
+            check("files", Ok(described(&directory.found)));
+            let elsewhere = "in external engines, which a start with --dynamodb-url verifies";
+            check("tables and KMS keys", Ok(elsewhere.to_owned()));
+        }
         Ok(directory) => {
             check("files", Ok(described(&directory.found)));
             check("KMS keys", keys(&directory, data_dir, clock));

@@ -8,6 +8,7 @@
 pub(crate) mod archive;
 pub mod backup;
 pub mod doctor;
+mod external;
 pub(crate) mod identity;
 mod sqlite;
 
@@ -28,6 +29,7 @@ use crate::files::broken;
 use crate::keys::{KEYS_FILE, KeyFile};
 use crate::kms::{self, Kms};
 use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+pub(crate) use external::sqlite_files;
 use identity::Identity;
 
 /// Both tables.
@@ -115,13 +117,15 @@ impl Directory {
     }
 
     fn check_known(&self, identity: &Identity) -> Result<(), StartError> {
-        for file in [KMS_KEYS, AUDIT_KEY_FILE] {
-            self.is_there(file)?;
+        let external = identity.tables.is_some();
+        if !external {
+            self.is_there(KMS_KEYS)?;
+            self.is_there(AUDIT_KEY_FILE)?;
         }
         if identity.keys {
             self.is_there(KEYS_FILE)?;
         }
-        for file in [DATABASE, QUEUE] {
+        for file in sqlite_files(external) {
             self.is_there(file)?;
             let id = sqlite::check(&self.path.join(file), file);
             let id = id.map_err(|fault| self.damaged(fault))?;

@@ -69,6 +69,30 @@ fn external_engines_keep_wallets_and_refuse_other_data() {
 }
 
 #[test]
+fn external_keys_are_created_by_alias_and_required_by_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Running::start(&folder.path().join("engine"));
+    let (dynamodb, kms) = (engine.url("DynamoDB"), engine.url("KMS"));
+    let external = flags(&dynamodb, &kms);
+    let with = |key: &'static str| {
+        [&external[..], &["--kms-key-id", key, "--cosigner-kms-key-id", "alias/own-b"]].concat()
+    };
+    let data = folder.path().join("data");
+    let stack = Running::start_with(&data, &with("alias/own-a"));
+    assert_eq!(stack.call("POST", "/api/wallets", USER).0, 201);
+    stack.kill();
+    let stack = Running::start_with(&data, &with("alias/own-a"));
+    let signed = stack.call("POST", "/api/wallets/user_1/sign", r#"{"message":"hi"}"#);
+    assert_eq!(signed.0, 200, "{}", signed.1);
+    stack.kill();
+    let said = refused(&data, &external);
+    assert!(said.contains("does not open what it sealed"), "{said}");
+    let fresh = folder.path().join("fresh");
+    let said = refused(&fresh, &with("00000000-0000-4000-8000-000000000000"));
+    assert!(said.contains("does not exist"), "{said}");
+}
+
+#[test]
 fn one_external_engine_without_the_other_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

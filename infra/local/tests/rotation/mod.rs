@@ -1,5 +1,7 @@
 //! KMS keys are rotated: wallets of before and after sign, also after a restart and a restore.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -90,4 +92,42 @@ fn wallets_sign_after_kms_rotation_and_restart() {
     let (done, said) = run(&restored, &["restore", archive.to_str().unwrap()]);
     assert!(done, "{said}");
     sign(&Running::start(&restored), &["before", "after"]);
+}
+
+#[test]
+fn kill_during_rotations_loses_no_key() {
+    let data = tempfile::tempdir().unwrap();
+    let stack = Running::start(data.path());
+    create(&stack, "user_1");
+    let address = stack.url("KMS").replace("http://", "");
+    let (sender, rotated) = std::sync::mpsc::channel();
+    let rotating = std::thread::spawn(move || {
+        let body = json!({ "KeyId": KEYS[0] }).to_string();
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX-Amz-Target: \
+             TrentService.RotateKeyOnDemand\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        // Until the stack is gone, or the key was rotated as often as it may be.
+        for _ in 0..25 {
+            let Ok(mut socket) = TcpStream::connect(&address) else { return };
+            let mut response = String::new();
+            let sent = socket.write_all(request.as_bytes());
+            if sent.and_then(|()| socket.read_to_string(&mut response)).is_err() {
+                return;
+            }
+            let _ = sender.send(response.contains("KeyId"));
+        }
+    });
+    // The kill comes between any two steps of a later rotation.
+    let first: Vec<bool> = rotated.iter().take(3).collect();
+    assert_eq!(first, [true; 3]);
+    stack.kill();
+    rotating.join().unwrap();
+    let acknowledged = 3 + rotated.try_iter().filter(|rotated| *rotated).count();
+    let stack = Running::start(data.path());
+    sign(&stack, &["user_1"]);
+    let list = kms(&stack, "ListKeyRotations", &json!({ "KeyId": KEYS[0] }));
+    let kept = list["Rotations"].as_array().unwrap().len();
+    assert!(kept >= acknowledged, "{kept} of {acknowledged} rotations are kept");
 }

@@ -161,13 +161,21 @@ def put(name, body):
     return f"{ENDPOINT}/{BUCKET}/{name}.json"
 
 
-def call(api, key, method, path, body=None, headers=()):
+def call(api, key, method, path, body=None, tries=5):
+    """A request of the API; the status and the body. A slow machine's 503 is sent again, as its message says."""
+    status, reply = send(api, key, method, path, body)
+    while status == 503 and tries > 1:
+        time.sleep(reply.get("retryAfterSeconds", 1))
+        tries -= 1
+        status, reply = send(api, key, method, path, body)
+    return status, reply
+
+
+def send(api, key, method, path, body):
     request = urllib.request.Request(f"{api}{path}", method=method)
     request.add_header("Content-Type", "application/json")
     if key:
         request.add_header("X-API-KEY", key)
-    for name, value in headers:
-        request.add_header(name, value)
     data = json.dumps(body).encode() if body is not None else None
     try:
         with urllib.request.urlopen(request, data, timeout=60) as response:

@@ -128,7 +128,7 @@ impl Cloud {
         };
         let (sqs, queue) = start_queue(options, servers, stop).await?;
         let identity = directory.settle_engines(engines, &aws, &public).await?;
-        let keys = SealingKeys::External(engines.clone(), aws);
+        let keys = SealingKeys::External(engines.clone(), Box::new(aws));
         let health = Health::new(options, identity, keys);
         Ok(Self { kms, dynamodb, source, webhooks_off, sqs, queue, health })
     }

@@ -238,7 +238,6 @@ impl TableIds {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed<E: std::error::Error + 'static>(error: E) -> StartError {
     let cause = DisplayErrorContext(&error).to_string().replace('\n', " ");
     StartError::Part { what: "the external KMS", cause }

@@ -45,7 +45,7 @@ pub(crate) enum SealingKeys {
     /// The embedded KMS.
     Own(Arc<Kms>),
     /// An external one.
-    External(Engines, Aws),
+    External(Engines, Box<Aws>),
 }
 
 /// What health depends on.

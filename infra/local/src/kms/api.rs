@@ -233,10 +233,10 @@ impl Kms {
     fn decrypt(&self, body: &Value) -> Answered {
         let sealed = blob(body, "CiphertextBlob")?;
         let named = key_of(&sealed).ok_or(KmsError::InvalidCiphertext)?;
-        if let Some(expected) = body["KeyId"].as_str() {
-            if self.find_named(expected)?.id != named {
-                return Err(KmsError::IncorrectKey);
-            }
+        if let Some(expected) = body["KeyId"].as_str()
+            && self.find_named(expected)?.id != named
+        {
+            return Err(KmsError::IncorrectKey);
         }
         let key = self.keys().keys.get(&named).cloned().ok_or(KmsError::InvalidCiphertext)?;
         let (material, plaintext) = key.open(&context(body)?, &sealed)?;

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use hyperdex_local::engines::Engines;
 use hyperdex_local::{AllowedHost, AsterTarget, HyperliquidTarget, Limits, Options, Port, Ports};
 use shared::api::cors::Origins;
 use shared::config::{
-    ConfigError, check_network, network_of, parse_chain, parse_url, resolve_aster_chain,
+    ConfigError, Env, check_network, network_of, parse_chain, parse_url, resolve_aster_chain,
 };
 use shared::intent::HyperliquidChain;
 use url::Url;
@@ -30,6 +31,18 @@ pub(crate) struct Serve {
     /// Where wallets and keys are kept.
     #[arg(long, default_value = ".local", global = true)]
     pub(crate) data_dir: PathBuf,
+    /// DynamoDB to use in place of the embedded one: https, or http on loopback
+    #[arg(long, value_name = "URL", value_parser = url, requires = "kms_url", conflicts_with = "dynamodb_port")]
+    dynamodb_url: Option<Url>,
+    /// KMS to use in place of the embedded one: https, or http on loopback
+    #[arg(long, value_name = "URL", value_parser = url, requires = "dynamodb_url", conflicts_with = "kms_port")]
+    kms_url: Option<Url>,
+    /// Key of the endpoints in the KMS at --kms-url; an alias is created if it does not exist
+    #[arg(long, value_name = "KEY", requires = "kms_url")]
+    kms_key_id: Option<String>,
+    /// Key of the cosigner in the KMS at --kms-url; an alias is created if it does not exist
+    #[arg(long, value_name = "KEY", requires = "kms_url")]
+    cosigner_kms_key_id: Option<String>,
     /// Hyperliquid to use in place of the simulator: https, or http on loopback.
     #[arg(long, env = "HYPERLIQUID_URL", value_parser = url, global = true)]
     hyperliquid_url: Option<Url>,
@@ -151,6 +164,11 @@ impl Serve {
         }
         if let Some(weight) = self.aster_weight_per_minute {
             budget.aster_per_minute = weight;
+        }
+        if let (Some(dynamodb), Some(kms)) = (&self.dynamodb_url, &self.kms_url) {
+            let keys = (self.kms_key_id.as_deref(), self.cosigner_kms_key_id.as_deref());
+            let env = |name: &str| std::env::var(name).ok();
+            options.engines = Some(Engines::new((dynamodb, kms), keys, &Env(&env))?);
         }
         options.require_deposit = self.require_deposit;
         options.allowed_origins = self.allowed_origins.clone();

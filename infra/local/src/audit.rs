@@ -155,7 +155,7 @@ async fn stored(directory: &Path, table: &str) -> Result<Log, StartError> {
     data::existing(directory)?;
     let _lock = data::lock(directory)?;
     // Opened as a start opens it: a damaged file is refused, and a lost one is not made.
-    Directory::look(directory, &Random::system(), &Clock::system())?;
+    Directory::look(directory, &Random::system(), &Clock::system())?.check_kind(false)?;
     let database = dynamodb::open(&directory.join(data::DATABASE))?;
     let listener = bind("DynamoDB", Ipv4Addr::LOCALHOST.into(), 0).await?;
     let endpoint = url(&listener);

@@ -23,6 +23,7 @@ use shared::random::Random;
 use tokio::io::AsyncReadExt;
 
 use crate::StartError;
+use crate::engines::CosignerEngine;
 use crate::serve::{Stop, bind, serve, url};
 use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE};
 pub(crate) use process::{CosignerProcess, in_child};
@@ -57,12 +58,21 @@ pub struct CosignerSettings {
     pub ip: IpAddr,
     /// Its port; 0 takes any.
     pub port: u16,
+    /// External engines; `None` with the embedded ones.
+    pub engine: Option<CosignerEngine>,
 }
 
 impl CosignerSettings {
     fn cosigner(&self, clock: Clock, random: Random) -> Result<Cosigner, StartError> {
         // The cosigner invokes nothing.
-        let aws = Aws::local(&self.dynamodb, &self.kms, "http://127.0.0.1:9");
+        let nowhere = "http://127.0.0.1:9";
+        let (aws, key) = match &self.engine {
+            None => (Aws::local(&self.dynamodb, &self.kms, nowhere), COSIGNER_KEY),
+            Some(engine) => {
+                let aws = engine.credentials.aws(&self.dynamodb, &self.kms, nowhere);
+                (aws, engine.key.as_str())
+            }
+        };
         let policy = match &self.policy {
             Some(document) => Policy::new(document, self.setting),
             None => Policy::default_for(self.setting).map(Policy::unlimited),
@@ -71,7 +81,7 @@ impl CosignerSettings {
             what: "the cosigner's policy",
             cause: error.to_string(),
         })?;
-        let cosigner = Cosigner::new(&aws, COSIGNER_TABLE, COSIGNER_KEY, policy, clock, random);
+        let cosigner = Cosigner::new(&aws, COSIGNER_TABLE, key, policy, clock, random);
         // A call without an alias comes from this machine: it is treated as the alias `local`.
         Ok(cosigner.with_unqualified(Unqualified::Local))
     }
@@ -115,6 +125,7 @@ impl CosignerSettings {
             },
             ip: ip.parse().ok()?,
             port: port.parse().ok()?,
+            engine: None,
         })
     }
 }

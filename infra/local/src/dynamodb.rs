@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::client::Waiters;
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex,
@@ -24,6 +25,8 @@ use crate::{StartError, transactions};
 
 /// How often expired items are swept; DynamoDB itself may take days.
 const SWEEP: Duration = Duration::from_secs(60);
+/// How long the creation of a table may take.
+const CREATION: Duration = Duration::from_secs(60);
 
 pub(crate) fn open(file: &Path) -> Result<Database, StartError> {
     let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
@@ -80,9 +83,11 @@ pub(crate) async fn create_table(
     ttl: Option<&str>,
     indexes: &[IndexShape],
 ) -> Result<(), StartError> {
-    let tables = client.list_tables().send().await.map_err(failed)?;
-    if tables.table_names().iter().any(|known| known == name) {
-        return add_indexes(client, name, indexes).await;
+    match client.describe_table().table_name(name).send().await {
+        Ok(_) => return add_indexes(client, name, indexes).await,
+        Err(error)
+            if error.as_service_error().is_some_and(|it| it.is_resource_not_found_exception()) => {}
+        Err(error) => return Err(failed(error)),
     }
     let mut table = client
         .create_table()
@@ -102,6 +107,9 @@ pub(crate) async fn create_table(
         table = table.global_secondary_indexes(secondary(index)?);
     }
     table.send().await.map_err(failed)?;
+    // An external engine takes its time; the embedded one is ready at once.
+    let ready = client.wait_until_table_exists().table_name(name).wait(CREATION).await;
+    ready.map_err(|error| part(chain(&error)))?;
     if let Some(ttl) = ttl {
         let specification = TimeToLiveSpecification::builder().enabled(true).attribute_name(ttl);
         client

@@ -40,6 +40,18 @@ pub enum StartError {
     /// The data directory's files do not belong together.
     #[error(transparent)]
     Damaged(#[from] crate::data::Damaged),
+    /// The data directory belongs to other engines.
+    #[error(
+        "the data directory {} does not belong to these engines: {cause}, or pass another \
+         --data-dir",
+        directory.display()
+    )]
+    Engines {
+        /// The directory.
+        directory: PathBuf,
+        /// What differs, and the next action.
+        cause: &'static str,
+    },
     /// A command that only reads was given a directory in which nothing is stored.
     #[error(
         "{} holds no data of a local stack: pass the --data-dir that the stack was started with",

@@ -12,14 +12,15 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use shared::api::error::ApiError;
 use shared::api::shell::refusal;
+use shared::aws::Aws;
 use shared::clock::Clock;
 use shared::random::Random;
-use winterbaume_kms::KmsService;
 
 use crate::data::identity::Identity;
-use crate::data::{DATABASE, KMS_KEYS, QUEUE};
+use crate::data::{KMS_KEYS, sqlite_files};
+use crate::engines::Engines;
 use crate::keys::KeyFile;
-use crate::kms;
+use crate::kms::{self, Kms};
 use crate::stack::Options;
 
 /// The file that is written to see whether the disk takes anything.
@@ -38,12 +39,21 @@ struct Looked {
     trouble: Option<String>,
 }
 
+/// The KMS keys that seal data, and how they are asked.
+#[derive(Clone)]
+pub(crate) enum SealingKeys {
+    /// The embedded KMS.
+    Own(Arc<Kms>),
+    /// An external one.
+    External(Engines, Box<Aws>),
+}
+
 /// What health depends on.
 #[derive(Clone)]
 pub(crate) struct Health {
     data_dir: PathBuf,
     identity: Identity,
-    service: Arc<KmsService>,
+    keys: SealingKeys,
     cosigner_down: Arc<AtomicBool>,
     last: Arc<Mutex<Option<Looked>>>,
     clock: Clock,
@@ -51,11 +61,11 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(crate) fn new(options: &Options, identity: Identity, service: Arc<KmsService>) -> Self {
+    pub(crate) fn new(options: &Options, identity: Identity, keys: SealingKeys) -> Self {
         Self {
             data_dir: options.data_dir.clone(),
             identity,
-            service,
+            keys,
             cosigner_down: Arc::default(),
             last: Arc::default(),
             clock: options.clock.clone(),
@@ -91,28 +101,53 @@ impl Health {
 
     async fn look(&self) -> Option<String> {
         let directory = self.data_dir.clone();
-        let disk = tokio::task::spawn_blocking(move || disk_trouble(&directory)).await;
+        let external = matches!(self.keys, SealingKeys::External(..));
+        let disk = tokio::task::spawn_blocking(move || disk_trouble(&directory, external)).await;
         if let Some(trouble) = disk.unwrap_or_else(|error| Some(error.to_string())) {
             return Some(trouble);
         }
-        // As it is in memory, and as the next start will read it.
-        let read = kms::open(&self.data_dir.join(KMS_KEYS)).await;
-        let Ok(read) = read else { return Some(format!("{KMS_KEYS} cannot be read")) };
-        for service in [&self.service, &read] {
-            for (alias, canary) in &self.identity.canaries {
-                if !kms::opens(service, alias, canary, &self.identity.id).await {
-                    return Some(format!("the KMS key {alias} does not open what it sealed"));
-                }
-            }
+        let trouble = match &self.keys {
+            SealingKeys::Own(service) => self.own_keys_trouble(service),
+            SealingKeys::External(engines, aws) => self.engine_trouble(engines, aws).await,
+        };
+        if trouble.is_some() {
+            return trouble;
         }
         let keys = KeyFile::new(&self.data_dir).list();
         keys.is_err().then(|| "the file of the API keys cannot be read".to_owned())
     }
+
+    async fn engine_trouble(&self, engines: &Engines, aws: &Aws) -> Option<String> {
+        for (key, canary) in &self.identity.canaries {
+            match engines.opens(aws, key, canary, &self.identity.id).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Some(format!("the KMS key {key} does not open what it sealed"));
+                }
+                Err(error) => return Some(error.to_string()),
+            }
+        }
+        None
+    }
+
+    fn own_keys_trouble(&self, service: &Kms) -> Option<String> {
+        // As it is in memory, and as the next start will read it.
+        let read = Kms::open(self.data_dir.join(KMS_KEYS), &self.clock, &self.random);
+        let Ok((read, _)) = read else { return Some(format!("{KMS_KEYS} cannot be read")) };
+        for service in [service, &read] {
+            for (alias, canary) in &self.identity.canaries {
+                if !kms::opens(service, alias, canary, &self.identity.id) {
+                    return Some(format!("the KMS key {alias} does not open what it sealed"));
+                }
+            }
+        }
+        None
+    }
 }
 
 /// Whether the disk takes what the stack writes.
-pub(crate) fn disk_trouble(directory: &Path) -> Option<String> {
-    for file in [DATABASE, QUEUE] {
+pub(crate) fn disk_trouble(directory: &Path, external: bool) -> Option<String> {
+    for file in sqlite_files(external) {
         if !directory.join(file).exists() {
             return Some(format!("{file} is missing"));
         }

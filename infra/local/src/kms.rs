@@ -1,5 +1,11 @@
-//! KMS on loopback. Its keys live in memory, so their snapshot is kept in the data directory:
-//! whoever reads that file can open what it sealed, as whoever may use the key in the cloud can.
+//! KMS on loopback. Its keys are in a file of the data directory, with all materials that they ever
+//! had: whoever reads that file can open what it sealed, as whoever may use the key in the cloud can.
+
+mod api;
+mod error;
+mod file;
+mod keyring;
+mod shown;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,11 +20,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use winterbaume_core::views::StatefulService;
-use winterbaume_core::{MockRequest, MockService};
-use winterbaume_kms::{KmsService, KmsStateView};
+
+pub(crate) use api::Kms;
+pub(crate) use keyring::key_of;
 
 use crate::StartError;
 use crate::error::chain;
@@ -29,39 +35,6 @@ const ACCOUNT: &str = "123456789012";
 /// What verifies the audit log's seals, in PEM, in the data directory.
 const PUBLIC_KEY: &str = "audit-public-key.pem";
 const REGION: &str = "us-east-1";
-/// A ciphertext of the service begins with the id of its key, padded with zeros.
-const KEY_ID_BYTES: usize = 36;
-
-/// The service, with the keys of an earlier run if there are any.
-pub(crate) async fn open(file: &Path) -> Result<Arc<KmsService>, StartError> {
-    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
-    let service = KmsService::new();
-    match std::fs::read(file) {
-        Ok(bytes) => {
-            let view: KmsStateView = serde_json::from_slice(&bytes).map_err(|_| {
-                broken(
-                    "it is not a snapshot of KMS keys; put the file back, or restore a backup \
-                     with `hyperdex restore FILE`"
-                        .to_owned(),
-                )
-            })?;
-            service
-                .restore(account(), REGION, view)
-                .await
-                .map_err(|error| broken(error.to_string()))?;
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(broken(error.to_string())),
-    }
-    Ok(Arc::new(service))
-}
-
-fn account() -> &'static str {
-    let account = winterbaume_core::default_account_id();
-    debug_assert_eq!(account, ACCOUNT);
-    account
-}
-
 /// The key that signs the audit log's heads, made at the first start: a file of its own, the
 /// owner's alone.
 pub(crate) fn open_signer(file: &Path) -> Result<Arc<EcdsaKeyPair>, StartError> {
@@ -99,44 +72,34 @@ pub(crate) fn public_half(signer: &EcdsaKeyPair) -> Vec<u8> {
     der.map(|der| der.as_ref().to_vec()).unwrap_or_default()
 }
 
-/// One call of the service, without a socket; `None` when it refuses.
-async fn call(service: &KmsService, target: &str, body: &Value) -> Option<Value> {
-    let mut headers = HeaderMap::new();
-    headers.insert("x-amz-target", format!("TrentService.{target}").parse().ok()?);
-    let uri = format!("https://kms.{REGION}.amazonaws.com/");
-    let body = Bytes::from(body.to_string());
-    let request = MockRequest { method: "POST".to_owned(), uri, headers, body };
-    let answer = service.handle(request).await;
-    (answer.status == 200).then(|| serde_json::from_slice(&answer.body).ok())?
-}
-
 /// Seals a text under a key, in base64.
-pub(crate) async fn seal(service: &KmsService, alias: &str, text: &str) -> Option<String> {
+pub(crate) fn seal(service: &Kms, alias: &str, text: &str) -> Option<String> {
     let body = json!({ "KeyId": alias, "Plaintext": STANDARD.encode(text) });
-    let sealed = call(service, "Encrypt", &body).await?;
+    let sealed = service.call("Encrypt", &body).ok()?;
     Some(sealed["CiphertextBlob"].as_str()?.to_owned())
 }
 
 /// Whether a key opens what [`seal`] has made of this text.
-pub(crate) async fn opens(service: &KmsService, alias: &str, sealed: &str, text: &str) -> bool {
+pub(crate) fn opens(service: &Kms, alias: &str, sealed: &str, text: &str) -> bool {
     let body = json!({ "KeyId": alias, "CiphertextBlob": sealed });
-    let opened = call(service, "Decrypt", &body).await;
-    opened.is_some_and(|opened| opened["Plaintext"] == STANDARD.encode(text))
+    service.call("Decrypt", &body).is_ok_and(|opened| opened["Plaintext"] == STANDARD.encode(text))
+}
+
+/// Whether a text was sealed with its key's present material.
+pub(crate) fn is_current(service: &Kms, alias: &str, sealed: &str) -> bool {
+    let opened = service.call("Decrypt", &json!({ "KeyId": alias, "CiphertextBlob": sealed }));
+    let described = service.call("DescribeKey", &json!({ "KeyId": alias }));
+    let (Ok(opened), Ok(described)) = (opened, described) else { return false };
+    opened["KeyMaterialId"] == described["KeyMetadata"]["CurrentKeyMaterialId"]
 }
 
 /// The id of the key that has this alias.
-pub(crate) async fn key_id(service: &KmsService, alias: &str) -> Option<String> {
-    let described = call(service, "DescribeKey", &json!({ "KeyId": alias })).await?;
+pub(crate) fn key_id(service: &Kms, alias: &str) -> Option<String> {
+    let described = service.call("DescribeKey", &json!({ "KeyId": alias })).ok()?;
     Some(described["KeyMetadata"]["KeyId"].as_str()?.to_owned())
 }
 
-/// The id of the key that a ciphertext of this service names.
-pub(crate) fn key_of(ciphertext: &[u8]) -> Option<String> {
-    let id = std::str::from_utf8(ciphertext.get(..KEY_ID_BYTES)?).ok()?;
-    Some(id.trim_end_matches('\0').to_owned())
-}
-
-pub(crate) fn router(service: Arc<KmsService>, signer: Arc<EcdsaKeyPair>) -> Router {
+pub(crate) fn router(service: Arc<Kms>, signer: Arc<EcdsaKeyPair>) -> Router {
     Router::new().fallback(handle).with_state((service, signer))
 }
 
@@ -173,6 +136,14 @@ fn asymmetric(signer: &EcdsaKeyPair, target: &str, body: &[u8]) -> Option<Respon
                 "SigningAlgorithms": ["ECDSA_SHA_256"],
             })
         }
+        "TrentService.DescribeKey" => json!({ "KeyMetadata": {
+            "Arn": arn,
+            "Enabled": true,
+            "KeyId": "audit",
+            "KeySpec": "ECC_NIST_P256",
+            "KeyState": "Enabled",
+            "KeyUsage": "SIGN_VERIFY",
+        } }),
         _ => return Some(refused("InvalidKeyUsageException")),
     };
     let kind = [(http::header::CONTENT_TYPE, "application/x-amz-json-1.1")];
@@ -188,27 +159,39 @@ fn random() -> SystemRandom {
 }
 
 async fn handle(
-    State((service, signer)): State<(Arc<KmsService>, Arc<EcdsaKeyPair>)>,
-    method: Method,
-    uri: Uri,
+    State((service, signer)): State<(Arc<Kms>, Arc<EcdsaKeyPair>)>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    if let Some(answer) = asymmetric(&signer, target.unwrap_or_default(), &body) {
+    let target = target.unwrap_or_default();
+    if let Some(answer) = asymmetric(&signer, target, &body) {
         return answer;
     }
-    let request = MockRequest { method: method.to_string(), uri: uri.to_string(), headers, body };
-    let answer = service.handle(request).await;
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    (status, answer.headers, answer.body).into_response()
+    let Some(operation) = target.strip_prefix("TrentService.") else {
+        return refused("UnknownOperationException");
+    };
+    let Ok(asked) = serde_json::from_slice(&body) else {
+        return refused("SerializationException");
+    };
+    let (status, answer) = match service.call(operation, &asked) {
+        Ok(answer) => (StatusCode::OK, answer),
+        Err(error) => (error.status(), error.body()),
+    };
+    let kind = [(http::header::CONTENT_TYPE, "application/x-amz-json-1.1")];
+    (status, kind, answer.to_string()).into_response()
 }
 
 /// Makes a key with this alias if there is none.
 pub(crate) async fn create_key(client: &Client, alias: &str) -> Result<(), StartError> {
     let failed = |cause: String| StartError::Part { what: "a KMS key", cause };
-    if client.describe_key().key_id(alias).send().await.is_ok() {
-        return Ok(());
+    match client.describe_key().key_id(alias).send().await {
+        Ok(_) => return Ok(()),
+        // What is not an alias names a key that has to exist.
+        Err(error)
+            if alias.starts_with("alias/")
+                && error.as_service_error().is_some_and(|it| it.is_not_found_exception()) => {}
+        Err(error) => return Err(failed(chain(&error))),
     }
     let created = client
         .create_key()
@@ -217,6 +200,13 @@ pub(crate) async fn create_key(client: &Client, alias: &str) -> Result<(), Start
         .await
         .map_err(|error| failed(chain(&error)))?;
     let key_id = created.key_metadata().map(|key| key.key_id().to_owned()).unwrap_or_default();
+    // As in the template.
+    client
+        .enable_key_rotation()
+        .key_id(&key_id)
+        .send()
+        .await
+        .map_err(|error| failed(chain(&error)))?;
     client
         .create_alias()
         .alias_name(alias)
@@ -227,10 +217,5 @@ pub(crate) async fn create_key(client: &Client, alias: &str) -> Result<(), Start
     Ok(())
 }
 
-/// Writes the keys to the file, whole or not at all, readable by its owner alone.
-pub(crate) async fn save(service: &KmsService, file: &Path) -> Result<(), StartError> {
-    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
-    let view = service.snapshot(account(), REGION).await;
-    let bytes = serde_json::to_vec(&view).map_err(|error| broken(error.to_string()))?;
-    write(file, &bytes)
-}
+#[cfg(test)]
+mod tests;

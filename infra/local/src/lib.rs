@@ -8,12 +8,14 @@
 pub mod audit;
 pub mod bench;
 mod clients;
+mod cloud;
 mod console;
 pub mod control;
 pub mod cosigner;
 pub mod data;
 pub mod demo;
 mod dynamodb;
+pub mod engines;
 mod error;
 mod exchanges;
 mod files;

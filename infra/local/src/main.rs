@@ -11,6 +11,7 @@ use arguments::Serve;
 use clap::{Parser, Subcommand};
 use hyperdex_local::bench::{self, BenchOptions, EndpointsSettings};
 use hyperdex_local::cosigner::{CosignerSettings, run_child};
+use hyperdex_local::engines::CosignerEngine;
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::keys::command::{self as keys_command, KeysCommand};
 use hyperdex_local::load::{self, LoadArgs};
@@ -127,8 +128,7 @@ async fn run(cli: Cli) -> ExitCode {
             .with_target("dynoxide", LevelFilter::ERROR),
         _ => Targets::new()
             .with_default(LevelFilter::INFO)
-            .with_target("dynoxide", LevelFilter::WARN)
-            .with_target("winterbaume_kms", LevelFilter::WARN),
+            .with_target("dynoxide", LevelFilter::WARN),
     };
     let filter = log_filter(&Env(&|name| std::env::var(name).ok()), filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -141,12 +141,16 @@ async fn run(cli: Cli) -> ExitCode {
             Err(error) => ended(Err(error.into())),
         },
         Some(Command::Cosigner { settings }) => {
-            let Some(settings) = CosignerSettings::from_arguments(&settings) else {
+            let Some(mut settings) = CosignerSettings::from_arguments(&settings) else {
                 return ended(Err(StartError::Part {
                     what: "the cosigner",
                     cause: "it is started by the stack".to_owned(),
                 }));
             };
+            match CosignerEngine::from_env(&Env(&|name| std::env::var(name).ok())) {
+                Ok(engine) => settings.engine = engine,
+                Err(error) => return ended(Err(error.into())),
+            }
             ended(run_child(&settings, say).await)
         }
         Some(Command::Endpoints { settings }) => {
@@ -220,6 +224,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     );
     let keys = KeyFile::new(&options.data_dir).list()?.len();
     let loopback = options.ip.is_loopback();
+    let external = options.engines.is_some();
     let chains = (options.hyperliquid.chain, options.aster.chain);
     let ports = options.ports;
     let mut stack = Stack::start(options).await?;
@@ -235,8 +240,9 @@ async fn serve(options: Options) -> Result<(), StartError> {
     });
     say(&format!("  API          {}", stack.api));
     say(&format!("  console      {}/", stack.api));
-    say(&format!("  DynamoDB     {}", stack.dynamodb));
-    say(&format!("  KMS          {}", stack.kms));
+    let engine = if external { "  (external)" } else { "" };
+    say(&format!("  DynamoDB     {}{engine}", stack.dynamodb));
+    say(&format!("  KMS          {}{engine}", stack.kms));
     say(&format!("  Lambda       {}  (cosigner, in a process of its own)", stack.lambda));
     say(&format!("  SQS          {}", stack.sqs));
     say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0, chains.0)));
@@ -246,6 +252,9 @@ async fn serve(options: Options) -> Result<(), StartError> {
         0 => "  API keys     none: open to the tenant local\n".to_owned(),
         some => format!("  API keys     {some}\n"),
     });
+    if let Some(cause) = &stack.webhooks_off {
+        say(&format!("  Webhooks are off: the external DynamoDB offers no stream ({cause})."));
+    }
     for (name, simulated, port, url) in [
         ("Hyperliquid", simulated.0, ports.hyperliquid, &stack.hyperliquid),
         ("Aster", simulated.1, ports.aster, &stack.aster),

@@ -67,13 +67,13 @@ impl OperateCommand {
     /// Runs the command on a data directory.
     pub(crate) async fn run(self, data_dir: &Path) -> ExitCode {
         match self {
-            Self::Doctor => match doctor::run(data_dir, &Clock::system(), say).await {
+            Self::Doctor => match doctor::run(data_dir, &Clock::system(), say) {
                 Ok(true) => ExitCode::SUCCESS,
                 Ok(false) => ExitCode::FAILURE,
                 Err(error) => done(Err(error)),
             },
             Self::Backup { file } => done(back_up(data_dir, &file)),
-            Self::Restore { file, overwrite } => done(restore(data_dir, &file, overwrite).await),
+            Self::Restore { file, overwrite } => done(restore(data_dir, &file, overwrite)),
             Self::Jobs { command: JobsCommand::Run { job } } => {
                 let ran = control::run_job_now(data_dir, job).await;
                 done(ran.map(|summary| say(&summary.to_string())))
@@ -93,8 +93,8 @@ fn back_up(data_dir: &Path, file: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-async fn restore(data_dir: &Path, file: &Path, overwrite: bool) -> Result<(), BackupError> {
-    let aside = backup::restore(data_dir, file, overwrite, &Clock::system()).await?;
+fn restore(data_dir: &Path, file: &Path, overwrite: bool) -> Result<(), BackupError> {
+    let aside = backup::restore(data_dir, file, overwrite, &Clock::system())?;
     say(&format!("Restored {} from {}.", data_dir.display(), file.display()));
     if let Some(aside) = aside {
         say(&format!("The data that was there is in {}.", aside.display()));

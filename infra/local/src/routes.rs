@@ -26,7 +26,7 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 use url::Url;
 
 use crate::gateway::gateway;
-use crate::stack::{Options, WALLETS_KEY, WALLETS_TABLE};
+use crate::stack::{Options, WALLETS_TABLE};
 use crate::{StartError, cosigner as cosigner_host};
 
 /// Where the functions find everybody else.
@@ -61,10 +61,10 @@ impl Endpoints {
     }
 
     fn custody_at(&self, options: &Options, cosigner_function: String) -> Custody {
-        let aws = Aws::local(&self.dynamodb, &self.kms, &self.lambda);
+        let aws = options.aws(&self.dynamodb, &self.kms, &self.lambda);
         let store = StoreConfig { table: WALLETS_TABLE.to_owned() };
         let config = CustodyConfig {
-            kms_key_id: WALLETS_KEY.to_owned(),
+            kms_key_id: options.wallets_key().to_owned(),
             cosigner_function,
             caller: "local".to_owned(),
             refresh: RefreshBy::ThisProcess(format!("{}:refresh-shares", cosigner_host::FUNCTION)),

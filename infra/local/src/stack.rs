@@ -8,9 +8,8 @@ use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use cosigner::Setting;
-use dynoxide::Database;
 use exchange_sim::{aster, hyperliquid};
-use seal_audit::{INDEX, SealAudit};
+use seal_audit::SealAudit;
 use shared::api::cors::Origins;
 use shared::aws::Aws;
 use shared::clock::Clock;
@@ -18,7 +17,6 @@ use shared::config::CALL_TIMEOUT_MS;
 use shared::credentials::Registrars;
 use shared::exchanges::budget::{BudgetConfig, Spender};
 use shared::random::Random;
-use shared::store::IndexShape;
 use shared::wallets::Custody;
 use shared::webhooks::Targets;
 use tokio::sync::watch;
@@ -26,21 +24,21 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::clients::{ClientBounds, serve_clients};
+use crate::cloud::Cloud;
 use crate::console::{Simulators, with_console};
 use crate::control::Control;
 use crate::cosigner::{self as cosigner_host, CosignerHost, CosignerProcess, CosignerSettings};
 use crate::data::{self, Directory};
-use crate::health::Health;
+use crate::engines::Engines;
 use crate::hosts::AllowedHost;
 use crate::jobs::Jobs;
 use crate::keys::KeyFile;
 use crate::limits::Limits;
-use crate::queue::{self, Queue};
 use crate::routes::{Endpoints, routes};
-use crate::serve::{Port, Stop, bind, serve, url};
+use crate::serve::{Port, Stop, bind, url};
 use crate::sim_state::Kept;
-use crate::webhooks::{self, Pump};
-use crate::{AsterTarget, HyperliquidTarget, StartError, dynamodb, exchanges, kms};
+use crate::webhooks::Pump;
+use crate::{AsterTarget, HyperliquidTarget, StartError, exchanges};
 
 /// The wallets' table.
 pub const WALLETS_TABLE: &str = "hyperdex-wallets";
@@ -53,15 +51,6 @@ pub const COSIGNER_KEY: &str = "alias/hyperdex-cosigner";
 
 /// The key that signs the heads of the audit log.
 pub const AUDIT_KEY: &str = "alias/hyperdex-audit";
-
-/// The ends of the audit log's chains, by the day of their last record.
-pub(crate) const HEADS: IndexShape = IndexShape {
-    name: INDEX,
-    partition: "shard",
-    sort: "sealDay",
-    sorts_numbers: true,
-    holds: &["seq", "hash"],
-};
 
 /// Ports; 0 takes any.
 #[derive(Clone, Copy, Default, Debug)]
@@ -124,6 +113,8 @@ pub struct Options {
     pub quiet: bool,
     /// Its policy document; `None` is the product's own, without limits of signatures.
     pub cosigner_policy: Option<String>,
+    /// DynamoDB and KMS of somebody else; `None` is the embedded ones.
+    pub engines: Option<Engines>,
     /// The time.
     pub clock: Clock,
     /// Randomness.
@@ -131,6 +122,19 @@ pub struct Options {
 }
 
 impl Options {
+    /// AWS clients at these addresses, with the engines' credentials.
+    pub(crate) fn aws(&self, dynamodb: &str, kms: &str, lambda: &str) -> Aws {
+        match &self.engines {
+            Some(engines) => engines.credentials.aws(dynamodb, kms, lambda),
+            None => Aws::local(dynamodb, kms, lambda),
+        }
+    }
+
+    /// KMS key A.
+    pub(crate) fn wallets_key(&self) -> &str {
+        self.engines.as_ref().map_or(WALLETS_KEY, |engines| &engines.wallets_key)
+    }
+
     /// Everything by default, with the data in `data_dir`, on any free ports.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
@@ -154,20 +158,11 @@ impl Options {
             cosigner: CosignerHost::Process,
             quiet: false,
             cosigner_policy: None,
+            engines: None,
             clock: Clock::system(),
             random: Random::system(),
         }
     }
-}
-
-/// What stands in for the cloud.
-struct Cloud {
-    kms: String,
-    dynamodb: String,
-    database: Database,
-    sqs: String,
-    queue: Queue,
-    health: Health,
 }
 
 /// A stack that runs. It stops when it is told to, or dropped.
@@ -204,6 +199,9 @@ pub struct Stack {
     pub scheduled: Jobs,
     /// What publishes events and delivers them.
     pub pump: Pump,
+    /// Why an external DynamoDB's changes cannot be read; then no event is published.
+    pub webhooks_off: Option<String>,
+    engines: Option<Engines>,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     child: Option<CosignerProcess>,
@@ -229,8 +227,9 @@ impl Stack {
         let (sender, stop) = Stop::new();
         let mut servers = Vec::new();
 
-        let Cloud { kms, dynamodb, database, sqs, queue, health } =
-            Self::cloud(&options, &directory, &mut servers, &stop).await?;
+        directory.check_kind(options.engines.is_some())?;
+        let Cloud { kms, dynamodb, source, webhooks_off, sqs, queue, health } =
+            Cloud::start(&options, &directory, &mut servers, &stop).await?;
         let settings = CosignerSettings {
             dynamodb: dynamodb.clone(),
             kms: kms.clone(),
@@ -243,6 +242,7 @@ impl Stack {
             },
             ip: options.ip,
             port: options.ports.lambda,
+            engine: options.engines.as_ref().map(Engines::cosigner),
         };
         let (child, lambda) = match options.cosigner {
             CosignerHost::Process => {
@@ -281,8 +281,7 @@ impl Stack {
         let deliveries = format!("{sqs}/queue/deliveries");
         let endpoints = Endpoints { dynamodb, kms, lambda, deliveries, hyperliquid, aster };
         let (publish, deliver) = endpoints.webhooks(&options)?;
-        let file = options.data_dir.join(data::DATABASE);
-        let pump = Pump { publish, deliver, queue, database, file };
+        let pump = Pump { publish, deliver, queue, source };
         let custody = endpoints.custody(&options);
         let jobs = endpoints.registrars(&options, Spender::Job);
         let refresh = endpoints.custody_of(&options, "refresh-shares");
@@ -292,7 +291,7 @@ impl Stack {
             aster: options.aster.url.is_none().then(|| aster_sim.clone()),
             hyperliquid: options.hyperliquid.url.is_none().then(|| hyperliquid_sim.clone()),
         };
-        let aws = Aws::local(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda);
+        let aws = options.aws(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda);
         let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone());
         let scheduled =
             Jobs::new(jobs.clone(), refresh.clone(), seal.clone(), options.return_private_key);
@@ -320,6 +319,8 @@ impl Stack {
             seal,
             scheduled,
             pump,
+            webhooks_off,
+            engines: options.engines,
             stop: sender,
             servers,
             child,
@@ -328,60 +329,14 @@ impl Stack {
         })
     }
 
-    /// KMS, DynamoDB and SQS, with the keys, tables and the queue that the functions expect.
-    async fn cloud(
-        options: &Options,
-        directory: &Directory,
-        servers: &mut Vec<JoinHandle<()>>,
-        stop: &Stop,
-    ) -> Result<Cloud, StartError> {
-        let keys = options.data_dir.join(data::KMS_KEYS);
-        let data = options.data_dir.join(data::DATABASE);
-        let listener = bind("KMS", options.ip, options.ports.kms).await?;
-        let kms = url(&listener);
-        let service = kms::open(&keys).await?;
-        directory.check_keys(&service).await?;
-        directory.begin()?;
-        let signer = kms::open_signer(&options.data_dir.join(data::AUDIT_KEY_FILE))?;
-        let public = kms::public_half(&signer);
-        directory.check_audit_key(&public)?;
-        kms::publish(&options.data_dir.join(data::AUDIT_KEY_FILE), &public)?;
-        servers.push(serve(listener, kms::router(service.clone(), signer), stop.clone()));
-        let listener = bind("DynamoDB", options.ip, options.ports.dynamodb).await?;
-        let dynamodb = url(&listener);
-
-        let aws = Aws::local(&dynamodb, &kms, "");
-        if directory.may_make_keys() {
-            for alias in [WALLETS_KEY, COSIGNER_KEY] {
-                kms::create_key(&aws.kms(), alias).await?;
-            }
-            // The keys are safe before anything is sealed with them.
-            kms::save(&service, &keys).await?;
-        }
-        let database = dynamodb::open(&data)?;
-        webhooks::index(&data)?;
-        servers.push(dynamodb::serve_with_conflicts(listener, database.clone(), stop.clone()));
-        let client = aws.dynamodb();
-        dynamodb::create_table(&client, WALLETS_TABLE, Some("expiresAtS"), &IndexShape::all())
-            .await?;
-        if options.stream {
-            dynamodb::keep_stream(&client, WALLETS_TABLE).await?;
-        }
-        dynamodb::create_table(&client, COSIGNER_TABLE, Some("expiresAtS"), &[HEADS]).await?;
-        let listener = bind("SQS", options.ip, options.ports.sqs).await?;
-        let sqs = url(&listener);
-        let (clock, random) = (options.clock.clone(), options.random.clone());
-        let queue = Queue::open(&options.data_dir.join(data::QUEUE), clock, random)?;
-        let identity = directory.settle(&service, &aws, &public).await?;
-        servers.push(serve(listener, queue::router(queue.clone()), stop.clone()));
-        let health = Health::new(options, identity, service);
-        Ok(Cloud { kms, dynamodb, database, sqs, queue, health })
-    }
-
     /// AWS clients of this stack.
     #[must_use]
     pub fn aws(&self) -> Aws {
-        Aws::local(&self.dynamodb, &self.kms, &self.lambda).with_sqs(&self.sqs)
+        let aws = match &self.engines {
+            Some(engines) => engines.credentials.aws(&self.dynamodb, &self.kms, &self.lambda),
+            None => Aws::local(&self.dynamodb, &self.kms, &self.lambda),
+        };
+        aws.with_sqs(&self.sqs)
     }
 
     /// Starts the cosigner's process again whenever it ends, and says so. Returns when it ends too

@@ -19,11 +19,12 @@ use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use crate::StartError;
+use crate::engines::streams::{EngineStream, ShardRead};
 use crate::queue::Queue;
 use crate::stack::WALLETS_TABLE;
 
 /// How many records of the stream are published at once.
-const BATCH: usize = 100;
+pub(crate) const BATCH: usize = 100;
 
 /// How often is looked, when there was nothing.
 const IDLE: Duration = Duration::from_millis(250);
@@ -54,8 +55,18 @@ pub struct Pump {
     pub(crate) publish: PublishEvents,
     pub(crate) deliver: DeliverWebhook,
     pub(crate) queue: Queue,
-    pub(crate) database: Database,
-    pub(crate) file: PathBuf,
+    pub(crate) source: Source,
+}
+
+/// Where the changes of the wallets' table are read.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// The embedded database, in this file.
+    Embedded(Database, PathBuf),
+    /// An external engine.
+    Engine(EngineStream),
+    /// An external engine without streams: nothing is published.
+    Off,
 }
 
 impl std::fmt::Debug for Pump {
@@ -94,30 +105,41 @@ impl Pump {
     /// # Errors
     /// When one could not be published: the next step begins with it.
     pub async fn publish_once(&self) -> Result<usize, PumpError> {
-        let from = self.queue.position(WALLETS_TABLE)?;
-        let database = self.database.clone();
-        let read = tokio::task::spawn_blocking(move || read(&database, from));
-        let read = read.await.map_err(|error| PumpError::Stream(error.to_string()))??;
-        let Some(last) = read.records.last() else { return Ok(0) };
-        let mut upto = Some(last.dynamodb.sequence_number.clone());
-        let records: Vec<Value> = read
-            .records
-            .iter()
-            .filter_map(|record| serde_json::to_value(record).ok())
-            .filter(is_wanted)
-            .collect();
+        let Some(ShardRead { position, records: read }) = self.read().await? else { return Ok(0) };
+        let sequence =
+            |record: &Value| record["dynamodb"]["SequenceNumber"].as_str().map(str::to_owned);
+        let mut upto = read.last().and_then(sequence);
+        let records: Vec<&Value> = read.iter().filter(|record| is_wanted(record)).collect();
         let event = json!({ "Records": records });
         let done = Box::pin(self.publish.consume(&event)).await;
         let failed = done["batchItemFailures"][0]["itemIdentifier"].as_str();
         if let Some(failed) = failed {
-            let before = read.records.iter().map(|record| &record.dynamodb.sequence_number);
-            upto = before.take_while(|sequence| sequence.as_str() != failed).last().cloned();
+            let before = read.iter().filter_map(sequence);
+            upto = before.take_while(|sequence| sequence != failed).last();
         }
         if let Some(upto) = upto {
-            self.queue.set_position(WALLETS_TABLE, &upto)?;
-            self.forget(&upto).await?;
+            self.queue.set_position(&position, &upto)?;
+            if let Source::Embedded(_, file) = &self.source {
+                forget(file.clone(), stored(&upto)).await?;
+            }
         }
-        if failed.is_some() { Err(PumpError::NotPublished) } else { Ok(read.records.len()) }
+        if failed.is_some() { Err(PumpError::NotPublished) } else { Ok(read.len()) }
+    }
+
+    /// The next records, if there are any.
+    async fn read(&self) -> Result<Option<ShardRead>, PumpError> {
+        let database = match &self.source {
+            Source::Embedded(database, _) => database.clone(),
+            Source::Engine(stream) => return stream.next(&self.queue).await,
+            Source::Off => return Ok(None),
+        };
+        let from = self.queue.position(WALLETS_TABLE)?;
+        let read = tokio::task::spawn_blocking(move || read(&database, from));
+        let read = read.await.map_err(|error| PumpError::Stream(error.to_string()))??;
+        let records = read.records.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>();
+        let records = records.map_err(|error| PumpError::Stream(error.to_string()))?;
+        let position = WALLETS_TABLE.to_owned();
+        Ok((!records.is_empty()).then_some(ShardRead { position, records }))
     }
 
     /// Delivers the messages whose time has come, and says how many there were.
@@ -153,18 +175,18 @@ impl Pump {
     pub fn queued(&self) -> Result<(Option<u64>, u64), PumpError> {
         Ok(self.queue.state()?)
     }
+}
 
-    async fn forget(&self, upto: &str) -> Result<(), PumpError> {
-        let (file, upto) = (self.file.clone(), stored(upto));
-        let trim = tokio::task::spawn_blocking(move || -> rusqlite::Result<()> {
-            const TRIM: &str = "DELETE FROM _stream_records
-                WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) <= ?2";
-            connect(&file)?.execute(TRIM, params![WALLETS_TABLE, upto])?;
-            Ok(())
-        });
-        trim.await.map_err(|error| PumpError::Stream(error.to_string()))??;
+/// Deletes what was published from the embedded database's stream.
+async fn forget(file: PathBuf, upto: i64) -> Result<(), PumpError> {
+    let trim = tokio::task::spawn_blocking(move || -> rusqlite::Result<()> {
+        const TRIM: &str = "DELETE FROM _stream_records
+            WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) <= ?2";
+        connect(&file)?.execute(TRIM, params![WALLETS_TABLE, upto])?;
         Ok(())
-    }
+    });
+    trim.await.map_err(|error| PumpError::Stream(error.to_string()))??;
+    Ok(())
 }
 
 /// A sequence number as it is in the file.

@@ -4,7 +4,9 @@
 
 mod at_rest;
 mod documents;
+mod engines;
 mod first_hour;
+mod rotation;
 mod running;
 
 use std::net::TcpListener;

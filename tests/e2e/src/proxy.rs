@@ -163,6 +163,7 @@ impl Proxy {
             },
             ip: app.options.ip,
             port: 0,
+            engine: None,
         };
         // A simulator that hangs is left alone after a while; whoever called it has given up.
         let http = shared::http_client::client_builder()

@@ -3,6 +3,7 @@
 
 use std::ops::{AddAssign, Div};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -11,6 +12,7 @@ use dynoxide::Database;
 use exchange_sim::{aster, hyperliquid};
 use shared::aws::Aws;
 use shared::clock::Clock;
+use shared::random::Random;
 use shared::store::IndexShape;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -22,12 +24,14 @@ use super::edge::Edge;
 use super::endpoints::{EndpointsSettings, WEIGHT_PER_MINUTE};
 use super::machine::{peak_mb, processor_time};
 use super::{BenchError, failed};
+use crate::cloud::HEADS;
 use crate::cosigner::CosignerSettings;
+use crate::dynamodb;
 use crate::exchanges::{self, AsterTarget, HyperliquidTarget};
+use crate::kms::{self, Kms};
 use crate::routes::Endpoints;
 use crate::serve::{Port, Stop, bind, serve, url};
-use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, HEADS, WALLETS_KEY, WALLETS_TABLE};
-use crate::{dynamodb, kms};
+use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
 
 /// What kind of world.
 #[derive(Clone, Copy)]
@@ -108,9 +112,10 @@ impl World {
 
         let listener = bind("KMS", ip, 0).await?;
         let kms_url = url(&listener);
-        let service = kms::open(&data.path().join("kms.json")).await?;
+        let keys = data.path().join("kms.json");
+        let (service, _) = Kms::open(keys, &Clock::system(), &Random::system())?;
         let signer = kms::open_signer(&data.path().join("audit-key.der"))?;
-        serve(listener, kms::router(service, signer), stop.clone());
+        serve(listener, kms::router(Arc::new(service), signer), stop.clone());
         let listener = bind("DynamoDB", ip, 0).await?;
         let dynamodb_url = url(&listener);
         let database = dynamodb::open(&data.path().join("dynamodb.sqlite"))?;
@@ -148,6 +153,7 @@ impl World {
                 aster_login: false,
             },
             ip,
+            engine: None,
             port: 0,
         };
         let parse = |text: String| Url::parse(&text).map_err(failed);

@@ -25,7 +25,6 @@ use serde::Serialize;
 use shared::api::error::ApiError;
 use shared::api::ids::Tenant;
 use shared::api::shell::refusal;
-use shared::aws::Aws;
 use shared::clock::Clock;
 use shared::random::Random;
 use shared::store::Store;
@@ -78,7 +77,7 @@ pub(crate) fn with_console(
     endpoints: &Endpoints,
     simulators: Simulators,
 ) -> Result<Router, StartError> {
-    let db = Aws::local(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda).dynamodb();
+    let db = options.aws(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda).dynamodb();
     let store = Store::new(db.clone(), WALLETS_TABLE);
     let console = Console {
         keys: Arc::new(Keyring::new(KeyFile::new(&options.data_dir))),

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::CosignerSettings;
 use crate::StartError;
+use crate::engines::CHILD_KEY;
 
 /// How often it is started again within [`WITHIN`].
 const MAX_STARTS: usize = 5;
@@ -86,6 +87,11 @@ pub(crate) async fn in_child(
     if quiet && std::env::var_os("RUST_LOG").is_none() {
         command.env("RUST_LOG", "off");
     }
+    // Its credentials are in this process's environment, which it inherits.
+    match &settings.engine {
+        Some(engine) => command.env(CHILD_KEY, &engine.key),
+        None => command.env_remove(CHILD_KEY),
+    };
     let mut child = command
         .args(settings.arguments())
         .stdin(Stdio::piped())

@@ -16,7 +16,7 @@ use super::{
 use crate::StartError;
 use crate::files::broken;
 use crate::keys::KEYS_FILE;
-use crate::kms;
+use crate::kms::Kms;
 
 /// Why a backup was not made, or not restored.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,7 @@ pub fn backup(data_dir: &Path, file: &Path, clock: &Clock) -> Result<u64, Backup
         return Err(BackupError::Exists(file.to_owned()));
     }
     let directory = Directory::look(data_dir, &Random::system(), clock)?;
+    directory.check_kind(false)?;
     let Some(identity) = directory.known() else {
         return Err(BackupError::Earlier(data_dir.to_owned()));
     };
@@ -118,7 +119,7 @@ pub fn backup(data_dir: &Path, file: &Path, clock: &Clock) -> Result<u64, Backup
 ///
 /// # Errors
 /// When the backup is not whole, the directory has data, or a stack uses it.
-pub async fn restore(
+pub fn restore(
     data_dir: &Path,
     file: &Path,
     overwrite: bool,
@@ -150,7 +151,8 @@ pub async fn restore(
     if directory.known().is_none() {
         return Err(in_file(ArchiveError::Malformed("it holds no data directory".to_owned())));
     }
-    directory.check_keys(&kms::open(&unpacked.path().join(KMS_KEYS)).await?).await?;
+    let keys = unpacked.path().join(KMS_KEYS);
+    directory.check_keys(&Kms::open(keys, clock, &Random::system())?.0)?;
 
     let aside = has_data.then(|| {
         let name = data_dir.file_name().unwrap_or_default().to_string_lossy();

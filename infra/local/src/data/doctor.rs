@@ -7,15 +7,16 @@ use shared::clock::Clock;
 use shared::random::Random;
 
 use super::{AUDIT_KEY_FILE, Directory, Found, KMS_KEYS, existing, lock};
+use crate::StartError;
 use crate::health::disk_trouble;
 use crate::keys::KeyFile;
-use crate::{StartError, kms};
+use crate::kms::{self, Kms};
 
 /// Says what it finds, a line for each thing, and returns whether the stack would start.
 ///
 /// # Errors
 /// When there is no data directory.
-pub async fn run(data_dir: &Path, clock: &Clock, say: impl Fn(&str)) -> Result<bool, StartError> {
+pub fn run(data_dir: &Path, clock: &Clock, say: impl Fn(&str)) -> Result<bool, StartError> {
     existing(data_dir)?;
     let mut sound = true;
     let mut check = |what: &str, found: Result<String, String>| {
@@ -29,12 +30,19 @@ pub async fn run(data_dir: &Path, clock: &Clock, say: impl Fn(&str)) -> Result<b
     let used = if running { "in use by a running stack" } else { "not in use" };
     check("directory", Ok(format!("{}, {used}", data_dir.display())));
     check("permissions", permissions(data_dir));
-    let disk = disk_trouble(data_dir);
+    let looked = Directory::look(data_dir, &Random::system(), clock);
+    let external = looked.as_ref().is_ok_and(Directory::is_external);
+    let disk = disk_trouble(data_dir, external);
     check("disk", disk.map_or_else(|| Ok("it can be written".to_owned()), Err));
-    match Directory::look(data_dir, &Random::system(), clock) {
+    match looked {
+        Ok(directory) if external => {
+            check("files", Ok(described(&directory.found)));
+            let elsewhere = "in external engines, which a start with --dynamodb-url verifies";
+            check("tables and KMS keys", Ok(elsewhere.to_owned()));
+        }
         Ok(directory) => {
             check("files", Ok(described(&directory.found)));
-            check("KMS keys", keys(&directory, data_dir).await);
+            check("KMS keys", keys(&directory, data_dir, clock));
             check("audit key", audit_key(&directory, data_dir));
         }
         Err(error) => check("files", Err(error.to_string())),
@@ -69,9 +77,10 @@ fn permissions(data_dir: &Path) -> Result<String, String> {
     }
 }
 
-async fn keys(directory: &Directory, data_dir: &Path) -> Result<String, String> {
-    let service = kms::open(&data_dir.join(KMS_KEYS)).await.map_err(|error| error.to_string())?;
-    directory.check_keys(&service).await.map_err(|error| error.to_string())?;
+fn keys(directory: &Directory, data_dir: &Path, clock: &Clock) -> Result<String, String> {
+    let opened = Kms::open(data_dir.join(KMS_KEYS), clock, &Random::system());
+    let (service, _) = opened.map_err(|error| error.to_string())?;
+    directory.check_keys(&service).map_err(|error| error.to_string())?;
     Ok("they open what they sealed".to_owned())
 }
 

@@ -9,6 +9,7 @@ use shared::random::Random;
 
 use super::Fault;
 use crate::StartError;
+use crate::engines::TableIds;
 use crate::files::write;
 
 /// The file's name in the data directory.
@@ -33,6 +34,9 @@ pub(crate) struct Identity {
     pub(crate) canaries: BTreeMap<String, String>,
     /// SHA-256 of the audit key's public half, in hex.
     pub(crate) audit_key: String,
+    /// The tables in an external DynamoDB; `None` when the directory has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tables: Option<TableIds>,
 }
 
 impl Identity {
@@ -50,6 +54,7 @@ impl Identity {
             keys: false,
             canaries: BTreeMap::new(),
             audit_key: String::new(),
+            tables: None,
         })
     }
 

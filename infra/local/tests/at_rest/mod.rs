@@ -242,14 +242,21 @@ fn broken_backup_is_not_restored() {
 
 #[test]
 fn lost_key_file_does_not_open_a_running_api() {
-    let data = tempfile::tempdir().unwrap();
-    let running = Running::start(data.path());
-    said(program().args(["keys", "add", "one", "--data-dir"]).arg(data.path()));
-    assert_eq!(running.call("GET", "/api/wallets", "").0, 403);
-    std::fs::remove_file(data.path().join("keys.json")).unwrap();
-    assert_eq!(running.call("GET", "/api/wallets", "").0, 500);
-    let (status, health) = running.call("GET", "/api/health", "");
-    assert_eq!((status, health["code"].as_str()), (503, Some("UNHEALTHY")), "{health}");
+    // The stack has read the key file before it is lost, or has never read it.
+    for is_read in [true, false] {
+        let data = tempfile::tempdir().unwrap();
+        let running = Running::start(data.path());
+        said(program().args(["keys", "add", "one", "--data-dir"]).arg(data.path()));
+        if is_read {
+            assert_eq!(running.call("GET", "/api/wallets", "").0, 403);
+        }
+        std::fs::remove_file(data.path().join("keys.json")).unwrap();
+        for path in ["/api/wallets", "/console/data/wallets"] {
+            assert_eq!(running.call("GET", path, "").0, 500, "{path}, read: {is_read}");
+        }
+        let (status, health) = running.call("GET", "/api/health", "");
+        assert_eq!((status, health["code"].as_str()), (503, Some("UNHEALTHY")), "{health}");
+    }
 }
 
 #[test]

@@ -9,13 +9,11 @@ use seal_audit::seal::Head;
 use seal_audit::verify::{PublicKey, SealFault, SealVerifier};
 use serde_json::Value;
 use shared::aws::Aws;
-use shared::clock::Clock;
-use shared::random::Random;
 use shared::store::Item;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::data::{self, Directory};
+use crate::data;
 use crate::error::chain;
 use crate::serve::{Stop, bind, url};
 use crate::{StartError, dynamodb};
@@ -152,11 +150,7 @@ fn exported(file: &Path) -> Result<Log, StartError> {
 }
 
 async fn stored(directory: &Path, table: &str) -> Result<Log, StartError> {
-    data::existing(directory)?;
-    let _lock = data::lock(directory)?;
-    // Opened as a start opens it: a damaged file is refused, and a lost one is not made.
-    Directory::look(directory, &Random::system(), &Clock::system())?;
-    let database = dynamodb::open(&directory.join(data::DATABASE))?;
+    let (_lock, database) = data::open_tables(directory)?;
     let listener = bind("DynamoDB", Ipv4Addr::LOCALHOST.into(), 0).await?;
     let endpoint = url(&listener);
     let (sender, stop) = Stop::new();

@@ -305,6 +305,42 @@ fn wrong_data_directory_is_an_error_and_creates_nothing() {
     }
 }
 
+/// `keys add` before the first start makes a directory without tables. Commands that read create
+/// none, so the stack starts afterwards.
+#[test]
+fn reading_a_directory_before_the_first_start_creates_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let with_data = |arguments: &[&str]| {
+        let mut command = program();
+        command.args(arguments).arg("--data-dir").arg(data.path());
+        command
+    };
+    let key = said(&mut with_data(&["keys", "add", "one"]));
+    let files = || {
+        let entries = std::fs::read_dir(data.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name != "lock").collect();
+        names.sort();
+        names
+    };
+    let before = files();
+    for command in [
+        &["audit", "verify"][..],
+        &["wallets", "freeze", "user_1", "--reason", "test"],
+        &["wallets", "unfreeze", "user_1", "--reason", "test"],
+        &["jobs", "run", "seal"],
+        &["sim", "deposit", "user_1"],
+    ] {
+        let line = fails(&mut with_data(command));
+        assert_eq!(line.lines().count(), 1, "{command:?}: {line}");
+        assert_eq!(files(), before, "{command:?}");
+    }
+    let line = fails(&mut with_data(&["audit", "verify"]));
+    assert!(line.contains("holds no data of a local stack"), "{line}");
+    let running = Running::start(data.path());
+    assert_eq!(running.call_with(key.trim(), "POST", "/api/wallets", USER).0, 201);
+}
+
 #[test]
 fn messages_to_a_person_hold_no_debug_output() {
     let (data, _) = filled();

@@ -110,13 +110,14 @@ impl Health {
     }
 }
 
-/// Whether the disk takes what the stack writes.
-pub(crate) fn disk_trouble(directory: &Path) -> Option<String> {
-    for file in [DATABASE, QUEUE] {
-        if !directory.join(file).exists() {
-            return Some(format!("{file} is missing"));
-        }
-    }
+/// Returns what is wrong with the files and the disk of a running stack.
+fn disk_trouble(directory: &Path) -> Option<String> {
+    let lost = [DATABASE, QUEUE].into_iter().find(|file| !directory.join(file).exists());
+    lost.map(|file| format!("{file} is missing")).or_else(|| write_trouble(directory))
+}
+
+/// Returns why the disk does not take what the stack writes.
+pub(crate) fn write_trouble(directory: &Path) -> Option<String> {
     let probe = || -> std::io::Result<()> {
         let mut file = std::fs::File::create(directory.join(PROBE))?;
         file.write_all(&[0; PROBE_BYTES])?;

@@ -7,7 +7,7 @@ use shared::clock::Clock;
 use shared::random::Random;
 
 use super::{AUDIT_KEY_FILE, Directory, Found, KMS_KEYS, existing, lock};
-use crate::health::disk_trouble;
+use crate::health::write_trouble;
 use crate::keys::KeyFile;
 use crate::{StartError, kms};
 
@@ -29,7 +29,8 @@ pub async fn run(data_dir: &Path, clock: &Clock, say: impl Fn(&str)) -> Result<b
     let used = if running { "in use by a running stack" } else { "not in use" };
     check("directory", Ok(format!("{}, {used}", data_dir.display())));
     check("permissions", permissions(data_dir));
-    let disk = disk_trouble(data_dir);
+    // Whether files are missing depends on what the directory is: see below.
+    let disk = write_trouble(data_dir);
     check("disk", disk.map_or_else(|| Ok("it can be written".to_owned()), Err));
     match Directory::look(data_dir, &Random::system(), clock) {
         Ok(directory) => {
@@ -70,7 +71,11 @@ fn permissions(data_dir: &Path) -> Result<String, String> {
 }
 
 async fn keys(directory: &Directory, data_dir: &Path) -> Result<String, String> {
-    let service = kms::open(&data_dir.join(KMS_KEYS)).await.map_err(|error| error.to_string())?;
+    let file = data_dir.join(KMS_KEYS);
+    if directory.may_make_keys() && !file.exists() {
+        return Ok("not made yet".to_owned());
+    }
+    let service = kms::open(&file).await.map_err(|error| error.to_string())?;
     directory.check_keys(&service).await.map_err(|error| error.to_string())?;
     Ok("they open what they sealed".to_owned())
 }

@@ -337,6 +337,9 @@ fn reading_a_directory_before_the_first_start_creates_nothing() {
     }
     let line = fails(&mut with_data(&["audit", "verify"]));
     assert!(line.contains("holds no data of a local stack"), "{line}");
+    let doctor = said(&mut with_data(&["doctor"]));
+    assert!(!doctor.contains("PROBLEM") && doctor.contains("not made yet"), "{doctor}");
+    assert_eq!(files(), before, "doctor");
     let running = Running::start(data.path());
     assert_eq!(running.call_with(key.trim(), "POST", "/api/wallets", USER).0, 201);
 }

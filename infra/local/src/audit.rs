@@ -128,14 +128,15 @@ fn date(ms: u64) -> String {
 }
 
 fn read_key(file: &Path) -> Result<PublicKey, StartError> {
-    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
+    let broken = |cause| StartError::File { what: "the public key", path: file.to_owned(), cause };
     let bytes = std::fs::read(file).map_err(|error| broken(error.to_string()))?;
     PublicKey::parse(&bytes)
         .ok_or_else(|| broken("it is not a public key of P-256 in PEM or DER".to_owned()))
 }
 
 fn exported(file: &Path) -> Result<Log, StartError> {
-    let broken = |error: std::io::Error| StartError::Data {
+    let broken = |error: std::io::Error| StartError::File {
+        what: "the export",
         path: file.to_owned(),
         cause: error.to_string(),
     };

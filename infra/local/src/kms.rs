@@ -27,7 +27,7 @@ use crate::stack::AUDIT_KEY;
 
 const ACCOUNT: &str = "123456789012";
 /// What verifies the audit log's seals, in PEM, in the data directory.
-const PUBLIC_KEY: &str = "audit-public-key.pem";
+pub(crate) const PUBLIC_KEY: &str = "audit-public-key.pem";
 const REGION: &str = "us-east-1";
 /// A ciphertext of the service begins with the id of its key, padded with zeros.
 const KEY_ID_BYTES: usize = 36;

@@ -223,6 +223,25 @@ fn backup_of_a_running_stack_restores_everything() {
 }
 
 #[test]
+fn restored_directory_has_the_public_audit_key() {
+    let (data, _) = filled();
+    let files = tempfile::tempdir().unwrap();
+    let (file, restored) = (files.path().join("backup.tar"), files.path().join("restored"));
+    said(program().arg("backup").arg(&file).arg("--data-dir").arg(data.path()));
+    said(program().arg("restore").arg(&file).arg("--data-dir").arg(&restored));
+    let verify = |key: &Path| {
+        let mut command = program();
+        command.args(["audit", "verify", "--public-key"]).arg(key);
+        command.arg("--data-dir").arg(&restored);
+        command
+    };
+    let verified = said(&mut verify(&restored.join("audit-public-key.pem")));
+    assert!(verified.contains(" 0 faults"), "{verified}");
+    let line = fails(&mut verify(&files.path().join("nowhere.pem")));
+    assert!(line.contains("cannot use the public key") && line.contains("nowhere.pem"), "{line}");
+}
+
+#[test]
 fn broken_backup_is_not_restored() {
     let (data, _) = filled();
     let files = tempfile::tempdir().unwrap();

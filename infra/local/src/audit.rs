@@ -71,6 +71,8 @@ pub async fn verify(
             proven.heads.len(),
             proven.faults.len()
         ));
+    } else {
+        say("seals not verified: pass --public-key");
     }
     let report = records.finish();
     for (partition, fault) in &report.faults {

@@ -166,6 +166,7 @@ fn webhooks() -> [Operation; 4] {
         .once()
         .takes(webhook_in_path())
         .answers(200, "It is gone.", "WebhookDeleted")
+        .fails(errors::no_body())
         .fails(errors::webhook());
     let replay = "/api/webhooks/{webhookId}/replay";
     let replay = Operation::new(Method::POST, replay, "replayWebhook", "webhooks")

@@ -205,8 +205,10 @@ impl Registrar {
                 Outcome::Unknown(blocked @ Unclear::Blocked(_)) => return Err(blocked.into()),
                 Outcome::Unknown(unclear) => unclear.into(),
             };
+            // By its address alone: its name may not be known here, and its expiry may change.
             let listed = self.listed(view).await;
-            let is_gone = listed.is_ok_and(|listed| listed.iter().all(|it| it != agent));
+            let is_gone =
+                listed.is_ok_and(|listed| listed.iter().all(|it| it.address != agent.address));
             return if is_gone { Ok(()) } else { Err(error) };
         }
     }

@@ -59,8 +59,8 @@ impl AgentRole {
             if known.next.as_ref().is_some_and(|next| is_it(next.agent)) {
                 return Self::Next;
             }
-            let kept = known.retiring.iter().filter(|kept| now_ms < kept.expires_at_ms);
-            if known.keep_previous && kept.clone().any(|kept| is_it(kept.agent)) {
+            let mut kept = known.kept().filter(|kept| now_ms < kept.expires_at_ms);
+            if kept.any(|kept| is_it(kept.agent)) {
                 return Self::Previous;
             }
         }

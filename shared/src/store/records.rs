@@ -288,6 +288,12 @@ impl CredentialRecord {
         }
     }
 
+    /// Returns the earlier agents that stay on the exchange until they expire, because their keys
+    /// were handed out and are in use.
+    pub fn kept(&self) -> impl Iterator<Item = &AgentRecord> + Clone {
+        self.retiring.iter().filter(|_| self.keep_previous)
+    }
+
     /// Makes another agent the current one, and returns the one before.
     pub fn promote(&mut self, next: AgentRecord) -> AgentRecord {
         let before = self.current();

@@ -64,6 +64,6 @@ async fn register_hyperliquid(
     let wallet = names.wallet(&registrar.custody.store, &caller.tenant).await?;
     let registered = registrar.register(&caller, &wallet, auto_renew).await?;
     let data = HyperliquidData::new(&registered, state.return_private_key)?;
-    let secret = state.return_private_key.then_some(Extension(HoldsSecret));
+    let secret = state.return_private_key.then_some(Extension(HoldsSecret::default()));
     Ok((secret, Json(DataBody::new(None, data, registrar.custody.clock.now_ms()))))
 }

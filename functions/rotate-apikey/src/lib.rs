@@ -75,7 +75,7 @@ async fn rotate_api_key(
         Exchange::Hyperliquid => {
             let data = HyperliquidData::new(&rotated.registered, state.return_private_key)?;
             let data = RotatedData::new(data, &rotated);
-            let secret = state.return_private_key.then_some(Extension(HoldsSecret));
+            let secret = state.return_private_key.then_some(Extension(HoldsSecret::default()));
             (secret, Json(DataBody::new(Some(message), data, now_ms))).into_response()
         }
     })

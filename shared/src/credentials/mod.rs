@@ -206,6 +206,9 @@ pub enum CredentialError {
         /// How to get a usable key.
         advice: String,
     },
+    /// An earlier attempt at the request has shown its private key, which is no longer shown.
+    #[error("the request's private key is no longer shown")]
+    SecretHidden,
     /// Another call is at it.
     #[error("another call is at it")]
     InProgress {

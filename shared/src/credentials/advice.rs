@@ -24,7 +24,8 @@ pub fn advice(record: &CredentialRecord, now_ms: u64) -> Option<String> {
         found.filter(move |found| found.agent == Some(agent) && found.kind == kind)
     };
     let is_gone = |agent: Address| found(agent, DriftKind::AgentGone).next().is_some();
-    let early_ms = |agent| found(agent, DriftKind::ExpiresEarly).filter_map(|it| it.listed_ms).min();
+    let early_ms =
+        |agent| found(agent, DriftKind::ExpiresEarly).filter_map(|it| it.listed_ms).min();
     if is_gone(record.agent) {
         return Some(format!(
             "The exchange no longer lists the current key. Rotate to get a new one: {rotate}."

@@ -283,8 +283,7 @@ fn differences(
             ours: agent.name.starts_with(AGENT_NAME_PREFIX),
         })
         .collect();
-    let is_approved =
-        known.created_at_ms.is_some() && known.state != CredentialState::Revoking;
+    let is_approved = known.created_at_ms.is_some() && known.state != CredentialState::Revoking;
     // Of the others, only a key that somebody holds must be on the exchange.
     let kept = known.kept().filter(|_| listed.is_some());
     let kept = kept.map(|agent| (agent.agent, agent.expires_at_ms));

@@ -22,7 +22,6 @@ use super::{
 };
 use crate::api::ids::{Exchange, Tenant};
 use crate::envelope::{Context, Purpose, Sealed};
-use crate::eth::Address;
 
 const REQUEST: &str = "idempotency";
 

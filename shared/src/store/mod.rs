@@ -56,7 +56,10 @@ pub use notes::{DriftFound, DriftKind, DriftNote, ExpiringNote, ExpiringReason};
 pub use operator::{
     MAX_OPERATOR_ACTIONS, MAX_REASON, OperateError, Operated, OperatorAction, OperatorActionKind,
 };
-pub use records::{AgentRecord, CredentialRecord, CredentialState, Nonces, Outcome, RefreshState, ShareRecord, WalletRecord, shares_at_ms};
+pub use records::{
+    AgentRecord, CredentialRecord, CredentialState, Nonces, Outcome, RefreshState, ShareRecord,
+    WalletRecord, shares_at_ms,
+};
 pub use refresh::AgedWallet;
 pub use runs::{Admission, RunPlace};
 pub use wallets::WalletView;

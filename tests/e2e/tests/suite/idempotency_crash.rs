@@ -5,10 +5,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use e2e::{DAY_MS, Reply};
 use e2e::invariants;
 use e2e::kill::{Call, Harness, Row, ended};
 use e2e::proxy::{Fate, Side};
+use e2e::{DAY_MS, Reply};
 use exchange_sim::faults::Fault;
 use serde_json::Value;
 use shared::api::ids::Exchange;

@@ -236,7 +236,9 @@ async fn preflight_is_refused_without_allowed_origins() {
     assert!(!reply.headers.contains_key("access-control-allow-origin"), "{reply:?}");
     let health = app.request(Method::GET, "/api/health").header("origin", TOOL);
     let health = app.send_unchecked(health).await;
-    assert_eq!(health.status, 403, "{health:?}");
+    assert_eq!((health.status, health.text("/code")), (403, "ORIGIN_NOT_ALLOWED"), "{health:?}");
+    assert!(health.text("/message").contains("--allowed-origins"), "{health:?}");
+    assert_eq!(health.headers["content-type"], "application/json");
     assert!(!health.headers.contains_key("access-control-allow-origin"), "{health:?}");
 }
 

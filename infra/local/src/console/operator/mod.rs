@@ -35,7 +35,8 @@ use zeroize::Zeroizing;
 use super::decisions::{self, Decisions};
 use shared::api::cors::Origins;
 
-use super::{Reads, assets, guard, schedule, search, wallets};
+use super::guard::{self, Guard};
+use super::{Reads, assets, schedule, search, wallets};
 use crate::StartError;
 use crate::serve::{Stop, bind, serve_page, url};
 use aws::Account;
@@ -154,6 +155,8 @@ impl Operator {
     }
 
     fn router(self) -> Router {
+        let (clock, random) = (self.reads.clock.clone(), self.random.clone());
+        let guard = Guard { origins: Origins::default(), clock, random };
         let data = Router::new()
             .route("/console/data/about", get(about))
             .route("/console/data/list", get(list))
@@ -166,7 +169,7 @@ impl Operator {
             .layer(from_fn_with_state(self.clone(), admit))
             .with_state(self);
         let pages = assets::router().merge(data).layer(from_fn(assets::headers));
-        pages.layer(from_fn_with_state(Origins::default(), guard::pass))
+        pages.layer(from_fn_with_state(guard, guard::pass))
     }
 }
 

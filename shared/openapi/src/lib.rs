@@ -10,7 +10,7 @@ mod operations;
 mod parameters;
 mod webhooks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use operations::Operation;
 use serde_json::{Value, json};
@@ -54,6 +54,12 @@ const ABOUT: &str = "2-of-2 MPC wallets, and their API keys on exchanges. JSON i
     docs/api.md says more. Every answer of a function has the header x-request-id. A key is a tenant: \
     it sees and uses only wallets that it created. API Gateway cannot tell a missing key from an \
     unknown one, and answers 403 to both.";
+
+/// Returns the path of every operation, with its parameters in braces.
+#[must_use]
+pub fn paths() -> BTreeSet<String> {
+    operations::all().into_iter().map(|operation| operation.path).collect()
+}
 
 /// The document.
 #[must_use]

@@ -49,7 +49,8 @@ pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
     let path = request.uri().path();
     let origin = request.headers().get(ORIGIN);
     // A preflight does nothing, and the API refuses it as it does in the cloud.
-    let is_preflight = path.starts_with("/api/") && request.method() == Method::OPTIONS;
+    let is_page = path == "/" || path.starts_with("/console/");
+    let is_preflight = request.method() == Method::OPTIONS && !is_page;
     let is_allowed = path.starts_with("/api/")
         && origin.is_some_and(|origin| guard.origins.contains(origin));
     if is_preflight || is_allowed || allows(&request) {

@@ -217,6 +217,24 @@ async fn head_is_for_open_paths_alone() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_path_returns_404_to_every_method() {
+    let app = TestApp::start().await;
+    for path in ["/nope", "/api/nope", "/api/wallets/a/b", "/api/trading/aster"] {
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::OPTIONS] {
+            let reply = app.send(app.request(method.clone(), path)).await;
+            assert_eq!(reply.status, 404, "{method} {path}: {reply:?}");
+        }
+        let request = app.request(Method::OPTIONS, path).header("origin", TOOL);
+        let reply = app.send_unchecked(request).await;
+        assert_eq!((reply.status, reply.text("/code")), (404, "NOT_FOUND"), "{path}: {reply:?}");
+    }
+    for path in ["/api/wallets", "/api/wallets/a", "/api/trading/lighter/apikey"] {
+        let reply = app.send(app.request(Method::OPTIONS, path)).await;
+        assert_eq!(reply.status, 405, "{path}: {reply:?}");
+    }
+}
+
 const TOOL: &str = "https://tool.example.com";
 
 async fn preflight(app: &TestApp, origin: &str) -> Reply {

@@ -258,8 +258,11 @@ async fn freeze_of_a_deployment_writes_two_attributes_as_the_caller() {
     );
     assert_eq!(sign().await, 200);
     world.cloud.let_update(true);
+    // Other calls' transactions on the wallet do not stop it.
+    world.cloud.reject_updates(3);
     let (code, said) = operate(&world, &freeze);
     assert_eq!(code, Some(0), "{said}");
+    assert_eq!(world.cloud.conflicts_left(), 0);
     for part in ["is frozen", "arn:aws:sts::1:assumed-role/ops/AKIAMAIN", "account taken over"] {
         assert!(said.contains(part), "{said}");
     }

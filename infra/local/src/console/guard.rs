@@ -51,8 +51,8 @@ pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
     // A preflight does nothing, and the API refuses it as it does in the cloud.
     let is_page = path == "/" || path.starts_with("/console/");
     let is_preflight = request.method() == Method::OPTIONS && !is_page;
-    let is_allowed = path.starts_with("/api/")
-        && origin.is_some_and(|origin| guard.origins.contains(origin));
+    let is_allowed =
+        path.starts_with("/api/") && origin.is_some_and(|origin| guard.origins.contains(origin));
     if is_preflight || is_allowed || allows(&request) {
         return next.run(request).await;
     }

@@ -25,6 +25,7 @@ use shared::api::error::ApiError;
 use shared::api::ids::{Exchange, Tenant};
 use shared::api::responses::WalletsBody;
 use shared::api::shell::refusal;
+use shared::aws::with_retries;
 use shared::clock::Clock;
 use shared::exchanges::budget::{Budget, Spender};
 use shared::random::Random;
@@ -214,7 +215,9 @@ pub(crate) async fn wallets_table(
     let account = Account::open(profile, region, endpoint, clock).await.map_err(failed)?;
     let deployment = Deployment::find(options, &account, &account).await?;
     let principal = account.principal().await.map_err(failed)?;
-    let db = aws_sdk_dynamodb::Client::new(&account.config);
+    // This client writes, so it needs the rules for writes that meet a transaction.
+    let config = with_retries(aws_sdk_dynamodb::config::Builder::from(&account.config));
+    let db = aws_sdk_dynamodb::Client::from_conf(config.build());
     Ok((Store::new(db, &deployment.wallets_table), principal))
 }
 

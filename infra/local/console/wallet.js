@@ -145,7 +145,7 @@ function register(wallet, exchange, done) {
   open({
     title: `Register with ${EXCHANGES[exchange]}`,
     about: exchange === "hyperliquid"
-      ? "A new API wallet is sealed here and approved by the wallet. Its private key is in the response, once."
+      ? "A new API wallet is sealed here and approved by the wallet. Its private key is in the response, once (again for ten minutes under the same Idempotency-Key)."
       : "A new agent is sealed here and approved by the wallet. Its key stays on the server.",
     fields: [{ name: "autoRenew", label: "Renew it before it expires", kind: "yes", value: true }],
     send: "Register",

@@ -146,7 +146,8 @@ fn webhooks() -> [Operation; 4] {
         .says(
             "Have events sent to a URL",
             "Ten at most. Deliveries are signed as the Standard Webhooks specification has it, with \
-             the secret that this answer shows once; docs/webhooks.md says how to verify them.",
+             the secret that this response shows once (again for ten minutes under the same \
+             Idempotency-Key); docs/webhooks.md says how to verify them.",
         )
         .once()
         .body("CreateWebhook", Required::True, &[])

@@ -137,7 +137,7 @@ function keyFacts({ data }) {
     data.agentAddress && ["Agent", copyable(data.agentAddress, "agent address")],
     data.state && ["State", badge(data.state)],
     data.expiryTimestamp && ["Expires", countdown(data.expiryTimestamp)],
-    data.previousAgentAddress && ["Previous agent", copyable(data.previousAgentAddress, "previous agent's address"), data.previousAgentRevoked ? " removed" : " stays until it expires"],
+    data.previousAgentAddress && ["Previous agent", copyable(data.previousAgentAddress, "previous agent's address"), data.previousAgentRevoked ? " removed" : " is still being removed"],
   ];
 }
 

@@ -31,7 +31,7 @@ const FIELDS: &str = "now tenant readOnly stack region api hasMetrics renewWithi
     frozen operatorFreeze operatorActions action by lookedAt run credentials exchange state agentAddress agentName expiresAt requestedAt autoRenew \
     isApiKey retiring next job does at checkAt jobFailures busyUntil due more decisions before seq \
     decision refused reason intent validUntil messageBytes caller requestId policy hash exchanges \
-    weightUsed weightPerMinute failures pausedUntil pauseAskedFor from periodS series metric unit \
+    weightUsed weightPerMinute failures pausedUntil pauseAskedFor pauseBlocked from periodS series metric unit \
     stat points alarms name description since";
 
 /// Every read, with what it must tell.

@@ -331,6 +331,8 @@ struct ExchangeState {
     paused_until: u64,
     /// The exchange has asked for the pause.
     pause_asked_for: bool,
+    /// The edge in front of the exchange blocks this address.
+    pause_blocked: bool,
 }
 
 async fn exchanges(State(operator): State<Operator>) -> Result<Json<States>, ApiError> {
@@ -344,6 +346,7 @@ async fn exchanges(State(operator): State<Operator>) -> Result<Json<States>, Api
             failures: state.failures,
             paused_until: state.open_until_ms,
             pause_asked_for: state.limited,
+            pause_blocked: state.blocked,
         });
     }
     Ok(Json(States { now: operator.reads.clock.now_ms(), exchanges }))

@@ -26,8 +26,8 @@ use crate::stack::Options;
 const PROBE: &str = "health.probe";
 /// As much as SQLite writes for a wallet.
 const PROBE_BYTES: usize = 64 * 1024;
-/// What must be free, in bytes.
-const MIN_FREE: u64 = 16 * 1024 * 1024;
+/// The bytes that must be free on the data directory's disk.
+pub const MIN_FREE: u64 = 16 * 1024 * 1024;
 /// A result holds for so long, in milliseconds: nobody needs a key to ask.
 const FRESH_MS: u64 = 2_000;
 

@@ -17,7 +17,7 @@ use crate::store::{
 
 /// How long one call may work on a credential before another takes over. Longer than API Gateway
 /// lets a call live.
-pub(super) const LEASE_MS: u64 = 30_000;
+pub const LEASE_MS: u64 = 30_000;
 
 /// Taken off an agent's validity, so that a clock that runs ahead does not ask for too much.
 const EXPIRY_MARGIN_MS: u64 = 60_000;

@@ -27,6 +27,7 @@ mod walk;
 
 pub use advice::{advice, rotate_path};
 pub use agents::{AgentRole, Agents, RemovedAgent};
+pub use held::LEASE_MS;
 pub use reconcile::{Drift, ReconcileLimits, Reconciled};
 pub use renew::{RenewLimits, Renewed, renews_at_ms};
 pub use revoke::Revoked;

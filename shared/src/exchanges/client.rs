@@ -157,8 +157,7 @@ impl ExchangeClient {
     /// When nothing may be sent now.
     pub async fn admit(&self, approvals: u64, removals: u64) -> Result<(), Busy> {
         // Everything else weighs 1, on both exchanges.
-        let approval =
-            if matches!(self.api, Api::Aster(_)) { ASTER_APPROVAL_WEIGHT } else { 1 };
+        let approval = if matches!(self.api, Api::Aster(_)) { ASTER_APPROVAL_WEIGHT } else { 1 };
         self.budget.take(approvals * approval + removals).await
     }
 

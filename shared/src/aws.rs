@@ -32,7 +32,7 @@ use call::{Retries, Service};
 use connector::Connector;
 pub use lambda::LambdaClient;
 pub use lazy::Lazy;
-pub use retry::without_conflict_retries;
+pub use retry::{with_retries, without_conflict_retries};
 pub use sqs::{BATCH as SQS_BATCH, SqsClient};
 
 /// How long a call of the cosigner may take: longer than its function may run, and three times
@@ -132,12 +132,9 @@ impl Aws {
     pub fn dynamodb(&self) -> Lazy<aws_sdk_dynamodb::Client> {
         let aws = self.clone();
         Lazy::new(move || {
-            let mut config = aws_sdk_dynamodb::config::Builder::from(&*aws.base)
-                .interceptor(CountCalls)
-                .retry_config(retry::dynamodb())
-                .retry_partition(retry::dynamodb_quota())
-                .retry_classifier(retry::RejectedWrites)
-                .timeout_config(dynamodb_timeouts());
+            let config = aws_sdk_dynamodb::config::Builder::from(&*aws.base);
+            let mut config =
+                with_retries(config).interceptor(CountCalls).timeout_config(dynamodb_timeouts());
             config.set_endpoint_url(aws.dynamodb);
             aws_sdk_dynamodb::Client::from_conf(config.build())
         })

@@ -243,3 +243,18 @@ test("feed says disconnected when the stack is gone", async () => {
   await shoot(page, "disconnected");
   await leave(REFUSED);
 });
+
+test("a pause is explained by what caused it", async () => {
+  for (const [asked, blocked, words] of [[true, false, "as the exchange has asked"], [false, true, "because the exchange's edge blocks this address"], [false, false, "because it kept failing"]]) {
+    const { page, leave } = await visit(browser, stack.url);
+    await page.route("**/console/data/exchanges", async (route) => {
+      const response = await route.fetch();
+      const body = await response.json();
+      for (const one of body.exchanges) Object.assign(one, { pausedUntil: body.now + DAY, pauseAskedFor: asked, pauseBlocked: blocked });
+      await route.fulfill({ response, json: body });
+    });
+    await page.goto(`${stack.url}/#/exchanges`);
+    await page.getByText(words).first().waitFor();
+    await leave();
+  }
+});

@@ -52,5 +52,6 @@ async fn create_webhook(
     let mark = caller.request.as_ref().map(|once| &once.mark);
     let (webhook, secret) = state.webhooks.create(&caller.tenant, &new, mark).await?;
     let body = WebhookMadeBody::new(&webhook, &secret);
-    Ok((StatusCode::CREATED, Extension(HoldsSecret), Json(body)))
+    let secret = HoldsSecret { shown_from_ms: Some(webhook.created_at_ms) };
+    Ok((StatusCode::CREATED, Extension(secret), Json(body)))
 }

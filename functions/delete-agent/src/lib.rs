@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::routing::delete;
 use axum::{Json, Router};
 use http::Uri;
-use shared::api::body::{PathName, wallet_in_query};
+use shared::api::body::{JsonBody, PathName};
 use shared::api::credential_data::RevokedData;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
@@ -13,6 +13,7 @@ use shared::api::exchange::{InPath, routes};
 use shared::api::idempotency::idempotent;
 use shared::api::responses::DataBody;
 use shared::api::shell::Caller;
+use shared::api::wallet_names::WalletNames;
 use shared::clock::Clock;
 use shared::config::{ConfigError, Env};
 use shared::credentials::Registrars;
@@ -40,9 +41,12 @@ async fn delete_agent(
     InPath(exchange): InPath,
     PathName(agent): PathName,
     uri: Uri,
+    body: JsonBody,
 ) -> Result<Json<DataBody<RevokedData>>, ApiError> {
-    let name = wallet_in_query(&uri)?.ok_or_else(|| ApiError::missing("walletIdOrAddress"))?;
+    body.only_with_wallet(&[])?;
     let registrar = registrars.of(exchange);
+    let names = WalletNames::in_query(&uri)?.and_in_body(&body)?;
+    let name = names.wallet(&registrar.custody.store, &caller.tenant).await?;
     let removed = registrar.remove_agent(&caller, &name, &agent).await;
     let removed = removed.map_err(|error| ApiError::credential(Action::RemoveAgent, error))?;
     let data = RevokedData::of_agent(exchange, &removed);

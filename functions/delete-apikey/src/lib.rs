@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::routing::delete;
 use axum::{Json, Router};
 use http::Uri;
-use shared::api::body::{JsonBody, one_wallet, wallet_in_query};
+use shared::api::body::JsonBody;
 use shared::api::credential_data::RevokedData;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
@@ -13,6 +13,7 @@ use shared::api::exchange::{InPath, routes};
 use shared::api::idempotency::idempotent;
 use shared::api::responses::DataBody;
 use shared::api::shell::Caller;
+use shared::api::wallet_names::WalletNames;
 use shared::clock::Clock;
 use shared::config::{ConfigError, Env};
 use shared::credentials::Registrars;
@@ -44,10 +45,10 @@ async fn delete_api_key(
     body: JsonBody,
 ) -> Result<Json<DataBody<RevokedData>>, ApiError> {
     body.only(&["walletIdOrAddress", "removedOnExchange"])?;
-    let names = body.wallet_names(wallet_in_query(&uri)?)?;
+    let names = WalletNames::in_query_or_body(&uri, &body)?;
     let removed = body.flag("removedOnExchange", false)?;
     let registrar = registrars.of(exchange);
-    let name = one_wallet(&registrar.custody.store, &caller.tenant, names).await?;
+    let name = names.wallet(&registrar.custody.store, &caller.tenant).await?;
     let revoked = registrar.revoke(&caller, &name, removed).await;
     let revoked = revoked.map_err(|error| ApiError::credential(Action::Revoke, error))?;
     let data = RevokedData::new(exchange, &revoked);

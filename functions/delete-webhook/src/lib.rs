@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::routing::delete;
 use axum::{Json, Router};
-use shared::api::body::PathName;
+use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::{Memory, idempotent};
 use shared::api::shell::Caller;
@@ -33,7 +33,9 @@ async fn delete_webhook(
     State(state): State<Memory>,
     caller: Caller,
     PathName(id): PathName,
+    body: JsonBody,
 ) -> Result<Json<WebhookDeletedBody>, ApiError> {
+    body.only(&[])?;
     let id = webhook_id(&id)?;
     let mark = caller.request.as_ref().map(|once| &once.mark);
     state.store.forget_webhook(&caller.tenant, id, mark, state.clock.now_ms()).await?;

@@ -5,12 +5,12 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use http::Uri;
-use shared::api::body::wallet_in_query;
 use shared::api::credential_data::CredentialData;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
 use shared::api::responses::DataBody;
 use shared::api::shell::{Caller, note_wallet};
+use shared::api::wallet_names::WalletNames;
 use shared::clock::Clock;
 use shared::config::{ConfigError, Env};
 use shared::random::Random;
@@ -48,7 +48,7 @@ async fn get_api_key(
     InPath(exchange): InPath,
     uri: Uri,
 ) -> Result<Json<DataBody<CredentialData>>, ApiError> {
-    let name = wallet_in_query(&uri)?.ok_or_else(|| ApiError::missing("walletIdOrAddress"))?;
+    let name = WalletNames::in_query(&uri)?.wallet(&state.store, &caller.tenant).await?;
     let view = state.store.find(&caller.tenant, &name).await?;
     let view = view.ok_or_else(ApiError::wallet_not_found)?;
     note_wallet(&view.wallet);

@@ -1,12 +1,14 @@
 //! `GET /api/wallets/{walletIdOrAddress}`: a wallet by any of its names.
 
 use axum::extract::State;
+use axum::http::Uri;
 use axum::routing::get;
 use axum::{Json, Router};
-use shared::api::body::{PathName, wallet_ref};
+use shared::api::body::PathName;
 use shared::api::error::ApiError;
 use shared::api::responses::WalletBody;
 use shared::api::shell::{Caller, note_wallet};
+use shared::api::wallet_names::WalletNames;
 use shared::store::Store;
 
 /// The endpoint's routes.
@@ -18,8 +20,11 @@ async fn get_wallet(
     State(store): State<Store>,
     caller: Caller,
     PathName(name): PathName,
+    uri: Uri,
 ) -> Result<Json<WalletBody>, ApiError> {
-    let view = store.find(&caller.tenant, &wallet_ref(&name)?).await?;
+    let names = WalletNames::in_path(&name)?.and_in_query(&uri)?;
+    let name = names.wallet(&store, &caller.tenant).await?;
+    let view = store.find(&caller.tenant, &name).await?;
     let wallet = view.ok_or_else(ApiError::wallet_not_found)?.wallet;
     note_wallet(&wallet);
     Ok(Json(WalletBody::from(&wallet)))

@@ -5,13 +5,13 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use http::Uri;
-use shared::api::body::wallet_in_query;
 use shared::api::credential_data::AgentsData;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
 use shared::api::responses::DataBody;
 use shared::api::shell::Caller;
+use shared::api::wallet_names::WalletNames;
 use shared::clock::Clock;
 use shared::config::{ConfigError, Env};
 use shared::credentials::Registrars;
@@ -37,8 +37,9 @@ async fn list_agents(
     InPath(exchange): InPath,
     uri: Uri,
 ) -> Result<Json<DataBody<AgentsData>>, ApiError> {
-    let name = wallet_in_query(&uri)?.ok_or_else(|| ApiError::missing("walletIdOrAddress"))?;
     let registrar = registrars.of(exchange);
+    let names = WalletNames::in_query(&uri)?;
+    let name = names.wallet(&registrar.custody.store, &caller.tenant).await?;
     let listed = registrar.list_agents(&caller, &name).await;
     let listed = listed.map_err(|error| ApiError::credential(Action::ListAgents, error))?;
     let now_ms = registrar.custody.clock.now_ms();

@@ -1,15 +1,17 @@
 //! `POST /api/trading/aster/apikey`: registers a wallet with Aster's API V3.
 
 use axum::extract::State;
+use axum::http::Uri;
 use axum::routing::post;
 use axum::{Json, Router};
-use shared::api::body::{JsonBody, one_wallet};
+use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::exchange::counted;
 use shared::api::idempotency::idempotent;
 use shared::api::ids::Exchange;
 use shared::api::responses::{AsterData, DataBody};
 use shared::api::shell::Caller;
+use shared::api::wallet_names::WalletNames;
 use shared::clock::Clock;
 use shared::config::{ConfigError, Env};
 use shared::credentials::Registrar;
@@ -38,11 +40,13 @@ pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Ro
 async fn register_aster(
     State(registrar): State<Registrar>,
     caller: Caller,
+    uri: Uri,
     body: JsonBody,
 ) -> Result<Json<DataBody<AsterData>>, ApiError> {
     body.only(&["walletIdOrAddress", "autoRenew"])?;
-    let (names, auto_renew) = (body.wallet_names(None)?, body.flag("autoRenew", true)?);
-    let wallet = one_wallet(&registrar.custody.store, &caller.tenant, names).await?;
+    let names = WalletNames::in_body(&body)?.and_in_query(&uri)?;
+    let auto_renew = body.flag("autoRenew", true)?;
+    let wallet = names.wallet(&registrar.custody.store, &caller.tenant).await?;
     let registered = registrar.register(&caller, &wallet, auto_renew).await?;
     let data = AsterData::from(&registered);
     let now_ms = registrar.custody.clock.now_ms();

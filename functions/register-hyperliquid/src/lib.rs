@@ -1,16 +1,18 @@
 //! `POST /api/trading/hyperliquid/apikey`: registers a wallet with Hyperliquid.
 
 use axum::extract::State;
+use axum::http::Uri;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use shared::api::body::{JsonBody, one_wallet};
+use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::exchange::counted;
 use shared::api::idempotency::{HoldsSecret, idempotent};
 use shared::api::ids::Exchange;
 use shared::api::responses::{DataBody, HyperliquidData};
 use shared::api::shell::Caller;
+use shared::api::wallet_names::WalletNames;
 use shared::clock::Clock;
 use shared::config::{ConfigError, Env, HyperliquidConfig};
 use shared::credentials::Registrar;
@@ -52,14 +54,16 @@ pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Ro
 async fn register_hyperliquid(
     State(state): State<RegisterHyperliquid>,
     caller: Caller,
+    uri: Uri,
     body: JsonBody,
 ) -> Result<impl IntoResponse, ApiError> {
     let registrar = &state.registrar;
     body.only(&["walletIdOrAddress", "autoRenew"])?;
-    let (names, auto_renew) = (body.wallet_names(None)?, body.flag("autoRenew", true)?);
-    let wallet = one_wallet(&registrar.custody.store, &caller.tenant, names).await?;
+    let names = WalletNames::in_body(&body)?.and_in_query(&uri)?;
+    let auto_renew = body.flag("autoRenew", true)?;
+    let wallet = names.wallet(&registrar.custody.store, &caller.tenant).await?;
     let registered = registrar.register(&caller, &wallet, auto_renew).await?;
     let data = HyperliquidData::new(&registered, state.return_private_key)?;
-    let secret = state.return_private_key.then_some(Extension(HoldsSecret));
+    let secret = state.return_private_key.then_some(Extension(HoldsSecret::default()));
     Ok((secret, Json(DataBody::new(None, data, registrar.custody.clock.now_ms()))))
 }

@@ -1,10 +1,11 @@
 //! `POST /api/trading/{exchange}/apikey/rotate`: a new key, live before the old one goes.
 
 use axum::extract::State;
+use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use shared::api::body::{JsonBody, one_wallet};
+use shared::api::body::JsonBody;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
@@ -12,6 +13,7 @@ use shared::api::idempotency::{HoldsSecret, idempotent};
 use shared::api::ids::Exchange;
 use shared::api::responses::{AsterData, DataBody, HyperliquidData, RotatedData};
 use shared::api::shell::Caller;
+use shared::api::wallet_names::WalletNames;
 use shared::clock::Clock;
 use shared::config::{ConfigError, Env, HyperliquidConfig};
 use shared::credentials::Registrars;
@@ -50,12 +52,13 @@ async fn rotate_api_key(
     State(state): State<RotateApiKey>,
     caller: Caller,
     InPath(exchange): InPath,
+    uri: Uri,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let registrar = state.registrars.of(exchange);
     body.only(&["walletIdOrAddress"])?;
-    let names = body.wallet_names(None)?;
-    let wallet = one_wallet(&registrar.custody.store, &caller.tenant, names).await?;
+    let names = WalletNames::in_body(&body)?.and_in_query(&uri)?;
+    let wallet = names.wallet(&registrar.custody.store, &caller.tenant).await?;
     let rotated = registrar.rotate(&caller, &wallet).await;
     let rotated = rotated.map_err(|error| ApiError::credential(Action::Rotate, error))?;
     let now_ms = registrar.custody.clock.now_ms();
@@ -72,7 +75,7 @@ async fn rotate_api_key(
         Exchange::Hyperliquid => {
             let data = HyperliquidData::new(&rotated.registered, state.return_private_key)?;
             let data = RotatedData::new(data, &rotated);
-            let secret = state.return_private_key.then_some(Extension(HoldsSecret));
+            let secret = state.return_private_key.then_some(Extension(HoldsSecret::default()));
             (secret, Json(DataBody::new(Some(message), data, now_ms))).into_response()
         }
     })

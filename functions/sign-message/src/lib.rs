@@ -1,13 +1,15 @@
 //! `POST /api/wallets/{walletIdOrAddress}/sign`: EIP-191 `personal_sign` of a caller's message.
 
 use axum::extract::State;
+use axum::http::Uri;
 use axum::routing::post;
 use axum::{Json, Router};
-use shared::api::body::{JsonBody, PathName, wallet_ref};
+use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::idempotent;
 use shared::api::responses::SignedBody;
 use shared::api::shell::{Caller, note_wallet};
+use shared::api::wallet_names::WalletNames;
 use shared::wallets::Custody;
 
 /// The endpoint's routes.
@@ -21,11 +23,13 @@ async fn sign_message(
     State(custody): State<Custody>,
     caller: Caller,
     PathName(name): PathName,
+    uri: Uri,
     body: JsonBody,
 ) -> Result<Json<SignedBody>, ApiError> {
-    body.only(&["message"])?;
-    let name = wallet_ref(&name)?;
+    body.only_with_wallet(&["message"])?;
+    let names = WalletNames::in_path(&name)?.and_in_query(&uri)?.and_in_body(&body)?;
     let message = body.message()?;
+    let name = names.wallet(&custody.store, &caller.tenant).await?;
     let (wallet, signature) = custody.sign_message(&caller.tenant, &name, &message).await?;
     note_wallet(&wallet);
     Ok(Json(SignedBody::new(&wallet, message, &signature)))

@@ -20,6 +20,12 @@ export function show(main, { signal, about }) {
   });
 }
 
+/** Why nothing is sent. */
+function why(one) {
+  if (one.pauseAskedFor) return ", as the exchange has asked";
+  return one.pauseBlocked ? ", because the exchange's edge blocks this address" : ", because it kept failing";
+}
+
 function card(one, about) {
   const paused = one.pausedUntil > time.now();
   if (!one.answered) {
@@ -27,7 +33,7 @@ function card(one, about) {
       h("header", null, h("h2", null, EXCHANGES[one.exchange]), paused ? badge("paused", "pending") : badge(one.failures > 0 ? "fails" : "not asked", one.failures > 0 ? "bad" : "dim")),
       facts(
         ["Failures", one.failures > 0 ? `${one.failures} in a row` : "none in a row"],
-        paused && ["Nothing is sent", "until ", stamp(one.pausedUntil), one.pauseAskedFor ? ", as the exchange has asked" : ", because it kept failing"]),
+        paused && ["Nothing is sent", "until ", stamp(one.pausedUntil), why(one)]),
       h("p", null, "Weight of this minute: ", h("strong", null, one.weightUsed), ` of ${one.weightPerMinute}`),
       useBar(one.weightUsed, one.weightPerMinute, `${one.weightUsed} of ${one.weightPerMinute} used`));
   }
@@ -38,7 +44,7 @@ function card(one, about) {
       ["URL", h("code", null, one.url)], ["Network", one.network],
       ["Asked", stamp(one.answered.askedAt), ", ", one.answered.ok ? `answered in ${one.answered.tookMs} ms` : one.answered.trouble],
       one.failures > 0 && ["Failures", `${one.failures} in a row`],
-      paused && ["Nothing is sent", "until ", stamp(one.pausedUntil), one.pauseAskedFor ? ", as the exchange has asked" : ", because it kept failing"],
+      paused && ["Nothing is sent", "until ", stamp(one.pausedUntil), why(one)],
       one.simulated && about?.requiresDeposit && ["Deposits", "are wanted before an account may act"]),
     h("p", null, "Weight of this minute: ", h("strong", null, one.weightUsed), ` of ${one.weightPerMinute} that jobs may use`),
     useBar(one.weightUsed, one.weightPerMinute, `${one.weightUsed} of ${one.weightPerMinute} used`),

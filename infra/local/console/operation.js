@@ -100,7 +100,7 @@ const privateKey = (answer) => answer.body.data?.apiPrivateKey;
 
 function succeeded(operation, answer) {
   const secret = privateKey(answer);
-  const shown = secret ? { ...answer.body, data: { ...answer.body.data, apiPrivateKey: "shown once, above" } } : answer.body;
+  const shown = secret ? { ...answer.body, data: { ...answer.body.data, apiPrivateKey: "shown above" } } : answer.body;
   return h("div", { class: "success" },
     h("p", null, h("strong", null, `Done: HTTP ${answer.status}`), answer.replayed && " (answered before; the same answer again)"),
     secret && once(secret),
@@ -126,7 +126,7 @@ function once(secret) {
     say(note.textContent);
   } }, "Copy the key");
   return h("div", { class: "once" },
-    h("p", null, h("strong", null, "The API wallet's private key. "), "It is shown once here; the console does not keep it."),
+    h("p", null, h("strong", null, "The API wallet's private key. "), "The console does not keep it. The service returns it once (again for ten minutes under the same Idempotency-Key)."),
     h("div", { class: "secret-row" }, text, show, take), note);
 }
 

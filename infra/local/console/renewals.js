@@ -9,7 +9,7 @@ export function show(main, { signal, about }) {
   const list = h("div", null);
   const days = about ? Math.round(about.renewWithinMs / 86_400_000) : 14;
   fill(main, h("div", { class: "heading" }, h("h1", null, "Renewals")),
-    h("p", null, `The job runs each hour. It renews a key in the ${days} days before its expiry, each wallet's at an hour of its own, and finishes rotations and deletions that were not finished. The job's next run does what is due.`), list);
+    h("p", null, `The job renews a key in the ${days} days before its expiry, each wallet's at a time of its own, and finishes rotations and deletions that were not finished. The job's next run does what is due.`), list);
   let last = "";
   return every(10_000, signal, async () => {
     try {

@@ -137,7 +137,7 @@ function keyFacts({ data }) {
     data.agentAddress && ["Agent", copyable(data.agentAddress, "agent address")],
     data.state && ["State", badge(data.state)],
     data.expiryTimestamp && ["Expires", countdown(data.expiryTimestamp)],
-    data.previousAgentAddress && ["Previous agent", copyable(data.previousAgentAddress, "previous agent's address"), data.previousAgentRevoked ? " removed" : " stays until it expires"],
+    data.previousAgentAddress && ["Previous agent", copyable(data.previousAgentAddress, "previous agent's address"), data.previousAgentRevoked ? " removed" : " is still being removed"],
   ];
 }
 
@@ -145,7 +145,7 @@ function register(wallet, exchange, done) {
   open({
     title: `Register with ${EXCHANGES[exchange]}`,
     about: exchange === "hyperliquid"
-      ? "A new API wallet is sealed here and approved by the wallet. Its private key is in the response, once."
+      ? "A new API wallet is sealed here and approved by the wallet. Its private key is in the response, once (again for ten minutes under the same Idempotency-Key)."
       : "A new agent is sealed here and approved by the wallet. Its key stays on the server.",
     fields: [{ name: "autoRenew", label: "Renew it before it expires", kind: "yes", value: true }],
     send: "Register",

@@ -9,13 +9,11 @@ use seal_audit::seal::Head;
 use seal_audit::verify::{PublicKey, SealFault, SealVerifier};
 use serde_json::Value;
 use shared::aws::Aws;
-use shared::clock::Clock;
-use shared::random::Random;
 use shared::store::Item;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::data::{self, Directory};
+use crate::data;
 use crate::error::chain;
 use crate::serve::{Stop, bind, url};
 use crate::{StartError, dynamodb};
@@ -73,6 +71,8 @@ pub async fn verify(
             proven.heads.len(),
             proven.faults.len()
         ));
+    } else {
+        say("seals not verified: pass --public-key");
     }
     let report = records.finish();
     for (partition, fault) in &report.faults {
@@ -130,14 +130,15 @@ fn date(ms: u64) -> String {
 }
 
 fn read_key(file: &Path) -> Result<PublicKey, StartError> {
-    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
+    let broken = |cause| StartError::File { what: "the public key", path: file.to_owned(), cause };
     let bytes = std::fs::read(file).map_err(|error| broken(error.to_string()))?;
     PublicKey::parse(&bytes)
         .ok_or_else(|| broken("it is not a public key of P-256 in PEM or DER".to_owned()))
 }
 
 fn exported(file: &Path) -> Result<Log, StartError> {
-    let broken = |error: std::io::Error| StartError::Data {
+    let broken = |error: std::io::Error| StartError::File {
+        what: "the export",
         path: file.to_owned(),
         cause: error.to_string(),
     };
@@ -152,11 +153,7 @@ fn exported(file: &Path) -> Result<Log, StartError> {
 }
 
 async fn stored(directory: &Path, table: &str) -> Result<Log, StartError> {
-    data::existing(directory)?;
-    let _lock = data::lock(directory)?;
-    // Opened as a start opens it: a damaged file is refused, and a lost one is not made.
-    Directory::look(directory, &Random::system(), &Clock::system())?.check_kind(false)?;
-    let database = dynamodb::open(&directory.join(data::DATABASE))?;
+    let (_lock, database) = data::open_tables(directory)?;
     let listener = bind("DynamoDB", Ipv4Addr::LOCALHOST.into(), 0).await?;
     let endpoint = url(&listener);
     let (sender, stop) = Stop::new();

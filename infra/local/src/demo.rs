@@ -61,7 +61,8 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
     let name = json!({ "walletIdOrAddress": wallet["address"] });
     let aster = "Register it with Aster. The trading key stays in the service.";
     demo.call(aster, "POST", "/api/trading/aster/apikey", Some(name.clone()), 200).await?;
-    let hyperliquid = "Register it with Hyperliquid. The response delivers the trading key, once.";
+    let hyperliquid = "Register it with Hyperliquid. The response delivers the trading key once (again \
+                       for ten minutes under the same Idempotency-Key).";
     let key =
         demo.call(hyperliquid, "POST", "/api/trading/hyperliquid/apikey", Some(name), 200).await?;
     let mut shown = vec!["a wallet was created and registered with both exchanges"];

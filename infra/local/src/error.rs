@@ -23,6 +23,16 @@ pub enum StartError {
         /// Why not.
         cause: String,
     },
+    /// A file that the command line names cannot be used.
+    #[error("cannot use {what} {}: {cause}", path.display())]
+    File {
+        /// What the file should be, such as "the public key".
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
     /// More than this machine would reach it.
     #[error(
         "{0} is not loopback: whoever reaches it can use every wallet; say --expose if that is meant"

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::HttpBody;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use http::HeaderValue;
+use axum::routing::any;
 use http::header::CONNECTION;
+use http::{HeaderValue, Method, StatusCode};
 use shared::api::error::ApiError;
 use shared::api::ids::Tenant;
 use shared::api::shell::{OPEN_PATHS, refusal};
 use shared::clock::Clock;
 use shared::random::Random;
+use tower::ServiceExt;
 
 use crate::clients::whole;
 use crate::keys::{KeyFile, Keyring, Known};
@@ -41,6 +43,36 @@ pub(crate) fn gateway(routes: Router, options: &Options) -> Router {
         random: options.random.clone(),
     };
     routes.layer(from_fn_with_state(gateway, pass))
+}
+
+#[derive(Clone)]
+struct Paths {
+    /// Matches every path of the API.
+    known: Router,
+    clock: Clock,
+    random: Random,
+}
+
+/// Returns 404 for an unknown path to `HEAD` and `OPTIONS`, which are refused on most known paths.
+/// API Gateway looks at the path first as well.
+pub(crate) fn known_paths(routes: Router, options: &Options) -> Router {
+    let known = openapi::paths().into_iter().fold(Router::new(), |router, path| {
+        router.route(&path, any(|| async { StatusCode::NO_CONTENT }))
+    });
+    let (clock, random) = (options.clock.clone(), options.random.clone());
+    routes.layer(from_fn_with_state(Paths { known, clock, random }, look_up))
+}
+
+async fn look_up(State(paths): State<Paths>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::HEAD | Method::OPTIONS) {
+        let mut asked = Request::new(Body::empty());
+        *asked.uri_mut() = request.uri().clone();
+        let matched = paths.known.clone().oneshot(asked).await;
+        if matched.is_ok_and(|matched| matched.status() == StatusCode::NOT_FOUND) {
+            return refusal(&ApiError::no_route(), &paths.clock, &paths.random);
+        }
+    }
+    next.run(request).await
 }
 
 async fn pass(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {

@@ -27,8 +27,8 @@ use crate::stack::Options;
 const PROBE: &str = "health.probe";
 /// As much as SQLite writes for a wallet.
 const PROBE_BYTES: usize = 64 * 1024;
-/// What must be free, in bytes.
-const MIN_FREE: u64 = 16 * 1024 * 1024;
+/// The bytes that must be free on the data directory's disk.
+pub const MIN_FREE: u64 = 16 * 1024 * 1024;
 /// A result holds for so long, in milliseconds: nobody needs a key to ask.
 const FRESH_MS: u64 = 2_000;
 
@@ -145,13 +145,14 @@ impl Health {
     }
 }
 
-/// Whether the disk takes what the stack writes.
-pub(crate) fn disk_trouble(directory: &Path, external: bool) -> Option<String> {
-    for file in sqlite_files(external) {
-        if !directory.join(file).exists() {
-            return Some(format!("{file} is missing"));
-        }
-    }
+/// Returns what is wrong with the files and the disk of a running stack.
+fn disk_trouble(directory: &Path, external: bool) -> Option<String> {
+    let lost = sqlite_files(external).iter().find(|file| !directory.join(file).exists());
+    lost.map(|file| format!("{file} is missing")).or_else(|| write_trouble(directory))
+}
+
+/// Returns why the disk does not take what the stack writes.
+pub(crate) fn write_trouble(directory: &Path) -> Option<String> {
     let probe = || -> std::io::Result<()> {
         let mut file = std::fs::File::create(directory.join(PROBE))?;
         file.write_all(&[0; PROBE_BYTES])?;

@@ -273,7 +273,8 @@ impl Keyring {
     }
 
     /// Whose key this is. It is looked up by its hash, so how long that takes says nothing about
-    /// any key. Each call costs a `stat`; the file is read when it has changed.
+    /// any key. Each call costs a `stat`; the file is read when it has changed. While there is no
+    /// file, each call reads the directory's identity, which says whether there should be one.
     ///
     /// # Errors
     /// When the file is there and cannot be read: then nobody is let in.
@@ -281,7 +282,7 @@ impl Keyring {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         // Before the file is read: what changes after this is seen by the next call.
         let stamp = self.file.stamp()?;
-        if stamp != read.stamp {
+        if stamp.is_none() || stamp != read.stamp {
             let keys = self.file.list()?.into_iter();
             let tenants = keys.map(|entry| (entry.sha256, entry.name)).collect();
             *read = ReadKeys { stamp, tenants };

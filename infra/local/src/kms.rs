@@ -33,7 +33,7 @@ use crate::stack::AUDIT_KEY;
 
 const ACCOUNT: &str = "123456789012";
 /// What verifies the audit log's seals, in PEM, in the data directory.
-const PUBLIC_KEY: &str = "audit-public-key.pem";
+pub(crate) const PUBLIC_KEY: &str = "audit-public-key.pem";
 const REGION: &str = "us-east-1";
 /// The key that signs the audit log's heads, made at the first start: a file of its own, the
 /// owner's alone.

@@ -42,6 +42,7 @@ pub use console::operator;
 pub use cosigner::CosignerHost;
 pub use error::StartError;
 pub use exchanges::{AsterTarget, HyperliquidTarget};
+pub use health::MIN_FREE;
 pub use hosts::{AllowedHost, AllowedHostError};
 pub use limits::Limits;
 pub use routes::{Endpoints, routes};

@@ -25,7 +25,7 @@ use shared::webhooks::{Deliverer, Deliveries, Lookup, Publisher, Replayer, Webho
 use tower::limit::GlobalConcurrencyLimitLayer;
 use url::Url;
 
-use crate::gateway::gateway;
+use crate::gateway::{gateway, known_paths};
 use crate::stack::{Options, WALLETS_TABLE};
 use crate::{StartError, cosigner as cosigner_host};
 
@@ -205,5 +205,7 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
     let (clock, random) = (&options.clock, &options.random);
     let shelled = shell(routes, clock.clone(), random.clone());
     let behind_gateway = gateway(shelled, options);
-    Ok(cors(behind_gateway, options.allowed_origins.clone(), clock.clone(), random.clone()))
+    let origins = options.allowed_origins.clone();
+    let for_browsers = cors(behind_gateway, origins, clock.clone(), random.clone());
+    Ok(known_paths(for_browsers, options))
 }

@@ -191,15 +191,11 @@ async fn stored(
     name: &WalletRef,
     action: &OperatorAction,
 ) -> Result<Operated, WalletsError> {
-    let file = directory.join("dynamodb.sqlite");
-    if !file.is_file() {
-        return Err(WalletsError::NoData(directory.to_owned()));
-    }
-    let _lock = match data::lock(directory) {
+    let (_lock, database) = match data::open_tables(directory) {
+        Err(StartError::NoData(directory)) => return Err(WalletsError::NoData(directory)),
         Err(StartError::InUse(directory)) => return Err(WalletsError::Running(directory)),
-        lock => lock?,
+        opened => opened?,
     };
-    let database = dynamodb::open(&file)?;
     let listener = bind("DynamoDB", Ipv4Addr::LOCALHOST.into(), 0).await?;
     let endpoint = url(&listener);
     let (sender, stop) = Stop::new();

@@ -99,7 +99,7 @@ fn allowed(read: &str) -> BTreeSet<String> {
              exchanges.answered exchanges.answered.askedAt exchanges.answered.ok \
              exchanges.answered.tookMs exchanges.answered.trouble exchanges.weightUsed \
              exchanges.weightPerMinute exchanges.failures exchanges.pausedUntil \
-             exchanges.pauseAskedFor exchanges.requests exchanges.requests.at \
+             exchanges.pauseAskedFor exchanges.pauseBlocked exchanges.requests exchanges.requests.at \
              exchanges.requests.kind exchanges.requests.weight exchanges.requests.accepted"
         }
     };

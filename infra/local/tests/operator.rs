@@ -31,7 +31,7 @@ const FIELDS: &str = "now tenant readOnly stack region api hasMetrics renewWithi
     frozen operatorFreeze operatorActions action by lookedAt run credentials exchange state agentAddress agentName expiresAt requestedAt autoRenew \
     isApiKey retiring next job does at checkAt jobFailures busyUntil due more decisions before seq \
     decision refused reason intent validUntil messageBytes caller requestId policy hash exchanges \
-    weightUsed weightPerMinute failures pausedUntil pauseAskedFor from periodS series metric unit \
+    weightUsed weightPerMinute failures pausedUntil pauseAskedFor pauseBlocked from periodS series metric unit \
     stat points alarms name description since";
 
 /// Every read, with what it must tell.
@@ -258,8 +258,11 @@ async fn freeze_of_a_deployment_writes_two_attributes_as_the_caller() {
     );
     assert_eq!(sign().await, 200);
     world.cloud.let_update(true);
+    // Other calls' transactions on the wallet do not stop it.
+    world.cloud.reject_updates(3);
     let (code, said) = operate(&world, &freeze);
     assert_eq!(code, Some(0), "{said}");
+    assert_eq!(world.cloud.conflicts_left(), 0);
     for part in ["is frozen", "arn:aws:sts::1:assumed-role/ops/AKIAMAIN", "account taken over"] {
         assert!(said.contains(part), "{said}");
     }

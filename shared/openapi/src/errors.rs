@@ -83,6 +83,11 @@ pub(crate) fn unknown(fields: &[&str]) -> Option<ApiError> {
     JsonBody::parse(&HeaderMap::new(), br#"{"autorenew":false}"#).ok()?.only(fields).err()
 }
 
+/// What is wrong with a body on a route that needs none.
+pub(crate) fn no_body() -> Vec<ApiError> {
+    body().into_iter().chain(unknown(&[])).collect()
+}
+
 /// What is wrong with an `Idempotency-Key`.
 pub(crate) fn once() -> Vec<ApiError> {
     vec![

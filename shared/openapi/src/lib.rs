@@ -13,7 +13,7 @@ mod refusals;
 mod tags;
 mod webhooks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use operations::Operation;
 use refusals::Refusals;
@@ -56,6 +56,12 @@ const ABOUT: &str = "2-of-2 MPC wallets, and their API keys on exchanges. Reques
     The header X-API-KEY names a tenant, which sees and uses only the wallets that it created. A \
     deployment returns 403 for a missing key and for an unknown one, because API Gateway does not \
     tell them apart; the local stack returns 401 for a missing key.";
+
+/// Returns the path of every operation, with its parameters in braces.
+#[must_use]
+pub fn paths() -> BTreeSet<String> {
+    operations::all().into_iter().map(|operation| operation.path).collect()
+}
 
 /// The document.
 #[must_use]

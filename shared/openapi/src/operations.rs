@@ -142,8 +142,8 @@ fn webhooks() -> [Operation; 4] {
         .says(
             "Create a webhook",
             "A tenant has ten at most. Deliveries are signed according to the Standard Webhooks \
-             specification, with the secret that this response returns once. docs/webhooks.md \
-             describes how to verify them.",
+             specification, with the secret that this response returns once (again for ten minutes \
+             under the same Idempotency-Key). docs/webhooks.md describes how to verify them.",
         )
         .once()
         .body("CreateWebhook", Required::True, &[])
@@ -163,6 +163,7 @@ fn webhooks() -> [Operation; 4] {
         .once()
         .takes(webhook_in_path())
         .answers(200, "It is gone.", "WebhookDeleted")
+        .fails(errors::no_body())
         .fails(errors::webhook());
     let replay = "/api/webhooks/{webhookId}/replay";
     let replay = Operation::new(Method::POST, replay, "replayWebhook", Tag::Webhooks)

@@ -9,16 +9,13 @@ use serde_json::{Map, Value};
 
 use super::each_once::EachOnce;
 use super::error::ApiError;
-use super::ids::{IdError, Tenant, UserId, WalletRef};
+use super::ids::{IdError, UserId, WalletRef};
+use super::wallet_names::WALLET_NAMES;
 use crate::intent::PersonalMessage;
-use crate::store::Store;
 
 /// Fields that the published contract has for some calls. They are ignored where they have no
 /// meaning, because its clients send one body for several calls.
 const PUBLISHED: [&str; 4] = ["broker", "credentials", "preferredExchange", "workingType"];
-
-/// Fields that name the wallet as `walletIdOrAddress` does, wherever that names it.
-const WALLET_NAMES: [&str; 4] = ["walletIdOrAddress", "userId", "walletId", "address"];
 
 /// A request's JSON object. An empty body is an empty object.
 #[derive(Debug)]
@@ -61,6 +58,18 @@ impl JsonBody {
     pub fn only(&self, fields: &[&str]) -> Result<(), ApiError> {
         let names: &[&str] =
             if fields.contains(&WALLET_NAMES[0]) { &WALLET_NAMES } else { Default::default() };
+        self.only_these(fields, names)
+    }
+
+    /// Does the same on a route whose path or query names the wallet: the body may name it again.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn only_with_wallet(&self, fields: &[&str]) -> Result<(), ApiError> {
+        self.only_these(fields, &WALLET_NAMES)
+    }
+
+    fn only_these(&self, fields: &[&str], names: &[&str]) -> Result<(), ApiError> {
         let known = |name: &&String| {
             [fields, names, &PUBLISHED].iter().any(|names| names.contains(&name.as_str()))
         };
@@ -146,29 +155,6 @@ impl JsonBody {
         wallet_ref(self.required("walletIdOrAddress")?)
     }
 
-    /// Every name of the wallet: `walletIdOrAddress`, which is required unless the query has named
-    /// the wallet, and the other fields that name it.
-    ///
-    /// # Errors
-    /// 400, naming the field.
-    pub fn wallet_names(&self, in_query: Option<WalletRef>) -> Result<Vec<WalletRef>, ApiError> {
-        let mut names: Vec<WalletRef> = in_query.into_iter().collect();
-        for field in WALLET_NAMES {
-            let text = if field == WALLET_NAMES[0] && names.is_empty() {
-                Some(self.required(field)?)
-            } else {
-                self.optional(field)?.filter(|text| !text.is_empty())
-            };
-            if let Some(text) = text {
-                names.push(wallet_ref(text).map_err(|error| {
-                    let error = error.error.replacen(WALLET_NAMES[0], field, 1);
-                    ApiError::bad_request(error)
-                })?);
-            }
-        }
-        Ok(names)
-    }
-
     /// The field `message`, to be signed.
     ///
     /// # Errors
@@ -195,33 +181,6 @@ fn bad_id(error: IdError) -> ApiError {
     }
 }
 
-/// The wallet that a request names, once or several times.
-///
-/// # Errors
-/// 400 when its names are those of different wallets, 404 when there is no such wallet.
-pub async fn one_wallet(
-    store: &Store,
-    tenant: &Tenant,
-    mut names: Vec<WalletRef>,
-) -> Result<WalletRef, ApiError> {
-    names.dedup();
-    if let [name] = names.as_slice() {
-        return Ok(name.clone());
-    }
-    let mut wallets = Vec::new();
-    for name in &names {
-        let view = store.find(tenant, name).await?;
-        wallets.push(view.map(|view| view.wallet.wallet_id));
-    }
-    wallets.dedup();
-    match wallets.as_slice() {
-        [Some(id)] => Ok(WalletRef::Wallet(*id)),
-        [None] => Err(ApiError::wallet_not_found()),
-        _ => Err(ApiError::bad_request("The request names different wallets")
-            .advise("Name the wallet once, in walletIdOrAddress.")),
-    }
-}
-
 /// The one parameter of a route's path, as text.
 #[derive(Debug)]
 pub struct PathName(pub String);
@@ -233,23 +192,6 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
         let name = Path::<String>::from_request_parts(parts, state).await;
         name.map(|Path(name)| Self(name)).map_err(|_| ApiError::unreadable_path())
     }
-}
-
-/// Reads `walletIdOrAddress` from a query, where it may stand instead of in a body.
-///
-/// # Errors
-/// 400, naming the parameter.
-pub fn wallet_in_query(uri: &http::Uri) -> Result<Option<WalletRef>, ApiError> {
-    let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-    let mut named = pairs.filter(|(name, _)| name == "walletIdOrAddress");
-    let Some((_, text)) = named.next() else { return Ok(None) };
-    if named.next().is_some() {
-        return Err(ApiError::bad_request("walletIdOrAddress must be given once"));
-    }
-    if text.is_empty() {
-        return Err(ApiError::missing("walletIdOrAddress"));
-    }
-    wallet_ref(&text).map(Some)
 }
 
 fn is_identity(coding: &[u8]) -> bool {

@@ -50,6 +50,7 @@ impl ApiError {
                 Self::wallet_not_found()
             }
             CredentialError::NoCredential => Self::api_key_not_found(),
+            CredentialError::SecretHidden => Self::secret_not_shown_again(),
             CredentialError::Exists { advice } => {
                 Self::new(409, "API_KEY_EXISTS", "API key already exists for this wallet")
                     .advise("Use the existing key or delete it before creating a new one")

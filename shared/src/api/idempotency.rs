@@ -7,7 +7,8 @@
 //! one stopped.
 //!
 //! A success that holds a secret is given again for [`SECRET_MS`] only: long enough for a client
-//! that has lost the first one, and not for anybody who finds the key in a log of the day.
+//! that has lost the first one, and not for anybody who finds the key in a log of the day. The same
+//! holds for an outcome whose response could not be kept.
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -52,9 +53,20 @@ pub struct Once {
     pub outcome: Option<Outcome>,
 }
 
-/// Put into an answer that holds a secret: it is sealed where it is kept.
-#[derive(Clone, Copy, Debug)]
-pub struct HoldsSecret;
+/// Put into a response that holds a secret: it is sealed where it is kept.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct HoldsSecret {
+    /// Since when an earlier response may have shown it, Unix milliseconds. `None`: none has, except
+    /// where the request's outcome says so.
+    pub shown_from_ms: Option<u64>,
+}
+
+/// Returns whether a secret that a response has shown at a time is no longer shown, both in Unix
+/// milliseconds.
+#[must_use]
+pub const fn is_hidden(shown_from_ms: u64, now_ms: u64) -> bool {
+    now_ms > shown_from_ms.saturating_add(SECRET_MS)
+}
 
 /// Put into an answer that was given before.
 #[derive(Clone, Copy, Debug)]
@@ -105,10 +117,11 @@ async fn run(State(memory): State<Memory>, request: Request, next: Next) -> Resp
     match begin(&memory, &tenant, key, &fingerprint(&parts, &body)).await {
         Ok(Begun::Attempt(once)) => {
             let mark = once.mark.clone();
+            let shown_from_ms = once.outcome.as_ref().and_then(|outcome| outcome.shown_from_ms);
             let mut request = Request::from_parts(parts, Body::from(body));
             request.extensions_mut().insert(once);
             let response = next.run(request).await;
-            keep(&memory, &tenant, &mark, response).await
+            keep(&memory, &tenant, (&mark, shown_from_ms), response).await
         }
         Ok(Begun::Answered(response)) => response,
         Err(error) => error.into_response(),
@@ -177,14 +190,14 @@ async fn begin(
     }
     mark.operation = known.operation;
     let first_seen_ms = known.ends_at_ms.saturating_sub(KEY_LIFE_MS);
-    if let Some(answer) = known.answer {
+    if let Some(answer) = known.answer.clone() {
         return replay(memory, tenant, &mark, answer, first_seen_ms).await.map(Begun::Answered);
     }
     if now_ms < known.lease_until_ms {
         let wait_s = wait_for_lease_s(known.lease_until_ms, LEASE_MS, now_ms);
         return Err(ApiError::idempotency_in_progress(wait_s));
     }
-    match store.take_request_over(tenant, &mark, known.attempt, lease_until_ms).await {
+    match store.take_request_over(tenant, &mark, &known, (now_ms, lease_until_ms)).await {
         Ok(RequestRecord { answer: Some(answer), .. }) => {
             replay(memory, tenant, &mark, answer, first_seen_ms).await.map(Begun::Answered)
         }
@@ -202,7 +215,7 @@ async fn replay(
     first_seen_ms: u64,
 ) -> Result<Response, ApiError> {
     let given_ms = answer.at_ms.unwrap_or(first_seen_ms);
-    if answer.sealed.is_some() && memory.clock.now_ms() > given_ms.saturating_add(SECRET_MS) {
+    if answer.sealed.is_some() && is_hidden(given_ms, memory.clock.now_ms()) {
         return Err(ApiError::secret_not_shown_again());
     }
     let body = match (answer.body, answer.sealed) {
@@ -227,11 +240,11 @@ async fn replay(
 async fn keep(
     memory: &Memory,
     tenant: &Tenant,
-    mark: &RequestMark,
+    (mark, shown_from_ms): (&RequestMark, Option<u64>),
     response: Response,
 ) -> Response {
     let (response, kept) = if response.status().is_success() {
-        seal(memory, tenant, mark, response).await
+        seal(memory, tenant, (mark, shown_from_ms), response).await
     } else {
         (response, memory.store.end_request(tenant, mark, None).await.map_err(KeepError::from))
     };
@@ -244,7 +257,7 @@ async fn keep(
 async fn seal(
     memory: &Memory,
     tenant: &Tenant,
-    mark: &RequestMark,
+    (mark, shown_from_ms): (&RequestMark, Option<u64>),
     response: Response,
 ) -> (Response, Result<(), KeepError>) {
     let (parts, body) = response.into_parts();
@@ -252,11 +265,13 @@ async fn seal(
         Ok(bytes) => bytes,
         Err(cause) => return (failed(&cause).into_response(), Ok(())),
     };
-    let holds_secret = parts.extensions.get::<HoldsSecret>().is_some();
+    let secret = parts.extensions.get::<HoldsSecret>().copied();
+    let earlier_ms = secret.and_then(|secret| secret.shown_from_ms).or(shown_from_ms);
     let kept = async {
-        let (status, at_ms) = (parts.status.as_u16(), Some(memory.clock.now_ms()));
+        let at_ms = Some(earlier_ms.unwrap_or_else(|| memory.clock.now_ms()));
+        let status = parts.status.as_u16();
         let mut answer = StoredAnswer { status, body: None, sealed: None, at_ms };
-        if holds_secret {
+        if secret.is_some() {
             answer.sealed = Some(memory.envelope.seal(mark.context(tenant), &bytes).await?);
         } else {
             answer.body = Some(String::from_utf8_lossy(&bytes).into_owned());

@@ -16,4 +16,5 @@ pub mod requests;
 pub mod responses;
 pub mod schema;
 pub mod shell;
+pub mod wallet_names;
 pub mod webhooks;

@@ -294,6 +294,7 @@ impl From<CreateWebhookError> for ApiError {
     fn from(error: CreateWebhookError) -> Self {
         match error {
             CreateWebhookError::TooMany => Self::too_many_webhooks(),
+            CreateWebhookError::SecretHidden => Self::secret_not_shown_again(),
             CreateWebhookError::Store(error) => Self::store("Failed to create webhook", &error),
             error => Self::internal("Failed to create webhook", &error),
         }

@@ -6,7 +6,8 @@
 //! again under the same client request token.
 //! Source: "Transaction conflict handling" in the Amazon DynamoDB developer guide.
 //!
-//! Every client of [`Aws`](super::Aws) has these rules, so a caller calls `send` and nothing else.
+//! Every client of [`Aws`](super::Aws) has these rules, so a caller calls `send` and nothing else. A
+//! client with other credentials gets them from [`with_retries`].
 //! A caller that reads again before each try turns them off: [`without_conflict_retries`]. What is left after the last attempt is [`StoreError::Busy`](crate::store::StoreError::Busy).
 
 use std::time::Duration;
@@ -34,8 +35,19 @@ const DYNAMODB_BACKOFF: Duration = Duration::from_millis(25);
 
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
+/// Adds the rules of this module to the settings of a DynamoDB client.
+#[must_use]
+pub fn with_retries(
+    config: aws_sdk_dynamodb::config::Builder,
+) -> aws_sdk_dynamodb::config::Builder {
+    config
+        .retry_config(dynamodb())
+        .retry_partition(dynamodb_quota())
+        .retry_classifier(RejectedWrites)
+}
+
 /// How DynamoDB's client waits between attempts.
-pub(super) fn dynamodb() -> RetryConfig {
+fn dynamodb() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(DYNAMODB_ATTEMPTS)
         .with_initial_backoff(DYNAMODB_BACKOFF)
@@ -45,7 +57,7 @@ pub(super) fn dynamodb() -> RetryConfig {
 /// The quota of retries of one DynamoDB client. It is larger than the SDK's, because conflicts are
 /// frequent where many calls write to one wallet, and it refills with time, so that a process that
 /// has met many of them recovers.
-pub(super) fn dynamodb_quota() -> RetryPartition {
+fn dynamodb_quota() -> RetryPartition {
     let bucket = TokenBucket::builder().capacity(5_000).refill_rate(100.0).build();
     RetryPartition::custom("dynamodb").token_bucket(bucket).build()
 }
@@ -53,7 +65,7 @@ pub(super) fn dynamodb_quota() -> RetryPartition {
 /// Retries DynamoDB writes that were rejected because of a conflict with a transaction, and
 /// transactions that were cancelled because of nothing but conflicts and throttling.
 #[derive(Debug)]
-pub(super) struct RejectedWrites;
+struct RejectedWrites;
 
 impl ClassifyRetry for RejectedWrites {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {

@@ -59,8 +59,8 @@ impl AgentRole {
             if known.next.as_ref().is_some_and(|next| is_it(next.agent)) {
                 return Self::Next;
             }
-            let kept = known.retiring.iter().filter(|kept| now_ms < kept.expires_at_ms);
-            if known.keep_previous && kept.clone().any(|kept| is_it(kept.agent)) {
+            let mut kept = known.kept().filter(|kept| now_ms < kept.expires_at_ms);
+            if kept.any(|kept| is_it(kept.agent)) {
                 return Self::Previous;
             }
         }
@@ -205,8 +205,10 @@ impl Registrar {
                 Outcome::Unknown(blocked @ Unclear::Blocked(_)) => return Err(blocked.into()),
                 Outcome::Unknown(unclear) => unclear.into(),
             };
+            // By its address alone: its name may not be known here, and its expiry may change.
             let listed = self.listed(view).await;
-            let is_gone = listed.is_ok_and(|listed| listed.iter().all(|it| it != agent));
+            let is_gone =
+                listed.is_ok_and(|listed| listed.iter().all(|it| it.address != agent.address));
             return if is_gone { Ok(()) } else { Err(error) };
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::{CredentialError, Registered, Registrar};
+use crate::api::idempotency::is_hidden;
 use crate::api::shell::Caller;
 use crate::clock::wait_for_lease_s;
 use crate::eth::{Address, AgentKey};
@@ -16,7 +17,7 @@ use crate::store::{
 
 /// How long one call may work on a credential before another takes over. Longer than API Gateway
 /// lets a call live.
-pub(super) const LEASE_MS: u64 = 30_000;
+pub const LEASE_MS: u64 = 30_000;
 
 /// Taken off an agent's validity, so that a clock that runs ahead does not ask for too much.
 const EXPIRY_MARGIN_MS: u64 = 60_000;
@@ -161,7 +162,10 @@ impl Registrar {
         outcome: &Outcome,
     ) -> Result<(), CredentialError> {
         let request = held.record.request.clone();
-        self.settle_for(held, request.as_ref().map(|mark| (mark, outcome))).await
+        // A job shows it to nobody.
+        let shown_from_ms = held.for_caller.then(|| self.custody.clock.now_ms());
+        let outcome = Outcome { shown_from_ms, ..outcome.clone() };
+        self.settle_for(held, request.as_ref().map(|mark| (mark, &outcome))).await
     }
 
     async fn settle_for(
@@ -190,12 +194,20 @@ impl Registrar {
     }
 
     /// What an earlier attempt at this very request has registered.
+    ///
+    /// # Errors
+    /// [`CredentialError::SecretHidden`] when its private key is no longer shown.
     pub(super) async fn again(
         &self,
         view: &WalletView,
         outcome: &Outcome,
     ) -> Result<Registered, CredentialError> {
         let wallet = &view.wallet;
+        let now_ms = self.custody.clock.now_ms();
+        let is_old = outcome.shown_from_ms.is_some_and(|shown_ms| is_hidden(shown_ms, now_ms));
+        if is_old && outcome.sealed.is_some() && self.client.hands_out_keys() {
+            return Err(CredentialError::SecretHidden);
+        }
         let agent = match &outcome.sealed {
             Some(sealed) => Some(self.open(wallet, outcome.agent, sealed).await?),
             None => None,

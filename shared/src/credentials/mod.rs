@@ -27,6 +27,7 @@ mod walk;
 
 pub use advice::{advice, rotate_path};
 pub use agents::{AgentRole, Agents, RemovedAgent};
+pub use held::LEASE_MS;
 pub use reconcile::{Drift, ReconcileLimits, Reconciled};
 pub use renew::{RenewLimits, Renewed, renews_at_ms};
 pub use revoke::Revoked;
@@ -206,6 +207,9 @@ pub enum CredentialError {
         /// How to get a usable key.
         advice: String,
     },
+    /// An earlier attempt at the request has shown its private key, which is no longer shown.
+    #[error("the request's private key is no longer shown")]
+    SecretHidden,
     /// Another call is at it.
     #[error("another call is at it")]
     InProgress {

@@ -195,7 +195,7 @@ impl Registrar {
             None
         };
         let listed = self.client.agents(wallet.address, key.as_ref()).await?;
-        drift.extend(differences(known, listed.as_deref().unwrap_or_default(), now_ms));
+        drift.extend(differences(known, listed.as_deref(), now_ms));
         Ok(drift)
     }
 }
@@ -244,8 +244,7 @@ fn expiring(known: &CredentialRecord, now_ms: u64) -> (Option<ExpiringNote>, Opt
     } else {
         None
     };
-    // Kept while its key, which was handed out, is in use.
-    let kept = known.retiring.iter().filter(|_| known.keep_previous);
+    let kept = known.kept();
     let kept = kept.map(|it| (it.agent, it.expires_at_ms, Some(ExpiringReason::KeyHandedOut)));
     let agents = kept.chain([(known.agent, known.expires_at_ms, reason)]);
     let told = known.expiring.as_ref().map(|note| note.agent);
@@ -268,32 +267,36 @@ fn expiring(known: &CredentialRecord, now_ms: u64) -> (Option<ExpiringNote>, Opt
     (known.expiring.clone(), look_ms)
 }
 
-fn differences(known: &CredentialRecord, listed: &[ListedAgent], now_ms: u64) -> Vec<Drift> {
+/// `listed`: `None` where the exchange lists nothing, because it does not know the current agent.
+fn differences(
+    known: &CredentialRecord,
+    listed: Option<&[ListedAgent]>,
+    now_ms: u64,
+) -> Vec<Drift> {
     let others = known.next.iter().chain(&known.retiring).map(|agent| agent.agent);
     let ours: Vec<Address> = others.chain([known.agent]).collect();
-    let mut drift: Vec<Drift> = listed
-        .iter()
-        .filter(|agent| !ours.contains(&agent.address))
+    let all = listed.unwrap_or_default();
+    let strangers = all.iter().filter(|agent| !ours.contains(&agent.address));
+    let mut drift: Vec<Drift> = strangers
         .map(|agent| Drift::Unknown {
             agent: agent.address,
             ours: agent.name.starts_with(AGENT_NAME_PREFIX),
         })
         .collect();
-    let is_live = known.created_at_ms.is_some()
-        && known.state != CredentialState::Revoking
-        && now_ms < known.expires_at_ms;
-    match listed.iter().find(|agent| agent.address == known.agent) {
-        None if is_live => drift.push(Drift::Gone { agent: known.agent }),
-        Some(ListedAgent { expires_at_ms: Some(listed_ms), .. })
-            if listed_ms.saturating_add(TOLERANCE_MS) < known.expires_at_ms =>
-        {
-            drift.push(Drift::ExpiresEarly {
-                agent: known.agent,
-                listed_ms: *listed_ms,
-                recorded_ms: known.expires_at_ms,
-            });
+    let is_approved = known.created_at_ms.is_some() && known.state != CredentialState::Revoking;
+    // Of the others, only a key that somebody holds must be on the exchange.
+    let kept = known.kept().filter(|_| listed.is_some());
+    let kept = kept.map(|agent| (agent.agent, agent.expires_at_ms));
+    for (agent, recorded_ms) in [(known.agent, known.expires_at_ms)].into_iter().chain(kept) {
+        match all.iter().find(|it| it.address == agent) {
+            None if is_approved && now_ms < recorded_ms => drift.push(Drift::Gone { agent }),
+            Some(ListedAgent { expires_at_ms: Some(listed_ms), .. })
+                if listed_ms.saturating_add(TOLERANCE_MS) < recorded_ms =>
+            {
+                drift.push(Drift::ExpiresEarly { agent, listed_ms: *listed_ms, recorded_ms });
+            }
+            _ => {}
         }
-        _ => {}
     }
     drift
 }

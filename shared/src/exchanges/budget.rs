@@ -20,6 +20,9 @@ use crate::store::{BudgetState, SLOTS, Spend, Store, StoreError};
 
 const SLOT_MS: u64 = 10_000;
 
+/// The weight of an approval on Aster.
+pub const ASTER_APPROVAL_WEIGHT: u64 = 50;
+
 /// So many failures in a row open the circuit.
 const FAILURES: u32 = 5;
 

@@ -5,7 +5,7 @@
 use std::net::Ipv4Addr;
 
 use super::aster::v1::V1Client;
-use super::budget::{Answered, Budget, Busy};
+use super::budget::{ASTER_APPROVAL_WEIGHT, Answered, Budget, Busy};
 use super::http::SKEW_MS;
 use super::{
     Approval, ListedAgent, LookupError, Outcome, RefusalKind, Removal, Unclear, aster, hyperliquid,
@@ -156,8 +156,8 @@ impl ExchangeClient {
     /// # Errors
     /// When nothing may be sent now.
     pub async fn admit(&self, approvals: u64, removals: u64) -> Result<(), Busy> {
-        // Approving and removing weigh 1 on Hyperliquid; 50 and 1 on Aster.
-        let approval = if matches!(self.api, Api::Aster(_)) { 50 } else { 1 };
+        // Everything else weighs 1, on both exchanges.
+        let approval = if matches!(self.api, Api::Aster(_)) { ASTER_APPROVAL_WEIGHT } else { 1 };
         self.budget.take(approvals * approval + removals).await
     }
 

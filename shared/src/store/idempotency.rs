@@ -17,12 +17,11 @@ use uuid::Uuid;
 
 use super::credentials::{credential_item, number, sort_key};
 use super::{
-    CredentialRecord, Item, Store, StoreError, WalletRecord, from_item, key, to_item,
+    CredentialRecord, Item, Outcome, Store, StoreError, WalletRecord, from_item, key, to_item,
     transaction_error, unavailable, wallet_key,
 };
 use crate::api::ids::{Exchange, Tenant};
 use crate::envelope::{Context, Purpose, Sealed};
-use crate::eth::Address;
 
 const REQUEST: &str = "idempotency";
 
@@ -49,42 +48,6 @@ impl RequestMark {
             purpose: Purpose::Answer,
             exchange: None,
             version: self.key.clone(),
-        }
-    }
-}
-
-/// What a request has brought about at a credential: all that its answer needs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Outcome {
-    /// The agent that it made, or took away.
-    pub agent: Address,
-    /// Its private key, sealed as in the credential. `None`: it is gone, or a key of Aster's V1.
-    pub sealed: Option<Sealed>,
-    /// When it became active, Unix milliseconds.
-    pub created_at_ms: u64,
-    /// When it expires, Unix milliseconds.
-    pub expires_at_ms: u64,
-    /// A rotation: the agents before.
-    pub previous: Vec<Address>,
-    /// A rotation: whether they are gone from the exchange.
-    pub previous_revoked: bool,
-    /// A rotation: whether the new agent took the name of the old one.
-    pub replaced_by_name: bool,
-}
-
-impl Outcome {
-    /// What there is to say of a credential.
-    #[must_use]
-    pub fn of(record: &CredentialRecord) -> Self {
-        Self {
-            agent: record.agent,
-            sealed: Some(record.sealed.clone()),
-            created_at_ms: record.created_at_ms.unwrap_or_default(),
-            expires_at_ms: record.expires_at_ms,
-            previous: Vec::new(),
-            previous_revoked: false,
-            replaced_by_name: false,
         }
     }
 }
@@ -217,7 +180,8 @@ impl Store {
         output.item.map(|item| from_item("request", item)).transpose()
     }
 
-    /// Goes on with a request on which nobody works any more: as it is from now on.
+    /// Resumes a request on which no attempt works any more, and returns it as it is from now on. An
+    /// outcome that no caller has seen is shown from now on.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when another attempt was first.
@@ -225,25 +189,32 @@ impl Store {
         &self,
         tenant: &Tenant,
         mark: &RequestMark,
-        known: Uuid,
-        lease_until_ms: u64,
+        known: &RequestRecord,
+        (now_ms, lease_until_ms): (u64, u64),
     ) -> Result<RequestRecord, StoreError> {
-        let update = self
+        let mut update = self
             .db
             .update_item()
             .table_name(&self.table)
             .set_key(Some(item_key(tenant, &mark.key)))
-            .update_expression("SET #attempt = :own, #lease = :lease")
-            .condition_expression("#attempt = :known OR #attempt = :own")
             .expression_attribute_names("#attempt", "attempt")
             .expression_attribute_names("#lease", "leaseUntilMs")
             .expression_attribute_values(":own", text(mark.attempt))
-            .expression_attribute_values(":known", text(known))
+            .expression_attribute_values(":known", text(known.attempt))
             .expression_attribute_values(":lease", number(lease_until_ms))
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await
-            .map_err(update_error)?;
+            .return_values(ReturnValue::AllNew);
+        let (mut set, mut condition) =
+            ("SET #attempt = :own, #lease = :lease", "#attempt = :known OR #attempt = :own");
+        if known.outcome.as_ref().is_some_and(|outcome| outcome.shown_from_ms.is_none()) {
+            set = "SET #attempt = :own, #lease = :lease, #outcome.#shown = :now";
+            condition = "(#attempt = :known OR #attempt = :own) AND attribute_exists(#outcome)";
+            update = update
+                .expression_attribute_names("#outcome", "outcome")
+                .expression_attribute_names("#shown", "shownFromMs")
+                .expression_attribute_values(":now", number(now_ms));
+        }
+        let update = update.update_expression(set).condition_expression(condition);
+        let update = update.send().await.map_err(update_error)?;
         from_item("request", update.attributes.unwrap_or_default())
     }
 

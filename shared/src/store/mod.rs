@@ -49,7 +49,7 @@ pub use budget::{BudgetState, SLOTS, Spend};
 pub use credentials::{Expect, NewNonces};
 pub use due::{CredentialKey, Index, Page, SHARDS};
 pub use events::{EventPosition, EventRecord};
-pub use idempotency::{End, Outcome, RequestMark, RequestRecord, StoredAnswer, hash};
+pub use idempotency::{End, RequestMark, RequestRecord, StoredAnswer, hash};
 pub use indexes::IndexShape;
 pub use list::{ListedWallet, Position};
 pub use notes::{DriftFound, DriftKind, DriftNote, ExpiringNote, ExpiringReason};
@@ -57,7 +57,7 @@ pub use operator::{
     MAX_OPERATOR_ACTIONS, MAX_REASON, OperateError, Operated, OperatorAction, OperatorActionKind,
 };
 pub use records::{
-    AgentRecord, CredentialRecord, CredentialState, Nonces, RefreshState, ShareRecord,
+    AgentRecord, CredentialRecord, CredentialState, Nonces, Outcome, RefreshState, ShareRecord,
     WalletRecord, shares_at_ms,
 };
 pub use refresh::AgedWallet;

@@ -288,6 +288,12 @@ impl CredentialRecord {
         }
     }
 
+    /// Returns the earlier agents that stay on the exchange until they expire, because their keys
+    /// were handed out and are in use.
+    pub fn kept(&self) -> impl Iterator<Item = &AgentRecord> + Clone {
+        self.retiring.iter().filter(|_| self.keep_previous)
+    }
+
     /// Makes another agent the current one, and returns the one before.
     pub fn promote(&mut self, next: AgentRecord) -> AgentRecord {
         let before = self.current();
@@ -319,6 +325,47 @@ impl CredentialRecord {
                 && !self.is_v1()
                 && self.job_after_ms < self.expires_at_ms.saturating_add(GIVE_UP_MS))
             .then_some(self.expires_at_ms),
+        }
+    }
+}
+
+/// What a request has brought about at a credential: all that its answer needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// The agent that it made, or took away.
+    pub agent: Address,
+    /// Its private key, sealed as in the credential. `None`: it is gone, or a key of Aster's V1.
+    pub sealed: Option<Sealed>,
+    /// When it became active, Unix milliseconds.
+    pub created_at_ms: u64,
+    /// When it expires, Unix milliseconds.
+    pub expires_at_ms: u64,
+    /// Since when a response may have shown it, Unix milliseconds. `None`: a job brought it about, or
+    /// an earlier version noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_from_ms: Option<u64>,
+    /// A rotation: the agents before.
+    pub previous: Vec<Address>,
+    /// A rotation: whether they are gone from the exchange.
+    pub previous_revoked: bool,
+    /// A rotation: whether the new agent took the name of the old one.
+    pub replaced_by_name: bool,
+}
+
+impl Outcome {
+    /// What there is to say of a credential.
+    #[must_use]
+    pub fn of(record: &CredentialRecord) -> Self {
+        Self {
+            agent: record.agent,
+            sealed: Some(record.sealed.clone()),
+            created_at_ms: record.created_at_ms.unwrap_or_default(),
+            expires_at_ms: record.expires_at_ms,
+            shown_from_ms: None,
+            previous: Vec::new(),
+            previous_revoked: false,
+            replaced_by_name: false,
         }
     }
 }

@@ -78,6 +78,7 @@ fn items_of_schema_1_are_read() {
     let request = item(include_str!("../../tests/samples/idempotency.v1.json"));
     let request: RequestRecord = from_item("request", request).unwrap();
     let (outcome, answer) = (request.outcome.unwrap(), request.answer.unwrap());
+    assert!(outcome.shown_from_ms.is_none() && answer.at_ms.is_none());
     assert!(outcome.previous_revoked && outcome.sealed.is_some() && outcome.previous.len() == 1);
     assert!(answer.status == 200 && answer.body.is_none() && answer.sealed.is_some());
     assert!(request.ends_at_ms < request.expires_at_s * 1_000 && request.lease_until_ms == 0);

@@ -2,6 +2,7 @@
 
 use super::EventType;
 use super::secret::{Secret, SecretError};
+use crate::api::idempotency::is_hidden;
 use crate::api::ids::Tenant;
 use crate::clock::Clock;
 use crate::envelope::{Envelope, EnvelopeError};
@@ -27,6 +28,9 @@ pub enum CreateWebhookError {
     /// The tenant has as many as it may.
     #[error("there are ten webhooks")]
     TooMany,
+    /// An earlier attempt at the request made the webhook, and its secret is no longer shown.
+    #[error("the secret of the request's webhook is no longer shown")]
+    SecretHidden,
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -70,7 +74,7 @@ impl Webhooks {
     /// one made, with its secret.
     ///
     /// # Errors
-    /// When there are ten, or something fails on the way.
+    /// When there are ten, the secret is no longer shown, or something fails on the way.
     pub async fn create(
         &self,
         tenant: &Tenant,
@@ -86,6 +90,9 @@ impl Webhooks {
             if let Some(own) = own
                 && let Some(sealed) = &own.sealed
             {
+                if is_hidden(own.created_at_ms, self.clock.now_ms()) {
+                    return Err(CreateWebhookError::SecretHidden);
+                }
                 let context = WebhookRecord::context(tenant, own.webhook_id);
                 let secret = Secret::from_bytes(&self.envelope.open(&context, sealed).await?)?;
                 return Ok(((*own).clone(), secret));

@@ -2,11 +2,12 @@
 
 use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::Value;
-use shared::api::body::{JsonBody, wallet_in_query};
+use shared::api::body::JsonBody;
 use shared::api::cursor::{MAX_LIMIT, from_cursor, page_in_query, to_cursor};
 use shared::api::error::ApiError;
 use shared::api::idempotency::key_of;
 use shared::api::ids::{Tenant, UserId, WalletRef};
+use shared::api::wallet_names::WalletNames;
 use shared::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
 use shared::store::{Position, SHARDS};
 use uuid::Uuid;
@@ -154,7 +155,7 @@ fn query(text: &str) {
         }
         Err(error) => refusal(&error, &[400]),
     }
-    if let Err(error) = wallet_in_query(&uri) {
+    if let Err(error) = WalletNames::in_query(&uri) {
         refusal(&error, &[400]);
     }
 }

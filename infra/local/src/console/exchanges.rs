@@ -87,6 +87,8 @@ struct ExchangeState {
     paused_until: u64,
     /// The exchange has asked for the pause.
     pause_asked_for: bool,
+    /// The edge in front of the exchange blocks this address.
+    pause_blocked: bool,
     /// What a simulator was asked of late, the newest first.
     requests: Vec<Seen>,
 }
@@ -202,6 +204,7 @@ impl Exchanges {
             failures: budget.failures,
             paused_until: budget.open_until_ms,
             pause_asked_for: budget.limited,
+            pause_blocked: budget.blocked,
             requests: latest.map(Seen::from).collect(),
         })
     }

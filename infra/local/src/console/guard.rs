@@ -7,11 +7,23 @@
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method};
 use shared::api::cors::Origins;
+use shared::api::error::ApiError;
+use shared::api::shell::refusal;
+use shared::clock::Clock;
+use shared::random::Random;
+
+/// What the check needs: the origins that may call the API, and what a refusal is made with.
+#[derive(Clone)]
+pub(super) struct Guard {
+    pub(super) origins: Origins,
+    pub(super) clock: Clock,
+    pub(super) random: Random,
+}
 
 fn allows(request: &Request) -> bool {
     let headers = request.headers();
@@ -33,17 +45,22 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 
-pub(super) async fn pass(State(origins): State<Origins>, request: Request, next: Next) -> Response {
+pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
     let origin = request.headers().get(ORIGIN);
     // A preflight does nothing, and the API refuses it as it does in the cloud.
-    let is_allowed = request.uri().path().starts_with("/api/")
-        && (request.method() == Method::OPTIONS
-            || origin.is_some_and(|origin| origins.contains(origin)));
-    if is_allowed || allows(&request) {
+    let is_page = path == "/" || path.starts_with("/console/");
+    let is_preflight = request.method() == Method::OPTIONS && !is_page;
+    let is_allowed =
+        path.starts_with("/api/") && origin.is_some_and(|origin| guard.origins.contains(origin));
+    if is_preflight || is_allowed || allows(&request) {
         return next.run(request).await;
     }
-    let why = "This stack answers browsers on its own page alone: open it by its address.\n";
-    (StatusCode::FORBIDDEN, why).into_response()
+    let error = ApiError::new(403, "ORIGIN_NOT_ALLOWED", "Origin is not allowed").advise(
+        "Call the API from a server, or open the console by the stack's own address. To let a page \
+         of another origin call the API, start the stack with --allowed-origins and that origin.",
+    );
+    refusal(&error, &guard.clock, &guard.random)
 }
 
 #[cfg(test)]

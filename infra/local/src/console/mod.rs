@@ -38,6 +38,7 @@ use crate::stack::{COSIGNER_TABLE, Options, WALLETS_TABLE};
 use decisions::Decisions;
 use exchanges::Exchanges;
 pub(crate) use exchanges::Simulators;
+use guard::Guard;
 
 /// What is read from the tables, here and in the cloud.
 #[derive(Clone)]
@@ -103,7 +104,12 @@ pub(crate) fn with_console(
         .route("/console/data/exchanges", get(exchanges::exchanges))
         .layer(from_fn_with_state(console.clone(), admit))
         .with_state(console);
-    let guard = from_fn_with_state(options.allowed_origins.clone(), guard::pass);
+    let guard = Guard {
+        origins: options.allowed_origins.clone(),
+        clock: options.clock.clone(),
+        random: options.random.clone(),
+    };
+    let guard = from_fn_with_state(guard, guard::pass);
     let pages = assets::router().merge(data).layer(from_fn(assets::headers));
     Ok(pages.fallback_service(api).layer(guard))
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::StartError;
 use crate::files::broken;
 use crate::keys::KEYS_FILE;
-use crate::kms::Kms;
+use crate::kms::{self, Kms};
 
 /// Why a backup was not made, or not restored.
 #[derive(Debug, thiserror::Error)]
@@ -49,10 +49,11 @@ pub enum BackupError {
 
 /// The files that are copied as they are, in this order. A simulator's state is newer than the
 /// tables, as an exchange is after a restore.
-const PLAIN: [&str; 8] = [
+const PLAIN: [&str; 9] = [
     identity::FILE,
     KMS_KEYS,
     AUDIT_KEY_FILE,
+    kms::PUBLIC_KEY,
     KEYS_FILE,
     "hyperliquid-mainnet.json",
     "hyperliquid-testnet.json",

@@ -8,7 +8,7 @@ use shared::random::Random;
 
 use super::{AUDIT_KEY_FILE, Directory, Found, KMS_KEYS, existing, lock};
 use crate::StartError;
-use crate::health::disk_trouble;
+use crate::health::write_trouble;
 use crate::keys::KeyFile;
 use crate::kms::{self, Kms};
 
@@ -32,7 +32,8 @@ pub fn run(data_dir: &Path, clock: &Clock, say: impl Fn(&str)) -> Result<bool, S
     check("permissions", permissions(data_dir));
     let looked = Directory::look(data_dir, &Random::system(), clock);
     let external = looked.as_ref().is_ok_and(Directory::is_external);
-    let disk = disk_trouble(data_dir, external);
+    // Whether files are missing depends on what the directory is: see below.
+    let disk = write_trouble(data_dir);
     check("disk", disk.map_or_else(|| Ok("it can be written".to_owned()), Err));
     match looked {
         Ok(directory) if external => {
@@ -78,7 +79,11 @@ fn permissions(data_dir: &Path) -> Result<String, String> {
 }
 
 fn keys(directory: &Directory, data_dir: &Path, clock: &Clock) -> Result<String, String> {
-    let opened = Kms::open(data_dir.join(KMS_KEYS), clock, &Random::system());
+    let file = data_dir.join(KMS_KEYS);
+    if directory.may_make_keys() && !file.exists() {
+        return Ok("not made yet".to_owned());
+    }
+    let opened = Kms::open(file, clock, &Random::system());
     let (service, _) = opened.map_err(|error| error.to_string())?;
     directory.check_keys(&service).map_err(|error| error.to_string())?;
     Ok("they open what they sealed".to_owned())

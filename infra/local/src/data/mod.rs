@@ -19,12 +19,13 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::types::AttributeValue;
+use dynoxide::Database;
 use shared::aws::Aws;
 use shared::clock::Clock;
 use shared::random::Random;
 
 use crate::StartError;
-use crate::dynamodb::sdk_error;
+use crate::dynamodb::{self, sdk_error};
 use crate::files::broken;
 use crate::keys::{KEYS_FILE, KeyFile};
 use crate::kms::{self, Kms};
@@ -352,6 +353,24 @@ pub(crate) fn lock(directory: &Path) -> Result<File, StartError> {
     }
     lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(failed)?;
     Ok(lock)
+}
+
+/// Opens the tables of a stack that does not run, as a start opens them: a damaged directory is
+/// refused, and nothing is created. The lock is held as long as the file that is returned.
+///
+/// # Errors
+/// When no start has completed in the directory, a stack uses it, or its files do not belong
+/// together.
+pub(crate) fn open_tables(path: &Path) -> Result<(File, Database), StartError> {
+    existing(path)?;
+    let lock = lock(path)?;
+    let directory = Directory::look(path, &Random::system(), &Clock::system())?;
+    // `keys add` makes a directory without tables, and opening them would create them.
+    if directory.may_make_keys() {
+        return Err(StartError::NoData(path.to_owned()));
+    }
+    directory.check_kind(false)?;
+    Ok((lock, dynamodb::open(&path.join(DATABASE))?))
 }
 
 /// Refuses a directory in which no local stack has stored anything, for commands that only read.

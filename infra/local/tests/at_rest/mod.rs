@@ -223,6 +223,25 @@ fn backup_of_a_running_stack_restores_everything() {
 }
 
 #[test]
+fn restored_directory_has_the_public_audit_key() {
+    let (data, _) = filled();
+    let files = tempfile::tempdir().unwrap();
+    let (file, restored) = (files.path().join("backup.tar"), files.path().join("restored"));
+    said(program().arg("backup").arg(&file).arg("--data-dir").arg(data.path()));
+    said(program().arg("restore").arg(&file).arg("--data-dir").arg(&restored));
+    let verify = |key: &Path| {
+        let mut command = program();
+        command.args(["audit", "verify", "--public-key"]).arg(key);
+        command.arg("--data-dir").arg(&restored);
+        command
+    };
+    let verified = said(&mut verify(&restored.join("audit-public-key.pem")));
+    assert!(verified.contains(" 0 faults"), "{verified}");
+    let line = fails(&mut verify(&files.path().join("nowhere.pem")));
+    assert!(line.contains("cannot use the public key") && line.contains("nowhere.pem"), "{line}");
+}
+
+#[test]
 fn broken_backup_is_not_restored() {
     let (data, _) = filled();
     let files = tempfile::tempdir().unwrap();
@@ -242,14 +261,21 @@ fn broken_backup_is_not_restored() {
 
 #[test]
 fn lost_key_file_does_not_open_a_running_api() {
-    let data = tempfile::tempdir().unwrap();
-    let running = Running::start(data.path());
-    said(program().args(["keys", "add", "one", "--data-dir"]).arg(data.path()));
-    assert_eq!(running.call("GET", "/api/wallets", "").0, 403);
-    std::fs::remove_file(data.path().join("keys.json")).unwrap();
-    assert_eq!(running.call("GET", "/api/wallets", "").0, 500);
-    let (status, health) = running.call("GET", "/api/health", "");
-    assert_eq!((status, health["code"].as_str()), (503, Some("UNHEALTHY")), "{health}");
+    // The stack has read the key file before it is lost, or has never read it.
+    for is_read in [true, false] {
+        let data = tempfile::tempdir().unwrap();
+        let running = Running::start(data.path());
+        said(program().args(["keys", "add", "one", "--data-dir"]).arg(data.path()));
+        if is_read {
+            assert_eq!(running.call("GET", "/api/wallets", "").0, 403);
+        }
+        std::fs::remove_file(data.path().join("keys.json")).unwrap();
+        for path in ["/api/wallets", "/console/data/wallets"] {
+            assert_eq!(running.call("GET", path, "").0, 500, "{path}, read: {is_read}");
+        }
+        let (status, health) = running.call("GET", "/api/health", "");
+        assert_eq!((status, health["code"].as_str()), (503, Some("UNHEALTHY")), "{health}");
+    }
 }
 
 #[test]
@@ -296,6 +322,45 @@ fn wrong_data_directory_is_an_error_and_creates_nothing() {
         assert!(line.contains("wrong") && line.lines().count() == 1, "{command:?}: {line}");
         assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0, "{command:?}");
     }
+}
+
+/// `keys add` before the first start makes a directory without tables. Commands that read create
+/// none, so the stack starts afterwards.
+#[test]
+fn reading_a_directory_before_the_first_start_creates_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let with_data = |arguments: &[&str]| {
+        let mut command = program();
+        command.args(arguments).arg("--data-dir").arg(data.path());
+        command
+    };
+    let key = said(&mut with_data(&["keys", "add", "one"]));
+    let files = || {
+        let entries = std::fs::read_dir(data.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name != "lock").collect();
+        names.sort();
+        names
+    };
+    let before = files();
+    for command in [
+        &["audit", "verify"][..],
+        &["wallets", "freeze", "user_1", "--reason", "test"],
+        &["wallets", "unfreeze", "user_1", "--reason", "test"],
+        &["jobs", "run", "seal"],
+        &["sim", "deposit", "user_1"],
+    ] {
+        let line = fails(&mut with_data(command));
+        assert_eq!(line.lines().count(), 1, "{command:?}: {line}");
+        assert_eq!(files(), before, "{command:?}");
+    }
+    let line = fails(&mut with_data(&["audit", "verify"]));
+    assert!(line.contains("holds no data of a local stack"), "{line}");
+    let doctor = said(&mut with_data(&["doctor"]));
+    assert!(!doctor.contains("PROBLEM") && doctor.contains("not made yet"), "{doctor}");
+    assert_eq!(files(), before, "doctor");
+    let running = Running::start(data.path());
+    assert_eq!(running.call_with(key.trim(), "POST", "/api/wallets", USER).0, 201);
 }
 
 #[test]

@@ -43,6 +43,8 @@ struct Inner {
     denies: Mutex<bool>,
     /// Whether DynamoDB's UpdateItem is let through.
     updates: Mutex<bool>,
+    /// How many updates DynamoDB still rejects because of a transaction in progress.
+    conflicts: Mutex<u32>,
     /// The attributes that updates named.
     updated: Mutex<BTreeSet<String>>,
 }
@@ -59,6 +61,7 @@ impl Cloud {
             wrong: Mutex::default(),
             denies: Mutex::default(),
             updates: Mutex::default(),
+            conflicts: Mutex::default(),
             updated: Mutex::default(),
         });
         let router = Router::new().fallback(answer).with_state(inner.clone());
@@ -76,6 +79,14 @@ impl Cloud {
 
     pub(crate) fn let_update(&self, update: bool) {
         *self.inner.updates.lock().unwrap() = update;
+    }
+
+    pub(crate) fn reject_updates(&self, conflicts: u32) {
+        *self.inner.conflicts.lock().unwrap() = conflicts;
+    }
+
+    pub(crate) fn conflicts_left(&self) -> u32 {
+        *self.inner.conflicts.lock().unwrap()
     }
 
     pub(crate) fn updated(&self) -> BTreeSet<String> {
@@ -147,6 +158,15 @@ impl Inner {
         let update = name == "UpdateItem" && *self.updates.lock().unwrap();
         if update {
             self.note_update(&asked);
+            let mut conflicts = self.conflicts.lock().unwrap();
+            if *conflicts > 0 {
+                *conflicts -= 1;
+                let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
+                let error = json!({ "__type": kind, "message": "Transaction is ongoing" });
+                let kind = [("content-type", "application/x-amz-json-1.0")];
+                let rejected = (StatusCode::BAD_REQUEST, kind, error.to_string());
+                return (action, about, rejected.into_response());
+            }
         } else if !READS.contains(&name) {
             return (action, about, StatusCode::FORBIDDEN.into_response());
         }

@@ -134,7 +134,10 @@ fn young_stack_has_no_seals_yet() {
     running.kill();
     let key = data.path().join("audit-public-key.pem");
     let key = key.to_str().unwrap();
+    let verified = said(&mut with_data(data.path(), &["audit", "verify"]));
+    assert!(verified.contains("seals not verified: pass --public-key"), "{verified}");
     let verified = said(&mut with_data(data.path(), &["audit", "verify", "--public-key", key]));
+    assert!(!verified.contains("not verified"), "{verified}");
     assert!(verified.contains("no seals yet") && verified.contains(" 0 faults"), "{verified}");
 
     let running = Running::start(data.path());

@@ -52,6 +52,7 @@ pub(super) fn remove(exchange: Exchange) -> Operation {
         .takes(agent_in_path())
         .takes(wallet_in_query(Required::True))
         .answers(200, "The agent is gone from the exchange.", "AgentRemoved")
+        .fails(errors::no_body())
         .fails(errors::field("walletIdOrAddress").into_iter().take(1))
         .fails(errors::named())
         .fails(errors::credential(Action::RemoveAgent, own))

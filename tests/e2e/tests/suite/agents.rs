@@ -96,6 +96,30 @@ async fn agent_removal_with_an_unknown_outcome_asks_the_list() {
     }
 }
 
+/// A removal by address knows no name. The list that decides over it has one, and the agent is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn agent_removal_by_address_compares_addresses_alone() {
+    let app = TestApp::start().await;
+    let wallet = app.wallet("user_1").await;
+    assert_eq!(app.register("aster", "user_1").await.status, 200);
+    add(&app, "aster", &wallet, "hdxlost", 0x11);
+    let address = Address::repeat_byte(0x11).to_string();
+    let fail = |kind, text: &str| {
+        let body = serde_json::json!({ "code": -1000, "msg": text }).to_string();
+        app.stack.aster_sim.fail_next(kind, Fault::Status(400, body));
+    };
+    // Asked first, the exchange shows no list; asked again, it does.
+    fail("listAgents", "No agent found");
+    fail("deleteAgent", "An unknown error occured while processing the request.");
+    let failed = remove(&app, "aster", &address).await;
+    assert_ne!(failed.status, 200, "{failed:?}");
+    let listed = list(&app, "aster").await;
+    assert!(roles(&listed).contains(&("hdxlost", "leftover")), "{listed:?}");
+    assert_eq!(app.stack.aster_sim.clear_faults(), 0, "both were met");
+    let gone = remove(&app, "aster", &address).await;
+    assert_eq!(gone.status, 200, "{gone:?}");
+}
+
 /// Two removals of one agent at once, and a registration: each has a nonce of its own, the slot is
 /// freed once, and no call claims what is not true.
 #[tokio::test(flavor = "multi_thread")]

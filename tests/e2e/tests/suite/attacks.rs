@@ -227,6 +227,9 @@ async fn more_than_the_rate_is_refused_until_the_minute_is_over() {
     let body = serde_json::json!({ "message": "hello" });
     let reply = attacker.app.post("/api/wallets/victim/sign", body).await;
     assert_eq!((reply.status, reply.text("/code")), (422, "POLICY_REFUSED"));
+    let message = reply.text("/message");
+    assert!(message.starts_with("The signing policy does not allow this: "), "{message}");
+    assert!(message.contains("minute"), "the policy's reason: {message}");
     attacker.app.clock.advance_ms(60_000);
     attacker.still_signs().await;
 }

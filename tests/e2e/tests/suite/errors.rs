@@ -233,6 +233,23 @@ async fn an_exchange_that_fails_can_be_tried_again_safely() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn failed_rotation_is_named_as_a_rotation() {
+    let app = TestApp::start().await;
+    app.wallet("user_1").await;
+    for exchange in ["hyperliquid", "aster"] {
+        assert_eq!(app.register(exchange, "user_1").await.status, 200);
+    }
+    let fault = Fault::Status(502, "Bad Gateway".into());
+    app.stack.hyperliquid_sim.fail_next("/exchange", fault.clone());
+    app.stack.aster_sim.fail_next("/fapi/v3/registerAndApproveAgent", fault);
+    app.clock.advance_ms(10_000);
+    for exchange in ["hyperliquid", "aster"] {
+        expect(&app.rotate(exchange, "user_1").await, 502, "Failed to rotate API key");
+        assert_eq!(app.rotate(exchange, "user_1").await.status, 200, "{exchange}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_exchange_that_is_not_there_is_a_bad_gateway() {
     // A port that was free a moment ago, with nobody behind it.
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -5,10 +5,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use e2e::Reply;
 use e2e::invariants;
 use e2e::kill::{Call, Harness, Row, ended};
-use e2e::proxy::Side;
+use e2e::proxy::{Fate, Side};
+use e2e::{DAY_MS, Reply};
+use exchange_sim::faults::Fault;
 use serde_json::Value;
 use shared::api::ids::Exchange;
 use shared::eth::AgentKey;
@@ -215,4 +216,46 @@ async fn what_the_job_finishes_is_the_requests() {
         assert_eq!((first.status, agent_of(exchange, &first)), (200, made.as_str()), "{first:?}");
         is_the_one(&h, exchange, &theirs).await;
     }
+}
+
+/// A response that the service could not keep is given again for ten minutes if it holds a secret,
+/// and all day if it does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn secret_of_a_response_that_was_not_kept_is_shown_for_ten_minutes() {
+    let (h, keys) = scene().await;
+    let forgetful = async |call: &Call| {
+        let process = h.proxy.process_with(Box::new(|arrival| {
+            let keeps = arrival.name == "DynamoDB.UpdateItem"
+                && arrival.body.windows(8).any(|text| text == b"\"answer\"");
+            let error = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ValidationException"}"#;
+            let refused = || Fate::Fail(Fault::Status(400, error.to_owned()));
+            if keeps { refused() } else { Fate::Pass }
+        }));
+        let reply = h.call(&process, call).await.unwrap();
+        assert!(!reply.headers.contains_key("idempotent-replay"), "{call:?}: {reply:?}");
+        reply
+    };
+    let hyperliquid = keys.next(Call::register(Exchange::Hyperliquid, USER));
+    let webhook = keys.next(Call::webhook("https://hooks.example.com", USER));
+    for (call, secret) in [(&hyperliquid, "/data/apiPrivateKey"), (&webhook, "/secret")] {
+        let first = forgetful(call).await;
+        assert!(first.status < 300 && !first.text(secret).is_empty(), "{first:?}");
+        h.app.clock.advance_ms(9 * 60_000);
+        // Neither this one is kept, so what was noted of the operation has to tell the time.
+        let again = forgetful(call).await;
+        assert_eq!(again.text(secret), first.text(secret));
+        h.app.clock.advance_ms(61_000);
+        for _ in 0..2 {
+            let late = forgetful(call).await;
+            assert_eq!((late.status, late.text("/code")), (410, "SECRET_NOT_SHOWN_AGAIN"));
+            h.app.clock.advance_ms(DAY_MS / 4);
+        }
+        // The request is still the one that it was.
+        assert_eq!(once(&h, call).await.status, 410);
+    }
+    let aster = keys.next(Call::register(Exchange::Aster, USER));
+    let first = forgetful(&aster).await;
+    h.app.clock.advance_ms(DAY_MS / 2);
+    let again = once(&h, &aster).await;
+    assert_eq!((again.status, &again.body["data"]), (200, &first.body["data"]));
 }

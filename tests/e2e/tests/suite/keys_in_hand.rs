@@ -89,6 +89,39 @@ async fn renewed_key_is_shown_as_not_delivered() {
     assert!(seen.body["data"].get("advice").is_none(), "{seen:?}");
 }
 
+/// After a renewal the caller holds the earlier key. It is compared with the exchange as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn delivered_key_that_is_gone_is_shown_by_get_and_conflict() {
+    let app = TestApp::start().await;
+    let wallet = app.wallet("user_1").await;
+    let master: Address = wallet.text("/address").parse().unwrap();
+    let mine = app.register("hyperliquid", "user_1").await;
+    let address = mine.text("/data/apiWalletAddress");
+    app.clock.advance_ms(167 * DAY_MS);
+    assert_eq!(renew(&app).await, 1);
+    app.clock.advance_ms(2 * DAY_MS);
+    reconcile(&app).await;
+    let seen = app.api_key("hyperliquid", "user_1").await;
+    assert!(seen.body["data"].get("drift").is_none(), "both are there: {seen:?}");
+
+    let agent: Address = address.parse().unwrap();
+    assert!(app.stack.hyperliquid_sim.remove_agent(master, agent));
+    app.clock.advance_ms(7 * DAY_MS);
+    reconcile(&app).await;
+    let seen = app.api_key("hyperliquid", "user_1").await;
+    let found = &seen.body["data"]["drift"]["found"];
+    assert_eq!(*found, json!([{ "kind": "AGENT_GONE", "agentAddress": address }]));
+    for advice in [seen.text("/data/advice"), &conflict(&app, "hyperliquid").await] {
+        assert!(advice.contains("no longer lists the delivered key"), "{advice}");
+        assert!(advice.contains(address) && advice.contains("apikey/rotate"), "{advice}");
+    }
+    app.clock.advance_ms(10_000);
+    assert_eq!(app.rotate("hyperliquid", "user_1").await.status, 200);
+    let seen = app.api_key("hyperliquid", "user_1").await;
+    assert!(seen.body["data"].get("drift").is_none(), "{seen:?}");
+    assert!(seen.body["data"].get("advice").is_none(), "{seen:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_that_are_never_shown_have_no_delivery() {
     let app = TestApp::start_with(|options| options.return_private_key = false).await;
@@ -120,6 +153,8 @@ async fn key_of_a_rotation_that_a_job_ended_is_delivered_by_the_retry() {
     let seen = app.api_key("hyperliquid", "user_1").await;
     assert_eq!(seen.text("/data/state"), "active", "{seen:?}");
     assert!(matches!(keys(&seen)[0], (_, true, Some(false), _)), "{seen:?}");
+    // No response has shown the key, so the ten minutes begin with this one.
+    app.clock.advance_ms(60 * 60_000);
     let rotated = rotate().await;
     assert_eq!(rotated.status, 200, "{rotated:?}");
     assert!(rotated.body["data"].get("apiPrivateKey").is_some());

@@ -269,3 +269,38 @@ async fn renewal_leaves_a_frozen_wallet_and_finishes_its_revocation() {
     invariants::nothing(&app, "user_1", Exchange::Aster).await;
     assert_eq!(agents(invariants::view(&app, "user_1").await), before);
 }
+
+/// Sends a request of the section "Freeze a wallet from a program" for a wallet; its status.
+async fn send_documented(app: &TestApp, user: &str, nth: usize) -> u16 {
+    let document = include_str!("../../../../docs/operations.md");
+    let (_, section) = document.split_once("### Freeze a wallet from a program").unwrap();
+    let request = section.split("```json").nth(nth).unwrap().split_once("```").unwrap().0;
+    let wallet = invariants::view(app, user).await.wallet;
+    let key = format!("{}#W#{}", wallet.tenant, wallet.wallet_id);
+    let request = request.replace("WALLETS_TABLE", WALLETS_TABLE);
+    let request = app
+        .request_to(&app.stack.dynamodb)
+        .header("x-amz-target", "DynamoDB_20120810.UpdateItem")
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+        .body(request.replace("TENANT#W#WALLET_ID", &key));
+    app.send_unchecked(request).await.status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documented_update_freezes_and_unfreezes() {
+    let app = TestApp::start().await;
+    app.wallet("user_1").await;
+    assert_eq!(send_documented(&app, "user_1", 2).await, 400, "nothing to lift");
+    assert_eq!(send_documented(&app, "user_1", 1).await, 200);
+    assert!(refused_by_operator(&sign(&app, "user_1").await));
+    assert_eq!(send_documented(&app, "user_1", 1).await, 400, "another operator was first");
+    assert_eq!(send_documented(&app, "user_1", 2).await, 200);
+    assert_eq!(sign(&app, "user_1").await.status, 200);
+    let wallet = invariants::view(&app, "user_1").await.wallet;
+    let done: Vec<_> = wallet.operator_actions.iter().map(|done| done.action).collect();
+    assert!(done == [Freeze, Unfreeze] && wallet.operator_freeze.is_none(), "{done:?}");
+    // The command continues from there.
+    operate(&app, "user_1", Freeze).await;
+    assert_eq!(invariants::view(&app, "user_1").await.wallet.operator_actions.len(), 3);
+}

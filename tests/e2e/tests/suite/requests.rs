@@ -54,6 +54,73 @@ async fn names_of_different_wallets_are_refused() {
     assert_eq!(reply.status, 404, "{reply:?}");
 }
 
+async fn send(app: &TestApp, method: &Method, path: &str, body: Option<&Value>) -> Reply {
+    let request = app.request(method.clone(), path);
+    app.send(match body {
+        Some(body) => request.json(body),
+        None => request,
+    })
+    .await
+}
+
+/// The wallet's names stand in the path, the query or the body, wherever the first one stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn further_names_are_compared_on_every_route() {
+    let app = TestApp::start().await;
+    let wallets = [app.wallet("alice").await, app.wallet("bob").await];
+    assert_eq!(app.register("hyperliquid", "alice").await.status, 200);
+    let (key, get) = ("/api/trading/hyperliquid/apikey", Method::GET);
+    let agents = "/api/trading/hyperliquid/agents";
+    // Each with the status that it has when all names are those of one wallet.
+    let in_query = [
+        (get.clone(), "/api/wallets/alice?x=1".to_owned(), None, 200),
+        (get.clone(), format!("{key}?walletIdOrAddress=alice"), None, 200),
+        (get, format!("{agents}?walletIdOrAddress=alice"), None, 200),
+        (Method::DELETE, format!("{agents}/hdxnobody?walletIdOrAddress=alice"), None, 404),
+        (
+            Method::POST,
+            "/api/wallets/alice/sign?x=1".to_owned(),
+            Some(json!({ "message": "hi" })),
+            200,
+        ),
+        (Method::POST, format!("{key}?x=1"), Some(json!({ "walletIdOrAddress": "alice" })), 409),
+        (Method::DELETE, format!("{key}?walletIdOrAddress=alice"), None, 200),
+    ];
+    for (method, path, body, status) in in_query {
+        for (name, pointer) in [("walletId", "/walletId"), ("address", "/address")] {
+            let other = format!("{path}&{name}={}", wallets[1].text(pointer));
+            let reply = send(&app, &method, &other, body.as_ref()).await;
+            assert_eq!((reply.status, reply.text("/code")), (400, "BAD_REQUEST"), "{reply:?}");
+        }
+        let twice = format!("{path}&userId=alice&userId=alice");
+        assert_eq!(send(&app, &method, &twice, body.as_ref()).await.status, 400, "{path}");
+        let same = format!("{path}&userId=alice&address={}", wallets[0].text("/address"));
+        let reply = send(&app, &method, &same, body.as_ref()).await;
+        assert_eq!(reply.status, status, "{method} {path}: {reply:?}");
+    }
+    // Only `walletIdOrAddress` names the wallet by itself.
+    let bare = app.get(&format!("{key}?userId=alice")).await;
+    assert_eq!(bare.text("/error"), "Missing required parameter: walletIdOrAddress");
+
+    let remove = format!("{agents}/hdxnobody?walletIdOrAddress=alice");
+    for (method, path, status) in
+        [(Method::POST, "/api/wallets/alice/sign", 200), (Method::DELETE, remove.as_str(), 404)]
+    {
+        for name in ["walletIdOrAddress", "userId"] {
+            let mut body = json!({ "message": "hi" });
+            if method == Method::DELETE {
+                body = json!({});
+            }
+            body[name] = "bob".into();
+            let reply = send(&app, &method, path, Some(&body)).await;
+            assert_eq!(reply.text("/error"), "The request names different wallets", "{path}");
+            body[name] = "alice".into();
+            let reply = send(&app, &method, path, Some(&body)).await;
+            assert_eq!(reply.status, status, "{path}: {reply:?}");
+        }
+    }
+}
+
 /// Every route with a body refuses a field that it does not have, and changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_field_is_refused_by_every_route() {
@@ -68,6 +135,8 @@ async fn unknown_field_is_refused_by_every_route() {
         (Method::POST, "/api/trading/hyperliquid/apikey/rotate"),
         (Method::POST, "/api/webhooks"),
         (Method::POST, "/api/webhooks/0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b10/replay"),
+        (Method::DELETE, "/api/webhooks/0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b10"),
+        (Method::DELETE, "/api/trading/aster/agents/hdx1?walletIdOrAddress=a"),
     ] {
         let body = json!({
             "userId": "b", "message": "m", "walletIdOrAddress": "a", "url": "https://a.example",
@@ -97,11 +166,18 @@ async fn unknown_field_is_refused_by_every_route() {
 async fn compressed_body_returns_415() {
     let app = TestApp::start().await;
     let post = || app.request(Method::POST, "/api/wallets");
-    for coding in ["gzip", "br", "deflate, identity"] {
-        let request = post().header("content-encoding", coding).body("not JSON at all");
-        let reply = app.send(request).await;
-        assert_eq!(reply.status, 415, "{reply:?}");
-        assert_eq!(reply.text("/error"), "Content-Encoding must be identity");
+    for (method, path) in [
+        (Method::POST, "/api/wallets"),
+        (Method::DELETE, "/api/trading/aster/apikey?walletIdOrAddress=a"),
+        (Method::DELETE, "/api/trading/aster/agents/hdx1?walletIdOrAddress=a"),
+        (Method::DELETE, "/api/webhooks/0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b10"),
+    ] {
+        for coding in ["gzip", "br", "deflate, identity"] {
+            let request = app.request(method.clone(), path).header("content-encoding", coding);
+            let reply = app.send(request.body("not JSON at all")).await;
+            assert_eq!(reply.status, 415, "{path}: {reply:?}");
+            assert_eq!(reply.text("/error"), "Content-Encoding must be identity");
+        }
     }
     let plain = post().header("content-encoding", "identity").json(&json!({ "userId": "i" }));
     assert_eq!(app.send(plain).await.status, 201);
@@ -141,6 +217,24 @@ async fn head_is_for_open_paths_alone() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_path_returns_404_to_every_method() {
+    let app = TestApp::start().await;
+    for path in ["/nope", "/api/nope", "/api/wallets/a/b", "/api/trading/aster"] {
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::OPTIONS] {
+            let reply = app.send(app.request(method.clone(), path)).await;
+            assert_eq!(reply.status, 404, "{method} {path}: {reply:?}");
+        }
+        let request = app.request(Method::OPTIONS, path).header("origin", TOOL);
+        let reply = app.send_unchecked(request).await;
+        assert_eq!((reply.status, reply.text("/code")), (404, "NOT_FOUND"), "{path}: {reply:?}");
+    }
+    for path in ["/api/wallets", "/api/wallets/a", "/api/trading/lighter/apikey"] {
+        let reply = app.send(app.request(Method::OPTIONS, path)).await;
+        assert_eq!(reply.status, 405, "{path}: {reply:?}");
+    }
+}
+
 const TOOL: &str = "https://tool.example.com";
 
 async fn preflight(app: &TestApp, origin: &str) -> Reply {
@@ -160,7 +254,9 @@ async fn preflight_is_refused_without_allowed_origins() {
     assert!(!reply.headers.contains_key("access-control-allow-origin"), "{reply:?}");
     let health = app.request(Method::GET, "/api/health").header("origin", TOOL);
     let health = app.send_unchecked(health).await;
-    assert_eq!(health.status, 403, "{health:?}");
+    assert_eq!((health.status, health.text("/code")), (403, "ORIGIN_NOT_ALLOWED"), "{health:?}");
+    assert!(health.text("/message").contains("--allowed-origins"), "{health:?}");
+    assert_eq!(health.headers["content-type"], "application/json");
     assert!(!health.headers.contains_key("access-control-allow-origin"), "{health:?}");
 }
 

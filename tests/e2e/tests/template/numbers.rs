@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use hyperdex_local::{Limits, MIN_FREE};
 use serde_json::Value;
+use shared::api::idempotency::SECRET_MS;
 use shared::aws::{AWS_CALL_TIMEOUT, COSIGNER_TIMEOUT};
 use shared::config::CALL_TIMEOUT_MS;
+use shared::credentials::LEASE_MS;
+use shared::exchanges::budget::{ASTER_APPROVAL_WEIGHT, BudgetConfig};
 
 use crate::stacks::{MAIN, Sources, Stacks};
 use crate::{assert_found, assert_none, read};
@@ -67,6 +71,40 @@ fn wrong_in_table(text: &str, all: &BTreeMap<String, Size>) -> Vec<String> {
     wrong
 }
 
+/// A number with a comma before each three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
+}
+
+/// What the documents must say of limits and times, each with its document.
+fn limits() -> Vec<(&'static str, String)> {
+    let tenant = Limits::default();
+    let (rate, quota) = (tenant.rate_per_s, grouped(tenant.quota_per_day));
+    let registrations = BudgetConfig::default().aster_per_minute / ASTER_APPROVAL_WEIGHT;
+    let minutes = match SECRET_MS / 60_000 {
+        10 => "ten minutes".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    };
+    let free = MIN_FREE / (1024 * 1024);
+    vec![
+        ("README.md", format!("may send {rate} requests a second and {quota} a day")),
+        ("README.md", format!("again for {minutes}")),
+        ("docs/api.md", format!("returns it again for {minutes}")),
+        ("docs/api.md", format!("the same status and body for {minutes} after the first response")),
+        ("docs/credentials.md", format!("a lease of {} s", LEASE_MS / 1_000)),
+        ("docs/operations.md", format!("less than {free} MiB are free")),
+        (
+            "docs/deploy.md",
+            format!(
+                "an Aster registration weighs {ASTER_APPROVAL_WEIGHT}, so at most {registrations} \
+                 of them start within any minute"
+            ),
+        ),
+    ]
+}
+
 /// What the documents must say, each with its document.
 fn statements(stacks: &Stacks) -> Vec<(&'static str, String)> {
     let main = read(MAIN);
@@ -101,11 +139,17 @@ fn words(text: &str) -> String {
 
 #[test]
 fn documents_state_the_numbers_of_the_code() {
-    let missing = statements(&Stacks::new()).into_iter().filter_map(|(document, statement)| {
+    let all = statements(&Stacks::new()).into_iter().chain(limits());
+    let missing = all.filter_map(|(document, statement)| {
         (!words(&read(document)).contains(&statement))
             .then(|| format!("{document} does not say: {statement}"))
     });
     assert_none(&missing.collect::<Vec<_>>());
+}
+
+#[test]
+fn numbers_are_grouped_by_three_digits() {
+    assert_eq!([50, 999, 1_000, 100_000].map(grouped), ["50", "999", "1,000", "100,000"]);
 }
 
 #[test]

@@ -25,6 +25,7 @@ use shared::api::error::ApiError;
 use shared::api::ids::{Exchange, Tenant};
 use shared::api::responses::WalletsBody;
 use shared::api::shell::refusal;
+use shared::aws::with_retries;
 use shared::clock::Clock;
 use shared::exchanges::budget::{Budget, Spender};
 use shared::random::Random;
@@ -35,7 +36,8 @@ use zeroize::Zeroizing;
 use super::decisions::{self, Decisions};
 use shared::api::cors::Origins;
 
-use super::{Reads, assets, guard, schedule, search, wallets};
+use super::guard::{self, Guard};
+use super::{Reads, assets, schedule, search, wallets};
 use crate::StartError;
 use crate::serve::{Stop, bind, serve_page, url};
 use aws::Account;
@@ -154,6 +156,8 @@ impl Operator {
     }
 
     fn router(self) -> Router {
+        let (clock, random) = (self.reads.clock.clone(), self.random.clone());
+        let guard = Guard { origins: Origins::default(), clock, random };
         let data = Router::new()
             .route("/console/data/about", get(about))
             .route("/console/data/list", get(list))
@@ -166,7 +170,7 @@ impl Operator {
             .layer(from_fn_with_state(self.clone(), admit))
             .with_state(self);
         let pages = assets::router().merge(data).layer(from_fn(assets::headers));
-        pages.layer(from_fn_with_state(Origins::default(), guard::pass))
+        pages.layer(from_fn_with_state(guard, guard::pass))
     }
 }
 
@@ -211,7 +215,9 @@ pub(crate) async fn wallets_table(
     let account = Account::open(profile, region, endpoint, clock).await.map_err(failed)?;
     let deployment = Deployment::find(options, &account, &account).await?;
     let principal = account.principal().await.map_err(failed)?;
-    let db = aws_sdk_dynamodb::Client::new(&account.config);
+    // This client writes, so it needs the rules for writes that meet a transaction.
+    let config = with_retries(aws_sdk_dynamodb::config::Builder::from(&account.config));
+    let db = aws_sdk_dynamodb::Client::from_conf(config.build());
     Ok((Store::new(db, &deployment.wallets_table), principal))
 }
 
@@ -325,6 +331,8 @@ struct ExchangeState {
     paused_until: u64,
     /// The exchange has asked for the pause.
     pause_asked_for: bool,
+    /// The edge in front of the exchange blocks this address.
+    pause_blocked: bool,
 }
 
 async fn exchanges(State(operator): State<Operator>) -> Result<Json<States>, ApiError> {
@@ -338,6 +346,7 @@ async fn exchanges(State(operator): State<Operator>) -> Result<Json<States>, Api
             failures: state.failures,
             paused_until: state.open_until_ms,
             pause_asked_for: state.limited,
+            pause_blocked: state.blocked,
         });
     }
     Ok(Json(States { now: operator.reads.clock.now_ms(), exchanges }))

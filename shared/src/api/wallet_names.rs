@@ -1,0 +1,129 @@
+//! The wallet that a request names, once or several times: in its path, its query and its body.
+
+use http::Uri;
+
+use super::body::{JsonBody, wallet_ref};
+use super::error::ApiError;
+use super::ids::{Tenant, WalletRef};
+use crate::store::Store;
+
+/// The field or parameter that names the wallet.
+const NAME: &str = "walletIdOrAddress";
+
+/// The fields and parameters that may name the wallet in addition to its first name.
+pub(super) const WALLET_NAMES: [&str; 4] = [NAME, "userId", "walletId", "address"];
+
+/// Every name that a request gives its wallet.
+#[derive(Debug)]
+pub struct WalletNames(Vec<WalletRef>);
+
+impl WalletNames {
+    /// Reads the name in a path.
+    ///
+    /// # Errors
+    /// 400 for a bad name.
+    pub fn in_path(text: &str) -> Result<Self, ApiError> {
+        Ok(Self(vec![wallet_ref(text)?]))
+    }
+
+    /// Reads the names in a query, which must have `walletIdOrAddress`.
+    ///
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn in_query(uri: &Uri) -> Result<Self, ApiError> {
+        match queried(uri, NAME)? {
+            Some(_) => Self(Vec::new()).and_in_query(uri),
+            None => Err(ApiError::missing(NAME)),
+        }
+    }
+
+    /// Reads the names in a body, which must have `walletIdOrAddress`.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn in_body(body: &JsonBody) -> Result<Self, ApiError> {
+        body.required(NAME)?;
+        Self(Vec::new()).and_in_body(body)
+    }
+
+    /// Reads the names in a query and a body, one of which must have `walletIdOrAddress`.
+    ///
+    /// # Errors
+    /// 400, naming the parameter or the field.
+    pub fn in_query_or_body(uri: &Uri, body: &JsonBody) -> Result<Self, ApiError> {
+        match queried(uri, NAME)? {
+            Some(_) => Self::in_query(uri)?.and_in_body(body),
+            None => Self::in_body(body)?.and_in_query(uri),
+        }
+    }
+
+    /// Adds the names in a query.
+    ///
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn and_in_query(mut self, uri: &Uri) -> Result<Self, ApiError> {
+        for name in WALLET_NAMES {
+            if let Some(text) = queried(uri, name)? {
+                self.0.push(read(name, &text)?);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Adds the names in a body.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn and_in_body(mut self, body: &JsonBody) -> Result<Self, ApiError> {
+        for name in WALLET_NAMES {
+            if let Some(text) = body.optional(name)?.filter(|text| !text.is_empty()) {
+                self.0.push(read(name, text)?);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Returns a name of the wallet. The table is read only where there are several names.
+    ///
+    /// # Errors
+    /// 400 when the names are those of different wallets, 404 when there is no such wallet.
+    pub async fn wallet(mut self, store: &Store, tenant: &Tenant) -> Result<WalletRef, ApiError> {
+        self.0.dedup();
+        if let [name] = self.0.as_slice() {
+            return Ok(name.clone());
+        }
+        let mut wallets = Vec::new();
+        for name in &self.0 {
+            let view = store.find(tenant, name).await?;
+            wallets.push(view.map(|view| view.wallet.wallet_id));
+        }
+        wallets.dedup();
+        match wallets.as_slice() {
+            [Some(id)] => Ok(WalletRef::Wallet(*id)),
+            [None] => Err(ApiError::wallet_not_found()),
+            _ => Err(ApiError::bad_request("The request names different wallets")
+                .advise("Name the wallet once, in walletIdOrAddress.")),
+        }
+    }
+}
+
+/// The text of a parameter that may be absent, and is given once at most.
+fn queried(uri: &Uri, name: &str) -> Result<Option<String>, ApiError> {
+    let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let mut given = pairs.filter(|(key, _)| key == name);
+    let Some((_, text)) = given.next() else { return Ok(None) };
+    if given.next().is_some() {
+        return Err(ApiError::bad_request(format!("{name} must be given once")));
+    }
+    if text.is_empty() {
+        return Err(ApiError::missing(name));
+    }
+    Ok(Some(text.into_owned()))
+}
+
+fn read(name: &str, text: &str) -> Result<WalletRef, ApiError> {
+    wallet_ref(text).map_err(|error| {
+        let text = error.error.replacen(NAME, name, 1);
+        ApiError { error: text.into(), ..error }
+    })
+}

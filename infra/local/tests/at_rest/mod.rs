@@ -350,8 +350,9 @@ fn reading_a_directory_before_the_first_start_creates_nothing() {
         &["jobs", "run", "seal"],
         &["sim", "deposit", "user_1"],
     ] {
-        let line = fails(&mut with_data(command));
-        assert_eq!(line.lines().count(), 1, "{command:?}: {line}");
+        let output = with_data(command).output().unwrap();
+        let line = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && line.lines().count() == 1, "{command:?}: {line}");
         assert_eq!(files(), before, "{command:?}");
     }
     let line = fails(&mut with_data(&["audit", "verify"]));

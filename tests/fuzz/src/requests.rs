@@ -114,8 +114,9 @@ fn identifier(text: &str) {
         }
         Err(error) => assert!(error.to_string().is_ascii() && error.to_string().len() < 100),
     }
-    // A user can be found by the name that a wallet was made for.
-    assert_eq!(UserId::for_creation(text).is_ok(), matches!(read, Ok(WalletRef::User(_))));
+    // A wallet is created for a name by which it can be found. URL libraries remove dot segments.
+    let is_user = matches!(read, Ok(WalletRef::User(_))) && !matches!(text, "." | "..");
+    assert_eq!(UserId::for_creation(text).is_ok(), is_user);
 }
 
 fn tenants() -> [Tenant; 2] {

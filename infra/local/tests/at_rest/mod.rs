@@ -328,15 +328,17 @@ fn wrong_data_directory_is_an_error_and_creates_nothing() {
 /// none, so the stack starts afterwards.
 #[test]
 fn reading_a_directory_before_the_first_start_creates_nothing() {
-    let data = tempfile::tempdir().unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    // Made by the first command, for its owner alone.
+    let data = parent.path().join("data");
     let with_data = |arguments: &[&str]| {
         let mut command = program();
-        command.args(arguments).arg("--data-dir").arg(data.path());
+        command.args(arguments).arg("--data-dir").arg(&data);
         command
     };
     let key = said(&mut with_data(&["keys", "add", "one"]));
     let files = || {
-        let entries = std::fs::read_dir(data.path()).unwrap();
+        let entries = std::fs::read_dir(&data).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<_> = names.filter(|name| name != "lock").collect();
         names.sort();
@@ -360,7 +362,7 @@ fn reading_a_directory_before_the_first_start_creates_nothing() {
     let doctor = said(&mut with_data(&["doctor"]));
     assert!(!doctor.contains("PROBLEM") && doctor.contains("not made yet"), "{doctor}");
     assert_eq!(files(), before, "doctor");
-    let running = Running::start(data.path());
+    let running = Running::start(&data);
     assert_eq!(running.call_with(key.trim(), "POST", "/api/wallets", USER).0, 201);
 }
 

@@ -34,7 +34,7 @@ pub fn advice(record: &CredentialRecord, now_ms: u64) -> Option<String> {
     let in_time = |agent: &&AgentRecord| now_ms < agent.expires_at_ms;
     if record.delivered == Some(false) {
         let held = record.retiring.iter().filter(|agent| agent.delivered != Some(false));
-        let held = held.filter(in_time);
+        let mut held = held.filter(in_time);
         let valid = held.clone().filter(|agent| !is_gone(agent.agent));
         if let Some(valid) = valid.max_by_key(|agent| agent.expires_at_ms) {
             let ends_ms = early_ms(valid.agent).unwrap_or(u64::MAX).min(valid.expires_at_ms);
@@ -45,7 +45,7 @@ pub fn advice(record: &CredentialRecord, now_ms: u64) -> Option<String> {
                 rfc3339_seconds(ends_ms)
             ));
         }
-        return Some(match held.last() {
+        return Some(match held.next_back() {
             Some(lost) => format!(
                 "The exchange no longer lists the delivered key of {}, and the current key was \
                  renewed and not delivered. Rotate to get a new one: {rotate}.",

@@ -18,6 +18,7 @@ use shared::api::shell::{OPEN_PATHS, refusal};
 use shared::clock::Clock;
 use shared::random::Random;
 use tower::ServiceExt;
+use tracing::subscriber::{NoSubscriber, with_default};
 
 use crate::clients::whole;
 use crate::keys::{KeyFile, Keyring, Known};
@@ -56,7 +57,9 @@ struct Paths {
 /// Returns 404 for an unknown path to `HEAD` and `OPTIONS`, which are refused on most known paths.
 /// API Gateway looks at the path first as well.
 pub(crate) fn known_paths(routes: Router, options: &Options) -> Router {
-    let known = openapi::paths().into_iter().fold(Router::new(), |router, path| {
+    // The document makes each error for its example, and a logged example would alarm an operator.
+    let paths = with_default(NoSubscriber::default(), openapi::paths);
+    let known = paths.into_iter().fold(Router::new(), |router, path| {
         router.route(&path, any(|| async { StatusCode::NO_CONTENT }))
     });
     let (clock, random) = (options.clock.clone(), options.random.clone());

@@ -41,7 +41,7 @@ pub(crate) struct Cloud {
 }
 
 impl Cloud {
-    /// Starts what is embedded, and prepares what is not.
+    /// Starts the embedded engines, and prepares the external ones.
     pub(crate) async fn start(
         options: &Options,
         directory: &Directory,

@@ -187,7 +187,7 @@ pub(crate) async fn create_key(client: &Client, alias: &str) -> Result<(), Start
     let failed = |cause: String| StartError::Part { what: "a KMS key", cause };
     match client.describe_key().key_id(alias).send().await {
         Ok(_) => return Ok(()),
-        // What is not an alias names a key that has to exist.
+        // A key that is named by its id must exist.
         Err(error)
             if alias.starts_with("alias/")
                 && error.as_service_error().is_some_and(|it| it.is_not_found_exception()) => {}

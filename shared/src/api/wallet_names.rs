@@ -86,7 +86,7 @@ impl WalletNames {
     /// Returns a name of the wallet. The table is read only where there are several names.
     ///
     /// # Errors
-    /// 400 when the names are those of different wallets, 404 when there is no such wallet.
+    /// 400 when the names are those of different wallets, 404 when the wallet does not exist.
     pub async fn wallet(mut self, store: &Store, tenant: &Tenant) -> Result<WalletRef, ApiError> {
         self.0.dedup();
         if let [name] = self.0.as_slice() {

@@ -1,4 +1,4 @@
-//! The signed calls: their signatures against those of botocore 1.44.8, and what is sent again.
+//! The signed calls: their signatures against those of botocore 1.44.8, and the retries.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;

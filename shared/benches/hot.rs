@@ -5,13 +5,13 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use shared::envelope::{OnceKey, UnusedKey};
-use shared::eth::{Address, AgentKey, Signature, personal_digest};
-use shared::intent::{
+use domain::eth::{Address, AgentKey, Signature, personal_digest};
+use domain::intent::{
     AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HyperliquidApproveAgent, HyperliquidChain,
     HyperliquidRevokeAgent, Intent, PersonalMessage,
 };
-use shared::random::Random;
+use domain::random::Random;
+use protocol::{OnceKey, UnusedKey};
 
 /// What `infra/callgrind.sh` counts: this, and what it calls.
 #[inline(never)]
@@ -70,7 +70,7 @@ fn envelopes(criterion: &mut Criterion) {
         let secret = vec![7; size];
         criterion.bench_function(&format!("seal {size} bytes"), |bencher| {
             bencher.iter(|| {
-                let seal = || UnusedKey::draw(&random)?.seal(b"bench", black_box(&secret));
+                let seal = || UnusedKey::draw(&random).unwrap().seal(b"bench", black_box(&secret));
                 measured(|| seal().unwrap())
             });
         });

@@ -1,8 +1,8 @@
 //! Shares of each stored format are read for ever, and still sign. The samples are of a wallet
 //! that was made for this test and holds nothing.
 
-use shared::eth::{Signature, personal_digest};
-use shared::mpc::{KeyShare, WalletKey, party_1, party_2, sign_data};
+use domain::eth::{Signature, personal_digest};
+use protocol::{KeyShare, WalletKey, party_1, party_2, sign_data};
 use uuid::Uuid;
 
 #[test]

@@ -5,14 +5,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
 
 use alloy_dyn_abi::TypedData;
-use serde_json::Value;
-use shared::eth::{Address, AgentKey, Digest, Signature, personal_digest};
-use shared::exchanges::{aster, hyperliquid};
-use shared::intent::{
+use domain::eth::{Address, AgentKey, Digest, Signature, personal_digest};
+use domain::intent::{
     AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HYPERLIQUID_SIGNATURE_CHAIN_ID,
     HyperliquidApproveAgent, HyperliquidChain, HyperliquidRevokeAgent, Intent,
     aster_message_digest, hyperliquid_agent_digest,
 };
+use serde_json::Value;
+use shared::exchanges::{aster, hyperliquid};
 
 fn vectors(name: &str) -> Vec<Value> {
     let path = format!("{}/tests/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));

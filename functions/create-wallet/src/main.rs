@@ -1,6 +1,6 @@
 //! The Lambda function `create-wallet`.
 
-use shared::config::ConfigError;
+use platform::env::ConfigError;
 use shared::wallets::Custody;
 
 #[tokio::main(flavor = "current_thread")]

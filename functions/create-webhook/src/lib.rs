@@ -4,17 +4,17 @@
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Extension, Json, Router};
+use domain::clock::Clock;
+use domain::random::Random;
 use http::StatusCode;
+use platform::env::{ConfigError, Env};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::idempotency::{HoldsSecret, Memory, idempotent};
 use shared::api::shell::Caller;
 use shared::api::webhooks::{WebhookMadeBody, new_webhook};
-use shared::clock::Clock;
-use shared::config::{ConfigError, Env};
-use shared::envelope::Envelope;
-use shared::random::Random;
 use shared::store::Store;
+use shared::wallets::envelope_from_env;
 use shared::webhooks::{Targets, Webhooks};
 
 /// What the endpoint needs.
@@ -38,7 +38,7 @@ pub fn router(state: CreateWebhook) -> Router {
 /// # Errors
 /// Names the variable that is missing.
 pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    let (store, envelope) = (Store::from_env(env)?, Envelope::from_env(env, random.clone())?);
+    let (store, envelope) = (Store::from_env(env)?, envelope_from_env(env, random.clone())?);
     let webhooks = Webhooks { store, envelope, clock, random };
     Ok(router(CreateWebhook { webhooks, targets: Targets::from_env(env)? }))
 }

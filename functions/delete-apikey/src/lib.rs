@@ -4,7 +4,10 @@
 use axum::extract::State;
 use axum::routing::delete;
 use axum::{Json, Router};
+use domain::clock::Clock;
+use domain::random::Random;
 use http::Uri;
+use platform::env::{ConfigError, Env};
 use shared::api::body::JsonBody;
 use shared::api::credential_data::RevokedData;
 use shared::api::credential_error::Action;
@@ -14,11 +17,8 @@ use shared::api::idempotency::idempotent;
 use shared::api::responses::DataBody;
 use shared::api::shell::Caller;
 use shared::api::wallet_names::WalletNames;
-use shared::clock::Clock;
-use shared::config::{ConfigError, Env};
 use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
-use shared::random::Random;
 
 /// The endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {

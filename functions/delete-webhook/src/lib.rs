@@ -3,16 +3,16 @@
 use axum::extract::State;
 use axum::routing::delete;
 use axum::{Json, Router};
+use domain::clock::Clock;
+use domain::random::Random;
+use platform::env::{ConfigError, Env};
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::{Memory, idempotent};
 use shared::api::shell::Caller;
 use shared::api::webhooks::{WebhookDeletedBody, webhook_id};
-use shared::clock::Clock;
-use shared::config::{ConfigError, Env};
-use shared::envelope::Envelope;
-use shared::random::Random;
 use shared::store::Store;
+use shared::wallets::envelope_from_env;
 
 /// The endpoint's routes.
 pub fn router(state: Memory) -> Router {
@@ -25,7 +25,7 @@ pub fn router(state: Memory) -> Router {
 /// # Errors
 /// Names the variable that is missing.
 pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    let (store, envelope) = (Store::from_env(env)?, Envelope::from_env(env, random.clone())?);
+    let (store, envelope) = (Store::from_env(env)?, envelope_from_env(env, random.clone())?);
     Ok(router(Memory { store, envelope, clock, random }))
 }
 

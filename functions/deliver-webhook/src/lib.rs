@@ -2,12 +2,13 @@
 //! with the others of its batch. What is to be tried again is reported, and comes again when its
 //! time has come.
 
+use domain::clock::Clock;
+use domain::random::Random;
 use futures_util::future::join_all;
 use lambda_entry::Consumer;
+use platform::env::Env;
 use serde_json::{Value, json};
-use shared::clock::Clock;
-use shared::config::{Env, SetupError};
-use shared::random::Random;
+use shared::http_client::SetupError;
 use shared::webhooks::{Attempt, Deliverer};
 
 /// What the function needs.

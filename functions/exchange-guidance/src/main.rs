@@ -1,6 +1,6 @@
 //! The Lambda function `exchange-guidance`.
 
-use shared::config::ConfigError;
+use platform::env::ConfigError;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_entry::Error> {

@@ -4,16 +4,16 @@
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
+use domain::clock::Clock;
+use domain::random::Random;
 use http::Uri;
+use platform::env::{ConfigError, Env};
 use shared::api::credential_data::CredentialData;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
 use shared::api::responses::DataBody;
 use shared::api::shell::{Caller, note_wallet};
 use shared::api::wallet_names::WalletNames;
-use shared::clock::Clock;
-use shared::config::{ConfigError, Env};
-use shared::random::Random;
 use shared::store::Store;
 
 /// What the endpoint needs.

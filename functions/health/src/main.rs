@@ -1,6 +1,6 @@
 //! The Lambda function `health`.
 
-use shared::config::ConfigError;
+use platform::env::ConfigError;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_entry::Error> {

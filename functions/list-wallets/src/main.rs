@@ -1,6 +1,6 @@
 //! The Lambda function `list-wallets`.
 
-use shared::config::ConfigError;
+use platform::env::ConfigError;
 use shared::store::Store;
 
 #[tokio::main(flavor = "current_thread")]

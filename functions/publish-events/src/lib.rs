@@ -2,12 +2,12 @@
 //! its events, kept and queued. Records are taken in their order, and the first that cannot be
 //! published is reported, so that the stream comes again from there.
 
+use domain::clock::Clock;
+use domain::random::Random;
 use lambda_entry::Consumer;
+use platform::env::{ConfigError, Env};
+use platform::items::Item;
 use serde_json::{Value, json};
-use shared::clock::Clock;
-use shared::config::{ConfigError, Env};
-use shared::random::Random;
-use shared::store::Item;
 use shared::webhooks::{Change, Images, Known, Publisher};
 
 /// What the function needs.

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::Random;
+use platform::env::{ConfigError, Env};
+use platform::items::StoreError;
 use serde_json::{Value, json};
-use shared::api::ids::Tenant;
-use shared::clock::Clock;
-use shared::config::{ConfigError, Env};
-use shared::random::Random;
-use shared::store::StoreError;
 use shared::wallets::{Custody, RefreshError, RefreshLimits, Refreshed};
 use uuid::Uuid;
 

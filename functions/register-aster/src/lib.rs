@@ -4,19 +4,19 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::post;
 use axum::{Json, Router};
+use domain::clock::Clock;
+use domain::ids::Exchange;
+use domain::random::Random;
+use platform::env::{ConfigError, Env};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::exchange::counted;
 use shared::api::idempotency::idempotent;
-use shared::api::ids::Exchange;
 use shared::api::responses::{AsterData, DataBody};
 use shared::api::shell::Caller;
 use shared::api::wallet_names::WalletNames;
-use shared::clock::Clock;
-use shared::config::{ConfigError, Env};
 use shared::credentials::Registrar;
 use shared::exchanges::budget::Spender;
-use shared::random::Random;
 use shared::wallets::Custody;
 
 /// The endpoint's routes.

@@ -5,19 +5,20 @@ use axum::http::Uri;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Extension, Json, Router};
+use domain::clock::Clock;
+use domain::ids::Exchange;
+use domain::random::Random;
+use platform::env::{ConfigError, Env};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::exchange::counted;
 use shared::api::idempotency::{HoldsSecret, idempotent};
-use shared::api::ids::Exchange;
 use shared::api::responses::{DataBody, HyperliquidData};
 use shared::api::shell::Caller;
 use shared::api::wallet_names::WalletNames;
-use shared::clock::Clock;
-use shared::config::{ConfigError, Env, HyperliquidConfig};
 use shared::credentials::Registrar;
+use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
-use shared::random::Random;
 use shared::wallets::Custody;
 
 /// What the endpoint needs.

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use domain::clock::Clock;
+use domain::random::Random;
+use platform::env::{ConfigError, Env};
+use platform::items::StoreError;
 use serde_json::{Value, json};
-use shared::clock::Clock;
-use shared::config::{ConfigError, Env, HyperliquidConfig};
 use shared::credentials::{Registrars, RenewLimits};
+use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
-use shared::random::Random;
-use shared::store::StoreError;
 
 /// How long a run lasts at most: the function's own time, less one rotation.
 pub const RUN_TIME: Duration = Duration::from_secs(240);

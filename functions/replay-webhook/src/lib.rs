@@ -3,16 +3,16 @@
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
+use domain::clock::Clock;
+use domain::random::Random;
 use http::StatusCode;
+use platform::env::{ConfigError, Env};
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::{Memory, idempotent};
 use shared::api::shell::Caller;
 use shared::api::webhooks::{ReplayedBody, replay, webhook_id};
-use shared::clock::Clock;
-use shared::config::{ConfigError, Env};
-use shared::envelope::Envelope;
-use shared::random::Random;
+use shared::wallets::envelope_from_env;
 use shared::webhooks::Replayer;
 
 /// What the endpoint needs.
@@ -37,7 +37,7 @@ pub fn router(state: ReplayWebhook) -> Router {
 /// Names the variable that is missing.
 pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
     let replayer = Replayer::from_env(env)?;
-    let envelope = Envelope::from_env(env, random.clone())?;
+    let envelope = envelope_from_env(env, random.clone())?;
     let memory = Memory { store: replayer.store.clone(), envelope, clock, random };
     Ok(router(ReplayWebhook { replayer, memory }))
 }

@@ -5,20 +5,21 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
+use domain::clock::Clock;
+use domain::ids::Exchange;
+use domain::random::Random;
+use platform::env::{ConfigError, Env};
 use shared::api::body::JsonBody;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
 use shared::api::idempotency::{HoldsSecret, idempotent};
-use shared::api::ids::Exchange;
 use shared::api::responses::{AsterData, DataBody, HyperliquidData, RotatedData};
 use shared::api::shell::Caller;
 use shared::api::wallet_names::WalletNames;
-use shared::clock::Clock;
-use shared::config::{ConfigError, Env, HyperliquidConfig};
 use shared::credentials::Registrars;
+use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
-use shared::random::Random;
 
 /// What the endpoint needs.
 #[derive(Clone, Debug)]

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use domain::intent::{HyperliquidChain, parse_chain};
 use hyperdex_local::engines::Engines;
 use hyperdex_local::{AllowedHost, AsterTarget, HyperliquidTarget, Limits, Options, Port, Ports};
+use platform::env::{ConfigError, Env, parse_url};
+use platform::networks::resolve_aster_chain;
 use shared::api::cors::Origins;
-use shared::config::{
-    ConfigError, Env, check_network, network_of, parse_chain, parse_url, resolve_aster_chain,
-};
-use shared::intent::HyperliquidChain;
+use shared::exchanges::networks::{check_network, network_of};
 use url::Url;
 
 #[derive(Args)]

@@ -5,18 +5,17 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use cosigner::audit::verify::{Verifier, exported as parse};
+use platform::aws::Aws;
+use platform::items::Item;
 use seal_audit::seal::Head;
 use seal_audit::verify::{PublicKey, SealFault, SealVerifier};
 use serde_json::Value;
-use shared::aws::Aws;
-use shared::store::Item;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::data;
 use crate::error::chain;
 use crate::serve::{Stop, bind, url};
-use crate::{StartError, dynamodb};
+use crate::{StartError, data, dynamodb};
 
 /// Where the log is.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use platform::aws::Aws;
 use seal_audit::INDEX;
-use shared::aws::Aws;
 use shared::store::IndexShape;
 use tokio::task::JoinHandle;
 

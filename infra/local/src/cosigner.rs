@@ -13,13 +13,13 @@ use axum::routing::post;
 use axum::{Json, Router};
 use cosigner::callers::Unqualified;
 use cosigner::{Cosigner, Policy, Setting};
+use domain::clock::Clock;
+use domain::intent::parse_chain;
+use domain::random::Random;
 use http::{HeaderName, HeaderValue, StatusCode};
+use platform::aws::Aws;
 use serde::Deserialize;
 use serde_json::json;
-use shared::aws::Aws;
-use shared::clock::Clock;
-use shared::config::parse_chain;
-use shared::random::Random;
 use tokio::io::AsyncReadExt;
 
 use crate::StartError;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use domain::clock::Clock;
+use domain::eth::AgentKey;
+use domain::ids::{Exchange, Tenant, WalletRef};
+use domain::intent::HyperliquidChain;
 use http::StatusCode;
 use serde_json::{Value, json};
-use shared::api::ids::{Exchange, Tenant, WalletRef};
-use shared::clock::Clock;
-use shared::eth::AgentKey;
-use shared::intent::HyperliquidChain;
 use shared::store::CredentialRecord;
 
 use crate::{Options, Stack, StartError, proof};

@@ -11,9 +11,9 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use platform::aws::Aws;
+use platform::env::{ConfigError, Env};
 use serde::{Deserialize, Serialize};
-use shared::aws::Aws;
-use shared::config::{ConfigError, Env};
 use url::Url;
 use zeroize::Zeroizing;
 

@@ -43,7 +43,7 @@ pub enum StartError {
     InUse(PathBuf),
     /// Settings contradict each other.
     #[error(transparent)]
-    Config(#[from] shared::config::ConfigError),
+    Config(#[from] platform::env::ConfigError),
     /// The API keys cannot be read or changed.
     #[error(transparent)]
     Keys(#[from] crate::keys::KeysError),

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
+use domain::clock::Clock;
+use domain::intent::HyperliquidChain;
 use exchange_sim::{aster, hyperliquid};
-use shared::clock::Clock;
-use shared::config::aster_agent_chain_id;
-use shared::intent::HyperliquidChain;
+use platform::networks::aster_agent_chain_id;
 use url::Url;
 
 use crate::StartError;

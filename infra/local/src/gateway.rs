@@ -10,13 +10,13 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::any;
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::Random;
 use http::header::CONNECTION;
 use http::{HeaderValue, Method, StatusCode};
 use shared::api::error::ApiError;
-use shared::api::ids::Tenant;
 use shared::api::shell::{OPEN_PATHS, refusal};
-use shared::clock::Clock;
-use shared::random::Random;
 use tower::ServiceExt;
 use tracing::subscriber::{NoSubscriber, with_default};
 

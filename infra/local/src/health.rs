@@ -10,11 +10,11 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use domain::clock::Clock;
+use domain::random::Random;
+use platform::aws::Aws;
 use shared::api::error::ApiError;
 use shared::api::shell::refusal;
-use shared::aws::Aws;
-use shared::clock::Clock;
-use shared::random::Random;
 
 use crate::data::identity::Identity;
 use crate::data::{KMS_KEYS, sqlite_files};

@@ -16,14 +16,14 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use domain::clock::Clock;
+use domain::random::Random;
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 use shared::api::error::ApiError;
 use shared::api::shell::refusal;
-use shared::clock::Clock;
-use shared::random::Random;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

@@ -110,7 +110,7 @@ impl Jobs {
             JobName::Renew => self.renew.run().await.map_err(|error| chain(&error)),
             JobName::Reconcile => self.reconcile.run().await.map_err(|error| chain(&error)),
             JobName::Refresh => self.refresh.run().await.map_err(|error| chain(&error)),
-            JobName::Seal => Job::run(&self.seal).await.map_err(|error| chain(&error)),
+            JobName::Seal => self.seal.run().await.map_err(|error| chain(&error)),
         }
     }
 

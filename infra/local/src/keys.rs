@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::Random;
 use serde::{Deserialize, Serialize};
-use shared::api::ids::Tenant;
-use shared::clock::Clock;
-use shared::random::Random;
 use zeroize::Zeroizing;
 
 use crate::data::identity;
@@ -62,7 +62,7 @@ pub enum KeysError {
     Unknown(Tenant),
     /// No randomness.
     #[error(transparent)]
-    Random(#[from] shared::random::RandomError),
+    Random(#[from] domain::random::RandomError),
 }
 
 /// A key, as the file has it.

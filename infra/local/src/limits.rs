@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use domain::ids::Tenant;
 use shared::api::error::ApiError;
-use shared::api::ids::Tenant;
 
 const DAY_US: u64 = 24 * 60 * 60 * 1_000_000;
 const SECOND_US: u64 = 1_000_000;

@@ -7,8 +7,10 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use arguments::Serve;
 use clap::{Parser, Subcommand};
+use domain::clock::Clock;
+use domain::intent::HyperliquidChain;
+use domain::random::Random;
 use hyperdex_local::bench::{self, BenchOptions, EndpointsSettings};
 use hyperdex_local::cosigner::{CosignerSettings, run_child};
 use hyperdex_local::engines::CosignerEngine;
@@ -18,15 +20,14 @@ use hyperdex_local::load::{self, LoadArgs};
 use hyperdex_local::operator::{self, ConsoleOptions};
 use hyperdex_local::wallets::{self, WalletsCommand};
 use hyperdex_local::{Options, Port, Stack, StartError, audit, demo};
-use operate::OperateCommand;
-use shared::clock::Clock;
-use shared::config::Env;
-use shared::intent::HyperliquidChain;
-use shared::random::Random;
-use shared::telemetry::log_filter;
+use platform::env::Env;
+use platform::telemetry::log_filter;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use arguments::Serve;
+use operate::OperateCommand;
 
 /// HyperDEX Keys on this machine: the API, the cosigner, DynamoDB, KMS and the exchanges, all on
 /// loopback.
@@ -134,7 +135,7 @@ async fn run(cli: Cli) -> ExitCode {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     tracing_subscriber::registry().with(lines).with(filter).init();
     // The cosigner's process has it from here, too.
-    shared::process::no_core_dumps();
+    platform::process::no_core_dumps();
     match cli.command {
         None | Some(Command::OpenApi { .. }) => match cli.serve.options() {
             Ok(options) => ended(serve(options).await),

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use domain::clock::Clock;
+use domain::ids::Tenant;
 use hyperdex_local::control::{self, Deposit};
 use hyperdex_local::data::backup::{self, BackupError};
 use hyperdex_local::data::doctor;
 use hyperdex_local::jobs::JobName;
-use shared::api::ids::Tenant;
-use shared::clock::Clock;
 
 use crate::{done, say};
 

@@ -1,10 +1,10 @@
 //! What an exchange must take from an agent whose key is rightly registered.
 
+use domain::eth::{Address, AgentKey};
+use domain::intent::HyperliquidChain;
 use exchange_sim::hyperliquid::{Chain, signing};
 use serde_json::json;
-use shared::eth::{Address, AgentKey};
 use shared::exchanges::aster::sign_query;
-use shared::intent::HyperliquidChain;
 
 /// No request could be made of it.
 #[derive(Debug, thiserror::Error)]

@@ -10,11 +10,11 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::clock::Clock;
+use domain::random::Random;
 use http::{HeaderMap, StatusCode};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
-use shared::clock::Clock;
-use shared::random::Random;
 use shared::webhooks::MAX_ATTEMPTS;
 
 use crate::StartError;

@@ -3,24 +3,24 @@
 use axum::Router;
 use create_webhook::CreateWebhook;
 use deliver_webhook::DeliverWebhook;
+use domain::ids::Exchange;
+use domain::intent::MAX_AGENT_VALIDITY_MS;
 use get_apikey::GetApiKey;
+use platform::aws::Aws;
 use publish_events::PublishEvents;
 use register_hyperliquid::RegisterHyperliquid;
 use replay_webhook::ReplayWebhook;
 use rotate_apikey::RotateApiKey;
 use shared::api::cors::cors;
 use shared::api::idempotency::Memory;
-use shared::api::ids::Exchange;
 use shared::api::shell::shell;
-use shared::aws::Aws;
-use shared::config::{
-    AsterConfig, CustodyConfig, HyperliquidConfig, RefreshBy, StoreConfig, aster_v1_url,
-};
+use shared::aws::SqsClient;
 use shared::credentials::{Registrar, Registrars};
 use shared::exchanges::budget::Spender;
-use shared::exchanges::{aster, hyperliquid};
-use shared::intent::MAX_AGENT_VALIDITY_MS;
-use shared::wallets::Custody;
+use shared::exchanges::networks::aster_v1_url;
+use shared::exchanges::{AsterConfig, HyperliquidConfig, aster, hyperliquid};
+use shared::store::StoreConfig;
+use shared::wallets::{Custody, CustodyConfig, RefreshBy};
 use shared::webhooks::{Deliverer, Deliveries, Lookup, Publisher, Replayer, Webhooks};
 use tower::limit::GlobalConcurrencyLimitLayer;
 use url::Url;
@@ -74,7 +74,7 @@ impl Endpoints {
 
     fn deliveries(&self) -> Deliveries {
         let aws = Aws::local(&self.dynamodb, &self.kms, &self.lambda).with_sqs(&self.deliveries);
-        Deliveries::new(aws.sqs(), &self.deliveries)
+        Deliveries::new(SqsClient::new(&aws), &self.deliveries)
     }
 
     /// The functions that the stream and the queue invoke.

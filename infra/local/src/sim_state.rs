@@ -11,9 +11,9 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use domain::intent::HyperliquidChain;
 use exchange_sim::{aster, hyperliquid};
 use http::Method;
-use shared::intent::HyperliquidChain;
 
 use crate::files::{broken, replace};
 use crate::{Options, StartError};

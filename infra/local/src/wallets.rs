@@ -6,20 +6,19 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use shared::api::ids::{Tenant, WalletRef};
-use shared::api::responses::rfc3339_seconds;
-use shared::aws::Aws;
-use shared::clock::Clock;
+use domain::clock::Clock;
+use domain::ids::{Tenant, WalletRef};
+use domain::time::rfc3339_seconds;
+use platform::aws::Aws;
 use shared::store::{
     OperateError, Operated, OperatorAction, OperatorActionKind, Store, WalletRecord,
 };
 use url::Url;
 
-use crate::data;
 use crate::operator::{ConsoleOptions, wallets_table};
 use crate::serve::{Stop, bind, url};
 use crate::stack::WALLETS_TABLE;
-use crate::{StartError, dynamodb};
+use crate::{StartError, data, dynamodb};
 
 /// An operator's action on a wallet.
 #[derive(Clone, Debug, Subcommand)]

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeSet;
 
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::Random;
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::{CosignerHost, Options, Stack};
 use serde_json::{Value, json};
-use shared::api::ids::Tenant;
-use shared::clock::Clock;
-use shared::random::Random;
 use shared::store::{OperatorAction, OperatorActionKind};
 
 struct App {

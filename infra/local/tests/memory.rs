@@ -18,14 +18,15 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::{Exchange, Tenant};
+use domain::random::Random;
 use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
-use running::{Running, children};
-use shared::api::ids::{Exchange, Tenant};
-use shared::aws::Aws;
-use shared::envelope::{Context, Envelope, Purpose, Sealed};
-use shared::mpc::KeyShare;
-use shared::random::Random;
+use platform::aws::Aws;
+use platform::envelope::{Context, Envelope, Purpose, Sealed};
+use protocol::KeyShare;
 use shared::store::{CredentialRecord, Store};
+
+use running::{Running, children};
 
 /// The size of a thread's stack, as the program's runtime makes them.
 const STACK: u64 = 2 << 20;

@@ -4,20 +4,19 @@
 use std::pin::Pin;
 
 use axum::Router;
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::Random;
+/// Why a function stops.
+pub use lambda_http::Error;
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Adapter, RequestExt};
 use lambda_runtime::LambdaEvent;
+use platform::env::{ConfigError, Env};
+use platform::telemetry;
 use serde_json::Value;
-
-/// Why a function stops.
-pub use lambda_http::Error;
 use shared::api::cors::{Origins, cors};
-use shared::api::ids::Tenant;
 use shared::api::shell::{RequestId, shell};
-use shared::clock::Clock;
-use shared::config::{ConfigError, Env};
-use shared::random::Random;
-use shared::telemetry;
 use tower::ServiceBuilder;
 
 /// Serves one endpoint function: `routes` makes its router from the environment, once.
@@ -33,7 +32,7 @@ where
     let env = |name: &str| std::env::var(name).ok();
     let env = Env(&env);
     telemetry::init_lambda(&env);
-    shared::process::no_core_dumps();
+    platform::process::no_core_dumps();
     let fallback = fallback_tenant(&env)?;
     let (clock, random) = (Clock::system(), Random::system());
     let routes = routes(&env, clock.clone(), random.clone())?;
@@ -86,7 +85,7 @@ where
     let env = |name: &str| std::env::var(name).ok();
     let env = Env(&env);
     telemetry::init_lambda(&env);
-    shared::process::no_core_dumps();
+    platform::process::no_core_dumps();
     let job = &job(&env, Clock::system(), Random::system())?;
     let serve = move |event: LambdaEvent<Value>| async move {
         // Boxed, so that the type of what awaits this does not grow with what is in here.
@@ -129,7 +128,7 @@ where
     let env = |name: &str| std::env::var(name).ok();
     let env = Env(&env);
     telemetry::init_lambda(&env);
-    shared::process::no_core_dumps();
+    platform::process::no_core_dumps();
     let consumer = &consumer(&env, Clock::system(), Random::system())?;
     let serve = move |event: LambdaEvent<Value>| async move {
         if !event.payload["Records"].is_array() {

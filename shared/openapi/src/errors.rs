@@ -1,19 +1,20 @@
 //! Every error that an operation answers, made by the code that answers it.
 
+use domain::ids::Tenant;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use platform::items::StoreError;
+use protocol::Refusal as CosignerRefusal;
 use shared::api::body::{JsonBody, wallet_ref};
 use shared::api::credential_error::Action;
 use shared::api::cursor::page_in_query;
 use shared::api::error::{ApiError, REPEAT};
 use shared::api::exchange::not_served;
-use shared::api::ids::Tenant;
 use shared::api::webhooks::{new_webhook, replay, webhook_id};
 use shared::aws::CallError;
 use shared::credentials::CredentialError;
 use shared::exchanges::budget::Busy;
 use shared::exchanges::{Refusal, RefusalKind};
-use shared::mpc::{CosignerError, ProtocolError, Refusal as CosignerRefusal};
-use shared::store::StoreError;
+use shared::mpc::{CosignerError, ProtocolError};
 use shared::wallets::{CreateError, SignError};
 use shared::webhooks::{CreateWebhookError, DeleteWebhookError, ReplayError, Targets};
 

@@ -15,8 +15,6 @@ mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use operations::Operation;
-use refusals::Refusals;
 use serde_json::json;
 use shared::api::credential_data::{AgentsData, CredentialData, RevokedData};
 use shared::api::error::ErrorBody;
@@ -44,6 +42,9 @@ use utoipa::openapi::{
     Required, Response, ResponseBuilder, Schema,
 };
 use utoipa::{PartialSchema, ToSchema};
+
+use operations::Operation;
+use refusals::Refusals;
 
 /// Where the document is committed, from the repository's root.
 pub const COMMITTED: &str = "docs/openapi.json";

@@ -2,13 +2,13 @@
 
 mod agents;
 
+use domain::ids::Exchange;
 use http::Method;
+use platform::items::StoreError;
 use serde_json::json;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
-use shared::api::ids::Exchange;
 use shared::credentials::CredentialError;
-use shared::store::StoreError;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};

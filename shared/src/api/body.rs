@@ -2,6 +2,8 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use domain::ids::{IdError, UserId, WalletRef};
+use domain::intent::PersonalMessage;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
@@ -9,9 +11,7 @@ use serde_json::{Map, Value};
 
 use super::each_once::EachOnce;
 use super::error::ApiError;
-use super::ids::{IdError, UserId, WalletRef};
 use super::wallet_names::WALLET_NAMES;
-use crate::intent::PersonalMessage;
 
 /// Fields that the published contract has for some calls. They are ignored where they have no
 /// meaning, because its clients send one body for several calls.

@@ -7,6 +7,8 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use domain::clock::Clock;
+use domain::random::Random;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
@@ -16,8 +18,6 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::error::ApiError;
 use super::shell::refusal;
-use crate::clock::Clock;
-use crate::random::Random;
 
 /// The origins that may call the API from a browser.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

@@ -1,10 +1,10 @@
 //! What is shown of a wallet's credential and of its agents on an exchange. Never a secret.
 
+use domain::ids::Exchange;
+use domain::time::rfc3339_seconds;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ids::Exchange;
-use super::responses::rfc3339_seconds;
 use super::schema;
 use crate::credentials::{Agents, Life, RemovedAgent, Revoked, advice};
 use crate::store::{AgentRecord, CredentialRecord, DriftNote, WalletRecord};

@@ -8,11 +8,12 @@
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::ids::Tenant;
+use platform::items::SHARDS;
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::ids::Tenant;
-use crate::store::{Position, SHARDS};
+use crate::store::Position;
 
 /// How many wallets a page has at most.
 pub const MAX_LIMIT: u8 = 100;

@@ -6,12 +6,13 @@ use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use platform::items::StoreError;
+use protocol::Refusal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::schema;
-use crate::mpc::{CosignerError, ProtocolError, Refusal};
-use crate::store::StoreError;
+use crate::mpc::{CosignerError, ProtocolError};
 use crate::wallets::{CreateError, SignError};
 
 /// Advice after a fault that leaves nothing undone for good.

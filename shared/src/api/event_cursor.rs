@@ -3,9 +3,10 @@
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::ids::Tenant;
+use platform::items::SHARDS;
 
-use super::ids::Tenant;
-use crate::store::{EventPosition, SHARDS};
+use crate::store::EventPosition;
 use crate::webhooks::EventId;
 
 const VERSION: u8 = 1;

@@ -5,12 +5,12 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::MethodRouter;
+use domain::clock::Clock;
+use domain::ids::Exchange;
 use http::request::Parts;
+use platform::metrics::{self, About, Metric};
 
 use super::error::ApiError;
-use super::ids::Exchange;
-use crate::clock::Clock;
-use crate::metrics::{self, About, Metric};
 
 const LIGHTER: &str = "Create an account on Lighter, deposit USDC there, generate an API key in its account settings, and keep apiKeyPrivateKey (hex), apiKeyIndex and accountIndex.";
 

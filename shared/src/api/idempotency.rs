@@ -15,18 +15,17 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use domain::clock::{Clock, wait_for_lease_s};
+use domain::ids::Tenant;
+use domain::random::Random;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use platform::envelope::{Envelope, EnvelopeError};
+use platform::items::{SCHEMA, StoreError};
 
 use super::error::ApiError;
-use super::ids::Tenant;
-use crate::clock::{Clock, wait_for_lease_s};
-use crate::envelope::{Envelope, EnvelopeError};
-use crate::random::Random;
-use crate::store::{
-    Outcome, RequestMark, RequestRecord, SCHEMA, Store, StoreError, StoredAnswer, hash,
-};
+use crate::store::{Outcome, RequestMark, RequestRecord, Store, StoredAnswer, hash};
 use crate::wallets::Custody;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -11,7 +11,6 @@ pub mod error;
 mod event_cursor;
 pub mod exchange;
 pub mod idempotency;
-pub mod ids;
 pub mod requests;
 pub mod responses;
 pub mod schema;

@@ -1,15 +1,16 @@
 //! Bodies of successful responses. The fields of the published contract are fixed.
 
+use domain::eth::{Address, Signature};
+use domain::ids::Tenant;
+use domain::intent::PersonalMessage;
+use domain::time::rfc3339_seconds;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::cursor::to_cursor;
 use super::error::ApiError;
-use super::ids::Tenant;
 use super::schema;
 use crate::credentials::{Registered, Rotated};
-use crate::eth::{Address, Signature};
-use crate::intent::PersonalMessage;
 use crate::store::{ListedWallet, Position, WalletRecord};
 
 /// `GET /api/health`.
@@ -257,16 +258,4 @@ impl<T> RotatedData<T> {
             replaced_by_name: rotated.replaced_by_name,
         }
     }
-}
-
-/// A time as RFC 3339 in whole seconds, `2025-11-27T02:00:00Z`.
-#[must_use]
-pub fn rfc3339_seconds(unix_ms: u64) -> String {
-    use time::OffsetDateTime;
-    use time::macros::format_description;
-    let seconds = i64::try_from(unix_ms / 1_000).unwrap_or_default();
-    OffsetDateTime::from_unix_timestamp(seconds)
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-        .format(format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z"))
-        .unwrap_or_default()
 }

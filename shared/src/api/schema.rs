@@ -3,13 +3,13 @@
 
 use std::borrow::Cow;
 
+use domain::ids::Exchange;
+use domain::intent::MAX_MESSAGE_BYTES;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::ids::Exchange;
 use crate::credentials::{AgentRole, Life};
-use crate::intent::MAX_MESSAGE_BYTES;
 use crate::store;
 use crate::webhooks::{EventType, MAX_URL};
 

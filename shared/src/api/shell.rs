@@ -6,21 +6,21 @@ use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::Random;
 use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
+use platform::metrics::{self, About, Metric};
+use platform::telemetry;
 use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::error::ApiError;
 use super::idempotency::{Once, Replayed};
-use super::ids::Tenant;
-use crate::clock::Clock;
-use crate::metrics::{self, About, Metric};
-use crate::random::Random;
 use crate::store::{Outcome, WalletRecord};
-use crate::telemetry;
 
 /// The largest request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;

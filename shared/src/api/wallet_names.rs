@@ -1,10 +1,10 @@
 //! The wallet that a request names, once or several times: in its path, its query and its body.
 
+use domain::ids::{Tenant, WalletRef};
 use http::Uri;
 
 use super::body::{JsonBody, wallet_ref};
 use super::error::ApiError;
-use super::ids::{Tenant, WalletRef};
 use crate::store::Store;
 
 /// The field or parameter that names the wallet.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use domain::ids::{IdError, Tenant};
+use domain::time::rfc3339_seconds;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -11,8 +13,6 @@ use zeroize::Zeroizing;
 use super::body::JsonBody;
 use super::error::{ApiError, REPEAT};
 use super::event_cursor::{from_cursor, to_cursor};
-use super::ids::{IdError, Tenant};
-use super::responses::rfc3339_seconds;
 use super::schema;
 use crate::store::{EventPosition, WebhookId, WebhookRecord};
 use crate::webhooks::{

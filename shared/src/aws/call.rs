@@ -4,7 +4,6 @@
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
-use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningError, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use aws_sigv4::sign::v4::signing_params::BuildError;
@@ -15,12 +14,10 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::byte_stream::error::Error as BodyError;
 use aws_smithy_types::error::display::DisplayErrorContext;
+use domain::random::RandomError;
+use platform::aws::Access;
+use platform::telemetry;
 use serde::Deserialize;
-
-use super::connector::Connector;
-use crate::clock::Clock;
-use crate::random::{Random, RandomError};
-use crate::telemetry;
 
 /// The longest wait before a call is sent again.
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
@@ -101,17 +98,9 @@ pub(super) struct Retries {
 /// One AWS service, as one function reaches it.
 #[derive(Clone)]
 pub(super) struct Service {
-    pub(super) connector: Connector,
-    pub(super) credentials: Credentials,
-    pub(super) region: String,
-    /// As the service is named in a signature and in its host name.
-    pub(super) name: &'static str,
-    /// Without a path; `None` for the region's own address.
-    pub(super) endpoint: Option<String>,
+    pub(super) access: Access,
     pub(super) attempt_timeout: Duration,
     pub(super) retries: Retries,
-    pub(super) clock: Clock,
-    pub(super) random: Random,
 }
 
 /// What an error response has in its body. Lambda writes `Message` or `message`.
@@ -130,8 +119,9 @@ impl Service {
         for _ in 1..self.retries.attempts {
             match self.attempt(call).await {
                 Err(error) if (self.retries.repeats)(&error) => {
-                    let wait = longest
-                        .mul_f64(f64::from(u16::from_be_bytes(self.random.bytes()?)) / 65_535.0);
+                    let wait = longest.mul_f64(
+                        f64::from(u16::from_be_bytes(self.access.random.bytes()?)) / 65_535.0,
+                    );
                     tracing::debug!(%error, wait_ms = wait.as_millis(), "retrying");
                     tokio::time::sleep(wait).await;
                     longest = (2 * longest).min(MAX_BACKOFF);
@@ -151,7 +141,7 @@ impl Service {
     }
 
     async fn exchange(&self, call: &Call<'_>, request: HttpRequest) -> Result<Reply, CallError> {
-        let response = self.connector.call(request).await;
+        let response = self.access.connector.call(request).await;
         let response = response.map_err(|error| CallError::Connection(call.name, error))?;
         let status = response.status();
         let header = |name| response.headers().get(name).map(ToOwned::to_owned);
@@ -173,12 +163,12 @@ impl Service {
     pub(super) fn signed(&self, call: &Call<'_>) -> Result<HttpRequest, CallError> {
         let unsigned = |error| CallError::Sign(call.name, error);
         let url = format!("{}{}", self.base(), call.path);
-        let identity = self.credentials.clone().into();
+        let identity = self.access.credentials.clone().into();
         let params = SigningParams::builder()
             .identity(&identity)
-            .region(&self.region)
-            .name(self.name)
-            .time(UNIX_EPOCH + Duration::from_millis(self.clock.now_ms()))
+            .region(&self.access.region)
+            .name(self.access.service.name())
+            .time(UNIX_EPOCH + Duration::from_millis(self.access.clock.now_ms()))
             .settings(SigningSettings::default())
             .build()
             .map_err(|error| CallError::SigningParams(call.name, error))?;
@@ -197,18 +187,18 @@ impl Service {
     }
 
     pub(super) fn base(&self) -> String {
-        if let Some(endpoint) = &self.endpoint {
+        if let Some(endpoint) = &self.access.endpoint {
             return endpoint.trim_end_matches('/').to_owned();
         }
-        let region = &self.region;
+        let region = &self.access.region;
         let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://{}.{region}.{suffix}", self.name)
+        format!("https://{}.{region}.{suffix}", self.access.service.name())
     }
 }
 
 impl fmt::Debug for Service {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Service({})", self.name)
+        write!(out, "Service({})", self.access.service.name())
     }
 }
 

@@ -1,6 +1,17 @@
 //! Lambda's Invoke: one function calls another and waits for its result.
 
-use super::call::{Call, CallError, Service};
+use std::time::Duration;
+
+use platform::aws::{Aws, OtherService};
+
+use super::call::{Call, CallError, Retries, Service};
+
+/// How long a call of the cosigner may take: longer than its function may run, and three times
+/// within what API Gateway waits.
+pub const COSIGNER_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// Attempts at one invocation that Lambda throttles.
+const INVOKE_ATTEMPTS: u32 = 5;
 
 /// A client of Lambda. It retries nothing but throttled invocations, which Lambda has not executed:
 /// a step of the two-party protocol happens at most once.
@@ -8,6 +19,18 @@ use super::call::{Call, CallError, Service};
 pub struct LambdaClient(pub(super) Service);
 
 impl LambdaClient {
+    /// A client over these connections.
+    #[must_use]
+    pub fn new(aws: &Aws) -> Self {
+        let retries = Retries {
+            attempts: INVOKE_ATTEMPTS,
+            backoff: Duration::from_millis(100),
+            repeats: is_throttled,
+        };
+        let access = aws.access(OtherService::Lambda);
+        Self(Service { access, attempt_timeout: COSIGNER_TIMEOUT, retries })
+    }
+
     /// Invokes the function with this name, ARN or qualified ARN, and returns its response.
     ///
     /// Source: "Invoke" in the AWS Lambda API reference.
@@ -32,6 +55,6 @@ impl LambdaClient {
 }
 
 /// Whether Lambda throttled the invocation before it executed anything.
-pub(super) fn is_throttled(error: &CallError) -> bool {
+fn is_throttled(error: &CallError) -> bool {
     matches!(error, CallError::Service { status: 429, .. })
 }

@@ -1,9 +1,15 @@
 //! The two operations of SQS that the webhooks use, in its JSON protocol.
 
+use std::time::Duration;
+
+use platform::aws::{AWS_CALL_TIMEOUT, Aws, OtherService};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::{Call, CallError, Reply, Service};
+use super::call::{Call, CallError, Reply, Retries, Service};
+
+/// Attempts at one call.
+const ATTEMPTS: u32 = 3;
 
 /// How many messages SQS takes at once.
 pub const BATCH: usize = 10;
@@ -46,6 +52,15 @@ struct BatchResult {
 }
 
 impl SqsClient {
+    /// A client over these connections.
+    #[must_use]
+    pub fn new(aws: &Aws) -> Self {
+        let retries =
+            Retries { attempts: ATTEMPTS, backoff: Duration::from_secs(1), repeats: is_transient };
+        let access = aws.access(OtherService::Sqs);
+        Self(Service { access, attempt_timeout: AWS_CALL_TIMEOUT, retries })
+    }
+
     /// Queues at most [`BATCH`] messages, and returns the ones that were not taken.
     ///
     /// Source: "SendMessageBatch" in the Amazon SQS API reference.
@@ -103,7 +118,7 @@ impl SqsClient {
 
 /// Whether an attempt may succeed if it is repeated. A message that is queued twice does no harm:
 /// the receiver sees the same event id.
-pub(super) fn is_transient(error: &CallError) -> bool {
+fn is_transient(error: &CallError) -> bool {
     match error {
         CallError::Connection(..) | CallError::Body(..) | CallError::Timeout(..) => true,
         CallError::Service { status, code, .. } => {

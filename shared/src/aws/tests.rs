@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use domain::clock::Clock;
+use platform::aws::{Access, Aws};
 
 use super::call::{Call, CallError, Service};
-use super::{Aws, LambdaClient, SqsClient};
-use crate::clock::Clock;
+use super::{LambdaClient, SqsClient};
 
 const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:cosigner:sign-message";
 
 fn service(client: Service) -> Service {
-    Service {
+    let access = Access {
         credentials: Credentials::from_keys(
             "AKIDEXAMPLE",
             "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
@@ -24,8 +25,9 @@ fn service(client: Service) -> Service {
         endpoint: None,
         // 2026-11-29T03:04:05Z
         clock: Clock::from_micros(|| 1_795_921_445_000_000),
-        ..client
-    }
+        ..client.access
+    };
+    Service { access, ..client }
 }
 
 #[test]
@@ -40,13 +42,13 @@ fn signatures_equal_botocores() {
     let binary = [("content-type", "application/octet-stream")];
     for (client, path, headers, signature) in [
         (
-            aws.lambda().0,
+            LambdaClient::new(&aws).0,
             lambda,
             &binary[..],
             "1d55aff5cd45e4fb6c96a31b9a2c1f526c21c39f15677b9a3b806a6b24bd0b22",
         ),
         (
-            aws.sqs().0,
+            SqsClient::new(&aws).0,
             "/",
             &json[..],
             "e4306f01fb3547d34c956cd428ee4a930d33e2471ca50e6a2f1eeef72e540595",
@@ -65,13 +67,14 @@ fn signatures_equal_botocores() {
 
 #[test]
 fn regional_endpoints_have_the_partitions_suffix() {
-    let sqs = Aws::local("", "", "").sqs().0;
+    let sqs = SqsClient::new(&Aws::local("", "", "")).0;
     for (region, url) in [
         ("us-east-1", "https://sqs.us-east-1.amazonaws.com"),
         ("us-gov-west-1", "https://sqs.us-gov-west-1.amazonaws.com"),
         ("cn-north-1", "https://sqs.cn-north-1.amazonaws.com.cn"),
     ] {
-        let service = Service { region: region.to_owned(), ..sqs.clone() };
+        let access = Access { region: region.to_owned(), ..sqs.access.clone() };
+        let service = Service { access, ..sqs.clone() };
         assert_eq!(service.base(), url);
     }
 }
@@ -112,15 +115,15 @@ impl Server {
     }
 
     fn lambda(&self) -> LambdaClient {
-        LambdaClient(self.reached(Aws::local("", "", "").lambda().0))
+        LambdaClient(self.reached(LambdaClient::new(&Aws::local("", "", "")).0))
     }
 
     fn sqs(&self) -> SqsClient {
-        SqsClient(self.reached(Aws::local("", "", "").sqs().0))
+        SqsClient(self.reached(SqsClient::new(&Aws::local("", "", "")).0))
     }
 
     fn reached(&self, mut service: Service) -> Service {
-        service.endpoint = Some(format!("{}/", self.url));
+        service.access.endpoint = Some(format!("{}/", self.url));
         service.retries.backoff = Duration::ZERO;
         service
     }

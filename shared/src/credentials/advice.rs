@@ -1,8 +1,9 @@
 //! Advice for the holder of a credential: which key is usable, and how to get one.
 
-use crate::api::ids::Exchange;
-use crate::api::responses::rfc3339_seconds;
-use crate::eth::Address;
+use domain::eth::Address;
+use domain::ids::Exchange;
+use domain::time::rfc3339_seconds;
+
 use crate::store::{AgentRecord, CredentialRecord, CredentialState, DriftKind};
 
 /// Returns the call that makes a new key in the place of the current one.

@@ -7,14 +7,15 @@
 //! record holds an agent before the exchange hears of it: so no agent of a credential is taken for
 //! a leftover. Two removals of one agent end alike, because the exchange forgets it once.
 
+use domain::eth::Address;
+use domain::ids::WalletRef;
+use domain::intent::AGENT_NAME_PREFIX;
+
 use super::held::{Held, LEASE_MS};
 use super::send::{MORE_NONCES, REMOVAL_WAIT_MS, is_nonce_used};
 use super::{CredentialError, Registrar};
-use crate::api::ids::WalletRef;
 use crate::api::shell::Caller;
-use crate::eth::Address;
 use crate::exchanges::{ListedAgent, Outcome, Proof, RefusalKind, Removal, Unclear};
-use crate::intent::AGENT_NAME_PREFIX;
 use crate::store::{CredentialRecord, WalletRecord, WalletView};
 use crate::wallets::ShareUse;
 
@@ -159,7 +160,7 @@ impl Registrar {
     async fn send_removal(
         &self,
         view: &WalletView,
-        share: &crate::mpc::KeyShare,
+        share: &protocol::KeyShare,
         agent: &ListedAgent,
         until_ms: u64,
     ) -> Result<(), CredentialError> {

@@ -3,18 +3,18 @@
 //! comes back is sealed and written at once, again and again if need be; a secret that could not
 //! be stored is an alarm, because nobody can ask for it again.
 
+use domain::ids::Exchange;
+use domain::intent::Intent;
+use platform::envelope::DataKey;
+use platform::items::{SCHEMA, StoreError};
+use platform::metrics::{self, About, Metric};
+
 use super::held::{By, Held, LEASE_MS, agent_name};
 use super::{CredentialError, Registered, Registrar};
-use crate::api::ids::Exchange;
 use crate::api::shell::Caller;
-use crate::envelope::DataKey;
 use crate::exchanges::aster::v1::{NonceError, V1ApiKey, V1Client, V1Outcome};
 use crate::exchanges::{self, Unclear};
-use crate::intent::Intent;
-use crate::metrics::{self, About, Metric};
-use crate::store::{
-    CredentialRecord, CredentialState, End, Expect, Outcome, SCHEMA, StoreError, WalletView,
-};
+use crate::store::{CredentialRecord, CredentialState, End, Expect, Outcome, WalletView};
 
 /// A key of V1 does not expire: the last second of the year 9999, Unix milliseconds.
 const NEVER_MS: u64 = 253_402_300_799_000;

@@ -3,16 +3,18 @@
 
 use std::collections::VecDeque;
 
+use domain::clock::wait_for_lease_s;
+use domain::eth::{Address, AgentKey};
+use domain::random::{Random, RandomError};
+use platform::items::StoreError;
+use protocol::KeyShare;
+
 use super::{CredentialError, Registered, Registrar};
 use crate::api::idempotency::is_hidden;
 use crate::api::shell::Caller;
-use crate::clock::wait_for_lease_s;
-use crate::eth::{Address, AgentKey};
-use crate::mpc::KeyShare;
-use crate::random::{Random, RandomError};
 use crate::store::{
     AgentRecord, CredentialRecord, CredentialState, End, Expect, NewNonces, Outcome, RequestMark,
-    StoreError, WalletRecord, WalletView,
+    WalletRecord, WalletView,
 };
 
 /// How long one call may work on a credential before another takes over. Longer than API Gateway
@@ -314,7 +316,7 @@ impl Registrar {
         &self,
         wallet: &WalletRecord,
         agent: Address,
-        sealed: &crate::envelope::Sealed,
+        sealed: &platform::envelope::Sealed,
     ) -> Result<AgentKey, CredentialError> {
         let context = CredentialRecord::context(wallet, self.client.exchange(), agent);
         let bytes = self.custody.envelope.open(&context, sealed).await?;
@@ -337,7 +339,7 @@ pub(super) fn agent_name(now_ms: u64, random: &Random) -> Result<String, RandomE
         digits.push(DIGITS[usize::try_from(rest % 36).unwrap_or_default()]);
         rest /= 36;
     }
-    let mut name = crate::intent::AGENT_NAME_PREFIX.to_owned();
+    let mut name = domain::intent::AGENT_NAME_PREFIX.to_owned();
     name.extend(digits.iter().rev().map(|digit| char::from(*digit)));
     name.extend(random.bytes::<2>()?.iter().map(|byte| char::from(DIGITS[usize::from(byte % 36)])));
     Ok(name)

@@ -34,15 +34,20 @@ pub use revoke::Revoked;
 pub use rotate::Rotated;
 pub use state::Life;
 
-use crate::api::ids::{Exchange, Tenant, WalletRef};
-use crate::clock::Clock;
-use crate::config::{AsterConfig, ConfigError, Env, HyperliquidConfig};
-use crate::envelope::EnvelopeError;
-use crate::eth::{Address, AgentKey};
+use domain::clock::Clock;
+use domain::eth::{Address, AgentKey};
+use domain::ids::{Exchange, Tenant, WalletRef};
+use domain::random::{Random, RandomError};
+use platform::env::{ConfigError, Env};
+use platform::envelope::EnvelopeError;
+use platform::items::StoreError;
+
 use crate::exchanges::budget::{Budget, BudgetConfig, Busy, Spender};
-use crate::exchanges::{ExchangeClient, LookupError, Refusal, RefusalKind, aster, hyperliquid};
-use crate::random::{Random, RandomError};
-use crate::store::{StoreError, WalletView};
+use crate::exchanges::{
+    AsterConfig, ExchangeClient, HyperliquidConfig, LookupError, Refusal, RefusalKind, aster,
+    hyperliquid,
+};
+use crate::store::WalletView;
 use crate::wallets::{Custody, SignError};
 
 /// The credentials of one exchange.

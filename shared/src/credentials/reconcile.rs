@@ -5,15 +5,17 @@
 
 use std::time::Duration;
 
+use domain::eth::Address;
+use domain::ids::{Exchange, WalletRef};
+use domain::intent::AGENT_NAME_PREFIX;
+use platform::items::StoreError;
+use platform::metrics::{self, About, Metric};
+
 use super::{Life, Registrar, Registrars};
-use crate::api::ids::{Exchange, WalletRef};
-use crate::eth::Address;
 use crate::exchanges::{ListedAgent, LookupError};
-use crate::intent::AGENT_NAME_PREFIX;
-use crate::metrics::{self, About, Metric};
 use crate::store::{
     CredentialKey, CredentialRecord, CredentialState, DriftFound, DriftKind, DriftNote,
-    ExpiringNote, ExpiringReason, Index, StoreError, WalletRecord,
+    ExpiringNote, ExpiringReason, Index, WalletRecord,
 };
 
 /// When a credential is compared again that could not be.

@@ -6,17 +6,17 @@
 //! fresh nonce, after asking the exchange whether it knows the agent already. A definite no
 //! deletes the record, an unknown outcome keeps it.
 
+use domain::eth::AgentKey;
+use domain::ids::{Tenant, WalletRef};
+use platform::items::{SCHEMA, StoreError};
+
 use super::advice::{advice, rotate_path};
 use super::held::{By, Held, Previous, check_lease, in_progress};
 use super::send::Sent;
 use super::{CredentialError, Life, Registered, Registrar};
-use crate::api::ids::{Tenant, WalletRef};
 use crate::api::shell::Caller;
-use crate::eth::AgentKey;
 use crate::exchanges::RefusalKind;
-use crate::store::{
-    CredentialRecord, CredentialState, Expect, Outcome, SCHEMA, StoreError, WalletView,
-};
+use crate::store::{CredentialRecord, CredentialState, Expect, Outcome, WalletView};
 
 /// An approval that has been pending for longer asks for a new expiry.
 const STALE_MS: u64 = 24 * 60 * 60 * 1_000;

@@ -8,15 +8,16 @@
 
 use std::time::Duration;
 
+use domain::ids::{Exchange, WalletRef};
+use platform::items::StoreError;
+use platform::metrics::{self, About, Metric};
 use uuid::Uuid;
 
 use super::held::{By, Previous};
 use super::{CredentialError, Life, Registrar, Registrars};
-use crate::api::ids::{Exchange, WalletRef};
 use crate::exchanges::RefusalKind;
 use crate::exchanges::budget::Busy;
-use crate::metrics::{self, About, Metric};
-use crate::store::{CredentialKey, CredentialRecord, CredentialState, Index, StoreError};
+use crate::store::{CredentialKey, CredentialRecord, CredentialState, Index};
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 const DAY_MS: u64 = 24 * HOUR_MS;

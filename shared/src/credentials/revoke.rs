@@ -1,14 +1,15 @@
 //! Deletion: the exchange forgets the agent first, then the record goes. Until then it is
 //! `revoking`, and a repeat finishes.
 
+use domain::eth::Address;
+use domain::ids::WalletRef;
+use platform::items::StoreError;
+
 use super::held::{By, Held, check_lease};
 use super::{CredentialError, Registrar};
-use crate::api::ids::WalletRef;
 use crate::api::shell::Caller;
-use crate::eth::Address;
 use crate::store::{
-    AgentRecord, CredentialRecord, CredentialState, End, Expect, Outcome, StoreError, WalletRecord,
-    WalletView,
+    AgentRecord, CredentialRecord, CredentialState, End, Expect, Outcome, WalletRecord, WalletView,
 };
 use crate::wallets::ShareUse;
 

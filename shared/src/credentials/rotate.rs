@@ -6,16 +6,16 @@
 //! a name replaces (Hyperliquid), the new agent is approved under the old one's name: then the old
 //! one is gone in the instant in which the new one is live.
 
+use domain::eth::{Address, AgentKey};
+use domain::ids::WalletRef;
+use platform::items::StoreError;
+
 use super::held::{By, Held, LAST_MOMENT_MS, Previous, check_lease};
 use super::send::Sent;
 use super::{CredentialError, Life, Registered, Registrar};
-use crate::api::ids::WalletRef;
 use crate::api::shell::Caller;
-use crate::eth::{Address, AgentKey};
 use crate::exchanges::RefusalKind;
-use crate::store::{
-    AgentRecord, CredentialRecord, CredentialState, Expect, Outcome, StoreError, WalletView,
-};
+use crate::store::{AgentRecord, CredentialRecord, CredentialState, Expect, Outcome, WalletView};
 use crate::wallets::ShareUse;
 
 /// What a rotation came to.

@@ -1,15 +1,16 @@
 //! Approvals and removals: signed by both parties, sent, and, where the outcome is not known,
 //! found out about by asking the exchange once.
 
+use domain::eth::AgentKey;
+use domain::intent::NONCE_USED;
+use platform::metrics::{self, About, Metric};
+
 use super::held::Held;
 use super::{CredentialError, Registrar};
-use crate::eth::AgentKey;
 use crate::exchanges::{
     Approval, LookupError, Outcome, Proof, Refusal, RefusalKind, Removal, Unclear,
 };
-use crate::intent::NONCE_USED;
-use crate::metrics::{self, About, Metric};
-use crate::mpc::{self, CosignerError, ProtocolError};
+use crate::mpc::{CosignerError, ProtocolError};
 use crate::store::AgentRecord;
 use crate::wallets::SignError;
 
@@ -25,7 +26,7 @@ pub(super) fn is_nonce_used(error: &SignError) -> bool {
     else {
         return false;
     };
-    matches!(refusal, mpc::Refusal::Policy(reason) if reason == NONCE_USED)
+    matches!(refusal, protocol::Refusal::Policy(reason) if reason == NONCE_USED)
 }
 
 /// What sending an approval came to.

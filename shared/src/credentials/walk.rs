@@ -2,8 +2,10 @@
 
 use std::vec;
 
+use platform::items::{Item, SHARDS, StoreError};
+
 use super::Registrars;
-use crate::store::{CredentialKey, Index, Item, SHARDS, Store, StoreError};
+use crate::store::{CredentialKey, Index, Store};
 
 /// What is due in an index, one credential after another, each page read when it is wanted.
 #[derive(Debug)]

@@ -12,11 +12,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::api::ids::Exchange;
-use crate::clock::Clock;
-use crate::metrics::{self, About, Metric};
-use crate::random::Random;
-use crate::store::{BudgetState, SLOTS, Spend, Store, StoreError};
+use domain::clock::Clock;
+use domain::ids::Exchange;
+use domain::random::Random;
+use platform::env::{ConfigError, Env};
+use platform::items::StoreError;
+use platform::metrics::{self, About, Metric};
+
+use crate::store::{BudgetState, SLOTS, Spend, Store};
 
 const SLOT_MS: u64 = 10_000;
 
@@ -95,6 +98,40 @@ pub enum Answered {
     Send,
     /// A question. An edge may let questions pass and block everything else.
     Question,
+}
+
+impl BudgetConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        // The dearest call weighs 60, and must fit into half of a minute's weight.
+        let weight =
+            |text: &str| text.parse().ok().filter(|weight| (200..=100_000).contains(weight));
+        let percent = |text: &str| text.parse().ok().filter(|percent| (1..=100).contains(percent));
+        let plain = |text: &str| {
+            let fits = text.len() <= 64
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-_".contains(&byte));
+            fits.then(|| text.to_owned())
+        };
+        let ours = Self::default();
+        let a_weight = "a number from 200 to 100000";
+        Ok(Self {
+            hyperliquid_per_minute: env
+                .parsed("HYPERLIQUID_WEIGHT_PER_MINUTE", a_weight, weight)?
+                .unwrap_or(ours.hyperliquid_per_minute),
+            aster_per_minute: env
+                .parsed("ASTER_WEIGHT_PER_MINUTE", a_weight, weight)?
+                .unwrap_or(ours.aster_per_minute),
+            egress: env
+                .parsed("EGRESS_ADDRESS", "at most 64 letters, digits, . : - _", plain)?
+                .unwrap_or(ours.egress),
+            job_percent: env
+                .parsed("JOB_BUDGET_PERCENT", "a number from 1 to 100", percent)?
+                .unwrap_or(ours.job_percent),
+        })
+    }
 }
 
 /// The budget of one exchange.

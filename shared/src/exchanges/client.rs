@@ -4,16 +4,17 @@
 
 use std::net::Ipv4Addr;
 
+use domain::eth::{Address, AgentKey, Signature};
+use domain::ids::Exchange;
+use domain::intent::{Intent, nonce_lead};
+use platform::metrics::{self, About, Metric};
+
 use super::aster::v1::V1Client;
 use super::budget::{ASTER_APPROVAL_WEIGHT, Answered, Budget, Busy};
 use super::http::SKEW_MS;
 use super::{
     Approval, ListedAgent, LookupError, Outcome, RefusalKind, Removal, Unclear, aster, hyperliquid,
 };
-use crate::api::ids::Exchange;
-use crate::eth::{Address, AgentKey, Signature};
-use crate::intent::{Intent, nonce_lead};
-use crate::metrics::{self, About, Metric};
 
 /// How often a call is repeated that never arrived.
 const REPEATS: u32 = 2;

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use domain::clock::Clock;
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
+use platform::telemetry;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 use super::{bounded, without_secrets};
-use crate::clock::Clock;
 use crate::http_client::LazyClient;
-use crate::telemetry;
 
 /// The largest answer that is read, in bytes. An account's whole agent list is a few KB.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;

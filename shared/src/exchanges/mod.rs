@@ -4,12 +4,15 @@
 pub mod aster;
 pub mod budget;
 mod client;
+mod config;
 pub mod http;
 pub mod hyperliquid;
+pub mod networks;
 
 pub use client::ExchangeClient;
+pub use config::{AsterConfig, CALL_TIMEOUT_MS, HyperliquidConfig};
 
-use crate::eth::Address;
+use domain::eth::Address;
 
 /// What a wallet approves: an agent, under a name, until a time.
 #[derive(Clone, Debug)]

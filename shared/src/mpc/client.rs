@@ -1,8 +1,9 @@
 //! Calls of the cosigner: one Lambda function invokes another.
 
-use super::messages::{Answer, Call, PROTOCOL, Refusal, Request, SessionId, WalletKey};
+use platform::telemetry;
+use protocol::{Answer, Call, PROTOCOL, Refusal, Request, SessionId, WalletKey};
+
 use crate::aws::{CallError, LambdaClient};
-use crate::telemetry;
 
 /// Why the cosigner gave no answer to use.
 #[derive(Debug, thiserror::Error)]

@@ -6,28 +6,21 @@
 
 use std::collections::BTreeMap;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use dkls23_secp256k1::protocols::PartyIndex;
 use dkls23_secp256k1::protocols::dkg::{
     self, BroadcastDerivationPhase3to4, KeepInitMulPhase3to4, KeepInitZeroSharePhase3to4,
     ProofCommitment, SessionData,
 };
+use domain::compute::{Stopped, compute};
+use domain::random::Random;
+use protocol::{
+    Answer, Call, CommitKeygen, Commitments, Curve, FinishKeygen, KeyShare, KeygenCommitted,
+    REVEAL, Reveal, Scalar, SessionId, StartKeygen, WalletKey, keygen_session_id, parameters,
+    party_1, party_2,
+};
 use zeroize::Zeroizing;
 
-use super::messages::{
-    Answer, Call, CommitKeygen, Commitments, Curve, FinishKeygen, KeygenCommitted, REVEAL, Reveal,
-    Scalar, SessionId, StartKeygen, WalletKey,
-};
-use super::{CosignerClient, CosignerError, KeyShare, ProtocolError, parameters, party_1, party_2};
-use crate::compute::{Stopped, compute};
-use crate::random::Random;
-
-/// The library's session id of a key generation: it binds the shares to the wallet and the run.
-#[must_use]
-pub fn keygen_session_id(key: &WalletKey, session: SessionId) -> Vec<u8> {
-    let name = format!("hyperdex/keygen/1/{key}/{}", hex::encode(session));
-    digest(&SHA256, name.as_bytes()).as_ref().to_vec()
-}
+use super::{CosignerClient, CosignerError, ProtocolError};
 
 /// Party 1 after phase 3: what it commits to, what it will reveal, and what it keeps. Never sent
 /// as it is.

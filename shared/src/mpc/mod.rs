@@ -12,29 +12,13 @@
 
 mod client;
 mod keygen;
-mod messages;
 mod refresh;
-mod refresh_messages;
-mod share;
 mod sign;
-mod wire;
 
 pub use client::{CosignerClient, CosignerError};
-pub use keygen::{generate, keygen_session_id};
-pub use messages::{
-    Answer, Call, CommitKeygen, Commitments, Curve, FinishKeygen, FinishSign, KeygenCommitted,
-    KeygenRevealed, PROTOCOL, Point, REVEAL, Refusal, Request, Reveal, Scalar, SessionId,
-    SignAnswered, SignShares, StartKeygen, StartSign, WalletKey,
-};
-pub use refresh::{confirm, confirm_digest, refresh, refresh_id, retire};
-pub use refresh_messages::{
-    FinishRefresh, RefreshCommitments, RefreshCommitted, RefreshReveal, RefreshRevealed,
-    StartConfirm, StartRefresh,
-};
-pub use share::{KeyShare, ShareError};
-pub use sign::{sign, sign_data};
-
-use dkls23_secp256k1::protocols::{Parameters, PartyIndex};
+pub use keygen::generate;
+pub use refresh::{confirm, refresh, retire};
+pub use sign::sign;
 
 /// Why a protocol run ended without a result.
 #[derive(Debug, thiserror::Error)]
@@ -56,10 +40,10 @@ pub enum ProtocolError {
     WrongSignature,
     /// No randomness.
     #[error(transparent)]
-    Random(#[from] crate::random::RandomError),
+    Random(#[from] domain::random::RandomError),
     /// The computation was stopped from outside.
     #[error(transparent)]
-    Stopped(#[from] crate::compute::Stopped),
+    Stopped(#[from] domain::compute::Stopped),
 }
 
 impl ProtocolError {
@@ -78,27 +62,4 @@ impl From<dkls23_secp256k1::protocols::Abort> for ProtocolError {
             reason: abort.description(),
         }
     }
-}
-
-/// Party 1, the endpoint function.
-#[must_use]
-pub fn party_1() -> PartyIndex {
-    index(1)
-}
-
-/// Party 2, the cosigner.
-#[must_use]
-pub fn party_2() -> PartyIndex {
-    index(2)
-}
-
-#[expect(clippy::expect_used, reason = "1 and 2 are not zero")]
-fn index(value: u8) -> PartyIndex {
-    PartyIndex::new(value).expect("not zero")
-}
-
-/// Two of two.
-#[must_use]
-pub const fn parameters() -> Parameters {
-    Parameters { threshold: 2, share_count: 2 }
 }

@@ -12,40 +12,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use dkls23_secp256k1::protocols::PartyIndex;
 use dkls23_secp256k1::protocols::dkg::{
     KeepInitMulPhase3to4, KeepInitZeroSharePhase3to4, ProofCommitment, TransmitInitMulPhase3to4,
     TransmitInitZeroSharePhase2to4, TransmitInitZeroSharePhase3to4,
 };
+use domain::compute::{Stopped, compute};
+use domain::random::Random;
+use protocol::{
+    Answer, Call, Curve, FinishRefresh, KeyShare, RefreshCommitments, RefreshCommitted,
+    RefreshReveal, RefreshRevealed, Scalar, SessionId, StartConfirm, StartRefresh, WalletKey,
+    confirm_digest, party_2, refresh_id,
+};
 use zeroize::Zeroizing;
 
-use super::messages::{Answer, Call, Curve, Scalar, SessionId, WalletKey};
-use super::refresh_messages::{
-    FinishRefresh, RefreshCommitments, RefreshCommitted, RefreshReveal, RefreshRevealed,
-    StartConfirm, StartRefresh,
-};
-use super::{CosignerClient, CosignerError, KeyShare, ProtocolError, party_2, sign};
-use crate::compute::{Stopped, compute};
-use crate::eth::Digest;
-use crate::random::Random;
-
-/// The library's id of a refresh: bound to the key, to both versions of its shares, and to the run.
-#[must_use]
-pub fn refresh_id(key: &WalletKey, to: u32, session: SessionId) -> Vec<u8> {
-    let name = format!("hyperdex/refresh/1/{key}/{to}/{}", hex::encode(session));
-    digest(&SHA256, name.as_bytes()).as_ref().to_vec()
-}
-
-/// What is signed to try new shares: it means nothing to anyone else, because it is no hash of a
-/// message, a transaction or typed data. Both parties make it themselves.
-#[must_use]
-pub fn confirm_digest(key: &WalletKey, session: SessionId) -> Digest {
-    let name = format!("hyperdex/refresh/confirm/1/{key}/{}", hex::encode(session));
-    let mut hash = Digest::default();
-    hash.copy_from_slice(digest(&SHA256, name.as_bytes()).as_ref());
-    hash
-}
+use super::{CosignerClient, CosignerError, ProtocolError, sign};
 
 /// What phase 3 gives: none of it depends on the other party.
 struct Heavy {

@@ -1,34 +1,16 @@
 //! Signing, party 1. Two calls of the cosigner; the first fixes what is signed.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use dkls23_secp256k1::protocols::PartyIndex;
 use dkls23_secp256k1::protocols::sign_session::SignSession;
-use dkls23_secp256k1::protocols::signing::{SignData, TransmitPhase1to2};
-
-use super::messages::{
-    Answer, Call, Curve, FinishSign, SessionId, SignAnswered, StartSign, WalletKey,
+use dkls23_secp256k1::protocols::signing::TransmitPhase1to2;
+use domain::eth::{Digest, Signature};
+use domain::intent::Intent;
+use domain::random::Random;
+use protocol::{
+    Answer, Call, Curve, FinishSign, KeyShare, SessionId, SignAnswered, StartSign, WalletKey,
+    party_2, sign_data,
 };
-use super::{CosignerClient, CosignerError, KeyShare, ProtocolError, party_2};
-use crate::eth::{Digest, Signature};
-use crate::intent::Intent;
-use crate::random::Random;
 
-/// The library's description of one signature: bound to the key, the run and the digest. Both
-/// parties make it themselves; `counterparty` is the other one.
-#[must_use]
-pub fn sign_data(
-    key: &WalletKey,
-    session: SessionId,
-    counterparty: PartyIndex,
-    message_hash: Digest,
-) -> SignData {
-    let name = format!("hyperdex/sign/1/{key}/{}", hex::encode(session));
-    SignData {
-        sign_id: digest(&SHA256, name.as_bytes()).as_ref().to_vec(),
-        counterparties: vec![counterparty],
-        message_hash,
-    }
-}
+use super::{CosignerClient, CosignerError, ProtocolError};
 
 /// Signs an intent together with the cosigner. The signature is checked against the wallet's
 /// address before it is returned. `passed` runs next to the second call, when every check that

@@ -3,8 +3,9 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use platform::items::{Item, StoreError, unavailable};
 
-use super::{Item, Store, StoreError, key, unavailable};
+use super::{Store, key};
 
 const BUDGET: &str = "budget";
 

@@ -6,14 +6,14 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
+use domain::ids::Exchange;
+use platform::items::{Item, SCHEMA, StoreError, put_error, transaction_error, unavailable};
 use uuid::Uuid;
 
 use super::due::index_attributes;
 use super::{
-    CREDENTIAL, CredentialRecord, Item, NONCES_OF, SCHEMA, Store, StoreError, WalletRecord, key,
-    put_error, to_item, transaction_error, unavailable, wallet_key,
+    CREDENTIAL, CredentialRecord, NONCES_OF, Store, WalletRecord, key, to_item, wallet_key,
 };
-use crate::api::ids::Exchange;
 
 /// What must be there for a write to happen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,18 +9,13 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::{Exchange, Tenant};
+use platform::items::{Item, SHARDS, StoreError, unavailable};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::credentials::sort_key;
-use super::{
-    CREDENTIAL, CredentialRecord, Item, Store, StoreError, WalletRecord, key, unavailable,
-    wallet_key,
-};
-use crate::api::ids::{Exchange, Tenant};
-
-/// How many partitions the indexes are spread over. Each takes 1,000 writes a second.
-pub const SHARDS: u8 = 16;
+use super::{CREDENTIAL, CredentialRecord, Store, WalletRecord, key, wallet_key};
 
 /// One of the indexes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

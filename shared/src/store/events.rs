@@ -9,10 +9,11 @@
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::Tenant;
+use platform::items::{SCHEMA, SHARDS, StoreError, from_item, unavailable};
 use serde::{Deserialize, Serialize};
 
-use super::{SCHEMA, SHARDS, Store, StoreError, from_item, key, to_item, unavailable};
-use crate::api::ids::Tenant;
+use super::{Store, key, to_item};
 use crate::webhooks::{Event, EventId, EventType};
 
 /// How long an event is kept.

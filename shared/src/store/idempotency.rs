@@ -12,16 +12,14 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update,
 };
+use domain::ids::{Exchange, Tenant};
+use platform::envelope::{Context, Purpose, Sealed};
+use platform::items::{Item, StoreError, from_item, transaction_error, unavailable};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::credentials::{credential_item, number, sort_key};
-use super::{
-    CredentialRecord, Item, Outcome, Store, StoreError, WalletRecord, from_item, key, to_item,
-    transaction_error, unavailable, wallet_key,
-};
-use crate::api::ids::{Exchange, Tenant};
-use crate::envelope::{Context, Purpose, Sealed};
+use super::{CredentialRecord, Outcome, Store, WalletRecord, key, to_item, wallet_key};
 
 const REQUEST: &str = "idempotency";
 

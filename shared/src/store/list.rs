@@ -10,14 +10,15 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::eth::Address;
+use domain::ids::{Tenant, UserId};
 use futures_util::future::try_join_all;
+use platform::items::{Item, SHARDS, StoreError, from_item, unavailable};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::due::shard_number;
-use super::{Item, SHARDS, Store, StoreError, WalletRecord, from_item, unavailable};
-use crate::api::ids::{Tenant, UserId};
-use crate::eth::Address;
+use super::{Store, WalletRecord};
 
 pub(super) const LIST_INDEX: &str = "wallets";
 pub(super) const LIST_SHARD: &str = "listShard";

@@ -1,9 +1,8 @@
 //! What is noted at a credential for its tenant: how it differs from what the exchange lists, and
 //! that an agent expires.
 
+use domain::eth::Address;
 use serde::{Deserialize, Serialize};
-
-use crate::eth::Address;
 
 /// How a credential differs from what the exchange knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -7,10 +7,11 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::{Tenant, WalletRef};
+use platform::items::{Item, StoreError, unavailable};
 use serde::{Deserialize, Serialize};
 
-use super::{Item, RECORD, Store, StoreError, WalletRecord, key, unavailable, wallet_key};
-use crate::api::ids::{Tenant, WalletRef};
+use super::{RECORD, Store, WalletRecord, key, wallet_key};
 
 /// The attribute that is there while an operator's freeze is in force.
 pub(super) const OPERATOR_FREEZE: &str = "operatorFreeze";

@@ -1,13 +1,13 @@
 //! What is stored, field by field. Every record has a `schema` number.
 
+use domain::eth::Address;
+use domain::ids::{Exchange, Tenant, UserId};
+use platform::envelope::{Context, Purpose, Sealed};
+use protocol::WalletKey;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{DriftNote, ExpiringNote, OperatorAction, RequestMark};
-use crate::api::ids::{Exchange, Tenant, UserId};
-use crate::envelope::{Context, Purpose, Sealed};
-use crate::eth::Address;
-use crate::mpc::WalletKey;
 
 /// A wallet. It exists only when both shares of its key are stored.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

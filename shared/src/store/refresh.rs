@@ -3,15 +3,15 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use domain::ids::Tenant;
+use platform::items::{Item, StoreError, transaction_error, unavailable};
 use uuid::Uuid;
 
 use super::due::{Index, Page, shard_of};
 use super::list::{SET_LISTED, list_too};
 use super::{
-    Item, RECORD, RefreshState, SHARE, ShareRecord, Store, StoreError, WalletRecord, key, to_item,
-    transaction_error, unavailable, wallet_key,
+    RECORD, RefreshState, SHARE, ShareRecord, Store, WalletRecord, key, to_item, wallet_key,
 };
-use crate::api::ids::Tenant;
 
 /// Names a wallet whose shares have come of age.
 #[derive(Clone, PartialEq, Eq, Debug)]

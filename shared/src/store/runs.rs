@@ -10,10 +10,11 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use platform::items::{StoreError, unavailable};
 use uuid::Uuid;
 
 use super::operator::OPERATOR_FREEZE;
-use super::{RECORD, Store, StoreError, WalletRecord, key, unavailable, wallet_key};
+use super::{RECORD, Store, WalletRecord, key, wallet_key};
 
 /// The number of runs of a wallet that may be unfinished, those under way included.
 const PLACES: usize = 4;

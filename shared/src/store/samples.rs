@@ -1,11 +1,12 @@
 //! One item of each schema version ever stored is parsed for ever.
 
+use domain::ids::Exchange;
+use platform::items::{Item, SCHEMA, StoreError, from_item};
+
 use super::{
-    CredentialRecord, CredentialState, DriftKind, EventRecord, ExpiringReason, Item, Nonces,
-    OperatorActionKind, RequestRecord, SCHEMA, ShareRecord, StoreError, WalletRecord,
-    WebhookRecord, from_item,
+    CredentialRecord, CredentialState, DriftKind, EventRecord, ExpiringReason, Nonces,
+    OperatorActionKind, RequestRecord, ShareRecord, WalletRecord, WebhookRecord,
 };
-use crate::api::ids::Exchange;
 
 fn item(text: &str) -> Item {
     let item: serde_dynamo::Item = serde_json::from_str(text).unwrap();

@@ -1,17 +1,17 @@
 //! Wallets: find by any name, create all names at once.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use domain::eth::Address;
+use domain::ids::{Exchange, Tenant, UserId, WalletRef};
+use platform::items::{Item, SCHEMA, StoreError, from_item, transaction_error, unavailable};
 use uuid::Uuid;
 
 use super::due::shard_of;
 use super::list::list_attributes;
 use super::{
-    CREDENTIAL, CredentialRecord, Item, NONCES, NONCES_OF, Nonces, POINTER, RECORD, SHARE,
-    ShareRecord, Store, StoreError, WalletRecord, from_item, key, to_item, transaction_error,
-    unavailable, wallet_key,
+    CREDENTIAL, CredentialRecord, NONCES, NONCES_OF, Nonces, POINTER, RECORD, SHARE, ShareRecord,
+    Store, WalletRecord, key, to_item, wallet_key,
 };
-use crate::api::ids::{Exchange, Tenant, UserId, WalletRef};
-use crate::eth::Address;
 
 const NEW: &str = "attribute_not_exists(pk)";
 
@@ -135,7 +135,7 @@ impl Store {
         let pointer = |partition: &str| {
             let mut item = key(partition, POINTER);
             item.insert("walletId".to_owned(), AttributeValue::S(wallet.wallet_id.to_string()));
-            item.insert("schema".to_owned(), AttributeValue::N(super::SCHEMA.to_string()));
+            item.insert("schema".to_owned(), AttributeValue::N(SCHEMA.to_string()));
             item
         };
         let mut record = to_item(&partition, RECORD, wallet)?;

@@ -9,14 +9,15 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::{IdError, Tenant};
+use domain::random::{Random, RandomError};
+use platform::envelope::{Context, Purpose, Sealed};
+use platform::items::{Item, StoreError, from_item, put_error, unavailable};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::credentials::number;
-use super::{Item, Store, StoreError, from_item, key, put_error, to_item, unavailable};
-use crate::api::ids::{IdError, Tenant};
-use crate::envelope::{Context, Purpose, Sealed};
-use crate::random::{Random, RandomError};
+use super::{Store, key, to_item};
 use crate::webhooks::EventType;
 
 /// How many webhooks a tenant has at most.

@@ -1,14 +1,17 @@
 //! Creating a wallet: one for each user of a tenant, also when two calls race.
 
-use super::Custody;
-use crate::api::ids::{UserId, WalletRef};
-use crate::api::shell::Caller;
-use crate::envelope::EnvelopeError;
-use crate::metrics::Metric;
-use crate::mpc::{self, KeyShare, ProtocolError, WalletKey};
-use crate::random::RandomError;
-use crate::store::{SCHEMA, ShareRecord, StoreError, WalletRecord, shares_at_ms};
+use domain::ids::{UserId, WalletRef};
+use domain::random::RandomError;
+use platform::envelope::EnvelopeError;
+use platform::items::{SCHEMA, StoreError};
+use platform::metrics::Metric;
+use protocol::{KeyShare, WalletKey};
 use uuid::Uuid;
+
+use super::Custody;
+use crate::api::shell::Caller;
+use crate::mpc::{self, ProtocolError};
+use crate::store::{ShareRecord, WalletRecord, shares_at_ms};
 
 /// What a creation found or made.
 #[derive(Debug)]

@@ -13,15 +13,61 @@ pub use refresh::{RefreshError, Refreshed};
 pub use refresh_job::{RefreshLimits, RefreshRun};
 pub use sign::SignError;
 
-use crate::aws::Aws;
-use crate::clock::Clock;
-use crate::config::{ConfigError, CustodyConfig, Env, RefreshBy, StoreConfig};
-use crate::envelope::Envelope;
-use crate::metrics::{self, About, Metric};
+use domain::clock::Clock;
+use domain::random::Random;
+use platform::aws::Aws;
+use platform::env::{ConfigError, Env};
+use platform::envelope::Envelope;
+use platform::metrics::{self, About, Metric};
+
+use crate::aws::LambdaClient;
 use crate::mpc::CosignerClient;
-use crate::random::Random;
-use crate::store::Store;
+use crate::store::{Store, StoreConfig};
 use runs::Refresher;
+
+/// What custody needs beside the table.
+#[derive(Clone, Debug)]
+pub struct CustodyConfig {
+    /// `WALLETS_KEY_ID`: KMS key A, which seals party 1's shares and the credentials.
+    pub kms_key_id: String,
+    /// `COSIGNER_FUNCTION`: name or ARN.
+    pub cosigner_function: String,
+    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: who asks, for the cosigner's records.
+    pub caller: String,
+    /// Who refreshes a wallet's shares where they must be before they sign.
+    pub refresh: RefreshBy,
+}
+
+/// Who refreshes a wallet's shares.
+#[derive(Clone, Debug)]
+pub enum RefreshBy {
+    /// `REFRESH_FUNCTION`: the function with this name or ARN, the only one that the cosigner lets
+    /// refresh.
+    Function(String),
+    /// This process, which invokes the cosigner by this name or ARN for it. `COSIGNER_FUNCTION`,
+    /// when `REFRESH_FUNCTION` is not set.
+    ThisProcess(String),
+}
+
+impl CustodyConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        let cosigner_function = env.required("COSIGNER_FUNCTION")?;
+        let refresh = match env.optional("REFRESH_FUNCTION") {
+            Some(function) => RefreshBy::Function(function),
+            None => RefreshBy::ThisProcess(cosigner_function.clone()),
+        };
+        Ok(Self {
+            kms_key_id: env.required("WALLETS_KEY_ID")?,
+            cosigner_function,
+            refresh,
+            caller: env.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
+        })
+    }
+}
 
 /// Party 1 of every wallet key: the table with its shares, the key that seals them, and the way to
 /// party 2.
@@ -65,7 +111,7 @@ impl Custody {
             store: Store::new(aws.dynamodb(), &store.table),
             envelope: Envelope::new(aws.kms(), &custody.kms_key_id, random.clone()),
             cosigner: CosignerClient::new(
-                aws.lambda(),
+                LambdaClient::new(aws),
                 &custody.cosigner_function,
                 &custody.caller,
             ),
@@ -73,13 +119,14 @@ impl Custody {
             random,
             refresher: match &custody.refresh {
                 RefreshBy::ThisProcess(cosigner) => Refresher::ThisProcess(CosignerClient::new(
-                    aws.lambda(),
+                    LambdaClient::new(aws),
                     cosigner,
                     &custody.caller,
                 )),
-                RefreshBy::Function(function) => {
-                    Refresher::Function { lambda: aws.lambda(), function: function.clone() }
-                }
+                RefreshBy::Function(function) => Refresher::Function {
+                    lambda: LambdaClient::new(aws),
+                    function: function.clone(),
+                },
             },
         }
     }
@@ -98,4 +145,14 @@ impl Custody {
         metrics::emit(&self.clock, About::SERVICE, &[(metric, took_ms)]);
         Ok(done)
     }
+}
+
+/// The envelope under KMS key A, `WALLETS_KEY_ID`: seals party 1's shares, agents' keys, kept
+/// answers and webhooks' secrets.
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn envelope_from_env(env: &Env<'_>, random: Random) -> Result<Envelope, ConfigError> {
+    let kms = Aws::from_env(env)?.kms();
+    Ok(Envelope::new(kms, env.required("WALLETS_KEY_ID")?, random))
 }

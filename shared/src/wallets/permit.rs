@@ -1,7 +1,8 @@
 //! What may be done with a wallet's share in the wallet's state: this one function decides.
 
+use domain::intent::Intent;
+
 use super::SignError;
-use crate::intent::Intent;
 use crate::store::WalletRecord;
 
 /// What a call does with party 1's share.

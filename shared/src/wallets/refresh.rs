@@ -13,12 +13,15 @@
 
 use std::pin::Pin;
 
-use super::{Custody, ShareUse, SignError, permit};
-use crate::api::ids::{Tenant, WalletRef};
-use crate::mpc::{self, CosignerError, KeyShare, ProtocolError, Refusal, WalletKey};
-use crate::random::RandomError;
-use crate::store::{RefreshState, SCHEMA, ShareRecord, StoreError, WalletRecord};
+use domain::ids::{Tenant, WalletRef};
+use domain::random::RandomError;
+use platform::items::{SCHEMA, StoreError};
+use protocol::{KeyShare, Refusal, WalletKey};
 use uuid::Uuid;
+
+use super::{Custody, ShareUse, SignError, permit};
+use crate::mpc::{self, CosignerError, ProtocolError};
+use crate::store::{RefreshState, ShareRecord, WalletRecord};
 
 /// How long one call may work on a refresh before another takes over. It takes a few seconds.
 const LEASE_MS: u64 = 60_000;

@@ -6,10 +6,12 @@
 
 use std::time::Duration;
 
+use domain::ids::WalletRef;
+use platform::items::{SHARDS, StoreError};
+use platform::metrics::{self, About, Metric};
+
 use super::{Custody, RefreshError, Refreshed, SignError};
-use crate::api::ids::WalletRef;
-use crate::metrics::{self, About, Metric};
-use crate::store::{AgedWallet, SHARDS, StoreError};
+use crate::store::AgedWallet;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 

@@ -2,15 +2,18 @@
 
 use std::pin::Pin;
 
+use domain::eth::Signature;
+use domain::ids::{Tenant, WalletRef};
+use domain::intent::{Intent, PersonalMessage};
+use platform::envelope::EnvelopeError;
+use platform::items::StoreError;
+use platform::metrics::{self, About, Metric};
+use protocol::{KeyShare, Refusal, ShareError, WalletKey};
+
 use super::runs::Patience;
 use super::{Custody, ShareUse, permit};
-use crate::api::ids::{Tenant, WalletRef};
-use crate::envelope::EnvelopeError;
-use crate::eth::Signature;
-use crate::intent::{Intent, PersonalMessage};
-use crate::metrics::{self, About, Metric};
-use crate::mpc::{self, KeyShare, ProtocolError, Refusal, ShareError, WalletKey};
-use crate::store::{ShareRecord, StoreError, WalletRecord, shares_at_ms};
+use crate::mpc::{self, ProtocolError};
+use crate::store::{ShareRecord, WalletRecord, shares_at_ms};
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]

@@ -1,15 +1,13 @@
 //! From a change of the wallets' table to its events. A change is an item before and after, as the
 //! table's stream shows it; what it means is decided here alone, by looking at both.
 
+use domain::ids::Tenant;
+use platform::items::{Item, StoreError, from_item};
 use uuid::Uuid;
 
 use super::event::Whose;
 use super::{Event, EventType};
-use crate::api::ids::Tenant;
-use crate::store::{
-    CREDENTIAL, CredentialRecord, CredentialState, Item, RECORD, StoreError, WalletRecord,
-    from_item,
-};
+use crate::store::{CREDENTIAL, CredentialRecord, CredentialState, RECORD, WalletRecord};
 
 /// An item before and after a change.
 #[derive(Debug, Default)]

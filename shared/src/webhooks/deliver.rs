@@ -3,19 +3,21 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use domain::clock::Clock;
+use domain::random::Random;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use platform::env::Env;
+use platform::envelope::{Envelope, EnvelopeError};
+use platform::items::StoreError;
+use platform::metrics::{self, About, Metric};
+use platform::telemetry;
 
 use super::queue::{Deliveries, Delivery};
 use super::secret::{Secret, SecretError};
 use super::target::{Guard, Lookup, NotPublic, Targets};
-use crate::clock::Clock;
-use crate::config::{ConfigError, Env, SetupError};
-use crate::envelope::{Envelope, EnvelopeError};
-use crate::http_client::{HttpSetupError, client_builder};
-use crate::metrics::{self, About, Metric};
-use crate::random::Random;
-use crate::store::{DeliveryFailure, EventRecord, Store, StoreError, WebhookRecord};
-use crate::telemetry;
+use crate::http_client::{HttpSetupError, SetupError, client_builder};
+use crate::store::{DeliveryFailure, EventRecord, Store, WebhookRecord};
+use crate::wallets::envelope_from_env;
 
 /// How long a receiver may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -116,7 +118,7 @@ impl Deliverer {
     /// Names the variable that is missing.
     pub fn from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Self, SetupError> {
         let (store, deliveries) = (Store::from_env(env)?, Deliveries::from_env(env)?);
-        let envelope = Envelope::from_env(env, random)?;
+        let envelope = envelope_from_env(env, random)?;
         let targets = Targets::from_env(env)?;
         Ok(Self::new(store, envelope, deliveries, targets, Lookup::system(), clock)?)
     }
@@ -287,17 +289,6 @@ fn why(error: &reqwest::Error) -> &'static str {
         NO_CONNECTION
     } else {
         BROKEN
-    }
-}
-
-impl Envelope {
-    /// An envelope under the key of `WALLETS_KEY_ID`.
-    ///
-    /// # Errors
-    /// Names the variable that is missing.
-    pub fn from_env(env: &Env<'_>, random: Random) -> Result<Self, ConfigError> {
-        let kms = crate::aws::Aws::from_env(env)?.kms();
-        Ok(Self::new(kms, env.required("WALLETS_KEY_ID")?, random))
     }
 }
 

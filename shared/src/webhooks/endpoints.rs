@@ -1,15 +1,15 @@
 //! A tenant's webhooks, as the API works on them.
 
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::{Random, RandomError};
+use platform::envelope::{Envelope, EnvelopeError};
+use platform::items::{SCHEMA, StoreError};
+
 use super::EventType;
 use super::secret::{Secret, SecretError};
 use crate::api::idempotency::is_hidden;
-use crate::api::ids::Tenant;
-use crate::clock::Clock;
-use crate::envelope::{Envelope, EnvelopeError};
-use crate::random::{Random, RandomError};
-use crate::store::{
-    MAX_WEBHOOKS, RequestMark, SCHEMA, Store, StoreError, WebhookId, WebhookRecord,
-};
+use crate::store::{MAX_WEBHOOKS, RequestMark, Store, WebhookId, WebhookRecord};
 
 /// A webhook that is to be made.
 #[derive(Clone, Debug)]

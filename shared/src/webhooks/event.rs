@@ -4,6 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use domain::ids::{IdError, Tenant};
+use domain::time::rfc3339_seconds;
+use platform::items::SHARDS;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -12,10 +15,8 @@ use super::payload::{
     CredentialActive, CredentialDrift, CredentialExpiring, CredentialRenewed, CredentialRevoked,
     DriftEntry, EventBody, WalletCreated,
 };
-use crate::api::ids::{IdError, Tenant};
-use crate::api::responses::rfc3339_seconds;
 use crate::credentials::advice;
-use crate::store::{CredentialRecord, DriftNote, ExpiringNote, SHARDS, WalletRecord};
+use crate::store::{CredentialRecord, DriftNote, ExpiringNote, WalletRecord};
 
 /// Defines the types once, with their names.
 macro_rules! types {

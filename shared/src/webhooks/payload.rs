@@ -1,10 +1,10 @@
 //! What each event says. Nothing else is ever sent, so nothing secret can be.
 
+use domain::ids::Exchange;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::EventType;
-use crate::api::ids::Exchange;
 use crate::api::schema;
 
 /// What a receiver is sent.

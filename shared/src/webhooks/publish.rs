@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use platform::aws::Aws;
+use platform::env::{ConfigError, Env};
+use platform::items::StoreError;
+use platform::metrics::{self, About, Metric};
+
 use super::queue::{Deliveries, Delivery, QueueError};
 use super::{Change, Event};
-use crate::api::ids::Tenant;
-use crate::aws::Aws;
-use crate::clock::Clock;
-use crate::config::{ConfigError, Env};
-use crate::metrics::{self, About, Metric};
-use crate::store::{Store, StoreError, WebhookRecord};
+use crate::aws::SqsClient;
+use crate::store::{Store, WebhookRecord};
 
 /// Why a change was not published. It comes again.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +114,7 @@ impl Deliveries {
     /// # Errors
     /// Names the variable that is missing.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
-        let sqs = Aws::from_env(env)?.sqs();
+        let sqs = SqsClient::new(&Aws::from_env(env)?);
         Ok(Self::new(sqs, env.required("DELIVERIES_QUEUE_URL")?))
     }
 }

@@ -1,9 +1,9 @@
 //! The queue of deliveries: one message for each event and webhook.
 
+use domain::ids::Tenant;
 use serde::{Deserialize, Serialize};
 
 use super::EventId;
-use crate::api::ids::Tenant;
 use crate::aws::{CallError, SQS_BATCH, SqsClient};
 use crate::store::WebhookId;
 

@@ -1,10 +1,12 @@
 //! Replay: events that are kept are queued once more for a webhook, under the same ids.
 
+use domain::ids::Tenant;
+use platform::env::{ConfigError, Env};
+use platform::items::StoreError;
+
 use super::queue::{Deliveries, Delivery, QueueError};
 use super::{EventId, EventType};
-use crate::api::ids::Tenant;
-use crate::config::{ConfigError, Env};
-use crate::store::{EventPosition, EventRecord, Store, StoreError, WebhookId, WebhookRecord};
+use crate::store::{EventPosition, EventRecord, Store, WebhookId, WebhookRecord};
 
 /// How many events one call queues at most.
 pub const MAX_REPLAYED: usize = 100;

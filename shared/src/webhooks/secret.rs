@@ -6,9 +6,8 @@ use std::fmt;
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::random::{Random, RandomError};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
-
-use crate::random::{Random, RandomError};
 
 const PREFIX: &str = "whsec_";
 

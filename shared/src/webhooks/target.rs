@@ -10,10 +10,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use platform::env::{ConfigError, Env};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
-
-use crate::config::{ConfigError, Env};
 
 /// The longest URL.
 pub const MAX_URL: usize = 512;

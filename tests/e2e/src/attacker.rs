@@ -2,13 +2,15 @@
 //! Invoke API.
 
 use dkls23_secp256k1::protocols::signing::Broadcast3to4;
+use domain::ids::{Tenant, WalletRef};
+use domain::intent::Intent;
 use hyperdex_local::Options;
-use shared::api::ids::{Tenant, WalletRef};
-use shared::intent::Intent;
-use shared::mpc::{
-    Answer, Call, CosignerClient, CosignerError, Curve, FinishSign, KeyShare, Refusal, SessionId,
-    StartSign, WalletKey, party_2, sign_data,
+use protocol::{
+    Answer, Call, Curve, FinishSign, KeyShare, Refusal, SessionId, StartSign, WalletKey, party_2,
+    sign_data,
 };
+use shared::aws::LambdaClient;
+use shared::mpc::{CosignerClient, CosignerError};
 use shared::store::WalletView;
 
 use crate::TestApp;
@@ -48,7 +50,8 @@ impl Attacker {
         app.wallet("victim").await;
         let view = find(&app, "victim").await;
         let share = app.stack.custody.share(&view.wallet).await.expect("its share");
-        let cosigner = CosignerClient::new(app.stack.aws().lambda(), "cosigner", "attacker");
+        let cosigner =
+            CosignerClient::new(LambdaClient::new(&app.stack.aws()), "cosigner", "attacker");
         Self { key: view.wallet.key(), share, cosigner, app }
     }
 

@@ -8,13 +8,13 @@
 )]
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::eth::AgentKey;
+use domain::ids::{Exchange, Tenant};
+use domain::intent::AGENT_NAME_PREFIX;
 use exchange_sim::Address;
 use exchange_sim::hyperliquid::{Chain, signing};
 use serde_json::json;
-use shared::api::ids::{Exchange, Tenant};
-use shared::eth::AgentKey;
 use shared::exchanges::aster::sign_query;
-use shared::intent::AGENT_NAME_PREFIX;
 use shared::store::{CredentialRecord, CredentialState, WalletView};
 
 use crate::{DAY_MS, TestApp};

@@ -18,10 +18,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use axum::body::{Body, to_bytes};
+use domain::ids::Tenant;
 use http::Method;
 use http::header::RETRY_AFTER;
 use serde_json::{Value, json};
-use shared::api::ids::Tenant;
 use shared::credentials::{RenewLimits, Renewed};
 use shared::exchanges::budget::Spender;
 use shared::wallets::RefreshError;
@@ -338,7 +338,7 @@ pub fn drawn<T>(cases: Vec<T>, one_in: usize) -> Vec<T> {
     if std::env::var_os("EVERY_CASE").is_some() {
         return cases;
     }
-    let [byte]: [u8; 1] = shared::random::Random::system().bytes().expect("randomness");
+    let [byte]: [u8; 1] = domain::random::Random::system().bytes().expect("randomness");
     let first = usize::from(byte) % one_in.min(cases.len()).max(1);
     cases.into_iter().skip(first).step_by(one_in).collect()
 }

@@ -17,7 +17,7 @@ pub use scene::{Scene, alternating};
 
 use std::collections::BTreeMap;
 
-use shared::mpc::SessionId;
+use protocol::SessionId;
 
 /// One bent message, and everything that the attacker observed of its run.
 #[derive(Clone, Debug)]

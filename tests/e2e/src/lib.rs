@@ -15,11 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use domain::clock::Clock;
+use domain::random::Random;
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::{CosignerHost, Options, Stack};
 use serde_json::{Value, json};
-use shared::clock::Clock;
-use shared::random::Random;
 use tempfile::TempDir;
 
 /// A clock that stands still until it is moved.

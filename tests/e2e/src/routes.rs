@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use shared::api::ids::Exchange;
+use domain::ids::Exchange;
 
 /// A method on a path, of a function's folder.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -1,6 +1,6 @@
 //! What an exchange answers: the first byte chooses the status, the rest is the body.
 
-use shared::eth::Address;
+use domain::eth::Address;
 use shared::exchanges::aster::{answer as aster, v1};
 use shared::exchanges::http::Answer;
 use shared::exchanges::hyperliquid::answer as hyperliquid;

@@ -5,13 +5,13 @@ use std::fmt::Debug;
 use cosigner::audit::Record;
 use cosigner::audit::verify::Verifier;
 use cosigner::{Policy, SessionRecord, Setting, ShareItem};
+use domain::intent::HyperliquidChain;
+use platform::items::{Item, from_item, to_record};
 use seal_audit::seal::{Seal, Sealed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shared::intent::HyperliquidChain;
 use shared::store::{
-    CredentialRecord, Item, ListedWallet, Nonces, RequestRecord, ShareRecord, WalletRecord,
-    from_item, to_record,
+    CredentialRecord, ListedWallet, Nonces, RequestRecord, ShareRecord, WalletRecord,
 };
 
 /// The setting that policies are read for.

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use cosigner::Policy;
-use shared::eth::Address;
-use shared::intent::{Intent, MAX_AGENT_VALIDITY_MS, MAX_MESSAGE_BYTES};
-use shared::mpc::{Answer, Call, PROTOCOL, Request, Reveal};
+use domain::eth::Address;
+use domain::intent::{Intent, MAX_AGENT_VALIDITY_MS, MAX_MESSAGE_BYTES};
+use protocol::{Answer, Call, PROTOCOL, Request, Reveal};
 
 use crate::items::SETTING;
 

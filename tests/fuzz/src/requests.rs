@@ -1,15 +1,16 @@
 //! What a client sends: bodies, identifiers, cursors, queries, headers, messages.
 
+use domain::ids::{Tenant, UserId, WalletRef};
+use domain::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
 use http::{HeaderMap, HeaderValue, Uri};
+use platform::items::SHARDS;
 use serde_json::Value;
 use shared::api::body::JsonBody;
 use shared::api::cursor::{MAX_LIMIT, from_cursor, page_in_query, to_cursor};
 use shared::api::error::ApiError;
 use shared::api::idempotency::key_of;
-use shared::api::ids::{Tenant, UserId, WalletRef};
 use shared::api::wallet_names::WalletNames;
-use shared::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
-use shared::store::{Position, SHARDS};
+use shared::store::Position;
 use uuid::Uuid;
 
 use crate::SECRET;

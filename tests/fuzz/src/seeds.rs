@@ -1,12 +1,12 @@
 //! Where the fuzzer begins: one honest input of each kind, made from the samples that the crates
 //! keep and from the code itself.
 
-use shared::eth::Address;
-use shared::intent::{
+use domain::eth::Address;
+use domain::intent::{
     AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HyperliquidApproveAgent, HyperliquidChain,
     HyperliquidRevokeAgent, Intent, PersonalMessage,
 };
-use shared::mpc::{Answer, Call, PROTOCOL, Refusal, Request, WalletKey};
+use protocol::{Answer, Call, PROTOCOL, Refusal, Request, WalletKey};
 use uuid::Uuid;
 
 use crate::messages::{NOW_MS, WALLET};
@@ -71,11 +71,17 @@ fn items() -> Vec<Seed> {
             include_str!("../../../shared/tests/samples/credential-hyperliquid.v1.json"),
         ),
         ("idempotency", include_str!("../../../shared/tests/samples/idempotency.v1.json")),
-        ("session", include_str!("../../../functions/cosigner/tests/samples/session.v1.json")),
-        ("cosigner", include_str!("../../../functions/cosigner/tests/samples/share-1.v1.json")),
+        (
+            "session",
+            include_str!("../../../functions/cosigner/signer/tests/samples/session.v1.json"),
+        ),
+        (
+            "cosigner",
+            include_str!("../../../functions/cosigner/signer/tests/samples/share-1.v1.json"),
+        ),
         (
             "retired",
-            include_str!("../../../functions/cosigner/tests/samples/share-retired.v1.json"),
+            include_str!("../../../functions/cosigner/signer/tests/samples/share-retired.v1.json"),
         ),
         ("policy", include_str!("../../../infra/cosigner-policy.json")),
         (

@@ -1,6 +1,6 @@
 //! Key shares as they are stored: bytes that were sealed, and still may be damaged.
 
-use shared::mpc::KeyShare;
+use protocol::KeyShare;
 
 /// The bytes as either party's share.
 pub fn run(data: &[u8]) {

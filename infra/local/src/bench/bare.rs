@@ -8,7 +8,7 @@ use dkls23_secp256k1::Party;
 use dkls23_secp256k1::protocols::dkg::{self, SessionData};
 use dkls23_secp256k1::protocols::signing::SignData;
 use dkls23_secp256k1::protocols::{Abort, PartyIndex};
-use shared::mpc::{Curve, parameters, party_1, party_2};
+use protocol::{Curve, parameters, party_1, party_2};
 
 use super::machine::thread_time;
 use super::{BenchError, failed, percentile};

@@ -115,7 +115,7 @@ impl Model {
             (self.address.as_str(), format!("0x{address}")),
         ]);
         let lower = self.address.to_lowercase();
-        let shard = id.as_bytes()[15] % shared::store::SHARDS;
+        let shard = id.as_bytes()[15] % platform::items::SHARDS;
         let copied = item.iter().map(|(name, value)| {
             let value = match (name.as_str(), value) {
                 ("shard", AttributeValue::S(_)) => AttributeValue::S(shard.to_string()),

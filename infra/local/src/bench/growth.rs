@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::api::ids::{Exchange, Tenant, WalletRef};
+use domain::ids::{Exchange, Tenant, WalletRef};
 use shared::credentials::{ReconcileLimits, RenewLimits};
 use shared::exchanges::budget::Spender;
 use shared::store::{CredentialRecord, Store};

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use domain::clock::Clock;
 use rustix::time::{ClockId, clock_gettime};
-use shared::clock::Clock;
 use time::OffsetDateTime;
 
 use super::{BenchError, failed};

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use axum::Router;
 use cosigner::Setting;
+use domain::clock::Clock;
+use domain::random::Random;
 use dynoxide::Database;
 use exchange_sim::{aster, hyperliquid};
-use shared::aws::Aws;
-use shared::clock::Clock;
-use shared::random::Random;
+use platform::aws::Aws;
 use shared::store::IndexShape;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};

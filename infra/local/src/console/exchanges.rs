@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::{Extension, Json};
+use domain::clock::Clock;
+use domain::ids::{Exchange, Tenant, WalletRef};
 use exchange_sim::{aster, hyperliquid};
 use http::Uri;
 use serde::Serialize;
 use shared::api::error::ApiError;
-use shared::api::ids::{Exchange, Tenant, WalletRef};
-use shared::clock::Clock;
 use shared::exchanges::budget::{Budget, Spender};
 use shared::http_client::client_builder;
 use shared::store::Store;

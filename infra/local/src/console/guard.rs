@@ -8,14 +8,14 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use domain::clock::Clock;
+use domain::random::Random;
 use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, Method};
 use shared::api::cors::Origins;
 use shared::api::error::ApiError;
 use shared::api::shell::refusal;
-use shared::clock::Clock;
-use shared::random::Random;
 
 /// What the check needs: the origins that may call the API, and what a refusal is made with.
 #[derive(Clone)]

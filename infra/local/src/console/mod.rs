@@ -21,12 +21,12 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Json, Router};
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::Random;
 use serde::Serialize;
 use shared::api::error::ApiError;
-use shared::api::ids::Tenant;
 use shared::api::shell::refusal;
-use shared::clock::Clock;
-use shared::random::Random;
 use shared::store::Store;
 
 use crate::StartError;
@@ -34,7 +34,6 @@ use crate::jobs::{REFRESH_EVERY_MS, RENEW_WITHIN_MS};
 use crate::keys::{KeyFile, Keyring, Known};
 use crate::routes::Endpoints;
 use crate::stack::{COSIGNER_TABLE, Options, WALLETS_TABLE};
-
 use decisions::Decisions;
 use exchanges::Exchanges;
 pub(crate) use exchanges::Simulators;

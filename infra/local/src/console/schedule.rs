@@ -2,11 +2,12 @@
 
 use axum::extract::State;
 use axum::{Extension, Json};
+use domain::ids::{Exchange, Tenant, UserId, WalletRef};
 use futures_util::future::try_join_all;
+use platform::items::{SHARDS, StoreError};
 use serde::Serialize;
 use shared::api::error::ApiError;
-use shared::api::ids::{Exchange, Tenant, UserId, WalletRef};
-use shared::store::{CredentialKey, Index, SHARDS, StoreError};
+use shared::store::{CredentialKey, Index};
 use uuid::Uuid;
 
 use super::Reads;

@@ -4,14 +4,15 @@
 
 use axum::extract::State;
 use axum::{Extension, Json};
+use domain::ids::{Exchange, Tenant, WalletRef};
 use futures_util::future::try_join_all;
 use http::Uri;
+use platform::items::StoreError;
 use serde::Serialize;
 use shared::api::cursor::{from_cursor, to_cursor};
 use shared::api::error::ApiError;
-use shared::api::ids::{Exchange, Tenant, WalletRef};
 use shared::credentials::Life;
-use shared::store::{ListedWallet, Position, StoreError, WalletView};
+use shared::store::{ListedWallet, Position, WalletView};
 
 use super::wallets::Wallet;
 use super::{Reads, in_query};

@@ -2,11 +2,11 @@
 
 use axum::extract::State;
 use axum::{Extension, Json};
+use domain::ids::{Exchange, Tenant, UserId, WalletRef};
 use futures_util::future::try_join_all;
 use http::Uri;
 use serde::Serialize;
 use shared::api::error::ApiError;
-use shared::api::ids::{Exchange, Tenant, UserId, WalletRef};
 use shared::credentials::{Life, renews_at_ms};
 use shared::store::{
     AgentRecord, CredentialRecord, CredentialState, OperatorAction, OperatorActionKind,

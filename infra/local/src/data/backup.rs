@@ -6,8 +6,8 @@ use std::io::BufReader;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use shared::clock::Clock;
-use shared::random::Random;
+use domain::clock::Clock;
+use domain::random::Random;
 
 use super::archive::{self, ArchiveError, Entry, Manifest};
 use super::{

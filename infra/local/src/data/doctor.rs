@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use shared::clock::Clock;
-use shared::random::Random;
+use domain::clock::Clock;
+use domain::random::Random;
 
 use super::{AUDIT_KEY_FILE, Directory, Found, KMS_KEYS, existing, lock};
 use crate::StartError;

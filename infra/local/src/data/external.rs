@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::aws::Aws;
+use platform::aws::Aws;
 
 use super::{
     DATABASE, Directory, Found, KEYS_FILE, QUEUE, fingerprint, identity::Identity, sqlite,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use domain::clock::Clock;
+use domain::random::Random;
 use serde::{Deserialize, Serialize};
-use shared::clock::Clock;
-use shared::random::Random;
 
 use super::Fault;
 use crate::StartError;

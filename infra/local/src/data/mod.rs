@@ -19,10 +19,10 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::clock::Clock;
+use domain::random::Random;
 use dynoxide::Database;
-use shared::aws::Aws;
-use shared::clock::Clock;
-use shared::random::Random;
+use platform::aws::Aws;
 
 use crate::StartError;
 use crate::dynamodb::{self, sdk_error};

@@ -6,9 +6,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
+use domain::clock::Clock;
+use platform::aws::Aws;
 use serde_json::{Value, json};
-use shared::aws::Aws;
-use shared::clock::Clock;
 use shared::http_client::client_builder;
 
 use super::{EngineCredentials, Engines};

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use clap::Subcommand;
-use shared::api::ids::Tenant;
-use shared::api::responses::rfc3339_seconds;
-use shared::clock::Clock;
-use shared::random::Random;
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::Random;
+use domain::time::rfc3339_seconds;
 
 use super::{KeyFile, KeysError};
 use crate::StartError;

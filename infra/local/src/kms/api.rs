@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::clock::Clock;
+use domain::random::Random;
 use serde_json::{Value, json};
-use shared::clock::Clock;
-use shared::random::Random;
 use zeroize::Zeroizing;
 
 use super::error::KmsError;

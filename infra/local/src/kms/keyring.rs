@@ -6,8 +6,8 @@ use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
+use domain::random::Random;
 use serde::{Deserialize, Serialize};
-use shared::random::Random;
 use zeroize::Zeroizing;
 
 use super::error::KmsError;

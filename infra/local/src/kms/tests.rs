@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::clock::Clock;
+use domain::random::Random;
 use serde_json::{Value, json};
-use shared::clock::Clock;
-use shared::random::Random;
 
 use super::Kms;
 use super::error::KmsError;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use shared::clock::Clock;
+use domain::clock::Clock;
 
 use super::LoadOptions;
 

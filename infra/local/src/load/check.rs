@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use domain::eth::{Address, AgentKey};
+use domain::ids::{Exchange, Tenant};
+use domain::intent::HyperliquidChain;
 use hyperdex_client::State;
 use serde_json::{Value, json};
-use shared::api::ids::{Exchange, Tenant};
-use shared::eth::{Address, AgentKey};
-use shared::intent::HyperliquidChain;
 use shared::store::{CredentialRecord, CredentialState, WalletView};
 use shared::wallets::Custody;
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::eth::{Address, Signature, personal_digest};
+use domain::ids::Exchange;
 use hyperdex_client::{Answer, Error, Retry, Secret as ApiSecret};
-use shared::api::ids::Exchange;
-use shared::eth::{Address, Signature, personal_digest};
 use zeroize::Zeroizing;
 
 use super::progress::Progress;

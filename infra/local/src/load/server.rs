@@ -4,11 +4,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use domain::clock::Clock;
+use domain::eth::Address;
+use domain::ids::Exchange;
+use domain::random::Random;
 use exchange_sim::{aster, hyperliquid};
-use shared::api::ids::Exchange;
-use shared::clock::Clock;
-use shared::eth::Address;
-use shared::random::Random;
 use shared::wallets::Custody;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};

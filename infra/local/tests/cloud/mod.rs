@@ -288,7 +288,7 @@ impl Inner {
             let stat = &query["MetricStat"];
             let metric = &stat["Metric"];
             let dimensions = metric["Dimensions"].as_array().unwrap();
-            let known = shared::metrics::Metric::ALL
+            let known = platform::metrics::Metric::ALL
                 .iter()
                 .any(|known| metric["MetricName"] == known.name());
             assert!(known && metric["Namespace"] == "HyperDEXKeys" && stat["Period"] == 300);

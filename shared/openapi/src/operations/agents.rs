@@ -1,8 +1,8 @@
 //! The agents that an exchange lists for a wallet.
 
+use domain::ids::Exchange;
 use http::Method;
 use shared::api::credential_error::Action;
-use shared::api::ids::Exchange;
 use shared::credentials::CredentialError;
 use utoipa::openapi::Required;
 

@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_list_names_every_agent_and_a_stranger_gets_none() {
-        let agent: crate::eth::Address =
+        let agent: domain::eth::Address =
             "0x410D9849b1089D6DB21dFDD1a0a946Ce1a2d53FA".parse().unwrap();
         let listed = format!(
             r#"[{{"agentAddress":"{}","agentName":"hdx1","expired":1790000000000}}]"#,

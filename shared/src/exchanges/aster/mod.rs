@@ -6,13 +6,16 @@ pub mod v1;
 
 use std::net::Ipv4Addr;
 
+use domain::clock::Clock;
+use domain::eth::{Address, AgentKey, AgentKeyError, Signature};
+use domain::intent::{
+    AsterDeleteAgent, AsterRegisterAgent, HyperliquidChain, aster_message_digest,
+};
+
 use self::v1::{DEFAULT_RECV_WINDOW_MS, V1Client};
 use super::http::Http;
 use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
-use crate::clock::Clock;
-use crate::config::AsterConfig;
-use crate::eth::{Address, AgentKey, AgentKeyError, Signature};
-use crate::intent::{AsterDeleteAgent, AsterRegisterAgent, HyperliquidChain, aster_message_digest};
+use crate::exchanges::AsterConfig;
 
 const AGENT: &str = "/fapi/v3/agent";
 

@@ -11,17 +11,17 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use domain::clock::Clock;
+use domain::eth::{Address, Signature};
+use domain::intent::AsterLogin;
 use serde::Deserialize;
 use url::form_urlencoded::Serializer;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::answer::{ANSWERS, Known};
 use super::{FORM, answer};
-use crate::clock::Clock;
-use crate::eth::{Address, Signature};
 use crate::exchanges::http::{Answer, Http};
 use crate::exchanges::{Outcome, Refusal, RefusalKind, Unclear};
-use crate::intent::AsterLogin;
 
 /// The longest description of a key, in characters. It is unique for the account.
 pub const MAX_DESC: usize = 20;

@@ -5,8 +5,9 @@ use std::net::{Shutdown, TcpListener};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use domain::clock::Clock;
+
 use super::{Answer, Http, SendError, date_ms, skew_ms};
-use crate::clock::Clock;
 
 /// Answers every call with these bytes, of which the last part is repeated until nobody listens.
 /// Each call's first line is told.

@@ -1,9 +1,9 @@
 //! What Hyperliquid's answers mean. It answers a no with HTTP 200, so the body decides; and it
 //! never says "bad signature", it names a stranger's address.
 
+use domain::eth::Address;
 use serde_json::Value;
 
-use crate::eth::Address;
 use crate::exchanges::http::Answer;
 use crate::exchanges::{ListedAgent, LookupError, Outcome, Refusal, RefusalKind, Unclear};
 

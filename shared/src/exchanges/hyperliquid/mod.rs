@@ -3,17 +3,17 @@
 
 pub mod answer;
 
+use domain::clock::Clock;
+use domain::eth::{Address, Signature};
+use domain::intent::{
+    HYPERLIQUID_SIGNATURE_CHAIN_ID, HyperliquidApproveAgent, HyperliquidChain,
+    HyperliquidRevokeAgent,
+};
 use serde_json::{Value, json};
 
 use super::http::{Answer, Http, SendError};
 use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
-use crate::clock::Clock;
-use crate::config::HyperliquidConfig;
-use crate::eth::{Address, Signature};
-use crate::intent::{
-    HYPERLIQUID_SIGNATURE_CHAIN_ID, HyperliquidApproveAgent, HyperliquidChain,
-    HyperliquidRevokeAgent,
-};
+use crate::exchanges::HyperliquidConfig;
 
 const JSON: &str = "application/json";
 

@@ -1,8 +1,8 @@
 //! What a client, or the schedule, asks for, and how an honest one knows that it has ended.
 
+use domain::ids::Exchange;
 use http::Method;
 use serde_json::{Value, json};
-use shared::api::ids::Exchange;
 use uuid::Uuid;
 
 use crate::Reply;

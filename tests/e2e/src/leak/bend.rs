@@ -9,7 +9,7 @@ use dkls23_secp256k1::utilities::oracle_tags::{
     TAG_MUL_TRANSCRIPT_RECEIVER, TAG_OTE_CHI, TAG_OTE_PRG, TAG_OTE_SESSION, TAG_SIGN_MUL_SESSION,
 };
 use dkls23_secp256k1::utilities::ot::extension::{FieldElement, PRGOutput, field_mul};
-use shared::mpc::Curve;
+use protocol::Curve;
 
 /// Bytes of an element of the check's field.
 const FIELD: usize = 26;

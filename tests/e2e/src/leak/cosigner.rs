@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::routing::post;
 use dkls23_secp256k1::protocols::PartyIndex;
 use dkls23_secp256k1::protocols::signing::{KeepPhase2to3, SignData, UniqueKeep2to3};
-use shared::mpc::{
+use protocol::{
     Answer, Call, Curve, FinishSign, KeyShare, Refusal, Request, SessionId, SignAnswered,
     SignShares, StartSign, WalletKey, party_1, sign_data,
 };

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use dkls23_secp256k1::protocols::PartyIndex;
 use dkls23_secp256k1::protocols::signing::{KeepPhase1to2, SignData, UniqueKeep1to2};
-use shared::aws::Aws;
-use shared::intent::{Intent, PersonalMessage};
-use shared::mpc::{
-    Answer, Call, CosignerClient, CosignerError, Curve, FinishRefresh, FinishSign, KeyShare,
-    RefreshCommitments, RefreshReveal, Scalar, SessionId, SignAnswered, StartConfirm, StartRefresh,
-    StartSign, WalletKey, confirm_digest, party_2, refresh_id, sign_data,
+use domain::intent::{Intent, PersonalMessage};
+use domain::random::Random;
+use platform::aws::Aws;
+use protocol::{
+    Answer, Call, Curve, FinishRefresh, FinishSign, KeyShare, RefreshCommitments, RefreshReveal,
+    Scalar, SessionId, SignAnswered, StartConfirm, StartRefresh, StartSign, WalletKey,
+    confirm_digest, party_2, refresh_id, sign_data,
 };
-use shared::random::Random;
+use shared::aws::LambdaClient;
+use shared::mpc::{CosignerClient, CosignerError};
 
 use super::bend;
 
@@ -65,7 +67,7 @@ impl Endpoint {
     #[must_use]
     pub fn new(key: WalletKey, share: KeyShare, urls: &[String]) -> Self {
         let client = |url: &String| {
-            CosignerClient::new(Aws::local("", "", url).lambda(), "cosigner", "attacker")
+            CosignerClient::new(LambdaClient::new(&Aws::local("", "", url)), "cosigner", "attacker")
         };
         Self { key, share: Arc::new(share), cosigners: urls.iter().map(client).collect() }
     }
@@ -73,8 +75,11 @@ impl Endpoint {
     /// The same attacker, who reaches one other process.
     #[must_use]
     pub fn through(&self, url: &str) -> Self {
-        let cosigner =
-            CosignerClient::new(Aws::local("", "", url).lambda(), "cosigner", "attacker");
+        let cosigner = CosignerClient::new(
+            LambdaClient::new(&Aws::local("", "", url)),
+            "cosigner",
+            "attacker",
+        );
         Self { key: self.key.clone(), share: self.share.clone(), cosigners: vec![cosigner] }
     }
 

@@ -2,12 +2,12 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cosigner::audit::verify::Verifier;
+use domain::ids::Tenant;
+use domain::random::Random;
+use platform::envelope::{Context, Envelope, Purpose, Sealed};
+use platform::items::Item;
+use protocol::{KeyShare, WalletKey, party_1, party_2};
 use serde_json::Value;
-use shared::api::ids::Tenant;
-use shared::envelope::{Context, Envelope, Purpose, Sealed};
-use shared::mpc::{KeyShare, WalletKey, party_1, party_2};
-use shared::random::Random;
-use shared::store::Item;
 use uuid::Uuid;
 
 use super::Party;

@@ -27,7 +27,7 @@ pub(crate) fn credential(method: &str, exchange: &str, user: &str) -> Value {
 pub(crate) fn scheduled() -> Value {
     json!({
         "version": "0",
-        "id": shared::random::Random::system().uuid().unwrap(),
+        "id": domain::random::Random::system().uuid().unwrap(),
         "detail-type": "Scheduled Event",
         "source": "aws.events",
         "account": "123456789012",
@@ -67,7 +67,7 @@ pub(crate) fn event(method: &str, path: &str, body: &Value) -> Value {
     let many: Map<String, Value> =
         names.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect();
     let (resource, parameters) = route(path);
-    let id = shared::random::Random::system().uuid().unwrap();
+    let id = domain::random::Random::system().uuid().unwrap();
     json!({
         "resource": resource,
         // Without the stage, and as the client encoded it.

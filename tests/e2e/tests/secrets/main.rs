@@ -16,17 +16,18 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use domain::ids::{Exchange, Tenant};
+use domain::random::Random;
 use e2e::kill::{Call, Harness};
 use e2e::proxy::Fate;
 use e2e::{Reply, invariants};
 use exchange_sim::faults::Fault;
 use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE};
-use search::{Form, Secret, search};
-use shared::api::ids::{Exchange, Tenant};
-use shared::envelope::{Context, Envelope, Purpose, Sealed};
-use shared::mpc::KeyShare;
-use shared::random::Random;
+use platform::envelope::{Context, Envelope, Purpose, Sealed};
+use protocol::KeyShare;
 use shared::store::CredentialRecord;
+
+use search::{Form, Secret, search};
 
 const USER: &str = "user_1";
 

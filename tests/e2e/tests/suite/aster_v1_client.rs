@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
+use domain::clock::Clock;
+use domain::eth::{Address, AgentKey, Signature};
+use domain::intent::Intent;
 use exchange_sim::aster::{Exchange, Network, Rules, V1Key};
 use exchange_sim::faults::Fault;
 use reqwest::Url;
-use shared::clock::Clock;
-use shared::eth::{Address, AgentKey, Signature};
 use shared::exchanges::aster::v1::{NonceError, V1ApiKey, V1Client, V1Outcome};
 use shared::exchanges::{RefusalKind, Unclear};
-use shared::intent::Intent;
 use tokio::net::TcpListener;
 
 const NOW_MS: u64 = 1_790_000_000_000;

@@ -4,15 +4,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
-use e2e::DAY_MS;
-use e2e::attacker::{Attacker, refusal};
-use serde::Serialize;
-use shared::eth::Address;
-use shared::intent::{
+use domain::eth::Address;
+use domain::intent::{
     AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HyperliquidApproveAgent, HyperliquidChain,
     HyperliquidRevokeAgent, Intent, PersonalMessage,
 };
-use shared::mpc::{Call, PROTOCOL, Refusal, Request, StartSign, WalletKey, party_2, sign_data};
+use e2e::DAY_MS;
+use e2e::attacker::{Attacker, refusal};
+use protocol::{Call, PROTOCOL, Refusal, Request, StartSign, WalletKey, party_2, sign_data};
+use serde::Serialize;
 
 fn agent() -> Address {
     "0x410D9849b1089D6DB21dFDD1a0a946Ce1a2d53FA".parse().unwrap()
@@ -186,8 +186,8 @@ async fn what_has_no_intent_cannot_be_said() {
             format!("{}/2015-03-31/functions/cosigner/invocations", attacker.app.stack.lambda);
         let body = serde_json::json!(text).to_string();
         let reply = attacker.app.send(attacker.app.request_to(&url).body(body)).await;
-        let answer = shared::mpc::Answer::from_payload(reply.body.to_string().as_bytes());
-        assert!(matches!(answer, Some(shared::mpc::Answer::Refused(Refusal::Malformed))));
+        let answer = protocol::Answer::from_payload(reply.body.to_string().as_bytes());
+        assert!(matches!(answer, Some(protocol::Answer::Refused(Refusal::Malformed))));
     }
     attacker.still_signs().await;
 }

@@ -8,12 +8,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::types::AttributeValue;
 use cosigner::audit::verify::{Fault, Report, Verifier};
 use cosigner::audit::{Decision, Entry};
+use domain::intent::{HyperliquidChain, HyperliquidRevokeAgent, Intent};
 use e2e::TestApp;
 use e2e::attacker::Attacker;
 use hyperdex_local::COSIGNER_TABLE;
+use platform::items::Item;
 use serde_json::json;
-use shared::intent::{HyperliquidChain, HyperliquidRevokeAgent, Intent};
-use shared::store::Item;
 
 async fn items(app: &TestApp) -> Vec<Item> {
     let table = app.stack.aws().dynamodb().scan().table_name(COSIGNER_TABLE).send().await.unwrap();

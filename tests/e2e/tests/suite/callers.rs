@@ -7,26 +7,28 @@ use cosigner::audit::verify::Verifier;
 use cosigner::audit::{Decision, Entry, Record};
 use cosigner::callers::{CALLERS, Right};
 use cosigner::{Cosigner, Policy, Setting};
-use e2e::attacker::{Attacker, find, refusal};
-use e2e::{DAY_MS, invariants};
-use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE};
-use shared::eth::Address;
-use shared::intent::{
+use domain::eth::Address;
+use domain::intent::{
     AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HyperliquidApproveAgent, HyperliquidChain,
     HyperliquidRevokeAgent, Intent, PersonalMessage,
 };
-use shared::mpc::{
-    self, Answer, Call, CosignerClient, CosignerError, FinishSign, KeyShare, PROTOCOL,
-    ProtocolError, Refusal, Request, StartSign, WalletKey, party_2, sign_data,
+use domain::random::Random;
+use e2e::attacker::{Attacker, find, refusal};
+use e2e::{DAY_MS, invariants};
+use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE};
+use platform::items::Item;
+use protocol::{
+    Answer, Call, FinishSign, KeyShare, PROTOCOL, Refusal, Request, StartSign, WalletKey, party_2,
+    sign_data,
 };
-use shared::random::Random;
-use shared::store::Item;
+use shared::aws::LambdaClient;
+use shared::mpc::{self, CosignerClient, CosignerError, ProtocolError};
 
 const USER: &str = "victim";
 
 fn client(attacker: &Attacker, alias: &str) -> CosignerClient {
     let function = format!("cosigner:{alias}");
-    CosignerClient::new(attacker.app.stack.aws().lambda(), function, "attacker")
+    CosignerClient::new(LambdaClient::new(&attacker.app.stack.aws()), function, "attacker")
 }
 
 fn refused<T>(made: Result<T, ProtocolError>) -> Option<Refusal> {

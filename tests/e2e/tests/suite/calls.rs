@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use e2e::TestApp;
+use platform::telemetry::RemoteCalls;
 use serde_json::{Value, json};
-use shared::telemetry::RemoteCalls;
 use tower::ServiceExt;
 
 /// Calls the API without a socket, and returns the status and what the call sent.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use alloy_primitives::{Address, Signature, eip191_hash_message};
+use domain::eth::AgentKey;
 use e2e::proxy::{Fate, Proxy};
 use e2e::{DAY_MS, TestApp};
 use exchange_sim::faults::Fault;
@@ -13,7 +14,6 @@ use hyperdex_client::{
     Client, Clock, Code, DeleteApiKey, Elsewhere, EventType, Exchange, NewWebhook, RegisterApiKey,
     Replay, Retry, Secret, State,
 };
-use shared::eth::AgentKey;
 
 /// A client of the API at this URL. It waits on the stack's clock, which it moves.
 fn client(app: &TestApp, url: &str, key: &str) -> Client {

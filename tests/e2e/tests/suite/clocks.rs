@@ -1,9 +1,9 @@
 //! Clocks that are off: the operator and the caller are told whose, and a wallet that was used
 //! meanwhile is not locked afterwards.
 
+use domain::ids::{Exchange, Tenant};
 use e2e::TestApp;
 use exchange_sim::faults::{Fault, Hostile};
-use shared::api::ids::{Exchange, Tenant};
 
 const EXCHANGES: [&str; 2] = ["hyperliquid", "aster"];
 

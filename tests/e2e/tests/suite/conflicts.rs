@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::{Exchange, Tenant};
 use e2e::kill::{Call, Harness, drawn, ended, retry_after_s};
 use e2e::proxy::{Arrival, Fate, Rejection};
 use e2e::{Reply, TestApp, invariants};
 use futures_util::future::join_all;
 use hyperdex_local::WALLETS_TABLE;
 use serde_json::json;
-use shared::api::ids::{Exchange, Tenant};
 
 const USER: &str = "user_1";
 const WRITES: [&str; 4] = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];

@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, Signature, eip191_hash_message, keccak256};
+use domain::eth::AgentKey;
 use e2e::{DAY_MS, TestApp};
 use exchange_sim::hyperliquid::{Chain, signing};
 use futures_util::future::join_all;
 use serde_json::json;
-use shared::eth::AgentKey;
 
 fn address(text: &str) -> Address {
     // alloy checks the EIP-55 checksum here.

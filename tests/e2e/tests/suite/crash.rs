@@ -5,10 +5,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use domain::ids::Exchange;
 use e2e::kill::{Call, Harness, Row, ended};
 use e2e::proxy::Side;
 use e2e::{DAY_MS, invariants};
-use shared::api::ids::Exchange;
 use shared::store::CredentialRecord;
 
 const USER: &str = "user_1";

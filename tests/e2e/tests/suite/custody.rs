@@ -9,18 +9,18 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
+use domain::ids::{Tenant, WalletRef};
+use domain::intent::{Intent, PersonalMessage};
 use e2e::attacker::{Attacker, Opened, find, refusal};
 use e2e::{Reply, TestApp};
-use serde_json::json;
-use shared::api::ids::{Tenant, WalletRef};
-use shared::config::{CustodyConfig, RefreshBy, StoreConfig};
-use shared::envelope::OnceKey;
-use shared::intent::{Intent, PersonalMessage};
-use shared::mpc::{
-    Answer, Call, CosignerError, FinishSign, PROTOCOL, ProtocolError, Refusal, Request, SessionId,
-    StartSign, WalletKey, party_2, sign_data,
+use protocol::{
+    Answer, Call, FinishSign, OnceKey, PROTOCOL, Refusal, Request, SessionId, StartSign, WalletKey,
+    party_2, sign_data,
 };
-use shared::wallets::{Custody, SignError};
+use serde_json::json;
+use shared::mpc::{CosignerError, ProtocolError};
+use shared::store::StoreConfig;
+use shared::wallets::{Custody, CustodyConfig, RefreshBy, SignError};
 use uuid::Uuid;
 
 fn intent(text: &str) -> Intent {
@@ -243,7 +243,7 @@ async fn custody_behind(
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().route(route, post(tamper)).with_state(state);
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let aws = shared::aws::Aws::local(&app.stack.dynamodb, &app.stack.kms, &url);
+    let aws = platform::aws::Aws::local(&app.stack.dynamodb, &app.stack.kms, &url);
     let store = StoreConfig { table: hyperdex_local::WALLETS_TABLE.to_owned() };
     let config = CustodyConfig {
         kms_key_id: hyperdex_local::WALLETS_KEY.to_owned(),
@@ -251,7 +251,7 @@ async fn custody_behind(
         caller: "test".to_owned(),
         refresh: RefreshBy::ThisProcess("cosigner".to_owned()),
     };
-    let random = shared::random::Random::system();
+    let random = domain::random::Random::system();
     Custody::new(&aws, &store, &config, app.clock.clock(), random)
 }
 
@@ -338,7 +338,7 @@ async fn a_cosigner_that_cheats_in_key_generation_makes_no_wallet() {
         answer
     })
     .await;
-    let user = shared::api::ids::UserId::for_creation("user_0").unwrap();
+    let user = domain::ids::UserId::for_creation("user_0").unwrap();
     custody.create(&Tenant::local().into(), &user).await.unwrap();
 
     for cheat in ["commitment", "reveal", "key", "stored"] {
@@ -366,7 +366,7 @@ async fn a_cosigner_that_cheats_in_key_generation_makes_no_wallet() {
             other => other,
         })
         .await;
-        let user = shared::api::ids::UserId::for_creation("user_1").unwrap();
+        let user = domain::ids::UserId::for_creation("user_1").unwrap();
         let made = custody.create(&Tenant::local().into(), &user).await;
         assert!(made.is_err(), "{cheat}");
         assert_eq!(app.get("/api/wallets/user_1").await.status, 404);

@@ -5,14 +5,15 @@
 
 use std::collections::HashMap;
 
+use domain::ids::Tenant;
+use domain::intent::{Intent, PersonalMessage};
 use e2e::attacker::Attacker;
 use e2e::{TestApp, invariants};
 use hyperdex_local::{COSIGNER_TABLE, WALLETS_TABLE};
+use platform::items::Item;
+use protocol::Refusal;
 use serde_json::json;
-use shared::api::ids::Tenant;
-use shared::intent::{Intent, PersonalMessage};
-use shared::mpc::Refusal;
-use shared::store::{Item, OperatorAction, OperatorActionKind};
+use shared::store::{OperatorAction, OperatorActionKind};
 
 /// All items of a table at this moment.
 async fn backup(app: &TestApp, table: &str) -> Vec<Item> {

@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use alloy_primitives::Address;
+use domain::ids::Tenant;
 use e2e::{DAY_MS, Reply, TestApp};
 use exchange_sim::faults::{Fault, Hostile};
 use hyperdex_local::Endpoints;
 use serde_json::json;
-use shared::api::ids::Tenant;
 use shared::credentials::{CredentialError, Drift, ReconcileLimits};
 use shared::exchanges::budget::{Busy, Spender};
 

@@ -1,9 +1,9 @@
 //! An expired agent: on Aster it keeps its slot and cannot speak for itself any more.
 
+use domain::ids::Exchange;
 use e2e::kill::{Call, Harness, ended};
 use e2e::{DAY_MS, invariants};
 use exchange_sim::faults::Fault;
-use shared::api::ids::Exchange;
 
 const USER: &str = "user_1";
 

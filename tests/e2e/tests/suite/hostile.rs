@@ -6,10 +6,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use domain::intent::{Intent, PersonalMessage};
 use e2e::attacker::{Attacker, find};
+use protocol::{Answer, Call, PROTOCOL, Request, StartSign, party_2, sign_data};
 use serde_json::json;
-use shared::intent::{Intent, PersonalMessage};
-use shared::mpc::{Answer, Call, PROTOCOL, Request, StartSign, party_2, sign_data};
 
 /// xorshift64*: enough to bend messages with, and the same everywhere.
 struct Bender(u64);
@@ -18,7 +18,7 @@ impl Bender {
     #[expect(clippy::print_stdout, reason = "the seed of a run that failed is shown")]
     fn new() -> Self {
         let given = std::env::var("HOSTILE_SEED").ok().and_then(|text| text.parse().ok());
-        let drawn = || u64::from_le_bytes(shared::random::Random::system().bytes().unwrap());
+        let drawn = || u64::from_le_bytes(domain::random::Random::system().bytes().unwrap());
         let seed = given.unwrap_or_else(drawn) | 1;
         println!("HOSTILE_SEED={seed}");
         Self(seed)
@@ -99,7 +99,7 @@ async fn bent_messages_get_typed_answers_and_do_no_harm() {
         let reply = attacker.app.send(attacker.app.request_to(&url).body(body)).await;
         assert_eq!(reply.status, 200, "{reply:?}");
         match Answer::from_payload(reply.body.to_string().as_bytes()) {
-            Some(Answer::Refused(shared::mpc::Refusal::Malformed)) => malformed += 1,
+            Some(Answer::Refused(protocol::Refusal::Malformed)) => malformed += 1,
             Some(Answer::Refused(_)) => refused += 1,
             // A bend that changed nothing that counts, such as the name of the caller.
             Some(Answer::SignAnswered(_)) => answered += 1,

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
+use domain::ids::Exchange;
 use e2e::{DAY_MS, Reply, TestApp, invariants};
 use exchange_sim::faults::{Fault, Hostile};
-use shared::api::ids::Exchange;
 use shared::credentials::{Drift, ReconcileLimits};
 use shared::store::{CredentialRecord, CredentialState};
 use tokio::net::TcpListener;

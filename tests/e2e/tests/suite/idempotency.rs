@@ -5,13 +5,13 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::body::{Body, to_bytes};
 use axum::{Extension, Router};
+use domain::ids::Tenant;
 use e2e::kill::retry_after_s;
 use e2e::{DAY_MS, Reply, TestApp};
 use exchange_sim::faults::Fault;
 use http::Method;
+use platform::items::Item;
 use serde_json::{Value, json};
-use shared::api::ids::Tenant;
-use shared::store::Item;
 use tower::ServiceExt;
 
 /// A `POST` with this key.

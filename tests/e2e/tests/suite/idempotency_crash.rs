@@ -5,14 +5,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use domain::eth::AgentKey;
+use domain::ids::Exchange;
 use e2e::invariants;
 use e2e::kill::{Call, Harness, Row, ended};
 use e2e::proxy::{Fate, Side};
 use e2e::{DAY_MS, Reply};
 use exchange_sim::faults::Fault;
 use serde_json::Value;
-use shared::api::ids::Exchange;
-use shared::eth::AgentKey;
 
 const USER: &str = "user_1";
 

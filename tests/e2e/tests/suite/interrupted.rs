@@ -3,10 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
+use domain::ids::Exchange;
 use e2e::kill::{Call, Harness, ended};
 use e2e::proxy::Fate;
 use exchange_sim::faults::Fault;
-use shared::api::ids::Exchange;
 
 const USER: &str = "user_1";
 

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use alloy_primitives::Address;
+use domain::ids::Exchange;
 use e2e::{DAY_MS, Reply, TestApp};
 use exchange_sim::faults::Fault;
 use serde_json::json;
-use shared::api::ids::Exchange;
 use shared::credentials::{Drift, Life, ReconcileLimits, Reconciled, RenewLimits, Renewed};
 
 const EXCHANGES: [&str; 2] = ["hyperliquid", "aster"];

@@ -3,7 +3,7 @@
 
 use dkls23_secp256k1::protocols::dkg::{self, SessionData};
 use e2e::attacker::{Attacker, refusal};
-use shared::mpc::{
+use protocol::{
     Answer, Call, CommitKeygen, Commitments, Curve, FinishKeygen, Refusal, Reveal, StartKeygen,
     WalletKey, keygen_session_id, parameters, party_1,
 };

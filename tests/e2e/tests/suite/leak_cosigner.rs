@@ -7,12 +7,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use domain::random::Random;
 use e2e::leak::{Attempt, Begin, Endpoint, Party, Scene, Seen, alternating, bits_learned, summary};
 use e2e::proxy::{Arrival, Crowd, Fate, Plan, Side};
 use exchange_sim::faults::Fault;
+use protocol::{Call, SessionId, StartRefresh};
 use serde_json::Value;
-use shared::mpc::{self, Call, CosignerClient, SessionId, StartRefresh};
-use shared::random::Random;
+use shared::aws::LambdaClient;
+use shared::mpc::{self, CosignerClient};
 
 /// The bound, in bits over the life of a share version.
 const MOST_BITS: f64 = 20.0;
@@ -144,8 +146,9 @@ async fn burst_of(attack: &str, begin: Begin, held: &[&'static str], no_bar: boo
 }
 
 /// Party 1's half of new shares, made by an honest refresh that has not tried them.
-async fn untried(scene: &Scene) -> mpc::KeyShare {
-    let cosigner = CosignerClient::new(scene.app.stack.aws().lambda(), "cosigner", "attacker");
+async fn untried(scene: &Scene) -> protocol::KeyShare {
+    let cosigner =
+        CosignerClient::new(LambdaClient::new(&scene.app.stack.aws()), "cosigner", "attacker");
     let (share, random) = (scene.own_share().await, Random::system());
     mpc::refresh(&cosigner, &random, &scene.key(1), 2, share).await.unwrap()
 }
@@ -230,7 +233,7 @@ async fn one_by_one(attack: &str, no_bar: bool) {
         seen.push(Seen { session, bit: correlation[row], told });
         // A refresh that is begun and left may not make room either.
         if quiet == 4 {
-            let start = StartRefresh { to: 2, fragment: mpc::Scalar::ONE };
+            let start = StartRefresh { to: 2, fragment: protocol::Scalar::ONE };
             let session = Random::system().bytes().unwrap();
             let told = endpoint.call(nth, session, Call::StartRefresh(start)).await;
             println!("{attack}: refresh: {:?}", told.map(|_| ()));

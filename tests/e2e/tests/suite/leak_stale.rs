@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
+use domain::random::Random;
 use e2e::leak::{Begin, Endpoint, Scene};
 use e2e::proxy::{Crowd, Fate, Plan};
-use shared::mpc::{self, Call, CosignerClient, KeyShare, Scalar, StartRefresh};
-use shared::random::Random;
+use protocol::{Call, KeyShare, Scalar, StartRefresh};
+use shared::aws::LambdaClient;
+use shared::mpc::{self, CosignerClient};
 use tokio::task::JoinHandle;
 
 const PARTY: &str = env!("CARGO_BIN_EXE_party");
@@ -66,7 +68,7 @@ async fn batches(scene: &Scene, endpoint: &Endpoint, begin: Begin, count: usize)
 }
 
 fn cosigner(scene: &Scene) -> CosignerClient {
-    CosignerClient::new(scene.app.stack.aws().lambda(), "cosigner", "attacker")
+    CosignerClient::new(LambdaClient::new(&scene.app.stack.aws()), "cosigner", "attacker")
 }
 
 async fn refresh(scene: &Scene, to: u32) -> KeyShare {

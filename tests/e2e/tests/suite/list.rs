@@ -5,14 +5,15 @@
 use std::collections::BTreeSet;
 
 use axum::body::Body;
+use domain::ids::{Tenant, UserId};
 use e2e::{Reply, TestApp};
 use http::Method;
 use hyperdex_local::{Stack, WALLETS_TABLE};
+use platform::items::{SCHEMA, SHARDS};
+use platform::telemetry::RemoteCalls;
 use serde_json::{Value, json};
 use shared::api::cursor::{from_cursor, to_cursor};
-use shared::api::ids::{Tenant, UserId};
-use shared::store::{SCHEMA, SHARDS, ShareRecord, WalletRecord};
-use shared::telemetry::RemoteCalls;
+use shared::store::{ShareRecord, WalletRecord};
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -100,7 +101,7 @@ async fn a_list_shows_what_a_wallet_is() {
         listed.fields("/wallets/0"),
         ["address", "createdAt", "publicKey", "userId", "walletId"]
     );
-    let seconds = shared::api::responses::rfc3339_seconds(app.clock.now_ms());
+    let seconds = domain::time::rfc3339_seconds(app.clock.now_ms());
     assert_eq!(listed.text("/wallets/0/createdAt"), seconds);
     for field in ["address", "publicKey", "userId", "walletId"] {
         assert_eq!(listed.body["wallets"][0][field], made.body[field], "{field}");

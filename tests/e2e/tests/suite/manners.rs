@@ -4,11 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
 use alloy_primitives::Address;
+use domain::ids::Tenant;
 use e2e::{Reply, TestApp};
 use exchange_sim::faults::Fault;
 use hyperdex_local::Endpoints;
 use serde_json::json;
-use shared::api::ids::Tenant;
 use shared::credentials::CredentialError;
 use shared::exchanges::budget::{Busy, Spender};
 
@@ -143,11 +143,11 @@ async fn v1_gives_a_key_that_is_kept_and_works() {
 
     let (tenant, name) = (Tenant::local(), "user_1".parse().unwrap());
     let view = app.stack.custody.store.find(&tenant, &name).await.unwrap().unwrap();
-    let record = view.credential(shared::api::ids::Exchange::Aster).unwrap();
+    let record = view.credential(domain::ids::Exchange::Aster).unwrap();
     assert_eq!(record.api_key.as_deref(), Some(keys[0].api_key.as_str()));
     let context = shared::store::CredentialRecord::context(
         &view.wallet,
-        shared::api::ids::Exchange::Aster,
+        domain::ids::Exchange::Aster,
         view.wallet.address,
     );
     let secret = app.stack.custody.envelope.open(&context, &record.sealed).await.unwrap();

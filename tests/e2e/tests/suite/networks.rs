@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
+use domain::intent::HyperliquidChain::{self, Mainnet, Testnet};
 use e2e::TestApp;
-use shared::intent::HyperliquidChain::{self, Mainnet, Testnet};
 
 /// Registers, rotates and deletes a key of each exchange.
 async fn every_operation_works(hyperliquid: HyperliquidChain, aster: HyperliquidChain) {

@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::Tenant;
 use e2e::{DAY_MS, TestApp, invariants};
 use hyperdex_local::WALLETS_TABLE;
-use shared::api::ids::Tenant;
 use shared::wallets::RefreshLimits;
 
 const EVERY_DAYS: u64 = 90;

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::{Exchange, Tenant};
+use domain::intent::{HyperliquidChain, HyperliquidRevokeAgent, Intent, PersonalMessage};
 use e2e::{DAY_MS, Reply, TestApp, invariants};
 use exchange_sim::faults::Fault;
 use hyperdex_local::{COSIGNER_TABLE, WALLETS_TABLE};
 use serde_json::json;
-use shared::api::ids::{Exchange, Tenant};
 use shared::credentials::{RenewLimits, Renewed};
-use shared::intent::{HyperliquidChain, HyperliquidRevokeAgent, Intent, PersonalMessage};
 use shared::store::{
     MAX_OPERATOR_ACTIONS, OperateError, Operated, OperatorAction, OperatorActionKind,
 };

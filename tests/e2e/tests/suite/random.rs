@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use domain::clock::Clock;
+use domain::ids::Exchange;
 use e2e::kill::{Call, Harness, ended, retry_after_s};
 use e2e::proxy::{Fate, Plan, Process, Side};
 use e2e::{Reply, TestClock, invariants};
 use exchange_sim::faults::Fault;
-use shared::api::ids::Exchange;
-use shared::clock::Clock;
 use shared::store::CredentialState;
 use tokio::sync::watch;
 

@@ -3,17 +3,18 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::Tenant;
+use domain::intent::{Intent, PersonalMessage};
+use domain::random::Random;
 use e2e::{TestApp, invariants};
-use serde_json::json;
-use shared::api::ids::Tenant;
-use shared::envelope::{Context, Envelope, Purpose, Sealed};
-use shared::intent::{Intent, PersonalMessage};
-use shared::mpc::{
-    self, Answer, Call, CosignerClient, CosignerError, FinishSign, KeyShare, Point, ProtocolError,
-    Refusal, Scalar, SessionId, StartConfirm, StartSign, WalletKey, confirm_digest, party_1,
-    party_2, sign_data,
+use platform::envelope::{Context, Envelope, Purpose, Sealed};
+use protocol::{
+    Answer, Call, FinishSign, KeyShare, Point, Refusal, Scalar, SessionId, StartConfirm, StartSign,
+    WalletKey, confirm_digest, party_1, party_2, sign_data,
 };
-use shared::random::Random;
+use serde_json::json;
+use shared::aws::LambdaClient;
+use shared::mpc::{self, CosignerClient, CosignerError, ProtocolError};
 use shared::wallets::{RefreshError, Refreshed, SignError};
 use uuid::Uuid;
 
@@ -31,7 +32,8 @@ impl Scene {
     pub(super) async fn start() -> Self {
         let app = TestApp::start().await;
         let id = app.wallet(USER).await.text("/walletId").parse().unwrap();
-        let cosigner = CosignerClient::new(app.stack.aws().lambda(), "cosigner", "attacker");
+        let cosigner =
+            CosignerClient::new(LambdaClient::new(&app.stack.aws()), "cosigner", "attacker");
         Self { app, id, cosigner, random: Random::system() }
     }
 

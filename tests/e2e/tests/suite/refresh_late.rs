@@ -9,12 +9,12 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
+use domain::ids::Tenant;
+use domain::random::Random;
 use e2e::invariants;
-use shared::api::ids::Tenant;
-use shared::config::{CustodyConfig, RefreshBy, StoreConfig};
-use shared::mpc::{Answer, Call, Request, Scalar};
-use shared::random::Random;
-use shared::wallets::{Custody, RefreshError, SignError};
+use protocol::{Answer, Call, Request, Scalar};
+use shared::store::StoreConfig;
+use shared::wallets::{Custody, CustodyConfig, RefreshBy, RefreshError, SignError};
 use tokio::sync::Semaphore;
 
 use crate::refresh_attacks::Scene;
@@ -64,7 +64,7 @@ async fn custody_behind(gate: &Arc<Gate>) -> Custody {
     let router = Router::new().route(route, post(pass)).layer(limit).with_state(gate.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
     let stack = &gate.app.app.stack;
-    let aws = shared::aws::Aws::local(&stack.dynamodb, &stack.kms, &url);
+    let aws = platform::aws::Aws::local(&stack.dynamodb, &stack.kms, &url);
     let store = StoreConfig { table: hyperdex_local::WALLETS_TABLE.to_owned() };
     let config = CustodyConfig {
         kms_key_id: hyperdex_local::WALLETS_KEY.to_owned(),

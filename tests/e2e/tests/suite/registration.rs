@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use alloy_primitives::Address;
+use domain::ids::{Exchange, Tenant};
 use e2e::{DAY_MS, Reply, TestApp};
 use exchange_sim::faults::Fault;
-use shared::api::ids::{Exchange, Tenant};
 use shared::store::{CredentialRecord, CredentialState};
 
 const EXCHANGES: [&str; 2] = ["hyperliquid", "aster"];

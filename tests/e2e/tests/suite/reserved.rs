@@ -3,11 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
+use domain::intent::{Intent, MessageError, PersonalMessage};
 use e2e::attacker::Attacker;
 use e2e::wire::tables;
+use protocol::Refusal;
 use serde_json::json;
-use shared::intent::{Intent, MessageError, PersonalMessage};
-use shared::mpc::Refusal;
 
 const LAST_LINE: &str = "Only sign this message for a trusted client!";
 

@@ -14,9 +14,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::{DAY_MS, TestApp};
 use hyperdex_local::audit::{Source, verify};
 use hyperdex_local::{AUDIT_KEY, COSIGNER_TABLE};
+use platform::items::Item;
 use seal_audit::{RUN_TIME, SealAudit, SealRun};
 use serde_json::{Value, json};
-use shared::store::Item;
 
 async fn items(app: &TestApp) -> Vec<Item> {
     let table = app.stack.aws().dynamodb().scan().table_name(COSIGNER_TABLE).send().await.unwrap();
@@ -258,7 +258,7 @@ async fn runs_that_end_early_or_at_once_make_one_row_of_seals() {
     }
     let clock = app.clock.clone();
     // Each look at the clock takes a second, so that a run's time is over after one page.
-    let slow = shared::clock::Clock::from_micros(move || {
+    let slow = domain::clock::Clock::from_micros(move || {
         clock.advance_ms(1_000);
         clock.now_ms() * 1_000
     });

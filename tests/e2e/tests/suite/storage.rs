@@ -3,13 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::eth::Address;
+use domain::ids::{Exchange, Tenant, UserId};
+use domain::random::Random;
 use e2e::TestApp;
-use shared::api::ids::{Exchange, Tenant, UserId};
-use shared::envelope::{Context, Envelope, EnvelopeError, Purpose};
-use shared::eth::Address;
-use shared::mpc::KeyShare;
-use shared::random::Random;
-use shared::store::{CredentialRecord, ShareRecord, StoreError, WalletRecord};
+use platform::envelope::{Context, Envelope, EnvelopeError, Purpose};
+use platform::items::StoreError;
+use protocol::KeyShare;
+use shared::store::{CredentialRecord, ShareRecord, WalletRecord};
 use uuid::Uuid;
 
 fn context() -> Context {

@@ -11,6 +11,7 @@ use e2e::TestApp;
 use http::HeaderMap;
 use hyperdex_local::{Endpoints, Options, Stack};
 use serde_json::{Value, json};
+use shared::aws::SqsClient;
 use shared::webhooks::{Deliverer, Deliveries, Lookup, Targets};
 use tokio::sync::mpsc;
 
@@ -150,7 +151,7 @@ async fn a_name_that_leads_to_our_own_network_is_not_followed() {
         let deliverer = Deliverer::new(
             app.stack.custody.store.clone(),
             app.stack.custody.envelope.clone(),
-            Deliveries::new(app.stack.aws().sqs(), url),
+            Deliveries::new(SqsClient::new(&app.stack.aws()), url),
             Targets::Public,
             Lookup::from_fn(move |_| std::future::ready(Ok(vec![address]))),
             clock,

@@ -10,18 +10,18 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use cosigner::Cosigner;
+use domain::ids::Tenant;
+use domain::random::Random;
 use e2e::TestApp;
 use http::{HeaderMap, Method, Uri};
 use http_body_util::BodyExt;
 use hyperdex_local::Pump;
+use platform::env::Env;
+use platform::telemetry::{RemoteCalls, in_scope};
+use protocol::{Answer, Call as Message, Request};
 use refresh_shares::RefreshShares;
 use serde_json::Value;
-use shared::api::ids::Tenant;
 use shared::api::shell::shell;
-use shared::config::Env;
-use shared::mpc::{Answer, Call as Message, Request};
-use shared::random::Random;
-use shared::telemetry::{RemoteCalls, in_scope};
 use tower::ServiceExt;
 
 use crate::asked::{RESOURCES, call, dynamodb, kms, sqs};
@@ -41,7 +41,7 @@ pub(crate) enum Cheat {
     Cosigner,
 }
 
-/// How often each function made each call, named as `shared::telemetry` names it.
+/// How often each function made each call, named as `platform::telemetry` names it.
 pub(crate) type Counts = BTreeMap<String, BTreeMap<String, u32>>;
 
 /// What was seen.

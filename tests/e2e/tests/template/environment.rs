@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use domain::clock::Clock;
+use platform::env::Env;
 use serde_json::Value;
-use shared::clock::Clock;
-use shared::config::Env;
 
 use crate::stacks::{COSIGNER, Function, MAIN, Sources, Stacks};
 use crate::start::{set_by_lambda, start};
@@ -103,7 +103,7 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
             reads.extend(READ_BY_LAMBDA_HTTP.map(ToOwned::to_owned));
         }
         let mut set: BTreeSet<String> = function.variables().into_keys().collect();
-        // The log's filter and the metrics' service: `shared::telemetry` reads them, and has
+        // The log's filter and the metrics' service: `platform::telemetry` reads them, and has
         // defaults; two stacks of one account must not share the second.
         set.remove("RUST_LOG");
         if !set.remove("SERVICE_NAME") {
@@ -212,7 +212,7 @@ fn no_variable_is_read_behind_the_configuration() {
     };
     let reading: Vec<&str> =
         files.iter().filter(|(_, text)| reads(text)).map(|(file, _)| file.as_str()).collect();
-    assert_eq!(reading, ["functions/cosigner/src/main.rs", "shared/lambda/src/lib.rs"]);
+    assert_eq!(reading, ["functions/cosigner/signer/src/main.rs", "shared/lambda/src/lib.rs"]);
 }
 
 /// `sam local` hands a function only variables that the template names.

@@ -106,7 +106,7 @@ pub(crate) fn wrong_invokers(stacks: &Stacks) -> Vec<String> {
     wrong.extend(differences(
         "the alias",
         (COSIGNER, &deployed),
-        ("functions/cosigner/src/callers.rs", &in_code),
+        ("functions/cosigner/signer/src/callers.rs", &in_code),
     ));
     if !stacks.function("cosigner").properties["Events"].is_null() {
         wrong.push("the cosigner has an event".to_owned());
@@ -237,7 +237,7 @@ fn invoker_in_one_and_not_in_the_other_is_found() {
             "  RefreshSharesAlias:",
             "Name: refresh-shares",
             "Name: refresh",
-            "the alias refresh is in infra/cosigner.yaml, not in functions/cosigner/src/callers.rs",
+            "the alias refresh is in infra/cosigner.yaml, not in functions/cosigner/signer/src/callers.rs",
         ),
         (
             MAIN,

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 
+use domain::ids::Exchange;
 use e2e::TestApp;
 use e2e::kill::{Call, Harness};
 use e2e::proxy::{Arrival, Fate, Proxy};
 use exchange_sim::faults::{Fault, Hostile};
+use platform::metrics::{Metric, NAMESPACE};
 use serde_json::Value;
-use shared::api::ids::Exchange;
-use shared::metrics::{Metric, NAMESPACE};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -234,7 +234,7 @@ fn cheating_rings_at_the_first_occurrence() {
     }
     let reason = &alarm(&stacks, "CallNotAllowed")["Dimensions"][1];
     assert_eq!(reason["Name"], "reason");
-    assert_eq!(reason["Value"], shared::mpc::Refusal::NotAllowed.reason());
+    assert_eq!(reason["Value"], protocol::Refusal::NotAllowed.reason());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
 use e2e::routes::in_code;
 use http::HeaderMap;
 use openapi::models;
@@ -10,7 +11,6 @@ use serde_json::{Value, json};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::webhooks::new_webhook;
-use shared::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
 use shared::webhooks::Targets;
 
 use crate::stacks::{MAIN, Sources, Stacks};

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::{Extension, Router};
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::Random;
 use e2e::TestApp;
 use e2e::routes::{Route, in_code, in_text};
 use http::Method;
 use http_body_util::BodyExt;
+use platform::env::Env;
 use serde_json::{Value, json};
-use shared::api::ids::Tenant;
 use shared::api::shell::{OPEN_PATHS, shell};
-use shared::clock::Clock;
-use shared::config::Env;
-use shared::random::Random;
 use tower::ServiceExt;
 
 use crate::stacks::{MAIN, Sources, Stacks};

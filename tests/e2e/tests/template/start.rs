@@ -3,15 +3,15 @@
 use axum::Router;
 use cosigner::Cosigner;
 use deliver_webhook::DeliverWebhook;
+use domain::clock::Clock;
+use domain::random::Random;
+use platform::env::Env;
 use publish_events::PublishEvents;
 use reconcile_apikeys::ReconcileApiKeys;
 use refresh_shares::RefreshShares;
 use renew_apikeys::RenewApiKeys;
 use seal_audit::SealAudit;
 use serde_json::Value;
-use shared::clock::Clock;
-use shared::config::Env;
-use shared::random::Random;
 use shared::store::Store;
 use shared::wallets::Custody;
 
@@ -48,7 +48,7 @@ impl Job {
             Self::Renew(job) => lambda_entry::Job::run(job).await?,
             Self::Reconcile(job) => lambda_entry::Job::run(job).await?,
             Self::Refresh(job) => lambda_entry::Job::run(job).await?,
-            Self::Seal(job) => lambda_entry::Job::run(job).await?,
+            Self::Seal(job) => job.run().await?,
         })
     }
 }
@@ -108,7 +108,7 @@ pub(crate) fn start(folder: &str, env: &Env<'_>, clock: Clock) -> Result<Started
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         "seal-audit" => {
-            let job = seal_audit::job_from_env(env, clock, random).map(Job::Seal);
+            let job = seal_audit::job_from_env(env, clock).map(Job::Seal);
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         other => panic!("say in this file how functions/{other} starts"),

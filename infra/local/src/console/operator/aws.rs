@@ -12,8 +12,8 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
+use domain::clock::Clock;
 use serde_json::Value;
-use shared::clock::Clock;
 use shared::http_client::client_builder;
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use domain::clock::Clock;
+use domain::ids::Exchange;
+use platform::metrics::{Metric, NAMESPACE};
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::api::error::ApiError;
-use shared::api::ids::Exchange;
-use shared::clock::Clock;
-use shared::metrics::{Metric, NAMESPACE};
 use tokio::sync::Mutex;
 
 use super::aws::{Account, CallError};

@@ -2,7 +2,7 @@
 
 use e2e::TestApp;
 use hyperdex_local::engines::Engines;
-use shared::config::Env;
+use platform::env::Env;
 
 use super::receiver::{Receiver, kinds, verify};
 use super::{hook, register, settle};

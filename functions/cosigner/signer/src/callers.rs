@@ -1,0 +1,196 @@
+//! Which function may make which call.
+//!
+//! Each function that invokes the cosigner has a Lambda alias of its own, named like the function,
+//! and IAM lets its role invoke that alias alone. Lambda reports the alias in the ARN that was
+//! invoked, so it is not the caller's own word. [`CALLERS`] is the whole table; a test compares it
+//! with the templates.
+
+use protocol::{Call, Refusal};
+
+use crate::audit::{Asked, Decision};
+use crate::{Cosigner, End, name};
+
+/// One thing that a function may ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Right {
+    /// Make a wallet's key.
+    Keygen,
+    /// Sign an intent of this name (`Intent::NAMES`).
+    Sign(&'static str),
+    /// Refresh a wallet's shares: make new ones, try them, and give the others up.
+    Refresh,
+}
+
+use Right::{Keygen, Refresh, Sign};
+
+/// Every alias and its rights. An alias that is not in this table has none.
+pub const CALLERS: [(&str, &[Right]); 9] = [
+    ("create-wallet", &[Keygen]),
+    ("sign-message", &[Sign("PersonalMessage")]),
+    // A registration may replace an agent that has expired, and then removes the old one.
+    ("register-aster", &[Sign("AsterRegisterAgent"), Sign("AsterDeleteAgent"), Sign("AsterLogin")]),
+    ("register-hyperliquid", &[Sign("HyperliquidApproveAgent"), Sign("HyperliquidRevokeAgent")]),
+    ("rotate-apikey", &AGENTS),
+    ("renew-apikeys", &AGENTS),
+    ("delete-apikey", &[Sign("AsterDeleteAgent"), Sign("HyperliquidRevokeAgent")]),
+    ("delete-agent", &[Sign("AsterDeleteAgent"), Sign("HyperliquidRevokeAgent")]),
+    ("refresh-shares", &[Refresh]),
+];
+
+/// Approval and removal of agents on every exchange.
+const AGENTS: [Right; 4] = [
+    Sign("AsterRegisterAgent"),
+    Sign("AsterDeleteAgent"),
+    Sign("HyperliquidApproveAgent"),
+    Sign("HyperliquidRevokeAgent"),
+];
+
+/// The alias under which a local stack treats an invocation without a qualifier. It has every
+/// right, and exists on a local stack alone: see [`Unqualified`].
+pub const LOCAL: &str = "local";
+
+/// The longest alias that Lambda accepts, in characters.
+const MAX_ALIAS: usize = 128;
+
+/// What happens to an invocation without a qualifier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Unqualified {
+    /// It is refused: what the cloud does.
+    #[default]
+    Refused,
+    /// It is treated as the alias [`LOCAL`]: a local stack, or an emulator without aliases.
+    Local,
+}
+
+/// The alias in the ARN of an invoked function:
+/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME:ALIAS`. A version's number is returned as well. The
+/// parts are counted, so a function whose own name is an alias of [`CALLERS`] is not mistaken for it.
+fn alias_of(invoked: &str) -> Option<String> {
+    let parts: Vec<&str> = invoked.split(':').collect();
+    let ["arn", _, "lambda", _, _, "function", _, alias] = parts[..] else { return None };
+    Some(alias.chars().take(MAX_ALIAS).collect())
+}
+
+impl Unqualified {
+    /// The alias to record for an invocation of this ARN. `None`: it had none.
+    pub(crate) fn alias(self, invoked: &str) -> Option<String> {
+        let local = || (self == Self::Local).then(|| LOCAL.to_owned());
+        alias_of(invoked).or_else(local)
+    }
+
+    /// Whether an alias may make this call.
+    pub(crate) fn allows(self, alias: Option<&str>, call: &Call) -> bool {
+        let Some(alias) = alias else { return false };
+        if alias == LOCAL {
+            return self == Self::Local;
+        }
+        let rights = CALLERS.iter().find(|(known, _)| *known == alias).map(|(_, rights)| *rights);
+        rights.is_some_and(|rights| rights.iter().any(|right| right.allows(call)))
+    }
+}
+
+impl Right {
+    /// Exhaustive, so that a new call gets its right here before it can be made.
+    fn allows(self, call: &Call) -> bool {
+        match call {
+            Call::StartKeygen(_) | Call::CommitKeygen(_) | Call::FinishKeygen(_) => self == Keygen,
+            Call::StartSign(start) => self == Sign(start.intent.name()),
+            // What is signed was fixed by call 1, which was checked.
+            Call::FinishSign(_) => matches!(self, Sign(_)),
+            Call::StartRefresh(_)
+            | Call::FinishRefresh(_)
+            | Call::StartConfirm(_)
+            | Call::FinishConfirm(_)
+            | Call::Retire => self == Refresh,
+        }
+    }
+}
+
+impl Cosigner {
+    /// Refuses a call that the caller's alias does not allow. Where the wallet exists, the attempt is
+    /// recorded first; otherwise it is in the log stream only.
+    pub(crate) async fn refuse_caller(&self, asked: &Asked, call: &Call) -> End {
+        let refusal = Refusal::NotAllowed;
+        let head = match self.shares.head(&asked.key).await {
+            Ok(head) => head,
+            Err(error) => return error.into(),
+        };
+        if head.seq == 0 {
+            return refusal.into();
+        }
+        let decision = match call {
+            Call::StartSign(start) => Decision::refused(&start.intent, &refusal.to_string()),
+            other => Decision::CallRefused { call: name(other).to_owned() },
+        };
+        self.refuse_with(asked, head, &decision, refusal).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::intent::Intent;
+
+    use super::*;
+
+    const FUNCTION: &str = "arn:aws:lambda:eu-west-1:222222222222:function:hyperdex-cosigner";
+
+    #[test]
+    fn alias_is_the_qualifier_of_the_invoked_arn() {
+        assert_eq!(alias_of(&format!("{FUNCTION}:sign-message")).as_deref(), Some("sign-message"));
+        assert_eq!(alias_of(&format!("{FUNCTION}:7")).as_deref(), Some("7"));
+        assert_eq!(alias_of(&format!("{FUNCTION}:$LATEST")).as_deref(), Some("$LATEST"));
+        let long = "a".repeat(1_000);
+        assert_eq!(alias_of(&format!("{FUNCTION}:{long}")), Some("a".repeat(MAX_ALIAS)));
+        // A function may be called like an alias.
+        let named = "arn:aws:lambda:eu-west-1:222222222222:function:refresh-shares";
+        for without in [FUNCTION, named, "refresh-shares", "function-arn", "", ":::::::local"] {
+            assert_eq!(alias_of(without), None, "{without}");
+        }
+        let more = format!("{FUNCTION}:sign-message:refresh-shares");
+        assert_eq!(alias_of(&more), None);
+    }
+
+    #[test]
+    fn unqualified_invocation_has_rights_on_a_local_stack_only() {
+        let (cloud, local) = (Unqualified::default(), Unqualified::Local);
+        assert_eq!((cloud.alias(FUNCTION), local.alias(FUNCTION).as_deref()), (None, Some(LOCAL)));
+        assert!(local.allows(Some(LOCAL), &Call::Retire));
+        // Also when an alias of that name is made in the cloud.
+        let made = cloud.alias(&format!("{FUNCTION}:{LOCAL}"));
+        assert!(!cloud.allows(made.as_deref(), &Call::Retire));
+        assert!(!cloud.allows(None, &Call::Retire));
+        for unknown in ["$LATEST", "7", "reconcile-apikeys", ""] {
+            assert!(!cloud.allows(Some(unknown), &Call::Retire), "{unknown}");
+            assert!(!local.allows(Some(unknown), &Call::Retire), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn only_refresh_shares_may_refresh_and_only_create_wallet_makes_keys() {
+        let with = |right: Right| -> Vec<&str> {
+            let having = CALLERS.iter().filter(|(_, rights)| rights.contains(&right));
+            having.map(|(alias, _)| *alias).collect()
+        };
+        assert_eq!(with(Refresh), ["refresh-shares"]);
+        assert_eq!(with(Keygen), ["create-wallet"]);
+        assert_eq!(with(Sign("PersonalMessage")), ["sign-message"]);
+        assert_eq!(with(Sign("AsterLogin")), ["register-aster"]);
+    }
+
+    #[test]
+    fn table_names_every_intent_and_no_other() {
+        let rights = CALLERS.iter().flat_map(|(_, rights)| rights.iter());
+        let named: BTreeSet<&str> = rights
+            .filter_map(|right| match right {
+                Sign(intent) => Some(*intent),
+                Keygen | Refresh => None,
+            })
+            .collect();
+        assert_eq!(named, BTreeSet::from(Intent::NAMES));
+        let aliases: BTreeSet<&str> = CALLERS.iter().map(|(alias, _)| *alias).collect();
+        assert_eq!(aliases.len(), CALLERS.len());
+        assert!(!aliases.contains(LOCAL));
+    }
+}

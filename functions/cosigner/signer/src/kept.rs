@@ -1,0 +1,140 @@
+//! What is kept between two calls. It goes to party 1 with the answer and comes back with the next
+//! call, sealed under a key of its own; the table holds that key, sealed beside the share under its
+//! data key (in a key generation under one of its own) and so under KMS key B, until it is taken
+//! out, once.
+//!
+//! So a session costs the table a few hundred bytes, and not the 20 KB of a signature's state or the
+//! 160 KB of a key generation's. Party 1 cannot read what it carries, change it, or bring that of
+//! another session; what it carries is worth nothing once the key has been taken.
+
+use platform::envelope::BesideKey;
+use platform::items::Item;
+use protocol::{OnceKey, Refusal, SessionId, UnusedKey, WalletKey};
+use zeroize::Zeroizing;
+
+use crate::audit::Asked;
+use crate::store::{SessionKind, SessionRecord, session_context, session_item};
+use crate::{Cosigner, End, Failure};
+
+/// What the state says that it is.
+pub(crate) fn about(key: &WalletKey, session: SessionId, kind: SessionKind) -> Vec<u8> {
+    let mut about = format!("hyperdex/kept/1/{}/{key}/", kind.as_str()).into_bytes();
+    about.extend_from_slice(&session);
+    about
+}
+
+/// The keys of a session, as they are sealed in its item.
+pub(crate) struct SessionKeys(Zeroizing<Vec<u8>>);
+
+impl SessionKeys {
+    const KEY: usize = 32;
+
+    /// The key of what is kept, and that of what is revealed in between, if anything is.
+    pub(crate) fn new(kept: &OnceKey, reveal: Option<&OnceKey>) -> Self {
+        let mut keys = Zeroizing::new(Vec::with_capacity(2 * Self::KEY));
+        for key in [Some(kept), reveal].into_iter().flatten() {
+            keys.extend_from_slice(key.expose());
+        }
+        Self(keys)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What is brought may be of another session: this one is over all the same.
+    fn open(&self, about: &[u8], kept: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, End> {
+        let once = self.0.get(..Self::KEY).and_then(OnceKey::from_bytes).ok_or_else(damaged)?;
+        Ok(once.open(about, kept).map_err(|_| Refusal::NoSession)?)
+    }
+
+    pub(crate) fn reveal(&self) -> Option<OnceKey> {
+        OnceKey::from_bytes(self.0.get(Self::KEY..)?)
+    }
+}
+
+/// A session that is not stored yet.
+pub(crate) struct NewSession {
+    /// The item that opens it.
+    pub(crate) item: Item,
+    /// The key that seals the state which party 1 carries.
+    pub(crate) once: UnusedKey,
+    /// Unix seconds.
+    pub(crate) expires_at_s: u64,
+}
+
+impl Cosigner {
+    /// Makes a session of a key that has a share. The share is opened in each of the two calls, so
+    /// the session's key is sealed under the share's data key, without a call of KMS.
+    pub(crate) fn session_beside(
+        &self,
+        beside: &BesideKey,
+        Asked { key, session, .. }: &Asked,
+        kind: SessionKind,
+        life_s: u64,
+    ) -> Result<NewSession, Failure> {
+        let once = UnusedKey::draw(&self.random)?;
+        let keys = SessionKeys::new(once.key(), None);
+        let context = session_context(key, *session, kind);
+        let sealed = beside.seal(&self.random, &context, keys.bytes())?;
+        let expires_at_s = self.clock.now_ms() / 1_000 + life_s;
+        let item = session_item(key, *session, kind, expires_at_s, sealed)?;
+        Ok(NewSession { item, once, expires_at_s })
+    }
+
+    /// Opens what party 1 has brought back, with the session that was taken out of the table.
+    pub(crate) fn kept_beside(
+        &self,
+        beside: &BesideKey,
+        Asked { key, session, .. }: &Asked,
+        record: &SessionRecord,
+        kept: Vec<u8>,
+    ) -> Result<Zeroizing<Vec<u8>>, End> {
+        let context = session_context(key, *session, record.kind);
+        let keys = SessionKeys(beside.open(&context, &record.sealed)?);
+        keys.open(&about(key, *session, record.kind), kept)
+    }
+
+    /// Takes a session out of the table. From here it is over.
+    pub(crate) async fn take(
+        &self,
+        Asked { key, session, .. }: &Asked,
+        kind: SessionKind,
+    ) -> Result<SessionRecord, End> {
+        let record = self.shares.take(key, *session).await?.ok_or(Refusal::NoSession)?;
+        self.usable(kind, record)
+    }
+
+    fn usable(&self, kind: SessionKind, record: SessionRecord) -> Result<SessionRecord, End> {
+        if record.kind != kind || self.clock.now_ms() / 1_000 >= record.expires_at_s {
+            return Err(Refusal::NoSession.into());
+        }
+        Ok(record)
+    }
+
+    /// Takes the session of a key generation, and opens what party 1 has brought back.
+    pub(crate) async fn take_keygen(
+        &self,
+        asked: &Asked,
+        kept: Vec<u8>,
+    ) -> Result<Zeroizing<Vec<u8>>, End> {
+        let record = self.take(asked, SessionKind::Keygen).await?;
+        let keys = self.keygen_keys(asked, record).await?;
+        keys.open(&about(&asked.key, asked.session, SessionKind::Keygen), kept)
+    }
+
+    /// The keys of a key generation that is open: there is no share yet beside which they could be.
+    pub(crate) async fn keygen_keys(
+        &self,
+        Asked { key, session, .. }: &Asked,
+        record: SessionRecord,
+    ) -> Result<SessionKeys, End> {
+        let record = self.usable(SessionKind::Keygen, record)?;
+        let context = session_context(key, *session, SessionKind::Keygen);
+        Ok(SessionKeys(self.envelope.open(&context, &record.sealed).await?))
+    }
+}
+
+pub(crate) fn damaged() -> Failure {
+    Failure::Damaged("a session's keys".to_owned())
+}

@@ -1,0 +1,255 @@
+//! What may be signed. Default deny: an intent that is not allowed here is refused.
+//!
+//! The typed document `infra/cosigner-policy.json` says what a deployment may sign; its JSON Schema
+//! stands beside it. What it cannot say cannot be signed: the intents are a closed list, and none
+//! of them moves money.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use domain::eth::Address;
+use domain::intent::{HyperliquidChain, Intent, MAX_AGENT_NAME, PersonalMessage, folded};
+use platform::env::{ConfigError, Env};
+use platform::networks::Networks;
+use protocol::Refusal;
+
+mod document;
+#[cfg(test)]
+mod tests;
+
+use document::Document;
+pub use document::{Limits, Rate};
+
+/// The document that is used where none is given.
+const DEFAULT: &str = include_str!("../../../../../infra/cosigner-policy.json");
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// What a deployment is set to, within what its document allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Setting {
+    /// The one Hyperliquid network.
+    pub hyperliquid_chain: HyperliquidChain,
+    /// The one Aster network.
+    pub aster_chain: HyperliquidChain,
+    /// The one `signatureChainId` for Aster.
+    pub aster_signature_chain_id: u64,
+    /// Whether Aster's V1 login may be signed, which makes an API key.
+    pub aster_login: bool,
+}
+
+/// What the cosigner may sign.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    setting: Setting,
+    document: Document,
+    version: String,
+}
+
+impl Policy {
+    /// Reads `COSIGNER_POLICY` (a document; the one in `infra/` when not set), the networks as
+    /// [`Networks::from_env`] does, `ASTER_SIGNATURE_CHAIN_ID` (default 56) and `ASTER_API`
+    /// (default `v3`; `v1` allows its login).
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        let networks = Networks::from_env(env)?;
+        let aster_signature_chain_id = match env.optional("ASTER_SIGNATURE_CHAIN_ID") {
+            None => 56,
+            Some(text) => text.parse().map_err(|_| ConfigError::Invalid {
+                name: "ASTER_SIGNATURE_CHAIN_ID",
+                want: "a number",
+            })?,
+        };
+        let aster_login = match env.optional("ASTER_API").as_deref() {
+            None | Some("v3") => false,
+            Some("v1") => true,
+            Some(_) => {
+                return Err(ConfigError::Invalid { name: "ASTER_API", want: "v1 or v3" });
+            }
+        };
+        let setting = Setting {
+            hyperliquid_chain: networks.hyperliquid,
+            aster_chain: networks.aster,
+            aster_signature_chain_id,
+            aster_login,
+        };
+        let document = env.optional("COSIGNER_POLICY");
+        Self::new(document.as_deref().unwrap_or(DEFAULT), setting)
+    }
+
+    /// The policy of a document, for one setting that it allows.
+    ///
+    /// # Errors
+    /// When the document is not of its schema, or does not allow the setting.
+    pub fn new(document: &str, setting: Setting) -> Result<Self, ConfigError> {
+        let invalid = |want| ConfigError::Invalid { name: "COSIGNER_POLICY", want };
+        let version = digest(&SHA256, document.as_bytes());
+        let version = version.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let document: Document = serde_json::from_str(document).map_err(|error| {
+            tracing::error!(%error, "the policy document cannot be read");
+            invalid("a document of infra/cosigner-policy.schema.json")
+        })?;
+        if let Some(name) =
+            document.intents.iter().find(|name| !Intent::NAMES.contains(&name.as_str()))
+        {
+            tracing::error!(name, "the policy names an intent that does not exist");
+            return Err(invalid("a document that names intents that exist"));
+        }
+        if !document.hyperliquid.chains.contains(&setting.hyperliquid_chain) {
+            return Err(invalid("a document that allows HYPERLIQUID_CHAIN"));
+        }
+        if !document.aster_chains().contains(&setting.aster_chain) {
+            return Err(invalid("a document that allows ASTER_CHAIN"));
+        }
+        if !document.aster.signature_chain_ids.contains(&setting.aster_signature_chain_id) {
+            return Err(invalid("a document that allows ASTER_SIGNATURE_CHAIN_ID"));
+        }
+        let prefixes = &document.personal_messages.refused_prefixes;
+        if prefixes.iter().any(|prefix| folded(prefix).is_empty()) {
+            return Err(invalid("a document with a letter or digit in each refused prefix"));
+        }
+        if !(8..=180).contains(&document.agents.max_validity_days) {
+            return Err(invalid("a document with maxValidityDays from 8 to 180"));
+        }
+        Ok(Self { setting, document, version })
+    }
+
+    /// The document in `infra/`, for one setting.
+    ///
+    /// # Errors
+    /// When it does not allow the setting.
+    pub fn default_for(setting: Setting) -> Result<Self, ConfigError> {
+        Self::new(DEFAULT, setting)
+    }
+
+    /// The same without limits of signatures: for a machine of one's own.
+    #[must_use]
+    pub fn unlimited(mut self) -> Self {
+        let none = Rate { per_minute: 0, per_day: 0 };
+        self.document.limits = Limits { wallet: none, tenant: none };
+        self
+    }
+
+    /// What it is set to.
+    #[must_use]
+    pub const fn setting(&self) -> Setting {
+        self.setting
+    }
+
+    /// Which document it is: the beginning of its SHA-256, in hex.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// How many signatures are made at most.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.document.limits
+    }
+
+    /// Whether a wallet with this address may sign this now.
+    ///
+    /// # Errors
+    /// The reason for which it may not.
+    pub fn check(&self, wallet: Address, intent: &Intent, now_ms: u64) -> Result<(), Refusal> {
+        self.checked(wallet, intent, now_ms).map_err(Refusal::Policy)
+    }
+
+    fn checked(&self, wallet: Address, intent: &Intent, now_ms: u64) -> Checked {
+        let setting = &self.setting;
+        let allowed = self.document.intents.iter().any(|name| name == intent.name());
+        require(allowed, "this intent is not allowed")?;
+        match intent {
+            Intent::PersonalMessage(message) => self.check_message(message.as_str()),
+            Intent::HyperliquidApproveAgent(approve) => {
+                require(
+                    approve.chain == setting.hyperliquid_chain,
+                    "this Hyperliquid network is not configured",
+                )?;
+                self.check_agent(wallet, approve.agent, &approve.name)?;
+                self.check_expiry(approve.valid_until_ms, now_ms)?;
+                self.check_nonce(approve.nonce_ms, now_ms)
+            }
+            Intent::AsterRegisterAgent(register) => {
+                require(
+                    register.signature_chain_id == setting.aster_signature_chain_id,
+                    "this signatureChainId is not configured",
+                )?;
+                require(register.user == wallet, "user is not the wallet")?;
+                self.check_agent(wallet, register.agent, &register.name)?;
+                self.check_expiry(register.expires_ms, now_ms)?;
+                self.check_nonce(register.nonce_us / 1_000, now_ms)
+            }
+            Intent::HyperliquidRevokeAgent(revoke) => {
+                require(
+                    revoke.chain == setting.hyperliquid_chain,
+                    "this Hyperliquid network is not configured",
+                )?;
+                self.check_name(&revoke.name)?;
+                self.check_nonce(revoke.nonce_ms, now_ms)
+            }
+            Intent::AsterDeleteAgent(delete) => {
+                require(
+                    delete.signature_chain_id == setting.aster_signature_chain_id,
+                    "this signatureChainId is not configured",
+                )?;
+                require(
+                    delete.chain == setting.aster_chain,
+                    "this Aster network is not configured",
+                )?;
+                require(delete.user == wallet, "user is not the wallet")?;
+                self.check_nonce(delete.nonce_us / 1_000, now_ms)
+            }
+            Intent::AsterLogin(login) => {
+                let digits = (1..=32).contains(&login.nonce.len())
+                    && login.nonce.bytes().all(|byte| byte.is_ascii_digit());
+                require(setting.aster_login, "this intent is not allowed")?;
+                require(digits, "the login's nonce is no number")
+            }
+        }
+    }
+
+    fn check_message(&self, text: &str) -> Checked {
+        let rules = &self.document.personal_messages;
+        // What the product itself refuses is refused whatever the document says.
+        PersonalMessage::parse(text).map_err(|error| error.to_string())?;
+        require(text.len() <= rules.max_bytes, "the message is too long")?;
+        let (text, refused) = (folded(text), &rules.refused_prefixes);
+        let refused = refused.iter().any(|prefix| text.starts_with(&folded(prefix)));
+        require(!refused, "the message begins like one that is not allowed")
+    }
+
+    /// Only agents of ours are named: another one's name can be neither taken nor taken away.
+    fn check_name(&self, name: &str) -> Checked {
+        let ours = name.strip_prefix(&self.document.agents.name_prefix).is_some_and(|rest| {
+            !rest.is_empty()
+                && rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+        });
+        require(ours && name.len() <= MAX_AGENT_NAME, "the agent's name is not one of ours")
+    }
+
+    fn check_agent(&self, wallet: Address, agent: Address, name: &str) -> Checked {
+        self.check_name(name)?;
+        require(agent != Address::ZERO, "the agent is the zero address")?;
+        require(agent != wallet, "the agent is the wallet itself")
+    }
+
+    /// The endpoint's clock may be ahead of ours by the margin that it takes off the expiry.
+    fn check_expiry(&self, expires_ms: u64, now_ms: u64) -> Checked {
+        let latest_ms = now_ms + self.document.agents.max_validity_days * DAY_MS;
+        require(expires_ms > now_ms, "the agent would be expired")?;
+        require(expires_ms <= latest_ms, "the agent's expiry is past the maximum")
+    }
+
+    fn check_nonce(&self, nonce_ms: u64, now_ms: u64) -> Checked {
+        let window_ms = self.document.agents.nonce_window_seconds * 1_000;
+        require(nonce_ms.abs_diff(now_ms) <= window_ms, "the nonce is outside its window")
+    }
+}
+
+type Checked = Result<(), String>;
+
+fn require(holds: bool, otherwise: &'static str) -> Checked {
+    if holds { Ok(()) } else { Err(otherwise.to_owned()) }
+}

@@ -1,0 +1,274 @@
+//! Signing, party 2. Call 1 checks the intent, makes its digest, and fixes both for the session;
+//! call 2 gives party 2's half for what was fixed, once.
+
+use std::collections::BTreeMap;
+
+use dkls23_secp256k1::protocols::signing::{
+    KeepPhase2to3, SignData, TransmitPhase1to2, UniqueKeep2to3,
+};
+use dkls23_secp256k1::protocols::{Abort, AbortKind, PartyIndex};
+use domain::eth::Digest;
+use domain::intent::Intent;
+use platform::envelope::BesideKey;
+use platform::metrics::{self, About, Metric};
+use protocol::{
+    Curve, FinishSign, KeyShare, Refusal, SessionId, SignAnswered, SignShares, StartSign,
+    WalletKey, party_1, sign_data,
+};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::audit::{Asked, Decision, Head, Step};
+use crate::kept::{NewSession, about};
+use crate::store::{SessionKind, ShareItem, share_context};
+use crate::{Cosigner, End, Failure};
+
+/// How long party 1 has between the two calls, in seconds.
+pub(crate) const SESSION_S: u64 = 15;
+
+/// What is kept between the two calls, used at most once. Nobody else reads it: see `kept`.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    digest: Digest,
+    unique: UniqueKeep2to3<Curve>,
+    pair: BTreeMap<PartyIndex, KeepPhase2to3<Curve>>,
+}
+
+/// Phases 1 and 2 of party 2: the state to keep in bytes, and the answer.
+pub(crate) fn respond(
+    share: &KeyShare,
+    data: &SignData,
+    message: TransmitPhase1to2,
+) -> Result<(Zeroizing<Vec<u8>>, SignAnswered), RunError> {
+    let party = share.party();
+    let (unique, pair, mut phase_1) = party.sign_phase1(data)?;
+    let (unique, pair, mut phase_2) = party.sign_phase2(data, unique, pair, &[message])?;
+    // What is kept goes into it when it is sealed.
+    let (phase_1, phase_2) = (phase_1.remove(0), phase_2.remove(0));
+    let answer = SignAnswered { phase_1, phase_2, kept: Vec::new() };
+    let kept = Kept { digest: data.message_hash, unique, pair };
+    // Room from the start, so that no copy is left behind by a growing vector.
+    let bytes = postcard::to_extend(&kept, Vec::with_capacity(32 * 1024))?;
+    Ok((Zeroizing::new(bytes), answer))
+}
+
+/// The whole signature, and party 2's half of it, which nobody has before the signature is known.
+pub(crate) struct Made {
+    pub(crate) digest: Digest,
+    /// 65 bytes in hex.
+    pub(crate) signature: String,
+    pub(crate) half: SignShares,
+}
+
+/// Phases 3 and 4 of party 2, for what was fixed in call 1.
+pub(crate) fn conclude(
+    key: &WalletKey,
+    session: SessionId,
+    share: &KeyShare,
+    kept: &[u8],
+    message: FinishSign,
+) -> Result<Made, RunError> {
+    let kept: Kept = postcard::from_bytes(kept)?;
+    let data = sign_data(key, session, party_1(), kept.digest);
+    let party = share.party();
+    let (x, own) = party.sign_phase3(&data, kept.unique, kept.pair, &[message.message])?;
+    let (s, recovery) = party.sign_phase4(&data, &x, &[message.share, own.clone()], true)?;
+    let signature = format!("0x{x}{s}{:02x}", 27 + recovery);
+    Ok(Made { digest: data.message_hash, signature, half: SignShares { message: own } })
+}
+
+/// Why a run ended.
+pub(crate) enum RunError {
+    /// The protocol met what it does not allow.
+    Abort(Abort),
+    /// What was kept cannot be read.
+    Damaged(String),
+}
+
+impl From<Abort> for RunError {
+    fn from(abort: Abort) -> Self {
+        Self::Abort(abort)
+    }
+}
+
+impl From<postcard::Error> for RunError {
+    fn from(error: postcard::Error) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}
+
+/// A share that is open, what seals beside it, and the end of its wallet's audit log.
+pub(crate) struct Found {
+    pub(crate) share: KeyShare,
+    pub(crate) beside: BesideKey,
+    pub(crate) head: Head,
+}
+
+/// Checks that a share may be used.
+///
+/// # Errors
+/// [`Refusal::Barred`] or [`Refusal::Retired`].
+pub(crate) fn usable(item: &ShareItem, head: &Head) -> Result<(), Refusal> {
+    if head.barred || item.barred {
+        return Err(Refusal::Barred);
+    }
+    if item.sealed.is_none() { Err(Refusal::Retired) } else { Ok(()) }
+}
+
+impl Cosigner {
+    /// Call 1.
+    pub(crate) async fn start_sign(
+        &self,
+        asked: &Asked,
+        message: StartSign,
+    ) -> Result<SignAnswered, End> {
+        let StartSign { intent, message } = message;
+        let Asked { key, session, .. } = asked;
+        let (item, head) = self.shares.share_and_head(key).await?;
+        let item = item.ok_or(Refusal::UnknownKey)?;
+        let (rate, now_ms) = (self.policy.limits().tenant, self.clock.now_ms());
+        // Refused early where it would be refused late, before it costs anything.
+        usable(&item, &head)?;
+        // Shares sign after their trial, so that nobody else can take the slots that it needs.
+        if item.from.is_some() && !item.confirmed {
+            return Err(Refusal::NotConfirmed.into());
+        }
+        head.admits(key.key_version, now_ms / 1_000)?;
+        let (share, counted) = tokio::join!(
+            self.open_share(key, item),
+            self.shares.count_tenant(&key.tenant, rate, now_ms)
+        );
+        let (share, beside) = share?;
+        match counted {
+            Err(End::Refused(refusal)) => {
+                return Err(self.refuse(asked, head, &intent, refusal).await);
+            }
+            counted => counted?,
+        }
+        if let Err(refusal) = self.policy.check(share.address(), &intent, now_ms) {
+            return Err(self.refuse(asked, head, &intent, refusal).await);
+        }
+        tracing::info!(intent = intent.name(), "allowed");
+
+        let NewSession { item, once, expires_at_s: until_s } =
+            self.session_beside(&beside, asked, SessionKind::Sign, SESSION_S)?;
+        // The slot, the session, the record and the count are there together or not at all, before
+        // anything is computed from the share.
+        let rate = self.policy.limits().wallet;
+        let step = Step::Open { rate, nonce: intent.nonce(), until_s };
+        let head =
+            match self.record(asked, head, &Decision::allowed(&intent), step, Some(item)).await {
+                Ok(head) => head,
+                Err(End::Refused(refusal @ Refusal::Policy(_))) => {
+                    let head = self.shares.head(key).await?;
+                    return Err(self.refuse(asked, head, &intent, refusal).await);
+                }
+                Err(error) => return Err(error),
+            };
+
+        let data = sign_data(key, *session, party_1(), intent.digest());
+        let (state, mut answer) = match respond(&share, &data, message) {
+            Ok(made) => made,
+            Err(error) => return Err(self.ended(asked, head, error).await),
+        };
+        answer.kept = once.seal(&about(key, *session, SessionKind::Sign), &state)?;
+        Ok(answer)
+    }
+
+    async fn refuse(&self, asked: &Asked, head: Head, intent: &Intent, refusal: Refusal) -> End {
+        let refused = Decision::refused(intent, &refusal.to_string());
+        self.refuse_with(asked, head, &refused, refusal).await
+    }
+
+    /// Records a refusal, and returns it. Of many in a minute, the later ones are in the log stream
+    /// only: nothing was computed from a share.
+    pub(crate) async fn refuse_with(
+        &self,
+        asked: &Asked,
+        head: Head,
+        decision: &Decision,
+        refusal: Refusal,
+    ) -> End {
+        match self.record(asked, head, decision, Step::Refuse, None).await {
+            Ok(_) => refusal.into(),
+            Err(End::Refused(Refusal::Busy)) => {
+                tracing::warn!(%refusal, walletId = %asked.key.wallet_id, "refused, and not recorded");
+                refusal.into()
+            }
+            Err(error) => error,
+        }
+    }
+
+    /// Call 2. What was kept is gone before anything is computed from it.
+    pub(crate) async fn finish_sign(
+        &self,
+        asked: &Asked,
+        mut message: FinishSign,
+    ) -> Result<SignShares, End> {
+        let Asked { key, session, .. } = asked;
+        let kept = std::mem::take(&mut message.kept);
+        let (record, found) =
+            tokio::join!(self.take(asked, SessionKind::Sign), self.usable_share(key));
+        let (record, Found { share, beside, head }) = (record?, found?);
+        let kept = self.kept_beside(&beside, asked, &record, kept)?;
+        let made = match conclude(key, *session, &share, &kept, message) {
+            Ok(made) => made,
+            Err(error) => return Err(self.ended(asked, head, error).await),
+        };
+        let signed = Decision::signed(&made.digest, made.signature);
+        // The signature is recorded before anybody has it, and only while the key is not barred.
+        self.record(asked, head, &signed, Step::Close, None).await?;
+        Ok(made.half)
+    }
+
+    /// The share that is in use, and what its wallet's records end with.
+    pub(crate) async fn usable_share(&self, key: &WalletKey) -> Result<Found, End> {
+        let (item, head) = self.shares.share_and_head(key).await?;
+        let item = item.ok_or(Refusal::UnknownKey)?;
+        usable(&item, &head)?;
+        let (share, beside) = self.open_share(key, item).await?;
+        Ok(Found { share, beside, head })
+    }
+
+    pub(crate) async fn open_share(
+        &self,
+        key: &WalletKey,
+        item: ShareItem,
+    ) -> Result<(KeyShare, BesideKey), End> {
+        let sealed = item.sealed.ok_or(Refusal::Retired)?;
+        let (bytes, beside) = self.envelope.open_with_key(&share_context(key), &sealed).await?;
+        let share =
+            KeyShare::from_bytes(&bytes, 2).map_err(|error| Failure::Damaged(error.to_string()))?;
+        Ok((share, beside))
+    }
+
+    /// A run has ended without a result.
+    pub(crate) async fn ended(&self, asked: &Asked, head: Head, error: RunError) -> End {
+        match error {
+            RunError::Abort(abort) => self.aborted(asked, head, &abort).await,
+            RunError::Damaged(cause) => Failure::Damaged(cause).into(),
+        }
+    }
+
+    /// The protocol met what it does not allow. Where party 1 cheated in a way that leaks state
+    /// that later runs share, the key is barred, as the protocol's authors require: by a write of
+    /// its own, and again with the record, in case one of them fails. The run's slot stays taken
+    /// in any case.
+    async fn aborted(&self, asked: &Asked, head: Head, abort: &Abort) -> End {
+        let reason = abort.description();
+        let mut step = Step::Note;
+        if matches!(abort.kind, AbortKind::BanCounterparty(_)) {
+            tracing::error!(%reason, "party 1 cheated: key barred");
+            step = Step::Bar;
+            metrics::emit(&self.clock, About::SERVICE, &[(Metric::KeyBarred, 1)]);
+            if let Err(error) = self.shares.bar(&asked.key).await {
+                tracing::error!(%error, "the bar was not written; its record bars the key too");
+            }
+        }
+        let aborted = Decision::Aborted { reason: reason.clone() };
+        match self.record(asked, head, &aborted, step, None).await {
+            Ok(_) => Refusal::Aborted(reason).into(),
+            Err(error) => error,
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The cosigner's table: its shares, and the state of sessions that are open.
+//!
+//! | partition key | sort key | item |
+//! | --- | --- | --- |
+//! | `tenant#W#walletId` | `audit` | the end of its audit log, counts of its signatures, and its gate |
+//! | `tenant#W#walletId` | `audit#seq` | one record of its audit log; append-only |
+//! | `tenant#W#walletId` | `session#id` | the keys of what is kept between two calls, sealed, with a short life |
+//! | `tenant#W#walletId` | `session#id#committed` | what party 1 has committed to in a key generation |
+//! | `tenant#rates` | `rates` | how many signatures the tenant has begun |
+//! | `tenant#W#walletId` | `share#version` | a share, sealed; never deleted on a timer: see `versions` |
+
+mod versions;
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use platform::aws::Lazy;
+use platform::envelope::{Context, Purpose, Sealed};
+use platform::items::{Item, StoreError, from_item, put_error, to_record, unavailable};
+use protocol::{SessionId, WalletKey};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use versions::{leftovers, others};
+
+/// The schema number that this version writes.
+const SCHEMA: u32 = 1;
+
+/// What a session was opened for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionKind {
+    /// A new key.
+    Keygen,
+    /// A signature.
+    Sign,
+    /// New shares of a key.
+    Refresh,
+    /// A signature that tries new shares.
+    Confirm,
+}
+
+impl SessionKind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Keygen => "keygen",
+            Self::Sign => "sign",
+            Self::Refresh => "refresh",
+            Self::Confirm => "confirm",
+        }
+    }
+}
+
+/// An open session.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionRecord {
+    /// 1.
+    pub schema: u32,
+    /// What for.
+    pub kind: SessionKind,
+    /// Unix seconds; also the table's TTL. Checked when it is read.
+    pub expires_at_s: u64,
+    /// What is kept between its two calls.
+    pub sealed: Sealed,
+}
+
+/// What party 1 has committed to in a key generation.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CommitmentsRecord {
+    schema: u32,
+    /// Unix seconds; also the table's TTL.
+    expires_at_s: u64,
+    /// SHA-256, in hex.
+    hash: String,
+}
+
+/// A share.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShareItem {
+    /// 1.
+    pub schema: u32,
+    /// Signing is barred. Earlier versions wrote it here; this one bars the key in its head.
+    pub barred: bool,
+    /// Unix milliseconds.
+    pub created_at_ms: u64,
+    /// `None`: it was given up for a newer one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Sealed>,
+    /// Which one it was made from; `None`: key generation's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u32>,
+    /// It has signed with party 1's. Before that nobody relies on one that a refresh has made.
+    #[serde(default)]
+    pub confirmed: bool,
+}
+
+/// The cosigner's table.
+#[derive(Clone, Debug)]
+pub(crate) struct Shares {
+    pub(crate) db: Lazy<aws_sdk_dynamodb::Client>,
+    pub(crate) table: String,
+}
+
+impl Shares {
+    pub(crate) fn new(db: Lazy<aws_sdk_dynamodb::Client>, table: &str) -> Self {
+        Self { db, table: table.to_owned() }
+    }
+
+    /// Opens a session, given its item; one that was opened before is a conflict.
+    pub(crate) async fn open(&self, item: Item) -> Result<(), StoreError> {
+        self.put_new(item).await
+    }
+
+    /// Takes a session out: whoever gets it is the only one who ever does.
+    pub(crate) async fn take(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        // A deletion of nothing succeeds and returns nothing, so it needs no condition.
+        let output = self
+            .db
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(session_key(key, session)))
+            .return_values(ReturnValue::AllOld)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        output.attributes.map(|item| from_item("session", item)).transpose()
+    }
+
+    /// A session that is open, left there.
+    pub(crate) async fn session(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let item = self.get(session_key(key, session)).await?;
+        item.map(|item| from_item("session", item)).transpose()
+    }
+
+    /// Fixes what party 1 has committed to; a second time is a conflict. It is never deleted but on
+    /// its timer, after the session.
+    pub(crate) async fn fix_commitments(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+        expires_at_s: u64,
+        hash: String,
+    ) -> Result<(), StoreError> {
+        let record = CommitmentsRecord { schema: SCHEMA, expires_at_s, hash };
+        self.put_new(to_record(committed_key(key, session), &record)?).await
+    }
+
+    /// What party 1 has committed to.
+    pub(crate) async fn commitments(
+        &self,
+        key: &WalletKey,
+        session: SessionId,
+    ) -> Result<Option<String>, StoreError> {
+        let item = self.get(committed_key(key, session)).await?;
+        let record = item.map(|item| from_item::<CommitmentsRecord>("commitments", item));
+        Ok(record.transpose()?.map(|record| record.hash))
+    }
+
+    pub(crate) async fn get(&self, key: Item) -> Result<Option<Item>, StoreError> {
+        let output = self
+            .db
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(output.item)
+    }
+
+    async fn put_new(&self, item: Item) -> Result<(), StoreError> {
+        self.db
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await
+            .map_err(put_error)?;
+        Ok(())
+    }
+}
+
+/// A session as it is stored.
+pub(crate) fn session_item(
+    key: &WalletKey,
+    session: SessionId,
+    kind: SessionKind,
+    expires_at_s: u64,
+    sealed: Sealed,
+) -> Result<Item, StoreError> {
+    let record = SessionRecord { schema: SCHEMA, kind, expires_at_s, sealed };
+    to_record(session_key(key, session), &record)
+}
+
+/// A share as it is stored; one that is there is never overwritten.
+pub(crate) fn share_item(
+    key: &WalletKey,
+    from: Option<u32>,
+    created_at_ms: u64,
+    sealed: Sealed,
+) -> Result<Item, StoreError> {
+    let record = ShareItem {
+        schema: SCHEMA,
+        barred: false,
+        created_at_ms,
+        sealed: Some(sealed),
+        from,
+        confirmed: false,
+    };
+    to_record(share_key(key), &record)
+}
+
+fn partition(key: &WalletKey) -> AttributeValue {
+    AttributeValue::S(format!("{}#W#{}", key.tenant, key.wallet_id))
+}
+
+pub(crate) fn item_key(key: &WalletKey, sort: String) -> Item {
+    HashMap::from([("pk".to_owned(), partition(key)), ("sk".to_owned(), AttributeValue::S(sort))])
+}
+
+fn session_key(key: &WalletKey, session: SessionId) -> Item {
+    item_key(key, format!("session#{}", hex(session)))
+}
+
+fn committed_key(key: &WalletKey, session: SessionId) -> Item {
+    item_key(key, format!("session#{}#committed", hex(session)))
+}
+
+const SHARE: &str = "share#";
+
+pub(crate) fn share_key(key: &WalletKey) -> Item {
+    item_key(key, format!("{SHARE}{}", key.key_version))
+}
+
+/// What the cosigner's share is sealed for.
+pub(crate) fn share_context(key: &WalletKey) -> Context {
+    Context {
+        tenant: key.tenant.clone(),
+        wallet_id: key.wallet_id,
+        purpose: Purpose::CosignerShare,
+        exchange: None,
+        version: key.key_version.to_string(),
+    }
+}
+
+/// What a session's state is sealed for.
+pub(crate) fn session_context(key: &WalletKey, session: SessionId, kind: SessionKind) -> Context {
+    Context {
+        tenant: key.tenant.clone(),
+        wallet_id: key.wallet_id,
+        purpose: Purpose::CosignerSession,
+        exchange: None,
+        version: format!("{}/{}/{}", kind.as_str(), key.key_version, hex(session)),
+    }
+}
+
+fn hex(session: SessionId) -> String {
+    session.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// One item of each schema version ever stored is parsed for ever.
+#[cfg(test)]
+mod samples {
+    use super::*;
+
+    fn item(text: &str) -> Item {
+        let item: serde_dynamo::Item = serde_json::from_str(text).unwrap();
+        item.into()
+    }
+
+    #[test]
+    fn items_of_schema_1_are_read() {
+        let share = item(include_str!("../tests/samples/share-1.v1.json"));
+        let share: ShareItem = from_item("share", share).unwrap();
+        assert!(share.schema == 1 && !share.barred && share.created_at_ms > 0);
+        assert!(share.sealed.is_some() && share.from.is_none());
+        let share = item(include_str!("../tests/samples/share-retired.v1.json"));
+        let share: ShareItem = from_item("share", share).unwrap();
+        assert!(share.sealed.is_none() && share.from == Some(1) && share.confirmed);
+        let session = item(include_str!("../tests/samples/session.v1.json"));
+        let session: SessionRecord = from_item("session", session).unwrap();
+        assert_eq!((session.kind, session.expires_at_s), (SessionKind::Sign, 1_795_408_094));
+        let beside = item(include_str!("../tests/samples/session-beside.v1.json"));
+        let beside: SessionRecord = from_item("session", beside).unwrap();
+        assert_eq!((beside.kind, beside.sealed.size()), (SessionKind::Sign, 1 + 32 + 12 + 48));
+    }
+}

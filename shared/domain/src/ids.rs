@@ -1,0 +1,253 @@
+//! Identifiers: parsed once at the edge, trusted after.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::eth::Address;
+
+/// The text is not an identifier of this kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct IdError(&'static str, Option<&'static str>);
+
+impl IdError {
+    /// An error with this text, which says what is expected.
+    #[must_use]
+    pub const fn new(text: &'static str) -> Self {
+        Self(text, None)
+    }
+
+    /// What to do instead, where there is more to say than what is wrong.
+    #[must_use]
+    pub const fn advice(&self) -> Option<&'static str> {
+        self.1
+    }
+}
+
+/// What to do about a user's name that would not name the wallet in a later call.
+const PREFIX: &str =
+    "Add a prefix to the userId, such as user:, and use the prefixed userId in every call.";
+
+/// A tenant: one API key's holder. 1 to 64 characters of `[A-Za-z0-9_-]`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Tenant(String);
+
+impl Tenant {
+    /// The tenant of the local stack while no keys exist there.
+    #[must_use]
+    pub fn local() -> Self {
+        Self("local".to_owned())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Tenant {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let fits = (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        if fits { Ok(Self(text.to_owned())) } else { Err(IdError::new("not a tenant")) }
+    }
+}
+
+impl TryFrom<String> for Tenant {
+    type Error = IdError;
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<Tenant> for String {
+    fn from(tenant: Tenant) -> Self {
+        tenant.0
+    }
+}
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A platform's own name for its user: 1 to 128 characters of `[A-Za-z0-9_.:@|-]`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UserId(String);
+
+impl UserId {
+    /// Takes a user for whom a wallet is to be created. A name that reads as another kind of
+    /// identifier is refused, because the wallet could never be found by it, and so is a dot segment,
+    /// which URL libraries remove from a path.
+    ///
+    /// # Errors
+    /// When it reads as a UUID or an address, is a dot segment, or is not a user identifier.
+    pub fn for_creation(text: &str) -> Result<Self, IdError> {
+        match text.parse::<WalletRef>() {
+            Ok(WalletRef::User(_)) if matches!(text, "." | "..") => {
+                Err(IdError("userId must not be . or ..", Some(PREFIX)))
+            }
+            Ok(WalletRef::User(user)) => Ok(user),
+            Ok(WalletRef::Wallet(_)) => Err(IdError("userId must not be a UUID", Some(PREFIX))),
+            Ok(WalletRef::Address(_)) => {
+                Err(IdError("userId must not be an address", Some(PREFIX)))
+            }
+            Err(_) => {
+                Err(IdError::new("userId must be 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -"))
+            }
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = IdError;
+    fn try_from(text: String) -> Result<Self, IdError> {
+        let fits = (1..=128).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@|-".contains(&byte));
+        if fits { Ok(Self(text)) } else { Err(IdError::new("not a userId")) }
+    }
+}
+
+impl From<UserId> for String {
+    fn from(user: UserId) -> Self {
+        user.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a caller names a wallet: `walletIdOrAddress`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum WalletRef {
+    /// By address.
+    Address(Address),
+    /// By wallet id.
+    Wallet(Uuid),
+    /// By the user it belongs to.
+    User(UserId),
+}
+
+impl FromStr for WalletRef {
+    type Err = IdError;
+
+    /// Read in order of shape: address, then UUID (hyphenated), then userId.
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Address(address));
+        }
+        // Only the hyphenated form is 36 characters long.
+        if text.len() == 36
+            && let Ok(id) = Uuid::try_parse(text)
+        {
+            return Ok(Self::Wallet(id));
+        }
+        UserId::try_from(text.to_owned()).map(Self::User).map_err(|_| {
+            IdError::new("walletIdOrAddress must be a userId, a walletId or an address")
+        })
+    }
+}
+
+/// An exchange that wallets are registered with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Exchange {
+    /// Aster.
+    Aster,
+    /// Hyperliquid.
+    Hyperliquid,
+}
+
+impl Exchange {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Aster, Self::Hyperliquid];
+
+    /// The name in paths and records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Aster => "aster",
+            Self::Hyperliquid => "hyperliquid",
+        }
+    }
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_read_in_order_of_shape() {
+        let address = "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7";
+        assert!(matches!(address.parse(), Ok(WalletRef::Address(_))));
+        assert!(matches!(address.to_lowercase().parse(), Ok(WalletRef::Address(_))));
+        let id = "29DD4DC0-1ff9-4df6-a19f-936f997cbc5a";
+        assert!(matches!(id.parse(), Ok(WalletRef::Wallet(_))));
+        // 32 digits without hyphens are a name that platforms give their users.
+        let digits = id.replace('-', "");
+        assert!(matches!(digits.parse(), Ok(WalletRef::User(_))));
+        assert!(matches!("auth0|user_1@x.io:9".parse(), Ok(WalletRef::User(_))));
+        // One hex digit short of an address, and an address with a capital X, are user names.
+        assert!(matches!(address[..41].parse(), Ok(WalletRef::User(_))));
+        assert!(matches!(address.replace("0x", "0X").parse(), Ok(WalletRef::User(_))));
+    }
+
+    #[test]
+    fn what_is_no_identifier_is_refused() {
+        for text in ["", " ", "a b", "user/1", "user#1", "naïve", "a\n", &"a".repeat(129)] {
+            assert!(text.parse::<WalletRef>().is_err(), "{text:?}");
+            assert!(UserId::for_creation(text).is_err(), "{text:?}");
+        }
+        assert!("a".repeat(128).parse::<WalletRef>().is_ok());
+    }
+
+    #[test]
+    fn a_user_may_not_be_named_like_a_wallet() {
+        assert!(UserId::for_creation("29dd4dc0-1ff9-4df6-a19f-936f997cbc5a").is_err());
+        assert!(UserId::for_creation("0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7").is_err());
+        assert!(UserId::for_creation("user_123").is_ok());
+    }
+
+    #[test]
+    fn user_id_that_is_dot_segment_is_refused_at_creation() {
+        for text in [".", ".."] {
+            assert!(UserId::for_creation(text).unwrap_err().advice().is_some(), "{text}");
+            // A wallet of an earlier version is still found.
+            assert!(text.parse::<WalletRef>().is_ok(), "{text}");
+        }
+        for text in ["a..b", "...", ".a"] {
+            assert!(UserId::for_creation(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_cannot_break_out_of_its_keys() {
+        for text in ["", "a#b", "a b", &"a".repeat(65)] {
+            assert!(text.parse::<Tenant>().is_err(), "{text:?}");
+        }
+        assert!("abc123_-".parse::<Tenant>().is_ok());
+    }
+}

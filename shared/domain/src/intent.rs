@@ -1,0 +1,364 @@
+//! What may be signed with a wallet's key, and how each of it becomes bytes.
+//!
+//! An [`Intent`] is what an endpoint asks the cosigner for. The cosigner computes the digest from
+//! it, so nothing outside this closed list can ever be signed: no transaction, no transfer, no
+//! withdrawal, no raw hash. What an agent may not do (withdraw) cannot even be said.
+
+mod reserved;
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::eth::{Address, Digest, Domain, Field, personal_digest, typed_digest};
+use crate::ids::Exchange;
+pub use reserved::folded;
+
+/// The longest message that is signed, in bytes of UTF-8.
+pub const MAX_MESSAGE_BYTES: usize = 8 * 1024;
+
+/// The longest that an agent may be approved for: what Hyperliquid grants, in milliseconds.
+pub const MAX_AGENT_VALIDITY_MS: u64 = 180 * 24 * 60 * 60 * 1_000;
+
+/// The longest base name of an agent, in characters (Hyperliquid's limit, kept for both).
+pub const MAX_AGENT_NAME: usize = 16;
+
+/// How every agent's name begins, so that an account's holder sees whose it is.
+pub const AGENT_NAME_PREFIX: &str = "hdx";
+
+/// `signatureChainId` of Hyperliquid's user-signed actions, as its official SDKs send it on both
+/// networks. It only has to agree with the domain; replay is prevented by [`HyperliquidChain`].
+pub const HYPERLIQUID_SIGNATURE_CHAIN_ID: u64 = 0x66eee;
+
+/// The cosigner's reason for refusing a nonce that is not above the last one it allowed: another
+/// call of the same wallet was signed first. A new nonce is signed.
+pub const NONCE_USED: &str = "the nonce was used before";
+
+/// How far the last nonce of a wallet may lie ahead of the present, in the exchange's unit. One
+/// that lies further ahead was made by a clock that was wrong, and would lock the wallet until real
+/// time has caught up; so the next nonce is the present again. Both exchanges take a nonce that is
+/// below an earlier one, as long as it is new and above the lowest of the 100 highest that they keep.
+///
+/// Hyperliquid takes nonces from two days ago to a day ahead, Aster some seconds to both sides.
+#[must_use]
+pub const fn nonce_lead(exchange: Exchange) -> u64 {
+    match exchange {
+        Exchange::Hyperliquid => 60_000,
+        Exchange::Aster => 5_000_000,
+    }
+}
+
+/// Hyperliquid's network, which the signed text names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum HyperliquidChain {
+    /// The real one.
+    Mainnet,
+    /// The test network.
+    Testnet,
+}
+
+/// `Mainnet` or `Testnet`.
+#[must_use]
+pub fn parse_chain(text: &str) -> Option<HyperliquidChain> {
+    match text {
+        "Mainnet" => Some(HyperliquidChain::Mainnet),
+        "Testnet" => Some(HyperliquidChain::Testnet),
+        _ => None,
+    }
+}
+
+impl HyperliquidChain {
+    /// The name as it is signed and sent.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mainnet => "Mainnet",
+            Self::Testnet => "Testnet",
+        }
+    }
+}
+
+/// A message that a caller may have signed by EIP-191 `personal_sign`. One that came in a protocol
+/// message is not checked yet: the cosigner's policy parses it again, to refuse it by name.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PersonalMessage(String);
+
+/// Why a message is not signed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum MessageError {
+    /// There is nothing to sign.
+    #[error("message is empty")]
+    Empty,
+    /// It is longer than [`MAX_MESSAGE_BYTES`].
+    #[error("message is longer than {MAX_MESSAGE_BYTES} bytes")]
+    TooLong,
+    /// An exchange would read it as a login or the approval of a key.
+    #[error(
+        "message is one that an exchange reads as a login or key approval; such a signature is made only by registration"
+    )]
+    Reserved,
+}
+
+impl PersonalMessage {
+    /// Takes a message that may be signed.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or reserved.
+    pub fn parse(text: impl Into<String>) -> Result<Self, MessageError> {
+        let text = text.into();
+        if text.is_empty() {
+            return Err(MessageError::Empty);
+        }
+        if text.len() > MAX_MESSAGE_BYTES {
+            return Err(MessageError::TooLong);
+        }
+        if reserved::is_reserved(&text) {
+            return Err(MessageError::Reserved);
+        }
+        Ok(Self(text))
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<PersonalMessage> for String {
+    fn from(message: PersonalMessage) -> Self {
+        message.0
+    }
+}
+
+/// Hyperliquid `approveAgent`: a new agent under a name of its own.
+/// Source: exchange endpoint documents and the official Python SDK, `sign_agent`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HyperliquidApproveAgent {
+    /// The network.
+    pub chain: HyperliquidChain,
+    /// The agent.
+    pub agent: Address,
+    /// The agent's base name, 1 to 16 characters.
+    pub name: String,
+    /// When the agent expires, Unix milliseconds; part of the signed name.
+    pub valid_until_ms: u64,
+    /// Unix milliseconds, unique for the wallet.
+    pub nonce_ms: u64,
+}
+
+impl HyperliquidApproveAgent {
+    /// The name as it is signed and sent, with its expiry.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{} valid_until {}", self.name, self.valid_until_ms)
+    }
+}
+
+/// Hyperliquid: takes an agent away, by approving the zero address under its name.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HyperliquidRevokeAgent {
+    /// The network.
+    pub chain: HyperliquidChain,
+    /// The agent's base name.
+    pub name: String,
+    /// Unix milliseconds, unique for the wallet.
+    pub nonce_ms: u64,
+}
+
+/// Aster V3 `registerAndApproveAgent`, always for spot and perpetual trading and never for
+/// withdrawal. Source: Aster's futures API V3 document, "Register and approve agent".
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AsterRegisterAgent {
+    /// The wallet that approves.
+    pub user: Address,
+    /// Unix microseconds, unique for the wallet.
+    pub nonce_us: u64,
+    /// The agent's name: letters, digits, `.`, `_`, `-`, so that nothing needs encoding.
+    pub name: String,
+    /// The agent.
+    pub agent: Address,
+    /// When the agent expires, Unix milliseconds.
+    pub expires_ms: u64,
+    /// `signatureChainId`, which is also the domain's chain: 56.
+    pub signature_chain_id: u64,
+    /// Whether the agent may trade on the spot market.
+    pub can_spot_trade: bool,
+    /// Whether the agent may trade perpetuals.
+    pub can_perp_trade: bool,
+    /// The one address that the agent may call from, if it is bound to one.
+    pub ip_whitelist: Option<Ipv4Addr>,
+}
+
+impl AsterRegisterAgent {
+    /// The signed text, which is also the form body before `&signature=`. An empty whitelist is
+    /// left out, as the clients that work do.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let Self { user, nonce_us, name, agent, expires_ms, signature_chain_id, .. } = self;
+        let mut text = format!(
+            "user={user}&nonce={nonce_us}&agentName={name}&agentAddress={agent}\
+             &expired={expires_ms}&signatureChainId={signature_chain_id}\
+             &canSpotTrade={}&canPerpTrade={}&canWithdraw=false",
+            self.can_spot_trade, self.can_perp_trade
+        );
+        if let Some(ip) = self.ip_whitelist {
+            text.push_str(&format!("&ipWhitelist={ip}"));
+        }
+        text
+    }
+}
+
+/// Aster V3 `DELETE /fapi/v3/agent`. Source: Aster's demo `aster-code.py`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AsterDeleteAgent {
+    /// The agent, in the spelling that is sent (checksum form): the type is `string`.
+    pub agent: Address,
+    /// `Mainnet` or `Testnet`, as signed and sent.
+    pub chain: HyperliquidChain,
+    /// The wallet that owns the agent.
+    pub user: Address,
+    /// Unix microseconds, unique for the wallet.
+    pub nonce_us: u64,
+    /// `signatureChainId`, which is also the domain's chain: 56.
+    pub signature_chain_id: u64,
+}
+
+/// Aster V1: the login message that creates an API key, over a nonce that Aster gave.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AsterLogin {
+    /// Aster's nonce: digits.
+    pub nonce: String,
+}
+
+impl AsterLogin {
+    /// The message that is signed.
+    #[must_use]
+    pub fn message(&self) -> String {
+        format!("You are signing into Astherus {}", self.nonce)
+    }
+}
+
+/// Everything that a wallet's key signs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Intent {
+    /// A caller's own message.
+    PersonalMessage(PersonalMessage),
+    /// Aster V1 login.
+    AsterLogin(AsterLogin),
+    /// Aster V3: a new agent.
+    AsterRegisterAgent(AsterRegisterAgent),
+    /// Aster V3: an agent less.
+    AsterDeleteAgent(AsterDeleteAgent),
+    /// Hyperliquid: a new agent.
+    HyperliquidApproveAgent(HyperliquidApproveAgent),
+    /// Hyperliquid: an agent less.
+    HyperliquidRevokeAgent(HyperliquidRevokeAgent),
+}
+
+impl Intent {
+    /// The names of all of them.
+    pub const NAMES: [&'static str; 6] = [
+        "PersonalMessage",
+        "AsterLogin",
+        "AsterRegisterAgent",
+        "AsterDeleteAgent",
+        "HyperliquidApproveAgent",
+        "HyperliquidRevokeAgent",
+    ];
+
+    /// The intent's name in logs and records.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::PersonalMessage(_) => "PersonalMessage",
+            Self::AsterLogin(_) => "AsterLogin",
+            Self::AsterRegisterAgent(_) => "AsterRegisterAgent",
+            Self::AsterDeleteAgent(_) => "AsterDeleteAgent",
+            Self::HyperliquidApproveAgent(_) => "HyperliquidApproveAgent",
+            Self::HyperliquidRevokeAgent(_) => "HyperliquidRevokeAgent",
+        }
+    }
+
+    /// The nonce that an exchange takes once, in its unit.
+    #[must_use]
+    pub const fn nonce(&self) -> Option<(Exchange, u64)> {
+        match self {
+            Self::PersonalMessage(_) | Self::AsterLogin(_) => None,
+            Self::AsterRegisterAgent(agent) => Some((Exchange::Aster, agent.nonce_us)),
+            Self::AsterDeleteAgent(agent) => Some((Exchange::Aster, agent.nonce_us)),
+            Self::HyperliquidApproveAgent(agent) => Some((Exchange::Hyperliquid, agent.nonce_ms)),
+            Self::HyperliquidRevokeAgent(agent) => Some((Exchange::Hyperliquid, agent.nonce_ms)),
+        }
+    }
+
+    /// The digest that is signed.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::PersonalMessage(message) => personal_digest(message.as_str()),
+            Self::AsterLogin(login) => personal_digest(&login.message()),
+            Self::AsterRegisterAgent(agent) => {
+                aster_message_digest(agent.signature_chain_id, &agent.text())
+            }
+            Self::AsterDeleteAgent(agent) => typed_digest(
+                aster_domain(agent.signature_chain_id),
+                "DelAgent(string AgentAddress,string AsterChain,string User,uint256 Nonce)",
+                &[
+                    Field::Text(&agent.agent.to_string()),
+                    Field::Text(agent.chain.as_str()),
+                    Field::Text(&agent.user.to_string()),
+                    Field::Uint(agent.nonce_us),
+                ],
+            ),
+            Self::HyperliquidApproveAgent(approve) => hyperliquid_agent_digest(
+                HYPERLIQUID_SIGNATURE_CHAIN_ID,
+                approve.chain,
+                approve.agent,
+                &approve.full_name(),
+                approve.nonce_ms,
+            ),
+            Self::HyperliquidRevokeAgent(revoke) => hyperliquid_agent_digest(
+                HYPERLIQUID_SIGNATURE_CHAIN_ID,
+                revoke.chain,
+                Address::ZERO,
+                &revoke.name,
+                revoke.nonce_ms,
+            ),
+        }
+    }
+}
+
+const fn aster_domain(chain_id: u64) -> Domain {
+    Domain { name: "AsterSignTransaction", chain_id }
+}
+
+/// The digest of Aster's `Message{msg}`: of a registration by the wallet (chain 56), and of every
+/// call that an agent signs (chain 1666, on the test network 714).
+#[must_use]
+pub fn aster_message_digest(chain_id: u64, message: &str) -> Digest {
+    typed_digest(aster_domain(chain_id), "Message(string msg)", &[Field::Text(message)])
+}
+
+/// The digest of Hyperliquid's `approveAgent`; `full_name` is the name with its expiry, and empty
+/// for the unnamed agent.
+#[must_use]
+pub fn hyperliquid_agent_digest(
+    signature_chain_id: u64,
+    chain: HyperliquidChain,
+    agent: Address,
+    full_name: &str,
+    nonce_ms: u64,
+) -> Digest {
+    typed_digest(
+        Domain { name: "HyperliquidSignTransaction", chain_id: signature_chain_id },
+        "HyperliquidTransaction:ApproveAgent(string hyperliquidChain,address agentAddress,string agentName,uint64 nonce)",
+        &[
+            Field::Text(chain.as_str()),
+            Field::Address(agent),
+            Field::Text(full_name),
+            Field::Uint(nonce_ms),
+        ],
+    )
+}

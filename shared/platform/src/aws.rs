@@ -1,0 +1,226 @@
+//! Clients of AWS, made from Lambda's environment by hand: reading profiles, files and the
+//! instance's metadata costs start-up time and finds nothing there.
+
+mod connector;
+mod lazy;
+pub(crate) mod retry;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::IdentityCache;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use domain::clock::Clock;
+use domain::random::Random;
+
+use crate::env::{ConfigError, Env};
+use crate::telemetry::CountCalls;
+pub use connector::Connector;
+pub use lazy::Lazy;
+pub use retry::{with_retries, without_conflict_retries};
+
+/// How long one attempt of a call of DynamoDB, KMS or SQS may take.
+pub const AWS_CALL_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// What every AWS client needs: region, credentials, one pool of connections. A client is made with
+/// its first call.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    base: Arc<SdkConfig>,
+    connector: Connector,
+    credentials: Credentials,
+    region: String,
+    clock: Clock,
+    random: Random,
+    dynamodb: Option<String>,
+    kms: Option<String>,
+    lambda: Option<String>,
+    sqs: Option<String>,
+}
+
+impl Aws {
+    /// Reads `AWS_REGION`, the credentials' variables, and the standard `AWS_ENDPOINT_URL_*`
+    /// variables that point the clients at a local stack.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        let credentials = Credentials::from_keys(
+            env.required("AWS_ACCESS_KEY_ID")?,
+            env.required("AWS_SECRET_ACCESS_KEY")?,
+            env.optional("AWS_SESSION_TOKEN"),
+        );
+        let region = env
+            .optional("AWS_REGION")
+            .or_else(|| env.optional("AWS_DEFAULT_REGION"))
+            .ok_or(ConfigError::Missing("AWS_REGION"))?;
+        let all = env.optional("AWS_ENDPOINT_URL");
+        let endpoint = |name| env.optional(name).or_else(|| all.clone());
+        Ok(Self {
+            dynamodb: endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
+            kms: endpoint("AWS_ENDPOINT_URL_KMS"),
+            lambda: endpoint("AWS_ENDPOINT_URL_LAMBDA"),
+            sqs: endpoint("AWS_ENDPOINT_URL_SQS"),
+            ..Self::new(region, credentials)
+        })
+    }
+
+    /// Clients of a local stack, with credentials that mean nothing.
+    #[must_use]
+    pub fn local(dynamodb: &str, kms: &str, lambda: &str) -> Self {
+        let credentials = Credentials::from_keys("local", "local", None);
+        Self {
+            dynamodb: Some(dynamodb.to_owned()),
+            kms: Some(kms.to_owned()),
+            lambda: Some(lambda.to_owned()),
+            ..Self::new("us-east-1".to_owned(), credentials)
+        }
+    }
+
+    /// Clients of the region's own endpoints.
+    fn new(region: String, credentials: Credentials) -> Self {
+        let connector = Connector::new();
+        Self {
+            base: base(region.clone(), credentials.clone(), connector.clone()),
+            connector,
+            credentials,
+            region,
+            // As the SDK's clients, which read the machine's clock and its entropy themselves.
+            clock: Clock::system(),
+            random: Random::system(),
+            dynamodb: None,
+            kms: None,
+            lambda: None,
+            sqs: None,
+        }
+    }
+
+    /// And this address of SQS.
+    #[must_use]
+    pub fn with_sqs(self, sqs: &str) -> Self {
+        Self { sqs: Some(sqs.to_owned()), ..self }
+    }
+
+    /// A client of DynamoDB.
+    #[must_use]
+    pub fn dynamodb(&self) -> Lazy<aws_sdk_dynamodb::Client> {
+        let aws = self.clone();
+        Lazy::new(move || {
+            let config = aws_sdk_dynamodb::config::Builder::from(&*aws.base);
+            let mut config =
+                with_retries(config).interceptor(CountCalls).timeout_config(dynamodb_timeouts());
+            config.set_endpoint_url(aws.dynamodb);
+            aws_sdk_dynamodb::Client::from_conf(config.build())
+        })
+    }
+
+    /// A client of KMS.
+    #[must_use]
+    pub fn kms(&self) -> Lazy<aws_sdk_kms::Client> {
+        let aws = self.clone();
+        Lazy::new(move || {
+            let mut config = aws_sdk_kms::config::Builder::from(&*aws.base).interceptor(CountCalls);
+            config.set_endpoint_url(aws.kms);
+            aws_sdk_kms::Client::from_conf(config.build())
+        })
+    }
+
+    /// How another service is reached, for a client that is not an SDK's.
+    #[must_use]
+    pub fn access(&self, service: OtherService) -> Access {
+        let endpoint = match service {
+            OtherService::Lambda => &self.lambda,
+            OtherService::Sqs => &self.sqs,
+        };
+        Access {
+            connector: self.connector.clone(),
+            credentials: self.credentials.clone(),
+            region: self.region.clone(),
+            service,
+            endpoint: endpoint.clone(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+        }
+    }
+}
+
+/// A service that is called without an SDK.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OtherService {
+    /// Lambda.
+    Lambda,
+    /// SQS.
+    Sqs,
+}
+
+impl OtherService {
+    /// As the service is named in a signature and in its host name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lambda => "lambda",
+            Self::Sqs => "sqs",
+        }
+    }
+}
+
+/// How a service is reached: over which connections, as whom, where. Knows the time for signatures
+/// and randomness for the waits between attempts.
+#[derive(Clone)]
+pub struct Access {
+    /// The pool of connections.
+    pub connector: Connector,
+    /// As whom.
+    pub credentials: Credentials,
+    /// The region.
+    pub region: String,
+    /// The service.
+    pub service: OtherService,
+    /// Its address without a path; `None` for the region's own.
+    pub endpoint: Option<String>,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Access({}, {})", self.service.name(), self.region)
+    }
+}
+
+fn base(region: String, credentials: Credentials, connector: Connector) -> Arc<SdkConfig> {
+    let base = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(connector)
+        // They never change: a function lives shorter than they do.
+        .identity_cache(IdentityCache::no_cache())
+        // No answer is a stream: the time for an attempt bounds all of it.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .retry_config(RetryConfig::standard())
+        .timeout_config(timeouts(AWS_CALL_TIMEOUT))
+        .build();
+    Arc::new(base)
+}
+
+/// More attempts than other services have, within the same time.
+fn dynamodb_timeouts() -> TimeoutConfig {
+    let attempt = timeouts(AWS_CALL_TIMEOUT);
+    attempt.to_builder().operation_timeout(3 * AWS_CALL_TIMEOUT).build()
+}
+
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    // How long a connection may take is the connector's.
+    TimeoutConfig::builder().operation_attempt_timeout(attempt).build()
+}

@@ -1,0 +1,284 @@
+//! KMS envelope encryption: a data key for each secret, AES-256-GCM, and the same context given to
+//! KMS and bound to the ciphertext, so that a ciphertext moved to another record does not open.
+
+mod derived;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_sdk_kms::error::DisplayErrorContext;
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::DataKeySpec;
+use domain::ids::{Exchange, Tenant};
+use domain::random::Random;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::aws::Lazy;
+
+pub use derived::BesideKey;
+
+/// The format of [`Sealed`].
+const FORMAT: u8 = 1;
+
+/// What a sealed secret is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// Party 1's share of a wallet's key.
+    Share,
+    /// An agent's private key.
+    AgentKey,
+    /// The cosigner's share.
+    CosignerShare,
+    /// What the cosigner keeps between the two calls of a session.
+    CosignerSession,
+    /// An answer that is kept for its `Idempotency-Key`.
+    Answer,
+    /// A webhook's signing secret.
+    WebhookSecret,
+}
+
+impl Purpose {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Share => "share",
+            Self::AgentKey => "agent-key",
+            Self::CosignerShare => "cosigner-share",
+            Self::CosignerSession => "cosigner-session",
+            Self::Answer => "answer",
+            Self::WebhookSecret => "webhook-secret",
+        }
+    }
+}
+
+/// The record that a secret belongs to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Context {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The wallet; of an answer: the operation that it is of; of a webhook's secret: the webhook.
+    pub wallet_id: Uuid,
+    /// What for.
+    pub purpose: Purpose,
+    /// The exchange, for a credential.
+    pub exchange: Option<Exchange>,
+    /// Which one of its kind: a share's key version, a credential's agent, a session's id.
+    pub version: String,
+}
+
+impl Context {
+    fn for_kms(&self) -> HashMap<String, String> {
+        let mut context = HashMap::from([
+            ("tenant".to_owned(), self.tenant.to_string()),
+            ("walletId".to_owned(), self.wallet_id.to_string()),
+            ("purpose".to_owned(), self.purpose.as_str().to_owned()),
+            ("version".to_owned(), self.version.clone()),
+        ]);
+        if let Some(exchange) = self.exchange {
+            context.insert("exchange".to_owned(), exchange.to_string());
+        }
+        context
+    }
+
+    /// The associated data: every field with its length, so that no two contexts are alike.
+    fn associated_data(&self) -> Result<Vec<u8>, EnvelopeError> {
+        postcard::to_stdvec(&(FORMAT, self)).map_err(|_| EnvelopeError::Malformed)
+    }
+}
+
+/// A secret as it is stored. Holds nothing that opens it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Sealed {
+    /// The format of the rest: 1, or 2 for what is sealed by a [`BesideKey`].
+    #[serde(rename = "f")]
+    format: u8,
+    /// The data key, wrapped by KMS; in format 2 the salt with which the key is derived.
+    #[serde(rename = "k", with = "serde_bytes")]
+    wrapped_key: Vec<u8>,
+    /// AES-GCM's nonce.
+    #[serde(rename = "n", with = "serde_bytes")]
+    nonce: Vec<u8>,
+    /// Ciphertext and tag.
+    #[serde(rename = "c", with = "serde_bytes")]
+    ciphertext: Vec<u8>,
+}
+
+impl Sealed {
+    /// Bytes at rest.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        1 + self.wrapped_key.len() + self.nonce.len() + self.ciphertext.len()
+    }
+
+    /// Opens it under its key itself.
+    fn open_with(&self, key: &[u8], about: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        let nonce = <[u8; NONCE_LEN]>::try_from(self.nonce.as_slice())
+            .map_err(|_| EnvelopeError::Malformed)?;
+        let mut bytes = Zeroizing::new(self.ciphertext.clone());
+        let length = cipher(key)?
+            .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(about), &mut bytes)
+            .map_err(|_| EnvelopeError::Mismatch)?
+            .len();
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({} bytes)", self.size())
+    }
+}
+
+/// Why a secret could not be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvelopeError {
+    /// KMS did not do it: out of reach, no permission, or another context than it was sealed with.
+    #[error("KMS: {0}")]
+    Kms(String),
+    /// The ciphertext is not what was sealed for this record.
+    #[error("the ciphertext does not belong to this record")]
+    Mismatch,
+    /// The format is unknown or damaged.
+    #[error("the sealed secret is malformed")]
+    Malformed,
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] domain::random::RandomError),
+}
+
+/// Seals and opens secrets under one KMS key.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    kms: Lazy<aws_sdk_kms::Client>,
+    key_id: String,
+    random: Random,
+}
+
+impl Envelope {
+    /// An envelope under the KMS key with this id, ARN or alias.
+    #[must_use]
+    pub fn new(kms: Lazy<aws_sdk_kms::Client>, key_id: impl Into<String>, random: Random) -> Self {
+        Self { kms, key_id: key_id.into(), random }
+    }
+
+    /// A data key for one secret. One call of KMS; taken apart from [`DataKey::seal`] so that it
+    /// can be under way while the secret is still being made.
+    ///
+    /// # Errors
+    /// When KMS does not give one.
+    pub async fn data_key(&self, context: Context) -> Result<DataKey, EnvelopeError> {
+        let output = self
+            .kms
+            .generate_data_key()
+            .key_id(&self.key_id)
+            .key_spec(DataKeySpec::Aes256)
+            .set_encryption_context(Some(context.for_kms()))
+            .send()
+            .await
+            .map_err(|error| EnvelopeError::Kms(DisplayErrorContext(error).to_string()))?;
+        let (Some(plaintext), Some(wrapped)) = (output.plaintext, output.ciphertext_blob) else {
+            return Err(EnvelopeError::Malformed);
+        };
+        Ok(DataKey {
+            plaintext: Zeroizing::new(plaintext.into_inner()),
+            wrapped: wrapped.into_inner(),
+            context,
+            random: self.random.clone(),
+        })
+    }
+
+    /// Seals a secret for the record that `context` names. One call of KMS.
+    ///
+    /// # Errors
+    /// When KMS does not give a data key.
+    pub async fn seal(&self, context: Context, secret: &[u8]) -> Result<Sealed, EnvelopeError> {
+        self.data_key(context).await?.seal(secret)
+    }
+
+    /// Opens a secret of the record that `context` names. One call of KMS.
+    ///
+    /// # Errors
+    /// When it was sealed for another record, or KMS does not unwrap its key.
+    pub async fn open(
+        &self,
+        context: &Context,
+        sealed: &Sealed,
+    ) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        Ok(self.open_with_key(context, sealed).await?.0)
+    }
+
+    /// The same, with what seals and opens whatever lives beside the secret.
+    ///
+    /// # Errors
+    /// As [`Envelope::open`].
+    pub async fn open_with_key(
+        &self,
+        context: &Context,
+        sealed: &Sealed,
+    ) -> Result<(Zeroizing<Vec<u8>>, BesideKey), EnvelopeError> {
+        if sealed.format != FORMAT {
+            return Err(EnvelopeError::Malformed);
+        }
+        let output = self
+            .kms
+            .decrypt()
+            .key_id(&self.key_id)
+            .ciphertext_blob(Blob::new(sealed.wrapped_key.clone()))
+            .set_encryption_context(Some(context.for_kms()))
+            .send()
+            .await
+            .map_err(|error| EnvelopeError::Kms(DisplayErrorContext(error).to_string()))?;
+        let plaintext = output.plaintext.ok_or(EnvelopeError::Malformed)?;
+        let key = Zeroizing::new(plaintext.into_inner());
+        let bytes = sealed.open_with(&key, context.associated_data()?)?;
+        Ok((bytes, BesideKey::new(key)))
+    }
+}
+
+/// A data key that waits for the one secret it is for.
+pub struct DataKey {
+    plaintext: Zeroizing<Vec<u8>>,
+    wrapped: Vec<u8>,
+    context: Context,
+    random: Random,
+}
+
+impl DataKey {
+    /// Seals the secret. The key is gone after it: it never seals a second one.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn seal(&self, secret: &[u8]) -> Result<Sealed, EnvelopeError> {
+        let key = cipher(&self.plaintext)?;
+        let nonce: [u8; NONCE_LEN] = self.random.bytes()?;
+        let mut ciphertext = Vec::with_capacity(secret.len() + AES_256_GCM.tag_len());
+        ciphertext.extend_from_slice(secret);
+        key.seal_in_place_append_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(self.context.associated_data()?),
+            &mut ciphertext,
+        )
+        .map_err(|_| EnvelopeError::Malformed)?;
+        Ok(Sealed {
+            format: FORMAT,
+            wrapped_key: self.wrapped.clone(),
+            nonce: nonce.to_vec(),
+            ciphertext,
+        })
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey")
+    }
+}
+
+fn cipher(key: &[u8]) -> Result<LessSafeKey, EnvelopeError> {
+    let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_| EnvelopeError::Malformed)?;
+    Ok(LessSafeKey::new(key))
+}

@@ -1,0 +1,393 @@
+//! What the two parties send each other. Binary (postcard), in one string of base64 in the
+//! invocation's JSON payload.
+//!
+//! Types named `Start…` and `Finish…` go from party 1 to party 2, the others come back. What a
+//! party keeps between two steps is never in this file: it is not sent.
+
+use std::borrow::Cow;
+
+use base64_simd::STANDARD;
+use dkls23_secp256k1::protocols::dkg::{
+    BroadcastDerivationPhase2to4, BroadcastDerivationPhase3to4, TransmitInitMulPhase3to4,
+    TransmitInitZeroSharePhase2to4, TransmitInitZeroSharePhase3to4,
+};
+use dkls23_secp256k1::protocols::signing::{Broadcast3to4, TransmitPhase1to2, TransmitPhase2to3};
+use dkls23_secp256k1::utilities::hashes::HashOutput;
+use dkls23_secp256k1::utilities::proofs::DLogProof;
+use domain::ids::Tenant;
+use domain::intent::Intent;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::refresh_messages::{
+    FinishRefresh, RefreshCommitted, RefreshRevealed, StartConfirm, StartRefresh,
+};
+use super::wire;
+use crate::OnceKey;
+
+/// The version of this protocol. A message of another version is refused.
+pub const PROTOCOL: u16 = 6;
+
+/// The curve.
+pub type Curve = dkls23_k256::Secp256k1;
+/// A number of the curve's group.
+pub type Scalar = dkls23_k256::Scalar;
+/// A point of the curve.
+pub type Point = dkls23_k256::AffinePoint;
+
+/// Names one run of the protocol; drawn by party 1.
+pub type SessionId = [u8; 32];
+
+/// The key that a message is about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WalletKey {
+    /// Whose wallet it is.
+    pub tenant: Tenant,
+    /// The wallet.
+    pub wallet_id: Uuid,
+    /// Which shares of it: 1 for those of key generation.
+    pub key_version: u32,
+}
+
+/// One message to the cosigner, with what binds it: protocol, key and session.
+#[derive(Serialize, Deserialize)]
+pub struct Request {
+    /// [`PROTOCOL`].
+    pub protocol: u16,
+    /// The wallet's key.
+    pub key: WalletKey,
+    /// The run that this message belongs to.
+    pub session: SessionId,
+    /// The API request that it serves, for the cosigner's log.
+    pub request_id: String,
+    /// The function that asks, for the cosigner's records.
+    pub caller: String,
+    /// What is asked.
+    pub call: Call,
+}
+
+/// What the cosigner can be asked for. There is nothing else.
+#[derive(Serialize, Deserialize)]
+pub enum Call {
+    /// Key generation, call 1.
+    StartKeygen(StartKeygen),
+    /// Key generation, call 3: its share is stored.
+    FinishKeygen(FinishKeygen),
+    /// Signing, call 1: fixes what is signed.
+    StartSign(StartSign),
+    /// Signing, call 2.
+    FinishSign(FinishSign),
+    /// Refresh of the shares, call 1.
+    StartRefresh(StartRefresh),
+    /// Refresh of the shares, call 2: its new share is stored beside the old one.
+    FinishRefresh(FinishRefresh),
+    /// Test of new shares, call 1: a signature of nothing but their own name.
+    StartConfirm(StartConfirm),
+    /// Test of new shares, call 2.
+    FinishConfirm(FinishSign),
+    /// Party 1 has made the shares that the message's key names its only ones: all others are given
+    /// up.
+    Retire,
+    /// Key generation, call 2.
+    CommitKeygen(CommitKeygen),
+}
+
+/// What the cosigner answers.
+#[derive(Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "made once, sent, and dropped")]
+pub enum Answer {
+    /// To [`Call::StartKeygen`].
+    KeygenCommitted(KeygenCommitted),
+    /// To [`Call::CommitKeygen`].
+    KeygenRevealed(KeygenRevealed),
+    /// To [`Call::StartSign`].
+    SignAnswered(SignAnswered),
+    /// To [`Call::FinishSign`].
+    SignShares(SignShares),
+    /// It will not. Nothing was signed.
+    Refused(Refusal),
+    /// To [`Call::StartRefresh`].
+    RefreshCommitted(RefreshCommitted),
+    /// To [`Call::FinishRefresh`]: its new share is stored.
+    RefreshRevealed(RefreshRevealed),
+    /// To [`Call::Retire`]: the others are gone.
+    Retired,
+    /// To [`Call::FinishKeygen`]: its share is stored.
+    KeygenStored,
+}
+
+/// Key generation, phase 1 of party 1.
+#[derive(Serialize, Deserialize)]
+pub struct StartKeygen {
+    /// Party 1's polynomial at 2.
+    pub fragment: Scalar,
+}
+
+/// Key generation, phases 1 to 3 of party 2.
+#[derive(Serialize, Deserialize)]
+pub struct KeygenCommitted {
+    /// What party 2 will reveal, committed.
+    pub commitments: Commitments,
+    /// Its [`Reveal`], sealed about [`REVEAL`]; the key follows when party 1 has committed.
+    #[serde(with = "serde_bytes")]
+    pub reveal: Vec<u8>,
+    /// What party 2 keeps, sealed; it comes back with the last call.
+    #[serde(with = "serde_bytes")]
+    pub kept: Vec<u8>,
+}
+
+/// What a sealed [`Reveal`] says that it is.
+pub const REVEAL: &[u8] = b"hyperdex/keygen/reveal/1";
+
+/// A party's phase-2 commitments.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Commitments {
+    /// To the proof of its public point.
+    pub proof: HashOutput,
+    /// To its seed for shares of zero.
+    pub zero: TransmitInitZeroSharePhase2to4,
+    /// To its part of the chain code.
+    pub chain: BroadcastDerivationPhase2to4,
+}
+
+/// A party's phase-3 reveals; about 168 KB.
+#[derive(Serialize, Deserialize)]
+pub struct Reveal {
+    /// The proof of its public point.
+    pub proof: DLogProof<Curve>,
+    /// Its seed for shares of zero.
+    pub zero: TransmitInitZeroSharePhase3to4,
+    /// Its part of the oblivious transfers.
+    #[serde(with = "wire::proofs")]
+    pub mul: TransmitInitMulPhase3to4<Curve>,
+    /// Its part of the chain code.
+    pub chain: BroadcastDerivationPhase3to4,
+}
+
+impl Reveal {
+    /// Its bytes. Whoever makes it writes them down while it waits for nobody yet.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        // With room from the start, so that no copy is left behind by a growing vector.
+        let bytes = Vec::with_capacity(192 * 1024);
+        #[expect(clippy::expect_used, reason = "a vector takes everything")]
+        Zeroizing::new(postcard::to_extend(self, bytes).expect("a vector takes everything"))
+    }
+
+    /// Reads its bytes; `None` when they are none, or have something after them.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        match postcard::take_from_bytes(bytes) {
+            Ok((reveal, [])) => Some(reveal),
+            _ => None,
+        }
+    }
+}
+
+/// Key generation, phase 2 of party 1.
+#[derive(Serialize, Deserialize)]
+pub struct CommitKeygen {
+    /// What party 1 will reveal, committed: from here it is fixed.
+    pub commitments: Commitments,
+}
+
+/// Key generation: party 2 reveals, because party 1 has committed.
+#[derive(Serialize, Deserialize)]
+pub struct KeygenRevealed {
+    /// What opens [`KeygenCommitted::reveal`].
+    pub key: OnceKey,
+}
+
+/// Key generation, phase 3 of party 1.
+#[derive(Serialize, Deserialize)]
+pub struct FinishKeygen {
+    /// What party 1 has committed to.
+    pub commitments: Commitments,
+    /// What it reveals: the bytes of a [`Reveal`].
+    #[serde(with = "serde_bytes")]
+    pub reveal: Vec<u8>,
+    /// [`KeygenCommitted::kept`].
+    #[serde(with = "serde_bytes")]
+    pub kept: Vec<u8>,
+}
+
+/// Signing, phase 1 of party 1.
+#[derive(Serialize, Deserialize)]
+pub struct StartSign {
+    /// What is to be signed. The cosigner makes the digest of it.
+    pub intent: Intent,
+    /// The protocol's message; about 27 KB.
+    #[serde(with = "wire::transfer")]
+    pub message: TransmitPhase1to2,
+}
+
+/// Signing, phases 1 and 2 of party 2.
+#[derive(Serialize, Deserialize)]
+pub struct SignAnswered {
+    /// Phase 1; about 27 KB.
+    #[serde(with = "wire::transfer")]
+    pub phase_1: TransmitPhase1to2,
+    /// Phase 2; about 28 KB.
+    #[serde(with = "wire::answer")]
+    pub phase_2: TransmitPhase2to3<Curve>,
+    /// What party 2 keeps, sealed; it comes back with call 2. About 21 KB.
+    #[serde(with = "serde_bytes")]
+    pub kept: Vec<u8>,
+}
+
+/// Signing, phase 2 of party 1.
+#[derive(Serialize, Deserialize)]
+pub struct FinishSign {
+    /// The protocol's message.
+    #[serde(with = "wire::answer")]
+    pub message: TransmitPhase2to3<Curve>,
+    /// Party 1's halves of the signature (its phase 3), so that the cosigner knows, checks and
+    /// records the signature before it gives its own.
+    pub share: Broadcast3to4<Curve>,
+    /// [`SignAnswered::kept`].
+    #[serde(with = "serde_bytes")]
+    pub kept: Vec<u8>,
+}
+
+/// Signing, phase 3 of party 2: its halves of the signature.
+#[derive(Serialize, Deserialize)]
+pub struct SignShares {
+    /// The protocol's message.
+    pub message: Broadcast3to4<Curve>,
+}
+
+/// Why the cosigner refuses. Names no secret; the operator finds more in its log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// The message does not parse, or is of another protocol version.
+    #[error("malformed message")]
+    Malformed,
+    /// The policy does not allow the intent.
+    #[error("refused by policy: {0}")]
+    Policy(String),
+    /// There is no share for this tenant, wallet and key version.
+    #[error("unknown key")]
+    UnknownKey,
+    /// A share for this key exists already: it is not made again.
+    #[error("key exists already")]
+    KeyExists,
+    /// The session is not open: it never was, has expired, or was used.
+    #[error("no such session")]
+    NoSession,
+    /// The protocol failed on what party 1 sent.
+    #[error("protocol aborted: {0}")]
+    Aborted(String),
+    /// The key is barred from signing: the protocol met cheating on it.
+    #[error("key is barred from signing")]
+    Barred,
+    /// These shares were given up for newer ones: read the wallet again.
+    #[error("these shares were given up for newer ones")]
+    Retired,
+    /// These shares have not signed together: no others are given up for them.
+    #[error("these shares have not signed together")]
+    NotConfirmed,
+    /// New shares do not get this version, but one after this.
+    #[error("the newest shares are of version {0}")]
+    Newest(u32),
+    /// Too many runs of these shares are under way. Nothing was computed: wait and retry.
+    #[error("too many runs of these shares are under way")]
+    Busy,
+    /// Too many runs of these shares never ended: they must be refreshed before they sign.
+    #[error("these shares must be refreshed before they sign")]
+    Worn,
+    /// These shares have signed together before: they are not tried again.
+    #[error("these shares were tried before")]
+    Tried,
+    /// The function that asks may not make this call: see `cosigner::callers`.
+    #[error("this function may not make this call")]
+    NotAllowed,
+}
+
+impl Refusal {
+    /// Its kind, for a metric.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Malformed => "MALFORMED",
+            Self::Policy(_) => "POLICY",
+            Self::UnknownKey => "UNKNOWN_KEY",
+            Self::KeyExists => "KEY_EXISTS",
+            Self::NoSession => "NO_SESSION",
+            Self::Aborted(_) => "ABORTED",
+            Self::Barred => "BARRED",
+            Self::Retired => "RETIRED",
+            Self::NotConfirmed => "NOT_CONFIRMED",
+            Self::Newest(_) => "NEWEST",
+            Self::Busy => "BUSY",
+            Self::Worn => "WORN",
+            Self::Tried => "TRIED",
+            Self::NotAllowed => "NOT_ALLOWED",
+        }
+    }
+}
+
+impl Request {
+    /// The invocation's payload.
+    #[must_use]
+    pub fn to_payload(&self) -> Vec<u8> {
+        quoted(self).into_bytes()
+    }
+
+    /// Reads a payload.
+    ///
+    /// # Errors
+    /// When it is no request of this protocol version.
+    pub fn from_payload(payload: &str) -> Result<Self, Refusal> {
+        let request: Self = from_text(payload).ok_or(Refusal::Malformed)?;
+        if request.protocol == PROTOCOL { Ok(request) } else { Err(Refusal::Malformed) }
+    }
+}
+
+impl Answer {
+    /// The invocation's answer: a string of JSON that nobody has to look through for what is to be
+    /// escaped.
+    #[must_use]
+    pub fn to_payload(&self) -> Box<RawValue> {
+        #[expect(clippy::expect_used, reason = "base64 in quotes is JSON")]
+        RawValue::from_string(quoted(self)).expect("base64 in quotes is JSON")
+    }
+
+    /// Reads a payload; `None` when it is none.
+    #[must_use]
+    pub fn from_payload(payload: &[u8]) -> Option<Self> {
+        let text: Text<'_> = serde_json::from_slice(payload).ok()?;
+        from_text(&text.0)
+    }
+}
+
+fn to_bytes<T: Serialize>(message: &T) -> Vec<u8> {
+    // Room for the largest message of a signature.
+    let bytes = Vec::with_capacity(80 * 1024);
+    #[expect(clippy::expect_used, reason = "a vector takes everything")]
+    postcard::to_extend(message, bytes).expect("a vector takes everything")
+}
+
+/// A string of JSON, in as much room as it takes: where a text of 100 KB grows, it is copied.
+fn quoted<T: Serialize>(message: &T) -> String {
+    let text = STANDARD.encode_to_string(to_bytes(message));
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    quoted.push_str(&text);
+    quoted.push('"');
+    quoted
+}
+
+/// What a string of JSON says; where nothing in it is escaped, it stays where it is.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Bytes left over after the message are refused too.
+fn from_text<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
+    let bytes = STANDARD.decode_to_vec(text).ok()?;
+    match postcard::take_from_bytes(&bytes) {
+        Ok((message, [])) => Some(message),
+        _ => None,
+    }
+}

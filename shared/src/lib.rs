@@ -4,10 +4,13 @@
 
 pub mod api;
 pub mod aws;
+pub mod caller;
 pub mod credentials;
+pub mod events;
 pub mod exchanges;
 pub mod http_client;
 pub mod mpc;
+pub mod schema;
 pub mod store;
 pub mod wallets;
 pub mod webhooks;

@@ -8,7 +8,7 @@ use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::idempotency::idempotent;
 use shared::api::responses::WalletBody;
-use shared::api::shell::{Caller, note_wallet};
+use shared::caller::{Caller, note_wallet};
 use shared::wallets::{Created, Custody};
 
 /// The endpoint's routes.

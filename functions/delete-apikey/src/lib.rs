@@ -15,8 +15,8 @@ use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
 use shared::api::idempotency::idempotent;
 use shared::api::responses::DataBody;
-use shared::api::shell::Caller;
 use shared::api::wallet_names::WalletNames;
+use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
 

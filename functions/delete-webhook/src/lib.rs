@@ -9,8 +9,8 @@ use platform::env::{ConfigError, Env};
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::{Memory, idempotent};
-use shared::api::shell::Caller;
 use shared::api::webhooks::{WebhookDeletedBody, webhook_id};
+use shared::caller::Caller;
 use shared::store::Store;
 use shared::wallets::envelope_from_env;
 

@@ -6,7 +6,7 @@ use axum::routing::post;
 use shared::api::body::PathName;
 use shared::api::error::ApiError;
 use shared::api::exchange::not_served;
-use shared::api::shell::Caller;
+use shared::caller::Caller;
 
 /// The endpoint's routes.
 pub fn router() -> Router {

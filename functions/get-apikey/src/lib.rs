@@ -12,8 +12,8 @@ use shared::api::credential_data::CredentialData;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
 use shared::api::responses::DataBody;
-use shared::api::shell::{Caller, note_wallet};
 use shared::api::wallet_names::WalletNames;
+use shared::caller::{Caller, note_wallet};
 use shared::store::Store;
 
 /// What the endpoint needs.

@@ -7,8 +7,8 @@ use axum::{Json, Router};
 use shared::api::body::PathName;
 use shared::api::error::ApiError;
 use shared::api::responses::WalletBody;
-use shared::api::shell::{Caller, note_wallet};
 use shared::api::wallet_names::WalletNames;
+use shared::caller::{Caller, note_wallet};
 use shared::store::Store;
 
 /// The endpoint's routes.

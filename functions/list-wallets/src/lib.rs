@@ -7,7 +7,7 @@ use http::Uri;
 use shared::api::cursor::page_in_query;
 use shared::api::error::ApiError;
 use shared::api::responses::WalletsBody;
-use shared::api::shell::Caller;
+use shared::caller::Caller;
 use shared::store::Store;
 
 /// The endpoint's routes.

@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use shared::api::error::ApiError;
-use shared::api::shell::Caller;
 use shared::api::webhooks::WebhooksBody;
+use shared::caller::Caller;
 use shared::store::Store;
 
 /// The endpoint's routes.

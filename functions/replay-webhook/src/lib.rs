@@ -10,8 +10,8 @@ use platform::env::{ConfigError, Env};
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::{Memory, idempotent};
-use shared::api::shell::Caller;
 use shared::api::webhooks::{ReplayedBody, replay, webhook_id};
+use shared::caller::Caller;
 use shared::wallets::envelope_from_env;
 use shared::webhooks::Replayer;
 

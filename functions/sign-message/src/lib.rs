@@ -8,8 +8,8 @@ use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::idempotent;
 use shared::api::responses::SignedBody;
-use shared::api::shell::{Caller, note_wallet};
 use shared::api::wallet_names::WalletNames;
+use shared::caller::{Caller, note_wallet};
 use shared::wallets::Custody;
 
 /// The endpoint's routes.

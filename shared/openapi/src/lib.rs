@@ -26,8 +26,8 @@ use shared::api::responses::{
     AsterData, DataBody, HealthBody, HyperliquidData, RotatedData, SignedBody, WalletBody,
     WalletsBody,
 };
-use shared::api::schema;
 use shared::api::webhooks::{ReplayedBody, WebhookDeletedBody, WebhookMadeBody, WebhooksBody};
+use shared::schema;
 use shared::webhooks::EventBody;
 use utoipa::openapi::link::LinkBuilder;
 use utoipa::openapi::path::{

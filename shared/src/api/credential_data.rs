@@ -5,8 +5,8 @@ use domain::time::rfc3339_seconds;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::schema;
 use crate::credentials::{Agents, Life, RemovedAgent, Revoked, advice};
+use crate::schema;
 use crate::store::{AgentRecord, CredentialRecord, DriftNote, WalletRecord};
 
 /// `data` of `GET /api/trading/{exchange}/apikey`: state and metadata, never a secret.

@@ -11,8 +11,8 @@ use protocol::Refusal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::schema;
 use crate::mpc::{CosignerError, ProtocolError};
+use crate::schema;
 use crate::wallets::{CreateError, SignError};
 
 /// Advice after a fault that leaves nothing undone for good.

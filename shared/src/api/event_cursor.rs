@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::ids::Tenant;
 use platform::items::SHARDS;
 
+use crate::events::EventId;
 use crate::store::EventPosition;
-use crate::webhooks::EventId;
 
 const VERSION: u8 = 1;
 const CHECK: usize = 16;

@@ -6,7 +6,7 @@
 //! same request runs again, as another attempt at the same operation, and resumes where the last
 //! one stopped.
 //!
-//! A success that holds a secret is given again for [`SECRET_MS`] only: long enough for a client
+//! A success that holds a secret is given again for [`SECRET_MS`](crate::store::SECRET_MS) only: long enough for a client
 //! that has lost the first one, and not for anybody who finds the key in a log of the day. The same
 //! holds for an outcome whose response could not be kept.
 
@@ -25,7 +25,8 @@ use platform::envelope::{Envelope, EnvelopeError};
 use platform::items::{SCHEMA, StoreError};
 
 use super::error::ApiError;
-use crate::store::{Outcome, RequestMark, RequestRecord, Store, StoredAnswer, hash};
+use crate::caller::Once;
+use crate::store::{RequestMark, RequestRecord, Store, StoredAnswer, hash, is_hidden};
 use crate::wallets::Custody;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -37,20 +38,8 @@ const LEASE_MS: u64 = 30_000;
 /// How long a key is remembered.
 pub const KEY_LIFE_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// How long an answer that holds a secret is given again.
-pub const SECRET_MS: u64 = 10 * 60 * 1_000;
-
 /// No answer of ours comes near this.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
-
-/// A request with an `Idempotency-Key`, as the operation knows it.
-#[derive(Clone, Debug)]
-pub struct Once {
-    /// Which request, and which attempt at it.
-    pub mark: RequestMark,
-    /// What an earlier attempt has brought about already.
-    pub outcome: Option<Outcome>,
-}
 
 /// Put into a response that holds a secret: it is sealed where it is kept.
 #[derive(Clone, Copy, Default, Debug)]
@@ -58,13 +47,6 @@ pub struct HoldsSecret {
     /// Since when an earlier response may have shown it, Unix milliseconds. `None`: none has, except
     /// where the request's outcome says so.
     pub shown_from_ms: Option<u64>,
-}
-
-/// Returns whether a secret that a response has shown at a time is no longer shown, both in Unix
-/// milliseconds.
-#[must_use]
-pub const fn is_hidden(shown_from_ms: u64, now_ms: u64) -> bool {
-    now_ms > shown_from_ms.saturating_add(SECRET_MS)
 }
 
 /// Put into an answer that was given before.

@@ -13,7 +13,6 @@ pub mod exchange;
 pub mod idempotency;
 pub mod requests;
 pub mod responses;
-pub mod schema;
 pub mod shell;
 pub mod wallet_names;
 pub mod webhooks;

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::schema;
+use crate::schema;
 
 /// `POST /api/wallets`.
 #[derive(Serialize, ToSchema, Clone, Debug)]

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 use super::cursor::to_cursor;
 use super::error::ApiError;
-use super::schema;
 use crate::credentials::{Registered, Rotated};
+use crate::schema;
 use crate::store::{ListedWallet, Position, WalletRecord};
 
 /// `GET /api/health`.

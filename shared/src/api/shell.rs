@@ -19,8 +19,8 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::error::ApiError;
-use super::idempotency::{Once, Replayed};
-use crate::store::{Outcome, WalletRecord};
+use super::idempotency::Replayed;
+use crate::caller::{Caller, Once};
 
 /// The largest request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -132,34 +132,6 @@ fn write_error(response: &mut Response, error: &ApiError, now_ms: u64) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(seconds) = error.retry_after_s {
         headers.insert(RETRY_AFTER, seconds.into());
-    }
-}
-
-/// Names the wallet in the request's log line.
-pub fn note_wallet(wallet: &WalletRecord) {
-    tracing::Span::current().record("walletId", tracing::field::display(wallet.wallet_id));
-}
-
-/// Who calls.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// The tenant.
-    pub tenant: Tenant,
-    /// The request, if it has an `Idempotency-Key`.
-    pub request: Option<Once>,
-}
-
-impl Caller {
-    /// What an earlier attempt at this request has brought about.
-    #[must_use]
-    pub fn outcome(&self) -> Option<&Outcome> {
-        self.request.as_ref()?.outcome.as_ref()
-    }
-}
-
-impl From<Tenant> for Caller {
-    fn from(tenant: Tenant) -> Self {
-        Self { tenant, request: None }
     }
 }
 

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::body::JsonBody;
 use super::error::{ApiError, REPEAT};
 use super::event_cursor::{from_cursor, to_cursor};
-use super::schema;
+use crate::schema;
 use crate::store::{EventPosition, WebhookId, WebhookRecord};
 use crate::webhooks::{
     CreateWebhookError, DeleteWebhookError, EventType, NewWebhook, Replay, ReplayError, Replayed,

@@ -14,7 +14,7 @@ use domain::intent::AGENT_NAME_PREFIX;
 use super::held::{Held, LEASE_MS};
 use super::send::{MORE_NONCES, REMOVAL_WAIT_MS, is_nonce_used};
 use super::{CredentialError, Registrar};
-use crate::api::shell::Caller;
+use crate::caller::Caller;
 use crate::exchanges::{ListedAgent, Outcome, Proof, RefusalKind, Removal, Unclear};
 use crate::store::{CredentialRecord, WalletRecord, WalletView};
 use crate::wallets::ShareUse;

@@ -11,7 +11,7 @@ use platform::metrics::{self, About, Metric};
 
 use super::held::{By, Held, LEASE_MS, agent_name};
 use super::{CredentialError, Registered, Registrar};
-use crate::api::shell::Caller;
+use crate::caller::Caller;
 use crate::exchanges::aster::v1::{NonceError, V1ApiKey, V1Client, V1Outcome};
 use crate::exchanges::{self, Unclear};
 use crate::store::{CredentialRecord, CredentialState, End, Expect, Outcome, WalletView};

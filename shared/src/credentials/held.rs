@@ -10,11 +10,10 @@ use platform::items::StoreError;
 use protocol::KeyShare;
 
 use super::{CredentialError, Registered, Registrar};
-use crate::api::idempotency::is_hidden;
-use crate::api::shell::Caller;
+use crate::caller::Caller;
 use crate::store::{
     AgentRecord, CredentialRecord, CredentialState, End, Expect, NewNonces, Outcome, RequestMark,
-    WalletRecord, WalletView,
+    WalletRecord, WalletView, is_hidden,
 };
 
 /// How long one call may work on a credential before another takes over. Longer than API Gateway

@@ -168,7 +168,7 @@ impl Registrar {
     async fn find(&self, tenant: &Tenant, name: &WalletRef) -> Result<WalletView, CredentialError> {
         let view = self.custody.store.find(tenant, name).await?;
         let view = view.ok_or(CredentialError::NotFound)?;
-        crate::api::shell::note_wallet(&view.wallet);
+        crate::caller::note_wallet(&view.wallet);
         tracing::Span::current().record("exchange", self.client.exchange().as_str());
         Ok(view)
     }

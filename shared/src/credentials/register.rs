@@ -14,7 +14,7 @@ use super::advice::{advice, rotate_path};
 use super::held::{By, Held, Previous, check_lease, in_progress};
 use super::send::Sent;
 use super::{CredentialError, Life, Registered, Registrar};
-use crate::api::shell::Caller;
+use crate::caller::Caller;
 use crate::exchanges::RefusalKind;
 use crate::store::{CredentialRecord, CredentialState, Expect, Outcome, WalletView};
 

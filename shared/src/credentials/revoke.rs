@@ -7,7 +7,7 @@ use platform::items::StoreError;
 
 use super::held::{By, Held, check_lease};
 use super::{CredentialError, Registrar};
-use crate::api::shell::Caller;
+use crate::caller::Caller;
 use crate::store::{
     AgentRecord, CredentialRecord, CredentialState, End, Expect, Outcome, WalletRecord, WalletView,
 };

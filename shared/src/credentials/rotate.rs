@@ -13,7 +13,7 @@ use platform::items::StoreError;
 use super::held::{By, Held, LAST_MOMENT_MS, Previous, check_lease};
 use super::send::Sent;
 use super::{CredentialError, Life, Registered, Registrar};
-use crate::api::shell::Caller;
+use crate::caller::Caller;
 use crate::exchanges::RefusalKind;
 use crate::store::{AgentRecord, CredentialRecord, CredentialState, Expect, Outcome, WalletView};
 use crate::wallets::ShareUse;

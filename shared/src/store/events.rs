@@ -14,7 +14,7 @@ use platform::items::{SCHEMA, SHARDS, StoreError, from_item, unavailable};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, key, to_item};
-use crate::webhooks::{Event, EventId, EventType};
+use crate::events::{Event, EventId, EventType};
 
 /// How long an event is kept.
 const KEPT_S: u64 = 30 * 24 * 60 * 60;

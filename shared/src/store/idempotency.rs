@@ -21,6 +21,16 @@ use uuid::Uuid;
 use super::credentials::{credential_item, number, sort_key};
 use super::{CredentialRecord, Outcome, Store, WalletRecord, key, to_item, wallet_key};
 
+/// How long an answer that holds a secret is given again.
+pub const SECRET_MS: u64 = 10 * 60 * 1_000;
+
+/// Returns whether a secret that a response has shown at a time is no longer shown, both in Unix
+/// milliseconds.
+#[must_use]
+pub const fn is_hidden(shown_from_ms: u64, now_ms: u64) -> bool {
+    now_ms > shown_from_ms.saturating_add(SECRET_MS)
+}
+
 const REQUEST: &str = "idempotency";
 
 /// Which request it is, and which attempt at it.

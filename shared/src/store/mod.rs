@@ -45,7 +45,7 @@ pub use budget::{BudgetState, SLOTS, Spend};
 pub use credentials::{Expect, NewNonces};
 pub use due::{CredentialKey, Index, Page};
 pub use events::{EventPosition, EventRecord};
-pub use idempotency::{End, RequestMark, RequestRecord, StoredAnswer, hash};
+pub use idempotency::{End, RequestMark, RequestRecord, SECRET_MS, StoredAnswer, hash, is_hidden};
 pub use indexes::IndexShape;
 pub use list::{ListedWallet, Position};
 pub use notes::{DriftFound, DriftKind, DriftNote, ExpiringNote, ExpiringReason};
@@ -59,7 +59,7 @@ pub use records::{
 pub use refresh::AgedWallet;
 pub use runs::{Admission, RunPlace};
 pub use wallets::WalletView;
-pub use webhooks::{DeliveryFailure, MAX_WEBHOOKS, WebhookId, WebhookRecord};
+pub use webhooks::{DeliveryFailure, MAX_URL, MAX_WEBHOOKS, WebhookId, WebhookRecord};
 
 use domain::ids::Tenant;
 use platform::aws::{Aws, Lazy};

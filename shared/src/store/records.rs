@@ -150,7 +150,7 @@ impl Nonces {
 }
 
 /// What is stored of a credential's life; `docs/credentials.md` draws it. Whether one has expired
-/// is the clock's matter: see [`crate::credentials::Life`].
+/// is the clock's matter: see `Life` in `credentials`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CredentialState {

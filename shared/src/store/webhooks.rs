@@ -18,7 +18,10 @@ use uuid::Uuid;
 
 use super::credentials::number;
 use super::{Store, key, to_item};
-use crate::webhooks::EventType;
+use crate::events::EventType;
+
+/// The longest URL of a webhook, in bytes.
+pub const MAX_URL: usize = 512;
 
 /// How many webhooks a tenant has at most.
 pub const MAX_WEBHOOKS: u8 = 10;

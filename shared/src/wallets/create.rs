@@ -9,7 +9,7 @@ use protocol::{KeyShare, WalletKey};
 use uuid::Uuid;
 
 use super::Custody;
-use crate::api::shell::Caller;
+use crate::caller::Caller;
 use crate::mpc::{self, ProtocolError};
 use crate::store::{ShareRecord, WalletRecord, shares_at_ms};
 

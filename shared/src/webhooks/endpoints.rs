@@ -8,8 +8,7 @@ use platform::items::{SCHEMA, StoreError};
 
 use super::EventType;
 use super::secret::{Secret, SecretError};
-use crate::api::idempotency::is_hidden;
-use crate::store::{MAX_WEBHOOKS, RequestMark, Store, WebhookId, WebhookRecord};
+use crate::store::{MAX_WEBHOOKS, RequestMark, Store, WebhookId, WebhookRecord, is_hidden};
 
 /// A webhook that is to be made.
 #[derive(Clone, Debug)]

@@ -22,10 +22,11 @@ mod replay;
 mod secret;
 mod target;
 
+pub use crate::events::{Event, EventId, EventType};
+pub use crate::store::MAX_URL;
 pub use changes::{Change, Images};
 pub use deliver::{Attempt, Deliverer, MAX_ATTEMPTS, backoff_s};
 pub use endpoints::{CreateWebhookError, DeleteWebhookError, NewWebhook, Webhooks};
-pub use event::{Event, EventId, EventType};
 pub use payload::{
     CredentialActive, CredentialDrift, CredentialExpiring, CredentialRenewed, CredentialRevoked,
     DriftEntry, EventBody, WalletCreated,
@@ -34,4 +35,4 @@ pub use publish::{Known, PublishError, Publisher};
 pub use queue::{Deliveries, Delivery, QueueError};
 pub use replay::{MAX_REPLAYED, Replay, ReplayError, Replayed, Replayer};
 pub use secret::{Secret, SecretError};
-pub use target::{Lookup, MAX_URL, Targets, is_public};
+pub use target::{Lookup, Targets, is_public};

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::EventType;
-use crate::api::schema;
+use crate::schema;
 
 /// What a receiver is sent.
 #[derive(Serialize, ToSchema, Debug)]

@@ -14,8 +14,7 @@ use platform::env::{ConfigError, Env};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// The longest URL.
-pub const MAX_URL: usize = 512;
+use crate::store::MAX_URL;
 
 /// Which addresses may be sent to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

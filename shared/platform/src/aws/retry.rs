@@ -8,7 +8,7 @@
 //!
 //! Every client of [`Aws`](super::Aws) has these rules, so a caller calls `send` and nothing else. A
 //! client with other credentials gets them from [`with_retries`].
-//! A caller that reads again before each try turns them off: [`without_conflict_retries`]. What is left after the last attempt is [`StoreError::Busy`](crate::items::StoreError::Busy).
+//! A caller that reads again before each try turns them off: [`without_conflict_retries`]. What is left after the last attempt is `StoreError::Busy`.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 use serde_json::Value;
 
 use super::*;
+use crate::events::EventId;
 use crate::store::{DriftFound, DriftKind, DriftNote, ExpiringNote, ExpiringReason};
-use crate::webhooks::EventId;
 
 const WALLET: &str = "one#W#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a";
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use hyperdex_local::{Limits, MIN_FREE};
 use platform::aws::AWS_CALL_TIMEOUT;
 use serde_json::Value;
-use shared::api::idempotency::SECRET_MS;
 use shared::aws::COSIGNER_TIMEOUT;
 use shared::credentials::LEASE_MS;
 use shared::exchanges::CALL_TIMEOUT_MS;
 use shared::exchanges::budget::{ASTER_APPROVAL_WEIGHT, BudgetConfig};
+use shared::store::SECRET_MS;
 
 use crate::stacks::{MAIN, Sources, Stacks};
 use crate::{assert_found, assert_none, read};

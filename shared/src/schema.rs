@@ -10,8 +10,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::credentials::{AgentRole, Life};
-use crate::store;
-use crate::webhooks::{EventType, MAX_URL};
+use crate::events::EventType;
+use crate::store::{self, MAX_URL};
 
 /// How names are written, at any length.
 pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.:@|-]+$";

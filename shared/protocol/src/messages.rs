@@ -21,21 +21,15 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::refresh_messages::{
+use crate::curve::{Curve, Scalar};
+use crate::once::OnceKey;
+use crate::refresh_messages::{
     FinishRefresh, RefreshCommitted, RefreshRevealed, StartConfirm, StartRefresh,
 };
-use super::wire;
-use crate::OnceKey;
+use crate::wire;
 
 /// The version of this protocol. A message of another version is refused.
 pub const PROTOCOL: u16 = 6;
-
-/// The curve.
-pub type Curve = dkls23_k256::Secp256k1;
-/// A number of the curve's group.
-pub type Scalar = dkls23_k256::Scalar;
-/// A point of the curve.
-pub type Point = dkls23_k256::AffinePoint;
 
 /// Names one run of the protocol; drawn by party 1.
 pub type SessionId = [u8; 32];

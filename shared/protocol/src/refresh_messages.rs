@@ -8,8 +8,8 @@ use dkls23_secp256k1::utilities::hashes::HashOutput;
 use dkls23_secp256k1::utilities::proofs::DLogProof;
 use serde::{Deserialize, Serialize};
 
-use super::messages::{Curve, Scalar};
-use super::wire;
+use crate::curve::{Curve, Scalar};
+use crate::wire;
 
 /// Refresh, phase 1 of party 1. The key that the message names is that of the shares in use.
 #[derive(Serialize, Deserialize)]

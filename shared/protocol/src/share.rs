@@ -7,8 +7,8 @@ use dkls23_secp256k1::Party;
 use domain::eth::{Address, PublicKey};
 use zeroize::Zeroizing;
 
-use super::messages::WalletKey;
-use super::parameters;
+use crate::messages::WalletKey;
+use crate::parties::parameters;
 
 /// The first byte of a stored share: the format of what follows.
 /// 1: postcard of `dkls23-secp256k1` 0.6 `Party`.

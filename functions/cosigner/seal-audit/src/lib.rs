@@ -7,6 +7,7 @@
 //! signed in pages, the seals. A seal holds the hash of the one before it and where the next one
 //! goes on, so a run that died is resumed by the next one, and only one run writes each seal.
 
+mod error;
 pub mod seal;
 mod store;
 pub mod verify;
@@ -19,10 +20,10 @@ use aws_sdk_kms::types::{MessageType, SigningAlgorithmSpec};
 use domain::clock::Clock;
 use platform::aws::{Aws, Lazy};
 use platform::env::{ConfigError, Env};
-use platform::items::StoreError;
 use platform::metrics::{self, About, Metric};
 use serde_json::{Value, json};
 
+pub use error::SealError;
 use seal::{Place, Seal, Sealed};
 use store::Seals;
 pub use store::{INDEX, heads_of};
@@ -44,20 +45,6 @@ pub struct SealAudit {
     clock: Clock,
     run_time: Duration,
     page: usize,
-}
-
-/// Why a run failed. What it has sealed is sealed; the next one goes on.
-#[derive(Debug, thiserror::Error)]
-pub enum SealError {
-    /// The table failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// KMS failed.
-    #[error("KMS: {0}")]
-    Kms(String),
-    /// The last seal cannot be read, or made.
-    #[error("a seal is damaged: {0}")]
-    Damaged(String),
 }
 
 /// What a run has done.

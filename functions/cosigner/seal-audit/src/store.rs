@@ -12,7 +12,7 @@ use platform::aws::Lazy;
 use platform::items::{Item, SHARDS, StoreError, from_item, put_error, to_record, unavailable};
 use serde::Deserialize;
 
-use crate::SealError;
+use crate::error::SealError;
 use crate::seal::{Head, Place, Seal, Sealed};
 
 /// The index of the heads.

@@ -5,10 +5,7 @@
 //! invoked, so it is not the caller's own word. [`CALLERS`] is the whole table; a test compares it
 //! with the templates.
 
-use protocol::{Call, Refusal};
-
-use crate::audit::{Asked, Decision};
-use crate::{Cosigner, End, name};
+use protocol::Call;
 
 /// One thing that a function may ask for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,26 +100,6 @@ impl Right {
             | Call::FinishConfirm(_)
             | Call::Retire => self == Refresh,
         }
-    }
-}
-
-impl Cosigner {
-    /// Refuses a call that the caller's alias does not allow. Where the wallet exists, the attempt is
-    /// recorded first; otherwise it is in the log stream only.
-    pub(crate) async fn refuse_caller(&self, asked: &Asked, call: &Call) -> End {
-        let refusal = Refusal::NotAllowed;
-        let head = match self.shares.head(&asked.key).await {
-            Ok(head) => head,
-            Err(error) => return error.into(),
-        };
-        if head.seq == 0 {
-            return refusal.into();
-        }
-        let decision = match call {
-            Call::StartSign(start) => Decision::refused(&start.intent, &refusal.to_string()),
-            other => Decision::CallRefused { call: name(other).to_owned() },
-        };
-        self.refuse_with(asked, head, &decision, refusal).await
     }
 }
 

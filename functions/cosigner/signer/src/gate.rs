@@ -15,9 +15,9 @@
 //! `docs/decisions/atomic-ban.md`.
 
 use protocol::{Refusal, SessionId};
-use serde::{Deserialize, Serialize};
 
-use crate::audit::{Head, hex};
+use crate::audit::hex;
+use crate::head::{Head, OpenRun};
 
 /// The number of runs of one share version that may be unclosed, open ones included.
 pub(crate) const SLOTS: usize = 4;
@@ -25,18 +25,6 @@ pub(crate) const SLOTS: usize = 4;
 /// The number of refusals that one wallet's log records in a minute. Further ones are in the log
 /// stream only, so that a caller that may do nothing with a wallet cannot keep its log busy.
 pub(crate) const MOST_REFUSALS: u64 = 30;
-
-/// A run that has taken a slot and has not closed it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct OpenRun {
-    /// The share version that the run works on.
-    version: u32,
-    /// The run, in hex.
-    session: String,
-    /// When its session expires, Unix seconds. Later it cannot close its slot.
-    until_s: u64,
-}
 
 impl Head {
     /// Checks that the key is not barred.

@@ -22,17 +22,17 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::audit::{Asked, Decision, Head, Step};
-use crate::kept::{SessionKeys, about, damaged};
+use crate::audit::{Decision, Head, RequestContext, Step};
+use crate::party::{CallError, Cosigner, Failure};
+use crate::session_state::{SessionKeys, about, damaged};
 use crate::store::{SessionKind, session_context, session_item, share_context, share_item};
-use crate::{Cosigner, End, Failure};
 
 /// How long party 1 has from the first call to the last, in seconds.
 const SESSION_S: u64 = 60;
 
 /// What is kept until the last call. Nobody else reads it: see `kept`.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct SessionState {
     poly_point: Scalar,
     proof: ProofCommitment<Curve>,
     commitments: Commitments,
@@ -73,8 +73,14 @@ fn commit(
         mul: mul.remove(0),
         chain: chain.clone(),
     };
-    let kept =
-        Kept { poly_point, proof, commitments: commitments.clone(), zero_kept, mul_kept, chain };
+    let kept = SessionState {
+        poly_point,
+        proof,
+        commitments: commitments.clone(),
+        zero_kept,
+        mul_kept,
+        chain,
+    };
     // With room from the start, so that no copy is left behind by a growing vector.
     let state = postcard::to_extend(&kept, Vec::with_capacity(32 * 1024))
         .map_err(|error| Failure::Damaged(error.to_string()))?;
@@ -91,11 +97,11 @@ fn hash(commitments: &Commitments) -> Result<String, Failure> {
 /// Phase 4 of party 2: the share.
 fn check(
     data: &SessionData,
-    kept: Kept,
+    kept: SessionState,
     commitments: Commitments,
     reveal: Reveal,
 ) -> Result<KeyShare, Refusal> {
-    let Kept { poly_point, proof, commitments: own, zero_kept, mul_kept, chain } = kept;
+    let SessionState { poly_point, proof, commitments: own, zero_kept, mul_kept, chain } = kept;
     let poly_point = Zeroizing::new(poly_point);
     let their_proof =
         ProofCommitment { index: party_1(), proof: reveal.proof, commitment: commitments.proof };
@@ -120,10 +126,10 @@ impl Cosigner {
     /// Call 1.
     pub(crate) async fn start_keygen(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         message: StartKeygen,
-    ) -> Result<KeygenCommitted, End> {
-        let Asked { key, session, .. } = asked;
+    ) -> Result<KeygenCommitted, CallError> {
+        let RequestContext { key, session, .. } = context;
         let session = *session;
         // Other versions are a refresh's.
         if key.key_version != 1 {
@@ -140,16 +146,20 @@ impl Cosigner {
             Ok::<_, Failure>(KeygenCommitted { commitments, reveal, kept })
         });
         // The keys are stored while their secrets are made: one that is never made needs none.
-        let (computed, opened) = tokio::join!(computed, self.open_keygen(asked, &keys));
+        let (computed, opened) = tokio::join!(computed, self.open_keygen(context, &keys));
         opened?;
         Ok(computed??)
     }
 
     /// Stores the keys of a key generation that begins.
-    async fn open_keygen(&self, asked: &Asked, keys: &SessionKeys) -> Result<(), End> {
-        let Asked { key, session, .. } = asked;
-        let context = session_context(key, *session, SessionKind::Keygen);
-        let sealed = self.envelope.seal(context, keys.bytes()).await?;
+    async fn open_keygen(
+        &self,
+        context: &RequestContext,
+        keys: &SessionKeys,
+    ) -> Result<(), CallError> {
+        let RequestContext { key, session, .. } = context;
+        let sealed_for = session_context(key, *session, SessionKind::Keygen);
+        let sealed = self.envelope.seal(sealed_for, keys.bytes()).await?;
         let expires_at_s = self.clock.now_ms() / 1_000 + SESSION_S;
         let item = session_item(key, *session, SessionKind::Keygen, expires_at_s, sealed)?;
         match self.shares.open(item).await {
@@ -162,10 +172,10 @@ impl Cosigner {
     /// takes no others: they can be neither changed nor made after the key was seen.
     pub(crate) async fn commit_keygen(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         message: &CommitKeygen,
-    ) -> Result<KeygenRevealed, End> {
-        let Asked { key, session, .. } = asked;
+    ) -> Result<KeygenRevealed, CallError> {
+        let RequestContext { key, session, .. } = context;
         // They outlive the session.
         let until_s = self.clock.now_ms() / 1_000 + 2 * SESSION_S;
         let hash = hash(&message.commitments)?;
@@ -179,22 +189,22 @@ impl Cosigner {
             Err(error) => return Err(error.into()),
         }
         let record = record?.ok_or(Refusal::NoSession)?;
-        let keys = self.keygen_keys(asked, record).await?;
+        let keys = self.keygen_keys(context, record).await?;
         Ok(KeygenRevealed { key: keys.reveal().ok_or_else(damaged)? })
     }
 
     /// Call 3.
     pub(crate) async fn finish_keygen(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         message: FinishKeygen,
-    ) -> Result<(), End> {
-        let Asked { key, session, .. } = asked;
+    ) -> Result<(), CallError> {
+        let RequestContext { key, session, .. } = context;
         let session = *session;
         let FinishKeygen { commitments, reveal, kept } = message;
         let hash = hash(&commitments)?;
         let (kept, fixed, reveal) = tokio::join!(
-            self.take_keygen(asked, kept),
+            self.take_keygen(context, kept),
             self.shares.commitments(key, session),
             compute(move || Reveal::from_bytes(&reveal)),
         );
@@ -203,7 +213,7 @@ impl Cosigner {
             let reason = "these are not the commitments that were made".to_owned();
             return Err(Refusal::Aborted(reason).into());
         }
-        let kept: Kept =
+        let kept: SessionState =
             postcard::from_bytes(&kept).map_err(|error| Failure::Damaged(error.to_string()))?;
         let data = session_data(key, session);
         let (checked, data_key) = tokio::join!(
@@ -215,9 +225,9 @@ impl Cosigner {
         // The share and the first record of its wallet are there together or not at all.
         let item = share_item(key, None, self.clock.now_ms(), sealed)?;
         let made = Decision::KeyMade { address: share.address() };
-        match self.record(asked, Head::default(), &made, Step::Note, Some(item)).await {
+        match self.record(context, Head::default(), &made, Step::Note, Some(item)).await {
             Ok(_) => Ok(()),
-            Err(End::Refused(Refusal::NoSession)) => Err(Refusal::KeyExists.into()),
+            Err(CallError::Refused(Refusal::NoSession)) => Err(Refusal::KeyExists.into()),
             Err(error) => Err(error),
         }
     }

@@ -7,7 +7,7 @@ use domain::ids::Tenant;
 use platform::items::{Item, StoreError, unavailable};
 use protocol::Refusal;
 
-use crate::End;
+use crate::party::CallError;
 use crate::policy::Rate;
 use crate::store::Shares;
 
@@ -48,7 +48,7 @@ impl Shares {
         tenant: &Tenant,
         rate: Rate,
         now_ms: u64,
-    ) -> Result<(), End> {
+    ) -> Result<(), CallError> {
         if rate.per_minute == 0 && rate.per_day == 0 {
             return Ok(());
         }
@@ -127,7 +127,7 @@ impl Shares {
     }
 }
 
-fn refused(reason: &str) -> End {
+fn refused(reason: &str) -> CallError {
     Refusal::Policy(reason.to_owned()).into()
 }
 

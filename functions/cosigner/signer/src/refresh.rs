@@ -21,11 +21,11 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::audit::{Asked, Decision, Step};
-use crate::kept::{NewSession, about};
+use crate::audit::{Decision, RequestContext, Step};
+use crate::party::{CallError, Cosigner, Failure};
+use crate::session_state::{NewSession, about};
 use crate::sign::{self, Found, RunError, conclude, respond, usable};
 use crate::store::{SessionKind, leftovers, others, share_context, share_item};
-use crate::{Cosigner, End, Failure};
 
 /// How long party 1 has between the two calls, in seconds.
 const SESSION_S: u64 = 60;
@@ -38,7 +38,7 @@ const MOST_AHEAD: u32 = 64;
 
 /// What is kept between the two calls. Sealed at rest, never sent.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct SessionState {
     to: u32,
     correction: Scalar,
     proof: ProofCommitment<Curve>,
@@ -63,7 +63,7 @@ fn commit(
     let (correction, proof, zero_kept, mut zero) = party.refresh_complete_phase2(id, &fragments);
     let commitments = RefreshCommitments { proof: proof.commitment, zero: zero.remove(0) };
     let (zero_kept, mut zero, mul_kept, mut mul) = party.refresh_complete_phase3(id, &zero_kept);
-    let kept = Kept {
+    let kept = SessionState {
         to: message.to,
         correction,
         proof,
@@ -84,11 +84,11 @@ fn commit(
 fn check(
     share: &KeyShare,
     id: &[u8],
-    kept: Kept,
+    kept: SessionState,
     theirs: FinishRefresh,
 ) -> Result<(KeyShare, RefreshReveal), Abort> {
     let FinishRefresh { commitments, reveal, .. } = theirs;
-    let Kept { to, correction, proof, zero_kept, zero, mul_kept, mul } = kept;
+    let SessionState { to, correction, proof, zero_kept, zero, mul_kept, mul } = kept;
     let correction = Zeroizing::new(correction);
     let their_proof =
         ProofCommitment { index: party_1(), proof: reveal.proof, commitment: commitments.proof };
@@ -111,10 +111,10 @@ impl Cosigner {
     /// signatures.
     pub(crate) async fn start_refresh(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         message: StartRefresh,
-    ) -> Result<RefreshCommitted, End> {
-        let Asked { key, session, .. } = asked;
+    ) -> Result<RefreshCommitted, CallError> {
+        let RequestContext { key, session, .. } = context;
         let (found, known) = tokio::join!(self.usable_share(key), self.shares.versions(key));
         let (Found { share, beside, head }, known) = (found?, known?);
         let to = message.to;
@@ -123,11 +123,11 @@ impl Cosigner {
             return Err(Refusal::Newest(newest).into());
         }
         let NewSession { item, once, .. } =
-            self.session_beside(&beside, asked, SessionKind::Refresh, SESSION_S)?;
+            self.session_beside(&beside, context, SessionKind::Refresh, SESSION_S)?;
         let left = leftovers(key, &known, MOST_TRIED);
         let kept = left.kept.clone();
         let step = Step::Refresh { rate: self.policy.limits().wallet, to, kept };
-        self.record(asked, head, &Decision::RefreshAllowed { to }, step, Some(item)).await?;
+        self.record(context, head, &Decision::RefreshAllowed { to }, step, Some(item)).await?;
         // Counted and recorded first: a refresh that is refused discards nothing.
         self.shares.clear(key, &left).await?;
         let id = refresh_id(key, to, *session);
@@ -139,16 +139,16 @@ impl Cosigner {
     /// Refresh, call 2.
     pub(crate) async fn finish_refresh(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         mut message: FinishRefresh,
-    ) -> Result<RefreshRevealed, End> {
-        let Asked { key, session, .. } = asked;
+    ) -> Result<RefreshRevealed, CallError> {
+        let RequestContext { key, session, .. } = context;
         let kept = std::mem::take(&mut message.kept);
         let (record, found) =
-            tokio::join!(self.take(asked, SessionKind::Refresh), self.usable_share(key));
+            tokio::join!(self.take(context, SessionKind::Refresh), self.usable_share(key));
         let (record, Found { share, beside, head }) = (record?, found?);
-        let kept = self.kept_beside(&beside, asked, &record, kept)?;
-        let kept: Kept =
+        let kept = self.kept_beside(&beside, context, &record, kept)?;
+        let kept: SessionState =
             postcard::from_bytes(&kept).map_err(|error| Failure::Damaged(error.to_string()))?;
         let to = kept.to;
         let id = refresh_id(key, to, *session);
@@ -160,15 +160,15 @@ impl Cosigner {
         let (share, reveal) = match checked? {
             Ok(made) => made,
             Err(abort) => {
-                return Err(self.ended(asked, head, RunError::Abort(abort)).await);
+                return Err(self.ended(context, head, RunError::Abort(abort)).await);
             }
         };
         let sealed = data_key?.seal(&share.to_bytes())?;
         let item = share_item(&new_key, Some(key.key_version), self.clock.now_ms(), sealed)?;
         let made = Decision::ShareRefreshed { to };
-        match self.record(asked, head, &made, Step::Refreshed, Some(item)).await {
+        match self.record(context, head, &made, Step::Refreshed, Some(item)).await {
             Ok(_) => {}
-            Err(End::Refused(Refusal::NoSession)) => return Err(Refusal::KeyExists.into()),
+            Err(CallError::Refused(Refusal::NoSession)) => return Err(Refusal::KeyExists.into()),
             Err(error) => return Err(error),
         }
         self.still_usable(key, &new_key).await?;
@@ -177,7 +177,7 @@ impl Cosigner {
 
     /// A share that was barred or given up while another was made from it takes that one with it.
     /// Party 1 has got nothing yet that lets it use that one.
-    async fn still_usable(&self, from: &WalletKey, to: &WalletKey) -> Result<(), End> {
+    async fn still_usable(&self, from: &WalletKey, to: &WalletKey) -> Result<(), CallError> {
         let (item, head) = self.shares.share_and_head(from).await?;
         let checked = item.ok_or(Refusal::Retired).and_then(|item| usable(&item, &head));
         if checked.is_err() {
@@ -191,10 +191,10 @@ impl Cosigner {
     /// wallet's signatures.
     pub(crate) async fn start_confirm(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         message: StartConfirm,
-    ) -> Result<SignAnswered, End> {
-        let Asked { key, session, .. } = asked;
+    ) -> Result<SignAnswered, CallError> {
+        let RequestContext { key, session, .. } = context;
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
         usable(&item, &head)?;
@@ -205,14 +205,14 @@ impl Cosigner {
         let (share, beside) = self.open_share(key, item).await?;
         let (kind, life_s) = (SessionKind::Confirm, sign::SESSION_S);
         let NewSession { item, once, expires_at_s: until_s } =
-            self.session_beside(&beside, asked, kind, life_s)?;
+            self.session_beside(&beside, context, kind, life_s)?;
         let data = sign_data(key, *session, party_1(), confirm_digest(key, *session));
         let allowed = Decision::trial_allowed(&data.message_hash);
         let step = Step::Try { rate: self.policy.limits().wallet, until_s };
-        let head = self.record(asked, head, &allowed, step, Some(item)).await?;
+        let head = self.record(context, head, &allowed, step, Some(item)).await?;
         let (state, mut answer) = match respond(&share, &data, message.message) {
             Ok(made) => made,
-            Err(error) => return Err(self.ended(asked, head, error).await),
+            Err(error) => return Err(self.ended(context, head, error).await),
         };
         answer.kept = once.seal(&about(key, *session, kind), &state)?;
         Ok(answer)
@@ -222,31 +222,31 @@ impl Cosigner {
     /// party 1 may rely on it.
     pub(crate) async fn finish_confirm(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         mut message: FinishSign,
-    ) -> Result<SignShares, End> {
-        let Asked { key, session, .. } = asked;
+    ) -> Result<SignShares, CallError> {
+        let RequestContext { key, session, .. } = context;
         let kept = std::mem::take(&mut message.kept);
         let (record, found) =
-            tokio::join!(self.take(asked, SessionKind::Confirm), self.usable_share(key));
+            tokio::join!(self.take(context, SessionKind::Confirm), self.usable_share(key));
         let (record, Found { share, beside, head }) = (record?, found?);
-        let kept = self.kept_beside(&beside, asked, &record, kept)?;
+        let kept = self.kept_beside(&beside, context, &record, kept)?;
         let made = match conclude(key, *session, &share, &kept, message) {
             Ok(made) => made,
-            Err(error) => return Err(self.ended(asked, head, error).await),
+            Err(error) => return Err(self.ended(context, head, error).await),
         };
         if !self.shares.note_tried(key).await? {
             return Err(Refusal::UnknownKey.into());
         }
         let tried = Decision::tried(&made.digest, made.signature);
-        self.record(asked, head, &tried, Step::Close, None).await?;
+        self.record(context, head, &tried, Step::Close, None).await?;
         Ok(made.half)
     }
 
     /// Gives all shares up but the one named and those made from it, if that one has signed with
     /// party 1's half of it.
-    pub(crate) async fn retire(&self, asked: &Asked) -> Result<(), End> {
-        let key = &asked.key;
+    pub(crate) async fn retire(&self, context: &RequestContext) -> Result<(), CallError> {
+        let key = &context.key;
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
         usable(&item, &head)?;
@@ -257,7 +257,7 @@ impl Cosigner {
         let others = others(key, known);
         let versions = others.iter().map(|it| it.version).collect();
         let retired = Decision::SharesRetired { versions };
-        self.record(asked, head, &retired, Step::Retire, None).await?;
+        self.record(context, head, &retired, Step::Retire, None).await?;
         Ok(self.shares.give_up_all(key, &others).await?)
     }
 }

@@ -18,17 +18,17 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::audit::{Asked, Decision, Head, Step};
-use crate::kept::{NewSession, about};
+use crate::audit::{Decision, Head, RequestContext, Step};
+use crate::party::{CallError, Cosigner, Failure};
+use crate::session_state::{NewSession, about};
 use crate::store::{SessionKind, ShareItem, share_context};
-use crate::{Cosigner, End, Failure};
 
 /// How long party 1 has between the two calls, in seconds.
 pub(crate) const SESSION_S: u64 = 15;
 
 /// What is kept between the two calls, used at most once. Nobody else reads it: see `kept`.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct SessionState {
     digest: Digest,
     unique: UniqueKeep2to3<Curve>,
     pair: BTreeMap<PartyIndex, KeepPhase2to3<Curve>>,
@@ -46,7 +46,7 @@ pub(crate) fn respond(
     // What is kept goes into it when it is sealed.
     let (phase_1, phase_2) = (phase_1.remove(0), phase_2.remove(0));
     let answer = SignAnswered { phase_1, phase_2, kept: Vec::new() };
-    let kept = Kept { digest: data.message_hash, unique, pair };
+    let kept = SessionState { digest: data.message_hash, unique, pair };
     // Room from the start, so that no copy is left behind by a growing vector.
     let bytes = postcard::to_extend(&kept, Vec::with_capacity(32 * 1024))?;
     Ok((Zeroizing::new(bytes), answer))
@@ -68,7 +68,7 @@ pub(crate) fn conclude(
     kept: &[u8],
     message: FinishSign,
 ) -> Result<Made, RunError> {
-    let kept: Kept = postcard::from_bytes(kept)?;
+    let kept: SessionState = postcard::from_bytes(kept)?;
     let data = sign_data(key, session, party_1(), kept.digest);
     let party = share.party();
     let (x, own) = party.sign_phase3(&data, kept.unique, kept.pair, &[message.message])?;
@@ -119,11 +119,11 @@ impl Cosigner {
     /// Call 1.
     pub(crate) async fn start_sign(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         message: StartSign,
-    ) -> Result<SignAnswered, End> {
+    ) -> Result<SignAnswered, CallError> {
         let StartSign { intent, message } = message;
-        let Asked { key, session, .. } = asked;
+        let RequestContext { key, session, .. } = context;
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
         let (rate, now_ms) = (self.policy.limits().tenant, self.clock.now_ms());
@@ -140,28 +140,28 @@ impl Cosigner {
         );
         let (share, beside) = share?;
         match counted {
-            Err(End::Refused(refusal)) => {
-                return Err(self.refuse(asked, head, &intent, refusal).await);
+            Err(CallError::Refused(refusal)) => {
+                return Err(self.refuse(context, head, &intent, refusal).await);
             }
             counted => counted?,
         }
         if let Err(refusal) = self.policy.check(share.address(), &intent, now_ms) {
-            return Err(self.refuse(asked, head, &intent, refusal).await);
+            return Err(self.refuse(context, head, &intent, refusal).await);
         }
         tracing::info!(intent = intent.name(), "allowed");
 
         let NewSession { item, once, expires_at_s: until_s } =
-            self.session_beside(&beside, asked, SessionKind::Sign, SESSION_S)?;
+            self.session_beside(&beside, context, SessionKind::Sign, SESSION_S)?;
         // The slot, the session, the record and the count are there together or not at all, before
         // anything is computed from the share.
         let rate = self.policy.limits().wallet;
         let step = Step::Open { rate, nonce: intent.nonce(), until_s };
         let head =
-            match self.record(asked, head, &Decision::allowed(&intent), step, Some(item)).await {
+            match self.record(context, head, &Decision::allowed(&intent), step, Some(item)).await {
                 Ok(head) => head,
-                Err(End::Refused(refusal @ Refusal::Policy(_))) => {
+                Err(CallError::Refused(refusal @ Refusal::Policy(_))) => {
                     let head = self.shares.head(key).await?;
-                    return Err(self.refuse(asked, head, &intent, refusal).await);
+                    return Err(self.refuse(context, head, &intent, refusal).await);
                 }
                 Err(error) => return Err(error),
             };
@@ -169,30 +169,36 @@ impl Cosigner {
         let data = sign_data(key, *session, party_1(), intent.digest());
         let (state, mut answer) = match respond(&share, &data, message) {
             Ok(made) => made,
-            Err(error) => return Err(self.ended(asked, head, error).await),
+            Err(error) => return Err(self.ended(context, head, error).await),
         };
         answer.kept = once.seal(&about(key, *session, SessionKind::Sign), &state)?;
         Ok(answer)
     }
 
-    async fn refuse(&self, asked: &Asked, head: Head, intent: &Intent, refusal: Refusal) -> End {
+    async fn refuse(
+        &self,
+        context: &RequestContext,
+        head: Head,
+        intent: &Intent,
+        refusal: Refusal,
+    ) -> CallError {
         let refused = Decision::refused(intent, &refusal.to_string());
-        self.refuse_with(asked, head, &refused, refusal).await
+        self.refuse_with(context, head, &refused, refusal).await
     }
 
     /// Records a refusal, and returns it. Of many in a minute, the later ones are in the log stream
     /// only: nothing was computed from a share.
     pub(crate) async fn refuse_with(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         head: Head,
         decision: &Decision,
         refusal: Refusal,
-    ) -> End {
-        match self.record(asked, head, decision, Step::Refuse, None).await {
+    ) -> CallError {
+        match self.record(context, head, decision, Step::Refuse, None).await {
             Ok(_) => refusal.into(),
-            Err(End::Refused(Refusal::Busy)) => {
-                tracing::warn!(%refusal, walletId = %asked.key.wallet_id, "refused, and not recorded");
+            Err(CallError::Refused(Refusal::Busy)) => {
+                tracing::warn!(%refusal, walletId = %context.key.wallet_id, "refused, and not recorded");
                 refusal.into()
             }
             Err(error) => error,
@@ -202,27 +208,27 @@ impl Cosigner {
     /// Call 2. What was kept is gone before anything is computed from it.
     pub(crate) async fn finish_sign(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         mut message: FinishSign,
-    ) -> Result<SignShares, End> {
-        let Asked { key, session, .. } = asked;
+    ) -> Result<SignShares, CallError> {
+        let RequestContext { key, session, .. } = context;
         let kept = std::mem::take(&mut message.kept);
         let (record, found) =
-            tokio::join!(self.take(asked, SessionKind::Sign), self.usable_share(key));
+            tokio::join!(self.take(context, SessionKind::Sign), self.usable_share(key));
         let (record, Found { share, beside, head }) = (record?, found?);
-        let kept = self.kept_beside(&beside, asked, &record, kept)?;
+        let kept = self.kept_beside(&beside, context, &record, kept)?;
         let made = match conclude(key, *session, &share, &kept, message) {
             Ok(made) => made,
-            Err(error) => return Err(self.ended(asked, head, error).await),
+            Err(error) => return Err(self.ended(context, head, error).await),
         };
         let signed = Decision::signed(&made.digest, made.signature);
         // The signature is recorded before anybody has it, and only while the key is not barred.
-        self.record(asked, head, &signed, Step::Close, None).await?;
+        self.record(context, head, &signed, Step::Close, None).await?;
         Ok(made.half)
     }
 
     /// The share that is in use, and what its wallet's records end with.
-    pub(crate) async fn usable_share(&self, key: &WalletKey) -> Result<Found, End> {
+    pub(crate) async fn usable_share(&self, key: &WalletKey) -> Result<Found, CallError> {
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
         usable(&item, &head)?;
@@ -234,7 +240,7 @@ impl Cosigner {
         &self,
         key: &WalletKey,
         item: ShareItem,
-    ) -> Result<(KeyShare, BesideKey), End> {
+    ) -> Result<(KeyShare, BesideKey), CallError> {
         let sealed = item.sealed.ok_or(Refusal::Retired)?;
         let (bytes, beside) = self.envelope.open_with_key(&share_context(key), &sealed).await?;
         let share =
@@ -243,9 +249,14 @@ impl Cosigner {
     }
 
     /// A run has ended without a result.
-    pub(crate) async fn ended(&self, asked: &Asked, head: Head, error: RunError) -> End {
+    pub(crate) async fn ended(
+        &self,
+        context: &RequestContext,
+        head: Head,
+        error: RunError,
+    ) -> CallError {
         match error {
-            RunError::Abort(abort) => self.aborted(asked, head, &abort).await,
+            RunError::Abort(abort) => self.aborted(context, head, &abort).await,
             RunError::Damaged(cause) => Failure::Damaged(cause).into(),
         }
     }
@@ -254,19 +265,19 @@ impl Cosigner {
     /// that later runs share, the key is barred, as the protocol's authors require: by a write of
     /// its own, and again with the record, in case one of them fails. The run's slot stays taken
     /// in any case.
-    async fn aborted(&self, asked: &Asked, head: Head, abort: &Abort) -> End {
+    async fn aborted(&self, context: &RequestContext, head: Head, abort: &Abort) -> CallError {
         let reason = abort.description();
         let mut step = Step::Note;
         if matches!(abort.kind, AbortKind::BanCounterparty(_)) {
             tracing::error!(%reason, "party 1 cheated: key barred");
             step = Step::Bar;
             metrics::emit(&self.clock, About::SERVICE, &[(Metric::KeyBarred, 1)]);
-            if let Err(error) = self.shares.bar(&asked.key).await {
+            if let Err(error) = self.shares.bar(&context.key).await {
                 tracing::error!(%error, "the bar was not written; its record bars the key too");
             }
         }
         let aborted = Decision::Aborted { reason: reason.clone() };
-        match self.record(asked, head, &aborted, step, None).await {
+        match self.record(context, head, &aborted, step, None).await {
             Ok(_) => Refusal::Aborted(reason).into(),
             Err(error) => error,
         }

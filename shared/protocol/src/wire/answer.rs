@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::ByteBuf;
 
 use super::{POINT, point, put_point, row, scalars};
-use crate::messages::{Curve, Scalar};
+use crate::curve::{Curve, Scalar};
 
 type Answer = TransmitPhase2to3<Curve>;
 

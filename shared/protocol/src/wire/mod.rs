@@ -15,7 +15,7 @@ use dkls23_k256::elliptic_curve::sec1::{FromSec1Point, ToSec1Point};
 use dkls23_k256::{AffinePoint, Sec1Point};
 use serde_bytes::ByteBuf;
 
-use crate::messages::{Point, Scalar};
+use crate::curve::{Point, Scalar};
 
 /// Both coordinates, big-endian.
 const POINT: usize = 64;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::{ByteBuf, Bytes};
 
 use super::{POINT, SCALAR, point, put_point, put_scalar, scalar};
-use crate::messages::{Curve, Scalar};
+use crate::curve::{Curve, Scalar};
 
 /// Eight points and four scalars.
 const PROOF: usize = 8 * POINT + 4 * SCALAR;

@@ -5,8 +5,9 @@ use dkls23_secp256k1::protocols::signing::{SignData, TransmitPhase1to2, Transmit
 use serde::{Deserialize, Serialize};
 
 use super::{POINT, SCALAR, answer, transfer};
-use crate::messages::Curve;
-use crate::{KeyShare, party_1, party_2};
+use crate::curve::Curve;
+use crate::parties::{party_1, party_2};
+use crate::share::KeyShare;
 
 #[derive(Serialize, Deserialize)]
 struct Transfer(#[serde(with = "transfer")] TransmitPhase1to2);

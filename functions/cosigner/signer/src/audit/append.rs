@@ -15,10 +15,11 @@ use platform::items::{
 use protocol::{Refusal, WalletKey};
 use uuid::Uuid;
 
-use super::{Asked, Decision, Entry, HEAD_SCHEMA, Head, Record};
+use super::{Decision, Entry, Head, Record, RequestContext};
+use crate::head::HEAD_SCHEMA;
+use crate::party::{CallError, Cosigner, Failure};
 use crate::policy::Rate;
 use crate::store::{ShareItem, Shares, item_key, share_key};
-use crate::{Cosigner, End, Failure};
 
 /// How long an append may take while others append to the same chain, in milliseconds: within the
 /// time of the cosigner's function and of its caller.
@@ -87,8 +88,8 @@ impl Head {
     ///
     /// # Errors
     /// When the step is not allowed.
-    fn step(&mut self, asked: &Asked, step: &Step, now_ms: u64) -> Result<(), Refusal> {
-        let Asked { key, session, .. } = asked;
+    fn step(&mut self, context: &RequestContext, step: &Step, now_ms: u64) -> Result<(), Refusal> {
+        let RequestContext { key, session, .. } = context;
         match *step {
             Step::Note => Ok(()),
             Step::Refuse => self.count_refusal(now_ms),
@@ -177,12 +178,12 @@ impl Cosigner {
     /// many calls append at once ([`Refusal::Busy`]), or the table failed.
     pub(crate) async fn record(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         mut head: Head,
         decision: &Decision,
         step: Step,
         companion: Option<Item>,
-    ) -> Result<Head, End> {
+    ) -> Result<Head, CallError> {
         let patience_ms = if step == Step::Refuse { REFUSAL_PATIENCE_MS } else { PATIENCE_MS };
         let started_ms = self.clock.now_ms();
         let mut waited_ms = 0;
@@ -190,17 +191,17 @@ impl Cosigner {
         while waited_ms < patience_ms {
             let now_ms = self.clock.now_ms();
             let mut next = head.clone();
-            next.step(asked, &step, now_ms)?;
+            next.step(context, &step, now_ms)?;
             let entry = Entry {
                 seq: head.seq + 1,
                 at_ms: now_ms,
-                tenant: asked.key.tenant.clone(),
-                wallet_id: asked.key.wallet_id,
-                key_version: asked.key.key_version,
-                caller: asked.caller.clone(),
-                alias: asked.alias.clone(),
-                request_id: asked.request_id.clone(),
-                session: super::hex(&asked.session),
+                tenant: context.key.tenant.clone(),
+                wallet_id: context.key.wallet_id,
+                key_version: context.key.key_version,
+                caller: context.caller.clone(),
+                alias: context.alias.clone(),
+                request_id: context.request_id.clone(),
+                session: super::hex(&context.session),
                 policy: self.policy.version().to_owned(),
                 decision: decision.clone(),
             };
@@ -208,10 +209,10 @@ impl Cosigner {
                 .map_err(|error| Failure::Damaged(error.to_string()))?;
             next.seq = record.seq;
             next.hash.clone_from(&record.hash);
-            next.shard = shard_of(asked.key.wallet_id);
+            next.shard = shard_of(context.key.wallet_id);
             next.seal_day = now_ms / DAY_MS;
             next.schema = HEAD_SCHEMA;
-            match self.shares.append(&asked.key, &head, &next, &record, companion.clone()).await {
+            match self.shares.append(&context.key, &head, &next, &record, companion.clone()).await {
                 Ok(()) => return Ok(next),
                 Err(Lost::Companion) => return Err(Refusal::NoSession.into()),
                 Err(Lost::Head(Some(moved))) if first => head = moved,
@@ -219,7 +220,7 @@ impl Cosigner {
                     waited_ms += self.pause(waited_ms).await? + TRY_MS;
                     // A slow table takes longer than a try should.
                     waited_ms = waited_ms.max(self.clock.now_ms().saturating_sub(started_ms));
-                    head = self.shares.head(&asked.key).await?;
+                    head = self.shares.head(&context.key).await?;
                 }
                 Err(Lost::Failed(error)) => return Err(error.into()),
             }

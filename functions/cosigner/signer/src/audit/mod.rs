@@ -19,12 +19,10 @@ use protocol::{SessionId, WalletKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::gate::OpenRun;
+pub use crate::head::GENESIS;
+pub(crate) use crate::head::Head;
 
 pub(crate) use append::Step;
-
-/// The hash before the first record of a chain.
-pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// What is recorded of one decision.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -40,7 +38,7 @@ pub struct Entry {
     pub wallet_id: Uuid,
     /// Which shares of its key.
     pub key_version: u32,
-    /// The function that asked, by its own word.
+    /// The function that context, by its own word.
     pub caller: String,
     /// The alias that was invoked, by Lambda's word. Records from before there were aliases have
     /// none, and so has an invocation without one.
@@ -175,95 +173,9 @@ impl Record {
     }
 }
 
-/// The end of a wallet's chain, and how many signatures were begun.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Head {
-    pub(crate) schema: u32,
-    pub(crate) seq: u64,
-    pub(crate) hash: String,
-    /// Unix minutes.
-    pub(crate) minute: u64,
-    pub(crate) minute_used: u64,
-    /// Unix days.
-    pub(crate) day: u64,
-    pub(crate) day_used: u64,
-    /// The last nonces that were allowed, in their exchanges' units.
-    #[serde(default)]
-    pub(crate) aster_nonce: u64,
-    #[serde(default)]
-    pub(crate) hyperliquid_nonce: u64,
-    /// The partition of the index `heads`, from which the heads are signed daily.
-    #[serde(default)]
-    pub(crate) shard: String,
-    /// The Unix day of the last record; the index's sort key.
-    #[serde(default)]
-    pub(crate) seal_day: u64,
-    /// Nothing is computed from any share of the key: party 1 cheated in a run of the protocol.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) barred: bool,
-    /// The runs that hold a slot of their share version: see [`crate::gate`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) runs: Vec<OpenRun>,
-    /// Ranges of versions that were given up, the last one of each included. They take no slot.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) spent: Vec<(u32, u32)>,
-    /// The newest version that a refresh was begun for. None is used twice.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub(crate) newest: u32,
-    /// The newest version that a trial was begun for. None is tried twice.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub(crate) last_trial: u32,
-    /// The Unix minute that `refusals` counts in.
-    #[serde(default, skip_serializing_if = "is_none")]
-    pub(crate) refusals_minute: u64,
-    /// The refusals that this minute has recorded.
-    #[serde(default, skip_serializing_if = "is_none")]
-    pub(crate) refusals: u64,
-}
-
-/// The schema of a head. Code that knows only schema 1 ignores the gate and would drop it, so it
-/// must not read these heads.
-pub(crate) const HEAD_SCHEMA: u32 = 2;
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_none(number: &u64) -> bool {
-    *number == 0
-}
-
-impl Default for Head {
-    fn default() -> Self {
-        Self {
-            schema: HEAD_SCHEMA,
-            seq: 0,
-            hash: GENESIS.to_owned(),
-            minute: 0,
-            minute_used: 0,
-            day: 0,
-            day_used: 0,
-            aster_nonce: 0,
-            hyperliquid_nonce: 0,
-            shard: String::new(),
-            seal_day: 0,
-            barred: false,
-            runs: Vec::new(),
-            spent: Vec::new(),
-            newest: 0,
-            last_trial: 0,
-            refusals_minute: 0,
-            refusals: 0,
-        }
-    }
-}
-
-/// Who asked for what, as it is recorded.
+/// Who context for what, as it is recorded.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct RequestContext {
     pub(crate) key: WalletKey,
     pub(crate) session: SessionId,
     pub(crate) caller: String,

@@ -12,9 +12,9 @@ use platform::items::Item;
 use protocol::{OnceKey, Refusal, SessionId, UnusedKey, WalletKey};
 use zeroize::Zeroizing;
 
-use crate::audit::Asked;
+use crate::audit::RequestContext;
+use crate::party::{CallError, Cosigner, Failure};
 use crate::store::{SessionKind, SessionRecord, session_context, session_item};
-use crate::{Cosigner, End, Failure};
 
 /// What the state says that it is.
 pub(crate) fn about(key: &WalletKey, session: SessionId, kind: SessionKind) -> Vec<u8> {
@@ -43,7 +43,7 @@ impl SessionKeys {
     }
 
     /// What is brought may be of another session: this one is over all the same.
-    fn open(&self, about: &[u8], kept: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, End> {
+    fn open(&self, about: &[u8], kept: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, CallError> {
         let once = self.0.get(..Self::KEY).and_then(OnceKey::from_bytes).ok_or_else(damaged)?;
         Ok(once.open(about, kept).map_err(|_| Refusal::NoSession)?)
     }
@@ -69,14 +69,14 @@ impl Cosigner {
     pub(crate) fn session_beside(
         &self,
         beside: &BesideKey,
-        Asked { key, session, .. }: &Asked,
+        RequestContext { key, session, .. }: &RequestContext,
         kind: SessionKind,
         life_s: u64,
     ) -> Result<NewSession, Failure> {
         let once = UnusedKey::draw(&self.random)?;
         let keys = SessionKeys::new(once.key(), None);
-        let context = session_context(key, *session, kind);
-        let sealed = beside.seal(&self.random, &context, keys.bytes())?;
+        let sealed_for = session_context(key, *session, kind);
+        let sealed = beside.seal(&self.random, &sealed_for, keys.bytes())?;
         let expires_at_s = self.clock.now_ms() / 1_000 + life_s;
         let item = session_item(key, *session, kind, expires_at_s, sealed)?;
         Ok(NewSession { item, once, expires_at_s })
@@ -86,26 +86,26 @@ impl Cosigner {
     pub(crate) fn kept_beside(
         &self,
         beside: &BesideKey,
-        Asked { key, session, .. }: &Asked,
+        RequestContext { key, session, .. }: &RequestContext,
         record: &SessionRecord,
         kept: Vec<u8>,
-    ) -> Result<Zeroizing<Vec<u8>>, End> {
-        let context = session_context(key, *session, record.kind);
-        let keys = SessionKeys(beside.open(&context, &record.sealed)?);
+    ) -> Result<Zeroizing<Vec<u8>>, CallError> {
+        let sealed_for = session_context(key, *session, record.kind);
+        let keys = SessionKeys(beside.open(&sealed_for, &record.sealed)?);
         keys.open(&about(key, *session, record.kind), kept)
     }
 
     /// Takes a session out of the table. From here it is over.
     pub(crate) async fn take(
         &self,
-        Asked { key, session, .. }: &Asked,
+        RequestContext { key, session, .. }: &RequestContext,
         kind: SessionKind,
-    ) -> Result<SessionRecord, End> {
+    ) -> Result<SessionRecord, CallError> {
         let record = self.shares.take(key, *session).await?.ok_or(Refusal::NoSession)?;
         self.usable(kind, record)
     }
 
-    fn usable(&self, kind: SessionKind, record: SessionRecord) -> Result<SessionRecord, End> {
+    fn usable(&self, kind: SessionKind, record: SessionRecord) -> Result<SessionRecord, CallError> {
         if record.kind != kind || self.clock.now_ms() / 1_000 >= record.expires_at_s {
             return Err(Refusal::NoSession.into());
         }
@@ -115,23 +115,23 @@ impl Cosigner {
     /// Takes the session of a key generation, and opens what party 1 has brought back.
     pub(crate) async fn take_keygen(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         kept: Vec<u8>,
-    ) -> Result<Zeroizing<Vec<u8>>, End> {
-        let record = self.take(asked, SessionKind::Keygen).await?;
-        let keys = self.keygen_keys(asked, record).await?;
-        keys.open(&about(&asked.key, asked.session, SessionKind::Keygen), kept)
+    ) -> Result<Zeroizing<Vec<u8>>, CallError> {
+        let record = self.take(context, SessionKind::Keygen).await?;
+        let keys = self.keygen_keys(context, record).await?;
+        keys.open(&about(&context.key, context.session, SessionKind::Keygen), kept)
     }
 
     /// The keys of a key generation that is open: there is no share yet beside which they could be.
     pub(crate) async fn keygen_keys(
         &self,
-        Asked { key, session, .. }: &Asked,
+        RequestContext { key, session, .. }: &RequestContext,
         record: SessionRecord,
-    ) -> Result<SessionKeys, End> {
+    ) -> Result<SessionKeys, CallError> {
         let record = self.usable(SessionKind::Keygen, record)?;
-        let context = session_context(key, *session, SessionKind::Keygen);
-        Ok(SessionKeys(self.envelope.open(&context, &record.sealed).await?))
+        let sealed_for = session_context(key, *session, SessionKind::Keygen);
+        Ok(SessionKeys(self.envelope.open(&sealed_for, &record.sealed).await?))
     }
 }
 

@@ -1,0 +1,133 @@
+//! Party 2 as the other modules know it: its table, its key, its policy, and how a call of it fails.
+
+use std::fmt;
+
+use domain::clock::Clock;
+use domain::compute::Stopped;
+use domain::random::{Random, RandomError};
+use platform::aws::Aws;
+use platform::env::{ConfigError, Env};
+use platform::envelope::{Envelope, EnvelopeError};
+use platform::items::StoreError;
+use protocol::{OnceKeyError, Refusal};
+
+use crate::callers::{self, Unqualified};
+use crate::policy::Policy;
+use crate::store::Shares;
+
+/// The cosigner, with its own table and its own KMS key B.
+#[derive(Clone, Debug)]
+pub struct Cosigner {
+    pub(crate) shares: Shares,
+    pub(crate) envelope: Envelope,
+    pub(crate) random: Random,
+    pub(crate) policy: Policy,
+    pub(crate) clock: Clock,
+    pub(crate) unqualified: Unqualified,
+}
+
+/// Why there is no answer. The invocation fails, and the cause is in the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// KMS failed.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// State could not be sealed for its way to party 1 and back.
+    #[error(transparent)]
+    SessionState(#[from] OnceKeyError),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// A stored share or session cannot be read.
+    #[error("stored state is damaged: {0}")]
+    Damaged(String),
+    /// The computation was stopped from outside.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// How a call ends without an answer of its kind.
+pub(crate) enum CallError {
+    Refused(Refusal),
+    Failed(Failure),
+}
+
+impl From<Refusal> for CallError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl<T: Into<Failure>> From<T> for CallError {
+    fn from(failure: T) -> Self {
+        Self::Failed(failure.into())
+    }
+}
+
+impl Cosigner {
+    /// A cosigner over these clients.
+    #[must_use]
+    pub fn new(
+        aws: &Aws,
+        table: &str,
+        kms_key_id: &str,
+        policy: Policy,
+        clock: Clock,
+        random: Random,
+    ) -> Self {
+        Self {
+            shares: Shares::new(aws.dynamodb(), table),
+            envelope: Envelope::new(aws.kms(), kms_key_id, random.clone()),
+            random,
+            policy,
+            clock,
+            unqualified: Unqualified::Refused,
+        }
+    }
+
+    /// The same, for another treatment of invocations without an alias. [`Cosigner::new`] refuses
+    /// them.
+    #[must_use]
+    pub const fn with_unqualified(mut self, unqualified: Unqualified) -> Self {
+        self.unqualified = unqualified;
+        self
+    }
+
+    /// Makes the clients once, from the environment: `COSIGNER_TABLE`, `COSIGNER_KEY_ID`,
+    /// `CALLER_WITHOUT_ALIAS` (`local` treats invocations without an alias as those of a local
+    /// stack; not set in the cloud, where they are refused), and what [`Policy::from_env`] reads.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Self, ConfigError> {
+        let unqualified = match env.optional("CALLER_WITHOUT_ALIAS").as_deref() {
+            None => Unqualified::Refused,
+            Some(callers::LOCAL) => Unqualified::Local,
+            Some(_) => {
+                let (name, want) = ("CALLER_WITHOUT_ALIAS", "local, or not set");
+                return Err(ConfigError::Invalid { name, want });
+            }
+        };
+        let cosigner = Self::new(
+            &Aws::from_env(env)?,
+            &env.required("COSIGNER_TABLE")?,
+            &env.required("COSIGNER_KEY_ID")?,
+            Policy::from_env(env)?,
+            clock,
+            random,
+        );
+        Ok(cosigner.with_unqualified(unqualified))
+    }
+}
+
+impl fmt::Debug for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => fmt::Debug::fmt(refusal, f),
+            Self::Failed(failure) => fmt::Debug::fmt(failure, f),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Events: their types and ids. What each one says is in `webhooks`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use domain::ids::IdError;
+use platform::items::SHARDS;
+use serde::{Deserialize, Serialize};
+
+/// Defines the types once, with their names.
+macro_rules! types {
+    ($($(#[doc = $doc:literal])+ $name:ident: $text:literal,)+) => {
+        /// What an event is about.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        pub enum EventType {
+            $($(#[doc = $doc])+ #[serde(rename = $text)] $name,)+
+        }
+
+        impl EventType {
+            /// All of them.
+            pub const ALL: [Self; [$($text),+].len()] = [$(Self::$name),+];
+
+            /// The name in events and in a webhook's list.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+types! {
+    /// A wallet was made.
+    WalletCreated: "wallet.created",
+    /// An exchange has approved a credential's first agent.
+    CredentialActive: "credential.active",
+    /// Another agent has taken its place.
+    CredentialRenewed: "credential.renewed",
+    /// It expires within a week, and is not renewed by itself.
+    CredentialExpiring: "credential.expiring",
+    /// It is gone, on the exchange and here.
+    CredentialRevoked: "credential.revoked",
+    /// The exchange knows it otherwise than we do.
+    CredentialDrift: "credential.drift",
+}
+
+impl FromStr for EventType {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let found = Self::ALL.into_iter().find(|known| known.as_str() == text);
+        found.ok_or_else(|| IdError::new("events must be types of events"))
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+const PREFIX: &str = "evt_";
+/// Hex digits of the time, Unix milliseconds.
+const TIME: usize = 12;
+/// Hex digits of the digest.
+const DIGEST: usize = 24;
+
+/// An event's id: `evt_`, its time, and a digest of what makes it this event. In the order of ids
+/// events are in the order of their times.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EventId(String);
+
+impl EventId {
+    /// The id of what happened at a time, in Unix milliseconds, and is told from all else by `parts`.
+    pub(crate) fn new(at_ms: u64, parts: &[&str]) -> Self {
+        // None of the parts holds a line's end.
+        let hash = hex::encode(digest(&SHA256, parts.join("\n").as_bytes()));
+        Self(format!("{PREFIX}{at_ms:0TIME$x}{}", &hash[..DIGEST]))
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// When it happened, Unix milliseconds.
+    #[must_use]
+    pub fn at_ms(&self) -> u64 {
+        u64::from_str_radix(&self.0[PREFIX.len()..PREFIX.len() + TIME], 16).unwrap_or_default()
+    }
+
+    /// Which of the [`SHARDS`] partitions it is kept in.
+    #[must_use]
+    pub fn shard(&self) -> u8 {
+        let last = &self.0[self.0.len() - 2..];
+        u8::from_str_radix(last, 16).unwrap_or_default() % SHARDS
+    }
+
+    /// Not above any id of this time.
+    #[must_use]
+    pub fn floor(at_ms: u64) -> String {
+        format!("{PREFIX}{:0TIME$x}", at_ms.min(MAX_MS))
+    }
+
+    /// Above every id of this time.
+    #[must_use]
+    pub fn ceiling(at_ms: u64) -> String {
+        format!("{PREFIX}{:0TIME$x}~", at_ms.min(MAX_MS))
+    }
+
+    /// Above this one, and not above any other that is.
+    #[must_use]
+    pub fn next(&self) -> String {
+        format!("{}!", self.0)
+    }
+}
+
+/// The last time that an id can name.
+const MAX_MS: u64 = (1 << (4 * TIME)) - 1;
+
+impl FromStr for EventId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let digits = text.strip_prefix(PREFIX).unwrap_or_default();
+        let is_hex =
+            digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        if digits.len() == TIME + DIGEST && is_hex {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(IdError::new("eventId must be the id of an event"))
+        }
+    }
+}
+
+impl TryFrom<String> for EventId {
+    type Error = IdError;
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<EventId> for String {
+    fn from(id: EventId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// Its id.
+    pub id: EventId,
+    /// Its type.
+    pub kind: EventType,
+    /// What is sent, to the byte. Holds no secret: it is made of the types below alone.
+    pub body: String,
+}

@@ -13,7 +13,7 @@ use crate::{
     Now,
     faults::{Fault, Faults},
     lock,
-    requests::{Log, Request},
+    requests::{Limit, Log, Request},
 };
 
 /// No request of either exchange comes near this
@@ -25,13 +25,6 @@ pub(crate) struct Call {
     pub(crate) kind: &'static str,
     pub(crate) weight: u32,
     pub(crate) limit: Limit,
-}
-
-/// A limit of weight; each name has a minute of its own
-#[derive(Clone, Copy)]
-pub(crate) struct Limit {
-    pub(crate) name: &'static str,
-    pub(crate) per_minute: u32,
 }
 
 /// What the exchange made of a request

@@ -21,9 +21,10 @@ use serde_json::{Value, json};
 
 use crate::{
     Now,
-    edge::{Call, Edge, Limit, MAX_BODY_BYTES, Reply},
+    edge::{Call, Edge, MAX_BODY_BYTES, Reply},
     faults::Fault,
-    lock, requests,
+    lock,
+    requests::{self, Limit},
 };
 
 mod accounts;

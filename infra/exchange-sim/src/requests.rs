@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::edge::Limit;
-
 /// Requests kept for inspection; older ones are forgotten, so that a long run stays small
 const KEPT: usize = 10_000;
 
@@ -24,6 +22,13 @@ pub struct Request {
     /// Whether the exchange executed it and found nothing wrong. An injected fault may still have
     /// kept the answer from the client.
     pub accepted: bool,
+}
+
+/// A limit of weight; each name has a minute of its own
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    pub(crate) name: &'static str,
+    pub(crate) per_minute: u32,
 }
 
 /// The requests of late, and the weight of the last minute

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use domain::intent::{HyperliquidChain, parse_chain};
-use hyperdex_local::engines::Engines;
-use hyperdex_local::{AllowedHost, AsterTarget, HyperliquidTarget, Limits, Options, Port, Ports};
+use hyperdex_local::{
+    AllowedHost, AsterTarget, Engines, HyperliquidTarget, Limits, Options, Port, Ports,
+};
 use platform::env::{ConfigError, Env, parse_url};
 use platform::networks::resolve_aster_chain;
 use shared::api::cors::Origins;

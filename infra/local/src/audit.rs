@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use cosigner::audit::verify::{Verifier, exported as parse};
+use hyperdex_cloud::dynamodb;
+use hyperdex_cloud::error::chain;
 use platform::aws::Aws;
 use platform::items::Item;
 use seal_audit::seal::Head;
@@ -13,9 +15,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::error::chain;
-use crate::serve::{Stop, bind, url};
-use crate::{StartError, data, dynamodb};
+use crate::data;
+use crate::error::StartError;
+use hyperdex_listen::{Stop, bind, url};
 
 /// Where the log is.
 #[derive(Clone, Debug)]

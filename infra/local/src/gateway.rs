@@ -15,15 +15,15 @@ use domain::ids::Tenant;
 use domain::random::Random;
 use http::header::CONNECTION;
 use http::{HeaderValue, Method, StatusCode};
+use hyperdex_listen::whole;
 use shared::api::error::ApiError;
 use shared::api::shell::{OPEN_PATHS, refusal};
 use tower::ServiceExt;
 use tracing::subscriber::{NoSubscriber, with_default};
 
-use crate::clients::whole;
 use crate::keys::{KeyFile, Keyring, Known};
 use crate::limits::Limiter;
-use crate::stack::Options;
+use crate::options::Options;
 
 #[derive(Clone)]
 struct Gateway {

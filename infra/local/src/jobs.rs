@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
+use hyperdex_cloud::error::chain;
 use lambda_entry::Job;
 use reconcile_apikeys::ReconcileApiKeys;
 use refresh_shares::RefreshShares;
@@ -13,8 +14,6 @@ use serde_json::Value;
 use shared::credentials::{ReconcileLimits, Registrars, RenewLimits};
 use shared::wallets::{Custody, RefreshLimits};
 use tokio::time::{Instant, interval_at};
-
-use crate::error::chain;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;

@@ -19,7 +19,7 @@ use domain::random::Random;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::data::identity;
+use crate::identity;
 
 /// The file's name in the data directory.
 pub const KEYS_FILE: &str = "keys.json";

@@ -11,9 +11,9 @@ use clap::{Parser, Subcommand};
 use domain::clock::Clock;
 use domain::intent::HyperliquidChain;
 use domain::random::Random;
+use hyperdex_cloud::cosigner::{CosignerSettings, run_child};
+use hyperdex_cloud::engines::CosignerEngine;
 use hyperdex_local::bench::{self, BenchOptions, EndpointsSettings};
-use hyperdex_local::cosigner::{CosignerSettings, run_child};
-use hyperdex_local::engines::CosignerEngine;
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::keys::command::{self as keys_command, KeysCommand};
 use hyperdex_local::load::{self, LoadArgs};
@@ -152,7 +152,7 @@ async fn run(cli: Cli) -> ExitCode {
                 Ok(engine) => settings.engine = engine,
                 Err(error) => return ended(Err(error.into())),
             }
-            ended(run_child(&settings, say).await)
+            done(run_child(&settings, say).await)
         }
         Some(Command::Endpoints { settings }) => {
             let Some(settings) = EndpointsSettings::from_arguments(&settings) else {

@@ -9,16 +9,18 @@ use clap::{Args, Subcommand};
 use domain::clock::Clock;
 use domain::ids::{Tenant, WalletRef};
 use domain::time::rfc3339_seconds;
+use hyperdex_cloud::dynamodb;
+use hyperdex_cloud::names::WALLETS_TABLE;
+use hyperdex_listen::{Stop, bind, url};
 use platform::aws::Aws;
 use shared::store::{
     OperateError, Operated, OperatorAction, OperatorActionKind, Store, WalletRecord,
 };
 use url::Url;
 
-use crate::operator::{ConsoleOptions, wallets_table};
-use crate::serve::{Stop, bind, url};
-use crate::stack::WALLETS_TABLE;
-use crate::{StartError, data, dynamodb};
+use crate::console::operator::{ConsoleOptions, wallets_table};
+use crate::data;
+use crate::error::StartError;
 
 /// An operator's action on a wallet.
 #[derive(Clone, Debug, Subcommand)]

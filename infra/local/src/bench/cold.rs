@@ -23,8 +23,8 @@ use super::drive::{Job, drive};
 use super::machine::peak_mb;
 use super::world::World;
 use super::{BenchError, failed};
-use crate::serve::{Stop, bind, serve, url};
-use crate::stack::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_cloud::names::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_listen::{Stop, bind, serve, url};
 
 /// The empty function: `tests/hello`.
 pub(super) const EMPTY: &str = "hello";

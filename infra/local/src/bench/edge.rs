@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde_json::Value;
 
 use super::{BenchError, failed};
-use crate::serve::{Stop, bind, serve, url};
+use hyperdex_listen::{Stop, bind, serve, url};
 
 /// No payload of ours comes near this.
 const MAX_BODY_BYTES: usize = 16 << 20;

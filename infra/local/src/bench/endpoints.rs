@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use tokio::io::AsyncReadExt;
 use url::Url;
 
+use crate::error::StartError;
+use crate::options::Options;
 use crate::routes::{Endpoints, routes};
-use crate::serve::{Stop, bind, serve, url};
-use crate::{Options, StartError};
+use hyperdex_listen::{Stop, bind, serve, url};
 
 /// Beyond what a run can use: what is measured is the service, and not an exchange's patience.
 pub(super) const WEIGHT_PER_MINUTE: u32 = 100_000_000;

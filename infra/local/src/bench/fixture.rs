@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::drive::{Job, drive};
 use super::world::World;
 use super::{BenchError, failed};
-use crate::stack::{COSIGNER_TABLE, WALLETS_TABLE};
+use hyperdex_cloud::names::{COSIGNER_TABLE, WALLETS_TABLE};
 
 /// Items that are written in one transaction.
 const BATCH: u64 = 2_000;

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::StartError;
+use crate::error::StartError;
 pub use endpoints::{EndpointsSettings, run as run_endpoints};
 use world::{Setup, World};
 
@@ -66,6 +66,12 @@ pub enum BenchError {
     /// The stack did not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// A stand-in for the cloud did not start.
+    #[error(transparent)]
+    Cloud(#[from] hyperdex_cloud::error::CloudError),
+    /// A port is taken.
+    #[error(transparent)]
+    Listen(#[from] hyperdex_listen::ListenError),
     /// The run could not go on.
     #[error("the measurement: {0}")]
     Run(String),

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use hyperdex_cloud::names::WALLETS_TABLE;
 
 use super::bare::{self, Bare};
 use super::drive::{Job, Timed, client, drive};
@@ -117,7 +118,7 @@ async fn calls(world: &World, count: usize) -> Result<(Vec<Duration>, Vec<Durati
     for number in 0..count {
         let begun = Instant::now();
         db.put_item()
-            .table_name(crate::WALLETS_TABLE)
+            .table_name(WALLETS_TABLE)
             .item("pk", AttributeValue::S(format!("bench#{number}")))
             .item("sk", AttributeValue::S("x".repeat(900)))
             .send()

@@ -25,13 +25,13 @@ use super::endpoints::{EndpointsSettings, WEIGHT_PER_MINUTE};
 use super::machine::{peak_mb, processor_time};
 use super::{BenchError, failed};
 use crate::cloud::HEADS;
-use crate::cosigner::CosignerSettings;
-use crate::dynamodb;
 use crate::exchanges::{self, AsterTarget, HyperliquidTarget};
-use crate::kms::{self, Kms};
 use crate::routes::Endpoints;
-use crate::serve::{Port, Stop, bind, serve, url};
-use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_cloud::cosigner::CosignerSettings;
+use hyperdex_cloud::dynamodb;
+use hyperdex_cloud::kms::{self, Kms};
+use hyperdex_cloud::names::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_listen::{Port, Stop, bind, serve, url};
 
 /// What kind of world.
 #[derive(Clone, Copy)]

@@ -18,9 +18,9 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::{Console, in_query};
-use crate::StartError;
+use crate::error::StartError;
+use crate::options::Options;
 use crate::routes::Endpoints;
-use crate::stack::Options;
 
 /// How long an answer of an exchange is good for, in milliseconds.
 const FRESH_MS: u64 = 10_000;

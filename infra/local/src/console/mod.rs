@@ -29,15 +29,16 @@ use shared::api::error::ApiError;
 use shared::api::shell::refusal;
 use shared::store::Store;
 
-use crate::StartError;
+use crate::error::StartError;
 use crate::jobs::{REFRESH_EVERY_MS, RENEW_WITHIN_MS};
 use crate::keys::{KeyFile, Keyring, Known};
+use crate::options::Options;
 use crate::routes::Endpoints;
-use crate::stack::{COSIGNER_TABLE, Options, WALLETS_TABLE};
 use decisions::Decisions;
 use exchanges::Exchanges;
 pub(crate) use exchanges::Simulators;
 use guard::Guard;
+use hyperdex_cloud::names::{COSIGNER_TABLE, WALLETS_TABLE};
 
 /// What is read from the tables, here and in the cloud.
 #[derive(Clone)]

@@ -7,9 +7,9 @@
 
 pub(crate) mod archive;
 pub mod backup;
+mod disk;
 pub mod doctor;
 mod external;
-pub(crate) mod identity;
 mod sqlite;
 
 use std::collections::BTreeMap;
@@ -22,16 +22,18 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::clock::Clock;
 use domain::random::Random;
 use dynoxide::Database;
+use hyperdex_cloud::dynamodb::{self, sdk_error};
+use hyperdex_cloud::files::broken;
+use hyperdex_cloud::kms::{self, Kms};
+use hyperdex_cloud::names::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
 use platform::aws::Aws;
 
-use crate::StartError;
-use crate::dynamodb::{self, sdk_error};
-use crate::files::broken;
+use crate::error::{Damaged, StartError};
+use crate::identity::{self, Fault, Identity};
 use crate::keys::{KEYS_FILE, KeyFile};
-use crate::kms::{self, Kms};
-use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+pub use disk::MIN_FREE;
+pub(crate) use disk::write_trouble;
 pub(crate) use external::sqlite_files;
-use identity::Identity;
 
 /// Both tables.
 pub(crate) const DATABASE: &str = "dynamodb.sqlite";
@@ -45,41 +47,6 @@ pub(crate) const AUDIT_KEY_FILE: &str = "audit-key.der";
 const LOCK: &str = "lock";
 /// The KMS keys that seal data, by their aliases.
 const SEALING_KEYS: [&str; 2] = [WALLETS_KEY, COSIGNER_KEY];
-
-/// What is wrong with a file of the directory.
-#[derive(Debug, thiserror::Error)]
-pub enum Fault {
-    /// It is not there.
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    /// It has no bytes.
-    #[error("{0} is empty")]
-    Empty(&'static str),
-    /// It cannot be read as what it is.
-    #[error("{file} is corrupt ({cause})")]
-    Corrupt {
-        /// The file.
-        file: &'static str,
-        /// Why; holds no content of the file.
-        cause: String,
-    },
-    /// It is a file of another data directory.
-    #[error("{0} belongs to other data")]
-    Foreign(&'static str),
-}
-
-/// The files of a data directory do not belong together, or one is lost.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the data directory {} is damaged: {fault}; put the file back, or restore a backup with \
-     `hyperdex restore FILE`; to start without its wallets, move the directory away",
-    directory.display()
-)]
-pub struct Damaged {
-    directory: PathBuf,
-    /// What is wrong.
-    pub fault: Fault,
-}
 
 /// A directory as it was found.
 #[derive(Debug)]
@@ -169,7 +136,7 @@ impl Directory {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Err(self.damaged(Fault::Missing(file)))
             }
-            Err(error) => Err(broken(&self.path.join(file), &error)),
+            Err(error) => Err(broken(&self.path.join(file), &error).into()),
         }
     }
 
@@ -194,7 +161,7 @@ impl Directory {
     /// meanwhile is not taken for a directory that has lost some.
     pub(crate) fn begin(&self) -> Result<(), StartError> {
         match &self.found {
-            Found::New(identity) => identity.write(&self.path),
+            Found::New(identity) => Ok(identity.write(&self.path)?),
             Found::Earlier(_) | Found::Known(_) => Ok(()),
         }
     }
@@ -341,7 +308,7 @@ pub(crate) fn prepare(directory: &Path) -> Result<File, StartError> {
 
 /// Takes the lock of a directory that exists. The file holds the process's id.
 pub(crate) fn lock(directory: &Path) -> Result<File, StartError> {
-    let failed = |error: std::io::Error| broken(directory, &error);
+    let failed = |error: std::io::Error| StartError::from(broken(directory, &error));
     let path = directory.join(LOCK);
     // Not truncated: it may hold the id of the process that has the lock.
     let options = File::options().write(true).create(true).truncate(false).open(path);

@@ -9,8 +9,8 @@ use domain::random::Random;
 use domain::time::rfc3339_seconds;
 
 use super::{KeyFile, KeysError};
-use crate::StartError;
 use crate::data::existing;
+use crate::error::StartError;
 
 /// What to do with the keys.
 #[derive(Clone, Debug, Subcommand)]

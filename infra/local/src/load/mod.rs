@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::StartError;
+use crate::error::StartError;
 pub use args::LoadArgs;
 use client::Client;
 use progress::Progress;
@@ -52,6 +52,9 @@ pub enum LoadError {
     /// The stack did not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// A port is taken.
+    #[error(transparent)]
+    Listen(#[from] hyperdex_listen::ListenError),
     /// The run could not go on.
     #[error("the load run: {0}")]
     Run(String),

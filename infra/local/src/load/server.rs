@@ -17,10 +17,11 @@ use url::Url;
 
 use super::client::Wallet;
 use super::{LoadError, failed};
+use crate::error::StartError;
 use crate::exchanges::{self, AsterTarget, HyperliquidTarget};
+use crate::options::Options;
 use crate::routes::Endpoints;
-use crate::serve::{Port, Stop, bind};
-use crate::{Options, StartError};
+use hyperdex_listen::{Port, Stop, bind};
 
 /// Beyond what a run can use: what is measured is the stack, and not an exchange's patience.
 const WEIGHT_PER_MINUTE: u32 = 100_000_000;

@@ -7,7 +7,7 @@ use shared::exchanges::budget::BudgetConfig;
 
 use super::ConsoleOptions;
 use super::aws::Account;
-use crate::StartError;
+use crate::error::StartError;
 use crate::jobs::{REFRESH_EVERY_MS, RENEW_WITHIN_MS};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;

@@ -37,10 +37,10 @@ use zeroize::Zeroizing;
 use super::decisions::{self, Decisions};
 use super::guard::{self, Guard};
 use super::{Reads, assets, schedule, search, wallets};
-use crate::StartError;
-use crate::serve::{Stop, bind, serve_page, url};
+use crate::error::StartError;
 use aws::Account;
 use deployment::Deployment;
+use hyperdex_listen::{Stop, bind, serve_page, url};
 use metrics::{Metrics, Reader, Source};
 
 /// Which deployment, and who looks at it.

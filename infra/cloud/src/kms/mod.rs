@@ -23,22 +23,25 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-pub(crate) use api::Kms;
-pub(crate) use keyring::key_of;
+pub use api::Kms;
+pub use keyring::key_of;
 
-use crate::StartError;
-use crate::error::chain;
+use crate::error::{CloudError, chain};
 use crate::files::write;
-use crate::stack::AUDIT_KEY;
+use crate::names::AUDIT_KEY;
 
 const ACCOUNT: &str = "123456789012";
 /// What verifies the audit log's seals, in PEM, in the data directory.
-pub(crate) const PUBLIC_KEY: &str = "audit-public-key.pem";
+pub const PUBLIC_KEY: &str = "audit-public-key.pem";
 const REGION: &str = "us-east-1";
+
 /// The key that signs the audit log's heads, made at the first start: a file of its own, the
 /// owner's alone.
-pub(crate) fn open_signer(file: &Path) -> Result<Arc<EcdsaKeyPair>, StartError> {
-    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
+///
+/// # Errors
+/// When the file cannot be read or made, or is not such a key.
+pub fn open_signer(file: &Path) -> Result<Arc<EcdsaKeyPair>, CloudError> {
+    let broken = |cause: String| CloudError::Data { path: file.to_owned(), cause };
     let der = match std::fs::read(file) {
         Ok(der) => der,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -55,7 +58,10 @@ pub(crate) fn open_signer(file: &Path) -> Result<Arc<EcdsaKeyPair>, StartError> 
 }
 
 /// Writes the public half of the audit key, in DER, to a PEM file next to the key's own.
-pub(crate) fn publish(key_file: &Path, public: &[u8]) -> Result<(), StartError> {
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn publish(key_file: &Path, public: &[u8]) -> Result<(), CloudError> {
     let text = STANDARD.encode(public);
     let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
     for line in text.as_bytes().chunks(64) {
@@ -67,26 +73,26 @@ pub(crate) fn publish(key_file: &Path, public: &[u8]) -> Result<(), StartError> 
 }
 
 /// The public half of the audit key, in DER.
-pub(crate) fn public_half(signer: &EcdsaKeyPair) -> Vec<u8> {
+pub fn public_half(signer: &EcdsaKeyPair) -> Vec<u8> {
     let der: Result<PublicKeyX509Der<'_>, _> = signer.public_key().as_der();
     der.map(|der| der.as_ref().to_vec()).unwrap_or_default()
 }
 
 /// Seals a text under a key, in base64.
-pub(crate) fn seal(service: &Kms, alias: &str, text: &str) -> Option<String> {
+pub fn seal(service: &Kms, alias: &str, text: &str) -> Option<String> {
     let body = json!({ "KeyId": alias, "Plaintext": STANDARD.encode(text) });
     let sealed = service.call("Encrypt", &body).ok()?;
     Some(sealed["CiphertextBlob"].as_str()?.to_owned())
 }
 
 /// Whether a key opens what [`seal`] has made of this text.
-pub(crate) fn opens(service: &Kms, alias: &str, sealed: &str, text: &str) -> bool {
+pub fn opens(service: &Kms, alias: &str, sealed: &str, text: &str) -> bool {
     let body = json!({ "KeyId": alias, "CiphertextBlob": sealed });
     service.call("Decrypt", &body).is_ok_and(|opened| opened["Plaintext"] == STANDARD.encode(text))
 }
 
 /// Whether a text was sealed with its key's present material.
-pub(crate) fn is_current(service: &Kms, alias: &str, sealed: &str) -> bool {
+pub fn is_current(service: &Kms, alias: &str, sealed: &str) -> bool {
     let opened = service.call("Decrypt", &json!({ "KeyId": alias, "CiphertextBlob": sealed }));
     let described = service.call("DescribeKey", &json!({ "KeyId": alias }));
     let (Ok(opened), Ok(described)) = (opened, described) else { return false };
@@ -94,12 +100,13 @@ pub(crate) fn is_current(service: &Kms, alias: &str, sealed: &str) -> bool {
 }
 
 /// The id of the key that has this alias.
-pub(crate) fn key_id(service: &Kms, alias: &str) -> Option<String> {
+pub fn key_id(service: &Kms, alias: &str) -> Option<String> {
     let described = service.call("DescribeKey", &json!({ "KeyId": alias })).ok()?;
     Some(described["KeyMetadata"]["KeyId"].as_str()?.to_owned())
 }
 
-pub(crate) fn router(service: Arc<Kms>, signer: Arc<EcdsaKeyPair>) -> Router {
+/// KMS's own protocol, with the key that signs the audit log's heads at the same address.
+pub fn router(service: Arc<Kms>, signer: Arc<EcdsaKeyPair>) -> Router {
     Router::new().fallback(handle).with_state((service, signer))
 }
 
@@ -183,8 +190,11 @@ async fn handle(
 }
 
 /// Makes a key with this alias if there is none.
-pub(crate) async fn create_key(client: &Client, alias: &str) -> Result<(), StartError> {
-    let failed = |cause: String| StartError::Part { what: "a KMS key", cause };
+///
+/// # Errors
+/// When KMS does not make it.
+pub async fn create_key(client: &Client, alias: &str) -> Result<(), CloudError> {
+    let failed = |cause: String| CloudError::Part { what: "a KMS key", cause };
     match client.describe_key().key_id(alias).send().await {
         Ok(_) => return Ok(()),
         // A key that is named by its id must exist.

@@ -5,17 +5,37 @@ use std::path::Path;
 
 use domain::clock::Clock;
 use domain::random::Random;
+use hyperdex_cloud::engines::TableIds;
+use hyperdex_cloud::error::CloudError;
+use hyperdex_cloud::files::{broken, write};
 use serde::{Deserialize, Serialize};
-
-use super::Fault;
-use crate::StartError;
-use crate::engines::TableIds;
-use crate::files::write;
 
 /// The file's name in the data directory.
 pub(crate) const FILE: &str = "identity.json";
 
 const SCHEMA: u32 = 1;
+
+/// What is wrong with a file of the directory.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// It is not there.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// It has no bytes.
+    #[error("{0} is empty")]
+    Empty(&'static str),
+    /// It cannot be read as what it is.
+    #[error("{file} is corrupt ({cause})")]
+    Corrupt {
+        /// The file.
+        file: &'static str,
+        /// Why; holds no content of the file.
+        cause: String,
+    },
+    /// It is a file of another data directory.
+    #[error("{0} belongs to other data")]
+    Foreign(&'static str),
+}
 
 /// The identity of a data directory.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -41,8 +61,8 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// The identity of a directory that is about to be filled.
-    pub(crate) fn draw(random: &Random, clock: &Clock) -> Result<Self, StartError> {
-        let id = random.uuid().map_err(|error| StartError::Part {
+    pub(crate) fn draw(random: &Random, clock: &Clock) -> Result<Self, CloudError> {
+        let id = random.uuid().map_err(|error| CloudError::Part {
             what: "the data directory's identity",
             cause: error.to_string(),
         })?;
@@ -77,10 +97,9 @@ impl Identity {
     }
 
     /// Writes it, whole or not at all.
-    pub(crate) fn write(&self, directory: &Path) -> Result<(), StartError> {
+    pub(crate) fn write(&self, directory: &Path) -> Result<(), CloudError> {
         let file = directory.join(FILE);
-        let text =
-            serde_json::to_vec_pretty(self).map_err(|error| crate::files::broken(&file, &error))?;
+        let text = serde_json::to_vec_pretty(self).map_err(|error| broken(&file, &error))?;
         write(&file, &text)
     }
 }

@@ -4,10 +4,13 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use crate::StartError;
+use crate::error::CloudError;
 
 /// Writes a file whole or not at all, and on the disk.
-pub(crate) fn write(file: &Path, bytes: &[u8]) -> Result<(), StartError> {
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn write(file: &Path, bytes: &[u8]) -> Result<(), CloudError> {
     let directory = file.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         put(file, bytes, true)?;
@@ -18,7 +21,10 @@ pub(crate) fn write(file: &Path, bytes: &[u8]) -> Result<(), StartError> {
 
 /// Writes a file whole or not at all. It survives a kill of the process, and may be the old one
 /// after a loss of power.
-pub(crate) fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     put(file, bytes, false)
 }
 
@@ -34,7 +40,7 @@ fn put(file: &Path, bytes: &[u8], sync: bool) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A file, or the directory itself, that cannot be used.
-pub(crate) fn broken(file: &Path, cause: &dyn std::fmt::Display) -> StartError {
-    StartError::Data { path: file.to_owned(), cause: cause.to_string() }
+/// Returns the error of a file, or of the directory itself, that cannot be used.
+pub fn broken(file: &Path, cause: &dyn std::fmt::Display) -> CloudError {
+    CloudError::Data { path: file.to_owned(), cause: cause.to_string() }
 }

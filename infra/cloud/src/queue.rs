@@ -17,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 use shared::webhooks::MAX_ATTEMPTS;
 
-use crate::StartError;
+use crate::error::CloudError;
 
 /// How long a message that was received is kept from others, in milliseconds: as in the template.
 const VISIBILITY_MS: u64 = 180_000;
@@ -36,23 +36,31 @@ const TABLES: &str = "
 
 /// A message, as a function is handed it.
 #[derive(Clone, Debug)]
-pub(crate) struct Message {
-    pub(crate) id: String,
-    pub(crate) receipt: String,
-    pub(crate) body: String,
-    pub(crate) received: u32,
+pub struct Message {
+    /// The message's id.
+    pub id: String,
+    /// Names this receipt of the message.
+    pub receipt: String,
+    /// The body as it was sent.
+    pub body: String,
+    /// How often the message was received, this time included.
+    pub received: u32,
 }
 
 /// The queue, and where readers of streams are.
 #[derive(Clone)]
-pub(crate) struct Queue {
+pub struct Queue {
     file: Arc<Mutex<Connection>>,
     clock: Clock,
     random: Random,
 }
 
 impl Queue {
-    pub(crate) fn open(path: &Path, clock: Clock, random: Random) -> Result<Self, StartError> {
+    /// Opens the queue in a file, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When the file is not a queue.
+    pub fn open(path: &Path, clock: Clock, random: Random) -> Result<Self, CloudError> {
         let open = || -> rusqlite::Result<Connection> {
             let file = Connection::open(path)?;
             file.busy_timeout(Duration::from_secs(5))?;
@@ -60,7 +68,7 @@ impl Queue {
             file.execute_batch(TABLES)?;
             Ok(file)
         };
-        let file = open().map_err(|error| StartError::Data {
+        let file = open().map_err(|error| CloudError::Data {
             path: path.to_owned(),
             cause: error.to_string(),
         })?;
@@ -88,7 +96,10 @@ impl Queue {
     }
 
     /// At most ten messages whose time has come. What was received too often is a dead letter.
-    pub(crate) fn receive(&self) -> rusqlite::Result<Vec<Message>> {
+    ///
+    /// # Errors
+    /// When the file fails.
+    pub fn receive(&self) -> rusqlite::Result<Vec<Message>> {
         const DUE: &str = "SELECT id, body, received FROM messages
             WHERE dead = 0 AND visibleAtMs <= ?1 ORDER BY visibleAtMs LIMIT 10";
         let now_ms = self.now_ms();
@@ -123,7 +134,11 @@ impl Queue {
         Ok(messages)
     }
 
-    pub(crate) fn delete(&self, receipt: &str) -> rusqlite::Result<()> {
+    /// Deletes the message of a receipt.
+    ///
+    /// # Errors
+    /// When the file fails.
+    pub fn delete(&self, receipt: &str) -> rusqlite::Result<()> {
         self.file().execute("DELETE FROM messages WHERE receipt = ?1", params![receipt])?;
         Ok(())
     }
@@ -136,7 +151,10 @@ impl Queue {
     }
 
     /// When the next message's time comes, Unix milliseconds, and how many dead letters there are.
-    pub(crate) fn state(&self) -> rusqlite::Result<(Option<u64>, u64)> {
+    ///
+    /// # Errors
+    /// When the file fails.
+    pub fn state(&self) -> rusqlite::Result<(Option<u64>, u64)> {
         let file = self.file();
         let next = "SELECT MIN(visibleAtMs) FROM messages WHERE dead = 0";
         let next: Option<i64> = file.query_row(next, [], |row| row.get(0))?;
@@ -146,12 +164,19 @@ impl Queue {
     }
 
     /// Up to where a stream was read.
-    pub(crate) fn position(&self, stream: &str) -> rusqlite::Result<Option<String>> {
+    ///
+    /// # Errors
+    /// When the file fails.
+    pub fn position(&self, stream: &str) -> rusqlite::Result<Option<String>> {
         let select = "SELECT sequence FROM positions WHERE stream = ?1";
         self.file().query_row(select, params![stream], |row| row.get(0)).optional()
     }
 
-    pub(crate) fn set_position(&self, stream: &str, sequence: &str) -> rusqlite::Result<()> {
+    /// Notes up to where a stream was read.
+    ///
+    /// # Errors
+    /// When the file fails.
+    pub fn set_position(&self, stream: &str, sequence: &str) -> rusqlite::Result<()> {
         let put = "INSERT INTO positions (stream, sequence) VALUES (?1, ?2)
             ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence";
         self.file().execute(put, params![stream, sequence])?;
@@ -166,7 +191,7 @@ impl std::fmt::Debug for Queue {
 }
 
 /// SQS's own protocol, as far as the functions speak it.
-pub(crate) fn router(queue: Queue) -> Router {
+pub fn router(queue: Queue) -> Router {
     Router::new().fallback(handle).with_state(queue)
 }
 

@@ -1,8 +1,6 @@
 //! DynamoDB and KMS of somebody else, in place of the embedded ones: `--dynamodb-url`, `--kms-url`.
 //! The cosigner, the queue of webhooks and the simulators stay on this machine.
 
-pub(crate) mod streams;
-
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -17,20 +15,21 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::StartError;
+use crate::dynamodb::sdk_error;
+use crate::error::CloudError;
 use crate::kms::create_key;
-use crate::stack::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use crate::names::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
 
 /// Set for the cosigner's process of a stack with external engines: the KMS key that it uses.
 pub(crate) const CHILD_KEY: &str = "HYPERDEX_EXTERNAL_COSIGNER_KEY";
 
 /// Credentials for the engines.
 #[derive(Clone)]
-pub(crate) struct EngineCredentials {
-    id: String,
-    secret: Zeroizing<String>,
-    token: Option<Zeroizing<String>>,
-    region: String,
+pub struct EngineCredentials {
+    pub(crate) id: String,
+    pub(crate) secret: Zeroizing<String>,
+    pub(crate) token: Option<Zeroizing<String>>,
+    pub(crate) region: String,
 }
 
 impl EngineCredentials {
@@ -54,7 +53,8 @@ impl EngineCredentials {
     }
 
     /// Clients at these addresses.
-    pub(crate) fn aws(&self, dynamodb: &str, kms: &str, lambda: &str) -> Aws {
+    #[must_use]
+    pub fn aws(&self, dynamodb: &str, kms: &str, lambda: &str) -> Aws {
         let aws = Aws::from_env(&Env(&|name| match name {
             "AWS_ACCESS_KEY_ID" => Some(self.id.clone()),
             "AWS_SECRET_ACCESS_KEY" => Some(self.secret.to_string()),
@@ -97,13 +97,16 @@ impl CosignerEngine {
 /// External engines.
 #[derive(Clone, Debug)]
 pub struct Engines {
-    pub(crate) dynamodb: String,
-    pub(crate) kms: String,
+    /// DynamoDB's URL.
+    pub dynamodb: String,
+    /// KMS's URL.
+    pub kms: String,
     /// KMS key A: an alias, an id or an ARN.
-    pub(crate) wallets_key: String,
+    pub wallets_key: String,
     /// KMS key B.
-    pub(crate) cosigner_key: String,
-    pub(crate) credentials: EngineCredentials,
+    pub cosigner_key: String,
+    /// Credentials for both.
+    pub credentials: EngineCredentials,
 }
 
 impl Engines {
@@ -126,22 +129,24 @@ impl Engines {
         })
     }
 
-    pub(crate) fn cosigner(&self) -> CosignerEngine {
+    /// The cosigner's share.
+    #[must_use]
+    pub fn cosigner(&self) -> CosignerEngine {
         let credentials = self.credentials.clone();
         CosignerEngine { credentials, key: self.cosigner_key.clone() }
     }
 
     /// The keys that seal data.
-    pub(crate) fn sealing_keys(&self) -> [&str; 2] {
+    #[must_use]
+    pub fn sealing_keys(&self) -> [&str; 2] {
         [&self.wallets_key, &self.cosigner_key]
     }
 
     /// Creates the keys that do not exist, and returns the audit key's public half.
-    pub(crate) async fn prepare_keys(
-        &self,
-        aws: &Aws,
-        create: bool,
-    ) -> Result<Vec<u8>, StartError> {
+    ///
+    /// # Errors
+    /// When KMS does not create or show a key.
+    pub async fn prepare_keys(&self, aws: &Aws, create: bool) -> Result<Vec<u8>, CloudError> {
         let client = aws.kms();
         if create {
             for alias in self.sealing_keys() {
@@ -154,12 +159,10 @@ impl Engines {
     }
 
     /// Seals a text under a key, in base64.
-    pub(crate) async fn seal(
-        &self,
-        aws: &Aws,
-        key: &str,
-        text: &str,
-    ) -> Result<String, StartError> {
+    ///
+    /// # Errors
+    /// When KMS does not seal it.
+    pub async fn seal(&self, aws: &Aws, key: &str, text: &str) -> Result<String, CloudError> {
         let text = Blob::new(text.as_bytes());
         let sealed = aws.kms().encrypt().key_id(key).plaintext(text).send().await;
         let sealed = sealed.map_err(failed)?.ciphertext_blob.map(Blob::into_inner);
@@ -167,13 +170,16 @@ impl Engines {
     }
 
     /// Whether a key opens what [`Self::seal`] has made of this text.
-    pub(crate) async fn opens(
+    ///
+    /// # Errors
+    /// When KMS cannot be reached.
+    pub async fn opens(
         &self,
         aws: &Aws,
         key: &str,
         sealed: &str,
         text: &str,
-    ) -> Result<bool, StartError> {
+    ) -> Result<bool, CloudError> {
         let Ok(sealed) = STANDARD.decode(sealed) else { return Ok(false) };
         let opened = aws.kms().decrypt().key_id(key).ciphertext_blob(Blob::new(sealed)).send();
         match opened.await {
@@ -185,7 +191,7 @@ impl Engines {
     }
 }
 
-async fn create_audit_key(client: &aws_sdk_kms::Client) -> Result<(), StartError> {
+async fn create_audit_key(client: &aws_sdk_kms::Client) -> Result<(), CloudError> {
     match client.describe_key().key_id(AUDIT_KEY).send().await {
         Ok(_) => return Ok(()),
         Err(error) if error.as_service_error().is_some_and(|it| it.is_not_found_exception()) => {}
@@ -208,11 +214,14 @@ async fn create_audit_key(client: &aws_sdk_kms::Client) -> Result<(), StartError
 /// The identities that DynamoDB has given to the tables. A table that was made again has another.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct TableIds(BTreeMap<String, String>);
+pub struct TableIds(BTreeMap<String, String>);
 
 impl TableIds {
     /// The present identities; a table that does not exist has none.
-    pub(crate) async fn read(aws: &Aws) -> Result<Self, StartError> {
+    ///
+    /// # Errors
+    /// When DynamoDB does not describe a table.
+    pub async fn read(aws: &Aws) -> Result<Self, CloudError> {
         let client = aws.dynamodb();
         let mut ids = BTreeMap::new();
         for table in [WALLETS_TABLE, COSIGNER_TABLE] {
@@ -225,7 +234,7 @@ impl TableIds {
                 {
                     None
                 }
-                Err(error) => return Err(crate::dynamodb::sdk_error(error)),
+                Err(error) => return Err(sdk_error(error)),
             };
             let Some(described) = described else { continue };
             // An engine without identities has at least the time of the creation.
@@ -238,9 +247,9 @@ impl TableIds {
     }
 }
 
-fn failed<E: std::error::Error + 'static>(error: E) -> StartError {
+fn failed<E: std::error::Error + 'static>(error: E) -> CloudError {
     let cause = DisplayErrorContext(&error).to_string().replace('\n', " ");
-    StartError::Part { what: "the external KMS", cause }
+    CloudError::Part { what: "the external KMS", cause }
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use super::file::{Keys, Read};
 use super::keyring::{Context, Key, Material, RotationType, Schedule, key_of};
 use super::shown::{arn, described, rotation_status, rotations};
 use super::{ACCOUNT, REGION};
-use crate::StartError;
+use crate::error::CloudError;
+use crate::files::{broken, write};
 
 /// The most on-demand rotations of a key, as in AWS.
 const MAX_ON_DEMAND: usize = 25;
@@ -28,7 +29,7 @@ const PERIOD_DAYS: std::ops::RangeInclusive<u64> = 90..=2_560;
 const MAX_PLAINTEXT: usize = 4_096;
 
 /// The local KMS, with its keys in a file.
-pub(crate) struct Kms {
+pub struct Kms {
     file: PathBuf,
     keys: Mutex<Keys>,
     clock: Clock,
@@ -38,13 +39,13 @@ pub(crate) struct Kms {
 type Answered = Result<Value, KmsError>;
 
 impl Kms {
-    /// Opens the keys of an earlier run if there are any. Changes nothing.
-    pub(crate) fn open(
-        file: PathBuf,
-        clock: &Clock,
-        random: &Random,
-    ) -> Result<(Self, bool), StartError> {
-        let broken = |cause: String| StartError::Data { path: file.clone(), cause };
+    /// Opens the keys of an earlier run if there are any, and returns whether a version before
+    /// rotation wrote them. Changes nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn open(file: PathBuf, clock: &Clock, random: &Random) -> Result<(Self, bool), CloudError> {
+        let broken = |cause: String| CloudError::Data { path: file.clone(), cause };
         let read = match std::fs::read(&file).map(Zeroizing::new) {
             Ok(bytes) => Keys::read(&bytes).ok_or_else(|| {
                 broken(
@@ -67,13 +68,16 @@ impl Kms {
     }
 
     /// Writes the keys to the file, whole or not at all, readable by its owner alone.
-    pub(crate) fn save(&self) -> Result<(), StartError> {
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn save(&self) -> Result<(), CloudError> {
         self.write(&self.keys())
     }
 
-    fn write(&self, keys: &Keys) -> Result<(), StartError> {
-        let bytes = keys.bytes().map_err(|error| crate::files::broken(&self.file, &error))?;
-        crate::files::write(&self.file, &bytes)
+    fn write(&self, keys: &Keys) -> Result<(), CloudError> {
+        let bytes = keys.bytes().map_err(|error| broken(&self.file, &error))?;
+        write(&self.file, &bytes)
     }
 
     fn keys(&self) -> MutexGuard<'_, Keys> {

@@ -17,31 +17,22 @@ use domain::clock::Clock;
 use domain::intent::parse_chain;
 use domain::random::Random;
 use http::{HeaderName, HeaderValue, StatusCode};
+use hyperdex_listen::{Stop, bind, serve, url};
 use platform::aws::Aws;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 
-use crate::StartError;
 use crate::engines::CosignerEngine;
-use crate::serve::{Stop, bind, serve, url};
-use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE};
-pub(crate) use process::{CosignerProcess, in_child};
+use crate::error::CloudError;
+use crate::names::{COSIGNER_KEY, COSIGNER_TABLE};
+pub use process::{CosignerProcess, in_child};
 
 /// The cosigner's function name.
 pub const FUNCTION: &str = "cosigner";
 
 /// The largest payload that Lambda takes in a synchronous invocation, in bytes.
 const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
-
-/// Where the cosigner runs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CosignerHost {
-    /// In a child process of this program: what `cargo run` does.
-    Process,
-    /// In this process, with this process's clock: for tests.
-    InProcess,
-}
 
 /// What the cosigner's process is told.
 #[derive(Clone, Debug)]
@@ -63,7 +54,7 @@ pub struct CosignerSettings {
 }
 
 impl CosignerSettings {
-    fn cosigner(&self, clock: Clock, random: Random) -> Result<Cosigner, StartError> {
+    fn cosigner(&self, clock: Clock, random: Random) -> Result<Cosigner, CloudError> {
         // The cosigner invokes nothing.
         let nowhere = "http://127.0.0.1:9";
         let (aws, key) = match &self.engine {
@@ -77,7 +68,7 @@ impl CosignerSettings {
             Some(document) => Policy::new(document, self.setting),
             None => Policy::default_for(self.setting).map(Policy::unlimited),
         };
-        let policy = policy.map_err(|error| StartError::Part {
+        let policy = policy.map_err(|error| CloudError::Part {
             what: "the cosigner's policy",
             cause: error.to_string(),
         })?;
@@ -86,7 +77,9 @@ impl CosignerSettings {
         Ok(cosigner.with_unqualified(Unqualified::Local))
     }
 
-    pub(crate) fn arguments(&self) -> Vec<String> {
+    /// Writes the arguments that a process is started with, as [`Self::from_arguments`] reads them.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
         vec![
             "cosigner".to_owned(),
             self.dynamodb.clone(),
@@ -130,13 +123,16 @@ impl CosignerSettings {
     }
 }
 
-/// The Invoke API in this process.
-pub(crate) async fn in_process(
+/// Serves the Invoke API in this process, and returns its URL.
+///
+/// # Errors
+/// When it cannot listen, or the policy does not allow the settings.
+pub async fn in_process(
     settings: &CosignerSettings,
     clock: Clock,
     random: Random,
     stop: Stop,
-) -> Result<String, StartError> {
+) -> Result<String, CloudError> {
     let listener = bind("the cosigner", settings.ip, settings.port).await?;
     let address = url(&listener);
     serve(listener, router(settings, clock, random)?, stop);
@@ -150,7 +146,7 @@ pub(crate) async fn in_process(
 pub async fn run_child(
     settings: &CosignerSettings,
     say: impl FnOnce(&str),
-) -> Result<(), StartError> {
+) -> Result<(), CloudError> {
     // Ctrl-C reaches the whole process group; this process ends when its parent does.
     tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
     let (sender, stop) = Stop::new();
@@ -170,7 +166,7 @@ pub fn router(
     settings: &CosignerSettings,
     clock: Clock,
     random: Random,
-) -> Result<Router, StartError> {
+) -> Result<Router, CloudError> {
     let cosigner = settings.cosigner(clock, random)?;
     Ok(Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))

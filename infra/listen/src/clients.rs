@@ -13,6 +13,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use domain::clock::Clock;
+use domain::random::Random;
 use http::StatusCode;
 use http::header::CONTENT_LENGTH;
 use hyper::body::Incoming;
@@ -30,7 +32,6 @@ use tower::{ServiceExt, service_fn};
 
 use crate::hosts::Callers;
 use crate::serve::{Listener, Stop};
-use crate::stack::Options;
 
 /// The longest head of a request, its first line included: twice what API Gateway takes.
 const MAX_HEAD_BYTES: usize = 20 * 1024;
@@ -62,15 +63,14 @@ impl Default for ClientBounds {
 }
 
 /// Serves clients until it is told to stop, and lets requests that run finish.
-pub(crate) fn serve_clients(
+pub fn serve_clients(
     listener: Listener,
     router: Router,
-    options: &Options,
+    bounds: ClientBounds,
+    (clock, random): (Clock, Random),
     stop: Stop,
 ) -> JoinHandle<()> {
-    let bounds = options.clients;
-    let callers = Callers::Clients(options.clock.clone(), options.random.clone());
-    let (listener, router) = listener.allow(&options.allowed_hosts).guard(router, callers);
+    let (listener, router) = listener.guard(router, Callers::Clients(clock, random));
     tokio::spawn(async move {
         let places = Arc::new(Semaphore::new(bounds.connections));
         let mut stopped = pin!(stop.clone().wait());
@@ -153,7 +153,7 @@ async fn to_its_end(
 ///
 /// # Errors
 /// When the body is too large, does not come in time, or breaks off.
-pub(crate) async fn whole(request: Request, within: Duration) -> Result<Request, ApiError> {
+pub async fn whole(request: Request, within: Duration) -> Result<Request, ApiError> {
     let too_large = || ApiError::unreadable_body(StatusCode::PAYLOAD_TOO_LARGE);
     let (head, body) = request.into_parts();
     let declared = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());

@@ -210,7 +210,7 @@ fn unversioned(context: &Context) -> Vec<u8> {
 }
 
 /// The id of the key that a ciphertext names.
-pub(crate) fn key_of(blob: &[u8]) -> Option<String> {
+pub fn key_of(blob: &[u8]) -> Option<String> {
     let from = usize::from(blob.first() == Some(&VERSIONED));
     let id = std::str::from_utf8(blob.get(from..from + KEY_ID_BYTES)?).ok()?;
     Some(id.trim_end_matches('\0').to_owned())

@@ -11,21 +11,23 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::StartError;
+use crate::error::ListenError;
 use crate::hosts::{AllowedHost, Callers, Hosts, guarded};
 
 /// Tells every server to stop.
 #[derive(Clone, Debug)]
-pub(crate) struct Stop(watch::Receiver<bool>);
+pub struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    pub(crate) fn new() -> (watch::Sender<bool>, Self) {
+    /// A stop that is not given yet, and what gives it.
+    #[must_use]
+    pub fn new() -> (watch::Sender<bool>, Self) {
         let (sender, receiver) = watch::channel(false);
         (sender, Self(receiver))
     }
 
     /// Returns when it is time, also when the one who would say so is gone.
-    pub(crate) async fn wait(mut self) {
+    pub async fn wait(mut self) {
         let _ = self.0.wait_for(|stop| *stop).await;
     }
 }
@@ -33,20 +35,22 @@ impl Stop {
 /// A port that is bound, with the names that requests may call it by. There is no way to accept its
 /// connections without the check of these names.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     hosts: Hosts,
 }
 
 impl Listener {
-    pub(crate) const fn address(&self) -> SocketAddr {
+    /// The address that is bound.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The same listener with further names.
     #[must_use]
-    pub(crate) fn allow(mut self, allowed: &[AllowedHost]) -> Self {
+    pub fn allow(mut self, allowed: &[AllowedHost]) -> Self {
         self.hosts.allow(allowed);
         self
     }
@@ -58,13 +62,12 @@ impl Listener {
 }
 
 /// Binds a port; 0 takes any.
-pub(crate) async fn bind(
-    what: &'static str,
-    ip: IpAddr,
-    port: u16,
-) -> Result<Listener, StartError> {
+///
+/// # Errors
+/// When the port is taken, or may not be used.
+pub async fn bind(what: &'static str, ip: IpAddr, port: u16) -> Result<Listener, ListenError> {
     let asked = SocketAddr::new(ip, port);
-    let failed = |cause| StartError::Port { what, address: asked, cause };
+    let failed = |cause| ListenError { what, address: asked, cause };
     let socket = TcpListener::bind(asked).await.map_err(failed)?;
     let address = socket.local_addr().map_err(failed)?;
     Ok(Listener { socket, address, hosts: Hosts::new(address) })
@@ -86,15 +89,18 @@ impl Default for Port {
 }
 
 /// Binds a port, or a free one in place of a busy default.
-pub(crate) async fn bind_port(
+///
+/// # Errors
+/// When no port can be bound.
+pub async fn bind_port(
     what: &'static str,
     ip: IpAddr,
     port: Port,
-) -> Result<Listener, StartError> {
+) -> Result<Listener, ListenError> {
     match port {
         Port::Exactly(port) => bind(what, ip, port).await,
         Port::Preferred(port) => match bind(what, ip, port).await {
-            Err(StartError::Port { cause, .. }) if cause.kind() == ErrorKind::AddrInUse => {
+            Err(ListenError { cause, .. }) if cause.kind() == ErrorKind::AddrInUse => {
                 bind(what, ip, 0).await
             }
             bound => bound,
@@ -103,12 +109,12 @@ pub(crate) async fn bind_port(
 }
 
 /// Serves programs until it is told to stop, and lets requests that run finish.
-pub(crate) fn serve(listener: Listener, router: Router, stop: Stop) -> JoinHandle<()> {
+pub fn serve(listener: Listener, router: Router, stop: Stop) -> JoinHandle<()> {
     run(listener.guard(router, Callers::Programs), stop)
 }
 
 /// Serves a page and what it reads, as [`serve`] does programs.
-pub(crate) fn serve_page(
+pub fn serve_page(
     listener: Listener,
     router: Router,
     (clock, random): (Clock, Random),
@@ -127,7 +133,8 @@ fn run((socket, router): (TcpListener, Router), stop: Stop) -> JoinHandle<()> {
 }
 
 /// The URL of what listens there, for a caller on this machine.
-pub(crate) fn url(listener: &Listener) -> String {
+#[must_use]
+pub fn url(listener: &Listener) -> String {
     let mut address = listener.address();
     if address.ip().is_unspecified() {
         address.set_ip(Ipv4Addr::LOCALHOST.into());

@@ -50,7 +50,7 @@ enum Rejection {
 }
 
 /// Applies the rule to an embedded DynamoDB.
-pub(crate) fn with_conflicts(dynamodb: Router) -> Router {
+pub(super) fn with_conflicts(dynamodb: Router) -> Router {
     dynamodb.layer(from_fn_with_state(Running::default(), pass))
 }
 

@@ -1,6 +1,7 @@
 //! DynamoDB: embedded, in a SQLite file, behind DynamoDB's own wire protocol.
 
 mod http;
+mod transactions;
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,36 +17,35 @@ use aws_sdk_dynamodb::types::{
 };
 use axum::Router;
 use dynoxide::Database;
+use hyperdex_listen::{Listener, Stop};
 use shared::store::IndexShape;
 use tokio::task::JoinHandle;
 
-use crate::error::chain;
-use crate::serve::{Listener, Stop};
-use crate::{StartError, transactions};
+use crate::error::{CloudError, chain};
 
 /// How often expired items are swept; DynamoDB itself may take days.
 const SWEEP: Duration = Duration::from_secs(60);
 /// How long the creation of a table may take.
 const CREATION: Duration = Duration::from_secs(60);
 
-pub(crate) fn open(file: &Path) -> Result<Database, StartError> {
-    let broken = |cause: String| StartError::Data { path: file.to_owned(), cause };
+/// Opens the database in a file, which is made if it is not there.
+///
+/// # Errors
+/// When the file is not a database.
+pub fn open(file: &Path) -> Result<Database, CloudError> {
+    let broken = |cause: String| CloudError::Data { path: file.to_owned(), cause };
     let text = file.to_str().ok_or_else(|| broken("its name is not UTF-8".to_owned()))?;
     Database::new(text).map_err(|error| broken(error.to_string()))
 }
 
 /// Serves the database as AWS would: with the rule for writes that meet a transaction in progress.
-pub(crate) fn serve_with_conflicts(
-    listener: Listener,
-    database: Database,
-    stop: Stop,
-) -> JoinHandle<()> {
+pub fn serve_with_conflicts(listener: Listener, database: Database, stop: Stop) -> JoinHandle<()> {
     let router = transactions::with_conflicts(http::router(database.clone()));
     serve_router(listener, database, router, stop)
 }
 
 /// Serves the database without that rule.
-pub(crate) fn serve(listener: Listener, database: Database, stop: Stop) -> JoinHandle<()> {
+pub fn serve(listener: Listener, database: Database, stop: Stop) -> JoinHandle<()> {
     let router = http::router(database.clone());
     serve_router(listener, database, router, stop)
 }
@@ -57,7 +57,7 @@ fn serve_router(
     stop: Stop,
 ) -> JoinHandle<()> {
     let sweeper = tokio::spawn(sweep(database));
-    let server = crate::serve::serve(listener, router, stop);
+    let server = hyperdex_listen::serve(listener, router, stop);
     tokio::spawn(async move {
         let _ = server.await;
         sweeper.abort();
@@ -77,12 +77,15 @@ async fn sweep(database: Database) {
 }
 
 /// Creates a table with the keys `pk` and `sk` if it is not there.
-pub(crate) async fn create_table(
+///
+/// # Errors
+/// When DynamoDB does not make it.
+pub async fn create_table(
     client: &Client,
     name: &str,
     ttl: Option<&str>,
     indexes: &[IndexShape],
-) -> Result<(), StartError> {
+) -> Result<(), CloudError> {
     match client.describe_table().table_name(name).send().await {
         Ok(_) => return add_indexes(client, name, indexes).await,
         Err(error)
@@ -124,7 +127,10 @@ pub(crate) async fn create_table(
 }
 
 /// Has a table keep a stream of its changes, also one of an earlier version.
-pub(crate) async fn keep_stream(client: &Client, name: &str) -> Result<(), StartError> {
+///
+/// # Errors
+/// When DynamoDB does not keep one.
+pub async fn keep_stream(client: &Client, name: &str) -> Result<(), CloudError> {
     let described = client.describe_table().table_name(name).send().await.map_err(failed)?;
     let known = described.table.and_then(|table| table.stream_specification);
     if known.is_some_and(|stream| stream.stream_enabled) {
@@ -147,7 +153,7 @@ pub(crate) async fn keep_stream(client: &Client, name: &str) -> Result<(), Start
 
 /// Gives a table of an earlier version the indexes that it lacks, one at a time, as DynamoDB wants
 /// it.
-async fn add_indexes(client: &Client, name: &str, all: &[IndexShape]) -> Result<(), StartError> {
+async fn add_indexes(client: &Client, name: &str, all: &[IndexShape]) -> Result<(), CloudError> {
     let described = client.describe_table().table_name(name).send().await.map_err(failed)?;
     let table = described.table.unwrap_or_else(|| TableDescription::builder().build());
     let known = |index: &&IndexShape| {
@@ -175,7 +181,7 @@ async fn add_indexes(client: &Client, name: &str, all: &[IndexShape]) -> Result<
     Ok(())
 }
 
-fn definitions(index: &IndexShape) -> Result<Vec<AttributeDefinition>, StartError> {
+fn definitions(index: &IndexShape) -> Result<Vec<AttributeDefinition>, CloudError> {
     let sorts = if index.sorts_numbers { ScalarAttributeType::N } else { ScalarAttributeType::S };
     Ok(vec![attribute(index.partition, ScalarAttributeType::S)?, attribute(index.sort, sorts)?])
 }
@@ -190,7 +196,7 @@ fn projection(index: &IndexShape) -> Projection {
     projection.set_non_key_attributes(Some(held)).build()
 }
 
-fn secondary(index: &IndexShape) -> Result<GlobalSecondaryIndex, StartError> {
+fn secondary(index: &IndexShape) -> Result<GlobalSecondaryIndex, CloudError> {
     GlobalSecondaryIndex::builder()
         .index_name(index.name)
         .set_key_schema(Some(keys(index.partition, index.sort)?))
@@ -199,12 +205,12 @@ fn secondary(index: &IndexShape) -> Result<GlobalSecondaryIndex, StartError> {
         .map_err(|error| broken(&error))
 }
 
-fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinition, StartError> {
+fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinition, CloudError> {
     let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
     attribute.build().map_err(|error| broken(&error))
 }
 
-fn keys(partition: &str, sort: &str) -> Result<Vec<KeySchemaElement>, StartError> {
+fn keys(partition: &str, sort: &str) -> Result<Vec<KeySchemaElement>, CloudError> {
     let key = |name: &str, kind| {
         KeySchemaElement::builder()
             .attribute_name(name)
@@ -215,20 +221,20 @@ fn keys(partition: &str, sort: &str) -> Result<Vec<KeySchemaElement>, StartError
     Ok(vec![key(partition, KeyType::Hash)?, key(sort, KeyType::Range)?])
 }
 
-fn failed<E: std::error::Error + 'static>(error: SdkError<E>) -> StartError {
+fn failed<E: std::error::Error + 'static>(error: SdkError<E>) -> CloudError {
     sdk_error(error)
 }
 
-/// What a call of DynamoDB failed with.
+/// Returns the error of a call of DynamoDB that failed.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-pub(crate) fn sdk_error<E: std::error::Error + 'static>(error: SdkError<E>) -> StartError {
+pub fn sdk_error<E: std::error::Error + 'static>(error: SdkError<E>) -> CloudError {
     part(chain(&error))
 }
 
-fn broken(error: &BuildError) -> StartError {
+fn broken(error: &BuildError) -> CloudError {
     part(error.to_string())
 }
 
-const fn part(cause: String) -> StartError {
-    StartError::Part { what: "a DynamoDB table", cause }
+const fn part(cause: String) -> CloudError {
+    CloudError::Part { what: "a DynamoDB table", cause }
 }

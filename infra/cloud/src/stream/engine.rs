@@ -11,12 +11,12 @@ use platform::aws::Aws;
 use serde_json::{Value, json};
 use shared::http_client::client_builder;
 
-use super::{EngineCredentials, Engines};
-use crate::StartError;
+use super::{BATCH, ShardRead, StreamError};
 use crate::dynamodb::sdk_error;
+use crate::engines::{EngineCredentials, Engines};
+use crate::error::CloudError;
+use crate::names::WALLETS_TABLE;
 use crate::queue::Queue;
-use crate::stack::WALLETS_TABLE;
-use crate::webhooks::{BATCH, PumpError};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The position of a shard that is read to its end.
@@ -24,20 +24,12 @@ const CLOSED: &str = "closed";
 
 /// A stream that can be read.
 #[derive(Clone)]
-pub(crate) struct EngineStream {
+pub struct EngineStream {
     url: String,
     arn: String,
     credentials: EngineCredentials,
     http: reqwest::Client,
     clock: Clock,
-}
-
-/// The next records of a shard.
-#[derive(Debug)]
-pub(crate) struct ShardRead {
-    /// Under which name the queue keeps the position.
-    pub(crate) position: String,
-    pub(crate) records: Vec<Value>,
 }
 
 /// Why a call of the stream failed.
@@ -47,7 +39,7 @@ enum CallError {
     Failed(String),
 }
 
-impl From<CallError> for PumpError {
+impl From<CallError> for StreamError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Refused(cause) | CallError::Failed(cause) => Self::Stream(cause),
@@ -60,11 +52,11 @@ impl EngineStream {
     ///
     /// # Errors
     /// When the table cannot be described.
-    pub(crate) async fn open(
+    pub async fn open(
         engines: &Engines,
         aws: &Aws,
         clock: &Clock,
-    ) -> Result<Result<Self, String>, StartError> {
+    ) -> Result<Result<Self, String>, CloudError> {
         let described = aws.dynamodb().describe_table().table_name(WALLETS_TABLE).send().await;
         let table = described.map_err(sdk_error)?.table;
         let arn = table.and_then(|table| table.latest_stream_arn).filter(|arn| !arn.is_empty());
@@ -84,7 +76,7 @@ impl EngineStream {
     }
 
     /// Reads the next records of the first shard that has some.
-    pub(crate) async fn next(&self, queue: &Queue) -> Result<Option<ShardRead>, PumpError> {
+    pub(super) async fn next(&self, queue: &Queue) -> Result<Option<ShardRead>, StreamError> {
         let shards = self.shards().await?;
         let id = |shard: &Value, name: &str| shard[name].as_str().unwrap_or_default().to_owned();
         let ids: Vec<String> = shards.iter().map(|shard| id(shard, "ShardId")).collect();
@@ -134,7 +126,7 @@ impl EngineStream {
         }
     }
 
-    async fn read(&self, shard: &str, after: Option<&str>) -> Result<Value, PumpError> {
+    async fn read(&self, shard: &str, after: Option<&str>) -> Result<Value, StreamError> {
         let mut asked = json!({
             "StreamArn": self.arn,
             "ShardId": shard,
@@ -210,6 +202,6 @@ impl std::fmt::Debug for EngineStream {
     }
 }
 
-fn part(cause: &dyn std::fmt::Display) -> StartError {
-    StartError::Part { what: "the reader of the stream", cause: cause.to_string() }
+fn part(cause: &dyn std::fmt::Display) -> CloudError {
+    CloudError::Part { what: "the reader of the stream", cause: cause.to_string() }
 }

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::CosignerSettings;
-use crate::StartError;
 use crate::engines::CHILD_KEY;
+use crate::error::CloudError;
 
 /// How often it is started again within [`WITHIN`].
 const MAX_STARTS: usize = 5;
@@ -23,7 +23,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// The cosigner's process. It ends when its standard input does: with this handle, or with this
 /// process, however that dies.
 #[derive(Debug)]
-pub(crate) struct CosignerProcess {
+pub struct CosignerProcess {
     child: Child,
     /// Apart from the child, because waiting for a child closes the input that it holds.
     input: Option<ChildStdin>,
@@ -35,7 +35,7 @@ pub(crate) struct CosignerProcess {
 impl CosignerProcess {
     /// Starts it again whenever it ends, and says so. `down` is set meanwhile. Returns when it ends
     /// too often.
-    pub(crate) async fn keep(&mut self, down: &AtomicBool, say: impl Fn(&str)) -> StartError {
+    pub async fn keep(&mut self, down: &AtomicBool, say: impl Fn(&str)) -> CloudError {
         let mut starts: VecDeque<Instant> = VecDeque::new();
         loop {
             let how = how(self.child.wait().await);
@@ -45,7 +45,7 @@ impl CosignerProcess {
                 starts.pop_front();
             }
             if starts.len() == MAX_STARTS {
-                return StartError::Ended {
+                return CloudError::Ended {
                     what: "the cosigner's process",
                     cause: format!("{how}; it was started {MAX_STARTS} times within a minute"),
                 };
@@ -66,7 +66,7 @@ impl CosignerProcess {
     }
 
     /// Lets it end.
-    pub(crate) async fn stop(mut self) {
+    pub async fn stop(mut self) {
         drop(self.input.take());
         let _ = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
     }
@@ -76,12 +76,15 @@ fn how(ended: std::io::Result<ExitStatus>) -> String {
     ended.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
-/// Starts this program once more as the cosigner, and waits until it listens.
-pub(crate) async fn in_child(
+/// Starts this program once more as the cosigner, waits until it listens, and returns its URL too.
+///
+/// # Errors
+/// When the process does not start or does not listen.
+pub async fn in_child(
     settings: &CosignerSettings,
     quiet: bool,
-) -> Result<(CosignerProcess, String), StartError> {
-    let failed = |cause: String| StartError::Part { what: "the cosigner's process", cause };
+) -> Result<(CosignerProcess, String), CloudError> {
+    let failed = |cause: String| CloudError::Part { what: "the cosigner's process", cause };
     let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
     let mut command = Command::new(program);
     if quiet && std::env::var_os("RUST_LOG").is_none() {

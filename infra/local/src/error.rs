@@ -51,16 +51,6 @@ pub enum StartError {
         .0.display()
     )]
     NoData(PathBuf),
-    /// A file that the command line names cannot be used.
-    #[error("cannot use {what} {}: {cause}", path.display())]
-    File {
-        /// What the file should be, such as "the public key".
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        cause: String,
-    },
     /// A part did not come up.
     #[error("{what} did not start: {cause}")]
     Part {

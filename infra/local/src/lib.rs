@@ -5,7 +5,6 @@
 //! simulators that verify every signature, or the real ones. The cosigner runs in a process of its
 //! own: here too, no process ever holds both shares of a key.
 
-pub mod audit;
 pub mod bench;
 mod cloud;
 mod console;

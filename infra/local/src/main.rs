@@ -4,22 +4,24 @@ mod arguments;
 mod operate;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use domain::clock::Clock;
 use domain::intent::HyperliquidChain;
 use domain::random::Random;
+use hyperdex_audit::{AuditError, Source, read_public_key, verify};
 use hyperdex_cloud::cosigner::{CosignerSettings, run_child};
 use hyperdex_cloud::engines::CosignerEngine;
 use hyperdex_local::bench::{self, BenchOptions, EndpointsSettings};
+use hyperdex_local::data::with_tables;
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::keys::command::{self as keys_command, KeysCommand};
 use hyperdex_local::load::{self, LoadArgs};
 use hyperdex_local::operator::{self, ConsoleOptions};
 use hyperdex_local::wallets::{self, WalletsCommand};
-use hyperdex_local::{Options, Port, Stack, StartError, audit, demo};
+use hyperdex_local::{Options, Port, Stack, StartError, demo};
 use platform::env::Env;
 use platform::telemetry::log_filter;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -174,15 +176,15 @@ async fn run(cli: Cli) -> ExitCode {
             command: AuditCommand::Verify { export, endpoint, public_key, table },
         }) => {
             let source = match (export, endpoint) {
-                (Some(export), _) => audit::Source::Export(export),
-                (None, Some(endpoint)) => audit::Source::Endpoint(endpoint),
-                (None, None) => audit::Source::Data(cli.serve.data_dir),
+                (Some(export), _) => Some(Source::Export(export)),
+                (None, Some(endpoint)) => Some(Source::Endpoint(endpoint)),
+                (None, None) => None,
             };
-            let now_ms = Clock::system().now_ms();
-            match audit::verify(&source, &table, public_key.as_deref(), now_ms, say).await {
+            let verified = audit(source, &cli.serve.data_dir, &table, public_key.as_deref()).await;
+            match verified {
                 Ok(true) => ExitCode::SUCCESS,
                 Ok(false) => ExitCode::FAILURE,
-                Err(error) => ended(Err(error)),
+                Err(error) => done::<VerifyError>(Err(error)),
             }
         }
         Some(Command::Load(load)) => match load::run(load.options(), say).await {
@@ -285,6 +287,34 @@ async fn serve(options: Options) -> Result<(), StartError> {
     };
     stack.stop().await;
     result
+}
+
+/// Why the audit log could not be verified.
+#[derive(Debug, thiserror::Error)]
+enum VerifyError {
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    Data(#[from] StartError),
+}
+
+/// Verifies the audit log of a source, or of the data directory's tables where there is none.
+async fn audit(
+    source: Option<Source>,
+    data_dir: &Path,
+    table: &str,
+    public_key: Option<&Path>,
+) -> Result<bool, VerifyError> {
+    let now_ms = Clock::system().now_ms();
+    if let Some(source) = source {
+        return Ok(verify(&source, table, public_key, now_ms, say).await?);
+    }
+    // A key that cannot be read is found out before the tables are opened.
+    public_key.map(read_public_key).transpose()?;
+    let verified = with_tables(data_dir, async |endpoint| {
+        verify(&Source::Endpoint(endpoint.to_owned()), table, public_key, now_ms, say).await
+    });
+    Ok(verified.await??)
 }
 
 async fn console(options: &ConsoleOptions) -> Result<(), StartError> {

@@ -2,16 +2,13 @@
 //! a deployment. It writes the wallets' table directly, with the operator's own AWS credentials:
 //! tenant keys cannot do it, and `docs/operations.md` has the IAM policy.
 
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use domain::clock::Clock;
 use domain::ids::{Tenant, WalletRef};
 use domain::time::rfc3339_seconds;
-use hyperdex_cloud::dynamodb;
 use hyperdex_cloud::names::WALLETS_TABLE;
-use hyperdex_listen::{Stop, bind, url};
 use platform::aws::Aws;
 use shared::store::{
     OperateError, Operated, OperatorAction, OperatorActionKind, Store, WalletRecord,
@@ -19,7 +16,7 @@ use shared::store::{
 use url::Url;
 
 use crate::console::operator::{ConsoleOptions, wallets_table};
-use crate::data;
+use crate::data::with_tables;
 use crate::error::StartError;
 
 /// An operator's action on a wallet.
@@ -192,19 +189,14 @@ async fn stored(
     name: &WalletRef,
     action: &OperatorAction,
 ) -> Result<Operated, WalletsError> {
-    let (_lock, database) = match data::open_tables(directory) {
-        Err(StartError::NoData(directory)) => return Err(WalletsError::NoData(directory)),
-        Err(StartError::InUse(directory)) => return Err(WalletsError::Running(directory)),
-        opened => opened?,
-    };
-    let listener = bind("DynamoDB", Ipv4Addr::LOCALHOST.into(), 0).await?;
-    let endpoint = url(&listener);
-    let (sender, stop) = Stop::new();
-    let server = dynamodb::serve(listener, database, stop);
-    let operated = store_at(&endpoint).operate(tenant, name, action).await;
-    let _ = sender.send(true);
-    let _ = server.await;
-    Ok(operated?)
+    let operated = with_tables(directory, async |endpoint| {
+        store_at(endpoint).operate(tenant, name, action).await
+    });
+    match operated.await {
+        Err(StartError::NoData(directory)) => Err(WalletsError::NoData(directory)),
+        Err(StartError::InUse(directory)) => Err(WalletsError::Running(directory)),
+        operated => Ok(operated??),
+    }
 }
 
 fn report(kind: OperatorActionKind, operated: &Operated, say: impl Fn(&str)) {

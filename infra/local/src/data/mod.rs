@@ -11,6 +11,7 @@ mod disk;
 pub mod doctor;
 mod external;
 mod sqlite;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -21,8 +22,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::clock::Clock;
 use domain::random::Random;
-use dynoxide::Database;
-use hyperdex_cloud::dynamodb::{self, sdk_error};
+use hyperdex_cloud::dynamodb::sdk_error;
 use hyperdex_cloud::files::broken;
 use hyperdex_cloud::kms::{self, Kms};
 use hyperdex_cloud::names::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
@@ -34,6 +34,7 @@ use crate::keys::{KEYS_FILE, KeyFile};
 pub use disk::MIN_FREE;
 pub(crate) use disk::write_trouble;
 pub(crate) use external::sqlite_files;
+pub use tables::with_tables;
 
 /// Both tables.
 pub(crate) const DATABASE: &str = "dynamodb.sqlite";
@@ -320,24 +321,6 @@ pub(crate) fn lock(directory: &Path) -> Result<File, StartError> {
     }
     lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(failed)?;
     Ok(lock)
-}
-
-/// Opens the tables of a stack that does not run, as a start opens them: a damaged directory is
-/// refused, and nothing is created. The lock is held as long as the file that is returned.
-///
-/// # Errors
-/// When no start has completed in the directory, a stack uses it, or its files do not belong
-/// together.
-pub(crate) fn open_tables(path: &Path) -> Result<(File, Database), StartError> {
-    existing(path)?;
-    let lock = lock(path)?;
-    let directory = Directory::look(path, &Random::system(), &Clock::system())?;
-    // `keys add` makes a directory without tables, and opening them would create them.
-    if directory.may_make_keys() {
-        return Err(StartError::NoData(path.to_owned()));
-    }
-    directory.check_kind(false)?;
-    Ok((lock, dynamodb::open(&path.join(DATABASE))?))
 }
 
 /// Refuses a directory in which no local stack has stored anything, for commands that only read.

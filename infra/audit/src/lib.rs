@@ -1,12 +1,11 @@
 //! `hyperdex audit verify`: the chains of the cosigner's audit log.
 
 use std::io::{BufRead, BufReader};
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::scan::ScanError;
 use cosigner::audit::verify::{Verifier, exported as parse};
-use hyperdex_cloud::dynamodb;
-use hyperdex_cloud::error::chain;
 use platform::aws::Aws;
 use platform::items::Item;
 use seal_audit::seal::Head;
@@ -15,22 +14,35 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::data;
-use crate::error::StartError;
-use hyperdex_listen::{Stop, bind, url};
+/// Why the log could not be verified.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// A file that the caller names cannot be used.
+    #[error("cannot use {what} {}: {cause}", path.display())]
+    File {
+        /// What the file should be, such as "the public key".
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+    /// The table could not be read.
+    #[error("the audit log did not start: {}", chain(.0.as_ref()))]
+    Table(#[source] Box<SdkError<ScanError>>),
+}
 
 /// Where the log is.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// An export of the table, one item in each line.
     Export(PathBuf),
-    /// A DynamoDB that answers, such as the running local stack's.
+    /// The URL of a DynamoDB that has the table, such as the running local stack's.
     Endpoint(String),
-    /// The data directory of a local stack that does not run.
-    Data(PathBuf),
 }
 
-/// Verifies every chain, and with a public key the seals and what they prove; says what it finds, and returns whether nothing is wrong.
+/// Verifies every chain, and with a public key the seals and what they prove; says what it finds, and
+/// returns whether nothing is wrong.
 ///
 /// # Errors
 /// When the log cannot be read.
@@ -40,12 +52,11 @@ pub async fn verify(
     public_key: Option<&Path>,
     now_ms: u64,
     say: impl Fn(&str),
-) -> Result<bool, StartError> {
-    let public_key = public_key.map(read_key).transpose()?;
+) -> Result<bool, AuditError> {
+    let public_key = public_key.map(read_public_key).transpose()?;
     let log = match source {
         Source::Export(file) => exported(file)?,
         Source::Endpoint(endpoint) => live(endpoint, table).await?,
-        Source::Data(directory) => stored(directory, table).await?,
     };
     let Log { mut records, seals, first_ms } = log;
     let mut sound = true;
@@ -130,15 +141,19 @@ fn date(ms: u64) -> String {
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{ms} ms"))
 }
 
-fn read_key(file: &Path) -> Result<PublicKey, StartError> {
-    let broken = |cause| StartError::File { what: "the public key", path: file.to_owned(), cause };
+/// Reads the public key of the seals, in PEM or DER.
+///
+/// # Errors
+/// When the file cannot be read, or is not such a key.
+pub fn read_public_key(file: &Path) -> Result<PublicKey, AuditError> {
+    let broken = |cause| AuditError::File { what: "the public key", path: file.to_owned(), cause };
     let bytes = std::fs::read(file).map_err(|error| broken(error.to_string()))?;
     PublicKey::parse(&bytes)
         .ok_or_else(|| broken("it is not a public key of P-256 in PEM or DER".to_owned()))
 }
 
-fn exported(file: &Path) -> Result<Log, StartError> {
-    let broken = |error: std::io::Error| StartError::File {
+fn exported(file: &Path) -> Result<Log, AuditError> {
+    let broken = |error: std::io::Error| AuditError::File {
         what: "the export",
         path: file.to_owned(),
         cause: error.to_string(),
@@ -153,19 +168,7 @@ fn exported(file: &Path) -> Result<Log, StartError> {
     Ok(log)
 }
 
-async fn stored(directory: &Path, table: &str) -> Result<Log, StartError> {
-    let (_lock, database) = data::open_tables(directory)?;
-    let listener = bind("DynamoDB", Ipv4Addr::LOCALHOST.into(), 0).await?;
-    let endpoint = url(&listener);
-    let (sender, stop) = Stop::new();
-    let server = dynamodb::serve(listener, database, stop);
-    let log = live(&endpoint, table).await;
-    let _ = sender.send(true);
-    let _ = server.await;
-    log
-}
-
-async fn live(endpoint: &str, table: &str) -> Result<Log, StartError> {
+async fn live(endpoint: &str, table: &str) -> Result<Log, AuditError> {
     let client = Aws::local(endpoint, endpoint, endpoint).dynamodb();
     let mut log = Log::default();
     let mut from = None;
@@ -177,7 +180,7 @@ async fn live(endpoint: &str, table: &str) -> Result<Log, StartError> {
             .set_exclusive_start_key(from)
             .send()
             .await
-            .map_err(|error| failed(&chain(&error)))?;
+            .map_err(|error| AuditError::Table(Box::new(error)))?;
         for item in page.items.unwrap_or_default() {
             log.item(item);
         }
@@ -188,6 +191,17 @@ async fn live(endpoint: &str, table: &str) -> Result<Log, StartError> {
     }
 }
 
-fn failed(cause: &dyn std::fmt::Display) -> StartError {
-    StartError::Part { what: "the audit log", cause: cause.to_string() }
+/// An error with its causes in one line: `what: why: why`.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text.replace('\n', " ")
 }

@@ -14,6 +14,7 @@ use domain::ids::{Tenant, WalletRef};
 use http::StatusCode;
 use hyperdex_cloud::error::chain;
 use hyperdex_cloud::files::broken;
+use hyperdex_console::Simulators;
 use hyperdex_listen::Stop;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,7 +22,6 @@ use shared::wallets::Custody;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
-use crate::console::Simulators;
 use crate::data::existing;
 use crate::error::StartError;
 use crate::jobs::{JobName, Jobs};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use hyperdex_cloud::error::CloudError;
+use hyperdex_console::ConsoleError;
 use hyperdex_listen::ListenError;
 
 use crate::identity::Fault;
@@ -16,6 +17,9 @@ pub enum StartError {
     /// A stand-in for the cloud does not start or run, or the data directory cannot be used.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+    /// The console does not start.
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
     /// More than this machine would reach it.
     #[error(
         "{0} is not loopback: whoever reaches it can use every wallet; say --expose if that is meant"

@@ -16,7 +16,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::Random;
+use hyperdex_console::TenantKeys;
 use serde::{Deserialize, Serialize};
+use shared::api::error::ApiError;
 use zeroize::Zeroizing;
 
 use crate::identity;
@@ -245,7 +247,7 @@ struct Stamp([u64; 6]);
 
 /// Who a request comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Known {
+enum Known {
     /// This tenant.
     Tenant(Tenant),
     /// There are keys, and it brings none.
@@ -278,7 +280,7 @@ impl Keyring {
     ///
     /// # Errors
     /// When the file is there and cannot be read: then nobody is let in.
-    pub(crate) fn who(&self, key: Option<&[u8]>) -> Result<Known, KeysError> {
+    fn who(&self, key: Option<&[u8]>) -> Result<Known, KeysError> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         // Before the file is read: what changes after this is seen by the next call.
         let stamp = self.file.stamp()?;
@@ -293,6 +295,23 @@ impl Keyring {
             None | Some([]) => Known::Missing,
             Some(key) => keys.get(&hash(key)).cloned().map_or(Known::Invalid, Known::Tenant),
         })
+    }
+}
+
+impl TenantKeys for Keyring {
+    fn tenant(&self, key: Option<&[u8]>) -> Result<Tenant, ApiError> {
+        let known = self.who(key);
+        match known.map_err(|error| ApiError::internal("Internal error", &error))? {
+            Known::Tenant(tenant) => Ok(tenant),
+            Known::Missing => Err(ApiError::no_api_key()),
+            Known::Invalid => Err(ApiError::invalid_api_key()),
+        }
+    }
+
+    fn are_required(&self) -> Result<bool, ApiError> {
+        let anyone = self.who(None);
+        let anyone = anyone.map_err(|error| ApiError::internal("Internal error", &error))?;
+        Ok(anyone == Known::Missing)
     }
 }
 

@@ -29,7 +29,6 @@ pub mod wallets;
 mod webhooks;
 
 pub use cloud::HEADS;
-pub use console::operator;
 pub use data::MIN_FREE;
 pub use error::{Damaged, StartError};
 pub use exchanges::{AsterTarget, HyperliquidTarget};

@@ -14,12 +14,13 @@ use domain::random::Random;
 use hyperdex_audit::{AuditError, Source, read_public_key, verify};
 use hyperdex_cloud::cosigner::{CosignerSettings, run_child};
 use hyperdex_cloud::engines::CosignerEngine;
+use hyperdex_console::ConsoleError;
+use hyperdex_console::operator::{self, ConsoleOptions};
 use hyperdex_local::bench::{self, BenchOptions, EndpointsSettings};
 use hyperdex_local::data::with_tables;
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::keys::command::{self as keys_command, KeysCommand};
 use hyperdex_local::load::{self, LoadArgs};
-use hyperdex_local::operator::{self, ConsoleOptions};
 use hyperdex_local::wallets::{self, WalletsCommand};
 use hyperdex_local::{Options, Port, Stack, StartError, demo};
 use platform::env::Env;
@@ -192,7 +193,7 @@ async fn run(cli: Cli) -> ExitCode {
             Ok(false) => ExitCode::FAILURE,
             Err(error) => failed(&error),
         },
-        Some(Command::Console(options)) => ended(console(&options).await),
+        Some(Command::Console(options)) => done(console(&options).await),
         Some(Command::Operate(command)) => command.run(&cli.serve.data_dir).await,
         Some(Command::Keys { command }) => {
             ended(keys_command::run(&command, &cli.serve.data_dir, asks, say))
@@ -317,7 +318,7 @@ async fn audit(
     Ok(verified.await??)
 }
 
-async fn console(options: &ConsoleOptions) -> Result<(), StartError> {
+async fn console(options: &ConsoleOptions) -> Result<(), ConsoleError> {
     let console = operator::start(options, Clock::system(), Random::system()).await?;
     say("HyperDEX Keys, console over a deployment. It reads, and changes nothing.");
     say("The address opens it to whoever has it; it is good until this program ends.\n");

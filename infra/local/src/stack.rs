@@ -10,6 +10,7 @@ use exchange_sim::{aster, hyperliquid};
 use hyperdex_cloud::cosigner::{self as cosigner_host, CosignerProcess, CosignerSettings};
 use hyperdex_cloud::engines::Engines;
 use hyperdex_cloud::names::{AUDIT_KEY, COSIGNER_TABLE};
+use hyperdex_console::Simulators;
 use hyperdex_listen::{Stop, bind, serve_clients, url};
 use platform::aws::Aws;
 use seal_audit::SealAudit;
@@ -21,7 +22,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::cloud::Cloud;
-use crate::console::{Simulators, with_console};
+use crate::console::with_console;
 use crate::control::Control;
 use crate::data::{self, Directory};
 use crate::error::StartError;

@@ -9,13 +9,14 @@ use domain::clock::Clock;
 use domain::ids::{Tenant, WalletRef};
 use domain::time::rfc3339_seconds;
 use hyperdex_cloud::names::WALLETS_TABLE;
+use hyperdex_console::ConsoleError;
+use hyperdex_console::operator::{ConsoleOptions, wallets_table};
 use platform::aws::Aws;
 use shared::store::{
     OperateError, Operated, OperatorAction, OperatorActionKind, Store, WalletRecord,
 };
 use url::Url;
 
-use crate::console::operator::{ConsoleOptions, wallets_table};
 use crate::data::with_tables;
 use crate::error::StartError;
 
@@ -141,8 +142,8 @@ pub async fn run(
         let options = args.deployment(&tenant);
         let found = wallets_table(&options, clock.clone()).await;
         let (store, by) = found.map_err(|error| match error {
-            StartError::Part { cause, .. } => WalletsError::Deployment(cause),
-            other => other.into(),
+            ConsoleError::Part { cause, .. } => WalletsError::Deployment(cause),
+            other => StartError::from(other).into(),
         })?;
         store.operate(&tenant, &args.name, &action(by)).await?
     } else if args.profile.is_some() || args.region.is_some() {

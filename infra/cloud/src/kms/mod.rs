@@ -23,12 +23,11 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-pub use api::Kms;
-pub use keyring::key_of;
-
 use crate::error::{CloudError, chain};
 use crate::files::write;
 use crate::names::AUDIT_KEY;
+pub use api::Kms;
+pub use keyring::key_of;
 
 const ACCOUNT: &str = "123456789012";
 /// What verifies the audit log's seals, in PEM, in the data directory.

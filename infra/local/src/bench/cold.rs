@@ -14,6 +14,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use domain::ids::Tenant;
 use http::StatusCode;
+use hyperdex_cloud::names::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_listen::{Stop, bind, serve, url};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::Notify;
@@ -23,8 +25,6 @@ use super::drive::{Job, drive};
 use super::machine::peak_mb;
 use super::world::World;
 use super::{BenchError, failed};
-use hyperdex_cloud::names::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
-use hyperdex_listen::{Stop, bind, serve, url};
 
 /// The empty function: `tests/hello`.
 pub(super) const EMPTY: &str = "hello";

@@ -11,10 +11,10 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
+use hyperdex_listen::{Stop, bind, serve, url};
 use serde_json::Value;
 
 use super::{BenchError, failed};
-use hyperdex_listen::{Stop, bind, serve, url};
 
 /// No payload of ours comes near this.
 const MAX_BODY_BYTES: usize = 16 << 20;

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use hyperdex_listen::{Stop, bind, serve, url};
 use tokio::io::AsyncReadExt;
 use url::Url;
 
 use crate::error::StartError;
 use crate::options::Options;
 use crate::routes::{Endpoints, routes};
-use hyperdex_listen::{Stop, bind, serve, url};
 
 /// Beyond what a run can use: what is measured is the service, and not an exchange's patience.
 pub(super) const WEIGHT_PER_MINUTE: u32 = 100_000_000;

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use dynoxide::types::AttributeValue;
 use dynoxide::{Database, ImportOptions, Item};
+use hyperdex_cloud::names::{COSIGNER_TABLE, WALLETS_TABLE};
 use uuid::Uuid;
 
 use super::drive::{Job, drive};
 use super::world::World;
 use super::{BenchError, failed};
-use hyperdex_cloud::names::{COSIGNER_TABLE, WALLETS_TABLE};
 
 /// Items that are written in one transaction.
 const BATCH: u64 = 2_000;

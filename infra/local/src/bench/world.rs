@@ -12,6 +12,11 @@ use domain::clock::Clock;
 use domain::random::Random;
 use dynoxide::Database;
 use exchange_sim::{aster, hyperliquid};
+use hyperdex_cloud::cosigner::CosignerSettings;
+use hyperdex_cloud::dynamodb;
+use hyperdex_cloud::kms::{self, Kms};
+use hyperdex_cloud::names::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_listen::{Port, Stop, bind, serve, url};
 use platform::aws::Aws;
 use shared::store::IndexShape;
 use tempfile::TempDir;
@@ -27,11 +32,6 @@ use super::{BenchError, failed};
 use crate::cloud::HEADS;
 use crate::exchanges::{self, AsterTarget, HyperliquidTarget};
 use crate::routes::Endpoints;
-use hyperdex_cloud::cosigner::CosignerSettings;
-use hyperdex_cloud::dynamodb;
-use hyperdex_cloud::kms::{self, Kms};
-use hyperdex_cloud::names::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
-use hyperdex_listen::{Port, Stop, bind, serve, url};
 
 /// What kind of world.
 #[derive(Clone, Copy)]

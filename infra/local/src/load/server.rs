@@ -9,6 +9,7 @@ use domain::eth::Address;
 use domain::ids::Exchange;
 use domain::random::Random;
 use exchange_sim::{aster, hyperliquid};
+use hyperdex_listen::{Port, Stop, bind};
 use shared::wallets::Custody;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -21,7 +22,6 @@ use crate::error::StartError;
 use crate::exchanges::{self, AsterTarget, HyperliquidTarget};
 use crate::options::Options;
 use crate::routes::Endpoints;
-use hyperdex_listen::{Port, Stop, bind};
 
 /// Beyond what a run can use: what is measured is the stack, and not an exchange's patience.
 const WEIGHT_PER_MINUTE: u32 = 100_000_000;

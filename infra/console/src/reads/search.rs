@@ -58,7 +58,7 @@ impl Wanted {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// The stack's time, Unix milliseconds.
     now: u64,
     wallets: Vec<Wallet>,
@@ -69,7 +69,7 @@ pub(super) struct Found {
 }
 
 /// Returns the wallets that are searched for, from a cursor on.
-pub(super) async fn search(
+pub(crate) async fn search(
     State(reads): State<Reads>,
     Extension(tenant): Extension<Tenant>,
     uri: Uri,

@@ -20,7 +20,7 @@ const PAGES: usize = 5;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     /// The stack's time, Unix milliseconds.
     now: u64,
     due: Vec<Due>,
@@ -75,7 +75,7 @@ impl Reads {
     }
 }
 
-pub(super) async fn schedule(
+pub(crate) async fn schedule(
     State(reads): State<Reads>,
     Extension(tenant): Extension<Tenant>,
 ) -> Result<Json<Schedule>, ApiError> {

@@ -2,7 +2,7 @@
 //!
 //! The stack is on loopback, where a page of any site can send requests to. A browser says in `Origin`
 //! and `Sec-Fetch-Site` which page sends a request. Other clients send neither header. That `Host`
-//! names this stack is checked before, for every client: see `hosts`. The API is also for the pages of
+//! names this stack is checked before, for every client: see `hyperdex-listen`. The API is also for the pages of
 //! the origins that are allowed to call it.
 
 use axum::extract::{Request, State};
@@ -19,10 +19,10 @@ use shared::api::shell::refusal;
 
 /// What the check needs: the origins that may call the API, and what a refusal is made with.
 #[derive(Clone)]
-pub(super) struct Guard {
-    pub(super) origins: Origins,
-    pub(super) clock: Clock,
-    pub(super) random: Random,
+pub(crate) struct Guard {
+    pub(crate) origins: Origins,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
 }
 
 fn allows(request: &Request) -> bool {
@@ -45,7 +45,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 
-pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let origin = request.headers().get(ORIGIN);
     // A preflight does nothing, and the API refuses it as it does in the cloud.

@@ -7,8 +7,8 @@ use shared::exchanges::budget::BudgetConfig;
 
 use super::ConsoleOptions;
 use super::aws::Account;
-use crate::error::StartError;
-use crate::jobs::{REFRESH_EVERY_MS, RENEW_WITHIN_MS};
+use crate::defaults::{REFRESH_EVERY_MS, RENEW_WITHIN_MS};
+use crate::error::ConsoleError;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -75,11 +75,11 @@ fn parse(xml: &str) -> Result<Said, XmlDecodeError> {
     Ok(said)
 }
 
-fn part(cause: impl Into<String>) -> StartError {
-    StartError::Part { what: "the console", cause: cause.into() }
+fn part(cause: impl Into<String>) -> ConsoleError {
+    ConsoleError::Part { what: "the console", cause: cause.into() }
 }
 
-async fn describe(account: &Account, stack: &str) -> Result<Said, StartError> {
+async fn describe(account: &Account, stack: &str) -> Result<Said, ConsoleError> {
     let xml = account.describe_stack(stack).await.map_err(|error| part(error.to_string()))?;
     parse(&xml).map_err(|error| part(error.to_string()))
 }
@@ -90,7 +90,7 @@ impl Deployment {
         options: &ConsoleOptions,
         main: &Account,
         cosigner: &Account,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, ConsoleError> {
         let said = match &options.stack {
             Some(stack) if options.wallets_table.is_none() => describe(main, stack).await?,
             _ => Said::default(),

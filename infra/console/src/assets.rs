@@ -18,13 +18,13 @@ const SVG: &str = "image/svg+xml";
 
 macro_rules! file {
     ($name:literal, $kind:expr) => {
-        (concat!("/console/", $name), $kind, include_str!(concat!("../../console/", $name)))
+        (concat!("/console/", $name), $kind, include_str!(concat!("../assets/", $name)))
     };
 }
 
 /// The path of each, its type and its text.
 const FILES: [(&str, &str, &str); 16] = [
-    ("/", HTML, include_str!("../../console/index.html")),
+    ("/", HTML, include_str!("../assets/index.html")),
     file!("style.css", CSS),
     file!("icon.svg", SVG),
     file!("main.js", SCRIPT),
@@ -47,14 +47,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'";
 
-pub(super) fn router() -> Router {
+pub(crate) fn router() -> Router {
     FILES.into_iter().fold(Router::new(), |router, (path, kind, text)| {
         router.route(path, get(move || async move { ([(CONTENT_TYPE, kind)], text) }))
     })
 }
 
 /// The headers of every answer of the console.
-pub(super) async fn headers(request: Request, next: Next) -> Response {
+pub(crate) async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await.into_response();
     let bound = [
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_page_names_files_that_are_there_and_writes_no_markup() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/console");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets");
         let there = std::fs::read_dir(folder).unwrap().count();
         assert_eq!(there, FILES.len(), "each file of the folder is served");
         for (path, _, text) in FILES {

@@ -38,7 +38,7 @@ const RUN: usize = 16;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Page {
+pub(crate) struct Page {
     /// The stack's time, Unix milliseconds.
     now: u64,
     decisions: Vec<Shown>,
@@ -144,7 +144,7 @@ impl Shown {
 }
 
 /// The cosigner's audit log, to be read.
-pub(super) struct Decisions {
+pub(crate) struct Decisions {
     db: Lazy<aws_sdk_dynamodb::Client>,
     table: String,
     clock: Clock,
@@ -163,7 +163,7 @@ struct Seen {
 }
 
 impl Decisions {
-    pub(super) fn new(
+    pub(crate) fn new(
         db: impl Into<Lazy<aws_sdk_dynamodb::Client>>,
         table: &str,
         clock: Clock,
@@ -251,7 +251,7 @@ fn end(item: &Item) -> Option<(String, u64)> {
     Some((pk, item.get("seq")?.as_n().ok()?.parse().ok()?))
 }
 
-pub(super) async fn decisions(
+pub(crate) async fn decisions(
     State(reads): State<Reads>,
     Extension(tenant): Extension<Tenant>,
     uri: Uri,

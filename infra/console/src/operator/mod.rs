@@ -22,6 +22,7 @@ use domain::clock::Clock;
 use domain::ids::{Exchange, Tenant};
 use domain::random::Random;
 use http::Uri;
+use hyperdex_listen::{Stop, bind, serve_page, url};
 use platform::aws::with_retries;
 use serde::Serialize;
 use shared::api::cors::Origins;
@@ -34,13 +35,13 @@ use shared::store::Store;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::decisions::{self, Decisions};
-use super::guard::{self, Guard};
-use super::{Reads, assets, schedule, search, wallets};
-use crate::error::StartError;
+use crate::assets;
+use crate::error::ConsoleError;
+use crate::guard::{self, Guard};
+use crate::reads::decisions::{self, Decisions};
+use crate::reads::{Reads, schedule, search, wallets};
 use aws::Account;
 use deployment::Deployment;
-use hyperdex_listen::{Stop, bind, serve_page, url};
 use metrics::{Metrics, Reader, Source};
 
 /// Which deployment, and who looks at it.
@@ -110,8 +111,8 @@ impl Operator {
         options: &ConsoleOptions,
         clock: Clock,
         random: Random,
-    ) -> Result<Self, StartError> {
-        let failed = |error: &dyn std::error::Error| StartError::Part {
+    ) -> Result<Self, ConsoleError> {
+        let failed = |error: &dyn std::error::Error| ConsoleError::Part {
             what: "the console",
             cause: error.to_string(),
         };
@@ -201,11 +202,11 @@ fn sources(
 ///
 /// # Errors
 /// When there is no such deployment, or the credentials are not accepted.
-pub(crate) async fn wallets_table(
+pub async fn wallets_table(
     options: &ConsoleOptions,
     clock: Clock,
-) -> Result<(Store, String), StartError> {
-    let failed = |error: aws::CallError| StartError::Part {
+) -> Result<(Store, String), ConsoleError> {
+    let failed = |error: aws::CallError| ConsoleError::Part {
         what: "the operator's session",
         cause: error.to_string(),
     };
@@ -228,7 +229,7 @@ pub async fn start(
     options: &ConsoleOptions,
     clock: Clock,
     random: Random,
-) -> Result<OperatorConsole, StartError> {
+) -> Result<OperatorConsole, ConsoleError> {
     let operator = Operator::find(options, clock, random).await?;
     let token = operator.token.clone();
     let listener = bind("the console", Ipv4Addr::LOCALHOST.into(), options.port).await?;

@@ -17,10 +17,9 @@ use shared::store::Store;
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::{Console, in_query};
-use crate::error::StartError;
-use crate::options::Options;
-use crate::routes::Endpoints;
+use super::{Console, ConsoleSettings, ExchangeSettings};
+use crate::error::ConsoleError;
+use crate::reads::in_query;
 
 /// How long an answer of an exchange is good for, in milliseconds.
 const FRESH_MS: u64 = 10_000;
@@ -30,9 +29,11 @@ const REQUESTS: usize = 8;
 
 /// The stack's own exchanges; `None` where another one is used.
 #[derive(Clone)]
-pub(crate) struct Simulators {
-    pub(crate) aster: Option<aster::Exchange>,
-    pub(crate) hyperliquid: Option<hyperliquid::Exchange>,
+pub struct Simulators {
+    /// Aster.
+    pub aster: Option<aster::Exchange>,
+    /// Hyperliquid.
+    pub hyperliquid: Option<hyperliquid::Exchange>,
 }
 
 /// The exchanges, as the console asks them.
@@ -110,35 +111,27 @@ impl From<&exchange_sim::requests::Request> for Seen {
 }
 
 impl Exchanges {
-    pub(super) fn new(
-        options: &Options,
-        endpoints: &Endpoints,
-        store: &Store,
-        simulators: Simulators,
-    ) -> Result<Self, StartError> {
-        let failed = |cause: String| StartError::Part { what: "the console's HTTP client", cause };
+    pub(super) fn new(settings: &ConsoleSettings, store: &Store) -> Result<Self, ConsoleError> {
+        let failed =
+            |cause: String| ConsoleError::Part { what: "the console's HTTP client", cause };
         let http = client_builder().map_err(|error| failed(error.to_string()))?;
         let http = http.timeout(PATIENCE).build().map_err(|error| failed(error.to_string()))?;
-        let asked = |exchange, url: &Url, network| {
-            let (clock, random) = (options.clock.clone(), options.random.clone());
+        let asked = |exchange, ExchangeSettings { url, chain }: &ExchangeSettings| {
+            let (clock, random) = (settings.clock.clone(), settings.random.clone());
             // What is only looked at leaves room for who works.
             let spender = Spender::Job;
             let budget =
-                Budget::new(store.clone(), exchange, &options.budget, spender, clock, random);
-            Asked { exchange, url: url.clone(), network, budget, answered: Mutex::default() }
+                Budget::new(store.clone(), exchange, &settings.budget, spender, clock, random);
+            let (url, network) = (url.clone(), chain.as_str());
+            Asked { exchange, url, network, budget, answered: Mutex::default() }
         };
-        let aster = options.aster.chain.as_str();
         Ok(Self {
-            simulators,
+            simulators: settings.simulators.clone(),
             http,
-            clock: options.clock.clone(),
+            clock: settings.clock.clone(),
             of: [
-                asked(Exchange::Aster, &endpoints.aster, aster),
-                asked(
-                    Exchange::Hyperliquid,
-                    &endpoints.hyperliquid,
-                    options.hyperliquid.chain.as_str(),
-                ),
+                asked(Exchange::Aster, &settings.aster),
+                asked(Exchange::Hyperliquid, &settings.hyperliquid),
             ],
         })
     }

@@ -1,18 +1,6 @@
-//! The console: a web page beside the API, and the few reads that it needs beyond the API.
-//!
-//! The page uses the API for every operation, with the key that its user has typed in. What the API
-//! does not tell (decisions of the cosigner, the exchanges' state, when a job works on what) is read
-//! here, by the same key and for its tenant alone. Each answer is a type of this folder that names
-//! its fields; none of them is a secret.
+//! The console next to the API of a local stack.
 
-mod assets;
-mod decisions;
 mod exchanges;
-mod guard;
-pub mod operator;
-mod schedule;
-mod search;
-mod wallets;
 
 use std::sync::Arc;
 
@@ -23,39 +11,85 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use domain::clock::Clock;
 use domain::ids::Tenant;
+use domain::intent::HyperliquidChain;
 use domain::random::Random;
+use platform::aws::Aws;
 use serde::Serialize;
+use shared::api::cors::Origins;
 use shared::api::error::ApiError;
 use shared::api::shell::refusal;
+use shared::exchanges::budget::BudgetConfig;
 use shared::store::Store;
+use url::Url;
 
-use crate::error::StartError;
-use crate::jobs::{REFRESH_EVERY_MS, RENEW_WITHIN_MS};
-use crate::keys::{KeyFile, Keyring, Known};
-use crate::options::Options;
-use crate::routes::Endpoints;
-use decisions::Decisions;
+use crate::assets;
+use crate::defaults::{REFRESH_EVERY_MS, RENEW_WITHIN_MS};
+use crate::error::ConsoleError;
+use crate::guard::{self, Guard};
+use crate::reads::decisions::{self, Decisions};
+use crate::reads::{Reads, schedule, search, wallets};
 use exchanges::Exchanges;
-pub(crate) use exchanges::Simulators;
-use guard::Guard;
-use hyperdex_cloud::names::{COSIGNER_TABLE, WALLETS_TABLE};
+pub use exchanges::Simulators;
 
-/// What is read from the tables, here and in the cloud.
-#[derive(Clone)]
-struct Reads {
-    store: Store,
-    /// `None` where nobody has said which the cosigner's table is.
-    decisions: Option<Arc<Decisions>>,
-    clock: Clock,
-    renew_within_ms: u64,
-    refresh_every_ms: u64,
+/// The tenant keys of the API that the console is next to.
+pub trait TenantKeys: Send + Sync {
+    /// Returns the tenant of a key, as the API knows it.
+    ///
+    /// # Errors
+    /// When the API would not let the key in.
+    fn tenant(&self, key: Option<&[u8]>) -> Result<Tenant, ApiError>;
+
+    /// Returns whether the API requires a key.
+    ///
+    /// # Errors
+    /// When the keys cannot be read.
+    fn are_required(&self) -> Result<bool, ApiError>;
+}
+
+/// An exchange that the stack talks to.
+#[derive(Clone, Debug)]
+pub struct ExchangeSettings {
+    /// Its URL.
+    pub url: Url,
+    /// The network that is signed for.
+    pub chain: HyperliquidChain,
+}
+
+/// The stack that the console is next to.
+pub struct ConsoleSettings {
+    /// The stack's AWS clients.
+    pub aws: Aws,
+    /// The wallets' table.
+    pub wallets_table: &'static str,
+    /// The cosigner's table.
+    pub cosigner_table: &'static str,
+    /// The API's keys.
+    pub keys: Arc<dyn TenantKeys>,
+    /// Aster.
+    pub aster: ExchangeSettings,
+    /// Hyperliquid.
+    pub hyperliquid: ExchangeSettings,
+    /// The exchanges that are the stack's own.
+    pub simulators: Simulators,
+    /// What may be sent to the exchanges.
+    pub budget: BudgetConfig,
+    /// Which origins may call the API from a browser.
+    pub allowed_origins: Origins,
+    /// Whether Hyperliquid's registration hands the agent's key out.
+    pub return_private_key: bool,
+    /// Whether the simulators want a deposit before they let an account act.
+    pub require_deposit: bool,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
 }
 
 /// What the console's reads need.
 #[derive(Clone)]
 struct Console {
     reads: Reads,
-    keys: Arc<Keyring>,
+    keys: Arc<dyn TenantKeys>,
     exchanges: Arc<Exchanges>,
     return_private_key: bool,
     require_deposit: bool,
@@ -72,27 +106,24 @@ impl FromRef<Console> for Reads {
 ///
 /// # Errors
 /// When a client cannot be made.
-pub(crate) fn with_console(
-    api: Router,
-    options: &Options,
-    endpoints: &Endpoints,
-    simulators: Simulators,
-) -> Result<Router, StartError> {
-    let db = options.aws(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda).dynamodb();
-    let store = Store::new(db.clone(), WALLETS_TABLE);
+pub fn with_console(api: Router, settings: ConsoleSettings) -> Result<Router, ConsoleError> {
+    let db = settings.aws.dynamodb();
+    let store = Store::new(db.clone(), settings.wallets_table);
+    let (clock, random) = (settings.clock.clone(), settings.random.clone());
+    let log = Decisions::new(db, settings.cosigner_table, clock.clone());
     let console = Console {
-        keys: Arc::new(Keyring::new(KeyFile::new(&options.data_dir))),
-        exchanges: Arc::new(Exchanges::new(options, endpoints, &store, simulators)?),
+        exchanges: Arc::new(Exchanges::new(&settings, &store)?),
+        keys: settings.keys,
         reads: Reads {
             store,
-            decisions: Some(Arc::new(Decisions::new(db, COSIGNER_TABLE, options.clock.clone()))),
-            clock: options.clock.clone(),
+            decisions: Some(Arc::new(log)),
+            clock: clock.clone(),
             renew_within_ms: RENEW_WITHIN_MS,
             refresh_every_ms: REFRESH_EVERY_MS,
         },
-        return_private_key: options.return_private_key,
-        require_deposit: options.require_deposit,
-        random: options.random.clone(),
+        return_private_key: settings.return_private_key,
+        require_deposit: settings.require_deposit,
+        random: random.clone(),
     };
     let data = Router::new()
         .route("/console/data/about", get(about))
@@ -104,11 +135,7 @@ pub(crate) fn with_console(
         .route("/console/data/exchanges", get(exchanges::exchanges))
         .layer(from_fn_with_state(console.clone(), admit))
         .with_state(console);
-    let guard = Guard {
-        origins: options.allowed_origins.clone(),
-        clock: options.clock.clone(),
-        random: options.random.clone(),
-    };
+    let guard = Guard { origins: settings.allowed_origins, clock, random };
     let guard = from_fn_with_state(guard, guard::pass);
     let pages = assets::router().merge(data).layer(from_fn(assets::headers));
     Ok(pages.fallback_service(api).layer(guard))
@@ -117,8 +144,8 @@ pub(crate) fn with_console(
 /// Lets in who the API lets in, as the same tenant. These reads do not count against its limits.
 async fn admit(State(console): State<Console>, mut request: Request, next: Next) -> Response {
     let key = request.headers().get("x-api-key").map(http::HeaderValue::as_bytes);
-    let error = match console.keys.who(key) {
-        Ok(Known::Tenant(tenant)) => {
+    let error = match console.keys.tenant(key) {
+        Ok(tenant) => {
             request.extensions_mut().insert::<Tenant>(tenant);
             let mut response = next.run(request).await;
             match response.extensions_mut().remove::<ApiError>() {
@@ -126,9 +153,7 @@ async fn admit(State(console): State<Console>, mut request: Request, next: Next)
                 Some(error) => error,
             }
         }
-        Ok(Known::Missing) => ApiError::no_api_key(),
-        Ok(Known::Invalid) => ApiError::invalid_api_key(),
-        Err(error) => ApiError::internal("Internal error", &error),
+        Err(error) => error,
     };
     refusal(&error, &console.reads.clock, &console.random)
 }
@@ -154,23 +179,15 @@ async fn about(
     State(console): State<Console>,
     Extension(tenant): Extension<Tenant>,
 ) -> Result<Json<About>, ApiError> {
-    let anyone = console.keys.who(None);
-    let anyone = anyone.map_err(|error| ApiError::internal("Internal error", &error))?;
+    let keys_wanted = console.keys.are_required()?;
     Ok(Json(About {
         now: console.reads.clock.now_ms(),
         tenant,
         read_only: false,
-        keys_wanted: anyone == Known::Missing,
+        keys_wanted,
         returns_private_key: console.return_private_key,
         requires_deposit: console.require_deposit,
         renew_within_ms: console.reads.renew_within_ms,
         refresh_every_ms: console.reads.refresh_every_ms,
     }))
-}
-
-/// A text of the query: `?name=text`.
-fn in_query(uri: &http::Uri, name: &str) -> Option<String> {
-    let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-    let mut found = pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-    found.next().filter(|value| !value.is_empty())
 }

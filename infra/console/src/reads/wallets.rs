@@ -22,7 +22,7 @@ const MOST: usize = 100;
 /// What a wallet is, beyond what the API tells.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Wallets {
+pub(crate) struct Wallets {
     /// The stack's time, Unix milliseconds.
     now: u64,
     wallets: Vec<Wallet>,
@@ -30,7 +30,7 @@ pub(super) struct Wallets {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Wallet {
+pub(crate) struct Wallet {
     wallet_id: Uuid,
     user_id: UserId,
     address: String,
@@ -109,7 +109,7 @@ impl From<&OperatorAction> for Done {
 /// What the renewal job does with a credential next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Does {
+pub(crate) enum Does {
     /// It is renewed.
     Renew,
     /// A rotation that was begun is brought to its end.
@@ -131,15 +131,15 @@ pub(super) enum Does {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-pub(super) struct Job {
-    pub(super) does: Does,
+pub(crate) struct Job {
+    pub(crate) does: Does,
     /// From when, Unix milliseconds; the job runs each hour. `None`: never.
-    pub(super) at: Option<u64>,
+    pub(crate) at: Option<u64>,
 }
 
 impl Job {
     /// The job's own rules, read from the outside: `shared::credentials::renew`.
-    pub(super) fn of(wallet: &WalletRecord, record: &CredentialRecord, within_ms: u64) -> Self {
+    pub(crate) fn of(wallet: &WalletRecord, record: &CredentialRecord, within_ms: u64) -> Self {
         let due_ms = record.due_at_ms();
         let does = match record.state {
             CredentialState::Pending => Does::WaitForCaller,
@@ -185,7 +185,7 @@ impl Credential {
 }
 
 impl Wallet {
-    pub(super) fn new(view: &WalletView, reads: &Reads) -> Self {
+    pub(crate) fn new(view: &WalletView, reads: &Reads) -> Self {
         let wallet = &view.wallet;
         let credentials = Exchange::ALL.iter().filter_map(|exchange| view.credential(*exchange));
         Self {
@@ -205,7 +205,7 @@ impl Wallet {
 }
 
 /// The wallets that are named, those of them that the tenant has.
-pub(super) async fn wallets(
+pub(crate) async fn wallets(
     State(reads): State<Reads>,
     Extension(tenant): Extension<Tenant>,
     uri: Uri,

@@ -1,0 +1,31 @@
+//! What is read from the tables, here and in the cloud.
+
+pub(crate) mod decisions;
+pub(crate) mod schedule;
+pub(crate) mod search;
+pub(crate) mod wallets;
+
+use std::sync::Arc;
+
+use domain::clock::Clock;
+use shared::store::Store;
+
+use decisions::Decisions;
+
+/// What the reads need.
+#[derive(Clone)]
+pub(crate) struct Reads {
+    pub(crate) store: Store,
+    /// `None` where nobody has said which the cosigner's table is.
+    pub(crate) decisions: Option<Arc<Decisions>>,
+    pub(crate) clock: Clock,
+    pub(crate) renew_within_ms: u64,
+    pub(crate) refresh_every_ms: u64,
+}
+
+/// A text of the query: `?name=text`.
+pub(crate) fn in_query(uri: &http::Uri, name: &str) -> Option<String> {
+    let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let mut found = pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    found.next().filter(|value| !value.is_empty())
+}

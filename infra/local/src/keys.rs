@@ -3,8 +3,6 @@
 //! A key's name is its tenant. A key is 256 random bits, so a plain SHA-256 of it cannot be turned
 //! back, and is what the file holds. A running stack reads the file again when it has changed.
 
-pub mod command;
-
 use std::collections::HashMap;
 use std::fs::{DirBuilder, File};
 use std::io::Write;

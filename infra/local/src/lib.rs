@@ -1,12 +1,11 @@
 //! The local stack: the whole service on loopback.
 //!
-//! What stands in for the cloud speaks the cloud's own protocols, so that the functions only ever
-//! see AWS SDK clients: DynamoDB (embedded, SQLite), KMS, Lambda's Invoke API. The exchanges are
-//! simulators that verify every signature, or the real ones. The cosigner runs in a process of its
-//! own: here too, no process ever holds both shares of a key.
+//! The stand-ins for the cloud are those of `hyperdex-cloud`. The exchanges are simulators that
+//! verify every signature, or the real ones. The cosigner runs in a process of its own: here too, no
+//! process ever holds both shares of a key.
 
-pub mod bench;
 mod cloud;
+pub mod commands;
 mod console;
 pub mod control;
 pub mod data;
@@ -19,13 +18,11 @@ mod identity;
 pub mod jobs;
 pub mod keys;
 mod limits;
-pub mod load;
 mod options;
 pub mod proof;
 mod routes;
 mod sim_state;
 mod stack;
-pub mod wallets;
 mod webhooks;
 
 pub use cloud::HEADS;

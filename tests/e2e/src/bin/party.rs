@@ -4,8 +4,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use bench::{EndpointsSettings, run_endpoints};
 use hyperdex_cloud::cosigner::{CosignerSettings, run_child};
-use hyperdex_local::bench::{EndpointsSettings, run_endpoints};
 
 /// Tells the test the address.
 fn say(address: &str) {

@@ -17,7 +17,7 @@ mod trouble;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use client::Client;
 pub use error::LoadError;

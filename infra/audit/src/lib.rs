@@ -14,7 +14,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Why the log could not be verified.
+/// The log could not be verified.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// A file that the caller names cannot be used.

@@ -31,7 +31,7 @@ pub(crate) enum AuditCommand {
     },
 }
 
-/// Why the audit log could not be verified.
+/// The audit log could not be verified.
 #[derive(Debug, thiserror::Error)]
 enum VerifyError {
     #[error(transparent)]

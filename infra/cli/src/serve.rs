@@ -1,4 +1,4 @@
-//! What runs until it is stopped: the local stack, and the console over a deployment.
+//! The commands that run until they are stopped: the local stack, and the console over a deployment.
 
 use domain::clock::Clock;
 use domain::intent::HyperliquidChain;

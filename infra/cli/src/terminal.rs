@@ -1,4 +1,4 @@
-//! The terminal: what the program prints and asks, and its exit codes.
+//! The terminal: output, questions and exit codes.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;

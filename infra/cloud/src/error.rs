@@ -1,10 +1,10 @@
-//! Why a stand-in does not start or run: one clear line each.
+//! Errors of the stand-ins: one clear line each.
 
 use std::path::PathBuf;
 
 use hyperdex_listen::ListenError;
 
-/// Why a stand-in does not start or run.
+/// A stand-in does not start or run.
 #[derive(Debug, thiserror::Error)]
 pub enum CloudError {
     /// It cannot listen.

@@ -1,8 +1,8 @@
-//! Why the console does not start: one clear line each.
+//! Errors of the console: one clear line each.
 
 use hyperdex_listen::ListenError;
 
-/// Why the console does not start.
+/// The console does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
     /// It cannot listen.

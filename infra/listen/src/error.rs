@@ -1,4 +1,4 @@
-//! Why a port is not listened on.
+//! The error of a port that cannot be bound.
 
 /// A port is taken, or may not be used.
 #[derive(Debug, thiserror::Error)]

@@ -19,7 +19,7 @@ use crate::hosts::{AllowedHost, Callers, Hosts, guarded};
 pub struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// A stop that is not given yet, and what gives it.
+    /// Returns the sender that stops every server, and the receiving end.
     #[must_use]
     pub fn new() -> (watch::Sender<bool>, Self) {
         let (sender, receiver) = watch::channel(false);

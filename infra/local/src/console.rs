@@ -6,7 +6,8 @@ use axum::Router;
 use hyperdex_cloud::names::{COSIGNER_TABLE, WALLETS_TABLE};
 use hyperdex_console::{ConsoleError, ConsoleSettings, ExchangeSettings, Simulators};
 
-use crate::keys::{KeyFile, Keyring};
+use crate::keyring::Keyring;
+use crate::keys::KeyFile;
 use crate::options::Options;
 use crate::routes::Endpoints;
 

@@ -22,7 +22,8 @@ use shared::api::shell::{OPEN_PATHS, refusal};
 use tower::ServiceExt;
 use tracing::subscriber::{NoSubscriber, with_default};
 
-use crate::keys::{KeyFile, Keyring};
+use crate::keyring::Keyring;
+use crate::keys::KeyFile;
 use crate::limits::Limiter;
 use crate::options::Options;
 

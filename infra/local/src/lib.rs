@@ -16,6 +16,7 @@ mod gateway;
 mod health;
 mod identity;
 pub mod jobs;
+mod keyring;
 pub mod keys;
 mod limits;
 mod options;

@@ -1,4 +1,4 @@
-//! What to start, and where.
+//! The options of a stack.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;

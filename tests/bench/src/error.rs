@@ -1,4 +1,4 @@
-//! Why a measurement ends early.
+//! Errors that end a measurement early.
 
 use hyperdex_cloud::error::CloudError;
 use hyperdex_listen::ListenError;

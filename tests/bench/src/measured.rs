@@ -1,4 +1,4 @@
-//! What a measurement has found.
+//! The results of a measurement.
 
 use std::time::Duration;
 

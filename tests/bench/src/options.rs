@@ -1,4 +1,4 @@
-//! What a measurement is told on its command line.
+//! The arguments of a measurement.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Times as a report has them.
+//! Times in a report's units.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Why a load run ends early.
+//! Errors that end a load run early.
 
 use hyperdex_listen::ListenError;
 use hyperdex_local::StartError;

@@ -27,7 +27,7 @@ const BATCH: usize = 100;
 /// What is subtracted from a sequence number to get the one in the file.
 const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
 
-/// Why the stream was not read.
+/// The stream was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
     /// The stream could not be read.

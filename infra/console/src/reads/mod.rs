@@ -1,4 +1,4 @@
-//! What is read from the tables, here and in the cloud.
+//! Reads of the tables, of a local stack and of a deployment.
 
 pub(crate) mod decisions;
 pub(crate) mod schedule;
@@ -12,11 +12,11 @@ use shared::store::Store;
 
 use decisions::Decisions;
 
-/// What the reads need.
+/// The state of the reads.
 #[derive(Clone)]
 pub(crate) struct Reads {
     pub(crate) store: Store,
-    /// `None` where nobody has said which the cosigner's table is.
+    /// `None` where the cosigner's table is not known.
     pub(crate) decisions: Option<Arc<Decisions>>,
     pub(crate) clock: Clock,
     pub(crate) renew_within_ms: u64,

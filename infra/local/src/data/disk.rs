@@ -1,4 +1,4 @@
-//! Whether the disk of a data directory takes what the stack writes.
+//! Checks that the disk of a data directory takes what the stack writes.
 
 use std::io::Write;
 use std::path::Path;

@@ -88,7 +88,7 @@ test("metrics and alarms, and what is said where they cannot be read", async () 
   await page.getByText("read only").waitFor();
   await page.getByRole("link", { name: "Metrics" }).click();
   await page.getByRole("alert").getByText("CLOUDWATCH", { exact: true }).waitFor();
-  // As CloudWatch would answer it: infra/local/tests/operator.rs has where this comes from.
+  // As CloudWatch would answer it: infra/cli/tests/operator.rs has where this comes from.
   const now = Date.now(), from = now - 6 * 3_600_000;
   const series = (metric, unit, stat, exchange, points) => ({ metric, unit, stat, exchange, points });
   await page.route("**/console/data/metrics", (route) => route.fulfill({ json: {

@@ -3,24 +3,25 @@
 
 use std::sync::Arc;
 
+use hyperdex_cloud::dynamodb;
+use hyperdex_cloud::engines::Engines;
+use hyperdex_cloud::kms::{self, Kms};
+use hyperdex_cloud::names::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_cloud::queue::{self, Queue};
+use hyperdex_cloud::stream::{self, EngineStream, Source};
+use hyperdex_listen::{Stop, bind, serve, url};
 use platform::aws::Aws;
 use seal_audit::INDEX;
 use shared::store::IndexShape;
 use tokio::task::JoinHandle;
 
 use crate::data::{self, Directory};
-use crate::engines::Engines;
-use crate::engines::streams::EngineStream;
+use crate::error::StartError;
 use crate::health::{Health, SealingKeys};
-use crate::kms::{self, Kms};
-use crate::queue::{self, Queue};
-use crate::serve::{Stop, bind, serve, url};
-use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, Options, WALLETS_KEY, WALLETS_TABLE};
-use crate::webhooks::{self, Source};
-use crate::{StartError, dynamodb};
+use crate::options::Options;
 
 /// The ends of the audit log's chains, by the day of their last record.
-pub(crate) const HEADS: IndexShape = IndexShape {
+pub const HEADS: IndexShape = IndexShape {
     name: INDEX,
     partition: "shard",
     sort: "sealDay",
@@ -87,7 +88,7 @@ impl Cloud {
             }
         }
         let database = dynamodb::open(&data)?;
-        webhooks::index(&data)?;
+        stream::index(&data)?;
         servers.push(dynamodb::serve_with_conflicts(listener, database.clone(), stop.clone()));
         create_tables(&aws).await?;
         if options.stream {
@@ -138,7 +139,7 @@ impl Cloud {
 async fn create_tables(aws: &Aws) -> Result<(), StartError> {
     let (client, ttl) = (aws.dynamodb(), Some("expiresAtS"));
     dynamodb::create_table(&client, WALLETS_TABLE, ttl, &IndexShape::all()).await?;
-    dynamodb::create_table(&client, COSIGNER_TABLE, ttl, &[HEADS]).await
+    Ok(dynamodb::create_table(&client, COSIGNER_TABLE, ttl, &[HEADS]).await?)
 }
 
 async fn start_queue(

@@ -12,19 +12,19 @@ use axum::{Json, Router};
 use domain::eth::Address;
 use domain::ids::{Tenant, WalletRef};
 use http::StatusCode;
+use hyperdex_cloud::error::chain;
+use hyperdex_cloud::files::broken;
+use hyperdex_console::Simulators;
+use hyperdex_listen::Stop;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::wallets::Custody;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
-use crate::StartError;
-use crate::console::Simulators;
 use crate::data::existing;
-use crate::error::chain;
-use crate::files::broken;
+use crate::error::StartError;
 use crate::jobs::{JobName, Jobs};
-use crate::serve::Stop;
 use crate::sim_state::Kept;
 
 /// The socket's name in the data directory.
@@ -89,7 +89,7 @@ impl Control {
                 tracing::warn!(%error, "`jobs run` and `sim deposit` do not reach this stack");
                 return Ok(tokio::spawn(std::future::ready(())));
             }
-            Err(error) => return Err(broken(&path, &error)),
+            Err(error) => return Err(broken(&path, &error).into()),
         };
         let router = Router::new()
             .route("/jobs", post(run_job))

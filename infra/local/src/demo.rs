@@ -10,7 +10,10 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use shared::store::CredentialRecord;
 
-use crate::{Options, Stack, StartError, proof};
+use crate::error::StartError;
+use crate::options::{Options, Ports};
+use crate::proof;
+use crate::stack::Stack;
 
 /// Why the demo failed.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +44,7 @@ struct Demo {
 pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
     let data = tempfile::tempdir().map_err(failed)?;
     data.path().clone_into(&mut options.data_dir);
-    options.ports = crate::Ports::default();
+    options.ports = Ports::default();
     // A transcript is to be read.
     options.quiet = true;
     let (chain, aster_chain) = (options.hyperliquid.chain, options.aster.agent_chain_id());

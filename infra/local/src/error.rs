@@ -2,37 +2,24 @@
 
 use std::path::PathBuf;
 
+use hyperdex_cloud::error::CloudError;
+use hyperdex_console::ConsoleError;
+use hyperdex_listen::ListenError;
+
+use crate::identity::Fault;
+
 /// Why the local stack does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A port is taken, or may not be used.
-    #[error("cannot listen on {address} for {what}: {cause}")]
-    Port {
-        /// What wanted it.
-        what: &'static str,
-        /// The address.
-        address: std::net::SocketAddr,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// The data directory cannot be used.
-    #[error("cannot use the data directory {}: {cause}", path.display())]
-    Data {
-        /// The directory, or the file in it.
-        path: PathBuf,
-        /// Why not.
-        cause: String,
-    },
-    /// A file that the command line names cannot be used.
-    #[error("cannot use {what} {}: {cause}", path.display())]
-    File {
-        /// What the file should be, such as "the public key".
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        cause: String,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// A stand-in for the cloud does not start or run, or the data directory cannot be used.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// The console does not start.
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
     /// More than this machine would reach it.
     #[error(
         "{0} is not loopback: whoever reaches it can use every wallet; say --expose if that is meant"
@@ -49,7 +36,7 @@ pub enum StartError {
     Keys(#[from] crate::keys::KeysError),
     /// The data directory's files do not belong together.
     #[error(transparent)]
-    Damaged(#[from] crate::data::Damaged),
+    Damaged(#[from] Damaged),
     /// The data directory belongs to other engines.
     #[error(
         "the data directory {} does not belong to these engines: {cause}, or pass another \
@@ -68,14 +55,6 @@ pub enum StartError {
         .0.display()
     )]
     NoData(PathBuf),
-    /// A part ended while the stack was running.
-    #[error("{what} ended: {cause}")]
-    Ended {
-        /// Which part.
-        what: &'static str,
-        /// How.
-        cause: String,
-    },
     /// A part did not come up.
     #[error("{what} did not start: {cause}")]
     Part {
@@ -86,17 +65,15 @@ pub enum StartError {
     },
 }
 
-/// An error with its causes, in one line: `what: why: why`.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text.replace('\n', " ")
+/// The files of a data directory do not belong together, or one is lost.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the data directory {} is damaged: {fault}; put the file back, or restore a backup with \
+     `hyperdex restore FILE`; to start without its wallets, move the directory away",
+    directory.display()
+)]
+pub struct Damaged {
+    pub(crate) directory: PathBuf,
+    /// What is wrong.
+    pub fault: Fault,
 }

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use domain::clock::Clock;
 use domain::intent::HyperliquidChain;
 use exchange_sim::{aster, hyperliquid};
+use hyperdex_listen::{Port, Stop, bind_port, serve, url};
 use platform::networks::aster_agent_chain_id;
 use url::Url;
 
-use crate::StartError;
-use crate::serve::{Port, Stop, bind_port, serve, url};
+use crate::error::StartError;
 
 /// Hyperliquid, real or simulated.
 #[derive(Clone, Debug)]
@@ -53,10 +53,9 @@ impl Default for AsterTarget {
     }
 }
 
-pub(crate) fn simulate_hyperliquid(
-    target: &HyperliquidTarget,
-    clock: Clock,
-) -> hyperliquid::Exchange {
+/// Makes the simulator of Hyperliquid for a target's network.
+#[must_use]
+pub fn simulate_hyperliquid(target: &HyperliquidTarget, clock: Clock) -> hyperliquid::Exchange {
     let chain = match target.chain {
         HyperliquidChain::Mainnet => hyperliquid::Chain::Mainnet,
         HyperliquidChain::Testnet => hyperliquid::Chain::Testnet,
@@ -64,7 +63,9 @@ pub(crate) fn simulate_hyperliquid(
     hyperliquid::Exchange::new(chain, std::sync::Arc::new(move || clock.now_ms()))
 }
 
-pub(crate) fn simulate_aster(target: &AsterTarget, clock: Clock) -> aster::Exchange {
+/// Makes the simulator of Aster for a target's network.
+#[must_use]
+pub fn simulate_aster(target: &AsterTarget, clock: Clock) -> aster::Exchange {
     let network = match target.chain {
         HyperliquidChain::Mainnet => aster::Network::Mainnet,
         HyperliquidChain::Testnet => aster::Network::Testnet,
@@ -76,8 +77,11 @@ pub(crate) fn simulate_aster(target: &AsterTarget, clock: Clock) -> aster::Excha
     exchange
 }
 
-/// Where an exchange is: the one that is named, or the simulator, which is started.
-pub(crate) async fn place(
+/// Returns where an exchange is: the one that is named, or the simulator, which is started.
+///
+/// # Errors
+/// When the simulator cannot listen.
+pub async fn place(
     what: &'static str,
     named: Option<&Url>,
     simulator: axum::Router,

@@ -15,15 +15,17 @@ use domain::ids::Tenant;
 use domain::random::Random;
 use http::header::CONNECTION;
 use http::{HeaderValue, Method, StatusCode};
+use hyperdex_console::TenantKeys;
+use hyperdex_listen::whole;
 use shared::api::error::ApiError;
 use shared::api::shell::{OPEN_PATHS, refusal};
 use tower::ServiceExt;
 use tracing::subscriber::{NoSubscriber, with_default};
 
-use crate::clients::whole;
-use crate::keys::{KeyFile, Keyring, Known};
+use crate::keyring::Keyring;
+use crate::keys::KeyFile;
 use crate::limits::Limiter;
-use crate::stack::Options;
+use crate::options::Options;
 
 #[derive(Clone)]
 struct Gateway {
@@ -107,12 +109,7 @@ impl Gateway {
 
     fn who(&self, request: &Request) -> Result<Tenant, ApiError> {
         let key = request.headers().get("x-api-key").map(HeaderValue::as_bytes);
-        let known = self.keys.who(key);
-        let tenant = match known.map_err(|error| ApiError::internal("Internal error", &error))? {
-            Known::Tenant(tenant) => tenant,
-            Known::Missing => return Err(ApiError::no_api_key()),
-            Known::Invalid => return Err(ApiError::invalid_api_key()),
-        };
+        let tenant = self.keys.tenant(key)?;
         if let Some(limiter) = &self.limiter {
             limiter.take(&tenant, self.clock.now_us())?;
         }

@@ -1,7 +1,6 @@
 //! `GET /api/health` on this machine: also whether the data directory can be written and its keys
 //! open what they sealed. In the cloud these are KMS's and DynamoDB's, and have alarms.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,23 +11,17 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use domain::clock::Clock;
 use domain::random::Random;
+use hyperdex_cloud::engines::Engines;
+use hyperdex_cloud::kms::{self, Kms};
 use platform::aws::Aws;
 use shared::api::error::ApiError;
 use shared::api::shell::refusal;
 
-use crate::data::identity::Identity;
-use crate::data::{KMS_KEYS, sqlite_files};
-use crate::engines::Engines;
+use crate::data::{KMS_KEYS, sqlite_files, write_trouble};
+use crate::identity::Identity;
 use crate::keys::KeyFile;
-use crate::kms::{self, Kms};
-use crate::stack::Options;
+use crate::options::Options;
 
-/// The file that is written to see whether the disk takes anything.
-const PROBE: &str = "health.probe";
-/// As much as SQLite writes for a wallet.
-const PROBE_BYTES: usize = 64 * 1024;
-/// The bytes that must be free on the data directory's disk.
-pub const MIN_FREE: u64 = 16 * 1024 * 1024;
 /// A result holds for so long, in milliseconds: nobody needs a key to ask.
 const FRESH_MS: u64 = 2_000;
 
@@ -149,24 +142,6 @@ impl Health {
 fn disk_trouble(directory: &Path, external: bool) -> Option<String> {
     let lost = sqlite_files(external).iter().find(|file| !directory.join(file).exists());
     lost.map(|file| format!("{file} is missing")).or_else(|| write_trouble(directory))
-}
-
-/// Returns why the disk does not take what the stack writes.
-pub(crate) fn write_trouble(directory: &Path) -> Option<String> {
-    let probe = || -> std::io::Result<()> {
-        let mut file = std::fs::File::create(directory.join(PROBE))?;
-        file.write_all(&[0; PROBE_BYTES])?;
-        file.sync_all()?;
-        std::fs::remove_file(directory.join(PROBE))
-    };
-    if let Err(error) = probe() {
-        return Some(format!("the data directory cannot be written: {error}"));
-    }
-    let free = rustix::fs::statvfs(directory).ok()?;
-    let free = free.f_bavail.saturating_mul(free.f_frsize);
-    (free < MIN_FREE).then(|| {
-        format!("the disk of the data directory is full: {} MiB are free", free / (1024 * 1024))
-    })
 }
 
 async fn pass(State(health): State<Health>, request: Request, next: Next) -> Response {

@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
+use hyperdex_cloud::error::chain;
+use hyperdex_console::defaults::{REFRESH_EVERY_MS, RENEW_WITHIN_MS};
 use lambda_entry::Job;
 use reconcile_apikeys::ReconcileApiKeys;
 use refresh_shares::RefreshShares;
@@ -14,15 +16,8 @@ use shared::credentials::{ReconcileLimits, Registrars, RenewLimits};
 use shared::wallets::{Custody, RefreshLimits};
 use tokio::time::{Instant, interval_at};
 
-use crate::error::chain;
-
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-
-/// Credentials that expire within this are renewed, in milliseconds.
-pub(crate) const RENEW_WITHIN_MS: u64 = 14 * DAY_MS;
-/// How old a wallet's shares become, in milliseconds.
-pub(crate) const REFRESH_EVERY_MS: u64 = 90 * DAY_MS;
 
 /// A job's name on the command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]

@@ -3,14 +3,10 @@
 //! A key's name is its tenant. A key is 256 random bits, so a plain SHA-256 of it cannot be turned
 //! back, and is what the file holds. A running stack reads the file again when it has changed.
 
-pub mod command;
-
-use std::collections::HashMap;
 use std::fs::{DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use domain::clock::Clock;
@@ -19,7 +15,7 @@ use domain::random::Random;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::data::identity;
+use crate::identity;
 
 /// The file's name in the data directory.
 pub const KEYS_FILE: &str = "keys.json";
@@ -27,7 +23,7 @@ pub const KEYS_FILE: &str = "keys.json";
 const SCHEMA: u32 = 1;
 
 /// SHA-256 of a key.
-type Hash = [u8; 32];
+pub(crate) type Hash = [u8; 32];
 
 /// Why the key file was not read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +70,7 @@ pub struct KeyEntry {
     /// When it was made, Unix milliseconds.
     pub created_at_ms: u64,
     #[serde(with = "as_hex")]
-    sha256: Hash,
+    pub(crate) sha256: Hash,
 }
 
 mod as_hex {
@@ -218,7 +214,7 @@ impl KeyFile {
     }
 
     /// What changes when the file does; `None`: it is not there.
-    fn stamp(&self) -> Result<Option<Stamp>, KeysError> {
+    pub(crate) fn stamp(&self) -> Result<Option<Stamp>, KeysError> {
         match std::fs::metadata(&self.path) {
             Ok(of) => Ok(Some(Stamp([
                 of.ino(),
@@ -234,67 +230,16 @@ impl KeyFile {
     }
 }
 
-fn hash(key: &[u8]) -> Hash {
+/// The hash by which the file knows a key.
+pub(crate) fn hash(key: &[u8]) -> Hash {
     let mut hash = Hash::default();
     hash.copy_from_slice(digest(&SHA256, key).as_ref());
     hash
 }
 
+/// What changes when the file does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Stamp([u64; 6]);
-
-/// Who a request comes from.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Known {
-    /// This tenant.
-    Tenant(Tenant),
-    /// There are keys, and it brings none.
-    Missing,
-    /// There are keys, and it brings another.
-    Invalid,
-}
-
-/// The keys as a running stack knows them.
-#[derive(Debug)]
-pub(crate) struct Keyring {
-    file: KeyFile,
-    read: Mutex<ReadKeys>,
-}
-
-#[derive(Debug, Default)]
-struct ReadKeys {
-    stamp: Option<Stamp>,
-    tenants: HashMap<Hash, Tenant>,
-}
-
-impl Keyring {
-    pub(crate) fn new(file: KeyFile) -> Self {
-        Self { file, read: Mutex::default() }
-    }
-
-    /// Whose key this is. It is looked up by its hash, so how long that takes says nothing about
-    /// any key. Each call costs a `stat`; the file is read when it has changed. While there is no
-    /// file, each call reads the directory's identity, which says whether there should be one.
-    ///
-    /// # Errors
-    /// When the file is there and cannot be read: then nobody is let in.
-    pub(crate) fn who(&self, key: Option<&[u8]>) -> Result<Known, KeysError> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        // Before the file is read: what changes after this is seen by the next call.
-        let stamp = self.file.stamp()?;
-        if stamp.is_none() || stamp != read.stamp {
-            let keys = self.file.list()?.into_iter();
-            let tenants = keys.map(|entry| (entry.sha256, entry.name)).collect();
-            *read = ReadKeys { stamp, tenants };
-        }
-        let keys = &read.tenants;
-        Ok(match key {
-            _ if keys.is_empty() => Known::Tenant(Tenant::local()),
-            None | Some([]) => Known::Missing,
-            Some(key) => keys.get(&hash(key)).cloned().map_or(Known::Invalid, Known::Tenant),
-        })
-    }
-}
+pub(crate) struct Stamp([u64; 6]);
 
 #[cfg(test)]
 mod tests {
@@ -356,42 +301,5 @@ mod tests {
             }
         });
         assert_eq!(file.list().unwrap().len(), 8);
-    }
-
-    #[test]
-    fn a_running_stack_sees_every_change() {
-        let (_data, file) = file();
-        let ring = Keyring::new(file.clone());
-        let local = Known::Tenant(Tenant::local());
-        for any in [None, Some(b"any".as_slice())] {
-            assert_eq!(ring.who(any).unwrap(), local);
-        }
-        let one = add(&file, "one").unwrap();
-        assert_eq!(ring.who(None).unwrap(), Known::Missing);
-        assert_eq!(ring.who(Some(b"")).unwrap(), Known::Missing);
-        assert_eq!(ring.who(Some(b"any")).unwrap(), Known::Invalid);
-        assert_eq!(ring.who(Some(one.to_uppercase().as_bytes())).unwrap(), Known::Invalid);
-        assert_eq!(ring.who(Some(one.as_bytes())).unwrap(), Known::Tenant(name("one")));
-        let two = add(&file, "two").unwrap();
-        assert_eq!(ring.who(Some(two.as_bytes())).unwrap(), Known::Tenant(name("two")));
-        file.remove(&name("one"), false).unwrap();
-        assert_eq!(ring.who(Some(one.as_bytes())).unwrap(), Known::Invalid);
-        assert!(matches!(file.remove(&name("two"), false), Err(KeysError::Last(_))));
-        assert_eq!(ring.who(None).unwrap(), Known::Missing);
-        file.remove(&name("two"), true).unwrap();
-        assert_eq!(ring.who(None).unwrap(), local);
-    }
-
-    #[test]
-    fn a_broken_file_lets_nobody_in() {
-        let (_data, file) = file();
-        add(&file, "one").unwrap();
-        let ring = Keyring::new(file.clone());
-        for text in ["", "{", "[]", r#"{"schema":2,"keys":[]}"#, r#"{"schema":1}"#] {
-            std::fs::write(&file.path, text).unwrap();
-            assert!(ring.who(None).is_err(), "{text}");
-            assert!(ring.who(Some(b"any")).is_err(), "{text}");
-            assert!(add(&file, "two").is_err(), "{text}");
-        }
     }
 }

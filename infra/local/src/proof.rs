@@ -9,14 +9,17 @@ use shared::exchanges::aster::sign_query;
 /// No request could be made of it.
 #[derive(Debug, thiserror::Error)]
 #[error("no proof can be made: {0}")]
-pub(crate) struct ProofError(String);
+pub struct ProofError(String);
 
 fn failed(cause: &impl ToString) -> ProofError {
     ProofError(cause.to_string())
 }
 
-/// The body of an L1 action that does nothing, signed by the agent. `nonce` in Unix milliseconds.
-pub(crate) fn hyperliquid_noop(
+/// Returns the body of an L1 action that does nothing, signed by the agent. `nonce` in Unix milliseconds.
+///
+/// # Errors
+/// When it cannot be signed.
+pub fn hyperliquid_noop(
     chain: HyperliquidChain,
     agent: &AgentKey,
     nonce: u64,
@@ -42,8 +45,11 @@ pub(crate) fn hyperliquid_noop(
     Ok(body.to_string())
 }
 
-/// The path of a read of the balance, signed by the agent. `nonce` in Unix microseconds.
-pub(crate) fn aster_balance(
+/// Returns the path of a read of the balance, signed by the agent. `nonce` in Unix microseconds.
+///
+/// # Errors
+/// When it cannot be signed.
+pub fn aster_balance(
     chain_id: u64,
     agent: &AgentKey,
     user: Address,

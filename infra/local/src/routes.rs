@@ -6,6 +6,8 @@ use deliver_webhook::DeliverWebhook;
 use domain::ids::Exchange;
 use domain::intent::MAX_AGENT_VALIDITY_MS;
 use get_apikey::GetApiKey;
+use hyperdex_cloud::cosigner::FUNCTION;
+use hyperdex_cloud::names::WALLETS_TABLE;
 use platform::aws::Aws;
 use publish_events::PublishEvents;
 use register_hyperliquid::RegisterHyperliquid;
@@ -25,9 +27,9 @@ use shared::webhooks::{Deliverer, Deliveries, Lookup, Publisher, Replayer, Webho
 use tower::limit::GlobalConcurrencyLimitLayer;
 use url::Url;
 
+use crate::error::StartError;
 use crate::gateway::{gateway, known_paths};
-use crate::stack::{Options, WALLETS_TABLE};
-use crate::{StartError, cosigner as cosigner_host};
+use crate::options::Options;
 
 /// Where the functions find everybody else.
 #[derive(Clone, Debug)]
@@ -51,13 +53,13 @@ impl Endpoints {
     /// caller as `local`.
     #[must_use]
     pub fn custody(&self, options: &Options) -> Custody {
-        self.custody_at(options, cosigner_host::FUNCTION.to_owned())
+        self.custody_at(options, FUNCTION.to_owned())
     }
 
     /// The same for one function, which invokes the cosigner by its alias as it does in the cloud.
     #[must_use]
     pub fn custody_of(&self, options: &Options, function: &str) -> Custody {
-        self.custody_at(options, format!("{}:{function}", cosigner_host::FUNCTION))
+        self.custody_at(options, format!("{}:{function}", FUNCTION))
     }
 
     fn custody_at(&self, options: &Options, cosigner_function: String) -> Custody {
@@ -67,7 +69,7 @@ impl Endpoints {
             kms_key_id: options.wallets_key().to_owned(),
             cosigner_function,
             caller: "local".to_owned(),
-            refresh: RefreshBy::ThisProcess(format!("{}:refresh-shares", cosigner_host::FUNCTION)),
+            refresh: RefreshBy::ThisProcess(format!("{}:refresh-shares", FUNCTION)),
         };
         Custody::new(&aws, &store, &config, options.clock.clone(), options.random.clone())
     }

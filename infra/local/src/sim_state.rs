@@ -14,9 +14,10 @@ use axum::response::Response;
 use domain::intent::HyperliquidChain;
 use exchange_sim::{aster, hyperliquid};
 use http::Method;
+use hyperdex_cloud::error::CloudError;
+use hyperdex_cloud::files::{broken, replace};
 
-use crate::files::{broken, replace};
-use crate::{Options, StartError};
+use crate::options::Options;
 
 type Snapshot = dyn Fn() -> serde_json::Result<Vec<u8>> + Send + Sync;
 
@@ -42,7 +43,7 @@ impl Kept {
         options: &Options,
         hyperliquid: &hyperliquid::Exchange,
         aster: &aster::Exchange,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, CloudError> {
         let file = |name, chain| options.data_dir.join(file_name(name, chain));
         let (of_hyperliquid, of_aster) = (hyperliquid.clone(), aster.clone());
         Ok(Self {
@@ -70,7 +71,7 @@ impl KeptState {
         file: PathBuf,
         snapshot: Arc<Snapshot>,
         restore: impl FnOnce(&[u8]) -> serde_json::Result<()>,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, CloudError> {
         match std::fs::read(&file) {
             Ok(bytes) => restore(&bytes).map_err(|_| {
                 broken(

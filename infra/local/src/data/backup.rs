@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 
 use domain::clock::Clock;
 use domain::random::Random;
+use hyperdex_cloud::error::CloudError;
+use hyperdex_cloud::files::broken;
+use hyperdex_cloud::kms::{self, Kms};
 
 use super::archive::{self, ArchiveError, Entry, Manifest};
-use super::{
-    AUDIT_KEY_FILE, DATABASE, Directory, KMS_KEYS, QUEUE, existing, identity, lock, sqlite,
-};
-use crate::StartError;
-use crate::files::broken;
+use super::{AUDIT_KEY_FILE, DATABASE, Directory, KMS_KEYS, QUEUE, existing, lock, sqlite};
+use crate::error::StartError;
+use crate::identity;
 use crate::keys::KEYS_FILE;
-use crate::kms::{self, Kms};
 
 /// Why a backup was not made, or not restored.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,9 @@ pub enum BackupError {
     /// The data directory cannot be used.
     #[error(transparent)]
     Directory(#[from] StartError),
+    /// A file of the data directory cannot be used.
+    #[error(transparent)]
+    Data(#[from] CloudError),
     /// The backup's file cannot be used.
     #[error("cannot use the backup {}: {cause}", file.display())]
     File {

@@ -5,12 +5,11 @@ use std::path::Path;
 
 use domain::clock::Clock;
 use domain::random::Random;
+use hyperdex_cloud::kms::{self, Kms};
 
-use super::{AUDIT_KEY_FILE, Directory, Found, KMS_KEYS, existing, lock};
-use crate::StartError;
-use crate::health::write_trouble;
+use super::{AUDIT_KEY_FILE, Directory, Found, KMS_KEYS, existing, lock, write_trouble};
+use crate::error::StartError;
 use crate::keys::KeyFile;
-use crate::kms::{self, Kms};
 
 /// Says what it finds, a line for each thing, and returns whether the stack would start.
 ///

@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use hyperdex_cloud::engines::{Engines, TableIds};
+use hyperdex_cloud::files::broken;
 use platform::aws::Aws;
 
-use super::{
-    DATABASE, Directory, Found, KEYS_FILE, QUEUE, fingerprint, identity::Identity, sqlite,
-};
-use crate::StartError;
-use crate::engines::{Engines, TableIds};
-use crate::files::broken;
+use super::{DATABASE, Directory, Found, KEYS_FILE, QUEUE, fingerprint, sqlite};
+use crate::error::StartError;
+use crate::identity::Identity;
 use crate::keys::KeyFile;
 
 impl Directory {

@@ -7,10 +7,11 @@
 
 pub(crate) mod archive;
 pub mod backup;
+mod disk;
 pub mod doctor;
 mod external;
-pub(crate) mod identity;
 mod sqlite;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -21,17 +22,19 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::clock::Clock;
 use domain::random::Random;
-use dynoxide::Database;
+use hyperdex_cloud::dynamodb::sdk_error;
+use hyperdex_cloud::files::broken;
+use hyperdex_cloud::kms::{self, Kms};
+use hyperdex_cloud::names::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
 use platform::aws::Aws;
 
-use crate::StartError;
-use crate::dynamodb::{self, sdk_error};
-use crate::files::broken;
+use crate::error::{Damaged, StartError};
+use crate::identity::{self, Fault, Identity};
 use crate::keys::{KEYS_FILE, KeyFile};
-use crate::kms::{self, Kms};
-use crate::stack::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+pub use disk::MIN_FREE;
+pub(crate) use disk::write_trouble;
 pub(crate) use external::sqlite_files;
-use identity::Identity;
+pub use tables::with_tables;
 
 /// Both tables.
 pub(crate) const DATABASE: &str = "dynamodb.sqlite";
@@ -45,41 +48,6 @@ pub(crate) const AUDIT_KEY_FILE: &str = "audit-key.der";
 const LOCK: &str = "lock";
 /// The KMS keys that seal data, by their aliases.
 const SEALING_KEYS: [&str; 2] = [WALLETS_KEY, COSIGNER_KEY];
-
-/// What is wrong with a file of the directory.
-#[derive(Debug, thiserror::Error)]
-pub enum Fault {
-    /// It is not there.
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    /// It has no bytes.
-    #[error("{0} is empty")]
-    Empty(&'static str),
-    /// It cannot be read as what it is.
-    #[error("{file} is corrupt ({cause})")]
-    Corrupt {
-        /// The file.
-        file: &'static str,
-        /// Why; holds no content of the file.
-        cause: String,
-    },
-    /// It is a file of another data directory.
-    #[error("{0} belongs to other data")]
-    Foreign(&'static str),
-}
-
-/// The files of a data directory do not belong together, or one is lost.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the data directory {} is damaged: {fault}; put the file back, or restore a backup with \
-     `hyperdex restore FILE`; to start without its wallets, move the directory away",
-    directory.display()
-)]
-pub struct Damaged {
-    directory: PathBuf,
-    /// What is wrong.
-    pub fault: Fault,
-}
 
 /// A directory as it was found.
 #[derive(Debug)]
@@ -169,7 +137,7 @@ impl Directory {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Err(self.damaged(Fault::Missing(file)))
             }
-            Err(error) => Err(broken(&self.path.join(file), &error)),
+            Err(error) => Err(broken(&self.path.join(file), &error).into()),
         }
     }
 
@@ -194,7 +162,7 @@ impl Directory {
     /// meanwhile is not taken for a directory that has lost some.
     pub(crate) fn begin(&self) -> Result<(), StartError> {
         match &self.found {
-            Found::New(identity) => identity.write(&self.path),
+            Found::New(identity) => Ok(identity.write(&self.path)?),
             Found::Earlier(_) | Found::Known(_) => Ok(()),
         }
     }
@@ -341,7 +309,7 @@ pub(crate) fn prepare(directory: &Path) -> Result<File, StartError> {
 
 /// Takes the lock of a directory that exists. The file holds the process's id.
 pub(crate) fn lock(directory: &Path) -> Result<File, StartError> {
-    let failed = |error: std::io::Error| broken(directory, &error);
+    let failed = |error: std::io::Error| StartError::from(broken(directory, &error));
     let path = directory.join(LOCK);
     // Not truncated: it may hold the id of the process that has the lock.
     let options = File::options().write(true).create(true).truncate(false).open(path);
@@ -353,24 +321,6 @@ pub(crate) fn lock(directory: &Path) -> Result<File, StartError> {
     }
     lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(failed)?;
     Ok(lock)
-}
-
-/// Opens the tables of a stack that does not run, as a start opens them: a damaged directory is
-/// refused, and nothing is created. The lock is held as long as the file that is returned.
-///
-/// # Errors
-/// When no start has completed in the directory, a stack uses it, or its files do not belong
-/// together.
-pub(crate) fn open_tables(path: &Path) -> Result<(File, Database), StartError> {
-    existing(path)?;
-    let lock = lock(path)?;
-    let directory = Directory::look(path, &Random::system(), &Clock::system())?;
-    // `keys add` makes a directory without tables, and opening them would create them.
-    if directory.may_make_keys() {
-        return Err(StartError::NoData(path.to_owned()));
-    }
-    directory.check_kind(false)?;
-    Ok((lock, dynamodb::open(&path.join(DATABASE))?))
 }
 
 /// Refuses a directory in which no local stack has stored anything, for commands that only read.

@@ -4,8 +4,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use hyperdex_local::bench::{EndpointsSettings, run_endpoints};
-use hyperdex_local::cosigner::{CosignerSettings, run_child};
+use bench::{EndpointsSettings, run_endpoints};
+use hyperdex_cloud::cosigner::{CosignerSettings, run_child};
 
 /// Tells the test the address.
 fn say(address: &str) {
@@ -19,14 +19,14 @@ async fn main() -> ExitCode {
     let (party, settings) = (arguments.next().unwrap_or_default(), arguments.collect::<Vec<_>>());
     let ended = match party.as_str() {
         "cosigner" => match CosignerSettings::from_arguments(&settings) {
-            Some(settings) => run_child(&settings, say).await,
+            Some(settings) => run_child(&settings, say).await.is_ok(),
             None => return ExitCode::from(2),
         },
         "endpoints" => match EndpointsSettings::from_arguments(&settings) {
-            Some(settings) => run_endpoints(&settings, say).await,
+            Some(settings) => run_endpoints(&settings, say).await.is_ok(),
             None => return ExitCode::from(2),
         },
         _ => return ExitCode::from(2),
     };
-    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if ended { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

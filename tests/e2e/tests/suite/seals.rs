@@ -12,7 +12,7 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::{DAY_MS, TestApp};
-use hyperdex_local::audit::{Source, verify};
+use hyperdex_audit::{Source, verify};
 use hyperdex_local::{AUDIT_KEY, COSIGNER_TABLE};
 use platform::items::Item;
 use seal_audit::{RUN_TIME, SealAudit, SealRun};

@@ -24,7 +24,7 @@ fn is_there(all: &[(String, String)], (file, name): &(String, String)) -> bool {
 }
 
 fn all() -> Vec<(String, String)> {
-    ["tests/e2e/tests", "tests/fuzz/tests", "functions", "infra/local", "shared"]
+    ["tests/e2e/tests", "tests/fuzz/tests", "functions", "infra", "shared"]
         .into_iter()
         .flat_map(sources)
         .collect()

@@ -239,5 +239,5 @@ fn servers_are_deployment_and_local_stack() {
     assert_eq!(variables["stage"]["default"], stage["StageName"]);
     assert_eq!(local["url"], "http://127.0.0.1:3000");
     let default = "#[arg(long, default_value_t = 3000)]";
-    assert!(read("infra/local/src/arguments.rs").contains(default), "the local port");
+    assert!(read("infra/cli/src/arguments.rs").contains(default), "the local port");
 }

@@ -1,7 +1,7 @@
 //! The stream of an external DynamoDB.
 
 use e2e::TestApp;
-use hyperdex_local::engines::Engines;
+use hyperdex_local::Engines;
 use platform::env::Env;
 
 use super::receiver::{Receiver, kinds, verify};

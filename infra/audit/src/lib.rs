@@ -1,0 +1,207 @@
+//! `hyperdex audit verify`: the chains of the cosigner's audit log.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::scan::ScanError;
+use cosigner::audit::verify::{Verifier, exported as parse};
+use platform::aws::Aws;
+use platform::items::Item;
+use seal_audit::seal::Head;
+use seal_audit::verify::{PublicKey, SealFault, SealVerifier};
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The log could not be verified.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// A file that the caller names cannot be used.
+    #[error("cannot use {what} {}: {cause}", path.display())]
+    File {
+        /// What the file should be, such as "the public key".
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+    /// The table could not be read.
+    #[error("the audit log did not start: {}", chain(.0.as_ref()))]
+    Table(#[source] Box<SdkError<ScanError>>),
+}
+
+/// Where the log is.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// An export of the table, one item in each line.
+    Export(PathBuf),
+    /// The URL of a DynamoDB that has the table, such as the running local stack's.
+    Endpoint(String),
+}
+
+/// Verifies every chain, and with a public key the seals and what they prove; says what it finds, and
+/// returns whether nothing is wrong.
+///
+/// # Errors
+/// When the log cannot be read.
+pub async fn verify(
+    source: &Source,
+    table: &str,
+    public_key: Option<&Path>,
+    now_ms: u64,
+    say: impl Fn(&str),
+) -> Result<bool, AuditError> {
+    let public_key = public_key.map(read_public_key).transpose()?;
+    let log = match source {
+        Source::Export(file) => exported(file)?,
+        Source::Endpoint(endpoint) => live(endpoint, table).await?,
+    };
+    let Log { mut records, seals, first_ms } = log;
+    let mut sound = true;
+    if let Some(key) = public_key {
+        let mut proven = seals.finish(&key);
+        let oldest_ms = first_ms.unwrap_or(now_ms);
+        if proven.faults == [SealFault::None] && oldest_ms.saturating_add(SEALED_AFTER_MS) > now_ms
+        {
+            proven.faults.clear();
+            say("no seals yet: the first one is due a day after the first record");
+        }
+        for fault in &proven.faults {
+            say(&format!("seals: {fault}"));
+        }
+        sound = proven.faults.is_empty();
+        proven.heads.iter().for_each(|Head(wallet, seq, hash)| records.sealed(wallet, *seq, hash));
+        if let Some(time) = proven.covered_ms {
+            records.all_sealed(time);
+        }
+        let last = proven.last_ms.map_or_else(|| "never".to_owned(), date);
+        say(&format!(
+            "{} seals with {} heads, the last one made {last}; {} faults",
+            proven.seals,
+            proven.heads.len(),
+            proven.faults.len()
+        ));
+    } else {
+        say("seals not verified: pass --public-key");
+    }
+    let report = records.finish();
+    for (partition, fault) in &report.faults {
+        say(&format!("{partition}: {fault}"));
+    }
+    say(&format!(
+        "{} records in {} chains, {} faults",
+        report.records,
+        report.chains,
+        report.faults.len()
+    ));
+    Ok(sound && report.faults.is_empty())
+}
+
+/// A log whose records are younger may have no seal: the job runs once a day in the cloud.
+const SEALED_AFTER_MS: u64 = 25 * 60 * 60 * 1_000;
+
+/// The log's items, of both kinds.
+#[derive(Default)]
+struct Log {
+    records: Verifier,
+    seals: SealVerifier,
+    /// When the oldest record was made, Unix milliseconds.
+    first_ms: Option<u64>,
+}
+
+impl Log {
+    fn item(&mut self, item: Item) {
+        self.seals.item(&item);
+        if let Some(at_ms) = recorded_ms(&item) {
+            self.first_ms = Some(self.first_ms.map_or(at_ms, |first| first.min(at_ms)));
+        }
+        self.records.item(item);
+    }
+
+    fn line(&mut self, line: &str) {
+        match parse(line) {
+            Ok(item) => self.item(item),
+            // It is said there.
+            Err(_) => self.records.line(line),
+        }
+    }
+}
+
+/// When a record was made, Unix milliseconds.
+fn recorded_ms(item: &Item) -> Option<u64> {
+    let body: Value = serde_json::from_str(item.get("body")?.as_s().ok()?).ok()?;
+    body["atMs"].as_u64()
+}
+
+fn date(ms: u64) -> String {
+    let time = i64::try_from(ms / 1_000).ok();
+    let time = time.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{ms} ms"))
+}
+
+/// Reads the public key of the seals, in PEM or DER.
+///
+/// # Errors
+/// When the file cannot be read, or is not such a key.
+pub fn read_public_key(file: &Path) -> Result<PublicKey, AuditError> {
+    let broken = |cause| AuditError::File { what: "the public key", path: file.to_owned(), cause };
+    let bytes = std::fs::read(file).map_err(|error| broken(error.to_string()))?;
+    PublicKey::parse(&bytes)
+        .ok_or_else(|| broken("it is not a public key of P-256 in PEM or DER".to_owned()))
+}
+
+fn exported(file: &Path) -> Result<Log, AuditError> {
+    let broken = |error: std::io::Error| AuditError::File {
+        what: "the export",
+        path: file.to_owned(),
+        cause: error.to_string(),
+    };
+    let mut log = Log::default();
+    for line in BufReader::new(std::fs::File::open(file).map_err(broken)?).lines() {
+        let line = line.map_err(broken)?;
+        if !line.trim().is_empty() {
+            log.line(&line);
+        }
+    }
+    Ok(log)
+}
+
+async fn live(endpoint: &str, table: &str) -> Result<Log, AuditError> {
+    let client = Aws::local(endpoint, endpoint, endpoint).dynamodb();
+    let mut log = Log::default();
+    let mut from = None;
+    loop {
+        let page = client
+            .scan()
+            .table_name(table)
+            .consistent_read(true)
+            .set_exclusive_start_key(from)
+            .send()
+            .await
+            .map_err(|error| AuditError::Table(Box::new(error)))?;
+        for item in page.items.unwrap_or_default() {
+            log.item(item);
+        }
+        match page.last_evaluated_key {
+            Some(next) => from = Some(next),
+            None => return Ok(log),
+        }
+    }
+}
+
+/// An error with its causes in one line: `what: why: why`.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text.replace('\n', " ")
+}

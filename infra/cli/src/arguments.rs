@@ -1,0 +1,213 @@
+//! What the local stack is told on the command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use domain::intent::{HyperliquidChain, parse_chain};
+use hyperdex_local::{
+    AllowedHost, AsterTarget, Engines, HyperliquidTarget, Limits, Options, Port, Ports,
+};
+use platform::env::{ConfigError, Env, parse_url};
+use platform::networks::resolve_aster_chain;
+use shared::api::cors::Origins;
+use shared::exchanges::networks::{check_network, network_of};
+use url::Url;
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Port of the HTTP API; 0 takes any.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// Address that every part listens on.
+    #[arg(long, default_value = "127.0.0.1")]
+    bind: IpAddr,
+    /// Let --bind be another address than loopback, for containers. The API's keys keep nobody out
+    /// of its DynamoDB and KMS.
+    #[arg(long)]
+    expose: bool,
+    /// Further host name under which clients reach the API, with or without a port; repeatable.
+    #[arg(long, value_name = "NAME[:PORT]")]
+    allowed_host: Vec<AllowedHost>,
+    /// Where wallets and keys are kept.
+    #[arg(long, default_value = ".local", global = true)]
+    pub(crate) data_dir: PathBuf,
+    /// DynamoDB to use in place of the embedded one: https, or http on loopback
+    #[arg(long, value_name = "URL", value_parser = url, requires = "kms_url", conflicts_with = "dynamodb_port")]
+    dynamodb_url: Option<Url>,
+    /// KMS to use in place of the embedded one: https, or http on loopback
+    #[arg(long, value_name = "URL", value_parser = url, requires = "dynamodb_url", conflicts_with = "kms_port")]
+    kms_url: Option<Url>,
+    /// Key of the endpoints in the KMS at --kms-url; an alias is created if it does not exist
+    #[arg(long, value_name = "KEY", requires = "kms_url")]
+    kms_key_id: Option<String>,
+    /// Key of the cosigner in the KMS at --kms-url; an alias is created if it does not exist
+    #[arg(long, value_name = "KEY", requires = "kms_url")]
+    cosigner_kms_key_id: Option<String>,
+    /// Hyperliquid to use in place of the simulator: https, or http on loopback.
+    #[arg(long, env = "HYPERLIQUID_URL", value_parser = url, global = true)]
+    hyperliquid_url: Option<Url>,
+    /// Hyperliquid's network: Mainnet or Testnet. Default: the network of --hyperliquid-url, else
+    /// Testnet, for which Hyperliquid's official SDKs sign wherever the URL is not its own.
+    #[arg(long, env = "HYPERLIQUID_CHAIN", value_parser = chain, global = true)]
+    hyperliquid_chain: Option<HyperliquidChain>,
+    /// Aster to use in place of the simulator: https, or http on loopback.
+    #[arg(long, env = "ASTER_URL", value_parser = url, global = true)]
+    aster_url: Option<Url>,
+    /// Aster's network: Mainnet or Testnet. Default: the network of --aster-url, else Hyperliquid's.
+    #[arg(long, env = "ASTER_CHAIN", value_parser = chain, global = true)]
+    aster_chain: Option<HyperliquidChain>,
+    /// Chain of a wallet's approval on Aster.
+    #[arg(long, env = "ASTER_SIGNATURE_CHAIN_ID", default_value_t = 56, global = true)]
+    aster_signature_chain_id: u64,
+    /// Chain of calls that an agent signs on Aster. It follows from Aster's network: 1666 on
+    /// Mainnet, 714 on Testnet; when it is set, it must agree.
+    #[arg(long, env = "ASTER_AGENT_CHAIN_ID", global = true)]
+    aster_agent_chain_id: Option<u64>,
+    /// Aster's API: agents by v3, or API keys by v1.
+    #[arg(long, env = "ASTER_API", value_enum, default_value = "v3", global = true)]
+    aster_api: AsterApi,
+    /// The simulators want a deposit before an account may act.
+    #[arg(long)]
+    require_deposit: bool,
+    /// Whether registration with Hyperliquid hands the agent's private key out.
+    #[arg(long, env = "RETURN_API_PRIVATE_KEY", default_value_t = true, action = clap::ArgAction::Set)]
+    return_api_private_key: bool,
+    /// What of Hyperliquid's weight a minute may be used.
+    #[arg(long, env = "HYPERLIQUID_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(200..))]
+    hyperliquid_weight_per_minute: Option<u64>,
+    /// What of Aster's weight a minute may be used.
+    #[arg(long, env = "ASTER_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(200..))]
+    aster_weight_per_minute: Option<u64>,
+    /// Origins that may call the API from a browser, with commas between them.
+    #[arg(long, env = "ALLOWED_ORIGINS", value_parser = origins, default_value = "")]
+    allowed_origins: Origins,
+    /// Requests a second for each API key; 0 is no limit at all.
+    #[arg(long, env = "KEY_RATE_LIMIT", default_value_t = Limits::default().rate_per_s)]
+    key_rate_limit: u64,
+    /// Requests at once for each API key.
+    #[arg(long, env = "KEY_BURST_LIMIT", default_value_t = Limits::default().burst, value_parser = clap::value_parser!(u64).range(1..))]
+    key_burst_limit: u64,
+    /// Requests a day (UTC) for each API key.
+    #[arg(long, env = "KEY_QUOTA_PER_DAY", default_value_t = Limits::default().quota_per_day, value_parser = clap::value_parser!(u64).range(1..))]
+    key_quota_per_day: u64,
+    /// Port of DynamoDB; 0 takes any.
+    #[arg(long, default_value_t = 0)]
+    dynamodb_port: u16,
+    /// Port of KMS; 0 takes any.
+    #[arg(long, default_value_t = 0)]
+    kms_port: u16,
+    /// Port of Lambda's Invoke API; 0 takes any.
+    #[arg(long, default_value_t = 0)]
+    lambda_port: u16,
+    /// Port of SQS; 0 takes any.
+    #[arg(long, default_value_t = 0)]
+    sqs_port: u16,
+    /// Port of Hyperliquid's simulator; 0 takes any. Default: 3001, or a free port when 3001 is
+    /// busy.
+    #[arg(long)]
+    hyperliquid_port: Option<u16>,
+    /// Port of Aster's simulator; 0 takes any. Default: 3002, or a free port when 3002 is busy.
+    #[arg(long)]
+    aster_port: Option<u16>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(crate) enum AsterApi {
+    V3,
+    V1,
+}
+
+fn url(text: &str) -> Result<Url, &'static str> {
+    parse_url(text).ok_or("an https URL is wanted, or http on loopback, without a query")
+}
+
+fn chain(text: &str) -> Result<HyperliquidChain, &'static str> {
+    parse_chain(text).ok_or("Mainnet or Testnet is wanted")
+}
+
+fn origins(text: &str) -> Result<Origins, &'static str> {
+    Origins::parse(text).ok_or("expected origins such as https://tool.example.com")
+}
+
+/// Default port of Hyperliquid's simulator.
+const HYPERLIQUID_PORT: u16 = 3001;
+/// Default port of Aster's simulator.
+const ASTER_PORT: u16 = 3002;
+
+fn simulator_port(given: Option<u16>, default: u16) -> Port {
+    given.map_or(Port::Preferred(default), Port::Exactly)
+}
+
+impl Serve {
+    /// What to start.
+    ///
+    /// # Errors
+    /// When settings contradict each other.
+    pub(crate) fn options(&self) -> Result<Options, ConfigError> {
+        let mut options = Options::new(&self.data_dir);
+        options.ip = self.bind;
+        options.expose = self.expose;
+        options.allowed_hosts = self.allowed_host.clone();
+        options.ports = Ports {
+            api: self.port,
+            dynamodb: self.dynamodb_port,
+            kms: self.kms_port,
+            lambda: self.lambda_port,
+            sqs: self.sqs_port,
+            hyperliquid: simulator_port(self.hyperliquid_port, HYPERLIQUID_PORT),
+            aster: simulator_port(self.aster_port, ASTER_PORT),
+        };
+        (options.hyperliquid, options.aster) = self.targets()?;
+        let budget = &mut options.budget;
+        if let Some(weight) = self.hyperliquid_weight_per_minute {
+            budget.hyperliquid_per_minute = weight;
+        }
+        if let Some(weight) = self.aster_weight_per_minute {
+            budget.aster_per_minute = weight;
+        }
+        if let (Some(dynamodb), Some(kms)) = (&self.dynamodb_url, &self.kms_url) {
+            let keys = (self.kms_key_id.as_deref(), self.cosigner_kms_key_id.as_deref());
+            let env = |name: &str| std::env::var(name).ok();
+            options.engines = Some(Engines::new((dynamodb, kms), keys, &Env(&env))?);
+        }
+        options.require_deposit = self.require_deposit;
+        options.allowed_origins = self.allowed_origins.clone();
+        options.limits = (self.key_rate_limit > 0).then_some(Limits {
+            rate_per_s: self.key_rate_limit,
+            burst: self.key_burst_limit,
+            quota_per_day: self.key_quota_per_day,
+        });
+        options.return_private_key = self.return_api_private_key;
+        Ok(options)
+    }
+
+    /// The exchanges, each with its network.
+    fn targets(&self) -> Result<(HyperliquidTarget, AsterTarget), ConfigError> {
+        let of_url = |url: &Option<Url>| url.as_ref().and_then(network_of);
+        let hyperliquid = HyperliquidTarget {
+            url: self.hyperliquid_url.clone(),
+            chain: self
+                .hyperliquid_chain
+                .or_else(|| of_url(&self.hyperliquid_url))
+                .unwrap_or(HyperliquidChain::Testnet),
+        };
+        let aster = AsterTarget {
+            url: self.aster_url.clone(),
+            chain: resolve_aster_chain(self.aster_chain, self.aster_agent_chain_id)?
+                .or_else(|| of_url(&self.aster_url))
+                .unwrap_or(hyperliquid.chain),
+            signature_chain_id: self.aster_signature_chain_id,
+            v1: self.aster_api == AsterApi::V1,
+        };
+        for (name, url, chain) in [
+            ("HYPERLIQUID_URL", &hyperliquid.url, hyperliquid.chain),
+            ("ASTER_URL", &aster.url, aster.chain),
+        ] {
+            if let Some(url) = url {
+                check_network(name, url, chain)?;
+            }
+        }
+        Ok((hyperliquid, aster))
+    }
+}

@@ -1,0 +1,77 @@
+//! `hyperdex audit`: of an export, of a table, or of the data of a local stack that does not run.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use domain::clock::Clock;
+use hyperdex_audit::{AuditError, Source, read_public_key, verify};
+use hyperdex_local::StartError;
+use hyperdex_local::data::with_tables;
+
+use crate::terminal::{done, say};
+
+#[derive(Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Verify every chain: of the local stack's data, of an export, or of a table that answers.
+    Verify {
+        /// An export of the cosigner's table in DynamoDB's JSON, one `{"Item":…}` in each line.
+        #[arg(long, conflicts_with = "endpoint")]
+        export: Option<PathBuf>,
+        /// URL of the DynamoDB that holds the table, such as the running local stack's.
+        #[arg(long)]
+        endpoint: Option<String>,
+        /// The public key of the seals, in PEM or DER: they are verified, and the chains against
+        /// them. The local stack's is audit-public-key.pem in its data directory.
+        #[arg(long)]
+        public_key: Option<PathBuf>,
+        /// The table.
+        #[arg(long, default_value = hyperdex_local::COSIGNER_TABLE)]
+        table: String,
+    },
+}
+
+/// The audit log could not be verified.
+#[derive(Debug, thiserror::Error)]
+enum VerifyError {
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    Data(#[from] StartError),
+}
+
+impl AuditCommand {
+    /// Runs the command; without a source, on a data directory.
+    pub(crate) async fn run(self, data_dir: &Path) -> ExitCode {
+        let Self::Verify { export, endpoint, public_key, table } = self;
+        let source = match (export, endpoint) {
+            (Some(export), _) => Some(Source::Export(export)),
+            (None, Some(endpoint)) => Some(Source::Endpoint(endpoint)),
+            (None, None) => None,
+        };
+        match verified(source, data_dir, &table, public_key.as_deref()).await {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => done(Err(error)),
+        }
+    }
+}
+
+/// Verifies the audit log of a source, or of the data directory's tables where there is none.
+async fn verified(
+    source: Option<Source>,
+    data_dir: &Path,
+    table: &str,
+    public_key: Option<&Path>,
+) -> Result<bool, VerifyError> {
+    let now_ms = Clock::system().now_ms();
+    if let Some(source) = source {
+        return Ok(verify(&source, table, public_key, now_ms, say).await?);
+    }
+    // A key that cannot be read is found out before the tables are opened.
+    public_key.map(read_public_key).transpose()?;
+    let verified = with_tables(data_dir, async |endpoint| {
+        verify(&Source::Endpoint(endpoint.to_owned()), table, public_key, now_ms, say).await
+    });
+    Ok(verified.await??)
+}

@@ -1,0 +1,109 @@
+//! The commands that run until they are stopped: the local stack, and the console over a deployment.
+
+use domain::clock::Clock;
+use domain::intent::HyperliquidChain;
+use domain::random::Random;
+use hyperdex_console::ConsoleError;
+use hyperdex_console::operator::{self, ConsoleOptions};
+use hyperdex_local::keys::KeyFile;
+use hyperdex_local::{Options, Port, Stack, StartError};
+
+use crate::terminal::say;
+
+/// Runs the local stack.
+pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
+    let (data, simulated) = (
+        options.data_dir.display().to_string(),
+        (options.hyperliquid.url.is_none(), options.aster.url.is_none()),
+    );
+    let keys = KeyFile::new(&options.data_dir).list()?.len();
+    let loopback = options.ip.is_loopback();
+    let external = options.engines.is_some();
+    let chains = (options.hyperliquid.chain, options.aster.chain);
+    let ports = options.ports;
+    let mut stack = Stack::start(options).await?;
+    let kind = |simulated, chain: HyperliquidChain| {
+        let what = if simulated { "simulator" } else { "not simulated" };
+        format!("{what}, {}", chain.as_str())
+    };
+    say("HyperDEX Keys, local stack.");
+    say(if loopback {
+        "It listens on this machine's loopback alone.\n"
+    } else {
+        "EXPOSED: whoever reaches it can use every wallet.\n"
+    });
+    say(&format!("  API          {}", stack.api));
+    say(&format!("  console      {}/", stack.api));
+    let engine = if external { "  (external)" } else { "" };
+    say(&format!("  DynamoDB     {}{engine}", stack.dynamodb));
+    say(&format!("  KMS          {}{engine}", stack.kms));
+    say(&format!("  Lambda       {}  (cosigner, in a process of its own)", stack.lambda));
+    say(&format!("  SQS          {}", stack.sqs));
+    say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0, chains.0)));
+    say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1, chains.1)));
+    say(&format!("  data         {data}"));
+    say(&match keys {
+        0 => "  API keys     none: open to the tenant local\n".to_owned(),
+        some => format!("  API keys     {some}\n"),
+    });
+    if let Some(cause) = &stack.webhooks_off {
+        say(&format!("  Webhooks are off: the external DynamoDB offers no stream ({cause})."));
+    }
+    for (name, simulated, port, url) in [
+        ("Hyperliquid", simulated.0, ports.hyperliquid, &stack.hyperliquid),
+        ("Aster", simulated.1, ports.aster, &stack.aster),
+    ] {
+        match (port, url.port()) {
+            (Port::Preferred(wanted), Some(taken)) if simulated && wanted != taken => {
+                say(&format!("  Port {wanted} is busy: {name}'s simulator listens on {taken}."));
+            }
+            _ => {}
+        }
+    }
+    let json = "-H 'Content-Type: application/json' -H 'X-API-KEY: local'";
+    let api = &stack.api;
+    say(&format!("  curl {api}/api/wallets {json} -d '{{\"userId\":\"user_123\"}}'"));
+    for exchange in ["aster", "hyperliquid"] {
+        say(&format!(
+            "  curl {api}/api/trading/{exchange}/apikey {json} -d '{{\"walletIdOrAddress\":\"user_123\"}}'"
+        ));
+    }
+    say("\nCtrl-C stops it.");
+    let (scheduled, pump) = (stack.scheduled.clone(), stack.pump.clone());
+    let result = tokio::select! {
+        () = stop_signal() => Ok(()),
+        never = scheduled.schedule() => match never {},
+        never = pump.run() => match never {},
+        error = stack.keep_cosigner(say) => Err(error),
+    };
+    stack.stop().await;
+    result
+}
+
+/// Runs the console over a deployment.
+pub(crate) async fn console(options: &ConsoleOptions) -> Result<(), ConsoleError> {
+    let console = operator::start(options, Clock::system(), Random::system()).await?;
+    say("HyperDEX Keys, console over a deployment. It reads, and changes nothing.");
+    say("The address opens it to whoever has it; it is good until this program ends.\n");
+    say(&format!("  console  {}", console.address));
+    say("\nCtrl-C stops it.");
+    stop_signal().await;
+    Ok(())
+}
+
+/// Ctrl-C, or the signal that asks a process to end.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}

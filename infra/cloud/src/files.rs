@@ -1,0 +1,46 @@
+//! Files of the data directory: written whole or not at all, readable by their owner alone.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::CloudError;
+
+/// Writes a file whole or not at all, and on the disk.
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn write(file: &Path, bytes: &[u8]) -> Result<(), CloudError> {
+    let directory = file.parent().unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        put(file, bytes, true)?;
+        File::open(directory)?.sync_all()
+    };
+    write().map_err(|error| broken(file, &error))
+}
+
+/// Writes a file whole or not at all. It survives a kill of the process, and may be the old one
+/// after a loss of power.
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    put(file, bytes, false)
+}
+
+fn put(file: &Path, bytes: &[u8], sync: bool) -> std::io::Result<()> {
+    let directory = file.parent().unwrap_or(Path::new("."));
+    // A temporary file is the owner's alone (0600).
+    let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
+    temporary.write_all(bytes)?;
+    if sync {
+        temporary.as_file().sync_all()?;
+    }
+    temporary.persist(file).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Returns the error of a file, or of the directory itself, that cannot be used.
+pub fn broken(file: &Path, cause: &dyn std::fmt::Display) -> CloudError {
+    CloudError::Data { path: file.to_owned(), cause: cause.to_string() }
+}

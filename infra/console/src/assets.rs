@@ -1,0 +1,101 @@
+//! The page's files, in the program itself, and the headers that bind it.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::HeaderValue;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+macro_rules! file {
+    ($name:literal, $kind:expr) => {
+        (concat!("/console/", $name), $kind, include_str!(concat!("../assets/", $name)))
+    };
+}
+
+/// The path of each, its type and its text.
+const FILES: [(&str, &str, &str); 16] = [
+    ("/", HTML, include_str!("../assets/index.html")),
+    file!("style.css", CSS),
+    file!("icon.svg", SVG),
+    file!("main.js", SCRIPT),
+    file!("api.js", SCRIPT),
+    file!("dom.js", SCRIPT),
+    file!("time.js", SCRIPT),
+    file!("parts.js", SCRIPT),
+    file!("operation.js", SCRIPT),
+    file!("wallets.js", SCRIPT),
+    file!("wallet.js", SCRIPT),
+    file!("decisions.js", SCRIPT),
+    file!("renewals.js", SCRIPT),
+    file!("exchanges.js", SCRIPT),
+    file!("metrics.js", SCRIPT),
+    file!("reference.js", SCRIPT),
+];
+
+/// Nothing but the page's own files runs, and nothing is sent anywhere else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'";
+
+pub(crate) fn router() -> Router {
+    FILES.into_iter().fold(Router::new(), |router, (path, kind, text)| {
+        router.route(path, get(move || async move { ([(CONTENT_TYPE, kind)], text) }))
+    })
+}
+
+/// The headers of every answer of the console.
+pub(crate) async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await.into_response();
+    let bound = [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+        // A program of another version has other files; what was read is of this moment.
+        (CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in bound {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FILES;
+
+    #[test]
+    fn the_page_names_files_that_are_there_and_writes_no_markup() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets");
+        let there = std::fs::read_dir(folder).unwrap().count();
+        assert_eq!(there, FILES.len(), "each file of the folder is served");
+        for (path, _, text) in FILES {
+            for quoted in text.split('"').filter(|quoted| quoted.starts_with("./")) {
+                let named = quoted.replacen('.', "/console", 1);
+                assert!(FILES.iter().any(|(path, ..)| *path == named), "{path} names {quoted}");
+            }
+            for unwanted in
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("]
+            {
+                assert!(!text.contains(unwanted), "{path} has {unwanted}");
+            }
+            // Nothing comes from anywhere else; names of XML's own are no addresses.
+            let text = text.replace("http://www.w3.org/", "");
+            assert!(!text.contains("https://") && !text.contains("//cdn"), "{path}");
+            assert!(!text.contains(" style=") && !text.contains(" onclick="), "{path}");
+        }
+    }
+}

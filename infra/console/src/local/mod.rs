@@ -1,0 +1,193 @@
+//! The console next to the API of a local stack.
+
+mod exchanges;
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Json, Router};
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::intent::HyperliquidChain;
+use domain::random::Random;
+use platform::aws::Aws;
+use serde::Serialize;
+use shared::api::cors::Origins;
+use shared::api::error::ApiError;
+use shared::api::shell::refusal;
+use shared::exchanges::budget::BudgetConfig;
+use shared::store::Store;
+use url::Url;
+
+use crate::assets;
+use crate::defaults::{REFRESH_EVERY_MS, RENEW_WITHIN_MS};
+use crate::error::ConsoleError;
+use crate::guard::{self, Guard};
+use crate::reads::decisions::{self, Decisions};
+use crate::reads::{Reads, schedule, search, wallets};
+use exchanges::Exchanges;
+pub use exchanges::Simulators;
+
+/// The tenant keys of the API that the console is next to.
+pub trait TenantKeys: Send + Sync {
+    /// Returns the tenant of a key, as the API knows it.
+    ///
+    /// # Errors
+    /// When the API would not let the key in.
+    fn tenant(&self, key: Option<&[u8]>) -> Result<Tenant, ApiError>;
+
+    /// Returns whether the API requires a key.
+    ///
+    /// # Errors
+    /// When the keys cannot be read.
+    fn are_required(&self) -> Result<bool, ApiError>;
+}
+
+/// An exchange that the stack talks to.
+#[derive(Clone, Debug)]
+pub struct ExchangeSettings {
+    /// Its URL.
+    pub url: Url,
+    /// The network that is signed for.
+    pub chain: HyperliquidChain,
+}
+
+/// The stack that the console is next to.
+pub struct ConsoleSettings {
+    /// The stack's AWS clients.
+    pub aws: Aws,
+    /// The wallets' table.
+    pub wallets_table: &'static str,
+    /// The cosigner's table.
+    pub cosigner_table: &'static str,
+    /// The API's keys.
+    pub keys: Arc<dyn TenantKeys>,
+    /// Aster.
+    pub aster: ExchangeSettings,
+    /// Hyperliquid.
+    pub hyperliquid: ExchangeSettings,
+    /// The exchanges that are the stack's own.
+    pub simulators: Simulators,
+    /// What may be sent to the exchanges.
+    pub budget: BudgetConfig,
+    /// Which origins may call the API from a browser.
+    pub allowed_origins: Origins,
+    /// Whether Hyperliquid's registration hands the agent's key out.
+    pub return_private_key: bool,
+    /// Whether the simulators want a deposit before they let an account act.
+    pub require_deposit: bool,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+/// What the console's reads need.
+#[derive(Clone)]
+struct Console {
+    reads: Reads,
+    keys: Arc<dyn TenantKeys>,
+    exchanges: Arc<Exchanges>,
+    return_private_key: bool,
+    require_deposit: bool,
+    random: Random,
+}
+
+impl FromRef<Console> for Reads {
+    fn from_ref(console: &Console) -> Self {
+        console.reads.clone()
+    }
+}
+
+/// The API with the console before it, for browsers that are on a page of this stack alone.
+///
+/// # Errors
+/// When a client cannot be made.
+pub fn with_console(api: Router, settings: ConsoleSettings) -> Result<Router, ConsoleError> {
+    let db = settings.aws.dynamodb();
+    let store = Store::new(db.clone(), settings.wallets_table);
+    let (clock, random) = (settings.clock.clone(), settings.random.clone());
+    let log = Decisions::new(db, settings.cosigner_table, clock.clone());
+    let console = Console {
+        exchanges: Arc::new(Exchanges::new(&settings, &store)?),
+        keys: settings.keys,
+        reads: Reads {
+            store,
+            decisions: Some(Arc::new(log)),
+            clock: clock.clone(),
+            renew_within_ms: RENEW_WITHIN_MS,
+            refresh_every_ms: REFRESH_EVERY_MS,
+        },
+        return_private_key: settings.return_private_key,
+        require_deposit: settings.require_deposit,
+        random: random.clone(),
+    };
+    let data = Router::new()
+        .route("/console/data/about", get(about))
+        .route("/console/data/wallets", get(wallets::wallets))
+        .route("/console/data/search", get(search::search))
+        .route("/console/data/agents", get(exchanges::agents))
+        .route("/console/data/schedule", get(schedule::schedule))
+        .route("/console/data/decisions", get(decisions::decisions))
+        .route("/console/data/exchanges", get(exchanges::exchanges))
+        .layer(from_fn_with_state(console.clone(), admit))
+        .with_state(console);
+    let guard = Guard { origins: settings.allowed_origins, clock, random };
+    let guard = from_fn_with_state(guard, guard::pass);
+    let pages = assets::router().merge(data).layer(from_fn(assets::headers));
+    Ok(pages.fallback_service(api).layer(guard))
+}
+
+/// Lets in who the API lets in, as the same tenant. These reads do not count against its limits.
+async fn admit(State(console): State<Console>, mut request: Request, next: Next) -> Response {
+    let key = request.headers().get("x-api-key").map(http::HeaderValue::as_bytes);
+    let error = match console.keys.tenant(key) {
+        Ok(tenant) => {
+            request.extensions_mut().insert::<Tenant>(tenant);
+            let mut response = next.run(request).await;
+            match response.extensions_mut().remove::<ApiError>() {
+                None => return response,
+                Some(error) => error,
+            }
+        }
+        Err(error) => error,
+    };
+    refusal(&error, &console.reads.clock, &console.random)
+}
+
+/// What the page says about the stack.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct About {
+    /// The stack's time, Unix milliseconds.
+    now: u64,
+    tenant: Tenant,
+    /// Never here: the page has the buttons of all operations.
+    read_only: bool,
+    /// Whether the API wants a key.
+    keys_wanted: bool,
+    returns_private_key: bool,
+    requires_deposit: bool,
+    renew_within_ms: u64,
+    refresh_every_ms: u64,
+}
+
+async fn about(
+    State(console): State<Console>,
+    Extension(tenant): Extension<Tenant>,
+) -> Result<Json<About>, ApiError> {
+    let keys_wanted = console.keys.are_required()?;
+    Ok(Json(About {
+        now: console.reads.clock.now_ms(),
+        tenant,
+        read_only: false,
+        keys_wanted,
+        returns_private_key: console.return_private_key,
+        requires_deposit: console.require_deposit,
+        renew_within_ms: console.reads.renew_within_ms,
+        refresh_every_ms: console.reads.refresh_every_ms,
+    }))
+}

@@ -1,0 +1,267 @@
+//! Hyperliquid: `POST /exchange` and `POST /info`, as far as API wallets ("agents") go.
+//!
+//! Actions: `approveAgent` (signed by the account's own key), `noop` and `order` (signed by an
+//! agent or by the account). Every other action is answered like an unknown one.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use alloy_primitives::Address;
+use axum::{
+    Router,
+    body::to_bytes,
+    extract::{Request, State},
+    response::Response,
+    routing::post,
+};
+use http::{HeaderMap, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    Now,
+    edge::{Call, Edge, MAX_BODY_BYTES, Reply},
+    faults::Fault,
+    lock,
+    requests::{self, Limit},
+};
+
+mod actions;
+mod book;
+mod info;
+mod refusal;
+pub mod signing;
+mod wire;
+
+use book::{Approval, Book, Change};
+use wire::Malformed;
+
+/// Which of the two networks; it is part of what is signed
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Chain {
+    /// `api.hyperliquid.xyz`
+    Mainnet,
+    /// `api.hyperliquid-testnet.xyz`
+    Testnet,
+}
+
+/// The rules that tests may bend
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Whether an account must have deposited before it may approve an agent.
+    ///
+    /// Without it every address has an account, so an approval with wrong typed data is taken as
+    /// the approval of the stranger whom its signature names. The one mistake that is refused
+    /// either way is the other network's chain.
+    pub require_deposit: bool,
+    /// Named agents of one account; grows with the volume traded on the real exchange
+    pub max_named_agents: usize,
+    /// Weight a minute; on the real exchange for each IP address, here for all callers together
+    pub weight_per_minute: u32,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { require_deposit: false, max_named_agents: 3, weight_per_minute: 1_200 }
+    }
+}
+
+/// An API wallet that may act for an account
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Without the ` valid_until` suffix; empty for the one unnamed agent
+    pub name: String,
+    /// The key's address
+    pub address: Address,
+    /// Milliseconds; the agent is gone from then on
+    pub valid_until: u64,
+}
+
+/// A Hyperliquid of its own; clones share it
+#[derive(Clone)]
+pub struct Exchange(Arc<Inner>);
+
+struct Inner {
+    chain: Chain,
+    now: Now,
+    edge: Edge,
+    rules: Mutex<Rules>,
+    book: Mutex<Book>,
+}
+
+impl Exchange {
+    /// An exchange without accounts, with the default rules
+    #[must_use]
+    pub fn new(chain: Chain, now: Now) -> Self {
+        let edge = Edge::new(Arc::clone(&now), too_many_requests);
+        let (rules, book) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { chain, now, edge, rules, book }))
+    }
+
+    /// Accounts, agents and nonces as JSON, for [`Exchange::restore`]
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written as JSON.
+    pub fn snapshot(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&*lock(&self.0.book))
+    }
+
+    /// Replaces accounts, agents and nonces by those of a snapshot
+    ///
+    /// # Errors
+    ///
+    /// When it is not a snapshot. Nothing has changed then.
+    pub fn restore(&self, snapshot: &[u8]) -> serde_json::Result<()> {
+        *lock(&self.0.book) = serde_json::from_slice(snapshot)?;
+        Ok(())
+    }
+
+    /// The HTTP API
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/exchange", post(exchange))
+            .route("/info", post(info))
+            .with_state(self.clone())
+    }
+
+    /// The rules in force
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        lock(&self.0.rules).clone()
+    }
+
+    /// Puts other rules in force
+    pub fn set_rules(&self, rules: Rules) {
+        *lock(&self.0.rules) = rules;
+    }
+
+    /// Whether an account must have deposited before it may approve an agent
+    pub fn require_deposit(&self, required: bool) {
+        lock(&self.0.rules).require_deposit = required;
+    }
+
+    /// Credits an account with its first deposit
+    pub fn deposit(&self, account: Address) {
+        lock(&self.0.book).deposit(account);
+    }
+
+    /// The live agents of an account, named and unnamed
+    #[must_use]
+    pub fn agents_of(&self, master: Address) -> Vec<Agent> {
+        lock(&self.0.book).agents_of(master, (self.0.now)())
+    }
+
+    /// Adds an agent (an empty name: the unnamed one), as if the account's owner had done so
+    /// elsewhere; the account exists from now on, and slots are not enforced. An agent of the same
+    /// name is replaced, with what follows from that. Tells whether the address was free.
+    pub fn add_agent(
+        &self,
+        account: Address,
+        name: &str,
+        address: Address,
+        valid_until: u64,
+    ) -> bool {
+        let change = Change::Approve(Approval { name, address, valid_until });
+        lock(&self.0.book).apply(account, change, usize::MAX, (self.0.now)()).is_ok()
+    }
+
+    /// Removes an agent, as if the account's owner had done so elsewhere: for some seconds no
+    /// other can be approved. Tells whether there was such an agent.
+    pub fn remove_agent(&self, account: Address, address: Address) -> bool {
+        let now = (self.0.now)();
+        let mut book = lock(&self.0.book);
+        let agents = book.agents_of(account, now);
+        agents.into_iter().find(|agent| agent.address == address).is_some_and(|agent| {
+            let change = Change::Remove { name: &agent.name };
+            book.apply(account, change, usize::MAX, now).is_ok()
+        })
+    }
+
+    /// Makes the next request fail that has this path (`/exchange`) or kind (`approveAgent`,
+    /// `noop`, `order`, `userRole`, `extraAgents`). Faults of one target queue up.
+    pub fn fail_next(&self, target: &str, fault: Fault) {
+        self.0.edge.fail_next(target, fault);
+    }
+
+    /// Forgets the faults that nothing has met yet, and says how many
+    #[must_use]
+    pub fn clear_faults(&self) -> usize {
+        self.0.edge.clear_faults()
+    }
+
+    /// How long every request waits before it is looked at
+    pub fn set_latency(&self, latency: Duration) {
+        self.0.edge.set_latency(latency);
+    }
+
+    /// The requests so far, oldest first
+    #[must_use]
+    pub fn requests(&self) -> Vec<requests::Request> {
+        self.0.edge.requests()
+    }
+
+    async fn pass(
+        &self,
+        path: &str,
+        kind: &'static str,
+        weight: u32,
+        apply: impl FnOnce() -> Reply + Send,
+    ) -> Response {
+        let limit = Limit { name: "weight", per_minute: self.rules().weight_per_minute };
+        let call = Call { path: path.to_owned(), kind, weight, limit };
+        self.0.edge.pass(call, apply).await
+    }
+}
+
+async fn exchange(State(exchange): State<Exchange>, request: Request) -> Response {
+    match read(request).await.and_then(|body| wire::envelope(&body)) {
+        Ok(envelope) => {
+            let (kind, weight) = (envelope.action.kind(), envelope.action.weight());
+            let apply = || match actions::execute(&exchange, &envelope) {
+                Ok(response) => ok(&json!({"status": "ok", "response": response})),
+                Err(refusal) => {
+                    let body = json!({"status": "err", "response": refusal.to_string()});
+                    // An error is a 200 all the same.
+                    Reply::json(false, StatusCode::OK, &body)
+                }
+            };
+            exchange.pass("/exchange", kind, weight, apply).await
+        }
+        Err(malformed) => exchange.pass("/exchange", "malformed", 1, || malformed.into()).await,
+    }
+}
+
+async fn info(State(exchange): State<Exchange>, request: Request) -> Response {
+    match read(request).await.and_then(|body| wire::info(&body)) {
+        Ok(query) => {
+            let apply = || ok(&info::answer(&exchange, &query));
+            exchange.pass("/info", query.kind(), query.weight(), apply).await
+        }
+        Err(malformed) => exchange.pass("/info", "malformed", 20, || malformed.into()).await,
+    }
+}
+
+async fn read(request: Request) -> Result<Vec<u8>, Malformed> {
+    let (head, body) = request.into_parts();
+    if !is_json(&head.headers) {
+        return Err(Malformed::NotJson);
+    }
+    let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Malformed::Shape)?;
+    Ok(body.into())
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| value.starts_with("application/json"))
+}
+
+fn ok(body: &Value) -> Reply {
+    Reply::json(true, StatusCode::OK, body)
+}
+
+fn too_many_requests() -> Reply {
+    Reply::json(false, StatusCode::TOO_MANY_REQUESTS, &Value::Null)
+}

@@ -1,0 +1,12 @@
+//! Listening on this machine. Every socket of the local programs is bound and served here, behind
+//! the check of the `Host` header.
+
+mod clients;
+mod error;
+mod hosts;
+mod serve;
+
+pub use clients::{ClientBounds, serve_clients, whole};
+pub use error::ListenError;
+pub use hosts::{AllowedHost, AllowedHostError};
+pub use serve::{Listener, Port, Stop, bind, bind_port, serve, serve_page, url};

@@ -1,0 +1,142 @@
+//! The API keys as a running stack knows them: whose key a request brings.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use domain::ids::Tenant;
+use hyperdex_console::TenantKeys;
+use shared::api::error::ApiError;
+
+use crate::keys::{Hash, KeyFile, KeysError, Stamp, hash};
+
+/// Who a request comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Known {
+    /// This tenant.
+    Tenant(Tenant),
+    /// There are keys, and it brings none.
+    Missing,
+    /// There are keys, and it brings another.
+    Invalid,
+}
+
+/// The keys as a running stack knows them.
+#[derive(Debug)]
+pub(crate) struct Keyring {
+    file: KeyFile,
+    read: Mutex<ReadKeys>,
+}
+
+#[derive(Debug, Default)]
+struct ReadKeys {
+    stamp: Option<Stamp>,
+    tenants: HashMap<Hash, Tenant>,
+}
+
+impl Keyring {
+    pub(crate) fn new(file: KeyFile) -> Self {
+        Self { file, read: Mutex::default() }
+    }
+
+    /// Whose key this is. It is looked up by its hash, so how long that takes says nothing about
+    /// any key. Each call costs a `stat`; the file is read when it has changed. While there is no
+    /// file, each call reads the directory's identity, which says whether there should be one.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read: then nobody is let in.
+    fn who(&self, key: Option<&[u8]>) -> Result<Known, KeysError> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the file is read: what changes after this is seen by the next call.
+        let stamp = self.file.stamp()?;
+        if stamp.is_none() || stamp != read.stamp {
+            let keys = self.file.list()?.into_iter();
+            let tenants = keys.map(|entry| (entry.sha256, entry.name)).collect();
+            *read = ReadKeys { stamp, tenants };
+        }
+        let keys = &read.tenants;
+        Ok(match key {
+            _ if keys.is_empty() => Known::Tenant(Tenant::local()),
+            None | Some([]) => Known::Missing,
+            Some(key) => keys.get(&hash(key)).cloned().map_or(Known::Invalid, Known::Tenant),
+        })
+    }
+}
+
+impl TenantKeys for Keyring {
+    fn tenant(&self, key: Option<&[u8]>) -> Result<Tenant, ApiError> {
+        let known = self.who(key);
+        match known.map_err(|error| ApiError::internal("Internal error", &error))? {
+            Known::Tenant(tenant) => Ok(tenant),
+            Known::Missing => Err(ApiError::no_api_key()),
+            Known::Invalid => Err(ApiError::invalid_api_key()),
+        }
+    }
+
+    fn are_required(&self) -> Result<bool, ApiError> {
+        let anyone = self.who(None);
+        let anyone = anyone.map_err(|error| ApiError::internal("Internal error", &error))?;
+        Ok(anyone == Known::Missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::clock::Clock;
+    use domain::random::Random;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::keys::KEYS_FILE;
+
+    fn name(text: &str) -> Tenant {
+        text.parse().unwrap()
+    }
+
+    fn file() -> (tempfile::TempDir, KeyFile) {
+        let data = tempfile::tempdir().unwrap();
+        let file = KeyFile::new(&data.path().join("new"));
+        (data, file)
+    }
+
+    fn add(file: &KeyFile, who: &str) -> Result<Zeroizing<String>, KeysError> {
+        file.add(&name(who), &Clock::system(), &Random::system())
+    }
+
+    #[test]
+    fn a_running_stack_sees_every_change() {
+        let (_data, file) = file();
+        let ring = Keyring::new(file.clone());
+        let local = Known::Tenant(Tenant::local());
+        for any in [None, Some(b"any".as_slice())] {
+            assert_eq!(ring.who(any).unwrap(), local);
+        }
+        let one = add(&file, "one").unwrap();
+        assert_eq!(ring.who(None).unwrap(), Known::Missing);
+        assert_eq!(ring.who(Some(b"")).unwrap(), Known::Missing);
+        assert_eq!(ring.who(Some(b"any")).unwrap(), Known::Invalid);
+        assert_eq!(ring.who(Some(one.to_uppercase().as_bytes())).unwrap(), Known::Invalid);
+        assert_eq!(ring.who(Some(one.as_bytes())).unwrap(), Known::Tenant(name("one")));
+        let two = add(&file, "two").unwrap();
+        assert_eq!(ring.who(Some(two.as_bytes())).unwrap(), Known::Tenant(name("two")));
+        file.remove(&name("one"), false).unwrap();
+        assert_eq!(ring.who(Some(one.as_bytes())).unwrap(), Known::Invalid);
+        assert!(matches!(file.remove(&name("two"), false), Err(KeysError::Last(_))));
+        assert_eq!(ring.who(None).unwrap(), Known::Missing);
+        file.remove(&name("two"), true).unwrap();
+        assert_eq!(ring.who(None).unwrap(), local);
+    }
+
+    #[test]
+    fn a_broken_file_lets_nobody_in() {
+        let (data, file) = file();
+        let path = data.path().join("new").join(KEYS_FILE);
+        add(&file, "one").unwrap();
+        let ring = Keyring::new(file.clone());
+        for text in ["", "{", "[]", r#"{"schema":2,"keys":[]}"#, r#"{"schema":1}"#] {
+            std::fs::write(&path, text).unwrap();
+            assert!(ring.who(None).is_err(), "{text}");
+            assert!(ring.who(Some(b"any")).is_err(), "{text}");
+            assert!(add(&file, "two").is_err(), "{text}");
+        }
+    }
+}

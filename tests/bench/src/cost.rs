@@ -1,0 +1,109 @@
+//! Dollars, from what was counted and measured.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::counted::Counted;
+use crate::drive::Timed;
+use crate::measured::Measured;
+
+/// List prices of us-east-1 on demand, November 2026, in dollars for one.
+const API_CALL: f64 = 3.50 / 1e6;
+const INVOCATION: f64 = 0.20 / 1e6;
+/// arm64.
+const GB_SECOND: f64 = 0.000_013_333_4;
+const KMS_CALL: f64 = 0.03 / 1e4;
+const WRITE_UNIT: f64 = 0.625 / 1e6;
+const READ_UNIT: f64 = 0.125 / 1e6;
+
+/// A whole processor, in MB.
+const WHOLE_MB: f64 = 1_769.0;
+/// What a call of DynamoDB or KMS, and one of an exchange, is taken to wait for, in seconds. Lambda
+/// is billed for waiting.
+const CALL_S: f64 = 0.005;
+const EXCHANGE_S: f64 = 0.2;
+
+struct Item {
+    name: &'static str,
+    dollars: f64,
+}
+
+fn calls(counted: &Counted, of: &str) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
+    let calls = counted.passed.total(of) as f64;
+    calls
+}
+
+/// How long an instance of the endpoint and one of the cosigner are taken for one operation, in
+/// seconds.
+fn taken(counted: &Counted, timed: &Timed, memory_mb: f64) -> (f64, f64) {
+    let exchange = calls(counted, "Aster") + calls(counted, "Hyperliquid");
+    let computes = |time: Duration, mb: f64| time.as_secs_f64() * (WHOLE_MB / mb).max(1.0);
+    let cosigner = computes(timed.used().cosigner, WHOLE_MB) + calls(counted, "cosigner") * CALL_S;
+    // The endpoint is taken to wait for all that it calls, one after the other.
+    let own = calls(counted, "endpoint") - calls(counted, "Lambda") - exchange;
+    let waits = own * CALL_S + exchange * EXCHANGE_S;
+    (computes(timed.used().endpoints, memory_mb) + waits + cosigner, cosigner)
+}
+
+/// What a thousand of an operation cost, item by item, the largest first.
+fn items(counted: &Counted, (endpoint_s, cosigner_s): (f64, f64), memory_mb: f64) -> Vec<Item> {
+    let passed = &counted.passed;
+    let (invocations, kms) = (calls(counted, "Lambda"), calls(counted, "KMS"));
+    let gb_seconds = (endpoint_s * memory_mb + cosigner_s * WHOLE_MB) / 1_024.0;
+    let thousand = |name, each: f64| Item { name, dollars: each * 1_000.0 };
+    let mut items = vec![
+        thousand("DynamoDB, writes", passed.write_units * WRITE_UNIT),
+        thousand("DynamoDB, reads", passed.read_units * READ_UNIT),
+        thousand("KMS", kms * KMS_CALL),
+        thousand("Lambda, time", gb_seconds * GB_SECOND),
+        thousand("Lambda, invocations", (1.0 + invocations) * INVOCATION),
+        thousand("API Gateway", API_CALL),
+    ];
+    items.sort_by(|one, other| other.dollars.total_cmp(&one.dollars));
+    items
+}
+
+pub(crate) fn markdown(measured: &Measured) -> String {
+    let alone = measured.turns.all().alone;
+    let mut text = format!("{}. List prices of us-east-1, November 2026.\n", measured.machine);
+    for (operation, what, timed, memory_mb) in [
+        ("create", "1,000 wallets", &alone.create, WHOLE_MB),
+        ("sign", "1,000 signatures", &alone.sign, 512.0),
+        ("register hyperliquid", "1,000 registrations", &alone.register, 512.0),
+    ] {
+        let Some(counted) = measured.counted.iter().find(|it| it.operation == operation) else {
+            continue;
+        };
+        let taken = taken(counted, timed, memory_mb);
+        let items = items(counted, taken, memory_mb);
+        let sum: f64 = items.iter().map(|item| item.dollars).sum();
+        let passed = &counted.passed;
+        let _ = writeln!(
+            text,
+            "\n### {what}: {sum:.3} dollars\n\n{} read units, {} write units and {} calls of KMS each. \
+             One takes an instance of the endpoint for {:.0} ms, which does {:.1} a second, \
+             and one of the cosigner for {:.0} ms of these.\n\n\
+             | item | dollars | of all |\n| --- | ---: | ---: |",
+            passed.read_units,
+            passed.write_units,
+            passed.total("KMS"),
+            taken.0 * 1_000.0,
+            1.0 / taken.0,
+            taken.1 * 1_000.0,
+        );
+        for Item { name, dollars } in &items {
+            let part = dollars / sum * 100.0;
+            let _ = writeln!(text, "| {name} | {dollars:.4} | {part:.0} % |");
+        }
+        let mut writes: Vec<_> = passed.dearest.iter().collect();
+        writes.sort_by(|one, other| other.1.total_cmp(one.1));
+        let writes = writes.iter().take(3).map(|(name, units)| format!("{name} {units}"));
+        let _ = writeln!(
+            text,
+            "\nThe writes with most units: {}.",
+            writes.collect::<Vec<_>>().join(", ")
+        );
+    }
+    text
+}

@@ -1,0 +1,180 @@
+//! The network edge of the product's processes: each call of a stand-in passes here and is counted,
+//! with the units that DynamoDB would bill for it. Only where calls are counted, because it takes
+//! time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use http::{HeaderMap, Method, StatusCode, Uri, header};
+use hyperdex_listen::{Stop, bind, serve, url};
+use serde_json::Value;
+
+use crate::client::client;
+use crate::error::{BenchError, failed};
+
+/// No payload of ours comes near this.
+const MAX_BODY_BYTES: usize = 16 << 20;
+
+/// What has passed since it was last asked.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Passed {
+    /// Such as `endpoint DynamoDB.GetItem` and how often.
+    pub(crate) calls: BTreeMap<String, u64>,
+    /// Read units of DynamoDB.
+    pub(crate) read_units: f64,
+    /// Write units of DynamoDB.
+    pub(crate) write_units: f64,
+    /// The call that wrote most units at once.
+    pub(crate) dearest: BTreeMap<String, f64>,
+}
+
+impl Passed {
+    pub(crate) fn total(&self, of: &str) -> u64 {
+        self.calls.iter().filter(|(name, _)| name.contains(of)).map(|(_, count)| count).sum()
+    }
+}
+
+/// Where calls pass.
+#[derive(Clone)]
+pub(crate) struct Edge(Arc<Inner>);
+
+struct Inner {
+    address: String,
+    http: reqwest::Client,
+    targets: Mutex<BTreeMap<&'static str, String>>,
+    passed: Mutex<Passed>,
+}
+
+impl Edge {
+    pub(crate) async fn start(stop: Stop) -> Result<Self, BenchError> {
+        let listener = bind("the edge", std::net::Ipv4Addr::LOCALHOST.into(), 0).await?;
+        let http = client()?;
+        let edge = Self(Arc::new(Inner {
+            address: url(&listener),
+            http,
+            targets: Mutex::default(),
+            passed: Mutex::default(),
+        }));
+        let router = Router::new()
+            .route("/{who}/{service}", any(pass_root))
+            .route("/{who}/{service}/", any(pass_root))
+            .route("/{who}/{service}/{*rest}", any(pass))
+            .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY_BYTES))
+            .with_state(edge.clone());
+        serve(listener, router, stop);
+        Ok(edge)
+    }
+
+    /// A URL of a service for a process; the service is at `target`.
+    pub(crate) fn url(&self, who: &str, service: &'static str, target: &str) -> String {
+        let target = target.trim_end_matches('/').to_owned();
+        self.0.targets.lock().unwrap_or_else(PoisonError::into_inner).insert(service, target);
+        format!("{}/{who}/{service}", self.0.address)
+    }
+
+    /// What has passed since this was last asked.
+    pub(crate) fn take(&self) -> Passed {
+        std::mem::take(&mut self.0.passed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn forward(&self, call: Call) -> Result<Response, BenchError> {
+        let Call { who, service, rest, method, uri, mut headers, body } = call;
+        let target = {
+            let targets = self.0.targets.lock().unwrap_or_else(PoisonError::into_inner);
+            targets.get(service.as_str()).cloned().ok_or_else(|| failed("no such service"))?
+        };
+        let operation = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let operation = operation.and_then(|target| target.rsplit('.').next()).unwrap_or_default();
+        let name = match service.as_str() {
+            "DynamoDB" | "KMS" => format!("{who} {service}.{operation}"),
+            _ => format!("{who} {service}"),
+        };
+        let body = if service == "DynamoDB" { with_units(&body) } else { body };
+        for hop in [header::HOST, header::CONNECTION, header::CONTENT_LENGTH] {
+            headers.remove(hop);
+        }
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let request = self.0.http.request(method, format!("{target}/{rest}{query}"));
+        let answer = request.headers(headers).body(body).send().await.map_err(failed)?;
+        let (status, mut headers) = (answer.status(), answer.headers().clone());
+        for hop in [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
+            headers.remove(hop);
+        }
+        let body = answer.bytes().await.map_err(failed)?;
+        self.note(name, (service == "DynamoDB").then(|| units(&body)));
+        Ok((status, headers, body).into_response())
+    }
+
+    fn note(&self, name: String, units: Option<f64>) {
+        let mut passed = self.0.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(units) = units {
+            let reads = ["GetItem", "Query", "BatchGetItem"];
+            if reads.iter().any(|read| name.ends_with(read)) {
+                passed.read_units += units;
+            } else {
+                passed.write_units += units;
+                *passed.dearest.entry(name.clone()).or_default() += units;
+            }
+        }
+        *passed.calls.entry(name).or_default() += 1;
+    }
+}
+
+struct Call {
+    who: String,
+    service: String,
+    rest: String,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// The request, which asks what it is billed as well.
+fn with_units(body: &Bytes) -> Bytes {
+    let Ok(Value::Object(mut asked)) = serde_json::from_slice(body) else { return body.clone() };
+    asked.insert("ReturnConsumedCapacity".to_owned(), Value::from("TOTAL"));
+    Value::Object(asked).to_string().into()
+}
+
+/// What it was billed, over all tables.
+fn units(body: &Bytes) -> f64 {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let of = |consumed: &Value| consumed["CapacityUnits"].as_f64().unwrap_or_default();
+    match &answer["ConsumedCapacity"] {
+        Value::Array(tables) => tables.iter().map(of).sum(),
+        table => of(table),
+    }
+}
+
+async fn pass_root(
+    State(edge): State<Edge>,
+    Path((who, service)): Path<(String, String)>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let rest = String::new();
+    answer(edge.forward(Call { who, service, rest, method, uri, headers, body }).await)
+}
+
+async fn pass(
+    State(edge): State<Edge>,
+    Path((who, service, rest)): Path<(String, String, String)>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    answer(edge.forward(Call { who, service, rest, method, uri, headers, body }).await)
+}
+
+fn answer(answer: Result<Response, BenchError>) -> Response {
+    answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, error.to_string()).into_response())
+}

@@ -1,0 +1,79 @@
+//! The endpoints in a process of their own: no cloud, no exchange and no cosigner in it.
+
+use std::path::PathBuf;
+
+use hyperdex_listen::{Stop, bind, serve, url};
+use hyperdex_local::Options;
+use hyperdex_local::StartError;
+use hyperdex_local::{Endpoints, routes};
+use tokio::io::AsyncReadExt;
+use url::Url;
+
+/// Beyond what a run can use: what is measured is the service, and not an exchange's patience.
+pub(crate) const WEIGHT_PER_MINUTE: u32 = 100_000_000;
+
+/// What the process is told.
+#[derive(Clone, Debug)]
+pub struct EndpointsSettings {
+    /// A folder without API keys.
+    pub(crate) folder: PathBuf,
+    /// Where everybody else is.
+    pub(crate) endpoints: Endpoints,
+}
+
+impl EndpointsSettings {
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let Self { folder, endpoints } = self;
+        vec![
+            "endpoints".to_owned(),
+            folder.display().to_string(),
+            endpoints.dynamodb.clone(),
+            endpoints.kms.clone(),
+            endpoints.lambda.clone(),
+            endpoints.hyperliquid.to_string(),
+            endpoints.aster.to_string(),
+        ]
+    }
+
+    /// Reads the arguments that a run starts this process with.
+    #[must_use]
+    pub fn from_arguments(arguments: &[String]) -> Option<Self> {
+        let [folder, dynamodb, kms, lambda, hyperliquid, aster] = arguments else {
+            return None;
+        };
+        let endpoints = Endpoints {
+            dynamodb: dynamodb.clone(),
+            kms: kms.clone(),
+            lambda: lambda.clone(),
+            deliveries: String::new(),
+            hyperliquid: Url::parse(hyperliquid).ok()?,
+            aster: Url::parse(aster).ok()?,
+        };
+        Some(Self { folder: folder.into(), endpoints })
+    }
+
+    /// Everything by default, but with a budget that nothing uses up.
+    pub(crate) fn options(&self) -> Options {
+        let mut options = Options::new(&self.folder);
+        options.budget.hyperliquid_per_minute = WEIGHT_PER_MINUTE.into();
+        options.budget.aster_per_minute = WEIGHT_PER_MINUTE.into();
+        options
+    }
+}
+
+/// The process's whole life: listen, say where, serve until standard input ends.
+///
+/// # Errors
+/// When it cannot listen.
+pub async fn run(settings: &EndpointsSettings, say: impl FnOnce(&str)) -> Result<(), StartError> {
+    let options = settings.options();
+    let (sender, stop) = Stop::new();
+    let listener = bind("the API", options.ip, 0).await?;
+    let address = url(&listener);
+    serve(listener, routes(&options, &settings.endpoints)?, stop);
+    say(&address);
+    let mut nothing = Vec::new();
+    let _ = tokio::io::stdin().read_to_end(&mut nothing).await;
+    let _ = sender.send(true);
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The machine, as far as it decides what is measured; and the processor time of a process.
+
+use std::fmt;
+use std::time::Duration;
+
+use domain::clock::Clock;
+use rustix::time::{ClockId, clock_gettime};
+use time::OffsetDateTime;
+
+use crate::error::{BenchError, failed};
+
+/// What the report says of the machine.
+pub(crate) struct Machine {
+    processor: String,
+    cores: usize,
+    load: String,
+    day: String,
+}
+
+impl Machine {
+    pub(crate) fn look() -> Self {
+        let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = information.lines().find_map(|line| line.strip_prefix("model name"));
+        let processor = model.map_or("unknown", |rest| rest.trim_start_matches([' ', '\t', ':']));
+        let seconds = i64::try_from(Clock::system().now_ms() / 1_000).unwrap_or_default();
+        let day = OffsetDateTime::from_unix_timestamp(seconds);
+        Self {
+            processor: processor.to_owned(),
+            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            load: std::fs::read_to_string("/proc/loadavg").unwrap_or_default(),
+            day: day.map_or_else(|_| String::new(), |day| day.date().to_string()),
+        }
+    }
+
+    pub(crate) const fn cores(&self) -> usize {
+        self.cores
+    }
+
+    /// What others have had of the machine when the run began, in cores.
+    pub(crate) fn load(&self) -> f64 {
+        self.load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { processor, cores, day, .. } = self;
+        let build = if cfg!(debug_assertions) {
+            "a debug build, whose times say nothing"
+        } else {
+            "a build without debug assertions"
+        };
+        write!(f, "{day}, {processor}, {cores} cores, {build}; load when it began: {}", self.load())
+    }
+}
+
+/// The processor time that a process has used so far, to a hundredth of a second.
+pub(crate) fn processor_time(process: u32) -> Result<Duration, BenchError> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).map_err(failed)?;
+    // What stands after the name, which may have spaces in it: user time, then system time.
+    let fields = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').skip(11).take(2));
+    let ticks = fields.into_iter().flatten().filter_map(|field| field.parse::<u64>().ok());
+    Ok(Duration::from_millis(ticks.sum::<u64>() * 10))
+}
+
+/// The processor time that this thread has used so far.
+pub(crate) fn thread_time() -> Duration {
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(spent).unwrap_or_default()
+}
+
+/// The most memory that a process has had, in MB.
+pub(crate) fn peak_mb(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = peak.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kilobytes.unwrap_or_default() / 1_024
+}

@@ -1,0 +1,136 @@
+//! The bare library and the service in turns: a machine's speed changes under a run, and so both
+//! sides of a ratio are measured within the same seconds.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use hyperdex_cloud::names::WALLETS_TABLE;
+
+use crate::bare::{self, Bare};
+use crate::client::client;
+use crate::drive::{Job, Timed, drive};
+use crate::error::{BenchError, failed};
+use crate::options::BenchOptions;
+use crate::throughput::{jobs, signatures, users};
+use crate::times::percentile;
+use crate::world::World;
+
+/// The service, one call at a time.
+#[derive(Clone, Default)]
+pub(crate) struct Alone {
+    pub(crate) create: Timed,
+    pub(crate) sign: Timed,
+    /// Signatures, two at a time.
+    pub(crate) sign_by_two: Timed,
+    /// Registrations with both exchanges.
+    pub(crate) register: Timed,
+    dynamodb: Vec<Duration>,
+    exchange: Vec<Duration>,
+}
+
+impl Alone {
+    fn extend(&mut self, other: &Self) {
+        self.create.extend(&other.create);
+        self.sign.extend(&other.sign);
+        self.sign_by_two.extend(&other.sign_by_two);
+        self.register.extend(&other.register);
+        self.dynamodb.extend(&other.dynamodb);
+        self.exchange.extend(&other.exchange);
+    }
+
+    /// A call of DynamoDB's stand-in with a small item.
+    pub(crate) fn dynamodb(&self) -> Duration {
+        percentile(&self.dynamodb, 50)
+    }
+
+    /// A call of an exchange that it refuses at once.
+    pub(crate) fn exchange(&self) -> Duration {
+        percentile(&self.exchange, 50)
+    }
+}
+
+/// Both sides of the ratios.
+#[derive(Clone, Default)]
+pub(crate) struct Sides {
+    pub(crate) bare: Bare,
+    pub(crate) alone: Alone,
+}
+
+/// What was measured in each turn.
+pub(crate) struct Turns(pub(crate) Vec<Sides>);
+
+impl Turns {
+    /// All turns as one.
+    pub(crate) fn all(&self) -> Sides {
+        let mut all = Sides::default();
+        for turn in &self.0 {
+            all.bare.extend(&turn.bare);
+            all.alone.extend(&turn.alone);
+        }
+        all
+    }
+}
+
+pub(crate) async fn measure(world: &World, options: &BenchOptions) -> Result<Turns, BenchError> {
+    // Code and connections are warm.
+    drive(world, 2, jobs(&users("warm", 2), Job::create)).await?;
+    drive(world, 2, signatures(&users("warm", 2), options.or(20, 2))).await?;
+    let mut turns = Vec::new();
+    for number in 0..options.or(20, 1) {
+        turns.push(turn(world, options, number).await?);
+    }
+    Ok(Turns(turns))
+}
+
+/// What is compared stands next to each other.
+async fn turn(world: &World, options: &BenchOptions, number: usize) -> Result<Sides, BenchError> {
+    let users = users(&format!("alone_{number}"), 2);
+    let count = options.or(20, 4);
+
+    let (mut bare, key) = apart(bare::keygen).await?;
+    let create = drive(world, 1, jobs(&users, Job::create)).await?;
+    bare.extend(&apart(bare::keygen_at_once).await?);
+
+    let (signing, key) = apart(move || Ok((bare::signing(&key, count)?, key))).await?;
+    bare.extend(&signing);
+    let sign = drive(world, 1, signatures(&users, count.into())).await?;
+    let sign_by_two = drive(world, 2, signatures(&users, count.into())).await?;
+    bare.extend(&apart(move || bare::signing_paced(&key, count)).await?);
+
+    let registrations = ["hyperliquid", "aster"]
+        .iter()
+        .flat_map(|exchange| jobs(&users, |user| Job::register(exchange, user)))
+        .collect();
+    let register = drive(world, 1, registrations).await?;
+    let (dynamodb, exchange) = calls(world, options.or(20, 5)).await?;
+    Ok(Sides { bare, alone: Alone { create, sign, sign_by_two, register, dynamodb, exchange } })
+}
+
+/// On a thread of its own.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BenchError> + Send + 'static,
+) -> Result<T, BenchError> {
+    tokio::task::spawn_blocking(work).await.map_err(failed)?
+}
+
+/// What calls of the stand-ins take.
+async fn calls(world: &World, count: usize) -> Result<(Vec<Duration>, Vec<Duration>), BenchError> {
+    let (db, http) = (world.aws.dynamodb(), client()?);
+    let exchange = format!("{}exchange", world.settings.endpoints.hyperliquid);
+    let (mut dynamodb, mut exchanges) = (Vec::new(), Vec::new());
+    for number in 0..count {
+        let begun = Instant::now();
+        db.put_item()
+            .table_name(WALLETS_TABLE)
+            .item("pk", AttributeValue::S(format!("bench#{number}")))
+            .item("sk", AttributeValue::S("x".repeat(900)))
+            .send()
+            .await
+            .map_err(failed)?;
+        dynamodb.push(begun.elapsed());
+        let begun = Instant::now();
+        http.post(&exchange).body("{}").send().await.map_err(failed)?;
+        exchanges.push(begun.elapsed());
+    }
+    Ok((dynamodb, exchanges))
+}

@@ -31,7 +31,7 @@ use uuid::Uuid;
 pub use call::{Call, ended};
 
 use crate::proxy::{Fate, Process, Proxy, Side};
-use crate::{DAY_MS, Reply, TestApp};
+use crate::{RENEW_LIMITS, Reply, TestApp};
 use call::What;
 
 /// More repeats than an honest client should ever need.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use template::cloudformation::{ACCOUNT, REGION, STACK, Template};
+use template::cloudformation::{ACCOUNT, REGION, Template};
 use template::iam::Statement;
-use template::stacks::{COSIGNER, Function, MAIN, Sources, Stacks};
+use template::stacks::{COSIGNER, MAIN, Sources, Stacks};
 use template::{assert_found, assert_none, differences};
 
 use crate::invokers::wrong_invokers;

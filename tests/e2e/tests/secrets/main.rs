@@ -13,17 +13,13 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use domain::ids::{Exchange, Tenant};
-use domain::random::Random;
+use domain::ids::Exchange;
 use e2e::kill::{Call, Harness};
 use e2e::proxy::Fate;
-use e2e::{Reply, invariants};
+use e2e::{Reply, invariants, shares};
 use exchange_sim::faults::Fault;
-use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE};
-use platform::envelope::{Context, Envelope, Purpose, Sealed};
 use protocol::KeyShare;
 use shared::store::CredentialRecord;
 

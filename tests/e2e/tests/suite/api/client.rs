@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use alloy_primitives::{Address, Signature, eip191_hash_message};
+use alloy_primitives::{Signature, eip191_hash_message};
 use domain::eth::AgentKey;
 use e2e::proxy::{Fate, Proxy};
 use e2e::{DAY_MS, TestApp};

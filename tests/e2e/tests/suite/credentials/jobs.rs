@@ -2,14 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
-use std::time::Duration;
-
 use alloy_primitives::Address;
 use domain::ids::Exchange;
-use e2e::{DAY_MS, Reply, TestApp};
+use e2e::{DAY_MS, RECONCILE_LIMITS, RENEW_LIMITS, Reply, TestApp};
 use exchange_sim::faults::Fault;
 use serde_json::json;
-use shared::credentials::{Drift, Life, ReconcileLimits, Reconciled, RenewLimits, Renewed};
+use shared::credentials::{Drift, Life, Reconciled, RenewLimits, Renewed};
 
 const EXCHANGES: [&str; 2] = ["hyperliquid", "aster"];
 

@@ -3,13 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
-use std::time::Duration;
-
 use alloy_primitives::Address;
-use e2e::{DAY_MS, Reply, TestApp};
+use e2e::{DAY_MS, RECONCILE_LIMITS, RENEW_LIMITS, Reply, TestApp};
 use exchange_sim::faults::Fault;
 use serde_json::{Value, json};
-use shared::credentials::{ReconcileLimits, RenewLimits};
+use shared::credentials::RenewLimits;
 
 const FIXED: &str = "Use the existing key or delete it before creating a new one";
 

@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use alloy_primitives::Address;
 use domain::ids::{Exchange, Tenant};
 use e2e::{DAY_MS, Reply, TestApp};
 use exchange_sim::faults::Fault;

@@ -14,14 +14,14 @@ use domain::intent::{
 };
 use domain::random::Random;
 use e2e::attacker::{Attacker, find, refusal};
-use e2e::{DAY_MS, invariants};
+use e2e::{DAY_MS, RENEW_LIMITS, invariants};
 use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE};
-use platform::items::Item;
 use protocol::{
     Answer, Call, FinishSign, KeyShare, PROTOCOL, Refusal, Request, StartSign, WalletKey, party_2,
     sign_data,
 };
 use shared::aws::LambdaClient;
+use shared::credentials::RenewLimits;
 use shared::mpc::{self, CosignerClient, CosignerError, ProtocolError};
 
 const USER: &str = "victim";

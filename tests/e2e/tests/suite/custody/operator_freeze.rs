@@ -2,16 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{Exchange, Tenant};
 use domain::intent::{HyperliquidChain, HyperliquidRevokeAgent, Intent, PersonalMessage};
-use e2e::{DAY_MS, Reply, TestApp, invariants};
+use e2e::{DAY_MS, RENEW_LIMITS, Reply, TestApp, invariants};
 use exchange_sim::faults::Fault;
 use hyperdex_local::{COSIGNER_TABLE, WALLETS_TABLE};
 use serde_json::json;
-use shared::credentials::{RenewLimits, Renewed};
+use shared::credentials::Renewed;
 use shared::store::{
     MAX_OPERATOR_ACTIONS, OperateError, Operated, OperatorAction, OperatorActionKind,
 };

@@ -11,16 +11,15 @@ use axum::extract::State;
 use axum::routing::post;
 use domain::ids::{Tenant, WalletRef};
 use domain::intent::{Intent, PersonalMessage};
+use e2e::TestApp;
 use e2e::attacker::{Attacker, Opened, find, refusal};
-use e2e::{Reply, TestApp};
 use protocol::{
     Answer, Call, FinishSign, OnceKey, PROTOCOL, Refusal, Request, SessionId, StartSign, WalletKey,
     party_2, sign_data,
 };
 use serde_json::json;
 use shared::mpc::{CosignerError, ProtocolError};
-use shared::store::StoreConfig;
-use shared::wallets::{Custody, CustodyConfig, RefreshBy, SignError};
+use shared::wallets::{Custody, SignError};
 use uuid::Uuid;
 
 fn intent(text: &str) -> Intent {

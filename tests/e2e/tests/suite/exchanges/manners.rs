@@ -5,7 +5,7 @@
 
 use alloy_primitives::Address;
 use domain::ids::Tenant;
-use e2e::{Reply, TestApp};
+use e2e::TestApp;
 use exchange_sim::faults::Fault;
 use serde_json::json;
 use shared::credentials::CredentialError;

@@ -3,9 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
-use std::time::Duration;
-
-use alloy_primitives::Address;
 use domain::ids::Tenant;
 use e2e::{DAY_MS, RECONCILE_LIMITS, Reply, TestApp};
 use exchange_sim::faults::{Fault, Hostile};

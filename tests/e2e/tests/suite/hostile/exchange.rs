@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use domain::ids::Exchange;
-use e2e::{DAY_MS, Reply, TestApp, invariants};
+use e2e::{DAY_MS, RECONCILE_LIMITS, Reply, TestApp, invariants};
 use exchange_sim::faults::{Fault, Hostile};
 use shared::credentials::{Drift, ReconcileLimits};
 use shared::store::{CredentialRecord, CredentialState};

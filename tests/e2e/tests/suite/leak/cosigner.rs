@@ -10,9 +10,7 @@ use std::sync::Arc;
 use domain::random::Random;
 use e2e::leak::{Attempt, Begin, Endpoint, Party, Scene, Seen, alternating, bits_learned, summary};
 use e2e::proxy::{Arrival, Crowd, Fate, Plan, Side};
-use exchange_sim::faults::Fault;
 use protocol::{Call, SessionId, StartRefresh};
-use serde_json::Value;
 use shared::aws::LambdaClient;
 use shared::mpc::{self, CosignerClient};
 

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::Tenant;
 use domain::intent::{Intent, PersonalMessage};
 use domain::random::Random;
@@ -11,7 +10,6 @@ use protocol::{
     Answer, Call, FinishSign, KeyShare, Point, Refusal, Scalar, SessionId, StartConfirm, StartSign,
     WalletKey, confirm_digest, party_1, party_2, sign_data,
 };
-use serde_json::json;
 use shared::aws::LambdaClient;
 use shared::mpc::{self, CosignerClient, CosignerError, ProtocolError};
 use shared::wallets::{RefreshError, Refreshed, SignError};

@@ -10,11 +10,9 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
 use domain::ids::Tenant;
-use domain::random::Random;
 use e2e::invariants;
 use protocol::{Answer, Call, Request, Scalar};
-use shared::store::StoreConfig;
-use shared::wallets::{Custody, CustodyConfig, RefreshBy, RefreshError, SignError};
+use shared::wallets::{Custody, RefreshError, SignError};
 use tokio::sync::Semaphore;
 
 use super::attacks::Scene;

@@ -10,7 +10,6 @@ use e2e::kill::{Call, Harness, Row, ended};
 use e2e::proxy::{Arrival, Fate};
 use e2e::{DAY_MS, Reply, TestApp, invariants};
 use exchange_sim::faults::Fault;
-use serde_json::json;
 use shared::wallets::{RefreshError, RefreshLimits, RefreshRun, Refreshed};
 
 async fn wallet(app: &TestApp, user: &str) -> uuid::Uuid {

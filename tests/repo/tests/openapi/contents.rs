@@ -13,7 +13,7 @@ use shared::api::webhooks::new_webhook;
 use shared::webhooks::Targets;
 use template::routes::in_code;
 use template::stacks::{MAIN, Sources, Stacks};
-use template::{assert_found, assert_none, differences, read};
+use template::{assert_found, assert_none, differences, read, sources};
 
 use super::{document, gateway_responses};
 
@@ -130,8 +130,7 @@ fn the_document_has_every_error_of_the_prose_and_no_other() {
 /// The words in capitals in the code that makes errors: they are codes.
 fn in_sources() -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
-    for entry in std::fs::read_dir(template::repository("shared/src/api")).unwrap() {
-        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    for (_, text) in sources("shared/src/api") {
         let code = text.split("#[cfg(test)]").next().unwrap();
         let quoted = code.lines().filter(|line| !line.trim_start().starts_with("//"));
         for word in quoted.flat_map(|line| line.split('"').skip(1).step_by(2)) {

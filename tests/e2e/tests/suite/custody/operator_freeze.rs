@@ -8,7 +8,6 @@ use domain::intent::{HyperliquidChain, HyperliquidRevokeAgent, Intent, PersonalM
 use e2e::{DAY_MS, RENEW_LIMITS, Reply, TestApp, invariants};
 use exchange_sim::faults::Fault;
 use hyperdex_local::{COSIGNER_TABLE, WALLETS_TABLE};
-use serde_json::json;
 use shared::credentials::Renewed;
 use shared::store::{
     MAX_OPERATOR_ACTIONS, OperateError, Operated, OperatorAction, OperatorActionKind,

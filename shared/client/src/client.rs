@@ -9,7 +9,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Url};
 
-use crate::{Client, Clock, Retry, Secret};
+use crate::{Clock, IdempotencyKey, Retry, Secret};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -103,6 +103,43 @@ impl Builder {
             None => http().map_err(SetupError::Http)?,
         };
         Ok(Client::of(self, http))
+    }
+}
+
+/// A client of one deployment, with one API key. Cheap to clone: clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(crate) settings: Arc<Builder>,
+    pub(crate) http: reqwest::Client,
+    pub(crate) key: Option<IdempotencyKey>,
+}
+
+impl Client {
+    /// A client of the API at this URL: `https://…`, with the stage if it has one.
+    ///
+    /// # Errors
+    /// When the URL is none, is neither `https` nor on loopback, or the key is no text of a header.
+    pub fn new(url: &str, api_key: &Secret) -> Result<Self, SetupError> {
+        Self::builder(url, api_key)?.build()
+    }
+
+    /// A client with other settings.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn builder(url: &str, api_key: &Secret) -> Result<Builder, SetupError> {
+        Builder::new(url, api_key)
+    }
+
+    pub(crate) fn of(settings: Builder, http: reqwest::Client) -> Self {
+        Self { settings: Arc::new(settings), http, key: None }
+    }
+
+    /// This client for one request, under this `Idempotency-Key`: to send again what failed, also
+    /// after this program was started anew. Another request under it is refused.
+    #[must_use]
+    pub fn with_key(&self, key: IdempotencyKey) -> Self {
+        Self { key: Some(key), ..self.clone() }
     }
 }
 

@@ -1,53 +1,16 @@
 //! A method for each operation of the API.
 
-use std::sync::Arc;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::send::Call;
 use crate::{
-    Agents, Answer, ApiKey, AsterKey, AsterRotation, Builder, Code, DeleteApiKey, Elsewhere, Error,
-    ErrorKind, Exchange, Guidance, Health, HyperliquidKey, HyperliquidRotation, IdempotencyKey,
-    RegisterApiKey, Revoked, Secret, SetupError, Signed, Wallet, Wallets, WalletsPage,
+    Agents, Answer, ApiKey, AsterKey, AsterRotation, Client, Code, DeleteApiKey, Elsewhere, Error,
+    ErrorKind, Exchange, Guidance, Health, HyperliquidKey, HyperliquidRotation, RegisterApiKey,
+    Revoked, Signed, Wallet, Wallets, WalletsPage,
 };
 
-/// A client of one deployment, with one API key. Cheap to clone: clones share their connections.
-#[derive(Clone, Debug)]
-pub struct Client {
-    pub(crate) settings: Arc<Builder>,
-    pub(crate) http: reqwest::Client,
-    pub(crate) key: Option<IdempotencyKey>,
-}
-
 impl Client {
-    /// A client of the API at this URL: `https://…`, with the stage if it has one.
-    ///
-    /// # Errors
-    /// When the URL is none, is neither `https` nor on loopback, or the key is no text of a header.
-    pub fn new(url: &str, api_key: &Secret) -> Result<Self, SetupError> {
-        Self::builder(url, api_key)?.build()
-    }
-
-    /// A client with other settings.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn builder(url: &str, api_key: &Secret) -> Result<Builder, SetupError> {
-        Builder::new(url, api_key)
-    }
-
-    pub(crate) fn of(settings: Builder, http: reqwest::Client) -> Self {
-        Self { settings: Arc::new(settings), http, key: None }
-    }
-
-    /// This client for one request, under this `Idempotency-Key`: to send again what failed, also
-    /// after this program was started anew. Another request under it is refused.
-    #[must_use]
-    pub fn with_key(&self, key: IdempotencyKey) -> Self {
-        Self { key: Some(key), ..self.clone() }
-    }
-
     /// Whether the service answers. `GET /api/health`.
     ///
     /// # Errors

@@ -40,8 +40,8 @@
 //! ([`Error::idempotency_key`]); [`Client::with_key`] sends it again under that.
 
 mod answer;
-mod builder;
 mod calls;
+mod client;
 mod code;
 mod error;
 mod pages;
@@ -56,8 +56,7 @@ pub use answer::{
     Exchange, Guidance, Health, HyperliquidKey, HyperliquidRotation, ListedAgent, ListedWallet,
     Revoked, Signed, State, Wallet, WalletsPage,
 };
-pub use builder::{Builder, SetupError};
-pub use calls::Client;
+pub use client::{Builder, Client, SetupError};
 pub use code::Code;
 pub use error::{Error, ErrorKind, Refusal};
 pub use pages::Wallets;

@@ -8,6 +8,7 @@
 //! (<https://eprint.iacr.org/2023/765>), as implemented by the crate `dkls23-secp256k1`.
 
 mod curve;
+mod key;
 mod messages;
 mod once;
 mod parties;
@@ -17,10 +18,11 @@ mod share;
 mod wire;
 
 pub use curve::{Curve, Point, Scalar};
+pub use key::{SessionId, WalletKey};
 pub use messages::{
     Answer, Call, CommitKeygen, Commitments, FinishKeygen, FinishSign, KeygenCommitted,
-    KeygenRevealed, PROTOCOL, REVEAL, Refusal, Request, Reveal, SessionId, SignAnswered,
-    SignShares, StartKeygen, StartSign, WalletKey,
+    KeygenRevealed, PROTOCOL, REVEAL, Refusal, Request, Reveal, SignAnswered, SignShares,
+    StartKeygen, StartSign,
 };
 pub use once::{OnceKey, OnceKeyError, UnusedKey};
 pub use parties::{parameters, party_1, party_2};

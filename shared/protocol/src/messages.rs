@@ -14,14 +14,13 @@ use dkls23_secp256k1::protocols::dkg::{
 use dkls23_secp256k1::protocols::signing::{Broadcast3to4, TransmitPhase1to2, TransmitPhase2to3};
 use dkls23_secp256k1::utilities::hashes::HashOutput;
 use dkls23_secp256k1::utilities::proofs::DLogProof;
-use domain::ids::Tenant;
 use domain::intent::Intent;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::curve::{Curve, Scalar};
+use crate::key::{SessionId, WalletKey};
 use crate::once::OnceKey;
 use crate::refresh_messages::{
     FinishRefresh, RefreshCommitted, RefreshRevealed, StartConfirm, StartRefresh,
@@ -30,20 +29,6 @@ use crate::wire;
 
 /// The version of this protocol. A message of another version is refused.
 pub const PROTOCOL: u16 = 6;
-
-/// Names one run of the protocol; drawn by party 1.
-pub type SessionId = [u8; 32];
-
-/// The key that a message is about.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct WalletKey {
-    /// Whose wallet it is.
-    pub tenant: Tenant,
-    /// The wallet.
-    pub wallet_id: Uuid,
-    /// Which shares of it: 1 for those of key generation.
-    pub key_version: u32,
-}
 
 /// One message to the cosigner, with what binds it: protocol, key and session.
 #[derive(Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use dkls23_secp256k1::protocols::PartyIndex;
 use dkls23_secp256k1::protocols::signing::SignData;
 use domain::eth::Digest;
 
-use crate::messages::{SessionId, WalletKey};
+use crate::key::{SessionId, WalletKey};
 
 /// The library's session id of a key generation: it binds the shares to the wallet and the run.
 #[must_use]

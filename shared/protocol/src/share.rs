@@ -7,7 +7,6 @@ use dkls23_secp256k1::Party;
 use domain::eth::{Address, PublicKey};
 use zeroize::Zeroizing;
 
-use crate::messages::WalletKey;
 use crate::parties::parameters;
 
 /// The first byte of a stored share: the format of what follows.
@@ -115,11 +114,5 @@ impl KeyShare {
 impl fmt::Debug for KeyShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyShare(party {} of {})", self.party.party_index, self.address())
-    }
-}
-
-impl fmt::Display for WalletKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.tenant, self.wallet_id, self.key_version)
     }
 }

@@ -102,17 +102,7 @@ async fn stored(app: &TestApp, view: &WalletView, exchange: Exchange) -> Vec<Str
 /// keeps its slot.
 #[must_use]
 pub fn agents(app: &TestApp, view: &WalletView, exchange: Exchange) -> Vec<(String, String)> {
-    let master = view.wallet.address.to_string().parse().unwrap();
-    let agents: Vec<(String, String)> = match exchange {
-        Exchange::Aster => {
-            let agents = app.stack.aster_sim.agents_of(master).into_iter();
-            agents.map(|agent| (agent.name, agent.address.to_string())).collect()
-        }
-        Exchange::Hyperliquid => {
-            let agents = app.stack.hyperliquid_sim.agents_of(master).into_iter();
-            agents.map(|agent| (agent.name, agent.address.to_string())).collect()
-        }
-    };
+    let agents = app.agents(exchange.as_str(), &view.wallet.address.to_string());
     let ours = |(name, _): &(String, String)| name.starts_with(AGENT_NAME_PREFIX);
     agents.into_iter().filter(ours).collect()
 }

@@ -28,10 +28,10 @@ use shared::wallets::RefreshError;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-pub use call::{Call, ended, retry_after_s};
+pub use call::{Call, ended};
 
 use crate::proxy::{Fate, Process, Proxy, Side};
-use crate::{DAY_MS, Reply, TestApp};
+use crate::{RENEW_LIMITS, Reply, TestApp};
 use call::What;
 
 /// More repeats than an honest client should ever need.
@@ -101,12 +101,7 @@ impl Harness {
 
     async fn renew(&self, process: &Process, handed_out: bool) -> Reply {
         let registrars = process.endpoints().registrars(&self.app.options, Spender::Job);
-        let limits = RenewLimits {
-            within_ms: 14 * DAY_MS,
-            limit: 100,
-            run_time: std::time::Duration::from_secs(240),
-            keys_are_handed_out: handed_out,
-        };
+        let limits = RenewLimits { limit: 100, keys_are_handed_out: handed_out, ..RENEW_LIMITS };
         let done = registrars.renew(&limits).await;
         let (status, body) = match done {
             Ok(done) => {
@@ -143,7 +138,7 @@ impl Harness {
             let process = self.proxy.process();
             let reply = self.call(&process, call).await.expect("nobody kills it");
             self.app.clock.advance_ms(call.again_after_ms());
-            let (status, wait) = (reply.status, retry_after_s(&reply));
+            let (status, wait) = (reply.status, reply.retry_after_s());
             let over = ended(&reply);
             replies.push(reply);
             match (status, wait) {

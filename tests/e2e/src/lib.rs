@@ -8,7 +8,7 @@ pub mod invariants;
 pub mod kill;
 pub mod leak;
 pub mod proxy;
-pub mod routes;
+pub mod shares;
 pub mod wire;
 
 use std::sync::Arc;
@@ -18,8 +18,13 @@ use std::time::Duration;
 use domain::clock::Clock;
 use domain::random::Random;
 use hyperdex_local::keys::KeyFile;
-use hyperdex_local::{CosignerHost, Options, Stack};
+use hyperdex_local::{CosignerHost, Endpoints, Options, Stack};
+use platform::aws::Aws;
+use platform::items::Item;
 use serde_json::{Value, json};
+use shared::credentials::{ReconcileLimits, RenewLimits};
+use shared::store::StoreConfig;
+use shared::wallets::{Custody, CustodyConfig, RefreshBy};
 use tempfile::TempDir;
 
 /// A clock that stands still until it is moved.
@@ -65,6 +70,18 @@ impl TestClock {
 /// A day in milliseconds.
 pub const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
+/// The renewal job's limits.
+pub const RENEW_LIMITS: RenewLimits = RenewLimits {
+    within_ms: 14 * DAY_MS,
+    limit: 500,
+    run_time: Duration::from_secs(240),
+    keys_are_handed_out: false,
+};
+
+/// The reconciliation job's limits.
+pub const RECONCILE_LIMITS: ReconcileLimits =
+    ReconcileLimits { every_ms: 7 * DAY_MS, limit: 500, run_time: Duration::from_secs(240) };
+
 /// The stack under test.
 #[derive(Debug)]
 pub struct TestApp {
@@ -109,6 +126,21 @@ impl Reply {
             object.into_iter().flat_map(|object| object.keys().map(String::as_str)).collect();
         names.sort_unstable();
         names
+    }
+
+    /// The address of the agent that a registration or a rotation has made.
+    #[must_use]
+    pub fn agent(&self, exchange: &str) -> &str {
+        self.text(match exchange {
+            "aster" => "/data/agentAddress",
+            _ => "/data/apiWalletAddress",
+        })
+    }
+
+    /// The seconds that a caller is told to wait.
+    #[must_use]
+    pub fn retry_after_s(&self) -> Option<u64> {
+        self.headers.get("retry-after")?.to_str().ok()?.parse().ok()
     }
 
     /// The text at `pointer`; empty when there is none.
@@ -209,6 +241,11 @@ impl TestApp {
         reply
     }
 
+    /// Signs a message with a wallet.
+    pub async fn sign(&self, name: &str) -> Reply {
+        self.post(&format!("/api/wallets/{name}/sign"), json!({ "message": "hello" })).await
+    }
+
     /// What is known of a wallet's credential.
     pub async fn api_key(&self, exchange: &str, name: &str) -> Reply {
         self.get(&format!("/api/trading/{exchange}/apikey?walletIdOrAddress={name}")).await
@@ -233,10 +270,62 @@ impl TestApp {
     }
 }
 
+#[expect(clippy::expect_used, reason = "a test that cannot go on should say so and end")]
 impl TestApp {
     /// A `POST` to somebody else than the API.
     pub fn request_to(&self, url: &str) -> reqwest::RequestBuilder {
         self.http.post(url)
+    }
+
+    /// Every item of a table.
+    pub async fn scan(&self, table: &str) -> Vec<Item> {
+        let (mut items, mut from) = (Vec::new(), None);
+        loop {
+            let scan = self.stack.aws().dynamodb().scan().table_name(table).consistent_read(true);
+            let page = scan.set_exclusive_start_key(from).send().await.expect("a page");
+            items.extend(page.items.unwrap_or_default());
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return items;
+            }
+        }
+    }
+
+    /// The agents of a wallet's address on an exchange: names and addresses.
+    pub fn agents(&self, exchange: &str, address: &str) -> Vec<(String, String)> {
+        let master = address.parse().expect("an address");
+        if exchange == "aster" {
+            let agents = self.stack.aster_sim.agents_of(master).into_iter();
+            agents.map(|agent| (agent.name, agent.address.to_string())).collect()
+        } else {
+            let agents = self.stack.hyperliquid_sim.agents_of(master).into_iter();
+            agents.map(|agent| (agent.name, agent.address.to_string())).collect()
+        }
+    }
+
+    /// The parts of the stack that a process of its functions reaches.
+    pub fn endpoints(&self) -> Endpoints {
+        Endpoints {
+            dynamodb: self.stack.dynamodb.clone(),
+            kms: self.stack.kms.clone(),
+            lambda: self.stack.lambda.clone(),
+            deliveries: self.stack.sqs.clone(),
+            hyperliquid: self.stack.hyperliquid.clone(),
+            aster: self.stack.aster.clone(),
+        }
+    }
+
+    /// Party 1 of every wallet, which invokes the cosigner at `lambda`.
+    pub fn custody_through(&self, lambda: &str) -> Custody {
+        let aws = Aws::local(&self.stack.dynamodb, &self.stack.kms, lambda);
+        let store = StoreConfig { table: hyperdex_local::WALLETS_TABLE.to_owned() };
+        let config = CustodyConfig {
+            kms_key_id: hyperdex_local::WALLETS_KEY.to_owned(),
+            cosigner_function: "cosigner".to_owned(),
+            caller: "test".to_owned(),
+            refresh: RefreshBy::ThisProcess("cosigner".to_owned()),
+        };
+        Custody::new(&aws, &store, &config, self.clock.clock(), Random::system())
     }
 
     /// A `GET` from somebody else than the API.

@@ -88,18 +88,9 @@ pub async fn say(app: &TestApp, bytes: &[u8]) -> Heard {
 pub async fn tables(app: &TestApp) -> BTreeMap<(String, String), HashMap<String, AttributeValue>> {
     let mut all = BTreeMap::new();
     for table in [WALLETS_TABLE, COSIGNER_TABLE] {
-        let mut from = None;
-        loop {
-            let scan = app.stack.aws().dynamodb().scan().table_name(table);
-            let page = scan.set_exclusive_start_key(from).send().await.expect("a page");
-            for item in page.items() {
-                let text = |name: &str| item[name].as_s().expect("a key").clone();
-                all.insert((format!("{table} {}", text("pk")), text("sk")), item.clone());
-            }
-            from = page.last_evaluated_key;
-            if from.is_none() {
-                break;
-            }
+        for item in app.scan(table).await {
+            let text = |name: &str| item[name].as_s().expect("a key").clone();
+            all.insert((format!("{table} {}", text("pk")), text("sk")), item);
         }
     }
     all

@@ -156,9 +156,3 @@ pub mod ended {
         reply.body["worked"] == 0
     }
 }
-
-/// The seconds that a caller is told to wait.
-#[must_use]
-pub fn retry_after_s(reply: &Reply) -> Option<u64> {
-    reply.headers.get("retry-after")?.to_str().ok()?.parse().ok()
-}

@@ -3,8 +3,6 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use cosigner::audit::verify::Verifier;
 use domain::ids::Tenant;
-use domain::random::Random;
-use platform::envelope::{Context, Envelope, Purpose, Sealed};
 use platform::items::Item;
 use protocol::{KeyShare, WalletKey, party_1, party_2};
 use serde_json::Value;
@@ -12,7 +10,7 @@ use uuid::Uuid;
 
 use super::Party;
 use crate::proxy::{Plan, Proxy};
-use crate::{TestApp, invariants};
+use crate::{TestApp, invariants, shares};
 
 /// The wallet's user.
 const USER: &str = "victim";
@@ -71,32 +69,12 @@ impl Scene {
 
     /// Party 1's share in use.
     pub async fn own_share(&self) -> KeyShare {
-        let view = invariants::view(&self.app, USER).await;
-        self.app.stack.custody.share(&view.wallet).await.expect("its share")
+        shares::own(&self.app, USER).await
     }
 
     /// Party 2's share, which only a test can read next to party 1's.
     pub async fn their_share(&self, version: u32) -> KeyShare {
-        let read = self.app.stack.aws().dynamodb().get_item();
-        let read = read
-            .table_name(hyperdex_local::COSIGNER_TABLE)
-            .key("pk", AttributeValue::S(format!("local#W#{}", self.id)))
-            .key("sk", AttributeValue::S(format!("share#{version}")))
-            .consistent_read(true);
-        let item = read.send().await.expect("the table").item.expect("the share");
-        let sealed = item["sealed"].clone();
-        let sealed: Sealed = serde_dynamo::from_attribute_value(sealed).expect("a sealed share");
-        let context = Context {
-            tenant: Tenant::local(),
-            wallet_id: self.id,
-            purpose: Purpose::CosignerShare,
-            exchange: None,
-            version: version.to_string(),
-        };
-        let kms = self.app.stack.aws().kms();
-        let envelope = Envelope::new(kms, hyperdex_local::COSIGNER_KEY, Random::system());
-        let bytes = envelope.open(&context, &sealed).await.expect("key B opens it");
-        KeyShare::from_bytes(&bytes, 2).expect("a share")
+        shares::theirs(&self.app, self.id, version).await
     }
 
     /// The cosigner's correlation, which an attacker with party 1 is after.

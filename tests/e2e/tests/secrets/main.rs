@@ -13,17 +13,13 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use domain::ids::{Exchange, Tenant};
-use domain::random::Random;
+use domain::ids::Exchange;
 use e2e::kill::{Call, Harness};
 use e2e::proxy::Fate;
-use e2e::{Reply, invariants};
+use e2e::{Reply, invariants, shares};
 use exchange_sim::faults::Fault;
-use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE};
-use platform::envelope::{Context, Envelope, Purpose, Sealed};
 use protocol::KeyShare;
 use shared::store::CredentialRecord;
 
@@ -92,7 +88,7 @@ impl Run {
         let custody = &self.h.app.stack.custody;
         let view = invariants::view(&self.h.app, USER).await;
         let version = view.wallet.key_version;
-        let share = custody.share(&view.wallet).await.unwrap();
+        let share = shares::own(&self.h.app, USER).await;
         self.secrets.extend(of_share(&format!("share 1 v{version}"), &share));
         for exchange in Exchange::ALL {
             let Some(record) = view.credential(exchange) else { continue };
@@ -101,25 +97,7 @@ impl Run {
             self.secrets.insert(format!("agent key of {exchange} {}", record.agent), key.to_vec());
         }
 
-        let aws = self.h.app.stack.aws();
-        let key = [
-            ("pk", format!("{}#W#{}", view.wallet.tenant, view.wallet.wallet_id)),
-            ("sk", format!("share#{version}")),
-        ];
-        let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
-        let read = aws.dynamodb().get_item().table_name(COSIGNER_TABLE).set_key(Some(key.into()));
-        let item = read.send().await.unwrap().item.unwrap();
-        let sealed: Sealed = serde_dynamo::from_attribute_value(item["sealed"].clone()).unwrap();
-        let context = Context {
-            tenant: Tenant::local(),
-            wallet_id: view.wallet.wallet_id,
-            purpose: Purpose::CosignerShare,
-            exchange: None,
-            version: version.to_string(),
-        };
-        let envelope = Envelope::new(aws.kms(), COSIGNER_KEY, Random::system());
-        let bytes = envelope.open(&context, &sealed).await.unwrap();
-        let share = KeyShare::from_bytes(&bytes, 2).unwrap();
+        let share = shares::theirs(&self.h.app, view.wallet.wallet_id, version).await;
         self.secrets.extend(of_share(&format!("share 2 v{version}"), &share));
     }
 

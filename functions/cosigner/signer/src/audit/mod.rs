@@ -7,6 +7,7 @@
 //! the wallet's signatures: so records, counts and sessions agree at every instant.
 
 mod append;
+mod step;
 pub mod verify;
 
 use std::fmt::Write;
@@ -22,7 +23,7 @@ use uuid::Uuid;
 pub use crate::head::GENESIS;
 pub(crate) use crate::head::Head;
 
-pub(crate) use append::Step;
+pub(crate) use step::Step;
 
 /// What is recorded of one decision.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

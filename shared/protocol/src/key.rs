@@ -1,0 +1,27 @@
+//! The names of a wallet's key and of a run of the protocol.
+
+use std::fmt;
+
+use domain::ids::Tenant;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Names one run of the protocol; drawn by party 1.
+pub type SessionId = [u8; 32];
+
+/// The key that a message is about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WalletKey {
+    /// Whose wallet it is.
+    pub tenant: Tenant,
+    /// The wallet.
+    pub wallet_id: Uuid,
+    /// Which shares of it: 1 for those of key generation.
+    pub key_version: u32,
+}
+
+impl fmt::Display for WalletKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.tenant, self.wallet_id, self.key_version)
+    }
+}

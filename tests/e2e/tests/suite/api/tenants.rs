@@ -1,0 +1,219 @@
+//! Tenants do not see each other: every route, with every form of another tenant's identifier,
+//! answers as for a wallet that does not exist, and changes nothing.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use e2e::wire::tables;
+use e2e::{Reply, TestApp};
+use http::Method;
+use hyperdex_local::{COSIGNER_TABLE, WALLETS_TABLE};
+use serde_json::{Value, json};
+use template::routes::{Route, in_code};
+
+/// A request that names a wallet.
+type Request = (Method, String, Option<Value>);
+
+/// What a route does with the name of a wallet.
+enum Names {
+    /// It finds the wallet: these requests.
+    Wallet(Vec<Request>),
+    /// It looks for none, and answers so.
+    Nothing(Request, u16),
+}
+
+/// The requests of a route that name a wallet in every place that the route reads.
+fn requests(route: &Route, name: &str) -> Names {
+    let method: Method = route.method.parse().unwrap();
+    let body = json!({ "walletIdOrAddress": name });
+    let with = |path: &str, body: Option<Value>| (method.clone(), path.to_owned(), body);
+    let in_query = |path: &str| with(&format!("{path}?walletIdOrAddress={name}"), None);
+    let exchange = route.path.strip_prefix("/api/trading/").and_then(|rest| rest.split_once('/'));
+    match (route.method.as_str(), route.path.as_str(), exchange) {
+        ("GET", path @ ("/api/health" | "/api/openapi.json"), _) => {
+            Names::Nothing(in_query(path), 200)
+        }
+        // The list and the creation of one's own: see the tests below, and `list.rs`.
+        ("GET", "/api/wallets", _) => Names::Nothing(in_query("/api/wallets"), 200),
+        ("POST", "/api/wallets", _) => Names::Nothing(with("/api/wallets", Some(body)), 400),
+        ("GET", "/api/wallets/{wallet}", _) => {
+            Names::Wallet(vec![with(&format!("/api/wallets/{name}"), None)])
+        }
+        ("POST", "/api/wallets/{wallet}/sign", _) => {
+            let message = json!({ "message": "hello" });
+            Names::Wallet(vec![with(&format!("/api/wallets/{name}/sign"), Some(message))])
+        }
+        // A webhook is no wallet: what is asked for is another's, or nobody's. See `webhooks.rs`.
+        ("GET", "/api/webhooks", _) => Names::Nothing(in_query("/api/webhooks"), 200),
+        ("POST", "/api/webhooks", _) => Names::Nothing(with("/api/webhooks", Some(body)), 400),
+        (_, path, _) if path.starts_with("/api/webhooks/{webhook}") => {
+            let status = if uuid::Uuid::try_parse(name).is_ok() { 404 } else { 400 };
+            Names::Nothing(with(&path.replace("{webhook}", name), None), status)
+        }
+        // Every exchange that has no function is answered with guidance or a refusal.
+        (_, path, Some(("{exchange}", _))) => {
+            Names::Nothing(with(&path.replace("{exchange}", "lighter"), Some(body)), 400)
+        }
+        ("GET", path, Some((_, "apikey"))) => Names::Wallet(vec![in_query(path)]),
+        ("DELETE", path, Some((_, "apikey"))) => {
+            Names::Wallet(vec![in_query(path), with(path, Some(body))])
+        }
+        ("POST", path, Some((_, "apikey" | "apikey/rotate"))) => {
+            Names::Wallet(vec![with(path, Some(body))])
+        }
+        ("GET", path, Some((_, "agents"))) => Names::Wallet(vec![in_query(path)]),
+        ("DELETE", path, Some((_, "agents/{agentName}"))) => {
+            Names::Wallet(vec![in_query(&path.replace("{agentName}", "hdx1abc"))])
+        }
+        _ => panic!("say in this file how {} names a wallet", route.line()),
+    }
+}
+
+async fn answer(app: &TestApp, key: &str, (method, path, body): &Request) -> (u16, Value) {
+    let reply = app.send_as(key, (method.clone(), path), body.as_ref()).await;
+    let mut body = reply.body;
+    if let Some(timestamp) = body.get_mut("timestamp") {
+        *timestamp = Value::Null;
+    }
+    (reply.status, body)
+}
+
+async fn create(app: &TestApp, key: &str, user: &str) -> Reply {
+    let body = json!({ "userId": user });
+    let reply = app.send_as(key, (Method::POST, "/api/wallets"), Some(&body)).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply
+}
+
+/// Registers a tenant's wallet with both exchanges.
+async fn register(app: &TestApp, key: &str, user: &str) {
+    for exchange in ["aster", "hyperliquid"] {
+        let path = format!("/api/trading/{exchange}/apikey");
+        let body = json!({ "walletIdOrAddress": user });
+        let reply = app.send_as(key, (Method::POST, &path), Some(&body)).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+}
+
+/// Each form of a wallet's names, with one of the same form that nobody has.
+fn forms(wallet: &Reply) -> Vec<(String, String)> {
+    let address = wallet.text("/address").to_owned();
+    let capitals = |address: &str| format!("0x{}", address[2..].to_uppercase());
+    let unknown = "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7";
+    vec![
+        (wallet.text("/userId").to_owned(), "nobody".to_owned()),
+        (wallet.text("/walletId").to_owned(), "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a".to_owned()),
+        (
+            wallet.text("/walletId").to_uppercase(),
+            "29DD4DC0-1FF9-4DF6-A19F-936F997CBC5A".to_owned(),
+        ),
+        (address.clone(), unknown.to_owned()),
+        (address.to_lowercase(), unknown.to_lowercase()),
+        (capitals(&address), capitals(unknown)),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_route_finds_another_tenants_wallet_by_any_of_its_names() {
+    let app = TestApp::start().await;
+    let (theirs, ours) = (app.key("theirs"), app.key("ours"));
+    let wallet = create(&app, &theirs, "user_1").await;
+    register(&app, &theirs, "user_1").await;
+    create(&app, &ours, "somebody_else").await;
+    let before = tables(&app).await;
+    let routes = in_code();
+    let (mut tried, mut finding) = (0, BTreeSet::new());
+    for route in &routes {
+        for (name, unknown) in forms(&wallet) {
+            match (requests(route, &name), requests(route, &unknown)) {
+                (Names::Wallet(named), Names::Wallet(none)) => {
+                    finding.insert(route.line());
+                    for (named, none) in named.iter().zip(&none) {
+                        let answered = answer(&app, &ours, named).await;
+                        let line = format!("{} as {name}: {answered:?}", route.line());
+                        assert_eq!(
+                            (answered.0, &answered.1["error"]),
+                            (404, &json!("Wallet not found")),
+                            "{line}"
+                        );
+                        assert_eq!(answered, answer(&app, &ours, none).await, "{line}");
+                        tried += 1;
+                    }
+                }
+                (Names::Nothing(named, status), Names::Nothing(none, _)) => {
+                    let answered = answer(&app, &ours, &named).await;
+                    assert_eq!(answered.0, status, "{}: {answered:?}", route.line());
+                    assert_eq!(answered, answer(&app, &ours, &none).await, "{}", route.line());
+                    assert!(!answered.1.to_string().contains(wallet.text("/walletId")));
+                }
+                _ => panic!("{} is one or the other", route.line()),
+            }
+        }
+    }
+    // Two of wallets; and registration, look, deletion and rotation with two exchanges.
+    assert_eq!((finding.len(), tried), (14, 96), "{finding:?}");
+    let after = tables(&app).await;
+    let changed: Vec<_> = after.keys().filter(|key| before.get(key) != after.get(key)).collect();
+    assert!(changed.is_empty() && before.len() == after.len(), "changed: {changed:?}");
+    // The owner's names are names: all of this was about the tenant.
+    for (name, _) in forms(&wallet) {
+        let own = app.send_as(&theirs, (Method::GET, &format!("/api/wallets/{name}")), None).await;
+        assert_eq!(own.status, 200, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_user_of_two_tenants_has_two_wallets() {
+    let app = TestApp::start().await;
+    let (one, two) = (app.key("one"), app.key("two"));
+    let (first, second) = (create(&app, &one, "user_1").await, create(&app, &two, "user_1").await);
+    for field in ["address", "walletId", "publicKey"] {
+        assert_ne!(first.body[field], second.body[field], "{field}");
+    }
+    for (key, own) in [(&one, &first), (&two, &second)] {
+        let found = app.send_as(key, (Method::GET, "/api/wallets/user_1"), None).await;
+        assert_eq!(found.body, own.body);
+        let listed = app.send_as(key, (Method::GET, "/api/wallets"), None).await;
+        assert_eq!(listed.body["wallets"].as_array().unwrap().len(), 1);
+        assert_eq!(listed.body["wallets"][0]["walletId"], own.body["walletId"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_items_key_begins_with_its_tenant() {
+    let app = TestApp::start().await;
+    for tenant in ["one", "two"] {
+        let key = app.key(tenant);
+        create(&app, &key, "user_1").await;
+        register(&app, &key, "user_1").await;
+        let message = json!({ "message": "hello" });
+        let sign = (Method::POST, "/api/wallets/user_1/sign");
+        assert_eq!(app.send_as(&key, sign, Some(&message)).await.status, 200);
+        let body = json!({ "walletIdOrAddress": "user_1" });
+        let rotate = (Method::POST, "/api/trading/hyperliquid/apikey/rotate");
+        assert_eq!(app.send_as(&key, rotate, Some(&body)).await.status, 200);
+        let delete = (Method::DELETE, "/api/trading/aster/apikey");
+        assert_eq!(app.send_as(&key, delete, Some(&body)).await.status, 200);
+    }
+    let mut counts = BTreeMap::new();
+    for ((place, sort), item) in tables(&app).await {
+        let (table, partition) = place.split_once(' ').unwrap();
+        let of =
+            ["one#", "two#", "#budget#"].into_iter().find(|start| partition.starts_with(start));
+        let of = of.unwrap_or_else(|| panic!("{place} {sort} is nobody's"));
+        *counts.entry((table.to_owned(), of)).or_insert(0) += 1;
+        // Nor is the other tenant named in it.
+        let other = match of {
+            "one#" => "two#",
+            "two#" => "one#",
+            _ => continue,
+        };
+        assert!(!format!("{item:?}").contains(other), "{place} {sort}");
+    }
+    // Both tenants did the same, in both tables; the budget is everybody's.
+    for table in [WALLETS_TABLE, COSIGNER_TABLE] {
+        let count = |of| counts.get(&(table.to_owned(), of)).copied().unwrap_or_default();
+        assert!(count("one#") >= 6 && count("one#") == count("two#"), "{counts:?}");
+    }
+}

@@ -1,0 +1,244 @@
+//! A request with an `Idempotency-Key` that dies at any of its remote calls is done once, and its
+//! repeat gets the one result; so does every repeat after that.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it found")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use domain::eth::AgentKey;
+use domain::ids::Exchange;
+use e2e::invariants;
+use e2e::kill::{Call, Harness, Row, ended};
+use e2e::proxy::{Fate, Side};
+use e2e::{DAY_MS, Reply};
+use exchange_sim::faults::Fault;
+use serde_json::Value;
+
+const USER: &str = "user_1";
+
+/// Keys, each used for one call.
+#[derive(Default)]
+struct Keys(AtomicUsize);
+
+impl Keys {
+    fn next(&self, call: Call) -> Call {
+        call.keyed(format!("key-{}", self.0.fetch_add(1, Ordering::SeqCst)))
+    }
+}
+
+async fn once(h: &Harness, call: &Call) -> Reply {
+    h.call(&h.proxy.process(), call).await.unwrap()
+}
+
+/// The repeat is answered as the first call was, to the letter, and says so.
+async fn replayed(h: &Harness, call: &Call) -> Reply {
+    let (first, second) = (once(h, call).await, once(h, call).await);
+    for reply in [&first, &second] {
+        assert_eq!(reply.headers["idempotent-replay"], "true", "{call:?}: {reply:?}");
+    }
+    assert!(first.status == second.status && first.body == second.body, "{first:?} {second:?}");
+    first
+}
+
+/// What was answered is the one agent of the wallet, here and there, with the key that is its own.
+async fn is_the_one(h: &Harness, exchange: Exchange, reply: &Reply) {
+    assert_eq!(reply.status, 200, "{reply:?}");
+    invariants::one_that_works(&h.app, USER, exchange).await;
+    let view = invariants::view(&h.app, USER).await;
+    let record = view.credential(exchange).unwrap();
+    assert_eq!(reply.agent(exchange.as_str()), record.agent.to_string());
+    assert!(record.request.is_none());
+    if exchange == Exchange::Hyperliquid {
+        let key = hex::decode(&reply.text("/data/apiPrivateKey")[2..]).unwrap();
+        assert!(AgentKey::from_bytes(&key).unwrap().address() == record.agent);
+    }
+    h.app.clock.advance_ms(120_000);
+}
+
+fn report(rows: &[Row]) {
+    for row in rows {
+        println!("{row}");
+    }
+}
+
+async fn scene() -> (Harness, Keys) {
+    let h = Harness::start().await;
+    h.app.wallet(USER).await;
+    (h, Keys::default())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet() {
+    let h = Harness::start().await;
+    let keys = Keys::default();
+    let users = AtomicUsize::new(0);
+    let prepare = async || {
+        let user = format!("user_{}", users.fetch_add(1, Ordering::SeqCst));
+        keys.next(Call::create(&user))
+    };
+    let check = async |call: &Call| {
+        let reply = replayed(&h, call).await;
+        assert_eq!(reply.status, 201, "this request made it: {reply:?}");
+        let other = keys.next(Call::create(&call.user));
+        let other = once(&h, &other).await;
+        assert!(other.status == 200 && other.body == reply.body, "{other:?}");
+    };
+    report(&[h.drive("create a wallet", prepare, ended::created, check).await]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature() {
+    let (h, keys) = scene().await;
+    let prepare = async || keys.next(Call::sign(USER));
+    let check = async |call: &Call| {
+        let reply = replayed(&h, call).await;
+        let view = invariants::view(&h.app, USER).await;
+        assert_eq!((reply.status, reply.text("/message")), (200, "hello"));
+        assert_eq!(reply.text("/address"), view.wallet.address.to_string());
+    };
+    report(&[h.drive("sign", prepare, ended::done, check).await]);
+}
+
+async fn registration(exchange: Exchange) {
+    let (h, keys) = scene().await;
+    let prepare = async || keys.next(Call::register(exchange, USER));
+    let check = async |call: &Call| {
+        let reply = replayed(&h, call).await;
+        is_the_one(&h, exchange, &reply).await;
+        invariants::forget(&h.app, USER, exchange).await;
+        // What was answered stays the answer.
+        assert_eq!(replayed(&h, call).await.body, reply.body);
+    };
+    report(&[h.drive("register", prepare, ended::done, check).await]);
+}
+
+async fn rotation(exchange: Exchange) {
+    rotations(exchange, false).await;
+}
+
+/// No slot is free, so the new agent takes the old one's name, and with it its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_by_name() {
+    rotations(Exchange::Hyperliquid, true).await;
+}
+
+async fn rotations(exchange: Exchange, by_name: bool) {
+    let (h, keys) = scene().await;
+    if by_name {
+        invariants::crowd(&h.app, USER).await;
+    }
+    let before = std::sync::Mutex::new(String::new());
+    let prepare = async || {
+        h.finish(&Call::register(exchange, USER), ended::registered).await;
+        let view = invariants::view(&h.app, USER).await;
+        *before.lock().unwrap() = view.credential(exchange).unwrap().agent.to_string();
+        keys.next(Call::rotate(exchange, USER))
+    };
+    let check = async |call: &Call| {
+        let reply = replayed(&h, call).await;
+        // One new agent: the one before it is the one that was there before the request.
+        assert_eq!(reply.text("/data/previousAgentAddress"), *before.lock().unwrap());
+        assert_eq!(reply.body["data"]["replacedByName"], Value::Bool(by_name));
+        h.finish(&Call::renewal(USER), ended::idle).await;
+        is_the_one(&h, exchange, &reply).await;
+    };
+    report(&[h.drive("rotate", prepare, ended::done, check).await]);
+}
+
+async fn deletion(exchange: Exchange) {
+    let (h, keys) = scene().await;
+    let before = std::sync::Mutex::new(String::new());
+    let prepare = async || {
+        h.finish(&Call::register(exchange, USER), ended::registered).await;
+        let view = invariants::view(&h.app, USER).await;
+        *before.lock().unwrap() = view.credential(exchange).unwrap().agent.to_string();
+        keys.next(Call::delete(exchange, USER))
+    };
+    let check = async |call: &Call| {
+        let reply = replayed(&h, call).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.text("/data/agentAddress"), *before.lock().unwrap());
+        invariants::nothing(&h.app, USER, exchange).await;
+        h.app.clock.advance_ms(120_000);
+    };
+    report(&[h.drive("delete", prepare, ended::done, check).await]);
+}
+
+on_both! {
+    registration: a_registration_with_hyperliquid, a_registration_with_aster;
+    rotation: a_rotation_on_hyperliquid, a_rotation_on_aster;
+    deletion: a_deletion_on_hyperliquid, a_deletion_on_aster;
+}
+
+/// What a request began and the job finished is the request's, and what others did since then
+/// changes nothing in that.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_job_finishes_is_the_requests() {
+    for exchange in [Exchange::Hyperliquid, Exchange::Aster] {
+        let (h, keys) = scene().await;
+        h.finish(&Call::register(exchange, USER), ended::registered).await;
+        let rotate = keys.next(Call::rotate(exchange, USER));
+        // It dies when its new agent is current and the old one is to go.
+        h.kill(&rotate, "DynamoDB.PutItem", 2, Side::After).await;
+        h.app.clock.advance_ms(60 * 60 * 1_000);
+        h.finish(&Call::renewal(USER), ended::idle).await;
+        let view = invariants::view(&h.app, USER).await;
+        let made = view.credential(exchange).unwrap().agent.to_string();
+        // Somebody else rotates.
+        h.app.clock.advance_ms(120_000);
+        let other = keys.next(Call::rotate(exchange, USER));
+        h.finish(&other, ended::done).await;
+        let theirs = replayed(&h, &other).await;
+        assert_ne!(theirs.agent(exchange.as_str()), made);
+        h.app.clock.advance_ms(120_000);
+        let first = once(&h, &rotate).await;
+        assert_eq!(
+            (first.status, first.agent(exchange.as_str())),
+            (200, made.as_str()),
+            "{first:?}"
+        );
+        is_the_one(&h, exchange, &theirs).await;
+    }
+}
+
+/// A response that the service could not keep is given again for ten minutes if it holds a secret,
+/// and all day if it does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn secret_of_a_response_that_was_not_kept_is_shown_for_ten_minutes() {
+    let (h, keys) = scene().await;
+    let forgetful = async |call: &Call| {
+        let process = h.proxy.process_with(Box::new(|arrival| {
+            let keeps = arrival.name == "DynamoDB.UpdateItem"
+                && arrival.body.windows(8).any(|text| text == b"\"answer\"");
+            let error = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ValidationException"}"#;
+            let refused = || Fate::Fail(Fault::Status(400, error.to_owned()));
+            if keeps { refused() } else { Fate::Pass }
+        }));
+        let reply = h.call(&process, call).await.unwrap();
+        assert!(!reply.headers.contains_key("idempotent-replay"), "{call:?}: {reply:?}");
+        reply
+    };
+    let hyperliquid = keys.next(Call::register(Exchange::Hyperliquid, USER));
+    let webhook = keys.next(Call::webhook("https://hooks.example.com", USER));
+    for (call, secret) in [(&hyperliquid, "/data/apiPrivateKey"), (&webhook, "/secret")] {
+        let first = forgetful(call).await;
+        assert!(first.status < 300 && !first.text(secret).is_empty(), "{first:?}");
+        h.app.clock.advance_ms(9 * 60_000);
+        // Neither this one is kept, so what was noted of the operation has to tell the time.
+        let again = forgetful(call).await;
+        assert_eq!(again.text(secret), first.text(secret));
+        h.app.clock.advance_ms(61_000);
+        for _ in 0..2 {
+            let late = forgetful(call).await;
+            assert_eq!((late.status, late.text("/code")), (410, "SECRET_NOT_SHOWN_AGAIN"));
+            h.app.clock.advance_ms(DAY_MS / 4);
+        }
+        // The request is still the one that it was.
+        assert_eq!(once(&h, call).await.status, 410);
+    }
+    let aster = keys.next(Call::register(Exchange::Aster, USER));
+    let first = forgetful(&aster).await;
+    h.app.clock.advance_ms(DAY_MS / 2);
+    let again = once(&h, &aster).await;
+    assert_eq!((again.status, &again.body["data"]), (200, &first.body["data"]));
+}

@@ -1,0 +1,23 @@
+//! Operations whose process dies, whose calls fail, or that run at once: nothing is lost and
+//! nothing happens twice.
+
+/// Makes two tests of an operation, one for each exchange. It precedes the modules that use it.
+macro_rules! on_both {
+    ($($operation:ident: $hyperliquid:ident, $aster:ident;)*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $hyperliquid() {
+            $operation(Exchange::Hyperliquid).await;
+        }
+
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $aster() {
+            $operation(Exchange::Aster).await;
+        }
+    )*};
+}
+
+mod conflicts;
+mod idempotency;
+mod interrupted;
+mod operations;
+mod random;

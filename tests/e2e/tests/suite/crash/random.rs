@@ -1,0 +1,338 @@
+//! A thousand operations by sixteen callers at once on a few wallets, while calls time out, fail,
+//! break off and lose their answers, processes die, and the clock leaps: at the end nothing is
+//! lost and nothing is left over.
+//!
+//! What is done and what goes wrong is drawn from a seed, which is printed; `RANDOM_SEED` sets it.
+//! How the callers interleave is not repeated.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it found")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use domain::clock::Clock;
+use domain::ids::Exchange;
+use e2e::kill::{Call, Harness, ended};
+use e2e::proxy::{Fate, Plan, Process, Side};
+use e2e::{Reply, TestClock, invariants};
+use exchange_sim::faults::Fault;
+use shared::store::CredentialState;
+use tokio::sync::watch;
+
+const OPERATIONS: usize = 1_000;
+const CALLERS: usize = 16;
+const USERS: [&str; 5] = ["ann", "bob", "cid", "dot", "eve"];
+const EXCHANGES: [Exchange; 2] = [Exchange::Hyperliquid, Exchange::Aster];
+
+/// SplitMix64: small, and the same everywhere.
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
+    }
+
+    fn one_of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+        &list[self.below(list.len())]
+    }
+}
+
+/// An operation, how often it is drawn, and its call.
+type Operation = (&'static str, usize, fn(Exchange, &str) -> Call);
+
+const MIX: [Operation; 8] = [
+    ("create", 5, |_, user| Call::create(user)),
+    ("find", 5, |_, user| Call::find(user)),
+    ("sign", 10, |_, user| Call::sign(user)),
+    ("register", 30, Call::register),
+    ("describe", 10, Call::describe),
+    ("rotate", 15, Call::rotate),
+    ("delete", 20, Call::delete),
+    ("renewal job", 5, |_, user| Call::renewal(user)),
+];
+
+/// What goes wrong in one operation.
+#[derive(Clone, Debug)]
+enum Trouble {
+    Nothing,
+    /// Its process dies at this call.
+    Death(usize, Side),
+    /// So many of its calls of the exchange, from the first on, fail so.
+    Exchange(Vec<Fault>),
+    /// This call fails so, unless it is one of the exchange.
+    Cloud(usize, Fault),
+}
+
+impl Trouble {
+    fn draw(draw: &mut Draw) -> Self {
+        match draw.below(100) {
+            0..12 => {
+                let side = *draw.one_of(&[Side::Before, Side::After]);
+                Self::Death(1 + draw.below(20), side)
+            }
+            12..40 => {
+                let faults = 1 + draw.below(3);
+                Self::Exchange((0..faults).map(|_| exchange_fault(draw)).collect())
+            }
+            40..43 => {
+                let fault = draw.one_of(&[Fault::Reset, Fault::AppliedButLost]).clone();
+                Self::Cloud(1 + draw.below(12), fault)
+            }
+            _ => Self::Nothing,
+        }
+    }
+
+    fn plan(self) -> Plan {
+        let faults =
+            Mutex::new(if let Self::Exchange(faults) = &self { faults.clone() } else { vec![] });
+        Box::new(move |arrival| {
+            let exchange =
+                arrival.name.starts_with("Hyperliquid.") || arrival.name.starts_with("Aster.");
+            match &self {
+                Self::Death(nth, side) if arrival.nth == *nth => Fate::Die(*side),
+                Self::Exchange(_) if exchange => {
+                    faults.lock().unwrap().pop().map_or(Fate::Pass, Fate::Fail)
+                }
+                Self::Cloud(nth, fault) if arrival.nth == *nth && !exchange => {
+                    Fate::Fail(fault.clone())
+                }
+                _ => Fate::Pass,
+            }
+        })
+    }
+}
+
+fn exchange_fault(draw: &mut Draw) -> Fault {
+    match draw.below(16) {
+        // Each of these costs a caller its patience.
+        0 => Fault::Hang,
+        1 => Fault::AppliedThenHang,
+        2..4 => Fault::RateLimited { retry_after_s: 2 },
+        4..6 => Fault::Status(500, "oops".to_owned()),
+        6..8 => Fault::Status(503, String::new()),
+        8..10 => Fault::Garbage,
+        10..12 => Fault::Reset,
+        _ => Fault::AppliedButLost,
+    }
+}
+
+/// One of the thousand.
+struct Step {
+    name: &'static str,
+    call: Call,
+    trouble: Trouble,
+    /// What the clock leaps by when it is over, in milliseconds.
+    leap_ms: u64,
+}
+
+impl Step {
+    fn new(operation: &Operation, user: &str, draw: &mut Draw) -> Self {
+        let (name, _, call) = operation;
+        let call = call(*draw.one_of(&EXCHANGES), user);
+        let leap_ms = match draw.below(400) {
+            0..4 => 31_000,
+            4 => e2e::DAY_MS,
+            _ => 0,
+        };
+        Self { name, call, trouble: Trouble::draw(draw), leap_ms }
+    }
+
+    /// Every wallet is begun by two callers at once.
+    fn beginnings(draw: &mut Draw) -> Vec<Self> {
+        let users = USERS.iter().flat_map(|user| [user, user]);
+        users.map(|user| Self::new(&MIX[0], user, draw)).collect()
+    }
+
+    fn drawn(draw: &mut Draw) -> Self {
+        let mut share = draw.below(MIX.iter().map(|(_, share, _)| share).sum());
+        let operation = MIX.iter().find(|(_, width, _)| match share.checked_sub(*width) {
+            Some(rest) => {
+                share = rest;
+                false
+            }
+            None => true,
+        });
+        let user = *draw.one_of(&USERS);
+        Self::new(operation.unwrap(), user, draw)
+    }
+}
+
+/// How often each operation came to each end.
+#[derive(Default)]
+struct Tally(Mutex<BTreeMap<(&'static str, String), usize>>);
+
+impl Tally {
+    fn add(&self, name: &'static str, reply: Option<&Reply>) {
+        let end = reply.map_or("died".to_owned(), |reply| {
+            format!("{} {}", reply.status, reply.text("/code")).trim().to_owned()
+        });
+        *self.0.lock().unwrap().entry((name, end)).or_default() += 1;
+    }
+
+    fn print(&self) {
+        for ((name, end), count) in self.0.lock().unwrap().iter() {
+            println!("{name:>12} {count:>4} {end}");
+        }
+    }
+}
+
+/// Callers who wait as they are told to. When nobody else works, the clock leaps to the first of
+/// them, so no lease runs out under a call that lives: only the leaps that are drawn do that.
+struct Patience {
+    clock: TestClock,
+    /// How many work, and until when the others wait.
+    state: Mutex<(usize, Vec<u64>)>,
+    leapt: watch::Sender<()>,
+}
+
+impl Patience {
+    async fn wait(&self, ms: u64) {
+        let mut leaps = self.leapt.subscribe();
+        let until = self.clock.now_ms() + ms;
+        self.state.lock().unwrap().1.push(until);
+        self.rest();
+        while self.clock.now_ms() < until {
+            leaps.changed().await.unwrap();
+        }
+        let mut state = self.state.lock().unwrap();
+        state.0 += 1;
+        let own = state.1.iter().position(|other| *other == until).unwrap();
+        state.1.swap_remove(own);
+    }
+
+    /// One works no more.
+    fn rest(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.0 -= 1;
+        if let (0, Some(first)) = (state.0, state.1.iter().min()) {
+            self.clock.advance_ms(first.saturating_sub(self.clock.now_ms()));
+        }
+        self.leapt.send_replace(());
+    }
+}
+
+/// What the callers share.
+struct Run {
+    h: Harness,
+    tally: Tally,
+    patience: Patience,
+    /// The addresses that each user's wallet was said to have.
+    addresses: Mutex<BTreeMap<String, BTreeSet<String>>>,
+}
+
+impl Run {
+    /// All callers take steps until there is none left.
+    async fn take(self: &Arc<Self>, steps: Vec<Step>) {
+        self.patience.state.lock().unwrap().0 = CALLERS;
+        let steps = Arc::new((steps, AtomicUsize::new(0)));
+        let callers = (0..CALLERS).map(|_| {
+            let (run, steps) = (self.clone(), steps.clone());
+            tokio::spawn(async move {
+                while let Some(step) = steps.0.get(steps.1.fetch_add(1, Ordering::SeqCst)) {
+                    run.step(step).await;
+                }
+                run.patience.rest();
+            })
+        });
+        for caller in callers.collect::<Vec<_>>() {
+            caller.await.unwrap();
+        }
+    }
+
+    /// A call that may meet trouble, and another one if the first was told to come again.
+    async fn step(&self, step: &Step) {
+        let trouble = step.trouble.clone().plan();
+        let reply = self.call(step, &self.h.proxy.process_with(trouble)).await;
+        self.h.app.clock.advance_ms(step.leap_ms);
+        if let Some(seconds) = reply.as_ref().and_then(Reply::retry_after_s) {
+            self.patience.wait(seconds * 1_000).await;
+            self.call(step, &self.h.proxy.process()).await;
+        }
+    }
+
+    async fn call(&self, step: &Step, process: &Process) -> Option<Reply> {
+        let started = Instant::now();
+        let reply = self.h.call(process, &step.call).await;
+        self.tally.add(step.name, reply.as_ref());
+        if let Some(address) = reply.as_ref().and_then(|reply| reply.body["address"].as_str()) {
+            let mut addresses = self.addresses.lock().unwrap();
+            addresses.entry(step.call.user.clone()).or_default().insert(address.to_owned());
+        }
+        // The clock stands still by itself. All callers together make it some times faster than
+        // the real one, at which no nonce becomes too old within a call.
+        let passed_ms = u64::try_from(started.elapsed().as_millis()).unwrap() / 4;
+        self.h.app.clock.advance_ms(1 + passed_ms);
+        reply
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_operations_leave_nothing_behind() {
+    let seed = std::env::var("RANDOM_SEED").ok().map(|seed| seed.parse().unwrap());
+    let seed = seed.unwrap_or_else(|| Clock::system().now_us() % 1_000_000);
+    println!("RANDOM_SEED={seed}");
+    let mut draw = Draw(seed);
+    let h = Harness::start().await;
+    let (state, tally, addresses) = Default::default();
+    let (clock, leapt) = (h.app.clock.clone(), watch::Sender::new(()));
+    let patience = Patience { clock, state, leapt };
+    let run = Arc::new(Run { h, tally, patience, addresses });
+    let h = &run.h;
+    run.take(Step::beginnings(&mut draw)).await;
+    for user in USERS {
+        h.finish(&Call::create(user), ended::created).await;
+    }
+    let rest = OPERATIONS - 2 * USERS.len();
+    run.take((0..rest).map(|_| Step::drawn(&mut draw)).collect()).await;
+    run.tally.print();
+
+    for user in USERS {
+        let view = invariants::view(&h.app, user).await;
+        let life = |exchange| view.credential(exchange).map(|record| record.state);
+        println!("{user}: {:?}", EXCHANGES.map(life));
+    }
+    // The faults are over. Whatever was begun is finished by whoever calls next.
+    for user in USERS {
+        let address = invariants::view(&h.app, user).await.wallet.address.to_string();
+        let known = run.addresses.lock().unwrap().remove(user).unwrap_or_default();
+        assert!(known.iter().all(|known| *known == address), "{user}: {address}, {known:?}");
+        for exchange in EXCHANGES {
+            to_rest(h, user, exchange).await;
+        }
+    }
+}
+
+/// Finishes what was begun, by repeating what began it, and checks; then the whole life once more.
+async fn to_rest(h: &Harness, user: &str, exchange: Exchange) {
+    let (register, delete) = (Call::register(exchange, user), Call::delete(exchange, user));
+    let view = invariants::view(&h.app, user).await;
+    match view.credential(exchange).map(|record| record.state) {
+        None => invariants::nothing(&h.app, user, exchange).await,
+        Some(CredentialState::Pending) => {
+            h.finish(&register, ended::registered).await;
+        }
+        Some(CredentialState::Rotating) => {
+            h.finish(&Call::rotate(exchange, user), ended::done).await;
+        }
+        Some(CredentialState::Revoking) => {
+            h.finish(&delete, ended::deleted).await;
+            invariants::nothing(&h.app, user, exchange).await;
+        }
+        Some(CredentialState::Active) => {}
+    }
+    h.finish(&Call::renewal(user), ended::idle).await;
+    h.finish(&register, ended::registered).await;
+    invariants::one_that_works(&h.app, user, exchange).await;
+    h.finish(&delete, ended::deleted).await;
+    invariants::nothing(&h.app, user, exchange).await;
+}

@@ -1,0 +1,8 @@
+//! Trading keys from registration to removal, and the scheduled jobs that look after them.
+
+mod agents;
+mod expiry;
+mod jobs;
+mod keys_in_hand;
+mod lifecycle;
+mod registration;

@@ -1,0 +1,6 @@
+//! Refresh of a wallet's shares.
+
+mod attacks;
+mod late;
+mod oldest_shares;
+mod operations;

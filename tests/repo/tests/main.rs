@@ -1,0 +1,12 @@
+//! The repository: which crates link which, how their modules depend on each other, where
+//! dependencies come from, and whether documents say what the code does.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+
+mod documents;
+mod modules;
+mod numbers;
+mod openapi;
+mod structure;
+mod supply_chain;
+mod workspace;

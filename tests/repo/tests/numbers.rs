@@ -1,0 +1,189 @@
+//! Numbers in documents that the code or a template knows are the same there.
+
+use std::collections::BTreeMap;
+
+use hyperdex_local::{Limits, MIN_FREE};
+use platform::aws::AWS_CALL_TIMEOUT;
+use serde_json::Value;
+use shared::aws::COSIGNER_TIMEOUT;
+use shared::credentials::LEASE_MS;
+use shared::exchanges::CALL_TIMEOUT_MS;
+use shared::exchanges::budget::{ASTER_APPROVAL_WEIGHT, BudgetConfig};
+use shared::store::SECRET_MS;
+use template::stacks::{MAIN, Sources, Stacks};
+use template::{assert_found, assert_none, read};
+
+/// A function's memory in MB and its timeout in seconds.
+type Size = (u64, u64);
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_default()
+}
+
+fn sizes(stacks: &Stacks) -> BTreeMap<String, Size> {
+    let functions = stacks.functions().into_iter().map(|function| {
+        let of = |name: &str| number(&function.properties[name]);
+        (function.package.clone(), (of("MemorySize"), of("Timeout")))
+    });
+    functions.collect()
+}
+
+/// The functions that a cell names: `list-, delete-webhook` are two, `cosigner, both calls` is one.
+fn named(cell: &str, all: &BTreeMap<String, Size>) -> Vec<String> {
+    let parts: Vec<&str> = cell.split(", ").collect();
+    let suffix = parts.last().and_then(|last| last.rsplit_once('-')).map(|(_, suffix)| suffix);
+    let full = |part: &&str| match (part.strip_suffix('-'), suffix) {
+        (Some(verb), Some(suffix)) => format!("{verb}-{suffix}"),
+        _ => (*part).to_owned(),
+    };
+    parts.iter().map(full).filter(|name| all.contains_key(name)).collect()
+}
+
+/// What the table "Memory and timeouts" has wrong, one line each.
+fn wrong_in_table(text: &str, all: &BTreeMap<String, Size>) -> Vec<String> {
+    let section = text.split("## Memory and timeouts").nth(1).unwrap_or_default();
+    let mut wrong = Vec::new();
+    let mut missing: Vec<&String> = all.keys().collect();
+    for row in section.lines().filter(|line| line.starts_with("| ")).skip(2) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [function, _, _, _, memory, _, timeout] = cells[..] else { break };
+        let names = named(function, all);
+        // One number for all of them, or one for each.
+        let seconds: Vec<u64> = timeout
+            .trim_end_matches(" s")
+            .split(", ")
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        for (index, name) in names.iter().enumerate() {
+            missing.retain(|known| *known != name);
+            let (known_memory, known_timeout) = all[name];
+            let stated = seconds.get(index).or(seconds.first()).copied().unwrap_or_default();
+            if stated != known_timeout {
+                wrong.push(format!("{name} has a timeout of {known_timeout} s, not {stated}"));
+            }
+            let memory: String = memory.chars().filter(char::is_ascii_digit).collect();
+            if !memory.is_empty() && memory != known_memory.to_string() {
+                wrong.push(format!("{name} has {known_memory} MB, not {memory}"));
+            }
+        }
+    }
+    wrong.extend(missing.iter().map(|name| format!("{name} is not in the table")));
+    wrong
+}
+
+/// A number with a comma before each three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
+}
+
+/// What the documents must say of limits and times, each with its document.
+fn limits() -> Vec<(&'static str, String)> {
+    let tenant = Limits::default();
+    let (rate, quota) = (tenant.rate_per_s, grouped(tenant.quota_per_day));
+    let registrations = BudgetConfig::default().aster_per_minute / ASTER_APPROVAL_WEIGHT;
+    let minutes = match SECRET_MS / 60_000 {
+        10 => "ten minutes".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    };
+    let free = MIN_FREE / (1024 * 1024);
+    vec![
+        ("README.md", format!("may send {rate} requests a second and {quota} a day")),
+        ("README.md", format!("again for {minutes}")),
+        ("docs/api.md", format!("returns it again for {minutes}")),
+        ("docs/api.md", format!("the same status and body for {minutes} after the first response")),
+        ("docs/credentials.md", format!("a lease of {} s", LEASE_MS / 1_000)),
+        ("docs/operations.md", format!("less than {free} MiB are free")),
+        (
+            "docs/deploy.md",
+            format!(
+                "an Aster registration weighs {ASTER_APPROVAL_WEIGHT}, so at most {registrations} \
+                 of them start within any minute"
+            ),
+        ),
+    ]
+}
+
+/// What the documents must say, each with its document.
+fn statements(stacks: &Stacks) -> Vec<(&'static str, String)> {
+    let main = read(MAIN);
+    let outputs = main.split("\nOutputs:").nth(1).unwrap_or_default();
+    let roles = outputs.lines().filter(|line| line.trim_start().contains("RoleArn:")).count();
+    let sizes = sizes(stacks);
+    let (_, api) = sizes["sign-message"];
+    let (_, cosigner) = sizes["cosigner"];
+    let (wait, call) = (COSIGNER_TIMEOUT.as_secs(), AWS_CALL_TIMEOUT.as_secs());
+    let exchange = CALL_TIMEOUT_MS / 1_000;
+    let run = renew_apikeys::RUN_TIME.as_secs();
+    vec![
+        ("docs/deploy.md", format!("It prints {roles} role ARNs")),
+        ("docs/deploy.md", format!("API Gateway waits {api} s, so no endpoint has more")),
+        (
+            "docs/deploy.md",
+            format!(
+                "it has {cosigner} s, an endpoint waits {wait} s for each of two or three calls"
+            ),
+        ),
+        ("docs/deploy.md", format!("A call of DynamoDB or KMS has {call} s")),
+        ("docs/deploy.md", format!("a call of an exchange has {exchange} s")),
+        ("docs/deploy.md", format!("A job takes nothing new on after {run} s")),
+        ("docs/operations.md", format!("did not respond within {wait} s")),
+    ]
+}
+
+/// A document's words, without its line breaks.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn documents_state_the_numbers_of_the_code() {
+    let all = statements(&Stacks::new()).into_iter().chain(limits());
+    let missing = all.filter_map(|(document, statement)| {
+        (!words(&read(document)).contains(&statement))
+            .then(|| format!("{document} does not say: {statement}"))
+    });
+    assert_none(&missing.collect::<Vec<_>>());
+}
+
+#[test]
+fn numbers_are_grouped_by_three_digits() {
+    assert_eq!([50, 999, 1_000, 100_000].map(grouped), ["50", "999", "1,000", "100,000"]);
+}
+
+#[test]
+fn table_of_timeouts_is_the_templates() {
+    let sizes = sizes(&Stacks::new());
+    assert_none(&wrong_in_table(&read("docs/deploy.md"), &sizes));
+}
+
+/// The write units a second that a new on-demand table accepts:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html>
+const NEW_TABLE_WRITES: u64 = 4_000;
+
+/// Half of a wallet's write units fall on each of the two tables.
+#[test]
+fn wallets_a_second_follow_from_write_units() {
+    let text = words(&read("docs/deploy.md"));
+    let row = text.split("| a new wallet | 3 | ").nth(1).unwrap();
+    let units: u64 = row.split(' ').next().unwrap().parse().unwrap();
+    let each = units / 2;
+    for statement in [
+        "accepts 4,000 write units a second".to_owned(),
+        format!("costs {each} in each of the two tables"),
+        format!("about {} new wallets a second", NEW_TABLE_WRITES / each),
+    ] {
+        assert!(text.contains(&statement), "docs/deploy.md does not say: {statement}");
+    }
+}
+
+#[test]
+fn wrong_number_in_the_table_is_found() {
+    let copy = Sources::new().with(MAIN, "  HealthFunction:", "Timeout: 3", "Timeout: 4");
+    let found = wrong_in_table(&read("docs/deploy.md"), &sizes(&copy.deploy(&[])));
+    assert_found(&found, "health has a timeout of 4 s, not 3");
+    let shorter = read("docs/deploy.md").replace("| rotate-apikey |", "| rotate |");
+    let found = wrong_in_table(&shorter, &sizes(&Stacks::new()));
+    assert_found(&found, "rotate-apikey is not in the table");
+}

@@ -1,0 +1,367 @@
+//! The OpenAPI document: as it is committed, against the routes, the template's models, the errors
+//! of the sources and those of `docs/api.md`.
+
+use std::collections::BTreeSet;
+
+use domain::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
+use http::HeaderMap;
+use openapi::models;
+use serde_json::{Value, json};
+use shared::api::body::JsonBody;
+use shared::api::error::ApiError;
+use shared::api::webhooks::new_webhook;
+use shared::webhooks::Targets;
+use template::routes::in_code;
+use template::stacks::{MAIN, Sources, Stacks};
+use template::{assert_found, assert_none, differences, read, sources};
+
+use super::{document, gateway_responses};
+
+#[test]
+fn the_committed_document_is_the_one_that_the_code_makes() {
+    let committed: Value = serde_json::from_str(&read(openapi::COMMITTED)).unwrap();
+    assert!(
+        committed == document(),
+        "{} is of another state of the code; run: cargo run -- openapi {0}",
+        openapi::COMMITTED
+    );
+    assert_eq!(committed["openapi"], "3.1.0");
+}
+
+/// A path without the names of its parameters, which differ.
+fn unnamed(path: &str) -> String {
+    let parts = path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[test]
+fn the_document_has_the_routes_of_the_code() {
+    let document = document();
+    let mut stated = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            assert!(stated.insert(format!("{} {}", method.to_uppercase(), unnamed(path))));
+            let open = shared::api::shell::OPEN_PATHS.contains(&path.as_str());
+            assert_eq!(operation["security"] == json!([]), open, "{method} {path}");
+        }
+    }
+    let routes = in_code();
+    let routed = routes.iter().map(|route| format!("{} {}", route.method, unnamed(&route.path)));
+    let routed: BTreeSet<String> = routed.collect();
+    assert!(routed.len() >= 17, "the sources were read");
+    assert_none(&differences("the route", ("the document", &stated), ("the code", &routed)));
+}
+
+/// Status and code.
+type Pair = (u16, String);
+
+/// The status and code of every error in the document, with its examples.
+fn errors(document: &Value) -> (BTreeSet<Pair>, Vec<(u16, Value)>) {
+    let (mut pairs, mut shown) = (BTreeSet::new(), Vec::new());
+    for operation in document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+    {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let status: u16 = status.parse().unwrap();
+            let Some(place) = response["$ref"].as_str() else {
+                assert!(status < 400, "{status} is inline: {response}");
+                continue;
+            };
+            let codes: Vec<&str> = response["description"].as_str().unwrap().split(", ").collect();
+            pairs.extend(codes.iter().map(|code| (status, (*code).to_owned())));
+            let component = document.pointer(place.trim_start_matches('#')).unwrap();
+            let examples = component["content"]["application/json"]["examples"].as_object();
+            for example in examples.unwrap().values() {
+                let place = example["$ref"].as_str().unwrap().trim_start_matches('#');
+                let value = &document.pointer(place).unwrap()["value"];
+                if codes.contains(&value["code"].as_str().unwrap()) {
+                    shown.push((status, value.clone()));
+                }
+            }
+        }
+    }
+    (pairs, shown)
+}
+
+/// The rows of the table of errors.
+fn in_prose() -> BTreeSet<Pair> {
+    let text = read("docs/api.md");
+    let rows = text.lines().skip_while(|line| *line != "| status | `code` | when |").skip(2);
+    let mut pairs = BTreeSet::new();
+    for row in rows.take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let statuses: Vec<u16> =
+            cells[1].split(", ").map(|status| status.parse().unwrap()).collect();
+        let codes = cells[2].split(", ").map(|code| code.trim_matches('`').to_owned());
+        let codes: Vec<String> = codes.collect();
+        if statuses.len() > 1 {
+            assert_eq!(statuses.len(), codes.len(), "{row}");
+        }
+        for (index, code) in codes.into_iter().enumerate() {
+            pairs.insert((statuses[index % statuses.len()], code));
+        }
+    }
+    pairs
+}
+
+fn lines(pairs: &BTreeSet<Pair>) -> BTreeSet<String> {
+    pairs.iter().map(|(status, code)| format!("{status} {code}")).collect()
+}
+
+#[test]
+fn the_document_has_every_error_of_the_prose_and_no_other() {
+    let (stated, shown) = errors(&document());
+    let told = in_prose();
+    assert!(told.len() > 30, "the table was read: {told:?}");
+    assert_none(&differences(
+        "the error",
+        ("the document", &lines(&stated)),
+        ("docs/api.md", &lines(&told)),
+    ));
+    for (status, code) in &stated {
+        let has = |(of, value): &(u16, Value)| of == status && value["code"] == **code;
+        assert!(shown.iter().any(has), "{status} {code} has no example");
+    }
+}
+
+/// The words in capitals in the code that makes errors: they are codes.
+fn in_sources() -> BTreeSet<String> {
+    let mut codes = BTreeSet::new();
+    for (_, text) in sources("shared/src/api") {
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let quoted = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for word in quoted.flat_map(|line| line.split('"').skip(1).step_by(2)) {
+            let capital = |letter: char| letter.is_ascii_uppercase() || letter == '_';
+            if word.len() > 4 && word.chars().all(capital) {
+                codes.insert(word.to_owned());
+            }
+        }
+    }
+    codes
+}
+
+#[test]
+fn the_document_has_every_code_of_the_sources() {
+    let stated: BTreeSet<String> =
+        errors(&document()).0.into_iter().map(|(_, code)| code).collect();
+    let written = in_sources();
+    assert!(written.contains("WALLET_FROZEN") && written.len() > 25, "{written:?}");
+    let written: BTreeSet<String> = written.difference(&unsaid()).cloned().collect();
+    assert_none(&differences("the code", ("the document", &stated), ("the sources", &written)));
+}
+
+/// Words of `shell.rs` that stand in the log.
+fn unsaid() -> BTreeSet<String> {
+    BTreeSet::from(["REPLAYED".to_owned()])
+}
+
+/// The texts that are fixed, or promised, by the contract.
+#[test]
+fn the_documents_examples_have_the_contracts_texts() {
+    let (_, shown) = errors(&document());
+    let failed = "Failed to generate API key";
+    for (status, error) in [
+        (400, "Missing required parameter: walletIdOrAddress"),
+        (400, "Missing required parameter: userId"),
+        (400, "Missing required parameter: message"),
+        (400, "Lighter API keys are not registered through HyperDEX"),
+        (400, "Unsupported exchange: binance"),
+        (401, "Missing X-API-KEY"),
+        (403, "Invalid X-API-KEY"),
+        (404, "Wallet not found"),
+        (404, "API key not found"),
+        (409, "API key already exists for this wallet"),
+        (409, "API key registration already in progress"),
+        (422, failed),
+        (429, "Too many requests"),
+        (500, failed),
+        (502, failed),
+        (504, failed),
+    ] {
+        let has = |(of, value): &(u16, Value)| *of == status && value["error"] == error;
+        assert!(shown.iter().any(has), "{status} {error}");
+    }
+    let exists = shown.iter().find(|(_, value)| value["code"] == "API_KEY_EXISTS").unwrap();
+    assert_eq!(exists.1["message"], "Use the existing key or delete it before creating a new one");
+}
+
+/// Every documented error, those of API Gateway included, states the next action, and repeats the
+/// time of its `Retry-After`.
+#[test]
+fn every_error_states_next_action() {
+    let document = document();
+    let examples = document["components"]["examples"].as_object().unwrap();
+    let errors = examples.values().map(|example| &example["value"]);
+    let errors: Vec<&Value> = errors.filter(|body| body["success"] == false).collect();
+    assert!(errors.len() > 60, "{}", errors.len());
+    for body in errors {
+        assert!(body["message"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
+        let waits = matches!(
+            body["code"].as_str().unwrap(),
+            "REGISTRATION_IN_PROGRESS"
+                | "IDEMPOTENCY_IN_PROGRESS"
+                | "STORE_BUSY"
+                | "SIGNER_UNAVAILABLE"
+        ) || body["error"] == "Too many requests";
+        let told = body["retryAfterSeconds"].as_u64().is_some_and(|seconds| seconds > 0);
+        assert!(told || !waits, "{body}");
+    }
+    for (kind, answer, body) in gateway_responses() {
+        assert!(body["message"].as_str().is_some_and(|text| !text.is_empty()), "{kind}");
+        let wait = answer.pointer("/ResponseParameters/Headers/Retry-After");
+        let wait = wait.map(|wait| wait.as_str().unwrap().trim_matches('\'').to_owned());
+        let told = body.get("retryAfterSeconds").map(Value::to_string);
+        assert_eq!(told, wait, "{kind}");
+    }
+}
+
+/// What API Gateway answers by itself is in the document as well. The defaults are for what is not
+/// foreseen.
+#[test]
+fn the_gateways_own_answers_are_in_the_document() {
+    let (stated, _) = errors(&document());
+    let answers = gateway_responses();
+    assert!(answers.len() > 8);
+    for (kind, answer, body) in answers.iter().filter(|(kind, ..)| !kind.starts_with("DEFAULT")) {
+        let status = answer["StatusCode"].as_u64().unwrap();
+        let pair = (u16::try_from(status).unwrap(), body["code"].as_str().unwrap().to_owned());
+        assert!(stated.contains(&pair), "{kind}: {pair:?}");
+    }
+}
+
+/// The template's models, and the routes that they stand at, against the document's.
+fn wrong_models(stacks: &Stacks) -> Vec<String> {
+    let api = stacks.main.resource("AWS::Serverless::Api", "Api").properties;
+    let made = serde_json::to_value(models::all().unwrap()).unwrap();
+    let mut wrong = Vec::new();
+    if api["Models"] != made {
+        wrong.push(format!("the models are not the document's, which are {made:#}"));
+    }
+    let models = models::by_route(&document()).into_iter();
+    let stated =
+        models.map(|((method, path), model)| format!("{method} {}: {model}", unnamed(&path)));
+    let mut given = BTreeSet::new();
+    for function in stacks.functions() {
+        for (_, event) in function.properties["Events"].as_object().into_iter().flatten() {
+            let of = &event["Properties"];
+            let Some(model) = of.get("RequestModel") else { continue };
+            let [method, path] = ["Method", "Path"].map(|field| of[field].as_str().unwrap());
+            let name = model["Model"].as_str().unwrap();
+            given.insert(format!("{method} {}: {name}", unnamed(path)));
+            if model["ValidateBody"] != json!(true) || model.as_object().unwrap().len() != 2 {
+                wrong.push(format!("{method} {path}: the body alone is validated"));
+            }
+        }
+    }
+    let stated: BTreeSet<String> = stated.collect();
+    wrong.extend(differences("the model", ("the template", &given), ("the document", &stated)));
+    wrong
+}
+
+#[test]
+fn the_templates_models_are_the_documents() {
+    assert_none(&wrong_models(&Stacks::new()));
+    let place = "  SignMessageFunction:";
+    let none = Sources::new().with(MAIN, place, "Model: SignMessage", "Model: CreateWallet");
+    let found = wrong_models(&none.deploy(&[]));
+    assert_found(
+        &found,
+        "the model POST /api/wallets/{}/sign: SignMessage is in the document, not in the template",
+    );
+    let strict = Sources::new().with(MAIN, "  Api:", "maxLength: 128", "maxLength: 127");
+    assert_eq!(wrong_models(&strict.deploy(&[])).len(), 1);
+}
+
+/// Whether a model takes a body. It knows what the models use, and fails on anything else.
+fn takes(model: &Value, body: &Value) -> bool {
+    for (word, rule) in model.as_object().unwrap() {
+        let fits = match (word.as_str(), body) {
+            ("type", body) => {
+                assert_eq!(rule, "object");
+                body.is_object()
+            }
+            ("properties", Value::Object(fields)) => rule
+                .as_object()
+                .unwrap()
+                .iter()
+                .all(|(name, form)| fields.get(name).is_none_or(|value| takes(form, value))),
+            // However it counts: no text has more characters than bytes.
+            ("maxLength", Value::String(text)) => {
+                text.chars().count() as u64 <= rule.as_u64().unwrap()
+            }
+            ("pattern", Value::String(text)) => {
+                let is_of_name =
+                    |letter: char| letter.is_ascii_alphanumeric() || "_.:@|-".contains(letter);
+                match rule.as_str().unwrap() {
+                    "^[A-Za-z0-9_.:@|-]*$" => text.chars().all(is_of_name),
+                    "^[^\\s#]*$" => !text.contains(|it: char| it.is_whitespace() || it == '#'),
+                    other => panic!("say in this file what {other} means"),
+                }
+            }
+            ("maxLength" | "pattern" | "properties", _) => true,
+            (word, _) => panic!("say in this file what {word} means"),
+        };
+        if !fits {
+            return false;
+        }
+    }
+    true
+}
+
+/// What a function says of a body.
+fn read_as(model: &str, body: &Value) -> Option<ApiError> {
+    let body = JsonBody::parse(&HeaderMap::new(), body.to_string().as_bytes());
+    let read = body.and_then(|body| match model {
+        "CreateWallet" => body.user_id().map(|_| ()),
+        "SignMessage" => body.message().map(|_| ()),
+        "RotateApiKey" => body.wallet_ref().map(|_| ()),
+        "RegisterApiKey" => {
+            body.wallet_ref()?;
+            body.flag("autoRenew", true).map(|_| ())
+        }
+        "CreateWebhook" => new_webhook(&body, Targets::Public).map(|_| ()),
+        _ => panic!("say in this file how {model} is read"),
+    });
+    read.err()
+}
+
+/// No model refuses what its function takes, nor what it refuses in words of the contract.
+#[test]
+fn a_model_refuses_only_what_the_function_calls_a_bad_request() {
+    let every: String = (' '..='~').collect();
+    let texts = every.chars().map(|letter| letter.to_string()).chain(
+        ["", "ä", "a b", "a\n", "user_123", "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a"]
+            .map(String::from),
+    );
+    let lengths = [127, 128, 129, MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES + 1];
+    let texts = texts.chain(lengths.iter().map(|length| "a".repeat(*length)));
+    let texts = texts.chain(["é".repeat(MAX_MESSAGE_BYTES / 2), "𝄞".repeat(MAX_MESSAGE_BYTES / 4)]);
+    let values = texts.map(Value::String).chain([json!(null), json!(7), json!(["a"]), json!({})]);
+    let values: Vec<Value> = values.collect();
+    let (mut refused, mut taken) = (0, 0);
+    for (name, model) in models::all().unwrap() {
+        let fields = ["userId", "walletIdOrAddress", "message", "autoRenew", "url", "other"];
+        let mut bodies = vec![json!([]), json!(null), json!("a"), json!({})];
+        for (field, value) in
+            fields.iter().flat_map(|field| values.iter().map(move |value| (field, value)))
+        {
+            let mut body = json!({ "userId": "a", "walletIdOrAddress": "a", "message": "a" });
+            body[field] = value.clone();
+            bodies.push(body);
+        }
+        for body in bodies {
+            let error = read_as(&name, &body);
+            if takes(&model, &body) {
+                taken += 1;
+                continue;
+            }
+            refused += 1;
+            assert_eq!(error.map(|error| error.code), Some("BAD_REQUEST"), "{name}: {body}");
+        }
+    }
+    assert!(refused > 100 && taken > 500, "{refused} refused, {taken} taken");
+    assert!(PersonalMessage::parse("𝄞".repeat(MAX_MESSAGE_BYTES / 4)).is_ok());
+}

@@ -1,0 +1,171 @@
+//! The security boundary is a folder: no endpoint links party 2, and no function another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, PackageId};
+use template::sources;
+
+use crate::workspace::{cargo_tree, metadata};
+
+struct Tree {
+    names: BTreeMap<PackageId, String>,
+    folders: BTreeMap<String, String>,
+    links: BTreeMap<PackageId, Vec<PackageId>>,
+}
+
+impl Tree {
+    fn read() -> Self {
+        let metadata = metadata();
+        let root = metadata.workspace_root.clone();
+        let names = metadata.packages.iter();
+        let names = names.map(|package| (package.id.clone(), package.name.to_string())).collect();
+        let folders = metadata.workspace_packages().into_iter();
+        let folders = folders
+            .map(|package| {
+                let folder = package.manifest_path.parent().unwrap().strip_prefix(&root).unwrap();
+                (package.name.to_string(), folder.to_string())
+            })
+            .collect();
+        let nodes = metadata.resolve.unwrap().nodes.into_iter();
+        let links = nodes
+            .map(|node| {
+                let shipped = node.deps.into_iter().filter(|dependency| {
+                    dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
+                });
+                (node.id, shipped.map(|dependency| dependency.pkg).collect())
+            })
+            .collect();
+        Self { names, folders, links }
+    }
+
+    /// Everything that a workspace package links, itself not counted.
+    fn linked_by(&self, name: &str) -> BTreeSet<&str> {
+        let start = self.names.iter().find(|(id, known)| {
+            known.as_str() == name
+                && self.folders.contains_key(*known)
+                && self.links.contains_key(id)
+        });
+        let mut open = vec![start.unwrap().0];
+        let mut seen = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            for dependency in &self.links[id] {
+                if seen.insert(self.names[dependency].as_str()) {
+                    open.push(dependency);
+                }
+            }
+        }
+        seen
+    }
+
+    /// The packages of the workspace that a package links, itself not counted.
+    fn linked_of_workspace(&self, name: &str) -> BTreeSet<&str> {
+        self.linked_by(name).into_iter().filter(|name| self.folders.contains_key(*name)).collect()
+    }
+
+    fn functions(&self) -> Vec<&str> {
+        let functions = self.folders.iter().filter(|(_, folder)| folder.starts_with("functions/"));
+        functions.map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+#[test]
+fn no_endpoint_links_the_cosigner_and_no_function_another() {
+    let tree = Tree::read();
+    let functions = tree.functions();
+    assert!(functions.len() >= 8 && functions.contains(&"cosigner"), "{functions:?}");
+    for function in &functions {
+        let folder = match *function {
+            "cosigner" => "functions/cosigner/signer".to_owned(),
+            "seal-audit" => "functions/cosigner/seal-audit".to_owned(),
+            other => format!("functions/{other}"),
+        };
+        assert_eq!(tree.folders[*function], folder);
+        let linked = tree.linked_by(function);
+        assert!(linked.contains("tokio"), "{function}: the tree was read");
+        for other in functions.iter().filter(|other| *other != function) {
+            assert!(!linked.contains(other), "{function} links {other}");
+        }
+    }
+    let shared = tree.linked_by("shared");
+    assert!(functions.iter().all(|function| !shared.contains(function)));
+    assert!(!shared.contains("lambda_http") && !shared.contains("lambda_runtime"));
+    assert!(
+        tree.linked_by("hyperdex-local").contains("cosigner"),
+        "the search finds what is there"
+    );
+}
+
+/// Who embeds the client crate builds none of the service: no SDK of AWS, no MPC, no Ethereum.
+#[test]
+fn the_client_links_nothing_of_the_service() {
+    let tree = Tree::read();
+    assert_eq!(tree.folders["hyperdex-client"], "shared/client");
+    let linked = tree.linked_by("hyperdex-client");
+    assert!(linked.contains("reqwest"), "the tree was read");
+    for name in &linked {
+        let heavy =
+            ["alloy", "aws-sdk", "aws-smithy", "axum", "dkls23", "ethers", "k256", "utoipa"];
+        assert!(!heavy.iter().any(|heavy| name.starts_with(heavy)), "the client links {name}");
+        assert!(!tree.folders.contains_key(*name), "the client links {name}");
+    }
+}
+
+/// Asked of each function alone: in the whole workspace the stand-ins for the cloud switch features
+/// on that no function ships with.
+#[test]
+fn nothing_that_ships_links_a_simulator_or_a_second_tls_stack() {
+    for function in Tree::read().functions() {
+        let (said, complaint) =
+            cargo_tree(&["--edges=normal", "--prefix=none", "--format={p}", "--package", function]);
+        assert!(!said.is_empty(), "{complaint}");
+        let linked: BTreeSet<&str> =
+            said.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(linked.contains("rustls") || function == "health", "{function}: {said}");
+        for unwanted in [
+            "alloy-primitives",
+            "dynoxide-rs",
+            "ethers",
+            "exchange-sim",
+            "hyperdex-audit",
+            "hyperdex-cloud",
+            "hyperdex-console",
+            "hyperdex-listen",
+            "hyperdex-local",
+            "native-tls",
+            "openssl",
+            "ring",
+        ] {
+            assert!(!linked.contains(unwanted), "{function} links {unwanted}");
+        }
+    }
+}
+
+/// The packages of the workspace that the cosigner trusts.
+const GROUND: [&str; 3] = ["domain", "platform", "protocol"];
+
+/// The lines of the cosigner and of the ground below it, comments and tests inside the files
+/// included. This is what a reviewer of party 2 reads, so it stays small: before you raise the
+/// number, move what party 2 does not need into `shared`.
+const MOST_TRUSTED_LINES: usize = 9_000;
+
+#[test]
+fn cosigner_links_three_packages_of_the_workspace() {
+    let tree = Tree::read();
+    assert_eq!(tree.linked_of_workspace("cosigner"), BTreeSet::from(GROUND));
+    let of_its_job = tree.linked_of_workspace("seal-audit");
+    assert!(of_its_job.is_subset(&BTreeSet::from(GROUND)), "seal-audit links {of_its_job:?}");
+    assert!(of_its_job.contains("domain"), "the search finds what is there");
+}
+
+#[test]
+fn trusted_base_of_the_cosigner_is_small() {
+    let tree = Tree::read();
+    let lines = ["cosigner"].iter().chain(&GROUND).map(|package| {
+        let files = sources(&format!("{}/src", tree.folders[*package]));
+        let lines: usize = files.iter().map(|(_, text)| text.lines().count()).sum();
+        assert!(lines > 500, "{package}: the sources were read");
+        lines
+    });
+    let lines: usize = lines.sum();
+    assert!(lines <= MOST_TRUSTED_LINES, "party 2 trusts {lines} lines");
+}

@@ -1,0 +1,217 @@
+//! Permissions as IAM decides them: a call is allowed when a statement allows it and none denies
+//! it. Knows what the templates use, and fails at anything else.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::cloudformation::Template;
+
+/// One call of a function, as it is asked whether it may.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Call {
+    /// The package of the function that makes it.
+    pub function: String,
+    /// As IAM names it.
+    pub action: String,
+    /// The resource's attribute that a policy names.
+    pub resource: String,
+    /// The condition keys that it carries.
+    pub context: BTreeMap<String, String>,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.action, self.resource)?;
+        for (key, value) in &self.context {
+            let key = key.trim_start_matches("kms:").trim_start_matches("EncryptionContext:");
+            write!(f, " {key}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One entry of a statement's `Condition`.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    operator: String,
+    /// The key.
+    pub key: String,
+    /// One of these.
+    pub values: Vec<String>,
+}
+
+impl Condition {
+    fn holds(&self, context: &BTreeMap<String, String>) -> bool {
+        let value = context.get(&self.key);
+        match self.operator.as_str() {
+            // `ForAllValues`: each call has one value here.
+            "StringEquals" | "ArnEquals" | "ForAllValues:StringEquals" => {
+                value.is_some_and(|value| self.values.contains(value))
+            }
+            "ForAllValues:StringLike" => {
+                value.is_some_and(|value| self.values.iter().any(|like| is_like(like, value)))
+            }
+            "Null" => self.values == [value.is_none().to_string()],
+            other => panic!("nobody has taught this test the operator {other}"),
+        }
+    }
+}
+
+/// `*` stands for anything.
+fn is_like(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            let mut ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            ends.any(|at| is_like(rest, &text[at..]))
+        }),
+    }
+}
+
+/// One statement of a policy.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// Its name.
+    pub sid: String,
+    /// `Allow`, or `Deny`.
+    pub allows: bool,
+    /// Its actions.
+    pub actions: Vec<String>,
+    /// Its resources.
+    pub resources: Vec<String>,
+    /// All of these hold.
+    pub conditions: Vec<Condition>,
+}
+
+fn list(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(list).collect(),
+        Value::String(text) => vec![text.clone()],
+        other => panic!("no name, nor names: {other}"),
+    }
+}
+
+impl Statement {
+    /// Reads one statement.
+    pub fn read(statement: &Value) -> Self {
+        let fields = statement.as_object().unwrap();
+        for field in fields.keys() {
+            let known = ["Sid", "Effect", "Principal", "Action", "Resource", "Condition"];
+            assert!(known.contains(&field.as_str()), "nobody has taught this test {field}");
+        }
+        let operators = fields.get("Condition").and_then(Value::as_object).into_iter().flatten();
+        let conditions = operators.flat_map(|(operator, keys)| {
+            keys.as_object().unwrap().iter().map(|(key, values)| Condition {
+                operator: operator.clone(),
+                key: key.clone(),
+                values: list(values),
+            })
+        });
+        Self {
+            sid: statement["Sid"].as_str().unwrap_or_default().to_owned(),
+            allows: statement["Effect"] == "Allow",
+            actions: list(&statement["Action"]),
+            resources: list(&statement["Resource"]),
+            conditions: conditions.collect(),
+        }
+    }
+
+    /// Whether it speaks of this call. A principal is not looked at.
+    pub fn covers(&self, call: &Call) -> bool {
+        let action = |action: &String| match action.strip_suffix('*') {
+            Some(start) => call.action.starts_with(start),
+            None => *action == call.action,
+        };
+        self.actions.iter().any(action)
+            && self.resources.iter().any(|name| *name == call.resource || name == "*")
+            && self.conditions.iter().all(|condition| condition.holds(&call.context))
+    }
+
+    /// It, for each single action, resource and value of a condition that it allows.
+    pub fn narrowed(&self) -> Vec<Self> {
+        let mut all = vec![self.clone()];
+        all = split(
+            &all,
+            |one| one.actions.len(),
+            |one, index| {
+                one.actions = vec![one.actions[index].clone()];
+            },
+        );
+        all = split(
+            &all,
+            |one| one.resources.len(),
+            |one, index| {
+                one.resources = vec![one.resources[index].clone()];
+            },
+        );
+        for condition in 0..self.conditions.len() {
+            all = split(
+                &all,
+                |one| one.conditions[condition].values.len(),
+                |one, index| {
+                    let value = one.conditions[condition].values[index].clone();
+                    one.conditions[condition].values = vec![value];
+                },
+            );
+        }
+        all
+    }
+
+    /// What the condition on a key asks for first.
+    pub fn asks(&self, key: &str) -> Option<&str> {
+        let condition = self.conditions.iter().find(|condition| condition.key == key)?;
+        condition.values.first().map(String::as_str)
+    }
+}
+
+fn split(
+    all: &[Statement],
+    count: impl Fn(&Statement) -> usize,
+    pick: impl Fn(&mut Statement, usize),
+) -> Vec<Statement> {
+    let each = all.iter().flat_map(|one| (0..count(one)).map(move |index| (one, index)));
+    each.map(|(one, index)| {
+        let mut narrow = one.clone();
+        pick(&mut narrow, index);
+        narrow
+    })
+    .collect()
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.actions.join(", "), self.resources.join(", "))?;
+        for condition in &self.conditions {
+            let key = condition.key.trim_start_matches("kms:");
+            let key = key.trim_start_matches("EncryptionContext:");
+            write!(f, " {key}={}", condition.values.join("|"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether these statements let a call through.
+pub fn allowed(statements: &[Statement], call: &Call) -> bool {
+    let covering = |allows| {
+        statements.iter().any(|statement| statement.allows == allows && statement.covers(call))
+    };
+    covering(true) && !covering(false)
+}
+
+/// Every statement that a role of this template has: of its own policies and of those that name it.
+pub fn statements(stack: &Template, role: &str) -> Vec<Statement> {
+    let policies = stack.resources("AWS::IAM::RolePolicy").into_iter();
+    let named = policies.filter(|policy| policy.properties["RoleName"] == role);
+    let mut documents: Vec<Value> =
+        named.map(|policy| policy.properties["PolicyDocument"].clone()).collect();
+    let roles = stack.resources("AWS::IAM::Role").into_iter();
+    for role in roles.filter(|known| known.name == role) {
+        let own = role.properties.get("Policies").and_then(Value::as_array);
+        documents.extend(own.into_iter().flatten().map(|policy| policy["PolicyDocument"].clone()));
+    }
+    let statements =
+        documents.iter().flat_map(|document| document["Statement"].as_array().unwrap());
+    statements.map(Statement::read).collect()
+}

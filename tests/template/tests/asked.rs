@@ -1,0 +1,97 @@
+//! What a request to AWS asks of IAM: the action, the resource, and what a condition may look at.
+
+use std::collections::BTreeMap;
+
+use hyperdex_local::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use serde_json::{Value, json};
+use template::iam::Call;
+
+/// A resource as the templates' environment names it, as IAM does, and its name here.
+pub(crate) const RESOURCES: [(&str, &str, &str); 6] = [
+    ("WalletsTable", "WalletsTable.Arn", WALLETS_TABLE),
+    ("WalletsKey.Arn", "WalletsKey.Arn", WALLETS_KEY),
+    ("CosignerTable", "CosignerTable.Arn", COSIGNER_TABLE),
+    ("CosignerKey.Arn", "CosignerKey.Arn", COSIGNER_KEY),
+    ("AuditKey.Arn", "AuditKey.Arn", AUDIT_KEY),
+    // The queue's name here is an address; see `environment`.
+    ("Deliveries", "Deliveries.Arn", "/queue/deliveries"),
+];
+
+pub(crate) fn call(function: &str, action: &str, name: &str) -> Call {
+    let resource = RESOURCES.iter().find(|(_, _, here)| *here == name);
+    Call {
+        function: function.to_owned(),
+        action: action.to_owned(),
+        resource: resource.map_or(name, |(_, resource, _)| resource).to_owned(),
+        context: BTreeMap::new(),
+    }
+}
+
+/// What one operation asks of IAM: a transaction is as many calls as it has items.
+pub(crate) fn dynamodb(caller: &str, operation: &str, asked: &Value) -> Vec<Call> {
+    let on = |action: &str, asked: &Value| {
+        let table = asked["TableName"].as_str().unwrap();
+        let mut call = call(caller, &format!("dynamodb:{action}"), table);
+        // It is a condition for the one that is to see a single partition.
+        let keys = ["/ExpressionAttributeValues/:pk/S", "/Item/pk/S", "/Key/pk/S"];
+        let leading = keys.iter().find_map(|key| asked.pointer(key)?.as_str());
+        let is_held = HELD_TO_PARTITIONS.contains(&caller);
+        if let Some(key) = leading.filter(|_| is_held) {
+            call.context.insert("dynamodb:LeadingKeys".to_owned(), key.to_owned());
+        }
+        if let Some(index) = asked["IndexName"].as_str() {
+            call.resource = format!("{}/index/{index}", call.resource);
+        }
+        call
+    };
+    if operation == "BatchGetItem" {
+        let tables = asked["RequestItems"].as_object().unwrap().keys();
+        return tables.map(|table| on(operation, &json!({ "TableName": table }))).collect();
+    }
+    if operation != "TransactWriteItems" {
+        return vec![on(operation, asked)];
+    }
+    let items = asked["TransactItems"].as_array().unwrap().iter();
+    let items = items.flat_map(|item| item.as_object().unwrap());
+    let calls = items.map(|(kind, item)| match kind.as_str() {
+        "ConditionCheck" => on("ConditionCheckItem", item),
+        kind @ ("Delete" | "Put" | "Update") => on(&format!("{kind}Item"), item),
+        other => panic!("{other}"),
+    });
+    calls.collect()
+}
+
+/// These see some partitions of their table alone.
+const HELD_TO_PARTITIONS: [&str; 7] = [
+    "create-webhook",
+    "delete-webhook",
+    "deliver-webhook",
+    "list-webhooks",
+    "publish-events",
+    "replay-webhook",
+    "seal-audit",
+];
+
+/// A batch is allowed by the permission for its single call.
+pub(crate) fn sqs(caller: &str, operation: &str, asked: &Value) -> Call {
+    let action = operation.strip_suffix("Batch").unwrap_or(operation);
+    let url = asked["QueueUrl"].as_str().unwrap();
+    let name = url.find("/queue/").map_or(url, |at| &url[at..]);
+    call(caller, &format!("sqs:{action}"), name)
+}
+
+pub(crate) fn kms(caller: &str, operation: &str, asked: &Value) -> Call {
+    let mut call = call(caller, &format!("kms:{operation}"), asked["KeyId"].as_str().unwrap());
+    let context = asked["EncryptionContext"].as_object().into_iter().flatten();
+    call.context = context
+        .map(|(key, value)| {
+            (format!("kms:EncryptionContext:{key}"), value.as_str().unwrap().to_owned())
+        })
+        .collect();
+    for name in ["SigningAlgorithm", "MessageType"] {
+        if let Some(value) = asked[name].as_str() {
+            call.context.insert(format!("kms:{name}"), value.to_owned());
+        }
+    }
+    call
+}

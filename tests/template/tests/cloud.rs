@@ -1,0 +1,363 @@
+//! The cloud with a record of every call: who made it, what for and on what. DynamoDB and KMS are
+//! the local stack's; the functions are started from the templates' environment and reach all of
+//! it through one server, which knows a caller by the access key that it signs with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use cosigner::Cosigner;
+use domain::ids::Tenant;
+use domain::random::Random;
+use e2e::TestApp;
+use http::{HeaderMap, Method, Uri};
+use http_body_util::BodyExt;
+use hyperdex_local::Pump;
+use platform::env::Env;
+use platform::telemetry::{RemoteCalls, in_scope};
+use protocol::{Answer, Call as Message, Request};
+use refresh_shares::RefreshShares;
+use serde_json::Value;
+use shared::api::shell::shell;
+use template::iam::Call;
+use template::stacks::{Function, Stacks};
+use tower::ServiceExt;
+
+use crate::asked::{RESOURCES, call, dynamodb, kms, sqs};
+use crate::start::{Job, Started, set_by_lambda, start};
+
+/// Who cheats in the next signature.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Cheat {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// Party 1.
+    Endpoint,
+    /// Party 2.
+    Cosigner,
+}
+
+/// How often each function made each call, named as `platform::telemetry` names it.
+pub(crate) type Counts = BTreeMap<String, BTreeMap<String, u32>>;
+
+/// What was seen.
+#[derive(Clone, Default)]
+pub(crate) struct Seen {
+    /// Each call once.
+    pub(crate) calls: BTreeSet<Call>,
+    /// Counted where they arrive.
+    pub(crate) arrived: Counts,
+    /// Counted by the product itself.
+    pub(crate) counted: Counts,
+}
+
+impl Seen {
+    /// This and more.
+    pub(crate) fn and(mut self, more: Self) -> Self {
+        self.calls.extend(more.calls);
+        for (all, counts) in [(&mut self.arrived, more.arrived), (&mut self.counted, more.counted)]
+        {
+            for (function, counts) in counts {
+                let sums = all.entry(function).or_default();
+                for (call, count) in counts {
+                    *sums.entry(call).or_default() += count;
+                }
+            }
+        }
+        self
+    }
+}
+
+#[derive(Default)]
+struct Record {
+    seen: Mutex<Seen>,
+    cheat: Mutex<Cheat>,
+}
+
+impl Record {
+    fn arrived(&self, name: &str, calls: Vec<Call>, function: &str) {
+        let mut seen = self.seen.lock().unwrap();
+        let counts = seen.arrived.entry(function.to_owned()).or_default();
+        *counts.entry(name.to_owned()).or_default() += 1;
+        seen.calls.extend(calls);
+    }
+
+    fn counted(&self, function: &str, calls: &RemoteCalls) {
+        let mut seen = self.seen.lock().unwrap();
+        for (call, count) in calls.counts() {
+            // The exchanges are not AWS.
+            if ["DynamoDB.", "KMS.", "Lambda.", "SQS."]
+                .iter()
+                .any(|service| call.starts_with(service))
+            {
+                let counts = seen.counted.entry(function.to_owned()).or_default();
+                *counts.entry(call).or_default() += count;
+            }
+        }
+    }
+}
+
+/// The functions, and the cloud that they call.
+pub(crate) struct Cloud {
+    /// The local stack, with the exchanges' simulators.
+    pub(crate) app: Arc<TestApp>,
+    record: Arc<Record>,
+    endpoints: BTreeMap<String, Router>,
+    jobs: BTreeMap<String, Box<Job>>,
+    /// What the stream and the queue invoke.
+    pump: Pump,
+}
+
+#[derive(Clone)]
+struct Server {
+    app: Arc<TestApp>,
+    record: Arc<Record>,
+    cosigner: Arc<Cosigner>,
+    /// What the other functions invoke for a wallet whose runs never ended.
+    refresh: Arc<OnceLock<RefreshShares>>,
+}
+
+impl Cloud {
+    /// Starts every function of the templates.
+    pub(crate) async fn start(stacks: &Stacks) -> Self {
+        let app = Arc::new(TestApp::start().await);
+        let record = Arc::new(Record::default());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let functions = stacks.functions();
+        let (apart, here): (Vec<_>, Vec<_>) =
+            functions.into_iter().partition(|function| function.package == "cosigner");
+        let environment = environment(&apart[0], &app, &url);
+        let lookup = |name: &str| environment.get(name).cloned();
+        let Ok(Started::Cosigner(cosigner)) =
+            start(&apart[0].package, &Env(&lookup), app.clock.clock())
+        else {
+            panic!("the cosigner does not start");
+        };
+        let refresh = Arc::new(OnceLock::new());
+        let server = Server {
+            app: app.clone(),
+            record: record.clone(),
+            cosigner: Arc::from(cosigner),
+            refresh: refresh.clone(),
+        };
+        let router = Router::new().fallback(serve).with_state(server);
+        let router = router.layer(axum::extract::DefaultBodyLimit::max(6 * 1024 * 1024));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let (mut endpoints, mut jobs) = (BTreeMap::new(), BTreeMap::new());
+        let (mut publisher, mut deliverer) = (None, None);
+        for function in here {
+            let environment = self::environment(&function, &app, &url);
+            let lookup = |name: &str| environment.get(name).cloned();
+            match start(&function.package, &Env(&lookup), app.clock.clock()) {
+                Ok(Started::Endpoint(router)) => {
+                    let router = shell(router, app.clock.clock(), Random::system());
+                    endpoints.insert(function.package, router.layer(Extension(Tenant::local())));
+                }
+                Ok(Started::Job(job)) => {
+                    if let Job::Refresh(job) = &*job {
+                        refresh.set(job.clone()).unwrap();
+                    }
+                    jobs.insert(function.package, job);
+                }
+                Ok(Started::Publisher(it)) => publisher = Some(*it),
+                Ok(Started::Deliverer(it)) => deliverer = Some(*it),
+                Ok(Started::Cosigner(_)) => panic!("{} is apart", function.package),
+                Err(error) => panic!("{}: {error}", function.package),
+            }
+        }
+        let pump = app.stack.pump.clone().with(publisher.unwrap(), deliverer.unwrap());
+        Self { endpoints, jobs, pump, record, app }
+    }
+
+    /// Sends a request to a function, as API Gateway would.
+    pub(crate) async fn send(
+        &self,
+        function: &str,
+        at: (Method, &str),
+        body: Option<Value>,
+    ) -> (u16, Value) {
+        self.request(function, at, body, None).await
+    }
+
+    /// Sends a request twice with one `Idempotency-Key`: it is answered as it was.
+    pub(crate) async fn send_twice(
+        &self,
+        function: &str,
+        (method, path): (Method, &str),
+        body: Value,
+    ) -> (u16, Value) {
+        let send =
+            || self.request(function, (method.clone(), path), Some(body.clone()), Some(path));
+        let first = send().await;
+        assert!(send().await == first, "{function}: {}", first.0);
+        first
+    }
+
+    async fn request(
+        &self,
+        function: &str,
+        (method, path): (Method, &str),
+        body: Option<Value>,
+        key: Option<&str>,
+    ) -> (u16, Value) {
+        let mut request = http::Request::builder().method(method.clone()).uri(path);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", format!("{method}:{key}"));
+        }
+        let request = match body {
+            Some(body) => request
+                .header("content-type", "application/json")
+                .body(Body::from(body.to_string())),
+            None => request.body(Body::empty()),
+        };
+        let response = self.endpoints[function].clone().oneshot(request.unwrap()).await.unwrap();
+        self.record.counted(function, response.extensions().get::<RemoteCalls>().unwrap());
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    /// Runs a job once, as its schedule would.
+    pub(crate) async fn run(&self, function: &str) -> Value {
+        let (done, calls) = in_scope("run".to_owned(), self.jobs[function].run()).await;
+        self.record.counted(function, &calls);
+        done.unwrap()
+    }
+
+    /// Invokes what the stream and the queue invoke, until there is nothing.
+    pub(crate) async fn settle(&self) {
+        loop {
+            let (done, calls) = in_scope("batch".to_owned(), self.pump.publish_once()).await;
+            self.record.counted("publish-events", &calls);
+            if done.unwrap() == 0 {
+                break;
+            }
+        }
+        loop {
+            let (done, calls) = in_scope("batch".to_owned(), self.pump.deliver_once()).await;
+            self.record.counted("deliver-webhook", &calls);
+            if done.unwrap() == 0 {
+                break;
+            }
+        }
+    }
+
+    /// From here on this one cheats.
+    pub(crate) fn cheat(&self, cheat: Cheat) {
+        *self.record.cheat.lock().unwrap() = cheat;
+    }
+
+    /// What was seen.
+    pub(crate) fn seen(&self) -> Seen {
+        self.record.seen.lock().unwrap().clone()
+    }
+}
+
+/// A function's environment, with the names that things have here.
+fn environment(function: &Function, app: &TestApp, url: &str) -> BTreeMap<String, String> {
+    let mut variables = function.variables();
+    for value in variables.values_mut() {
+        if let Some((_, _, here)) = RESOURCES.iter().find(|(known, _, _)| known == value) {
+            (*here).clone_into(value);
+        }
+    }
+    let queue = format!("{}/queue/deliveries", app.stack.sqs);
+    for (name, here) in
+        [("DELIVERIES_QUEUE_URL", queue.as_str()), ("WEBHOOK_TARGETS", "public-and-loopback")]
+    {
+        variables.entry(name.to_owned()).and_modify(|value| here.clone_into(value));
+    }
+    let (hyperliquid, aster) = (&app.stack.hyperliquid, &app.stack.aster);
+    for (name, here) in
+        [("HYPERLIQUID_URL", hyperliquid), ("ASTER_URL", aster), ("ASTER_V1_URL", aster)]
+    {
+        variables.entry(name.to_owned()).and_modify(|value| *value = here.to_string());
+    }
+    variables.insert("AWS_ENDPOINT_URL".to_owned(), url.to_owned());
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
+        let value = set_by_lambda(name, &function.package).unwrap();
+        variables.insert(name.to_owned(), value.to_owned());
+    }
+    variables
+}
+
+/// Writes a call down, and answers it.
+async fn serve(
+    State(server): State<Server>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
+    let signed = text("authorization").unwrap().split_once("Credential=").unwrap().1;
+    let caller = signed.split('/').next().unwrap();
+    let Some((service, operation)) = text("x-amz-target").and_then(|target| target.split_once('.'))
+    else {
+        let route = "/2015-03-31/functions/";
+        let name = uri.path().strip_prefix(route).unwrap().strip_suffix("/invocations").unwrap();
+        assert_eq!(method, Method::POST);
+        let name = name.replace("%3A", ":");
+        let calls = vec![call(caller, "lambda:InvokeFunction", &name)];
+        server.record.arrived("Lambda.Invoke", calls, caller);
+        if name.ends_with("-refresh-shares") {
+            return refresh(&server, &body).await;
+        }
+        return invoke(&server, &name, &body).await;
+    };
+    let asked: Value = serde_json::from_slice(&body).unwrap();
+    let (name, calls, upstream) = match service {
+        "DynamoDB_20120810" => {
+            ("DynamoDB", dynamodb(caller, operation, &asked), &server.app.stack.dynamodb)
+        }
+        "TrentService" => ("KMS", vec![kms(caller, operation, &asked)], &server.app.stack.kms),
+        "AmazonSQS" => ("SQS", vec![sqs(caller, operation, &asked)], &server.app.stack.sqs),
+        other => panic!("{other}.{operation}"),
+    };
+    server.record.arrived(&format!("{name}.{operation}"), calls, caller);
+    // The address of this server is not a name of that one.
+    let mut headers = headers;
+    headers.remove(http::header::HOST);
+    let answer = server.app.request_to(upstream).headers(headers).body(body).send().await.unwrap();
+    let (status, mut headers) = (answer.status(), answer.headers().clone());
+    headers.remove(http::header::TRANSFER_ENCODING);
+    (status, headers, answer.bytes().await.unwrap()).into_response()
+}
+
+/// Runs the refresh for one wallet, as Lambda would.
+async fn refresh(server: &Server, event: &[u8]) -> Response {
+    let event: Value = serde_json::from_slice(event).unwrap();
+    let job = server.refresh.get().unwrap();
+    let run = lambda_entry::Job::run_for(job, &event);
+    let (done, calls) = in_scope("refresh".to_owned(), run).await;
+    server.record.counted("refresh-shares", &calls);
+    done.unwrap().to_string().into_response()
+}
+
+/// Invokes the cosigner, or somebody between the two parties who changes what they say.
+async fn invoke(server: &Server, invoked: &str, payload: &[u8]) -> Response {
+    let cheat = *server.record.cheat.lock().unwrap();
+    let text: String = serde_json::from_slice(payload).unwrap();
+    let mut request = Request::from_payload(&text).unwrap_or_else(|refusal| panic!("{refusal}"));
+    if let Message::FinishSign(finish) = &mut request.call
+        && cheat == Cheat::Endpoint
+    {
+        finish.message.gamma_u = finish.message.gamma_v;
+    }
+    let text: String = serde_json::from_slice(&request.to_payload()).unwrap();
+    let (answer, calls) =
+        in_scope("cosign".to_owned(), server.cosigner.handle(invoked, &text)).await;
+    server.record.counted("cosigner", &calls);
+    let mut answer = Answer::from_payload(answer.unwrap().get().as_bytes()).unwrap();
+    if let Answer::SignAnswered(answered) = &mut answer
+        && cheat == Cheat::Cosigner
+    {
+        answered.phase_2.gamma_u = answered.phase_2.gamma_v;
+    }
+    answer.to_payload().to_string().into_response()
+}

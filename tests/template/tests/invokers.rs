@@ -1,0 +1,260 @@
+//! Who may invoke the cosigner: each function by the alias of its own name, on both sides. The
+//! role's policy decides inside one account; across two accounts the cosigner's permission must allow
+//! it as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cosigner::callers::{CALLERS, Right};
+use template::cloudformation::{ACCOUNT, REGION, STACK};
+use template::iam::Statement;
+use template::stacks::{COSIGNER, Function, MAIN, Sources, Stacks};
+use template::{assert_found, assert_none, differences};
+
+const INVOKE: &str = "lambda:InvokeFunction";
+
+/// The ARN that invokes the cosigner by an alias.
+pub(crate) fn alias_arn(alias: &str) -> String {
+    format!("{}:{alias}", function_arn())
+}
+
+fn function_arn() -> String {
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-cosigner")
+}
+
+/// The cosigner's aliases, by logical name.
+fn aliases(stacks: &Stacks) -> BTreeMap<String, String> {
+    let aliases = stacks.cosigner.resources("AWS::Lambda::Alias").into_iter();
+    let named = aliases.map(|alias| {
+        let name = alias.properties["Name"].as_str().unwrap().to_owned();
+        (alias.name, name)
+    });
+    named.collect()
+}
+
+/// The roles that the cosigner's permissions admit, each with its alias.
+fn admitted(stacks: &Stacks) -> BTreeSet<(String, String)> {
+    let aliases = aliases(stacks);
+    let permissions = stacks.cosigner.resources("AWS::Lambda::Permission").into_iter();
+    let admitted = permissions.filter_map(|permission| {
+        let of = |field: &str| permission.properties[field].as_str().unwrap_or_default();
+        let alias = aliases.get(of("FunctionName"))?;
+        (of("Action") == INVOKE).then(|| (of("Principal").to_owned(), alias.clone()))
+    });
+    admitted.collect()
+}
+
+/// The ARN of the function that refreshes shares.
+pub(crate) fn refresh_arn() -> String {
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-refresh-shares")
+}
+
+/// The functions that sign, and so have worn shares refreshed.
+pub(crate) fn signs(package: &str) -> bool {
+    let rights = CALLERS.iter().find(|(alias, _)| *alias == package).map(|(_, rights)| *rights);
+    rights.is_some_and(|rights| rights.iter().any(|right| matches!(right, Right::Sign(_))))
+}
+
+/// The resources that a function's own policy lets it invoke.
+fn invoked(function: &Function) -> Vec<&String> {
+    let invoking =
+        |one: &&Statement| one.allows && one.actions.iter().any(|action| action == INVOKE);
+    function.statements.iter().filter(invoking).flat_map(|one| &one.resources).collect()
+}
+
+/// What is wrong with the aliases, the permissions on them and the roles' policies.
+pub(crate) fn wrong_invokers(stacks: &Stacks) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for alias in stacks.cosigner.resources("AWS::Lambda::Alias") {
+        let of = |field: &str| alias.properties[field].as_str().unwrap_or_default();
+        if of("FunctionName") != "CosignerFunction" || of("FunctionVersion") != "$LATEST" {
+            wrong.push(format!("{} does not lead to the cosigner's latest version", alias.name));
+        }
+    }
+    let known = aliases(stacks);
+    for permission in stacks.cosigner.resources("AWS::Lambda::Permission") {
+        let of = |field: &str| permission.properties[field].as_str().unwrap_or_default();
+        if of("Action") != INVOKE || !known.contains_key(of("FunctionName")) {
+            let name = &permission.name;
+            wrong.push(format!("{name} is not a permission to invoke the cosigner by an alias"));
+        }
+    }
+    if !stacks.main.resources("AWS::Lambda::Permission").is_empty() {
+        wrong.push(format!("{MAIN}: SAM makes the API's permissions, nobody else"));
+    }
+    let mut invoking = BTreeSet::new();
+    for function in stacks.functions() {
+        for resource in invoked(&function) {
+            if *resource == alias_arn(&function.package) {
+                invoking.insert((function.text("/Role").to_owned(), function.package.clone()));
+            } else if *resource != refresh_arn() || !signs(&function.package) {
+                wrong.push(format!("{} may invoke {resource}", function.package));
+            }
+        }
+    }
+    let admitted = admitted(stacks);
+    let by = |pairs: &BTreeSet<(String, String)>| {
+        pairs.iter().map(|(role, alias)| format!("{role} by {alias}")).collect::<BTreeSet<_>>()
+    };
+    wrong.extend(differences(
+        "the invoker",
+        ("the cosigner's permissions", &by(&admitted)),
+        ("the roles' policies", &by(&invoking)),
+    ));
+    let deployed = known.values().cloned().collect();
+    let in_code = CALLERS.iter().map(|(alias, _)| (*alias).to_owned()).collect();
+    wrong.extend(differences(
+        "the alias",
+        (COSIGNER, &deployed),
+        ("functions/cosigner/signer/src/callers.rs", &in_code),
+    ));
+    if !stacks.function("cosigner").properties["Events"].is_null() {
+        wrong.push("the cosigner has an event".to_owned());
+    }
+    wrong
+}
+
+#[test]
+fn aliases_in_templates_are_those_in_the_code() {
+    assert_none(&wrong_invokers(&Stacks::new()));
+    let admitted = admitted(&Stacks::new());
+    let of_code: BTreeSet<&str> = CALLERS.iter().map(|(alias, _)| *alias).collect();
+    assert_eq!(admitted.len(), of_code.len());
+    for (role, alias) in &admitted {
+        // `SignMessageRole.Arn` invokes `sign-message`.
+        let function = Stacks::new().function(alias);
+        assert_eq!(function.text("/Role"), role);
+    }
+}
+
+/// Every function with every name of the cosigner, as IAM decides it on each side.
+#[test]
+fn role_invokes_its_own_alias_and_no_other() {
+    let stacks = Stacks::new();
+    let admitted = admitted(&stacks);
+    let mut names: Vec<String> = CALLERS.iter().map(|(alias, _)| alias_arn(alias)).collect();
+    names.extend([function_arn(), alias_arn("$LATEST"), alias_arn("1"), alias_arn("local")]);
+    let mut allowed = 0;
+    for function in stacks.functions() {
+        for name in &names {
+            let own = CALLERS.iter().any(|(alias, _)| *alias == function.package)
+                && *name == alias_arn(&function.package);
+            let by_role = invoked(&function).contains(&name);
+            let by_cosigner = admitted
+                .iter()
+                .any(|(role, alias)| role == function.text("/Role") && alias_arn(alias) == *name);
+            assert_eq!((by_role, by_cosigner), (own, own), "{} {name}", function.package);
+            allowed += usize::from(own);
+        }
+    }
+    assert_eq!(allowed, CALLERS.len());
+}
+
+/// With a cosigner in another account each role names the alias there.
+#[test]
+fn cosigner_of_another_account_is_invoked_by_alias() {
+    let there = format!("arn:aws:lambda:{REGION}:222222222222:function:theirs");
+    // The template nests no cosigner then, so it is read alone.
+    let main =
+        template::cloudformation::Template::new(&template::read(MAIN), &[("CosignerArn", &there)]);
+    for (alias, _) in CALLERS {
+        let want = format!("{there}:{alias}");
+        let functions = main.resources("AWS::Serverless::Function");
+        let uri = format!("functions/{alias}");
+        let function = functions.iter().find(|it| it.properties["CodeUri"] == uri).unwrap();
+        let set = function.properties.pointer("/Environment/Variables/COSIGNER_FUNCTION").unwrap();
+        assert_eq!(*set, want);
+        let role = function.properties["Role"].as_str().unwrap().trim_end_matches(".Arn");
+        let statements = template::iam::statements(&main, role);
+        let invoking = statements.iter().find(|one| one.sid == "Cosign").unwrap();
+        assert_eq!(
+            (&invoking.actions[..], &invoking.resources[..]),
+            (&[INVOKE.to_owned()][..], &[want][..])
+        );
+    }
+}
+
+/// Shares whose runs died are refreshed by the one function that may, and not by the one that signs.
+#[test]
+fn functions_that_sign_have_shares_refreshed_by_refresh_shares() {
+    let mut asking = Vec::new();
+    for function in Stacks::new().functions() {
+        let Some(set) = function.variables().remove("REFRESH_FUNCTION") else { continue };
+        let want = if signs(&function.package) { refresh_arn() } else { String::new() };
+        assert_eq!(set, want, "{}", function.package);
+        assert_eq!(invoked(&function).contains(&&refresh_arn()), signs(&function.package));
+        asking.extend(signs(&function.package).then_some(function.package));
+    }
+    assert_eq!(asking.len(), 7, "{asking:?}");
+    assert_eq!(
+        refresh_arn().rsplit(':').next().unwrap(),
+        Stacks::new().function("refresh-shares").full_name()
+    );
+}
+
+#[test]
+fn invoker_in_one_and_not_in_the_other_is_found() {
+    let main = Sources::new().with(MAIN, "  Cosigner:", "SignMessageRole.Arn", "GetWalletRole.Arn");
+    let found = wrong_invokers(&main.deploy(&[]));
+    assert_found(
+        &found,
+        "the invoker GetWalletRole.Arn by sign-message is in the cosigner's permissions, not in the roles' policies",
+    );
+    assert_found(
+        &found,
+        "the invoker SignMessageRole.Arn by sign-message is in the roles' policies, not in the cosigner's permissions",
+    );
+    for (file, place, old, new, line) in [
+        (
+            COSIGNER,
+            "  CosignerFunction:",
+            "FunctionName: !Ref FunctionName",
+            "Events: { Post: { Type: Api } }\n      FunctionName: !Ref FunctionName",
+            "the cosigner has an event",
+        ),
+        (
+            COSIGNER,
+            "  SignMessagePermission:",
+            "!Ref SignMessageAlias",
+            "!GetAtt CosignerFunction.Arn",
+            "SignMessagePermission is not a permission to invoke the cosigner by an alias",
+        ),
+        (
+            COSIGNER,
+            "  SignMessagePermission:",
+            "!Ref SignMessageAlias",
+            "!Ref RefreshSharesAlias",
+            "the invoker SignMessageRole.Arn by refresh-shares is in the cosigner's permissions, not in the roles' policies",
+        ),
+        (
+            COSIGNER,
+            "  RefreshSharesAlias:",
+            "$LATEST",
+            "'1'",
+            "RefreshSharesAlias does not lead to the cosigner's latest version",
+        ),
+        (
+            COSIGNER,
+            "  RefreshSharesAlias:",
+            "Name: refresh-shares",
+            "Name: refresh",
+            "the alias refresh is in infra/cosigner.yaml, not in functions/cosigner/signer/src/callers.rs",
+        ),
+        (
+            MAIN,
+            "  SignMessagePolicy:",
+            "-cosigner:sign-message'",
+            "-cosigner:refresh-shares'",
+            "sign-message may invoke arn:aws:lambda:us-east-1:123456789012:function:hyperdex-cosigner:refresh-shares",
+        ),
+        (
+            MAIN,
+            "  SignMessagePolicy:",
+            "-cosigner:sign-message'",
+            "-cosigner'",
+            "sign-message may invoke arn:aws:lambda:us-east-1:123456789012:function:hyperdex-cosigner",
+        ),
+    ] {
+        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        assert_found(&wrong_invokers(&copy), line);
+    }
+}

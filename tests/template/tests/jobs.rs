@@ -1,0 +1,198 @@
+//! Jobs: functions that a schedule runs. A run that fails, or never begins, is left in a queue
+//! that an alarm watches.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use template::cloudformation::{ACCOUNT, REGION, STACK};
+use template::stacks::{Function, MAIN, MONITORING, Sources, Stacks};
+use template::{assert_found, assert_none, differences, folders, package, read};
+
+const QUEUE: &str = "JobsDeadLetters.Arn";
+
+/// What ends, after its run has taken nothing new on, in a function's remaining time.
+const LAST: Duration = Duration::from_secs(60);
+
+/// How long a job's run takes new work on.
+fn run_time(package: &str) -> Duration {
+    match package {
+        "renew-apikeys" => renew_apikeys::RUN_TIME,
+        "reconcile-apikeys" => reconcile_apikeys::RUN_TIME,
+        "refresh-shares" => refresh_shares::RUN_TIME,
+        "seal-audit" => seal_audit::RUN_TIME,
+        other => panic!("say in this file how long functions/{other} runs"),
+    }
+}
+
+/// Seconds between two runs of `rate(15 minutes)`.
+fn interval(schedule: &str) -> Option<u64> {
+    let rate = schedule.strip_prefix("rate(")?.strip_suffix(')')?;
+    let (number, unit) = rate.split_once(' ')?;
+    let seconds = match unit.trim_end_matches('s') {
+        "minute" => 60,
+        "hour" => 60 * 60,
+        "day" => 24 * 60 * 60,
+        _ => return None,
+    };
+    Some(number.parse::<u64>().ok()? * seconds)
+}
+
+fn rule(package: &str) -> String {
+    format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{STACK}-{package}")
+}
+
+fn wrong(stacks: &Stacks) -> Vec<String> {
+    let functions = stacks.functions();
+    let jobs: Vec<&Function> =
+        functions.iter().filter(|function| function.schedule().is_some()).collect();
+    let scheduled = jobs.iter().map(|job| job.package.clone()).collect();
+    let run_by_main = folders().into_iter().filter(|folder| {
+        read(&format!("functions/{folder}/src/main.rs")).contains("::job_from_env")
+    });
+    let run_by_main: BTreeSet<String> = run_by_main.map(|folder| package(&folder)).collect();
+    let mut wrong =
+        differences("the job", ("the template", &scheduled), ("the code", &run_by_main));
+    for job in &jobs {
+        wrong.extend(wrong_job(job));
+    }
+    let policies = stacks.main.resources("AWS::SQS::QueuePolicy");
+    let statements =
+        policies.iter().map(|policy| &policy.properties["PolicyDocument"]["Statement"]);
+    let rules: Vec<String> =
+        jobs.iter().filter(|job| !job.apart).map(|job| rule(&job.package)).collect();
+    let admitted = json!([{
+        "Sid": "Schedules",
+        "Effect": "Allow",
+        "Principal": { "Service": "events.amazonaws.com" },
+        "Action": "sqs:SendMessage",
+        "Resource": QUEUE,
+        "Condition": { "ArnEquals": { "aws:SourceArn": rules } },
+    }]);
+    if statements.collect::<Vec<_>>() != [&admitted] {
+        wrong.push("the queue does not admit the schedules, or others too".to_owned());
+    }
+    let queue = stacks.main.resource("AWS::SQS::Queue", "JobsDeadLetters").properties;
+    if queue["SqsManagedSseEnabled"] != true {
+        wrong.push("the queue is not encrypted".to_owned());
+    }
+    let alarms = stacks.monitoring.resources("AWS::CloudWatch::Alarm");
+    let watched = alarms.iter().any(|alarm| {
+        let of = &alarm.properties;
+        of["MetricName"] == "ApproximateNumberOfMessagesVisible"
+            && of["Dimensions"]
+                == json!([{ "Name": "QueueName", "Value": "JobsDeadLetters.QueueName" }])
+    });
+    if !watched {
+        wrong.push(format!("{MONITORING}: no alarm watches the queue"));
+    }
+    wrong
+}
+
+fn wrong_job(job: &Function) -> Vec<String> {
+    let package = &job.package;
+    let mut wrong = Vec::new();
+    let events = job.properties["Events"].as_object().unwrap();
+    let schedule = job.schedule().unwrap_or(&Value::Null);
+    if events.len() != 1 {
+        wrong.push(format!("{package}: a job has one event, its schedule"));
+    }
+    if schedule["Name"] != job.full_name() {
+        wrong.push(format!("{package}: its schedule has another name"));
+    }
+    // The cosigner's job has an alarm instead: it may be in another account than the queue.
+    if schedule["DeadLetterConfig"]["Arn"] != QUEUE && !job.apart {
+        wrong.push(format!("{package}: a run that never began is left nowhere"));
+    }
+    let invoke = &job.properties["EventInvokeConfig"];
+    if invoke["DestinationConfig"]["OnFailure"] != json!({ "Type": "SQS", "Destination": QUEUE })
+        && !job.apart
+    {
+        wrong.push(format!("{package}: a run that failed is left nowhere"));
+    }
+    // Lambda itself would repeat it for six hours, beside the schedule.
+    let age = invoke["MaximumEventAgeInSeconds"].as_u64();
+    if age.is_none_or(|age| age > 900) || invoke["MaximumRetryAttempts"] != 1 {
+        wrong.push(format!("{package}: a run that failed is repeated for too long"));
+    }
+    let timeout = job.properties["Timeout"].as_u64().unwrap_or_default();
+    let wanted = (run_time(package) + LAST).as_secs();
+    if timeout != wanted {
+        wrong.push(format!("{package}: Timeout is {timeout}, not {wanted}"));
+    }
+    let between = schedule["Schedule"].as_str().and_then(interval);
+    if between.is_none_or(|between| between < timeout) {
+        wrong.push(format!("{package}: its runs overlap"));
+    }
+    wrong
+}
+
+#[test]
+fn a_job_that_fails_is_noticed() {
+    assert_none(&wrong(&Stacks::new()));
+    assert_eq!(
+        ["rate(15 minutes)", "rate(1 hour)", "cron(0 * * * ? *)"].map(interval),
+        [Some(900), Some(3_600), None]
+    );
+}
+
+#[test]
+fn a_job_that_fails_unnoticed_is_found() {
+    let place = "  RenewApikeysFunction:";
+    for (file, place, old, new, line) in [
+        (
+            MAIN,
+            place,
+            "Type: Schedule\n",
+            "Type: ScheduleV2\n",
+            "the job renew-apikeys is in the code, not in the template",
+        ),
+        (MAIN, place, "Timeout: 300", "Timeout: 250", "renew-apikeys: Timeout is 250, not 300"),
+        (
+            MAIN,
+            place,
+            "Arn: !GetAtt JobsDeadLetters.Arn",
+            "Arn: !GetAtt AccessLogs.Arn",
+            "renew-apikeys: a run that never began is left nowhere",
+        ),
+        (
+            MAIN,
+            place,
+            "Destination: !GetAtt JobsDeadLetters.Arn",
+            "Destination: !GetAtt AccessLogs.Arn",
+            "renew-apikeys: a run that failed is left nowhere",
+        ),
+        (
+            MAIN,
+            place,
+            "MaximumRetryAttempts: 1",
+            "MaximumRetryAttempts: 2",
+            "renew-apikeys: a run that failed is repeated for too long",
+        ),
+        (MAIN, "  RenewSchedule:", "15 minutes", "4 minutes", "renew-apikeys: its runs overlap"),
+        (
+            MAIN,
+            "  JobsDeadLettersPolicy:",
+            "-renew-apikeys",
+            "-renew",
+            "the queue does not admit the schedules, or others too",
+        ),
+        (
+            MAIN,
+            "  JobsDeadLetters:",
+            "SqsManagedSseEnabled: true",
+            "SqsManagedSseEnabled: false",
+            "the queue is not encrypted",
+        ),
+        (
+            MONITORING,
+            "  FailedRuns:",
+            "!Ref JobsDeadLetters",
+            "!Ref Service",
+            "infra/monitoring.yaml: no alarm watches the queue",
+        ),
+    ] {
+        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        assert_found(&wrong(&copy), line);
+    }
+}

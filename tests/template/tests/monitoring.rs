@@ -1,0 +1,228 @@
+//! The dashboard and the alarms against the code: what they show is emitted, what is emitted is
+//! shown, and each alarm leads to what to do about it.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use domain::ids::Exchange;
+use e2e::TestApp;
+use e2e::kill::{Call, Harness};
+use e2e::proxy::{Arrival, Fate, Proxy};
+use exchange_sim::faults::{Fault, Hostile};
+use platform::metrics::{Metric, NAMESPACE};
+use serde_json::Value;
+use template::cloudformation::Resource;
+use template::stacks::{MONITORING, Sources, Stacks};
+use template::{assert_found, assert_none, differences, read};
+
+use crate::emitted::emitted;
+use crate::operations::seen;
+
+/// What no operation of [`seen`] comes to: another signer, an exchange that says "too many", one that
+/// is blocked and shows another time, and a secret that cannot be stored.
+async fn misfortunes() {
+    let app = TestApp::start().await;
+    app.wallet("user_1").await;
+    let stranger = r#"{"status":"err","response":"Must deposit before performing actions. User: 0x00000000000000000000000000000000000000aa"}"#;
+    app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Status(200, stranger.to_owned()));
+    assert_eq!(app.register("hyperliquid", "user_1").await.status, 500);
+    app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Status(429, String::new()));
+    assert_eq!(app.register("hyperliquid", "user_1").await.status, 429);
+    assert_eq!(app.register("hyperliquid", "user_1").await.status, 429);
+    app.clock.advance_ms(60_000);
+    // An edge that turns a call away, with a clock of 2020.
+    let blocked = Hostile::new(403, "blocked").header("date", "Wed, 01 Jan 2020 00:00:00 GMT");
+    app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Hostile(blocked));
+    assert_eq!(app.register("hyperliquid", "user_1").await.status, 502);
+    lost_secret().await;
+}
+
+/// Aster makes a key, and from then on the table takes nothing.
+async fn lost_secret() {
+    let app = TestApp::start_with(|options| options.aster.v1 = true).await;
+    app.wallet("user_1").await;
+    let proxy = Proxy::start(&app).await;
+    let harness = Harness { app, proxy };
+    let made = AtomicBool::new(false);
+    let refused = r#"{"__type":"com.amazon.coral.validate#ValidationException","message":"no"}"#;
+    let plan = move |arrival: Arrival<'_>| {
+        if arrival.name == "Aster.POST createApiKey" {
+            made.store(true, Ordering::Relaxed);
+        }
+        let writes = arrival.name.starts_with("DynamoDB.") && !arrival.name.contains("Get");
+        if made.load(Ordering::Relaxed) && writes {
+            return Fate::Fail(Fault::Status(400, refused.to_owned()));
+        }
+        Fate::Pass
+    };
+    let process = harness.proxy.process_with(Box::new(plan));
+    let lost = harness.call(&process, &Call::register(Exchange::Aster, "user_1")).await.unwrap();
+    assert_eq!(lost.status, 500, "{:?}: {:?}", lost.body["code"], process.calls());
+    let calls = process.calls();
+    let tries = calls.iter().rev().take_while(|call| call.starts_with("DynamoDB.")).count();
+    assert!(tries >= 6, "{calls:?}");
+    // The next call goes on, with a key that is kept.
+    harness.app.clock.advance_ms(60_000);
+    assert_eq!(harness.app.register("aster", "user_1").await.status, 200);
+}
+
+/// The names of our metrics in a widget: as rows, and in search expressions.
+fn own_metrics(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(row) if row.first().is_some_and(|first| first == NAMESPACE) => {
+            found.extend(row[1].as_str().map(ToOwned::to_owned));
+            let service = row.iter().position(|cell| cell == "service").map(|at| &row[at + 1]);
+            assert!(
+                service.is_some_and(|name| name.as_str().unwrap().starts_with("hyperdex")),
+                "{row:?}"
+            );
+        }
+        Value::Array(items) => items.iter().for_each(|item| own_metrics(item, found)),
+        Value::Object(entries) => {
+            if let Some(Value::String(expression)) = entries.get("expression") {
+                assert!(expression.contains(&format!("{{{NAMESPACE},service,")), "{expression}");
+                let name = expression.split("MetricName=\"").nth(1).unwrap();
+                found.extend(name.split('"').next().map(ToOwned::to_owned));
+            }
+            entries.values().for_each(|entry| own_metrics(entry, found));
+        }
+        _ => {}
+    }
+}
+
+fn alarms(stacks: &Stacks) -> Vec<Resource> {
+    stacks.monitoring.resources("AWS::CloudWatch::Alarm")
+}
+
+fn dashboard(stacks: &Stacks) -> BTreeSet<String> {
+    let all = stacks.monitoring.resources("AWS::CloudWatch::Dashboard");
+    let [board] = &all[..] else { panic!("one dashboard") };
+    let body = board.properties["DashboardBody"].as_str().unwrap();
+    let mut found = BTreeSet::new();
+    own_metrics(&serde_json::from_str(body).unwrap(), &mut found);
+    found
+}
+
+/// Our metrics that raise an alarm, each of one service.
+fn watched(stacks: &Stacks) -> Vec<String> {
+    let own = alarms(stacks).into_iter().filter(|alarm| alarm.properties["Namespace"] == NAMESPACE);
+    let names = own.map(|alarm| {
+        let of = &alarm.properties;
+        assert_eq!(of["Dimensions"][0]["Name"], "service", "{}", alarm.name);
+        of["MetricName"].as_str().unwrap().to_owned()
+    });
+    names.collect()
+}
+
+/// What is wrong with the way from an alarm to its section.
+fn unexplained(stacks: &Stacks, manual: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for alarm in alarms(stacks) {
+        let anchor = format!("docs/operations.md#{}", alarm.name.to_lowercase());
+        let text = alarm.properties["AlarmDescription"].as_str().unwrap();
+        if !text.ends_with(&anchor) {
+            wrong.push(format!("{MONITORING}: {} does not lead to {anchor}", alarm.name));
+        }
+        let section = manual.split("\n### ").find_map(|section| {
+            section.strip_prefix(alarm.name.as_str()).filter(|rest| rest.starts_with('\n'))
+        });
+        let section = section.unwrap_or_default();
+        if !["**Means:**", "**Look:**", "**Do:**"].iter().all(|part| section.contains(part)) {
+            wrong.push(format!("docs/operations.md: {} does not say what to do", alarm.name));
+        }
+    }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_metric_is_emitted_and_shown() {
+    seen().await;
+    misfortunes().await;
+    let named: BTreeSet<String> = Metric::ALL.iter().map(|it| it.name().to_owned()).collect();
+    let (emitted, shown) = (emitted(), dashboard(&Stacks::new()));
+    let code = ("platform::metrics", &named);
+    let mut wrong = differences("the metric", code, ("what was emitted", &emitted));
+    wrong.extend(differences("the metric", code, ("the dashboard", &shown)));
+    assert_none(&wrong);
+    let watched = watched(&Stacks::new());
+    assert!(watched.len() >= 9, "{watched:?}");
+    assert!(watched.iter().all(|name| named.contains(name)), "{watched:?}");
+}
+
+#[test]
+fn every_alarm_leads_to_what_to_do() {
+    assert_none(&unexplained(&Stacks::new(), &read("docs/operations.md")));
+}
+
+#[test]
+fn a_metric_that_nothing_emits_and_an_alarm_that_leads_nowhere_are_found() {
+    let broken =
+        |old: &str, new: &str| Sources::new().with(MONITORING, "Resources:", old, new).deploy(&[]);
+    let shown = dashboard(&broken("\"CredentialDrift\"", "\"CredentialsDrifted\""));
+    assert!(shown.contains("CredentialsDrifted"), "{shown:?}");
+    let manual = read("docs/operations.md");
+    let found = unexplained(&broken("#secretlost", "#secretslost"), &manual);
+    let line = "infra/monitoring.yaml: SecretLost does not lead to docs/operations.md#secretlost";
+    assert_found(&found, line);
+    let manual = manual.replace("### NoRuns\n", "### Runs\n");
+    let line = "docs/operations.md: NoRuns does not say what to do";
+    assert_found(&unexplained(&Stacks::new(), &manual), line);
+}
+
+fn alarm(stacks: &Stacks, name: &str) -> Value {
+    stacks.monitoring.resource("AWS::CloudWatch::Alarm", name).properties
+}
+
+#[test]
+fn cheating_rings_at_the_first_occurrence() {
+    let stacks = Stacks::new();
+    for (name, metric, service) in [
+        ("KeyBarred", Metric::KeyBarred, "hyperdex-cosigner"),
+        ("WalletFrozen", Metric::WalletFrozen, "hyperdex"),
+        ("CallNotAllowed", Metric::CosignerRefusals, "hyperdex-cosigner"),
+    ] {
+        let of = alarm(&stacks, name);
+        assert_eq!(
+            (&of["Namespace"], &of["MetricName"]),
+            (&NAMESPACE.into(), &metric.name().into())
+        );
+        assert_eq!(of["Dimensions"][0]["Value"], service, "{name}");
+        let rule = ["Statistic", "EvaluationPeriods", "ComparisonOperator", "Threshold", "Period"];
+        let rule = rule.map(|field| of[field].to_string());
+        assert_eq!(rule, ["\"Sum\"", "1", "\"GreaterThanThreshold\"", "0", "60"], "{name}");
+    }
+    let reason = &alarm(&stacks, "CallNotAllowed")["Dimensions"][1];
+    assert_eq!(reason["Name"], "reason");
+    assert_eq!(reason["Value"], protocol::Refusal::NotAllowed.reason());
+}
+
+#[test]
+fn jobs_that_do_not_run_ring() {
+    let stacks = Stacks::new();
+    for (name, function) in [
+        ("NoRuns", "renew-apikeys"),
+        ("NoRefreshRuns", "refresh-shares"),
+        ("NoSealRuns", "seal-audit"),
+    ] {
+        let of = alarm(&stacks, name);
+        assert_eq!(
+            (&of["Namespace"], &of["MetricName"]),
+            (&"AWS/Lambda".into(), &"Invocations".into())
+        );
+        assert_eq!(of["Dimensions"][0]["Value"], stacks.function(function).full_name());
+        assert_eq!((&of["TreatMissingData"], &of["Threshold"]), (&"breaching".into(), &1.into()));
+        // By default the schedule has run several times by then.
+        let span = of["Period"].as_u64().unwrap() * of["EvaluationPeriods"].as_u64().unwrap();
+        assert!((3 * 60 * 60..=6 * 60 * 60).contains(&span), "{name}: {span}");
+    }
+}
+
+#[test]
+fn oldest_shares_ring_a_week_after_the_interval() {
+    let stacks = Sources::new().deploy(&[("RefreshEveryDays", "30")]);
+    let of = alarm(&stacks, "OldestShares");
+    assert_eq!(of["Metrics"][0]["Expression"], "oldest - 30");
+    let metric = &of["Metrics"][1]["MetricStat"];
+    assert_eq!(metric["Metric"]["MetricName"], Metric::OldestSharesDays.name());
+    assert_eq!((&metric["Stat"], &of["Threshold"]), (&"Minimum".into(), &7.into()));
+}

@@ -1,0 +1,352 @@
+//! Every operation of the service, once well and once on each way that makes other calls.
+
+use e2e::{DAY_MS, TestApp};
+use exchange_sim::Address;
+use exchange_sim::faults::Fault;
+use http::Method;
+use serde_json::{Value, json};
+use template::read;
+use template::stacks::Sources;
+use tokio::sync::OnceCell;
+
+use crate::cloud::{Cheat, Cloud, Seen};
+
+mod agents;
+mod webhooks;
+
+static SEEN: OnceCell<Seen> = OnceCell::const_new();
+
+/// What all of it was seen to call. It runs once for all tests.
+pub(crate) async fn seen() -> &'static Seen {
+    crate::emitted::listen();
+    let run = async {
+        // The simulators are of the main networks.
+        let main = ("ExchangeEnvironment", "mainnet");
+        let cloud = Cloud::start(&Sources::new().deploy(&[main])).await;
+        wallets(&cloud).await;
+        let received = webhooks::made_and_deleted(&cloud).await;
+        for exchange in EXCHANGES {
+            registration(&cloud, &exchange).await;
+            later(&cloud, &exchange).await;
+            agents::listed_and_removed(&cloud, &exchange).await;
+            keyed(&cloud, &exchange).await;
+        }
+        jobs(&cloud).await;
+        worn(&cloud).await;
+        webhooks::delivered(&cloud, &received).await;
+        cheating(&cloud).await;
+        let done = cloud.run("seal-audit").await;
+        assert_eq!((&done["seals"], &done["heads"]), (&json!(1), &json!(5)), "{done}");
+        nothing(&cloud).await;
+        let legacy = Cloud::start(&Sources::new().deploy(&[main, ("AsterApi", "v1")])).await;
+        legacy_keys(&legacy).await;
+        let policy =
+            read("infra/cosigner-policy.json").replace("\"perMinute\": 120", "\"perMinute\": 1");
+        let strict =
+            Cloud::start(&Sources::new().deploy(&[main, ("CosignerPolicy", &policy)])).await;
+        limited(&strict).await;
+        cloud.seen().and(legacy.seen()).and(strict.seen())
+    };
+    SEEN.get_or_init(|| run).await
+}
+
+struct Exchange {
+    function: &'static str,
+    path: &'static str,
+    /// The fault that is a definite no to the approval.
+    refusal: (u16, &'static str),
+    /// Makes the simulator fail at a request.
+    fail: fn(&TestApp, &str, Fault),
+    /// The approval, the removal, and the question whether it knows an agent.
+    approve: &'static str,
+    remove: &'static str,
+    know: &'static str,
+    /// Gives an account an agent that no credential uses.
+    add: fn(&TestApp, Address, Address),
+}
+
+const EXCHANGES: [Exchange; 2] = [
+    Exchange {
+        function: "register-aster",
+        path: "/api/trading/aster/apikey",
+        refusal: (400, r#"{"code":-1000,"msg":"agent quantity over limit"}"#),
+        fail: |app, request, fault| app.stack.aster_sim.fail_next(request, fault),
+        approve: "registerAndApproveAgent",
+        remove: "deleteAgent",
+        know: "listAgents",
+        add: |app, master, agent| {
+            let expires = app.clock.now_ms() + 100 * DAY_MS;
+            assert!(app.stack.aster_sim.add_agent(master, "hdxlost", agent, expires));
+        },
+    },
+    Exchange {
+        function: "register-hyperliquid",
+        path: "/api/trading/hyperliquid/apikey",
+        refusal: (200, r#"{"status":"err","response":"Too many extra agents"}"#),
+        fail: |app, request, fault| app.stack.hyperliquid_sim.fail_next(request, fault),
+        approve: "approveAgent",
+        remove: "approveAgent",
+        know: "userRole",
+        add: |app, master, agent| {
+            let expires = app.clock.now_ms() + 100 * DAY_MS;
+            assert!(app.stack.hyperliquid_sim.add_agent(master, "hdxlost", agent, expires));
+        },
+    },
+];
+
+impl Exchange {
+    /// The exchange fails so at the next request, and cannot be asked what became of it.
+    fn break_off(&self, cloud: &Cloud, request: &str, fault: Fault) {
+        (self.fail)(&cloud.app, request, fault);
+        (self.fail)(&cloud.app, self.know, Fault::Status(500, String::new()));
+    }
+
+    async fn register(&self, cloud: &Cloud, user: &str) -> (u16, Value) {
+        // The budget refills, and what was removed is gone.
+        cloud.app.clock.advance_ms(60_000);
+        let body = json!({ "walletIdOrAddress": user });
+        cloud.send(self.function, (Method::POST, self.path), Some(body)).await
+    }
+
+    async fn rotate(&self, cloud: &Cloud, user: &str) -> (u16, Value) {
+        let path = format!("{}/rotate", self.path);
+        let body = json!({ "walletIdOrAddress": user });
+        cloud.send("rotate-apikey", (Method::POST, &path), Some(body)).await
+    }
+
+    async fn delete(&self, cloud: &Cloud, user: &str) -> (u16, Value) {
+        cloud.app.clock.advance_ms(60_000);
+        let path = format!("{}?walletIdOrAddress={user}", self.path);
+        cloud.send("delete-apikey", (Method::DELETE, &path), None).await
+    }
+
+    async fn get(&self, cloud: &Cloud, name: &str) -> u16 {
+        let path = format!("{}?walletIdOrAddress={name}", self.path);
+        cloud.send("get-apikey", (Method::GET, &path), None).await.0
+    }
+}
+
+async fn create(cloud: &Cloud, user: &str) -> (u16, Value) {
+    let body = json!({ "userId": user });
+    cloud.send("create-wallet", (Method::POST, "/api/wallets"), Some(body)).await
+}
+
+async fn sign(cloud: &Cloud, name: &str) -> u16 {
+    let path = format!("/api/wallets/{name}/sign");
+    let body = json!({ "message": "hello" });
+    cloud.send("sign-message", (Method::POST, &path), Some(body)).await.0
+}
+
+async fn wallets(cloud: &Cloud) {
+    let (status, wallet) = create(cloud, "user_1").await;
+    assert_eq!(status, 201, "{wallet}");
+    assert_eq!(create(cloud, "user_1").await.0, 200);
+    let names =
+        ["user_1", wallet["walletId"].as_str().unwrap(), wallet["address"].as_str().unwrap()];
+    let find = async |name: &str| {
+        let path = format!("/api/wallets/{name}");
+        cloud.send("get-wallet", (Method::GET, &path), None).await.0
+    };
+    for name in names {
+        assert_eq!(find(name).await, 200);
+        assert_eq!(sign(cloud, name).await, 200);
+    }
+    assert_eq!(find("nobody").await, 404);
+    let (status, page) = cloud.send("list-wallets", (Method::GET, "/api/wallets"), None).await;
+    assert_eq!((status, page["wallets"].as_array().unwrap().len()), (200, 1), "{page}");
+    assert_eq!(sign(cloud, "nobody").await, 404);
+    let (path, body) = ("/api/wallets/user_1/sign", json!({ "message": "hello" }));
+    assert_eq!(cloud.send_twice("sign-message", (Method::POST, path), body).await.0, 200);
+    let (path, body) = ("/api/wallets", json!({ "userId": "user_1" }));
+    assert_eq!(cloud.send_twice("create-wallet", (Method::POST, path), body).await.0, 200);
+}
+
+/// Forgets what was answered to a request with this `Idempotency-Key`, as if its function had died
+/// before.
+async fn unanswer(cloud: &Cloud, key: &str) {
+    let hash = shared::store::hash(&[key.as_bytes()]);
+    let text = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
+    let client = cloud.app.stack.aws().dynamodb();
+    let update = client
+        .update_item()
+        .table_name(hyperdex_local::WALLETS_TABLE)
+        .key("pk", text(format!("local#I#{hash}")))
+        .key("sk", text("idempotency".to_owned()))
+        .condition_expression("attribute_exists(pk)")
+        .update_expression("REMOVE #answer")
+        .expression_attribute_names("#answer", "answer");
+    update.send().await.unwrap();
+}
+
+async fn registration(cloud: &Cloud, exchange: &Exchange) {
+    // Made, and there.
+    let made = exchange.register(cloud, "user_1").await;
+    assert_eq!(made.0, 200, "{made:?}");
+    assert_eq!(exchange.register(cloud, "user_1").await.0, 409);
+    // Refused: nothing is left behind.
+    assert!(matches!(create(cloud, "user_2").await.0, 200 | 201));
+    let (status, body) = exchange.refusal;
+    (exchange.fail)(&cloud.app, exchange.approve, Fault::Status(status, body.to_owned()));
+    let refused = exchange.register(cloud, "user_2").await;
+    assert_eq!(refused.0, 422, "{refused:?}");
+    // Unknown: released, and finished by the next call with the same key.
+    exchange.break_off(cloud, exchange.approve, Fault::AppliedButLost);
+    let unknown = exchange.register(cloud, "user_2").await;
+    assert_eq!(unknown.0, 502, "{unknown:?}");
+    let resumed = exchange.register(cloud, "user_2").await;
+    assert_eq!(resumed.0, 200, "{resumed:?}");
+    assert_eq!(exchange.register(cloud, "nobody").await.0, 404);
+}
+
+/// What follows a registration.
+async fn later(cloud: &Cloud, exchange: &Exchange) {
+    assert_eq!(exchange.get(cloud, "user_1").await, 200);
+    assert_eq!(exchange.get(cloud, "nobody").await, 404);
+    // Unknown, and finished by the next call with the same key.
+    exchange.break_off(cloud, exchange.approve, Fault::AppliedButLost);
+    let unknown = exchange.rotate(cloud, "user_1").await;
+    assert_eq!(unknown.0, 502, "{unknown:?}");
+    let rotated = exchange.rotate(cloud, "user_1").await;
+    assert_eq!(rotated.0, 200, "{rotated:?}");
+    assert_eq!(exchange.rotate(cloud, "nobody").await.0, 404);
+    // A removal whose answer is lost is asked about.
+    (exchange.fail)(&cloud.app, exchange.remove, Fault::AppliedButLost);
+    let gone = exchange.delete(cloud, "user_1").await;
+    assert_eq!(gone.0, 200, "{gone:?}");
+    assert_eq!(exchange.delete(cloud, "user_1").await.0, 404);
+    assert_eq!(exchange.delete(cloud, "nobody").await.0, 404);
+}
+
+/// With an `Idempotency-Key`.
+async fn keyed(cloud: &Cloud, exchange: &Exchange) {
+    let rotate = format!("{}/rotate", exchange.path);
+    for (function, method, path) in [
+        (exchange.function, Method::POST, exchange.path),
+        ("rotate-apikey", Method::POST, rotate.as_str()),
+        ("delete-apikey", Method::DELETE, exchange.path),
+    ] {
+        cloud.app.clock.advance_ms(60_000);
+        let body = json!({ "walletIdOrAddress": "user_1" });
+        let done = cloud.send_twice(function, (method, path), body).await;
+        assert_eq!(done.0, 200, "{function}: {}", done.1["error"]);
+    }
+}
+
+/// The jobs with nothing to do, with what callers have left, and with what expires.
+async fn jobs(cloud: &Cloud) {
+    let sum = |done: &Value, what: &str| {
+        ["aster", "hyperliquid"].map(|exchange| done[exchange][what].as_u64().unwrap())
+    };
+    assert_eq!(sum(&cloud.run("renew-apikeys").await, "renewed"), [0, 0]);
+    assert_eq!(sum(&cloud.run("reconcile-apikeys").await, "checked"), [0, 0]);
+    for exchange in EXCHANGES {
+        let made = exchange.register(cloud, "user_1").await;
+        assert_eq!(made.0, 200, "{made:?}");
+        exchange.break_off(cloud, exchange.remove, Fault::Status(500, String::new()));
+        assert_eq!(exchange.delete(cloud, "user_1").await.0, 502);
+        exchange.break_off(cloud, exchange.approve, Fault::AppliedButLost);
+        assert_eq!(exchange.rotate(cloud, "user_2").await.0, 502);
+    }
+    cloud.app.clock.advance_ms(60_000);
+    let done = cloud.run("renew-apikeys").await;
+    assert_eq!(sum(&done, "finished"), [2, 2], "{done}");
+    cloud.app.clock.advance_ms(170 * DAY_MS);
+    let done = cloud.run("reconcile-apikeys").await;
+    assert_eq!(sum(&done, "checked"), [1, 1], "{done}");
+    let done = cloud.run("renew-apikeys").await;
+    assert_eq!(sum(&done, "renewed"), [1, 1], "{done}");
+    // Both wallets' shares are old by now.
+    let done = cloud.run("refresh-shares").await;
+    assert_eq!((&done["refreshed"], &done["failed"]), (&json!(2), &json!(0)), "{done}");
+    assert_eq!(sign(cloud, "user_1").await, 200);
+}
+
+/// Takes every place of a wallet, as runs do that died long ago.
+async fn wear(cloud: &Cloud, user: &str) {
+    use aws_sdk_dynamodb::types::AttributeValue::{S, Ss};
+    let path = format!("/api/wallets/{user}");
+    let (_, wallet) = cloud.send("get-wallet", (Method::GET, &path), None).await;
+    let wallet_id = wallet["walletId"].as_str().unwrap();
+    let runs = (0..4).map(|run| format!("{run}#died")).collect();
+    let client = cloud.app.stack.aws().dynamodb();
+    let update = client
+        .update_item()
+        .table_name(hyperdex_local::WALLETS_TABLE)
+        .key("pk", S(format!("local#W#{wallet_id}")))
+        .key("sk", S("record".to_owned()))
+        .condition_expression("attribute_exists(pk)")
+        .update_expression("SET runs = :runs")
+        .expression_attribute_values(":runs", Ss(runs));
+    update.send().await.unwrap();
+}
+
+/// Every function that signs has the shares of a worn wallet refreshed before they sign.
+async fn worn(cloud: &Cloud) {
+    const USER: &str = "user_5";
+    assert_eq!(create(cloud, USER).await.0, 201);
+    wear(cloud, USER).await;
+    assert_eq!(sign(cloud, USER).await, 200);
+    for exchange in &EXCHANGES {
+        wear(cloud, USER).await;
+        let made = exchange.register(cloud, USER).await;
+        assert_eq!(made.0, 200, "{made:?}");
+        wear(cloud, USER).await;
+        let rotated = exchange.rotate(cloud, USER).await;
+        assert_eq!(rotated.0, 200, "{rotated:?}");
+        agents::removed_when_worn(cloud, exchange, USER).await;
+        wear(cloud, USER).await;
+        let gone = exchange.delete(cloud, USER).await;
+        assert_eq!(gone.0, 200, "{gone:?}");
+        let made = exchange.register(cloud, USER).await;
+        assert_eq!(made.0, 200, "{made:?}");
+    }
+    cloud.app.clock.advance_ms(170 * DAY_MS);
+    wear(cloud, USER).await;
+    let done = cloud.run("renew-apikeys").await;
+    assert_eq!(done["hyperliquid"]["failed"], json!(0), "{done}");
+}
+
+/// API keys that Aster makes.
+async fn legacy_keys(cloud: &Cloud) {
+    let [aster, _] = EXCHANGES;
+    assert_eq!(create(cloud, "user_1").await.0, 201);
+    (aster.fail)(&cloud.app, "createApiKey", Fault::AppliedButLost);
+    let unknown = aster.register(cloud, "user_1").await;
+    assert_eq!(unknown.0, 502, "{unknown:?}");
+    let made = aster.register(cloud, "user_1").await;
+    assert_eq!(made.0, 200, "{made:?}");
+    assert_eq!(aster.get(cloud, "user_1").await, 200);
+    // No call can take it away there.
+    assert!(aster.rotate(cloud, "user_1").await.0 >= 400);
+    assert!(aster.delete(cloud, "user_1").await.0 >= 400);
+    let body = json!({ "walletIdOrAddress": "user_1", "removedOnExchange": true });
+    let gone = cloud.send("delete-apikey", (Method::DELETE, aster.path), Some(body)).await;
+    assert_eq!(gone.0, 200, "{gone:?}");
+}
+
+/// A wallet signs no more than the policy says.
+async fn limited(cloud: &Cloud) {
+    assert_eq!(create(cloud, "user_1").await.0, 201);
+    assert_eq!(sign(cloud, "user_1").await, 200);
+    assert!(sign(cloud, "user_1").await >= 400);
+    cloud.app.clock.advance_ms(60_000);
+    assert_eq!(sign(cloud, "user_1").await, 200);
+}
+
+/// Each party bars the key when the other cheats.
+async fn cheating(cloud: &Cloud) {
+    for (cheat, user) in [(Cheat::Cosigner, "user_3"), (Cheat::Endpoint, "user_4")] {
+        assert_eq!(create(cloud, user).await.0, 201);
+        cloud.cheat(cheat);
+        assert!(sign(cloud, user).await >= 400);
+        cloud.cheat(Cheat::Nobody);
+        assert_eq!(sign(cloud, user).await, 422, "the wallet is frozen");
+    }
+}
+
+async fn nothing(cloud: &Cloud) {
+    assert_eq!(cloud.send("health", (Method::GET, "/api/health"), None).await.0, 200);
+    let path = "/api/trading/lighter/apikey";
+    let guided = cloud.send("exchange-guidance", (Method::POST, path), Some(json!({}))).await;
+    assert_eq!(guided.0, 400);
+}

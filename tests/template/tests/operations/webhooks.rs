@@ -1,0 +1,72 @@
+//! Webhooks: made, listed, deleted, delivered and replayed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::extract::State;
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use super::unanswer;
+use crate::cloud::Cloud;
+
+/// A receiver that refuses what it is sent first. Its URL, and how much it was sent.
+async fn receiver() -> (String, Arc<AtomicUsize>) {
+    async fn receive(State(count): State<Arc<AtomicUsize>>) -> StatusCode {
+        match count.fetch_add(1, Ordering::SeqCst) {
+            0 => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::NO_CONTENT,
+        }
+    }
+    let count = Arc::new(AtomicUsize::default());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/in", listener.local_addr().unwrap());
+    let router = axum::Router::new().fallback(receive).with_state(count.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, count)
+}
+
+/// A webhook, made once by a request that is repeated before and after it was answered; and one
+/// that goes.
+pub(super) async fn made_and_deleted(cloud: &Cloud) -> Arc<AtomicUsize> {
+    let (url, count) = receiver().await;
+    let body = json!({ "url": url });
+    let at = (Method::POST, "/api/webhooks");
+    let made = cloud.send_twice("create-webhook", at.clone(), body.clone()).await;
+    assert_eq!(made.0, 201, "{}", made.1["error"]);
+    unanswer(cloud, "POST:/api/webhooks").await;
+    let again = cloud.send_twice("create-webhook", at.clone(), body.clone()).await;
+    assert!(again == made, "another one was made");
+    let other = cloud.send("create-webhook", at, Some(body)).await;
+    let path = format!("/api/webhooks/{}", other.1["webhook"]["webhookId"].as_str().unwrap());
+    let gone = cloud.send_twice("delete-webhook", (Method::DELETE, &path), json!({})).await;
+    assert_eq!(gone.0, 200, "{gone:?}");
+    unanswer(cloud, &format!("DELETE:{path}")).await;
+    let gone = cloud.send_twice("delete-webhook", (Method::DELETE, &path), json!({})).await;
+    assert_eq!(gone.0, 200, "{gone:?}");
+    let (status, listed) = cloud.send("list-webhooks", (Method::GET, "/api/webhooks"), None).await;
+    assert_eq!((status, listed["webhooks"].as_array().unwrap().len()), (200, 1), "{listed}");
+    count
+}
+
+/// All that has happened arrives, and once more when it is asked for.
+pub(super) async fn delivered(cloud: &Cloud, count: &AtomicUsize) {
+    cloud.settle().await;
+    cloud.app.clock.advance_ms(5_000);
+    cloud.settle().await;
+    assert!(count.load(Ordering::SeqCst) > 20, "{count:?}");
+    let (_, listed) = cloud.send("list-webhooks", (Method::GET, "/api/webhooks"), None).await;
+    let id = listed["webhooks"][0]["webhookId"].as_str().unwrap();
+    let path = format!("/api/webhooks/{id}/replay");
+    let body = json!({ "from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z" });
+    let (status, replayed) = cloud.send_twice("replay-webhook", (Method::POST, &path), body).await;
+    assert!(status == 202 && replayed["queued"].as_u64() > Some(20), "{replayed}");
+    unanswer(cloud, &format!("POST:{path}")).await;
+    cloud.settle().await;
+    // Any of them by its id.
+    let tables = e2e::wire::tables(&cloud.app).await;
+    let event = tables.keys().find(|(place, _)| place.contains("#E#")).unwrap();
+    let body = json!({ "eventId": event.1 });
+    let one = cloud.send("replay-webhook", (Method::POST, &path), Some(body)).await;
+    assert_eq!((one.0, &one.1["queued"]), (202, &json!(1)), "{one:?}");
+}

@@ -1,0 +1,348 @@
+//! Each role's permissions against the calls that its function makes: every call is allowed, and
+//! everything that is allowed is called.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use serde_json::Value;
+use template::cloudformation::{ACCOUNT, REGION, Template};
+use template::iam::{Call, Statement, allowed};
+use template::stacks::{COSIGNER, Function, MAIN, Sources, Stacks};
+use template::{assert_found, assert_none};
+
+use crate::operations::seen;
+
+/// What Lambda does in every function's name, and no operation shows: it writes the log, and
+/// reports a run that failed.
+const BY_LAMBDA: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
+
+/// What it does in the name of a function that a stream or a queue invokes.
+const BY_STREAM: [&str; 4] = [
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+];
+const BY_QUEUE: [&str; 3] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+
+/// A policy is looked for where the resource is.
+fn stack_of<'a>(stacks: &'a Stacks, function: &Function) -> &'a Template {
+    if function.apart { &stacks.cosigner } else { &stacks.main }
+}
+
+/// The policy of a KMS key.
+pub(crate) fn key_policy(stack: &Template, key: &str) -> Vec<Statement> {
+    let key = stack.resource("AWS::KMS::Key", key.trim_end_matches(".Arn"));
+    let statements = key.properties["KeyPolicy"]["Statement"].as_array().unwrap();
+    statements.iter().map(Statement::read).collect()
+}
+
+/// The calls that DynamoDB makes in a function's name, when it opens a table that is encrypted
+/// under a key of ours.
+fn by_dynamodb(stacks: &Stacks, calls: &BTreeSet<Call>) -> BTreeSet<Call> {
+    let mut made = BTreeSet::new();
+    for function in stacks.functions() {
+        let tables = stack_of(stacks, &function).resources("AWS::DynamoDB::Table");
+        let calls = calls.iter().filter(|call| call.function == function.package);
+        for call in calls.filter(|call| call.action.starts_with("dynamodb:")) {
+            // An index is of its table.
+            let of = call.resource.split("/index/").next().unwrap();
+            let table = tables.iter().find(|table| format!("{}.Arn", table.name) == of);
+            let Some(table) = table else { continue };
+            let Some(key) = table.properties["SSESpecification"]["KMSMasterKeyId"].as_str() else {
+                continue;
+            };
+            let context = [
+                ("kms:CallerAccount", ACCOUNT.to_owned()),
+                ("kms:EncryptionContext:aws:dynamodb:tableName", table.name.clone()),
+                ("kms:ViaService", format!("dynamodb.{REGION}.amazonaws.com")),
+            ];
+            made.insert(Call {
+                function: function.package.clone(),
+                action: "kms:Decrypt".to_owned(),
+                resource: key.to_owned(),
+                context: context.map(|(key, value)| (key.to_owned(), value)).into(),
+            });
+        }
+    }
+    made
+}
+
+fn wrong(stacks: &Stacks, calls: &BTreeSet<Call>) -> Vec<String> {
+    let made = calls | &by_dynamodb(stacks, calls);
+    let mut wrong = Vec::new();
+    let mut through_endpoint = Vec::new();
+    for function in stacks.functions() {
+        let package = &function.package;
+        let own: Vec<&Call> = made.iter().filter(|call| call.function == *package).collect();
+        let mut ask = |statements: &[Statement], whose: &str, call: &Call| {
+            if !allowed(statements, call) {
+                let call = own_name(call);
+                wrong.push(format!("{package}: {call} is made, and {whose} does not allow it"));
+            }
+        };
+        for call in &own {
+            ask(&function.statements, "the role", call);
+            if call.action.starts_with("kms:") {
+                let policy = key_policy(stack_of(stacks, &function), &call.resource);
+                let mut by_role = (*call).clone();
+                let role = function.text("/Role").to_owned();
+                by_role.context.insert("aws:PrincipalArn".to_owned(), role);
+                ask(&policy, "the key's policy", &by_role);
+            }
+            let in_vpc = !function.properties["VpcConfig"].is_null();
+            if call.action.starts_with("dynamodb:") && in_vpc {
+                ask(&endpoint_policy(stacks), "the VPC endpoint", call);
+                through_endpoint.push(*call);
+            }
+        }
+        let log = format!("{}.Arn", function.text("/LoggingConfig/LogGroup"));
+        let source = function.source().unwrap_or(&Value::Null);
+        let after = "/DestinationConfig/OnFailure/Destination";
+        let reports = match source.pointer(after).and_then(Value::as_str) {
+            Some(queue) => queue,
+            None => function.text(&format!("/EventInvokeConfig{after}")),
+        };
+        let place = |name: &str| source[name].as_str().unwrap_or_default();
+        for one in unused(&function.statements, &own) {
+            let action = one.actions[0].as_str();
+            let to = match action {
+                "sqs:SendMessage" => reports,
+                action if BY_STREAM.contains(&action) => place("Stream"),
+                action if BY_QUEUE.contains(&action) => place("Queue"),
+                _ => &log,
+            };
+            let is_lambdas = [&BY_LAMBDA[..], &BY_STREAM, &BY_QUEUE].concat().contains(&action);
+            if !(is_lambdas && one.resources == [to]) {
+                wrong.push(format!("{package}: {one} is allowed, and never made"));
+            }
+        }
+    }
+    let idle = unused(&endpoint_policy(stacks), &through_endpoint).into_iter();
+    wrong.extend(idle.map(|one| format!("the VPC endpoint: {one} is allowed, and never made")));
+    wrong
+}
+
+/// A call without the role that was added to ask a key's policy.
+fn own_name(call: &Call) -> Call {
+    let mut call = call.clone();
+    call.context.remove("aws:PrincipalArn");
+    call
+}
+
+/// What these statements allow that none of these calls needs.
+fn unused(statements: &[Statement], calls: &[&Call]) -> Vec<Statement> {
+    let allowing = statements.iter().filter(|statement| statement.allows);
+    let single = allowing.flat_map(Statement::narrowed);
+    single.filter(|one| !calls.iter().any(|call| one.covers(call))).collect()
+}
+
+/// What the VPC lets through to DynamoDB, if there is one.
+fn endpoint_policy(stacks: &Stacks) -> Vec<Statement> {
+    let endpoints = stacks.main.resources("AWS::EC2::VPCEndpoint");
+    let documents = endpoints.iter().map(|endpoint| &endpoint.properties["PolicyDocument"]);
+    let statements = documents.flat_map(|document| document["Statement"].as_array().unwrap());
+    statements.map(Statement::read).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_role_may_do_what_its_function_does_and_nothing_else() {
+    let seen = seen().await;
+    let purposes: BTreeSet<_> = seen
+        .calls
+        .iter()
+        .filter_map(|call| {
+            Some((&call.function, call.context.get("kms:EncryptionContext:purpose")?))
+        })
+        .collect();
+    assert_eq!(purposes.len(), 24, "every kind of secret was seen: {purposes:?}");
+    assert_none(&wrong(&Stacks::new(), &seen.calls));
+    assert_none(&wrong(&Sources::new().deploy(&[("UseVpc", "true")]), &seen.calls));
+}
+
+/// What the product counts, in its log and in `calls.rs`, is what arrives at the other end.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_product_counts_the_calls_that_it_makes() {
+    let seen = seen().await;
+    assert_eq!(seen.counted, seen.arrived);
+    assert!(seen.counted.len() == 22 && !seen.counted.contains_key("health"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permission_that_is_missing_is_found() {
+    let seen = seen().await;
+    let sealed = "WalletsKey.Arn exchange=aster purpose=agent-key tenant=local";
+    for (file, place, old, new, line) in [
+        (
+            MAIN,
+            "  RegisterAsterPolicy:",
+            "Action: dynamodb:DeleteItem",
+            "Action: dynamodb:Scan",
+            "register-aster: dynamodb:DeleteItem on WalletsTable.Arn is made, and the role does not allow it",
+        ),
+        (
+            MAIN,
+            "  CreateWalletPolicy:",
+            "Effect: Allow\n            Action: lambda:InvokeFunction",
+            "Effect: Deny\n            Action: lambda:InvokeFunction",
+            "create-wallet: lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:hyperdex-cosigner:create-wallet is made, and the role does not allow it",
+        ),
+        (
+            MAIN,
+            "  GetWalletPolicy:",
+            "kms:EncryptionContext:aws:dynamodb:tableName: !Ref WalletsTable",
+            "kms:EncryptionContext:aws:dynamodb:tableName: other",
+            "get-wallet: kms:Decrypt on WalletsKey.Arn CallerAccount=123456789012 aws:dynamodb:tableName=WalletsTable ViaService=dynamodb.us-east-1.amazonaws.com is made, and the role does not allow it",
+        ),
+        (
+            MAIN,
+            "  DynamoDbEndpoint:",
+            "- dynamodb:PutItem",
+            "- dynamodb:BatchWriteItem",
+            "register-hyperliquid: dynamodb:PutItem on WalletsTable.Arn is made, and the VPC endpoint does not allow it",
+        ),
+        (
+            COSIGNER,
+            "  CosignerPolicy:",
+            "Action: dynamodb:UpdateItem",
+            "Action: dynamodb:PutItem",
+            "cosigner: dynamodb:UpdateItem on CosignerTable.Arn is made, and the role does not allow it",
+        ),
+    ] {
+        let copy = Sources::new().with(file, place, old, new).deploy(&[("UseVpc", "true")]);
+        assert_found(&wrong(&copy, &seen.calls), line);
+    }
+    // These lines name a wallet that is another one in each run.
+    for (file, place, old, new, start, end) in [
+        (
+            MAIN,
+            "  RegisterAsterPolicy:",
+            "kms:EncryptionContext:exchange: aster",
+            "kms:EncryptionContext:exchange: hyperliquid",
+            format!("register-aster: kms:GenerateDataKey on {sealed}"),
+            "the role does not allow it",
+        ),
+        (
+            MAIN,
+            "  WalletsKey:",
+            "- !GetAtt RegisterAsterRole.Arn",
+            "- !GetAtt GetWalletRole.Arn",
+            format!("register-aster: kms:Decrypt on {sealed}"),
+            "the key's policy does not allow it",
+        ),
+        (
+            COSIGNER,
+            "  CosignerKey:",
+            "kms:EncryptionContext:version: 'false'",
+            "kms:EncryptionContext:version: 'true'",
+            "cosigner: kms:Decrypt on CosignerKey.Arn purpose=cosigner-share tenant=local"
+                .to_owned(),
+            "the key's policy does not allow it",
+        ),
+    ] {
+        let found = wrong(&Sources::new().with(file, place, old, new).deploy(&[]), &seen.calls);
+        let hit = found.iter().any(|line| line.starts_with(&start) && line.ends_with(end));
+        assert!(hit, "want: {start}\nfound:\n{}", found.join("\n"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permission_that_nothing_needs_is_found() {
+    let seen = seen().await;
+    for (file, place, old, new, line) in [
+        (
+            MAIN,
+            "  GetWalletPolicy:",
+            "Action: dynamodb:Query",
+            "Action: [dynamodb:Query, dynamodb:DeleteItem]",
+            "get-wallet: dynamodb:DeleteItem on WalletsTable.Arn is allowed, and never made",
+        ),
+        (
+            MAIN,
+            "  GetWalletPolicy:",
+            "Resource: !GetAtt GetWalletLogs.Arn",
+            "Resource: !GetAtt HealthLogs.Arn",
+            "get-wallet: logs:PutLogEvents on HealthLogs.Arn is allowed, and never made",
+        ),
+        (
+            MAIN,
+            "  CreateWalletPolicy:",
+            "kms:EncryptionContext:purpose: share",
+            "kms:EncryptionContext:purpose: [share, agent-key]",
+            "create-wallet: kms:GenerateDataKey on WalletsKey.Arn purpose=agent-key is allowed, and never made",
+        ),
+        (
+            MAIN,
+            "  HealthPolicy:",
+            "          - Sid: Log\n",
+            "          - { Effect: Allow, Action: lambda:InvokeFunction, Resource: !Ref CosignerArn }\n          - Sid: Log\n",
+            "health: lambda:InvokeFunction on  is allowed, and never made",
+        ),
+        (
+            MAIN,
+            "  DynamoDbEndpoint:",
+            "- dynamodb:Query",
+            "- dynamodb:Query\n              - dynamodb:Scan",
+            "the VPC endpoint: dynamodb:Scan on WalletsTable.Arn is allowed, and never made",
+        ),
+        (
+            COSIGNER,
+            "  CosignerPolicy:",
+            "Action: dynamodb:GetItem",
+            "Action: [dynamodb:GetItem, dynamodb:Scan]",
+            "cosigner: dynamodb:Scan on CosignerTable.Arn is allowed, and never made",
+        ),
+    ] {
+        let copy = Sources::new().with(file, place, old, new).deploy(&[("UseVpc", "true")]);
+        assert_found(&wrong(&copy, &seen.calls), line);
+    }
+    // A call that is not made any more leaves its permission over.
+    let mut fewer = seen.calls.clone();
+    fewer.retain(|call| call.action != "dynamodb:UpdateItem");
+    for function in ["sign-message", "register-aster", "cosigner"] {
+        let table = if function == "cosigner" { "CosignerTable" } else { "WalletsTable" };
+        let line =
+            format!("{function}: dynamodb:UpdateItem on {table}.Arn is allowed, and never made");
+        assert_found(&wrong(&Stacks::new(), &fewer), &line);
+    }
+}
+
+/// The role matrix, from the templates.
+fn matrix(stacks: &Stacks) -> String {
+    let mut text = "# Role matrix
+
+What each function's role may do, computed from the templates and held against the calls that the
+functions make; besides, each may write to its own log. A test compares this file.
+
+| function | may | on | only for |
+| --- | --- | --- | --- |
+"
+    .to_owned();
+    let mut functions = stacks.functions();
+    functions.sort_by(|one, other| one.package.cmp(&other.package));
+    for Function { package, statements, .. } in &functions {
+        let shown = statements.iter().filter(|one| one.allows && one.sid != "Log");
+        for one in shown.clone() {
+            let named = one.resources.join(", ");
+            let resource = named.rsplit(":function:").next().unwrap().replace(".Arn", "");
+            let conditions = one.conditions.iter().map(|condition| {
+                let key = condition.key.rsplit(':').next().unwrap();
+                format!("{key} {}", condition.values.join(" or "))
+            });
+            let conditions = conditions.collect::<Vec<_>>().join(", ");
+            let actions = one.actions.join(", ");
+            writeln!(text, "| {package} | {actions} | {resource} | {conditions} |").unwrap();
+        }
+        if shown.count() == 0 {
+            writeln!(text, "| {package} | nothing | | |").unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn the_role_matrix_is_written_down() {
+    let written = template::read("tests/template/tests/matrix.md");
+    let computed = matrix(&Stacks::new());
+    assert!(written == computed, "matrix.md should be:\n{computed}");
+}

@@ -1,0 +1,197 @@
+//! Roles: none reaches the other party's half, allows a wildcard, or has a way around its policy.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use template::cloudformation::{ACCOUNT, REGION, STACK};
+use template::iam::Statement;
+use template::stacks::{COSIGNER, Function, MAIN, Sources, Stacks};
+use template::{assert_found, assert_none};
+
+use crate::invokers::alias_arn;
+
+/// All that a role may name: the party's own table and key, its own log, its own alias of the
+/// cosigner, and the function that refreshes shares where it signs. A job's role may also name the
+/// indexes and the queue of failed runs, and the list's role its index.
+fn own_resources(function: &Function) -> BTreeSet<String> {
+    let log = format!("{}.Arn", function.text("/LoggingConfig/LogGroup"));
+    let cosigner = alias_arn(&function.package);
+    let resources = if function.package == "seal-audit" {
+        let heads = "CosignerTable.Arn/index/heads".to_owned();
+        vec!["CosignerTable.Arn".to_owned(), heads, "AuditKey.Arn".to_owned(), log]
+    } else if function.apart {
+        vec!["CosignerTable.Arn".to_owned(), "CosignerKey.Arn".to_owned(), log]
+    } else {
+        vec!["WalletsTable.Arn".to_owned(), "WalletsKey.Arn".to_owned(), cosigner, log]
+    };
+    let jobs = [
+        "WalletsTable.Arn/index/due",
+        "WalletsTable.Arn/index/check",
+        "WalletsTable.Arn/index/refresh",
+        "JobsDeadLetters.Arn",
+    ];
+    let jobs = jobs
+        .map(ToOwned::to_owned)
+        .into_iter()
+        .filter(|_| function.schedule().is_some() && !function.apart);
+    let webhooks: &[&str] = match function.package.as_str() {
+        "publish-events" => &["Deliveries.Arn", "WalletsTable.StreamArn", "JobsDeadLetters.Arn"],
+        "deliver-webhook" | "replay-webhook" => &["Deliveries.Arn"],
+        _ => &[],
+    };
+    let webhooks = webhooks.iter().map(|name| (*name).to_owned());
+    let refreshes = function.variables().get("REFRESH_FUNCTION").cloned();
+    let refreshes = refreshes.filter(|function| !function.is_empty());
+    let list = "WalletsTable.Arn/index/wallets".to_owned();
+    let list = Some(list).filter(|_| function.package == "list-wallets");
+    resources.into_iter().chain(jobs).chain(list).chain(webhooks).chain(refreshes).collect()
+}
+
+fn wrong_roles(stacks: &Stacks) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for function in stacks.functions() {
+        let (package, own) = (&function.package, own_resources(&function));
+        for one in function.statements.iter().filter(|statement| statement.allows) {
+            for resource in one.resources.iter().filter(|resource| !own.contains(*resource)) {
+                wrong.push(format!("{package}: {} names {resource}", one.sid));
+            }
+            for action in &one.actions {
+                let single = action.split_once(':').is_some_and(|(_, name)| !name.contains('*'));
+                if !single {
+                    wrong.push(format!("{package}: {} allows {action}", one.sid));
+                }
+                let through = one.asks("kms:ViaService").is_some();
+                let purpose = one.asks("kms:EncryptionContext:purpose").is_some();
+                let seal = action == "kms:Sign" && one.resources == ["AuditKey.Arn"];
+                if action.starts_with("kms:") && !through && !purpose && !seal {
+                    wrong.push(format!("{package}: {} opens or seals for any purpose", one.sid));
+                }
+            }
+        }
+    }
+    for (stack, file) in [(&stacks.main, MAIN), (&stacks.cosigner, COSIGNER)] {
+        // Policies that no test reads.
+        let unread = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::DynamoDB::GlobalTable"];
+        let types = stack.types();
+        wrong.extend(
+            unread
+                .iter()
+                .filter(|kind| types.contains(&(**kind).to_owned()))
+                .map(|kind| format!("{file}: {kind} is not looked at by any test")),
+        );
+    }
+    wrong
+}
+
+/// The roles' policies that AWS wrote.
+fn managed(stacks: &Stacks) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for function in stacks.functions() {
+        let stack = if function.apart { &stacks.cosigner } else { &stacks.main };
+        let role = stack.resource("AWS::IAM::Role", function.role());
+        let policies = role.properties["ManagedPolicyArns"].as_array().into_iter().flatten();
+        for policy in policies.filter_map(Value::as_str) {
+            found.insert(format!("{} {}", function.package, policy.rsplit('/').next().unwrap()));
+        }
+    }
+    found
+}
+
+#[test]
+fn no_role_reaches_the_other_partys_half_nor_a_wildcard() {
+    for vpc in ["false", "true"] {
+        assert_none(&wrong_roles(&Sources::new().deploy(&[("UseVpc", vpc)])));
+    }
+    // Said once more, without the lists above.
+    for function in Stacks::new().functions() {
+        let theirs = if function.apart { "Wallets" } else { "Cosigner" };
+        let named = function.statements.iter().flat_map(|statement| &statement.resources);
+        let named: Vec<&String> = named.collect();
+        assert!(!named.is_empty() && named.iter().all(|name| !name.starts_with(theirs)));
+        assert!(named.iter().all(|name| !name.contains('*')), "{}", function.package);
+    }
+}
+
+#[test]
+fn a_role_that_reaches_too_far_is_found() {
+    for (file, place, old, new, line) in [
+        (
+            MAIN,
+            "  SignMessagePolicy:",
+            "Action: dynamodb:GetItem\n            Resource: !GetAtt WalletsTable.Arn",
+            "Action: dynamodb:GetItem\n            Resource: !GetAtt Cosigner.Outputs.TableName",
+            "sign-message: TableGetItem names Cosigner.Outputs.TableName",
+        ),
+        (
+            COSIGNER,
+            "  CosignerPolicy:",
+            "Action: kms:Decrypt\n            Resource: !GetAtt CosignerKey.Arn",
+            "Action: kms:Decrypt\n            Resource: '*'",
+            "cosigner: Open names *",
+        ),
+        (
+            MAIN,
+            "  GetWalletPolicy:",
+            "dynamodb:Query",
+            "dynamodb:*",
+            "get-wallet: TableQuery allows dynamodb:*",
+        ),
+        (
+            MAIN,
+            "  DeleteApikeyPolicy:",
+            "Resource: !GetAtt WalletsTable.Arn",
+            "Resource: !Sub ${WalletsTable.Arn}/index/due",
+            "delete-apikey: TableGetItem names WalletsTable.Arn/index/due",
+        ),
+        (
+            MAIN,
+            "  SignMessagePolicy:",
+            "kms:EncryptionContext:purpose: share",
+            "kms:EncryptionContext:tenant: local",
+            "sign-message: OpenShare opens or seals for any purpose",
+        ),
+        (
+            MAIN,
+            "  HealthPolicy:",
+            "AWS::IAM::RolePolicy",
+            "AWS::IAM::Policy",
+            "template.yaml: AWS::IAM::Policy is not looked at by any test",
+        ),
+    ] {
+        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        assert_found(&wrong_roles(&copy), line);
+    }
+}
+
+#[test]
+fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
+    assert_none(&managed(&Stacks::new()).into_iter().collect::<Vec<_>>());
+    let on = managed(&Sources::new().deploy(&[("UseVpc", "true"), ("Tracing", "Active")]));
+    let network: Vec<&String> = on.iter().filter(|line| !line.contains(" AWSXRay")).collect();
+    // Who calls an exchange.
+    let exchanges = [
+        "delete-agent",
+        "delete-apikey",
+        "list-agents",
+        "reconcile-apikeys",
+        "register-aster",
+        "register-hyperliquid",
+        "renew-apikeys",
+        "rotate-apikey",
+    ];
+    assert_eq!(
+        network,
+        exchanges.map(|package| format!("{package} AWSLambdaENIManagementAccess")).each_ref()
+    );
+    let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
+    assert_eq!((traced, on.len()), (24, 32));
+    // What a VPC function's role may do to networks is for Lambda, not for what runs in it.
+    let stacks = Sources::new().deploy(&[("UseVpc", "true")]);
+    for package in exchanges {
+        let statements = stacks.function(package).statements;
+        let denied: Vec<&Statement> = statements.iter().filter(|one| !one.allows).collect();
+        let [deny] = denied.as_slice() else { panic!("{package}: {denied:?}") };
+        let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-{package}");
+        assert_eq!(deny.asks("lambda:SourceFunctionArn"), Some(arn.as_str()));
+    }
+}

@@ -1,0 +1,239 @@
+//! Routes: what API Gateway sends to a function, its router takes, and the reverse.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use axum::{Extension, Router};
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::Random;
+use e2e::TestApp;
+use http::Method;
+use http_body_util::BodyExt;
+use platform::env::Env;
+use serde_json::{Value, json};
+use shared::api::shell::{OPEN_PATHS, shell};
+use template::routes::{Route, in_code, in_text};
+use template::stacks::{MAIN, Sources, Stacks};
+use template::{assert_found, assert_none, differences};
+use tower::ServiceExt;
+
+use crate::start::{endpoint, set_by_lambda};
+
+fn lines(routes: &BTreeSet<Route>) -> BTreeSet<String> {
+    routes.iter().map(Route::line).collect()
+}
+
+/// The methods without a key: `HEAD` of the open paths, and `OPTIONS` of every path, which one
+/// function answers.
+fn without_key(wrong: &mut Vec<String>, routes: &BTreeSet<Route>, extra: &BTreeSet<Route>) {
+    let paths = routes.iter().map(|route| route.path.clone());
+    let mut expected: BTreeSet<String> = paths.map(|path| format!("OPTIONS {path}")).collect();
+    expected.extend(OPEN_PATHS.map(|path| format!("HEAD {path}")));
+    let stated = extra.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    wrong.extend(differences("", ("the template", &stated), ("the API", &expected)));
+    if let Some(route) = extra.iter().find(|route| route.package != "health") {
+        wrong.push(format!("{}: the function without a key answers it", route.line()));
+    }
+}
+
+/// The events of the template's functions. `ANY` beside a route only lets the function answer a
+/// wrong method itself.
+fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
+    let mut routes = BTreeSet::new();
+    let mut any = BTreeSet::new();
+    let mut extra = BTreeSet::new();
+    let mut wrong = Vec::new();
+    let asks = stacks.main.resource("AWS::Serverless::Api", "Api").properties;
+    if asks["Auth"]["ApiKeyRequired"] != true {
+        wrong.push("the API does not ask for a key".to_owned());
+    }
+    for function in stacks.functions() {
+        let events = function.properties["Events"].as_object().into_iter().flatten();
+        for (name, event) in events.filter(|_| function.is_endpoint()) {
+            let of = &event["Properties"];
+            let field = |field: &str| of[field].as_str().unwrap_or_default().to_owned();
+            let route = Route {
+                package: function.package.clone(),
+                method: field("Method"),
+                path: field("Path"),
+            };
+            if event["Type"] != "Api" || of["RestApiId"] != "Api" {
+                wrong.push(format!("{}: the event {name} is not of the API", function.package));
+            }
+            let open = OPEN_PATHS.contains(&route.path.as_str()) || route.method == "OPTIONS";
+            let key = if open { json!(false) } else { Value::Null };
+            if of["Auth"]["ApiKeyRequired"] != key {
+                wrong.push(format!(
+                    "{}: the open paths alone are called without a key",
+                    route.line()
+                ));
+            }
+            let chosen = match route.method.as_str() {
+                "ANY" => &mut any,
+                "HEAD" | "OPTIONS" => &mut extra,
+                _ => &mut routes,
+            };
+            if !chosen.insert(route.clone()) {
+                wrong.push(format!("{}: it stands twice", route.line()));
+            }
+        }
+    }
+    without_key(&mut wrong, &routes, &extra);
+    for route in &any {
+        let own = |other: &&Route| other.package == route.package && other.path == route.path;
+        if !routes.iter().any(|other| own(&other)) {
+            wrong.push(format!("{}: no route stands beside it", route.line()));
+        }
+    }
+    // Two of them would be one too many, and without one API Gateway answers that there is no such
+    // route. The open paths have none: it would want a key.
+    let paths: BTreeSet<&str> = routes.iter().map(|route| route.path.as_str()).collect();
+    for path in paths.into_iter().filter(|path| !OPEN_PATHS.contains(path)) {
+        let count = any.iter().filter(|route| route.path == path).count();
+        if count != 1 {
+            wrong.push(format!("{path}: {count} functions answer a wrong method"));
+        }
+    }
+    for setting in asks["MethodSettings"].as_array().unwrap() {
+        let [method, path] = ["HttpMethod", "ResourcePath"].map(|field| setting[field].as_str());
+        let path = path.unwrap()[1..].replace("~1", "/");
+        let stated = |route: &Route| Some(route.method.as_str()) == method && route.path == path;
+        if path != "*" && !routes.iter().chain(&extra).any(stated) {
+            wrong.push(format!("a setting is for {path}, which is no route"));
+        }
+    }
+    (routes, wrong)
+}
+
+fn wrong(stacks: &Stacks) -> Vec<String> {
+    let (routes, mut wrong) = in_template(stacks);
+    wrong.extend(differences(
+        "the route",
+        ("the template", &lines(&routes)),
+        ("the code", &lines(&in_code())),
+    ));
+    wrong
+}
+
+#[test]
+fn the_template_and_the_code_have_the_same_routes() {
+    assert!(in_code().len() >= 17, "the sources were read");
+    assert_none(&wrong(&Stacks::new()));
+}
+
+#[test]
+fn routes_are_read_from_a_source() {
+    let text = r#"Router::new().route("/a/{b}", get(one)).route(
+        "/c",
+        post(two)
+            .delete(three),
+    ).with_state(any())"#;
+    let read = [("GET", "/a/{b}"), ("POST", "/c"), ("DELETE", "/c")];
+    assert_eq!(in_text(text), read.map(|(method, path)| (method.to_owned(), path.to_owned())));
+    let every = in_text("    routes(\"x/y\", &delete(one)).with_state(state)");
+    let read = ["hyperliquid", "aster", "{exchange}"]
+        .map(|name| ("DELETE".to_owned(), format!("/api/trading/{name}/x/y")));
+    assert_eq!(BTreeSet::from_iter(every), BTreeSet::from(read));
+}
+
+#[test]
+fn a_route_in_one_and_not_in_the_other_is_found() {
+    let place = "  SignMessageFunction:";
+    for (old, new, line) in [
+        (
+            "/api/wallets/{wallet}/sign",
+            "/api/wallets/{wallet}/signature",
+            "the route POST /api/wallets/{wallet}/signature of sign-message is in the template, not in the code",
+        ),
+        (
+            "Method: POST",
+            "Method: PUT",
+            "the route POST /api/wallets/{wallet}/sign of sign-message is in the code, not in the template",
+        ),
+        (
+            "functions/sign-message",
+            "functions/get-wallet",
+            "the route POST /api/wallets/{wallet}/sign of get-wallet is in the template, not in the code",
+        ),
+        (
+            "            Path: /api/wallets/{wallet}/sign\n",
+            "            Path: /api/wallets/{wallet}/sign\n            Auth:\n              ApiKeyRequired: false\n",
+            "POST /api/wallets/{wallet}/sign of sign-message: the open paths alone are called without a key",
+        ),
+        (
+            "Method: ANY\n            Path: /api/wallets/{wallet}/sign",
+            "Method: ANY\n            Path: /api/wallets",
+            "ANY /api/wallets of sign-message: no route stands beside it",
+        ),
+        (
+            "Method: ANY\n            Path: /api/wallets/{wallet}/sign",
+            "Method: PUT\n            Path: /api/wallets/{wallet}/sign",
+            "/api/wallets/{wallet}/sign: 0 functions answer a wrong method",
+        ),
+    ] {
+        let copy = Sources::new().with(MAIN, place, old, new).deploy(&[]);
+        assert_found(&wrong(&copy), line);
+    }
+    let open = Sources::new().with(MAIN, "  Api:", "ApiKeyRequired: true", "ApiKeyRequired: false");
+    assert_found(&wrong(&open.deploy(&[])), "the API does not ask for a key");
+    let limit = Sources::new().with(MAIN, "  Api:", "~1api~1health", "~1health");
+    assert_found(&wrong(&limit.deploy(&[])), "a setting is for /health, which is no route");
+}
+
+/// Calls a route with what no function takes further than its first check, and says how a router
+/// that does not have it would answer.
+async fn refusal(router: &Router, method: &str, path: &str) -> Option<(u16, String)> {
+    // No identifier has a space in it.
+    let parts = path.split('/').map(|part| if part.starts_with('{') { "a%20b" } else { part });
+    let path = parts.collect::<Vec<_>>().join("/");
+    let request = http::Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let code = body["code"].as_str().unwrap_or_default().to_owned();
+    matches!(status, 404 | 405).then_some((status, code))
+}
+
+/// What stands in the sources is what the routers do, each function's and the local stack's.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_router_takes_its_routes_and_no_others() {
+    let (app, stacks) = (TestApp::start().await, Stacks::new());
+    let routes = in_code();
+    let functions = stacks.functions();
+    let endpoints = functions.iter().filter(|function| function.is_endpoint());
+    for function in endpoints {
+        let variables = function.variables();
+        let lookup = |name: &str| {
+            let set = set_by_lambda(name, &function.package).map(ToOwned::to_owned);
+            set.or_else(|| variables.get(name).cloned())
+        };
+        let router = endpoint(&function.package, &Env(&lookup), Clock::system());
+        let shelled = shell(router, Clock::system(), Random::system());
+        let router = shelled.layer(Extension(Tenant::local()));
+        let own = |route: &&Route| route.package == function.package;
+        for Route { method, path, .. } in routes.iter().filter(own) {
+            assert_eq!(refusal(&router, method, path).await, None, "{method} {path}");
+            assert_eq!(refusal(&app.stack.router, method, path).await, None, "{method} {path}");
+            // GET brings HEAD along.
+            for other in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
+                let stated = |known: &Route| known.path == *path && known.method == other.as_str();
+                if !routes.iter().filter(own).any(stated) {
+                    let refused = refusal(&router, other.as_str(), path).await;
+                    assert_eq!(refused, Some((405, "METHOD_NOT_ALLOWED".to_owned())));
+                }
+            }
+        }
+        let paths: BTreeSet<&str> =
+            routes.iter().filter(own).map(|route| route.path.as_str()).collect();
+        for Route { method, path, .. } in routes.iter().filter(|route| !own(route)) {
+            // Guidance takes every exchange, and API Gateway sends it those that have no function.
+            let taken = paths.contains(path.as_str()) || function.package == "exchange-guidance";
+            if !taken {
+                let refused = refusal(&router, method, path).await;
+                assert_eq!(refused, Some((404, "NOT_FOUND".to_owned())), "{path}");
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The functions, started in this process as their `main` starts them: from an environment.
+
+use axum::Router;
+use cosigner::Cosigner;
+use deliver_webhook::DeliverWebhook;
+use domain::clock::Clock;
+use domain::random::Random;
+use platform::env::Env;
+use publish_events::PublishEvents;
+use reconcile_apikeys::ReconcileApiKeys;
+use refresh_shares::RefreshShares;
+use renew_apikeys::RenewApiKeys;
+use seal_audit::SealAudit;
+use serde_json::Value;
+use shared::store::Store;
+use shared::wallets::Custody;
+
+/// A function that runs.
+pub(crate) enum Started {
+    /// An endpoint's routes.
+    Endpoint(Router),
+    /// What a schedule runs.
+    Job(Box<Job>),
+    /// What the table's stream invokes.
+    Publisher(Box<PublishEvents>),
+    /// What the queue invokes.
+    Deliverer(Box<DeliverWebhook>),
+    /// Party 2.
+    Cosigner(Box<Cosigner>),
+}
+
+/// What a schedule runs.
+pub(crate) enum Job {
+    /// The renewal.
+    Renew(RenewApiKeys),
+    /// The reconciliation.
+    Reconcile(ReconcileApiKeys),
+    /// The refresh.
+    Refresh(RefreshShares),
+    /// The signatures over the audit log.
+    Seal(SealAudit),
+}
+
+impl Job {
+    /// Runs it once.
+    pub(crate) async fn run(&self) -> Result<Value, Box<dyn std::error::Error>> {
+        Ok(match self {
+            Self::Renew(job) => lambda_entry::Job::run(job).await?,
+            Self::Reconcile(job) => lambda_entry::Job::run(job).await?,
+            Self::Refresh(job) => lambda_entry::Job::run(job).await?,
+            Self::Seal(job) => job.run().await?,
+        })
+    }
+}
+
+/// Starts the function of a package.
+pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Started, String> {
+    fn endpoint<E: ToString>(router: Result<Router, E>) -> Result<Started, String> {
+        router.map(Started::Endpoint).map_err(|error| error.to_string())
+    }
+    let random = Random::system();
+    match package {
+        "cosigner" => {
+            let cosigner = Cosigner::from_env(env, clock, random);
+            cosigner.map(|it| Started::Cosigner(Box::new(it))).map_err(|error| error.to_string())
+        }
+        "create-wallet" => {
+            endpoint(Custody::from_env(env, clock, random).map(create_wallet::router))
+        }
+        "sign-message" => endpoint(Custody::from_env(env, clock, random).map(sign_message::router)),
+        "get-wallet" => endpoint(Store::from_env(env).map(get_wallet::router)),
+        "list-wallets" => endpoint(Store::from_env(env).map(list_wallets::router)),
+        "health" => Ok(Started::Endpoint(health::router())),
+        "exchange-guidance" => Ok(Started::Endpoint(exchange_guidance::router())),
+        "register-aster" => endpoint(register_aster::router_from_env(env, clock, random)),
+        "register-hyperliquid" => {
+            endpoint(register_hyperliquid::router_from_env(env, clock, random))
+        }
+        "get-apikey" => endpoint(get_apikey::router_from_env(env, clock, random)),
+        "delete-apikey" => endpoint(delete_apikey::router_from_env(env, clock, random)),
+        "list-agents" => endpoint(list_agents::router_from_env(env, clock, random)),
+        "delete-agent" => endpoint(delete_agent::router_from_env(env, clock, random)),
+        "rotate-apikey" => endpoint(rotate_apikey::router_from_env(env, clock, random)),
+        "create-webhook" => endpoint(create_webhook::router_from_env(env, clock, random)),
+        "list-webhooks" => endpoint(Store::from_env(env).map(list_webhooks::router)),
+        "delete-webhook" => endpoint(delete_webhook::router_from_env(env, clock, random)),
+        "replay-webhook" => endpoint(replay_webhook::router_from_env(env, clock, random)),
+        "publish-events" => {
+            let started = publish_events::consumer_from_env(env, clock, random);
+            let started = started.map(|it| Started::Publisher(Box::new(it)));
+            started.map_err(|error| error.to_string())
+        }
+        "deliver-webhook" => {
+            let started = deliver_webhook::consumer_from_env(env, clock, random);
+            let started = started.map(|it| Started::Deliverer(Box::new(it)));
+            started.map_err(|error| error.to_string())
+        }
+        "renew-apikeys" => {
+            let job = renew_apikeys::job_from_env(env, clock, random).map(Job::Renew);
+            job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
+        }
+        "reconcile-apikeys" => {
+            let job = reconcile_apikeys::job_from_env(env, clock, random).map(Job::Reconcile);
+            job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
+        }
+        "refresh-shares" => {
+            let job = refresh_shares::job_from_env(env, clock, random).map(Job::Refresh);
+            job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
+        }
+        "seal-audit" => {
+            let job = seal_audit::job_from_env(env, clock).map(Job::Seal);
+            job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
+        }
+        other => panic!("say in this file how functions/{other} starts"),
+    }
+}
+
+/// An endpoint's routes, from the environment of Lambda and of the template.
+pub(crate) fn endpoint(package: &str, env: &Env<'_>, clock: Clock) -> Router {
+    match start(package, env, clock) {
+        Ok(Started::Endpoint(router)) => router,
+        Ok(_) => panic!("{package} is no endpoint"),
+        Err(error) => panic!("{package}: {error}"),
+    }
+}
+
+/// What Lambda itself sets, with `who` in place of the role's access key: a call is signed with
+/// its name, so that it is known whose it is.
+pub(crate) fn set_by_lambda<'a>(name: &str, who: &'a str) -> Option<&'a str> {
+    match name {
+        "AWS_ACCESS_KEY_ID" => Some(who),
+        "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" => Some("test"),
+        "AWS_REGION" => Some(template::cloudformation::REGION),
+        _ => None,
+    }
+}

@@ -1,0 +1,138 @@
+//! What invokes the functions behind webhooks: the stream and what of it, the queue and how long.
+
+use serde_json::{Value, json};
+use shared::webhooks::MAX_ATTEMPTS;
+use template::stacks::{MAIN, MONITORING, Sources, Stacks};
+use template::{assert_found, assert_none};
+
+const DEAD: &str = "DeadDeliveries";
+
+fn wrong(stacks: &Stacks) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut hold = |holds: bool, line: &str| {
+        if !holds {
+            wrong.push(line.to_owned());
+        }
+    };
+    let table = stacks.main.resource("AWS::DynamoDB::Table", "WalletsTable").properties;
+    hold(
+        table["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES",
+        "the table's stream does not show before and after",
+    );
+    let publish = stacks.function("publish-events");
+    let stream = publish.source().unwrap_or(&Value::Null);
+    hold(stream["Stream"] == "WalletsTable.StreamArn", "publish-events reads another stream");
+    let filters = json!([
+        { "eventName": ["INSERT"], "dynamodb": { "Keys": { "sk": { "S": ["record"] } } } },
+        { "dynamodb": { "Keys": { "sk": { "S": [{ "prefix": "credential#" }] } } } },
+    ]);
+    let patterns = stream["FilterCriteria"]["Filters"].as_array().into_iter().flatten();
+    let patterns = patterns.map(|filter| filter["Pattern"].as_str().unwrap_or_default());
+    let patterns: Vec<Value> =
+        patterns.map(|text| serde_json::from_str(text).unwrap_or_default()).collect();
+    hold(json!(patterns) == filters, "publish-events is invoked by other items");
+    let reports = json!(["ReportBatchItemFailures"]);
+    hold(stream["FunctionResponseTypes"] == reports, "publish-events repeats what it has done");
+    hold(stream["BisectBatchOnFunctionError"] == true, "a bad record holds a whole batch back");
+    let left = json!({ "Type": "SQS", "Destination": "JobsDeadLetters.Arn" });
+    hold(
+        stream["DestinationConfig"]["OnFailure"] == left,
+        "what could not be published is left nowhere",
+    );
+    let deliver = stacks.function("deliver-webhook");
+    let source = deliver.source().unwrap_or(&Value::Null);
+    hold(source["Queue"] == "Deliveries.Arn", "deliver-webhook reads another queue");
+    hold(source["FunctionResponseTypes"] == reports, "deliver-webhook repeats what it has sent");
+    hold(deliver.properties["VpcConfig"].is_null(), "deliver-webhook is in a private network");
+    hold(deliver.variables()["WEBHOOK_TARGETS"] == "public", "webhooks may be sent to loopback");
+    let queue = stacks.main.resource("AWS::SQS::Queue", "Deliveries").properties;
+    let timeout = deliver.properties["Timeout"].as_u64().unwrap_or_default();
+    hold(
+        queue["VisibilityTimeout"].as_u64() == Some(6 * timeout),
+        "a message comes again while it is delivered",
+    );
+    let redrive = &queue["RedrivePolicy"];
+    hold(
+        redrive["maxReceiveCount"] == MAX_ATTEMPTS
+            && redrive["deadLetterTargetArn"] == format!("{DEAD}.Arn"),
+        "a message is given up too early, too late, or left nowhere",
+    );
+    for name in ["Deliveries", DEAD] {
+        let queue = stacks.main.resource("AWS::SQS::Queue", name).properties;
+        hold(queue["SqsManagedSseEnabled"] == true, "a queue is not encrypted");
+        // The ten attempts, and time to look.
+        hold(queue["MessageRetentionPeriod"] == 1_209_600, "a message is forgotten too early");
+    }
+    let alarms = stacks.monitoring.resources("AWS::CloudWatch::Alarm");
+    let watched = alarms.iter().any(|alarm| {
+        let of = &alarm.properties;
+        of["MetricName"] == "ApproximateNumberOfMessagesVisible"
+            && of["Dimensions"]
+                == json!([{ "Name": "QueueName", "Value": format!("{DEAD}.QueueName") }])
+    });
+    hold(watched, "no alarm watches what was given up");
+    wrong
+}
+
+#[test]
+fn webhooks_are_fed_and_sent_as_the_code_expects_it() {
+    assert_none(&wrong(&Stacks::new()));
+}
+
+#[test]
+fn what_feeds_or_sends_otherwise_is_found() {
+    for (file, place, old, new, line) in [
+        (
+            MAIN,
+            "  WalletsTable:",
+            "NEW_AND_OLD_IMAGES",
+            "NEW_IMAGE",
+            "the table's stream does not show before and after",
+        ),
+        (
+            MAIN,
+            "  PublishEventsFunction:",
+            "[\"record\"]",
+            "[\"share\"]",
+            "publish-events is invoked by other items",
+        ),
+        (
+            MAIN,
+            "  DeliverWebhookFunction:",
+            "WEBHOOK_TARGETS: public",
+            "WEBHOOK_TARGETS: public-and-loopback",
+            "webhooks may be sent to loopback",
+        ),
+        (
+            MAIN,
+            "  DeliverWebhookFunction:",
+            "Timeout: 30",
+            "Timeout: 60",
+            "a message comes again while it is delivered",
+        ),
+        (
+            MAIN,
+            "  Deliveries:",
+            "maxReceiveCount: 10",
+            "maxReceiveCount: 3",
+            "a message is given up too early, too late, or left nowhere",
+        ),
+        (
+            MAIN,
+            "  DeadDeliveries:",
+            "SqsManagedSseEnabled: true",
+            "SqsManagedSseEnabled: false",
+            "a queue is not encrypted",
+        ),
+        (
+            MONITORING,
+            "  DeliveriesGivenUp:",
+            "!Ref DeadDeliveries",
+            "!Ref Service",
+            "no alarm watches what was given up",
+        ),
+    ] {
+        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        assert_found(&wrong(&copy), line);
+    }
+}

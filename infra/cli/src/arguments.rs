@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use domain::ids::Exchange;
 use domain::intent::{HyperliquidChain, parse_chain};
 use hyperdex_local::{
     AllowedHost, AsterTarget, Engines, HyperliquidTarget, Limits, Options, Port, Ports,
@@ -161,10 +162,10 @@ impl Serve {
         (options.hyperliquid, options.aster) = self.targets()?;
         let budget = &mut options.budget;
         if let Some(weight) = self.hyperliquid_weight_per_minute {
-            budget.hyperliquid_per_minute = weight;
+            budget.per_minute[Exchange::Hyperliquid] = weight;
         }
         if let Some(weight) = self.aster_weight_per_minute {
-            budget.aster_per_minute = weight;
+            budget.per_minute[Exchange::Aster] = weight;
         }
         if let (Some(dynamodb), Some(kms)) = (&self.dynamodb_url, &self.kms_url) {
             let keys = (self.kms_key_id.as_deref(), self.cosigner_kms_key_id.as_deref());
@@ -200,12 +201,12 @@ impl Serve {
             signature_chain_id: self.aster_signature_chain_id,
             v1: self.aster_api == AsterApi::V1,
         };
-        for (name, url, chain) in [
-            ("HYPERLIQUID_URL", &hyperliquid.url, hyperliquid.chain),
-            ("ASTER_URL", &aster.url, aster.chain),
+        for (exchange, name, url, chain) in [
+            (Exchange::Hyperliquid, "HYPERLIQUID_URL", &hyperliquid.url, hyperliquid.chain),
+            (Exchange::Aster, "ASTER_URL", &aster.url, aster.chain),
         ] {
             if let Some(url) = url {
-                check_network(name, url, chain)?;
+                check_network(exchange, name, url, chain)?;
             }
         }
         Ok((hyperliquid, aster))

@@ -1,6 +1,7 @@
 //! Identifiers: parsed once at the edge, trusted after.
 
 use std::fmt;
+use std::ops::{Index, IndexMut};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -176,7 +177,7 @@ pub enum Exchange {
 }
 
 impl Exchange {
-    /// All of them.
+    /// All of them, in the order of their declaration.
     pub const ALL: [Self; 2] = [Self::Aster, Self::Hyperliquid];
 
     /// The name in paths and records.
@@ -195,9 +196,44 @@ impl fmt::Display for Exchange {
     }
 }
 
+/// One value for each exchange.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PerExchange<T>([T; Exchange::ALL.len()]);
+
+impl<T> PerExchange<T> {
+    /// Makes the value of each exchange.
+    pub fn from_fn(value: impl FnMut(Exchange) -> T) -> Self {
+        Self(Exchange::ALL.map(value))
+    }
+}
+
+impl<T> Index<Exchange> for PerExchange<T> {
+    type Output = T;
+
+    fn index(&self, exchange: Exchange) -> &T {
+        &self.0[exchange as usize]
+    }
+}
+
+impl<T> IndexMut<Exchange> for PerExchange<T> {
+    fn index_mut(&mut self, exchange: Exchange) -> &mut T {
+        &mut self.0[exchange as usize]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn value_per_exchange_is_found_by_its_exchange() {
+        let mut names = PerExchange::from_fn(Exchange::as_str);
+        for exchange in Exchange::ALL {
+            assert_eq!(names[exchange], exchange.as_str());
+            names[exchange] = "changed";
+            assert_eq!(names[exchange], "changed");
+        }
+    }
 
     #[test]
     fn identifiers_are_read_in_order_of_shape() {

@@ -1,6 +1,7 @@
 //! The operations of the API: each route once, with its parameters and responses.
 
 mod agents;
+mod exchanges;
 
 use domain::ids::Exchange;
 use http::Method;
@@ -9,10 +10,12 @@ use serde_json::json;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::credentials::CredentialError;
+use shared::exchanges::profile::Profile;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use self::exchanges::{Responses, of, responses, secret};
 use crate::errors;
 use crate::parameters::{
     agent_in_path, form, other_exchange, parameter, wallet_in_path, wallet_in_query,
@@ -262,39 +265,17 @@ fn wallets() -> [Operation; 4] {
     [create, list, get, sign]
 }
 
-/// The path of an exchange's credentials, and its name in the ids of operations and schemas.
-fn of(exchange: Exchange) -> (String, &'static str) {
-    let name = match exchange {
-        Exchange::Aster => "Aster",
-        Exchange::Hyperliquid => "Hyperliquid",
-    };
-    (format!("/api/trading/{exchange}/apikey"), name)
-}
-
 fn register(exchange: Exchange) -> Operation {
     let (path, name) = of(exchange);
-    let schema = match exchange {
-        Exchange::Aster => "AsterRegistered",
-        Exchange::Hyperliquid => "HyperliquidRegistered",
-    };
+    let Responses { registered, wallet, next, .. } = responses(exchange);
     let advice = format!("If you cannot use the existing key, rotate it: POST {path}/rotate.");
     let mut own = vec![CredentialError::Exists { advice }, CredentialError::Revoking];
-    if exchange == Exchange::Aster {
+    if Profile::of(exchange).makes_keys {
         own.extend([
             CredentialError::NotOffered,
             CredentialError::SecretLost(StoreError::Conflict),
         ]);
     }
-    const WALLET: &str = "$response.body#/data/mainWalletAddress";
-    let links = match exchange {
-        Exchange::Aster => {
-            const WALLET: &str = "$response.body#/data/signerAddress";
-            ["getAsterApiKey", "deleteAsterApiKey"]
-                .map(|id| to(id, id, ("walletIdOrAddress", WALLET)))
-        }
-        Exchange::Hyperliquid => ["getHyperliquidApiKey", "deleteHyperliquidApiKey"]
-            .map(|id| to(id, id, ("walletIdOrAddress", WALLET))),
-    };
     Operation::new(Method::POST, path, format!("register{name}"), Tag::Credentials)
         .says(
             format!("Register an API key with {name}"),
@@ -302,15 +283,10 @@ fn register(exchange: Exchange) -> Operation {
         )
         .once()
         .body("RegisterApiKey", Required::True, &["walletIdOrAddress", "autoRenew"])
-        .answers(200, "The key is approved by the exchange.", schema)
+        .answers(200, "The key is approved by the exchange.", registered)
         .fails(errors::credential(Action::Generate, own))
         .fails(secret(exchange))
-        .leads(links)
-}
-
-/// Only Hyperliquid's keys are handed out.
-fn secret(exchange: Exchange) -> Option<ApiError> {
-    (exchange == Exchange::Hyperliquid).then(ApiError::secret_not_shown_again)
+        .leads(next.map(|id| to(id, id, ("walletIdOrAddress", wallet))))
 }
 
 fn describe(exchange: Exchange) -> Operation {
@@ -342,10 +318,6 @@ fn delete(exchange: Exchange) -> Operation {
 
 fn rotate(exchange: Exchange) -> Operation {
     let (path, name) = of(exchange);
-    let schema = match exchange {
-        Exchange::Aster => "AsterRotated",
-        Exchange::Hyperliquid => "HyperliquidRotated",
-    };
     let own = vec![
         CredentialError::NoCredential,
         CredentialError::Unregistered,
@@ -364,7 +336,7 @@ fn rotate(exchange: Exchange) -> Operation {
     )
     .once()
     .body("RotateApiKey", Required::True, &["walletIdOrAddress"])
-    .answers(200, "The new key.", schema)
+    .answers(200, "The new key.", responses(exchange).rotated)
     .fails(errors::credential(Action::Rotate, own))
     .fails(secret(exchange))
 }

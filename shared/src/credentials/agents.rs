@@ -187,7 +187,9 @@ impl Registrar {
             }
             let error = match self.client.remove(&removal, &signature).await {
                 Outcome::Done => return Ok(()),
-                Outcome::NotSent(cause) => return Err(CredentialError::BadAnswer(cause)),
+                Outcome::NotSent(cause) => {
+                    return Err(CredentialError::BadAnswer(cause.to_string()));
+                }
                 Outcome::Refused(refusal) if refusal.kind.proof() == Proof::Gone => return Ok(()),
                 Outcome::Refused(refusal)
                     if refusal.kind == RefusalKind::RemovalPending

@@ -62,7 +62,7 @@ impl Registrar {
             }
             V1Outcome::NotSent(cause) => {
                 self.forget(&held).await;
-                Err(CredentialError::BadAnswer(cause))
+                Err(CredentialError::BadAnswer(cause.to_string()))
             }
             // There may be a key that nobody knows. The next call asks for another.
             V1Outcome::Unknown(unclear) => {
@@ -184,7 +184,7 @@ impl From<NonceError> for CredentialError {
     fn from(error: NonceError) -> Self {
         match error {
             NonceError::Refused(refusal) => Self::Refused(refusal),
-            NonceError::NotSent(cause) => Self::BadAnswer(cause),
+            NonceError::NotSent(cause) => Self::BadAnswer(cause.to_string()),
             NonceError::Unclear(unclear) => unclear.into(),
         }
     }

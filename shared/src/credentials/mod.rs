@@ -134,7 +134,7 @@ impl Registrar {
         spender: Spender,
     ) -> Self {
         let budget = budget_of(&custody, Exchange::Aster, budget, spender);
-        Self { client: ExchangeClient::aster(client, budget), custody }
+        Self { client: ExchangeClient::new(client, budget), custody }
     }
 
     /// Hyperliquid's credentials.
@@ -146,7 +146,7 @@ impl Registrar {
         spender: Spender,
     ) -> Self {
         let budget = budget_of(&custody, Exchange::Hyperliquid, budget, spender);
-        Self { client: ExchangeClient::hyperliquid(client, budget), custody }
+        Self { client: ExchangeClient::new(client, budget), custody }
     }
 
     /// Names the clock where an exchange refused what depends on it: a nonce, an expiry.
@@ -295,6 +295,7 @@ impl From<LookupError> for CredentialError {
                 Self::Busy(Busy::Limited { retry_after_s })
             }
             LookupError::Blocked(words) => Self::Blocked(words),
+            LookupError::Busy(busy @ Busy::Blocked { .. }) => Self::Blocked(busy.to_string()),
             LookupError::NonceRejected => {
                 Self::Refused(Refusal::new(RefusalKind::NonceRejected, &error.to_string()))
             }

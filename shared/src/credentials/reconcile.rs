@@ -192,7 +192,7 @@ impl Registrar {
         }
         let key = if self.client.lists_for_agents_only() {
             let opened = self.open(wallet, known.agent, &known.sealed).await;
-            Some(opened.map_err(|error| LookupError::Unclear(error.to_string()))?)
+            Some(opened.map_err(|error| LookupError::Asker(error.into()))?)
         } else {
             None
         };

@@ -75,7 +75,7 @@ impl Registrar {
             }
             let refusal = match self.client.approve(&approval, &signature).await {
                 Outcome::Done => return Ok(Sent::Live),
-                Outcome::NotSent(cause) => return Ok(Sent::Unsent(cause)),
+                Outcome::NotSent(cause) => return Ok(Sent::Unsent(cause.to_string())),
                 // Whoever is blocked asks in vain, too.
                 Outcome::Unknown(blocked @ Unclear::Blocked(_)) => {
                     return Ok(Sent::Unknown(blocked.into()));
@@ -140,7 +140,9 @@ impl Registrar {
             }
             let error = match self.client.remove(&removal, &signature).await {
                 Outcome::Done => return Ok(()),
-                Outcome::NotSent(cause) => return Err(CredentialError::BadAnswer(cause)),
+                Outcome::NotSent(cause) => {
+                    return Err(CredentialError::BadAnswer(cause.to_string()));
+                }
                 Outcome::Refused(refusal) if refusal.kind.proof() == Proof::Gone => return Ok(()),
                 Outcome::Refused(refusal) if self.waits(held, &refusal).await => continue,
                 Outcome::Refused(refusal) if refusal.kind.is_transient() => {
@@ -195,7 +197,8 @@ impl Registrar {
 impl From<Unclear> for CredentialError {
     fn from(unclear: Unclear) -> Self {
         match unclear {
-            Unclear::NoAnswer(cause) => Self::NoAnswer(cause),
+            Unclear::NoAnswer(cause) => Self::NoAnswer(cause.to_string()),
+            Unclear::Broken(cause) => Self::BadAnswer(cause.to_string()),
             Unclear::BadAnswer(cause) => Self::BadAnswer(cause),
             Unclear::Blocked(words) => Self::Blocked(words),
         }

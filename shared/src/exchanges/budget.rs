@@ -13,18 +13,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::clock::Clock;
-use domain::ids::Exchange;
+use domain::ids::{Exchange, PerExchange};
 use domain::random::Random;
 use platform::env::{ConfigError, Env};
 use platform::items::StoreError;
 use platform::metrics::{self, About, Metric};
 
+use super::profile::Profile;
 use crate::store::{BudgetState, SLOTS, Spend, Store};
 
 const SLOT_MS: u64 = 10_000;
-
-/// The weight of an approval on Aster.
-pub const ASTER_APPROVAL_WEIGHT: u64 = 50;
 
 /// So many failures in a row open the circuit.
 const FAILURES: u32 = 5;
@@ -35,10 +33,9 @@ const OPEN_MS: std::ops::RangeInclusive<u64> = 5_000..=60_000;
 /// What the budgets are sized by.
 #[derive(Clone, Debug)]
 pub struct BudgetConfig {
-    /// `HYPERLIQUID_WEIGHT_PER_MINUTE`: what of Hyperliquid's 1,200 may be used; 960 when not set.
-    pub hyperliquid_per_minute: u64,
-    /// `ASTER_WEIGHT_PER_MINUTE`: what of Aster's 2,400 may be used; 1,920 when not set.
-    pub aster_per_minute: u64,
+    /// `ASTER_WEIGHT_PER_MINUTE`, `HYPERLIQUID_WEIGHT_PER_MINUTE`: how much of an exchange's weight
+    /// may be used; see [`Profile::weight_per_minute`] when not set.
+    pub per_minute: PerExchange<u64>,
     /// `EGRESS_ADDRESS`: names the address that calls leave from; `shared` when not set.
     pub egress: String,
     /// `JOB_BUDGET_PERCENT`: what part of it unattended jobs may use; 50 when not set.
@@ -48,8 +45,7 @@ pub struct BudgetConfig {
 impl Default for BudgetConfig {
     fn default() -> Self {
         Self {
-            hyperliquid_per_minute: 960,
-            aster_per_minute: 1_920,
+            per_minute: PerExchange::from_fn(|exchange| Profile::of(exchange).weight_per_minute),
             egress: "shared".to_owned(),
             job_percent: 50,
         }
@@ -116,14 +112,15 @@ impl BudgetConfig {
             fits.then(|| text.to_owned())
         };
         let ours = Self::default();
-        let a_weight = "a number from 200 to 100000";
+        let mut per_minute = ours.per_minute;
+        for exchange in Exchange::ALL {
+            let name = Profile::of(exchange).weight_variable;
+            if let Some(set) = env.parsed(name, "a number from 200 to 100000", weight)? {
+                per_minute[exchange] = set;
+            }
+        }
         Ok(Self {
-            hyperliquid_per_minute: env
-                .parsed("HYPERLIQUID_WEIGHT_PER_MINUTE", a_weight, weight)?
-                .unwrap_or(ours.hyperliquid_per_minute),
-            aster_per_minute: env
-                .parsed("ASTER_WEIGHT_PER_MINUTE", a_weight, weight)?
-                .unwrap_or(ours.aster_per_minute),
+            per_minute,
             egress: env
                 .parsed("EGRESS_ADDRESS", "at most 64 letters, digits, . : - _", plain)?
                 .unwrap_or(ours.egress),
@@ -167,10 +164,7 @@ impl Budget {
         clock: Clock,
         random: Random,
     ) -> Self {
-        let limit = match exchange {
-            Exchange::Aster => config.aster_per_minute,
-            Exchange::Hyperliquid => config.hyperliquid_per_minute,
-        };
+        let limit = config.per_minute[exchange];
         let per_minute = match spender {
             Spender::Caller => limit,
             Spender::Job => limit * config.job_percent.min(100) / 100,

@@ -3,18 +3,19 @@
 //! fails.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use domain::eth::{Address, AgentKey, Signature};
 use domain::ids::Exchange;
 use domain::intent::{Intent, nonce_lead};
 use platform::metrics::{self, About, Metric};
 
+use super::api::{Api, Asker, Call, Settings};
 use super::aster::v1::V1Client;
-use super::budget::{ASTER_APPROVAL_WEIGHT, Answered, Budget, Busy};
+use super::budget::{Answered, Budget, Busy};
 use super::http::SKEW_MS;
-use super::{
-    Approval, ListedAgent, LookupError, Outcome, RefusalKind, Removal, Unclear, aster, hyperliquid,
-};
+use super::profile::Profile;
+use super::{Approval, ListedAgent, LookupError, Outcome, RefusalKind, Removal, Unclear};
 
 /// How often a call is repeated that never arrived.
 const REPEATS: u32 = 2;
@@ -22,63 +23,48 @@ const REPEATS: u32 = 2;
 /// The client of one exchange.
 #[derive(Clone, Debug)]
 pub struct ExchangeClient {
-    api: Api,
+    api: Arc<dyn Api>,
+    profile: &'static Profile,
+    settings: Settings,
     budget: Budget,
 }
 
-#[derive(Clone, Debug)]
-enum Api {
-    Hyperliquid(hyperliquid::Client),
-    Aster(aster::Client),
-}
-
 impl ExchangeClient {
-    /// Hyperliquid, within a budget.
+    /// The client of an exchange, within a budget.
     #[must_use]
-    pub const fn hyperliquid(client: hyperliquid::Client, budget: Budget) -> Self {
-        Self { api: Api::Hyperliquid(client), budget }
+    pub(crate) fn new(api: impl Api + 'static, budget: Budget) -> Self {
+        let (profile, settings) = (api.profile(), api.settings());
+        Self { api: Arc::new(api), profile, settings, budget }
     }
 
-    /// Aster, within a budget.
+    /// Returns the facts of the exchange.
     #[must_use]
-    pub const fn aster(client: aster::Client, budget: Budget) -> Self {
-        Self { api: Api::Aster(client), budget }
+    pub const fn profile(&self) -> &'static Profile {
+        self.profile
     }
 
     /// Which one it is.
     #[must_use]
     pub const fn exchange(&self) -> Exchange {
-        match self.api {
-            Api::Hyperliquid(_) => Exchange::Hyperliquid,
-            Api::Aster(_) => Exchange::Aster,
-        }
+        self.profile.exchange
     }
 
     /// How long an agent is approved for, in milliseconds.
     #[must_use]
     pub const fn validity_ms(&self) -> u64 {
-        match &self.api {
-            Api::Hyperliquid(client) => client.validity_ms(),
-            Api::Aster(client) => client.validity_ms(),
-        }
+        self.settings.validity_ms
     }
 
     /// How long a call may take, in milliseconds.
     #[must_use]
     pub const fn call_timeout_ms(&self) -> u64 {
-        match &self.api {
-            Api::Hyperliquid(client) => client.call_timeout_ms(),
-            Api::Aster(client) => client.call_timeout_ms(),
-        }
+        self.settings.call_timeout_ms
     }
 
     /// The time in the unit of the exchange's nonces.
     #[must_use]
     pub fn nonce_now(&self) -> u64 {
-        match self.api {
-            Api::Hyperliquid(_) => self.budget.clock().now_ms(),
-            Api::Aster(_) => self.budget.clock().now_us(),
-        }
+        self.profile.nonce_unit.now(self.budget.clock())
     }
 
     /// The latest that a last nonce can be, unless a clock was wrong.
@@ -88,68 +74,45 @@ impl ExchangeClient {
     }
 
     /// How much older a nonce may be than now before another is taken, in the nonces' unit.
-    /// Hyperliquid takes those of two days, Aster those of some seconds.
     #[must_use]
     pub const fn nonce_fresh_for(&self) -> u64 {
-        match self.api {
-            Api::Hyperliquid(_) => 60_000,
-            Api::Aster(_) => 2_000_000,
-        }
+        self.profile.nonce_fresh_for
     }
 
     /// Aster's V1, where keys are made by it.
     #[must_use]
-    pub const fn v1(&self) -> Option<&V1Client> {
-        match &self.api {
-            Api::Aster(client) => client.v1(),
-            Api::Hyperliquid(_) => None,
-        }
+    pub fn v1(&self) -> Option<&V1Client> {
+        self.api.v1()
     }
 
     /// The one address that keys may be used from, if they are bound to one.
     #[must_use]
     pub const fn ip_whitelist(&self) -> Option<Ipv4Addr> {
-        match &self.api {
-            Api::Aster(client) => client.ip_whitelist(),
-            Api::Hyperliquid(_) => None,
-        }
+        self.settings.ip_whitelist
     }
 
     /// What an agent's name does to another of the same name: on Hyperliquid it replaces it.
     #[must_use]
     pub const fn replaces_by_name(&self) -> bool {
-        matches!(self.api, Api::Hyperliquid(_))
+        self.profile.replaces_by_name
     }
 
     /// Whether responses show the private keys of agents.
     #[must_use]
     pub const fn hands_out_keys(&self) -> bool {
-        match &self.api {
-            Api::Hyperliquid(client) => client.hands_out_keys(),
-            Api::Aster(_) => false,
-        }
+        self.settings.hands_out_keys
     }
 
     /// What has to be signed for an approval.
     #[must_use]
     pub fn approval_intent(&self, approval: &Approval) -> Intent {
-        match &self.api {
-            Api::Hyperliquid(client) => {
-                Intent::HyperliquidApproveAgent(client.approve_agent(approval))
-            }
-            Api::Aster(client) => Intent::AsterRegisterAgent(client.register_agent(approval)),
-        }
+        self.api.approval_intent(approval)
     }
 
     /// What has to be signed for a removal.
     #[must_use]
     pub fn removal_intent(&self, removal: &Removal) -> Intent {
-        match &self.api {
-            Api::Hyperliquid(client) => {
-                Intent::HyperliquidRevokeAgent(client.revoke_agent(removal))
-            }
-            Api::Aster(client) => Intent::AsterDeleteAgent(client.delete_agent(removal)),
-        }
+        self.api.removal_intent(removal)
     }
 
     /// Takes the weight of so many approvals and removals from the budget.
@@ -157,33 +120,24 @@ impl ExchangeClient {
     /// # Errors
     /// When nothing may be sent now.
     pub async fn admit(&self, approvals: u64, removals: u64) -> Result<(), Busy> {
-        // Everything else weighs 1, on both exchanges.
-        let approval = if matches!(self.api, Api::Aster(_)) { ASTER_APPROVAL_WEIGHT } else { 1 };
-        self.budget.take(approvals * approval + removals).await
+        let weights = &self.profile.weights;
+        self.budget.take(approvals * weights.approval + removals * weights.removal).await
     }
 
     /// Sends a signed approval.
     pub async fn approve(&self, approval: &Approval, signature: &Signature) -> Outcome {
-        let mut repeat = 0;
-        loop {
-            let outcome = match &self.api {
-                Api::Hyperliquid(client) => client.approve(approval, signature).await,
-                Api::Aster(client) => client.approve(approval, signature).await,
-            };
-            if !self.goes_again(&outcome, &mut repeat).await {
-                return outcome;
-            }
-        }
+        self.send(|| self.api.approve(approval, signature)).await
     }
 
     /// Sends a signed removal.
     pub async fn remove(&self, removal: &Removal, signature: &Signature) -> Outcome {
+        self.send(|| self.api.remove(removal, signature)).await
+    }
+
+    async fn send<'a>(&self, call: impl Fn() -> Call<'a, Outcome> + Send + Sync) -> Outcome {
         let mut repeat = 0;
         loop {
-            let outcome = match &self.api {
-                Api::Hyperliquid(client) => client.remove(removal, signature).await,
-                Api::Aster(client) => client.remove(removal, signature).await,
-            };
+            let outcome = call().await;
             if !self.goes_again(&outcome, &mut repeat).await {
                 return outcome;
             }
@@ -231,10 +185,7 @@ impl ExchangeClient {
     /// behind), where that is a minute or more.
     #[must_use]
     pub fn clock_skew_s(&self) -> Option<i64> {
-        let skew_ms = match &self.api {
-            Api::Hyperliquid(client) => client.skew_ms(),
-            Api::Aster(client) => client.skew_ms(),
-        };
+        let skew_ms = self.api.skew_ms();
         (skew_ms.unsigned_abs() >= SKEW_MS).then_some(skew_ms / 1_000)
     }
 
@@ -246,10 +197,15 @@ impl ExchangeClient {
         metrics::emit(self.budget.clock(), About::exchange(exchange), &measured);
     }
 
+    /// From 0 to `bound` milliseconds.
+    pub(super) fn jitter_ms(&self, bound: u64) -> u64 {
+        self.budget.jitter_ms(bound)
+    }
+
     /// 100 to 200 ms, then 200 to 400 ms.
     async fn back_off(&self, repeat: &mut u32) {
         let base = 100 << *repeat;
-        self.budget.clock().sleep_ms(base + self.budget.jitter_ms(base)).await;
+        self.budget.clock().sleep_ms(base + self.jitter_ms(base)).await;
         *repeat += 1;
     }
 
@@ -263,28 +219,14 @@ impl ExchangeClient {
         wallet: Address,
         agent: &AgentKey,
     ) -> Result<bool, LookupError> {
-        match &self.api {
-            Api::Hyperliquid(client) => {
-                let mut repeat = 0;
-                loop {
-                    self.admit_question(60).await?;
-                    let answer = client.knows_agent(wallet, agent.address()).await;
-                    if !self.asks_again(answer.as_ref().err(), &mut repeat).await {
-                        return answer;
-                    }
-                }
-            }
-            Api::Aster(_) => {
-                let agents = self.agents(wallet, Some(agent)).await?.unwrap_or_default();
-                Ok(agents.iter().any(|listed| listed.address == agent.address()))
-            }
-        }
+        let agent = Asker { key: agent, client: self };
+        self.ask(self.profile.weights.agent, || self.api.knows_agent(wallet, agent)).await
     }
 
     /// Whether only an agent may ask for [`ExchangeClient::agents`].
     #[must_use]
     pub const fn lists_for_agents_only(&self) -> bool {
-        matches!(self.api, Api::Aster(_))
+        self.profile.lists_for_agents_only
     }
 
     /// The agents that the exchange lists for a wallet. On Aster an agent asks, and there is no
@@ -297,21 +239,22 @@ impl ExchangeClient {
         wallet: Address,
         agent: Option<&AgentKey>,
     ) -> Result<Option<Vec<ListedAgent>>, LookupError> {
+        if self.lists_for_agents_only() && agent.is_none() {
+            return Ok(None);
+        }
+        let agent = agent.map(|key| Asker { key, client: self });
+        self.ask(self.profile.weights.agents, || self.api.agents(wallet, agent)).await
+    }
+
+    async fn ask<'a, T>(
+        &self,
+        weight: u64,
+        question: impl Fn() -> Call<'a, Result<T, LookupError>> + Send + Sync,
+    ) -> Result<T, LookupError> {
         let mut repeat = 0;
         loop {
-            let answer = match (&self.api, agent) {
-                (Api::Hyperliquid(client), _) => {
-                    self.admit_question(20).await?;
-                    client.agents(wallet).await.map(Some)
-                }
-                (Api::Aster(client), Some(agent)) => {
-                    self.admit_question(1).await?;
-                    // An agent asks seldom, and by one caller at a time; the rest is for chance.
-                    let nonce = self.budget.clock().now_us() + self.budget.jitter_ms(1_000);
-                    client.agents(wallet, agent, nonce).await
-                }
-                (Api::Aster(_), None) => return Ok(None),
-            };
+            self.admit_question(weight).await?;
+            let answer = question().await;
             if !self.asks_again(answer.as_ref().err(), &mut repeat).await {
                 return answer;
             }
@@ -321,8 +264,7 @@ impl ExchangeClient {
     async fn admit_question(&self, weight: u64) -> Result<(), LookupError> {
         self.budget.take(weight).await.map_err(|busy| match busy {
             Busy::Limited { retry_after_s } => LookupError::RateLimited { retry_after_s },
-            Busy::Blocked { .. } => LookupError::Blocked(busy.to_string()),
-            other => LookupError::Unclear(other.to_string()),
+            other => LookupError::Busy(other),
         })
     }
 
@@ -341,7 +283,14 @@ impl ExchangeClient {
             Some(LookupError::RateLimited { retry_after_s }) => {
                 self.budget.limited(*retry_after_s).await;
             }
-            Some(LookupError::NotSent(_) | LookupError::Unclear(_)) => self.budget.failed().await,
+            Some(
+                LookupError::NotSent(_)
+                | LookupError::NoAnswer(_)
+                | LookupError::Unreadable { .. }
+                | LookupError::Unsigned(_)
+                | LookupError::Busy(_)
+                | LookupError::Asker(_),
+            ) => self.budget.failed().await,
         }
         false
     }

@@ -12,7 +12,7 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 use super::{bounded, without_secrets};
-use crate::http_client::LazyClient;
+use crate::http_client::{HttpSetupError, LazyClient};
 
 /// The largest answer that is read, in bytes. An account's whole agent list is a few KB.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -114,13 +114,27 @@ impl std::fmt::Debug for Answer {
 pub enum SendError {
     /// No connection: the exchange never got the request.
     #[error("no connection: {0}")]
-    NotSent(String),
+    NotSent(#[source] TransportError),
     /// No answer in time.
     #[error("no answer in time: {0}")]
-    NoAnswer(String),
+    NoAnswer(#[source] TransportError),
     /// The answer broke off or is too large.
     #[error("broken answer: {0}")]
-    Broken(String),
+    Broken(#[source] TransportError),
+}
+
+/// What failed on the way to an exchange or back. The text names every cause, and no URL.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The client could not be made.
+    #[error(transparent)]
+    Setup(#[from] HttpSetupError),
+    /// The call failed.
+    #[error("{}", with_causes(.0))]
+    Call(#[source] reqwest::Error),
+    /// The answer is larger than the bound.
+    #[error("the answer is too large")]
+    TooLarge,
 }
 
 impl Http {
@@ -181,7 +195,7 @@ impl Http {
     }
 
     fn client(&self) -> Result<&reqwest::Client, SendError> {
-        self.client.get().map_err(|error| SendError::NotSent(error.to_string()))
+        self.client.get().map_err(|error| SendError::NotSent(error.into()))
     }
 
     fn url(&self, path: &str) -> String {
@@ -209,7 +223,7 @@ impl Http {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(send_error)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(SendError::Broken("the answer is too large".to_owned()));
+                return Err(SendError::Broken(TransportError::TooLarge));
             }
             body.extend_from_slice(&chunk);
         }
@@ -249,21 +263,26 @@ fn with_body(
     request.header(http::header::CONTENT_TYPE, content_type).body(body)
 }
 
-fn send_error(error: reqwest::Error) -> SendError {
+fn with_causes(error: &reqwest::Error) -> String {
     use std::error::Error as _;
-    let error = error.without_url();
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    if error.is_connect() {
-        SendError::NotSent(text)
-    } else if error.is_timeout() {
-        SendError::NoAnswer(text)
+    text
+}
+
+fn send_error(error: reqwest::Error) -> SendError {
+    let (is_connect, is_timeout) = (error.is_connect(), error.is_timeout());
+    let cause = TransportError::Call(error.without_url());
+    if is_connect {
+        SendError::NotSent(cause)
+    } else if is_timeout {
+        SendError::NoAnswer(cause)
     } else {
-        SendError::Broken(text)
+        SendError::Broken(cause)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The exchanges, as a credential's life sees them: an approval or a removal is signed, sent, and
 //! has an outcome; and agents can be asked for.
 
+mod api;
 pub mod aster;
 pub mod budget;
 mod client;
@@ -8,11 +9,30 @@ mod config;
 pub mod http;
 pub mod hyperliquid;
 pub mod networks;
+pub mod profile;
 
+pub use aster::config::{AsterConfig, aster_v1_url};
 pub use client::ExchangeClient;
-pub use config::{AsterConfig, CALL_TIMEOUT_MS, HyperliquidConfig};
+pub use config::CALL_TIMEOUT_MS;
+pub use hyperliquid::config::HyperliquidConfig;
 
-use domain::eth::Address;
+use domain::eth::{Address, AgentKeyError};
+use domain::ids::Exchange;
+
+use budget::Busy;
+use http::{SendError, TransportError};
+use profile::Profile;
+
+impl Profile {
+    /// Returns the facts of one exchange.
+    #[must_use]
+    pub const fn of(exchange: Exchange) -> &'static Self {
+        match exchange {
+            Exchange::Aster => &aster::PROFILE,
+            Exchange::Hyperliquid => &hyperliquid::PROFILE,
+        }
+    }
+}
 
 /// What a wallet approves: an agent, under a name, until a time.
 #[derive(Clone, Debug)]
@@ -61,30 +81,36 @@ pub enum Outcome {
     /// The exchange said no: nothing has changed there.
     Refused(Refusal),
     /// The exchange never got it.
-    NotSent(String),
+    NotSent(TransportError),
     /// It may have been applied, or may yet be.
     Unknown(Unclear),
 }
 
-impl From<http::SendError> for Outcome {
-    fn from(error: http::SendError) -> Self {
+impl From<SendError> for Outcome {
+    fn from(error: SendError) -> Self {
         match error {
-            http::SendError::NotSent(text) => Self::NotSent(text),
-            http::SendError::NoAnswer(text) => Self::Unknown(Unclear::NoAnswer(text)),
-            http::SendError::Broken(text) => Self::Unknown(Unclear::BadAnswer(text)),
+            SendError::NotSent(cause) => Self::NotSent(cause),
+            SendError::NoAnswer(cause) => Self::Unknown(Unclear::NoAnswer(cause)),
+            SendError::Broken(cause) => Self::Unknown(Unclear::Broken(cause)),
         }
     }
 }
 
 /// Why an outcome is not known. The text is for the log.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Unclear {
     /// No answer in time.
-    NoAnswer(String),
-    /// An answer that says nothing: 5xx, cut off, not of the protocol, or not in the closed list.
+    #[error(transparent)]
+    NoAnswer(TransportError),
+    /// An answer that broke off or is too large.
+    #[error(transparent)]
+    Broken(TransportError),
+    /// An answer that says nothing: 5xx, not of the protocol, or not in the closed list.
+    #[error("{0}")]
     BadAnswer(String),
     /// The edge in front of the exchange turned the call away: HTTP 403 or 451 (firewall, content
     /// delivery network, region).
+    #[error("{0}")]
     Blocked(String),
 }
 
@@ -205,11 +231,28 @@ pub enum LookupError {
         retry_after_s: u64,
     },
     /// The exchange never got the question.
+    #[error(transparent)]
+    NotSent(TransportError),
+    /// No answer, or none that is whole.
+    #[error(transparent)]
+    NoAnswer(SendError),
+    /// An answer that is not of the protocol.
+    #[error("{what}: HTTP {status}, not of the protocol")]
+    Unreadable {
+        /// What was asked for.
+        what: &'static str,
+        /// HTTP status.
+        status: u16,
+    },
+    /// The agent could not sign the question.
+    #[error(transparent)]
+    Unsigned(#[from] AgentKeyError),
+    /// The key of the agent that has to ask could not be opened.
     #[error("{0}")]
-    NotSent(String),
-    /// No answer, or none of the protocol.
-    #[error("{0}")]
-    Unclear(String),
+    Asker(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The exchange may not be asked now.
+    #[error(transparent)]
+    Busy(Busy),
     /// The agent belongs to another account.
     #[error("the agent is another account's")]
     Foreign,
@@ -223,20 +266,20 @@ pub enum LookupError {
 
 impl LookupError {
     /// An answer that says nothing about what was asked.
-    fn unreadable(what: &str, answer: &http::Answer) -> Self {
+    fn unreadable(what: &'static str, answer: &http::Answer) -> Self {
         match answer.status {
             429 | 418 => Self::RateLimited { retry_after_s: answer.wait_s(LIMITED_RETRY_AFTER_S) },
             403 | 451 => Self::Blocked(answer.blocked_words()),
-            status => Self::Unclear(format!("{what}: HTTP {status}, not of the protocol")),
+            status => Self::Unreadable { what, status },
         }
     }
 }
 
-impl From<http::SendError> for LookupError {
-    fn from(error: http::SendError) -> Self {
+impl From<SendError> for LookupError {
+    fn from(error: SendError) -> Self {
         match error {
-            http::SendError::NotSent(text) => Self::NotSent(text),
-            other => Self::Unclear(other.to_string()),
+            SendError::NotSent(cause) => Self::NotSent(cause),
+            other => Self::NoAnswer(other),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use domain::ids::PerExchange;
 use hyperdex_listen::{Stop, bind, serve, url};
 use hyperdex_local::Options;
 use hyperdex_local::StartError;
@@ -55,8 +56,7 @@ impl EndpointsSettings {
     /// Everything by default, but with a budget that nothing uses up.
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::new(&self.folder);
-        options.budget.hyperliquid_per_minute = WEIGHT_PER_MINUTE.into();
-        options.budget.aster_per_minute = WEIGHT_PER_MINUTE.into();
+        options.budget.per_minute = PerExchange::from_fn(|_| WEIGHT_PER_MINUTE.into());
         options
     }
 }

@@ -67,7 +67,8 @@ fn refusal(refusal: &Refusal) {
 
 /// What cannot be read is not quoted: the words are our own.
 fn unread(error: Option<LookupError>) {
-    if let Some(LookupError::Unclear(text)) = error {
+    if let Some(error @ LookupError::Unreadable { .. }) = error {
+        let text = error.to_string();
         assert!(text.len() < 60 && text.ends_with("not of the protocol"), "{text}");
     }
 }

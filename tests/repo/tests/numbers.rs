@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use domain::ids::Exchange;
 use hyperdex_local::{Limits, MIN_FREE};
 use platform::aws::AWS_CALL_TIMEOUT;
 use serde_json::Value;
 use shared::aws::COSIGNER_TIMEOUT;
 use shared::credentials::LEASE_MS;
 use shared::exchanges::CALL_TIMEOUT_MS;
-use shared::exchanges::budget::{ASTER_APPROVAL_WEIGHT, BudgetConfig};
+use shared::exchanges::aster;
+use shared::exchanges::budget::BudgetConfig;
 use shared::store::SECRET_MS;
 use template::stacks::{MAIN, Sources, Stacks};
 use template::{assert_found, assert_none, read};
@@ -82,7 +84,8 @@ fn grouped(number: u64) -> String {
 fn limits() -> Vec<(&'static str, String)> {
     let tenant = Limits::default();
     let (rate, quota) = (tenant.rate_per_s, grouped(tenant.quota_per_day));
-    let registrations = BudgetConfig::default().aster_per_minute / ASTER_APPROVAL_WEIGHT;
+    let weight = aster::PROFILE.weights.approval;
+    let registrations = BudgetConfig::default().per_minute[Exchange::Aster] / weight;
     let minutes = match SECRET_MS / 60_000 {
         10 => "ten minutes".to_owned(),
         minutes => format!("{minutes} minutes"),
@@ -98,7 +101,7 @@ fn limits() -> Vec<(&'static str, String)> {
         (
             "docs/deploy.md",
             format!(
-                "an Aster registration weighs {ASTER_APPROVAL_WEIGHT}, so at most {registrations} \
+                "an Aster registration weighs {weight}, so at most {registrations} \
                  of them start within any minute"
             ),
         ),

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
+use domain::ids::PerExchange;
 use shared::exchanges::budget::BudgetConfig;
+use shared::exchanges::profile::Profile;
 
 use super::ConsoleOptions;
 use super::aws::Account;
@@ -117,9 +119,10 @@ impl Deployment {
         };
         let defaults = BudgetConfig::default();
         let budget = BudgetConfig {
-            hyperliquid_per_minute: said
-                .number("HyperliquidWeightPerMinute", defaults.hyperliquid_per_minute),
-            aster_per_minute: said.number("AsterWeightPerMinute", defaults.aster_per_minute),
+            per_minute: PerExchange::from_fn(|exchange| {
+                let parameter = format!("{}WeightPerMinute", Profile::of(exchange).name);
+                said.number(&parameter, defaults.per_minute[exchange])
+            }),
             job_percent: said.number("JobBudgetPercent", defaults.job_percent),
             egress: said.outputs.get("FixedAddress").cloned().unwrap_or(defaults.egress),
         };

@@ -6,7 +6,8 @@ use shared::api::credential_error::Action;
 use shared::credentials::CredentialError;
 use utoipa::openapi::Required;
 
-use super::{Operation, of};
+use super::Operation;
+use super::exchanges::{no_agent_to_ask, of};
 use crate::errors;
 use crate::parameters::{agent_in_path, wallet_in_query};
 use crate::tags::Tag;
@@ -14,10 +15,7 @@ use crate::tags::Tag;
 pub(super) fn list(exchange: Exchange) -> Operation {
     let (_, name) = of(exchange);
     let path = format!("/api/trading/{exchange}/agents");
-    let listed = match exchange {
-        Exchange::Aster => vec![CredentialError::NoAgentToAsk],
-        Exchange::Hyperliquid => Vec::new(),
-    };
+    let listed = no_agent_to_ask(exchange).into_iter().collect();
     Operation::new(Method::GET, path, format!("list{name}Agents"), Tag::Agents)
         .says(
             format!("List a wallet's agents on {name}"),
@@ -39,9 +37,7 @@ pub(super) fn remove(exchange: Exchange) -> Operation {
         CredentialError::AgentInUse,
         CredentialError::AgentNotOurs,
     ];
-    if exchange == Exchange::Aster {
-        own.push(CredentialError::NoAgentToAsk);
-    }
+    own.extend(no_agent_to_ask(exchange));
     Operation::new(Method::DELETE, path, format!("delete{name}Agent"), Tag::Agents)
         .says(
             format!("Remove an agent from {name}"),

@@ -250,7 +250,10 @@ mod tests {
         for (status, code, text) in UNKNOWN {
             let body = serde_json::json!({ "code": code, "msg": text }).to_string();
             let list = agents(&answer(status, &body));
-            assert!(matches!(list, Err(LookupError::Unclear(_))), "{status} {body}: {list:?}");
+            assert!(
+                matches!(list, Err(LookupError::Unreadable { .. })),
+                "{status} {body}: {list:?}"
+            );
         }
         for line in ANSWERS {
             let body = serde_json::json!({ "code": line.codes.start(), "msg": line.text });

@@ -2,20 +2,24 @@
 //! Source: Aster's futures API V3 document and the endpoints of its agent documents.
 
 pub mod answer;
+pub(super) mod config;
+mod profile;
 pub mod v1;
 
-use std::net::Ipv4Addr;
+pub use profile::PROFILE;
 
 use domain::clock::Clock;
 use domain::eth::{Address, AgentKey, AgentKeyError, Signature};
 use domain::intent::{
-    AsterDeleteAgent, AsterRegisterAgent, HyperliquidChain, aster_message_digest,
+    AsterDeleteAgent, AsterRegisterAgent, HyperliquidChain, Intent, aster_message_digest,
 };
 
+use self::config::AsterConfig;
 use self::v1::{DEFAULT_RECV_WINDOW_MS, V1Client};
+use super::api::{Api, Asker, Call, Settings};
 use super::http::Http;
+use super::profile::Profile;
 use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
-use crate::exchanges::AsterConfig;
 
 const AGENT: &str = "/fapi/v3/agent";
 
@@ -28,9 +32,7 @@ pub struct Client {
     signature_chain_id: u64,
     chain: HyperliquidChain,
     agent_chain_id: u64,
-    ip_whitelist: Option<Ipv4Addr>,
-    validity_ms: u64,
-    call_timeout_ms: u64,
+    settings: Settings,
     v1: Option<V1Client>,
 }
 
@@ -44,40 +46,21 @@ impl Client {
             .as_ref()
             .map(|url| V1Client::new(url, DEFAULT_RECV_WINDOW_MS, timeout_ms, clock.clone()));
         Self {
-            http: Http::new(&config.url, "Aster", config.call_timeout_ms, clock.clone()),
+            http: Http::new(&config.url, PROFILE.name, timeout_ms, clock.clone()),
             signature_chain_id: config.signature_chain_id,
             chain: config.chain,
             agent_chain_id: config.agent_chain_id(),
-            ip_whitelist: config.ip_whitelist,
-            validity_ms: config.validity_ms,
-            call_timeout_ms: config.call_timeout_ms,
+            settings: Settings {
+                validity_ms: config.validity_ms,
+                call_timeout_ms: timeout_ms,
+                hands_out_keys: false,
+                ip_whitelist: config.ip_whitelist,
+            },
             v1,
         }
     }
 
-    pub(super) const fn validity_ms(&self) -> u64 {
-        self.validity_ms
-    }
-
-    pub(super) const fn call_timeout_ms(&self) -> u64 {
-        self.call_timeout_ms
-    }
-
-    /// How far our clock was ahead of Aster's at its last answer, in milliseconds.
-    pub(super) fn skew_ms(&self) -> i64 {
-        let of_v1 = self.v1.as_ref().map_or(0, V1Client::skew_ms);
-        if self.http.skew_ms() == 0 { of_v1 } else { self.http.skew_ms() }
-    }
-
-    pub(super) const fn v1(&self) -> Option<&V1Client> {
-        self.v1.as_ref()
-    }
-
-    pub(super) const fn ip_whitelist(&self) -> Option<Ipv4Addr> {
-        self.ip_whitelist
-    }
-
-    pub(super) fn register_agent(&self, approval: &Approval) -> AsterRegisterAgent {
+    fn register_agent(&self, approval: &Approval) -> AsterRegisterAgent {
         AsterRegisterAgent {
             user: approval.wallet,
             nonce_us: approval.nonce,
@@ -87,56 +70,110 @@ impl Client {
             signature_chain_id: self.signature_chain_id,
             can_spot_trade: true,
             can_perp_trade: true,
-            ip_whitelist: self.ip_whitelist,
+            ip_whitelist: self.settings.ip_whitelist,
         }
     }
 
-    pub(super) fn delete_agent(&self, removal: &Removal) -> AsterDeleteAgent {
+    fn delete_agent(&self, removal: &Removal) -> AsterDeleteAgent {
         AsterDeleteAgent {
             agent: removal.agent,
-            chain: self.chain(),
+            chain: self.chain,
             user: removal.wallet,
             nonce_us: removal.nonce,
             signature_chain_id: self.signature_chain_id,
         }
     }
 
-    const fn chain(&self) -> HyperliquidChain {
-        self.chain
-    }
-
-    pub(super) async fn approve(&self, approval: &Approval, signature: &Signature) -> Outcome {
-        let body = register_body(&self.register_agent(approval), signature);
-        match self.http.post("/fapi/v3/registerAndApproveAgent", FORM, body).await {
-            Ok(answer) => answer::outcome(&answer),
-            Err(error) => error.into(),
-        }
-    }
-
-    pub(super) async fn remove(&self, removal: &Removal, signature: &Signature) -> Outcome {
-        let body = delete_body(&self.delete_agent(removal), signature);
-        match self.http.delete(AGENT, FORM, body).await {
-            Ok(answer) => answer::outcome(&answer),
-            Err(error) => error.into(),
-        }
-    }
-
     /// The agent's own list of the wallet's agents; `None` when it is not registered, because
     /// then it cannot list.
-    pub(super) async fn agents(
+    async fn list(
         &self,
         wallet: Address,
-        agent: &AgentKey,
-        nonce_us: u64,
+        agent: Asker<'_>,
     ) -> Result<Option<Vec<ListedAgent>>, LookupError> {
-        let chain = self.chain().as_str();
-        let signer = agent.address();
+        let chain = self.chain.as_str();
+        let (signer, nonce_us) = (agent.address(), agent.nonce());
         let parameters =
             format!("asterChain={chain}&user={wallet}&signer={signer}&nonce={nonce_us}");
-        let query = sign_query(self.agent_chain_id, agent, &parameters)
-            .map_err(|error| LookupError::Unclear(error.to_string()))?;
+        let query = sign_query(self.agent_chain_id, agent.key, &parameters)?;
         let answer = self.http.get(AGENT, &query).await?;
         answer::agents(&answer)
+    }
+}
+
+impl Api for Client {
+    fn profile(&self) -> &'static Profile {
+        &PROFILE
+    }
+
+    fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    fn skew_ms(&self) -> i64 {
+        let of_v1 = self.v1.as_ref().map_or(0, V1Client::skew_ms);
+        if self.http.skew_ms() == 0 { of_v1 } else { self.http.skew_ms() }
+    }
+
+    fn v1(&self) -> Option<&V1Client> {
+        self.v1.as_ref()
+    }
+
+    fn approval_intent(&self, approval: &Approval) -> Intent {
+        Intent::AsterRegisterAgent(self.register_agent(approval))
+    }
+
+    fn removal_intent(&self, removal: &Removal) -> Intent {
+        Intent::AsterDeleteAgent(self.delete_agent(removal))
+    }
+
+    fn approve<'a>(
+        &'a self,
+        approval: &'a Approval,
+        signature: &'a Signature,
+    ) -> Call<'a, Outcome> {
+        Box::pin(async move {
+            let body = register_body(&self.register_agent(approval), signature);
+            match self.http.post("/fapi/v3/registerAndApproveAgent", FORM, body).await {
+                Ok(answer) => answer::outcome(&answer),
+                Err(error) => error.into(),
+            }
+        })
+    }
+
+    fn remove<'a>(&'a self, removal: &'a Removal, signature: &'a Signature) -> Call<'a, Outcome> {
+        Box::pin(async move {
+            let body = delete_body(&self.delete_agent(removal), signature);
+            match self.http.delete(AGENT, FORM, body).await {
+                Ok(answer) => answer::outcome(&answer),
+                Err(error) => error.into(),
+            }
+        })
+    }
+
+    /// The agent asks for its wallet's list.
+    fn knows_agent<'a>(
+        &'a self,
+        wallet: Address,
+        agent: Asker<'a>,
+    ) -> Call<'a, Result<bool, LookupError>> {
+        Box::pin(async move {
+            let agents = self.list(wallet, agent).await?.unwrap_or_default();
+            Ok(agents.iter().any(|listed| listed.address == agent.address()))
+        })
+    }
+
+    fn agents<'a>(
+        &'a self,
+        wallet: Address,
+        agent: Option<Asker<'a>>,
+    ) -> Call<'a, Result<Option<Vec<ListedAgent>>, LookupError>> {
+        Box::pin(async move {
+            match agent {
+                Some(agent) => self.list(wallet, agent).await,
+                None => Ok(None),
+            }
+        })
     }
 }
 

@@ -19,8 +19,8 @@ use url::form_urlencoded::Serializer;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::answer::{ANSWERS, Known};
-use super::{FORM, answer};
-use crate::exchanges::http::{Answer, Http};
+use super::{FORM, PROFILE, answer};
+use crate::exchanges::http::{Answer, Http, TransportError};
 use crate::exchanges::{Outcome, Refusal, RefusalKind, Unclear};
 
 /// The longest description of a key, in characters. It is unique for the account.
@@ -67,7 +67,7 @@ pub enum V1Outcome {
     /// key whose answer was lost: another description has to be taken.
     Refused(Refusal),
     /// The exchange never got it.
-    NotSent(String),
+    NotSent(TransportError),
     /// There may be a key now that nobody knows, or there may yet be.
     Unknown(Unclear),
 }
@@ -76,7 +76,7 @@ impl From<Outcome> for V1Outcome {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Refused(refusal) => Self::Refused(refusal),
-            Outcome::NotSent(text) => Self::NotSent(text),
+            Outcome::NotSent(cause) => Self::NotSent(cause),
             Outcome::Unknown(unclear) => Self::Unknown(unclear),
             // "Success", and no key.
             _ => Self::Unknown(Unclear::BadAnswer("a yes without a key".to_owned())),
@@ -92,26 +92,20 @@ pub enum NonceError {
     Refused(Refusal),
     /// The exchange never got it.
     #[error("no nonce: {0}")]
-    NotSent(String),
+    NotSent(#[source] TransportError),
     /// No answer, or none that is a nonce.
-    #[error("no nonce: {}", text(.0))]
-    Unclear(Unclear),
+    #[error("no nonce: {0}")]
+    Unclear(#[source] Unclear),
 }
 
 impl From<Outcome> for NonceError {
     fn from(outcome: Outcome) -> Self {
         match V1Outcome::from(outcome) {
             V1Outcome::Refused(refusal) => Self::Refused(refusal),
-            V1Outcome::NotSent(text) => Self::NotSent(text),
+            V1Outcome::NotSent(cause) => Self::NotSent(cause),
             V1Outcome::Unknown(unclear) => Self::Unclear(unclear),
             V1Outcome::Created(_) => Self::Unclear(Unclear::BadAnswer("a key".to_owned())),
         }
-    }
-}
-
-fn text(unclear: &Unclear) -> &str {
-    match unclear {
-        Unclear::NoAnswer(text) | Unclear::BadAnswer(text) | Unclear::Blocked(text) => text,
     }
 }
 
@@ -121,7 +115,7 @@ impl V1Client {
     /// `recv_window_ms` late, at most 60,000.
     #[must_use]
     pub fn new(url: &url::Url, recv_window_ms: u64, call_timeout_ms: u64, clock: Clock) -> Self {
-        Self { http: Http::new(url, "Aster", call_timeout_ms, clock), recv_window_ms }
+        Self { http: Http::new(url, PROFILE.name, call_timeout_ms, clock), recv_window_ms }
     }
 
     /// How far our clock was ahead of Aster's at its last answer, in milliseconds.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::clock::Clock;
 
-use super::{Answer, Http, SendError, date_ms, skew_ms};
+use super::{Answer, Http, SendError, TransportError, date_ms, skew_ms};
 
 /// Answers every call with these bytes, of which the last part is repeated until nobody listens.
 /// Each call's first line is told.
@@ -41,7 +41,7 @@ fn get(http: &Http) -> Result<Answer, SendError> {
 }
 
 fn too_large(answer: &Result<Answer, SendError>) -> bool {
-    matches!(answer, Err(SendError::Broken(text)) if text == "the answer is too large")
+    matches!(answer, Err(SendError::Broken(TransportError::TooLarge)))
 }
 
 #[test]

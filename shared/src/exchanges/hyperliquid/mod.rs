@@ -2,18 +2,24 @@
 //! Source: the exchange endpoint and info endpoint documents, and the official Python SDK.
 
 pub mod answer;
+pub(super) mod config;
+mod profile;
+
+pub use profile::PROFILE;
 
 use domain::clock::Clock;
 use domain::eth::{Address, Signature};
 use domain::intent::{
     HYPERLIQUID_SIGNATURE_CHAIN_ID, HyperliquidApproveAgent, HyperliquidChain,
-    HyperliquidRevokeAgent,
+    HyperliquidRevokeAgent, Intent,
 };
 use serde_json::{Value, json};
 
+use self::config::HyperliquidConfig;
+use super::api::{Api, Asker, Call, Settings};
 use super::http::{Answer, Http, SendError};
+use super::profile::Profile;
 use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
-use crate::exchanges::HyperliquidConfig;
 
 const JSON: &str = "application/json";
 
@@ -22,9 +28,7 @@ const JSON: &str = "application/json";
 pub struct Client {
     http: Http,
     chain: HyperliquidChain,
-    validity_ms: u64,
-    call_timeout_ms: u64,
-    hands_out_keys: bool,
+    settings: Settings,
 }
 
 impl Client {
@@ -32,32 +36,18 @@ impl Client {
     #[must_use]
     pub fn new(config: &HyperliquidConfig, clock: &Clock) -> Self {
         Self {
-            http: Http::new(&config.url, "Hyperliquid", config.call_timeout_ms, clock.clone()),
+            http: Http::new(&config.url, PROFILE.name, config.call_timeout_ms, clock.clone()),
             chain: config.chain,
-            validity_ms: config.validity_ms,
-            call_timeout_ms: config.call_timeout_ms,
-            hands_out_keys: config.return_private_key,
+            settings: Settings {
+                validity_ms: config.validity_ms,
+                call_timeout_ms: config.call_timeout_ms,
+                hands_out_keys: config.return_private_key,
+                ip_whitelist: None,
+            },
         }
     }
 
-    pub(super) const fn validity_ms(&self) -> u64 {
-        self.validity_ms
-    }
-
-    pub(super) const fn hands_out_keys(&self) -> bool {
-        self.hands_out_keys
-    }
-
-    pub(super) const fn call_timeout_ms(&self) -> u64 {
-        self.call_timeout_ms
-    }
-
-    /// How far our clock was ahead of Hyperliquid's at its last answer, in milliseconds.
-    pub(super) fn skew_ms(&self) -> i64 {
-        self.http.skew_ms()
-    }
-
-    pub(super) fn approve_agent(&self, approval: &Approval) -> HyperliquidApproveAgent {
+    fn approve_agent(&self, approval: &Approval) -> HyperliquidApproveAgent {
         HyperliquidApproveAgent {
             chain: self.chain,
             agent: approval.agent,
@@ -67,22 +57,12 @@ impl Client {
         }
     }
 
-    pub(super) fn revoke_agent(&self, removal: &Removal) -> HyperliquidRevokeAgent {
+    fn revoke_agent(&self, removal: &Removal) -> HyperliquidRevokeAgent {
         HyperliquidRevokeAgent {
             chain: self.chain,
             name: removal.agent_name.clone(),
             nonce_ms: removal.nonce,
         }
-    }
-
-    pub(super) async fn approve(&self, approval: &Approval, signature: &Signature) -> Outcome {
-        let body = approve_body(&self.approve_agent(approval), signature);
-        self.act(approval.wallet, body).await
-    }
-
-    pub(super) async fn remove(&self, removal: &Removal, signature: &Signature) -> Outcome {
-        let body = revoke_body(&self.revoke_agent(removal), signature);
-        self.act(removal.wallet, body).await
     }
 
     async fn act(&self, wallet: Address, body: Value) -> Outcome {
@@ -92,25 +72,73 @@ impl Client {
         }
     }
 
-    /// `userRole` of the agent: the check that works for every agent.
-    pub(super) async fn knows_agent(
-        &self,
-        wallet: Address,
-        agent: Address,
-    ) -> Result<bool, LookupError> {
-        let answer = self.ask("userRole", agent).await?;
-        answer::is_agent_of(&answer, wallet)
-    }
-
-    /// `extraAgents` of the wallet: its named agents.
-    pub(super) async fn agents(&self, wallet: Address) -> Result<Vec<ListedAgent>, LookupError> {
-        let answer = self.ask("extraAgents", wallet).await?;
-        answer::agents(&answer)
-    }
-
     async fn ask(&self, what: &str, about: Address) -> Result<Answer, SendError> {
         let body = json!({ "type": what, "user": about.to_lower_hex() }).to_string();
         self.http.post("/info", JSON, body).await
+    }
+}
+
+impl Api for Client {
+    fn profile(&self) -> &'static Profile {
+        &PROFILE
+    }
+
+    fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    fn skew_ms(&self) -> i64 {
+        self.http.skew_ms()
+    }
+
+    fn approval_intent(&self, approval: &Approval) -> Intent {
+        Intent::HyperliquidApproveAgent(self.approve_agent(approval))
+    }
+
+    fn removal_intent(&self, removal: &Removal) -> Intent {
+        Intent::HyperliquidRevokeAgent(self.revoke_agent(removal))
+    }
+
+    fn approve<'a>(
+        &'a self,
+        approval: &'a Approval,
+        signature: &'a Signature,
+    ) -> Call<'a, Outcome> {
+        Box::pin(async move {
+            let body = approve_body(&self.approve_agent(approval), signature);
+            self.act(approval.wallet, body).await
+        })
+    }
+
+    fn remove<'a>(&'a self, removal: &'a Removal, signature: &'a Signature) -> Call<'a, Outcome> {
+        Box::pin(async move {
+            let body = revoke_body(&self.revoke_agent(removal), signature);
+            self.act(removal.wallet, body).await
+        })
+    }
+
+    /// `userRole` of the agent: the check that works for every agent.
+    fn knows_agent<'a>(
+        &'a self,
+        wallet: Address,
+        agent: Asker<'a>,
+    ) -> Call<'a, Result<bool, LookupError>> {
+        Box::pin(async move {
+            let answer = self.ask("userRole", agent.address()).await?;
+            answer::is_agent_of(&answer, wallet)
+        })
+    }
+
+    /// `extraAgents` of the wallet: its named agents.
+    fn agents<'a>(
+        &'a self,
+        wallet: Address,
+        _agent: Option<Asker<'a>>,
+    ) -> Call<'a, Result<Option<Vec<ListedAgent>>, LookupError>> {
+        Box::pin(async move {
+            let answer = self.ask("extraAgents", wallet).await?;
+            answer::agents(&answer).map(Some)
+        })
     }
 }
 

@@ -182,7 +182,7 @@ async fn what_callers_left_unfinished_is_finished() {
 /// The job leaves callers their share: it stops while there is weight left.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_job_leaves_weight_to_callers() {
-    let app = TestApp::start_with(|options| options.budget.aster_per_minute = 400).await;
+    let app = TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 400).await;
     for user in ["a", "b", "c", "d"] {
         app.wallet(user).await;
         app.clock.advance_ms(10_000);

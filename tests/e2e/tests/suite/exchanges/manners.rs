@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
 use alloy_primitives::Address;
-use domain::ids::Tenant;
+use domain::ids::{Exchange, Tenant};
 use e2e::TestApp;
 use exchange_sim::faults::Fault;
 use serde_json::json;
@@ -13,7 +13,7 @@ use shared::exchanges::budget::{Busy, Spender};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_budget_refuses_before_anything_is_sent_and_all_instances_share_it() {
-    let app = TestApp::start_with(|options| options.budget.aster_per_minute = 200).await;
+    let app = TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 200).await;
     for user in ["a", "b", "c", "d", "e"] {
         app.wallet(user).await;
     }
@@ -126,11 +126,11 @@ async fn v1_gives_a_key_that_is_kept_and_works() {
 
     let (tenant, name) = (Tenant::local(), "user_1".parse().unwrap());
     let view = app.stack.custody.store.find(&tenant, &name).await.unwrap().unwrap();
-    let record = view.credential(domain::ids::Exchange::Aster).unwrap();
+    let record = view.credential(Exchange::Aster).unwrap();
     assert_eq!(record.api_key.as_deref(), Some(keys[0].api_key.as_str()));
     let context = shared::store::CredentialRecord::context(
         &view.wallet,
-        domain::ids::Exchange::Aster,
+        Exchange::Aster,
         view.wallet.address,
     );
     let secret = app.stack.custody.envelope.open(&context, &record.sealed).await.unwrap();

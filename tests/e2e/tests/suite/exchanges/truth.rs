@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
-use domain::ids::Tenant;
+use domain::ids::{Exchange, Tenant};
 use e2e::{DAY_MS, RECONCILE_LIMITS, Reply, TestApp};
 use exchange_sim::faults::{Fault, Hostile};
 use hyperdex_local::Endpoints;
@@ -37,7 +37,8 @@ fn agents(app: &TestApp, wallet: &Reply) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn revocation_without_proof_is_not_reported() {
-    let app = TestApp::start_with(|options| options.budget.aster_per_minute = 90_000).await;
+    let app =
+        TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 90_000).await;
     let aster = &app.stack.aster_sim;
     let wallet = app.wallet("user_1").await;
     for (status, body) in unknown() {
@@ -59,7 +60,8 @@ async fn revocation_without_proof_is_not_reported() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rotation_keeps_an_agent_whose_removal_is_not_proved() {
-    let app = TestApp::start_with(|options| options.budget.aster_per_minute = 90_000).await;
+    let app =
+        TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 90_000).await;
     let wallet = app.wallet("user_1").await;
     for (status, body) in unknown() {
         let first = app.register("aster", "user_1").await.text("/data/agentAddress").to_owned();
@@ -78,7 +80,8 @@ async fn rotation_keeps_an_agent_whose_removal_is_not_proved() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn registration_with_an_unknown_outcome_keeps_its_agent() {
-    let app = TestApp::start_with(|options| options.budget.aster_per_minute = 90_000).await;
+    let app =
+        TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 90_000).await;
     let aster = &app.stack.aster_sim;
     let wallet = app.wallet("user_1").await;
     for (status, body) in unknown() {
@@ -107,7 +110,8 @@ async fn registration_with_an_unknown_outcome_keeps_its_agent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failing_agent_list_reports_no_drift() {
-    let app = TestApp::start_with(|options| options.budget.aster_per_minute = 90_000).await;
+    let app =
+        TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 90_000).await;
     app.wallet("user_1").await;
     assert_eq!(app.register("aster", "user_1").await.status, 200);
     let limits = ReconcileLimits { every_ms: DAY_MS, ..RECONCILE_LIMITS };

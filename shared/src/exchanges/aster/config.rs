@@ -1,0 +1,108 @@
+//! The settings of Aster.
+
+use std::net::Ipv4Addr;
+
+use domain::ids::Exchange;
+use domain::intent::HyperliquidChain;
+use platform::env::{ConfigError, Env};
+use platform::networks::{Networks, aster_agent_chain_id};
+use url::Url;
+
+use crate::exchanges::config::{call_timeout_ms, validity_ms};
+use crate::exchanges::networks::{check_network, network_of};
+
+/// What Aster registration needs.
+#[derive(Clone, Debug)]
+pub struct AsterConfig {
+    /// `ASTER_URL`
+    pub url: Url,
+    /// `ASTER_SIGNATURE_CHAIN_ID`: the chain of a wallet's approval; 56 when not set.
+    pub signature_chain_id: u64,
+    /// `ASTER_CHAIN`; `HYPERLIQUID_CHAIN` when not set.
+    pub chain: HyperliquidChain,
+    /// `ASTER_IP_WHITELIST`: the one address that agents may call from; any when not set.
+    pub ip_whitelist: Option<Ipv4Addr>,
+    /// `AGENT_VALIDITY_DAYS`, in milliseconds; 180 days when not set.
+    pub validity_ms: u64,
+    /// `EXCHANGE_TIMEOUT_MS`: how long a call of the exchange may take; 10,000 when not set.
+    pub call_timeout_ms: u64,
+    /// `ASTER_API=v1`: `ASTER_V1_URL`, where API keys of V1 are made; when it is not set, the host
+    /// follows from `ASTER_URL`. `None` is V3, the default.
+    pub v1_url: Option<Url>,
+}
+
+impl AsterConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        let number = |text: &str| text.parse().ok();
+        let is_v1 = |text: &str| match text {
+            "v1" => Some(true),
+            "v3" => Some(false),
+            _ => None,
+        };
+        let v1 = env.parsed("ASTER_API", "v1 or v3", is_v1)?.unwrap_or(false);
+        let url = env.url("ASTER_URL")?;
+        let chain = Networks::from_env(env)?.aster;
+        check_network(Exchange::Aster, "ASTER_URL", &url, chain)?;
+        let v1_url = if !v1 {
+            None
+        } else if env.optional("ASTER_V1_URL").is_some() {
+            let v1_url = env.url("ASTER_V1_URL")?;
+            check_network(Exchange::Aster, "ASTER_V1_URL", &v1_url, chain)?;
+            Some(v1_url)
+        } else {
+            Some(aster_v1_url(&url))
+        };
+        Ok(Self {
+            v1_url,
+            url,
+            chain,
+            signature_chain_id: env
+                .parsed("ASTER_SIGNATURE_CHAIN_ID", "a number", number)?
+                .unwrap_or(56),
+            ip_whitelist: env
+                .parsed("ASTER_IP_WHITELIST", "one IPv4 address", |text| text.parse().ok())?,
+            validity_ms: validity_ms(env)?,
+            call_timeout_ms: call_timeout_ms(env)?,
+        })
+    }
+
+    /// The chain of calls that an agent signs.
+    #[must_use]
+    pub const fn agent_chain_id(&self) -> u64 {
+        aster_agent_chain_id(self.chain)
+    }
+}
+
+/// The host of Aster's API V1 that belongs to a host of its API V3; any other URL serves both.
+#[must_use]
+pub fn aster_v1_url(url: &Url) -> Url {
+    let mut v1 = url.clone();
+    let host = match network_of(url) {
+        Some(HyperliquidChain::Mainnet) => "sapi.asterdex.com",
+        Some(HyperliquidChain::Testnet) => "sapi.asterdex-testnet.com",
+        None => return v1,
+    };
+    // Both are hosts, so this cannot fail; if it did, the V3 host would refuse the call.
+    let _ = v1.set_host(Some(host));
+    v1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aster_v1_host_follows_the_network() {
+        for (v3, v1) in [
+            ("https://fapi.asterdex.com/", "https://sapi.asterdex.com/"),
+            ("https://fapi.asterdex-testnet.com/", "https://sapi.asterdex-testnet.com/"),
+            ("http://127.0.0.1:3002/", "http://127.0.0.1:3002/"),
+        ] {
+            assert_eq!(aster_v1_url(&Url::parse(v3).unwrap()).as_str(), v1);
+        }
+    }
+}

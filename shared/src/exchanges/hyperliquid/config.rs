@@ -1,0 +1,76 @@
+//! The settings of Hyperliquid.
+
+use domain::ids::Exchange;
+use domain::intent::HyperliquidChain;
+use platform::env::{ConfigError, Env};
+use platform::networks::Networks;
+use url::Url;
+
+use crate::exchanges::config::{call_timeout_ms, validity_ms};
+use crate::exchanges::networks::check_network;
+
+/// What Hyperliquid registration needs.
+#[derive(Clone, Debug)]
+pub struct HyperliquidConfig {
+    /// `HYPERLIQUID_URL`
+    pub url: Url,
+    /// `HYPERLIQUID_CHAIN`: `Mainnet` (default) or `Testnet`.
+    pub chain: HyperliquidChain,
+    /// `AGENT_VALIDITY_DAYS`, in milliseconds; 180 days when not set.
+    pub validity_ms: u64,
+    /// `EXCHANGE_TIMEOUT_MS`: how long a call of the exchange may take; 10,000 when not set.
+    pub call_timeout_ms: u64,
+    /// `RETURN_API_PRIVATE_KEY`: whether the one response hands the key out; `true` when not set.
+    pub return_private_key: bool,
+}
+
+impl HyperliquidConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        let url = env.url("HYPERLIQUID_URL")?;
+        let chain = Networks::from_env(env)?.hyperliquid;
+        check_network(Exchange::Hyperliquid, "HYPERLIQUID_URL", &url, chain)?;
+        Ok(Self {
+            url,
+            chain,
+            validity_ms: validity_ms(env)?,
+            call_timeout_ms: call_timeout_ms(env)?,
+            return_private_key: env
+                .parsed("RETURN_API_PRIVATE_KEY", "true or false", |text| text.parse().ok())?
+                .unwrap_or(true),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::intent::MAX_AGENT_VALIDITY_MS;
+
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        let pairs: Vec<(String, String)> =
+            pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        move |name| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+
+    #[test]
+    fn a_missing_or_bad_variable_is_named() {
+        fn read(pairs: &[(&str, &str)]) -> Result<HyperliquidConfig, ConfigError> {
+            HyperliquidConfig::from_env(&Env(&env(pairs)))
+        }
+        assert_eq!(read(&[]).unwrap_err().to_string(), "HYPERLIQUID_URL is not set");
+        let url = ("HYPERLIQUID_URL", "https://x.example");
+        let error = read(&[url, ("HYPERLIQUID_CHAIN", "mainnet")]).unwrap_err();
+        assert_eq!(error.to_string(), "HYPERLIQUID_CHAIN must be Mainnet or Testnet");
+        for days in ["0", "7", "181", "x"] {
+            assert!(read(&[url, ("AGENT_VALIDITY_DAYS", days)]).is_err(), "{days}");
+        }
+        let config = read(&[url, ("RETURN_API_PRIVATE_KEY", "false")]).unwrap();
+        assert!(!config.return_private_key);
+        assert_eq!(config.validity_ms, MAX_AGENT_VALIDITY_MS);
+    }
+}

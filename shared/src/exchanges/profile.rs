@@ -1,0 +1,107 @@
+//! The facts of each exchange that its client and the life of a credential follow, as plain data.
+//! Each exchange's folder holds its own `PROFILE`.
+
+use domain::clock::Clock;
+use domain::ids::Exchange;
+
+/// The facts of one exchange.
+#[derive(Debug)]
+pub struct Profile {
+    /// The exchange.
+    pub exchange: Exchange,
+    /// The name under which the exchange is known.
+    pub name: &'static str,
+    /// The unit of its nonces.
+    pub nonce_unit: NonceUnit,
+    /// How much older than the present a nonce may be when it is sent, in its unit. An older one is
+    /// replaced by a new one.
+    pub nonce_fresh_for: u64,
+    /// The request weight of each call.
+    pub weights: Weights,
+    /// The variable that sets how much request weight a minute may use.
+    pub weight_variable: &'static str,
+    /// The request weight that a minute may use when the variable is not set.
+    pub weight_per_minute: u64,
+    /// How long the exchange approves nothing after it has removed an agent, in milliseconds. `None`
+    /// where an approval never waits for a removal.
+    pub removal_wait_ms: Option<u64>,
+    /// Whether a new agent replaces the agent of the same name. Otherwise the name is refused.
+    pub replaces_by_name: bool,
+    /// Whether only a registered agent may list the agents of its wallet.
+    pub lists_for_agents_only: bool,
+    /// Whether it has an API that makes the key itself, in place of an agent: Aster's V1.
+    pub makes_keys: bool,
+    /// Whether a response may show the private key of an agent.
+    pub shows_keys: bool,
+    /// The hosts of its networks.
+    pub hosts: Hosts,
+}
+
+/// The unit in which an exchange's nonces count the time since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NonceUnit {
+    /// Milliseconds.
+    Milliseconds,
+    /// Microseconds.
+    Microseconds,
+}
+
+impl NonceUnit {
+    /// Returns the present in this unit.
+    #[must_use]
+    pub fn now(self, clock: &Clock) -> u64 {
+        match self {
+            Self::Milliseconds => clock.now_ms(),
+            Self::Microseconds => clock.now_us(),
+        }
+    }
+}
+
+/// The request weight of each call.
+#[derive(Debug)]
+pub struct Weights {
+    /// The approval of an agent.
+    pub approval: u64,
+    /// The removal of an agent.
+    pub removal: u64,
+    /// The question whether the exchange knows an agent.
+    pub agent: u64,
+    /// The list of a wallet's agents.
+    pub agents: u64,
+}
+
+/// The hosts of an exchange's networks: each domain and everything below it.
+#[derive(Debug)]
+pub struct Hosts {
+    /// The domain of the main network.
+    pub mainnet: &'static str,
+    /// The domain of the test network.
+    pub testnet: &'static str,
+    /// What a URL must be where the main network is configured.
+    pub mainnet_expected: &'static str,
+    /// What a URL must be where the test network is configured.
+    pub testnet_expected: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profile_of_each_exchange_is_its_own() {
+        for exchange in Exchange::ALL {
+            let profile = Profile::of(exchange);
+            assert_eq!(profile.exchange, exchange);
+            assert_eq!(profile.name.to_lowercase(), exchange.as_str());
+        }
+    }
+
+    /// The least that a budget may be set to, and half of it for jobs.
+    #[test]
+    fn heaviest_call_fits_into_the_smallest_budget() {
+        for exchange in Exchange::ALL {
+            let Weights { approval, removal, agent, agents } = Profile::of(exchange).weights;
+            assert!([approval, removal, agent, agents].iter().all(|weight| *weight <= 100));
+        }
+    }
+}

@@ -13,7 +13,7 @@ use shared::api::webhooks::{new_webhook, replay, webhook_id};
 use shared::aws::CallError;
 use shared::credentials::CredentialError;
 use shared::exchanges::budget::Busy;
-use shared::exchanges::{Refusal, RefusalKind};
+use shared::exchanges::{Refusal, RefusalKind, Unclear};
 use shared::mpc::{CosignerError, ProtocolError};
 use shared::wallets::{CreateError, SignError};
 use shared::webhooks::{CreateWebhookError, DeleteWebhookError, ReplayError, Targets};
@@ -207,9 +207,9 @@ pub(crate) fn credential(action: Action, own: Vec<CredentialError>) -> Vec<ApiEr
             CredentialError::InProgress { retry_after_s: 12 },
             CredentialError::Busy(Busy::Limited { retry_after_s: 10 }),
             CredentialError::Busy(Busy::Down { retry_after_s: 30 }),
-            CredentialError::NoAnswer(String::new()),
-            CredentialError::BadAnswer(String::new()),
-            CredentialError::Blocked(String::new()),
+            Unclear::NoAnswer(String::new()).into(),
+            Unclear::BadAnswer(String::new()).into(),
+            Unclear::Blocked(String::new()).into(),
             CredentialError::ClockSkew { skew_s: 70, source: Box::new(CredentialError::OutOfTime) },
             CredentialError::OutOfTime,
             CredentialError::DamagedKey,

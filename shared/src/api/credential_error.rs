@@ -146,7 +146,8 @@ impl ApiError {
             CredentialError::Sign(_)
             | CredentialError::Envelope(_)
             | CredentialError::Random(_)
-            | CredentialError::DamagedKey => Self::internal(failed, &error).advise(REPEAT),
+            | CredentialError::DamagedKey
+            | CredentialError::UnreadableKey(_) => Self::internal(failed, &error).advise(REPEAT),
         }
     }
 }

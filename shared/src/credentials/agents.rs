@@ -4,22 +4,24 @@
 //! service signs for the wallet, so only this service can free their slots.
 //!
 //! A removal needs no lease. The exchange is asked first and the record is read after that, and a
-//! record holds an agent before the exchange hears of it: so no agent of a credential is taken for
-//! a leftover. Two removals of one agent end alike, because the exchange forgets it once.
+//! record holds an agent before the exchange hears of it. So no agent of a credential is taken for a
+//! leftover. Two removals of one agent end alike, because the exchange forgets it once.
 
 use domain::eth::Address;
 use domain::ids::WalletRef;
 use domain::intent::AGENT_NAME_PREFIX;
+use protocol::KeyShare;
 
-use super::held::{Held, LEASE_MS};
-use super::send::{MORE_NONCES, REMOVAL_WAIT_MS, is_nonce_used};
-use super::{CredentialError, Registrar};
+use super::lease::LEASE_MS;
+use super::nonces::Nonces;
+use super::send::{Removed, Sender};
+use super::{CredentialError, Registrar, agent_keys};
 use crate::caller::Caller;
-use crate::exchanges::{ListedAgent, Outcome, Proof, RefusalKind, Removal, Unclear};
+use crate::exchanges::ListedAgent;
 use crate::store::{CredentialRecord, WalletRecord, WalletView};
 use crate::wallets::ShareUse;
 
-/// What an agent that an exchange lists is to this service.
+/// The role of an agent that an exchange lists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AgentRole {
     /// The credential's current agent.
@@ -35,11 +37,11 @@ pub enum AgentRole {
 }
 
 impl AgentRole {
-    /// All of them.
+    /// Every role.
     pub const ALL: [Self; 5] =
         [Self::Current, Self::Next, Self::Previous, Self::Leftover, Self::Stranger];
 
-    /// The word for it in responses.
+    /// Returns the word for it in responses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -51,7 +53,8 @@ impl AgentRole {
         }
     }
 
-    fn of(agent: &ListedAgent, known: Option<&CredentialRecord>, now_ms: u64) -> Self {
+    /// Returns the role of an agent. `known`: the wallet's credential.
+    pub(super) fn of(agent: &ListedAgent, known: Option<&CredentialRecord>, now_ms: u64) -> Self {
         let is_it = |address: Address| address == agent.address;
         if let Some(known) = known.filter(|known| !known.is_v1()) {
             if is_it(known.agent) {
@@ -69,7 +72,7 @@ impl AgentRole {
     }
 }
 
-/// What an exchange lists for a wallet.
+/// The agents that an exchange lists for a wallet.
 #[derive(Debug)]
 pub struct Agents {
     /// The wallet.
@@ -81,7 +84,7 @@ pub struct Agents {
 /// An agent that is gone from the exchange.
 #[derive(Debug)]
 pub struct RemovedAgent {
-    /// Whose it was.
+    /// The wallet that approved it.
     pub wallet: WalletRecord,
     /// The agent.
     pub agent: ListedAgent,
@@ -91,14 +94,14 @@ impl Registrar {
     /// Lists a wallet's agents on the exchange.
     ///
     /// # Errors
-    /// When the exchange does not say.
+    /// When the exchange does not list them.
     pub async fn list_agents(
         &self,
         caller: &Caller,
         name: &WalletRef,
     ) -> Result<Agents, CredentialError> {
         let view = self.find(&caller.tenant, name).await?;
-        let listed = self.listed(&view).await.map_err(|error| self.explain(error))?;
+        let listed = listed(self, &view).await.map_err(|error| self.explain(error))?;
         // After the exchange was asked: see above.
         let view = self.find(&caller.tenant, name).await?;
         let known = view.credential(self.client.exchange());
@@ -128,7 +131,7 @@ impl Registrar {
             Some(address) => agent.address == address,
             None => agent.name == which,
         };
-        let agent = match (self.listed(&view).await, address) {
+        let agent = match (listed(self, &view).await, address) {
             (Ok(listed), _) => {
                 listed.into_iter().find(is_it).ok_or(CredentialError::AgentNotFound)?
             }
@@ -151,122 +154,62 @@ impl Registrar {
             self.custody.share_for(&view.wallet, ShareUse::Revoke)
         );
         admitted?;
-        let until_ms = received_ms + LEASE_MS;
-        let removed = self.send_removal(&view, &share?, &agent, until_ms).await;
+        let removed = remove_listed(self, &view, &share?, &agent, received_ms).await;
         removed.map_err(|error| self.explain(error))?;
         Ok(RemovedAgent { wallet: view.wallet, agent })
     }
-
-    async fn send_removal(
-        &self,
-        view: &WalletView,
-        share: &protocol::KeyShare,
-        agent: &ListedAgent,
-        until_ms: u64,
-    ) -> Result<(), CredentialError> {
-        let wallet = &view.wallet;
-        let last = view.nonces.last(self.client.exchange());
-        let mut more = MORE_NONCES;
-        loop {
-            let removal = Removal {
-                wallet: wallet.address,
-                agent: agent.address,
-                agent_name: agent.name.clone(),
-                nonce: self.fresh_nonce(wallet, last).await?,
-            };
-            let intent = self.client.removal_intent(&removal);
-            let signature = match self.custody.sign(wallet, share, &intent).await {
-                Err(error) if more > 0 && is_nonce_used(&error) => {
-                    more -= 1;
-                    continue;
-                }
-                signed => signed?,
-            };
-            if !self.has_time_until(until_ms, 0) {
-                return Err(CredentialError::OutOfTime);
-            }
-            let error = match self.client.remove(&removal, &signature).await {
-                Outcome::Done => return Ok(()),
-                Outcome::NotSent(cause) => {
-                    return Err(CredentialError::BadAnswer(cause.to_string()));
-                }
-                Outcome::Refused(refusal) if refusal.kind.proof() == Proof::Gone => return Ok(()),
-                Outcome::Refused(refusal)
-                    if refusal.kind == RefusalKind::RemovalPending
-                        && self.has_time_until(until_ms, REMOVAL_WAIT_MS) =>
-                {
-                    self.custody.clock.sleep_ms(REMOVAL_WAIT_MS).await;
-                    continue;
-                }
-                Outcome::Refused(refusal) if refusal.kind.is_transient() => {
-                    return Err(CredentialError::Refused(refusal));
-                }
-                Outcome::Refused(refusal) => {
-                    self.note_fault(&refusal);
-                    CredentialError::Refused(refusal)
-                }
-                Outcome::Unknown(blocked @ Unclear::Blocked(_)) => return Err(blocked.into()),
-                Outcome::Unknown(unclear) => unclear.into(),
-            };
-            // By its address alone: its name may not be known here, and its expiry may change.
-            let listed = self.listed(view).await;
-            let is_gone =
-                listed.is_ok_and(|listed| listed.iter().all(|it| it.address != agent.address));
-            return if is_gone { Ok(()) } else { Err(error) };
-        }
-    }
-
-    /// What the exchange lists. On Aster one of the credential's agents asks.
-    async fn listed(&self, view: &WalletView) -> Result<Vec<ListedAgent>, CredentialError> {
-        let wallet = &view.wallet;
-        if !self.client.lists_for_agents_only() {
-            return Ok(self.client.agents(wallet.address, None).await?.unwrap_or_default());
-        }
-        let known = view.credential(self.client.exchange()).filter(|known| !known.is_v1());
-        let known = known.ok_or(CredentialError::NoAgentToAsk)?;
-        let current = known.current();
-        let now_ms = self.custody.clock.now_ms();
-        for agent in [&current].into_iter().chain(&known.next).chain(&known.retiring) {
-            if agent.expires_at_ms <= now_ms {
-                continue;
-            }
-            let key = self.open(wallet, agent.agent, &agent.sealed).await?;
-            if let Some(listed) = self.client.agents(wallet.address, Some(&key)).await? {
-                return Ok(listed);
-            }
-        }
-        Err(CredentialError::NoAgentToAsk)
-    }
-
-    /// Gives a registration that finds no free slot the name of a leftover, which its agent then
-    /// replaces. Returns whether there is one.
-    pub(super) async fn take_leftovers_name(
-        &self,
-        held: &mut Held,
-    ) -> Result<bool, CredentialError> {
-        if !self.client.replaces_by_name() {
-            return Ok(false);
-        }
-        let listed = self.client.agents(held.wallet.address, None).await?.unwrap_or_default();
-        let now_ms = self.custody.clock.now_ms();
-        let leftovers = listed.into_iter().filter(|agent| {
-            AgentRole::of(agent, Some(&held.record), now_ms) == AgentRole::Leftover
-        });
-        let Some(oldest) = leftovers.min_by_key(|agent| agent.expires_at_ms) else {
-            return Ok(false);
-        };
-        tracing::warn!(
-            agent = %oldest.address, name = oldest.name, walletId = %held.wallet.wallet_id,
-            "no agent slot is free: a leftover is replaced"
-        );
-        held.record.agent_name = oldest.name;
-        self.write(held).await?;
-        Ok(true)
-    }
 }
 
-/// Whether an agent of the credential has the name of this one: where names replace, removing the
-/// one would remove the other.
+/// Has the wallet remove a listed agent, and the exchange forget it.
+async fn remove_listed(
+    registrar: &Registrar,
+    view: &WalletView,
+    share: &KeyShare,
+    agent: &ListedAgent,
+    received_ms: u64,
+) -> Result<(), CredentialError> {
+    let last = view.nonces.last(registrar.client.exchange());
+    let mut nonces = Nonces::without_lease(last);
+    let until_ms = received_ms + LEASE_MS;
+    let mut sender = Sender::new(registrar, &view.wallet, share, &mut nonces, until_ms);
+    let error = match sender.remove(agent.address, &agent.name).await? {
+        Removed::Gone => return Ok(()),
+        Removed::Unconfirmed(error) => error,
+    };
+    // By its address alone: its name may not be known here, and its expiry may change.
+    let listed = listed(registrar, view).await;
+    let is_gone = listed.is_ok_and(|listed| listed.iter().all(|it| it.address != agent.address));
+    if is_gone { Ok(()) } else { Err(error) }
+}
+
+/// Returns the agents that the exchange lists. On Aster one of the credential's agents asks.
+async fn listed(
+    registrar: &Registrar,
+    view: &WalletView,
+) -> Result<Vec<ListedAgent>, CredentialError> {
+    let Registrar { custody, client } = registrar;
+    let wallet = &view.wallet;
+    if !client.lists_for_agents_only() {
+        return Ok(client.agents(wallet.address, None).await?.unwrap_or_default());
+    }
+    let known = view.credential(client.exchange()).filter(|known| !known.is_v1());
+    let known = known.ok_or(CredentialError::NoAgentToAsk)?;
+    let current = known.current();
+    let now_ms = custody.clock.now_ms();
+    for agent in [&current].into_iter().chain(&known.next).chain(&known.retiring) {
+        if agent.expires_at_ms <= now_ms {
+            continue;
+        }
+        let key = agent_keys::open(registrar, wallet, agent.agent, &agent.sealed).await?;
+        if let Some(listed) = client.agents(wallet.address, Some(&key)).await? {
+            return Ok(listed);
+        }
+    }
+    Err(CredentialError::NoAgentToAsk)
+}
+
+/// Returns whether an agent of the credential has the name of this one. Where names replace,
+/// removing the one would remove the other.
 fn has_its_name(known: Option<&CredentialRecord>, agent: &ListedAgent) -> bool {
     known.is_some_and(|known| {
         known.agent_name == agent.name

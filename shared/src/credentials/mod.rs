@@ -3,31 +3,39 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `state` | where a credential is in its life |
-//! | `advice` | what its holder has to know about its keys |
-//! | `agents` | what the exchange lists, and the removal of what no credential uses |
-//! | `held` | the lease: one call works on a credential, and each write names what it replaces |
-//! | `send` | approvals and removals, signed, sent, and found out about |
-//! | `register`, `rotate`, `revoke` | the operations |
-//! | `renew`, `reconcile` | the scheduled jobs |
-//! | `aster_v1` | API keys of Aster's V1, which the exchange makes |
+//! | `register`, `rotate`, `revoke`, `agents` | the operations of callers |
+//! | `renew`, `reconcile`, `index_scan` | the scheduled jobs |
+//! | `aster_v1` | registration of API keys of Aster's V1, which the exchange makes |
+//! | `operation` | one operation: its initiator, the wallet, the time |
+//! | `lease` | the lease: one call works on a credential, and each write names what it replaces |
+//! | `nonces`, `send` | approvals and removals: signed with a nonce, sent, and settled |
+//! | `agent_keys` | agent keys: made, sealed, opened |
+//! | `replay` | the result of an earlier attempt at the same request |
+//! | `state`, `advice` | the state of a credential, and what its holder has to know |
+//! | `error` | why an operation failed |
 
 mod advice;
+mod agent_keys;
 mod agents;
 mod aster_v1;
-mod held;
+mod error;
+mod index_scan;
+mod lease;
+mod nonces;
+mod operation;
 mod reconcile;
 mod register;
 mod renew;
+mod replay;
 mod revoke;
 mod rotate;
 mod send;
 mod state;
-mod walk;
 
 pub use advice::{advice, rotate_path};
 pub use agents::{AgentRole, Agents, RemovedAgent};
-pub use held::LEASE_MS;
+pub use error::{CredentialError, ExchangeFault};
+pub use lease::LEASE_MS;
 pub use reconcile::{Drift, ReconcileLimits, Reconciled};
 pub use renew::{RenewLimits, Renewed, renews_at_ms};
 pub use revoke::Revoked;
@@ -37,18 +45,15 @@ pub use state::Life;
 use domain::clock::Clock;
 use domain::eth::{Address, AgentKey};
 use domain::ids::{Exchange, Tenant, WalletRef};
-use domain::random::{Random, RandomError};
+use domain::random::Random;
 use platform::env::{ConfigError, Env};
-use platform::envelope::EnvelopeError;
-use platform::items::StoreError;
 
-use crate::exchanges::budget::{Budget, BudgetConfig, Busy, Spender};
+use crate::exchanges::budget::{Budget, BudgetConfig, Spender};
 use crate::exchanges::{
-    AsterConfig, ExchangeClient, HyperliquidConfig, LookupError, Refusal, RefusalKind, aster,
-    hyperliquid,
+    AsterConfig, ExchangeClient, HyperliquidConfig, RefusalKind, aster, hyperliquid,
 };
 use crate::store::WalletView;
-use crate::wallets::{Custody, SignError};
+use crate::wallets::Custody;
 
 /// The credentials of one exchange.
 #[derive(Clone, Debug)]
@@ -62,14 +67,14 @@ pub struct Registrar {
 /// The credentials of every exchange.
 #[derive(Clone, Debug)]
 pub struct Registrars {
-    /// Aster's.
+    /// Aster's credentials.
     pub aster: Registrar,
-    /// Hyperliquid's.
+    /// Hyperliquid's credentials.
     pub hyperliquid: Registrar,
 }
 
 impl Registrars {
-    /// Makes the clients once, from the environment.
+    /// Makes the clients from the environment.
     ///
     /// # Errors
     /// Names the variable that is missing.
@@ -86,7 +91,7 @@ impl Registrars {
         })
     }
 
-    /// Those of one exchange.
+    /// Returns the credentials of one exchange.
     #[must_use]
     pub const fn of(&self, exchange: Exchange) -> &Registrar {
         match exchange {
@@ -97,7 +102,7 @@ impl Registrars {
 }
 
 impl Registrar {
-    /// Aster's credentials, with a client from the environment.
+    /// Returns Aster's credentials, with a client from the environment.
     ///
     /// # Errors
     /// Names the variable that is missing.
@@ -111,7 +116,7 @@ impl Registrar {
         Ok(Self::aster(custody, client, &budget, spender))
     }
 
-    /// Hyperliquid's credentials, with a client from the environment.
+    /// Returns Hyperliquid's credentials, with a client from the environment.
     ///
     /// # Errors
     /// Names the variable that is missing.
@@ -125,7 +130,7 @@ impl Registrar {
         Ok(Self::hyperliquid(custody, client, &budget, spender))
     }
 
-    /// Aster's credentials.
+    /// Returns Aster's credentials.
     #[must_use]
     pub fn aster(
         custody: Custody,
@@ -137,7 +142,7 @@ impl Registrar {
         Self { client: ExchangeClient::new(client, budget), custody }
     }
 
-    /// Hyperliquid's credentials.
+    /// Returns Hyperliquid's credentials.
     #[must_use]
     pub fn hyperliquid(
         custody: Custody,
@@ -149,7 +154,8 @@ impl Registrar {
         Self { client: ExchangeClient::new(client, budget), custody }
     }
 
-    /// Names the clock where an exchange refused what depends on it: a nonce, an expiry.
+    /// Returns the error of a wrong clock, where an exchange refused what depends on the clock: a
+    /// nonce, an expiry.
     fn explain(&self, error: CredentialError) -> CredentialError {
         let depends = match &error {
             CredentialError::Refused(refusal) => {
@@ -165,6 +171,7 @@ impl Registrar {
         }
     }
 
+    /// Finds a tenant's wallet, and names it in the request's log line.
     async fn find(&self, tenant: &Tenant, name: &WalletRef) -> Result<WalletView, CredentialError> {
         let view = self.custody.store.find(tenant, name).await?;
         let view = view.ok_or(CredentialError::NotFound)?;
@@ -189,117 +196,10 @@ fn budget_of(
 pub struct Registered {
     /// The wallet that approved it.
     pub wallet: Address,
-    /// Its agent. `None`: an API key of Aster's V1.
+    /// The key of its agent. `None`: an API key of Aster's V1.
     pub agent: Option<AgentKey>,
     /// When it became active, Unix milliseconds.
     pub created_at_ms: u64,
     /// When it expires, Unix milliseconds.
     pub expires_at_ms: u64,
-}
-
-/// Why an operation on a credential did not come to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum CredentialError {
-    /// The tenant has no such wallet.
-    #[error("wallet not found")]
-    NotFound,
-    /// The wallet has no credential there.
-    #[error("credential not found")]
-    NoCredential,
-    /// There is an active, unexpired one.
-    #[error("a credential exists")]
-    Exists {
-        /// How to get a usable key.
-        advice: String,
-    },
-    /// An earlier attempt at the request has shown its private key, which is no longer shown.
-    #[error("the request's private key is no longer shown")]
-    SecretHidden,
-    /// Another call is at it.
-    #[error("another call is at it")]
-    InProgress {
-        /// When that call is over at the latest.
-        retry_after_s: u64,
-    },
-    /// Its registration has not come to its end.
-    #[error("its registration has not ended")]
-    Unregistered,
-    /// It is being deleted.
-    #[error("it is being deleted")]
-    Revoking,
-    /// The exchange lists no such agent.
-    #[error("the exchange lists no such agent")]
-    AgentNotFound,
-    /// A credential uses the agent.
-    #[error("a credential uses the agent")]
-    AgentInUse,
-    /// Another party made the agent, and the signing policy removes only agents made here.
-    #[error("the agent was not made here")]
-    AgentNotOurs,
-    /// Only a registered agent may list agents there, and this wallet has none.
-    #[error("no agent of this wallet can list agents")]
-    NoAgentToAsk,
-    /// The exchange offers no way to do this.
-    #[error("the exchange offers no way to do this")]
-    NotOffered,
-    /// The exchange said no.
-    #[error("the exchange refused: {}", .0.text)]
-    Refused(Refusal),
-    /// The exchange did not answer; a repeat goes on.
-    #[error("the exchange did not answer: {0}")]
-    NoAnswer(String),
-    /// The exchange is down or answered nonsense; a repeat goes on.
-    #[error("the exchange is not available: {0}")]
-    BadAnswer(String),
-    /// The edge in front of the exchange turned the call away; a repeat goes on.
-    #[error("the exchange's edge turned the call away: {0}")]
-    Blocked(String),
-    /// The exchange refused, and our clock differs from its clock.
-    #[error("the clock is {skew_s} s ahead of the exchange's: {source}")]
-    ClockSkew {
-        /// How far our clock is ahead, in seconds; negative: behind.
-        skew_s: i64,
-        /// What the exchange refused.
-        source: Box<Self>,
-    },
-    /// Nothing may be sent to the exchange now.
-    #[error(transparent)]
-    Busy(#[from] Busy),
-    /// The call has used its time up before it could send; a repeat goes on.
-    #[error("out of time")]
-    OutOfTime,
-    /// The approval was not signed.
-    #[error(transparent)]
-    Sign(#[from] SignError),
-    /// The table failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The agent's key could not be sealed or opened.
-    #[error(transparent)]
-    Envelope(#[from] EnvelopeError),
-    /// No randomness.
-    #[error(transparent)]
-    Random(#[from] RandomError),
-    /// The stored agent key is not the record's agent.
-    #[error("the stored agent key is damaged")]
-    DamagedKey,
-    /// The exchange has made a secret, and it could not be stored. It is lost.
-    #[error("the exchange's secret could not be stored: {0}")]
-    SecretLost(StoreError),
-}
-
-impl From<LookupError> for CredentialError {
-    fn from(error: LookupError) -> Self {
-        match error {
-            LookupError::RateLimited { retry_after_s } => {
-                Self::Busy(Busy::Limited { retry_after_s })
-            }
-            LookupError::Blocked(words) => Self::Blocked(words),
-            LookupError::Busy(busy @ Busy::Blocked { .. }) => Self::Blocked(busy.to_string()),
-            LookupError::NonceRejected => {
-                Self::Refused(Refusal::new(RefusalKind::NonceRejected, &error.to_string()))
-            }
-            other => Self::BadAnswer(other.to_string()),
-        }
-    }
 }

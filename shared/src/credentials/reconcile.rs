@@ -1,7 +1,7 @@
-//! The reconciliation job: compares our credentials with what the exchanges list, and reports what
-//! differs, and which agents expire within a week and are not renewed by themselves. It changes
-//! nothing but when a credential is compared next and what its tenant is told of it
-//! (`shared::webhooks`): one write.
+//! The reconciliation job: compares the credentials with what the exchanges list. It reports what
+//! differs, and which agents expire within a week and are not renewed automatically. One write per
+//! credential notes when it is compared next, and what its tenant is notified of
+//! (`shared::webhooks`). The job changes nothing else.
 
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use domain::intent::AGENT_NAME_PREFIX;
 use platform::items::StoreError;
 use platform::metrics::{self, About, Metric};
 
-use super::{Life, Registrar, Registrars};
+use super::{CredentialError, Life, Registrar, Registrars, agent_keys};
 use crate::exchanges::{ListedAgent, LookupError};
 use crate::store::{
     CredentialKey, CredentialRecord, CredentialState, DriftFound, DriftKind, DriftNote,
     ExpiringNote, ExpiringReason, Index, WalletRecord,
 };
 
-/// When a credential is compared again that could not be.
+/// How long after a failed comparison the next one follows.
 const AGAIN_MS: u64 = 60 * 60 * 1_000;
 
 const DAY_MS: u64 = 24 * AGAIN_MS;
 
-/// A tenant is told of what expires within this.
+/// A tenant is notified of what expires within this.
 const SOON_MS: u64 = 7 * DAY_MS;
 
-/// A listed expiry may differ by so much from ours.
+/// A listed expiry may be this much earlier than the recorded one.
 const TOLERANCE_MS: u64 = 1_000;
 
-/// What a run may do.
+/// The limits of a run.
 #[derive(Clone, Debug)]
 pub struct ReconcileLimits {
     /// How long after a comparison the next one follows, in milliseconds.
@@ -40,28 +40,28 @@ pub struct ReconcileLimits {
     pub run_time: Duration,
 }
 
-/// A difference between our records and an exchange.
+/// A difference between the records and an exchange.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Drift {
-    /// The exchange lists an agent that we do not know.
+    /// The exchange lists an agent that no record has.
     Unknown {
         /// The agent.
         agent: Address,
-        /// Its name begins as ours do: it may be a slot that we have leaked.
+        /// Whether its name begins as the names made here do: it may be a leaked slot.
         ours: bool,
     },
-    /// The exchange does not list ours.
+    /// The exchange does not list the record's agent.
     Gone {
         /// The agent.
         agent: Address,
     },
-    /// The exchange lets ours expire before the time that we have handed out.
+    /// The exchange lets the record's agent expire before the recorded time.
     ExpiresEarly {
         /// The agent.
         agent: Address,
-        /// What the exchange says, Unix milliseconds.
+        /// The exchange's expiry, Unix milliseconds.
         listed_ms: u64,
-        /// What we say, Unix milliseconds.
+        /// The recorded expiry, Unix milliseconds.
         recorded_ms: u64,
     },
     /// An operation was begun and nobody has ended it.
@@ -71,12 +71,12 @@ pub enum Drift {
     },
 }
 
-/// What a run has found out about one exchange.
+/// The result of a run for one exchange.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reconciled {
     /// Credentials that were compared.
     pub checked: u64,
-    /// What differs.
+    /// The differences, with their credentials.
     pub drift: Vec<(CredentialKey, Drift)>,
     /// Credentials that could not be compared.
     pub failed: u64,
@@ -101,8 +101,8 @@ impl Registrars {
             (Exchange::Hyperliquid, Reconciled::default()),
         ];
         let mut left = limits.limit;
-        let mut walk = self.walk(Index::Check, started_ms);
-        while let Some(key) = walk.next().await? {
+        let mut scan = self.index_scan(Index::Check, started_ms);
+        while let Some(key) = scan.next().await? {
             let now_ms = custody.clock.now_ms();
             if left == 0 || now_ms.saturating_sub(started_ms) > run_ms {
                 break;
@@ -112,7 +112,7 @@ impl Registrars {
             };
             if !found.exhausted {
                 left -= 1;
-                self.of(key.exchange).reconcile_one(key, limits.every_ms, found).await;
+                reconcile_one(self.of(key.exchange), key, limits.every_ms, found).await;
             }
         }
         for (exchange, found) in &found {
@@ -125,87 +125,99 @@ impl Registrars {
     }
 }
 
-impl Registrar {
-    async fn reconcile_one(&self, key: CredentialKey, every_ms: u64, found: &mut Reconciled) {
-        let name = WalletRef::Wallet(key.wallet_id);
-        let view = match self.custody.store.find(&key.tenant, &name).await {
-            Ok(Some(view)) => view,
-            Ok(None) => return,
-            Err(error) => {
-                tracing::error!(%error, walletId = %key.wallet_id, "not compared");
-                found.failed += 1;
-                return;
-            }
-        };
-        let Some(known) = view.credential(key.exchange) else { return };
-        let now_ms = self.custody.clock.now_ms();
-        let mut noted = known.clone();
-        let mut again_ms = match self.compare(&view.wallet, known, now_ms).await {
-            Ok(drift) => {
-                found.checked += 1;
-                noted.drift = note_of(&drift, known, now_ms);
-                for drift in drift {
-                    tracing::warn!(
-                        ?drift, tenant = %key.tenant, walletId = %key.wallet_id,
-                        exchange = %key.exchange, "drift"
-                    );
-                    found.drift.push((key.clone(), drift));
-                }
-                every_ms
-            }
-            Err(LookupError::RateLimited { .. }) => {
-                found.exhausted = true;
-                return;
-            }
-            Err(error) => {
-                tracing::warn!(
-                    %error, tenant = %key.tenant, walletId = %key.wallet_id,
-                    exchange = %key.exchange, "not compared"
-                );
-                found.failed += 1;
-                AGAIN_MS
-            }
-        };
-        let (expiring, look_ms) = expiring(known, now_ms);
-        noted.expiring = expiring;
-        if let Some(look_ms) = look_ms {
-            again_ms = again_ms.min(look_ms.saturating_sub(now_ms).max(AGAIN_MS));
-        }
-        noted.check_at_ms = Some(now_ms + again_ms);
-        let noted = self.custody.store.note_check(&view.wallet, &noted).await;
-        if let Err(error) = noted {
-            // It has changed meanwhile, or it is compared once more.
-            tracing::debug!(%error, walletId = %key.wallet_id, "the comparison was not noted");
-        }
-    }
+/// Why a credential could not be compared.
+#[derive(Debug, thiserror::Error)]
+enum CompareError {
+    #[error(transparent)]
+    Key(CredentialError),
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+}
 
-    async fn compare(
-        &self,
-        wallet: &WalletRecord,
-        known: &CredentialRecord,
-        now_ms: u64,
-    ) -> Result<Vec<Drift>, LookupError> {
-        let mut drift = Vec::new();
-        let rests = known.state == CredentialState::Active;
-        if !rests && known.lease_until_ms <= now_ms {
-            drift.push(Drift::Unfinished { life: Life::of(known, now_ms) });
+async fn reconcile_one(
+    registrar: &Registrar,
+    key: CredentialKey,
+    every_ms: u64,
+    found: &mut Reconciled,
+) {
+    let custody = &registrar.custody;
+    let name = WalletRef::Wallet(key.wallet_id);
+    let view = match custody.store.find(&key.tenant, &name).await {
+        Ok(Some(view)) => view,
+        Ok(None) => return,
+        Err(error) => {
+            tracing::error!(%error, walletId = %key.wallet_id, "not compared");
+            found.failed += 1;
+            return;
         }
-        let key = if self.client.lists_for_agents_only() {
-            let opened = self.open(wallet, known.agent, &known.sealed).await;
-            Some(opened.map_err(|error| LookupError::Asker(error.into()))?)
-        } else {
-            None
-        };
-        let listed = self.client.agents(wallet.address, key.as_ref()).await?;
-        drift.extend(differences(known, listed.as_deref(), now_ms));
-        Ok(drift)
+    };
+    let Some(known) = view.credential(key.exchange) else { return };
+    let now_ms = custody.clock.now_ms();
+    let mut noted = known.clone();
+    let mut again_ms = match compare(registrar, &view.wallet, known, now_ms).await {
+        Ok(drift) => {
+            found.checked += 1;
+            noted.drift = note_of(&drift, known, now_ms);
+            for drift in drift {
+                tracing::warn!(
+                    ?drift, tenant = %key.tenant, walletId = %key.wallet_id,
+                    exchange = %key.exchange, "drift"
+                );
+                found.drift.push((key.clone(), drift));
+            }
+            every_ms
+        }
+        Err(CompareError::Lookup(LookupError::RateLimited { .. })) => {
+            found.exhausted = true;
+            return;
+        }
+        Err(error) => {
+            tracing::warn!(
+                %error, tenant = %key.tenant, walletId = %key.wallet_id,
+                exchange = %key.exchange, "not compared"
+            );
+            found.failed += 1;
+            AGAIN_MS
+        }
+    };
+    let (expiring, look_ms) = expiring(known, now_ms);
+    noted.expiring = expiring;
+    if let Some(look_ms) = look_ms {
+        again_ms = again_ms.min(look_ms.saturating_sub(now_ms).max(AGAIN_MS));
+    }
+    noted.check_at_ms = Some(now_ms + again_ms);
+    let noted = custody.store.note_check(&view.wallet, &noted).await;
+    if let Err(error) = noted {
+        // It has changed meanwhile, or it is compared once more.
+        tracing::debug!(%error, walletId = %key.wallet_id, "the comparison was not noted");
     }
 }
 
-/// How many differences are noted at most: a list can be as long as its exchange likes.
+async fn compare(
+    registrar: &Registrar,
+    wallet: &WalletRecord,
+    known: &CredentialRecord,
+    now_ms: u64,
+) -> Result<Vec<Drift>, CompareError> {
+    let mut drift = Vec::new();
+    let rests = known.state == CredentialState::Active;
+    if !rests && known.lease_until_ms <= now_ms {
+        drift.push(Drift::Unfinished { life: Life::of(known, now_ms) });
+    }
+    let key = if registrar.client.lists_for_agents_only() {
+        let opened = agent_keys::open(registrar, wallet, known.agent, &known.sealed).await;
+        Some(opened.map_err(CompareError::Key)?)
+    } else {
+        None
+    };
+    let listed = registrar.client.agents(wallet.address, key.as_ref()).await?;
+    drift.extend(differences(known, listed.as_deref(), now_ms));
+    Ok(drift)
+}
+/// How many differences are noted at most. An exchange's list has no bound.
 const MOST_NOTED: usize = 20;
 
-/// What is noted of differences. The same ones as before are noted already.
+/// Returns the note of differences. A note of the same differences keeps its time.
 fn note_of(drift: &[Drift], known: &CredentialRecord, now_ms: u64) -> Option<DriftNote> {
     let found: Vec<DriftFound> = drift.iter().take(MOST_NOTED).map(Drift::found).collect();
     match &known.drift {
@@ -233,8 +245,9 @@ impl Drift {
     }
 }
 
-/// What is noted of an agent that expires within a week and is not renewed by itself, and when to
-/// look again, Unix milliseconds, if that is before the next comparison. An agent is noted once.
+/// Returns the note of an agent that expires within a week and is not renewed automatically, and
+/// when to look again, Unix milliseconds, if that is before the next comparison. An agent is noted
+/// once.
 fn expiring(known: &CredentialRecord, now_ms: u64) -> (Option<ExpiringNote>, Option<u64>) {
     if known.created_at_ms.is_none() || known.state == CredentialState::Revoking {
         return (known.expiring.clone(), None);
@@ -269,7 +282,8 @@ fn expiring(known: &CredentialRecord, now_ms: u64) -> (Option<ExpiringNote>, Opt
     (known.expiring.clone(), look_ms)
 }
 
-/// `listed`: `None` where the exchange lists nothing, because it does not know the current agent.
+/// Returns how a record differs from what the exchange lists. `listed`: `None` where the exchange
+/// lists nothing, because it does not know the current agent.
 fn differences(
     known: &CredentialRecord,
     listed: Option<&[ListedAgent]>,

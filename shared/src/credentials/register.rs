@@ -1,22 +1,28 @@
-//! Registration: make an agent key, store it sealed and pending, have the wallet approve it, tell
-//! the exchange, store it active.
+//! Registration: make an agent key, store it sealed and pending, have the wallet approve it, send
+//! the approval to the exchange, store it active.
 //!
-//! The record is written before anyone outside hears of the agent, so a crash or a lost answer at
-//! any point leaves a record from which the next call finishes, with the same agent key and a
-//! fresh nonce, after asking the exchange whether it knows the agent already. A definite no
-//! deletes the record, an unknown outcome keeps it.
+//! The record is written before the exchange hears of the agent. After a crash or a lost response
+//! at any point, the next call therefore finishes from the record: it asks the exchange whether it
+//! knows the agent already, and otherwise approves the same agent key with a fresh nonce. A refusal
+//! that settles the outcome deletes the record, an unknown outcome keeps it.
 
 use domain::eth::AgentKey;
 use domain::ids::{Tenant, WalletRef};
 use platform::items::{SCHEMA, StoreError};
 
 use super::advice::{advice, rotate_path};
-use super::held::{By, Held, Previous, check_lease, in_progress};
-use super::send::Sent;
+use super::agent_keys::{self, NewAgent};
+use super::agents::AgentRole;
+use super::aster_v1::register_v1;
+use super::lease::{Lease, ensure_free, in_progress};
+use super::operation::{Initiator, Operation};
+use super::replay::replay;
+use super::rotate::{Previous, rotate_known};
+use super::send::{self, Approved};
 use super::{CredentialError, Life, Registered, Registrar};
 use crate::caller::Caller;
 use crate::exchanges::RefusalKind;
-use crate::store::{CredentialRecord, CredentialState, Expect, Outcome, WalletView};
+use crate::store::{CredentialRecord, CredentialState, Expect, Outcome};
 
 /// An approval that has been pending for longer asks for a new expiry.
 const STALE_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -26,7 +32,7 @@ impl Registrar {
     /// expires.
     ///
     /// # Errors
-    /// When it has a credential, the exchange refuses, or something fails on the way.
+    /// When the wallet has a credential, the exchange refuses, or something fails on the way.
     pub async fn register(
         &self,
         caller: &Caller,
@@ -36,102 +42,97 @@ impl Registrar {
         let received_ms = self.custody.clock.now_ms();
         let view = self.find(&caller.tenant, name).await?;
         if let Some(outcome) = caller.outcome() {
-            return self.again(&view, outcome).await;
+            return replay(self, &view, outcome).await;
         }
-        let registered = self.register_found(caller, &view, auto_renew, received_ms).await;
-        match registered {
+        let initiator = Initiator::Caller(caller);
+        let operation = Operation { registrar: self, initiator, view: &view, received_ms };
+        match register_found(operation, auto_renew).await {
             Err(CredentialError::Store(StoreError::Conflict)) => {
-                Err(self.lost_race(&caller.tenant, name).await)
+                Err(lost_race(self, &caller.tenant, name).await)
             }
             other => other.map_err(|error| self.explain(error)),
         }
     }
+}
 
-    async fn register_found(
-        &self,
-        caller: &Caller,
-        view: &WalletView,
-        auto_renew: bool,
-        received_ms: u64,
-    ) -> Result<Registered, CredentialError> {
-        let Some(known) = view.credential(self.client.exchange()) else {
-            if let Some(v1) = self.client.v1() {
-                return self.register_v1(caller, v1, view, Expect::Absent, received_ms).await;
-            }
-            let (held, key) = self.begin(caller, view, auto_renew, received_ms).await?;
-            return self.finish(held, key).await;
-        };
-        match Life::of(known, received_ms) {
-            Life::Active => Err(self.exists(known, received_ms)),
-            Life::Rotating if received_ms < known.expires_at_ms => {
-                Err(self.exists(known, received_ms))
-            }
-            Life::Revoking => {
-                check_lease(known, received_ms)?;
-                Err(CredentialError::Revoking)
-            }
-            // Whether the exchange made a key cannot be asked: another is made.
-            Life::Pending if known.is_v1() => {
-                check_lease(known, received_ms)?;
-                let v1 = self.client.v1().ok_or(CredentialError::NotOffered)?;
-                let expect = Expect::Revision(known.revision);
-                self.register_v1(caller, v1, view, expect, received_ms).await
-            }
-            Life::Pending => {
-                check_lease(known, received_ms)?;
-                let (held, key) = self.resume(caller, view, known, received_ms).await?;
-                self.finish(held, key).await
-            }
-            // What is expired is in nobody's way: another agent takes its place.
-            Life::Expired | Life::Rotating => {
-                let mut known = known.clone();
-                known.auto_renew = auto_renew;
-                let rotated = self
-                    .turn(By::Caller(caller), view, &known, Previous::Remove, received_ms)
-                    .await?;
-                Ok(rotated.registered)
-            }
+async fn register_found(
+    operation: Operation<'_>,
+    auto_renew: bool,
+) -> Result<Registered, CredentialError> {
+    let Operation { registrar, view, received_ms, .. } = operation;
+    let client = &registrar.client;
+    let Some(known) = view.credential(client.exchange()) else {
+        if let Some(v1) = client.v1() {
+            return register_v1(operation, v1, Expect::Absent).await;
+        }
+        return Registration::begin(operation, auto_renew).await?.finish().await;
+    };
+    match Life::of(known, received_ms) {
+        Life::Active => Err(exists(known, received_ms)),
+        Life::Rotating if received_ms < known.expires_at_ms => Err(exists(known, received_ms)),
+        Life::Revoking => {
+            ensure_free(known, received_ms)?;
+            Err(CredentialError::Revoking)
+        }
+        // Nobody can ask whether the exchange made a key, so another one is made.
+        Life::Pending if known.is_v1() => {
+            ensure_free(known, received_ms)?;
+            let v1 = client.v1().ok_or(CredentialError::NotOffered)?;
+            register_v1(operation, v1, Expect::Revision(known.revision)).await
+        }
+        Life::Pending => {
+            ensure_free(known, received_ms)?;
+            Registration::resume(operation, known).await?.finish().await
+        }
+        // Another agent takes the place of an expired one.
+        Life::Expired | Life::Rotating => {
+            let mut known = known.clone();
+            known.auto_renew = auto_renew;
+            let rotated = rotate_known(operation, &known, Previous::Remove).await?;
+            Ok(rotated.registered)
         }
     }
+}
 
-    /// There is a credential; says how to get a usable key.
-    fn exists(&self, known: &CredentialRecord, now_ms: u64) -> CredentialError {
-        let usual = || {
-            let rotate = rotate_path(known.exchange);
-            format!("If you cannot use the existing key, rotate it: {rotate}.")
-        };
-        CredentialError::Exists { advice: advice(known, now_ms).unwrap_or_else(usual) }
+/// Returns the error for a credential that exists, with advice how to get a usable key.
+fn exists(known: &CredentialRecord, now_ms: u64) -> CredentialError {
+    let usual = || {
+        let rotate = rotate_path(known.exchange);
+        format!("If you cannot use the existing key, rotate it: {rotate}.")
+    };
+    CredentialError::Exists { advice: advice(known, now_ms).unwrap_or_else(usual) }
+}
+
+/// Returns the error of a call that lost a race, by what the winner has done so far.
+async fn lost_race(registrar: &Registrar, tenant: &Tenant, name: &WalletRef) -> CredentialError {
+    let now_ms = registrar.custody.clock.now_ms();
+    match registrar.find(tenant, name).await {
+        Ok(view) => match view.credential(registrar.client.exchange()) {
+            Some(known) if Life::of(known, now_ms) == Life::Active => exists(known, now_ms),
+            Some(known) => in_progress(known, now_ms),
+            None => CredentialError::InProgress { retry_after_s: 1 },
+        },
+        Err(error) => error,
     }
+}
 
-    /// What the winner of a race has come to.
-    async fn lost_race(&self, tenant: &Tenant, name: &WalletRef) -> CredentialError {
-        let now_ms = self.custody.clock.now_ms();
-        match self.find(tenant, name).await {
-            Ok(view) => match view.credential(self.client.exchange()) {
-                Some(known) if Life::of(known, now_ms) == Life::Active => {
-                    self.exists(known, now_ms)
-                }
-                Some(known) => in_progress(known, now_ms),
-                None => CredentialError::InProgress { retry_after_s: 1 },
-            },
-            Err(error) => error,
-        }
-    }
+/// A registration under its lease.
+struct Registration<'a> {
+    lease: Lease<'a>,
+    key: AgentKey,
+}
 
+impl<'a> Registration<'a> {
     /// Makes an agent key and stores it, sealed and pending.
-    async fn begin(
-        &self,
-        caller: &Caller,
-        view: &WalletView,
-        auto_renew: bool,
-        received_ms: u64,
-    ) -> Result<(Held, AgentKey), CredentialError> {
-        let (key, agent, share) = self.new_agent(&view.wallet, received_ms, 0).await?;
-        let mut record = CredentialRecord {
+    async fn begin(operation: Operation<'a>, auto_renew: bool) -> Result<Self, CredentialError> {
+        let Operation { registrar, view, received_ms, .. } = operation;
+        let NewAgent { key, agent, share } =
+            NewAgent::make(registrar, &view.wallet, received_ms, 0).await?;
+        let record = CredentialRecord {
             schema: SCHEMA,
-            exchange: self.client.exchange(),
+            exchange: registrar.client.exchange(),
             state: CredentialState::Pending,
-            revision: self.custody.random.uuid()?,
+            revision: registrar.custody.random.uuid()?,
             lease_until_ms: 0,
             agent: agent.agent,
             agent_name: agent.agent_name,
@@ -153,111 +154,129 @@ impl Registrar {
             drift: None,
             expiring: None,
         };
-        By::Caller(caller).note(&mut record);
-        let held = self.take(view, record, Expect::Absent, share, received_ms, false).await?;
-        Ok((held, key))
+        let lease = Lease::take(operation, record, Expect::Absent, share, false).await?;
+        Ok(Self { lease, key })
     }
 
-    /// Takes over a pending credential that nobody works on.
+    /// Takes over a pending credential that no other call works on.
     async fn resume(
-        &self,
-        caller: &Caller,
-        view: &WalletView,
+        operation: Operation<'a>,
         known: &CredentialRecord,
-        received_ms: u64,
-    ) -> Result<(Held, AgentKey), CredentialError> {
+    ) -> Result<Self, CredentialError> {
+        let Operation { registrar, view, .. } = operation;
         let (admitted, key, share) = tokio::join!(
-            self.client.admit(1, 0),
-            self.open(&view.wallet, known.agent, &known.sealed),
-            self.custody.share(&view.wallet)
+            registrar.client.admit(1, 0),
+            agent_keys::open(registrar, &view.wallet, known.agent, &known.sealed),
+            registrar.custody.share(&view.wallet)
         );
         admitted?;
         let (key, share) = (key?, share?);
         let expect = Expect::Revision(known.revision);
-        let mut record = known.clone();
-        By::Caller(caller).note(&mut record);
-        let held = self.take(view, record, expect, share, received_ms, true).await?;
-        Ok((held, key))
+        let lease = Lease::take(operation, known.clone(), expect, share, true).await?;
+        Ok(Self { lease, key })
     }
 
-    /// From pending to active, or to whatever the exchange makes of it.
-    async fn finish(&self, mut held: Held, key: AgentKey) -> Result<Registered, CredentialError> {
-        if held.resumed {
-            match self.client.knows_agent(held.wallet.address, &key).await {
-                Ok(true) => return self.activate(held, key).await,
-                Ok(false) => self.refresh_if_stale(&mut held).await?,
+    /// Has the agent approved, and makes of the pending credential what the exchange decides.
+    async fn finish(mut self) -> Result<Registered, CredentialError> {
+        if self.lease.resumed {
+            let client = &self.lease.registrar.client;
+            match client.knows_agent(self.lease.wallet.address, &self.key).await {
+                Ok(true) => return self.activate().await,
+                Ok(false) => self.refresh_if_stale().await?,
                 Err(error) => {
-                    self.release(held).await;
+                    self.lease.release().await;
                     return Err(error.into());
                 }
             }
         }
-        let agent = held.record.current();
-        let mut sent = self.approve(&mut held, &agent, &key).await;
-        if let Ok(Sent::No(refusal)) = &sent
+        let mut approved = self.approve().await;
+        if let Ok(Approved::Refused(refusal)) = &approved
             && refusal.kind == RefusalKind::NoAgentSlot
-            && self.take_leftovers_name(&mut held).await.unwrap_or(false)
+            && self.take_leftover_name().await.unwrap_or(false)
         {
-            let agent = held.record.current();
-            sent = self.approve(&mut held, &agent, &key).await;
+            approved = self.approve().await;
         }
-        match sent {
-            Ok(Sent::Live) => self.activate(held, key).await,
-            Ok(Sent::No(refusal)) => {
-                self.forget(&held).await;
+        match approved {
+            Ok(Approved::Live) => self.activate().await,
+            Ok(Approved::Refused(refusal)) => {
+                self.lease.discard().await;
                 Err(CredentialError::Refused(refusal))
             }
-            Ok(Sent::Unsent(cause)) => {
-                self.give_up(held).await;
-                Err(CredentialError::BadAnswer(cause))
+            Ok(Approved::NotSent(cause)) => {
+                self.give_up().await;
+                Err(CredentialError::not_sent(cause))
             }
-            Ok(Sent::Unknown(error)) => {
-                self.release(held).await;
+            Ok(Approved::Unknown(error)) => {
+                self.lease.release().await;
                 Err(error)
             }
             Err(error) => {
-                self.give_up(held).await;
+                self.give_up().await;
                 Err(error)
             }
         }
     }
 
-    async fn activate(&self, mut held: Held, key: AgentKey) -> Result<Registered, CredentialError> {
-        let created_at_ms = self.note_live(&mut held.record);
-        held.record.delivered = self.delivers(&held);
-        let outcome = Outcome::of(&held.record);
-        self.settle_noted(&mut held, &outcome).await?;
+    async fn approve(&mut self) -> Result<Approved, CredentialError> {
+        let agent = self.lease.record.current();
+        send::approve(&mut self.lease, &agent, &self.key).await
+    }
+
+    /// Asks for the full time again where an approval has been pending for a day. The exchange does
+    /// not know the agent, so its name is still free.
+    async fn refresh_if_stale(&mut self) -> Result<(), CredentialError> {
+        let registrar = self.lease.registrar;
+        let now_ms = registrar.custody.clock.now_ms();
+        if now_ms < self.lease.record.requested_at_ms + STALE_MS {
+            return Ok(());
+        }
+        self.lease.record.requested_at_ms = now_ms;
+        self.lease.record.expires_at_ms = agent_keys::expiry(registrar, now_ms);
+        self.lease.write().await
+    }
+
+    /// Gives a registration that finds no free slot the name of a leftover, which its agent then
+    /// replaces. Returns whether there is one.
+    async fn take_leftover_name(&mut self) -> Result<bool, CredentialError> {
+        let Registrar { custody, client } = self.lease.registrar;
+        let wallet = &self.lease.wallet;
+        if !client.replaces_by_name() {
+            return Ok(false);
+        }
+        let listed = client.agents(wallet.address, None).await?.unwrap_or_default();
+        let now_ms = custody.clock.now_ms();
+        let record = &self.lease.record;
+        let leftovers = listed
+            .into_iter()
+            .filter(|agent| AgentRole::of(agent, Some(record), now_ms) == AgentRole::Leftover);
+        let Some(oldest) = leftovers.min_by_key(|agent| agent.expires_at_ms) else {
+            return Ok(false);
+        };
+        tracing::warn!(
+            agent = %oldest.address, name = oldest.name, walletId = %wallet.wallet_id,
+            "no agent slot is free: a leftover is replaced"
+        );
+        self.lease.record.agent_name = oldest.name;
+        self.lease.write().await?;
+        Ok(true)
+    }
+
+    async fn activate(self) -> Result<Registered, CredentialError> {
+        let Self { mut lease, key } = self;
+        let created_at_ms = lease.note_live();
+        lease.record.delivered = lease.delivers_key();
+        let outcome = Outcome::of(&lease.record);
+        lease.settle_with(&outcome).await?;
         Ok(Registered {
-            wallet: held.wallet.address,
+            wallet: lease.wallet.address,
             agent: Some(key),
             created_at_ms,
-            expires_at_ms: held.record.expires_at_ms,
+            expires_at_ms: lease.record.expires_at_ms,
         })
     }
 
-    /// Nothing was sent by this call: a record that is its own goes, another stays for a repeat.
-    async fn give_up(&self, held: Held) {
-        if held.resumed { self.release(held).await } else { self.forget(&held).await }
-    }
-
-    /// Leaves nothing behind. If this fails, the next call finds the record and asks the exchange.
-    pub(super) async fn forget(&self, held: &Held) {
-        let store = &self.custody.store;
-        let (exchange, revision) = (held.record.exchange, held.record.revision);
-        if let Err(error) = store.delete(&held.wallet, exchange, revision).await {
-            tracing::warn!(%error, "the pending credential was not deleted");
-        }
-    }
-
-    /// An approval that nobody made for a day asks for the full time again. The exchange does not
-    /// know the agent, so its name is free still.
-    async fn refresh_if_stale(&self, held: &mut Held) -> Result<(), CredentialError> {
-        let now_ms = self.custody.clock.now_ms();
-        if now_ms < held.record.requested_at_ms + STALE_MS {
-            return Ok(());
-        }
-        held.record.requested_at_ms = now_ms;
-        held.record.expires_at_ms = self.expiry(now_ms);
-        self.write(held).await
+    /// Ends a call that has sent nothing: its own record is deleted, another one stays for a retry.
+    async fn give_up(self) {
+        if self.lease.resumed { self.lease.release().await } else { self.lease.discard().await }
     }
 }

@@ -1,30 +1,31 @@
-//! Deletion: the exchange forgets the agent first, then the record goes. Until then it is
-//! `revoking`, and a repeat finishes.
+//! Deletion: the exchange forgets the agent first, then the record is deleted. Until then the
+//! credential is `revoking`, and a retry finishes.
 
 use domain::eth::Address;
 use domain::ids::WalletRef;
 use platform::items::StoreError;
 
-use super::held::{By, Held, check_lease};
-use super::{CredentialError, Registrar};
+use super::lease::{Lease, ensure_free, taken_over, unlock};
+use super::operation::{Initiator, Operation};
+use super::{CredentialError, Registrar, send};
 use crate::caller::Caller;
 use crate::store::{
-    AgentRecord, CredentialRecord, CredentialState, End, Expect, Outcome, WalletRecord, WalletView,
+    AgentRecord, CredentialRecord, CredentialState, End, Expect, Outcome, WalletRecord,
 };
 use crate::wallets::ShareUse;
 
 /// A credential that is gone, here and on the exchange.
 #[derive(Debug)]
 pub struct Revoked {
-    /// Whose it was.
+    /// The wallet that approved it.
     pub wallet: WalletRecord,
     /// The agent that it had.
     pub agent: Address,
 }
 
 impl Registrar {
-    /// Takes a wallet's credential away. `removed_there`: the caller has deleted an API key of
-    /// Aster's V1 on the exchange, which no call can do, so only the record is left.
+    /// Deletes a wallet's credential. `removed_there`: the caller has deleted an API key of Aster's
+    /// V1 on the exchange, which no call can do, so only the record is left.
     ///
     /// # Errors
     /// When there is none, or the exchange may still know its agent.
@@ -41,85 +42,74 @@ impl Registrar {
         }
         let known = view.credential(self.client.exchange());
         let known = known.ok_or(CredentialError::NoCredential)?;
+        let initiator = Initiator::Caller(caller);
         if known.is_v1() && removed_there {
-            check_lease(known, received_ms)?;
+            ensure_free(known, received_ms)?;
             let mut known = known.clone();
-            By::Caller(caller).note(&mut known);
-            return self.delete_noted(view.wallet, &known).await;
+            initiator.mark(&mut known);
+            return delete(self, view.wallet, &known).await;
         }
-        let revoked = self.revoke_known(By::Caller(caller), &view, known, received_ms).await;
-        revoked.map_err(|error| self.explain(error))
-    }
-
-    pub(super) async fn revoke_known(
-        &self,
-        by: By<'_>,
-        view: &WalletView,
-        known: &CredentialRecord,
-        received_ms: u64,
-    ) -> Result<Revoked, CredentialError> {
-        check_lease(known, received_ms)?;
-        if known.is_v1() {
-            return Err(CredentialError::NotOffered);
-        }
-        let agents = agents_of(known);
-        let removals = u64::try_from(agents.len()).unwrap_or(1);
-        let (admitted, share) = tokio::join!(
-            self.client.admit(0, removals),
-            self.custody.share_for(&view.wallet, ShareUse::Revoke)
-        );
-        admitted?;
-        let share = share?;
-        let mut record = known.clone();
-        record.state = CredentialState::Revoking;
-        by.note(&mut record);
-        let expect = Expect::Revision(known.revision);
-        match self.take(view, record, expect, share, received_ms, true).await {
-            Ok(held) => self.remove_all(held, &agents).await,
-            Err(CredentialError::Store(StoreError::Conflict)) => {
-                Err(CredentialError::InProgress { retry_after_s: 1 })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn remove_all(
-        &self,
-        mut held: Held,
-        agents: &[AgentRecord],
-    ) -> Result<Revoked, CredentialError> {
-        for agent in agents {
-            if let Err(error) = self.remove(&mut held, agent).await {
-                self.release(held).await;
-                return Err(error);
-            }
-        }
-        let Held { wallet, record, .. } = held;
-        self.delete_noted(wallet, &record).await
-    }
-
-    /// Deletes a record, and notes for the request that it was done for that it is gone.
-    async fn delete_noted(
-        &self,
-        wallet: WalletRecord,
-        record: &CredentialRecord,
-    ) -> Result<Revoked, CredentialError> {
-        let outcome = Outcome { sealed: None, ..Outcome::of(record) };
-        let noted = record.request.as_ref().map(|mark| (mark, &outcome));
-        let (store, now_ms) = (&self.custody.store, self.custody.clock.now_ms());
-        match store.end(&wallet, End::Gone(record.exchange), record.revision, noted, now_ms).await {
-            Err(StoreError::Conflict) => Err(CredentialError::InProgress { retry_after_s: 1 }),
-            Err(error) => {
-                self.unlock(&wallet, record).await;
-                Err(error.into())
-            }
-            Ok(()) => Ok(Revoked { wallet, agent: record.agent }),
-        }
+        let operation = Operation { registrar: self, initiator, view: &view, received_ms };
+        revoke_known(operation, known).await.map_err(|error| self.explain(error))
     }
 }
 
-/// Every agent that the exchange may know of.
+/// Begins a deletion, or resumes one.
+pub(super) async fn revoke_known(
+    operation: Operation<'_>,
+    known: &CredentialRecord,
+) -> Result<Revoked, CredentialError> {
+    let Operation { registrar, view, received_ms, .. } = operation;
+    ensure_free(known, received_ms)?;
+    if known.is_v1() {
+        return Err(CredentialError::NotOffered);
+    }
+    let agents = agents_of(known);
+    let removals = u64::try_from(agents.len()).unwrap_or(1);
+    let (admitted, share) = tokio::join!(
+        registrar.client.admit(0, removals),
+        registrar.custody.share_for(&view.wallet, ShareUse::Revoke)
+    );
+    admitted?;
+    let share = share?;
+    let mut record = known.clone();
+    record.state = CredentialState::Revoking;
+    let expect = Expect::Revision(known.revision);
+    let mut lease = match Lease::take(operation, record, expect, share, true).await {
+        Err(CredentialError::Store(StoreError::Conflict)) => return Err(taken_over()),
+        taken => taken?,
+    };
+    for agent in &agents {
+        if let Err(error) = send::remove(&mut lease, agent).await {
+            lease.release().await;
+            return Err(error);
+        }
+    }
+    let Lease { wallet, record, .. } = lease;
+    delete(registrar, wallet, &record).await
+}
+
+/// Returns every agent that the exchange may know.
 fn agents_of(record: &CredentialRecord) -> Vec<AgentRecord> {
     let next = record.next.iter().cloned();
     next.chain(record.retiring.iter().cloned()).chain([record.current()]).collect()
+}
+
+/// Deletes a record, and notes the outcome for the request that the operation served.
+async fn delete(
+    registrar: &Registrar,
+    wallet: WalletRecord,
+    record: &CredentialRecord,
+) -> Result<Revoked, CredentialError> {
+    let outcome = Outcome { sealed: None, ..Outcome::of(record) };
+    let noted = record.request.as_ref().map(|mark| (mark, &outcome));
+    let (store, now_ms) = (&registrar.custody.store, registrar.custody.clock.now_ms());
+    match store.end(&wallet, End::Gone(record.exchange), record.revision, noted, now_ms).await {
+        Err(StoreError::Conflict) => Err(taken_over()),
+        Err(error) => {
+            unlock(registrar, &wallet, record).await;
+            Err(error.into())
+        }
+        Ok(()) => Ok(Revoked { wallet, agent: record.agent }),
+    }
 }

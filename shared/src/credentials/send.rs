@@ -1,206 +1,247 @@
 //! Approvals and removals: signed by both parties, sent, and, where the outcome is not known,
-//! found out about by asking the exchange once.
+//! settled by asking the exchange once.
 
-use domain::eth::AgentKey;
-use domain::intent::NONCE_USED;
+use domain::eth::{Address, AgentKey, Signature};
+use domain::intent::{Intent, NONCE_USED};
 use platform::metrics::{self, About, Metric};
+use protocol::KeyShare;
 
-use super::held::Held;
-use super::{CredentialError, Registrar};
+use super::lease::{Lease, has_time};
+use super::nonces::Nonces;
+use super::{CredentialError, Registrar, agent_keys};
+use crate::exchanges::http::TransportError;
 use crate::exchanges::{
     Approval, LookupError, Outcome, Proof, Refusal, RefusalKind, Removal, Unclear,
 };
 use crate::mpc::{CosignerError, ProtocolError};
-use crate::store::AgentRecord;
+use crate::store::{AgentRecord, WalletRecord};
 use crate::wallets::SignError;
 
 /// After a removal Hyperliquid approves nothing for 4 to 5 seconds.
-pub(super) const REMOVAL_WAIT_MS: u64 = 5_200;
+const REMOVAL_WAIT_MS: u64 = 5_200;
 
 /// How often another nonce is signed, where another call of the wallet was signed first.
-pub(super) const MORE_NONCES: u32 = 4;
+const MORE_NONCES: u32 = 4;
 
-/// Whether the cosigner has signed a later nonce of the wallet.
-pub(super) fn is_nonce_used(error: &SignError) -> bool {
+/// What became of an approval.
+pub(super) enum Approved {
+    /// The exchange has approved the agent.
+    Live,
+    /// The exchange refused, and does not have the agent.
+    Refused(Refusal),
+    /// The approval never reached the exchange.
+    NotSent(TransportError),
+    /// The exchange may have the agent, or may get it later. Asking did not settle it.
+    Unknown(CredentialError),
+}
+
+/// What became of a removal, before anyone asks the exchange.
+pub(super) enum Removed {
+    /// The exchange does not have the agent.
+    Gone,
+    /// The exchange may still have the agent.
+    Unconfirmed(CredentialError),
+}
+
+/// Has the wallet approve an agent, and the exchange accept it.
+///
+/// # Errors
+/// When the approval could not be signed, or not in time. This call has sent nothing.
+pub(super) async fn approve(
+    lease: &mut Lease<'_>,
+    agent: &AgentRecord,
+    key: &AgentKey,
+) -> Result<Approved, CredentialError> {
+    let (client, wallet) = (&lease.registrar.client, lease.wallet.address);
+    let resumed = lease.resumed;
+    let mut sender = lease.sender();
+    loop {
+        let with_nonce = |nonce| {
+            let (agent_name, expires_at_ms) = (agent.agent_name.clone(), agent.expires_at_ms);
+            let agent = agent.agent;
+            let approval = Approval { wallet, agent, agent_name, expires_at_ms, nonce };
+            let intent = client.approval_intent(&approval);
+            (approval, intent)
+        };
+        let (approval, signature) = sender.sign(with_nonce).await?;
+        let refusal = match client.approve(&approval, &signature).await {
+            Outcome::Done => return Ok(Approved::Live),
+            Outcome::NotSent(cause) => return Ok(Approved::NotSent(cause)),
+            // A question would be blocked, too.
+            Outcome::Unknown(blocked @ Unclear::Blocked(_)) => {
+                return Ok(Approved::Unknown(blocked.into()));
+            }
+            Outcome::Unknown(unclear) => {
+                // The approval may arrive later: an agent that is not known yet proves nothing.
+                return Ok(match client.knows_agent(wallet, key).await {
+                    Ok(true) => Approved::Live,
+                    Ok(false) | Err(_) => Approved::Unknown(unclear.into()),
+                });
+            }
+            Outcome::Refused(refusal) => refusal,
+        };
+        sender.report_fault(&refusal);
+        if sender.waits_for_removal(&refusal).await {
+            continue;
+        }
+        // A refusal that proves that nothing was changed is final, unless an earlier attempt may
+        // have been applied.
+        if !resumed && refusal.kind.proof() == Proof::NotApplied {
+            return Ok(Approved::Refused(refusal));
+        }
+        return Ok(match client.knows_agent(wallet, key).await {
+            Ok(true) => Approved::Live,
+            Ok(false) => Approved::Refused(refusal),
+            // No retry ends a fault of the signature, so the caller sees the refusal.
+            Err(_) if refusal.kind == RefusalKind::SignatureFault => {
+                Approved::Unknown(CredentialError::Refused(refusal))
+            }
+            Err(error) => Approved::Unknown(error.into()),
+        });
+    }
+}
+
+/// Has the wallet remove an agent, and the exchange forget it.
+///
+/// # Errors
+/// When the exchange may still know the agent.
+pub(super) async fn remove(
+    lease: &mut Lease<'_>,
+    agent: &AgentRecord,
+) -> Result<(), CredentialError> {
+    let error = match lease.sender().remove(agent.agent, &agent.agent_name).await? {
+        Removed::Gone => return Ok(()),
+        Removed::Unconfirmed(error) => error,
+    };
+    let Registrar { custody, client } = lease.registrar;
+    // On Aster an expired agent keeps its slot, and cannot ask about itself.
+    if client.lists_for_agents_only() && agent.expires_at_ms <= custody.clock.now_ms() {
+        return Err(error);
+    }
+    let (registrar, wallet) = (lease.registrar, &lease.wallet);
+    let key = agent_keys::open(registrar, wallet, agent.agent, &agent.sealed).await?;
+    match client.knows_agent(wallet.address, &key).await {
+        Ok(false) => Ok(()),
+        Ok(true) | Err(LookupError::Foreign) => Err(error),
+        // Whether the exchange has the agent is not known. A refusal would tell the caller that no
+        // retry helps.
+        Err(unclear) => Err(match error {
+            CredentialError::Refused(_) => unclear.into(),
+            other => other,
+        }),
+    }
+}
+
+/// Signs requests for one wallet and sends them, each with a nonce of its own, until a time.
+pub(super) struct Sender<'a> {
+    registrar: &'a Registrar,
+    wallet: &'a WalletRecord,
+    share: &'a KeyShare,
+    nonces: &'a mut Nonces,
+    /// By when the last call to the exchange must end, Unix milliseconds.
+    until_ms: u64,
+    more_nonces: u32,
+}
+
+impl<'a> Sender<'a> {
+    pub(super) const fn new(
+        registrar: &'a Registrar,
+        wallet: &'a WalletRecord,
+        share: &'a KeyShare,
+        nonces: &'a mut Nonces,
+        until_ms: u64,
+    ) -> Self {
+        Self { registrar, wallet, share, nonces, until_ms, more_nonces: MORE_NONCES }
+    }
+
+    /// Signs the request that `with_nonce` returns. The signature recovers to the wallet's address.
+    async fn sign<T>(
+        &mut self,
+        with_nonce: impl Fn(u64) -> (T, Intent),
+    ) -> Result<(T, Signature), CredentialError> {
+        loop {
+            let nonce = self.nonces.next(self.registrar, self.wallet).await?;
+            let (request, intent) = with_nonce(nonce);
+            let signed = self.registrar.custody.sign(self.wallet, self.share, &intent).await;
+            match signed {
+                Err(error) if self.more_nonces > 0 && is_nonce_used(&error) => {
+                    self.more_nonces -= 1;
+                }
+                Err(error) => return Err(error.into()),
+                Ok(_) if !has_time(self.registrar, self.until_ms, 0) => {
+                    return Err(CredentialError::OutOfTime);
+                }
+                Ok(signature) => return Ok((request, signature)),
+            }
+        }
+    }
+
+    /// Has the wallet remove an agent.
+    ///
+    /// # Errors
+    /// When the removal was not sent, or not applied, and there is nothing to ask the exchange.
+    pub(super) async fn remove(
+        &mut self,
+        agent: Address,
+        agent_name: &str,
+    ) -> Result<Removed, CredentialError> {
+        let (client, wallet) = (&self.registrar.client, self.wallet.address);
+        loop {
+            let with_nonce = |nonce| {
+                let agent_name = agent_name.to_owned();
+                let removal = Removal { wallet, agent, agent_name, nonce };
+                let intent = client.removal_intent(&removal);
+                (removal, intent)
+            };
+            let (removal, signature) = self.sign(with_nonce).await?;
+            return match client.remove(&removal, &signature).await {
+                Outcome::Done => Ok(Removed::Gone),
+                Outcome::NotSent(cause) => Err(CredentialError::not_sent(cause)),
+                Outcome::Refused(refusal) if refusal.kind.proof() == Proof::Gone => {
+                    Ok(Removed::Gone)
+                }
+                Outcome::Refused(refusal) if self.waits_for_removal(&refusal).await => continue,
+                Outcome::Refused(refusal) if refusal.kind.is_transient() => {
+                    Err(CredentialError::Refused(refusal))
+                }
+                // An account that was emptied has lost its agents, and is refused for that.
+                Outcome::Refused(refusal) => {
+                    self.report_fault(&refusal);
+                    Ok(Removed::Unconfirmed(CredentialError::Refused(refusal)))
+                }
+                Outcome::Unknown(blocked @ Unclear::Blocked(_)) => Err(blocked.into()),
+                Outcome::Unknown(unclear) => Ok(Removed::Unconfirmed(unclear.into())),
+            };
+        }
+    }
+
+    /// Waits for an agent that the exchange is removing, if there is time. A request that was
+    /// refused for this has changed nothing.
+    async fn waits_for_removal(&self, refusal: &Refusal) -> bool {
+        if refusal.kind != RefusalKind::RemovalPending
+            || !has_time(self.registrar, self.until_ms, REMOVAL_WAIT_MS)
+        {
+            return false;
+        }
+        self.registrar.custody.clock.sleep_ms(REMOVAL_WAIT_MS).await;
+        true
+    }
+
+    /// Counts a refusal for which an alarm exists: the exchange saw another signer than the wallet.
+    fn report_fault(&self, refusal: &Refusal) {
+        if refusal.kind == RefusalKind::SignatureFault {
+            let (clock, client) = (&self.registrar.custody.clock, &self.registrar.client);
+            let about = About::exchange(client.exchange());
+            metrics::emit(clock, about, &[(Metric::SignatureFaults, 1)]);
+        }
+    }
+}
+
+/// Returns whether the cosigner has signed a later nonce of the wallet.
+fn is_nonce_used(error: &SignError) -> bool {
     let SignError::Protocol(ProtocolError::Cosigner(CosignerError::Refused(refusal))) = error
     else {
         return false;
     };
     matches!(refusal, protocol::Refusal::Policy(reason) if reason == NONCE_USED)
-}
-
-/// What sending an approval came to.
-pub(super) enum Sent {
-    /// The exchange has approved the agent.
-    Live,
-    /// A definite no: the exchange does not have it.
-    No(Refusal),
-    /// The exchange never got it.
-    Unsent(String),
-    /// It may have it, or may yet. Asking did not tell.
-    Unknown(CredentialError),
-}
-
-impl Registrar {
-    /// Has the wallet approve an agent, and the exchange take it.
-    ///
-    /// # Errors
-    /// When it could not be signed, or in time: nothing was sent by this call.
-    pub(super) async fn approve(
-        &self,
-        held: &mut Held,
-        agent: &AgentRecord,
-        key: &AgentKey,
-    ) -> Result<Sent, CredentialError> {
-        let mut more = MORE_NONCES;
-        loop {
-            let approval = Approval {
-                wallet: held.wallet.address,
-                agent: agent.agent,
-                agent_name: agent.agent_name.clone(),
-                expires_at_ms: agent.expires_at_ms,
-                nonce: self.nonce(held).await?,
-            };
-            let intent = self.client.approval_intent(&approval);
-            // The signature that comes back is known to recover to the wallet's address.
-            let signature = match self.custody.sign(&held.wallet, &held.share, &intent).await {
-                Err(error) if more > 0 && is_nonce_used(&error) => {
-                    more -= 1;
-                    continue;
-                }
-                signed => signed?,
-            };
-            if !self.has_time(held, 0) {
-                return Err(CredentialError::OutOfTime);
-            }
-            let refusal = match self.client.approve(&approval, &signature).await {
-                Outcome::Done => return Ok(Sent::Live),
-                Outcome::NotSent(cause) => return Ok(Sent::Unsent(cause.to_string())),
-                // Whoever is blocked asks in vain, too.
-                Outcome::Unknown(blocked @ Unclear::Blocked(_)) => {
-                    return Ok(Sent::Unknown(blocked.into()));
-                }
-                Outcome::Unknown(unclear) => {
-                    // What was sent may arrive later: not known yet is no no.
-                    return Ok(match self.client.knows_agent(held.wallet.address, key).await {
-                        Ok(true) => Sent::Live,
-                        Ok(false) | Err(_) => Sent::Unknown(unclear.into()),
-                    });
-                }
-                Outcome::Refused(refusal) => refusal,
-            };
-            self.note_fault(&refusal);
-            if self.waits(held, &refusal).await {
-                continue;
-            }
-            // What proves that nothing was changed is final, unless an earlier send may have been
-            // applied.
-            if !held.resumed && refusal.kind.proof() == Proof::NotApplied {
-                return Ok(Sent::No(refusal));
-            }
-            return Ok(match self.client.knows_agent(held.wallet.address, key).await {
-                Ok(true) => Sent::Live,
-                Ok(false) => Sent::No(refusal),
-                // A fault of the signature is told as such: no repeat ends it.
-                Err(_) if refusal.kind == RefusalKind::SignatureFault => {
-                    Sent::Unknown(CredentialError::Refused(refusal))
-                }
-                Err(error) => Sent::Unknown(error.into()),
-            });
-        }
-    }
-
-    /// Has the wallet take an agent away, and the exchange forget it.
-    ///
-    /// # Errors
-    /// When the exchange may still know it.
-    pub(super) async fn remove(
-        &self,
-        held: &mut Held,
-        agent: &AgentRecord,
-    ) -> Result<(), CredentialError> {
-        let mut more = MORE_NONCES;
-        loop {
-            let removal = Removal {
-                wallet: held.wallet.address,
-                agent: agent.agent,
-                agent_name: agent.agent_name.clone(),
-                nonce: self.nonce(held).await?,
-            };
-            let intent = self.client.removal_intent(&removal);
-            let signature = match self.custody.sign(&held.wallet, &held.share, &intent).await {
-                Err(error) if more > 0 && is_nonce_used(&error) => {
-                    more -= 1;
-                    continue;
-                }
-                signed => signed?,
-            };
-            if !self.has_time(held, 0) {
-                return Err(CredentialError::OutOfTime);
-            }
-            let error = match self.client.remove(&removal, &signature).await {
-                Outcome::Done => return Ok(()),
-                Outcome::NotSent(cause) => {
-                    return Err(CredentialError::BadAnswer(cause.to_string()));
-                }
-                Outcome::Refused(refusal) if refusal.kind.proof() == Proof::Gone => return Ok(()),
-                Outcome::Refused(refusal) if self.waits(held, &refusal).await => continue,
-                Outcome::Refused(refusal) if refusal.kind.is_transient() => {
-                    return Err(CredentialError::Refused(refusal));
-                }
-                // An account that was emptied has lost its agents, and is refused for that.
-                Outcome::Refused(refusal) => {
-                    self.note_fault(&refusal);
-                    CredentialError::Refused(refusal)
-                }
-                Outcome::Unknown(blocked @ Unclear::Blocked(_)) => return Err(blocked.into()),
-                Outcome::Unknown(unclear) => unclear.into(),
-            };
-            // On Aster an expired agent keeps its slot, and cannot ask about itself.
-            if self.client.lists_for_agents_only()
-                && agent.expires_at_ms <= self.custody.clock.now_ms()
-            {
-                return Err(error);
-            }
-            let key = self.open(&held.wallet, agent.agent, &agent.sealed).await?;
-            return match self.client.knows_agent(held.wallet.address, &key).await {
-                Ok(false) => Ok(()),
-                Ok(true) | Err(LookupError::Foreign) => Err(error),
-                // Whether it has the agent is not known. A refusal would say that no repeat helps.
-                Err(unclear) => Err(match error {
-                    CredentialError::Refused(_) => unclear.into(),
-                    other => other,
-                }),
-            };
-        }
-    }
-
-    /// An exchange that saw another signer than the wallet is an alarm.
-    pub(super) fn note_fault(&self, refusal: &Refusal) {
-        if refusal.kind == RefusalKind::SignatureFault {
-            let (clock, exchange) = (&self.custody.clock, self.client.exchange());
-            metrics::emit(clock, About::exchange(exchange), &[(Metric::SignatureFaults, 1)]);
-        }
-    }
-
-    /// Waits for an agent that is just being removed, if there is time; what was refused so has
-    /// changed nothing.
-    async fn waits(&self, held: &Held, refusal: &Refusal) -> bool {
-        if refusal.kind != RefusalKind::RemovalPending || !self.has_time(held, REMOVAL_WAIT_MS) {
-            return false;
-        }
-        self.custody.clock.sleep_ms(REMOVAL_WAIT_MS).await;
-        true
-    }
-}
-
-impl From<Unclear> for CredentialError {
-    fn from(unclear: Unclear) -> Self {
-        match unclear {
-            Unclear::NoAnswer(cause) => Self::NoAnswer(cause.to_string()),
-            Unclear::Broken(cause) => Self::BadAnswer(cause.to_string()),
-            Unclear::BadAnswer(cause) => Self::BadAnswer(cause),
-            Unclear::Blocked(words) => Self::Blocked(words),
-        }
-    }
 }

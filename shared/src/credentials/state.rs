@@ -1,31 +1,31 @@
-//! Where a credential is in its life, and what each operation may do there. `docs/credentials.md`
-//! draws it.
+//! The state of a credential at a time. `docs/credentials.md` has the diagram, and what each
+//! operation does in each state.
 
 use std::fmt;
 
 use crate::store::{CredentialRecord, CredentialState};
 
-/// Where a credential is in its life, as of now.
+/// The state of a credential at a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Life {
-    /// Its agent is sealed here; the exchange may or may not have heard of it. Registration goes on.
+    /// The agent's key is sealed; the exchange may or may not have the agent. Registration resumes.
     Pending,
     /// The exchange has approved the agent.
     Active,
-    /// A new agent is being put in the place of the current one. Rotation goes on.
+    /// A new agent is replacing the current one. Rotation resumes.
     Rotating,
-    /// It is being taken away. Only its deletion goes on.
+    /// The credential is being deleted. Only its deletion resumes.
     Revoking,
-    /// Past its expiry: in nobody's way.
+    /// The credential is past its expiry. A registration replaces it.
     Expired,
 }
 
 impl Life {
-    /// All of them.
+    /// Every state.
     pub const ALL: [Self; 5] =
         [Self::Pending, Self::Active, Self::Rotating, Self::Revoking, Self::Expired];
 
-    /// Where a credential is at a time in Unix milliseconds.
+    /// Returns the state of a credential at a time in Unix milliseconds.
     #[must_use]
     pub const fn of(record: &CredentialRecord, now_ms: u64) -> Self {
         match record.state {
@@ -41,7 +41,7 @@ impl Life {
         }
     }
 
-    /// The word for it in answers and logs.
+    /// Returns the word for it in responses and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Walks what an index lists, shard after shard, for the scheduled jobs.
+//! Scans what an index lists, shard after shard, for the scheduled jobs.
 
 use std::vec;
 
@@ -7,14 +7,16 @@ use platform::items::{Item, SHARDS, StoreError};
 use super::Registrars;
 use crate::store::{CredentialKey, Index, Store};
 
-/// What is due in an index, one credential after another, each page read when it is wanted.
+/// A scan of what is due in an index. It returns one credential after another, and reads each page
+/// when it is needed.
 #[derive(Debug)]
-pub(super) struct Walk<'a> {
+pub(super) struct IndexScan<'a> {
     store: &'a Store,
     index: Index,
     until_ms: u64,
-    /// The shard that was begun with, and how many were begun.
+    /// The shard that the scan begins with.
     first: u8,
+    /// How many shards were begun.
     begun: u8,
     /// Where the shard's next page begins, if there is one.
     next: Option<Item>,
@@ -22,17 +24,18 @@ pub(super) struct Walk<'a> {
 }
 
 impl Registrars {
-    /// Walks what is due until a time, from a random shard on: no shard is always the last one.
-    pub(super) fn walk(&self, index: Index, until_ms: u64) -> Walk<'_> {
+    /// Scans what is due until a time in Unix milliseconds. The first shard is random, so that no
+    /// shard is always the last one.
+    pub(super) fn index_scan(&self, index: Index, until_ms: u64) -> IndexScan<'_> {
         let custody = &self.aster.custody;
         let first = custody.random.bytes().map_or(0, |[byte]: [u8; 1]| byte % SHARDS);
         let (store, keys) = (&custody.store, Vec::new().into_iter());
-        Walk { store, index, until_ms, first, begun: 0, next: None, keys }
+        IndexScan { store, index, until_ms, first, begun: 0, next: None, keys }
     }
 }
 
-impl Walk<'_> {
-    /// The next one, the longest due of its shard first.
+impl IndexScan<'_> {
+    /// Returns the next credential, the longest due of its shard first.
     pub(super) async fn next(&mut self) -> Result<Option<CredentialKey>, StoreError> {
         loop {
             if let Some(key) = self.keys.next() {

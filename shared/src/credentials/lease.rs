@@ -1,0 +1,196 @@
+//! The lease on a credential. It keeps other calls out, and every write names the revision that it
+//! replaces, so a call that lost its lease changes nothing.
+
+use domain::clock::wait_for_lease_s;
+use platform::items::StoreError;
+use protocol::KeyShare;
+
+use super::nonces::Nonces;
+use super::operation::Operation;
+use super::send::Sender;
+use super::{CredentialError, Registrar};
+use crate::store::{
+    CredentialRecord, CredentialState, End, Expect, Outcome, RequestMark, WalletRecord,
+};
+
+/// How long one call may work on a credential before another takes over. Longer than API Gateway
+/// lets a call live.
+pub const LEASE_MS: u64 = 30_000;
+
+/// When a new agent is first compared with what the exchange lists.
+const FIRST_CHECK_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// A credential that this call has leased, and what is needed to work on it.
+pub(super) struct Lease<'a> {
+    pub(super) registrar: &'a Registrar,
+    pub(super) wallet: WalletRecord,
+    /// The credential as it is stored, or as the next write stores it.
+    pub(super) record: CredentialRecord,
+    pub(super) share: KeyShare,
+    nonces: Nonces,
+    /// This call resumed an earlier attempt, which the exchange may already have processed.
+    pub(super) resumed: bool,
+    /// A caller waits and is shown a new key. A job shows it to nobody.
+    for_caller: bool,
+}
+
+/// Fails while another call holds the lease on a credential.
+pub(super) fn ensure_free(known: &CredentialRecord, now_ms: u64) -> Result<(), CredentialError> {
+    if now_ms < known.lease_until_ms { Err(in_progress(known, now_ms)) } else { Ok(()) }
+}
+
+/// Returns the error of a call that meets another call's lease.
+pub(super) fn in_progress(known: &CredentialRecord, now_ms: u64) -> CredentialError {
+    CredentialError::InProgress {
+        retry_after_s: wait_for_lease_s(known.lease_until_ms, LEASE_MS, now_ms),
+    }
+}
+
+/// Returns the error of a call whose lease another call has taken over. That call finishes.
+pub(super) const fn taken_over() -> CredentialError {
+    CredentialError::InProgress { retry_after_s: 1 }
+}
+
+impl<'a> Lease<'a> {
+    /// Stores a credential as it is to be from now on, under a new lease, and takes nonces for what
+    /// is to be sent. All of it happens in one transaction.
+    pub(super) async fn take(
+        operation: Operation<'a>,
+        mut record: CredentialRecord,
+        expect: Expect,
+        share: KeyShare,
+        resumed: bool,
+    ) -> Result<Self, CredentialError> {
+        let Operation { registrar, initiator, view, received_ms } = operation;
+        let Registrar { custody, client } = registrar;
+        initiator.mark(&mut record);
+        record.revision = custody.random.uuid()?;
+        record.lease_until_ms = received_ms + LEASE_MS;
+        // A rotation approves one agent and removes another.
+        let count = if record.state == CredentialState::Pending { 1 } else { 2 };
+        let last = view.nonces.last(client.exchange());
+        let (nonces, taken) = Nonces::reserve(client, last, count);
+        custody.store.put_with_nonce(&view.wallet, &record, expect, taken).await?;
+        let (wallet, for_caller) = (view.wallet.clone(), initiator.is_caller());
+        Ok(Self { registrar, wallet, record, share, nonces, resumed, for_caller })
+    }
+
+    /// Returns what signs and sends for this lease, until it ends.
+    pub(super) fn sender(&mut self) -> Sender<'_> {
+        let until_ms = self.record.lease_until_ms;
+        Sender::new(self.registrar, &self.wallet, &self.share, &mut self.nonces, until_ms)
+    }
+
+    /// Writes the record under a new revision.
+    pub(super) async fn write(&mut self) -> Result<(), CredentialError> {
+        let custody = &self.registrar.custody;
+        let known = self.record.revision;
+        self.record.revision = custody.random.uuid()?;
+        match custody.store.replace(&self.wallet, &self.record, known).await {
+            Err(StoreError::Conflict) => Err(taken_over()),
+            result => Ok(result?),
+        }
+    }
+
+    /// Ends the lease: the credential is active.
+    pub(super) async fn settle(&mut self) -> Result<(), CredentialError> {
+        self.settle_noted(None).await
+    }
+
+    /// Ends the lease: the credential is active. Notes the outcome for the request that the
+    /// operation served.
+    pub(super) async fn settle_with(&mut self, outcome: &Outcome) -> Result<(), CredentialError> {
+        let request = self.record.request.clone();
+        let shown_from_ms = self.for_caller.then(|| self.registrar.custody.clock.now_ms());
+        let outcome = Outcome { shown_from_ms, ..outcome.clone() };
+        self.settle_noted(request.as_ref().map(|mark| (mark, &outcome))).await
+    }
+
+    async fn settle_noted(
+        &mut self,
+        noted: Option<(&RequestMark, &Outcome)>,
+    ) -> Result<(), CredentialError> {
+        let custody = &self.registrar.custody;
+        let before = self.record.clone();
+        self.record.request = None;
+        self.record.state = CredentialState::Active;
+        self.record.next = None;
+        self.record.lease_until_ms = 0;
+        self.record.revision = custody.random.uuid()?;
+        let end = End::Rests(&self.record);
+        let now_ms = custody.clock.now_ms();
+        match custody.store.end(&self.wallet, end, before.revision, noted, now_ms).await {
+            Err(StoreError::Conflict) => Err(taken_over()),
+            Err(error) => {
+                // The next call does not have to wait for the end of the lease.
+                unlock(self.registrar, &self.wallet, &before).await;
+                Err(error.into())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Ends the lease: the next call resumes at once. If this fails, the lease runs out by itself.
+    pub(super) async fn release(self) {
+        unlock(self.registrar, &self.wallet, &self.record).await;
+    }
+
+    /// Deletes the record of a registration. If this fails, the next call finds the record and asks
+    /// the exchange.
+    pub(super) async fn discard(self) {
+        let store = &self.registrar.custody.store;
+        let (exchange, revision) = (self.record.exchange, self.record.revision);
+        if let Err(error) = store.delete(&self.wallet, exchange, revision).await {
+            tracing::warn!(%error, "the pending credential was not deleted");
+        }
+    }
+
+    /// Returns whether a call to the exchange that starts now ends within the lease.
+    pub(super) fn has_time(&self) -> bool {
+        has_time(self.registrar, self.record.lease_until_ms, 0)
+    }
+
+    /// Returns whether the response that is about to be sent shows the key of a new agent. `None`:
+    /// keys of this exchange are not shown.
+    pub(super) fn delivers_key(&self) -> Option<bool> {
+        self.registrar.client.hands_out_keys().then_some(self.for_caller)
+    }
+
+    /// Notes in the record that the current agent is live from now on. Returns the time.
+    pub(super) fn note_live(&mut self) -> u64 {
+        let now_ms = self.registrar.custody.clock.now_ms();
+        self.record.created_at_ms = Some(now_ms);
+        self.record.check_at_ms = Some(now_ms + FIRST_CHECK_MS);
+        self.record.job_failures = 0;
+        self.record.job_after_ms = 0;
+        // Both notes were about the agent before.
+        self.record.drift = None;
+        self.record.expiring = None;
+        now_ms
+    }
+}
+
+/// Ends the lease of a record, if the record is stored as it is here.
+pub(super) async fn unlock(
+    registrar: &Registrar,
+    wallet: &WalletRecord,
+    record: &CredentialRecord,
+) {
+    let custody = &registrar.custody;
+    let unlocked = async {
+        let mut free = record.clone();
+        free.lease_until_ms = 0;
+        free.revision = custody.random.uuid()?;
+        Ok::<(), CredentialError>(custody.store.replace(wallet, &free, record.revision).await?)
+    };
+    if let Err(error) = unlocked.await {
+        tracing::warn!(%error, "the lease was not released");
+    }
+}
+
+/// Returns whether a wait and a call to the exchange after it end by a time. All of them in
+/// milliseconds.
+pub(super) fn has_time(registrar: &Registrar, until_ms: u64, wait_ms: u64) -> bool {
+    let Registrar { custody, client } = registrar;
+    custody.clock.now_ms() + wait_ms + client.call_timeout_ms() <= until_ms
+}

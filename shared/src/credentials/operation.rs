@@ -1,0 +1,37 @@
+//! One operation on a wallet's credential: its initiator, the wallet, and the time.
+
+use super::Registrar;
+use crate::caller::Caller;
+use crate::store::{CredentialRecord, WalletView};
+
+/// The initiator of an operation.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Initiator<'a> {
+    /// A caller, who receives the result.
+    Caller(&'a Caller),
+    /// A scheduled job. What it finishes, it finishes for the caller who began it.
+    Job,
+}
+
+impl Initiator<'_> {
+    /// Notes in a record for which request it is being worked on.
+    pub(super) fn mark(self, record: &mut CredentialRecord) {
+        if let Self::Caller(caller) = self {
+            record.request = caller.request.as_ref().map(|once| once.mark.clone());
+        }
+    }
+
+    pub(super) const fn is_caller(self) -> bool {
+        matches!(self, Self::Caller(_))
+    }
+}
+
+/// One operation on a wallet's credential.
+#[derive(Clone, Copy)]
+pub(super) struct Operation<'a> {
+    pub(super) registrar: &'a Registrar,
+    pub(super) initiator: Initiator<'a>,
+    pub(super) view: &'a WalletView,
+    /// When the operation began, Unix milliseconds. Its lease counts from then.
+    pub(super) received_ms: u64,
+}

@@ -6,16 +6,17 @@ use axum::{Json, Router};
 use http::StatusCode;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
-use shared::api::idempotency::idempotent;
+use shared::api::idempotency::Idempotency;
 use shared::api::responses::WalletBody;
 use shared::caller::{Caller, note_wallet};
 use shared::wallets::{Created, Custody};
 
 /// The endpoint's routes.
 pub fn router(custody: Custody) -> Router {
-    let routes = Router::new().route("/api/wallets", post(create_wallet));
-    let state = custody.clone();
-    idempotent(routes.with_state(state), custody)
+    Router::new()
+        .route("/api/wallets", post(create_wallet))
+        .with_state(custody.clone())
+        .route_layer(Idempotency::new(custody))
 }
 
 /// `201` when this call made the wallet, `200` when it was there.

@@ -10,7 +10,7 @@ use http::StatusCode;
 use platform::env::{ConfigError, Env};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
-use shared::api::idempotency::{HoldsSecret, Memory, idempotent};
+use shared::api::idempotency::{HoldsSecret, Idempotency, Memory};
 use shared::api::webhooks::{WebhookMadeBody, new_webhook};
 use shared::caller::Caller;
 use shared::store::Store;
@@ -29,8 +29,10 @@ pub struct CreateWebhook {
 /// The endpoint's routes.
 pub fn router(state: CreateWebhook) -> Router {
     let Webhooks { store, envelope, clock, random } = state.webhooks.clone();
-    let routes = Router::new().route("/api/webhooks", post(create_webhook)).with_state(state);
-    idempotent(routes, Memory { store, envelope, clock, random })
+    Router::new()
+        .route("/api/webhooks", post(create_webhook))
+        .with_state(state)
+        .route_layer(Idempotency::new(Memory { store, envelope, clock, random }))
 }
 
 /// The endpoint's routes, with clients from the environment.

@@ -13,7 +13,7 @@ use shared::api::credential_data::RevokedData;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
-use shared::api::idempotency::idempotent;
+use shared::api::idempotency::Idempotency;
 use shared::api::responses::DataBody;
 use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
@@ -23,8 +23,9 @@ use shared::exchanges::budget::Spender;
 /// The endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {
     let custody = registrars.aster.custody.clone();
-    let routes = routes("agents/{agentName}", &delete(delete_agent)).with_state(registrars);
-    idempotent(routes, custody)
+    routes("agents/{agentName}", &delete(delete_agent))
+        .with_state(registrars)
+        .route_layer(Idempotency::new(custody))
 }
 
 /// The endpoint's routes, with clients from the environment.

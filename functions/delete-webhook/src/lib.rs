@@ -8,7 +8,7 @@ use domain::random::Random;
 use platform::env::{ConfigError, Env};
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
-use shared::api::idempotency::{Memory, idempotent};
+use shared::api::idempotency::{Idempotency, Memory};
 use shared::api::webhooks::{WebhookDeletedBody, webhook_id};
 use shared::caller::Caller;
 use shared::store::Store;
@@ -16,8 +16,10 @@ use shared::wallets::envelope_from_env;
 
 /// The endpoint's routes.
 pub fn router(state: Memory) -> Router {
-    let routes = Router::new().route("/api/webhooks/{webhook}", delete(delete_webhook));
-    idempotent(routes.with_state(state.clone()), state)
+    Router::new()
+        .route("/api/webhooks/{webhook}", delete(delete_webhook))
+        .with_state(state.clone())
+        .route_layer(Idempotency::new(state))
 }
 
 /// The endpoint's routes, with clients from the environment.

@@ -10,8 +10,8 @@ use domain::random::Random;
 use platform::env::{ConfigError, Env};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
-use shared::api::exchange::counted;
-use shared::api::idempotency::idempotent;
+use shared::api::exchange::RegistrationMetrics;
+use shared::api::idempotency::Idempotency;
 use shared::api::responses::{AsterData, DataBody};
 use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
@@ -21,10 +21,12 @@ use shared::wallets::Custody;
 
 /// The endpoint's routes.
 pub fn router(registrar: Registrar) -> Router {
-    let routes = Router::new().route("/api/trading/aster/apikey", post(register_aster));
     let custody = registrar.custody.clone();
-    let routes = counted(routes.with_state(registrar), Exchange::Aster, custody.clock.clone());
-    idempotent(routes, custody)
+    Router::new()
+        .route("/api/trading/aster/apikey", post(register_aster))
+        .with_state(registrar)
+        .layer(RegistrationMetrics::new(Exchange::Aster, custody.clock.clone()))
+        .route_layer(Idempotency::new(custody))
 }
 
 /// The endpoint's routes, with clients from the environment.

@@ -11,8 +11,8 @@ use domain::random::Random;
 use platform::env::{ConfigError, Env};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
-use shared::api::exchange::counted;
-use shared::api::idempotency::{HoldsSecret, idempotent};
+use shared::api::exchange::RegistrationMetrics;
+use shared::api::idempotency::{HoldsSecret, Idempotency};
 use shared::api::responses::{DataBody, HyperliquidData};
 use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
@@ -32,10 +32,12 @@ pub struct RegisterHyperliquid {
 
 /// The endpoint's routes.
 pub fn router(state: RegisterHyperliquid) -> Router {
-    let routes = Router::new().route("/api/trading/hyperliquid/apikey", post(register_hyperliquid));
     let custody = state.registrar.custody.clone();
-    let routes = counted(routes.with_state(state), Exchange::Hyperliquid, custody.clock.clone());
-    idempotent(routes, custody)
+    Router::new()
+        .route("/api/trading/hyperliquid/apikey", post(register_hyperliquid))
+        .with_state(state)
+        .layer(RegistrationMetrics::new(Exchange::Hyperliquid, custody.clock.clone()))
+        .route_layer(Idempotency::new(custody))
 }
 
 /// The endpoint's routes, with clients from the environment.

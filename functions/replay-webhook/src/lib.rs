@@ -9,7 +9,7 @@ use http::StatusCode;
 use platform::env::{ConfigError, Env};
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
-use shared::api::idempotency::{Memory, idempotent};
+use shared::api::idempotency::{Idempotency, Memory};
 use shared::api::webhooks::{ReplayedBody, replay, webhook_id};
 use shared::caller::Caller;
 use shared::wallets::envelope_from_env;
@@ -27,8 +27,10 @@ pub struct ReplayWebhook {
 /// The endpoint's routes.
 pub fn router(state: ReplayWebhook) -> Router {
     let memory = state.memory.clone();
-    let routes = Router::new().route("/api/webhooks/{webhook}/replay", post(replay_webhook));
-    idempotent(routes.with_state(state), memory)
+    Router::new()
+        .route("/api/webhooks/{webhook}/replay", post(replay_webhook))
+        .with_state(state)
+        .route_layer(Idempotency::new(memory))
 }
 
 /// The endpoint's routes, with clients from the environment.

@@ -13,7 +13,7 @@ use shared::api::body::JsonBody;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
-use shared::api::idempotency::{HoldsSecret, idempotent};
+use shared::api::idempotency::{HoldsSecret, Idempotency};
 use shared::api::responses::{AsterData, DataBody, HyperliquidData, RotatedData};
 use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
@@ -33,8 +33,9 @@ pub struct RotateApiKey {
 /// The endpoint's routes.
 pub fn router(state: RotateApiKey) -> Router {
     let custody = state.registrars.aster.custody.clone();
-    let routes = routes("apikey/rotate", &post(rotate_api_key)).with_state(state);
-    idempotent(routes, custody)
+    routes("apikey/rotate", &post(rotate_api_key))
+        .with_state(state)
+        .route_layer(Idempotency::new(custody))
 }
 
 /// The endpoint's routes, with clients from the environment.

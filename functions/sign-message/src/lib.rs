@@ -6,7 +6,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
-use shared::api::idempotency::idempotent;
+use shared::api::idempotency::Idempotency;
 use shared::api::responses::SignedBody;
 use shared::api::wallet_names::WalletNames;
 use shared::caller::{Caller, note_wallet};
@@ -14,9 +14,10 @@ use shared::wallets::Custody;
 
 /// The endpoint's routes.
 pub fn router(custody: Custody) -> Router {
-    let routes = Router::new().route("/api/wallets/{wallet}/sign", post(sign_message));
-    let state = custody.clone();
-    idempotent(routes.with_state(state), custody)
+    Router::new()
+        .route("/api/wallets/{wallet}/sign", post(sign_message))
+        .with_state(custody.clone())
+        .route_layer(Idempotency::new(custody))
 }
 
 async fn sign_message(

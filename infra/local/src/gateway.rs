@@ -16,7 +16,7 @@ use domain::random::Random;
 use http::header::CONNECTION;
 use http::{HeaderValue, Method, StatusCode};
 use shared::api::error::ApiError;
-use shared::api::shell::{OPEN_PATHS, refusal};
+use shared::api::middleware::{OPEN_PATHS, refusal};
 use tower::ServiceExt;
 use tracing::subscriber::{NoSubscriber, with_default};
 

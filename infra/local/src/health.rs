@@ -14,7 +14,7 @@ use domain::clock::Clock;
 use domain::random::Random;
 use platform::aws::Aws;
 use shared::api::error::ApiError;
-use shared::api::shell::refusal;
+use shared::api::middleware::refusal;
 
 use crate::data::identity::Identity;
 use crate::data::{KMS_KEYS, sqlite_files};

@@ -15,8 +15,8 @@ use lambda_runtime::LambdaEvent;
 use platform::env::{ConfigError, Env};
 use platform::telemetry;
 use serde_json::Value;
-use shared::api::cors::{Origins, cors};
-use shared::api::shell::{RequestId, shell};
+use shared::api::cors::{Cors, Origins};
+use shared::api::middleware::{RequestId, with_middleware};
 use tower::ServiceBuilder;
 
 /// Serves one endpoint function: `routes` makes its router from the environment, once.
@@ -37,7 +37,8 @@ where
     let (clock, random) = (Clock::system(), Random::system());
     let routes = routes(&env, clock.clone(), random.clone())?;
     let origins = allowed_origins(&env)?;
-    let routes = cors(shell(routes, clock.clone(), random.clone()), origins, clock, random);
+    let routes = with_middleware(routes, clock.clone(), random.clone())
+        .layer(Cors::new(origins, clock, random));
     let service = ServiceBuilder::new()
         .map_request(move |request: lambda_http::Request| identify(request, fallback.clone()))
         .map_response(|response: axum::response::Response| response)
@@ -173,7 +174,7 @@ fn allowed_origins(env: &Env<'_>) -> Result<Origins, ConfigError> {
     })
 }
 
-/// Puts the tenant and the request's id where the shell finds them, and the path as the routers know
+/// Puts the tenant and the request's id where the middleware finds them, and the path as the routers know
 /// it. API Gateway has checked the key; its id is the tenant.
 fn identify(mut request: lambda_http::Request, fallback: Option<Tenant>) -> lambda_http::Request {
     let mut tenant = None;

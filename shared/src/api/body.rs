@@ -9,8 +9,8 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use serde_json::{Map, Value};
 
-use super::each_once::EachOnce;
 use super::error::ApiError;
+use super::unique_fields::UniqueFields;
 use super::wallet_names::WALLET_NAMES;
 
 /// Fields that the published contract has for some calls. They are ignored where they have no
@@ -38,7 +38,7 @@ impl JsonBody {
             return Err(ApiError::unsupported_media_type());
         }
         match serde_json::from_slice(body) {
-            Ok(EachOnce(Value::Object(fields))) => Ok(Self(fields)),
+            Ok(UniqueFields(Value::Object(fields))) => Ok(Self(fields)),
             Ok(_) => Err(ApiError::bad_request("Request body must be a JSON object")),
             Err(error) => {
                 let fault =
@@ -217,7 +217,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let headers = request.headers().clone();
-        // The shell's limit is what makes this fail, or a client that went away.
+        // The middleware's limit is what makes this fail, or a client that went away.
         let body = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| ApiError::unreadable_body(rejection.status()))?;

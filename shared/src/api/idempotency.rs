@@ -10,10 +10,9 @@
 //! that has lost the first one, and not for anybody who finds the key in a log of the day. The same
 //! holds for an outcome whose response could not be kept.
 
-use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::clock::{Clock, wait_for_lease_s};
 use domain::ids::Tenant;
@@ -23,8 +22,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use platform::envelope::{Envelope, EnvelopeError};
 use platform::items::{SCHEMA, StoreError};
+use tower::Layer;
 
 use super::error::ApiError;
+use super::layer::{Layered, layered};
 use crate::caller::Once;
 use crate::store::{RequestMark, RequestRecord, Store, StoredAnswer, hash, is_hidden};
 use crate::wallets::Custody;
@@ -73,12 +74,26 @@ impl From<Custody> for Memory {
     }
 }
 
-/// Has these routes obey `Idempotency-Key` on `POST` and `DELETE`.
-pub fn idempotent(routes: Router, memory: impl Into<Memory>) -> Router {
-    routes.route_layer(from_fn_with_state(memory.into(), run))
+/// The layer whose routes obey `Idempotency-Key` on `POST` and `DELETE`.
+#[derive(Clone, Debug)]
+pub struct Idempotency(Memory);
+
+impl Idempotency {
+    /// The layer with this memory.
+    pub fn new(memory: impl Into<Memory>) -> Self {
+        Self(memory.into())
+    }
 }
 
-async fn run(State(memory): State<Memory>, request: Request, next: Next) -> Response {
+impl<S> Layer<S> for Idempotency {
+    type Service = Layered<Self, S>;
+
+    fn layer(&self, routes: S) -> Self::Service {
+        layered(self, |memory, request, next| Box::pin(run(memory, request, next)), routes)
+    }
+}
+
+async fn run(State(Idempotency(memory)): State<Idempotency>, request: Request, next: Next) -> Response {
     let changes = matches!(*request.method(), Method::POST | Method::DELETE);
     let key = match key_of(request.headers()) {
         Ok(Some(key)) if changes => hash(&[key.as_bytes()]),

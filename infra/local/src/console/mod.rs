@@ -26,7 +26,7 @@ use domain::ids::Tenant;
 use domain::random::Random;
 use serde::Serialize;
 use shared::api::error::ApiError;
-use shared::api::shell::refusal;
+use shared::api::middleware::refusal;
 use shared::store::Store;
 
 use crate::StartError;

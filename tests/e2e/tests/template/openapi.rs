@@ -44,7 +44,7 @@ fn the_document_has_the_routes_of_the_code() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             assert!(stated.insert(format!("{} {}", method.to_uppercase(), unnamed(path))));
-            let open = shared::api::shell::OPEN_PATHS.contains(&path.as_str());
+            let open = shared::api::middleware::OPEN_PATHS.contains(&path.as_str());
             assert_eq!(operation["security"] == json!([]), open, "{method} {path}");
         }
     }
@@ -157,7 +157,7 @@ fn the_document_has_every_code_of_the_sources() {
     assert_none(&differences("the code", ("the document", &stated), ("the sources", &written)));
 }
 
-/// Words of `shell.rs` that stand in the log.
+/// Words of `middleware.rs` that only the log has.
 fn unsaid() -> BTreeSet<String> {
     BTreeSet::from(["REPLAYED".to_owned()])
 }

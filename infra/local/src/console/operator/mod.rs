@@ -28,7 +28,7 @@ use shared::api::cors::Origins;
 use shared::api::cursor::page_in_query;
 use shared::api::error::ApiError;
 use shared::api::responses::WalletsBody;
-use shared::api::shell::refusal;
+use shared::api::middleware::refusal;
 use shared::exchanges::budget::{Budget, Spender};
 use shared::store::Store;
 use url::Url;

@@ -4,10 +4,8 @@
 use axum::extract::State;
 use axum::routing::delete;
 use axum::{Json, Router};
-use domain::clock::Clock;
-use domain::random::Random;
 use http::Uri;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::JsonBody;
 use shared::api::credential_data::RevokedData;
 use shared::api::credential_error::Action;
@@ -19,6 +17,7 @@ use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
+use shared::runtime::Runtime;
 
 /// The endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {
@@ -32,8 +31,8 @@ pub fn router(registrars: Registrars) -> Router {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    Ok(router(Registrars::from_env(env, clock, random, Spender::Caller)?))
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(Registrars::from_env(runtime, Spender::Caller)?))
 }
 
 /// The query or the body names the wallet, because some clients send no body with DELETE. Where

@@ -3,16 +3,13 @@
 use axum::extract::State;
 use axum::routing::delete;
 use axum::{Json, Router};
-use domain::clock::Clock;
-use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::{Idempotency, Memory};
 use shared::api::webhooks::{WebhookDeletedBody, webhook_id};
 use shared::caller::Caller;
-use shared::store::Store;
-use shared::wallets::envelope_from_env;
+use shared::runtime::Runtime;
 
 /// The endpoint's routes.
 pub fn router(state: Memory) -> Router {
@@ -26,9 +23,8 @@ pub fn router(state: Memory) -> Router {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    let (store, envelope) = (Store::from_env(env)?, envelope_from_env(env, random.clone())?);
-    Ok(router(Memory { store, envelope, clock, random }))
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(Memory::from_env(runtime)?))
 }
 
 async fn delete_webhook(

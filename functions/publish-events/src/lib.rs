@@ -2,12 +2,11 @@
 //! its events, kept and queued. Records are taken in their order, and the first that cannot be
 //! published is reported, so that the stream comes again from there.
 
-use domain::clock::Clock;
-use domain::random::Random;
 use lambda_entry::Consumer;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use platform::items::Item;
 use serde_json::{Value, json};
+use shared::runtime::Runtime;
 use shared::webhooks::{Change, Images, Known, Publisher};
 
 /// What the function needs.
@@ -21,12 +20,8 @@ pub struct PublishEvents {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn consumer_from_env(
-    env: &Env<'_>,
-    clock: Clock,
-    _random: Random,
-) -> Result<PublishEvents, ConfigError> {
-    Ok(PublishEvents { publisher: Publisher::from_env(env, clock)? })
+pub fn consumer_from_env(runtime: &Runtime<'_>) -> Result<PublishEvents, ConfigError> {
+    Ok(PublishEvents { publisher: Publisher::from_env(runtime)? })
 }
 
 impl Consumer for PublishEvents {

@@ -4,10 +4,8 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::post;
 use axum::{Json, Router};
-use domain::clock::Clock;
 use domain::ids::Exchange;
-use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::exchange::RegistrationMetrics;
@@ -17,6 +15,7 @@ use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
 use shared::credentials::Registrar;
 use shared::exchanges::budget::Spender;
+use shared::runtime::Runtime;
 use shared::wallets::Custody;
 
 /// The endpoint's routes.
@@ -33,9 +32,9 @@ pub fn router(registrar: Registrar) -> Router {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    let custody = Custody::from_env(env, clock, random)?;
-    Ok(router(Registrar::aster_from_env(env, custody, Spender::Caller)?))
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    let custody = Custody::from_env(runtime)?;
+    Ok(router(Registrar::aster_from_env(&runtime.env, custody, Spender::Caller)?))
 }
 
 /// The agent's key stays here, sealed: no secret is in the response.

@@ -5,10 +5,8 @@ use axum::http::Uri;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use domain::clock::Clock;
 use domain::ids::Exchange;
-use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::exchange::RegistrationMetrics;
@@ -19,6 +17,7 @@ use shared::caller::Caller;
 use shared::credentials::Registrar;
 use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
+use shared::runtime::Runtime;
 use shared::wallets::Custody;
 
 /// What the endpoint needs.
@@ -44,11 +43,11 @@ pub fn router(state: RegisterHyperliquid) -> Router {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    let custody = Custody::from_env(env, clock, random)?;
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    let custody = Custody::from_env(runtime)?;
     Ok(router(RegisterHyperliquid {
-        registrar: Registrar::hyperliquid_from_env(env, custody, Spender::Caller)?,
-        return_private_key: HyperliquidConfig::from_env(env)?.return_private_key,
+        registrar: Registrar::hyperliquid_from_env(&runtime.env, custody, Spender::Caller)?,
+        return_private_key: HyperliquidConfig::from_env(&runtime.env)?.return_private_key,
     }))
 }
 

@@ -3,16 +3,14 @@
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use domain::clock::Clock;
-use domain::random::Random;
 use http::StatusCode;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::{Idempotency, Memory};
 use shared::api::webhooks::{ReplayedBody, replay, webhook_id};
 use shared::caller::Caller;
-use shared::wallets::envelope_from_env;
+use shared::runtime::Runtime;
 use shared::webhooks::Replayer;
 
 /// What the endpoint needs.
@@ -37,11 +35,9 @@ pub fn router(state: ReplayWebhook) -> Router {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    let replayer = Replayer::from_env(env)?;
-    let envelope = envelope_from_env(env, random.clone())?;
-    let memory = Memory { store: replayer.store.clone(), envelope, clock, random };
-    Ok(router(ReplayWebhook { replayer, memory }))
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    let replayer = Replayer::from_env(&runtime.env)?;
+    Ok(router(ReplayWebhook { replayer, memory: Memory::from_env(runtime)? }))
 }
 
 async fn replay_webhook(

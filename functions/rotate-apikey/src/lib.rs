@@ -5,10 +5,8 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use domain::clock::Clock;
 use domain::ids::Exchange;
-use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::JsonBody;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
@@ -20,6 +18,7 @@ use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
+use shared::runtime::Runtime;
 
 /// What the endpoint needs.
 #[derive(Clone, Debug)]
@@ -42,10 +41,10 @@ pub fn router(state: RotateApiKey) -> Router {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     Ok(router(RotateApiKey {
-        registrars: Registrars::from_env(env, clock, random, Spender::Caller)?,
-        return_private_key: HyperliquidConfig::from_env(env)?.return_private_key,
+        registrars: Registrars::from_env(runtime, Spender::Caller)?,
+        return_private_key: HyperliquidConfig::from_env(&runtime.env)?.return_private_key,
     }))
 }
 

@@ -20,6 +20,7 @@ use domain::random::Random;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use platform::env::ConfigError;
 use platform::envelope::{Envelope, EnvelopeError};
 use platform::items::{SCHEMA, StoreError};
 use tower::Layer;
@@ -27,8 +28,10 @@ use tower::Layer;
 use super::error::ApiError;
 use super::layer::{Layered, layered};
 use crate::caller::Once;
+use crate::runtime::Runtime;
 use crate::store::{RequestMark, RequestRecord, Store, StoredAnswer, hash, is_hidden};
-use crate::wallets::Custody;
+use crate::wallets::{Custody, envelope_from_env};
+use crate::webhooks::Webhooks;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
@@ -67,9 +70,31 @@ pub struct Memory {
     pub random: Random,
 }
 
+impl Memory {
+    /// Makes the clients once, from the environment.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            store: Store::from_env(&runtime.env)?,
+            envelope: envelope_from_env(runtime)?,
+            clock: runtime.clock.clone(),
+            random: runtime.random.clone(),
+        })
+    }
+}
+
 impl From<Custody> for Memory {
     fn from(custody: Custody) -> Self {
         let Custody { store, envelope, clock, random, .. } = custody;
+        Self { store, envelope, clock, random }
+    }
+}
+
+impl From<Webhooks> for Memory {
+    fn from(webhooks: Webhooks) -> Self {
+        let Webhooks { store, envelope, clock, random } = webhooks;
         Self { store, envelope, clock, random }
     }
 }

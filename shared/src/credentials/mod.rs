@@ -34,10 +34,9 @@ pub use revoke::Revoked;
 pub use rotate::Rotated;
 pub use state::Life;
 
-use domain::clock::Clock;
 use domain::eth::{Address, AgentKey};
 use domain::ids::{Exchange, Tenant, WalletRef};
-use domain::random::{Random, RandomError};
+use domain::random::RandomError;
 use platform::env::{ConfigError, Env};
 use platform::envelope::EnvelopeError;
 use platform::items::StoreError;
@@ -47,6 +46,7 @@ use crate::exchanges::{
     AsterConfig, ExchangeClient, HyperliquidConfig, LookupError, Refusal, RefusalKind, aster,
     hyperliquid,
 };
+use crate::runtime::Runtime;
 use crate::store::WalletView;
 use crate::wallets::{Custody, SignError};
 
@@ -73,16 +73,11 @@ impl Registrars {
     ///
     /// # Errors
     /// Names the variable that is missing.
-    pub fn from_env(
-        env: &Env<'_>,
-        clock: Clock,
-        random: Random,
-        spender: Spender,
-    ) -> Result<Self, ConfigError> {
-        let custody = Custody::from_env(env, clock, random)?;
+    pub fn from_env(runtime: &Runtime<'_>, spender: Spender) -> Result<Self, ConfigError> {
+        let custody = Custody::from_env(runtime)?;
         Ok(Self {
-            aster: Registrar::aster_from_env(env, custody.clone(), spender)?,
-            hyperliquid: Registrar::hyperliquid_from_env(env, custody, spender)?,
+            aster: Registrar::aster_from_env(&runtime.env, custody.clone(), spender)?,
+            hyperliquid: Registrar::hyperliquid_from_env(&runtime.env, custody, spender)?,
         })
     }
 

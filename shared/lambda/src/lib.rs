@@ -24,9 +24,7 @@ use tower::ServiceBuilder;
 ///
 /// # Errors
 /// When the environment lacks a setting, by name, or the runtime ends.
-pub async fn run<E>(
-    routes: impl FnOnce(&Runtime<'_>) -> Result<Router, E>,
-) -> Result<(), Error>
+pub async fn run<E>(routes: impl FnOnce(&Runtime<'_>) -> Result<Router, E>) -> Result<(), Error>
 where
     E: std::error::Error + Send + Sync + 'static,
 {
@@ -86,9 +84,7 @@ pub trait Job {
 ///
 /// # Errors
 /// When the environment lacks a setting, by name, or the runtime ends.
-pub async fn run_job<J, E>(
-    job: impl FnOnce(&Runtime<'_>) -> Result<J, E>,
-) -> Result<(), Error>
+pub async fn run_job<J, E>(job: impl FnOnce(&Runtime<'_>) -> Result<J, E>) -> Result<(), Error>
 where
     J: Job + Sync,
     E: std::error::Error + Send + Sync + 'static,

@@ -40,7 +40,7 @@ const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 const LEASE_MS: u64 = 30_000;
 
 /// How long a key is remembered.
-pub const KEY_LIFE_MS: u64 = 24 * 60 * 60 * 1_000;
+const KEY_LIFE_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// No answer of ours comes near this.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -53,9 +53,9 @@ pub struct HoldsSecret {
     pub shown_from_ms: Option<u64>,
 }
 
-/// Put into an answer that was given before.
-#[derive(Clone, Copy, Debug)]
-pub struct Replayed;
+/// Put into a response that repeats an earlier one.
+#[derive(Clone, Copy)]
+pub(super) struct Replayed;
 
 /// What is needed to remember requests.
 #[derive(Clone, Debug)]
@@ -118,7 +118,11 @@ impl<S> Layer<S> for Idempotency {
     }
 }
 
-async fn run(State(Idempotency(memory)): State<Idempotency>, request: Request, next: Next) -> Response {
+async fn run(
+    State(Idempotency(memory)): State<Idempotency>,
+    request: Request,
+    next: Next,
+) -> Response {
     let changes = matches!(*request.method(), Method::POST | Method::DELETE);
     let key = match key_of(request.headers()) {
         Ok(Some(key)) if changes => hash(&[key.as_bytes()]),

@@ -14,7 +14,9 @@ use super::{CredentialError, Registered, Registrar};
 use crate::caller::Caller;
 use crate::exchanges::aster::v1::{NonceError, V1ApiKey, V1Client, V1Outcome};
 use crate::exchanges::{self, Unclear};
-use crate::store::{CredentialRecord, CredentialState, End, Expect, Outcome, WalletView};
+use crate::store::{
+    CredentialChange, CredentialRecord, CredentialState, Expect, Outcome, WalletView,
+};
 
 /// A key of V1 does not expire: the last second of the year 9999, Unix milliseconds.
 const NEVER_MS: u64 = 253_402_300_799_000;
@@ -155,7 +157,8 @@ impl Registrar {
         let mut wait_ms = 100;
         for left in (0..WRITES).rev() {
             let (store, now_ms) = (&self.custody.store, self.custody.clock.now_ms());
-            match store.end(&held.wallet, End::Rests(&held.record), known, noted, now_ms).await {
+            let change = CredentialChange::Replace(&held.record);
+            match store.end(&held.wallet, change, known, noted, now_ms).await {
                 Ok(()) => break,
                 // Whoever took over does not have this secret.
                 Err(error) if left == 0 || matches!(error, StoreError::Conflict) => {

@@ -12,8 +12,8 @@ use protocol::KeyShare;
 use super::{CredentialError, Registered, Registrar};
 use crate::caller::Caller;
 use crate::store::{
-    AgentRecord, CredentialRecord, CredentialState, End, Expect, NewNonces, Outcome, RequestMark,
-    WalletRecord, WalletView, is_hidden,
+    AgentRecord, CredentialChange, CredentialRecord, CredentialState, Expect, NewNonces, Outcome,
+    RequestMark, WalletRecord, WalletView, is_hidden,
 };
 
 /// How long one call may work on a credential before another takes over. Longer than API Gateway
@@ -181,8 +181,8 @@ impl Registrar {
         held.record.lease_until_ms = 0;
         held.record.revision = self.custody.random.uuid()?;
         let (store, now_ms) = (&self.custody.store, self.custody.clock.now_ms());
-        let end = End::Rests(&held.record);
-        match store.end(&held.wallet, end, before.revision, noted, now_ms).await {
+        let change = CredentialChange::Replace(&held.record);
+        match store.end(&held.wallet, change, before.revision, noted, now_ms).await {
             // Another call has taken over and finishes.
             Err(StoreError::Conflict) => Err(CredentialError::InProgress { retry_after_s: 1 }),
             Err(error) => {

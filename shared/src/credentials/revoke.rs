@@ -9,7 +9,8 @@ use super::held::{By, Held, check_lease};
 use super::{CredentialError, Registrar};
 use crate::caller::Caller;
 use crate::store::{
-    AgentRecord, CredentialRecord, CredentialState, End, Expect, Outcome, WalletRecord, WalletView,
+    AgentRecord, CredentialChange, CredentialRecord, CredentialState, Expect, Outcome,
+    WalletRecord, WalletView,
 };
 use crate::wallets::ShareUse;
 
@@ -107,7 +108,8 @@ impl Registrar {
         let outcome = Outcome { sealed: None, ..Outcome::of(record) };
         let noted = record.request.as_ref().map(|mark| (mark, &outcome));
         let (store, now_ms) = (&self.custody.store, self.custody.clock.now_ms());
-        match store.end(&wallet, End::Gone(record.exchange), record.revision, noted, now_ms).await {
+        let change = CredentialChange::Delete(record.exchange);
+        match store.end(&wallet, change, record.revision, noted, now_ms).await {
             Err(StoreError::Conflict) => Err(CredentialError::InProgress { retry_after_s: 1 }),
             Err(error) => {
                 self.unlock(&wallet, record).await;

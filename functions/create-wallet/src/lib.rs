@@ -7,6 +7,7 @@ use http::StatusCode;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::idempotency::Idempotency;
+use shared::api::requests::CreateWallet;
 use shared::api::responses::WalletBody;
 use shared::caller::{Caller, note_wallet};
 use shared::wallets::{Created, Custody};
@@ -25,8 +26,8 @@ async fn create_wallet(
     caller: Caller,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<WalletBody>), ApiError> {
-    body.only(&["userId"])?;
-    let (status, wallet) = match custody.create(&caller, &body.user_id()?).await? {
+    let CreateWallet { user_id } = CreateWallet::read(&body)?;
+    let (status, wallet) = match custody.create(&caller, &user_id).await? {
         Created::New(wallet) => (StatusCode::CREATED, wallet),
         Created::Existing(wallet) => (StatusCode::OK, wallet),
     };

@@ -9,7 +9,8 @@ use platform::env::ConfigError;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::idempotency::{HoldsSecret, Idempotency};
-use shared::api::webhooks::{WebhookMadeBody, new_webhook};
+use shared::api::requests;
+use shared::api::webhooks::WebhookMadeBody;
 use shared::caller::Caller;
 use shared::runtime::Runtime;
 use shared::webhooks::{Targets, Webhooks};
@@ -46,7 +47,7 @@ async fn create_webhook(
     caller: Caller,
     body: JsonBody,
 ) -> Result<(StatusCode, Extension<HoldsSecret>, Json<WebhookMadeBody>), ApiError> {
-    let new = new_webhook(&body, state.targets)?;
+    let new = requests::CreateWebhook::read(&body, state.targets)?.into();
     let mark = caller.request.as_ref().map(|once| &once.mark);
     let (webhook, secret) = state.webhooks.create(&caller.tenant, &new, mark).await?;
     let body = WebhookMadeBody::new(&webhook, &secret);

@@ -12,8 +12,8 @@ use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
 use shared::api::idempotency::Idempotency;
+use shared::api::requests::DeleteAgent;
 use shared::api::responses::DataBody;
-use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
@@ -43,9 +43,8 @@ async fn delete_agent(
     uri: Uri,
     body: JsonBody,
 ) -> Result<Json<DataBody<RevokedData>>, ApiError> {
-    body.only_with_wallet(&[])?;
+    let DeleteAgent { names } = DeleteAgent::read(&uri, &body)?;
     let registrar = registrars.of(exchange);
-    let names = WalletNames::in_query(&uri)?.and_in_body(&body)?;
     let name = names.wallet(&registrar.custody.store, &caller.tenant).await?;
     let removed = registrar.remove_agent(&caller, &name, &agent).await;
     let removed = removed.map_err(|error| ApiError::credential(Action::RemoveAgent, error))?;

@@ -7,7 +7,8 @@ use platform::env::ConfigError;
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::{Idempotency, Memory};
-use shared::api::webhooks::{WebhookDeletedBody, webhook_id};
+use shared::api::requests::DeleteWebhook;
+use shared::api::webhooks::WebhookDeletedBody;
 use shared::caller::Caller;
 use shared::runtime::Runtime;
 
@@ -33,8 +34,7 @@ async fn delete_webhook(
     PathName(id): PathName,
     body: JsonBody,
 ) -> Result<Json<WebhookDeletedBody>, ApiError> {
-    body.only(&[])?;
-    let id = webhook_id(&id)?;
+    let DeleteWebhook { webhook_id: id } = DeleteWebhook::read(&id, &body)?;
     let mark = caller.request.as_ref().map(|once| &once.mark);
     state.store.forget_webhook(&caller.tenant, id, mark, state.clock.now_ms()).await?;
     Ok(Json(WebhookDeletedBody::new(id)))

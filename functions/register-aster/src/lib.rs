@@ -10,8 +10,8 @@ use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::exchange::RegistrationMetrics;
 use shared::api::idempotency::Idempotency;
+use shared::api::requests::RegisterApiKey;
 use shared::api::responses::{AsterData, DataBody};
-use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
 use shared::credentials::Registrar;
 use shared::exchanges::budget::Spender;
@@ -44,10 +44,8 @@ async fn register_aster(
     uri: Uri,
     body: JsonBody,
 ) -> Result<Json<DataBody<AsterData>>, ApiError> {
-    body.only(&["walletIdOrAddress", "autoRenew"])?;
-    let names = WalletNames::in_body(&body)?.and_in_query(&uri)?;
-    let auto_renew = body.flag("autoRenew", true)?;
-    let wallet = names.wallet(&registrar.custody.store, &caller.tenant).await?;
+    let RegisterApiKey { wallet_id_or_address, auto_renew } = RegisterApiKey::read(&uri, &body)?;
+    let wallet = wallet_id_or_address.wallet(&registrar.custody.store, &caller.tenant).await?;
     let registered = registrar.register(&caller, &wallet, auto_renew).await?;
     let data = AsterData::from(&registered);
     let now_ms = registrar.custody.clock.now_ms();

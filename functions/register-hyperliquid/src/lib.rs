@@ -11,8 +11,8 @@ use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::exchange::RegistrationMetrics;
 use shared::api::idempotency::{HoldsSecret, Idempotency};
+use shared::api::requests::RegisterApiKey;
 use shared::api::responses::{DataBody, HyperliquidData};
-use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
 use shared::credentials::Registrar;
 use shared::exchanges::HyperliquidConfig;
@@ -60,10 +60,8 @@ async fn register_hyperliquid(
     body: JsonBody,
 ) -> Result<impl IntoResponse, ApiError> {
     let registrar = &state.registrar;
-    body.only(&["walletIdOrAddress", "autoRenew"])?;
-    let names = WalletNames::in_body(&body)?.and_in_query(&uri)?;
-    let auto_renew = body.flag("autoRenew", true)?;
-    let wallet = names.wallet(&registrar.custody.store, &caller.tenant).await?;
+    let RegisterApiKey { wallet_id_or_address, auto_renew } = RegisterApiKey::read(&uri, &body)?;
+    let wallet = wallet_id_or_address.wallet(&registrar.custody.store, &caller.tenant).await?;
     let registered = registrar.register(&caller, &wallet, auto_renew).await?;
     let data = HyperliquidData::new(&registered, state.return_private_key)?;
     let secret = state.return_private_key.then_some(Extension(HoldsSecret::default()));

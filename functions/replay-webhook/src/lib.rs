@@ -8,7 +8,8 @@ use platform::env::ConfigError;
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::{Idempotency, Memory};
-use shared::api::webhooks::{ReplayedBody, replay, webhook_id};
+use shared::api::requests;
+use shared::api::webhooks::ReplayedBody;
 use shared::caller::Caller;
 use shared::runtime::Runtime;
 use shared::webhooks::Replayer;
@@ -46,8 +47,8 @@ async fn replay_webhook(
     PathName(id): PathName,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<ReplayedBody>), ApiError> {
-    let id = webhook_id(&id)?;
-    let what = replay(&body, &caller.tenant, state.memory.clock.now_ms())?;
-    let replayed = state.replayer.replay(&caller.tenant, id, what).await?;
+    let request = requests::ReplayWebhook::read(&id, &body)?;
+    let what = request.replay(&caller.tenant, state.memory.clock.now_ms())?;
+    let replayed = state.replayer.replay(&caller.tenant, request.webhook_id, what).await?;
     Ok((StatusCode::ACCEPTED, Json(ReplayedBody::new(&caller.tenant, &replayed))))
 }

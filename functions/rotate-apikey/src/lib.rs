@@ -12,8 +12,8 @@ use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
 use shared::api::idempotency::{HoldsSecret, Idempotency};
+use shared::api::requests;
 use shared::api::responses::{AsterData, DataBody, HyperliquidData, RotatedData};
-use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::HyperliquidConfig;
@@ -57,9 +57,9 @@ async fn rotate_api_key(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let registrar = state.registrars.of(exchange);
-    body.only(&["walletIdOrAddress"])?;
-    let names = WalletNames::in_body(&body)?.and_in_query(&uri)?;
-    let wallet = names.wallet(&registrar.custody.store, &caller.tenant).await?;
+    let requests::RotateApiKey { wallet_id_or_address } =
+        requests::RotateApiKey::read(&uri, &body)?;
+    let wallet = wallet_id_or_address.wallet(&registrar.custody.store, &caller.tenant).await?;
     let rotated = registrar.rotate(&caller, &wallet).await;
     let rotated = rotated.map_err(|error| ApiError::credential(Action::Rotate, error))?;
     let now_ms = registrar.custody.clock.now_ms();

@@ -7,8 +7,8 @@ use axum::{Json, Router};
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::Idempotency;
+use shared::api::requests::SignMessage;
 use shared::api::responses::SignedBody;
-use shared::api::wallet_names::WalletNames;
 use shared::caller::{Caller, note_wallet};
 use shared::wallets::Custody;
 
@@ -27,9 +27,7 @@ async fn sign_message(
     uri: Uri,
     body: JsonBody,
 ) -> Result<Json<SignedBody>, ApiError> {
-    body.only_with_wallet(&["message"])?;
-    let names = WalletNames::in_path(&name)?.and_in_query(&uri)?.and_in_body(&body)?;
-    let message = body.message()?;
+    let SignMessage { names, message } = SignMessage::read(&name, &uri, &body)?;
     let name = names.wallet(&custody.store, &caller.tenant).await?;
     let (wallet, signature) = custody.sign_message(&caller.tenant, &name, &message).await?;
     note_wallet(&wallet);

@@ -8,7 +8,12 @@ use platform::items::StoreError;
 use serde_json::json;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
+use shared::api::requests::{
+    CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook, RotateApiKey,
+    SignMessage,
+};
 use shared::credentials::CredentialError;
+use utoipa::ToSchema;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -20,7 +25,6 @@ use crate::parameters::{
 };
 use crate::tags::Tag;
 
-/// One operation.
 pub(crate) struct Operation {
     pub(crate) method: Method,
     pub(crate) path: String,
@@ -34,7 +38,7 @@ pub(crate) struct Operation {
     pub(crate) once: bool,
     pub(crate) parameters: Vec<Parameter>,
     /// The schema of its JSON body, and whether there must be one.
-    pub(crate) body: Option<(&'static str, Required)>,
+    pub(crate) body: Option<(String, Required)>,
     /// Status, what it means, and the schema.
     pub(crate) answers: Vec<(u16, &'static str, &'static str)>,
     pub(crate) errors: Vec<ApiError>,
@@ -94,12 +98,10 @@ impl Operation {
         self
     }
 
-    /// With a JSON body of this schema that has these fields.
-    fn body(mut self, schema: &'static str, must: Required, fields: &[&str]) -> Self {
-        self.body = Some((schema, must));
+    /// With the JSON body of this request type.
+    fn body<T: ToSchema>(mut self, must: Required) -> Self {
+        self.body = Some((T::name().into_owned(), must));
         self.fails(errors::body())
-            .fails(if fields.is_empty() { None } else { errors::unknown(fields) })
-            .fails(fields.iter().flat_map(|name| errors::field(name)))
     }
 
     fn once(mut self) -> Self {
@@ -123,7 +125,6 @@ impl Operation {
     }
 }
 
-/// All of them.
 pub(crate) fn all() -> Vec<Operation> {
     let mut all = vec![health(), document()];
     all.extend(wallets());
@@ -146,7 +147,7 @@ fn webhooks() -> [Operation; 4] {
              under the same Idempotency-Key). docs/webhooks.md describes how to verify them.",
         )
         .once()
-        .body("CreateWebhook", Required::True, &[])
+        .body::<CreateWebhook>(Required::True)
         .answers(201, "The webhook, with its secret.", "WebhookMade")
         .fails(errors::new())
         .fails([ApiError::secret_not_shown_again()])
@@ -174,7 +175,7 @@ fn webhooks() -> [Operation; 4] {
         )
         .once()
         .takes(webhook_in_path())
-        .body("ReplayWebhook", Required::False, &[])
+        .body::<ReplayWebhook>(Required::False)
         .answers(202, "They are queued.", "Replayed")
         .fails(errors::webhook().into_iter().chain(errors::again()));
     [create, list, delete, replay]
@@ -210,7 +211,8 @@ fn wallets() -> [Operation; 4] {
              ever holds the whole key.",
         )
         .once()
-        .body("CreateWallet", Required::True, &["userId"])
+        .body::<CreateWallet>(Required::True)
+        .fails(errors::create_wallet())
         .answers(201, "This call made the wallet.", "Wallet")
         .answers(200, "The user has a wallet already.", "Wallet")
         .fails(errors::create())
@@ -256,7 +258,8 @@ fn wallets() -> [Operation; 4] {
         )
         .once()
         .takes(wallet_in_path())
-        .body("SignMessage", Required::True, &["message"])
+        .body::<SignMessage>(Required::True)
+        .fails(errors::sign_message())
         .answers(200, "The signature.", "Signed")
         .fails(errors::named().into_iter().chain(errors::sign()));
     [create, list, get, sign]
@@ -301,7 +304,8 @@ fn register(exchange: Exchange) -> Operation {
             "Retrying it is safe; it resumes where it stopped.",
         )
         .once()
-        .body("RegisterApiKey", Required::True, &["walletIdOrAddress", "autoRenew"])
+        .body::<RegisterApiKey>(Required::True)
+        .fails(errors::register())
         .answers(200, "The key is approved by the exchange.", schema)
         .fails(errors::credential(Action::Generate, own))
         .fails(secret(exchange))
@@ -319,7 +323,7 @@ fn describe(exchange: Exchange) -> Operation {
         .says(format!("Get a wallet's API key of {name}"), "State and metadata, never a secret.")
         .takes(wallet_in_query(Required::True))
         .answers(200, "The state and the metadata.", "ApiKey")
-        .fails(errors::field("walletIdOrAddress").into_iter().take(1))
+        .fails(errors::unnamed())
         .fails(errors::named().into_iter().take(1))
         .fails([errors::wallet(), ApiError::api_key_not_found()])
 }
@@ -335,7 +339,8 @@ fn delete(exchange: Exchange) -> Operation {
         )
         .once()
         .takes(wallet_in_query(Required::False))
-        .body("DeleteApiKey", Required::False, &["walletIdOrAddress", "removedOnExchange"])
+        .body::<DeleteApiKey>(Required::False)
+        .fails(errors::delete())
         .answers(200, "The key is revoked and deleted.", "ApiKeyRevoked")
         .fails(errors::credential(Action::Revoke, own))
 }
@@ -363,7 +368,8 @@ fn rotate(exchange: Exchange) -> Operation {
         "The new key is active before the old one is revoked.",
     )
     .once()
-    .body("RotateApiKey", Required::True, &["walletIdOrAddress"])
+    .body::<RotateApiKey>(Required::True)
+    .fails(errors::rotate())
     .answers(200, "The new key.", schema)
     .fails(errors::credential(Action::Rotate, own))
     .fails(secret(exchange))

@@ -37,8 +37,9 @@ fn folders() -> Vec<String> {
     folders.map(|folder| folder.file_name().into_string().unwrap()).collect()
 }
 
-/// The Rust files below a folder.
-fn sources(folder: &Path) -> Vec<String> {
+/// The text of each Rust file below a folder.
+#[must_use]
+pub fn sources(folder: &Path) -> Vec<String> {
     let mut texts = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();

@@ -10,6 +10,7 @@ pub mod events;
 pub mod exchanges;
 pub mod http_client;
 pub mod mpc;
+pub mod runtime;
 pub mod schema;
 pub mod store;
 pub mod wallets;

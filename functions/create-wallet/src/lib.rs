@@ -6,16 +6,18 @@ use axum::{Json, Router};
 use http::StatusCode;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
-use shared::api::idempotency::idempotent;
+use shared::api::idempotency::Idempotency;
+use shared::api::requests::CreateWallet;
 use shared::api::responses::WalletBody;
 use shared::caller::{Caller, note_wallet};
 use shared::wallets::{Created, Custody};
 
 /// The endpoint's routes.
 pub fn router(custody: Custody) -> Router {
-    let routes = Router::new().route("/api/wallets", post(create_wallet));
-    let state = custody.clone();
-    idempotent(routes.with_state(state), custody)
+    Router::new()
+        .route("/api/wallets", post(create_wallet))
+        .with_state(custody.clone())
+        .route_layer(Idempotency::new(custody))
 }
 
 /// `201` when this call made the wallet, `200` when it was there.
@@ -24,8 +26,8 @@ async fn create_wallet(
     caller: Caller,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<WalletBody>), ApiError> {
-    body.only(&["userId"])?;
-    let (status, wallet) = match custody.create(&caller, &body.user_id()?).await? {
+    let CreateWallet { user_id } = CreateWallet::read(&body)?;
+    let (status, wallet) = match custody.create(&caller, &user_id).await? {
         Created::New(wallet) => (StatusCode::CREATED, wallet),
         Created::Existing(wallet) => (StatusCode::OK, wallet),
     };

@@ -1,12 +1,8 @@
 //! The Lambda function `create-wallet`.
 
-use platform::env::ConfigError;
 use shared::wallets::Custody;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_entry::Error> {
-    lambda_entry::run(|env, clock, random| {
-        Ok::<_, ConfigError>(create_wallet::router(Custody::from_env(env, clock, random)?))
-    })
-    .await
+    lambda_entry::run(|runtime| Custody::from_env(runtime).map(create_wallet::router)).await
 }

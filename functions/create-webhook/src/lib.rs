@@ -4,17 +4,15 @@
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use domain::clock::Clock;
-use domain::random::Random;
 use http::StatusCode;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
-use shared::api::idempotency::{HoldsSecret, Memory, idempotent};
-use shared::api::webhooks::{WebhookMadeBody, new_webhook};
+use shared::api::idempotency::{HoldsSecret, Idempotency};
+use shared::api::requests;
+use shared::api::webhooks::WebhookMadeBody;
 use shared::caller::Caller;
-use shared::store::Store;
-use shared::wallets::envelope_from_env;
+use shared::runtime::Runtime;
 use shared::webhooks::{Targets, Webhooks};
 
 /// What the endpoint needs.
@@ -28,19 +26,20 @@ pub struct CreateWebhook {
 
 /// The endpoint's routes.
 pub fn router(state: CreateWebhook) -> Router {
-    let Webhooks { store, envelope, clock, random } = state.webhooks.clone();
-    let routes = Router::new().route("/api/webhooks", post(create_webhook)).with_state(state);
-    idempotent(routes, Memory { store, envelope, clock, random })
+    let webhooks = state.webhooks.clone();
+    Router::new()
+        .route("/api/webhooks", post(create_webhook))
+        .with_state(state)
+        .route_layer(Idempotency::new(webhooks))
 }
 
 /// The endpoint's routes, with clients from the environment.
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    let (store, envelope) = (Store::from_env(env)?, envelope_from_env(env, random.clone())?);
-    let webhooks = Webhooks { store, envelope, clock, random };
-    Ok(router(CreateWebhook { webhooks, targets: Targets::from_env(env)? }))
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    let webhooks = Webhooks::from_env(runtime)?;
+    Ok(router(CreateWebhook { webhooks, targets: Targets::from_env(&runtime.env)? }))
 }
 
 async fn create_webhook(
@@ -48,7 +47,7 @@ async fn create_webhook(
     caller: Caller,
     body: JsonBody,
 ) -> Result<(StatusCode, Extension<HoldsSecret>, Json<WebhookMadeBody>), ApiError> {
-    let new = new_webhook(&body, state.targets)?;
+    let new = requests::CreateWebhook::read(&body, state.targets)?.into();
     let mark = caller.request.as_ref().map(|once| &once.mark);
     let (webhook, secret) = state.webhooks.create(&caller.tenant, &new, mark).await?;
     let body = WebhookMadeBody::new(&webhook, &secret);

@@ -4,35 +4,35 @@
 use axum::extract::State;
 use axum::routing::delete;
 use axum::{Json, Router};
-use domain::clock::Clock;
-use domain::random::Random;
 use http::Uri;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::{JsonBody, PathName};
 use shared::api::credential_data::RevokedData;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
-use shared::api::idempotency::idempotent;
+use shared::api::idempotency::Idempotency;
+use shared::api::requests::DeleteAgent;
 use shared::api::responses::DataBody;
-use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
+use shared::runtime::Runtime;
 
 /// The endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {
     let custody = registrars.aster.custody.clone();
-    let routes = routes("agents/{agentName}", &delete(delete_agent)).with_state(registrars);
-    idempotent(routes, custody)
+    routes("agents/{agentName}", &delete(delete_agent))
+        .with_state(registrars)
+        .route_layer(Idempotency::new(custody))
 }
 
 /// The endpoint's routes, with clients from the environment.
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    Ok(router(Registrars::from_env(env, clock, random, Spender::Caller)?))
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(Registrars::from_env(runtime, Spender::Caller)?))
 }
 
 async fn delete_agent(
@@ -43,9 +43,8 @@ async fn delete_agent(
     uri: Uri,
     body: JsonBody,
 ) -> Result<Json<DataBody<RevokedData>>, ApiError> {
-    body.only_with_wallet(&[])?;
+    let DeleteAgent { names } = DeleteAgent::read(&uri, &body)?;
     let registrar = registrars.of(exchange);
-    let names = WalletNames::in_query(&uri)?.and_in_body(&body)?;
     let name = names.wallet(&registrar.custody.store, &caller.tenant).await?;
     let removed = registrar.remove_agent(&caller, &name, &agent).await;
     let removed = removed.map_err(|error| ApiError::credential(Action::RemoveAgent, error))?;

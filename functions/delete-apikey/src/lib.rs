@@ -4,39 +4,37 @@
 use axum::extract::State;
 use axum::routing::delete;
 use axum::{Json, Router};
-use domain::clock::Clock;
-use domain::random::Random;
 use http::Uri;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::JsonBody;
 use shared::api::credential_data::RevokedData;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
-use shared::api::idempotency::idempotent;
+use shared::api::idempotency::Idempotency;
+use shared::api::requests::DeleteApiKey;
 use shared::api::responses::DataBody;
-use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
+use shared::runtime::Runtime;
 
 /// The endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {
     let custody = registrars.aster.custody.clone();
-    let routes = routes("apikey", &delete(delete_api_key)).with_state(registrars);
-    idempotent(routes, custody)
+    routes("apikey", &delete(delete_api_key))
+        .with_state(registrars)
+        .route_layer(Idempotency::new(custody))
 }
 
 /// The endpoint's routes, with clients from the environment.
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    Ok(router(Registrars::from_env(env, clock, random, Spender::Caller)?))
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(Registrars::from_env(runtime, Spender::Caller)?))
 }
 
-/// The query or the body names the wallet, because some clients send no body with DELETE. Where
-/// both do, they must name the same one.
 async fn delete_api_key(
     State(registrars): State<Registrars>,
     caller: Caller,
@@ -44,12 +42,11 @@ async fn delete_api_key(
     uri: Uri,
     body: JsonBody,
 ) -> Result<Json<DataBody<RevokedData>>, ApiError> {
-    body.only(&["walletIdOrAddress", "removedOnExchange"])?;
-    let names = WalletNames::in_query_or_body(&uri, &body)?;
-    let removed = body.flag("removedOnExchange", false)?;
+    let request = DeleteApiKey::read(&uri, &body)?;
     let registrar = registrars.of(exchange);
-    let name = names.wallet(&registrar.custody.store, &caller.tenant).await?;
-    let revoked = registrar.revoke(&caller, &name, removed).await;
+    let name =
+        request.wallet_id_or_address.wallet(&registrar.custody.store, &caller.tenant).await?;
+    let revoked = registrar.revoke(&caller, &name, request.removed_on_exchange).await;
     let revoked = revoked.map_err(|error| ApiError::credential(Action::Revoke, error))?;
     let data = RevokedData::new(exchange, &revoked);
     let now_ms = registrar.custody.clock.now_ms();

@@ -3,30 +3,29 @@
 use axum::extract::State;
 use axum::routing::delete;
 use axum::{Json, Router};
-use domain::clock::Clock;
-use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
-use shared::api::idempotency::{Memory, idempotent};
-use shared::api::webhooks::{WebhookDeletedBody, webhook_id};
+use shared::api::idempotency::{Idempotency, Memory};
+use shared::api::requests::DeleteWebhook;
+use shared::api::webhooks::WebhookDeletedBody;
 use shared::caller::Caller;
-use shared::store::Store;
-use shared::wallets::envelope_from_env;
+use shared::runtime::Runtime;
 
 /// The endpoint's routes.
 pub fn router(state: Memory) -> Router {
-    let routes = Router::new().route("/api/webhooks/{webhook}", delete(delete_webhook));
-    idempotent(routes.with_state(state.clone()), state)
+    Router::new()
+        .route("/api/webhooks/{webhook}", delete(delete_webhook))
+        .with_state(state.clone())
+        .route_layer(Idempotency::new(state))
 }
 
 /// The endpoint's routes, with clients from the environment.
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    let (store, envelope) = (Store::from_env(env)?, envelope_from_env(env, random.clone())?);
-    Ok(router(Memory { store, envelope, clock, random }))
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(Memory::from_env(runtime)?))
 }
 
 async fn delete_webhook(
@@ -35,8 +34,7 @@ async fn delete_webhook(
     PathName(id): PathName,
     body: JsonBody,
 ) -> Result<Json<WebhookDeletedBody>, ApiError> {
-    body.only(&[])?;
-    let id = webhook_id(&id)?;
+    let DeleteWebhook { webhook_id: id } = DeleteWebhook::read(&id, &body)?;
     let mark = caller.request.as_ref().map(|once| &once.mark);
     state.store.forget_webhook(&caller.tenant, id, mark, state.clock.now_ms()).await?;
     Ok(Json(WebhookDeletedBody::new(id)))

@@ -2,13 +2,11 @@
 //! with the others of its batch. What is to be tried again is reported, and comes again when its
 //! time has come.
 
-use domain::clock::Clock;
-use domain::random::Random;
 use futures_util::future::join_all;
 use lambda_entry::Consumer;
-use platform::env::Env;
 use serde_json::{Value, json};
 use shared::http_client::SetupError;
+use shared::runtime::Runtime;
 use shared::webhooks::{Attempt, Deliverer};
 
 /// What the function needs.
@@ -22,12 +20,8 @@ pub struct DeliverWebhook {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn consumer_from_env(
-    env: &Env<'_>,
-    clock: Clock,
-    random: Random,
-) -> Result<DeliverWebhook, SetupError> {
-    Ok(DeliverWebhook { deliverer: Deliverer::from_env(env, clock, random)? })
+pub fn consumer_from_env(runtime: &Runtime<'_>) -> Result<DeliverWebhook, SetupError> {
+    Ok(DeliverWebhook { deliverer: Deliverer::from_env(runtime)? })
 }
 
 impl Consumer for DeliverWebhook {

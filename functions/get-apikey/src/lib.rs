@@ -5,15 +5,15 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use domain::clock::Clock;
-use domain::random::Random;
 use http::Uri;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::credential_data::CredentialData;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
 use shared::api::responses::DataBody;
 use shared::api::wallet_names::WalletNames;
 use shared::caller::{Caller, note_wallet};
+use shared::runtime::Runtime;
 use shared::store::Store;
 
 /// What the endpoint needs.
@@ -34,12 +34,9 @@ pub fn router(state: GetApiKey) -> Router {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(
-    env: &Env<'_>,
-    clock: Clock,
-    _random: Random,
-) -> Result<Router, ConfigError> {
-    Ok(router(GetApiKey { store: Store::from_env(env)?, clock }))
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    let (store, clock) = (Store::from_env(&runtime.env)?, runtime.clock.clone());
+    Ok(router(GetApiKey { store, clock }))
 }
 
 async fn get_api_key(

@@ -4,5 +4,5 @@ use platform::env::ConfigError;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_entry::Error> {
-    lambda_entry::run(|_, _, _| Ok::<_, ConfigError>(health::router())).await
+    lambda_entry::run(|_| Ok::<_, ConfigError>(health::router())).await
 }

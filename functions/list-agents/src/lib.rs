@@ -4,10 +4,8 @@
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use domain::clock::Clock;
-use domain::random::Random;
 use http::Uri;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::credential_data::AgentsData;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
@@ -17,6 +15,7 @@ use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
+use shared::runtime::Runtime;
 
 /// The endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {
@@ -27,8 +26,8 @@ pub fn router(registrars: Registrars) -> Router {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    Ok(router(Registrars::from_env(env, clock, random, Spender::Caller)?))
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(Registrars::from_env(runtime, Spender::Caller)?))
 }
 
 async fn list_agents(

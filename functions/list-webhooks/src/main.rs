@@ -1,12 +1,8 @@
 //! The Lambda function `list-webhooks`.
 
-use platform::env::ConfigError;
 use shared::store::Store;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_entry::Error> {
-    lambda_entry::run(|env, _, _| {
-        Ok::<_, ConfigError>(list_webhooks::router(Store::from_env(env)?))
-    })
-    .await
+    lambda_entry::run(|runtime| Store::from_env(&runtime.env).map(list_webhooks::router)).await
 }

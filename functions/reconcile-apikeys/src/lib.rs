@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use domain::clock::Clock;
-use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use platform::items::StoreError;
 use serde_json::{Value, json};
 use shared::credentials::{ReconcileLimits, Registrars};
 use shared::exchanges::budget::Spender;
+use shared::runtime::Runtime;
 
 /// How long a run lasts at most: the function's own time, less one comparison.
 pub const RUN_TIME: Duration = Duration::from_secs(240);
@@ -28,14 +27,10 @@ pub struct ReconcileApiKeys {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn job_from_env(
-    env: &Env<'_>,
-    clock: Clock,
-    random: Random,
-) -> Result<ReconcileApiKeys, ConfigError> {
-    let registrars = Registrars::from_env(env, clock, random, Spender::Job)?;
-    let days = env.number("RECONCILE_EVERY_DAYS", 1..=90)?.unwrap_or(7);
-    let limit = env.number("RECONCILE_LIMIT", 1..=100_000)?.unwrap_or(500);
+pub fn job_from_env(runtime: &Runtime<'_>) -> Result<ReconcileApiKeys, ConfigError> {
+    let registrars = Registrars::from_env(runtime, Spender::Job)?;
+    let days = runtime.env.number("RECONCILE_EVERY_DAYS", 1..=90)?.unwrap_or(7);
+    let limit = runtime.env.number("RECONCILE_LIMIT", 1..=100_000)?.unwrap_or(500);
     let every_ms = u64::from(days) * 24 * 60 * 60 * 1_000;
     let limits = ReconcileLimits { every_ms, limit, run_time: RUN_TIME };
     Ok(ReconcileApiKeys { registrars, limits })

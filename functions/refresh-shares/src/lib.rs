@@ -4,12 +4,11 @@
 
 use std::time::Duration;
 
-use domain::clock::Clock;
 use domain::ids::Tenant;
-use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use platform::items::StoreError;
 use serde_json::{Value, json};
+use shared::runtime::Runtime;
 use shared::wallets::{Custody, RefreshError, RefreshLimits, Refreshed};
 use uuid::Uuid;
 
@@ -46,14 +45,10 @@ pub enum RunError {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn job_from_env(
-    env: &Env<'_>,
-    clock: Clock,
-    random: Random,
-) -> Result<RefreshShares, ConfigError> {
-    let custody = Custody::from_env(env, clock, random)?;
-    let days = env.number("REFRESH_EVERY_DAYS", 1..=365)?.unwrap_or(90);
-    let limit = env.number("REFRESH_LIMIT", 1..=100_000)?.unwrap_or(200);
+pub fn job_from_env(runtime: &Runtime<'_>) -> Result<RefreshShares, ConfigError> {
+    let custody = Custody::from_env(runtime)?;
+    let days = runtime.env.number("REFRESH_EVERY_DAYS", 1..=365)?.unwrap_or(90);
+    let limit = runtime.env.number("REFRESH_LIMIT", 1..=100_000)?.unwrap_or(200);
     let every_ms = u64::from(days) * 24 * 60 * 60 * 1_000;
     Ok(RefreshShares { custody, limits: RefreshLimits { every_ms, limit, run_time: RUN_TIME } })
 }

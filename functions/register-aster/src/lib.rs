@@ -4,36 +4,37 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::post;
 use axum::{Json, Router};
-use domain::clock::Clock;
 use domain::ids::Exchange;
-use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
-use shared::api::exchange::counted;
-use shared::api::idempotency::idempotent;
+use shared::api::exchange::RegistrationMetrics;
+use shared::api::idempotency::Idempotency;
+use shared::api::requests::RegisterApiKey;
 use shared::api::responses::{AsterData, DataBody};
-use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
 use shared::credentials::Registrar;
 use shared::exchanges::budget::Spender;
+use shared::runtime::Runtime;
 use shared::wallets::Custody;
 
 /// The endpoint's routes.
 pub fn router(registrar: Registrar) -> Router {
-    let routes = Router::new().route("/api/trading/aster/apikey", post(register_aster));
     let custody = registrar.custody.clone();
-    let routes = counted(routes.with_state(registrar), Exchange::Aster, custody.clock.clone());
-    idempotent(routes, custody)
+    Router::new()
+        .route("/api/trading/aster/apikey", post(register_aster))
+        .with_state(registrar)
+        .layer(RegistrationMetrics::new(Exchange::Aster, custody.clock.clone()))
+        .route_layer(Idempotency::new(custody))
 }
 
 /// The endpoint's routes, with clients from the environment.
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    let custody = Custody::from_env(env, clock, random)?;
-    Ok(router(Registrar::aster_from_env(env, custody, Spender::Caller)?))
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    let custody = Custody::from_env(runtime)?;
+    Ok(router(Registrar::aster_from_env(&runtime.env, custody, Spender::Caller)?))
 }
 
 /// The agent's key stays here, sealed: no secret is in the response.
@@ -43,10 +44,8 @@ async fn register_aster(
     uri: Uri,
     body: JsonBody,
 ) -> Result<Json<DataBody<AsterData>>, ApiError> {
-    body.only(&["walletIdOrAddress", "autoRenew"])?;
-    let names = WalletNames::in_body(&body)?.and_in_query(&uri)?;
-    let auto_renew = body.flag("autoRenew", true)?;
-    let wallet = names.wallet(&registrar.custody.store, &caller.tenant).await?;
+    let RegisterApiKey { wallet_id_or_address, auto_renew } = RegisterApiKey::read(&uri, &body)?;
+    let wallet = wallet_id_or_address.wallet(&registrar.custody.store, &caller.tenant).await?;
     let registered = registrar.register(&caller, &wallet, auto_renew).await?;
     let data = AsterData::from(&registered);
     let now_ms = registrar.custody.clock.now_ms();

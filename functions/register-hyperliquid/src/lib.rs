@@ -5,20 +5,19 @@ use axum::http::Uri;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use domain::clock::Clock;
 use domain::ids::Exchange;
-use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
-use shared::api::exchange::counted;
-use shared::api::idempotency::{HoldsSecret, idempotent};
+use shared::api::exchange::RegistrationMetrics;
+use shared::api::idempotency::{HoldsSecret, Idempotency};
+use shared::api::requests::RegisterApiKey;
 use shared::api::responses::{DataBody, HyperliquidData};
-use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
 use shared::credentials::Registrar;
 use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
+use shared::runtime::Runtime;
 use shared::wallets::Custody;
 
 /// What the endpoint needs.
@@ -32,21 +31,23 @@ pub struct RegisterHyperliquid {
 
 /// The endpoint's routes.
 pub fn router(state: RegisterHyperliquid) -> Router {
-    let routes = Router::new().route("/api/trading/hyperliquid/apikey", post(register_hyperliquid));
     let custody = state.registrar.custody.clone();
-    let routes = counted(routes.with_state(state), Exchange::Hyperliquid, custody.clock.clone());
-    idempotent(routes, custody)
+    Router::new()
+        .route("/api/trading/hyperliquid/apikey", post(register_hyperliquid))
+        .with_state(state)
+        .layer(RegistrationMetrics::new(Exchange::Hyperliquid, custody.clock.clone()))
+        .route_layer(Idempotency::new(custody))
 }
 
 /// The endpoint's routes, with clients from the environment.
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    let custody = Custody::from_env(env, clock, random)?;
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    let custody = Custody::from_env(runtime)?;
     Ok(router(RegisterHyperliquid {
-        registrar: Registrar::hyperliquid_from_env(env, custody, Spender::Caller)?,
-        return_private_key: HyperliquidConfig::from_env(env)?.return_private_key,
+        registrar: Registrar::hyperliquid_from_env(&runtime.env, custody, Spender::Caller)?,
+        return_private_key: HyperliquidConfig::from_env(&runtime.env)?.return_private_key,
     }))
 }
 
@@ -59,10 +60,8 @@ async fn register_hyperliquid(
     body: JsonBody,
 ) -> Result<impl IntoResponse, ApiError> {
     let registrar = &state.registrar;
-    body.only(&["walletIdOrAddress", "autoRenew"])?;
-    let names = WalletNames::in_body(&body)?.and_in_query(&uri)?;
-    let auto_renew = body.flag("autoRenew", true)?;
-    let wallet = names.wallet(&registrar.custody.store, &caller.tenant).await?;
+    let RegisterApiKey { wallet_id_or_address, auto_renew } = RegisterApiKey::read(&uri, &body)?;
+    let wallet = wallet_id_or_address.wallet(&registrar.custody.store, &caller.tenant).await?;
     let registered = registrar.register(&caller, &wallet, auto_renew).await?;
     let data = HyperliquidData::new(&registered, state.return_private_key)?;
     let secret = state.return_private_key.then_some(Extension(HoldsSecret::default()));

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use domain::clock::Clock;
-use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use platform::items::StoreError;
 use serde_json::{Value, json};
 use shared::credentials::{Registrars, RenewLimits};
 use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
+use shared::runtime::Runtime;
 
 /// How long a run lasts at most: the function's own time, less one rotation.
 pub const RUN_TIME: Duration = Duration::from_secs(240);
@@ -28,15 +27,11 @@ pub struct RenewApiKeys {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn job_from_env(
-    env: &Env<'_>,
-    clock: Clock,
-    random: Random,
-) -> Result<RenewApiKeys, ConfigError> {
-    let registrars = Registrars::from_env(env, clock, random, Spender::Job)?;
-    let days = env.number("RENEW_WITHIN_DAYS", 1..=90)?.unwrap_or(14);
-    let limit = env.number("RENEW_LIMIT", 1..=100_000)?.unwrap_or(500);
-    let hyperliquid = HyperliquidConfig::from_env(env)?;
+pub fn job_from_env(runtime: &Runtime<'_>) -> Result<RenewApiKeys, ConfigError> {
+    let registrars = Registrars::from_env(runtime, Spender::Job)?;
+    let days = runtime.env.number("RENEW_WITHIN_DAYS", 1..=90)?.unwrap_or(14);
+    let limit = runtime.env.number("RENEW_LIMIT", 1..=100_000)?.unwrap_or(500);
+    let hyperliquid = HyperliquidConfig::from_env(&runtime.env)?;
     let within_ms = within_ms(days, hyperliquid.validity_ms);
     // What a registration handed out stays in use until it expires.
     let keys_are_handed_out = hyperliquid.return_private_key;

@@ -3,16 +3,15 @@
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use domain::clock::Clock;
-use domain::random::Random;
 use http::StatusCode;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
-use shared::api::idempotency::{Memory, idempotent};
-use shared::api::webhooks::{ReplayedBody, replay, webhook_id};
+use shared::api::idempotency::{Idempotency, Memory};
+use shared::api::requests;
+use shared::api::webhooks::ReplayedBody;
 use shared::caller::Caller;
-use shared::wallets::envelope_from_env;
+use shared::runtime::Runtime;
 use shared::webhooks::Replayer;
 
 /// What the endpoint needs.
@@ -27,19 +26,19 @@ pub struct ReplayWebhook {
 /// The endpoint's routes.
 pub fn router(state: ReplayWebhook) -> Router {
     let memory = state.memory.clone();
-    let routes = Router::new().route("/api/webhooks/{webhook}/replay", post(replay_webhook));
-    idempotent(routes.with_state(state), memory)
+    Router::new()
+        .route("/api/webhooks/{webhook}/replay", post(replay_webhook))
+        .with_state(state)
+        .route_layer(Idempotency::new(memory))
 }
 
 /// The endpoint's routes, with clients from the environment.
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
-    let replayer = Replayer::from_env(env)?;
-    let envelope = envelope_from_env(env, random.clone())?;
-    let memory = Memory { store: replayer.store.clone(), envelope, clock, random };
-    Ok(router(ReplayWebhook { replayer, memory }))
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    let replayer = Replayer::from_env(&runtime.env)?;
+    Ok(router(ReplayWebhook { replayer, memory: Memory::from_env(runtime)? }))
 }
 
 async fn replay_webhook(
@@ -48,8 +47,8 @@ async fn replay_webhook(
     PathName(id): PathName,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<ReplayedBody>), ApiError> {
-    let id = webhook_id(&id)?;
-    let what = replay(&body, &caller.tenant, state.memory.clock.now_ms())?;
-    let replayed = state.replayer.replay(&caller.tenant, id, what).await?;
+    let request = requests::ReplayWebhook::read(&id, &body)?;
+    let what = request.replay(&caller.tenant, state.memory.clock.now_ms())?;
+    let replayed = state.replayer.replay(&caller.tenant, request.webhook_id, what).await?;
     Ok((StatusCode::ACCEPTED, Json(ReplayedBody::new(&caller.tenant, &replayed))))
 }

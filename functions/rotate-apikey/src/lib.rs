@@ -5,21 +5,20 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use domain::clock::Clock;
 use domain::ids::Exchange;
-use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use shared::api::body::JsonBody;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
-use shared::api::idempotency::{HoldsSecret, idempotent};
+use shared::api::idempotency::{HoldsSecret, Idempotency};
+use shared::api::requests;
 use shared::api::responses::{AsterData, DataBody, HyperliquidData, RotatedData};
-use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
+use shared::runtime::Runtime;
 
 /// What the endpoint needs.
 #[derive(Clone, Debug)]
@@ -33,18 +32,19 @@ pub struct RotateApiKey {
 /// The endpoint's routes.
 pub fn router(state: RotateApiKey) -> Router {
     let custody = state.registrars.aster.custody.clone();
-    let routes = routes("apikey/rotate", &post(rotate_api_key)).with_state(state);
-    idempotent(routes, custody)
+    routes("apikey/rotate", &post(rotate_api_key))
+        .with_state(state)
+        .route_layer(Idempotency::new(custody))
 }
 
 /// The endpoint's routes, with clients from the environment.
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn router_from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Router, ConfigError> {
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     Ok(router(RotateApiKey {
-        registrars: Registrars::from_env(env, clock, random, Spender::Caller)?,
-        return_private_key: HyperliquidConfig::from_env(env)?.return_private_key,
+        registrars: Registrars::from_env(runtime, Spender::Caller)?,
+        return_private_key: HyperliquidConfig::from_env(&runtime.env)?.return_private_key,
     }))
 }
 
@@ -57,9 +57,9 @@ async fn rotate_api_key(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let registrar = state.registrars.of(exchange);
-    body.only(&["walletIdOrAddress"])?;
-    let names = WalletNames::in_body(&body)?.and_in_query(&uri)?;
-    let wallet = names.wallet(&registrar.custody.store, &caller.tenant).await?;
+    let requests::RotateApiKey { wallet_id_or_address } =
+        requests::RotateApiKey::read(&uri, &body)?;
+    let wallet = wallet_id_or_address.wallet(&registrar.custody.store, &caller.tenant).await?;
     let rotated = registrar.rotate(&caller, &wallet).await;
     let rotated = rotated.map_err(|error| ApiError::credential(Action::Rotate, error))?;
     let now_ms = registrar.custody.clock.now_ms();

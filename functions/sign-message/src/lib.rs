@@ -6,17 +6,18 @@ use axum::routing::post;
 use axum::{Json, Router};
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
-use shared::api::idempotency::idempotent;
+use shared::api::idempotency::Idempotency;
+use shared::api::requests::SignMessage;
 use shared::api::responses::SignedBody;
-use shared::api::wallet_names::WalletNames;
 use shared::caller::{Caller, note_wallet};
 use shared::wallets::Custody;
 
 /// The endpoint's routes.
 pub fn router(custody: Custody) -> Router {
-    let routes = Router::new().route("/api/wallets/{wallet}/sign", post(sign_message));
-    let state = custody.clone();
-    idempotent(routes.with_state(state), custody)
+    Router::new()
+        .route("/api/wallets/{wallet}/sign", post(sign_message))
+        .with_state(custody.clone())
+        .route_layer(Idempotency::new(custody))
 }
 
 async fn sign_message(
@@ -26,9 +27,7 @@ async fn sign_message(
     uri: Uri,
     body: JsonBody,
 ) -> Result<Json<SignedBody>, ApiError> {
-    body.only_with_wallet(&["message"])?;
-    let names = WalletNames::in_path(&name)?.and_in_query(&uri)?.and_in_body(&body)?;
-    let message = body.message()?;
+    let SignMessage { names, message } = SignMessage::read(&name, &uri, &body)?;
     let name = names.wallet(&custody.store, &caller.tenant).await?;
     let (wallet, signature) = custody.sign_message(&caller.tenant, &name, &message).await?;
     note_wallet(&wallet);

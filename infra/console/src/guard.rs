@@ -15,7 +15,7 @@ use http::uri::Authority;
 use http::{HeaderMap, Method};
 use shared::api::cors::Origins;
 use shared::api::error::ApiError;
-use shared::api::shell::refusal;
+use shared::api::middleware::refusal;
 
 /// What the check needs: the origins that may call the API, and what a refusal is made with.
 #[derive(Clone)]

@@ -23,7 +23,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 use shared::api::error::ApiError;
-use shared::api::shell::refusal;
+use shared::api::middleware::refusal;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

@@ -18,7 +18,7 @@ use http::{HeaderValue, Method, StatusCode};
 use hyperdex_console::TenantKeys;
 use hyperdex_listen::whole;
 use shared::api::error::ApiError;
-use shared::api::shell::{OPEN_PATHS, refusal};
+use shared::api::middleware::{OPEN_PATHS, refusal};
 use tower::ServiceExt;
 use tracing::subscriber::{NoSubscriber, with_default};
 

@@ -15,7 +15,7 @@ use hyperdex_cloud::engines::Engines;
 use hyperdex_cloud::kms::{self, Kms};
 use platform::aws::Aws;
 use shared::api::error::ApiError;
-use shared::api::shell::refusal;
+use shared::api::middleware::refusal;
 
 use crate::data::{KMS_KEYS, sqlite_files, write_trouble};
 use crate::identity::Identity;

@@ -13,9 +13,9 @@ use publish_events::PublishEvents;
 use register_hyperliquid::RegisterHyperliquid;
 use replay_webhook::ReplayWebhook;
 use rotate_apikey::RotateApiKey;
-use shared::api::cors::cors;
+use shared::api::cors::Cors;
 use shared::api::idempotency::Memory;
-use shared::api::shell::shell;
+use shared::api::middleware::with_middleware;
 use shared::aws::SqsClient;
 use shared::credentials::{Registrar, Registrars};
 use shared::exchanges::budget::Spender;
@@ -157,7 +157,7 @@ fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
         .merge(replay_webhook::router(ReplayWebhook { replayer, memory }))
 }
 
-/// Every function's router on one port, in the same shell as in the cloud, with clients of their
+/// Every function's router on one port, behind the same middleware as in the cloud, with clients of their
 /// own for these endpoints.
 ///
 /// # Errors
@@ -204,9 +204,7 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(exchange_guidance::router())
         .merge(webhooks(options, endpoints));
     let (clock, random) = (&options.clock, &options.random);
-    let shelled = shell(routes, clock.clone(), random.clone());
-    let behind_gateway = gateway(shelled, options);
-    let origins = options.allowed_origins.clone();
-    let for_browsers = cors(behind_gateway, origins, clock.clone(), random.clone());
-    Ok(known_paths(for_browsers, options))
+    let routes = with_middleware(routes, clock.clone(), random.clone());
+    let cors = Cors::new(options.allowed_origins.clone(), clock.clone(), random.clone());
+    Ok(known_paths(gateway(routes, options).layer(cors), options))
 }

@@ -15,35 +15,44 @@ use lambda_runtime::LambdaEvent;
 use platform::env::{ConfigError, Env};
 use platform::telemetry;
 use serde_json::Value;
-use shared::api::cors::{Origins, cors};
-use shared::api::shell::{RequestId, shell};
+use shared::api::cors::{Cors, Origins};
+use shared::api::middleware::{RequestId, with_middleware};
+use shared::runtime::Runtime;
 use tower::ServiceBuilder;
 
-/// Serves one endpoint function: `routes` makes its router from the environment, once.
+/// Serves one endpoint function: `routes` makes its router from the runtime, once.
 ///
 /// # Errors
 /// When the environment lacks a setting, by name, or the runtime ends.
-pub async fn run<E>(
-    routes: impl FnOnce(&Env<'_>, Clock, Random) -> Result<Router, E>,
-) -> Result<(), Error>
+pub async fn run<E>(routes: impl FnOnce(&Runtime<'_>) -> Result<Router, E>) -> Result<(), Error>
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    let env = |name: &str| std::env::var(name).ok();
-    let env = Env(&env);
-    telemetry::init_lambda(&env);
-    platform::process::no_core_dumps();
-    let fallback = fallback_tenant(&env)?;
-    let (clock, random) = (Clock::system(), Random::system());
-    let routes = routes(&env, clock.clone(), random.clone())?;
-    let origins = allowed_origins(&env)?;
-    let routes = cors(shell(routes, clock.clone(), random.clone()), origins, clock, random);
+    let runtime = start();
+    let fallback = fallback_tenant(&runtime.env)?;
+    let routes = routes(&runtime)?;
+    let origins = allowed_origins(&runtime.env)?;
+    let Runtime { clock, random, .. } = runtime;
+    let routes = with_middleware(routes, clock.clone(), random.clone())
+        .layer(Cors::new(origins, clock, random));
     let service = ServiceBuilder::new()
         .map_request(move |request: lambda_http::Request| identify(request, fallback.clone()))
         .map_response(|response: axum::response::Response| response)
         .service(routes.into_service::<lambda_http::Body>());
     let adapter = Adapter::from(service);
     lambda_runtime::run(ServiceBuilder::new().map_request(every_header).service(adapter)).await
+}
+
+/// Starts the log, and makes what the function is started with from the process.
+fn start() -> Runtime<'static> {
+    let env = Env(&variable);
+    telemetry::init_lambda(&env);
+    platform::process::no_core_dumps();
+    Runtime { env, clock: Clock::system(), random: Random::system() }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// API Gateway sends each header twice: with its last value, and with all of them. The first would
@@ -71,22 +80,16 @@ pub trait Job {
     }
 }
 
-/// Serves one scheduled function: `job` makes it from the environment, once.
+/// Serves one scheduled function: `job` makes it from the runtime, once.
 ///
 /// # Errors
 /// When the environment lacks a setting, by name, or the runtime ends.
-pub async fn run_job<J, E>(
-    job: impl FnOnce(&Env<'_>, Clock, Random) -> Result<J, E>,
-) -> Result<(), Error>
+pub async fn run_job<J, E>(job: impl FnOnce(&Runtime<'_>) -> Result<J, E>) -> Result<(), Error>
 where
     J: Job + Sync,
     E: std::error::Error + Send + Sync + 'static,
 {
-    let env = |name: &str| std::env::var(name).ok();
-    let env = Env(&env);
-    telemetry::init_lambda(&env);
-    platform::process::no_core_dumps();
-    let job = &job(&env, Clock::system(), Random::system())?;
+    let job = &job(&start())?;
     let serve = move |event: LambdaEvent<Value>| async move {
         // Boxed, so that the type of what awaits this does not grow with what is in here.
         let run: Pin<Box<dyn Future<Output = Result<Value, J::Error>> + Send + '_>> =
@@ -113,23 +116,19 @@ pub trait Consumer {
     fn consume(&self, event: &Value) -> impl Future<Output = Value> + Send;
 }
 
-/// Serves one function that a stream or a queue invokes: `consumer` makes it from the environment,
+/// Serves one function that a stream or a queue invokes: `consumer` makes it from the runtime,
 /// once.
 ///
 /// # Errors
 /// When the environment lacks a setting, by name, or the runtime ends.
 pub async fn run_consumer<C, E>(
-    consumer: impl FnOnce(&Env<'_>, Clock, Random) -> Result<C, E>,
+    consumer: impl FnOnce(&Runtime<'_>) -> Result<C, E>,
 ) -> Result<(), Error>
 where
     C: Consumer + Sync,
     E: std::error::Error + Send + Sync + 'static,
 {
-    let env = |name: &str| std::env::var(name).ok();
-    let env = Env(&env);
-    telemetry::init_lambda(&env);
-    platform::process::no_core_dumps();
-    let consumer = &consumer(&env, Clock::system(), Random::system())?;
+    let consumer = &consumer(&start())?;
     let serve = move |event: LambdaEvent<Value>| async move {
         if !event.payload["Records"].is_array() {
             // No batch: whoever sent it is told, and nothing is taken for done.
@@ -173,7 +172,7 @@ fn allowed_origins(env: &Env<'_>) -> Result<Origins, ConfigError> {
     })
 }
 
-/// Puts the tenant and the request's id where the shell finds them, and the path as the routers know
+/// Puts the tenant and the request's id where the middleware finds them, and the path as the routers know
 /// it. API Gateway has checked the key; its id is the tenant.
 fn identify(mut request: lambda_http::Request, fallback: Option<Tenant>) -> lambda_http::Request {
     let mut tenant = None;

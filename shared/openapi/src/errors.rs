@@ -1,22 +1,29 @@
 //! Every error that an operation answers, made by the code that answers it.
 
 use domain::ids::Tenant;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use platform::items::StoreError;
 use protocol::Refusal as CosignerRefusal;
-use shared::api::body::{JsonBody, wallet_ref};
+use serde_json::{Map, Value, json};
+use shared::api::body::{JsonBody, field_names};
 use shared::api::credential_error::Action;
 use shared::api::cursor::page_in_query;
 use shared::api::error::{ApiError, REPEAT};
 use shared::api::exchange::not_served;
-use shared::api::webhooks::{new_webhook, replay, webhook_id};
+use shared::api::requests::{
+    CreateWallet, CreateWebhook, DeleteApiKey, DeleteWebhook, RegisterApiKey, ReplayWebhook,
+    RotateApiKey, SignMessage,
+};
+use shared::api::wallet_names::WalletNames;
 use shared::aws::CallError;
 use shared::credentials::CredentialError;
 use shared::exchanges::budget::Busy;
+use shared::exchanges::http::TransportError;
 use shared::exchanges::{Refusal, RefusalKind, Unclear};
 use shared::mpc::{CosignerError, ProtocolError};
 use shared::wallets::{CreateError, SignError};
 use shared::webhooks::{CreateWebhookError, DeleteWebhookError, ReplayError, Targets};
+use utoipa::PartialSchema;
 
 /// What the exchange said in the examples.
 const SAID: &str = "Must deposit before performing actions";
@@ -62,31 +69,64 @@ pub(crate) fn body() -> Vec<ApiError> {
     read.into_iter().filter_map(Result::err).collect()
 }
 
-/// What is wrong with one field of a body.
-pub(crate) fn field(name: &str) -> Vec<ApiError> {
-    let parse = |text: &str| JsonBody::parse(&HeaderMap::new(), text.as_bytes());
-    let wrong = |value: &str| {
-        let body = parse(&format!("{{\"{name}\":{value}}}")).ok()?;
-        match name {
-            "userId" => body.user_id().err(),
-            "message" => body.message().err(),
-            "walletIdOrAddress" => body.wallet_ref().err(),
-            flag => body.flag(flag, true).err(),
+/// What is wrong with the fields of a request: one that the type does not have, then each of its
+/// own. `good`: a body that the type takes.
+fn fields<T: PartialSchema>(
+    good: &str,
+    read: impl Fn(&JsonBody) -> Result<T, ApiError>,
+) -> Vec<ApiError> {
+    let reserved = "You are signing into Astherus 1";
+    let values = [
+        Value::Null,
+        json!(7),
+        json!("a b"),
+        json!("29dd4dc0-1ff9-4df6-a19f-936f997cbc5a"),
+        json!(reserved),
+    ];
+    let mut bodies = vec![r#"{"autorenew":false}"#.to_owned()];
+    let good: Map<String, Value> = serde_json::from_str(good).unwrap_or_default();
+    for name in field_names::<T>() {
+        for value in &values {
+            let mut body = good.clone();
+            body.insert(name.clone(), value.clone());
+            bodies.push(Value::Object(body).to_string());
         }
-    };
-    let reserved = "\"You are signing into Astherus 1\"";
-    let values = ["null", "7", "\"a b\"", "\"29dd4dc0-1ff9-4df6-a19f-936f997cbc5a\"", reserved];
-    values.into_iter().filter_map(wrong).collect()
+    }
+    failures(&bodies, read)
 }
 
-/// A field that none of these fields is.
-pub(crate) fn unknown(fields: &[&str]) -> Option<ApiError> {
-    JsonBody::parse(&HeaderMap::new(), br#"{"autorenew":false}"#).ok()?.only(fields).err()
+pub(crate) fn create_wallet() -> Vec<ApiError> {
+    fields("{}", CreateWallet::read)
+}
+
+pub(crate) fn sign_message() -> Vec<ApiError> {
+    fields("{}", |body| SignMessage::read("user_123", &Uri::default(), body))
+}
+
+/// The wallet of the bodies that have another fault.
+const NAMED: &str = r#"{"walletIdOrAddress":"user_123"}"#;
+
+pub(crate) fn register() -> Vec<ApiError> {
+    fields(NAMED, |body| RegisterApiKey::read(&Uri::default(), body))
+}
+
+pub(crate) fn rotate() -> Vec<ApiError> {
+    fields(NAMED, |body| RotateApiKey::read(&Uri::default(), body))
+}
+
+pub(crate) fn delete() -> Vec<ApiError> {
+    fields(NAMED, |body| DeleteApiKey::read(&Uri::default(), body))
+}
+
+/// The query does not name the wallet.
+pub(crate) fn unnamed() -> Option<ApiError> {
+    WalletNames::in_query(&Uri::default()).err()
 }
 
 /// What is wrong with a body on a route that needs none.
 pub(crate) fn no_body() -> Vec<ApiError> {
-    body().into_iter().chain(unknown(&[])).collect()
+    let bodies = [r#"{"autorenew":false}"#];
+    body().into_iter().chain(failures(&bodies, |body| DeleteWebhook::read("", body))).collect()
 }
 
 /// What is wrong with an `Idempotency-Key`.
@@ -100,7 +140,7 @@ pub(crate) fn once() -> Vec<ApiError> {
 
 /// A wallet that a path or a query names.
 pub(crate) fn named() -> Vec<ApiError> {
-    let wrong = wallet_ref("a b").err();
+    let wrong = WalletNames::in_path("a b").err();
     wrong.into_iter().chain([ApiError::unreadable_path(), ApiError::no_route()]).collect()
 }
 
@@ -116,9 +156,14 @@ pub(crate) fn page() -> Vec<ApiError> {
     ["limit=0", "cursor=x", "limit=1&limit=2"].into_iter().filter_map(read).collect()
 }
 
-fn read<T>(bodies: &[&str], read: impl Fn(&JsonBody) -> Result<T, ApiError>) -> Vec<ApiError> {
-    let parse = |text: &&str| JsonBody::parse(&HeaderMap::new(), text.as_bytes()).ok();
-    bodies.iter().filter_map(parse).filter_map(|body| read(&body).err()).collect()
+/// The error of each of these bodies, as a request type reads it.
+fn failures<T>(
+    bodies: &[impl AsRef<str>],
+    read: impl Fn(&JsonBody) -> Result<T, ApiError>,
+) -> Vec<ApiError> {
+    let parse = |text: &str| JsonBody::parse(&HeaderMap::new(), text.as_bytes()).ok();
+    let bodies = bodies.iter().filter_map(|text| parse(text.as_ref()));
+    bodies.filter_map(|body| read(&body).err()).collect()
 }
 
 /// What is wrong with a webhook that is to be made.
@@ -130,7 +175,7 @@ pub(crate) fn new() -> Vec<ApiError> {
         r#"{"url":"https://hooks.example.com","events":["wallet.gone"]}"#,
         r#"{"uri":"https://hooks.example.com"}"#,
     ];
-    let mut errors = read(&bodies, |body| new_webhook(body, Targets::Public));
+    let mut errors = failures(&bodies, |body| CreateWebhook::read(body, Targets::Public));
     let failed = CreateWebhookError::Store(StoreError::Conflict);
     errors.extend([CreateWebhookError::TooMany, failed].map(ApiError::from));
     errors
@@ -138,7 +183,7 @@ pub(crate) fn new() -> Vec<ApiError> {
 
 /// What is wrong with a webhook's id in a path.
 pub(crate) fn webhook() -> Vec<ApiError> {
-    let id = webhook_id("a b").err();
+    let id = failures(&["{}"], |body| DeleteWebhook::read("a b", body));
     let gone = DeleteWebhookError::NotFound.into();
     id.into_iter().chain([gone, ApiError::unreadable_path(), ApiError::no_route()]).collect()
 }
@@ -151,7 +196,9 @@ pub(crate) fn again() -> Vec<ApiError> {
         r#"{"eventId":"x"}"#,
         r#"{"cursor":"x"}"#,
     ];
-    let mut errors = read(&bodies, |body| replay(body, &Tenant::local(), 0));
+    let id = "0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b18";
+    let mut errors =
+        failures(&bodies, |body| ReplayWebhook::read(id, body)?.replay(&Tenant::local(), 0));
     errors.extend([ReplayError::NoEvent, ReplayError::Disabled].map(ApiError::from));
     errors.push(ApiError::internal("Failed to queue events", &"SQS did not answer").advise(REPEAT));
     errors
@@ -207,7 +254,7 @@ pub(crate) fn credential(action: Action, own: Vec<CredentialError>) -> Vec<ApiEr
             CredentialError::InProgress { retry_after_s: 12 },
             CredentialError::Busy(Busy::Limited { retry_after_s: 10 }),
             CredentialError::Busy(Busy::Down { retry_after_s: 30 }),
-            Unclear::NoAnswer(String::new()).into(),
+            Unclear::NoAnswer(TransportError::TooLarge).into(),
             Unclear::BadAnswer(String::new()).into(),
             Unclear::Blocked(String::new()).into(),
             CredentialError::ClockSkew { skew_s: 70, source: Box::new(CredentialError::OutOfTime) },

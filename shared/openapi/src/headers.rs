@@ -33,7 +33,6 @@ pub(crate) fn retry_after(response: ResponseBuilder) -> ResponseBuilder {
     refer(response, "Retry-After", RETRY_AFTER)
 }
 
-/// Adds the components.
 pub(crate) fn add_to(components: &mut Components) {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));

@@ -154,7 +154,7 @@ fn described(operation: &Operation, refusals: &Refusals) -> utoipa::openapi::pat
         built = built.parameter(key.build());
     }
     if let Some((schema, must)) = &operation.body {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(*schema))).build();
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
         let body = RequestBodyBuilder::new().content(JSON, content).required(Some(must.clone()));
         built = built.request_body(Some(body.build()));
     }

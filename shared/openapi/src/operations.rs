@@ -9,8 +9,13 @@ use platform::items::StoreError;
 use serde_json::json;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
+use shared::api::requests::{
+    CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook, RotateApiKey,
+    SignMessage,
+};
 use shared::credentials::CredentialError;
 use shared::exchanges::profile::Profile;
+use utoipa::ToSchema;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -23,7 +28,6 @@ use crate::parameters::{
 };
 use crate::tags::Tag;
 
-/// One operation.
 pub(crate) struct Operation {
     pub(crate) method: Method,
     pub(crate) path: String,
@@ -37,7 +41,7 @@ pub(crate) struct Operation {
     pub(crate) once: bool,
     pub(crate) parameters: Vec<Parameter>,
     /// The schema of its JSON body, and whether there must be one.
-    pub(crate) body: Option<(&'static str, Required)>,
+    pub(crate) body: Option<(String, Required)>,
     /// Status, what it means, and the schema.
     pub(crate) answers: Vec<(u16, &'static str, &'static str)>,
     pub(crate) errors: Vec<ApiError>,
@@ -97,12 +101,10 @@ impl Operation {
         self
     }
 
-    /// With a JSON body of this schema that has these fields.
-    fn body(mut self, schema: &'static str, must: Required, fields: &[&str]) -> Self {
-        self.body = Some((schema, must));
+    /// With the JSON body of this request type.
+    fn body<T: ToSchema>(mut self, must: Required) -> Self {
+        self.body = Some((T::name().into_owned(), must));
         self.fails(errors::body())
-            .fails(if fields.is_empty() { None } else { errors::unknown(fields) })
-            .fails(fields.iter().flat_map(|name| errors::field(name)))
     }
 
     fn once(mut self) -> Self {
@@ -126,7 +128,6 @@ impl Operation {
     }
 }
 
-/// All of them.
 pub(crate) fn all() -> Vec<Operation> {
     let mut all = vec![health(), document()];
     all.extend(wallets());
@@ -149,7 +150,7 @@ fn webhooks() -> [Operation; 4] {
              under the same Idempotency-Key). docs/webhooks.md describes how to verify them.",
         )
         .once()
-        .body("CreateWebhook", Required::True, &[])
+        .body::<CreateWebhook>(Required::True)
         .answers(201, "The webhook, with its secret.", "WebhookMade")
         .fails(errors::new())
         .fails([ApiError::secret_not_shown_again()])
@@ -177,7 +178,7 @@ fn webhooks() -> [Operation; 4] {
         )
         .once()
         .takes(webhook_in_path())
-        .body("ReplayWebhook", Required::False, &[])
+        .body::<ReplayWebhook>(Required::False)
         .answers(202, "They are queued.", "Replayed")
         .fails(errors::webhook().into_iter().chain(errors::again()));
     [create, list, delete, replay]
@@ -213,7 +214,8 @@ fn wallets() -> [Operation; 4] {
              ever holds the whole key.",
         )
         .once()
-        .body("CreateWallet", Required::True, &["userId"])
+        .body::<CreateWallet>(Required::True)
+        .fails(errors::create_wallet())
         .answers(201, "This call made the wallet.", "Wallet")
         .answers(200, "The user has a wallet already.", "Wallet")
         .fails(errors::create())
@@ -259,7 +261,8 @@ fn wallets() -> [Operation; 4] {
         )
         .once()
         .takes(wallet_in_path())
-        .body("SignMessage", Required::True, &["message"])
+        .body::<SignMessage>(Required::True)
+        .fails(errors::sign_message())
         .answers(200, "The signature.", "Signed")
         .fails(errors::named().into_iter().chain(errors::sign()));
     [create, list, get, sign]
@@ -282,7 +285,7 @@ fn register(exchange: Exchange) -> Operation {
             "Retrying it is safe; it resumes where it stopped.",
         )
         .once()
-        .body("RegisterApiKey", Required::True, &["walletIdOrAddress", "autoRenew"])
+        .body::<RegisterApiKey>(Required::True)
         .answers(200, "The key is approved by the exchange.", registered)
         .fails(errors::credential(Action::Generate, own))
         .fails(secret(exchange))
@@ -295,7 +298,7 @@ fn describe(exchange: Exchange) -> Operation {
         .says(format!("Get a wallet's API key of {name}"), "State and metadata, never a secret.")
         .takes(wallet_in_query(Required::True))
         .answers(200, "The state and the metadata.", "ApiKey")
-        .fails(errors::field("walletIdOrAddress").into_iter().take(1))
+        .fails(errors::unnamed())
         .fails(errors::named().into_iter().take(1))
         .fails([errors::wallet(), ApiError::api_key_not_found()])
 }
@@ -311,7 +314,8 @@ fn delete(exchange: Exchange) -> Operation {
         )
         .once()
         .takes(wallet_in_query(Required::False))
-        .body("DeleteApiKey", Required::False, &["walletIdOrAddress", "removedOnExchange"])
+        .body::<DeleteApiKey>(Required::False)
+        .fails(errors::delete())
         .answers(200, "The key is revoked and deleted.", "ApiKeyRevoked")
         .fails(errors::credential(Action::Revoke, own))
 }
@@ -335,7 +339,7 @@ fn rotate(exchange: Exchange) -> Operation {
         "The new key is active before the old one is revoked.",
     )
     .once()
-    .body("RotateApiKey", Required::True, &["walletIdOrAddress"])
+    .body::<RotateApiKey>(Required::True)
     .answers(200, "The new key.", responses(exchange).rotated)
     .fails(errors::credential(Action::Rotate, own))
     .fails(secret(exchange))

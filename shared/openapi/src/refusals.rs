@@ -22,11 +22,9 @@ const EXAMPLE_MS: u64 = 1_762_765_034_479;
 /// Each error of a response once, by the name of its example.
 type Errors<'a> = BTreeMap<&'a str, &'a ApiError>;
 
-/// The errors of all operations.
 pub(crate) struct Refusals {
     /// Each error once: its body, the name of its example, and the error.
     examples: BTreeMap<String, (String, ApiError)>,
-    /// The bodies of each response.
     responses: BTreeMap<u16, BTreeMap<Tag, Vec<String>>>,
 }
 

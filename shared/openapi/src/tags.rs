@@ -2,7 +2,6 @@
 
 use utoipa::openapi::tag::{Tag as Described, TagBuilder};
 
-/// A group of operations.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Tag {
     Service,
@@ -23,7 +22,6 @@ impl Tag {
         Self::Webhooks,
     ];
 
-    /// The name in the document.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Service => "service",

@@ -1,16 +1,17 @@
-//! Reading a JSON request body by hand, so that every fault is named after its field.
+//! A JSON request body, read so that every fault is named after its field.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use domain::ids::{IdError, UserId, WalletRef};
-use domain::intent::PersonalMessage;
+use domain::ids::IdError;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use serde_json::{Map, Value};
+use utoipa::PartialSchema;
+use utoipa::openapi::{RefOr, Schema};
 
-use super::each_once::EachOnce;
 use super::error::ApiError;
+use super::unique_fields::UniqueFields;
 use super::wallet_names::WALLET_NAMES;
 
 /// Fields that the published contract has for some calls. They are ignored where they have no
@@ -38,7 +39,7 @@ impl JsonBody {
             return Err(ApiError::unsupported_media_type());
         }
         match serde_json::from_slice(body) {
-            Ok(EachOnce(Value::Object(fields))) => Ok(Self(fields)),
+            Ok(UniqueFields(Value::Object(fields))) => Ok(Self(fields)),
             Ok(_) => Err(ApiError::bad_request("Request body must be a JSON object")),
             Err(error) => {
                 let fault =
@@ -50,28 +51,29 @@ impl JsonBody {
         }
     }
 
-    /// Refuses every field but these, those that name the wallet where `walletIdOrAddress` is one of
-    /// them, and those of the published contract.
+    /// Refuses every field but those of this request type, those that name the wallet where
+    /// `walletIdOrAddress` is one of them, and those of the published contract.
     ///
     /// # Errors
     /// 400, naming the field.
-    pub fn only(&self, fields: &[&str]) -> Result<(), ApiError> {
-        let names: &[&str] =
-            if fields.contains(&WALLET_NAMES[0]) { &WALLET_NAMES } else { Default::default() };
-        self.only_these(fields, names)
+    pub(super) fn only<T: PartialSchema>(&self) -> Result<(), ApiError> {
+        let fields = field_names::<T>();
+        let names = fields.iter().any(|field| field == WALLET_NAMES[0]);
+        self.only_these(&fields, if names { &WALLET_NAMES } else { Default::default() })
     }
 
     /// Does the same on a route whose path or query names the wallet: the body may name it again.
     ///
     /// # Errors
     /// 400, naming the field.
-    pub fn only_with_wallet(&self, fields: &[&str]) -> Result<(), ApiError> {
-        self.only_these(fields, &WALLET_NAMES)
+    pub(super) fn only_with_wallet<T: PartialSchema>(&self) -> Result<(), ApiError> {
+        self.only_these(&field_names::<T>(), &WALLET_NAMES)
     }
 
-    fn only_these(&self, fields: &[&str], names: &[&str]) -> Result<(), ApiError> {
+    fn only_these(&self, fields: &[String], names: &[&str]) -> Result<(), ApiError> {
         let known = |name: &&String| {
-            [fields, names, &PUBLISHED].iter().any(|names| names.contains(&name.as_str()))
+            fields.contains(name)
+                || [names, &PUBLISHED].iter().any(|it| it.contains(&name.as_str()))
         };
         let Some(unknown) = self.0.keys().find(|name| !known(name)) else { return Ok(()) };
         // The name comes from the caller: it is shown, but not at any length.
@@ -89,7 +91,7 @@ impl JsonBody {
     ///
     /// # Errors
     /// 400, naming the field.
-    pub fn required(&self, field: &str) -> Result<&str, ApiError> {
+    pub(super) fn required(&self, field: &str) -> Result<&str, ApiError> {
         match self.0.get(field) {
             None | Some(Value::Null) => Err(ApiError::missing(field)),
             Some(Value::String(text)) if text.is_empty() => Err(ApiError::missing(field)),
@@ -102,7 +104,7 @@ impl JsonBody {
     ///
     /// # Errors
     /// 400, naming the field.
-    pub fn optional(&self, field: &str) -> Result<Option<&str>, ApiError> {
+    pub(super) fn optional(&self, field: &str) -> Result<Option<&str>, ApiError> {
         match self.0.get(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -114,7 +116,7 @@ impl JsonBody {
     ///
     /// # Errors
     /// 400, naming the field.
-    pub fn texts(&self, field: &str) -> Result<Option<Vec<&str>>, ApiError> {
+    pub(super) fn texts(&self, field: &str) -> Result<Option<Vec<&str>>, ApiError> {
         let wrong = || ApiError::bad_request(format!("{field} must be a list of strings"));
         match self.0.get(field) {
             None | Some(Value::Null) => Ok(None),
@@ -131,49 +133,26 @@ impl JsonBody {
     ///
     /// # Errors
     /// 400, naming the field.
-    pub fn flag(&self, field: &str, otherwise: bool) -> Result<bool, ApiError> {
+    pub(super) fn flag(&self, field: &str, otherwise: bool) -> Result<bool, ApiError> {
         match self.0.get(field) {
             None | Some(Value::Null) => Ok(otherwise),
             Some(Value::Bool(flag)) => Ok(*flag),
             Some(_) => Err(ApiError::bad_request(format!("{field} must be true or false"))),
         }
     }
+}
 
-    /// The field `userId`, of a user to create a wallet for.
-    ///
-    /// # Errors
-    /// 400, naming the field.
-    pub fn user_id(&self) -> Result<UserId, ApiError> {
-        UserId::for_creation(self.required("userId")?).map_err(bad_id)
-    }
-
-    /// The field `walletIdOrAddress`.
-    ///
-    /// # Errors
-    /// 400, naming the field.
-    pub fn wallet_ref(&self) -> Result<WalletRef, ApiError> {
-        wallet_ref(self.required("walletIdOrAddress")?)
-    }
-
-    /// The field `message`, to be signed.
-    ///
-    /// # Errors
-    /// 400, naming the field.
-    pub fn message(&self) -> Result<PersonalMessage, ApiError> {
-        PersonalMessage::parse(self.required("message")?)
-            .map_err(|error| ApiError::bad_request(error.to_string()))
+/// Returns the names of a request type's fields, in the order of its schema.
+#[must_use]
+pub fn field_names<T: PartialSchema>() -> Vec<String> {
+    match T::schema() {
+        RefOr::T(Schema::Object(object)) => object.properties.into_keys().collect(),
+        _ => Vec::new(),
     }
 }
 
-/// Reads `walletIdOrAddress` from a path or a body.
-///
-/// # Errors
-/// 400, naming the field.
-pub fn wallet_ref(text: &str) -> Result<WalletRef, ApiError> {
-    text.parse().map_err(bad_id)
-}
-
-fn bad_id(error: IdError) -> ApiError {
+/// The error for text that is not an identifier.
+pub(super) fn bad_id(error: IdError) -> ApiError {
     let bad = ApiError::bad_request(error.to_string());
     match error.advice() {
         Some(advice) => bad.advise(advice),
@@ -217,7 +196,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let headers = request.headers().clone();
-        // The shell's limit is what makes this fail, or a client that went away.
+        // The middleware's limit is what makes this fail, or a client that went away.
         let body = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| ApiError::unreadable_body(rejection.status()))?;
@@ -235,22 +214,6 @@ mod tests {
             "application/json; charset=utf-8".parse().unwrap(),
         )]);
         JsonBody::parse(&headers, body.as_bytes())
-    }
-
-    #[test]
-    fn absent_null_and_empty_are_missing() {
-        for body in ["", "{}", r#"{"userId":null}"#, r#"{"userId":""}"#] {
-            let error = parse(body).unwrap().user_id().unwrap_err();
-            assert_eq!(error.error, "Missing required parameter: userId", "{body}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_type_names_the_field() {
-        for body in [r#"{"userId":1}"#, r#"{"userId":["a"]}"#, r#"{"userId":{}}"#] {
-            let error = parse(body).unwrap().user_id().unwrap_err();
-            assert_eq!(error.error, "userId must be a string", "{body}");
-        }
     }
 
     #[test]
@@ -276,23 +239,7 @@ mod tests {
             assert_eq!((error.status, error.code), (400, "BAD_REQUEST"), "{body}");
             assert!(error.error.starts_with("Request body names a field twice"), "{body}");
         }
-        assert!(parse(r#"{"userId":"a","userid":"b"}"#).unwrap().user_id().is_ok());
-    }
-
-    #[test]
-    fn unknown_field_is_named() {
-        let body = parse(r#"{"walletIdOrAddress":"a","autorenew":false}"#).unwrap();
-        let error = body.only(&["walletIdOrAddress", "autoRenew"]).unwrap_err();
-        assert_eq!((error.status, &*error.error), (400, "Unknown field: autorenew"));
-        assert!(error.message.contains("autoRenew"), "{}", error.message);
-        for taken in [
-            r#"{"walletIdOrAddress":"a","credentials":{"aster":{}},"broker":1000}"#,
-            r#"{"walletIdOrAddress":"a","userId":"a","walletId":"a","address":"a"}"#,
-            "{}",
-        ] {
-            assert!(parse(taken).unwrap().only(&["walletIdOrAddress"]).is_ok(), "{taken}");
-        }
-        assert!(parse(r#"{"walletId":"a"}"#).unwrap().only(&["userId"]).is_err());
+        assert!(parse(r#"{"userId":"a","userid":"b"}"#).is_ok());
     }
 
     #[test]

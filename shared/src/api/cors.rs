@@ -3,9 +3,8 @@
 //! `X-API-KEY` is a tenant's secret, so no page in a browser should hold it, and by default no
 //! origin is allowed. A deployment may allow origins, such as that of an internal tool.
 
-use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::clock::Clock;
 use domain::random::Random;
@@ -15,9 +14,11 @@ use http::header::{
     VARY,
 };
 use http::{HeaderValue, Method, StatusCode};
+use tower::Layer;
 
 use super::error::ApiError;
-use super::shell::refusal;
+use super::layer::{Layered, layered};
+use super::middleware::refusal;
 
 /// The origins that may call the API from a browser.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -46,16 +47,29 @@ impl Origins {
     }
 }
 
-#[derive(Clone)]
-struct Cors {
+/// The layer that answers every `OPTIONS`, which needs no key, and lets the pages of these origins
+/// read answers.
+#[derive(Clone, Debug)]
+pub struct Cors {
     origins: Origins,
     clock: Clock,
     random: Random,
 }
 
-/// Answers every `OPTIONS`, which needs no key, and lets the pages of these origins read answers.
-pub fn cors(routes: Router, origins: Origins, clock: Clock, random: Random) -> Router {
-    routes.layer(from_fn_with_state(Cors { origins, clock, random }, run))
+impl Cors {
+    /// The layer for these origins.
+    #[must_use]
+    pub const fn new(origins: Origins, clock: Clock, random: Random) -> Self {
+        Self { origins, clock, random }
+    }
+}
+
+impl<S> Layer<S> for Cors {
+    type Service = Layered<Self, S>;
+
+    fn layer(&self, routes: S) -> Self::Service {
+        layered(self, |cors, request, next| Box::pin(run(cors, request, next)), routes)
+    }
 }
 
 async fn run(State(cors): State<Cors>, request: Request, next: Next) -> Response {

@@ -256,7 +256,7 @@ pub struct ErrorBody<'a> {
     timestamp: u64,
 }
 
-/// The shell writes the body: it has the clock.
+/// The middleware writes the body: it has the clock.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -2,15 +2,17 @@
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::MethodRouter;
 use domain::clock::Clock;
 use domain::ids::Exchange;
 use http::request::Parts;
 use platform::metrics::{self, About, Metric};
+use tower::Layer;
 
 use super::error::ApiError;
+use super::layer::{Layered, layered};
 
 const LIGHTER: &str = "Create an account on Lighter, deposit USDC there, generate an API key in its account settings, and keep apiKeyPrivateKey (hex), apiKeyIndex and accountIndex.";
 
@@ -43,13 +45,32 @@ pub fn not_served(name: &str) -> ApiError {
         .advise(format!("Supported exchanges: {}", supported.join(", ")))
 }
 
-/// Counts what becomes of registrations: in a metric by exchange, and by the error's code.
-pub fn counted(routes: Router, exchange: Exchange, clock: Clock) -> Router {
-    routes.layer(from_fn_with_state((exchange, clock), count))
+/// The layer that counts registrations with an exchange in a metric: successes, and failures by the
+/// error's code.
+#[derive(Clone, Debug)]
+pub struct RegistrationMetrics {
+    exchange: Exchange,
+    clock: Clock,
+}
+
+impl RegistrationMetrics {
+    /// The layer for registrations with this exchange.
+    #[must_use]
+    pub const fn new(exchange: Exchange, clock: Clock) -> Self {
+        Self { exchange, clock }
+    }
+}
+
+impl<S> Layer<S> for RegistrationMetrics {
+    type Service = Layered<Self, S>;
+
+    fn layer(&self, routes: S) -> Self::Service {
+        layered(self, |metrics, request, next| Box::pin(count(metrics, request, next)), routes)
+    }
 }
 
 async fn count(
-    State((exchange, clock)): State<(Exchange, Clock)>,
+    State(RegistrationMetrics { exchange, clock }): State<RegistrationMetrics>,
     request: Request,
     next: Next,
 ) -> Response {

@@ -10,10 +10,9 @@
 //! that has lost the first one, and not for anybody who finds the key in a log of the day. The same
 //! holds for an outcome whose response could not be kept.
 
-use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::clock::{Clock, wait_for_lease_s};
 use domain::ids::Tenant;
@@ -21,13 +20,18 @@ use domain::random::Random;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use platform::env::ConfigError;
 use platform::envelope::{Envelope, EnvelopeError};
 use platform::items::{SCHEMA, StoreError};
+use tower::Layer;
 
 use super::error::ApiError;
+use super::layer::{Layered, layered};
 use crate::caller::Once;
+use crate::runtime::Runtime;
 use crate::store::{RequestMark, RequestRecord, Store, StoredAnswer, hash, is_hidden};
-use crate::wallets::Custody;
+use crate::wallets::{Custody, envelope_from_env};
+use crate::webhooks::Webhooks;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
@@ -36,7 +40,7 @@ const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 const LEASE_MS: u64 = 30_000;
 
 /// How long a key is remembered.
-pub const KEY_LIFE_MS: u64 = 24 * 60 * 60 * 1_000;
+const KEY_LIFE_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// No answer of ours comes near this.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -49,9 +53,9 @@ pub struct HoldsSecret {
     pub shown_from_ms: Option<u64>,
 }
 
-/// Put into an answer that was given before.
-#[derive(Clone, Copy, Debug)]
-pub struct Replayed;
+/// Put into a response that repeats an earlier one.
+#[derive(Clone, Copy)]
+pub(super) struct Replayed;
 
 /// What is needed to remember requests.
 #[derive(Clone, Debug)]
@@ -66,6 +70,21 @@ pub struct Memory {
     pub random: Random,
 }
 
+impl Memory {
+    /// Makes the clients once, from the environment.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            store: Store::from_env(&runtime.env)?,
+            envelope: envelope_from_env(runtime)?,
+            clock: runtime.clock.clone(),
+            random: runtime.random.clone(),
+        })
+    }
+}
+
 impl From<Custody> for Memory {
     fn from(custody: Custody) -> Self {
         let Custody { store, envelope, clock, random, .. } = custody;
@@ -73,12 +92,37 @@ impl From<Custody> for Memory {
     }
 }
 
-/// Has these routes obey `Idempotency-Key` on `POST` and `DELETE`.
-pub fn idempotent(routes: Router, memory: impl Into<Memory>) -> Router {
-    routes.route_layer(from_fn_with_state(memory.into(), run))
+impl From<Webhooks> for Memory {
+    fn from(webhooks: Webhooks) -> Self {
+        let Webhooks { store, envelope, clock, random } = webhooks;
+        Self { store, envelope, clock, random }
+    }
 }
 
-async fn run(State(memory): State<Memory>, request: Request, next: Next) -> Response {
+/// The layer whose routes obey `Idempotency-Key` on `POST` and `DELETE`.
+#[derive(Clone, Debug)]
+pub struct Idempotency(Memory);
+
+impl Idempotency {
+    /// The layer with this memory.
+    pub fn new(memory: impl Into<Memory>) -> Self {
+        Self(memory.into())
+    }
+}
+
+impl<S> Layer<S> for Idempotency {
+    type Service = Layered<Self, S>;
+
+    fn layer(&self, routes: S) -> Self::Service {
+        layered(self, |memory, request, next| Box::pin(run(memory, request, next)), routes)
+    }
+}
+
+async fn run(
+    State(Idempotency(memory)): State<Idempotency>,
+    request: Request,
+    next: Next,
+) -> Response {
     let changes = matches!(*request.method(), Method::POST | Method::DELETE);
     let key = match key_of(request.headers()) {
         Ok(Some(key)) if changes => hash(&[key.as_bytes()]),

@@ -1,18 +1,18 @@
-//! The HTTP contract: identifiers, request bodies, responses, errors, and the shell around every
-//! endpoint's router.
+//! The HTTP contract: requests, responses, errors, and the middleware around every endpoint's routes.
 
 pub mod body;
 pub mod cors;
 pub mod credential_data;
 pub mod credential_error;
 pub mod cursor;
-mod each_once;
 pub mod error;
 mod event_cursor;
 pub mod exchange;
 pub mod idempotency;
+mod layer;
+pub mod middleware;
 pub mod requests;
 pub mod responses;
-pub mod shell;
+mod unique_fields;
 pub mod wallet_names;
 pub mod webhooks;

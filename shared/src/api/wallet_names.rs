@@ -3,7 +3,7 @@
 use domain::ids::{Tenant, WalletRef};
 use http::Uri;
 
-use super::body::{JsonBody, wallet_ref};
+use super::body::{JsonBody, bad_id};
 use super::error::ApiError;
 use crate::store::Store;
 
@@ -23,7 +23,7 @@ impl WalletNames {
     /// # Errors
     /// 400 for a bad name.
     pub fn in_path(text: &str) -> Result<Self, ApiError> {
-        Ok(Self(vec![wallet_ref(text)?]))
+        Ok(Self(vec![text.parse().map_err(bad_id)?]))
     }
 
     /// Reads the names in a query, which must have `walletIdOrAddress`.
@@ -41,7 +41,7 @@ impl WalletNames {
     ///
     /// # Errors
     /// 400, naming the field.
-    pub fn in_body(body: &JsonBody) -> Result<Self, ApiError> {
+    pub(super) fn in_body(body: &JsonBody) -> Result<Self, ApiError> {
         body.required(NAME)?;
         Self(Vec::new()).and_in_body(body)
     }
@@ -50,7 +50,7 @@ impl WalletNames {
     ///
     /// # Errors
     /// 400, naming the parameter or the field.
-    pub fn in_query_or_body(uri: &Uri, body: &JsonBody) -> Result<Self, ApiError> {
+    pub(super) fn in_query_or_body(uri: &Uri, body: &JsonBody) -> Result<Self, ApiError> {
         match queried(uri, NAME)? {
             Some(_) => Self::in_query(uri)?.and_in_body(body),
             None => Self::in_body(body)?.and_in_query(uri),
@@ -74,7 +74,7 @@ impl WalletNames {
     ///
     /// # Errors
     /// 400, naming the field.
-    pub fn and_in_body(mut self, body: &JsonBody) -> Result<Self, ApiError> {
+    pub(super) fn and_in_body(mut self, body: &JsonBody) -> Result<Self, ApiError> {
         for name in WALLET_NAMES {
             if let Some(text) = body.optional(name)?.filter(|text| !text.is_empty()) {
                 self.0.push(read(name, text)?);
@@ -122,7 +122,8 @@ fn queried(uri: &Uri, name: &str) -> Result<Option<String>, ApiError> {
 }
 
 fn read(name: &str, text: &str) -> Result<WalletRef, ApiError> {
-    wallet_ref(text).map_err(|error| {
+    text.parse().map_err(|error| {
+        let error = bad_id(error);
         let text = error.error.replacen(NAME, name, 1);
         ApiError { error: text.into(), ..error }
     })

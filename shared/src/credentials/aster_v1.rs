@@ -15,7 +15,7 @@ use super::operation::Operation;
 use super::{CredentialError, Registered};
 use crate::exchanges::aster::v1::{V1ApiKey, V1Client, V1Outcome};
 use crate::exchanges::{self, ExchangeClient, Unclear};
-use crate::store::{CredentialRecord, CredentialState, End, Expect, Outcome};
+use crate::store::{CredentialChange, CredentialRecord, CredentialState, Expect, Outcome};
 
 /// A key of V1 does not expire: the last second of the year 9999, Unix milliseconds.
 const NEVER_MS: u64 = 253_402_300_799_000;
@@ -137,7 +137,7 @@ async fn keep(
     let noted = request.as_ref().map(|mark| (mark, &outcome));
     let mut wait_ms = 100;
     for left in (0..WRITES).rev() {
-        let (end, now_ms) = (End::Rests(&lease.record), custody.clock.now_ms());
+        let (end, now_ms) = (CredentialChange::Replace(&lease.record), custody.clock.now_ms());
         match custody.store.end(&lease.wallet, end, known, noted, now_ms).await {
             Ok(()) => break,
             // The call that took the lease over does not have this secret.

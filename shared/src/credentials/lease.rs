@@ -10,7 +10,7 @@ use super::operation::Operation;
 use super::send::Sender;
 use super::{CredentialError, Registrar};
 use crate::store::{
-    CredentialRecord, CredentialState, End, Expect, Outcome, RequestMark, WalletRecord,
+    CredentialChange, CredentialRecord, CredentialState, Expect, Outcome, RequestMark, WalletRecord,
 };
 
 /// How long one call may work on a credential before another takes over. Longer than API Gateway
@@ -117,7 +117,7 @@ impl<'a> Lease<'a> {
         self.record.next = None;
         self.record.lease_until_ms = 0;
         self.record.revision = custody.random.uuid()?;
-        let end = End::Rests(&self.record);
+        let end = CredentialChange::Replace(&self.record);
         let now_ms = custody.clock.now_ms();
         match custody.store.end(&self.wallet, end, before.revision, noted, now_ms).await {
             Err(StoreError::Conflict) => Err(taken_over()),

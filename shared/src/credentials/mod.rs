@@ -42,16 +42,15 @@ pub use revoke::Revoked;
 pub use rotate::Rotated;
 pub use state::Life;
 
-use domain::clock::Clock;
 use domain::eth::{Address, AgentKey};
 use domain::ids::{Exchange, Tenant, WalletRef};
-use domain::random::Random;
 use platform::env::{ConfigError, Env};
 
 use crate::exchanges::budget::{Budget, BudgetConfig, Spender};
 use crate::exchanges::{
     AsterConfig, ExchangeClient, HyperliquidConfig, RefusalKind, aster, hyperliquid,
 };
+use crate::runtime::Runtime;
 use crate::store::WalletView;
 use crate::wallets::Custody;
 
@@ -78,16 +77,11 @@ impl Registrars {
     ///
     /// # Errors
     /// Names the variable that is missing.
-    pub fn from_env(
-        env: &Env<'_>,
-        clock: Clock,
-        random: Random,
-        spender: Spender,
-    ) -> Result<Self, ConfigError> {
-        let custody = Custody::from_env(env, clock, random)?;
+    pub fn from_env(runtime: &Runtime<'_>, spender: Spender) -> Result<Self, ConfigError> {
+        let custody = Custody::from_env(runtime)?;
         Ok(Self {
-            aster: Registrar::aster_from_env(env, custody.clone(), spender)?,
-            hyperliquid: Registrar::hyperliquid_from_env(env, custody, spender)?,
+            aster: Registrar::aster_from_env(&runtime.env, custody.clone(), spender)?,
+            hyperliquid: Registrar::hyperliquid_from_env(&runtime.env, custody, spender)?,
         })
     }
 

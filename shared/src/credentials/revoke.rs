@@ -10,7 +10,7 @@ use super::operation::{Initiator, Operation};
 use super::{CredentialError, Registrar, send};
 use crate::caller::Caller;
 use crate::store::{
-    AgentRecord, CredentialRecord, CredentialState, End, Expect, Outcome, WalletRecord,
+    AgentRecord, CredentialChange, CredentialRecord, CredentialState, Expect, Outcome, WalletRecord,
 };
 use crate::wallets::ShareUse;
 
@@ -104,7 +104,10 @@ async fn delete(
     let outcome = Outcome { sealed: None, ..Outcome::of(record) };
     let noted = record.request.as_ref().map(|mark| (mark, &outcome));
     let (store, now_ms) = (&registrar.custody.store, registrar.custody.clock.now_ms());
-    match store.end(&wallet, End::Gone(record.exchange), record.revision, noted, now_ms).await {
+    match store
+        .end(&wallet, CredentialChange::Delete(record.exchange), record.revision, noted, now_ms)
+        .await
+    {
         Err(StoreError::Conflict) => Err(taken_over()),
         Err(error) => {
             unlock(registrar, &wallet, record).await;

@@ -101,13 +101,13 @@ pub struct RequestRecord {
     pub answer: Option<StoredAnswer>,
 }
 
-/// What becomes of a credential at the end of an operation.
+/// The write to a credential that ends an operation.
 #[derive(Debug)]
-pub enum End<'a> {
-    /// It stays, so.
-    Rests(&'a CredentialRecord),
-    /// It goes.
-    Gone(Exchange),
+pub enum CredentialChange<'a> {
+    /// Replaces it with this record.
+    Replace(&'a CredentialRecord),
+    /// Deletes it.
+    Delete(Exchange),
 }
 
 /// SHA-256 of these parts, each with its length, in hex.
@@ -270,14 +270,14 @@ impl Store {
     pub async fn end(
         &self,
         wallet: &WalletRecord,
-        end: End<'_>,
+        change: CredentialChange<'_>,
         known: Uuid,
         noted: Option<(&RequestMark, &Outcome)>,
         now_ms: u64,
     ) -> Result<(), StoreError> {
         if let Some((mark, outcome)) = noted {
             let items = vec![
-                self.end_item(wallet, &end, known)?,
+                self.change_item(wallet, &change, known)?,
                 self.note(wallet, mark, outcome, now_ms)?,
             ];
             // The SDK draws a token, under which its own repeats are one request.
@@ -302,20 +302,20 @@ impl Store {
             }
             // The request is a day old and forgotten: nobody asks for what it came to.
         }
-        match end {
-            End::Rests(record) => self.replace(wallet, record, known).await,
-            End::Gone(exchange) => self.delete(wallet, exchange, known).await,
+        match change {
+            CredentialChange::Replace(record) => self.replace(wallet, record, known).await,
+            CredentialChange::Delete(exchange) => self.delete(wallet, exchange, known).await,
         }
     }
 
-    fn end_item(
+    fn change_item(
         &self,
         wallet: &WalletRecord,
-        end: &End<'_>,
+        change: &CredentialChange<'_>,
         known: Uuid,
     ) -> Result<TransactWriteItem, StoreError> {
-        Ok(match end {
-            End::Rests(record) => {
+        Ok(match change {
+            CredentialChange::Replace(record) => {
                 let put = Put::builder()
                     .table_name(&self.table)
                     .set_item(Some(credential_item(wallet, record)?))
@@ -325,7 +325,7 @@ impl Store {
                     .map_err(|error| broken(&error))?;
                 TransactWriteItem::builder().put(put).build()
             }
-            End::Gone(exchange) => {
+            CredentialChange::Delete(exchange) => {
                 let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
                 let delete = Delete::builder()
                     .table_name(&self.table)

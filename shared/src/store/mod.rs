@@ -45,7 +45,9 @@ pub use budget::{BudgetState, SLOTS, Spend};
 pub use credentials::{Expect, NewNonces};
 pub use due::{CredentialKey, Index, Page};
 pub use events::{EventPosition, EventRecord};
-pub use idempotency::{End, RequestMark, RequestRecord, SECRET_MS, StoredAnswer, hash, is_hidden};
+pub use idempotency::{
+    CredentialChange, RequestMark, RequestRecord, SECRET_MS, StoredAnswer, hash, is_hidden,
+};
 pub use indexes::IndexShape;
 pub use list::{ListedWallet, Position};
 pub use notes::{DriftFound, DriftKind, DriftNote, ExpiringNote, ExpiringReason};

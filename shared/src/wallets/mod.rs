@@ -22,6 +22,7 @@ use platform::metrics::{self, About, Metric};
 
 use crate::aws::LambdaClient;
 use crate::mpc::CosignerClient;
+use crate::runtime::Runtime;
 use crate::store::{Store, StoreConfig};
 use runs::Refresher;
 
@@ -91,11 +92,12 @@ impl Custody {
     ///
     /// # Errors
     /// Names the variable that is missing.
-    pub fn from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Self, ConfigError> {
+    pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
+        let Runtime { env, clock, random } = runtime;
         let aws = Aws::from_env(env)?;
         let store = StoreConfig::from_env(env)?;
         let custody = CustodyConfig::from_env(env)?;
-        Ok(Self::new(&aws, &store, &custody, clock, random))
+        Ok(Self::new(&aws, &store, &custody, clock.clone(), random.clone()))
     }
 
     /// Custody over these clients.
@@ -152,7 +154,7 @@ impl Custody {
 ///
 /// # Errors
 /// Names the variable that is missing.
-pub fn envelope_from_env(env: &Env<'_>, random: Random) -> Result<Envelope, ConfigError> {
-    let kms = Aws::from_env(env)?.kms();
-    Ok(Envelope::new(kms, env.required("WALLETS_KEY_ID")?, random))
+pub fn envelope_from_env(runtime: &Runtime<'_>) -> Result<Envelope, ConfigError> {
+    let kms = Aws::from_env(&runtime.env)?.kms();
+    Ok(Envelope::new(kms, runtime.env.required("WALLETS_KEY_ID")?, runtime.random.clone()))
 }

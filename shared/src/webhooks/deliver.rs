@@ -4,9 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use domain::clock::Clock;
-use domain::random::Random;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use platform::env::Env;
 use platform::envelope::{Envelope, EnvelopeError};
 use platform::items::StoreError;
 use platform::metrics::{self, About, Metric};
@@ -16,6 +14,7 @@ use super::queue::{Deliveries, Delivery};
 use super::secret::{Secret, SecretError};
 use super::target::{Guard, Lookup, NotPublic, Targets};
 use crate::http_client::{HttpSetupError, SetupError, client_builder};
+use crate::runtime::Runtime;
 use crate::store::{DeliveryFailure, EventRecord, Store, WebhookRecord};
 use crate::wallets::envelope_from_env;
 
@@ -116,9 +115,10 @@ impl Deliverer {
     ///
     /// # Errors
     /// Names the variable that is missing.
-    pub fn from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Self, SetupError> {
+    pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, SetupError> {
+        let (env, clock) = (&runtime.env, runtime.clock.clone());
         let (store, deliveries) = (Store::from_env(env)?, Deliveries::from_env(env)?);
-        let envelope = envelope_from_env(env, random)?;
+        let envelope = envelope_from_env(runtime)?;
         let targets = Targets::from_env(env)?;
         Ok(Self::new(store, envelope, deliveries, targets, Lookup::system(), clock)?)
     }

@@ -3,12 +3,15 @@
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::{Random, RandomError};
+use platform::env::ConfigError;
 use platform::envelope::{Envelope, EnvelopeError};
 use platform::items::{SCHEMA, StoreError};
 
 use super::EventType;
 use super::secret::{Secret, SecretError};
+use crate::runtime::Runtime;
 use crate::store::{MAX_WEBHOOKS, RequestMark, Store, WebhookId, WebhookRecord, is_hidden};
+use crate::wallets::envelope_from_env;
 
 /// A webhook that is to be made.
 #[derive(Clone, Debug)]
@@ -69,6 +72,19 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
+    /// Makes the clients once, from the environment.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            store: Store::from_env(&runtime.env)?,
+            envelope: envelope_from_env(runtime)?,
+            clock: runtime.clock.clone(),
+            random: runtime.random.clone(),
+        })
+    }
+
     /// Makes a webhook, in a slot that is free. A repeat of the same request finds what the first
     /// one made, with its secret.
     ///

@@ -13,6 +13,7 @@ use platform::metrics::{self, About, Metric};
 use super::queue::{Deliveries, Delivery, QueueError};
 use super::{Change, Event};
 use crate::aws::SqsClient;
+use crate::runtime::Runtime;
 use crate::store::{Store, WebhookRecord};
 
 /// Why a change was not published. It comes again.
@@ -52,8 +53,9 @@ impl Publisher {
     ///
     /// # Errors
     /// Names the variable that is missing.
-    pub fn from_env(env: &Env<'_>, clock: Clock) -> Result<Self, ConfigError> {
-        Ok(Self::new(Store::from_env(env)?, Deliveries::from_env(env)?, clock))
+    pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
+        let env = &runtime.env;
+        Ok(Self::new(Store::from_env(env)?, Deliveries::from_env(env)?, runtime.clock.clone()))
     }
 
     /// Publishes a change. How many events it was. `known`: what was read of the tenants' webhooks

@@ -4,13 +4,18 @@ use domain::ids::{Tenant, UserId, WalletRef};
 use domain::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
 use http::{HeaderMap, HeaderValue, Uri};
 use platform::items::SHARDS;
-use serde_json::Value;
-use shared::api::body::JsonBody;
+use serde_json::{Map, Value};
+use shared::api::body::{JsonBody, field_names};
 use shared::api::cursor::{MAX_LIMIT, from_cursor, page_in_query, to_cursor};
 use shared::api::error::ApiError;
 use shared::api::idempotency::key_of;
+use shared::api::requests::{
+    CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook, RotateApiKey,
+    SignMessage,
+};
 use shared::api::wallet_names::WalletNames;
 use shared::store::Position;
+use shared::webhooks::Targets;
 use uuid::Uuid;
 
 use crate::SECRET;
@@ -36,38 +41,56 @@ fn refusal(error: &ApiError, statuses: &[u16]) {
     assert!(body.is_ascii() && body.len() < 400 && !body.contains(SECRET), "{body}");
 }
 
-fn fields(body: &JsonBody) {
-    let results = [
-        body.user_id().map(drop),
-        body.wallet_ref().map(drop),
-        body.message().map(drop),
-        body.flag("autoRenew", true).map(drop),
-    ];
-    for error in results.iter().filter_map(|result| result.as_ref().err()) {
-        refusal(error, &[400]);
+/// Each request type reads those of these fields that it has: another would be its only error.
+fn requests(fields: &Map<String, Value>) {
+    const ID: &str = "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a";
+    let uri = Uri::default();
+    request(fields, &field_names::<CreateWallet>(), CreateWallet::read);
+    request(fields, &field_names::<SignMessage>(), |body| SignMessage::read("user_1", &uri, body));
+    request(fields, &field_names::<RegisterApiKey>(), |body| RegisterApiKey::read(&uri, body));
+    request(fields, &field_names::<RotateApiKey>(), |body| RotateApiKey::read(&uri, body));
+    request(fields, &field_names::<DeleteApiKey>(), |body| DeleteApiKey::read(&uri, body));
+    request(fields, &field_names::<CreateWebhook>(), |body| {
+        CreateWebhook::read(body, Targets::Public)
+    });
+    request(fields, &field_names::<ReplayWebhook>(), |body| {
+        ReplayWebhook::read(ID, body)?.replay(&tenants()[0], 1_762_765_034_479)
+    });
+}
+
+fn request<T>(
+    fields: &Map<String, Value>,
+    names: &[String],
+    read: impl Fn(&JsonBody) -> Result<T, ApiError>,
+) {
+    let own = fields.iter().filter(|(name, _)| names.contains(name));
+    let own: Map<String, Value> = own.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let text = Value::Object(own).to_string();
+    let body = JsonBody::parse(&HeaderMap::new(), text.as_bytes()).expect("a JSON object");
+    if let Err(error) = read(&body) {
+        refusal(&error, &[400]);
     }
 }
 
 fn body(data: &[u8]) {
     match JsonBody::parse(&HeaderMap::new(), data) {
-        Ok(body) => {
-            let plain = serde_json::from_slice::<Value>(data);
-            assert!(data.is_empty() || plain.is_ok_and(|value| value.is_object()));
-            fields(&body);
-        }
+        Ok(_) if data.is_empty() => requests(&Map::new()),
+        Ok(_) => match serde_json::from_slice::<Value>(data) {
+            Ok(Value::Object(fields)) => requests(&fields),
+            other => panic!("read as an object: {other:?}"),
+        },
         Err(error) => refusal(&error, &[400]),
     }
 }
 
 /// The same with a secret before it and another field after it: no refusal says it back.
 fn nested(data: &[u8]) {
-    for field in ["userId", "walletIdOrAddress", "message", "autoRenew"] {
+    for field in
+        ["userId", "walletIdOrAddress", "message", "autoRenew", "url", "description", "cursor"]
+    {
         let before = format!("{{\"{field}\":\"{SECRET}");
         let whole = [before.as_bytes(), data, b"\"}"].concat();
-        match JsonBody::parse(&HeaderMap::new(), &whole) {
-            Ok(body) => fields(&body),
-            Err(error) => refusal(&error, &[400]),
-        }
+        body(&whole);
     }
     let mut headers = HeaderMap::new();
     if let Ok(value) = HeaderValue::from_bytes(data) {

@@ -21,7 +21,7 @@ use platform::telemetry::{RemoteCalls, in_scope};
 use protocol::{Answer, Call as Message, Request};
 use refresh_shares::RefreshShares;
 use serde_json::Value;
-use shared::api::shell::shell;
+use shared::api::middleware::with_middleware;
 use template::iam::Call;
 use template::stacks::{Function, Stacks};
 use tower::ServiceExt;
@@ -155,7 +155,7 @@ impl Cloud {
             let lookup = |name: &str| environment.get(name).cloned();
             match start(&function.package, &Env(&lookup), app.clock.clock()) {
                 Ok(Started::Endpoint(router)) => {
-                    let router = shell(router, app.clock.clock(), Random::system());
+                    let router = with_middleware(router, app.clock.clock(), Random::system());
                     endpoints.insert(function.package, router.layer(Extension(Tenant::local())));
                 }
                 Ok(Started::Job(job)) => {

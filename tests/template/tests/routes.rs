@@ -12,7 +12,7 @@ use http::Method;
 use http_body_util::BodyExt;
 use platform::env::Env;
 use serde_json::{Value, json};
-use shared::api::shell::{OPEN_PATHS, shell};
+use shared::api::middleware::{OPEN_PATHS, with_middleware};
 use template::routes::{Route, in_code, in_text};
 use template::stacks::{MAIN, Sources, Stacks};
 use template::{assert_found, assert_none, differences};
@@ -210,8 +210,8 @@ async fn each_router_takes_its_routes_and_no_others() {
             set.or_else(|| variables.get(name).cloned())
         };
         let router = endpoint(&function.package, &Env(&lookup), Clock::system());
-        let shelled = shell(router, Clock::system(), Random::system());
-        let router = shelled.layer(Extension(Tenant::local()));
+        let router = with_middleware(router, Clock::system(), Random::system());
+        let router = router.layer(Extension(Tenant::local()));
         let own = |route: &&Route| route.package == function.package;
         for Route { method, path, .. } in routes.iter().filter(own) {
             assert_eq!(refusal(&router, method, path).await, None, "{method} {path}");

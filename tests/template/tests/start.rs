@@ -12,6 +12,7 @@ use refresh_shares::RefreshShares;
 use renew_apikeys::RenewApiKeys;
 use seal_audit::SealAudit;
 use serde_json::Value;
+use shared::runtime::Runtime;
 use shared::store::Store;
 use shared::wallets::Custody;
 
@@ -58,57 +59,54 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
     fn endpoint<E: ToString>(router: Result<Router, E>) -> Result<Started, String> {
         router.map(Started::Endpoint).map_err(|error| error.to_string())
     }
-    let random = Random::system();
+    let runtime = &Runtime { env: *env, clock, random: Random::system() };
     match package {
         "cosigner" => {
+            let Runtime { clock, random, .. } = runtime.clone();
             let cosigner = Cosigner::from_env(env, clock, random);
             cosigner.map(|it| Started::Cosigner(Box::new(it))).map_err(|error| error.to_string())
         }
-        "create-wallet" => {
-            endpoint(Custody::from_env(env, clock, random).map(create_wallet::router))
-        }
-        "sign-message" => endpoint(Custody::from_env(env, clock, random).map(sign_message::router)),
+        "create-wallet" => endpoint(Custody::from_env(runtime).map(create_wallet::router)),
+        "sign-message" => endpoint(Custody::from_env(runtime).map(sign_message::router)),
         "get-wallet" => endpoint(Store::from_env(env).map(get_wallet::router)),
         "list-wallets" => endpoint(Store::from_env(env).map(list_wallets::router)),
         "health" => Ok(Started::Endpoint(health::router())),
         "exchange-guidance" => Ok(Started::Endpoint(exchange_guidance::router())),
-        "register-aster" => endpoint(register_aster::router_from_env(env, clock, random)),
-        "register-hyperliquid" => {
-            endpoint(register_hyperliquid::router_from_env(env, clock, random))
-        }
-        "get-apikey" => endpoint(get_apikey::router_from_env(env, clock, random)),
-        "delete-apikey" => endpoint(delete_apikey::router_from_env(env, clock, random)),
-        "list-agents" => endpoint(list_agents::router_from_env(env, clock, random)),
-        "delete-agent" => endpoint(delete_agent::router_from_env(env, clock, random)),
-        "rotate-apikey" => endpoint(rotate_apikey::router_from_env(env, clock, random)),
-        "create-webhook" => endpoint(create_webhook::router_from_env(env, clock, random)),
+        "register-aster" => endpoint(register_aster::router_from_env(runtime)),
+        "register-hyperliquid" => endpoint(register_hyperliquid::router_from_env(runtime)),
+        "get-apikey" => endpoint(get_apikey::router_from_env(runtime)),
+        "delete-apikey" => endpoint(delete_apikey::router_from_env(runtime)),
+        "list-agents" => endpoint(list_agents::router_from_env(runtime)),
+        "delete-agent" => endpoint(delete_agent::router_from_env(runtime)),
+        "rotate-apikey" => endpoint(rotate_apikey::router_from_env(runtime)),
+        "create-webhook" => endpoint(create_webhook::router_from_env(runtime)),
         "list-webhooks" => endpoint(Store::from_env(env).map(list_webhooks::router)),
-        "delete-webhook" => endpoint(delete_webhook::router_from_env(env, clock, random)),
-        "replay-webhook" => endpoint(replay_webhook::router_from_env(env, clock, random)),
+        "delete-webhook" => endpoint(delete_webhook::router_from_env(runtime)),
+        "replay-webhook" => endpoint(replay_webhook::router_from_env(runtime)),
         "publish-events" => {
-            let started = publish_events::consumer_from_env(env, clock, random);
+            let started = publish_events::consumer_from_env(runtime);
             let started = started.map(|it| Started::Publisher(Box::new(it)));
             started.map_err(|error| error.to_string())
         }
         "deliver-webhook" => {
-            let started = deliver_webhook::consumer_from_env(env, clock, random);
+            let started = deliver_webhook::consumer_from_env(runtime);
             let started = started.map(|it| Started::Deliverer(Box::new(it)));
             started.map_err(|error| error.to_string())
         }
         "renew-apikeys" => {
-            let job = renew_apikeys::job_from_env(env, clock, random).map(Job::Renew);
+            let job = renew_apikeys::job_from_env(runtime).map(Job::Renew);
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         "reconcile-apikeys" => {
-            let job = reconcile_apikeys::job_from_env(env, clock, random).map(Job::Reconcile);
+            let job = reconcile_apikeys::job_from_env(runtime).map(Job::Reconcile);
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         "refresh-shares" => {
-            let job = refresh_shares::job_from_env(env, clock, random).map(Job::Refresh);
+            let job = refresh_shares::job_from_env(runtime).map(Job::Refresh);
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         "seal-audit" => {
-            let job = seal_audit::job_from_env(env, clock).map(Job::Seal);
+            let job = seal_audit::job_from_env(env, runtime.clock.clone()).map(Job::Seal);
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         other => panic!("say in this file how functions/{other} starts"),

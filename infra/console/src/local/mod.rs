@@ -17,7 +17,7 @@ use platform::aws::Aws;
 use serde::Serialize;
 use shared::api::cors::Origins;
 use shared::api::error::ApiError;
-use shared::api::shell::refusal;
+use shared::api::middleware::refusal;
 use shared::exchanges::budget::BudgetConfig;
 use shared::store::Store;
 use url::Url;

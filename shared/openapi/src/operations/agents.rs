@@ -24,7 +24,7 @@ pub(super) fn list(exchange: Exchange) -> Operation {
         )
         .takes(wallet_in_query(Required::True))
         .answers(200, "The agents.", "Agents")
-        .fails(errors::field("walletIdOrAddress").into_iter().take(1))
+        .fails(errors::unnamed())
         .fails(errors::named().into_iter().take(1))
         .fails(errors::credential(Action::ListAgents, listed))
 }
@@ -49,7 +49,7 @@ pub(super) fn remove(exchange: Exchange) -> Operation {
         .takes(wallet_in_query(Required::True))
         .answers(200, "The agent is gone from the exchange.", "AgentRemoved")
         .fails(errors::no_body())
-        .fails(errors::field("walletIdOrAddress").into_iter().take(1))
+        .fails(errors::unnamed())
         .fails(errors::named())
         .fails(errors::credential(Action::RemoveAgent, own))
 }

@@ -59,7 +59,7 @@ fn operations_have_unique_id_summary_tag_and_security() {
         assert!(tags.contains(tag), "{place}: the tag {tag} has no description");
         used.insert(tag);
         let path = place.split(' ').nth(1).unwrap();
-        let open = !path.starts_with('/') || shared::api::shell::OPEN_PATHS.contains(&path);
+        let open = !path.starts_with('/') || shared::api::middleware::OPEN_PATHS.contains(&path);
         let expected = if open { json!([]) } else { json!([{ "apiKey": [] }]) };
         assert_eq!(operation["security"], expected, "{place}");
     }

@@ -295,7 +295,11 @@ async fn as_tenant(app: &TestApp, tenant: &str, body: &Value) -> (u16, bool, Val
     let custody = app.stack.custody.clone();
     let options = &app.options;
     let routes: Router = create_wallet::router(custody);
-    let routes = shared::api::shell::shell(routes, options.clock.clone(), options.random.clone());
+    let routes = shared::api::middleware::with_middleware(
+        routes,
+        options.clock.clone(),
+        options.random.clone(),
+    );
     let request = http::Request::post("/api/wallets")
         .header("content-type", "application/json")
         .header("idempotency-key", "k")

@@ -1,9 +1,9 @@
-//! The shell around every endpoint's router: body limit, request id, error bodies, one log line.
+//! The middleware around every endpoint's routes: body limit, request id, error bodies, one log line.
 
 use std::panic::AssertUnwindSafe;
 
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use domain::clock::Clock;
@@ -15,11 +15,13 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use platform::metrics::{self, About, Metric};
 use platform::telemetry;
+use tower::Layer;
 use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::error::ApiError;
 use super::idempotency::Replayed;
+use super::layer::{Layered, layered};
 use crate::caller::{Caller, Once};
 
 /// The largest request body, in bytes.
@@ -30,32 +32,42 @@ pub const OPEN_PATHS: [&str; 2] = ["/api/health", "/api/openapi.json"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The request's id where the platform has given one (API Gateway's); else the shell draws one.
+/// The request's id where the platform has given one (API Gateway's); else [`RequestScope`] draws one.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
-/// Wraps an endpoint's routes: unknown routes and methods, oversized bodies, panics and every
-/// [`ApiError`] become bodies of the contract. `HEAD` is a method of the open paths alone: API Gateway
-/// sends it to the function of a path's `POST`, which cannot answer for its `GET`.
-pub fn shell(routes: Router, clock: Clock, random: Random) -> Router {
+/// Puts an endpoint's routes behind the middleware of every endpoint: unknown routes and methods,
+/// oversized bodies, panics and every [`ApiError`] become bodies of the contract.
+pub fn with_middleware(routes: Router, clock: Clock, random: Random) -> Router {
     routes
         .fallback(|| async { ApiError::no_route() })
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(Shell { clock, random }, run))
+        .layer(RequestScope { clock, random })
 }
 
-#[derive(Clone)]
-struct Shell {
+/// The layer that gives each request its id, writes its error body, catches its panic and logs it in
+/// one line. `HEAD` is a method of the open paths alone: API Gateway sends it to the function of a
+/// path's `POST`, which cannot answer for its `GET`.
+#[derive(Clone, Debug)]
+struct RequestScope {
     clock: Clock,
     random: Random,
 }
 
-async fn run(State(shell): State<Shell>, request: Request, next: Next) -> Response {
-    let started_us = shell.clock.now_us();
+impl<S> Layer<S> for RequestScope {
+    type Service = Layered<Self, S>;
+
+    fn layer(&self, routes: S) -> Self::Service {
+        layered(self, |scope, request, next| Box::pin(run(scope, request, next)), routes)
+    }
+}
+
+async fn run(State(scope): State<RequestScope>, request: Request, next: Next) -> Response {
+    let started_us = scope.clock.now_us();
     let request_id = match request.extensions().get::<RequestId>() {
         Some(RequestId(id)) => id.clone(),
-        None => shell.random.uuid().map(|id| id.to_string()).unwrap_or_default(),
+        None => scope.random.uuid().map(|id| id.to_string()).unwrap_or_default(),
     };
     let span = tracing::info_span!(
         "request",
@@ -82,7 +94,7 @@ async fn run(State(shell): State<Shell>, request: Request, next: Next) -> Respon
         is_rejection(&response).then(|| ApiError::bad_request("Request path could not be read"))
     });
     if let Some(error) = &error {
-        write_error(&mut response, error, shell.clock.now_ms());
+        write_error(&mut response, error, scope.clock.now_ms());
     }
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -93,14 +105,14 @@ async fn run(State(shell): State<Shell>, request: Request, next: Next) -> Respon
         tracing::info!(
             status = response.status().as_u16(),
             outcome = error.as_ref().map_or(ended_well, |error| error.code),
-            durationMs = shell.clock.now_us().saturating_sub(started_us) / 1_000,
+            durationMs = scope.clock.now_us().saturating_sub(started_us) / 1_000,
             remoteCalls = calls.total(),
             calls = %calls,
             "request"
         );
     });
     let sent = [(Metric::RemoteCalls, u64::from(calls.total()))];
-    metrics::emit(&shell.clock, About::SERVICE, &sent);
+    metrics::emit(&scope.clock, About::SERVICE, &sent);
     response.extensions_mut().insert(calls);
     response
 }
@@ -112,7 +124,7 @@ fn is_rejection(response: &Response) -> bool {
         && kind.is_some_and(|kind| kind.starts_with(b"text/plain"))
 }
 
-/// A refusal by whoever stands before the shell, in the contract's form and with a line in the log.
+/// Returns a refusal by code in front of the middleware, in the contract's form, and logs it.
 pub fn refusal(error: &ApiError, clock: &Clock, random: &Random) -> Response {
     let request_id = random.uuid().map(|id| id.to_string()).unwrap_or_default();
     let mut response = error.clone().into_response();

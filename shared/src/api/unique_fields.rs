@@ -1,16 +1,16 @@
-//! JSON in which no field of an object stands twice, at any depth. Parsers differ in which of two
-//! they take: what one has checked, another would use.
+//! JSON whose objects have unique fields, at any depth. Parsers differ in which of two fields of one
+//! name they take: a value that one parser has checked, another would replace.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// A value like any other, but for that.
+/// A value whose objects have unique fields.
 #[derive(Debug)]
-pub(super) struct EachOnce(pub(super) Value);
+pub(super) struct UniqueFields(pub(super) Value);
 
-impl<'de> Deserialize<'de> for EachOnce {
+impl<'de> Deserialize<'de> for UniqueFields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Reader).map(Self)
     }
@@ -23,7 +23,7 @@ impl<'de> Visitor<'de> for Reader {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("JSON in which no field stands twice")
+        formatter.write_str("JSON whose objects have unique fields")
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -56,7 +56,7 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(EachOnce(value)) = access.next_element()? {
+        while let Some(UniqueFields(value)) = access.next_element()? {
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -64,7 +64,7 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut fields = Map::new();
-        while let Some((name, EachOnce(value))) = access.next_entry::<String, EachOnce>()? {
+        while let Some((name, UniqueFields(value))) = access.next_entry::<String, UniqueFields>()? {
             if fields.insert(name, value).is_some() {
                 return Err(A::Error::custom("a field stands twice"));
             }

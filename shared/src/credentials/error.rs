@@ -146,7 +146,9 @@ impl From<LookupError> for CredentialError {
             LookupError::RateLimited { retry_after_s } => {
                 Self::Busy(Busy::Limited { retry_after_s })
             }
-            LookupError::Blocked(_) | LookupError::Busy(Busy::Blocked { .. }) => Self::Blocked(ExchangeFault::Lookup(error)),
+            LookupError::Blocked(_) | LookupError::Busy(Busy::Blocked { .. }) => {
+                Self::Blocked(ExchangeFault::Lookup(error))
+            }
             LookupError::NonceRejected => {
                 Self::Refused(Refusal::new(RefusalKind::NonceRejected, &error.to_string()))
             }

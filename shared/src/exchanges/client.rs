@@ -288,8 +288,7 @@ impl ExchangeClient {
                 | LookupError::NoAnswer(_)
                 | LookupError::Unreadable { .. }
                 | LookupError::Unsigned(_)
-                | LookupError::Busy(_)
-                | LookupError::Asker(_),
+                | LookupError::Busy(_),
             ) => self.budget.failed().await,
         }
         false

@@ -247,9 +247,6 @@ pub enum LookupError {
     /// The agent could not sign the question.
     #[error(transparent)]
     Unsigned(#[from] AgentKeyError),
-    /// The key of the agent that has to ask could not be opened.
-    #[error("{0}")]
-    Asker(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The exchange may not be asked now.
     #[error(transparent)]
     Busy(Busy),

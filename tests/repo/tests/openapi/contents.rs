@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use domain::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use openapi::models;
 use serde_json::{Value, json};
 use shared::api::body::JsonBody;

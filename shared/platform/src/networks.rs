@@ -30,24 +30,29 @@ impl Networks {
     /// # Errors
     /// Names a variable that cannot be used or that contradicts another one.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
-        let hyperliquid = hyperliquid_chain(env)?;
-        let hyperliquid = hyperliquid.unwrap_or(HyperliquidChain::Mainnet);
-        Ok(Self { hyperliquid, aster: aster_chain(env)? })
+        Ok(Self { hyperliquid: hyperliquid_chain(env)?, aster: aster_chain(env)? })
     }
 }
 
-/// Reads `HYPERLIQUID_CHAIN`, if it is set.
-fn hyperliquid_chain(env: &Env<'_>) -> Result<Option<HyperliquidChain>, ConfigError> {
-    env.parsed("HYPERLIQUID_CHAIN", MAINNET_OR_TESTNET, parse_chain)
+/// Reads Hyperliquid's network alone, as [`Networks::from_env`] does.
+///
+/// # Errors
+/// When `HYPERLIQUID_CHAIN` is neither network.
+pub fn hyperliquid_chain(env: &Env<'_>) -> Result<HyperliquidChain, ConfigError> {
+    let chain = env.parsed("HYPERLIQUID_CHAIN", MAINNET_OR_TESTNET, parse_chain)?;
+    Ok(chain.unwrap_or(HyperliquidChain::Mainnet))
 }
 
-/// Reads Aster's network, as [`Networks::from_env`] does.
-fn aster_chain(env: &Env<'_>) -> Result<HyperliquidChain, ConfigError> {
+/// Reads Aster's network alone, as [`Networks::from_env`] does.
+///
+/// # Errors
+/// Names a variable that cannot be used or that contradicts another one.
+pub fn aster_chain(env: &Env<'_>) -> Result<HyperliquidChain, ConfigError> {
     let chain = env.parsed("ASTER_CHAIN", MAINNET_OR_TESTNET, parse_chain)?;
     let id = env.parsed("ASTER_AGENT_CHAIN_ID", "a number", |text| text.parse().ok())?;
     match resolve_aster_chain(chain, id)? {
         Some(chain) => Ok(chain),
-        None => Ok(hyperliquid_chain(env)?.unwrap_or(HyperliquidChain::Mainnet)),
+        None => hyperliquid_chain(env),
     }
 }
 

@@ -142,7 +142,7 @@ fn words(text: &str) -> String {
 
 #[test]
 fn documents_state_the_numbers_of_the_code() {
-    let all = statements(&Stacks::new()).into_iter().chain(limits());
+    let all = statements(&Stacks::deployed()).into_iter().chain(limits());
     let missing = all.filter_map(|(document, statement)| {
         (!words(&read(document)).contains(&statement))
             .then(|| format!("{document} does not say: {statement}"))
@@ -157,7 +157,7 @@ fn numbers_are_grouped_by_three_digits() {
 
 #[test]
 fn table_of_timeouts_is_the_templates() {
-    let sizes = sizes(&Stacks::new());
+    let sizes = sizes(&Stacks::deployed());
     assert_none(&wrong_in_table(&read("docs/deploy.md"), &sizes));
 }
 
@@ -183,10 +183,10 @@ fn wallets_a_second_follow_from_write_units() {
 
 #[test]
 fn wrong_number_in_the_table_is_found() {
-    let copy = Sources::new().with(MAIN, "  HealthFunction:", "Timeout: 3", "Timeout: 4");
+    let copy = Sources::read().with(MAIN, "  HealthFunction:", "Timeout: 3", "Timeout: 4");
     let found = wrong_in_table(&read("docs/deploy.md"), &sizes(&copy.deploy(&[])));
     assert_found(&found, "health has a timeout of 4 s, not 3");
     let shorter = read("docs/deploy.md").replace("| rotate-apikey |", "| rotate |");
-    let found = wrong_in_table(&shorter, &sizes(&Stacks::new()));
+    let found = wrong_in_table(&shorter, &sizes(&Stacks::deployed()));
     assert_found(&found, "rotate-apikey is not in the table");
 }

@@ -20,8 +20,9 @@ pub const MONITORING: &str = "infra/monitoring.yaml";
 pub struct Sources(BTreeMap<&'static str, String>);
 
 impl Sources {
-    /// As they are in the repository.
-    pub fn new() -> Self {
+    /// Reads them from the repository.
+    #[must_use]
+    pub fn read() -> Self {
         Self([MAIN, COSIGNER, MONITORING].map(|file| (file, read(file))).into())
     }
 
@@ -131,9 +132,10 @@ impl Function {
 }
 
 impl Stacks {
-    /// As they are, with every parameter's default.
-    pub fn new() -> Self {
-        Sources::new().deploy(&[])
+    /// Deploys the templates of the repository, with every parameter's default.
+    #[must_use]
+    pub fn deployed() -> Self {
+        Sources::read().deploy(&[])
     }
 
     /// Every function of the templates.

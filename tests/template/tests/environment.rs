@@ -124,7 +124,7 @@ fn a_template_sets_what_the_code_reads_and_nothing_else() {
     let vpc = [&vpc[..], &[("AsterIpWhitelist", "192.0.2.1")]].concat();
     let apart = [("ExchangeEnvironment", "mainnet"), ("AsterEnvironment", "testnet")];
     for parameters in [&[][..], &vpc, &[("AsterApi", "v1")], &apart] {
-        assert_none(&wrong(&Sources::new().deploy(parameters)));
+        assert_none(&wrong(&Sources::read().deploy(parameters)));
     }
 }
 
@@ -196,7 +196,7 @@ fn a_variable_in_one_and_not_in_the_other_is_found() {
             "cosigner: the variable ASTER_SIGNATURE_CHAIN_ID is in the code, not in the template",
         ),
     ] {
-        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        let copy = Sources::read().with(file, place, old, new).deploy(&[]);
         assert_found(&wrong(&copy), line);
     }
 }
@@ -256,7 +256,7 @@ fn wrong_for_sam_local(stacks: &Stacks, settings: &Value) -> Vec<String> {
 #[test]
 fn sam_local_is_given_variables_that_exist() {
     // Of Aster's APIs V1 has the most variables.
-    let stacks = Sources::new().deploy(&[("AsterApi", "v1")]);
+    let stacks = Sources::read().deploy(&[("AsterApi", "v1")]);
     let settings: Value = serde_json::from_str(&read("infra/local/sam-env.json")).unwrap();
     assert_none(&wrong_for_sam_local(&stacks, &settings));
     let mut copy = settings;
@@ -278,7 +278,7 @@ fn networks_are_the_same_in_every_function() {
         ("testnet", "mainnet", ["Testnet", "Mainnet"]),
         ("mainnet", "testnet", ["Mainnet", "Testnet"]),
     ] {
-        let stacks = Sources::new()
+        let stacks = Sources::read()
             .deploy(&[("ExchangeEnvironment", hyperliquid), ("AsterEnvironment", aster)]);
         for (name, value) in ["HYPERLIQUID_CHAIN", "ASTER_CHAIN"].iter().zip(expected) {
             let functions = stacks.functions().into_iter();

@@ -71,7 +71,7 @@ fn aster_network_follows_unless_it_is_set() {
         ("mainnet", "testnet", "Testnet"),
     ] {
         let given = [("ExchangeEnvironment", exchanges), ("AsterEnvironment", aster)];
-        let stacks = Sources::new().deploy(&given);
+        let stacks = Sources::read().deploy(&given);
         for function in ["register-aster", "cosigner"] {
             let variables = stacks.function(function).variables();
             assert_eq!(variables["ASTER_CHAIN"], chain, "{function} {given:?}");

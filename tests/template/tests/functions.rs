@@ -134,13 +134,13 @@ fn watched(stacks: &Stacks) -> BTreeSet<String> {
 #[test]
 fn every_folder_is_one_function_built_and_run_alike() {
     assert!(folders().len() >= 13, "the folders were read");
-    assert_none(&wrong(&Stacks::new(), &folders()));
+    assert_none(&wrong(&Stacks::deployed(), &folders()));
 }
 
 /// CloudWatch takes ten metrics in an alarm.
 #[test]
 fn no_alarm_has_too_many_metrics() {
-    let alarms = Stacks::new().monitoring.resources("AWS::CloudWatch::Alarm");
+    let alarms = Stacks::deployed().monitoring.resources("AWS::CloudWatch::Alarm");
     let counts = alarms.iter().map(|alarm| {
         let metrics = alarm.properties["Metrics"].as_array().into_iter().flatten();
         metrics.filter(|metric| metric.get("MetricStat").is_some()).count()
@@ -151,7 +151,7 @@ fn no_alarm_has_too_many_metrics() {
 /// What the endpoints invoke is what is deployed.
 #[test]
 fn the_endpoints_invoke_the_cosigner_that_is_deployed() {
-    let stacks = Stacks::new();
+    let stacks = Stacks::deployed();
     let invoking = stacks.functions().into_iter().filter_map(|function| {
         Some((function.package.clone(), function.variables().remove("COSIGNER_FUNCTION")?))
     });
@@ -168,13 +168,13 @@ fn the_endpoints_invoke_the_cosigner_that_is_deployed() {
 fn a_function_in_one_and_not_in_the_other_is_found() {
     let mut more = folders();
     more.insert("drain-wallets".to_owned());
-    let found = wrong(&Stacks::new(), &more);
+    let found = wrong(&Stacks::deployed(), &more);
     assert_found(&found, "the function drain-wallets is in functions/, not in the templates");
     let mut fewer = folders();
     fewer.remove("get-wallet");
-    let found = wrong(&Stacks::new(), &fewer);
+    let found = wrong(&Stacks::deployed(), &fewer);
     assert_found(&found, "the function get-wallet is in the templates, not in functions/");
-    let sources = Sources::new();
+    let sources = Sources::read();
     let renamed =
         sources.with(MAIN, "  HealthFunction:", "functions/health", "functions/get-wallet");
     let found = wrong(&renamed.deploy(&[]), &folders());
@@ -227,7 +227,7 @@ fn a_function_that_is_built_or_run_otherwise_is_found() {
             "the function hyperdex-health is in the templates, not in infra/monitoring.yaml",
         ),
     ] {
-        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        let copy = Sources::read().with(file, place, old, new).deploy(&[]);
         assert_found(&wrong(&copy, &folders()), line);
     }
 }

@@ -115,13 +115,13 @@ pub(crate) fn wrong_invokers(stacks: &Stacks) -> Vec<String> {
 
 #[test]
 fn aliases_in_templates_are_those_in_the_code() {
-    assert_none(&wrong_invokers(&Stacks::new()));
-    let admitted = admitted(&Stacks::new());
+    assert_none(&wrong_invokers(&Stacks::deployed()));
+    let admitted = admitted(&Stacks::deployed());
     let of_code: BTreeSet<&str> = CALLERS.iter().map(|(alias, _)| *alias).collect();
     assert_eq!(admitted.len(), of_code.len());
     for (role, alias) in &admitted {
         // `SignMessageRole.Arn` invokes `sign-message`.
-        let function = Stacks::new().function(alias);
+        let function = Stacks::deployed().function(alias);
         assert_eq!(function.text("/Role"), role);
     }
 }
@@ -129,7 +129,7 @@ fn aliases_in_templates_are_those_in_the_code() {
 /// Every function with every name of the cosigner, as IAM decides it on each side.
 #[test]
 fn role_invokes_its_own_alias_and_no_other() {
-    let stacks = Stacks::new();
+    let stacks = Stacks::deployed();
     let admitted = admitted(&stacks);
     let mut names: Vec<String> = CALLERS.iter().map(|(alias, _)| alias_arn(alias)).collect();
     names.extend([function_arn(), alias_arn("$LATEST"), alias_arn("1"), alias_arn("local")]);
@@ -177,7 +177,7 @@ fn cosigner_of_another_account_is_invoked_by_alias() {
 #[test]
 fn functions_that_sign_have_shares_refreshed_by_refresh_shares() {
     let mut asking = Vec::new();
-    for function in Stacks::new().functions() {
+    for function in Stacks::deployed().functions() {
         let Some(set) = function.variables().remove("REFRESH_FUNCTION") else { continue };
         let want = if signs(&function.package) { refresh_arn() } else { String::new() };
         assert_eq!(set, want, "{}", function.package);
@@ -187,13 +187,14 @@ fn functions_that_sign_have_shares_refreshed_by_refresh_shares() {
     assert_eq!(asking.len(), 7, "{asking:?}");
     assert_eq!(
         refresh_arn().rsplit(':').next().unwrap(),
-        Stacks::new().function("refresh-shares").full_name()
+        Stacks::deployed().function("refresh-shares").full_name()
     );
 }
 
 #[test]
 fn invoker_in_one_and_not_in_the_other_is_found() {
-    let main = Sources::new().with(MAIN, "  Cosigner:", "SignMessageRole.Arn", "GetWalletRole.Arn");
+    let main =
+        Sources::read().with(MAIN, "  Cosigner:", "SignMessageRole.Arn", "GetWalletRole.Arn");
     let found = wrong_invokers(&main.deploy(&[]));
     assert_found(
         &found,
@@ -254,7 +255,7 @@ fn invoker_in_one_and_not_in_the_other_is_found() {
             "sign-message may invoke arn:aws:lambda:us-east-1:123456789012:function:hyperdex-cosigner",
         ),
     ] {
-        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        let copy = Sources::read().with(file, place, old, new).deploy(&[]);
         assert_found(&wrong_invokers(&copy), line);
     }
 }

@@ -129,7 +129,7 @@ fn wrong_job(job: &Function) -> Vec<String> {
 
 #[test]
 fn a_job_that_fails_is_noticed() {
-    assert_none(&wrong(&Stacks::new()));
+    assert_none(&wrong(&Stacks::deployed()));
     assert_eq!(
         ["rate(15 minutes)", "rate(1 hour)", "cron(0 * * * ? *)"].map(interval),
         [Some(900), Some(3_600), None]
@@ -192,7 +192,7 @@ fn a_job_that_fails_unnoticed_is_found() {
             "infra/monitoring.yaml: no alarm watches the queue",
         ),
     ] {
-        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        let copy = Sources::read().with(file, place, old, new).deploy(&[]);
         assert_found(&wrong(&copy), line);
     }
 }

@@ -129,7 +129,7 @@ fn wrong_keys(stacks: &Stacks) -> Vec<String> {
 
 #[test]
 fn a_key_is_used_by_its_roles_alone() {
-    let stacks = Stacks::new();
+    let stacks = Stacks::deployed();
     assert_none(&wrong_keys(&stacks));
     let keys = ["WalletsKey", "CosignerKey", "AuditKey"];
     let [ours, theirs, seals] = keys.map(|key| users(&stacks, key));
@@ -199,7 +199,7 @@ fn a_key_that_admits_another_is_found() {
             "AuditKey: Seals is not for seals alone",
         ),
     ] {
-        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        let copy = Sources::read().with(file, place, old, new).deploy(&[]);
         assert_found(&wrong_keys(&copy), line);
     }
 }
@@ -215,12 +215,12 @@ fn all_keys(stacks: &Stacks) -> Vec<(String, Value)> {
 
 #[test]
 fn new_stack_has_multi_region_keys_and_an_old_one_keeps_its_own() {
-    let keys = all_keys(&Stacks::new());
+    let keys = all_keys(&Stacks::deployed());
     let names: Vec<&str> = keys.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["WalletsKey", "CosignerKey", "AuditKey"]);
     assert!(keys.iter().all(|(_, key)| key["MultiRegion"] == true), "{keys:?}");
     // Absent, and not false: the properties are those of a stack from before the parameter.
-    let old = all_keys(&Sources::new().deploy(&[("MultiRegionKeys", "false")]));
+    let old = all_keys(&Sources::read().deploy(&[("MultiRegionKeys", "false")]));
     assert!(old.len() == 3 && old.iter().all(|(_, key)| key.get("MultiRegion").is_none()));
     let changed = |(one, other): (&(String, Value), &(String, Value))| {
         let mut other = other.1.clone();
@@ -233,7 +233,7 @@ fn new_stack_has_multi_region_keys_and_an_old_one_keeps_its_own() {
 /// A replica has a key policy of its own, so a principal that may replicate a key may use it.
 #[test]
 fn no_key_policy_allows_replication() {
-    for (name, key) in all_keys(&Stacks::new()) {
+    for (name, key) in all_keys(&Stacks::deployed()) {
         let policy = key["KeyPolicy"].to_string();
         for action in ["kms:ReplicateKey", "kms:UpdatePrimaryRegion", "kms:*", "\"*Key"] {
             assert!(!policy.contains(action), "{name}: {action}");
@@ -243,7 +243,7 @@ fn no_key_policy_allows_replication() {
 
 #[test]
 fn keys_and_tables_outlive_their_stacks() {
-    let stacks = Stacks::new();
+    let stacks = Stacks::deployed();
     let mut kept = Vec::new();
     for stack in [&stacks.main, &stacks.cosigner] {
         for kind in ["AWS::KMS::Key", "AWS::DynamoDB::Table"] {

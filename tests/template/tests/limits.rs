@@ -19,7 +19,7 @@ fn in_template(stacks: &Stacks) -> [u64; 3] {
 #[test]
 fn the_local_stack_has_the_limits_of_the_usage_plan() {
     let Limits { rate_per_s, burst, quota_per_day } = Limits::default();
-    assert_eq!(in_template(&Stacks::new()), [rate_per_s, burst, quota_per_day]);
-    let copy = Sources::new().with(MAIN, "  KeyBurstLimit:", "Default: 100", "Default: 99");
+    assert_eq!(in_template(&Stacks::deployed()), [rate_per_s, burst, quota_per_day]);
+    let copy = Sources::read().with(MAIN, "  KeyBurstLimit:", "Default: 100", "Default: 99");
     assert_eq!(in_template(&copy.deploy(&[]))[1], 99, "the default is what is read");
 }

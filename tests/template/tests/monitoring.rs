@@ -139,25 +139,25 @@ async fn every_metric_is_emitted_and_shown() {
     seen().await;
     misfortunes().await;
     let named: BTreeSet<String> = Metric::ALL.iter().map(|it| it.name().to_owned()).collect();
-    let (emitted, shown) = (emitted(), dashboard(&Stacks::new()));
+    let (emitted, shown) = (emitted(), dashboard(&Stacks::deployed()));
     let code = ("platform::metrics", &named);
     let mut wrong = differences("the metric", code, ("what was emitted", &emitted));
     wrong.extend(differences("the metric", code, ("the dashboard", &shown)));
     assert_none(&wrong);
-    let watched = watched(&Stacks::new());
+    let watched = watched(&Stacks::deployed());
     assert!(watched.len() >= 9, "{watched:?}");
     assert!(watched.iter().all(|name| named.contains(name)), "{watched:?}");
 }
 
 #[test]
 fn every_alarm_leads_to_what_to_do() {
-    assert_none(&unexplained(&Stacks::new(), &read("docs/operations.md")));
+    assert_none(&unexplained(&Stacks::deployed(), &read("docs/operations.md")));
 }
 
 #[test]
 fn a_metric_that_nothing_emits_and_an_alarm_that_leads_nowhere_are_found() {
     let broken =
-        |old: &str, new: &str| Sources::new().with(MONITORING, "Resources:", old, new).deploy(&[]);
+        |old: &str, new: &str| Sources::read().with(MONITORING, "Resources:", old, new).deploy(&[]);
     let shown = dashboard(&broken("\"CredentialDrift\"", "\"CredentialsDrifted\""));
     assert!(shown.contains("CredentialsDrifted"), "{shown:?}");
     let manual = read("docs/operations.md");
@@ -166,7 +166,7 @@ fn a_metric_that_nothing_emits_and_an_alarm_that_leads_nowhere_are_found() {
     assert_found(&found, line);
     let manual = manual.replace("### NoRuns\n", "### Runs\n");
     let line = "docs/operations.md: NoRuns does not say what to do";
-    assert_found(&unexplained(&Stacks::new(), &manual), line);
+    assert_found(&unexplained(&Stacks::deployed(), &manual), line);
 }
 
 fn alarm(stacks: &Stacks, name: &str) -> Value {
@@ -175,7 +175,7 @@ fn alarm(stacks: &Stacks, name: &str) -> Value {
 
 #[test]
 fn cheating_rings_at_the_first_occurrence() {
-    let stacks = Stacks::new();
+    let stacks = Stacks::deployed();
     for (name, metric, service) in [
         ("KeyBarred", Metric::KeyBarred, "hyperdex-cosigner"),
         ("WalletFrozen", Metric::WalletFrozen, "hyperdex"),
@@ -198,7 +198,7 @@ fn cheating_rings_at_the_first_occurrence() {
 
 #[test]
 fn jobs_that_do_not_run_ring() {
-    let stacks = Stacks::new();
+    let stacks = Stacks::deployed();
     for (name, function) in [
         ("NoRuns", "renew-apikeys"),
         ("NoRefreshRuns", "refresh-shares"),
@@ -219,7 +219,7 @@ fn jobs_that_do_not_run_ring() {
 
 #[test]
 fn oldest_shares_ring_a_week_after_the_interval() {
-    let stacks = Sources::new().deploy(&[("RefreshEveryDays", "30")]);
+    let stacks = Sources::read().deploy(&[("RefreshEveryDays", "30")]);
     let of = alarm(&stacks, "OldestShares");
     assert_eq!(of["Metrics"][0]["Expression"], "oldest - 30");
     let metric = &of["Metrics"][1]["MetricStat"];

@@ -22,7 +22,7 @@ pub(crate) async fn seen() -> &'static Seen {
     let run = async {
         // The simulators are of the main networks.
         let main = ("ExchangeEnvironment", "mainnet");
-        let cloud = Cloud::start(&Sources::new().deploy(&[main])).await;
+        let cloud = Cloud::start(&Sources::read().deploy(&[main])).await;
         wallets(&cloud).await;
         let received = webhooks::made_and_deleted(&cloud).await;
         for exchange in EXCHANGES {
@@ -38,12 +38,12 @@ pub(crate) async fn seen() -> &'static Seen {
         let done = cloud.run("seal-audit").await;
         assert_eq!((&done["seals"], &done["heads"]), (&json!(1), &json!(5)), "{done}");
         nothing(&cloud).await;
-        let legacy = Cloud::start(&Sources::new().deploy(&[main, ("AsterApi", "v1")])).await;
+        let legacy = Cloud::start(&Sources::read().deploy(&[main, ("AsterApi", "v1")])).await;
         legacy_keys(&legacy).await;
         let policy =
             read("infra/cosigner-policy.json").replace("\"perMinute\": 120", "\"perMinute\": 1");
         let strict =
-            Cloud::start(&Sources::new().deploy(&[main, ("CosignerPolicy", &policy)])).await;
+            Cloud::start(&Sources::read().deploy(&[main, ("CosignerPolicy", &policy)])).await;
         limited(&strict).await;
         cloud.seen().and(legacy.seen()).and(strict.seen())
     };

@@ -156,8 +156,8 @@ async fn each_role_may_do_what_its_function_does_and_nothing_else() {
         })
         .collect();
     assert_eq!(purposes.len(), 24, "every kind of secret was seen: {purposes:?}");
-    assert_none(&wrong(&Stacks::new(), &seen.calls));
-    assert_none(&wrong(&Sources::new().deploy(&[("UseVpc", "true")]), &seen.calls));
+    assert_none(&wrong(&Stacks::deployed(), &seen.calls));
+    assert_none(&wrong(&Sources::read().deploy(&[("UseVpc", "true")]), &seen.calls));
 }
 
 /// What the product counts, in its log and in `calls.rs`, is what arrives at the other end.
@@ -209,7 +209,7 @@ async fn a_permission_that_is_missing_is_found() {
             "cosigner: dynamodb:UpdateItem on CosignerTable.Arn is made, and the role does not allow it",
         ),
     ] {
-        let copy = Sources::new().with(file, place, old, new).deploy(&[("UseVpc", "true")]);
+        let copy = Sources::read().with(file, place, old, new).deploy(&[("UseVpc", "true")]);
         assert_found(&wrong(&copy, &seen.calls), line);
     }
     // These lines name a wallet that is another one in each run.
@@ -240,7 +240,7 @@ async fn a_permission_that_is_missing_is_found() {
             "the key's policy does not allow it",
         ),
     ] {
-        let found = wrong(&Sources::new().with(file, place, old, new).deploy(&[]), &seen.calls);
+        let found = wrong(&Sources::read().with(file, place, old, new).deploy(&[]), &seen.calls);
         let hit = found.iter().any(|line| line.starts_with(&start) && line.ends_with(end));
         assert!(hit, "want: {start}\nfound:\n{}", found.join("\n"));
     }
@@ -293,7 +293,7 @@ async fn a_permission_that_nothing_needs_is_found() {
             "cosigner: dynamodb:Scan on CosignerTable.Arn is allowed, and never made",
         ),
     ] {
-        let copy = Sources::new().with(file, place, old, new).deploy(&[("UseVpc", "true")]);
+        let copy = Sources::read().with(file, place, old, new).deploy(&[("UseVpc", "true")]);
         assert_found(&wrong(&copy, &seen.calls), line);
     }
     // A call that is not made any more leaves its permission over.
@@ -303,7 +303,7 @@ async fn a_permission_that_nothing_needs_is_found() {
         let table = if function == "cosigner" { "CosignerTable" } else { "WalletsTable" };
         let line =
             format!("{function}: dynamodb:UpdateItem on {table}.Arn is allowed, and never made");
-        assert_found(&wrong(&Stacks::new(), &fewer), &line);
+        assert_found(&wrong(&Stacks::deployed(), &fewer), &line);
     }
 }
 
@@ -343,6 +343,6 @@ functions make; besides, each may write to its own log. A test compares this fil
 #[test]
 fn the_role_matrix_is_written_down() {
     let written = template::read("tests/template/tests/matrix.md");
-    let computed = matrix(&Stacks::new());
+    let computed = matrix(&Stacks::deployed());
     assert!(written == computed, "matrix.md should be:\n{computed}");
 }

@@ -96,12 +96,12 @@ fn wrong_dependencies(sources: &Sources) -> Vec<String> {
 
 #[test]
 fn failed_creation_leaves_no_named_resource() {
-    assert_none(&wrong_policies(&Sources::new()));
+    assert_none(&wrong_policies(&Sources::read()));
 }
 
 #[test]
 fn cosigner_stack_is_deleted_only_by_failed_creation() {
-    let body = Sources::new().body(MAIN);
+    let body = Sources::read().body(MAIN);
     let cosigner = &body["Resources"]["Cosigner"];
     assert_eq!(cosigner["DeletionPolicy"], "RetainExceptOnCreate");
     assert_eq!(cosigner["UpdateReplacePolicy"], "Retain");
@@ -155,16 +155,16 @@ fn retained_resource_without_a_reason_is_found() {
             "template.yaml: WalletsTable has a fixed TableName",
         ),
     ] {
-        assert_found(&wrong_policies(&Sources::new().with(file, place, old, new)), line);
+        assert_found(&wrong_policies(&Sources::read().with(file, place, old, new)), line);
     }
 }
 
 #[test]
 fn dependency_on_conditional_resource_is_found() {
-    assert_none(&wrong_dependencies(&Sources::new()));
+    assert_none(&wrong_dependencies(&Sources::read()));
     let api = "    Type: AWS::Serverless::Api\n";
     let depends = format!("{api}    DependsOn: ApiGatewayAccount\n");
-    let copy = Sources::new().with(MAIN, "  Api:", api, &depends);
+    let copy = Sources::read().with(MAIN, "  Api:", api, &depends);
     assert_found(
         &wrong_dependencies(&copy),
         "template.yaml: Api depends on ApiGatewayAccount, which is conditional",
@@ -174,12 +174,12 @@ fn dependency_on_conditional_resource_is_found() {
 /// The stage waits for the role that the account logs with, where this stack sets it.
 #[test]
 fn stage_logs_after_the_role_is_set() {
-    let body = Sources::new().body(MAIN);
+    let body = Sources::read().body(MAIN);
     let log = &body["Resources"]["Api"]["Properties"]["AccessLogSetting"]["DestinationArn"];
     assert_eq!(log["Fn::If"][0], "SetsApiGatewayLogRole");
     assert_eq!(log["Fn::If"][1]["Fn::Select"][1][1]["Ref"], "ApiGatewayAccount");
     for sets in ["true", "false"] {
-        let stacks = Sources::new().deploy(&[("ManageApiGatewayLogRole", sets)]);
+        let stacks = Sources::read().deploy(&[("ManageApiGatewayLogRole", sets)]);
         let api = stacks.main.resource("AWS::Serverless::Api", "Api").properties;
         assert_eq!(api["AccessLogSetting"]["DestinationArn"], "AccessLogs.Arn");
     }

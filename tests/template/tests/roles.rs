@@ -100,10 +100,10 @@ fn managed(stacks: &Stacks) -> BTreeSet<String> {
 #[test]
 fn no_role_reaches_the_other_partys_half_nor_a_wildcard() {
     for vpc in ["false", "true"] {
-        assert_none(&wrong_roles(&Sources::new().deploy(&[("UseVpc", vpc)])));
+        assert_none(&wrong_roles(&Sources::read().deploy(&[("UseVpc", vpc)])));
     }
     // Said once more, without the lists above.
-    for function in Stacks::new().functions() {
+    for function in Stacks::deployed().functions() {
         let theirs = if function.apart { "Wallets" } else { "Cosigner" };
         let named = function.statements.iter().flat_map(|statement| &statement.resources);
         let named: Vec<&String> = named.collect();
@@ -158,15 +158,15 @@ fn a_role_that_reaches_too_far_is_found() {
             "template.yaml: AWS::IAM::Policy is not looked at by any test",
         ),
     ] {
-        let copy = Sources::new().with(file, place, old, new).deploy(&[]);
+        let copy = Sources::read().with(file, place, old, new).deploy(&[]);
         assert_found(&wrong_roles(&copy), line);
     }
 }
 
 #[test]
 fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
-    assert_none(&managed(&Stacks::new()).into_iter().collect::<Vec<_>>());
-    let on = managed(&Sources::new().deploy(&[("UseVpc", "true"), ("Tracing", "Active")]));
+    assert_none(&managed(&Stacks::deployed()).into_iter().collect::<Vec<_>>());
+    let on = managed(&Sources::read().deploy(&[("UseVpc", "true"), ("Tracing", "Active")]));
     let network: Vec<&String> = on.iter().filter(|line| !line.contains(" AWSXRay")).collect();
     // Who calls an exchange.
     let exchanges = [
@@ -186,7 +186,7 @@ fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
     assert_eq!((traced, on.len()), (24, 32));
     // What a VPC function's role may do to networks is for Lambda, not for what runs in it.
-    let stacks = Sources::new().deploy(&[("UseVpc", "true")]);
+    let stacks = Sources::read().deploy(&[("UseVpc", "true")]);
     for package in exchanges {
         let statements = stacks.function(package).statements;
         let denied: Vec<&Statement> = statements.iter().filter(|one| !one.allows).collect();

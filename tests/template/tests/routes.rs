@@ -119,7 +119,7 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
 #[test]
 fn the_template_and_the_code_have_the_same_routes() {
     assert!(in_code().len() >= 17, "the sources were read");
-    assert_none(&wrong(&Stacks::new()));
+    assert_none(&wrong(&Stacks::deployed()));
 }
 
 #[test]
@@ -172,12 +172,13 @@ fn a_route_in_one_and_not_in_the_other_is_found() {
             "/api/wallets/{wallet}/sign: 0 functions answer a wrong method",
         ),
     ] {
-        let copy = Sources::new().with(MAIN, place, old, new).deploy(&[]);
+        let copy = Sources::read().with(MAIN, place, old, new).deploy(&[]);
         assert_found(&wrong(&copy), line);
     }
-    let open = Sources::new().with(MAIN, "  Api:", "ApiKeyRequired: true", "ApiKeyRequired: false");
+    let open =
+        Sources::read().with(MAIN, "  Api:", "ApiKeyRequired: true", "ApiKeyRequired: false");
     assert_found(&wrong(&open.deploy(&[])), "the API does not ask for a key");
-    let limit = Sources::new().with(MAIN, "  Api:", "~1api~1health", "~1health");
+    let limit = Sources::read().with(MAIN, "  Api:", "~1api~1health", "~1health");
     assert_found(&wrong(&limit.deploy(&[])), "a setting is for /health, which is no route");
 }
 
@@ -199,7 +200,7 @@ async fn refusal(router: &Router, method: &str, path: &str) -> Option<(u16, Stri
 /// What stands in the sources is what the routers do, each function's and the local stack's.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_router_takes_its_routes_and_no_others() {
-    let (app, stacks) = (TestApp::start().await, Stacks::new());
+    let (app, stacks) = (TestApp::start().await, Stacks::deployed());
     let routes = in_code();
     let functions = stacks.functions();
     let endpoints = functions.iter().filter(|function| function.is_endpoint());

@@ -22,7 +22,10 @@ fn uri() -> Uri {
 /// A field that `read` calls by another name than the schema's would be refused, or not read.
 #[test]
 fn request_type_reads_every_field_of_its_schema() {
-    fn each<T: ToSchema>(good: serde_json::Value, read: impl Fn(&JsonBody) -> Result<T, ApiError>) {
+    fn each<T: ToSchema>(
+        good: &serde_json::Value,
+        read: impl Fn(&JsonBody) -> Result<T, ApiError>,
+    ) {
         let names = field_names::<T>();
         let given: BTreeSet<String> = good.as_object().unwrap().keys().cloned().collect();
         assert_eq!(given, names.iter().cloned().collect(), "{}", T::name());
@@ -37,25 +40,25 @@ fn request_type_reads_every_field_of_its_schema() {
         assert_eq!(error.error, "Unknown field: other");
     }
     let name = "user_123";
-    each(json!({ "userId": name }), CreateWallet::read);
-    each(json!({ "message": "Hello" }), |body| SignMessage::read(name, &uri(), body));
-    each(json!({ "walletIdOrAddress": name, "autoRenew": false }), |body| {
+    each(&json!({ "userId": name }), CreateWallet::read);
+    each(&json!({ "message": "Hello" }), |body| SignMessage::read(name, &uri(), body));
+    each(&json!({ "walletIdOrAddress": name, "autoRenew": false }), |body| {
         RegisterApiKey::read(&uri(), body)
     });
-    each(json!({ "walletIdOrAddress": name }), |body| RotateApiKey::read(&uri(), body));
-    each(json!({ "walletIdOrAddress": name, "removedOnExchange": true }), |body| {
+    each(&json!({ "walletIdOrAddress": name }), |body| RotateApiKey::read(&uri(), body));
+    each(&json!({ "walletIdOrAddress": name, "removedOnExchange": true }), |body| {
         DeleteApiKey::read(&uri(), body)
     });
     let agent = "/?walletIdOrAddress=user_123".parse().unwrap();
-    each(json!({}), |body| DeleteAgent::read(&agent, body));
+    each(&json!({}), |body| DeleteAgent::read(&agent, body));
     let webhook = json!({
         "url": "https://example.com", "events": ["wallet.created"], "description": "ours",
     });
-    each(webhook, |body| CreateWebhook::read(body, Targets::Public));
+    each(&webhook, |body| CreateWebhook::read(body, Targets::Public));
     let id = WebhookId::draw(0, &Random::system()).unwrap().to_string();
-    each(json!({}), |body| DeleteWebhook::read(&id, body));
+    each(&json!({}), |body| DeleteWebhook::read(&id, body));
     let replay = json!({ "eventId": "", "from": "", "to": "", "cursor": "" });
-    each(replay, |body| ReplayWebhook::read(&id, body));
+    each(&replay, |body| ReplayWebhook::read(&id, body));
 }
 
 #[test]

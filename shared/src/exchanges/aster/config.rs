@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use domain::ids::Exchange;
 use domain::intent::HyperliquidChain;
 use platform::env::{ConfigError, Env};
-use platform::networks::{Networks, aster_agent_chain_id};
+use platform::networks::{aster_agent_chain_id, aster_chain};
 use url::Url;
 
 use crate::exchanges::config::{call_timeout_ms, validity_ms};
@@ -45,7 +45,7 @@ impl AsterConfig {
         };
         let v1 = env.parsed("ASTER_API", "v1 or v3", is_v1)?.unwrap_or(false);
         let url = env.url("ASTER_URL")?;
-        let chain = Networks::from_env(env)?.aster;
+        let chain = aster_chain(env)?;
         check_network(Exchange::Aster, "ASTER_URL", &url, chain)?;
         let v1_url = if !v1 {
             None

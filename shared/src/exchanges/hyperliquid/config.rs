@@ -3,7 +3,7 @@
 use domain::ids::Exchange;
 use domain::intent::HyperliquidChain;
 use platform::env::{ConfigError, Env};
-use platform::networks::Networks;
+use platform::networks::hyperliquid_chain;
 use url::Url;
 
 use crate::exchanges::config::{call_timeout_ms, validity_ms};
@@ -31,7 +31,7 @@ impl HyperliquidConfig {
     /// Names the variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         let url = env.url("HYPERLIQUID_URL")?;
-        let chain = Networks::from_env(env)?.hyperliquid;
+        let chain = hyperliquid_chain(env)?;
         check_network(Exchange::Hyperliquid, "HYPERLIQUID_URL", &url, chain)?;
         Ok(Self {
             url,

@@ -265,15 +265,15 @@ fn wrong_models(stacks: &Stacks) -> Vec<String> {
 
 #[test]
 fn the_templates_models_are_the_documents() {
-    assert_none(&wrong_models(&Stacks::new()));
+    assert_none(&wrong_models(&Stacks::deployed()));
     let place = "  SignMessageFunction:";
-    let none = Sources::new().with(MAIN, place, "Model: SignMessage", "Model: CreateWallet");
+    let none = Sources::read().with(MAIN, place, "Model: SignMessage", "Model: CreateWallet");
     let found = wrong_models(&none.deploy(&[]));
     assert_found(
         &found,
         "the model POST /api/wallets/{}/sign: SignMessage is in the document, not in the template",
     );
-    let strict = Sources::new().with(MAIN, "  Api:", "maxLength: 128", "maxLength: 127");
+    let strict = Sources::read().with(MAIN, "  Api:", "maxLength: 128", "maxLength: 127");
     assert_eq!(wrong_models(&strict.deploy(&[])).len(), 1);
 }
 

@@ -227,7 +227,7 @@ fn servers_are_deployment_and_local_stack() {
         filled = filled.replace(&format!("{{{name}}}"), default);
     }
     assert_eq!(filled, "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1");
-    let stage = Stacks::new().main.resource("AWS::Serverless::Api", "Api").properties;
+    let stage = Stacks::deployed().main.resource("AWS::Serverless::Api", "Api").properties;
     assert_eq!(variables["stage"]["default"], stage["StageName"]);
     assert_eq!(local["url"], "http://127.0.0.1:3000");
     let default = "#[arg(long, default_value_t = 3000)]";

@@ -13,7 +13,7 @@ fn document() -> Value {
 
 /// The responses that API Gateway makes by itself, in the template: kind, definition and body.
 fn gateway_responses() -> Vec<(String, Value, Value)> {
-    let api = Stacks::new().main.resource("AWS::Serverless::Api", "Api").properties;
+    let api = Stacks::deployed().main.resource("AWS::Serverless::Api", "Api").properties;
     let responses = api["GatewayResponses"].as_object().unwrap().iter();
     let all = responses.map(|(kind, response)| {
         let body = response["ResponseTemplates"]["application/json"].as_str().unwrap();

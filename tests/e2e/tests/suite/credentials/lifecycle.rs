@@ -1,7 +1,5 @@
 //! What follows a registration: GET, rotation, deletion, expiry, on both exchanges.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
-
 use alloy_primitives::Address;
 use e2e::{DAY_MS, Reply, TestApp};
 use exchange_sim::faults::Fault;

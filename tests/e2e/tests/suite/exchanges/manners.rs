@@ -1,8 +1,6 @@
 //! Manners towards the exchanges: one budget for all instances, `Retry-After`, a rest for an
 //! exchange that fails, repeats only where nothing can happen twice. And Aster's V1.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
-
 use alloy_primitives::Address;
 use domain::ids::{Exchange, Tenant};
 use e2e::TestApp;

@@ -1,8 +1,6 @@
 //! Only an answer that positively proves it changes a credential: a revocation, a registration and a
 //! comparison with an exchange that answers with errors; blocks and bans.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
-
 use domain::ids::{Exchange, Tenant};
 use e2e::{DAY_MS, RECONCILE_LIMITS, Reply, TestApp};
 use exchange_sim::faults::{Fault, Hostile};

@@ -92,14 +92,11 @@ impl Registrars {
     pub async fn reconcile(
         &self,
         limits: &ReconcileLimits,
-    ) -> Result<[(Exchange, Reconciled); 2], StoreError> {
+    ) -> Result<[(Exchange, Reconciled); Exchange::ALL.len()], StoreError> {
         let custody = &self.aster.custody;
         let started_ms = custody.clock.now_ms();
         let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
-        let mut found = [
-            (Exchange::Aster, Reconciled::default()),
-            (Exchange::Hyperliquid, Reconciled::default()),
-        ];
+        let mut found = Exchange::ALL.map(|exchange| (exchange, Reconciled::default()));
         let mut left = limits.limit;
         let mut scan = self.index_scan(Index::Check, started_ms);
         while let Some(key) = scan.next().await? {

@@ -86,12 +86,11 @@ impl Registrars {
     pub async fn renew(
         &self,
         limits: &RenewLimits,
-    ) -> Result<[(Exchange, Renewed); 2], StoreError> {
+    ) -> Result<[(Exchange, Renewed); Exchange::ALL.len()], StoreError> {
         let custody = &self.aster.custody;
         let started_ms = custody.clock.now_ms();
         let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
-        let mut tally =
-            [(Exchange::Aster, Renewed::default()), (Exchange::Hyperliquid, Renewed::default())];
+        let mut tally = Exchange::ALL.map(|exchange| (exchange, Renewed::default()));
         let mut left = limits.limit;
         let mut counted = 0;
         let mut scan = self.index_scan(Index::Due, started_ms + limits.within_ms + DAY_MS);
@@ -186,7 +185,7 @@ async fn renew_one(
     let operation = Operation { registrar, initiator, view: &view, received_ms: now_ms };
     let done = match task {
         Task::Rotate | Task::FinishRotation => {
-            let is_handed_out = limits.keys_are_handed_out && key.exchange == Exchange::Hyperliquid;
+            let is_handed_out = limits.keys_are_handed_out && registrar.client.profile().shows_keys;
             let previous = if is_handed_out { Previous::Keep } else { Previous::Remove };
             rotate_known(operation, known, previous).await.map(|_| ())
         }

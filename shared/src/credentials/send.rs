@@ -17,9 +17,6 @@ use crate::mpc::{CosignerError, ProtocolError};
 use crate::store::{AgentRecord, WalletRecord};
 use crate::wallets::SignError;
 
-/// After a removal Hyperliquid approves nothing for 4 to 5 seconds.
-const REMOVAL_WAIT_MS: u64 = 5_200;
-
 /// How often another nonce is signed, where another call of the wallet was signed first.
 const MORE_NONCES: u32 = 4;
 
@@ -218,12 +215,13 @@ impl<'a> Sender<'a> {
     /// Waits for an agent that the exchange is removing, if there is time. A request that was
     /// refused for this has changed nothing.
     async fn waits_for_removal(&self, refusal: &Refusal) -> bool {
+        let Some(wait_ms) = self.registrar.client.profile().removal_wait_ms else { return false };
         if refusal.kind != RefusalKind::RemovalPending
-            || !has_time(self.registrar, self.until_ms, REMOVAL_WAIT_MS)
+            || !has_time(self.registrar, self.until_ms, wait_ms)
         {
             return false;
         }
-        self.registrar.custody.clock.sleep_ms(REMOVAL_WAIT_MS).await;
+        self.registrar.custody.clock.sleep_ms(wait_ms).await;
         true
     }
 

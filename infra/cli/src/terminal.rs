@@ -20,7 +20,7 @@ pub(crate) fn failed(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Puts a question to the person at the terminal; `None` where there is no terminal.
+/// Asks the person at the terminal. Returns `None` without a terminal.
 pub(crate) fn asks(question: &str) -> Option<bool> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return None;
@@ -32,7 +32,7 @@ pub(crate) fn asks(question: &str) -> Option<bool> {
     Some(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
-/// A reader that has gone away is no reason to stop.
+/// Ignores a reader that has closed the pipe.
 pub(crate) fn say(line: &str) {
     let mut output = std::io::stdout().lock();
     let _ = writeln!(output, "{line}").and_then(|()| output.flush());

@@ -109,7 +109,7 @@ impl std::fmt::Debug for Answer {
     }
 }
 
-/// Why there is no answer. The texts hold no URL, because a query may hold a signature.
+/// Why a call has no response. The texts hold no URL, because a query may hold a signature.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// No connection: the exchange never got the request.

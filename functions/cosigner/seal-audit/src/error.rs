@@ -2,7 +2,7 @@
 
 use platform::items::StoreError;
 
-/// Why a run failed. What it has sealed is sealed; the next one goes on.
+/// Why a run failed. What it has sealed stays sealed; the next run resumes.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     /// The table failed.

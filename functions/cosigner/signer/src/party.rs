@@ -26,7 +26,7 @@ pub struct Cosigner {
     pub(crate) unqualified: Unqualified,
 }
 
-/// Why there is no answer. The invocation fails, and the cause is in the log.
+/// Why an invocation has no result. The invocation fails, and the cause is in the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The table failed.

@@ -1,5 +1,5 @@
 //! KMS on loopback. Its keys are in a file of the data directory, with all materials that they ever
-//! had: whoever reads that file can open what it sealed, as whoever may use the key in the cloud can.
+//! had. A reader of that file can open all that the keys sealed, like a user of the key in the cloud.
 
 mod api;
 mod error;

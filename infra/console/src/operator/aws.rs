@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest answer that is read, in bytes: six hours of all series are some tens of KB.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
-/// Why there is no answer; the text is for the operator, whose credentials were used.
+/// Why AWS gave no result; the text is for the operator, whose credentials were used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     /// No credentials, or no region.

@@ -92,7 +92,10 @@ fn limits() -> Vec<(&'static str, String)> {
     };
     let free = MIN_FREE / (1024 * 1024);
     vec![
-        ("README.md", format!("may send {rate} requests a second and {quota} a day")),
+        (
+            "docs/guides/local-stack.md",
+            format!("may send {rate} requests a second and {quota} a day"),
+        ),
         ("README.md", format!("again for {minutes}")),
         ("docs/api.md", format!("returns it again for {minutes}")),
         ("docs/api.md", format!("the same status and body for {minutes} after the first response")),

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
 
 mod documents;
+mod links;
 mod modules;
 mod numbers;
 mod openapi;

@@ -32,7 +32,7 @@ pub const OPEN_PATHS: [&str; 2] = ["/api/health", "/api/openapi.json"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The request's id where the platform has given one (API Gateway's); else [`RequestScope`] draws one.
+/// The request's id, where API Gateway has given one. Otherwise the middleware draws one.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 

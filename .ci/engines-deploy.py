@@ -7,9 +7,11 @@ is never called. Each line of REPORT is a difference from AWS that was found, or
 """
 
 import copy
+import glob
 import io
 import json
 import os
+import re
 import sys
 import time
 import urllib.error
@@ -67,6 +69,12 @@ def check(fact, what, shown=""):
     print(f"ok  {what}", flush=True)
 
 
+def package(folder):
+    """The name of the package in a folder of the repository, which its binary has too."""
+    with open(os.path.join(ROOT, folder, "Cargo.toml")) as manifest:
+        return re.search(r'^name = "(.*)"$', manifest.read(), re.MULTILINE)[1]
+
+
 def archive(name):
     """The zip of a function's binary."""
     data = io.BytesIO()
@@ -90,8 +98,8 @@ def expand(name, s3):
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
-            folder = os.path.basename(properties["CodeUri"].rstrip("/"))
-            properties["CodeUri"] = f"s3://{BUCKET}/{folder}.zip"
+            function = package(properties["CodeUri"].removeprefix("../"))
+            properties["CodeUri"] = f"s3://{BUCKET}/{function}.zip"
         elif resource["Type"] == "AWS::CloudFormation::Stack":
             nested = os.path.basename(properties["TemplateURL"]).removesuffix(".yaml")
             properties["TemplateURL"] = f"{ENDPOINT}/{BUCKET}/{nested}.json"
@@ -256,10 +264,11 @@ def verify(stack, parameters, outputs):
 def main():
     s3 = client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    folders = sorted(os.listdir(os.path.join(ROOT, "functions")))
-    for folder in folders:
-        s3.put_object(Bucket=BUCKET, Key=f"{folder}.zip", Body=archive(folder))
-    real = [folder for folder in folders if os.path.exists(os.path.join(FUNCTIONS, folder))]
+    manifests = glob.glob("functions/**/Cargo.toml", root_dir=ROOT, recursive=True)
+    names = sorted(package(os.path.dirname(manifest)) for manifest in manifests)
+    for name in names:
+        s3.put_object(Bucket=BUCKET, Key=f"{name}.zip", Body=archive(name))
+    real = [name for name in names if os.path.exists(os.path.join(FUNCTIONS, name))]
     print(f"real binaries: {', '.join(real)}", flush=True)
     expanded = {name: expand(name, s3) for name in TEMPLATES}
     for name in ("cosigner", "monitoring"):

@@ -15,9 +15,8 @@ fn ms(started: Instant) -> String {
 
 #[test]
 fn every_function_is_in_this_suite() {
-    let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions"));
-    let names = folders.unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = names.collect();
+    let folders = template::folders();
+    let mut names: Vec<String> = folders.iter().map(|folder| template::package(folder)).collect();
     names.sort_unstable();
     assert_eq!(names, FUNCTIONS);
 }

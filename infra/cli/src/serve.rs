@@ -30,7 +30,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     say(if loopback {
         "It listens on this machine's loopback alone.\n"
     } else {
-        "EXPOSED: whoever reaches it can use every wallet.\n"
+        "EXPOSED: every caller that reaches it can use every wallet.\n"
     });
     say(&format!("  API          {}", stack.api));
     say(&format!("  console      {}/", stack.api));
@@ -84,7 +84,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
 pub(crate) async fn console(options: &ConsoleOptions) -> Result<(), ConsoleError> {
     let console = operator::start(options, Clock::system(), Random::system()).await?;
     say("HyperDEX Keys, console over a deployment. It reads, and changes nothing.");
-    say("The address opens it to whoever has it; it is good until this program ends.\n");
+    say("Everyone who has the address can open it. It is valid until this program ends.\n");
     say(&format!("  console  {}", console.address));
     say("\nCtrl-C stops it.");
     stop_signal().await;

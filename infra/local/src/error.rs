@@ -22,7 +22,7 @@ pub enum StartError {
     Console(#[from] ConsoleError),
     /// More than this machine would reach it.
     #[error(
-        "{0} is not loopback: whoever reaches it can use every wallet; say --expose if that is meant"
+        "{0} is not loopback: every caller that reaches it can use every wallet; say --expose if that is meant"
     )]
     NotLoopback(std::net::IpAddr),
     /// Another local stack uses the data directory.

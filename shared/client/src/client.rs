@@ -118,7 +118,8 @@ impl Client {
     /// A client of the API at this URL: `https://…`, with the stage if it has one.
     ///
     /// # Errors
-    /// When the URL is none, is neither `https` nor on loopback, or the key is no text of a header.
+    /// When the text is not a URL, the URL is neither `https` nor on loopback, or the key cannot be a
+    /// header value.
     pub fn new(url: &str, api_key: &Secret) -> Result<Self, SetupError> {
         Self::builder(url, api_key)?.build()
     }
@@ -136,7 +137,7 @@ impl Client {
     }
 
     /// This client for one request, under this `Idempotency-Key`: to send again what failed, also
-    /// after this program was started anew. Another request under it is refused.
+    /// after a restart of this program. Another request under it is refused.
     #[must_use]
     pub fn with_key(&self, key: IdempotencyKey) -> Self {
         Self { key: Some(key), ..self.clone() }

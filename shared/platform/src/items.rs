@@ -46,7 +46,7 @@ pub enum StoreError {
 /// A record as an item under its key.
 ///
 /// # Errors
-/// When it is no record of named fields.
+/// When the record does not serialise to named fields.
 pub fn to_record<T: Serialize>(key: Item, record: &T) -> Result<Item, StoreError> {
     let mut item: Item = serde_dynamo::to_item(record)
         .map_err(|error| StoreError::Damaged { what: "record", cause: error.to_string() })?;

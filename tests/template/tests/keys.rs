@@ -42,7 +42,7 @@ fn root() -> Value {
     json!({ "AWS": format!("arn:aws:iam::{ACCOUNT}:root") })
 }
 
-/// Who uses a key: roles by name, or whoever reaches it through DynamoDB.
+/// Who uses a key: roles by name, or principals that reach it through DynamoDB.
 fn wrong_key(stack: &Template, key: &str, users: &BTreeSet<String>) -> Vec<String> {
     let mut wrong = Vec::new();
     let resource = stack.resource("AWS::KMS::Key", key);

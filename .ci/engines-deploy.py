@@ -197,7 +197,7 @@ def send(api, key, method, path, body):
 
 
 def tenant(outputs, stack):
-    """An API key on the usage plan, as docs/deploy.md makes it."""
+    """An API key on the usage plan, as docs/guides/deploy.md makes it."""
     gateway = client("apigateway")
     made = gateway.create_api_key(name=f"tenant-{stack}", enabled=True)
     plans = [plan for plan in gateway.get_usage_plans()["items"] if plan["name"].startswith(stack)]

@@ -28,7 +28,7 @@ def main():
         print(f"| {it['Action']} | {it['LogicalResourceId']} | {it['ResourceType']} | {it.get('Replacement', '')} |")
     lost = [change["LogicalResourceId"] for change in changes if is_loss(change)]
     if lost:
-        sys.exit(f"This change set removes or replaces: {', '.join(lost)}. Do not execute it. See docs/deploy.md, Upgrade.")
+        sys.exit(f"This change set removes or replaces: {', '.join(lost)}. Do not execute it. See docs/guides/deploy.md, Upgrade.")
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ test("metrics and alarms, and what is said where they cannot be read", async () 
       series("CredentialDrift", "Count", "Sum", null, [[now - 600_000, 1]]),
       series("SigningMs", "Milliseconds", "p99", null, []),
     ],
-    alarms: [{ name: "prod-Drift", description: "<b>differs</b>. docs/operations.md#credentialdrift", since: now - 60_000 }],
+    alarms: [{ name: "prod-Drift", description: "<b>differs</b>. docs/guides/operations.md#credentialdrift", since: now - 60_000 }],
   } }));
   await page.getByRole("link", { name: "Wallets", exact: true }).first().click();
   await page.getByRole("link", { name: "Metrics" }).click();

@@ -107,10 +107,13 @@ async fn whatever_is_asked_nothing_is_written_and_nothing_sealed_is_shown() {
 
     let called = world.cloud.called();
     let actions: BTreeSet<String> = called.iter().map(|called| called.action.clone()).collect();
-    let (mut listed, statements) = policy("console.md", "# The console");
+    let (mut listed, statements) = policy("guides/console.md", "# The console");
     // Not called by the console: DynamoDB does, to read a table under its own key.
     assert!(listed.remove("kms:Decrypt"));
-    assert_eq!(actions, listed, "the policy of docs/console.md has what is called, and no more");
+    assert_eq!(
+        actions, listed,
+        "the policy of docs/guides/console.md has what is called, and no more"
+    );
     for statement in statements {
         if statement["Action"].as_array().unwrap().contains(&json!("kms:Decrypt")) {
             let condition = &statement["Condition"]["StringEquals"];
@@ -283,7 +286,7 @@ async fn freeze_of_a_deployment_writes_two_attributes_as_the_caller() {
 
     // The policy of the documents has what is called, and limits the update to what is written.
     assert_eq!(world.cloud.wrong(), Vec::<String>::new());
-    let (mut listed, statements) = policy("operations.md", "## Freeze a wallet");
+    let (mut listed, statements) = policy("guides/operations.md", "## Freeze a wallet");
     assert!(listed.remove("kms:Decrypt"));
     let ours =
         |called: &&Called| called.by == "AKIAMAIN" && !called.action.starts_with("cloudwatch");

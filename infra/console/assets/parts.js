@@ -95,7 +95,7 @@ const MEND = {
   NO_AGENT_SLOT: "The account has as many API wallets as the exchange allows. Remove one on the exchange, then send this again.",
   MISSING_API_KEY: "This stack has API keys, so it wants one. Enter it by the button “API key” above.",
   INVALID_API_KEY: "No tenant has this key. Enter another one by the button “API key” above; `cargo run -- keys list` shows which there are.",
-  CLOUDWATCH: "The tables are read all the same. docs/console.md has the rights that metrics want.",
+  CLOUDWATCH: "The tables are read all the same. docs/guides/console.md has the rights that metrics want.",
   API_KEY_EXISTS: "There is an active key. Rotate it to get a new one in its place, or delete it first.",
   REGISTRATION_IN_PROGRESS: "Another call works on this credential. Wait until it is over.",
   REGISTRATION_UNFINISHED: "An earlier registration did not come to its end. Register again: it goes on where it stopped, with the same key.",

@@ -15,7 +15,7 @@ export async function show(main, { signal }) {
   } catch (error) {
     if (error.name === "AbortError") return;
     return fill(body, error.status === 404
-      ? h("p", { class: "empty" }, "This stack serves no OpenAPI document at /api/openapi.json. The API is described in docs/api.md of its source.")
+      ? h("p", { class: "empty" }, "This stack serves no OpenAPI document at /api/openapi.json. The API is described in docs/reference/api.md of its source.")
       : errorBox(error));
   }
   const operations = read(document);

@@ -46,7 +46,7 @@ export function show(main, { signal, id, about: stack }) {
       wallet.operatorFreeze && ["Frozen", "by ", h("code", null, wallet.operatorFreeze.by), ", ", stamp(wallet.operatorFreeze.at), `: ${wallet.operatorFreeze.reason}. `,
         "Signing, registration and rotation are refused; API keys can be deleted. “hyperdex wallets unfreeze” lifts the freeze."],
       wallet.frozen && ["Barred", "Nothing is signed with this wallet. The record does not say why: a failed protocol run bars a wallet, and operators of earlier versions did so by hand. ",
-        "“Freeze a wallet” in docs/operations.md says how to tell."]),
+        "“Freeze a wallet” in docs/guides/operations.md says how to tell."]),
       wallet.operatorActions.length > 0 && actions(wallet.operatorActions));
     // What has the focus is drawn anew under it: the same button gets it again.
     const focused = document.activeElement?.dataset?.does;

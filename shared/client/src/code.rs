@@ -4,7 +4,7 @@ use std::fmt;
 
 macro_rules! codes {
     ($($(#[$about:meta])+ $name:ident = $word:literal,)+) => {
-        /// What is wrong, as a word that a program can switch on. `docs/api.md` says of each when
+        /// What is wrong, as a word that a program can switch on. `docs/reference/api.md` says of each when
         /// it comes.
         #[derive(Clone, PartialEq, Eq, Hash, Debug)]
         #[non_exhaustive]

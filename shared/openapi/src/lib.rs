@@ -53,7 +53,7 @@ const JSON: &str = "application/json";
 const SECURITY: &str = "apiKey";
 
 const ABOUT: &str = "2-of-2 MPC wallets, and their API keys on exchanges. Requests and responses are \
-    JSON; docs/api.md describes the rules. Every response of a function has the header x-request-id. \
+    JSON; docs/reference/api.md describes the rules. Every response of a function has the header x-request-id. \
     The header X-API-KEY names a tenant, which sees and uses only the wallets that it created. A \
     deployment returns 403 for a missing key and for an unknown one, because API Gateway does not \
     tell them apart; the local stack returns 401 for a missing key.";

@@ -147,7 +147,7 @@ fn webhooks() -> [Operation; 4] {
             "Create a webhook",
             "A tenant has ten at most. Deliveries are signed according to the Standard Webhooks \
              specification, with the secret that this response returns once (again for ten minutes \
-             under the same Idempotency-Key). docs/webhooks.md describes how to verify them.",
+             under the same Idempotency-Key). docs/guides/webhooks.md describes how to verify them.",
         )
         .once()
         .body::<CreateWebhook>(Required::True)

@@ -1,4 +1,4 @@
-//! The state of a credential at a time. `docs/credentials.md` has the diagram, and what each
+//! The state of a credential at a time. `docs/concepts/credentials.md` has the diagram, and what each
 //! operation does in each state.
 
 use std::fmt;

@@ -115,7 +115,7 @@ pub enum Unclear {
 }
 
 /// What an answer proves about an agent that was to be approved or removed. Each exchange's folder
-/// has its closed list (`ANSWERS`), and `docs/credentials.md` prints both; whatever is not in the
+/// has its closed list (`ANSWERS`), and `docs/concepts/credentials.md` prints both; whatever is not in the
 /// list proves nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Proof {

@@ -3,7 +3,7 @@
 //! An operator's freeze is `operatorFreeze` on the wallet's record. `frozen` is separate: a failed
 //! protocol run sets it, and no action of an operator lifts it. Each action is kept on the record
 //! with who did it, when and why. Operators write through these functions alone, which touch no
-//! other attribute: their IAM policy (`docs/operations.md`) names these two.
+//! other attribute: their IAM policy (`docs/guides/operations.md`) names these two.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -64,7 +64,7 @@ pub enum OperateError {
     /// A failed protocol run has barred the wallet.
     #[error(
         "the wallet is barred for good: a protocol run with the cosigner failed; unfreeze lifts \
-         an operator's freeze only; see \"Freeze a wallet\" in docs/operations.md"
+         an operator's freeze only; see \"Freeze a wallet\" in docs/guides/operations.md"
     )]
     Barred,
     /// Another operator acted on the wallet at the same time.

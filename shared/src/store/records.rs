@@ -149,7 +149,7 @@ impl Nonces {
     }
 }
 
-/// What is stored of a credential's life; `docs/credentials.md` draws it. Whether one has expired
+/// What is stored of a credential's life; `docs/concepts/credentials.md` draws it. Whether one has expired
 /// is the clock's matter: see `Life` in `credentials`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -79,9 +79,10 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
     let costs = cost::markdown(&measured);
     say(&costs);
     if let Some(folder) = &options.out {
-        report::put(&folder.join("performance.md"), &text)?;
-        report::put(&folder.join("costs.md"), &costs)?;
-        std::fs::write(folder.join("performance.svg"), chart::draw(&measured)).map_err(failed)?;
+        report::put(&folder.join("project/performance.md"), &text)?;
+        report::put(&folder.join("reference/costs.md"), &costs)?;
+        std::fs::write(folder.join("project/performance.svg"), chart::draw(&measured))
+            .map_err(failed)?;
     }
     Ok(())
 }

@@ -31,8 +31,11 @@ fn all() -> Vec<(String, String)> {
 #[test]
 fn every_test_that_a_document_names_exists() {
     let all = all();
-    let documents =
-        [("docs/threat-model.md", 25), ("docs/hostile-input.md", 15), ("docs/reliability.md", 40)];
+    let documents = [
+        ("docs/security/threat-model.md", 25),
+        ("docs/security/hostile-input.md", 15),
+        ("docs/concepts/reliability.md", 40),
+    ];
     for (document, least) in documents {
         let named = named(&read(document));
         assert!(named.len() >= least, "the names were read: {named:?}");

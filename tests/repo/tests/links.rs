@@ -107,7 +107,7 @@ fn every_link_between_documents_resolves() {
 #[test]
 fn broken_link_is_found() {
     let of = |text: &str| broken("docs/faq.md", text).len();
-    assert_eq!(of("[a](api.md) [b](../README.md#quickstart) `[c](none.md)`"), 0);
+    assert_eq!(of("[a](reference/api.md) [b](../README.md#quickstart) `[c](none.md)`"), 0);
     assert_eq!(of("[a](none.md) [b](../README.md#none) [c](#none)"), 3);
 }
 

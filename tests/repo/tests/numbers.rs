@@ -97,12 +97,15 @@ fn limits() -> Vec<(&'static str, String)> {
             format!("may send {rate} requests a second and {quota} a day"),
         ),
         ("README.md", format!("again for {minutes}")),
-        ("docs/api.md", format!("returns it again for {minutes}")),
-        ("docs/api.md", format!("the same status and body for {minutes} after the first response")),
-        ("docs/credentials.md", format!("a lease of {} s", LEASE_MS / 1_000)),
-        ("docs/operations.md", format!("less than {free} MiB are free")),
+        ("docs/reference/api.md", format!("returns it again for {minutes}")),
         (
-            "docs/deploy.md",
+            "docs/reference/api.md",
+            format!("the same status and body for {minutes} after the first response"),
+        ),
+        ("docs/concepts/credentials.md", format!("a lease of {} s", LEASE_MS / 1_000)),
+        ("docs/guides/operations.md", format!("less than {free} MiB are free")),
+        (
+            "docs/guides/deploy.md",
             format!(
                 "an Aster registration weighs {weight}, so at most {registrations} \
                  of them start within any minute"
@@ -123,18 +126,18 @@ fn statements(stacks: &Stacks) -> Vec<(&'static str, String)> {
     let exchange = CALL_TIMEOUT_MS / 1_000;
     let run = renew_apikeys::RUN_TIME.as_secs();
     vec![
-        ("docs/deploy.md", format!("It prints {roles} role ARNs")),
-        ("docs/deploy.md", format!("API Gateway waits {api} s, so no endpoint has more")),
+        ("docs/guides/deploy.md", format!("It prints {roles} role ARNs")),
+        ("docs/guides/deploy.md", format!("API Gateway waits {api} s, so no endpoint has more")),
         (
-            "docs/deploy.md",
+            "docs/guides/deploy.md",
             format!(
                 "it has {cosigner} s, an endpoint waits {wait} s for each of two or three calls"
             ),
         ),
-        ("docs/deploy.md", format!("A call of DynamoDB or KMS has {call} s")),
-        ("docs/deploy.md", format!("a call of an exchange has {exchange} s")),
-        ("docs/deploy.md", format!("A job takes nothing new on after {run} s")),
-        ("docs/operations.md", format!("did not respond within {wait} s")),
+        ("docs/guides/deploy.md", format!("A call of DynamoDB or KMS has {call} s")),
+        ("docs/guides/deploy.md", format!("a call of an exchange has {exchange} s")),
+        ("docs/guides/deploy.md", format!("A job takes nothing new on after {run} s")),
+        ("docs/guides/operations.md", format!("did not respond within {wait} s")),
     ]
 }
 
@@ -161,7 +164,7 @@ fn numbers_are_grouped_by_three_digits() {
 #[test]
 fn table_of_timeouts_is_the_templates() {
     let sizes = sizes(&Stacks::deployed());
-    assert_none(&wrong_in_table(&read("docs/deploy.md"), &sizes));
+    assert_none(&wrong_in_table(&read("docs/guides/deploy.md"), &sizes));
 }
 
 /// The write units a second that a new on-demand table accepts:
@@ -171,7 +174,7 @@ const NEW_TABLE_WRITES: u64 = 4_000;
 /// Half of a wallet's write units fall on each of the two tables.
 #[test]
 fn wallets_a_second_follow_from_write_units() {
-    let text = words(&read("docs/deploy.md"));
+    let text = words(&read("docs/guides/deploy.md"));
     let row = text.split("| a new wallet | 3 | ").nth(1).unwrap();
     let units: u64 = row.split(' ').next().unwrap().parse().unwrap();
     let each = units / 2;
@@ -180,16 +183,16 @@ fn wallets_a_second_follow_from_write_units() {
         format!("costs {each} in each of the two tables"),
         format!("about {} new wallets a second", NEW_TABLE_WRITES / each),
     ] {
-        assert!(text.contains(&statement), "docs/deploy.md does not say: {statement}");
+        assert!(text.contains(&statement), "docs/guides/deploy.md does not say: {statement}");
     }
 }
 
 #[test]
 fn wrong_number_in_the_table_is_found() {
     let copy = Sources::read().with(MAIN, "  HealthFunction:", "Timeout: 3", "Timeout: 4");
-    let found = wrong_in_table(&read("docs/deploy.md"), &sizes(&copy.deploy(&[])));
+    let found = wrong_in_table(&read("docs/guides/deploy.md"), &sizes(&copy.deploy(&[])));
     assert_found(&found, "health has a timeout of 4 s, not 3");
-    let shorter = read("docs/deploy.md").replace("| rotate-apikey |", "| rotate |");
+    let shorter = read("docs/guides/deploy.md").replace("| rotate-apikey |", "| rotate |");
     let found = wrong_in_table(&shorter, &sizes(&Stacks::deployed()));
     assert_found(&found, "rotate-apikey is not in the table");
 }

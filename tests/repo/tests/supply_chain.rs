@@ -1,5 +1,5 @@
 //! What is built in: its licences, where it comes from, and what each of it is for. The lists are
-//! those of `deny.toml` and `docs/dependencies.md`.
+//! those of `deny.toml` and `docs/security/dependencies.md`.
 
 use std::collections::BTreeSet;
 
@@ -163,7 +163,7 @@ fn every_dependency_has_its_purpose_written_down_and_is_named_by_someone() {
         .filter(|line| !line.starts_with('#') && !line.contains("path = "))
         .filter_map(|line| Some(line.split_once(" = ")?.0))
         .collect();
-    let document = read("docs/dependencies.md");
+    let document = read("docs/security/dependencies.md");
     let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
     let written: Vec<(&str, &str)> =
         rows.map(|row| row.split_once("` | ").unwrap_or((row, ""))).collect();

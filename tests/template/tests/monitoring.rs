@@ -118,7 +118,7 @@ fn watched(stacks: &Stacks) -> Vec<String> {
 fn unexplained(stacks: &Stacks, manual: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for alarm in alarms(stacks) {
-        let anchor = format!("docs/operations.md#{}", alarm.name.to_lowercase());
+        let anchor = format!("docs/guides/operations.md#{}", alarm.name.to_lowercase());
         let text = alarm.properties["AlarmDescription"].as_str().unwrap();
         if !text.ends_with(&anchor) {
             wrong.push(format!("{MONITORING}: {} does not lead to {anchor}", alarm.name));
@@ -128,7 +128,8 @@ fn unexplained(stacks: &Stacks, manual: &str) -> Vec<String> {
         });
         let section = section.unwrap_or_default();
         if !["**Means:**", "**Look:**", "**Do:**"].iter().all(|part| section.contains(part)) {
-            wrong.push(format!("docs/operations.md: {} does not say what to do", alarm.name));
+            wrong
+                .push(format!("docs/guides/operations.md: {} does not say what to do", alarm.name));
         }
     }
     wrong
@@ -151,7 +152,7 @@ async fn every_metric_is_emitted_and_shown() {
 
 #[test]
 fn every_alarm_leads_to_what_to_do() {
-    assert_none(&unexplained(&Stacks::deployed(), &read("docs/operations.md")));
+    assert_none(&unexplained(&Stacks::deployed(), &read("docs/guides/operations.md")));
 }
 
 #[test]
@@ -160,12 +161,13 @@ fn a_metric_that_nothing_emits_and_an_alarm_that_leads_nowhere_are_found() {
         |old: &str, new: &str| Sources::read().with(MONITORING, "Resources:", old, new).deploy(&[]);
     let shown = dashboard(&broken("\"CredentialDrift\"", "\"CredentialsDrifted\""));
     assert!(shown.contains("CredentialsDrifted"), "{shown:?}");
-    let manual = read("docs/operations.md");
+    let manual = read("docs/guides/operations.md");
     let found = unexplained(&broken("#secretlost", "#secretslost"), &manual);
-    let line = "infra/monitoring.yaml: SecretLost does not lead to docs/operations.md#secretlost";
+    let line =
+        "infra/monitoring.yaml: SecretLost does not lead to docs/guides/operations.md#secretlost";
     assert_found(&found, line);
     let manual = manual.replace("### NoRuns\n", "### Runs\n");
-    let line = "docs/operations.md: NoRuns does not say what to do";
+    let line = "docs/guides/operations.md: NoRuns does not say what to do";
     assert_found(&unexplained(&Stacks::deployed(), &manual), line);
 }
 

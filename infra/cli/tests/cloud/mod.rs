@@ -265,7 +265,7 @@ impl Inner {
                 let alarms = match prefix.as_str() {
                     "prod-" => json!([{
                         "AlarmName": "prod-Monitoring-1-Drift-2",
-                        "AlarmDescription": "Credentials differ. docs/operations.md#drift",
+                        "AlarmDescription": "Credentials differ. docs/guides/operations.md#drift",
                         "StateUpdatedTimestamp": 1_790_000_000.5,
                     }]),
                     _ => json!([]),

@@ -98,7 +98,7 @@ fn every_command_of_the_tour_works() {
     let mut terminal = Terminal::open(directory.path());
     let mut running: Option<Running> = None;
     let (mut port, mut promises) = ("0".to_owned(), 0);
-    for command in blocks("docs/tour.md").iter().flat_map(|block| commands(block)) {
+    for command in blocks("docs/get-started/tour.md").iter().flat_map(|block| commands(block)) {
         match arguments(&command) {
             Some("") => {
                 // Where it was, because the helpers of the terminal have its address.

@@ -2,7 +2,7 @@
 //! loopback, over the real tables and metrics, with the operator's own credentials. It reads.
 //!
 //! Nothing of the API is served here, and no route of the console writes; the policy of
-//! `docs/console.md` allows no more than is read, and a test holds the two together.
+//! `docs/guides/console.md` allows no more than is read, and a test holds the two together.
 
 mod aws;
 mod deployment;

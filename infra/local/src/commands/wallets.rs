@@ -1,6 +1,6 @@
 //! `hyperdex wallets freeze|unfreeze`: an operator's freeze of a wallet, on the local stack or on
 //! a deployment. It writes the wallets' table directly, with the operator's own AWS credentials:
-//! tenant keys cannot do it, and `docs/operations.md` has the IAM policy.
+//! tenant keys cannot do it, and `docs/guides/operations.md` has the IAM policy.
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,7 @@
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-/// Beginnings of refused messages. `docs/threat-model.md` has the sources.
+/// Beginnings of refused messages. `docs/security/threat-model.md` has the sources.
 const BEGINNINGS: [&str; 4] = [
     // Aster V1: "You are signing into Astherus <nonce>", earlier "… into Aster DEX <nonce>".
     "You are signing into",

@@ -1,5 +1,5 @@
 //! What a request costs: the processor time of each function that has a part in it, from which the
-//! templates' memory sizes were chosen (docs/operations.md). Reported, not judged: the machine
+//! templates' memory sizes were chosen (docs/guides/operations.md). Reported, not judged: the machine
 //! decides it.
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! The OpenAPI document: as it is committed, against the routes, the template's models, the errors
-//! of the sources and those of `docs/api.md`.
+//! of the sources and those of `docs/reference/api.md`.
 
 use std::collections::BTreeSet;
 
@@ -90,7 +90,7 @@ fn errors(document: &Value) -> (BTreeSet<Pair>, Vec<(u16, Value)>) {
 
 /// The rows of the table of errors.
 fn in_prose() -> BTreeSet<Pair> {
-    let text = read("docs/api.md");
+    let text = read("docs/reference/api.md");
     let rows = text.lines().skip_while(|line| *line != "| status | `code` | when |").skip(2);
     let mut pairs = BTreeSet::new();
     for row in rows.take_while(|line| line.starts_with('|')) {
@@ -121,7 +121,7 @@ fn the_document_has_every_error_of_the_prose_and_no_other() {
     assert_none(&differences(
         "the error",
         ("the document", &lines(&stated)),
-        ("docs/api.md", &lines(&told)),
+        ("docs/reference/api.md", &lines(&told)),
     ));
     for (status, code) in &stated {
         let has = |(of, value): &(u16, Value)| of == status && value["code"] == **code;

@@ -1,4 +1,4 @@
-//! The drills of `docs/operations.md`, as an operator performs them: tables brought back from
+//! The drills of `docs/guides/operations.md`, as an operator performs them: tables brought back from
 //! different moments, a share that has leaked.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]

@@ -259,7 +259,7 @@ async fn renewal_leaves_a_frozen_wallet_and_finishes_its_revocation() {
 
 /// Sends a request of the section "Freeze a wallet from a program" for a wallet; its status.
 async fn send_documented(app: &TestApp, user: &str, nth: usize) -> u16 {
-    let document = include_str!("../../../../../docs/operations.md");
+    let document = include_str!("../../../../../docs/guides/operations.md");
     let (_, section) = document.split_once("### Freeze a wallet from a program").unwrap();
     let request = section.split("```json").nth(nth).unwrap().split_once("```").unwrap().0;
     let wallet = invariants::view(app, user).await.wallet;

@@ -10,4 +10,5 @@ mod numbers;
 mod openapi;
 mod structure;
 mod supply_chain;
+mod targets;
 mod workspace;

@@ -103,7 +103,7 @@ fn limits() -> Vec<(&'static str, String)> {
             format!("the same status and body for {minutes} after the first response"),
         ),
         ("docs/concepts/credentials.md", format!("a lease of {} s", LEASE_MS / 1_000)),
-        ("docs/guides/operations.md", format!("less than {free} MiB are free")),
+        ("docs/reference/data-directory.md", format!("less than {free} MiB are free")),
         (
             "docs/guides/deploy.md",
             format!(
@@ -136,7 +136,7 @@ fn statements(stacks: &Stacks) -> Vec<(&'static str, String)> {
         ),
         ("docs/guides/deploy.md", format!("A call of DynamoDB or KMS has {call} s")),
         ("docs/guides/deploy.md", format!("a call of an exchange has {exchange} s")),
-        ("docs/guides/deploy.md", format!("A job takes nothing new on after {run} s")),
+        ("docs/guides/deploy.md", format!("A job starts nothing new after {run} s")),
         ("docs/guides/operations.md", format!("did not respond within {wait} s")),
     ]
 }

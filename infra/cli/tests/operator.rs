@@ -107,7 +107,7 @@ async fn whatever_is_asked_nothing_is_written_and_nothing_sealed_is_shown() {
 
     let called = world.cloud.called();
     let actions: BTreeSet<String> = called.iter().map(|called| called.action.clone()).collect();
-    let (mut listed, statements) = policy("guides/console.md", "# The console");
+    let (mut listed, statements) = policy("guides/console.md", "# Use the console");
     // Not called by the console: DynamoDB does, to read a table under its own key.
     assert!(listed.remove("kms:Decrypt"));
     assert_eq!(

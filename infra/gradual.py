@@ -6,7 +6,7 @@
 
 Each function that the API invokes gets a version for each release, the alias `live` and a CodeDeploy deployment
 group; the parameter DeploymentPreference chooses how traffic moves to the new version. Everything else is as in
-template.yaml (docs/decisions/gradual-deployment.md). RELEASE names the release; a new one is made from the time by
+template.yaml (docs/decisions/0048-gradual-deployment.md). RELEASE names the release; a new one is made from the time by
 default. Needs Python alone.
 """
 

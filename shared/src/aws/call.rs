@@ -1,5 +1,5 @@
 //! Signed calls of the AWS services of which the functions use one or two operations: Lambda and
-//! SQS. Their SDKs would be a tenth of the first build: `docs/decisions/signed-calls.md`.
+//! SQS. Their SDKs would be a tenth of the first build: `docs/decisions/0046-signed-calls.md`.
 
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};

@@ -2,7 +2,7 @@
 //! run at once: phases 2 and 3 while the first call is under way, phase 4 during the last one.
 //!
 //! Party 1 waits for no number of party 2's polynomial before it: that polynomial is zero at 1
-//! (`docs/decisions/no-fragment.md` says why that is the same protocol).
+//! (`docs/decisions/0035-skip-polynomial-fragment.md` says why that is the same protocol).
 
 use std::collections::BTreeMap;
 

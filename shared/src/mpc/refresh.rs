@@ -4,7 +4,7 @@
 //! It is the library's *complete* refresh: a key generation of zero, whose result is added to the
 //! shares, with oblivious transfers set up anew. The faster one keeps the old transfers and shifts
 //! them by a seed that the new shares hold, so that one party's old share and the other's new one
-//! would still tell what the transfers hide (`docs/decisions/share-refresh.md`).
+//! would still tell what the transfers hide (`docs/decisions/0014-share-refresh.md`).
 //!
 //! New shares are tried before anybody relies on them ([`confirm`]); only for shares that have
 //! signed together does the cosigner give others up ([`retire`]).

@@ -4,7 +4,7 @@
 //! place before the first call of the cosigner, by a conditional write, and gives it back unless it
 //! ends in a ban. A place that is not given back (a ban, a crash, a lost write) stays taken until
 //! new shares come into use, so a cosigner that cheats learns the outcome of few checks, whatever
-//! happens to the write that freezes the wallet. See `docs/decisions/atomic-ban.md`.
+//! happens to the write that freezes the wallet. See `docs/decisions/0042-run-slots.md`.
 
 use std::collections::HashMap;
 

@@ -12,7 +12,7 @@
 //!
 //! At most [`SLOTS`] attempts can therefore fail, whatever happens to the write of the bar; an
 //! attempt that passes tells one bit too, and closes its slot. Reasons and numbers:
-//! `docs/decisions/atomic-ban.md`.
+//! `docs/decisions/0042-run-slots.md`.
 
 use protocol::{Refusal, SessionId};
 

@@ -56,7 +56,7 @@ fn commit(
     theirs: Scalar,
 ) -> Result<(Zeroizing<Vec<u8>>, Reveal, Commitments), Failure> {
     // Of the polynomial that phase 1 draws, the value at 2 alone is used: at 1 it is taken to be
-    // zero, so that party 1 need not wait for it (docs/decisions/no-fragment.md).
+    // zero, so that party 1 need not wait for it (docs/decisions/0035-skip-polynomial-fragment.md).
     let fragments = Zeroizing::new(dkg::phase1::<Curve>(data));
     let [_, own] = fragments[..] else {
         return Err(Stopped.into());

@@ -27,11 +27,14 @@ pub(crate) fn draw(measured: &Measured) -> String {
         [used.endpoints, used.cosigner, used.others]
     };
     let groups: [Vec<Row>; 2] = [
-        vec![("key generation, bare", of(&bare.keygen)), ("a new wallet", with(&alone.create))],
         vec![
-            ("signature, bare", of(&bare.signing)),
-            ("a signature", with(&alone.sign)),
-            ("a registration", with(&alone.register)),
+            ("key generation, bare library", of(&bare.keygen)),
+            ("new wallet", with(&alone.create)),
+        ],
+        vec![
+            ("signature, bare library", of(&bare.signing)),
+            ("signature", with(&alone.sign)),
+            ("registration", with(&alone.register)),
         ],
     ];
     let height = 96.0 + ROW * 5.0 + 20.0;

@@ -53,11 +53,11 @@ fn items(counted: &Counted, (endpoint_s, cosigner_s): (f64, f64), memory_mb: f64
     let gb_seconds = (endpoint_s * memory_mb + cosigner_s * WHOLE_MB) / 1_024.0;
     let thousand = |name, each: f64| Item { name, dollars: each * 1_000.0 };
     let mut items = vec![
-        thousand("DynamoDB, writes", passed.write_units * WRITE_UNIT),
-        thousand("DynamoDB, reads", passed.read_units * READ_UNIT),
+        thousand("DynamoDB writes", passed.write_units * WRITE_UNIT),
+        thousand("DynamoDB reads", passed.read_units * READ_UNIT),
         thousand("KMS", kms * KMS_CALL),
-        thousand("Lambda, time", gb_seconds * GB_SECOND),
-        thousand("Lambda, invocations", (1.0 + invocations) * INVOCATION),
+        thousand("Lambda duration", gb_seconds * GB_SECOND),
+        thousand("Lambda requests", (1.0 + invocations) * INVOCATION),
         thousand("API Gateway", API_CALL),
     ];
     items.sort_by(|one, other| other.dollars.total_cmp(&one.dollars));
@@ -66,7 +66,7 @@ fn items(counted: &Counted, (endpoint_s, cosigner_s): (f64, f64), memory_mb: f64
 
 pub(crate) fn markdown(measured: &Measured) -> String {
     let alone = measured.turns.all().alone;
-    let mut text = format!("{}. List prices of us-east-1, November 2026.\n", measured.machine);
+    let mut text = format!("{} List prices of us-east-1, November 2026.\n", measured.machine);
     for (operation, what, timed, memory_mb) in [
         ("create", "1,000 wallets", &alone.create, WHOLE_MB),
         ("sign", "1,000 signatures", &alone.sign, 512.0),
@@ -81,10 +81,10 @@ pub(crate) fn markdown(measured: &Measured) -> String {
         let passed = &counted.passed;
         let _ = writeln!(
             text,
-            "\n### {what}: {sum:.3} dollars\n\n{} read units, {} write units and {} calls of KMS each. \
-             One takes an instance of the endpoint for {:.0} ms, which does {:.1} a second, \
-             and one of the cosigner for {:.0} ms of these.\n\n\
-             | item | dollars | of all |\n| --- | ---: | ---: |",
+            "\n### {what}: {sum:.3} dollars\n\nEach takes {} read units, {} write units and {} KMS calls. \
+             It occupies one endpoint instance for {:.0} ms, so an instance completes {:.1} per second. \
+             It occupies one cosigner instance for {:.0} ms of that time.\n\n\
+             | item | dollars | share |\n| --- | ---: | ---: |",
             passed.read_units,
             passed.write_units,
             passed.total("KMS"),
@@ -101,9 +101,38 @@ pub(crate) fn markdown(measured: &Measured) -> String {
         let writes = writes.iter().take(3).map(|(name, units)| format!("{name} {units}"));
         let _ = writeln!(
             text,
-            "\nThe writes with most units: {}.",
+            "\nWrite units of the most expensive writes: {}.",
             writes.collect::<Vec<_>>().join(", ")
         );
     }
+    remote_calls(&mut text, measured);
     text
+}
+
+/// The remote calls of each operation, with the units that DynamoDB bills.
+fn remote_calls(text: &mut String, measured: &Measured) {
+    text.push_str("\n### Remote calls\n\nCalls of both parties and units of DynamoDB for one operation by `userId`. By `walletId` it is one `GetItem` less.\n\n");
+    text.push_str("| operation | endpoint | cosigner | exchange | read units | write units |\n");
+    text.push_str("| --- | --- | --- | ---: | ---: | ---: |\n");
+    for counted in &measured.counted {
+        let passed = &counted.passed;
+        let of = |who: &str| {
+            let own = passed.calls.iter().filter_map(|(name, count)| {
+                let call = name.strip_prefix(who)?.trim();
+                let exchange = matches!(call, "Aster" | "Hyperliquid");
+                let call = call.strip_prefix("DynamoDB.").unwrap_or(call);
+                (!exchange).then(|| format!("{count} {call}"))
+            });
+            own.collect::<Vec<_>>().join(", ")
+        };
+        let exchange = passed.total("Aster") + passed.total("Hyperliquid");
+        let (read, write) = (passed.read_units, passed.write_units);
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {exchange} | {read} | {write} |",
+            counted.operation,
+            of("endpoint"),
+            of("cosigner"),
+        );
+    }
 }

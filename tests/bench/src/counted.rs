@@ -17,12 +17,12 @@ pub(crate) async fn measure(world: &World) -> Result<Vec<Counted>, BenchError> {
     let mut found = Vec::new();
     for (operation, job) in [
         ("create", Job::create("user")),
-        ("find one that exists", Job::find("user")),
+        ("get a wallet", Job::find("user")),
         ("list", Job::list()),
         ("sign", Job::sign("user", 0)),
         ("register hyperliquid", Job::register("hyperliquid", "user")),
         ("register aster", Job::register("aster", "user")),
-        ("describe", Job::describe("user")),
+        ("get a trading key", Job::describe("user")),
         ("rotate aster", Job::rotate("user")),
         ("delete aster", Job::delete("aster", "user")),
     ] {

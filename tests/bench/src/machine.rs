@@ -46,11 +46,15 @@ impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { processor, cores, day, .. } = self;
         let build = if cfg!(debug_assertions) {
-            "a debug build, whose times say nothing"
+            "debug build, so the times are meaningless"
         } else {
-            "a build without debug assertions"
+            "build without debug assertions"
         };
-        write!(f, "{day}, {processor}, {cores} cores, {build}; load when it began: {}", self.load())
+        write!(
+            f,
+            "Measured on {day}: {processor}, {cores} cores, {build}. Load average at the start: {}.",
+            self.load()
+        )
     }
 }
 

@@ -288,11 +288,11 @@ async fn deployment_freeze_writes_two_attributes_as_caller() {
     assert_eq!(world.cloud.wrong(), Vec::<String>::new());
     let (mut listed, statements) = policy("guides/operations.md", "## Freeze a wallet");
     assert!(listed.remove("kms:Decrypt"));
-    let ours =
+    let freeze_calls =
         |called: &&Called| called.by == "AKIAMAIN" && !called.action.starts_with("cloudwatch");
     let called = world.cloud.called();
     let mut actions: BTreeSet<String> =
-        called.iter().filter(ours).map(|called| called.action.clone()).collect();
+        called.iter().filter(freeze_calls).map(|called| called.action.clone()).collect();
     assert!(actions.remove("sts:GetCallerIdentity"), "this call needs no permission");
     assert_eq!(actions, listed);
     let update = statements

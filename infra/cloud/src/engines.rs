@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn engines_with_half_credentials_name_missing_variable() {
+    fn half_credentials_error_names_missing_variable() {
         let missing = engines(&[("AWS_ACCESS_KEY_ID", "id")]).unwrap_err();
         assert_eq!(missing.to_string(), "AWS_SECRET_ACCESS_KEY is not set");
         let missing = engines(&[("AWS_SECRET_ACCESS_KEY", "secret")]).unwrap_err();

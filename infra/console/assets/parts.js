@@ -91,7 +91,7 @@ export function jobText(job) {
   return [`${work[job.does] ?? job.does} `, countdown(job.at, "due")];
 }
 
-const MEND = {
+const REMEDIES = {
   NO_AGENT_SLOT: "The account has as many agents as the exchange allows. Remove one at the exchange, then retry.",
   MISSING_API_KEY: "This stack requires a tenant key. Enter it with the button “Tenant key” above.",
   INVALID_API_KEY: "No tenant has this key. Enter another one with the button “Tenant key” above. `cargo run -- keys list` lists the tenants.",
@@ -107,7 +107,7 @@ const MEND = {
 
 /** An error, its meaning and the next action. */
 export function errorBox(error, more) {
-  const known = MEND[error.code];
+  const known = REMEDIES[error.code];
   return h("div", { class: "error", role: "alert" },
     h("strong", null, error.message),
     error.advice && h("p", null, error.advice),

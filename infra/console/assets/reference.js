@@ -49,9 +49,9 @@ function resolve(document, value, depth = 0) {
   const reference = value?.$ref;
   if (typeof reference !== "string" || !reference.startsWith("#/") || depth > 20) return value ?? {};
   const parts = reference.slice(2).split("/").map((part) => decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~"));
-  const { $ref: _, ...beside } = value;
+  const { $ref: _, ...siblings } = value;
   const target = parts.reduce((at, part) => at?.[part], document);
-  return { ...resolve(document, target, depth + 1), ...beside };
+  return { ...resolve(document, target, depth + 1), ...siblings };
 }
 
 function operation(document, { method, path, it, parameters }) {

@@ -117,11 +117,11 @@ function actions(done) {
 /** The agents of the wallet on the simulator. */
 function listed(agents, wallet, exchange) {
   if (agents === null) return h("p", { class: "fine" }, "This exchange is not simulated. The reconciliation job compares its agents.");
-  const ours = new Set(wallet.credentials.filter((one) => one.exchange === exchange).flatMap((one) => [one, one.next, ...one.retiring]).map((agent) => agent?.agentAddress.toLowerCase()));
+  const known = new Set(wallet.credentials.filter((one) => one.exchange === exchange).flatMap((one) => [one, one.next, ...one.retiring]).map((agent) => agent?.agentAddress.toLowerCase()));
   return h("details", { class: "listed" },
     h("summary", null, `On the exchange: ${agents.length === 1 ? "1 agent" : `${agents.length} agents`}`),
     h("ul", null, agents.map((agent) => h("li", null, copyable(agent.agentAddress, "agent address", agent.agentAddress.slice(0, 10)), " ", h("code", null, agent.agentName || "unnamed"),
-      " until ", stamp(agent.validUntil), !ours.has(agent.agentAddress.toLowerCase()) && [" ", badge("not in the records", "bad")]))));
+      " until ", stamp(agent.validUntil), !known.has(agent.agentAddress.toLowerCase()) && [" ", badge("not in the records", "bad")]))));
 }
 
 const path = (exchange, rest = "") => `/api/trading/${exchange}/apikey${rest}`;

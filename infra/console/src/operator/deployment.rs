@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outputs_and_parameters_are_read_in_any_order() {
+    fn stack_outputs_and_parameters_parse_in_any_order() {
         let xml = r#"<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">
           <DescribeStacksResult><Stacks><member>
             <StackName>prod</StackName>

@@ -102,7 +102,7 @@ test("metrics and alarms, and what is said where they cannot be read", async () 
   } }));
   await page.getByRole("link", { name: "Wallets", exact: true }).first().click();
   await page.getByRole("link", { name: "Metrics" }).click();
-  await page.getByRole("region", { name: "Registrations, Aster" }).getByText("5").waitFor();
+  await page.getByRole("region", { name: "Registrations, Aster", exact: true }).getByText("5").waitFor();
   await page.getByRole("region", { name: "Credential drift" }).getByText("check").waitFor();
   await page.getByRole("region", { name: "Signing" }).getByText("no data").waitFor();
   await page.getByText("<b>differs</b>").waitFor();

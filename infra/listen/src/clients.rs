@@ -40,7 +40,7 @@ const MAX_HEAD_BYTES: usize = 20 * 1024;
 const MAX_HEADERS: usize = 64;
 
 /// Wait after a failed accept, for example when no file descriptor is free.
-const REST: Duration = Duration::from_millis(50);
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Limits of clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,7 +89,7 @@ pub fn serve_clients(
                 }
                 (Ok(_), Err(error)) => {
                     tracing::warn!(%error, "cannot accept a connection");
-                    sleep(REST).await;
+                    sleep(RETRY_DELAY).await;
                 }
                 (Err(_), _) => break,
             }

@@ -31,7 +31,7 @@ use crate::sim_state::Kept;
 const SOCKET: &str = "control.sock";
 
 /// Timeout of a command. A job can run for minutes.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Error of a command to a running stack.
 #[derive(Debug, thiserror::Error)]
@@ -188,7 +188,7 @@ async fn ask(data_dir: &Path, what: &str, body: &Value) -> Result<Value, Control
     let client = shared::http_client::client_builder()
         .map_err(|error| call(&error))?
         .unix_socket(data_dir.join(SOCKET))
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .build()
         .map_err(|error| call(&error))?;
     let request = client.post(format!("http://localhost/{what}"));

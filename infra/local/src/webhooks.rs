@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 const IDLE: Duration = Duration::from_millis(250);
 
 /// Wait after a failure.
-const REST: Duration = Duration::from_secs(5);
+const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// Error of a step.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,7 @@ impl Pump {
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(%error, "webhooks failed; retrying");
-                    tokio::time::sleep(REST).await;
+                    tokio::time::sleep(RETRY_DELAY).await;
                 }
             }
         }

@@ -88,7 +88,11 @@ impl OperateCommand {
 
 fn back_up(data_dir: &Path, file: &Path) -> Result<(), BackupError> {
     let bytes = backup::backup(data_dir, file, &Clock::system())?;
-    say(&format!("Wrote a backup of {} to {} ({bytes} bytes).", data_dir.display(), file.display()));
+    say(&format!(
+        "Wrote a backup of {} to {} ({bytes} bytes).",
+        data_dir.display(),
+        file.display()
+    ));
     say("It contains the KMS keys: protect it like the data directory.");
     Ok(())
 }

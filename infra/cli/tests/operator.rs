@@ -110,10 +110,7 @@ async fn console_reads_write_nothing_and_show_no_secret() {
     let (mut listed, statements) = policy("guides/console.md", "# The console");
     // DynamoDB calls this to decrypt a table; the console does not.
     assert!(listed.remove("kms:Decrypt"));
-    assert_eq!(
-        actions, listed,
-        "the policy of docs/guides/console.md lists exactly the calls"
-    );
+    assert_eq!(actions, listed, "the policy of docs/guides/console.md lists exactly the calls");
     for statement in statements {
         if statement["Action"].as_array().unwrap().contains(&json!("kms:Decrypt")) {
             let condition = &statement["Condition"]["StringEquals"];
@@ -140,7 +137,11 @@ async fn console_shows_settings_of_deployment() {
         (&about["region"], &about["api"]),
         (&json!("eu-central-1"), &json!("https://abc.example/v1"))
     );
-    assert_eq!(about["renewWithinMs"], 20 * 24 * 60 * 60 * 1_000_u64, "from the stack's parameters");
+    assert_eq!(
+        about["renewWithinMs"],
+        20 * 24 * 60 * 60 * 1_000_u64,
+        "from the stack's parameters"
+    );
     let (_, first) = console.read("list?limit=1").await;
     let cursor = first["nextCursor"].as_str().unwrap();
     let (_, rest) = console.read(&format!("list?limit=100&cursor={cursor}")).await;

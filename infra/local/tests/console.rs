@@ -202,7 +202,11 @@ async fn refused_signature_appears_in_decisions() {
             (&newest["intent"], &newest["messageBytes"]),
             (&json!("PersonalMessage"), &json!(5))
         );
-        assert_eq!(body["decisions"].as_array().unwrap().len(), 2, "with the record of the key: {body}");
+        assert_eq!(
+            body["decisions"].as_array().unwrap().len(),
+            2,
+            "with the record of the key: {body}"
+        );
     }
     let (_, body) = app.read("any", "/console/data/decisions?wallet=alice&before=2").await;
     assert_eq!(body["decisions"][0]["decision"], "key-made");

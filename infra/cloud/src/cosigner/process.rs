@@ -102,7 +102,8 @@ pub async fn in_child(
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| failed(error.to_string()))?;
-    let output = child.stdout.take().ok_or_else(|| failed("the process has no output".to_owned()))?;
+    let output =
+        child.stdout.take().ok_or_else(|| failed("the process has no output".to_owned()))?;
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line).await.map_err(|error| failed(error.to_string()))?;
     let address = line.trim().to_owned();

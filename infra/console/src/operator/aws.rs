@@ -127,7 +127,10 @@ impl Account {
         let arn = said.split_once("<Arn>").and_then(|(_, rest)| rest.split_once("</Arn>"));
         match arn {
             Some((arn, _)) if arn.starts_with("arn:") => Ok(arn.to_owned()),
-            _ => Err(CallError::NoAnswer { action: ACTION, cause: "the response has no ARN".to_owned() }),
+            _ => Err(CallError::NoAnswer {
+                action: ACTION,
+                cause: "the response has no ARN".to_owned(),
+            }),
         }
     }
 
@@ -194,7 +197,9 @@ impl Account {
     async fn signed(&self, call: &Call, url: &str) -> Result<Vec<(String, String)>, CallError> {
         let setup = |cause: String| CallError::Setup(cause);
         let provider = self.config.credentials_provider();
-        let provider = provider.ok_or_else(|| setup("no credentials: pass --profile, or sign in with the AWS CLI".to_owned()))?;
+        let provider = provider.ok_or_else(|| {
+            setup("no credentials: pass --profile, or sign in with the AWS CLI".to_owned())
+        })?;
         let identity = provider.provide_credentials().await;
         let identity =
             identity.map_err(|error| setup(format!("credentials: {}", chain(&error))))?;

@@ -258,9 +258,7 @@ async fn admit(State(operator): State<Operator>, mut request: Request, next: Nex
                     Some(error) => error,
                 }
             }
-            Err(_) => {
-                ApiError::new(403, "INVALID_TOKEN", "Invalid token").advise(open)
-            }
+            Err(_) => ApiError::new(403, "INVALID_TOKEN", "Invalid token").advise(open),
         },
     };
     refusal(&error, &operator.reads.clock, &operator.random)

@@ -159,7 +159,9 @@ pub(crate) fn read(from: &mut impl Read, directory: &Path) -> Result<Manifest, A
         content(from, bytes, &mut file)?;
         file.sync_all()?;
         if Entry::of(&path, &name)? != *entry {
-            return Err(malformed(format!("{name} was changed after the backup: its hash differs")));
+            return Err(malformed(format!(
+                "{name} was changed after the backup: its hash differs"
+            )));
         }
     }
     Ok(manifest)

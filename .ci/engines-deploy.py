@@ -2,8 +2,8 @@
 
     engines-deploy.py ENDPOINT FUNCTIONS HYPERLIQUID_URL ASTER_URL REPORT
 
-FUNCTIONS is a folder of binaries named after their functions; a function without one gets a placeholder that
-is never called. Each line of REPORT is a difference from AWS that was found, or a resource type that was left out.
+FUNCTIONS is a folder of binaries with the names of their functions. A function without a binary gets a placeholder that
+is never called. Each line of REPORT is a difference from AWS, or a resource type that was left out.
 """
 
 import copy
@@ -31,14 +31,14 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TEMPLATES = {"main": "template.yaml", "cosigner": "infra/cosigner.yaml", "monitoring": "infra/monitoring.yaml"}
 BUCKET = "templates"
 
-# What MiniStack cannot create. A value is the type that is deployed in its place.
+# Types that MiniStack cannot create. A value is the type that is deployed in its place.
 LEFT_OUT = {
     "AWS::EC2::EIP": None,
     "AWS::EC2::NatGateway": None,
     "AWS::IAM::RolePolicy": "AWS::IAM::Policy",
 }
 
-# Parameters of the main stack: a name of the deployment, and what differs from the defaults.
+# Variants of the main stack: a name, and the parameters that differ from the defaults.
 VARIANTS = {
     "defaults": {},
     "log-role-elsewhere": {"ManageApiGatewayLogRole": "false"},
@@ -70,13 +70,13 @@ def check(fact, what, shown=""):
 
 
 def package(folder):
-    """The name of the package in a folder of the repository, which its binary has too."""
+    """Returns the name of the package in a folder of the repository, which is also its binary's name."""
     with open(os.path.join(ROOT, folder, "Cargo.toml")) as manifest:
         return re.search(r'^name = "(.*)"$', manifest.read(), re.MULTILINE)[1]
 
 
 def archive(name):
-    """The zip of a function's binary."""
+    """Returns the zip of a function's binary."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
         path = os.path.join(FUNCTIONS, name)
@@ -92,7 +92,7 @@ def archive(name):
 
 
 def expand(name, s3):
-    """A template as `sam deploy` sends it: the code is in S3, and AWS's own translator has expanded it."""
+    """Returns a template as `sam deploy` sends it: with code in S3, and expanded by AWS's own translator."""
     with open(os.path.join(ROOT, TEMPLATES[name])) as file:
         template = yaml_parse(file.read())
     for resource in template["Resources"].values():
@@ -105,7 +105,7 @@ def expand(name, s3):
             properties["TemplateURL"] = f"{ENDPOINT}/{BUCKET}/{nested}.json"
     translated = Translator({}, Parser()).translate(template, {})
     for resource in translated["Resources"].values():
-        # The exchanges are the simulators of this machine.
+        # Uses the simulators on this machine as exchanges.
         variables = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
         for variable, url in (("HYPERLIQUID_URL", HYPERLIQUID), ("ASTER_URL", ASTER)):
             if variable in variables:
@@ -170,7 +170,7 @@ def put(name, body):
 
 
 def call(api, key, method, path, body=None, tries=5):
-    """A request of the API; the status and the body. A slow machine's 503 is sent again, as its message says."""
+    """Sends a request to the API, and returns the status and the body. Retries a 503, as its message advises."""
     status, reply = send(api, key, method, path, body)
     while status == 503 and tries > 1:
         time.sleep(reply.get("retryAfterSeconds", 1))
@@ -197,7 +197,7 @@ def send(api, key, method, path, body):
 
 
 def tenant(outputs, stack):
-    """An API key on the usage plan, as docs/guides/deploy.md makes it."""
+    """Creates an API key on the usage plan, as docs/guides/deploy.md describes."""
     gateway = client("apigateway")
     made = gateway.create_api_key(name=f"tenant-{stack}", enabled=True)
     plans = [plan for plan in gateway.get_usage_plans()["items"] if plan["name"].startswith(stack)]
@@ -208,7 +208,7 @@ def tenant(outputs, stack):
 
 
 def use(stack, outputs):
-    """The calls of a deployment: through API Gateway, the functions' and the cosigner's real binaries."""
+    """Calls a deployment through API Gateway, with the real binaries of the functions and the cosigner."""
     apis = client("apigateway").get_rest_apis(limit=500)["items"]
     api_id = next(api["id"] for api in apis if api["name"] == stack)
     api = f"{ENDPOINT}/_aws/execute-api/{api_id}/v1"
@@ -243,7 +243,7 @@ def use(stack, outputs):
 
 
 def verify(stack, parameters, outputs):
-    """What the parameters change."""
+    """Checks the effects of the parameters."""
     kms, stacks = client("kms"), client("cloudformation")
     resources = stacks.describe_stack_resources(StackName=stack)["StackResources"]
     by_name = {resource["LogicalResourceId"]: resource for resource in resources}
@@ -295,7 +295,7 @@ def main():
 
 
 def dangling(template):
-    """Dependencies on a resource whose condition may be false, which CloudFormation refuses only when it is."""
+    """Returns dependencies on resources whose condition may be false, which CloudFormation refuses only then."""
     resources = template["Resources"]
     for name, resource in resources.items():
         depends = resource.get("DependsOn", [])

@@ -1,9 +1,9 @@
-"""Runs the service's main job against a stack, and looks at its DynamoDB and KMS.
+"""Runs the service's main calls against a stack, and checks its DynamoDB and KMS.
 
     engines-job.py API DYNAMODB KMS REPORT
 
-infra/smoke.sh has run before: here is what it does not do. Every check ends the program when it fails. Each line
-of REPORT is a difference between this engine and AWS.
+Covers what infra/smoke.sh, which runs before, does not. The program ends at the first failed check. Each line of REPORT
+is a difference between this engine and AWS.
 """
 
 import base64
@@ -42,7 +42,7 @@ def check(fact, what, shown=""):
 
 
 def call(method, path, body=None, tries=5, **headers):
-    """A request of the API; the status and the body. A slow machine's 503 is sent again, as its message says."""
+    """Sends a request to the API, and returns the status and the body. Retries a 503, as its message advises."""
     status, reply = send(method, path, body, headers)
     while status == 503 and tries > 1:
         time.sleep(reply.get("retryAfterSeconds", 1))
@@ -81,7 +81,7 @@ def register(exchange, user, **headers):
 
 
 def refused(code, function):
-    """Whether AWS's client raises this error."""
+    """Returns whether AWS's client raises this error."""
     try:
         function()
     except ClientError as error:
@@ -97,11 +97,11 @@ def at_once(function, count=8):
 def races():
     made = at_once(lambda: wallet(f"race-{RUN}"))
     statuses = sorted(status for status, _ in made)
-    check(statuses == [200] * 7 + [201], "one of 8 racing creations makes the wallet", statuses)
-    check(len({body["walletId"] for _, body in made}) == 1, "all 8 get the same wallet")
+    check(statuses == [200] * 7 + [201], "one of 8 concurrent creations makes the wallet", statuses)
+    check(len({body["walletId"] for _, body in made}) == 1, "all 8 return the same wallet")
     for exchange in ("aster", "hyperliquid"):
         statuses = [status for status, _ in at_once(lambda: register(exchange, f"race-{RUN}"), 4)]
-        check(statuses.count(200) == 1, f"one of 4 racing registrations with {exchange} succeeds", statuses)
+        check(statuses.count(200) == 1, f"one of 4 concurrent registrations with {exchange} succeeds", statuses)
         check(set(statuses) <= {200, 409, 429, 503}, "the others are refused", statuses)
 
 
@@ -114,7 +114,7 @@ def idempotency():
     check(again == first, "the same Idempotency-Key returns the same result")
     other = register("hyperliquid", f"race-{RUN}", Idempotency_Key=key)
     check(other[0] == 422, "the same key with another body is refused", other[0])
-    check(register("hyperliquid", f"again-{RUN}")[0] == 409, "without the key it is a second registration")
+    check(register("hyperliquid", f"again-{RUN}")[0] == 409, "without the key it counts as a second registration")
 
 
 def pagination():
@@ -131,7 +131,7 @@ def pagination():
         if made <= set(seen):
             break
         time.sleep(0.25)
-    check(made <= set(seen), "the list has every wallet")
+    check(made <= set(seen), "the list contains every wallet")
     check(len(seen) == len(set(seen)), "no wallet is listed twice")
 
 
@@ -141,7 +141,7 @@ def check_quietly(fact, what):
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
-    """A tenant's receiver; what arrives is in `arrived`."""
+    """A tenant's receiver. Stores deliveries in `arrived`."""
 
     arrived = queue.Queue()
 
@@ -189,22 +189,22 @@ def arrival(kind, text):
 
 
 def conditions():
-    """DynamoDB's part of the decisions: what the service relies on."""
+    """Checks the behaviour of DynamoDB that the service relies on."""
     made = wallet(f"race-{RUN}")[1]
     key = {"pk": {"S": f"local#W#{made['walletId']}"}, "sk": {"S": "record"}}
     record = dynamodb.get_item(TableName=WALLETS, Key=key, ConsistentRead=True)["Item"]
     put = {"TableName": WALLETS, "Item": record, "ConditionExpression": "attribute_not_exists(pk)"}
     fact, error = refused("ConditionalCheckFailedException", lambda: dynamodb.put_item(**put))
-    check(fact, "a conditional write on an item that exists is refused", error)
+    check(fact, "a conditional write on an existing item is refused", error)
     fresh = {"TableName": WALLETS, "Item": {**record, "pk": {"S": f"probe-{RUN}"}}}
     try:
         dynamodb.transact_write_items(TransactItems=[{"Put": fresh}, {"Put": put}])
         check(False, "a transaction with one false condition is refused")
     except ClientError as error:
         reasons = [reason["Code"] for reason in error.response["CancellationReasons"]]
-    check(reasons == ["None", "ConditionalCheckFailed"], "it names the condition", reasons)
+    check(reasons == ["None", "ConditionalCheckFailed"], "the error names the condition", reasons)
     probe = dynamodb.get_item(TableName=WALLETS, Key={"pk": {"S": f"probe-{RUN}"}, "sk": {"S": "record"}})
-    check("Item" not in probe, "and writes nothing")
+    check("Item" not in probe, "the transaction writes nothing")
     for table, stream in ((WALLETS, True), (COSIGNER, False)):
         described = dynamodb.describe_table(TableName=table)["Table"]
         enabled = described.get("StreamSpecification", {}).get("StreamEnabled", False)
@@ -214,20 +214,20 @@ def conditions():
 
 
 def moved_ciphertexts():
-    """A share that is moved to another wallet does not open, on either side."""
+    """Checks that a share of either party does not decrypt after a move to another wallet."""
     first, second = (wallet(f"move-{RUN}-{number}")[1]["walletId"] for number in range(2))
     for table, sort in ((WALLETS, "share"), (COSIGNER, "share#1")):
         keys = [{"pk": {"S": f"local#W#{name}"}, "sk": {"S": sort}} for name in (first, second)]
         items = [dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"] for key in keys]
         dynamodb.put_item(TableName=table, Item={**items[1], "sealed": items[0]["sealed"]})
         status, _ = sign(second, tries=1)
-        check(status >= 500, f"a share of {table} that was moved to another wallet does not sign", status)
+        check(status >= 500, f"a share of {table} from another wallet does not sign", status)
         wrapped = items[0]["sealed"]["M"]["k"]["B"]
         fact, error = refused("InvalidCiphertextException", lambda: kms.decrypt(CiphertextBlob=wrapped))
-        check(fact, "its data key does not open without its encryption context", error)
+        check(fact, "its data key does not decrypt without its encryption context", error)
         dynamodb.put_item(TableName=table, Item=items[1])
         status, body = sign(second)
-        check(status == 200, "with its own share it signs again", f"{status} {body}")
+        check(status == 200, "the wallet signs again with its own share", f"{status} {body}")
 
 
 def rotation():
@@ -242,9 +242,9 @@ def rotation():
         differences.append(f"KMS: RotateKeyOnDemand is not supported ({error.response['Error']['Code']})")
         print(f"off {differences[-1]}", flush=True)
         return
-    check(sign(before)[0] == 200, "a wallet of before the rotation signs")
+    check(sign(before)[0] == 200, "a wallet from before the rotation signs")
     after = wallet(f"rotation-{RUN}-after")[1]["walletId"]
-    check(sign(after)[0] == 200, "a wallet of after the rotation signs")
+    check(sign(after)[0] == 200, "a wallet from after the rotation signs")
     rotations = [len(kms.list_key_rotations(KeyId=key)["Rotations"]) for key in KEYS]
     check(rotations == [1, 1], "both keys list one rotation", rotations)
 

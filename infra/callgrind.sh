@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Counts the instructions of the hot paths, which are the same on a busy machine: what each bench measures, once,
-# under valgrind. Writes a table. Wants valgrind, and builds the benches.
+# Counts the instructions of the hot paths: runs the measured part of each bench once under valgrind. The counts do not
+# depend on the machine's load. Prints a table. Requires valgrind, and builds the benches.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
-# Built in minutes; what is deployed (fat LTO) is a little leaner.
+# Thin LTO builds in minutes. Deployed functions (fat LTO) need slightly fewer instructions.
 export CARGO_PROFILE_BENCH_LTO=thin CARGO_PROFILE_BENCH_CODEGEN_UNITS=16
-# What is counted is found by its name.
+# valgrind finds the measured function by its symbol.
 export CARGO_PROFILE_BENCH_STRIP=none
 
 # The programs that `cargo bench` would run.
@@ -24,10 +24,10 @@ echo '| what | thousand instructions |'
 echo '| --- | ---: |'
 for program in $benches; do
   "$program" --bench --list 2>/dev/null | sed -n 's/: benchmark$//p' | while IFS= read -r name; do
-    # --test: the bench that is named runs once.
+    # --test runs the named bench once.
     valgrind --tool=callgrind --toggle-collect='*measured*' --callgrind-out-file="$work/out" \
       "$program" --bench --test --exact "$name" </dev/null >"$work/said" 2>&1
-    # criterion looks for a program to draw with, in a child that is counted, too, and ends first.
+    # criterion starts a child to look for a plotting program. valgrind counts the child too, and reports it first.
     count=$(sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$work/said" | tail -1)
     [[ ${count:-0} -gt 0 ]] || { cat "$work/said" >&2; exit 1; }
     awk -v name="$name" -v count="$count" 'BEGIN { printf "| %s | %.1f |\n", name, count / 1e3 }'

@@ -4,7 +4,7 @@
     aws cloudformation describe-change-set --change-set-name ARN --output json | infra/change-set.py
 
 Fails if a KMS key, a table or a nested stack would be removed or could be replaced. The exception is the monitoring
-stack, which holds no data. Needs Python alone.
+stack, which contains no data. Requires only Python.
 """
 
 import json
@@ -14,7 +14,7 @@ KEPT = {"AWS::KMS::Key", "AWS::DynamoDB::Table", "AWS::CloudFormation::Stack"}
 
 
 def is_loss(change):
-    """Whether a change would lose what no backup brings back."""
+    """Returns whether a change would lose a resource that no backup restores."""
     if change["ResourceType"] not in KEPT or change["LogicalResourceId"] == "Monitoring":
         return False
     replaces = change["Action"] == "Modify" and change.get("Replacement") != "False"

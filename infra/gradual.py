@@ -6,8 +6,8 @@
 
 Each function that the API invokes gets a version for each release, the alias `live` and a CodeDeploy deployment
 group; the parameter DeploymentPreference chooses how traffic moves to the new version. Everything else is as in
-template.yaml (docs/decisions/0048-gradual-deployment.md). RELEASE names the release; a new one is made from the time by
-default. Needs Python alone.
+template.yaml (docs/decisions/0048-gradual-deployment.md). RELEASE names the release; the name is derived from the time by
+default. Requires only Python.
 """
 
 import re
@@ -28,7 +28,7 @@ PARAMETER = """\
     Default: CodeDeployDefault.LambdaCanary10Percent5Minutes
 """
 
-# The metric is named, and the API not referred to: the API waits for the aliases, which wait for this alarm.
+# The dimensions name the API instead of a reference: the API waits for the aliases, which wait for this alarm.
 ALARM = """\
   ShiftErrors:
     Type: AWS::CloudWatch::Alarm
@@ -42,7 +42,7 @@ ALARM = """\
       Statistic: Sum
       Period: 60
       EvaluationPeriods: 1
-      # One exchange that times out does not stop a deployment; a version that fails reaches this within a minute.
+      # One timeout of an exchange does not stop a deployment. A faulty version reaches this within a minute.
       Threshold: 3
       ComparisonOperator: GreaterThanOrEqualToThreshold
       TreatMissingData: notBreaching
@@ -59,17 +59,17 @@ SHIFTED = """\
 
 
 def once(text, old, new):
-    """Returns the text with its only `old` replaced."""
+    """Replaces the only occurrence of `old` in the text."""
     if text.count(old) != 1:
         sys.exit(f"template.yaml: expected one {old.strip()!r}, found {text.count(old)}")
     return text.replace(old, new)
 
 
 def shifted(block, release):
-    """Returns a function's block with an alias that traffic moves by."""
+    """Returns a function's block with an alias for gradual deployment."""
     block = once(block, "    Properties:\n      FunctionName:", f"    Properties:\n{SHIFTED}      FunctionName:")
-    # SAM names the version after the environment as it is written, so each release publishes one. Without it a
-    # changed parameter would publish none, and the alias would keep the old value.
+    # SAM derives the version's name from the environment's source text, so each release publishes a version. Without
+    # this variable a changed parameter would publish none, and the alias would keep the old value.
     return once(block, "        Variables:\n", f"        Variables:\n          RELEASE: '{release}'\n")
 
 

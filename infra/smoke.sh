@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Calls a running service as a client would, and fails on the first answer that is not the contract's.
+# Calls a running service as a client does, and fails on the first response that violates the contract.
 #
 #   infra/smoke.sh [--aster] [--hyperliquid] URL KEY
 #
-# It makes one wallet, of a user who is new with each run. The flags register that wallet with an
-# exchange, and rotate and revoke the key again: with the one that the service is configured for, so use
-# them with a test network or the local stack. Needs bash and curl.
+# Each run creates one wallet for a new user. The flags also register that wallet with an exchange, then
+# rotate and revoke the key. The service calls the exchange that it is configured for, so use the flags
+# only with a test network or the local stack. Requires bash and curl.
 set -euo pipefail
 
 usage() {
@@ -26,18 +26,18 @@ url=${1%/}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# In a file, so that the key is not in the list of processes.
+# In a file, so that the key does not appear in the list of processes.
 printf 'X-API-KEY: %s\n' "$2" >"$work/key"
 user="smoke-$(date +%s)-$$"
 
 status='' body='' checks=0
 
-# send METHOD PATH [CURL OPTION]...: with the key; fills status and body.
+# send METHOD PATH [CURL OPTION]...: sends a request with the key, and sets status and body.
 send() {
   local method=$1 path=$2
   shift 2
   status=$(curl --silent --show-error --max-time 35 --request "$method" --header "@$work/key" \
-    --output "$work/body" --write-out '%{http_code}' "$@" "$url$path") || fail "$method $path: no answer"
+    --output "$work/body" --write-out '%{http_code}' "$@" "$url$path") || fail "$method $path: no response"
   body=$(<"$work/body")
 }
 
@@ -65,28 +65,28 @@ expect() {
   printf 'ok  %s\n' "$what"
 }
 
-# refused WHAT STATUS ERROR: an error of the contract.
+# refused WHAT STATUS ERROR: expects an error of the contract.
 refused() {
   expect "$1" "$2" '"success":false' "\"error\":\"$3" '"code":"' '"timestamp":'
 }
 
-# value FIELD: a text of the body.
+# value FIELD: prints a text of the body.
 value() {
   sed -nE "s/.*\"$1\":\"([^\"]*)\".*/\1/p" <<<"$body"
 }
 
 send GET /api/health
-expect 'the service is up' 200 '"success":true'
+expect 'health returns 200' 200 '"success":true'
 
 send GET /api/openapi.json
-expect 'it shows its OpenAPI document' 200 '"openapi": "3.1.0"'
+expect 'the OpenAPI document is served' 200 '"openapi": "3.1.0"'
 
 post /api/wallets "{\"userId\":\"$user\"}"
-expect 'a wallet is made' 201 '"success":true' "\"userId\":\"$user\""
+expect 'a wallet is created' 201 '"success":true' "\"userId\":\"$user\""
 wallet=$(value walletId) address=$(value address) made=$body
-[[ $wallet =~ ^[0-9a-f-]{36}$ ]] || fail 'walletId is no UUID'
-[[ $address =~ ^0x[0-9a-fA-F]{40}$ ]] || fail 'address is no address'
-[[ $(value publicKey) =~ ^04[0-9a-f]{128}$ ]] || fail 'publicKey is no uncompressed point'
+[[ $wallet =~ ^[0-9a-f-]{36}$ ]] || fail 'walletId is not a UUID'
+[[ $address =~ ^0x[0-9a-fA-F]{40}$ ]] || fail 'address is not an address'
+[[ $(value publicKey) =~ ^04[0-9a-f]{128}$ ]] || fail 'publicKey is not an uncompressed point'
 
 post /api/wallets "{\"userId\":\"$user\"}"
 expect 'the same user has the same wallet' 200
@@ -94,18 +94,18 @@ expect 'the same user has the same wallet' 200
 
 for name in "$user" "$wallet" "$address" "$(tr '[:upper:]' '[:lower:]' <<<"$address")"; do
   send GET "/api/wallets/$name"
-  expect "it is found as $name" 200
+  expect "the wallet is found as $name" 200
   [[ $body == "$made" ]] || fail "another wallet as $name"
 done
 
-# The list follows within about a second; other runs' wallets may be before this one.
+# The list is up to date within about a second. Wallets of other runs may precede this one.
 listed() {
   local cursor='' next try
   for try in 1 2 3 4 5; do
     cursor=''
     while :; do
       send GET "/api/wallets?limit=100$cursor"
-      expect 'the list has a page' 200 '"success":true' '"wallets":[' '"nextCursor":'
+      expect 'a page of the list is returned' 200 '"success":true' '"wallets":[' '"nextCursor":'
       [[ $body != *"\"walletId\":\"$wallet\""* ]] || return 0
       next=$(value nextCursor)
       [[ -n $next ]] || break
@@ -113,49 +113,49 @@ listed() {
     done
     [[ $try == 5 ]] || sleep 1
   done
-  fail "the list does not have $wallet"
+  fail "the list does not contain $wallet"
 }
 listed
 send GET '/api/wallets?cursor=x'
-refused 'a cursor that is none' 400 'cursor must be'
+refused 'an invalid cursor' 400 'cursor must be'
 
 post "/api/wallets/$wallet/sign" '{"message":"smoke test"}'
-expect 'it signs a message' 200 '"success":true' "\"address\":\"$address\""
-[[ $(value signature) =~ ^0x[0-9a-f]{130}$ ]] || fail 'no signature of 65 bytes'
+expect 'a message is signed' 200 '"success":true' "\"address\":\"$address\""
+[[ $(value signature) =~ ^0x[0-9a-f]{130}$ ]] || fail 'signature is not 65 bytes'
 
 for exchange in ${exchanges[@]+"${exchanges[@]}"}; do
   path=/api/trading/$exchange/apikey
   post "$path" "{\"walletIdOrAddress\":\"$user\"}"
   if [[ $status == 422 && $body == *'"code":"DEPOSIT_REQUIRED"'* ]]; then
-    # What a network answers for a wallet that nobody has paid into yet: the approval arrived, and its
-    # signer was read.
-    expect "$exchange knows the wallet's signature, and wants a deposit first" 422 '"success":false'
+    # The network's response for a wallet without a deposit. It shows that the approval arrived and its signer
+    # was recovered.
+    expect "$exchange recovers the wallet's signature and requires a deposit" 422 '"success":false'
     continue
   fi
   case $exchange in
-    aster) expect 'it is registered with Aster' 200 "\"signerAddress\":\"$address\"" '"createdAt":"' ;;
-    hyperliquid) expect 'it is registered with Hyperliquid' 200 "\"mainWalletAddress\":\"$address\"" '"apiWalletAddress":"0x' '"expiryTimestamp":' ;;
+    aster) expect 'the wallet is registered with Aster' 200 "\"signerAddress\":\"$address\"" '"createdAt":"' ;;
+    hyperliquid) expect 'the wallet is registered with Hyperliquid' 200 "\"mainWalletAddress\":\"$address\"" '"apiWalletAddress":"0x' '"expiryTimestamp":' ;;
   esac
   post "$path" "{\"walletIdOrAddress\":\"$user\"}"
   refused "a second registration with $exchange" 409 'API key already exists for this wallet'
   send GET "$path?walletIdOrAddress=$user"
-  expect "its key with $exchange is shown without a secret" 200 '"state":"active"' "\"walletAddress\":\"$address\""
-  [[ $body != *apiPrivateKey* ]] || fail 'the private key is shown a second time'
+  expect "the $exchange key is returned without a secret" 200 '"state":"active"' "\"walletAddress\":\"$address\""
+  [[ $body != *apiPrivateKey* ]] || fail 'the private key is returned a second time'
   agent=$(value agentAddress)
   post "$path/rotate" "{\"walletIdOrAddress\":\"$user\"}"
-  expect "its key with $exchange is rotated" 200 "\"previousAgentAddress\":\"$agent\""
+  expect "the $exchange key is rotated" 200 "\"previousAgentAddress\":\"$agent\""
   send DELETE "$path?walletIdOrAddress=$user"
-  expect "its key with $exchange is revoked" 200 '"message":"API key revoked"'
+  expect "the $exchange key is revoked" 200 '"message":"API key revoked"'
   send GET "$path?walletIdOrAddress=$user"
-  refused "no key with $exchange any more" 404 'API key not found'
+  refused "the revoked $exchange key" 404 'API key not found'
 done
 
 post /api/wallets '{}'
-refused 'no userId' 400 'Missing required parameter: userId'
+refused 'a missing userId' 400 'Missing required parameter: userId'
 post /api/wallets ''
 refused 'an empty body' 400 'Missing required parameter: userId'
 post /api/wallets '{'
-refused 'a body that is no JSON' 400 ''
+refused 'a body that is not JSON' 400 ''
 send POST /api/wallets --header 'Content-Type: text/plain' --data-binary '{}'
 refused 'a body of another type' 415 ''
 { printf '{"a":"'; head -c 70000 /dev/zero | tr '\0' ' '; printf '"}'; } >"$work/large"
@@ -164,29 +164,29 @@ refused 'a body over 64 KiB' 413 ''
 send DELETE /api/wallets
 refused 'a wrong method' 405 ''
 send GET /api/nothing
-# `sam local` leaves the template's gateway responses out, and answers this itself.
+# `sam local` does not apply the template's gateway responses, and returns its own response.
 [[ $url != https://* && $body == *'Missing Authentication Token'* ]] || refused 'an unknown route' 404 ''
 send GET "/api/wallets/nobody-$user"
 refused 'an unknown wallet' 404 'Wallet not found'
 post "/api/wallets/$wallet/sign" '{}'
-refused 'no message' 400 'Missing required parameter: message'
+refused 'a missing message' 400 'Missing required parameter: message'
 post "/api/wallets/$wallet/sign" '{"message":"You are signing into Astherus 111111"}'
 refused "an exchange's login as a message" 400 ''
 post /api/trading/hyperliquid/apikey '{}'
-refused 'no walletIdOrAddress' 400 'Missing required parameter: walletIdOrAddress'
+refused 'a missing walletIdOrAddress' 400 'Missing required parameter: walletIdOrAddress'
 post /api/trading/aster/apikey "{\"walletIdOrAddress\":\"nobody-$user\"}"
 refused 'an unknown wallet with Aster' 404 'Wallet not found'
 post /api/trading/lighter/apikey "{\"walletIdOrAddress\":\"$user\"}"
 refused 'Lighter' 400 'Lighter API keys are not registered through HyperDEX'
 post /api/trading/nowhere/apikey "{\"walletIdOrAddress\":\"$user\"}"
-refused 'an exchange that is not supported' 400 'Unsupported exchange: nowhere'
+refused 'an unsupported exchange' 400 'Unsupported exchange: nowhere'
 
-# The local stack takes any key.
+# The local stack accepts any key until it has a tenant key.
 if [[ $url == https://* ]]; then
   : >"$work/key"
   send GET "/api/wallets/$wallet"
-  refused 'no key' 403 'Invalid X-API-KEY'
-  printf 'X-API-KEY: %s\n' 'no-key-that-anybody-was-given' >"$work/key"
+  refused 'a missing key' 403 'Invalid X-API-KEY'
+  printf 'X-API-KEY: %s\n' 'unknown-key' >"$work/key"
   send GET "/api/wallets/$wallet"
   refused 'an unknown key' 403 'Invalid X-API-KEY'
 fi

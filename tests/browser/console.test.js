@@ -39,12 +39,12 @@ async function createWallet(page, userId) {
 
 test("the main job by clicks", async () => {
   const { page, leave } = await visit(browser, stack.url);
-  await page.getByText("There is no wallet yet").waitFor();
+  await page.getByText("No wallets yet").waitFor();
   await createWallet(page, "alice");
   const hyperliquid = card(page, "Hyperliquid"), aster = card(page, "Aster");
 
   await hyperliquid.getByRole("button", { name: "Register" }).click();
-  const curl = page.getByLabel("The equal curl call");
+  const curl = page.getByLabel("Equivalent curl command");
   const asked = await curl.textContent();
   assert.match(asked, /api\/trading\/hyperliquid\/apikey'/);
   assert.match(asked, /-d '\{"walletIdOrAddress":"alice"\}'/);
@@ -59,10 +59,10 @@ test("the main job by clicks", async () => {
   await dialog.getByRole("button", { name: "Show" }).click();
   const key = await secret.textContent();
   assert.match(key, /^0x[0-9a-f]{64}$/);
-  await dialog.getByRole("button", { name: "Copy the key" }).click();
+  await dialog.getByRole("button", { name: "Copy key" }).click();
   await dialog.getByText("Copied.").waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
-  await dialog.getByRole("button", { name: "I have kept it: close" }).click();
+  await dialog.getByRole("button", { name: "I have saved the key: close" }).click();
   // The dialog goes with its close event, a moment after the click; the key goes with it, wherever it stood.
   await page.waitForFunction((gone) => !document.documentElement.outerHTML.includes(gone), key);
   const kept = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
@@ -95,7 +95,7 @@ test("the main job by clicks", async () => {
   await hyperliquid.getByRole("button", { name: "Delete" }).click();
   await accessible(page, "a dialog");
   await (await sent(page, "Delete")).getByRole("button", { name: "Close" }).click();
-  await hyperliquid.getByText("This wallet has no API key on Hyperliquid.").waitFor();
+  await hyperliquid.getByText("This wallet has no trading key on Hyperliquid.").waitFor();
   await leave();
 });
 
@@ -103,14 +103,14 @@ test("the curl call that is shown does the same", async () => {
   const { page, leave } = await visit(browser, stack.url);
   await page.getByRole("button", { name: "Create a wallet" }).click();
   await page.getByRole("textbox", { name: "userId" }).fill("o'neill".replace("'", "|"));
-  const shell = await page.getByLabel("The equal curl call").textContent();
+  const shell = await page.getByLabel("Equivalent curl command").textContent();
   const { execFile } = await import("node:child_process");
   const said = await new Promise((resolve, reject) => execFile("sh", ["-c", `${shell} -s`], (error, out) => (error ? reject(error) : resolve(out))));
   const wallet = JSON.parse(said);
   assert.equal(wallet.userId, "o|neill");
   // The same request by the button: it has been done, and is not done twice.
   const dialog = await sent(page, "Create");
-  await dialog.getByText(/answered before/).waitFor();
+  await dialog.getByText(/replayed/).waitFor();
   await dialog.getByRole("button", { name: "Close" }).click();
   await page.waitForURL(`**/#/wallets/${wallet.walletId}`);
   await leave();
@@ -128,8 +128,8 @@ test("an error says what to do", async () => {
     const text = await alert.textContent();
     assert.match(text, /Failed to generate API key/);
     assert.match(text, /0x[0-9a-fA-F]{40}/, "where to deposit");
-    assert.match(text, /send this again/);
-    await page.getByRole("dialog").getByRole("button", { name: "Send again" }).waitFor();
+    assert.match(text, /then retry/);
+    await page.getByRole("dialog").getByRole("button", { name: "Retry" }).waitFor();
     await accessible(page, "an error");
     await shoot(page, "error");
     await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
@@ -200,7 +200,7 @@ test("every view, by day and by night, on a desk and on a phone", async () => {
     for (const [place, viewport] of [["desk", { width: 1200, height: 860 }], ["phone", { width: 375, height: 740 }]]) {
       const { page, leave } = await visit(browser, stack.url, { colorScheme, viewport });
       for (const [view, heading, there] of [
-        ["wallets", "Wallets", "alice"], ["renewals", "Renewals", "alice"], ["decisions", "Decisions of the cosigner", "signed"],
+        ["wallets", "Wallets", "alice"], ["renewals", "Renewals", "alice"], ["decisions", "Cosigner decisions", "signed"],
         ["exchanges", "Exchanges", "exchangeStatus"], ["reference", "API reference", /OpenAPI/],
       ]) {
         await page.goto(`${stack.url}/#/${view}`);
@@ -248,7 +248,7 @@ test("new decisions come by themselves, and refusals are marked", async () => {
   await page.getByText(/^\d+ decisions, 1 refused$/).waitFor();
   // What was read is text, whatever is in it.
   await page.locator("li.refused").getByText("<b>too many</b> signatures").waitFor();
-  await page.getByText("The cosigner has refused something").waitFor({ state: "attached" });
+  await page.getByText("The cosigner refused a request").waitFor({ state: "attached" });
   await page.getByLabel("Refusals only").check();
   assert.equal(await page.locator(".feed li").count(), 1);
   await shoot(page, "refusal");
@@ -280,15 +280,15 @@ test("a stack with keys wants one, and shows its tenant alone", async () => {
   try {
     const key = /hdx_[0-9a-f]{64}/.exec(await run(locked.data, "keys", "add", "desk-1"))[0];
     const { page, leave } = await visit(browser, locked.url);
-    await page.getByRole("status").getByText("API key wanted").waitFor();
+    await page.getByRole("status").getByText("tenant key required").waitFor();
     await page.getByRole("alert").getByText("Missing X-API-KEY").waitFor();
-    await page.getByRole("button", { name: "API key" }).click();
+    await page.getByRole("button", { name: "Tenant key" }).click();
     await page.getByLabel("X-API-KEY").fill(key);
     await page.keyboard.press("Enter");
     await page.locator("#stack").getByText("tenant desk-1").waitFor();
     await page.getByRole("button", { name: "Create a wallet" }).click();
     await page.getByRole("textbox", { name: "userId" }).fill("frank");
-    assert.match(await page.getByLabel("The equal curl call").textContent(), /"X-API-KEY: \$HYPERDEX_API_KEY"/);
+    assert.match(await page.getByLabel("Equivalent curl command").textContent(), /"X-API-KEY: \$HYPERDEX_API_KEY"/);
     assert.equal((await page.content()).includes(key), false, "the key is not in the page");
     await (await sent(page, "Create")).getByRole("button", { name: "Close" }).click();
     await page.getByRole("heading", { level: 1, name: "frank" }).waitFor();
@@ -327,6 +327,6 @@ test("the reference is drawn from whatever OpenAPI document the stack has", asyn
   assert.equal(await page.locator(".wanted", { hasText: "always" }).count(), 2);
   await accessible(page, "the reference, open");
   await page.getByPlaceholder(/Filter/).fill("nothing like it");
-  await page.getByText("Nothing of this kind.").waitFor();
+  await page.getByText("No matching operations.").waitFor();
   await leave();
 });

@@ -31,9 +31,9 @@ after(async () => {
 /** Nothing on the page does anything but look. */
 async function looksOnly(page) {
   const names = await page.getByRole("main").getByRole("button").evaluateAll((buttons) => buttons.map((button) => button.getAttribute("aria-label") ?? button.textContent));
-  const others = names.filter((name) => !/^(Copy .*|Find|Back|Next|Earlier ones)$/.test(name));
+  const others = names.filter((name) => !/^(Copy .*|Find|Back|Next|Earlier decisions)$/.test(name));
   assert.deepEqual(others, []);
-  assert.equal(await page.getByRole("button", { name: "API key" }).count(), 0);
+  assert.equal(await page.getByRole("button", { name: "Tenant key" }).count(), 0);
   assert.equal(await page.getByRole("navigation").getByRole("link", { name: "API", exact: true }).count(), 0);
 }
 
@@ -102,9 +102,9 @@ test("metrics and alarms, and what is said where they cannot be read", async () 
   } }));
   await page.getByRole("link", { name: "Wallets", exact: true }).first().click();
   await page.getByRole("link", { name: "Metrics" }).click();
-  await page.getByRole("region", { name: "Keys registered, Aster" }).getByText("5").waitFor();
-  await page.getByRole("region", { name: "Differences from the exchange" }).getByText("look").waitFor();
-  await page.getByRole("region", { name: "To sign" }).getByText("nothing").waitFor();
+  await page.getByRole("region", { name: "Registrations, Aster", exact: true }).getByText("5").waitFor();
+  await page.getByRole("region", { name: "Credential drift" }).getByText("check").waitFor();
+  await page.getByRole("region", { name: "Signing" }).getByText("no data").waitFor();
   await page.getByText("<b>differs</b>").waitFor();
   await accessible(page, "metrics");
   await shoot(page, "operator-metrics");
@@ -113,8 +113,8 @@ test("metrics and alarms, and what is said where they cannot be read", async () 
 
 test("without the token there is nothing to see", async () => {
   const { page, leave } = await visit(browser, operator.url);
-  await page.getByText("token wanted").waitFor();
-  await page.getByRole("alert").getByText("This page wants its token").waitFor();
+  await page.getByText("token required").waitFor();
+  await page.getByRole("alert").getByText("Missing token").waitFor();
   assert.equal(await page.getByText("alice").count(), 0);
   // It may come later.
   await page.goto(operator.address);

@@ -47,11 +47,11 @@ test("operator freeze is shown with who, when and why", async () => {
   await shoot(page, "frozen", { fullPage: true });
   // The filter finds it, and its list shows it.
   await page.goto(`${stack.url}/#/wallets`);
-  await page.getByLabel("State of the API keys").selectOption("frozen");
+  await page.getByLabel("State of the trading keys").selectOption("frozen");
   await page.waitForFunction(() => document.querySelectorAll("tbody th a").length === 1);
   assert.match(await page.locator("tbody th").textContent(), /albert frozen by operator/);
   await run(stack.data, "wallets", "unfreeze", "albert", "--reason", "it is over", "--endpoint-url", stack.dynamodb);
-  await page.getByText("No wallet like this.").waitFor();
+  await page.getByText("No matching wallets.").waitFor();
   await open(page, "albert");
   await page.getByText("Operators: 2 actions").waitFor();
   assert.equal(await page.getByText("frozen by operator").count(), 0);
@@ -86,7 +86,7 @@ test("overdue work is due, and not reported as done", async () => {
   await open(page, "alice");
   await page.getByText(/next refresh due for \d+ d/).waitFor();
   for (const exchange of ["Aster", "Hyperliquid"]) {
-    await card(page, exchange).getByText(/against the exchange due for 174 d/).waitFor();
+    await card(page, exchange).getByText(/with the exchange due for 174 d/).waitFor();
     await card(page, exchange).getByText(/renewal due for \d+ d/).waitFor();
   }
   assert.doesNotMatch(await main(page).textContent(), / ago|refreshed|compared|renewed/i);
@@ -142,7 +142,7 @@ test("each signature is one row with its user's name", async () => {
 test("times are shown in UTC on request", async () => {
   const { page, leave } = await visit(browser, stack.url, { timezoneId: "Asia/Tokyo" });
   await page.getByRole("link", { name: "alice" }).waitFor();
-  const made = page.locator("tbody tr", { hasText: "alice" }).locator("[data-label=Made] time");
+  const made = page.locator("tbody tr", { hasText: "alice" }).locator("[data-label=Created] time");
   const local = await made.textContent(), iso = await made.getAttribute("datetime");
   assert.match(local, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
   assert.equal(new Date(`${local.replace(" ", "T")}+09:00`).toISOString().slice(0, 19), iso.slice(0, 19));
@@ -163,7 +163,7 @@ test("wallets are found by prefix and by state", async () => {
     await page.waitForFunction((names) => JSON.stringify([...document.querySelectorAll("tbody th a")].map((link) => link.textContent).sort()) === names, names);
   };
   await users("albert", "alice", "bob");
-  const search = page.getByRole("searchbox"), state = page.getByLabel("State of the API keys");
+  const search = page.getByRole("searchbox"), state = page.getByLabel("State of the trading keys");
   await search.fill("AL");
   await users("albert", "alice");
   await state.selectOption("active");
@@ -173,7 +173,7 @@ test("wallets are found by prefix and by state", async () => {
   await search.fill("");
   await users("albert", "bob");
   await state.selectOption("pending");
-  await page.getByText("No wallet like this.").waitFor();
+  await page.getByText("No matching wallets.").waitFor();
   await state.selectOption("");
   await search.fill((await id("bob")).slice(0, 6));
   await users("bob");
@@ -245,7 +245,7 @@ test("feed says disconnected when the stack is gone", async () => {
 });
 
 test("a pause is explained by what caused it", async () => {
-  for (const [asked, blocked, words] of [[true, false, "as the exchange has asked"], [false, true, "because the exchange's edge blocks this address"], [false, false, "because it kept failing"]]) {
+  for (const [asked, blocked, words] of [[true, false, "because the exchange asked for it"], [false, true, "because the exchange's edge blocks this address"], [false, false, "because requests kept failing"]]) {
     const { page, leave } = await visit(browser, stack.url);
     await page.route("**/console/data/exchanges", async (route) => {
       const response = await route.fetch();

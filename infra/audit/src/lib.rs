@@ -1,4 +1,4 @@
-//! `hyperdex audit verify`: the chains of the cosigner's audit log.
+//! `hyperdex audit verify`: verifies the chains of the cosigner's audit log.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -17,35 +17,35 @@ use time::format_description::well_known::Rfc3339;
 /// The log could not be verified.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// A file that the caller names cannot be used.
+    /// A file named by the caller cannot be used.
     #[error("cannot use {what} {}: {cause}", path.display())]
     File {
-        /// What the file should be, such as "the public key".
+        /// Description of the file, such as "the public key".
         what: &'static str,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// Cause.
         cause: String,
     },
     /// The table could not be read.
-    #[error("the audit log did not start: {}", chain(.0.as_ref()))]
+    #[error("cannot read the audit log: {}", chain(.0.as_ref()))]
     Table(#[source] Box<SdkError<ScanError>>),
 }
 
-/// Where the log is.
+/// Source of the log.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// An export of the table, one item in each line.
+    /// Export of the table, one item in each line.
     Export(PathBuf),
-    /// The URL of a DynamoDB that has the table, such as the running local stack's.
+    /// URL of a DynamoDB that has the table, such as the running local stack's.
     Endpoint(String),
 }
 
-/// Verifies every chain, and with a public key the seals and what they prove; says what it finds, and
-/// returns whether nothing is wrong.
+/// Verifies every chain and, with a public key, the seals. Prints each fault through `say`, and
+/// returns true if there are none.
 ///
 /// # Errors
-/// When the log cannot be read.
+/// Returns an error when the log cannot be read.
 pub async fn verify(
     source: &Source,
     table: &str,
@@ -66,7 +66,7 @@ pub async fn verify(
         if proven.faults == [SealFault::None] && oldest_ms.saturating_add(SEALED_AFTER_MS) > now_ms
         {
             proven.faults.clear();
-            say("no seals yet: the first one is due a day after the first record");
+            say("no seals yet: the first one follows one day after the first record");
         }
         for fault in &proven.faults {
             say(&format!("seals: {fault}"));
@@ -78,7 +78,7 @@ pub async fn verify(
         }
         let last = proven.last_ms.map_or_else(|| "never".to_owned(), date);
         say(&format!(
-            "{} seals with {} heads, the last one made {last}; {} faults",
+            "{} seals with {} heads, latest {last}; {} faults",
             proven.seals,
             proven.heads.len(),
             proven.faults.len()
@@ -99,15 +99,15 @@ pub async fn verify(
     Ok(sound && report.faults.is_empty())
 }
 
-/// A log whose records are younger may have no seal: the job runs once a day in the cloud.
+/// A log whose oldest record is younger may have no seal: in AWS the job runs once a day.
 const SEALED_AFTER_MS: u64 = 25 * 60 * 60 * 1_000;
 
-/// The log's items, of both kinds.
+/// Items of the log, of both kinds.
 #[derive(Default)]
 struct Log {
     records: Verifier,
     seals: SealVerifier,
-    /// When the oldest record was made, Unix milliseconds.
+    /// Time of the oldest record, Unix milliseconds.
     first_ms: Option<u64>,
 }
 
@@ -123,13 +123,13 @@ impl Log {
     fn line(&mut self, line: &str) {
         match parse(line) {
             Ok(item) => self.item(item),
-            // It is said there.
+            // The record reader reports a malformed line.
             Err(_) => self.records.line(line),
         }
     }
 }
 
-/// When a record was made, Unix milliseconds.
+/// Returns the time of a record, Unix milliseconds.
 fn recorded_ms(item: &Item) -> Option<u64> {
     let body: Value = serde_json::from_str(item.get("body")?.as_s().ok()?).ok()?;
     body["atMs"].as_u64()
@@ -144,12 +144,12 @@ fn date(ms: u64) -> String {
 /// Reads the public key of the seals, in PEM or DER.
 ///
 /// # Errors
-/// When the file cannot be read, or is not such a key.
+/// Returns an error when the file cannot be read or is not such a key.
 pub fn read_public_key(file: &Path) -> Result<PublicKey, AuditError> {
     let broken = |cause| AuditError::File { what: "the public key", path: file.to_owned(), cause };
     let bytes = std::fs::read(file).map_err(|error| broken(error.to_string()))?;
     PublicKey::parse(&bytes)
-        .ok_or_else(|| broken("it is not a public key of P-256 in PEM or DER".to_owned()))
+        .ok_or_else(|| broken("expected a P-256 public key in PEM or DER".to_owned()))
 }
 
 fn exported(file: &Path) -> Result<Log, AuditError> {
@@ -191,7 +191,7 @@ async fn live(endpoint: &str, table: &str) -> Result<Log, AuditError> {
     }
 }
 
-/// An error with its causes in one line: `what: why: why`.
+/// Formats an error with its causes in one line: `what: cause: cause`.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! What the local stack is told on the command line.
+//! Command-line arguments of the local stack.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -17,98 +17,118 @@ use url::Url;
 
 #[derive(Args)]
 pub(crate) struct Serve {
-    /// Port of the HTTP API; 0 takes any.
+    /// Port of the HTTP API; 0 picks a free port
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// Address that every part listens on.
+    /// Address on which every part listens
     #[arg(long, default_value = "127.0.0.1")]
     bind: IpAddr,
-    /// Let --bind be another address than loopback, for containers. The API's keys keep nobody out
-    /// of its DynamoDB and KMS.
+    /// Allow --bind to name an address other than loopback
+    ///
+    /// For containers. Tenant keys do not protect the stack's DynamoDB and KMS.
     #[arg(long)]
     expose: bool,
-    /// Further host name under which clients reach the API, with or without a port; repeatable.
+    /// Additional host name of the API; repeatable
+    ///
+    /// Clients may use this name in the Host header, with or without a port.
     #[arg(long, value_name = "NAME[:PORT]")]
     allowed_host: Vec<AllowedHost>,
-    /// Where wallets and keys are kept.
+    /// Directory for the stack's data, including all keys
     #[arg(long, default_value = ".local", global = true)]
     pub(crate) data_dir: PathBuf,
-    /// DynamoDB to use in place of the embedded one: https, or http on loopback
+    /// URL of an external DynamoDB: https, or http on loopback
     #[arg(long, value_name = "URL", value_parser = url, requires = "kms_url", conflicts_with = "dynamodb_port")]
     dynamodb_url: Option<Url>,
-    /// KMS to use in place of the embedded one: https, or http on loopback
+    /// URL of an external KMS: https, or http on loopback
     #[arg(long, value_name = "URL", value_parser = url, requires = "dynamodb_url", conflicts_with = "kms_port")]
     kms_url: Option<Url>,
-    /// Key of the endpoints in the KMS at --kms-url; an alias is created if it does not exist
+    /// Endpoints' key in the external KMS
+    ///
+    /// A missing alias is created.
     #[arg(long, value_name = "KEY", requires = "kms_url")]
     kms_key_id: Option<String>,
-    /// Key of the cosigner in the KMS at --kms-url; an alias is created if it does not exist
+    /// Cosigner's key in the external KMS
+    ///
+    /// A missing alias is created.
     #[arg(long, value_name = "KEY", requires = "kms_url")]
     cosigner_kms_key_id: Option<String>,
-    /// Hyperliquid to use in place of the simulator: https, or http on loopback.
+    /// URL of Hyperliquid; default: the simulator
+    ///
+    /// https, or http on loopback.
     #[arg(long, env = "HYPERLIQUID_URL", value_parser = url, global = true)]
     hyperliquid_url: Option<Url>,
-    /// Hyperliquid's network: Mainnet or Testnet. Default: the network of --hyperliquid-url, else
-    /// Testnet, for which Hyperliquid's official SDKs sign wherever the URL is not its own.
+    /// Hyperliquid's network: Mainnet or Testnet
+    ///
+    /// Default: the network of --hyperliquid-url. For any other URL it is Testnet, because
+    /// Hyperliquid's official SDKs sign for Testnet when the URL is not Hyperliquid's own.
     #[arg(long, env = "HYPERLIQUID_CHAIN", value_parser = chain, global = true)]
     hyperliquid_chain: Option<HyperliquidChain>,
-    /// Aster to use in place of the simulator: https, or http on loopback.
+    /// URL of Aster; default: the simulator
+    ///
+    /// https, or http on loopback.
     #[arg(long, env = "ASTER_URL", value_parser = url, global = true)]
     aster_url: Option<Url>,
-    /// Aster's network: Mainnet or Testnet. Default: the network of --aster-url, else Hyperliquid's.
+    /// Aster's network: Mainnet or Testnet
+    ///
+    /// Default: the network of --aster-url, else Hyperliquid's network.
     #[arg(long, env = "ASTER_CHAIN", value_parser = chain, global = true)]
     aster_chain: Option<HyperliquidChain>,
-    /// Chain of a wallet's approval on Aster.
+    /// Chain id of a wallet's approval on Aster
     #[arg(long, env = "ASTER_SIGNATURE_CHAIN_ID", default_value_t = 56, global = true)]
     aster_signature_chain_id: u64,
-    /// Chain of calls that an agent signs on Aster. It follows from Aster's network: 1666 on
-    /// Mainnet, 714 on Testnet; when it is set, it must agree.
+    /// Chain id of requests that an agent signs on Aster
+    ///
+    /// Aster's network determines it: 1666 on Mainnet, 714 on Testnet. A value that differs is
+    /// rejected.
     #[arg(long, env = "ASTER_AGENT_CHAIN_ID", global = true)]
     aster_agent_chain_id: Option<u64>,
-    /// Aster's API: agents by v3, or API keys by v1.
+    /// Aster's API: agents (v3) or API keys (v1)
     #[arg(long, env = "ASTER_API", value_enum, default_value = "v3", global = true)]
     aster_api: AsterApi,
-    /// The simulators want a deposit before an account may act.
+    /// Make the simulators require a deposit before any action
     #[arg(long)]
     require_deposit: bool,
-    /// Whether registration with Hyperliquid hands the agent's private key out.
+    /// Return the agent's private key when Hyperliquid approves it
     #[arg(long, env = "RETURN_API_PRIVATE_KEY", default_value_t = true, action = clap::ArgAction::Set)]
     return_api_private_key: bool,
-    /// What of Hyperliquid's weight a minute may be used.
+    /// Weight that may be used at Hyperliquid in a minute
     #[arg(long, env = "HYPERLIQUID_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(200..))]
     hyperliquid_weight_per_minute: Option<u64>,
-    /// What of Aster's weight a minute may be used.
+    /// Weight that may be used at Aster in a minute
     #[arg(long, env = "ASTER_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(200..))]
     aster_weight_per_minute: Option<u64>,
-    /// Origins that may call the API from a browser, with commas between them.
+    /// Browser origins that may call the API, comma-separated
     #[arg(long, env = "ALLOWED_ORIGINS", value_parser = origins, default_value = "")]
     allowed_origins: Origins,
-    /// Requests a second for each API key; 0 is no limit at all.
+    /// Requests per second of one tenant key; 0 disables all limits
     #[arg(long, env = "KEY_RATE_LIMIT", default_value_t = Limits::default().rate_per_s)]
     key_rate_limit: u64,
-    /// Requests at once for each API key.
+    /// Burst of requests of one tenant key
     #[arg(long, env = "KEY_BURST_LIMIT", default_value_t = Limits::default().burst, value_parser = clap::value_parser!(u64).range(1..))]
     key_burst_limit: u64,
-    /// Requests a day (UTC) for each API key.
+    /// Requests per day (UTC) of one tenant key
     #[arg(long, env = "KEY_QUOTA_PER_DAY", default_value_t = Limits::default().quota_per_day, value_parser = clap::value_parser!(u64).range(1..))]
     key_quota_per_day: u64,
-    /// Port of DynamoDB; 0 takes any.
+    /// Port of DynamoDB; 0 picks a free port
     #[arg(long, default_value_t = 0)]
     dynamodb_port: u16,
-    /// Port of KMS; 0 takes any.
+    /// Port of KMS; 0 picks a free port
     #[arg(long, default_value_t = 0)]
     kms_port: u16,
-    /// Port of Lambda's Invoke API; 0 takes any.
+    /// Port of Lambda's Invoke API; 0 picks a free port
     #[arg(long, default_value_t = 0)]
     lambda_port: u16,
-    /// Port of SQS; 0 takes any.
+    /// Port of SQS; 0 picks a free port
     #[arg(long, default_value_t = 0)]
     sqs_port: u16,
-    /// Port of Hyperliquid's simulator; 0 takes any. Default: 3001, or a free port when 3001 is
-    /// busy.
+    /// Port of Hyperliquid's simulator; 0 picks a free port
+    ///
+    /// Default: 3001, or a free port when 3001 is in use.
     #[arg(long)]
     hyperliquid_port: Option<u16>,
-    /// Port of Aster's simulator; 0 takes any. Default: 3002, or a free port when 3002 is busy.
+    /// Port of Aster's simulator; 0 picks a free port
+    ///
+    /// Default: 3002, or a free port when 3002 is in use.
     #[arg(long)]
     aster_port: Option<u16>,
 }
@@ -120,11 +140,11 @@ pub(crate) enum AsterApi {
 }
 
 fn url(text: &str) -> Result<Url, &'static str> {
-    parse_url(text).ok_or("an https URL is wanted, or http on loopback, without a query")
+    parse_url(text).ok_or("expected an https URL, or http on loopback, without a query")
 }
 
 fn chain(text: &str) -> Result<HyperliquidChain, &'static str> {
-    parse_chain(text).ok_or("Mainnet or Testnet is wanted")
+    parse_chain(text).ok_or("expected Mainnet or Testnet")
 }
 
 fn origins(text: &str) -> Result<Origins, &'static str> {
@@ -141,10 +161,10 @@ fn simulator_port(given: Option<u16>, default: u16) -> Port {
 }
 
 impl Serve {
-    /// What to start.
+    /// Builds the options of a stack from the arguments.
     ///
     /// # Errors
-    /// When settings contradict each other.
+    /// Returns an error when settings contradict each other.
     pub(crate) fn options(&self) -> Result<Options, ConfigError> {
         let mut options = Options::new(&self.data_dir);
         options.ip = self.bind;
@@ -183,7 +203,7 @@ impl Serve {
         Ok(options)
     }
 
-    /// The exchanges, each with its network.
+    /// Returns both exchanges, each with its network.
     fn targets(&self) -> Result<(HyperliquidTarget, AsterTarget), ConfigError> {
         let of_url = |url: &Option<Url>| url.as_ref().and_then(network_of);
         let hyperliquid = HyperliquidTarget {

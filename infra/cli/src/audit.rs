@@ -1,4 +1,5 @@
-//! `hyperdex audit`: of an export, of a table, or of the data of a local stack that does not run.
+//! `hyperdex audit`: verifies an export, a live table, or the data of a local stack that is not
+//! running.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,19 +14,27 @@ use crate::terminal::{done, say};
 
 #[derive(Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Verify every chain: of the local stack's data, of an export, or of a table that answers.
+    /// Verify every chain of the audit log
+    ///
+    /// Reads the local stack's data directory, unless --export or --endpoint names another source.
     Verify {
-        /// An export of the cosigner's table in DynamoDB's JSON, one `{"Item":…}` in each line.
+        /// Export of the cosigner's table in DynamoDB JSON
+        ///
+        /// One `{"Item":…}` in each line.
         #[arg(long, conflicts_with = "endpoint")]
         export: Option<PathBuf>,
-        /// URL of the DynamoDB that holds the table, such as the running local stack's.
+        /// URL of the DynamoDB that has the table
+        ///
+        /// For example the DynamoDB of the running local stack.
         #[arg(long)]
         endpoint: Option<String>,
-        /// The public key of the seals, in PEM or DER: they are verified, and the chains against
-        /// them. The local stack's is audit-public-key.pem in its data directory.
+        /// Public key of the seals, in PEM or DER
+        ///
+        /// With it, the command verifies the seals, and compares the chains with them. The key of
+        /// the local stack is audit-public-key.pem in its data directory.
         #[arg(long)]
         public_key: Option<PathBuf>,
-        /// The table.
+        /// Name of the cosigner's table
         #[arg(long, default_value = hyperdex_local::COSIGNER_TABLE)]
         table: String,
     },
@@ -41,7 +50,7 @@ enum VerifyError {
 }
 
 impl AuditCommand {
-    /// Runs the command; without a source, on a data directory.
+    /// Runs the command. Without a source, it reads the data directory.
     pub(crate) async fn run(self, data_dir: &Path) -> ExitCode {
         let Self::Verify { export, endpoint, public_key, table } = self;
         let source = match (export, endpoint) {
@@ -57,7 +66,7 @@ impl AuditCommand {
     }
 }
 
-/// Verifies the audit log of a source, or of the data directory's tables where there is none.
+/// Verifies the audit log of a source; without one, that of the data directory's tables.
 async fn verified(
     source: Option<Source>,
     data_dir: &Path,
@@ -68,7 +77,7 @@ async fn verified(
     if let Some(source) = source {
         return Ok(verify(&source, table, public_key, now_ms, say).await?);
     }
-    // A key that cannot be read is found out before the tables are opened.
+    // Report an unreadable key before opening the tables.
     public_key.map(read_public_key).transpose()?;
     let verified = with_tables(data_dir, async |endpoint| {
         verify(&Source::Endpoint(endpoint.to_owned()), table, public_key, now_ms, say).await

@@ -1,4 +1,4 @@
-//! `hyperdex`: the local stack, its demo, and the tools around it.
+//! `hyperdex`: the local stack, its demo and its tools.
 
 mod arguments;
 mod audit;
@@ -31,8 +31,9 @@ use operate::OperateCommand;
 use serve::{console, serve};
 use terminal::{asks, complain, done, failed, say};
 
-/// HyperDEX Keys on this machine: the API, the cosigner, DynamoDB, KMS and the exchanges, all on
-/// loopback.
+/// Run HyperDEX Keys on this machine
+///
+/// Starts the API, the cosigner, DynamoDB, KMS and both exchanges' simulators, on loopback.
 #[derive(Parser)]
 #[command(name = "hyperdex", version)]
 struct Cli {
@@ -44,46 +45,57 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Look at the cosigner's audit log.
+    /// Verify the cosigner's audit log
     Audit {
         #[command(subcommand)]
         command: AuditCommand,
     },
-    /// API keys. Each is a tenant; while there is none, the stack is open, to the tenant `local`.
+    /// Manage tenant keys of the local stack
+    ///
+    /// Each key belongs to one tenant. Authentication is disabled until you create the first key:
+    /// every caller is the tenant `local`.
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
     },
-    /// Freeze and unfreeze wallets as an operator
+    /// Freeze or unfreeze a wallet as an operator
     Wallets {
         #[command(subcommand)]
         command: WalletsCommand,
     },
     #[command(flatten)]
     Operate(OperateCommand),
-    /// The console over a deployment in the cloud, with your own AWS credentials. It only reads.
+    /// Open a read-only console over a deployment in AWS
+    ///
+    /// Uses your own AWS credentials. The console changes nothing.
     Console(ConsoleOptions),
-    /// Run the product's three calls against a stack of their own, and use the registered keys.
+    /// Run the main calls and use the registered keys
+    ///
+    /// Starts a stack of its own in a temporary directory.
     Demo,
-    /// Run many clients against a stack of their own while it is killed and the exchanges fail,
-    /// and see that nothing is lost. Best with a release build.
+    /// Run many clients while the stack and exchanges fail
+    ///
+    /// Starts a stack of its own, kills it repeatedly, and checks that no data is lost. Use a
+    /// release build.
     Load(LoadArgs),
-    /// Measure what the service costs beside the bare library. Only a release build tells anything.
+    /// Measure the service's cost over the bare MPC library
+    ///
+    /// Only a release build gives meaningful numbers.
     Bench(BenchOptions),
-    /// The endpoints' process; a measurement starts it.
+    /// Run the endpoints' process, which a measurement starts
     #[command(hide = true)]
     Endpoints { settings: Vec<String> },
-    /// Write the API's OpenAPI document, as the code makes it, to a file: docs/openapi.json.
+    /// Write the OpenAPI document, generated from the code
     #[command(name = "openapi")]
     OpenApi { path: PathBuf },
-    /// The cosigner's process; the stack starts it.
+    /// Run the cosigner's process, which the stack starts
     #[command(hide = true)]
     Cosigner { settings: Vec<String> },
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // A measurement's processes have one thread for requests, as a function has.
+    // A measurement's process handles requests on one thread, as a Lambda function does.
     let mut runtime = match std::env::var("TOKIO_WORKER_THREADS").as_deref() {
         Ok("1") => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
@@ -95,7 +107,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> ExitCode {
-    // Before there is a log: each error that is made for an example would be in it.
+    // Runs before logging starts: building the examples creates errors, which would be logged.
     if let Some(Command::OpenApi { path }) = &cli.command {
         return match openapi::text().map(|text| std::fs::write(path, text)) {
             Ok(Ok(())) => ExitCode::SUCCESS,
@@ -104,7 +116,7 @@ async fn run(cli: Cli) -> ExitCode {
         };
     }
     let filter = match cli.command {
-        // A report is to be read, and so is an address.
+        // Log lines would hide the demo's report and the console's address.
         Some(Command::Demo) => Targets::new().with_default(LevelFilter::OFF),
         Some(Command::Bench(_) | Command::Console(_) | Command::Wallets { .. }) => Targets::new()
             .with_default(LevelFilter::WARN)
@@ -116,7 +128,7 @@ async fn run(cli: Cli) -> ExitCode {
     let filter = log_filter(&Env(&|name| std::env::var(name).ok()), filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     tracing_subscriber::registry().with(lines).with(filter).init();
-    // The cosigner's process has it from here, too.
+    // Child processes, such as the cosigner's, inherit this setting.
     platform::process::no_core_dumps();
     match cli.command {
         None | Some(Command::OpenApi { .. }) => match cli.serve.options() {

@@ -1,4 +1,4 @@
-//! Commands of an operator on a data directory and on the stack that uses it.
+//! Operator's commands on a data directory and on the stack that uses it.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,22 +15,22 @@ use crate::terminal::{done, say};
 
 #[derive(Subcommand)]
 pub(crate) enum OperateCommand {
-    /// Verify the data directory as a start does
+    /// Verify the data directory without starting the stack
     Doctor,
-    /// Back up the data directory, also while the stack runs
+    /// Back up the data directory, even while the stack runs
     Backup {
-        /// A file that does not exist yet: a tar archive. It holds the KMS keys.
+        /// New file for the tar archive, which contains the KMS keys
         file: PathBuf,
     },
     /// Restore a backup into an empty data directory
     Restore {
-        /// A file that `backup` has written.
+        /// Backup file
         file: PathBuf,
-        /// Move the data that is there aside first.
+        /// Move existing data aside first
         #[arg(long)]
         overwrite: bool,
     },
-    /// Run scheduled jobs of the running stack
+    /// Run a scheduled job of the running stack
     Jobs {
         #[command(subcommand)]
         command: JobsCommand,
@@ -53,11 +53,11 @@ pub(crate) enum JobsCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum SimCommand {
-    /// Credit a wallet's account, for --require-deposit
+    /// Credit a wallet's account, for use with --require-deposit
     Deposit {
-        /// A userId, a walletId or an address.
+        /// A userId, a walletId or an address
         wallet: String,
-        /// The tenant of the wallet.
+        /// Tenant of the wallet
         #[arg(long, default_value = "local")]
         tenant: Tenant,
     },
@@ -88,8 +88,12 @@ impl OperateCommand {
 
 fn back_up(data_dir: &Path, file: &Path) -> Result<(), BackupError> {
     let bytes = backup::backup(data_dir, file, &Clock::system())?;
-    say(&format!("Backup of {} in {}, {bytes} bytes.", data_dir.display(), file.display()));
-    say("It holds the KMS keys: keep it as secret as the data directory.");
+    say(&format!(
+        "Wrote a backup of {} to {} ({bytes} bytes).",
+        data_dir.display(),
+        file.display()
+    ));
+    say("It contains the KMS keys: protect it like the data directory.");
     Ok(())
 }
 
@@ -97,7 +101,7 @@ fn restore(data_dir: &Path, file: &Path, overwrite: bool) -> Result<(), BackupEr
     let aside = backup::restore(data_dir, file, overwrite, &Clock::system())?;
     say(&format!("Restored {} from {}.", data_dir.display(), file.display()));
     if let Some(aside) = aside {
-        say(&format!("The data that was there is in {}.", aside.display()));
+        say(&format!("The previous data is in {}.", aside.display()));
     }
     Ok(())
 }

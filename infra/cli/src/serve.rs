@@ -1,4 +1,4 @@
-//! The commands that run until they are stopped: the local stack, and the console over a deployment.
+//! Commands that run until they are stopped: the local stack and the console over a deployment.
 
 use domain::clock::Clock;
 use domain::intent::HyperliquidChain;
@@ -23,31 +23,31 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     let ports = options.ports;
     let mut stack = Stack::start(options).await?;
     let kind = |simulated, chain: HyperliquidChain| {
-        let what = if simulated { "simulator" } else { "not simulated" };
+        let what = if simulated { "simulator" } else { "external" };
         format!("{what}, {}", chain.as_str())
     };
     say("HyperDEX Keys, local stack.");
     say(if loopback {
-        "It listens on this machine's loopback alone.\n"
+        "All parts listen on loopback only.\n"
     } else {
-        "EXPOSED: every caller that reaches it can use every wallet.\n"
+        "EXPOSED: anyone who can reach these ports can use every wallet.\n"
     });
     say(&format!("  API          {}", stack.api));
     say(&format!("  console      {}/", stack.api));
     let engine = if external { "  (external)" } else { "" };
     say(&format!("  DynamoDB     {}{engine}", stack.dynamodb));
     say(&format!("  KMS          {}{engine}", stack.kms));
-    say(&format!("  Lambda       {}  (cosigner, in a process of its own)", stack.lambda));
+    say(&format!("  Lambda       {}  (cosigner, in its own process)", stack.lambda));
     say(&format!("  SQS          {}", stack.sqs));
     say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0, chains.0)));
     say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1, chains.1)));
     say(&format!("  data         {data}"));
     say(&match keys {
-        0 => "  API keys     none: open to the tenant local\n".to_owned(),
-        some => format!("  API keys     {some}\n"),
+        0 => "  Tenant keys  none: every caller is the tenant local\n".to_owned(),
+        some => format!("  Tenant keys  {some}\n"),
     });
     if let Some(cause) = &stack.webhooks_off {
-        say(&format!("  Webhooks are off: the external DynamoDB offers no stream ({cause})."));
+        say(&format!("  Webhooks are disabled: the external DynamoDB has no stream ({cause})."));
     }
     for (name, simulated, port, url) in [
         ("Hyperliquid", simulated.0, ports.hyperliquid, &stack.hyperliquid),
@@ -55,7 +55,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     ] {
         match (port, url.port()) {
             (Port::Preferred(wanted), Some(taken)) if simulated && wanted != taken => {
-                say(&format!("  Port {wanted} is busy: {name}'s simulator listens on {taken}."));
+                say(&format!("  Port {wanted} is in use: {name}'s simulator listens on {taken}."));
             }
             _ => {}
         }
@@ -68,7 +68,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
             "  curl {api}/api/trading/{exchange}/apikey {json} -d '{{\"walletIdOrAddress\":\"user_123\"}}'"
         ));
     }
-    say("\nCtrl-C stops it.");
+    say("\nCtrl-C stops the stack.");
     let (scheduled, pump) = (stack.scheduled.clone(), stack.pump.clone());
     let result = tokio::select! {
         () = stop_signal() => Ok(()),
@@ -83,15 +83,15 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
 /// Runs the console over a deployment.
 pub(crate) async fn console(options: &ConsoleOptions) -> Result<(), ConsoleError> {
     let console = operator::start(options, Clock::system(), Random::system()).await?;
-    say("HyperDEX Keys, console over a deployment. It reads, and changes nothing.");
-    say("Everyone who has the address can open it. It is valid until this program ends.\n");
+    say("HyperDEX Keys, read-only console over a deployment.");
+    say("Anyone with this address can open the console until you stop this program.\n");
     say(&format!("  console  {}", console.address));
-    say("\nCtrl-C stops it.");
+    say("\nCtrl-C stops the console.");
     stop_signal().await;
     Ok(())
 }
 
-/// Ctrl-C, or the signal that asks a process to end.
+/// Waits for Ctrl-C or the termination signal.
 async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminated = async {

@@ -1,9 +1,9 @@
-//! The terminal: output, questions and exit codes.
+//! Terminal output, questions and exit codes.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-/// A command's end: exit code 2 and one line when it could not be done.
+/// Returns the exit code of a command. On an error, prints it in one line and returns 2.
 pub(crate) fn done<E: std::error::Error>(result: Result<(), E>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -20,7 +20,7 @@ pub(crate) fn failed(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Asks the person at the terminal. Returns `None` without a terminal.
+/// Asks the user a yes-or-no question. Returns `None` without a terminal.
 pub(crate) fn asks(question: &str) -> Option<bool> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return None;
@@ -32,7 +32,7 @@ pub(crate) fn asks(question: &str) -> Option<bool> {
     Some(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
-/// Ignores a reader that has closed the pipe.
+/// Prints a line. Ignores a closed pipe.
 pub(crate) fn say(line: &str) {
     let mut output = std::io::stdout().lock();
     let _ = writeln!(output, "{line}").and_then(|()| output.flush());

@@ -1,5 +1,5 @@
-//! The ports of the running program, as the system lists them: each takes requests under its own
-//! names alone, and those for programs take none of a web page.
+//! The ports of the running program, as the system lists them. Each port accepts only requests that
+//! name it as the host. Ports for programs refuse all requests of web pages.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
@@ -13,7 +13,7 @@ use running::{Running, children, exchange, ports, program};
 /// The parts whose ports the program prints.
 const PARTS: [&str; 7] = ["API", "DynamoDB", "KMS", "Lambda", "SQS", "Hyperliquid", "Aster"];
 
-/// Requests that some port serves, each without its `Host`.
+/// Requests that some port serves, without the `Host` header.
 const REQUESTS: [(&str, &str, &str); 8] = [
     ("GET", "/", ""),
     ("GET", "/api/wallets", ""),
@@ -29,7 +29,7 @@ const REQUESTS: [(&str, &str, &str); 8] = [
     ),
 ];
 
-/// All ports of the stack's processes: those that it prints, and those between its own parts.
+/// Returns all ports of the stack's processes, including those that it does not print.
 fn all_ports(running: &Running) -> BTreeSet<u16> {
     let mut all = ports(running.child.id());
     for child in children(running.child.id()) {
@@ -46,7 +46,7 @@ fn port(running: &Running, part: &str) -> u16 {
     url.trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap()
 }
 
-/// The status and the whole response of a request with these headers.
+/// Sends a request with these headers, and returns the status and the whole response.
 fn ask(port: u16, (method, path, own): (&str, &str, &str), headers: &str) -> (u16, String) {
     let body = if method == "POST" { "{}" } else { "" };
     let response = exchange(
@@ -62,7 +62,7 @@ fn ask(port: u16, (method, path, own): (&str, &str, &str), headers: &str) -> (u1
     (status, response)
 }
 
-/// The request is refused, and the response holds nothing that a page could use.
+/// Checks that the request is refused, and that the response has no data.
 fn refused(port: u16, request: (&str, &str, &str), headers: &str) {
     let (status, response) = ask(port, request, headers);
     assert_eq!(status, 403, "{port} {request:?} {headers}: {response}");
@@ -99,7 +99,7 @@ fn every_port_refuses_foreign_hosts() {
             }
         }
     }
-    // What is refused above is served to a caller that names the port.
+    // The same requests succeed for a caller that names the port.
     for (part, request, served) in [
         ("API", REQUESTS[1], "alice"),
         ("API", REQUESTS[2], "alice"),
@@ -137,7 +137,7 @@ fn every_port_refuses_foreign_pages() {
 }
 
 #[test]
-fn allowed_host_reaches_the_api_alone() {
+fn allowed_host_reaches_only_the_api() {
     let data = tempfile::tempdir().unwrap();
     let allowed = ["--allowed-host", "stack", "--allowed-host", "dev.test:8080"];
     let running = Running::start_with(data.path(), &allowed);

@@ -1,15 +1,15 @@
-//! After a request has ended, its secrets are in no memory any more that a process has freed, or
-//! that it still holds: freed memory is wiped. What this does not cover are the threads' stacks,
-//! where the cryptography's copies stay until later calls write over them.
+//! After a request, its secrets are neither in freed memory nor in the heap: freed memory is wiped.
+//! This test does not cover the threads' stacks, where copies made by the cryptography stay until
+//! later calls overwrite them.
 //!
-//! The memory of the running program is read from outside, where the system lets a parent do that:
-//! Linux, as root or without a stricter `ptrace_scope`. Elsewhere the test says that it cannot look.
+//! The test reads the memory of the running program from outside. This requires Linux, and root or
+//! a permissive `ptrace_scope`. Otherwise the test reports that it cannot read the memory.
 
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test says what it found, and that it cannot go on"
+    reason = "the test prints its findings, and fails if it cannot continue"
 )]
 
 mod running;
@@ -28,11 +28,11 @@ use shared::store::{CredentialRecord, Store};
 
 use running::{Running, children};
 
-/// The size of a thread's stack, as the program's runtime makes them.
+/// Size of a thread's stack in the program's runtime.
 const STACK: u64 = 2 << 20;
 
-/// What is writable in the memory of a process and no stack; nothing when the system does not show
-/// it.
+/// Returns the writable memory of a process without its stacks, or `None` if the system denies
+/// access.
 fn memory(pid: u32) -> Option<Vec<(String, Vec<u8>)>> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
     let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
@@ -57,7 +57,7 @@ fn has(memory: &[u8], needle: &[u8]) -> usize {
     starts.filter(|(at, _)| memory[*at..].starts_with(needle)).count()
 }
 
-/// The secrets that a wallet and its keys have by now, opened here and not in the program.
+/// Returns the secrets of a wallet and its keys, decrypted here and not in the program.
 async fn secrets(running: &Running) -> Vec<(&'static str, Vec<u8>)> {
     let aws = Aws::local(&running.url("DynamoDB"), &running.url("KMS"), "");
     let store = Store::new(aws.dynamodb(), WALLETS_TABLE);
@@ -96,7 +96,7 @@ async fn secrets(running: &Running) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn nothing_secret_stays_in_freed_memory_and_no_core_is_dumped() {
+async fn freed_memory_has_no_secret_and_core_dumps_are_off() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path());
     let post = |path: &str, body: &str| {
@@ -120,13 +120,13 @@ async fn nothing_secret_stays_in_freed_memory_and_no_core_is_dumped() {
         assert_eq!(core.split_whitespace().nth(4), Some("0"), "{process}: {core}");
 
         let Some(memory) = memory(pid) else {
-            println!("the memory of {process} cannot be read here: nothing was searched");
+            println!("cannot read the memory of {process}: nothing was searched");
             continue;
         };
         let there = memory.iter().any(|(_, part)| has(part, b"hyperdex-") > 0);
-        assert!(there, "the search finds what is there");
+        assert!(there, "the search finds a known value");
         for (name, secret) in &secrets {
-            // As bytes, and as a number in a register's order.
+            // As bytes, and as a number in the byte order of a register.
             let number: Vec<u8> = secret.iter().rev().copied().collect();
             for (place, part) in &memory {
                 let times = has(part, secret) + has(part, &number);

@@ -1,7 +1,7 @@
-//! The console over a deployment in the cloud, as a process of its own with an operator's profile:
-//! what it shows, to whom, and that it never writes.
+//! The console over a deployment, as a separate process with an operator's profile: the data it
+//! shows, its access control, and that it never writes.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 mod cloud;
 mod deployment;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use cloud::Called;
 use deployment::World;
 
-/// The names of all fields of an answer.
+/// Collects the names of all fields of a response.
 fn fields(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => {
@@ -26,7 +26,7 @@ fn fields(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Every field that any answer may have. None of them is sealed, or was ever secret.
+/// All fields that a response may have. None of them is sealed or secret.
 const FIELDS: &str = "now tenant readOnly stack region api hasMetrics renewWithinMs refreshEveryMs \
     success wallets nextCursor userId address walletId publicKey createdAt keyVersion refreshAt \
     frozen operatorFreeze operatorActions action by lookedAt run credentials exchange state agentAddress agentName expiresAt requestedAt autoRenew \
@@ -35,7 +35,7 @@ const FIELDS: &str = "now tenant readOnly stack region api hasMetrics renewWithi
     weightUsed weightPerMinute failures pausedUntil pauseAskedFor pauseBlocked from periodS series metric unit \
     stat points alarms name description since";
 
-/// Every read, with what it must tell.
+/// Every read, with text that the response must contain.
 const READS: [(&str, &str); 12] = [
     ("about", "prod"),
     ("list?limit=1", "nextCursor"),
@@ -51,7 +51,7 @@ const READS: [(&str, &str); 12] = [
     ("metrics", "prod-Monitoring-1-Drift-2"),
 ];
 
-/// The first policy of a document, behind a heading: its actions, and its statements.
+/// Returns the first policy under a heading of a document: its actions and its statements.
 fn policy(document: &str, heading: &str) -> (BTreeSet<String>, Vec<Value>) {
     let path = format!("{}/../../docs/{document}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
@@ -69,7 +69,7 @@ fn policy(document: &str, heading: &str) -> (BTreeSet<String>, Vec<Value>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_asked_nothing_is_written_and_nothing_sealed_is_shown() {
+async fn console_reads_write_nothing_and_show_no_secret() {
     let world = World::start().await;
     let before = world.tables().await;
     let console = world.console();
@@ -84,10 +84,10 @@ async fn whatever_is_asked_nothing_is_written_and_nothing_sealed_is_shown() {
         let beyond: Vec<_> = found.difference(&allowed).collect();
         assert!(beyond.is_empty(), "{read}: {beyond:?}");
         for secret in &sealed {
-            assert!(!text.contains(secret.as_str()), "{read} shows what is sealed");
+            assert!(!text.contains(secret.as_str()), "{read} shows a sealed value");
         }
     }
-    // Every method on every path of the page, and the API's: there is nothing that writes.
+    // Try every method on every path of the page and of the API: none writes.
     let token = [("x-api-key", console.token.as_str()), ("content-type", "application/json")];
     let paths =
         ["about", "list", "wallets?ids=alice", "search", "schedule", "decisions", "metrics"]
@@ -103,17 +103,14 @@ async fn whatever_is_asked_nothing_is_written_and_nothing_sealed_is_shown() {
         assert_eq!(console.send(http::Method::GET, path, &token).await.0, 404, "{path}");
     }
     assert_eq!(world.cloud.wrong(), Vec::<String>::new());
-    assert!(world.tables().await == before, "something has changed");
+    assert!(world.tables().await == before, "the tables have changed");
 
     let called = world.cloud.called();
     let actions: BTreeSet<String> = called.iter().map(|called| called.action.clone()).collect();
     let (mut listed, statements) = policy("guides/console.md", "# Use the console");
-    // Not called by the console: DynamoDB does, to read a table under its own key.
+    // DynamoDB calls this to decrypt a table; the console does not.
     assert!(listed.remove("kms:Decrypt"));
-    assert_eq!(
-        actions, listed,
-        "the policy of docs/guides/console.md has what is called, and no more"
-    );
+    assert_eq!(actions, listed, "the policy of docs/guides/console.md lists exactly the calls");
     for statement in statements {
         if statement["Action"].as_array().unwrap().contains(&json!("kms:Decrypt")) {
             let condition = &statement["Condition"]["StringEquals"];
@@ -122,7 +119,7 @@ async fn whatever_is_asked_nothing_is_written_and_nothing_sealed_is_shown() {
             assert_eq!(statement["Action"].as_array().unwrap().len(), 1);
         }
     }
-    // Each account by its own profile.
+    // Each account is read with its own profile.
     for Called { action, by, about } in called {
         let theirs = ["hyperdex-cosigner", "cosigner", "prod-cosigner", "cosigner-"];
         let owner = if theirs.contains(&about.as_str()) { "AKIATHEIRS" } else { "AKIAMAIN" };
@@ -131,7 +128,7 @@ async fn whatever_is_asked_nothing_is_written_and_nothing_sealed_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_read_is_the_deployments() {
+async fn console_shows_settings_of_deployment() {
     let world = World::start().await;
     let console = world.console();
     let (_, about) = console.read("about").await;
@@ -140,7 +137,11 @@ async fn what_is_read_is_the_deployments() {
         (&about["region"], &about["api"]),
         (&json!("eu-central-1"), &json!("https://abc.example/v1"))
     );
-    assert_eq!(about["renewWithinMs"], 20 * 24 * 60 * 60 * 1_000_u64, "as the stack was deployed");
+    assert_eq!(
+        about["renewWithinMs"],
+        20 * 24 * 60 * 60 * 1_000_u64,
+        "from the stack's parameters"
+    );
     let (_, first) = console.read("list?limit=1").await;
     let cursor = first["nextCursor"].as_str().unwrap();
     let (_, rest) = console.read(&format!("list?limit=100&cursor={cursor}")).await;
@@ -168,24 +169,24 @@ async fn what_is_read_is_the_deployments() {
 
     let (_, metrics) = console.read("metrics").await;
     let series = metrics["series"].as_array().unwrap();
-    assert_eq!(series.len(), 18, "the cosigner's is its own account's");
+    assert_eq!(series.len(), 18, "the cosigner's metrics come from its own account");
     assert!(series.iter().all(|one| one["points"].as_array().unwrap().len() == 2), "both pages");
     let drift = series.iter().find(|one| one["metric"] == "CredentialDrift").unwrap();
     let from = metrics["from"].as_u64().unwrap() / 1_000 * 1_000;
     assert_eq!(drift["points"], json!([[from + 300_000, 3.0], [from + 600_000, 1.5]]));
     assert_eq!(metrics["alarms"][0]["since"], 1_790_000_000_500_u64);
-    // CloudWatch charges for what is asked: within a minute it is asked once.
+    // CloudWatch charges for each read, so the console caches results for a minute.
     world.cloud.deny_metrics(true);
     assert_eq!(console.read("metrics").await.1, metrics);
     let fresh = world.console();
     let (status, denied) = fresh.read("metrics").await;
     assert_eq!((status, &denied["code"]), (502, &json!("CLOUDWATCH")));
     assert!(denied["message"].as_str().unwrap().contains("not authorized"), "{denied}");
-    assert_eq!(fresh.read("list").await.0, 200, "the tables are read all the same");
+    assert_eq!(fresh.read("list").await.0, 200, "the tables can still be read");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_is_for_who_has_its_token_on_this_machine() {
+async fn console_without_token_or_own_origin_is_refused() {
     let world = World::start().await;
     let console = world.console();
     assert_eq!(console.token.len(), 64);
@@ -212,16 +213,16 @@ async fn the_page_is_for_who_has_its_token_on_this_machine() {
             assert_eq!(status, 403, "{path} {elsewhere:?}");
         }
     }
-    // There is no other port than the one that is checked here.
+    // The console has no other port.
     let port: u16 = console.url.rsplit(':').next().unwrap().parse().unwrap();
     assert_eq!(running::ports(console.child.id()), BTreeSet::from([port]));
-    // The page itself holds no data, and not the token.
+    // The page itself contains no data and no token.
     let (status, page) = console.send(get, "/", &[]).await;
     assert!(status == 200 && !page.contains(&console.token));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_said() {
+async fn console_with_missing_part_names_it() {
     let world = World::start().await;
     for (arguments, said) in [
         (vec!["--profile", "operator", "--stack", "none"], "Stack with id none does not exist"),
@@ -236,7 +237,7 @@ async fn what_is_not_there_is_said() {
     }
 }
 
-/// Runs `hyperdex wallets`; its exit code, and what it printed on both streams.
+/// Runs `hyperdex wallets`, and returns the exit code and both output streams.
 fn operate(world: &World, arguments: &[&str]) -> (Option<i32>, String) {
     let output = world.command(&["wallets"]).args(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -244,7 +245,7 @@ fn operate(world: &World, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn freeze_of_a_deployment_writes_two_attributes_as_the_caller() {
+async fn deployment_freeze_writes_two_attributes_as_caller() {
     let world = World::start().await;
     let cloud = ["--endpoint-url", &world.cloud.url, "--profile", "operator"];
     let target = [&cloud[..], &["--tenant", "local", "--stack", "prod"]].concat();
@@ -252,17 +253,17 @@ async fn freeze_of_a_deployment_writes_two_attributes_as_the_caller() {
     let unfreeze = [&["unfreeze", "alice", "--reason", "it was a mistake"], &target[..]].concat();
     let sign = || world.sign("alice");
 
-    // Without the right to write, nothing happens and the error says why.
+    // Without write permission, the command changes nothing and reports the cause.
     let (code, said) = operate(&world, &freeze);
     assert!(code == Some(1) && said.contains("cannot read or write the wallets' table"), "{said}");
-    // One line for a person, without the SDK's debug form.
+    // The error is one line, without the SDK's debug output.
     assert!(
         said.lines().count() == 1 && !said.contains("Error(") && !said.contains("{ "),
         "{said}"
     );
     assert_eq!(sign().await, 200);
     world.cloud.let_update(true);
-    // Other calls' transactions on the wallet do not stop it.
+    // Concurrent transactions on the wallet do not make the command fail.
     world.cloud.reject_updates(3);
     let (code, said) = operate(&world, &freeze);
     assert_eq!(code, Some(0), "{said}");
@@ -272,7 +273,7 @@ async fn freeze_of_a_deployment_writes_two_attributes_as_the_caller() {
     }
     assert_eq!(sign().await, 422);
     let (code, said) = operate(&world, &freeze);
-    assert!(code == Some(0) && said.contains("was frozen before"), "{said}");
+    assert!(code == Some(0) && said.contains("is already frozen"), "{said}");
     let console = world.console();
     let (_, shown) = console.read("wallets?ids=alice").await;
     let freeze_shown = &shown["wallets"][0]["operatorFreeze"];
@@ -281,19 +282,19 @@ async fn freeze_of_a_deployment_writes_two_attributes_as_the_caller() {
     assert_eq!(console.read("search?state=frozen").await.1["wallets"][0]["userId"], "alice");
     drop(console);
     let (code, said) = operate(&world, &unfreeze);
-    assert!(code == Some(0) && said.contains("signs again"), "{said}");
+    assert!(code == Some(0) && said.contains("can sign again"), "{said}");
     assert_eq!(sign().await, 200);
 
-    // The policy of the documents has what is called, and limits the update to what is written.
+    // The documented policy lists exactly the calls, and limits the update to the two attributes.
     assert_eq!(world.cloud.wrong(), Vec::<String>::new());
     let (mut listed, statements) = policy("guides/operations.md", "## Freeze a wallet");
     assert!(listed.remove("kms:Decrypt"));
-    let ours =
+    let freeze_calls =
         |called: &&Called| called.by == "AKIAMAIN" && !called.action.starts_with("cloudwatch");
     let called = world.cloud.called();
     let mut actions: BTreeSet<String> =
-        called.iter().filter(ours).map(|called| called.action.clone()).collect();
-    assert!(actions.remove("sts:GetCallerIdentity"), "which needs no permission");
+        called.iter().filter(freeze_calls).map(|called| called.action.clone()).collect();
+    assert!(actions.remove("sts:GetCallerIdentity"), "this call needs no permission");
     assert_eq!(actions, listed);
     let update = statements
         .iter()
@@ -305,7 +306,7 @@ async fn freeze_of_a_deployment_writes_two_attributes_as_the_caller() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn freeze_with_wrong_arguments_names_what_is_expected() {
+async fn freeze_with_invalid_arguments_names_expected_value() {
     let world = World::start().await;
     world.cloud.let_update(true);
     let before = world.tables().await;
@@ -338,5 +339,5 @@ async fn freeze_with_wrong_arguments_names_what_is_expected() {
         let (code, said) = operate(&world, &arguments);
         assert!(code != Some(0) && said.contains(expected), "{arguments:?}: {said}");
     }
-    assert!(world.tables().await == before, "something has changed");
+    assert!(world.tables().await == before, "the tables have changed");
 }

@@ -1,6 +1,7 @@
-//! The program itself: starts, says where it listens, survives restarts, and fails in one line.
+//! The program itself: it starts, prints its addresses, survives restarts, and reports a failure in
+//! one line.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot continue fails")]
 
 mod at_rest;
 mod documents;
@@ -16,8 +17,8 @@ use std::process::{Command, Output};
 use running::{Running, children, exists, program};
 
 #[test]
-fn the_demo_works() {
-    // As a reader runs it: without a wish for logs.
+fn demo_succeeds_without_showing_private_key() {
+    // As a user runs it, without log settings.
     let output = program().env_remove("RUST_LOG").arg("demo").output();
     let Output { status, stdout, stderr } = output.unwrap();
     let said = String::from_utf8_lossy(&stdout);
@@ -35,11 +36,11 @@ fn the_demo_works() {
     let keys = said.matches("\"apiPrivateKey\": \"0x… (not shown)\"").count();
     assert_eq!((keys, said.matches("apiPrivateKey").count()), (1, 1), "{said}");
     let shown = said.split("Shown, with simulated exchanges:").nth(1).unwrap();
-    assert!(shown.contains("Not shown: an order") && !shown.contains("trade"), "{shown}");
+    assert!(shown.contains("Not shown: placing an order") && !shown.contains("trade"), "{shown}");
 }
 
 #[test]
-fn the_demo_fails_when_an_exchange_does() {
+fn demo_with_unreachable_exchange_fails() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
@@ -48,7 +49,7 @@ fn the_demo_fails_when_an_exchange_does() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("hyperdex: the demo failed"));
 }
 
-/// A short load run; its exit code and what it said.
+/// Runs a short load run, and returns its exit code and output.
 fn load(kill_every: &str, more: &[&str]) -> (Option<i32>, String) {
     let output = program()
         .args(["load", "--clients", "4", "--wallets", "1", "--operations", "240"])
@@ -61,7 +62,7 @@ fn load(kill_every: &str, more: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn nothing_is_lost_under_load_while_the_stack_is_killed_and_the_exchanges_fail() {
+fn load_with_kills_and_exchange_faults_loses_no_data() {
     let (code, said) = load("3", &[]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("4 wallets sign") && said.contains("; 0 lost"), "{said}");
@@ -72,14 +73,14 @@ fn nothing_is_lost_under_load_while_the_stack_is_killed_and_the_exchanges_fail()
 }
 
 #[test]
-fn a_load_run_finds_what_is_lost() {
+fn load_with_planted_loss_fails() {
     let (code, said) = load("0", &["--plant-loss"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("LOST"), "{said}");
 }
 
 #[test]
-fn wallets_survive_a_stop_and_a_kill() {
+fn wallets_survive_stop_and_kill() {
     let data = tempfile::tempdir().unwrap();
     let user = r#"{"userId":"user_1"}"#;
     let mut first = Running::start(data.path());
@@ -96,7 +97,7 @@ fn wallets_survive_a_stop_and_a_kill() {
     assert_eq!(second.call("POST", "/api/wallets", user), (200, wallet.clone()));
     let signed = second.call("POST", "/api/wallets/user_1/sign", r#"{"message":"hi"}"#);
     assert_eq!(signed.0, 200, "{}", signed.1);
-    // The cosigner is a process of its own, and does not outlive the stack.
+    // The cosigner is a separate process, and ends with the stack.
     let cosigners = children(second.child.id());
     assert_eq!(cosigners.len(), 1);
     second.child.kill().unwrap();
@@ -110,7 +111,7 @@ fn wallets_survive_a_stop_and_a_kill() {
     assert!(!exists(cosigners[0]), "the killed stack's cosigner is gone");
 }
 
-/// Runs `hyperdex wallets` on a data directory; its exit code, and what it printed.
+/// Runs `hyperdex wallets` on a data directory, and returns its exit code and output.
 fn operate(data: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = program();
     command.env("USER", "olga").arg("--data-dir").arg(data).arg("wallets").args(arguments);
@@ -120,7 +121,7 @@ fn operate(data: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn wallet_is_frozen_and_unfrozen_on_a_local_stack() {
+fn freeze_and_unfreeze_work_on_local_stack() {
     let data = tempfile::tempdir().unwrap();
     let freeze = ["freeze", "user_1", "--reason", "a drill"];
     let empty = data.path().join("none");
@@ -143,11 +144,11 @@ fn wallet_is_frozen_and_unfrozen_on_a_local_stack() {
     drop(stack);
 
     let (code, said) = operate(data.path(), &["unfreeze", "user_1", "--reason", "it is over"]);
-    assert!(code == Some(0) && said.contains("signs again"), "{said}");
+    assert!(code == Some(0) && said.contains("can sign again"), "{said}");
     assert_eq!(sign(&Running::start(data.path())), 200);
 }
 
-/// Fails with exit code 2 and one line.
+/// Runs a command that must fail with exit code 2, and returns its error output.
 fn fails(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -156,7 +157,7 @@ fn fails(command: &mut Command) -> String {
 }
 
 #[test]
-fn a_bad_start_is_one_clear_line() {
+fn failed_start_prints_one_line() {
     let data = tempfile::tempdir().unwrap();
     let with_data = || {
         let mut command = program();
@@ -191,14 +192,14 @@ fn a_bad_start_is_one_clear_line() {
         assert!(said.contains(named) && said.lines().count() == 1, "{said}");
     }
     let nothing = std::fs::read_dir(data.path()).unwrap().count();
-    assert!(nothing <= 2, "a start that is refused leaves {nothing} files");
+    assert!(nothing <= 2, "a refused start leaves {nothing} files");
 
     let said = fails(with_data().args(["--port", "0", "--bind", "0.0.0.0"]));
     assert!(said.contains("--expose") && said.lines().count() == 1, "{said}");
 }
 
 #[test]
-fn data_directory_serves_one_stack() {
+fn second_stack_on_data_directory_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path());
     let said = fails(program().args(["--port", "0", "--data-dir"]).arg(data.path()));
@@ -207,7 +208,7 @@ fn data_directory_serves_one_stack() {
     assert_eq!(lock.trim(), running.child.id().to_string(), "the lock names its process");
 }
 
-/// Runs `keys`, and returns what it printed.
+/// Runs `keys`, and returns its output.
 fn keys(data: &Path, arguments: &[&str]) -> String {
     let output = program().arg("keys").args(arguments).arg("--data-dir").arg(data).output();
     let Output { status, stdout, stderr } = output.unwrap();
@@ -216,13 +217,13 @@ fn keys(data: &Path, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn keys_are_tenants_and_a_running_stack_sees_them() {
+fn running_stack_applies_tenant_key_changes() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path());
     let user = r#"{"userId":"user_1"}"#;
     let create = |key: &str| running.call_with(key, "POST", "/api/wallets", user);
     assert_eq!(create("any").0, 201);
-    assert_eq!(create("").0, 200, "any key or none is the same tenant");
+    assert_eq!(create("").0, 200, "without tenant keys, every caller is the same tenant");
 
     let one = keys(data.path(), &["add", "one"]);
     let one = one.trim_end();
@@ -241,7 +242,7 @@ fn keys_are_tenants_and_a_running_stack_sees_them() {
     let two = keys(data.path(), &["add", "two"]);
     assert_eq!(create(two.trim_end()).0, 201);
     let said = fails(program().args(["keys", "add", "one", "--data-dir"]).arg(data.path()));
-    assert!(said.contains("there is a key named one"), "{said}");
+    assert!(said.contains("a key named one exists"), "{said}");
     fails(program().args(["keys", "add", "a#b", "--data-dir"]).arg(data.path()));
 
     let listed = keys(data.path(), &["list"]);
@@ -253,28 +254,28 @@ fn keys_are_tenants_and_a_running_stack_sees_them() {
     assert!(said.contains("--open-api"), "{said}");
     assert_eq!(find(one).0, 403, "the API is not open");
     assert!(keys(data.path(), &["remove", "two", "--open-api"]).contains("open"));
-    assert_eq!(find(one).0, 200, "the wallet of the tenant local, to anybody");
+    assert_eq!(find(one).0, 200, "the wallet of the tenant local, for every caller");
     let said = fails(program().args(["keys", "remove", "two", "--data-dir"]).arg(data.path()));
     assert!(said.contains("no key named two"), "{said}");
 }
 
 #[test]
-fn a_key_has_its_limits() {
+fn tenant_over_rate_limit_gets_429() {
     let data = tempfile::tempdir().unwrap();
     let limits = ["--key-rate-limit", "1", "--key-burst-limit", "3"];
     let running = Running::start_with(data.path(), &limits);
-    // More than a slow machine lets in again meanwhile.
+    // More requests than a slow machine admits meanwhile.
     let sent = (0..30).map(|_| running.call("GET", "/api/wallets/a%20b", ""));
     let (passed, refused): (Vec<_>, Vec<_>) = sent.partition(|(status, _)| *status == 400);
     assert!(passed.len() >= 3 && !refused.is_empty(), "{} passed", passed.len());
     for (status, body) in refused {
         assert_eq!((status, body["error"].as_str()), (429, Some("Too many requests")));
     }
-    assert_eq!(running.call("GET", "/api/health", "").0, 200, "health has no key to count for");
+    assert_eq!(running.call("GET", "/api/health", "").0, 200, "health is not limited");
 }
 
 #[test]
-fn the_help_names_every_setting() {
+fn help_lists_settings_and_commands() {
     let output = program().arg("--help").output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     for setting in [

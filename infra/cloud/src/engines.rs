@@ -1,5 +1,5 @@
-//! DynamoDB and KMS of somebody else, in place of the embedded ones: `--dynamodb-url`, `--kms-url`.
-//! The cosigner, the queue of webhooks and the simulators stay on this machine.
+//! External DynamoDB and KMS in place of the embedded ones: `--dynamodb-url`, `--kms-url`. The
+//! cosigner, the queue of webhooks and the simulators stay on this machine.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +20,7 @@ use crate::error::CloudError;
 use crate::kms::create_key;
 use crate::names::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
 
-/// Set for the cosigner's process of a stack with external engines: the KMS key that it uses.
+/// Environment variable of the cosigner's process of a stack with external engines: its KMS key.
 pub(crate) const CHILD_KEY: &str = "HYPERDEX_EXTERNAL_COSIGNER_KEY";
 
 /// Credentials for the engines.
@@ -33,7 +33,8 @@ pub struct EngineCredentials {
 }
 
 impl EngineCredentials {
-    /// Reads AWS's usual variables. Without a key, a placeholder that engines on one machine accept.
+    /// Reads AWS's standard variables. Without an access key, returns a placeholder, which local
+    /// engines accept.
     fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         let id = env.optional("AWS_ACCESS_KEY_ID");
         let secret = env.optional("AWS_SECRET_ACCESS_KEY");
@@ -52,7 +53,7 @@ impl EngineCredentials {
         })
     }
 
-    /// Clients at these addresses.
+    /// Returns clients for these addresses.
     #[must_use]
     pub fn aws(&self, dynamodb: &str, kms: &str, lambda: &str) -> Aws {
         let aws = Aws::from_env(&Env(&|name| match name {
@@ -65,7 +66,7 @@ impl EngineCredentials {
             "AWS_ENDPOINT_URL_LAMBDA" => Some(lambda.to_owned()),
             _ => None,
         }));
-        // All that it requires is there.
+        // Never an error: all required values are present.
         aws.unwrap_or_else(|_| Aws::local(dynamodb, kms, lambda))
     }
 }
@@ -76,7 +77,7 @@ impl fmt::Debug for EngineCredentials {
     }
 }
 
-/// The cosigner's share of [`Engines`], in its own process.
+/// The cosigner's part of [`Engines`], in its own process.
 #[derive(Clone, Debug)]
 pub struct CosignerEngine {
     pub(crate) credentials: EngineCredentials,
@@ -84,10 +85,11 @@ pub struct CosignerEngine {
 }
 
 impl CosignerEngine {
-    /// Reads what the stack has set for the cosigner's process; `None` with the embedded engines.
+    /// Reads the variables that the stack sets for the cosigner's process. Returns `None` with
+    /// embedded engines.
     ///
     /// # Errors
-    /// When the credentials are not complete.
+    /// Returns an error when the credentials are incomplete.
     pub fn from_env(env: &Env<'_>) -> Result<Option<Self>, ConfigError> {
         let Some(key) = env.optional(CHILD_KEY) else { return Ok(None) };
         Ok(Some(Self { credentials: EngineCredentials::from_env(env)?, key }))
@@ -97,23 +99,23 @@ impl CosignerEngine {
 /// External engines.
 #[derive(Clone, Debug)]
 pub struct Engines {
-    /// DynamoDB's URL.
+    /// URL of DynamoDB.
     pub dynamodb: String,
-    /// KMS's URL.
+    /// URL of KMS.
     pub kms: String,
     /// KMS key A: an alias, an id or an ARN.
     pub wallets_key: String,
     /// KMS key B.
     pub cosigner_key: String,
-    /// Credentials for both.
+    /// Credentials for both engines.
     pub credentials: EngineCredentials,
 }
 
 impl Engines {
-    /// Engines at these addresses, with credentials from AWS's usual variables.
+    /// Returns engines at these addresses, with credentials from AWS's standard variables.
     ///
     /// # Errors
-    /// When half of the credentials is missing.
+    /// Returns an error when one half of the credentials is missing.
     pub fn new(
         (dynamodb, kms): (&Url, &Url),
         (wallets_key, cosigner_key): (Option<&str>, Option<&str>),
@@ -129,23 +131,23 @@ impl Engines {
         })
     }
 
-    /// The cosigner's share.
+    /// Returns the cosigner's part.
     #[must_use]
     pub fn cosigner(&self) -> CosignerEngine {
         let credentials = self.credentials.clone();
         CosignerEngine { credentials, key: self.cosigner_key.clone() }
     }
 
-    /// The keys that seal data.
+    /// Returns the keys that seal data.
     #[must_use]
     pub fn sealing_keys(&self) -> [&str; 2] {
         [&self.wallets_key, &self.cosigner_key]
     }
 
-    /// Creates the keys that do not exist, and returns the audit key's public half.
+    /// Creates missing keys, and returns the audit key's public half.
     ///
     /// # Errors
-    /// When KMS does not create or show a key.
+    /// Returns an error when KMS cannot create or describe a key.
     pub async fn prepare_keys(&self, aws: &Aws, create: bool) -> Result<Vec<u8>, CloudError> {
         let client = aws.kms();
         if create {
@@ -161,7 +163,7 @@ impl Engines {
     /// Seals a text under a key, in base64.
     ///
     /// # Errors
-    /// When KMS does not seal it.
+    /// Returns an error when KMS cannot seal it.
     pub async fn seal(&self, aws: &Aws, key: &str, text: &str) -> Result<String, CloudError> {
         let text = Blob::new(text.as_bytes());
         let sealed = aws.kms().encrypt().key_id(key).plaintext(text).send().await;
@@ -169,10 +171,10 @@ impl Engines {
         Ok(STANDARD.encode(sealed.unwrap_or_default()))
     }
 
-    /// Whether a key opens what [`Self::seal`] has made of this text.
+    /// Returns whether a key decrypts the result of [`Self::seal`] for this text.
     ///
     /// # Errors
-    /// When KMS cannot be reached.
+    /// Returns an error when KMS cannot be reached.
     pub async fn opens(
         &self,
         aws: &Aws,
@@ -184,7 +186,7 @@ impl Engines {
         let opened = aws.kms().decrypt().key_id(key).ciphertext_blob(Blob::new(sealed)).send();
         match opened.await {
             Ok(opened) => Ok(opened.plaintext.is_some_and(|it| it.as_ref() == text.as_bytes())),
-            // A refusal is an answer; an engine that cannot be reached is not.
+            // A refusal is a result; a failed connection is not.
             Err(error) if error.as_service_error().is_some() => Ok(false),
             Err(error) => Err(failed(error)),
         }
@@ -211,16 +213,17 @@ async fn create_audit_key(client: &aws_sdk_kms::Client) -> Result<(), CloudError
     Ok(())
 }
 
-/// The identities that DynamoDB has given to the tables. A table that was made again has another.
+/// Identities that DynamoDB gave the tables. A table that was deleted and created again has a new
+/// one.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TableIds(BTreeMap<String, String>);
 
 impl TableIds {
-    /// The present identities; a table that does not exist has none.
+    /// Reads the current identities. A table that does not exist has none.
     ///
     /// # Errors
-    /// When DynamoDB does not describe a table.
+    /// Returns an error when DynamoDB cannot describe a table.
     pub async fn read(aws: &Aws) -> Result<Self, CloudError> {
         let client = aws.dynamodb();
         let mut ids = BTreeMap::new();
@@ -237,7 +240,7 @@ impl TableIds {
                 Err(error) => return Err(sdk_error(error)),
             };
             let Some(described) = described else { continue };
-            // An engine without identities has at least the time of the creation.
+            // An engine without table ids at least reports the creation time.
             let id = described.table_id.unwrap_or_else(|| {
                 described.creation_date_time.map(|time| time.to_string()).unwrap_or_default()
             });
@@ -277,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn engines_with_half_credentials_name_missing_variable() {
+    fn half_credentials_error_names_missing_variable() {
         let missing = engines(&[("AWS_ACCESS_KEY_ID", "id")]).unwrap_err();
         assert_eq!(missing.to_string(), "AWS_SECRET_ACCESS_KEY is not set");
         let missing = engines(&[("AWS_SECRET_ACCESS_KEY", "secret")]).unwrap_err();

@@ -1,13 +1,13 @@
-//! Errors of the stand-ins: one clear line each.
+//! Errors of the local cloud, one line each.
 
 use std::path::PathBuf;
 
 use hyperdex_listen::ListenError;
 
-/// A stand-in does not start or run.
+/// A part of the local cloud did not start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum CloudError {
-    /// It cannot listen.
+    /// The port cannot be bound.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The data directory cannot be used.
@@ -15,28 +15,28 @@ pub enum CloudError {
     Data {
         /// The directory, or the file in it.
         path: PathBuf,
-        /// Why not.
+        /// Cause.
         cause: String,
     },
     /// A part ended while the stack was running.
     #[error("{what} ended: {cause}")]
     Ended {
-        /// Which part.
+        /// Name of the part.
         what: &'static str,
-        /// How.
+        /// Cause.
         cause: String,
     },
-    /// A part did not come up.
+    /// A part did not start.
     #[error("{what} did not start: {cause}")]
     Part {
-        /// Which part.
+        /// Name of the part.
         what: &'static str,
-        /// Why not.
+        /// Cause.
         cause: String,
     },
 }
 
-/// Writes an error with its causes in one line: `what: why: why`.
+/// Formats an error with its causes in one line: `what: cause: cause`.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();

@@ -1,4 +1,4 @@
-//! Files of the data directory: written whole or not at all, readable by their owner alone.
+//! Files of the data directory: written atomically, readable by their owner only.
 
 use std::fs::File;
 use std::io::Write;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use crate::error::CloudError;
 
-/// Writes a file whole or not at all, and on the disk.
+/// Writes a file atomically and durably.
 ///
 /// # Errors
-/// When the disk does not take it.
+/// Returns an error when the write fails.
 pub fn write(file: &Path, bytes: &[u8]) -> Result<(), CloudError> {
     let directory = file.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
@@ -19,18 +19,18 @@ pub fn write(file: &Path, bytes: &[u8]) -> Result<(), CloudError> {
     write().map_err(|error| broken(file, &error))
 }
 
-/// Writes a file whole or not at all. It survives a kill of the process, and may be the old one
-/// after a loss of power.
+/// Writes a file atomically. The content survives a kill of the process. After a power failure the
+/// file may have its old content.
 ///
 /// # Errors
-/// When the disk does not take it.
+/// Returns an error when the write fails.
 pub fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     put(file, bytes, false)
 }
 
 fn put(file: &Path, bytes: &[u8], sync: bool) -> std::io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("."));
-    // A temporary file is the owner's alone (0600).
+    // A temporary file has mode 0600.
     let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
     temporary.write_all(bytes)?;
     if sync {
@@ -40,7 +40,7 @@ fn put(file: &Path, bytes: &[u8], sync: bool) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Returns the error of a file, or of the directory itself, that cannot be used.
+/// Returns the error for a file or directory that cannot be used.
 pub fn broken(file: &Path, cause: &dyn std::fmt::Display) -> CloudError {
     CloudError::Data { path: file.to_owned(), cause: cause.to_string() }
 }

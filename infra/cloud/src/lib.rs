@@ -1,6 +1,6 @@
-//! Stand-ins for the cloud, which speak its own protocols, so that the functions only ever see AWS
-//! clients: DynamoDB (embedded, in SQLite), KMS, SQS and Lambda's Invoke API with the cosigner
-//! behind it. DynamoDB and KMS can also be external engines.
+//! Local implementations of AWS services with AWS's protocols, so that the functions use only AWS
+//! clients: DynamoDB (embedded, in SQLite), KMS, SQS, and Lambda's Invoke API in front of the
+//! cosigner. DynamoDB and KMS can also be external engines.
 
 pub mod cosigner;
 pub mod dynamodb;

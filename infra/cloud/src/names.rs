@@ -1,12 +1,12 @@
-//! The names of the tables and keys in the local cloud.
+//! Names of the tables and keys in the local cloud.
 
-/// The wallets' table.
+/// Wallets' table.
 pub const WALLETS_TABLE: &str = "hyperdex-wallets";
-/// The cosigner's table.
+/// Cosigner's table.
 pub const COSIGNER_TABLE: &str = "hyperdex-cosigner";
 /// KMS key A.
 pub const WALLETS_KEY: &str = "alias/hyperdex-wallets";
 /// KMS key B.
 pub const COSIGNER_KEY: &str = "alias/hyperdex-cosigner";
-/// The key that signs the heads of the audit log.
+/// Key that signs the heads of the audit log.
 pub const AUDIT_KEY: &str = "alias/hyperdex-audit";

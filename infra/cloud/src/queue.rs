@@ -1,6 +1,5 @@
-//! SQS on loopback: the one queue of deliveries, and its dead letters. It keeps its messages in a
-//! file of its own, so that they outlive a kill, and goes by the stack's clock, so that a test owns
-//! the waits.
+//! SQS on loopback: the queue of deliveries and its dead letters. It keeps messages in its own
+//! file, so that they survive a kill. It uses the stack's clock, so that tests control the delays.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +18,7 @@ use shared::webhooks::MAX_ATTEMPTS;
 
 use crate::error::CloudError;
 
-/// How long a message that was received is kept from others, in milliseconds: as in the template.
+/// Visibility timeout, in milliseconds, as in the template.
 const VISIBILITY_MS: u64 = 180_000;
 
 const TABLES: &str = "
@@ -34,20 +33,20 @@ const TABLES: &str = "
     CREATE INDEX IF NOT EXISTS visible ON messages (dead, visibleAtMs);
     CREATE TABLE IF NOT EXISTS positions (stream TEXT PRIMARY KEY, sequence TEXT NOT NULL);";
 
-/// A message, as a function is handed it.
+/// A message for a function.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// The message's id.
+    /// Id of the message.
     pub id: String,
-    /// Names this receipt of the message.
+    /// Receipt handle.
     pub receipt: String,
-    /// The body as it was sent.
+    /// Body as sent.
     pub body: String,
-    /// How often the message was received, this time included.
+    /// Number of receives, including this one.
     pub received: u32,
 }
 
-/// The queue, and where readers of streams are.
+/// The queue, and the positions of stream readers.
 #[derive(Clone)]
 pub struct Queue {
     file: Arc<Mutex<Connection>>,
@@ -56,10 +55,10 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Opens the queue in a file, which is made if it is not there.
+    /// Opens the queue in a file. Creates a missing file.
     ///
     /// # Errors
-    /// When the file is not a queue.
+    /// Returns an error when the file is not a queue.
     pub fn open(path: &Path, clock: Clock, random: Random) -> Result<Self, CloudError> {
         let open = || -> rusqlite::Result<Connection> {
             let file = Connection::open(path)?;
@@ -83,7 +82,7 @@ impl Queue {
         i64::try_from(self.clock.now_ms()).unwrap_or(i64::MAX)
     }
 
-    /// A number that nobody else has.
+    /// Returns a unique number.
     fn drawn(&self) -> String {
         self.random.uuid().map(|id| id.to_string()).unwrap_or_default()
     }
@@ -95,10 +94,11 @@ impl Queue {
         Ok(id)
     }
 
-    /// At most ten messages whose time has come. What was received too often is a dead letter.
+    /// Receives at most ten messages that are due. Moves messages with too many receives to the
+    /// dead letters.
     ///
     /// # Errors
-    /// When the file fails.
+    /// Returns an error when the file fails.
     pub fn receive(&self) -> rusqlite::Result<Vec<Message>> {
         const DUE: &str = "SELECT id, body, received FROM messages
             WHERE dead = 0 AND visibleAtMs <= ?1 ORDER BY visibleAtMs LIMIT 10";
@@ -134,26 +134,26 @@ impl Queue {
         Ok(messages)
     }
 
-    /// Deletes the message of a receipt.
+    /// Deletes the message with a receipt.
     ///
     /// # Errors
-    /// When the file fails.
+    /// Returns an error when the file fails.
     pub fn delete(&self, receipt: &str) -> rusqlite::Result<()> {
         self.file().execute("DELETE FROM messages WHERE receipt = ?1", params![receipt])?;
         Ok(())
     }
 
-    /// Whether the receipt is of a message.
+    /// Returns whether a message has the receipt.
     fn hold_back(&self, receipt: &str, seconds: u64) -> rusqlite::Result<bool> {
         let until_ms = self.now_ms().saturating_add_unsigned(seconds.saturating_mul(1_000));
         let update = "UPDATE messages SET visibleAtMs = ?2 WHERE receipt = ?1 AND dead = 0";
         Ok(self.file().execute(update, params![receipt, until_ms])? == 1)
     }
 
-    /// When the next message's time comes, Unix milliseconds, and how many dead letters there are.
+    /// Returns the time of the next message, Unix milliseconds, and the number of dead letters.
     ///
     /// # Errors
-    /// When the file fails.
+    /// Returns an error when the file fails.
     pub fn state(&self) -> rusqlite::Result<(Option<u64>, u64)> {
         let file = self.file();
         let next = "SELECT MIN(visibleAtMs) FROM messages WHERE dead = 0";
@@ -163,19 +163,19 @@ impl Queue {
         Ok((next.and_then(|ms| ms.try_into().ok()), dead.try_into().unwrap_or_default()))
     }
 
-    /// Up to where a stream was read.
+    /// Returns the position in a stream.
     ///
     /// # Errors
-    /// When the file fails.
+    /// Returns an error when the file fails.
     pub fn position(&self, stream: &str) -> rusqlite::Result<Option<String>> {
         let select = "SELECT sequence FROM positions WHERE stream = ?1";
         self.file().query_row(select, params![stream], |row| row.get(0)).optional()
     }
 
-    /// Notes up to where a stream was read.
+    /// Stores the position in a stream.
     ///
     /// # Errors
-    /// When the file fails.
+    /// Returns an error when the file fails.
     pub fn set_position(&self, stream: &str, sequence: &str) -> rusqlite::Result<()> {
         let put = "INSERT INTO positions (stream, sequence) VALUES (?1, ?2)
             ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence";
@@ -190,7 +190,7 @@ impl std::fmt::Debug for Queue {
     }
 }
 
-/// SQS's own protocol, as far as the functions speak it.
+/// Implements the SQS operations that the functions use.
 pub fn router(queue: Queue) -> Router {
     Router::new().fallback(handle).with_state(queue)
 }
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_comes_again_when_its_time_has_come_and_not_before() {
+    fn message_is_redelivered_after_visibility_timeout() {
         let folder = tempfile::tempdir().unwrap();
         let (queue, now_us) = queue(&folder.path().join("queue.sqlite"));
         queue.send("one").unwrap();
@@ -270,14 +270,14 @@ mod tests {
         now_us.fetch_add(1_000, Ordering::SeqCst);
         let second = queue.receive().unwrap();
         assert_eq!((second[0].received, &second[0].id), (2, &first[0].id));
-        // An old receipt is nobody's.
+        // An old receipt matches no message.
         assert!(!queue.hold_back(&first[0].receipt, 5).unwrap());
         queue.delete(&second[0].receipt).unwrap();
         assert_eq!(queue.state().unwrap(), (None, 0));
     }
 
     #[test]
-    fn what_fails_too_often_is_a_dead_letter_and_all_of_it_outlives_the_process() {
+    fn failed_messages_become_durable_dead_letters() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("queue.sqlite");
         let (queue, now_us) = queue(&path);

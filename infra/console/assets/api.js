@@ -1,16 +1,16 @@
-// Calls of the API and of the console's own reads.
+// Calls to the API and to the console's own reads.
 
 import * as time from "./time.js";
 
 const KEPT = "hyperdex-api-key";
 
-/** The key that the user has typed in: in this tab alone, and never in an address. */
+/** The tenant key that the user entered. It stays in this tab, and is never part of an address. */
 export const key = {
   get: () => sessionStorage.getItem(KEPT) ?? "",
   set: (text) => (text ? sessionStorage.setItem(KEPT, text) : sessionStorage.removeItem(KEPT)),
 };
 
-/** A key that came with the address, behind `#token=`: it stays in this tab, and out of the address and its history. */
+/** A key from the address, after `#token=`: moved to this tab, and removed from the address and its history. */
 export function takeToken() {
   const token = /^#token=([0-9a-f]{64})$/.exec(location.hash)?.[1];
   if (!token) return false;
@@ -19,7 +19,7 @@ export function takeToken() {
   return true;
 }
 
-/** An answer that is none of the good ones. */
+/** A response with an error status. */
 export class Refused extends Error {
   constructor(status, body, requestId, retryAfter) {
     super(body.error ?? `HTTP ${status}`);
@@ -30,7 +30,7 @@ export class Refused extends Error {
     this.retryAfter = Number(retryAfter) || 0;
   }
 
-  /** Sending the very same again goes on where this stopped. */
+  /** True if a retry of the same request resumes it. */
   get mayRepeat() {
     return this.status === 0 || this.status >= 500 || this.retryAfter > 0;
   }
@@ -38,7 +38,7 @@ export class Refused extends Error {
 
 let reached = () => {};
 
-/** Has a function called after each call, with whether the stack was reached. */
+/** Registers a function that is called after each call, with true if the stack was reached. */
 export function onReach(listener) {
   reached = listener;
 }
@@ -50,7 +50,7 @@ async function send(path, options) {
   } catch (error) {
     if (error.name === "AbortError") throw error;
     reached(false);
-    throw new Refused(0, { error: "The stack does not answer", code: "UNREACHABLE", message: "Is it still running? See the terminal that it was started in." });
+    throw new Refused(0, { error: "The stack does not respond", code: "UNREACHABLE", message: "Check that it is running, in the terminal in which you started it." });
   }
   const text = await response.text();
   reached(true);
@@ -67,7 +67,7 @@ async function send(path, options) {
 
 function headers(request) {
   return {
-    // While the stack has no keys, none will do.
+    // The stack ignores the key until a tenant key exists.
     ...(key.get() ? { "X-API-KEY": key.get() } : {}),
     ...(request?.idempotencyKey ? { "Idempotency-Key": request.idempotencyKey } : {}),
     ...(request?.body ? { "Content-Type": "application/json" } : {}),
@@ -80,7 +80,7 @@ export function call(request, signal) {
   return send(request.path, { method: request.method, headers: headers(request), body, signal });
 }
 
-/** Reads what the console serves beside the API, and sets the clock by it. */
+/** Reads from the console's own routes, and sets the clock from the response. */
 export async function read(name, query, signal) {
   const search = query ? `?${new URLSearchParams(query)}` : "";
   const { body } = await send(`/console/data/${name}${search}`, { headers: headers(), signal });
@@ -90,7 +90,7 @@ export async function read(name, query, signal) {
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** The same call for a shell. A key is not shown: it is taken from a variable. */
+/** Returns the same call as a shell command. The key is not shown: the command reads it from a variable. */
 export function curl(request) {
   const parts = [];
   if (request.method !== "GET" && !(request.method === "POST" && request.body)) parts.push(`-X ${request.method}`);
@@ -100,7 +100,7 @@ export function curl(request) {
   return [`curl ${quoted(location.origin + request.path)}`, ...parts].join(" \\\n  ");
 }
 
-/** A name for one request, new each time. */
+/** Returns a new Idempotency-Key. */
 export function newIdempotencyKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return `console-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;

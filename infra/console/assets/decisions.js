@@ -1,4 +1,4 @@
-// The cosigner's decisions as they are made.
+// The feed of the cosigner's decisions.
 
 import { fill, h, say } from "./dom.js";
 import { read } from "./api.js";
@@ -20,7 +20,7 @@ const INTENTS = {
 
 const what = (one) => (one.intent ? INTENTS[one.intent]?.(one) ?? one.intent : "");
 
-/** One row for each run of signing: what was allowed and how it ended are two records, newest first. */
+/** Merges the two records of each signing run (allowed, then signed or aborted) into one row, newest first. */
 export function rows(decisions) {
   const run = (one) => `${one.walletId} ${one.run}`;
   const begun = new Map(decisions.filter((one) => one.decision === "allowed").map((one) => [run(one), one]));
@@ -34,9 +34,9 @@ export function rows(decisions) {
   });
 }
 
-/** Decisions as a list, the newest first. */
+/** A list of decisions, newest first. */
 export function list(decisions, { withWallet }) {
-  if (decisions.length === 0) return h("p", { class: "empty" }, "None yet.");
+  if (decisions.length === 0) return h("p", { class: "empty" }, "No decisions yet.");
   return h("ol", { class: "feed" }, decisions.map((one) => h("li", { class: one.refused ? "refused" : null },
     h("span", { class: "at" }, stamp(one.at)),
     badge(WORDS[one.decision] ?? one.decision, one.refused ? "bad" : one.decision),
@@ -56,8 +56,8 @@ export function show(main, { signal }) {
   const paused = h("input", { type: "checkbox", id: "paused", onchange: () => mark(paused.checked ? "stopped" : "live") });
   let decisions = [], last = "", known = null;
   fill(main,
-    h("div", { class: "heading" }, h("h1", null, "Decisions of the cosigner"), live),
-    h("p", null, "What it was asked to sign, and what it said, from its audit log: the last 200 records of yesterday and today. A wallet's page has all of its own."),
+    h("div", { class: "heading" }, h("h1", null, "Cosigner decisions"), live),
+    h("p", null, "The cosigner's decisions from its audit log: the latest 200 records of yesterday and today. A wallet's page shows all decisions about that wallet."),
     h("div", { class: "filters" }, h("label", { for: "refusals" }, refusals, " Refusals only"), h("label", { for: "paused" }, paused, " Stop the feed"), count),
     trouble, feed);
 
@@ -83,7 +83,7 @@ export function show(main, { signal }) {
       draw();
       const refused = new Set(decisions.filter((one) => one.refused).map((one) => one.walletId + one.seq));
       const news = known && [...refused].filter((one) => !known.has(one)).length;
-      if (news) say(news === 1 ? "The cosigner has refused something" : `The cosigner has refused ${news} times`);
+      if (news) say(news === 1 ? "The cosigner refused a request" : `The cosigner refused ${news} requests`);
       known = refused;
     } catch (error) {
       if (error.name === "AbortError") return;

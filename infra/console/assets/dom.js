@@ -1,11 +1,11 @@
-// Elements made by hand. Text is only ever set as text, so nothing that is read becomes markup.
+// Creates elements. Text is always set as text, so data never becomes markup.
 
-/** An element with properties (`on…` are listeners) and children (texts, elements, nothing). */
+/** Creates an element with properties (`on…` are listeners) and children (texts, elements, or falsy values). */
 export function h(tag, properties, ...children) {
   return filled(document.createElement(tag), properties, children);
 }
 
-/** The same for SVG. */
+/** Creates an SVG element in the same way. */
 export function svg(tag, properties, ...children) {
   return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
 }
@@ -20,20 +20,20 @@ function filled(element, properties, children) {
   return element;
 }
 
-/** Adds children; lists are flattened, nothing is left out. */
+/** Adds children. Lists are flattened, and falsy values skipped. */
 export function append(element, children) {
   for (const child of [children].flat(9)) {
     if (child !== undefined && child !== null && child !== false) element.append(child);
   }
 }
 
-/** Puts other children in the place of those that are there. */
+/** Replaces the children of an element. */
 export function fill(element, ...children) {
   element.replaceChildren();
   append(element, children);
 }
 
-/** Tells those who do not see the page. */
+/** Announces a text to screen readers. */
 export function say(text) {
   document.getElementById("said").textContent = text;
 }

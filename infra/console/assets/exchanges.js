@@ -1,4 +1,4 @@
-// Whether the exchanges answer, and what may still be sent to them.
+// The state of the exchanges and their budgets.
 
 import { fill, h } from "./dom.js";
 import { read } from "./api.js";
@@ -8,8 +8,8 @@ import * as time from "./time.js";
 export function show(main, { signal, about }) {
   const cards = h("div", { class: "cards" });
   fill(main, h("div", { class: "heading" }, h("h1", null, "Exchanges")),
-    h("p", null, about?.readOnly ? "What the wallets' table says. The exchanges are not asked: that would take from their budgets."
-      : "Each is asked its cheapest question, at most every 10 seconds, from the same budget as everything else."), cards);
+    h("p", null, about?.readOnly ? "Read from the wallets' table. The console does not call the exchanges, because a call uses their budgets."
+      : "The console sends each exchange its cheapest request, at most every 10 seconds, from the budget of all requests."), cards);
   return every(5_000, signal, async () => {
     try {
       const { exchanges } = await read("exchanges", null, signal);
@@ -20,35 +20,35 @@ export function show(main, { signal, about }) {
   });
 }
 
-/** Why nothing is sent. */
+/** Returns the reason for a pause. */
 function why(one) {
-  if (one.pauseAskedFor) return ", as the exchange has asked";
-  return one.pauseBlocked ? ", because the exchange's edge blocks this address" : ", because it kept failing";
+  if (one.pauseAskedFor) return ", because the exchange asked for it";
+  return one.pauseBlocked ? ", because the exchange's edge blocks this address" : ", because requests kept failing";
 }
 
 function card(one, about) {
   const paused = one.pausedUntil > time.now();
   if (!one.answered) {
     return h("section", { class: "card", "aria-label": EXCHANGES[one.exchange] },
-      h("header", null, h("h2", null, EXCHANGES[one.exchange]), paused ? badge("paused", "pending") : badge(one.failures > 0 ? "fails" : "not asked", one.failures > 0 ? "bad" : "dim")),
+      h("header", null, h("h2", null, EXCHANGES[one.exchange]), paused ? badge("paused", "pending") : badge(one.failures > 0 ? "failing" : "not checked", one.failures > 0 ? "bad" : "dim")),
       facts(
         ["Failures", one.failures > 0 ? `${one.failures} in a row` : "none in a row"],
-        paused && ["Nothing is sent", "until ", stamp(one.pausedUntil), why(one)]),
+        paused && ["Paused", "until ", stamp(one.pausedUntil), why(one)]),
       h("p", null, "Weight of this minute: ", h("strong", null, one.weightUsed), ` of ${one.weightPerMinute}`),
       useBar(one.weightUsed, one.weightPerMinute, `${one.weightUsed} of ${one.weightPerMinute} used`));
   }
   return h("section", { class: "card", "aria-label": EXCHANGES[one.exchange] },
-    h("header", null, h("h2", null, EXCHANGES[one.exchange]), badge(one.answered.ok ? "answers" : "does not answer", one.answered.ok ? "active" : "bad"),
-      paused && badge("paused", "pending"), badge(one.simulated ? "simulator" : "not simulated", "dim")),
+    h("header", null, h("h2", null, EXCHANGES[one.exchange]), badge(one.answered.ok ? "available" : "unavailable", one.answered.ok ? "active" : "bad"),
+      paused && badge("paused", "pending"), badge(one.simulated ? "simulator" : "external", "dim")),
     facts(
       ["URL", h("code", null, one.url)], ["Network", one.network],
-      ["Asked", stamp(one.answered.askedAt), ", ", one.answered.ok ? `answered in ${one.answered.tookMs} ms` : one.answered.trouble],
+      ["Checked", stamp(one.answered.askedAt), ", ", one.answered.ok ? `response after ${one.answered.tookMs} ms` : one.answered.trouble],
       one.failures > 0 && ["Failures", `${one.failures} in a row`],
-      paused && ["Nothing is sent", "until ", stamp(one.pausedUntil), why(one)],
-      one.simulated && about?.requiresDeposit && ["Deposits", "are wanted before an account may act"]),
-    h("p", null, "Weight of this minute: ", h("strong", null, one.weightUsed), ` of ${one.weightPerMinute} that jobs may use`),
+      paused && ["Paused", "until ", stamp(one.pausedUntil), why(one)],
+      one.simulated && about?.requiresDeposit && ["Deposits", "required before any action"]),
+    h("p", null, "Weight of this minute: ", h("strong", null, one.weightUsed), ` of ${one.weightPerMinute} available to jobs`),
     useBar(one.weightUsed, one.weightPerMinute, `${one.weightUsed} of ${one.weightPerMinute} used`),
-    one.requests.length > 0 && h("details", { open: true }, h("summary", null, "What the simulator was asked last"),
+    one.requests.length > 0 && h("details", { open: true }, h("summary", null, "Recent requests of the simulator"),
       h("ul", { class: "requests" }, one.requests.map((request) => h("li", null, h("span", { class: "at" }, stamp(request.at)), " ", h("code", null, request.kind), " ",
-        badge(request.accepted ? "taken" : "refused", request.accepted ? "dim" : "bad"), h("span", { class: "dim" }, ` weight ${request.weight}`))))));
+        badge(request.accepted ? "accepted" : "refused", request.accepted ? "dim" : "bad"), h("span", { class: "dim" }, ` weight ${request.weight}`))))));
 }

@@ -1,4 +1,4 @@
-// Which view is shown, the key, the colours, whether the stack answers.
+// Routing, the tenant key, the theme, and the connection state.
 
 import { fill, h, say } from "./dom.js";
 import { key, onReach, read, takeToken } from "./api.js";
@@ -20,7 +20,7 @@ let about = null, leave = new AbortController(), shown = null;
 
 async function route() {
   if (takeToken()) await look();
-  // A link within the page is no view.
+  // A link within the page does not change the view.
   if (location.hash && !location.hash.startsWith("#/")) return;
   const [name = "wallets", id] = location.hash.slice(2).split("/").filter(Boolean).map(decodeURIComponent);
   const view = VIEWS[name] ? name : "wallets";
@@ -34,7 +34,7 @@ async function route() {
   }
   const context = { signal: leave.signal, about, id, fresh: shown === view };
   (view === "wallets" && id ? wallet : VIEWS[view]).show(main, context);
-  // After the first one the reader goes to where the new view begins.
+  // After the first view, move the focus to the start of the new view.
   if (shown !== null) { main.focus({ preventScroll: true }); scrollTo(0, 0); }
   shown = view;
 }
@@ -42,7 +42,7 @@ async function route() {
 const stack = document.getElementById("stack");
 const GONE = "disconnected";
 
-/** Shows at once that the stack does not answer, whichever call found out. */
+/** Shows immediately when any call finds the stack unreachable. */
 function reach(there) {
   const shown = stack.textContent === GONE;
   if (there && shown) look();
@@ -61,15 +61,15 @@ async function look() {
   }
   if (stack.textContent !== text) stack.textContent = text;
   stack.className = `stack ${kind}`;
-  document.getElementById("key").classList.toggle("wanted", kind === "bad" && text.startsWith("API key"));
+  document.getElementById("key").classList.toggle("wanted", kind === "bad" && text.startsWith("tenant key"));
 }
 
 function refused(error) {
-  const what = error.code.endsWith("_TOKEN") ? "token" : "API key";
-  return error.status === 401 ? `${what} wanted` : error.status === 403 ? `${what} refused` : error.message;
+  const what = error.code.endsWith("_TOKEN") ? "token" : "tenant key";
+  return error.status === 401 ? `${what} required` : error.status === 403 ? `${what} refused` : error.message;
 }
 
-/** An operator's console has metrics, and neither the API nor a key of it. */
+/** Adapts the page to an operator's console, which has metrics but no API and no tenant key. */
 function readOnly({ readOnly: only, hasMetrics }) {
   for (const [view, there] of [["reference", !only], ["metrics", only && hasMetrics]]) {
     document.querySelector(`nav a[href="#/${view}"]`).hidden = !there;
@@ -89,10 +89,10 @@ function askKey() {
       say(stack.textContent);
       route();
     } },
-    h("header", null, h("h2", { id: "key-title" }, "API key")),
+    h("header", null, h("h2", { id: "key-title" }, "Tenant key")),
     h("div", { class: "field" }, h("label", { for: "key-text" }, "X-API-KEY"), input,
-      h("p", { class: "fine", id: "key-help" }, "Made by `cargo run -- keys add NAME`. While the stack has none, leave it empty. It stays in this tab and is gone with it.")),
-    h("footer", null, h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel"), h("button", { type: "submit", class: "primary" }, "Use it"))));
+      h("p", { class: "fine", id: "key-help" }, "Create a key with `cargo run -- keys add NAME`. Leave this empty while the stack has no tenant keys. The key stays in this tab until you close it.")),
+    h("footer", null, h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel"), h("button", { type: "submit", class: "primary" }, "Use key"))));
   document.body.append(dialog);
   dialog.showModal();
 }

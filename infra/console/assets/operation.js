@@ -1,4 +1,4 @@
-// A dialog for one call of the API: its fields, the equal curl call, what came of it.
+// A dialog for one API call: its fields, the equivalent curl command, and the result.
 
 import { append, fill, h, say } from "./dom.js";
 import { call, curl, newIdempotencyKey } from "./api.js";
@@ -8,10 +8,10 @@ import * as time from "./time.js";
 const DOTS = "•".repeat(24);
 
 /**
- * Opens it. `operation` has a `title`, an `about`, `fields` (`{ name, label, value, help, kind }`),
- * `request(values)` which makes the call of them, `send` (the button's word), `danger`,
- * `mend(error)` (more for an error), and `done(answer)`, called when the dialog is closed after a
- * call that went well.
+ * Opens the dialog. `operation` has a `title`, an `about`, `fields` (`{ name, label, value, help, kind }`),
+ * `request(values)` which returns the call, `send` (the button's label), `danger`, `remedy(error)`
+ * (additional content for an error), and `done(answer)`, called when the dialog closes after a
+ * successful call.
  */
 export function open(operation) {
   const fields = (operation.fields ?? []).map(field);
@@ -23,13 +23,13 @@ export function open(operation) {
     const made = operation.request(values());
     return made.method === "GET" ? made : { ...made, idempotencyKey };
   };
-  const shell = h("pre", { class: "curl", tabindex: 0, "aria-label": "The equal curl call" });
+  const shell = h("pre", { class: "curl", tabindex: 0, "aria-label": "Equivalent curl command" });
   const result = h("div", { class: "result" });
   const send = h("button", { type: "submit", class: operation.danger ? "danger" : "primary" }, operation.send ?? "Send");
   const close = h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel");
   const show = () => { shell.textContent = curl(request()); };
   const copyCurl = h("button", { type: "button", class: "quiet", async onclick() {
-    say(await copy(shell.textContent) ? "The curl call is copied" : "The curl call could not be copied");
+    say(await copy(shell.textContent) ? "Copied the curl command" : "Cannot copy the curl command");
   } }, "Copy");
 
   const form = h("form", {
@@ -48,15 +48,15 @@ export function open(operation) {
         form.classList.add("sent");
         for (const { input } of fields) input.disabled = true;
         send.remove();
-        close.textContent = privateKey(answer) ? "I have kept it: close" : "Close";
+        close.textContent = privateKey(answer) ? "I have saved the key: close" : "Close";
         close.className = "primary";
         close.focus();
       } catch (error) {
         fill(result, failed(operation, error));
-        // What went wrong for good is asked anew; what may go on is the same request.
+        // After a final error, use a new Idempotency-Key. Otherwise retry the same request.
         if (!error.mayRepeat) { idempotencyKey = newIdempotencyKey(); show(); }
         send.disabled = false;
-        send.textContent = "Send again";
+        send.textContent = "Retry";
       } finally {
         going = false;
       }
@@ -65,7 +65,7 @@ export function open(operation) {
   h("header", null, h("h2", { id: "operation-title" }, operation.title)),
   operation.about && h("p", null, operation.about),
   fields.map(({ row }) => row),
-  h("details", { open: true, class: "equal" }, h("summary", null, "The same with curl"), h("div", { class: "shell" }, shell, copyCurl)),
+  h("details", { open: true, class: "equal" }, h("summary", null, "Equivalent curl command"), h("div", { class: "shell" }, shell, copyCurl)),
   result,
   h("footer", null, close, send));
 
@@ -75,7 +75,7 @@ export function open(operation) {
       dialog.remove();
       if (answer) operation.done?.(answer);
     },
-    // A key that is shown once is not lost to a slip.
+    // Do not lose a key that is shown once to an accidental key press.
     oncancel(event) { if (going || (answer && privateKey(answer))) event.preventDefault(); },
   }, form);
   document.body.append(dialog);
@@ -102,14 +102,14 @@ function succeeded(operation, answer) {
   const secret = privateKey(answer);
   const shown = secret ? { ...answer.body, data: { ...answer.body.data, apiPrivateKey: "shown above" } } : answer.body;
   return h("div", { class: "success" },
-    h("p", null, h("strong", null, `Done: HTTP ${answer.status}`), answer.replayed && " (answered before; the same answer again)"),
+    h("p", null, h("strong", null, `Done: HTTP ${answer.status}`), answer.replayed && " (replayed: the response of the first call)"),
     secret && once(secret),
     operation.facts && facts(...operation.facts(answer.body)),
-    h("details", null, h("summary", null, "The whole answer"), h("pre", { tabindex: 0 }, JSON.stringify(shown, null, 2))),
+    h("details", null, h("summary", null, "Full response"), h("pre", { tabindex: 0 }, JSON.stringify(shown, null, 2))),
     answer.requestId && h("p", { class: "fine" }, "request ", copyable(answer.requestId, "request id")));
 }
 
-/** The one secret of the contract: shown in this dialog alone, and kept nowhere. */
+/** The only secret of the contract. It is shown in this dialog only, and not stored. */
 function once(secret) {
   const text = h("code", { class: "secret", "data-secret": "hidden" }, DOTS);
   const show = h("button", { type: "button", class: "quiet", "aria-pressed": "false", onclick() {
@@ -122,20 +122,20 @@ function once(secret) {
   const note = h("span", { class: "fine" });
   const take = h("button", { type: "button", class: "quiet", async onclick() {
     const copied = await copy(secret);
-    note.textContent = copied ? "Copied. The clipboard holds it until something else is copied." : "It could not be copied: show it, and copy it by hand.";
+    note.textContent = copied ? "Copied. The key stays in the clipboard until you copy something else." : "Cannot copy the key: show it, then copy it manually.";
     say(note.textContent);
-  } }, "Copy the key");
+  } }, "Copy key");
   return h("div", { class: "once" },
-    h("p", null, h("strong", null, "The API wallet's private key. "), "The console does not keep it. The service returns it once (again for ten minutes under the same Idempotency-Key)."),
+    h("p", null, h("strong", null, "The API wallet's private key. "), "The console does not store it. The service returns it once, or again for ten minutes with the same Idempotency-Key."),
     h("div", { class: "secret-row" }, text, show, take), note);
 }
 
 function failed(operation, error) {
   if (!(error.status >= 0)) throw error;
-  const box = errorBox(error, operation.mend?.(error));
+  const box = errorBox(error, operation.remedy?.(error));
   if (error.retryAfter > 0) {
     const at = time.now() + error.retryAfter * 1_000;
-    append(box, [h("p", null, "You can send it again ", countdown(at, "now"), ".")]);
+    append(box, [h("p", null, "You can retry ", countdown(at, "now"), ".")]);
   }
   return box;
 }

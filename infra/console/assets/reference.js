@@ -1,4 +1,4 @@
-// The API's reference, drawn from its own OpenAPI document: nothing comes from a network.
+// The API reference, rendered from the stack's own OpenAPI document.
 
 import { fill, h } from "./dom.js";
 import { call } from "./api.js";
@@ -15,26 +15,26 @@ export async function show(main, { signal }) {
   } catch (error) {
     if (error.name === "AbortError") return;
     return fill(body, error.status === 404
-      ? h("p", { class: "empty" }, "This stack serves no OpenAPI document at /api/openapi.json. The API is described in docs/reference/api.md of its source.")
+      ? h("p", { class: "empty" }, "This stack has no OpenAPI document at /api/openapi.json. See docs/reference/api.md in the source.")
       : errorBox(error));
   }
   const operations = read(document);
   const list = h("div", { class: "operations" });
-  const filter = h("input", { type: "search", id: "filter", placeholder: "Filter: a path, a method, a word", autocomplete: "off", oninput: () => draw() });
+  const filter = h("input", { type: "search", id: "filter", placeholder: "Filter by path, method or text", autocomplete: "off", oninput: () => draw() });
   const draw = () => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const shown = operations.filter(({ text }) => words.every((word) => text.includes(word)));
-    fill(list, shown.length ? shown.map((one) => operation(document, one)) : h("p", { class: "empty" }, "Nothing of this kind."));
+    fill(list, shown.length ? shown.map((one) => operation(document, one)) : h("p", { class: "empty" }, "No matching operations."));
   };
   fill(body,
     h("p", null, h("strong", null, document.info?.title), ` ${document.info?.version ?? ""} · OpenAPI ${document.openapi} · `,
-      h("a", { href: "/api/openapi.json" }, "the document")),
+      h("a", { href: "/api/openapi.json" }, "OpenAPI document")),
     prose(document.info?.description),
     h("div", { class: "search" }, h("label", { for: "filter", class: "hidden" }, "Filter the operations"), filter), list);
   draw();
 }
 
-/** Every operation with its path's own parameters. */
+/** Returns every operation, with the parameters of its path. */
 function read(document) {
   return Object.entries(document.paths ?? {}).flatMap(([path, item]) => METHODS.filter((method) => item[method]).map((method) => {
     const it = item[method];
@@ -44,14 +44,14 @@ function read(document) {
   }));
 }
 
-/** What a `$ref` within the document names; other documents are not fetched. */
+/** Resolves a `$ref` within the document. Other documents are not fetched. */
 function resolve(document, value, depth = 0) {
   const reference = value?.$ref;
   if (typeof reference !== "string" || !reference.startsWith("#/") || depth > 20) return value ?? {};
   const parts = reference.slice(2).split("/").map((part) => decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~"));
-  const { $ref: _, ...beside } = value;
+  const { $ref: _, ...siblings } = value;
   const target = parts.reduce((at, part) => at?.[part], document);
-  return { ...resolve(document, target, depth + 1), ...beside };
+  return { ...resolve(document, target, depth + 1), ...siblings };
 }
 
 function operation(document, { method, path, it, parameters }) {
@@ -61,16 +61,16 @@ function operation(document, { method, path, it, parameters }) {
     h("summary", null, h("span", { class: `method ${method}` }, method.toUpperCase()), " ", h("code", null, path), " ", h("span", { class: "dim" }, it.summary ?? "")),
     h("div", { class: "inside" },
       prose(it.description),
-      secured.length > 0 && h("p", { class: "fine" }, "Wants: ", secured.map((one) => Object.keys(one).join(" and ") || "nothing").join(", or ")),
+      secured.length > 0 && h("p", { class: "fine" }, "Requires: ", secured.map((one) => Object.keys(one).join(" and ") || "nothing").join(", or ")),
       parameters.length > 0 && [h("h2", { class: "part" }, "Parameters"), h("ul", { class: "schema" }, parameters.map((one) => parameter(document, one)))],
-      request && [h("h2", { class: "part" }, "Request", request.required && " (wanted)"), prose(request.description), content(document, request.content)],
-      h("h2", { class: "part" }, "Answers"),
+      request && [h("h2", { class: "part" }, "Request", request.required && " (required)"), prose(request.description), content(document, request.content)],
+      h("h2", { class: "part" }, "Responses"),
       Object.entries(it.responses ?? {}).map(([status, one]) => response(document, status, resolve(document, one)))));
 }
 
 function parameter(document, one) {
   const schema = resolve(document, one.schema);
-  return h("li", null, h("code", null, one.name), " ", h("span", { class: "kind" }, `${kind(document, schema)}, in the ${one.in}`), one.required && h("span", { class: "wanted" }, " wanted"),
+  return h("li", null, h("code", null, one.name), " ", h("span", { class: "kind" }, `${kind(document, schema)}, in the ${one.in}`), one.required && h("span", { class: "wanted" }, " required"),
     prose(one.description ?? schema.description), limits(schema), example(one.example ?? schema.example));
 }
 
@@ -102,7 +102,7 @@ function examples(document, media) {
   });
 }
 
-/** The word for a schema. */
+/** Returns the name of a schema's type. */
 function kind(document, given) {
   const schema = resolve(document, given);
   const name = given?.$ref?.split("/").pop();
@@ -113,7 +113,7 @@ function kind(document, given) {
   return [name && word === "object" ? name : word, schema.format && `(${schema.format})`].filter(Boolean).join(" ");
 }
 
-/** A schema as a tree of its fields. One that holds itself ends where it begins again. */
+/** A schema as a tree of its fields. A recursive schema ends where it repeats. */
 function tree(document, given, above = []) {
   if (given?.$ref && above.includes(given.$ref)) return h("p", { class: "fine" }, `as ${given.$ref.split("/").pop()} above`);
   const path = given?.$ref ? [...above, given.$ref] : above;
@@ -147,16 +147,16 @@ function limits(schema) {
     schema.minimum !== undefined && `from ${schema.minimum}`,
     schema.maximum !== undefined && `to ${schema.maximum}`,
     schema.pattern && `of the form ${schema.pattern}`,
-    schema.default !== undefined && `else ${JSON.stringify(schema.default)}`,
+    schema.default !== undefined && `default ${JSON.stringify(schema.default)}`,
   ].filter(Boolean);
   return said.length > 0 && h("p", { class: "fine" }, said.join("; "));
 }
 
 function example(value) {
-  return value !== undefined && h("p", { class: "fine" }, "for example ", h("code", null, typeof value === "string" ? value : JSON.stringify(value)));
+  return value !== undefined && h("p", { class: "fine" }, "example: ", h("code", null, typeof value === "string" ? value : JSON.stringify(value)));
 }
 
-/** Paragraphs of text; what is between backquotes is code. */
+/** Paragraphs of text. Text between backquotes is code. */
 function prose(text) {
   return (text ?? "").split(/\n\s*\n/).filter((part) => part.trim()).map((part) => h("p", null, part.split("`").map((piece, at) => (at % 2 ? h("code", null, piece) : piece))));
 }

@@ -1,21 +1,21 @@
-// Times, by the stack's clock: the browser's may be another.
+// Times by the stack's clock, which may differ from the browser's.
 
 const SECOND = 1_000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
 const KEPT = "hyperdex-times";
 
 let ahead = 0;
 
-/** Sets the clock by an answer of the stack. */
+/** Sets the clock from a response of the stack. */
 export function set(now) {
   if (Number.isFinite(now)) ahead = now - Date.now();
 }
 
-/** The stack's time, Unix milliseconds. */
+/** Returns the stack's time, Unix milliseconds. */
 export function now() {
   return Date.now() + ahead;
 }
 
-/** A length of time in its two largest units. */
+/** Formats a duration in its two largest units. */
 export function span(ms) {
   const left = Math.max(0, ms);
   const two = (big, bigName, small, smallName) => {
@@ -29,8 +29,8 @@ export function span(ms) {
 }
 
 /**
- * Returns how far away a time is. `past` says what it means that the time has passed: an event that
- * happened then (`ago`), planned work that may not be done yet (`due`), a wait that is over (`now`).
+ * Returns how far away a time is. `past` selects the text for a time in the past: an event that happened (`ago`),
+ * planned work that may not be done yet (`due`), or a wait that ended (`now`).
  */
 export function until(at, past = "ago") {
   const left = at - now();

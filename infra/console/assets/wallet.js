@@ -1,4 +1,4 @@
-// One wallet: what it is, its credentials, what can be done with it, what was signed with it.
+// One wallet: its properties, credentials, operations and decisions.
 
 import { fill, h } from "./dom.js";
 import { Refused, read } from "./api.js";
@@ -44,11 +44,11 @@ export function show(main, { signal, id, about: stack }) {
       ["Made", stamp(wallet.createdAt)],
       ["Key shares", `version ${wallet.keyVersion}, next refresh `, countdown(wallet.refreshAt, "due")],
       wallet.operatorFreeze && ["Frozen", "by ", h("code", null, wallet.operatorFreeze.by), ", ", stamp(wallet.operatorFreeze.at), `: ${wallet.operatorFreeze.reason}. `,
-        "Signing, registration and rotation are refused; API keys can be deleted. “hyperdex wallets unfreeze” lifts the freeze."],
-      wallet.frozen && ["Barred", "Nothing is signed with this wallet. The record does not say why: a failed protocol run bars a wallet, and operators of earlier versions did so by hand. ",
-        "“Freeze a wallet” in docs/guides/operations.md says how to tell."]),
+        "Signing, registration and rotation are refused. Trading keys can be deleted. “hyperdex wallets unfreeze” lifts the freeze."],
+      wallet.frozen && ["Barred", "This wallet does not sign. The record does not say why: a failed protocol run bars a wallet, and operators of earlier versions barred wallets by hand. ",
+        "“Freeze a wallet” in docs/guides/operations.md explains how to find the cause."]),
       wallet.operatorActions.length > 0 && actions(wallet.operatorActions));
-    // What has the focus is drawn anew under it: the same button gets it again.
+    // Redrawing removes the focused button. Focus the new button of the same name.
     const focused = document.activeElement?.dataset?.does;
     fill(cards, Object.keys(EXCHANGES).map((exchange) => card(wallet, exchange, agents[exchange], refresh, only)));
     if (focused) cards.querySelector(`[data-does="${focused}"]`)?.focus();
@@ -59,10 +59,10 @@ export function show(main, { signal, id, about: stack }) {
     try {
       const { decisions, before: more } = await read("decisions", { wallet: id, ...(before && { before }) }, signal);
       pages = before ? [...pages, ...decisions] : decisions;
-      fill(log, h("h2", { id: "log" }, "Decisions of the cosigner"),
-        h("p", { class: "fine" }, "Its audit log of this wallet, the newest first. Each record carries the hash of the one before."),
+      fill(log, h("h2", { id: "log" }, "Cosigner decisions"),
+        h("p", { class: "fine" }, "The cosigner's audit log of this wallet, newest first. Each record contains the hash of the previous record."),
         decisionList(rows(pages), { withWallet: false }),
-        more && h("p", null, h("button", { type: "button", onclick: () => page(more) }, "Earlier ones")));
+        more && h("p", null, h("button", { type: "button", onclick: () => page(more) }, "Earlier decisions")));
     } catch (error) {
       if (error.name !== "AbortError") fill(log, errorBox(error));
     }
@@ -80,14 +80,14 @@ function card(wallet, exchange, agents, refresh, only) {
   if (!known) {
     return h("section", { class: "card", "aria-label": name },
       h("header", null, h("h2", null, name), badge("none", "dim")),
-      h("p", null, `This wallet has no API key on ${name}.`), listed(agents, wallet, exchange),
+      h("p", null, `This wallet has no trading key on ${name}.`), listed(agents, wallet, exchange),
       !only && h("footer", null, button("register", "Register", register, "primary")));
   }
   const busy = known.busyUntil > time.now();
   const live = known.state === "active" || known.state === "rotating" || known.state === "expired";
   return h("section", { class: "card", "aria-label": name },
-    h("header", null, h("h2", null, name), badge(known.state), busy && badge("a call is at it", "dim")),
-    known.state === "pending" && h("p", null, `It is not known whether ${name} has approved this key. Send the registration again to find out and finish it.`),
+    h("header", null, h("h2", null, name), badge(known.state), busy && badge("in use by a call", "dim")),
+    known.state === "pending" && h("p", null, `It is not known whether ${name} has approved this key. Retry the registration to check and complete it.`),
     !known.isApiKey && live && h("div", { class: "life" },
       h("p", null, known.state === "expired" ? "Expired " : "Expires ", h("strong", null, countdown(known.expiresAt)), h("span", { class: "dim" }, " · ", stamp(known.expiresAt))),
       lifeBar(known.requestedAt, known.expiresAt, known.job.does === "renew" ? known.job.at : null,
@@ -95,9 +95,9 @@ function card(wallet, exchange, agents, refresh, only) {
     facts(
       ["Agent", copyable(known.agentAddress, "agent address")],
       ["Name", h("code", null, known.agentName)],
-      ["Next work", jobText(known.job)],
-      ["Next check", known.checkAt ? ["against the exchange ", countdown(known.checkAt, "due")] : "not planned"],
-      known.next && ["To come", copyable(known.next.agentAddress, "next agent's address")],
+      ["Next step", jobText(known.job)],
+      ["Next check", known.checkAt ? ["with the exchange ", countdown(known.checkAt, "due")] : "not scheduled"],
+      known.next && ["New agent", copyable(known.next.agentAddress, "new agent's address")],
       known.retiring.length > 0 && ["To be removed", known.retiring.map((agent) => copyable(agent.agentAddress, "previous agent's address"))],
       known.jobFailures > 0 && ["Job failures", `${known.jobFailures} in a row`]),
     listed(agents, wallet, exchange),
@@ -107,29 +107,29 @@ function card(wallet, exchange, agents, refresh, only) {
       button("delete", "Delete", remove, "danger-quiet")));
 }
 
-/** What operators did with the wallet, the latest first. */
+/** Operators' actions on the wallet, newest first. */
 function actions(done) {
   return h("details", { class: "listed" },
     h("summary", null, `Operators: ${done.length === 1 ? "1 action" : `${done.length} actions`}`),
     h("ul", null, done.toReversed().map((one) => h("li", null, stamp(one.at), " ", badge(one.action, "dim"), " by ", h("code", null, one.by), `: ${one.reason}`))));
 }
 
-/** What the simulator has: our agents, and any other. */
+/** The agents of the wallet on the simulator. */
 function listed(agents, wallet, exchange) {
-  if (agents === null) return h("p", { class: "fine" }, "The exchange is no simulator: the reconciliation job compares with it.");
-  const ours = new Set(wallet.credentials.filter((one) => one.exchange === exchange).flatMap((one) => [one, one.next, ...one.retiring]).map((agent) => agent?.agentAddress.toLowerCase()));
+  if (agents === null) return h("p", { class: "fine" }, "This exchange is not simulated. The reconciliation job compares its agents.");
+  const known = new Set(wallet.credentials.filter((one) => one.exchange === exchange).flatMap((one) => [one, one.next, ...one.retiring]).map((agent) => agent?.agentAddress.toLowerCase()));
   return h("details", { class: "listed" },
     h("summary", null, `On the exchange: ${agents.length === 1 ? "1 agent" : `${agents.length} agents`}`),
     h("ul", null, agents.map((agent) => h("li", null, copyable(agent.agentAddress, "agent address", agent.agentAddress.slice(0, 10)), " ", h("code", null, agent.agentName || "unnamed"),
-      " until ", stamp(agent.validUntil), !ours.has(agent.agentAddress.toLowerCase()) && [" ", badge("not in our records", "bad")]))));
+      " until ", stamp(agent.validUntil), !known.has(agent.agentAddress.toLowerCase()) && [" ", badge("not in the records", "bad")]))));
 }
 
 const path = (exchange, rest = "") => `/api/trading/${exchange}/apikey${rest}`;
 const named = (wallet) => ({ walletIdOrAddress: wallet.userId });
 const query = (wallet) => `?${new URLSearchParams(named(wallet))}`;
 
-const mend = (wallet, exchange) => (error) => error.code === "DEPOSIT_REQUIRED"
-  && h("p", null, `Deposit on ${EXCHANGES[exchange]} for `, copyable(wallet.address, "address"), ", then send this again.");
+const remedy = (wallet, exchange) => (error) => error.code === "DEPOSIT_REQUIRED"
+  && h("p", null, `Deposit on ${EXCHANGES[exchange]} for `, copyable(wallet.address, "address"), ", then retry.");
 
 function keyFacts({ data }) {
   return [
@@ -145,29 +145,29 @@ function register(wallet, exchange, done) {
   open({
     title: `Register with ${EXCHANGES[exchange]}`,
     about: exchange === "hyperliquid"
-      ? "A new API wallet is sealed here and approved by the wallet. Its private key is in the response, once (again for ten minutes under the same Idempotency-Key)."
-      : "A new agent is sealed here and approved by the wallet. Its key stays on the server.",
-    fields: [{ name: "autoRenew", label: "Renew it before it expires", kind: "yes", value: true }],
+      ? "Creates an API wallet, which your wallet approves. The response contains its private key once, or again for ten minutes with the same Idempotency-Key."
+      : "Creates an agent, which your wallet approves. Its private key stays on the server.",
+    fields: [{ name: "autoRenew", label: "Renew automatically before expiry", kind: "yes", value: true }],
     send: "Register",
     request: ({ autoRenew }) => ({ method: "POST", path: path(exchange), body: { ...named(wallet), ...(autoRenew ? {} : { autoRenew: false }) } }),
-    facts: keyFacts, mend: mend(wallet, exchange), done,
+    facts: keyFacts, remedy: remedy(wallet, exchange), done,
   });
 }
 
 function rotate(wallet, exchange, done) {
   open({
     title: `Rotate the key on ${EXCHANGES[exchange]}`,
-    about: "A new key becomes active before the old one is removed.",
+    about: "The new key becomes active before the old key is removed.",
     send: "Rotate",
     request: () => ({ method: "POST", path: path(exchange, "/rotate"), body: named(wallet) }),
-    facts: keyFacts, mend: mend(wallet, exchange), done,
+    facts: keyFacts, remedy: remedy(wallet, exchange), done,
   });
 }
 
 function remove(wallet, exchange, done) {
   open({
     title: `Delete the key on ${EXCHANGES[exchange]}`,
-    about: `The agent is removed on ${EXCHANGES[exchange]}, and then deleted here. What trades with it stops at once. There is no way back.`,
+    about: `Removes the agent at ${EXCHANGES[exchange]}, then deletes its credential. Programs that trade with this key stop working immediately. You cannot undo this.`,
     send: "Delete", danger: true,
     request: () => ({ method: "DELETE", path: path(exchange, query(wallet)) }),
     facts: keyFacts, done,
@@ -177,7 +177,7 @@ function remove(wallet, exchange, done) {
 function readKey(wallet, exchange) {
   open({
     title: `The key on ${EXCHANGES[exchange]}`,
-    about: "State and metadata, never a secret.",
+    about: "State and metadata, without secrets.",
     send: "Read",
     request: () => ({ method: "GET", path: path(exchange, query(wallet)) }),
     facts: keyFacts,
@@ -187,7 +187,7 @@ function readKey(wallet, exchange) {
 function sign(wallet, done) {
   open({
     title: "Sign a message",
-    about: "EIP-191 personal_sign. A message that an exchange would read as a login is not signed.",
+    about: "EIP-191 personal_sign. Messages that an exchange would accept as a login are refused.",
     fields: [{ name: "message", label: "Message", kind: "long", help: "At most 8 KiB of UTF-8." }],
     send: "Sign",
     request: ({ message }) => ({ method: "POST", path: `/api/wallets/${encodeURIComponent(wallet.userId)}/sign`, body: { message } }),

@@ -1,4 +1,4 @@
-// The tenant's wallets, a page at a time, and the search for one of them.
+// The tenant's wallets in pages, and the search.
 
 import { fill, h } from "./dom.js";
 import { Refused, call, read } from "./api.js";
@@ -7,14 +7,14 @@ import { open } from "./operation.js";
 
 const LIMIT = 25;
 
-/** The cursors of the pages before this one, for the way back. */
+/** The cursors of the previous pages. */
 let cursors = [""];
 
 export function createWallet(userId = "") {
   open({
     title: "Create a wallet",
-    about: "The two parties make its key together; none of them ever holds all of it. A user who has a wallet gets that one.",
-    fields: [{ name: "userId", label: "userId", value: userId, help: "Your platform's name for the user: 1 to 128 of A-Z a-z 0-9 _ . : @ | -" }],
+    about: "The two parties generate the key together; neither ever holds the whole key. If the user already has a wallet, the response returns it.",
+    fields: [{ name: "userId", label: "userId", value: userId, help: "Your platform's name for the user: 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -" }],
     send: "Create",
     request: ({ userId }) => ({ method: "POST", path: "/api/wallets", body: { userId: userId.trim() } }),
     facts: (wallet) => [["userId", wallet.userId], ["address", copyable(wallet.address, "address")], ["walletId", copyable(wallet.walletId, "walletId")]],
@@ -22,18 +22,18 @@ export function createWallet(userId = "") {
   });
 }
 
-const STATES = { "": "Any state", active: "active", pending: "pending", rotating: "rotating", revoking: "revoking", expired: "expired", none: "no API key", frozen: "frozen" };
+const STATES = { "": "Any state", active: "active", pending: "pending", rotating: "rotating", revoking: "revoking", expired: "expired", none: "no trading key", frozen: "frozen" };
 
 export function show(main, { signal, fresh, about }) {
   const only = about?.readOnly === true;
   if (fresh) cursors = [""];
   const found = h("div", { class: "found" });
-  const search = h("input", { type: "search", id: "search", name: "search", placeholder: `${IDENTIFIER}, or how it begins`, autocomplete: "off", spellcheck: "false", autocapitalize: "off", oninput: () => narrow(300) });
+  const search = h("input", { type: "search", id: "search", name: "search", placeholder: `${IDENTIFIER}, or a prefix`, autocomplete: "off", spellcheck: "false", autocapitalize: "off", oninput: () => narrow(300) });
   const state = h("select", { id: "state", onchange: () => narrow(0) }, Object.entries(STATES).map(([value, text]) => h("option", { value }, text)));
   const form = h("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); find(search.value.trim()); } },
-    h("label", { for: "search", class: "hidden" }, `Find a wallet: ${IDENTIFIER}, or how it begins`), search,
-    h("button", { type: "submit" }, "Find"), h("kbd", { title: "This key goes to the search" }, "/"),
-    h("label", { for: "state", class: "hidden" }, "State of the API keys"), state);
+    h("label", { for: "search", class: "hidden" }, `Find a wallet: ${IDENTIFIER}, or a prefix`), search,
+    h("button", { type: "submit" }, "Find"), h("kbd", { title: "Press this key to search" }, "/"),
+    h("label", { for: "state", class: "hidden" }, "State of the trading keys"), state);
   const list = h("div", { "aria-live": "off" });
   const pages = h("div", { class: "pages" });
   fill(main,
@@ -50,7 +50,7 @@ export function show(main, { signal, fresh, about }) {
     const mine = ++asked, by = filter();
     try {
       const page = await pageOf(cursors.at(-1), by, signal, only);
-      // Another search was begun meanwhile.
+      // Another search has started.
       if (mine !== asked) return;
       if (!list.contains(document.activeElement)) fill(list, table(page, by, only));
       fillPages(pages, page, load);
@@ -62,7 +62,7 @@ export function show(main, { signal, fresh, about }) {
     clearTimeout(timer);
     timer = setTimeout(() => { cursors = [""]; fill(found); load(); }, wait);
   };
-  /** Opens the wallet with exactly this name, or the only one whose name begins so. */
+  /** Opens the wallet with exactly this name, or the only wallet whose name has this prefix. */
   const find = async (name) => {
     clearTimeout(timer);
     if (!name) { cursors = [""]; return load(); }
@@ -91,10 +91,10 @@ async function exactly(name, only) {
   return only ? findThere(name) : (await call({ method: "GET", path: `/api/wallets/${encodeURIComponent(name)}` })).body;
 }
 
-/** The same without the API. */
+/** The same search in an operator's console, which has no API. */
 async function findThere(name) {
   const { wallets: [wallet] } = await read("wallets", { ids: name });
-  if (!wallet) throw new Refused(404, { error: "Wallet not found", code: "WALLET_NOT_FOUND", message: "This tenant has no wallet of this name. Another one may: see --tenant." });
+  if (!wallet) throw new Refused(404, { error: "Wallet not found", code: "WALLET_NOT_FOUND", message: "This tenant has no wallet with this name. To search another tenant, restart the console with another --tenant." });
   return wallet;
 }
 
@@ -113,18 +113,18 @@ async function pageOf(cursor, by, signal, only) {
 
 function table({ wallets, next, lookedAt }, by, only) {
   if (wallets.length === 0) {
-    if (next && lookedAt !== undefined) return h("p", { class: "empty" }, `None of the ${lookedAt} wallets of this page. “Next” looks further.`);
-    if (by.prefix || by.state) return h("p", { class: "empty" }, "No wallet like this.");
-    return h("p", { class: "empty" }, cursors.length > 1 ? "There are no more." : only ? "This tenant has no wallet." : "There is no wallet yet. Create the first one, by the button above or with curl.");
+    if (next && lookedAt !== undefined) return h("p", { class: "empty" }, `No match among ${lookedAt} wallets. Select “Next” to continue the search.`);
+    if (by.prefix || by.state) return h("p", { class: "empty" }, "No matching wallets.");
+    return h("p", { class: "empty" }, cursors.length > 1 ? "No more wallets." : only ? "This tenant has no wallets." : "No wallets yet. Create the first one with the button above or with curl.");
   }
   return h("div", { class: "table" }, h("table", null,
     h("caption", { class: "hidden" }, "Wallets and their credentials"),
-    h("thead", null, h("tr", null, ["User", "Address", "Aster", "Hyperliquid", "Made"].map((text) => h("th", { scope: "col" }, text)))),
+    h("thead", null, h("tr", null, ["User", "Address", "Aster", "Hyperliquid", "Created"].map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", null, wallets.map((wallet) => h("tr", null,
       h("th", { scope: "row" }, h("a", { href: `#/wallets/${wallet.walletId}` }, wallet.userId), freezeBadges(wallet)),
       h("td", { "data-label": "Address" }, copyable(wallet.address, "address", short(wallet.address))),
       Object.keys(EXCHANGES).map((exchange) => h("td", { "data-label": EXCHANGES[exchange] }, credential(wallet, exchange))),
-      h("td", { "data-label": "Made", class: "dim" }, stamp(wallet.createdAt)))))));
+      h("td", { "data-label": "Created", class: "dim" }, stamp(wallet.createdAt)))))));
 }
 
 function credential(wallet, exchange) {

@@ -1,4 +1,4 @@
-//! The page's files, in the program itself, and the headers that bind it.
+//! The page's files, which are compiled into the program, and their security headers.
 
 use axum::Router;
 use axum::extract::Request;
@@ -22,7 +22,7 @@ macro_rules! file {
     };
 }
 
-/// The path of each, its type and its text.
+/// Path, content type and content of each file.
 const FILES: [(&str, &str, &str); 16] = [
     ("/", HTML, include_str!("../assets/index.html")),
     file!("style.css", CSS),
@@ -42,7 +42,7 @@ const FILES: [(&str, &str, &str); 16] = [
     file!("reference.js", SCRIPT),
 ];
 
-/// Nothing but the page's own files runs, and nothing is sent anywhere else.
+/// The browser runs only the page's own files, and sends nothing to other hosts.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'";
@@ -53,7 +53,7 @@ pub(crate) fn router() -> Router {
     })
 }
 
-/// The headers of every answer of the console.
+/// Adds the security headers to every response of the console.
 pub(crate) async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await.into_response();
     let bound = [
@@ -64,7 +64,7 @@ pub(crate) async fn headers(request: Request, next: Next) -> Response {
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
-        // A program of another version has other files; what was read is of this moment.
+        // Another version of the program has other files, and data changes with each read.
         (CACHE_CONTROL, "no-store"),
     ];
     for (name, value) in bound {
@@ -78,7 +78,7 @@ mod tests {
     use super::FILES;
 
     #[test]
-    fn the_page_names_files_that_are_there_and_writes_no_markup() {
+    fn page_references_existing_files_without_markup() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets");
         let there = std::fs::read_dir(folder).unwrap().count();
         assert_eq!(there, FILES.len(), "each file of the folder is served");
@@ -92,7 +92,7 @@ mod tests {
             {
                 assert!(!text.contains(unwanted), "{path} has {unwanted}");
             }
-            // Nothing comes from anywhere else; names of XML's own are no addresses.
+            // The page loads nothing from other hosts. Names of XML namespaces are not addresses.
             let text = text.replace("http://www.w3.org/", "");
             assert!(!text.contains("https://") && !text.contains("//cdn"), "{path}");
             assert!(!text.contains(" style=") && !text.contains(" onclick="), "{path}");

@@ -1,19 +1,19 @@
-//! Errors of the console: one clear line each.
+//! Errors of the console, one line each.
 
 use hyperdex_listen::ListenError;
 
-/// The console does not start.
+/// The console did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
-    /// It cannot listen.
+    /// The port cannot be bound.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// A part did not come up.
+    /// A part did not start.
     #[error("{what} did not start: {cause}")]
     Part {
-        /// Which part.
+        /// Name of the part.
         what: &'static str,
-        /// Why not.
+        /// Cause.
         cause: String,
     },
 }

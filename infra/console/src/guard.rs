@@ -1,9 +1,9 @@
-//! Which pages may use the stack: its own alone.
+//! Rejects requests of web pages that are not served by this stack.
 //!
-//! The stack is on loopback, where a page of any site can send requests to. A browser says in `Origin`
-//! and `Sec-Fetch-Site` which page sends a request. Other clients send neither header. That `Host`
-//! names this stack is checked before, for every client: see `hyperdex-listen`. The API is also for the pages of
-//! the origins that are allowed to call it.
+//! The stack listens on loopback, where a page of any site can send requests. A browser names the
+//! sending page in `Origin` and `Sec-Fetch-Site`; other clients send neither header.
+//! `hyperdex-listen` checks before, for every client, that `Host` names this stack. Pages of the
+//! allowed origins may also call the API.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -17,7 +17,7 @@ use shared::api::cors::Origins;
 use shared::api::error::ApiError;
 use shared::api::middleware::refusal;
 
-/// What the check needs: the origins that may call the API, and what a refusal is made with.
+/// State of the check: the origins that may call the API, and the responder for refusals.
 #[derive(Clone)]
 pub(crate) struct Guard {
     pub(crate) origins: Origins,
@@ -28,11 +28,11 @@ pub(crate) struct Guard {
 fn allows(request: &Request) -> bool {
     let headers = request.headers();
     let site = text(headers, "sec-fetch-site");
-    // Who follows a link to the page reads nothing of it on the page with the link.
+    // A page that links to the console cannot read the page that opens.
     let follows_link =
         request.uri().path() == "/" && text(headers, "sec-fetch-mode") == Some("navigate");
     let is_own_page = text(headers, ORIGIN.as_str()).is_none_or(|origin| {
-        // HTTP/2 has the host in the request's target.
+        // In HTTP/2 the request's target contains the host.
         let target = request.uri().authority().map(Authority::as_str);
         let host = text(headers, HOST.as_str()).or(target);
         origin.strip_prefix("http://").is_some_and(|page| Some(page) == host)
@@ -48,7 +48,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let origin = request.headers().get(ORIGIN);
-    // A preflight does nothing, and the API refuses it as it does in the cloud.
+    // A preflight request changes nothing, and the API rejects it as it does in AWS.
     let is_page = path == "/" || path.starts_with("/console/");
     let is_preflight = request.method() == Method::OPTIONS && !is_page;
     let is_allowed =
@@ -77,36 +77,36 @@ mod tests {
         super::allows(&request.body(Body::empty()).unwrap())
     }
 
-    const OURS: (&str, &str) = ("host", "127.0.0.1:3000");
+    const OWN_HOST: (&str, &str) = ("host", "127.0.0.1:3000");
 
     #[test]
-    fn another_site_reads_and_sends_nothing() {
+    fn requests_from_other_sites_are_rejected() {
         for path in ["/console/data/about", "/api/wallets", "/api/health"] {
-            assert!(allows(path, &[OURS, ("sec-fetch-site", "same-origin")]));
-            assert!(allows(path, &[OURS, ("origin", "http://127.0.0.1:3000")]));
-            // Another port is "same-site".
+            assert!(allows(path, &[OWN_HOST, ("sec-fetch-site", "same-origin")]));
+            assert!(allows(path, &[OWN_HOST, ("origin", "http://127.0.0.1:3000")]));
+            // A page on another port is "same-site".
             for site in ["cross-site", "same-site", "?"] {
-                assert!(!allows(path, &[OURS, ("sec-fetch-site", site)]), "{site}");
-                let follows = [OURS, ("sec-fetch-site", site), ("sec-fetch-mode", "navigate")];
+                assert!(!allows(path, &[OWN_HOST, ("sec-fetch-site", site)]), "{site}");
+                let follows = [OWN_HOST, ("sec-fetch-site", site), ("sec-fetch-mode", "navigate")];
                 assert!(!allows(path, &follows), "{site}");
             }
             for origin in
                 ["null", "http://127.0.0.1:3001", "https://127.0.0.1:3000", "http://evil.example"]
             {
-                assert!(!allows(path, &[OURS, ("origin", origin)]), "{origin}");
+                assert!(!allows(path, &[OWN_HOST, ("origin", origin)]), "{origin}");
             }
         }
     }
 
     #[test]
-    fn a_link_leads_to_the_page() {
+    fn link_from_other_site_opens_page() {
         let from_elsewhere = ("sec-fetch-site", "cross-site");
-        assert!(allows("/", &[OURS, from_elsewhere, ("sec-fetch-mode", "navigate")]));
-        assert!(!allows("/", &[OURS, from_elsewhere, ("sec-fetch-mode", "no-cors")]));
+        assert!(allows("/", &[OWN_HOST, from_elsewhere, ("sec-fetch-mode", "navigate")]));
+        assert!(!allows("/", &[OWN_HOST, from_elsewhere, ("sec-fetch-mode", "no-cors")]));
     }
 
     #[test]
-    fn a_program_needs_no_headers_of_a_browser() {
-        assert!(allows("/api/wallets", &[OURS]) && allows("/", &[OURS]));
+    fn request_without_browser_headers_is_allowed() {
+        assert!(allows("/api/wallets", &[OWN_HOST]) && allows("/", &[OWN_HOST]));
     }
 }

@@ -1,10 +1,10 @@
-//! The console: a web page next to the API of a local stack, or over a deployment, and the few reads
-//! that it needs beyond the API.
+//! The console: a web page next to the API of a local stack, or over a deployment, and the reads
+//! that the page needs in addition to the API.
 //!
-//! The page uses the API for every operation, with the key that its user has typed in. The reads
-//! give what the API does not tell (decisions of the cosigner, the exchanges' state, when a job
-//! works on what), by the same key and for its tenant alone. Each response is a type of this crate
-//! that names its fields; none of them is a secret.
+//! The page uses the API for every operation, with the key that its user enters. The additional
+//! reads return what the API does not expose: decisions of the cosigner, the state of the
+//! exchanges, and the times of jobs. They require the same key and return data of its tenant only.
+//! Each response is a type of this crate that names its fields. None of them contains a secret.
 
 mod assets;
 pub mod defaults;

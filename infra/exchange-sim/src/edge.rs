@@ -1,4 +1,4 @@
-//! The edge of an exchange: latency, rate limit, injected faults, and the record of requests.
+//! The edge of an exchange: latency, rate limit, injected faults, and a record of requests.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -16,10 +16,10 @@ use crate::{
     requests::{Limit, Log, Request},
 };
 
-/// No request of either exchange comes near this
+/// Maximum size of a body. No request of either exchange comes near it.
 pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// A request as the edge sees it
+/// A request as the edge sees it.
 pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) kind: &'static str,
@@ -27,7 +27,7 @@ pub(crate) struct Call {
     pub(crate) limit: Limit,
 }
 
-/// What the exchange made of a request
+/// Result of a request.
 pub(crate) struct Reply {
     pub(crate) accepted: bool,
     pub(crate) response: Response,
@@ -44,10 +44,10 @@ impl Reply {
     }
 }
 
-/// The edge of one exchange
+/// The edge of one exchange.
 pub(crate) struct Edge {
     now: Now,
-    /// The exchange's own answer above its limit, without `Retry-After`
+    /// The exchange's own response above its limit, without `Retry-After`.
     too_many_requests: fn() -> Reply,
     state: Mutex<State>,
 }
@@ -80,12 +80,12 @@ impl Edge {
         lock(&self.state).log.requests()
     }
 
-    /// The weight used of a limit in the last minute
+    /// Returns the weight used of a limit in the last minute.
     pub(crate) fn used_weight(&self, limit: &'static str) -> u32 {
         lock(&self.state).log.used(limit, (self.now)())
     }
 
-    /// Lets a request through to `apply`, unless its limit or a fault forbids it
+    /// Passes a request to `apply`, unless its limit or a fault prevents that.
     pub(crate) async fn pass(&self, call: Call, apply: impl FnOnce() -> Reply + Send) -> Response {
         let mut response = self.pass_undated(call, apply).await;
         if let Some(date) = date((self.now)()) {
@@ -143,8 +143,8 @@ impl Edge {
             Fault::Hostile(hostile) => hostile.response(),
             Fault::AppliedButLost => status(StatusCode::BAD_GATEWAY, "Bad Gateway".to_owned()),
             Fault::Hang | Fault::AppliedThenHang => std::future::pending().await,
-            // A body over its own limit fails at its first byte, and with it the connection,
-            // before anything was flushed.
+            // A body over its own limit fails at its first byte. That breaks the connection before
+            // anything is sent.
             Fault::Reset => Response::new(Body::new(Limited::new(Full::from("lost"), 1))),
         }
     }
@@ -156,7 +156,8 @@ impl Edge {
     }
 }
 
-/// The `Date` header of a time, so that it shows the exchange's clock and not the machine's
+/// Returns the `Date` header of a time, so that it shows the exchange's clock and not the
+/// machine's.
 fn date(now_ms: u64) -> Option<HeaderValue> {
     let format = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"

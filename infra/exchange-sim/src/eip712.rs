@@ -1,4 +1,4 @@
-//! EIP-712 digests through `alloy`, from fields in the order in which they are signed.
+//! EIP-712 digests with `alloy`, from fields in the order in which they are signed.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use alloy_dyn_abi::{Eip712Domain, PropertyDef, Resolver, TypeDef, TypedData};
 use alloy_primitives::{Address, B256, U256};
 use serde_json::Value;
 
-/// A field of the signed struct
+/// A field of the signed struct.
 pub(crate) struct Field<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) kind: &'static str,
@@ -23,7 +23,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// The domains of both exchanges: version 1, no contract
+/// Returns the domain of either exchange: version 1, without a contract.
 pub(crate) fn domain(name: &'static str, chain_id: U256) -> Eip712Domain {
     Eip712Domain {
         name: Some(name.into()),
@@ -34,7 +34,7 @@ pub(crate) fn domain(name: &'static str, chain_id: U256) -> Eip712Domain {
     }
 }
 
-/// The digest that a wallet signs; nothing when a value does not fit its type
+/// Returns the digest that a wallet signs, or `None` when a value does not fit its type.
 pub(crate) fn digest(
     domain: Eip712Domain,
     primary_type: &str,

@@ -1,4 +1,4 @@
-//! What can go wrong on the way to an exchange and back, on demand.
+//! Faults of an exchange or its network that tests can inject.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -8,78 +8,78 @@ use axum::response::Response;
 use futures_util::{StreamExt, stream};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-/// What happens to the next matching request
+/// Fault of the next matching request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing: lets one request of several go by
+    /// No fault: lets one of several requests pass.
     Pass,
-    /// Not executed; this status and body are the answer
+    /// Not executed; responds with this status and body.
     Status(u16, String),
-    /// Not executed; the exchange's own "too many requests", with `Retry-After`
+    /// Not executed; responds with the exchange's own "too many requests" and `Retry-After`.
     RateLimited {
-        /// Seconds, as in the header
+        /// Seconds, as in the header.
         retry_after_s: u64,
     },
-    /// Not executed; 200 with a body that is no JSON
+    /// Not executed; responds with 200 and a body that is not JSON.
     Garbage,
-    /// Not executed, never answered
+    /// Not executed; never responds.
     Hang,
-    /// Not executed; the connection breaks before the answer
+    /// Not executed; the connection breaks before the response.
     Reset,
-    /// Executed, but a gateway answers 502 in the exchange's place
+    /// Executed, but a gateway responds with 502 in place of the exchange.
     AppliedButLost,
-    /// Executed, but never answered
+    /// Executed, but never responds.
     AppliedThenHang,
-    /// Executed, but this status and body are the answer
+    /// Executed, but responds with this status and body.
     AppliedAs(u16, String),
-    /// Not executed; an answer such as no exchange gives
+    /// Not executed; responds with content that no exchange sends.
     Hostile(Hostile),
 }
 
-/// An answer by somebody who means harm
+/// A response of a malicious server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hostile {
-    /// HTTP status
+    /// HTTP status.
     pub status: u16,
-    /// Headers, besides those that HTTP needs
+    /// Headers in addition to those that HTTP requires.
     pub headers: Vec<(String, String)>,
-    /// What is sent
+    /// Body.
     pub body: Vec<u8>,
-    /// How often it is sent, one after the other; all of it, when that is once, with its length
+    /// Number of times the body is sent in a row. If it is 1, the response states the length.
     pub times: usize,
-    /// Whether more is announced after that, and never sent
+    /// Whether the response announces more data that it never sends.
     pub hangs: bool,
 }
 
 impl Hostile {
-    /// A status and a body, as any server would send them
+    /// Returns a response with a status and a body, as any server sends it.
     #[must_use]
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into(), times: 1, hangs: false }
     }
 
-    /// With a header
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Its body so many times, without a length
+    /// Repeats the body this many times, without a length.
     #[must_use]
     pub const fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
     }
 
-    /// Without an end that ever comes
+    /// Makes the response never end.
     #[must_use]
     pub const fn hanging(mut self) -> Self {
         self.hangs = true;
         self
     }
 
-    /// The answer
+    /// Builds the response.
     #[must_use]
     pub fn response(self) -> Response {
         let Self { status, headers, body, times, hangs } = self;
@@ -110,13 +110,13 @@ impl Hostile {
 }
 
 impl Fault {
-    /// Whether the exchange executes the request all the same
+    /// Returns whether the exchange executes the request despite the fault.
     pub(crate) fn applies(&self) -> bool {
         matches!(self, Self::AppliedButLost | Self::AppliedThenHang | Self::AppliedAs(..))
     }
 }
 
-/// Faults in the order in which they were asked for, each with the requests it is meant for
+/// Faults in the order of injection, each with its target requests.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(VecDeque<(String, Fault)>);
 
@@ -125,12 +125,12 @@ impl Faults {
         self.0.push_back((target.to_owned(), fault));
     }
 
-    /// Forgets all of them, and says how many
+    /// Removes all faults, and returns their number.
     pub(crate) fn clear(&mut self) -> usize {
         std::mem::take(&mut self.0).len()
     }
 
-    /// Takes the oldest fault meant for this path or this kind of request
+    /// Takes the oldest fault for this path or kind of request.
     pub(crate) fn take(&mut self, path: &str, kind: &str) -> Option<Fault> {
         let matching = |(target, _): &(String, Fault)| target == path || target == kind;
         let position = self.0.iter().position(matching)?;

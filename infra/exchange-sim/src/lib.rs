@@ -1,17 +1,17 @@
-//! Two exchanges as they behave on the wire: [`hyperliquid`] and [`aster`].
+//! Simulators of two exchanges that behave like the originals on the wire: [`hyperliquid`] and
+//! [`aster`].
 //!
-//! Each is an in-memory server at the network edge: the code under test is the code that ships,
-//! and speaks real HTTP to it. A simulator believes nothing that it has not verified: it rebuilds
-//! the typed data of every request itself, recovers the signer with `alloy` (the product signs
-//! with other libraries, so this is an independent second opinion), and enforces nonces, names,
-//! slots, expiries and deposits, with the exchanges' own error texts. Aster also speaks its legacy
-//! API V1, which gives out keys with a secret ([`aster::v1`]).
+//! Each is an in-memory server at the network edge, so tests run the code that ships, over real
+//! HTTP. A simulator verifies everything: it rebuilds the typed data of every request, and recovers
+//! the signer with `alloy`. The product signs with other libraries, so this is an independent
+//! check. A simulator enforces nonces, names, slots, expiries and deposits, with the exchanges' own
+//! error texts. Aster also has its legacy API V1, which issues keys with a secret ([`aster::v1`]).
 //!
-//! Tests can make requests fail ([`faults`]), and act behind a client's back as an account's owner
-//! might elsewhere: `add_agent`, `remove_agent`, `add_v1_key`, `remove_v1_key`.
+//! Tests can make requests fail ([`faults`]), and act as an account's owner on another client:
+//! `add_agent`, `remove_agent`, `add_v1_key`, `remove_v1_key`.
 //!
-//! What the exchanges do not publish is guessed on the strict side, so that a client that passes
-//! here passes there; each guess says so where it is made.
+//! Where the exchanges publish no rule, the simulators apply the stricter guess, so that a client
+//! that passes here also passes at the exchange. Comments mark each guess.
 //!
 //! ```no_run
 //! # async fn mount() -> std::io::Result<()> {
@@ -38,15 +38,16 @@ mod nonces;
 pub mod requests;
 pub mod signature;
 
-/// Tells the time in milliseconds since the Unix epoch. Passed in, so that tests own the time.
+/// Returns the time in milliseconds since the Unix epoch. Passed in, so that tests control the
+/// time.
 pub type Now = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// Locks, whether or not a test panicked while it held the lock
+/// Locks, even if a test panicked while it held the lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads `0x` and 40 hex digits of any letter case; nothing else is an address on these wires
+/// Parses `0x` and 40 hex digits of any letter case, the only form of an address on these wires.
 fn parse_address(text: &str) -> Option<Address> {
     let digits = text.strip_prefix("0x")?;
     let mut bytes = [0; 20];
@@ -54,7 +55,7 @@ fn parse_address(text: &str) -> Option<Address> {
     Some(Address::from(bytes))
 }
 
-/// Reads `0x` and hex digits, with or without leading zeros
+/// Parses `0x` and hex digits, with or without leading zeros.
 fn parse_hex_number(text: &str) -> Option<U256> {
     let digits = text.strip_prefix("0x")?;
     let plain = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());

@@ -1,13 +1,13 @@
-//! Nonces that a signer has used, as both exchanges keep them.
+//! Used nonces of a signer, as both exchanges store them.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-/// Both exchanges keep this many for each signer
+/// Both exchanges store this many for each signer.
 const KEPT: usize = 100;
 
-/// The highest nonces that one signer has used
+/// The highest nonces that one signer has used.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct UsedNonces(BTreeSet<u64>);
 
@@ -16,12 +16,12 @@ impl UsedNonces {
         self.0.contains(&nonce)
     }
 
-    /// The smallest nonce still kept
+    /// Returns the smallest stored nonce.
     pub(crate) fn lowest(&self) -> Option<u64> {
         self.0.first().copied()
     }
 
-    /// Whether the next nonce drops the smallest
+    /// Returns whether the next nonce evicts the smallest.
     pub(crate) fn is_full(&self) -> bool {
         self.0.len() == KEPT
     }

@@ -1,37 +1,37 @@
-//! What an exchange was asked: for tests that count calls, and for the limit by weight.
+//! Requests that an exchange received: for tests that count calls, and for the limit by weight.
 
 use std::collections::{HashMap, VecDeque};
 
-/// Requests kept for inspection; older ones are forgotten, so that a long run stays small
+/// Number of stored requests. Older ones are dropped, so that a long run stays small.
 const KEPT: usize = 10_000;
 
-/// The exchanges count weight over one minute
+/// Window over which the exchanges count weight.
 const WINDOW_MS: u64 = 60_000;
 
-/// One request as it reached an exchange
+/// One request as it reached an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// When, in milliseconds of the exchange's clock
+    /// Time, in milliseconds of the exchange's clock.
     pub at: u64,
-    /// Path without the query
+    /// Path without the query.
     pub path: String,
-    /// What was asked, for example `approveAgent` or `userRole`; `malformed` if that was unreadable
+    /// Kind, for example `approveAgent` or `userRole`; `malformed` if the request is unreadable.
     pub kind: &'static str,
-    /// Weight in the exchange's rate limit
+    /// Weight in the exchange's rate limit.
     pub weight: u32,
-    /// Whether the exchange executed it and found nothing wrong. An injected fault may still have
-    /// kept the answer from the client.
+    /// Whether the exchange executed the request without an error. An injected fault may still have
+    /// suppressed the response.
     pub accepted: bool,
 }
 
-/// A limit of weight; each name has a minute of its own
+/// A limit of weight. Each name has its own minute.
 #[derive(Clone, Copy)]
 pub(crate) struct Limit {
     pub(crate) name: &'static str,
     pub(crate) per_minute: u32,
 }
 
-/// The requests of late, and the weight of the last minute
+/// Recent requests, and the weight of the last minute.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     requests: VecDeque<Request>,
@@ -39,11 +39,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Adds the weight unless the minute's limit would be exceeded
+    /// Adds the weight unless that exceeds the minute's limit.
     ///
     /// # Errors
     ///
-    /// The seconds after which there is room again.
+    /// Returns the number of seconds until there is room.
     pub(crate) fn weigh(&mut self, now: u64, weight: u32, limit: Limit) -> Result<(), u64> {
         let used = self.used(limit.name, now);
         let window = self.windows.entry(limit.name).or_default();
@@ -55,7 +55,7 @@ impl Log {
         Ok(())
     }
 
-    /// The weight used of a limit in the minute before `now`
+    /// Returns the weight used of a limit in the minute before `now`.
     pub(crate) fn used(&mut self, limit: &'static str, now: u64) -> u32 {
         let window = self.windows.entry(limit).or_default();
         while window.front().is_some_and(|(at, _)| at + WINDOW_MS <= now) {

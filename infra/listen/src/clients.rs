@@ -1,6 +1,6 @@
-//! Serving clients that may mean harm: every connection is bounded in time, and their number too.
+//! Serves untrusted clients: limits the duration and the number of connections.
 //!
-//! API Gateway does this in the cloud: it calls a function when it has the whole request.
+//! In AWS, API Gateway does this: it invokes a function after it has read the whole request.
 
 use std::convert::Infallible;
 use std::io;
@@ -33,25 +33,25 @@ use tower::{ServiceExt, service_fn};
 use crate::hosts::Callers;
 use crate::serve::{Listener, Stop};
 
-/// The longest head of a request, its first line included: twice what API Gateway takes.
+/// Maximum size of a request's head, including the first line: twice the limit of API Gateway.
 const MAX_HEAD_BYTES: usize = 20 * 1024;
 
-/// The most headers of a request.
+/// Maximum number of headers of a request.
 const MAX_HEADERS: usize = 64;
 
-/// How long the listener rests when no connection can be taken on, as when files run out.
-const REST: Duration = Duration::from_millis(50);
+/// Wait after a failed accept, for example when no file descriptor is free.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// How much of the stack clients may hold, and for how long.
+/// Limits of clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ClientBounds {
-    /// How long the head of a request may take to arrive, counted from the answer before it.
+    /// Timeout for the head of a request, counted from the previous response.
     pub head: Duration,
-    /// How long a request's body may take to arrive.
+    /// Timeout for the body of a request.
     pub body: Duration,
-    /// How long a client may read nothing of an answer that waits for it.
+    /// Timeout for a client that does not read its response.
     pub unread: Duration,
-    /// How many connections there may be at once. More of them wait.
+    /// Maximum number of connections. Further connections wait.
     pub connections: usize,
 }
 
@@ -62,7 +62,7 @@ impl Default for ClientBounds {
     }
 }
 
-/// Serves clients until it is told to stop, and lets requests that run finish.
+/// Serves clients until `stop`, and completes requests in progress.
 pub fn serve_clients(
     listener: Listener,
     router: Router,
@@ -88,13 +88,13 @@ pub fn serve_clients(
                     tokio::spawn(connection(stream, router.clone(), bounds, stop.clone(), place));
                 }
                 (Ok(_), Err(error)) => {
-                    tracing::warn!(%error, "no connection was taken on");
-                    sleep(REST).await;
+                    tracing::warn!(%error, "cannot accept a connection");
+                    sleep(RETRY_DELAY).await;
                 }
                 (Err(_), _) => break,
             }
         }
-        // Every connection gives its place back when it ends.
+        // Every connection releases its permit when it ends.
         let all = u32::try_from(bounds.connections).unwrap_or(u32::MAX);
         let _ = places.acquire_many(all).await;
     })
@@ -134,8 +134,8 @@ async fn connection(
     }
 }
 
-/// Serves one request in a task of its own, so that it runs to its end when its client hangs up,
-/// as a Lambda function does. A run of the protocol that is dropped halfway costs its wallet a slot.
+/// Serves one request in its own task, so that it completes even when the client disconnects, as a
+/// Lambda function does. An aborted protocol run would cost the wallet a run slot.
 async fn to_its_end(
     router: Router,
     request: http::Request<Incoming>,
@@ -149,10 +149,10 @@ async fn to_its_end(
     }
 }
 
-/// The request with the whole of its body.
+/// Reads the whole body of a request.
 ///
 /// # Errors
-/// When the body is too large, does not come in time, or breaks off.
+/// Returns an error when the body is too large, too slow or incomplete.
 pub async fn whole(request: Request, within: Duration) -> Result<Request, ApiError> {
     let too_large = || ApiError::unreadable_body(StatusCode::PAYLOAD_TOO_LARGE);
     let (head, body) = request.into_parts();
@@ -180,11 +180,11 @@ fn is_too_large(error: &axum::Error) -> bool {
     false
 }
 
-/// A stream whose peer has to read: what cannot be written for a while ends it.
+/// A stream with a write timeout: it fails when the peer does not read.
 struct Unread {
     stream: TcpStream,
     bound: Duration,
-    /// Runs while something waits to be written.
+    /// Runs while data waits to be written.
     until: Option<Pin<Box<Sleep>>>,
 }
 

@@ -1,13 +1,13 @@
-//! The error of a port that cannot be bound.
+//! The error for a port that cannot be bound.
 
-/// A port is taken, or may not be used.
+/// The port is in use, or may not be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} for {what}: {cause}")]
 pub struct ListenError {
-    /// The part that listens there.
+    /// Name of the part.
     pub what: &'static str,
-    /// The address.
+    /// Address.
     pub address: std::net::SocketAddr,
-    /// The operating system's error.
+    /// Error of the operating system.
     pub cause: std::io::Error,
 }

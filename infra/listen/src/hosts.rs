@@ -1,12 +1,12 @@
-//! The check in front of every listener: a request must name the listener as its own host.
+//! The check of every listener that a request names the listener as its host.
 //!
 //! Pages in a browser on this machine can send requests to loopback. A page whose name resolves to
-//! this machine (DNS rebinding) could also read the responses, because for the browser they come
-//! from the page's own site. Such a request carries the page's name in `Host`. A name that this list
-//! does not have is refused before anything else looks at the request.
+//! this machine (DNS rebinding) could also read the responses, because the browser considers them
+//! to be of the page's own site. Such a request has the page's name in `Host`. This check refuses
+//! unknown names before anything else reads the request.
 //!
-//! Ports that only programs use (DynamoDB, KMS, Lambda, SQS, the simulators) also refuse everything
-//! that a page sends, and never send CORS headers.
+//! Ports for programs (DynamoDB, KMS, Lambda, SQS, the simulators) also refuse all requests of web
+//! pages, and never send CORS headers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -27,15 +27,15 @@ use shared::api::middleware::refusal;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// A further name under which clients reach the API.
+/// An additional name under which clients reach the API.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AllowedHost {
     name: String,
-    /// `None` is any port, as a container's published port differs from the listener's.
+    /// `None` allows any port, because a container's published port differs from the listener's.
     port: Option<u16>,
 }
 
-/// Text that is not a host name or address.
+/// The text is not a host name or address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("expected a host name or an IP address, with or without a port")]
 pub struct AllowedHostError;
@@ -71,7 +71,7 @@ impl Hosts {
         self.allowed = allowed.into();
     }
 
-    /// Whether the text of a `Host` header names this listener.
+    /// Returns whether the value of a `Host` header names this listener.
     fn has(&self, text: &str) -> bool {
         let Some((name, port)) = split(text) else { return false };
         let is_allowed = |host: &AllowedHost| {
@@ -82,8 +82,8 @@ impl Hosts {
         is_own_port && self.is_own(name) || self.allowed.iter().any(is_allowed)
     }
 
-    /// Whether a name means this machine. An address cannot be rebound: a browser that names it has
-    /// connected to it. So every address is good where all are bound.
+    /// Returns whether a name means this machine. An address cannot be rebound: a browser that
+    /// names it has connected to it. So a listener on all addresses accepts every address.
     fn is_own(&self, name: &str) -> bool {
         let bound = self.bound.ip();
         match address(name) {
@@ -92,8 +92,8 @@ impl Hosts {
         }
     }
 
-    /// Whether every host that a request names is this listener, and there is one. A request names a
-    /// host in `Host`, in its target (as for a proxy), or in both.
+    /// Returns whether a request names at least one host, and all of them are this listener. A
+    /// request names a host in `Host`, in its target (as for a proxy), or in both.
     fn are_named_by(&self, request: &Request) -> bool {
         let headers = request.headers().get_all(HOST).iter().map(|value| value.to_str().ok());
         let target = request.uri().authority().map(|authority| Some(authority.as_str()));
@@ -102,7 +102,7 @@ impl Hosts {
     }
 }
 
-/// The host and the port of an authority without user information.
+/// Returns host and port of an authority without user information.
 fn split(text: &str) -> Option<(&str, Option<u16>)> {
     let authority: Authority = text.parse().ok()?;
     let name = authority.host().len();
@@ -117,7 +117,7 @@ fn split(text: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// The address that a host is, if it is one.
+/// Returns the address, if the host is one.
 fn address(name: &str) -> Option<IpAddr> {
     match name.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
@@ -125,10 +125,10 @@ fn address(name: &str) -> Option<IpAddr> {
     }
 }
 
-/// Who is meant to call a listener.
+/// Intended callers of a listener.
 #[derive(Clone, Debug)]
 pub(crate) enum Callers {
-    /// Programs alone: no page has a reason to send anything.
+    /// Programs only.
     Programs,
     /// Clients of the API and the console's page.
     Clients(Clock, Random),
@@ -140,7 +140,7 @@ impl Callers {
             Self::Programs => aws_error("the Host header does not name this listener"),
             Self::Clients(clock, random) => {
                 let error = ApiError::new(403, "HOST_NOT_ALLOWED", "Host is not allowed").advise(
-                    "Call the local stack by its address or localhost, with its port, or start it \
+                    "Use the local stack's address or localhost, with its port, or start the stack \
                      with --allowed-host and the name that you use",
                 );
                 refusal(&error, clock, random)
@@ -149,14 +149,14 @@ impl Callers {
     }
 }
 
-/// A refusal in the form of the AWS protocols that speak JSON.
+/// Returns a refusal in the format of AWS's JSON protocols.
 fn aws_error(message: &str) -> Response {
     let body = json!({ "__type": "AccessDeniedException", "message": message });
     let kind = [(CONTENT_TYPE, "application/x-amz-json-1.0")];
     (StatusCode::FORBIDDEN, kind, body.to_string()).into_response()
 }
 
-/// Whether a page sent the request. A page that is opened in the address bar says `none`.
+/// Returns whether a page sent the request. Opening an address in the address bar sends `none`.
 fn is_from_page(headers: &HeaderMap) -> bool {
     headers.contains_key(ORIGIN) || headers.get(SEC_FETCH_SITE).is_some_and(|site| site != "none")
 }
@@ -174,11 +174,11 @@ async fn pass(
     let refused = if !hosts.are_named_by(&request) {
         callers.host_refused()
     } else if matches!(callers, Callers::Programs) && is_from_page(request.headers()) {
-        aws_error("this listener takes no requests of web pages")
+        aws_error("this listener refuses requests of web pages")
     } else {
         return next.run(request).await;
     };
-    // The body was not read, so no other request may follow on this connection.
+    // The body was not read, so the connection cannot serve another request.
     let mut refused = refused;
     refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     refused
@@ -197,12 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn loopback_names_with_own_port_are_taken() {
+    fn loopback_names_with_own_port_are_accepted() {
         let hosts = hosts("127.0.0.1:3000");
         for host in ["127.0.0.1:3000", "localhost:3000", "LOCALHOST:3000", "[::1]:3000"] {
             assert!(hosts.has(host), "{host}");
         }
-        assert!(self::hosts("127.0.0.1:80").has("localhost"), "80 is left out");
+        assert!(self::hosts("127.0.0.1:80").has("localhost"), "port 80 is implied");
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn bound_addresses_are_taken() {
+    fn bound_addresses_are_accepted() {
         assert!(hosts("10.0.0.7:3000").has("10.0.0.7:3000"));
         assert!(!hosts("10.0.0.7:3000").has("10.0.0.8:3000"));
         for any in ["0.0.0.0:3000", "[::]:3000"] {
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn allowed_host_is_taken_at_its_port() {
+    fn allowed_host_is_accepted_at_its_port() {
         let mut hosts = hosts("0.0.0.0:3000");
         let allowed = ["stack", "dev.example:8080", "[fd00::1]"].map(|text| text.parse().unwrap());
         hosts.allow(&allowed);
@@ -258,7 +258,7 @@ mod tests {
         }
     }
 
-    /// The status of a request to a listener on 127.0.0.1:3000.
+    /// Returns the status of a request to a listener on 127.0.0.1:3000.
     async fn ask(callers: Callers, target: &str, headers: &[(&str, &str)]) -> u16 {
         let router = Router::new().route("/", any(|| async { "reached" }));
         let guarded = guarded(router, hosts("127.0.0.1:3000"), callers);
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn program_ports_refuse_pages() {
+    async fn program_ports_refuse_web_pages() {
         let own = ("host", "127.0.0.1:3000");
         for page in [
             ("origin", "http://127.0.0.1:3000"),
@@ -303,7 +303,7 @@ mod tests {
             ("sec-fetch-site", "same-origin"),
         ] {
             assert_eq!(ask(Callers::Programs, "/", &[own, page]).await, 403, "{page:?}");
-            // The console's own check decides about these.
+            // The console's own check handles these.
             assert_eq!(ask(clients(), "/", &[own, page]).await, 200, "{page:?}");
         }
         assert_eq!(ask(Callers::Programs, "/", &[own, ("sec-fetch-site", "none")]).await, 200);

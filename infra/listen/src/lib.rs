@@ -1,5 +1,5 @@
-//! Listening on this machine. Every socket of the local programs is bound and served here, behind
-//! the check of the `Host` header.
+//! Listening on this machine. This crate binds and serves every socket of the local programs,
+//! behind the check of the `Host` header.
 
 mod clients;
 mod error;

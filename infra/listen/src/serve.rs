@@ -1,5 +1,5 @@
-//! Listening: on loopback, or where a container reaches it. Every listener of this program is bound
-//! and served here, behind the check of `hosts`.
+//! Binding and serving ports, on loopback or on an address that a container's clients reach. Every
+//! listener of the program is behind the check in `hosts`.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -14,26 +14,26 @@ use tokio::task::JoinHandle;
 use crate::error::ListenError;
 use crate::hosts::{AllowedHost, Callers, Hosts, guarded};
 
-/// Tells every server to stop.
+/// Signal that stops every server.
 #[derive(Clone, Debug)]
 pub struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// Returns the sender that stops every server, and the receiving end.
+    /// Returns the sender that stops every server, and a receiver.
     #[must_use]
     pub fn new() -> (watch::Sender<bool>, Self) {
         let (sender, receiver) = watch::channel(false);
         (sender, Self(receiver))
     }
 
-    /// Returns when it is time, also when the one who would say so is gone.
+    /// Returns after the signal, or when its sender is dropped.
     pub async fn wait(mut self) {
         let _ = self.0.wait_for(|stop| *stop).await;
     }
 }
 
-/// A port that is bound, with the names that requests may call it by. There is no way to accept its
-/// connections without the check of these names.
+/// A bound port, with the names that requests may use. Its connections can only be accepted behind
+/// the check of these names.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
@@ -42,29 +42,29 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// The address that is bound.
+    /// Returns the bound address.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The same listener with further names.
+    /// Returns the listener with additional names.
     #[must_use]
     pub fn allow(mut self, allowed: &[AllowedHost]) -> Self {
         self.hosts.allow(allowed);
         self
     }
 
-    /// The socket, and the router behind the check.
+    /// Returns the socket, and the router behind the check.
     pub(crate) fn guard(self, router: Router, callers: Callers) -> (TcpListener, Router) {
         (self.socket, guarded(router, self.hosts, callers))
     }
 }
 
-/// Binds a port; 0 takes any.
+/// Binds a port; 0 picks a free port.
 ///
 /// # Errors
-/// When the port is taken, or may not be used.
+/// Returns an error when the port is in use or may not be used.
 pub async fn bind(what: &'static str, ip: IpAddr, port: u16) -> Result<Listener, ListenError> {
     let asked = SocketAddr::new(ip, port);
     let failed = |cause| ListenError { what, address: asked, cause };
@@ -76,9 +76,9 @@ pub async fn bind(what: &'static str, ip: IpAddr, port: u16) -> Result<Listener,
 /// A port that may have a default.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Port {
-    /// This one, or a start that fails; 0 takes any.
+    /// This port, or an error; 0 picks a free port.
     Exactly(u16),
-    /// This one, or any free one when it is busy.
+    /// This port, or any free port when it is in use.
     Preferred(u16),
 }
 
@@ -88,10 +88,10 @@ impl Default for Port {
     }
 }
 
-/// Binds a port, or a free one in place of a busy default.
+/// Binds a port, or a free port when the default is in use.
 ///
 /// # Errors
-/// When no port can be bound.
+/// Returns an error when no port can be bound.
 pub async fn bind_port(
     what: &'static str,
     ip: IpAddr,
@@ -108,12 +108,12 @@ pub async fn bind_port(
     }
 }
 
-/// Serves programs until it is told to stop, and lets requests that run finish.
+/// Serves programs until `stop`, and completes requests in progress.
 pub fn serve(listener: Listener, router: Router, stop: Stop) -> JoinHandle<()> {
     run(listener.guard(router, Callers::Programs), stop)
 }
 
-/// Serves a page and what it reads, as [`serve`] does programs.
+/// Serves a page and its data in the same way.
 pub fn serve_page(
     listener: Listener,
     router: Router,
@@ -132,7 +132,7 @@ fn run((socket, router): (TcpListener, Router), stop: Stop) -> JoinHandle<()> {
     })
 }
 
-/// The URL of what listens there, for a caller on this machine.
+/// Returns the URL of a listener for a caller on this machine.
 #[must_use]
 pub fn url(listener: &Listener) -> String {
     let mut address = listener.address();

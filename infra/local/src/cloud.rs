@@ -1,5 +1,5 @@
-//! KMS, DynamoDB and SQS, with the keys, the tables and the queue that the functions expect: embedded,
-//! or with the DynamoDB and KMS of somebody else.
+//! KMS, DynamoDB and SQS, with the keys, the tables and the queue that the functions expect. They
+//! are embedded, or DynamoDB and KMS are external engines.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::error::StartError;
 use crate::health::{Health, SealingKeys};
 use crate::options::Options;
 
-/// The ends of the audit log's chains, by the day of their last record.
+/// Index of the heads of the audit log's chains, by the day of their last record.
 pub const HEADS: IndexShape = IndexShape {
     name: INDEX,
     partition: "shard",
@@ -29,12 +29,12 @@ pub const HEADS: IndexShape = IndexShape {
     holds: &["seq", "hash"],
 };
 
-/// What stands in for the cloud.
+/// The running KMS, DynamoDB and SQS.
 pub(crate) struct Cloud {
     pub(crate) kms: String,
     pub(crate) dynamodb: String,
     pub(crate) source: Source,
-    /// Why the source is off.
+    /// Cause if the table's stream is unavailable.
     pub(crate) webhooks_off: Option<String>,
     pub(crate) sqs: String,
     pub(crate) queue: Queue,
@@ -70,7 +70,8 @@ impl Cloud {
         directory.check_keys(&service)?;
         directory.begin()?;
         if earlier {
-            // A program of an earlier version cannot open what is sealed from now on.
+            // Save before anything is sealed: an earlier version of the program cannot open what is
+            // sealed from now on.
             service.save()?;
         }
         let signer = kms::open_signer(&options.data_dir.join(data::AUDIT_KEY_FILE))?;
@@ -123,7 +124,7 @@ impl Cloud {
         let (source, webhooks_off) = match stream {
             Ok(stream) => (Source::Engine(stream), None),
             Err(cause) => {
-                tracing::warn!(cause, "no event is published: the engine offers no stream");
+                tracing::warn!(cause, "webhooks are disabled: the engine has no stream");
                 (Source::Off, Some(cause))
             }
         };
@@ -135,7 +136,7 @@ impl Cloud {
     }
 }
 
-/// Both tables with their indexes, as in the template.
+/// Creates both tables with their indexes, as in the template.
 async fn create_tables(aws: &Aws) -> Result<(), StartError> {
     let (client, ttl) = (aws.dynamodb(), Some("expiresAtS"));
     dynamodb::create_table(&client, WALLETS_TABLE, ttl, &IndexShape::all()).await?;

@@ -11,7 +11,7 @@ use crate::keys::KeyFile;
 use crate::options::Options;
 use crate::routes::Endpoints;
 
-/// Puts the console before the API.
+/// Puts the console in front of the API.
 pub(crate) fn with_console(
     api: Router,
     options: &Options,

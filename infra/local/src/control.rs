@@ -1,5 +1,5 @@
-//! What the command line asks of a running stack: a Unix socket in the data directory, which is its
-//! owner's alone.
+//! Control socket of a running stack, for commands of the command line. It is a Unix socket in the
+//! data directory, which only the owner can open.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -27,13 +27,13 @@ use crate::error::StartError;
 use crate::jobs::{JobName, Jobs};
 use crate::sim_state::Kept;
 
-/// The socket's name in the data directory.
+/// Name of the socket in the data directory.
 const SOCKET: &str = "control.sock";
 
-/// A job runs for minutes.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Timeout of a command. A job can run for minutes.
+const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Why a running stack did not do what it was asked for.
+/// Error of a command to a running stack.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// The data directory cannot be used.
@@ -45,25 +45,25 @@ pub enum ControlError {
         .0.display(), .0.display()
     )]
     NotRunning(PathBuf),
-    /// The call failed on its way.
+    /// The connection failed.
     #[error("the running stack did not respond: {0}")]
     Call(String),
-    /// The stack refused.
+    /// The stack refused the command.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Whose account gets a deposit.
+/// A deposit on the simulators.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deposit {
-    /// The tenant of the wallet.
+    /// Tenant of the wallet.
     pub tenant: Tenant,
     /// A userId, a walletId or an address.
     pub wallet: String,
 }
 
-/// What a running stack can be asked for.
+/// State of the control socket's commands.
 #[derive(Clone)]
 pub(crate) struct Control {
     jobs: Jobs,
@@ -80,13 +80,13 @@ impl Control {
     /// Listens on the socket of a data directory whose lock is held.
     pub(crate) fn serve(self, data_dir: &Path, stop: Stop) -> Result<JoinHandle<()>, StartError> {
         let path = data_dir.join(SOCKET);
-        // Of a stack that was killed; the lock says that it is gone.
+        // A leftover of a killed stack. The lock proves that no stack uses it.
         let _ = std::fs::remove_file(&path);
         let listener = match UnixListener::bind(&path) {
             Ok(listener) => listener,
-            // The path is longer than a socket's may be (108 bytes): all the rest works.
+            // The path exceeds the limit for sockets (108 bytes). Everything else works.
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                tracing::warn!(%error, "`jobs run` and `sim deposit` do not reach this stack");
+                tracing::warn!(%error, "`jobs run` and `sim deposit` cannot reach this stack");
                 return Ok(tokio::spawn(std::future::ready(())));
             }
             Err(error) => return Err(broken(&path, &error).into()),
@@ -107,7 +107,7 @@ impl Control {
 
 async fn run_job(State(control): State<Control>, Json(job): Json<String>) -> Response {
     let Some(job) = JobName::ALL.into_iter().find(|name| name.as_str() == job) else {
-        return refused(StatusCode::BAD_REQUEST, &format!("there is no job {job}"));
+        return refused(StatusCode::BAD_REQUEST, &format!("unknown job {job}"));
     };
     match control.jobs.run(job).await {
         Ok(summary) => Json(summary).into_response(),
@@ -126,7 +126,7 @@ async fn deposit(State(control): State<Control>, Json(asked): Json<Deposit>) -> 
         },
     };
     let Ok(account) = address.to_string().parse() else {
-        return refused(StatusCode::BAD_REQUEST, &format!("{address} is not an account"));
+        return refused(StatusCode::BAD_REQUEST, &format!("{address} is not an account address"));
     };
     let mut exchanges = Vec::new();
     if let Some(hyperliquid) = &control.simulators.hyperliquid {
@@ -166,18 +166,18 @@ fn refused(status: StatusCode, cause: &str) -> Response {
     (status, Json(json!({ "error": cause }))).into_response()
 }
 
-/// Has the stack that uses a data directory run a job now, and returns the job's summary.
+/// Makes the running stack run a job now, and returns the job's summary.
 ///
 /// # Errors
-/// When no stack runs, or the job fails.
+/// Returns an error when no stack runs or the job fails.
 pub async fn run_job_now(data_dir: &Path, job: JobName) -> Result<Value, ControlError> {
     ask(data_dir, "jobs", &json!(job.as_str())).await
 }
 
-/// Has the simulators of the stack that uses a data directory credit an account.
+/// Credits an account on the running stack's simulators.
 ///
 /// # Errors
-/// When no stack runs, it simulates no exchange, or there is no such wallet.
+/// Returns an error when no stack runs, it has no simulator, or the wallet does not exist.
 pub async fn deposit_now(data_dir: &Path, deposit: &Deposit) -> Result<Value, ControlError> {
     ask(data_dir, "deposits", &json!(deposit)).await
 }
@@ -188,7 +188,7 @@ async fn ask(data_dir: &Path, what: &str, body: &Value) -> Result<Value, Control
     let client = shared::http_client::client_builder()
         .map_err(|error| call(&error))?
         .unix_socket(data_dir.join(SOCKET))
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .build()
         .map_err(|error| call(&error))?;
     let request = client.post(format!("http://localhost/{what}"));
@@ -206,6 +206,6 @@ async fn ask(data_dir: &Path, what: &str, body: &Value) -> Result<Value, Control
     if done {
         return Ok(body);
     }
-    let cause = body["error"].as_str().unwrap_or("it did not say why");
+    let cause = body["error"].as_str().unwrap_or("the stack gave no reason");
     Err(ControlError::Refused(cause.to_owned()))
 }

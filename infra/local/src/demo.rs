@@ -1,4 +1,4 @@
-//! The product's main job from beginning to end, as a client sees it, against a stack of its own.
+//! The product's main calls, sent by a client to a stack of its own.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::options::{Options, Ports};
 use crate::proof;
 use crate::stack::Stack;
 
-/// Why the demo failed.
+/// Error of the demo.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// The stack did not start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// A step did not give what it should.
+    /// A step returned an unexpected result.
     #[error("the demo failed: {0}")]
     Step(String),
 }
@@ -37,15 +37,15 @@ struct Demo {
     say: fn(&str),
 }
 
-/// Runs the demo and says each request and each answer.
+/// Runs the demo, and prints each request and its response.
 ///
 /// # Errors
-/// At the first step that does not give what it should.
+/// Returns an error at the first step with an unexpected result.
 pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
     let data = tempfile::tempdir().map_err(failed)?;
     data.path().clone_into(&mut options.data_dir);
     options.ports = Ports::default();
-    // A transcript is to be read.
+    // Log lines would hide the transcript.
     options.quiet = true;
     let (chain, aster_chain) = (options.hyperliquid.chain, options.aster.agent_chain_id());
     let simulated = options.hyperliquid.url.is_none();
@@ -57,12 +57,12 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
     say(&format!("  Aster        {}", stack.aster));
     let demo = Demo { stack, http: client()?, clock, say };
 
-    demo.call("Is the service healthy?", "GET", "/api/health", None, 200).await?;
+    demo.call("Check the service's health.", "GET", "/api/health", None, 200).await?;
     let user = Some(json!({"userId": "user_123"}));
     let wallet =
         demo.call("Create a wallet for a user.", "POST", "/api/wallets", user, 201).await?;
     let name = json!({ "walletIdOrAddress": wallet["address"] });
-    let aster = "Register it with Aster. The trading key stays in the service.";
+    let aster = "Register the wallet with Aster. The service keeps the trading key.";
     demo.call(aster, "POST", "/api/trading/aster/apikey", Some(name.clone()), 200).await?;
     let hyperliquid = "Register it with Hyperliquid. The response delivers the trading key once (again \
                        for ten minutes under the same Idempotency-Key).";
@@ -76,12 +76,12 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
     shown.push("Aster accepted a request that the stored key signed");
     if simulated {
         demo.show_error().await?;
-        shown.push("a refusal of the exchange says what to do");
+        shown.push("an error of the exchange names the next action");
     }
     let networks = if all_simulated { "simulated exchanges" } else { "the exchanges named above" };
     say(&format!("\nShown, with {networks}:"));
     shown.iter().for_each(|line| say(&format!("  - {line}")));
-    say("Not shown: an order. The quick-starts in tests/quickstart place one.");
+    say("Not shown: placing an order. See the quick-starts in tests/quickstart.");
     demo.stack.stop().await;
     Ok(())
 }
@@ -93,7 +93,7 @@ fn client() -> Result<reqwest::Client, DemoError> {
 }
 
 impl Demo {
-    /// One request to the API, said with its answer, which must have this status.
+    /// Sends one request to the API, prints it with its response, and checks the status.
     async fn call(
         &self,
         what: &str,
@@ -117,19 +117,19 @@ impl Demo {
         let (answered, answer) = send(request.header("x-api-key", "demo")).await?;
         self.show(answered, &answer);
         if answered.as_u16() != status {
-            return Err(failed(format!("{method} {path} answered {answered}, not {status}")));
+            return Err(failed(format!("{method} {path} returned {answered}, expected {status}")));
         }
         Ok(answer)
     }
 
-    /// A response, a field in each line, without the key that it may deliver.
+    /// Prints a response, one field in each line, without a delivered private key.
     fn show(&self, status: StatusCode, answer: &Value) {
         let shown = serde_json::to_string_pretty(&masked(answer)).unwrap_or_default();
         (self.say)(&format!("  < {status}"));
         shown.lines().for_each(|line| (self.say)(&format!("    {line}")));
     }
 
-    /// An L1 action that does nothing, signed with the delivered key.
+    /// Sends an L1 action without effect, signed with the delivered key.
     async fn prove_hyperliquid(
         &self,
         registered: &Value,
@@ -137,7 +137,7 @@ impl Demo {
     ) -> Result<bool, DemoError> {
         let secret = registered["data"]["apiPrivateKey"].as_str();
         let Some(secret) = secret.and_then(|text| text.strip_prefix("0x")) else {
-            (self.say)("\nThe key was not delivered, so it is not used here.");
+            (self.say)("\nThe response contains no private key, so the demo does not use it.");
             return Ok(false);
         };
         let secret = hex::decode(secret).map_err(|_| failed("the delivered key is not hex"))?;
@@ -146,31 +146,32 @@ impl Demo {
         let url = format!("{}exchange", self.stack.hyperliquid);
         let request = self.http.post(url).header("content-type", "application/json").body(body);
         let (status, answer) = send(request).await?;
-        (self.say)("\nUse the delivered key: sign an action that does nothing.");
+        (self.say)("\nUse the delivered key: sign an action without effect.");
         (self.say)(&format!("  > Hyperliquid: noop, signed by the agent {}", agent.address()));
         self.show(status, &answer);
         if answer["status"] == "ok" { Ok(true) } else { Err(failed("Hyperliquid refused the key")) }
     }
 
-    /// A signed read with the stored key, which only party 1 can open.
+    /// Sends a signed read with the stored key, which only party 1 can open.
     async fn prove_aster(&self, chain_id: u64) -> Result<(), DemoError> {
         let custody = &self.stack.custody;
         let name: WalletRef = "user_123".parse().map_err(failed)?;
         let view = custody.store.find(&Tenant::local(), &name).await.map_err(failed)?;
-        let view = view.ok_or_else(|| failed("the wallet is not there"))?;
+        let view = view.ok_or_else(|| failed("the wallet does not exist"))?;
         let credential = view.credential(Exchange::Aster);
-        let credential = credential.ok_or_else(|| failed("the credential is not there"))?;
+        let credential = credential.ok_or_else(|| failed("the credential does not exist"))?;
         let context = CredentialRecord::context(&view.wallet, Exchange::Aster, credential.agent);
         let secret = custody.envelope.open(&context, &credential.sealed).await.map_err(failed)?;
         let agent = AgentKey::from_bytes(&secret).map_err(failed)?;
-        (self.say)("\nUse the stored key, which only the service can open: sign a request.");
+        (self.say)("\nUse the stored key: sign a request. Only the service can open this key.");
         (self.say)(&format!("  > Aster: balance, signed by the agent {}", agent.address()));
         let (user, nonce) = (view.wallet.address, self.clock.now_us());
         let path = proof::aster_balance(chain_id, &agent, user, nonce).map_err(failed)?;
         let url = format!("{}{path}", self.stack.aster);
         let (status, answer) = send(self.http.get(url)).await?;
         self.show(status, &answer);
-        // "Only after deposit" is said to a key that is registered and has signed rightly.
+        // The exchange returns "Only after deposit" only after it has verified the signature of a
+        // registered key.
         if status.is_success() || answer["code"] == -5050 {
             Ok(())
         } else {
@@ -178,19 +179,19 @@ impl Demo {
         }
     }
 
-    /// Shows what a caller gets when the exchange refuses for a reason that the caller can remove.
+    /// Shows the error for a refusal whose cause the caller can remove.
     async fn show_error(&self) -> Result<(), DemoError> {
         self.stack.hyperliquid_sim.require_deposit(true);
         let user = Some(json!({"userId": "user_456"}));
         self.call("Create another wallet.", "POST", "/api/wallets", user, 201).await?;
         let name = Some(json!({ "walletIdOrAddress": "user_456" }));
-        let what = "Register it where the exchange requires a deposit first.";
+        let what = "Register the wallet at an exchange that requires a deposit.";
         let refused = self.call(what, "POST", "/api/trading/hyperliquid/apikey", name, 422).await?;
         if refused["code"] == "DEPOSIT_REQUIRED" { Ok(()) } else { Err(failed("another error")) }
     }
 }
 
-/// A response without the key that it may deliver.
+/// Returns a response without a delivered private key.
 fn masked(answer: &Value) -> Value {
     let mut shown = answer.clone();
     if let Some(key) = shown.pointer_mut("/data/apiPrivateKey") {

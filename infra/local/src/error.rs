@@ -1,4 +1,4 @@
-//! Why the local stack does not start: one clear line each.
+//! Errors of the local stack's start, one line each.
 
 use std::path::PathBuf;
 
@@ -8,21 +8,21 @@ use hyperdex_listen::ListenError;
 
 use crate::identity::Fault;
 
-/// Why the local stack does not start.
+/// Error of the local stack's start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A port is taken, or may not be used.
+    /// A port is in use or not permitted.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// A stand-in for the cloud does not start or run, or the data directory cannot be used.
+    /// An engine did not start or ended, or the data directory cannot be used.
     #[error(transparent)]
     Cloud(#[from] CloudError),
-    /// The console does not start.
+    /// The console did not start.
     #[error(transparent)]
     Console(#[from] ConsoleError),
-    /// More than this machine would reach it.
+    /// The address exposes the stack to other machines.
     #[error(
-        "{0} is not loopback: every caller that reaches it can use every wallet; say --expose if that is meant"
+        "{0} is not loopback: anyone who can reach it can use every wallet; pass --expose to allow this"
     )]
     NotLoopback(std::net::IpAddr),
     /// Another local stack uses the data directory.
@@ -31,13 +31,13 @@ pub enum StartError {
     /// Settings contradict each other.
     #[error(transparent)]
     Config(#[from] platform::env::ConfigError),
-    /// The API keys cannot be read or changed.
+    /// The tenant keys cannot be read or changed.
     #[error(transparent)]
     Keys(#[from] crate::keys::KeysError),
     /// The data directory's files do not belong together.
     #[error(transparent)]
     Damaged(#[from] Damaged),
-    /// The data directory belongs to other engines.
+    /// The data directory was used with other engines.
     #[error(
         "the data directory {} does not belong to these engines: {cause}, or pass another \
          --data-dir",
@@ -46,26 +46,26 @@ pub enum StartError {
     Engines {
         /// The directory.
         directory: PathBuf,
-        /// What differs, and the next action.
+        /// The difference, and the next action.
         cause: &'static str,
     },
-    /// A command that only reads was given a directory in which nothing is stored.
+    /// A command that only reads got a directory without data.
     #[error(
         "{} holds no data of a local stack: pass the --data-dir that the stack was started with",
         .0.display()
     )]
     NoData(PathBuf),
-    /// A part did not come up.
+    /// A part did not start.
     #[error("{what} did not start: {cause}")]
     Part {
-        /// Which part.
+        /// Name of the part.
         what: &'static str,
-        /// Why not.
+        /// Cause.
         cause: String,
     },
 }
 
-/// The files of a data directory do not belong together, or one is lost.
+/// A file of the data directory is missing or does not belong to the others.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the data directory {} is damaged: {fault}; put the file back, or restore a backup with \
@@ -74,6 +74,6 @@ pub enum StartError {
 )]
 pub struct Damaged {
     pub(crate) directory: PathBuf,
-    /// What is wrong.
+    /// The fault.
     pub fault: Fault,
 }

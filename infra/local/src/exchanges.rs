@@ -1,4 +1,4 @@
-//! Which exchanges the stack talks to: simulators of its own, or others.
+//! Selects the exchanges of the stack: its own simulators, or others.
 
 use std::net::IpAddr;
 
@@ -14,27 +14,27 @@ use crate::error::StartError;
 /// Hyperliquid, real or simulated.
 #[derive(Clone, Debug)]
 pub struct HyperliquidTarget {
-    /// Another exchange than the simulator.
+    /// URL of an exchange to use in place of the simulator.
     pub url: Option<Url>,
-    /// The network that is signed for.
+    /// Network for which requests are signed.
     pub chain: HyperliquidChain,
 }
 
 /// Aster, real or simulated.
 #[derive(Clone, Debug)]
 pub struct AsterTarget {
-    /// Another exchange than the simulator.
+    /// URL of an exchange to use in place of the simulator.
     pub url: Option<Url>,
-    /// The chain of a wallet's approval.
+    /// Chain id of a wallet's approval.
     pub signature_chain_id: u64,
-    /// The network that is signed for.
+    /// Network for which requests are signed.
     pub chain: HyperliquidChain,
-    /// API keys are made by its V1, and not agents by V3.
+    /// True for API keys by V1, false for agents by V3.
     pub v1: bool,
 }
 
 impl AsterTarget {
-    /// The chain of calls that an agent signs.
+    /// Returns the chain id of requests that an agent signs.
     #[must_use]
     pub const fn agent_chain_id(&self) -> u64 {
         aster_agent_chain_id(self.chain)
@@ -53,7 +53,7 @@ impl Default for AsterTarget {
     }
 }
 
-/// Makes the simulator of Hyperliquid for a target's network.
+/// Creates a simulator of Hyperliquid for a target's network.
 #[must_use]
 pub fn simulate_hyperliquid(target: &HyperliquidTarget, clock: Clock) -> hyperliquid::Exchange {
     let chain = match target.chain {
@@ -63,7 +63,7 @@ pub fn simulate_hyperliquid(target: &HyperliquidTarget, clock: Clock) -> hyperli
     hyperliquid::Exchange::new(chain, std::sync::Arc::new(move || clock.now_ms()))
 }
 
-/// Makes the simulator of Aster for a target's network.
+/// Creates a simulator of Aster for a target's network.
 #[must_use]
 pub fn simulate_aster(target: &AsterTarget, clock: Clock) -> aster::Exchange {
     let network = match target.chain {
@@ -77,10 +77,10 @@ pub fn simulate_aster(target: &AsterTarget, clock: Clock) -> aster::Exchange {
     exchange
 }
 
-/// Returns where an exchange is: the one that is named, or the simulator, which is started.
+/// Returns the URL of an exchange. Starts the simulator if the target names no URL.
 ///
 /// # Errors
-/// When the simulator cannot listen.
+/// Returns an error when the simulator cannot listen.
 pub async fn place(
     what: &'static str,
     named: Option<&Url>,

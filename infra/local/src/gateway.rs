@@ -1,5 +1,5 @@
-//! What API Gateway does in the cloud before a function is called: it knows a tenant by its key,
-//! and keeps it to its limits.
+//! The tasks of API Gateway in AWS: authenticates a tenant by its key, and enforces the tenant's
+//! limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ struct Gateway {
     random: Random,
 }
 
-/// Puts the gateway before all routes but those that are open.
+/// Puts the gateway in front of all routes except those without authentication.
 pub(crate) fn gateway(routes: Router, options: &Options) -> Router {
     let gateway = Gateway {
         keys: Arc::new(Keyring::new(KeyFile::new(&options.data_dir))),
@@ -56,10 +56,10 @@ struct Paths {
     random: Random,
 }
 
-/// Returns 404 for an unknown path to `HEAD` and `OPTIONS`, which are refused on most known paths.
-/// API Gateway looks at the path first as well.
+/// Returns 404 for an unknown path to `HEAD` and `OPTIONS`, which most known paths refuse. API
+/// Gateway also checks the path first.
 pub(crate) fn known_paths(routes: Router, options: &Options) -> Router {
-    // The document makes each error for its example, and a logged example would alarm an operator.
+    // The document creates each error for its example, and a logged example would trigger alarms.
     let paths = with_default(NoSubscriber::default(), openapi::paths);
     let known = paths.into_iter().fold(Router::new(), |router, path| {
         router.route(&path, any(|| async { StatusCode::NO_CONTENT }))
@@ -90,7 +90,8 @@ async fn pass(State(gateway): State<Gateway>, request: Request, next: Next) -> R
         Err(error) => {
             let mut response = refusal(&error, &gateway.clock, &gateway.random);
             if has_body {
-                // What was not read of it ends the connection: nobody is to send a request after it.
+                // The rest of an unread body must not be parsed as the next request, so close the
+                // connection.
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             response
@@ -99,7 +100,7 @@ async fn pass(State(gateway): State<Gateway>, request: Request, next: Next) -> R
 }
 
 impl Gateway {
-    /// The whole request, with whose it is.
+    /// Returns the whole request with its tenant.
     async fn admit(&self, request: Request) -> Result<Request, ApiError> {
         let tenant = self.who(&request)?;
         let mut request = whole(request, self.body_time).await?;

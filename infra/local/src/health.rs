@@ -1,5 +1,6 @@
-//! `GET /api/health` on this machine: also whether the data directory can be written and its keys
-//! open what they sealed. In the cloud these are KMS's and DynamoDB's, and have alarms.
+//! `GET /api/health` on this machine. It also checks that the data directory can be written and
+//! that the KMS keys decrypt what they sealed. In AWS, KMS and DynamoDB have alarms for these
+//! faults.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,26 +23,26 @@ use crate::identity::Identity;
 use crate::keys::KeyFile;
 use crate::options::Options;
 
-/// A result holds for so long, in milliseconds: nobody needs a key to ask.
+/// How long a result is cached, in milliseconds, because anyone can call this endpoint.
 const FRESH_MS: u64 = 2_000;
 
-/// What was found at a time.
+/// A result with its time.
 #[derive(Clone)]
 struct Looked {
     at_ms: u64,
     trouble: Option<String>,
 }
 
-/// The KMS keys that seal data, and how they are asked.
+/// The KMS keys that seal data.
 #[derive(Clone)]
 pub(crate) enum SealingKeys {
     /// The embedded KMS.
     Own(Arc<Kms>),
-    /// An external one.
+    /// An external KMS.
     External(Engines, Box<Aws>),
 }
 
-/// What health depends on.
+/// State of the health check.
 #[derive(Clone)]
 pub(crate) struct Health {
     data_dir: PathBuf,
@@ -66,17 +67,17 @@ impl Health {
         }
     }
 
-    /// Set while the cosigner's process does not run.
+    /// Returns the flag that is set while the cosigner's process is not running.
     pub(crate) fn cosigner_down(&self) -> Arc<AtomicBool> {
         self.cosigner_down.clone()
     }
 
-    /// The routes, with health answered for this machine.
+    /// Puts this machine's health check in front of the routes.
     pub(crate) fn before(self, routes: Router) -> Router {
         routes.layer(from_fn_with_state(self, pass))
     }
 
-    /// What is wrong, if anything is.
+    /// Returns the fault, if there is one.
     async fn trouble(&self) -> Option<String> {
         if self.cosigner_down.load(Ordering::SeqCst) {
             return Some("the cosigner's process is not running".to_owned());
@@ -107,7 +108,7 @@ impl Health {
             return trouble;
         }
         let keys = KeyFile::new(&self.data_dir).list();
-        keys.is_err().then(|| "the file of the API keys cannot be read".to_owned())
+        keys.is_err().then(|| "the file of tenant keys cannot be read".to_owned())
     }
 
     async fn engine_trouble(&self, engines: &Engines, aws: &Aws) -> Option<String> {
@@ -124,7 +125,7 @@ impl Health {
     }
 
     fn own_keys_trouble(&self, service: &Kms) -> Option<String> {
-        // As it is in memory, and as the next start will read it.
+        // Checks the keys in memory, and those that the next start will read.
         let read = Kms::open(self.data_dir.join(KMS_KEYS), &self.clock, &self.random);
         let Ok((read, _)) = read else { return Some(format!("{KMS_KEYS} cannot be read")) };
         for service in [service, &read] {
@@ -138,7 +139,7 @@ impl Health {
     }
 }
 
-/// Returns what is wrong with the files and the disk of a running stack.
+/// Returns the fault of a running stack's files or disk.
 fn disk_trouble(directory: &Path, external: bool) -> Option<String> {
     let lost = sqlite_files(external).iter().find(|file| !directory.join(file).exists());
     lost.map(|file| format!("{file} is missing")).or_else(|| write_trouble(directory))

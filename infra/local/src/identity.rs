@@ -1,4 +1,4 @@
-//! `identity.json`: whose files these are.
+//! `identity.json`: identifies the files of a data directory.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,57 +10,58 @@ use hyperdex_cloud::error::CloudError;
 use hyperdex_cloud::files::{broken, write};
 use serde::{Deserialize, Serialize};
 
-/// The file's name in the data directory.
+/// Name of the file in the data directory.
 pub(crate) const FILE: &str = "identity.json";
 
 const SCHEMA: u32 = 1;
 
-/// What is wrong with a file of the directory.
+/// Fault of a file in the directory.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// It is not there.
+    /// The file does not exist.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// It has no bytes.
+    /// The file has no content.
     #[error("{0} is empty")]
     Empty(&'static str),
-    /// It cannot be read as what it is.
+    /// The file cannot be parsed.
     #[error("{file} is corrupt ({cause})")]
     Corrupt {
-        /// The file.
+        /// Name of the file.
         file: &'static str,
-        /// Why; holds no content of the file.
+        /// Cause, without content of the file.
         cause: String,
     },
-    /// It is a file of another data directory.
-    #[error("{0} belongs to other data")]
+    /// The file belongs to another data directory.
+    #[error("{0} belongs to another data directory")]
     Foreign(&'static str),
 }
 
-/// The identity of a data directory.
+/// Identity of a data directory.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Identity {
     schema: u32,
-    /// A random UUID; the SQLite files hold it as well.
+    /// A random UUID. The SQLite files contain it as well.
     pub(crate) id: String,
     /// Unix milliseconds.
     pub(crate) created_at_ms: u64,
-    /// Whether every file was made. Until then no wallet can exist.
+    /// Whether every file was created. Until then there can be no wallet.
     pub(crate) complete: bool,
-    /// Whether API keys were ever made: then a missing key file must not open the API.
+    /// Whether a tenant key was ever created. If so, a missing key file must not open the API.
     pub(crate) keys: bool,
     /// The id, sealed under each KMS key, in base64, by the key's alias.
     pub(crate) canaries: BTreeMap<String, String>,
     /// SHA-256 of the audit key's public half, in hex.
     pub(crate) audit_key: String,
-    /// The tables in an external DynamoDB; `None` when the directory has its own.
+    /// Identities of the tables in an external DynamoDB. `None` when the directory has its own
+    /// tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tables: Option<TableIds>,
 }
 
 impl Identity {
-    /// The identity of a directory that is about to be filled.
+    /// Returns a new identity for an empty directory.
     pub(crate) fn draw(random: &Random, clock: &Clock) -> Result<Self, CloudError> {
         let id = random.uuid().map_err(|error| CloudError::Part {
             what: "the data directory's identity",
@@ -78,7 +79,7 @@ impl Identity {
         })
     }
 
-    /// The identity of a directory, if it has one.
+    /// Reads the identity of a directory, if it has one.
     pub(crate) fn read(directory: &Path) -> Result<Option<Self>, Fault> {
         let corrupt = |cause: String| Fault::Corrupt { file: FILE, cause };
         match std::fs::read(directory.join(FILE)) {
@@ -96,7 +97,7 @@ impl Identity {
         }
     }
 
-    /// Writes it, whole or not at all.
+    /// Writes the identity atomically.
     pub(crate) fn write(&self, directory: &Path) -> Result<(), CloudError> {
         let file = directory.join(FILE);
         let text = serde_json::to_vec_pretty(self).map_err(|error| broken(&file, &error))?;
@@ -104,7 +105,8 @@ impl Identity {
     }
 }
 
-/// Notes that the directory has API keys. A directory without an identity gets the note with it.
+/// Records that the directory has tenant keys. A directory without an identity records it later,
+/// with its identity.
 pub(crate) fn note_keys(directory: &Path) -> Result<(), String> {
     match Identity::read(directory) {
         Ok(Some(identity)) if !identity.keys => {
@@ -116,7 +118,7 @@ pub(crate) fn note_keys(directory: &Path) -> Result<(), String> {
     }
 }
 
-/// Whether the directory has had API keys.
+/// Returns whether the directory has ever had tenant keys.
 pub(crate) fn has_keys(directory: &Path) -> Result<bool, String> {
     match Identity::read(directory) {
         Ok(identity) => Ok(identity.is_some_and(|identity| identity.keys)),

@@ -1,4 +1,4 @@
-//! The scheduled jobs, as the cloud's schedules run them, and by hand.
+//! The scheduled jobs, with the schedules of AWS or on request.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -19,16 +19,16 @@ use tokio::time::{Instant, interval_at};
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// A job's name on the command line.
+/// Name of a job on the command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum JobName {
-    /// Renew credentials that expire soon, and finish unfinished registrations.
+    /// Renew expiring credentials and complete registrations
     Renew,
-    /// Compare credentials with what the exchanges list.
+    /// Compare credentials with the exchanges' lists
     Reconcile,
-    /// Give wallets with old shares new ones.
+    /// Refresh the key shares of wallets with old shares
     Refresh,
-    /// Sign the heads of the audit log.
+    /// Sign the heads of the audit log
     Seal,
 }
 
@@ -36,7 +36,7 @@ impl JobName {
     /// Every job.
     pub const ALL: [Self; 4] = [Self::Renew, Self::Reconcile, Self::Refresh, Self::Seal];
 
-    /// The name on the command line.
+    /// Returns the name on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -64,7 +64,8 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// The jobs with the template's default limits. `wallets` may refresh shares.
+    /// Returns the jobs with the template's default limits. `wallets` must be allowed to refresh
+    /// shares.
     #[must_use]
     pub fn new(
         registrars: Registrars,
@@ -99,7 +100,7 @@ impl Jobs {
     /// Runs a job once, and returns its summary.
     ///
     /// # Errors
-    /// The causes, in one line.
+    /// Returns the causes of a failure, in one line.
     pub async fn run(&self, job: JobName) -> Result<Value, String> {
         match job {
             JobName::Renew => self.renew.run().await.map_err(|error| chain(&error)),
@@ -109,8 +110,8 @@ impl Jobs {
         }
     }
 
-    /// Renews, refreshes shares and seals the audit log each hour, and reconciles every six, until
-    /// it is dropped.
+    /// Runs the jobs until the future is dropped: renewal, share refresh and audit seals each hour,
+    /// reconciliation every six hours.
     pub async fn schedule(self) -> Infallible {
         let mut hourly = interval_at(Instant::now() + HOUR, HOUR);
         let mut seldom = interval_at(Instant::now() + 6 * HOUR, 6 * HOUR);

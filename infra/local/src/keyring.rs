@@ -1,4 +1,4 @@
-//! The API keys as a running stack knows them: whose key a request brings.
+//! The tenant keys of a running stack. Finds the tenant of a request's key.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,18 +9,18 @@ use shared::api::error::ApiError;
 
 use crate::keys::{Hash, KeyFile, KeysError, Stamp, hash};
 
-/// Who a request comes from.
+/// Result of the lookup of a request's key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Known {
-    /// This tenant.
+    /// The key belongs to this tenant.
     Tenant(Tenant),
-    /// There are keys, and it brings none.
+    /// The stack requires a key, and the request has none.
     Missing,
-    /// There are keys, and it brings another.
+    /// The stack requires a key, and no tenant has this one.
     Invalid,
 }
 
-/// The keys as a running stack knows them.
+/// The tenant keys of a running stack.
 #[derive(Debug)]
 pub(crate) struct Keyring {
     file: KeyFile,
@@ -38,15 +38,16 @@ impl Keyring {
         Self { file, read: Mutex::default() }
     }
 
-    /// Whose key this is. It is looked up by its hash, so how long that takes says nothing about
-    /// any key. Each call costs a `stat`; the file is read when it has changed. While there is no
-    /// file, each call reads the directory's identity, which says whether there should be one.
+    /// Finds the tenant of a key by the key's hash, so that the duration reveals nothing about any
+    /// key. Each call runs `stat` on the file and reads the file again after a change. While the
+    /// file does not exist, each call reads the directory's identity, which says whether the file
+    /// is required.
     ///
     /// # Errors
-    /// When the file is there and cannot be read: then nobody is let in.
+    /// Returns an error when the file exists and cannot be read. All requests are then refused.
     fn who(&self, key: Option<&[u8]>) -> Result<Known, KeysError> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        // Before the file is read: what changes after this is seen by the next call.
+        // Taken before the read, so that the next call sees any later change.
         let stamp = self.file.stamp()?;
         if stamp.is_none() || stamp != read.stamp {
             let keys = self.file.list()?.into_iter();
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_stack_sees_every_change() {
+    fn running_stack_sees_key_changes() {
         let (_data, file) = file();
         let ring = Keyring::new(file.clone());
         let local = Known::Tenant(Tenant::local());
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_lets_nobody_in() {
+    fn broken_key_file_rejects_all_calls() {
         let (data, file) = file();
         let path = data.path().join("new").join(KEYS_FILE);
         add(&file, "one").unwrap();

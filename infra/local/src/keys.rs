@@ -1,7 +1,7 @@
-//! API keys of the local stack: a file in the data directory with the hash of each key.
+//! Tenant keys of the local stack: a file in the data directory with the hash of each key.
 //!
-//! A key's name is its tenant. A key is 256 random bits, so a plain SHA-256 of it cannot be turned
-//! back, and is what the file holds. A running stack reads the file again when it has changed.
+//! The name of a key is its tenant. A key has 256 random bits, so the file's plain SHA-256 of it
+//! cannot be inverted. A running stack reads the file again after a change.
 
 use std::fs::{DirBuilder, File};
 use std::io::Write;
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::identity;
 
-/// The file's name in the data directory.
+/// Name of the file in the data directory.
 pub const KEYS_FILE: &str = "keys.json";
 
 const SCHEMA: u32 = 1;
@@ -25,49 +25,49 @@ const SCHEMA: u32 = 1;
 /// SHA-256 of a key.
 pub(crate) type Hash = [u8; 32];
 
-/// Why the key file was not read or changed.
+/// Error of reading or changing the key file.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
-    /// It cannot be used.
+    /// The file cannot be used.
     #[error("cannot use the key file {}: {cause}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// Why not; holds no key.
+        /// Cause, without any key.
         cause: String,
     },
-    /// There were keys, and the file is lost.
+    /// There were tenant keys, and the file is missing.
     #[error(
         "the key file {} is missing: put it back, or restore a backup with `hyperdex restore FILE`",
         .0.display()
     )]
     Gone(PathBuf),
-    /// There is a key of this name.
-    #[error("there is a key named {0}; remove it first")]
+    /// A key with this name exists.
+    #[error("a key named {0} exists: remove it first")]
     Exists(Tenant),
-    /// It is the last key, without which the API is open.
+    /// This is the last key. Without it the API requires no key.
     #[error(
         "{0} is the last key: without it the API is open to everyone; pass --open-api to remove it"
     )]
     Last(Tenant),
-    /// The person at the terminal said no.
+    /// The user declined.
     #[error("nothing was removed")]
     Declined,
-    /// There is no key of this name.
-    #[error("there is no key named {0}")]
+    /// No key has this name.
+    #[error("no key named {0}")]
     Unknown(Tenant),
-    /// No randomness.
+    /// The system returned no random bytes.
     #[error(transparent)]
     Random(#[from] domain::random::RandomError),
 }
 
-/// A key, as the file has it.
+/// A key's entry in the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeyEntry {
-    /// Its tenant.
+    /// Tenant of the key.
     pub name: Tenant,
-    /// When it was made, Unix milliseconds.
+    /// Creation time, Unix milliseconds.
     pub created_at_ms: u64,
     #[serde(with = "as_hex")]
     pub(crate) sha256: Hash,
@@ -83,8 +83,8 @@ mod as_hex {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(of: D) -> Result<super::Hash, D::Error> {
         let text = String::deserialize(of)?;
         let mut hash = super::Hash::default();
-        // Whatever is wrong with it, it is not shown.
-        hex::decode_to_slice(text, &mut hash).map_err(|_| D::Error::custom("no SHA-256"))?;
+        // The error must not show the content.
+        hex::decode_to_slice(text, &mut hash).map_err(|_| D::Error::custom("not a SHA-256"))?;
         Ok(hash)
     }
 }
@@ -103,21 +103,21 @@ pub struct KeyFile {
 }
 
 impl KeyFile {
-    /// The one in this data directory, whether it is there or not.
+    /// Returns the key file of this data directory, which may not exist yet.
     #[must_use]
     pub fn new(data_dir: &Path) -> Self {
         Self { path: data_dir.join(KEYS_FILE) }
     }
 
-    /// Every key, without the keys themselves.
+    /// Lists every entry.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
+    /// Returns an error when the file exists and cannot be read.
     pub fn list(&self) -> Result<Vec<KeyEntry>, KeysError> {
         let text = match std::fs::read(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                // Without this, a lost file would open the API.
+                // Without this check, a lost file would open the API.
                 return match identity::has_keys(self.directory()) {
                     Ok(false) => Ok(Vec::new()),
                     Ok(true) => Err(KeysError::Gone(self.path.clone())),
@@ -134,10 +134,10 @@ impl KeyFile {
         Ok(entries.keys)
     }
 
-    /// Makes a key, and returns it, this once.
+    /// Creates a key, and returns it. It cannot be read again.
     ///
     /// # Errors
-    /// When there is one of this name, or the file cannot be written.
+    /// Returns an error when a key with this name exists or the file cannot be written.
     pub fn add(
         &self,
         name: &Tenant,
@@ -157,11 +157,12 @@ impl KeyFile {
         Ok(key)
     }
 
-    /// Takes a key away, and returns how many are left. The last one goes only if the API may be
-    /// opened by that.
+    /// Removes a key, and returns the number of keys left. Removes the last key only if `may_open`
+    /// is true, because that opens the API.
     ///
     /// # Errors
-    /// When there is none of this name, it is the last one, or the file cannot be written.
+    /// Returns an error when no key has this name, it is the last one, or the file cannot be
+    /// written.
     pub fn remove(&self, name: &Tenant, may_open: bool) -> Result<usize, KeysError> {
         let _lock = self.lock()?;
         let mut keys = self.list()?;
@@ -186,7 +187,8 @@ impl KeyFile {
         KeysError::File { path: self.path.clone(), cause: cause.to_string() }
     }
 
-    /// One writer at a time. The stack's own lock is another: it may run meanwhile.
+    /// Takes the lock for writers of the file. A running stack holds another lock, so this works
+    /// meanwhile.
     pub(crate) fn lock(&self) -> Result<File, KeysError> {
         let locked = || {
             DirBuilder::new().recursive(true).mode(0o700).create(self.directory())?;
@@ -197,12 +199,12 @@ impl KeyFile {
         locked().map_err(|error: std::io::Error| self.broken(&error))
     }
 
-    /// All of it or nothing, and on the disk.
+    /// Writes the file atomically and durably.
     fn write(&self, keys: Vec<KeyEntry>) -> Result<(), KeysError> {
         let text = serde_json::to_vec_pretty(&Entries { schema: SCHEMA, keys });
         let text = text.map_err(|error| self.broken(&error))?;
         let write = || {
-            // A temporary file is the owner's alone (0600).
+            // A temporary file has mode 0600.
             let mut temporary = tempfile::NamedTempFile::new_in(self.directory())?;
             temporary.write_all(&text)?;
             temporary.as_file().sync_all()?;
@@ -213,7 +215,7 @@ impl KeyFile {
         identity::note_keys(self.directory()).map_err(|cause| self.broken(&cause))
     }
 
-    /// What changes when the file does; `None`: it is not there.
+    /// Returns metadata that changes with the file. `None`: the file does not exist.
     pub(crate) fn stamp(&self) -> Result<Option<Stamp>, KeysError> {
         match std::fs::metadata(&self.path) {
             Ok(of) => Ok(Some(Stamp([
@@ -230,14 +232,14 @@ impl KeyFile {
     }
 }
 
-/// The hash by which the file knows a key.
+/// Returns the hash of a key.
 pub(crate) fn hash(key: &[u8]) -> Hash {
     let mut hash = Hash::default();
     hash.copy_from_slice(digest(&SHA256, key).as_ref());
     hash
 }
 
-/// What changes when the file does.
+/// Metadata that changes with the file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Stamp([u64; 6]);
 
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_holds_no_key_and_is_its_owners_alone() {
+    fn key_file_holds_hashes_and_is_private() {
         let (_data, file) = file();
         let key = add(&file, "one").unwrap();
         assert_eq!((&key[..4], key.len()), ("hdx_", 68));
@@ -279,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_one_key() {
+    fn second_key_of_same_name_is_refused() {
         let (_data, file) = file();
         assert!(matches!(file.remove(&name("one"), false), Err(KeysError::Unknown(_))));
         add(&file, "one").unwrap();
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn writers_at_once_lose_no_key() {
+    fn concurrent_key_additions_are_all_stored() {
         let (_data, file) = file();
         std::thread::scope(|scope| {
             for index in 0..8 {

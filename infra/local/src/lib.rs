@@ -1,8 +1,8 @@
 //! The local stack: the whole service on loopback.
 //!
-//! The stand-ins for the cloud are those of `hyperdex-cloud`. The exchanges are simulators that
-//! verify every signature, or the real ones. The cosigner runs in a process of its own: here too, no
-//! process ever holds both shares of a key.
+//! `hyperdex-cloud` stands in for AWS. The exchanges are simulators that verify every signature, or
+//! real ones. The cosigner runs in a separate process, so no process ever holds both shares of a
+//! key.
 
 mod cloud;
 pub mod commands;

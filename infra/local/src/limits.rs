@@ -1,4 +1,4 @@
-//! What a tenant may send: the numbers of the cloud's usage plan, kept here by the same rules.
+//! A tenant's limits: the numbers and rules of the usage plan in AWS.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,18 +9,18 @@ use shared::api::error::ApiError;
 const DAY_US: u64 = 24 * 60 * 60 * 1_000_000;
 const SECOND_US: u64 = 1_000_000;
 
-/// What each tenant may send.
+/// Limits of each tenant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Requests a second.
+    /// Requests per second.
     pub rate_per_s: u64,
-    /// Requests at once.
+    /// Burst of requests.
     pub burst: u64,
-    /// Requests a day (UTC).
+    /// Requests per day (UTC).
     pub quota_per_day: u64,
 }
 
-/// The defaults of the template's `KeyRateLimit`, `KeyBurstLimit` and `KeyQuotaPerDay`; a test
+/// The defaults of the template's `KeyRateLimit`, `KeyBurstLimit` and `KeyQuotaPerDay`. A test
 /// compares them.
 impl Default for Limits {
     fn default() -> Self {
@@ -28,20 +28,20 @@ impl Default for Limits {
     }
 }
 
-/// What one tenant has left.
+/// State of one tenant's limits.
 #[derive(Clone, Copy, Debug)]
 struct Account {
-    /// Millionths of requests that may be sent at once.
+    /// Available tokens, in millionths of a request.
     tokens: u64,
-    /// Up to when they are counted, Unix microseconds.
+    /// Time of that count, Unix microseconds.
     at_us: u64,
-    /// The day that `sent` is of, counted from the Unix epoch.
+    /// Day that `sent` counts, in days since the Unix epoch.
     day: u64,
-    /// Requests of that day.
+    /// Requests on that day.
     sent: u64,
 }
 
-/// Keeps tenants to their limits. It lives in memory: a stack that starts anew forgets the day.
+/// Enforces the tenants' limits. The state is in memory, so a restart resets the day's count.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limits: Limits,
@@ -53,10 +53,10 @@ impl Limiter {
         Self { limits, accounts: Mutex::default() }
     }
 
-    /// Takes one request from what a tenant has at a time in Unix microseconds.
+    /// Takes one request from a tenant's tokens at a time in Unix microseconds.
     ///
     /// # Errors
-    /// 429 when it has nothing left.
+    /// Returns 429 when the tenant has no token left.
     pub(crate) fn take(&self, tenant: &Tenant, now_us: u64) -> Result<(), ApiError> {
         let Limits { rate_per_s, burst, quota_per_day } = self.limits;
         let full = burst.saturating_mul(SECOND_US);
@@ -68,7 +68,7 @@ impl Limiter {
             day: today,
             sent: 0,
         });
-        // A clock that goes back gives nothing and takes nothing.
+        // A clock that moves back neither adds nor removes tokens.
         let elapsed = now_us.saturating_sub(account.at_us);
         account.tokens =
             account.tokens.saturating_add(elapsed.saturating_mul(rate_per_s)).min(full);
@@ -103,21 +103,21 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_sends_its_burst_and_then_its_rate() {
+    fn tenant_is_limited_to_burst_then_rate() {
         let limiter = Limiter::new(Limits { rate_per_s: 5, burst: 20, quota_per_day: 1_000 });
         let now = 20_000 * DAY_US;
         assert_eq!(sent(&limiter, "one", now, 50), 20);
-        assert_eq!(sent(&limiter, "two", now, 50), 20, "another tenant has its own");
+        assert_eq!(sent(&limiter, "two", now, 50), 20, "another tenant has its own tokens");
         assert_eq!(sent(&limiter, "one", now + SECOND_US / 5 - 1, 50), 0);
         assert_eq!(sent(&limiter, "one", now + SECOND_US / 5, 50), 1);
-        // A clock that goes back makes no room.
+        // A clock that moves back adds no tokens.
         assert_eq!(sent(&limiter, "one", now, 50), 0);
         assert_eq!(sent(&limiter, "one", now + SECOND_US, 50), 4);
         assert_eq!(sent(&limiter, "one", now + 3_600 * SECOND_US, 50), 20);
     }
 
     #[test]
-    fn a_day_has_its_quota() {
+    fn daily_quota_is_enforced() {
         let limiter = Limiter::new(Limits { rate_per_s: 10, burst: 10, quota_per_day: 25 });
         let start = 20_000 * DAY_US + 7 * SECOND_US;
         let all: u64 =
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_refusal_says_when_to_come_back() {
+    fn rate_limit_error_has_retry_after() {
         let limiter = Limiter::new(Limits { rate_per_s: 1, burst: 1, quota_per_day: 10 });
         assert_eq!(sent(&limiter, "one", DAY_US, 2), 1);
         let refused = limiter.take(&tenant("one"), DAY_US).unwrap_err();

@@ -1,4 +1,4 @@
-//! The options of a stack.
+//! Options of a stack.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -17,16 +17,16 @@ use shared::webhooks::Targets;
 use crate::exchanges::{AsterTarget, HyperliquidTarget};
 use crate::limits::Limits;
 
-/// Where the cosigner runs.
+/// Process of the cosigner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CosignerHost {
-    /// In a child process of this program: what `cargo run` does.
+    /// A child process of this program, as `cargo run` starts it.
     Process,
-    /// In this process, with this process's clock: for tests.
+    /// This process, with this process's clock, for tests.
     InProcess,
 }
 
-/// Ports; 0 takes any.
+/// Ports of a stack; 0 picks a free port.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Ports {
     /// The HTTP API.
@@ -45,58 +45,59 @@ pub struct Ports {
     pub aster: Port,
 }
 
-/// What to start.
+/// Options of a stack.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where the data is.
+    /// Data directory.
     pub data_dir: PathBuf,
-    /// The address that every part listens on.
+    /// Address on which every part listens.
     pub ip: IpAddr,
-    /// Its ports.
+    /// Ports of the parts.
     pub ports: Ports,
-    /// Another address than loopback is meant.
+    /// Whether an address other than loopback is allowed.
     pub expose: bool,
     /// Hyperliquid.
     pub hyperliquid: HyperliquidTarget,
     /// Aster.
     pub aster: AsterTarget,
-    /// Whether the simulators want a deposit before they let an account act.
+    /// Whether the simulators require a deposit before any action.
     pub require_deposit: bool,
-    /// Whether Hyperliquid's registration hands the agent's key out.
+    /// Whether a registration with Hyperliquid returns the agent's private key.
     pub return_private_key: bool,
-    /// How long a call of an exchange may take, in milliseconds.
+    /// Timeout of a call to an exchange, in milliseconds.
     pub exchange_timeout_ms: u64,
-    /// What each tenant may send; `None` is anything.
+    /// Limits of each tenant. `None` disables them.
     pub limits: Option<Limits>,
-    /// Which origins may call the API from a browser.
+    /// Browser origins that may call the API.
     pub allowed_origins: Origins,
-    /// Where webhooks may be sent.
+    /// Permitted targets of webhooks.
     pub webhook_targets: Targets,
-    /// Whether the wallets' table keeps a stream of its changes, from which webhooks are fed. A
-    /// measurement does without: DynamoDB keeps one for nothing, the stand-in does not.
+    /// Whether the wallets' table has a stream of its changes, which webhooks require. Measurements
+    /// disable it: DynamoDB's stream is free of cost, the embedded one is not.
     pub stream: bool,
-    /// Further names under which clients reach the API.
+    /// Additional host names of the API.
     pub allowed_hosts: Vec<AllowedHost>,
-    /// How much of the API its clients may hold.
+    /// Limits of the API's connections.
     pub clients: ClientBounds,
-    /// What may be sent to the exchanges.
+    /// Budget of requests to the exchanges.
     pub budget: BudgetConfig,
-    /// Where the cosigner runs.
+    /// Process of the cosigner.
     pub cosigner: CosignerHost,
-    /// Whether the cosigner's process logs nothing, unless `RUST_LOG` says otherwise.
+    /// Whether the cosigner's process logs nothing, unless `RUST_LOG` is set.
     pub quiet: bool,
-    /// Its policy document; `None` is the product's own, without limits of signatures.
+    /// The cosigner's policy document. `None` selects the built-in policy, without limits of
+    /// signatures.
     pub cosigner_policy: Option<String>,
-    /// DynamoDB and KMS of somebody else; `None` is the embedded ones.
+    /// External DynamoDB and KMS. `None` selects the embedded ones.
     pub engines: Option<Engines>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Randomness.
+    /// Source of randomness.
     pub random: Random,
 }
 
 impl Options {
-    /// AWS clients at these addresses, with the engines' credentials.
+    /// Returns AWS clients for these addresses, with the engines' credentials.
     pub(crate) fn aws(&self, dynamodb: &str, kms: &str, lambda: &str) -> Aws {
         match &self.engines {
             Some(engines) => engines.credentials.aws(dynamodb, kms, lambda),
@@ -104,12 +105,12 @@ impl Options {
         }
     }
 
-    /// KMS key A.
+    /// Returns the id of KMS key A.
     pub(crate) fn wallets_key(&self) -> &str {
         self.engines.as_ref().map_or(WALLETS_KEY, |engines| &engines.wallets_key)
     }
 
-    /// Everything by default, with the data in `data_dir`, on any free ports.
+    /// Returns the default options for a data directory, with free ports.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What an exchange must take from an agent whose key is rightly registered.
+//! Requests that an exchange accepts only from an agent whose key is registered.
 
 use domain::eth::{Address, AgentKey};
 use domain::intent::HyperliquidChain;
@@ -6,19 +6,20 @@ use exchange_sim::hyperliquid::{Chain, signing};
 use serde_json::json;
 use shared::exchanges::aster::sign_query;
 
-/// No request could be made of it.
+/// The request cannot be built.
 #[derive(Debug, thiserror::Error)]
-#[error("no proof can be made: {0}")]
+#[error("cannot build the request: {0}")]
 pub struct ProofError(String);
 
 fn failed(cause: &impl ToString) -> ProofError {
     ProofError(cause.to_string())
 }
 
-/// Returns the body of an L1 action that does nothing, signed by the agent. `nonce` in Unix milliseconds.
+/// Returns the body of an L1 action without effect, signed by the agent. `nonce` in Unix
+/// milliseconds.
 ///
 /// # Errors
-/// When it cannot be signed.
+/// Returns an error when the action cannot be signed.
 pub fn hyperliquid_noop(
     chain: HyperliquidChain,
     agent: &AgentKey,
@@ -45,10 +46,10 @@ pub fn hyperliquid_noop(
     Ok(body.to_string())
 }
 
-/// Returns the path of a read of the balance, signed by the agent. `nonce` in Unix microseconds.
+/// Returns the path of a balance request, signed by the agent. `nonce` in Unix microseconds.
 ///
 /// # Errors
-/// When it cannot be signed.
+/// Returns an error when the request cannot be signed.
 pub fn aster_balance(
     chain_id: u64,
     agent: &AgentKey,

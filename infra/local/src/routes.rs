@@ -1,4 +1,4 @@
-//! Every function's router on one port, and the clients behind them.
+//! The routers of all functions on one port, and their clients.
 
 use axum::Router;
 use create_webhook::CreateWebhook;
@@ -30,32 +30,32 @@ use crate::error::StartError;
 use crate::gateway::{gateway, known_paths};
 use crate::options::Options;
 
-/// Where the functions find everybody else.
+/// Addresses of the parts that the functions call.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
-    /// DynamoDB's URL.
+    /// URL of DynamoDB.
     pub dynamodb: String,
-    /// KMS's URL.
+    /// URL of KMS.
     pub kms: String,
-    /// The URL of Lambda's Invoke API.
+    /// URL of Lambda's Invoke API.
     pub lambda: String,
-    /// The URL of the queue of deliveries.
+    /// URL of the queue of deliveries.
     pub deliveries: String,
-    /// Hyperliquid's URL.
+    /// URL of Hyperliquid.
     pub hyperliquid: Url,
-    /// Aster's URL.
+    /// URL of Aster.
     pub aster: Url,
 }
 
 impl Endpoints {
-    /// Party 1, with clients of its own. The cosigner is invoked without an alias, so it treats the
-    /// caller as `local`.
+    /// Returns party 1, with clients of its own. It invokes the cosigner without an alias, which
+    /// the cosigner treats as the caller `local`.
     #[must_use]
     pub fn custody(&self, options: &Options) -> Custody {
         self.custody_at(options, FUNCTION.to_owned())
     }
 
-    /// The same for one function, which invokes the cosigner by its alias as it does in the cloud.
+    /// Returns party 1 for one function, which invokes the cosigner by its alias, as in AWS.
     #[must_use]
     pub fn custody_of(&self, options: &Options, function: &str) -> Custody {
         self.custody_at(options, format!("{}:{function}", FUNCTION))
@@ -78,10 +78,10 @@ impl Endpoints {
         Deliveries::new(SqsClient::new(&aws), &self.deliveries)
     }
 
-    /// The functions that the stream and the queue invoke.
+    /// Returns the functions that the stream and the queue invoke.
     ///
     /// # Errors
-    /// When a client cannot be made.
+    /// Returns an error when a client cannot be created.
     pub fn webhooks(
         &self,
         options: &Options,
@@ -98,8 +98,8 @@ impl Endpoints {
         Ok((PublishEvents { publisher }, DeliverWebhook { deliverer }))
     }
 
-    /// The credentials of every exchange, with clients of their own. A job's are those of the renewal:
-    /// the reconciliation does not invoke the cosigner.
+    /// Returns the registrars of all exchanges, with clients of their own. Jobs use those of the
+    /// renewal, because the reconciliation does not invoke the cosigner.
     #[must_use]
     pub fn registrars(&self, options: &Options, spender: Spender) -> Registrars {
         let hyperliquid = hyperliquid::Client::new(
@@ -120,7 +120,7 @@ impl Endpoints {
                 ip_whitelist: None,
                 validity_ms: MAX_AGENT_VALIDITY_MS,
                 call_timeout_ms: options.exchange_timeout_ms,
-                // The simulator speaks both.
+                // The simulator supports both versions.
                 v1_url: options.aster.v1.then(|| aster_v1_url(&self.aster)),
             },
             &options.clock,
@@ -157,16 +157,16 @@ fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
         .merge(replay_webhook::router(ReplayWebhook { replayer, memory }))
 }
 
-/// Every function's router on one port, behind the same middleware as in the cloud, with clients of their
-/// own for these endpoints.
+/// Returns the routers of all functions on one port, behind the same middleware as in AWS, with
+/// clients of their own.
 ///
 /// # Errors
-/// When a client cannot be made.
+/// Returns an error when a client cannot be created.
 pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartError> {
     let store = endpoints.custody(options).store;
     let custody = |function| endpoints.custody_of(options, function);
     let registrars = endpoints.registrars(options, Spender::Caller);
-    // One client of an exchange for all functions, so that they share its circuit.
+    // All functions share one client of each exchange, and therefore its circuit.
     let registrar = |exchange, function| {
         let client = registrars.of(exchange).client.clone();
         Registrar { custody: custody(function), client }
@@ -178,8 +178,8 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
     let return_private_key = options.return_private_key;
     let routes = Router::new()
         .merge(health::router())
-        // In the cloud each creation has an instance of its own; here they take turns, so that a
-        // crowd of them is late and none of them fails.
+        // In AWS each creation runs in its own instance. Here they run one after the other, so that
+        // many concurrent creations are slow but do not fail.
         .merge(create_wallet::router(custody("create-wallet")).layer(
             GlobalConcurrencyLimitLayer::new(
                 std::thread::available_parallelism().map_or(1, std::num::NonZero::get),

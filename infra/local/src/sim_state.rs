@@ -1,8 +1,8 @@
-//! What the simulators know survives a restart, as it does at an exchange: accounts, agents and
-//! nonces, in a file of the data directory for each simulator and network.
+//! Persistent state of the simulators: accounts, agents and nonces survive a restart, as at a real
+//! exchange. Each simulator and network has its own file in the data directory.
 //!
-//! The file is written before the response to a change is sent, so a caller never hears of a change
-//! that a kill undoes.
+//! The file is written before the response to a change is sent, so a kill never undoes a change
+//! that a caller has seen.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,19 +21,19 @@ use crate::options::Options;
 
 type Snapshot = dyn Fn() -> serde_json::Result<Vec<u8>> + Send + Sync;
 
-/// The simulators' states.
+/// State of the simulators.
 #[derive(Clone)]
 pub(crate) struct Kept {
     pub(crate) hyperliquid: KeptState,
     pub(crate) aster: KeptState,
 }
 
-/// The state of one simulator.
+/// State of one simulator.
 #[derive(Clone)]
 pub(crate) struct KeptState {
     file: PathBuf,
     snapshot: Arc<Snapshot>,
-    /// As it is in the file.
+    /// Current content of the file.
     written: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -61,7 +61,7 @@ impl Kept {
     }
 }
 
-/// The file of a simulator's state. Each network has its own, as the networks share nothing.
+/// Returns the file name of a simulator's state. Networks share nothing, so each has its own file.
 pub(crate) fn file_name(exchange: &str, chain: HyperliquidChain) -> String {
     format!("{exchange}-{}.json", chain.as_str().to_lowercase())
 }
@@ -76,7 +76,7 @@ impl KeptState {
             Ok(bytes) => restore(&bytes).map_err(|_| {
                 broken(
                     &file,
-                    &"it is not a simulator's state; remove it to start the simulator without \
+                    &"it is not a simulator's state: remove it to start the simulator without \
                       accounts",
                 )
             })?,
@@ -86,24 +86,24 @@ impl KeptState {
         Ok(Self { file, snapshot, written: Arc::default() })
     }
 
-    /// The simulator's routes, which write the state after each change.
+    /// Wraps the simulator's routes so that the state is written after each change.
     pub(crate) fn keeping(&self, router: Router) -> Router {
         router.layer(from_fn_with_state(self.clone(), keep))
     }
 
-    /// Writes the state, if it is not what the file holds.
+    /// Writes the state if it differs from the file's content.
     pub(crate) fn write(&self) {
-        // Held while the file is written: the last writer writes the newest state.
+        // Held during the write, so that the last writer writes the newest state.
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         match (self.snapshot)() {
             Ok(bytes) if bytes == *written => {}
             Ok(bytes) => match replace(&self.file, &bytes) {
                 Ok(()) => *written = bytes,
                 Err(error) => tracing::error!(
-                    file = %Path::new(&self.file).display(), %error, "a simulator's state was not written"
+                    file = %Path::new(&self.file).display(), %error, "cannot write a simulator's state"
                 ),
             },
-            Err(error) => tracing::error!(%error, "a simulator's state was not written"),
+            Err(error) => tracing::error!(%error, "cannot write a simulator's state"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The stack: start every part in order, the API last.
+//! The stack: starts every part in order, the API last.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -34,41 +34,41 @@ use crate::routes::{Endpoints, routes};
 use crate::sim_state::Kept;
 use crate::webhooks::Pump;
 
-/// A stack that runs. It stops when it is told to, or dropped.
+/// A running stack. It stops on [`Self::stop`] or when it is dropped.
 pub struct Stack {
-    /// The HTTP API's URL.
+    /// URL of the HTTP API.
     pub api: String,
-    /// DynamoDB's URL.
+    /// URL of DynamoDB.
     pub dynamodb: String,
-    /// KMS's URL.
+    /// URL of KMS.
     pub kms: String,
-    /// The URL of Lambda's Invoke API.
+    /// URL of Lambda's Invoke API.
     pub lambda: String,
-    /// SQS's URL.
+    /// URL of SQS.
     pub sqs: String,
-    /// Hyperliquid's URL.
+    /// URL of Hyperliquid.
     pub hyperliquid: Url,
-    /// Aster's URL.
+    /// URL of Aster.
     pub aster: Url,
-    /// The simulator of Hyperliquid; nobody talks to it when another exchange is named.
+    /// The simulator of Hyperliquid. Unused when the options name another URL.
     pub hyperliquid_sim: hyperliquid::Exchange,
-    /// The simulator of Aster; nobody talks to it when another exchange is named.
+    /// The simulator of Aster. Unused when the options name another URL.
     pub aster_sim: aster::Exchange,
-    /// The API's router, for calls without a socket.
+    /// Router of the API, for calls without a socket.
     pub router: Router,
-    /// Party 1, as the API uses it.
+    /// Party 1 of the API.
     pub custody: Custody,
-    /// The credentials, as the scheduled jobs work on them.
+    /// Registrars of the scheduled jobs.
     pub jobs: Registrars,
-    /// The wallets, as the scheduled refresh of shares works on them.
+    /// Party 1 of the job that refreshes shares.
     pub refresh: Custody,
     /// The job that signs the heads of the audit log.
     pub seal: SealAudit,
     /// The scheduled jobs.
     pub scheduled: Jobs,
-    /// What publishes events and delivers them.
+    /// Publishes and delivers events.
     pub pump: Pump,
-    /// Why an external DynamoDB's changes cannot be read; then no event is published.
+    /// Cause if an external DynamoDB has no usable stream. No event is published then.
     pub webhooks_off: Option<String>,
     engines: Option<Engines>,
     stop: watch::Sender<bool>,
@@ -79,19 +79,19 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts everything. The API answers when all the rest does.
+    /// Starts every part. The API listens when all other parts are ready.
     ///
     /// # Errors
-    /// In one clear line.
+    /// Returns an error of one line.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         if !options.ip.is_loopback() && !options.expose {
             return Err(StartError::NotLoopback(options.ip));
         }
         let lock = data::prepare(&options.data_dir)?;
         let directory = Directory::look(&options.data_dir, &options.random, &options.clock)?;
-        // A key file that cannot be read is found out now, and not by the first caller.
+        // Report an unreadable key file now, not to the first caller.
         KeyFile::new(&options.data_dir).list()?;
-        // A port that is taken is found out before anything else happens.
+        // Report a port in use before anything else happens.
         let api = bind("the API", options.ip, options.ports.api).await?;
         let (sender, stop) = Stop::new();
         let mut servers = Vec::new();
@@ -200,7 +200,7 @@ impl Stack {
         })
     }
 
-    /// AWS clients of this stack.
+    /// Returns AWS clients of this stack.
     #[must_use]
     pub fn aws(&self) -> Aws {
         let aws = match &self.engines {
@@ -210,8 +210,8 @@ impl Stack {
         aws.with_sqs(&self.sqs)
     }
 
-    /// Starts the cosigner's process again whenever it ends, and says so. Returns when it ends too
-    /// often.
+    /// Restarts the cosigner's process whenever it ends, and reports that through `say`. Returns
+    /// when it ends too often.
     pub async fn keep_cosigner(&mut self, say: impl Fn(&str)) -> StartError {
         match &mut self.child {
             Some(child) => child.keep(&self.cosigner_down, say).await.into(),
@@ -219,7 +219,7 @@ impl Stack {
         }
     }
 
-    /// Stops every part, and lets requests that run finish.
+    /// Stops every part. Requests in progress complete.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         for server in self.servers.drain(..) {

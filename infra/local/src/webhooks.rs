@@ -1,5 +1,5 @@
-//! What invokes the functions behind webhooks, as the cloud's event source mappings do: the stream
-//! of the wallets' table publishes, the queue delivers.
+//! Invokes the functions of webhooks, as event source mappings do in AWS: the table's stream
+//! publishes events, the queue delivers them.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use lambda_entry::Consumer;
 use publish_events::PublishEvents;
 use serde_json::{Value, json};
 
-/// How often is looked, when there was nothing.
+/// Poll interval when there is nothing to do.
 const IDLE: Duration = Duration::from_millis(250);
 
-/// How long is waited after a failure.
-const REST: Duration = Duration::from_secs(5);
+/// Wait after a failure.
+const RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// Why a step failed.
+/// Error of a step.
 #[derive(Debug, thiserror::Error)]
 pub enum PumpError {
-    /// The stream could not be read.
+    /// The stream cannot be read.
     #[error(transparent)]
     Stream(#[from] StreamError),
     /// The queue's file failed.
     #[error("the queue: {0}")]
     Queue(#[from] rusqlite::Error),
-    /// The stream's record could not be published. It is tried again.
-    #[error("a record was not published")]
+    /// A record of the stream was not published. The next step retries it.
+    #[error("cannot publish a record of the stream")]
     NotPublished,
 }
 
-/// Publishes and delivers, a step at a time.
+/// Publishes and delivers events in steps.
 #[derive(Clone)]
 pub struct Pump {
     pub(crate) publish: PublishEvents,
@@ -47,13 +47,13 @@ impl std::fmt::Debug for Pump {
 }
 
 impl Pump {
-    /// The same with other functions.
+    /// Returns the same pump with other functions.
     #[must_use]
     pub fn with(self, publish: PublishEvents, deliver: DeliverWebhook) -> Self {
         Self { publish, deliver, ..self }
     }
 
-    /// Publishes and delivers until it is dropped.
+    /// Publishes and delivers until the future is dropped.
     pub async fn run(self) -> Infallible {
         loop {
             let step = async {
@@ -64,17 +64,17 @@ impl Pump {
                 Ok(0) => tokio::time::sleep(IDLE).await,
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::error!(%error, "webhooks rest");
-                    tokio::time::sleep(REST).await;
+                    tracing::error!(%error, "webhooks failed; retrying");
+                    tokio::time::sleep(RETRY_DELAY).await;
                 }
             }
         }
     }
 
-    /// Publishes the next records of the stream, and says how many it has read.
+    /// Publishes the next records of the stream, and returns the number of records read.
     ///
     /// # Errors
-    /// When one could not be published: the next step begins with it.
+    /// Returns an error when a record cannot be published. The next step starts with that record.
     pub async fn publish_once(&self) -> Result<usize, PumpError> {
         let Some(ShardRead { position, records: read }) = self.source.next(&self.queue).await?
         else {
@@ -98,10 +98,10 @@ impl Pump {
         if failed.is_some() { Err(PumpError::NotPublished) } else { Ok(read.len()) }
     }
 
-    /// Delivers the messages whose time has come, and says how many there were.
+    /// Delivers the messages that are due, and returns their number.
     ///
     /// # Errors
-    /// When the queue's file fails.
+    /// Returns an error when the queue's file fails.
     pub async fn deliver_once(&self) -> Result<usize, PumpError> {
         let messages = self.queue.receive()?;
         let records = messages.iter().map(|message| {
@@ -124,16 +124,16 @@ impl Pump {
         Ok(messages.len())
     }
 
-    /// When the next message's time comes, Unix milliseconds, and how many dead letters there are.
+    /// Returns the time of the next message, Unix milliseconds, and the number of dead letters.
     ///
     /// # Errors
-    /// When the queue's file fails.
+    /// Returns an error when the queue's file fails.
     pub fn queued(&self) -> Result<(Option<u64>, u64), PumpError> {
         Ok(self.queue.state()?)
     }
 }
 
-/// The filter of the template's event source mapping.
+/// Applies the filter of the template's event source mapping.
 fn is_wanted(record: &Value) -> bool {
     let sort = record["dynamodb"]["Keys"]["sk"]["S"].as_str().unwrap_or_default();
     (sort == "record" && record["eventName"] == "INSERT") || sort.starts_with("credential#")

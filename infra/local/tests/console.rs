@@ -1,6 +1,6 @@
-//! What the console's page and reads give, and to whom: nothing that is not named here.
+//! The console's page and reads: the fields they return, and their access control.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ impl App {
     }
 }
 
-/// The names of all fields of an answer, those of lists' members once.
+/// Collects the names of all fields of a response. Members of a list count once.
 fn fields(value: &Value, at: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => {
@@ -67,7 +67,7 @@ fn fields(value: &Value, at: &str, found: &mut BTreeSet<String>) {
 
 const AGENT: [&str; 3] = ["agentAddress", "agentName", "expiresAt"];
 
-/// Every field that a read may have.
+/// Returns all fields that a read may have.
 fn allowed(read: &str) -> BTreeSet<String> {
     let words = match read {
         "about" => {
@@ -130,7 +130,7 @@ fn allowed(read: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn the_reads_give_the_fields_that_are_named_here_and_no_secret() {
+async fn console_reads_return_listed_fields_only() {
     let app = App::start(|_| {}).await;
     let (status, wallet) = app.post("any", "/api/wallets", json!({"userId": "alice"})).await;
     assert_eq!(status, 201);
@@ -139,7 +139,7 @@ async fn the_reads_give_the_fields_that_are_named_here_and_no_secret() {
     assert_eq!(app.post("any", "/api/trading/aster/apikey", name.clone()).await.0, 200);
     let (_, first) = app.post("any", "/api/trading/hyperliquid/apikey", name.clone()).await;
     let (_, second) = app.post("any", "/api/trading/hyperliquid/apikey/rotate", name).await;
-    let message = "a message of a user's own";
+    let message = "a private message of a user";
     let (_, signed) = app.post("any", "/api/wallets/alice/sign", json!({"message": message})).await;
     let freeze = OperatorAction {
         action: OperatorActionKind::Freeze,
@@ -177,13 +177,13 @@ async fn the_reads_give_the_fields_that_are_named_here_and_no_secret() {
         assert!(beyond.is_empty(), "{read}: {beyond:?}");
         assert!(!found.is_empty());
         for secret in &secrets {
-            assert!(!text.to_lowercase().contains(secret.as_str()), "{read} gives a secret");
+            assert!(!text.to_lowercase().contains(secret.as_str()), "{read} returns a secret");
         }
     }
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_cosigner_is_in_its_feed() {
+async fn refused_signature_appears_in_decisions() {
     let policy = include_str!("../../cosigner-policy.json");
     let mut policy: Value = serde_json::from_str(policy).unwrap();
     let intents = policy["intents"].as_array_mut().unwrap();
@@ -202,7 +202,11 @@ async fn a_refusal_of_the_cosigner_is_in_its_feed() {
             (&newest["intent"], &newest["messageBytes"]),
             (&json!("PersonalMessage"), &json!(5))
         );
-        assert_eq!(body["decisions"].as_array().unwrap().len(), 2, "and the key's making: {body}");
+        assert_eq!(
+            body["decisions"].as_array().unwrap().len(),
+            2,
+            "with the record of the key: {body}"
+        );
     }
     let (_, body) = app.read("any", "/console/data/decisions?wallet=alice&before=2").await;
     assert_eq!(body["decisions"][0]["decision"], "key-made");
@@ -210,7 +214,7 @@ async fn a_refusal_of_the_cosigner_is_in_its_feed() {
 }
 
 #[tokio::test]
-async fn a_key_reads_what_is_its_tenants() {
+async fn console_read_returns_own_tenants_data_only() {
     let app = App::start(|_| {}).await;
     let keys = KeyFile::new(app.data.path());
     let [one, two] = ["one", "two"]
@@ -248,12 +252,12 @@ async fn a_key_reads_what_is_its_tenants() {
         assert_eq!(app.send(&path, &[]).await.status(), 401, "{read}");
         assert_eq!(app.read("other", &path).await.0, 403, "{read}");
     }
-    // The page itself is nobody's.
+    // The page itself requires no key.
     assert_eq!(app.send("/", &[]).await.status(), 200);
 }
 
 #[tokio::test]
-async fn the_page_is_bound_to_itself() {
+async fn console_page_has_security_headers() {
     let app = App::start(|_| {}).await;
     for path in ["/", "/console/main.js", "/console/style.css", "/console/data/about"] {
         let answer = app.send(path, &[]).await;
@@ -267,7 +271,7 @@ async fn the_page_is_bound_to_itself() {
         assert_eq!(header("x-content-type-options"), "nosniff");
         assert_eq!(header("referrer-policy"), "no-referrer");
         assert_eq!(header("cache-control"), "no-store");
-        // Another site, a name of another's that points here, another port of this machine.
+        // Another site, a foreign name that resolves to this machine, and another port.
         let port = app.stack.api.rsplit(':').next().unwrap();
         let rebound = format!("evil.example:{port}");
         for (name, value) in [
@@ -280,7 +284,7 @@ async fn the_page_is_bound_to_itself() {
             assert_eq!(app.send(path, &[(name, value)]).await.status(), 403, "{path} {name}");
         }
     }
-    // A page of another site does nothing with the API, either; a program does.
+    // A page of another site cannot use the API either; a program can.
     let cross = [("origin", "http://evil.example"), ("x-api-key", "any")];
     assert_eq!(app.send("/api/wallets", &cross).await.status(), 403);
     let port = app.stack.api.rsplit(':').next().unwrap();
@@ -299,7 +303,7 @@ async fn the_page_is_bound_to_itself() {
 }
 
 #[tokio::test]
-async fn what_is_asked_wrongly_is_said() {
+async fn invalid_console_query_returns_4xx() {
     let app = App::start(|_| {}).await;
     let many = vec!["user"; 101].join(",");
     for path in [

@@ -1,4 +1,5 @@
-//! The data directory: a start refuses what does not belong together, and says the way out.
+//! The data directory: a start refuses files that do not belong together, and names the next
+//! action.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,14 +11,14 @@ use crate::running::{Running, program};
 
 const USER: &str = r#"{"userId":"user_1"}"#;
 
-/// A data directory with a wallet, whose stack has ended.
+/// Returns a data directory with a wallet, whose stack has stopped.
 fn filled() -> (TempDir, String) {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path());
     let (status, wallet) = running.call("POST", "/api/wallets", USER);
     assert_eq!(status, 201, "{wallet}");
     running.kill();
-    // All of it is in the files themselves, and none of it in a log next to them.
+    // Move all data into the files themselves, so that no write-ahead log is left.
     for file in ["dynamodb.sqlite", "queue.sqlite"] {
         let file = rusqlite::Connection::open(data.path().join(file)).unwrap();
         file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
@@ -32,7 +33,7 @@ fn start(data: &Path) -> Command {
     command
 }
 
-/// What a command says that ends well.
+/// Runs a command that must succeed, and returns its output.
 fn said(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
@@ -48,7 +49,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What happens to a directory, and what a start then says.
+/// The expected error, and the damage that causes it.
 type Damage = (&'static str, fn(&Path));
 
 #[test]
@@ -96,7 +97,7 @@ fn damaged_data_directory_is_refused() {
         let before = listing(data);
         let line = fails(&mut start(data));
         assert!(line.contains(expected) && line.lines().count() == 1, "{expected}: {line}");
-        assert!(line.contains("hyperdex restore FILE"), "the way out: {line}");
+        assert!(line.contains("hyperdex restore FILE"), "the next action: {line}");
         assert_eq!(before, listing(data), "{expected}: a refused start changes nothing");
         let doctor = program().arg("doctor").arg("--data-dir").arg(data).output().unwrap();
         let said = String::from_utf8_lossy(&doctor.stdout);
@@ -113,13 +114,14 @@ fn damaged_data_directory_is_refused() {
         let data = tempfile::tempdir().unwrap();
         copy(whole.path(), data.path());
         foreign(file, data.path());
-        refused(&format!("{file} belongs to other data"), data.path());
+        refused(&format!("{file} belongs to another data directory"), data.path());
     }
     let stack = Running::start(whole.path());
-    assert_eq!(stack.call("GET", "/api/wallets", "").0, 403, "the whole directory starts");
+    assert_eq!(stack.call("GET", "/api/wallets", "").0, 403, "the complete directory starts");
 }
 
-/// The names and sizes of a directory's files, but those that SQLite keeps while a file is open.
+/// Returns names and sizes of a directory's files, except those that SQLite creates while a file is
+/// open.
 fn listing(data: &Path) -> Vec<(String, u64)> {
     let mut files: Vec<_> = std::fs::read_dir(data)
         .unwrap()
@@ -135,9 +137,9 @@ fn listing(data: &Path) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn directory_of_an_earlier_version_is_adopted_if_consistent() {
+fn consistent_directory_of_old_version_is_adopted() {
     let (data, address) = filled();
-    // What an earlier version has left: no identity, in no file.
+    // An earlier version stored no identity in any file.
     let forget = |data: &Path| {
         std::fs::remove_file(data.join("identity.json")).unwrap();
         for file in ["dynamodb.sqlite", "queue.sqlite"] {
@@ -158,7 +160,7 @@ fn directory_of_an_earlier_version_is_adopted_if_consistent() {
     let other = filled().0;
     std::fs::copy(other.path().join("kms.json"), earlier.path().join("kms.json")).unwrap();
     let line = fails(&mut start(earlier.path()));
-    assert!(line.contains("kms.json belongs to other data"), "{line}");
+    assert!(line.contains("kms.json belongs to another data directory"), "{line}");
     for file in ["kms.json", "dynamodb.sqlite"] {
         let lost = tempfile::tempdir().unwrap();
         copy(earlier.path(), lost.path());
@@ -169,7 +171,7 @@ fn directory_of_an_earlier_version_is_adopted_if_consistent() {
 }
 
 #[test]
-fn backup_of_a_running_stack_restores_everything() {
+fn backup_of_running_stack_restores_all_data() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path());
     let (_, wallet) = running.call("POST", "/api/wallets", USER);
@@ -185,8 +187,8 @@ fn backup_of_a_running_stack_restores_everything() {
     assert!(line.contains("exists"), "{line}");
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600, "the backup is its owner's alone");
-    // Made after the backup, so it is not in it.
+    assert_eq!(mode & 0o777, 0o600, "only the owner can read the backup");
+    // Created after the backup, so the backup does not contain it.
     assert_eq!(running.call("POST", "/api/wallets", r#"{"userId":"user_2"}"#).0, 201);
 
     let restore = |to: &Path, more: &[&str]| {
@@ -214,7 +216,7 @@ fn backup_of_a_running_stack_restores_everything() {
         for exchange in ["aster", "hyperliquid"] {
             let path = format!("/api/trading/{exchange}/apikey?walletIdOrAddress=user_1");
             let (status, gone) = restored.call("DELETE", &path, "");
-            assert_eq!(status, 200, "the simulator knows the agent: {gone}");
+            assert_eq!(status, 200, "the simulator still has the agent: {gone}");
         }
         restored.kill();
         let doctor = said(program().arg("doctor").arg("--data-dir").arg(data));
@@ -260,8 +262,8 @@ fn broken_backup_is_not_restored() {
 }
 
 #[test]
-fn lost_key_file_does_not_open_a_running_api() {
-    // The stack has read the key file before it is lost, or has never read it.
+fn lost_key_file_does_not_open_running_api() {
+    // The stack has read the key file before the loss, or has never read it.
     for is_read in [true, false] {
         let data = tempfile::tempdir().unwrap();
         let running = Running::start(data.path());
@@ -279,10 +281,10 @@ fn lost_key_file_does_not_open_a_running_api() {
 }
 
 #[test]
-fn health_reports_a_full_disk() {
+fn health_with_full_disk_returns_error() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path());
-    // A device that takes nothing, as a full disk does.
+    // A device that accepts no bytes, like a full disk.
     std::os::unix::fs::symlink("/dev/full", data.path().join("health.probe")).unwrap();
     let (status, health) = running.call("GET", "/api/health", "");
     assert_eq!((status, health["code"].as_str()), (503, Some("UNHEALTHY")), "{health}");
@@ -292,7 +294,7 @@ fn health_reports_a_full_disk() {
 }
 
 #[test]
-fn health_reports_a_broken_kms_key() {
+fn health_with_broken_kms_key_returns_error() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path());
     std::fs::write(data.path().join("kms.json"), "{}").unwrap();
@@ -303,7 +305,7 @@ fn health_reports_a_broken_kms_key() {
 }
 
 #[test]
-fn wrong_data_directory_is_an_error_and_creates_nothing() {
+fn wrong_data_directory_fails_and_creates_nothing() {
     let parent = tempfile::tempdir().unwrap();
     let wrong = parent.path().join("wrong");
     let file = parent.path().join("backup.tar");
@@ -324,12 +326,12 @@ fn wrong_data_directory_is_an_error_and_creates_nothing() {
     }
 }
 
-/// `keys add` before the first start makes a directory without tables. Commands that read create
-/// none, so the stack starts afterwards.
+/// `keys add` before the first start creates a directory without tables. Commands that only read do
+/// not create them, so the stack can still start.
 #[test]
-fn reading_a_directory_before_the_first_start_creates_nothing() {
+fn reads_before_first_start_create_nothing() {
     let parent = tempfile::tempdir().unwrap();
-    // Made by the first command, for its owner alone.
+    // The first command creates the directory for its owner only.
     let data = parent.path().join("data");
     let with_data = |arguments: &[&str]| {
         let mut command = program();
@@ -360,14 +362,14 @@ fn reading_a_directory_before_the_first_start_creates_nothing() {
     let line = fails(&mut with_data(&["audit", "verify"]));
     assert!(line.contains("holds no data of a local stack"), "{line}");
     let doctor = said(&mut with_data(&["doctor"]));
-    assert!(!doctor.contains("PROBLEM") && doctor.contains("not made yet"), "{doctor}");
+    assert!(!doctor.contains("PROBLEM") && doctor.contains("not created yet"), "{doctor}");
     assert_eq!(files(), before, "doctor");
     let running = Running::start(&data);
     assert_eq!(running.call_with(key.trim(), "POST", "/api/wallets", USER).0, 201);
 }
 
 #[test]
-fn messages_to_a_person_hold_no_debug_output() {
+fn error_messages_contain_no_debug_output() {
     let (data, _) = filled();
     let arguments = [
         &["audit", "verify", "--endpoint", "http://127.0.0.1:9"][..],

@@ -1,6 +1,6 @@
-//! AWS as an operator's console meets it: a stack's DynamoDB behind it, and as much of
-//! CloudFormation and CloudWatch as is asked. It notes every call, and takes none that is not
-//! signed, or not as the service wants it.
+//! AWS for an operator's console: it forwards requests to a stack's DynamoDB, and implements the
+//! required calls of CloudFormation, CloudWatch and STS. It records every call, and refuses
+//! requests with a missing or invalid signature.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -13,17 +13,17 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What may be asked of DynamoDB here; anything else is refused, and noted all the same.
+/// Operations of DynamoDB that are forwarded. Any other is refused, and recorded as well.
 const READS: [&str; 3] = ["BatchGetItem", "GetItem", "Query"];
 
-/// A call as it was signed.
+/// A signed call.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Called {
-    /// As IAM calls it: `dynamodb:Query`.
+    /// Name of the action in IAM: `dynamodb:Query`.
     pub(crate) action: String,
-    /// Whose key it was signed with.
+    /// Access key that signed the call.
     pub(crate) by: String,
-    /// Which table, stack or service it was about.
+    /// Table, stack or service of the call.
     pub(crate) about: String,
 }
 
@@ -37,15 +37,15 @@ struct Inner {
     dynamodb: String,
     http: reqwest::Client,
     called: Mutex<BTreeSet<Called>>,
-    /// What was not as AWS wants it.
+    /// Violations of AWS's protocols.
     wrong: Mutex<Vec<String>>,
-    /// What CloudWatch says: it refuses while this is set.
+    /// CloudWatch refuses requests while this is set.
     denies: Mutex<bool>,
-    /// Whether DynamoDB's UpdateItem is let through.
+    /// Whether UpdateItem of DynamoDB is forwarded.
     updates: Mutex<bool>,
-    /// How many updates DynamoDB still rejects because of a transaction in progress.
+    /// Number of updates that are still rejected because of a transaction in progress.
     conflicts: Mutex<u32>,
-    /// The attributes that updates named.
+    /// Attributes that updates named.
     updated: Mutex<BTreeSet<String>>,
 }
 
@@ -98,7 +98,7 @@ impl Cloud {
     }
 }
 
-/// Who signed a request, for which service.
+/// Returns the access key and the service of a request's signature.
 fn signed(request: &http::request::Parts) -> Option<(String, String)> {
     let text = request.headers.get("authorization")?.to_str().ok()?;
     let text = text.strip_prefix("AWS4-HMAC-SHA256 Credential=")?;
@@ -135,7 +135,7 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
 
 type Answer = (String, String, Response);
 
-/// STS: each key belongs to a role of its own.
+/// STS: each access key belongs to its own role.
 fn identity(by: &str, body: &[u8]) -> Answer {
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(body).into_owned().collect();
     assert_eq!(form.get("Version").map(String::as_str), Some("2011-06-15"));
@@ -180,7 +180,7 @@ impl Inner {
         (action, about, (status, kind, answer.bytes().await.unwrap()).into_response())
     }
 
-    /// As IAM sees an update: the attributes of its key and of its expressions.
+    /// Records an update as IAM sees it: the attributes of its key and its expressions.
     fn note_update(&self, asked: &Value) {
         let mut updated = self.updated.lock().unwrap();
         updated.extend(asked["Key"].as_object().unwrap().keys().cloned());
@@ -272,12 +272,12 @@ impl Inner {
                 };
                 (prefix, json!({ "MetricAlarms": alarms }))
             }
-            other => panic!("{other} is not asked for"),
+            other => panic!("unexpected action {other}"),
         };
         (action, about, said.to_string().into_response())
     }
 
-    /// Each series its own number; the second page has the last of them.
+    /// Returns a distinct number for each series. The second page has the last series.
     fn metric_data(&self, asked: &Value) -> (String, Value) {
         let mut services = BTreeSet::new();
         let mut results = Vec::new();

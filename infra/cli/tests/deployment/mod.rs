@@ -1,4 +1,4 @@
-//! A deployment that an operator looks at, and the console as a process of its own.
+//! A deployment for an operator, and the console as a separate process.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::cloud::Cloud;
 use crate::running;
 
-/// A stack with something in it, and AWS in front of its tables.
+/// A stack with data, behind a simulated AWS.
 pub(crate) struct World {
     pub(crate) stack: Stack,
     pub(crate) cloud: Cloud,
@@ -64,7 +64,7 @@ impl World {
         world
     }
 
-    /// The status of a signature with a user's wallet.
+    /// Returns the status of a signing request with a user's wallet.
     pub(crate) async fn sign(&self, user: &str) -> u16 {
         let request = self.http.post(format!("{}/api/wallets/{user}/sign", self.stack.api));
         let request = request.header("x-api-key", "a").header("content-type", "application/json");
@@ -79,14 +79,14 @@ impl World {
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }
 
-    /// The console.
+    /// Returns a command that starts the console.
     pub(crate) fn program(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(&["console"]);
         command.args(["--tenant", "local", "--endpoint-url", &self.cloud.url]).args(arguments);
         command
     }
 
-    /// A command of the program, with the profiles of both accounts.
+    /// Returns a command of the program, with the profiles of both accounts.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = running::program();
         for name in AWS {
@@ -102,7 +102,7 @@ impl World {
         command
     }
 
-    /// The console of both accounts.
+    /// Starts the console over both accounts.
     pub(crate) fn console(&self) -> Console {
         let two = ["--cosigner-stack", "cosigner", "--cosigner-profile", "cosigner"];
         let arguments = [["--profile", "operator", "--stack", "prod"], two].concat();
@@ -117,7 +117,7 @@ impl World {
         Console { child, url: url.to_owned(), token: token.to_owned(), http: self.http.clone() }
     }
 
-    /// Everything in both tables.
+    /// Returns the content of both tables.
     pub(crate) async fn tables(&self) -> BTreeMap<String, String> {
         let mut all = BTreeMap::new();
         for table in [hyperdex_local::WALLETS_TABLE, hyperdex_local::COSIGNER_TABLE] {
@@ -130,7 +130,7 @@ impl World {
         all
     }
 
-    /// Every binary value of the wallets' table, as a page could show it.
+    /// Returns every binary value of the wallets' table, in the encodings that a page could show.
     pub(crate) async fn sealed(&self) -> Vec<String> {
         let table = hyperdex_local::WALLETS_TABLE;
         let scan = self.stack.aws().dynamodb().scan().table_name(table).send().await.unwrap();
@@ -145,7 +145,7 @@ impl World {
     }
 }
 
-/// A value as a text that is the same each time.
+/// Returns a value as a canonical text.
 fn canonical(value: &AttributeValue) -> String {
     match value {
         AttributeValue::M(map) => {

@@ -1,8 +1,8 @@
-//! The commands of the documents, as a reader types them: from the tour, the README and the guide
-//! to the local stack.
+//! Runs the commands of the documentation as a reader would: those of the tour, the README and the
+//! guide to the local stack.
 //!
-//! `cargo run` is the built program, the API's address is that of a stack with a data directory of
-//! its own, and everything else is typed as it is there.
+//! `cargo run` runs the built program. The API's address is that of a stack with its own data
+//! directory. All other commands run unchanged.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::running::{Running, program};
 
-/// The lines of a document's `sh` blocks, in blocks.
+/// Returns the lines of a document's `sh` blocks, by block.
 fn blocks(document: &str) -> Vec<Vec<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(document);
     let text = std::fs::read_to_string(path).unwrap();
@@ -18,20 +18,20 @@ fn blocks(document: &str) -> Vec<Vec<String>> {
     blocks.map(|block| block.lines().map(str::to_owned).collect()).collect()
 }
 
-/// The commands of a block: a line that ends in `\` goes on in the next one.
+/// Returns the commands of a block. A line that ends in `\` continues in the next line.
 fn commands(block: &[String]) -> Vec<String> {
     let text = block.join("\n").replace("\\\n", " ");
     text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
 }
 
-/// What follows `cargo run`, if the command is one.
+/// Returns the arguments after `cargo run`, if the command is one.
 fn arguments(command: &str) -> Option<&str> {
     let rest = command.trim().trim_start_matches("~/.cargo/bin/").strip_prefix("cargo run")?;
     let rest = rest.split(" #").next().unwrap_or_default().trim();
     Some(rest.strip_prefix("--").unwrap_or(rest).trim())
 }
 
-/// A reader's terminal, in a directory whose `.local` is the stack's data.
+/// A terminal in a directory whose `.local` contains the stack's data.
 struct Terminal {
     shell: Child,
     input: ChildStdin,
@@ -51,7 +51,7 @@ impl Terminal {
         Self { shell, input, output }
     }
 
-    /// What a command prints, without a key that it prints, and its exit code.
+    /// Runs a command, and returns its output without private keys, and its exit code.
     fn run(&mut self, command: &str) -> (String, i32) {
         writeln!(self.input, "{command}\necho \"\n::ended $?\"").unwrap();
         let mut said = String::new();
@@ -67,7 +67,7 @@ impl Terminal {
     }
 }
 
-/// The text without private keys.
+/// Returns the text without private keys.
 fn redacted(said: &str) -> String {
     let mut parts = said.split("\"apiPrivateKey\":\"");
     let mut shown = parts.next().unwrap_or_default().to_owned();
@@ -85,14 +85,14 @@ impl Drop for Terminal {
     }
 }
 
-/// The status that a command's comment promises: `api wallets # 403`.
+/// Returns the status that a command's comment announces: `api wallets # 403`.
 fn promised(command: &str) -> Option<&str> {
     let (_, comment) = command.rsplit_once(" # ")?;
     (comment.len() == 3 && comment.bytes().all(|byte| byte.is_ascii_digit())).then_some(comment)
 }
 
 #[test]
-fn every_command_of_the_tour_works() {
+fn every_command_of_tour_works() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join(".local");
     let mut terminal = Terminal::open(directory.path());
@@ -101,7 +101,7 @@ fn every_command_of_the_tour_works() {
     for command in blocks("docs/get-started/tour.md").iter().flat_map(|block| commands(block)) {
         match arguments(&command) {
             Some("") => {
-                // Where it was, because the helpers of the terminal have its address.
+                // Use the former port: the terminal's shell functions contain the address.
                 let ports = ["--hyperliquid-port", "0", "--aster-port", "0", "--port", &port];
                 let started = Running::start_on(&data, &ports);
                 port = started.address.rsplit_once(':').unwrap().1.to_owned();
@@ -109,7 +109,7 @@ fn every_command_of_the_tour_works() {
             }
             Some(arguments) => {
                 if arguments.starts_with("audit") {
-                    // "Stop the stack with Ctrl-C".
+                    // The tour stops the stack with Ctrl-C here.
                     running.take().unwrap().signal("-INT");
                 }
                 let output = program()
@@ -143,7 +143,7 @@ fn every_command_of_the_tour_works() {
 }
 
 #[test]
-fn every_command_of_the_readme_works() {
+fn every_command_of_readme_works() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join(".local");
     let mut terminal = Terminal::open(directory.path());
@@ -151,7 +151,7 @@ fn every_command_of_the_readme_works() {
     let (mut calls, mut runs) = (0, 0);
     let documents = ["README.md", "docs/guides/local-stack.md"].map(blocks).concat();
     for command in documents.iter().flat_map(|block| commands(block)) {
-        // What installs Rust, fetches the clone and runs this test.
+        // Commands that install Rust, clone the repository or run this test.
         let skipped = ["sudo apt-get", "git clone", "cargo test"];
         if skipped.iter().any(|start| command.starts_with(start)) {
             continue;

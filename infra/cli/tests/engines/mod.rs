@@ -1,4 +1,4 @@
-//! `--dynamodb-url` and `--kms-url`: the API over engines of somebody else, here of another stack.
+//! `--dynamodb-url` and `--kms-url`: the API over external engines, here those of another stack.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ fn refused(data: &Path, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn external_engines_keep_wallets_and_refuse_other_data() {
+fn external_engines_with_other_data_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let engine = Running::start(&folder.path().join("engine"));
     let (dynamodb, kms) = (engine.url("DynamoDB"), engine.url("KMS"));
@@ -37,7 +37,7 @@ fn external_engines_keep_wallets_and_refuse_other_data() {
     }
     assert!(!data.join("dynamodb.sqlite").exists() && !data.join("kms.json").exists());
     first.kill();
-    // The wallet is in the engine: the other stack has it.
+    // The wallet is in the engine, so the other stack can read it.
     assert_eq!(engine.call("GET", "/api/wallets/user_1", ""), (200, wallet.clone()));
 
     let second = Running::start_with(&data, &external);
@@ -69,7 +69,7 @@ fn external_engines_keep_wallets_and_refuse_other_data() {
 }
 
 #[test]
-fn external_keys_are_created_by_alias_and_required_by_id() {
+fn external_key_alias_is_created_but_id_must_exist() {
     let folder = tempfile::tempdir().unwrap();
     let engine = Running::start(&folder.path().join("engine"));
     let (dynamodb, kms) = (engine.url("DynamoDB"), engine.url("KMS"));
@@ -93,7 +93,7 @@ fn external_keys_are_created_by_alias_and_required_by_id() {
 }
 
 #[test]
-fn one_external_engine_without_the_other_is_refused() {
+fn single_external_engine_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     for (given, missing) in [("--dynamodb-url", "--kms-url"), ("--kms-url", "--dynamodb-url")] {

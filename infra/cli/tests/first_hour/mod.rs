@@ -1,4 +1,4 @@
-//! Ports, networks, jobs and simulators, as somebody meets them in the first hour.
+//! Ports, networks, jobs and simulators, as a new user first uses them.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn said(command: &mut Command) -> String {
 }
 
 #[test]
-fn default_network_is_testnet_and_every_key_operation_works() {
+fn key_operations_work_on_default_network_testnet() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path());
     for exchange in ["Hyperliquid", "Aster"] {
@@ -43,12 +43,12 @@ fn default_network_is_testnet_and_every_key_operation_works() {
 }
 
 #[test]
-fn busy_default_port_falls_back_and_busy_explicit_port_fails() {
-    // Whether this or somebody else's program has it: it is busy.
+fn busy_default_port_falls_back_but_explicit_fails() {
+    // The port is in use, by this test or by another program.
     let _busy = TcpListener::bind("127.0.0.1:3001");
     let data = tempfile::tempdir().unwrap();
     let running = Running::start_on(data.path(), &["--port", "0"]);
-    let moved = running.lines.iter().find(|line| line.contains("Port 3001 is busy"));
+    let moved = running.lines.iter().find(|line| line.contains("Port 3001 is in use"));
     assert!(moved.is_some_and(|line| line.contains("Hyperliquid")), "{:?}", running.lines);
     assert!(running.url("Hyperliquid").starts_with("http://127.0.0.1:"));
     let user = format!("0x{}", "1".repeat(40));
@@ -91,7 +91,7 @@ fn simulators_remember_agents_after_a_kill() {
 }
 
 #[test]
-fn required_deposit_is_made_with_a_command() {
+fn sim_deposit_satisfies_required_deposit() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start_with(data.path(), &["--require-deposit"]);
     assert_eq!(running.call("POST", "/api/wallets", USER).0, 201);
@@ -106,7 +106,7 @@ fn required_deposit_is_made_with_a_command() {
 }
 
 #[test]
-fn jobs_run_now_and_print_their_summary() {
+fn jobs_run_prints_summary() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path());
     assert_eq!(running.call("POST", "/api/wallets", USER).0, 201);
@@ -148,7 +148,7 @@ fn young_stack_has_no_seals_yet() {
 }
 
 #[test]
-fn killed_cosigner_is_started_again() {
+fn killed_cosigner_is_restarted() {
     let data = tempfile::tempdir().unwrap();
     let mut running = Running::start(data.path());
     assert_eq!(running.call("POST", "/api/wallets", USER).0, 201);
@@ -166,7 +166,7 @@ fn killed_cosigner_is_started_again() {
 }
 
 #[test]
-fn cosigner_that_keeps_ending_is_named() {
+fn repeated_cosigner_crash_stops_stack_with_cause() {
     let data = tempfile::tempdir().unwrap();
     let mut running = Running::start(data.path());
     for _ in 0..5 {
@@ -180,7 +180,7 @@ fn cosigner_that_keeps_ending_is_named() {
 }
 
 #[test]
-fn key_rate_limit_zero_is_no_limit() {
+fn key_rate_limit_zero_disables_limits() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start_with(data.path(), &["--key-rate-limit", "0"]);
     let refused = (0..150).filter(|_| running.call("GET", "/api/wallets/a%20b", "").0 != 400);

@@ -1,4 +1,5 @@
-//! KMS keys are rotated: wallets of before and after sign, also after a restart and a restore.
+//! Rotation of the KMS keys: wallets from before and after a rotation sign, even after a restart
+//! and a restore.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,7 +11,7 @@ use crate::running::{Running, exchange, program};
 
 const KEYS: [&str; 2] = ["alias/hyperdex-wallets", "alias/hyperdex-cosigner"];
 
-/// One call of the stack's KMS; the body of what it returns.
+/// Sends one call to the stack's KMS, and returns the response's body.
 fn kms(stack: &Running, operation: &str, body: &Value) -> Value {
     let address = stack.url("KMS").replace("http://", "");
     let body = body.to_string();
@@ -81,11 +82,11 @@ fn wallets_sign_after_kms_rotation_and_restart() {
     let (sound, said) = run(&data, &["doctor"]);
     assert!(sound, "{said}");
 
-    // A key file from before a rotation that a start has seen is refused.
+    // A start refuses a key file from before a rotation that an earlier start has seen.
     let current = std::fs::read(data.join("kms.json")).unwrap();
     std::fs::write(data.join("kms.json"), before_restart).unwrap();
     let (sound, said) = run(&data, &["doctor"]);
-    assert!(!sound && said.contains("kms.json belongs to other data"), "{said}");
+    assert!(!sound && said.contains("kms.json belongs to another data directory"), "{said}");
     std::fs::write(data.join("kms.json"), current).unwrap();
 
     let restored = folder.path().join("restored");
@@ -108,7 +109,7 @@ fn kill_during_rotations_loses_no_key() {
              TrentService.RotateKeyOnDemand\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        // Until the stack is gone, or the key was rotated as often as it may be.
+        // Until the stack has stopped, or the key has reached the maximum number of rotations.
         for _ in 0..25 {
             let Ok(mut socket) = TcpStream::connect(&address) else { return };
             let mut response = String::new();
@@ -119,7 +120,7 @@ fn kill_during_rotations_loses_no_key() {
             let _ = sender.send(response.contains("KeyId"));
         }
     });
-    // The kill comes between any two steps of a later rotation.
+    // The kill comes at an arbitrary step of a later rotation.
     let first: Vec<bool> = rotated.iter().take(3).collect();
     assert_eq!(first, [true; 3]);
     stack.kill();

@@ -26,7 +26,7 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// The program, while it runs.
+/// The running program.
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) address: String,
@@ -35,7 +35,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts the stack and waits until it has said all that it says.
+    /// Starts the stack, and waits until it has printed the whole banner.
     pub(crate) fn start(data: &Path) -> Self {
         Self::start_with(data, &[])
     }
@@ -45,7 +45,7 @@ impl Running {
         Self::start_on(data, &[&ports, arguments].concat())
     }
 
-    /// With no port but those that are given.
+    /// Starts the stack with the given ports only.
     pub(crate) fn start_on(data: &Path, arguments: &[&str]) -> Self {
         let mut child = program()
             .arg("--data-dir")
@@ -67,17 +67,17 @@ impl Running {
         Self { child, address: address.replace("http://", ""), lines, output }
     }
 
-    /// The next line that it says; it says none for each request.
+    /// Returns the next printed line. The program prints none for requests.
     pub(crate) fn next_line(&mut self) -> String {
         self.output.next().unwrap().unwrap()
     }
 
-    /// One HTTP request by hand; the status and the body.
+    /// Sends one HTTP request, and returns the status and the body.
     pub(crate) fn call(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         self.call_with("any", method, path, body)
     }
 
-    /// With an API key; an empty one is none.
+    /// Sends a request with a tenant key; an empty key sends none.
     pub(crate) fn call_with(
         &self,
         key: &str,
@@ -89,20 +89,20 @@ impl Running {
         request(&self.address, &key, method, path, body)
     }
 
-    /// A `POST` to a part of it.
+    /// Sends a `POST` request to a part of the stack.
     pub(crate) fn post_to(&self, part: &str, path: &str, body: &str) -> (u16, Value) {
         let url = self.url(part);
         let address = url.trim_start_matches("http://").trim_end_matches('/');
         request(address, "", "POST", path, body)
     }
 
-    /// Kills it without a word, and waits until it is gone.
+    /// Kills the program, and waits until it has ended.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// The URL of a part of it, as it has said.
+    /// Returns the printed URL of a part.
     pub(crate) fn url(&self, part: &str) -> String {
         let line = self.lines.iter().find_map(|line| line.trim().strip_prefix(part)).unwrap();
         line.split_whitespace().next().unwrap().to_owned()
@@ -114,7 +114,7 @@ impl Running {
     }
 }
 
-/// One HTTP request by hand, with these headers; the status and the body.
+/// Sends one HTTP request with these headers, and returns the status and the body.
 fn request(address: &str, headers: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
     let mut socket = TcpStream::connect(address).unwrap();
     write!(
@@ -138,7 +138,7 @@ impl Drop for Running {
     }
 }
 
-/// Sends a request by hand, and returns all that comes back.
+/// Sends a raw request, and returns the whole response.
 pub(crate) fn exchange(address: impl ToSocketAddrs, request: &str) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
     socket.write_all(request.as_bytes()).unwrap();
@@ -147,7 +147,7 @@ pub(crate) fn exchange(address: impl ToSocketAddrs, request: &str) -> String {
     response
 }
 
-/// The processes whose parent is `parent`.
+/// Returns the child processes of `parent`.
 pub(crate) fn children(parent: u32) -> Vec<u32> {
     let listed = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let pid: u32 = entry.unwrap().file_name().to_str()?.parse().ok()?;
@@ -158,7 +158,7 @@ pub(crate) fn children(parent: u32) -> Vec<u32> {
     listed.collect()
 }
 
-/// The ports on which a process listens, on whatever address.
+/// Returns the ports on which a process listens, on any address.
 pub(crate) fn ports(process: u32) -> BTreeSet<u16> {
     let files = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap();
     let files: BTreeSet<String> = files

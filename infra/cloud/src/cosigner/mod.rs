@@ -1,5 +1,5 @@
-//! Lambda's Invoke API with one function behind it, the cosigner; in a process of its own, or in
-//! this one for tests.
+//! Lambda's Invoke API for one function, the cosigner. It runs in a separate process, or in this
+//! process for tests.
 
 mod process;
 
@@ -28,34 +28,34 @@ use crate::error::CloudError;
 use crate::names::{COSIGNER_KEY, COSIGNER_TABLE};
 pub use process::{CosignerProcess, in_child};
 
-/// The cosigner's function name.
+/// Function name of the cosigner.
 pub const FUNCTION: &str = "cosigner";
 
-/// The largest payload that Lambda takes in a synchronous invocation, in bytes.
+/// Maximum payload of a synchronous Lambda invocation, in bytes.
 const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
-/// What the cosigner's process is told.
+/// Settings of the cosigner's process.
 #[derive(Clone, Debug)]
 pub struct CosignerSettings {
-    /// DynamoDB's URL.
+    /// URL of DynamoDB.
     pub dynamodb: String,
-    /// KMS's URL.
+    /// URL of KMS.
     pub kms: String,
-    /// What it may sign for.
+    /// Networks and addresses that the cosigner may sign for.
     pub setting: Setting,
-    /// A policy document; `None` is the product's own, without limits of signatures.
+    /// Policy document. `None` selects the built-in policy, without limits of signatures.
     pub policy: Option<String>,
-    /// Where the Invoke API listens.
+    /// Address of the Invoke API.
     pub ip: IpAddr,
-    /// Its port; 0 takes any.
+    /// Port of the Invoke API; 0 picks a free port.
     pub port: u16,
-    /// External engines; `None` with the embedded ones.
+    /// External engine. `None` selects the embedded one.
     pub engine: Option<CosignerEngine>,
 }
 
 impl CosignerSettings {
     fn cosigner(&self, clock: Clock, random: Random) -> Result<Cosigner, CloudError> {
-        // The cosigner invokes nothing.
+        // The cosigner invokes no function.
         let nowhere = "http://127.0.0.1:9";
         let (aws, key) = match &self.engine {
             None => (Aws::local(&self.dynamodb, &self.kms, nowhere), COSIGNER_KEY),
@@ -73,11 +73,11 @@ impl CosignerSettings {
             cause: error.to_string(),
         })?;
         let cosigner = Cosigner::new(&aws, COSIGNER_TABLE, key, policy, clock, random);
-        // A call without an alias comes from this machine: it is treated as the alias `local`.
+        // A call without an alias comes from this machine, and is treated as the alias `local`.
         Ok(cosigner.with_unqualified(Unqualified::Local))
     }
 
-    /// Writes the arguments that a process is started with, as [`Self::from_arguments`] reads them.
+    /// Returns the process's arguments, which [`Self::from_arguments`] parses.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
         vec![
@@ -94,8 +94,8 @@ impl CosignerSettings {
         ]
     }
 
-    /// Reads the arguments that the stack starts this process with. Aster's network is the last, and
-    /// follows Hyperliquid's where it is left out.
+    /// Parses the arguments that the stack passes to this process. Aster's network is the last, and
+    /// defaults to Hyperliquid's.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
         let [dynamodb, kms, chain, aster, login, policy, ip, port, rest @ ..] = arguments else {
@@ -126,7 +126,7 @@ impl CosignerSettings {
 /// Serves the Invoke API in this process, and returns its URL.
 ///
 /// # Errors
-/// When it cannot listen, or the policy does not allow the settings.
+/// Returns an error when it cannot listen, or the policy does not allow the settings.
 pub async fn in_process(
     settings: &CosignerSettings,
     clock: Clock,
@@ -139,15 +139,15 @@ pub async fn in_process(
     Ok(address)
 }
 
-/// The child's whole life: listen, say where, serve until standard input ends.
+/// Runs the child process: listens, prints its URL, and serves until standard input ends.
 ///
 /// # Errors
-/// When it cannot listen.
+/// Returns an error when it cannot listen.
 pub async fn run_child(
     settings: &CosignerSettings,
     say: impl FnOnce(&str),
 ) -> Result<(), CloudError> {
-    // Ctrl-C reaches the whole process group; this process ends when its parent does.
+    // Ctrl-C reaches the whole process group. This process ends with its parent.
     tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
     let (sender, stop) = Stop::new();
     let address = in_process(settings, Clock::system(), Random::system(), stop).await?;
@@ -158,10 +158,10 @@ pub async fn run_child(
     Ok(())
 }
 
-/// The Invoke API, with a cosigner of these settings behind it.
+/// Returns the Invoke API in front of a cosigner with these settings.
 ///
 /// # Errors
-/// When the policy does not allow the settings.
+/// Returns an error when the policy does not allow the settings.
 pub fn router(
     settings: &CosignerSettings,
     clock: Clock,
@@ -174,18 +174,18 @@ pub fn router(
         .with_state(Arc::new(cosigner)))
 }
 
-/// What the Invoke API takes next to the function's name.
+/// Query parameters of an invocation.
 #[derive(Deserialize)]
 struct Invoked {
     #[serde(rename = "Qualifier")]
     qualifier: Option<String>,
 }
 
-/// The ARN that Lambda reports to the function: with the alias that was invoked, if there was one.
-/// The function is named as Lambda allows it: `NAME`, `NAME:ALIAS` or an ARN of either.
+/// Returns the ARN that Lambda reports to the function, with the invoked alias, if any. Lambda
+/// accepts the name as `NAME`, `NAME:ALIAS` or an ARN of either.
 ///
 /// # Errors
-/// The name, when it is another function's.
+/// Returns the name of another function.
 fn invoked_arn<'a>(name: &'a str, qualifier: Option<&str>) -> Result<String, &'a str> {
     let named = name.rsplit_once(":function:").map_or(name, |(_, named)| named);
     let (function, alias) = named.split_once(':').map_or((named, None), |(f, a)| (f, Some(a)));
@@ -200,7 +200,7 @@ fn invoked_arn<'a>(name: &'a str, qualifier: Option<&str>) -> Result<String, &'a
     Ok(arn)
 }
 
-/// Answers as Lambda does: 200 with the payload, or with `X-Amz-Function-Error`.
+/// Responds as Lambda does: 200 with the payload, or with `X-Amz-Function-Error`.
 async fn invoke(
     State(cosigner): State<Arc<Cosigner>>,
     Path(name): Path<String>,
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn invoked_arn_carries_the_alias_however_the_function_is_named() {
+    fn invoked_arn_has_alias_for_every_name_form() {
         let arn = "arn:aws:lambda:us-east-1:000000000000:function:cosigner";
         let other = "arn:aws:lambda:eu-west-1:222222222222:function:cosigner";
         let refresh = Ok(format!("{arn}:refresh-shares"));

@@ -1,4 +1,4 @@
-//! The cosigner's process, which is started again when it ends.
+//! The cosigner's process, which is restarted when it ends.
 
 use std::collections::VecDeque;
 use std::process::{ExitStatus, Stdio};
@@ -14,27 +14,27 @@ use super::CosignerSettings;
 use crate::engines::CHILD_KEY;
 use crate::error::CloudError;
 
-/// How often it is started again within [`WITHIN`].
+/// Maximum number of restarts within [`WITHIN`].
 const MAX_STARTS: usize = 5;
 const WITHIN: Duration = Duration::from_secs(60);
-/// The wait before the second start within [`WITHIN`]; each later one waits twice as long.
+/// Delay before the second restart within [`WITHIN`]. Each later delay doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 
-/// The cosigner's process. It ends when its standard input does: with this handle, or with this
-/// process, however that dies.
+/// The cosigner's process. It ends when its standard input closes: when this handle is dropped, or
+/// when this process ends for any reason.
 #[derive(Debug)]
 pub struct CosignerProcess {
     child: Child,
-    /// Apart from the child, because waiting for a child closes the input that it holds.
+    /// Separate from the child, because waiting for a child closes its own input.
     input: Option<ChildStdin>,
-    /// With the port on which it listens, so that the next process listens there.
+    /// Includes the port, so that the next process listens on the same one.
     settings: CosignerSettings,
     quiet: bool,
 }
 
 impl CosignerProcess {
-    /// Starts it again whenever it ends, and says so. `down` is set meanwhile. Returns when it ends
-    /// too often.
+    /// Restarts the process whenever it ends, and reports that through `say`. Sets `down`
+    /// meanwhile. Returns when the process ends too often.
     pub async fn keep(&mut self, down: &AtomicBool, say: impl Fn(&str)) -> CloudError {
         let mut starts: VecDeque<Instant> = VecDeque::new();
         loop {
@@ -58,14 +58,14 @@ impl CosignerProcess {
                 Ok((process, _)) => {
                     *self = process;
                     down.store(false, Ordering::SeqCst);
-                    say(&format!("The cosigner's process ended ({how}). It was started again."));
+                    say(&format!("The cosigner's process ended ({how}). It was restarted."));
                 }
                 Err(error) => tracing::error!(%error, "the cosigner's process did not start"),
             }
         }
     }
 
-    /// Lets it end.
+    /// Stops the process.
     pub async fn stop(mut self) {
         drop(self.input.take());
         let _ = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
@@ -76,10 +76,10 @@ fn how(ended: std::io::Result<ExitStatus>) -> String {
     ended.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
-/// Starts this program once more as the cosigner, waits until it listens, and returns its URL too.
+/// Starts this program again as the cosigner, waits until it listens, and returns its URL too.
 ///
 /// # Errors
-/// When the process does not start or does not listen.
+/// Returns an error when the process does not start or does not listen.
 pub async fn in_child(
     settings: &CosignerSettings,
     quiet: bool,
@@ -90,7 +90,7 @@ pub async fn in_child(
     if quiet && std::env::var_os("RUST_LOG").is_none() {
         command.env("RUST_LOG", "off");
     }
-    // Its credentials are in this process's environment, which it inherits.
+    // The child inherits the credentials from this process's environment.
     match &settings.engine {
         Some(engine) => command.env(CHILD_KEY, &engine.key),
         None => command.env_remove(CHILD_KEY),
@@ -102,13 +102,14 @@ pub async fn in_child(
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| failed(error.to_string()))?;
-    let output = child.stdout.take().ok_or_else(|| failed("it has no output".to_owned()))?;
+    let output =
+        child.stdout.take().ok_or_else(|| failed("the process has no output".to_owned()))?;
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line).await.map_err(|error| failed(error.to_string()))?;
     let address = line.trim().to_owned();
     let port = Url::parse(&address).ok().and_then(|url| url.port());
     let Some(port) = port else {
-        return Err(failed("it ended at once; its message is above".to_owned()));
+        return Err(failed("the process ended immediately; see its message above".to_owned()));
     };
     let input = child.stdin.take();
     let settings = CosignerSettings { port, ..settings.clone() };

@@ -1,7 +1,7 @@
 //! DynamoDB's wire protocol in front of the embedded database.
 //!
-//! The database has a server of its own, which binds a port itself and lets every web page read its
-//! responses (`access-control-allow-origin: *`). This one is served like every other port of the
+//! The database's own server binds a port itself, and lets every web page read its responses
+//! (`access-control-allow-origin: *`). This module serves the database like every other port of the
 //! stack.
 
 use axum::Router;
@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The largest request that DynamoDB takes, in bytes.
+/// Maximum size of a request to DynamoDB, in bytes.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 const KIND: &str = "application/x-amz-json-1.0";

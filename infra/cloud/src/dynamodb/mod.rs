@@ -1,4 +1,4 @@
-//! DynamoDB: embedded, in a SQLite file, behind DynamoDB's own wire protocol.
+//! DynamoDB: embedded, in a SQLite file, with DynamoDB's own wire protocol.
 
 mod http;
 mod transactions;
@@ -23,22 +23,23 @@ use tokio::task::JoinHandle;
 
 use crate::error::{CloudError, chain};
 
-/// How often expired items are swept; DynamoDB itself may take days.
+/// Interval of sweeps for expired items. DynamoDB itself may take days.
 const SWEEP: Duration = Duration::from_secs(60);
-/// How long the creation of a table may take.
+/// Timeout for the creation of a table.
 const CREATION: Duration = Duration::from_secs(60);
 
-/// Opens the database in a file, which is made if it is not there.
+/// Opens the database in a file. Creates a missing file.
 ///
 /// # Errors
-/// When the file is not a database.
+/// Returns an error when the file is not a database.
 pub fn open(file: &Path) -> Result<Database, CloudError> {
     let broken = |cause: String| CloudError::Data { path: file.to_owned(), cause };
     let text = file.to_str().ok_or_else(|| broken("its name is not UTF-8".to_owned()))?;
     Database::new(text).map_err(|error| broken(error.to_string()))
 }
 
-/// Serves the database as AWS would: with the rule for writes that meet a transaction in progress.
+/// Serves the database with DynamoDB's rule for writes that conflict with a transaction in
+/// progress.
 pub fn serve_with_conflicts(listener: Listener, database: Database, stop: Stop) -> JoinHandle<()> {
     let router = transactions::with_conflicts(http::router(database.clone()));
     serve_router(listener, database, router, stop)
@@ -71,15 +72,15 @@ async fn sweep(database: Database) {
         let database = database.clone();
         let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
         if let Ok(Err(error)) = swept {
-            tracing::warn!(%error, "expired items were not swept");
+            tracing::warn!(%error, "cannot sweep expired items");
         }
     }
 }
 
-/// Creates a table with the keys `pk` and `sk` if it is not there.
+/// Creates a table with the keys `pk` and `sk` if it does not exist.
 ///
 /// # Errors
-/// When DynamoDB does not make it.
+/// Returns an error when DynamoDB cannot create it.
 pub async fn create_table(
     client: &Client,
     name: &str,
@@ -110,7 +111,7 @@ pub async fn create_table(
         table = table.global_secondary_indexes(secondary(index)?);
     }
     table.send().await.map_err(failed)?;
-    // An external engine takes its time; the embedded one is ready at once.
+    // An external engine needs time; the embedded one is ready immediately.
     let ready = client.wait_until_table_exists().table_name(name).wait(CREATION).await;
     ready.map_err(|error| part(chain(&error)))?;
     if let Some(ttl) = ttl {
@@ -126,10 +127,10 @@ pub async fn create_table(
     Ok(())
 }
 
-/// Has a table keep a stream of its changes, also one of an earlier version.
+/// Enables the stream of a table, including a table of an earlier version.
 ///
 /// # Errors
-/// When DynamoDB does not keep one.
+/// Returns an error when DynamoDB cannot enable it.
 pub async fn keep_stream(client: &Client, name: &str) -> Result<(), CloudError> {
     let described = client.describe_table().table_name(name).send().await.map_err(failed)?;
     let known = described.table.and_then(|table| table.stream_specification);
@@ -151,8 +152,7 @@ pub async fn keep_stream(client: &Client, name: &str) -> Result<(), CloudError> 
     Ok(())
 }
 
-/// Gives a table of an earlier version the indexes that it lacks, one at a time, as DynamoDB wants
-/// it.
+/// Adds missing indexes to a table of an earlier version, one at a time, as DynamoDB requires.
 async fn add_indexes(client: &Client, name: &str, all: &[IndexShape]) -> Result<(), CloudError> {
     let described = client.describe_table().table_name(name).send().await.map_err(failed)?;
     let table = described.table.unwrap_or_else(|| TableDescription::builder().build());
@@ -225,7 +225,7 @@ fn failed<E: std::error::Error + 'static>(error: SdkError<E>) -> CloudError {
     sdk_error(error)
 }
 
-/// Returns the error of a call of DynamoDB that failed.
+/// Returns the error for a failed call to DynamoDB.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub fn sdk_error<E: std::error::Error + 'static>(error: SdkError<E>) -> CloudError {
     part(chain(&error))

@@ -1,9 +1,9 @@
-//! DynamoDB's rule for writes that meet a transaction in progress, in front of the embedded
-//! DynamoDB, which has no such rule: it runs one write after the other.
+//! DynamoDB's rule for writes that conflict with a transaction in progress. The embedded DynamoDB
+//! lacks the rule, because it runs one write after the other.
 //!
-//! While a `TransactWriteItems` runs, another one that names an item of it is cancelled with the
-//! reason `TransactionConflict`, and a `PutItem`, `UpdateItem` or `DeleteItem` of such an item
-//! fails with `TransactionConflictException`. The same transaction under the same token fails with
+//! While a `TransactWriteItems` runs, another one on the same item is cancelled with the reason
+//! `TransactionConflict`. A `PutItem`, `UpdateItem` or `DeleteItem` of such an item fails with
+//! `TransactionConflictException`. The same transaction with the same token fails with
 //! `TransactionInProgressException`. Reads always pass.
 //! Source: "Transaction conflict handling" in the Amazon DynamoDB developer guide.
 
@@ -18,10 +18,10 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
-/// DynamoDB accepts bodies up to 16 MB.
+/// DynamoDB accepts bodies of up to 16 MB.
 const MAX_BODY_BYTES: usize = 16 << 20;
 
-/// The items and tokens of the transactions in progress. Clones share them.
+/// Items and tokens of the transactions in progress. Clones share them.
 #[derive(Clone, Default)]
 struct Running(Arc<Mutex<Names>>);
 
@@ -31,21 +31,21 @@ struct Names {
     tokens: BTreeSet<String>,
 }
 
-/// A transaction in progress; it ends when this is dropped.
+/// A transaction in progress. It ends when this value is dropped.
 struct Transaction {
     running: Running,
     items: Vec<String>,
     token: Option<String>,
 }
 
-/// Why DynamoDB rejects a write.
+/// Reason for rejecting a write.
 #[derive(PartialEq, Eq, Debug)]
 enum Rejection {
     /// The item of a single write is part of a transaction in progress.
     Conflict,
-    /// So are these items of a transaction.
+    /// These items of a transaction are part of another transaction in progress.
     Cancelled(Vec<bool>),
-    /// The transaction itself is in progress.
+    /// The same transaction is in progress.
     InProgress,
 }
 
@@ -62,7 +62,7 @@ async fn pass(State(running): State<Running>, request: Request, next: Next) -> R
     match running.admit(operation(&head.headers), &body) {
         Ok(transaction) => {
             let request = Request::from_parts(head, Body::from(body));
-            // A task of its own: a transaction goes its way when its caller is gone.
+            // A separate task completes the transaction even if the caller disconnects.
             let run = tokio::spawn(async move {
                 let response = next.run(request).await;
                 drop(transaction);
@@ -84,15 +84,15 @@ impl Running {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a call pass, and returns the transaction that it begins.
+    /// Admits a call, and returns the transaction that it begins.
     ///
     /// # Errors
-    /// When it writes to an item of a transaction in progress.
+    /// Returns an error when it writes to an item of a transaction in progress.
     fn admit(&self, operation: &str, body: &[u8]) -> Result<Option<Transaction>, Rejection> {
         if !matches!(operation, "TransactWriteItems" | "PutItem" | "UpdateItem" | "DeleteItem") {
             return Ok(None);
         }
-        // What is not JSON is for DynamoDB to refuse.
+        // DynamoDB itself rejects a body that is not JSON.
         let Ok(body) = serde_json::from_slice::<Value>(body) else { return Ok(None) };
         if operation == "TransactWriteItems" {
             return self.begin(&body).map(Some);
@@ -124,8 +124,8 @@ impl Running {
     }
 }
 
-/// The table and the key of an item that a request, or an action of a transaction, writes. Every
-/// table here has the keys `pk` and `sk`.
+/// Returns the table and key of an item that a request or an action of a transaction writes. Every
+/// local table has the keys `pk` and `sk`.
 fn item(write: &Value) -> String {
     let key = if write["Key"].is_null() { &write["Item"] } else { &write["Key"] };
     json!([write["TableName"], key["pk"], key["sk"]]).to_string()
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(begin(&["z", "x"], "2").err().as_ref(), Some(&met));
         assert_eq!(met.body()["CancellationReasons"][1]["Code"], "TransactionConflict");
         assert_eq!(begin(&["x", "y"], "1").err(), Some(Rejection::InProgress));
-        // A cancelled transaction holds nothing.
+        // A cancelled transaction locks no item.
         let other = begin(&["z"], "3").unwrap();
         drop((begun, other));
         assert!(begin(&["x", "y"], "1").is_ok());

@@ -1,5 +1,5 @@
-//! KMS's operations on symmetric keys, as AWS documents them. A change is in the file before the
-//! caller learns of it.
+//! Operations of KMS on symmetric keys, as AWS documents them. Each change is stored in the file
+//! before the response.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,13 +19,13 @@ use super::{ACCOUNT, REGION};
 use crate::error::CloudError;
 use crate::files::{broken, write};
 
-/// The most on-demand rotations of a key, as in AWS.
+/// Maximum number of on-demand rotations of a key, as in AWS.
 const MAX_ON_DEMAND: usize = 25;
-/// The period of automatic rotation when a call names none, in days.
+/// Default period of automatic rotation, in days.
 const YEAR_DAYS: u64 = 365;
-/// What `RotationPeriodInDays` may be.
+/// Permitted values of `RotationPeriodInDays`.
 const PERIOD_DAYS: std::ops::RangeInclusive<u64> = 90..=2_560;
-/// The longest plaintext of `Encrypt`, in bytes.
+/// Maximum plaintext of `Encrypt`, in bytes.
 const MAX_PLAINTEXT: usize = 4_096;
 
 /// The local KMS, with its keys in a file.
@@ -39,17 +39,17 @@ pub struct Kms {
 type Answered = Result<Value, KmsError>;
 
 impl Kms {
-    /// Opens the keys of an earlier run if there are any, and returns whether a version before
-    /// rotation wrote them. Changes nothing.
+    /// Opens the keys of an earlier run, if any. Also returns whether a version without rotation
+    /// wrote them. Changes nothing.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// Returns an error when the file cannot be read.
     pub fn open(file: PathBuf, clock: &Clock, random: &Random) -> Result<(Self, bool), CloudError> {
         let broken = |cause: String| CloudError::Data { path: file.clone(), cause };
         let read = match std::fs::read(&file).map(Zeroizing::new) {
             Ok(bytes) => Keys::read(&bytes).ok_or_else(|| {
                 broken(
-                    "it is not a file of KMS keys; put the file back, or restore a backup with \
+                    "it is not a file of KMS keys: put the file back, or restore a backup with \
                      `hyperdex restore FILE`"
                         .to_owned(),
                 )
@@ -67,10 +67,10 @@ impl Kms {
         Ok((Self { file, keys: Mutex::new(keys), clock, random }, earlier))
     }
 
-    /// Writes the keys to the file, whole or not at all, readable by its owner alone.
+    /// Writes the keys to the file, atomically and readable by its owner only.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// Returns an error when the write fails.
     pub fn save(&self) -> Result<(), CloudError> {
         self.write(&self.keys())
     }
@@ -93,14 +93,14 @@ impl Kms {
         let mut changed = keys.clone();
         let result = change(&mut changed)?;
         if let Err(error) = self.write(&changed) {
-            tracing::error!(%error, "the KMS keys were not written");
+            tracing::error!(%error, "cannot write the KMS keys");
             return Err(KmsError::Internal);
         }
         *keys = changed;
         Ok(result)
     }
 
-    /// One call of the service.
+    /// Handles one call.
     pub(super) fn call(&self, target: &str, body: &Value) -> Answered {
         match target {
             "CreateKey" => self.create_key(body),
@@ -177,7 +177,7 @@ impl Kms {
         json!({ "Aliases": list.collect::<Vec<_>>(), "Truncated": false })
     }
 
-    /// The key that a call names, as it is.
+    /// Returns the key that a call names, without rotating it.
     fn find(&self, body: &Value) -> Result<Key, KmsError> {
         self.find_named(text(body, "KeyId")?)
     }
@@ -189,7 +189,7 @@ impl Kms {
             .ok_or_else(|| KmsError::NotFound(name.to_owned()))
     }
 
-    /// The key that a call names, after the rotation for which its time has come.
+    /// Returns the key that a call names. Rotates the key first if its schedule requires it.
     fn sealing_key(&self, body: &Value) -> Result<Key, KmsError> {
         let now_ms = self.clock.now_ms();
         let key = self.find(body)?;
@@ -197,7 +197,7 @@ impl Kms {
             return Ok(key);
         }
         self.with_key(body, |key, random| {
-            // Another call may have been first.
+            // Another call may have rotated the key already.
             if key.is_due(now_ms) {
                 let drawn = Material::draw(random, now_ms, Some(RotationType::Automatic))?;
                 key.materials.push(drawn);
@@ -308,7 +308,7 @@ impl std::fmt::Debug for Kms {
     }
 }
 
-/// The id of the key that a name stands for: an id, an alias, or the ARN of either.
+/// Returns the key id for a name: an id, an alias, or the ARN of either.
 fn resolve<'a>(keys: &'a Keys, name: &str) -> Option<&'a str> {
     let own = format!("arn:aws:kms:{REGION}:{ACCOUNT}:");
     let name = name.strip_prefix(&own).unwrap_or(name);
@@ -331,6 +331,6 @@ fn context(body: &Value) -> Result<Context, KmsError> {
     match &body["EncryptionContext"] {
         Value::Null => Ok(Context::new()),
         given => serde_json::from_value(given.clone())
-            .map_err(|_| KmsError::Validation("EncryptionContext: expected texts by name")),
+            .map_err(|_| KmsError::Validation("EncryptionContext: expected string values")),
     }
 }

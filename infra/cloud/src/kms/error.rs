@@ -1,14 +1,14 @@
-//! Errors of the local KMS, by AWS's names.
+//! Errors of the local KMS, with AWS's names.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
-/// Why the local KMS refuses a call.
+/// Error of a call to the local KMS.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(super) enum KmsError {
     #[error("Key '{0}' does not exist")]
     NotFound(String),
-    #[error("the ciphertext is not one of this key's materials, or its encryption context differs")]
+    #[error("no material of this key made the ciphertext, or the encryption context differs")]
     InvalidCiphertext,
     #[error("the key ID in the request does not identify the key that made the ciphertext")]
     IncorrectKey,
@@ -16,9 +16,9 @@ pub(super) enum KmsError {
     AlreadyExists(String),
     #[error("{0}")]
     Validation(&'static str),
-    #[error("the local KMS does not support {0}: it keeps symmetric keys, and deletes nothing")]
+    #[error("the local KMS does not support {0}: it has symmetric keys only, and deletes nothing")]
     Unsupported(String),
-    #[error("a key can be rotated on demand {0} times")]
+    #[error("the key has reached the limit of {0} on-demand rotations")]
     LimitExceeded(usize),
     #[error("the local KMS failed")]
     Internal,

@@ -1,4 +1,4 @@
-//! `kms.json`: every key with all of its materials. Files of versions before rotation are read.
+//! `kms.json`: every key with all of its materials. Files of versions without rotation can be read.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::keyring::{Key, Material};
 
 const SCHEMA: u32 = 2;
 
-/// All keys, by id, and the ids by alias.
+/// All keys by id, and the ids by alias.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keys {
     pub(super) keys: BTreeMap<String, Key>,
@@ -26,7 +26,7 @@ struct File {
     aliases: BTreeMap<String, String>,
 }
 
-/// The first format: the snapshot of `winterbaume-kms` 0.2, which kept one material for each key.
+/// The first format: the snapshot of `winterbaume-kms` 0.2, with one material for each key.
 #[derive(Deserialize)]
 struct Snapshot {
     keys: BTreeMap<String, SnapshotKey>,
@@ -46,15 +46,15 @@ struct SnapshotAlias {
     target_key_id: String,
 }
 
-/// A file as it was read.
+/// Content of a file.
 pub(super) enum Read {
     Current(Keys),
-    /// It is of a version before rotation, and has to be written once before anything is sealed.
+    /// Written by a version without rotation. The file must be rewritten before anything is sealed.
     Earlier(Keys),
 }
 
 impl Keys {
-    /// Reads a file of any version; `None` when it is not whole.
+    /// Parses a file of any version. Returns `None` for a malformed file.
     pub(super) fn read(bytes: &[u8]) -> Option<Read> {
         #[derive(Deserialize)]
         struct Schema {

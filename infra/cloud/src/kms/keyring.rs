@@ -1,4 +1,4 @@
-//! The local KMS's keys: each has its present material and all earlier ones, and a ciphertext names
+//! Keys of the local KMS. Each has its current material and all earlier ones. A ciphertext names
 //! the material that made it. Nothing here deletes material.
 
 use std::collections::BTreeMap;
@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 
 use super::error::KmsError;
 
-/// The first byte of a ciphertext that names its material. Ciphertexts of earlier versions begin
-/// with a digit of their key's id.
+/// First byte of a ciphertext that names its material. Ciphertexts of earlier versions start with a
+/// digit of the key's id.
 const VERSIONED: u8 = 2;
-/// A key's id is a UUID in text.
+/// Length of a key's id, a UUID in text.
 const KEY_ID_BYTES: usize = 36;
 const MATERIAL_ID_BYTES: usize = 32;
 const HEADER_BYTES: usize = 1 + KEY_ID_BYTES + MATERIAL_ID_BYTES;
@@ -24,7 +24,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// The key and value pairs that a ciphertext is bound to.
 pub(super) type Context = BTreeMap<String, String>;
 
-/// Why a key has a further material, as `ListKeyRotations` names it.
+/// Type of a rotation in `ListKeyRotations`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum RotationType {
@@ -44,7 +44,7 @@ pub(super) struct Material {
     pub(super) rotation: Option<RotationType>,
 }
 
-/// When a key is rotated by itself.
+/// Schedule of automatic rotation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Schedule {
@@ -68,9 +68,10 @@ pub(super) struct Key {
     /// Unix milliseconds.
     pub(super) created_at_ms: u64,
     pub(super) schedule: Option<Schedule>,
-    /// Oldest first; never empty. The last one seals.
+    /// Oldest first; never empty. The last one encrypts.
     pub(super) materials: Vec<Material>,
-    /// Whether its first material opens ciphertexts that name none, of versions before rotation.
+    /// Whether the first material decrypts ciphertexts without a material id, of versions without
+    /// rotation.
     pub(super) opens_unversioned: bool,
 }
 
@@ -88,7 +89,7 @@ impl Material {
         Self { key: Zeroizing::new(hex::encode(bytes)), created_at_ms: now_ms, rotation }
     }
 
-    /// Whether it can be used: a file is checked when it is read.
+    /// Returns whether the key is valid. Files are checked when they are read.
     pub(super) fn is_whole(&self) -> bool {
         self.bytes().is_some()
     }
@@ -99,7 +100,8 @@ impl Material {
         Some(bytes)
     }
 
-    /// Names the material. It follows from the bytes, so that a file of an earlier version has it.
+    /// Returns the material's id. It is derived from the bytes, so materials of earlier files have
+    /// one.
     pub(super) fn id(&self, key_id: &str) -> [u8; MATERIAL_ID_BYTES] {
         let mut text = Zeroizing::new(b"hyperdex local KMS material\0".to_vec());
         text.extend_from_slice(key_id.as_bytes());
@@ -117,17 +119,17 @@ impl Material {
 }
 
 impl Key {
-    /// The material that seals.
+    /// Returns the material that encrypts.
     pub(super) fn current(&self) -> Result<&Material, KmsError> {
         self.materials.last().ok_or(KmsError::Internal)
     }
 
-    /// Whether its schedule asks for a rotation.
+    /// Returns whether the schedule requires a rotation.
     pub(super) fn is_due(&self, now_ms: u64) -> bool {
         self.schedule.is_some_and(|schedule| schedule.next_at_ms <= now_ms)
     }
 
-    /// Moves the schedule past the present.
+    /// Moves the schedule to a time after the present.
     pub(super) fn schedule_next(&mut self, now_ms: u64) {
         if let Some(schedule) = &mut self.schedule {
             let period_ms = schedule.period_days.max(1) * DAY_MS;
@@ -162,11 +164,11 @@ impl Key {
         Ok(blob)
     }
 
-    /// Opens a ciphertext of this key, and returns the material's id with the plaintext.
+    /// Decrypts a ciphertext of this key, and returns the material's id with the plaintext.
     ///
     /// # Errors
-    /// [`KmsError::InvalidCiphertext`] when it names a material that the key does not have, or was
-    /// made with another context.
+    /// Returns [`KmsError::InvalidCiphertext`] when the key does not have the named material, or
+    /// the ciphertext was made with another context.
     pub(super) fn open(
         &self,
         context: &Context,
@@ -196,20 +198,21 @@ impl Key {
     }
 }
 
-/// What the tag covers besides the plaintext: the header and the context, in one way only.
+/// Returns the data that the tag covers in addition to the plaintext: the header and the context,
+/// in one unambiguous encoding.
 fn bound(header: &[u8], context: &Context) -> Result<Vec<u8>, KmsError> {
     let mut aad = header.to_vec();
     aad.extend_from_slice(&serde_json::to_vec(context).map_err(|_| KmsError::Internal)?);
     Ok(aad)
 }
 
-/// The same of versions before rotation.
+/// Returns the same data for versions without rotation.
 fn unversioned(context: &Context) -> Vec<u8> {
     let pairs: Vec<_> = context.iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join(",").into_bytes()
 }
 
-/// The id of the key that a ciphertext names.
+/// Returns the id of the key that a ciphertext names.
 pub fn key_of(blob: &[u8]) -> Option<String> {
     let from = usize::from(blob.first() == Some(&VERSIONED));
     let id = std::str::from_utf8(blob.get(from..from + KEY_ID_BYTES)?).ok()?;

@@ -1,5 +1,6 @@
-//! KMS on loopback. Its keys are in a file of the data directory, with all materials that they ever
-//! had. A reader of that file can open all that the keys sealed, like a user of the key in the cloud.
+//! KMS on loopback. A file of the data directory contains its keys with all their materials. A
+//! reader of that file can decrypt everything that the keys sealed, like a principal with access to
+//! the key in AWS.
 
 mod api;
 mod error;
@@ -30,15 +31,15 @@ pub use api::Kms;
 pub use keyring::key_of;
 
 const ACCOUNT: &str = "123456789012";
-/// What verifies the audit log's seals, in PEM, in the data directory.
+/// PEM file in the data directory with the public key that verifies the audit log's seals.
 pub const PUBLIC_KEY: &str = "audit-public-key.pem";
 const REGION: &str = "us-east-1";
 
-/// The key that signs the audit log's heads, made at the first start: a file of its own, the
-/// owner's alone.
+/// Opens the key that signs the audit log's heads, in its own file. Creates a missing file,
+/// readable by its owner only.
 ///
 /// # Errors
-/// When the file cannot be read or made, or is not such a key.
+/// Returns an error when the file cannot be read or created, or is not such a key.
 pub fn open_signer(file: &Path) -> Result<Arc<EcdsaKeyPair>, CloudError> {
     let broken = |cause: String| CloudError::Data { path: file.to_owned(), cause };
     let der = match std::fs::read(file) {
@@ -52,14 +53,14 @@ pub fn open_signer(file: &Path) -> Result<Arc<EcdsaKeyPair>, CloudError> {
         Err(error) => return Err(broken(error.to_string())),
     };
     let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der)
-        .map_err(|_| broken("it is not a P-256 key in PKCS#8".to_owned()))?;
+        .map_err(|_| broken("expected a P-256 key in PKCS#8".to_owned()))?;
     Ok(Arc::new(key))
 }
 
-/// Writes the public half of the audit key, in DER, to a PEM file next to the key's own.
+/// Writes the public half of the audit key, in DER, to a PEM file in the directory of the key file.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// Returns an error when the file cannot be written.
 pub fn publish(key_file: &Path, public: &[u8]) -> Result<(), CloudError> {
     let text = STANDARD.encode(public);
     let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
@@ -71,7 +72,7 @@ pub fn publish(key_file: &Path, public: &[u8]) -> Result<(), CloudError> {
     write(&key_file.with_file_name(PUBLIC_KEY), pem.as_bytes())
 }
 
-/// The public half of the audit key, in DER.
+/// Returns the public half of the audit key, in DER.
 pub fn public_half(signer: &EcdsaKeyPair) -> Vec<u8> {
     let der: Result<PublicKeyX509Der<'_>, _> = signer.public_key().as_der();
     der.map(|der| der.as_ref().to_vec()).unwrap_or_default()
@@ -84,13 +85,13 @@ pub fn seal(service: &Kms, alias: &str, text: &str) -> Option<String> {
     Some(sealed["CiphertextBlob"].as_str()?.to_owned())
 }
 
-/// Whether a key opens what [`seal`] has made of this text.
+/// Returns whether a key decrypts the result of [`seal`] for this text.
 pub fn opens(service: &Kms, alias: &str, sealed: &str, text: &str) -> bool {
     let body = json!({ "KeyId": alias, "CiphertextBlob": sealed });
     service.call("Decrypt", &body).is_ok_and(|opened| opened["Plaintext"] == STANDARD.encode(text))
 }
 
-/// Whether a text was sealed with its key's present material.
+/// Returns whether a text was sealed with its key's current material.
 pub fn is_current(service: &Kms, alias: &str, sealed: &str) -> bool {
     let opened = service.call("Decrypt", &json!({ "KeyId": alias, "CiphertextBlob": sealed }));
     let described = service.call("DescribeKey", &json!({ "KeyId": alias }));
@@ -98,19 +99,19 @@ pub fn is_current(service: &Kms, alias: &str, sealed: &str) -> bool {
     opened["KeyMaterialId"] == described["KeyMetadata"]["CurrentKeyMaterialId"]
 }
 
-/// The id of the key that has this alias.
+/// Returns the id of the key with this alias.
 pub fn key_id(service: &Kms, alias: &str) -> Option<String> {
     let described = service.call("DescribeKey", &json!({ "KeyId": alias })).ok()?;
     Some(described["KeyMetadata"]["KeyId"].as_str()?.to_owned())
 }
 
-/// KMS's own protocol, with the key that signs the audit log's heads at the same address.
+/// Serves KMS's protocol, including the key that signs the audit log's heads.
 pub fn router(service: Arc<Kms>, signer: Arc<EcdsaKeyPair>) -> Router {
     Router::new().fallback(handle).with_state((service, signer))
 }
 
-/// What the audit key is asked for. The service's own `Sign` is no signature that anybody could
-/// verify, so this key is here, at the same address, in the same words.
+/// Handles calls to the audit key. The embedded KMS makes no verifiable signatures, so this
+/// function implements `Sign` and `GetPublicKey` for that key.
 fn asymmetric(signer: &EcdsaKeyPair, target: &str, body: &[u8]) -> Option<Response> {
     let asked: Value = serde_json::from_slice(body).ok()?;
     if asked["KeyId"] != AUDIT_KEY {
@@ -188,10 +189,10 @@ async fn handle(
     (status, kind, answer.to_string()).into_response()
 }
 
-/// Makes a key with this alias if there is none.
+/// Creates a key with this alias if there is none.
 ///
 /// # Errors
-/// When KMS does not make it.
+/// Returns an error when KMS cannot create it.
 pub async fn create_key(client: &Client, alias: &str) -> Result<(), CloudError> {
     let failed = |cause: String| CloudError::Part { what: "a KMS key", cause };
     match client.describe_key().key_id(alias).send().await {

@@ -1,4 +1,4 @@
-//! Keys and their rotations, as the local KMS shows them.
+//! Descriptions of keys and rotations in responses of the local KMS.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::error::KmsError;
 use super::keyring::Key;
 use super::{ACCOUNT, REGION};
 
-/// How many rotations a page of `ListKeyRotations` has when the call names no limit.
+/// Default page size of `ListKeyRotations`.
 const PAGE: u64 = 100;
 
 type Answered = Result<Value, KmsError>;
@@ -15,7 +15,7 @@ pub(super) fn arn(key_id: &str) -> String {
     format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{key_id}")
 }
 
-/// Unix seconds, as the protocol has times.
+/// Converts to Unix seconds, the protocol's format of times.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this millennium are exact")]
 fn seconds(ms: u64) -> Value {
     json!(ms as f64 / 1_000.0)
@@ -50,7 +50,8 @@ pub(super) fn rotation_status(key: &Key) -> Value {
     status
 }
 
-/// A page of `ListKeyRotations`, oldest first. The marker is the number of entries before it.
+/// Returns a page of `ListKeyRotations`, oldest first. The marker is the number of entries before
+/// it.
 pub(super) fn rotations(key: &Key, body: &Value) -> Answered {
     let limit = match &body["Limit"] {
         Value::Null => PAGE,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Kms;
 use super::error::KmsError;
 
-/// The file as a version before rotation wrote it, and what that version sealed.
+/// A file of a version without rotation, and a ciphertext of that version.
 const V1: &[u8] = include_bytes!("../../tests/samples/kms.v1.json");
 const V1_SEALED: &str = "YWJiZDcyYzctMjI2NC00ZjZlLTkwNGMtY2E1Yjc1MmY2Y2I1qriLNUK4Vt+cVlFmKFfHADVhvghunqx0s4uaFJl75nDPYUsv+2Vyz70GdHW1kW8cHVY=";
 const ALIAS: &str = "alias/hyperdex-wallets";
@@ -52,7 +52,7 @@ fn rotations(kms: &Kms) -> Vec<(String, String)> {
 }
 
 #[test]
-fn earlier_file_loads_and_its_ciphertext_opens_after_rotation() {
+fn old_key_file_decrypts_after_rotation() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("kms.json"), V1).unwrap();
     let context = json!({ "tenant": "local", "purpose": "share" });
@@ -68,7 +68,7 @@ fn earlier_file_loads_and_its_ciphertext_opens_after_rotation() {
 }
 
 #[test]
-fn material_of_every_rotation_opens_after_restart() {
+fn every_key_material_decrypts_after_restart() {
     let folder = tempfile::tempdir().unwrap();
     let (kms, ..) = with_key(folder.path());
     let mut sealed = vec![seal(&kms, "0")];
@@ -93,12 +93,12 @@ fn ciphertext_with_unknown_material_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (kms, ..) = with_key(folder.path());
     let mut blob = STANDARD.decode(seal(&kms, "text")).unwrap();
-    // The material's id follows the format's number and the key's id.
+    // The material's id follows the format byte and the key's id.
     blob[1 + 36] ^= 1;
     let unknown = unseal(&kms, &STANDARD.encode(&blob), &json!({ "a": "1" }));
     assert_eq!(unknown, Err(KmsError::InvalidCiphertext));
     assert_eq!(unknown.unwrap_err().body()["__type"], "InvalidCiphertextException");
-    // A key that was made with versions does not open a ciphertext without one.
+    // A key that was created with versions does not decrypt a ciphertext without one.
     blob[1 + 36] ^= 1;
     let without: Vec<u8> = [&blob[1..37], &blob[69..]].concat();
     let without = unseal(&kms, &STANDARD.encode(without), &json!({ "a": "1" }));
@@ -106,7 +106,7 @@ fn ciphertext_with_unknown_material_is_refused() {
 }
 
 #[test]
-fn joined_encryption_context_is_another_context() {
+fn joined_encryption_context_differs() {
     let folder = tempfile::tempdir().unwrap();
     let (kms, ..) = with_key(folder.path());
     let body =
@@ -117,7 +117,7 @@ fn joined_encryption_context_is_another_context() {
 }
 
 #[test]
-fn scheduled_rotation_happens_when_its_time_comes() {
+fn scheduled_rotation_happens_when_due() {
     let folder = tempfile::tempdir().unwrap();
     let (kms, now_us, id) = with_key(folder.path());
     let status = |kms: &Kms| kms.call("GetKeyRotationStatus", &json!({ "KeyId": ALIAS })).unwrap();
@@ -131,7 +131,7 @@ fn scheduled_rotation_happens_when_its_time_comes() {
     let first = status(&kms);
     assert_eq!(first["RotationPeriodInDays"], 365);
     let old = seal(&kms, "old");
-    // On demand changes nothing about the schedule.
+    // An on-demand rotation does not change the schedule.
     kms.call("RotateKeyOnDemand", &json!({ "KeyId": ALIAS })).unwrap();
     assert_eq!(status(&kms), first);
     now_us.fetch_add(365 * DAY_US - 1_000, Ordering::SeqCst);
@@ -143,7 +143,7 @@ fn scheduled_rotation_happens_when_its_time_comes() {
     assert_eq!(rotations(&kms).len(), 2);
     let next = status(&kms)["NextRotationDate"].as_f64().unwrap();
     assert_eq!(next - first["NextRotationDate"].as_f64().unwrap(), 365.0 * 86_400.0);
-    // The machine was off for years: one rotation.
+    // After years without a start, the key rotates once.
     now_us.fetch_add(3 * 365 * DAY_US, Ordering::SeqCst);
     seal(&kms, "late");
     assert_eq!(rotations(&kms).len(), 3);
@@ -156,7 +156,7 @@ fn scheduled_rotation_happens_when_its_time_comes() {
 }
 
 #[test]
-fn rotations_are_listed_in_pages_and_limited() {
+fn rotations_are_paged_and_limited() {
     let folder = tempfile::tempdir().unwrap();
     let (kms, _, id) = with_key(folder.path());
     for _ in 0..25 {

@@ -1,5 +1,5 @@
-//! The stream of an external engine's table, by signed requests: the SDK's crate for streams would
-//! be compiled for four calls.
+//! The stream of an external engine's table, read with signed requests. The SDK's crate for streams
+//! would be compiled for four calls only.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -19,7 +19,7 @@ use crate::names::WALLETS_TABLE;
 use crate::queue::Queue;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The position of a shard that is read to its end.
+/// Position of a shard that was read to its end.
 const CLOSED: &str = "closed";
 
 /// A stream that can be read.
@@ -32,9 +32,9 @@ pub struct EngineStream {
     clock: Clock,
 }
 
-/// Why a call of the stream failed.
+/// Error of a call to the stream.
 enum CallError {
-    /// The engine refused it.
+    /// The engine refused the call.
     Refused(String),
     Failed(String),
 }
@@ -48,10 +48,10 @@ impl From<CallError> for StreamError {
 }
 
 impl EngineStream {
-    /// Opens the stream of the wallets' table; the reason when the engine offers none.
+    /// Opens the stream of the wallets' table. Returns the cause when the engine has no stream.
     ///
     /// # Errors
-    /// When the table cannot be described.
+    /// Returns an error when the table cannot be described.
     pub async fn open(
         engines: &Engines,
         aws: &Aws,
@@ -75,7 +75,7 @@ impl EngineStream {
         })
     }
 
-    /// Reads the next records of the first shard that has some.
+    /// Reads the next records of the first shard that has any.
     pub(super) async fn next(&self, queue: &Queue) -> Result<Option<ShardRead>, StreamError> {
         let shards = self.shards().await?;
         let id = |shard: &Value, name: &str| shard[name].as_str().unwrap_or_default().to_owned();
@@ -108,7 +108,7 @@ impl EngineStream {
         format!("{}#{shard}", self.arn)
     }
 
-    /// Every shard, parents before their children as the engine lists them.
+    /// Returns every shard, parents before their children, in the engine's order.
     async fn shards(&self) -> Result<Vec<Value>, CallError> {
         let mut shards = Vec::new();
         let mut asked = json!({ "StreamArn": self.arn });
@@ -137,7 +137,7 @@ impl EngineStream {
             asked["SequenceNumber"] = sequence.into();
         }
         let at = match self.call("GetShardIterator", &asked).await {
-            // What is older than a day is gone: the oldest record that is left is next.
+            // Records older than a day are gone. Continue with the oldest record left.
             Err(CallError::Refused(cause)) if cause.contains("TrimmedDataAccess") => {
                 asked["ShardIteratorType"] = "TRIM_HORIZON".into();
                 if let Value::Object(asked) = &mut asked {

@@ -1,8 +1,8 @@
-//! The stream of the wallets' table, which feeds webhooks: the embedded database's own, or that of an
+//! The stream of the wallets' table, which feeds webhooks: that of the embedded database or of an
 //! external engine.
 //!
-//! The embedded stream never forgets by itself and looks through all it has at each write, so what
-//! was published is deleted here, and an index is added to its file.
+//! The embedded stream never deletes records, and each write scans all of them. So this module
+//! deletes published records, and adds an index to the database's file.
 
 mod engine;
 
@@ -21,16 +21,16 @@ use crate::names::WALLETS_TABLE;
 use crate::queue::Queue;
 pub use engine::EngineStream;
 
-/// How many records of the stream are published at once.
+/// Maximum number of records that are published in one step.
 const BATCH: usize = 100;
 
-/// What is subtracted from a sequence number to get the one in the file.
+/// Difference between a sequence number and the number in the file.
 const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
 
 /// The stream was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    /// The stream could not be read.
+    /// The stream cannot be read.
     #[error("the stream: {0}")]
     Stream(String),
     /// A file failed.
@@ -41,20 +41,20 @@ pub enum StreamError {
 /// The next records of a shard.
 #[derive(Debug)]
 pub struct ShardRead {
-    /// Under which name the queue keeps the position.
+    /// Name of the position in the queue's file.
     pub position: String,
     /// The records, oldest first.
     pub records: Vec<Value>,
 }
 
-/// Where the changes of the wallets' table are read.
+/// Source of the wallets' table's changes.
 #[derive(Clone)]
 pub enum Source {
     /// The embedded database, in this file.
     Embedded(Database, PathBuf),
     /// An external engine.
     Engine(EngineStream),
-    /// An external engine without streams: nothing is published.
+    /// An external engine without streams. Nothing is published.
     Off,
 }
 
@@ -62,7 +62,7 @@ impl Source {
     /// Returns the next records, if there are any.
     ///
     /// # Errors
-    /// When the stream or the queue's file fails.
+    /// Returns an error when the stream or the queue's file fails.
     pub async fn next(&self, queue: &Queue) -> Result<Option<ShardRead>, StreamError> {
         let database = match self {
             Self::Embedded(database, _) => database.clone(),
@@ -78,10 +78,10 @@ impl Source {
         Ok((!records.is_empty()).then_some(ShardRead { position, records }))
     }
 
-    /// Deletes what was published from the embedded database's stream, up to a sequence number.
+    /// Deletes published records from the embedded database's stream, up to a sequence number.
     ///
     /// # Errors
-    /// When the file fails.
+    /// Returns an error when the file fails.
     pub async fn forget(&self, upto: &str) -> Result<(), StreamError> {
         match self {
             Self::Embedded(_, file) => forget(file.clone(), stored(upto)).await,
@@ -111,7 +111,7 @@ async fn forget(file: PathBuf, upto: i64) -> Result<(), StreamError> {
     Ok(())
 }
 
-/// A sequence number as it is in the file.
+/// Returns a sequence number as stored in the file.
 fn stored(sequence: &str) -> i64 {
     let public: u128 = sequence.parse().unwrap_or_default();
     i64::try_from(public.saturating_sub(SEQUENCE_OFFSET)).unwrap_or_default()
@@ -123,10 +123,10 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Makes the stream's reads and writes cost what they touch, and not all that it holds.
+/// Adds an index, so that reads and writes of the stream do not scan all records.
 ///
 /// # Errors
-/// When the file fails.
+/// Returns an error when the file fails.
 pub fn index(file: &Path) -> Result<(), CloudError> {
     const INDEX: &str = "CREATE INDEX IF NOT EXISTS hyperdex_stream
         ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";

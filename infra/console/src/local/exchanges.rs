@@ -1,5 +1,5 @@
-//! `GET /console/data/exchanges`: whether the exchanges answer, and what may still be sent to them.
-//! `GET /console/data/agents?wallet=…`: the agents of a wallet, as the simulators have them.
+//! `GET /console/data/exchanges`: whether the exchanges respond, and the budgets left.
+//! `GET /console/data/agents?wallet=…`: the agents of a wallet on the simulators.
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ use super::{Console, ConsoleSettings, ExchangeSettings};
 use crate::error::ConsoleError;
 use crate::reads::in_query;
 
-/// How long an answer of an exchange is good for, in milliseconds.
+/// How long a response of an exchange is cached, in milliseconds.
 const FRESH_MS: u64 = 10_000;
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Requests of a simulator that are shown.
+/// Number of a simulator's requests that are shown.
 const REQUESTS: usize = 8;
 
-/// The stack's own exchanges; `None` where another one is used.
+/// The stack's simulators. `None` for an exchange that is not simulated.
 #[derive(Clone)]
 pub struct Simulators {
     /// Aster.
@@ -36,7 +36,7 @@ pub struct Simulators {
     pub hyperliquid: Option<hyperliquid::Exchange>,
 }
 
-/// The exchanges, as the console asks them.
+/// The exchanges and the state of the console's health checks.
 pub(super) struct Exchanges {
     simulators: Simulators,
     http: reqwest::Client,
@@ -44,31 +44,31 @@ pub(super) struct Exchanges {
     of: [Asked; 2],
 }
 
-/// How one exchange is asked.
+/// Connection to one exchange.
 struct Asked {
     exchange: Exchange,
     url: Url,
     network: &'static str,
     budget: Budget,
-    /// What it answered last.
+    /// The latest result.
     answered: Mutex<Option<Answered>>,
 }
 
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answered {
-    /// When it was asked, Unix milliseconds.
+    /// Time of the check, Unix milliseconds.
     asked_at: u64,
     ok: bool,
     took_ms: u64,
-    /// Why not, in a few words.
+    /// Cause of a failure, in a few words.
     trouble: Option<String>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct States {
-    /// The stack's time, Unix milliseconds.
+    /// Time of the stack, Unix milliseconds.
     now: u64,
     exchanges: Vec<ExchangeState>,
 }
@@ -84,13 +84,13 @@ struct ExchangeState {
     weight_used: u64,
     weight_per_minute: u64,
     failures: u32,
-    /// Until when nothing is sent, Unix milliseconds; in the past: requests are sent.
+    /// End of the pause, Unix milliseconds. A time in the past means that requests are sent.
     paused_until: u64,
-    /// The exchange has asked for the pause.
+    /// True if the exchange has asked for the pause.
     pause_asked_for: bool,
-    /// The edge in front of the exchange blocks this address.
+    /// True if the edge in front of the exchange blocks this address.
     pause_blocked: bool,
-    /// What a simulator was asked of late, the newest first.
+    /// Recent requests of a simulator, newest first.
     requests: Vec<Seen>,
 }
 
@@ -118,7 +118,7 @@ impl Exchanges {
         let http = http.timeout(PATIENCE).build().map_err(|error| failed(error.to_string()))?;
         let asked = |exchange, ExchangeSettings { url, chain }: &ExchangeSettings| {
             let (clock, random) = (settings.clock.clone(), settings.random.clone());
-            // What is only looked at leaves room for who works.
+            // Health checks leave room in the budget for callers.
             let spender = Spender::Job;
             let budget =
                 Budget::new(store.clone(), exchange, &settings.budget, spender, clock, random);
@@ -145,8 +145,8 @@ impl Exchanges {
         }
     }
 
-    /// The cheapest question that the exchange has, at most one in some seconds, and from the same
-    /// budget as everything that is sent to it.
+    /// Sends the cheapest request of the exchange's API, at most once in some seconds. It uses the
+    /// same budget as all other requests to the exchange.
     async fn ask(&self, asked: &Asked) -> Answered {
         let mut last = asked.answered.lock().await;
         let now_ms = self.clock.now_ms();
@@ -155,7 +155,7 @@ impl Exchanges {
         }
         let trouble = match asked.budget.take(2).await {
             Ok(()) => self.send(asked).await.err(),
-            Err(busy) => Some(format!("not asked: {busy}")),
+            Err(busy) => Some(format!("not checked: {busy}")),
         };
         let took_ms = self.clock.now_ms().saturating_sub(now_ms);
         let answered = Answered { asked_at: now_ms, ok: trouble.is_none(), took_ms, trouble };
@@ -176,8 +176,8 @@ impl Exchanges {
         match request.send().await {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(format!("HTTP {}", answer.status().as_u16())),
-            Err(error) if error.is_timeout() => Err("no answer in time".to_owned()),
-            Err(_) => Err("not reached".to_owned()),
+            Err(error) if error.is_timeout() => Err("no response in time".to_owned()),
+            Err(_) => Err("cannot be reached".to_owned()),
         }
     }
 
@@ -213,9 +213,9 @@ pub(super) async fn exchanges(State(console): State<Console>) -> Result<Json<Sta
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Agents {
-    /// The stack's time, Unix milliseconds.
+    /// Time of the stack, Unix milliseconds.
     now: u64,
-    /// `null`: it is not simulated, and is not asked.
+    /// `null` if the exchange is not simulated.
     aster: Option<Vec<ListedAgent>>,
     hyperliquid: Option<Vec<ListedAgent>>,
 }
@@ -228,7 +228,7 @@ struct ListedAgent {
     valid_until: u64,
 }
 
-/// The agents of a wallet on the simulators. A real exchange is asked by the reconciliation job.
+/// Returns a wallet's agents on the simulators. The reconciliation job checks real exchanges.
 pub(super) async fn agents(
     State(console): State<Console>,
     Extension(tenant): Extension<Tenant>,

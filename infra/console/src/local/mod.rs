@@ -33,59 +33,59 @@ pub use exchanges::Simulators;
 
 /// The tenant keys of the API that the console is next to.
 pub trait TenantKeys: Send + Sync {
-    /// Returns the tenant of a key, as the API knows it.
+    /// Returns the tenant of a key.
     ///
     /// # Errors
-    /// When the API would not let the key in.
+    /// Returns the API's error for a missing or invalid key.
     fn tenant(&self, key: Option<&[u8]>) -> Result<Tenant, ApiError>;
 
     /// Returns whether the API requires a key.
     ///
     /// # Errors
-    /// When the keys cannot be read.
+    /// Returns an error when the keys cannot be read.
     fn are_required(&self) -> Result<bool, ApiError>;
 }
 
-/// An exchange that the stack talks to.
+/// An exchange that the stack uses.
 #[derive(Clone, Debug)]
 pub struct ExchangeSettings {
-    /// Its URL.
+    /// URL of the exchange.
     pub url: Url,
-    /// The network that is signed for.
+    /// Network for which requests are signed.
     pub chain: HyperliquidChain,
 }
 
-/// The stack that the console is next to.
+/// Settings of the stack that the console shows.
 pub struct ConsoleSettings {
-    /// The stack's AWS clients.
+    /// AWS clients of the stack.
     pub aws: Aws,
-    /// The wallets' table.
+    /// Wallets' table.
     pub wallets_table: &'static str,
-    /// The cosigner's table.
+    /// Cosigner's table.
     pub cosigner_table: &'static str,
-    /// The API's keys.
+    /// Tenant keys of the API.
     pub keys: Arc<dyn TenantKeys>,
     /// Aster.
     pub aster: ExchangeSettings,
     /// Hyperliquid.
     pub hyperliquid: ExchangeSettings,
-    /// The exchanges that are the stack's own.
+    /// The stack's simulators.
     pub simulators: Simulators,
-    /// What may be sent to the exchanges.
+    /// Budget of requests to the exchanges.
     pub budget: BudgetConfig,
-    /// Which origins may call the API from a browser.
+    /// Browser origins that may call the API.
     pub allowed_origins: Origins,
-    /// Whether Hyperliquid's registration hands the agent's key out.
+    /// Whether a registration with Hyperliquid returns the agent's private key.
     pub return_private_key: bool,
-    /// Whether the simulators want a deposit before they let an account act.
+    /// Whether the simulators require a deposit before any action.
     pub require_deposit: bool,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Randomness.
+    /// Source of randomness.
     pub random: Random,
 }
 
-/// What the console's reads need.
+/// State of the console's reads.
 #[derive(Clone)]
 struct Console {
     reads: Reads,
@@ -102,10 +102,10 @@ impl FromRef<Console> for Reads {
     }
 }
 
-/// The API with the console before it, for browsers that are on a page of this stack alone.
+/// Puts the console in front of the API, for browsers that show a page of this stack.
 ///
 /// # Errors
-/// When a client cannot be made.
+/// Returns an error when a client cannot be created.
 pub fn with_console(api: Router, settings: ConsoleSettings) -> Result<Router, ConsoleError> {
     let db = settings.aws.dynamodb();
     let store = Store::new(db.clone(), settings.wallets_table);
@@ -141,7 +141,7 @@ pub fn with_console(api: Router, settings: ConsoleSettings) -> Result<Router, Co
     Ok(pages.fallback_service(api).layer(guard))
 }
 
-/// Lets in who the API lets in, as the same tenant. These reads do not count against its limits.
+/// Authenticates a caller as the API does. These reads do not count against the tenant's limits.
 async fn admit(State(console): State<Console>, mut request: Request, next: Next) -> Response {
     let key = request.headers().get("x-api-key").map(http::HeaderValue::as_bytes);
     let error = match console.keys.tenant(key) {
@@ -158,16 +158,16 @@ async fn admit(State(console): State<Console>, mut request: Request, next: Next)
     refusal(&error, &console.reads.clock, &console.random)
 }
 
-/// What the page says about the stack.
+/// Description of the stack for the page.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct About {
-    /// The stack's time, Unix milliseconds.
+    /// Time of the stack, Unix milliseconds.
     now: u64,
     tenant: Tenant,
-    /// Never here: the page has the buttons of all operations.
+    /// Always false: the page has the buttons of all operations.
     read_only: bool,
-    /// Whether the API wants a key.
+    /// Whether the API requires a tenant key.
     keys_wanted: bool,
     returns_private_key: bool,
     requires_deposit: bool,

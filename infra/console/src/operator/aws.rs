@@ -1,6 +1,6 @@
-//! The operator's account: its credentials, and the four calls that no SDK is linked for. Their
-//! crates would be another quarter of a million lines to build, and one a licence that nothing
-//! else here has.
+//! The operator's AWS account: credentials, and the four calls for which no SDK is linked. The
+//! SDK's crates would add a quarter of a million lines to the build, and one has a licence that no
+//! other dependency has.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -17,24 +17,24 @@ use serde_json::Value;
 use shared::http_client::client_builder;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The largest answer that is read, in bytes: six hours of all series are some tens of KB.
+/// Maximum size of a response, in bytes. Six hours of all series are some tens of KB.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
-/// Why AWS gave no result; the text is for the operator, whose credentials were used.
+/// Error of a call to AWS. The text is for the operator, whose credentials are used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
-    /// No credentials, or no region.
+    /// Credentials or a region are missing.
     #[error("{0}")]
     Setup(String),
-    /// AWS said no.
+    /// AWS rejected the call.
     #[error("{action}: HTTP {status}: {said}")]
     Refused { action: &'static str, status: u16, said: String },
-    /// Nothing came, or nothing that can be read.
+    /// There was no response, or it cannot be read.
     #[error("{action}: {cause}")]
     NoAnswer { action: &'static str, cause: String },
 }
 
-/// One account, as the operator reaches it.
+/// One account, with the operator's credentials.
 #[derive(Clone)]
 pub(super) struct Account {
     pub(super) config: SdkConfig,
@@ -42,18 +42,18 @@ pub(super) struct Account {
     clock: Clock,
 }
 
-/// A call of one of AWS's services.
+/// A call to an AWS service.
 struct Call {
     action: &'static str,
     service: &'static str,
-    /// As the service is called in a request's signature.
+    /// Name of the service in the request's signature.
     signed_as: &'static str,
     headers: Vec<(&'static str, String)>,
     body: String,
 }
 
 impl Account {
-    /// By a profile, or by whatever the AWS CLI would take.
+    /// Opens an account by a profile, or with the AWS CLI's defaults.
     pub(super) async fn open(
         profile: Option<&str>,
         region: Option<&str>,
@@ -81,7 +81,7 @@ impl Account {
         }
         let config = loader.load().await;
         if config.region().is_none() {
-            return Err(setup("no region: say --region, or set it in the profile".to_owned()));
+            return Err(setup("no region: pass --region, or set it in the profile".to_owned()));
         }
         let http = client_builder().map_err(|error| setup(error.to_string()))?;
         let http = http.timeout(PATIENCE).build().map_err(|error| setup(error.to_string()))?;
@@ -92,7 +92,7 @@ impl Account {
         self.config.region().map(AsRef::as_ref).unwrap_or_default()
     }
 
-    /// `cloudformation:DescribeStacks`, in XML.
+    /// Calls `cloudformation:DescribeStacks`, which returns XML.
     pub(super) async fn describe_stack(&self, stack: &str) -> Result<String, CallError> {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("Action", "DescribeStacks").append_pair("Version", "2010-05-15");
@@ -127,11 +127,14 @@ impl Account {
         let arn = said.split_once("<Arn>").and_then(|(_, rest)| rest.split_once("</Arn>"));
         match arn {
             Some((arn, _)) if arn.starts_with("arn:") => Ok(arn.to_owned()),
-            _ => Err(CallError::NoAnswer { action: ACTION, cause: "no ARN in it".to_owned() }),
+            _ => Err(CallError::NoAnswer {
+                action: ACTION,
+                cause: "the response has no ARN".to_owned(),
+            }),
         }
     }
 
-    /// A call of CloudWatch by its JSON protocol.
+    /// Calls CloudWatch with its JSON protocol.
     pub(super) async fn cloudwatch(
         &self,
         action: &'static str,
@@ -178,7 +181,7 @@ impl Account {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(chain(&error)))? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(no_answer("the answer is too large".to_owned()));
+                return Err(no_answer("the response is too large".to_owned()));
             }
             body.extend_from_slice(&chunk);
         }
@@ -190,11 +193,13 @@ impl Account {
         Err(CallError::Refused { action: call.action, status: status.as_u16(), said })
     }
 
-    /// The call's headers and those of its signature.
+    /// Returns the headers of the call and of its signature.
     async fn signed(&self, call: &Call, url: &str) -> Result<Vec<(String, String)>, CallError> {
         let setup = |cause: String| CallError::Setup(cause);
         let provider = self.config.credentials_provider();
-        let provider = provider.ok_or_else(|| setup("there are no credentials".to_owned()))?;
+        let provider = provider.ok_or_else(|| {
+            setup("no credentials: pass --profile, or sign in with the AWS CLI".to_owned())
+        })?;
         let identity = provider.provide_credentials().await;
         let identity =
             identity.map_err(|error| setup(format!("credentials: {}", chain(&error))))?;
@@ -220,7 +225,7 @@ impl Account {
     }
 }
 
-/// An error with its causes.
+/// Formats an error with its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

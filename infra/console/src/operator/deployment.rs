@@ -1,4 +1,4 @@
-//! Where a deployment's parts are: from its CloudFormation stacks, or as the operator says.
+//! Finds the parts of a deployment, from its CloudFormation stacks or the command line.
 
 use std::collections::HashMap;
 
@@ -14,14 +14,14 @@ use crate::error::ConsoleError;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// One stack, or two: where the cosigner is in another account, it has its own.
+/// A deployment of one stack, or of two when the cosigner is in another account.
 #[derive(Debug)]
 pub(super) struct Deployment {
-    /// What the page calls it.
+    /// Name of the deployment on the page.
     pub(super) name: String,
-    /// What its metrics are of.
+    /// Value of the service's metric dimension.
     pub(super) service: Option<String>,
-    /// What the cosigner's metrics are of.
+    /// Value of the cosigner's metric dimension.
     pub(super) cosigner: Option<String>,
     pub(super) wallets_table: String,
     pub(super) cosigner_table: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct Deployment {
     pub(super) refresh_every_ms: u64,
 }
 
-/// What a stack says of itself.
+/// Outputs and parameters of a stack.
 #[derive(Default, Debug)]
 struct Said {
     outputs: HashMap<String, String>,
@@ -45,7 +45,7 @@ impl Said {
     }
 }
 
-/// Reads outputs and parameters; everything else is passed over.
+/// Reads outputs and parameters, and skips everything else.
 fn read(scope: &mut ScopedDecoder<'_, '_>, said: &mut Said) -> Result<(), XmlDecodeError> {
     let mut texts = HashMap::new();
     while let Some(mut tag) = scope.next_tag() {
@@ -71,7 +71,7 @@ fn parse(xml: &str) -> Result<Said, XmlDecodeError> {
     let mut said = Said::default();
     let mut root = document.root_element()?;
     if root.start_el().local() != "DescribeStacksResponse" {
-        return Err(XmlDecodeError::custom("this is no DescribeStacksResponse"));
+        return Err(XmlDecodeError::custom("expected a DescribeStacksResponse"));
     }
     read(&mut root, &mut said)?;
     Ok(said)
@@ -87,7 +87,7 @@ async fn describe(account: &Account, stack: &str) -> Result<Said, ConsoleError> 
 }
 
 impl Deployment {
-    /// Asks CloudFormation for what was not said.
+    /// Asks CloudFormation for the parts that the command line does not name.
     pub(super) async fn find(
         options: &ConsoleOptions,
         main: &Account,
@@ -100,7 +100,7 @@ impl Deployment {
         let wallets_table = options.wallets_table.clone();
         let wallets_table = wallets_table.or_else(|| said.outputs.get("WalletsTableName").cloned());
         let wallets_table = wallets_table
-            .ok_or_else(|| part("the stack has no output WalletsTableName; is it the main one?"))?;
+            .ok_or_else(|| part("the stack has no output WalletsTableName: pass the main stack"))?;
         let own = said.outputs.get("CosignerTableName").cloned();
         let mut service = options.stack.as_ref().map(|stack| format!("{stack}-cosigner"));
         let cosigner_table = match (&options.cosigner_table, &options.cosigner_stack) {
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outputs_and_parameters_are_read_in_any_order() {
+    fn stack_outputs_and_parameters_parse_in_any_order() {
         let xml = r#"<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">
           <DescribeStacksResult><Stacks><member>
             <StackName>prod</StackName>

@@ -1,5 +1,5 @@
-//! `GET /console/data/metrics`: what the deployment has counted in the last hours, and which of its
-//! alarms ring.
+//! `GET /console/data/metrics`: the deployment's metrics of the last hours, and its alarms in state
+//! ALARM.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use tokio::sync::Mutex;
 
 use super::aws::{Account, CallError};
 
-/// How far back, in milliseconds.
+/// Length of the series, in milliseconds.
 const BACK_MS: u64 = 6 * 60 * 60 * 1_000;
-/// What one point is of, in seconds.
+/// Length of one period, in seconds.
 const PERIOD_S: u16 = 300;
-/// How long an answer is good for: CloudWatch charges for each series that is asked for.
+/// How long a result is cached. CloudWatch charges for each requested series.
 const FRESH_MS: u64 = 60_000;
-/// Answers to one question that are read at most.
+/// Maximum number of result pages that are read.
 const PAGES: usize = 5;
 
-/// Whose metric it is.
+/// Part of the deployment that a metric belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Of {
     Service,
@@ -30,7 +30,7 @@ enum Of {
     Cosigner,
 }
 
-/// What is shown, in this order.
+/// Metrics of the page, in this order.
 const SHOWN: [(Metric, &str, Of); 15] = [
     (Metric::Registrations, "Sum", Of::EachExchange),
     (Metric::RegistrationFailures, "Sum", Of::EachExchange),
@@ -52,9 +52,9 @@ const SHOWN: [(Metric, &str, Of); 15] = [
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Metrics {
-    /// When they were read, Unix milliseconds.
+    /// Time of the read, Unix milliseconds.
     now: u64,
-    /// Where the series begin, Unix milliseconds.
+    /// Start of the series, Unix milliseconds.
     from: u64,
     period_s: u16,
     series: Vec<Series>,
@@ -80,16 +80,16 @@ struct Alarm {
     since: Option<u64>,
 }
 
-/// Who is asked, about whom, and whose alarms are looked at.
+/// An account to read, with the metrics and alarms to read in it.
 pub(super) struct Source {
     pub(super) account: Account,
-    /// The start of its alarms' names.
+    /// Prefix of its alarms' names.
     pub(super) alarms: String,
     pub(super) service: Option<String>,
     pub(super) cosigner: Option<String>,
 }
 
-/// The metrics of a deployment, which may be in two accounts.
+/// Reader of a deployment's metrics, which may be in two accounts.
 pub(super) struct Reader {
     sources: Vec<Source>,
     clock: Clock,
@@ -97,19 +97,19 @@ pub(super) struct Reader {
 }
 
 fn failed(error: &CallError) -> ApiError {
-    // Who looks at this page may know: the credentials are theirs.
-    ApiError::new(502, "CLOUDWATCH", "CloudWatch does not give the metrics")
+    // The cause is safe to show: the reader of the page uses their own credentials.
+    ApiError::new(502, "CLOUDWATCH", "CloudWatch did not return the metrics")
         .advise(error.to_string())
 }
 
-/// Seconds, as AWS's JSON has them, in milliseconds.
+/// Converts seconds, as in AWS's JSON, to milliseconds.
 fn ms(seconds: &Value) -> Option<u64> {
     let seconds = seconds.as_f64().filter(|seconds| seconds.is_finite() && *seconds >= 0.0)?;
     Duration::try_from_secs_f64(seconds).ok().and_then(|time| time.as_millis().try_into().ok())
 }
 
 impl Source {
-    /// The series that this one has, each with its question.
+    /// Returns the source's series, each with its query.
     fn asked(&self) -> Vec<(Series, Value)> {
         let mut asked = Vec::new();
         for (metric, stat, of) in SHOWN {
@@ -175,7 +175,7 @@ impl Source {
         Ok(series)
     }
 
-    /// Its alarms that ring.
+    /// Returns the source's alarms in state ALARM.
     async fn alarms(&self) -> Result<Vec<Alarm>, ApiError> {
         let question = json!({
             "AlarmNamePrefix": self.alarms,
@@ -201,12 +201,12 @@ impl Reader {
         Self { sources, clock, last: Mutex::default() }
     }
 
-    /// Whether there is anything to ask.
+    /// Returns whether there is anything to read.
     pub(super) fn has_any(&self) -> bool {
         !self.sources.is_empty()
     }
 
-    /// What was read in the last minute, or is read now.
+    /// Returns the metrics, read at most a minute ago.
     pub(super) async fn read(&self) -> Result<Metrics, ApiError> {
         let mut last = self.last.lock().await;
         let now = self.clock.now_ms();

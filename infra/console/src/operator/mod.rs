@@ -1,8 +1,8 @@
-//! The console for who operates a deployment in the cloud: the same page on this machine's
-//! loopback, over the real tables and metrics, with the operator's own credentials. It reads.
+//! The console for the operator of a deployment: the same page on this machine's loopback, over the
+//! deployment's tables and metrics, with the operator's own credentials. It only reads.
 //!
-//! Nothing of the API is served here, and no route of the console writes; the policy of
-//! `docs/guides/console.md` allows no more than is read, and a test holds the two together.
+//! This server has no route of the API, and no route that writes. The IAM policy in
+//! `docs/guides/console.md` allows exactly the calls that are made here; a test compares the two.
 
 mod aws;
 mod deployment;
@@ -44,42 +44,44 @@ use aws::Account;
 use deployment::Deployment;
 use metrics::{Metrics, Reader, Source};
 
-/// Which deployment, and who looks at it.
+/// Command-line arguments of the console over a deployment.
 #[derive(Args, Clone, Debug)]
 pub struct ConsoleOptions {
-    /// The deployment's main CloudFormation stack. It says where the tables are.
+    /// Main CloudFormation stack of the deployment
+    ///
+    /// Its outputs name the tables.
     #[arg(long, required_unless_present = "wallets_table")]
     pub stack: Option<String>,
-    /// Whose wallets: the id of an API key of the usage plan, which is the tenant.
+    /// Tenant: the id of its API key in the usage plan
     #[arg(long)]
     pub tenant: Tenant,
-    /// A profile of ~/.aws/config; else what the AWS CLI would take.
+    /// Profile in ~/.aws/config; default: the AWS CLI's default
     #[arg(long)]
     pub profile: Option<String>,
-    /// The region; else the profile's.
+    /// AWS region; default: the profile's region
     #[arg(long)]
     pub region: Option<String>,
-    /// The cosigner's stack, where it is in another account.
+    /// Cosigner's stack, if it is in another account
     #[arg(long, requires = "stack")]
     pub cosigner_stack: Option<String>,
-    /// A profile of the cosigner's account.
+    /// Profile of the cosigner's account
     #[arg(long)]
     pub cosigner_profile: Option<String>,
-    /// The wallets' table, for who may not ask CloudFormation.
+    /// Wallets' table, if you may not read CloudFormation
     #[arg(long)]
     pub wallets_table: Option<String>,
-    /// The cosigner's table, for who may not ask CloudFormation.
+    /// Cosigner's table, if you may not read CloudFormation
     #[arg(long)]
     pub cosigner_table: Option<String>,
-    /// Where AWS answers, for example a local stack's DynamoDB.
+    /// Endpoint of AWS, such as a local stack's DynamoDB
     #[arg(long)]
     pub endpoint_url: Option<Url>,
-    /// Port on loopback; 0 takes any.
+    /// Port on loopback; 0 picks a free port
     #[arg(long, default_value_t = 0)]
     pub port: u16,
 }
 
-/// What the operator's reads need.
+/// State of the operator's reads.
 #[derive(Clone)]
 struct Operator {
     reads: Reads,
@@ -101,7 +103,7 @@ impl FromRef<Operator> for Reads {
 /// A running console.
 #[derive(Debug)]
 pub struct OperatorConsole {
-    /// The page, with the token that opens it.
+    /// Address of the page, with the token that opens it.
     pub address: String,
     _stop: tokio::sync::watch::Sender<bool>,
 }
@@ -174,7 +176,7 @@ impl Operator {
     }
 }
 
-/// Whose metrics are read, by whose credentials.
+/// Returns the sources of the metrics, each with its account.
 fn sources(
     options: &ConsoleOptions,
     deployment: &Deployment,
@@ -201,7 +203,7 @@ fn sources(
 /// Finds a deployment's wallets' table, and the IAM principal whose credentials reach it.
 ///
 /// # Errors
-/// When there is no such deployment, or the credentials are not accepted.
+/// Returns an error when the deployment does not exist or AWS rejects the credentials.
 pub async fn wallets_table(
     options: &ConsoleOptions,
     clock: Clock,
@@ -215,7 +217,7 @@ pub async fn wallets_table(
     let account = Account::open(profile, region, endpoint, clock).await.map_err(failed)?;
     let deployment = Deployment::find(options, &account, &account).await?;
     let principal = account.principal().await.map_err(failed)?;
-    // This client writes, so it needs the rules for writes that meet a transaction.
+    // This client writes, so its retries must handle transaction conflicts.
     let config = with_retries(aws_sdk_dynamodb::config::Builder::from(&account.config));
     let db = aws_sdk_dynamodb::Client::from_conf(config.build());
     Ok((Store::new(db, &deployment.wallets_table), principal))
@@ -224,7 +226,7 @@ pub async fn wallets_table(
 /// Finds the deployment, and serves the page.
 ///
 /// # Errors
-/// When there is no such deployment, or the credentials do not let in.
+/// Returns an error when the deployment does not exist or AWS rejects the credentials.
 pub async fn start(
     options: &ConsoleOptions,
     clock: Clock,
@@ -237,16 +239,16 @@ pub async fn start(
     let (sender, stop) = Stop::new();
     let refusals = (operator.reads.clock.clone(), operator.random.clone());
     serve_page(listener, operator.router(), refusals, stop);
-    // In the fragment, which a browser sends to nobody; the page takes it away from the address.
+    // A browser does not send the fragment to any server. The page removes it from the address.
     Ok(OperatorConsole { address: format!("{place}/#token={}", token.as_str()), _stop: sender })
 }
 
-/// Lets in who has the token. Other users of this machine reach its loopback, too.
+/// Admits requests that have the token. Other users of this machine can also reach its loopback.
 async fn admit(State(operator): State<Operator>, mut request: Request, next: Next) -> Response {
     let given = request.headers().get("x-api-key").map(http::HeaderValue::as_bytes);
-    let open = "Open the page by the address that `hyperdex console` has printed";
+    let open = "Open the address that `hyperdex console` printed";
     let error = match given {
-        None => ApiError::new(401, "MISSING_TOKEN", "This page wants its token").advise(open),
+        None => ApiError::new(401, "MISSING_TOKEN", "Missing token").advise(open),
         Some(given) => match verify_slices_are_equal(given, operator.token.as_bytes()) {
             Ok(()) => {
                 request.extensions_mut().insert::<Tenant>(operator.tenant.clone());
@@ -256,23 +258,21 @@ async fn admit(State(operator): State<Operator>, mut request: Request, next: Nex
                     Some(error) => error,
                 }
             }
-            Err(_) => {
-                ApiError::new(403, "INVALID_TOKEN", "This is another console's token").advise(open)
-            }
+            Err(_) => ApiError::new(403, "INVALID_TOKEN", "Invalid token").advise(open),
         },
     };
     refusal(&error, &operator.reads.clock, &operator.random)
 }
 
-/// What the page says about the deployment.
+/// Description of the deployment for the page.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct About {
-    /// This machine's time, Unix milliseconds.
+    /// Time of this machine, Unix milliseconds.
     now: u64,
     tenant: Tenant,
     read_only: bool,
-    /// What it is called.
+    /// Name of the deployment.
     stack: String,
     region: String,
     api: Option<String>,
@@ -296,7 +296,7 @@ async fn about(State(operator): State<Operator>) -> Json<About> {
     })
 }
 
-/// A page of the tenant's wallets, as the API lists them.
+/// Returns a page of the tenant's wallets, as the API lists them.
 async fn list(
     State(reads): State<Reads>,
     Extension(tenant): Extension<Tenant>,
@@ -313,13 +313,13 @@ async fn metrics(State(operator): State<Operator>) -> Result<Json<Metrics>, ApiE
 
 #[derive(Serialize)]
 struct States {
-    /// This machine's time, Unix milliseconds.
+    /// Time of this machine, Unix milliseconds.
     now: u64,
     exchanges: Vec<ExchangeState>,
 }
 
-/// What the table says of an exchange. It is not asked: that would take from its budget, which is
-/// a write.
+/// State of an exchange in the wallets' table. The console does not call the exchange: a call would
+/// take from the budget, which is a write.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ExchangeState {
@@ -327,11 +327,11 @@ struct ExchangeState {
     weight_used: u64,
     weight_per_minute: u64,
     failures: u32,
-    /// Until when nothing is sent, Unix milliseconds; in the past: requests are sent.
+    /// End of the pause, Unix milliseconds. A time in the past means that requests are sent.
     paused_until: u64,
-    /// The exchange has asked for the pause.
+    /// True if the exchange has asked for the pause.
     pause_asked_for: bool,
-    /// The edge in front of the exchange blocks this address.
+    /// True if the edge in front of the exchange blocks this address.
     pause_blocked: bool,
 }
 

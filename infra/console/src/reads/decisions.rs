@@ -1,8 +1,9 @@
-//! `GET /console/data/decisions`: the cosigner's decisions, newest first, from its audit log: of one
-//! wallet in pages (`?wallet=…&before=…`), or the latest of all of a tenant's wallets.
+//! `GET /console/data/decisions`: the cosigner's decisions from its audit log, newest first.
+//! `?wallet=…&before=…` returns those of one wallet, in pages; otherwise the latest of all wallets
+//! of a tenant.
 //!
-//! What was signed is told by its kind and, where it names one, its agent. Signatures, digests and
-//! users' messages stay where they are.
+//! A signed intent is shown by its kind and, where it names one, its agent. Signatures, digests and
+//! users' messages are not returned.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -27,52 +28,52 @@ use uuid::Uuid;
 use super::{Reads, in_query};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-/// Decisions of a page.
+/// Decisions on one page.
 const PAGE: i32 = 50;
-/// Decisions that are kept of a tenant.
+/// Decisions that are cached for one tenant.
 const KEPT: usize = 200;
-/// Chains that are read at once.
+/// Chains that are read concurrently.
 const CHAINS: usize = 100;
-/// The hex digits of a run that tell it from the other runs of its wallet.
+/// Length of the shortened run id in hex digits. It is unique among the runs of a wallet.
 const RUN: usize = 16;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Page {
-    /// The stack's time, Unix milliseconds.
+    /// Time of the stack, Unix milliseconds.
     now: u64,
     decisions: Vec<Shown>,
-    /// Of one wallet: where the next page begins.
+    /// For one wallet: start of the next page.
     before: Option<u64>,
 }
 
-/// A decision as it is shown.
+/// A decision as the page shows it.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Shown {
     wallet_id: Uuid,
-    /// The wallet's user, among the decisions of all wallets.
+    /// The wallet's user, in the list over all wallets.
     user_id: Option<UserId>,
-    /// The run of the protocol, shortened: what was allowed and what was signed share it.
+    /// Shortened id of the run. A permission and its signature have the same run.
     run: String,
     seq: u64,
     at: u64,
-    /// The kind of decision.
+    /// Kind of the decision.
     decision: &'static str,
     refused: bool,
     reason: Option<String>,
-    /// The intent's name.
+    /// Name of the intent.
     intent: Option<&'static str>,
     agent_address: Option<String>,
     agent_name: Option<String>,
     valid_until: Option<u64>,
-    /// The length of a message that was to be signed, in bytes.
+    /// Length of the message, in bytes.
     message_bytes: Option<usize>,
     caller: String,
     request_id: String,
     policy: String,
     key_version: u32,
-    /// The record's own hash, which the next one builds on.
+    /// Hash of this record, which the next record contains.
     hash: String,
 }
 
@@ -143,7 +144,7 @@ impl Shown {
     }
 }
 
-/// The cosigner's audit log, to be read.
+/// Reader of the cosigner's audit log.
 pub(crate) struct Decisions {
     db: Lazy<aws_sdk_dynamodb::Client>,
     table: String,
@@ -151,14 +152,14 @@ pub(crate) struct Decisions {
     seen: Mutex<HashMap<Tenant, Seen>>,
 }
 
-/// What was read of a tenant's chains.
+/// Cached decisions of a tenant's chains.
 #[derive(Default)]
 struct Seen {
-    /// How far each chain was read.
+    /// Last sequence number read of each chain.
     read: HashMap<String, u64>,
-    /// By time, chain and place in it.
+    /// By time, chain and sequence number.
     latest: BTreeMap<(u64, String, u64), Shown>,
-    /// The users of the wallets in them.
+    /// Users of the wallets in them.
     users: HashMap<Uuid, UserId>,
 }
 
@@ -171,7 +172,7 @@ impl Decisions {
         Self { db: db.into(), table: table.to_owned(), clock, seen: Mutex::default() }
     }
 
-    /// Records of a chain from `from` up to `to`, the newest first, a page of them.
+    /// Returns one page of a chain's records between `from` and `to`, newest first.
     async fn chain(&self, pk: &str, from: u64, to: u64) -> Result<Vec<Shown>, StoreError> {
         let name = |seq: u64| AttributeValue::S(format!("audit#{seq:012}"));
         let output = self
@@ -192,7 +193,7 @@ impl Decisions {
         items.map(|item| Shown::new(&from_item::<Record>("audit record", item)?)).collect()
     }
 
-    /// The ends of a tenant's chains that were added to yesterday or today.
+    /// Returns the heads of a tenant's chains that grew yesterday or today.
     async fn ends(&self, tenant: &Tenant) -> Result<Vec<(String, u64)>, StoreError> {
         let yesterday = (self.clock.now_ms() / DAY_MS).saturating_sub(1);
         let shards = (0..SHARDS).map(|shard| async move {
@@ -209,7 +210,7 @@ impl Decisions {
         Ok(ends.collect())
     }
 
-    /// The latest decisions of a tenant, the newest first. Reads only what is new.
+    /// Returns the latest decisions of a tenant, newest first. Reads only new records.
     async fn latest(&self, tenant: &Tenant, store: &Store) -> Result<Vec<Shown>, StoreError> {
         let mut all = self.seen.lock().await;
         let seen = all.entry(tenant.clone()).or_default();
@@ -218,7 +219,7 @@ impl Decisions {
             .map(|(pk, seq)| (seen.read.get(&pk).copied().unwrap_or_default(), pk, seq))
             .filter(|(read, _, seq)| seq > read)
             .collect();
-        // The rest is read next time.
+        // The next read gets the rest.
         news.truncate(CHAINS);
         let read = news.iter().map(|(read, pk, seq)| self.chain(pk, read + 1, *seq));
         for ((_, pk, seq), found) in news.iter().zip(try_join_all(read).await?) {
@@ -235,7 +236,7 @@ impl Decisions {
         let unknown = wallets.into_iter().filter(|wallet| !seen.users.contains_key(wallet));
         let found = unknown
             .map(|wallet| async move { store.find(tenant, &WalletRef::Wallet(wallet)).await });
-        // A key is recorded before its wallet is stored, so a wallet may be unknown still.
+        // The cosigner records a key before the wallet is stored, so the wallet may not exist yet.
         for view in try_join_all(found).await?.into_iter().flatten() {
             seen.users.insert(view.wallet.wallet_id, view.wallet.user_id);
         }
@@ -258,8 +259,8 @@ pub(crate) async fn decisions(
 ) -> Result<Json<Page>, ApiError> {
     let now = reads.clock.now_ms();
     let log = reads.decisions.as_ref().ok_or_else(|| {
-        ApiError::new(404, "NOT_FOUND", "The cosigner's table is not known")
-            .advise("Say where it is: --cosigner-stack, or --cosigner-table")
+        ApiError::new(404, "NOT_FOUND", "The cosigner's table is unknown")
+            .advise("Start the console with --cosigner-stack or --cosigner-table")
     })?;
     let Some(wallet) = in_query(&uri, "wallet") else {
         let decisions = log.latest(&tenant, &reads.store).await?;

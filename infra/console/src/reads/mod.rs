@@ -1,4 +1,4 @@
-//! Reads of the tables, of a local stack and of a deployment.
+//! Reads of the tables of a local stack or a deployment.
 
 pub(crate) mod decisions;
 pub(crate) mod schedule;
@@ -12,18 +12,18 @@ use shared::store::Store;
 
 use decisions::Decisions;
 
-/// The state of the reads.
+/// State of the reads.
 #[derive(Clone)]
 pub(crate) struct Reads {
     pub(crate) store: Store,
-    /// `None` where the cosigner's table is not known.
+    /// `None` if the cosigner's table is unknown.
     pub(crate) decisions: Option<Arc<Decisions>>,
     pub(crate) clock: Clock,
     pub(crate) renew_within_ms: u64,
     pub(crate) refresh_every_ms: u64,
 }
 
-/// A text of the query: `?name=text`.
+/// Returns a value of the query: `?name=text`.
 pub(crate) fn in_query(uri: &http::Uri, name: &str) -> Option<String> {
     let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let mut found = pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned());

@@ -1,4 +1,4 @@
-//! `GET /console/data/schedule`: what the renewal job works on next, of one tenant.
+//! `GET /console/data/schedule`: the credentials of one tenant that the renewal job processes next.
 
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -13,18 +13,19 @@ use uuid::Uuid;
 use super::Reads;
 use super::wallets::Job;
 
-/// How many credentials are shown.
+/// Maximum number of credentials that are shown.
 const SHOWN: usize = 50;
-/// How many pages of each shard are read for them: other tenants' credentials are in them, too.
+/// Maximum number of pages that are read of each shard, which also holds other tenants'
+/// credentials.
 const PAGES: usize = 5;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Schedule {
-    /// The stack's time, Unix milliseconds.
+    /// Time of the stack, Unix milliseconds.
     now: u64,
     due: Vec<Due>,
-    /// There are more than are shown.
+    /// True if there are more credentials than the response shows.
     more: bool,
 }
 
@@ -40,7 +41,8 @@ struct Due {
 }
 
 impl Reads {
-    /// The tenant's credentials in one shard of the index, those due first, and whether that is all.
+    /// Returns the tenant's credentials in one shard of the index, earliest first, and whether that
+    /// is all.
     async fn due_in(
         &self,
         tenant: &Tenant,
@@ -48,7 +50,7 @@ impl Reads {
     ) -> Result<(Vec<CredentialKey>, bool), StoreError> {
         let (mut found, mut from) = (Vec::new(), None);
         for _ in 0..PAGES {
-            // Any time at all: what DynamoDB holds as a number.
+            // No upper limit: the largest number that DynamoDB holds.
             let page = self.store.due(Index::Due, shard, u64::MAX, from).await?;
             found.extend(page.keys.into_iter().filter(|key| key.tenant == *tenant));
             from = page.next;
@@ -61,7 +63,7 @@ impl Reads {
 
     async fn due(&self, key: &CredentialKey) -> Result<Option<Due>, StoreError> {
         let name = WalletRef::Wallet(key.wallet_id);
-        // What is gone by now is not due.
+        // Skip a credential that was deleted meanwhile.
         let Some(view) = self.store.find(&key.tenant, &name).await? else { return Ok(None) };
         let Some(record) = view.credential(key.exchange) else { return Ok(None) };
         Ok(Some(Due {

@@ -1,6 +1,6 @@
 //! `GET /console/data/search?prefix=…&state=…&cursor=…`: a tenant's wallets whose userId, walletId
-//! or address begins with a text, or that are in a state. There is no index for either, so each
-//! request looks at a bounded number of wallets and returns where to look next.
+//! or address begins with a text, or that are in a state. No index supports either search. Each
+//! request therefore reads a bounded number of wallets, and returns a cursor for the rest.
 
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -17,16 +17,16 @@ use shared::store::{ListedWallet, Position, WalletView};
 use super::wallets::Wallet;
 use super::{Reads, in_query};
 
-/// The wallets of one page of the index.
+/// Wallets in one page of the index.
 const PAGE: u8 = 50;
 /// A request stops after the page with which it has found this many wallets …
 const ENOUGH: usize = 25;
-/// … or has looked at this many.
+/// … or has read this many.
 const MOST: usize = 1_000;
-/// The longest prefix, in bytes: that of a userId.
+/// Maximum length of the prefix in bytes, which is that of a userId.
 const MAX_PREFIX: usize = 128;
 
-/// The states that wallets can be searched by.
+/// States that a search can name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     /// A credential is in this state.
@@ -62,13 +62,13 @@ pub(crate) struct Found {
     /// The stack's time, Unix milliseconds.
     now: u64,
     wallets: Vec<Wallet>,
-    /// The number of wallets that this request looked at.
+    /// Number of wallets that this request read.
     looked_at: usize,
-    /// Where to look next; `None`: all wallets were looked at.
+    /// Cursor of the next request. `None`: the search is complete.
     next_cursor: Option<String>,
 }
 
-/// Returns the wallets that are searched for, from a cursor on.
+/// Returns matching wallets, starting at a cursor.
 pub(crate) async fn search(
     State(reads): State<Reads>,
     Extension(tenant): Extension<Tenant>,
@@ -107,7 +107,7 @@ pub(crate) async fn search(
     Ok(Json(Found { now, wallets, looked_at, next_cursor }))
 }
 
-/// Whether one of a wallet's names begins with a text in lower case.
+/// Returns whether one of a wallet's names begins with a lower-case text.
 fn begins(wallet: &ListedWallet, prefix: &str) -> bool {
     [wallet.user_id.to_string(), wallet.wallet_id.to_string(), wallet.address.to_string()]
         .iter()

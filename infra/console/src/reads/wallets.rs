@@ -1,4 +1,4 @@
-//! `GET /console/data/wallets?ids=…`: of each wallet, its credentials and what a job does with them.
+//! `GET /console/data/wallets?ids=…`: for each wallet, its credentials and the times of its jobs.
 
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -16,14 +16,14 @@ use uuid::Uuid;
 
 use super::{Reads, in_query};
 
-/// How many wallets are read at once.
+/// Maximum number of wallets in one request.
 const MOST: usize = 100;
 
-/// What a wallet is, beyond what the API tells.
+/// Data of a wallet that the API does not return.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Wallets {
-    /// The stack's time, Unix milliseconds.
+    /// Time of the stack, Unix milliseconds.
     now: u64,
     wallets: Vec<Wallet>,
 }
@@ -35,15 +35,15 @@ pub(crate) struct Wallet {
     user_id: UserId,
     address: String,
     created_at: u64,
-    /// Which shares are in use, from 0.
+    /// Version of the shares in use, from 0.
     key_version: u32,
-    /// From when the job refreshes its shares, Unix milliseconds.
+    /// Time from which the job refreshes the shares, Unix milliseconds.
     refresh_at: u64,
-    /// Barred for good: a protocol run failed.
+    /// Frozen permanently: a protocol run failed.
     frozen: bool,
-    /// The operator's freeze that is in force.
+    /// The operator's freeze, if there is one.
     operator_freeze: Option<Done>,
-    /// What operators did with the wallet, the latest last.
+    /// Operators' actions on the wallet, oldest first.
     operator_actions: Vec<Done>,
     credentials: Vec<Credential>,
 }
@@ -58,17 +58,17 @@ struct Credential {
     requested_at: u64,
     created_at: Option<u64>,
     auto_renew: bool,
-    /// Made by the exchange, without an agent and without an end.
+    /// Aster V1 API key: it has no agent and no expiry.
     is_api_key: bool,
-    /// Agents that are still to be taken away on the exchange.
+    /// Agents that are still to be removed at the exchange.
     retiring: Vec<Agent>,
-    /// The agent to come, while it rotates.
+    /// The new agent, during a rotation.
     next: Option<Agent>,
     job: Job,
-    /// When it is next compared with the exchange.
+    /// Time of the next reconciliation.
     check_at: Option<u64>,
     job_failures: u32,
-    /// Until when one call works on it; none does now when that is past.
+    /// End of the lease. A time in the past means that no call holds it.
     busy_until: u64,
 }
 
@@ -106,25 +106,25 @@ impl From<&OperatorAction> for Done {
     }
 }
 
-/// What the renewal job does with a credential next.
+/// What the renewal job does next with a credential.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Does {
-    /// It is renewed.
+    /// Renews it.
     Renew,
-    /// A rotation that was begun is brought to its end.
+    /// Completes a rotation.
     FinishRotation,
-    /// A deletion that was begun is brought to its end.
+    /// Completes a deletion.
     FinishDeletion,
-    /// Agents before this one are taken away on the exchange.
+    /// Removes earlier agents at the exchange.
     RemovePrevious,
-    /// Its caller has to repeat the registration.
+    /// Nothing: the caller must retry the registration.
     WaitForCaller,
-    /// Nothing: it is not to be renewed.
+    /// Nothing: automatic renewal is disabled.
     TurnedOff,
-    /// Nothing: such a key has no end.
+    /// Nothing: the key does not expire.
     NoEnd,
-    /// Nothing: it could not be renewed, for too long after its expiry.
+    /// Nothing: the renewal failed for too long after the expiry.
     GivenUp,
     /// Nothing while the wallet is frozen.
     Frozen,
@@ -133,12 +133,12 @@ pub(crate) enum Does {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub(crate) struct Job {
     pub(crate) does: Does,
-    /// From when, Unix milliseconds; the job runs each hour. `None`: never.
+    /// Earliest time, Unix milliseconds. The job runs each hour. `None`: never.
     pub(crate) at: Option<u64>,
 }
 
 impl Job {
-    /// The job's own rules, read from the outside: `shared::credentials::renew`.
+    /// Applies the rules of the job, `shared::credentials::renew`, to a record.
     pub(crate) fn of(wallet: &WalletRecord, record: &CredentialRecord, within_ms: u64) -> Self {
         let due_ms = record.due_at_ms();
         let does = match record.state {
@@ -151,7 +151,7 @@ impl Job {
             CredentialState::Active if !record.auto_renew => Does::TurnedOff,
             CredentialState::Active => Does::GivenUp,
         };
-        // An operator's freeze lets agents be removed; a barred wallet signs nothing.
+        // An operator's freeze allows the removal of agents. A barred wallet signs nothing.
         let signs = matches!(does, Does::Renew | Does::FinishRotation | Does::WaitForCaller);
         let removes = matches!(does, Does::FinishDeletion | Does::RemovePrevious);
         let frozen =
@@ -204,7 +204,7 @@ impl Wallet {
     }
 }
 
-/// The wallets that are named, those of them that the tenant has.
+/// Returns the named wallets of a tenant, and leaves unknown ones out.
 pub(crate) async fn wallets(
     State(reads): State<Reads>,
     Extension(tenant): Extension<Tenant>,
@@ -216,7 +216,7 @@ pub(crate) async fn wallets(
         .collect::<Result<_, _>>()
         .map_err(|error| ApiError::bad_request(error.to_string()))?;
     if names.len() > MOST {
-        return Err(ApiError::bad_request(format!("ids names more than {MOST} wallets")));
+        return Err(ApiError::bad_request(format!("ids has more than {MOST} wallets")));
     }
     let found = try_join_all(names.iter().map(|name| reads.store.find(&tenant, name))).await?;
     let now = reads.clock.now_ms();

@@ -10,18 +10,18 @@ use crate::nonces::UsedNonces;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// Agents must live this long (seen live)
+/// Minimum lifetime of an agent (seen live).
 const SHORTEST_LIFE_MS: u64 = 7 * DAY_MS;
 
-/// A nonce counts microseconds and lives this long to both sides of the clock. Newer documents
-/// say a minute.
+/// A nonce counts microseconds, and is valid this long before and after the clock's time. Newer
+/// documents state one minute.
 const NONCE_LIFE_US: u64 = 10_000_000;
 
-/// Everything that the exchange remembers
+/// State of the exchange.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Accounts {
     accounts: HashMap<Address, Account>,
-    /// From an agent to its account
+    /// Maps an agent to its account.
     users: HashMap<Address, Address>,
     nonces: HashMap<Address, UsedNonces>,
 }
@@ -49,17 +49,17 @@ impl Accounts {
         self.accounts.get(&user).map_or_else(Vec::new, |account| account.agents.clone())
     }
 
-    /// Whether this agent may act for the account now
+    /// Returns whether this agent may act for the account now.
     pub(super) fn is_live(&self, user: Address, agent: Address, now: u64) -> bool {
         let live = |known: &Agent| known.address == agent && now < known.expired;
         self.accounts.get(&user).is_some_and(|account| account.agents.iter().any(live))
     }
 
-    /// Spends a nonce of a signer, which lives ±10 s and is among the signer's 100 highest
+    /// Uses a nonce of a signer. It must be within ±10 s and among the signer's 100 highest.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Nonce`] for a stale and for a used one.
+    /// Returns [`Refusal::Nonce`] for a stale or used nonce.
     pub(super) fn use_nonce(
         &mut self,
         signer: Address,
@@ -76,11 +76,11 @@ impl Accounts {
         Ok(())
     }
 
-    /// Adds an agent, and the account if need be
+    /// Adds an agent. Creates a missing account.
     ///
     /// # Errors
     ///
-    /// A date too near, a name or an address in use, no slot.
+    /// Returns an error for an early expiry, a name or address in use, or no free slot.
     pub(super) fn add(
         &mut self,
         user: Address,
@@ -94,11 +94,11 @@ impl Accounts {
         self.insert(user, agent, max_agents)
     }
 
-    /// Adds an agent until any date, and the account if need be
+    /// Adds an agent with any expiry. Creates a missing account.
     ///
     /// # Errors
     ///
-    /// A name or an address in use, no slot.
+    /// Returns an error for a name or address in use, or no free slot.
     pub(super) fn insert(
         &mut self,
         user: Address,
@@ -120,7 +120,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// An agent of the account, to change
+    /// Returns an agent of the account for a change.
     pub(super) fn agent_mut(
         &mut self,
         user: Address,

@@ -1,4 +1,4 @@
-//! The API V1: nonces given out, and the keys of each account.
+//! The API V1: issued nonces, and the keys of each account.
 
 use std::{collections::HashMap, fmt};
 
@@ -7,23 +7,23 @@ use aws_lc_rs::rand;
 
 use super::refusal::Refusal;
 
-/// A guess, on the strict side: the life of a nonce is not documented
+/// A strict guess: the lifetime of a nonce is not documented.
 const NONCE_LIFE_MS: u64 = 60_000;
 
-/// A key of the API V1
+/// A key of the API V1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct V1Key {
-    /// Unique for the account
+    /// Unique for the account.
     pub desc: String,
-    /// What a call names in `X-MBX-APIKEY`
+    /// Value of `X-MBX-APIKEY` in a call.
     pub api_key: String,
-    /// What a call is signed with
+    /// Secret that signs calls.
     pub api_secret: ApiSecret,
-    /// As sent, with commas; not enforced
+    /// As sent, comma-separated; not enforced.
     pub ip_whitelist: String,
 }
 
-/// A secret that can be compared, and does not show itself
+/// A secret that can be compared, and whose `Debug` output is redacted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiSecret(String);
 
@@ -45,17 +45,17 @@ impl fmt::Debug for ApiSecret {
     }
 }
 
-/// Everything that the API V1 remembers
+/// State of the API V1.
 #[derive(Default)]
 pub(super) struct Keys {
-    /// The number, and until when it may be used; one for each account
+    /// Nonce and its expiry, one for each account.
     nonces: HashMap<Address, (u64, u64)>,
     next_nonce: Option<u64>,
     keys: HashMap<Address, Vec<V1Key>>,
 }
 
 impl Keys {
-    /// Gives out a nonce, in place of the account's last
+    /// Issues a nonce, which replaces the account's last.
     pub(super) fn issue_nonce(&mut self, account: Address, now: u64) -> Result<u64, Refusal> {
         let nonce = match self.next_nonce.take() {
             Some(nonce) => nonce,
@@ -66,21 +66,21 @@ impl Keys {
         Ok(nonce)
     }
 
-    /// Takes the account's nonce
+    /// Takes the account's nonce.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Nonce`] if there is none or it is too old.
+    /// Returns [`Refusal::Nonce`] if there is none or it is too old.
     pub(super) fn spend_nonce(&mut self, account: Address, now: u64) -> Result<u64, Refusal> {
         let (nonce, until) = self.nonces.remove(&account).ok_or(Refusal::Nonce)?;
         if now < until { Ok(nonce) } else { Err(Refusal::Nonce) }
     }
 
-    /// Makes a key
+    /// Creates a key.
     ///
     /// # Errors
     ///
-    /// A `desc` that the account has a key of.
+    /// Returns an error if the account has a key with this `desc`.
     pub(super) fn create(
         &mut self,
         account: Address,
@@ -97,7 +97,7 @@ impl Keys {
         Ok(key)
     }
 
-    /// Adds a key that was made elsewhere; tells whether `desc` and key were free
+    /// Adds a key that was created elsewhere. Returns whether `desc` and key were free.
     pub(super) fn add(
         &mut self,
         account: Address,
@@ -114,7 +114,7 @@ impl Keys {
         self.find(api_key).is_none() && self.insert(account, key).is_ok()
     }
 
-    /// Removes a key; tells whether there was one
+    /// Removes a key. Returns whether it existed.
     pub(super) fn remove(&mut self, account: Address, api_key: &str) -> bool {
         let keys = self.keys.entry(account).or_default();
         let before = keys.len();

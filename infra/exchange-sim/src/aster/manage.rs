@@ -1,5 +1,5 @@
-//! `approveAgent`, `updateAgent` and `DELETE agent`: signed by the account's own key, as typed data
-//! of the parameters.
+//! `approveAgent`, `updateAgent` and `DELETE agent`: the account's own key signs the parameters as
+//! typed data.
 
 use alloy_primitives::Address;
 use serde_json::Value;
@@ -7,10 +7,11 @@ use serde_json::Value;
 use super::{Exchange, Network, Parameters, refusal::Refusal, register, signing, success};
 use crate::{lock, signature};
 
-/// Added after signing
+/// Parameters that are added after signing.
 const UNSIGNED: [&str; 2] = ["signature", "signatureChainId"];
 
-/// Everything that the typed data may hold. The names become names of fields, so no others pass.
+/// Permitted fields of the typed data. The parameters' names become field names, so all others are
+/// refused.
 const SIGNED: [&str; 13] = [
     "agentName",
     "agentAddress",
@@ -27,7 +28,7 @@ const SIGNED: [&str; 13] = [
     "nonce",
 ];
 
-/// Adds an agent to an account that exists
+/// Adds an agent to an existing account.
 pub(super) fn approve(exchange: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
     let agent = register::agent(parameters)?;
     let user = authenticate(exchange, parameters, "ApproveAgent")?;
@@ -41,7 +42,7 @@ pub(super) fn approve(exchange: &Exchange, parameters: &Parameters) -> Result<Va
     Ok(success())
 }
 
-/// Changes an agent's permissions and addresses
+/// Changes an agent's permissions and addresses.
 pub(super) fn update(exchange: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
     let address = parameters.address("agentAddress")?;
     let can_spot_trade = parameters.boolean("canSpotTrade")?;
@@ -61,7 +62,7 @@ pub(super) fn update(exchange: &Exchange, parameters: &Parameters) -> Result<Val
     Ok(success())
 }
 
-/// Removes an agent
+/// Removes an agent.
 pub(super) fn delete(exchange: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
     let address = parameters.address("agentAddress")?;
     let user = authenticate(exchange, parameters, "DelAgent")?;
@@ -69,7 +70,7 @@ pub(super) fn delete(exchange: &Exchange, parameters: &Parameters) -> Result<Val
     Ok(success())
 }
 
-/// The account whose own key signed the request, its nonce spent
+/// Returns the account whose own key signed the request, and uses the nonce.
 fn authenticate(
     exchange: &Exchange,
     parameters: &Parameters,

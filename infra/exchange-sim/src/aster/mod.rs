@@ -1,5 +1,5 @@
-//! Aster's V3 futures API, as far as agents go: registering, managing and listing them, and one
-//! read (`balance`) that an agent signs. And the legacy API V1, as far as its keys go ([`v1`]):
+//! The agent endpoints of Aster's V3 futures API: registering, managing and listing agents, and one
+//! read (`balance`) that an agent signs. Also the key endpoints of the legacy API V1 ([`v1`]):
 //! `getNonce`, `createApiKey`, and one read that such a key signs.
 
 use std::{
@@ -43,7 +43,7 @@ pub use keys::{ApiSecret, V1Key};
 use parameters::Parameters;
 use refusal::Refusal;
 
-/// Which of the two networks
+/// Network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
     /// `fapi.asterdex.com`
@@ -52,21 +52,22 @@ pub enum Network {
     Testnet,
 }
 
-/// The rules that tests may bend
+/// Rules that tests can change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Whether trading and account reads need a first deposit; agents are managed without
+    /// Whether trading and account reads require a first deposit. Managing agents does not.
     pub require_deposit: bool,
-    /// Agents of one account. Aster does not publish its number.
+    /// Maximum number of agents of one account. Aster does not publish its limit.
     pub max_agents: usize,
-    /// What `signatureChainId` may be; Aster also knows 101, for Solana's keys
+    /// Permitted values of `signatureChainId`. Aster also has 101, for Solana keys.
     pub signature_chain_ids: Vec<u64>,
-    /// Weight a minute; on the real exchange for each IP address, here for all callers together
+    /// Weight per minute. The real exchange counts by IP address, the simulator counts all callers
+    /// together.
     pub weight_per_minute: u32,
-    /// `getNonce` and `createApiKey` a minute, which have a limit of their own; both together is a
-    /// guess, on the strict side
+    /// Requests per minute to `getNonce` and `createApiKey`, which have their own limit. Counting
+    /// both together is a strict guess.
     pub v1_requests_per_minute: u32,
-    /// Whether the API V1 refuses to give out keys, as it does in reality
+    /// Whether the API V1 refuses to create keys, as the real one does.
     pub v1_closed: bool,
 }
 
@@ -83,26 +84,26 @@ impl Default for Rules {
     }
 }
 
-/// A key that may act for an account
+/// A key that may act for an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
-    /// Unique for the account
+    /// Unique for the account.
     pub name: String,
-    /// The key's address
+    /// Address of the key.
     pub address: Address,
-    /// Milliseconds; the key authenticates nothing from then on, but keeps its name and slot
+    /// Milliseconds. From then on the key cannot authenticate, but keeps its name and slot.
     pub expired: u64,
-    /// Permission
+    /// Permission.
     pub can_spot_trade: bool,
-    /// Permission
+    /// Permission.
     pub can_perp_trade: bool,
-    /// Permission
+    /// Permission.
     pub can_withdraw: bool,
-    /// As sent; not enforced
+    /// As sent; not enforced.
     pub ip_whitelist: String,
 }
 
-/// An Aster of its own; clones share it
+/// A simulated Aster. Clones share its state.
 #[derive(Clone)]
 pub struct Exchange(Arc<Inner>);
 
@@ -115,16 +116,16 @@ struct Inner {
     keys: Mutex<Keys>,
 }
 
-/// The host of an endpoint, which has a limit of its own
+/// The host of an endpoint. Each has its own limit.
 #[derive(Clone, Copy)]
 enum Host {
-    /// `fapi`
+    /// `fapi`.
     Futures,
-    /// `sapi`, as far as keys of the API V1 go
+    /// `sapi`: the endpoints for keys of the API V1.
     Spot,
 }
 
-/// One endpoint
+/// One endpoint.
 struct Route {
     method: MethodFilter,
     host: Host,
@@ -134,7 +135,7 @@ struct Route {
     answer: fn(&Exchange, &Parameters) -> Result<Value, Refusal>,
 }
 
-/// The weights of the agents' routes but the first are not published.
+/// Only the weight of the first agent route is published.
 static ROUTES: [Route; 10] = [
     Route {
         method: MethodFilter::POST,
@@ -219,7 +220,7 @@ static ROUTES: [Route; 10] = [
 ];
 
 impl Exchange {
-    /// An exchange without accounts, with the default rules
+    /// Returns an exchange without accounts, with the default rules.
     #[must_use]
     pub fn new(network: Network, now: Now) -> Self {
         let edge = Edge::new(Arc::clone(&now), too_many_requests);
@@ -227,63 +228,63 @@ impl Exchange {
         Self(Arc::new(Inner { network, now, edge, rules, accounts, keys }))
     }
 
-    /// Accounts, agents and nonces as JSON, for [`Exchange::restore`]. The keys of the API V1 are
-    /// not in it, because their secrets would be.
+    /// Returns accounts, agents and nonces as JSON, for [`Exchange::restore`]. Keys of the API V1
+    /// are left out, because the JSON would contain their secrets.
     ///
     /// # Errors
     ///
-    /// When they cannot be written as JSON.
+    /// Returns an error when the state cannot be written as JSON.
     pub fn snapshot(&self) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec(&*lock(&self.0.accounts))
     }
 
-    /// Replaces accounts, agents and nonces by those of a snapshot
+    /// Replaces accounts, agents and nonces with those of a snapshot.
     ///
     /// # Errors
     ///
-    /// When it is not a snapshot. Nothing has changed then.
+    /// Returns an error, and changes nothing, when the JSON is not a snapshot.
     pub fn restore(&self, snapshot: &[u8]) -> serde_json::Result<()> {
         *lock(&self.0.accounts) = serde_json::from_slice(snapshot)?;
         Ok(())
     }
 
-    /// The HTTP API
+    /// Returns the HTTP API.
     pub fn router(&self) -> Router {
         let add =
             |router: Router<Self>, route: &'static Route| router.route(route.path, handler(route));
         ROUTES.iter().fold(Router::new(), add).with_state(self.clone())
     }
 
-    /// The rules in force
+    /// Returns the current rules.
     #[must_use]
     pub fn rules(&self) -> Rules {
         lock(&self.0.rules).clone()
     }
 
-    /// Puts other rules in force
+    /// Replaces the rules.
     pub fn set_rules(&self, rules: Rules) {
         *lock(&self.0.rules) = rules;
     }
 
-    /// Whether trading and account reads need a first deposit
+    /// Sets whether trading and account reads require a first deposit.
     pub fn require_deposit(&self, required: bool) {
         lock(&self.0.rules).require_deposit = required;
     }
 
-    /// Credits an account with its first deposit, which also creates it
+    /// Credits an account with its first deposit, which also creates the account.
     pub fn deposit(&self, account: Address) {
         lock(&self.0.accounts).deposit(account);
     }
 
-    /// The agents of an account, expired ones among them
+    /// Returns the agents of an account, including expired ones.
     #[must_use]
     pub fn agents_of(&self, user: Address) -> Vec<Agent> {
         lock(&self.0.accounts).agents_of(user)
     }
 
-    /// Adds an agent that may trade and not withdraw, as if the account's owner had done so
-    /// elsewhere; the account exists from now on. Neither slots nor the shortest life are enforced.
-    /// Tells whether name and address were free.
+    /// Adds an agent that may trade but not withdraw, as if the account's owner had done so
+    /// elsewhere. Creates a missing account. Does not enforce slots or the minimum lifetime.
+    /// Returns whether name and address were free.
     pub fn add_agent(&self, user: Address, name: &str, address: Address, expired: u64) -> bool {
         let agent = Agent {
             name: name.to_owned(),
@@ -297,31 +298,31 @@ impl Exchange {
         lock(&self.0.accounts).insert(user, agent, usize::MAX).is_ok()
     }
 
-    /// Removes an agent, as if the account's owner had done so elsewhere. Tells whether there was
-    /// such an agent.
+    /// Removes an agent, as if the account's owner had done so elsewhere. Returns whether the agent
+    /// existed.
     pub fn remove_agent(&self, user: Address, address: Address) -> bool {
         lock(&self.0.accounts).remove(user, address).is_ok()
     }
 
-    /// Makes the next request fail that has this path (`/fapi/v3/agent`) or kind
-    /// (`registerAndApproveAgent`, `approveAgent`, `updateAgent`, `deleteAgent`, `listAgents`,
-    /// `balance`, `time`, `getNonce`, `createApiKey`, `v1Balance`). Faults of one target queue up.
+    /// Makes the next request with this path (`/fapi/v3/agent`) or kind (`registerAndApproveAgent`,
+    /// `approveAgent`, `updateAgent`, `deleteAgent`, `listAgents`, `balance`, `time`, `getNonce`,
+    /// `createApiKey`, `v1Balance`) fail. Faults of one target queue up.
     pub fn fail_next(&self, target: &str, fault: Fault) {
         self.0.edge.fail_next(target, fault);
     }
 
-    /// Forgets the faults that nothing has met yet, and says how many
+    /// Removes the faults that have not applied yet, and returns their number.
     #[must_use]
     pub fn clear_faults(&self) -> usize {
         self.0.edge.clear_faults()
     }
 
-    /// How long every request waits before it is looked at
+    /// Sets a delay before every request is processed.
     pub fn set_latency(&self, latency: Duration) {
         self.0.edge.set_latency(latency);
     }
 
-    /// The requests so far, oldest first
+    /// Returns the requests so far, oldest first.
     #[must_use]
     pub fn requests(&self) -> Vec<requests::Request> {
         self.0.edge.requests()
@@ -358,7 +359,7 @@ fn handler(route: &'static Route) -> MethodRouter<Exchange> {
     })
 }
 
-/// Parameters count in the query and in a form body; a body that is no form has none
+/// Reads parameters from the query and a form body. Any other body has none.
 async fn read(request: Request) -> Result<Parameters, Refusal> {
     let (head, body) = request.into_parts();
     let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
@@ -379,7 +380,7 @@ fn too_many_requests() -> Reply {
     error(StatusCode::TOO_MANY_REQUESTS, -1003, "Too many requests")
 }
 
-/// The answer to every change
+/// Returns the response to every change.
 fn success() -> Value {
     json!({"code": 200, "msg": "success"})
 }

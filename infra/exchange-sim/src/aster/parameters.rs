@@ -1,4 +1,4 @@
-//! Parameters of a request: the text as sent, because that is what may be signed, and the values.
+//! Parameters of a request: the values, and the text as sent, which may be what is signed.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use url::form_urlencoded;
 use super::refusal::Refusal;
 use crate::parse_address;
 
-/// The parameters in the order in which they were sent
+/// The parameters in the order in which they were sent.
 pub(super) struct Parameters {
     raw: String,
     pairs: Vec<(String, String)>,
@@ -29,18 +29,18 @@ impl Parameters {
         Ok(Self { raw, pairs, api_key })
     }
 
-    /// The names and values, decoded
+    /// Returns the decoded names and values.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The key that the headers name, for the API V1
+    /// Returns the key in the headers, for the API V1.
     pub(super) fn api_key(&self) -> Option<&str> {
         self.api_key.as_deref()
     }
 
-    /// The text before the signature as sent, if the signature is the last: what follows it
-    /// would not be signed
+    /// Returns the text before the signature, as sent. Requires that the signature is last, because
+    /// it does not cover text after it.
     pub(super) fn text_as_sent(&self) -> Option<&str> {
         let (text, signature) = self.raw.rsplit_once("&signature=")?;
         (!signature.contains('&')).then_some(text)
@@ -50,24 +50,24 @@ impl Parameters {
         self.pairs().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
-    /// A mandatory value
+    /// Returns a mandatory value.
     pub(super) fn text(&self, name: &'static str) -> Result<&str, Refusal> {
         self.get(name).filter(|value| !value.is_empty()).ok_or(Refusal::Missing(name))
     }
 
-    /// A mandatory value, parsed
+    /// Parses a mandatory value.
     pub(super) fn number(&self, name: &'static str) -> Result<u64, Refusal> {
         let text = self.text(name)?;
         let plain = text.bytes().all(|digit| digit.is_ascii_digit());
         plain.then(|| text.parse().ok()).flatten().ok_or(Refusal::Invalid(name))
     }
 
-    /// A mandatory value, parsed
+    /// Parses a mandatory value.
     pub(super) fn boolean(&self, name: &'static str) -> Result<bool, Refusal> {
         self.text(name)?.parse().map_err(|_| Refusal::Invalid(name))
     }
 
-    /// A mandatory value, parsed
+    /// Parses a mandatory value.
     pub(super) fn address(&self, name: &'static str) -> Result<Address, Refusal> {
         parse_address(self.text(name)?).ok_or(Refusal::Invalid(name))
     }

@@ -1,4 +1,4 @@
-//! Calls that an agent signs: its text is the query exactly as sent.
+//! Calls that an agent signs. The signed text is the query exactly as sent.
 
 use alloy_primitives::Address;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Exchange, Parameters, refusal::Refusal, signing};
 use crate::{lock, signature};
 
-/// `GET /fapi/v3/agent`: the agents of the account; works without a deposit
+/// `GET /fapi/v3/agent`: the agents of the account. Works without a deposit.
 pub(super) fn agents(exchange: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
     let user = authenticate(exchange, parameters)?;
     let agents = lock(&exchange.0.accounts).agents_of(user);
@@ -26,7 +26,7 @@ pub(super) fn agents(exchange: &Exchange, parameters: &Parameters) -> Result<Val
     Ok(shown.collect())
 }
 
-/// `GET /fapi/v3/balance`: proves that an agent authenticates; every balance is empty
+/// `GET /fapi/v3/balance`: proves that an agent can authenticate. Every balance is empty.
 pub(super) fn balance(exchange: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
     let user = authenticate(exchange, parameters)?;
     if exchange.rules().require_deposit && !lock(&exchange.0.accounts).has_deposited(user) {
@@ -35,7 +35,7 @@ pub(super) fn balance(exchange: &Exchange, parameters: &Parameters) -> Result<Va
     Ok(empty_balance())
 }
 
-/// What both APIs answer to `balance`
+/// Returns the response of both APIs to `balance`.
 pub(super) fn empty_balance() -> Value {
     json!([{
         "accountAlias": "SgsR",
@@ -50,14 +50,14 @@ pub(super) fn empty_balance() -> Value {
     }])
 }
 
-/// `GET /fapi/v3/time`: public
+/// `GET /fapi/v3/time`: public.
 pub(super) fn time(exchange: &Exchange, _parameters: &Parameters) -> Result<Value, Refusal> {
     Ok(json!({"serverTime": (exchange.0.now)()}))
 }
 
-/// The account for which a live agent signed the request, the agent's nonce spent
+/// Returns the account for which a live agent signed the request, and uses the agent's nonce.
 fn authenticate(exchange: &Exchange, parameters: &Parameters) -> Result<Address, Refusal> {
-    // Seen live: without a signature this is the answer, not that a parameter is missing.
+    // Seen live: a missing signature gets this error, not that of a missing parameter.
     let signature = parameters.get("signature").ok_or(Refusal::Signature)?;
     let user = parameters.address("user")?;
     let agent = parameters.address("signer")?;

@@ -1,6 +1,6 @@
-//! The exchange's own error texts; all are HTTP 400.
+//! The exchange's own error texts. All have status 400.
 
-/// Why a request was refused; the text is the answer's `msg`
+/// Reason for a refusal. The text is the response's `msg`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("Mandatory parameter '{0}' was not sent, was empty/null, or malformed.")]
@@ -11,17 +11,17 @@ pub(super) enum Refusal {
     Invalid(&'static str),
     #[error("Signature check failed")]
     Signature,
-    /// Stale, or used before: the exchange does not tell them apart
+    /// Stale or already used: the exchange has one error for both.
     #[error("Nonce Expired")]
     Nonce,
-    /// Also for an agent that has expired; the real text for that is not published
+    /// Also for an expired agent. The real text for that is not published.
     #[error("No agent found")]
     NoAgent,
     #[error("No aster user found")]
     NoUser,
     #[error("Illegal agentName")]
     AgentName,
-    /// The real text is not published
+    /// The real text is not published.
     #[error("Illegal agentAddress")]
     AgentAddress,
     #[error("Agent quantity over limit")]
@@ -32,15 +32,15 @@ pub(super) enum Refusal {
     UnknownBuilder(String),
     #[error("This function can only be used after deposit")]
     NoDeposit,
-    /// The text is what Aster's documents say; what the server answers is not known
+    /// The text is from Aster's documents. The server's response is unknown.
     #[error("V1 new API Key creation is no longer supported")]
     V1Closed,
-    /// The account has a key of this `desc`; the real text is not published
+    /// The account has a key with this `desc`. The real text is not published.
     #[error("Duplicate desc")]
     Desc,
     #[error("Timestamp for this request is outside of the recvWindow.")]
     Timestamp,
-    /// The signature of a key with a secret
+    /// The signature of a key with a secret is invalid.
     #[error("Signature for this request is not valid.")]
     Hmac,
     #[error("API-key format invalid.")]

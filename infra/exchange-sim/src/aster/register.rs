@@ -1,5 +1,5 @@
-//! `POST /fapi/v3/registerAndApproveAgent`: an account and its agent with one signature of the
-//! account's own key, over a text.
+//! `POST /fapi/v3/registerAndApproveAgent`: creates an account and its agent with one signature of
+//! the account's own key over a text.
 
 use alloy_primitives::Address;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Agent, Exchange, Parameters, refusal::Refusal, signing, success};
 use crate::{lock, signature};
 
-/// The documented text, in its order
+/// The documented text, in its order.
 const TEMPLATE: [&str; 10] = [
     "user",
     "nonce",
@@ -40,7 +40,7 @@ pub(super) fn register_and_approve(
     Ok(success())
 }
 
-/// The agent that a request describes
+/// Returns the agent that a request describes.
 pub(super) fn agent(parameters: &Parameters) -> Result<Agent, Refusal> {
     let agent = Agent {
         name: parameters.text("agentName")?.to_owned(),
@@ -57,7 +57,7 @@ pub(super) fn agent(parameters: &Parameters) -> Result<Agent, Refusal> {
     Ok(agent)
 }
 
-/// The chain of the signature's domain, as the request names it
+/// Returns the chain id of the signature's domain, as the request names it.
 pub(super) fn signature_chain_id(
     exchange: &Exchange,
     parameters: &Parameters,
@@ -67,8 +67,8 @@ pub(super) fn signature_chain_id(
     known.then_some(chain_id).ok_or(Refusal::Invalid("signatureChainId"))
 }
 
-/// Who signed, under each reading of what the documents leave open: the text as sent, or the
-/// template filled with the decoded values (`ipWhitelist` if it was sent, even empty)
+/// Returns the signers under both readings of the documents: of the text as sent, and of the
+/// template with the decoded values (with `ipWhitelist` if it was sent, even if it is empty).
 fn signers(parameters: &Parameters, chain_id: u64) -> Result<[Option<Address>; 2], Refusal> {
     let signature = signature::from_hex(parameters.text("signature")?);
     let signer = |text: &str| {

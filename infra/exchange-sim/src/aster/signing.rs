@@ -1,4 +1,4 @@
-//! What a request's sender signs, rebuilt from the request.
+//! Digests that a sender signs, rebuilt from the request.
 
 use alloy_primitives::{B256, U256};
 
@@ -7,7 +7,7 @@ use crate::eip712::{self, Field};
 
 const DOMAIN: &str = "AsterSignTransaction";
 
-/// The chain of the domain in which agents sign their calls
+/// Returns the chain id of the domain in which agents sign their calls.
 #[must_use]
 pub fn call_chain_id(network: Network) -> u64 {
     match network {
@@ -16,18 +16,19 @@ pub fn call_chain_id(network: Network) -> u64 {
     }
 }
 
-/// The digest over a text: `signatureChainId` is the chain of a registration, [`call_chain_id`]
-/// that of a call by an agent
+/// Returns the digest over a text. `signatureChainId` is the chain of a registration, and
+/// [`call_chain_id`] that of an agent's call.
 #[must_use]
 pub fn message_digest(chain_id: u64, text: &str) -> Option<B256> {
     let fields = vec![Field::new("msg", "string", text)];
     eip712::digest(eip712::domain(DOMAIN, U256::from(chain_id)), "Message", fields)
 }
 
-/// The digest of a request that manages an agent: its parameters (decoded, in the order sent,
-/// without `signature` and `signatureChainId`) are the fields, with a capital first letter
+/// Returns the digest of a request that manages an agent. The fields are the request's parameters:
+/// decoded, in the order sent, without `signature` and `signatureChainId`, and with a capital first
+/// letter.
 ///
-/// Nothing when a value does not fit its type.
+/// Returns `None` when a value does not fit its type.
 #[must_use]
 pub fn management_digest<'a>(
     chain_id: u64,
@@ -38,8 +39,8 @@ pub fn management_digest<'a>(
     eip712::digest(eip712::domain(DOMAIN, U256::from(chain_id)), primary_type, fields)
 }
 
-/// Aster types a field by the value's type in the sender's language. Only these are no strings;
-/// addresses are strings, so that their letter case is signed.
+/// Aster derives a field's type from the value's type in the sender's language. Only these fields
+/// are not strings. Addresses are strings, so that their letter case is signed.
 fn field<'a>((name, value): (&'a str, &'a str)) -> Field<'a> {
     let kind = match name {
         "expired" | "nonce" => "uint256",

@@ -1,7 +1,7 @@
-//! The legacy API V1: an account signs a message over a nonce and is given an API key with a
-//! secret, with which it signs its calls (HMAC). Reality gives out no new keys since March 25, 2026.
+//! The legacy API V1: an account signs a message with a nonce, and gets an API key with a secret
+//! that signs its calls (HMAC). The real API has created no new keys since March 25, 2026.
 //!
-//! `getNonce` and `createApiKey` belong to the spot host, with a limit of requests of its own.
+//! `getNonce` and `createApiKey` belong to the spot host, which has its own limit of requests.
 
 use std::net::IpAddr;
 
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use super::{Exchange, Parameters, V1Key, reads, refusal::Refusal};
 use crate::{lock, signature};
 
-/// The only thing that a nonce is given out for
+/// The only operation for which the API issues nonces.
 const OPERATION: &str = "CREATE_API_KEY";
 
 const LONGEST_DESC: usize = 20;
 
-/// `getNonce` reads these; `createApiKey` reads more
+/// Parameters of `getNonce`. `createApiKey` has more.
 const ASKED: [&str; 6] =
     ["address", "userOperationType", "network", "recvWindow", "timestamp", "signature"];
 
@@ -26,13 +26,13 @@ const CREATED: [&str; 3] = ["userSignature", "desc", "apikeyIP"];
 const READ: [&str; 3] = ["recvWindow", "timestamp", "signature"];
 
 impl Exchange {
-    /// The API V1's keys of an account
+    /// Returns an account's keys of the API V1.
     #[must_use]
     pub fn v1_keys_of(&self, account: Address) -> Vec<V1Key> {
         lock(&self.0.keys).of(account)
     }
 
-    /// Adds a key of the API V1, as if the account's owner had done so elsewhere. Tells whether
+    /// Adds a key of the API V1, as if the account's owner had done so elsewhere. Returns whether
     /// `desc` and key were free.
     pub fn add_v1_key(
         &self,
@@ -44,29 +44,29 @@ impl Exchange {
         lock(&self.0.keys).add(account, desc, api_key, api_secret)
     }
 
-    /// Removes a key of the API V1, as if somebody had done so elsewhere. Tells whether there was
-    /// such a key.
+    /// Removes a key of the API V1, as if the account's owner had done so elsewhere. Returns
+    /// whether the key existed.
     pub fn remove_v1_key(&self, account: Address, api_key: &str) -> bool {
         lock(&self.0.keys).remove(account, api_key)
     }
 
-    /// What the API V1 gives out as its next nonce, which is a number of chance otherwise
+    /// Sets the next nonce of the API V1, which is otherwise random.
     pub fn set_next_v1_nonce(&self, nonce: u64) {
         lock(&self.0.keys).set_next_nonce(nonce);
     }
 }
 
-/// What an account signs to be given a key
+/// Returns the message that an account signs to get a key.
 #[must_use]
 pub fn login_message(nonce: u64) -> String {
     format!("You are signing into Astherus {nonce}")
 }
 
-/// `POST /api/v1/getNonce`: a number. The next one replaces it, because `createApiKey` names only
-/// the account.
+/// `POST /api/v1/getNonce`: returns a number. The next nonce replaces it, because `createApiKey`
+/// names only the account.
 pub(super) fn get_nonce(exchange: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
     let account = account(exchange, parameters, &[&ASKED])?;
-    // The documents list no timestamp here, Aster's own demo sends one.
+    // The documents list no timestamp here, but Aster's own demo sends one.
     if parameters.get("timestamp").is_some() {
         in_time(exchange, parameters)?;
     }
@@ -74,7 +74,7 @@ pub(super) fn get_nonce(exchange: &Exchange, parameters: &Parameters) -> Result<
     Ok(json!(lock(&exchange.0.keys).issue_nonce(account, (exchange.0.now)())?))
 }
 
-/// `POST /api/v1/createApiKey`: a key and its secret, which is shown this once
+/// `POST /api/v1/createApiKey`: returns a key and its secret, once.
 pub(super) fn create_api_key(
     exchange: &Exchange,
     parameters: &Parameters,
@@ -93,7 +93,7 @@ pub(super) fn create_api_key(
     in_time(exchange, parameters)?;
     may_call(exchange, parameters)?;
     let mut keys = lock(&exchange.0.keys);
-    // The nonce is spent whatever becomes of the request: a client must not count on the opposite.
+    // Use the nonce even if the request fails: a client must not rely on the opposite.
     let nonce = keys.spend_nonce(account, (exchange.0.now)())?;
     let digest = eip191_hash_message(login_message(nonce));
     let signer = signature.and_then(|signature| signature::recover(&digest, &signature));
@@ -104,8 +104,8 @@ pub(super) fn create_api_key(
     Ok(json!({"apiKey": key.api_key, "apiSecret": key.api_secret.expose()}))
 }
 
-/// `GET /fapi/v2/balance`: proves that a key authenticates; every balance is empty. The rule on
-/// deposits is one of the API V3.
+/// `GET /fapi/v2/balance`: proves that a key can authenticate. Every balance is empty. The rule on
+/// deposits applies only to the API V3.
 pub(super) fn balance(exchange: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
     only(parameters, &[&READ])?;
     in_time(exchange, parameters)?;
@@ -113,7 +113,7 @@ pub(super) fn balance(exchange: &Exchange, parameters: &Parameters) -> Result<Va
     Ok(reads::empty_balance())
 }
 
-/// The account of a request for a key
+/// Returns the account of a request for a key.
 fn account(
     exchange: &Exchange,
     parameters: &Parameters,
@@ -127,8 +127,8 @@ fn account(
     if parameters.text("userOperationType")? != OPERATION {
         return Err(Refusal::Invalid("userOperationType"));
     }
-    // It names Solana's network, whose keys are not simulated; for others it can be ignored, and
-    // what becomes of a value then is not documented.
+    // The parameter names Solana's network, whose keys are not simulated. It is undocumented what a
+    // value means for other networks, so the simulator refuses it.
     if parameters.get("network").is_some() {
         return Err(Refusal::Invalid("network"));
     }
@@ -141,7 +141,7 @@ fn only(parameters: &Parameters, known: &[&[&str]]) -> Result<(), Refusal> {
     unknown.map_or(Ok(()), |(name, _)| Err(Refusal::TooMany(name.to_owned())))
 }
 
-/// The timestamp is not older than `recvWindow` and less than a second ahead
+/// Checks that the timestamp is not older than `recvWindow` and less than a second ahead.
 fn in_time(exchange: &Exchange, parameters: &Parameters) -> Result<(), Refusal> {
     let timestamp = parameters.number("timestamp")?;
     let window = match parameters.get("recvWindow") {
@@ -156,8 +156,8 @@ fn in_time(exchange: &Exchange, parameters: &Parameters) -> Result<(), Refusal> 
     if recent { Ok(()) } else { Err(Refusal::Timestamp) }
 }
 
-/// The documents want no key for getting a key; Aster's own demo signs with another account's, and
-/// then it has to be right
+/// Checks the optional signature of a request for a key. The documents require none. Aster's own
+/// demo signs with another account's key; such a signature must be valid.
 fn may_call(exchange: &Exchange, parameters: &Parameters) -> Result<(), Refusal> {
     if parameters.api_key().is_some() || parameters.get("signature").is_some() {
         authenticate(exchange, parameters)?;
@@ -165,13 +165,13 @@ fn may_call(exchange: &Exchange, parameters: &Parameters) -> Result<(), Refusal>
     Ok(())
 }
 
-/// The account whose key signed the request
+/// Returns the account whose key signed the request.
 fn authenticate(exchange: &Exchange, parameters: &Parameters) -> Result<Address, Refusal> {
     let api_key = parameters.api_key().ok_or(Refusal::ApiKeyFormat)?;
     let signature = parameters.text("signature")?;
     let keys = lock(&exchange.0.keys);
     let (account, key) = keys.find(api_key).ok_or(Refusal::ApiKey)?;
-    // The letter case does not matter here.
+    // The letter case is irrelevant here.
     let tag = hex::decode(signature).ok().zip(parameters.text_as_sent());
     let secret = Key::new(HMAC_SHA256, key.api_secret.expose().as_bytes());
     let right = tag.is_some_and(|(tag, text)| verify(&secret, text.as_bytes(), &tag).is_ok());

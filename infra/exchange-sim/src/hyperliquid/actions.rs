@@ -1,4 +1,4 @@
-//! `POST /exchange`: from a request to a change of the book.
+//! `POST /exchange`: applies a request to the book.
 
 use alloy_primitives::{Address, B256};
 use serde_json::{Value, json};
@@ -14,28 +14,29 @@ use crate::{lock, signature};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// Agents without a date live this long
+/// Lifetime of an agent without an expiry.
 const DEFAULT_LIFE_MS: u64 = 90 * DAY_MS;
 
-/// The longest life that may be asked for
+/// Maximum lifetime that a request may name.
 const LONGEST_LIFE_MS: u64 = 180 * DAY_MS;
 
-/// Enforced by the SDKs; the exchange does not publish its own check
+/// Enforced by the SDKs. The exchange does not publish its own check.
 const LONGEST_NAME: usize = 16;
 
-/// Does what a request asks, if its signer may
+/// Executes a request if its signer is allowed to.
 ///
 /// # Errors
 ///
-/// The exchange's own words.
+/// Returns the exchange's own error text.
 pub(super) fn execute(exchange: &Exchange, envelope: &Envelope) -> Result<Value, Refusal> {
     match &envelope.action {
         Action::ApproveAgent { sent_chain, approval } => {
             let digest = signing::approve_agent_digest(exchange.0.chain, approval);
             let signer = signer(envelope, digest)?;
             if *sent_chain != exchange.0.chain {
-                // Our own chain in the text has made the signer a stranger without an account. Who
-                // signs this chain and sends the other hears the same: a guess, on the strict side.
+                // The digest contains this exchange's own chain, so a signature for the other chain
+                // recovers to a signer without an account. A request that is signed for this chain
+                // but names the other gets the same error: a strict guess.
                 return Err(Refusal::MustDeposit(signer));
             }
             approve_agent(exchange, envelope, signer, approval)?;
@@ -64,12 +65,12 @@ fn approve_agent(
     let now = (exchange.0.now)();
     let rules = exchange.rules();
     let mut book = lock(&exchange.0.book);
-    // An agent has no account of its own, whatever the rules on deposits.
+    // An agent has no account of its own, independent of the rules on deposits.
     let is_agent = matches!(book.role(master, now), Role::Agent(_));
     if is_agent || (rules.require_deposit && !book.has_deposited(master)) {
         return Err(Refusal::MustDeposit(master));
     }
-    // The nonce is spent whatever becomes of the action: a client must not count on the opposite.
+    // Use the nonce even if the action fails: a client must not rely on the opposite.
     use_nonce(&mut book, master, envelope.nonce, now)?;
     if envelope.vault_address.is_some() {
         return Err(Refusal::VaultMayNot);
@@ -81,7 +82,7 @@ fn approve_agent(
     book.apply(master, change, rules.max_named_agents, now)
 }
 
-/// What an approval asks of the book
+/// Returns the change of the book that an approval requests.
 fn change(approval: &ApproveAgent, now: u64) -> Result<Change<'_>, Refusal> {
     let (name, suffix) = split_name(&approval.agent_name);
     if name.chars().count() > LONGEST_NAME {
@@ -92,7 +93,7 @@ fn change(approval: &ApproveAgent, now: u64) -> Result<Change<'_>, Refusal> {
     }
     let valid_until = match suffix {
         None => now + DEFAULT_LIFE_MS,
-        // A date with more digits than a u64 is far away as well.
+        // A date with more digits than a u64 is too far in the future as well.
         Some(digits) => digits
             .parse()
             .ok()
@@ -102,7 +103,7 @@ fn change(approval: &ApproveAgent, now: u64) -> Result<Change<'_>, Refusal> {
     Ok(Change::Approve(Approval { name, address: approval.agent_address, valid_until }))
 }
 
-/// Splits `bot valid_until 1768319711089` into the name and the digits
+/// Splits `bot valid_until 1768319711089` into the name and the digits.
 fn split_name(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once(" valid_until ") {
         Some((name, date))
@@ -123,7 +124,7 @@ fn act(
     let now = (exchange.0.now)();
     let mut book = lock(&exchange.0.book);
     if book.role(signer, now) == Role::Missing {
-        // Seen live: the error for an agent just replaced names its master.
+        // Seen live: the error for a recently replaced agent names its master.
         let replaced = book.just_replaced(signer, now);
         return Err(replaced.map_or(Refusal::UnknownSigner(signer), Refusal::MustDeposit));
     }
@@ -145,13 +146,14 @@ fn act(
     })
 }
 
-/// Within (now - 2 days, now + 1 day), above the lowest of the signer's 100 highest, never used
+/// Uses a nonce: within (now - 2 days, now + 1 day), above the lowest of the signer's 100 highest,
+/// and unused.
 fn use_nonce(book: &mut Book, signer: Address, nonce: u64, now: u64) -> Result<(), Refusal> {
     let used = book.nonces_of(signer);
     if used.contains(nonce) {
         return Err(Refusal::DuplicateNonce(nonce));
     }
-    // Read literally, the lowest counts before there are 100.
+    // Read literally, the lowest counts even before there are 100.
     let lowest = (now.saturating_sub(2 * DAY_MS) + 1).max(used.lowest().unwrap_or(0));
     if nonce < lowest {
         return Err(Refusal::NonceTooLow { nonce, lowest });

@@ -11,26 +11,26 @@ use serde::{Deserialize, Serialize};
 use super::{Agent, refusal::Refusal};
 use crate::nonces::UsedNonces;
 
-/// After a removal or a replacement no agent can be approved for so long (4.9 s were measured)
+/// After a removal or a replacement, no agent can be approved for this long (4.9 s were measured).
 const REMOVAL_MS: u64 = 5_000;
 
-/// What `userRole` tells
+/// Role in the response to `userRole`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Missing,
     User,
-    /// Acts for this account
+    /// Acts for this account.
     Agent(Address),
 }
 
-/// A change of an account's agents
+/// A change of an account's agents.
 #[derive(Clone, Copy)]
 pub(super) enum Change<'a> {
     Approve(Approval<'a>),
     Remove { name: &'a str },
 }
 
-/// An agent to be
+/// An agent to add.
 #[derive(Clone, Copy)]
 pub(super) struct Approval<'a> {
     pub(super) name: &'a str,
@@ -38,24 +38,24 @@ pub(super) struct Approval<'a> {
     pub(super) valid_until: u64,
 }
 
-/// Everything that the exchange remembers
+/// State of the exchange.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Book {
     accounts: HashMap<Address, Account>,
-    /// From a live agent to its master
+    /// Maps a live agent to its master.
     masters: HashMap<Address, Address>,
-    /// From an agent that another one replaced to its master, and until when that shows
+    /// Maps a replaced agent to its master, and the time until which errors name the master.
     replaced: HashMap<Address, (Address, u64)>,
     nonces: HashMap<Address, UsedNonces>,
     deposited: HashSet<Address>,
     orders: usize,
 }
 
-/// An account that has acted
+/// An account that has acted.
 #[derive(Default, Serialize, Deserialize)]
 struct Account {
     agents: Vec<Agent>,
-    /// No approval before this
+    /// No approval is accepted before this time.
     pending_removal_until: u64,
 }
 
@@ -87,12 +87,12 @@ impl Book {
         }
     }
 
-    /// The master of an agent that was replaced a moment ago
+    /// Returns the master of a recently replaced agent.
     pub(super) fn just_replaced(&self, agent: Address, now: u64) -> Option<Address> {
         self.replaced.get(&agent).filter(|(_, until)| now < *until).map(|(master, _)| *master)
     }
 
-    /// Whether an agent of the account was removed or replaced a moment ago
+    /// Returns whether an agent of the account was recently removed or replaced.
     pub(super) fn has_pending_removal(&self, master: Address, now: u64) -> bool {
         self.accounts.get(&master).is_some_and(|account| now < account.pending_removal_until)
     }
@@ -107,11 +107,11 @@ impl Book {
         first..first + batch
     }
 
-    /// Changes the agents of an account, which exists from now on
+    /// Changes the agents of an account. Creates a missing account.
     ///
     /// # Errors
     ///
-    /// An address that is in use, a name that is not, no slot.
+    /// Returns an error for an address in use, an unknown name, or no free slot.
     pub(super) fn apply(
         &mut self,
         master: Address,
@@ -123,7 +123,7 @@ impl Book {
         match change {
             Change::Remove { name } => {
                 let account = self.accounts.entry(master).or_default();
-                // Not known whether the unnamed agent is missed with the same text.
+                // It is unknown whether a missing unnamed agent has the same error text.
                 let agent = account.take(name).ok_or(Refusal::NoSuchAgent)?;
                 account.pending_removal_until = now + REMOVAL_MS;
                 self.masters.remove(&agent.address);
@@ -141,13 +141,13 @@ impl Book {
         now: u64,
     ) -> Result<(), Refusal> {
         let Approval { name, address, valid_until } = approval;
-        // That the address of an account is refused as well is a guess.
+        // A guess: the address of an account is refused as well.
         if self.role(address, now) != Role::Missing {
             return Err(Refusal::AlreadyUsed);
         }
         let account = self.accounts.entry(master).or_default();
         if let Some(old) = account.take(name) {
-            // The same name replaces at once, without a word.
+            // The same name replaces the agent immediately, without an error.
             account.pending_removal_until = now + REMOVAL_MS;
             self.masters.remove(&old.address);
             self.replaced.insert(old.address, (master, now + REMOVAL_MS));
@@ -159,8 +159,8 @@ impl Book {
         Ok(())
     }
 
-    /// Drops expired agents. The real exchange does so some time after the date; here a client
-    /// that trusts an expired agent fails at once.
+    /// Drops expired agents. The real exchange does so some time after the expiry. Here a client
+    /// that uses an expired agent fails immediately.
     fn prune(&mut self, master: Address, now: u64) {
         let Some(account) = self.accounts.get_mut(&master) else {
             return;

@@ -1,4 +1,4 @@
-//! `POST /info`: what is known of an account. Needs no signature.
+//! `POST /info`: data of an account, without a signature.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ pub(super) fn answer(exchange: &Exchange, query: &Info) -> Value {
         Info::ExtraAgents { user } => book
             .agents_of(*user, now)
             .into_iter()
-            // The unnamed agent is not in the list.
+            // The list omits the unnamed agent.
             .filter(|agent| !agent.name.is_empty())
             .map(|agent| {
                 json!({
@@ -29,7 +29,7 @@ pub(super) fn answer(exchange: &Exchange, query: &Info) -> Value {
                 json!({"role": "agent", "data": {"user": format!("{master:#x}")}})
             }
         },
-        // Two of the real one's perpetuals: what a client asks for before it signs an order.
+        // Two of the real perpetuals, which clients read before they sign an order.
         Info::Meta { dex } if dex.is_empty() => json!({
             "universe": [
                 {"name": "BTC", "szDecimals": 5, "maxLeverage": 40, "marginTableId": 56},
@@ -38,7 +38,7 @@ pub(super) fn answer(exchange: &Exchange, query: &Info) -> Value {
             "marginTables": [],
             "collateralToken": 0,
         }),
-        // No source says it.
+        // No source documents this response.
         Info::Meta { .. } => Value::Null,
         Info::SpotMeta => json!({
             "universe": [],

@@ -1,7 +1,7 @@
-//! Hyperliquid: `POST /exchange` and `POST /info`, as far as API wallets ("agents") go.
+//! Hyperliquid: the parts of `POST /exchange` and `POST /info` that concern API wallets ("agents").
 //!
 //! Actions: `approveAgent` (signed by the account's own key), `noop` and `order` (signed by an
-//! agent or by the account). Every other action is answered like an unknown one.
+//! agent or the account). Every other action gets the response for an unknown one.
 
 use std::{
     sync::{Arc, Mutex},
@@ -38,7 +38,7 @@ mod wire;
 use book::{Approval, Book, Change};
 use wire::Malformed;
 
-/// Which of the two networks; it is part of what is signed
+/// Network. It is part of the signed data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Chain {
     /// `api.hyperliquid.xyz`
@@ -47,18 +47,20 @@ pub enum Chain {
     Testnet,
 }
 
-/// The rules that tests may bend
+/// Rules that tests can change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Whether an account must have deposited before it may approve an agent.
     ///
-    /// Without it every address has an account, so an approval with wrong typed data is taken as
-    /// the approval of the stranger whom its signature names. The one mistake that is refused
-    /// either way is the other network's chain.
+    /// Without it every address has an account. An approval with wrong typed data is then accepted
+    /// for the unknown address that its signature recovers to. Only the other network's chain is
+    /// refused in both cases.
     pub require_deposit: bool,
-    /// Named agents of one account; grows with the volume traded on the real exchange
+    /// Maximum number of named agents of one account. On the real exchange it grows with the traded
+    /// volume.
     pub max_named_agents: usize,
-    /// Weight a minute; on the real exchange for each IP address, here for all callers together
+    /// Weight per minute. The real exchange counts by IP address, the simulator counts all callers
+    /// together.
     pub weight_per_minute: u32,
 }
 
@@ -68,18 +70,18 @@ impl Default for Rules {
     }
 }
 
-/// An API wallet that may act for an account
+/// An API wallet that may act for an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
-    /// Without the ` valid_until` suffix; empty for the one unnamed agent
+    /// Without the ` valid_until` suffix; empty for the unnamed agent.
     pub name: String,
-    /// The key's address
+    /// Address of the key.
     pub address: Address,
-    /// Milliseconds; the agent is gone from then on
+    /// Milliseconds. The agent is removed at this time.
     pub valid_until: u64,
 }
 
-/// A Hyperliquid of its own; clones share it
+/// A simulated Hyperliquid. Clones share its state.
 #[derive(Clone)]
 pub struct Exchange(Arc<Inner>);
 
@@ -92,7 +94,7 @@ struct Inner {
 }
 
 impl Exchange {
-    /// An exchange without accounts, with the default rules
+    /// Returns an exchange without accounts, with the default rules.
     #[must_use]
     pub fn new(chain: Chain, now: Now) -> Self {
         let edge = Edge::new(Arc::clone(&now), too_many_requests);
@@ -100,26 +102,26 @@ impl Exchange {
         Self(Arc::new(Inner { chain, now, edge, rules, book }))
     }
 
-    /// Accounts, agents and nonces as JSON, for [`Exchange::restore`]
+    /// Returns accounts, agents and nonces as JSON, for [`Exchange::restore`].
     ///
     /// # Errors
     ///
-    /// When they cannot be written as JSON.
+    /// Returns an error when the state cannot be written as JSON.
     pub fn snapshot(&self) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec(&*lock(&self.0.book))
     }
 
-    /// Replaces accounts, agents and nonces by those of a snapshot
+    /// Replaces accounts, agents and nonces with those of a snapshot.
     ///
     /// # Errors
     ///
-    /// When it is not a snapshot. Nothing has changed then.
+    /// Returns an error, and changes nothing, when the JSON is not a snapshot.
     pub fn restore(&self, snapshot: &[u8]) -> serde_json::Result<()> {
         *lock(&self.0.book) = serde_json::from_slice(snapshot)?;
         Ok(())
     }
 
-    /// The HTTP API
+    /// Returns the HTTP API.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/exchange", post(exchange))
@@ -127,36 +129,36 @@ impl Exchange {
             .with_state(self.clone())
     }
 
-    /// The rules in force
+    /// Returns the current rules.
     #[must_use]
     pub fn rules(&self) -> Rules {
         lock(&self.0.rules).clone()
     }
 
-    /// Puts other rules in force
+    /// Replaces the rules.
     pub fn set_rules(&self, rules: Rules) {
         *lock(&self.0.rules) = rules;
     }
 
-    /// Whether an account must have deposited before it may approve an agent
+    /// Sets whether an account must have deposited before it may approve an agent.
     pub fn require_deposit(&self, required: bool) {
         lock(&self.0.rules).require_deposit = required;
     }
 
-    /// Credits an account with its first deposit
+    /// Credits an account with its first deposit.
     pub fn deposit(&self, account: Address) {
         lock(&self.0.book).deposit(account);
     }
 
-    /// The live agents of an account, named and unnamed
+    /// Returns the live agents of an account, named and unnamed.
     #[must_use]
     pub fn agents_of(&self, master: Address) -> Vec<Agent> {
         lock(&self.0.book).agents_of(master, (self.0.now)())
     }
 
     /// Adds an agent (an empty name: the unnamed one), as if the account's owner had done so
-    /// elsewhere; the account exists from now on, and slots are not enforced. An agent of the same
-    /// name is replaced, with what follows from that. Tells whether the address was free.
+    /// elsewhere. Creates a missing account, and does not enforce slots. Replaces an agent of the
+    /// same name, with the usual consequences. Returns whether the address was free.
     pub fn add_agent(
         &self,
         account: Address,
@@ -168,8 +170,8 @@ impl Exchange {
         lock(&self.0.book).apply(account, change, usize::MAX, (self.0.now)()).is_ok()
     }
 
-    /// Removes an agent, as if the account's owner had done so elsewhere: for some seconds no
-    /// other can be approved. Tells whether there was such an agent.
+    /// Removes an agent, as if the account's owner had done so elsewhere. For some seconds no other
+    /// agent can be approved. Returns whether the agent existed.
     pub fn remove_agent(&self, account: Address, address: Address) -> bool {
         let now = (self.0.now)();
         let mut book = lock(&self.0.book);
@@ -180,24 +182,24 @@ impl Exchange {
         })
     }
 
-    /// Makes the next request fail that has this path (`/exchange`) or kind (`approveAgent`,
-    /// `noop`, `order`, `userRole`, `extraAgents`). Faults of one target queue up.
+    /// Makes the next request with this path (`/exchange`) or kind (`approveAgent`, `noop`,
+    /// `order`, `userRole`, `extraAgents`) fail. Faults of one target queue up.
     pub fn fail_next(&self, target: &str, fault: Fault) {
         self.0.edge.fail_next(target, fault);
     }
 
-    /// Forgets the faults that nothing has met yet, and says how many
+    /// Removes the faults that have not applied yet, and returns their number.
     #[must_use]
     pub fn clear_faults(&self) -> usize {
         self.0.edge.clear_faults()
     }
 
-    /// How long every request waits before it is looked at
+    /// Sets a delay before every request is processed.
     pub fn set_latency(&self, latency: Duration) {
         self.0.edge.set_latency(latency);
     }
 
-    /// The requests so far, oldest first
+    /// Returns the requests so far, oldest first.
     #[must_use]
     pub fn requests(&self) -> Vec<requests::Request> {
         self.0.edge.requests()
@@ -224,7 +226,7 @@ async fn exchange(State(exchange): State<Exchange>, request: Request) -> Respons
                 Ok(response) => ok(&json!({"status": "ok", "response": response})),
                 Err(refusal) => {
                     let body = json!({"status": "err", "response": refusal.to_string()});
-                    // An error is a 200 all the same.
+                    // An error also has status 200.
                     Reply::json(false, StatusCode::OK, &body)
                 }
             };

@@ -2,12 +2,12 @@
 
 use alloy_primitives::Address;
 
-/// Why an action was refused; the text is the answer
+/// Reason for a refusal. The text is the response.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("Unable to recover signer.")]
     Unrecoverable,
-    /// Names whoever the signature belongs to: a wrong signature belongs to a stranger
+    /// Names the signer that was recovered. A wrong signature recovers to an unknown address.
     #[error("Must deposit before performing actions. User: {0:#x}")]
     MustDeposit(Address),
     #[error("User or API Wallet {0:#x} does not exist.")]
@@ -16,7 +16,7 @@ pub(super) enum Refusal {
     DuplicateNonce(u64),
     #[error("Invalid nonce: nonce too low {nonce} < {lowest}")]
     NonceTooLow { nonce: u64, lowest: u64 },
-    /// The real text is not published
+    /// The real text is not published.
     #[error("Invalid nonce: nonce too high {nonce} > {highest}")]
     NonceTooHigh { nonce: u64, highest: u64 },
     #[error("Vault may not perform this action.")]
@@ -27,10 +27,10 @@ pub(super) enum Refusal {
     ActionExpired,
     #[error("User has pending agent removal")]
     PendingRemoval,
-    /// The real text is not published
+    /// The real text is not published.
     #[error("Extra agent name is too long.")]
     NameTooLong,
-    /// Also for a date that is too far away
+    /// Also for a date too far in the future.
     #[error("Agent valid_until already expired.")]
     ValidUntilExpired,
     #[error("Extra agent already used.")]

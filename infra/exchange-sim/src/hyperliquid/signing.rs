@@ -1,4 +1,4 @@
-//! What the senders of actions sign, rebuilt from the request.
+//! Digests that senders of actions sign, rebuilt from the request.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use serde_json::Value;
@@ -6,23 +6,23 @@ use serde_json::Value;
 use super::Chain;
 use crate::eip712::{Field, digest, domain};
 
-/// The approval of an agent, as far as it is signed. The chain is the exchange's own.
+/// The signed part of an agent's approval. The chain is the exchange's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApproveAgent {
-    /// The chain of the domain; the sender may choose any
+    /// Chain id of the domain. The sender may choose any.
     pub signature_chain_id: U256,
-    /// The agent; zero removes the agent of that name
+    /// Address of the agent. Zero removes the agent with that name.
     pub agent_address: Address,
-    /// With its ` valid_until` suffix; empty for the unnamed agent
+    /// With its ` valid_until` suffix; empty for the unnamed agent.
     pub agent_name: String,
     /// Milliseconds
     pub nonce: u64,
 }
 
-/// The digest that the account's own key signs for `approveAgent`
+/// Returns the digest that the account's own key signs for `approveAgent`.
 ///
-/// The exchange puts its own chain into the text, whatever the request says: a signature for the
-/// other network is a stranger's.
+/// The exchange puts its own chain into the digest, whatever the request names. So a signature for
+/// the other network recovers to an unknown address.
 #[must_use]
 pub fn approve_agent_digest(chain: Chain, approval: &ApproveAgent) -> Option<B256> {
     let chain = match chain {
@@ -39,8 +39,8 @@ pub fn approve_agent_digest(chain: Chain, approval: &ApproveAgent) -> Option<B25
     digest(domain, "HyperliquidTransaction:ApproveAgent", fields)
 }
 
-/// The hash of an action that agents sign: msgpack with the keys in the order sent, nonce, vault,
-/// expiry
+/// Returns the hash of an action that agents sign: msgpack with the keys in the order sent, nonce,
+/// vault and expiry.
 #[must_use]
 pub fn action_hash(
     action: &Value,
@@ -64,7 +64,7 @@ pub fn action_hash(
     Some(keccak256(bytes))
 }
 
-/// The digest that an agent signs: a "phantom agent" that stands for the action
+/// Returns the digest that an agent signs: a "phantom agent" that represents the action.
 #[must_use]
 pub fn l1_digest(chain: Chain, action_hash: B256) -> Option<B256> {
     let source = match chain {

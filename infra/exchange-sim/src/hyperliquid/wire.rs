@@ -1,4 +1,4 @@
-//! Request bodies. A wrong shape is HTTP 422 and plain text, never JSON.
+//! Request bodies. A malformed body gets status 422 and plain text, not JSON.
 
 use alloy_primitives::{Address, Signature};
 use http::StatusCode;
@@ -8,12 +8,13 @@ use serde_json::Value;
 use super::{Chain, signing::ApproveAgent};
 use crate::{edge::Reply, parse_address, parse_hex_number, signature};
 
-/// A body that the exchange does not read
+/// A body that the exchange cannot read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Malformed {
-    /// The `Content-Type` is another one. No source says what happens: as `axum` answers.
+    /// The `Content-Type` is not JSON. No source documents this case, so the response is that of
+    /// `axum`.
     NotJson,
-    /// Not JSON, or a missing field, or a field of another type
+    /// Not JSON, or a field is missing or has another type.
     Shape,
 }
 
@@ -32,25 +33,25 @@ impl From<Malformed> for Reply {
     }
 }
 
-/// The body of `POST /exchange`
+/// The body of `POST /exchange`.
 pub(super) struct Envelope {
     pub(super) action: Action,
     pub(super) nonce: u64,
-    /// Nothing when the parts are strings and a number, but no signature
+    /// `None` when the parts have the right types, but are not a signature.
     pub(super) signature: Option<Signature>,
     pub(super) vault_address: Option<Address>,
     pub(super) expires_after: Option<u64>,
 }
 
-/// What is to be done
+/// The requested action.
 pub(super) enum Action {
-    /// `approveAgent`, and the chain that the sender believes to be on
+    /// `approveAgent`, and the chain that the sender names.
     ApproveAgent { sent_chain: Chain, approval: ApproveAgent },
-    /// An action that agents sign, as sent: the order of its keys is part of what is signed
+    /// An action that agents sign, as sent: the order of its keys is part of the signed data.
     L1 { action: Value, kind: L1 },
 }
 
-/// The actions signed by agents that are simulated
+/// The simulated actions that agents sign.
 #[derive(Clone, Copy)]
 pub(super) enum L1 {
     Noop,
@@ -76,7 +77,7 @@ impl Action {
     }
 }
 
-/// A question to `POST /info`
+/// A request to `POST /info`.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub(super) enum Info {
@@ -88,7 +89,7 @@ pub(super) enum Info {
         #[serde(deserialize_with = "address")]
         user: Address,
     },
-    /// The perpetuals; of `dex`, of which there is none but the first
+    /// The perpetuals of `dex`. Only the first DEX exists.
     Meta {
         #[serde(default)]
         dex: String,
@@ -126,8 +127,8 @@ pub(super) fn envelope(body: &[u8]) -> Result<Envelope, Malformed> {
     let WireSignature { r, s, v } = &wire.signature;
     let action = action(wire.action)?;
     if let Action::ApproveAgent { approval, .. } = &action {
-        // "Must match": how the exchange says that they do not is not published. Nor is what
-        // it says of `expiresAfter`, which it does not support for actions signed by users.
+        // The exchange's error for a mismatch is not published. Neither is its error for
+        // `expiresAfter`, which it does not support for actions signed by users.
         if approval.nonce != wire.nonce || wire.expires_after.is_some() {
             return Err(Malformed::Shape);
         }
@@ -191,17 +192,17 @@ fn action(action: Value) -> Result<Action, Malformed> {
 fn approve_agent(action: Value) -> Result<Action, Malformed> {
     let wire: WireApproveAgent = serde_json::from_value(action).map_err(|_| Malformed::Shape)?;
     let approval = ApproveAgent {
-        // Hex text, such as `0xa4b1`
+        // Hex text, such as `0xa4b1`.
         signature_chain_id: parse_hex_number(&wire.signature_chain_id).ok_or(Malformed::Shape)?,
         agent_address: wire.agent_address.0,
-        // Left out, null and "" are the unnamed agent, and signed as "".
+        // Absent, null and "" name the unnamed agent, and are signed as "".
         agent_name: wire.agent_name.unwrap_or_default(),
         nonce: wire.nonce,
     };
     Ok(Action::ApproveAgent { sent_chain: wire.hyperliquid_chain, approval })
 }
 
-/// The number of orders, if each looks like one
+/// Returns the number of orders, if all of them are well-formed.
 fn orders(action: &Value) -> Option<usize> {
     let orders = action["orders"].as_array().filter(|orders| !orders.is_empty())?;
     let well_formed = orders.iter().all(|order| {

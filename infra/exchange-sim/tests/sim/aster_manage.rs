@@ -61,7 +61,7 @@ async fn with_agent() -> Aster {
 }
 
 #[tokio::test]
-async fn an_agent_is_approved_for_a_known_account_only() {
+async fn approval_for_unknown_account_is_refused() {
     let aster = Aster::new();
     let parameters = approval(&aster, "bot", agent().address());
     let unknown = "-1000 No aster user found";
@@ -73,7 +73,7 @@ async fn an_agent_is_approved_for_a_known_account_only() {
 }
 
 #[tokio::test]
-async fn the_rules_of_registration_hold_for_approvals() {
+async fn approval_follows_registration_rules() {
     let aster = with_agent().await;
     let other = Wallet::number(8).address();
     let same_name = approval(&aster, "bot", other);
@@ -89,7 +89,7 @@ async fn the_rules_of_registration_hold_for_approvals() {
 }
 
 #[tokio::test]
-async fn a_builder_is_not_registered() {
+async fn approval_with_builder_is_refused() {
     let aster = with_agent().await;
     let mut parameters = approval(&aster, "bot2", Wallet::number(8).address());
     parameters.insert(7, ("builder", "0x12".to_owned()));
@@ -98,7 +98,7 @@ async fn a_builder_is_not_registered() {
 }
 
 #[tokio::test]
-async fn an_agents_permissions_are_updated() {
+async fn agent_permissions_can_be_updated() {
     let aster = with_agent().await;
     let parameters = |agent: Address| {
         vec![
@@ -121,7 +121,7 @@ async fn an_agents_permissions_are_updated() {
 }
 
 #[tokio::test]
-async fn a_deleted_agent_is_gone_and_frees_name_and_address() {
+async fn deleted_agent_frees_its_name_and_address() {
     let aster = with_agent().await;
     let parameters = deletion(&aster, agent().address());
     assert_eq!(aster.manage(&user(), DELETE, &parameters).await, OK);
@@ -134,7 +134,7 @@ async fn a_deleted_agent_is_gone_and_frees_name_and_address() {
 }
 
 #[tokio::test]
-async fn only_the_users_own_signature_manages() {
+async fn management_requires_users_signature() {
     let aster = with_agent().await;
     let good = deletion(&aster, agent().address());
     assert_eq!(aster.manage(&agent(), DELETE, &good).await, SIGNATURE);
@@ -144,7 +144,7 @@ async fn only_the_users_own_signature_manages() {
 }
 
 #[tokio::test]
-async fn the_chain_must_be_signed_and_be_this_one() {
+async fn management_requires_signed_chain_of_network() {
     let aster = with_agent().await;
     let mut other = deletion(&aster, agent().address());
     set(&mut other, "asterChain", "Testnet");
@@ -155,7 +155,7 @@ async fn the_chain_must_be_signed_and_be_this_one() {
 }
 
 #[tokio::test]
-async fn the_letter_case_of_addresses_is_signed() {
+async fn address_letter_case_is_signed() {
     let aster = with_agent().await;
     let parameters = deletion(&aster, agent().address());
     let digest = exchange_sim::aster::signing::management_digest(
@@ -174,7 +174,7 @@ async fn the_letter_case_of_addresses_is_signed() {
 }
 
 #[tokio::test]
-async fn parameters_that_nobody_documents_are_refused() {
+async fn undocumented_parameters_are_refused() {
     let aster = with_agent().await;
     let mut parameters = deletion(&aster, agent().address());
     parameters.push(("Evil)", "1".to_owned()));
@@ -185,7 +185,7 @@ async fn parameters_that_nobody_documents_are_refused() {
 }
 
 #[tokio::test]
-async fn a_nonce_manages_once() {
+async fn reused_management_nonce_is_refused() {
     let aster = with_agent().await;
     let mut parameters = deletion(&aster, Wallet::number(8).address());
     assert_eq!(aster.manage(&user(), DELETE, &parameters).await, "-1000 No agent found");

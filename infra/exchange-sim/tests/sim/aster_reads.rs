@@ -27,7 +27,7 @@ async fn with_agent(network: Network) -> Aster {
 }
 
 #[tokio::test]
-async fn an_agent_lists_the_agents_of_its_account() {
+async fn agent_lists_agents_of_its_account() {
     let aster = with_agent(Network::Mainnet).await;
     let answer = aster.call(AGENTS, user().address(), &agent()).await;
     let listed = json!([{
@@ -45,7 +45,7 @@ async fn an_agent_lists_the_agents_of_its_account() {
 }
 
 #[tokio::test]
-async fn an_agent_reads_the_balance_of_its_account() {
+async fn agent_reads_balance_of_its_account() {
     for network in [Network::Mainnet, Network::Testnet] {
         let aster = with_agent(network).await;
         let answer = aster.call(BALANCE, user().address(), &agent()).await;
@@ -55,7 +55,7 @@ async fn an_agent_reads_the_balance_of_its_account() {
 }
 
 #[tokio::test]
-async fn the_balance_may_need_a_deposit_but_agents_do_not() {
+async fn balance_requires_deposit_but_agent_list_does_not() {
     let aster = with_agent(Network::Mainnet).await;
     aster.exchange.require_deposit(true);
     let answer = aster.call(BALANCE, user().address(), &agent()).await;
@@ -68,7 +68,7 @@ async fn the_balance_may_need_a_deposit_but_agents_do_not() {
 }
 
 #[tokio::test]
-async fn only_a_live_agent_of_that_account_may_call() {
+async fn call_of_expired_or_foreign_agent_is_refused() {
     let aster = with_agent(Network::Mainnet).await;
     for path in [AGENTS, BALANCE] {
         let stranger = aster.call(path, user().address(), &Wallet::number(8)).await;
@@ -81,13 +81,13 @@ async fn only_a_live_agent_of_that_account_may_call() {
     aster.clock.advance(30 * DAY_MS);
     let expired = aster.call(AGENTS, user().address(), &agent()).await;
     assert_eq!(said(&expired), NO_AGENT);
-    // It keeps its name until it is deleted.
+    // An expired agent keeps its name until it is deleted.
     let other = Wallet::number(8).address();
     assert_eq!(aster.register(&user(), "bot", other).await, "-1000 Illegal agentName");
 }
 
 #[tokio::test]
-async fn only_the_query_as_sent_is_signed() {
+async fn signature_covers_exact_query_string() {
     let aster = with_agent(Network::Mainnet).await;
     let (user, signer) = (user().address(), agent().address());
     let text = format!("nonce={}&user={user}&signer={signer}", aster.nonce());
@@ -111,7 +111,7 @@ async fn only_the_query_as_sent_is_signed() {
 }
 
 #[tokio::test]
-async fn a_call_names_user_signer_and_nonce() {
+async fn call_without_user_signer_or_nonce_is_refused() {
     let aster = with_agent(Network::Mainnet).await;
     let (user, signer) = (user().address(), agent().address());
     let texts = [
@@ -127,7 +127,7 @@ async fn a_call_names_user_signer_and_nonce() {
 }
 
 #[tokio::test]
-async fn a_nonce_of_the_agent_counts_once() {
+async fn reused_agent_nonce_is_refused() {
     let aster = with_agent(Network::Mainnet).await;
     let text =
         format!("nonce={}&user={}&signer={}", aster.nonce(), user().address(), agent().address());
@@ -137,7 +137,7 @@ async fn a_nonce_of_the_agent_counts_once() {
 }
 
 #[tokio::test]
-async fn the_time_is_public() {
+async fn time_endpoint_requires_no_signature() {
     let aster = Aster::new();
     aster.clock.advance(7);
     let answer = send(aster.exchange.router(), "GET", "/fapi/v3/time", None).await;

@@ -18,7 +18,7 @@ fn agent() -> Wallet {
     Wallet::number(9)
 }
 
-/// The registration's text with one value changed
+/// Returns the registration's text with one changed value.
 fn with(aster: &Aster, name: &str, value: &str) -> String {
     let text = aster.registration(&user(), "bot", agent().address());
     let pairs = text.split('&').map(|pair| match pair.split_once('=') {
@@ -28,7 +28,7 @@ fn with(aster: &Aster, name: &str, value: &str) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-/// The registration's text without one parameter
+/// Returns the registration's text without one parameter.
 fn without(aster: &Aster, name: &str) -> String {
     let text = aster.registration(&user(), "bot", agent().address());
     let left = text.split('&').filter(|pair| !pair.starts_with(&format!("{name}=")));
@@ -36,7 +36,7 @@ fn without(aster: &Aster, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_registration_creates_the_account_and_its_agent() {
+async fn registration_creates_account_and_agent() {
     let aster = Aster::new();
     let body = aster.registration(&user(), "bot", agent().address());
     let signature = sign_text(&user(), 56, &body);
@@ -57,7 +57,7 @@ async fn a_registration_creates_the_account_and_its_agent() {
 }
 
 #[tokio::test]
-async fn every_documented_parameter_is_mandatory() {
+async fn registration_without_a_parameter_is_refused() {
     let names = [
         "user",
         "nonce",
@@ -86,7 +86,7 @@ async fn every_documented_parameter_is_mandatory() {
 }
 
 #[tokio::test]
-async fn values_must_be_of_their_kind() {
+async fn registration_with_malformed_value_is_refused() {
     let values = [
         ("user", "0x12"),
         ("nonce", "+1790000000000000"),
@@ -112,7 +112,7 @@ async fn values_must_be_of_their_kind() {
 }
 
 #[tokio::test]
-async fn only_the_users_own_signature_over_the_text_counts() {
+async fn registration_requires_users_signature_over_text() {
     let aster = Aster::new();
     let text = aster.registration(&user(), "bot", agent().address());
     let good = sign_text(&user(), 56, &text);
@@ -131,13 +131,13 @@ async fn only_the_users_own_signature_over_the_text_counts() {
         let body = format!("{text}&signature={signature}");
         assert_eq!(said(&aster.form("POST", REGISTER, &body).await), SIGNATURE);
     }
-    // Nothing was spent by the failures.
+    // The failed requests used no nonce.
     let body = format!("{text}&signature={good}");
     assert_eq!(said(&aster.form("POST", REGISTER, &body).await), OK);
 }
 
 #[tokio::test]
-async fn what_was_changed_or_added_after_signing_is_refused() {
+async fn registration_changed_after_signing_is_refused() {
     let aster = Aster::new();
     let text = aster.registration(&user(), "bot", agent().address());
     let signature = sign_text(&user(), 56, &text);
@@ -154,7 +154,7 @@ async fn what_was_changed_or_added_after_signing_is_refused() {
 }
 
 #[tokio::test]
-async fn another_order_of_the_body_is_read_by_the_template() {
+async fn reordered_body_is_verified_in_template_order() {
     let aster = Aster::new();
     let text = aster.registration(&user(), "bot", agent().address());
     let signature = sign_text(&user(), 56, &text);
@@ -165,7 +165,7 @@ async fn another_order_of_the_body_is_read_by_the_template() {
 }
 
 #[tokio::test]
-async fn a_body_counts_only_as_a_form() {
+async fn body_without_form_content_type_is_ignored() {
     let aster = Aster::new();
     let text = aster.registration(&user(), "bot", agent().address());
     let body = format!("{text}&signature={}", sign_text(&user(), 56, &text));
@@ -180,7 +180,7 @@ async fn a_body_counts_only_as_a_form() {
 }
 
 #[tokio::test]
-async fn a_nonce_lives_ten_seconds_to_both_sides() {
+async fn nonce_beyond_ten_seconds_is_refused() {
     for (offset_us, expected) in
         [(-10_000_001, NONCE), (-10_000_000, OK), (10_000_000, OK), (10_000_001, NONCE)]
     {
@@ -189,20 +189,20 @@ async fn a_nonce_lives_ten_seconds_to_both_sides() {
         let text = with(&aster, "nonce", &nonce.to_string());
         assert_eq!(aster.register_text(&user(), &text).await, expected);
     }
-    // Milliseconds are far in the past.
+    // A nonce in milliseconds is far in the past.
     let aster = Aster::new();
     let text = with(&aster, "nonce", &START.to_string());
     assert_eq!(aster.register_text(&user(), &text).await, NONCE);
 }
 
 #[tokio::test]
-async fn a_nonce_counts_once_and_among_the_100_highest() {
+async fn reused_or_low_nonce_is_refused() {
     let aster = Aster::new();
     aster.exchange.set_rules(Rules { weight_per_minute: u32::MAX, ..Rules::default() });
     let text = aster.registration(&user(), "bot", agent().address());
     assert_eq!(aster.register_text(&user(), &text).await, OK);
     assert_eq!(aster.register_text(&user(), &text).await, NONCE);
-    // Failed ones are spent as well.
+    // Failed requests also use their nonces.
     for _ in 0..100 {
         let answer = aster.register(&user(), "bot", agent().address()).await;
         assert_eq!(answer, "-1000 Illegal agentName");
@@ -212,7 +212,7 @@ async fn a_nonce_counts_once_and_among_the_100_highest() {
 }
 
 #[tokio::test]
-async fn a_name_is_used_once_by_an_account_and_an_address_once_by_all() {
+async fn duplicate_agent_name_or_address_is_refused() {
     let aster = Aster::new();
     let (one, two) = (Wallet::number(8).address(), agent().address());
     assert_eq!(aster.register(&user(), "bot", one).await, OK);
@@ -224,7 +224,7 @@ async fn a_name_is_used_once_by_an_account_and_an_address_once_by_all() {
 }
 
 #[tokio::test]
-async fn an_account_has_a_limit_of_agents() {
+async fn agent_over_account_limit_is_refused() {
     let aster = Aster::new();
     for number in 0..20 {
         let agent = Wallet::number(100 + number).address();
@@ -237,7 +237,7 @@ async fn an_account_has_a_limit_of_agents() {
 }
 
 #[tokio::test]
-async fn an_agent_must_live_seven_days() {
+async fn agent_expiring_within_seven_days_is_refused() {
     let aster = Aster::new();
     let too_short = with(&aster, "expired", &(START + 7 * DAY_MS - 1).to_string());
     let text = "-1000 Agent expired time too short";
@@ -247,7 +247,7 @@ async fn an_agent_must_live_seven_days() {
 }
 
 #[tokio::test]
-async fn withdrawing_needs_addresses() {
+async fn withdraw_permission_requires_addresses() {
     let aster = Aster::new();
     let text = with(&aster, "canWithdraw", "true");
     let missing =
@@ -260,7 +260,7 @@ async fn withdrawing_needs_addresses() {
 }
 
 #[tokio::test]
-async fn a_minute_has_so_much_weight() {
+async fn registrations_over_minute_weight_return_429() {
     let aster = Aster::new();
     let reader = agent();
     for number in 0..48 {

@@ -41,13 +41,13 @@ fn login(wallet: &Wallet, message: &str) -> String {
     format!("0x{}", hex::encode(wallet.sign(eip191_hash_message(message))))
 }
 
-/// A request for a key, with a fresh nonce's signature
+/// Returns a request for a key, with the signature of a new nonce.
 async fn request(aster: &Aster, wallet: &Wallet, rest: &str) -> String {
     let signature = login(wallet, &login_message(nonce(aster, wallet).await));
     format!("{}&userSignature={signature}&timestamp={}{rest}", ask(wallet), aster.clock.now())
 }
 
-/// Asks for a nonce and a key
+/// Requests a nonce and a key.
 async fn create(aster: &Aster, wallet: &Wallet, rest: &str) -> Answer {
     let body = request(aster, wallet, rest).await;
     aster.form("POST", CREATE, &body).await
@@ -65,14 +65,14 @@ fn tag(secret: &str, text: &str) -> String {
     hex::encode(sign(&Key::new(HMAC_SHA256, secret.as_bytes()), text.as_bytes()))
 }
 
-/// A read that a key signs
+/// Sends a read that a key signs.
 async fn balance(aster: &Aster, api_key: &str, secret: &str, text: &str) -> Answer {
     let uri = format!("{BALANCE}?{text}&signature={}", tag(secret, text));
     with_key("GET", &uri, api_key, aster).await
 }
 
 #[tokio::test]
-async fn a_key_is_given_for_a_signed_nonce_and_signs_calls() {
+async fn signed_nonce_returns_key_that_signs_calls() {
     let aster = Aster::new();
     let answer = create(&aster, &owner(), "&desc=bot&apikeyIP=203.0.113.7,2001:db8::1").await;
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -106,7 +106,7 @@ async fn a_key_is_given_for_a_signed_nonce_and_signs_calls() {
 }
 
 #[tokio::test]
-async fn the_vectors_are_accepted_as_they_are_sent() {
+async fn v1_vectors_are_accepted_unchanged() {
     let vectors = vectors("aster_v1_api_key.json");
     let sapi = vectors.iter().filter(|vector| vector["category"] == "aster_v1_sapi");
     let mut met = 0;
@@ -151,7 +151,7 @@ async fn the_vectors_are_accepted_as_they_are_sent() {
 }
 
 #[tokio::test]
-async fn parameters_may_be_in_the_query() {
+async fn parameters_in_query_are_accepted() {
     let aster = Aster::new();
     let uri = format!("{NONCE}?{}", ask(&owner()));
     let answer = send(aster.exchange.router(), "POST", &uri, None).await;
@@ -162,7 +162,7 @@ async fn parameters_may_be_in_the_query() {
 }
 
 #[tokio::test]
-async fn a_nonce_is_good_once_for_its_account_and_for_a_minute() {
+async fn nonce_is_single_use_and_valid_for_one_minute() {
     let aster = Aster::new();
     let body = request(&aster, &owner(), "&desc=bot").await;
     assert_eq!(aster.form("POST", CREATE, &body).await.status, 200);
@@ -189,7 +189,7 @@ async fn a_nonce_is_good_once_for_its_account_and_for_a_minute() {
 }
 
 #[tokio::test]
-async fn only_the_account_itself_may_sign_and_only_the_documented_text() {
+async fn key_request_requires_account_signature_over_text() {
     let aster = Aster::new();
     for (signer, message) in [
         (Wallet::number(2), "You are signing into Astherus {}"),
@@ -206,7 +206,7 @@ async fn only_the_account_itself_may_sign_and_only_the_documented_text() {
 }
 
 #[tokio::test]
-async fn a_desc_is_short_and_unique_for_the_account() {
+async fn desc_must_be_short_and_unique_per_account() {
     let aster = Aster::new();
     let longest = "d".repeat(20);
     assert_eq!(create(&aster, &owner(), &format!("&desc={longest}")).await.status, 200);
@@ -224,7 +224,7 @@ async fn a_desc_is_short_and_unique_for_the_account() {
 }
 
 #[tokio::test]
-async fn the_parameters_are_the_documented_ones() {
+async fn undocumented_v1_parameters_are_refused() {
     let aster = Aster::new();
     let good = request(&aster, &owner(), "&desc=bot").await;
     let stamp = format!("timestamp={START}");
@@ -254,13 +254,13 @@ async fn the_parameters_are_the_documented_ones() {
     assert!(unasked.starts_with("-1101 Too many parameters; 'desc'"), "{unasked}");
     let stale = format!("{}&timestamp={}", ask(&owner()), START - 5_001);
     assert!(said(&aster.form("POST", NONCE, &stale).await).starts_with("-1021 "));
-    // None of this has spent the nonce.
+    // None of these requests used the nonce.
     let wide = good.replace(&stamp, &format!("recvWindow=60000&timestamp={}", START - 60_000));
     assert_eq!(aster.form("POST", CREATE, &wide).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_closed_api_gives_nothing_out_and_its_keys_go_on() {
+async fn closed_v1_api_keeps_existing_keys_working() {
     let aster = Aster::new();
     let owner = owner();
     let given = create(&aster, &owner, "&desc=bot").await.json();
@@ -275,7 +275,7 @@ async fn a_closed_api_gives_nothing_out_and_its_keys_go_on() {
 }
 
 #[tokio::test]
-async fn keys_have_a_limit_of_their_own() {
+async fn v1_keys_have_their_own_limit() {
     let aster = Aster::new();
     for _ in 0..60 {
         nonce(&aster, &owner()).await;
@@ -292,7 +292,7 @@ async fn keys_have_a_limit_of_their_own() {
 }
 
 #[tokio::test]
-async fn faults_meet_the_calls_by_path_and_kind() {
+async fn v1_faults_match_path_and_kind() {
     let aster = Aster::new();
     aster.exchange.fail_next("getNonce", Fault::RateLimited { retry_after_s: 9 });
     let limited = aster.form("POST", NONCE, &ask(&owner())).await;

@@ -1,4 +1,4 @@
-//! What an account's owner does behind a client's back.
+//! Changes that an account's owner makes with another client.
 
 use crate::support::{
     DAY_MS, START, Wallet,
@@ -15,7 +15,7 @@ fn agent() -> Wallet {
 }
 
 #[tokio::test]
-async fn hyperliquid_knows_an_agent_that_was_added_elsewhere() {
+async fn hyperliquid_lists_agent_added_elsewhere() {
     let hyperliquid = Hyperliquid::new();
     let (exchange, owner, agent) = (&hyperliquid.exchange, owner().address(), agent());
     assert!(exchange.add_agent(owner, "bot", agent.address(), START + DAY_MS));
@@ -27,7 +27,7 @@ async fn hyperliquid_knows_an_agent_that_was_added_elsewhere() {
         (&"bot".into(), &(START + DAY_MS).into())
     );
     assert!(!exchange.add_agent(owner, "other", agent.address(), START + DAY_MS), "address in use");
-    // Slots are not enforced, and the name replaces.
+    // Slots are not enforced, and the same name replaces.
     for number in 10..20 {
         let address = Wallet::number(number).address();
         assert!(exchange.add_agent(owner, &format!("bot{number}"), address, START + DAY_MS));
@@ -40,7 +40,7 @@ async fn hyperliquid_knows_an_agent_that_was_added_elsewhere() {
 }
 
 #[tokio::test]
-async fn hyperliquid_misses_an_agent_that_was_removed_elsewhere() {
+async fn hyperliquid_omits_agent_removed_elsewhere() {
     let hyperliquid = Hyperliquid::new();
     let (exchange, agent) = (&hyperliquid.exchange, agent().address());
     assert!(!exchange.remove_agent(owner().address(), agent), "not there yet");
@@ -57,7 +57,7 @@ async fn hyperliquid_misses_an_agent_that_was_removed_elsewhere() {
 }
 
 #[tokio::test]
-async fn aster_knows_an_agent_that_was_added_elsewhere() {
+async fn aster_lists_agent_added_elsewhere() {
     let aster = Aster::new();
     let (exchange, owner, agent) = (&aster.exchange, owner().address(), agent());
     assert!(exchange.add_agent(owner, "bot", agent.address(), START + 1));
@@ -73,7 +73,7 @@ async fn aster_knows_an_agent_that_was_added_elsewhere() {
 }
 
 #[tokio::test]
-async fn aster_misses_an_agent_that_was_removed_elsewhere() {
+async fn aster_omits_agent_removed_elsewhere() {
     let aster = Aster::new();
     let (exchange, user) = (&aster.exchange, owner().address());
     assert!(!exchange.remove_agent(user, agent().address()), "not there yet");

@@ -23,7 +23,7 @@ fn agent() -> Wallet {
     Wallet::number(9)
 }
 
-/// A question to `/info`, answered or failed
+/// Sends a request to `/info`, and returns the status and the body.
 async fn ask(hyperliquid: &Hyperliquid) -> (u16, String) {
     let question = serde_json::json!({"type": "extraAgents", "user": owner().address()});
     let answer = hyperliquid.post("/info", &question).await;
@@ -31,7 +31,7 @@ async fn ask(hyperliquid: &Hyperliquid) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn faults_wait_for_their_path_or_kind_in_order() {
+async fn faults_apply_in_order_to_path_or_kind() {
     let hyperliquid = Hyperliquid::new();
     let exchange = &hyperliquid.exchange;
     exchange.fail_next("/exchange", Fault::Status(500, "elsewhere".to_owned()));
@@ -46,7 +46,7 @@ async fn faults_wait_for_their_path_or_kind_in_order() {
 }
 
 #[tokio::test]
-async fn a_rate_limit_is_in_the_words_of_the_exchange() {
+async fn rate_limit_fault_has_exchanges_error_format() {
     let (hyperliquid, aster) = (Hyperliquid::new(), Aster::new());
     let limited = Fault::RateLimited { retry_after_s: 7 };
     hyperliquid.exchange.fail_next("/info", limited.clone());
@@ -58,7 +58,7 @@ async fn a_rate_limit_is_in_the_words_of_the_exchange() {
 }
 
 #[tokio::test]
-async fn faults_that_apply_change_the_exchange_and_others_do_not() {
+async fn applied_faults_change_state_and_others_do_not() {
     for (fault, applied) in [
         (Fault::Status(500, String::new()), false),
         (Fault::Garbage, false),
@@ -84,13 +84,13 @@ async fn faults_that_apply_change_the_exchange_and_others_do_not() {
 }
 
 #[tokio::test]
-async fn an_answer_can_be_lost_after_the_request_was_applied() {
+async fn response_can_be_lost_after_request_is_applied() {
     let hyperliquid = Hyperliquid::new();
     hyperliquid.exchange.fail_next("approveAgent", Fault::AppliedButLost);
     let body = approval(Chain::Mainnet, &owner(), "bot", agent().address(), hyperliquid.nonce());
     let answer = hyperliquid.post("/exchange", &body).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (502, "Bad Gateway"));
-    // The same request again finds its nonce used; the role tells that it was applied.
+    // A retry finds its nonce used. The role shows that the first request was applied.
     let said = hyperliquid.exchange(&body).await;
     assert!(said.starts_with("Invalid nonce: duplicate nonce"), "{said}");
     let role = hyperliquid.info("userRole", agent().address()).await;
@@ -98,7 +98,7 @@ async fn an_answer_can_be_lost_after_the_request_was_applied() {
 }
 
 #[tokio::test]
-async fn a_connection_can_break_before_the_answer() {
+async fn connection_can_break_before_response() {
     let aster = Aster::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -111,7 +111,7 @@ async fn a_connection_can_break_before_the_answer() {
         let request = b"GET /fapi/v3/time HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         stream.write_all(request).await.unwrap();
         let mut answer = Vec::new();
-        // The end of the stream or a reset: either way nothing was received.
+        // The stream may end or be reset. In both cases nothing was received.
         let _ = stream.read_to_end(&mut answer).await;
         assert_eq!(answer.starts_with(b"HTTP/1.1 200"), expect_answer);
         assert_eq!(!answer.is_empty(), expect_answer);
@@ -120,7 +120,7 @@ async fn a_connection_can_break_before_the_answer() {
 }
 
 #[tokio::test]
-async fn latency_delays_every_answer() {
+async fn latency_delays_every_response() {
     let aster = Aster::new();
     aster.exchange.set_latency(SHORT);
     let before = Instant::now();

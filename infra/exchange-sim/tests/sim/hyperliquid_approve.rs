@@ -20,7 +20,7 @@ fn agent(number: u8) -> Address {
 }
 
 #[tokio::test]
-async fn an_approved_agent_lives_90_days_unless_it_says_otherwise() {
+async fn agent_without_expiry_expires_after_90_days() {
     let hyperliquid = Hyperliquid::new();
     let body = approval(Chain::Mainnet, &owner(), "bot", agent(1), hyperliquid.nonce());
     assert_eq!(hyperliquid.post("/exchange", &body).await.body, OK);
@@ -32,7 +32,7 @@ async fn an_approved_agent_lives_90_days_unless_it_says_otherwise() {
 }
 
 #[tokio::test]
-async fn a_date_must_be_ahead_and_within_180_days() {
+async fn expiry_outside_180_days_is_refused() {
     let hyperliquid = Hyperliquid::new();
     for bad in [START - 1, START, START + 180 * DAY_MS + 1] {
         let said = hyperliquid.approve_until(&owner(), "bot", agent(1), bad).await;
@@ -45,7 +45,7 @@ async fn a_date_must_be_ahead_and_within_180_days() {
 }
 
 #[tokio::test]
-async fn an_agent_is_gone_when_its_date_has_come() {
+async fn agent_after_expiry_is_removed() {
     let hyperliquid = Hyperliquid::new();
     let key = Wallet::number(9);
     hyperliquid.approve_until(&owner(), "bot", key.address(), START + 1_000).await;
@@ -60,7 +60,7 @@ async fn an_agent_is_gone_when_its_date_has_come() {
 }
 
 #[tokio::test]
-async fn a_name_has_at_most_16_characters_without_its_suffix() {
+async fn name_over_16_characters_is_refused() {
     let hyperliquid = Hyperliquid::new();
     let too_long = "abcdefghijklmnopq";
     let text = "Extra agent name is too long.";
@@ -72,7 +72,7 @@ async fn a_name_has_at_most_16_characters_without_its_suffix() {
 }
 
 #[tokio::test]
-async fn what_only_looks_like_a_suffix_is_part_of_the_name() {
+async fn malformed_suffix_is_part_of_name() {
     let hyperliquid = Hyperliquid::new();
     assert_eq!(hyperliquid.approve(&owner(), "a valid_until x", agent(1)).await, "ok");
     assert_eq!(hyperliquid.approve(&owner(), "b valid_until ", agent(2)).await, "ok");
@@ -81,13 +81,13 @@ async fn what_only_looks_like_a_suffix_is_part_of_the_name() {
 }
 
 #[tokio::test]
-async fn the_same_name_replaces_at_once_and_blocks_approvals_for_5_s() {
+async fn same_name_replaces_agent_and_blocks_for_5_s() {
     let hyperliquid = Hyperliquid::new();
     let (old, new) = (Wallet::number(8), Wallet::number(9));
     assert_eq!(hyperliquid.approve(&owner(), "bot", old.address()).await, "ok");
     assert_eq!(hyperliquid.approve(&owner(), "bot", new.address()).await, "ok");
     assert_eq!(hyperliquid.noop(&new).await, "ok");
-    // The trap: the error for the replaced agent names the master.
+    // Seen live: the error for the replaced agent names the master.
     let text = format!("Must deposit before performing actions. User: {:#x}", owner().address());
     assert_eq!(hyperliquid.noop(&old).await, text);
 
@@ -101,7 +101,7 @@ async fn the_same_name_replaces_at_once_and_blocks_approvals_for_5_s() {
 }
 
 #[tokio::test]
-async fn the_zero_address_removes_and_blocks_approvals_for_5_s() {
+async fn zero_address_removes_agent_and_blocks_for_5_s() {
     let hyperliquid = Hyperliquid::new();
     let key = Wallet::number(9);
     let missing = "Extra agent does not exist";
@@ -111,18 +111,18 @@ async fn the_zero_address_removes_and_blocks_approvals_for_5_s() {
     assert_eq!(hyperliquid.approve(&owner(), "bot", Address::ZERO).await, "ok");
     let unknown = format!("User or API Wallet {:#x} does not exist.", key.address());
     assert_eq!(hyperliquid.noop(&key).await, unknown);
-    // Whatever else is wrong with it, every approval hears this first.
+    // Every approval gets this error first, even if it has other faults.
     assert_eq!(hyperliquid.approve(&owner(), "", Address::ZERO).await, PENDING);
     assert_eq!(hyperliquid.approve_until(&owner(), "bot", agent(2), 1).await, PENDING);
     hyperliquid.clock.advance(5_000);
     assert_eq!(hyperliquid.approve(&owner(), "", Address::ZERO).await, "ok");
     hyperliquid.clock.advance(5_000);
-    // What counts is what is registered now, not what ever was.
+    // Only current registrations count.
     assert_eq!(hyperliquid.approve(&owner(), "bot", key.address()).await, "ok");
 }
 
 #[tokio::test]
-async fn an_address_is_registered_once_for_all_accounts() {
+async fn address_of_other_accounts_agent_is_refused() {
     let hyperliquid = Hyperliquid::new();
     assert_eq!(hyperliquid.approve(&owner(), "bot", agent(1)).await, "ok");
     assert_eq!(hyperliquid.approve(&owner(), "bot", agent(1)).await, USED);
@@ -132,7 +132,7 @@ async fn an_address_is_registered_once_for_all_accounts() {
 }
 
 #[tokio::test]
-async fn three_named_agents_and_an_unnamed_one_fill_an_account() {
+async fn account_holds_three_named_and_one_unnamed_agent() {
     let hyperliquid = Hyperliquid::new();
     let short_lived = START + 1_000;
     assert_eq!(hyperliquid.approve_until(&owner(), "a", agent(1), short_lived).await, "ok");
@@ -148,7 +148,7 @@ async fn three_named_agents_and_an_unnamed_one_fill_an_account() {
 }
 
 #[tokio::test]
-async fn an_account_must_have_deposited_if_the_rules_say_so() {
+async fn approval_without_required_deposit_is_refused() {
     let hyperliquid = Hyperliquid::new();
     hyperliquid.exchange.require_deposit(true);
     let address = owner().address();
@@ -160,7 +160,7 @@ async fn an_account_must_have_deposited_if_the_rules_say_so() {
 }
 
 #[tokio::test]
-async fn an_agent_cannot_approve_agents() {
+async fn approval_signed_by_agent_is_refused() {
     let hyperliquid = Hyperliquid::new();
     let key = Wallet::number(9);
     assert_eq!(hyperliquid.approve(&owner(), "bot", key.address()).await, "ok");
@@ -169,7 +169,7 @@ async fn an_agent_cannot_approve_agents() {
 }
 
 #[tokio::test]
-async fn whatever_is_not_as_signed_comes_from_a_stranger() {
+async fn changed_approval_has_unknown_signer() {
     let change = [
         ("agentName", json!("bos")),
         ("agentAddress", json!(agent(2))),
@@ -185,14 +185,14 @@ async fn whatever_is_not_as_signed_comes_from_a_stranger() {
         let said = hyperliquid.exchange(&body).await;
         let user = said.strip_prefix("Must deposit before performing actions. User: 0x").unwrap();
         assert_eq!(user, user.to_lowercase());
-        // What counts is what is signed: the sent chain alone does not change the signer.
+        // Only signed data counts: changing the sent chain alone does not change the signer.
         let is_owner = format!("0x{user}") == format!("{:#x}", owner().address());
         assert_eq!(is_owner, field == "hyperliquidChain");
     }
 }
 
 #[tokio::test]
-async fn a_vault_may_not_approve() {
+async fn approval_for_vault_is_refused() {
     let hyperliquid = Hyperliquid::new();
     let mut body = approval(Chain::Mainnet, &owner(), "bot", agent(1), START);
     body["vaultAddress"] = json!(agent(7));
@@ -200,19 +200,19 @@ async fn a_vault_may_not_approve() {
 }
 
 #[tokio::test]
-async fn a_nonce_counts_once_even_if_the_action_failed() {
+async fn nonce_of_failed_action_is_used() {
     let hyperliquid = Hyperliquid::new();
     let duplicate = format!("Invalid nonce: duplicate nonce {START}");
     let body = approval(Chain::Mainnet, &owner(), "bot", Address::ZERO, START);
     assert_eq!(hyperliquid.exchange(&body).await, "Extra agent does not exist");
     assert_eq!(hyperliquid.exchange(&body).await, duplicate);
-    // Another signer has nonces of its own.
+    // Another signer has its own nonces.
     let body = approval(Chain::Mainnet, &Wallet::number(2), "bot", agent(1), START);
     assert_eq!(hyperliquid.exchange(&body).await, "ok");
 }
 
 #[tokio::test]
-async fn a_nonce_lies_between_two_days_ago_and_tomorrow() {
+async fn nonce_outside_time_window_is_refused() {
     let two_days_ago = START - 2 * DAY_MS;
     let cases = [
         (
@@ -234,7 +234,7 @@ async fn a_nonce_lies_between_two_days_ago_and_tomorrow() {
 }
 
 #[tokio::test]
-async fn the_100_highest_nonces_are_kept_and_the_lowest_is_the_bound() {
+async fn nonce_below_100_highest_is_refused() {
     let hyperliquid = Hyperliquid::new();
     let key = Wallet::number(9);
     assert_eq!(hyperliquid.approve(&owner(), "bot", key.address()).await, "ok");
@@ -246,7 +246,8 @@ async fn the_100_highest_nonces_are_kept_and_the_lowest_is_the_bound() {
     let too_low = |nonce, lowest| format!("Invalid nonce: nonce too low {nonce} < {lowest}");
     let low = START + 1;
     assert_eq!(hyperliquid.exchange(&send(low)).await, too_low(low, START + 2));
-    // In between is allowed, and drops the lowest, which is then too low rather than duplicate.
+    // A nonce in between is accepted and evicts the lowest, which is then too low rather than
+    // duplicate.
     assert_eq!(hyperliquid.exchange(&send(START + 3)).await, "ok");
     assert_eq!(hyperliquid.exchange(&send(START + 2)).await, too_low(START + 2, START + 3));
 }

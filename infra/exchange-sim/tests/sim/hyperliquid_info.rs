@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::support::{DAY_MS, START, Wallet, hyperliquid::Hyperliquid};
 
 #[tokio::test]
-async fn extra_agents_lists_the_named_ones_without_their_suffix() {
+async fn extra_agents_lists_names_without_suffix() {
     let hyperliquid = Hyperliquid::new();
     let (owner, bot) = (Wallet::number(1), Wallet::number(8).address());
     assert_eq!(hyperliquid.info("extraAgents", owner.address()).await, json!([]));
@@ -13,14 +13,14 @@ async fn extra_agents_lists_the_named_ones_without_their_suffix() {
     hyperliquid.approve(&owner, "", Wallet::number(9).address()).await;
     let listed = json!([{"name": "bot", "address": format!("{bot:#x}"), "validUntil": until}]);
     assert_eq!(hyperliquid.info("extraAgents", owner.address()).await, listed);
-    // Both act all the same.
+    // Both agents can act.
     assert_eq!(hyperliquid.exchange.agents_of(owner.address()).len(), 2);
     hyperliquid.clock.advance(DAY_MS);
     assert_eq!(hyperliquid.info("extraAgents", owner.address()).await, json!([]));
 }
 
 #[tokio::test]
-async fn user_role_knows_named_and_unnamed_agents_by_their_master() {
+async fn user_role_returns_master_of_agent() {
     let hyperliquid = Hyperliquid::new();
     let (owner, agents) = (Wallet::number(1), [8, 9].map(|key| Wallet::number(key).address()));
     let missing = json!({"role": "missing"});
@@ -39,7 +39,7 @@ async fn user_role_knows_named_and_unnamed_agents_by_their_master() {
 }
 
 #[tokio::test]
-async fn a_depositor_is_a_user() {
+async fn account_with_deposit_has_role_user() {
     let hyperliquid = Hyperliquid::new();
     let address = Wallet::number(1).address();
     hyperliquid.exchange.deposit(address);
@@ -47,7 +47,7 @@ async fn a_depositor_is_a_user() {
 }
 
 #[tokio::test]
-async fn an_unknown_question_is_unprocessable() {
+async fn unknown_info_request_returns_422() {
     let hyperliquid = Hyperliquid::new();
     let questions = [
         json!({"type": "agents", "user": Wallet::number(1).address()}),
@@ -63,7 +63,7 @@ async fn an_unknown_question_is_unprocessable() {
 }
 
 #[tokio::test]
-async fn a_minute_has_so_much_weight() {
+async fn requests_over_minute_weight_return_429() {
     let hyperliquid = Hyperliquid::new();
     let user = Wallet::number(1).address();
     hyperliquid.exchange.set_rules(Rules { weight_per_minute: 81, ..Rules::default() });
@@ -93,7 +93,7 @@ async fn a_minute_has_so_much_weight() {
 }
 
 #[tokio::test]
-async fn every_forty_orders_weigh_one_more() {
+async fn forty_orders_add_one_weight() {
     let hyperliquid = Hyperliquid::new();
     let order = json!({
         "a": 1, "b": true, "p": "100", "s": "1", "r": false, "t": {"limit": {"tif": "Gtc"}},
@@ -107,7 +107,7 @@ async fn every_forty_orders_weigh_one_more() {
 }
 
 #[tokio::test]
-async fn what_a_client_asks_before_it_signs_is_answered() {
+async fn info_requests_of_sdk_clients_are_supported() {
     let hyperliquid = Hyperliquid::new();
     for (question, field) in [
         (json!({"type": "meta"}), "universe"),

@@ -33,7 +33,7 @@ async fn with_agent() -> Hyperliquid {
 }
 
 #[tokio::test]
-async fn only_an_agent_or_an_account_may_act() {
+async fn action_of_unknown_signer_is_refused() {
     let hyperliquid = Hyperliquid::new();
     assert_eq!(hyperliquid.noop(&key()).await, unknown(&key()));
     assert_eq!(hyperliquid.noop(&owner()).await, unknown(&owner()));
@@ -46,7 +46,7 @@ async fn only_an_agent_or_an_account_may_act() {
 }
 
 #[tokio::test]
-async fn every_order_of_a_batch_rests_under_a_number_of_its_own() {
+async fn each_order_of_batch_gets_its_own_id() {
     let hyperliquid = with_agent().await;
     for first in [1, 3] {
         let action = orders(&[order(), order()]);
@@ -59,7 +59,7 @@ async fn every_order_of_a_batch_rests_under_a_number_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_order_of_keys_is_signed() {
+async fn msgpack_key_order_is_signed() {
     let hyperliquid = with_agent().await;
     let action = orders(&[order()]);
     let mut body = l1(Chain::Mainnet, &key(), &action, START, None, None);
@@ -72,7 +72,7 @@ async fn the_order_of_keys_is_signed() {
 }
 
 #[tokio::test]
-async fn what_surrounds_the_action_is_signed() {
+async fn nonce_vault_and_expiry_are_signed() {
     let noop = json!({"type": "noop"});
     let changes = [
         ("nonce", json!(START + 1)),
@@ -93,7 +93,7 @@ async fn what_surrounds_the_action_is_signed() {
 }
 
 #[tokio::test]
-async fn an_action_expires_when_it_says_so() {
+async fn action_after_expires_after_is_refused() {
     let hyperliquid = with_agent().await;
     let noop = json!({"type": "noop"});
     let send = |nonce, expiry| l1(Chain::Mainnet, &key(), &noop, nonce, None, Some(expiry));
@@ -103,7 +103,7 @@ async fn an_action_expires_when_it_says_so() {
 }
 
 #[tokio::test]
-async fn no_vault_is_registered() {
+async fn action_for_vault_is_refused() {
     let hyperliquid = with_agent().await;
     let vault = Wallet::number(3).address();
     let noop = json!({"type": "noop"});
@@ -112,7 +112,7 @@ async fn no_vault_is_registered() {
 }
 
 #[tokio::test]
-async fn an_agent_has_nonces_of_its_own() {
+async fn agent_nonces_are_separate_from_accounts() {
     let hyperliquid = with_agent().await;
     let noop = json!({"type": "noop"});
     let body = l1(Chain::Mainnet, &key(), &noop, START, None, None);

@@ -11,7 +11,7 @@ fn body() -> Value {
     approval(Chain::Mainnet, &Wallet::number(1), "bot", Wallet::number(9).address(), START)
 }
 
-/// The body with one value replaced
+/// Returns the body with one replaced value.
 fn with(pointer: &str, value: Value) -> Value {
     let mut body = body();
     *body.pointer_mut(pointer).unwrap() = value;
@@ -19,7 +19,7 @@ fn with(pointer: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_wrong_shape_is_unprocessable_and_no_json() {
+async fn malformed_action_returns_422_without_json() {
     let mut inner_nonce = body();
     inner_nonce["action"]["nonce"] = json!(START + 1);
     let mut expiring = body();
@@ -57,7 +57,7 @@ async fn a_wrong_shape_is_unprocessable_and_no_json() {
 }
 
 #[tokio::test]
-async fn an_order_of_a_wrong_shape_is_unprocessable() {
+async fn malformed_order_returns_422() {
     let order = json!({
         "a": 1, "b": true, "p": "100", "s": "1", "r": false, "t": {"limit": {"tif": "Gtc"}},
     });
@@ -76,7 +76,7 @@ async fn an_order_of_a_wrong_shape_is_unprocessable() {
 }
 
 #[tokio::test]
-async fn what_is_no_signature_has_no_signer() {
+async fn invalid_signature_has_no_signer() {
     let zero = json!(format!("0x{}", "0".repeat(64)));
     let order = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
     let signatures = [
@@ -102,9 +102,9 @@ async fn what_is_no_signature_has_no_signer() {
     }
 }
 
-/// `s` and the order less `s` are the same signature with the other `v`
+/// `s`, and the group order minus `s` with the other `v`, are the same signature.
 #[tokio::test]
-async fn a_high_s_is_not_refused() {
+async fn high_s_signature_is_accepted() {
     let hyperliquid = Hyperliquid::new();
     let mut body = body();
     let order = alloy_primitives::U256::from_str_radix(
@@ -120,7 +120,7 @@ async fn a_high_s_is_not_refused() {
 }
 
 #[tokio::test]
-async fn a_body_must_be_json_and_say_so() {
+async fn body_without_json_content_type_is_refused() {
     let router = Hyperliquid::new().exchange.router();
     let content = Some(("text/plain", body().to_string()));
     assert_eq!(send(router.clone(), "POST", "/exchange", content).await.status, 415);

@@ -1,6 +1,6 @@
-//! The simulators against the signing vectors, and rule by rule through their routers.
+//! Tests of the simulators with the signing vectors, and of each rule through their routers.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 mod aster_manage;
 mod aster_reads;

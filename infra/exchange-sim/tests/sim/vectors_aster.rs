@@ -19,14 +19,14 @@ fn network(vector: &Value) -> Network {
     }
 }
 
-/// An exchange of the vector's network and moment
+/// Returns an exchange with the vector's network and time.
 fn exchange_for(vector: &Value) -> Aster {
     let now = vector["inputs"]["nonce"].as_u64().unwrap() / 1_000;
     Aster::of(network(vector), now)
 }
 
 #[test]
-fn registrations_have_the_digests_and_signers_of_the_vectors() {
+fn registration_digests_and_signers_match_vectors() {
     let vectors = vectors("aster_v3_register_agent.json");
     assert_eq!(vectors.len(), 5);
     for vector in vectors {
@@ -43,7 +43,7 @@ fn registrations_have_the_digests_and_signers_of_the_vectors() {
 }
 
 #[tokio::test]
-async fn registrations_are_accepted_as_the_vectors_send_them() {
+async fn registrations_of_vectors_are_accepted() {
     for vector in vectors("aster_v3_register_agent.json") {
         let aster = exchange_for(&vector);
         let body = text(&vector["request"]["body_text"]);
@@ -56,7 +56,7 @@ async fn registrations_are_accepted_as_the_vectors_send_them() {
 }
 
 #[tokio::test]
-async fn registrations_are_accepted_in_the_query_string() {
+async fn registrations_in_query_string_are_accepted() {
     for vector in vectors("aster_v3_register_agent.json") {
         let aster = exchange_for(&vector);
         let uri = format!("{REGISTER}?{}", text(&vector["request"]["body_text"]));
@@ -64,16 +64,16 @@ async fn registrations_are_accepted_in_the_query_string() {
     }
 }
 
-/// The text may be the body as sent or the template with decoded values; nothing else
+/// The signed text may be the body as sent or the template with decoded values, and nothing else.
 #[tokio::test]
-async fn alternatives_are_accepted_if_one_reading_of_the_documents_allows_them() {
+async fn documented_alternatives_are_accepted() {
     let (mut accepted, mut refused) = (0, 0);
     for vector in vectors("aster_v3_register_agent.json") {
         for alternative in vector["alternatives"].as_array().unwrap() {
             let label = text(&alternative["label"]);
             let body = text(&alternative["body_text"]);
             let answer = said(&exchange_for(&vector).form("POST", REGISTER, body).await);
-            // The old domain; and '%20' in the text for a body that says '+'
+            // The former domain, and '%20' in the text for a body with '+', are refused.
             if label.starts_with("NOT current") || label.contains("'%20'") {
                 assert_eq!(answer, SIGNATURE, "{label}");
                 refused += 1;
@@ -87,7 +87,7 @@ async fn alternatives_are_accepted_if_one_reading_of_the_documents_allows_them()
 }
 
 #[test]
-fn management_has_the_digests_and_signers_of_the_vectors() {
+fn management_digests_and_signers_match_vectors() {
     let vectors = vectors("aster_v3_manage_agent.json");
     assert_eq!(vectors.len(), 5);
     for vector in vectors {
@@ -103,7 +103,7 @@ fn management_has_the_digests_and_signers_of_the_vectors() {
 }
 
 #[tokio::test]
-async fn management_is_accepted_as_the_vectors_send_it() {
+async fn management_calls_of_vectors_are_accepted() {
     for vector in vectors("aster_v3_manage_agent.json") {
         for in_query in [false, true] {
             let aster = exchange_for(&vector);
@@ -129,7 +129,7 @@ async fn management_is_accepted_as_the_vectors_send_it() {
 }
 
 #[test]
-fn calls_by_agents_have_the_digests_and_signers_of_the_vectors() {
+fn agent_call_digests_and_signers_match_vectors() {
     let vectors = vectors("aster_v3_signed_call_by_agent.json");
     assert_eq!(vectors.len(), 4);
     for vector in vectors {
@@ -140,8 +140,8 @@ fn calls_by_agents_have_the_digests_and_signers_of_the_vectors() {
 }
 
 #[tokio::test]
-async fn reads_by_agents_are_accepted_as_the_vectors_send_them() {
-    // The key of the vectors' `user`, as the other files have it
+async fn agent_reads_of_vectors_are_accepted() {
+    // The key of the vectors' `user`, from the other files.
     let registration = &vectors("aster_v3_register_agent.json")[0];
     let user = Wallet::from_hex(text(&registration["private_key"]));
     let reads = vectors("aster_v3_signed_call_by_agent.json");

@@ -30,7 +30,8 @@ fn l1_actions() -> Vec<Value> {
     of_type("Agent")
 }
 
-/// An exchange of the vector's network and moment where only the vector's signer has deposited
+/// Returns an exchange with the vector's network and time, where only the vector's signer has
+/// deposited.
 fn exchange_for(vector: &Value) -> Hyperliquid {
     let now = vector["inputs"]["nonce"].as_u64().unwrap();
     let hyperliquid = Hyperliquid::of(chain(vector), now);
@@ -44,7 +45,7 @@ fn without_leading_zeros(hex: &Value) -> String {
 }
 
 #[test]
-fn approvals_have_the_digests_and_signers_of_the_vectors() {
+fn approval_digests_and_signers_match_vectors() {
     let approvals = approvals();
     assert_eq!(approvals.len(), 15);
     for vector in approvals {
@@ -61,7 +62,7 @@ fn approvals_have_the_digests_and_signers_of_the_vectors() {
 }
 
 #[test]
-fn l1_actions_have_the_digests_and_signers_of_the_vectors() {
+fn l1_action_digests_and_signers_match_vectors() {
     let actions = l1_actions();
     assert_eq!(actions.len(), 8);
     for vector in actions {
@@ -75,10 +76,10 @@ fn l1_actions_have_the_digests_and_signers_of_the_vectors() {
     }
 }
 
-/// The vectors have no vault: this is `test_l1_action_signing_matches_with_vault` of
-/// hyperliquid-python-sdk, whose `r` has lost its leading zeros
+/// The vectors have no vault. This is `test_l1_action_signing_matches_with_vault` of
+/// hyperliquid-python-sdk, whose `r` lacks its leading zeros.
 #[test]
-fn the_vault_is_hashed_as_the_python_sdk_does() {
+fn vault_hash_matches_python_sdk() {
     let vault = "0x1719884eb866cb12b2287399b15f7db5e7d775ea".parse().unwrap();
     let action = json!({"type": "dummy", "num": 100_000_000_000_u64});
     let hash = action_hash(&action, 0, Some(vault), None).unwrap();
@@ -94,7 +95,7 @@ fn the_vault_is_hashed_as_the_python_sdk_does() {
 }
 
 #[tokio::test]
-async fn approvals_are_accepted_as_the_vectors_send_them() {
+async fn approvals_of_vectors_are_accepted() {
     for vector in approvals() {
         let hyperliquid = exchange_for(&vector);
         let agent: Address = text(&vector["inputs"]["agent_address"]).parse().unwrap();
@@ -110,7 +111,7 @@ async fn approvals_are_accepted_as_the_vectors_send_them() {
 }
 
 #[tokio::test]
-async fn approvals_are_accepted_as_the_python_sdk_sends_them() {
+async fn approvals_of_python_sdk_are_accepted() {
     for vector in approvals() {
         let hyperliquid = exchange_for(&vector);
         let mut body = vector["request"]["body_json"].clone();
@@ -127,7 +128,7 @@ async fn approvals_are_accepted_as_the_python_sdk_sends_them() {
 }
 
 #[tokio::test]
-async fn an_unnamed_agent_may_be_sent_as_nothing_null_or_empty() {
+async fn unnamed_agent_may_be_absent_null_or_empty() {
     for name in [None, Some(Value::Null), Some(json!(""))] {
         let unnamed = |vector: &Value| vector["name"] == "hl-approve-unnamed-mainnet";
         let vector = approvals().into_iter().find(unnamed).unwrap();
@@ -140,7 +141,7 @@ async fn an_unnamed_agent_may_be_sent_as_nothing_null_or_empty() {
 }
 
 #[tokio::test]
-async fn a_vector_sent_to_the_other_network_comes_from_a_stranger() {
+async fn approval_sent_to_other_network_has_unknown_signer() {
     for vector in approvals() {
         let here = if chain(&vector) == Chain::Mainnet { Chain::Testnet } else { Chain::Mainnet };
         let now = vector["inputs"]["nonce"].as_u64().unwrap();
@@ -153,10 +154,10 @@ async fn a_vector_sent_to_the_other_network_comes_from_a_stranger() {
 }
 
 #[tokio::test]
-async fn l1_actions_are_accepted_as_the_vectors_send_them() {
+async fn l1_actions_of_vectors_are_accepted() {
     for vector in l1_actions() {
         let said = exchange_for(&vector).exchange(&vector["request"]["body_json"]).await;
-        // The vectors with nonce 0 are for the digest; the signer is known all the same.
+        // The vectors with nonce 0 test the digest. The signer is still recovered.
         let zero = vector["inputs"]["nonce"] == 0;
         let expected = if zero { "Invalid nonce: nonce too low 0 < 1" } else { "ok" };
         assert_eq!(said, expected, "{}", vector["name"]);

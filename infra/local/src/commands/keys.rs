@@ -1,4 +1,4 @@
-//! `hyperdex keys`: makes, lists and removes API keys.
+//! `hyperdex keys`: creates, lists and removes tenant keys.
 
 use std::path::Path;
 
@@ -12,24 +12,29 @@ use crate::data::existing;
 use crate::error::StartError;
 use crate::keys::{KeyFile, KeysError};
 
-/// What to do with the keys.
+/// Commands for tenant keys.
 #[derive(Clone, Debug, Subcommand)]
 pub enum KeysCommand {
-    /// Make a key for the tenant NAME, and print it, this once. A running stack takes it at once.
+    /// Create a tenant key and print it once
+    ///
+    /// The tenant is NAME. A running stack accepts the key immediately.
     Add {
-        /// 1 to 64 characters of A-Z a-z 0-9 _ -; the tenant.
+        /// Tenant: 1 to 64 characters of A-Z a-z 0-9 _ -
         #[arg(value_parser = tenant)]
         name: Tenant,
     },
-    /// Print the name of each key, and when it was made.
+    /// List the tenants with keys and their creation times
     List,
-    /// Take a key away. Its tenant's wallets stay, for the next key of this name.
+    /// Remove a tenant key
+    ///
+    /// The tenant's wallets stay. A new key of the same name gives access to them.
     Remove {
-        /// The tenant.
+        /// Tenant of the key
         #[arg(value_parser = tenant)]
         name: Tenant,
-        /// Remove also the last key, which opens the API to everyone. Without it, a terminal is
-        /// asked.
+        /// Allow removal of the last key, which disables authentication
+        ///
+        /// Without this flag, the command asks at the terminal.
         #[arg(long)]
         open_api: bool,
     },
@@ -39,11 +44,11 @@ fn tenant(text: &str) -> Result<Tenant, &'static str> {
     text.parse().map_err(|_| "expected 1 to 64 characters of A-Z a-z 0-9 _ -")
 }
 
-/// Does it with the key file of a data directory, and says what is to be said. `asks` puts a
-/// question to a person, and returns whether the answer is yes; `None` where there is no person.
+/// Runs a command on the key file of a data directory, and prints through `say`. `asks` asks the
+/// user, and returns true for yes, or `None` without a terminal.
 ///
 /// # Errors
-/// When the file cannot be read or changed, or the name is not as the command expects it.
+/// Returns an error when the file cannot be read or changed, or the name is unexpected.
 pub fn run(
     command: &KeysCommand,
     data_dir: &Path,
@@ -64,7 +69,7 @@ pub fn run(
         KeysCommand::Remove { name, open_api } => {
             existing(data_dir)?;
             if remove(&file, name, *open_api, asks)? == 0 {
-                say("That was the last key: the API is open now, to the tenant local.");
+                say("Removed the last key. The API is now open: every caller is the tenant local.");
             }
         }
     }
@@ -80,7 +85,7 @@ fn remove(
     match file.remove(name, open_api) {
         Err(KeysError::Last(last)) => {
             let question = format!(
-                "{last} is the last key. Without it the API is open to everyone. Remove it?"
+                "{last} is the last key. Removing it opens the API to everyone. Remove it?"
             );
             match asks(&question) {
                 Some(true) => file.remove(name, true),
@@ -97,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn last_key_is_removed_only_when_a_person_agrees() {
+    fn last_key_is_removed_only_after_confirmation() {
         let data = tempfile::tempdir().unwrap();
         let (file, name) = (KeyFile::new(data.path()), "one".parse::<Tenant>().unwrap());
         file.add(&name, &Clock::system(), &Random::system()).unwrap();

@@ -1,4 +1,4 @@
-//! The commands that act on a data directory or on a wallet, without a stack.
+//! Commands that act on a data directory or a wallet, without a stack.
 
 pub mod keys;
 pub mod wallets;

@@ -1,6 +1,6 @@
-//! `hyperdex wallets freeze|unfreeze`: an operator's freeze of a wallet, on the local stack or on
-//! a deployment. It writes the wallets' table directly, with the operator's own AWS credentials:
-//! tenant keys cannot do it, and `docs/guides/operations.md` has the IAM policy.
+//! `hyperdex wallets freeze|unfreeze`: an operator's freeze of a wallet, on the local stack or a
+//! deployment. The commands write the wallets' table directly, with the operator's own AWS
+//! credentials. A tenant key cannot do this. `docs/guides/operations.md` has the IAM policy.
 
 use std::path::{Path, PathBuf};
 
@@ -23,36 +23,36 @@ use crate::error::StartError;
 /// An operator's action on a wallet.
 #[derive(Clone, Debug, Subcommand)]
 pub enum WalletsCommand {
-    /// Bar a wallet from signing, except to delete its API keys
+    /// Stop a wallet from signing, except to delete trading keys
     Freeze(OperateArgs),
     /// Lift an operator's freeze
     Unfreeze(OperateArgs),
 }
 
-/// Which wallet, why, and where it is.
+/// Arguments: the wallet, the reason and the place.
 #[derive(Args, Clone, Debug)]
 pub struct OperateArgs {
-    /// The wallet: a userId, a walletId or an address
+    /// Wallet: a userId, a walletId or an address
     pub name: WalletRef,
-    /// Why, for the wallet's record: 1 to 200 characters
+    /// Reason for the wallet's record: 1 to 200 characters
     #[arg(long, value_parser = reason)]
     pub reason: String,
-    /// The wallet's tenant; required for a deployment, else `local`
+    /// Tenant; required for a deployment, default `local`
     #[arg(long)]
     pub tenant: Option<Tenant>,
-    /// The deployment's main CloudFormation stack
+    /// Main CloudFormation stack of the deployment
     #[arg(long)]
     pub stack: Option<String>,
-    /// The deployment's wallets' table, without CloudFormation
+    /// Wallets' table of the deployment, without CloudFormation
     #[arg(long)]
     pub wallets_table: Option<String>,
-    /// A profile of ~/.aws/config, else the AWS CLI's default
+    /// Profile in ~/.aws/config; default: the AWS CLI's default
     #[arg(long)]
     pub profile: Option<String>,
-    /// The region, else the profile's
+    /// AWS region; default: the profile's region
     #[arg(long)]
     pub region: Option<String>,
-    /// The running local stack's DynamoDB, as the stack prints it
+    /// DynamoDB of the running local stack, as printed at start
     #[arg(long)]
     pub endpoint_url: Option<Url>,
 }
@@ -61,13 +61,13 @@ fn reason(text: &str) -> Result<String, &'static str> {
     OperatorAction::check_reason(text).map(|()| text.trim().to_owned())
 }
 
-/// Why an operator's action was not done.
+/// Error of an operator's action.
 #[derive(Debug, thiserror::Error)]
 pub enum WalletsError {
-    /// The command names a part of a deployment only.
+    /// The arguments name only a part of a deployment.
     #[error("expected --stack or --wallets-table with --profile or --region")]
     NoDeployment,
-    /// The command names a deployment and no tenant.
+    /// The arguments name a deployment without a tenant.
     #[error("expected --tenant: the id of the tenant's API key in the usage plan")]
     NoTenant,
     /// The directory has no data of a local stack.
@@ -76,20 +76,20 @@ pub enum WalletsError {
         .0.display()
     )]
     NoData(PathBuf),
-    /// The local stack runs, and its table is behind its own endpoint.
+    /// The local stack is running, so its table is behind its own endpoint.
     #[error(
         "a local stack is running on {}; pass its DynamoDB URL, which it printed at start, as \
          --endpoint-url",
         .0.display()
     )]
     Running(PathBuf),
-    /// The deployment could not be found, or the credentials were not accepted.
+    /// The deployment was not found, or AWS rejected the credentials.
     #[error("cannot reach the deployment: {0}")]
     Deployment(String),
-    /// The table could not be read or written.
+    /// The table cannot be read or written.
     #[error("cannot read or write the wallets' table: {0}")]
     Table(String),
-    /// The local stack's data could not be opened.
+    /// The local stack's data cannot be opened.
     #[error(transparent)]
     Start(#[from] StartError),
     /// The action was refused.
@@ -106,7 +106,7 @@ impl From<OperateError> for WalletsError {
     }
 }
 
-/// Cuts the debug form off that the SDK puts behind an error's chain.
+/// Removes the debug output that the SDK appends to an error's chain.
 fn for_people(text: &str) -> &str {
     let kinds = ["Construction", "Dispatch", "Timeout", "Response", "Service"];
     let starts = kinds.iter().filter_map(|kind| {
@@ -115,11 +115,12 @@ fn for_people(text: &str) -> &str {
     &text[..starts.min().unwrap_or(text.len())]
 }
 
-/// Does what the command line says, and says what it came to. `user` is the name of the local
-/// machine's user, who acts on a local stack.
+/// Runs the command, and prints the result. `user` is the user name on this machine, which acts on
+/// a local stack.
 ///
 /// # Errors
-/// When there is no such wallet, the action is refused, or the table cannot be reached.
+/// Returns an error when the wallet does not exist, the action is refused, or the table cannot be
+/// reached.
 pub async fn run(
     command: &WalletsCommand,
     data_dir: &Path,
@@ -183,7 +184,7 @@ fn store_at(endpoint: &str) -> Store {
     Store::new(Aws::local(endpoint, endpoint, endpoint).dynamodb(), WALLETS_TABLE)
 }
 
-/// Acts on the data of a local stack that does not run.
+/// Acts on the data of a local stack that is not running.
 async fn stored(
     directory: &Path,
     tenant: &Tenant,
@@ -209,11 +210,11 @@ fn report(kind: OperatorActionKind, operated: &Operated, say: impl Fn(&str)) {
     match (kind, changed) {
         (OperatorActionKind::Freeze, true) => {
             say(&format!("{name} is frozen."));
-            say("Signing, registration and rotation return 422 WALLET_FROZEN. Deleting its API");
-            say("keys works. A signature that was under way may still complete.");
+            say("Signing, registration and rotation return 422 WALLET_FROZEN. Deleting trading");
+            say("keys still works. A signature in progress may still complete.");
         }
-        (OperatorActionKind::Freeze, false) => say(&format!("{name} was frozen before.")),
-        (OperatorActionKind::Unfreeze, true) => say(&format!("{name} signs again.")),
+        (OperatorActionKind::Freeze, false) => say(&format!("{name} is already frozen.")),
+        (OperatorActionKind::Unfreeze, true) => say(&format!("{name} can sign again.")),
         (OperatorActionKind::Unfreeze, false) => {
             say(&format!("{name} is not frozen by an operator."));
         }
@@ -226,7 +227,7 @@ fn report(kind: OperatorActionKind, operated: &Operated, say: impl Fn(&str)) {
     }
     if wallet.frozen {
         say("");
-        say("The wallet is also barred for good: a protocol run with the cosigner failed.");
+        say("The wallet is also barred permanently: a protocol run with the cosigner failed.");
     }
 }
 

@@ -1,4 +1,4 @@
-//! A backup's file: a tar archive (ustar) that holds a manifest and the files it names.
+//! The file of a backup: a tar archive (ustar) with a manifest and the files it lists.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -14,21 +14,21 @@ pub(crate) const MANIFEST: &str = "manifest.json";
 
 pub(crate) const SCHEMA: u32 = 1;
 
-/// Manifests are smaller.
+/// Upper limit for a manifest.
 const MAX_MANIFEST_BYTES: u64 = 1024 * 1024;
 
-/// What a backup holds.
+/// Manifest of a backup.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Manifest {
     pub(crate) schema: u32,
-    /// The version that made it.
+    /// Version of the program that wrote it.
     pub(crate) version: String,
-    /// The data directory's id.
+    /// Id of the data directory.
     pub(crate) id: String,
-    /// When it was made, Unix milliseconds.
+    /// Time of the backup, Unix milliseconds.
     pub(crate) created_at_ms: u64,
-    /// The files, in their order.
+    /// The files in the order of the archive.
     pub(crate) files: Vec<Entry>,
 }
 
@@ -42,13 +42,13 @@ pub(crate) struct Entry {
     pub(crate) sha256: String,
 }
 
-/// Why a backup cannot be read.
+/// Error of reading or writing a backup.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// The file cannot be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// It is not a backup, or not a whole one.
+    /// The file is not a complete backup.
     #[error("{0}")]
     Malformed(String),
 }
@@ -58,7 +58,7 @@ fn malformed(cause: impl Into<String>) -> ArchiveError {
 }
 
 impl Entry {
-    /// The entry of a file on the disk.
+    /// Returns the entry of a file on the disk.
     pub(crate) fn of(path: &Path, name: &str) -> std::io::Result<Self> {
         let (mut file, mut context) = (File::open(path)?, Context::new(&SHA256));
         let (mut buffer, mut bytes) = (vec![0; 64 * 1024], 0);
@@ -100,19 +100,19 @@ fn put(
     to.write_all(&header(name, bytes, seconds)?)?;
     let copied = std::io::copy(&mut content.take(bytes), to)?;
     if copied != bytes {
-        return Err(malformed(format!("{name} changed while it was copied")));
+        return Err(malformed(format!("{name} changed during the copy")));
     }
     Ok(to.write_all(&vec![0; padding(bytes)])?)
 }
 
-/// The bytes after a file, up to a whole block.
+/// Returns the number of padding bytes after a file.
 fn padding(bytes: u64) -> usize {
     let block = BLOCK as u64;
     usize::try_from((block - bytes % block) % block).unwrap_or_default()
 }
 
 fn header(name: &str, bytes: u64, seconds: u64) -> Result<[u8; BLOCK], ArchiveError> {
-    // Eleven octal digits: 8 GiB.
+    // A size has eleven octal digits: 8 GiB.
     if name.len() > 100 || bytes >= 1 << 33 {
         return Err(malformed(format!("{name} is too large for a backup: 8 GiB at most")));
     }
@@ -134,44 +134,46 @@ fn header(name: &str, bytes: u64, seconds: u64) -> Result<[u8; BLOCK], ArchiveEr
     Ok(header)
 }
 
-/// Reads an archive, and writes the files that its manifest names into `directory`. Every file is
-/// compared with its hash.
+/// Reads an archive, and writes the files of its manifest into `directory`. Compares every file
+/// with its hash.
 pub(crate) fn read(from: &mut impl Read, directory: &Path) -> Result<Manifest, ArchiveError> {
     let (name, bytes) = next(from)?.ok_or_else(|| malformed("it is empty"))?;
     if name != MANIFEST || bytes > MAX_MANIFEST_BYTES {
-        return Err(malformed("it is not a backup of a local stack: it has no manifest"));
+        return Err(malformed("expected a backup of a local stack: the manifest is missing"));
     }
     let mut text = Vec::new();
     content(from, bytes, &mut text)?;
     let manifest: Manifest = serde_json::from_slice(&text)
         .map_err(|error| malformed(format!("its manifest cannot be read: {error}")))?;
     if manifest.schema != SCHEMA {
-        return Err(malformed(format!("its schema {} is unknown", manifest.schema)));
+        return Err(malformed(format!("unknown schema {}", manifest.schema)));
     }
     for entry in &manifest.files {
         let (name, bytes) = next(from)?.ok_or_else(|| malformed("it ends too early"))?;
         let plain = !name.contains(['/', '\\']) && !name.starts_with('.');
         if !plain || (name.as_str(), bytes) != (entry.name.as_str(), entry.bytes) {
-            return Err(malformed(format!("{} is not where the manifest says", entry.name)));
+            return Err(malformed(format!("expected {} next, as in the manifest", entry.name)));
         }
         let path = directory.join(&name);
         let mut file = private(&path)?;
         content(from, bytes, &mut file)?;
         file.sync_all()?;
         if Entry::of(&path, &name)? != *entry {
-            return Err(malformed(format!("{name} is not what was backed up: its hash differs")));
+            return Err(malformed(format!(
+                "{name} was changed after the backup: its hash differs"
+            )));
         }
     }
     Ok(manifest)
 }
 
-/// A new file, its owner's alone.
+/// Creates a file that only its owner can read.
 fn private(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// The next file's name and size; `None` at the end.
+/// Returns the name and size of the next file, or `None` at the end.
 fn next(from: &mut impl Read) -> Result<Option<(String, u64)>, ArchiveError> {
     let mut header = [0; BLOCK];
     from.read_exact(&mut header).map_err(|_| malformed("it ends too early"))?;
@@ -244,11 +246,11 @@ mod tests {
     }
 
     #[test]
-    fn archive_is_one_that_tar_reads() {
+    fn archive_is_readable_by_tar() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), archive(&[("text", b"hello")])).unwrap();
         let listed = std::process::Command::new("tar").arg("tf").arg(file.path()).output();
-        // A machine without tar does not have this test.
+        // Skipped on a machine without tar.
         let Ok(listed) = listed else { return };
         assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
         assert_eq!(String::from_utf8_lossy(&listed.stdout), "manifest.json\ntext\n");

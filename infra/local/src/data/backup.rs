@@ -1,5 +1,5 @@
-//! `hyperdex backup FILE` and `hyperdex restore FILE`: the whole data directory, consistent, while
-//! the stack runs.
+//! `hyperdex backup FILE` and `hyperdex restore FILE`: a consistent copy of the whole data
+//! directory, even while the stack runs.
 
 use std::fs::{File, Permissions};
 use std::io::BufReader;
@@ -18,7 +18,7 @@ use crate::error::StartError;
 use crate::identity;
 use crate::keys::KEYS_FILE;
 
-/// Why a backup was not made, or not restored.
+/// Error of a backup or restore.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The data directory cannot be used.
@@ -27,18 +27,18 @@ pub enum BackupError {
     /// A file of the data directory cannot be used.
     #[error(transparent)]
     Data(#[from] CloudError),
-    /// The backup's file cannot be used.
+    /// The backup file cannot be used.
     #[error("cannot use the backup {}: {cause}", file.display())]
     File {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// Cause.
         cause: ArchiveError,
     },
     /// A backup does not overwrite a file.
-    #[error("{} exists: a backup does not overwrite a file, so name another one", .0.display())]
+    #[error("{} exists: a backup does not overwrite files; name another file", .0.display())]
     Exists(PathBuf),
-    /// The directory was never started by a version that gives it an identity.
+    /// No version with identities has started the directory yet.
     #[error("{} was made by an earlier version: start the stack once, then make the backup", .0.display())]
     Earlier(PathBuf),
     /// A restore does not overwrite data.
@@ -50,8 +50,8 @@ pub enum BackupError {
     NotEmpty(PathBuf),
 }
 
-/// The files that are copied as they are, in this order. A simulator's state is newer than the
-/// tables, as an exchange is after a restore.
+/// Files that are copied as they are, in this order. A simulator's state may be newer than the
+/// tables, as that of a real exchange is after a restore.
 const PLAIN: [&str; 9] = [
     identity::FILE,
     KMS_KEYS,
@@ -64,10 +64,10 @@ const PLAIN: [&str; 9] = [
     "aster-testnet.json",
 ];
 
-/// Writes a backup of a data directory, and returns how many bytes it has.
+/// Writes a backup of a data directory, and returns its size in bytes.
 ///
 /// # Errors
-/// When the directory is damaged, or the file exists or cannot be written.
+/// Returns an error when the directory is damaged, or the file exists or cannot be written.
 pub fn backup(data_dir: &Path, file: &Path, clock: &Clock) -> Result<u64, BackupError> {
     let in_file = |cause: ArchiveError| BackupError::File { file: file.to_owned(), cause };
     existing(data_dir)?;
@@ -83,7 +83,7 @@ pub fn backup(data_dir: &Path, file: &Path, clock: &Clock) -> Result<u64, Backup
     let parent = parent.unwrap_or(Path::new("."));
     let copies = tempfile::Builder::new().prefix(".hyperdex-backup-").tempdir_in(parent);
     let copies = copies.map_err(|error| in_file(error.into()))?;
-    // The queue last: what was published is in it.
+    // The queue comes last, so that it contains every published event.
     let mut files = vec![DATABASE, QUEUE];
     let pairs: Vec<_> =
         files.iter().map(|name| (data_dir.join(name), copies.path().join(name))).collect();
@@ -103,10 +103,10 @@ pub fn backup(data_dir: &Path, file: &Path, clock: &Clock) -> Result<u64, Backup
         created_at_ms: clock.now_ms(),
         files: entries.collect::<Result<_, _>>().map_err(|error| in_file(error.into()))?,
     };
-    // The copy is verified as a start verifies it, so that no backup is made that cannot start.
+    // Verify the copy as a start does, so that every backup can start.
     Directory::look(copies.path(), &Random::system(), clock)?;
     let write = || -> Result<u64, ArchiveError> {
-        // A temporary file is the owner's alone (0600): it holds the KMS keys.
+        // A temporary file has mode 0600. It contains the KMS keys.
         let mut archive = tempfile::NamedTempFile::new_in(parent)?;
         archive::write(archive.as_file_mut(), &manifest, copies.path())?;
         archive.as_file().sync_all()?;
@@ -118,11 +118,11 @@ pub fn backup(data_dir: &Path, file: &Path, clock: &Clock) -> Result<u64, Backup
     write().map_err(in_file)
 }
 
-/// Restores a backup into a data directory that is empty or not there. With `overwrite`, what is
-/// there is moved aside first, and its new place is returned.
+/// Restores a backup into a data directory that is empty or does not exist. With `overwrite`, moves
+/// existing data aside first, and returns its new path.
 ///
 /// # Errors
-/// When the backup is not whole, the directory has data, or a stack uses it.
+/// Returns an error when the backup is incomplete, the directory has data, or a stack uses it.
 pub fn restore(
     data_dir: &Path,
     file: &Path,
@@ -138,7 +138,7 @@ pub fn restore(
     if has_data && !overwrite {
         return Err(BackupError::NotEmpty(data_dir.to_owned()));
     }
-    // Held until the end: no stack uses what is moved.
+    // Held until the end: no stack uses the data that is moved.
     let _lock = if has_data { Some(lock(data_dir)?) } else { None };
 
     let parent = data_dir.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -153,7 +153,7 @@ pub fn restore(
     archive::read(&mut BufReader::new(archive), unpacked.path()).map_err(in_file)?;
     let directory = Directory::look(unpacked.path(), &Random::system(), clock)?;
     if directory.known().is_none() {
-        return Err(in_file(ArchiveError::Malformed("it holds no data directory".to_owned())));
+        return Err(in_file(ArchiveError::Malformed("it contains no data directory".to_owned())));
     }
     let keys = unpacked.path().join(KMS_KEYS);
     directory.check_keys(&Kms::open(keys, clock, &Random::system())?.0)?;
@@ -172,7 +172,7 @@ pub fn restore(
         None => {}
     }
     std::fs::rename(unpacked.path(), data_dir).map_err(|error| broken(data_dir, &error))?;
-    // It is in its place, and no longer temporary.
+    // The directory is in place, and no longer temporary.
     let _ = unpacked.keep();
     File::open(parent).and_then(|it| it.sync_all()).map_err(|error| broken(parent, &error))?;
     Ok(aside)

@@ -1,16 +1,16 @@
-//! Checks that the disk of a data directory takes what the stack writes.
+//! Checks that the data directory's disk accepts writes.
 
 use std::io::Write;
 use std::path::Path;
 
-/// The file that is written to see whether the disk takes anything.
+/// File of the write test.
 const PROBE: &str = "health.probe";
-/// As much as SQLite writes for a wallet.
+/// Size of the write test: what SQLite writes for a wallet.
 const PROBE_BYTES: usize = 64 * 1024;
-/// The bytes that must be free on the data directory's disk.
+/// Minimum free space on the data directory's disk, in bytes.
 pub const MIN_FREE: u64 = 16 * 1024 * 1024;
 
-/// Returns why the disk does not take what the stack writes.
+/// Returns the fault of the data directory's disk, if there is one.
 pub(crate) fn write_trouble(directory: &Path) -> Option<String> {
     let probe = || -> std::io::Result<()> {
         let mut file = std::fs::File::create(directory.join(PROBE))?;

@@ -1,4 +1,4 @@
-//! `hyperdex doctor`: verifies a data directory as a start does, and says what it finds.
+//! `hyperdex doctor`: verifies a data directory as a start does, and prints the results.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -11,10 +11,10 @@ use super::{AUDIT_KEY_FILE, Directory, Found, KMS_KEYS, existing, lock, write_tr
 use crate::error::StartError;
 use crate::keys::KeyFile;
 
-/// Says what it finds, a line for each thing, and returns whether the stack would start.
+/// Prints one line for each check, and returns whether the stack would start.
 ///
 /// # Errors
-/// When there is no data directory.
+/// Returns an error when the data directory does not exist.
 pub fn run(data_dir: &Path, clock: &Clock, say: impl Fn(&str)) -> Result<bool, StartError> {
     existing(data_dir)?;
     let mut sound = true;
@@ -31,13 +31,13 @@ pub fn run(data_dir: &Path, clock: &Clock, say: impl Fn(&str)) -> Result<bool, S
     check("permissions", permissions(data_dir));
     let looked = Directory::look(data_dir, &Random::system(), clock);
     let external = looked.as_ref().is_ok_and(Directory::is_external);
-    // Whether files are missing depends on what the directory is: see below.
+    // Which files are required depends on the directory: see below.
     let disk = write_trouble(data_dir);
-    check("disk", disk.map_or_else(|| Ok("it can be written".to_owned()), Err));
+    check("disk", disk.map_or_else(|| Ok("writable".to_owned()), Err));
     match looked {
         Ok(directory) if external => {
             check("files", Ok(described(&directory.found)));
-            let elsewhere = "in external engines, which a start with --dynamodb-url verifies";
+            let elsewhere = "in external engines; a start with --dynamodb-url verifies them";
             check("tables and KMS keys", Ok(elsewhere.to_owned()));
         }
         Ok(directory) => {
@@ -49,9 +49,9 @@ pub fn run(data_dir: &Path, clock: &Clock, say: impl Fn(&str)) -> Result<bool, S
     }
     let keys = KeyFile::new(data_dir).list();
     check(
-        "API keys",
+        "tenant keys",
         keys.map_err(|error| error.to_string()).map(|keys| match keys.len() {
-            0 => "none: the API is open to the tenant local".to_owned(),
+            0 => "none: every caller is the tenant local".to_owned(),
             some => some.to_string(),
         }),
     );
@@ -60,18 +60,18 @@ pub fn run(data_dir: &Path, clock: &Clock, say: impl Fn(&str)) -> Result<bool, S
 
 fn described(found: &Found) -> String {
     match found {
-        Found::Known(identity) => format!("whole, and of the directory {}", identity.id),
+        Found::Known(identity) => format!("complete, of the directory {}", identity.id),
         Found::Earlier(_) => {
-            "whole, made by an earlier version: the next start gives them an identity".to_owned()
+            "complete, written by an earlier version: the next start adds an identity".to_owned()
         }
-        Found::New(_) => "the first start is not complete: there is no wallet".to_owned(),
+        Found::New(_) => "the first start is incomplete: there are no wallets".to_owned(),
     }
 }
 
 fn permissions(data_dir: &Path) -> Result<String, String> {
     let mode = std::fs::metadata(data_dir).map_err(|error| error.to_string())?.permissions().mode();
     if mode & 0o077 == 0 {
-        Ok("the owner's alone".to_owned())
+        Ok("accessible to the owner only".to_owned())
     } else {
         Err(format!("others can read the directory: run `chmod 700 {}`", data_dir.display()))
     }
@@ -80,20 +80,20 @@ fn permissions(data_dir: &Path) -> Result<String, String> {
 fn keys(directory: &Directory, data_dir: &Path, clock: &Clock) -> Result<String, String> {
     let file = data_dir.join(KMS_KEYS);
     if directory.may_make_keys() && !file.exists() {
-        return Ok("not made yet".to_owned());
+        return Ok("not created yet".to_owned());
     }
     let opened = Kms::open(file, clock, &Random::system());
     let (service, _) = opened.map_err(|error| error.to_string())?;
     directory.check_keys(&service).map_err(|error| error.to_string())?;
-    Ok("they open what they sealed".to_owned())
+    Ok("they decrypt the directory's data".to_owned())
 }
 
 fn audit_key(directory: &Directory, data_dir: &Path) -> Result<String, String> {
     let file = data_dir.join(AUDIT_KEY_FILE);
     if !file.exists() {
-        return Ok("not made yet".to_owned());
+        return Ok("not created yet".to_owned());
     }
     let signer = kms::open_signer(&file).map_err(|error| error.to_string())?;
     directory.check_audit_key(&kms::public_half(&signer)).map_err(|error| error.to_string())?;
-    Ok("it is the directory's".to_owned())
+    Ok("it belongs to the directory".to_owned())
 }

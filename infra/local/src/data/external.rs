@@ -1,5 +1,5 @@
-//! A data directory whose tables and keys are in external engines: it has the tables' identities and
-//! canaries of the keys, so that other engines are refused.
+//! A data directory whose tables and keys are in external engines. It stores the tables' identities
+//! and the keys' canaries, so that a start refuses other engines.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use crate::identity::Identity;
 use crate::keys::KeyFile;
 
 impl Directory {
-    /// Whether its tables and keys are in external engines.
+    /// Returns whether the tables and keys are in external engines.
     pub(crate) fn is_external(&self) -> bool {
         self.known().is_some_and(|identity| identity.tables.is_some())
     }
 
-    /// Refuses external engines where the directory has tables and keys of its own, and the embedded
-    /// ones where it has not.
+    /// Refuses external engines if the directory has tables and keys of its own, and embedded ones
+    /// if it has not.
     pub(crate) fn check_kind(&self, external: bool) -> Result<(), StartError> {
         let own = match &self.found {
             Found::New(_) => return Ok(()),
@@ -41,7 +41,7 @@ impl Directory {
         StartError::Engines { directory: self.path.clone(), cause }
     }
 
-    /// Verifies that the engines hold the tables and keys that the directory was used with.
+    /// Verifies that the engines hold the directory's tables and keys.
     pub(crate) async fn check_engines(
         &self,
         engines: &Engines,
@@ -65,7 +65,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Gives a directory its identity, once the engines have all that the stack needs.
+    /// Gives a directory its identity, after the engines have all tables and keys.
     pub(crate) async fn settle_engines(
         &self,
         engines: &Engines,
@@ -73,7 +73,7 @@ impl Directory {
         public: &[u8],
     ) -> Result<Identity, StartError> {
         let keys = KeyFile::new(&self.path);
-        // `keys add` may run meanwhile, and notes in the identity that there are keys.
+        // `keys add` may run concurrently, and records in the identity that there are keys.
         let _lock = keys.lock()?;
         let current = Identity::read(&self.path).map_err(|fault| self.damaged(fault))?;
         let (Found::New(found) | Found::Earlier(found) | Found::Known(found)) = &self.found;
@@ -94,7 +94,7 @@ impl Directory {
     }
 }
 
-/// The SQLite files of a directory.
+/// Returns the SQLite files of a directory.
 pub(crate) const fn sqlite_files(external: bool) -> &'static [&'static str] {
     if external { &[QUEUE] } else { &[DATABASE, QUEUE] }
 }

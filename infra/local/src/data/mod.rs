@@ -1,9 +1,9 @@
-//! The data directory: which files belong to it, and that they belong together.
+//! The data directory: its files, and the checks that they belong together.
 //!
-//! A directory has an identity, made at the first start. The identity's file holds, sealed under
-//! each KMS key, the directory's id (the canaries), and the SQLite files hold the id as well. Every
-//! start verifies all of it before anything is changed, because a stack that starts with other
-//! files would give users other addresses, or open the API.
+//! The first start gives a directory an identity. The identity's file contains the directory's id
+//! sealed under each KMS key (the canaries). The SQLite files contain the id as well. Every start
+//! verifies all of it before it changes anything, because a stack that starts with other files
+//! would give users other addresses, or open the API.
 
 pub(crate) mod archive;
 pub mod backup;
@@ -38,29 +38,29 @@ pub use tables::with_tables;
 
 /// Both tables.
 pub(crate) const DATABASE: &str = "dynamodb.sqlite";
-/// The queue of webhooks' deliveries.
+/// The queue of webhook deliveries.
 pub(crate) const QUEUE: &str = "queue.sqlite";
 /// The KMS keys.
 pub(crate) const KMS_KEYS: &str = "kms.json";
 /// The key that signs the audit log's heads.
 pub(crate) const AUDIT_KEY_FILE: &str = "audit-key.der";
-/// Taken by the stack that uses the directory.
+/// Lock of the stack that uses the directory.
 const LOCK: &str = "lock";
-/// The KMS keys that seal data, by their aliases.
+/// Aliases of the KMS keys that seal data.
 const SEALING_KEYS: [&str; 2] = [WALLETS_KEY, COSIGNER_KEY];
 
-/// A directory as it was found.
+/// State of a directory.
 #[derive(Debug)]
 enum Found {
-    /// Nothing was ever stored in it.
+    /// Empty: no data was ever stored in it.
     New(Identity),
-    /// An earlier version made it, without an identity.
+    /// Written by an earlier version, without an identity.
     Earlier(Identity),
-    /// It has an identity, and its SQLite files are whole and its own.
+    /// It has an identity, and its own complete SQLite files.
     Known(Identity),
 }
 
-/// A data directory that is in use, or is looked at.
+/// A data directory in use or under inspection.
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
@@ -68,8 +68,8 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Looks at a directory that exists, and verifies all that can be verified without its keys.
-    /// Changes nothing.
+    /// Verifies everything about an existing directory that does not require its keys. Changes
+    /// nothing.
     pub(crate) fn look(path: &Path, random: &Random, clock: &Clock) -> Result<Self, StartError> {
         let directory =
             Self { path: path.to_owned(), found: Found::New(Identity::draw(random, clock)?) };
@@ -78,7 +78,7 @@ impl Directory {
                 directory.check_known(&identity)?;
                 Found::Known(identity)
             }
-            // The first start did not come to its end, so there was no API and is no wallet.
+            // The first start did not complete, so there was no API and there is no wallet.
             Some(identity) => Found::New(identity),
             None => directory.look_without_identity()?,
         };
@@ -119,7 +119,7 @@ impl Directory {
         }
         for file in [DATABASE, QUEUE] {
             if file == QUEUE && !self.path.join(QUEUE).exists() {
-                // Versions without webhooks had none.
+                // Earlier versions had no webhooks and no such file.
                 continue;
             }
             let id = sqlite::check(&self.path.join(file), file);
@@ -145,12 +145,12 @@ impl Directory {
         Damaged { directory: self.path.clone(), fault }.into()
     }
 
-    /// Whether KMS keys may be made: not where data was sealed with others.
+    /// Returns whether KMS keys may be created. They may not if data was sealed with others.
     pub(crate) const fn may_make_keys(&self) -> bool {
         matches!(self.found, Found::New(_))
     }
 
-    /// The identity of a directory that has one.
+    /// Returns the identity of a directory that has one.
     pub(crate) const fn known(&self) -> Option<&Identity> {
         match &self.found {
             Found::Known(identity) => Some(identity),
@@ -158,8 +158,8 @@ impl Directory {
         }
     }
 
-    /// Notes that the files of a new directory are about to be made, so that a start that dies
-    /// meanwhile is not taken for a directory that has lost some.
+    /// Records that the start is about to create the files of a new directory. If it crashes, the
+    /// next start does not report missing files.
     pub(crate) fn begin(&self) -> Result<(), StartError> {
         match &self.found {
             Found::New(identity) => Ok(identity.write(&self.path)?),
@@ -167,7 +167,7 @@ impl Directory {
         }
     }
 
-    /// Verifies that the KMS keys are those that the directory's data was sealed with.
+    /// Verifies that the KMS keys are those that sealed the directory's data.
     pub(crate) fn check_keys(&self, service: &Kms) -> Result<(), StartError> {
         let Some(identity) = self.known() else { return Ok(()) };
         for alias in SEALING_KEYS {
@@ -189,8 +189,8 @@ impl Directory {
         }
     }
 
-    /// Gives a directory its identity, once all its files are made. A directory of an earlier
-    /// version is adopted only if its data was sealed with its keys.
+    /// Gives a directory its identity, after all its files are created. Adopts a directory of an
+    /// earlier version only if its keys sealed its data.
     pub(crate) async fn settle(
         &self,
         service: &Kms,
@@ -198,7 +198,7 @@ impl Directory {
         public: &[u8],
     ) -> Result<Identity, StartError> {
         let keys = KeyFile::new(&self.path);
-        // `keys add` may run meanwhile, and notes in the identity that there are keys.
+        // `keys add` may run concurrently, and records in the identity that there are keys.
         let _lock = keys.lock()?;
         let mut identity = match &self.found {
             Found::Known(identity) => {
@@ -206,7 +206,7 @@ impl Directory {
                 let mut identity = current.unwrap_or_else(|| identity.clone());
                 let before = identity.clone();
                 identity.keys |= self.path.join(KEYS_FILE).exists();
-                // After a rotation, a key file from before it is not enough any more.
+                // After a rotation, a key file from before the rotation is incomplete.
                 if !Self::canaries_are_current(service, &identity) {
                     identity.canaries = self.canaries(service, &identity.id)?;
                 }
@@ -233,7 +233,7 @@ impl Directory {
         Ok(identity)
     }
 
-    /// The directory's id, sealed under each KMS key.
+    /// Returns the directory's id, sealed under each KMS key.
     fn canaries(&self, service: &Kms, id: &str) -> Result<BTreeMap<String, String>, StartError> {
         let seal = |alias: &str| {
             let canary = kms::seal(service, alias, id);
@@ -243,7 +243,7 @@ impl Directory {
         SEALING_KEYS.into_iter().map(seal).collect()
     }
 
-    /// Whether every canary was sealed with its key's present material.
+    /// Returns whether every canary was sealed with its key's current material.
     fn canaries_are_current(service: &Kms, identity: &Identity) -> bool {
         SEALING_KEYS.iter().all(|alias| {
             let canary = identity.canaries.get(*alias);
@@ -251,7 +251,7 @@ impl Directory {
         })
     }
 
-    /// Compares the KMS key of each table's first sealed item with the one in use.
+    /// Compares the KMS key of each table's first sealed item with the current one.
     async fn check_sealed(&self, service: &Kms, aws: &Aws) -> Result<(), StartError> {
         for (table, alias) in [(WALLETS_TABLE, WALLETS_KEY), (COSIGNER_TABLE, COSIGNER_KEY)] {
             let key = kms::key_id(service, alias);
@@ -264,7 +264,7 @@ impl Directory {
     }
 }
 
-/// The first data key of a table's items that KMS has wrapped.
+/// Returns the first data key of a table's items that KMS has wrapped.
 async fn first_wrapped_key(aws: &Aws, table: &str) -> Result<Option<Vec<u8>>, StartError> {
     let client = aws.dynamodb();
     let mut from = None;
@@ -296,7 +296,7 @@ fn fingerprint(public: &[u8]) -> String {
     hex::encode(digest(&SHA256, public).as_ref())
 }
 
-/// Makes the data directory, for its owner alone, and takes its lock.
+/// Creates the data directory, readable by its owner only, and takes its lock.
 pub(crate) fn prepare(directory: &Path) -> Result<File, StartError> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
@@ -307,11 +307,11 @@ pub(crate) fn prepare(directory: &Path) -> Result<File, StartError> {
     lock(directory)
 }
 
-/// Takes the lock of a directory that exists. The file holds the process's id.
+/// Takes the lock of an existing directory. The file contains the process id.
 pub(crate) fn lock(directory: &Path) -> Result<File, StartError> {
     let failed = |error: std::io::Error| StartError::from(broken(directory, &error));
     let path = directory.join(LOCK);
-    // Not truncated: it may hold the id of the process that has the lock.
+    // Not truncated: it may contain the id of the process that holds the lock.
     let options = File::options().write(true).create(true).truncate(false).open(path);
     let mut lock = options.map_err(failed)?;
     match lock.try_lock() {
@@ -323,10 +323,10 @@ pub(crate) fn lock(directory: &Path) -> Result<File, StartError> {
     Ok(lock)
 }
 
-/// Refuses a directory in which no local stack has stored anything, for commands that only read.
+/// Refuses a directory without data of a local stack, for commands that only read.
 ///
 /// # Errors
-/// Names the directory.
+/// Returns an error that names the directory.
 pub fn existing(directory: &Path) -> Result<(), StartError> {
     let known = [identity::FILE, DATABASE, KEYS_FILE];
     if known.iter().any(|file| directory.join(file).exists()) {

@@ -1,4 +1,4 @@
-//! SQLite files of the data directory: whole, and marked with the directory's id.
+//! SQLite files of the data directory: complete, and marked with the directory's id.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::identity::Fault;
 
-/// How a SQLite file begins.
+/// First bytes of a SQLite file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// Verifies a file with SQLite's own integrity check, and returns the id that it is marked with.
-/// Changes nothing.
+/// Verifies a file with SQLite's own integrity check, and returns the id it is marked with. Changes
+/// nothing.
 pub(super) fn check(path: &Path, file: &'static str) -> Result<Option<String>, Fault> {
     let corrupt = |cause: String| Fault::Corrupt { file, cause };
     let mut head = Vec::new();
@@ -35,7 +35,7 @@ pub(super) fn check(path: &Path, file: &'static str) -> Result<Option<String>, F
     if found == "ok" { Ok(id) } else { Err(corrupt(found.replace('\n', " "))) }
 }
 
-/// Opens a file that exists.
+/// Opens an existing file.
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
@@ -65,9 +65,9 @@ pub(super) fn mark(path: &Path, id: &str) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Copies files as they are at one moment, while others write to them.
+/// Copies files as of one moment, while other processes write to them.
 pub(super) fn copy(files: &[(PathBuf, PathBuf)]) -> rusqlite::Result<()> {
-    // Each read begins before anything is copied: what one file says of another still holds.
+    // Begin every read before the first copy, so that references between the files stay valid.
     let mut sources = Vec::new();
     for (from, _) in files {
         let source = open(from)?;
@@ -76,13 +76,13 @@ pub(super) fn copy(files: &[(PathBuf, PathBuf)]) -> rusqlite::Result<()> {
     }
     for (source, (_, to)) in sources.iter().zip(files) {
         let mut copy = Connection::open(to)?;
-        // All pages in one step: in between, a writer would have it begin from the start.
+        // Copy all pages in one step: a concurrent write would restart a stepwise backup.
         Backup::new(source, &mut copy)?.run_to_completion(
             i32::MAX,
             Duration::from_millis(10),
             None,
         )?;
-        // One file: without a log next to it.
+        // Store one file, without a write-ahead log.
         copy.pragma_update(None, "journal_mode", "DELETE")?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The tables of a stack that does not run, behind an endpoint of their own.
+//! The tables of a stack that is not running, behind a temporary endpoint.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -11,13 +11,13 @@ use hyperdex_listen::{Stop, bind, url};
 use super::{DATABASE, Directory, existing, lock};
 use crate::error::StartError;
 
-/// Opens the tables of a stack that does not run, as a start opens them, and serves them on loopback
-/// while `work` runs, which gets the endpoint's URL. A damaged directory is refused, nothing is
-/// created, and the directory's lock is held.
+/// Opens the tables of a stack that is not running, and serves them on loopback while `work` runs.
+/// `work` gets the endpoint's URL. Holds the directory's lock, creates nothing, and refuses a
+/// damaged directory.
 ///
 /// # Errors
-/// When no start has completed in the directory, a stack uses it, or its files do not belong
-/// together.
+/// Returns an error when no start has completed in the directory, a stack uses it, or its files do
+/// not belong together.
 pub async fn with_tables<T>(
     path: &Path,
     work: impl AsyncFnOnce(&str) -> T,
@@ -25,7 +25,7 @@ pub async fn with_tables<T>(
     existing(path)?;
     let _lock = lock(path)?;
     let directory = Directory::look(path, &Random::system(), &Clock::system())?;
-    // `keys add` makes a directory without tables, and opening them would create them.
+    // `keys add` creates a directory without tables. Opening them would create them.
     if directory.may_make_keys() {
         return Err(StartError::NoData(path.to_owned()));
     }

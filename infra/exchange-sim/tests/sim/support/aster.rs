@@ -15,7 +15,7 @@ pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 pub(crate) const REGISTER: &str = "/fapi/v3/registerAndApproveAgent";
 
-/// An exchange, its clock, and fresh nonces
+/// An exchange, its clock, and a counter for nonces.
 pub(crate) struct Aster {
     pub(crate) exchange: Exchange,
     pub(crate) clock: Clock,
@@ -34,12 +34,12 @@ impl Aster {
         Self { exchange, clock, network, nonces: AtomicU64::new(0) }
     }
 
-    /// A nonce of the clock's moment that was not used before, in microseconds
+    /// Returns an unused nonce of the clock's time, in microseconds.
     pub(crate) fn nonce(&self) -> u64 {
         self.clock.now() * 1_000 + self.nonces.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// A date that is far enough away
+    /// Returns an expiry that is late enough.
     pub(crate) fn in_a_month(&self) -> u64 {
         self.clock.now() + 30 * DAY_MS
     }
@@ -52,13 +52,13 @@ impl Aster {
         send(self.exchange.router(), "GET", &format!("{path}?{query}"), None).await
     }
 
-    /// Registers an agent for trading
+    /// Registers an agent for trading.
     pub(crate) async fn register(&self, user: &Wallet, name: &str, agent: Address) -> String {
         let text = self.registration(user, name, agent);
         self.register_text(user, &text).await
     }
 
-    /// The text to sign for a registration
+    /// Returns the text to sign for a registration.
     pub(crate) fn registration(&self, user: &Wallet, name: &str, agent: Address) -> String {
         let (user, nonce, expired) = (user.address(), self.nonce(), self.in_a_month());
         format!(
@@ -67,13 +67,13 @@ impl Aster {
         )
     }
 
-    /// Signs a text and sends it as the registration
+    /// Signs a text, and sends it as the registration.
     pub(crate) async fn register_text(&self, user: &Wallet, text: &str) -> String {
         let signature = sign_text(user, 56, text);
         said(&self.form("POST", REGISTER, &format!("{text}&signature={signature}")).await)
     }
 
-    /// Signs parameters as typed data and sends them
+    /// Signs parameters as typed data, and sends them.
     pub(crate) async fn manage(
         &self,
         user: &Wallet,
@@ -91,7 +91,7 @@ impl Aster {
         said(&self.form(method, path, &body).await)
     }
 
-    /// A call signed by an agent, with a fresh nonce
+    /// Sends a call signed by an agent, with a new nonce.
     pub(crate) async fn call(&self, path: &str, user: Address, agent: &Wallet) -> Answer {
         let text = format!("nonce={}&user={user}&signer={}", self.nonce(), agent.address());
         self.call_text(path, agent, &text).await
@@ -107,7 +107,7 @@ pub(crate) fn sign_text(wallet: &Wallet, chain_id: u64, text: &str) -> String {
     format!("0x{}", hex::encode(wallet.sign(message_digest(chain_id, text).unwrap())))
 }
 
-/// The code and message of an answer, such as `-1000 Illegal agentName`
+/// Returns the code and message of a response, such as `-1000 Illegal agentName`.
 pub(crate) fn said(answer: &Answer) -> String {
     let json: Value = answer.json();
     let expected = if json["code"] == 200 || json.is_array() { 200 } else { 400 };

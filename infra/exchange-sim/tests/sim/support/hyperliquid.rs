@@ -13,7 +13,7 @@ use super::{Answer, Clock, START, Wallet, send};
 
 pub(crate) const OK: &str = r#"{"status":"ok","response":{"type":"default"}}"#;
 
-/// An exchange, its clock, and fresh nonces
+/// An exchange, its clock, and a counter for nonces.
 pub(crate) struct Hyperliquid {
     pub(crate) exchange: Exchange,
     pub(crate) clock: Clock,
@@ -32,7 +32,7 @@ impl Hyperliquid {
         Self { exchange, clock, chain, nonces: AtomicU64::new(0) }
     }
 
-    /// A nonce of the clock's moment that was not used before
+    /// Returns an unused nonce of the clock's time.
     pub(crate) fn nonce(&self) -> u64 {
         self.clock.now() + self.nonces.fetch_add(1, Ordering::SeqCst)
     }
@@ -42,7 +42,7 @@ impl Hyperliquid {
         send(self.exchange.router(), "POST", path, content).await
     }
 
-    /// What `/exchange` says: `ok`, or the text of the error
+    /// Returns the result of `/exchange`: `ok`, or the error text.
     pub(crate) async fn exchange(&self, body: &Value) -> String {
         let answer = self.post("/exchange", body).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -53,12 +53,12 @@ impl Hyperliquid {
         }
     }
 
-    /// Approves an agent, with a fresh nonce
+    /// Approves an agent, with a new nonce.
     pub(crate) async fn approve(&self, wallet: &Wallet, name: &str, agent: Address) -> String {
         self.exchange(&approval(self.chain, wallet, name, agent, self.nonce())).await
     }
 
-    /// Approves an agent that expires
+    /// Approves an agent that expires.
     pub(crate) async fn approve_until(
         &self,
         wallet: &Wallet,
@@ -69,7 +69,7 @@ impl Hyperliquid {
         self.approve(wallet, &format!("{name} valid_until {valid_until}"), agent).await
     }
 
-    /// Sends an action that agents sign, with a fresh nonce
+    /// Sends an action that agents sign, with a new nonce.
     pub(crate) async fn act(&self, wallet: &Wallet, action: &Value) -> String {
         self.exchange(&l1(self.chain, wallet, action, self.nonce(), None, None)).await
     }
@@ -83,7 +83,7 @@ impl Hyperliquid {
     }
 }
 
-/// A signed `approveAgent`
+/// Returns a signed `approveAgent`.
 pub(crate) fn approval(
     chain: Chain,
     wallet: &Wallet,
@@ -112,7 +112,7 @@ pub(crate) fn approval(
     })
 }
 
-/// A signed action of an agent
+/// Returns a signed action of an agent.
 pub(crate) fn l1(
     chain: Chain,
     wallet: &Wallet,

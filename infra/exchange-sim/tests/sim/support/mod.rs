@@ -19,17 +19,17 @@ use tower::ServiceExt;
 pub(crate) mod aster;
 pub(crate) mod hyperliquid;
 
-/// When the tests take place, in milliseconds; the vectors' nonces are of this moment
+/// Start time of the tests, in milliseconds. The vectors' nonces are of this time.
 pub(crate) const START: u64 = 1_790_000_000_000;
 
 pub(crate) const DAY_MS: u64 = 86_400_000;
 
-/// A key pair
+/// A key pair.
 #[derive(Clone)]
 pub(crate) struct Wallet(SigningKey);
 
 impl Wallet {
-    /// A key that differs for each number
+    /// Returns a different key for each number.
     pub(crate) fn number(number: u8) -> Self {
         Self(SigningKey::from_slice(&[number; 32]).unwrap())
     }
@@ -42,7 +42,7 @@ impl Wallet {
         Address::from_public_key(self.0.verifying_key())
     }
 
-    /// `r`, `s` and `v`, 65 bytes
+    /// Signs a digest, and returns `r`, `s` and `v` (65 bytes).
     pub(crate) fn sign(&self, digest: B256) -> [u8; 65] {
         let (signature, recovery) = self.0.sign_prehash_recoverable(digest.as_slice()).unwrap();
         let mut bytes = [0; 65];
@@ -52,7 +52,7 @@ impl Wallet {
     }
 }
 
-/// A clock that stands until a test moves it
+/// A clock that tests advance.
 #[derive(Clone)]
 pub(crate) struct Clock(Arc<AtomicU64>);
 
@@ -75,7 +75,7 @@ impl Clock {
     }
 }
 
-/// An answer as it came
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -89,7 +89,7 @@ impl Answer {
     }
 }
 
-/// Sends a request with an optional body of a content type
+/// Sends a request with an optional body of a content type.
 pub(crate) async fn send(
     router: Router,
     method: &str,
@@ -111,14 +111,14 @@ pub(crate) async fn send(
     }
 }
 
-/// The signing vectors of one file
+/// Returns the signing vectors of one file.
 pub(crate) fn vectors(file: &str) -> Vec<Value> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/tests/vectors/");
     let text = std::fs::read_to_string(format!("{folder}{file}")).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
-/// Checks a digest and its signature against a vector: typed data, key, recovered address
+/// Checks a digest and its signature against a vector: typed data, key and recovered address.
 pub(crate) fn check_vector(vector: &Value, digest: B256) {
     let name = &vector["name"];
     let typed: alloy_dyn_abi::TypedData =
@@ -132,7 +132,7 @@ pub(crate) fn check_vector(vector: &Value, digest: B256) {
     }
 }
 
-/// Checks that a vector's signature is read in both forms and recovers to its address
+/// Checks that a vector's signature parses in both forms and recovers to its address.
 pub(crate) fn check_signature(signature: &Value, digest: B256, address: Address) {
     let (r, s, v) = (&signature["r"], &signature["s"], &signature["v"]);
     let parts = exchange_sim::signature::from_parts(text(r), text(s), v.as_u64().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! The stored forms of the head are read.
+//! Tests that every stored form of the head parses.
 
 use super::*;
 

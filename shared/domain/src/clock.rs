@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Returns how long to wait for a call that holds a lease, in seconds: as long as it has worked so
-/// far, at least one second, and not beyond the lease. Most calls end within a second, and a dead
-/// one is detected after a few attempts.
+/// Returns how long to wait for a call that holds a lease, in seconds: twice as long as it has
+/// worked so far, at least one second, and not beyond the lease. Most calls end within a second,
+/// and a dead one is detected after a few attempts.
 #[must_use]
 pub fn wait_for_lease_s(lease_until_ms: u64, lease_ms: u64, now_ms: u64) -> u64 {
     let left_ms = lease_until_ms.saturating_sub(now_ms);

@@ -1,8 +1,8 @@
-//! Known answers: fixed inputs in, exact digests, signatures and bodies out. The vectors were made
-//! with eth-account and agree with ethers 6, viem and the exchanges' own SDKs (see
-//! `vectors/README.md`); each digest is computed a second time by `alloy` from the typed data.
+//! Known-answer tests: fixed inputs yield exact digests, signatures and bodies. The vectors were
+//! made with eth-account and agree with ethers 6, viem and the exchanges' own SDKs (see
+//! `vectors/README.md`). `alloy` computes each digest a second time from the typed data.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test panics on failure")]
 
 use alloy_dyn_abi::TypedData;
 use domain::eth::{Address, AgentKey, Digest, Signature, personal_digest};
@@ -57,8 +57,8 @@ fn chain(vector: &Value) -> HyperliquidChain {
     }
 }
 
-/// The digest is the vector's and alloy's, the vector's signature recovers to its address, and its
-/// key signs exactly so.
+/// Checks that the digest equals the vector's and alloy's, that the vector's signature recovers to
+/// its address, and that its key makes the same signature.
 fn check(vector: &Value, digest: Digest) {
     let name = text(vector, "/name");
     assert_eq!(digest.to_vec(), bytes(text(vector, "/hashes/digest")), "{name}");
@@ -80,7 +80,7 @@ fn check(vector: &Value, digest: Digest) {
     }
 }
 
-/// A base name and its expiry, where the vector has one.
+/// Splits a name into its base and its expiry, if the vector has one.
 fn split_name(full: &str) -> Option<(&str, u64)> {
     let (name, until) = full.split_once(" valid_until ")?;
     Some((name, until.parse().unwrap()))

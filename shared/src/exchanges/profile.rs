@@ -37,7 +37,7 @@ pub struct Profile {
     pub hosts: Hosts,
 }
 
-/// The unit in which an exchange's nonces count the time since 1970.
+/// The unit of an exchange's nonces, which count the time since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NonceUnit {
     /// Milliseconds.
@@ -47,7 +47,7 @@ pub enum NonceUnit {
 }
 
 impl NonceUnit {
-    /// Returns the present in this unit.
+    /// Returns the present time in this unit.
     #[must_use]
     pub fn now(self, clock: &Clock) -> u64 {
         match self {
@@ -70,16 +70,16 @@ pub struct Weights {
     pub agents: u64,
 }
 
-/// The hosts of an exchange's networks: each domain and everything below it.
+/// The hosts of an exchange's networks: each domain with its subdomains.
 #[derive(Debug)]
 pub struct Hosts {
     /// The domain of the main network.
     pub mainnet: &'static str,
     /// The domain of the test network.
     pub testnet: &'static str,
-    /// What a URL must be where the main network is configured.
+    /// The expectation for a URL if the main network is configured.
     pub mainnet_expected: &'static str,
-    /// What a URL must be where the test network is configured.
+    /// The expectation for a URL if the test network is configured.
     pub testnet_expected: &'static str,
 }
 
@@ -96,7 +96,7 @@ mod tests {
         }
     }
 
-    /// The least that a budget may be set to, and half of it for jobs.
+    /// The smallest budget that can be configured, and half of it for jobs.
     #[test]
     fn heaviest_call_fits_into_the_smallest_budget() {
         for exchange in Exchange::ALL {

@@ -14,7 +14,7 @@ use domain::intent::{
 use domain::random::Random;
 use protocol::{OnceKey, UnusedKey};
 
-/// The function that `infra/callgrind.sh` counts, with everything it calls.
+/// Runs the work that `infra/callgrind.sh` counts.
 #[inline(never)]
 fn measured<T>(work: impl FnOnce() -> T) -> T {
     work()

@@ -119,7 +119,7 @@ forms! {
     WebhookStatus: one_of(["enabled", "disabled"]);
     /// Why an agent is not renewed automatically.
     ExpiringReason: one_of(store::ExpiringReason::ALL.map(store::ExpiringReason::as_str));
-    /// How a credential differs from the exchange's list.
+    /// A kind of difference between a credential and the exchange's list.
     DriftKindName: one_of(store::DriftKind::ALL.map(store::DriftKind::as_str));
     /// A stable code for programs to switch on.
     Code: text("^[A-Z][A-Z0-9_]+$", "WALLET_NOT_FOUND");

@@ -126,7 +126,7 @@ fn hyperliquid_agent_approvals_and_revocations() {
             revoked += 1;
         }
     }
-    assert!(whole >= 1 && revoked >= 2, "the intents themselves were met");
+    assert!(whole >= 1 && revoked >= 2, "the vectors have whole and revoking intents");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn aster_registrations() {
             whole += 1;
         }
     }
-    assert!(whole >= 3, "whole bodies were met");
+    assert!(whole >= 3, "the vectors have whole bodies");
 }
 
 #[test]
@@ -170,8 +170,8 @@ fn aster_agent_deletion() {
     let mut met = 0;
     for vector in vectors("aster_v3_manage_agent") {
         if text(&vector, "/inputs/primary_type") != "DelAgent" {
-            // Approving and updating an existing account's agents is not among our intents; the
-            // simulator checks those vectors.
+            // No intent approves or updates an existing account's agents; the simulator checks
+            // those vectors.
             continue;
         }
         let delete = AsterDeleteAgent {
@@ -220,7 +220,7 @@ fn aster_v1_requests() {
     let mut met = 0;
     for vector in vectors("aster_v1_api_key") {
         if text(&vector, "/category") != "aster_v1_sapi" {
-            // The same message through another host, which is not ours to call.
+            // The same message through another host, which the service does not call.
             continue;
         }
         let wallet = address(&vector, "/address");
@@ -230,7 +230,7 @@ fn aster_v1_requests() {
         let nonce = aster::v1::nonce_body(wallet, timestamp_ms);
         let create = aster::v1::create_body(wallet, desc, None, &signature, (5_000, timestamp_ms));
         if vector["inputs"]["hmac"] == true {
-            // What another account's key signs is ours but for the place.
+            // A request signed with another account's key has the same text in another place.
             let sent = text(&vector, "/request/query");
             assert_eq!(sent.split_once("&signature=").unwrap().0, create);
         } else {

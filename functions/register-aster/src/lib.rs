@@ -37,7 +37,8 @@ pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     Ok(router(Registrar::aster_from_env(&runtime.env, custody, Spender::Caller)?))
 }
 
-/// The agent's key stays on the server, sealed: the response contains no secret.
+/// Registers the wallet. The agent's key stays on the server, sealed: the response contains no
+/// secret.
 async fn register_aster(
     State(registrar): State<Registrar>,
     caller: Caller,

@@ -201,7 +201,7 @@ pub struct ApiKey {
     pub agent_address: Option<String>,
     /// The agent's name on the exchange.
     pub agent_name: String,
-    /// When the exchange approved it, RFC 3339 in whole seconds; `None` before.
+    /// Time of the exchange's approval, RFC 3339 in whole seconds; `None` before.
     pub created_at: Option<String>,
     /// Expiry, Unix milliseconds; `None` if it does not expire.
     pub expiry_timestamp: Option<u64>,
@@ -244,7 +244,7 @@ pub struct AgentKey {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
-    /// When the differences were first found, RFC 3339 in whole seconds.
+    /// Time of the first finding, RFC 3339 in whole seconds.
     pub found_at: String,
     /// The differences.
     pub found: Vec<DriftEntry>,

@@ -13,7 +13,7 @@ pub struct Error {
     attempts: u32,
 }
 
-/// What went wrong.
+/// The kind of failure.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -42,7 +42,7 @@ pub struct Refusal {
     pub status: u16,
     /// The code for programs to switch on.
     pub code: Code,
-    /// What is wrong.
+    /// The problem.
     pub error: String,
     /// The action to take.
     pub message: Option<String>,
@@ -53,7 +53,7 @@ pub struct Refusal {
     pub timestamp: u64,
     /// The request's id in the service's log.
     pub request_id: Option<String>,
-    /// How long to wait before a retry.
+    /// Time to wait before a retry.
     pub retry_after: Option<Duration>,
     /// Whether this is the stored response of an earlier request with the same `Idempotency-Key`.
     pub replayed: bool,

@@ -222,7 +222,7 @@ impl Reply {
         self.header("idempotent-replay") == Some("true")
     }
 
-    /// An error states only the position, because the text may hold a secret.
+    /// Parses the body. An error states only the position, because the text may hold a secret.
     fn parse<T: DeserializeOwned>(&self) -> Result<T, ErrorKind> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let (line, column) = (error.line(), error.column());
@@ -299,7 +299,7 @@ mod tests {
         let body = Zeroizing::new(body.to_vec());
         let reply = Reply { status: 200, headers: HeaderMap::new(), body };
         let read = reply.parse::<DataBody<crate::HyperliquidKey>>();
-        let Err(error) = read else { panic!("it is of another form") };
+        let Err(error) = read else { panic!("the form differs") };
         assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
     }
 }

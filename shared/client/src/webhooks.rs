@@ -38,7 +38,7 @@ pub enum EventType {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewWebhook {
-    /// Where events are sent: an https URL of a public host name.
+    /// The URL that receives the events: https, with a public host name.
     pub url: String,
     /// The types to send; all when `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,7 +94,7 @@ impl Replay {
 pub struct Webhook {
     /// Its id.
     pub webhook_id: Uuid,
-    /// Where events are sent.
+    /// The URL that receives the events.
     pub url: String,
     /// The event types.
     pub events: Vec<EventType>,
@@ -111,7 +111,7 @@ pub struct Webhook {
     /// The last failed attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<WebhookFailure>,
-    /// When failures began without a success since.
+    /// Start of the failures without a success since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<String>,
 }

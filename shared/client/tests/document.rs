@@ -195,7 +195,7 @@ async fn every_operation_has_a_method_matching_the_document() {
             continue;
         };
         let seen = server.take();
-        assert_eq!(seen.len(), ways, "{}: each way is one request", operation.id);
+        assert_eq!(seen.len(), ways, "{}: each way sends one request", operation.id);
         faults.extend(seen.iter().flat_map(|seen| wrong(&document, &operation, seen)));
     }
     assert!(missing.is_empty(), "the client has no method for: {missing:#?}");
@@ -220,7 +220,7 @@ async fn success_responses_parse_without_loss() {
             }
         }
     }
-    assert!(read > 60, "{read} answers were read");
+    assert!(read > 60, "{read} responses were parsed");
 }
 
 #[tokio::test]
@@ -263,7 +263,7 @@ async fn error_responses_parse_to_known_codes() {
             }
         }
     }
-    assert!(read > 500, "{read} errors were read");
+    assert!(read > 500, "{read} errors were parsed");
 }
 
 #[test]

@@ -251,12 +251,12 @@ async fn secret_is_readable_and_hidden_in_debug() {
     .await;
     let client = builder(&server).0.build().unwrap();
     let made = client.register_hyperliquid("user_1").await.unwrap();
-    let anew = client.rotate_hyperliquid("user_1").await.unwrap();
-    for key in [&made.api_private_key, &anew.api_private_key] {
+    let again = client.rotate_hyperliquid("user_1").await.unwrap();
+    for key in [&made.api_private_key, &again.api_private_key] {
         assert_eq!(key.as_ref().unwrap().expose(), "0xsecret");
     }
     assert!(made.replayed);
-    let text = format!("{made:?} {anew:?} {client:?}");
+    let text = format!("{made:?} {again:?} {client:?}");
     assert!(!text.contains("secret") && !text.contains("hdx_key"), "{text}");
     // An exchange that this crate does not know keeps its name.
     let other: Exchange = serde_json::from_value(json!("lighter")).unwrap();

@@ -142,7 +142,7 @@ pub struct HyperliquidApproveAgent {
     pub agent: Address,
     /// The agent's base name, 1 to 16 characters.
     pub name: String,
-    /// When the agent expires, Unix milliseconds; part of the signed name.
+    /// Expiry of the agent, Unix milliseconds; part of the signed name.
     pub valid_until_ms: u64,
     /// Unix milliseconds, unique for the wallet.
     pub nonce_ms: u64,
@@ -180,7 +180,7 @@ pub struct AsterRegisterAgent {
     pub name: String,
     /// The agent.
     pub agent: Address,
-    /// When the agent expires, Unix milliseconds.
+    /// Expiry of the agent, Unix milliseconds.
     pub expires_ms: u64,
     /// `signatureChainId`, which is also the domain's chain: 56.
     pub signature_chain_id: u64,

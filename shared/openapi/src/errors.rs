@@ -37,7 +37,7 @@ pub(crate) fn keyed() -> Vec<ApiError> {
         ApiError::unreadable_body(StatusCode::PAYLOAD_TOO_LARGE),
         ApiError::rate_limited(1),
         ApiError::quota_exceeded(3_600),
-        ApiError::internal("Internal error", &"the table did not answer"),
+        ApiError::internal("Internal error", &"the table did not respond"),
         ApiError::store("Internal error", &StoreError::Busy(String::new())),
         ApiError::new(504, "TIMEOUT", "No response in time").advise("Retry the call; it is safe."),
     ]
@@ -200,7 +200,7 @@ pub(crate) fn again() -> Vec<ApiError> {
     let mut errors =
         failures(&bodies, |body| ReplayWebhook::read(id, body)?.replay(&Tenant::local(), 0));
     errors.extend([ReplayError::NoEvent, ReplayError::Disabled].map(ApiError::from));
-    errors.push(ApiError::internal("Failed to queue events", &"SQS did not answer").advise(REPEAT));
+    errors.push(ApiError::internal("Failed to queue events", &"SQS did not respond").advise(REPEAT));
     errors
 }
 

@@ -346,7 +346,7 @@ fn rotate(exchange: Exchange) -> Operation {
     .fails(secret(exchange))
 }
 
-/// The operations on exchanges without support.
+/// Returns the operations on exchanges without support.
 fn others() -> [Operation; 6] {
     let path = "/api/trading/{exchange}/apikey";
     let rotation = "/api/trading/{exchange}/apikey/rotate";

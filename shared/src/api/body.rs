@@ -179,7 +179,8 @@ fn is_identity(coding: &[u8]) -> bool {
     coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
 }
 
-/// A body without a declared type is accepted as JSON.
+/// Returns whether the body is declared as JSON. A body without a declared type is accepted as
+/// JSON.
 fn declares_json(headers: &HeaderMap) -> bool {
     let Some(declared) = headers.get(CONTENT_TYPE) else {
         return true;

@@ -45,7 +45,7 @@ pub struct CredentialData {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = DriftData, required = false)]
     drift: Option<DriftData>,
-    /// What is wrong with the keys, and the action to take.
+    /// A problem with the keys, and the action to take.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     advice: Option<String>,

@@ -152,13 +152,14 @@ impl ApiError {
     }
 }
 
-/// For API keys, the contract fixes 500 for every fault of the service.
+/// Converts a fault of the service. For API keys, the contract fixes 500.
 fn fault(error: ApiError) -> ApiError {
     let status = if error.status == 503 { 500 } else { error.status };
     ApiError { status, ..error }
 }
 
-/// A firewall, a content delivery network or a regional rule, which the caller cannot change.
+/// Makes the error for a call blocked by a firewall, a content delivery network or a regional
+/// rule, which the caller cannot change.
 fn blocked(failed: &'static str) -> ApiError {
     ApiError::new(502, "EXCHANGE_BLOCKED", failed).advise(
         "The exchange blocks calls from the service's address. Nothing is lost. Retry later; if the \
@@ -166,7 +167,7 @@ fn blocked(failed: &'static str) -> ApiError {
     )
 }
 
-/// Nothing was sent.
+/// Makes the error for a call that was not sent.
 fn busy(failed: &'static str, busy: Busy) -> ApiError {
     match busy {
         Busy::Limited { retry_after_s } => {
@@ -185,7 +186,8 @@ fn busy(failed: &'static str, busy: Busy) -> ApiError {
     }
 }
 
-/// A refusal by the exchange: either the caller can fix the reason, or the service has a fault.
+/// Converts a refusal by the exchange: either the caller can fix the reason, or the service has a
+/// fault.
 fn refused(action: Action, refusal: &Refusal) -> ApiError {
     tracing::warn!(kind = ?refusal.kind, text = %refusal.text, "exchange refused");
     let failed = action.failed();

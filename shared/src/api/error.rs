@@ -33,7 +33,7 @@ const fn usual_advice(status: u16) -> &'static str {
 pub struct ApiError {
     /// HTTP status.
     pub status: u16,
-    /// What is wrong.
+    /// The problem.
     pub error: Cow<'static, str>,
     /// The action to take.
     pub message: Cow<'static, str>,
@@ -238,7 +238,7 @@ impl ApiError {
 pub struct ErrorBody<'a> {
     #[schema(value_type = schema::Failed)]
     success: bool,
-    /// What is wrong.
+    /// The problem.
     error: &'a str,
     #[schema(value_type = schema::Code)]
     code: &'a str,

@@ -40,7 +40,7 @@ const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 /// Maximum duration of one attempt. It exceeds API Gateway's timeout.
 const LEASE_MS: u64 = 30_000;
 
-/// How long a key is remembered.
+/// Time for which a key is remembered.
 const KEY_LIFE_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Maximum size of a stored response, far above any actual one.
@@ -61,7 +61,7 @@ pub(super) struct Replayed;
 /// The clients that remember requests.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    /// Where requests are recorded.
+    /// The table that records requests.
     pub store: Store,
     /// Seals responses that hold a secret.
     pub envelope: Envelope,

@@ -85,7 +85,7 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
 }
 
-/// When a failed attempt is retried.
+/// The policy for retries.
 #[derive(Clone, Copy)]
 pub(super) struct Retries {
     pub(super) attempts: u32,

@@ -23,7 +23,7 @@ pub enum CredentialError {
     /// The wallet has an active credential that has not expired.
     #[error("the wallet has a credential")]
     Exists {
-        /// How to get a usable key.
+        /// The way to get a usable key.
         advice: String,
     },
     /// An earlier attempt at this request returned the private key, which cannot be shown again.
@@ -72,7 +72,7 @@ pub enum CredentialError {
     /// The exchange refused, and the local clock differs from its clock.
     #[error("the clock is {skew_s} s ahead of the exchange's: {source}")]
     ClockSkew {
-        /// How far the local clock is ahead, in seconds; negative when it is behind.
+        /// Lead of the local clock, in seconds; negative when it is behind.
         skew_s: i64,
         /// The exchange's refusal.
         source: Box<Self>,

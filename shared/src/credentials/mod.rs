@@ -192,8 +192,8 @@ pub struct Registered {
     pub wallet: Address,
     /// The agent's key; `None` for an API key of Aster's V1.
     pub agent: Option<AgentKey>,
-    /// When it became active, Unix milliseconds.
+    /// Start of its activity, Unix milliseconds.
     pub created_at_ms: u64,
-    /// When it expires, Unix milliseconds.
+    /// Expiry, Unix milliseconds.
     pub expires_at_ms: u64,
 }

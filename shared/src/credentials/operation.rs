@@ -32,6 +32,6 @@ pub(super) struct Operation<'a> {
     pub(super) registrar: &'a Registrar,
     pub(super) initiator: Initiator<'a>,
     pub(super) view: &'a WalletView,
-    /// When the operation began, Unix milliseconds. The lease counts from this time.
+    /// Start of the operation, Unix milliseconds. The lease counts from this time.
     pub(super) received_ms: u64,
 }

@@ -318,8 +318,7 @@ impl Budget {
         &self.clock
     }
 
-    /// The state of the exchange does not affect this call's result, so a failed write is only
-    /// logged.
+    /// Logs a failed write. The state of the exchange does not affect this call's result.
     fn note(&self, written: Result<(), StoreError>) {
         if let Err(error) = written {
             tracing::warn!(%error, partition = self.partition, "exchange health not recorded");

@@ -37,7 +37,7 @@ pub struct Http {
     base: String,
     name: &'static str,
     clock: Clock,
-    /// How far the local clock was ahead of the exchange's at its last response, in milliseconds.
+    /// Lead of the local clock over the exchange's at its last response, in milliseconds.
     skew_ms: Arc<AtomicI64>,
 }
 

@@ -43,7 +43,7 @@ pub struct Approval {
     pub agent: Address,
     /// The agent's name, which must be new.
     pub agent_name: String,
-    /// When the agent expires, Unix milliseconds.
+    /// Expiry of the agent, Unix milliseconds.
     pub expires_at_ms: u64,
     /// In the exchange's unit; unique for the wallet.
     pub nonce: u64,
@@ -69,7 +69,7 @@ pub struct ListedAgent {
     pub address: Address,
     /// Its name, without an expiry in it.
     pub name: String,
-    /// When it expires, Unix milliseconds, if the exchange says.
+    /// Expiry in Unix milliseconds, if the exchange states it.
     pub expires_at_ms: Option<u64>,
 }
 

@@ -21,7 +21,7 @@ pub struct Profile {
     pub weight_variable: &'static str,
     /// Default request weight per minute.
     pub weight_per_minute: u64,
-    /// How long the exchange approves nothing after a removal, in milliseconds. `None` when
+    /// Time after a removal in which the exchange approves nothing, in milliseconds. `None` when
     /// approvals do not wait for removals.
     pub removal_wait_ms: Option<u64>,
     /// Whether a new agent replaces an agent of the same name. Otherwise the exchange refuses the

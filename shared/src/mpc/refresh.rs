@@ -37,7 +37,8 @@ struct Heavy {
     mul: TransmitInitMulPhase3to4<Curve>,
 }
 
-/// As in key generation, phase 2 runs here without input, for the seeds that phase 3 requires.
+/// Runs phases 2 and 3. As in key generation, phase 2 runs here without input, for the seeds that
+/// phase 3 requires.
 fn heavy_phase(share: &KeyShare, id: &[u8]) -> Heavy {
     let party = share.party();
     let (_, _, zero_kept, mut zero) = party.refresh_complete_phase2(id, &[Scalar::ONE]);

@@ -71,7 +71,7 @@ impl From<&Item> for BudgetState {
     }
 }
 
-/// How weight is taken.
+/// The ways to take weight.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Spend {
     /// Adds to the latest slot, concurrently with other instances.

@@ -55,7 +55,8 @@ pub(super) fn sort_key(exchange: Exchange) -> String {
     format!("{CREDENTIAL}{exchange}")
 }
 
-/// Each exchange has its own item, so that calls for two exchanges do not conflict.
+/// Returns the key of an exchange's nonces. Each exchange has its own item, so that calls for two
+/// exchanges do not conflict.
 fn nonces_key(wallet: &WalletRecord, exchange: Exchange) -> Item {
     let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
     key(&partition, &format!("{NONCES_OF}{exchange}"))

@@ -93,7 +93,7 @@ pub(super) fn shard_of(wallet_id: Uuid) -> AttributeValue {
     AttributeValue::S(shard_number(wallet_id).to_string())
 }
 
-/// Wallet ids are random, so the shards are even.
+/// Returns the shard of a wallet. Wallet ids are random, so the shards are even.
 pub(super) const fn shard_number(wallet_id: Uuid) -> u8 {
     wallet_id.as_bytes()[15] % SHARDS
 }

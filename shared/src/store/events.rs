@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{Store, key, to_item};
 use crate::events::{Event, EventId, EventType};
 
-/// How long an event is stored.
+/// Time for which an event is stored, in seconds.
 const KEPT_S: u64 = 30 * 24 * 60 * 60;
 
 /// An event as stored.
@@ -31,7 +31,7 @@ pub struct EventRecord {
     pub event_type: EventType,
     /// The exact bytes that are sent.
     pub body: String,
-    /// When the table may delete it, Unix seconds.
+    /// Time from which the table may delete it, Unix seconds.
     pub expires_at_s: u64,
 }
 

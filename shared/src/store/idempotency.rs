@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::credentials::{credential_item, number, sort_key};
 use super::{CredentialRecord, Outcome, Store, WalletRecord, key, to_item, wallet_key};
 
-/// How long a response that holds a secret is returned again.
+/// Time for which a response that holds a secret is returned again, in milliseconds.
 pub const SECRET_MS: u64 = 10 * 60 * 1_000;
 
 /// Returns whether a secret that a response has shown at a time is no longer shown, both in Unix
@@ -70,7 +70,7 @@ pub struct StoredAnswer {
     pub body: Option<String>,
     /// The sealed body, if it has a secret.
     pub sealed: Option<Sealed>,
-    /// When it was first returned, Unix milliseconds. `None` when an earlier version stored it.
+    /// Time of the first return, Unix milliseconds. `None` when an earlier version stored it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<u64>,
 }
@@ -89,9 +89,9 @@ pub struct RequestRecord {
     pub attempt: Uuid,
     /// End of that attempt's lease, Unix milliseconds; 0 when no attempt is at work.
     pub lease_until_ms: u64,
-    /// When the key expires, Unix milliseconds.
+    /// Expiry of the key, Unix milliseconds.
     pub ends_at_ms: u64,
-    /// When the table may delete it, Unix seconds. DynamoDB deletes late.
+    /// Time from which the table may delete it, Unix seconds. DynamoDB deletes late.
     pub expires_at_s: u64,
     /// The outcome, until there is a response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -340,7 +340,8 @@ impl Store {
         })
     }
 
-    /// An overtaken attempt records nothing while the other one is at work.
+    /// Builds the update that records an outcome. An overtaken attempt records nothing while the
+    /// other one is at work.
     fn note(
         &self,
         wallet: &WalletRecord,

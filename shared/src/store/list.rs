@@ -91,7 +91,7 @@ fn partition(tenant: &Tenant, shard: u8) -> String {
     format!("{tenant}#{shard}")
 }
 
-/// Fifteen digits suffice for thirty thousand years.
+/// Returns the sort key. Fifteen digits suffice for thirty thousand years.
 fn sort(at_ms: u64, wallet_id: Uuid) -> String {
     format!("{at_ms:015}#{wallet_id}")
 }

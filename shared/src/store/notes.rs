@@ -4,7 +4,7 @@
 use domain::eth::Address;
 use serde::{Deserialize, Serialize};
 
-/// How a credential differs from the exchange's list.
+/// A kind of difference between a credential and the exchange's list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DriftKind {
@@ -39,7 +39,7 @@ impl DriftKind {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DriftFound {
-    /// What differs.
+    /// The kind of difference.
     pub kind: DriftKind,
     /// The agent concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,7 +94,7 @@ pub struct ExpiringNote {
     pub at_ms: u64,
     /// The agent.
     pub agent: Address,
-    /// When it expires, Unix milliseconds.
+    /// Expiry of the agent, Unix milliseconds.
     pub expires_at_ms: u64,
     /// The reason.
     pub reason: ExpiringReason,

@@ -175,7 +175,7 @@ pub struct AgentRecord {
     pub agent_name: String,
     /// Expiry, Unix milliseconds.
     pub expires_at_ms: u64,
-    /// When its approval was first requested, Unix milliseconds.
+    /// Time of the first approval request, Unix milliseconds.
     pub requested_at_ms: u64,
     /// Its private key, sealed under key A.
     pub sealed: Sealed,
@@ -204,9 +204,9 @@ pub struct CredentialRecord {
     pub agent_name: String,
     /// Expiry of the agent, Unix milliseconds.
     pub expires_at_ms: u64,
-    /// When the registration began, Unix milliseconds.
+    /// Start of the registration, Unix milliseconds.
     pub requested_at_ms: u64,
-    /// When the exchange's approval became known, Unix milliseconds.
+    /// Time at which the exchange's approval became known, Unix milliseconds.
     pub created_at_ms: Option<u64>,
     /// The agent's private key, sealed under key A. For a key of Aster's V1, its secret.
     pub sealed: Sealed,
@@ -235,7 +235,7 @@ pub struct CredentialRecord {
     /// The earliest time for the next job, Unix milliseconds.
     #[serde(default)]
     pub job_after_ms: u64,
-    /// When it is next compared with the exchange, Unix milliseconds.
+    /// Time of the next comparison with the exchange, Unix milliseconds.
     #[serde(default)]
     pub check_at_ms: Option<u64>,
     /// The request with an `Idempotency-Key` being served; none at rest.
@@ -340,7 +340,7 @@ pub struct Outcome {
     /// The agent's private key, sealed as in the credential. `None` when it was deleted, or for a
     /// key of Aster's V1.
     pub sealed: Option<Sealed>,
-    /// When it became active, Unix milliseconds.
+    /// Start of its activity, Unix milliseconds.
     pub created_at_ms: u64,
     /// Expiry, Unix milliseconds.
     pub expires_at_ms: u64,

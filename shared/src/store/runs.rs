@@ -43,7 +43,7 @@ pub enum Admission {
     Admitted,
     /// All places are taken. The latest end of their runs is given, Unix milliseconds.
     Full {
-        /// When the last of them ends.
+        /// End of the last of them.
         until_ms: u64,
     },
     /// The wallet has other shares in use.

@@ -26,7 +26,7 @@ pub const MAX_URL: usize = 512;
 /// Maximum number of webhooks of a tenant.
 pub const MAX_WEBHOOKS: u8 = 10;
 
-/// How long the deleting request is remembered: as long as its `Idempotency-Key`.
+/// Time for which the deleting request is remembered: as long as its `Idempotency-Key`.
 const REMEMBERED_S: u64 = 24 * 60 * 60;
 
 const SLOT: &str = "webhook#";
@@ -98,7 +98,7 @@ pub struct WebhookRecord {
     pub schema: u32,
     /// Its id.
     pub webhook_id: WebhookId,
-    /// Where events are sent.
+    /// The URL that receives the events.
     pub url: String,
     /// The event types to send.
     pub events: Vec<EventType>,
@@ -113,7 +113,7 @@ pub struct WebhookRecord {
     /// The request with an `Idempotency-Key` that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<Uuid>,
-    /// When the receiver disabled it by a 410, Unix milliseconds.
+    /// Time of the receiver's 410, Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_at_ms: Option<u64>,
     /// The last delivery, to the minute, Unix milliseconds.
@@ -125,7 +125,7 @@ pub struct WebhookRecord {
     /// Start of the failures without a success since, Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since_ms: Option<u64>,
-    /// When it was deleted, Unix milliseconds.
+    /// Time of the deletion, Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at_ms: Option<u64>,
     /// The request with an `Idempotency-Key` that deleted it.

@@ -35,11 +35,11 @@ pub struct CustodyConfig {
     pub cosigner_function: String,
     /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: the caller in the cosigner's records.
     pub caller: String,
-    /// Where shares are refreshed if they must be refreshed before they sign.
+    /// The refresher of shares that must be refreshed before they sign.
     pub refresh: RefreshBy,
 }
 
-/// Where a wallet's shares are refreshed.
+/// The refresher of a wallet's shares.
 #[derive(Clone, Debug)]
 pub enum RefreshBy {
     /// `REFRESH_FUNCTION`: the function with this name or ARN, the only one with the right to

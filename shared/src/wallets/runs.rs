@@ -19,7 +19,7 @@ const PATIENCE_MS: u64 = 18_000;
 /// First and maximum pause between two attempts, in milliseconds.
 const PAUSES_MS: std::ops::RangeInclusive<u64> = 20..=320;
 
-/// Where a wallet whose places are all lost gets new shares.
+/// The refresher of a wallet whose places are all lost.
 #[derive(Clone, Debug)]
 pub(super) enum Refresher {
     /// This process, through a client with the right to request a refresh from the cosigner.
@@ -33,7 +33,7 @@ pub(super) enum Refresher {
     },
 }
 
-/// How much longer a call may wait.
+/// The remaining wait of a call.
 pub(super) struct Patience {
     /// Deadline in Unix milliseconds. Slow calls consume it like pauses.
     until_ms: u64,

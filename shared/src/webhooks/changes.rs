@@ -33,7 +33,7 @@ enum What {
     Credential {
         before: Option<Box<CredentialRecord>>,
         after: Option<Box<CredentialRecord>>,
-        /// When the table was changed, Unix milliseconds.
+        /// Time of the change, Unix milliseconds.
         at_ms: u64,
     },
     /// No event.

@@ -16,7 +16,7 @@ use crate::wallets::envelope_from_env;
 /// A webhook to create.
 #[derive(Clone, Debug)]
 pub struct NewWebhook {
-    /// Where events are sent; already checked.
+    /// The URL that receives the events; already checked.
     pub url: String,
     /// The event types to send.
     pub events: Vec<EventType>,

@@ -134,7 +134,7 @@ impl Event {
     }
 }
 
-/// A key of Aster's V1 has no agent; its record names the wallet.
+/// Returns the agent's address. A key of Aster's V1 has no agent; its record names the wallet.
 fn agent(record: &CredentialRecord) -> Option<String> {
     (!record.is_v1()).then(|| record.agent.to_string())
 }

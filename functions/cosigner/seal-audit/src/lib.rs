@@ -113,7 +113,7 @@ impl SealAudit {
             let seal = Seal { at_ms: self.clock.now_ms(), heads, next, ..begun.seal };
             let count = seal.heads.len() as u64;
             let sealed = self.sign(&seal).await?;
-            // Another run may have written this seal, or the response to our own write was lost.
+            // Another run may have written this seal, or the response to this write was lost.
             // Only the stored seal counts.
             if self.seals.put_new(&sealed).await? {
                 (run.seals, run.heads) = (run.seals + 1, run.heads + count);

@@ -17,7 +17,7 @@ use protocol::{
 };
 use uuid::Uuid;
 
-/// The function that `infra/callgrind.sh` counts, with everything it calls.
+/// Runs the work that `infra/callgrind.sh` counts.
 #[inline(never)]
 fn measured<T>(work: impl FnOnce() -> T) -> T {
     work()

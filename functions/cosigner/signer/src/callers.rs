@@ -48,13 +48,13 @@ pub const LOCAL: &str = "local";
 /// The longest alias that Lambda accepts, in characters.
 const MAX_ALIAS: usize = 128;
 
-/// How an invocation without a qualifier is treated.
+/// The treatment of an invocation without a qualifier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Unqualified {
-    /// It is refused. The cloud uses this.
+    /// Refuse it. The cloud uses this.
     #[default]
     Refused,
-    /// It is treated as the alias [`LOCAL`], for a local stack or an emulator without aliases.
+    /// Treat it as the alias [`LOCAL`], for a local stack or an emulator without aliases.
     Local,
 }
 
@@ -86,7 +86,8 @@ impl Unqualified {
 }
 
 impl Right {
-    /// Exhaustive, so that a new call needs a right before it can be made.
+    /// Returns whether the right covers this call. Exhaustive, so that a new call needs a right
+    /// before it can be made.
     fn allows(self, call: &Call) -> bool {
         match call {
             Call::StartKeygen(_) | Call::CommitKeygen(_) | Call::FinishKeygen(_) => self == Keygen,

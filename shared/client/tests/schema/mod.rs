@@ -103,7 +103,7 @@ fn pattern(pattern: &str) -> (fn(&str) -> bool, String) {
             "cursor".to_owned(),
         ),
         "" => (|_| true, "a text".to_owned()),
-        other => panic!("say in this file what {other} means"),
+        other => panic!("this file does not support the pattern {other}"),
     }
 }
 
@@ -193,7 +193,7 @@ impl Document {
         let no = |why: &str| Err(format!("{value} {why}: {schema}"));
         if let Some(any) = schema["oneOf"].as_array() {
             let fits = any.iter().any(|schema| self.fits(schema, value).is_ok());
-            return if fits { Ok(()) } else { no("is none of") };
+            return if fits { Ok(()) } else { no("matches none of") };
         }
         let kinds = match &schema["type"] {
             Value::Array(kinds) => kinds.clone(),
@@ -208,10 +208,10 @@ impl Document {
             Value::Object(_) => "object",
         };
         if !kinds.contains(&json!(kind)) {
-            return no("is of another type");
+            return no("has another type");
         }
         if let Some(words) = schema["enum"].as_array().filter(|_| !value.is_null()) {
-            return if words.contains(value) { Ok(()) } else { no("is none of the words") };
+            return if words.contains(value) { Ok(()) } else { no("is not in the enum") };
         }
         match value {
             Value::Array(list) => {
@@ -219,7 +219,7 @@ impl Document {
                 let fits = schema["minItems"].as_u64().is_none_or(|least| length >= least)
                     && schema["maxItems"].as_u64().is_none_or(|most| length <= most);
                 if !fits {
-                    return no("has too few, or too many");
+                    return no("has too few or too many items");
                 }
                 list.iter().try_for_each(|one| self.fits(&schema["items"], one))
             }
@@ -233,7 +233,7 @@ impl Document {
                 let fits = matches
                     && within("maxLength", &|most| length <= most)
                     && within("minLength", &|least| length >= least);
-                if fits { Ok(()) } else { no("is no such text") }
+                if fits { Ok(()) } else { no("does not match the pattern") }
             }
             Value::Number(number) => {
                 let number = number.as_u64().unwrap();
@@ -245,12 +245,12 @@ impl Document {
                 let properties = schema["properties"].as_object().unwrap();
                 for name in schema["required"].as_array().into_iter().flatten() {
                     if !fields.contains_key(name.as_str().unwrap()) {
-                        return no("lacks a field");
+                        return no("lacks a required field");
                     }
                 }
                 for (name, value) in fields {
                     let Some(form) = properties.get(name) else {
-                        return no("has a field too many");
+                        return no("has an unknown field");
                     };
                     self.fits(form, value)?;
                 }
@@ -293,7 +293,7 @@ impl Document {
             }
             "array" => vec![Value::Array(self.samples(&schema["items"])), json!([])],
             "object" => self.objects(schema),
-            other => panic!("say in this file what a {other} is"),
+            other => panic!("this file does not support the type {other}"),
         }
     }
 

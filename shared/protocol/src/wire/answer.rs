@@ -54,7 +54,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     read(parts).ok_or_else(|| D::Error::custom("an answer to oblivious transfers"))
 }
 
-/// The library's phase 3 checks the number of each.
+/// Parses the numbers. The library's phase 3 checks how many there are.
 fn read(parts: Parts) -> Option<Answer> {
     let (points, []) = parts.points.as_chunks::<POINT>() else { return None };
     let [gamma_u, gamma_v, public_share, instance_point] = points else { return None };

@@ -40,7 +40,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     }
 }
 
-/// The generator is known, and both halves share `base_h` and `point_v`.
+/// Encodes a proof. The generator is known, and both halves share `base_h` and `point_v`.
 fn put(proof: &EncProof<Curve>, bytes: &mut Vec<u8>) {
     let (first, second) = (&proof.commitments0, &proof.commitments1);
     let points = [

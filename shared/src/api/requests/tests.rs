@@ -52,7 +52,7 @@ fn request_type_reads_every_field_of_its_schema() {
     let agent = "/?walletIdOrAddress=user_123".parse().unwrap();
     each(&json!({}), |body| DeleteAgent::read(&agent, body));
     let webhook = json!({
-        "url": "https://example.com", "events": ["wallet.created"], "description": "ours",
+        "url": "https://example.com", "events": ["wallet.created"], "description": "back office",
     });
     each(&webhook, |body| CreateWebhook::read(body, Targets::Public));
     let id = WebhookId::draw(0, &Random::system()).unwrap().to_string();
@@ -120,7 +120,7 @@ fn create_webhook_parses_its_body() {
         (r#"{"url":1}"#, "url must be a string"),
         (r#"{"url":"http://example.com"}"#, "url must begin with https://"),
         (r#"{"url":"https://example.com","events":[]}"#, "events must name"),
-        (r#"{"url":"https://example.com","events":["x"]}"#, "events must be types"),
+        (r#"{"url":"https://example.com","events":["x"]}"#, "events must be event types"),
         (r#"{"url":"https://example.com","events":"x"}"#, "events must be a list"),
         (r#"{"url":"https://example.com","events":[1]}"#, "events must be a list"),
         (r#"{"url":"https://example.com","description":1}"#, "description must be"),

@@ -19,7 +19,7 @@ use crate::webhooks::{EventType, NewWebhook, Replay, Targets};
 #[derive(ToSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateWebhook {
-    /// Where events are sent: an https URL.
+    /// The https URL that receives the events.
     #[schema(value_type = schema::WebhookUrl)]
     pub url: Url,
     /// The event types to send; all if absent.

@@ -151,7 +151,7 @@ impl Api for Client {
         })
     }
 
-    /// The agent requests its wallet's list.
+    /// Requests the wallet's list with the agent.
     fn knows_agent<'a>(
         &'a self,
         wallet: Address,

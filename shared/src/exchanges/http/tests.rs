@@ -124,7 +124,7 @@ fn date_header_accepts_the_rfc_9110_form_only() {
 
 #[test]
 fn clock_skew_allows_for_rounding_and_transit() {
-    // The exchange's second 100 lies between our 100.4 and 100.6, or touches them.
+    // The exchange's second 100 lies between 100.4 and 100.6 of the local clock, or touches them.
     for (sent, received, skew) in [
         (100_400, 100_600, 0),
         (100_999, 101_300, 0),

@@ -21,7 +21,7 @@ pub(crate) enum Step {
     Open {
         rate: Rate,
         nonce: Option<(Exchange, u64)>,
-        /// When the run's session expires, Unix seconds.
+        /// Expiry of the run's session, Unix seconds.
         until_s: u64,
     },
     /// Begins the only trial of the named share: takes a run slot, and counts against the wallet's

@@ -220,8 +220,8 @@ impl Policy {
         require(!refused, "the message begins with a refused prefix")
     }
 
-    /// Only agent names with the service's prefix are allowed, so that other agents can be neither
-    /// replaced nor removed.
+    /// Checks an agent's name. Only names with the service's prefix are allowed, so that other
+    /// agents can be neither replaced nor removed.
     fn check_name(&self, name: &str) -> Checked {
         let ours = name.strip_prefix(&self.document.agents.name_prefix).is_some_and(|rest| {
             !rest.is_empty()
@@ -236,8 +236,8 @@ impl Policy {
         require(agent != wallet, "the agent is the wallet itself")
     }
 
-    /// The endpoint's clock may be ahead of the cosigner's by the margin that it subtracts from
-    /// the expiry.
+    /// Checks an agent's expiry. The endpoint's clock may be ahead of the cosigner's by the margin
+    /// that it subtracts from the expiry.
     fn check_expiry(&self, expires_ms: u64, now_ms: u64) -> Checked {
         let latest_ms = now_ms + self.document.agents.max_validity_days * DAY_MS;
         require(expires_ms > now_ms, "the agent would be expired")?;

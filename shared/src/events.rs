@@ -110,7 +110,7 @@ impl EventId {
         format!("{PREFIX}{:0TIME$x}~", at_ms.min(MAX_MS))
     }
 
-    /// Returns the smallest text above this id.
+    /// Returns a text above this id and below every later one.
     #[must_use]
     pub fn next(&self) -> String {
         format!("{}!", self.0)

@@ -196,7 +196,7 @@ fn refused(action: Action, refusal: &Refusal) -> ApiError {
     match refusal.kind {
         RefusalKind::DepositRequired => mend(
             "DEPOSIT_REQUIRED",
-            format!("Deposit to the wallet's account on the exchange first. It responded: {said}"),
+            format!("Deposit to the wallet's account on the exchange first. The exchange responded: {said}"),
         ),
         RefusalKind::NoAgentSlot => mend(
             "NO_AGENT_SLOT",

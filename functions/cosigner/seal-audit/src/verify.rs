@@ -87,7 +87,7 @@ pub struct Proven {
     /// The heads in those seals.
     pub heads: Vec<Head>,
     /// The time range, in Unix milliseconds, whose records must all be in the seals. `None` when
-    /// it cannot be stated because of faults.
+    /// there are faults, or no complete run.
     pub covered_ms: Option<Range<u64>>,
     /// The faults found.
     pub faults: Vec<SealFault>,

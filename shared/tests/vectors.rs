@@ -244,7 +244,7 @@ fn aster_v1_requests() {
 }
 
 #[test]
-fn an_agent_key_does_not_show_itself() {
+fn agent_key_debug_hides_the_secret() {
     let secret = [7; 32];
     let key = AgentKey::from_bytes(&secret).unwrap();
     let shown = format!("{key:?}");

@@ -22,8 +22,8 @@ pub struct ReconcileApiKeys {
     pub limits: ReconcileLimits,
 }
 
-/// Makes the job with clients from the environment: `RECONCILE_EVERY_DAYS` (7) and `RECONCILE_LIMIT`
-/// (500).
+/// Makes the job with clients from the environment: `RECONCILE_EVERY_DAYS` (7) and
+/// `RECONCILE_LIMIT` (500).
 ///
 /// # Errors
 /// Returns an error that names the missing variable.

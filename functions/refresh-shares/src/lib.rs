@@ -40,8 +40,8 @@ pub enum RunError {
     Event,
 }
 
-/// Makes the job with clients from the environment: `REFRESH_EVERY_DAYS` (90) and `REFRESH_LIMIT` (200
-/// wallets a run).
+/// Makes the job with clients from the environment: `REFRESH_EVERY_DAYS` (90) and `REFRESH_LIMIT`
+/// (200 wallets per run).
 ///
 /// # Errors
 /// Returns an error that names the missing variable.

@@ -23,7 +23,8 @@ pub struct RenewApiKeys {
     pub limits: RenewLimits,
 }
 
-/// Makes the job with clients from the environment: `RENEW_WITHIN_DAYS` (14) and `RENEW_LIMIT` (500).
+/// Makes the job with clients from the environment: `RENEW_WITHIN_DAYS` (14) and `RENEW_LIMIT`
+/// (500).
 ///
 /// # Errors
 /// Returns an error that names the missing variable.

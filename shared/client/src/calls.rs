@@ -195,7 +195,7 @@ impl Client {
     /// exchange.
     pub async fn guidance(&self, exchange: &str, asked: Elsewhere) -> Result<Guidance, Error> {
         if Exchange::KNOWN.iter().any(|known| known.as_str() == exchange) {
-            let kind = ErrorKind::Invalid("the API registers wallets with this exchange: call its own method");
+            let kind = ErrorKind::Invalid("this exchange is supported: call its own method");
             return Err(Error::new(kind, None, 0));
         }
         let (method, rest, keyed): (_, &[&str], _) = match asked {
@@ -210,7 +210,7 @@ impl Client {
         let path = &path[..];
         let call = Call { method, path, query: &[], body: None, keyed, open: false };
         let error = match self.plain::<Value>(call).await {
-            Ok(_) => Error::new(ErrorKind::Unreadable("a success without guidance".to_owned()), None, 1),
+            Ok(_) => Error::new(ErrorKind::Unreadable("success without guidance".to_owned()), None, 1),
             Err(error) => error,
         };
         match error.refusal() {

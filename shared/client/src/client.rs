@@ -18,7 +18,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[non_exhaustive]
 pub enum SetupError {
     /// The URL is not the URL of an API.
-    #[error("invalid URL: expected https://, or http:// on loopback, without query, user or password")]
+    #[error("invalid URL: expected https, or http on loopback, without query, user or password")]
     Url,
     /// The tenant key is not a valid header value.
     #[error("invalid tenant key: expected characters that are valid in an HTTP header")]

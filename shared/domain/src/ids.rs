@@ -56,7 +56,8 @@ impl FromStr for Tenant {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let fits = (1..=64).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-        if fits { Ok(Self(text.to_owned())) } else { Err(IdError::new("tenant must be 1 to 64 characters of A-Z a-z 0-9 _ -")) }
+        let error = IdError::new("tenant must be 1 to 64 characters of A-Z a-z 0-9 _ -");
+        if fits { Ok(Self(text.to_owned())) } else { Err(error) }
     }
 }
 
@@ -78,6 +79,8 @@ impl fmt::Display for Tenant {
         f.write_str(&self.0)
     }
 }
+
+const EXPECTED: &str = "userId must be 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -";
 
 /// A tenant's own name for its user: 1 to 128 characters of `[A-Za-z0-9_.:@|-]`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -103,7 +106,7 @@ impl UserId {
                 Err(IdError("userId must not be an address", Some(PREFIX)))
             }
             Err(_) => {
-                Err(IdError::new("userId must be 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -"))
+                Err(IdError::new(EXPECTED))
             }
         }
     }
@@ -120,7 +123,7 @@ impl TryFrom<String> for UserId {
     fn try_from(text: String) -> Result<Self, IdError> {
         let fits = (1..=128).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@|-".contains(&byte));
-        if fits { Ok(Self(text)) } else { Err(IdError::new("userId must be 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -")) }
+        if fits { Ok(Self(text)) } else { Err(IdError::new(EXPECTED)) }
     }
 }
 

@@ -200,7 +200,8 @@ pub(crate) fn again() -> Vec<ApiError> {
     let mut errors =
         failures(&bodies, |body| ReplayWebhook::read(id, body)?.replay(&Tenant::local(), 0));
     errors.extend([ReplayError::NoEvent, ReplayError::Disabled].map(ApiError::from));
-    errors.push(ApiError::internal("Failed to queue events", &"SQS did not respond").advise(REPEAT));
+    let failed = ApiError::internal("Failed to queue events", &"SQS did not respond");
+    errors.push(failed.advise(REPEAT));
     errors
 }
 

@@ -52,8 +52,9 @@ pub const COMMITTED: &str = "docs/openapi.json";
 const JSON: &str = "application/json";
 const SECURITY: &str = "apiKey";
 
-const ABOUT: &str = "2-of-2 MPC wallets, and their trading keys on exchanges. Requests and responses are \
-    JSON; docs/reference/api.md describes the rules. Every response of a function has the header x-request-id. \
+const ABOUT: &str = "2-of-2 MPC wallets, and their trading keys on exchanges. Requests and responses \
+    are JSON; docs/reference/api.md describes the rules. Every response of a function has the \
+    header x-request-id. \
     The header X-API-KEY names a tenant, which can access only the wallets that it created. A \
     deployment returns 403 for a missing and for an unknown key, because API Gateway does not \
     tell them apart; the local stack returns 401 for a missing key.";
@@ -148,8 +149,8 @@ fn described(operation: &Operation, refusals: &Refusals) -> utoipa::openapi::pat
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(
-                "Use a new value for each new request. Within 24 hours, the same request with the same key is \
-                 executed once. A response with a secret is returned again for 10 minutes.",
+                "Use a new value for each new request. Within 24 hours, the same request with the \
+                 same key is executed once. A response with a secret is returned again for 10 minutes.",
             ))
             .schema(Some(key.build()));
         built = built.parameter(key.build());

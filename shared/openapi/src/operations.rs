@@ -144,9 +144,10 @@ fn webhooks() -> [Operation; 4] {
     let create = Operation::new(Method::POST, "/api/webhooks", "createWebhook", Tag::Webhooks)
         .says(
             "Create a webhook",
-            "A tenant can have ten webhooks. Deliveries are signed according to the Standard Webhooks \
-             specification, with the secret that this response returns once (again for ten minutes \
-             under the same Idempotency-Key). docs/guides/webhooks.md describes how to verify them.",
+            "A tenant can have ten webhooks. Deliveries are signed according to the Standard \
+             Webhooks specification, with the secret that this response returns once (again for \
+             ten minutes under the same Idempotency-Key). docs/guides/webhooks.md describes how to \
+             verify them.",
         )
         .once()
         .body::<CreateWebhook>(Required::True)
@@ -158,7 +159,7 @@ fn webhooks() -> [Operation; 4] {
             to("replay", "replayWebhook", ("webhookId", ID)),
         ]);
     let list = Operation::new(Method::GET, "/api/webhooks", "listWebhooks", Tag::Webhooks)
-        .says("List the tenant's webhooks", "Returns the state of their deliveries, without secrets.")
+        .says("List the tenant's webhooks", "Shows the state of their deliveries, without secrets.")
         .answers(200, "All webhooks of the tenant.", "WebhookList");
     let one = "/api/webhooks/{webhookId}";
     let delete = Operation::new(Method::DELETE, one, "deleteWebhook", Tag::Webhooks)
@@ -237,8 +238,8 @@ fn wallets() -> [Operation; 4] {
     let list = Operation::new(Method::GET, "/api/wallets", "listWallets", Tag::Wallets)
         .says(
             "List the tenant's wallets",
-            "A page may have fewer wallets than limit, and the last one may be empty. Pass nextCursor as cursor to get the next \
-             page, until nextCursor is null. A cursor is bound to the tenant.",
+            "A page may have fewer wallets than limit, and the last one may be empty. Pass \
+             nextCursor as cursor to get the next page, until nextCursor is null. A cursor is bound to the tenant.",
         )
         .takes(limit.description(Some("Maximum number of wallets in a page.")).build())
         .takes(cursor.description(Some("The nextCursor of the previous page.")).build())
@@ -255,8 +256,8 @@ fn wallets() -> [Operation; 4] {
     let sign = Operation::new(Method::POST, sign, "signMessage", Tag::Wallets)
         .says(
             "Sign a message",
-            "EIP-191 personal_sign of the text's UTF-8 bytes. Refuses messages that an exchange treats as \
-             a login or a key approval.",
+            "EIP-191 personal_sign of the text's UTF-8 bytes. Refuses messages that an exchange treats \
+             as a login or a key approval.",
         )
         .once()
         .takes(wallet_in_path())
@@ -295,7 +296,10 @@ fn register(exchange: Exchange) -> Operation {
 fn describe(exchange: Exchange) -> Operation {
     let (path, name) = of(exchange);
     Operation::new(Method::GET, path, format!("get{name}ApiKey"), Tag::Credentials)
-        .says(format!("Get a wallet's trading key for {name}"), "Returns state and metadata, without secrets.")
+        .says(
+            format!("Get a wallet's trading key for {name}"),
+            "Returns state and metadata, without secrets.",
+        )
         .takes(wallet_in_query(Required::True))
         .answers(200, "The state and the metadata.", "ApiKey")
         .fails(errors::unnamed())
@@ -309,8 +313,8 @@ fn delete(exchange: Exchange) -> Operation {
     Operation::new(Method::DELETE, path, format!("delete{name}ApiKey"), Tag::Credentials)
         .says(
             format!("Revoke a wallet's trading key for {name}"),
-            "Revokes the key on the exchange, then deletes its credential. Name the wallet in the query or \
-             in the body. If you give several names, all must name the same wallet.",
+            "Revokes the key on the exchange, then deletes its credential. Name the wallet in the \
+             query or in the body. If you give several names, all must name the same wallet.",
         )
         .once()
         .takes(wallet_in_query(Required::False))
@@ -353,10 +357,10 @@ fn others() -> [Operation; 6] {
     let agents = "/api/trading/{exchange}/agents";
     let agent = "/api/trading/{exchange}/agents/{agentName}";
     [
-        (Method::POST, path, "registerElsewhere", "Register a trading key with another exchange"),
-        (Method::GET, path, "getElsewhereApiKey", "Get a trading key for another exchange"),
-        (Method::DELETE, path, "deleteElsewhereApiKey", "Revoke a trading key for another exchange"),
-        (Method::POST, rotation, "rotateElsewhereApiKey", "Rotate a trading key for another exchange"),
+        (Method::POST, path, "registerElsewhere", "Register a key with another exchange"),
+        (Method::GET, path, "getElsewhereApiKey", "Get a key for another exchange"),
+        (Method::DELETE, path, "deleteElsewhereApiKey", "Revoke a key for another exchange"),
+        (Method::POST, rotation, "rotateElsewhereApiKey", "Rotate a key for another exchange"),
         (Method::GET, agents, "listElsewhereAgents", "List a wallet's agents on another exchange"),
         (Method::DELETE, agent, "deleteElsewhereAgent", "Remove an agent from another exchange"),
     ]

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn unqualified_invocation_has_rights_on_a_local_stack_only() {
+    fn unqualified_invocation_has_rights_only_locally() {
         let (cloud, local) = (Unqualified::default(), Unqualified::Local);
         assert_eq!((cloud.alias(FUNCTION), local.alias(FUNCTION).as_deref()), (None, Some(LOCAL)));
         assert!(local.allows(Some(LOCAL), &Call::Retire));
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn only_refresh_shares_may_refresh_and_only_create_wallet_makes_keys() {
+    fn refresh_and_keygen_require_their_own_alias() {
         let with = |right: Right| -> Vec<&str> {
             let having = CALLERS.iter().filter(|(_, rights)| rights.contains(&right));
             having.map(|(alias, _)| *alias).collect()

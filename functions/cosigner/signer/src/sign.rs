@@ -201,7 +201,10 @@ impl Cosigner {
         match self.record(context, head, decision, Step::Refuse, None).await {
             Ok(_) => refusal.into(),
             Err(CallError::Refused(Refusal::Busy)) => {
-                tracing::warn!(%refusal, walletId = %context.key.wallet_id, "refusal not recorded: minute limit reached");
+                tracing::warn!(
+                    %refusal, walletId = %context.key.wallet_id,
+                    "refusal not recorded: minute limit reached"
+                );
                 refusal.into()
             }
             Err(error) => error,

@@ -2,9 +2,9 @@
 //!
 //! | partition key | sort key | item |
 //! | --- | --- | --- |
-//! | `tenant#W#walletId` | `audit` | the head of its audit log: counts of signatures, and its gate |
+//! | `tenant#W#walletId` | `audit` | the head of its audit log, with counts and the gate |
 //! | `tenant#W#walletId` | `audit#seq` | one record of its audit log; append-only |
-//! | `tenant#W#walletId` | `session#id` | the keys of the state kept between two calls, sealed, short-lived |
+//! | `tenant#W#walletId` | `session#id` | the keys of the kept state, sealed, short-lived |
 //! | `tenant#W#walletId` | `session#id#committed` | party 1's commitments in a key generation |
 //! | `tenant#rates` | `rates` | the number of signatures the tenant has begun |
 //! | `tenant#W#walletId` | `share#version` | a share, sealed; never expires: see `versions` |

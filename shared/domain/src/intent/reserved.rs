@@ -199,7 +199,7 @@ mod tests {
         }
 
         #[test]
-        fn folding_twice_changes_nothing(text in ".{0,80}") {
+        fn folding_is_idempotent(text in ".{0,80}") {
             prop_assert_eq!(folded(&folded(&text)), folded(&text));
         }
     }

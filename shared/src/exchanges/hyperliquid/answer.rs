@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn deposit_text_about_another_address_is_a_signature_fault() {
+    fn deposit_text_for_another_address_is_a_fault() {
         let deposit = |user: &str| format!("Must deposit before performing actions. User: {user}");
         let stranger = "0x000000000000000000000000000000000000dead";
         assert_eq!(refused(&deposit(&WALLET.to_lowercase())), RefusalKind::DepositRequired);

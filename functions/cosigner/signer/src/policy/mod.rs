@@ -227,7 +227,7 @@ impl Policy {
             !rest.is_empty()
                 && rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
         });
-        require(ours && name.len() <= MAX_AGENT_NAME, "the agent's name is not one of the service's")
+        require(ours && name.len() <= MAX_AGENT_NAME, "the agent's name has another prefix or form")
     }
 
     fn check_agent(&self, wallet: Address, agent: Address, name: &str) -> Checked {

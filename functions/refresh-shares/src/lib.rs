@@ -34,9 +34,7 @@ pub enum RunError {
     #[error(transparent)]
     Refresh(#[from] RefreshError),
     /// The event names a wallet in an unknown form.
-    #[error(
-        "invalid event: expected tenant and walletId, and optionally keyVersion as a number"
-    )]
+    #[error("invalid event: expected tenant and walletId, and optionally keyVersion as a number")]
     Event,
 }
 

@@ -210,7 +210,9 @@ impl Client {
         let path = &path[..];
         let call = Call { method, path, query: &[], body: None, keyed, open: false };
         let error = match self.plain::<Value>(call).await {
-            Ok(_) => Error::new(ErrorKind::Unreadable("success without guidance".to_owned()), None, 1),
+            Ok(_) => {
+                Error::new(ErrorKind::Unreadable("success without guidance".to_owned()), None, 1)
+            }
             Err(error) => error,
         };
         match error.refusal() {

@@ -105,9 +105,7 @@ impl UserId {
             Ok(WalletRef::Address(_)) => {
                 Err(IdError("userId must not be an address", Some(PREFIX)))
             }
-            Err(_) => {
-                Err(IdError::new(EXPECTED))
-            }
+            Err(_) => Err(IdError::new(EXPECTED)),
         }
     }
 

@@ -71,23 +71,25 @@ impl ApiError {
                 Self::new(409, "REVOCATION_UNFINISHED", "API key is being deleted")
                     .advise("Retry the DELETE call; it resumes where it stopped.")
             }
-            CredentialError::AgentNotFound => {
-                Self::new(404, "AGENT_NOT_FOUND", "Agent not found").advise(
+            CredentialError::AgentNotFound => Self::new(404, "AGENT_NOT_FOUND", "Agent not found")
+                .advise(
                     "The exchange lists no agent with this name or address. List the agents to see \
                      their names",
-                )
-            }
+                ),
             CredentialError::AgentInUse => {
                 Self::new(409, "AGENT_IN_USE", "Agent is used by an API key").advise(
                     "Rotate the API key to replace this agent, or delete the API key to remove it",
                 )
             }
-            CredentialError::AgentNotOurs => {
-                Self::new(422, "AGENT_NOT_OURS", "Agent was not made by this service").advise(
-                    "The signing policy removes only agents whose name begins with hdx. Remove this \
+            CredentialError::AgentNotOurs => Self::new(
+                422,
+                "AGENT_NOT_OURS",
+                "Agent was not made by this service",
+            )
+            .advise(
+                "The signing policy removes only agents whose name begins with hdx. Remove this \
                      agent where it was made, or let it expire",
-                )
-            }
+            ),
             CredentialError::NoAgentToAsk => {
                 Self::new(409, "AGENT_LIST_UNAVAILABLE", "Agents cannot be listed").advise(
                     "This exchange shows the list only to a registered agent. Register an API key \
@@ -126,7 +128,8 @@ impl ApiError {
                 ))
             }
             CredentialError::OutOfTime => {
-                Self::new(504, "TIMEOUT", failed).advise(format!("The call took too long. {REPEAT}"))
+                let message = format!("The call took too long. {REPEAT}");
+                Self::new(504, "TIMEOUT", failed).advise(message)
             }
             CredentialError::Sign(SignError::Frozen) => frozen(failed),
             CredentialError::Sign(SignError::FrozenByOperator) => frozen_by_operator(failed),
@@ -196,7 +199,9 @@ fn refused(action: Action, refusal: &Refusal) -> ApiError {
     match refusal.kind {
         RefusalKind::DepositRequired => mend(
             "DEPOSIT_REQUIRED",
-            format!("Deposit to the wallet's account on the exchange first. The exchange responded: {said}"),
+            format!(
+                "Deposit to the wallet's account on the exchange. The exchange responded: {said}"
+            ),
         ),
         RefusalKind::NoAgentSlot => mend(
             "NO_AGENT_SLOT",

@@ -76,7 +76,7 @@ pub fn page_in_query(tenant: &Tenant, uri: &http::Uri) -> Result<(Position, u8),
             }
             "cursor" => {
                 let read = from_cursor(tenant, &text);
-                let wrong = || bad("cursor must be the nextCursor of a response to the same tenant");
+                let wrong = || bad("cursor must be the nextCursor of a response to this tenant");
                 from.replace(read.ok_or_else(wrong)?).is_some()
             }
             _ => false,

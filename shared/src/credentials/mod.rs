@@ -7,7 +7,7 @@
 //! | `renew`, `reconcile`, `index_scan` | the scheduled jobs |
 //! | `aster_v1` | registration of API keys of Aster's V1, which the exchange makes |
 //! | `operation` | one operation: its initiator, the wallet, the time |
-//! | `lease` | the lease: one call works on a credential, and each write names the revision it replaces |
+//! | `lease` | the lease: one call at a time; each write names the revision it replaces |
 //! | `nonces`, `send` | approvals and removals: signed with a nonce, sent, and settled |
 //! | `agent_keys` | agent keys: made, sealed, opened |
 //! | `replay` | the result of an earlier attempt at the same request |

@@ -2,7 +2,7 @@
 //!
 //! | index | partition key | sort key | holds |
 //! | --- | --- | --- | --- |
-//! | `wallets` | `listShard`: `tenant#shard` | `listAt`: creation time and id | the listed fields of a wallet |
+//! | `wallets` | `listShard`: `tenant#shard` | `listAt`: creation time and id | the listed fields |
 //!
 //! A tenant is spread over [`SHARDS`] partitions by wallet id, so that neither many wallets nor
 //! many new ones overload one partition. A list walks from shard to shard, and within each by age.

@@ -234,10 +234,8 @@ fn view(items: Vec<Item>) -> Result<Option<WalletView>, StoreError> {
 }
 
 fn share_in(item: Option<Item>) -> Result<ShareRecord, StoreError> {
-    let item = item.ok_or_else(|| StoreError::Damaged {
-        what: "share",
-        cause: "it is missing".to_owned(),
-    })?;
+    let item = item
+        .ok_or_else(|| StoreError::Damaged { what: "share", cause: "it is missing".to_owned() })?;
     from_item("share", item)
 }
 

@@ -108,7 +108,10 @@ impl Custody {
         wallet: &WalletRecord,
         version: u32,
     ) -> Result<(), SignError> {
-        tracing::warn!(walletId = %wallet.wallet_id, version, "run slots of these shares are lost: refreshing them");
+        tracing::warn!(
+            walletId = %wallet.wallet_id, version,
+            "run slots of these shares are lost: refreshing them"
+        );
         match &self.refresher {
             Refresher::ThisProcess(cosigner) => {
                 let refresher = Self { cosigner: cosigner.clone(), ..self.clone() };

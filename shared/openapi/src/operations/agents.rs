@@ -41,8 +41,8 @@ pub(super) fn remove(exchange: Exchange) -> Operation {
     Operation::new(Method::DELETE, path, format!("delete{name}Agent"), Tag::Agents)
         .says(
             format!("Remove an agent from {name}"),
-            "Frees the slot of an agent that no credential uses. Only agents made by this service can be \
-             removed.",
+            "Frees the slot of an agent that no credential uses. Only agents made by this service can \
+             be removed.",
         )
         .once()
         .takes(agent_in_path())

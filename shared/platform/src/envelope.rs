@@ -212,8 +212,8 @@ impl Envelope {
         Ok(self.open_with_key(context, sealed).await?.0)
     }
 
-    /// Opens a secret as [`Envelope::open`] does. Also returns the key that seals and opens
-    /// further secrets of the same record.
+    /// Opens a secret as [`Envelope::open`] does. Also returns the key that seals and opens the
+    /// secrets that accompany it.
     ///
     /// # Errors
     /// As [`Envelope::open`].

@@ -144,8 +144,8 @@ impl ExchangeClient {
         }
     }
 
-    /// Records an outcome, and waits when the same request may be retried, because it never
-    /// arrived.
+    /// Waits and returns `true` when the same request may be retried, because it never arrived.
+    /// Otherwise records the outcome.
     async fn goes_again(&self, outcome: &Outcome, repeat: &mut u32) -> bool {
         if matches!(outcome, Outcome::NotSent(_)) && *repeat < REPEATS {
             self.back_off(repeat).await;
@@ -268,7 +268,8 @@ impl ExchangeClient {
         })
     }
 
-    /// Records a response, and waits when the question never arrived and may be retried.
+    /// Waits and returns `true` when the question may be retried, because it never arrived.
+    /// Otherwise records the response.
     async fn asks_again(&self, error: Option<&LookupError>, repeat: &mut u32) -> bool {
         self.note_clock();
         match error {

@@ -121,9 +121,9 @@ impl Store {
         Ok(())
     }
 
-    /// Takes one more nonce of a wallet on an exchange: `proposed`, or one more than the last one
-    /// unless that is after `latest`. If the exchange's item does not exist yet, `proposed` is
-    /// above the nonces in the item of both exchanges.
+    /// Takes one more nonce of a wallet on an exchange: `proposed`, or the last nonce plus one if
+    /// that is higher. A last nonce after `latest` is ignored. If the exchange's item does not
+    /// exist yet, `proposed` must be above the nonces in the item of both exchanges.
     ///
     /// # Errors
     /// Fails when the table cannot be written.

@@ -96,8 +96,8 @@ fn sort(at_ms: u64, wallet_id: Uuid) -> String {
     format!("{at_ms:015}#{wallet_id}")
 }
 
-/// Number of shards queried in parallel after the first, which suffices for a page of a large
-/// tenant. Next three, then all the rest, so that a small tenant waits for three rounds.
+/// Number of shards queried in parallel after the first one, which alone fills a page of a large
+/// tenant. Three follow, then all the rest, so that a small tenant waits for three rounds.
 const WAVES: [usize; 3] = [3, SHARDS as usize, 0];
 
 impl Store {

@@ -1,6 +1,7 @@
-//! What every request does beside the protocol: digests, seals. `cargo bench -p shared`.
+//! Benchmarks of a request's work outside the protocol: digests and seals. Run with `cargo bench
+//! -p shared`.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a benchmark panics on failure")]
 
 use std::hint::black_box;
 
@@ -13,7 +14,7 @@ use domain::intent::{
 use domain::random::Random;
 use protocol::{OnceKey, UnusedKey};
 
-/// What `infra/callgrind.sh` counts: this, and what it calls.
+/// Runs the work that `infra/callgrind.sh` counts.
 #[inline(never)]
 fn measured<T>(work: impl FnOnce() -> T) -> T {
     work()
@@ -65,7 +66,7 @@ fn digests(criterion: &mut Criterion) {
 
 fn envelopes(criterion: &mut Criterion) {
     let random = Random::system();
-    // A share, what a signature keeps, and a key generation's reveals.
+    // The sizes of a share, a signature's state, and a key generation's reveals.
     for size in [52_600, 20_800, 147_000] {
         let secret = vec![7; size];
         criterion.bench_function(&format!("seal {size} bytes"), |bencher| {

@@ -1,24 +1,24 @@
-//! Who calls, and with which request: what an operation knows of the HTTP call that it serves.
+//! The caller of an operation, and its request.
 
 use domain::ids::Tenant;
 
 use crate::store::{Outcome, RequestMark, WalletRecord};
 
-/// A request with an `Idempotency-Key`, as the operation knows it.
+/// A request with an `Idempotency-Key`.
 #[derive(Clone, Debug)]
 pub struct Once {
-    /// Which request, and which attempt at it.
+    /// The request and the attempt.
     pub mark: RequestMark,
-    /// What an earlier attempt has brought about already.
+    /// The outcome of an earlier attempt.
     pub outcome: Option<Outcome>,
 }
 
-/// Names the wallet in the request's log line.
+/// Adds the wallet to the request's log line.
 pub fn note_wallet(wallet: &WalletRecord) {
     tracing::Span::current().record("walletId", tracing::field::display(wallet.wallet_id));
 }
 
-/// Who calls.
+/// The caller of an operation.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The tenant.
@@ -28,7 +28,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// What an earlier attempt at this request has brought about.
+    /// Returns the outcome of an earlier attempt at this request.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.request.as_ref()?.outcome.as_ref()

@@ -1,4 +1,4 @@
-//! Events: their types and ids. What each one says is in `webhooks`.
+//! Types and ids of events. Their contents are in `webhooks`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 /// Defines the types once, with their names.
 macro_rules! types {
     ($($(#[doc = $doc:literal])+ $name:ident: $text:literal,)+) => {
-        /// What an event is about.
+        /// The type of an event.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
         pub enum EventType {
             $($(#[doc = $doc])+ #[serde(rename = $text)] $name,)+
         }
 
         impl EventType {
-            /// All of them.
+            /// All types.
             pub const ALL: [Self; [$($text),+].len()] = [$(Self::$name),+];
 
-            /// The name in events and in a webhook's list.
+            /// Returns the name in events and in a webhook's list.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)+ }
@@ -35,13 +35,13 @@ types! {
     WalletCreated: "wallet.created",
     /// An exchange has approved a credential's first agent.
     CredentialActive: "credential.active",
-    /// Another agent has taken its place.
+    /// A new agent has replaced the previous one.
     CredentialRenewed: "credential.renewed",
-    /// It expires within a week, and is not renewed by itself.
+    /// The agent expires within a week, and is not renewed automatically.
     CredentialExpiring: "credential.expiring",
-    /// It is gone, on the exchange and here.
+    /// The credential was revoked on the exchange and deleted.
     CredentialRevoked: "credential.revoked",
-    /// The exchange knows it otherwise than we do.
+    /// The credential differs from the exchange's list.
     CredentialDrift: "credential.drift",
 }
 
@@ -50,7 +50,7 @@ impl FromStr for EventType {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let found = Self::ALL.into_iter().find(|known| known.as_str() == text);
-        found.ok_or_else(|| IdError::new("events must be types of events"))
+        found.ok_or_else(|| IdError::new("events must be event types"))
     }
 }
 
@@ -66,59 +66,58 @@ const TIME: usize = 12;
 /// Hex digits of the digest.
 const DIGEST: usize = 24;
 
-/// An event's id: `evt_`, its time, and a digest of what makes it this event. In the order of ids
-/// events are in the order of their times.
+/// An event's id: `evt_`, its time, and a digest that identifies it. Ids sort by their times.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EventId(String);
 
 impl EventId {
-    /// The id of what happened at a time, in Unix milliseconds, and is told from all else by `parts`.
+    /// Makes the id of an event at a time, in Unix milliseconds. `parts` identify it.
     pub(crate) fn new(at_ms: u64, parts: &[&str]) -> Self {
-        // None of the parts holds a line's end.
+        // The parts contain no line feeds.
         let hash = hex::encode(digest(&SHA256, parts.join("\n").as_bytes()));
         Self(format!("{PREFIX}{at_ms:0TIME$x}{}", &hash[..DIGEST]))
     }
 
-    /// As text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// When it happened, Unix milliseconds.
+    /// Returns the time of the event, Unix milliseconds.
     #[must_use]
     pub fn at_ms(&self) -> u64 {
         u64::from_str_radix(&self.0[PREFIX.len()..PREFIX.len() + TIME], 16).unwrap_or_default()
     }
 
-    /// Which of the [`SHARDS`] partitions it is kept in.
+    /// Returns the number of the [`SHARDS`] partition that stores it.
     #[must_use]
     pub fn shard(&self) -> u8 {
         let last = &self.0[self.0.len() - 2..];
         u8::from_str_radix(last, 16).unwrap_or_default() % SHARDS
     }
 
-    /// Not above any id of this time.
+    /// Returns a text that is not above any id of this time.
     #[must_use]
     pub fn floor(at_ms: u64) -> String {
         format!("{PREFIX}{:0TIME$x}", at_ms.min(MAX_MS))
     }
 
-    /// Above every id of this time.
+    /// Returns a text that is above every id of this time.
     #[must_use]
     pub fn ceiling(at_ms: u64) -> String {
         format!("{PREFIX}{:0TIME$x}~", at_ms.min(MAX_MS))
     }
 
-    /// Above this one, and not above any other that is.
+    /// Returns a text above this id and below every later one.
     #[must_use]
     pub fn next(&self) -> String {
         format!("{}!", self.0)
     }
 }
 
-/// The last time that an id can name.
+/// The latest time that an id can contain.
 const MAX_MS: u64 = (1 << (4 * TIME)) - 1;
 
 impl FromStr for EventId {
@@ -162,6 +161,7 @@ pub struct Event {
     pub id: EventId,
     /// Its type.
     pub kind: EventType,
-    /// What is sent, to the byte. Holds no secret: it is made of the types below alone.
+    /// The exact bytes that are sent. Contains no secret, because it consists only of the types
+    /// below.
     pub body: String,
 }

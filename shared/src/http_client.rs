@@ -1,5 +1,5 @@
-//! How every HTTP client of ours begins, the exchanges' and the webhooks': no redirects, no proxies,
-//! and the TLS of the clients of AWS.
+//! The common settings of the HTTP clients for exchanges and webhooks: no redirects, no proxies,
+//! and the same TLS as the AWS clients.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use platform::env::ConfigError;
 use platform::tls;
 use reqwest::redirect::Policy;
 
-/// How long a connection may take.
+/// Timeout of a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The client cannot be made.
+/// Why a client cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpSetupError {
     /// TLS cannot be set up.
@@ -22,7 +22,7 @@ pub enum HttpSetupError {
     Client(#[from] reqwest::Error),
 }
 
-/// A function cannot start.
+/// Why a function cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// A setting is missing or cannot be used.
@@ -33,10 +33,10 @@ pub enum SetupError {
     Http(#[from] HttpSetupError),
 }
 
-/// The time that a call may take is still to be set.
+/// Returns a builder with these settings. The caller sets the timeout of a call.
 ///
 /// # Errors
-/// When TLS cannot be set up.
+/// Fails when TLS cannot be set up.
 #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
 pub fn client_builder() -> Result<reqwest::ClientBuilder, HttpSetupError> {
     Ok(reqwest::Client::builder()
@@ -47,8 +47,8 @@ pub fn client_builder() -> Result<reqwest::ClientBuilder, HttpSetupError> {
         .user_agent(concat!("hyperdex-keys/", env!("CARGO_PKG_VERSION"))))
 }
 
-/// A client that is made with the first call, for those whose holders answer much without one.
-/// Copies share it, and its connections.
+/// A client that is made with the first call, because many requests do not use it. Copies share it
+/// and its connections.
 #[derive(Clone, Debug)]
 pub(crate) struct LazyClient {
     call_timeout: Duration,
@@ -56,7 +56,7 @@ pub(crate) struct LazyClient {
 }
 
 impl LazyClient {
-    /// How long the whole of a call may take.
+    /// Wraps the settings; `call_timeout` covers a whole call.
     pub(crate) fn new(call_timeout: Duration) -> Self {
         Self { call_timeout, made: Arc::default() }
     }

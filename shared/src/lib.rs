@@ -1,6 +1,7 @@
 //! The common crate of the endpoint functions: wallets, credentials, exchanges, webhooks, HTTP.
 //!
-//! It knows no route and no Lambda event: endpoints bring their routes, `lambda-entry` the event.
+//! It contains no routes and no Lambda events: endpoints add their routes, and `lambda-entry` the
+//! events.
 
 pub mod api;
 pub mod aws;

@@ -1,16 +1,17 @@
-//! What a function is started with.
+//! The environment of a function at its start.
 
 use domain::clock::Clock;
 use domain::random::Random;
 use platform::env::Env;
 
-/// The environment, the clock and the randomness of a function. Its clients are made from them, once.
+/// The environment, the clock and the randomness of a function, from which its clients are made
+/// once.
 #[derive(Clone, Debug)]
 pub struct Runtime<'a> {
-    /// Where settings are read from.
+    /// The source of settings.
     pub env: Env<'a>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Randomness.
+    /// The source of randomness.
     pub random: Random,
 }

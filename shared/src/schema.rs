@@ -1,5 +1,5 @@
-//! The texts and numbers of the contract as the OpenAPI document shows them: each has a form of its
-//! own, which the fields of requests and responses name.
+//! The formats of the contract's texts and numbers for the OpenAPI document. The fields of
+//! requests and responses refer to them.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::credentials::{AgentRole, Life};
 use crate::events::EventType;
 use crate::store::{self, MAX_URL};
 
-/// How names are written, at any length.
+/// The characters of names, without a length limit.
 pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.:@|-]+$";
 
 macro_rules! forms {
@@ -56,10 +56,10 @@ forms! {
         "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
         "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a",
     );
-    /// A platform's own name for its user: 1 to 128 characters of A-Z a-z 0-9 _ . : @ | - At creation
-    /// not a UUID, an address, . or ..
+    /// Your own name for a user: 1 to 128 characters of A-Z a-z 0-9 _ . : @ | - At creation, it
+    /// must not be a UUID, an address, . or ..
     UserName: text(NAME_PATTERN, "user_123").min_length(Some(1)).max_length(Some(128));
-    /// A wallet by its userId, its walletId or its address, read in the order address, UUID, userId.
+    /// A wallet's userId, walletId or address, parsed in the order address, UUID, userId.
     WalletName: text(NAME_PATTERN, "user_123").min_length(Some(1)).max_length(Some(128));
     /// The uncompressed SEC1 point, 130 hex digits without 0x.
     PublicKey: text(
@@ -68,10 +68,11 @@ forms! {
     );
     /// 0x and 65 bytes: r, s (low) and v (27 or 28).
     SignatureText: text("^0x[0-9a-f]{128}(1b|1c)$", "");
-    /// 0x and the 32 bytes of a private key. It is returned once, and again for ten minutes under the
+    /// 0x and the 32 bytes of a private key. Returned once, and again for ten minutes under the
     /// same Idempotency-Key, in case the response was lost.
     PrivateKey: text("^0x[0-9a-f]{64}$", "");
-    /// A text to be signed: at most 8192 bytes of UTF-8, and no login or approval of an exchange.
+    /// A text to sign: at most 8192 bytes of UTF-8, and not a login or key approval of an
+    /// exchange.
     MessageText: text("", "Hello").min_length(Some(1)).max_length(Some(MAX_MESSAGE_BYTES));
     /// RFC 3339 in whole seconds, UTC.
     Seconds: text("^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z$", "2025-11-27T02:00:00Z");
@@ -80,13 +81,13 @@ forms! {
         .schema_type(Type::Integer)
         .minimum(Some(0))
         .examples([1_762_765_034_479_u64]);
-    /// Where the next page begins; nothing to be read or made up.
+    /// Opaque start of the next page.
     Cursor: text("^[A-Za-z0-9_-]{56}$", "");
-    /// An exchange that wallets are registered with.
+    /// An exchange at which wallets can be registered.
     ExchangeName: one_of(Exchange::ALL.map(Exchange::as_str));
-    /// Where a credential is in its life.
+    /// The state of a credential.
     State: one_of(Life::ALL.map(Life::as_str));
-    /// What an agent that an exchange lists is to this service.
+    /// The role of a listed agent.
     AgentRoleName: one_of(AgentRole::ALL.map(AgentRole::as_str));
     /// An agent's name or address.
     AgentName: text("", "hdxm1abc2d3ef").min_length(Some(1)).max_length(Some(128));
@@ -95,32 +96,32 @@ forms! {
         "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
         "0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b18",
     );
-    /// https, a public host by name, port 443; no user, no password, no #.
+    /// An https URL of a public host name on port 443, without user, password or #.
     WebhookUrl: text("^[^\\s#]+$", "https://hooks.example.com/hyperdex")
         .min_length(Some(1))
         .max_length(Some(MAX_URL));
-    /// Words of the tenant's own.
+    /// Your description of the webhook.
     WebhookDescription: text("", "the back office").max_length(Some(200));
-    /// whsec_ and the base64 of 32 bytes. It is returned once, and again for ten minutes under the
-    /// same Idempotency-Key, in case the response was lost.
+    /// whsec_ and the base64 of 32 bytes. Returned once, and again for ten minutes under the same
+    /// Idempotency-Key, in case the response was lost.
     WebhookSecret: text("^whsec_[A-Za-z0-9+/]{43}=$", "");
-    /// What an event is about.
+    /// The type of an event.
     EventTypeName: one_of(EventType::ALL.map(EventType::as_str));
-    /// An event's id: the header webhook-id.
+    /// An event's id, as in the header webhook-id.
     EventIdText: text("^evt_[0-9a-f]{36}$", "evt_01a2b3c4d5e60123456789abcdef01234567")
         .min_length(Some(1))
         .max_length(Some(40));
-    /// Where the next call goes on; nothing to be read or made up.
+    /// Opaque start of the next call.
     ReplayCursor: text("^[A-Za-z0-9_-]+$", "").min_length(Some(1)).max_length(Some(100));
-    /// RFC 3339.
+    /// A time in RFC 3339 format.
     Moment: text("", "2025-11-27T02:00:00Z").min_length(Some(1)).max_length(Some(40));
-    /// Whether events are sent to a webhook. disabled: the receiver has answered 410.
+    /// enabled, or disabled after the receiver returned 410.
     WebhookStatus: one_of(["enabled", "disabled"]);
-    /// Why an agent is not renewed by itself.
+    /// Why an agent is not renewed automatically.
     ExpiringReason: one_of(store::ExpiringReason::ALL.map(store::ExpiringReason::as_str));
-    /// How a credential differs from what its exchange knows.
+    /// A kind of difference between a credential and the exchange's list.
     DriftKindName: one_of(store::DriftKind::ALL.map(store::DriftKind::as_str));
-    /// A stable word that a program can switch on.
+    /// A stable code for programs to switch on.
     Code: text("^[A-Z][A-Z0-9_]+$", "WALLET_NOT_FOUND");
     /// Always true.
     Succeeded: ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true]));

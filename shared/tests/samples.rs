@@ -1,4 +1,4 @@
-//! Shares of each stored format are read for ever, and still sign. The samples are of a wallet
+//! Tests that shares of each stored format still parse and sign. The samples belong to a wallet
 //! that was made for this test and holds nothing.
 
 use domain::eth::{Signature, personal_digest};

@@ -1,8 +1,8 @@
-//! Known answers: fixed inputs in, exact digests, signatures and bodies out. The vectors were made
-//! with eth-account and agree with ethers 6, viem and the exchanges' own SDKs (see
-//! `vectors/README.md`); each digest is computed a second time by `alloy` from the typed data.
+//! Known-answer tests: fixed inputs yield exact digests, signatures and bodies. The vectors were
+//! made with eth-account and agree with ethers 6, viem and the exchanges' own SDKs (see
+//! `vectors/README.md`). `alloy` computes each digest a second time from the typed data.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test panics on failure")]
 
 use alloy_dyn_abi::TypedData;
 use domain::eth::{Address, AgentKey, Digest, Signature, personal_digest};
@@ -57,8 +57,8 @@ fn chain(vector: &Value) -> HyperliquidChain {
     }
 }
 
-/// The digest is the vector's and alloy's, the vector's signature recovers to its address, and its
-/// key signs exactly so.
+/// Checks that the digest equals the vector's and alloy's, that the vector's signature recovers to
+/// its address, and that its key makes the same signature.
 fn check(vector: &Value, digest: Digest) {
     let name = text(vector, "/name");
     assert_eq!(digest.to_vec(), bytes(text(vector, "/hashes/digest")), "{name}");
@@ -80,7 +80,7 @@ fn check(vector: &Value, digest: Digest) {
     }
 }
 
-/// A base name and its expiry, where the vector has one.
+/// Splits a name into its base and its expiry, if the vector has one.
 fn split_name(full: &str) -> Option<(&str, u64)> {
     let (name, until) = full.split_once(" valid_until ")?;
     Some((name, until.parse().unwrap()))
@@ -126,7 +126,7 @@ fn hyperliquid_agent_approvals_and_revocations() {
             revoked += 1;
         }
     }
-    assert!(whole >= 1 && revoked >= 2, "the intents themselves were met");
+    assert!(whole >= 1 && revoked >= 2, "the vectors have whole and revoking intents");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn aster_registrations() {
             whole += 1;
         }
     }
-    assert!(whole >= 3, "whole bodies were met");
+    assert!(whole >= 3, "the vectors have whole bodies");
 }
 
 #[test]
@@ -170,8 +170,8 @@ fn aster_agent_deletion() {
     let mut met = 0;
     for vector in vectors("aster_v3_manage_agent") {
         if text(&vector, "/inputs/primary_type") != "DelAgent" {
-            // Approving and updating an existing account's agents is not among our intents; the
-            // simulator checks those vectors.
+            // No intent approves or updates an existing account's agents; the simulator checks
+            // those vectors.
             continue;
         }
         let delete = AsterDeleteAgent {
@@ -220,7 +220,7 @@ fn aster_v1_requests() {
     let mut met = 0;
     for vector in vectors("aster_v1_api_key") {
         if text(&vector, "/category") != "aster_v1_sapi" {
-            // The same message through another host, which is not ours to call.
+            // The same message through another host, which the service does not call.
             continue;
         }
         let wallet = address(&vector, "/address");
@@ -230,7 +230,7 @@ fn aster_v1_requests() {
         let nonce = aster::v1::nonce_body(wallet, timestamp_ms);
         let create = aster::v1::create_body(wallet, desc, None, &signature, (5_000, timestamp_ms));
         if vector["inputs"]["hmac"] == true {
-            // What another account's key signs is ours but for the place.
+            // A request signed with another account's key has the same text in another place.
             let sent = text(&vector, "/request/query");
             assert_eq!(sent.split_once("&signature=").unwrap().0, create);
         } else {
@@ -244,7 +244,7 @@ fn aster_v1_requests() {
 }
 
 #[test]
-fn an_agent_key_does_not_show_itself() {
+fn agent_key_debug_hides_the_secret() {
     let secret = [7; 32];
     let key = AgentKey::from_bytes(&secret).unwrap();
     let shown = format!("{key:?}");

@@ -1,4 +1,4 @@
-//! `POST /api/wallets`: a wallet for a user, made by distributed key generation.
+//! `POST /api/wallets`: creates a user's wallet by distributed key generation.
 
 use axum::extract::State;
 use axum::routing::post;
@@ -12,7 +12,7 @@ use shared::api::responses::WalletBody;
 use shared::caller::{Caller, note_wallet};
 use shared::wallets::{Created, Custody};
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(custody: Custody) -> Router {
     Router::new()
         .route("/api/wallets", post(create_wallet))
@@ -20,7 +20,7 @@ pub fn router(custody: Custody) -> Router {
         .route_layer(Idempotency::new(custody))
 }
 
-/// `201` when this call made the wallet, `200` when it was there.
+/// Responds with `201` if this call made the wallet, and `200` if it existed.
 async fn create_wallet(
     State(custody): State<Custody>,
     caller: Caller,

@@ -1,5 +1,5 @@
-//! `POST /api/webhooks`: where a tenant's events are sent from now on. The response holds the
-//! signing secret, which is returned again only to a client that has lost the response.
+//! `POST /api/webhooks`: creates a webhook for a tenant's events. The response holds the signing
+//! secret, which is returned again only to a client that has lost the response.
 
 use axum::extract::State;
 use axum::routing::post;
@@ -15,16 +15,16 @@ use shared::caller::Caller;
 use shared::runtime::Runtime;
 use shared::webhooks::{Targets, Webhooks};
 
-/// What the endpoint needs.
+/// The endpoint's state.
 #[derive(Clone, Debug)]
 pub struct CreateWebhook {
     /// The webhooks.
     pub webhooks: Webhooks,
-    /// Where events may be sent.
+    /// The allowed destinations.
     pub targets: Targets,
 }
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(state: CreateWebhook) -> Router {
     let webhooks = state.webhooks.clone();
     Router::new()
@@ -33,10 +33,10 @@ pub fn router(state: CreateWebhook) -> Router {
         .route_layer(Idempotency::new(webhooks))
 }
 
-/// The endpoint's routes, with clients from the environment.
+/// Returns the endpoint's routes, with clients from the environment.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     let webhooks = Webhooks::from_env(runtime)?;
     Ok(router(CreateWebhook { webhooks, targets: Targets::from_env(&runtime.env)? }))

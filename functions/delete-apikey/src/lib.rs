@@ -1,5 +1,5 @@
-//! `DELETE /api/trading/{exchange}/apikey`: revokes a credential on the exchange, then deletes it
-//! here.
+//! `DELETE /api/trading/{exchange}/apikey`: revokes a trading key on the exchange, then deletes
+//! its credential.
 
 use axum::extract::State;
 use axum::routing::delete;
@@ -19,7 +19,7 @@ use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
 use shared::runtime::Runtime;
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {
     let custody = registrars.aster.custody.clone();
     routes("apikey", &delete(delete_api_key))
@@ -27,10 +27,10 @@ pub fn router(registrars: Registrars) -> Router {
         .route_layer(Idempotency::new(custody))
 }
 
-/// The endpoint's routes, with clients from the environment.
+/// Returns the endpoint's routes, with clients from the environment.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     Ok(router(Registrars::from_env(runtime, Spender::Caller)?))
 }

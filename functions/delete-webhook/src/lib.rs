@@ -1,4 +1,5 @@
-//! `DELETE /api/webhooks/{webhookId}`: nothing is sent there any more, also of what is queued.
+//! `DELETE /api/webhooks/{webhookId}`: deletes a webhook. Nothing further is sent to it, including
+//! queued events.
 
 use axum::extract::State;
 use axum::routing::delete;
@@ -12,7 +13,7 @@ use shared::api::webhooks::WebhookDeletedBody;
 use shared::caller::Caller;
 use shared::runtime::Runtime;
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(state: Memory) -> Router {
     Router::new()
         .route("/api/webhooks/{webhook}", delete(delete_webhook))
@@ -20,10 +21,10 @@ pub fn router(state: Memory) -> Router {
         .route_layer(Idempotency::new(state))
 }
 
-/// The endpoint's routes, with clients from the environment.
+/// Returns the endpoint's routes, with clients from the environment.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     Ok(router(Memory::from_env(runtime)?))
 }

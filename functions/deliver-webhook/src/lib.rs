@@ -1,6 +1,6 @@
-//! What the queue of deliveries invokes: each message is one event for one webhook, sent at once
-//! with the others of its batch. What is to be tried again is reported, and comes again when its
-//! time has come.
+//! The consumer of the deliveries' queue. Each message is one event for one webhook, and the
+//! messages of a batch are sent in parallel. The function reports messages to retry, and the queue
+//! delivers them again after their delay.
 
 use futures_util::future::join_all;
 use lambda_entry::Consumer;
@@ -9,17 +9,17 @@ use shared::http_client::SetupError;
 use shared::runtime::Runtime;
 use shared::webhooks::{Attempt, Deliverer};
 
-/// What the function needs.
+/// The function's clients.
 #[derive(Clone, Debug)]
 pub struct DeliverWebhook {
-    /// What delivers.
+    /// Delivers events.
     pub deliverer: Deliverer,
 }
 
-/// The function, with clients from the environment.
+/// Makes the function with clients from the environment.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn consumer_from_env(runtime: &Runtime<'_>) -> Result<DeliverWebhook, SetupError> {
     Ok(DeliverWebhook { deliverer: Deliverer::from_env(runtime)? })
 }
@@ -31,8 +31,8 @@ impl Consumer for DeliverWebhook {
             let done = match attempt(record) {
                 Some(attempt) => self.deliverer.attempt(&attempt).await,
                 None => {
-                    // It is left to the dead-letter queue.
-                    tracing::error!(message = %record["messageId"], "no delivery");
+                    // An unreadable message goes to the dead-letter queue.
+                    tracing::error!(message = %record["messageId"], "message is not a delivery");
                     false
                 }
             };

@@ -1,5 +1,5 @@
-//! `POST /api/trading/{exchange}/apikey` for exchanges that wallets are not registered with here:
-//! says what to do instead.
+//! `POST /api/trading/{exchange}/apikey` for exchanges with which wallets are not registered:
+//! returns guidance.
 
 use axum::Router;
 use axum::routing::post;
@@ -8,7 +8,7 @@ use shared::api::error::ApiError;
 use shared::api::exchange::not_served;
 use shared::caller::Caller;
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router() -> Router {
     Router::new().route("/api/trading/{exchange}/apikey", post(guide))
 }

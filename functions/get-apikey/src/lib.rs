@@ -1,5 +1,5 @@
-//! `GET /api/trading/{exchange}/apikey`: what a wallet's credential is and where it is in its life,
-//! never a secret.
+//! `GET /api/trading/{exchange}/apikey`: returns the state and metadata of a wallet's credential,
+//! without secrets.
 
 use axum::extract::State;
 use axum::routing::get;
@@ -16,24 +16,24 @@ use shared::caller::{Caller, note_wallet};
 use shared::runtime::Runtime;
 use shared::store::Store;
 
-/// What the endpoint needs.
+/// The endpoint's state.
 #[derive(Clone, Debug)]
 pub struct GetApiKey {
     /// The wallets' table.
     pub store: Store,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(state: GetApiKey) -> Router {
     routes("apikey", &get(get_api_key)).with_state(state)
 }
 
-/// The endpoint's routes, with clients from the environment.
+/// Returns the endpoint's routes, with clients from the environment.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     let (store, clock) = (Store::from_env(&runtime.env)?, runtime.clock.clone());
     Ok(router(GetApiKey { store, clock }))

@@ -1,4 +1,4 @@
-//! `GET /api/wallets/{walletIdOrAddress}`: a wallet by any of its names.
+//! `GET /api/wallets/{walletIdOrAddress}`: returns a wallet by any of its names.
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -11,7 +11,7 @@ use shared::api::wallet_names::WalletNames;
 use shared::caller::{Caller, note_wallet};
 use shared::store::Store;
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(store: Store) -> Router {
     Router::new().route("/api/wallets/{wallet}", get(get_wallet)).with_state(store)
 }

@@ -1,4 +1,4 @@
-//! `GET /api/health` and `GET /api/openapi.json`: the routes without a key.
+//! `GET /api/health` and `GET /api/openapi.json`: the routes without authentication.
 
 use axum::routing::get;
 use axum::{Json, Router};
@@ -6,10 +6,10 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use shared::api::responses::HealthBody;
 
-/// The document as it is committed; a test holds it to what the code makes.
+/// The committed document; a test compares it with the generated one.
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router() -> Router {
     Router::new().route("/api/health", get(health)).route("/api/openapi.json", get(document))
 }

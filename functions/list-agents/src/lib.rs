@@ -1,5 +1,5 @@
-//! `GET /api/trading/{exchange}/agents`: lists what an exchange lists for a wallet, and says which of
-//! it the wallet's API key uses.
+//! `GET /api/trading/{exchange}/agents`: lists the agents that an exchange lists for a wallet,
+//! with their roles.
 
 use axum::extract::State;
 use axum::routing::get;
@@ -17,15 +17,15 @@ use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
 use shared::runtime::Runtime;
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {
     routes("agents", &get(list_agents)).with_state(registrars)
 }
 
-/// The endpoint's routes, with clients from the environment.
+/// Returns the endpoint's routes, with clients from the environment.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     Ok(router(Registrars::from_env(runtime, Spender::Caller)?))
 }

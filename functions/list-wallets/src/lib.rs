@@ -1,4 +1,4 @@
-//! `GET /api/wallets`: a tenant's wallets, a page at a time.
+//! `GET /api/wallets`: lists a tenant's wallets in pages.
 
 use axum::extract::State;
 use axum::routing::get;
@@ -10,7 +10,7 @@ use shared::api::responses::WalletsBody;
 use shared::caller::Caller;
 use shared::store::Store;
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(store: Store) -> Router {
     Router::new().route("/api/wallets", get(list_wallets)).with_state(store)
 }

@@ -1,4 +1,5 @@
-//! `GET /api/webhooks`: a tenant's webhooks, and how they fare. Never a secret.
+//! `GET /api/webhooks`: lists a tenant's webhooks and the state of their deliveries, without
+//! secrets.
 
 use axum::extract::State;
 use axum::routing::get;
@@ -8,7 +9,7 @@ use shared::api::webhooks::WebhooksBody;
 use shared::caller::Caller;
 use shared::store::Store;
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(store: Store) -> Router {
     Router::new().route("/api/webhooks", get(list_webhooks)).with_state(store)
 }

@@ -1,6 +1,6 @@
-//! What the stream of the wallets' table invokes: each change of a wallet or a credential becomes
-//! its events, kept and queued. Records are taken in their order, and the first that cannot be
-//! published is reported, so that the stream comes again from there.
+//! The consumer of the wallets' table's stream. Each change of a wallet or a credential becomes
+//! its events, which are stored and queued. Records are processed in order. The first failure is
+//! reported, so that the stream resumes there.
 
 use lambda_entry::Consumer;
 use platform::env::ConfigError;
@@ -9,31 +9,31 @@ use serde_json::{Value, json};
 use shared::runtime::Runtime;
 use shared::webhooks::{Change, Images, Known, PublishError, Publisher};
 
-/// What the function needs.
+/// The function's clients.
 #[derive(Clone, Debug)]
 pub struct PublishEvents {
-    /// What publishes.
+    /// Publishes events.
     pub publisher: Publisher,
 }
 
-/// Why a record of the stream was not published. The stream sends it again.
+/// Why a record of the stream was not published. The stream delivers it again.
 #[derive(Debug, thiserror::Error)]
 enum RecordError {
-    /// The cause would show a value of the item.
+    /// Without the cause, which would show a value of the item.
     #[error("an image is not an item")]
     Image,
     /// The change cannot be read.
     #[error(transparent)]
     Change(#[from] StoreError),
-    /// The change was read, and not published.
+    /// The change was read, but not published.
     #[error(transparent)]
     Publish(#[from] PublishError),
 }
 
-/// The function, with clients from the environment.
+/// Makes the function with clients from the environment.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn consumer_from_env(runtime: &Runtime<'_>) -> Result<PublishEvents, ConfigError> {
     Ok(PublishEvents { publisher: Publisher::from_env(runtime)? })
 }
@@ -44,7 +44,7 @@ impl Consumer for PublishEvents {
         for record in event["Records"].as_array().into_iter().flatten() {
             if let Err(cause) = self.publish(record, &mut known).await {
                 let sequence = &record["dynamodb"]["SequenceNumber"];
-                tracing::error!(%cause, %sequence, "not published");
+                tracing::error!(%cause, %sequence, "record not published");
                 return json!({ "batchItemFailures": [{ "itemIdentifier": sequence }] });
             }
         }
@@ -65,13 +65,13 @@ impl PublishEvents {
     }
 }
 
-/// Whole seconds, or with a fraction.
+/// Parses the time of a change, in seconds with or without a fraction.
 fn changed_ms(record: &Value) -> u64 {
     let seconds = record["ApproximateCreationDateTime"].as_f64().unwrap_or_default();
     (seconds * 1_000.0).max(0.0) as u64
 }
 
-/// Reads an item in DynamoDB's JSON. Its fault names no value.
+/// Parses an item in DynamoDB's JSON. The error contains no value.
 fn image(value: &Value) -> Result<Option<Item>, RecordError> {
     if value.is_null() {
         return Ok(None);

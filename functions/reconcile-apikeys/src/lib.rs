@@ -1,5 +1,5 @@
-//! The scheduled job that compares credentials with what the exchanges list, and reports drift. It
-//! changes nothing.
+//! The scheduled job that compares credentials with the exchanges' lists, and reports drift. It
+//! changes nothing on the exchanges.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use shared::credentials::{ReconcileLimits, Registrars};
 use shared::exchanges::budget::Spender;
 use shared::runtime::Runtime;
 
-/// How long a run lasts at most: the function's own time, less one comparison.
+/// Maximum duration of a run: the function's timeout less the time for one comparison.
 pub const RUN_TIME: Duration = Duration::from_secs(240);
 
-/// What the job needs.
+/// The job's clients and limits.
 #[derive(Clone, Debug)]
 pub struct ReconcileApiKeys {
     /// The credentials.
     pub registrars: Registrars,
-    /// What a run may do.
+    /// The limits of a run.
     pub limits: ReconcileLimits,
 }
 
-/// The job, with clients from the environment: `RECONCILE_EVERY_DAYS` (7) and `RECONCILE_LIMIT`
-/// (500).
+/// Makes the job with clients from the environment: `RECONCILE_EVERY_DAYS` (7) and
+/// `RECONCILE_LIMIT` (500).
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn job_from_env(runtime: &Runtime<'_>) -> Result<ReconcileApiKeys, ConfigError> {
     let registrars = Registrars::from_env(runtime, Spender::Job)?;
     let days = runtime.env.number("RECONCILE_EVERY_DAYS", 1..=90)?.unwrap_or(7);

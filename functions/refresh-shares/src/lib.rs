@@ -1,6 +1,6 @@
 //! The scheduled job that gives every wallet new shares before the old ones are too old. The event
-//! `{"tenant": "…", "walletId": "…"}` does it for one wallet, at once; with `"keyVersion": N` only
-//! while its shares of that version are in use.
+//! `{"tenant": "…", "walletId": "…"}` refreshes one wallet at once. With `"keyVersion": N`, it
+//! does so only if the shares of that version are in use.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use shared::runtime::Runtime;
 use shared::wallets::{Custody, RefreshError, RefreshLimits, Refreshed};
 use uuid::Uuid;
 
-/// How long a run lasts at most: the function's own time, less one refresh.
+/// Maximum duration of a run: the function's timeout less the time for one refresh.
 pub const RUN_TIME: Duration = Duration::from_secs(240);
 
-/// What the job needs.
+/// The job's clients and limits.
 #[derive(Clone, Debug)]
 pub struct RefreshShares {
     /// The wallets.
     pub custody: Custody,
-    /// What a run may do.
+    /// The limits of a run.
     pub limits: RefreshLimits,
 }
 
@@ -30,21 +30,19 @@ pub enum RunError {
     /// The index cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The one wallet that was asked for was not refreshed. It signs with the shares that it has.
+    /// The requested wallet was not refreshed. It signs with its current shares.
     #[error(transparent)]
     Refresh(#[from] RefreshError),
-    /// The event names a wallet, but not in this form.
-    #[error(
-        "invalid event: expected tenant and walletId, and keyVersion as a number if it is there"
-    )]
+    /// The event names a wallet in an unknown form.
+    #[error("invalid event: expected tenant and walletId, and optionally keyVersion as a number")]
     Event,
 }
 
-/// The job, with clients from the environment: `REFRESH_EVERY_DAYS` (90) and `REFRESH_LIMIT` (200
-/// wallets a run).
+/// Makes the job with clients from the environment: `REFRESH_EVERY_DAYS` (90) and `REFRESH_LIMIT`
+/// (200 wallets per run).
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn job_from_env(runtime: &Runtime<'_>) -> Result<RefreshShares, ConfigError> {
     let custody = Custody::from_env(runtime)?;
     let days = runtime.env.number("REFRESH_EVERY_DAYS", 1..=365)?.unwrap_or(90);
@@ -53,8 +51,8 @@ pub fn job_from_env(runtime: &Runtime<'_>) -> Result<RefreshShares, ConfigError>
     Ok(RefreshShares { custody, limits: RefreshLimits { every_ms, limit, run_time: RUN_TIME } })
 }
 
-/// The wallet that an event names, and the version of its shares. `None`: it names no wallet, and
-/// all that is due is done.
+/// Parses the wallet that an event names, and the version of its shares. `None` when it names no
+/// wallet, so that all due wallets are refreshed.
 fn named(event: &Value) -> Result<Option<(Tenant, Uuid, Option<u32>)>, RunError> {
     let text = |name: &str| event.get(name).and_then(Value::as_str);
     if event.get("walletId").is_none() {
@@ -95,7 +93,7 @@ impl lambda_entry::Job for RefreshShares {
         let version = match refreshed {
             Ok(Refreshed::New(version) | Refreshed::Finished(version)) => Some(version),
             Ok(Refreshed::Young) => None,
-            // The function that signs waits, and looks at the wallet again: no failed run.
+            // The signing function waits and reads the wallet again, so this is not a failed run.
             Err(RefreshError::InProgress { .. }) if version.is_some() => None,
             Err(error) => return Err(error.into()),
         };
@@ -108,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_names_one_wallet_or_none_at_all() {
+    fn event_names_one_wallet_or_none() {
         assert!(named(&json!({ "source": "aws.scheduler" })).unwrap().is_none());
         let id = Uuid::nil().to_string();
         let one = named(&json!({ "tenant": "t", "walletId": id })).unwrap().unwrap();

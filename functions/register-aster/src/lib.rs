@@ -1,4 +1,4 @@
-//! `POST /api/trading/aster/apikey`: registers a wallet with Aster's API V3.
+//! `POST /api/trading/aster/apikey`: registers a wallet with Aster.
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -18,7 +18,7 @@ use shared::exchanges::budget::Spender;
 use shared::runtime::Runtime;
 use shared::wallets::Custody;
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(registrar: Registrar) -> Router {
     let custody = registrar.custody.clone();
     Router::new()
@@ -28,16 +28,17 @@ pub fn router(registrar: Registrar) -> Router {
         .route_layer(Idempotency::new(custody))
 }
 
-/// The endpoint's routes, with clients from the environment.
+/// Returns the endpoint's routes, with clients from the environment.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     let custody = Custody::from_env(runtime)?;
     Ok(router(Registrar::aster_from_env(&runtime.env, custody, Spender::Caller)?))
 }
 
-/// The agent's key stays here, sealed: no secret is in the response.
+/// Registers the wallet. The agent's key stays on the server, sealed: the response contains no
+/// secret.
 async fn register_aster(
     State(registrar): State<Registrar>,
     caller: Caller,

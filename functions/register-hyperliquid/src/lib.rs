@@ -20,16 +20,16 @@ use shared::exchanges::budget::Spender;
 use shared::runtime::Runtime;
 use shared::wallets::Custody;
 
-/// What the endpoint needs.
+/// The endpoint's state.
 #[derive(Clone, Debug)]
 pub struct RegisterHyperliquid {
     /// Registers wallets with Hyperliquid.
     pub registrar: Registrar,
-    /// Whether the response hands the agent's private key out.
+    /// Whether the response contains the agent's private key.
     pub return_private_key: bool,
 }
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(state: RegisterHyperliquid) -> Router {
     let custody = state.registrar.custody.clone();
     Router::new()
@@ -39,10 +39,10 @@ pub fn router(state: RegisterHyperliquid) -> Router {
         .route_layer(Idempotency::new(custody))
 }
 
-/// The endpoint's routes, with clients from the environment.
+/// Returns the endpoint's routes, with clients from the environment.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     let custody = Custody::from_env(runtime)?;
     Ok(router(RegisterHyperliquid {
@@ -51,8 +51,8 @@ pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     }))
 }
 
-/// The one response that shows an agent's private key. It is given again for ten minutes under the
-/// same `Idempotency-Key`, in case it was lost.
+/// Returns the only response with an agent's private key. It is returned again for ten minutes
+/// under the same `Idempotency-Key`, in case it was lost.
 async fn register_hyperliquid(
     State(state): State<RegisterHyperliquid>,
     caller: Caller,

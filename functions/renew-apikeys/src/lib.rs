@@ -1,5 +1,5 @@
-//! The scheduled job that renews credentials before they expire, and finishes what was begun and
-//! not ended.
+//! The scheduled job that renews credentials before they expire, and finishes operations that were
+//! begun and not finished.
 
 use std::time::Duration;
 
@@ -11,36 +11,37 @@ use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
 use shared::runtime::Runtime;
 
-/// How long a run lasts at most: the function's own time, less one rotation.
+/// Maximum duration of a run: the function's timeout less the time for one rotation.
 pub const RUN_TIME: Duration = Duration::from_secs(240);
 
-/// What the job needs.
+/// The job's clients and limits.
 #[derive(Clone, Debug)]
 pub struct RenewApiKeys {
     /// The credentials.
     pub registrars: Registrars,
-    /// What a run may do.
+    /// The limits of a run.
     pub limits: RenewLimits,
 }
 
-/// The job, with clients from the environment: `RENEW_WITHIN_DAYS` (14) and `RENEW_LIMIT` (500).
+/// Makes the job with clients from the environment: `RENEW_WITHIN_DAYS` (14) and `RENEW_LIMIT`
+/// (500).
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn job_from_env(runtime: &Runtime<'_>) -> Result<RenewApiKeys, ConfigError> {
     let registrars = Registrars::from_env(runtime, Spender::Job)?;
     let days = runtime.env.number("RENEW_WITHIN_DAYS", 1..=90)?.unwrap_or(14);
     let limit = runtime.env.number("RENEW_LIMIT", 1..=100_000)?.unwrap_or(500);
     let hyperliquid = HyperliquidConfig::from_env(&runtime.env)?;
     let within_ms = within_ms(days, hyperliquid.validity_ms);
-    // What a registration handed out stays in use until it expires.
+    // A key that a registration has returned stays in use until it expires.
     let keys_are_handed_out = hyperliquid.return_private_key;
     let limits = RenewLimits { within_ms, limit, run_time: RUN_TIME, keys_are_handed_out };
     Ok(RenewApiKeys { registrars, limits })
 }
 
-/// How long before their expiry keys are renewed: never in the first half of their life, because a
-/// key that is always due would be renewed by every run.
+/// Returns how long before their expiry keys are renewed, but never in the first half of their
+/// life. Otherwise every run would renew a short-lived key again.
 fn within_ms(days: u32, validity_ms: u64) -> u64 {
     (u64::from(days) * 24 * 60 * 60 * 1_000).min(validity_ms / 2)
 }
@@ -71,7 +72,7 @@ mod tests {
     use super::within_ms;
 
     #[test]
-    fn a_key_is_not_renewed_in_the_first_half_of_its_life() {
+    fn key_in_the_first_half_of_its_life_is_not_renewed() {
         const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
         assert_eq!(within_ms(14, 180 * DAY_MS), 14 * DAY_MS);
         assert_eq!(within_ms(90, 180 * DAY_MS), 90 * DAY_MS);

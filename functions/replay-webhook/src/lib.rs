@@ -1,4 +1,4 @@
-//! `POST /api/webhooks/{webhookId}/replay`: what was sent is sent again, under the same ids.
+//! `POST /api/webhooks/{webhookId}/replay`: sends stored events again, under the same ids.
 
 use axum::extract::State;
 use axum::routing::post;
@@ -14,16 +14,16 @@ use shared::caller::Caller;
 use shared::runtime::Runtime;
 use shared::webhooks::Replayer;
 
-/// What the endpoint needs.
+/// The endpoint's state.
 #[derive(Clone, Debug)]
 pub struct ReplayWebhook {
-    /// What queues events again.
+    /// Queues events again.
     pub replayer: Replayer,
-    /// What remembers requests.
+    /// Remembers requests.
     pub memory: Memory,
 }
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(state: ReplayWebhook) -> Router {
     let memory = state.memory.clone();
     Router::new()
@@ -32,10 +32,10 @@ pub fn router(state: ReplayWebhook) -> Router {
         .route_layer(Idempotency::new(memory))
 }
 
-/// The endpoint's routes, with clients from the environment.
+/// Returns the endpoint's routes, with clients from the environment.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     let replayer = Replayer::from_env(&runtime.env)?;
     Ok(router(ReplayWebhook { replayer, memory: Memory::from_env(runtime)? }))

@@ -1,4 +1,5 @@
-//! `POST /api/trading/{exchange}/apikey/rotate`: a new key, live before the old one goes.
+//! `POST /api/trading/{exchange}/apikey/rotate`: registers a new trading key before the old one is
+//! revoked.
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -20,16 +21,16 @@ use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
 use shared::runtime::Runtime;
 
-/// What the endpoint needs.
+/// The endpoint's state.
 #[derive(Clone, Debug)]
 pub struct RotateApiKey {
     /// The credentials.
     pub registrars: Registrars,
-    /// Whether the response hands a Hyperliquid agent's private key out.
+    /// Whether the response contains a Hyperliquid agent's private key.
     pub return_private_key: bool,
 }
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(state: RotateApiKey) -> Router {
     let custody = state.registrars.aster.custody.clone();
     routes("apikey/rotate", &post(rotate_api_key))
@@ -37,10 +38,10 @@ pub fn router(state: RotateApiKey) -> Router {
         .route_layer(Idempotency::new(custody))
 }
 
-/// The endpoint's routes, with clients from the environment.
+/// Returns the endpoint's routes, with clients from the environment.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     Ok(router(RotateApiKey {
         registrars: Registrars::from_env(runtime, Spender::Caller)?,
@@ -48,7 +49,7 @@ pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     }))
 }
 
-/// Answers as the registration with the exchange does, also with a new Hyperliquid key.
+/// Responds like a registration with the exchange, also with a new Hyperliquid key.
 async fn rotate_api_key(
     State(state): State<RotateApiKey>,
     caller: Caller,

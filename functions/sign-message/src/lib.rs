@@ -1,4 +1,5 @@
-//! `POST /api/wallets/{walletIdOrAddress}/sign`: EIP-191 `personal_sign` of a caller's message.
+//! `POST /api/wallets/{walletIdOrAddress}/sign`: signs a caller's message as EIP-191
+//! `personal_sign`.
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -12,7 +13,7 @@ use shared::api::responses::SignedBody;
 use shared::caller::{Caller, note_wallet};
 use shared::wallets::Custody;
 
-/// The endpoint's routes.
+/// Returns the endpoint's routes.
 pub fn router(custody: Custody) -> Router {
     Router::new()
         .route("/api/wallets/{wallet}/sign", post(sign_message))

@@ -1,4 +1,4 @@
-//! What is answered.
+//! The types of successful responses.
 
 use std::fmt;
 use std::ops::Deref;
@@ -8,26 +8,26 @@ use uuid::Uuid;
 
 use crate::Secret;
 
-/// A good answer. It is read as what is in it.
+/// A successful response. Dereferences to its value.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Answer<T> {
-    /// What was asked for.
+    /// The requested value.
     pub value: T,
-    /// HTTP status: 201 where something was made by this very call.
+    /// HTTP status; 201 when this call created the value.
     pub http_status: u16,
-    /// What was done, in words.
+    /// A message about the completed operation.
     pub note: Option<String>,
-    /// The service's time, Unix milliseconds, where it tells it.
+    /// The service's time in Unix milliseconds, if the response states it.
     pub timestamp: Option<u64>,
-    /// What the request is called in the service's log.
+    /// The request's id in the service's log.
     pub request_id: Option<String>,
-    /// The answer was given before, to the same `Idempotency-Key`.
+    /// Whether this is the stored response of an earlier request with the same `Idempotency-Key`.
     pub replayed: bool,
 }
 
 impl<T> Answer<T> {
-    /// What was asked for.
+    /// Returns the requested value.
     pub fn into_value(self) -> T {
         self.value
     }
@@ -41,7 +41,7 @@ impl<T> Deref for Answer<T> {
     }
 }
 
-/// `GET /api/health`.
+/// The response of `GET /api/health`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
@@ -55,9 +55,9 @@ pub struct Health {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Wallet {
-    /// The platform's own name for its user.
+    /// The tenant's own name for its user.
     pub user_id: String,
-    /// EIP-55.
+    /// The address, EIP-55.
     pub address: String,
     /// The wallet's id.
     pub wallet_id: Uuid,
@@ -69,25 +69,25 @@ pub struct Wallet {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedWallet {
-    /// The platform's own name for its user.
+    /// The tenant's own name for its user.
     pub user_id: String,
-    /// EIP-55.
+    /// The address, EIP-55.
     pub address: String,
     /// The wallet's id.
     pub wallet_id: Uuid,
     /// Uncompressed SEC1, 130 hex digits without `0x`.
     pub public_key: String,
-    /// RFC 3339 in whole seconds.
+    /// Creation time, RFC 3339 in whole seconds.
     pub created_at: String,
 }
 
-/// A page of wallets, which may be short or empty though it is not the last one.
+/// A page of wallets. A page may be short or empty even if it is not the last one.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WalletsPage {
-    /// In the service's own order.
+    /// The wallets, in the service's own order.
     pub wallets: Vec<ListedWallet>,
-    /// Where the next page begins; `None` with the last one.
+    /// Cursor of the next page; `None` on the last page.
     pub next_cursor: Option<String>,
 }
 
@@ -97,26 +97,26 @@ pub struct WalletsPage {
 pub struct Signed {
     /// `0x` and 65 bytes: r, s (low), v (27 or 28).
     pub signature: String,
-    /// The signer, EIP-55.
+    /// The signer's address, EIP-55.
     pub address: String,
-    /// The signer's id.
+    /// The signer's wallet id.
     pub wallet_id: Uuid,
-    /// What was signed.
+    /// The signed message.
     pub message: String,
 }
 
-/// A registration with Aster. Its key stays on the server.
+/// A registration with Aster. The trading key stays on the server.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AsterKey {
-    /// The wallet that is registered, EIP-55.
+    /// The registered wallet's address, EIP-55.
     pub signer_address: String,
-    /// RFC 3339 in whole seconds.
+    /// Creation time, RFC 3339 in whole seconds.
     pub created_at: String,
-    /// The agent that may trade, EIP-55; none with an API key of V1.
+    /// The agent's address, EIP-55; `None` for an API key of V1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_address: Option<String>,
-    /// When the agent expires, Unix milliseconds; never with an API key of V1.
+    /// Expiry of the agent, Unix milliseconds; `None` for an API key of V1, which does not expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry_timestamp: Option<u64>,
 }
@@ -125,126 +125,128 @@ pub struct AsterKey {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HyperliquidKey {
-    /// The agent (API wallet), EIP-55.
+    /// The agent's (API wallet's) address, EIP-55.
     pub api_wallet_address: String,
-    /// Its private key, returned once; absent where the deployment says so. The same request under the
-    /// same `Idempotency-Key` returns it again for ten minutes, in case the response was lost.
+    /// The agent's private key, returned once; absent if the deployment does not return keys. A
+    /// retry with the same `Idempotency-Key` returns it again for ten minutes, in case the
+    /// response was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_private_key: Option<Secret>,
-    /// The wallet, EIP-55.
+    /// The wallet's address, EIP-55.
     pub main_wallet_address: String,
-    /// When the agent expires, Unix milliseconds.
+    /// Expiry of the agent, Unix milliseconds.
     pub expiry_timestamp: u64,
 }
 
-/// A new key with Aster in the place of another.
+/// A rotation of a trading key at Aster.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AsterRotation {
-    /// The wallet that is registered, EIP-55.
+    /// The registered wallet's address, EIP-55.
     pub signer_address: String,
-    /// RFC 3339 in whole seconds.
+    /// Creation time, RFC 3339 in whole seconds.
     pub created_at: String,
-    /// The agent that may trade, EIP-55.
+    /// The new agent's address, EIP-55.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_address: Option<String>,
-    /// When the agent expires, Unix milliseconds.
+    /// Expiry of the agent, Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry_timestamp: Option<u64>,
-    /// The agent before, EIP-55.
+    /// The previous agent's address, EIP-55.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_agent_address: Option<String>,
-    /// Whether it is gone from the exchange; if not, it is taken away by itself later.
+    /// Whether the exchange has removed the previous agent. If not, the service removes it later.
     pub previous_agent_revoked: bool,
-    /// The new agent has the name of the old one, and took its place at once.
+    /// Whether the new agent took the old one's name, and so replaced it at once.
     pub replaced_by_name: bool,
 }
 
-/// A new key with Hyperliquid in the place of another.
+/// A rotation of a trading key at Hyperliquid.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HyperliquidRotation {
-    /// The agent (API wallet), EIP-55.
+    /// The new agent's (API wallet's) address, EIP-55.
     pub api_wallet_address: String,
-    /// Its private key, returned once; absent where the deployment says so. The same request under the
-    /// same `Idempotency-Key` returns it again for ten minutes, in case the response was lost.
+    /// The new agent's private key, returned once; absent if the deployment does not return keys.
+    /// A retry with the same `Idempotency-Key` returns it again for ten minutes, in case the
+    /// response was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_private_key: Option<Secret>,
-    /// The wallet, EIP-55.
+    /// The wallet's address, EIP-55.
     pub main_wallet_address: String,
-    /// When the agent expires, Unix milliseconds.
+    /// Expiry of the agent, Unix milliseconds.
     pub expiry_timestamp: u64,
-    /// The agent before, EIP-55.
+    /// The previous agent's address, EIP-55.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_agent_address: Option<String>,
-    /// Whether it is gone from the exchange; if not, it is taken away by itself later.
+    /// Whether the exchange has removed the previous agent. If not, the service removes it later.
     pub previous_agent_revoked: bool,
-    /// The new agent has the name of the old one, and took its place at once.
+    /// Whether the new agent took the old one's name, and so replaced it at once.
     pub replaced_by_name: bool,
 }
 
-/// What is known of an API key. Never a secret.
+/// A credential: the state and metadata of a trading key, without secrets.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiKey {
-    /// Where it is registered.
+    /// The exchange.
     pub exchange: Exchange,
-    /// Where it is in its life.
+    /// The credential's state.
     pub state: State,
     /// The wallet's id.
     pub wallet_id: Uuid,
-    /// EIP-55.
+    /// The wallet's address, EIP-55.
     pub wallet_address: String,
-    /// EIP-55; none with an API key of Aster's V1.
+    /// The agent's address, EIP-55; `None` for an API key of Aster's V1.
     pub agent_address: Option<String>,
     /// The agent's name on the exchange.
     pub agent_name: String,
-    /// RFC 3339 in whole seconds; none until the exchange has approved it.
+    /// Time of the exchange's approval, RFC 3339 in whole seconds; `None` before.
     pub created_at: Option<String>,
-    /// Unix milliseconds; none where it never expires.
+    /// Expiry, Unix milliseconds; `None` if it does not expire.
     pub expiry_timestamp: Option<u64>,
-    /// Whether the renewal job renews it.
+    /// Whether the renewal job renews the key.
     pub auto_renew: bool,
-    /// Agents before this one that are still to be taken away on the exchange, EIP-55.
+    /// Previous agents that the exchange still has to remove, EIP-55.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retiring_agent_addresses: Vec<String>,
     /// The current key, then earlier ones that the exchange may still accept. Empty for an API key
     /// of Aster's V1.
     #[serde(default)]
     pub keys: Vec<AgentKey>,
-    /// What the last comparison with the exchange found to differ.
+    /// Differences found by the last comparison with the exchange.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
-    /// What is wrong with the keys, and what to do about it.
+    /// A problem with the keys, and the action to take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
 }
 
-/// One key of a wallet's API key.
+/// One trading key of a credential.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentKey {
-    /// EIP-55.
+    /// The agent's address, EIP-55.
     pub agent_address: String,
     /// The agent's name on the exchange.
     pub agent_name: String,
-    /// When it expires, Unix milliseconds.
+    /// Expiry, Unix milliseconds.
     pub expiry_timestamp: u64,
     /// Whether it is the current key.
     pub current: bool,
-    /// Whether a response has shown its private key; none where keys are not shown, or it is not
-    /// known.
+    /// Whether a response has shown its private key; `None` if keys are not shown, or if this is
+    /// unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered: Option<bool>,
 }
 
-/// How a wallet's API key differs from what the exchange lists.
+/// Differences between a credential and the exchange's list.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
-    /// When it was found first, RFC 3339 in whole seconds.
+    /// Time of the first finding, RFC 3339 in whole seconds.
     pub found_at: String,
-    /// All that differs.
+    /// The differences.
     pub found: Vec<DriftEntry>,
 }
 
@@ -254,15 +256,15 @@ pub struct Drift {
 pub struct DriftEntry {
     /// `AGENT_UNKNOWN`, `AGENT_GONE`, `EXPIRES_EARLY` or `UNFINISHED`.
     pub kind: String,
-    /// The agent that it is about, EIP-55.
+    /// The agent concerned, EIP-55.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_address: Option<String>,
-    /// `EXPIRES_EARLY`: when the exchange lets it expire, Unix milliseconds.
+    /// The exchange's expiry, Unix milliseconds, for `EXPIRES_EARLY`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed_expiry_timestamp: Option<u64>,
 }
 
-/// What an exchange lists for a wallet.
+/// The agents that an exchange lists for a wallet.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Agents {
@@ -270,7 +272,7 @@ pub struct Agents {
     pub exchange: Exchange,
     /// The wallet's id.
     pub wallet_id: Uuid,
-    /// EIP-55.
+    /// The wallet's address, EIP-55.
     pub wallet_address: String,
     /// The agents.
     pub agents: Vec<ListedAgent>,
@@ -280,58 +282,58 @@ pub struct Agents {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedAgent {
-    /// EIP-55.
+    /// The agent's address, EIP-55.
     pub agent_address: String,
-    /// Its name on the exchange.
+    /// The agent's name on the exchange.
     pub agent_name: String,
-    /// When it expires, Unix milliseconds, if the exchange says.
+    /// Expiry in Unix milliseconds, if the exchange states it.
     pub expiry_timestamp: Option<u64>,
-    /// What it is to the service.
+    /// The agent's role.
     pub role: AgentRole,
 }
 
-/// What an agent that an exchange lists is to the service.
+/// The role of a listed agent.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum AgentRole {
-    /// The API key's current agent.
+    /// The credential's current agent.
     Current,
     /// The agent that a rotation is about to make the current one.
     Next,
     /// An earlier agent whose delivered key is in use until it expires.
     Previous,
-    /// Made by the service and used by no API key.
+    /// Made by the service and used by no credential.
     Leftover,
     /// Not made by the service.
     Stranger,
-    /// One that this version of the crate does not know.
+    /// A role that this version of the crate does not know.
     #[serde(untagged)]
     Other(String),
 }
 
-/// An API key that is gone.
+/// A revoked credential.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Revoked {
-    /// Where it was registered.
+    /// The exchange.
     pub exchange: Exchange,
     /// The wallet's id.
     pub wallet_id: Uuid,
-    /// The agent that is gone, EIP-55.
+    /// The revoked agent's address, EIP-55.
     pub agent_address: String,
 }
 
-/// What the API says of an exchange that wallets are not registered with.
+/// The API's guidance about an exchange with which it does not register wallets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Guidance {
-    /// That it is not, and why.
+    /// Why the request was refused.
     pub error: String,
-    /// What to do.
+    /// The action to take.
     pub message: Option<String>,
 }
 
-/// An exchange that wallets are registered with.
+/// An exchange with which the API registers wallets.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -340,16 +342,16 @@ pub enum Exchange {
     Aster,
     /// Hyperliquid.
     Hyperliquid,
-    /// One that this version of the crate does not know.
+    /// An exchange that this version of the crate does not know.
     #[serde(untagged)]
     Other(String),
 }
 
 impl Exchange {
-    /// Every exchange that has a name here.
+    /// Every exchange with a variant.
     pub const KNOWN: &[Self] = &[Self::Aster, Self::Hyperliquid];
 
-    /// Its name in the API.
+    /// Returns the exchange's name in the API.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -366,22 +368,22 @@ impl fmt::Display for Exchange {
     }
 }
 
-/// Where an API key is in its life.
+/// The state of a credential.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum State {
-    /// It is made, and the exchange has not confirmed it.
+    /// The key is made, and the exchange has not confirmed it.
     Pending,
-    /// It works.
+    /// The exchange has approved the key.
     Active,
-    /// Another one takes its place.
+    /// A new key is replacing it.
     Rotating,
-    /// It is being taken away.
+    /// It is being deleted.
     Revoking,
-    /// It has come to its end.
+    /// It has expired.
     Expired,
-    /// One that this version of the crate does not know.
+    /// A state that this version of the crate does not know.
     #[serde(untagged)]
     Other(String),
 }

@@ -1,4 +1,4 @@
-//! How a client is made.
+//! Construction of a client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,26 +13,26 @@ use crate::{Clock, IdempotencyKey, Retry, Secret};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A client cannot be made of this.
+/// Why a client cannot be made.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// No URL of an API.
-    #[error("the URL must be https://, or http:// on loopback, with no query, name or password")]
+    /// The URL is not the URL of an API.
+    #[error("invalid URL: expected https, or http on loopback, without query, user or password")]
     Url,
-    /// No text that a header may hold.
-    #[error("the API key has characters that no header may hold")]
+    /// The tenant key is not a valid header value.
+    #[error("invalid tenant key: expected characters that are valid in an HTTP header")]
     ApiKey,
     /// TLS could not be set up.
     #[error("the HTTP client could not be made: {0}")]
     Http(String),
 }
 
-/// Makes a [`Client`] with other settings.
+/// Makes a [`Client`] with custom settings.
 #[derive(Clone, Debug)]
 pub struct Builder {
     pub(crate) base: Url,
-    /// Marked as sensitive: it is in no log of the HTTP library.
+    /// Marked as sensitive, so that the HTTP library does not log it.
     pub(crate) key: HeaderValue,
     pub(crate) retry: Retry,
     pub(crate) clock: Clock,
@@ -63,40 +63,41 @@ impl Builder {
         Ok(Self { base, key, retry, clock, keyed: true, http: None })
     }
 
-    /// What is sent again, and how long a call may take.
+    /// Sets which calls are retried, and how long a call may take.
     #[must_use]
     pub const fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
     }
 
-    /// Another clock, for tests.
+    /// Sets the clock, for tests.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// No `Idempotency-Key` but those of [`Client::with_key`]. A call that changes something is
-    /// then sent again only when it cannot have been done: without a connection, and with 429.
+    /// Sends no `Idempotency-Key` except those of [`Client::with_key`]. A call that changes
+    /// something is then retried only when it cannot have been processed: without a connection,
+    /// and after 429.
     #[must_use]
     pub const fn without_keys(mut self) -> Self {
         self.keyed = false;
         self
     }
 
-    /// Another HTTP client, for example one behind a proxy. It should follow no redirects: it would
-    /// take the API key with it.
+    /// Sets the HTTP client, for example one behind a proxy. It should not follow redirects,
+    /// because it would send the tenant key along.
     #[must_use]
     pub fn http(mut self, http: reqwest::Client) -> Self {
         self.http = Some(http);
         self
     }
 
-    /// The client.
+    /// Makes the client.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
+    /// Fails when TLS cannot be set up.
     pub fn build(self) -> Result<Client, SetupError> {
         let http = match self.http.clone() {
             Some(http) => http,
@@ -106,7 +107,7 @@ impl Builder {
     }
 }
 
-/// A client of one deployment, with one API key. Cheap to clone: clones share their connections.
+/// A client of one deployment with one tenant key. Clones are cheap and share their connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(crate) settings: Arc<Builder>,
@@ -115,16 +116,16 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the API at this URL: `https://…`, with the stage if it has one.
+    /// Makes a client of the API at this URL: `https://…`, with the stage if it has one.
     ///
     /// # Errors
-    /// When the text is not a URL, the URL is neither `https` nor on loopback, or the key cannot be a
-    /// header value.
+    /// Fails when the text is not a URL, the URL is neither `https` nor on loopback, or the key is
+    /// not a valid header value.
     pub fn new(url: &str, api_key: &Secret) -> Result<Self, SetupError> {
         Self::builder(url, api_key)?.build()
     }
 
-    /// A client with other settings.
+    /// Makes a client with custom settings.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -136,16 +137,17 @@ impl Client {
         Self { settings: Arc::new(settings), http, key: None }
     }
 
-    /// This client for one request, under this `Idempotency-Key`: to send again what failed, also
-    /// after a restart of this program. Another request under it is refused.
+    /// Returns this client for one request under this `Idempotency-Key`. Use it to retry a failed
+    /// request, also after a restart of your program. The service refuses a different request
+    /// under the same key.
     #[must_use]
     pub fn with_key(&self, key: IdempotencyKey) -> Self {
         Self { key: Some(key), ..self.clone() }
     }
 }
 
-/// Without redirects, proxies and the machine's own list of authorities.
-#[expect(clippy::disallowed_methods, reason = "this crate links nothing of the service's")]
+/// Makes an HTTP client without redirects, proxies and the machine's own certificate authorities.
+#[expect(clippy::disallowed_methods, reason = "this crate does not link the service's crates")]
 fn http() -> Result<reqwest::Client, String> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
@@ -170,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_goes_out_over_tls_or_stays_on_the_machine() {
+    fn url_without_tls_off_loopback_is_rejected() {
         let key = Secret::new("hdx_secret");
         for url in
             ["https://a.example", "https://a.example/v1/", "http://127.0.0.1:1", "http://[::1]:1"]
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_does_not_show_its_key() {
+    fn client_debug_hides_the_tenant_key() {
         let key = Secret::new("hdx_secret");
         let builder = Builder::new("https://a.example", &key).unwrap();
         let client = builder.clone().build().unwrap();

@@ -1,25 +1,25 @@
-//! The stable words of the API's errors.
+//! The stable codes of the API's errors.
 
 use std::fmt;
 
 macro_rules! codes {
     ($($(#[$about:meta])+ $name:ident = $word:literal,)+) => {
-        /// What is wrong, as a word that a program can switch on. `docs/reference/api.md` says of each when
-        /// it comes.
+        /// The stable code of an error, for programs to switch on. `docs/reference/api.md`
+        /// explains when each one is returned.
         #[derive(Clone, PartialEq, Eq, Hash, Debug)]
         #[non_exhaustive]
         pub enum Code {
             $($(#[$about])+ $name,)+
-            /// One that this version of the crate does not know; `HTTP_` and the status where the
-            /// answer had none, because it is not the service's own.
+            /// A code that this version of the crate does not know, or `HTTP_` and the status when
+            /// the response did not come from the service itself.
             Other(String),
         }
 
         impl Code {
-            /// Every code that has a name here.
+            /// Every code with a variant.
             pub const KNOWN: &[Self] = &[$(Self::$name,)+];
 
-            /// The word as the API writes it.
+            /// Returns the code as the API writes it.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
@@ -41,7 +41,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A credential uses the agent: rotate or delete the API key.
+    /// A credential uses the agent. Rotate or delete the trading key.
     AgentInUse = "AGENT_IN_USE",
     /// The exchange shows its list only to a registered agent, and the wallet has none.
     AgentListUnavailable = "AGENT_LIST_UNAVAILABLE",
@@ -49,91 +49,91 @@ codes! {
     AgentNotFound = "AGENT_NOT_FOUND",
     /// The agent was not made by the service.
     AgentNotOurs = "AGENT_NOT_OURS",
-    /// The exchange still removes another agent of this account.
+    /// The exchange is still removing another agent of this account.
     AgentRemovalPending = "AGENT_REMOVAL_PENDING",
-    /// There is an active key that has not expired.
+    /// The wallet has an active credential that has not expired.
     ApiKeyExists = "API_KEY_EXISTS",
-    /// The wallet has no key there.
+    /// The wallet has no credential for the exchange.
     ApiKeyNotFound = "API_KEY_NOT_FOUND",
-    /// Something that was sent is no such thing.
+    /// A value has the wrong form.
     BadRequest = "BAD_REQUEST",
     /// The service's clock differs from the exchange's clock.
     ClockSkew = "CLOCK_SKEW",
-    /// The account on the exchange wants a deposit first.
+    /// The account on the exchange requires a deposit first.
     DepositRequired = "DEPOSIT_REQUIRED",
     /// The exchange blocks calls from the service's address.
     ExchangeBlocked = "EXCHANGE_BLOCKED",
-    /// Keys of this exchange are not made here.
+    /// The service does not make keys of this exchange.
     ExchangeNotSupported = "EXCHANGE_NOT_SUPPORTED",
-    /// There is no such event, or it is too old.
+    /// The event does not exist, or it is too old.
     EventNotFound = "EVENT_NOT_FOUND",
-    /// The exchange's own limit of requests is reached.
+    /// The exchange's request limit is reached.
     ExchangeRateLimit = "EXCHANGE_RATE_LIMIT",
-    /// The exchange said no; its words are in the message.
+    /// The exchange refused; the message has its text.
     ExchangeRejected = "EXCHANGE_REJECTED",
-    /// The exchange did not answer in time.
+    /// The exchange did not respond in time.
     ExchangeTimeout = "EXCHANGE_TIMEOUT",
-    /// The exchange is down, or answered nonsense.
+    /// The exchange is down, or its response was invalid.
     ExchangeUnavailable = "EXCHANGE_UNAVAILABLE",
     /// The first request with this key is still running.
     IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS",
-    /// The `Idempotency-Key` is none.
+    /// The `Idempotency-Key` has the wrong form.
     IdempotencyKeyInvalid = "IDEMPOTENCY_KEY_INVALID",
     /// The `Idempotency-Key` was used for another request.
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED",
     /// A fault of the service; its log has the cause under the request's id.
     Internal = "INTERNAL",
-    /// No tenant has this `X-API-KEY`.
+    /// The `X-API-KEY` belongs to no tenant.
     InvalidApiKey = "INVALID_API_KEY",
-    /// The path has no such method.
+    /// The path does not support the method.
     MethodNotAllowed = "METHOD_NOT_ALLOWED",
-    /// No `X-API-KEY` was sent.
+    /// The request has no `X-API-KEY`.
     MissingApiKey = "MISSING_API_KEY",
     /// A field is absent, null or empty.
     MissingParameter = "MISSING_PARAMETER",
-    /// No such route.
+    /// The route does not exist.
     NotFound = "NOT_FOUND",
-    /// The exchange lets nobody do this by a call.
+    /// The exchange offers no call for this operation.
     NotOfferedByExchange = "NOT_OFFERED_BY_EXCHANGE",
-    /// Every agent slot of the account is taken.
+    /// All agent slots of the account are taken.
     NoAgentSlot = "NO_AGENT_SLOT",
-    /// More than 64 KiB.
+    /// The body exceeds 64 KiB.
     PayloadTooLarge = "PAYLOAD_TOO_LARGE",
     /// The cosigner's policy does not allow it.
     PolicyRefused = "POLICY_REFUSED",
-    /// This `X-API-KEY` has sent the requests of its day.
+    /// The daily quota of this `X-API-KEY` is used up.
     QuotaExceeded = "QUOTA_EXCEEDED",
-    /// This `X-API-KEY` sends too many requests a second.
+    /// This `X-API-KEY` exceeds its requests per second.
     RateLimited = "RATE_LIMITED",
-    /// Another call works on this key.
+    /// Another call is working on this credential.
     RegistrationInProgress = "REGISTRATION_IN_PROGRESS",
-    /// A registration did not come to its end: register again.
+    /// A registration was not completed. Register again.
     RegistrationUnfinished = "REGISTRATION_UNFINISHED",
     /// The request's body did not arrive in time.
     RequestTimeout = "REQUEST_TIMEOUT",
-    /// A deletion did not come to its end: delete again.
+    /// A deletion was not completed. Delete again.
     RevocationUnfinished = "REVOCATION_UNFINISHED",
-    /// The response of a request with this key held a secret, and it is not shown any more.
+    /// The response of a request with this key held a secret, which is no longer shown.
     SecretNotShownAgain = "SECRET_NOT_SHOWN_AGAIN",
-    /// The cosigner did not answer; nothing was signed.
+    /// The cosigner did not respond; nothing was signed.
     SignerUnavailable = "SIGNER_UNAVAILABLE",
     /// The table was busy; nothing was written. Retry.
     StoreBusy = "STORE_BUSY",
-    /// It took too long.
+    /// The request took too long.
     Timeout = "TIMEOUT",
-    /// There are as many webhooks as there may be.
+    /// The tenant has the maximum number of webhooks.
     TooManyWebhooks = "TOO_MANY_WEBHOOKS",
-    /// The local stack's disk or keys have failed.
+    /// The local stack's disk or keys failed.
     Unhealthy = "UNHEALTHY",
-    /// The body is no JSON.
+    /// The body is not JSON.
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
     /// The wallet is barred from signing.
     WalletFrozen = "WALLET_FROZEN",
-    /// This tenant has no such wallet.
+    /// The tenant has no such wallet.
     WalletNotFound = "WALLET_NOT_FOUND",
-    /// The webhook's receiver has answered 410: nothing is sent there.
+    /// The webhook is disabled, because its receiver returned 410.
     WebhookDisabled = "WEBHOOK_DISABLED",
-    /// This tenant has no such webhook.
+    /// The tenant has no such webhook.
     WebhookNotFound = "WEBHOOK_NOT_FOUND",
 }
 

@@ -1,10 +1,10 @@
-//! Why a call has no good answer.
+//! Errors of a call.
 
 use std::time::Duration;
 
 use crate::{Code, IdempotencyKey};
 
-/// A call that did not go well. No text of it shows a key, a secret or a URL.
+/// A failed call. Its texts show no key, secret or URL.
 #[derive(Debug, thiserror::Error)]
 #[error("{kind}")]
 pub struct Error {
@@ -13,60 +13,61 @@ pub struct Error {
     attempts: u32,
 }
 
-/// What became of it.
+/// The kind of failure.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The API said no.
+    /// The API refused.
     #[error(transparent)]
     Refused(Box<Refusal>),
-    /// Never sent: there was no connection.
+    /// The request was not sent, because there was no connection.
     #[error("no connection: {0}")]
     NotSent(String),
-    /// Sent, and no whole answer came: it may be done, or not.
-    #[error("no answer: {0}")]
+    /// The request was sent, and no complete response arrived. It may have been processed.
+    #[error("no response: {0}")]
     NoAnswer(String),
-    /// A good answer that is none of the API's: another service, or a later version.
-    #[error("the answer cannot be read: {0}")]
+    /// A successful response in an unknown form: another service, or a later version.
+    #[error("the response cannot be read: {0}")]
     Unreadable(String),
-    /// Not sent, because it cannot be.
-    #[error("cannot be sent: {0}")]
+    /// The request was not sent, because it is invalid.
+    #[error("invalid request: {0}")]
     Invalid(&'static str),
 }
 
-/// What the API says when it says no.
+/// The API's error response.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{status} {code}: {error}{}{}", if message.is_some() { ". " } else { "" }, message.as_deref().unwrap_or_default())]
 pub struct Refusal {
     /// HTTP status.
     pub status: u16,
-    /// What a program switches on.
+    /// The code for programs to switch on.
     pub code: Code,
-    /// What is wrong.
+    /// The problem.
     pub error: String,
-    /// What to do next.
+    /// The action to take.
     pub message: Option<String>,
-    /// More advice, where the contract fixes the message.
+    /// More advice, when the contract fixes the message.
     pub advice: Option<String>,
-    /// When it said so, Unix milliseconds; 0 where the answer is not the service's own.
+    /// The service's time in Unix milliseconds; 0 when the response did not come from the service
+    /// itself.
     pub timestamp: u64,
-    /// What the request is called in the service's log.
+    /// The request's id in the service's log.
     pub request_id: Option<String>,
-    /// How long to wait before it is sent again.
+    /// Time to wait before a retry.
     pub retry_after: Option<Duration>,
-    /// The answer was given before, to the same `Idempotency-Key`.
+    /// Whether this is the stored response of an earlier request with the same `Idempotency-Key`.
     pub replayed: bool,
 }
 
 impl Refusal {
-    /// Whether the same call may be answered otherwise a little later.
+    /// Returns whether a retry may succeed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.status >= 500 || matches!(self.status, 408 | 429) || self.retry_after.is_some()
     }
 
-    /// Whether it is sent again without a word: the service has named a time, or the fault is
-    /// known to pass. A plain 500 is a fault that somebody should see.
+    /// Returns whether the client retries by itself: the service has stated a time, or the fault
+    /// is known to be temporary. A plain 500 is a fault that the caller should see.
     pub(crate) fn repeats(&self) -> bool {
         self.retry_after.is_some() || matches!(self.status, 429 | 502 | 503 | 504)
     }
@@ -77,13 +78,13 @@ impl Error {
         Self { kind, key, attempts }
     }
 
-    /// What became of the call.
+    /// Returns what went wrong.
     #[must_use]
     pub const fn kind(&self) -> &ErrorKind {
         &self.kind
     }
 
-    /// The API's answer, where it gave one.
+    /// Returns the API's error response, if there is one.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match &self.kind {
@@ -92,32 +93,31 @@ impl Error {
         }
     }
 
-    /// HTTP status, where the API answered.
+    /// Returns the HTTP status, if the API responded.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.refusal().map(|refusal| refusal.status)
     }
 
-    /// The API's word for it, where it answered.
+    /// Returns the API's code, if it responded.
     #[must_use]
     pub fn code(&self) -> Option<&Code> {
         self.refusal().map(|refusal| &refusal.code)
     }
 
-    /// What the last attempt is called in the service's log.
+    /// Returns the last attempt's request id in the service's log.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.refusal()?.request_id.as_deref()
     }
 
-    /// How long the API asks to wait.
+    /// Returns how long the API asks to wait.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.refusal()?.retry_after
     }
 
-    /// Whether the same call may go well a little later. Send it under the same key:
-    /// [`Self::idempotency_key`].
+    /// Returns whether a retry may succeed. Retry with the same key: [`Self::idempotency_key`].
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match &self.kind {
@@ -127,13 +127,13 @@ impl Error {
         }
     }
 
-    /// Under which key it was sent; none with what only reads.
+    /// Returns the request's key; `None` for a call that only reads.
     #[must_use]
     pub const fn idempotency_key(&self) -> Option<&IdempotencyKey> {
         self.key.as_ref()
     }
 
-    /// How often it was sent.
+    /// Returns the number of attempts.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts

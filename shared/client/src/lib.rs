@@ -1,8 +1,8 @@
-//! A client of the HTTP API of HyperDEX Keys: wallets, signatures and API keys of exchanges, with
-//! types for what is sent and answered.
+//! A client of the HTTP API of HyperDEX Keys: wallets, signatures and trading keys of exchanges,
+//! with types for requests and responses.
 //!
 //! Each operation of the OpenAPI document (`docs/openapi.json`) has a method of [`Client`]; a test
-//! holds the two together. The crate links nothing of the service itself.
+//! compares the two. The crate does not link the service's crates.
 //!
 //! ```no_run
 //! use hyperdex_client::{Client, Code, Secret};
@@ -16,7 +16,7 @@
 //!
 //! match client.register_hyperliquid("user_123").await {
 //!     Ok(key) => {
-//!         // Returned once. `{:?}` of it, or of the whole answer, does not show it.
+//!         // Returned once. Its `Debug` output, and that of the whole response, hide it.
 //!         let secret = key.api_private_key.as_ref().map(Secret::expose);
 //!         println!("the API wallet is {}, a key came: {}", key.api_wallet_address, secret.is_some());
 //!     }
@@ -32,12 +32,12 @@
 //! # }
 //! ```
 //!
-//! # What is sent again
+//! # Retries
 //!
-//! Every `POST` and `DELETE` has an `Idempotency-Key` of its own, made here. So a call that was
-//! lost, or that the service asks to send later, is sent again with the same key and is done once:
-//! see [`Retry`]. A call that failed for good says which key it had
-//! ([`Error::idempotency_key`]); [`Client::with_key`] sends it again under that.
+//! The client gives every `POST` and `DELETE` an `Idempotency-Key`. It retries a call whose
+//! response was lost, or that the service asks to send later, with the same key, so the call takes
+//! effect once; see [`Retry`]. The error of a failed call has its key
+//! ([`Error::idempotency_key`]); [`Client::with_key`] retries under that key.
 
 mod answer;
 mod calls;

@@ -1,16 +1,16 @@
-//! All wallets, a page at a time.
+//! Iteration over all wallets, page by page.
 
 use std::vec::IntoIter;
 
 use crate::{Client, Error, ListedWallet};
 
-/// All wallets of a key. After an error it goes on with the page that failed.
+/// All wallets of a tenant. After an error it resumes with the page that failed.
 #[derive(Debug)]
 pub struct Wallets<'a> {
     client: &'a Client,
     limit: u8,
     page: IntoIter<ListedWallet>,
-    /// Where the next page begins: `None` is at the end of all.
+    /// Cursor of the next page; `None` at the end.
     next: Option<String>,
 }
 
@@ -19,13 +19,13 @@ impl<'a> Wallets<'a> {
         Self { client, limit, page: Vec::new().into_iter(), next: Some(String::new()) }
     }
 
-    /// The next one; `None` at the end.
+    /// Returns the next wallet; `None` at the end.
     pub async fn next(&mut self) -> Option<Result<ListedWallet, Error>> {
         loop {
             if let Some(wallet) = self.page.next() {
                 return Some(Ok(wallet));
             }
-            // A page may be empty though it is not the last one.
+            // A page may be empty even if it is not the last one.
             let cursor = self.next.as_deref()?;
             let cursor = (!cursor.is_empty()).then_some(cursor);
             match self.client.list_wallets(Some(self.limit), cursor).await {

@@ -1,31 +1,31 @@
-//! What is sent.
+//! The types of requests.
 
 use std::fmt;
 
 use serde::Serialize;
 use uuid::Uuid;
 
-/// The name of one request: 1 to 255 visible ASCII characters. For a day the same request under
-/// the same name is done once.
+/// The name of one request: 1 to 255 visible ASCII characters. The service processes a request
+/// with the same name once within a day.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// A new one.
+    /// Makes a random key.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "a name that only has to be another each time")]
+    #[expect(clippy::disallowed_methods, reason = "an identifier that only has to be unique")]
     pub fn random() -> Self {
         Self(Uuid::new_v4().to_string())
     }
 
-    /// One that was kept. `None`: it cannot be one.
+    /// Parses a stored key. Returns `None` when its form is invalid.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let visible = text.bytes().all(|letter| letter.is_ascii_graphic());
         ((1..=255).contains(&text.len()) && visible).then(|| Self(text.to_owned()))
     }
 
-    /// The text, to keep it.
+    /// Returns the text, to store it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -38,8 +38,8 @@ impl fmt::Display for IdempotencyKey {
     }
 }
 
-/// A registration: a wallet by any of its names, and whether its key is renewed by itself.
-/// A name alone is one: `"user_123".into()`.
+/// A registration: a wallet by any of its names, and whether its key is renewed automatically. A
+/// name converts into one: `"user_123".into()`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RegisterApiKey {
@@ -51,12 +51,12 @@ pub struct RegisterApiKey {
 }
 
 impl RegisterApiKey {
-    /// Of this wallet.
+    /// Makes a registration of this wallet.
     pub fn new(wallet_id_or_address: impl Into<String>) -> Self {
         Self { wallet_id_or_address: wallet_id_or_address.into(), auto_renew: None }
     }
 
-    /// With a key that the renewal job leaves alone, or not.
+    /// Sets whether the renewal job renews the key.
     #[must_use]
     pub const fn auto_renew(mut self, renew: bool) -> Self {
         self.auto_renew = Some(renew);
@@ -64,22 +64,22 @@ impl RegisterApiKey {
     }
 }
 
-/// A deletion: a wallet by any of its names. A name alone is one: `"user_123".into()`.
+/// A deletion: a wallet by any of its names. A name converts into one: `"user_123".into()`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeleteApiKey {
     /// userId, walletId or address.
     pub wallet_id_or_address: String,
-    /// The caller has taken the key away in the exchange's own settings.
+    /// Whether you have removed the key in the exchange's own settings.
     pub removed_on_exchange: bool,
 }
 
 impl DeleteApiKey {
-    /// Of this wallet.
+    /// Makes a deletion for this wallet.
     pub fn new(wallet_id_or_address: impl Into<String>) -> Self {
         Self { wallet_id_or_address: wallet_id_or_address.into(), removed_on_exchange: false }
     }
 
-    /// The key is gone from the exchange already.
+    /// States that the key was already removed on the exchange.
     #[must_use]
     pub const fn removed_on_exchange(mut self) -> Self {
         self.removed_on_exchange = true;
@@ -117,7 +117,7 @@ macro_rules! from_name {
 
 from_name!(RegisterApiKey DeleteApiKey);
 
-/// What is asked of an exchange that wallets are not registered with.
+/// A request about an exchange with which the API does not register wallets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Elsewhere {
     /// `GET`.

@@ -1,4 +1,4 @@
-//! What is sent again, when, and by which clock.
+//! Retries, and the clock for them.
 
 use std::fmt;
 use std::pin::Pin;
@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-/// How often a call is sent, and how long it may take with all of that.
+/// The number of attempts of a call, and the time for all of them.
 ///
-/// Sent again is: what found no connection; what got no whole answer, if it only reads or has an
-/// `Idempotency-Key`; what the API answers with `Retry-After`, or with 429, 502, 503 or 504. The
-/// key stays the same. Between two attempts it waits as long as `Retry-After` says, and a random
-/// while that doubles, so that many clients do not come back at once.
+/// The client retries after: no connection; no complete response, if the call only reads or has an
+/// `Idempotency-Key`; a response with `Retry-After`, or with 429, 502, 503 or 504. The key stays
+/// the same. Between two attempts it waits for the time in `Retry-After`, plus a random time that
+/// doubles, so that many clients do not return at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Retry {
-    /// How often it is sent at most. 1 sends nothing again.
+    /// Maximum number of attempts; 1 disables retries.
     pub attempts: u32,
-    /// How long the first random while may be.
+    /// Maximum of the first random wait.
     pub first_wait: Duration,
-    /// How long a random while may be at most.
+    /// Maximum of any random wait.
     pub longest_wait: Duration,
-    /// How long one attempt may take. API Gateway gives up after 29 s.
+    /// Timeout of one attempt. API Gateway stops after 29 s.
     pub attempt_timeout: Duration,
-    /// How long all of them may take, with the waits. A wait that would end later is not begun.
+    /// Time for all attempts and waits. A wait that would end later is not begun.
     pub deadline: Duration,
 }
 
@@ -40,13 +40,13 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// Everything is sent once.
+    /// Disables retries.
     #[must_use]
     pub fn never() -> Self {
         Self { attempts: 1, ..Self::default() }
     }
 
-    /// How long to wait after this attempt, from 1. `random` is any number.
+    /// Returns the wait after this attempt, counted from 1. `random` may be any number.
     pub(crate) fn wait(&self, attempt: u32, asked: Option<Duration>, random: u64) -> Duration {
         let doubled = self.first_wait.saturating_mul(1 << attempt.saturating_sub(1).min(16));
         let most = doubled.min(self.longest_wait);
@@ -57,7 +57,7 @@ impl Retry {
     }
 }
 
-/// Any number.
+/// Returns a random number.
 #[expect(clippy::disallowed_methods, reason = "spreads waits; nothing depends on its value")]
 pub(crate) fn random() -> u64 {
     Uuid::new_v4().as_u64_pair().0
@@ -66,7 +66,7 @@ pub(crate) fn random() -> u64 {
 type Now = dyn Fn() -> Duration + Send + Sync;
 type Sleep = dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
-/// What time it is, and how to wait. A test hands in its own.
+/// The time, and how to wait. Tests provide their own.
 #[derive(Clone)]
 pub struct Clock {
     now: Arc<Now>,
@@ -74,15 +74,15 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The machine's, with tokio's timer.
+    /// Returns the machine's clock with tokio's timer.
     #[must_use]
     pub fn system() -> Self {
         let begun = Instant::now();
         Self::new(move || begun.elapsed(), tokio::time::sleep)
     }
 
-    /// Another one: `now` is the time since some moment, and `sleep` is over when so much of it
-    /// has passed.
+    /// Makes a clock. `now` returns the time since a fixed moment, and `sleep` ends when that much
+    /// time has passed.
     pub fn new<F>(
         now: impl Fn() -> Duration + Send + Sync + 'static,
         sleep: impl Fn(Duration) -> F + Send + Sync + 'static,
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_the_longest_and_differ() {
+    fn waits_double_up_to_the_maximum_and_vary() {
         let retry = Retry::default();
         for (attempt, most) in [(1, 200), (2, 400), (3, 800), (5, 3_200), (6, 5_000), (60, 5_000)] {
             let most = Duration::from_millis(most);

@@ -5,22 +5,22 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// A text that `Debug` does not show, and that is wiped when it is dropped. It is wiped here; what
-/// the TLS and HTTP libraries have buffered on its way is theirs.
+/// A text that `Debug` hides and that is wiped when dropped. Copies in the buffers of the TLS and
+/// HTTP libraries are not wiped.
 ///
-/// `Serialize` writes it out as it is: to put it into a vault is what it is for. Do not serialise
-/// an answer with one into a log.
+/// `Serialize` writes the text itself, so that it can be put into a vault. Do not serialise a
+/// response that contains one into a log.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a text.
+    /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself.
+    /// Returns the text itself.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! One call: its attempts, and what came of them.
+//! One call: its attempts and its outcome.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use zeroize::Zeroizing;
 use crate::retry::random;
 use crate::{Answer, Client, Code, Error, ErrorKind, IdempotencyKey, Refusal};
 
-/// The largest answer that is read, in bytes; the OpenAPI document has some 400 KB.
+/// Maximum size of a response, in bytes; the OpenAPI document has about 400 KB.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
 
-/// A call that is to be sent.
+/// A call to send.
 pub(crate) struct Call<'a> {
     pub(crate) method: Method,
-    /// The path's parts, as they are: they are escaped here.
+    /// The path's segments, unescaped; they are escaped here.
     pub(crate) path: &'a [&'a str],
     pub(crate) query: &'a [(&'a str, &'a str)],
     pub(crate) body: Option<String>,
-    /// Whether it takes an `Idempotency-Key`.
+    /// Whether the call takes an `Idempotency-Key`.
     pub(crate) keyed: bool,
-    /// Whether it wants the API key.
+    /// Whether the call is sent without the tenant key.
     pub(crate) open: bool,
 }
 
@@ -35,13 +35,13 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn post(path: &'a [&'a str], body: &impl Serialize) -> Self {
-        // Texts, lists and flags: they are always JSON.
+        // Texts, lists and flags always serialise.
         let body = serde_json::to_string(body).ok();
         Self { method: Method::POST, path, query: &[], body, keyed: true, open: false }
     }
 }
 
-/// What came back.
+/// A complete response.
 struct Reply {
     status: u16,
     headers: HeaderMap,
@@ -59,7 +59,7 @@ struct ErrorBody {
     timestamp: u64,
 }
 
-/// What the trading routes answer.
+/// The response body of the trading routes.
 #[derive(Deserialize)]
 struct DataBody<T> {
     data: T,
@@ -68,7 +68,7 @@ struct DataBody<T> {
 }
 
 impl Client {
-    /// A call whose answer is the thing itself.
+    /// Sends a call whose response body is the value itself.
     pub(crate) async fn plain<T: DeserializeOwned>(
         &self,
         call: Call<'_>,
@@ -78,7 +78,7 @@ impl Client {
         Ok(reply.answer(value, None, None))
     }
 
-    /// A call whose answer has the thing in `data`.
+    /// Sends a call whose response body has the value in `data`.
     pub(crate) async fn data<T: DeserializeOwned>(
         &self,
         call: Call<'_>,
@@ -88,7 +88,8 @@ impl Client {
         Ok(reply.answer(body.data, body.message, Some(body.timestamp)))
     }
 
-    /// A good answer, with the key that it was sent under, and how often.
+    /// Sends a call until it succeeds or must not be retried. Returns the response, the key and
+    /// the number of attempts.
     async fn send(&self, call: Call<'_>) -> Result<(Reply, Option<IdempotencyKey>, u32), Error> {
         let settings = &self.settings;
         let given = self.key.clone();
@@ -96,7 +97,7 @@ impl Client {
         let key = key.filter(|_| call.keyed);
         let url =
             url(&settings.base, call.path, call.query).map_err(|kind| Error::new(kind, None, 0))?;
-        // What only reads may be read twice; what changes something is done once under its key.
+        // Reads can be retried; a change is processed once under its key.
         let repeatable = call.method == Method::GET || key.is_some();
         let until = settings.clock.now().saturating_add(settings.retry.deadline);
         let mut attempt = 1;
@@ -114,7 +115,7 @@ impl Client {
             let (again, asked) = match &kind {
                 ErrorKind::NotSent(_) => (true, None),
                 ErrorKind::NoAnswer(_) => (repeatable, None),
-                // With 429 nothing was done.
+                // After 429 nothing was processed.
                 ErrorKind::Refused(refusal) => (
                     refusal.repeats() && (repeatable || refusal.status == 429),
                     refusal.retry_after,
@@ -151,18 +152,18 @@ impl Client {
     }
 }
 
-/// An address below the API's, which may have a path of its own.
+/// Builds a URL below the API's base, which may have a path of its own.
 fn url(base: &Url, path: &[&str], query: &[(&str, &str)]) -> Result<Url, ErrorKind> {
-    // As parts of a path these mean another place, however they are escaped.
+    // As path segments, these change the path however they are escaped.
     if path.iter().any(|part| matches!(*part, "" | "." | "..")) {
         return Err(ErrorKind::Invalid(
-            "a wallet of this name is found by its id or address alone",
+            "a wallet with this userId must be named by its id or address",
         ));
     }
     let mut url = base.clone();
     match url.path_segments_mut() {
         Ok(mut parts) => parts.pop_if_empty().extend(path),
-        Err(()) => return Err(ErrorKind::Invalid("the API's address is none")),
+        Err(()) => return Err(ErrorKind::Invalid("the API's URL cannot have a path")),
     };
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
@@ -178,19 +179,19 @@ async fn exchange(request: reqwest::RequestBuilder) -> Result<Reply, ErrorKind> 
 
 async fn whole(mut response: Response) -> Result<Zeroizing<Vec<u8>>, ErrorKind> {
     let told = response.content_length().and_then(|length| usize::try_from(length).ok());
-    // Room for all of it from the beginning: a buffer that grows leaves copies behind.
+    // Allocated at full size, so that a growing buffer leaves no copies behind.
     let room = told.unwrap_or_default().clamp(16 << 10, MAX_ANSWER_BYTES);
     let mut body = Zeroizing::new(Vec::with_capacity(room));
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(ErrorKind::Unreadable("it is too large".to_owned()));
+            return Err(ErrorKind::Unreadable("the response is too large".to_owned()));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
 }
 
-/// Without the URL, which names a wallet.
+/// Omits the URL, which names a wallet.
 fn failed(error: reqwest::Error) -> ErrorKind {
     let error = error.without_url();
     let mut text = error.to_string();
@@ -202,7 +203,7 @@ fn failed(error: reqwest::Error) -> ErrorKind {
     if error.is_connect() {
         ErrorKind::NotSent(text)
     } else if error.is_builder() {
-        ErrorKind::Invalid("the request is none")
+        ErrorKind::Invalid("the HTTP client rejected the request")
     } else {
         ErrorKind::NoAnswer(text)
     }
@@ -221,11 +222,11 @@ impl Reply {
         self.header("idempotent-replay") == Some("true")
     }
 
-    /// The place alone is told of what cannot be read: the text may hold a secret.
+    /// Parses the body. An error states only the position, because the text may hold a secret.
     fn parse<T: DeserializeOwned>(&self) -> Result<T, ErrorKind> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            let what = if error.is_data() { "another form" } else { "no JSON" };
+            let what = if error.is_data() { "unexpected JSON" } else { "invalid JSON" };
             ErrorKind::Unreadable(format!("{what}, at line {line} column {column}"))
         })
     }
@@ -245,7 +246,7 @@ impl Reply {
         let status = self.status;
         let retry_after =
             self.header(RETRY_AFTER.as_str()).and_then(|text| text.trim().parse::<u64>().ok());
-        // What stands before the service has words of its own, or none.
+        // A proxy in front of the service has an error body of its own, or none.
         let body = serde_json::from_slice(&self.body).unwrap_or_else(|_| ErrorBody {
             error: format!("HTTP {status}"),
             code: format!("HTTP_{status}"),
@@ -273,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_stays_one_part_of_the_path() {
+    fn name_stays_one_path_segment() {
         let made = |base: &str, name: &str| {
             url(&base.parse().unwrap(), &["api", "wallets", name], &[]).map(|url| url.to_string())
         };
@@ -292,13 +293,13 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_not_shown() {
+    fn unreadable_response_is_not_shown() {
         let body =
             br#"{"data":{"apiPrivateKey":"0xsecret","expiryTimestamp":"0xsecret"},"timestamp":1}"#;
         let body = Zeroizing::new(body.to_vec());
         let reply = Reply { status: 200, headers: HeaderMap::new(), body };
         let read = reply.parse::<DataBody<crate::HyperliquidKey>>();
-        let Err(error) = read else { panic!("it is of another form") };
+        let Err(error) = read else { panic!("the form differs") };
         assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Webhooks: where events are sent, and that they are sent again.
+//! Webhooks: creation, deletion and event replay.
 
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::send::Call;
 use crate::{Answer, Client, Error, Secret};
 
-/// What an event is about.
+/// The type of an event.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum EventType {
@@ -17,45 +17,45 @@ pub enum EventType {
     /// An exchange has approved a credential's first agent.
     #[serde(rename = "credential.active")]
     CredentialActive,
-    /// Another agent has taken its place.
+    /// A new agent has replaced the previous one.
     #[serde(rename = "credential.renewed")]
     CredentialRenewed,
-    /// It comes to its end, and nobody renews it.
+    /// The key expires soon, and is not renewed automatically.
     #[serde(rename = "credential.expiring")]
     CredentialExpiring,
-    /// It is gone.
+    /// The credential was revoked.
     #[serde(rename = "credential.revoked")]
     CredentialRevoked,
-    /// It differs from what its exchange knows.
+    /// The credential differs from the exchange's list.
     #[serde(rename = "credential.drift")]
     CredentialDrift,
-    /// One that this version of the crate does not know.
+    /// A type that this version of the crate does not know.
     #[serde(untagged)]
     Other(String),
 }
 
-/// A webhook that is to be made.
+/// A webhook to create.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewWebhook {
-    /// Where events are sent: https, a public host by name.
+    /// The URL that receives the events: https, with a public host name.
     pub url: String,
-    /// Which ones; all of them when it is `None`.
+    /// The types to send; all when `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<EventType>>,
-    /// Words of your own, on one line.
+    /// Your description, on one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
 impl NewWebhook {
-    /// All events, to this URL.
+    /// Makes a webhook for all events to this URL.
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), events: None, description: None }
     }
 }
 
-/// Which events are sent again: one, or those of a time.
+/// The events to replay: one, or those of a period.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Replay {
@@ -70,17 +70,17 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// The one with this id.
+    /// Replays the event with this id.
     pub fn event(id: impl Into<String>) -> Self {
         Self { event_id: Some(id.into()), ..Self::default() }
     }
 
-    /// Those from a time on, RFC 3339, to another; now when that is `None`.
+    /// Replays the events of a period in RFC 3339; without `to`, until now.
     pub fn between(from: impl Into<String>, to: Option<String>) -> Self {
         Self { from: Some(from.into()), to, ..Self::default() }
     }
 
-    /// The same times from a cursor on: [`Replayed::next_cursor`] of the call before.
+    /// Continues from a cursor: [`Replayed::next_cursor`] of the previous call.
     #[must_use]
     pub fn after(mut self, cursor: impl Into<String>) -> Self {
         self.cursor = Some(cursor.into());
@@ -88,44 +88,44 @@ impl Replay {
     }
 }
 
-/// A webhook, and how it fares.
+/// A webhook, and the state of its deliveries.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Webhook {
     /// Its id.
     pub webhook_id: Uuid,
-    /// Where events are sent.
+    /// The URL that receives the events.
     pub url: String,
-    /// Which ones.
+    /// The event types.
     pub events: Vec<EventType>,
-    /// Words of your own.
+    /// Your description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// RFC 3339 in whole seconds.
+    /// Creation time, RFC 3339 in whole seconds.
     pub created_at: String,
-    /// `enabled`, or `disabled` when the receiver has answered 410.
+    /// `enabled`, or `disabled` after the receiver returned 410.
     pub status: String,
-    /// When it was last sent something, to the minute.
+    /// Time of the last delivery, to the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_delivered_at: Option<String>,
-    /// The last attempt that did not arrive.
+    /// The last failed attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<WebhookFailure>,
-    /// Since when nothing has arrived and something has failed.
+    /// Start of the failures without a success since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<String>,
 }
 
-/// An attempt that did not arrive.
+/// A failed attempt.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookFailure {
-    /// RFC 3339 in whole seconds.
+    /// Time of the attempt, RFC 3339 in whole seconds.
     pub at: String,
-    /// What the receiver answered.
+    /// The receiver's HTTP status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Why there was no answer.
+    /// Why there was no response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -133,21 +133,21 @@ pub struct WebhookFailure {
 /// A new webhook.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WebhookMade {
-    /// What was made.
+    /// The webhook.
     pub webhook: Webhook,
-    /// What deliveries are signed with, returned once. The same request under the same
-    /// `Idempotency-Key` returns it again for ten minutes, in case the response was lost.
+    /// The secret that signs deliveries, returned once. A retry with the same `Idempotency-Key`
+    /// returns it again for ten minutes, in case the response was lost.
     pub secret: Secret,
 }
 
-/// All webhooks of an API key: ten at most.
+/// All webhooks of a tenant, at most ten.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Webhooks {
     /// The webhooks.
     pub webhooks: Vec<Webhook>,
 }
 
-/// A webhook that is gone.
+/// A deleted webhook.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookDeleted {
@@ -155,47 +155,49 @@ pub struct WebhookDeleted {
     pub webhook_id: Uuid,
 }
 
-/// Events that are sent again.
+/// Replayed events.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Replayed {
-    /// How many were queued.
+    /// Number of events queued.
     pub queued: u64,
-    /// Where the next call goes on; `None` when nothing is left.
+    /// Cursor for the next call; `None` when nothing is left.
     pub next_cursor: Option<String>,
 }
 
 impl Client {
-    /// Has events sent to a URL. `POST /api/webhooks`.
+    /// Creates a webhook. `POST /api/webhooks`.
     ///
     /// # Errors
-    /// When there is no good answer.
+    /// Fails when the service does not return success.
     pub async fn create_webhook(&self, webhook: &NewWebhook) -> Result<Answer<WebhookMade>, Error> {
         self.plain(Call::post(&["api", "webhooks"], webhook)).await
     }
 
-    /// All webhooks, and how they fare. `GET /api/webhooks`.
+    /// Lists all webhooks and the state of their deliveries. `GET /api/webhooks`.
     ///
     /// # Errors
-    /// When there is no good answer.
+    /// Fails when the service does not return success.
     pub async fn list_webhooks(&self) -> Result<Answer<Webhooks>, Error> {
         self.plain(Call::get(&["api", "webhooks"], &[])).await
     }
 
-    /// Has nothing sent there any more. `DELETE /api/webhooks/{webhookId}`.
+    /// Deletes a webhook. `DELETE /api/webhooks/{webhookId}`.
     ///
     /// # Errors
-    /// When there is no good answer; [`Code::WebhookNotFound`](crate::Code::WebhookNotFound).
+    /// Fails when the service does not return success;
+    /// [`Code::WebhookNotFound`](crate::Code::WebhookNotFound).
     pub async fn delete_webhook(&self, id: Uuid) -> Result<Answer<WebhookDeleted>, Error> {
         let path = &["api", "webhooks", &id.to_string()];
         let method = Method::DELETE;
         self.plain(Call { method, path, query: &[], body: None, keyed: true, open: false }).await
     }
 
-    /// Has events sent again, a part of them at a time. `POST /api/webhooks/{webhookId}/replay`.
+    /// Replays events, in parts. `POST /api/webhooks/{webhookId}/replay`.
     ///
     /// # Errors
-    /// When there is no good answer; [`Code::EventNotFound`](crate::Code::EventNotFound).
+    /// Fails when the service does not return success;
+    /// [`Code::EventNotFound`](crate::Code::EventNotFound).
     pub async fn replay_webhook(
         &self,
         id: Uuid,

@@ -1,7 +1,7 @@
-//! The client against the OpenAPI document: each operation has a method, which sends what the
-//! document allows; each answer of the document is read, and nothing of it is lost.
+//! Tests of the client against the OpenAPI document. Each operation has a method whose requests
+//! match the document; each response of the document parses without loss.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test panics on failure")]
 
 mod schema;
 mod support;
@@ -22,14 +22,14 @@ use uuid::Uuid;
 const USER: &str = "user_123";
 const CURSOR: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_12";
 
-/// An answer whose fields are those of the thing.
+/// Returns the fields of a response.
 fn plain<T: Serialize>(answer: Answer<T>) -> Value {
     let mut body = serde_json::to_value(answer.into_value()).unwrap();
     body["success"] = true.into();
     body
 }
 
-/// An answer with the thing in `data`.
+/// Returns the fields of a response with the value in `data`.
 fn data<T: Serialize>(answer: Answer<T>) -> Value {
     let mut body = json!({ "success": true, "timestamp": answer.timestamp.unwrap() });
     body["data"] = serde_json::to_value(&answer.value).unwrap();
@@ -44,7 +44,7 @@ async fn guided(client: &Client, asked: Elsewhere) -> Vec<Result<Value, Error>> 
     vec![guidance.map(|told| json!({ "error": told.error, "message": told.message }))]
 }
 
-/// Every way to call an operation; `None` when the client has none.
+/// Performs an operation in every way; `None` when the client has no method for it.
 async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, Error>>> {
     let (aster, hyperliquid) = (Exchange::Aster, Exchange::Hyperliquid);
     let kept = RegisterApiKey::new(USER).auto_renew(false);
@@ -117,7 +117,7 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
     })
 }
 
-/// A server that gives the answer that was put in.
+/// Starts a server that returns the stored response.
 async fn server(answer: &Arc<Mutex<(u16, Value)>>) -> (Server, Client) {
     let answer = answer.clone();
     let server = Server::start(move |_, _| {
@@ -130,7 +130,7 @@ async fn server(answer: &Arc<Mutex<(u16, Value)>>) -> (Server, Client) {
     (server, client)
 }
 
-/// What is wrong with a request, for who has only read the document.
+/// Returns the differences between a request and the document.
 fn wrong(document: &Document, operation: &Operation<'_>, seen: &Seen) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut hold = |holds: bool, what: String| {
@@ -183,7 +183,7 @@ fn wrong(document: &Document, operation: &Operation<'_>, seen: &Seen) -> Vec<Str
 }
 
 #[tokio::test]
-async fn each_operation_has_a_method_that_sends_what_the_document_allows() {
+async fn every_operation_has_a_method_matching_the_document() {
     let document = Document::read();
     let answer = Arc::new(Mutex::new((200, json!({}))));
     let (server, client) = server(&answer).await;
@@ -195,7 +195,7 @@ async fn each_operation_has_a_method_that_sends_what_the_document_allows() {
             continue;
         };
         let seen = server.take();
-        assert_eq!(seen.len(), ways, "{}: each way is one request", operation.id);
+        assert_eq!(seen.len(), ways, "{}: each way sends one request", operation.id);
         faults.extend(seen.iter().flat_map(|seen| wrong(&document, &operation, seen)));
     }
     assert!(missing.is_empty(), "the client has no method for: {missing:#?}");
@@ -203,7 +203,7 @@ async fn each_operation_has_a_method_that_sends_what_the_document_allows() {
 }
 
 #[tokio::test]
-async fn each_good_answer_is_read_and_nothing_of_it_is_lost() {
+async fn success_responses_parse_without_loss() {
     let document = Document::read();
     let answer = Arc::new(Mutex::new((200, json!({}))));
     let (_server, client) = server(&answer).await;
@@ -220,11 +220,11 @@ async fn each_good_answer_is_read_and_nothing_of_it_is_lost() {
             }
         }
     }
-    assert!(read > 60, "{read} answers were read");
+    assert!(read > 60, "{read} responses were parsed");
 }
 
 #[tokio::test]
-async fn each_error_of_the_document_is_read_and_has_a_name() {
+async fn error_responses_parse_to_known_codes() {
     let document = Document::read();
     let answer = Arc::new(Mutex::new((200, json!({}))));
     let (_server, client) = server(&answer).await;
@@ -263,11 +263,11 @@ async fn each_error_of_the_document_is_read_and_has_a_name() {
             }
         }
     }
-    assert!(read > 500, "{read} errors were read");
+    assert!(read > 500, "{read} errors were parsed");
 }
 
 #[test]
-fn each_code_of_the_document_has_a_name() {
+fn codes_of_the_document_have_variants() {
     let stated = Document::read().codes();
     assert!(stated.len() > 30, "{stated:?}");
     let named: BTreeSet<String> = Code::KNOWN.iter().map(Code::to_string).collect();
@@ -279,9 +279,9 @@ fn each_code_of_the_document_has_a_name() {
     assert_eq!(Code::from("TEAPOT"), Code::Other("TEAPOT".to_owned()));
 }
 
-/// What this file finds, it finds.
+/// Checks that `wrong` detects differences.
 #[test]
-fn a_request_that_is_not_in_the_document_is_seen() {
+fn undocumented_request_is_detected() {
     let document = Document::read();
     let operation = document.operations().find(|one| one.id == "registerAster").unwrap();
     let good = Seen {

@@ -1,6 +1,6 @@
-//! What is sent again, when, and under which key.
+//! Tests of retries and their keys.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 mod support;
 
@@ -14,7 +14,7 @@ use hyperdex_client::{
 use serde_json::json;
 use support::{Seen, Server, Step};
 
-/// A clock that moves when it is waited on, and the waits.
+/// Makes a clock that advances when it is waited on, and a list of the waits.
 fn clock() -> (Clock, Arc<Mutex<Vec<Duration>>>) {
     let waits = Arc::new(Mutex::new(Vec::<Duration>::new()));
     let (now, noted) = (waits.clone(), waits.clone());
@@ -55,7 +55,7 @@ fn keys(seen: &[Seen]) -> BTreeSet<Option<String>> {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_sent_again_under_the_same_key() {
+async fn temporary_failure_is_retried_with_the_same_key() {
     let server = Server::start(|_, number| match number {
         1 => Step::Break,
         2 => refused(503, "SIGNER_UNAVAILABLE", Some(1)),
@@ -73,20 +73,20 @@ async fn what_may_pass_is_sent_again_under_the_same_key() {
     let bodies: BTreeSet<&str> = seen.iter().map(|seen| seen.body.as_str()).collect();
     assert_eq!(bodies.len(), 1);
     let waits = waits.lock().unwrap().clone();
-    // As long as it is asked to, and a random while that doubles from 200 ms on.
+    // The time in `Retry-After`, plus a random wait that doubles from 200 ms on.
     let asked = [0, 1, 7, 0].map(Duration::from_secs);
     for ((waited, asked), while_) in waits.iter().zip(asked).zip([200, 400, 800, 1_600]) {
         let most = asked + Duration::from_millis(while_);
         assert!(*waited >= asked && *waited <= most, "{waits:?}");
     }
     assert_eq!(waits.len(), 4);
-    // Another call has another key.
+    // Another call has a different key.
     client.create_wallet("user_1").await.unwrap();
     assert_ne!(keys(&server.take()), keys(&seen));
 }
 
 #[tokio::test]
-async fn what_will_not_pass_is_not_sent_again() {
+async fn permanent_failure_is_not_retried() {
     for (status, code, wait, times, retryable) in [
         (400, "BAD_REQUEST", None, 1, false),
         (404, "WALLET_NOT_FOUND", None, 1, false),
@@ -94,7 +94,7 @@ async fn what_will_not_pass_is_not_sent_again() {
         (409, "REGISTRATION_IN_PROGRESS", Some(2), 5, true),
         (422, "DEPOSIT_REQUIRED", None, 1, false),
         (429, "EXCHANGE_RATE_LIMIT", Some(1), 5, true),
-        // A fault: to be seen. Sending it again is for who has seen it.
+        // A fault that the caller should see and decide about.
         (500, "INTERNAL", None, 1, true),
         (504, "EXCHANGE_TIMEOUT", None, 5, true),
     ] {
@@ -112,13 +112,13 @@ async fn what_will_not_pass_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_wait_beyond_the_deadline_is_not_begun() {
+async fn retry_after_beyond_the_deadline_ends_the_call() {
     let server = Server::start(|_, _| refused(429, "QUOTA_EXCEEDED", Some(40_000))).await;
     let (builder, waits) = builder(&server);
     let error = builder.build().unwrap().wallet("user_1").await.unwrap_err();
     assert_eq!((error.attempts(), error.code()), (1, Some(&Code::QuotaExceeded)));
     assert!(waits.lock().unwrap().is_empty());
-    // Nor are many short ones.
+    // The same holds for many short waits.
     let server = Server::start(|_, _| refused(429, "RATE_LIMITED", Some(3))).await;
     let (builder, waits) = self::builder(&server);
     let retry = Retry { attempts: 100, deadline: Duration::from_secs(10), ..Retry::default() };
@@ -128,7 +128,7 @@ async fn a_wait_beyond_the_deadline_is_not_begun() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_come_is_not_waited_for() {
+async fn response_timeout_ends_the_attempt() {
     let server = Server::start(|_, number| match number {
         1 => Step::Hang,
         _ => wallet("user_1"),
@@ -142,7 +142,7 @@ async fn an_answer_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn without_keys_only_what_only_reads_is_sent_again_when_its_answer_is_lost() {
+async fn lost_response_without_key_is_retried_for_reads_only() {
     let server = Server::start(|_, _| Step::Break).await;
     let client = builder(&server).0.without_keys().build().unwrap();
     let error = client.create_wallet("user_1").await.unwrap_err();
@@ -151,7 +151,7 @@ async fn without_keys_only_what_only_reads_is_sent_again_when_its_answer_is_lost
     assert_eq!(keys(&server.take()), BTreeSet::from([None]));
     assert_eq!(client.wallet("user_1").await.unwrap_err().attempts(), 5);
     server.take();
-    // Under a key of the caller's own it is.
+    // With a key of the caller's own it is retried.
     let key = IdempotencyKey::parse("kept").unwrap();
     let error = client.with_key(key.clone()).create_wallet("user_1").await.unwrap_err();
     assert_eq!((error.attempts(), error.idempotency_key()), (5, Some(&key)));
@@ -162,7 +162,7 @@ async fn without_keys_only_what_only_reads_is_sent_again_when_its_answer_is_lost
 }
 
 #[tokio::test]
-async fn nobody_at_home_is_said_so() {
+async fn refused_connection_is_reported() {
     // A port that was free a moment ago.
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", free.local_addr().unwrap());
@@ -171,17 +171,17 @@ async fn nobody_at_home_is_said_so() {
     let client = builder.without_keys().build().unwrap();
     let error = client.sign("user_1", "hello").await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::NotSent(_)) && error.is_retryable(), "{error:?}");
-    assert_eq!(error.attempts(), 5, "nothing was sent, so it is sent again without a key, too");
+    assert_eq!(error.attempts(), 5, "nothing was sent, so a call without a key is retried too");
     let text = format!("{error} {error:?}");
     assert!(!text.contains("user_1") && !text.contains("hdx_key"), "{text}");
 }
 
 #[tokio::test]
-async fn what_is_no_answer_of_the_api_is_said_so() {
+async fn response_of_another_service_is_an_error() {
     let server = Server::start(|_, number| match number {
         1 => Step::Answer(200, Vec::new(), "<html>it works!</html>".to_owned()),
         2 => Step::Answer(200, Vec::new(), "{}".to_owned()),
-        // A redirect takes no key elsewhere.
+        // A redirect must not carry the tenant key to another host.
         3 => Step::Answer(307, vec![("location", "http://127.0.0.1:1/".to_owned())], String::new()),
         _ => Step::Answer(403, Vec::new(), r#"{"message":"Forbidden"}"#.to_owned()),
     })
@@ -197,7 +197,7 @@ async fn what_is_no_answer_of_the_api_is_said_so() {
         assert_eq!(error.code(), Some(&Code::Other(word.to_owned())));
     }
     assert_eq!(server.take().len(), 4);
-    // These would be sent to another place.
+    // These would change the path.
     for name in [".", "..", ""] {
         let error = client.wallet(name).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Invalid(_)), "{error:?}");
@@ -206,7 +206,7 @@ async fn what_is_no_answer_of_the_api_is_said_so() {
 }
 
 #[tokio::test]
-async fn all_wallets_come_page_by_page_also_after_an_error() {
+async fn all_wallets_resume_after_a_failed_page() {
     let page = |users: &[&str], next: Option<&str>| {
         let wallets: Vec<_> = users
             .iter()
@@ -240,7 +240,7 @@ async fn all_wallets_come_page_by_page_also_after_an_error() {
 }
 
 #[tokio::test]
-async fn a_secret_is_read_and_not_shown() {
+async fn secret_is_readable_and_hidden_in_debug() {
     let server = Server::start(|_, _| {
         let body = json!({ "success": true, "timestamp": 1, "data": {
             "apiWalletAddress": "0xa", "apiPrivateKey": "0xsecret", "mainWalletAddress": "0xb",
@@ -251,14 +251,14 @@ async fn a_secret_is_read_and_not_shown() {
     .await;
     let client = builder(&server).0.build().unwrap();
     let made = client.register_hyperliquid("user_1").await.unwrap();
-    let anew = client.rotate_hyperliquid("user_1").await.unwrap();
-    for key in [&made.api_private_key, &anew.api_private_key] {
+    let again = client.rotate_hyperliquid("user_1").await.unwrap();
+    for key in [&made.api_private_key, &again.api_private_key] {
         assert_eq!(key.as_ref().unwrap().expose(), "0xsecret");
     }
     assert!(made.replayed);
-    let text = format!("{made:?} {anew:?} {client:?}");
+    let text = format!("{made:?} {again:?} {client:?}");
     assert!(!text.contains("secret") && !text.contains("hdx_key"), "{text}");
-    // A name of an exchange that is new to this crate stays as it is.
+    // An exchange that this crate does not know keeps its name.
     let other: Exchange = serde_json::from_value(json!("lighter")).unwrap();
     assert_eq!(other, Exchange::Other("lighter".to_owned()));
 }

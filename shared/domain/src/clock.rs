@@ -1,14 +1,14 @@
-//! Time as an argument: nonces, leases, expiries and waits are decided by a [`Clock`] that the
-//! caller hands in, so that tests own the time.
+//! Time as an argument: nonces, leases, expiries and waits use a [`Clock`] that the caller passes
+//! in, so that tests control time.
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// How long to wait for a call that holds a lease, in seconds: as long again as it has worked twice,
-/// at least a second, and no longer than the lease. Most calls end within a second; one that has
-/// died is found out about in a few tries.
+/// Returns how long to wait for a call that holds a lease, in seconds: twice as long as it has
+/// worked so far, at least one second, and not beyond the lease. Most calls end within a second,
+/// and a dead one is detected after a few attempts.
 #[must_use]
 pub fn wait_for_lease_s(lease_until_ms: u64, lease_ms: u64, now_ms: u64) -> u64 {
     let left_ms = lease_until_ms.saturating_sub(now_ms);
@@ -19,7 +19,7 @@ pub fn wait_for_lease_s(lease_until_ms: u64, lease_ms: u64, now_ms: u64) -> u64 
 type Now = dyn Fn() -> u64 + Send + Sync;
 type Sleep = dyn Fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
-/// Where the current time comes from, and how time is waited for. Cheap to clone.
+/// The source of the current time and of waits. Cheap to clone.
 #[derive(Clone)]
 pub struct Clock {
     now: Arc<Now>,
@@ -27,7 +27,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The machine's own clock.
+    /// Returns the machine's own clock.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn system() -> Self {
@@ -37,7 +37,8 @@ impl Clock {
         })
     }
 
-    /// A clock that asks `now` for the microseconds since the Unix epoch, and waits in real time.
+    /// Makes a clock from a function that returns the microseconds since the Unix epoch. It waits
+    /// in real time.
     pub fn from_micros(now: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         let sleep = |ms| -> Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(tokio::time::sleep(Duration::from_millis(ms)))
@@ -45,8 +46,8 @@ impl Clock {
         Self { now: Arc::new(now), sleep: Arc::new(sleep) }
     }
 
-    /// This clock with another way to wait: `sleep` is given the milliseconds, and is over when
-    /// they have passed on this clock.
+    /// Replaces how this clock waits. `sleep` receives the milliseconds, and ends when they have
+    /// passed on this clock.
     #[must_use]
     pub fn waiting<F>(self, sleep: impl Fn(u64) -> F + Send + Sync + 'static) -> Self
     where
@@ -55,19 +56,19 @@ impl Clock {
         Self { sleep: Arc::new(move |ms| Box::pin(sleep(ms))), ..self }
     }
 
-    /// Microseconds since the Unix epoch.
+    /// Returns microseconds since the Unix epoch.
     #[must_use]
     pub fn now_us(&self) -> u64 {
         (self.now)()
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns milliseconds since the Unix epoch.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.now_us() / 1_000
     }
 
-    /// Waits.
+    /// Waits this many milliseconds.
     pub async fn sleep_ms(&self, ms: u64) {
         (self.sleep)(ms).await;
     }

@@ -1,4 +1,4 @@
-//! Heavy arithmetic, kept from holding up the calls that wait.
+//! Runs heavy computations without blocking waiting calls.
 
 use std::sync::LazyLock;
 
@@ -9,16 +9,16 @@ use tokio::sync::Semaphore;
 #[error("the computation did not finish")]
 pub struct Stopped;
 
-/// As many at once as there are cores: more would only make each of them late. A Lambda instance
-/// has one request at a time and never waits here.
+/// One computation per core, because more would only delay each other. A Lambda instance handles
+/// one request at a time and never waits here.
 static CORES: LazyLock<Semaphore> = LazyLock::new(|| {
     Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 });
 
-/// Runs `work` on a thread of its own, in order of asking.
+/// Runs `work` on its own thread, in the order of requests.
 ///
 /// # Errors
-/// When it panicked, or the program ends.
+/// Fails when `work` panicked or the program ends.
 pub async fn compute<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Stopped> {

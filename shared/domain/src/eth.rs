@@ -1,6 +1,6 @@
 //! Ethereum's primitives: addresses, digests, signatures and single-key signing.
 //!
-//! The one module that uses `ethers-core`; its digests are checked against `alloy` in
+//! Only this module uses `ethers-core`; its digests are checked against `alloy` in
 //! `shared/tests/`.
 
 use std::fmt;
@@ -24,22 +24,22 @@ pub type Digest = [u8; 32];
 #[serde(try_from = "String", into = "String")]
 pub struct Address([u8; 20]);
 
-/// The text is not `0x` and 40 hex digits.
+/// The text is not an address.
 #[derive(Debug, thiserror::Error)]
-#[error("not an address: 0x and 40 hex digits are wanted")]
+#[error("invalid address: expected 0x and 40 hex digits")]
 pub struct AddressError;
 
 impl Address {
     /// The zero address, which revokes an agent on Hyperliquid.
     pub const ZERO: Self = Self([0; 20]);
 
-    /// The address in lower case, `0x` first.
+    /// Returns the address in lower case, with `0x`.
     #[must_use]
     pub fn to_lower_hex(&self) -> String {
         format!("0x{}", hex::encode(self.0))
     }
 
-    /// The address of an uncompressed SEC1 public key.
+    /// Returns the address of an uncompressed SEC1 public key.
     #[must_use]
     pub fn of_public_key(key: &PublicKey) -> Self {
         Self(utils::raw_public_key_to_address(&key.0[1..]).0)
@@ -49,7 +49,7 @@ impl Address {
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Any letter case is taken; a checksum is not enforced.
+    /// Accepts any letter case, and ignores the checksum.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let digits = text.strip_prefix("0x").ok_or(AddressError)?;
         let mut bytes = [0; 20];
@@ -87,16 +87,16 @@ impl fmt::Debug for Address {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey([u8; 65]);
 
-/// The bytes are no uncompressed SEC1 point.
+/// The bytes are not an uncompressed SEC1 point.
 #[derive(Debug, thiserror::Error)]
-#[error("not an uncompressed SEC1 public key")]
+#[error("invalid public key: expected an uncompressed SEC1 point")]
 pub struct PublicKeyError;
 
 impl PublicKey {
-    /// Takes 65 bytes, the first of them 4.
+    /// Parses 65 bytes, the first of them 4.
     ///
     /// # Errors
-    /// When the length or the first byte is another.
+    /// Fails when the length or the first byte differs.
     pub fn from_sec1(bytes: &[u8]) -> Result<Self, PublicKeyError> {
         match <[u8; 65]>::try_from(bytes) {
             Ok(key) if key[0] == 4 => Ok(Self(key)),
@@ -104,7 +104,7 @@ impl PublicKey {
         }
     }
 
-    /// The key in 130 hex digits, without `0x`.
+    /// Returns the key as 130 hex digits, without `0x`.
     #[must_use]
     pub fn to_hex(&self) -> String {
         hex::encode(self.0)
@@ -130,20 +130,20 @@ pub struct Signature {
 
 /// No address can be recovered from the signature.
 #[derive(Debug, thiserror::Error)]
-#[error("no signer can be recovered from the signature")]
+#[error("invalid signature: no signer can be recovered")]
 pub struct RecoverError;
 
 impl Signature {
-    /// `r`, `s` and `v` in 65 bytes of hex, `0x` first.
+    /// Returns `r`, `s` and `v`: 65 bytes in hex, with `0x`.
     #[must_use]
     pub fn to_hex(&self) -> String {
         format!("0x{}{}{:02x}", hex::encode(self.r), hex::encode(self.s), self.v)
     }
 
-    /// The address whose key made this signature of `digest`.
+    /// Returns the address whose key signed `digest`.
     ///
     /// # Errors
-    /// When the signature is no point on the curve.
+    /// Fails when the signature is not valid for any key.
     pub fn recover(&self, digest: &Digest) -> Result<Address, RecoverError> {
         let signature = ethers_core::types::Signature {
             r: U256::from_big_endian(&self.r),
@@ -156,36 +156,36 @@ impl Signature {
     }
 }
 
-/// A whole private key of an agent (API wallet): a key that may trade and nothing else, made here
-/// and approved by a wallet. Never the key of a wallet. It stays in one place: to hand it on copies
-/// no secret, and leaves none behind.
+/// A private key of an agent (API wallet). It may only trade; it is made by the service and
+/// approved by a wallet. It is never a wallet's key. The bytes stay in one place, so moving the
+/// value copies no secret.
 pub struct AgentKey(Box<Zeroizing<[u8; 32]>>);
 
-/// The bytes are no private key of secp256k1.
+/// The bytes are not a secp256k1 private key.
 #[derive(Debug, thiserror::Error)]
-#[error("not a secp256k1 private key")]
+#[error("invalid private key: expected a secp256k1 key of 32 bytes")]
 pub struct AgentKeyError;
 
 impl AgentKey {
-    /// A fresh key.
+    /// Generates a key.
     ///
     /// # Errors
-    /// When there is no randomness.
+    /// Fails when the random number generator fails.
     pub fn generate(random: &Random) -> Result<Self, RandomError> {
         loop {
             let mut bytes = Box::new(Zeroizing::new([0; 32]));
             random.fill(bytes.as_mut_slice())?;
-            // Zero and numbers past the group's order are drawn again; one in 2^128 is.
+            // Zero and numbers above the group's order are redrawn, about one in 2^128.
             if SigningKey::from_slice(bytes.as_slice()).is_ok() {
                 return Ok(Self(bytes));
             }
         }
     }
 
-    /// The key of these 32 bytes.
+    /// Makes the key of these 32 bytes.
     ///
     /// # Errors
-    /// When they are no key of the curve.
+    /// Fails when they are not a key of the curve.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, AgentKeyError> {
         SigningKey::from_slice(bytes).map_err(|_| AgentKeyError)?;
         let mut key = Box::new(Zeroizing::new([0; 32]));
@@ -198,19 +198,19 @@ impl AgentKey {
         SigningKey::from_slice(self.0.as_slice()).expect("a checked key")
     }
 
-    /// The agent's address.
+    /// Returns the agent's address.
     #[must_use]
     pub fn address(&self) -> Address {
         Address(utils::secret_key_to_address(&self.signing_key()).0)
     }
 
-    /// The secret bytes, to be sealed.
+    /// Returns the secret bytes, to seal them.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The secret in hex, `0x` first: for the one response that hands it out.
+    /// Returns the secret in hex with `0x`, for the response that returns it to the caller.
     #[must_use]
     pub fn to_hex(&self) -> Zeroizing<String> {
         let mut digits = hex::encode(self.0.as_slice());
@@ -219,10 +219,10 @@ impl AgentKey {
         text
     }
 
-    /// Signs a digest, deterministically (RFC 6979) and with a low `s`.
+    /// Signs a digest deterministically (RFC 6979) with a low `s`.
     ///
     /// # Errors
-    /// Only if the arithmetic meets zero, which no honest digest makes it do.
+    /// Fails only if the arithmetic yields zero, which has negligible probability.
     pub fn sign(&self, digest: &Digest) -> Result<Signature, AgentKeyError> {
         let (signature, id) =
             self.signing_key().sign_prehash_recoverable(digest).map_err(|_| AgentKeyError)?;
@@ -237,7 +237,7 @@ impl fmt::Debug for AgentKey {
     }
 }
 
-/// The digest of EIP-191 `personal_sign`.
+/// Returns the digest of an EIP-191 `personal_sign`.
 #[must_use]
 pub fn personal_digest(message: &str) -> Digest {
     utils::hash_message(message).0
@@ -248,7 +248,7 @@ pub fn personal_digest(message: &str) -> Digest {
 pub struct Domain {
     /// The domain's name.
     pub name: &'static str,
-    /// The chain that the domain names; both exchanges read it from the request.
+    /// The domain's chain id; both exchanges read it from the request.
     pub chain_id: u64,
 }
 
@@ -276,8 +276,8 @@ impl Field<'_> {
     }
 }
 
-/// The EIP-712 digest of one flat struct: `encode_type` is the type's full text,
-/// `Name(type field,…)`, and `fields` its values in that order.
+/// Returns the EIP-712 digest of one flat struct. `encode_type` is the type's full text,
+/// `Name(type field,…)`, and `fields` has its values in that order.
 #[must_use]
 pub fn typed_digest(domain: Domain, encode_type: &str, fields: &[Field<'_>]) -> Digest {
     let separator = EIP712Domain {

@@ -1,4 +1,4 @@
-//! Identifiers: parsed once at the edge, trusted after.
+//! Identifiers: parsed once at the edge, and valid everywhere else.
 
 use std::fmt;
 use std::ops::{Index, IndexMut};
@@ -9,42 +9,42 @@ use uuid::Uuid;
 
 use crate::eth::Address;
 
-/// The text is not an identifier of this kind.
+/// The text is not a valid identifier of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct IdError(&'static str, Option<&'static str>);
 
 impl IdError {
-    /// An error with this text, which says what is expected.
+    /// Makes an error with this text, which states the expectation.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
         Self(text, None)
     }
 
-    /// What to do instead, where there is more to say than what is wrong.
+    /// Returns the action to take, if there is one.
     #[must_use]
     pub const fn advice(&self) -> Option<&'static str> {
         self.1
     }
 }
 
-/// What to do about a user's name that would not name the wallet in a later call.
+/// Advice about a userId that would not find the wallet later.
 const PREFIX: &str =
     "Add a prefix to the userId, such as user:, and use the prefixed userId in every call.";
 
-/// A tenant: one API key's holder. 1 to 64 characters of `[A-Za-z0-9_-]`.
+/// A tenant, the holder of tenant keys. 1 to 64 characters of `[A-Za-z0-9_-]`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Tenant(String);
 
 impl Tenant {
-    /// The tenant of the local stack while no keys exist there.
+    /// Returns the local stack's tenant for the time before any tenant key exists.
     #[must_use]
     pub fn local() -> Self {
         Self("local".to_owned())
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -56,7 +56,8 @@ impl FromStr for Tenant {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let fits = (1..=64).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-        if fits { Ok(Self(text.to_owned())) } else { Err(IdError::new("not a tenant")) }
+        let error = IdError::new("tenant must be 1 to 64 characters of A-Z a-z 0-9 _ -");
+        if fits { Ok(Self(text.to_owned())) } else { Err(error) }
     }
 }
 
@@ -79,18 +80,21 @@ impl fmt::Display for Tenant {
     }
 }
 
-/// A platform's own name for its user: 1 to 128 characters of `[A-Za-z0-9_.:@|-]`.
+const EXPECTED: &str = "userId must be 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -";
+
+/// A tenant's own name for its user: 1 to 128 characters of `[A-Za-z0-9_.:@|-]`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UserId(String);
 
 impl UserId {
-    /// Takes a user for whom a wallet is to be created. A name that reads as another kind of
-    /// identifier is refused, because the wallet could never be found by it, and so is a dot segment,
-    /// which URL libraries remove from a path.
+    /// Parses a user identifier for a new wallet. A name that parses as another kind of identifier
+    /// is refused, because it would never find the wallet. A dot segment is refused, because URL
+    /// libraries remove it from a path.
     ///
     /// # Errors
-    /// When it reads as a UUID or an address, is a dot segment, or is not a user identifier.
+    /// Fails when the text parses as a UUID or an address, is a dot segment, or is not a user
+    /// identifier.
     pub fn for_creation(text: &str) -> Result<Self, IdError> {
         match text.parse::<WalletRef>() {
             Ok(WalletRef::User(_)) if matches!(text, "." | "..") => {
@@ -101,13 +105,11 @@ impl UserId {
             Ok(WalletRef::Address(_)) => {
                 Err(IdError("userId must not be an address", Some(PREFIX)))
             }
-            Err(_) => {
-                Err(IdError::new("userId must be 1 to 128 characters of A-Z a-z 0-9 _ . : @ | -"))
-            }
+            Err(_) => Err(IdError::new(EXPECTED)),
         }
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -119,7 +121,7 @@ impl TryFrom<String> for UserId {
     fn try_from(text: String) -> Result<Self, IdError> {
         let fits = (1..=128).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@|-".contains(&byte));
-        if fits { Ok(Self(text)) } else { Err(IdError::new("not a userId")) }
+        if fits { Ok(Self(text)) } else { Err(IdError::new(EXPECTED)) }
     }
 }
 
@@ -135,26 +137,26 @@ impl fmt::Display for UserId {
     }
 }
 
-/// How a caller names a wallet: `walletIdOrAddress`.
+/// A caller's reference to a wallet: `walletIdOrAddress`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum WalletRef {
     /// By address.
     Address(Address),
     /// By wallet id.
     Wallet(Uuid),
-    /// By the user it belongs to.
+    /// By its user.
     User(UserId),
 }
 
 impl FromStr for WalletRef {
     type Err = IdError;
 
-    /// Read in order of shape: address, then UUID (hyphenated), then userId.
+    /// Parses in the order address, UUID (hyphenated), userId.
     fn from_str(text: &str) -> Result<Self, IdError> {
         if let Ok(address) = text.parse() {
             return Ok(Self::Address(address));
         }
-        // Only the hyphenated form is 36 characters long.
+        // Only the hyphenated form has 36 characters.
         if text.len() == 36
             && let Ok(id) = Uuid::try_parse(text)
         {
@@ -166,7 +168,7 @@ impl FromStr for WalletRef {
     }
 }
 
-/// An exchange that wallets are registered with.
+/// An exchange at which wallets can be registered.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Exchange {
@@ -177,10 +179,10 @@ pub enum Exchange {
 }
 
 impl Exchange {
-    /// All of them, in the order of their declaration.
+    /// All exchanges, in declaration order.
     pub const ALL: [Self; 2] = [Self::Aster, Self::Hyperliquid];
 
-    /// The name in paths and records.
+    /// Returns the name in paths and records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -201,7 +203,7 @@ impl fmt::Display for Exchange {
 pub struct PerExchange<T>([T; Exchange::ALL.len()]);
 
 impl<T> PerExchange<T> {
-    /// Makes the value of each exchange.
+    /// Computes the value of each exchange.
     pub fn from_fn(value: impl FnMut(Exchange) -> T) -> Self {
         Self(Exchange::ALL.map(value))
     }
@@ -236,23 +238,23 @@ mod tests {
     }
 
     #[test]
-    fn identifiers_are_read_in_order_of_shape() {
+    fn wallet_reference_parses_address_then_uuid_then_user() {
         let address = "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7";
         assert!(matches!(address.parse(), Ok(WalletRef::Address(_))));
         assert!(matches!(address.to_lowercase().parse(), Ok(WalletRef::Address(_))));
         let id = "29DD4DC0-1ff9-4df6-a19f-936f997cbc5a";
         assert!(matches!(id.parse(), Ok(WalletRef::Wallet(_))));
-        // 32 digits without hyphens are a name that platforms give their users.
+        // Platforms use 32 digits without hyphens as user names.
         let digits = id.replace('-', "");
         assert!(matches!(digits.parse(), Ok(WalletRef::User(_))));
         assert!(matches!("auth0|user_1@x.io:9".parse(), Ok(WalletRef::User(_))));
-        // One hex digit short of an address, and an address with a capital X, are user names.
+        // An address without its last digit, or with a capital X, is a user name.
         assert!(matches!(address[..41].parse(), Ok(WalletRef::User(_))));
         assert!(matches!(address.replace("0x", "0X").parse(), Ok(WalletRef::User(_))));
     }
 
     #[test]
-    fn what_is_no_identifier_is_refused() {
+    fn invalid_identifier_is_refused() {
         for text in ["", " ", "a b", "user/1", "user#1", "naïve", "a\n", &"a".repeat(129)] {
             assert!(text.parse::<WalletRef>().is_err(), "{text:?}");
             assert!(UserId::for_creation(text).is_err(), "{text:?}");
@@ -261,14 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn a_user_may_not_be_named_like_a_wallet() {
+    fn user_id_with_another_identifiers_form_is_refused() {
         assert!(UserId::for_creation("29dd4dc0-1ff9-4df6-a19f-936f997cbc5a").is_err());
         assert!(UserId::for_creation("0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7").is_err());
         assert!(UserId::for_creation("user_123").is_ok());
     }
 
     #[test]
-    fn user_id_that_is_dot_segment_is_refused_at_creation() {
+    fn dot_segment_user_id_is_refused_at_creation() {
         for text in [".", ".."] {
             assert!(UserId::for_creation(text).unwrap_err().advice().is_some(), "{text}");
             // A wallet of an earlier version is still found.
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_cannot_break_out_of_its_keys() {
+    fn tenant_with_key_separator_is_refused() {
         for text in ["", "a#b", "a b", &"a".repeat(65)] {
             assert!(text.parse::<Tenant>().is_err(), "{text:?}");
         }

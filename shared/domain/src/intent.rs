@@ -1,8 +1,8 @@
-//! What may be signed with a wallet's key, and how each of it becomes bytes.
+//! Intents: what a wallet's key may sign, and how each of them is encoded.
 //!
-//! An [`Intent`] is what an endpoint asks the cosigner for. The cosigner computes the digest from
-//! it, so nothing outside this closed list can ever be signed: no transaction, no transfer, no
-//! withdrawal, no raw hash. What an agent may not do (withdraw) cannot even be said.
+//! An endpoint sends the cosigner an [`Intent`], and the cosigner computes the digest from it.
+//! Nothing outside this closed list can therefore be signed: no transaction, transfer, withdrawal
+//! or raw hash. An agent's right to withdraw cannot be expressed.
 
 mod reserved;
 
@@ -14,32 +14,32 @@ use crate::eth::{Address, Digest, Domain, Field, personal_digest, typed_digest};
 use crate::ids::Exchange;
 pub use reserved::folded;
 
-/// The longest message that is signed, in bytes of UTF-8.
+/// Maximum length of a signed message, in bytes of UTF-8.
 pub const MAX_MESSAGE_BYTES: usize = 8 * 1024;
 
-/// The longest that an agent may be approved for: what Hyperliquid grants, in milliseconds.
+/// Maximum validity of an agent, which Hyperliquid defines, in milliseconds.
 pub const MAX_AGENT_VALIDITY_MS: u64 = 180 * 24 * 60 * 60 * 1_000;
 
-/// The longest base name of an agent, in characters (Hyperliquid's limit, kept for both).
+/// Maximum length of an agent's base name, in characters (Hyperliquid's limit, used for both).
 pub const MAX_AGENT_NAME: usize = 16;
 
-/// How every agent's name begins, so that an account's holder sees whose it is.
+/// Prefix of every agent's name, which shows an account's holder who made it.
 pub const AGENT_NAME_PREFIX: &str = "hdx";
 
 /// `signatureChainId` of Hyperliquid's user-signed actions, as its official SDKs send it on both
 /// networks. It only has to agree with the domain; replay is prevented by [`HyperliquidChain`].
 pub const HYPERLIQUID_SIGNATURE_CHAIN_ID: u64 = 0x66eee;
 
-/// The cosigner's reason for refusing a nonce that is not above the last one it allowed: another
-/// call of the same wallet was signed first. A new nonce is signed.
+/// The cosigner's reason for refusing a nonce that is not above the last allowed one, because
+/// another call of the same wallet was signed first. The caller retries with a new nonce.
 pub const NONCE_USED: &str = "the nonce was used before";
 
-/// How far the last nonce of a wallet may lie ahead of the present, in the exchange's unit. One
-/// that lies further ahead was made by a clock that was wrong, and would lock the wallet until real
-/// time has caught up; so the next nonce is the present again. Both exchanges take a nonce that is
-/// below an earlier one, as long as it is new and above the lowest of the 100 highest that they keep.
+/// Returns how far a wallet's last nonce may be ahead of the present, in the exchange's unit. One
+/// that is further ahead came from a wrong clock, and would lock the wallet until that time. The
+/// next nonce is then the present again. Both exchanges accept a nonce below an earlier one if it
+/// is new and above the lowest of the 100 highest that they keep.
 ///
-/// Hyperliquid takes nonces from two days ago to a day ahead, Aster some seconds to both sides.
+/// Hyperliquid accepts nonces from two days ago to a day ahead, Aster those within some seconds.
 #[must_use]
 pub const fn nonce_lead(exchange: Exchange) -> u64 {
     match exchange {
@@ -48,16 +48,16 @@ pub const fn nonce_lead(exchange: Exchange) -> u64 {
     }
 }
 
-/// Hyperliquid's network, which the signed text names.
+/// A network; the signed text names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum HyperliquidChain {
-    /// The real one.
+    /// The main network.
     Mainnet,
     /// The test network.
     Testnet,
 }
 
-/// `Mainnet` or `Testnet`.
+/// Parses `Mainnet` or `Testnet`.
 #[must_use]
 pub fn parse_chain(text: &str) -> Option<HyperliquidChain> {
     match text {
@@ -68,7 +68,7 @@ pub fn parse_chain(text: &str) -> Option<HyperliquidChain> {
 }
 
 impl HyperliquidChain {
-    /// The name as it is signed and sent.
+    /// Returns the name as signed and sent.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -78,8 +78,8 @@ impl HyperliquidChain {
     }
 }
 
-/// A message that a caller may have signed by EIP-191 `personal_sign`. One that came in a protocol
-/// message is not checked yet: the cosigner's policy parses it again, to refuse it by name.
+/// A message for an EIP-191 `personal_sign`. Deserialising a protocol message does not check it;
+/// the cosigner's policy parses it again, so that the refusal names the reason.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PersonalMessage(String);
@@ -87,13 +87,13 @@ pub struct PersonalMessage(String);
 /// Why a message is not signed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MessageError {
-    /// There is nothing to sign.
+    /// The message is empty.
     #[error("message is empty")]
     Empty,
-    /// It is longer than [`MAX_MESSAGE_BYTES`].
+    /// The message exceeds [`MAX_MESSAGE_BYTES`].
     #[error("message is longer than {MAX_MESSAGE_BYTES} bytes")]
     TooLong,
-    /// An exchange would read it as a login or the approval of a key.
+    /// An exchange would treat it as a login or as the approval of a key.
     #[error(
         "message is one that an exchange reads as a login or key approval; such a signature is made only by registration"
     )]
@@ -101,10 +101,10 @@ pub enum MessageError {
 }
 
 impl PersonalMessage {
-    /// Takes a message that may be signed.
+    /// Parses a message that may be signed.
     ///
     /// # Errors
-    /// When it is empty, too long, or reserved.
+    /// Fails when it is empty, too long, or reserved.
     pub fn parse(text: impl Into<String>) -> Result<Self, MessageError> {
         let text = text.into();
         if text.is_empty() {
@@ -119,7 +119,7 @@ impl PersonalMessage {
         Ok(Self(text))
     }
 
-    /// The message.
+    /// Returns the message.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -132,8 +132,8 @@ impl From<PersonalMessage> for String {
     }
 }
 
-/// Hyperliquid `approveAgent`: a new agent under a name of its own.
-/// Source: exchange endpoint documents and the official Python SDK, `sign_agent`.
+/// Approves an agent at Hyperliquid under a new name (`approveAgent`). Source: exchange endpoint
+/// documents and the official Python SDK, `sign_agent`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct HyperliquidApproveAgent {
     /// The network.
@@ -142,21 +142,21 @@ pub struct HyperliquidApproveAgent {
     pub agent: Address,
     /// The agent's base name, 1 to 16 characters.
     pub name: String,
-    /// When the agent expires, Unix milliseconds; part of the signed name.
+    /// Expiry of the agent, Unix milliseconds; part of the signed name.
     pub valid_until_ms: u64,
     /// Unix milliseconds, unique for the wallet.
     pub nonce_ms: u64,
 }
 
 impl HyperliquidApproveAgent {
-    /// The name as it is signed and sent, with its expiry.
+    /// Returns the name as signed and sent, with its expiry.
     #[must_use]
     pub fn full_name(&self) -> String {
         format!("{} valid_until {}", self.name, self.valid_until_ms)
     }
 }
 
-/// Hyperliquid: takes an agent away, by approving the zero address under its name.
+/// Removes an agent at Hyperliquid, by approving the zero address under its name.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct HyperliquidRevokeAgent {
     /// The network.
@@ -167,19 +167,20 @@ pub struct HyperliquidRevokeAgent {
     pub nonce_ms: u64,
 }
 
-/// Aster V3 `registerAndApproveAgent`, always for spot and perpetual trading and never for
-/// withdrawal. Source: Aster's futures API V3 document, "Register and approve agent".
+/// Approves an agent at Aster V3 (`registerAndApproveAgent`), always for spot and perpetual
+/// trading and never for withdrawal. Source: Aster's futures API V3 document, "Register and
+/// approve agent".
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AsterRegisterAgent {
-    /// The wallet that approves.
+    /// The approving wallet.
     pub user: Address,
     /// Unix microseconds, unique for the wallet.
     pub nonce_us: u64,
-    /// The agent's name: letters, digits, `.`, `_`, `-`, so that nothing needs encoding.
+    /// The agent's name: letters, digits, `.`, `_`, `-`, so that it requires no encoding.
     pub name: String,
     /// The agent.
     pub agent: Address,
-    /// When the agent expires, Unix milliseconds.
+    /// Expiry of the agent, Unix milliseconds.
     pub expires_ms: u64,
     /// `signatureChainId`, which is also the domain's chain: 56.
     pub signature_chain_id: u64,
@@ -187,13 +188,13 @@ pub struct AsterRegisterAgent {
     pub can_spot_trade: bool,
     /// Whether the agent may trade perpetuals.
     pub can_perp_trade: bool,
-    /// The one address that the agent may call from, if it is bound to one.
+    /// The only address that the agent may call from, if it is bound to one.
     pub ip_whitelist: Option<Ipv4Addr>,
 }
 
 impl AsterRegisterAgent {
-    /// The signed text, which is also the form body before `&signature=`. An empty whitelist is
-    /// left out, as the clients that work do.
+    /// Returns the signed text, which is also the form body before `&signature=`. Omits an empty
+    /// whitelist, as working clients do.
     #[must_use]
     pub fn text(&self) -> String {
         let Self { user, nonce_us, name, agent, expires_ms, signature_chain_id, .. } = self;
@@ -210,10 +211,10 @@ impl AsterRegisterAgent {
     }
 }
 
-/// Aster V3 `DELETE /fapi/v3/agent`. Source: Aster's demo `aster-code.py`.
+/// Removes an agent at Aster V3 (`DELETE /fapi/v3/agent`). Source: Aster's demo `aster-code.py`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AsterDeleteAgent {
-    /// The agent, in the spelling that is sent (checksum form): the type is `string`.
+    /// The agent in the spelling sent (checksum form), because its type is `string`.
     pub agent: Address,
     /// `Mainnet` or `Testnet`, as signed and sent.
     pub chain: HyperliquidChain,
@@ -225,40 +226,40 @@ pub struct AsterDeleteAgent {
     pub signature_chain_id: u64,
 }
 
-/// Aster V1: the login message that creates an API key, over a nonce that Aster gave.
+/// Logs in at Aster V1 to create an API key, with a message over a nonce from Aster.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AsterLogin {
-    /// Aster's nonce: digits.
+    /// Aster's nonce, only digits.
     pub nonce: String,
 }
 
 impl AsterLogin {
-    /// The message that is signed.
+    /// Returns the message to sign.
     #[must_use]
     pub fn message(&self) -> String {
         format!("You are signing into Astherus {}", self.nonce)
     }
 }
 
-/// Everything that a wallet's key signs.
+/// The closed list of what a wallet's key signs.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Intent {
-    /// A caller's own message.
+    /// A caller's message.
     PersonalMessage(PersonalMessage),
     /// Aster V1 login.
     AsterLogin(AsterLogin),
-    /// Aster V3: a new agent.
+    /// Approves an Aster V3 agent.
     AsterRegisterAgent(AsterRegisterAgent),
-    /// Aster V3: an agent less.
+    /// Revokes an Aster V3 agent.
     AsterDeleteAgent(AsterDeleteAgent),
-    /// Hyperliquid: a new agent.
+    /// Approves a Hyperliquid agent.
     HyperliquidApproveAgent(HyperliquidApproveAgent),
-    /// Hyperliquid: an agent less.
+    /// Revokes a Hyperliquid agent.
     HyperliquidRevokeAgent(HyperliquidRevokeAgent),
 }
 
 impl Intent {
-    /// The names of all of them.
+    /// The names of all intents.
     pub const NAMES: [&'static str; 6] = [
         "PersonalMessage",
         "AsterLogin",
@@ -268,7 +269,7 @@ impl Intent {
         "HyperliquidRevokeAgent",
     ];
 
-    /// The intent's name in logs and records.
+    /// Returns the intent's name in logs and records.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -281,7 +282,7 @@ impl Intent {
         }
     }
 
-    /// The nonce that an exchange takes once, in its unit.
+    /// Returns the nonce that the exchange accepts once, in its unit.
     #[must_use]
     pub const fn nonce(&self) -> Option<(Exchange, u64)> {
         match self {
@@ -293,7 +294,7 @@ impl Intent {
         }
     }
 
-    /// The digest that is signed.
+    /// Returns the digest to sign.
     #[must_use]
     pub fn digest(&self) -> Digest {
         match self {
@@ -334,15 +335,15 @@ const fn aster_domain(chain_id: u64) -> Domain {
     Domain { name: "AsterSignTransaction", chain_id }
 }
 
-/// The digest of Aster's `Message{msg}`: of a registration by the wallet (chain 56), and of every
-/// call that an agent signs (chain 1666, on the test network 714).
+/// Returns the digest of Aster's `Message{msg}`: of a wallet's registration (chain 56), and of
+/// every call that an agent signs (chain 1666, on the test network 714).
 #[must_use]
 pub fn aster_message_digest(chain_id: u64, message: &str) -> Digest {
     typed_digest(aster_domain(chain_id), "Message(string msg)", &[Field::Text(message)])
 }
 
-/// The digest of Hyperliquid's `approveAgent`; `full_name` is the name with its expiry, and empty
-/// for the unnamed agent.
+/// Returns the digest of Hyperliquid's `approveAgent`. `full_name` is the name with its expiry; it
+/// is empty for the unnamed agent.
 #[must_use]
 pub fn hyperliquid_agent_digest(
     signature_chain_id: u64,

@@ -1,6 +1,6 @@
-//! What the service is about: identifiers, Ethereum types, what may be signed, time, randomness.
+//! The service's domain: identifiers, Ethereum types, intents, time and randomness.
 //!
-//! Both parties link this crate. It calls no network and knows no table, no HTTP and no AWS.
+//! Both parties link this crate. It has no access to the network, tables, HTTP or AWS.
 
 pub mod clock;
 pub mod compute;

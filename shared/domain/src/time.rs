@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-/// A time as RFC 3339 in whole seconds, `2025-11-27T02:00:00Z`.
+/// Formats a time as RFC 3339 in whole seconds, `2025-11-27T02:00:00Z`.
 #[must_use]
 pub fn rfc3339_seconds(unix_ms: u64) -> String {
     let seconds = i64::try_from(unix_ms / 1_000).unwrap_or_default();

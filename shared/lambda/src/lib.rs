@@ -1,5 +1,6 @@
-//! What every function's `main` does: logs, clients once, then its router behind the Lambda
-//! runtime, with the tenant and the request's id taken from API Gateway's event; or its job.
+//! The entry point of every function: it starts the log, makes the clients once, and runs the
+//! router or the job on the Lambda runtime. The tenant and the request's id come from API
+//! Gateway's event.
 
 use std::pin::Pin;
 
@@ -7,7 +8,7 @@ use axum::Router;
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::Random;
-/// Why a function stops.
+/// Why a function stopped.
 pub use lambda_http::Error;
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Adapter, RequestExt};
@@ -20,10 +21,10 @@ use shared::api::middleware::{RequestId, with_middleware};
 use shared::runtime::Runtime;
 use tower::ServiceBuilder;
 
-/// Serves one endpoint function: `routes` makes its router from the runtime, once.
+/// Serves one endpoint function. `routes` makes its router from the runtime, once.
 ///
 /// # Errors
-/// When the environment lacks a setting, by name, or the runtime ends.
+/// Fails when a setting is missing from the environment, with its name, or when the runtime ends.
 pub async fn run<E>(routes: impl FnOnce(&Runtime<'_>) -> Result<Router, E>) -> Result<(), Error>
 where
     E: std::error::Error + Send + Sync + 'static,
@@ -43,7 +44,7 @@ where
     lambda_runtime::run(ServiceBuilder::new().map_request(every_header).service(adapter)).await
 }
 
-/// Starts the log, and makes what the function is started with from the process.
+/// Starts the log, and makes the runtime from the process's environment.
 fn start() -> Runtime<'static> {
     let env = Env(&variable);
     telemetry::init_lambda(&env);
@@ -55,8 +56,8 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// API Gateway sends each header twice: with its last value, and with all of them. The first would
-/// replace the second, so that a header which is given twice is not seen to be.
+/// Removes single-value headers. API Gateway sends each header twice, with its last value and with
+/// all values. The first would replace the second and hide a repeated header.
 fn every_header(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV1(request) = &mut event.payload
         && !request.multi_value_headers.is_empty()
@@ -66,24 +67,24 @@ fn every_header(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequ
     event
 }
 
-/// What a schedule runs.
+/// A function that a schedule invokes.
 pub trait Job {
     /// Why a run failed as a whole.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Runs it once, and says what it did.
+    /// Runs once, and returns the result for the log.
     fn run(&self) -> impl Future<Output = Result<Value, Self::Error>> + Send;
 
-    /// Runs it once for this event. A job that looks at none does what is due, whatever it holds.
+    /// Runs once for this event. By default it ignores the event.
     fn run_for(&self, _event: &Value) -> impl Future<Output = Result<Value, Self::Error>> + Send {
         self.run()
     }
 }
 
-/// Serves one scheduled function: `job` makes it from the runtime, once.
+/// Serves one scheduled function. `job` makes it from the runtime, once.
 ///
 /// # Errors
-/// When the environment lacks a setting, by name, or the runtime ends.
+/// Fails when a setting is missing from the environment, with its name, or when the runtime ends.
 pub async fn run_job<J, E>(job: impl FnOnce(&Runtime<'_>) -> Result<J, E>) -> Result<(), Error>
 where
     J: Job + Sync,
@@ -91,7 +92,7 @@ where
 {
     let job = &job(&start())?;
     let serve = move |event: LambdaEvent<Value>| async move {
-        // Boxed, so that the type of what awaits this does not grow with what is in here.
+        // Boxed, so that the caller's future does not grow with this one.
         let run: Pin<Box<dyn Future<Output = Result<Value, J::Error>> + Send + '_>> =
             Box::pin(job.run_for(&event.payload));
         let (done, calls) = telemetry::in_scope(event.context.request_id, run).await;
@@ -100,7 +101,7 @@ where
                 tracing::info!(%summary, remoteCalls = calls.total(), %calls, "run");
                 Ok(summary)
             }
-            // The invocation fails, so that it is repeated, and then left in the dead-letter queue.
+            // A failed invocation is retried by Lambda, and then moved to the dead-letter queue.
             Err(error) => {
                 tracing::error!(%error, "run failed");
                 Err(Error::from("the run failed"))
@@ -110,17 +111,17 @@ where
     lambda_runtime::run(lambda_runtime::service_fn(serve)).await
 }
 
-/// What a stream or a queue invokes.
+/// A function that a stream or a queue invokes.
 pub trait Consumer {
-    /// Takes a batch, and names what of it is to come again: `batchItemFailures`.
+    /// Processes a batch, and names its items to retry: `batchItemFailures`.
     fn consume(&self, event: &Value) -> impl Future<Output = Value> + Send;
 }
 
-/// Serves one function that a stream or a queue invokes: `consumer` makes it from the runtime,
+/// Serves one function that a stream or a queue invokes. `consumer` makes it from the runtime,
 /// once.
 ///
 /// # Errors
-/// When the environment lacks a setting, by name, or the runtime ends.
+/// Fails when a setting is missing from the environment, with its name, or when the runtime ends.
 pub async fn run_consumer<C, E>(
     consumer: impl FnOnce(&Runtime<'_>) -> Result<C, E>,
 ) -> Result<(), Error>
@@ -131,10 +132,10 @@ where
     let consumer = &consumer(&start())?;
     let serve = move |event: LambdaEvent<Value>| async move {
         if !event.payload["Records"].is_array() {
-            // No batch: whoever sent it is told, and nothing is taken for done.
+            // Not a batch: the sender receives an error, and nothing counts as processed.
             return Err(Error::from("the event has no Records"));
         }
-        // Boxed, so that the type of what awaits this does not grow with what is in here.
+        // Boxed, so that the caller's future does not grow with this one.
         let run: Pin<Box<dyn Future<Output = Value> + Send + '_>> =
             Box::pin(consumer.consume(&event.payload));
         let (done, calls) = telemetry::in_scope(event.context.request_id, run).await;
@@ -151,8 +152,8 @@ where
     lambda_runtime::run(lambda_runtime::service_fn(serve)).await
 }
 
-/// `TENANT_WITHOUT_KEY`: the tenant of calls that carry no API key, for an emulator of API Gateway
-/// that has no keys. Not set in the cloud.
+/// Reads `TENANT_WITHOUT_KEY`: the tenant of calls without a tenant key, for an emulator of API
+/// Gateway that has no keys. Not set in the cloud.
 fn fallback_tenant(env: &Env<'_>) -> Result<Option<Tenant>, ConfigError> {
     let parse = |text: String| {
         text.parse().map_err(|_| ConfigError::Invalid {
@@ -163,7 +164,7 @@ fn fallback_tenant(env: &Env<'_>) -> Result<Option<Tenant>, ConfigError> {
     env.optional("TENANT_WITHOUT_KEY").map(parse).transpose()
 }
 
-/// `ALLOWED_ORIGINS`: the origins that may call the API from a browser. Not set: none.
+/// Reads `ALLOWED_ORIGINS`: the origins that may call the API from a browser. Default: none.
 fn allowed_origins(env: &Env<'_>) -> Result<Origins, ConfigError> {
     let text = env.optional("ALLOWED_ORIGINS").unwrap_or_default();
     Origins::parse(&text).ok_or(ConfigError::Invalid {
@@ -172,8 +173,8 @@ fn allowed_origins(env: &Env<'_>) -> Result<Origins, ConfigError> {
     })
 }
 
-/// Puts the tenant and the request's id where the middleware finds them, and the path as the routers know
-/// it. API Gateway has checked the key; its id is the tenant.
+/// Adds the tenant and the request's id for the middleware, and restores the path that the routers
+/// expect. API Gateway has checked the tenant key; the key's id is the tenant.
 fn identify(mut request: lambda_http::Request, fallback: Option<Tenant>) -> lambda_http::Request {
     let mut tenant = None;
     if let Some(RequestContext::ApiGatewayV1(context)) = request.request_context_ref() {
@@ -196,8 +197,8 @@ fn identify(mut request: lambda_http::Request, fallback: Option<Tenant>) -> lamb
     request
 }
 
-/// The path without the base path of a custom domain, where it has one: the segments of the API's
-/// resource, such as `/api/wallets/{wallet}`, are the last ones of the path.
+/// Removes the base path of a custom domain. The last segments of the path match the API's
+/// resource, such as `/api/wallets/{wallet}`.
 fn without_base_path<'a>(path: &'a str, resource: &str) -> Option<&'a str> {
     let named: Vec<&str> = resource.split('/').skip(1).collect();
     let slashes: Vec<usize> = path.match_indices('/').map(|(at, _)| at).collect();

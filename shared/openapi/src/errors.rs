@@ -1,4 +1,4 @@
-//! Every error that an operation answers, made by the code that answers it.
+//! Every error of each operation, made by the code that returns it.
 
 use domain::ids::Tenant;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
@@ -25,10 +25,10 @@ use shared::wallets::{CreateError, SignError};
 use shared::webhooks::{CreateWebhookError, DeleteWebhookError, ReplayError, Targets};
 use utoipa::PartialSchema;
 
-/// What the exchange said in the examples.
+/// The exchange's text in the examples.
 const SAID: &str = "Must deposit before performing actions";
 
-/// The answers of all routes with a key, whatever they do.
+/// Returns the errors of all routes that require a tenant key.
 pub(crate) fn keyed() -> Vec<ApiError> {
     vec![
         ApiError::no_api_key(),
@@ -37,23 +37,23 @@ pub(crate) fn keyed() -> Vec<ApiError> {
         ApiError::unreadable_body(StatusCode::PAYLOAD_TOO_LARGE),
         ApiError::rate_limited(1),
         ApiError::quota_exceeded(3_600),
-        ApiError::internal("Internal error", &"the table did not answer"),
+        ApiError::internal("Internal error", &"the table did not respond"),
         ApiError::store("Internal error", &StoreError::Busy(String::new())),
-        ApiError::new(504, "TIMEOUT", "No answer in time").advise("Retry the call; it is safe."),
+        ApiError::new(504, "TIMEOUT", "No response in time").advise("Retry the call; it is safe."),
     ]
 }
 
-/// What the local stack's health finds.
+/// Returns the error of the local stack's health.
 pub(crate) fn unhealthy() -> ApiError {
     ApiError::unhealthy("the disk of the data directory is full: 3 MiB are free".to_owned())
 }
 
-/// A method that the path does not have.
+/// Returns the error of an unsupported method.
 pub(crate) fn method() -> ApiError {
     ApiError::method_not_allowed()
 }
 
-/// What is wrong with a body, whatever its fields.
+/// Returns the errors of a body, independent of its fields.
 pub(crate) fn body() -> Vec<ApiError> {
     let other =
         HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))]);
@@ -69,8 +69,8 @@ pub(crate) fn body() -> Vec<ApiError> {
     read.into_iter().filter_map(Result::err).collect()
 }
 
-/// What is wrong with the fields of a request: one that the type does not have, then each of its
-/// own. `good`: a body that the type takes.
+/// Returns the errors of a request's fields: an unknown field, then each field of the type. `good`
+/// is a valid body.
 fn fields<T: PartialSchema>(
     good: &str,
     read: impl Fn(&JsonBody) -> Result<T, ApiError>,
@@ -103,7 +103,7 @@ pub(crate) fn sign_message() -> Vec<ApiError> {
     fields("{}", |body| SignMessage::read("user_123", &Uri::default(), body))
 }
 
-/// The wallet of the bodies that have another fault.
+/// The wallet in bodies with a different fault.
 const NAMED: &str = r#"{"walletIdOrAddress":"user_123"}"#;
 
 pub(crate) fn register() -> Vec<ApiError> {
@@ -118,18 +118,18 @@ pub(crate) fn delete() -> Vec<ApiError> {
     fields(NAMED, |body| DeleteApiKey::read(&Uri::default(), body))
 }
 
-/// The query does not name the wallet.
+/// Returns the error of a query that does not name the wallet.
 pub(crate) fn unnamed() -> Option<ApiError> {
     WalletNames::in_query(&Uri::default()).err()
 }
 
-/// What is wrong with a body on a route that needs none.
+/// Returns the errors of a body on a route that requires none.
 pub(crate) fn no_body() -> Vec<ApiError> {
     let bodies = [r#"{"autorenew":false}"#];
     body().into_iter().chain(failures(&bodies, |body| DeleteWebhook::read("", body))).collect()
 }
 
-/// What is wrong with an `Idempotency-Key`.
+/// Returns the errors of an `Idempotency-Key`.
 pub(crate) fn once() -> Vec<ApiError> {
     vec![
         ApiError::idempotency_key_invalid(),
@@ -138,7 +138,7 @@ pub(crate) fn once() -> Vec<ApiError> {
     ]
 }
 
-/// A wallet that a path or a query names.
+/// Returns the errors of a wallet's name in a path or a query.
 pub(crate) fn named() -> Vec<ApiError> {
     let wrong = WalletNames::in_path("a b").err();
     wrong.into_iter().chain([ApiError::unreadable_path(), ApiError::no_route()]).collect()
@@ -156,7 +156,7 @@ pub(crate) fn page() -> Vec<ApiError> {
     ["limit=0", "cursor=x", "limit=1&limit=2"].into_iter().filter_map(read).collect()
 }
 
-/// The error of each of these bodies, as a request type reads it.
+/// Returns the error of each body, as a request type parses it.
 fn failures<T>(
     bodies: &[impl AsRef<str>],
     read: impl Fn(&JsonBody) -> Result<T, ApiError>,
@@ -166,7 +166,7 @@ fn failures<T>(
     bodies.filter_map(|body| read(&body).err()).collect()
 }
 
-/// What is wrong with a webhook that is to be made.
+/// Returns the errors of a new webhook.
 pub(crate) fn new() -> Vec<ApiError> {
     let bodies = [
         "{}",
@@ -181,14 +181,14 @@ pub(crate) fn new() -> Vec<ApiError> {
     errors
 }
 
-/// What is wrong with a webhook's id in a path.
+/// Returns the errors of a webhook's id in a path.
 pub(crate) fn webhook() -> Vec<ApiError> {
     let id = failures(&["{}"], |body| DeleteWebhook::read("a b", body));
     let gone = DeleteWebhookError::NotFound.into();
     id.into_iter().chain([gone, ApiError::unreadable_path(), ApiError::no_route()]).collect()
 }
 
-/// What is wrong with what is to be sent again.
+/// Returns the errors of a replay request.
 pub(crate) fn again() -> Vec<ApiError> {
     let bodies = [
         r#"{"since":"yesterday"}"#,
@@ -200,16 +200,17 @@ pub(crate) fn again() -> Vec<ApiError> {
     let mut errors =
         failures(&bodies, |body| ReplayWebhook::read(id, body)?.replay(&Tenant::local(), 0));
     errors.extend([ReplayError::NoEvent, ReplayError::Disabled].map(ApiError::from));
-    errors.push(ApiError::internal("Failed to queue events", &"SQS did not answer").advise(REPEAT));
+    let failed = ApiError::internal("Failed to queue events", &"SQS did not respond");
+    errors.push(failed.advise(REPEAT));
     errors
 }
 
-/// What is said of an exchange that is not served.
+/// Returns the errors of an unsupported exchange.
 pub(crate) fn exchange() -> Vec<ApiError> {
     vec![not_served("lighter"), not_served("binance")]
 }
 
-/// Party 2 as it fails.
+/// Returns the failures of party 2.
 fn cosigner() -> [ProtocolError; 4] {
     [
         CosignerError::Refused(CosignerRefusal::Policy("a rule".to_owned())).into(),
@@ -234,7 +235,7 @@ pub(crate) fn sign() -> Vec<ApiError> {
     errors
 }
 
-/// What an operation on a credential comes to.
+/// Returns the errors of an operation on a credential.
 pub(crate) fn credential(action: Action, own: Vec<CredentialError>) -> Vec<ApiError> {
     use RefusalKind::{
         AgentKnown, DepositRequired, NoAgentSlot, OurFault, RateLimited, RemovalPending,

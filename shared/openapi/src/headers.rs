@@ -1,4 +1,4 @@
-//! The headers of responses: components that responses refer to.
+//! The headers of responses, as components that responses refer to.
 
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -13,22 +13,22 @@ fn refer(response: ResponseBuilder, name: &str, component: &str) -> ResponseBuil
     response.header_ref(name, Ref::new(format!("#/components/headers/{component}")))
 }
 
-/// With the header that every response has.
+/// Adds the header of every response.
 pub(crate) fn request_id(response: ResponseBuilder) -> ResponseBuilder {
     refer(response, "x-request-id", REQUEST_ID)
 }
 
-/// With the header of a repeated response.
+/// Adds the header of a replayed response.
 pub(crate) fn replay(response: ResponseBuilder) -> ResponseBuilder {
     refer(response, "Idempotent-Replay", REPLAY)
 }
 
-/// With the header of a 405.
+/// Adds the header of a 405.
 pub(crate) fn allow(response: ResponseBuilder) -> ResponseBuilder {
     refer(response, "Allow", ALLOW)
 }
 
-/// With the header that states when to retry.
+/// Adds the header that states when to retry.
 pub(crate) fn retry_after(response: ResponseBuilder) -> ResponseBuilder {
     refer(response, "Retry-After", RETRY_AFTER)
 }
@@ -38,7 +38,7 @@ pub(crate) fn add_to(components: &mut Components) {
     let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
     let same = "The response repeats an earlier one of the same Idempotency-Key.";
     for (name, schema, description) in [
-        (REQUEST_ID, text(), "The id of the request in the log."),
+        (REQUEST_ID, text(), "The request's id in the log."),
         (REPLAY, text().enum_values(Some(["true"])), same),
         (ALLOW, text(), "The methods of the path."),
         (RETRY_AFTER, seconds, "Seconds to wait before a retry."),

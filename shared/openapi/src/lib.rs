@@ -1,8 +1,8 @@
-//! The OpenAPI document of the HTTP API, made from the code: its schemas are those of the types that
-//! are sent and read (`shared::api`), its errors are made by the code that answers them, and its
-//! operations stand in one list, `operations.rs`.
+//! The OpenAPI document of the HTTP API, generated from the code. Its schemas are those of the
+//! request and response types (`shared::api`). Its errors are made by the code that returns them.
+//! Its operations are listed in `operations.rs`.
 //!
-//! `cargo run -- openapi docs/openapi.json` writes it to where it is committed, and served from.
+//! `cargo run -- openapi docs/openapi.json` writes it to the file that is committed and served.
 
 mod errors;
 mod headers;
@@ -46,16 +46,17 @@ use utoipa::{PartialSchema, ToSchema};
 use operations::Operation;
 use refusals::Refusals;
 
-/// Where the document is committed, from the repository's root.
+/// The path of the committed document, from the repository's root.
 pub const COMMITTED: &str = "docs/openapi.json";
 
 const JSON: &str = "application/json";
 const SECURITY: &str = "apiKey";
 
-const ABOUT: &str = "2-of-2 MPC wallets, and their API keys on exchanges. Requests and responses are \
-    JSON; docs/reference/api.md describes the rules. Every response of a function has the header x-request-id. \
-    The header X-API-KEY names a tenant, which sees and uses only the wallets that it created. A \
-    deployment returns 403 for a missing key and for an unknown one, because API Gateway does not \
+const ABOUT: &str = "2-of-2 MPC wallets, and their trading keys on exchanges. Requests and responses \
+    are JSON; docs/reference/api.md describes the rules. Every response of a function has the \
+    header x-request-id. \
+    The header X-API-KEY names a tenant, which can access only the wallets that it created. A \
+    deployment returns 403 for a missing and for an unknown key, because API Gateway does not \
     tell them apart; the local stack returns 401 for a missing key.";
 
 /// Returns the path of every operation, with its parameters in braces.
@@ -64,7 +65,7 @@ pub fn paths() -> BTreeSet<String> {
     operations::all().into_iter().map(|operation| operation.path).collect()
 }
 
-/// The document.
+/// Builds the document.
 #[must_use]
 pub fn document() -> OpenApi {
     let operations = operations::all();
@@ -98,7 +99,8 @@ pub fn document() -> OpenApi {
         .build()
 }
 
-/// A deployment, with the stage of the template, and the local stack at its default port.
+/// Returns the servers: a deployment with the template's stage, and the local stack at its default
+/// port.
 fn servers() -> [Server; 2] {
     let variable = |default: &str, description: &str| {
         ServerVariableBuilder::new().default_value(default).description(Some(description)).build()
@@ -107,7 +109,7 @@ fn servers() -> [Server; 2] {
     let deployed = ServerBuilder::new()
         .url(host)
         .description(Some("A deployment: the output ApiUrl of its stack."))
-        .parameter("apiId", variable("abcde12345", "The id that API Gateway gave to the API."))
+        .parameter("apiId", variable("abcde12345", "The API's id in API Gateway."))
         .parameter("region", variable("us-east-1", "The AWS region of the stack."))
         .parameter("stage", variable("v1", "The stage of the API."));
     let local = ServerBuilder::new()
@@ -116,10 +118,10 @@ fn servers() -> [Server; 2] {
     [deployed.build(), local.build()]
 }
 
-/// The document as it is committed and served.
+/// Returns the text of the document, as committed and served.
 ///
 /// # Errors
-/// Never with a document of [`document`].
+/// Never fails for a document of [`document`].
 pub fn text() -> Result<String, serde_json::Error> {
     document().to_pretty_json().map(|text| text + "\n")
 }
@@ -147,8 +149,8 @@ fn described(operation: &Operation, refusals: &Refusals) -> utoipa::openapi::pat
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(
-                "A new one for each new request. For 24 hours the same request with the same key is \
-                 executed once. A response that holds a secret is given again for 10 minutes.",
+                "Use a new value for each new request. Within 24 hours, the same request with the \
+                 same key is executed once. A response with a secret is returned again for 10 minutes.",
             ))
             .schema(Some(key.build()));
         built = built.parameter(key.build());
@@ -217,7 +219,7 @@ fn components() -> Components {
     schemas.add::<schema::WebhookIdText>("WebhookIdText");
     webhooks::add(&mut schemas);
     schemas.add::<ErrorBody<'static>>("Error");
-    // Parameters name these.
+    // Parameters refer to these.
     schemas.add::<schema::WalletName>("WalletName");
     schemas.add::<schema::Cursor>("Cursor");
     let document = ObjectBuilder::new()
@@ -233,7 +235,7 @@ fn components() -> Components {
     components
 }
 
-/// What a rotation hands out, with the registration's fields among its own.
+/// Returns the schema of a rotation, which includes a registration's fields.
 fn rotated<T: ToSchema>() -> RefOr<Schema> {
     match RotatedData::<T>::schema() {
         RefOr::T(Schema::AllOf(mut parts)) => {
@@ -251,7 +253,7 @@ fn rotated<T: ToSchema>() -> RefOr<Schema> {
 struct Schemas(BTreeMap<String, RefOr<Schema>>);
 
 impl Schemas {
-    /// A type's schema under this name, and those that it names.
+    /// Adds a type's schema under this name, with the schemas that it refers to.
     fn add<T: ToSchema + PartialSchema>(&mut self, name: &str) {
         let mut named = Vec::new();
         T::schemas(&mut named);
@@ -259,7 +261,7 @@ impl Schemas {
         self.0.insert(name.to_owned(), T::schema());
     }
 
-    /// The schema of an event with this in `data`, under this name.
+    /// Adds the schema of an event with this type in `data`, under this name.
     fn event<T: ToSchema>(&mut self, name: &str) {
         let mut named = Vec::new();
         EventBody::<T>::schemas(&mut named);
@@ -270,8 +272,8 @@ impl Schemas {
         }
     }
 
-    /// The schema of an answer with this in `data`, under this name. A derive calls the parameter of
-    /// a generic type by its name, which two of them share.
+    /// Adds the schema of a response with this type in `data`, under this name. The derive macro
+    /// would give two of them the same name.
     fn data<T: ToSchema>(&mut self, name: &str, data: RefOr<Schema>) {
         let mut named = Vec::new();
         DataBody::<T>::schemas(&mut named);

@@ -1,25 +1,25 @@
-//! What API Gateway holds a request's body against before it calls a function: models in JSON schema
-//! draft 4, derived from the document.
+//! The models with which API Gateway validates request bodies before it calls a function: JSON
+//! schemas of draft 4, derived from the document.
 //!
-//! They refuse only what the function would refuse with `BAD_REQUEST`. What it answers in words of
-//! the published contract (a field that is absent, null or empty), or by the name of a field (a wrong
-//! type), passes.
+//! They refuse only bodies that the function would refuse with `BAD_REQUEST`. Faults with texts of
+//! the published contract (an absent, null or empty field) or with a field's name (a wrong type)
+//! pass on to the function.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-/// The models by the names of the schemas that they are of.
+/// Returns the models by the names of their schemas.
 ///
 /// # Errors
-/// Never with a document of [`crate::document`].
+/// Never fails for a document of [`crate::document`].
 pub fn all() -> Result<BTreeMap<String, Value>, serde_json::Error> {
     let document = serde_json::to_value(crate::document())?;
     let models = by_route(&document).into_values();
     Ok(models.map(|name| (name.clone(), model(&document, &name))).collect())
 }
 
-/// The model of each route, a method and a path, that must have a body.
+/// Returns the model of each route (a method and a path) that requires a body.
 #[must_use]
 pub fn by_route(document: &Value) -> BTreeMap<(String, String), String> {
     let mut models = BTreeMap::new();
@@ -46,7 +46,7 @@ fn model(document: &Value, name: &str) -> Value {
         if let Some(most) = form.get("maxLength") {
             kept.insert("maxLength".to_owned(), most.clone());
         }
-        // The empty text is a field that is missing.
+        // An empty text counts as a missing field.
         let pattern = form["pattern"].as_str().and_then(|pattern| pattern.strip_suffix("+$"));
         if let Some(pattern) = pattern {
             kept.insert("pattern".to_owned(), json!(format!("{pattern}*$")));

@@ -35,22 +35,21 @@ pub(crate) struct Operation {
     pub(crate) tag: Tag,
     pub(crate) summary: String,
     pub(crate) description: &'static str,
-    /// Whether it is called without a key.
+    /// Whether it is called without a tenant key.
     pub(crate) open: bool,
     /// Whether it takes an `Idempotency-Key`.
     pub(crate) once: bool,
     pub(crate) parameters: Vec<Parameter>,
-    /// The schema of its JSON body, and whether there must be one.
+    /// The schema of its JSON body, and whether the body is required.
     pub(crate) body: Option<(String, Required)>,
-    /// Status, what it means, and the schema.
+    /// Status, description and schema of each success.
     pub(crate) answers: Vec<(u16, &'static str, &'static str)>,
     pub(crate) errors: Vec<ApiError>,
-    /// What an answer leads to.
+    /// Links from a response to other operations.
     pub(crate) links: Vec<Link>,
 }
 
-/// The name of a link, the operation that it leads to, and the parameter or body field that is
-/// filled with a part of the answer.
+/// A link's name, its target operation, and the parameter or body field filled from the response.
 pub(crate) struct Link {
     pub(crate) name: &'static str,
     pub(crate) operation: &'static str,
@@ -101,7 +100,7 @@ impl Operation {
         self
     }
 
-    /// With the JSON body of this request type.
+    /// Sets the JSON body of this request type.
     fn body<T: ToSchema>(mut self, must: Required) -> Self {
         self.body = Some((T::name().into_owned(), must));
         self.fails(errors::body())
@@ -145,9 +144,10 @@ fn webhooks() -> [Operation; 4] {
     let create = Operation::new(Method::POST, "/api/webhooks", "createWebhook", Tag::Webhooks)
         .says(
             "Create a webhook",
-            "A tenant has ten at most. Deliveries are signed according to the Standard Webhooks \
-             specification, with the secret that this response returns once (again for ten minutes \
-             under the same Idempotency-Key). docs/guides/webhooks.md describes how to verify them.",
+            "A tenant can have ten webhooks. Deliveries are signed according to the Standard \
+             Webhooks specification, with the secret that this response returns once (again for \
+             ten minutes under the same Idempotency-Key). docs/guides/webhooks.md describes how to \
+             verify them.",
         )
         .once()
         .body::<CreateWebhook>(Required::True)
@@ -159,14 +159,14 @@ fn webhooks() -> [Operation; 4] {
             to("replay", "replayWebhook", ("webhookId", ID)),
         ]);
     let list = Operation::new(Method::GET, "/api/webhooks", "listWebhooks", Tag::Webhooks)
-        .says("List the tenant's webhooks", "With the state of their deliveries, without secrets.")
+        .says("List the tenant's webhooks", "Shows the state of their deliveries, without secrets.")
         .answers(200, "All webhooks of the tenant.", "WebhookList");
     let one = "/api/webhooks/{webhookId}";
     let delete = Operation::new(Method::DELETE, one, "deleteWebhook", Tag::Webhooks)
-        .says("Delete a webhook", "The URL receives nothing more, including queued events.")
+        .says("Delete a webhook", "The URL receives no further events, including queued ones.")
         .once()
         .takes(webhook_in_path())
-        .answers(200, "It is gone.", "WebhookDeleted")
+        .answers(200, "The webhook is deleted.", "WebhookDeleted")
         .fails(errors::no_body())
         .fails(errors::webhook());
     let replay = "/api/webhooks/{webhookId}/replay";
@@ -179,7 +179,7 @@ fn webhooks() -> [Operation; 4] {
         .once()
         .takes(webhook_in_path())
         .body::<ReplayWebhook>(Required::False)
-        .answers(202, "They are queued.", "Replayed")
+        .answers(202, "The events are queued.", "Replayed")
         .fails(errors::webhook().into_iter().chain(errors::again()));
     [create, list, delete, replay]
 }
@@ -209,7 +209,7 @@ fn wallets() -> [Operation; 4] {
     };
     let create = Operation::new(Method::POST, "/api/wallets", "createWallet", Tag::Wallets)
         .says(
-            "Create the wallet of a user",
+            "Create a wallet for a user",
             "A user of a tenant has one wallet. Distributed key generation makes its key: no process \
              ever holds the whole key.",
         )
@@ -238,12 +238,12 @@ fn wallets() -> [Operation; 4] {
     let list = Operation::new(Method::GET, "/api/wallets", "listWallets", Tag::Wallets)
         .says(
             "List the tenant's wallets",
-            "A page may be short, and the last one empty. Pass nextCursor as cursor to get the next \
-             page, until nextCursor is null. A cursor is bound to the tenant.",
+            "A page may have fewer wallets than limit, and the last one may be empty. Pass \
+             nextCursor as cursor to get the next page, until nextCursor is null. A cursor is bound to the tenant.",
         )
-        .takes(limit.description(Some("How many wallets a page has at most.")).build())
-        .takes(cursor.description(Some("The nextCursor of the page before.")).build())
-        .answers(200, "A page.", "WalletPage")
+        .takes(limit.description(Some("Maximum number of wallets in a page.")).build())
+        .takes(cursor.description(Some("The nextCursor of the previous page.")).build())
+        .answers(200, "A page of wallets.", "WalletPage")
         .fails(errors::page())
         .leads([to("nextPage", "listWallets", ("cursor", "$response.body#/nextCursor"))]);
     let get =
@@ -256,8 +256,8 @@ fn wallets() -> [Operation; 4] {
     let sign = Operation::new(Method::POST, sign, "signMessage", Tag::Wallets)
         .says(
             "Sign a message",
-            "EIP-191 personal_sign of the text's UTF-8 bytes. Messages that an exchange reads as a \
-             login or a key approval are refused.",
+            "EIP-191 personal_sign of the text's UTF-8 bytes. Refuses messages that an exchange treats \
+             as a login or a key approval.",
         )
         .once()
         .takes(wallet_in_path())
@@ -281,13 +281,13 @@ fn register(exchange: Exchange) -> Operation {
     }
     Operation::new(Method::POST, path, format!("register{name}"), Tag::Credentials)
         .says(
-            format!("Register an API key with {name}"),
-            "Retrying it is safe; it resumes where it stopped.",
+            format!("Register a trading key with {name}"),
+            "A retry resumes where the previous call stopped.",
         )
         .once()
         .body::<RegisterApiKey>(Required::True)
         .fails(errors::register())
-        .answers(200, "The key is approved by the exchange.", registered)
+        .answers(200, "The exchange has approved the key.", registered)
         .fails(errors::credential(Action::Generate, own))
         .fails(secret(exchange))
         .leads(next.map(|id| to(id, id, ("walletIdOrAddress", wallet))))
@@ -296,7 +296,10 @@ fn register(exchange: Exchange) -> Operation {
 fn describe(exchange: Exchange) -> Operation {
     let (path, name) = of(exchange);
     Operation::new(Method::GET, path, format!("get{name}ApiKey"), Tag::Credentials)
-        .says(format!("Get a wallet's API key of {name}"), "State and metadata, never a secret.")
+        .says(
+            format!("Get a wallet's trading key for {name}"),
+            "Returns state and metadata, without secrets.",
+        )
         .takes(wallet_in_query(Required::True))
         .answers(200, "The state and the metadata.", "ApiKey")
         .fails(errors::unnamed())
@@ -309,9 +312,9 @@ fn delete(exchange: Exchange) -> Operation {
     let own = vec![CredentialError::NoCredential, CredentialError::NotOffered];
     Operation::new(Method::DELETE, path, format!("delete{name}ApiKey"), Tag::Credentials)
         .says(
-            format!("Delete a wallet's API key of {name}"),
-            "Revokes the key on the exchange, then deletes it here. Name the wallet in the query or \
-             in the body. If you give several names, all must name the same wallet.",
+            format!("Revoke a wallet's trading key for {name}"),
+            "Revokes the key on the exchange, then deletes its credential. Name the wallet in the \
+             query or in the body. If you give several names, all must name the same wallet.",
         )
         .once()
         .takes(wallet_in_query(Required::False))
@@ -336,7 +339,7 @@ fn rotate(exchange: Exchange) -> Operation {
         Tag::Credentials,
     )
     .says(
-        format!("Rotate a wallet's API key of {name}"),
+        format!("Rotate a wallet's trading key for {name}"),
         "The new key is active before the old one is revoked.",
     )
     .once()
@@ -347,24 +350,24 @@ fn rotate(exchange: Exchange) -> Operation {
     .fails(secret(exchange))
 }
 
-/// The operations on exchanges without support.
+/// Returns the operations on exchanges without support.
 fn others() -> [Operation; 6] {
     let path = "/api/trading/{exchange}/apikey";
     let rotation = "/api/trading/{exchange}/apikey/rotate";
     let agents = "/api/trading/{exchange}/agents";
     let agent = "/api/trading/{exchange}/agents/{agentName}";
     [
-        (Method::POST, path, "registerElsewhere", "Register an API key with another exchange"),
-        (Method::GET, path, "getElsewhereApiKey", "Get a wallet's API key of another exchange"),
-        (Method::DELETE, path, "deleteElsewhereApiKey", "Delete an API key of another exchange"),
-        (Method::POST, rotation, "rotateElsewhereApiKey", "Rotate an API key of another exchange"),
+        (Method::POST, path, "registerElsewhere", "Register a key with another exchange"),
+        (Method::GET, path, "getElsewhereApiKey", "Get a key for another exchange"),
+        (Method::DELETE, path, "deleteElsewhereApiKey", "Revoke a key for another exchange"),
+        (Method::POST, rotation, "rotateElsewhereApiKey", "Rotate a key for another exchange"),
         (Method::GET, agents, "listElsewhereAgents", "List a wallet's agents on another exchange"),
         (Method::DELETE, agent, "deleteElsewhereAgent", "Remove an agent from another exchange"),
     ]
     .map(|(method, path, id, summary)| {
         let guided = "This call always fails with 400: the service supports no other exchange. For \
                       lighter, the response states how to create a key on Lighter.";
-        // Registration elsewhere is a function of its own, which ignores Idempotency-Key.
+        // A separate function handles registration elsewhere, and it ignores Idempotency-Key.
         let once = method != Method::GET && id != "registerElsewhere";
         let operation = Operation::new(method, path, id, Tag::OtherExchanges)
             .says(summary, guided)

@@ -35,7 +35,7 @@ pub(crate) fn agent_in_path() -> Parameter {
         .build()
 }
 
-/// The name of an exchange that has no routes of its own.
+/// Returns the parameter for an exchange without its own routes.
 pub(crate) fn other_exchange() -> Parameter {
     let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
     parameter(
@@ -44,12 +44,12 @@ pub(crate) fn other_exchange() -> Parameter {
         Required::True,
         name.examples(["lighter"]).build().into(),
     )
-    .description(Some("Any exchange but those that have routes of their own."))
+    .description(Some("Any exchange without its own routes."))
     .build()
 }
 
 pub(crate) fn webhook_in_path() -> Parameter {
     parameter(ParameterIn::Path, "webhookId", Required::True, form("WebhookIdText"))
-        .description(Some("The webhook."))
+        .description(Some("The webhook's id."))
         .build()
 }

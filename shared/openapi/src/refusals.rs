@@ -1,8 +1,8 @@
 //! Error responses: components that operations of one tag share.
 //!
-//! A component lists every error that an operation of its tag returns with its status. Where all tags
-//! have the same errors of a status, they share one component. An operation refers to the component,
-//! and names its own codes in the reference's description.
+//! A component lists every error that the operations of its tag return with its status. If all
+//! tags have the same errors for a status, they share one component. An operation refers to the
+//! component, and the reference's description lists the operation's own codes.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ use crate::{JSON, headers};
 /// The time in every example, Unix milliseconds.
 const EXAMPLE_MS: u64 = 1_762_765_034_479;
 
-/// Each error of a response once, by the name of its example.
+/// The errors of a response, by the names of their examples.
 type Errors<'a> = BTreeMap<&'a str, &'a ApiError>;
 
 pub(crate) struct Refusals {
-    /// Each error once: its body, the name of its example, and the error.
+    /// Each distinct error: its body, the name of its example, and the error.
     examples: BTreeMap<String, (String, ApiError)>,
     responses: BTreeMap<u16, BTreeMap<Tag, Vec<String>>>,
 }
@@ -58,7 +58,7 @@ impl Refusals {
         all
     }
 
-    /// Adds the components that [`Self::responses`] refers to.
+    /// Adds the components referred to by [`Self::responses`].
     pub(crate) fn add_to(&self, components: &mut Components) {
         for (body, (name, _)) in &self.examples {
             let mut example = Example::new();
@@ -89,7 +89,7 @@ impl Refusals {
         codes.into_iter().map(refer).collect()
     }
 
-    /// The component's name: the status in words, after the tag where tags differ.
+    /// Returns the component's name: the status in words, with the tag in front if tags differ.
     fn name(&self, status: u16, tag: Tag) -> String {
         let words = StatusCode::from_u16(status).ok().and_then(|it| it.canonical_reason());
         let word = words.unwrap_or_default().replace(' ', "");
@@ -100,7 +100,7 @@ impl Refusals {
     }
 }
 
-/// Codes, each once, in the form of a response's description.
+/// Returns the distinct codes, formatted for a response's description.
 fn listed(mut codes: Vec<&str>) -> String {
     codes.sort_unstable();
     codes.dedup();

@@ -33,16 +33,16 @@ impl Tag {
         }
     }
 
-    /// The name as the first part of a component's name.
+    /// Returns the name as the first part of a component's name.
     pub(crate) fn prefix(self) -> String {
         format!("{self:?}")
     }
 
     const fn description(self) -> &'static str {
         match self {
-            Self::Service => "The service itself. These operations need no key.",
+            Self::Service => "The service itself. These operations require no key.",
             Self::Wallets => "2-of-2 MPC wallets and their signatures.",
-            Self::Credentials => "The API keys of wallets on Aster and Hyperliquid.",
+            Self::Credentials => "The trading keys of wallets on Aster and Hyperliquid.",
             Self::Agents => "The agents that an exchange lists for a wallet.",
             Self::OtherExchanges => {
                 "Exchanges without support. Each call fails with 400 and guidance."

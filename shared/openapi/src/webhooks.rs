@@ -1,4 +1,5 @@
-//! What is sent to a webhook: OpenAPI's section `webhooks`, one entry for each type of event.
+//! The requests sent to a webhook: OpenAPI's section `webhooks`, with one entry for each event
+//! type.
 
 use shared::webhooks::{
     CredentialActive, CredentialDrift, CredentialExpiring, CredentialRenewed, CredentialRevoked,
@@ -15,12 +16,12 @@ use crate::tags::Tag;
 use crate::{JSON, Schemas};
 
 const HEADERS: [(&str, &str); 3] = [
-    ("webhook-id", "The event's id: the same at each attempt, and when it is replayed."),
-    ("webhook-timestamp", "When this attempt was made, Unix seconds."),
-    ("webhook-signature", "v1, and the base64 of HMAC-SHA256 over id.timestamp.body."),
+    ("webhook-id", "The event's id, the same for all attempts and replays."),
+    ("webhook-timestamp", "The time of this attempt, Unix seconds."),
+    ("webhook-signature", "v1, a comma, and the base64 of HMAC-SHA256 over id.timestamp.body."),
 ];
 
-/// A type's name as a schema's.
+/// Returns the schema name of an event type.
 const fn schema(event: EventType) -> &'static str {
     match event {
         EventType::WalletCreated => "WalletCreatedEvent",

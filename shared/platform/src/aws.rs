@@ -1,5 +1,5 @@
-//! Clients of AWS, made from Lambda's environment by hand: reading profiles, files and the
-//! instance's metadata costs start-up time and finds nothing there.
+//! AWS clients, configured directly from Lambda's environment. Reading profiles, files and
+//! instance metadata costs start-up time, and Lambda has none of them.
 
 mod connector;
 mod lazy;
@@ -27,11 +27,11 @@ pub use connector::Connector;
 pub use lazy::Lazy;
 pub use retry::{with_retries, without_conflict_retries};
 
-/// How long one attempt of a call of DynamoDB, KMS or SQS may take.
+/// Timeout of one attempt of a call to DynamoDB, KMS or SQS.
 pub const AWS_CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// What every AWS client needs: region, credentials, one pool of connections. A client is made with
-/// its first call.
+/// The common settings of all AWS clients: region, credentials, and one pool of connections. Each
+/// client is made with its first call.
 #[derive(Clone, Debug)]
 pub struct Aws {
     base: Arc<SdkConfig>,
@@ -48,10 +48,10 @@ pub struct Aws {
 
 impl Aws {
     /// Reads `AWS_REGION`, the credentials' variables, and the standard `AWS_ENDPOINT_URL_*`
-    /// variables that point the clients at a local stack.
+    /// variables that direct the clients to a local stack.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         let credentials = Credentials::from_keys(
             env.required("AWS_ACCESS_KEY_ID")?,
@@ -73,7 +73,7 @@ impl Aws {
         })
     }
 
-    /// Clients of a local stack, with credentials that mean nothing.
+    /// Makes clients of a local stack, with dummy credentials.
     #[must_use]
     pub fn local(dynamodb: &str, kms: &str, lambda: &str) -> Self {
         let credentials = Credentials::from_keys("local", "local", None);
@@ -85,7 +85,7 @@ impl Aws {
         }
     }
 
-    /// Clients of the region's own endpoints.
+    /// Makes clients of the region's own endpoints.
     fn new(region: String, credentials: Credentials) -> Self {
         let connector = Connector::new();
         Self {
@@ -93,7 +93,8 @@ impl Aws {
             connector,
             credentials,
             region,
-            // As the SDK's clients, which read the machine's clock and its entropy themselves.
+            // The system's, because the SDK's clients also read the machine's clock and entropy
+            // directly.
             clock: Clock::system(),
             random: Random::system(),
             dynamodb: None,
@@ -103,13 +104,13 @@ impl Aws {
         }
     }
 
-    /// And this address of SQS.
+    /// Sets the address of SQS.
     #[must_use]
     pub fn with_sqs(self, sqs: &str) -> Self {
         Self { sqs: Some(sqs.to_owned()), ..self }
     }
 
-    /// A client of DynamoDB.
+    /// Returns a client of DynamoDB.
     #[must_use]
     pub fn dynamodb(&self) -> Lazy<aws_sdk_dynamodb::Client> {
         let aws = self.clone();
@@ -122,7 +123,7 @@ impl Aws {
         })
     }
 
-    /// A client of KMS.
+    /// Returns a client of KMS.
     #[must_use]
     pub fn kms(&self) -> Lazy<aws_sdk_kms::Client> {
         let aws = self.clone();
@@ -133,7 +134,7 @@ impl Aws {
         })
     }
 
-    /// How another service is reached, for a client that is not an SDK's.
+    /// Returns the access to another service, for a client without an SDK.
     #[must_use]
     pub fn access(&self, service: OtherService) -> Access {
         let endpoint = match service {
@@ -152,7 +153,7 @@ impl Aws {
     }
 }
 
-/// A service that is called without an SDK.
+/// A service called without an SDK.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OtherService {
     /// Lambda.
@@ -162,7 +163,7 @@ pub enum OtherService {
 }
 
 impl OtherService {
-    /// As the service is named in a signature and in its host name.
+    /// Returns the service's name in signatures and host names.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -172,19 +173,19 @@ impl OtherService {
     }
 }
 
-/// How a service is reached: over which connections, as whom, where. Knows the time for signatures
-/// and randomness for the waits between attempts.
+/// The access to a service: connections, credentials and address. Also holds the clock for
+/// signatures, and randomness for the waits between attempts.
 #[derive(Clone)]
 pub struct Access {
     /// The pool of connections.
     pub connector: Connector,
-    /// As whom.
+    /// The credentials.
     pub credentials: Credentials,
     /// The region.
     pub region: String,
     /// The service.
     pub service: OtherService,
-    /// Its address without a path; `None` for the region's own.
+    /// Its address without a path; `None` for the region's own endpoint.
     pub endpoint: Option<String>,
     /// The time.
     pub clock: Clock,
@@ -204,9 +205,9 @@ fn base(region: String, credentials: Credentials, connector: Connector) -> Arc<S
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(connector)
-        // They never change: a function lives shorter than they do.
+        // The credentials never change, because they outlive the function's process.
         .identity_cache(IdentityCache::no_cache())
-        // No answer is a stream: the time for an attempt bounds all of it.
+        // No response is a stream, so the attempt's timeout bounds all of it.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(RetryConfig::standard())
         .timeout_config(timeouts(AWS_CALL_TIMEOUT))
@@ -214,13 +215,13 @@ fn base(region: String, credentials: Credentials, connector: Connector) -> Arc<S
     Arc::new(base)
 }
 
-/// More attempts than other services have, within the same time.
+/// Returns timeouts that allow more attempts than other services have, within the same time.
 fn dynamodb_timeouts() -> TimeoutConfig {
     let attempt = timeouts(AWS_CALL_TIMEOUT);
     attempt.to_builder().operation_timeout(3 * AWS_CALL_TIMEOUT).build()
 }
 
 fn timeouts(attempt: Duration) -> TimeoutConfig {
-    // How long a connection may take is the connector's.
+    // The connector has its own connection timeout.
     TimeoutConfig::builder().operation_attempt_timeout(attempt).build()
 }

@@ -1,25 +1,25 @@
-//! Settings from environment variables. Units are in the names, and a start that fails names the
+//! Settings from environment variables. Names contain units, and an error at start names the
 //! variable.
 
 use url::{Host, Url};
 
-/// A setting is missing or cannot be used.
+/// Why a setting cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The variable is not set.
     #[error("{0} is not set")]
     Missing(&'static str),
-    /// The variable's value cannot be used. The value is not shown.
+    /// The variable's value is invalid. The value is not shown.
     #[error("{name} must be {want}")]
     Invalid {
         /// The variable.
         name: &'static str,
-        /// What it must be.
+        /// The expectation.
         want: &'static str,
     },
 }
 
-/// Where settings are read from.
+/// The source of settings.
 #[derive(Clone, Copy)]
 pub struct Env<'a>(pub &'a dyn Fn(&str) -> Option<String>);
 
@@ -30,24 +30,24 @@ impl std::fmt::Debug for Env<'_> {
 }
 
 impl Env<'_> {
-    /// A variable that may be absent; empty counts as absent.
+    /// Returns an optional variable; empty counts as absent.
     #[must_use]
     pub fn optional(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|value| !value.is_empty())
     }
 
-    /// A variable that must be there.
+    /// Returns a required variable.
     ///
     /// # Errors
-    /// Names the variable.
+    /// Returns an error that names the variable.
     pub fn required(&self, name: &'static str) -> Result<String, ConfigError> {
         self.optional(name).ok_or(ConfigError::Missing(name))
     }
 
-    /// A variable that `parse` reads, if it is set; `want` says what it must be.
+    /// Parses a variable with `parse` if it is set. `want` states the expectation.
     ///
     /// # Errors
-    /// Names the variable.
+    /// Returns an error that names the variable.
     pub fn parsed<T>(
         &self,
         name: &'static str,
@@ -60,10 +60,10 @@ impl Env<'_> {
         }
     }
 
-    /// A number within a range, if it is set.
+    /// Parses a number within a range if it is set.
     ///
     /// # Errors
-    /// Names the variable.
+    /// Returns an error that names the variable.
     pub fn number(
         &self,
         name: &'static str,
@@ -74,17 +74,17 @@ impl Env<'_> {
         })
     }
 
-    /// A base URL as [`parse_url`] takes it.
+    /// Parses a base URL as [`parse_url`] does.
     ///
     /// # Errors
-    /// Names the variable.
+    /// Returns an error that names the variable.
     pub fn url(&self, name: &'static str) -> Result<Url, ConfigError> {
         parse_url(&self.required(name)?)
             .ok_or(ConfigError::Invalid { name, want: "an https URL, or http on loopback" })
     }
 }
 
-/// An exchange's base URL: https, or http on loopback, without a query.
+/// Parses an exchange's base URL: https, or http on loopback, without a query.
 #[must_use]
 pub fn parse_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_https_or_loopback_is_taken() {
+    fn url_must_be_https_or_loopback() {
         for (url, taken) in [
             ("https://api.hyperliquid.xyz", true),
             ("http://127.0.0.1:3001", true),

@@ -1,4 +1,4 @@
-//! KMS envelope encryption: a data key for each secret, AES-256-GCM, and the same context given to
+//! KMS envelope encryption: a data key for each secret, and AES-256-GCM. The context is given to
 //! KMS and bound to the ciphertext, so that a ciphertext moved to another record does not open.
 
 mod derived;
@@ -23,7 +23,7 @@ pub use derived::BesideKey;
 /// The format of [`Sealed`].
 const FORMAT: u8 = 1;
 
-/// What a sealed secret is for.
+/// The purpose of a sealed secret.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
@@ -33,9 +33,9 @@ pub enum Purpose {
     AgentKey,
     /// The cosigner's share.
     CosignerShare,
-    /// What the cosigner keeps between the two calls of a session.
+    /// The cosigner's state between the two calls of a session.
     CosignerSession,
-    /// An answer that is kept for its `Idempotency-Key`.
+    /// A response kept for its `Idempotency-Key`.
     Answer,
     /// A webhook's signing secret.
     WebhookSecret,
@@ -57,15 +57,15 @@ impl Purpose {
 /// The record that a secret belongs to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Context {
-    /// Whose it is.
+    /// The record's tenant.
     pub tenant: Tenant,
-    /// The wallet; of an answer: the operation that it is of; of a webhook's secret: the webhook.
+    /// The wallet; for a kept response, its operation; for a webhook's secret, the webhook.
     pub wallet_id: Uuid,
-    /// What for.
+    /// The purpose.
     pub purpose: Purpose,
     /// The exchange, for a credential.
     pub exchange: Option<Exchange>,
-    /// Which one of its kind: a share's key version, a credential's agent, a session's id.
+    /// The identity within its kind: a share's key version, a credential's agent, a session's id.
     pub version: String,
 }
 
@@ -83,19 +83,20 @@ impl Context {
         context
     }
 
-    /// The associated data: every field with its length, so that no two contexts are alike.
+    /// Returns the associated data: every field with its length, so that different contexts
+    /// differ.
     fn associated_data(&self) -> Result<Vec<u8>, EnvelopeError> {
         postcard::to_stdvec(&(FORMAT, self)).map_err(|_| EnvelopeError::Malformed)
     }
 }
 
-/// A secret as it is stored. Holds nothing that opens it.
+/// A secret as stored. It contains nothing that opens it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Sealed {
-    /// The format of the rest: 1, or 2 for what is sealed by a [`BesideKey`].
+    /// The format of the other fields: 1, or 2 when sealed by a [`BesideKey`].
     #[serde(rename = "f")]
     format: u8,
-    /// The data key, wrapped by KMS; in format 2 the salt with which the key is derived.
+    /// The data key, wrapped by KMS; in format 2 the salt of the key derivation.
     #[serde(rename = "k", with = "serde_bytes")]
     wrapped_key: Vec<u8>,
     /// AES-GCM's nonce.
@@ -107,13 +108,13 @@ pub struct Sealed {
 }
 
 impl Sealed {
-    /// Bytes at rest.
+    /// Returns the stored size in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         1 + self.wrapped_key.len() + self.nonce.len() + self.ciphertext.len()
     }
 
-    /// Opens it under its key itself.
+    /// Opens it with its own key.
     fn open_with(&self, key: &[u8], about: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
         let nonce = <[u8; NONCE_LEN]>::try_from(self.nonce.as_slice())
             .map_err(|_| EnvelopeError::Malformed)?;
@@ -136,16 +137,16 @@ impl fmt::Debug for Sealed {
 /// Why a secret could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
-    /// KMS did not do it: out of reach, no permission, or another context than it was sealed with.
+    /// KMS failed: unreachable, permission denied, or a different context.
     #[error("KMS: {0}")]
     Kms(String),
-    /// The ciphertext is not what was sealed for this record.
+    /// The ciphertext was not sealed for this record.
     #[error("the ciphertext does not belong to this record")]
     Mismatch,
     /// The format is unknown or damaged.
     #[error("the sealed secret is malformed")]
     Malformed,
-    /// No randomness.
+    /// The random number generator failed.
     #[error(transparent)]
     Random(#[from] domain::random::RandomError),
 }
@@ -159,17 +160,17 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// An envelope under the KMS key with this id, ARN or alias.
+    /// Makes an envelope with the KMS key of this id, ARN or alias.
     #[must_use]
     pub fn new(kms: Lazy<aws_sdk_kms::Client>, key_id: impl Into<String>, random: Random) -> Self {
         Self { kms, key_id: key_id.into(), random }
     }
 
-    /// A data key for one secret. One call of KMS; taken apart from [`DataKey::seal`] so that it
-    /// can be under way while the secret is still being made.
+    /// Requests a data key for one secret, with one call of KMS. Separate from [`DataKey::seal`],
+    /// so that it can run while the secret is being computed.
     ///
     /// # Errors
-    /// When KMS does not give one.
+    /// Fails when KMS fails.
     pub async fn data_key(&self, context: Context) -> Result<DataKey, EnvelopeError> {
         let output = self
             .kms
@@ -191,18 +192,18 @@ impl Envelope {
         })
     }
 
-    /// Seals a secret for the record that `context` names. One call of KMS.
+    /// Seals a secret for the record that `context` names, with one call of KMS.
     ///
     /// # Errors
-    /// When KMS does not give a data key.
+    /// Fails when KMS fails.
     pub async fn seal(&self, context: Context, secret: &[u8]) -> Result<Sealed, EnvelopeError> {
         self.data_key(context).await?.seal(secret)
     }
 
-    /// Opens a secret of the record that `context` names. One call of KMS.
+    /// Opens a secret of the record that `context` names, with one call of KMS.
     ///
     /// # Errors
-    /// When it was sealed for another record, or KMS does not unwrap its key.
+    /// Fails when the secret was sealed for another record, or KMS does not unwrap its key.
     pub async fn open(
         &self,
         context: &Context,
@@ -211,7 +212,8 @@ impl Envelope {
         Ok(self.open_with_key(context, sealed).await?.0)
     }
 
-    /// The same, with what seals and opens whatever lives beside the secret.
+    /// Opens a secret as [`Envelope::open`] does. Also returns the key that seals and opens the
+    /// secrets that accompany it.
     ///
     /// # Errors
     /// As [`Envelope::open`].
@@ -239,7 +241,7 @@ impl Envelope {
     }
 }
 
-/// A data key that waits for the one secret it is for.
+/// A data key for one secret.
 pub struct DataKey {
     plaintext: Zeroizing<Vec<u8>>,
     wrapped: Vec<u8>,
@@ -248,10 +250,10 @@ pub struct DataKey {
 }
 
 impl DataKey {
-    /// Seals the secret. The key is gone after it: it never seals a second one.
+    /// Seals the secret. Each key seals only one secret.
     ///
     /// # Errors
-    /// When there is no randomness.
+    /// Fails when the random number generator fails.
     pub fn seal(&self, secret: &[u8]) -> Result<Sealed, EnvelopeError> {
         let key = cipher(&self.plaintext)?;
         let nonce: [u8; NONCE_LEN] = self.random.bytes()?;

@@ -1,4 +1,4 @@
-//! Records as items of DynamoDB, and what its errors decide.
+//! Records as items of DynamoDB, and the meaning of DynamoDB's errors.
 
 use std::collections::HashMap;
 
@@ -11,42 +11,42 @@ use serde::de::DeserializeOwned;
 
 use crate::aws::retry::is_rejected;
 
-/// How many partitions an index is spread over. Each takes 1,000 writes a second.
+/// Number of partitions of each index. A partition allows 1,000 writes per second.
 pub const SHARDS: u8 = 16;
 
-/// The schema number that this version writes; it reads every one up to it.
+/// The schema number that this version writes. It reads all lower ones as well.
 pub const SCHEMA: u32 = 1;
 
 /// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// Why the table did not do it.
+/// Why an operation on the table failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another writer was first; read again.
-    #[error("another writer was first")]
+    /// Another writer came first. Read again.
+    #[error("another writer came first")]
     Conflict,
-    /// DynamoDB rejected the call because of a transaction in progress or throttling, until the
-    /// last attempt. Nothing was written; retry. The cause is for the log.
+    /// DynamoDB rejected every attempt because of a transaction in progress or throttling. Nothing
+    /// was written; retry. The cause is for the log.
     #[error("DynamoDB is busy: {0}")]
     Busy(String),
-    /// DynamoDB could not be reached or refused. The cause is for the log.
+    /// DynamoDB was unreachable or refused. The cause is for the log.
     #[error("DynamoDB: {0}")]
     Unavailable(String),
-    /// An item is there and cannot be read.
+    /// An item exists, but cannot be parsed.
     #[error("the stored {what} cannot be read: {cause}")]
     Damaged {
-        /// Which kind of item.
+        /// The kind of item.
         what: &'static str,
-        /// What is wrong with it; names fields, never values.
+        /// The problem; names fields, never values.
         cause: String,
     },
 }
 
-/// A record as an item under its key.
+/// Serialises a record to an item with its key.
 ///
 /// # Errors
-/// When the record does not serialise to named fields.
+/// Fails when the record does not serialise to named fields.
 pub fn to_record<T: Serialize>(key: Item, record: &T) -> Result<Item, StoreError> {
     let mut item: Item = serde_dynamo::to_item(record)
         .map_err(|error| StoreError::Damaged { what: "record", cause: error.to_string() })?;
@@ -54,15 +54,15 @@ pub fn to_record<T: Serialize>(key: Item, record: &T) -> Result<Item, StoreError
     Ok(item)
 }
 
-/// Reads an item of a schema that this version knows.
+/// Parses an item of a schema that this version knows.
 ///
 /// # Errors
-/// When its schema is another, or a field is not as it should be.
+/// Fails when the schema is unknown, or a field is invalid.
 pub fn from_item<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, StoreError> {
     from_item_up_to(SCHEMA, what, item)
 }
 
-/// Reads an item of a kind whose newest schema is another one.
+/// Parses an item of a kind whose newest schema has a different number.
 ///
 /// # Errors
 /// As [`from_item`].
@@ -82,7 +82,7 @@ pub fn from_item_up_to<T: DeserializeOwned>(
         .map_err(|error| StoreError::Damaged { what, cause: error.to_string() })
 }
 
-/// The whole chain of an SDK error, for the log.
+/// Returns the whole cause chain of an SDK error, for the log.
 pub fn sdk_cause<E>(error: SdkError<E>) -> String
 where
     E: std::error::Error + 'static,
@@ -90,7 +90,7 @@ where
     DisplayErrorContext(error).to_string()
 }
 
-/// An SDK error that decides nothing, with its whole chain for the log.
+/// Converts an SDK error without a specific meaning, with its cause chain for the log.
 pub fn unavailable<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -109,7 +109,7 @@ where
     if busy { StoreError::Busy(cause) } else { StoreError::Unavailable(cause) }
 }
 
-/// A conditional put that lost to another writer is a conflict.
+/// Converts the error of a conditional put. Losing to another writer is a conflict.
 #[must_use]
 pub fn put_error(error: SdkError<PutItemError>) -> StoreError {
     match error.as_service_error() {
@@ -118,8 +118,8 @@ pub fn put_error(error: SdkError<PutItemError>) -> StoreError {
     }
 }
 
-/// A transaction with a condition that failed is a conflict: another writer's result is there. One
-/// that only met other transactions, or was throttled, was not decided, and is busy.
+/// Converts the error of a transaction. A failed condition is a conflict, because another writer's
+/// result exists. A transaction that only met other transactions or throttling is busy.
 #[must_use]
 pub fn transaction_error(error: SdkError<TransactWriteItemsError>) -> StoreError {
     if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =

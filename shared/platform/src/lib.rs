@@ -1,7 +1,7 @@
-//! What the service stands on: settings, clients of AWS, records in DynamoDB, envelope encryption,
-//! logs and metrics.
+//! The service's platform: settings, AWS clients, records in DynamoDB, envelope encryption, logs
+//! and metrics.
 //!
-//! Both parties link this crate. It knows no wallet, no exchange's API and no route.
+//! Both parties link this crate. It contains nothing about wallets, exchanges' APIs or routes.
 
 pub mod aws;
 pub mod env;

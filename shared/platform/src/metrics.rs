@@ -1,5 +1,6 @@
-//! Metrics, named in one place. In Lambda they are lines of CloudWatch's embedded metric format
-//! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>),
+//! The metrics, named in one place. In Lambda they are lines of CloudWatch's embedded metric
+//! format
+//! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>);
 //! elsewhere they are log lines.
 
 use std::io::Write;
@@ -9,29 +10,29 @@ use domain::clock::Clock;
 use domain::ids::Exchange;
 use serde_json::{Value, json};
 
-/// CloudWatch's namespace for them.
+/// The metrics' namespace in CloudWatch.
 pub const NAMESPACE: &str = "HyperDEXKeys";
 
-/// Defines the metrics once: what they are, their name in CloudWatch and their unit.
+/// Defines each metric once: its description, its name in CloudWatch and its unit.
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])+ $name:ident: $unit:ident,)+) => {
-        /// What is counted and measured. Its name in CloudWatch is the variant's.
+        /// A metric. Its name in CloudWatch is the variant's.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum Metric {
             $($(#[doc = $doc])+ $name,)+
         }
 
         impl Metric {
-            /// All of them.
+            /// All metrics.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
-            /// The name in CloudWatch.
+            /// Returns the name in CloudWatch.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)+ }
             }
 
-            /// The unit in CloudWatch.
+            /// Returns the unit in CloudWatch.
             #[must_use]
             pub const fn unit(self) -> &'static str {
                 match self { $(Self::$name => stringify!($unit),)+ }
@@ -41,65 +42,65 @@ macro_rules! metrics {
 }
 
 metrics! {
-    /// Keys that a caller has registered, for an exchange.
+    /// Trading keys registered by callers, by exchange.
     Registrations: Count,
-    /// Registrations that were answered with an error, for an exchange and the error's code.
+    /// Registrations that returned an error, by exchange and error code.
     RegistrationFailures: Count,
-    /// How long both parties took to make a wallet's key, from here.
+    /// Time to make a wallet's key with both parties, measured at party 1.
     KeyGenerationMs: Milliseconds,
-    /// How long both parties took to sign, from here.
+    /// Time to sign with both parties, measured at party 1.
     SigningMs: Milliseconds,
-    /// Calls over the network that a request made.
+    /// Remote calls of a request.
     RemoteCalls: Count,
-    /// What of an exchange's budget of a minute was used after a call took its share.
+    /// Used part of an exchange's budget per minute, after a call took its weight.
     ExchangeBudgetUsed: Percent,
-    /// Calls that were not sent, because an exchange's budget was used up or its circuit open.
+    /// Calls not sent, because an exchange's budget was used up or its circuit open.
     ExchangeBudgetRefusals: Count,
-    /// Calls that the edge in front of an exchange turned away (HTTP 403 or 451).
+    /// Calls blocked by the edge in front of an exchange (HTTP 403 or 451).
     ExchangeBlocked: Count,
-    /// How far our clock differs from an exchange's, where that is a minute or more.
+    /// Difference between the local clock and an exchange's, if at least a minute.
     ClockSkewSeconds: Seconds,
-    /// Credentials that the renewal job has rotated.
+    /// Credentials rotated by the renewal job.
     CredentialsRenewed: Count,
-    /// Work of others that the renewal job has brought to its end.
+    /// Callers' operations that the renewal job finished.
     OperationsFinished: Count,
-    /// Registrations that nobody has ended for five minutes, as the renewal job met them.
+    /// Registrations unfinished for more than five minutes, when the renewal job found them.
     RegistrationsPending: Count,
     /// Credentials that the renewal job could not rotate or finish.
     RenewalsFailed: Count,
-    /// Credentials that were due when the renewal job's run ended.
+    /// Credentials still due at the end of the renewal job's run.
     RenewalBacklog: Count,
-    /// Credentials that are to be renewed and expire within seven days, after the run.
+    /// Automatically renewed credentials that expire within seven days, after the run.
     CredentialsExpiring: Count,
-    /// Credentials that are to be renewed and have expired.
+    /// Automatically renewed credentials that have expired.
     CredentialsOverdue: Count,
-    /// Credentials that were compared with the exchange.
+    /// Credentials compared with the exchange.
     CredentialsChecked: Count,
-    /// Differences that were found.
+    /// Differences found.
     CredentialDrift: Count,
-    /// Secrets that an exchange made and that could not be stored.
+    /// Secrets made by an exchange that could not be stored.
     SecretsLost: Count,
-    /// Approvals that an exchange took for another signer's.
+    /// Approvals that an exchange attributed to another signer.
     SignatureFaults: Count,
-    /// What the cosigner refused, by reason.
+    /// The cosigner's refusals, by reason.
     CosignerRefusals: Count,
-    /// Keys that the cosigner has barred, because an endpoint cheated in a run of the protocol.
+    /// Keys barred by the cosigner, because an endpoint cheated in a run of the protocol.
     KeyBarred: Count,
-    /// Wallets that were frozen, because the cosigner cheated in a run of the protocol.
+    /// Wallets frozen, because the cosigner cheated in a run of the protocol.
     WalletFrozen: Count,
-    /// The age of the oldest shares of a wallet that is not frozen, in days.
+    /// Age of the oldest shares of a wallet that is not frozen, in days.
     OldestSharesDays: Count,
-    /// Runs after which the day's heads of the audit log were sealed.
+    /// Completed runs of the seal job.
     AuditSealed: Count,
-    /// Events that were kept and queued for webhooks.
+    /// Events stored and queued for webhooks.
     EventsPublished: Count,
-    /// Events that a receiver has taken.
+    /// Events accepted by receivers.
     WebhooksDelivered: Count,
-    /// Attempts that ended otherwise, by reason.
+    /// Failed delivery attempts, by reason.
     WebhookFailures: Count,
 }
 
-/// What a measurement is about: the dimensions beside the service's name.
+/// The dimensions of a measurement, in addition to the service's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct About {
     exchange: Option<Exchange>,
@@ -110,13 +111,13 @@ impl About {
     /// The whole service.
     pub const SERVICE: Self = Self { exchange: None, reason: None };
 
-    /// One exchange.
+    /// Returns the dimensions for one exchange.
     #[must_use]
     pub const fn exchange(exchange: Exchange) -> Self {
         Self { exchange: Some(exchange), reason: None }
     }
 
-    /// For this reason, one of a fixed few.
+    /// Adds a reason, one of a fixed few.
     #[must_use]
     pub const fn because(self, reason: &'static str) -> Self {
         Self { reason: Some(reason), ..self }
@@ -125,18 +126,18 @@ impl About {
 
 static SERVICE: OnceLock<String> = OnceLock::new();
 
-/// From here on metrics are lines of the embedded metric format on standard output, each with the
-/// name of the service: two stacks in one account have metrics of their own.
+/// Switches metrics to lines of the embedded metric format on standard output, each with the
+/// service's name. Two stacks in one account therefore have separate metrics.
 pub fn embed(service: String) {
     let _ = SERVICE.set(service);
 }
 
-/// Emits values that are about the same.
+/// Emits values that share dimensions.
 pub fn emit(clock: &Clock, about: About, values: &[(Metric, u64)]) {
     if let Some(service) = SERVICE.get() {
         let mut line = document(clock.now_ms(), service, about, values).to_string();
         line.push('\n');
-        // A metric that cannot be written fails nothing.
+        // A failed write of a metric must not fail the request.
         let _ = std::io::stdout().lock().write_all(line.as_bytes());
     } else {
         for (metric, value) in values {
@@ -146,7 +147,7 @@ pub fn emit(clock: &Clock, about: About, values: &[(Metric, u64)]) {
     }
 }
 
-/// A metric is kept for the service, and for each dimension that it has beside.
+/// Builds the line. A metric is emitted for the service, and for each further dimension.
 fn document(now_ms: u64, service: &str, about: About, values: &[(Metric, u64)]) -> Value {
     let metrics: Vec<Value> = values
         .iter()
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_names_each_metric_it_holds_and_its_value() {
+    fn metric_line_has_each_name_unit_and_value() {
         let values = [(Metric::CredentialsRenewed, 3), (Metric::SigningMs, 0)];
         let about = About::exchange(Exchange::Aster);
         let line = document(1_790_000_000_000, "prod", about, &values);
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_a_dimension_below_what_it_is_about() {
+    fn reason_is_a_dimension_below_the_exchange() {
         let dimensions = |about: About| {
             let line = document(0, "prod", about, &[(Metric::CosignerRefusals, 1)]);
             line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].clone()

@@ -1,15 +1,15 @@
 //! The network of each exchange, and the chain ids that follow from it.
 //!
-//! Every setting of a network is optional. Settings that contradict each other are refused at
-//! start, because a signature for the wrong network is refused by the exchange much later.
+//! Every network setting is optional. Contradicting settings are refused at start, because an
+//! exchange would refuse a signature for the wrong network much later.
 
 use domain::intent::{HyperliquidChain, parse_chain};
 
 use crate::env::{ConfigError, Env};
 
-/// Chain of the calls that an agent signs on Aster's main network.
+/// Chain id of the calls that an agent signs on Aster's main network.
 const ASTER_AGENT_CHAIN_MAINNET: u64 = 1666;
-/// Chain of the calls that an agent signs on Aster's test network.
+/// Chain id of the calls that an agent signs on Aster's test network.
 const ASTER_AGENT_CHAIN_TESTNET: u64 = 714;
 
 const MAINNET_OR_TESTNET: &str = "Mainnet or Testnet";
@@ -17,36 +17,36 @@ const MAINNET_OR_TESTNET: &str = "Mainnet or Testnet";
 /// The networks that a deployment signs for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Networks {
-    /// Hyperliquid's.
+    /// Hyperliquid's network.
     pub hyperliquid: HyperliquidChain,
-    /// Aster's.
+    /// Aster's network.
     pub aster: HyperliquidChain,
 }
 
 impl Networks {
-    /// Reads `HYPERLIQUID_CHAIN` (default `Mainnet`) and Aster's network: `ASTER_CHAIN`, else the
-    /// network of `ASTER_AGENT_CHAIN_ID`, else Hyperliquid's.
+    /// Reads `HYPERLIQUID_CHAIN` (default `Mainnet`) and Aster's network: `ASTER_CHAIN`, otherwise
+    /// the network of `ASTER_AGENT_CHAIN_ID`, otherwise Hyperliquid's.
     ///
     /// # Errors
-    /// Names a variable that cannot be used or that contradicts another one.
+    /// Returns an error that names an invalid or contradicting variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         Ok(Self { hyperliquid: hyperliquid_chain(env)?, aster: aster_chain(env)? })
     }
 }
 
-/// Reads Hyperliquid's network alone, as [`Networks::from_env`] does.
+/// Reads only Hyperliquid's network, as [`Networks::from_env`] does.
 ///
 /// # Errors
-/// When `HYPERLIQUID_CHAIN` is neither network.
+/// Fails when `HYPERLIQUID_CHAIN` is neither network.
 pub fn hyperliquid_chain(env: &Env<'_>) -> Result<HyperliquidChain, ConfigError> {
     let chain = env.parsed("HYPERLIQUID_CHAIN", MAINNET_OR_TESTNET, parse_chain)?;
     Ok(chain.unwrap_or(HyperliquidChain::Mainnet))
 }
 
-/// Reads Aster's network alone, as [`Networks::from_env`] does.
+/// Reads only Aster's network, as [`Networks::from_env`] does.
 ///
 /// # Errors
-/// Names a variable that cannot be used or that contradicts another one.
+/// Returns an error that names an invalid or contradicting variable.
 pub fn aster_chain(env: &Env<'_>) -> Result<HyperliquidChain, ConfigError> {
     let chain = env.parsed("ASTER_CHAIN", MAINNET_OR_TESTNET, parse_chain)?;
     let id = env.parsed("ASTER_AGENT_CHAIN_ID", "a number", |text| text.parse().ok())?;
@@ -56,10 +56,10 @@ pub fn aster_chain(env: &Env<'_>) -> Result<HyperliquidChain, ConfigError> {
     }
 }
 
-/// Aster's network from its two settings; `None` when neither is set.
+/// Returns Aster's network from its two settings; `None` when neither is set.
 ///
 /// # Errors
-/// When `ASTER_AGENT_CHAIN_ID` belongs to neither network, or not to `chain`.
+/// Fails when `ASTER_AGENT_CHAIN_ID` belongs to neither network, or not to `chain`.
 pub fn resolve_aster_chain(
     chain: Option<HyperliquidChain>,
     agent_chain_id: Option<u64>,
@@ -79,7 +79,7 @@ pub fn resolve_aster_chain(
     }
 }
 
-/// Chain of the calls that an agent signs on Aster.
+/// Returns the chain id of the calls that an agent signs on Aster.
 #[must_use]
 pub const fn aster_agent_chain_id(chain: HyperliquidChain) -> u64 {
     match chain {

@@ -1,21 +1,21 @@
-//! What a process that holds secrets asks of the system.
+//! Process settings that protect secrets.
 
 use mimalloc::MiMalloc;
 use zeroizing_alloc::ZeroAlloc;
 
-/// Memory is wiped when it is freed, whoever has used it: the cryptography's own copies too, and
-/// the buffers of HTTP.
+/// Wipes memory when it is freed by any code, including the cryptography's own copies and HTTP
+/// buffers.
 #[global_allocator]
 static WIPED: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
-/// Leaves no image of the memory behind when the process crashes.
+/// Disables core dumps, so that a crash leaves no image of the memory.
 pub fn no_core_dumps() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
         let none = Rlimit { current: Some(0), maximum: Some(0) };
         if let Err(error) = setrlimit(Resource::Core, none) {
-            tracing::warn!(%error, "core dumps stay on");
+            tracing::warn!(%error, "core dumps could not be disabled");
         }
     }
 }

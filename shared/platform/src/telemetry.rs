@@ -1,8 +1,8 @@
-//! One line for each request, and the count of the remote calls that it made.
+//! One log line per request, with the count of its remote calls.
 //!
-//! A request runs in a scope of its own: its id, and a tally that every client of ours adds to
-//! when it sends something. The tally is what a request costs, so it is in the log line, and the
-//! tests hold it against what was planned.
+//! A request runs in its own scope: its id, and a tally to which every client adds its calls. The
+//! tally is the cost of a request. It is in the log line, and tests compare it with the documented
+//! costs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,30 +20,30 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::env::Env;
 
-/// What a request sent over the network: `Service.Operation` and how often, retries counted.
+/// A request's remote calls: `Service.Operation` and their number, including retries.
 #[derive(Clone, Default)]
 pub struct RemoteCalls(Arc<Mutex<BTreeMap<String, u32>>>);
 
 impl RemoteCalls {
-    /// Adds one.
+    /// Counts one call.
     pub fn add(&self, call: String) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(call).or_default() += 1;
     }
 
-    /// What was counted.
+    /// Returns the counts.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u32> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// All of them.
+    /// Returns the total.
     #[must_use]
     pub fn total(&self) -> u32 {
         self.counts().values().sum()
     }
 }
 
-/// `DynamoDB.Query:1 KMS.Decrypt:1`, as it stands in the log line.
+/// Formats the counts for the log line: `DynamoDB.Query:1 KMS.Decrypt:1`.
 impl fmt::Display for RemoteCalls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.counts();
@@ -62,21 +62,20 @@ tokio::task_local! {
     static SCOPE: Scope;
 }
 
-/// Runs `work` as the request `request_id`, and returns what it sent over the network with its
-/// result.
+/// Runs `work` in the scope of a request. Returns its result and its remote calls.
 pub async fn in_scope<T>(request_id: String, work: impl Future<Output = T>) -> (T, RemoteCalls) {
     let calls = RemoteCalls::default();
     let scope = Scope { request_id, calls: calls.clone() };
     (SCOPE.scope(scope, work).await, calls)
 }
 
-/// The id of the request that runs here; empty outside of one.
+/// Returns the id of the current request; empty outside of one.
 #[must_use]
 pub fn request_id() -> String {
     SCOPE.try_with(|scope| scope.request_id.clone()).unwrap_or_default()
 }
 
-/// Counts a remote call of the request that runs here.
+/// Counts a remote call of the current request.
 pub fn count_call(service: &str, operation: &str) {
     let _ = SCOPE.try_with(|scope| scope.calls.add(format!("{service}.{operation}")));
 }
@@ -104,9 +103,9 @@ impl Intercept for CountCalls {
     }
 }
 
-/// Which lines are written: as `RUST_LOG` says, `level` or `target=level` with commas between;
-/// `default` where it says nothing that can be read. A lone word is a level or nothing: were it a
-/// target, as `Targets` would have it, then a level with a slip in it would silence all else.
+/// Parses `RUST_LOG`: `level` or `target=level`, separated by commas. Returns `default` when it is
+/// invalid. A single word must be a level: `Targets` would treat a misspelled level as a target,
+/// which would silence everything else.
 #[must_use]
 pub fn log_filter(env: &Env<'_>, default: Targets) -> Targets {
     let read = |text: String| {
@@ -116,8 +115,8 @@ pub fn log_filter(env: &Env<'_>, default: Targets) -> Targets {
     env.optional("RUST_LOG").and_then(read).unwrap_or(default)
 }
 
-/// Writes logs as lines of JSON to standard output, for CloudWatch. `RUST_LOG` filters them; the
-/// default is `info`. `SERVICE_NAME` is the dimension of the metrics beside them: the stack's name.
+/// Starts logging as JSON lines on standard output, for CloudWatch. `RUST_LOG` filters them; the
+/// default is `info`. `SERVICE_NAME`, the stack's name, is the dimension of the metrics.
 pub fn init_lambda(env: &Env<'_>) {
     let service = env.optional("SERVICE_NAME").unwrap_or_else(|| "hyperdex-keys".to_owned());
     crate::metrics::embed(service);
@@ -140,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_filter_is_what_is_asked_for_if_it_can_be_read() {
+    fn invalid_rust_log_falls_back_to_the_default() {
         let default = Targets::new().with_default(LevelFilter::INFO);
         let of = |text: Option<&str>| {
             log_filter(&Env(&|_| text.map(ToOwned::to_owned)), default.clone())

@@ -1,15 +1,15 @@
-//! TLS as every client of ours has it: roots that are compiled in (Mozilla's list, which Lambda's own
-//! system has, too). A function reads no file for them, and makes them once.
+//! The TLS settings of every client. The roots are compiled in (Mozilla's list, which Lambda's own
+//! system also has), so a function reads no file for them and makes them once.
 
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 
-/// The settings of TLS, made once.
+/// Returns the TLS settings, made once.
 ///
 /// # Errors
-/// When the cryptography offers none of the protocol's versions.
+/// Fails when the cryptography library supports none of the protocol's versions.
 pub fn client_config() -> Result<ClientConfig, rustls::Error> {
     static MADE: OnceLock<ClientConfig> = OnceLock::new();
     if let Some(made) = MADE.get() {
@@ -25,10 +25,10 @@ pub fn client_config() -> Result<ClientConfig, rustls::Error> {
 
 #[cfg(test)]
 mod tests {
-    /// AWS's services are certified by these, and no other: "Amazon Trust Services",
+    /// The roots that certify AWS's services: "Amazon Trust Services",
     /// <https://www.amazontrust.com/repository/>.
     #[test]
-    fn aws_own_roots_are_among_them() {
+    fn roots_include_those_of_aws() {
         let names: Vec<String> = webpki_roots::TLS_SERVER_ROOTS
             .iter()
             .map(|root| String::from_utf8_lossy(&root.subject).into_owned())

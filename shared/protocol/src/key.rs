@@ -6,17 +6,17 @@ use domain::ids::Tenant;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Names one run of the protocol; drawn by party 1.
+/// The id of one run of the protocol, drawn by party 1.
 pub type SessionId = [u8; 32];
 
-/// The key that a message is about.
+/// The key that a message concerns.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct WalletKey {
-    /// Whose wallet it is.
+    /// The wallet's tenant.
     pub tenant: Tenant,
     /// The wallet.
     pub wallet_id: Uuid,
-    /// Which shares of it: 1 for those of key generation.
+    /// The share version; 1 is made by key generation.
     pub key_version: u32,
 }
 

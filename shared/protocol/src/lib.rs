@@ -1,8 +1,8 @@
-//! What the two parties of a wallet key say to each other: DKLs23, 2-of-2.
+//! The protocol between the two parties of a wallet key: DKLs23, 2-of-2.
 //!
-//! Messages and how they are sent, a party's key share, and the ids that bind a run to its key. The
-//! phases themselves are at the parties: `shared::mpc` is party 1, `functions/cosigner` party 2.
-//! This crate calls nothing: no network, no AWS, no table.
+//! This crate holds the messages and their encoding, a party's key share, and the ids that bind a
+//! run to its key. The parties implement the phases: `shared::mpc` is party 1,
+//! `functions/cosigner` party 2. This crate has no access to the network, AWS or tables.
 //!
 //! Source of the protocol: Doerner, Kondi, Lee, shelat, "Threshold ECDSA in Three Rounds"
 //! (<https://eprint.iacr.org/2023/765>), as implemented by the crate `dkls23-secp256k1`.

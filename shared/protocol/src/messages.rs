@@ -1,8 +1,8 @@
-//! What the two parties send each other. Binary (postcard), in one string of base64 in the
-//! invocation's JSON payload.
+//! Messages between the two parties: postcard, as one base64 string in the invocation's JSON
+//! payload.
 //!
-//! Types named `Start…` and `Finish…` go from party 1 to party 2, the others come back. What a
-//! party keeps between two steps is never in this file: it is not sent.
+//! Types named `Start…` and `Finish…` go from party 1 to party 2; the others return. State that a
+//! party keeps between two steps is never defined in this file, because it is not sent.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,7 @@ use crate::wire;
 /// The version of this protocol. A message of another version is refused.
 pub const PROTOCOL: u16 = 6;
 
-/// One message to the cosigner, with what binds it: protocol, key and session.
+/// One message to the cosigner, bound to its protocol version, key and session.
 #[derive(Serialize, Deserialize)]
 pub struct Request {
     /// [`PROTOCOL`].
@@ -39,41 +39,40 @@ pub struct Request {
     pub key: WalletKey,
     /// The run that this message belongs to.
     pub session: SessionId,
-    /// The API request that it serves, for the cosigner's log.
+    /// The API request being served, for the cosigner's log.
     pub request_id: String,
-    /// The function that asks, for the cosigner's records.
+    /// The calling function, for the cosigner's records.
     pub caller: String,
-    /// What is asked.
+    /// The call.
     pub call: Call,
 }
 
-/// What the cosigner can be asked for. There is nothing else.
+/// The calls of the cosigner. This list is closed.
 #[derive(Serialize, Deserialize)]
 pub enum Call {
     /// Key generation, call 1.
     StartKeygen(StartKeygen),
-    /// Key generation, call 3: its share is stored.
+    /// Key generation, call 3; stores party 2's share.
     FinishKeygen(FinishKeygen),
-    /// Signing, call 1: fixes what is signed.
+    /// Signing, call 1; fixes the signed content.
     StartSign(StartSign),
     /// Signing, call 2.
     FinishSign(FinishSign),
     /// Refresh of the shares, call 1.
     StartRefresh(StartRefresh),
-    /// Refresh of the shares, call 2: its new share is stored beside the old one.
+    /// Refresh of the shares, call 2; stores party 2's new share next to the old one.
     FinishRefresh(FinishRefresh),
-    /// Test of new shares, call 1: a signature of nothing but their own name.
+    /// Trial of new shares, call 1; signs only their own name.
     StartConfirm(StartConfirm),
-    /// Test of new shares, call 2.
+    /// Trial of new shares, call 2.
     FinishConfirm(FinishSign),
-    /// Party 1 has made the shares that the message's key names its only ones: all others are given
-    /// up.
+    /// Party 1 now uses only the named shares; the cosigner retires all others.
     Retire,
     /// Key generation, call 2.
     CommitKeygen(CommitKeygen),
 }
 
-/// What the cosigner answers.
+/// The cosigner's responses.
 #[derive(Serialize, Deserialize)]
 #[expect(clippy::large_enum_variant, reason = "made once, sent, and dropped")]
 pub enum Answer {
@@ -85,15 +84,15 @@ pub enum Answer {
     SignAnswered(SignAnswered),
     /// To [`Call::FinishSign`].
     SignShares(SignShares),
-    /// It will not. Nothing was signed.
+    /// The cosigner refuses. Nothing was signed.
     Refused(Refusal),
     /// To [`Call::StartRefresh`].
     RefreshCommitted(RefreshCommitted),
-    /// To [`Call::FinishRefresh`]: its new share is stored.
+    /// To [`Call::FinishRefresh`]: party 2's new share is stored.
     RefreshRevealed(RefreshRevealed),
-    /// To [`Call::Retire`]: the others are gone.
+    /// To [`Call::Retire`]: the other shares are retired.
     Retired,
-    /// To [`Call::FinishKeygen`]: its share is stored.
+    /// To [`Call::FinishKeygen`]: party 2's share is stored.
     KeygenStored,
 }
 
@@ -107,17 +106,18 @@ pub struct StartKeygen {
 /// Key generation, phases 1 to 3 of party 2.
 #[derive(Serialize, Deserialize)]
 pub struct KeygenCommitted {
-    /// What party 2 will reveal, committed.
+    /// Commitments to the data that party 2 will reveal.
     pub commitments: Commitments,
-    /// Its [`Reveal`], sealed about [`REVEAL`]; the key follows when party 1 has committed.
+    /// Party 2's [`Reveal`], sealed with the associated data [`REVEAL`]. Its key follows once
+    /// party 1 has committed.
     #[serde(with = "serde_bytes")]
     pub reveal: Vec<u8>,
-    /// What party 2 keeps, sealed; it comes back with the last call.
+    /// Party 2's state, sealed. Party 1 returns it with the last call.
     #[serde(with = "serde_bytes")]
     pub kept: Vec<u8>,
 }
 
-/// What a sealed [`Reveal`] says that it is.
+/// The associated data of a sealed [`Reveal`].
 pub const REVEAL: &[u8] = b"hyperdex/keygen/reveal/1";
 
 /// A party's phase-2 commitments.
@@ -146,16 +146,16 @@ pub struct Reveal {
 }
 
 impl Reveal {
-    /// Its bytes. Whoever makes it writes them down while it waits for nobody yet.
+    /// Returns the bytes. Call it while the other party is still computing.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        // With room from the start, so that no copy is left behind by a growing vector.
+        // Allocated at full size, so that a growing vector leaves no copies behind.
         let bytes = Vec::with_capacity(192 * 1024);
         #[expect(clippy::expect_used, reason = "a vector takes everything")]
         Zeroizing::new(postcard::to_extend(self, bytes).expect("a vector takes everything"))
     }
 
-    /// Reads its bytes; `None` when they are none, or have something after them.
+    /// Parses the bytes. Returns `None` when they are invalid or have trailing data.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         match postcard::take_from_bytes(bytes) {
@@ -168,23 +168,23 @@ impl Reveal {
 /// Key generation, phase 2 of party 1.
 #[derive(Serialize, Deserialize)]
 pub struct CommitKeygen {
-    /// What party 1 will reveal, committed: from here it is fixed.
+    /// Commitments to the data that party 1 will reveal; fixed from here on.
     pub commitments: Commitments,
 }
 
 /// Key generation: party 2 reveals, because party 1 has committed.
 #[derive(Serialize, Deserialize)]
 pub struct KeygenRevealed {
-    /// What opens [`KeygenCommitted::reveal`].
+    /// The key that opens [`KeygenCommitted::reveal`].
     pub key: OnceKey,
 }
 
 /// Key generation, phase 3 of party 1.
 #[derive(Serialize, Deserialize)]
 pub struct FinishKeygen {
-    /// What party 1 has committed to.
+    /// Party 1's commitments.
     pub commitments: Commitments,
-    /// What it reveals: the bytes of a [`Reveal`].
+    /// The bytes of party 1's [`Reveal`].
     #[serde(with = "serde_bytes")]
     pub reveal: Vec<u8>,
     /// [`KeygenCommitted::kept`].
@@ -195,7 +195,7 @@ pub struct FinishKeygen {
 /// Signing, phase 1 of party 1.
 #[derive(Serialize, Deserialize)]
 pub struct StartSign {
-    /// What is to be signed. The cosigner makes the digest of it.
+    /// The intent to be signed. The cosigner computes the digest from it.
     pub intent: Intent,
     /// The protocol's message; about 27 KB.
     #[serde(with = "wire::transfer")]
@@ -211,7 +211,7 @@ pub struct SignAnswered {
     /// Phase 2; about 28 KB.
     #[serde(with = "wire::answer")]
     pub phase_2: TransmitPhase2to3<Curve>,
-    /// What party 2 keeps, sealed; it comes back with call 2. About 21 KB.
+    /// Party 2's state, sealed. Party 1 returns it with call 2. About 21 KB.
     #[serde(with = "serde_bytes")]
     pub kept: Vec<u8>,
 }
@@ -222,8 +222,8 @@ pub struct FinishSign {
     /// The protocol's message.
     #[serde(with = "wire::answer")]
     pub message: TransmitPhase2to3<Curve>,
-    /// Party 1's halves of the signature (its phase 3), so that the cosigner knows, checks and
-    /// records the signature before it gives its own.
+    /// Party 1's halves of the signature (its phase 3). With them the cosigner computes, checks
+    /// and records the signature before it returns its own halves.
     pub share: Broadcast3to4<Curve>,
     /// [`SignAnswered::kept`].
     #[serde(with = "serde_bytes")]
@@ -237,7 +237,7 @@ pub struct SignShares {
     pub message: Broadcast3to4<Curve>,
 }
 
-/// Why the cosigner refuses. Names no secret; the operator finds more in its log.
+/// Why the cosigner refuses. Contains no secret; the cosigner's log has the details.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// The message does not parse, or is of another protocol version.
@@ -249,43 +249,43 @@ pub enum Refusal {
     /// There is no share for this tenant, wallet and key version.
     #[error("unknown key")]
     UnknownKey,
-    /// A share for this key exists already: it is not made again.
+    /// A share for this key exists already, and is not made again.
     #[error("key exists already")]
     KeyExists,
     /// The session is not open: it never was, has expired, or was used.
     #[error("no such session")]
     NoSession,
-    /// The protocol failed on what party 1 sent.
+    /// The protocol failed on a message of party 1.
     #[error("protocol aborted: {0}")]
     Aborted(String),
-    /// The key is barred from signing: the protocol met cheating on it.
+    /// The key is barred from signing, because a run detected cheating.
     #[error("key is barred from signing")]
     Barred,
-    /// These shares were given up for newer ones: read the wallet again.
-    #[error("these shares were given up for newer ones")]
+    /// These shares were retired in favour of newer ones. Read the wallet again.
+    #[error("these shares were retired for newer ones")]
     Retired,
-    /// These shares have not signed together: no others are given up for them.
+    /// These shares have not signed together, so no other shares are retired for them.
     #[error("these shares have not signed together")]
     NotConfirmed,
-    /// New shares do not get this version, but one after this.
-    #[error("the newest shares are of version {0}")]
+    /// New shares must have a version after this one.
+    #[error("the newest version of the shares is {0}")]
     Newest(u32),
-    /// Too many runs of these shares are under way. Nothing was computed: wait and retry.
-    #[error("too many runs of these shares are under way")]
+    /// Too many runs of these shares are open. Nothing was computed; wait and retry.
+    #[error("too many runs of these shares are open")]
     Busy,
-    /// Too many runs of these shares never ended: they must be refreshed before they sign.
+    /// All run slots of these shares are lost. They must be refreshed before they sign.
     #[error("these shares must be refreshed before they sign")]
     Worn,
-    /// These shares have signed together before: they are not tried again.
-    #[error("these shares were tried before")]
+    /// These shares have had their trial already.
+    #[error("these shares have had their trial")]
     Tried,
-    /// The function that asks may not make this call: see `cosigner::callers`.
+    /// The calling function may not make this call; see `cosigner::callers`.
     #[error("this function may not make this call")]
     NotAllowed,
 }
 
 impl Refusal {
-    /// Its kind, for a metric.
+    /// Returns the kind of refusal, for a metric.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
@@ -308,16 +308,16 @@ impl Refusal {
 }
 
 impl Request {
-    /// The invocation's payload.
+    /// Returns the invocation's payload.
     #[must_use]
     pub fn to_payload(&self) -> Vec<u8> {
         quoted(self).into_bytes()
     }
 
-    /// Reads a payload.
+    /// Parses a payload.
     ///
     /// # Errors
-    /// When it is no request of this protocol version.
+    /// Fails when it is not a request of this protocol version.
     pub fn from_payload(payload: &str) -> Result<Self, Refusal> {
         let request: Self = from_text(payload).ok_or(Refusal::Malformed)?;
         if request.protocol == PROTOCOL { Ok(request) } else { Err(Refusal::Malformed) }
@@ -325,15 +325,14 @@ impl Request {
 }
 
 impl Answer {
-    /// The invocation's answer: a string of JSON that nobody has to look through for what is to be
-    /// escaped.
+    /// Returns the invocation's response: a JSON string that contains no escapes.
     #[must_use]
     pub fn to_payload(&self) -> Box<RawValue> {
         #[expect(clippy::expect_used, reason = "base64 in quotes is JSON")]
         RawValue::from_string(quoted(self)).expect("base64 in quotes is JSON")
     }
 
-    /// Reads a payload; `None` when it is none.
+    /// Parses a payload. Returns `None` when it is invalid.
     #[must_use]
     pub fn from_payload(payload: &[u8]) -> Option<Self> {
         let text: Text<'_> = serde_json::from_slice(payload).ok()?;
@@ -342,13 +341,13 @@ impl Answer {
 }
 
 fn to_bytes<T: Serialize>(message: &T) -> Vec<u8> {
-    // Room for the largest message of a signature.
+    // Capacity for the largest message of a signature.
     let bytes = Vec::with_capacity(80 * 1024);
     #[expect(clippy::expect_used, reason = "a vector takes everything")]
     postcard::to_extend(message, bytes).expect("a vector takes everything")
 }
 
-/// A string of JSON, in as much room as it takes: where a text of 100 KB grows, it is copied.
+/// Writes a JSON string into a buffer of the right size, because growing one copies 100 KB.
 fn quoted<T: Serialize>(message: &T) -> String {
     let text = STANDARD.encode_to_string(to_bytes(message));
     let mut quoted = String::with_capacity(text.len() + 2);
@@ -358,11 +357,11 @@ fn quoted<T: Serialize>(message: &T) -> String {
     quoted
 }
 
-/// What a string of JSON says; where nothing in it is escaped, it stays where it is.
+/// The content of a JSON string; borrowed when it contains no escapes.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Bytes left over after the message are refused too.
+/// Refuses trailing bytes after the message.
 fn from_text<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     let bytes = STANDARD.decode_to_vec(text).ok()?;
     match postcard::take_from_bytes(&bytes) {

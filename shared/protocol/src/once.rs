@@ -1,7 +1,7 @@
-//! A secret that travels with somebody from whom it is kept: sealed, while its key stays behind.
+//! A secret that travels sealed through another party, while its key stays behind.
 //!
-//! Between two calls the cosigner's state goes to party 1 and comes back, and what a table holds of
-//! it is a key of 32 bytes. Whoever takes that key out of the table is the only one who ever opens
+//! Between two calls, the cosigner's state goes to party 1 and comes back. The table holds only
+//! its 32-byte key. Exactly one call takes that key out of the table, so exactly one call can open
 //! the secret.
 
 use std::fmt;
@@ -11,45 +11,47 @@ use domain::random::{Random, RandomError};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// How long a key is, in bytes.
+/// Length of a key, in bytes.
 const KEY_LEN: usize = 32;
 
-/// The secret is not what was sealed under this key about the same, or is too long to seal.
+/// The bytes were not sealed under this key with this associated data, or the secret is too long
+/// to seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the sealed secret does not belong to this key")]
 pub struct OnceKeyError;
 
-/// The key of one secret. Only an [`UnusedKey`] seals, and that once, so no key seals a second one.
+/// The key of one secret. Only an [`UnusedKey`] seals, and it seals once, so no key seals two
+/// secrets.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct OnceKey([u8; KEY_LEN]);
 
-/// A key that has sealed nothing yet: it can be stored while its secret is still being made.
+/// A key that has not sealed anything. It can be stored while its secret is still being computed.
 pub struct UnusedKey(OnceKey);
 
 impl UnusedKey {
-    /// A new key.
+    /// Draws a new key.
     ///
     /// # Errors
-    /// When there is no randomness.
+    /// Fails when the random number generator fails.
     pub fn draw(random: &Random) -> Result<Self, RandomError> {
         Ok(Self(OnceKey(random.bytes()?)))
     }
 
-    /// The key, to be stored.
+    /// Returns the key, to store it.
     #[must_use]
     pub const fn key(&self) -> &OnceKey {
         &self.0
     }
 
-    /// Seals its secret. `about` says what it is, and is bound to it.
+    /// Seals its secret. The associated data `about` is bound to it.
     ///
     /// # Errors
-    /// When the secret is longer than the cipher takes.
+    /// Fails when the secret is too long for the cipher.
     pub fn seal(self, about: &[u8], secret: &[u8]) -> Result<Vec<u8>, OnceKeyError> {
         let mut sealed = Vec::with_capacity(secret.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(secret);
         cipher(&self.0.0)?
-            // The key is new, so every nonce is.
+            // The key is new, so any nonce is unused.
             .seal_in_place_append_tag(nonce(), Aad::from(about), &mut sealed)
             .map_err(|_| OnceKeyError)?;
         Ok(sealed)
@@ -63,10 +65,10 @@ impl fmt::Debug for UnusedKey {
 }
 
 impl OnceKey {
-    /// Opens what was sealed under this key, about the same.
+    /// Opens a secret that was sealed under this key with the same `about`.
     ///
     /// # Errors
-    /// When it was not.
+    /// Fails when the bytes were not.
     pub fn open(
         &self,
         about: &[u8],
@@ -78,13 +80,13 @@ impl OnceKey {
         Ok(Zeroizing::new(sealed))
     }
 
-    /// The key's bytes, to be sealed themselves.
+    /// Returns the key's bytes, to seal them.
     #[must_use]
     pub const fn expose(&self) -> &[u8; KEY_LEN] {
         &self.0
     }
 
-    /// Reads a key back; nothing, if it is of another length.
+    /// Parses a key. Returns `None` when the length is wrong.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
@@ -111,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_opens_under_its_own_key_about_the_same_and_unchanged() {
+    fn secret_opens_only_under_its_key_and_context() {
         let random = Random::system();
         let sealed_anew = || {
             let unused = UnusedKey::draw(&random).unwrap();

@@ -1,14 +1,14 @@
-//! The two parties.
+//! The two parties' indexes.
 
 use dkls23_secp256k1::protocols::{Parameters, PartyIndex};
 
-/// Party 1, the endpoint function.
+/// Returns party 1, the endpoint function.
 #[must_use]
 pub fn party_1() -> PartyIndex {
     index(1)
 }
 
-/// Party 2, the cosigner.
+/// Returns party 2, the cosigner.
 #[must_use]
 pub fn party_2() -> PartyIndex {
     index(2)
@@ -19,7 +19,7 @@ fn index(value: u8) -> PartyIndex {
     PartyIndex::new(value).expect("not zero")
 }
 
-/// Two of two.
+/// Returns the parameters of a 2-of-2 scheme.
 #[must_use]
 pub const fn parameters() -> Parameters {
     Parameters { threshold: 2, share_count: 2 }

@@ -1,4 +1,4 @@
-//! What the two parties send each other to refresh the shares of a key.
+//! Messages between the two parties to refresh the shares of a key.
 
 use dkls23_secp256k1::protocols::dkg::{
     TransmitInitMulPhase3to4, TransmitInitZeroSharePhase2to4, TransmitInitZeroSharePhase3to4,
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::curve::{Curve, Scalar};
 use crate::wire;
 
-/// Refresh, phase 1 of party 1. The key that the message names is that of the shares in use.
+/// Refresh, phase 1 of party 1. The message's key names the shares in use.
 #[derive(Serialize, Deserialize)]
 pub struct StartRefresh {
-    /// The version of the shares to come; greater than that of the shares in use.
+    /// The version of the new shares, greater than that of the shares in use.
     pub to: u32,
     /// Party 1's polynomial at 2; at 0 it is zero.
     pub fragment: Scalar,
@@ -25,9 +25,9 @@ pub struct StartRefresh {
 pub struct RefreshCommitted {
     /// Party 2's polynomial at 1; at 0 it is zero.
     pub fragment: Scalar,
-    /// What party 2 will reveal, committed.
+    /// Commitments to the data that party 2 will reveal.
     pub commitments: RefreshCommitments,
-    /// What party 2 keeps, sealed; it comes back with call 2.
+    /// Party 2's state, sealed. Party 1 returns it with call 2.
     #[serde(with = "serde_bytes")]
     pub kept: Vec<u8>,
 }
@@ -56,9 +56,9 @@ pub struct RefreshReveal {
 /// Refresh, phases 2 and 3 of party 1.
 #[derive(Serialize, Deserialize)]
 pub struct FinishRefresh {
-    /// What party 1 commits to.
+    /// Party 1's commitments.
     pub commitments: RefreshCommitments,
-    /// What it reveals, now that party 2 has committed.
+    /// Party 1's revealed data, sent after party 2 has committed.
     pub reveal: RefreshReveal,
     /// [`RefreshCommitted::kept`].
     #[serde(with = "serde_bytes")]
@@ -68,12 +68,12 @@ pub struct FinishRefresh {
 /// Refresh, phase 3 of party 2, sent when its new share is durably stored.
 #[derive(Serialize, Deserialize)]
 pub struct RefreshRevealed {
-    /// What party 2 reveals.
+    /// Party 2's revealed data.
     pub reveal: RefreshReveal,
 }
 
-/// Test of new shares, phase 1 of party 1. The key that the message names is theirs; what is signed
-/// follows from it and the session.
+/// Trial of new shares, phase 1 of party 1. The message's key names the new shares. The signed
+/// digest follows from the key and the session.
 #[derive(Serialize, Deserialize)]
 pub struct StartConfirm {
     /// The protocol's message; about 27 KB.

@@ -9,58 +9,58 @@ use zeroize::Zeroizing;
 
 use crate::parties::parameters;
 
-/// The first byte of a stored share: the format of what follows.
-/// 1: postcard of `dkls23-secp256k1` 0.6 `Party`.
+/// The first byte of a stored share: its format. 1 is postcard of `Party` of `dkls23-secp256k1`
+/// 0.6.
 const FORMAT: u8 = 1;
 
-/// One party's share of a wallet's key. Redacted in `Debug`, zeroised when dropped, and turned
-/// into bytes only to be sealed.
+/// One party's share of a wallet's key. Hidden in `Debug`, zeroised when dropped, and serialised
+/// only to be sealed.
 pub struct KeyShare {
     party: Party,
     version: u32,
 }
 
-/// The stored bytes are no share that this version can use.
+/// Why stored bytes are not a usable share.
 #[derive(Debug, thiserror::Error)]
 pub enum ShareError {
     /// The format byte is unknown.
-    #[error("the share is stored in format {0}, which this version does not know")]
+    #[error("unknown share format {0}: expected 1")]
     Format(u8),
     /// The bytes do not parse.
     #[error("the share's bytes are damaged")]
     Damaged,
-    /// It parses, but belongs to another party or to another scheme than 2-of-2.
+    /// The share belongs to another party, or to a scheme other than 2-of-2.
     #[error("the share is not party {0}'s of a 2-of-2 key")]
     NotOurs(u8),
 }
 
 impl KeyShare {
-    /// Wraps what key generation produced.
+    /// Wraps the result of key generation, version 1.
     #[must_use]
     pub const fn new(party: Party) -> Self {
         Self { party, version: 1 }
     }
 
-    /// The same, as one of these shares of the key: 1 are those of key generation.
+    /// Sets the share version.
     #[must_use]
     pub const fn at_version(mut self, version: u32) -> Self {
         self.version = version;
         self
     }
 
-    /// Which shares of the key it belongs to.
+    /// Returns the share version.
     #[must_use]
     pub const fn version(&self) -> u32 {
         self.version
     }
 
-    /// The library's type, for the protocol's phases.
+    /// Returns the library's type, for the protocol's phases.
     #[must_use]
     pub fn party(&self) -> &Party {
         &self.party
     }
 
-    /// The wallet's public key.
+    /// Returns the wallet's public key.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         let point = self.party.pk.to_sec1_point(false);
@@ -68,16 +68,16 @@ impl KeyShare {
         PublicKey::from_sec1(point.as_bytes()).expect("an uncompressed point")
     }
 
-    /// The wallet's address.
+    /// Returns the wallet's address.
     #[must_use]
     pub fn address(&self) -> Address {
         Address::of_public_key(&self.public_key())
     }
 
-    /// The bytes to be sealed and stored; about 52 KB.
+    /// Returns the bytes to seal and store, about 52 KB.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        // Room from the start, so that no copy is left behind by a growing vector.
+        // Allocated at full size, so that a growing vector leaves no copies behind.
         let mut bytes = Vec::with_capacity(64 * 1024);
         bytes.push(FORMAT);
         #[expect(clippy::expect_used, reason = "a vector takes everything")]
@@ -85,10 +85,11 @@ impl KeyShare {
         Zeroizing::new(bytes)
     }
 
-    /// Reads a share of `party` (1 or 2) back. Which version it is of stands beside the bytes.
+    /// Parses a share of `party` (1 or 2). The version is stored separately.
     ///
     /// # Errors
-    /// When the bytes are of an unknown format, damaged, or somebody else's.
+    /// Fails when the format is unknown, the bytes are damaged, or the share belongs to another
+    /// party.
     pub fn from_bytes(bytes: &[u8], party: u8) -> Result<Self, ShareError> {
         let (format, rest) = bytes.split_first().ok_or(ShareError::Damaged)?;
         if *format != FORMAT {
@@ -103,8 +104,8 @@ impl KeyShare {
         Ok(Self::new(share))
     }
 
-    /// Whether this share is of the key named: a share carries the session that made it, and that
-    /// names the tenant and the wallet.
+    /// Returns the session id of the run that made the share. It names the tenant and the wallet,
+    /// so it shows whether the share belongs to a key.
     #[must_use]
     pub fn session_id(&self) -> &[u8] {
         &self.party.session_id

@@ -1,4 +1,4 @@
-//! A JSON request body, read so that every fault is named after its field.
+//! A JSON request body whose errors name the invalid field.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -14,8 +14,8 @@ use super::error::ApiError;
 use super::unique_fields::UniqueFields;
 use super::wallet_names::WALLET_NAMES;
 
-/// Fields that the published contract has for some calls. They are ignored where they have no
-/// meaning, because its clients send one body for several calls.
+/// Fields of the published contract. They are ignored where they have no meaning, because its
+/// clients send one body for several calls.
 const PUBLISHED: [&str; 4] = ["broker", "credentials", "preferredExchange", "workingType"];
 
 /// A request's JSON object. An empty body is an empty object.
@@ -23,10 +23,10 @@ const PUBLISHED: [&str; 4] = ["broker", "credentials", "preferredExchange", "wor
 pub struct JsonBody(Map<String, Value>);
 
 impl JsonBody {
-    /// Reads a body.
+    /// Parses a body.
     ///
     /// # Errors
-    /// 415 when it is compressed, or declared as something else than JSON; 400 when it is not a JSON
+    /// 415 when it is compressed or declared as a type other than JSON; 400 when it is not a JSON
     /// object.
     pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         if body.is_empty() {
@@ -43,7 +43,7 @@ impl JsonBody {
             Ok(_) => Err(ApiError::bad_request("Request body must be a JSON object")),
             Err(error) => {
                 let fault =
-                    if error.is_data() { "names a field twice" } else { "is not valid JSON" };
+                    if error.is_data() { "has a duplicate field" } else { "is not valid JSON" };
                 let (line, column) = (error.line(), error.column());
                 let fault = format!("Request body {fault} (line {line}, column {column})");
                 Err(ApiError::bad_request(fault))
@@ -51,7 +51,7 @@ impl JsonBody {
         }
     }
 
-    /// Refuses every field but those of this request type, those that name the wallet where
+    /// Refuses unknown fields. Known are those of this request type, those that name the wallet if
     /// `walletIdOrAddress` is one of them, and those of the published contract.
     ///
     /// # Errors
@@ -62,7 +62,8 @@ impl JsonBody {
         self.only_these(&fields, if names { &WALLET_NAMES } else { Default::default() })
     }
 
-    /// Does the same on a route whose path or query names the wallet: the body may name it again.
+    /// Refuses unknown fields on a route whose path or query names the wallet. The body may name
+    /// it as well.
     ///
     /// # Errors
     /// 400, naming the field.
@@ -76,7 +77,7 @@ impl JsonBody {
                 || [names, &PUBLISHED].iter().any(|it| it.contains(&name.as_str()))
         };
         let Some(unknown) = self.0.keys().find(|name| !known(name)) else { return Ok(()) };
-        // The name comes from the caller: it is shown, but not at any length.
+        // The name comes from the caller, so it is shown with a limited length.
         let shown: String =
             unknown.chars().filter(|letter| !letter.is_control()).take(64).collect();
         let message = if fields.is_empty() {
@@ -87,7 +88,7 @@ impl JsonBody {
         Err(ApiError::bad_request(format!("Unknown field: {shown}")).advise(message))
     }
 
-    /// The text in a field that must be there; null and empty count as missing.
+    /// Returns the text of a required field; null and empty count as missing.
     ///
     /// # Errors
     /// 400, naming the field.
@@ -100,7 +101,7 @@ impl JsonBody {
         }
     }
 
-    /// The text in a field that may be absent or null.
+    /// Returns the text of an optional field, which may be absent or null.
     ///
     /// # Errors
     /// 400, naming the field.
@@ -112,7 +113,7 @@ impl JsonBody {
         }
     }
 
-    /// The texts in a field that may be absent or null.
+    /// Returns the texts of an optional list, which may be absent or null.
     ///
     /// # Errors
     /// 400, naming the field.
@@ -129,7 +130,7 @@ impl JsonBody {
         }
     }
 
-    /// A field that is `true` or `false`, or `otherwise` when it is absent or null.
+    /// Returns a boolean field, or `otherwise` when it is absent or null.
     ///
     /// # Errors
     /// 400, naming the field.
@@ -151,7 +152,7 @@ pub fn field_names<T: PartialSchema>() -> Vec<String> {
     }
 }
 
-/// The error for text that is not an identifier.
+/// Converts the error of an invalid identifier.
 pub(super) fn bad_id(error: IdError) -> ApiError {
     let bad = ApiError::bad_request(error.to_string());
     match error.advice() {
@@ -160,7 +161,7 @@ pub(super) fn bad_id(error: IdError) -> ApiError {
     }
 }
 
-/// The one parameter of a route's path, as text.
+/// The only parameter of a route's path, as text.
 #[derive(Debug)]
 pub struct PathName(pub String);
 
@@ -178,7 +179,8 @@ fn is_identity(coding: &[u8]) -> bool {
     coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
 }
 
-/// A body that declares no type is taken at its word.
+/// Returns whether the body is declared as JSON. A body without a declared type is accepted as
+/// JSON.
 fn declares_json(headers: &HeaderMap) -> bool {
     let Some(declared) = headers.get(CONTENT_TYPE) else {
         return true;
@@ -196,7 +198,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let headers = request.headers().clone();
-        // The middleware's limit is what makes this fail, or a client that went away.
+        // This fails at the middleware's size limit, or when the client disconnects.
         let body = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| ApiError::unreadable_body(rejection.status()))?;
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_object_is_refused() {
+    fn body_other_than_json_object_is_refused() {
         for body in ["[]", "1", "\"a\"", "null", "{", "{\"a\":1}x", "\u{feff}{}"] {
             assert_eq!(parse(body).unwrap_err().status, 400, "{body}");
         }
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_stands_twice_is_refused() {
+    fn duplicate_field_is_refused() {
         for body in [
             r#"{"userId":"a","userId":"b"}"#,
             r#"{"userId":"a","userId":"a"}"#,
@@ -237,7 +239,7 @@ mod tests {
         ] {
             let error = parse(body).unwrap_err();
             assert_eq!((error.status, error.code), (400, "BAD_REQUEST"), "{body}");
-            assert!(error.error.starts_with("Request body names a field twice"), "{body}");
+            assert!(error.error.starts_with("Request body has a duplicate field"), "{body}");
         }
         assert!(parse(r#"{"userId":"a","userid":"b"}"#).is_ok());
     }

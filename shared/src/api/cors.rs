@@ -1,4 +1,4 @@
-//! Browsers: which origins may call the API, and what a preflight is answered.
+//! CORS: the origins that may call the API from a browser, and the preflight response.
 //!
 //! `X-API-KEY` is a tenant's secret, so no page in a browser should hold it, and by default no
 //! origin is allowed. A deployment may allow origins, such as that of an internal tool.
@@ -25,7 +25,8 @@ use super::middleware::refusal;
 pub struct Origins(Vec<HeaderValue>);
 
 impl Origins {
-    /// Reads origins with commas between them, such as `https://tool.example.com`; none is empty.
+    /// Parses origins separated by commas, such as `https://tool.example.com`. Returns `None` when
+    /// one is invalid.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let origin = |text: &str| {
@@ -40,15 +41,15 @@ impl Origins {
 }
 
 impl Origins {
-    /// Whether a page of this origin may call the API.
+    /// Returns whether a page of this origin may call the API.
     #[must_use]
     pub fn contains(&self, origin: &HeaderValue) -> bool {
         self.0.contains(origin)
     }
 }
 
-/// The layer that answers every `OPTIONS`, which needs no key, and lets the pages of these origins
-/// read answers.
+/// The layer that responds to every `OPTIONS` without a key, and lets pages of these origins read
+/// responses.
 #[derive(Clone, Debug)]
 pub struct Cors {
     origins: Origins,
@@ -57,7 +58,7 @@ pub struct Cors {
 }
 
 impl Cors {
-    /// The layer for these origins.
+    /// Makes the layer for these origins.
     #[must_use]
     pub const fn new(origins: Origins, clock: Clock, random: Random) -> Self {
         Self { origins, clock, random }

@@ -1,4 +1,4 @@
-//! What is shown of a wallet's credential and of its agents on an exchange. Never a secret.
+//! Response data of a wallet's credential and of its agents on an exchange, without secrets.
 
 use domain::ids::Exchange;
 use domain::time::rfc3339_seconds;
@@ -9,7 +9,7 @@ use crate::credentials::{Agents, Life, RemovedAgent, Revoked, advice};
 use crate::schema;
 use crate::store::{AgentRecord, CredentialRecord, DriftNote, WalletRecord};
 
-/// `data` of `GET /api/trading/{exchange}/apikey`: state and metadata, never a secret.
+/// The `data` of `GET /api/trading/{exchange}/apikey`: state and metadata, without secrets.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialData {
@@ -20,32 +20,32 @@ pub struct CredentialData {
     state: &'static str,
     #[schema(value_type = schema::WalletId)]
     wallet_id: String,
-    /// EIP-55.
+    /// The wallet's address, EIP-55.
     #[schema(value_type = schema::AddressText)]
     wallet_address: String,
-    /// EIP-55; `null` with an API key of Aster's V1.
+    /// The agent's address, EIP-55; `null` for an API key of Aster's V1.
     #[schema(value_type = Option<schema::AddressText>, required)]
     agent_address: Option<String>,
     agent_name: String,
-    /// RFC 3339 in whole seconds; `null` until the exchange has approved it.
+    /// Time of the exchange's approval, RFC 3339 in whole seconds; `null` before.
     #[schema(value_type = Option<schema::Seconds>, required)]
     created_at: Option<String>,
-    /// Unix milliseconds; `null` where it never expires.
+    /// Expiry, Unix milliseconds; `null` if it does not expire.
     #[schema(value_type = Option<schema::UnixMs>, required)]
     expiry_timestamp: Option<u64>,
     auto_renew: bool,
-    /// Agents before this one that are still to be taken away on the exchange, EIP-55.
+    /// Previous agents that the exchange still has to remove, EIP-55.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<schema::AddressText>, required = false)]
     retiring_agent_addresses: Vec<String>,
     /// The current key, then earlier ones that the exchange may still accept. Empty for an API key
     /// of Aster's V1.
     keys: Vec<KeyRow>,
-    /// What the last comparison with the exchange found to differ.
+    /// Differences found by the last comparison with the exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = DriftData, required = false)]
     drift: Option<DriftData>,
-    /// What is wrong with the keys, and what to do about it.
+    /// A problem with the keys, and the action to take.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     advice: Option<String>,
@@ -54,17 +54,17 @@ pub struct CredentialData {
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 struct KeyRow {
-    /// EIP-55.
+    /// The agent's address, EIP-55.
     #[schema(value_type = schema::AddressText)]
     agent_address: String,
     agent_name: String,
-    /// When it expires, Unix milliseconds.
+    /// Expiry, Unix milliseconds.
     #[schema(value_type = schema::UnixMs)]
     expiry_timestamp: u64,
     /// Whether it is the current key.
     current: bool,
-    /// Whether a response has shown its private key. Absent: keys of this exchange are not shown, or
-    /// it is not known.
+    /// Whether a response has shown its private key. Absent if keys of this exchange are not
+    /// shown, or if this is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = bool, required = false)]
     delivered: Option<bool>,
@@ -85,7 +85,7 @@ impl KeyRow {
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 struct DriftData {
-    /// When it was found first, RFC 3339 in whole seconds.
+    /// Time of the first finding, RFC 3339 in whole seconds.
     #[schema(value_type = schema::Seconds)]
     found_at: String,
     found: Vec<DriftRow>,
@@ -97,11 +97,11 @@ struct DriftRow {
     /// AGENT_UNKNOWN, AGENT_GONE, EXPIRES_EARLY or UNFINISHED.
     #[schema(value_type = schema::DriftKindName)]
     kind: &'static str,
-    /// The agent that it is about.
+    /// The agent concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::AddressText, required = false)]
     agent_address: Option<String>,
-    /// EXPIRES_EARLY: when the exchange lets it expire.
+    /// The exchange's expiry, for EXPIRES_EARLY.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::UnixMs, required = false)]
     listed_expiry_timestamp: Option<u64>,
@@ -119,7 +119,7 @@ impl From<&DriftNote> for DriftData {
 }
 
 impl CredentialData {
-    /// What is shown of a credential at a time in Unix milliseconds.
+    /// Returns the data of a credential at a time in Unix milliseconds.
     #[must_use]
     pub fn new(wallet: &WalletRecord, record: &CredentialRecord, now_ms: u64) -> Self {
         let is_agent = !record.is_v1();
@@ -147,7 +147,7 @@ impl CredentialData {
     }
 }
 
-/// `data` of `GET /api/trading/{exchange}/agents`.
+/// The `data` of `GET /api/trading/{exchange}/agents`.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentsData {
@@ -155,31 +155,31 @@ pub struct AgentsData {
     exchange: Exchange,
     #[schema(value_type = schema::WalletId)]
     wallet_id: String,
-    /// EIP-55.
+    /// The wallet's address, EIP-55.
     #[schema(value_type = schema::AddressText)]
     wallet_address: String,
-    /// What the exchange lists.
+    /// The agents that the exchange lists.
     agents: Vec<AgentRow>,
 }
 
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 struct AgentRow {
-    /// EIP-55.
+    /// The agent's address, EIP-55.
     #[schema(value_type = schema::AddressText)]
     agent_address: String,
     agent_name: String,
-    /// Unix milliseconds; `null` where the exchange does not say.
+    /// Expiry, Unix milliseconds; `null` if the exchange does not state it.
     #[schema(value_type = Option<schema::UnixMs>, required)]
     expiry_timestamp: Option<u64>,
-    /// `current`, `next` or `previous`: the API key uses it. `leftover`: made by this service and
-    /// used by no API key. `stranger`: made elsewhere.
+    /// `current`, `next` or `previous`: used by the wallet's credential. `leftover`: made by this
+    /// service and used by no credential. `stranger`: not made by this service.
     #[schema(value_type = schema::AgentRoleName)]
     role: &'static str,
 }
 
 impl AgentsData {
-    /// What an exchange lists.
+    /// Returns the data of the agents that the exchange lists.
     #[must_use]
     pub fn new(exchange: Exchange, listed: &Agents) -> Self {
         let rows = listed.agents.iter().map(|(agent, role)| AgentRow {
@@ -197,7 +197,7 @@ impl AgentsData {
     }
 }
 
-/// `data` of `DELETE /api/trading/{exchange}/apikey` and of `DELETE …/agents/{name}`.
+/// The `data` of `DELETE /api/trading/{exchange}/apikey` and of `DELETE …/agents/{name}`.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct RevokedData {
@@ -205,13 +205,13 @@ pub struct RevokedData {
     exchange: Exchange,
     #[schema(value_type = schema::WalletId)]
     wallet_id: String,
-    /// The agent that is gone, EIP-55.
+    /// The removed agent's address, EIP-55.
     #[schema(value_type = schema::AddressText)]
     agent_address: String,
 }
 
 impl RevokedData {
-    /// An agent that no credential used.
+    /// Returns the data of a removed agent that no credential used.
     #[must_use]
     pub fn of_agent(exchange: Exchange, removed: &RemovedAgent) -> Self {
         Self {
@@ -221,7 +221,7 @@ impl RevokedData {
         }
     }
 
-    /// What is left of a credential.
+    /// Returns the data of a deleted credential.
     #[must_use]
     pub fn new(exchange: Exchange, revoked: &Revoked) -> Self {
         Self {

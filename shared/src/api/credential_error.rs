@@ -1,4 +1,4 @@
-//! What did not come to its end with a credential, as the caller sees it.
+//! API errors of operations on a credential.
 
 use super::error::{ApiError, REPEAT, cosigner_failed, frozen, frozen_by_operator};
 use crate::credentials::CredentialError;
@@ -6,7 +6,7 @@ use crate::exchanges::budget::Busy;
 use crate::exchanges::{Refusal, RefusalKind};
 use crate::wallets::SignError;
 
-/// What an operation on a credential says that it failed to do.
+/// The operation that failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
     /// Registration.
@@ -15,7 +15,7 @@ pub enum Action {
     Rotate,
     /// Deletion.
     Revoke,
-    /// Listing what the exchange lists.
+    /// Listing of an exchange's agents.
     ListAgents,
     /// Removal of an agent that no credential uses.
     RemoveAgent,
@@ -33,7 +33,7 @@ impl Action {
     }
 }
 
-/// Registration's errors. Rotation and deletion have texts of their own.
+/// The errors of a registration. Rotation and deletion have texts of their own.
 impl From<CredentialError> for ApiError {
     fn from(error: CredentialError) -> Self {
         Self::credential(Action::Generate, error)
@@ -41,7 +41,7 @@ impl From<CredentialError> for ApiError {
 }
 
 impl ApiError {
-    /// Why an operation on a credential did not come to its end.
+    /// Converts the error of an operation on a credential.
     #[must_use]
     pub fn credential(action: Action, error: CredentialError) -> Self {
         let failed = action.failed();
@@ -71,23 +71,25 @@ impl ApiError {
                 Self::new(409, "REVOCATION_UNFINISHED", "API key is being deleted")
                     .advise("Retry the DELETE call; it resumes where it stopped.")
             }
-            CredentialError::AgentNotFound => {
-                Self::new(404, "AGENT_NOT_FOUND", "Agent not found").advise(
-                    "The exchange lists no agent of this name or address. If you removed it before, \
-                     it is gone. List the agents to see their names",
-                )
-            }
+            CredentialError::AgentNotFound => Self::new(404, "AGENT_NOT_FOUND", "Agent not found")
+                .advise(
+                    "The exchange lists no agent with this name or address. List the agents to see \
+                     their names",
+                ),
             CredentialError::AgentInUse => {
                 Self::new(409, "AGENT_IN_USE", "Agent is used by an API key").advise(
-                    "Rotate the API key to replace this agent, or DELETE the API key to remove it",
+                    "Rotate the API key to replace this agent, or delete the API key to remove it",
                 )
             }
-            CredentialError::AgentNotOurs => {
-                Self::new(422, "AGENT_NOT_OURS", "Agent was not made by this service").advise(
-                    "The signing policy removes only agents whose name begins with hdx. Remove this \
+            CredentialError::AgentNotOurs => Self::new(
+                422,
+                "AGENT_NOT_OURS",
+                "Agent was not made by this service",
+            )
+            .advise(
+                "The signing policy removes only agents whose name begins with hdx. Remove this \
                      agent where it was made, or let it expire",
-                )
-            }
+            ),
             CredentialError::NoAgentToAsk => {
                 Self::new(409, "AGENT_LIST_UNAVAILABLE", "Agents cannot be listed").advise(
                     "This exchange shows the list only to a registered agent. Register an API key \
@@ -96,19 +98,19 @@ impl ApiError {
             }
             CredentialError::NotOffered => Self::new(422, "NOT_OFFERED_BY_EXCHANGE", failed)
                 .advise(
-                    "The exchange lets nobody rotate or delete this kind of API key by a call; \
-                     delete it in the exchange's own settings, then DELETE it here with \
+                    "The exchange has no call that rotates or deletes this kind of API key. \
+                     Delete it in the exchange's own settings, then DELETE it here with \
                      \"removedOnExchange\": true in a JSON body",
                 ),
             CredentialError::Refused(refusal) => refused(action, &refusal),
             CredentialError::Busy(busy) => self::busy(failed, busy),
             CredentialError::NoAnswer(cause) => {
-                tracing::warn!(%cause, "exchange did not answer");
+                tracing::warn!(%cause, "exchange did not respond");
                 Self::new(504, "EXCHANGE_TIMEOUT", failed)
-                    .advise(format!("The exchange did not answer. {REPEAT}"))
+                    .advise(format!("The exchange did not respond. {REPEAT}"))
             }
             CredentialError::BadAnswer(cause) => {
-                tracing::warn!(%cause, "exchange is down or answered nonsense");
+                tracing::warn!(%cause, "exchange is down or its response was invalid");
                 Self::new(502, "EXCHANGE_UNAVAILABLE", failed)
                     .advise(format!("The exchange is not available. {REPEAT}"))
             }
@@ -117,7 +119,7 @@ impl ApiError {
                 blocked(failed)
             }
             CredentialError::ClockSkew { skew_s, source } => {
-                tracing::error!(skew_s, %source, "exchange refused; this clock is off");
+                tracing::error!(skew_s, %source, "exchange refused: the local clock is wrong");
                 let direction = if skew_s > 0 { "ahead of" } else { "behind" };
                 Self::new(500, "CLOCK_SKEW", failed).advise(format!(
                     "The service's clock is {} seconds {direction} the exchange's clock. Nothing is \
@@ -126,7 +128,8 @@ impl ApiError {
                 ))
             }
             CredentialError::OutOfTime => {
-                Self::new(504, "TIMEOUT", failed).advise(format!("It took too long. {REPEAT}"))
+                let message = format!("The call took too long. {REPEAT}");
+                Self::new(504, "TIMEOUT", failed).advise(message)
             }
             CredentialError::Sign(SignError::Frozen) => frozen(failed),
             CredentialError::Sign(SignError::FrozenByOperator) => frozen_by_operator(failed),
@@ -140,7 +143,7 @@ impl ApiError {
                 error @ (SignError::Busy | SignError::Worn | SignError::Moved),
             ) => fault(Self::signer_unavailable(failed, &error)),
             CredentialError::SecretLost(_) => Self::internal(failed, &error).advise(
-                "The exchange has made an API key that could not be kept: delete it in the \
+                "The exchange has made an API key that could not be stored. Delete it in the \
                  exchange's own settings, then retry the call.",
             ),
             CredentialError::Sign(_)
@@ -152,13 +155,14 @@ impl ApiError {
     }
 }
 
-/// For an API key the contract fixes 500 for every fault of the service.
+/// Converts a fault of the service. For API keys, the contract fixes 500.
 fn fault(error: ApiError) -> ApiError {
     let status = if error.status == 503 { 500 } else { error.status };
     ApiError { status, ..error }
 }
 
-/// A firewall, a content delivery network or a region's rule: nothing that the caller can change.
+/// Makes the error for a call blocked by a firewall, a content delivery network or a regional
+/// rule, which the caller cannot change.
 fn blocked(failed: &'static str) -> ApiError {
     ApiError::new(502, "EXCHANGE_BLOCKED", failed).advise(
         "The exchange blocks calls from the service's address. Nothing is lost. Retry later; if the \
@@ -166,7 +170,7 @@ fn blocked(failed: &'static str) -> ApiError {
     )
 }
 
-/// Nothing was sent.
+/// Makes the error for a call that was not sent.
 fn busy(failed: &'static str, busy: Busy) -> ApiError {
     match busy {
         Busy::Limited { retry_after_s } => {
@@ -178,14 +182,15 @@ fn busy(failed: &'static str, busy: Busy) -> ApiError {
                 .retry_after(retry_after_s)
         }
         Busy::Down { retry_after_s } => ApiError::new(502, "EXCHANGE_UNAVAILABLE", failed)
-            .advise(format!("The exchange keeps failing and rests for a while. {REPEAT}"))
+            .advise(format!("The exchange keeps failing, so calls to it are paused. {REPEAT}"))
             .retry_after(retry_after_s),
         Busy::Blocked { retry_after_s } => blocked(failed).retry_after(retry_after_s),
         Busy::Store(error) => fault(ApiError::store(failed, &error)),
     }
 }
 
-/// What an exchange refused, for a reason that the caller can mend, or that is ours.
+/// Converts a refusal by the exchange: either the caller can fix the reason, or the service has a
+/// fault.
 fn refused(action: Action, refusal: &Refusal) -> ApiError {
     tracing::warn!(kind = ?refusal.kind, text = %refusal.text, "exchange refused");
     let failed = action.failed();
@@ -194,13 +199,15 @@ fn refused(action: Action, refusal: &Refusal) -> ApiError {
     match refusal.kind {
         RefusalKind::DepositRequired => mend(
             "DEPOSIT_REQUIRED",
-            format!("Deposit to the wallet's account on the exchange first. It said: {said}"),
+            format!(
+                "Deposit to the wallet's account on the exchange. The exchange responded: {said}"
+            ),
         ),
         RefusalKind::NoAgentSlot => mend(
             "NO_AGENT_SLOT",
             format!(
                 "Every agent slot of this account is taken. List the agents and remove one: \
-                 GET and DELETE /api/trading/{{exchange}}/agents. The exchange said: {said}"
+                 GET and DELETE /api/trading/{{exchange}}/agents. The exchange responded: {said}"
             ),
         ),
         RefusalKind::RateLimited { retry_after_s } => busy(failed, Busy::Limited { retry_after_s }),
@@ -220,7 +227,7 @@ fn refused(action: Action, refusal: &Refusal) -> ApiError {
             ApiError::internal(failed, &refusal.text)
         }
         RefusalKind::AgentUnknown | RefusalKind::Other => {
-            mend("EXCHANGE_REJECTED", format!("The exchange said: {said}"))
+            mend("EXCHANGE_REJECTED", format!("The exchange responded: {said}"))
         }
     }
 }

@@ -1,9 +1,8 @@
-//! Cursors of a list: where its next page begins, as text that nobody needs to read.
+//! Cursors of a list: the opaque start of the next page.
 //!
-//! A cursor gives no access. It holds a position and no tenant: whose wallets are listed is decided
-//! by the caller's key alone, so whoever forges one only skips wallets of their own. It is bound to
-//! its tenant by a digest, so that another tenant's cursor, or a bent one, is refused and not
-//! misread.
+//! A cursor gives no access. It holds a position and no tenant: the caller's tenant key alone
+//! decides whose wallets are listed, so a forged cursor only skips the caller's own wallets. A
+//! digest binds it to its tenant, so another tenant's cursor or an altered one is refused.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine;
@@ -15,7 +14,7 @@ use uuid::Uuid;
 use super::error::ApiError;
 use crate::store::Position;
 
-/// How many wallets a page has at most.
+/// Maximum number of wallets in a page.
 pub const MAX_LIMIT: u8 = 100;
 const DEFAULT_LIMIT: u8 = 25;
 
@@ -23,7 +22,7 @@ const VERSION: u8 = 1;
 const POSITION: usize = 26;
 const CHECK: usize = 16;
 
-/// A position as a cursor of this tenant.
+/// Encodes a position as a cursor of this tenant.
 #[must_use]
 pub fn to_cursor(tenant: &Tenant, position: Position) -> String {
     let mut bytes = vec![VERSION, position.shard];
@@ -34,7 +33,7 @@ pub fn to_cursor(tenant: &Tenant, position: Position) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Reads a cursor of this tenant; `None` when it is none, whatever is wrong with it.
+/// Decodes a cursor of this tenant. Returns `None` when it is invalid for any reason.
 #[must_use]
 pub fn from_cursor(tenant: &Tenant, text: &str) -> Option<Position> {
     let bytes: [u8; POSITION + CHECK] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
@@ -52,7 +51,7 @@ pub fn from_cursor(tenant: &Tenant, text: &str) -> Option<Position> {
 
 fn check(tenant: &Tenant, position: &[u8]) -> [u8; CHECK] {
     let mut context = Context::new(&SHA256);
-    // A tenant holds no `#`, so nothing else reads as the same bytes.
+    // Tenants contain no `#`, so the bytes are unambiguous.
     for part in [b"hyperdex wallets cursor#", tenant.as_str().as_bytes(), b"#", position] {
         context.update(part);
     }
@@ -77,7 +76,7 @@ pub fn page_in_query(tenant: &Tenant, uri: &http::Uri) -> Result<(Position, u8),
             }
             "cursor" => {
                 let read = from_cursor(tenant, &text);
-                let wrong = || bad("cursor must be the nextCursor of an answer to this X-API-KEY");
+                let wrong = || bad("cursor must be the nextCursor of a response to this tenant");
                 from.replace(read.ok_or_else(wrong)?).is_some()
             }
             _ => false,
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_read_by_its_tenant_alone() {
+    fn cursor_of_another_tenant_is_refused() {
         let cursor = to_cursor(&tenant("one"), position());
         assert_eq!(from_cursor(&tenant("one"), &cursor), Some(position()));
         for other in ["two", "One", "on", "one-"] {
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bent_cursor_is_none() {
+    fn altered_cursor_is_refused() {
         let cursor = to_cursor(&tenant("one"), position());
         let mut bent = 0;
         for at in 0..cursor.len() {
@@ -145,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn a_forged_shard_is_none() {
+    fn forged_shard_in_cursor_is_refused() {
         let forged = to_cursor(&tenant("one"), Position { shard: SHARDS, ..position() });
         assert_eq!(from_cursor(&tenant("one"), &forged), None);
     }
 
     #[test]
-    fn limit_and_cursor_are_read_from_the_query() {
+    fn list_query_parses_limit_and_cursor() {
         assert_eq!(read(""), Ok((Position::default(), 25)));
         assert_eq!(read("?other=1&limit=100"), Ok((Position::default(), 100)));
         let cursor = to_cursor(&tenant("one"), position());

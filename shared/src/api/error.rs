@@ -1,6 +1,6 @@
-//! Errors as the caller sees them, and the one place where our errors become HTTP.
+//! The API's error responses, and the only place that converts errors to HTTP.
 //!
-//! A 5xx body is fixed text: the cause goes to the log, once, here.
+//! A 5xx body is fixed text; the cause is logged here, once.
 
 use std::borrow::Cow;
 
@@ -15,13 +15,13 @@ use crate::mpc::{CosignerError, ProtocolError};
 use crate::schema;
 use crate::wallets::{CreateError, SignError};
 
-/// Advice after a fault that leaves nothing undone for good.
+/// Advice after a fault that a retry resolves.
 pub const REPEAT: &str = "Nothing is lost. Retry the call; it resumes where this one stopped.";
 
-/// What to do where an error has no advice of its own.
+/// Returns the advice for an error without its own.
 const fn usual_advice(status: u16) -> &'static str {
     match status {
-        404 => "Check the name. Only what was created with the same X-API-KEY's tenant is found.",
+        404 => "Check the name. You can access only the items of your own tenant.",
         429 => "Retry after the time in retryAfterSeconds.",
         500.. => "Retry the call. If it fails again, contact the operator with the x-request-id.",
         _ => "Correct the request before you send it again.",
@@ -33,114 +33,114 @@ const fn usual_advice(status: u16) -> &'static str {
 pub struct ApiError {
     /// HTTP status.
     pub status: u16,
-    /// What is wrong.
+    /// The problem.
     pub error: Cow<'static, str>,
-    /// What to do next.
+    /// The action to take.
     pub message: Cow<'static, str>,
-    /// More advice, where the contract fixes `message`.
+    /// More advice, when the contract fixes `message`.
     pub advice: Option<Cow<'static, str>>,
-    /// A stable upper-snake word that a program can switch on.
+    /// A stable upper-snake code for programs to switch on.
     pub code: &'static str,
     /// Seconds to wait, sent as `Retry-After`.
     pub retry_after_s: Option<u64>,
 }
 
 impl ApiError {
-    /// An error with this status, code and text.
+    /// Makes an error with this status, code and text.
     pub fn new(status: u16, code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
         let message = Cow::Borrowed(usual_advice(status));
         Self { status, error: error.into(), message, advice: None, code, retry_after_s: None }
     }
 
-    /// With advice.
+    /// Sets the advice.
     #[must_use]
     pub fn advise(mut self, message: impl Into<Cow<'static, str>>) -> Self {
         self.message = message.into();
         self
     }
 
-    /// With more advice, where the contract fixes the message.
+    /// Sets further advice, when the contract fixes the message.
     #[must_use]
     pub fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.advice = Some(advice.into());
         self
     }
 
-    /// With `Retry-After`.
+    /// Sets `Retry-After`.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
         self
     }
 
-    /// 400.
+    /// Makes a 400.
     pub fn bad_request(error: impl Into<Cow<'static, str>>) -> Self {
         Self::new(400, "BAD_REQUEST", error)
     }
 
-    /// 400 for a field that is absent, null or empty.
+    /// Makes a 400 for a field that is absent, null or empty.
     #[must_use]
     pub fn missing(field: &str) -> Self {
         Self::new(400, "MISSING_PARAMETER", format!("Missing required parameter: {field}"))
     }
 
-    /// 404 for a wallet that is not there, or another tenant's.
+    /// Makes a 404 for a wallet that does not exist or belongs to another tenant.
     #[must_use]
     pub fn wallet_not_found() -> Self {
         Self::new(404, "WALLET_NOT_FOUND", "Wallet not found")
             .advise("Check the name, or create the wallet with POST /api/wallets.")
     }
 
-    /// 404 for a wallet that has no credential there.
+    /// Makes a 404 for a wallet without a credential for the exchange.
     #[must_use]
     pub fn api_key_not_found() -> Self {
         Self::new(404, "API_KEY_NOT_FOUND", "API key not found")
             .advise("Register the wallet with this exchange first.")
     }
 
-    /// 404 for a path that is no route.
+    /// Makes a 404 for a path that is not a route.
     #[must_use]
     pub fn no_route() -> Self {
         Self::new(404, "NOT_FOUND", "No such route")
             .advise("Check the path; GET /api/openapi.json lists all routes.")
     }
 
-    /// 405.
+    /// Makes a 405.
     #[must_use]
     pub fn method_not_allowed() -> Self {
         Self::new(405, "METHOD_NOT_ALLOWED", "Method not allowed")
             .advise("Use a method that GET /api/openapi.json lists for this path.")
     }
 
-    /// 415.
+    /// Makes a 415.
     #[must_use]
     pub fn unsupported_media_type() -> Self {
         Self::new(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json")
             .advise("Send a JSON body with this Content-Type.")
     }
 
-    /// 415 for a compressed body.
+    /// Makes a 415 for a compressed body.
     #[must_use]
     pub fn unsupported_encoding() -> Self {
         Self::new(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Encoding must be identity")
             .advise("Send the body without compression.")
     }
 
-    /// 401 for a request that no tenant sent.
+    /// Makes a 401 for a request without a tenant key.
     #[must_use]
     pub fn no_api_key() -> Self {
         Self::new(401, "MISSING_API_KEY", "Missing X-API-KEY")
             .advise("Send the header X-API-KEY with a key that is enabled")
     }
 
-    /// 403 for a key that no tenant has.
+    /// Makes a 403 for an unknown tenant key.
     #[must_use]
     pub fn invalid_api_key() -> Self {
         Self::new(403, "INVALID_API_KEY", "Invalid X-API-KEY")
             .advise("Send the header X-API-KEY with a key that is enabled")
     }
 
-    /// A body that could not be read: 413 when it is too large, else 400.
+    /// Makes a 413 for a body that is too large, otherwise a 400.
     #[must_use]
     pub fn unreadable_body(status: StatusCode) -> Self {
         if status == StatusCode::PAYLOAD_TOO_LARGE {
@@ -151,22 +151,22 @@ impl ApiError {
         }
     }
 
-    /// 500 with a fixed text; the cause is logged here and nowhere else.
+    /// Makes a 500 with a fixed text, and logs the cause. It is logged nowhere else.
     #[must_use]
     pub fn internal(error: &'static str, cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
         Self::new(500, "INTERNAL", error)
     }
 
-    /// 503: the cosigner did not answer, or has lost a run that was on its way. Nothing was signed,
-    /// and a repeat begins a new run.
+    /// Makes a 503: the cosigner did not respond, or lost an open run. Nothing was signed, and a
+    /// retry begins a new run.
     #[must_use]
     pub fn signer_unavailable(error: &'static str, cause: &dyn std::fmt::Display) -> Self {
-        tracing::error!(%cause, "the cosigner is not available");
+        tracing::error!(%cause, "the cosigner is unavailable");
         Self::new(503, "SIGNER_UNAVAILABLE", error).advise(REPEAT).retry_after(1)
     }
 
-    /// 503 where the table was busy until the last attempt, else 500.
+    /// Makes a 503 when the table was busy until the last attempt, otherwise a 500.
     #[must_use]
     pub fn store(error: &'static str, cause: &StoreError) -> Self {
         if !matches!(cause, StoreError::Busy(_)) {
@@ -176,13 +176,13 @@ impl ApiError {
         Self::new(503, "STORE_BUSY", error).advise(REPEAT).retry_after(1)
     }
 
-    /// 429 for a tenant that sends more requests a second than it may.
+    /// Makes a 429 for a tenant that exceeds its requests per second.
     #[must_use]
     pub fn rate_limited(wait_s: u64) -> Self {
         Self::new(429, "RATE_LIMITED", "Too many requests").retry_after(wait_s)
     }
 
-    /// 429 for a tenant that has sent the requests of its day.
+    /// Makes a 429 for a tenant that has used up its daily quota.
     #[must_use]
     pub fn quota_exceeded(wait_s: u64) -> Self {
         Self::new(429, "QUOTA_EXCEEDED", "Too many requests")
@@ -190,14 +190,14 @@ impl ApiError {
             .retry_after(wait_s)
     }
 
-    /// 408: a slow client, on the local stack.
+    /// Makes a 408 for a slow client, on the local stack.
     #[must_use]
     pub fn request_timeout() -> Self {
         Self::new(408, "REQUEST_TIMEOUT", "Request body did not arrive in time")
             .advise("Send the whole body within 10 seconds.")
     }
 
-    /// 503 of the local stack's health: what it runs on has failed.
+    /// Makes a 503 for the local stack's health, when its disk or keys failed.
     #[must_use]
     pub fn unhealthy(trouble: String) -> Self {
         Self::new(503, "UNHEALTHY", trouble)
@@ -205,10 +205,10 @@ impl ApiError {
             .retry_after(5)
     }
 
-    /// 400 for a path that is no text.
+    /// Makes a 400 for a path that is not text.
     #[must_use]
     pub fn unreadable_path() -> Self {
-        Self::bad_request("The path is not UTF-8 when its %XX are read")
+        Self::bad_request("Request path must be UTF-8 after percent-decoding")
     }
 
     /// Returns the body as JSON text, with the time in Unix milliseconds.
@@ -238,17 +238,17 @@ impl ApiError {
 pub struct ErrorBody<'a> {
     #[schema(value_type = schema::Failed)]
     success: bool,
-    /// What is wrong.
+    /// The problem.
     error: &'a str,
     #[schema(value_type = schema::Code)]
     code: &'a str,
-    /// What to do next.
+    /// The action to take.
     message: &'a str,
-    /// The seconds of the header `Retry-After`, where the answer has it.
+    /// Seconds of the header `Retry-After`, if the response has it.
     #[schema(value_type = u64, required = false, minimum = 1)]
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_seconds: Option<u64>,
-    /// More advice, where the contract fixes `message`.
+    /// More advice, when the contract fixes `message`.
     #[schema(value_type = String, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<&'a str>,
@@ -256,7 +256,7 @@ pub struct ErrorBody<'a> {
     timestamp: u64,
 }
 
-/// The middleware writes the body: it has the clock.
+/// The middleware writes the body, because it has the clock.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -302,14 +302,14 @@ impl From<SignError> for ApiError {
 
 pub(super) fn frozen(error: &'static str) -> ApiError {
     ApiError::new(422, "WALLET_FROZEN", error).advise(
-        "This wallet is barred from signing after a failed protocol run; contact the operator",
+        "This wallet is barred from signing after a failed protocol run. Contact the operator.",
     )
 }
 
 pub(super) fn frozen_by_operator(error: &'static str) -> ApiError {
     ApiError::new(422, "WALLET_FROZEN", error).advise(
-        "An operator has frozen this wallet. You can still delete its API keys; for anything else, \
-         contact the operator",
+        "An operator has frozen this wallet. You can still delete its API keys. For anything else, \
+         contact the operator.",
     )
 }
 
@@ -336,7 +336,7 @@ mod tests {
     use super::*;
     use crate::aws::CallError;
 
-    /// The document's test compares the same order with the schema and the examples.
+    /// The test of the OpenAPI document compares the same order with the schema and the examples.
     #[test]
     fn error_body_has_fields_in_documented_order() {
         let full = ApiError::rate_limited(2).with_advice("Slow down.").body(7);
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_was_cut_off_may_be_repeated_and_one_that_went_wrong_is_our_fault() {
+    fn interrupted_run_is_retryable_and_failed_run_is_internal() {
         let gone = CosignerError::Unavailable(CallError::Function("Unhandled".to_owned()));
         for cause in [gone, CosignerError::Refused(Refusal::NoSession)] {
             let error = cosigner_failed("Failed to sign message", &cause.into());

@@ -1,4 +1,4 @@
-//! Cursors of a replay: where it goes on. Bound to their tenant by a digest, as those of lists are.
+//! Cursors of an event replay. A digest binds them to their tenant, like those of lists.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine;
@@ -12,7 +12,7 @@ use crate::store::EventPosition;
 const VERSION: u8 = 1;
 const CHECK: usize = 16;
 
-/// A position as a cursor of this tenant.
+/// Encodes a position as a cursor of this tenant.
 pub(super) fn to_cursor(tenant: &Tenant, position: &EventPosition) -> String {
     let mut bytes = vec![VERSION, position.shard];
     bytes.extend(position.after.as_ref().map(EventId::as_str).unwrap_or_default().as_bytes());
@@ -21,7 +21,7 @@ pub(super) fn to_cursor(tenant: &Tenant, position: &EventPosition) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Reads a cursor of this tenant; `None` when it is none.
+/// Decodes a cursor of this tenant. Returns `None` when it is invalid.
 pub(super) fn from_cursor(tenant: &Tenant, text: &str) -> Option<EventPosition> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (position, given) = bytes.split_at_checked(bytes.len().checked_sub(CHECK)?)?;
@@ -38,7 +38,7 @@ pub(super) fn from_cursor(tenant: &Tenant, text: &str) -> Option<EventPosition> 
 
 fn check(tenant: &Tenant, position: &[u8]) -> [u8; CHECK] {
     let mut context = Context::new(&SHA256);
-    // A tenant holds no `#`, so nothing else reads as the same bytes.
+    // Tenants contain no `#`, so the bytes are unambiguous.
     for part in [b"hyperdex events cursor#", tenant.as_str().as_bytes(), b"#", position] {
         context.update(part);
     }
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_read_by_its_tenant_alone() {
+    fn cursor_of_another_tenant_is_refused() {
         let id: EventId = format!("evt_{}", "0123456789ab".repeat(3)).parse().unwrap();
         for after in [None, Some(id)] {
             let position = EventPosition { shard: 15, after };

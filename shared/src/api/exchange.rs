@@ -1,4 +1,4 @@
-//! The exchange that a path names, and what is said about those that are not served here.
+//! The exchange in a path, and the guidance for exchanges without registration.
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
@@ -30,7 +30,7 @@ impl<S: Send + Sync> FromRequestParts<S> for InPath {
     }
 }
 
-/// What to do about an exchange that wallets are not registered with here.
+/// Returns the guidance for an exchange with which this service does not register wallets.
 #[must_use]
 pub fn not_served(name: &str) -> ApiError {
     let refused = |error: String| ApiError::new(400, "EXCHANGE_NOT_SUPPORTED", error);
@@ -38,15 +38,15 @@ pub fn not_served(name: &str) -> ApiError {
         return refused("Lighter API keys are not registered through HyperDEX".to_owned())
             .advise(LIGHTER);
     }
-    // The name comes from the path: it is shown, but not at any length.
+    // The name comes from the path, so it is shown with a limited length.
     let shown: String = name.chars().filter(|letter| !letter.is_control()).take(64).collect();
     let supported: Vec<&str> = Exchange::ALL.iter().map(|exchange| exchange.as_str()).collect();
     refused(format!("Unsupported exchange: {shown}"))
         .advise(format!("Supported exchanges: {}", supported.join(", ")))
 }
 
-/// The layer that counts registrations with an exchange in a metric: successes, and failures by the
-/// error's code.
+/// The layer that counts registrations with an exchange in metrics: successes, and failures by
+/// error code.
 #[derive(Clone, Debug)]
 pub struct RegistrationMetrics {
     exchange: Exchange,
@@ -54,7 +54,7 @@ pub struct RegistrationMetrics {
 }
 
 impl RegistrationMetrics {
-    /// The layer for registrations with this exchange.
+    /// Makes the layer for registrations with this exchange.
     #[must_use]
     pub const fn new(exchange: Exchange, clock: Clock) -> Self {
         Self { exchange, clock }
@@ -89,8 +89,8 @@ async fn count(
     response
 }
 
-/// The same routes for each exchange by name, because a path that is written out goes before one
-/// with a parameter, and for every other name.
+/// Returns the routes for each exchange by name, and for every other name. A literal path takes
+/// precedence over one with a parameter.
 pub fn routes<S>(rest: &str, handlers: &MethodRouter<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,

@@ -1,14 +1,15 @@
-//! `Idempotency-Key`: a request that is sent again is answered as it was, and done once.
+//! `Idempotency-Key`: a retried request takes effect once and gets the original response.
 //!
-//! A request without the header passes and costs nothing more. One with it is written down before
-//! it is worked on, and its answer after that. Only successes are kept. A refusal has changed
-//! nothing, and what it depends on may change (a deposit, a wallet, an exchange's state), so the
-//! same request runs again, as another attempt at the same operation, and resumes where the last
-//! one stopped.
+//! A request without the header passes through at no extra cost. A request with the header is
+//! recorded before it is processed, and its response is stored afterwards. Only successes are
+//! stored. A refusal has changed nothing, and its reason may change (a deposit, a wallet, an
+//! exchange's state). The same request therefore runs again as a further attempt at the same
+//! operation, and resumes where the last attempt stopped.
 //!
-//! A success that holds a secret is given again for [`SECRET_MS`](crate::store::SECRET_MS) only: long enough for a client
-//! that has lost the first one, and not for anybody who finds the key in a log of the day. The same
-//! holds for an outcome whose response could not be kept.
+//! A success that holds a secret is returned again only for
+//! [`SECRET_MS`](crate::store::SECRET_MS). This suffices for a client that has lost the response,
+//! and limits what a key found in that day's logs reveals. The same holds for an outcome whose
+//! response could not be stored.
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request, State};
@@ -36,45 +37,45 @@ use crate::webhooks::Webhooks;
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 
-/// How long one attempt may work on a request. Longer than API Gateway lets it live.
+/// Maximum duration of one attempt. It exceeds API Gateway's timeout.
 const LEASE_MS: u64 = 30_000;
 
-/// How long a key is remembered.
+/// Time for which a key is remembered.
 const KEY_LIFE_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// No answer of ours comes near this.
+/// Maximum size of a stored response, far above any actual one.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// Put into a response that holds a secret: it is sealed where it is kept.
+/// Marks a response that holds a secret, so that it is stored sealed.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct HoldsSecret {
-    /// Since when an earlier response may have shown it, Unix milliseconds. `None`: none has, except
-    /// where the request's outcome says so.
+    /// Since when an earlier response may have shown the secret, Unix milliseconds. `None` when
+    /// none has, except where the request's outcome states it.
     pub shown_from_ms: Option<u64>,
 }
 
-/// Put into a response that repeats an earlier one.
+/// Marks a response that repeats an earlier one.
 #[derive(Clone, Copy)]
 pub(super) struct Replayed;
 
-/// What is needed to remember requests.
+/// The clients that remember requests.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    /// Where they are noted.
+    /// The table that records requests.
     pub store: Store,
-    /// What seals answers that hold a secret.
+    /// Seals responses that hold a secret.
     pub envelope: Envelope,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Randomness.
+    /// The source of randomness.
     pub random: Random,
 }
 
 impl Memory {
-    /// Makes the clients once, from the environment.
+    /// Makes the clients from the environment.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
             store: Store::from_env(&runtime.env)?,
@@ -99,12 +100,12 @@ impl From<Webhooks> for Memory {
     }
 }
 
-/// The layer whose routes obey `Idempotency-Key` on `POST` and `DELETE`.
+/// The layer that implements `Idempotency-Key` for `POST` and `DELETE`.
 #[derive(Clone, Debug)]
 pub struct Idempotency(Memory);
 
 impl Idempotency {
-    /// The layer with this memory.
+    /// Makes the layer with this memory.
     pub fn new(memory: impl Into<Memory>) -> Self {
         Self(memory.into())
     }
@@ -129,7 +130,7 @@ async fn run(
         Err(error) if changes => return error.into_response(),
         _ => return next.run(request).await,
     };
-    // Whoever has no tenant is turned away by the handler.
+    // The handler refuses requests without a tenant.
     let Some(tenant) = request.extensions().get::<Tenant>().cloned() else {
         return next.run(request).await;
     };
@@ -153,10 +154,10 @@ async fn run(
     }
 }
 
-/// The client's key: 1 to 255 visible ASCII characters, given once.
+/// Returns the client's key: 1 to 255 visible ASCII characters, given once.
 ///
 /// # Errors
-/// 400, when it is something else.
+/// 400 when the header is invalid.
 pub fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let mut given = headers.get_all(KEY).iter();
     let Some(key) = given.next() else { return Ok(None) };
@@ -174,9 +175,9 @@ fn fingerprint(parts: &Parts, body: &[u8]) -> String {
 }
 
 enum Begun {
-    /// It is this call's to do.
+    /// This call must process the request.
     Attempt(Once),
-    /// It was answered before.
+    /// An earlier call has responded.
     Answered(Response),
 }
 
@@ -260,8 +261,8 @@ async fn replay(
     Ok(response)
 }
 
-/// Keeps an answer that is final. If that fails, the answer is given all the same: the repeat finds
-/// what was brought about.
+/// Stores a final response. If that fails, the response is returned anyway, because a retry finds
+/// the recorded outcome.
 async fn keep(
     memory: &Memory,
     tenant: &Tenant,
@@ -274,7 +275,7 @@ async fn keep(
         (response, memory.store.end_request(tenant, mark, None).await.map_err(KeepError::from))
     };
     if let Err(error) = kept {
-        tracing::warn!(%error, "the answer was not kept for its Idempotency-Key");
+        tracing::warn!(%error, "response not stored for its Idempotency-Key");
     }
     response
 }
@@ -316,7 +317,7 @@ enum KeepError {
 }
 
 impl ApiError {
-    /// 400 for an `Idempotency-Key` that is none.
+    /// Makes a 400 for an invalid `Idempotency-Key`.
     #[must_use]
     pub fn idempotency_key_invalid() -> Self {
         let error = "Idempotency-Key must be given once, as 1 to 255 visible ASCII characters";
@@ -324,7 +325,7 @@ impl ApiError {
             .advise("Send one Idempotency-Key, such as a UUID, that is new for each new request.")
     }
 
-    /// 410 for an `Idempotency-Key` whose response held a secret, some time after it.
+    /// Makes a 410 for an `Idempotency-Key` whose response held a secret that is no longer shown.
     #[must_use]
     pub fn secret_not_shown_again() -> Self {
         let error = "The response to this Idempotency-Key held a secret that is no longer shown";
@@ -334,7 +335,7 @@ impl ApiError {
         )
     }
 
-    /// 422 for an `Idempotency-Key` that belongs to another request.
+    /// Makes a 422 for an `Idempotency-Key` that belongs to another request.
     #[must_use]
     pub fn idempotency_key_reused() -> Self {
         let error = "Idempotency-Key was used for another request";
@@ -342,7 +343,7 @@ impl ApiError {
             .advise("Use a new key for each new request.")
     }
 
-    /// 409 for an `Idempotency-Key` whose request runs.
+    /// Makes a 409 for an `Idempotency-Key` whose request is running.
     #[must_use]
     pub fn idempotency_in_progress(seconds: u64) -> Self {
         let error = "A request with this Idempotency-Key is running";

@@ -1,4 +1,4 @@
-//! Layers of middleware functions.
+//! Layers made of middleware functions.
 
 use axum::extract::{Request, State};
 use axum::middleware::{FromFn, Next, from_fn_with_state};

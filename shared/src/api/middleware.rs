@@ -1,4 +1,5 @@
-//! The middleware around every endpoint's routes: body limit, request id, error bodies, one log line.
+//! The middleware around every endpoint's routes: body limit, request id, error bodies, and one
+//! log line.
 
 use std::panic::AssertUnwindSafe;
 
@@ -24,20 +25,20 @@ use super::idempotency::Replayed;
 use super::layer::{Layered, layered};
 use crate::caller::{Caller, Once};
 
-/// The largest request body, in bytes.
+/// Maximum size of a request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The paths that are called without a key.
+/// Paths without authentication.
 pub const OPEN_PATHS: [&str; 2] = ["/api/health", "/api/openapi.json"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The request's id, where API Gateway has given one. Otherwise the middleware draws one.
+/// The request's id from API Gateway. Without one, the middleware draws an id.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
-/// Puts an endpoint's routes behind the middleware of every endpoint: unknown routes and methods,
-/// oversized bodies, panics and every [`ApiError`] become bodies of the contract.
+/// Wraps an endpoint's routes in the common middleware. Unknown routes and methods, oversized
+/// bodies, panics and every [`ApiError`] become error bodies of the contract.
 pub fn with_middleware(routes: Router, clock: Clock, random: Random) -> Router {
     routes
         .fallback(|| async { ApiError::no_route() })
@@ -46,9 +47,9 @@ pub fn with_middleware(routes: Router, clock: Clock, random: Random) -> Router {
         .layer(RequestScope { clock, random })
 }
 
-/// The layer that gives each request its id, writes its error body, catches its panic and logs it in
-/// one line. `HEAD` is a method of the open paths alone: API Gateway sends it to the function of a
-/// path's `POST`, which cannot answer for its `GET`.
+/// The layer that assigns each request's id, writes error bodies, catches panics and logs one
+/// line. It accepts `HEAD` only for open paths: API Gateway sends `HEAD` to the function of a
+/// path's `POST`, which cannot respond for its `GET`.
 #[derive(Clone, Debug)]
 struct RequestScope {
     clock: Clock,
@@ -117,14 +118,14 @@ async fn run(State(scope): State<RequestScope>, request: Request, next: Next) ->
     response
 }
 
-/// Whether axum has refused a request itself, in plain text: a path that is no UTF-8.
+/// Returns whether axum itself refused a request in plain text, because the path is not UTF-8.
 fn is_rejection(response: &Response) -> bool {
     let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     response.status() == StatusCode::BAD_REQUEST
         && kind.is_some_and(|kind| kind.starts_with(b"text/plain"))
 }
 
-/// Returns a refusal by code in front of the middleware, in the contract's form, and logs it.
+/// Returns and logs a refusal from code outside the middleware, in the contract's form.
 pub fn refusal(error: &ApiError, clock: &Clock, random: &Random) -> Response {
     let request_id = random.uuid().map(|id| id.to_string()).unwrap_or_default();
     let mut response = error.clone().into_response();

@@ -26,7 +26,7 @@ pub struct HealthBody {
 }
 
 impl HealthBody {
-    /// The answer of a service of this version that can answer at all.
+    /// Returns the body of a healthy service of this version.
     #[must_use]
     pub const fn new(version: &'static str) -> Self {
         Self { success: true, status: "ok", version }
@@ -41,7 +41,7 @@ pub struct WalletBody {
     success: bool,
     #[schema(value_type = schema::UserName)]
     user_id: String,
-    /// EIP-55.
+    /// The wallet's address, EIP-55.
     #[schema(value_type = schema::AddressText)]
     address: String,
     #[schema(value_type = schema::WalletId)]
@@ -80,7 +80,7 @@ pub struct WalletsBody {
 struct WalletRow {
     #[schema(value_type = schema::UserName)]
     user_id: String,
-    /// EIP-55.
+    /// The wallet's address, EIP-55.
     #[schema(value_type = schema::AddressText)]
     address: String,
     #[schema(value_type = schema::WalletId)]
@@ -88,13 +88,13 @@ struct WalletRow {
     /// Uncompressed SEC1, 130 hex digits without `0x`.
     #[schema(value_type = schema::PublicKey)]
     public_key: String,
-    /// RFC 3339 in whole seconds.
+    /// Creation time, RFC 3339 in whole seconds.
     #[schema(value_type = schema::Seconds)]
     created_at: String,
 }
 
 impl WalletsBody {
-    /// A page of a tenant's wallets.
+    /// Returns a page of a tenant's wallets.
     #[must_use]
     pub fn new(tenant: &Tenant, wallets: &[ListedWallet], next: Option<Position>) -> Self {
         let wallets = wallets.iter().map(|wallet| WalletRow {
@@ -115,7 +115,7 @@ impl WalletsBody {
 pub struct SignedBody {
     #[schema(value_type = schema::Succeeded)]
     success: bool,
-    /// `0x` and 65 bytes.
+    /// The signature: `0x` and 65 bytes.
     #[schema(value_type = schema::SignatureText)]
     signature: String,
     #[schema(value_type = schema::AddressText)]
@@ -127,7 +127,7 @@ pub struct SignedBody {
 }
 
 impl SignedBody {
-    /// The answer to a signed message.
+    /// Returns the body of a signed message.
     #[must_use]
     pub fn new(wallet: &WalletRecord, message: PersonalMessage, signature: &Signature) -> Self {
         Self {
@@ -140,7 +140,7 @@ impl SignedBody {
     }
 }
 
-/// A response with `data` and a timestamp: what the trading routes answer.
+/// A response of the trading routes, with `data` and a timestamp.
 #[derive(Serialize, ToSchema)]
 pub struct DataBody<T> {
     #[schema(value_type = schema::Succeeded)]
@@ -155,27 +155,27 @@ pub struct DataBody<T> {
 }
 
 impl<T> DataBody<T> {
-    /// A successful answer.
+    /// Returns the body of a successful response.
     pub fn new(message: Option<&'static str>, data: T, now_ms: u64) -> Self {
         Self { success: true, message, data, timestamp: now_ms }
     }
 }
 
-/// `data` of a registration with Aster. No secret.
+/// The `data` of a registration with Aster, without secrets.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct AsterData {
-    /// The wallet that is registered, EIP-55.
+    /// The registered wallet's address, EIP-55.
     #[schema(value_type = schema::AddressText)]
     pub signer_address: String,
-    /// RFC 3339 in whole seconds.
+    /// Creation time, RFC 3339 in whole seconds.
     #[schema(value_type = schema::Seconds)]
     pub created_at: String,
-    /// The agent that may trade, EIP-55; none with an API key of V1.
+    /// The agent's address, EIP-55; absent for an API key of V1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::AddressText, required = false)]
     pub agent_address: Option<String>,
-    /// When the agent expires, Unix milliseconds; never with an API key of V1.
+    /// Expiry of the agent, Unix milliseconds; absent for an API key of V1, which does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::UnixMs, required = false)]
     pub expiry_timestamp: Option<u64>,
@@ -193,30 +193,30 @@ impl From<&Registered> for AsterData {
     }
 }
 
-/// `data` of a registration with Hyperliquid: the one response that hands out a secret.
+/// The `data` of a registration with Hyperliquid, the only response with a trading key's secret.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HyperliquidData {
-    /// The agent (API wallet), EIP-55.
+    /// The agent's (API wallet's) address, EIP-55.
     #[schema(value_type = schema::AddressText)]
     pub api_wallet_address: String,
-    /// Its private key; left out where the deployment says so.
+    /// The agent's private key; absent if the deployment does not return keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::PrivateKey, required = false)]
     pub api_private_key: Option<zeroize::Zeroizing<String>>,
-    /// The wallet, EIP-55.
+    /// The wallet's address, EIP-55.
     #[schema(value_type = schema::AddressText)]
     pub main_wallet_address: String,
-    /// When the agent expires, Unix milliseconds.
+    /// Expiry of the agent, Unix milliseconds.
     #[schema(value_type = schema::UnixMs)]
     pub expiry_timestamp: u64,
 }
 
 impl HyperliquidData {
-    /// What a registration hands out.
+    /// Returns the data of a registration.
     ///
     /// # Errors
-    /// When there is no agent, which Hyperliquid's credentials always have.
+    /// Fails when there is no agent, which a credential of Hyperliquid always has.
     pub fn new(registered: &Registered, return_private_key: bool) -> Result<Self, ApiError> {
         let agent = registered.agent.as_ref().ok_or_else(|| {
             ApiError::internal("Failed to generate API key", &"a credential without an agent")
@@ -230,25 +230,25 @@ impl HyperliquidData {
     }
 }
 
-/// `data` of a rotation: what a registration hands out, and what became of the key before.
+/// The `data` of a rotation: that of a registration, and the state of the previous key.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RotatedData<T> {
-    /// As a registration with the exchange hands it out.
+    /// The fields of a registration with the exchange.
     #[serde(flatten)]
     pub registered: T,
-    /// The agent before, EIP-55.
+    /// The previous agent's address, EIP-55.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::AddressText, required = false)]
     pub previous_agent_address: Option<String>,
-    /// Whether it is gone from the exchange; if not, it is taken away by itself later.
+    /// Whether the exchange has removed the previous agent. If not, the service removes it later.
     pub previous_agent_revoked: bool,
-    /// No slot was free: the new agent has the name of the old one, and took its place at once.
+    /// Whether the new agent replaced the old one by taking its name, because no slot was free.
     pub replaced_by_name: bool,
 }
 
 impl<T> RotatedData<T> {
-    /// What a rotation hands out.
+    /// Returns the data of a rotation.
     #[must_use]
     pub fn new(registered: T, rotated: &Rotated) -> Self {
         Self {

@@ -1,5 +1,5 @@
-//! JSON whose objects have unique fields, at any depth. Parsers differ in which of two fields of one
-//! name they take: a value that one parser has checked, another would replace.
+//! JSON whose objects have unique fields, at any depth. Parsers differ in which of two fields with
+//! one name they use. A value checked by one parser could be replaced for another.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ impl<'de> Deserialize<'de> for UniqueFields {
     }
 }
 
-/// As `serde_json` reads a [`Value`].
+/// Reads a [`Value`] as `serde_json` does.
 struct Reader;
 
 impl<'de> Visitor<'de> for Reader {
@@ -66,7 +66,7 @@ impl<'de> Visitor<'de> for Reader {
         let mut fields = Map::new();
         while let Some((name, UniqueFields(value))) = access.next_entry::<String, UniqueFields>()? {
             if fields.insert(name, value).is_some() {
-                return Err(A::Error::custom("a field stands twice"));
+                return Err(A::Error::custom("duplicate field"));
             }
         }
         Ok(Value::Object(fields))

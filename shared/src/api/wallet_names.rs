@@ -1,4 +1,4 @@
-//! The wallet that a request names, once or several times: in its path, its query and its body.
+//! The names of a wallet in a request: in its path, its query and its body.
 
 use domain::ids::{Tenant, WalletRef};
 use http::Uri;
@@ -13,20 +13,20 @@ const NAME: &str = "walletIdOrAddress";
 /// The fields and parameters that may name the wallet in addition to its first name.
 pub(super) const WALLET_NAMES: [&str; 4] = [NAME, "userId", "walletId", "address"];
 
-/// Every name that a request gives its wallet.
+/// All names that a request gives its wallet.
 #[derive(Debug)]
 pub struct WalletNames(Vec<WalletRef>);
 
 impl WalletNames {
-    /// Reads the name in a path.
+    /// Parses the name in a path.
     ///
     /// # Errors
-    /// 400 for a bad name.
+    /// 400 for an invalid name.
     pub fn in_path(text: &str) -> Result<Self, ApiError> {
         Ok(Self(vec![text.parse().map_err(bad_id)?]))
     }
 
-    /// Reads the names in a query, which must have `walletIdOrAddress`.
+    /// Parses the names in a query, which must have `walletIdOrAddress`.
     ///
     /// # Errors
     /// 400, naming the parameter.
@@ -37,7 +37,7 @@ impl WalletNames {
         }
     }
 
-    /// Reads the names in a body, which must have `walletIdOrAddress`.
+    /// Parses the names in a body, which must have `walletIdOrAddress`.
     ///
     /// # Errors
     /// 400, naming the field.
@@ -46,7 +46,7 @@ impl WalletNames {
         Self(Vec::new()).and_in_body(body)
     }
 
-    /// Reads the names in a query and a body, one of which must have `walletIdOrAddress`.
+    /// Parses the names in a query and a body, one of which must have `walletIdOrAddress`.
     ///
     /// # Errors
     /// 400, naming the parameter or the field.
@@ -83,10 +83,10 @@ impl WalletNames {
         Ok(self)
     }
 
-    /// Returns a name of the wallet. The table is read only where there are several names.
+    /// Returns one name of the wallet. Reads the table only if there are several names.
     ///
     /// # Errors
-    /// 400 when the names are those of different wallets, 404 when the wallet does not exist.
+    /// 400 when the names belong to different wallets, 404 when the wallet does not exist.
     pub async fn wallet(mut self, store: &Store, tenant: &Tenant) -> Result<WalletRef, ApiError> {
         self.0.dedup();
         if let [name] = self.0.as_slice() {
@@ -107,7 +107,7 @@ impl WalletNames {
     }
 }
 
-/// The text of a parameter that may be absent, and is given once at most.
+/// Returns the text of an optional parameter, which may occur once.
 fn queried(uri: &Uri, name: &str) -> Result<Option<String>, ApiError> {
     let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let mut given = pairs.filter(|(key, _)| key == name);

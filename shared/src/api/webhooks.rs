@@ -1,4 +1,4 @@
-//! Webhooks in the contract: responses and errors.
+//! Response bodies and errors of webhooks.
 
 use domain::ids::Tenant;
 use domain::time::rfc3339_seconds;
@@ -12,7 +12,7 @@ use crate::schema;
 use crate::store::{WebhookId, WebhookRecord};
 use crate::webhooks::{CreateWebhookError, DeleteWebhookError, ReplayError, Replayed, Secret};
 
-/// A webhook, as its tenant sees it.
+/// A webhook, as shown to its tenant.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 struct WebhookRow {
@@ -29,30 +29,30 @@ struct WebhookRow {
     created_at: String,
     #[schema(value_type = schema::WebhookStatus)]
     status: &'static str,
-    /// When it was last sent something, to the minute.
+    /// Time of the last delivery, to the minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Seconds, required = false)]
     last_delivered_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = FailureRow, required = false)]
     last_failure: Option<FailureRow>,
-    /// Since when nothing has arrived and something has failed.
+    /// Start of the current failures: since then, no delivery has succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Seconds, required = false)]
     failing_since: Option<String>,
 }
 
-/// The last attempt that did not arrive.
+/// The last failed attempt.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 struct FailureRow {
     #[schema(value_type = schema::Seconds)]
     at: String,
-    /// What the receiver answered.
+    /// The receiver's HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u16, required = false)]
     status: Option<u16>,
-    /// Why there was no answer.
+    /// Why there was no response.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Code, required = false)]
     reason: Option<String>,
@@ -85,12 +85,12 @@ pub struct WebhookMadeBody {
     #[schema(value_type = schema::Succeeded)]
     success: bool,
     webhook: WebhookRow,
-    /// What deliveries are signed with.
+    /// The secret that signs deliveries.
     #[schema(value_type = schema::WebhookSecret)]
     secret: Zeroizing<String>,
 }
 
-/// Without the secret.
+/// Omits the secret.
 impl std::fmt::Debug for WebhookMadeBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "WebhookMadeBody({:?})", self.webhook)
@@ -98,7 +98,7 @@ impl std::fmt::Debug for WebhookMadeBody {
 }
 
 impl WebhookMadeBody {
-    /// A new webhook, with its secret.
+    /// Returns the body of a new webhook, with its secret.
     #[must_use]
     pub fn new(webhook: &WebhookRecord, secret: &Secret) -> Self {
         Self { success: true, webhook: webhook.into(), secret: secret.to_text() }
@@ -111,12 +111,12 @@ impl WebhookMadeBody {
 pub struct WebhooksBody {
     #[schema(value_type = schema::Succeeded)]
     success: bool,
-    /// Ten at most.
+    /// The webhooks, at most ten.
     webhooks: Vec<WebhookRow>,
 }
 
 impl WebhooksBody {
-    /// A tenant's webhooks.
+    /// Returns the body of a tenant's webhooks.
     #[must_use]
     pub fn new(webhooks: &[WebhookRecord]) -> Self {
         Self { success: true, webhooks: webhooks.iter().map(WebhookRow::from).collect() }
@@ -134,7 +134,7 @@ pub struct WebhookDeletedBody {
 }
 
 impl WebhookDeletedBody {
-    /// A webhook that is gone.
+    /// Returns the body of a deleted webhook.
     #[must_use]
     pub fn new(id: WebhookId) -> Self {
         Self { success: true, webhook_id: id.to_string() }
@@ -147,15 +147,15 @@ impl WebhookDeletedBody {
 pub struct ReplayedBody {
     #[schema(value_type = schema::Succeeded)]
     success: bool,
-    /// How many events were queued.
+    /// Number of events queued.
     queued: usize,
-    /// For the next call, with the same times; null when nothing is left.
+    /// The cursor for the next call with the same period; null when nothing is left.
     #[schema(value_type = Option<schema::ReplayCursor>, required)]
     next_cursor: Option<String>,
 }
 
 impl ReplayedBody {
-    /// What was queued.
+    /// Returns the body of a replay.
     #[must_use]
     pub fn new(tenant: &Tenant, replayed: &Replayed) -> Self {
         let next_cursor = replayed.next.as_ref().map(|position| to_cursor(tenant, position));
@@ -164,32 +164,32 @@ impl ReplayedBody {
 }
 
 impl ApiError {
-    /// 404 for a webhook that is not there, or another tenant's.
+    /// Makes a 404 for a webhook that does not exist or belongs to another tenant.
     #[must_use]
     pub fn webhook_not_found() -> Self {
         Self::new(404, "WEBHOOK_NOT_FOUND", "Webhook not found")
             .advise("Check the webhookId; GET /api/webhooks lists the webhooks.")
     }
 
-    /// 404 for an event that is not kept, or another tenant's.
+    /// Makes a 404 for an event that is not stored or belongs to another tenant.
     #[must_use]
     pub fn event_not_found() -> Self {
         Self::new(404, "EVENT_NOT_FOUND", "Event not found")
-            .advise("Check the eventId. Events are kept for 30 days, from the first webhook on.")
+            .advise("Check the eventId. Events are stored for 30 days, once you have a webhook.")
     }
 
-    /// 409 for an eleventh webhook.
+    /// Makes a 409 for an eleventh webhook.
     #[must_use]
     pub fn too_many_webhooks() -> Self {
-        Self::new(409, "TOO_MANY_WEBHOOKS", "There are ten webhooks already")
+        Self::new(409, "TOO_MANY_WEBHOOKS", "The limit of ten webhooks is reached")
             .advise("Delete a webhook before you create another.")
     }
 
-    /// 409 for a webhook that nothing is sent to.
+    /// Makes a 409 for a disabled webhook.
     #[must_use]
     pub fn webhook_disabled() -> Self {
         Self::new(409, "WEBHOOK_DISABLED", "The webhook is disabled")
-            .advise("Its receiver has answered 410. Delete the webhook and create a new one.")
+            .advise("Its receiver returned 410. Delete the webhook and create a new one.")
     }
 }
 

@@ -1,5 +1,5 @@
-//! Signed calls of the AWS services of which the functions use one or two operations: Lambda and
-//! SQS. Their SDKs would be a tenth of the first build: `docs/decisions/0046-signed-calls.md`.
+//! Signed calls of AWS services of which the functions use one or two operations: Lambda and SQS.
+//! Their SDKs would take a tenth of the first build: `docs/decisions/0046-signed-calls.md`.
 
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -19,37 +19,37 @@ use platform::aws::Access;
 use platform::telemetry;
 use serde::Deserialize;
 
-/// The longest wait before a call is sent again.
+/// Maximum wait before a retry.
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
-/// Why a call of AWS has no result. The text is for the log.
+/// Why an AWS call has no result. The text is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// No connection, or it broke: the service may have executed the call.
+    /// No connection, or a broken one: the service may have executed the call.
     #[error("{0}: no response: {error}", error = DisplayErrorContext(.1))]
     Connection(&'static str, #[source] ConnectorError),
-    /// The response broke off: the service may have executed the call.
+    /// An incomplete response: the service may have executed the call.
     #[error("{0}: the response broke off: {error}", error = DisplayErrorContext(.1))]
     Body(&'static str, #[source] BodyError),
-    /// No response within the time for an attempt: the service may have executed the call.
+    /// No response within the attempt's timeout: the service may have executed the call.
     #[error("{0}: no response within {seconds} s", seconds = .1.as_secs())]
     Timeout(&'static str, Duration),
     /// The service refused or failed.
     #[error("{operation}: HTTP {status}, {code}: {message}")]
     Service {
-        /// Such as `Lambda.Invoke`.
+        /// The operation, such as `Lambda.Invoke`.
         operation: &'static str,
         /// The HTTP status.
         status: u16,
-        /// Such as `TooManyRequestsException`; empty if the response names none.
+        /// The error code, such as `TooManyRequestsException`; empty if the response has none.
         code: String,
-        /// The service's own words.
+        /// The service's message.
         message: String,
     },
-    /// The invoked function ended in an error.
+    /// The invoked function returned an error.
     #[error("the function failed: {0}")]
     Function(String),
-    /// The response is not of the operation.
+    /// The response does not belong to the operation.
     #[error("{0}: unexpected response")]
     Unexpected(&'static str, #[source] serde_json::Error),
     /// The request cannot be signed.
@@ -61,41 +61,41 @@ pub enum CallError {
     /// The request cannot be made.
     #[error("{0}: cannot make the request")]
     Request(&'static str, #[source] http::Error),
-    /// There are no random bytes for the wait before a retry.
+    /// The random number generator failed to provide the wait before a retry.
     #[error(transparent)]
     Random(#[from] RandomError),
 }
 
 /// One operation's request.
 pub(super) struct Call<'a> {
-    /// Service and operation as the log line counts them.
+    /// Service and operation as counted in the log line.
     pub(super) operation: (&'static str, &'static str),
     /// The same as one word, for errors.
     pub(super) name: &'static str,
-    /// Path of the URL, percent-encoded, with its slash.
+    /// The URL's path, percent-encoded, with its slash.
     pub(super) path: &'a str,
     pub(super) headers: &'a [(&'static str, &'static str)],
     pub(super) body: &'a [u8],
 }
 
-/// A response with a status of success.
+/// A successful response.
 pub(super) struct Reply {
     /// `x-amz-function-error`, which only Lambda sends.
     pub(super) function_error: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
-/// When a failed attempt is repeated.
+/// The policy for retries.
 #[derive(Clone, Copy)]
 pub(super) struct Retries {
     pub(super) attempts: u32,
-    /// The longest wait before the second attempt; it doubles with each further attempt, and each
-    /// wait is drawn between zero and that.
+    /// Maximum wait before the second attempt. It doubles with each further attempt, and each wait
+    /// is drawn between zero and that.
     pub(super) backoff: Duration,
     pub(super) repeats: fn(&CallError) -> bool,
 }
 
-/// One AWS service, as one function reaches it.
+/// An AWS service, as a function accesses it.
 #[derive(Clone)]
 pub(super) struct Service {
     pub(super) access: Access,
@@ -103,7 +103,7 @@ pub(super) struct Service {
     pub(super) retries: Retries,
 }
 
-/// What an error response has in its body. Lambda writes `Message` or `message`.
+/// The body of an error response. Lambda writes `Message` or `message`.
 #[derive(Default, Deserialize)]
 struct ServiceErrorBody {
     #[serde(default, rename = "__type", alias = "code")]
@@ -113,7 +113,7 @@ struct ServiceErrorBody {
 }
 
 impl Service {
-    /// Sends the call until it succeeds or must not be repeated.
+    /// Sends the call until it succeeds or must not be retried.
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Reply, CallError> {
         let mut longest = self.retries.backoff;
         for _ in 1..self.retries.attempts {
@@ -202,7 +202,7 @@ impl fmt::Debug for Service {
     }
 }
 
-/// The error's name without the namespace before it and the URL after it.
+/// Returns the error's name without the namespace before it and the URL after it.
 fn code(kind: &str) -> String {
     let name = kind.split(':').next().unwrap_or_default();
     name.rsplit('#').next().unwrap_or_default().to_owned()

@@ -6,20 +6,20 @@ use platform::aws::{Aws, OtherService};
 
 use super::call::{Call, CallError, Retries, Service};
 
-/// How long a call of the cosigner may take: longer than its function may run, and three times
-/// within what API Gateway waits.
+/// Timeout of a call of the cosigner: longer than its function's timeout, and three calls fit into
+/// API Gateway's timeout.
 pub const COSIGNER_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// Attempts at one invocation that Lambda throttles.
+/// Number of attempts for an invocation that Lambda throttles.
 const INVOKE_ATTEMPTS: u32 = 5;
 
-/// A client of Lambda. It retries nothing but throttled invocations, which Lambda has not executed:
-/// a step of the two-party protocol happens at most once.
+/// A client of Lambda. It retries only throttled invocations, which Lambda has not executed, so a
+/// step of the two-party protocol happens at most once.
 #[derive(Clone, Debug)]
 pub struct LambdaClient(pub(super) Service);
 
 impl LambdaClient {
-    /// A client over these connections.
+    /// Makes a client with these connections.
     #[must_use]
     pub fn new(aws: &Aws) -> Self {
         let retries = Retries {
@@ -36,7 +36,8 @@ impl LambdaClient {
     /// Source: "Invoke" in the AWS Lambda API reference.
     ///
     /// # Errors
-    /// [`CallError::Function`] if the function ran and failed; any other if it may not have run.
+    /// [`CallError::Function`] if the function ran and failed; any other error if it may not have
+    /// run.
     pub async fn invoke(&self, function: &str, payload: &[u8]) -> Result<Vec<u8>, CallError> {
         let function: String = url::form_urlencoded::byte_serialize(function.as_bytes()).collect();
         let call = Call {
@@ -54,7 +55,7 @@ impl LambdaClient {
     }
 }
 
-/// Whether Lambda throttled the invocation before it executed anything.
+/// Returns whether Lambda throttled the invocation before it executed anything.
 fn is_throttled(error: &CallError) -> bool {
     matches!(error, CallError::Service { status: 429, .. })
 }

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::call::{Call, CallError, Reply, Retries, Service};
 
-/// Attempts at one call.
+/// Number of attempts of a call.
 const ATTEMPTS: u32 = 3;
 
-/// How many messages SQS takes at once.
+/// Maximum number of messages in an SQS batch.
 pub const BATCH: usize = 10;
 
 /// A client of SQS.
@@ -36,11 +36,11 @@ const HIDE: Operation = Operation {
     target: "AmazonSQS.ChangeMessageVisibility",
 };
 
-/// A message that SQS did not take.
+/// A message that SQS rejected.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NotSent {
-    /// Why, such as `InternalError`.
+    /// The reason, such as `InternalError`.
     pub code: String,
 }
 
@@ -52,7 +52,7 @@ struct BatchResult {
 }
 
 impl SqsClient {
-    /// A client over these connections.
+    /// Makes a client with these connections.
     #[must_use]
     pub fn new(aws: &Aws) -> Self {
         let retries =
@@ -61,12 +61,12 @@ impl SqsClient {
         Self(Service { access, attempt_timeout: AWS_CALL_TIMEOUT, retries })
     }
 
-    /// Queues at most [`BATCH`] messages, and returns the ones that were not taken.
+    /// Queues at most [`BATCH`] messages, and returns the rejected ones.
     ///
     /// Source: "SendMessageBatch" in the Amazon SQS API reference.
     ///
     /// # Errors
-    /// When any of the messages may be queued or not.
+    /// Fails when it is unknown whether the messages are queued.
     pub async fn send_batch(
         &self,
         queue_url: &str,
@@ -83,12 +83,12 @@ impl SqsClient {
         Ok(result.failed)
     }
 
-    /// Hides a received message for so many seconds, after which it is received again.
+    /// Hides a received message for this many seconds, after which it is received again.
     ///
     /// Source: "ChangeMessageVisibility" in the Amazon SQS API reference.
     ///
     /// # Errors
-    /// When the message's own time may still hold.
+    /// Fails when the message's previous timeout may still apply.
     pub async fn hide(
         &self,
         queue_url: &str,
@@ -116,8 +116,8 @@ impl SqsClient {
     }
 }
 
-/// Whether an attempt may succeed if it is repeated. A message that is queued twice does no harm:
-/// the receiver sees the same event id.
+/// Returns whether a retry may succeed. A message queued twice is harmless, because the receiver
+/// sees the same event id.
 fn is_transient(error: &CallError) -> bool {
     match error {
         CallError::Connection(..) | CallError::Body(..) | CallError::Timeout(..) => true,

@@ -79,7 +79,7 @@ fn regional_endpoints_have_the_partitions_suffix() {
     }
 }
 
-/// A server that gives each response once, to one request each, and records the requests' first
+/// A server that sends each response once, to one request each, and records the requests' first
 /// lines and bodies. An empty response closes the connection.
 struct Server {
     url: String,
@@ -146,7 +146,7 @@ fn throttled() -> String {
 }
 
 #[tokio::test]
-async fn throttled_invocation_is_sent_again() {
+async fn throttled_invocation_is_retried() {
     let server = Server::start(vec![throttled(), throttled(), response("200 OK", "", "done")]);
     let result = server.lambda().invoke(FUNCTION, b"asked").await.unwrap();
     assert_eq!(result, b"done");
@@ -184,7 +184,7 @@ async fn failed_function_is_an_error() {
 }
 
 #[tokio::test]
-async fn batch_is_sent_again_after_a_failure_and_names_what_was_not_taken() {
+async fn batch_is_retried_and_returns_rejected_messages() {
     let partly = r#"{"Successful":[{"Id":"0"}],"Failed":[{"Id":"1","Code":"InternalError","SenderFault":false}]}"#;
     let failed = response("503 Service Unavailable", "", "");
     let server = Server::start(vec![failed, String::new(), response("200 OK", "", partly)]);

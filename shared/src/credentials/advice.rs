@@ -12,8 +12,8 @@ pub fn rotate_path(exchange: Exchange) -> String {
     format!("POST /api/trading/{exchange}/apikey/rotate")
 }
 
-/// Returns what is wrong with a credential's keys at a time in Unix milliseconds, and what to do.
-/// `None`: nothing is wrong.
+/// Returns what is wrong with a credential's keys at a time in Unix milliseconds, and the action
+/// to take. Returns `None` when nothing is wrong.
 #[must_use]
 pub fn advice(record: &CredentialRecord, now_ms: u64) -> Option<String> {
     let rotate = rotate_path(record.exchange);
@@ -58,7 +58,7 @@ pub fn advice(record: &CredentialRecord, now_ms: u64) -> Option<String> {
             ),
         });
     }
-    // Records of earlier versions do not say which key was delivered.
+    // Records of earlier versions do not state which key was delivered.
     if let Some(lost) = record.kept().filter(in_time).find(|agent| is_gone(agent.agent)) {
         return Some(format!(
             "The exchange no longer lists the earlier key of {}. If you use it, rotate to get a new \

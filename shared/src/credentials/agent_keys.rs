@@ -8,10 +8,11 @@ use protocol::KeyShare;
 use super::{CredentialError, Registrar};
 use crate::store::{AgentRecord, CredentialRecord, WalletRecord};
 
-/// Taken off an agent's validity, so that a clock that runs ahead does not ask for too much.
+/// Subtracted from an agent's validity, so that a fast clock does not request more than the
+/// exchange's maximum.
 const EXPIRY_MARGIN_MS: u64 = 60_000;
 
-/// A new agent, and what is needed to have it approved.
+/// A new agent, and the data that its approval requires.
 pub(super) struct NewAgent {
     pub(super) key: AgentKey,
     pub(super) agent: AgentRecord,
@@ -19,8 +20,8 @@ pub(super) struct NewAgent {
 }
 
 impl NewAgent {
-    /// Makes an agent and seals its key. Meanwhile it fetches the share, and takes the weight of
-    /// one approval and so many removals from the budget.
+    /// Makes an agent and seals its key. In parallel, fetches the share, and takes the weight of
+    /// one approval and the given number of removals from the budget.
     pub(super) async fn make(
         registrar: &Registrar,
         wallet: &WalletRecord,
@@ -62,13 +63,14 @@ pub(super) async fn open(
     if key.address() == agent { Ok(key) } else { Err(CredentialError::DamagedKey) }
 }
 
-/// Returns when an agent expires that is approved now, Unix milliseconds.
+/// Returns the expiry of an agent approved now, in Unix milliseconds.
 pub(super) fn expiry(registrar: &Registrar, now_ms: u64) -> u64 {
     (now_ms + registrar.client.validity_ms()).saturating_sub(EXPIRY_MARGIN_MS)
 }
 
-/// Returns a name that no agent of this wallet has had: a fixed prefix, the time, two random
-/// letters. It has at most 16 characters until the year 5188, and none that needs encoding.
+/// Returns an agent name that this wallet has not used: a fixed prefix, the time, and two random
+/// letters. The name has at most 16 characters until the year 5188, and no character that requires
+/// encoding.
 pub(super) fn agent_name(now_ms: u64, random: &Random) -> Result<String, RandomError> {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     let mut digits = Vec::new();

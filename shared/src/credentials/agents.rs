@@ -1,11 +1,12 @@
 //! The agents that an exchange lists for a wallet, and the removal of one that no credential uses.
 //!
-//! Approvals that arrive late and restored tables leave agents whose keys nobody has. Only this
-//! service signs for the wallet, so only this service can free their slots.
+//! Late approvals and restored tables leave agents whose keys are lost. Only this service signs
+//! for the wallet, so only this service can free their slots.
 //!
-//! A removal needs no lease. The exchange is asked first and the record is read after that, and a
-//! record holds an agent before the exchange hears of it. So no agent of a credential is taken for a
-//! leftover. Two removals of one agent end alike, because the exchange forgets it once.
+//! A removal needs no lease. The exchange is asked first, and the record is read afterwards. A
+//! record names an agent before the exchange learns of it, so a credential's agent is never
+//! mistaken for a leftover. Two removals of the same agent have the same result, because the
+//! exchange removes it once.
 
 use domain::eth::Address;
 use domain::ids::WalletRef;
@@ -41,7 +42,7 @@ impl AgentRole {
     pub const ALL: [Self; 5] =
         [Self::Current, Self::Next, Self::Previous, Self::Leftover, Self::Stranger];
 
-    /// Returns the word for it in responses.
+    /// Returns the role's name in responses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -53,7 +54,7 @@ impl AgentRole {
         }
     }
 
-    /// Returns the role of an agent. `known`: the wallet's credential.
+    /// Returns the role of an agent. `known` is the wallet's credential.
     pub(super) fn of(agent: &ListedAgent, known: Option<&CredentialRecord>, now_ms: u64) -> Self {
         let is_it = |address: Address| address == agent.address;
         if let Some(known) = known.filter(|known| !known.is_v1()) {
@@ -81,7 +82,7 @@ pub struct Agents {
     pub agents: Vec<(ListedAgent, AgentRole)>,
 }
 
-/// An agent that is gone from the exchange.
+/// An agent that the exchange no longer lists.
 #[derive(Debug)]
 pub struct RemovedAgent {
     /// The wallet that approved it.
@@ -94,7 +95,7 @@ impl Registrar {
     /// Lists a wallet's agents on the exchange.
     ///
     /// # Errors
-    /// When the exchange does not list them.
+    /// Fails when the exchange does not list them.
     pub async fn list_agents(
         &self,
         caller: &Caller,
@@ -102,7 +103,7 @@ impl Registrar {
     ) -> Result<Agents, CredentialError> {
         let view = self.find(&caller.tenant, name).await?;
         let listed = listed(self, &view).await.map_err(|error| self.explain(error))?;
-        // After the exchange was asked: see above.
+        // The record is read after the exchange was asked; see the module's documentation.
         let view = self.find(&caller.tenant, name).await?;
         let known = view.credential(self.client.exchange());
         let now_ms = self.custody.clock.now_ms();
@@ -116,8 +117,8 @@ impl Registrar {
     /// Removes an agent that no credential uses, by its name or its address.
     ///
     /// # Errors
-    /// When the exchange does not list it, a credential uses it, another party made it, or the
-    /// exchange may still know it.
+    /// Fails when the exchange does not list the agent, a credential uses it, another party made
+    /// it, or the exchange may still list it.
     pub async fn remove_agent(
         &self,
         caller: &Caller,
@@ -141,7 +142,7 @@ impl Registrar {
             }
             (Err(error), _) => return Err(self.explain(error)),
         };
-        // After the exchange was asked: see above.
+        // The record is read after the exchange was asked; see the module's documentation.
         let view = self.find(&caller.tenant, name).await?;
         let known = view.credential(self.client.exchange());
         match AgentRole::of(&agent, known, received_ms) {
@@ -160,7 +161,7 @@ impl Registrar {
     }
 }
 
-/// Has the wallet remove a listed agent, and the exchange forget it.
+/// Signs and sends the removal of a listed agent.
 async fn remove_listed(
     registrar: &Registrar,
     view: &WalletView,
@@ -176,13 +177,14 @@ async fn remove_listed(
         Removed::Gone => return Ok(()),
         Removed::Unconfirmed(error) => error,
     };
-    // By its address alone: its name may not be known here, and its expiry may change.
+    // Matched by address alone: the record may not know the name, and the expiry may change.
     let listed = listed(registrar, view).await;
     let is_gone = listed.is_ok_and(|listed| listed.iter().all(|it| it.address != agent.address));
     if is_gone { Ok(()) } else { Err(error) }
 }
 
-/// Returns the agents that the exchange lists. On Aster one of the credential's agents asks.
+/// Returns the agents that the exchange lists. On Aster, one of the credential's agents signs the
+/// question.
 async fn listed(
     registrar: &Registrar,
     view: &WalletView,
@@ -208,8 +210,8 @@ async fn listed(
     Err(CredentialError::NoAgentToAsk)
 }
 
-/// Returns whether an agent of the credential has the name of this one. Where names replace,
-/// removing the one would remove the other.
+/// Returns whether an agent of the credential has this agent's name. Where names replace, removing
+/// one would remove the other.
 fn has_its_name(known: Option<&CredentialRecord>, agent: &ListedAgent) -> bool {
     known.is_some_and(|known| {
         known.agent_name == agent.name

@@ -1,7 +1,7 @@
-//! API keys of Aster's V1. The exchange makes the secret and returns it once. Everything that can
-//! be done before that is done before: the record that keeps other calls out, the data key that
-//! seals. The secret is sealed and written at once, up to six times. A secret that could not be
-//! stored is an alarm, because nobody can ask for it again.
+//! API keys of Aster's V1. The exchange makes the secret and returns it once. The record that
+//! excludes other calls and the sealing data key are therefore prepared first. The secret is
+//! sealed and written at once, in up to six attempts. An unstored secret raises an alarm, because
+//! Aster never shows it again.
 
 use domain::ids::Exchange;
 use domain::intent::Intent;
@@ -20,7 +20,7 @@ use crate::store::{CredentialChange, CredentialRecord, CredentialState, Expect, 
 /// A key of V1 does not expire: the last second of the year 9999, Unix milliseconds.
 const NEVER_MS: u64 = 253_402_300_799_000;
 
-/// How often a secret is written before it is given up.
+/// Number of attempts to write a secret.
 const WRITES: u32 = 6;
 
 /// Has Aster make an API key, and stores it.
@@ -61,7 +61,7 @@ pub(super) async fn register_v1(
             lease.discard().await;
             Err(CredentialError::not_sent(cause))
         }
-        // There may be a key that nobody knows. The next call asks for another.
+        // A key with an unknown secret may exist. The next call requests another key.
         V1Outcome::Unknown(unclear) => {
             lease.release().await;
             let error = CredentialError::from(unclear);
@@ -71,7 +71,7 @@ pub(super) async fn register_v1(
     }
 }
 
-/// Stores a pending record, which keeps other calls out, and fetches the data key that seals the
+/// Stores a pending record, which excludes other calls, and fetches the data key that seals the
 /// secret.
 async fn begin(
     operation: Operation<'_>,
@@ -140,14 +140,14 @@ async fn keep(
         let (end, now_ms) = (CredentialChange::Replace(&lease.record), custody.clock.now_ms());
         match custody.store.end(&lease.wallet, end, known, noted, now_ms).await {
             Ok(()) => break,
-            // The call that took the lease over does not have this secret.
+            // The call that took over the lease does not have this secret.
             Err(error) if left == 0 || matches!(error, StoreError::Conflict) => {
                 let about = About::exchange(Exchange::Aster);
                 metrics::emit(&custody.clock, about, &[(Metric::SecretsLost, 1)]);
                 return Err(CredentialError::SecretLost(error));
             }
             Err(error) => {
-                tracing::warn!(%error, left, "a secret is not stored yet");
+                tracing::warn!(%error, left, "secret not stored yet, retrying");
                 custody.clock.sleep_ms(wait_ms).await;
                 wait_ms *= 2;
             }
@@ -161,7 +161,7 @@ async fn keep(
     })
 }
 
-/// Notes a ban or a block, which stops the other calls to this exchange, too.
+/// Records a ban or a block, which also stops the other calls to this exchange.
 async fn note(client: &ExchangeClient, error: &CredentialError) {
     match error {
         CredentialError::Refused(refusal) => {

@@ -20,26 +20,26 @@ pub enum CredentialError {
     /// The wallet has no credential for the exchange.
     #[error("credential not found")]
     NoCredential,
-    /// The wallet has a credential that is active and has not expired.
-    #[error("a credential exists")]
+    /// The wallet has an active credential that has not expired.
+    #[error("the wallet has a credential")]
     Exists {
-        /// How to get a usable key.
+        /// The way to get a usable key.
         advice: String,
     },
-    /// An earlier attempt at the request has shown its private key, which is no longer shown.
+    /// An earlier attempt at this request returned the private key, which cannot be shown again.
     #[error("the request's private key is no longer shown")]
     SecretHidden,
     /// Another call holds the lease.
-    #[error("another call is at it")]
+    #[error("another call holds the credential's lease")]
     InProgress {
-        /// The seconds until the lease ends.
+        /// Seconds until the lease ends.
         retry_after_s: u64,
     },
     /// The registration is not complete.
-    #[error("its registration has not ended")]
+    #[error("the registration is not complete")]
     Unregistered,
     /// The credential is being deleted.
-    #[error("it is being deleted")]
+    #[error("the credential is being deleted")]
     Revoking,
     /// The exchange lists no such agent.
     #[error("the exchange lists no such agent")]
@@ -48,39 +48,40 @@ pub enum CredentialError {
     #[error("a credential uses the agent")]
     AgentInUse,
     /// Another party made the agent, and the signing policy removes only agents made here.
-    #[error("the agent was not made here")]
+    #[error("another party made the agent")]
     AgentNotOurs,
-    /// Only a registered agent may list agents there, and this wallet has none.
+    /// Only a registered agent may list agents on this exchange, and the wallet has none.
     #[error("no agent of this wallet can list agents")]
     NoAgentToAsk,
     /// The exchange does not offer the operation.
-    #[error("the exchange offers no way to do this")]
+    #[error("the exchange does not offer this operation")]
     NotOffered,
     /// The exchange refused.
     #[error("the exchange refused: {}", .0.text)]
     Refused(Refusal),
-    /// The exchange did not respond. A retry resumes.
-    #[error("the exchange did not answer: {0}")]
+    /// The exchange did not respond. A retry resumes the operation.
+    #[error("the exchange did not respond: {0}")]
     NoAnswer(#[source] ExchangeFault),
-    /// The exchange is down, or its response is not of the protocol. A retry resumes.
+    /// The exchange is unavailable, or its response violates the protocol. A retry resumes the
+    /// operation.
     #[error("the exchange is not available: {0}")]
     BadAnswer(#[source] ExchangeFault),
-    /// The edge in front of the exchange blocked the call. A retry resumes.
-    #[error("the exchange's edge turned the call away: {0}")]
+    /// The edge in front of the exchange blocked the call. A retry resumes the operation.
+    #[error("the exchange's edge blocked the call: {0}")]
     Blocked(#[source] ExchangeFault),
     /// The exchange refused, and the local clock differs from its clock.
     #[error("the clock is {skew_s} s ahead of the exchange's: {source}")]
     ClockSkew {
-        /// How far the local clock is ahead, in seconds; negative: behind.
+        /// Lead of the local clock, in seconds; negative when it is behind.
         skew_s: i64,
-        /// What the exchange refused.
+        /// The exchange's refusal.
         source: Box<Self>,
     },
     /// Nothing may be sent to the exchange now.
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// The lease ends too soon to send. A retry resumes.
-    #[error("out of time")]
+    /// Too little time is left on the lease to send. A retry resumes the operation.
+    #[error("too little time is left on the lease")]
     OutOfTime,
     /// The request to the exchange was not signed.
     #[error(transparent)]
@@ -91,16 +92,16 @@ pub enum CredentialError {
     /// The agent's key could not be sealed or opened.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    /// The source of randomness failed.
+    /// The random number generator failed.
     #[error(transparent)]
     Random(#[from] RandomError),
-    /// The stored agent key belongs to another agent than the record's.
+    /// The stored agent key does not belong to the record's agent.
     #[error("the stored agent key is damaged")]
     DamagedKey,
     /// The stored agent key is not a private key.
     #[error("the stored agent key is damaged")]
     UnreadableKey(#[source] AgentKeyError),
-    /// The exchange has made a secret, and it could not be stored. It is lost.
+    /// The secret that the exchange made could not be stored, and is lost.
     #[error("the exchange's secret could not be stored: {0}")]
     SecretLost(#[source] StoreError),
 }
@@ -118,7 +119,7 @@ pub enum ExchangeFault {
     #[error(transparent)]
     Lookup(LookupError),
     /// The exchange still lists an agent that a rotation replaced.
-    #[error("not removed yet")]
+    #[error("the exchange still lists the agent")]
     NotRemoved,
 }
 

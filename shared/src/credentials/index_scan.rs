@@ -1,4 +1,4 @@
-//! Scans what an index lists, shard after shard, for the scheduled jobs.
+//! Scans an index shard by shard, for the scheduled jobs.
 
 use std::vec;
 
@@ -7,25 +7,25 @@ use platform::items::{Item, SHARDS, StoreError};
 use super::Registrars;
 use crate::store::{CredentialKey, Index, Store};
 
-/// A scan of what is due in an index. It returns one credential after another, and reads each page
-/// when it is needed.
+/// A scan of the credentials due in an index. Returns them one by one, and reads each page on
+/// demand.
 #[derive(Debug)]
 pub(super) struct IndexScan<'a> {
     store: &'a Store,
     index: Index,
     until_ms: u64,
-    /// The shard that the scan begins with.
+    /// The shard at which the scan begins.
     first: u8,
-    /// How many shards were begun.
+    /// Number of shards begun.
     begun: u8,
-    /// Where the shard's next page begins, if there is one.
+    /// Start of the shard's next page, if there is one.
     next: Option<Item>,
     keys: vec::IntoIter<CredentialKey>,
 }
 
 impl Registrars {
-    /// Scans what is due until a time in Unix milliseconds. The first shard is random, so that no
-    /// shard is always the last one.
+    /// Scans the credentials due until a time in Unix milliseconds. Starts at a random shard, so
+    /// that no shard is always last.
     pub(super) fn index_scan(&self, index: Index, until_ms: u64) -> IndexScan<'_> {
         let custody = &self.aster.custody;
         let first = custody.random.bytes().map_or(0, |[byte]: [u8; 1]| byte % SHARDS);
@@ -35,7 +35,7 @@ impl Registrars {
 }
 
 impl IndexScan<'_> {
-    /// Returns the next credential, the longest due of its shard first.
+    /// Returns the next credential; within a shard, the longest overdue first.
     pub(super) async fn next(&mut self) -> Result<Option<CredentialKey>, StoreError> {
         loop {
             if let Some(key) = self.keys.next() {

@@ -1,5 +1,5 @@
-//! The lease on a credential. It keeps other calls out, and every write names the revision that it
-//! replaces, so a call that lost its lease changes nothing.
+//! The lease on a credential. It excludes other calls. Every write names the revision that it
+//! replaces, so a call that has lost its lease changes nothing.
 
 use domain::clock::wait_for_lease_s;
 use platform::items::StoreError;
@@ -13,24 +13,23 @@ use crate::store::{
     CredentialChange, CredentialRecord, CredentialState, Expect, Outcome, RequestMark, WalletRecord,
 };
 
-/// How long one call may work on a credential before another takes over. Longer than API Gateway
-/// lets a call live.
+/// Duration of a lease. It exceeds API Gateway's timeout, after which another call may take over.
 pub const LEASE_MS: u64 = 30_000;
 
-/// When a new agent is first compared with what the exchange lists.
+/// Delay before a new agent is first compared with the exchange's list.
 const FIRST_CHECK_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// A credential that this call has leased, and what is needed to work on it.
+/// A credential leased by this call, and the data to work on it.
 pub(super) struct Lease<'a> {
     pub(super) registrar: &'a Registrar,
     pub(super) wallet: WalletRecord,
-    /// The credential as it is stored, or as the next write stores it.
+    /// The credential as stored, or as the next write will store it.
     pub(super) record: CredentialRecord,
     pub(super) share: KeyShare,
     nonces: Nonces,
     /// This call resumed an earlier attempt, which the exchange may already have processed.
     pub(super) resumed: bool,
-    /// A caller waits and is shown a new key. A job shows it to nobody.
+    /// Whether a caller receives the new key; `false` for a job, which shows it to nobody.
     for_caller: bool,
 }
 
@@ -39,21 +38,21 @@ pub(super) fn ensure_free(known: &CredentialRecord, now_ms: u64) -> Result<(), C
     if now_ms < known.lease_until_ms { Err(in_progress(known, now_ms)) } else { Ok(()) }
 }
 
-/// Returns the error of a call that meets another call's lease.
+/// Returns the error for a call that meets another call's lease.
 pub(super) fn in_progress(known: &CredentialRecord, now_ms: u64) -> CredentialError {
     CredentialError::InProgress {
         retry_after_s: wait_for_lease_s(known.lease_until_ms, LEASE_MS, now_ms),
     }
 }
 
-/// Returns the error of a call whose lease another call has taken over. That call finishes.
+/// Returns the error for a call whose lease another call has taken over and will finish.
 pub(super) const fn taken_over() -> CredentialError {
     CredentialError::InProgress { retry_after_s: 1 }
 }
 
 impl<'a> Lease<'a> {
-    /// Stores a credential as it is to be from now on, under a new lease, and takes nonces for what
-    /// is to be sent. All of it happens in one transaction.
+    /// Stores a credential in its new state under a new lease, and takes nonces for the requests
+    /// to send, in one transaction.
     pub(super) async fn take(
         operation: Operation<'a>,
         mut record: CredentialRecord,
@@ -75,7 +74,7 @@ impl<'a> Lease<'a> {
         Ok(Self { registrar, wallet, record, share, nonces, resumed, for_caller })
     }
 
-    /// Returns what signs and sends for this lease, until it ends.
+    /// Returns a sender that signs and sends until this lease ends.
     pub(super) fn sender(&mut self) -> Sender<'_> {
         let until_ms = self.record.lease_until_ms;
         Sender::new(self.registrar, &self.wallet, &self.share, &mut self.nonces, until_ms)
@@ -92,13 +91,13 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// Ends the lease: the credential is active.
+    /// Ends the lease and makes the credential active.
     pub(super) async fn settle(&mut self) -> Result<(), CredentialError> {
         self.settle_noted(None).await
     }
 
-    /// Ends the lease: the credential is active. Notes the outcome for the request that the
-    /// operation served.
+    /// Ends the lease and makes the credential active. Records the outcome for the request that
+    /// the operation served.
     pub(super) async fn settle_with(&mut self, outcome: &Outcome) -> Result<(), CredentialError> {
         let request = self.record.request.clone();
         let shown_from_ms = self.for_caller.then(|| self.registrar.custody.clock.now_ms());
@@ -122,7 +121,7 @@ impl<'a> Lease<'a> {
         match custody.store.end(&self.wallet, end, before.revision, noted, now_ms).await {
             Err(StoreError::Conflict) => Err(taken_over()),
             Err(error) => {
-                // The next call does not have to wait for the end of the lease.
+                // The next call need not wait for the lease to end.
                 unlock(self.registrar, &self.wallet, &before).await;
                 Err(error.into())
             }
@@ -130,18 +129,19 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// Ends the lease: the next call resumes at once. If this fails, the lease runs out by itself.
+    /// Ends the lease, so that the next call can resume at once. If this fails, the lease expires
+    /// by itself.
     pub(super) async fn release(self) {
         unlock(self.registrar, &self.wallet, &self.record).await;
     }
 
-    /// Deletes the record of a registration. If this fails, the next call finds the record and asks
-    /// the exchange.
+    /// Deletes the record of a registration. If this fails, the next call finds the record and
+    /// asks the exchange.
     pub(super) async fn discard(self) {
         let store = &self.registrar.custody.store;
         let (exchange, revision) = (self.record.exchange, self.record.revision);
         if let Err(error) = store.delete(&self.wallet, exchange, revision).await {
-            tracing::warn!(%error, "the pending credential was not deleted");
+            tracing::warn!(%error, "pending credential not deleted");
         }
     }
 
@@ -150,27 +150,27 @@ impl<'a> Lease<'a> {
         has_time(self.registrar, self.record.lease_until_ms, 0)
     }
 
-    /// Returns whether the response that is about to be sent shows the key of a new agent. `None`:
-    /// keys of this exchange are not shown.
+    /// Returns whether the response will show the key of a new agent. `None` when this exchange's
+    /// keys are never shown.
     pub(super) fn delivers_key(&self) -> Option<bool> {
         self.registrar.client.hands_out_keys().then_some(self.for_caller)
     }
 
-    /// Notes in the record that the current agent is live from now on. Returns the time.
+    /// Records that the current agent is live from now on. Returns the time.
     pub(super) fn note_live(&mut self) -> u64 {
         let now_ms = self.registrar.custody.clock.now_ms();
         self.record.created_at_ms = Some(now_ms);
         self.record.check_at_ms = Some(now_ms + FIRST_CHECK_MS);
         self.record.job_failures = 0;
         self.record.job_after_ms = 0;
-        // Both notes were about the agent before.
+        // Both notes concern the previous agent.
         self.record.drift = None;
         self.record.expiring = None;
         now_ms
     }
 }
 
-/// Ends the lease of a record, if the record is stored as it is here.
+/// Ends the lease of a record, if the stored record is unchanged.
 pub(super) async fn unlock(
     registrar: &Registrar,
     wallet: &WalletRecord,
@@ -184,12 +184,12 @@ pub(super) async fn unlock(
         Ok::<(), CredentialError>(custody.store.replace(wallet, &free, record.revision).await?)
     };
     if let Err(error) = unlocked.await {
-        tracing::warn!(%error, "the lease was not released");
+        tracing::warn!(%error, "lease not released");
     }
 }
 
-/// Returns whether a wait and a call to the exchange after it end by a time. All of them in
-/// milliseconds.
+/// Returns whether a wait and a following call to the exchange end before a time. All values are
+/// in milliseconds.
 pub(super) fn has_time(registrar: &Registrar, until_ms: u64, wait_ms: u64) -> bool {
     let Registrar { custody, client } = registrar;
     custody.clock.now_ms() + wait_ms + client.call_timeout_ms() <= until_ms

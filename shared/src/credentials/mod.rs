@@ -1,5 +1,5 @@
-//! The life of an exchange credential: an agent key that is made here, approved by a wallet, and
-//! known to the exchange.
+//! The life of a credential: an agent key is made by the service, approved by a wallet, and
+//! registered at the exchange.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -7,11 +7,11 @@
 //! | `renew`, `reconcile`, `index_scan` | the scheduled jobs |
 //! | `aster_v1` | registration of API keys of Aster's V1, which the exchange makes |
 //! | `operation` | one operation: its initiator, the wallet, the time |
-//! | `lease` | the lease: one call works on a credential, and each write names what it replaces |
+//! | `lease` | the lease: one call at a time; each write names the revision it replaces |
 //! | `nonces`, `send` | approvals and removals: signed with a nonce, sent, and settled |
 //! | `agent_keys` | agent keys: made, sealed, opened |
 //! | `replay` | the result of an earlier attempt at the same request |
-//! | `state`, `advice` | the state of a credential, and what its holder has to know |
+//! | `state`, `advice` | the state of a credential, and advice for its holder |
 //! | `error` | why an operation failed |
 
 mod advice;
@@ -76,7 +76,7 @@ impl Registrars {
     /// Makes the clients from the environment.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn from_env(runtime: &Runtime<'_>, spender: Spender) -> Result<Self, ConfigError> {
         let custody = Custody::from_env(runtime)?;
         Ok(Self {
@@ -99,7 +99,7 @@ impl Registrar {
     /// Returns Aster's credentials, with a client from the environment.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn aster_from_env(
         env: &Env<'_>,
         custody: Custody,
@@ -113,7 +113,7 @@ impl Registrar {
     /// Returns Hyperliquid's credentials, with a client from the environment.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn hyperliquid_from_env(
         env: &Env<'_>,
         custody: Custody,
@@ -148,8 +148,8 @@ impl Registrar {
         Self { client: ExchangeClient::new(client, budget), custody }
     }
 
-    /// Returns the error of a wrong clock, where an exchange refused what depends on the clock: a
-    /// nonce, an expiry.
+    /// Replaces an exchange's refusal by a clock error, when the refused value depends on the
+    /// clock (a nonce or an expiry) and the local clock is wrong.
     fn explain(&self, error: CredentialError) -> CredentialError {
         let depends = match &error {
             CredentialError::Refused(refusal) => {
@@ -165,7 +165,7 @@ impl Registrar {
         }
     }
 
-    /// Finds a tenant's wallet, and names it in the request's log line.
+    /// Finds a tenant's wallet, and adds it to the request's log line.
     async fn find(&self, tenant: &Tenant, name: &WalletRef) -> Result<WalletView, CredentialError> {
         let view = self.custody.store.find(tenant, name).await?;
         let view = view.ok_or(CredentialError::NotFound)?;
@@ -185,15 +185,15 @@ fn budget_of(
     Budget::new(custody.store.clone(), exchange, config, spender, clock, random)
 }
 
-/// A credential that is active.
+/// An active credential.
 #[derive(Debug)]
 pub struct Registered {
     /// The wallet that approved it.
     pub wallet: Address,
-    /// The key of its agent. `None`: an API key of Aster's V1.
+    /// The agent's key; `None` for an API key of Aster's V1.
     pub agent: Option<AgentKey>,
-    /// When it became active, Unix milliseconds.
+    /// Start of its activity, Unix milliseconds.
     pub created_at_ms: u64,
-    /// When it expires, Unix milliseconds.
+    /// Expiry, Unix milliseconds.
     pub expires_at_ms: u64,
 }

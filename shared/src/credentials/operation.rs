@@ -9,12 +9,12 @@ use crate::store::{CredentialRecord, WalletView};
 pub(super) enum Initiator<'a> {
     /// A caller, who receives the result.
     Caller(&'a Caller),
-    /// A scheduled job. What it finishes, it finishes for the caller who began it.
+    /// A scheduled job. It finishes operations on behalf of the caller who began them.
     Job,
 }
 
 impl Initiator<'_> {
-    /// Notes in a record for which request it is being worked on.
+    /// Marks a record with the request being served.
     pub(super) fn mark(self, record: &mut CredentialRecord) {
         if let Self::Caller(caller) = self {
             record.request = caller.request.as_ref().map(|once| once.mark.clone());
@@ -32,6 +32,6 @@ pub(super) struct Operation<'a> {
     pub(super) registrar: &'a Registrar,
     pub(super) initiator: Initiator<'a>,
     pub(super) view: &'a WalletView,
-    /// When the operation began, Unix milliseconds. Its lease counts from then.
+    /// Start of the operation, Unix milliseconds. The lease counts from this time.
     pub(super) received_ms: u64,
 }

@@ -1,6 +1,6 @@
-//! The reconciliation job: compares the credentials with what the exchanges list. It reports what
-//! differs, and which agents expire within a week and are not renewed automatically. One write per
-//! credential notes when it is compared next, and what its tenant is notified of
+//! The reconciliation job: compares the credentials with the exchanges' lists. It reports
+//! differences, and agents that expire within a week and are not renewed automatically. One write
+//! per credential records the time of the next comparison and the tenant's notifications
 //! (`shared::webhooks`). The job changes nothing else.
 
 use std::time::Duration;
@@ -18,25 +18,25 @@ use crate::store::{
     ExpiringNote, ExpiringReason, Index, WalletRecord,
 };
 
-/// How long after a failed comparison the next one follows.
+/// Delay after a failed comparison.
 const AGAIN_MS: u64 = 60 * 60 * 1_000;
 
 const DAY_MS: u64 = 24 * AGAIN_MS;
 
-/// A tenant is notified of what expires within this.
+/// Tenants are notified of expiries within this time.
 const SOON_MS: u64 = 7 * DAY_MS;
 
-/// A listed expiry may be this much earlier than the recorded one.
+/// A listed expiry may be earlier than the recorded one by this much.
 const TOLERANCE_MS: u64 = 1_000;
 
 /// The limits of a run.
 #[derive(Clone, Debug)]
 pub struct ReconcileLimits {
-    /// How long after a comparison the next one follows, in milliseconds.
+    /// Time between comparisons, in milliseconds.
     pub every_ms: u64,
-    /// How many credentials a run compares.
+    /// Maximum number of credentials compared in a run.
     pub limit: u32,
-    /// How long a run lasts at most.
+    /// Maximum duration of a run.
     pub run_time: Duration,
 }
 
@@ -47,7 +47,7 @@ pub enum Drift {
     Unknown {
         /// The agent.
         agent: Address,
-        /// Whether its name begins as the names made here do: it may be a leaked slot.
+        /// Whether its name has the service's prefix: it may occupy a leaked slot.
         ours: bool,
     },
     /// The exchange does not list the record's agent.
@@ -55,7 +55,7 @@ pub enum Drift {
         /// The agent.
         agent: Address,
     },
-    /// The exchange lets the record's agent expire before the recorded time.
+    /// The exchange's expiry of the agent is before the recorded time.
     ExpiresEarly {
         /// The agent.
         agent: Address,
@@ -64,9 +64,9 @@ pub enum Drift {
         /// The recorded expiry, Unix milliseconds.
         recorded_ms: u64,
     },
-    /// An operation was begun and nobody has ended it.
+    /// An operation was begun and not finished.
     Unfinished {
-        /// Where it stopped.
+        /// The state in which it stopped.
         life: Life,
     },
 }
@@ -88,7 +88,7 @@ impl Registrars {
     /// Runs the reconciliation job once.
     ///
     /// # Errors
-    /// When the index cannot be read.
+    /// Fails when the index cannot be read.
     pub async fn reconcile(
         &self,
         limits: &ReconcileLimits,
@@ -143,7 +143,7 @@ async fn reconcile_one(
         Ok(Some(view)) => view,
         Ok(None) => return,
         Err(error) => {
-            tracing::error!(%error, walletId = %key.wallet_id, "not compared");
+            tracing::error!(%error, walletId = %key.wallet_id, "credential not compared");
             found.failed += 1;
             return;
         }
@@ -171,7 +171,7 @@ async fn reconcile_one(
         Err(error) => {
             tracing::warn!(
                 %error, tenant = %key.tenant, walletId = %key.wallet_id,
-                exchange = %key.exchange, "not compared"
+                exchange = %key.exchange, "credential not compared"
             );
             found.failed += 1;
             AGAIN_MS
@@ -185,8 +185,8 @@ async fn reconcile_one(
     noted.check_at_ms = Some(now_ms + again_ms);
     let noted = custody.store.note_check(&view.wallet, &noted).await;
     if let Err(error) = noted {
-        // It has changed meanwhile, or it is compared once more.
-        tracing::debug!(%error, walletId = %key.wallet_id, "the comparison was not noted");
+        // Another write came first; the credential will be compared again.
+        tracing::debug!(%error, walletId = %key.wallet_id, "comparison not recorded");
     }
 }
 
@@ -211,7 +211,7 @@ async fn compare(
     drift.extend(differences(known, listed.as_deref(), now_ms));
     Ok(drift)
 }
-/// How many differences are noted at most. An exchange's list has no bound.
+/// Maximum number of noted differences. An exchange's list is not bounded.
 const MOST_NOTED: usize = 20;
 
 /// Returns the note of differences. A note of the same differences keeps its time.
@@ -242,9 +242,9 @@ impl Drift {
     }
 }
 
-/// Returns the note of an agent that expires within a week and is not renewed automatically, and
-/// when to look again, Unix milliseconds, if that is before the next comparison. An agent is noted
-/// once.
+/// Returns the note of an agent that expires within a week and is not renewed automatically. Also
+/// returns the time of the next check, in Unix milliseconds, if it is before the next comparison.
+/// An agent is noted once.
 fn expiring(known: &CredentialRecord, now_ms: u64) -> (Option<ExpiringNote>, Option<u64>) {
     if known.created_at_ms.is_none() || known.state == CredentialState::Revoking {
         return (known.expiring.clone(), None);
@@ -271,7 +271,7 @@ fn expiring(known: &CredentialRecord, now_ms: u64) -> (Option<ExpiringNote>, Opt
                 let note = ExpiringNote { at_ms: now_ms, agent, expires_at_ms, reason };
                 return (Some(note), look_ms);
             }
-            // It may fail yet.
+            // The write of the note may fail, so another check is planned.
             None if soon_ms <= now_ms => look_ms = Some(now_ms + DAY_MS),
             _ => look_ms = Some(look_ms.map_or(soon_ms, |first: u64| first.min(soon_ms))),
         }
@@ -279,8 +279,8 @@ fn expiring(known: &CredentialRecord, now_ms: u64) -> (Option<ExpiringNote>, Opt
     (known.expiring.clone(), look_ms)
 }
 
-/// Returns how a record differs from what the exchange lists. `listed`: `None` where the exchange
-/// lists nothing, because it does not know the current agent.
+/// Returns the differences between a record and the exchange's list. `listed` is `None` when the
+/// exchange lists nothing, because it does not know the current agent.
 fn differences(
     known: &CredentialRecord,
     listed: Option<&[ListedAgent]>,
@@ -297,7 +297,7 @@ fn differences(
         })
         .collect();
     let is_approved = known.created_at_ms.is_some() && known.state != CredentialState::Revoking;
-    // Of the others, only a key that somebody holds must be on the exchange.
+    // Earlier agents must be listed only when a caller has their key.
     let kept = known.kept().filter(|_| listed.is_some());
     let kept = kept.map(|agent| (agent.agent, agent.expires_at_ms));
     for (agent, recorded_ms) in [(known.agent, known.expires_at_ms)].into_iter().chain(kept) {

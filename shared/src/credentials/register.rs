@@ -1,10 +1,10 @@
-//! Registration: make an agent key, store it sealed and pending, have the wallet approve it, send
-//! the approval to the exchange, store it active.
+//! Registration: makes an agent key, stores it sealed and pending, has the wallet approve it,
+//! sends the approval to the exchange, and stores the credential as active.
 //!
-//! The record is written before the exchange hears of the agent. After a crash or a lost response
-//! at any point, the next call therefore finishes from the record: it asks the exchange whether it
-//! knows the agent already, and otherwise approves the same agent key with a fresh nonce. A refusal
-//! that settles the outcome deletes the record, an unknown outcome keeps it.
+//! The record is written before the exchange learns of the agent. After a crash or a lost response
+//! at any point, the next call therefore finishes from the record. It asks the exchange whether it
+//! already knows the agent, and otherwise approves the same agent key with a fresh nonce. A
+//! refusal that settles the outcome deletes the record; an unknown outcome keeps it.
 
 use domain::eth::AgentKey;
 use domain::ids::{Tenant, WalletRef};
@@ -24,15 +24,15 @@ use crate::caller::Caller;
 use crate::exchanges::RefusalKind;
 use crate::store::{CredentialRecord, CredentialState, Expect, Outcome};
 
-/// An approval that has been pending for longer asks for a new expiry.
+/// An approval that has been pending for longer requests a new expiry.
 const STALE_MS: u64 = 24 * 60 * 60 * 1_000;
 
 impl Registrar {
-    /// Registers a caller's wallet. `auto_renew`: whether the credential is renewed before it
+    /// Registers a caller's wallet. `auto_renew` sets whether the credential is renewed before it
     /// expires.
     ///
     /// # Errors
-    /// When the wallet has a credential, the exchange refuses, or something fails on the way.
+    /// Fails when the wallet has a credential, the exchange refuses, or a dependency fails.
     pub async fn register(
         &self,
         caller: &Caller,
@@ -74,7 +74,7 @@ async fn register_found(
             ensure_free(known, received_ms)?;
             Err(CredentialError::Revoking)
         }
-        // Nobody can ask whether the exchange made a key, so another one is made.
+        // Aster cannot be asked whether it made a key, so another one is made.
         Life::Pending if known.is_v1() => {
             ensure_free(known, received_ms)?;
             let v1 = client.v1().ok_or(CredentialError::NotOffered)?;
@@ -84,7 +84,7 @@ async fn register_found(
             ensure_free(known, received_ms)?;
             Registration::resume(operation, known).await?.finish().await
         }
-        // Another agent takes the place of an expired one.
+        // A new agent replaces the expired one.
         Life::Expired | Life::Rotating => {
             let mut known = known.clone();
             known.auto_renew = auto_renew;
@@ -94,7 +94,7 @@ async fn register_found(
     }
 }
 
-/// Returns the error for a credential that exists, with advice how to get a usable key.
+/// Returns the error for an existing credential, with advice on how to get a usable key.
 fn exists(known: &CredentialRecord, now_ms: u64) -> CredentialError {
     let usual = || {
         let rotate = rotate_path(known.exchange);
@@ -103,7 +103,7 @@ fn exists(known: &CredentialRecord, now_ms: u64) -> CredentialError {
     CredentialError::Exists { advice: advice(known, now_ms).unwrap_or_else(usual) }
 }
 
-/// Returns the error of a call that lost a race, by what the winner has done so far.
+/// Returns the error of a call that lost a race, according to the winner's progress.
 async fn lost_race(registrar: &Registrar, tenant: &Tenant, name: &WalletRef) -> CredentialError {
     let now_ms = registrar.custody.clock.now_ms();
     match registrar.find(tenant, name).await {
@@ -148,7 +148,7 @@ impl<'a> Registration<'a> {
             auto_renew,
             job_failures: 0,
             job_after_ms: 0,
-            // A registration that nobody finishes is reported.
+            // An unfinished registration is reported.
             check_at_ms: Some(received_ms + STALE_MS),
             request: None,
             drift: None,
@@ -158,7 +158,7 @@ impl<'a> Registration<'a> {
         Ok(Self { lease, key })
     }
 
-    /// Takes over a pending credential that no other call works on.
+    /// Takes over a pending credential that no other call holds.
     async fn resume(
         operation: Operation<'a>,
         known: &CredentialRecord,
@@ -176,7 +176,7 @@ impl<'a> Registration<'a> {
         Ok(Self { lease, key })
     }
 
-    /// Has the agent approved, and makes of the pending credential what the exchange decides.
+    /// Sends the approval, and updates the pending credential with the exchange's decision.
     async fn finish(mut self) -> Result<Registered, CredentialError> {
         if self.lease.resumed {
             let client = &self.lease.registrar.client;
@@ -222,8 +222,8 @@ impl<'a> Registration<'a> {
         send::approve(&mut self.lease, &agent, &self.key).await
     }
 
-    /// Asks for the full time again where an approval has been pending for a day. The exchange does
-    /// not know the agent, so its name is still free.
+    /// Requests the full validity again when an approval has been pending for a day. The exchange
+    /// does not know the agent, so its name is still free.
     async fn refresh_if_stale(&mut self) -> Result<(), CredentialError> {
         let registrar = self.lease.registrar;
         let now_ms = registrar.custody.clock.now_ms();
@@ -235,8 +235,8 @@ impl<'a> Registration<'a> {
         self.lease.write().await
     }
 
-    /// Gives a registration that finds no free slot the name of a leftover, which its agent then
-    /// replaces. Returns whether there is one.
+    /// Gives a registration without a free slot the name of a leftover, which its agent then
+    /// replaces. Returns whether there is a leftover.
     async fn take_leftover_name(&mut self) -> Result<bool, CredentialError> {
         let Registrar { custody, client } = self.lease.registrar;
         let wallet = &self.lease.wallet;
@@ -254,7 +254,7 @@ impl<'a> Registration<'a> {
         };
         tracing::warn!(
             agent = %oldest.address, name = oldest.name, walletId = %wallet.wallet_id,
-            "no agent slot is free: a leftover is replaced"
+            "no free agent slot: replacing a leftover"
         );
         self.lease.record.agent_name = oldest.name;
         self.lease.write().await?;
@@ -275,7 +275,8 @@ impl<'a> Registration<'a> {
         })
     }
 
-    /// Ends a call that has sent nothing: its own record is deleted, another one stays for a retry.
+    /// Ends a call that has sent nothing. Deletes its own record, or keeps a resumed one for a
+    /// retry.
     async fn give_up(self) {
         if self.lease.resumed { self.lease.release().await } else { self.lease.discard().await }
     }

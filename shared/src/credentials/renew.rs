@@ -1,11 +1,11 @@
-//! The renewal job: rotates credentials before they expire, and finishes operations that a caller
-//! began and did not end.
+//! The renewal job: rotates credentials before they expire, and finishes operations that callers
+//! began and did not finish.
 //!
-//! The job finds what is due in an index, so the cost of a run depends on what is due and not on
-//! what exists. Each wallet is due at a moment of its own within a day, so that keys made together
-//! are not renewed together. A run ends when it has done its share, has used its time up, or the
-//! exchange's budget for jobs is empty. The next run resumes, because what was done is no longer
-//! due.
+//! The job reads the due credentials from an index, so the cost of a run depends on them and not
+//! on the table's size. Each wallet is due at its own moment within a day, so that keys made
+//! together are not renewed together. A run ends when it reaches its limit or its maximum
+//! duration, or when the exchange's budget for jobs is empty. The next run continues with the
+//! credentials still due.
 
 use std::time::Duration;
 
@@ -25,45 +25,45 @@ use crate::store::{CredentialKey, CredentialRecord, CredentialState, Index};
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 
-/// A registration that is unfinished for longer is counted.
+/// Registrations unfinished for longer are counted.
 const PENDING_MS: u64 = 5 * 60 * 1_000;
 
-/// A credential that expires within this and could not be renewed is counted.
+/// Credentials that expire within this time and could not be renewed are counted.
 const SOON_MS: u64 = 7 * DAY_MS;
 
-/// How many of the credentials that a run leaves are counted.
+/// Maximum number of remaining credentials that a run counts.
 const BACKLOG: u32 = 10_000;
 
 /// The limits of a run.
 #[derive(Clone, Debug)]
 pub struct RenewLimits {
-    /// Credentials that expire within this are renewed, in milliseconds.
+    /// Credentials that expire within this time are renewed, in milliseconds.
     pub within_ms: u64,
-    /// How many credentials a run works on.
+    /// Maximum number of credentials in a run.
     pub limit: u32,
-    /// How long a run lasts at most.
+    /// Maximum duration of a run.
     pub run_time: Duration,
-    /// Hyperliquid's keys were handed out: after a renewal the previous key may be used until it
-    /// expires.
+    /// Whether Hyperliquid's keys are returned to callers. If so, the previous key stays usable
+    /// after a renewal until it expires.
     pub keys_are_handed_out: bool,
 }
 
 /// The result of a run for one exchange.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Renewed {
-    /// Credentials that were rotated.
+    /// Rotated credentials.
     pub renewed: u64,
-    /// Operations of callers that were finished.
+    /// Finished operations of callers.
     pub finished: u64,
-    /// Credentials that failed, for the reason in the log.
+    /// Failed credentials; the log has the reasons.
     pub failed: u64,
-    /// Credentials past their expiry when the run came to them.
+    /// Credentials that had expired when the run reached them.
     pub overdue: u64,
-    /// Registrations that are unfinished for five minutes.
+    /// Registrations unfinished for more than five minutes.
     pub pending: u64,
-    /// Credentials that expire within a week, and could not be renewed.
+    /// Credentials that expire within a week and could not be renewed.
     pub expiring: u64,
-    /// Credentials that are due and left for the next run, at most 10,000 for all exchanges.
+    /// Due credentials left for the next run, at most 10,000 for all exchanges.
     pub backlog: u64,
     /// The exchange's budget is used up.
     pub exhausted: bool,
@@ -82,7 +82,7 @@ impl Registrars {
     /// Runs the renewal job once.
     ///
     /// # Errors
-    /// When the index cannot be read.
+    /// Fails when the index cannot be read.
     pub async fn renew(
         &self,
         limits: &RenewLimits,
@@ -97,7 +97,7 @@ impl Registrars {
         while let Some(key) = scan.next().await? {
             let now_ms = custody.clock.now_ms();
             let is_over = left == 0 || now_ms.saturating_sub(started_ms) > run_ms;
-            // What is left for the next run is counted, to a bound.
+            // Credentials left for the next run are counted up to a bound.
             counted += u32::from(is_over);
             if counted > BACKLOG {
                 break;
@@ -140,19 +140,19 @@ impl Renewed {
     }
 }
 
-/// Returns from when the job works on what is in the index at `at_ms`, both in Unix milliseconds.
+/// Returns when the job handles an index entry with the time `at_ms`; both in Unix milliseconds.
 #[must_use]
 pub fn renews_at_ms(wallet_id: Uuid, at_ms: u64, within_ms: u64) -> u64 {
     at_ms.saturating_sub(within_ms).saturating_sub(jitter_ms(wallet_id))
 }
 
-/// Returns how much earlier than others a wallet is due, up to a day.
+/// Returns how much earlier than its index time a wallet is due, up to a day.
 fn jitter_ms(wallet_id: Uuid) -> u64 {
     let (high, low) = wallet_id.as_u64_pair();
     (high ^ low) % DAY_MS
 }
 
-/// Works on one credential, if it is still due. Returns whether it was.
+/// Handles one credential if it is still due. Returns whether it was.
 async fn renew_one(
     registrar: &Registrar,
     key: &CredentialKey,
@@ -165,7 +165,7 @@ async fn renew_one(
         Ok(Some(view)) => view,
         Ok(None) => return false,
         Err(error) => {
-            tracing::error!(%error, walletId = %key.wallet_id, "not renewed");
+            tracing::error!(%error, walletId = %key.wallet_id, "credential not renewed");
             tally.failed += 1;
             return true;
         }
@@ -199,7 +199,7 @@ async fn renew_one(
     match done {
         Ok(()) if task == Task::Rotate => tally.renewed += 1,
         Ok(()) => tally.finished += 1,
-        // Another call works on it.
+        // Another call holds the credential.
         Err(CredentialError::InProgress { .. } | CredentialError::Store(StoreError::Conflict)) => {}
         Err(error) => {
             tally.exhausted |= is_exhausted(&error);
@@ -207,7 +207,7 @@ async fn renew_one(
                 tally.failed += 1;
                 tracing::warn!(
                     %error, ?task, tenant = %key.tenant, walletId = %key.wallet_id,
-                    exchange = %key.exchange, "not renewed"
+                    exchange = %key.exchange, "credential not renewed"
                 );
                 back_off(registrar, key).await;
             }
@@ -216,7 +216,7 @@ async fn renew_one(
     true
 }
 
-/// Keeps the job off a credential after a failure: for an hour, two, four, up to a day.
+/// Delays the next attempt after a failure: by one hour, two, four, up to a day.
 async fn back_off(registrar: &Registrar, key: &CredentialKey) {
     let custody = &registrar.custody;
     let name = WalletRef::Wallet(key.wallet_id);
@@ -226,7 +226,7 @@ async fn back_off(registrar: &Registrar, key: &CredentialKey) {
         };
         let Some(known) = view.credential(key.exchange) else { return Ok(()) };
         let now_ms = custody.clock.now_ms();
-        // The call that works on it now decides about it.
+        // A call that now holds the credential decides about it.
         if known.lease_until_ms > now_ms {
             return Ok(());
         }
@@ -240,11 +240,11 @@ async fn back_off(registrar: &Registrar, key: &CredentialKey) {
         )
     };
     if let Err(error) = written.await {
-        tracing::warn!(%error, walletId = %key.wallet_id, "the failure was not noted");
+        tracing::warn!(%error, walletId = %key.wallet_id, "failure not recorded");
     }
 }
 
-/// Returns whether a registration is unfinished, and no call works on it.
+/// Returns whether a registration is unfinished and no call holds it.
 const fn is_left_pending(known: &CredentialRecord, now_ms: u64) -> bool {
     matches!(known.state, CredentialState::Pending)
         && known.lease_until_ms <= now_ms
@@ -271,7 +271,7 @@ fn task(known: &CredentialRecord, limits: &RenewLimits, now_ms: u64) -> Option<T
     }
 }
 
-/// Returns whether the run must leave this exchange alone from now on.
+/// Returns whether the run must stop using this exchange.
 fn is_exhausted(error: &CredentialError) -> bool {
     match error {
         CredentialError::Busy(Busy::Limited { .. } | Busy::Down { .. } | Busy::Blocked { .. }) => {

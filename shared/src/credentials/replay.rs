@@ -5,10 +5,10 @@ use domain::eth::Address;
 use super::{CredentialError, Registered, Registrar, agent_keys};
 use crate::store::{Outcome, WalletView, is_hidden};
 
-/// Returns what an earlier attempt at this request registered.
+/// Returns the credential that an earlier attempt at this request registered.
 ///
 /// # Errors
-/// [`CredentialError::SecretHidden`] when its private key is no longer shown.
+/// [`CredentialError::SecretHidden`] when its private key cannot be shown again.
 pub(super) async fn replay(
     registrar: &Registrar,
     view: &WalletView,
@@ -35,8 +35,8 @@ pub(super) async fn replay(
     })
 }
 
-/// Notes that a response shows the key of an agent whose operation a job has ended. If this fails,
-/// the record says that the key was not delivered, and advises a rotation.
+/// Records that a response shows the key of an agent whose operation a job finished. If this
+/// fails, the record marks the key as not delivered, and the advice is to rotate.
 async fn note_delivered(registrar: &Registrar, view: &WalletView, agent: Address) {
     let Registrar { custody, client } = registrar;
     let Some(known) = view.credential(client.exchange()) else { return };
@@ -53,6 +53,6 @@ async fn note_delivered(registrar: &Registrar, view: &WalletView, agent: Address
         )
     };
     if let Err(error) = written.await {
-        tracing::warn!(%error, %agent, "the delivery of a key was not noted");
+        tracing::warn!(%error, %agent, "key delivery not recorded");
     }
 }

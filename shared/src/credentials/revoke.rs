@@ -1,4 +1,4 @@
-//! Deletion: the exchange forgets the agent first, then the record is deleted. Until then the
+//! Deletion: the exchange removes the agent first, then the record is deleted. In between, the
 //! credential is `revoking`, and a retry finishes.
 
 use domain::eth::Address;
@@ -14,21 +14,22 @@ use crate::store::{
 };
 use crate::wallets::ShareUse;
 
-/// A credential that is gone, here and on the exchange.
+/// A deleted credential.
 #[derive(Debug)]
 pub struct Revoked {
     /// The wallet that approved it.
     pub wallet: WalletRecord,
-    /// The agent that it had.
+    /// Its agent.
     pub agent: Address,
 }
 
 impl Registrar {
-    /// Deletes a wallet's credential. `removed_there`: the caller has deleted an API key of Aster's
-    /// V1 on the exchange, which no call can do, so only the record is left.
+    /// Deletes a wallet's credential. `removed_there` states that the caller has deleted an API
+    /// key of Aster's V1 on the exchange. The service cannot delete such keys, so only the record
+    /// remains.
     ///
     /// # Errors
-    /// When there is none, or the exchange may still know its agent.
+    /// Fails when there is no credential, or the exchange may still know its agent.
     pub async fn revoke(
         &self,
         caller: &Caller,
@@ -54,7 +55,7 @@ impl Registrar {
     }
 }
 
-/// Begins a deletion, or resumes one.
+/// Begins or resumes a deletion.
 pub(super) async fn revoke_known(
     operation: Operation<'_>,
     known: &CredentialRecord,
@@ -89,13 +90,13 @@ pub(super) async fn revoke_known(
     delete(registrar, wallet, &record).await
 }
 
-/// Returns every agent that the exchange may know.
+/// Returns every agent that the exchange may list.
 fn agents_of(record: &CredentialRecord) -> Vec<AgentRecord> {
     let next = record.next.iter().cloned();
     next.chain(record.retiring.iter().cloned()).chain([record.current()]).collect()
 }
 
-/// Deletes a record, and notes the outcome for the request that the operation served.
+/// Deletes a record, and records the outcome for the request that the operation served.
 async fn delete(
     registrar: &Registrar,
     wallet: WalletRecord,

@@ -1,10 +1,10 @@
 //! Rotation, make before break: the new agent is live and stored before the old one is removed.
 //!
-//! The new agent is sealed into the record before the exchange hears of it (`rotating`, with
-//! `next`). Once the exchange has it, it becomes the current one and the old one is `retiring`. Once
-//! that is gone from the exchange, the credential is `active` again. Where no slot is free and a
-//! name replaces (Hyperliquid), the new agent is approved under the old one's name: the old one is
-//! gone in the instant in which the new one is live.
+//! The new agent is sealed into the record before the exchange learns of it (`rotating`, with
+//! `next`). Once the exchange has approved it, it becomes the current agent and the old one is
+//! `retiring`. Once the exchange has removed the old one, the credential is `active` again. Where
+//! no slot is free and a name replaces (Hyperliquid), the new agent is approved under the old
+//! one's name. The exchange then replaces the old agent atomically.
 
 use domain::eth::{Address, AgentKey};
 use domain::ids::WalletRef;
@@ -21,7 +21,7 @@ use crate::exchanges::RefusalKind;
 use crate::store::{AgentRecord, CredentialRecord, CredentialState, Expect, Outcome};
 use crate::wallets::ShareUse;
 
-/// This long before its expiry an agent is replaced, whether or not its key is in use.
+/// Within this time before its expiry, an agent is replaced even if its key is in use.
 const LAST_MOMENT_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// The result of a rotation.
@@ -29,21 +29,21 @@ const LAST_MOMENT_MS: u64 = 24 * 60 * 60 * 1_000;
 pub struct Rotated {
     /// The credential with its new agent.
     pub registered: Registered,
-    /// The agents that it had before.
+    /// The previous agents.
     pub previous: Vec<Address>,
-    /// Whether none of them is left on the exchange. If not, the next operation or the renewal job
+    /// Whether the exchange has removed all of them. If not, the next operation or the renewal job
     /// removes them.
     pub previous_revoked: bool,
     /// The new agent was approved under the old one's name, because no slot was free.
     pub replaced_by_name: bool,
 }
 
-/// What a rotation does with the previous agent when the new one is live.
+/// Treatment of the previous agent once the new one is live.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Previous {
     /// It is removed from the exchange.
     Remove,
-    /// A caller has its key and has not asked for another: it may be used until it expires.
+    /// A caller has its key and did not request the rotation, so the agent stays until it expires.
     Keep,
 }
 
@@ -51,7 +51,7 @@ impl Registrar {
     /// Replaces the current agent with a new one.
     ///
     /// # Errors
-    /// When there is no credential, the exchange refuses, or something fails on the way.
+    /// Fails when there is no credential, the exchange refuses, or a dependency fails.
     pub async fn rotate(
         &self,
         caller: &Caller,
@@ -84,7 +84,7 @@ impl Registrar {
     }
 }
 
-/// Begins a rotation, or resumes one.
+/// Begins or resumes a rotation.
 pub(super) async fn rotate_known(
     operation: Operation<'_>,
     known: &CredentialRecord,
@@ -129,8 +129,8 @@ impl<'a> Rotation<'a> {
         Ok(Self { lease, agent, key, previous })
     }
 
-    /// Takes over a rotation that no other call works on. It is not known whether the call that
-    /// began it has delivered the new key.
+    /// Takes over a rotation that no other call holds. Whether the call that began it delivered
+    /// the new key is unknown.
     async fn resume(
         operation: Operation<'a>,
         known: &CredentialRecord,
@@ -147,12 +147,12 @@ impl<'a> Rotation<'a> {
         let (key, share) = (key?, share?);
         let expect = Expect::Revision(known.revision);
         let lease = Lease::take(operation, known.clone(), expect, share, true).await?;
-        // A caller who asked for a new key has no use for the old one.
+        // A caller who requested a new key does not need the old one.
         let previous = if known.keep_previous { previous } else { Previous::Remove };
         Ok(Self { lease, agent, key, previous })
     }
 
-    /// Has the wallet approve the new agent, and the exchange accept it.
+    /// Has the wallet approve the new agent, and sends the approval to the exchange.
     async fn approve_next(mut self) -> Result<Rotated, CredentialError> {
         let mut live = false;
         if self.lease.resumed {
@@ -198,7 +198,7 @@ impl<'a> Rotation<'a> {
         self.promote().await
     }
 
-    /// Returns whether the new agent may take the name of the current one, and replace it at once.
+    /// Returns whether the new agent may take the current one's name and replace it at once.
     fn may_replace(&self) -> bool {
         let Registrar { custody, client } = self.lease.registrar;
         let last_moment_ms = self.lease.record.expires_at_ms.saturating_sub(LAST_MOMENT_MS);
@@ -206,7 +206,7 @@ impl<'a> Rotation<'a> {
         client.replaces_by_name() && !is_kept
     }
 
-    /// Makes the new agent, which is live, the current one.
+    /// Makes the live new agent the current one.
     async fn promote(mut self) -> Result<Rotated, CredentialError> {
         let lease = &mut self.lease;
         let by_name = self.agent.agent_name == lease.record.agent_name;
@@ -218,7 +218,7 @@ impl<'a> Rotation<'a> {
             return self.retire(Some(before.agent)).await;
         }
         if self.previous == Previous::Keep {
-            // The renewal job removes it then.
+            // The renewal job removes the previous agent at that time.
             lease.record.job_after_ms = before.expires_at_ms;
         }
         lease.record.retiring.push(before);
@@ -228,15 +228,15 @@ impl<'a> Rotation<'a> {
         self.retire(None).await
     }
 
-    /// Removes the previous agents. The next operation removes what is left. `replaced`: the agent
-    /// that is gone already, because the new one has its name.
+    /// Removes the previous agents; the next operation removes the rest. `replaced` is the agent
+    /// that the new one has replaced by its name.
     async fn retire(self, replaced: Option<Address>) -> Result<Rotated, CredentialError> {
         let Self { mut lease, key, previous: rule, .. } = self;
         let retiring = lease.record.retiring.iter().map(|agent| agent.agent);
         let previous: Vec<Address> = retiring.chain(replaced).collect();
         let replaced_by_name = replaced.is_some();
         let previous_revoked = rule == Previous::Remove && remove_retiring(&mut lease).await;
-        // A job that ends a caller's rotation shows the key to nobody.
+        // A job that finishes a caller's rotation shows the key to nobody.
         lease.record.delivered = lease.delivers_key();
         let outcome = Outcome {
             previous: previous.clone(),
@@ -254,21 +254,21 @@ impl<'a> Rotation<'a> {
         Ok(Rotated { registered, previous, previous_revoked, replaced_by_name })
     }
 
-    /// Ends a call that has sent nothing: a rotation that it began is rolled back, another one stays
-    /// for a retry.
+    /// Ends a call that has sent nothing. Rolls back a rotation that it began, or keeps a resumed
+    /// one for a retry.
     async fn give_up(self) {
         if self.lease.resumed { self.lease.release().await } else { self.roll_back().await }
     }
 
-    /// Makes the credential what it was: the exchange does not have the new agent.
+    /// Restores the previous state; the exchange does not have the new agent.
     async fn roll_back(mut self) {
         if let Err(error) = self.lease.settle().await {
-            tracing::warn!(%error, "the rotation was not taken back");
+            tracing::warn!(%error, "rotation not rolled back");
         }
     }
 }
 
-/// Removes the agents that an earlier rotation could not remove. Returns whether none is left.
+/// Removes the agents that an earlier rotation could not remove. Returns whether all are removed.
 pub(super) async fn finish_retiring(
     operation: Operation<'_>,
     known: &CredentialRecord,
@@ -287,11 +287,11 @@ pub(super) async fn finish_retiring(
     Ok(none_left)
 }
 
-/// Removes the retiring agents. Returns whether none is left.
+/// Removes the retiring agents. Returns whether all are removed.
 async fn remove_retiring(lease: &mut Lease<'_>) -> bool {
     for agent in std::mem::take(&mut lease.record.retiring) {
         if let Err(error) = send::remove(lease, &agent).await {
-            tracing::warn!(%error, agent = %agent.agent, "the previous agent is not removed yet");
+            tracing::warn!(%error, agent = %agent.agent, "previous agent not removed yet");
             lease.record.retiring.push(agent);
         }
     }

@@ -1,5 +1,5 @@
-//! Approvals and removals: signed by both parties, sent, and, where the outcome is not known,
-//! settled by asking the exchange once.
+//! Approvals and removals: signed by both parties and sent. An unknown outcome is settled by
+//! asking the exchange once.
 
 use domain::eth::{Address, AgentKey, Signature};
 use domain::intent::{Intent, NONCE_USED};
@@ -17,10 +17,11 @@ use crate::mpc::{CosignerError, ProtocolError};
 use crate::store::{AgentRecord, WalletRecord};
 use crate::wallets::SignError;
 
-/// How often another nonce is signed, where another call of the wallet was signed first.
+/// Maximum number of further nonces to sign, when other calls of the wallet used a later nonce
+/// first.
 const MORE_NONCES: u32 = 4;
 
-/// What became of an approval.
+/// The outcome of an approval.
 pub(super) enum Approved {
     /// The exchange has approved the agent.
     Live,
@@ -28,11 +29,11 @@ pub(super) enum Approved {
     Refused(Refusal),
     /// The approval never reached the exchange.
     NotSent(TransportError),
-    /// The exchange may have the agent, or may get it later. Asking did not settle it.
+    /// The exchange may have approved the agent, or may still do so. A question did not settle it.
     Unknown(CredentialError),
 }
 
-/// What became of a removal, before anyone asks the exchange.
+/// The outcome of a removal, before the exchange is asked.
 pub(super) enum Removed {
     /// The exchange does not have the agent.
     Gone,
@@ -40,10 +41,10 @@ pub(super) enum Removed {
     Unconfirmed(CredentialError),
 }
 
-/// Has the wallet approve an agent, and the exchange accept it.
+/// Signs an approval and sends it to the exchange.
 ///
 /// # Errors
-/// When the approval could not be signed, or not in time. This call has sent nothing.
+/// Fails when the approval could not be signed, or not in time. This call has sent nothing.
 pub(super) async fn approve(
     lease: &mut Lease<'_>,
     agent: &AgentRecord,
@@ -64,12 +65,12 @@ pub(super) async fn approve(
         let refusal = match client.approve(&approval, &signature).await {
             Outcome::Done => return Ok(Approved::Live),
             Outcome::NotSent(cause) => return Ok(Approved::NotSent(cause)),
-            // A question would be blocked, too.
+            // A question would be blocked as well.
             Outcome::Unknown(blocked @ Unclear::Blocked(_)) => {
                 return Ok(Approved::Unknown(blocked.into()));
             }
             Outcome::Unknown(unclear) => {
-                // The approval may arrive later: an agent that is not known yet proves nothing.
+                // The approval may still arrive, so the agent's absence proves nothing.
                 return Ok(match client.knows_agent(wallet, key).await {
                     Ok(true) => Approved::Live,
                     Ok(false) | Err(_) => Approved::Unknown(unclear.into()),
@@ -81,15 +82,15 @@ pub(super) async fn approve(
         if sender.waits_for_removal(&refusal).await {
             continue;
         }
-        // A refusal that proves that nothing was changed is final, unless an earlier attempt may
-        // have been applied.
+        // A refusal that proves no change is final, unless an earlier attempt may have been
+        // applied.
         if !resumed && refusal.kind.proof() == Proof::NotApplied {
             return Ok(Approved::Refused(refusal));
         }
         return Ok(match client.knows_agent(wallet, key).await {
             Ok(true) => Approved::Live,
             Ok(false) => Approved::Refused(refusal),
-            // No retry ends a fault of the signature, so the caller sees the refusal.
+            // A retry cannot fix a wrong signature, so the caller receives the refusal.
             Err(_) if refusal.kind == RefusalKind::SignatureFault => {
                 Approved::Unknown(CredentialError::Refused(refusal))
             }
@@ -98,10 +99,10 @@ pub(super) async fn approve(
     }
 }
 
-/// Has the wallet remove an agent, and the exchange forget it.
+/// Removes an agent from the exchange, signed by the wallet.
 ///
 /// # Errors
-/// When the exchange may still know the agent.
+/// Fails when the exchange may still list the agent.
 pub(super) async fn remove(
     lease: &mut Lease<'_>,
     agent: &AgentRecord,
@@ -120,8 +121,8 @@ pub(super) async fn remove(
     match client.knows_agent(wallet.address, &key).await {
         Ok(false) => Ok(()),
         Ok(true) | Err(LookupError::Foreign) => Err(error),
-        // Whether the exchange has the agent is not known. A refusal would tell the caller that no
-        // retry helps.
+        // Whether the exchange has the agent is unknown. Returning the refusal would mislead the
+        // caller into not retrying.
         Err(unclear) => Err(match error {
             CredentialError::Refused(_) => unclear.into(),
             other => other,
@@ -129,13 +130,13 @@ pub(super) async fn remove(
     }
 }
 
-/// Signs requests for one wallet and sends them, each with a nonce of its own, until a time.
+/// Signs one wallet's requests, each with its own nonce, and sends them until a deadline.
 pub(super) struct Sender<'a> {
     registrar: &'a Registrar,
     wallet: &'a WalletRecord,
     share: &'a KeyShare,
     nonces: &'a mut Nonces,
-    /// By when the last call to the exchange must end, Unix milliseconds.
+    /// Deadline for the last call to the exchange, Unix milliseconds.
     until_ms: u64,
     more_nonces: u32,
 }
@@ -173,10 +174,10 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Has the wallet remove an agent.
+    /// Sends the removal of an agent.
     ///
     /// # Errors
-    /// When the removal was not sent, or not applied, and there is nothing to ask the exchange.
+    /// Fails when the removal was not sent or not applied, and a question would not help.
     pub(super) async fn remove(
         &mut self,
         agent: Address,
@@ -201,7 +202,8 @@ impl<'a> Sender<'a> {
                 Outcome::Refused(refusal) if refusal.kind.is_transient() => {
                     Err(CredentialError::Refused(refusal))
                 }
-                // An account that was emptied has lost its agents, and is refused for that.
+                // An emptied account has lost its agents, and Hyperliquid refuses its requests for
+                // that reason.
                 Outcome::Refused(refusal) => {
                     self.report_fault(&refusal);
                     Ok(Removed::Unconfirmed(CredentialError::Refused(refusal)))
@@ -212,8 +214,8 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Waits for an agent that the exchange is removing, if there is time. A request that was
-    /// refused for this has changed nothing.
+    /// Waits until the exchange has finished a pending removal, if there is time. A request
+    /// refused for this reason has changed nothing.
     async fn waits_for_removal(&self, refusal: &Refusal) -> bool {
         let Some(wait_ms) = self.registrar.client.profile().removal_wait_ms else { return false };
         if refusal.kind != RefusalKind::RemovalPending
@@ -225,7 +227,8 @@ impl<'a> Sender<'a> {
         true
     }
 
-    /// Counts a refusal for which an alarm exists: the exchange saw another signer than the wallet.
+    /// Counts a refusal that raises an alarm: the exchange recovered a signer other than the
+    /// wallet.
     fn report_fault(&self, refusal: &Refusal) {
         if refusal.kind == RefusalKind::SignatureFault {
             let (clock, client) = (&self.registrar.custody.clock, &self.registrar.client);

@@ -1,5 +1,5 @@
-//! The state of a credential at a time. `docs/concepts/credentials.md` has the diagram, and what each
-//! operation does in each state.
+//! The state of a credential at a time. `docs/concepts/credentials.md` has the state diagram and
+//! the operations in each state.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ impl Life {
         }
     }
 
-    /// Returns the word for it in responses and logs.
+    /// Returns the state's name in responses and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

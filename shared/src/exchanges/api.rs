@@ -1,4 +1,4 @@
-//! The calls that differ from exchange to exchange.
+//! The trait that each exchange's API implements.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -11,24 +11,24 @@ use super::aster::v1::V1Client;
 use super::profile::Profile;
 use super::{Approval, ExchangeClient, ListedAgent, LookupError, Outcome, Removal};
 
-/// The settings that every exchange has.
+/// Settings that every exchange has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    /// How long an agent is approved for, in milliseconds.
+    /// Validity of an agent's approval, in milliseconds.
     pub(crate) validity_ms: u64,
-    /// How long a call may take, in milliseconds.
+    /// Timeout of a call, in milliseconds.
     pub(crate) call_timeout_ms: u64,
     /// Whether responses show the private keys of agents.
     pub(crate) hands_out_keys: bool,
-    /// The one address that keys may be used from, if they are bound to one.
+    /// The only address that may use the keys, if they are bound to one.
     pub(crate) ip_whitelist: Option<Ipv4Addr>,
 }
 
-/// One call of an exchange, under way.
+/// A pending call of an exchange.
 pub(crate) type Call<'a, T> = BoxFuture<'a, T>;
 
 /// The API of one exchange. Each call sends one request; [`ExchangeClient`] adds the budget, the
-/// repeats and the circuit.
+/// retries and the circuit.
 pub(crate) trait Api: fmt::Debug + Send + Sync {
     /// Returns the facts of the exchange.
     fn profile(&self) -> &'static Profile;
@@ -36,18 +36,19 @@ pub(crate) trait Api: fmt::Debug + Send + Sync {
     /// Returns the settings.
     fn settings(&self) -> Settings;
 
-    /// Returns how far our clock was ahead of the exchange's at its last answer, in milliseconds.
+    /// Returns how far the local clock was ahead of the exchange's at its last response, in
+    /// milliseconds.
     fn skew_ms(&self) -> i64;
 
-    /// Returns Aster's V1, where keys are made by it.
+    /// Returns the client of Aster's V1, if that API makes the keys.
     fn v1(&self) -> Option<&V1Client> {
         None
     }
 
-    /// Returns what has to be signed for an approval.
+    /// Returns the intent to sign for an approval.
     fn approval_intent(&self, approval: &Approval) -> Intent;
 
-    /// Returns what has to be signed for a removal.
+    /// Returns the intent to sign for a removal.
     fn removal_intent(&self, removal: &Removal) -> Intent;
 
     /// Sends a signed approval.
@@ -57,14 +58,15 @@ pub(crate) trait Api: fmt::Debug + Send + Sync {
     /// Sends a signed removal.
     fn remove<'a>(&'a self, removal: &'a Removal, signature: &'a Signature) -> Call<'a, Outcome>;
 
-    /// Asks whether the exchange knows an agent as this wallet's.
+    /// Asks whether the exchange knows an agent of this wallet.
     fn knows_agent<'a>(
         &'a self,
         wallet: Address,
         agent: Asker<'a>,
     ) -> Call<'a, Result<bool, LookupError>>;
 
-    /// Asks for the agents of a wallet. `None`: the exchange has no list for the one who asks.
+    /// Lists the agents of a wallet. Returns `None` when the exchange has no list for the asking
+    /// agent.
     fn agents<'a>(
         &'a self,
         wallet: Address,
@@ -85,8 +87,8 @@ impl Asker<'_> {
         self.key.address()
     }
 
-    /// Returns a nonce for a signed question. An agent asks seldom, and by one caller at a time;
-    /// chance keeps two nonces apart.
+    /// Returns a nonce for a signed question. An agent asks rarely, for one caller at a time; the
+    /// random part prevents collisions.
     pub(super) fn nonce(&self) -> u64 {
         self.client.nonce_now() + self.client.jitter_ms(1_000)
     }

@@ -1,13 +1,13 @@
-//! One budget of request weight for each exchange and egress address, and a circuit.
+//! A budget of request weight for each exchange and egress address, and a circuit.
 //!
-//! The exchanges count weight for each IP address, and function instances share addresses, so all
-//! of them draw from one budget in the wallets' table: what was spent in the last minute, in slots
-//! of ten seconds. Within a slot weight is added by a conditional update that lets any number of
-//! instances through at once; whoever comes first in a new slot drops what has become older than a
-//! minute. So no minute sees more than the configured weight, and all of it may be spent at once.
+//! The exchanges count weight for each IP address, and function instances share addresses. All of
+//! them therefore draw from one budget in the wallets' table: the weight spent in the last minute,
+//! in slots of ten seconds. Within a slot, a conditional update adds weight and lets any number of
+//! instances through at once. The first instance in a new slot drops the slots older than a
+//! minute. So no minute exceeds the configured weight, and all of it may be spent at once.
 //!
-//! The same item carries the circuit: after failures in a row, or an exchange's own "too many
-//! requests", nothing is sent until the time it names.
+//! The same item holds the circuit: after several failures in a row, or an exchange's own "too
+//! many requests", nothing is sent until the stored time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,21 +24,21 @@ use crate::store::{BudgetState, SLOTS, Spend, Store};
 
 const SLOT_MS: u64 = 10_000;
 
-/// So many failures in a row open the circuit.
+/// Number of consecutive failures that opens the circuit.
 const FAILURES: u32 = 5;
 
-/// How long the circuit is open at first and at most, in milliseconds.
+/// Initial and maximum time for which the circuit is open, in milliseconds.
 const OPEN_MS: std::ops::RangeInclusive<u64> = 5_000..=60_000;
 
-/// What the budgets are sized by.
+/// Settings of the budgets.
 #[derive(Clone, Debug)]
 pub struct BudgetConfig {
-    /// `ASTER_WEIGHT_PER_MINUTE`, `HYPERLIQUID_WEIGHT_PER_MINUTE`: how much of an exchange's weight
-    /// may be used; see [`Profile::weight_per_minute`] when not set.
+    /// `ASTER_WEIGHT_PER_MINUTE`, `HYPERLIQUID_WEIGHT_PER_MINUTE`: the exchange's weight to use;
+    /// default [`Profile::weight_per_minute`].
     pub per_minute: PerExchange<u64>,
-    /// `EGRESS_ADDRESS`: names the address that calls leave from; `shared` when not set.
+    /// `EGRESS_ADDRESS`: names the address that calls leave from; default `shared`.
     pub egress: String,
-    /// `JOB_BUDGET_PERCENT`: what part of it unattended jobs may use; 50 when not set.
+    /// `JOB_BUDGET_PERCENT`: share of the budget for unattended jobs; default 50.
     pub job_percent: u64,
 }
 
@@ -52,34 +52,34 @@ impl Default for BudgetConfig {
     }
 }
 
-/// Who spends.
+/// The initiator of the spending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Spender {
-    /// A caller waits for it.
+    /// A waiting caller.
     Caller,
-    /// An unattended job: it leaves a share to callers.
+    /// An unattended job, which leaves a share to callers.
     Job,
 }
 
 /// Why nothing may be sent now.
 #[derive(Debug, thiserror::Error)]
 pub enum Busy {
-    /// The budget is empty, or the exchange itself has said so.
+    /// The budget is empty, or the exchange reports its limit.
     #[error("the exchange's request limit is reached")]
     Limited {
-        /// How long to wait.
+        /// Seconds to wait.
         retry_after_s: u64,
     },
-    /// The exchange has failed again and again.
-    #[error("the exchange keeps failing; nothing is sent to it for a while")]
+    /// The exchange has failed repeatedly.
+    #[error("the exchange keeps failing; calls to it are paused")]
     Down {
-        /// How long to wait.
+        /// Seconds to wait.
         retry_after_s: u64,
     },
-    /// The edge in front of the exchange has turned calls away again and again.
-    #[error("the exchange's edge blocks this address; nothing is sent to it for a while")]
+    /// The edge in front of the exchange has blocked calls repeatedly.
+    #[error("the exchange's edge blocks this address; calls to it are paused")]
     Blocked {
-        /// How long to wait.
+        /// Seconds to wait.
         retry_after_s: u64,
     },
     /// The table failed.
@@ -87,22 +87,22 @@ pub enum Busy {
     Store(#[from] StoreError),
 }
 
-/// What an exchange has answered.
+/// The kind of call that an exchange has responded to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answered {
     /// An approval, a removal or another call that changes something.
     Send,
-    /// A question. An edge may let questions pass and block everything else.
+    /// A question. An edge may pass questions and block everything else.
     Question,
 }
 
 impl BudgetConfig {
-    /// Reads it.
+    /// Reads the settings from the environment.
     ///
     /// # Errors
-    /// Names the variable.
+    /// Returns an error that names the invalid variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
-        // The dearest call weighs 60, and must fit into half of a minute's weight.
+        // The most expensive call weighs 60, and must fit into half of the budget of a minute.
         let weight =
             |text: &str| text.parse().ok().filter(|weight| (200..=100_000).contains(weight));
         let percent = |text: &str| text.parse().ok().filter(|percent| (1..=100).contains(percent));
@@ -139,13 +139,13 @@ pub struct Budget {
     random: Random,
     partition: String,
     exchange: Exchange,
-    /// What is the limit for everybody, and for these spenders.
+    /// The limit for all spenders, and for this kind of spender.
     limit: u64,
     per_minute: u64,
     hints: Arc<Hints>,
 }
 
-/// What this process saw last; only saves calls.
+/// The last state that this process saw; it only saves calls.
 #[derive(Debug, Default)]
 struct Hints {
     seen: Mutex<BudgetState>,
@@ -154,7 +154,7 @@ struct Hints {
 }
 
 impl Budget {
-    /// The budget of one exchange, for those who spend it so.
+    /// Makes the budget of one exchange for one kind of spender.
     #[must_use]
     pub fn new(
         store: Store,
@@ -173,7 +173,7 @@ impl Budget {
             store,
             clock,
             random,
-            // No tenant is empty, so no wallet's partition begins like this.
+            // No tenant is empty, so no wallet's partition has this prefix.
             partition: format!("#budget#{exchange}#{}", config.egress),
             exchange,
             limit,
@@ -182,19 +182,19 @@ impl Budget {
         }
     }
 
-    /// Takes weight for calls that are about to be sent. One write of the table; two when another
-    /// instance was at it in the meantime.
+    /// Takes weight for calls that are about to be sent. Writes the table once, or twice when
+    /// another instance wrote in the meantime.
     ///
     /// # Errors
-    /// When nothing may be sent now, and for how long.
+    /// Fails when nothing may be sent now, with the seconds to wait.
     pub async fn take(&self, weight: u64) -> Result<(), Busy> {
         let mut seen = *self.hints.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..6 {
             let now_ms = self.clock.now_ms();
-            // A clock that is behind others' takes from their slot.
+            // An instance with a slow clock takes from the newest slot.
             let now = seen.at(now_ms / SLOT_MS);
             let spend = if now.slot == seen.slot || now.used + weight > self.per_minute {
-                // What is known may be old: only the table refuses.
+                // The remembered state may be old, so only the table refuses.
                 let max_used = self.per_minute.saturating_sub(weight);
                 Spend::Add { slot: now.slot, cost: weight, max_used }
             } else {
@@ -228,22 +228,23 @@ impl Budget {
         metrics::emit(&self.clock, About::exchange(self.exchange), &[(metric, value)]);
     }
 
-    /// What is spent of it now, and its circuit.
+    /// Returns the weight spent now, and the circuit.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// Fails when the table cannot be read.
     pub async fn state(&self) -> Result<BudgetState, StoreError> {
         let state = self.store.budget_state(&self.partition).await?;
         Ok(state.at(self.clock.now_ms() / SLOT_MS))
     }
 
-    /// What may be spent in a minute.
+    /// Returns the weight that may be spent in a minute.
     #[must_use]
     pub const fn per_minute(&self) -> u64 {
         self.per_minute
     }
 
-    /// Why it was not taken: closed for a while, or used up. Neither: another instance was first.
+    /// Returns why no weight was taken: circuit open or budget empty. `Ok` means that another
+    /// instance wrote first.
     fn refused(&self, state: &BudgetState, now_ms: u64, weight: u64) -> Result<(), Busy> {
         if state.open_until_ms > now_ms {
             let retry_after_s = (state.open_until_ms - now_ms).div_ceil(1_000);
@@ -259,14 +260,14 @@ impl Budget {
         if now.used + weight <= self.per_minute {
             return Ok(());
         }
-        // The first slot in which enough is forgotten.
+        // The first slot in which enough weight has expired.
         let free = |slot: &u64| now.at(*slot).used + weight <= self.per_minute;
         let slot = (now.slot..=now.slot + SLOTS as u64).find(free).unwrap_or(now.slot + 1);
         let wait_ms = (slot * SLOT_MS).saturating_sub(now_ms);
         Err(Busy::Limited { retry_after_s: wait_ms.div_ceil(1_000).max(1) })
     }
 
-    /// The exchange has answered sense.
+    /// Records a valid response of the exchange.
     pub async fn answered(&self, what: Answered) {
         if what == Answered::Question && self.hints.blocked.load(Ordering::Relaxed) {
             return;
@@ -276,12 +277,12 @@ impl Budget {
         }
     }
 
-    /// The exchange has not answered, or no sense.
+    /// Records a missing or invalid response.
     pub async fn failed(&self) {
         self.count(false).await;
     }
 
-    /// The edge in front of the exchange has turned a call away.
+    /// Records that the edge in front of the exchange blocked a call.
     pub async fn blocked(&self) {
         self.hints.blocked.store(true, Ordering::Relaxed);
         self.count(true).await;
@@ -302,14 +303,13 @@ impl Budget {
         }
     }
 
-    /// The exchange has said that there were too many requests: until the time it names, no
-    /// instance sends anything.
+    /// Records "too many requests": no instance sends anything for the stated time.
     pub async fn limited(&self, retry_after_s: u64) {
         let until_ms = self.clock.now_ms().saturating_add(retry_after_s.saturating_mul(1_000));
         self.note(self.store.open_circuit(&self.partition, until_ms, true).await);
     }
 
-    /// From 0 to `bound` milliseconds.
+    /// Returns a random number from 0 to `bound` milliseconds.
     pub(super) fn jitter_ms(&self, bound: u64) -> u64 {
         self.random.bytes().map(u64::from_le_bytes).unwrap_or_default() % bound
     }
@@ -318,10 +318,10 @@ impl Budget {
         &self.clock
     }
 
-    /// What is kept about the exchange decides nothing of this call, so it fails nothing.
+    /// Logs a failed write. The state of the exchange does not affect this call's result.
     fn note(&self, written: Result<(), StoreError>) {
         if let Err(error) = written {
-            tracing::warn!(%error, partition = self.partition, "exchange's health was not noted");
+            tracing::warn!(%error, partition = self.partition, "exchange health not recorded");
         }
     }
 }

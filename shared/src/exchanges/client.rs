@@ -1,6 +1,6 @@
-//! The client of one exchange, with the manners that all exchanges ask for: a budget of weight
-//! before anything is sent, repeats only where nothing can happen twice, a rest for one that
-//! fails.
+//! The client of one exchange, with the behaviour common to all exchanges: it takes weight from a
+//! budget before it sends, retries only requests that never arrived, and pauses after repeated
+//! failures.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::http::SKEW_MS;
 use super::profile::Profile;
 use super::{Approval, ListedAgent, LookupError, Outcome, RefusalKind, Removal, Unclear};
 
-/// How often a call is repeated that never arrived.
+/// Maximum number of retries of a call that never arrived.
 const REPEATS: u32 = 2;
 
 /// The client of one exchange.
@@ -30,7 +30,7 @@ pub struct ExchangeClient {
 }
 
 impl ExchangeClient {
-    /// The client of an exchange, within a budget.
+    /// Makes the client of an exchange with a budget.
     #[must_use]
     pub(crate) fn new(api: impl Api + 'static, budget: Budget) -> Self {
         let (profile, settings) = (api.profile(), api.settings());
@@ -43,82 +43,82 @@ impl ExchangeClient {
         self.profile
     }
 
-    /// Which one it is.
+    /// Returns the exchange.
     #[must_use]
     pub const fn exchange(&self) -> Exchange {
         self.profile.exchange
     }
 
-    /// How long an agent is approved for, in milliseconds.
+    /// Returns the validity of an agent's approval, in milliseconds.
     #[must_use]
     pub const fn validity_ms(&self) -> u64 {
         self.settings.validity_ms
     }
 
-    /// How long a call may take, in milliseconds.
+    /// Returns the timeout of a call, in milliseconds.
     #[must_use]
     pub const fn call_timeout_ms(&self) -> u64 {
         self.settings.call_timeout_ms
     }
 
-    /// The time in the unit of the exchange's nonces.
+    /// Returns the time in the unit of the exchange's nonces.
     #[must_use]
     pub fn nonce_now(&self) -> u64 {
         self.profile.nonce_unit.now(self.budget.clock())
     }
 
-    /// The latest that a last nonce can be, unless a clock was wrong.
+    /// Returns the latest plausible last nonce; a later one came from a wrong clock.
     #[must_use]
     pub fn latest_nonce(&self) -> u64 {
         self.nonce_now().saturating_add(nonce_lead(self.exchange()))
     }
 
-    /// How much older a nonce may be than now before another is taken, in the nonces' unit.
+    /// Returns the maximum age of a nonce before another is taken, in the nonces' unit.
     #[must_use]
     pub const fn nonce_fresh_for(&self) -> u64 {
         self.profile.nonce_fresh_for
     }
 
-    /// Aster's V1, where keys are made by it.
+    /// Returns the client of Aster's V1, if that API makes the keys.
     #[must_use]
     pub fn v1(&self) -> Option<&V1Client> {
         self.api.v1()
     }
 
-    /// The one address that keys may be used from, if they are bound to one.
+    /// Returns the only address that may use the keys, if they are bound to one.
     #[must_use]
     pub const fn ip_whitelist(&self) -> Option<Ipv4Addr> {
         self.settings.ip_whitelist
     }
 
-    /// What an agent's name does to another of the same name: on Hyperliquid it replaces it.
+    /// Returns whether an agent replaces another of the same name, as on Hyperliquid.
     #[must_use]
     pub const fn replaces_by_name(&self) -> bool {
         self.profile.replaces_by_name
     }
 
-    /// Whether responses show the private keys of agents.
+    /// Returns whether responses show the private keys of agents.
     #[must_use]
     pub const fn hands_out_keys(&self) -> bool {
         self.settings.hands_out_keys
     }
 
-    /// What has to be signed for an approval.
+    /// Returns the intent to sign for an approval.
     #[must_use]
     pub fn approval_intent(&self, approval: &Approval) -> Intent {
         self.api.approval_intent(approval)
     }
 
-    /// What has to be signed for a removal.
+    /// Returns the intent to sign for a removal.
     #[must_use]
     pub fn removal_intent(&self, removal: &Removal) -> Intent {
         self.api.removal_intent(removal)
     }
 
-    /// Takes the weight of so many approvals and removals from the budget.
+    /// Takes the weight of the given numbers of approvals and removals from the budget.
     ///
     /// # Errors
-    /// When nothing may be sent now.
+    /// Fails when nothing may be sent now.
     pub async fn admit(&self, approvals: u64, removals: u64) -> Result<(), Busy> {
         let weights = &self.profile.weights;
         self.budget.take(approvals * weights.approval + removals * weights.removal).await
@@ -144,8 +144,8 @@ impl ExchangeClient {
         }
     }
 
-    /// Notes what an outcome says about the exchange, and waits where the same request may be sent
-    /// again: only when it never arrived.
+    /// Waits and returns `true` when the same request may be retried, because it never arrived.
+    /// Otherwise records the outcome.
     async fn goes_again(&self, outcome: &Outcome, repeat: &mut u32) -> bool {
         if matches!(outcome, Outcome::NotSent(_)) && *repeat < REPEATS {
             self.back_off(repeat).await;
@@ -155,7 +155,7 @@ impl ExchangeClient {
         false
     }
 
-    /// Notes what an outcome says about the exchange.
+    /// Records the outcome for the budget and the circuit.
     pub async fn note(&self, outcome: &Outcome) {
         self.note_clock();
         match outcome {
@@ -172,7 +172,7 @@ impl ExchangeClient {
         }
     }
 
-    /// An edge that turns calls away is an alarm: only an operator can do something about it.
+    /// Raises an alarm when the edge blocks calls, because only an operator can resolve it.
     async fn note_blocked(&self, words: &str) {
         let exchange = self.exchange();
         tracing::error!(%exchange, words, "the exchange's edge blocks calls from this address");
@@ -181,8 +181,8 @@ impl ExchangeClient {
         self.budget.blocked().await;
     }
 
-    /// How far our clock was ahead of the exchange's at its last answer, in seconds (negative:
-    /// behind), where that is a minute or more.
+    /// Returns how far the local clock was ahead of the exchange's at its last response, in
+    /// seconds (negative when behind), if that is a minute or more.
     #[must_use]
     pub fn clock_skew_s(&self) -> Option<i64> {
         let skew_ms = self.api.skew_ms();
@@ -197,23 +197,23 @@ impl ExchangeClient {
         metrics::emit(self.budget.clock(), About::exchange(exchange), &measured);
     }
 
-    /// From 0 to `bound` milliseconds.
+    /// Returns a random number from 0 to `bound` milliseconds.
     pub(super) fn jitter_ms(&self, bound: u64) -> u64 {
         self.budget.jitter_ms(bound)
     }
 
-    /// 100 to 200 ms, then 200 to 400 ms.
+    /// Waits 100 to 200 ms, then 200 to 400 ms.
     async fn back_off(&self, repeat: &mut u32) {
         let base = 100 << *repeat;
         self.budget.clock().sleep_ms(base + self.jitter_ms(base)).await;
         *repeat += 1;
     }
 
-    /// Whether the exchange knows the agent as this wallet's. Dear: ask only when the outcome of a
-    /// send is not known.
+    /// Returns whether the exchange knows the agent as this wallet's. The call is expensive; use
+    /// it only when the outcome of a send is unknown.
     ///
     /// # Errors
-    /// When the exchange does not say, or may not be asked now.
+    /// Fails when the exchange does not respond, or may not be asked now.
     pub async fn knows_agent(
         &self,
         wallet: Address,
@@ -223,17 +223,17 @@ impl ExchangeClient {
         self.ask(self.profile.weights.agent, || self.api.knows_agent(wallet, agent)).await
     }
 
-    /// Whether only an agent may ask for [`ExchangeClient::agents`].
+    /// Returns whether only an agent may request [`ExchangeClient::agents`].
     #[must_use]
     pub const fn lists_for_agents_only(&self) -> bool {
         self.profile.lists_for_agents_only
     }
 
-    /// The agents that the exchange lists for a wallet. On Aster an agent asks, and there is no
-    /// list for one that is not registered, or for nobody.
+    /// Returns the agents that the exchange lists for a wallet. On Aster an agent must ask;
+    /// without a registered agent there is no list.
     ///
     /// # Errors
-    /// When the exchange does not say, or may not be asked now.
+    /// Fails when the exchange does not respond, or may not be asked now.
     pub async fn agents(
         &self,
         wallet: Address,
@@ -268,7 +268,8 @@ impl ExchangeClient {
         })
     }
 
-    /// Notes what an answer says about the exchange, and waits where the question never arrived.
+    /// Waits and returns `true` when the question may be retried, because it never arrived.
+    /// Otherwise records the response.
     async fn asks_again(&self, error: Option<&LookupError>, repeat: &mut u32) -> bool {
         self.note_clock();
         match error {

@@ -3,10 +3,10 @@
 use domain::intent::MAX_AGENT_VALIDITY_MS;
 use platform::env::{ConfigError, Env};
 
-/// How long a call of an exchange may take when nothing else is said, in milliseconds.
+/// Default timeout of a call to an exchange, in milliseconds.
 pub const CALL_TIMEOUT_MS: u64 = 10_000;
 
-/// Three calls must fit into the 29 seconds that API Gateway waits.
+/// Reads the timeout. Three calls must fit into API Gateway's 29 seconds.
 pub(super) fn call_timeout_ms(env: &Env<'_>) -> Result<u64, ConfigError> {
     let timeout = env.parsed("EXCHANGE_TIMEOUT_MS", "a number from 100 to 10000", |text| {
         text.parse().ok().filter(|timeout| (100..=CALL_TIMEOUT_MS).contains(timeout))
@@ -16,7 +16,7 @@ pub(super) fn call_timeout_ms(env: &Env<'_>) -> Result<u64, ConfigError> {
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// At least 8 days, because Aster refuses what ends within about 7.
+/// Reads the validity. At least 8 days, because Aster refuses less than about 7.
 pub(super) fn validity_ms(env: &Env<'_>) -> Result<u64, ConfigError> {
     let days = env.parsed("AGENT_VALIDITY_DAYS", "a number of days from 8 to 180", |text| {
         text.parse::<u64>().ok().filter(|days| (8..=MAX_AGENT_VALIDITY_MS / DAY_MS).contains(days))

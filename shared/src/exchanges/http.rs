@@ -1,4 +1,4 @@
-//! HTTP as exchanges get it: bounded in time and size.
+//! The HTTP client for exchanges, bounded in time and size.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,21 +14,20 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 use super::{bounded, without_secrets};
 use crate::http_client::{HttpSetupError, LazyClient};
 
-/// The largest answer that is read, in bytes. An account's whole agent list is a few KB.
+/// Maximum size of a response, in bytes. An account's whole agent list takes a few KB.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// The longest that a plain "too many requests" may ask us to wait, in seconds: it is passed on to
-/// callers.
+/// Maximum wait after a plain "too many requests", in seconds. It is passed on to callers.
 const MAX_RETRY_AFTER_S: u64 = 600;
 
-/// The longest that a ban of our address is believed, in seconds. Aster documents two minutes to
+/// Maximum ban of the egress address that is accepted, in seconds. Aster documents two minutes to
 /// three days.
 const MAX_BAN_S: u64 = 3 * 24 * 60 * 60;
 
-/// How long a ban lasts that does not say its end, in seconds: the shortest that is documented.
+/// Duration of a ban without a stated end, in seconds: the shortest documented one.
 const SHORTEST_BAN_S: u64 = 120;
 
-/// A clock that differs by this much from an exchange's is reported, in milliseconds.
+/// Clock differences from this size are reported, in milliseconds.
 pub const SKEW_MS: u64 = 60_000;
 
 /// A client of one exchange's HTTP API.
@@ -38,31 +37,31 @@ pub struct Http {
     base: String,
     name: &'static str,
     clock: Clock,
-    /// How far our clock was ahead of the exchange's at its last answer, in milliseconds.
+    /// Lead of the local clock over the exchange's at its last response, in milliseconds.
     skew_ms: Arc<AtomicI64>,
 }
 
-/// An exchange's answer, whatever its status.
+/// An exchange's response, whatever its status.
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// `Retry-After` in seconds, where it is given so.
+    /// `Retry-After`, if given in seconds.
     pub retry_after_s: Option<u64>,
-    /// The exchange's time (its `Date` header), else ours; Unix milliseconds.
+    /// The exchange's time (its `Date` header), otherwise the local time; Unix milliseconds.
     pub at_ms: u64,
-    /// The body, made to text.
+    /// The body as text.
     pub body: String,
 }
 
 impl Answer {
-    /// An answer without headers.
+    /// Makes a response without headers.
     #[must_use]
     pub fn new(status: u16, body: impl Into<String>) -> Self {
         Self { status, retry_after_s: None, at_ms: 0, body: body.into() }
     }
 
-    /// Returns how long an exchange that limits us asks us to wait, in seconds; `otherwise` where it
-    /// does not say. A ban (418, or "banned until" and a time in the text) may last for days.
+    /// Returns the seconds that an exchange requires to wait; `otherwise` when it does not state
+    /// them. A ban (418, or "banned until" and a time in the text) may last for days.
     #[must_use]
     pub fn wait_s(&self, otherwise: u64) -> u64 {
         let banned_until_ms = banned_until_ms(&self.body);
@@ -73,8 +72,8 @@ impl Answer {
         left_s.max(self.retry_after_s).unwrap_or(otherwise).clamp(1, longest_s)
     }
 
-    /// Returns the words of whoever turned the call away, as the log may hold them: without markup
-    /// and without what looks like a signature or a key.
+    /// Returns the edge's text for the log, without markup and without anything that looks like a
+    /// signature or a key.
     #[must_use]
     pub fn blocked_words(&self) -> String {
         let mut is_markup = false;
@@ -94,7 +93,7 @@ impl Answer {
     }
 }
 
-/// The time after "banned until" in an error's text, Unix milliseconds.
+/// Returns the time after "banned until" in an error's text, Unix milliseconds.
 fn banned_until_ms(body: &str) -> Option<u64> {
     let (_, after) = body.split_once("banned until ")?;
     let digits = after.split(|letter: char| !letter.is_ascii_digit()).next()?;
@@ -102,28 +101,28 @@ fn banned_until_ms(body: &str) -> Option<u64> {
     (digits.len() == 13).then(|| digits.parse().ok())?
 }
 
-/// Without the body, which may hold a secret.
+/// Omits the body, which may hold a secret.
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
     }
 }
 
-/// Why a call has no response. The texts hold no URL, because a query may hold a signature.
+/// Why a call has no response. The texts omit URLs, because a query may hold a signature.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// No connection: the exchange never got the request.
+    /// No connection: the request did not reach the exchange.
     #[error("no connection: {0}")]
     NotSent(#[source] TransportError),
-    /// No answer in time.
-    #[error("no answer in time: {0}")]
+    /// No response within the timeout.
+    #[error("no response in time: {0}")]
     NoAnswer(#[source] TransportError),
-    /// The answer broke off or is too large.
-    #[error("broken answer: {0}")]
+    /// The response was incomplete or too large.
+    #[error("incomplete response: {0}")]
     Broken(#[source] TransportError),
 }
 
-/// What failed on the way to an exchange or back. The text names every cause, and no URL.
+/// A failure on the way to an exchange or back. The text names every cause, and no URL.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// The client could not be made.
@@ -132,13 +131,13 @@ pub enum TransportError {
     /// The call failed.
     #[error("{}", with_causes(.0))]
     Call(#[source] reqwest::Error),
-    /// The answer is larger than the bound.
-    #[error("the answer is too large")]
+    /// The response exceeds the size limit.
+    #[error("the response is too large")]
     TooLarge,
 }
 
 impl Http {
-    /// A client for the API below `base`. Made once: it holds the connections.
+    /// Makes a client for the API below `base`. Make it once, because it holds the connections.
     #[must_use]
     pub fn new(base: &url::Url, name: &'static str, call_timeout_ms: u64, clock: Clock) -> Self {
         let call_timeout = Duration::from_millis(call_timeout_ms);
@@ -147,21 +146,22 @@ impl Http {
         Self { client, base, name, clock, skew_ms: Arc::default() }
     }
 
-    /// The time.
+    /// Returns the clock.
     pub(super) const fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Returns how far our clock was ahead of the exchange's at its last answer, in milliseconds;
-    /// negative where it was behind. The header counts whole seconds, and the answer's way is ours.
+    /// Returns how far the local clock was ahead of the exchange's at its last response, in
+    /// milliseconds; negative when it was behind. The header has whole seconds, and the time in
+    /// transit is subtracted.
     pub(super) fn skew_ms(&self) -> i64 {
         self.skew_ms.load(Ordering::Relaxed)
     }
 
-    /// `POST` with a body.
+    /// Sends a `POST` with a body.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// Fails when there is no response.
     pub async fn post(
         &self,
         path: &str,
@@ -172,10 +172,10 @@ impl Http {
         self.send(path, with_body(request, content_type, body)).await
     }
 
-    /// `DELETE` with a body.
+    /// Sends a `DELETE` with a body.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// Fails when there is no response.
     pub async fn delete(
         &self,
         path: &str,
@@ -186,10 +186,10 @@ impl Http {
         self.send(path, with_body(request, content_type, body)).await
     }
 
-    /// `GET` with a query that is sent as it is.
+    /// Sends a `GET` with a query that is already encoded.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// Fails when there is no response.
     pub async fn get(&self, path: &str, query: &str) -> Result<Answer, SendError> {
         self.send(path, self.client()?.get(format!("{}?{query}", self.url(path)))).await
     }
@@ -231,14 +231,14 @@ impl Http {
             status: response.status().as_u16(),
             retry_after_s,
             at_ms: date_ms.unwrap_or(received_ms),
-            // Not copied: an answer may hold a secret, and who reads it wipes it.
+            // Not copied: a response may hold a secret, and its reader wipes it.
             body: String::from_utf8(body)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
         })
     }
 }
 
-/// The `Date` header as RFC 9110 has it: `Sun, 06 Nov 1994 08:49:37 GMT`; Unix milliseconds.
+/// Parses the `Date` header of RFC 9110 (`Sun, 06 Nov 1994 08:49:37 GMT`) to Unix milliseconds.
 fn date_ms(headers: &HeaderMap) -> Option<u64> {
     let format = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
@@ -248,7 +248,8 @@ fn date_ms(headers: &HeaderMap) -> Option<u64> {
     u64::try_from(date.unix_timestamp()).ok()?.checked_mul(1_000)
 }
 
-/// How far our clock is ahead of one that showed the second `date_ms` between our two times.
+/// Returns how far the local clock is ahead of a clock that showed the second `date_ms` between
+/// two local times.
 fn skew_ms(sent_ms: u64, received_ms: u64, date_ms: u64) -> i64 {
     let ahead = sent_ms.saturating_sub(date_ms.saturating_add(999));
     let behind = date_ms.saturating_sub(received_ms);

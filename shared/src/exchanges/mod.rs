@@ -1,5 +1,5 @@
-//! The exchanges, as a credential's life sees them: an approval or a removal is signed, sent, and
-//! has an outcome; and agents can be asked for.
+//! The exchanges, as credential operations use them: an approval or a removal is signed, sent, and
+//! has an outcome; agents can be listed.
 
 mod api;
 pub mod aster;
@@ -34,22 +34,22 @@ impl Profile {
     }
 }
 
-/// What a wallet approves: an agent, under a name, until a time.
+/// An approval by a wallet: an agent, its name and its expiry.
 #[derive(Clone, Debug)]
 pub struct Approval {
     /// The wallet.
     pub wallet: Address,
     /// The agent.
     pub agent: Address,
-    /// The agent's name, never used before.
+    /// The agent's name, which must be new.
     pub agent_name: String,
-    /// When the agent expires, Unix milliseconds.
+    /// Expiry of the agent, Unix milliseconds.
     pub expires_at_ms: u64,
     /// In the exchange's unit; unique for the wallet.
     pub nonce: u64,
 }
 
-/// What takes an agent away.
+/// A removal of an agent by a wallet.
 #[derive(Clone, Debug)]
 pub struct Removal {
     /// The wallet.
@@ -69,20 +69,20 @@ pub struct ListedAgent {
     pub address: Address,
     /// Its name, without an expiry in it.
     pub name: String,
-    /// When it expires, Unix milliseconds, if the exchange says.
+    /// Expiry in Unix milliseconds, if the exchange states it.
     pub expires_at_ms: Option<u64>,
 }
 
-/// What came of sending an approval or a removal.
+/// The outcome of sending an approval or a removal.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The exchange has done it.
+    /// The exchange applied it.
     Done,
-    /// The exchange said no: nothing has changed there.
+    /// The exchange refused; nothing has changed there.
     Refused(Refusal),
-    /// The exchange never got it.
+    /// The request did not reach the exchange.
     NotSent(TransportError),
-    /// It may have been applied, or may yet be.
+    /// The exchange may have applied it, or may still do so.
     Unknown(Unclear),
 }
 
@@ -96,43 +96,43 @@ impl From<SendError> for Outcome {
     }
 }
 
-/// Why an outcome is not known. The text is for the log.
+/// Why an outcome is unknown. The text is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Unclear {
-    /// No answer in time.
+    /// No response within the timeout.
     #[error(transparent)]
     NoAnswer(TransportError),
-    /// An answer that broke off or is too large.
+    /// An incomplete or oversized response.
     #[error(transparent)]
     Broken(TransportError),
-    /// An answer that says nothing: 5xx, not of the protocol, or not in the closed list.
+    /// A response without meaning: 5xx, not of the protocol, or not in the closed list.
     #[error("{0}")]
     BadAnswer(String),
-    /// The edge in front of the exchange turned the call away: HTTP 403 or 451 (firewall, content
+    /// The edge in front of the exchange blocked the call: HTTP 403 or 451 (firewall, content
     /// delivery network, region).
     #[error("{0}")]
     Blocked(String),
 }
 
-/// What an answer proves about an agent that was to be approved or removed. Each exchange's folder
-/// has its closed list (`ANSWERS`), and `docs/concepts/credentials.md` prints both; whatever is not in the
+/// What a response proves about an agent to be approved or removed. Each exchange's folder has its
+/// closed list (`ANSWERS`), and `docs/concepts/credentials.md` prints both. A response outside the
 /// list proves nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Proof {
-    /// The exchange has no such agent: "gone".
+    /// The exchange does not have the agent.
     Gone,
-    /// This request changed nothing: "never arrived". An earlier one may have.
+    /// This request changed nothing. An earlier one may have.
     NotApplied,
-    /// Nothing: the exchange must be asked.
+    /// Nothing; the exchange must be asked.
     Nothing,
 }
 
-/// An exchange's no.
+/// A refusal by the exchange.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
-    /// What it means.
+    /// The meaning.
     pub kind: RefusalKind,
-    /// The exchange's own words, bounded, and without what controls how they are shown.
+    /// The exchange's own text, bounded and without control characters.
     pub text: String,
 }
 
@@ -142,14 +142,13 @@ impl Refusal {
     }
 }
 
-/// Returns an exchange's words as a log line can hold them: at most 200 characters, without what
-/// controls how they are shown.
+/// Returns an exchange's text for a log line: at most 200 characters, without control characters.
 pub(crate) fn bounded(text: &str) -> String {
     text.chars().filter(|letter| !is_unseen(*letter)).take(200).collect()
 }
 
-/// Hides runs of more than 40 hex digits: an exchange that echoes a request echoes a signature. An
-/// address stays.
+/// Hides runs of more than 40 hex digits, because an exchange that echoes a request echoes a
+/// signature. Addresses remain.
 pub(crate) fn without_secrets(text: &str) -> String {
     let is_other = |letter: char| !letter.is_ascii_hexdigit();
     let hide = |word: &str| {
@@ -162,42 +161,43 @@ pub(crate) fn without_secrets(text: &str) -> String {
     text.split_inclusive(is_other).map(hide).collect()
 }
 
-/// Control characters, and those that turn the direction of text or are not seen at all.
+/// Returns whether a character is a control character, changes the text's direction, or is
+/// invisible.
 fn is_unseen(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// What an exchange's no means.
+/// The meaning of a refusal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RefusalKind {
-    /// The wallet's account does not exist until something is deposited.
+    /// The wallet's account does not exist before a deposit.
     DepositRequired,
-    /// The account has as many agents as it may.
+    /// The account has the maximum number of agents.
     NoAgentSlot,
-    /// Too many requests from our address.
+    /// Too many requests from the egress address.
     RateLimited {
-        /// How long to wait.
+        /// Seconds to wait.
         retry_after_s: u64,
     },
-    /// An agent of this account was removed a moment ago; approvals wait for it.
+    /// An agent of this account was removed a moment ago; approvals must wait for it.
     RemovalPending,
-    /// There is no such agent to remove.
+    /// The agent to be removed does not exist.
     AgentUnknown,
-    /// The agent or its name is known: perhaps an earlier send of ours was applied.
+    /// The agent or its name is known; an earlier request may have been applied.
     AgentKnown,
-    /// The nonce was used or is outside the window: perhaps an earlier send of ours was applied.
+    /// The nonce was used or is outside the window; an earlier request may have been applied.
     NonceRejected,
-    /// The exchange saw another signer than the wallet.
+    /// The exchange recovered a signer other than the wallet.
     SignatureFault,
-    /// The request was wrong in a way that only we can mend.
+    /// The request was invalid in a way that only the service can fix.
     OurFault,
-    /// Something else, that the caller may understand.
+    /// Any other refusal, which may be meaningful to the caller.
     Other,
 }
 
 impl RefusalKind {
-    /// Returns what an answer of this kind proves.
+    /// Returns what a response of this kind proves.
     #[must_use]
     pub const fn proof(self) -> Proof {
         match self {
@@ -207,39 +207,39 @@ impl RefusalKind {
             | Self::RateLimited { .. }
             | Self::RemovalPending
             | Self::OurFault => Proof::NotApplied,
-            // The echo of a yes, a check that read the request otherwise, or unknown words.
+            // The echo of a success, a check that parsed the request differently, or unknown text.
             Self::AgentKnown | Self::NonceRejected | Self::SignatureFault | Self::Other => {
                 Proof::Nothing
             }
         }
     }
 
-    /// Whether it says nothing about what was asked for, only that it is not the time.
+    /// Returns whether the refusal only delays the request, without a statement about it.
     #[must_use]
     pub const fn is_transient(self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::RemovalPending)
     }
 }
 
-/// The exchange could not be asked. The texts are for the log.
+/// Why a question to the exchange failed. The texts are for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum LookupError {
-    /// Its limit is reached, by its own word.
+    /// The exchange reports its request limit.
     #[error("request limit reached")]
     RateLimited {
-        /// How long to wait.
+        /// Seconds to wait.
         retry_after_s: u64,
     },
-    /// The exchange never got the question.
+    /// The question did not reach the exchange.
     #[error(transparent)]
     NotSent(TransportError),
-    /// No answer, or none that is whole.
+    /// No response, or an incomplete one.
     #[error(transparent)]
     NoAnswer(SendError),
-    /// An answer that is not of the protocol.
+    /// A response that violates the protocol.
     #[error("{what}: HTTP {status}, not of the protocol")]
     Unreadable {
-        /// What was asked for.
+        /// The question.
         what: &'static str,
         /// HTTP status.
         status: u16,
@@ -251,18 +251,18 @@ pub enum LookupError {
     #[error(transparent)]
     Busy(Busy),
     /// The agent belongs to another account.
-    #[error("the agent is another account's")]
+    #[error("the agent belongs to another account")]
     Foreign,
     /// The nonce of the question is outside the exchange's window.
     #[error("the question's nonce was rejected")]
     NonceRejected,
-    /// The edge in front of the exchange turned the question away.
+    /// The edge in front of the exchange blocked the question.
     #[error("{0}")]
     Blocked(String),
 }
 
 impl LookupError {
-    /// An answer that says nothing about what was asked.
+    /// Makes the error for a response that does not answer the question.
     fn unreadable(what: &'static str, answer: &http::Answer) -> Self {
         match answer.status {
             429 | 418 => Self::RateLimited { retry_after_s: answer.wait_s(LIMITED_RETRY_AFTER_S) },
@@ -281,6 +281,6 @@ impl From<SendError> for LookupError {
     }
 }
 
-/// How long to wait where an exchange that limits us does not say: its weights are counted by the
-/// minute.
+/// Default wait, in seconds, when a limiting exchange does not state one: weights are counted by
+/// the minute.
 const LIMITED_RETRY_AFTER_S: u64 = 30;

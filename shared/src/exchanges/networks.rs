@@ -1,4 +1,4 @@
-//! The URLs that belong to an exchange's network.
+//! The hosts of each exchange's networks.
 
 use domain::ids::Exchange;
 use domain::intent::HyperliquidChain;
@@ -22,17 +22,18 @@ impl Hosts {
     }
 }
 
-/// The network of an exchange's own host; `None` for any other host, such as a simulator's.
+/// Returns the network of an exchange's own host; `None` for any other host, such as a
+/// simulator's.
 #[must_use]
 pub fn network_of(url: &Url) -> Option<HyperliquidChain> {
     let Some(Host::Domain(host)) = url.host() else { return None };
     Exchange::ALL.iter().find_map(|exchange| Profile::of(*exchange).hosts.network_of(host))
 }
 
-/// Refuses a URL of an exchange's other network. `name` is the variable that sets the URL.
+/// Refuses a URL of the exchange's other network. `name` is the variable that sets the URL.
 ///
 /// # Errors
-/// Names the URL's variable.
+/// Returns an error that names the URL's variable.
 pub fn check_network(
     exchange: Exchange,
     name: &'static str,

@@ -1,5 +1,5 @@
-//! The facts of each exchange that its client and the life of a credential follow, as plain data.
-//! Each exchange's folder holds its own `PROFILE`.
+//! The facts of each exchange as plain data, for its client and for credential operations. Each
+//! exchange's folder holds its own `PROFILE`.
 
 use domain::clock::Clock;
 use domain::ids::Exchange;
@@ -13,23 +13,23 @@ pub struct Profile {
     pub name: &'static str,
     /// The unit of its nonces.
     pub nonce_unit: NonceUnit,
-    /// How much older than the present a nonce may be when it is sent, in its unit. An older one is
-    /// replaced by a new one.
+    /// Maximum age of a nonce when it is sent, in its unit. An older one is replaced.
     pub nonce_fresh_for: u64,
     /// The request weight of each call.
     pub weights: Weights,
-    /// The variable that sets how much request weight a minute may use.
+    /// The environment variable that sets the request weight per minute.
     pub weight_variable: &'static str,
-    /// The request weight that a minute may use when the variable is not set.
+    /// Default request weight per minute.
     pub weight_per_minute: u64,
-    /// How long the exchange approves nothing after it has removed an agent, in milliseconds. `None`
-    /// where an approval never waits for a removal.
+    /// Time after a removal in which the exchange approves nothing, in milliseconds. `None` when
+    /// approvals do not wait for removals.
     pub removal_wait_ms: Option<u64>,
-    /// Whether a new agent replaces the agent of the same name. Otherwise the name is refused.
+    /// Whether a new agent replaces an agent of the same name. Otherwise the exchange refuses the
+    /// name.
     pub replaces_by_name: bool,
     /// Whether only a registered agent may list the agents of its wallet.
     pub lists_for_agents_only: bool,
-    /// Whether it has an API that makes the key itself, in place of an agent: Aster's V1.
+    /// Whether the exchange has an API that makes keys itself, instead of agents: Aster's V1.
     pub makes_keys: bool,
     /// Whether a response may show the private key of an agent.
     pub shows_keys: bool,
@@ -37,7 +37,7 @@ pub struct Profile {
     pub hosts: Hosts,
 }
 
-/// The unit in which an exchange's nonces count the time since 1970.
+/// The unit of an exchange's nonces, which count the time since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NonceUnit {
     /// Milliseconds.
@@ -47,7 +47,7 @@ pub enum NonceUnit {
 }
 
 impl NonceUnit {
-    /// Returns the present in this unit.
+    /// Returns the present time in this unit.
     #[must_use]
     pub fn now(self, clock: &Clock) -> u64 {
         match self {
@@ -70,16 +70,16 @@ pub struct Weights {
     pub agents: u64,
 }
 
-/// The hosts of an exchange's networks: each domain and everything below it.
+/// The hosts of an exchange's networks: each domain with its subdomains.
 #[derive(Debug)]
 pub struct Hosts {
     /// The domain of the main network.
     pub mainnet: &'static str,
     /// The domain of the test network.
     pub testnet: &'static str,
-    /// What a URL must be where the main network is configured.
+    /// The expectation for a URL if the main network is configured.
     pub mainnet_expected: &'static str,
-    /// What a URL must be where the test network is configured.
+    /// The expectation for a URL if the test network is configured.
     pub testnet_expected: &'static str,
 }
 
@@ -96,7 +96,7 @@ mod tests {
         }
     }
 
-    /// The least that a budget may be set to, and half of it for jobs.
+    /// The smallest budget that can be configured, and half of it for jobs.
     #[test]
     fn heaviest_call_fits_into_the_smallest_budget() {
         for exchange in Exchange::ALL {

@@ -1,20 +1,20 @@
-//! Calls of the cosigner: one Lambda function invokes another.
+//! Calls of the cosigner by Lambda invocations.
 
 use platform::telemetry;
 use protocol::{Answer, Call, PROTOCOL, Refusal, Request, SessionId, WalletKey};
 
 use crate::aws::{CallError, LambdaClient};
 
-/// Why the cosigner gave no answer to use.
+/// Why a call of the cosigner has no usable response.
 #[derive(Debug, thiserror::Error)]
 pub enum CosignerError {
-    /// It could not be reached, did not answer, or failed. The cause is for the log.
+    /// The cosigner was unreachable, did not respond, or failed. The cause is for the log.
     #[error("the cosigner could not be invoked: {0}")]
     Unavailable(#[from] CallError),
-    /// It answered something else than it was asked.
-    #[error("the cosigner's answer is not of this protocol")]
+    /// The response does not belong to the call.
+    #[error("the cosigner's response does not belong to the call")]
     Nonsense,
-    /// It refused. Nothing was signed.
+    /// The cosigner refused. Nothing was signed.
     #[error("the cosigner refused: {0}")]
     Refused(#[from] Refusal),
 }
@@ -28,7 +28,7 @@ pub struct CosignerClient {
 }
 
 impl CosignerClient {
-    /// A client of the function with this name or ARN, for the function `caller`.
+    /// Makes a client of the function with this name or ARN, for the function `caller`.
     #[must_use]
     pub fn new(
         lambda: LambdaClient,
@@ -38,10 +38,10 @@ impl CosignerClient {
         Self { lambda, function: function.into(), caller: caller.into() }
     }
 
-    /// Sends one message of one session and waits for the answer.
+    /// Sends one message of a session and waits for the response.
     ///
     /// # Errors
-    /// When there is no answer, or it is a refusal.
+    /// Fails when there is no response, or it is a refusal.
     pub async fn call(
         &self,
         key: &WalletKey,

@@ -1,8 +1,8 @@
-//! Key generation, party 1. Three calls of the cosigner, so that all heavy phases of both parties
-//! run at once: phases 2 and 3 while the first call is under way, phase 4 during the last one.
+//! Key generation, party 1. It makes three calls of the cosigner, so that the heavy phases of both
+//! parties run in parallel: phases 2 and 3 during the first call, and phase 4 during the last one.
 //!
-//! Party 1 waits for no number of party 2's polynomial before it: that polynomial is zero at 1
-//! (`docs/decisions/0035-skip-polynomial-fragment.md` says why that is the same protocol).
+//! Party 1 does not wait for a number of party 2's polynomial, because that polynomial is zero at
+//! 1 (`docs/decisions/no-fragment.md` explains why the protocol is the same).
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 
 use super::{CosignerClient, CosignerError, ProtocolError};
 
-/// Party 1 after phase 3: what it commits to, what it will reveal, and what it keeps. Never sent
-/// as it is.
+/// Party 1 after phase 3: its commitments, the data to reveal, and its state. Never sent as a
+/// whole.
 struct Prepared {
     commitments: Commitments,
     /// The bytes of a [`Reveal`].
@@ -39,7 +39,7 @@ struct Prepared {
 /// own.
 ///
 /// # Errors
-/// When the cosigner cannot be asked, refuses, or breaks the protocol.
+/// Fails when the cosigner is unavailable, refuses, or violates the protocol.
 pub async fn generate(
     cosigner: &CosignerClient,
     random: &Random,
@@ -80,7 +80,7 @@ pub async fn generate(
     let finish = Call::FinishKeygen(FinishKeygen { commitments, reveal, kept });
     let made = compute(move || {
         let reveal = Reveal::from_bytes(&opened).ok_or(CosignerError::Nonsense)?;
-        // Their proof is held against the commitment they made before they saw ours.
+        // Party 2's proof is checked against the commitment that it made before it saw party 1's.
         let their_proof =
             ProofCommitment { index: party_2(), proof: reveal.proof, commitment: theirs.proof };
         let (party, _) = dkg::phase4::<Curve>(
@@ -98,7 +98,7 @@ pub async fn generate(
         )?;
         Ok::<_, ProtocolError>(KeyShare::new(party))
     });
-    // A share is nothing until the cosigner has stored its own.
+    // A share is unusable until the cosigner has stored its own.
     let (stored, made) = tokio::join!(cosigner.call(key, session, finish), made);
     match stored? {
         Answer::KeygenStored => made?,
@@ -106,8 +106,8 @@ pub async fn generate(
     }
 }
 
-/// Phases 2 and 3, of which nothing depends on the other party; and what will be revealed, as it is
-/// sent, while there is time.
+/// Runs phases 2 and 3, which do not depend on the other party, and encodes the data to reveal
+/// while there is time.
 fn prepare(data: &SessionData, own_fragment: Scalar) -> Prepared {
     let fragments = Zeroizing::new([own_fragment]);
     let (poly_point, own_proof, zero_kept, mut zero, chain_kept, chain) =

@@ -1,11 +1,11 @@
-//! The two-party protocol, DKLs23 2-of-2, as party 1 (the endpoint function) runs it.
+//! The two-party protocol, DKLs23 2-of-2, for party 1 (the endpoint function).
 //!
-//! Party 2 is the cosigner; its code is in `functions/cosigner` and nowhere else. The protocol's
-//! phases map onto three invocations for key generation and two for signing. In key generation the
-//! order keeps both parties honest: party 2 has committed (answer 1) before it sees a reveal of
-//! party 1 (call 3), and party 1 has committed (call 2) before it sees a reveal of party 2
-//! (answer 2). A refresh of the shares is a key generation of zero in two calls, whose result is
-//! added to the shares: party 1 commits and reveals in call 2, party 2 reveals in answer 2.
+//! Party 2 is the cosigner; its code is only in `functions/cosigner`. The protocol's phases map
+//! onto three invocations for key generation and two for signing. In key generation, the order
+//! keeps both parties honest. Party 2 has committed (response 1) before it sees a reveal of party
+//! 1 (call 3). Party 1 has committed (call 2) before it sees a reveal of party 2 (response 2). A
+//! refresh of the shares is a key generation of zero in two calls, whose result is added to the
+//! shares: party 1 commits and reveals in call 2, and party 2 reveals in response 2.
 //!
 //! Source of the protocol: Doerner, Kondi, Lee, shelat, "Threshold ECDSA in Three Rounds"
 //! (<https://eprint.iacr.org/2023/765>), as implemented by the crate `dkls23-secp256k1`.
@@ -23,22 +23,22 @@ pub use sign::sign;
 /// Why a protocol run ended without a result.
 #[derive(Debug, thiserror::Error)]
 pub enum ProtocolError {
-    /// The cosigner could not be asked, or refused.
+    /// The cosigner was unavailable, or refused.
     #[error(transparent)]
     Cosigner(#[from] CosignerError),
-    /// The other party sent what the protocol does not allow. Nothing was signed.
+    /// The other party violated the protocol. Nothing was signed.
     #[error("protocol aborted: {reason}")]
     Aborted {
-        /// What was wrong, in the library's words. Holds no secret.
+        /// The violation in the library's words, without secrets.
         reason: String,
-        /// The other party cheated in a way that leaks shared state if it may try again: the
-        /// wallet must not sign with it any more.
+        /// Whether the other party cheated in a way that leaks shared state if it may retry. The
+        /// wallet must not sign with it again.
         ban: bool,
     },
-    /// The result does not belong to the wallet's address. It is thrown away.
-    #[error("the signature is not the wallet's")]
+    /// The result does not belong to the wallet's address, and is discarded.
+    #[error("the signature does not belong to the wallet")]
     WrongSignature,
-    /// No randomness.
+    /// The random number generator failed.
     #[error(transparent)]
     Random(#[from] domain::random::RandomError),
     /// The computation was stopped from outside.
@@ -47,7 +47,7 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// Whether the other party cheated in a way that leaks shared state if it may try again.
+    /// Returns whether the other party cheated in a way that leaks shared state if it may retry.
     #[must_use]
     pub const fn is_ban(&self) -> bool {
         matches!(self, Self::Aborted { ban: true, .. })

@@ -1,13 +1,13 @@
-//! Refresh of a key's shares, party 1: both parties get new shares of the same key, and old ones
-//! fit new ones no more.
+//! Refresh of a key's shares, party 1: both parties get new shares of the same key, which do not
+//! combine with old ones.
 //!
 //! It is the library's *complete* refresh: a key generation of zero, whose result is added to the
-//! shares, with oblivious transfers set up anew. The faster one keeps the old transfers and shifts
-//! them by a seed that the new shares hold, so that one party's old share and the other's new one
-//! would still tell what the transfers hide (`docs/decisions/0014-share-refresh.md`).
+//! shares, with new oblivious transfers. The faster refresh keeps the old transfers and shifts
+//! them by a seed that the new shares hold. One party's old share and the other's new one would
+//! then still reveal what the transfers hide (`docs/decisions/0014-share-refresh.md`).
 //!
-//! New shares are tried before anybody relies on them ([`confirm`]); only for shares that have
-//! signed together does the cosigner give others up ([`retire`]).
+//! New shares are tried before anything relies on them ([`confirm`]). The cosigner retires other
+//! shares only for shares that have signed together ([`retire`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 
 use super::{CosignerClient, CosignerError, ProtocolError, sign};
 
-/// What phase 3 gives: none of it depends on the other party.
+/// The result of phase 3, which does not depend on the other party.
 struct Heavy {
     zero: TransmitInitZeroSharePhase2to4,
     zero_kept: BTreeMap<PartyIndex, KeepInitZeroSharePhase3to4>,
@@ -37,7 +37,8 @@ struct Heavy {
     mul: TransmitInitMulPhase3to4<Curve>,
 }
 
-/// As in key generation: phase 2 runs here on nothing, for the seeds that phase 3 wants.
+/// Runs phases 2 and 3. As in key generation, phase 2 runs here without input, for the seeds that
+/// phase 3 requires.
 fn heavy_phase(share: &KeyShare, id: &[u8]) -> Heavy {
     let party = share.party();
     let (_, _, zero_kept, mut zero) = party.refresh_complete_phase2(id, &[Scalar::ONE]);
@@ -53,10 +54,10 @@ fn heavy_phase(share: &KeyShare, id: &[u8]) -> Heavy {
 }
 
 /// Makes new shares with the cosigner, and returns party 1's once the cosigner has stored its own
-/// beside the one in use. Nothing is given up yet.
+/// next to the one in use. Nothing is retired yet.
 ///
 /// # Errors
-/// When the cosigner cannot be asked, refuses, or breaks the protocol.
+/// Fails when the cosigner is unavailable, refuses, or violates the protocol.
 pub async fn refresh(
     cosigner: &CosignerClient,
     random: &Random,
@@ -98,7 +99,7 @@ pub async fn refresh(
 
     compute(move || {
         let RefreshRevealed { reveal } = revealed;
-        // Their proof is held against the commitment they made before they saw ours.
+        // Party 2's proof is checked against the commitment that it made before it saw party 1's.
         let their_proof =
             ProofCommitment { index: party_2(), proof: reveal.proof, commitment: theirs.proof };
         let party = share.party().refresh_complete_phase4(
@@ -116,10 +117,11 @@ pub async fn refresh(
     .await?
 }
 
-/// Tries shares: they sign, and the signature is the wallet's. The cosigner notes it.
+/// Tries shares: they sign, and the signature must belong to the wallet. The cosigner records the
+/// trial.
 ///
 /// # Errors
-/// When they do not.
+/// Fails when they do not sign.
 pub async fn confirm(
     cosigner: &CosignerClient,
     random: &Random,
@@ -130,16 +132,16 @@ pub async fn confirm(
     let start = |message| Call::StartConfirm(StartConfirm { message });
     let hash = confirm_digest(key, session);
     let calls = (start, Call::FinishConfirm);
-    // The shares are nowhere stored yet, so they run this once: party 1 needs no gate here.
+    // The shares are not stored yet and run only this once, so party 1 requires no gate here.
     let passed = std::future::ready(());
     sign::run(cosigner, key, session, share, hash, calls, passed).await.map(|_| ())
 }
 
-/// Tells the cosigner that these shares are party 1's only ones: it gives all others up, if these
-/// have been tried.
+/// Informs the cosigner that party 1 uses only these shares. It retires all others, if these have
+/// been tried.
 ///
 /// # Errors
-/// When it does not.
+/// Fails when the cosigner refuses or is unavailable.
 pub async fn retire(
     cosigner: &CosignerClient,
     random: &Random,

@@ -1,4 +1,4 @@
-//! Signing, party 1. Two calls of the cosigner; the first fixes what is signed.
+//! Signing, party 1. It makes two calls of the cosigner; the first one fixes the signed content.
 
 use dkls23_secp256k1::protocols::sign_session::SignSession;
 use dkls23_secp256k1::protocols::signing::TransmitPhase1to2;
@@ -12,12 +12,11 @@ use protocol::{
 
 use super::{CosignerClient, CosignerError, ProtocolError};
 
-/// Signs an intent together with the cosigner. The signature is checked against the wallet's
-/// address before it is returned. `passed` runs next to the second call, when every check that
-/// leads to a ban has passed.
+/// Signs an intent with the cosigner, and checks the signature against the wallet's address.
+/// `passed` runs in parallel with the second call, once all checks that lead to a ban have passed.
 ///
 /// # Errors
-/// When the cosigner cannot be asked, refuses, or breaks the protocol.
+/// Fails when the cosigner is unavailable, refuses, or violates the protocol.
 pub async fn sign(
     cosigner: &CosignerClient,
     random: &Random,
@@ -32,7 +31,8 @@ pub async fn sign(
     run(cosigner, key, session, share, intent.digest(), calls, passed).await
 }
 
-/// The run itself: what is signed follows, at the cosigner, from the message that `start` makes.
+/// Runs the protocol. At the cosigner, the signed digest follows from the message that `start`
+/// makes.
 pub(super) async fn run(
     cosigner: &CosignerClient,
     key: &WalletKey,
@@ -51,7 +51,7 @@ pub(super) async fn run(
 
     let SignAnswered { phase_1, phase_2: their_phase_2, kept } = theirs;
     let mut phase_2 = run.phase2(&[phase_1])?;
-    // Their phase-2 message is here already: check it before ours is given away.
+    // The other party's phase-2 message is checked before party 1's is sent.
     let own = run.phase3(&[their_phase_2])?;
     let finish = finish(FinishSign { message: phase_2.remove(0), share: own.clone(), kept });
     let (answer, ()) = tokio::join!(cosigner.call(key, session, finish), passed);

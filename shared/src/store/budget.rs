@@ -1,4 +1,4 @@
-//! The item of an exchange's budget: the weight spent in the last slots of time, and the circuit.
+//! The item of an exchange's budget: the weight spent in recent time slots, and the circuit.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -9,37 +9,37 @@ use super::{Store, key};
 
 const BUDGET: &str = "budget";
 
-/// How many slots of ten seconds count: a minute, and the one that has begun.
+/// Number of ten-second slots that count: a minute, and the current slot.
 pub const SLOTS: usize = 7;
 
-/// What the item says.
+/// The content of the item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct BudgetState {
     /// The latest slot: Unix time in tens of seconds.
     pub slot: u64,
     /// The weight spent in all slots.
     pub used: u64,
-    /// The weight spent in each slot, at its number modulo their count.
+    /// The weight spent in each slot; the index is the slot's number modulo their count.
     pub slots: [u64; SLOTS],
-    /// Failures in a row.
+    /// Consecutive failures.
     pub failures: u32,
     /// Until when nothing is sent, Unix milliseconds.
     pub open_until_ms: u64,
-    /// Whether the exchange asked for that.
+    /// Whether the exchange requested this pause.
     pub limited: bool,
-    /// Whether one of the failures in a row was the edge's in front of the exchange.
+    /// Whether the edge in front of the exchange caused one of the consecutive failures.
     pub blocked: bool,
 }
 
 impl BudgetState {
-    /// Where a slot is kept.
+    /// Returns the index of a slot.
     #[must_use]
     pub fn place(slot: u64) -> usize {
         usize::try_from(slot % SLOTS as u64).unwrap_or_default()
     }
 
-    /// The same at a later slot: what is older than a minute is forgotten. A clock that is behind
-    /// changes nothing; but slots that lie a minute ahead were counted by a clock that was wrong.
+    /// Returns the state at a later slot, without slots older than a minute. A slow clock changes
+    /// nothing, but slots a minute in the future came from a wrong clock and are dropped.
     #[must_use]
     pub fn at(mut self, slot: u64) -> Self {
         if self.slot > slot.saturating_add(SLOTS as u64) {
@@ -71,23 +71,23 @@ impl From<&Item> for BudgetState {
     }
 }
 
-/// How weight is taken.
+/// The ways to take weight.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Spend {
-    /// Within the latest slot, whatever others take from it at the same time.
+    /// Adds to the latest slot, concurrently with other instances.
     Add {
         /// The latest slot.
         slot: u64,
-        /// What is taken.
+        /// The weight to take.
         cost: u64,
-        /// What may be used before it.
+        /// Maximum weight in use before it.
         max_used: u64,
     },
-    /// In a slot that nobody has taken from: what is known is replaced, if it still holds.
+    /// Begins a new slot: replaces the known state, if it is unchanged.
     Roll {
-        /// What is known.
+        /// The known state.
         seen: BudgetState,
-        /// What it is to be.
+        /// The new state.
         next: BudgetState,
     },
 }
@@ -95,11 +95,11 @@ pub enum Spend {
 const CLOSED: &str = "(attribute_not_exists(openUntilMs) OR openUntilMs <= :nowMs)";
 
 impl Store {
-    /// Takes weight if there is enough and the circuit is closed. The outer result is the table's,
-    /// the inner one what the budget said: its state after it, or why not.
+    /// Takes weight if enough is left and the circuit is closed. The outer result is the table's.
+    /// The inner one is the state after the write, or why nothing was taken.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// Fails when the table cannot be written.
     pub async fn spend(
         &self,
         partition: &str,
@@ -163,20 +163,20 @@ impl Store {
         }
     }
 
-    /// What the item says; nothing was spent yet where it is not there.
+    /// Reads the item; a missing item means that nothing was spent.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// Fails when the table cannot be read.
     pub async fn budget_state(&self, partition: &str) -> Result<BudgetState, StoreError> {
         let read = self.db.get_item().table_name(&self.table).set_key(Some(key(partition, BUDGET)));
         let output = read.consistent_read(true).send().await.map_err(unavailable)?;
         Ok(output.item().map(BudgetState::from).unwrap_or_default())
     }
 
-    /// Counts a failure, and returns how many there were in a row.
+    /// Counts a failure, and returns the number of consecutive failures.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// Fails when the table cannot be written.
     pub async fn count_failure(&self, partition: &str, blocked: bool) -> Result<u32, StoreError> {
         let update = self.budget(partition);
         let update = if blocked {
@@ -195,11 +195,11 @@ impl Store {
         Ok(output.attributes().map(BudgetState::from).unwrap_or_default().failures)
     }
 
-    /// Lets nothing be sent until a time. An earlier word that ends later stays: a short rest does
-    /// not end a ban.
+    /// Pauses all calls until a time. An earlier pause that ends later stays, so a short pause
+    /// does not end a ban.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// Fails when the table cannot be written.
     pub async fn open_circuit(
         &self,
         partition: &str,
@@ -221,10 +221,10 @@ impl Store {
         }
     }
 
-    /// Forgets the failures.
+    /// Resets the failures.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// Fails when the table cannot be written.
     pub async fn close_circuit(&self, partition: &str) -> Result<(), StoreError> {
         let update =
             self.budget(partition).update_expression("SET failures = :none REMOVE blocked");
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_older_than_a_minute_is_forgotten() {
+    fn slots_older_than_a_minute_are_dropped() {
         let mut state = BudgetState { slot: 100, ..BudgetState::default() };
         state.slots[BudgetState::place(100)] = 5;
         state.slots[BudgetState::place(97)] = 3;
@@ -258,10 +258,10 @@ mod tests {
         assert_eq!(state.at(107).used, 0);
         assert_eq!(state.at(5_000).used, 0);
         for behind in [99, 93] {
-            assert_eq!(state.at(behind), state.at(100), "a clock that is behind changes nothing");
+            assert_eq!(state.at(behind), state.at(100), "a slow clock changes nothing");
         }
         state.failures = 3;
         let corrected = BudgetState { slot: 92, failures: 3, ..BudgetState::default() };
-        assert_eq!(state.at(92), corrected, "a clock that was ahead does not lock the budget");
+        assert_eq!(state.at(92), corrected, "a clock that was fast does not lock the budget");
     }
 }

@@ -1,4 +1,4 @@
-//! Credentials: every write names the revision that it replaces.
+//! Storage of credentials. Every write names the revision that it replaces.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
@@ -15,7 +15,7 @@ use super::{
     CREDENTIAL, CredentialRecord, NONCES_OF, Store, WalletRecord, key, to_item, wallet_key,
 };
 
-/// What must be there for a write to happen.
+/// The precondition of a write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Expect {
     /// No credential for this exchange.
@@ -40,14 +40,14 @@ impl Expect {
     }
 }
 
-/// Nonces that are taken together, in the exchange's unit.
+/// Nonces taken together, in the exchange's unit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NewNonces {
     /// The first one.
     pub first: u64,
     /// The last one.
     pub last: u64,
-    /// A last nonce after this one is no bound: a clock was wrong when it was taken.
+    /// The latest plausible last nonce. A later one came from a wrong clock and is ignored.
     pub latest: u64,
 }
 
@@ -55,7 +55,8 @@ pub(super) fn sort_key(exchange: Exchange) -> String {
     format!("{CREDENTIAL}{exchange}")
 }
 
-/// Each exchange has an item of its own, so that calls for two exchanges do not meet.
+/// Returns the key of an exchange's nonces. Each exchange has its own item, so that calls for two
+/// exchanges do not conflict.
 fn nonces_key(wallet: &WalletRecord, exchange: Exchange) -> Item {
     let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
     key(&partition, &format!("{NONCES_OF}{exchange}"))
@@ -67,18 +68,18 @@ pub(super) fn credential_item(
 ) -> Result<Item, StoreError> {
     let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
     let mut item = to_item(&partition, &sort_key(credential.exchange), credential)?;
-    // A number that is absent keeps the item out of an index; a null would be refused.
+    // An absent number keeps the item out of an index; DynamoDB would refuse a null.
     item.remove("checkAtMs");
     item.extend(index_attributes(wallet.wallet_id, credential));
     Ok(item)
 }
 
 impl Store {
-    /// Writes a credential and takes nonces for its exchange, both or neither.
+    /// Writes a credential and takes nonces for its exchange in one transaction.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the credential is not as expected, or the nonces are not above
-    /// the last one.
+    /// [`StoreError::Conflict`] when the credential is not as expected, or the nonces are not
+    /// above the last one.
     pub async fn put_with_nonce(
         &self,
         wallet: &WalletRecord,
@@ -120,12 +121,12 @@ impl Store {
         Ok(())
     }
 
-    /// Takes one more nonce for a wallet on an exchange: `proposed`, or one more than the last,
-    /// unless that lies after `latest`. Where the exchange's item is not there yet, `proposed` is
-    /// above what the item for both exchanges says.
+    /// Takes one more nonce of a wallet on an exchange: `proposed`, or the last nonce plus one if
+    /// that is higher. A last nonce after `latest` is ignored. If the exchange's item does not
+    /// exist yet, `proposed` must be above the nonces in the item of both exchanges.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// Fails when the table cannot be written.
     pub async fn take_nonce(
         &self,
         wallet: &WalletRecord,
@@ -134,7 +135,7 @@ impl Store {
         latest: u64,
     ) -> Result<u64, StoreError> {
         let mut nonce = proposed;
-        // Whoever else takes nonces here has to be that much faster, that often.
+        // Only another caller that wins five times in a row can exhaust the attempts.
         for _ in 0..5 {
             let taken = self
                 .db
@@ -172,14 +173,14 @@ impl Store {
     /// Replaces a credential at a known revision.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when it is at another revision, or gone.
+    /// [`StoreError::Conflict`] when it has another revision, or no longer exists.
     pub async fn replace(
         &self,
         wallet: &WalletRecord,
         credential: &CredentialRecord,
         known: Uuid,
     ) -> Result<(), StoreError> {
-        // An SDK retry after a lost answer meets its own revision and is no conflict.
+        // An SDK retry after a lost response finds its own revision, which is not a conflict.
         self.db
             .put_item()
             .table_name(&self.table)
@@ -193,10 +194,10 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a credential at a known revision.
+    /// Deletes a credential at a known revision. Succeeds when it no longer exists.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when it is at another revision. One that is gone is no error.
+    /// [`StoreError::Conflict`] when it has another revision.
     pub async fn delete(
         &self,
         wallet: &WalletRecord,

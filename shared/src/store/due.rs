@@ -1,10 +1,10 @@
-//! What the scheduled jobs find without reading the whole table: sparse indexes over the
-//! credentials and the wallets, each spread over a fixed number of shards by the wallet's id.
+//! Sparse indexes over the credentials and the wallets, with which the scheduled jobs avoid
+//! reading the whole table. Each is spread over a fixed number of shards by the wallet's id.
 //!
 //! | index | partition key | sort key | holds |
 //! | --- | --- | --- | --- |
-//! | `due` | `shard` | `dueAtMs` | what is to be renewed, or was begun and not ended |
-//! | `check` | `shard` | `checkAtMs` | what is to be compared with the exchange |
+//! | `due` | `shard` | `dueAtMs` | credentials to renew, or with an unfinished operation |
+//! | `check` | `shard` | `checkAtMs` | credentials to compare with the exchange |
 //! | `refresh` | `shard` | `sharesAtMs` | wallets, by the age of their shares |
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -20,19 +20,19 @@ use super::{CREDENTIAL, CredentialRecord, Store, WalletRecord, key, wallet_key};
 /// One of the indexes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Index {
-    /// What the renewal job works on.
+    /// For the renewal job.
     Due,
-    /// What the reconciliation job works on.
+    /// For the reconciliation job.
     Check,
-    /// What the job works on that refreshes shares.
+    /// For the job that refreshes shares.
     Refresh,
 }
 
 impl Index {
-    /// All of them.
+    /// All indexes.
     pub const ALL: [Self; 3] = [Self::Due, Self::Check, Self::Refresh];
 
-    /// The index's name.
+    /// Returns the index's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl Index {
         }
     }
 
-    /// Its sort key.
+    /// Returns the index's sort key.
     #[must_use]
     pub const fn sort_key(self) -> &'static str {
         match self {
@@ -53,29 +53,29 @@ impl Index {
     }
 }
 
-/// Names a credential.
+/// Identifies a credential.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CredentialKey {
-    /// Whose it is.
+    /// The wallet's tenant.
     pub tenant: Tenant,
     /// The wallet.
     pub wallet_id: Uuid,
     /// The exchange.
     pub exchange: Exchange,
-    /// The index's sort key: when it is due, Unix milliseconds.
+    /// The time at which it is due, Unix milliseconds; the index's sort key.
     pub at_ms: u64,
 }
 
-/// A page of an index, and where the next one begins.
+/// A page of an index, and the start of the next one.
 #[derive(Clone, Debug, Default)]
 pub struct Page<K = CredentialKey> {
-    /// What is due, the longest due first.
+    /// The due items, the longest overdue first.
     pub keys: Vec<K>,
-    /// Where the next page begins, if there is one.
+    /// Start of the next page, if there is one.
     pub next: Option<Item>,
 }
 
-/// The attributes that put a credential into the indexes.
+/// Returns the attributes that put a credential into the indexes.
 pub(super) fn index_attributes(wallet_id: Uuid, credential: &CredentialRecord) -> Item {
     let mut item = Item::new();
     let sorts = [(Index::Due, credential.due_at_ms()), (Index::Check, credential.check_at_ms)];
@@ -88,21 +88,21 @@ pub(super) fn index_attributes(wallet_id: Uuid, credential: &CredentialRecord) -
     item
 }
 
-/// The index partition of what belongs to a wallet.
+/// Returns the index partition of a wallet's items.
 pub(super) fn shard_of(wallet_id: Uuid) -> AttributeValue {
     AttributeValue::S(shard_number(wallet_id).to_string())
 }
 
-/// Wallet ids are random.
+/// Returns the shard of a wallet. Wallet ids are random, so the shards are even.
 pub(super) const fn shard_number(wallet_id: Uuid) -> u8 {
     wallet_id.as_bytes()[15] % SHARDS
 }
 
 impl Store {
-    /// What is due in one shard of an index up to a time, a page of it.
+    /// Returns a page of the credentials due in one shard of an index up to a time.
     ///
     /// # Errors
-    /// When the index cannot be read, or holds what is no credential.
+    /// Fails when the index cannot be read, or holds an invalid entry.
     pub async fn due(
         &self,
         index: Index,
@@ -145,11 +145,11 @@ impl Store {
         Ok((output.items.unwrap_or_default(), output.last_evaluated_key))
     }
 
-    /// Notes what a comparison with the exchange has come to, in `credential`: when the next one
-    /// is, what differs, and what expires; unless the credential has changed.
+    /// Records the result of a comparison with the exchange in `credential`, unless the stored one
+    /// has changed: the time of the next comparison, the differences, and the expiry notice.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when it is at another revision, or gone.
+    /// [`StoreError::Conflict`] when it has another revision, or no longer exists.
     pub async fn note_check(
         &self,
         wallet: &WalletRecord,
@@ -204,7 +204,7 @@ fn attribute<T: Serialize>(value: Option<&T>) -> Result<Option<AttributeValue>, 
     note.map_err(|error| StoreError::Damaged { what: "note", cause: error.to_string() })
 }
 
-/// Reads `tenant#W#walletId` and `credential#exchange`.
+/// Parses `tenant#W#walletId` and `credential#exchange`.
 fn credential_key(index: Index, item: &Item) -> Option<CredentialKey> {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
     let (tenant, wallet_id) = text("pk")?.split_once("#W#")?;

@@ -1,11 +1,11 @@
-//! A tenant's events, kept for thirty days so that they can be sent again.
+//! A tenant's events, stored for thirty days so that they can be replayed.
 //!
 //! | partition key | sort key |
 //! | --- | --- |
 //! | `tenant#E#shard` | the event's id, which begins with its time |
 //!
-//! An id says which of the [`SHARDS`] partitions its event is in, so a burst of one tenant's
-//! events makes none of them hot.
+//! An id determines which of the [`SHARDS`] partitions holds its event, so a burst of one tenant's
+//! events is spread over all of them.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -16,31 +16,31 @@ use serde::{Deserialize, Serialize};
 use super::{Store, key, to_item};
 use crate::events::{Event, EventId, EventType};
 
-/// How long an event is kept.
+/// Time for which an event is stored, in seconds.
 const KEPT_S: u64 = 30 * 24 * 60 * 60;
 
-/// An event as it is kept.
+/// An event as stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventRecord {
-    /// 1.
+    /// Schema number: 1.
     pub schema: u32,
     /// Its id.
     pub event_id: EventId,
     /// Its type.
     pub event_type: EventType,
-    /// What is sent, to the byte.
+    /// The exact bytes that are sent.
     pub body: String,
-    /// From when the table may drop it, Unix seconds.
+    /// Time from which the table may delete it, Unix seconds.
     pub expires_at_s: u64,
 }
 
-/// Where in a walk over a tenant's events the next page begins.
+/// Start of the next page in a walk over a tenant's events.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EventPosition {
-    /// Which shard.
+    /// The shard.
     pub shard: u8,
-    /// Behind this event, if any.
+    /// The last event read in it, if any.
     pub after: Option<EventId>,
 }
 
@@ -49,10 +49,10 @@ fn partition(tenant: &Tenant, shard: u8) -> String {
 }
 
 impl Store {
-    /// Keeps an event, unless it is kept already: the same change comes to the same event.
+    /// Stores an event once; the same change always yields the same event.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// Fails when the table cannot be written.
     pub async fn keep_event(&self, tenant: &Tenant, event: &Event) -> Result<(), StoreError> {
         let record = EventRecord {
             schema: SCHEMA,
@@ -77,10 +77,10 @@ impl Store {
         }
     }
 
-    /// An event that is kept.
+    /// Reads a stored event.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// Fails when the table cannot be read.
     pub async fn event(
         &self,
         tenant: &Tenant,
@@ -98,11 +98,11 @@ impl Store {
         output.item.map(|item| from_item("event", item)).transpose()
     }
 
-    /// At most `limit` of the events of a tenant between two times, in Unix milliseconds, from a
-    /// position on; and where the next page begins.
+    /// Returns at most `limit` of a tenant's events between two times, in Unix milliseconds, from
+    /// a position on. Also returns the start of the next page.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// Fails when the table cannot be read.
     pub async fn events(
         &self,
         tenant: &Tenant,

@@ -1,8 +1,8 @@
-//! Requests with an `Idempotency-Key`: who works on one, what it has come to, what was answered.
+//! Requests with an `Idempotency-Key`: the attempt at work, the outcome and the response.
 //!
-//! One item for each key of a tenant. Whoever works on the request holds a lease on it; when the
-//! lease is over, the next attempt takes over. What an attempt has brought about is written here in
-//! the same transaction, so that the attempt after it finds it.
+//! There is one item for each key of a tenant. An attempt holds a lease on the request; after the
+//! lease, the next attempt takes over. The outcome is written here in the same transaction as the
+//! change, so that the next attempt finds it.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::credentials::{credential_item, number, sort_key};
 use super::{CredentialRecord, Outcome, Store, WalletRecord, key, to_item, wallet_key};
 
-/// How long an answer that holds a secret is given again.
+/// Time for which a response that holds a secret is returned again, in milliseconds.
 pub const SECRET_MS: u64 = 10 * 60 * 1_000;
 
 /// Returns whether a secret that a response has shown at a time is no longer shown, both in Unix
@@ -33,21 +33,21 @@ pub const fn is_hidden(shown_from_ms: u64, now_ms: u64) -> bool {
 
 const REQUEST: &str = "idempotency";
 
-/// Which request it is, and which attempt at it.
+/// Identifies a request, and one attempt at it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestMark {
     /// SHA-256 of the client's key, in hex.
     pub key: String,
-    /// Drawn when the key was first seen; every attempt at the request has it.
+    /// Drawn for the first attempt, and shared by all attempts.
     pub operation: Uuid,
     /// Drawn for this attempt.
     pub attempt: Uuid,
 }
 
 impl RequestMark {
-    /// What an answer that holds a secret is sealed for. It belongs to no wallet: the operation's
-    /// id stands in its place.
+    /// Returns the encryption context of a response with a secret. It belongs to no wallet, so the
+    /// operation's id takes the wallet's place.
     #[must_use]
     pub fn context(&self, tenant: &Tenant) -> Context {
         Context {
@@ -60,17 +60,17 @@ impl RequestMark {
     }
 }
 
-/// An answer that is given again.
+/// A stored response.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredAnswer {
     /// HTTP status.
     pub status: u16,
-    /// The body, if it holds no secret.
+    /// The body, if it has no secret.
     pub body: Option<String>,
-    /// The body, if it holds one.
+    /// The sealed body, if it has a secret.
     pub sealed: Option<Sealed>,
-    /// When it was given first, Unix milliseconds. `None`: an earlier version has kept it.
+    /// Time of the first return, Unix milliseconds. `None` when an earlier version stored it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<u64>,
 }
@@ -79,24 +79,24 @@ pub struct StoredAnswer {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestRecord {
-    /// 1.
+    /// Schema number: 1.
     pub schema: u32,
     /// SHA-256 of method, path, query and body, in hex.
     pub fingerprint: String,
     /// See [`RequestMark`].
     pub operation: Uuid,
-    /// The last attempt's.
+    /// The last attempt.
     pub attempt: Uuid,
-    /// Until when that attempt works on it, Unix milliseconds; 0 when none does.
+    /// End of that attempt's lease, Unix milliseconds; 0 when no attempt is at work.
     pub lease_until_ms: u64,
-    /// From when the key means nothing any more, Unix milliseconds.
+    /// Expiry of the key, Unix milliseconds.
     pub ends_at_ms: u64,
-    /// From when the table may drop it, Unix seconds. It does so late.
+    /// Time from which the table may delete it, Unix seconds. DynamoDB deletes late.
     pub expires_at_s: u64,
-    /// What it has brought about, until that is answered.
+    /// The outcome, until there is a response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// What was answered.
+    /// The response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<StoredAnswer>,
 }
@@ -110,7 +110,7 @@ pub enum CredentialChange<'a> {
     Delete(Exchange),
 }
 
-/// SHA-256 of these parts, each with its length, in hex.
+/// Returns the SHA-256 of these parts, each with its length, in hex.
 #[must_use]
 pub fn hash(parts: &[&[u8]]) -> String {
     let mut whole = Vec::new();
@@ -134,10 +134,10 @@ fn broken(error: &aws_sdk_dynamodb::error::BuildError) -> StoreError {
 }
 
 impl Store {
-    /// Writes down that a request is being worked on, unless its key is known: then what is known.
+    /// Records that a request is being processed. If its key is known, returns the known request.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// Fails when the table cannot be written.
     pub async fn begin_request(
         &self,
         tenant: &Tenant,
@@ -167,7 +167,7 @@ impl Store {
             None => self.request(tenant, hash).await?,
         };
         let known: RequestRecord = known.ok_or(StoreError::Conflict)?;
-        // The SDK's own repeat, after a lost answer, meets what it wrote.
+        // The SDK's own retry after a lost response finds what it wrote.
         Ok((known.attempt != request.attempt).then_some(known))
     }
 
@@ -188,11 +188,11 @@ impl Store {
         output.item.map(|item| from_item("request", item)).transpose()
     }
 
-    /// Resumes a request on which no attempt works any more, and returns it as it is from now on. An
-    /// outcome that no caller has seen is shown from now on.
+    /// Takes over a request that no attempt is processing, and returns its new state. An outcome
+    /// that no caller has seen counts as shown from now on.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when another attempt was first.
+    /// [`StoreError::Conflict`] when another attempt came first.
     pub async fn take_request_over(
         &self,
         tenant: &Tenant,
@@ -226,7 +226,8 @@ impl Store {
         from_item("request", update.attributes.unwrap_or_default())
     }
 
-    /// Keeps the answer to a request; or, without one, lets the next attempt go on at once.
+    /// Stores the response to a request. Without a response, ends the lease, so that the next
+    /// attempt can resume at once.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when another attempt has taken over.
@@ -261,12 +262,12 @@ impl Store {
         update.send().await.map(|_| ()).map_err(update_error)
     }
 
-    /// Ends an operation on a credential at a known revision, and notes for the request that it
-    /// was done for what it has come to: both or neither.
+    /// Ends an operation on a credential at a known revision, and records the outcome for its
+    /// request, in one transaction.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the credential is at another revision, or another attempt at
-    /// the request is under way.
+    /// [`StoreError::Conflict`] when the credential has another revision, or another attempt at
+    /// the request is at work.
     pub async fn end(
         &self,
         wallet: &WalletRecord,
@@ -280,7 +281,7 @@ impl Store {
                 self.change_item(wallet, &change, known)?,
                 self.note(wallet, mark, outcome, now_ms)?,
             ];
-            // The SDK draws a token, under which its own repeats are one request.
+            // The SDK draws a token, so its own retries count as one request.
             let sent = self.db.transact_write_items().set_transact_items(Some(items)).send().await;
             let Err(error) = sent else { return Ok(()) };
             let codes = match error.as_service_error() {
@@ -300,7 +301,7 @@ impl Store {
             if request.is_some_and(|request| request.operation == mark.operation) {
                 return Err(StoreError::Conflict);
             }
-            // The request is a day old and forgotten: nobody asks for what it came to.
+            // The request is a day old and was deleted, so its outcome is no longer required.
         }
         match change {
             CredentialChange::Replace(record) => self.replace(wallet, record, known).await,
@@ -339,7 +340,8 @@ impl Store {
         })
     }
 
-    /// Of an attempt that was overtaken nothing is noted while the other one is at work.
+    /// Builds the update that records an outcome. An overtaken attempt records nothing while the
+    /// other one is at work.
     fn note(
         &self,
         wallet: &WalletRecord,

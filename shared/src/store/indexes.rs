@@ -1,4 +1,4 @@
-//! The wallets' table's indexes, as a table is made with them.
+//! The indexes of the wallets' table, for its creation.
 
 use super::Index;
 use super::list::{LIST_AT, LIST_INDEX, LIST_SHARD, LISTED};
@@ -8,18 +8,18 @@ use super::list::{LIST_AT, LIST_INDEX, LIST_SHARD, LISTED};
 pub struct IndexShape {
     /// Its name.
     pub name: &'static str,
-    /// The attribute that is its partition key, a text.
+    /// Its partition key attribute, a text.
     pub partition: &'static str,
-    /// The attribute that is its sort key,
+    /// Its sort key attribute.
     pub sort: &'static str,
-    /// a number, or else a text.
+    /// Whether the sort key is a number; otherwise it is a text.
     pub sorts_numbers: bool,
-    /// What it holds of an item beside the keys.
+    /// The attributes that it holds in addition to the keys.
     pub holds: &'static [&'static str],
 }
 
 impl IndexShape {
-    /// All of them.
+    /// Returns all indexes.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let jobs = Index::ALL.map(|index| Self {

@@ -1,12 +1,12 @@
-//! A tenant's wallets, a page at a time, by an index of their own.
+//! A tenant's wallets, listed in pages through their own index.
 //!
 //! | index | partition key | sort key | holds |
 //! | --- | --- | --- | --- |
-//! | `wallets` | `listShard`: `tenant#shard` | `listAt`: when it was made, and its id | what a list shows of a wallet |
+//! | `wallets` | `listShard`: `tenant#shard` | `listAt`: creation time and id | the listed fields |
 //!
-//! A tenant is spread over [`SHARDS`] partitions by the wallet's id, so neither many wallets nor
-//! many new ones at once make one of them hot. A list walks from shard to shard, in each by age: a
-//! page of a large tenant is one query.
+//! A tenant is spread over [`SHARDS`] partitions by wallet id, so that neither many wallets nor
+//! many new ones overload one partition. A list walks from shard to shard, and within each by age.
+//! A page of a large tenant is one query.
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -24,15 +24,15 @@ pub(super) const LIST_INDEX: &str = "wallets";
 pub(super) const LIST_SHARD: &str = "listShard";
 pub(super) const LIST_AT: &str = "listAt";
 
-/// What the index holds of a wallet beside its keys.
+/// The attributes that the index holds in addition to its keys.
 pub(super) const LISTED: [&str; 6] =
     ["schema", "userId", "address", "walletId", "publicKey", "createdAtMs"];
 
-/// What a list shows of a wallet.
+/// The listed fields of a wallet.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedWallet {
-    /// The platform's user.
+    /// The tenant's user.
     pub user_id: UserId,
     /// Its address.
     pub address: Address,
@@ -44,14 +44,14 @@ pub struct ListedWallet {
     pub created_at_ms: u64,
 }
 
-/// Where in a list a page begins. The default is the list's beginning.
+/// Start of a page in a list. The default is the list's beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Position {
-    /// Which shard.
+    /// The shard.
     pub shard: u8,
-    /// Behind the wallet that was made then, Unix milliseconds,
+    /// Creation time of the last wallet read in it, Unix milliseconds.
     pub after_ms: u64,
-    /// and has this id. Nil: at the shard's beginning.
+    /// The id of that wallet; nil at the shard's beginning.
     pub after: Uuid,
 }
 
@@ -65,14 +65,14 @@ impl Position {
     }
 }
 
-/// The attributes that put a wallet into the index.
+/// Returns the attributes that put a wallet into the index.
 pub(super) fn list_attributes(wallet: &WalletRecord) -> [(&'static str, AttributeValue); 2] {
     let shard = partition(&wallet.tenant, shard_number(wallet.wallet_id));
     let at = sort(wallet.created_at_ms, wallet.wallet_id);
     [(LIST_SHARD, AttributeValue::S(shard)), (LIST_AT, AttributeValue::S(at))]
 }
 
-/// Adds them to an update of a record that an earlier version may have written.
+/// Adds them to the update of a record that an earlier version may have written.
 pub(super) fn list_too(
     update: UpdateItemFluentBuilder,
     wallet: &WalletRecord,
@@ -84,29 +84,30 @@ pub(super) fn list_too(
     })
 }
 
-/// What belongs to [`list_too`] in the update's expression.
+/// The part of the update expression that belongs to [`list_too`].
 pub(super) const SET_LISTED: &str = "#listShard = :listShard, #listAt = :listAt";
 
 fn partition(tenant: &Tenant, shard: u8) -> String {
     format!("{tenant}#{shard}")
 }
 
-/// Fifteen digits are enough for thirty thousand years.
+/// Returns the sort key. Fifteen digits suffice for thirty thousand years.
 fn sort(at_ms: u64, wallet_id: Uuid) -> String {
     format!("{at_ms:015}#{wallet_id}")
 }
 
-/// How many shards are asked at once, after the first: that one answers a page of a large tenant
-/// alone. Then three, then all that are left, so that a small tenant waits for three answers.
+/// Number of shards queried in parallel after the first one, which alone fills a page of a large
+/// tenant. Three follow, then all the rest, so that a small tenant waits for three rounds.
 const WAVES: [usize; 3] = [3, SHARDS as usize, 0];
 
 impl Store {
-    /// At most `limit` of a tenant's wallets, from a position on, and where the next page begins.
-    /// It reads the index, which follows the table within about a second: each wallet that is in
-    /// it when a walk begins comes once, one that is made meanwhile at most once.
+    /// Returns at most `limit` of a tenant's wallets from a position on, and the start of the next
+    /// page. Reads the index, which lags behind the table by about a second. A walk returns each
+    /// wallet that is in the index at its beginning once, and a wallet made meanwhile at most
+    /// once.
     ///
     /// # Errors
-    /// When the index cannot be read.
+    /// Fails when the index cannot be read.
     pub async fn list(
         &self,
         tenant: &Tenant,
@@ -142,7 +143,7 @@ impl Store {
         Ok((wallets, None))
     }
 
-    /// At most `limit` wallets of a shard, and whether it may have more.
+    /// Returns at most `limit` wallets of a shard, and whether it may have more.
     async fn list_shard(
         &self,
         tenant: &Tenant,

@@ -14,9 +14,9 @@
 //! | `tenant#E#shard` | the event's id | [`EventRecord`], dropped after thirty days |
 //! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
 //!
-//! All that decides something sorts before the share, so one query reads it and leaves the share,
-//! which is large, alone. Tenants and identifiers hold no `#`. Sparse indexes over the credentials
-//! and the wallets serve the scheduled jobs, see [`Index`], and the list of a tenant's wallets.
+//! Items that affect decisions sort before the share, so one query reads them without the large
+//! share. Tenants and identifiers contain no `#`. Sparse indexes over the credentials and the
+//! wallets serve the scheduled jobs (see [`Index`]) and the list of a tenant's wallets.
 
 mod budget;
 mod credentials;
@@ -71,12 +71,12 @@ use platform::items::{Item, StoreError, to_record};
 pub(crate) const RECORD: &str = "record";
 const SHARE: &str = "share";
 const POINTER: &str = "pointer";
-/// The nonces of both exchanges in one item, as earlier versions have written them.
+/// The sort key of the nonces of both exchanges in one item, which earlier versions wrote.
 const NONCES: &str = "nonces";
 const NONCES_OF: &str = "nonces#";
 pub(crate) const CREDENTIAL: &str = "credential#";
 
-/// The wallets' table and key.
+/// Settings of the wallets' table and key.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
     /// `WALLETS_TABLE`
@@ -84,10 +84,10 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    /// Reads it.
+    /// Reads the settings from the environment.
     ///
     /// # Errors
-    /// Names the variable.
+    /// Returns an error that names the missing variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         Ok(Self { table: env.required("WALLETS_TABLE")? })
     }
@@ -101,27 +101,27 @@ pub struct Store {
 }
 
 impl Store {
-    /// The table with this name.
+    /// Makes the table with this name.
     #[must_use]
     pub fn new(db: impl Into<Lazy<aws_sdk_dynamodb::Client>>, table: impl Into<String>) -> Self {
         Self { db: db.into(), table: table.into() }
     }
 
-    /// Makes the client once, from the environment.
+    /// Makes the client from the environment.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         Ok(Self::new(Aws::from_env(env)?.dynamodb(), StoreConfig::from_env(env)?.table))
     }
 }
 
-/// A wallet's partition key.
+/// Returns a wallet's partition key.
 fn wallet_key(tenant: &Tenant, wallet_id: Uuid) -> String {
     format!("{tenant}#W#{wallet_id}")
 }
 
-/// The attributes that name an item.
+/// Returns the key attributes of an item.
 fn key(partition: &str, sort: &str) -> Item {
     HashMap::from([
         ("pk".to_owned(), AttributeValue::S(partition.to_owned())),

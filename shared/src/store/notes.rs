@@ -1,29 +1,29 @@
-//! What is noted at a credential for its tenant: how it differs from what the exchange lists, and
-//! that an agent expires.
+//! Notes on a credential for its tenant: its differences from the exchange's list, and an agent's
+//! expiry.
 
 use domain::eth::Address;
 use serde::{Deserialize, Serialize};
 
-/// How a credential differs from what the exchange knows.
+/// A kind of difference between a credential and the exchange's list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DriftKind {
-    /// The exchange lists an agent that we do not know.
+    /// The exchange lists an agent that no record names.
     AgentUnknown,
-    /// The exchange does not list ours.
+    /// The exchange does not list the record's agent.
     AgentGone,
-    /// The exchange lets ours expire before the time that we have handed out.
+    /// The exchange's expiry of the agent is before the recorded time.
     ExpiresEarly,
-    /// An operation was begun and nobody has ended it.
+    /// An operation was begun and not finished.
     Unfinished,
 }
 
 impl DriftKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 4] =
         [Self::AgentUnknown, Self::AgentGone, Self::ExpiresEarly, Self::Unfinished];
 
-    /// The word for it in events.
+    /// Returns its name in events.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,43 +39,43 @@ impl DriftKind {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DriftFound {
-    /// What differs.
+    /// The kind of difference.
     pub kind: DriftKind,
-    /// The agent that it is about.
+    /// The agent concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Address>,
-    /// When the exchange lets it expire, Unix milliseconds.
+    /// The exchange's expiry of the agent, Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed_ms: Option<u64>,
 }
 
-/// What a comparison has found, noted once.
+/// The differences found by a comparison, noted once.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DriftNote {
-    /// When it was found first, Unix milliseconds.
+    /// Time of the first finding, Unix milliseconds.
     pub at_ms: u64,
-    /// All that differs.
+    /// The differences.
     pub found: Vec<DriftFound>,
 }
 
-/// Why an agent is not renewed by itself.
+/// Why an agent is not renewed automatically.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ExpiringReason {
-    /// Its tenant has said so.
+    /// The tenant disabled automatic renewal.
     AutoRenewOff,
-    /// Its key was handed out, and that of its successor was not.
+    /// The key was returned to a caller, and its successor's was not.
     KeyHandedOut,
-    /// The renewal job has tried, and failed.
+    /// The renewal job has tried and failed.
     RenewalFailing,
 }
 
 impl ExpiringReason {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 3] = [Self::AutoRenewOff, Self::KeyHandedOut, Self::RenewalFailing];
 
-    /// The word for it in events.
+    /// Returns its name in events.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -86,16 +86,16 @@ impl ExpiringReason {
     }
 }
 
-/// That an agent expires and is not renewed by itself, noted once for each agent.
+/// An agent that expires and is not renewed automatically, noted once for each agent.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExpiringNote {
-    /// When it was noted, Unix milliseconds.
+    /// Time of the note, Unix milliseconds.
     pub at_ms: u64,
     /// The agent.
     pub agent: Address,
-    /// When it expires, Unix milliseconds.
+    /// Expiry of the agent, Unix milliseconds.
     pub expires_at_ms: u64,
-    /// Why it is not renewed.
+    /// The reason.
     pub reason: ExpiringReason,
 }

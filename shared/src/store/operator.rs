@@ -1,9 +1,9 @@
-//! What an operator does with a wallet: freeze it, and lift that freeze.
+//! An operator's freeze of a wallet, and its lifting.
 //!
 //! An operator's freeze is `operatorFreeze` on the wallet's record. `frozen` is separate: a failed
-//! protocol run sets it, and no action of an operator lifts it. Each action is kept on the record
-//! with who did it, when and why. Operators write through these functions alone, which touch no
-//! other attribute: their IAM policy (`docs/guides/operations.md`) names these two.
+//! protocol run sets it, and no operator can lift it. The record keeps each action with its
+//! operator, time and reason. Operators write only through these functions, which change no other
+//! attribute: their IAM policy (`docs/guides/operations.md`) names these two.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -13,36 +13,36 @@ use serde::{Deserialize, Serialize};
 
 use super::{RECORD, Store, WalletRecord, key, wallet_key};
 
-/// The attribute that is there while an operator's freeze is in force.
+/// The attribute that exists while an operator's freeze is in force.
 pub(super) const OPERATOR_FREEZE: &str = "operatorFreeze";
 
-/// The longest reason, in characters.
+/// Maximum length of a reason, in characters.
 pub const MAX_REASON: usize = 200;
 
-/// The number of actions that a record keeps; older ones are dropped.
+/// Number of actions that a record keeps; older ones are dropped.
 pub const MAX_OPERATOR_ACTIONS: usize = 50;
 
-/// What an operator can do with a wallet.
+/// The kinds of operator actions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OperatorActionKind {
-    /// Bars the wallet from signing anything but the removal of its trading keys.
+    /// Bars the wallet from signing anything except the removal of its trading keys.
     Freeze,
     /// Lifts an operator's freeze.
     Unfreeze,
 }
 
-/// One action of an operator, as the wallet's record keeps it.
+/// An operator's action, as kept on the wallet's record.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OperatorAction {
     /// The action.
     pub action: OperatorActionKind,
-    /// When it was done, Unix milliseconds.
+    /// Time of the action, Unix milliseconds.
     pub at_ms: u64,
-    /// Who did it: an IAM principal's ARN, or a user of the local machine.
+    /// The operator: an IAM principal's ARN, or a user of the local machine.
     pub by: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
@@ -51,11 +51,11 @@ pub struct OperatorAction {
 pub enum Operated {
     /// The action changed the wallet.
     Changed(WalletRecord),
-    /// The wallet was in that state before; nothing changed.
+    /// The wallet was in that state already; nothing changed.
     Unchanged(WalletRecord),
 }
 
-/// Why an operator's action was not done.
+/// Why an operator's action failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OperateError {
     /// The tenant has no such wallet.
@@ -63,12 +63,12 @@ pub enum OperateError {
     NotFound,
     /// A failed protocol run has barred the wallet.
     #[error(
-        "the wallet is barred for good: a protocol run with the cosigner failed; unfreeze lifts \
+        "the wallet is barred permanently: a protocol run with the cosigner failed; unfreeze lifts \
          an operator's freeze only; see \"Freeze a wallet\" in docs/guides/operations.md"
     )]
     Barred,
     /// Another operator acted on the wallet at the same time.
-    #[error("another operator acted on this wallet at the same time; look at it and try again")]
+    #[error("another operator acted on this wallet at the same time; check it and retry")]
     Overtaken,
     /// The table could not be read or written.
     #[error(transparent)]
@@ -76,10 +76,10 @@ pub enum OperateError {
 }
 
 impl OperatorAction {
-    /// Checks a reason: 1 to [`MAX_REASON`] characters, none of them a control character.
+    /// Checks a reason: 1 to [`MAX_REASON`] characters without control characters.
     ///
     /// # Errors
-    /// States what is expected.
+    /// Returns the expectation.
     pub fn check_reason(text: &str) -> Result<(), &'static str> {
         let length = text.trim().chars().count();
         if (1..=MAX_REASON).contains(&length) && !text.chars().any(char::is_control) {
@@ -91,12 +91,12 @@ impl OperatorAction {
 }
 
 impl Store {
-    /// Does an operator's action on a tenant's wallet. One conditional write sets the freeze and
-    /// keeps the action; it fails if another operator acted since the wallet was read.
+    /// Applies an operator's action to a tenant's wallet. One conditional write sets the freeze
+    /// and records the action; it fails if another operator acted since the wallet was read.
     ///
     /// # Errors
-    /// When there is no such wallet, a failed protocol run has barred the wallet that is to be
-    /// unfrozen, another operator was faster, or the table fails.
+    /// Fails when the wallet does not exist, a wallet to unfreeze was barred by a failed protocol
+    /// run, another operator acted first, or the table fails.
     pub async fn operate(
         &self,
         tenant: &Tenant,
@@ -119,7 +119,8 @@ impl Store {
         match self.put_action(&wallet, &known).await {
             Ok(()) => Ok(Operated::Changed(wallet)),
             Err(StoreError::Conflict) => {
-                // The SDK repeats a write whose response is lost: then this action is there.
+                // The SDK retries a write whose response is lost; then this action is already
+                // recorded.
                 let found = self.find(tenant, name).await?.ok_or(OperateError::NotFound)?.wallet;
                 if found.operator_actions.last() == Some(action) {
                     Ok(Operated::Changed(found))

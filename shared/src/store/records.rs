@@ -1,4 +1,4 @@
-//! What is stored, field by field. Every record has a `schema` number.
+//! The stored records, field by field. Every record has a `schema` number.
 
 use domain::eth::Address;
 use domain::ids::{Exchange, Tenant, UserId};
@@ -13,11 +13,11 @@ use super::{DriftNote, ExpiringNote, OperatorAction, RequestMark};
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WalletRecord {
-    /// 1.
+    /// Schema number: 1.
     pub schema: u32,
-    /// Whose it is.
+    /// The wallet's tenant.
     pub tenant: Tenant,
-    /// The platform's user.
+    /// The tenant's user.
     pub user_id: UserId,
     /// Its id.
     pub wallet_id: Uuid,
@@ -25,51 +25,52 @@ pub struct WalletRecord {
     pub address: Address,
     /// Uncompressed SEC1, 130 hex digits.
     pub public_key: String,
-    /// Which shares are in use.
+    /// The version of the shares in use.
     pub key_version: u32,
     /// Unix milliseconds.
     pub created_at_ms: u64,
-    /// Signing is barred for good: the cosigner cheated in a run of the protocol.
+    /// Whether signing is barred permanently, because the cosigner cheated in a run of the
+    /// protocol.
     pub frozen: bool,
-    /// From when the age of its shares is counted, Unix milliseconds: see [`shares_at_ms`]. `None`:
-    /// made by a version that refreshed none.
+    /// Start of the shares' age, Unix milliseconds: see [`shares_at_ms`]. `None` for wallets of a
+    /// version without refreshes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shares_at_ms: Option<u64>,
-    /// The last refresh of its shares, or the one that is under way.
+    /// The last or current refresh of its shares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshState>,
     /// The request with an `Idempotency-Key` that made it: see [`RequestMark::operation`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<Uuid>,
-    /// The operator's freeze that is in force.
+    /// The operator's freeze in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator_freeze: Option<OperatorAction>,
-    /// What operators did with the wallet, the latest last.
+    /// The operators' actions, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operator_actions: Vec<OperatorAction>,
 }
 
-/// Where the refresh of a wallet's shares is.
+/// The state of a refresh of a wallet's shares.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RefreshState {
-    /// The version that the last attempt is for. Each attempt has one of its own, and only the
-    /// last one may bring its shares into use: this is the fence.
+    /// The version of the last attempt. Each attempt has its own version, and only the last one
+    /// may bring its shares into use. This is the fence.
     pub to: u32,
-    /// Until when one call works on it, Unix milliseconds; 0 when none does.
+    /// End of the lease of the call at work, Unix milliseconds; 0 when no call is at work.
     pub lease_until_ms: u64,
-    /// The cosigner is still to be told that the new shares are in use.
+    /// Whether the cosigner must still be informed that the new shares are in use.
     pub retire: bool,
-    /// After a failure the job leaves it alone until then, Unix milliseconds.
+    /// After a failure, the time of the job's next attempt, Unix milliseconds.
     #[serde(default)]
     pub rest_until_ms: u64,
 }
 
-/// New wallets count as up to so much older than they are, so that those made together are not
-/// refreshed together.
+/// New wallets count as older by up to this time, so that wallets made together are not refreshed
+/// together.
 const SPREAD_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
-/// From when the age of a new wallet's shares is counted.
+/// Returns the start of the age of a new wallet's shares.
 #[must_use]
 pub fn shares_at_ms(wallet_id: Uuid, created_at_ms: u64) -> u64 {
     let (high, low) = wallet_id.as_u64_pair();
@@ -77,7 +78,7 @@ pub fn shares_at_ms(wallet_id: Uuid, created_at_ms: u64) -> u64 {
 }
 
 impl WalletRecord {
-    /// The key, as the two parties name it.
+    /// Returns the key, as the two parties name it.
     #[must_use]
     pub fn key(&self) -> WalletKey {
         WalletKey {
@@ -92,16 +93,16 @@ impl WalletRecord {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShareRecord {
-    /// 1.
+    /// Schema number: 1.
     pub schema: u32,
-    /// Which key version it is of.
+    /// The version of the share.
     pub key_version: u32,
     /// The share, sealed under key A.
     pub sealed: Sealed,
 }
 
 impl ShareRecord {
-    /// What the share is sealed for.
+    /// Returns the encryption context of the share.
     #[must_use]
     pub fn context(key: &WalletKey) -> Context {
         Context {
@@ -114,10 +115,10 @@ impl ShareRecord {
     }
 }
 
-/// The last nonce that was used for each exchange, so that none is used twice.
+/// The last nonce used on each exchange, so that none is used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Nonces {
-    /// 1.
+    /// Schema number: 1.
     pub schema: u32,
     /// Unix microseconds.
     #[serde(default)]
@@ -128,7 +129,7 @@ pub struct Nonces {
 }
 
 impl Nonces {
-    /// The last one used for this exchange, in its unit; 0 for none.
+    /// Returns the last nonce of this exchange, in its unit; 0 for none.
     #[must_use]
     pub const fn last(&self, exchange: Exchange) -> u64 {
         match exchange {
@@ -137,8 +138,8 @@ impl Nonces {
         }
     }
 
-    /// The later ones of two items: each exchange has its own, and earlier versions have written
-    /// one for both.
+    /// Merges two items by the later nonce: each exchange has its own item, and earlier versions
+    /// wrote one for both.
     #[must_use]
     pub fn max(self, other: Self) -> Self {
         Self {
@@ -149,22 +150,22 @@ impl Nonces {
     }
 }
 
-/// What is stored of a credential's life; `docs/concepts/credentials.md` draws it. Whether one has expired
-/// is the clock's matter: see `Life` in `credentials`.
+/// The stored state of a credential; `docs/concepts/credentials.md` has the diagram. Expiry
+/// depends on the clock: see `Life` in `credentials`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CredentialState {
-    /// The agent key is sealed; the exchange may or may not have heard of it.
+    /// The agent key is sealed; the exchange may or may not know the agent.
     Pending,
     /// The exchange has approved the agent.
     Active,
-    /// It is active, and its agent is being exchanged for another.
+    /// It is active, and a new agent is replacing the current one.
     Rotating,
-    /// It is being taken away; from here there is no way back.
+    /// It is being deleted, which cannot be undone.
     Revoking,
 }
 
-/// An agent beside the current one of a credential.
+/// An agent of a credential other than the current one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentRecord {
@@ -172,9 +173,9 @@ pub struct AgentRecord {
     pub agent: Address,
     /// Its name on the exchange.
     pub agent_name: String,
-    /// When it expires, Unix milliseconds.
+    /// Expiry, Unix milliseconds.
     pub expires_at_ms: u64,
-    /// When its approval was first asked for, Unix milliseconds.
+    /// Time of the first approval request, Unix milliseconds.
     pub requested_at_ms: u64,
     /// Its private key, sealed under key A.
     pub sealed: Sealed,
@@ -183,67 +184,67 @@ pub struct AgentRecord {
     pub delivered: Option<bool>,
 }
 
-/// An exchange credential: an agent key, sealed, and what the exchange was asked to approve.
+/// A credential: a sealed agent key, and the approval requested from the exchange.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialRecord {
-    /// 1.
+    /// Schema number: 1.
     pub schema: u32,
-    /// Where it is registered.
+    /// The exchange.
     pub exchange: Exchange,
-    /// Where it is in its life.
+    /// The state.
     pub state: CredentialState,
-    /// Drawn anew with each write; a writer that names an old one is refused.
+    /// A new random value for each write; a writer that names an old one is refused.
     pub revision: Uuid,
-    /// Until when one call works on it, Unix milliseconds; 0 when none does.
+    /// End of the lease of the call at work, Unix milliseconds; 0 when no call is at work.
     pub lease_until_ms: u64,
-    /// The agent's address. Never reused. Of a key of Aster's V1: the wallet's own.
+    /// The agent's address, never reused. For a key of Aster's V1, the wallet's own.
     pub agent: Address,
-    /// The agent's name on the exchange. Never reused.
+    /// The agent's name on the exchange, never reused.
     pub agent_name: String,
-    /// When the agent expires, Unix milliseconds.
+    /// Expiry of the agent, Unix milliseconds.
     pub expires_at_ms: u64,
-    /// When registration began, Unix milliseconds.
+    /// Start of the registration, Unix milliseconds.
     pub requested_at_ms: u64,
-    /// When the exchange was known to have approved it, Unix milliseconds.
+    /// Time at which the exchange's approval became known, Unix milliseconds.
     pub created_at_ms: Option<u64>,
-    /// The agent's private key, sealed under key A. Of a key of Aster's V1: its secret.
+    /// The agent's private key, sealed under key A. For a key of Aster's V1, its secret.
     pub sealed: Sealed,
-    /// Whether a response has shown the current agent's private key. `None`: keys of this exchange
-    /// are not shown, or an earlier version wrote the record.
+    /// Whether a response has shown the current agent's private key. `None` if keys of this
+    /// exchange are not shown, or if an earlier version wrote the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered: Option<bool>,
-    /// While it rotates: the agent to come.
+    /// The new agent of a rotation in progress.
     #[serde(default)]
     pub next: Option<AgentRecord>,
-    /// While it rotates: the current agent is to stay on the exchange until it expires.
+    /// Whether the rotation in progress leaves the current agent on the exchange until it expires.
     #[serde(default)]
     pub keep_previous: bool,
-    /// Agents before this one that are still to be taken away on the exchange.
+    /// Previous agents that the exchange still has to remove.
     #[serde(default)]
     pub retiring: Vec<AgentRecord>,
-    /// A key of Aster's V1, whose secret is sealed; empty while it is pending.
+    /// A key of Aster's V1, whose secret is sealed; empty while pending.
     #[serde(default)]
     pub api_key: Option<String>,
     /// Whether it is renewed before it expires.
     #[serde(default = "yes")]
     pub auto_renew: bool,
-    /// How often in a row a job has failed with it.
+    /// Number of consecutive failures of jobs with it.
     #[serde(default)]
     pub job_failures: u32,
-    /// No job touches it before, Unix milliseconds.
+    /// The earliest time for the next job, Unix milliseconds.
     #[serde(default)]
     pub job_after_ms: u64,
-    /// When it is next compared with what the exchange knows, Unix milliseconds.
+    /// Time of the next comparison with the exchange, Unix milliseconds.
     #[serde(default)]
     pub check_at_ms: Option<u64>,
-    /// The request with an `Idempotency-Key` for which it is being worked on; none at rest.
+    /// The request with an `Idempotency-Key` being served; none at rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestMark>,
-    /// What the last comparison with the exchange has found to differ.
+    /// Differences found by the last comparison with the exchange.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftNote>,
-    /// That its tenant was told of an agent which expires and is not renewed by itself.
+    /// The notice to the tenant about an agent that expires and is not renewed automatically.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiring: Option<ExpiringNote>,
 }
@@ -252,12 +253,12 @@ const fn yes() -> bool {
     true
 }
 
-/// A credential that jobs could not renew for so long after its expiry is left alone, and a
-/// registration that nobody has ended for so long.
+/// Credentials that could not be renewed for this long after their expiry, and registrations
+/// unfinished for this long, are left alone.
 const GIVE_UP_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
 impl CredentialRecord {
-    /// What an agent's key is sealed for: the wallet, the exchange and the agent itself.
+    /// Returns the encryption context of an agent's key: the wallet, the exchange and the agent.
     #[must_use]
     pub fn context(wallet: &WalletRecord, exchange: Exchange, agent: Address) -> Context {
         Context {
@@ -269,13 +270,13 @@ impl CredentialRecord {
         }
     }
 
-    /// Whether it is an API key of Aster's V1, made by the exchange.
+    /// Returns whether it is an API key of Aster's V1, made by the exchange.
     #[must_use]
     pub const fn is_v1(&self) -> bool {
         self.api_key.is_some()
     }
 
-    /// The current agent.
+    /// Returns the current agent.
     #[must_use]
     pub fn current(&self) -> AgentRecord {
         AgentRecord {
@@ -288,13 +289,13 @@ impl CredentialRecord {
         }
     }
 
-    /// Returns the earlier agents that stay on the exchange until they expire, because their keys
-    /// were handed out and are in use.
+    /// Returns the earlier agents that stay on the exchange until they expire, because callers
+    /// have their keys and use them.
     pub fn kept(&self) -> impl Iterator<Item = &AgentRecord> + Clone {
         self.retiring.iter().filter(|_| self.keep_previous)
     }
 
-    /// Makes another agent the current one, and returns the one before.
+    /// Makes another agent the current one, and returns the previous one.
     pub fn promote(&mut self, next: AgentRecord) -> AgentRecord {
         let before = self.current();
         let AgentRecord { agent, agent_name, expires_at_ms, requested_at_ms, sealed, delivered } =
@@ -308,13 +309,14 @@ impl CredentialRecord {
         before
     }
 
-    /// When the renewal job has something to do with it, Unix milliseconds: work that was begun
-    /// and not ended, or else its expiry. `None`: never.
+    /// Returns when the renewal job must handle it, Unix milliseconds: at once for an unfinished
+    /// operation, otherwise before its expiry. Returns `None` when never.
     #[must_use]
     pub fn due_at_ms(&self) -> Option<u64> {
         let unfinished = self.lease_until_ms.max(self.job_after_ms);
         match self.state {
-            // Its caller finishes it; the renewal job counts it, the reconciliation job reports it.
+            // Its caller finishes it; the renewal job counts it, and the reconciliation job
+            // reports it.
             CredentialState::Pending => {
                 let given_up_ms = self.requested_at_ms.saturating_add(GIVE_UP_MS);
                 Some(unfinished).filter(|at_ms| *at_ms < given_up_ms)
@@ -329,32 +331,33 @@ impl CredentialRecord {
     }
 }
 
-/// What a request has brought about at a credential: all that its answer needs.
+/// The outcome of a request on a credential, with everything that its response requires.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// The agent that it made, or took away.
+    /// The agent that was made or removed.
     pub agent: Address,
-    /// Its private key, sealed as in the credential. `None`: it is gone, or a key of Aster's V1.
+    /// The agent's private key, sealed as in the credential. `None` when it was deleted, or for a
+    /// key of Aster's V1.
     pub sealed: Option<Sealed>,
-    /// When it became active, Unix milliseconds.
+    /// Start of its activity, Unix milliseconds.
     pub created_at_ms: u64,
-    /// When it expires, Unix milliseconds.
+    /// Expiry, Unix milliseconds.
     pub expires_at_ms: u64,
-    /// Since when a response may have shown it, Unix milliseconds. `None`: a job brought it about, or
-    /// an earlier version noted it.
+    /// Since when a response may have shown it, Unix milliseconds. `None` when a job caused the
+    /// outcome, or an earlier version recorded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_from_ms: Option<u64>,
-    /// A rotation: the agents before.
+    /// For a rotation, the previous agents.
     pub previous: Vec<Address>,
-    /// A rotation: whether they are gone from the exchange.
+    /// For a rotation, whether the exchange has removed them.
     pub previous_revoked: bool,
-    /// A rotation: whether the new agent took the name of the old one.
+    /// For a rotation, whether the new agent took the old one's name.
     pub replaced_by_name: bool,
 }
 
 impl Outcome {
-    /// What there is to say of a credential.
+    /// Returns the outcome that a credential represents.
     #[must_use]
     pub fn of(record: &CredentialRecord) -> Self {
         Self {

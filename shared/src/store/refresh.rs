@@ -1,4 +1,4 @@
-//! A wallet's shares: who may bring new ones into use, and when they do.
+//! Storage of a wallet's refresh: the attempt that may bring new shares into use, and the switch.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -13,17 +13,17 @@ use super::{
     RECORD, RefreshState, SHARE, ShareRecord, Store, WalletRecord, key, to_item, wallet_key,
 };
 
-/// Names a wallet whose shares have come of age.
+/// Identifies a wallet whose shares are due for a refresh.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AgedWallet {
-    /// Whose it is.
+    /// The wallet's tenant.
     pub tenant: Tenant,
     /// The wallet.
     pub wallet_id: Uuid,
 }
 
-/// The record has the shares of this version in use, and nobody has changed its refresh since it
-/// was read.
+/// Condition: the record has the shares of this version in use, and its refresh is unchanged since
+/// it was read.
 const UNCHANGED: &str = "#version = :version AND #frozen = :false AND ";
 
 fn number(value: impl Into<u64>) -> AttributeValue {
@@ -41,10 +41,10 @@ fn state(state: &RefreshState) -> Result<AttributeValue, StoreError> {
 }
 
 impl Store {
-    /// Wallets in one shard whose shares count from before a time, a page of them.
+    /// Returns a page of the wallets in one shard whose shares' age starts before a time.
     ///
     /// # Errors
-    /// When the index cannot be read, or holds what is no wallet.
+    /// Fails when the index cannot be read, or holds an invalid entry.
     pub async fn aged(
         &self,
         shard: u8,
@@ -65,10 +65,10 @@ impl Store {
         Ok(Page { keys: keys.collect::<Result<_, _>>()?, next })
     }
 
-    /// Writes where a wallet's refresh is, if it is still where `wallet` says.
+    /// Writes the state of a wallet's refresh, if the stored one still equals that of `wallet`.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when another call was first, or the wallet is frozen.
+    /// [`StoreError::Conflict`] when another call came first, or the wallet is frozen.
     pub async fn set_refresh(
         &self,
         wallet: &WalletRecord,
@@ -79,8 +79,8 @@ impl Store {
             .await
     }
 
-    /// Brings new shares into use: the record and party 1's share change together, or neither
-    /// does. The share before is gone with it.
+    /// Brings new shares into use. Replaces the record and party 1's share in one transaction; the
+    /// previous share is deleted by it.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when a later refresh was begun, or the wallet is frozen.
@@ -96,12 +96,12 @@ impl Store {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record_key(wallet)))
-            // Whoever finishes this, if this call does not, finds it as the oldest of all.
+            // If this call does not finish it, the job finds it first, as the oldest of all.
             .update_expression(
                 "SET #version = :new, #refresh = :refresh, #at = :oldest, #shard = :shard \
                  REMOVE #runs",
             )
-            // The new share has all of its places.
+            // The new share has all of its run slots.
             .expression_attribute_names("#runs", "runs")
             .condition_expression(format!("{UNCHANGED}#refresh.#to = :new"))
             .expression_attribute_names("#at", Index::Refresh.sort_key())
@@ -136,10 +136,10 @@ impl Store {
         written.map(|_| ()).map_err(transaction_error)
     }
 
-    /// Notes that a refresh has come to its end, and from when its shares' age is counted.
+    /// Records that a refresh is complete, and the start of the new shares' age.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when another call was first.
+    /// [`StoreError::Conflict`] when another call came first.
     pub async fn settle_refresh(
         &self,
         wallet: &WalletRecord,
@@ -158,10 +158,10 @@ impl Store {
             .await
     }
 
-    /// Makes a wallet known to the job, and to the list, that an earlier version has made.
+    /// Adds a wallet of an earlier version to the indexes of the refresh job and of the list.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the job knows it.
+    /// [`StoreError::Conflict`] when the index has it already.
     pub async fn note_age(
         &self,
         wallet: &WalletRecord,

@@ -1,10 +1,11 @@
-//! The gate of party 1: how many runs of a wallet's share in use may be unfinished.
+//! Party 1's gate: the limit on unfinished runs of a wallet's share in use.
 //!
-//! It mirrors the cosigner's gate and lies in the wallet's record, as the set `runs`. A run takes a
-//! place before the first call of the cosigner, by a conditional write, and gives it back unless it
-//! ends in a ban. A place that is not given back (a ban, a crash, a lost write) stays taken until
-//! new shares come into use, so a cosigner that cheats learns the outcome of few checks, whatever
-//! happens to the write that freezes the wallet. See `docs/decisions/0042-run-slots.md`.
+//! It mirrors the cosigner's gate, and is stored in the wallet's record as the set `runs`. A run
+//! takes a place by a conditional write before the first call of the cosigner, and returns it
+//! unless the run ends in a ban. A place that is not returned (a ban, a crash, a lost write) stays
+//! taken until new shares come into use. A cosigner that cheats therefore learns the outcome of
+//! few checks, even if the write that freezes the wallet fails. See
+//! `docs/decisions/atomic-ban.md`.
 
 use std::collections::HashMap;
 
@@ -16,15 +17,15 @@ use uuid::Uuid;
 use super::operator::OPERATOR_FREEZE;
 use super::{RECORD, Store, WalletRecord, key, wallet_key};
 
-/// The number of runs of a wallet that may be unfinished, those under way included.
+/// Maximum number of unfinished runs of a wallet, open ones included.
 const PLACES: usize = 4;
 
-/// A place that a run holds.
+/// The place that a run holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RunPlace(String);
 
 impl RunPlace {
-    /// Names the place of a run that is over by `until_ms` (Unix milliseconds).
+    /// Names the place of a run that ends by `until_ms` (Unix milliseconds).
     #[must_use]
     pub fn new(run: Uuid, until_ms: u64) -> Self {
         Self(format!("{until_ms}#{run}"))
@@ -35,14 +36,14 @@ impl RunPlace {
     }
 }
 
-/// Whether a run may begin.
+/// The result of a request for a place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Admission {
-    /// It holds its place.
+    /// The run holds its place.
     Admitted,
-    /// All places are taken. The runs that hold them are over by then, Unix milliseconds.
+    /// All places are taken. The latest end of their runs is given, Unix milliseconds.
     Full {
-        /// When the last of them is over.
+        /// End of the last of them.
         until_ms: u64,
     },
     /// The wallet has other shares in use.
@@ -51,16 +52,16 @@ pub enum Admission {
     Frozen,
     /// An operator has frozen the wallet.
     FrozenByOperator,
-    /// The wallet is gone.
+    /// The wallet does not exist.
     Gone,
 }
 
 impl Store {
-    /// Takes a place for a run of a wallet's share of this version. `heeds_operator`: an operator's
-    /// freeze bars the run.
+    /// Takes a place for a run of a wallet's share of this version. `heeds_operator` sets whether
+    /// an operator's freeze bars the run.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// Fails when the table cannot be written.
     pub async fn begin_run(
         &self,
         wallet: &WalletRecord,
@@ -75,7 +76,7 @@ impl Store {
             .table_name(&self.table)
             .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), RECORD)))
             .update_expression("ADD #runs :place")
-            // The second clause: a write whose response was lost succeeds again.
+            // The second clause lets a write succeed again after its response was lost.
             .condition_expression(format!(
                 "#frozen = :false AND #version = :version AND \
                  (attribute_not_exists(#runs) OR contains(#runs, :name) OR size(#runs) < :places)\
@@ -101,10 +102,10 @@ impl Store {
         }
     }
 
-    /// Gives the place of a run back.
+    /// Returns the place of a run.
     ///
     /// # Errors
-    /// When the table cannot be written. The place stays taken.
+    /// Fails when the table cannot be written. The place then stays taken.
     pub async fn end_run(&self, wallet: &WalletRecord, place: &RunPlace) -> Result<(), StoreError> {
         self.db
             .update_item()
@@ -128,7 +129,7 @@ fn names(heeds_operator: bool) -> HashMap<String, String> {
     names.map(|(name, attribute)| (name.to_owned(), attribute.to_owned())).collect()
 }
 
-/// Why the record does not admit a run.
+/// Returns why the record does not admit a run.
 fn reason(
     record: &HashMap<String, AttributeValue>,
     version: u32,
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn refusal_names_the_first_reason_that_holds() {
+    fn refusal_names_the_first_applicable_reason() {
         let runs = ["1500#a", "900#b", "1200#c", "1000#d"];
         assert_eq!(reason(&record(true, &runs), 3, true), Admission::Frozen);
         assert_eq!(reason(&record(false, &runs), 2, true), Admission::Moved);

@@ -1,4 +1,4 @@
-//! One item of each schema version ever stored is parsed for ever.
+//! Tests that one item of each schema version ever stored still parses.
 
 use domain::ids::Exchange;
 use platform::items::{Item, SCHEMA, StoreError, from_item};
@@ -20,7 +20,7 @@ fn items_of_schema_1_are_read() {
     assert_eq!((wallet.user_id.as_str(), wallet.tenant.as_str()), ("user_123", "local"));
     assert!(wallet.key_version == 1 && !wallet.frozen && wallet.public_key.len() == 130);
 
-    // What refreshes added has a meaning for it.
+    // Fields added by refreshes have defaults.
     assert!(wallet.shares_at_ms.is_none() && wallet.refresh.is_none());
     let wallet = item(include_str!("../../tests/samples/record-refreshed.v1.json"));
     let wallet: WalletRecord = from_item("wallet", wallet).unwrap();
@@ -55,14 +55,14 @@ fn items_of_schema_1_are_read() {
     let pending: CredentialRecord = from_item("credential", pending).unwrap();
     assert_eq!(pending.state, CredentialState::Pending);
     assert!(pending.created_at_ms.is_none());
-    // What later versions added has a meaning for them.
+    // Fields added by later versions have defaults.
     assert!(pending.auto_renew && pending.next.is_none() && pending.retiring.is_empty());
     assert!(!pending.is_v1() && pending.check_at_ms.is_none() && pending.request.is_none());
     assert!(wallet.made_by.is_none());
 
     assert!(pending.drift.is_none() && pending.expiring.is_none());
 
-    // What webhooks added.
+    // Fields added by webhooks.
     let noted = item(include_str!("../../tests/samples/credential-noted.v1.json"));
     let noted: CredentialRecord = from_item("credential", noted).unwrap();
     let (drift, expiring) = (noted.drift.unwrap(), noted.expiring.unwrap());
@@ -86,7 +86,7 @@ fn items_of_schema_1_are_read() {
 }
 
 #[test]
-fn an_item_of_a_later_or_no_schema_is_not_guessed_at() {
+fn item_of_unknown_schema_is_refused() {
     let text = include_str!("../../tests/samples/record.v1.json");
     let schema = |number: &str| {
         let mut item = item(text);

@@ -1,4 +1,4 @@
-//! Wallets: find by any name, create all names at once.
+//! Storage of wallets: found by any name, created with all names at once.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use domain::eth::Address;
@@ -15,7 +15,7 @@ use super::{
 
 const NEW: &str = "attribute_not_exists(pk)";
 
-/// A wallet with everything that decides what may happen to it.
+/// A wallet with all items that affect decisions about it.
 #[derive(Clone, Debug)]
 pub struct WalletView {
     /// The wallet.
@@ -26,7 +26,7 @@ pub struct WalletView {
 }
 
 impl WalletView {
-    /// The credential for this exchange.
+    /// Returns the credential for this exchange.
     #[must_use]
     pub fn credential(&self, exchange: Exchange) -> Option<&CredentialRecord> {
         self.credentials.iter().find(|credential| credential.exchange == exchange)
@@ -34,11 +34,11 @@ impl WalletView {
 }
 
 impl Store {
-    /// Finds a tenant's wallet by any of its names. One read by wallet id, two by another name,
-    /// all of them strongly consistent.
+    /// Finds a tenant's wallet by any of its names. Makes one read for a wallet id, and two for
+    /// another name. All reads are strongly consistent.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// Fails when the table cannot be read.
     pub async fn find(
         &self,
         tenant: &Tenant,
@@ -50,18 +50,18 @@ impl Store {
         }
     }
 
-    /// The same with party 1's share, which is read by the same call, for callers who will hardly be
+    /// Finds a wallet with party 1's share in the same read, for calls that are unlikely to be
     /// refused.
     ///
     /// # Errors
-    /// When the table cannot be read, or the share is not there: such a wallet is damaged.
+    /// Fails when the table cannot be read, or the share is missing; such a wallet is damaged.
     pub async fn find_with_share(
         &self,
         tenant: &Tenant,
         name: &WalletRef,
     ) -> Result<Option<(WalletView, ShareRecord)>, StoreError> {
         let Some(id) = self.resolve(tenant, name).await? else { return Ok(None) };
-        // The share is the last of what decides.
+        // The share sorts last among these items.
         let mut items = self.items(tenant, id, "pk = :pk AND sk <= :share").await?;
         let share = items.pop_if(|item| sort_key(item) == Some(SHARE));
         let Some(view) = view(items)? else { return Ok(None) };
@@ -101,7 +101,7 @@ impl Store {
         view(self.items(tenant, id, "pk = :pk AND sk < :share").await?)
     }
 
-    /// A wallet's items, in the order of their sort keys.
+    /// Returns a wallet's items, in the order of their sort keys.
     async fn items(
         &self,
         tenant: &Tenant,
@@ -122,7 +122,7 @@ impl Store {
         Ok(output.items.unwrap_or_default())
     }
 
-    /// Stores a new wallet, its share and all its names, or nothing of it.
+    /// Stores a new wallet, its share and all its names in one transaction.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the user has a wallet already.
@@ -151,7 +151,7 @@ impl Store {
         self.db
             .transact_write_items()
             .set_transact_items(Some(puts))
-            // A repeat of this very request, after a lost answer, succeeds again.
+            // The same request, sent again after a lost response, succeeds again.
             .client_request_token(wallet.wallet_id.to_string())
             .send()
             .await
@@ -169,10 +169,10 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Party 1's share of a wallet's key, sealed.
+    /// Returns party 1's sealed share of a wallet's key.
     ///
     /// # Errors
-    /// When it is not there: a wallet without its share is damaged.
+    /// Fails when it is missing; a wallet without its share is damaged.
     pub async fn share(&self, wallet: &WalletRecord) -> Result<ShareRecord, StoreError> {
         self.share_of(&wallet.tenant, wallet.wallet_id).await
     }
@@ -193,7 +193,7 @@ impl Store {
     /// Bars a wallet from signing.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// Fails when the table cannot be written.
     pub async fn freeze(&self, wallet: &WalletRecord) -> Result<(), StoreError> {
         self.db
             .update_item()
@@ -213,7 +213,7 @@ fn sort_key(item: &Item) -> Option<&str> {
     item.get("sk").and_then(|value| value.as_s().ok()).map(String::as_str)
 }
 
-/// What decides, found among a wallet's items.
+/// Picks the items that affect decisions out of a wallet's items.
 fn view(items: Vec<Item>) -> Result<Option<WalletView>, StoreError> {
     let mut wallet = None;
     let mut nonces = Nonces::default();
@@ -234,10 +234,8 @@ fn view(items: Vec<Item>) -> Result<Option<WalletView>, StoreError> {
 }
 
 fn share_in(item: Option<Item>) -> Result<ShareRecord, StoreError> {
-    let item = item.ok_or_else(|| StoreError::Damaged {
-        what: "share",
-        cause: "it is not there".to_owned(),
-    })?;
+    let item = item
+        .ok_or_else(|| StoreError::Damaged { what: "share", cause: "it is missing".to_owned() })?;
     from_item("share", item)
 }
 

@@ -1,8 +1,8 @@
 //! A tenant's webhooks: where its events are sent.
 //!
-//! Each stands in one of ten slots of the tenant's partition, so there are never more, whoever
-//! races, and all of them are one query. An id names its slot. A slot whose webhook is deleted
-//! keeps the webhook's id until the next one takes it, or the table drops it.
+//! Each webhook occupies one of ten slots of the tenant's partition. Races therefore cannot exceed
+//! the limit, and one query returns all. An id names its slot. The slot of a deleted webhook keeps
+//! the id until the next webhook takes the slot, or the table deletes the item.
 
 use std::str::FromStr;
 
@@ -20,41 +20,40 @@ use super::credentials::number;
 use super::{Store, key, to_item};
 use crate::events::EventType;
 
-/// The longest URL of a webhook, in bytes.
+/// Maximum length of a webhook's URL, in bytes.
 pub const MAX_URL: usize = 512;
 
-/// How many webhooks a tenant has at most.
+/// Maximum number of webhooks of a tenant.
 pub const MAX_WEBHOOKS: u8 = 10;
 
-/// How long it is remembered by which request a webhook was deleted: as long as its
-/// `Idempotency-Key`.
+/// Time for which the deleting request is remembered: as long as its `Idempotency-Key`.
 const REMEMBERED_S: u64 = 24 * 60 * 60;
 
 const SLOT: &str = "webhook#";
 
-/// A webhook's id: random, but for its slot.
+/// A webhook's id: random, except for its slot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WebhookId(Uuid);
 
 impl WebhookId {
-    /// A new one for a slot.
+    /// Draws an id for a slot.
     ///
     /// # Errors
-    /// When there is no randomness.
+    /// Fails when the random number generator fails.
     pub fn draw(slot: u8, random: &Random) -> Result<Self, RandomError> {
         let mut bytes = *random.uuid()?.as_bytes();
         bytes[0] = (slot << 4) | (bytes[0] & 0x0f);
         Ok(Self(Uuid::from_bytes(bytes)))
     }
 
-    /// Its slot.
+    /// Returns its slot.
     #[must_use]
     pub const fn slot(self) -> u8 {
         self.0.as_bytes()[0] >> 4
     }
 
-    /// As a UUID.
+    /// Returns it as a UUID.
     #[must_use]
     pub const fn uuid(self) -> Uuid {
         self.0
@@ -65,7 +64,7 @@ impl FromStr for WebhookId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        // Only the hyphenated form is 36 characters long.
+        // Only the hyphenated form has 36 characters.
         let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
         id.map(Self).ok_or_else(|| IdError::new("webhookId must be the id of a webhook"))
     }
@@ -77,16 +76,16 @@ impl std::fmt::Display for WebhookId {
     }
 }
 
-/// The last delivery that did not come to its end.
+/// The last failed delivery.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryFailure {
-    /// When, Unix milliseconds.
+    /// Time of the failure, Unix milliseconds.
     pub at_ms: u64,
-    /// What the receiver answered, if it did.
+    /// The receiver's HTTP status, if it responded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Why there was no answer, in one of a few fixed words.
+    /// Why there was no response: one of a few fixed words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -95,26 +94,26 @@ pub struct DeliveryFailure {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookRecord {
-    /// 1.
+    /// Schema number: 1.
     pub schema: u32,
     /// Its id.
     pub webhook_id: WebhookId,
-    /// Where events are sent.
+    /// The URL that receives the events.
     pub url: String,
-    /// Which ones.
+    /// The event types to send.
     pub events: Vec<EventType>,
-    /// The tenant's own words for it.
+    /// The tenant's description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// When it was made, Unix milliseconds.
+    /// Creation time, Unix milliseconds.
     pub created_at_ms: u64,
-    /// Its signing secret, sealed under key A. `None`: it is deleted.
+    /// Its signing secret, sealed under key A; `None` when the webhook was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<Sealed>,
     /// The request with an `Idempotency-Key` that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<Uuid>,
-    /// Since when nothing is sent, because the receiver said so (410), Unix milliseconds.
+    /// Time of the receiver's 410, Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_at_ms: Option<u64>,
     /// The last delivery, to the minute, Unix milliseconds.
@@ -123,10 +122,10 @@ pub struct WebhookRecord {
     /// The last failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<DeliveryFailure>,
-    /// Since when nothing was delivered and something failed, Unix milliseconds.
+    /// Start of the failures without a success since, Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since_ms: Option<u64>,
-    /// When it was deleted, Unix milliseconds.
+    /// Time of the deletion, Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at_ms: Option<u64>,
     /// The request with an `Idempotency-Key` that deleted it.
@@ -135,7 +134,8 @@ pub struct WebhookRecord {
 }
 
 impl WebhookRecord {
-    /// What its secret is sealed for. It belongs to no wallet: the webhook's id stands there.
+    /// Returns the encryption context of its secret. It belongs to no wallet, so the webhook's id
+    /// takes the wallet's place.
     #[must_use]
     pub fn context(tenant: &Tenant, id: WebhookId) -> Context {
         Context {
@@ -147,13 +147,13 @@ impl WebhookRecord {
         }
     }
 
-    /// Whether it is there still.
+    /// Returns whether it exists.
     #[must_use]
     pub const fn is_there(&self) -> bool {
         self.deleted_at_ms.is_none()
     }
 
-    /// Whether it is sent events of this type.
+    /// Returns whether events of this type are sent to it.
     #[must_use]
     pub fn wants(&self, event: EventType) -> bool {
         self.is_there() && self.disabled_at_ms.is_none() && self.events.contains(&event)
@@ -173,11 +173,11 @@ fn text(id: Uuid) -> AttributeValue {
 }
 
 impl Store {
-    /// What is in the slots of a tenant's webhooks, those that are deleted too. One strongly
+    /// Returns the slots of a tenant's webhooks, including deleted ones, with one strongly
     /// consistent query.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// Fails when the table cannot be read.
     pub async fn webhook_slots(&self, tenant: &Tenant) -> Result<Vec<WebhookRecord>, StoreError> {
         let output = self
             .db
@@ -193,10 +193,10 @@ impl Store {
         items.map(|item| from_item("webhook", item)).collect()
     }
 
-    /// A webhook in its slot, or what is left of it.
+    /// Returns a webhook in its slot, or the remainder of a deleted one.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// Fails when the table cannot be read.
     pub async fn webhook(
         &self,
         tenant: &Tenant,
@@ -218,7 +218,7 @@ impl Store {
     /// Stores a new webhook in its slot.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when another one is there.
+    /// [`StoreError::Conflict`] when the slot is taken.
     pub async fn put_webhook(
         &self,
         tenant: &Tenant,
@@ -229,7 +229,7 @@ impl Store {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(to_item(&partition(tenant), &sort, webhook)?))
-            // The SDK's own repeat, after a lost answer, meets what it wrote.
+            // The SDK's own retry after a lost response finds what it wrote.
             .condition_expression(
                 "attribute_not_exists(pk) OR attribute_exists(#deleted) OR #id = :id",
             )
@@ -242,11 +242,11 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a webhook: its secret goes at once, its slot is free. `by`: the request with an
-    /// `Idempotency-Key`, so that its repeat is known.
+    /// Deletes a webhook: its secret is deleted at once, and its slot is free. `by` is the request
+    /// with an `Idempotency-Key`, so that its retry is recognised.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when it is gone, unless by this very request.
+    /// [`StoreError::Conflict`] when it was already deleted by another request.
     pub async fn delete_webhook(
         &self,
         tenant: &Tenant,
@@ -271,10 +271,10 @@ impl Store {
         update.send().await.map(|_| ()).map_err(update_error)
     }
 
-    /// Notes that something was delivered.
+    /// Records a delivery.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the webhook is gone.
+    /// [`StoreError::Conflict`] when the webhook no longer exists.
     pub async fn note_delivered(
         &self,
         tenant: &Tenant,
@@ -291,10 +291,10 @@ impl Store {
         update.send().await.map(|_| ()).map_err(update_error)
     }
 
-    /// Notes that something was not delivered. `disable`: and that nothing is to be sent any more.
+    /// Records a failed delivery. `disable` stops all further deliveries.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the webhook is gone.
+    /// [`StoreError::Conflict`] when the webhook no longer exists.
     pub async fn note_not_delivered(
         &self,
         tenant: &Tenant,

@@ -1,4 +1,4 @@
-//! Creating a wallet: one for each user of a tenant, also when two calls race.
+//! Creation of wallets: one for each user of a tenant, even if two calls race.
 
 use domain::ids::{UserId, WalletRef};
 use domain::random::RandomError;
@@ -13,17 +13,16 @@ use crate::caller::Caller;
 use crate::mpc::{self, ProtocolError};
 use crate::store::{ShareRecord, WalletRecord, shares_at_ms};
 
-/// What a creation found or made.
+/// The result of a creation.
 #[derive(Debug)]
 pub enum Created {
     /// This call made the wallet.
     New(WalletRecord),
-    /// It was there already, or another call was first.
+    /// The wallet existed, or another call made it first.
     Existing(WalletRecord),
 }
 
-/// Why no wallet could be made. Nothing is left behind but, at worst, a share at the cosigner that
-/// belongs to no wallet.
+/// Why no wallet was made. At most, the cosigner keeps a share that belongs to no wallet.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// Key generation failed.
@@ -35,29 +34,29 @@ pub enum CreateError {
     /// The share could not be sealed.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    /// No randomness.
+    /// The random number generator failed.
     #[error(transparent)]
     Random(#[from] RandomError),
 }
 
 impl Custody {
-    /// The wallet of this user, made now if there is none.
+    /// Returns this user's wallet, and makes it if there is none.
     ///
     /// # Errors
-    /// When it is not there and cannot be made.
+    /// Fails when there is none and it cannot be made.
     pub async fn create(&self, caller: &Caller, user: &UserId) -> Result<Created, CreateError> {
         let tenant = &caller.tenant;
         let made_by = caller.request.as_ref().map(|once| once.mark.operation);
         let name = WalletRef::User(user.clone());
         if let Some(view) = self.store.find(tenant, &name).await? {
-            // An earlier attempt at this very request made it, and could not say so.
+            // An earlier attempt at this request made it, and its response was lost.
             let is_own = made_by.is_some() && view.wallet.made_by == made_by;
             let found = if is_own { Created::New } else { Created::Existing };
             return Ok(found(view.wallet));
         }
         let key =
             WalletKey { tenant: tenant.clone(), wallet_id: self.random.uuid()?, key_version: 1 };
-        // The data key is fetched while the parties compute.
+        // The data key is requested while the parties compute.
         let (share, data_key) = tokio::join!(
             self.timed(Metric::KeyGenerationMs, mpc::generate(&self.cosigner, &self.random, &key)),
             self.envelope.data_key(ShareRecord::context(&key)),
@@ -73,14 +72,14 @@ impl Custody {
         self.store_once(&name, wallet, &stored).await
     }
 
-    /// Stores the wallet, or finds the one that another call stored first.
+    /// Stores the wallet, or returns the one that another call stored first.
     async fn store_once(
         &self,
         name: &WalletRef,
         wallet: WalletRecord,
         share: &ShareRecord,
     ) -> Result<Created, CreateError> {
-        // Two transactions that meet can both be cancelled, and then nobody was first.
+        // Two conflicting transactions can both be cancelled, so that neither is stored.
         for _ in 0..3 {
             match self.store.create(&wallet, share).await {
                 Ok(()) => return Ok(Created::New(wallet)),
@@ -88,7 +87,7 @@ impl Custody {
                 Err(error) => return Err(error.into()),
             }
             match self.store.find(&wallet.tenant, name).await? {
-                // This call was first, and only the answer was lost.
+                // This call stored it, and only the response was lost.
                 Some(view)
                     if view.wallet.wallet_id == wallet.wallet_id
                         || (wallet.made_by.is_some() && view.wallet.made_by == wallet.made_by) =>

@@ -1,4 +1,4 @@
-//! Wallets: create, find, sign; and refresh their shares.
+//! Wallets: creation, lookup, signing, and refresh of their shares.
 
 mod create;
 mod permit;
@@ -26,35 +26,35 @@ use crate::runtime::Runtime;
 use crate::store::{Store, StoreConfig};
 use runs::Refresher;
 
-/// What custody needs beside the table.
+/// Settings of custody in addition to the table.
 #[derive(Clone, Debug)]
 pub struct CustodyConfig {
     /// `WALLETS_KEY_ID`: KMS key A, which seals party 1's shares and the credentials.
     pub kms_key_id: String,
-    /// `COSIGNER_FUNCTION`: name or ARN.
+    /// `COSIGNER_FUNCTION`: its name or ARN.
     pub cosigner_function: String,
-    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: who asks, for the cosigner's records.
+    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: the caller in the cosigner's records.
     pub caller: String,
-    /// Who refreshes a wallet's shares where they must be before they sign.
+    /// The refresher of shares that must be refreshed before they sign.
     pub refresh: RefreshBy,
 }
 
-/// Who refreshes a wallet's shares.
+/// The refresher of a wallet's shares.
 #[derive(Clone, Debug)]
 pub enum RefreshBy {
-    /// `REFRESH_FUNCTION`: the function with this name or ARN, the only one that the cosigner lets
+    /// `REFRESH_FUNCTION`: the function with this name or ARN, the only one with the right to
     /// refresh.
     Function(String),
-    /// This process, which invokes the cosigner by this name or ARN for it. `COSIGNER_FUNCTION`,
+    /// This process, which invokes the cosigner by this name or ARN. Used with `COSIGNER_FUNCTION`
     /// when `REFRESH_FUNCTION` is not set.
     ThisProcess(String),
 }
 
 impl CustodyConfig {
-    /// Reads it.
+    /// Reads the settings from the environment.
     ///
     /// # Errors
-    /// Names the variable.
+    /// Returns an error that names the missing variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         let cosigner_function = env.required("COSIGNER_FUNCTION")?;
         let refresh = match env.optional("REFRESH_FUNCTION") {
@@ -70,8 +70,8 @@ impl CustodyConfig {
     }
 }
 
-/// Party 1 of every wallet key: the table with its shares, the key that seals them, and the way to
-/// party 2.
+/// Party 1 of every wallet key: the table with its shares, the key that seals them, and the client
+/// of party 2.
 #[derive(Clone, Debug)]
 pub struct Custody {
     /// The wallets' table.
@@ -80,18 +80,18 @@ pub struct Custody {
     pub envelope: Envelope,
     /// Party 2.
     pub cosigner: CosignerClient,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Randomness.
+    /// The source of randomness.
     pub random: Random,
     refresher: Refresher,
 }
 
 impl Custody {
-    /// Makes the clients once, from the environment.
+    /// Makes the clients from the environment.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
         let Runtime { env, clock, random } = runtime;
         let aws = Aws::from_env(env)?;
@@ -100,7 +100,7 @@ impl Custody {
         Ok(Self::new(&aws, &store, &custody, clock.clone(), random.clone()))
     }
 
-    /// Custody over these clients.
+    /// Makes custody with these clients.
     #[must_use]
     pub fn new(
         aws: &Aws,
@@ -135,7 +135,7 @@ impl Custody {
 }
 
 impl Custody {
-    /// Runs the parties' protocol, and measures how long it took when it came to its end.
+    /// Runs the protocol, and measures its duration if it completes.
     async fn timed<T, E>(
         &self,
         metric: Metric,
@@ -149,11 +149,11 @@ impl Custody {
     }
 }
 
-/// The envelope under KMS key A, `WALLETS_KEY_ID`: seals party 1's shares, agents' keys, kept
-/// answers and webhooks' secrets.
+/// Makes the envelope under KMS key A, `WALLETS_KEY_ID`. It seals party 1's shares, agents' keys,
+/// stored responses and webhooks' secrets.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn envelope_from_env(runtime: &Runtime<'_>) -> Result<Envelope, ConfigError> {
     let kms = Aws::from_env(&runtime.env)?.kms();
     Ok(Envelope::new(kms, runtime.env.required("WALLETS_KEY_ID")?, runtime.random.clone()))

@@ -1,23 +1,23 @@
-//! What may be done with a wallet's share in the wallet's state: this one function decides.
+//! Decides which uses of a wallet's share its state permits.
 
 use domain::intent::Intent;
 
 use super::SignError;
 use crate::store::WalletRecord;
 
-/// What a call does with party 1's share.
+/// The purpose for which a call uses party 1's share.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ShareUse {
     /// Signs a message, a login or the approval of an agent.
     Sign,
     /// Signs the removal of an agent on an exchange.
     Revoke,
-    /// Refreshes the shares, which signs nothing that anyone else accepts.
+    /// Refreshes the shares. Its signature has no meaning outside the protocol.
     Refresh,
 }
 
 impl ShareUse {
-    /// Returns the use that signing an intent is.
+    /// Returns the use for signing an intent.
     #[must_use]
     pub const fn of(intent: &Intent) -> Self {
         match intent {
@@ -30,11 +30,11 @@ impl ShareUse {
     }
 }
 
-/// Checks whether a wallet's state lets a call use its share.
+/// Checks whether a wallet's state permits a use of its share.
 ///
 /// A wallet with `frozen` is never used: a run of the protocol has leaked, and another one could
-/// leak more. An operator's freeze leaves the ways that make a wallet safer: its trading keys can
-/// be removed, and its shares refreshed.
+/// leak more. An operator's freeze permits the uses that make a wallet safer: removing its trading
+/// keys and refreshing its shares.
 ///
 /// # Errors
 /// [`SignError::Frozen`] or [`SignError::FrozenByOperator`].

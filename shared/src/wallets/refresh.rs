@@ -1,15 +1,15 @@
-//! Refresh of a wallet's shares: both parties get new ones, the address stays.
+//! Refresh of a wallet's shares: both parties get new ones, and the address stays.
 //!
-//! 1. Take the wallet: a version of its own for this attempt, and a lease.
-//! 2. Make new shares with the cosigner, which stores its own beside the old one.
+//! 1. Take the wallet: a version for this attempt, and a lease.
+//! 2. Make new shares with the cosigner, which stores its own next to the old one.
 //! 3. Try them.
-//! 4. Switch: record and share in one transaction, if no later attempt was begun.
-//! 5. Have the cosigner give the old share up.
-//! 6. Note the end.
+//! 4. Switch record and share in one transaction, if no later attempt was begun.
+//! 5. Have the cosigner retire the old share.
+//! 6. Record the end.
 //!
-//! Until 4 everybody signs with the old shares, after it with the new ones; the cosigner takes both
-//! until 5. Whoever dies before 4 leaves a share at the cosigner that nobody relies on, after it a
-//! record that says what is left to do.
+//! Before step 4 all calls sign with the old shares, and after it with the new ones. The cosigner
+//! accepts both until step 5. An attempt that dies before step 4 leaves an unused share at the
+//! cosigner. After step 4, the record states the remaining steps.
 
 use std::pin::Pin;
 
@@ -23,33 +23,33 @@ use super::{Custody, ShareUse, SignError, permit};
 use crate::mpc::{self, CosignerError, ProtocolError};
 use crate::store::{RefreshState, ShareRecord, WalletRecord};
 
-/// How long one call may work on a refresh before another takes over. It takes a few seconds.
+/// Duration of the lease on a refresh. A refresh takes a few seconds.
 const LEASE_MS: u64 = 60_000;
 
-/// What a refresh came to.
+/// The result of a refresh.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refreshed {
     /// The wallet has new shares, of this version.
     New(u32),
-    /// An earlier refresh was brought to its end.
+    /// An earlier refresh was completed.
     Finished(u32),
-    /// Its shares are young enough.
+    /// Its shares are not due yet.
     Young,
 }
 
-/// Why shares were not refreshed. The wallet signs all the same.
+/// Why shares were not refreshed. The wallet can still sign.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {
-    /// Another call is at it.
-    #[error("another call is at it")]
+    /// Another call holds the lease.
+    #[error("another call holds the wallet's refresh lease")]
     InProgress {
-        /// When that call is over at the latest.
+        /// Seconds until that lease ends.
         retry_after_s: u64,
     },
-    /// The new shares are not of this wallet. They are thrown away.
-    #[error("the new shares are not the wallet's")]
+    /// The new shares do not belong to the wallet, and are discarded.
+    #[error("the new shares do not belong to the wallet")]
     WrongShares,
-    /// As when nothing could be signed.
+    /// An error that signing also returns.
     #[error(transparent)]
     Sign(SignError),
 }
@@ -66,23 +66,23 @@ impl From<RandomError> for SignError {
     }
 }
 
-/// Which shares are refreshed.
+/// The condition for a refresh.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Due {
     /// Any.
     Always,
-    /// Those whose age counts from before this time, Unix milliseconds.
+    /// If their age starts before this time, Unix milliseconds.
     Before(u64),
-    /// Those of this version, while they are in use.
+    /// If this version is in use.
     InUse(u32),
 }
 
 impl Custody {
-    /// Refreshes the shares of one wallet, or finishes what was begun; if `before_ms` is given,
-    /// only if their age counts from before it.
+    /// Refreshes the shares of one wallet, or completes an unfinished refresh. With `before_ms`,
+    /// only if their age starts before it.
     ///
     /// # Errors
-    /// When it could not be done; a repeat goes on.
+    /// Fails when it could not be done; a retry resumes it.
     pub async fn refresh(
         &self,
         tenant: &Tenant,
@@ -92,10 +92,10 @@ impl Custody {
         self.refresh_if(tenant, wallet_id, before_ms.map_or(Due::Always, Due::Before)).await
     }
 
-    /// Refreshes the shares of one wallet while those of this version are in use.
+    /// Refreshes the shares of one wallet if this version is in use.
     ///
     /// # Errors
-    /// When it could not be done; a retry resumes it.
+    /// Fails when it could not be done; a retry resumes it.
     pub async fn refresh_version(
         &self,
         tenant: &Tenant,
@@ -136,7 +136,7 @@ impl Custody {
         }
         let next = known.to.max(wallet.key_version).saturating_add(1);
         let mut wallet = self.take(wallet, next, false).await?;
-        // Boxed, so that the type of what awaits this does not grow with what is in here.
+        // Boxed, so that the caller's future does not grow with this one.
         let renewed = {
             let renewed: Pin<Box<dyn Future<Output = Result<u32, RefreshError>> + Send + '_>> =
                 Box::pin(self.renew(&mut wallet));
@@ -148,19 +148,20 @@ impl Custody {
         renewed.map(Refreshed::New)
     }
 
-    /// Ends this call's lease, so that a retry does not wait for it. If this fails, it runs out.
+    /// Ends this call's lease, so that a retry does not wait for it. If this fails, the lease
+    /// expires.
     async fn release(&self, wallet: &WalletRecord) {
         let state = RefreshState { lease_until_ms: 0, ..wallet.refresh.unwrap_or_default() };
         match self.store.set_refresh(wallet, &state).await {
             // Another call has taken over, or the wallet is frozen.
             Ok(()) | Err(StoreError::Conflict) => {}
             Err(error) => {
-                tracing::warn!(%error, walletId = %wallet.wallet_id, "the lease was not ended");
+                tracing::warn!(%error, walletId = %wallet.wallet_id, "lease not released");
             }
         }
     }
 
-    /// Takes a wallet into this call's hands, for new shares of this version.
+    /// Takes the lease on a wallet for new shares of this version.
     async fn take(
         &self,
         mut wallet: WalletRecord,
@@ -174,11 +175,11 @@ impl Custody {
         Ok(wallet)
     }
 
-    /// From the old shares to the new ones, all the way.
+    /// Performs the whole refresh from the old shares to the new ones.
     async fn renew(&self, wallet: &mut WalletRecord) -> Result<u32, RefreshError> {
         let share = self.share_for(wallet, ShareUse::Refresh).await?;
         let share = match self.new_share(wallet, share).await {
-            // A version that somebody else has used up: the next one is free.
+            // Another attempt has used this version; the next one is free.
             Err(SignError::Protocol(ProtocolError::Cosigner(CosignerError::Refused(
                 Refusal::Newest(newest),
             )))) => {
@@ -193,7 +194,7 @@ impl Custody {
             return Err(RefreshError::WrongShares);
         }
         let key = WalletKey { key_version: to, ..wallet.key() };
-        // The data key is fetched while the new shares are tried.
+        // The data key is requested while the new shares are tried.
         let (confirmed, data_key) = tokio::join!(
             mpc::confirm(&self.cosigner, &self.random, &key, &share),
             self.envelope.data_key(ShareRecord::context(&key))
@@ -213,8 +214,8 @@ impl Custody {
         share: KeyShare,
     ) -> Result<KeyShare, SignError> {
         let to = wallet.refresh.unwrap_or_default().to;
-        // A lease that has run out while the share was replaced: what is stored is not the
-        // record's any more, and the attempt is over.
+        // The lease expired while the share was replaced. The stored share no longer matches the
+        // record, so the attempt has ended.
         if share.version() != wallet.key_version {
             return Err(StoreError::Conflict.into());
         }
@@ -223,7 +224,7 @@ impl Custody {
         self.freeze_if_cheated(wallet, made).await
     }
 
-    /// Brings the new share into use. From here the old one is gone.
+    /// Brings the new share into use, which deletes the old one.
     async fn switch(
         &self,
         mut wallet: WalletRecord,
@@ -232,7 +233,7 @@ impl Custody {
         let mut state = wallet.refresh.unwrap_or_default();
         state.retire = true;
         if let Err(error) = self.store.switch_shares(&wallet, &state, share).await {
-            // The answer may be what was lost: no other attempt has this version.
+            // The response may have been lost: no other attempt has this version.
             let name = WalletRef::Wallet(wallet.wallet_id);
             let found = self.store.find(&wallet.tenant, &name).await?;
             if found.is_none_or(|view| view.wallet.key_version != share.key_version) {
@@ -244,18 +245,18 @@ impl Custody {
         Ok(wallet)
     }
 
-    /// Has the cosigner give the old shares up, and notes that all is done.
+    /// Has the cosigner retire the old shares, and records the end.
     async fn retire(&self, wallet: &WalletRecord) -> Result<(), RefreshError> {
         mpc::retire(&self.cosigner, &self.random, &wallet.key()).await?;
         let done = RefreshState { to: wallet.refresh.unwrap_or_default().to, ..Default::default() };
         match self.store.settle_refresh(wallet, &done, self.clock.now_ms()).await {
-            // Another call has taken over, and notes it.
+            // Another call has taken over, and records it.
             Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// After a failure the job leaves a wallet alone for a while. If this fails, it comes sooner.
+    /// Delays the job's next attempt after a failure. If this fails, the next attempt is earlier.
     pub(super) async fn rest(&self, tenant: &Tenant, wallet_id: Uuid, rest_ms: u64) {
         let noted = async {
             let view = self.store.find(tenant, &WalletRef::Wallet(wallet_id)).await?;
@@ -267,7 +268,7 @@ impl Custody {
         match noted.await {
             Ok(()) | Err(StoreError::Conflict) => {}
             Err(error) => {
-                tracing::warn!(%error, walletId = %wallet_id, "the failure was not noted");
+                tracing::warn!(%error, walletId = %wallet_id, "failure not recorded");
             }
         }
     }

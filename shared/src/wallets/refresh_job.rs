@@ -1,8 +1,8 @@
-//! The job that refreshes the shares of all wallets, each before they are too old.
+//! The job that refreshes the shares of all wallets before they are too old.
 //!
-//! What is due is found in an index, so a run costs what is due and not what exists. A run ends
-//! when it has done its share or has used its time up; the next run goes on, because whatever was
-//! done is no longer due.
+//! The job reads the due wallets from an index, so the cost of a run depends on them and not on
+//! the table's size. A run ends when it reaches its limit or its maximum duration. The next run
+//! continues with the wallets still due.
 
 use std::time::Duration;
 
@@ -15,30 +15,30 @@ use crate::store::AgedWallet;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// After a failure a wallet rests for so long.
+/// Delay before the next attempt after a failure.
 const REST_MS: u64 = 6 * 60 * 60 * 1_000;
 
-/// What a run may do.
+/// The limits of a run.
 #[derive(Clone, Debug)]
 pub struct RefreshLimits {
-    /// Shares of this age are refreshed, in milliseconds.
+    /// Age from which shares are refreshed, in milliseconds.
     pub every_ms: u64,
-    /// How many wallets a run works on.
+    /// Maximum number of wallets in a run.
     pub limit: u32,
-    /// How long a run lasts at most.
+    /// Maximum duration of a run.
     pub run_time: Duration,
 }
 
-/// What a run has done.
+/// The result of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct RefreshRun {
     /// Wallets with new shares.
     pub refreshed: u64,
-    /// Begun by others and brought to their end.
+    /// Unfinished refreshes that were completed.
     pub finished: u64,
-    /// Neither, for the reason in the log. They sign with the shares that they have.
+    /// Failed wallets; the log has the reasons. They keep signing with their current shares.
     pub failed: u64,
-    /// There is more to do.
+    /// Whether wallets remain to be refreshed.
     pub more: bool,
 }
 
@@ -46,14 +46,14 @@ impl Custody {
     /// Runs the job once.
     ///
     /// # Errors
-    /// When the index cannot be read.
+    /// Fails when the index cannot be read.
     pub async fn refresh_aged(&self, limits: &RefreshLimits) -> Result<RefreshRun, StoreError> {
         let started_ms = self.clock.now_ms();
         let before_ms = started_ms.saturating_sub(limits.every_ms);
         let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
         let mut run = RefreshRun::default();
         let mut left = limits.limit;
-        // No shard is always the last one.
+        // The first shard is random, so that no shard is always last.
         let first = self.random.bytes().map_or(0, |[byte]: [u8; 1]| byte);
         for shard in (0..SHARDS).map(|shard| shard.wrapping_add(first) % SHARDS) {
             let mut from = None;
@@ -76,23 +76,23 @@ impl Custody {
         Ok(run)
     }
 
-    /// Emits the age of the oldest shares as [`Metric::OldestSharesDays`]. A failure is logged: the
-    /// alarm on missing data notices when it lasts.
+    /// Emits the age of the oldest shares as [`Metric::OldestSharesDays`]. A failure is logged; a
+    /// lasting failure triggers the alarm on missing data.
     pub async fn measure_oldest_shares(&self) {
         match self.oldest_shares_days().await {
             Ok(days) => {
                 metrics::emit(&self.clock, About::SERVICE, &[(Metric::OldestSharesDays, days)]);
             }
-            Err(error) => tracing::warn!(%error, "the age of the oldest shares is not known"),
+            Err(error) => tracing::warn!(%error, "the age of the oldest shares is unknown"),
         }
     }
 
-    /// The age of the oldest shares in days, 0 where there are none. Frozen wallets do not count:
-    /// their shares are never refreshed. A refresh that was not finished counts as older than any
-    /// other, because the shares that it has replaced still live.
+    /// Returns the age of the oldest shares in days, 0 if there are none. Frozen wallets do not
+    /// count, because their shares are never refreshed. An unfinished refresh counts as older than
+    /// all others, because the shares that it replaced still exist.
     ///
     /// # Errors
-    /// When the index cannot be read.
+    /// Fails when the index cannot be read.
     pub async fn oldest_shares_days(&self) -> Result<u64, StoreError> {
         let now_ms = self.clock.now_ms();
         let shards = (0..SHARDS).map(|shard| self.oldest_of(shard, now_ms));
@@ -101,7 +101,7 @@ impl Custody {
         Ok(oldest_ms.map_or(0, |at_ms| now_ms.saturating_sub(at_ms) / DAY_MS))
     }
 
-    /// From when the oldest shares of one shard count.
+    /// Returns the start of the age of one shard's oldest shares.
     async fn oldest_of(&self, shard: u8, now_ms: u64) -> Result<Option<u64>, StoreError> {
         let mut from = None;
         loop {
@@ -120,20 +120,20 @@ impl Custody {
         }
     }
 
-    /// Works on one wallet, if it is still due. Whether it did.
+    /// Handles one wallet if it is still due. Returns whether it was.
     async fn refresh_one(&self, wallet: &AgedWallet, before_ms: u64, run: &mut RefreshRun) -> bool {
         let AgedWallet { tenant, wallet_id } = wallet;
         match self.refresh(tenant, *wallet_id, Some(before_ms)).await {
             Ok(Refreshed::Young) => return false,
             Ok(Refreshed::New(_)) => run.refreshed += 1,
             Ok(Refreshed::Finished(_)) => run.finished += 1,
-            // Somebody else is at it; or nobody is to be.
+            // Another call is refreshing it, or the wallet is frozen.
             Err(RefreshError::InProgress { .. } | RefreshError::Sign(SignError::Frozen)) => {
                 return false;
             }
             Err(error) => {
                 run.failed += 1;
-                tracing::warn!(%error, %tenant, walletId = %wallet_id, "not refreshed");
+                tracing::warn!(%error, %tenant, walletId = %wallet_id, "wallet not refreshed");
                 self.rest(tenant, *wallet_id, REST_MS).await;
             }
         }

@@ -1,5 +1,5 @@
-//! The gate of party 1: a run holds a place in the wallet's record while its outcome is open, and a
-//! wallet whose places are all lost gets new shares before it signs again.
+//! Party 1's gate. A run holds a place in the wallet's record while its outcome is open. A wallet
+//! whose places are all lost gets new shares before it signs again.
 
 use serde_json::json;
 use uuid::Uuid;
@@ -9,33 +9,33 @@ use crate::aws::LambdaClient;
 use crate::mpc::CosignerClient;
 use crate::store::{Admission, RunPlace, WalletRecord};
 
-/// How long a run may take, in milliseconds. Its session at the cosigner expires by then.
+/// Maximum duration of a run, in milliseconds. Its session at the cosigner expires by then.
 const RUN_MS: u64 = 15_000;
 
-/// How long one call waits for other runs of its wallet, in milliseconds: until runs that died have
-/// certainly ended, and less than API Gateway waits.
+/// Maximum wait of one call for other runs of its wallet, in milliseconds. Dead runs have
+/// certainly ended by then, and API Gateway waits longer.
 const PATIENCE_MS: u64 = 18_000;
 
-/// The first and the longest pause between two attempts, in milliseconds.
+/// First and maximum pause between two attempts, in milliseconds.
 const PAUSES_MS: std::ops::RangeInclusive<u64> = 20..=320;
 
-/// Where a wallet whose places are all lost gets its new shares.
+/// The refresher of a wallet whose places are all lost.
 #[derive(Clone, Debug)]
 pub(super) enum Refresher {
-    /// This process, through a client that may ask the cosigner for a refresh.
+    /// This process, through a client with the right to request a refresh from the cosigner.
     ThisProcess(CosignerClient),
-    /// The function `refresh-shares`, the only one that may.
+    /// The function `refresh-shares`, the only one with that right.
     Function {
         /// The client.
         lambda: LambdaClient,
-        /// Name or ARN.
+        /// Its name or ARN.
         function: String,
     },
 }
 
-/// How much longer a call waits.
+/// The remaining wait of a call.
 pub(super) struct Patience {
-    /// Unix milliseconds: slow calls use it up as pauses do.
+    /// Deadline in Unix milliseconds. Slow calls consume it like pauses.
     until_ms: u64,
     left_ms: u64,
     pause_ms: u64,
@@ -62,7 +62,7 @@ impl Custody {
     ) -> Result<RunPlace, SignError> {
         let now_ms = self.clock.now_ms();
         let place = RunPlace::new(self.random.uuid()?, now_ms + RUN_MS);
-        // The wallet may have been frozen since it was read: the write decides.
+        // The wallet may have been frozen since it was read, so the write decides.
         let heeds_operator = share_use == ShareUse::Sign;
         match self.store.begin_run(wallet, version, &place, heeds_operator).await? {
             Admission::Admitted => Ok(place),
@@ -75,14 +75,14 @@ impl Custody {
         }
     }
 
-    /// Gives the place of a run back. If this fails, the place stays taken, as after a crash.
+    /// Returns the place of a run. If this fails, the place stays taken, as after a crash.
     pub(super) async fn end_run(&self, wallet: &WalletRecord, place: &RunPlace) {
         if let Err(error) = self.store.end_run(wallet, place).await {
-            tracing::warn!(%error, walletId = %wallet.wallet_id, "a run's place stays taken");
+            tracing::warn!(%error, walletId = %wallet.wallet_id, "run slot not released");
         }
     }
 
-    /// Pauses before the next attempt, longer each time and never as long as another call.
+    /// Pauses before the next attempt, longer each time and for a random time.
     ///
     /// # Errors
     /// [`SignError::Busy`] when the call has waited long enough.
@@ -98,16 +98,20 @@ impl Custody {
         Ok(())
     }
 
-    /// Has the shares of this version replaced, unless they are replaced already.
+    /// Has the shares of this version replaced, unless they are replaced already. Succeeds when
+    /// another call is replacing them; the caller waits and reads the wallet again.
     ///
     /// # Errors
-    /// When they could not be. That another call is at it is no error: wait and look again.
+    /// Fails when they could not be replaced.
     pub(super) async fn replace_worn(
         &self,
         wallet: &WalletRecord,
         version: u32,
     ) -> Result<(), SignError> {
-        tracing::warn!(walletId = %wallet.wallet_id, version, "runs of these shares never ended: refreshing them");
+        tracing::warn!(
+            walletId = %wallet.wallet_id, version,
+            "run slots of these shares are lost: refreshing them"
+        );
         match &self.refresher {
             Refresher::ThisProcess(cosigner) => {
                 let refresher = Self { cosigner: cosigner.clone(), ..self.clone() };
@@ -126,7 +130,7 @@ impl Custody {
     }
 }
 
-/// Asks the function for new shares. Whether it made them shows in the wallet's record.
+/// Invokes the function for new shares. The wallet's record shows whether it made them.
 async fn ask(lambda: &LambdaClient, function: &str, tenant: &str, wallet_id: Uuid, version: u32) {
     let event = json!({ "tenant": tenant, "walletId": wallet_id, "keyVersion": version });
     if let Err(error) = lambda.invoke(function, event.to_string().as_bytes()).await {

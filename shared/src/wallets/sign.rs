@@ -24,16 +24,16 @@ pub enum SignError {
     /// The wallet is barred from signing.
     #[error("wallet is frozen")]
     Frozen,
-    /// Other runs of the wallet are under way, and did not end in time.
-    #[error("other signatures of the wallet are under way")]
+    /// Other runs of the wallet did not end in time.
+    #[error("other signatures of the wallet are in progress")]
     Busy,
-    /// Runs of the wallet's shares never ended: they are refreshed before they sign.
+    /// All run slots of the wallet's shares are lost. They must be refreshed before they sign.
     #[error("the wallet's shares must be refreshed before they sign")]
     Worn,
     /// A refresh has replaced the share.
-    #[error("the wallet has other shares in use")]
+    #[error("the wallet's shares were replaced")]
     Moved,
-    /// An operator has frozen the wallet: only the removal of its trading keys is signed.
+    /// An operator has frozen the wallet. Only the removal of its trading keys is signed.
     #[error("wallet is frozen by an operator")]
     FrozenByOperator,
     /// The protocol failed.
@@ -54,7 +54,7 @@ impl Custody {
     /// Signs a caller's message.
     ///
     /// # Errors
-    /// When there is no such wallet, or it cannot sign.
+    /// Fails when the wallet does not exist or cannot sign.
     pub async fn sign_message(
         &self,
         tenant: &Tenant,
@@ -69,18 +69,18 @@ impl Custody {
         Ok((view.wallet, signature))
     }
 
-    /// Party 1's share of a wallet's key, to sign anything with.
+    /// Opens party 1's share of a wallet's key, for any intent.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// Fails when it cannot be opened.
     pub async fn share(&self, wallet: &WalletRecord) -> Result<KeyShare, SignError> {
         self.share_for(wallet, ShareUse::Sign).await
     }
 
-    /// Party 1's share of a wallet's key, for one use.
+    /// Opens party 1's share of a wallet's key, for one use.
     ///
     /// # Errors
-    /// When the wallet's state forbids the use, or the share cannot be opened.
+    /// Fails when the wallet's state forbids the use, or the share cannot be opened.
     pub async fn share_for(
         &self,
         wallet: &WalletRecord,
@@ -97,27 +97,28 @@ impl Custody {
         share_use: ShareUse,
     ) -> Result<KeyShare, SignError> {
         permit(wallet, share_use)?;
-        // The share says itself which one it is: a refresh may have replaced it since the wallet
-        // was read.
+        // The share states its own version, because a refresh may have replaced it since the
+        // wallet was read.
         let key = WalletKey { key_version: stored.key_version, ..wallet.key() };
         let bytes = self.envelope.open(&ShareRecord::context(&key), &stored.sealed).await?;
         Ok(KeyShare::from_bytes(&bytes, 1)?.at_version(stored.key_version))
     }
 
-    /// Signs an intent. The signature is known to be the wallet's. Waits for other runs of the
-    /// wallet where too many are under way. Where a refresh has replaced the share, it signs with
-    /// the new one; where runs of the share never ended, it has the share refreshed first.
+    /// Signs an intent, and verifies that the signature belongs to the wallet. Waits if too many
+    /// runs of the wallet are open. If a refresh has replaced the share, it signs with the new
+    /// one. If run slots of the share are lost, it first has the share refreshed.
     ///
     /// # Errors
-    /// When the cosigner refuses or breaks the protocol; where that would leak, if it were tried
-    /// again, the wallet is frozen. [`SignError::Busy`]: nothing was signed, retry.
+    /// Fails when the cosigner refuses or violates the protocol. If a violation would leak on a
+    /// retry, the wallet is frozen. [`SignError::Busy`]: nothing was signed, so the caller can
+    /// retry.
     pub async fn sign(
         &self,
         wallet: &WalletRecord,
         share: &KeyShare,
         intent: &Intent,
     ) -> Result<Signature, SignError> {
-        // Boxed, so that the type of what awaits this does not grow with what is in here.
+        // Boxed, so that the caller's future does not grow with this one.
         let signed: Pin<Box<dyn Future<Output = _> + Send + '_>> =
             Box::pin(self.sign_patiently(wallet, share, intent));
         signed.await
@@ -183,14 +184,13 @@ impl Custody {
         let run = mpc::sign(&self.cosigner, &self.random, &key, share, intent, passed);
         let signed = self.timed(Metric::SigningMs, run).await;
         if matches!(&signed, Err(error) if !error.is_ban()) {
-            // The run may have ended before its place was given back; a second time does nothing.
+            // The run may have ended before its place was returned; doing it twice has no effect.
             self.end_run(wallet, &place).await;
         }
         self.freeze_if_cheated(wallet, signed).await
     }
 
-    /// Freezes the wallet where the cosigner has cheated in a way that would leak, if it were
-    /// tried again.
+    /// Freezes the wallet if the cosigner has cheated in a way that would leak on a retry.
     pub(super) async fn freeze_if_cheated<T>(
         &self,
         wallet: &WalletRecord,
@@ -204,21 +204,21 @@ impl Custody {
         Ok(run?)
     }
 
-    /// A wallet of an earlier version comes to the refresh job's knowledge with its first
-    /// signature, which does not depend on it.
+    /// Adds a wallet of an earlier version to the refresh job's index with its first signature.
+    /// The signature does not depend on it.
     async fn note_age(&self, wallet: &WalletRecord) {
         let at_ms = shares_at_ms(wallet.wallet_id, wallet.created_at_ms);
         match self.store.note_age(wallet, at_ms).await {
             Ok(()) | Err(StoreError::Conflict) => {}
-            Err(error) => tracing::warn!(%error, "not known to the refresh job yet"),
+            Err(error) => tracing::warn!(%error, "wallet not added to the refresh index"),
         }
     }
 }
 
-/// What stands between an intent and its signature, and can be overcome.
+/// A temporary obstacle to a signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Obstacle {
-    /// Other runs are under way.
+    /// Other runs are open.
     Busy,
     /// The shares must be refreshed first.
     Worn,

@@ -1,5 +1,5 @@
-//! From a change of the wallets' table to its events. A change is an item before and after, as the
-//! table's stream shows it; what it means is decided here alone, by looking at both.
+//! Derives events from a change of the wallets' table. A change is an item before and after, as
+//! the table's stream shows it. Only this module interprets it, by comparing both.
 
 use domain::ids::Tenant;
 use platform::items::{Item, StoreError, from_item};
@@ -12,16 +12,16 @@ use crate::store::{CREDENTIAL, CredentialRecord, CredentialState, RECORD, Wallet
 /// An item before and after a change.
 #[derive(Debug, Default)]
 pub struct Images {
-    /// `None`: it is new.
+    /// `None` for a new item.
     pub before: Option<Item>,
-    /// `None`: it is gone.
+    /// `None` for a deleted item.
     pub after: Option<Item>,
 }
 
 /// A change of a wallet or of a credential.
 #[derive(Debug)]
 pub struct Change {
-    /// Whose it is.
+    /// The tenant.
     pub tenant: Tenant,
     wallet_id: Uuid,
     what: What,
@@ -33,19 +33,19 @@ enum What {
     Credential {
         before: Option<Box<CredentialRecord>>,
         after: Option<Box<CredentialRecord>>,
-        /// When the table was changed, Unix milliseconds.
+        /// Time of the change, Unix milliseconds.
         at_ms: u64,
     },
-    /// Nobody is told of it.
+    /// No event.
     Nothing,
 }
 
 impl Change {
-    /// Reads a change of the item with these keys, at a time in Unix milliseconds. `None`: it is
-    /// neither a wallet's record nor a credential.
+    /// Parses a change of the item with these keys, at a time in Unix milliseconds. Returns `None`
+    /// when it is neither a wallet's record nor a credential.
     ///
     /// # Errors
-    /// When an image cannot be read.
+    /// Fails when an image cannot be read.
     pub fn read(
         pk: &str,
         sk: &str,
@@ -73,10 +73,10 @@ impl Change {
         Ok(Some(Self { tenant, wallet_id, what }))
     }
 
-    /// The events that it is.
+    /// Returns the events of the change.
     ///
     /// # Errors
-    /// When one cannot be written as JSON.
+    /// Fails when one cannot be written as JSON.
     pub fn events(&self) -> Result<Vec<Event>, serde_json::Error> {
         let whose = Whose { tenant: &self.tenant, wallet_id: self.wallet_id };
         match &self.what {
@@ -113,11 +113,11 @@ impl Change {
     }
 }
 
-/// What happened to a credential.
+/// Returns the types of the events for a credential's change.
 fn kinds(before: Option<&CredentialRecord>, after: Option<&CredentialRecord>) -> Vec<EventType> {
     let was_live = before.is_some_and(|record| record.created_at_ms.is_some());
     let Some(now) = after else {
-        // A pending one that goes is a definite no, and its caller was told.
+        // A deleted pending credential was refused, and its caller has the error.
         let revoked = before.is_some_and(|it| was_live || it.state == CredentialState::Revoking);
         return if revoked { vec![EventType::CredentialRevoked] } else { Vec::new() };
     };

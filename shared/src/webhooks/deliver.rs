@@ -1,4 +1,4 @@
-//! Delivery: one event to one webhook, tried again until the receiver has it.
+//! Delivery of one event to one webhook, retried until the receiver accepts it.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -18,25 +18,24 @@ use crate::runtime::Runtime;
 use crate::store::{DeliveryFailure, EventRecord, Store, WebhookRecord};
 use crate::wallets::envelope_from_env;
 
-/// How long a receiver may take.
+/// Timeout of a receiver.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A success is noted when the last note is older.
+/// A success is recorded when the last record is older.
 const NOTE_EVERY_MS: u64 = 60_000;
 
-/// How long after each attempt the next one follows, in seconds: the specification's schedule, as
-/// far as a queue can hold a message back.
+/// Delays after each attempt, in seconds: the specification's schedule, within the queue's maximum
+/// delay.
 const SCHEDULE_S: [u32; 9] =
     [5, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 10 * 3_600, 10 * 3_600, 10 * 3_600];
 
-/// What the queue's redrive policy is to be: after so many attempts a message is given up.
+/// The attempts after which the queue's redrive policy must give up a message.
 pub const MAX_ATTEMPTS: u32 = 10;
 
-/// A message can be held back for twelve hours from when it was received.
+/// A message can be delayed for at most twelve hours after it was received.
 const LONGEST_S: u32 = 12 * 3_600 - 60;
 
-/// How long after an attempt the next one follows, in seconds. `wanted_s`: what the receiver asked
-/// for.
+/// Returns the delay after an attempt, in seconds. `wanted_s` is the receiver's `Retry-After`.
 #[must_use]
 pub fn backoff_s(attempt: u32, wanted_s: Option<u64>) -> u32 {
     let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -48,30 +47,30 @@ pub fn backoff_s(attempt: u32, wanted_s: Option<u64>) -> u32 {
 /// A message of the queue.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// What is to be sent.
+    /// The delivery.
     pub delivery: Delivery,
-    /// Which attempt it is, from 1.
+    /// The attempt's number, from 1.
     pub number: u32,
-    /// What the queue knows the message by.
+    /// The message's receipt handle in the queue.
     pub receipt: String,
 }
 
-/// What has become of an attempt.
+/// The result of an attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Ended {
     Delivered,
-    /// There is nothing to send, or nobody to send it to.
+    /// The event or the webhook no longer exists.
     Dropped(&'static str),
-    /// The receiver wants nothing any more.
+    /// The receiver disabled the webhook.
     Disabled,
-    /// It is to be tried again.
+    /// The attempt must be retried.
     Failed {
         failure: DeliveryFailure,
         wanted_s: Option<u64>,
     },
 }
 
-/// Nothing was sent, for a reason of our own.
+/// Why nothing was sent, for an internal reason.
 #[derive(Debug, thiserror::Error)]
 enum DeliverError {
     #[error(transparent)]
@@ -82,7 +81,7 @@ enum DeliverError {
     Secret(#[from] SecretError),
 }
 
-/// Delivers.
+/// Delivers events.
 #[derive(Clone, Debug)]
 pub struct Deliverer {
     store: Store,
@@ -94,10 +93,10 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
-    /// Makes the HTTP client once: it holds the connections. `lookup`: how names become addresses.
+    /// Makes the HTTP client, which holds the connections. `lookup` resolves host names.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
+    /// Fails when TLS cannot be set up.
     pub fn new(
         store: Store,
         envelope: Envelope,
@@ -111,10 +110,10 @@ impl Deliverer {
         Ok(Self { store, envelope, deliveries, http, targets, clock })
     }
 
-    /// Makes the clients once, from the environment.
+    /// Makes the clients from the environment.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, SetupError> {
         let (env, clock) = (&runtime.env, runtime.clock.clone());
         let (store, deliveries) = (Store::from_env(env)?, Deliveries::from_env(env)?);
@@ -123,8 +122,8 @@ impl Deliverer {
         Ok(Self::new(store, envelope, deliveries, targets, Lookup::system(), clock)?)
     }
 
-    /// Makes an attempt. Whether the message is done with; if not, the queue has been told when it
-    /// is to come again.
+    /// Makes an attempt. Returns whether the message is complete. If not, the queue has its next
+    /// time.
     pub async fn attempt(&self, attempt: &Attempt) -> bool {
         let Attempt { delivery, number, receipt } = attempt;
         let (ended, wanted_s) = match self.deliver(delivery).await {
@@ -152,8 +151,8 @@ impl Deliverer {
         if !ended {
             let again = self.deliveries.again(receipt, backoff_s(*number, wanted_s)).await;
             if let Err(error) = again {
-                // It comes again when the queue's own time is over.
-                tracing::warn!(%error, "the next attempt has no time");
+                // The message becomes visible again after the queue's own timeout.
+                tracing::warn!(%error, "delay of the next attempt not set");
             }
         }
         ended
@@ -167,14 +166,14 @@ impl Deliverer {
         );
         let (webhook, event) = (webhook?, event?);
         let Some(webhook) = webhook.filter(WebhookRecord::is_there) else {
-            return Ok(Ended::Dropped("the webhook is gone"));
+            return Ok(Ended::Dropped("the webhook was deleted"));
         };
         if webhook.disabled_at_ms.is_some() {
             return Ok(Ended::Dropped("the webhook is disabled"));
         }
-        let Some(event) = event else { return Ok(Ended::Dropped("the event is gone")) };
+        let Some(event) = event else { return Ok(Ended::Dropped("the event has expired")) };
         let Some(sealed) = &webhook.sealed else {
-            return Ok(Ended::Dropped("the webhook is gone"));
+            return Ok(Ended::Dropped("the webhook was deleted"));
         };
         let context = WebhookRecord::context(tenant, *webhook_id);
         let secret = Secret::from_bytes(&self.envelope.open(&context, sealed).await?)?;
@@ -193,7 +192,7 @@ impl Deliverer {
         Ok(ended)
     }
 
-    /// Sends it. The answer's body is not read.
+    /// Sends the event. Does not read the response's body.
     async fn post(&self, webhook: &WebhookRecord, event: &EventRecord, secret: &Secret) -> Ended {
         let failed = |status: Option<u16>, reason: Option<&str>, wanted_s| Ended::Failed {
             failure: DeliveryFailure {
@@ -233,8 +232,7 @@ impl Deliverer {
         }
     }
 
-    /// Writes to the webhook what came of it, at most once. If that fails, the delivery is none the
-    /// worse.
+    /// Records the result on the webhook, at most once. If that fails, the delivery is unaffected.
     async fn note(&self, delivery: &Delivery, webhook: &WebhookRecord, ended: &Ended) {
         let (tenant, id) = (&delivery.tenant, delivery.webhook_id);
         let now_ms = self.clock.now_ms();
@@ -258,7 +256,7 @@ impl Deliverer {
             Ended::Dropped(_) => return,
         };
         if let Err(error) = noted {
-            tracing::warn!(%error, webhookId = %id, "what came of a delivery was not noted");
+            tracing::warn!(%error, webhookId = %id, "delivery result not recorded");
         }
     }
 }
@@ -268,13 +266,13 @@ const TIMED_OUT: &str = "NO_ANSWER_IN_TIME";
 const NO_CONNECTION: &str = "NO_CONNECTION";
 const BROKEN: &str = "BROKEN_ANSWER";
 
-/// The same word, of those that are fixed.
+/// Returns the same reason as a static string.
 fn reason_of(text: &str) -> &'static str {
     [ADDRESS, TIMED_OUT, NO_CONNECTION].into_iter().find(|known| *known == text).unwrap_or(BROKEN)
 }
 
-/// Why there was no answer. Never a text of the client's, which would tell a tenant about our
-/// network.
+/// Returns why there was no response. The HTTP client's own text would reveal the service's
+/// network to a tenant.
 fn why(error: &reqwest::Error) -> &'static str {
     let mut source = error.source();
     while let Some(cause) = source {
@@ -297,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attempts_follow_the_specifications_schedule_within_what_a_queue_can_hold() {
+    fn backoff_follows_the_schedule_within_queue_limits() {
         let waits: Vec<u32> = (1..=MAX_ATTEMPTS).map(|attempt| backoff_s(attempt, None)).collect();
         assert_eq!(waits, [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000, 36_000, 36_000, 36_000]);
         assert!(waits.iter().sum::<u32>() > 24 * 3_600);
@@ -306,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_may_ask_for_more_time_and_not_for_less() {
+    fn retry_after_can_extend_but_not_shorten_the_delay() {
         assert_eq!(backoff_s(1, Some(120)), 120);
         assert_eq!(backoff_s(2, Some(1)), 300);
         assert_eq!(backoff_s(1, Some(u64::MAX)), LONGEST_S);

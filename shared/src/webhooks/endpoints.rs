@@ -1,4 +1,4 @@
-//! A tenant's webhooks, as the API works on them.
+//! The operations of the API on a tenant's webhooks.
 
 use domain::clock::Clock;
 use domain::ids::Tenant;
@@ -13,24 +13,24 @@ use crate::runtime::Runtime;
 use crate::store::{MAX_WEBHOOKS, RequestMark, Store, WebhookId, WebhookRecord, is_hidden};
 use crate::wallets::envelope_from_env;
 
-/// A webhook that is to be made.
+/// A webhook to create.
 #[derive(Clone, Debug)]
 pub struct NewWebhook {
-    /// Where events are sent; checked.
+    /// The URL that receives the events; already checked.
     pub url: String,
-    /// Which ones.
+    /// The event types to send.
     pub events: Vec<EventType>,
-    /// The tenant's own words for it.
+    /// The tenant's description.
     pub description: Option<String>,
 }
 
 /// Why a webhook was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateWebhookError {
-    /// The tenant has as many as it may.
-    #[error("there are ten webhooks")]
+    /// The tenant has the maximum number of webhooks.
+    #[error("the limit of ten webhooks is reached")]
     TooMany,
-    /// An earlier attempt at the request made the webhook, and its secret is no longer shown.
+    /// An earlier attempt at the request made the webhook, and its secret cannot be shown again.
     #[error("the secret of the request's webhook is no longer shown")]
     SecretHidden,
     /// The table failed.
@@ -42,7 +42,7 @@ pub enum CreateWebhookError {
     /// The stored secret is damaged.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// No randomness.
+    /// The random number generator failed.
     #[error(transparent)]
     Random(#[from] RandomError),
 }
@@ -58,24 +58,24 @@ pub enum DeleteWebhookError {
     Store(StoreError),
 }
 
-/// The webhooks.
+/// The webhooks and their clients.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
-    /// Where they are kept.
+    /// The table.
     pub store: Store,
-    /// What seals their secrets.
+    /// Seals their secrets.
     pub envelope: Envelope,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Randomness.
+    /// The source of randomness.
     pub random: Random,
 }
 
 impl Webhooks {
-    /// Makes the clients once, from the environment.
+    /// Makes the clients from the environment.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
             store: Store::from_env(&runtime.env)?,
@@ -85,11 +85,11 @@ impl Webhooks {
         })
     }
 
-    /// Makes a webhook, in a slot that is free. A repeat of the same request finds what the first
-    /// one made, with its secret.
+    /// Makes a webhook in a free slot. A retry of the same request returns the first one's
+    /// webhook, with its secret.
     ///
     /// # Errors
-    /// When there are ten, the secret is no longer shown, or something fails on the way.
+    /// Fails when there are ten, the secret cannot be shown again, or a dependency fails.
     pub async fn create(
         &self,
         tenant: &Tenant,
@@ -97,7 +97,7 @@ impl Webhooks {
         request: Option<&RequestMark>,
     ) -> Result<(WebhookRecord, Secret), CreateWebhookError> {
         let operation = request.map(|mark| mark.operation);
-        // Whoever else makes one here has to be that much faster, that often.
+        // Only another caller that wins this often can exhaust the attempts.
         for _ in 0..=MAX_WEBHOOKS {
             let slots = self.store.webhook_slots(tenant).await?;
             let there: Vec<&WebhookRecord> = slots.iter().filter(|it| it.is_there()).collect();
@@ -146,10 +146,10 @@ impl Webhooks {
 }
 
 impl Store {
-    /// A tenant's webhooks, in the order in which they were made.
+    /// Returns a tenant's webhooks, in the order of their creation.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// Fails when the table cannot be read.
     pub async fn webhooks(&self, tenant: &Tenant) -> Result<Vec<WebhookRecord>, StoreError> {
         let mut webhooks = self.webhook_slots(tenant).await?;
         webhooks.retain(WebhookRecord::is_there);
@@ -157,10 +157,10 @@ impl Store {
         Ok(webhooks)
     }
 
-    /// Deletes a webhook. A repeat of the same request finds it deleted, and says so again.
+    /// Deletes a webhook. A retry of the same request succeeds again.
     ///
     /// # Errors
-    /// When there is none, or the table fails.
+    /// Fails when it does not exist, or the table fails.
     pub async fn forget_webhook(
         &self,
         tenant: &Tenant,

@@ -1,4 +1,4 @@
-//! Events: what happened, once. The same change is the same event, however often it is met.
+//! Events. The same change always yields the same event.
 
 use domain::ids::Tenant;
 use domain::time::rfc3339_seconds;
@@ -14,7 +14,7 @@ use crate::credentials::advice;
 use crate::events::{Event, EventId, EventType};
 use crate::store::{CredentialRecord, DriftNote, ExpiringNote, WalletRecord};
 
-/// Whose credential it is.
+/// The owner of a credential.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Whose<'a> {
     pub(super) tenant: &'a Tenant,
@@ -22,7 +22,7 @@ pub(super) struct Whose<'a> {
 }
 
 impl Event {
-    /// `which`: what tells this event from all others of its type and wallet.
+    /// Makes an event. `which` distinguishes it from all others of its type and wallet.
     fn new<T: Serialize + ToSchema>(
         kind: EventType,
         whose: Whose<'_>,
@@ -134,7 +134,7 @@ impl Event {
     }
 }
 
-/// A key of Aster's V1 has none: its record names the wallet.
+/// Returns the agent's address. A key of Aster's V1 has no agent; its record names the wallet.
 fn agent(record: &CredentialRecord) -> Option<String> {
     (!record.is_v1()).then(|| record.agent.to_string())
 }

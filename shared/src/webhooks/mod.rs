@@ -1,15 +1,15 @@
-//! Webhooks: what a tenant is told of its wallets and credentials, and how it is sent.
+//! Webhooks: events about a tenant's wallets and credentials, and their delivery.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `event`, `payload` | events: types, ids, what each says |
-//! | `changes` | from a change of the wallets' table to its events |
-//! | `publish` | keeps an event and queues it for each webhook that wants it |
+//! | `event`, `payload` | events: types, ids, contents |
+//! | `changes` | derives events from a change of the wallets' table |
+//! | `publish` | stores an event and queues it for each subscribed webhook |
 //! | `queue` | the queue of deliveries |
 //! | `secret` | a webhook's signing secret, and the signature |
-//! | `target` | where may be sent, and where never |
-//! | `deliver` | sends, and decides when the next attempt is |
-//! | `endpoints`, `replay` | a tenant's webhooks, as the API works on them |
+//! | `target` | the allowed destinations |
+//! | `deliver` | sends, and decides about the next attempt |
+//! | `endpoints`, `replay` | the operations of the API on a tenant's webhooks |
 
 mod changes;
 mod deliver;

@@ -1,4 +1,4 @@
-//! What each event says. Nothing else is ever sent, so nothing secret can be.
+//! The contents of events. Nothing else is ever sent, so no secret can be.
 
 use domain::ids::Exchange;
 use serde::Serialize;
@@ -7,14 +7,14 @@ use utoipa::ToSchema;
 use super::EventType;
 use crate::schema;
 
-/// What a receiver is sent.
+/// The body of a delivery.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct EventBody<T: ToSchema> {
     #[serde(rename = "type")]
     #[schema(value_type = schema::EventTypeName)]
     pub(super) kind: EventType,
-    /// When it happened.
+    /// The time of the event.
     #[schema(value_type = schema::Seconds)]
     pub(super) timestamp: String,
     pub(super) data: T,
@@ -26,7 +26,7 @@ pub struct EventBody<T: ToSchema> {
 pub struct WalletCreated {
     #[schema(value_type = schema::UserName)]
     pub(super) user_id: String,
-    /// EIP-55.
+    /// The wallet's address, EIP-55.
     #[schema(value_type = schema::AddressText)]
     pub(super) address: String,
     #[schema(value_type = schema::WalletId)]
@@ -41,11 +41,11 @@ pub struct CredentialActive {
     pub(super) wallet_id: String,
     #[schema(value_type = schema::ExchangeName)]
     pub(super) exchange: Exchange,
-    /// Absent: an API key that the exchange made (Aster's V1).
+    /// The agent's address; absent for an API key that the exchange made (Aster's V1).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::AddressText, required = false)]
     pub(super) agent_address: Option<String>,
-    /// When it expires.
+    /// The key's expiry.
     #[schema(value_type = schema::UnixMs)]
     pub(super) expiry_timestamp: u64,
     /// Whether it is renewed before it expires.
@@ -63,23 +63,23 @@ pub struct CredentialRenewed {
     /// The new agent.
     #[schema(value_type = schema::AddressText)]
     pub(super) agent_address: String,
-    /// When the new agent expires.
+    /// The new agent's expiry.
     #[schema(value_type = schema::UnixMs)]
     pub(super) expiry_timestamp: u64,
-    /// The agent before.
+    /// The previous agent.
     #[schema(value_type = schema::AddressText)]
     pub(super) previous_agent_address: String,
-    /// The agent before stays in use until it expires: its key was handed out, and the new one has
-    /// not been. A rotation hands one out.
+    /// Whether the previous agent stays in use until it expires, because its key was returned to
+    /// you and the new one was not. A rotation returns a new key.
     pub(super) previous_kept: bool,
-    /// When the agent before expires.
+    /// The previous agent's expiry.
     #[schema(value_type = schema::UnixMs)]
     pub(super) previous_expiry_timestamp: u64,
-    /// Whether a response has shown the new key. Absent: keys of this exchange are not shown.
+    /// Whether a response has shown the new key. Absent if keys of this exchange are not shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = bool, required = false)]
     pub(super) delivered: Option<bool>,
-    /// What to do to get a usable key.
+    /// The action to take for a usable key.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub(super) advice: Option<String>,
@@ -93,16 +93,17 @@ pub struct CredentialExpiring {
     pub(super) wallet_id: String,
     #[schema(value_type = schema::ExchangeName)]
     pub(super) exchange: Exchange,
-    /// The agent that expires.
+    /// The agent concerned.
     #[schema(value_type = schema::AddressText)]
     pub(super) agent_address: String,
-    /// When it expires.
+    /// The agent's expiry.
     #[schema(value_type = schema::UnixMs)]
     pub(super) expiry_timestamp: u64,
-    /// Why it is not renewed by itself: AUTO_RENEW_OFF, KEY_HANDED_OUT or RENEWAL_FAILING.
+    /// Why the key is not renewed automatically: AUTO_RENEW_OFF, KEY_HANDED_OUT or
+    /// RENEWAL_FAILING.
     #[schema(value_type = schema::ExpiringReason)]
     pub(super) reason: &'static str,
-    /// What to do to get a usable key.
+    /// The action to take for a usable key.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub(super) advice: Option<String>,
@@ -116,7 +117,7 @@ pub struct CredentialRevoked {
     pub(super) wallet_id: String,
     #[schema(value_type = schema::ExchangeName)]
     pub(super) exchange: Exchange,
-    /// The agent that it had. Absent: an API key that the exchange made (Aster's V1).
+    /// The revoked agent. Absent for an API key that the exchange made (Aster's V1).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::AddressText, required = false)]
     pub(super) agent_address: Option<String>,
@@ -130,11 +131,11 @@ pub struct CredentialDrift {
     pub(super) wallet_id: String,
     #[schema(value_type = schema::ExchangeName)]
     pub(super) exchange: Exchange,
-    /// The agent that we know.
+    /// The recorded agent.
     #[schema(value_type = schema::AddressText)]
     pub(super) agent_address: String,
     pub(super) found: Vec<DriftEntry>,
-    /// What to do to get a usable key.
+    /// The action to take for a usable key.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub(super) advice: Option<String>,
@@ -147,11 +148,11 @@ pub struct DriftEntry {
     /// AGENT_UNKNOWN, AGENT_GONE, EXPIRES_EARLY or UNFINISHED.
     #[schema(value_type = schema::DriftKindName)]
     pub(super) kind: &'static str,
-    /// The agent that it is about.
+    /// The agent concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::AddressText, required = false)]
     pub(super) agent_address: Option<String>,
-    /// EXPIRES_EARLY: when the exchange lets it expire.
+    /// The exchange's expiry, for EXPIRES_EARLY.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::UnixMs, required = false)]
     pub(super) listed_expiry_timestamp: Option<u64>,

@@ -1,5 +1,5 @@
-//! Publishing: an event is kept, then queued for each webhook that wants it. If this dies anywhere,
-//! the same change comes again, and with it the same event.
+//! Publishing: an event is stored, then queued for each subscribed webhook. After a crash, the
+//! stream delivers the same change again, which yields the same event.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::aws::SqsClient;
 use crate::runtime::Runtime;
 use crate::store::{Store, WebhookRecord};
 
-/// Why a change was not published. It comes again.
+/// Why a change was not published. The stream delivers it again.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// The table failed.
@@ -26,7 +26,7 @@ pub enum PublishError {
     #[error(transparent)]
     Queue(#[from] QueueError),
     /// The event could not be written as JSON.
-    #[error("the event is no JSON: {0}")]
+    #[error("the event cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
@@ -38,31 +38,30 @@ pub struct Publisher {
     clock: Clock,
 }
 
-/// The webhooks of the tenants of one batch, each read once.
+/// The webhooks of the tenants in one batch, each read once.
 #[derive(Debug, Default)]
 pub struct Known(BTreeMap<String, Vec<WebhookRecord>>);
 
 impl Publisher {
-    /// A publisher to this queue.
+    /// Makes a publisher with this queue.
     #[must_use]
     pub const fn new(store: Store, deliveries: Deliveries, clock: Clock) -> Self {
         Self { store, deliveries, clock }
     }
 
-    /// Makes the clients once, from the environment.
+    /// Makes the clients from the environment.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
         let env = &runtime.env;
         Ok(Self::new(Store::from_env(env)?, Deliveries::from_env(env)?, runtime.clock.clone()))
     }
 
-    /// Publishes a change. How many events it was. `known`: what was read of the tenants' webhooks
-    /// already.
+    /// Publishes a change, and returns its number of events. `known` caches the tenants' webhooks.
     ///
     /// # Errors
-    /// When something of it is still to be done.
+    /// Fails when a part remains to be published.
     pub async fn publish(&self, change: &Change, known: &mut Known) -> Result<usize, PublishError> {
         let events = change.events()?;
         if events.is_empty() {
@@ -74,7 +73,7 @@ impl Publisher {
             known.0.insert(tenant.to_string(), webhooks);
         }
         let webhooks = known.0.get(tenant.as_str()).map(Vec::as_slice).unwrap_or_default();
-        // Whoever has none is told nothing, and nothing is kept.
+        // For a tenant without webhooks, nothing is sent or stored.
         if !webhooks.iter().any(WebhookRecord::is_there) {
             return Ok(0);
         }
@@ -111,10 +110,10 @@ impl Publisher {
 }
 
 impl Deliveries {
-    /// The queue of `DELIVERIES_QUEUE_URL`.
+    /// Makes the client of the queue `DELIVERIES_QUEUE_URL`.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         let sqs = SqsClient::new(&Aws::from_env(env)?);
         Ok(Self::new(sqs, env.required("DELIVERIES_QUEUE_URL")?))

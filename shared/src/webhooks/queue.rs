@@ -7,19 +7,19 @@ use super::EventId;
 use crate::aws::{CallError, SQS_BATCH, SqsClient};
 use crate::store::WebhookId;
 
-/// What is to be sent, and to whom.
+/// An event to deliver, and its webhook.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
-    /// Whose event it is.
+    /// The tenant.
     pub tenant: Tenant,
-    /// To where.
+    /// The webhook.
     pub webhook_id: WebhookId,
-    /// Which one.
+    /// The event.
     pub event_id: EventId,
 }
 
-/// The queue did not do it. What was queued may be queued again: a receiver sees the same id.
+/// Why the queue failed. Queued messages may be queued again, because a receiver sees the same id.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
     /// SQS failed.
@@ -28,12 +28,12 @@ pub enum QueueError {
     /// A delivery cannot be written as JSON.
     #[error("a delivery cannot be written as JSON")]
     Json(#[from] serde_json::Error),
-    /// SQS took only some of the messages.
-    #[error("SQS did not take {count} messages: {code}")]
+    /// SQS rejected some of the messages.
+    #[error("SQS rejected {count} messages: {code}")]
     NotSent {
-        /// How many.
+        /// Number of rejected messages.
         count: usize,
-        /// The first one's error.
+        /// The first rejected message's error code.
         code: String,
     },
 }
@@ -46,16 +46,16 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    /// The queue at this URL.
+    /// Makes the client of the queue at this URL.
     #[must_use]
     pub fn new(sqs: SqsClient, url: impl Into<String>) -> Self {
         Self { sqs, url: url.into() }
     }
 
-    /// Queues all of these.
+    /// Queues all of these deliveries.
     ///
     /// # Errors
-    /// When any of them was not taken.
+    /// Fails when any of them was rejected.
     pub async fn send(&self, deliveries: &[Delivery]) -> Result<(), QueueError> {
         for batch in deliveries.chunks(SQS_BATCH) {
             let bodies: Result<Vec<_>, _> = batch.iter().map(serde_json::to_string).collect();
@@ -68,10 +68,10 @@ impl Deliveries {
         Ok(())
     }
 
-    /// Has a message come again after so many seconds.
+    /// Makes a message visible again after this many seconds.
     ///
     /// # Errors
-    /// When the queue cannot be told; it comes again when its time is over.
+    /// Fails when the queue cannot be reached; the queue's own timeout then applies.
     pub async fn again(&self, receipt: &str, after_s: u32) -> Result<(), QueueError> {
         Ok(self.sqs.hide(&self.url, receipt, after_s).await?)
     }

@@ -1,4 +1,4 @@
-//! Replay: events that are kept are queued once more for a webhook, under the same ids.
+//! Replay: stored events are queued again for a webhook, under the same ids.
 
 use domain::ids::Tenant;
 use platform::env::{ConfigError, Env};
@@ -8,76 +8,77 @@ use super::queue::{Deliveries, Delivery, QueueError};
 use super::{EventId, EventType};
 use crate::store::{EventPosition, EventRecord, Store, WebhookId, WebhookRecord};
 
-/// How many events one call queues at most.
+/// Maximum number of events that one call queues.
 pub const MAX_REPLAYED: usize = 100;
 
-/// What is to be sent again.
+/// The events to replay.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Replay {
     /// One event.
     One(EventId),
-    /// Those of a time.
+    /// The events of a period.
     Between {
-        /// From, Unix milliseconds.
+        /// Start, Unix milliseconds.
         from_ms: u64,
-        /// Up to and with, Unix milliseconds.
+        /// End, included, Unix milliseconds.
         to_ms: u64,
-        /// Where the walk begins.
+        /// Position at which the walk begins.
         position: EventPosition,
     },
 }
 
-/// What was queued.
+/// The result of a replay.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Replayed {
-    /// How many events.
+    /// Number of events queued.
     pub queued: usize,
-    /// Where the next call goes on.
+    /// Position at which the next call resumes.
     pub next: Option<EventPosition>,
 }
 
-/// Why nothing is sent again.
+/// Why nothing was replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The tenant has no such webhook.
     #[error("webhook not found")]
     NoWebhook,
-    /// Nothing is sent to it any more.
+    /// The webhook is disabled.
     #[error("the webhook is disabled")]
     Disabled,
-    /// The tenant has no such event, or not any more.
+    /// The event does not exist or has expired.
     #[error("event not found")]
     NoEvent,
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The queue failed. A repeat queues all of it again.
+    /// The queue failed. A retry queues all events again.
     #[error(transparent)]
     Queue(#[from] QueueError),
 }
 
-/// Replays.
+/// Replays events.
 #[derive(Clone, Debug)]
 pub struct Replayer {
-    /// Where events are kept.
+    /// The table with the events.
     pub store: Store,
-    /// Where they are queued.
+    /// The queue.
     pub deliveries: Deliveries,
 }
 
 impl Replayer {
-    /// Makes the clients once, from the environment.
+    /// Makes the clients from the environment.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         Ok(Self { store: Store::from_env(env)?, deliveries: Deliveries::from_env(env)? })
     }
 
-    /// Queues what is asked for, as far as one call may. Of a time, only what the webhook wants.
+    /// Queues the requested events, up to the limit of one call. For a period, only events of the
+    /// webhook's types.
     ///
     /// # Errors
-    /// When there is no such webhook or event, or something fails on the way.
+    /// Fails when the webhook or the event does not exist, or a dependency fails.
     pub async fn replay(
         &self,
         tenant: &Tenant,

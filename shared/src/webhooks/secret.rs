@@ -1,4 +1,4 @@
-//! A webhook's signing secret, and signatures as the Standard Webhooks specification has them
+//! A webhook's signing secret, and signatures according to the Standard Webhooks specification
 //! (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
 
 use std::fmt;
@@ -11,10 +11,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 const PREFIX: &str = "whsec_";
 
-/// The specification wants 24 to 64.
+/// The specification requires 24 to 64 bytes.
 const BYTES: usize = 32;
 
-/// What is stored is no secret.
+/// The stored bytes are not a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("the stored secret is damaged")]
 pub struct SecretError;
@@ -30,38 +30,38 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// A new one.
+    /// Draws a new secret.
     ///
     /// # Errors
-    /// When there is no randomness.
+    /// Fails when the random number generator fails.
     pub fn draw(random: &Random) -> Result<Self, RandomError> {
         let mut bytes = [0; BYTES];
         random.fill(&mut bytes)?;
         Ok(Self(bytes))
     }
 
-    /// One that was stored.
+    /// Parses a stored secret.
     ///
     /// # Errors
-    /// When it is none.
+    /// Fails when the length is wrong.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SecretError> {
         Ok(Self(bytes.try_into().map_err(|_| SecretError)?))
     }
 
-    /// Its bytes, to be sealed.
+    /// Returns its bytes, to seal them.
     #[must_use]
     pub const fn expose(&self) -> &[u8] {
         &self.0
     }
 
-    /// As its tenant is shown it, once: `whsec_` and base64.
+    /// Returns the text shown to the tenant once: `whsec_` and base64.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let encoded = Zeroizing::new(STANDARD.encode(self.0));
         Zeroizing::new(format!("{PREFIX}{}", *encoded))
     }
 
-    /// The header `webhook-signature` of a message that is sent at a time in Unix seconds.
+    /// Returns the header `webhook-signature` of a message sent at a time in Unix seconds.
     #[must_use]
     pub fn signature(&self, id: &str, at_s: u64, body: &str) -> String {
         let key = Key::new(HMAC_SHA256, &self.0);
@@ -74,10 +74,10 @@ impl Secret {
 mod tests {
     use super::*;
 
-    /// Computed with another implementation, Python's hmac. tests/e2e holds it against the
+    /// Computed with another implementation, Python's hmac. tests/e2e compares signatures with the
     /// specification's own library.
     #[test]
-    fn a_signature_is_what_another_implementation_makes() {
+    fn signature_equals_pythons_hmac() {
         let secret = Secret::from_bytes(&[7; 32]).unwrap();
         let text = secret.to_text();
         assert_eq!(*text, "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=");

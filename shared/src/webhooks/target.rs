@@ -1,9 +1,9 @@
-//! Where webhooks may be sent. A URL is a stranger's word: without care it would have us call our
-//! own network (server-side request forgery).
+//! The allowed destinations of webhooks. Tenants choose the URLs, which could otherwise make the
+//! service call its own network (server-side request forgery).
 //!
-//! A URL is looked at when it is given, and again at each delivery. What decides is the address
-//! that is connected to: [`Guard`] resolves names for the HTTP client and hands it public addresses
-//! only, so a name that resolves otherwise a moment later gains nothing.
+//! A URL is checked when it is created, and again at each delivery. The connected address decides:
+//! [`Guard`] resolves names for the HTTP client and returns only public addresses. A name that
+//! resolves differently a moment later therefore gains nothing.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,20 +16,20 @@ use url::{Host, Url};
 
 use crate::store::MAX_URL;
 
-/// Which addresses may be sent to.
+/// The allowed addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Targets {
-    /// Public ones: https, port 443, by name.
+    /// Public addresses: https, port 443, by host name.
     Public,
-    /// On the local stack, this machine's loopback too, also by http and at any port.
+    /// On the local stack, also this machine's loopback, with http and any port.
     PublicAndLoopback,
 }
 
 impl Targets {
-    /// `WEBHOOK_TARGETS`: `public`, or `public-and-loopback`.
+    /// Reads `WEBHOOK_TARGETS`: `public`, or `public-and-loopback`.
     ///
     /// # Errors
-    /// Names the variable.
+    /// Returns an error that names the variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         let name = "WEBHOOK_TARGETS";
         match env.required(name)?.as_str() {
@@ -39,20 +39,20 @@ impl Targets {
         }
     }
 
-    /// Reads a URL.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Returns what is wrong with it.
     pub fn parse(self, text: &str) -> Result<Url, &'static str> {
         if text.len() > MAX_URL {
             return Err("url must have at most 512 characters");
         }
-        // What a parser would drop in silence.
+        // A URL parser would silently remove these.
         if text.chars().any(|letter| letter.is_control() || letter.is_whitespace()) {
             return Err("url must have no spaces in it");
         }
         let url = Url::parse(text).map_err(|_| "url must be a URL")?;
-        // As it is kept, with other letters as %XX.
+        // The stored form, with other letters as %XX.
         if url.as_str().len() > MAX_URL {
             return Err("url must have at most 512 characters");
         }
@@ -73,7 +73,7 @@ impl Targets {
             return Err("url must begin with https://");
         }
         if url.port().is_some() {
-            return Err("url must have no port: 443 is taken");
+            return Err("url must have no port: 443 is always used");
         }
         match url.host() {
             Some(Host::Domain(name)) if name.trim_end_matches('.').contains('.') => Ok(url),
@@ -96,7 +96,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Blocks of IPv4 that are nobody's public address, with their length in bits
+/// Blocks of IPv4 that are not public, with their length in bits
 /// (<https://www.iana.org/assignments/iana-ipv4-special-registry>).
 const NOT_PUBLIC_V4: [([u8; 4], u32); 16] = [
     ([0, 0, 0, 0], 8),
@@ -117,10 +117,10 @@ const NOT_PUBLIC_V4: [([u8; 4], u32); 16] = [
     ([240, 0, 0, 0], 4),
 ];
 
-/// Of IPv6, 2000::/3 is public; these blocks of it are not, or hide an address of IPv4
+/// In IPv6, 2000::/3 is public, except these blocks, some of which contain an IPv4 address
 /// (<https://www.iana.org/assignments/iana-ipv6-special-registry>).
 const NOT_PUBLIC_V6: [([u16; 2], u32); 4] = [
-    // 2001::/23: Teredo, benchmarks, ORCHID and their like.
+    // 2001::/23: Teredo, benchmarks, ORCHID and similar.
     ([0x2001, 0x0000], 23),
     ([0x2001, 0x0db8], 32),
     // 6to4.
@@ -128,7 +128,7 @@ const NOT_PUBLIC_V6: [([u16; 2], u32); 4] = [
     ([0x3fff, 0x0000], 20),
 ];
 
-/// Whether an address is a public one.
+/// Returns whether an address is public.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {
@@ -145,7 +145,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !NOT_PUBLIC_V4.iter().any(is_in)
 }
 
-/// Whatever is mapped to IPv6 is outside of 2000::/3.
+/// Addresses mapped to IPv6 are outside 2000::/3.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let bits = (u32::from(first) << 16) | u32::from(second);
@@ -157,7 +157,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 
 type Found = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// How names become addresses.
+/// The resolver of host names.
 #[derive(Clone)]
 pub struct Lookup(Arc<dyn Fn(String) -> Found + Send + Sync>);
 
@@ -168,7 +168,7 @@ impl std::fmt::Debug for Lookup {
 }
 
 impl Lookup {
-    /// The system's own.
+    /// Returns the system's resolver.
     #[must_use]
     pub fn system() -> Self {
         Self::from_fn(|name| async move {
@@ -177,7 +177,7 @@ impl Lookup {
         })
     }
 
-    /// One that asks `find`.
+    /// Makes a resolver from `find`.
     pub fn from_fn<F>(find: impl Fn(String) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = io::Result<Vec<IpAddr>>> + Send + 'static,
@@ -186,12 +186,12 @@ impl Lookup {
     }
 }
 
-/// A name that has no address that may be sent to.
+/// The name has no allowed address.
 #[derive(Debug, thiserror::Error)]
 #[error("the host has no public address")]
 pub(super) struct NotPublic;
 
-/// Resolves names for the HTTP client, and keeps back what may not be sent to.
+/// Resolves names for the HTTP client, and removes addresses that are not allowed.
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
     pub(super) targets: Targets,
@@ -207,7 +207,7 @@ impl Resolve for Guard {
             let taken: Vec<SocketAddr> = found
                 .into_iter()
                 .filter(|address| targets.takes(*address))
-                // 0: the URL's port.
+                // Port 0 stands for the URL's port.
                 .map(|address| SocketAddr::new(address, 0))
                 .collect();
             if taken.is_empty() {
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_that_are_not_public_are_known() {
+    fn non_public_addresses_are_detected() {
         for address in [
             "0.0.0.0",
             "10.1.2.3",
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_https_to_a_name_at_its_own_port() {
+    fn url_must_be_https_with_host_name_and_default_port() {
         for url in [
             "https://hooks.example.com/in?a=b",
             "https://example.com:443/",
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_for_the_local_stack_alone() {
+    fn loopback_is_allowed_on_a_local_stack_only() {
         for url in ["http://127.0.0.1:4000/", "http://localhost:4000/in", "https://[::1]:9/"] {
             assert!(Targets::Public.parse(url).is_err(), "{url}");
             assert!(Targets::PublicAndLoopback.parse(url).is_ok(), "{url}");

@@ -1,11 +1,12 @@
-//! The scheduled job that signs the ends of the audit log's chains, each day, with a KMS key that
-//! is good for nothing else. What it has signed cannot be cut off or rewritten unnoticed, by
-//! nobody who has not that key: the cosigner itself included.
+//! The scheduled job that signs the heads of the audit log's chains each day. Its KMS key has no
+//! other use. Without that key, nobody can cut off or rewrite sealed records unnoticed, the
+//! cosigner included.
 //!
-//! A run signs the heads that have moved since the day before the last run began; they are found in
-//! the sparse index `heads`, so a run costs what has moved and not what exists. The heads are
-//! signed in pages, the seals. A seal holds the hash of the one before it and where the next one
-//! goes on, so a run that died is resumed by the next one, and only one run writes each seal.
+//! A run signs the heads that have moved since the day before the last run began. The sparse index
+//! `heads` lists them, so the cost of a run depends on changes and not on the table's size. The
+//! heads are signed in pages called seals. A seal holds the hash of the seal before it and the
+//! place where the next one resumes. A run that died is therefore resumed by the next run, and
+//! only one run writes each seal.
 
 mod error;
 pub mod seal;
@@ -28,10 +29,10 @@ use seal::{Place, Seal, Sealed};
 use store::Seals;
 pub use store::{INDEX, heads_of};
 
-/// How long a run lasts at most: the function's own time, less one page.
+/// Maximum duration of a run: the function's timeout less the time for one page.
 pub const RUN_TIME: Duration = Duration::from_secs(240);
 
-/// The heads of one seal: 400 KB is the most that an item holds, and a head takes up to 250 bytes.
+/// Heads in one seal. DynamoDB limits an item to 400 KB, and a head takes up to 250 bytes.
 const PAGE: usize = 1_000;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -47,21 +48,21 @@ pub struct SealAudit {
     page: usize,
 }
 
-/// What a run has done.
+/// Result of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SealRun {
-    /// Seals that it wrote.
+    /// Seals written.
     pub seals: u64,
-    /// Heads in them.
+    /// Heads in those seals.
     pub heads: u64,
-    /// There is more to do.
+    /// Whether heads remain to be sealed.
     pub more: bool,
 }
 
-/// The job, with clients from the environment: `COSIGNER_TABLE` and `AUDIT_KEY_ID`.
+/// Makes the job with clients from the environment: `COSIGNER_TABLE` and `AUDIT_KEY_ID`.
 ///
 /// # Errors
-/// Names the variable that is missing.
+/// Returns an error that names the missing variable.
 pub fn job_from_env(env: &Env<'_>, clock: Clock) -> Result<SealAudit, ConfigError> {
     let aws = Aws::from_env(env)?;
     let (table, key) = (env.required("COSIGNER_TABLE")?, env.required("AUDIT_KEY_ID")?);
@@ -69,7 +70,7 @@ pub fn job_from_env(env: &Env<'_>, clock: Clock) -> Result<SealAudit, ConfigErro
 }
 
 impl SealAudit {
-    /// The job over these clients.
+    /// Makes the job with these clients.
     #[must_use]
     pub fn new(aws: &Aws, table: &str, key_id: &str, clock: Clock) -> Self {
         Self {
@@ -82,17 +83,17 @@ impl SealAudit {
         }
     }
 
-    /// The same with other pages and another time for a run.
+    /// Sets the heads per seal and the maximum duration of a run.
     #[must_use]
     pub const fn with_limits(mut self, page: usize, run_time: Duration) -> Self {
         (self.page, self.run_time) = (page, run_time);
         self
     }
 
-    /// Seals what has to be sealed today, and what an earlier run has left.
+    /// Seals the heads that are due today, and first those that an unfinished run has left.
     ///
     /// # Errors
-    /// When the table or KMS failed.
+    /// Fails when the table or KMS fails.
     pub async fn seal(&self) -> Result<SealRun, SealError> {
         let started_ms = self.clock.now_ms();
         let run_ms = u64::try_from(self.run_time.as_millis()).unwrap_or(u64::MAX);
@@ -103,7 +104,7 @@ impl SealAudit {
                 metrics::emit(&self.clock, About::SERVICE, &[(Metric::AuditSealed, 1)]);
                 return Ok(run);
             };
-            // At least one: a run that is always late would seal nothing.
+            // At least one seal: a run that always starts late would otherwise seal nothing.
             if run.seals > 0 && self.clock.now_ms().saturating_sub(started_ms) > run_ms {
                 run.more = true;
                 return Ok(run);
@@ -112,7 +113,8 @@ impl SealAudit {
             let seal = Seal { at_ms: self.clock.now_ms(), heads, next, ..begun.seal };
             let count = seal.heads.len() as u64;
             let sealed = self.sign(&seal).await?;
-            // Another run was faster, or our own answer was lost: what is there counts.
+            // Another run may have written this seal, or the response to this write was lost.
+            // Only the stored seal counts.
             if self.seals.put_new(&sealed).await? {
                 (run.seals, run.heads) = (run.seals + 1, run.heads + count);
                 last = Some((sealed, seal));
@@ -122,7 +124,7 @@ impl SealAudit {
         }
     }
 
-    /// Runs once, and returns what a run's log line says: `{"seals", "heads", "more"}`.
+    /// Runs once, and returns the fields of the run's log line: `{"seals", "heads", "more"}`.
     ///
     /// # Errors
     /// As [`SealAudit::seal`].
@@ -151,23 +153,23 @@ impl SealAudit {
     }
 }
 
-/// A seal that is to be made.
+/// A seal in preparation.
 struct Begun {
     seal: Seal,
     place: Place,
     from_day: u64,
 }
 
-/// What follows the last seal. `None`: today is sealed.
+/// Returns the seal that follows the last one; `None` when today is already sealed.
 fn next(last: Option<&(Sealed, Seal)>, today: u64) -> Option<Begun> {
     let (number, prev) =
         last.map_or((1, seal::GENESIS), |(sealed, _)| (sealed.number + 1, sealed.hash.as_str()));
     let (day, from_day, place) = match last.map(|(_, seal)| seal) {
         None => (today, 0, Place::default()),
-        // Of that run something is left.
+        // The last run is unfinished: resume it.
         Some(Seal { day, from_day, next: Some(place), .. }) => (*day, *from_day, place.clone()),
         Some(seal) if seal.day >= today => return None,
-        // The index follows the table by a moment, so one day more is looked at.
+        // The index lags behind the table by a moment, so the query starts one day earlier.
         Some(seal) => (today, seal.day.saturating_sub(1), Place::default()),
     };
     let prev = prev.to_owned();

@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
                 tracing::info!(%summary, remoteCalls = calls.total(), %calls, "run");
                 Ok(summary)
             }
-            // The invocation fails, so that it is repeated, and then left in the dead-letter queue.
+            // A failed invocation is retried by Lambda, and then moved to the dead-letter queue.
             Err(error) => {
                 tracing::error!(%error, "run failed");
                 Err(Error::from("the run failed"))

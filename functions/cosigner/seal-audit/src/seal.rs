@@ -1,4 +1,4 @@
-//! A seal: heads of chains, signed. Its format.
+//! The format of a seal: signed heads of chains.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 /// The hash before the first seal.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// What a seal says.
+/// The content of a seal.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seal {
-    /// Its place among the seals, from 1.
+    /// Sequence number of the seal, from 1.
     pub number: u64,
-    /// The hash of the seal before it, in hex.
+    /// SHA-256 of the seal before it, in hex.
     pub prev: String,
-    /// The Unix day on which its run began.
+    /// Unix day on which the run began.
     pub day: u64,
-    /// The run seals the heads that moved on this Unix day or later.
+    /// The run seals heads that moved on this Unix day or later.
     pub from_day: u64,
-    /// When it was made, Unix milliseconds.
+    /// Creation time, Unix milliseconds.
     pub at_ms: u64,
-    /// The heads.
+    /// The sealed heads.
     pub heads: Vec<Head>,
-    /// Where its run goes on in the next seal; `None`: the run is complete.
+    /// The place where the next seal of this run resumes; `None` when the run is complete.
     pub next: Option<Place>,
 }
 
-/// The end of a chain: the wallet's partition, the last record's number, and its hash in hex.
+/// A chain's end: the wallet's partition, the last record's number, and its hash in hex.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Head(pub String, pub u64, pub String);
 
@@ -35,18 +35,18 @@ pub struct Head(pub String, pub u64, pub String);
 pub struct Place {
     /// The shard.
     pub shard: u8,
-    /// After this item of it: its Unix day, and its partition in the table.
+    /// The last item read in the shard: its Unix day, and its partition in the table.
     pub after: Option<(u64, String)>,
 }
 
-/// A seal, as it is stored.
+/// A seal as stored.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Sealed {
-    /// 1.
+    /// Schema number: 1.
     pub schema: u32,
-    /// Its place among the seals.
+    /// Sequence number of the seal.
     pub number: u64,
-    /// The [`Seal`], as JSON; kept as text, so that what was hashed is what is read.
+    /// The [`Seal`] as JSON text, so that readers hash exactly the stored bytes.
     pub body: String,
     /// SHA-256 of the body, in hex.
     pub hash: String,
@@ -61,7 +61,8 @@ impl Sealed {
         Ok(Self { schema: 1, number: seal.number, body, hash, signature: String::new() })
     }
 
-    /// What is signed: it cannot be taken for anything else.
+    /// Returns the signed text. Its first line keeps the signature from being valid for anything
+    /// else.
     #[must_use]
     pub fn statement(&self) -> String {
         format!("HyperDEX Keys audit seal\n{}\n{}", self.number, self.hash)

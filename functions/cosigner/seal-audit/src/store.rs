@@ -1,4 +1,4 @@
-//! The index of the heads, and the seals, in the cosigner's table.
+//! Access to the index of heads and to the seals, both in the cosigner's table.
 //!
 //! | partition key | sort key | item |
 //! | --- | --- | --- |
@@ -17,10 +17,10 @@ use crate::seal::{Head, Place, Seal, Sealed};
 
 /// The index of the heads.
 pub const INDEX: &str = "heads";
-/// The partition of the seals. No wallet's has this form.
+/// The partition of the seals. No wallet's partition has this form.
 pub(crate) const PARTITION: &str = "seals";
 
-/// A query of the heads of a shard that were added to on a day or since, Unix days.
+/// Queries the heads of a shard that moved on a Unix day or later.
 pub fn heads_of(
     db: &aws_sdk_dynamodb::Client,
     table: &str,
@@ -55,7 +55,7 @@ impl Seals {
         Self { db, table: table.to_owned() }
     }
 
-    /// The last seal.
+    /// Returns the last seal.
     pub(crate) async fn last(&self) -> Result<Option<(Sealed, Seal)>, SealError> {
         let output = self
             .db
@@ -76,7 +76,7 @@ impl Seals {
         Ok(Some((sealed, seal)))
     }
 
-    /// Writes a seal. Whether it was the first with its number.
+    /// Writes a seal. Returns whether it was the first with its number.
     pub(crate) async fn put_new(&self, sealed: &Sealed) -> Result<bool, StoreError> {
         let key = key(PARTITION, format!("seal#{:012}", sealed.number));
         let written = self
@@ -94,7 +94,7 @@ impl Seals {
         }
     }
 
-    /// About `most` heads from a place on, and where the next ones are.
+    /// Returns about `most` heads from a place on, and the place of the next ones.
     pub(crate) async fn heads(
         &self,
         place: &Place,

@@ -1,4 +1,4 @@
-//! Verifying seals with the public key alone.
+//! Verification of seals with the public key alone.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,15 +11,15 @@ use platform::items::{Item, from_item};
 use crate::seal::{GENESIS, Head, Seal, Sealed, hash};
 use crate::store::PARTITION;
 
-/// What a day and more may lie between a record and the seal that has it.
+/// Maximum time between a record and the seal that contains it: a day, plus a day of slack.
 const SLACK_MS: u64 = 2 * 24 * 60 * 60 * 1_000;
 
-/// The key that seals are verified with.
+/// The public key that verifies seals.
 #[derive(Clone, Debug)]
 pub struct PublicKey(Vec<u8>);
 
 impl PublicKey {
-    /// Reads a `SubjectPublicKeyInfo`, in DER or PEM. `None`: it is neither.
+    /// Parses a `SubjectPublicKeyInfo` in DER or PEM. Returns `None` when it is neither.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let der = match std::str::from_utf8(bytes) {
@@ -42,18 +42,18 @@ impl PublicKey {
     }
 }
 
-/// What is wrong with the seals.
+/// A fault in the seals.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SealFault {
-    /// There is none.
+    /// No seals exist.
     None,
-    /// Seals are missing: the first and the last of them.
+    /// Seals are missing: the first and the last missing number.
     Missing(u64, u64),
-    /// The signature is not the key's.
+    /// The signature does not verify with the key.
     Signature(u64),
-    /// The seal does not say what was signed.
+    /// The seal's content does not match its hash.
     Edited(u64),
-    /// It follows another than the one before it.
+    /// The seal does not follow the seal before it.
     Reordered(u64),
     /// The item cannot be read.
     Unreadable(String),
@@ -77,19 +77,19 @@ impl std::fmt::Display for SealFault {
     }
 }
 
-/// What the seals prove.
+/// Result of the verification.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Proven {
-    /// Seals whose signature was verified.
+    /// Seals whose signature verified.
     pub seals: u64,
-    /// When the last of them was made, Unix milliseconds.
+    /// Creation time of the last verified seal, Unix milliseconds.
     pub last_ms: Option<u64>,
-    /// The heads in them.
+    /// The heads in those seals.
     pub heads: Vec<Head>,
-    /// Whatever was recorded in this time, Unix milliseconds, is in them; if nothing is wrong with
-    /// them.
+    /// The time range, in Unix milliseconds, whose records must all be in the seals. `None` when
+    /// there are faults, or no complete run.
     pub covered_ms: Option<Range<u64>>,
-    /// What is wrong with them.
+    /// The faults found.
     pub faults: Vec<SealFault>,
 }
 
@@ -101,14 +101,14 @@ pub struct SealVerifier {
 }
 
 impl SealVerifier {
-    /// Takes one item of the table; what is no seal is left aside.
+    /// Adds one item of the table. Ignores items that are not seals.
     pub fn item(&mut self, item: &Item) {
         if item.get("pk").and_then(|value| value.as_s().ok()).is_none_or(|pk| pk != PARTITION) {
             return;
         }
         match from_item::<Sealed>("seal", item.clone()) {
             Ok(sealed) if sealed.number == 0 || sealed.number == u64::MAX => {
-                let cause = format!("no seal has the number {}", sealed.number);
+                let cause = format!("invalid seal number {}", sealed.number);
                 self.unreadable.push(SealFault::Unreadable(cause));
             }
             Ok(sealed) => {
@@ -122,13 +122,13 @@ impl SealVerifier {
         }
     }
 
-    /// What these seals prove to who has the key. One that is wrong proves nothing.
+    /// Verifies the seals with the key. A faulty seal proves nothing.
     #[must_use]
     pub fn finish(self, key: &PublicKey) -> Proven {
         let mut proven = Proven { faults: self.unreadable, ..Proven::default() };
         let (mut number, mut before) = (0, GENESIS);
         let (mut first_ms, mut until_ms) = (None, None);
-        // When the run began that the seals are of.
+        // When the run of the current seals began.
         let mut begun_ms = None;
         for sealed in self.seals.values() {
             if sealed.number != number + 1 {
@@ -165,7 +165,8 @@ impl SealVerifier {
     }
 }
 
-/// A seal, if it is what was signed and follows the one before it; `None`: that one is missing.
+/// Parses a seal after checking its signature and its predecessor. `before` is `None` when the
+/// seal before it is missing.
 fn read(sealed: &Sealed, before: Option<&str>, key: &PublicKey) -> Result<Seal, SealFault> {
     let number = sealed.number;
     if hash(&sealed.body) != sealed.hash {

@@ -1,7 +1,7 @@
-//! Each phase of the protocol, a share in bytes and a message in its payload.
-//! `cargo bench -p cosigner`.
+//! Benchmarks of each protocol phase, of a share in bytes and of a message in its payload. Run
+//! with `cargo bench -p cosigner`.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a benchmark panics on failure")]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -17,7 +17,7 @@ use protocol::{
 };
 use uuid::Uuid;
 
-/// What `infra/callgrind.sh` counts: this, and what it calls.
+/// Runs the work that `infra/callgrind.sh` counts.
 #[inline(never)]
 fn measured<T>(work: impl FnOnce() -> T) -> T {
     work()
@@ -27,7 +27,7 @@ fn data(party_index: PartyIndex) -> SessionData {
     SessionData { parameters: parameters(), party_index, session_id: b"bench".to_vec() }
 }
 
-/// Both parties of a key, and what party 1 sends last. Its phase 4 can be looked at on the way.
+/// Generates a key. Returns both parties and party 1's last message; `look` observes phase 4.
 fn generate(look: impl FnOnce(&dyn Fn() -> Party)) -> ([Party; 2], FinishKeygen) {
     let (one, two) = (data(party_1()), data(party_2()));
     let fragments = [dkg::phase1::<Curve>(&one), dkg::phase1::<Curve>(&two)];
@@ -179,11 +179,11 @@ fn bytes(criterion: &mut Criterion) {
         call: Call::FinishKeygen(message),
     };
     let Call::FinishKeygen(FinishKeygen { reveal, .. }) = &request.call else { unreachable!() };
-    criterion.bench_function("what is revealed from its bytes", |bencher| {
+    criterion.bench_function("revealed data from its bytes", |bencher| {
         bencher.iter(|| measured(|| Reveal::from_bytes(black_box(reveal)).unwrap()));
     });
     let revealed = Reveal::from_bytes(reveal).unwrap();
-    criterion.bench_function("what is revealed to its bytes", |bencher| {
+    criterion.bench_function("revealed data to its bytes", |bencher| {
         bencher.iter(|| measured(|| revealed.to_bytes()));
     });
     criterion.bench_function("the largest message to its payload", |bencher| {

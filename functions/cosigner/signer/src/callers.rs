@@ -1,30 +1,29 @@
-//! Which function may make which call.
+//! The table of callers: which function may make which call.
 //!
-//! Each function that invokes the cosigner has a Lambda alias of its own, named like the function,
-//! and IAM lets its role invoke that alias alone. Lambda reports the alias in the ARN that was
-//! invoked, so it is not the caller's own word. [`CALLERS`] is the whole table; a test compares it
-//! with the templates.
+//! Each function that invokes the cosigner has its own Lambda alias, named like the function, and
+//! IAM lets its role invoke only that alias. Lambda reports the alias in the invoked ARN, so the
+//! caller cannot choose it. [`CALLERS`] is the whole table; a test compares it with the templates.
 
 use protocol::Call;
 
-/// One thing that a function may ask for.
+/// A call that an alias may make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Right {
     /// Make a wallet's key.
     Keygen,
     /// Sign an intent of this name (`Intent::NAMES`).
     Sign(&'static str),
-    /// Refresh a wallet's shares: make new ones, try them, and give the others up.
+    /// Refresh a wallet's shares: make new ones, try them, and retire the others.
     Refresh,
 }
 
 use Right::{Keygen, Refresh, Sign};
 
-/// Every alias and its rights. An alias that is not in this table has none.
+/// Every alias with its rights. An alias that is not in this table has no rights.
 pub const CALLERS: [(&str, &[Right]); 9] = [
     ("create-wallet", &[Keygen]),
     ("sign-message", &[Sign("PersonalMessage")]),
-    // A registration may replace an agent that has expired, and then removes the old one.
+    // A registration may replace an expired agent, and then removes the old one.
     ("register-aster", &[Sign("AsterRegisterAgent"), Sign("AsterDeleteAgent"), Sign("AsterLogin")]),
     ("register-hyperliquid", &[Sign("HyperliquidApproveAgent"), Sign("HyperliquidRevokeAgent")]),
     ("rotate-apikey", &AGENTS),
@@ -42,26 +41,26 @@ const AGENTS: [Right; 4] = [
     Sign("HyperliquidRevokeAgent"),
 ];
 
-/// The alias under which a local stack treats an invocation without a qualifier. It has every
-/// right, and exists on a local stack alone: see [`Unqualified`].
+/// The alias that a local stack assumes for an invocation without a qualifier. It has every right,
+/// and exists only on a local stack: see [`Unqualified`].
 pub const LOCAL: &str = "local";
 
 /// The longest alias that Lambda accepts, in characters.
 const MAX_ALIAS: usize = 128;
 
-/// What happens to an invocation without a qualifier.
+/// The treatment of an invocation without a qualifier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Unqualified {
-    /// It is refused: what the cloud does.
+    /// Refuse it. The cloud uses this.
     #[default]
     Refused,
-    /// It is treated as the alias [`LOCAL`]: a local stack, or an emulator without aliases.
+    /// Treat it as the alias [`LOCAL`], for a local stack or an emulator without aliases.
     Local,
 }
 
-/// The alias in the ARN of an invoked function:
-/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME:ALIAS`. A version's number is returned as well. The
-/// parts are counted, so a function whose own name is an alias of [`CALLERS`] is not mistaken for it.
+/// Returns the alias in the ARN of an invoked function:
+/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME:ALIAS`. Returns a version number as well. Counts
+/// the parts, so that a function whose own name is an alias of [`CALLERS`] is not mistaken for it.
 fn alias_of(invoked: &str) -> Option<String> {
     let parts: Vec<&str> = invoked.split(':').collect();
     let ["arn", _, "lambda", _, _, "function", _, alias] = parts[..] else { return None };
@@ -69,13 +68,13 @@ fn alias_of(invoked: &str) -> Option<String> {
 }
 
 impl Unqualified {
-    /// The alias to record for an invocation of this ARN. `None`: it had none.
+    /// Returns the alias to record for an invocation of this ARN; `None` when it had none.
     pub(crate) fn alias(self, invoked: &str) -> Option<String> {
         let local = || (self == Self::Local).then(|| LOCAL.to_owned());
         alias_of(invoked).or_else(local)
     }
 
-    /// Whether an alias may make this call.
+    /// Returns whether an alias may make this call.
     pub(crate) fn allows(self, alias: Option<&str>, call: &Call) -> bool {
         let Some(alias) = alias else { return false };
         if alias == LOCAL {
@@ -87,12 +86,13 @@ impl Unqualified {
 }
 
 impl Right {
-    /// Exhaustive, so that a new call gets its right here before it can be made.
+    /// Returns whether the right covers this call. Exhaustive, so that a new call needs a right
+    /// before it can be made.
     fn allows(self, call: &Call) -> bool {
         match call {
             Call::StartKeygen(_) | Call::CommitKeygen(_) | Call::FinishKeygen(_) => self == Keygen,
             Call::StartSign(start) => self == Sign(start.intent.name()),
-            // What is signed was fixed by call 1, which was checked.
+            // Call 1 was checked, and fixed the signed content.
             Call::FinishSign(_) => matches!(self, Sign(_)),
             Call::StartRefresh(_)
             | Call::FinishRefresh(_)
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(alias_of(&format!("{FUNCTION}:$LATEST")).as_deref(), Some("$LATEST"));
         let long = "a".repeat(1_000);
         assert_eq!(alias_of(&format!("{FUNCTION}:{long}")), Some("a".repeat(MAX_ALIAS)));
-        // A function may be called like an alias.
+        // A function may have the name of an alias.
         let named = "arn:aws:lambda:eu-west-1:222222222222:function:refresh-shares";
         for without in [FUNCTION, named, "refresh-shares", "function-arn", "", ":::::::local"] {
             assert_eq!(alias_of(without), None, "{without}");
@@ -130,11 +130,11 @@ mod tests {
     }
 
     #[test]
-    fn unqualified_invocation_has_rights_on_a_local_stack_only() {
+    fn unqualified_invocation_has_rights_only_locally() {
         let (cloud, local) = (Unqualified::default(), Unqualified::Local);
         assert_eq!((cloud.alias(FUNCTION), local.alias(FUNCTION).as_deref()), (None, Some(LOCAL)));
         assert!(local.allows(Some(LOCAL), &Call::Retire));
-        // Also when an alias of that name is made in the cloud.
+        // Holds even if an alias of that name is made in the cloud.
         let made = cloud.alias(&format!("{FUNCTION}:{LOCAL}"));
         assert!(!cloud.allows(made.as_deref(), &Call::Retire));
         assert!(!cloud.allows(None, &Call::Retire));
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn only_refresh_shares_may_refresh_and_only_create_wallet_makes_keys() {
+    fn refresh_and_keygen_require_their_own_alias() {
         let with = |right: Right| -> Vec<&str> {
             let having = CALLERS.iter().filter(|(_, rights)| rights.contains(&right));
             having.map(|(alias, _)| *alias).collect()

@@ -1,4 +1,4 @@
-//! One invocation: who asks, for what, and the answer.
+//! Handles one invocation: identifies the caller, dispatches the call, and writes the response.
 
 use std::pin::Pin;
 
@@ -11,11 +11,11 @@ use crate::audit::{Decision, RequestContext};
 use crate::party::{CallError, Cosigner, Failure};
 
 impl Cosigner {
-    /// Answers one invocation of this ARN, whose payload is this text. The ARN's alias says who
-    /// invoked.
+    /// Handles one invocation of this ARN with this payload. The ARN's alias identifies the
+    /// caller.
     ///
     /// # Errors
-    /// When it cannot decide, because something that it depends on failed. Nothing was signed.
+    /// Fails when a dependency fails before a decision. Nothing was signed.
     pub async fn handle(&self, invoked: &str, payload: &str) -> Result<Box<RawValue>, Failure> {
         let answer = match Request::from_payload(payload) {
             Ok(request) => self.decide(self.unqualified.alias(invoked), request).await?,
@@ -37,7 +37,7 @@ impl Cosigner {
             alias,
             call = name(&call),
         );
-        // Boxed, so that the type of what awaits this does not grow with what is in here.
+        // Boxed, so that the caller's future does not grow with this one.
         let context = RequestContext { key, session, caller, alias, request_id };
         let allowed = self.unqualified.allows(context.alias.as_deref(), &call);
         let work: Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + '_>> =
@@ -94,8 +94,8 @@ impl Cosigner {
         work.instrument(span).await
     }
 
-    /// Refuses a call that the caller's alias does not allow. Where the wallet exists, the attempt is
-    /// recorded first; otherwise it is in the log stream only.
+    /// Refuses a call that the caller's alias does not allow. Records the attempt when the wallet
+    /// exists; otherwise it appears only in the log stream.
     pub(crate) async fn refuse_caller(&self, context: &RequestContext, call: &Call) -> CallError {
         let refusal = Refusal::NotAllowed;
         let head = match self.shares.head(&context.key).await {

@@ -1,29 +1,30 @@
-//! The gate in front of a share: how many runs of it may be unfinished.
+//! The gate of a share: the limit on its unfinished runs.
 //!
 //! DKLs23 requires that a pair never runs again after a detected cheat in the oblivious-transfer
-//! extension, because the outcome of each attempt tells one bit of the share's correlation. A bar
-//! that is read now and relied on later does not stop attempts that are under way. So call 1 takes
-//! a slot of the share version before anything is computed from the share, in the transaction that
-//! records the decision. Call 2 closes the slot in the transaction that records the signature, and
-//! both require that the key is not barred. A slot that is never closed (an abort, a crash, a lost
-//! write) is never given back within the life of that share version. A call may have read a share
-//! before it was given up and compute from it later, so a version that was given up is remembered
-//! as spent, and no version is used twice. A version is tried once, and signs only after its trial.
+//! extension, because the outcome of each attempt reveals one bit of the share's correlation. A
+//! bar that is checked now and relied on later does not stop attempts that are under way. Call 1
+//! therefore takes a run slot of the share version before anything is computed from the share, in
+//! the transaction that records the decision. Call 2 closes the slot in the transaction that
+//! records the signature, and both calls require that the key is not barred. A slot that is never
+//! closed (an abort, a crash, a lost write) stays taken for the life of that share version. A call
+//! may have read a share before it was retired and compute from it later. A retired version is
+//! therefore remembered as spent, and no version number is used twice. A version is tried once,
+//! and signs only after its trial.
 //!
-//! At most [`SLOTS`] attempts can therefore fail, whatever happens to the write of the bar; an
-//! attempt that passes tells one bit too, and closes its slot. Reasons and numbers:
-//! `docs/decisions/0042-run-slots.md`.
+//! So at most [`SLOTS`] attempts can fail, even if the write of the bar fails. A successful
+//! attempt also reveals one bit, and closes its slot. Reasons and numbers:
+//! `docs/decisions/atomic-ban.md`.
 
 use protocol::{Refusal, SessionId};
 
 use crate::audit::hex;
 use crate::head::{Head, OpenRun};
 
-/// The number of runs of one share version that may be unclosed, open ones included.
+/// Maximum number of unclosed runs of one share version, open ones included.
 pub(crate) const SLOTS: usize = 4;
 
-/// The number of refusals that one wallet's log records in a minute. Further ones are in the log
-/// stream only, so that a caller that may do nothing with a wallet cannot keep its log busy.
+/// Maximum number of refusals recorded in one wallet's log in a minute. Further refusals appear
+/// only in the log stream, so that a caller without rights cannot keep the wallet's log busy.
 pub(crate) const MOST_REFUSALS: u64 = 30;
 
 impl Head {
@@ -35,11 +36,11 @@ impl Head {
         if self.barred { Err(Refusal::Barred) } else { Ok(()) }
     }
 
-    /// Checks that a share version has a free slot.
+    /// Checks that a share version has a free run slot.
     ///
     /// # Errors
     /// [`Refusal::Barred`]; [`Refusal::Busy`] while a run that holds a slot may still close it;
-    /// [`Refusal::Worn`] when no slot of this version becomes free again.
+    /// [`Refusal::Worn`] when no slot of this version can become free again.
     pub(crate) fn admits(&self, version: u32, now_s: u64) -> Result<(), Refusal> {
         self.unbarred()?;
         if self.is_spent(version) {
@@ -55,7 +56,7 @@ impl Head {
         }
     }
 
-    /// Takes a slot for a run.
+    /// Takes a run slot.
     ///
     /// # Errors
     /// As [`Head::admits`].
@@ -74,7 +75,7 @@ impl Head {
     /// Closes the slot of a run.
     ///
     /// # Errors
-    /// [`Refusal::Barred`]; [`Refusal::Retired`] when the version was given up meanwhile;
+    /// [`Refusal::Barred`]; [`Refusal::Retired`] when the version was retired in the meantime;
     /// [`Refusal::NoSession`] when the run holds no slot.
     pub(crate) fn close_run(&mut self, version: u32, session: &SessionId) -> Result<(), Refusal> {
         self.unbarred()?;
@@ -90,10 +91,10 @@ impl Head {
         }
     }
 
-    /// Begins the only trial of a version: takes a slot for it.
+    /// Begins the only trial of a version: takes a run slot for it.
     ///
     /// # Errors
-    /// As [`Head::admits`]; [`Refusal::Tried`] when a trial of this version, or of a newer one, was
+    /// As [`Head::admits`]; [`Refusal::Tried`] when a trial of this version or of a newer one was
     /// begun before.
     pub(crate) fn open_trial(
         &mut self,
@@ -110,12 +111,12 @@ impl Head {
         Ok(())
     }
 
-    /// Begins a refresh of the shares `from` that makes shares of version `to`. Versions between the
-    /// two are given up, unless they are among `kept`.
+    /// Begins a refresh from the shares `from` to shares of version `to`. Retires versions between
+    /// the two that are not in `kept`.
     ///
     /// # Errors
-    /// [`Refusal::Barred`]; [`Refusal::Newest`] when a refresh to this version, or to a newer one, was
-    /// begun before.
+    /// [`Refusal::Barred`]; [`Refusal::Newest`] when a refresh to this version or to a newer one
+    /// was begun before.
     pub(crate) fn begin_refresh(
         &mut self,
         from: u32,
@@ -139,7 +140,7 @@ impl Head {
         Ok(())
     }
 
-    /// Gives up all versions before this one.
+    /// Retires all versions before this one.
     ///
     /// # Errors
     /// [`Refusal::Barred`].
@@ -149,10 +150,10 @@ impl Head {
         Ok(())
     }
 
-    /// Counts a refusal that is recorded.
+    /// Counts a recorded refusal.
     ///
     /// # Errors
-    /// [`Refusal::Busy`] when this minute has had [`MOST_REFUSALS`].
+    /// [`Refusal::Busy`] when [`MOST_REFUSALS`] were recorded in this minute.
     pub(crate) fn count_refusal(&mut self, now_ms: u64) -> Result<(), Refusal> {
         let minute = now_ms / 60_000;
         if self.refusals_minute != minute {
@@ -169,8 +170,8 @@ impl Head {
         self.spent.iter().any(|(first, last)| (*first..=*last).contains(&version))
     }
 
-    /// Ends all runs of these versions, the last one included, and remembers the versions as spent.
-    /// Ranges that touch become one, so that the head stays small.
+    /// Ends all runs of these versions, `last` included, and remembers the versions as spent.
+    /// Merges adjacent ranges, so that the head stays small.
     fn spend(&mut self, mut first: u32, mut last: u32) {
         if first > last {
             return;
@@ -229,12 +230,12 @@ mod tests {
     }
 
     #[test]
-    fn given_up_version_takes_no_more_slots_than_four() {
+    fn retired_version_takes_at_most_four_slots() {
         let mut head = Head::default();
         head.open_run(1, &[1; 32], 0, UNTIL_S).unwrap();
         head.give_up_before(1).unwrap();
         assert_eq!(head.close_run(1, &[1; 32]), Ok(()));
-        // Calls that still hold a share that was given up.
+        // Calls that still hold a retired share.
         head.open_run(1, &[2; 32], 0, UNTIL_S).unwrap();
         head.give_up_before(3).unwrap();
         assert!(head.runs.is_empty());
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn version_is_refreshed_to_once() {
+    fn second_refresh_to_a_version_is_refused() {
         let mut head = Head::default();
         head.begin_refresh(1, 3, &[]).unwrap();
         assert_eq!(head.begin_refresh(1, 3, &[]), Err(Refusal::Newest(3)));
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn version_is_tried_once() {
+    fn second_trial_of_a_version_is_refused() {
         let mut head = Head::default();
         head.open_trial(2, &[1; 32], 0, UNTIL_S).unwrap();
         assert_eq!(head.open_trial(2, &[2; 32], UNTIL_S, 2 * UNTIL_S), Err(Refusal::Tried));
@@ -264,10 +265,10 @@ mod tests {
     }
 
     #[test]
-    fn endless_refreshes_leave_a_small_head() {
+    fn many_refreshes_leave_a_small_head() {
         let mut head = worn(1);
         for to in 2..10_000 {
-            // Each thousandth version was tried and is kept; the others are given up.
+            // Every thousandth version was tried and is kept; the others are retired.
             let kept: Vec<u32> = (2..to).filter(|it| it % 1_000 == 0).collect();
             head.begin_refresh(1, to, &kept).unwrap();
             head.open_trial(to, &[9; 32], 0, UNTIL_S).unwrap();
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_recorded_up_to_a_number_each_minute() {
+    fn refusals_above_the_minute_limit_are_not_recorded() {
         let mut head = Head::default();
         for _ in 0..MOST_REFUSALS {
             head.count_refusal(60_000).unwrap();

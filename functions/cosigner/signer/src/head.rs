@@ -1,5 +1,5 @@
-//! The head of a wallet's chain: one item that says where its audit log ends, and what the policy,
-//! the rates and the gate have counted so far. Each decision of the cosigner replaces it, under the
+//! The head of a wallet's chain: one item that names the end of its audit log and holds the counts
+//! of the policy, the rates and the gate. Each decision of the cosigner replaces it, on the
 //! condition that it is unchanged.
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The hash before the first record of a chain.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The end of a wallet's chain, and how many signatures were begun.
+/// The end of a wallet's chain, and the counts of signatures begun.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Head {
@@ -20,54 +20,54 @@ pub(crate) struct Head {
     /// Unix days.
     pub(crate) day: u64,
     pub(crate) day_used: u64,
-    /// The last nonces that were allowed, in their exchanges' units.
+    /// The last allowed nonces, in their exchanges' units.
     #[serde(default)]
     pub(crate) aster_nonce: u64,
     #[serde(default)]
     pub(crate) hyperliquid_nonce: u64,
-    /// The partition of the index `heads`, from which the heads are signed daily.
+    /// Partition of the index `heads`, whose heads are sealed daily.
     #[serde(default)]
     pub(crate) shard: String,
-    /// The Unix day of the last record; the index's sort key.
+    /// Unix day of the last record; sort key of the index.
     #[serde(default)]
     pub(crate) seal_day: u64,
-    /// Nothing is computed from any share of the key: party 1 cheated in a run of the protocol.
+    /// Whether the key is barred: party 1 cheated, so nothing is computed from any of its shares.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) barred: bool,
-    /// The runs that hold a slot of their share version: see the module `gate`.
+    /// The runs that hold a slot of their share version; see the module `gate`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) runs: Vec<OpenRun>,
-    /// Ranges of versions that were given up, the last one of each included. They take no slot.
+    /// Ranges of retired versions, both ends included. They hold no slots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) spent: Vec<(u32, u32)>,
-    /// The newest version that a refresh was begun for. None is used twice.
+    /// The newest version for which a refresh was begun. No version is used twice.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) newest: u32,
-    /// The newest version that a trial was begun for. None is tried twice.
+    /// The newest version for which a trial was begun. No version is tried twice.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) last_trial: u32,
-    /// The Unix minute that `refusals` counts in.
+    /// The Unix minute that `refusals` counts.
     #[serde(default, skip_serializing_if = "is_none")]
     pub(crate) refusals_minute: u64,
-    /// The refusals that this minute has recorded.
+    /// Refusals recorded in that minute.
     #[serde(default, skip_serializing_if = "is_none")]
     pub(crate) refusals: u64,
 }
 
-/// A run that has taken a slot and has not closed it.
+/// A run that has taken a slot and not closed it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OpenRun {
-    /// The share version that the run works on.
+    /// The run's share version.
     pub(crate) version: u32,
-    /// The run, in hex.
+    /// The run's session id, in hex.
     pub(crate) session: String,
-    /// When its session expires, Unix seconds. Later it cannot close its slot.
+    /// Expiry of the run's session, Unix seconds. After it the run cannot close its slot.
     pub(crate) until_s: u64,
 }
 
-/// The schema of a head. Code that knows only schema 1 ignores the gate and would drop it, so it
-/// must not read these heads.
+/// Schema number of a head. Code that knows only schema 1 would drop the gate, so it must refuse
+/// these heads.
 pub(crate) const HEAD_SCHEMA: u32 = 2;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

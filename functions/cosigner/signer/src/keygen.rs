@@ -1,9 +1,9 @@
-//! Key generation, party 2. Call 1 commits. Call 2 fixes what party 1 has committed to, and only then
+//! Key generation, party 2. Call 1 commits. Call 2 fixes party 1's commitments and only then
 //! reveals. Call 3 checks what party 1 reveals, and stores the share.
 //!
-//! What is revealed was sent with answer 1 already, sealed; call 2 gives its key away. So nothing
-//! heavy is done or stored between the parties' two heavy phases, and the last of them runs on both
-//! sides at once.
+//! The response to call 1 already contains the revealed data, sealed; call 2 releases its key. No
+//! expensive work happens between the parties' two heavy phases, and both sides run the last one
+//! in parallel.
 
 use std::collections::BTreeMap;
 
@@ -27,10 +27,10 @@ use crate::party::{CallError, Cosigner, Failure};
 use crate::session_state::{SessionKeys, about, damaged};
 use crate::store::{SessionKind, session_context, session_item, share_context, share_item};
 
-/// How long party 1 has from the first call to the last, in seconds.
+/// Maximum time from the first call to the last, in seconds.
 const SESSION_S: u64 = 60;
 
-/// What is kept until the last call. Nobody else reads it: see `kept`.
+/// State kept until the last call. Only the cosigner can read it; see `kept`.
 #[derive(Serialize, Deserialize)]
 struct SessionState {
     poly_point: Scalar,
@@ -49,14 +49,14 @@ fn session_data(key: &WalletKey, session: SessionId) -> SessionData {
     }
 }
 
-/// Phases 1 to 3 of party 2: the state to keep in bytes, what is revealed when party 1 has
-/// committed, and what commits to it.
+/// Runs phases 1 to 3 of party 2. Returns the state to keep as bytes, the data to reveal after
+/// party 1 has committed, and the commitment to it.
 fn commit(
     data: &SessionData,
     theirs: Scalar,
 ) -> Result<(Zeroizing<Vec<u8>>, Reveal, Commitments), Failure> {
-    // Of the polynomial that phase 1 draws, the value at 2 alone is used: at 1 it is taken to be
-    // zero, so that party 1 need not wait for it (docs/decisions/0035-skip-polynomial-fragment.md).
+    // Only the value at 2 of phase 1's polynomial is used. At 1 it is defined as zero, so that
+    // party 1 need not wait for it (docs/decisions/no-fragment.md).
     let fragments = Zeroizing::new(dkg::phase1::<Curve>(data));
     let [_, own] = fragments[..] else {
         return Err(Stopped.into());
@@ -81,20 +81,20 @@ fn commit(
         mul_kept,
         chain,
     };
-    // With room from the start, so that no copy is left behind by a growing vector.
+    // Allocated at full size, so that a growing vector leaves no copies behind.
     let state = postcard::to_extend(&kept, Vec::with_capacity(32 * 1024))
         .map_err(|error| Failure::Damaged(error.to_string()))?;
     Ok((Zeroizing::new(state), reveal, commitments))
 }
 
-/// Names what party 1 has committed to.
+/// Hashes party 1's commitments.
 fn hash(commitments: &Commitments) -> Result<String, Failure> {
     let bytes = postcard::to_stdvec(commitments);
     let bytes = bytes.map_err(|error| Failure::Damaged(error.to_string()))?;
     Ok(digest(&SHA256, &bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Phase 4 of party 2: the share.
+/// Runs phase 4 of party 2, and returns the share.
 fn check(
     data: &SessionData,
     kept: SessionState,
@@ -123,7 +123,7 @@ fn check(
 }
 
 impl Cosigner {
-    /// Call 1.
+    /// Handles call 1.
     pub(crate) async fn start_keygen(
         &self,
         context: &RequestContext,
@@ -131,7 +131,7 @@ impl Cosigner {
     ) -> Result<KeygenCommitted, CallError> {
         let RequestContext { key, session, .. } = context;
         let session = *session;
-        // Other versions are a refresh's.
+        // Other versions come from a refresh.
         if key.key_version != 1 {
             return Err(Refusal::Malformed.into());
         }
@@ -145,13 +145,14 @@ impl Cosigner {
             let reveal = reveal.seal(REVEAL, &revealed.to_bytes())?;
             Ok::<_, Failure>(KeygenCommitted { commitments, reveal, kept })
         });
-        // The keys are stored while their secrets are made: one that is never made needs none.
+        // The session's keys are stored while the secrets are computed. An unused session does no
+        // harm.
         let (computed, opened) = tokio::join!(computed, self.open_keygen(context, &keys));
         opened?;
         Ok(computed??)
     }
 
-    /// Stores the keys of a key generation that begins.
+    /// Stores the keys of a new key generation.
     async fn open_keygen(
         &self,
         context: &RequestContext,
@@ -168,15 +169,15 @@ impl Cosigner {
         }
     }
 
-    /// Call 2. The key is given only to what is stored as party 1's commitments, and the last call
-    /// takes no others: they can be neither changed nor made after the key was seen.
+    /// Handles call 2. The key is released only after party 1's commitments are stored, and call 3
+    /// accepts no others. They can therefore neither be chosen nor changed after the key was seen.
     pub(crate) async fn commit_keygen(
         &self,
         context: &RequestContext,
         message: &CommitKeygen,
     ) -> Result<KeygenRevealed, CallError> {
         let RequestContext { key, session, .. } = context;
-        // They outlive the session.
+        // The stored commitments outlive the session.
         let until_s = self.clock.now_ms() / 1_000 + 2 * SESSION_S;
         let hash = hash(&message.commitments)?;
         let (fixed, record) = tokio::join!(
@@ -193,7 +194,7 @@ impl Cosigner {
         Ok(KeygenRevealed { key: keys.reveal().ok_or_else(damaged)? })
     }
 
-    /// Call 3.
+    /// Handles call 3.
     pub(crate) async fn finish_keygen(
         &self,
         context: &RequestContext,
@@ -210,7 +211,7 @@ impl Cosigner {
         );
         let (kept, fixed, reveal) = (kept?, fixed?, reveal?.ok_or(Refusal::Malformed)?);
         if fixed.is_none_or(|fixed| fixed != hash) {
-            let reason = "these are not the commitments that were made".to_owned();
+            let reason = "the commitments differ from those of call 2".to_owned();
             return Err(Refusal::Aborted(reason).into());
         }
         let kept: SessionState =
@@ -222,7 +223,7 @@ impl Cosigner {
         );
         let share = checked??;
         let sealed = data_key?.seal(&share.to_bytes())?;
-        // The share and the first record of its wallet are there together or not at all.
+        // The share and the first record of its wallet are written in one transaction.
         let item = share_item(key, None, self.clock.now_ms(), sealed)?;
         let made = Decision::KeyMade { address: share.address() };
         match self.record(context, Head::default(), &made, Step::Note, Some(item)).await {

@@ -1,10 +1,10 @@
 //! The cosigner: party 2 of every wallet key.
 //!
-//! This folder is the security boundary. Read it to know what may be signed: [`policy`] says what
-//! is allowed, [`callers`] by which function, `gate` bounds how often a share may be tried,
-//! `keygen`, `sign` and `refresh` are the protocol's other half, `store` holds the records.
-//! No endpoint function links this crate; they reach it by invocation, with messages of
-//! the crate `protocol`, and it answers none of them with its share.
+//! This folder is the security boundary; it decides what may be signed. [`policy`] defines what is
+//! allowed, and [`callers`] to which function. `gate` bounds how often a share may be tried.
+//! `keygen`, `sign` and `refresh` are party 2's half of the protocol, and `store` holds the
+//! records. No endpoint function links this crate. Endpoints reach it by invocation with messages
+//! of the crate `protocol`, and no response contains the share.
 
 pub mod audit;
 pub mod callers;

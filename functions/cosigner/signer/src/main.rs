@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let cosigner = Cosigner::from_env(&env, Clock::system(), Random::system())?;
     let cosigner = &cosigner;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<String>| async move {
-        // The cause is in the log; the invoker learns only that it failed.
+        // The cause is logged; the invoker learns only that the call failed.
         let answer = cosigner.handle(&event.context.invoked_function_arn, &event.payload).await;
         answer.map_err(|_| Error::from("the cosigner failed"))
     }))

@@ -1,4 +1,4 @@
-//! Party 2 as the other modules know it: its table, its key, its policy, and how a call of it fails.
+//! Party 2's shared state (its table, KMS key and policy), and the failures of a call.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub struct Cosigner {
     pub(crate) unqualified: Unqualified,
 }
 
-/// Why an invocation has no result. The invocation fails, and the cause is in the log.
+/// Why an invocation failed. The cause is in the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The table failed.
@@ -38,7 +38,7 @@ pub enum Failure {
     /// State could not be sealed for its way to party 1 and back.
     #[error(transparent)]
     SessionState(#[from] OnceKeyError),
-    /// No randomness.
+    /// The random number generator failed.
     #[error(transparent)]
     Random(#[from] RandomError),
     /// A stored share or session cannot be read.
@@ -49,7 +49,7 @@ pub enum Failure {
     Stopped(#[from] Stopped),
 }
 
-/// How a call ends without an answer of its kind.
+/// Why a call ended without its regular response.
 pub(crate) enum CallError {
     Refused(Refusal),
     Failed(Failure),
@@ -68,7 +68,7 @@ impl<T: Into<Failure>> From<T> for CallError {
 }
 
 impl Cosigner {
-    /// A cosigner over these clients.
+    /// Makes a cosigner with these clients.
     #[must_use]
     pub fn new(
         aws: &Aws,
@@ -88,20 +88,20 @@ impl Cosigner {
         }
     }
 
-    /// The same, for another treatment of invocations without an alias. [`Cosigner::new`] refuses
-    /// them.
+    /// Sets how invocations without an alias are treated. [`Cosigner::new`] refuses them.
     #[must_use]
     pub const fn with_unqualified(mut self, unqualified: Unqualified) -> Self {
         self.unqualified = unqualified;
         self
     }
 
-    /// Makes the clients once, from the environment: `COSIGNER_TABLE`, `COSIGNER_KEY_ID`,
-    /// `CALLER_WITHOUT_ALIAS` (`local` treats invocations without an alias as those of a local
-    /// stack; not set in the cloud, where they are refused), and what [`Policy::from_env`] reads.
+    /// Makes the clients from the environment: `COSIGNER_TABLE`, `COSIGNER_KEY_ID`,
+    /// `CALLER_WITHOUT_ALIAS`, and the variables of [`Policy::from_env`].
+    /// `CALLER_WITHOUT_ALIAS=local` treats invocations without an alias as those of a local stack.
+    /// It is not set in the cloud, where they are refused.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns an error that names the missing variable.
     pub fn from_env(env: &Env<'_>, clock: Clock, random: Random) -> Result<Self, ConfigError> {
         let unqualified = match env.optional("CALLER_WITHOUT_ALIAS").as_deref() {
             None => Unqualified::Refused,

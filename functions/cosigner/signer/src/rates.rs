@@ -1,5 +1,5 @@
-//! How many signatures a tenant has begun, over all of its wallets: one item, counted by
-//! conditional updates that let any number of instances through at once.
+//! Counts the signatures that a tenant has begun, over all of its wallets. Conditional updates of
+//! one item let any number of instances count at once.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
@@ -11,10 +11,10 @@ use crate::party::CallError;
 use crate::policy::Rate;
 use crate::store::Shares;
 
-/// How often another instance may be first.
+/// Maximum number of attempts when other instances write first.
 const TRIES: u32 = 6;
 
-/// What the item says.
+/// The content of the item.
 #[derive(Clone, Copy, Default)]
 struct Counts {
     minute: u64,
@@ -39,10 +39,10 @@ impl Counts {
 }
 
 impl Shares {
-    /// Counts one more signature of a tenant.
+    /// Counts one signature of a tenant.
     ///
     /// # Errors
-    /// When it has had as many as it may, or the table failed.
+    /// Fails when the tenant has reached its limit, or the table fails.
     pub(crate) async fn count_tenant(
         &self,
         tenant: &Tenant,
@@ -53,7 +53,8 @@ impl Shares {
             return Ok(());
         }
         let (minute, day) = (now_ms / 60_000, now_ms / 86_400_000);
-        // In the minute and day that were seen last; else the item is replaced, if it still holds.
+        // The update expects the minute and day that were read last. If they have changed, the
+        // item is replaced on the condition that it is unchanged.
         let mut seen = Counts { minute, day, ..Counts::default() };
         for _ in 0..TRIES {
             let next = match self.count(tenant, rate, seen, (minute, day)).await? {

@@ -1,9 +1,9 @@
-//! Refresh of a key's shares, party 2: a new share beside the one in use, its trial, and, once
-//! party 1 relies on it alone, the end of all others.
+//! Refresh of a key's shares, party 2: makes a new share, tries it, and retires the others once
+//! party 1 relies only on the new one.
 //!
-//! No share is ever overwritten, and the one in use is given up only by [`Cosigner::retire`], for
-//! one that has signed together with party 1's. A share that was never tried may be discarded: party
-//! 1 relies on none before its trial.
+//! No share is ever overwritten. Only [`Cosigner::retire`] retires the share in use, in favour of
+//! one that has signed together with party 1's. A share that was never tried may be discarded,
+//! because party 1 relies on no share before its trial.
 
 use std::collections::BTreeMap;
 
@@ -27,16 +27,16 @@ use crate::session_state::{NewSession, about};
 use crate::sign::{self, Found, RunError, conclude, respond, usable};
 use crate::store::{SessionKind, leftovers, others, share_context, share_item};
 
-/// How long party 1 has between the two calls, in seconds.
+/// Maximum time between the two calls, in seconds.
 const SESSION_S: u64 = 60;
 
-/// More tried shares than refreshes that die at their worst moment ever leave.
+/// Maximum number of tried shares that are kept: more than interrupted refreshes ever leave.
 const MOST_TRIED: usize = 8;
 
-/// How far a new version may be ahead of the newest one, so that they never run out.
+/// Maximum distance of a new version from the newest one, so that version numbers never run out.
 const MOST_AHEAD: u32 = 64;
 
-/// What is kept between the two calls. Sealed at rest, never sent.
+/// State kept between the two calls, sealed at rest and never sent.
 #[derive(Serialize, Deserialize)]
 struct SessionState {
     to: u32,
@@ -48,7 +48,7 @@ struct SessionState {
     mul: TransmitInitMulPhase3to4<Curve>,
 }
 
-/// Phases 1 to 3 of party 2; the state to keep in bytes, and the answer.
+/// Runs phases 1 to 3 of party 2. Returns the state to keep as bytes, and the response.
 fn commit(
     share: &KeyShare,
     id: &[u8],
@@ -72,15 +72,15 @@ fn commit(
         mul_kept,
         mul: mul.remove(0),
     };
-    // Room from the start, so that no copy is left behind by a growing vector.
+    // Allocated at full size, so that a growing vector leaves no copies behind.
     let bytes = postcard::to_extend(&kept, Vec::with_capacity(256 * 1024))
         .map_err(|error| Failure::Damaged(error.to_string()))?;
-    // What is kept goes into it when it is sealed.
+    // `kept` is filled in when the state is sealed.
     let answer = RefreshCommitted { fragment: for_party_1, commitments, kept: Vec::new() };
     Ok((Zeroizing::new(bytes), answer))
 }
 
-/// Phase 4 of party 2: the new share, and what it may reveal once that is stored.
+/// Runs phase 4 of party 2. Returns the new share, and what may be revealed once it is stored.
 fn check(
     share: &KeyShare,
     id: &[u8],
@@ -107,8 +107,8 @@ fn check(
 }
 
 impl Cosigner {
-    /// Refresh, call 1. The key is that of the shares in use. It counts as one of the wallet's
-    /// signatures.
+    /// Handles call 1 of a refresh. The key names the shares in use. The call counts as one of the
+    /// wallet's signatures.
     pub(crate) async fn start_refresh(
         &self,
         context: &RequestContext,
@@ -128,7 +128,7 @@ impl Cosigner {
         let kept = left.kept.clone();
         let step = Step::Refresh { rate: self.policy.limits().wallet, to, kept };
         self.record(context, head, &Decision::RefreshAllowed { to }, step, Some(item)).await?;
-        // Counted and recorded first: a refresh that is refused discards nothing.
+        // The decision is counted and recorded first, so that a refused refresh discards nothing.
         self.shares.clear(key, &left).await?;
         let id = refresh_id(key, to, *session);
         let (state, mut answer) = compute(move || commit(&share, &id, &message)).await??;
@@ -136,7 +136,7 @@ impl Cosigner {
         Ok(answer)
     }
 
-    /// Refresh, call 2.
+    /// Handles call 2 of a refresh.
     pub(crate) async fn finish_refresh(
         &self,
         context: &RequestContext,
@@ -175,8 +175,8 @@ impl Cosigner {
         Ok(RefreshRevealed { reveal })
     }
 
-    /// A share that was barred or given up while another was made from it takes that one with it.
-    /// Party 1 has got nothing yet that lets it use that one.
+    /// Refuses when the share was barred or retired while a new one was made from it. Party 1
+    /// cannot use the new share yet.
     async fn still_usable(&self, from: &WalletKey, to: &WalletKey) -> Result<(), CallError> {
         let (item, head) = self.shares.share_and_head(from).await?;
         let checked = item.ok_or(Refusal::Retired).and_then(|item| usable(&item, &head));
@@ -186,9 +186,9 @@ impl Cosigner {
         Ok(checked?)
     }
 
-    /// Trial of new shares, call 1. The key is theirs. The digest means nothing to anybody, so the
-    /// policy has no say. Only shares that were never tried are; a trial counts as one of the
-    /// wallet's signatures.
+    /// Handles call 1 of a trial of new shares; the key names them. The digest has no meaning
+    /// outside the trial, so the policy does not apply. Only untried shares are tried. A trial
+    /// counts as one of the wallet's signatures.
     pub(crate) async fn start_confirm(
         &self,
         context: &RequestContext,
@@ -218,8 +218,8 @@ impl Cosigner {
         Ok(answer)
     }
 
-    /// Trial of new shares, call 2. From here the new share is not discarded any more, because
-    /// party 1 may rely on it.
+    /// Handles call 2 of a trial. From here on the new share is never discarded, because party 1
+    /// may rely on it.
     pub(crate) async fn finish_confirm(
         &self,
         context: &RequestContext,
@@ -243,8 +243,8 @@ impl Cosigner {
         Ok(made.half)
     }
 
-    /// Gives all shares up but the one named and those made from it, if that one has signed with
-    /// party 1's half of it.
+    /// Retires all shares except the named one and those made from it, provided that it has signed
+    /// with party 1's half.
     pub(crate) async fn retire(&self, context: &RequestContext) -> Result<(), CallError> {
         let key = &context.key;
         let (item, head) = self.shares.share_and_head(key).await?;

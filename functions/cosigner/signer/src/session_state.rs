@@ -1,11 +1,11 @@
-//! What is kept between two calls. It goes to party 1 with the answer and comes back with the next
-//! call, sealed under a key of its own; the table holds that key, sealed beside the share under its
-//! data key (in a key generation under one of its own) and so under KMS key B, until it is taken
-//! out, once.
+//! State kept between two calls. It travels to party 1 with the response and returns with the next
+//! call, sealed under a key of its own. The table holds that key until it is taken out, once. The
+//! key is sealed under the share's data key (in a key generation under a data key of its own), and
+//! so under KMS key B.
 //!
-//! So a session costs the table a few hundred bytes, and not the 20 KB of a signature's state or the
-//! 160 KB of a key generation's. Party 1 cannot read what it carries, change it, or bring that of
-//! another session; what it carries is worth nothing once the key has been taken.
+//! A session therefore costs the table a few hundred bytes, instead of 20 KB for a signature's
+//! state or 160 KB for a key generation's. Party 1 cannot read or change the state it carries, or
+//! substitute another session's. The state is worthless once the key has been taken.
 
 use platform::envelope::BesideKey;
 use platform::items::Item;
@@ -16,20 +16,20 @@ use crate::audit::RequestContext;
 use crate::party::{CallError, Cosigner, Failure};
 use crate::store::{SessionKind, SessionRecord, session_context, session_item};
 
-/// What the state says that it is.
+/// Returns the associated data that binds the state to its session.
 pub(crate) fn about(key: &WalletKey, session: SessionId, kind: SessionKind) -> Vec<u8> {
     let mut about = format!("hyperdex/kept/1/{}/{key}/", kind.as_str()).into_bytes();
     about.extend_from_slice(&session);
     about
 }
 
-/// The keys of a session, as they are sealed in its item.
+/// A session's keys, as sealed in its item.
 pub(crate) struct SessionKeys(Zeroizing<Vec<u8>>);
 
 impl SessionKeys {
     const KEY: usize = 32;
 
-    /// The key of what is kept, and that of what is revealed in between, if anything is.
+    /// Holds the key of the kept state, and the key of the data revealed in between, if any.
     pub(crate) fn new(kept: &OnceKey, reveal: Option<&OnceKey>) -> Self {
         let mut keys = Zeroizing::new(Vec::with_capacity(2 * Self::KEY));
         for key in [Some(kept), reveal].into_iter().flatten() {
@@ -42,7 +42,8 @@ impl SessionKeys {
         &self.0
     }
 
-    /// What is brought may be of another session: this one is over all the same.
+    /// Opens the state that party 1 returned. If it belongs to another session, this session has
+    /// still ended.
     fn open(&self, about: &[u8], kept: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, CallError> {
         let once = self.0.get(..Self::KEY).and_then(OnceKey::from_bytes).ok_or_else(damaged)?;
         Ok(once.open(about, kept).map_err(|_| Refusal::NoSession)?)
@@ -55,17 +56,17 @@ impl SessionKeys {
 
 /// A session that is not stored yet.
 pub(crate) struct NewSession {
-    /// The item that opens it.
+    /// The item to write.
     pub(crate) item: Item,
-    /// The key that seals the state which party 1 carries.
+    /// The key that seals the state carried by party 1.
     pub(crate) once: UnusedKey,
     /// Unix seconds.
     pub(crate) expires_at_s: u64,
 }
 
 impl Cosigner {
-    /// Makes a session of a key that has a share. The share is opened in each of the two calls, so
-    /// the session's key is sealed under the share's data key, without a call of KMS.
+    /// Makes a session for a key that has a share. Both calls open the share anyway, so the
+    /// session's key is sealed under the share's data key, without a call of KMS.
     pub(crate) fn session_beside(
         &self,
         beside: &BesideKey,
@@ -82,7 +83,7 @@ impl Cosigner {
         Ok(NewSession { item, once, expires_at_s })
     }
 
-    /// Opens what party 1 has brought back, with the session that was taken out of the table.
+    /// Opens the state that party 1 returned, with the session taken out of the table.
     pub(crate) fn kept_beside(
         &self,
         beside: &BesideKey,
@@ -95,7 +96,7 @@ impl Cosigner {
         keys.open(&about(key, *session, record.kind), kept)
     }
 
-    /// Takes a session out of the table. From here it is over.
+    /// Takes a session out of the table, which ends it.
     pub(crate) async fn take(
         &self,
         RequestContext { key, session, .. }: &RequestContext,
@@ -112,7 +113,7 @@ impl Cosigner {
         Ok(record)
     }
 
-    /// Takes the session of a key generation, and opens what party 1 has brought back.
+    /// Takes the session of a key generation, and opens the state that party 1 returned.
     pub(crate) async fn take_keygen(
         &self,
         context: &RequestContext,
@@ -123,7 +124,8 @@ impl Cosigner {
         keys.open(&about(&context.key, context.session, SessionKind::Keygen), kept)
     }
 
-    /// The keys of a key generation that is open: there is no share yet beside which they could be.
+    /// Opens the keys of an open key generation. There is no share yet whose data key could seal
+    /// them.
     pub(crate) async fn keygen_keys(
         &self,
         RequestContext { key, session, .. }: &RequestContext,

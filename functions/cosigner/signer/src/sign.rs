@@ -1,5 +1,5 @@
-//! Signing, party 2. Call 1 checks the intent, makes its digest, and fixes both for the session;
-//! call 2 gives party 2's half for what was fixed, once.
+//! Signing, party 2. Call 1 checks the intent, computes its digest, and fixes both for the
+//! session. Call 2 returns party 2's half of the signature for that digest, once.
 
 use std::collections::BTreeMap;
 
@@ -23,10 +23,11 @@ use crate::party::{CallError, Cosigner, Failure};
 use crate::session_state::{NewSession, about};
 use crate::store::{SessionKind, ShareItem, share_context};
 
-/// How long party 1 has between the two calls, in seconds.
+/// Maximum time between the two calls, in seconds.
 pub(crate) const SESSION_S: u64 = 15;
 
-/// What is kept between the two calls, used at most once. Nobody else reads it: see `kept`.
+/// State kept between the two calls and used at most once. Only the cosigner can read it; see
+/// `kept`.
 #[derive(Serialize, Deserialize)]
 struct SessionState {
     digest: Digest,
@@ -34,7 +35,7 @@ struct SessionState {
     pair: BTreeMap<PartyIndex, KeepPhase2to3<Curve>>,
 }
 
-/// Phases 1 and 2 of party 2: the state to keep in bytes, and the answer.
+/// Runs phases 1 and 2 of party 2. Returns the state to keep as bytes, and the response.
 pub(crate) fn respond(
     share: &KeyShare,
     data: &SignData,
@@ -43,16 +44,17 @@ pub(crate) fn respond(
     let party = share.party();
     let (unique, pair, mut phase_1) = party.sign_phase1(data)?;
     let (unique, pair, mut phase_2) = party.sign_phase2(data, unique, pair, &[message])?;
-    // What is kept goes into it when it is sealed.
+    // `kept` is filled in when the state is sealed.
     let (phase_1, phase_2) = (phase_1.remove(0), phase_2.remove(0));
     let answer = SignAnswered { phase_1, phase_2, kept: Vec::new() };
     let kept = SessionState { digest: data.message_hash, unique, pair };
-    // Room from the start, so that no copy is left behind by a growing vector.
+    // Allocated at full size, so that a growing vector leaves no copies behind.
     let bytes = postcard::to_extend(&kept, Vec::with_capacity(32 * 1024))?;
     Ok((Zeroizing::new(bytes), answer))
 }
 
-/// The whole signature, and party 2's half of it, which nobody has before the signature is known.
+/// The whole signature, and party 2's half of it, which is not released before the signature is
+/// recorded.
 pub(crate) struct Made {
     pub(crate) digest: Digest,
     /// 65 bytes in hex.
@@ -60,7 +62,7 @@ pub(crate) struct Made {
     pub(crate) half: SignShares,
 }
 
-/// Phases 3 and 4 of party 2, for what was fixed in call 1.
+/// Runs phases 3 and 4 of party 2, for the digest fixed in call 1.
 pub(crate) fn conclude(
     key: &WalletKey,
     session: SessionId,
@@ -79,9 +81,9 @@ pub(crate) fn conclude(
 
 /// Why a run ended.
 pub(crate) enum RunError {
-    /// The protocol met what it does not allow.
+    /// Party 1's message violates the protocol.
     Abort(Abort),
-    /// What was kept cannot be read.
+    /// The kept state cannot be read.
     Damaged(String),
 }
 
@@ -97,7 +99,7 @@ impl From<postcard::Error> for RunError {
     }
 }
 
-/// A share that is open, what seals beside it, and the end of its wallet's audit log.
+/// An opened share, the key that seals its sessions, and the head of its wallet's audit log.
 pub(crate) struct Found {
     pub(crate) share: KeyShare,
     pub(crate) beside: BesideKey,
@@ -116,7 +118,7 @@ pub(crate) fn usable(item: &ShareItem, head: &Head) -> Result<(), Refusal> {
 }
 
 impl Cosigner {
-    /// Call 1.
+    /// Handles call 1.
     pub(crate) async fn start_sign(
         &self,
         context: &RequestContext,
@@ -127,9 +129,10 @@ impl Cosigner {
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
         let (rate, now_ms) = (self.policy.limits().tenant, self.clock.now_ms());
-        // Refused early where it would be refused late, before it costs anything.
+        // Refused before any costly work, where the transaction would refuse anyway.
         usable(&item, &head)?;
-        // Shares sign after their trial, so that nobody else can take the slots that it needs.
+        // Shares sign only after their trial, so that no other call can take the run slots that
+        // the trial requires.
         if item.from.is_some() && !item.confirmed {
             return Err(Refusal::NotConfirmed.into());
         }
@@ -152,8 +155,8 @@ impl Cosigner {
 
         let NewSession { item, once, expires_at_s: until_s } =
             self.session_beside(&beside, context, SessionKind::Sign, SESSION_S)?;
-        // The slot, the session, the record and the count are there together or not at all, before
-        // anything is computed from the share.
+        // One transaction writes the slot, the session, the record and the count, before anything
+        // is computed from the share.
         let rate = self.policy.limits().wallet;
         let step = Step::Open { rate, nonce: intent.nonce(), until_s };
         let head =
@@ -186,8 +189,8 @@ impl Cosigner {
         self.refuse_with(context, head, &refused, refusal).await
     }
 
-    /// Records a refusal, and returns it. Of many in a minute, the later ones are in the log stream
-    /// only: nothing was computed from a share.
+    /// Records a refusal, and returns it. Above the limit per minute, a refusal appears only in
+    /// the log stream; nothing was computed from a share.
     pub(crate) async fn refuse_with(
         &self,
         context: &RequestContext,
@@ -198,14 +201,17 @@ impl Cosigner {
         match self.record(context, head, decision, Step::Refuse, None).await {
             Ok(_) => refusal.into(),
             Err(CallError::Refused(Refusal::Busy)) => {
-                tracing::warn!(%refusal, walletId = %context.key.wallet_id, "refused, and not recorded");
+                tracing::warn!(
+                    %refusal, walletId = %context.key.wallet_id,
+                    "refusal not recorded: minute limit reached"
+                );
                 refusal.into()
             }
             Err(error) => error,
         }
     }
 
-    /// Call 2. What was kept is gone before anything is computed from it.
+    /// Handles call 2. The session is deleted before anything is computed from it.
     pub(crate) async fn finish_sign(
         &self,
         context: &RequestContext,
@@ -222,12 +228,13 @@ impl Cosigner {
             Err(error) => return Err(self.ended(context, head, error).await),
         };
         let signed = Decision::signed(&made.digest, made.signature);
-        // The signature is recorded before anybody has it, and only while the key is not barred.
+        // The signature is recorded before anyone receives it, and only while the key is not
+        // barred.
         self.record(context, head, &signed, Step::Close, None).await?;
         Ok(made.half)
     }
 
-    /// The share that is in use, and what its wallet's records end with.
+    /// Opens the share in use, and reads the head of its wallet's chain.
     pub(crate) async fn usable_share(&self, key: &WalletKey) -> Result<Found, CallError> {
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
@@ -248,7 +255,7 @@ impl Cosigner {
         Ok((share, beside))
     }
 
-    /// A run has ended without a result.
+    /// Handles a run that ended without a result.
     pub(crate) async fn ended(
         &self,
         context: &RequestContext,
@@ -261,10 +268,10 @@ impl Cosigner {
         }
     }
 
-    /// The protocol met what it does not allow. Where party 1 cheated in a way that leaks state
-    /// that later runs share, the key is barred, as the protocol's authors require: by a write of
-    /// its own, and again with the record, in case one of them fails. The run's slot stays taken
-    /// in any case.
+    /// Handles a protocol violation. If party 1 cheated in a way that leaks state shared with
+    /// later runs, the key is barred, as the protocol's authors require. The bar has a write of
+    /// its own and is repeated with the record, in case one of them fails. The run slot stays
+    /// taken in any case.
     async fn aborted(&self, context: &RequestContext, head: Head, abort: &Abort) -> CallError {
         let reason = abort.description();
         let mut step = Step::Note;

@@ -1,13 +1,13 @@
-//! The cosigner's table: its shares, and the state of sessions that are open.
+//! The cosigner's table: its shares, and the state of open sessions.
 //!
 //! | partition key | sort key | item |
 //! | --- | --- | --- |
-//! | `tenant#W#walletId` | `audit` | the end of its audit log, counts of its signatures, and its gate |
+//! | `tenant#W#walletId` | `audit` | the head of its audit log, with counts and the gate |
 //! | `tenant#W#walletId` | `audit#seq` | one record of its audit log; append-only |
-//! | `tenant#W#walletId` | `session#id` | the keys of what is kept between two calls, sealed, with a short life |
-//! | `tenant#W#walletId` | `session#id#committed` | what party 1 has committed to in a key generation |
-//! | `tenant#rates` | `rates` | how many signatures the tenant has begun |
-//! | `tenant#W#walletId` | `share#version` | a share, sealed; never deleted on a timer: see `versions` |
+//! | `tenant#W#walletId` | `session#id` | the keys of the kept state, sealed, short-lived |
+//! | `tenant#W#walletId` | `session#id#committed` | party 1's commitments in a key generation |
+//! | `tenant#rates` | `rates` | the number of signatures the tenant has begun |
+//! | `tenant#W#walletId` | `share#version` | a share, sealed; never expires: see `versions` |
 
 mod versions;
 
@@ -25,7 +25,7 @@ pub(crate) use versions::{leftovers, others};
 /// The schema number that this version writes.
 const SCHEMA: u32 = 1;
 
-/// What a session was opened for.
+/// The purpose of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SessionKind {
@@ -54,44 +54,46 @@ impl SessionKind {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionRecord {
-    /// 1.
+    /// Schema number: 1.
     pub schema: u32,
-    /// What for.
+    /// The session's purpose.
     pub kind: SessionKind,
-    /// Unix seconds; also the table's TTL. Checked when it is read.
+    /// Expiry in Unix seconds; also the table's TTL. Checked on every read, because TTL deletion
+    /// is late.
     pub expires_at_s: u64,
-    /// What is kept between its two calls.
+    /// The keys of the state kept between its two calls.
     pub sealed: Sealed,
 }
 
-/// What party 1 has committed to in a key generation.
+/// Party 1's commitments in a key generation.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CommitmentsRecord {
     schema: u32,
-    /// Unix seconds; also the table's TTL.
+    /// Expiry in Unix seconds; also the table's TTL.
     expires_at_s: u64,
     /// SHA-256, in hex.
     hash: String,
 }
 
-/// A share.
+/// A share as stored.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShareItem {
-    /// 1.
+    /// Schema number: 1.
     pub schema: u32,
-    /// Signing is barred. Earlier versions wrote it here; this one bars the key in its head.
+    /// Bars signing. Earlier versions wrote it here; this version bars the key in its head.
     pub barred: bool,
     /// Unix milliseconds.
     pub created_at_ms: u64,
-    /// `None`: it was given up for a newer one.
+    /// The sealed share; `None` when it was retired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<Sealed>,
-    /// Which one it was made from; `None`: key generation's.
+    /// The version it was made from; `None` for key generation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<u32>,
-    /// It has signed with party 1's. Before that nobody relies on one that a refresh has made.
+    /// Whether it has signed with party 1's share. Before that, nothing relies on a share made by
+    /// a refresh.
     #[serde(default)]
     pub confirmed: bool,
 }
@@ -108,18 +110,18 @@ impl Shares {
         Self { db, table: table.to_owned() }
     }
 
-    /// Opens a session, given its item; one that was opened before is a conflict.
+    /// Opens a session by writing its item. Conflicts when the session was opened before.
     pub(crate) async fn open(&self, item: Item) -> Result<(), StoreError> {
         self.put_new(item).await
     }
 
-    /// Takes a session out: whoever gets it is the only one who ever does.
+    /// Takes a session out. Exactly one caller receives it.
     pub(crate) async fn take(
         &self,
         key: &WalletKey,
         session: SessionId,
     ) -> Result<Option<SessionRecord>, StoreError> {
-        // A deletion of nothing succeeds and returns nothing, so it needs no condition.
+        // A deletion of a missing item succeeds and returns nothing, so it needs no condition.
         let output = self
             .db
             .delete_item()
@@ -132,7 +134,7 @@ impl Shares {
         output.attributes.map(|item| from_item("session", item)).transpose()
     }
 
-    /// A session that is open, left there.
+    /// Reads an open session, and leaves it in the table.
     pub(crate) async fn session(
         &self,
         key: &WalletKey,
@@ -142,8 +144,8 @@ impl Shares {
         item.map(|item| from_item("session", item)).transpose()
     }
 
-    /// Fixes what party 1 has committed to; a second time is a conflict. It is never deleted but on
-    /// its timer, after the session.
+    /// Fixes party 1's commitments. Conflicts the second time. Only the TTL deletes them, after
+    /// the session.
     pub(crate) async fn fix_commitments(
         &self,
         key: &WalletKey,
@@ -155,7 +157,7 @@ impl Shares {
         self.put_new(to_record(committed_key(key, session), &record)?).await
     }
 
-    /// What party 1 has committed to.
+    /// Reads party 1's commitments.
     pub(crate) async fn commitments(
         &self,
         key: &WalletKey,
@@ -192,7 +194,7 @@ impl Shares {
     }
 }
 
-/// A session as it is stored.
+/// Builds the stored item of a session.
 pub(crate) fn session_item(
     key: &WalletKey,
     session: SessionId,
@@ -204,7 +206,7 @@ pub(crate) fn session_item(
     to_record(session_key(key, session), &record)
 }
 
-/// A share as it is stored; one that is there is never overwritten.
+/// Builds the stored item of a share. A stored share is never overwritten.
 pub(crate) fn share_item(
     key: &WalletKey,
     from: Option<u32>,
@@ -244,7 +246,7 @@ pub(crate) fn share_key(key: &WalletKey) -> Item {
     item_key(key, format!("{SHARE}{}", key.key_version))
 }
 
-/// What the cosigner's share is sealed for.
+/// Returns the encryption context of the cosigner's share.
 pub(crate) fn share_context(key: &WalletKey) -> Context {
     Context {
         tenant: key.tenant.clone(),
@@ -255,7 +257,7 @@ pub(crate) fn share_context(key: &WalletKey) -> Context {
     }
 }
 
-/// What a session's state is sealed for.
+/// Returns the encryption context of a session's state.
 pub(crate) fn session_context(key: &WalletKey, session: SessionId, kind: SessionKind) -> Context {
     Context {
         tenant: key.tenant.clone(),
@@ -270,7 +272,7 @@ fn hex(session: SessionId) -> String {
     session.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// One item of each schema version ever stored is parsed for ever.
+/// Tests that one item of each schema version ever stored still parses.
 #[cfg(test)]
 mod samples {
     use super::*;

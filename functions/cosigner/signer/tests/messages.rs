@@ -1,7 +1,8 @@
-//! Whatever an endpoint sends: what does not parse is refused as malformed, without a panic and
-//! without a call of anything. A case that once failed is kept in `corpus/` and tried for ever.
+//! Property tests of the cosigner's messages. A message that does not parse is refused as
+//! malformed, without a panic and without a remote call. Every case that failed once is kept in
+//! `corpus/`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 use cosigner::{Cosigner, Policy, Setting};
 use domain::clock::Clock;
@@ -13,7 +14,8 @@ use proptest::test_runner::FileFailurePersistence;
 use protocol::{Answer, Call, PROTOCOL, Refusal, Request, WalletKey};
 use uuid::Uuid;
 
-/// A cosigner whose cloud does not answer: a message that is refused unread needs none.
+/// Calls a cosigner whose cloud is unreachable; a malformed message is refused before any remote
+/// call.
 fn answer(payload: &str) -> Option<Answer> {
     let aws = Aws::local("http://127.0.0.1:9", "http://127.0.0.1:9", "http://127.0.0.1:9");
     let setting = Setting {
@@ -50,7 +52,7 @@ fn honest() -> String {
     String::from_utf8(request.to_payload()).unwrap().trim_matches('"').to_owned()
 }
 
-/// Refused; or read, and then it says what it said.
+/// Asserts that a payload is refused, or read without loss.
 fn refused_or_read(payload: &str) -> Result<(), TestCaseError> {
     match Request::from_payload(payload) {
         Err(_) => prop_assert!(refused(payload)),
@@ -79,7 +81,7 @@ proptest! {
     }
 
     #[test]
-    fn a_bent_message_is_refused_or_read(
+    fn altered_message_is_refused_or_read(
         bent in proptest::collection::vec((any::<usize>(), 0..64_u8), 1..6),
         cut in any::<usize>(),
         whole in any::<bool>(),
@@ -97,18 +99,18 @@ proptest! {
         refused_or_read(&String::from_utf8(text).unwrap())?;
     }
 
-    /// More than the message, however much.
+    /// Appends trailing data of any length to a message.
     #[test]
-    fn an_oversized_message_is_refused(groups in 1..200_000_usize) {
+    fn oversized_message_is_refused(groups in 1..200_000_usize) {
         let text = format!("{}{}", honest().trim_end_matches('='), "AAAA".repeat(groups));
         prop_assert!(Request::from_payload(&text).is_err());
         prop_assert!(refused(&text));
     }
 }
 
-/// The kept cases, each refused.
+/// Asserts that each kept case is refused.
 #[test]
-fn what_is_in_the_corpus_is_refused() {
+fn corpus_cases_are_refused() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let kept = files.filter(|file| file.extension().is_some_and(|kind| kind == "payload"));
@@ -121,9 +123,9 @@ fn what_is_in_the_corpus_is_refused() {
     assert!(Request::from_payload(&honest()).is_ok(), "an honest message is read");
 }
 
-/// How a string of JSON is written is its writer's to say.
+/// JSON allows several escapes of one text; the reader must accept all of them.
 #[test]
-fn an_answer_is_read_however_its_text_is_escaped() {
+fn response_with_any_json_escapes_parses() {
     let answer = Answer::Refused(Refusal::Newest(7)).to_payload();
     let plain = answer.get();
     let first = plain.as_bytes()[1];

@@ -1,6 +1,6 @@
-//! What is put into an export to mislead who verifies it: the fuzzer has found the first of these.
+//! Tests of exports crafted to mislead the verifier. The fuzzer found the first case.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a test panics on failure")]
 
 use cosigner::audit::verify::{Fault, Verifier};
 use cosigner::audit::{Decision, Entry};
@@ -32,20 +32,20 @@ fn unreadable(lines: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn a_number_that_no_record_has_is_a_fault() {
+fn invalid_record_number_is_a_fault() {
     for seq in [0, u64::MAX] {
         let found = unreadable(&[record(seq, "{}")]);
-        assert_eq!(found, [format!("no record has the number {seq}")]);
+        assert_eq!(found, [format!("invalid record number {seq}")]);
     }
 }
 
 #[test]
-fn a_record_cannot_hide_another_of_its_number() {
+fn duplicate_record_number_is_a_fault() {
     let found = unreadable(&[record(1, "{}"), record(2, "{}"), record(1, "[]")]);
     assert_eq!(found, ["two records have the number 1"]);
 }
 
-/// A chain from before records had an alias, as an export has it.
+/// An exported chain from before records had an alias.
 const CHAIN_V1: &str = include_str!("samples/audit-chain.v1.jsonl");
 
 fn entry(line: &str) -> Entry {
@@ -62,7 +62,8 @@ fn chain_without_aliases_still_verifies() {
     let entries: Vec<Entry> = CHAIN_V1.lines().take(3).map(entry).collect();
     assert!(entries.iter().all(|entry| entry.alias.is_none()));
     assert_eq!(entries[1].caller, "hyperdex-sign-message");
-    // Written again, it is what it was: a reader that rewrites records would keep their hashes.
+    // Serialising a record again must reproduce it: a reader that rewrites records would keep
+    // their hashes.
     for line in CHAIN_V1.lines().take(3) {
         let item = serde_json::from_str::<serde_json::Value>(line).unwrap();
         assert_eq!(item["Item"]["body"]["S"], serde_json::to_string(&entry(line)).unwrap());
@@ -70,7 +71,7 @@ fn chain_without_aliases_still_verifies() {
 }
 
 #[test]
-fn entry_with_an_alias_says_so_and_reads_back() {
+fn entry_with_an_alias_round_trips() {
     let line = CHAIN_V1.lines().nth(2).unwrap();
     let decision = Decision::CallRefused { call: "Retire".to_owned() };
     let entry = Entry { alias: Some("sign-message".to_owned()), decision, ..entry(line) };

@@ -1,4 +1,4 @@
-//! As much of OpenAPI as the document uses: what fits a schema, and samples that do.
+//! The subset of OpenAPI that the document uses: validation against a schema, and samples.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ impl<'a> Operation<'a> {
         self.parameters().find(|one| one["in"] == place && one["name"] == name)
     }
 
-    /// The schemas of its answers with such a status.
+    /// Returns the schemas of its responses with a matching status.
     pub(crate) fn answers(&self, is: impl Fn(u16) -> bool) -> Vec<(u16, &'a Value)> {
         let answers = self.value["responses"].as_object().unwrap().iter();
         let answers = answers.map(|(status, answer)| {
@@ -33,7 +33,7 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// Letters that a pattern allows, and a text of them.
+/// Returns the characters that a pattern allows, and a matching text.
 fn pattern(pattern: &str) -> (fn(&str) -> bool, String) {
     fn hex(text: &str, digits: usize) -> bool {
         text.len() == digits && text.chars().all(|letter| letter.is_ascii_hexdigit())
@@ -103,7 +103,7 @@ fn pattern(pattern: &str) -> (fn(&str) -> bool, String) {
             "cursor".to_owned(),
         ),
         "" => (|_| true, "a text".to_owned()),
-        other => panic!("say in this file what {other} means"),
+        other => panic!("this file does not support the pattern {other}"),
     }
 }
 
@@ -125,7 +125,7 @@ impl Document {
         })
     }
 
-    /// The operation that a request is of; a path that is written out goes before one with names.
+    /// Finds the operation of a request. A literal path takes precedence over one with parameters.
     pub(crate) fn find(&self, method: &str, path: &str) -> Option<Operation<'_>> {
         let fits = |stated: &str| {
             let parts = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
@@ -148,8 +148,8 @@ impl Document {
         }
     }
 
-    /// Status and body of each example of an error. The component has the errors of several
-    /// operations; the reference to it names the codes of this one.
+    /// Returns the status and body of each error example. A component has the errors of several
+    /// operations; the reference to it lists the codes of this one.
     pub(crate) fn errors(&self, operation: &Operation<'_>) -> Vec<(u16, Value)> {
         let mut errors = Vec::new();
         for (status, codes, answer) in self.refusals(operation) {
@@ -164,7 +164,7 @@ impl Document {
         errors
     }
 
-    /// Status, codes and component of each error response.
+    /// Returns the status, codes and component of each error response.
     fn refusals<'a>(
         &'a self,
         operation: &Operation<'a>,
@@ -178,7 +178,7 @@ impl Document {
         errors.collect()
     }
 
-    /// The codes of all operations.
+    /// Returns the codes of all operations.
     pub(crate) fn codes(&self) -> BTreeSet<String> {
         let mut codes = BTreeSet::new();
         for operation in self.operations() {
@@ -187,13 +187,13 @@ impl Document {
         codes
     }
 
-    /// Whether a value is of a schema, with no field that the schema does not name.
+    /// Checks that a value matches a schema, without fields that the schema does not name.
     pub(crate) fn fits(&self, schema: &Value, value: &Value) -> Result<(), String> {
         let schema = self.resolved(schema);
         let no = |why: &str| Err(format!("{value} {why}: {schema}"));
         if let Some(any) = schema["oneOf"].as_array() {
             let fits = any.iter().any(|schema| self.fits(schema, value).is_ok());
-            return if fits { Ok(()) } else { no("is none of") };
+            return if fits { Ok(()) } else { no("matches none of") };
         }
         let kinds = match &schema["type"] {
             Value::Array(kinds) => kinds.clone(),
@@ -208,10 +208,10 @@ impl Document {
             Value::Object(_) => "object",
         };
         if !kinds.contains(&json!(kind)) {
-            return no("is of another type");
+            return no("has another type");
         }
         if let Some(words) = schema["enum"].as_array().filter(|_| !value.is_null()) {
-            return if words.contains(value) { Ok(()) } else { no("is none of the words") };
+            return if words.contains(value) { Ok(()) } else { no("is not in the enum") };
         }
         match value {
             Value::Array(list) => {
@@ -219,7 +219,7 @@ impl Document {
                 let fits = schema["minItems"].as_u64().is_none_or(|least| length >= least)
                     && schema["maxItems"].as_u64().is_none_or(|most| length <= most);
                 if !fits {
-                    return no("has too few, or too many");
+                    return no("has too few or too many items");
                 }
                 list.iter().try_for_each(|one| self.fits(&schema["items"], one))
             }
@@ -233,7 +233,7 @@ impl Document {
                 let fits = matches
                     && within("maxLength", &|most| length <= most)
                     && within("minLength", &|least| length >= least);
-                if fits { Ok(()) } else { no("is no such text") }
+                if fits { Ok(()) } else { no("does not match the pattern") }
             }
             Value::Number(number) => {
                 let number = number.as_u64().unwrap();
@@ -245,12 +245,12 @@ impl Document {
                 let properties = schema["properties"].as_object().unwrap();
                 for name in schema["required"].as_array().into_iter().flatten() {
                     if !fields.contains_key(name.as_str().unwrap()) {
-                        return no("lacks a field");
+                        return no("lacks a required field");
                     }
                 }
                 for (name, value) in fields {
                     let Some(form) = properties.get(name) else {
-                        return no("has a field too many");
+                        return no("has an unknown field");
                     };
                     self.fits(form, value)?;
                 }
@@ -260,8 +260,8 @@ impl Document {
         }
     }
 
-    /// Values of a schema: the first one has every field; in the others each field is, once each,
-    /// left out where it may be, and everything else that it may be.
+    /// Returns samples of a schema. The first has every field. In the others, each optional field
+    /// is omitted once, and each alternative value occurs.
     pub(crate) fn samples(&self, schema: &Value) -> Vec<Value> {
         let schema = self.resolved(schema);
         if let Some(values) = schema["enum"].as_array() {
@@ -293,7 +293,7 @@ impl Document {
             }
             "array" => vec![Value::Array(self.samples(&schema["items"])), json!([])],
             "object" => self.objects(schema),
-            other => panic!("say in this file what a {other} is"),
+            other => panic!("this file does not support the type {other}"),
         }
     }
 
@@ -305,7 +305,7 @@ impl Document {
             let mut samples = self.samples(form).into_iter();
             full.insert(name.clone(), samples.next().unwrap());
             let may_lack = !required.contains(&json!(name));
-            // What may be left out is left out where it would be null, or an empty list.
+            // An optional field that would be null or an empty list is omitted.
             let is_nothing = |sample: &Value| sample.is_null() || *sample == json!([]);
             let others_of = samples.filter(|sample| !(may_lack && is_nothing(sample)));
             others.extend(others_of.map(|sample| (name.clone(), Some(sample))));
@@ -327,7 +327,7 @@ impl Document {
     }
 }
 
-/// Objects whose fields are those of all parts, each of their samples once.
+/// Combines the samples of all parts of an `allOf`, each sample once.
 fn together(parts: &[Vec<Value>]) -> Vec<Value> {
     let mut all = Vec::new();
     for (index, samples) in parts.iter().enumerate() {

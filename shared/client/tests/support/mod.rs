@@ -1,4 +1,4 @@
-//! A server that notes what it is asked, and answers as a test says.
+//! A server that records requests, and responds as a test specifies.
 
 #![allow(dead_code, clippy::allow_attributes, reason = "each test program uses a part of it")]
 
@@ -19,13 +19,13 @@ pub(crate) struct Seen {
     pub(crate) body: String,
 }
 
-/// What becomes of it.
+/// The server's reaction.
 pub(crate) enum Step {
     /// Status, headers, body.
     Answer(u16, Vec<(&'static str, String)>, String),
     /// The connection breaks.
     Break,
-    /// Nothing comes.
+    /// No response is sent.
     Hang,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The plan is given each request and its number, from 1.
+    /// Starts the server. The plan receives each request and its number, from 1.
     pub(crate) async fn start(plan: impl Fn(&Seen, usize) -> Step + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -51,7 +51,7 @@ impl Server {
         Self { url, seen }
     }
 
-    /// What has arrived since it was last asked for.
+    /// Returns the requests since the last call.
     pub(crate) fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }

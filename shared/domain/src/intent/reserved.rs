@@ -1,14 +1,14 @@
-//! Free messages that are not signed, because a venue takes a personal signature over them as a
-//! login that makes keys, the approval of a key, the seed of a key, or a transfer.
+//! Reserved messages. They are not signed, because a venue treats a personal signature over them
+//! as a login that makes keys, the approval of a key, the seed of a key, or a transfer.
 //!
-//! A venue verifies the signature over its own exact text, so the signature of another spelling is
-//! of no use to an attacker unless the venue normalises the text. Other spellings are refused all the
-//! same: letters and digits alone are compared, after Unicode's compatibility decomposition (NFKD)
-//! and without regard to case. Letters of other scripts that only look alike stay different.
+//! A venue verifies the signature over its own exact text, so another spelling helps an attacker
+//! only if the venue normalises the text. Other spellings are refused anyway. Only letters and
+//! digits are compared, after Unicode's compatibility decomposition (NFKD) and without regard to
+//! case. Look-alike letters of other scripts stay different.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-/// Beginnings of refused messages. `docs/security/threat-model.md` has the sources.
+/// Prefixes of reserved messages. `docs/security/threat-model.md` has the sources.
 const BEGINNINGS: [&str; 4] = [
     // Aster V1: "You are signing into Astherus <nonce>", earlier "… into Aster DEX <nonce>".
     "You are signing into",
@@ -20,12 +20,14 @@ const BEGINNINGS: [&str; 4] = [
     "Welcome to Rabbit DEX",
 ];
 
-/// Parts of refused messages, anywhere in them.
+/// Parts of reserved messages, anywhere in the text.
 const PARTS: [&str; 6] = [
     // The last line of Lighter's ChangePubKey, Transfer, Approve Integrator, Create Lighter Sub
-    // Account and Airdrop Allocation, of zkSync Lite's and zkLink's key seeds, and of others'.
+    // Account and Airdrop Allocation, of the key seeds of zkSync Lite and zkLink, and of other
+    // venues.
     "Only sign this message for a trusted client!",
-    // ApeX's and edgeX's key seeds and edgeX's onboarding; dYdX v3's, where it was signed as JSON.
+    // The key seeds of ApeX and edgeX, and edgeX's onboarding; that of dYdX v3 where signed as
+    // JSON.
     "onlySignOn: http",
     // Loopring's key seed.
     "Sign this message to access Loopring Exchange",
@@ -37,11 +39,11 @@ const PARTS: [&str; 6] = [
 ];
 
 /// Returns the letters and digits of a text in one form: without regard to case, width, style,
-/// accents, white space, punctuation, or characters that are not shown.
+/// accents, white space, punctuation, or invisible characters.
 #[must_use]
 pub fn folded(text: &str) -> String {
-    // Two letters of Hangul are not shown, and the halfwidth and compatibility fillers decompose to
-    // one of them. All other characters that are not shown are no letters.
+    // Two Hangul letters are invisible, and the halfwidth and compatibility fillers decompose to
+    // one of them. All other invisible characters are not letters.
     let is_shown = |letter: &char| !matches!(letter, '\u{115f}' | '\u{1160}');
     DecomposingNormalizerBorrowed::new_nfkd()
         .normalize_iter(text.chars())
@@ -50,7 +52,7 @@ pub fn folded(text: &str) -> String {
         .collect()
 }
 
-/// Whether a message is one that is not signed.
+/// Returns whether a message is reserved.
 pub(super) fn is_reserved(message: &str) -> bool {
     let message = folded(message);
     BEGINNINGS.iter().any(|beginning| message.starts_with(&folded(beginning)))
@@ -65,7 +67,7 @@ mod tests {
 
     const LAST_LINE: &str = "Only sign this message for a trusted client!";
 
-    /// Lighter's texts other than ChangePubKey, as its SDK fills them in.
+    /// Returns a text of Lighter other than ChangePubKey, as its SDK fills it in.
     fn lighter(beginning: &str) -> String {
         format!(
             "{beginning}\n\nnonce: 0x0000000000000007\nchainId: 0x0000000000000130\n{LAST_LINE}"
@@ -162,7 +164,7 @@ mod tests {
         }
     }
 
-    /// A letter in another style, or with something next to it that is not shown.
+    /// Returns a letter in another style, or with an invisible character after it.
     fn spelled(letter: char, style: u8) -> String {
         let styled = |from: char, to: u32| {
             char::from_u32(letter as u32 - from as u32 + to).unwrap_or(letter).to_string()
@@ -191,13 +193,13 @@ mod tests {
             let line: String =
                 LAST_LINE.chars().zip(styles).map(|(letter, style)| spelled(letter, style)).collect();
             prop_assert!(is_reserved(&line), "{}", line);
-            // A line of its own, as what stands next to it may join its letters otherwise.
+            // On a line of its own, because adjacent text may join with its letters.
             let message = format!("{before}\n{line}\n{after}");
             prop_assert!(is_reserved(&message), "{}", message);
         }
 
         #[test]
-        fn folding_twice_changes_nothing(text in ".{0,80}") {
+        fn folding_is_idempotent(text in ".{0,80}") {
             prop_assert_eq!(folded(&folded(&text)), folded(&text));
         }
     }

@@ -1,4 +1,4 @@
-//! The agents that an exchange lists for a wallet.
+//! The operations on the agents that an exchange lists for a wallet.
 
 use domain::ids::Exchange;
 use http::Method;
@@ -19,8 +19,8 @@ pub(super) fn list(exchange: Exchange) -> Operation {
     Operation::new(Method::GET, path, format!("list{name}Agents"), Tag::Agents)
         .says(
             format!("List a wallet's agents on {name}"),
-            "Returns the exchange's list: the agents of the wallet's API key, leftovers of this \
-             service, and agents that others made.",
+            "Returns the exchange's list: the agents of the wallet's credential, leftovers of this \
+             service, and agents made by others.",
         )
         .takes(wallet_in_query(Required::True))
         .answers(200, "The agents.", "Agents")
@@ -41,13 +41,13 @@ pub(super) fn remove(exchange: Exchange) -> Operation {
     Operation::new(Method::DELETE, path, format!("delete{name}Agent"), Tag::Agents)
         .says(
             format!("Remove an agent from {name}"),
-            "Frees the slot of an agent that no API key uses. Only agents made by this service can be \
-             removed.",
+            "Frees the slot of an agent that no credential uses. Only agents made by this service can \
+             be removed.",
         )
         .once()
         .takes(agent_in_path())
         .takes(wallet_in_query(Required::True))
-        .answers(200, "The agent is gone from the exchange.", "AgentRemoved")
+        .answers(200, "The exchange has removed the agent.", "AgentRemoved")
         .fails(errors::no_body())
         .fails(errors::unnamed())
         .fails(errors::named())

@@ -1,21 +1,22 @@
-//! What differs from exchange to exchange.
+//! The parts of operations that differ between exchanges.
 
 use domain::ids::Exchange;
 use shared::api::error::ApiError;
 use shared::credentials::CredentialError;
 use shared::exchanges::profile::Profile;
 
-/// The path of an exchange's credentials, and its name in the ids of operations and schemas.
+/// Returns the path of an exchange's credentials, and the exchange's name in the ids of operations
+/// and schemas.
 pub(super) fn of(exchange: Exchange) -> (String, &'static str) {
     (format!("/api/trading/{exchange}/apikey"), Profile::of(exchange).name)
 }
 
-/// The schemas of an exchange's responses, and where these name the wallet.
+/// The schemas of an exchange's responses, and the place of the wallet's name in them.
 pub(super) struct Responses {
     pub(super) registered: &'static str,
     pub(super) rotated: &'static str,
     pub(super) wallet: &'static str,
-    /// The operations that a registration leads to.
+    /// The operations linked from a registration.
     pub(super) next: [&'static str; 2],
 }
 
@@ -36,12 +37,12 @@ pub(super) const fn responses(exchange: Exchange) -> Responses {
     }
 }
 
-/// The error of a retry whose response may no longer show the key.
+/// Returns the error of a retry whose response can no longer show the key.
 pub(super) fn secret(exchange: Exchange) -> Option<ApiError> {
     Profile::of(exchange).shows_keys.then(ApiError::secret_not_shown_again)
 }
 
-/// The error of a wallet without an agent, where only agents list.
+/// Returns the error of a wallet without an agent, if only agents can list.
 pub(super) fn no_agent_to_ask(exchange: Exchange) -> Option<CredentialError> {
     Profile::of(exchange).lists_for_agents_only.then_some(CredentialError::NoAgentToAsk)
 }

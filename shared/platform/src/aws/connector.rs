@@ -1,5 +1,5 @@
-//! How the AWS clients send: over a client of `hyper`, with the TLS that everything else has. So a
-//! function has one set of TLS roots, and reads none from its disk when it starts.
+//! The connector of the AWS clients: a `hyper` client with the TLS settings of all other clients.
+//! A function thus has one set of TLS roots, and reads none from its disk at start.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -22,13 +22,13 @@ use tower::{BoxError, Service};
 
 use crate::tls;
 
-/// How long a connection may take, TLS included. The SDK's own setting of it is not asked for: there is one pool
-/// of connections for all clients.
+/// Timeout of a connection, TLS included. The SDK's own setting is ignored, because all clients
+/// share one pool of connections.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 type Pool = Client<Bounded, SdkBody>;
 
-/// One pool of connections, for all clients that are made with it.
+/// One pool of connections, shared by all clients made with it.
 #[derive(Clone, Debug)]
 pub struct Connector(SharedHttpConnector);
 
@@ -54,7 +54,7 @@ impl HttpClient for Connector {
     }
 }
 
-/// The pool, which is made with the first call.
+/// The pool, made with the first call.
 #[derive(Default, Debug)]
 struct Pooled(Arc<OnceLock<Pool>>);
 
@@ -71,10 +71,11 @@ impl HttpConnector for Pooled {
             };
             let request =
                 request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            // Whatever breaks a connection, or keeps it from being made, may mend itself.
+            // Any connection failure may be temporary.
             let answer =
                 pool.request(request).await.map_err(|error| ConnectorError::io(error.into()))?;
-            // The body stays a stream: one in memory is in the SDK's trace log, data keys and all.
+            // The body stays a stream, because the SDK's trace log prints bodies in memory,
+            // including data keys.
             HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
@@ -104,7 +105,7 @@ fn made() -> Result<Pool, rustls::Error> {
     let mut tcp = TcpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    // Plain HTTP is for a local stack: AWS's own addresses are https.
+    // Plain HTTP is for a local stack; AWS's own addresses use https.
     let https = HttpsConnectorBuilder::new().with_tls_config(tls::client_config()?).https_or_http();
     Ok(Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
@@ -123,7 +124,7 @@ mod tests {
     use super::{CONNECT_TIMEOUT, SdkBody};
     use crate::aws::Aws;
 
-    /// Answers every request of a connection alike.
+    /// Sends the same response to every request of a connection.
     fn answer(stream: TcpStream) {
         let mut lines = BufReader::new(stream);
         let (mut line, mut length) = (String::new(), 0);
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn clients_made_alike_share_their_connections() {
+    async fn clients_of_one_connector_share_connections() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let connections = Arc::new(AtomicU32::new(0));
@@ -154,7 +155,7 @@ mod tests {
             }
         });
         let aws = Aws::local(&url, &url, &url);
-        assert_eq!(connections.load(Ordering::SeqCst), 0, "nobody connects before a call");
+        assert_eq!(connections.load(Ordering::SeqCst), 0, "no connection before a call");
         for _ in 0..2 {
             aws.dynamodb().list_tables().send().await.unwrap();
             aws.kms().list_aliases().send().await.unwrap();
@@ -162,9 +163,10 @@ mod tests {
         assert_eq!(connections.load(Ordering::SeqCst), 1);
     }
 
-    /// Who accepts a connection and then says nothing has no longer than who does not accept it.
+    /// A server that accepts a connection and then stays silent is subject to the connection
+    /// timeout.
     #[tokio::test(start_paused = true)]
-    async fn a_handshake_has_the_time_of_a_connection() {
+    async fn silent_handshake_ends_with_the_connect_timeout() {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("https://{}", silent.local_addr().unwrap());
         let request = http::Request::get(url).body(SdkBody::empty()).unwrap();

@@ -1,25 +1,25 @@
-//! A client that is made with its first call.
+//! A client made with its first call.
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 
-/// A client of AWS that is made with its first call; copies share it, and its settings.
+/// A client of AWS that is made with its first call. Copies share it and its settings.
 ///
-/// Each SDK reads the table of AWS's partitions out of JSON, and compiles its regular expressions,
-/// when its first client is made. For three of them that is more than all else that a function does
-/// of its own before its first poll. What is answered without a client waits for none, and each
-/// job or request waits for those alone that it calls.
+/// Each SDK parses AWS's partitions from JSON and compiles regular expressions when its first
+/// client is made. For three SDKs, this takes longer than the rest of a function's own start.
+/// Requests that use no client do not wait for one, and each job or request waits only for the
+/// clients that it calls.
 pub struct Lazy<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
 
 impl<C> Lazy<C> {
-    /// What `make` makes, once.
+    /// Wraps the function that makes the client, once.
     pub(super) fn new(make: impl FnOnce() -> C + Send + 'static) -> Self {
         Self(Arc::new(LazyLock::new(Box::new(make))))
     }
 }
 
-/// One that is made already.
+/// Wraps an existing client.
 impl<C: Send + 'static> From<C> for Lazy<C> {
     fn from(made: C) -> Self {
         Self::new(|| made)
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_made_once_and_with_the_first_use() {
+    fn lazy_client_is_made_once_on_first_use() {
         let times = Arc::new(AtomicU32::new(0));
         let counted = times.clone();
         let lazy = Lazy::new(move || {

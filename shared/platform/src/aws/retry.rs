@@ -1,14 +1,14 @@
-//! Which failed calls the AWS clients send again, in addition to those that the SDK retries.
+//! Retries of the AWS clients, in addition to those of the SDK.
 //!
-//! DynamoDB rejects a write that meets an item of a transaction in progress. The SDK retries
-//! neither `TransactionConflictException` nor a transaction that was cancelled, although DynamoDB
-//! has applied nothing of either, so both are safe to send again. The SDK sends a transaction
-//! again under the same client request token.
-//! Source: "Transaction conflict handling" in the Amazon DynamoDB developer guide.
+//! DynamoDB rejects a write to an item of a transaction in progress. The SDK retries neither
+//! `TransactionConflictException` nor a cancelled transaction. DynamoDB has applied nothing in
+//! either case, so both are safe to retry. The SDK retries a transaction under the same client
+//! request token. Source: "Transaction conflict handling" in the Amazon DynamoDB developer guide.
 //!
-//! Every client of [`Aws`](super::Aws) has these rules, so a caller calls `send` and nothing else. A
-//! client with other credentials gets them from [`with_retries`].
-//! A caller that reads again before each try turns them off: [`without_conflict_retries`]. What is left after the last attempt is `StoreError::Busy`.
+//! Every client of [`Aws`](super::Aws) has these rules, so callers need no retries of their own. A
+//! client with other credentials gets them from [`with_retries`]. A caller that reads again before
+//! each attempt disables them with [`without_conflict_retries`]. After the last attempt, the error
+//! is `StoreError::Busy`.
 
 use std::time::Duration;
 
@@ -25,12 +25,12 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
 };
 use aws_smithy_types::retry::{ErrorKind, RetryConfig};
 
-/// Attempts at one call of DynamoDB. With [`DYNAMODB_BACKOFF`], a call that is rejected at once
-/// each time ends after about one second, and after three seconds at most.
+/// Number of attempts of a DynamoDB call. With [`DYNAMODB_BACKOFF`], a call that is rejected
+/// immediately each time ends after about one second, and after three seconds at most.
 const DYNAMODB_ATTEMPTS: u32 = 8;
 
-/// The longest first wait before a DynamoDB call is sent again; it doubles with each attempt, and
-/// the SDK draws the wait between zero and that. A transaction takes about as long.
+/// Maximum first wait before a retry. It doubles with each attempt, and the SDK draws the wait
+/// between zero and that. A transaction takes about as long.
 const DYNAMODB_BACKOFF: Duration = Duration::from_millis(25);
 
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ pub fn with_retries(
         .retry_classifier(RejectedWrites)
 }
 
-/// How DynamoDB's client waits between attempts.
+/// Returns how DynamoDB's client waits between attempts.
 fn dynamodb() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(DYNAMODB_ATTEMPTS)
@@ -54,16 +54,16 @@ fn dynamodb() -> RetryConfig {
         .with_max_backoff(MAX_BACKOFF)
 }
 
-/// The quota of retries of one DynamoDB client. It is larger than the SDK's, because conflicts are
-/// frequent where many calls write to one wallet, and it refills with time, so that a process that
-/// has met many of them recovers.
+/// Returns the retry quota of one DynamoDB client. It is larger than the SDK's, because conflicts
+/// are frequent where many calls write to one wallet. It refills with time, so that a process
+/// recovers after many conflicts.
 fn dynamodb_quota() -> RetryPartition {
     let bucket = TokenBucket::builder().capacity(5_000).refill_rate(100.0).build();
     RetryPartition::custom("dynamodb").token_bucket(bucket).build()
 }
 
-/// Retries DynamoDB writes that were rejected because of a conflict with a transaction, and
-/// transactions that were cancelled because of nothing but conflicts and throttling.
+/// Retries DynamoDB writes rejected because of a conflict with a transaction, and transactions
+/// cancelled only because of conflicts and throttling.
 #[derive(Debug)]
 struct RejectedWrites;
 
@@ -91,7 +91,7 @@ impl ClassifyRetry for RejectedWrites {
     }
 }
 
-/// The kind of a transaction's failure, if the transaction may be sent again.
+/// Returns the kind of a transaction's failure, if the transaction may be retried.
 fn transaction(error: &TransactWriteItemsError) -> Option<ErrorKind> {
     match error {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
@@ -103,8 +103,8 @@ fn transaction(error: &TransactWriteItemsError) -> Option<ErrorKind> {
     }
 }
 
-/// The kind of the failure of a transaction that was cancelled for these reasons, if they are
-/// nothing but conflicts and throttling.
+/// Returns the kind of a cancelled transaction's failure, if all reasons are conflicts or
+/// throttling.
 fn rejected(reasons: &[CancellationReason]) -> Option<ErrorKind> {
     let mut kind = None;
     for reason in reasons {
@@ -120,19 +120,19 @@ fn rejected(reasons: &[CancellationReason]) -> Option<ErrorKind> {
     kind
 }
 
-/// Whether a transaction was cancelled because of nothing but conflicts and throttling.
+/// Returns whether a transaction was cancelled only because of conflicts and throttling.
 pub(crate) fn is_rejected(reasons: &[CancellationReason]) -> bool {
     rejected(reasons).is_some()
 }
 
-/// Settings for one call whose caller reads again before it retries: a conflict means that what the
-/// caller has read is about to be replaced, so the same transaction would hardly succeed.
+/// Returns settings for a call whose caller reads again before it retries. A conflict means that
+/// the data read is being replaced, so the same transaction would hardly succeed.
 #[must_use]
 pub fn without_conflict_retries() -> aws_sdk_dynamodb::config::Builder {
     aws_sdk_dynamodb::config::Builder::new().retry_classifier(CallerReadsAgain)
 }
 
-/// Forbids to retry transactions that were cancelled, whatever other classifiers say.
+/// Prevents retries of cancelled transactions, whatever other classifiers decide.
 #[derive(Debug)]
 struct CallerReadsAgain;
 

@@ -1,8 +1,8 @@
-//! A key that comes of another secret's data key: for what lives beside that secret, is needed only
-//! where the secret is opened anyway, and so wants no call of KMS of its own.
+//! Keys derived from another secret's data key. They seal secrets that are only needed when the
+//! first secret is opened anyway, so they require no KMS call of their own.
 //!
-//! Whoever can have the data key can have the secret itself, which is worth more than anything that
-//! is sealed here.
+//! Access to the data key gives access to the first secret, which is worth more than anything
+//! sealed under derived keys.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ use zeroize::Zeroizing;
 
 use super::{Context, EnvelopeError, Sealed, cipher};
 
-/// The format of what is sealed so: [`Sealed`]'s key is the salt of the derivation.
+/// The format of these secrets: the wrapped key of [`Sealed`] is the salt of the derivation.
 const FORMAT: u8 = 2;
 const KEY_LEN: usize = 32;
 const SALT_LEN: usize = 32;
 
-/// Seals what lives beside a secret, under keys that are derived (HKDF-SHA256, RFC 5869) from the
-/// secret's data key, a new salt for each, and what it is.
+/// Seals secrets that accompany another one. Each key is derived (HKDF-SHA256, RFC 5869) from that
+/// secret's data key, a new salt and the context.
 pub struct BesideKey(Zeroizing<Vec<u8>>);
 
 impl BesideKey {
@@ -27,10 +27,10 @@ impl BesideKey {
         Self(data_key)
     }
 
-    /// Seals a secret for the record that `context` names. No call of KMS.
+    /// Seals a secret for the record that `context` names, without a call of KMS.
     ///
     /// # Errors
-    /// When there is no randomness.
+    /// Fails when the random number generator fails.
     pub fn seal(
         &self,
         random: &Random,
@@ -52,10 +52,10 @@ impl BesideKey {
         Ok(Sealed { format: FORMAT, wrapped_key: salt.to_vec(), nonce: nonce.to_vec(), ciphertext })
     }
 
-    /// Opens what was sealed beside the same secret, for the same record.
+    /// Opens a secret that was sealed with the same data key for the same record.
     ///
     /// # Errors
-    /// When it was not.
+    /// Fails when it was not.
     pub fn open(
         &self,
         context: &Context,
@@ -90,7 +90,7 @@ fn associated_data(context: &Context) -> Result<Vec<u8>, EnvelopeError> {
     postcard::to_stdvec(&(FORMAT, context)).map_err(|_| EnvelopeError::Malformed)
 }
 
-/// As many bytes as a key has.
+/// The length of a key.
 struct Length;
 
 impl KeyType for Length {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn it_opens_beside_the_same_secret_for_the_same_record_and_unchanged() {
+    fn derived_secret_opens_only_with_its_key_and_context() {
         let random = Random::system();
         let [key, same, other] = [[1; 32], [1; 32], [2; 32]]
             .map(|key: [u8; 32]| BesideKey::new(Zeroizing::new(key.to_vec())));
@@ -138,10 +138,10 @@ mod tests {
         assert!(bent(|sealed| sealed.wrapped_key.clear()).is_err());
     }
 
-    /// RFC 5869's extraction and expansion, made with Python's `hmac` and `hashlib`: what is stored
-    /// opens under a later version of the library too.
+    /// Values of RFC 5869's extraction and expansion, made with Python's `hmac` and `hashlib`.
+    /// They ensure that a later version of the library opens stored secrets.
     #[test]
-    fn the_derivation_is_hkdf_with_sha_256() {
+    fn derivation_is_hkdf_with_sha_256() {
         let key = BesideKey::new(Zeroizing::new(vec![1; 32]));
         let derived = key.derive(&[2; 32], b"about").unwrap();
         assert_eq!(

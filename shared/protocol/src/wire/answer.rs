@@ -1,4 +1,4 @@
-//! Signing, phase 2: the answer to the oblivious transfers.
+//! Signing, phase 2: the response to the oblivious transfers.
 
 use dkls23_secp256k1::protocols::PartiesMessage;
 use dkls23_secp256k1::protocols::signing::TransmitPhase2to3;
@@ -54,7 +54,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     read(parts).ok_or_else(|| D::Error::custom("an answer to oblivious transfers"))
 }
 
-/// How many there have to be of each, the library's phase 3 says.
+/// Parses the numbers. The library's phase 3 checks how many there are.
 fn read(parts: Parts) -> Option<Answer> {
     let (points, []) = parts.points.as_chunks::<POINT>() else { return None };
     let [gamma_u, gamma_v, public_share, instance_point] = points else { return None };

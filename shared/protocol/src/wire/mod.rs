@@ -1,9 +1,9 @@
-//! The large messages as they are sent.
+//! The encoding of large messages.
 //!
-//! As the library writes them, each point is compressed, and whoever reads it takes a square root:
-//! 3,072 for each party of a key generation, while the other one waits. Here a point has both
-//! coordinates, which are checked to be on the curve. And rows of numbers are one run of bytes, which
-//! is copied, and not read and written byte by byte.
+//! The library compresses each point, so the reader computes a square root per point: 3,072 for
+//! each party of a key generation, while the other party waits. This encoding sends both
+//! coordinates, which the reader checks to be on the curve. It also sends rows of numbers as one
+//! run of bytes, which is copied instead of read byte by byte.
 
 pub(super) mod answer;
 pub(super) mod proofs;
@@ -25,12 +25,12 @@ const SCALAR: usize = 32;
 fn put_point(point: &Point, bytes: &mut Vec<u8>) {
     match point.to_sec1_point(false).as_bytes() {
         [_, coordinates @ ..] if coordinates.len() == POINT => bytes.extend(coordinates),
-        // The point at infinity, which no honest message has: nobody will read this.
+        // The point at infinity occurs in no honest message, and no reader accepts it.
         _ => bytes.extend([0; POINT]),
     }
 }
 
-/// `None` for what is not on the curve.
+/// Returns `None` for a point that is not on the curve.
 fn point(coordinates: &[u8; POINT]) -> Option<Point> {
     let point = Sec1Point::from_untagged_bytes(&Array(*coordinates));
     AffinePoint::from_sec1_point(&point).into()
@@ -40,7 +40,7 @@ fn put_scalar(scalar: &Scalar, bytes: &mut Vec<u8>) {
     bytes.extend(scalar.to_repr());
 }
 
-/// `None` for what is not less than the group's order.
+/// Returns `None` for a number that is not less than the group's order.
 fn scalar(bytes: &[u8; SCALAR]) -> Option<Scalar> {
     Scalar::from_repr(Array(*bytes)).into()
 }

@@ -1,5 +1,5 @@
-//! The oblivious transfers' proofs: what a proof's verification demands to be equal (the library's
-//! `EncProof::verify`) is sent once.
+//! The proofs of oblivious transfers. Values that verification requires to be equal (the library's
+//! `EncProof::verify`) are sent once.
 
 use dkls23_k256::AffinePoint;
 use dkls23_secp256k1::protocols::PartiesMessage;
@@ -40,7 +40,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     }
 }
 
-/// The generator is known, and both halves have the same `base_h` and `point_v`.
+/// Encodes a proof. The generator is known, and both halves share `base_h` and `point_v`.
 fn put(proof: &EncProof<Curve>, bytes: &mut Vec<u8>) {
     let (first, second) = (&proof.commitments0, &proof.commitments1);
     let points = [
@@ -67,7 +67,7 @@ fn put(proof: &EncProof<Curve>, bytes: &mut Vec<u8>) {
     }
 }
 
-/// `None` for a point that is not on the curve, and a number that is not of its group.
+/// Returns `None` for a point that is not on the curve, or a number outside the group.
 fn take(bytes: &[u8; PROOF]) -> Option<EncProof<Curve>> {
     let (points, scalars) = bytes.split_at(8 * POINT);
     let mut points = points.as_chunks::<POINT>().0.iter().map(point);
@@ -111,9 +111,9 @@ mod tests {
         dkg::phase3::<Curve>(&data, &zero, &chain).3.remove(0)
     }
 
-    /// What the library itself would write tells the two apart.
+    /// Compares the library's own encoding of both values.
     #[test]
-    fn what_arrives_is_what_was_sent() {
+    fn message_round_trips() {
         let sent = of_a_key_generation();
         let expected = postcard::to_stdvec(&sent).unwrap();
         let bytes = postcard::to_stdvec(&Message(sent)).unwrap();
@@ -124,11 +124,11 @@ mod tests {
     }
 
     #[test]
-    fn a_point_that_is_not_on_the_curve_is_refused_and_so_is_half_a_proof() {
+    fn invalid_point_or_truncated_proof_is_refused() {
         let bytes = postcard::to_stdvec(&Message(of_a_key_generation())).unwrap();
         let read = |bytes: &[u8]| postcard::from_bytes::<Message>(bytes).is_ok();
         assert!(read(&bytes));
-        // The last proof: its first point, its first number, made too large.
+        // The last proof: its first point, and its first number, made too large.
         let proof = bytes.len() - PROOF;
         for (at, length) in [(proof, POINT), (proof + 8 * POINT, SCALAR)] {
             let mut bent = bytes.clone();

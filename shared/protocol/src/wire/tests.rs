@@ -1,5 +1,5 @@
-//! A signature's messages: what is sent arrives, and what is bent is refused. A key generation's:
-//! see [`proofs`](super::proofs).
+//! Tests that a signature's messages round-trip, and that altered ones are refused. For key
+//! generation, see [`proofs`](super::proofs).
 
 use dkls23_secp256k1::protocols::signing::{SignData, TransmitPhase1to2, TransmitPhase2to3};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ struct Transfer(#[serde(with = "transfer")] TransmitPhase1to2);
 #[derive(Serialize, Deserialize)]
 struct Answer(#[serde(with = "answer")] TransmitPhase2to3<Curve>);
 
-/// Party 1's messages of a signature with the committed shares.
+/// Makes party 1's messages of a signature with the committed shares.
 fn of_a_signature() -> (TransmitPhase1to2, TransmitPhase2to3<Curve>) {
     let one = include_bytes!("../../../tests/samples/key-share-party-1.v1.bin");
     let two = include_bytes!("../../../tests/samples/key-share-party-2.v1.bin");
@@ -31,9 +31,9 @@ fn of_a_signature() -> (TransmitPhase1to2, TransmitPhase2to3<Curve>) {
     (first.remove(0), second.remove(0))
 }
 
-/// What the library itself would write tells two messages apart.
+/// Compares the library's own encoding of both messages.
 #[test]
-fn what_arrives_is_what_was_sent() {
+fn message_round_trips() {
     let (first, second) = of_a_signature();
     let expected = (postcard::to_stdvec(&first).unwrap(), postcard::to_stdvec(&second).unwrap());
     let bytes = postcard::to_stdvec(&(Transfer(first), Answer(second))).unwrap();
@@ -44,13 +44,14 @@ fn what_arrives_is_what_was_sent() {
 }
 
 #[test]
-fn half_a_row_is_refused() {
+fn truncated_row_is_refused() {
     let (first, mut second) = of_a_signature();
     let bytes = postcard::to_stdvec(&Transfer(first)).unwrap();
     let read = |bytes: &[u8]| postcard::from_bytes::<Transfer>(bytes).is_ok();
     assert!(read(&bytes));
     assert!(!read(&bytes[..bytes.len() - 1]));
-    // The last row says one byte less of itself: two of length, seven bits in each.
+    // The last row states one byte less than its length. The length has two bytes, of seven bits
+    // each.
     let row = 256 * 26;
     let length = bytes.len() - row - 2;
     assert_eq!(bytes[length..length + 2], [0x80 | (row % 128) as u8, (row / 128) as u8]);
@@ -61,7 +62,7 @@ fn half_a_row_is_refused() {
     let whole = postcard::to_stdvec(&Answer(second.clone())).unwrap();
     second.mul_transmit.vector_of_tau[1].pop();
     let less = postcard::to_stdvec(&Answer(second)).unwrap();
-    // How many numbers there have to be is not this place's to say, but half a number is none.
+    // The count is checked elsewhere, but half a number is refused.
     assert_eq!(whole.len() - less.len(), SCALAR);
     let read = |bytes: &[u8]| postcard::from_bytes::<Answer>(bytes).is_ok();
     assert!(read(&less));
@@ -69,11 +70,11 @@ fn half_a_row_is_refused() {
 }
 
 #[test]
-fn a_point_that_is_not_on_the_curve_is_refused_and_so_is_a_number_that_is_too_large() {
+fn invalid_point_or_oversized_number_is_refused() {
     let bytes = postcard::to_stdvec(&Answer(of_a_signature().1)).unwrap();
     let read = |bytes: &[u8]| postcard::from_bytes::<Answer>(bytes).is_ok();
     assert!(read(&bytes));
-    // Behind both parties, the binding to the session, and how many bytes the points are.
+    // The offset is after both parties, the session binding, and the length of the points.
     let points = 2 + 32 + 2;
     assert_eq!(bytes[points - 2..points], [0x80, 0x02]);
     for at in (0..4).map(|number| points + number * POINT) {

@@ -8,7 +8,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::{ByteBuf, Bytes};
 
-/// A message with its rows borrowed, or of its own.
+/// A message whose rows are borrowed or owned.
 type Parts<Rows> = (PartiesMessage, HashOutput, HashOutput, OteNonce, Rows, FieldElement, Rows);
 
 pub(crate) fn serialize<S: Serializer>(
@@ -28,7 +28,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
 ) -> Result<TransmitPhase1to2, D::Error> {
     let (parties, session_binding, commitment, nonce, u, verify_x, verify_t) =
         Parts::<ByteBuf>::deserialize(deserializer)?;
-    // How many there have to be, the library's phase 2 says.
+    // The library's phase 2 checks the number of rows.
     match (u.as_chunks(), verify_t.as_chunks()) {
         ((u, []), (verify_t, [])) => {
             let (u, verify_t) = (u.to_vec(), verify_t.to_vec());

@@ -15,13 +15,13 @@ pub struct RegisterApiKey {
     /// The wallet.
     #[schema(value_type = schema::WalletName)]
     pub wallet_id_or_address: WalletNames,
-    /// `false` keeps the renewal job away from the key.
+    /// Whether the renewal job renews the key.
     #[schema(value_type = Option<bool>)]
     pub auto_renew: bool,
 }
 
 impl RegisterApiKey {
-    /// Reads and checks a request.
+    /// Parses and checks a request.
     ///
     /// # Errors
     /// 400, naming the field or the parameter.
@@ -42,7 +42,7 @@ pub struct RotateApiKey {
 }
 
 impl RotateApiKey {
-    /// Reads and checks a request.
+    /// Parses and checks a request.
     ///
     /// # Errors
     /// 400, naming the field or the parameter.
@@ -56,17 +56,17 @@ impl RotateApiKey {
 #[derive(ToSchema, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeleteApiKey {
-    /// The wallet, where the query does not name it.
+    /// The wallet, unless the query names it.
     #[schema(value_type = Option<schema::WalletName>)]
     pub wallet_id_or_address: WalletNames,
-    /// The caller has taken the key away in the exchange's own settings.
+    /// Whether you have removed the key in the exchange's own settings.
     #[schema(value_type = Option<bool>)]
     pub removed_on_exchange: bool,
 }
 
 impl DeleteApiKey {
-    /// Reads and checks a request. The query or the body names the wallet, because some clients send
-    /// no body with `DELETE`. Where both do, they must name the same one.
+    /// Parses and checks a request. The query or the body names the wallet, because some clients
+    /// send no body with `DELETE`. If both do, they must name the same wallet.
     ///
     /// # Errors
     /// 400, naming the field or the parameter.
@@ -78,17 +78,18 @@ impl DeleteApiKey {
     }
 }
 
-/// `DELETE /api/trading/{exchange}/agents/{agentName}`. Its body may only name the wallet again.
+/// `DELETE /api/trading/{exchange}/agents/{agentName}`. Its body may only repeat the wallet's
+/// name.
 #[derive(ToSchema, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteAgent {
-    /// The wallet: the query names it, the body may name it again.
+    /// The wallet, named by the query. The body may name it as well.
     #[schema(ignore)]
     pub names: WalletNames,
 }
 
 impl DeleteAgent {
-    /// Reads and checks a request.
+    /// Parses and checks a request.
     ///
     /// # Errors
     /// 400, naming the field or the parameter.

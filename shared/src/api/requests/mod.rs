@@ -1,9 +1,9 @@
-//! The requests that have a body. Each type reads its request, checks it, and describes its body in
-//! the OpenAPI document.
+//! Requests with a body. Each type parses and checks its request, and describes its body in the
+//! OpenAPI document.
 //!
-//! `read` checks in a fixed order: a request with several faults gets the error of the first. The body
-//! is checked for unknown fields against the type's own schema. Fields that the schema ignores come
-//! from the path or the query.
+//! `read` checks in a fixed order: a request with several faults gets the error of the first.
+//! Unknown fields are checked against the type's own schema. Fields outside the schema come from
+//! the path or the query.
 
 mod api_keys;
 #[cfg(test)]

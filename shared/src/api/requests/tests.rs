@@ -19,7 +19,7 @@ fn uri() -> Uri {
     Uri::from_static("/")
 }
 
-/// A field that `read` calls by another name than the schema's would be refused, or not read.
+/// Detects a field that `read` names differently from the schema: it would be refused or ignored.
 #[test]
 fn request_type_reads_every_field_of_its_schema() {
     fn each<T: ToSchema>(
@@ -52,7 +52,7 @@ fn request_type_reads_every_field_of_its_schema() {
     let agent = "/?walletIdOrAddress=user_123".parse().unwrap();
     each(&json!({}), |body| DeleteAgent::read(&agent, body));
     let webhook = json!({
-        "url": "https://example.com", "events": ["wallet.created"], "description": "ours",
+        "url": "https://example.com", "events": ["wallet.created"], "description": "back office",
     });
     each(&webhook, |body| CreateWebhook::read(body, Targets::Public));
     let id = WebhookId::draw(0, &Random::system()).unwrap().to_string();
@@ -106,7 +106,7 @@ fn flag_that_is_absent_has_its_default() {
 }
 
 #[test]
-fn a_webhook_is_read_from_a_body() {
+fn create_webhook_parses_its_body() {
     let read = |text: &str| {
         let read = CreateWebhook::read(&body(text), Targets::Public);
         read.map_err(|error| error.error.into_owned())
@@ -120,7 +120,7 @@ fn a_webhook_is_read_from_a_body() {
         (r#"{"url":1}"#, "url must be a string"),
         (r#"{"url":"http://example.com"}"#, "url must begin with https://"),
         (r#"{"url":"https://example.com","events":[]}"#, "events must name"),
-        (r#"{"url":"https://example.com","events":["x"]}"#, "events must be types"),
+        (r#"{"url":"https://example.com","events":["x"]}"#, "events must be event types"),
         (r#"{"url":"https://example.com","events":"x"}"#, "events must be a list"),
         (r#"{"url":"https://example.com","events":[1]}"#, "events must be a list"),
         (r#"{"url":"https://example.com","description":1}"#, "description must be"),
@@ -132,7 +132,7 @@ fn a_webhook_is_read_from_a_body() {
 }
 
 #[test]
-fn a_replay_is_of_one_event_or_of_a_time() {
+fn replay_takes_one_event_or_a_period() {
     let now_ms = 1_762_765_034_479;
     let id = WebhookId::draw(0, &Random::system()).unwrap().to_string();
     let read = |text: &str| {

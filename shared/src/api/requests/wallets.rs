@@ -14,13 +14,13 @@ use crate::schema;
 #[derive(ToSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateWallet {
-    /// Not a UUID, an address, a single dot or two dots.
+    /// Your own name for the user. Not a UUID, an address, a single dot or two dots.
     #[schema(value_type = schema::UserName)]
     pub user_id: UserId,
 }
 
 impl CreateWallet {
-    /// Reads and checks a request.
+    /// Parses and checks a request.
     ///
     /// # Errors
     /// 400, naming the field.
@@ -35,16 +35,16 @@ impl CreateWallet {
 #[derive(ToSchema, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SignMessage {
-    /// The wallet: the path names it, the query and the body may name it again.
+    /// The wallet, named by the path. The query and the body may name it as well.
     #[schema(ignore)]
     pub names: WalletNames,
-    /// What is signed.
+    /// The text to sign.
     #[schema(value_type = schema::MessageText)]
     pub message: PersonalMessage,
 }
 
 impl SignMessage {
-    /// Reads and checks a request. `name`: the wallet in the path.
+    /// Parses and checks a request. `name` is the wallet in the path.
     ///
     /// # Errors
     /// 400, naming the field or the parameter.

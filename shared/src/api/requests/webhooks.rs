@@ -19,22 +19,22 @@ use crate::webhooks::{EventType, NewWebhook, Replay, Targets};
 #[derive(ToSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateWebhook {
-    /// Where events are sent.
+    /// The https URL that receives the events.
     #[schema(value_type = schema::WebhookUrl)]
     pub url: Url,
-    /// Which ones; all of them when it is absent.
+    /// The event types to send; all if absent.
     #[schema(value_type = Option<Vec<schema::EventTypeName>>, min_items = 1, max_items = 6)]
     pub events: Vec<EventType>,
-    /// Words of the tenant's own.
+    /// Your description of the webhook.
     #[schema(value_type = Option<schema::WebhookDescription>)]
     pub description: Option<String>,
 }
 
 impl CreateWebhook {
-    /// How many characters a description has at most.
+    /// Maximum length of a description, in characters.
     const MAX_DESCRIPTION: usize = 200;
 
-    /// Reads and checks a request. `targets`: where events may be sent.
+    /// Parses and checks a request. `targets` defines where events may be sent.
     ///
     /// # Errors
     /// 400, naming the field.
@@ -78,13 +78,13 @@ impl From<CreateWebhook> for NewWebhook {
 #[derive(ToSchema, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteWebhook {
-    /// The webhook that the path names.
+    /// The webhook in the path.
     #[schema(ignore)]
     pub webhook_id: WebhookId,
 }
 
 impl DeleteWebhook {
-    /// Reads and checks a request. `id`: the webhook in the path.
+    /// Parses and checks a request. `id` is the webhook in the path.
     ///
     /// # Errors
     /// 400, naming the field or the parameter.
@@ -94,29 +94,29 @@ impl DeleteWebhook {
     }
 }
 
-/// `POST /api/webhooks/{webhookId}/replay`: one event, or those of a time.
+/// `POST /api/webhooks/{webhookId}/replay`: one event, or the events of a period.
 #[derive(ToSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReplayWebhook {
-    /// The webhook that the path names.
+    /// The webhook in the path.
     #[schema(ignore)]
     pub webhook_id: WebhookId,
-    /// One event. Nothing else stands beside it.
+    /// The id of one event. It cannot be combined with the other fields.
     #[schema(value_type = Option<schema::EventIdText>)]
     event_id: Option<String>,
-    /// From when; thirty days ago when it is absent.
+    /// Start of the period; thirty days ago if absent.
     #[schema(value_type = Option<schema::Moment>)]
     from: Option<String>,
-    /// Until when; now when it is absent.
+    /// End of the period; now if absent.
     #[schema(value_type = Option<schema::Moment>)]
     to: Option<String>,
-    /// The nextCursor of the call before, with the same times.
+    /// The nextCursor of the previous call with the same period.
     #[schema(value_type = Option<schema::ReplayCursor>)]
     cursor: Option<String>,
 }
 
 impl ReplayWebhook {
-    /// Reads a request. `id`: the webhook in the path.
+    /// Parses a request. `id` is the webhook in the path.
     ///
     /// # Errors
     /// 400, naming the field or the parameter.
@@ -128,7 +128,7 @@ impl ReplayWebhook {
         Ok(Self { webhook_id, event_id: text("eventId")?, from, to, cursor })
     }
 
-    /// Checks what is to be sent again, at a time in Unix milliseconds.
+    /// Checks which events to replay, at a time in Unix milliseconds.
     ///
     /// # Errors
     /// 400, naming the field.
@@ -137,7 +137,7 @@ impl ReplayWebhook {
         let Self { event_id, from, to, cursor, .. } = self;
         if let Some(id) = event_id {
             if from.is_some() || to.is_some() || cursor.is_some() {
-                return Err(ApiError::bad_request("eventId must stand alone"));
+                return Err(ApiError::bad_request("eventId cannot be combined with other fields"));
             }
             return Ok(Replay::One(id.parse().map_err(bad_id)?));
         }
@@ -168,5 +168,5 @@ impl ReplayWebhook {
 fn moment(field: &str, text: &str) -> Result<u64, ApiError> {
     let read = OffsetDateTime::parse(text, &Rfc3339).ok();
     let ms = read.and_then(|time| u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok());
-    ms.ok_or_else(|| ApiError::bad_request(format!("{field} must be a time as RFC 3339 has it")))
+    ms.ok_or_else(|| ApiError::bad_request(format!("{field} must be a time in RFC 3339 format")))
 }

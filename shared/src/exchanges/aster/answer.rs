@@ -1,8 +1,8 @@
-//! What Aster's answers mean: `{"code":n,"msg":text}` in Binance's dialect. The code -1000 stands
-//! for many things, so its text decides.
+//! Interprets Aster's responses: `{"code":n,"msg":text}` in Binance's dialect. The code -1000
+//! covers many errors, so its text decides.
 //!
-//! [`ANSWERS`] is the closed list of answers that mean something. Every other one, whatever its
-//! status, says nothing about what was asked for.
+//! [`ANSWERS`] is the closed list of meaningful responses. Any other response, whatever its
+//! status, leaves the outcome unknown.
 
 use std::ops::RangeInclusive;
 
@@ -14,7 +14,8 @@ use crate::exchanges::{
     without_secrets,
 };
 
-/// Its weights are counted by the minute; this is a guess where it does not say.
+/// Default wait, in seconds, when a response does not state one. An estimate: weights are counted
+/// by the minute.
 const RETRY_AFTER_S: u64 = 30;
 
 /// One line of the closed list.
@@ -22,9 +23,9 @@ const RETRY_AFTER_S: u64 = 30;
 pub struct Known {
     /// The codes.
     pub codes: RangeInclusive<i64>,
-    /// How the text begins, in lower case. Empty: the code alone decides.
+    /// Start of the text, in lower case. When empty, the code alone decides.
     pub text: &'static str,
-    /// What it means.
+    /// The meaning.
     pub kind: RefusalKind,
 }
 
@@ -32,10 +33,10 @@ const fn known(code: i64, text: &'static str, kind: RefusalKind) -> Known {
     Known { codes: code..=code, text, kind }
 }
 
-/// The closed list of Aster's refusals. Sources: the error list of its futures API V3 document, and
-/// the texts of -1000 that its users have published. "Done" is code 200 with HTTP 2xx alone.
+/// The closed list of Aster's refusals. Sources: the error list of its futures API V3 document,
+/// and the texts of -1000 that its users have published. Only code 200 with HTTP 2xx means done.
 ///
-/// Not in it, so that the outcome is unknown: -1000 with any other text, -1001 (disconnected),
+/// The outcome is unknown for everything else: -1000 with any other text, -1001 (disconnected),
 /// -1006 and -1007 (execution status unknown), -1008 (overloaded), -2015 (permissions or address),
 /// every other code, HTTP 5xx and 408.
 pub const ANSWERS: &[Known] = &[
@@ -48,7 +49,7 @@ pub const ANSWERS: &[Known] = &[
     known(-1000, "no agent found", RefusalKind::AgentUnknown),
     known(-1000, "agent not found", RefusalKind::AgentUnknown),
     known(-1000, "illegal agentname", RefusalKind::AgentKnown),
-    // Stale and used before look alike.
+    // The same code covers stale and used nonces.
     known(-4225, "", RefusalKind::NonceRejected),
     known(-4226, "", RefusalKind::NonceRejected),
     known(-1022, "", RefusalKind::SignatureFault),
@@ -56,7 +57,7 @@ pub const ANSWERS: &[Known] = &[
     known(-1000, "invalid signature", RefusalKind::SignatureFault),
 ];
 
-/// Code and text of an answer, if it is one.
+/// Parses the code and text of a response.
 fn parse(body: &str) -> Option<(i64, String)> {
     let body: Value = serde_json::from_str(body).ok()?;
     let code = body.get("code")?;
@@ -65,13 +66,13 @@ fn parse(body: &str) -> Option<(i64, String)> {
     Some((code, text.to_owned()))
 }
 
-/// What came of an approval or a removal.
+/// Interprets the response to an approval or a removal.
 #[must_use]
 pub fn outcome(answer: &Answer) -> Outcome {
     read(answer, ANSWERS)
 }
 
-/// What came of a call whose refusals are in this list.
+/// Interprets a response whose refusals are in this list.
 pub(super) fn read(answer: &Answer, list: &[Known]) -> Outcome {
     let parsed = parse(&answer.body);
     let limited = || {
@@ -112,11 +113,11 @@ fn kind_in(list: &[Known], code: i64, text: &str) -> Option<RefusalKind> {
     list.iter().find(is_it).map(|known| known.kind)
 }
 
-/// The list of agents; `None` when it says that the one who asked is no agent of the account. A
-/// list that fails for any other reason proves nothing.
+/// Parses the list of agents. Returns `None` when the response states that the asking agent is not
+/// an agent of the account. Any other failure proves nothing.
 ///
 /// # Errors
-/// When the answer says neither.
+/// Fails when the response is neither.
 pub fn agents(answer: &Answer) -> Result<Option<Vec<ListedAgent>>, LookupError> {
     let unclear = || LookupError::unreadable("agent list", answer);
     if answer.status == 200
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn only_code_200_is_a_yes() {
+    fn only_code_200_means_done() {
         assert!(matches!(outcome(&answer(200, r#"{"code":200,"msg":"success"}"#)), Outcome::Done));
         for (status, body) in [
             (200, ""),
@@ -177,9 +178,9 @@ mod tests {
         }
     }
 
-    /// Every line of the list, with every text it stands for, in each status that a refusal has.
+    /// Checks every line of the list, with every text it covers, in each status of a refusal.
     #[test]
-    fn each_answer_of_the_list_proves_what_the_list_says() {
+    fn listed_response_has_its_listed_proof() {
         for line in ANSWERS {
             for code in line.codes.clone() {
                 let texts = [line.text.to_owned(), format!(" {} now", line.text.to_uppercase())];
@@ -199,8 +200,8 @@ mod tests {
         );
     }
 
-    /// What Aster documents as "status unknown", what says nothing about the agent, and what nobody
-    /// has documented: neither for a send nor for the list a proof of anything.
+    /// Responses that Aster documents as "status unknown", that do not concern the agent, or that
+    /// are undocumented. They prove nothing, neither for a send nor for the list.
     const UNKNOWN: [(u16, i64, &str); 14] = [
         (400, -1000, "An unknown error occured while processing the request."),
         (400, -1000, ""),
@@ -219,7 +220,7 @@ mod tests {
     ];
 
     #[test]
-    fn an_answer_outside_the_list_leaves_the_outcome_unknown() {
+    fn unlisted_response_leaves_the_outcome_unknown() {
         for (status, code, text) in UNKNOWN {
             let body = serde_json::json!({ "code": code, "msg": text }).to_string();
             let outcome = outcome(&answer(status, &body));
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_the_edge_turned_away_is_blocked() {
+    fn call_refused_by_the_edge_is_blocked() {
         let restricted = r#"{"code":0,"msg":"Service unavailable from a restricted location"}"#;
         for (status, body) in [(403, "<H1>Request blocked</H1>"), (451, restricted), (403, "")] {
             let outcome = outcome(&answer(status, body));
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_fails_proves_nothing_unless_it_names_the_agent_unknown() {
+    fn failed_agent_list_proves_nothing() {
         for (status, code, text) in UNKNOWN {
             let body = serde_json::json!({ "code": code, "msg": text }).to_string();
             let list = agents(&answer(status, &body));
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_names_every_agent_and_a_stranger_gets_none() {
+    fn agent_list_names_all_agents_or_refuses_strangers() {
         let agent: domain::eth::Address =
             "0x410D9849b1089D6DB21dFDD1a0a946Ce1a2d53FA".parse().unwrap();
         let listed = format!(

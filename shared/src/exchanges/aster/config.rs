@@ -11,31 +11,31 @@ use url::Url;
 use crate::exchanges::config::{call_timeout_ms, validity_ms};
 use crate::exchanges::networks::{check_network, network_of};
 
-/// What Aster registration needs.
+/// Settings for registration with Aster.
 #[derive(Clone, Debug)]
 pub struct AsterConfig {
     /// `ASTER_URL`
     pub url: Url,
-    /// `ASTER_SIGNATURE_CHAIN_ID`: the chain of a wallet's approval; 56 when not set.
+    /// `ASTER_SIGNATURE_CHAIN_ID`: chain id of a wallet's approval; default 56.
     pub signature_chain_id: u64,
-    /// `ASTER_CHAIN`; `HYPERLIQUID_CHAIN` when not set.
+    /// `ASTER_CHAIN`; defaults to `HYPERLIQUID_CHAIN`.
     pub chain: HyperliquidChain,
-    /// `ASTER_IP_WHITELIST`: the one address that agents may call from; any when not set.
+    /// `ASTER_IP_WHITELIST`: the only address that agents may call from; any address when not set.
     pub ip_whitelist: Option<Ipv4Addr>,
-    /// `AGENT_VALIDITY_DAYS`, in milliseconds; 180 days when not set.
+    /// `AGENT_VALIDITY_DAYS`, in milliseconds; default 180 days.
     pub validity_ms: u64,
-    /// `EXCHANGE_TIMEOUT_MS`: how long a call of the exchange may take; 10,000 when not set.
+    /// `EXCHANGE_TIMEOUT_MS`: timeout of a call to the exchange; default 10,000.
     pub call_timeout_ms: u64,
-    /// `ASTER_API=v1`: `ASTER_V1_URL`, where API keys of V1 are made; when it is not set, the host
-    /// follows from `ASTER_URL`. `None` is V3, the default.
+    /// `ASTER_V1_URL`, where API keys of V1 are made, when `ASTER_API=v1`. Defaults to the host
+    /// derived from `ASTER_URL`. `None` means V3, the default.
     pub v1_url: Option<Url>,
 }
 
 impl AsterConfig {
-    /// Reads it.
+    /// Reads the settings from the environment.
     ///
     /// # Errors
-    /// Names the variable.
+    /// Returns an error that names the invalid variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         let number = |text: &str| text.parse().ok();
         let is_v1 = |text: &str| match text {
@@ -70,14 +70,14 @@ impl AsterConfig {
         })
     }
 
-    /// The chain of calls that an agent signs.
+    /// Returns the chain id of calls that an agent signs.
     #[must_use]
     pub const fn agent_chain_id(&self) -> u64 {
         aster_agent_chain_id(self.chain)
     }
 }
 
-/// The host of Aster's API V1 that belongs to a host of its API V3; any other URL serves both.
+/// Returns the URL of Aster's API V1 for a URL of its API V3. Any other URL serves both.
 #[must_use]
 pub fn aster_v1_url(url: &Url) -> Url {
     let mut v1 = url.clone();
@@ -86,7 +86,7 @@ pub fn aster_v1_url(url: &Url) -> Url {
         Some(HyperliquidChain::Testnet) => "sapi.asterdex-testnet.com",
         None => return v1,
     };
-    // Both are hosts, so this cannot fail; if it did, the V3 host would refuse the call.
+    // Both are host names, so this cannot fail. If it did, the V3 host would refuse the call.
     let _ = v1.set_host(Some(host));
     v1
 }

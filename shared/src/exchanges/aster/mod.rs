@@ -37,7 +37,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the exchange that is configured.
+    /// Makes a client with these settings.
     #[must_use]
     pub fn new(config: &AsterConfig, clock: &Clock) -> Self {
         let timeout_ms = config.call_timeout_ms;
@@ -84,8 +84,8 @@ impl Client {
         }
     }
 
-    /// The agent's own list of the wallet's agents; `None` when it is not registered, because
-    /// then it cannot list.
+    /// Reads the agent's list of the wallet's agents. Returns `None` when the agent is not
+    /// registered, because then it cannot list.
     async fn list(
         &self,
         wallet: Address,
@@ -151,7 +151,7 @@ impl Api for Client {
         })
     }
 
-    /// The agent asks for its wallet's list.
+    /// Requests the wallet's list with the agent.
     fn knows_agent<'a>(
         &'a self,
         wallet: Address,
@@ -177,14 +177,14 @@ impl Api for Client {
     }
 }
 
-/// The form body of a registration: the text that was signed, then the signature.
+/// Returns the form body of a registration: the signed text, then the signature.
 #[must_use]
 pub fn register_body(agent: &AsterRegisterAgent, signature: &Signature) -> String {
     format!("{}&signature={}", agent.text(), signature.to_hex())
 }
 
-/// The form body that deletes an agent: what was signed, in its order, then what is added after
-/// signing.
+/// Returns the form body that deletes an agent: the signed parameters in their order, then the
+/// unsigned ones.
 #[must_use]
 pub fn delete_body(delete: &AsterDeleteAgent, signature: &Signature) -> String {
     let AsterDeleteAgent { agent, chain, user, nonce_us, signature_chain_id } = delete;
@@ -195,10 +195,10 @@ pub fn delete_body(delete: &AsterDeleteAgent, signature: &Signature) -> String {
     )
 }
 
-/// The query of a call that an agent signs: the parameters as they are sent, then the signature.
+/// Returns the query of a call that an agent signs: the parameters as sent, then the signature.
 ///
 /// # Errors
-/// When the key cannot sign.
+/// Fails when the key cannot sign.
 pub fn sign_query(
     agent_chain_id: u64,
     agent: &AgentKey,

@@ -1,6 +1,6 @@
 //! The facts of Aster. Sources: the limits and the agent endpoints of its futures API V3 document.
 //!
-//! API keys of V1 have no agents and no nonces of ours: their facts are in `v1`.
+//! API keys of V1 have no agents and use no nonces of this service; see `v1`.
 
 use domain::ids::Exchange;
 
@@ -11,12 +11,12 @@ pub const PROFILE: Profile = Profile {
     exchange: Exchange::Aster,
     name: "Aster",
     nonce_unit: NonceUnit::Microseconds,
-    // Aster takes a nonce that is some seconds old.
+    // Aster accepts a nonce that is some seconds old.
     nonce_fresh_for: 2_000_000,
-    // The list answers the question for one agent, too.
+    // The list also answers the question about one agent.
     weights: Weights { approval: 50, removal: 1, agent: 1, agents: 1 },
     weight_variable: "ASTER_WEIGHT_PER_MINUTE",
-    // Of 2,400.
+    // Aster allows 2,400.
     weight_per_minute: 1_920,
     removal_wait_ms: None,
     replaces_by_name: false,

@@ -1,12 +1,12 @@
-//! Aster's legacy API V1: a wallet signs a login message over a nonce that Aster gives, and is
-//! given an API key with a secret. Closed for new keys since March 25, 2026, says Aster.
+//! Aster's legacy API V1. A wallet signs a login message over a nonce from Aster, and receives an
+//! API key with a secret. According to Aster, new keys are no longer issued since March 25, 2026.
 //!
-//! Source: Aster's spot API V1 document before that day, `getNonce` and `createApiKey`. Both want
-//! no key; Aster's own demo signs them with another account's all the same.
+//! Source: Aster's spot API V1 document before that day, `getNonce` and `createApiKey`. Neither
+//! requires a key, although Aster's own demo signs them with another account's key.
 //!
-//! Three things differ from the API V3. Aster makes the secret, so an answer holds it: no answer's
-//! text goes into an error. A lost answer loses the key, because nobody can ask for it again. And
-//! Aster keeps one nonce for each wallet, so whoever asks for another makes this one useless.
+//! V1 differs from V3 in three ways. Aster makes the secret, so its response contains it: no
+//! response text may appear in an error. A lost response loses the key, because Aster never shows
+//! it again. And Aster keeps one nonce per wallet, so requesting another invalidates the first.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -23,18 +23,19 @@ use super::{FORM, PROFILE, answer};
 use crate::exchanges::http::{Answer, Http, TransportError};
 use crate::exchanges::{Outcome, Refusal, RefusalKind, Unclear};
 
-/// The longest description of a key, in characters. It is unique for the account.
+/// Maximum length of a key's description, in characters. It must be unique for the account.
 pub const MAX_DESC: usize = 20;
 
-/// How old a request may be when it arrives, in milliseconds, where Aster is not told otherwise.
+/// Aster's default maximum age of an arriving request, in milliseconds.
 pub const DEFAULT_RECV_WINDOW_MS: u64 = 5_000;
 
 const OPERATION: &str = "CREATE_API_KEY";
 
-/// The longest nonce, in digits. Six are usual.
+/// Maximum number of digits of a nonce. Six are usual.
 const MAX_NONCE_DIGITS: usize = 32;
 
-/// The longest half of a key that is taken. The documents show 64 hex digits, and promise nothing.
+/// Maximum accepted length of a key's half. The documents show 64 hex digits, and guarantee
+/// nothing.
 const MAX_KEY: usize = 256;
 
 /// A client of Aster's API V1.
@@ -44,9 +45,9 @@ pub struct V1Client {
     recv_window_ms: u64,
 }
 
-/// An API key as Aster gives it, once.
+/// An API key as Aster returns it, once.
 pub struct V1ApiKey {
-    /// Names the key in calls.
+    /// Identifies the key in calls.
     pub api_key: String,
     /// Signs calls (HMAC-SHA256).
     pub api_secret: Zeroizing<String>,
@@ -58,17 +59,17 @@ impl fmt::Debug for V1ApiKey {
     }
 }
 
-/// What came of asking for a key.
+/// The outcome of a request for a key.
 #[derive(Debug)]
 pub enum V1Outcome {
     /// The key.
     Created(V1ApiKey),
-    /// The exchange said no. A known description ([`RefusalKind::AgentKnown`]) may be that of a
-    /// key whose answer was lost: another description has to be taken.
+    /// The exchange refused. A known description ([`RefusalKind::AgentKnown`]) may belong to a key
+    /// whose response was lost; the next attempt must use another description.
     Refused(Refusal),
-    /// The exchange never got it.
+    /// The request did not reach the exchange.
     NotSent(TransportError),
-    /// There may be a key now that nobody knows, or there may yet be.
+    /// A key with an unknown secret may exist, or may still be made.
     Unknown(Unclear),
 }
 
@@ -78,22 +79,22 @@ impl From<Outcome> for V1Outcome {
             Outcome::Refused(refusal) => Self::Refused(refusal),
             Outcome::NotSent(cause) => Self::NotSent(cause),
             Outcome::Unknown(unclear) => Self::Unknown(unclear),
-            // "Success", and no key.
-            _ => Self::Unknown(Unclear::BadAnswer("a yes without a key".to_owned())),
+            // Success without a key.
+            _ => Self::Unknown(Unclear::BadAnswer("success without a key".to_owned())),
         }
     }
 }
 
-/// Why there is no nonce. Asking changes nothing, so it may be asked again.
+/// Why there is no nonce. A request changes nothing, so it may be retried.
 #[derive(Debug, thiserror::Error)]
 pub enum NonceError {
-    /// The exchange said no.
+    /// The exchange refused.
     #[error("no nonce: {}", .0.text)]
     Refused(Refusal),
-    /// The exchange never got it.
+    /// The request did not reach the exchange.
     #[error("no nonce: {0}")]
     NotSent(#[source] TransportError),
-    /// No answer, or none that is a nonce.
+    /// No response, or one that is not a nonce.
     #[error("no nonce: {0}")]
     Unclear(#[source] Unclear),
 }
@@ -110,24 +111,23 @@ impl From<Outcome> for NonceError {
 }
 
 impl V1Client {
-    /// A client of the API below `url` (`sapi`, not `fapi`); each call may take `call_timeout_ms`,
-    /// and arrive
-    /// `recv_window_ms` late, at most 60,000.
+    /// Makes a client of the API below `url` (`sapi`, not `fapi`). Each call has a timeout of
+    /// `call_timeout_ms`, and may arrive `recv_window_ms` late, at most 60,000.
     #[must_use]
     pub fn new(url: &url::Url, recv_window_ms: u64, call_timeout_ms: u64, clock: Clock) -> Self {
         Self { http: Http::new(url, PROFILE.name, call_timeout_ms, clock), recv_window_ms }
     }
 
-    /// How far our clock was ahead of Aster's at its last answer, in milliseconds.
+    /// Returns how far the local clock was ahead of Aster's at its last response, in milliseconds.
     pub(super) fn skew_ms(&self) -> i64 {
         self.http.skew_ms()
     }
 
-    /// Asks for the login that the wallet has to sign. It is good once, not for long, and only
-    /// until the next is asked for.
+    /// Requests the login that the wallet must sign. It is valid once, for a short time, and only
+    /// until the next one is requested.
     ///
     /// # Errors
-    /// When the exchange gives none.
+    /// Fails when the exchange returns none.
     pub async fn login_nonce(&self, wallet: Address) -> Result<AsterLogin, NonceError> {
         let body = nonce_body(wallet, self.http.clock().now_ms());
         match self.http.post("/api/v1/getNonce", FORM, body).await {
@@ -136,8 +136,8 @@ impl V1Client {
         }
     }
 
-    /// Asks for a key with a signed login. `desc` is new for the wallet and has at most
-    /// [`MAX_DESC`] characters; with `ip_whitelist` the key works from that address only.
+    /// Requests a key with a signed login. `desc` must be new for the wallet and have at most
+    /// [`MAX_DESC`] characters. With `ip_whitelist`, the key works only from that address.
     pub async fn create_api_key(
         &self,
         wallet: Address,
@@ -154,13 +154,12 @@ impl V1Client {
     }
 }
 
-/// What the API V1 refuses where the API V3 has no such refusal. The texts are not published; they
-/// are those that the documents and other exchanges of this dialect have. A refusal outside both
-/// lists leaves open whether there is a key.
+/// Refusals that only the API V1 has. Their texts are not published; these come from the documents
+/// and from other exchanges of this dialect. With a refusal outside both lists, a key may exist.
 const ANSWERS_OF_V1: &[Known] = &[
-    // "V1 new API Key creation is no longer supported".
+    // The text "V1 new API Key creation is no longer supported".
     Known { codes: -1020..=-1020, text: "", kind: RefusalKind::Other },
-    // The clock is wrong; or a key is asked for after all.
+    // A wrong clock, or an unexpected demand for a key.
     Known { codes: -1021..=-1021, text: "", kind: RefusalKind::OurFault },
     Known { codes: -2014..=-2014, text: "", kind: RefusalKind::OurFault },
     Known { codes: -2015..=-2015, text: "invalid api", kind: RefusalKind::OurFault },
@@ -176,7 +175,7 @@ const ANSWERS_OF_V1: &[Known] = &[
 fn refused(answer: &Answer) -> Outcome {
     match answer::read(answer, ANSWERS_OF_V1) {
         Outcome::Unknown(_) => match answer::read(answer, ANSWERS) {
-            // Its text may be half a key.
+            // The text may contain half of a key.
             Outcome::Unknown(Unclear::BadAnswer(_)) => {
                 Outcome::Unknown(Unclear::BadAnswer(format!("HTTP {}", answer.status)))
             }
@@ -186,14 +185,14 @@ fn refused(answer: &Answer) -> Outcome {
     }
 }
 
-/// The form body that asks for a nonce.
+/// Returns the form body that requests a nonce.
 #[must_use]
 pub fn nonce_body(wallet: Address, timestamp_ms: u64) -> String {
     format!("userOperationType={OPERATION}&address={wallet}&timestamp={timestamp_ms}")
 }
 
-/// The form body that asks for a key; the times are `recvWindow` and `timestamp`. Never a query:
-/// those are logged along the way.
+/// Returns the form body that requests a key; the times are `recvWindow` and `timestamp`. A body,
+/// because queries are logged by proxies.
 #[must_use]
 pub fn create_body(
     wallet: Address,
@@ -215,10 +214,10 @@ pub fn create_body(
         .finish()
 }
 
-/// The nonce to sign in with: a bare number, or that in quotation marks.
+/// Parses the nonce of a login: a number, with or without quotation marks.
 ///
 /// # Errors
-/// When the answer is none.
+/// Fails when the response is neither.
 pub fn login(answer: &Answer) -> Result<AsterLogin, NonceError> {
     let body = answer.body.trim();
     let digits = body.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(body);
@@ -237,7 +236,7 @@ struct Given {
     api_secret: Zeroizing<String>,
 }
 
-/// What came of making an API key. The answer is wiped.
+/// Interprets the response to a request for a key, and wipes the response.
 #[must_use]
 pub fn created(mut answer: Answer) -> V1Outcome {
     let given = serde_json::from_str::<Given>(&answer.body).ok();
@@ -256,7 +255,7 @@ pub fn created(mut answer: Answer) -> V1Outcome {
     outcome
 }
 
-/// Whether it can stand in a header, and in a record.
+/// Returns whether a text can be used in a header and in a record.
 fn is_key(text: &str) -> bool {
     (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -284,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_digits() {
+    fn nonce_response_accepts_digits_only() {
         let longest = "9".repeat(32);
         for (body, nonce) in [
             ("111111", "111111"),
@@ -298,26 +297,26 @@ mod tests {
         for body in ["", "\"\"", "\"1", "1 1", "-1", "1.5", "1e9", "null", "{}", "１", "<html>"] {
             assert!(
                 matches!(login(&answer(200, body)), Err(NonceError::Unclear(_))),
-                "{body} is no nonce"
+                "{body} is not a nonce"
             );
         }
         assert!(login(&answer(200, &"9".repeat(33))).is_err());
         assert!(matches!(login(&answer(500, "111111")), Err(NonceError::Unclear(_))));
         let Err(NonceError::Refused(refusal)) = login(&said(-1020, "no longer supported")) else {
-            panic!("a no is a no");
+            panic!("a refusal expected");
         };
         assert_eq!(
             (refusal.kind, refusal.text.as_str()),
             (RefusalKind::Other, "no longer supported")
         );
         let Err(NonceError::Refused(refusal)) = login(&answer(429, "")) else {
-            panic!("a limit is a no");
+            panic!("a refusal expected");
         };
         assert!(matches!(refusal.kind, RefusalKind::RateLimited { .. }));
     }
 
     #[test]
-    fn a_key_is_what_has_both_halves() {
+    fn key_response_requires_both_halves() {
         let body = format!(r#"{{"apiKey":"{KEY}","apiSecret":"{SECRET}","keyId":0}}"#);
         let V1Outcome::Created(key) = created(answer(200, &body)) else { panic!("a key") };
         assert_eq!((key.api_key.as_str(), key.api_secret.as_str()), (KEY, SECRET));
@@ -326,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_no_key_is_unclear_and_is_not_quoted() {
+    fn response_without_key_is_unknown_and_not_quoted() {
         let whole = format!(r#"{{"apiKey":"{KEY}","apiSecret":"{SECRET}"}}"#);
         for (status, body) in [
             (500, whole.clone()),
@@ -349,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn each_no_has_its_meaning() {
+    fn v1_refusals_have_their_listed_meaning() {
         for (code, text, kind) in [
             (-1000, "Duplicate desc", RefusalKind::AgentKnown),
             (-1000, "apiKey desc already exists", RefusalKind::AgentKnown),
@@ -378,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_no_that_repeats_what_was_sent_hides_it() {
+    fn refusal_that_echoes_the_request_is_redacted() {
         let address = "0xe58B8D324dfbaC31E4c344a92100C75d7f9a2d81";
         let V1Outcome::Refused(refusal) =
             created(said(-1020, &format!("{address}: 0x{SECRET}, no")))

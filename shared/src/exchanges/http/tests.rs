@@ -1,4 +1,5 @@
-//! An exchange that means harm: what it sends is bounded, and what it asks for is not done.
+//! Tests against a malicious exchange: its responses are bounded, and its requests are not
+//! followed.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener};
@@ -9,8 +10,8 @@ use domain::clock::Clock;
 
 use super::{Answer, Http, SendError, TransportError, date_ms, skew_ms};
 
-/// Answers every call with these bytes, of which the last part is repeated until nobody listens.
-/// Each call's first line is told.
+/// Responds to every call with these bytes, and repeats the last part until the client
+/// disconnects. Sends each call's first line to the receiver.
 fn exchange(head: String, repeated: &'static [u8], times: usize) -> (Http, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
@@ -34,7 +35,7 @@ fn exchange(head: String, repeated: &'static [u8], times: usize) -> (Http, Recei
     (Http::new(&base, "test", 10_000, Clock::system()), told)
 }
 
-/// In a runtime of its own, as the clients' futures want one with I/O.
+/// Runs in its own runtime, because the clients' futures require I/O.
 fn get(http: &Http) -> Result<Answer, SendError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(http.get("/x", "a=1"))
@@ -45,7 +46,7 @@ fn too_large(answer: &Result<Answer, SendError>) -> bool {
 }
 
 #[test]
-fn an_answer_is_read_up_to_its_bound_whatever_length_it_declares() {
+fn response_above_the_size_limit_is_rejected() {
     let ten_mb = 10 * 1024 * 1024;
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {ten_mb}\r\n\r\n");
     let (http, _told) = exchange(head, &[b'a'; 1024], ten_mb / 1024);
@@ -62,7 +63,7 @@ fn an_answer_is_read_up_to_its_bound_whatever_length_it_declares() {
 }
 
 #[test]
-fn a_body_without_an_end_is_cut_off() {
+fn endless_body_is_rejected() {
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
     let (http, _told) = exchange(chunked, b"4\r\naaaa\r\n", usize::MAX);
     assert!(too_large(&get(&http)));
@@ -72,14 +73,14 @@ fn a_body_without_an_end_is_cut_off() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_no_answer() {
+fn truncated_body_is_rejected() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n".to_owned();
     let (http, _told) = exchange(head, b"{}", 1);
     assert!(matches!(get(&http), Err(SendError::Broken(_))));
 }
 
 #[test]
-fn a_redirect_is_an_answer_and_is_not_followed() {
+fn redirect_is_not_followed() {
     let (other, reached) = exchange("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into(), b"", 0);
     for status in [301, 302, 303, 307, 308] {
         let head = format!(
@@ -90,14 +91,15 @@ fn a_redirect_is_an_answer_and_is_not_followed() {
         assert_eq!(get(&http).unwrap().status, status);
     }
     assert!(reached.recv_timeout(Duration::from_millis(1)).is_err(), "the other host was called");
-    // It could have been.
+    // The other host was reachable.
     assert_eq!(get(&other).unwrap().status, 200);
     assert_eq!(reached.recv().unwrap(), "GET /x?a=1 HTTP/1.1");
 }
 
-/// Nothing is unpacked, so nothing grows: packed bytes are taken as they are, and are no JSON.
+/// Nothing is decompressed, so nothing grows: compressed bytes are taken as they are, and are not
+/// JSON.
 #[test]
-fn a_packed_body_is_not_unpacked() {
+fn compressed_body_is_not_decompressed() {
     const PACKED: &[u8] =
         b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00C\xbf\xa6\xa3\x02\x00\x00\x00";
     let length = PACKED.len();
@@ -108,7 +110,7 @@ fn a_packed_body_is_not_unpacked() {
 }
 
 #[test]
-fn a_date_header_is_read_in_its_one_form() {
+fn date_header_accepts_the_rfc_9110_form_only() {
     let read = |text: &str| {
         let headers = [(http::header::DATE, http::HeaderValue::from_str(text).unwrap())];
         date_ms(&http::HeaderMap::from_iter(headers))
@@ -121,8 +123,8 @@ fn a_date_header_is_read_in_its_one_form() {
 }
 
 #[test]
-fn clock_skew_allows_for_the_headers_second_and_the_way() {
-    // The exchange's second 100 lies between our 100.4 and 100.6, or touches them.
+fn clock_skew_allows_for_rounding_and_transit() {
+    // The exchange's second 100 lies between 100.4 and 100.6 of the local clock, or touches them.
     for (sent, received, skew) in [
         (100_400, 100_600, 0),
         (100_999, 101_300, 0),
@@ -138,7 +140,7 @@ fn clock_skew_allows_for_the_headers_second_and_the_way() {
 }
 
 #[test]
-fn a_ban_is_waited_for_and_a_limit_is_bounded() {
+fn ban_is_honoured_and_other_waits_are_bounded() {
     let answer = |status, retry_after_s, body: &str| Answer {
         status,
         retry_after_s,
@@ -167,7 +169,7 @@ fn a_ban_is_waited_for_and_a_limit_is_bounded() {
 }
 
 #[test]
-fn words_of_a_block_are_plain_bounded_and_without_keys() {
+fn block_text_is_plain_bounded_and_redacted() {
     let html = format!(
         "<HTML><HEAD><TITLE>ERROR</TITLE></HEAD><BODY><H1>403</H1>\u{202e}Request\nblocked 0x{} {}",
         "ab".repeat(65),

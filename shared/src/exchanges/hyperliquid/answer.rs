@@ -1,5 +1,5 @@
-//! What Hyperliquid's answers mean. It answers a no with HTTP 200, so the body decides; and it
-//! never says "bad signature", it names a stranger's address.
+//! Interprets Hyperliquid's responses. It refuses with HTTP 200, so the body decides. It reports a
+//! bad signature by naming an unknown address.
 
 use domain::eth::Address;
 use serde_json::Value;
@@ -7,15 +7,16 @@ use serde_json::Value;
 use crate::exchanges::http::Answer;
 use crate::exchanges::{ListedAgent, LookupError, Outcome, Refusal, RefusalKind, Unclear};
 
-/// Its weights are counted by the minute; this is a guess where it does not say.
+/// Default wait, in seconds, when a response does not state one. An estimate: weights are counted
+/// by the minute.
 const RETRY_AFTER_S: u64 = 10;
 
-/// One line of the closed list: how an error text begins, and what it means.
+/// One line of the closed list: the start of an error text, and its meaning.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
-    /// How the text begins.
+    /// Start of the text.
     pub text: &'static str,
-    /// What it means.
+    /// The meaning.
     pub kind: RefusalKind,
 }
 
@@ -23,11 +24,11 @@ const fn known(text: &'static str, kind: RefusalKind) -> Known {
     Known { text, kind }
 }
 
-/// The closed list of Hyperliquid's refusals (`{"status":"err","response":text}`), as the exchange
-/// and its users have shown them. "Done" is `{"status":"ok"}` with HTTP 2xx alone. Another text is
-/// a refusal too, but what it means is unknown ([`RefusalKind::Other`]), so the exchange is asked.
+/// The closed list of Hyperliquid's refusals (`{"status":"err","response":text}`), as published by
+/// the exchange and its users. Only `{"status":"ok"}` with HTTP 2xx means done. Any other text is
+/// a refusal of unknown meaning ([`RefusalKind::Other`]), so the exchange is asked.
 pub const ANSWERS: &[Known] = &[
-    // About the wallet; about another address it is a fault of the signature.
+    // Concerns the wallet; with another address it indicates a wrong signature.
     known(MUST_DEPOSIT, RefusalKind::DepositRequired),
     known(NO_USER, RefusalKind::DepositRequired),
     known("Too many extra agents", RefusalKind::NoAgentSlot),
@@ -46,10 +47,10 @@ pub const ANSWERS: &[Known] = &[
 const MUST_DEPOSIT: &str = "Must deposit before performing actions";
 const NO_USER: &str = "User or API Wallet ";
 
-/// HTTP 422, in plain text: the shape of the request was wrong, and it was not read further.
+/// HTTP 422 in plain text: the request's form was invalid, and it was not processed.
 const MALFORMED: &str = "Failed to deserialize";
 
-/// What came of an approval or a removal.
+/// Interprets the response to an approval or a removal.
 #[must_use]
 pub fn outcome(answer: &Answer, wallet: Address) -> Outcome {
     let body: Option<Value> = serde_json::from_str(&answer.body).ok();
@@ -88,10 +89,10 @@ fn named_address(text: &str) -> Option<Address> {
     text.get(start..start + 42)?.parse().ok()
 }
 
-/// Whether the one who was asked about is an agent of this wallet.
+/// Returns whether the address in question is an agent of this wallet.
 ///
 /// # Errors
-/// When the answer does not say, or it is another's.
+/// Fails when the response does not state it, or the agent belongs to another account.
 pub fn is_agent_of(answer: &Answer, wallet: Address) -> Result<bool, LookupError> {
     let unclear = || LookupError::unreadable("userRole", answer);
     let body = info(answer).ok_or_else(unclear)?;
@@ -103,16 +104,16 @@ pub fn is_agent_of(answer: &Answer, wallet: Address) -> Result<bool, LookupError
                 _ => Err(LookupError::Foreign),
             }
         }
-        // The other roles that an address may have.
+        // The other roles of an address.
         "missing" | "user" | "vault" | "subAccount" => Ok(false),
         _ => Err(unclear()),
     }
 }
 
-/// The named agents of `extraAgents`.
+/// Parses the named agents of `extraAgents`.
 ///
 /// # Errors
-/// When the answer is no list of them.
+/// Fails when the response is not a list of agents.
 pub fn agents(answer: &Answer) -> Result<Vec<ListedAgent>, LookupError> {
     let unclear = || LookupError::unreadable("extraAgents", answer);
     let body = info(answer).ok_or_else(unclear)?;
@@ -126,7 +127,7 @@ pub fn agents(answer: &Answer) -> Result<Vec<ListedAgent>, LookupError> {
     listed.collect::<Option<_>>().ok_or_else(unclear)
 }
 
-/// The body of an answer of `/info`.
+/// Parses the body of a response of `/info`.
 fn info(answer: &Answer) -> Option<Value> {
     (answer.status == 200).then(|| serde_json::from_str(&answer.body).ok())?
 }
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_decides_and_not_the_status() {
+    fn body_decides_the_outcome_not_the_status() {
         let ok = r#"{"status":"ok","response":{"type":"default"}}"#;
         assert!(matches!(read(200, ok), Outcome::Done));
         for (status, body) in [
@@ -182,9 +183,9 @@ mod tests {
         assert!(matches!(read(429, "null"), Outcome::Refused(_)));
     }
 
-    /// Every line of the list, as it is and with the prefix that some texts have.
+    /// Checks every line of the list, without and with the prefix that some texts have.
     #[test]
-    fn each_answer_of_the_list_proves_what_the_list_says() {
+    fn listed_response_has_its_listed_proof() {
         for line in ANSWERS {
             for prefix in ["", "L1 error: "] {
                 let text = format!("{prefix}{} User: {WALLET}", line.text);
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deposit_is_required_only_of_the_wallet_itself() {
+    fn deposit_text_for_another_address_is_a_fault() {
         let deposit = |user: &str| format!("Must deposit before performing actions. User: {user}");
         let stranger = "0x000000000000000000000000000000000000dead";
         assert_eq!(refused(&deposit(&WALLET.to_lowercase())), RefusalKind::DepositRequired);
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_is_known_only_as_this_wallets() {
+    fn agent_of_another_wallet_is_not_known() {
         let wallet = WALLET.parse().unwrap();
         let ask = |status, body: &str| is_agent_of(&Answer::new(status, body), wallet);
         let agent = |user: &str| format!(r#"{{"role":"agent","data":{{"user":"{user}"}}}}"#);

@@ -9,26 +9,26 @@ use url::Url;
 use crate::exchanges::config::{call_timeout_ms, validity_ms};
 use crate::exchanges::networks::check_network;
 
-/// What Hyperliquid registration needs.
+/// Settings for registration with Hyperliquid.
 #[derive(Clone, Debug)]
 pub struct HyperliquidConfig {
     /// `HYPERLIQUID_URL`
     pub url: Url,
     /// `HYPERLIQUID_CHAIN`: `Mainnet` (default) or `Testnet`.
     pub chain: HyperliquidChain,
-    /// `AGENT_VALIDITY_DAYS`, in milliseconds; 180 days when not set.
+    /// `AGENT_VALIDITY_DAYS`, in milliseconds; default 180 days.
     pub validity_ms: u64,
-    /// `EXCHANGE_TIMEOUT_MS`: how long a call of the exchange may take; 10,000 when not set.
+    /// `EXCHANGE_TIMEOUT_MS`: timeout of a call to the exchange; default 10,000.
     pub call_timeout_ms: u64,
-    /// `RETURN_API_PRIVATE_KEY`: whether the one response hands the key out; `true` when not set.
+    /// `RETURN_API_PRIVATE_KEY`: whether responses return the private key; default `true`.
     pub return_private_key: bool,
 }
 
 impl HyperliquidConfig {
-    /// Reads it.
+    /// Reads the settings from the environment.
     ///
     /// # Errors
-    /// Names the variable.
+    /// Returns an error that names the invalid variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         let url = env.url("HYPERLIQUID_URL")?;
         let chain = hyperliquid_chain(env)?;
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_bad_variable_is_named() {
+    fn missing_or_invalid_variable_is_named() {
         fn read(pairs: &[(&str, &str)]) -> Result<HyperliquidConfig, ConfigError> {
             HyperliquidConfig::from_env(&Env(&env(pairs)))
         }

@@ -32,7 +32,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the exchange that is configured.
+    /// Makes a client with these settings.
     #[must_use]
     pub fn new(config: &HyperliquidConfig, clock: &Clock) -> Self {
         Self {
@@ -117,7 +117,7 @@ impl Api for Client {
         })
     }
 
-    /// `userRole` of the agent: the check that works for every agent.
+    /// Asks for the agent's `userRole`, which works for every agent.
     fn knows_agent<'a>(
         &'a self,
         wallet: Address,
@@ -129,7 +129,7 @@ impl Api for Client {
         })
     }
 
-    /// `extraAgents` of the wallet: its named agents.
+    /// Asks for the wallet's `extraAgents`, its named agents.
     fn agents<'a>(
         &'a self,
         wallet: Address,
@@ -142,13 +142,13 @@ impl Api for Client {
     }
 }
 
-/// The body of `approveAgent`: addresses in lower case, `r` and `s` padded to 32 bytes.
+/// Returns the body of `approveAgent`: addresses in lower case, `r` and `s` padded to 32 bytes.
 #[must_use]
 pub fn approve_body(approve: &HyperliquidApproveAgent, signature: &Signature) -> Value {
     agent_body(approve.chain, approve.agent, &approve.full_name(), approve.nonce_ms, signature)
 }
 
-/// The body of the `approveAgent` that takes an agent away: the zero address under its name.
+/// Returns the body of the `approveAgent` that removes an agent: the zero address under its name.
 #[must_use]
 pub fn revoke_body(revoke: &HyperliquidRevokeAgent, signature: &Signature) -> Value {
     agent_body(revoke.chain, Address::ZERO, &revoke.name, revoke.nonce_ms, signature)

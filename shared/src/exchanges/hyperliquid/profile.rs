@@ -9,13 +9,13 @@ pub const PROFILE: Profile = Profile {
     exchange: Exchange::Hyperliquid,
     name: "Hyperliquid",
     nonce_unit: NonceUnit::Milliseconds,
-    // Hyperliquid takes a nonce that is two days old.
+    // Hyperliquid accepts a nonce that is two days old.
     nonce_fresh_for: 60_000,
     weights: Weights { approval: 1, removal: 1, agent: 60, agents: 20 },
     weight_variable: "HYPERLIQUID_WEIGHT_PER_MINUTE",
-    // Of 1,200.
+    // Hyperliquid allows 1,200.
     weight_per_minute: 960,
-    // It approves nothing for 4 to 5 seconds.
+    // After a removal it approves nothing for 4 to 5 seconds.
     removal_wait_ms: Some(5_200),
     replaces_by_name: true,
     lists_for_agents_only: false,

@@ -46,7 +46,7 @@ fn kinds_of(before: Option<&CredentialRecord>, after: Option<&CredentialRecord>)
 }
 
 #[test]
-fn what_happened_is_read_from_before_and_after() {
+fn change_yields_the_expected_events() {
     use EventType::{
         CredentialActive, CredentialDrift, CredentialExpiring, CredentialRenewed, CredentialRevoked,
     };
@@ -106,7 +106,7 @@ fn what_happened_is_read_from_before_and_after() {
 }
 
 #[test]
-fn the_same_change_is_the_same_event() {
+fn same_change_yields_the_same_event() {
     let (active, pending) = (active(), pending());
     let first = events(Some(&pending), Some(&active));
     assert_eq!(first, events(Some(&pending), Some(&active)));
@@ -116,12 +116,12 @@ fn the_same_change_is_the_same_event() {
     assert_ne!(change.events().unwrap()[0].id, first[0].id);
     let later = changed(|record| record.revision = Uuid::from_u128(9));
     assert_ne!(events(Some(&pending), Some(&later))[0].id, first[0].id);
-    // The time is the change's own.
+    // The event has the time of the change.
     assert_eq!(first[0].id.at_ms(), active.created_at_ms.unwrap());
 }
 
 #[test]
-fn a_new_wallet_is_an_event_and_what_happens_to_it_later_is_none() {
+fn only_a_new_wallet_yields_wallet_created() {
     let wallet = item(include_str!("../../../tests/samples/record.v1.json"));
     let read = |before: Option<Item>, after| {
         let images = Images { before, after };
@@ -139,7 +139,7 @@ fn a_new_wallet_is_an_event_and_what_happens_to_it_later_is_none() {
 }
 
 #[test]
-fn what_is_no_wallet_is_no_change() {
+fn other_items_yield_no_change() {
     for (pk, sk) in [
         (WALLET, "share"),
         (WALLET, "nonces"),
@@ -154,9 +154,9 @@ fn what_is_no_wallet_is_no_change() {
     assert!(Change::read(WALLET, "record", broken, 0).is_err());
 }
 
-/// What is sealed does not get into what is sent, whatever the event.
+/// Sealed values must not appear in any event.
 #[test]
-fn no_event_holds_what_is_sealed() {
+fn events_contain_no_sealed_values() {
     let (active, pending) = (active(), pending());
     let sealed = serde_json::to_value(&active.sealed).unwrap();
     let parts: Vec<String> = sealed.as_object().unwrap().values().map(Value::to_string).collect();
@@ -171,7 +171,7 @@ fn no_event_holds_what_is_sealed() {
 }
 
 #[test]
-fn ids_are_in_the_order_of_their_times() {
+fn event_ids_sort_by_time() {
     let id = |at_ms: u64| {
         let text = format!("evt_{at_ms:012x}{}", "f".repeat(24));
         text.parse::<EventId>().unwrap()

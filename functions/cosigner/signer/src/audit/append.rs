@@ -1,4 +1,4 @@
-//! Appending to a wallet's chain.
+//! Appends records to a wallet's chain.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -19,44 +19,44 @@ use crate::head::HEAD_SCHEMA;
 use crate::party::{CallError, Cosigner, Failure};
 use crate::store::{ShareItem, Shares, item_key, share_key};
 
-/// How long an append may take while others append to the same chain, in milliseconds: within the
-/// time of the cosigner's function and of its caller.
+/// Maximum time of an append under contention, in milliseconds. It fits the timeouts of the
+/// cosigner's function and of its caller.
 const PATIENCE_MS: u64 = 5_000;
 
-/// The same for a refusal, which must not keep those waiting that end a run.
+/// The same for a refusal, which must not delay calls that end a run.
 const REFUSAL_PATIENCE_MS: u64 = 500;
 
-/// What a try takes, about.
+/// Approximate duration of one attempt, in milliseconds.
 const TRY_MS: u64 = 25;
 
-/// The longest pause of a call that has lost for the first time, in milliseconds. The longer a call
-/// has waited, the shorter its pauses are, so that no call waits for all that come after it.
-/// In a simulation with 20 callers and transactions of 25 ms every append succeeded, within 4
-/// seconds; pauses that grow with each try starve the oldest.
+/// Longest pause after the first lost attempt, in milliseconds. Pauses shrink as a call waits
+/// longer, so that later calls do not overtake it. In a simulation with 20 callers and
+/// transactions of 25 ms, every append succeeded within 4 seconds; pauses that grow with each
+/// attempt starve the oldest call.
 const FIRST_PAUSE_MS: u64 = 256;
 const LAST_PAUSE_MS: u64 = 32;
 
 const HEAD: &str = "audit";
 
-/// Why an appending transaction was not written.
+/// Why an appending transaction failed.
 pub(crate) enum Lost {
-    /// What goes with the record is there already.
+    /// The companion item exists already.
     Companion,
-    /// Another record came first: the chain's end after it, where the failed transaction has
-    /// returned it.
+    /// Another record came first. Holds the chain's new head if the failed transaction returned
+    /// it.
     Head(Option<Head>),
     Failed(StoreError),
 }
 
 impl Cosigner {
-    /// Appends a decision to the wallet's chain, in one transaction with its `step` and with
-    /// `companion` if there is one, and returns the new end. Where the chain's end has moved, it
-    /// tries again: at once with the end that the failed transaction has returned, and then after
-    /// random pauses, with the end as it is after them.
+    /// Appends a decision to the wallet's chain in one transaction with its `step` and, if given,
+    /// its `companion`. Returns the new head. If the head has moved, it retries: first at once
+    /// with the head that the failed transaction returned, then after random pauses with the head
+    /// read again.
     ///
     /// # Errors
-    /// When the step is not allowed, the companion is there already ([`Refusal::NoSession`]), too
-    /// many calls append at once ([`Refusal::Busy`]), or the table failed.
+    /// Fails when the step is not allowed, the companion exists already ([`Refusal::NoSession`]),
+    /// too many calls append at once ([`Refusal::Busy`]), or the table fails.
     pub(crate) async fn record(
         &self,
         context: &RequestContext,
@@ -99,7 +99,7 @@ impl Cosigner {
                 Err(Lost::Head(Some(moved))) if first => head = moved,
                 Err(Lost::Head(_) | Lost::Failed(StoreError::Busy(_))) => {
                     waited_ms += self.pause(waited_ms).await? + TRY_MS;
-                    // A slow table takes longer than a try should.
+                    // With a slow table, one attempt takes longer than `TRY_MS`.
                     waited_ms = waited_ms.max(self.clock.now_ms().saturating_sub(started_ms));
                     head = self.shares.head(&context.key).await?;
                 }
@@ -110,7 +110,7 @@ impl Cosigner {
         Err(Refusal::Busy.into())
     }
 
-    /// Waits at random after a lost try, and returns for how long.
+    /// Pauses for a random time after a lost attempt, and returns its length.
     async fn pause(&self, waited_ms: u64) -> Result<u64, Failure> {
         let bound_ms = (FIRST_PAUSE_MS * 1_000 / (1_000 + waited_ms)).max(LAST_PAUSE_MS);
         let pause_ms = u64::from_be_bytes(self.random.bytes()?) % bound_ms;
@@ -120,7 +120,7 @@ impl Cosigner {
 }
 
 impl Shares {
-    /// A share and the end of its wallet's chain, in one consistent read.
+    /// Reads a share and the head of its wallet's chain, in one consistent read.
     pub(crate) async fn share_and_head(
         &self,
         key: &WalletKey,
@@ -138,7 +138,8 @@ impl Shares {
             .send()
             .await
             .map_err(unavailable)?;
-        // DynamoDB leaves out what it throttles. The SDK retries single reads, and not these.
+        // DynamoDB omits throttled items from a batch. The SDK retries single reads, but not
+        // these.
         if output.unprocessed_keys().is_some_and(|left| !left.is_empty()) {
             let share = self.get(share_key(key)).await?;
             let share = share.map(|item| from_item("share", item)).transpose()?;
@@ -155,14 +156,14 @@ impl Shares {
         Ok((share, head))
     }
 
-    /// The end of a wallet's chain.
+    /// Reads the head of a wallet's chain.
     pub(crate) async fn head(&self, key: &WalletKey) -> Result<Head, StoreError> {
         let item = self.get(head_key(key)).await?;
         Ok(item.map(head_of).transpose()?.unwrap_or_default())
     }
 
-    /// Bars a key, with all of its shares. The head is small and has no other condition, so the
-    /// write is cheap and loses no race.
+    /// Bars a key with all of its shares. The head is small and the write has no other condition,
+    /// so it is cheap and cannot lose a race.
     pub(crate) async fn bar(&self, key: &WalletKey) -> Result<(), StoreError> {
         self.db
             .update_item()
@@ -199,7 +200,7 @@ impl Shares {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .condition_expression("attribute_not_exists(pk)");
         if head.seq > 0 {
-            // A bar is written without a record, and outlives every record.
+            // A bar is written without a record, so every append must preserve it.
             let unbarred = " AND (attribute_not_exists(barred) OR barred = :false)";
             replaced = replaced
                 .condition_expression(format!(
@@ -223,7 +224,7 @@ impl Shares {
             .db
             .transact_write_items()
             .set_transact_items(Some(items.collect::<Result<_, StoreError>>()?))
-            // A repeat of this very request, after a lost answer, succeeds again.
+            // The same request, sent again after a lost response, succeeds again.
             .client_request_token(&record.hash[..36])
             .customize()
             .config_override(without_conflict_retries())
@@ -242,8 +243,7 @@ impl Shares {
     }
 }
 
-/// Which of the transaction's three items failed their conditions: the chain's end, the record and
-/// the companion.
+/// Returns which of the transaction's three conditions failed: head, record, companion.
 fn condition_failures(
     error: &SdkError<TransactWriteItemsError>,
 ) -> [Option<&CancellationReason>; 3] {
@@ -264,7 +264,7 @@ impl From<StoreError> for Lost {
     }
 }
 
-/// Which partition of the index `heads` a wallet's head is in.
+/// Returns the partition of the index `heads` for a wallet.
 fn shard_of(wallet_id: Uuid) -> String {
     (wallet_id.as_bytes()[15] % SHARDS).to_string()
 }
@@ -277,7 +277,7 @@ fn head_key(key: &WalletKey) -> Item {
     item_key(key, HEAD.to_owned())
 }
 
-/// Sorts as it counts.
+/// Returns a sort key whose text order is the numeric order.
 fn record_name(seq: u64) -> String {
     format!("{HEAD}#{seq:012}")
 }

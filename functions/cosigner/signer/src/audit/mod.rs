@@ -1,10 +1,10 @@
-//! The audit log: one record for each decision, append-only, chained by hash to the wallet's record
+//! The audit log: one append-only record for each decision, chained by hash to the wallet's record
 //! before it.
 //!
-//! A record's `body` is the JSON of an [`Entry`], kept as text, so that what was hashed is what is
-//! read; its `hash` is the SHA-256 of the hash before it (in hex), a line feed, and the body. The head of a wallet's chain
-//! is an item of its own, replaced in the transaction that appends, together with the counts of
-//! the wallet's signatures: so records, counts and sessions agree at every instant.
+//! A record's `body` is the JSON text of an [`Entry`], so that readers hash exactly the stored
+//! bytes. Its `hash` is the SHA-256 of the previous hash (in hex), a line feed, and the body. The
+//! head of a wallet's chain is a separate item. The transaction that appends a record replaces the
+//! head and its counts of signatures, so records, counts and sessions always agree.
 
 mod append;
 mod step;
@@ -25,38 +25,38 @@ pub(crate) use crate::head::Head;
 
 pub(crate) use step::Step;
 
-/// What is recorded of one decision.
+/// The recorded facts of one decision.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// Its place in the wallet's chain, from 1.
+    /// Position in the wallet's chain, from 1.
     pub seq: u64,
-    /// When, Unix milliseconds, by the cosigner's clock.
+    /// Time of the decision, Unix milliseconds, by the cosigner's clock.
     pub at_ms: u64,
-    /// Whose wallet.
+    /// The wallet's tenant.
     pub tenant: Tenant,
-    /// Which wallet.
+    /// The wallet.
     pub wallet_id: Uuid,
-    /// Which shares of its key.
+    /// The version of the wallet's shares.
     pub key_version: u32,
-    /// The function that context, by its own word.
+    /// The calling function, as stated by the caller.
     pub caller: String,
-    /// The alias that was invoked, by Lambda's word. Records from before there were aliases have
-    /// none, and so has an invocation without one.
+    /// The invoked alias, as reported by Lambda. `None` for records from before aliases existed,
+    /// and for an invocation without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
-    /// The API request that it served, by its own word.
+    /// The API request being served, as stated by the caller.
     pub request_id: String,
-    /// The run of the protocol, in hex.
+    /// The protocol run, in hex.
     pub session: String,
-    /// The policy document that decided.
+    /// Version of the policy document that applied.
     pub policy: String,
-    /// What was decided.
+    /// The decision.
     #[serde(flatten)]
     pub decision: Decision,
 }
 
-/// What was decided.
+/// A decision of the cosigner.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "decision", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Decision {
@@ -65,64 +65,64 @@ pub enum Decision {
         /// The wallet's address.
         address: Address,
     },
-    /// The intent may be signed: the run has begun.
+    /// The intent may be signed, and the run has begun.
     Allowed {
-        /// What is to be signed.
+        /// The intent to be signed.
         intent: Intent,
         /// Its digest, in hex.
         digest: String,
     },
     /// The intent may not be signed.
     Refused {
-        /// What was to be signed.
+        /// The refused intent.
         intent: Intent,
         /// Its digest, in hex.
         digest: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The wallet's signature exists from here on.
+    /// The wallet's signature now exists.
     Signed {
         /// The digest, in hex.
         digest: String,
         /// The signature, 65 bytes in hex.
         signature: String,
     },
-    /// The function may not make this call, which is not [`Decision::Refused`] for want of an intent.
+    /// The alias may not make this call. Unlike [`Decision::Refused`], there is no intent.
     CallRefused {
         /// The call's name.
         call: String,
     },
-    /// The protocol failed on what party 1 sent.
+    /// The protocol failed on a message of party 1.
     Aborted {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// New shares may be made of those named: the refresh has begun.
+    /// A refresh of the named shares has begun.
     RefreshAllowed {
-        /// The version of the new ones.
+        /// Version of the new shares.
         to: u32,
     },
-    /// A new share was made and stored beside the one named.
+    /// A new share was made from the named one and stored.
     ShareRefreshed {
-        /// Its version.
+        /// Version of the new share.
         to: u32,
     },
-    /// The new shares named may be tried: the run has begun.
+    /// A trial of the named new shares has begun.
     TrialAllowed {
-        /// The digest that they are to sign, in hex.
+        /// The digest to be signed, in hex.
         digest: String,
     },
-    /// The shares named have signed together: nothing but their own name.
+    /// The named shares have completed their trial signature, which covers only their own name.
     SharesTried {
-        /// What they signed, in hex.
+        /// The signed digest, in hex.
         digest: String,
         /// The signature, 65 bytes in hex.
         signature: String,
     },
-    /// The shares named are in use, and these are given up.
+    /// The named shares are in use, and these versions are retired.
     SharesRetired {
-        /// Their versions.
+        /// The retired versions.
         versions: Vec<u32>,
     },
 }
@@ -150,23 +150,23 @@ impl Decision {
     }
 }
 
-/// A record, as it is stored.
+/// A record as stored.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Record {
-    /// 1.
+    /// Schema number: 1.
     pub schema: u32,
-    /// Its place in the chain.
+    /// Position in the chain.
     pub seq: u64,
     /// The hash of the record before it, in hex.
     pub prev: String,
-    /// The [`Entry`], as JSON.
+    /// The [`Entry`] as JSON text.
     pub body: String,
     /// SHA-256 of `prev`, a line feed and `body`, in hex.
     pub hash: String,
 }
 
 impl Record {
-    /// The record of an entry after the one with the hash `prev`.
+    /// Makes the record of an entry that follows the record with the hash `prev`.
     pub(crate) fn new(entry: &Entry, prev: &str) -> Result<Self, serde_json::Error> {
         let body = serde_json::to_string(entry)?;
         let hash = link(prev, &body);
@@ -174,7 +174,7 @@ impl Record {
     }
 }
 
-/// Who context for what, as it is recorded.
+/// The caller and purpose of a request, as recorded.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestContext {
     pub(crate) key: WalletKey,
@@ -184,7 +184,7 @@ pub(crate) struct RequestContext {
     pub(crate) request_id: String,
 }
 
-/// The hash of a record: of what it follows, and what it says.
+/// Computes a record's hash from the previous hash and its body.
 pub(crate) fn link(prev: &str, body: &str) -> String {
     let mut context = Context::new(&SHA256);
     context.update(prev.as_bytes());

@@ -1,4 +1,4 @@
-//! What a record changes of its chain's head.
+//! Changes that a record makes to its chain's head.
 
 use domain::ids::Exchange;
 use domain::intent::{NONCE_USED, nonce_lead};
@@ -9,42 +9,42 @@ use crate::policy::Rate;
 
 pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// Changes that a record makes to the head, in its transaction.
+/// A change of the head, made in the transaction of its record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
-    /// Changes nothing else. A barred key is recorded too.
+    /// Changes nothing else. Allowed for a barred key.
     Note,
-    /// Counts a refusal. A barred key is recorded too.
+    /// Counts a refusal. Allowed for a barred key.
     Refuse,
-    /// Begins a run of the share that the message names: takes a slot, counts against the wallet's
-    /// limit, and takes the nonce of its intent.
+    /// Begins a run of the named share: takes a run slot, counts against the wallet's limit, and
+    /// takes the nonce of its intent.
     Open {
         rate: Rate,
         nonce: Option<(Exchange, u64)>,
-        /// When the run's session expires, Unix seconds.
+        /// Expiry of the run's session, Unix seconds.
         until_s: u64,
     },
-    /// Begins the only trial of the share that the message names: takes a slot, and counts against
-    /// the wallet's limit.
+    /// Begins the only trial of the named share: takes a run slot, and counts against the wallet's
+    /// limit.
     Try { rate: Rate, until_s: u64 },
-    /// Ends a run with its result: closes its slot.
+    /// Ends a run with its result: closes its run slot.
     Close,
-    /// Begins a refresh to a version: counts against the wallet's limit, and gives up the newer
-    /// versions that are not among `kept`.
+    /// Begins a refresh to a version: counts against the wallet's limit, and retires newer
+    /// versions that are not in `kept`.
     Refresh { rate: Rate, to: u32, kept: Vec<u32> },
     /// Stores a new share.
     Refreshed,
-    /// Gives up what is older than the shares that the message names.
+    /// Retires all versions before the named shares.
     Retire,
     /// Bars the key.
     Bar,
 }
 
 impl Head {
-    /// The head after a step.
+    /// Applies a step to the head.
     ///
     /// # Errors
-    /// When the step is not allowed.
+    /// Fails when the step is not allowed.
     pub(super) fn step(
         &mut self,
         context: &RequestContext,
@@ -81,17 +81,17 @@ impl Head {
         }
     }
 
-    /// The head after a nonce is taken: an endpoint's nonces rise, except after a clock was wrong.
-    /// Ignores a last nonce that lies further ahead than a correct clock allows.
+    /// Takes a nonce. Nonces rise, except after a wrong clock: a last nonce further ahead than a
+    /// correct clock allows is ignored.
     ///
     /// # Errors
-    /// When it was taken before, or one after it.
+    /// Fails when this nonce or a later one was taken before.
     fn take_nonce(&mut self, exchange: Exchange, nonce: u64, now_ms: u64) -> Result<(), Refusal> {
         let now = match exchange {
             Exchange::Aster => now_ms.saturating_mul(1_000),
             Exchange::Hyperliquid => now_ms,
         };
-        // Half of what the endpoint allows itself: the two clocks may differ by the other half.
+        // Half of the endpoint's own allowance; the clocks may differ by the other half.
         let latest = now.saturating_add(nonce_lead(exchange) / 2);
         let last = match exchange {
             Exchange::Aster => &mut self.aster_nonce,
@@ -104,10 +104,10 @@ impl Head {
         Ok(())
     }
 
-    /// The head after one more signature that begins now.
+    /// Counts one signature that begins now.
     ///
     /// # Errors
-    /// When the wallet has had as many as it may.
+    /// Fails when the wallet has reached its limit.
     fn count(&mut self, rate: Rate, now_ms: u64) -> Result<(), Refusal> {
         let (minute, day) = (now_ms / 60_000, now_ms / DAY_MS);
         if self.minute != minute {

@@ -1,5 +1,5 @@
-//! Verifying the audit log, from the table or from an export of it: gaps, edits, reorderings and
-//! cut ends are found and named.
+//! Verification of the audit log, from the table or from an export. Finds and names gaps, edits,
+//! reorderings and cut ends.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,28 +10,28 @@ use serde::Deserialize;
 use super::append::head_of;
 use super::{Entry, GENESIS, Head, Record, link};
 
-/// What is wrong with a chain.
+/// A fault in a chain.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// Records are missing: the first and the last of them.
+    /// Records are missing: the first and the last missing number.
     Gap(u64, u64),
-    /// The record does not say what was hashed.
+    /// The record's content does not match its hash.
     Edited(u64),
-    /// The record follows another than the one before it.
+    /// The record does not follow the record before it.
     Reordered(u64),
-    /// The chain ends before its head does: the last record, and the head's.
+    /// The chain ends before its head: the last record, and the head's number.
     CutOff(u64, u64),
-    /// The chain goes on after its head, or ends in another record.
+    /// The chain continues after its head, or ends in a different record.
     HeadDiffers(u64),
-    /// There are records, and no head.
+    /// Records exist without a head.
     NoHead,
-    /// A seal has the chain up to this record, and there is nothing of it.
+    /// A seal covers the chain up to this record, but no item of it exists.
     Gone(u64),
-    /// A seal has the record, and it is not there.
+    /// A seal contains the record, but the record is missing.
     SealedMissing(u64),
-    /// A seal has another record in this place.
+    /// A seal contains a different record at this position.
     Rewritten(u64),
-    /// The record is older than seals that do not have it: it was put in later.
+    /// The record is older than seals that do not contain it: it was inserted later.
     NotSealed(u64),
     /// The item cannot be read.
     Unreadable(String),
@@ -55,7 +55,7 @@ impl std::fmt::Display for Fault {
                 write!(f, "the whole chain is gone; it was sealed up to record {seq}")
             }
             Self::SealedMissing(seq) => write!(f, "record {seq} was sealed, and is missing"),
-            Self::Rewritten(seq) => write!(f, "record {seq} is not the one that was sealed"),
+            Self::Rewritten(seq) => write!(f, "record {seq} differs from the sealed record"),
             Self::NotSealed(seq) => {
                 write!(f, "record {seq} is older than seals that do not have it")
             }
@@ -64,23 +64,23 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// What was found.
+/// Result of the verification.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
-    /// Wallets with a chain.
+    /// Number of chains, one for each wallet.
     pub chains: u64,
-    /// Records in them.
+    /// Number of records.
     pub records: u64,
-    /// What is wrong, with the wallet's partition.
+    /// The faults found, each with the wallet's partition.
     pub faults: Vec<(String, Fault)>,
 }
 
-/// Collects the items of the cosigner's table, in any order, and verifies the chains among them.
+/// Collects the items of the cosigner's table in any order, and verifies their chains.
 #[derive(Debug, Default)]
 pub struct Verifier {
     chains: BTreeMap<String, Chain>,
     unreadable: Vec<(String, Fault)>,
-    /// Whatever was recorded in this time has been sealed.
+    /// All records of this time range must be sealed.
     sealed_ms: Option<Range<u64>>,
 }
 
@@ -88,7 +88,7 @@ pub struct Verifier {
 struct Chain {
     head: Option<Head>,
     records: BTreeMap<u64, Record>,
-    /// The hashes of records that are in verified seals.
+    /// Hashes of records in verified seals.
     sealed: BTreeMap<u64, String>,
 }
 
@@ -99,10 +99,10 @@ struct Exported {
     item: serde_dynamo::Item,
 }
 
-/// Reads one line of an export: `{"Item":{…}}`.
+/// Parses one line of an export: `{"Item":{…}}`.
 ///
 /// # Errors
-/// When it is none.
+/// Fails when the line has a different form.
 pub fn exported(line: &str) -> Result<Item, Fault> {
     match serde_json::from_str::<Exported>(line) {
         Ok(exported) => Ok(exported.item.into()),
@@ -111,7 +111,7 @@ pub fn exported(line: &str) -> Result<Item, Fault> {
 }
 
 impl Verifier {
-    /// Takes one line of an export: `{"Item":{…}}`.
+    /// Adds one line of an export: `{"Item":{…}}`.
     pub fn line(&mut self, line: &str) {
         match exported(line) {
             Ok(item) => self.item(item),
@@ -119,7 +119,7 @@ impl Verifier {
         }
     }
 
-    /// Takes one item of the table; what is no audit item is left aside.
+    /// Adds one item of the table. Ignores items that do not belong to the audit log.
     pub fn item(&mut self, item: Item) {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
         let (Some(partition), Some(sort)) = (text("pk"), text("sk")) else { return };
@@ -141,18 +141,18 @@ impl Verifier {
         }
     }
 
-    /// Takes a head from a seal whose signature was verified.
+    /// Adds a head from a seal whose signature verified.
     pub fn sealed(&mut self, partition: &str, seq: u64, hash: &str) {
         let chain = self.chains.entry(partition.to_owned()).or_default();
         chain.sealed.insert(seq, hash.to_owned());
     }
 
-    /// Whatever was recorded in this time, Unix milliseconds, has to be in a seal.
+    /// Requires that every record of this time range, in Unix milliseconds, is in a seal.
     pub fn all_sealed(&mut self, time: Range<u64>) {
         self.sealed_ms = Some(time);
     }
 
-    /// What is wrong with the chains.
+    /// Verifies the chains, and reports their faults.
     #[must_use]
     pub fn finish(self) -> Report {
         let mut report = Report { faults: self.unreadable, ..Report::default() };
@@ -168,12 +168,11 @@ impl Verifier {
 }
 
 impl Chain {
-    /// Takes a record. The first has the number 1, and no two have the same: one could hide the
-    /// other.
+    /// Adds a record. Numbers start at 1 and are unique: a duplicate could hide another record.
     fn take(&mut self, record: Record) -> Result<(), String> {
         let seq = record.seq;
         if seq == 0 || seq == u64::MAX {
-            return Err(format!("no record has the number {seq}"));
+            return Err(format!("invalid record number {seq}"));
         }
         match self.records.insert(seq, record) {
             Some(_) => Err(format!("two records have the number {seq}")),
@@ -210,7 +209,7 @@ impl Chain {
 }
 
 impl Chain {
-    /// What the seals have, and this has not; or the other way round.
+    /// Compares the chain with the seals in both directions.
     fn against_seals(&self, sealed_ms: Option<&Range<u64>>) -> Vec<Fault> {
         let last = self.sealed.last_key_value().map_or(0, |(seq, _)| *seq);
         if last > 0 && self.records.is_empty() && self.head.is_none() {
@@ -234,7 +233,7 @@ impl Chain {
     }
 }
 
-/// Whether a record says that it is where it is: of this wallet, and at this place.
+/// Returns whether a record's content names this wallet and this position.
 fn says_where(record: &Record, partition: &str) -> bool {
     serde_json::from_str::<Entry>(&record.body).is_ok_and(|entry| {
         entry.seq == record.seq && format!("{}#W#{}", entry.tenant, entry.wallet_id) == partition

@@ -1,9 +1,9 @@
-//! The policy document, as it is written: `infra/cosigner-policy.schema.json` in types.
+//! The policy document as types. Its schema is `infra/cosigner-policy.schema.json`.
 
 use domain::intent::HyperliquidChain;
 use serde::Deserialize;
 
-/// The document, as it is written.
+/// The document as written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Document {
@@ -18,7 +18,8 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// The networks that Aster may be set to: Hyperliquid's, when the document does not say.
+    /// Returns the networks that `ASTER_CHAIN` may name; Hyperliquid's when the document lists
+    /// none.
     pub(super) fn aster_chains(&self) -> &[HyperliquidChain] {
         self.aster.chains.as_deref().unwrap_or(&self.hyperliquid.chains)
     }
@@ -33,7 +34,7 @@ pub(super) struct HyperliquidRules {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct AsterRules {
-    /// Documents from before Aster had a setting of its own do not have it.
+    /// Absent in documents from before Aster had its own setting.
     #[serde(default)]
     pub(super) chains: Option<Vec<HyperliquidChain>>,
     pub(super) signature_chain_ids: Vec<u64>,
@@ -54,22 +55,22 @@ pub(super) struct MessageRules {
     pub(super) refused_prefixes: Vec<String>,
 }
 
-/// How many signatures are made at most.
+/// Maximum numbers of signatures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// With one wallet.
+    /// For one wallet.
     pub wallet: Rate,
-    /// With all wallets of a tenant.
+    /// For all wallets of a tenant.
     pub tenant: Rate,
 }
 
-/// Signatures; 0 is no limit.
+/// Maximum numbers of signatures per period; 0 means no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rate {
-    /// In one minute of the clock.
+    /// Per minute of the clock.
     pub per_minute: u64,
-    /// In one day (UTC).
+    /// Per day (UTC).
     pub per_day: u64,
 }

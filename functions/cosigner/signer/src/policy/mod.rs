@@ -1,8 +1,8 @@
-//! What may be signed. Default deny: an intent that is not allowed here is refused.
+//! The signing policy. The default is deny: an intent that the policy does not allow is refused.
 //!
-//! The typed document `infra/cosigner-policy.json` says what a deployment may sign; its JSON Schema
-//! stands beside it. What it cannot say cannot be signed: the intents are a closed list, and none
-//! of them moves money.
+//! The typed document `infra/cosigner-policy.json` defines what a deployment may sign; its JSON
+//! Schema is in the same folder. The intents are a closed list, so the document cannot allow
+//! anything else, and none of them moves money.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use domain::eth::Address;
@@ -18,25 +18,25 @@ mod tests;
 use document::Document;
 pub use document::{Limits, Rate};
 
-/// The document that is used where none is given.
+/// The document that is used when none is given.
 const DEFAULT: &str = include_str!("../../../../../infra/cosigner-policy.json");
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// What a deployment is set to, within what its document allows.
+/// A deployment's settings, within the limits of its document.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Setting {
-    /// The one Hyperliquid network.
+    /// The Hyperliquid network.
     pub hyperliquid_chain: HyperliquidChain,
-    /// The one Aster network.
+    /// The Aster network.
     pub aster_chain: HyperliquidChain,
-    /// The one `signatureChainId` for Aster.
+    /// The `signatureChainId` for Aster.
     pub aster_signature_chain_id: u64,
-    /// Whether Aster's V1 login may be signed, which makes an API key.
+    /// Whether Aster's V1 login, which makes an API key, may be signed.
     pub aster_login: bool,
 }
 
-/// What the cosigner may sign.
+/// Decides what the cosigner may sign.
 #[derive(Clone, Debug)]
 pub struct Policy {
     setting: Setting,
@@ -45,12 +45,12 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Reads `COSIGNER_POLICY` (a document; the one in `infra/` when not set), the networks as
+    /// Reads `COSIGNER_POLICY` (a document; by default the one in `infra/`), the networks as
     /// [`Networks::from_env`] does, `ASTER_SIGNATURE_CHAIN_ID` (default 56) and `ASTER_API`
     /// (default `v3`; `v1` allows its login).
     ///
     /// # Errors
-    /// Names the variable.
+    /// Returns an error that names the invalid variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
         let networks = Networks::from_env(env)?;
         let aster_signature_chain_id = match env.optional("ASTER_SIGNATURE_CHAIN_ID") {
@@ -77,10 +77,10 @@ impl Policy {
         Self::new(document.as_deref().unwrap_or(DEFAULT), setting)
     }
 
-    /// The policy of a document, for one setting that it allows.
+    /// Makes the policy of a document for one setting.
     ///
     /// # Errors
-    /// When the document is not of its schema, or does not allow the setting.
+    /// Fails when the document does not match its schema, or does not allow the setting.
     pub fn new(document: &str, setting: Setting) -> Result<Self, ConfigError> {
         let invalid = |want| ConfigError::Invalid { name: "COSIGNER_POLICY", want };
         let version = digest(&SHA256, document.as_bytes());
@@ -114,15 +114,15 @@ impl Policy {
         Ok(Self { setting, document, version })
     }
 
-    /// The document in `infra/`, for one setting.
+    /// Makes the policy of the document in `infra/` for one setting.
     ///
     /// # Errors
-    /// When it does not allow the setting.
+    /// Fails when the document does not allow the setting.
     pub fn default_for(setting: Setting) -> Result<Self, ConfigError> {
         Self::new(DEFAULT, setting)
     }
 
-    /// The same without limits of signatures: for a machine of one's own.
+    /// Removes the limits on signatures, for a local machine.
     #[must_use]
     pub fn unlimited(mut self) -> Self {
         let none = Rate { per_minute: 0, per_day: 0 };
@@ -130,28 +130,28 @@ impl Policy {
         self
     }
 
-    /// What it is set to.
+    /// Returns the setting.
     #[must_use]
     pub const fn setting(&self) -> Setting {
         self.setting
     }
 
-    /// Which document it is: the beginning of its SHA-256, in hex.
+    /// Returns the document's version: the first digits of its SHA-256, in hex.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// How many signatures are made at most.
+    /// Returns the maximum numbers of signatures.
     #[must_use]
     pub const fn limits(&self) -> Limits {
         self.document.limits
     }
 
-    /// Whether a wallet with this address may sign this now.
+    /// Checks whether the wallet with this address may sign this intent now.
     ///
     /// # Errors
-    /// The reason for which it may not.
+    /// Returns the reason of the refusal.
     pub fn check(&self, wallet: Address, intent: &Intent, now_ms: u64) -> Result<(), Refusal> {
         self.checked(wallet, intent, now_ms).map_err(Refusal::Policy)
     }
@@ -205,28 +205,29 @@ impl Policy {
                 let digits = (1..=32).contains(&login.nonce.len())
                     && login.nonce.bytes().all(|byte| byte.is_ascii_digit());
                 require(setting.aster_login, "this intent is not allowed")?;
-                require(digits, "the login's nonce is no number")
+                require(digits, "the login's nonce is not a number")
             }
         }
     }
 
     fn check_message(&self, text: &str) -> Checked {
         let rules = &self.document.personal_messages;
-        // What the product itself refuses is refused whatever the document says.
+        // The service's own list of reserved messages applies whatever the document allows.
         PersonalMessage::parse(text).map_err(|error| error.to_string())?;
         require(text.len() <= rules.max_bytes, "the message is too long")?;
         let (text, refused) = (folded(text), &rules.refused_prefixes);
         let refused = refused.iter().any(|prefix| text.starts_with(&folded(prefix)));
-        require(!refused, "the message begins like one that is not allowed")
+        require(!refused, "the message begins with a refused prefix")
     }
 
-    /// Only agents of ours are named: another one's name can be neither taken nor taken away.
+    /// Checks an agent's name. Only names with the service's prefix are allowed, so that other
+    /// agents can be neither replaced nor removed.
     fn check_name(&self, name: &str) -> Checked {
         let ours = name.strip_prefix(&self.document.agents.name_prefix).is_some_and(|rest| {
             !rest.is_empty()
                 && rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
         });
-        require(ours && name.len() <= MAX_AGENT_NAME, "the agent's name is not one of ours")
+        require(ours && name.len() <= MAX_AGENT_NAME, "the agent's name has another prefix or form")
     }
 
     fn check_agent(&self, wallet: Address, agent: Address, name: &str) -> Checked {
@@ -235,7 +236,8 @@ impl Policy {
         require(agent != wallet, "the agent is the wallet itself")
     }
 
-    /// The endpoint's clock may be ahead of ours by the margin that it takes off the expiry.
+    /// Checks an agent's expiry. The endpoint's clock may be ahead of the cosigner's by the margin
+    /// that it subtracts from the expiry.
     fn check_expiry(&self, expires_ms: u64, now_ms: u64) -> Checked {
         let latest_ms = now_ms + self.document.agents.max_validity_days * DAY_MS;
         require(expires_ms > now_ms, "the agent would be expired")?;

@@ -72,7 +72,7 @@ fn honest_registrations_are_allowed() {
 }
 
 #[test]
-fn each_bent_hyperliquid_approval_is_refused() {
+fn altered_hyperliquid_approval_is_refused() {
     assert!(hyperliquid(|intent| intent.chain = HyperliquidChain::Testnet).is_err());
     assert!(hyperliquid(|intent| intent.agent = Address::ZERO).is_err());
     assert!(hyperliquid(|intent| intent.agent = wallet()).is_err());
@@ -86,7 +86,7 @@ fn each_bent_hyperliquid_approval_is_refused() {
 }
 
 #[test]
-fn each_bent_aster_registration_is_refused() {
+fn altered_aster_registration_is_refused() {
     assert!(aster(|intent| intent.user = agent()).is_err());
     assert!(aster(|intent| intent.agent = wallet()).is_err());
     assert!(aster(|intent| intent.agent = Address::ZERO).is_err());
@@ -119,7 +119,7 @@ fn delete(change: impl FnOnce(&mut AsterDeleteAgent)) -> Result<(), String> {
 }
 
 #[test]
-fn each_bent_removal_is_refused() {
+fn altered_removal_is_refused() {
     assert_eq!(revoke(|_| {}), Ok(()));
     assert!(revoke(|intent| intent.chain = HyperliquidChain::Testnet).is_err());
     assert!(revoke(|intent| intent.nonce_ms = NOW + 6 * 60_000).is_err());
@@ -134,7 +134,7 @@ fn each_bent_removal_is_refused() {
 }
 
 #[test]
-fn aster_removal_is_checked_against_aster_network() {
+fn aster_removal_on_another_network_is_refused() {
     let intent = |chain| {
         Intent::AsterDeleteAgent(AsterDeleteAgent {
             agent: agent(),
@@ -168,7 +168,7 @@ fn document_without_aster_chains_allows_hyperliquid_chains() {
 }
 
 #[test]
-fn a_login_is_signed_only_where_it_is_configured() {
+fn login_without_the_v1_setting_is_refused() {
     let login = |nonce: &str| Intent::AsterLogin(AsterLogin { nonce: nonce.to_owned() });
     assert_eq!(check(&login("111111")), Err("this intent is not allowed".to_owned()));
     let policy = policy(true);
@@ -178,13 +178,13 @@ fn a_login_is_signed_only_where_it_is_configured() {
     }
 }
 
-/// What the policy says of a message that an endpoint sends without its own check.
+/// Returns the policy's verdict on a message that an endpoint sends without its own check.
 fn message(text: &str) -> Result<(), String> {
     let bytes = postcard::to_stdvec(text).unwrap();
     check(&Intent::PersonalMessage(postcard::from_bytes(&bytes).unwrap()))
 }
 
-/// The policy refuses a text of Lighter's, in the spelling that Lighter reads and in others.
+/// Asserts that the policy refuses a text of Lighter, in its exact spelling and in variants.
 fn lighter_text_is_refused(beginning: &str) {
     let text = |last_line: &str| format!("{beginning}\n\nnonce: 0x0000000000000007\n{last_line}");
     assert_eq!(message(&text("chainId: 0x0000000000000130")), Ok(()), "without its last line");
@@ -220,7 +220,7 @@ fn lighter_airdrop_allocation_is_refused() {
 }
 
 #[test]
-fn a_login_is_no_personal_message() {
+fn login_as_a_personal_message_is_refused() {
     assert_eq!(message("hello"), Ok(()));
     for text in [
         "You are signing into Astherus 111111",
@@ -232,9 +232,9 @@ fn a_login_is_no_personal_message() {
     }
 }
 
-/// The document decides; one that is wrong lets nothing start.
+/// The document decides. An invalid document prevents the start.
 #[test]
-fn a_document_narrows_what_may_be_signed() {
+fn document_narrows_the_policy() {
     let change = |from: &str, to: &str| {
         assert!(DEFAULT.contains(from), "{from}");
         Policy::new(&DEFAULT.replacen(from, to, 1), setting(false))
@@ -252,7 +252,7 @@ fn a_document_narrows_what_may_be_signed() {
     let login = postcard::from_bytes(&postcard::to_stdvec(login).unwrap()).unwrap();
     let login = Intent::PersonalMessage(login);
     let open = change("\"You are signing into\", ", "").unwrap();
-    assert!(open.check(wallet(), &login, NOW).is_err(), "the product's own list stays");
+    assert!(open.check(wallet(), &login, NOW).is_err(), "the service's own list applies");
     for (from, to) in [
         ("[\"Mainnet\", \"Testnet\"]", "[\"Testnet\"]"),
         ("\"aster\": { \"chains\": [\"Mainnet\", ", "\"aster\": { \"chains\": ["),
@@ -264,7 +264,7 @@ fn a_document_narrows_what_may_be_signed() {
     ] {
         assert!(change(from, to).is_err(), "{to}");
     }
-    // An empty one would refuse every message.
+    // An empty prefix would refuse every message.
     for empty in ["\"\"", "\" !\\u200b\""] {
         assert!(change("\"You are signing into\"", empty).is_err(), "{empty}");
     }

@@ -1,8 +1,8 @@
-//! The shares of one key. A refresh stores a new one beside the one that it was made from; only
-//! what is shown to be in use lets the others be given up.
+//! The shares of one key. A refresh stores a new share next to the one it was made from. Only a
+//! share that is shown to be in use lets the others be retired.
 //!
-//! A share that was in use and is given up leaves its item without the share, so that nothing is
-//! stored under its name again and whoever still asks for it learns to look for a newer one.
+//! A retired share leaves its item without the share. The version number is therefore never used
+//! again, and a caller that still names it learns to look for a newer one.
 
 use std::collections::BTreeSet;
 
@@ -16,13 +16,13 @@ use serde::Deserialize;
 
 use super::{SHARE, Shares, partition, share_key};
 
-/// What is known of a share without reading it.
+/// The facts about a share that are known without opening it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Version {
     #[serde(skip)]
     pub(crate) version: u32,
-    /// It is there; `false`: it was given up.
+    /// Whether the share exists; `false` when it was retired.
     #[serde(skip)]
     live: bool,
     #[serde(default)]
@@ -32,7 +32,8 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    /// Made by a refresh that has not come so far that anybody relies on it.
+    /// Returns whether a refresh made it and its trial has not succeeded, so that nothing relies
+    /// on it.
     const fn is_untried(&self) -> bool {
         self.from.is_some() && !self.confirmed
     }
@@ -43,7 +44,7 @@ fn at(key: &WalletKey, version: u32) -> WalletKey {
 }
 
 impl Shares {
-    /// All shares of a key, the oldest first.
+    /// Lists all shares of a key, the oldest first.
     pub(crate) async fn versions(&self, key: &WalletKey) -> Result<Vec<Version>, StoreError> {
         let mut found = Vec::new();
         let mut from = None;
@@ -53,7 +54,7 @@ impl Shares {
                 .query()
                 .table_name(&self.table)
                 .key_condition_expression("#pk = :pk AND begins_with(#sk, :share)")
-                // The wrapped key tells that there is a share, and is small.
+                // The wrapped key shows whether the share exists, and is small.
                 .projection_expression("#sk, #schema, #from, #confirmed, #sealed.#k")
                 .set_expression_attribute_names(Some(names(&[
                     "pk",
@@ -83,7 +84,7 @@ impl Shares {
         Ok(found)
     }
 
-    /// Notes that a share has signed. Whether it is still there.
+    /// Marks a share as tried. Returns whether it still exists.
     pub(crate) async fn note_tried(&self, key: &WalletKey) -> Result<bool, StoreError> {
         let update = self
             .db
@@ -98,7 +99,7 @@ impl Shares {
         holds(update.send().await)
     }
 
-    /// Clears away what earlier refreshes of this share have left.
+    /// Removes the leftovers of earlier refreshes of this share.
     pub(crate) async fn clear(&self, key: &WalletKey, left: &Leftovers) -> Result<(), StoreError> {
         for version in &left.untried {
             self.delete_untried(&at(key, *version)).await?;
@@ -109,7 +110,7 @@ impl Shares {
         Ok(())
     }
 
-    /// Gives shares up.
+    /// Retires shares.
     pub(crate) async fn give_up_all(
         &self,
         key: &WalletKey,
@@ -139,7 +140,7 @@ impl Shares {
             .await;
         match deleted {
             Ok(_) => Ok(()),
-            // It is gone, or being tried: then it counts like any other.
+            // It no longer exists, or its trial has begun; a tried share is kept.
             Err(error) => match error.as_service_error() {
                 Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(()),
                 _ => Err(unavailable(error)),
@@ -147,7 +148,7 @@ impl Shares {
         }
     }
 
-    /// Leaves the item without the share.
+    /// Removes the share from its item, and keeps the item.
     pub(crate) async fn give_up(&self, key: &WalletKey) -> Result<(), StoreError> {
         self.db
             .update_item()
@@ -163,19 +164,19 @@ impl Shares {
     }
 }
 
-/// Versions that earlier refreshes of a share have left.
+/// Versions left by earlier refreshes of a share.
 #[derive(Default)]
 pub(crate) struct Leftovers {
-    /// Nobody relies on them.
+    /// Never tried; nothing relies on them.
     untried: Vec<u32>,
-    /// Tried, and to be given up.
+    /// Tried, and to be retired.
     overtaken: Vec<u32>,
     /// Tried, and kept.
     pub(crate) kept: Vec<u32>,
 }
 
-/// What earlier refreshes of this share have left. Shares that were tried have been overtaken too,
-/// but are given up only when there are `most` of them.
+/// Returns the versions left by earlier refreshes of this share. Tried ones are overtaken too, but
+/// are retired only when there are `most` of them.
 pub(crate) fn leftovers(key: &WalletKey, known: &[Version], most: usize) -> Leftovers {
     let newer = known.iter().filter(|it| it.live && it.version > key.key_version);
     let (untried, tried): (Vec<_>, Vec<_>) = newer.partition(|it| it.is_untried());
@@ -188,7 +189,7 @@ pub(crate) fn leftovers(key: &WalletKey, known: &[Version], most: usize) -> Left
     }
 }
 
-/// The shares that are neither the one named nor made from it, and still there.
+/// Returns the existing shares that are neither the named one nor made from it.
 pub(crate) fn others(key: &WalletKey, known: Vec<Version>) -> Vec<Version> {
     let mut kept = BTreeSet::from([key.key_version]);
     let mut others = Vec::new();
@@ -219,7 +220,7 @@ fn version(item: Item) -> Result<Version, StoreError> {
     Ok(Version { version: number, live, ..known })
 }
 
-/// Whether a conditional update found what it wants.
+/// Returns whether the condition of an update held.
 fn holds<T>(updated: Result<T, SdkError<UpdateItemError>>) -> Result<bool, StoreError> {
     match updated {
         Ok(_) => Ok(true),

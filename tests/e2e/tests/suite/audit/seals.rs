@@ -139,7 +139,7 @@ async fn what_was_sealed_cannot_be_cut_off_taken_away_or_rewritten() {
     let last = anew.iter().find(|item| log.is(item, "audit#000000000005")).unwrap().clone();
     set_head(&mut anew, &log.owner, &last);
     assert_eq!(Exported::faults(&anew), 0);
-    assert_eq!(log.said(&anew).await, ["user_1: record 3 is not the one that was sealed"]);
+    assert_eq!(log.said(&anew).await, ["user_1: record 3 differs from the sealed record"]);
 }
 
 /// A seal with another body, and a hash that fits.

@@ -368,7 +368,7 @@ async fn what_an_exchange_says_is_cut_to_size() {
     let reply = scene.app.register("hyperliquid", USER).await;
     assert_eq!((reply.status, reply.text("/code")), (422, "EXCHANGE_REJECTED"), "{reply:?}");
     let said = reply.text("/message");
-    assert!(said.starts_with("The exchange said: bad xxx") && said.len() < 300, "{said:?}");
+    assert!(said.starts_with("The exchange responded: bad xxx") && said.len() < 300, "{said:?}");
     assert!(scene.record().await.is_none());
     for wait in ["18446744073709551615", "99999999999999999999999", "-1", "0x10", "Tue, 1 Jan 2999"]
     {

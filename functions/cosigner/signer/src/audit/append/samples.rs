@@ -1,4 +1,4 @@
-//! The stored forms of the head are read.
+//! Tests that every stored form of the head parses.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn item(text: &str) -> Item {
 }
 
 #[test]
-fn head_of_schema_2_is_read_and_refused_by_code_of_schema_1() {
+fn head_of_schema_2_is_refused_by_schema_1_code() {
     let text = include_str!("../../../tests/samples/head.v2.json");
     let head = head_of(item(text)).unwrap();
     assert!(head.barred && head.seq == 7 && head.spent == [(0, 2)]);

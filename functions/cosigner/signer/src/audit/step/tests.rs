@@ -1,11 +1,11 @@
-//! Nonces rise, except after a clock was wrong.
+//! Tests that nonces rise, except after a wrong clock.
 
 use super::*;
 
 const NOW_MS: u64 = 1_790_000_000_000;
 
 #[test]
-fn nonce_rises_unless_the_last_lies_in_a_wrong_future() {
+fn nonce_after_wrong_future_clock_may_fall() {
     for (exchange, unit) in [(Exchange::Hyperliquid, 1), (Exchange::Aster, 1_000)] {
         let now = NOW_MS * unit;
         let lead = nonce_lead(exchange) / 2;

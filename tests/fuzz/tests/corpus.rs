@@ -1,6 +1,6 @@
 //! The corpora, and inputs near them, without a fuzzer.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ fn kept() -> Vec<(usize, Vec<u8>)> {
 
 /// A case that once failed is kept beside the seeds, and tried for ever.
 #[test]
-fn what_is_in_the_corpora_holds() {
+fn corpus_inputs_pass_every_target() {
     let kept = kept();
     for (target, input) in &kept {
         TARGETS[*target].1(input);
@@ -40,7 +40,7 @@ fn what_is_in_the_corpora_holds() {
 
 /// The seeds follow the formats: `WRITE_SEEDS=1` writes them anew.
 #[test]
-fn the_seeds_are_of_today() {
+fn corpus_seeds_match_current_formats() {
     for (target, name, bytes) in seeds::all() {
         let path = corpus(target).join(format!("seed-{name}"));
         if std::env::var_os("WRITE_SEEDS").is_some() {
@@ -78,12 +78,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_near_the_corpora_holds((target, input) in bent()) {
+    fn mutated_corpus_inputs_pass_every_target((target, input) in bent()) {
         TARGETS[target].1(&input);
     }
 
     #[test]
-    fn any_bytes_hold(input in proptest::collection::vec(any::<u8>(), 0..600)) {
+    fn random_bytes_pass_every_target(input in proptest::collection::vec(any::<u8>(), 0..600)) {
         for (_, run) in TARGETS {
             run(&input);
         }
@@ -91,12 +91,12 @@ proptest! {
 
     /// Names as platforms give them, and what is nearly one.
     #[test]
-    fn any_name_holds(input in "[A-Za-z0-9_.:@|\\-#/ é]{0,140}|0[xX][0-9a-fA-F]{38,42}|[0-9a-f-]{30,40}") {
+    fn random_names_pass_the_name_target(input in "[A-Za-z0-9_.:@|\\-#/ é]{0,140}|0[xX][0-9a-fA-F]{38,42}|[0-9a-f-]{30,40}") {
         hyperdex_fuzz::requests::run(input.as_bytes());
     }
 
     #[test]
-    fn any_query_holds(input in "((limit|cursor|walletIdOrAddress|x)(=[A-Za-z0-9%_+-]{0,60})?&?){0,4}") {
+    fn random_queries_pass_the_query_target(input in "((limit|cursor|walletIdOrAddress|x)(=[A-Za-z0-9%_+-]{0,60})?&?){0,4}") {
         hyperdex_fuzz::requests::run(input.as_bytes());
     }
 }

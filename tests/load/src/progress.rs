@@ -54,7 +54,7 @@ mod tests {
     use super::tenth;
 
     #[test]
-    fn tenths_are_counted_once_each() {
+    fn progress_reports_each_tenth_once() {
         for total in [1, 3, 10, 240, 2_000] {
             let lines = (1..=total).filter(|done| tenth(*done, total) > tenth(done - 1, total));
             assert_eq!(lines.count() as u64, total.min(10), "{total}");

@@ -56,7 +56,7 @@ mod tests {
     use super::percentile;
 
     #[test]
-    fn percentiles_are_of_the_nearest_rank() {
+    fn percentile_uses_the_nearest_rank() {
         let times: Vec<u64> = (1..=200).collect();
         assert_eq!(percentile(&times, 500), 100);
         assert_eq!(percentile(&times, 990), 198);

@@ -29,7 +29,7 @@ fn all() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_test_that_a_document_names_exists() {
+fn tests_named_in_documents_exist() {
     let all = all();
     let documents = [
         ("docs/security/threat-model.md", 25),
@@ -45,12 +45,12 @@ fn every_test_that_a_document_names_exists() {
 }
 
 #[test]
-fn a_test_that_is_not_there_is_found() {
+fn missing_test_in_a_document_is_found() {
     let all = all();
     let of = |file: &str, name: &str| is_there(&all, &(file.to_owned(), name.to_owned()));
-    assert!(of("custody/attacks", "no_bent_intent_is_signed"));
+    assert!(of("custody/attacks", "intents_against_the_policy_are_refused"));
     assert!(!of("custody/attacks", "no_bent_intent_is_sign"));
-    assert!(!of("custody/protocol", "no_bent_intent_is_signed"));
+    assert!(!of("custody/protocol", "intents_against_the_policy_are_refused"));
     // A function that is no test.
     assert!(!of("custody/drills", "backup"));
 }

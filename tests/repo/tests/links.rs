@@ -99,7 +99,7 @@ fn broken(page: &str, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_link_between_documents_resolves() {
+fn document_links_resolve() {
     let faults: Vec<String> = pages().iter().flat_map(|page| broken(page, &read(page))).collect();
     assert!(faults.is_empty(), "{faults:#?}");
 }
@@ -112,7 +112,7 @@ fn broken_link_is_found() {
 }
 
 #[test]
-fn every_page_is_in_the_summary() {
+fn pages_are_listed_in_the_summary() {
     let summary = targets(&read("docs/SUMMARY.md"));
     let listed: BTreeSet<String> =
         summary.iter().map(|target| resolved("docs/SUMMARY.md", target)).collect();

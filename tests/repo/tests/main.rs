@@ -1,7 +1,7 @@
 //! The repository: which crates link which, how their modules depend on each other, where
 //! dependencies come from, and whether documents say what the code does.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 mod documents;
 mod links;

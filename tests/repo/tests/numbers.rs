@@ -147,7 +147,7 @@ fn words(text: &str) -> String {
 }
 
 #[test]
-fn documents_state_the_numbers_of_the_code() {
+fn documents_state_the_limits_of_the_code() {
     let all = statements(&Stacks::deployed()).into_iter().chain(limits());
     let missing = all.filter_map(|(document, statement)| {
         (!words(&read(document)).contains(&statement))
@@ -162,7 +162,7 @@ fn numbers_are_grouped_by_three_digits() {
 }
 
 #[test]
-fn table_of_timeouts_is_the_templates() {
+fn timeouts_table_matches_the_templates() {
     let sizes = sizes(&Stacks::deployed());
     assert_none(&wrong_in_table(&read("docs/guides/deploy.md"), &sizes));
 }
@@ -173,7 +173,7 @@ const NEW_TABLE_WRITES: u64 = 4_000;
 
 /// Half of a wallet's write units fall on each of the two tables.
 #[test]
-fn wallets_a_second_follow_from_write_units() {
+fn wallets_per_second_match_write_units() {
     let text = words(&read("docs/guides/deploy.md"));
     let row = text.split("| a new wallet | 3 | ").nth(1).unwrap();
     let units: u64 = row.split(' ').next().unwrap().parse().unwrap();

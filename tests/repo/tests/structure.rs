@@ -69,7 +69,7 @@ impl Tree {
 }
 
 #[test]
-fn no_endpoint_links_the_cosigner_and_no_function_another() {
+fn functions_do_not_link_cosigner_or_each_other() {
     let tree = Tree::read();
     let functions = tree.functions();
     assert!(functions.len() >= 8 && functions.contains(&"cosigner"), "{functions:?}");
@@ -97,7 +97,7 @@ fn no_endpoint_links_the_cosigner_and_no_function_another() {
 
 /// Who embeds the client crate builds none of the service: no SDK of AWS, no MPC, no Ethereum.
 #[test]
-fn the_client_links_nothing_of_the_service() {
+fn client_does_not_link_the_service() {
     let tree = Tree::read();
     assert_eq!(tree.folders["hyperdex-client"], "shared/client");
     let linked = tree.linked_by("hyperdex-client");
@@ -113,7 +113,7 @@ fn the_client_links_nothing_of_the_service() {
 /// Asked of each function alone: in the whole workspace the stand-ins for the cloud switch features
 /// on that no function ships with.
 #[test]
-fn nothing_that_ships_links_a_simulator_or_a_second_tls_stack() {
+fn shipped_code_links_no_simulator_or_second_tls() {
     for function in Tree::read().functions() {
         let (said, complaint) =
             cargo_tree(&["--edges=normal", "--prefix=none", "--format={p}", "--package", function]);
@@ -149,7 +149,7 @@ const GROUND: [&str; 3] = ["domain", "platform", "protocol"];
 const MOST_TRUSTED_LINES: usize = 9_000;
 
 #[test]
-fn cosigner_links_three_packages_of_the_workspace() {
+fn cosigner_links_three_workspace_packages() {
     let tree = Tree::read();
     assert_eq!(tree.linked_of_workspace("cosigner"), BTreeSet::from(GROUND));
     let of_its_job = tree.linked_of_workspace("seal-audit");

@@ -66,7 +66,7 @@ fn may(expression: &str, allowed: &dyn Fn(&str) -> bool) -> bool {
 }
 
 #[test]
-fn an_expression_is_read_as_spdx_means_it() {
+fn spdx_expression_is_parsed() {
     let allowed = |name: &str| name == "MIT" || name == "ISC";
     for (expression, met) in [
         ("MIT", true),
@@ -82,7 +82,7 @@ fn an_expression_is_read_as_spdx_means_it() {
 }
 
 #[test]
-fn every_licence_is_one_that_is_let_in() {
+fn dependency_licences_are_allowed() {
     let file = read("deny.toml");
     let allowed: BTreeSet<&str> =
         list(&file, "licenses", "allow").into_iter().flat_map(quoted).collect();
@@ -104,7 +104,7 @@ fn every_licence_is_one_that_is_let_in() {
 }
 
 #[test]
-fn everything_comes_from_the_registry_and_nothing_is_banned() {
+fn dependencies_come_from_registry_and_none_is_banned() {
     let file = read("deny.toml");
     let banned = list(&file, "bans", "deny");
     assert!(banned.iter().any(|line| line.contains("native-tls")), "the list is read");
@@ -144,7 +144,7 @@ fn linking(name: &str) -> BTreeSet<String> {
 
 /// Two versions of one of these are two TLS stacks.
 #[test]
-fn there_is_one_tls_stack() {
+fn workspace_has_one_tls_stack() {
     let metadata = metadata();
     for one in ["aws-lc-rs", "hyper", "hyper-rustls", "reqwest", "rustls", "rustls-webpki"] {
         let count = built(&metadata).iter().filter(|package| package.name.as_str() == one).count();
@@ -153,7 +153,7 @@ fn there_is_one_tls_stack() {
 }
 
 #[test]
-fn every_dependency_has_its_purpose_written_down_and_is_named_by_someone() {
+fn dependencies_are_used_and_have_a_purpose() {
     let manifest = read("Cargo.toml");
     let named: BTreeSet<&str> = manifest
         .lines()

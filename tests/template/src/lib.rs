@@ -5,7 +5,7 @@
 //! templates, and `iam` decides whether a role's statements allow a call. A check returns one line
 //! for each fault, so that a test can also break a copy of a template and look for the line.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 pub mod cloudformation;
 pub mod iam;

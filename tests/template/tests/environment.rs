@@ -116,7 +116,7 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
 }
 
 #[test]
-fn a_template_sets_what_the_code_reads_and_nothing_else() {
+fn template_variables_match_the_code() {
     let by_entry = ["ALLOWED_ORIGINS", "TENANT_WITHOUT_KEY"].map(ToOwned::to_owned);
     assert_eq!(read_by_lambda_entry(), BTreeSet::from(by_entry));
     let vpc = [("ExchangeEnvironment", "mainnet"), ("UseVpc", "true")];
@@ -129,7 +129,7 @@ fn a_template_sets_what_the_code_reads_and_nothing_else() {
 }
 
 #[test]
-fn a_variable_in_one_and_not_in_the_other_is_found() {
+fn variable_mismatch_is_found() {
     for (file, place, old, new, line) in [
         (
             MAIN,
@@ -204,7 +204,7 @@ fn a_variable_in_one_and_not_in_the_other_is_found() {
 /// What is recorded here is all that is read: the process's own environment is looked at in three
 /// places, and handed on from there.
 #[test]
-fn no_variable_is_read_behind_the_configuration() {
+fn variables_are_read_by_the_configuration_only() {
     let folders = ["domain/src", "lambda/src", "platform/src", "protocol/src", "src"];
     let folders = folders.map(|folder| format!("shared/{folder}"));
     let files = folders.iter().map(String::as_str).chain(["functions"]).map(sources);
@@ -254,7 +254,7 @@ fn wrong_for_sam_local(stacks: &Stacks, settings: &Value) -> Vec<String> {
 }
 
 #[test]
-fn sam_local_is_given_variables_that_exist() {
+fn sam_local_variables_exist() {
     // Of Aster's APIs V1 has the most variables.
     let stacks = Sources::read().deploy(&[("AsterApi", "v1")]);
     let settings: Value = serde_json::from_str(&read("infra/local/sam-env.json")).unwrap();
@@ -271,7 +271,7 @@ fn sam_local_is_given_variables_that_exist() {
 
 /// Each exchange has its own network, the same one in every function and in the cosigner.
 #[test]
-fn networks_are_the_same_in_every_function() {
+fn exchange_networks_match_in_every_function() {
     for (hyperliquid, aster, expected) in [
         ("testnet", "", ["Testnet", "Testnet"]),
         ("mainnet", "", ["Mainnet", "Mainnet"]),

@@ -132,14 +132,14 @@ fn watched(stacks: &Stacks) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_folder_is_one_function_built_and_run_alike() {
+fn function_folders_match_the_template() {
     assert!(folders().len() >= 13, "the folders were read");
     assert_none(&wrong(&Stacks::deployed(), &folders()));
 }
 
 /// CloudWatch takes ten metrics in an alarm.
 #[test]
-fn no_alarm_has_too_many_metrics() {
+fn alarms_stay_under_the_metric_limit() {
     let alarms = Stacks::deployed().monitoring.resources("AWS::CloudWatch::Alarm");
     let counts = alarms.iter().map(|alarm| {
         let metrics = alarm.properties["Metrics"].as_array().into_iter().flatten();
@@ -150,7 +150,7 @@ fn no_alarm_has_too_many_metrics() {
 
 /// What the endpoints invoke is what is deployed.
 #[test]
-fn the_endpoints_invoke_the_cosigner_that_is_deployed() {
+fn endpoints_invoke_the_deployed_cosigner() {
     let stacks = Stacks::deployed();
     let invoking = stacks.functions().into_iter().filter_map(|function| {
         Some((function.package.clone(), function.variables().remove("COSIGNER_FUNCTION")?))
@@ -165,7 +165,7 @@ fn the_endpoints_invoke_the_cosigner_that_is_deployed() {
 }
 
 #[test]
-fn a_function_in_one_and_not_in_the_other_is_found() {
+fn function_mismatch_is_found() {
     let mut more = folders();
     more.insert("drain-wallets".to_owned());
     let found = wrong(&Stacks::deployed(), &more);
@@ -182,7 +182,7 @@ fn a_function_in_one_and_not_in_the_other_is_found() {
 }
 
 #[test]
-fn a_function_that_is_built_or_run_otherwise_is_found() {
+fn function_with_other_build_settings_is_found() {
     for (file, place, old, new, line) in [
         (
             MAIN,

@@ -114,7 +114,7 @@ pub(crate) fn wrong_invokers(stacks: &Stacks) -> Vec<String> {
 }
 
 #[test]
-fn aliases_in_templates_are_those_in_the_code() {
+fn template_aliases_match_the_code() {
     assert_none(&wrong_invokers(&Stacks::deployed()));
     let admitted = admitted(&Stacks::deployed());
     let of_code: BTreeSet<&str> = CALLERS.iter().map(|(alias, _)| *alias).collect();
@@ -128,7 +128,7 @@ fn aliases_in_templates_are_those_in_the_code() {
 
 /// Every function with every name of the cosigner, as IAM decides it on each side.
 #[test]
-fn role_invokes_its_own_alias_and_no_other() {
+fn role_invokes_only_its_own_alias() {
     let stacks = Stacks::deployed();
     let admitted = admitted(&stacks);
     let mut names: Vec<String> = CALLERS.iter().map(|(alias, _)| alias_arn(alias)).collect();
@@ -175,7 +175,7 @@ fn cosigner_of_another_account_is_invoked_by_alias() {
 
 /// Shares whose runs died are refreshed by the one function that may, and not by the one that signs.
 #[test]
-fn functions_that_sign_have_shares_refreshed_by_refresh_shares() {
+fn signing_functions_delegate_share_refreshes() {
     let mut asking = Vec::new();
     for function in Stacks::deployed().functions() {
         let Some(set) = function.variables().remove("REFRESH_FUNCTION") else { continue };
@@ -192,7 +192,7 @@ fn functions_that_sign_have_shares_refreshed_by_refresh_shares() {
 }
 
 #[test]
-fn invoker_in_one_and_not_in_the_other_is_found() {
+fn invoker_mismatch_is_found() {
     let main =
         Sources::read().with(MAIN, "  Cosigner:", "SignMessageRole.Arn", "GetWalletRole.Arn");
     let found = wrong_invokers(&main.deploy(&[]));

@@ -128,7 +128,7 @@ fn wrong_job(job: &Function) -> Vec<String> {
 }
 
 #[test]
-fn a_job_that_fails_is_noticed() {
+fn failed_job_raises_an_alarm() {
     assert_none(&wrong(&Stacks::deployed()));
     assert_eq!(
         ["rate(15 minutes)", "rate(1 hour)", "cron(0 * * * ? *)"].map(interval),
@@ -137,7 +137,7 @@ fn a_job_that_fails_is_noticed() {
 }
 
 #[test]
-fn a_job_that_fails_unnoticed_is_found() {
+fn job_without_an_alarm_is_found() {
     let place = "  RenewApikeysFunction:";
     for (file, place, old, new, line) in [
         (

@@ -128,7 +128,7 @@ fn wrong_keys(stacks: &Stacks) -> Vec<String> {
 }
 
 #[test]
-fn a_key_is_used_by_its_roles_alone() {
+fn kms_key_is_used_by_its_roles_only() {
     let stacks = Stacks::deployed();
     assert_none(&wrong_keys(&stacks));
     let keys = ["WalletsKey", "CosignerKey", "AuditKey"];
@@ -140,7 +140,7 @@ fn a_key_is_used_by_its_roles_alone() {
 }
 
 #[test]
-fn a_key_that_admits_another_is_found() {
+fn kms_key_with_another_role_is_found() {
     for (file, place, old, new, line) in [
         (
             MAIN,
@@ -214,7 +214,7 @@ fn all_keys(stacks: &Stacks) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn new_stack_has_multi_region_keys_and_an_old_one_keeps_its_own() {
+fn new_stack_has_multi_region_keys_old_keeps_its_own() {
     let keys = all_keys(&Stacks::deployed());
     let names: Vec<&str> = keys.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["WalletsKey", "CosignerKey", "AuditKey"]);
@@ -232,7 +232,7 @@ fn new_stack_has_multi_region_keys_and_an_old_one_keeps_its_own() {
 
 /// A replica has a key policy of its own, so a principal that may replicate a key may use it.
 #[test]
-fn no_key_policy_allows_replication() {
+fn kms_key_policies_deny_replication() {
     for (name, key) in all_keys(&Stacks::deployed()) {
         let policy = key["KeyPolicy"].to_string();
         for action in ["kms:ReplicateKey", "kms:UpdatePrimaryRegion", "kms:*", "\"*Key"] {
@@ -242,7 +242,7 @@ fn no_key_policy_allows_replication() {
 }
 
 #[test]
-fn keys_and_tables_outlive_their_stacks() {
+fn keys_and_tables_are_retained_after_stack_deletion() {
     let stacks = Stacks::deployed();
     let mut kept = Vec::new();
     for stack in [&stacks.main, &stacks.cosigner] {

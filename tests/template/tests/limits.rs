@@ -17,7 +17,7 @@ fn in_template(stacks: &Stacks) -> [u64; 3] {
 }
 
 #[test]
-fn the_local_stack_has_the_limits_of_the_usage_plan() {
+fn local_stack_limits_match_the_usage_plan() {
     let Limits { rate_per_s, burst, quota_per_day } = Limits::default();
     assert_eq!(in_template(&Stacks::deployed()), [rate_per_s, burst, quota_per_day]);
     let copy = Sources::read().with(MAIN, "  KeyBurstLimit:", "Default: 100", "Default: 99");

@@ -6,7 +6,7 @@
 //! (`start`), record their calls where they arrive (`cloud`), and compare each call with its role's
 //! statements, as IAM does.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 mod asked;
 mod cloud;

@@ -136,7 +136,7 @@ fn unexplained(stacks: &Stacks, manual: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_metric_is_emitted_and_shown() {
+async fn metrics_are_emitted_and_on_the_dashboard() {
     seen().await;
     misfortunes().await;
     let named: BTreeSet<String> = Metric::ALL.iter().map(|it| it.name().to_owned()).collect();
@@ -151,12 +151,12 @@ async fn every_metric_is_emitted_and_shown() {
 }
 
 #[test]
-fn every_alarm_leads_to_what_to_do() {
+fn alarms_link_to_the_runbook() {
     assert_none(&unexplained(&Stacks::deployed(), &read("docs/guides/operations.md")));
 }
 
 #[test]
-fn a_metric_that_nothing_emits_and_an_alarm_that_leads_nowhere_are_found() {
+fn unused_metric_and_alarm_without_runbook_are_found() {
     let broken =
         |old: &str, new: &str| Sources::read().with(MONITORING, "Resources:", old, new).deploy(&[]);
     let shown = dashboard(&broken("\"CredentialDrift\"", "\"CredentialsDrifted\""));
@@ -176,7 +176,7 @@ fn alarm(stacks: &Stacks, name: &str) -> Value {
 }
 
 #[test]
-fn cheating_rings_at_the_first_occurrence() {
+fn cheating_alarm_fires_at_the_first_event() {
     let stacks = Stacks::deployed();
     for (name, metric, service) in [
         ("KeyBarred", Metric::KeyBarred, "hyperdex-cosigner"),
@@ -199,7 +199,7 @@ fn cheating_rings_at_the_first_occurrence() {
 }
 
 #[test]
-fn jobs_that_do_not_run_ring() {
+fn alarm_fires_if_a_job_does_not_run() {
     let stacks = Stacks::deployed();
     for (name, function) in [
         ("NoRuns", "renew-apikeys"),
@@ -220,7 +220,7 @@ fn jobs_that_do_not_run_ring() {
 }
 
 #[test]
-fn oldest_shares_ring_a_week_after_the_interval() {
+fn oldest_shares_alarm_fires_a_week_after_interval() {
     let stacks = Sources::read().deploy(&[("RefreshEveryDays", "30")]);
     let of = alarm(&stacks, "OldestShares");
     assert_eq!(of["Metrics"][0]["Expression"], "oldest - 30");

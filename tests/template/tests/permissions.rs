@@ -146,7 +146,7 @@ fn endpoint_policy(stacks: &Stacks) -> Vec<Statement> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_role_may_do_what_its_function_does_and_nothing_else() {
+async fn roles_have_exactly_the_permissions_they_use() {
     let seen = seen().await;
     let purposes: BTreeSet<_> = seen
         .calls
@@ -162,14 +162,14 @@ async fn each_role_may_do_what_its_function_does_and_nothing_else() {
 
 /// What the product counts, in its log and in `calls.rs`, is what arrives at the other end.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_product_counts_the_calls_that_it_makes() {
+async fn remote_calls_are_counted_by_the_product() {
     let seen = seen().await;
     assert_eq!(seen.counted, seen.arrived);
     assert!(seen.counted.len() == 22 && !seen.counted.contains_key("health"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_permission_that_is_missing_is_found() {
+async fn missing_permission_is_found() {
     let seen = seen().await;
     let sealed = "WalletsKey.Arn exchange=aster purpose=agent-key tenant=local";
     for (file, place, old, new, line) in [
@@ -247,7 +247,7 @@ async fn a_permission_that_is_missing_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_permission_that_nothing_needs_is_found() {
+async fn unused_permission_is_found() {
     let seen = seen().await;
     for (file, place, old, new, line) in [
         (
@@ -341,7 +341,7 @@ functions make; besides, each may write to its own log. A test compares this fil
 }
 
 #[test]
-fn the_role_matrix_is_written_down() {
+fn role_matrix_matches_the_document() {
     let written = template::read("tests/template/tests/matrix.md");
     let computed = matrix(&Stacks::deployed());
     assert!(written == computed, "matrix.md should be:\n{computed}");

@@ -98,7 +98,7 @@ fn managed(stacks: &Stacks) -> BTreeSet<String> {
 }
 
 #[test]
-fn no_role_reaches_the_other_partys_half_nor_a_wildcard() {
+fn roles_cannot_reach_other_party_or_wildcards() {
     for vpc in ["false", "true"] {
         assert_none(&wrong_roles(&Sources::read().deploy(&[("UseVpc", vpc)])));
     }
@@ -113,7 +113,7 @@ fn no_role_reaches_the_other_partys_half_nor_a_wildcard() {
 }
 
 #[test]
-fn a_role_that_reaches_too_far_is_found() {
+fn role_with_excess_access_is_found() {
     for (file, place, old, new, line) in [
         (
             MAIN,
@@ -164,7 +164,7 @@ fn a_role_that_reaches_too_far_is_found() {
 }
 
 #[test]
-fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
+fn roles_use_aws_managed_policies_only_when_enabled() {
     assert_none(&managed(&Stacks::deployed()).into_iter().collect::<Vec<_>>());
     let on = managed(&Sources::read().deploy(&[("UseVpc", "true"), ("Tracing", "Active")]));
     let network: Vec<&String> = on.iter().filter(|line| !line.contains(" AWSXRay")).collect();

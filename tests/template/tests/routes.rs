@@ -117,13 +117,13 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
 }
 
 #[test]
-fn the_template_and_the_code_have_the_same_routes() {
+fn template_routes_match_the_code() {
     assert!(in_code().len() >= 17, "the sources were read");
     assert_none(&wrong(&Stacks::deployed()));
 }
 
 #[test]
-fn routes_are_read_from_a_source() {
+fn routes_are_parsed_from_source() {
     let text = r#"Router::new().route("/a/{b}", get(one)).route(
         "/c",
         post(two)
@@ -138,7 +138,7 @@ fn routes_are_read_from_a_source() {
 }
 
 #[test]
-fn a_route_in_one_and_not_in_the_other_is_found() {
+fn route_mismatch_is_found() {
     let place = "  SignMessageFunction:";
     for (old, new, line) in [
         (
@@ -199,7 +199,7 @@ async fn refusal(router: &Router, method: &str, path: &str) -> Option<(u16, Stri
 
 /// What stands in the sources is what the routers do, each function's and the local stack's.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_router_takes_its_routes_and_no_others() {
+async fn routers_serve_exactly_their_routes() {
     let (app, stacks) = (TestApp::start().await, Stacks::deployed());
     let routes = in_code();
     let functions = stacks.functions();

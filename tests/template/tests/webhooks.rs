@@ -75,12 +75,12 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
 }
 
 #[test]
-fn webhooks_are_fed_and_sent_as_the_code_expects_it() {
+fn webhook_stream_and_queue_match_the_code() {
     assert_none(&wrong(&Stacks::deployed()));
 }
 
 #[test]
-fn what_feeds_or_sends_otherwise_is_found() {
+fn webhook_settings_mismatch_is_found() {
     for (file, place, old, new, line) in [
         (
             MAIN,

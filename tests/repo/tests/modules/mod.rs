@@ -156,7 +156,7 @@ fn module_graphs_are_acyclic() {
 }
 
 #[test]
-fn cycle_is_found_with_its_references() {
+fn module_cycle_is_found_with_its_references() {
     let root = "mod a;\nmod b;\nmod c;\npub use c::Item;\n";
     let of = |module: &str, text: &str| {
         (PathBuf::from(format!("{module}.rs")), vec![module.to_owned()], text.to_owned())

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_a_reference_is_found() {
+    fn module_reference_forms_are_found() {
         let text = "
 use crate::store::{self, Store as S, records::{Record, Head}};
 use super::{wallets, sign::*};
@@ -253,7 +253,7 @@ use self::own::Own;
     }
 
     #[test]
-    fn imports_of_the_root_lead_to_their_modules() {
+    fn imports_of_the_root_resolve_to_modules() {
         let root = "
 mod a;
 pub mod b;

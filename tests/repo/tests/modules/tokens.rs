@@ -133,7 +133,7 @@ fn unescaped(text: &str, quote: char) -> Option<usize> {
 }
 
 #[test]
-fn comments_and_literals_hold_no_paths() {
+fn paths_in_comments_and_literals_are_ignored() {
     let text = r##"
 // crate::a
 /* crate::b /* crate::c */ crate::d */

@@ -20,7 +20,7 @@ use template::{assert_found, assert_none, differences, read, sources};
 use super::{document, gateway_responses};
 
 #[test]
-fn the_committed_document_is_the_one_that_the_code_makes() {
+fn committed_openapi_matches_the_code() {
     let committed: Value = serde_json::from_str(&read(openapi::COMMITTED)).unwrap();
     assert!(
         committed == document(),
@@ -37,7 +37,7 @@ fn unnamed(path: &str) -> String {
 }
 
 #[test]
-fn the_document_has_the_routes_of_the_code() {
+fn openapi_routes_match_the_code() {
     let document = document();
     let mut stated = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -114,7 +114,7 @@ fn lines(pairs: &BTreeSet<Pair>) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_document_has_every_error_of_the_prose_and_no_other() {
+fn openapi_errors_match_the_documentation() {
     let (stated, shown) = errors(&document());
     let told = in_prose();
     assert!(told.len() > 30, "the table was read: {told:?}");
@@ -146,7 +146,7 @@ fn in_sources() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_document_has_every_code_of_the_sources() {
+fn openapi_has_every_error_code_of_the_sources() {
     let stated: BTreeSet<String> =
         errors(&document()).0.into_iter().map(|(_, code)| code).collect();
     let written = in_sources();
@@ -162,7 +162,7 @@ fn unsaid() -> BTreeSet<String> {
 
 /// The texts that are fixed, or promised, by the contract.
 #[test]
-fn the_documents_examples_have_the_contracts_texts() {
+fn openapi_examples_match_the_contract() {
     let (_, shown) = errors(&document());
     let failed = "Failed to generate API key";
     for (status, error) in [
@@ -193,7 +193,7 @@ fn the_documents_examples_have_the_contracts_texts() {
 /// Every documented error, those of API Gateway included, states the next action, and repeats the
 /// time of its `Retry-After`.
 #[test]
-fn every_error_states_next_action() {
+fn error_messages_state_the_next_action() {
     let document = document();
     let examples = document["components"]["examples"].as_object().unwrap();
     let errors = examples.values().map(|example| &example["value"]);
@@ -223,7 +223,7 @@ fn every_error_states_next_action() {
 /// What API Gateway answers by itself is in the document as well. The defaults are for what is not
 /// foreseen.
 #[test]
-fn the_gateways_own_answers_are_in_the_document() {
+fn openapi_has_the_gateway_responses() {
     let (stated, _) = errors(&document());
     let answers = gateway_responses();
     assert!(answers.len() > 8);
@@ -264,7 +264,7 @@ fn wrong_models(stacks: &Stacks) -> Vec<String> {
 }
 
 #[test]
-fn the_templates_models_are_the_documents() {
+fn template_models_match_openapi() {
     assert_none(&wrong_models(&Stacks::deployed()));
     let place = "  SignMessageFunction:";
     let none = Sources::read().with(MAIN, place, "Model: SignMessage", "Model: CreateWallet");
@@ -330,7 +330,7 @@ fn read_as(model: &str, body: &Value) -> Option<ApiError> {
 
 /// No model refuses what its function takes, nor what it refuses in words of the contract.
 #[test]
-fn a_model_refuses_only_what_the_function_calls_a_bad_request() {
+fn gateway_model_is_not_stricter_than_the_function() {
     let every: String = (' '..='~').collect();
     let texts = every.chars().map(|letter| letter.to_string()).chain(
         ["", "ä", "a b", "a\n", "user_123", "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a"]

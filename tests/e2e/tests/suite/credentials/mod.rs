@@ -1,4 +1,4 @@
-//! Trading keys from registration to removal, and the scheduled jobs that look after them.
+//! Tests trading keys from registration to removal, and the scheduled jobs that maintain them.
 
 mod agents;
 mod expiry;

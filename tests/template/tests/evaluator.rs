@@ -1,4 +1,4 @@
-//! The evaluation of templates and of permissions.
+//! Tests the evaluation of templates and permissions.
 
 use serde_json::json;
 use template::cloudformation::Template;
@@ -51,7 +51,7 @@ Resources:
 }
 
 #[test]
-#[should_panic(expected = "a key is text or a Ref")]
+#[should_panic(expected = "a map key must be text or a Ref")]
 fn map_key_of_another_function_is_refused() {
     let source = "
 Parameters: {}
@@ -61,7 +61,7 @@ Resources: { Table: { Type: T, Properties: { Url: !FindInMap [Net, !Sub test, Ur
     Template::new(source, &[]).resource("T", "Table");
 }
 
-/// Aster's network follows, unless the parameter names another.
+/// Aster's network equals Hyperliquid's, unless a parameter sets it.
 #[test]
 fn aster_network_defaults_to_hyperliquid_network() {
     for (exchanges, aster, chain) in [

@@ -1,5 +1,5 @@
-//! Each role's permissions against the calls that its function makes: every call is allowed, and
-//! everything that is allowed is called.
+//! Compares each role's permissions with the calls that its function makes: every call is allowed,
+//! and every permission is used.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -12,11 +12,11 @@ use template::{assert_found, assert_none};
 
 use crate::operations::seen;
 
-/// What Lambda does in every function's name, and no operation shows: it writes the log, and
-/// reports a run that failed.
+/// Permissions that Lambda uses for every function and that no operation shows: it writes the log
+/// and reports failed runs.
 const BY_LAMBDA: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
 
-/// What it does in the name of a function that a stream or a queue invokes.
+/// Permissions that Lambda uses for functions that a stream or a queue invokes.
 const BY_STREAM: [&str; 4] = [
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
@@ -25,27 +25,27 @@ const BY_STREAM: [&str; 4] = [
 ];
 const BY_QUEUE: [&str; 3] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
 
-/// A policy is looked for where the resource is.
+/// Returns the stack of the resource, because a policy is in the same stack.
 fn stack_of<'a>(stacks: &'a Stacks, function: &Function) -> &'a Template {
-    if function.apart { &stacks.cosigner } else { &stacks.main }
+    if function.in_cosigner_stack { &stacks.cosigner } else { &stacks.main }
 }
 
-/// The policy of a KMS key.
+/// Returns the policy of a KMS key.
 pub(crate) fn key_policy(stack: &Template, key: &str) -> Vec<Statement> {
     let key = stack.resource("AWS::KMS::Key", key.trim_end_matches(".Arn"));
     let statements = key.properties["KeyPolicy"]["Statement"].as_array().unwrap();
     statements.iter().map(Statement::read).collect()
 }
 
-/// The calls that DynamoDB makes in a function's name, when it opens a table that is encrypted
-/// under a key of ours.
+/// Returns the calls that DynamoDB makes for a function when it opens a table that is encrypted
+/// with a customer managed key.
 fn by_dynamodb(stacks: &Stacks, calls: &BTreeSet<Call>) -> BTreeSet<Call> {
     let mut made = BTreeSet::new();
     for function in stacks.functions() {
         let tables = stack_of(stacks, &function).resources("AWS::DynamoDB::Table");
         let calls = calls.iter().filter(|call| call.function == function.package);
         for call in calls.filter(|call| call.action.starts_with("dynamodb:")) {
-            // An index is of its table.
+            // An index belongs to its table.
             let of = call.resource.split("/index/").next().unwrap();
             let table = tables.iter().find(|table| format!("{}.Arn", table.name) == of);
             let Some(table) = table else { continue };
@@ -75,10 +75,10 @@ fn wrong(stacks: &Stacks, calls: &BTreeSet<Call>) -> Vec<String> {
     for function in stacks.functions() {
         let package = &function.package;
         let own: Vec<&Call> = made.iter().filter(|call| call.function == *package).collect();
-        let mut ask = |statements: &[Statement], whose: &str, call: &Call| {
+        let mut ask = |statements: &[Statement], policy_name: &str, call: &Call| {
             if !allowed(statements, call) {
                 let call = own_name(call);
-                wrong.push(format!("{package}: {call} is made, and {whose} does not allow it"));
+                wrong.push(format!("{package}: makes {call}, but {policy_name} does not allow it"));
             }
         };
         for call in &own {
@@ -114,30 +114,30 @@ fn wrong(stacks: &Stacks, calls: &BTreeSet<Call>) -> Vec<String> {
             };
             let is_lambdas = [&BY_LAMBDA[..], &BY_STREAM, &BY_QUEUE].concat().contains(&action);
             if !(is_lambdas && one.resources == [to]) {
-                wrong.push(format!("{package}: {one} is allowed, and never made"));
+                wrong.push(format!("{package}: never uses {one}"));
             }
         }
     }
     let idle = unused(&endpoint_policy(stacks), &through_endpoint).into_iter();
-    wrong.extend(idle.map(|one| format!("the VPC endpoint: {one} is allowed, and never made")));
+    wrong.extend(idle.map(|one| format!("the VPC endpoint: never uses {one}")));
     wrong
 }
 
-/// A call without the role that was added to ask a key's policy.
+/// Removes the role from a call, which was added for key policies.
 fn own_name(call: &Call) -> Call {
     let mut call = call.clone();
     call.context.remove("aws:PrincipalArn");
     call
 }
 
-/// What these statements allow that none of these calls needs.
+/// Returns the parts of these statements that none of these calls needs.
 fn unused(statements: &[Statement], calls: &[&Call]) -> Vec<Statement> {
     let allowing = statements.iter().filter(|statement| statement.allows);
     let single = allowing.flat_map(Statement::narrowed);
     single.filter(|one| !calls.iter().any(|call| one.covers(call))).collect()
 }
 
-/// What the VPC lets through to DynamoDB, if there is one.
+/// Returns the statements of the VPC's DynamoDB endpoint, if there is one.
 fn endpoint_policy(stacks: &Stacks) -> Vec<Statement> {
     let endpoints = stacks.main.resources("AWS::EC2::VPCEndpoint");
     let documents = endpoints.iter().map(|endpoint| &endpoint.properties["PolicyDocument"]);
@@ -155,12 +155,13 @@ async fn roles_have_exactly_the_permissions_they_use() {
             Some((&call.function, call.context.get("kms:EncryptionContext:purpose")?))
         })
         .collect();
-    assert_eq!(purposes.len(), 24, "every kind of secret was seen: {purposes:?}");
+    assert_eq!(purposes.len(), 24, "expected every kind of secret: {purposes:?}");
     assert_none(&wrong(&Stacks::deployed(), &seen.calls));
     assert_none(&wrong(&Sources::read().deploy(&[("UseVpc", "true")]), &seen.calls));
 }
 
-/// What the product counts, in its log and in `calls.rs`, is what arrives at the other end.
+/// The calls that the product counts, in its log and in `calls.rs`, are the calls that arrive at
+/// the server.
 #[tokio::test(flavor = "multi_thread")]
 async fn remote_calls_are_counted_by_the_product() {
     let seen = seen().await;
@@ -212,7 +213,7 @@ async fn missing_permission_is_found() {
         let copy = Sources::read().with(file, place, old, new).deploy(&[("UseVpc", "true")]);
         assert_found(&wrong(&copy, &seen.calls), line);
     }
-    // These lines name a wallet that is another one in each run.
+    // These lines contain a wallet id, which differs in each run.
     for (file, place, old, new, start, end) in [
         (
             MAIN,
@@ -296,7 +297,7 @@ async fn unused_permission_is_found() {
         let copy = Sources::read().with(file, place, old, new).deploy(&[("UseVpc", "true")]);
         assert_found(&wrong(&copy, &seen.calls), line);
     }
-    // A call that is not made any more leaves its permission over.
+    // If a call is no longer made, its permission is unused.
     let mut fewer = seen.calls.clone();
     fewer.retain(|call| call.action != "dynamodb:UpdateItem");
     for function in ["sign-message", "register-aster", "cosigner"] {
@@ -307,14 +308,14 @@ async fn unused_permission_is_found() {
     }
 }
 
-/// The role matrix, from the templates.
+/// Returns the role matrix of the templates.
 fn matrix(stacks: &Stacks) -> String {
     let mut text = "# Role matrix
 
-What each function's role may do, computed from the templates and held against the calls that the
-functions make; besides, each may write to its own log. A test compares this file.
+The permissions of each function's role, computed from the templates and compared with the calls that the
+functions make. In addition, each function can write to its own log. A test compares this file.
 
-| function | may | on | only for |
+| function | actions | resource | conditions |
 | --- | --- | --- | --- |
 "
     .to_owned();
@@ -344,5 +345,5 @@ functions make; besides, each may write to its own log. A test compares this fil
 fn role_matrix_matches_the_document() {
     let written = template::read("tests/template/tests/matrix.md");
     let computed = matrix(&Stacks::deployed());
-    assert!(written == computed, "matrix.md should be:\n{computed}");
+    assert!(written == computed, "expected matrix.md:\n{computed}");
 }

@@ -217,7 +217,7 @@ test("every view is accessible in both themes on desktop and phone", async () =>
   }
 });
 
-test("selected colour theme is kept after reload", async () => {
+test("selected colour theme persists after reload", async () => {
   const { page, leave } = await visit(browser, stack.url, { colorScheme: "light" });
   const back = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await back();

@@ -74,7 +74,7 @@ test("barred wallet is shown without naming a culprit", async () => {
   await leave();
 });
 
-test("overdue work is due, and not reported as done", async () => {
+test("overdue work is shown as due, not as done", async () => {
   const { page, leave } = await visit(browser, stack.url);
   // The response is half a year ahead of the jobs, which did not run.
   await page.route("**/console/data/*", async (route) => {

@@ -54,7 +54,7 @@ impl Harness {
         Self { app, proxy }
     }
 
-    /// Runs a call in this process until it ends or the process dies.
+    /// Runs a call in this process until the call ends or the process is killed.
     pub async fn call(&self, process: &Process, call: &Call) -> Option<Reply> {
         let work = async {
             match &call.what {
@@ -152,7 +152,7 @@ impl Harness {
         panic!("{call:?} did not end: {replies:#?}");
     }
 
-    /// Runs a call in a process that dies at the nth call of this name.
+    /// Runs a call in a process that is killed at the nth call of this name.
     pub async fn kill(&self, call: &Call, name: &str, nth: usize, side: Side) {
         let last = name.to_owned();
         let process = self.proxy.process_with(Box::new(move |arrival| {
@@ -267,7 +267,7 @@ impl Harness {
     }
 }
 
-/// Returns the calls at which an operation can die, each with its number.
+/// Returns the calls at which an operation can be killed, each with its number.
 fn killable(calls: Vec<(String, usize)>) -> Vec<(String, usize)> {
     calls.into_iter().filter(|(name, nth)| !sides(name, *nth).is_empty()).collect()
 }

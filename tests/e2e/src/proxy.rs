@@ -2,7 +2,7 @@
 //! it can fail or kill its process.
 //!
 //! A process is a set of endpoints with its own clients, as a new process would have. It also has
-//! its own cosigner, whose calls pass through the proxy too. After a process dies, its clients get
+//! its own cosigner, whose calls pass through the proxy too. After a process is killed, its clients get
 //! no response, but requests that were sent before take effect, as on a real network.
 
 #![expect(clippy::expect_used, reason = "a failing test panics")]
@@ -245,7 +245,7 @@ impl Process {
         lock(&self.calls).clone()
     }
 
-    /// Waits until the process dies.
+    /// Waits until the process is killed.
     pub async fn died(&self) {
         self.dead_to(Dead::Caller).await;
     }
@@ -312,7 +312,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     let Some(fate) = process.count(&service, name(&service, &call), &call.body) else {
         return std::future::pending().await;
     };
-    // The task is separate, so a sent call takes effect even if its sender dies.
+    // The task is separate, so a sent call takes effect even if its sender is killed.
     let sent = tokio::spawn(async move {
         let answer = match fate {
             Fate::Pass | Fate::Fail(Fault::Pass) => {

@@ -73,7 +73,7 @@ impl Wire {
     /// Reads until the peer closes the connection.
     pub async fn receive(mut self) -> RawReply {
         let mut bytes = Vec::new();
-        // A reset counts as a close. The bytes that arrived before it are kept.
+        // A reset counts as a close. The bytes before it count.
         let _ =
             timeout(HANG_LIMIT, self.0.read_to_end(&mut bytes)).await.expect("a closed connection");
         RawReply(String::from_utf8_lossy(&bytes).into_owned())

@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::reply::Reply;
 use crate::server::Server;
 
-/// The number of retries of a call that asks for a retry, and the wait between them.
+/// The number of retries of a call with a retryable response, and the wait between them.
 const RETRIES: usize = 120;
 const WAIT: Duration = Duration::from_millis(500);
 
@@ -54,7 +54,7 @@ pub(crate) async fn everything(
                     Err(cause) => {
                         let user = &client.wallets[index].user;
                         lost.push(format!(
-                            "{user} {exchange}: {cause} (the client knows: {known})"
+                            "{user} {exchange}: {cause} (expected: {known})"
                         ));
                     }
                 }

@@ -48,14 +48,14 @@ impl Draw {
     }
 }
 
-/// What a client knows about a wallet's credential.
+/// The state of a wallet's credential according to the responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
-    /// There is no credential.
+    /// The credential does not exist.
     None,
     /// There is a credential, with its agent if a response named it, and the delivered key.
     Key { agent: Option<Address>, secret: Option<Secret> },
-    /// The last response did not arrive or asked for a retry.
+    /// The last response did not arrive or requested a retry.
     Unsure,
 }
 
@@ -274,7 +274,7 @@ impl Client {
         self.know(index, exchange, after, reply.as_ref())
     }
 
-    /// Registers a wallet and returns what the client knows afterwards.
+    /// Registers a wallet and returns the expected state.
     pub(crate) async fn make(
         &self,
         operation: &'static str,
@@ -293,7 +293,7 @@ impl Client {
         })
     }
 
-    /// Rotates a wallet's key and returns what the client knows afterwards.
+    /// Rotates a wallet's key and returns the expected state.
     pub(crate) async fn replace(
         &self,
         operation: &'static str,
@@ -312,7 +312,7 @@ impl Client {
         })
     }
 
-    /// Records a response that contradicts what the client knows.
+    /// Records a response that contradicts the expected state.
     fn wrong<T>(
         &mut self,
         what: &str,

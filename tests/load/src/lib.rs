@@ -3,7 +3,7 @@
 //! every acknowledged credential must work.
 //!
 //! The stack runs in separate processes, which are killed with SIGKILL and restarted with the same
-//! data. The simulators run in this process, because exchanges do not die with their callers.
+//! data. The simulators run in this process, because exchanges outlive their callers.
 
 mod check;
 mod client;

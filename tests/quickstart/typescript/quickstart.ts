@@ -73,7 +73,7 @@ const trader = (privateKey: string) => new ExchangeClient({
   transport: new HttpTransport({ apiUrl: hyperliquidUrl, isTestnet: true }),
   wallet: new Wallet(privateKey),
 });
-// A limit order that rests in the book: buy 0.01 ETH (asset 1) at 1000.
+// A limit order below the market price: buy 0.01 ETH (asset 1) at 1000.
 const order = {
   orders: [{ a: 1, b: true, p: "1000", s: "0.01", r: false, t: { limit: { tif: "Gtc" as const } } }],
   grouping: "na" as const,

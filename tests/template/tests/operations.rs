@@ -162,7 +162,7 @@ async fn wallets(cloud: &Cloud) {
 }
 
 /// Deletes the stored response to a request with this `Idempotency-Key`, as if its function had
-/// died before storing it.
+/// been killed before storing it.
 async fn erase_response(cloud: &Cloud, key: &str) {
     let hash = shared::store::hash(&[key.as_bytes()]);
     let text = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
@@ -265,7 +265,7 @@ async fn jobs(cloud: &Cloud) {
     assert_eq!(sign(cloud, "user_1").await, 200);
 }
 
-/// Takes every session slot of a wallet, as runs that died would.
+/// Takes every session slot of a wallet, as interrupted runs would.
 async fn wear_out(cloud: &Cloud, user: &str) {
     use aws_sdk_dynamodb::types::AttributeValue::{S, Ss};
     let path = format!("/api/wallets/{user}");

@@ -243,7 +243,7 @@ async fn missing_permission_is_found() {
     ] {
         let found = wrong(&Sources::read().with(file, place, old, new).deploy(&[]), &seen.calls);
         let hit = found.iter().any(|line| line.starts_with(&start) && line.ends_with(end));
-        assert!(hit, "want: {start}\nfound:\n{}", found.join("\n"));
+        assert!(hit, "expected: {start}\nfound:\n{}", found.join("\n"));
     }
 }
 

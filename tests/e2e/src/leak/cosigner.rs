@@ -65,7 +65,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[expect(clippy::expect_used, reason = "a failing test panics")]
 impl Cosigner {
-    /// Tampers with these rows, one in each signature. Its answers wait in `rendezvous`.
+    /// Tampers with these rows, one in each signature. The responses wait in `rendezvous`.
     pub async fn start(share: KeyShare, rows: Vec<usize>, rendezvous: Rendezvous) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

@@ -4,7 +4,7 @@ use exchange_sim::faults::Fault;
 
 use super::rendezvous::Rendezvous;
 
-/// The side of a call at which a process dies.
+/// The side of a call at which a process is killed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
     /// The call is not sent.
@@ -18,7 +18,7 @@ pub enum Side {
 pub enum Fate {
     /// The call is forwarded.
     Pass,
-    /// The process dies.
+    /// The process is killed.
     Die(Side),
     /// The call fails, and the process continues.
     Fail(Fault),

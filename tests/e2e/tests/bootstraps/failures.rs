@@ -108,7 +108,7 @@ async fn out_of_time(mut function: Function, stack: &Stack, wallet: &Reply, exch
     assert_eq!(approved.len(), 1, "{exchange}: expected an applied approval");
 
     // The next call runs in a new process. It serves other wallets at once, and this wallet after
-    // the dead call's lease ends, with the agent that the exchange knows.
+    // the dead call's lease ends, with the agent that the exchange lists.
     assert_eq!(register(&mut function, exchange, "user_2").await.status, 200);
     assert_ne!(function.process_id(), process);
     let refused = register(&mut function, exchange, "user_1").await;

@@ -144,7 +144,7 @@ async fn built_functions_return_contract_errors() {
     let mut trade = lambda.function("register-hyperliquid", &stack);
     let creation = create_event("user_1");
 
-    // Without the id of a tenant key there is no tenant, whatever the client's header contains.
+    // The tenant requires the id of a tenant key, whatever the client's header contains.
     expect(&create.call(&with_key(creation.clone(), None)).await, 401, "MISSING_API_KEY");
     expect(&create.call(&with_key(creation.clone(), Some("a b"))).await, 401, "MISSING_API_KEY");
     assert_eq!(create.call(&creation).await.status, 201);

@@ -39,7 +39,7 @@ pub(super) async fn listed_and_removed(cloud: &Cloud, exchange: &Exchange) {
     assert_eq!(list().await, 1);
     let gone = cloud.send("delete-agent", (Method::DELETE, &path), None).await;
     assert_eq!(gone.0, 404, "{gone:?}");
-    // A key whose function died before it stored the response.
+    // A key whose function was killed before it stored the response.
     unanswer(cloud, &format!("DELETE:{path}")).await;
     let gone = cloud.send_twice("delete-agent", (Method::DELETE, &path), json!({})).await;
     assert_eq!(gone.0, 404, "{gone:?}");

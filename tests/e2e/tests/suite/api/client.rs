@@ -215,7 +215,7 @@ async fn client_retry_after_lost_response_is_replayed() {
         let gone = client.delete_api_key(&Exchange::Hyperliquid, user.as_str()).await.unwrap();
         assert_eq!(gone.agent_address, rotated.api_wallet_address);
         let calls = process.calls();
-        // A busy machine sends more calls, because a caller may be told to retry later.
+        // A busy machine sends more calls, because a response may request a later retry.
         assert!(calls.len() >= 12, "each of the six calls was sent twice: {calls:?}");
     }
     // A client without retries gets the idempotency key from the error and retries with it.

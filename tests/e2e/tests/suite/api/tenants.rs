@@ -131,22 +131,22 @@ async fn other_tenants_wallet_returns_404_on_every_route() {
                 (Names::Wallet(named), Names::Wallet(none)) => {
                     finding.insert(route.line());
                     for (named, none) in named.iter().zip(&none) {
-                        let answered = send(&app, &ours, named).await;
-                        let line = format!("{} as {name}: {answered:?}", route.line());
+                        let reply = send(&app, &ours, named).await;
+                        let line = format!("{} as {name}: {reply:?}", route.line());
                         assert_eq!(
-                            (answered.0, &answered.1["error"]),
+                            (reply.0, &reply.1["error"]),
                             (404, &json!("Wallet not found")),
                             "{line}"
                         );
-                        assert_eq!(answered, send(&app, &ours, none).await, "{line}");
+                        assert_eq!(reply, send(&app, &ours, none).await, "{line}");
                         tried += 1;
                     }
                 }
                 (Names::Nothing(named, status), Names::Nothing(none, _)) => {
-                    let answered = send(&app, &ours, &named).await;
-                    assert_eq!(answered.0, status, "{}: {answered:?}", route.line());
-                    assert_eq!(answered, send(&app, &ours, &none).await, "{}", route.line());
-                    assert!(!answered.1.to_string().contains(wallet.text("/walletId")));
+                    let reply = send(&app, &ours, &named).await;
+                    assert_eq!(reply.0, status, "{}: {reply:?}", route.line());
+                    assert_eq!(reply, send(&app, &ours, &none).await, "{}", route.line());
+                    assert!(!reply.1.to_string().contains(wallet.text("/walletId")));
                 }
                 _ => {
                     panic!("{}: both identifiers must give the same kind of request", route.line())

@@ -178,7 +178,7 @@ async fn retry_returns_the_rotation_that_the_job_finished() {
         let (h, keys) = scene().await;
         h.finish(&Call::register(exchange, USER), ended::registered).await;
         let rotate = keys.next(Call::rotate(exchange, USER));
-        // The process dies when the new agent is current and the old one is not removed yet.
+        // The process is killed when the new agent is current and the old one is not removed yet.
         h.kill(&rotate, "DynamoDB.PutItem", 2, Side::After).await;
         h.app.clock.advance_ms(60 * 60 * 1_000);
         h.finish(&Call::renewal(USER), ended::idle).await;

@@ -1,4 +1,4 @@
-//! Interrupts a signing session with the cosigner. The caller is told to retry shortly, nothing is
+//! Interrupts a signing session with the cosigner. The error requests a retry, nothing is
 //! signed, and a retry signs.
 
 #![expect(clippy::unwrap_used, reason = "a failing test panics")]
@@ -32,7 +32,7 @@ async fn interrupted_signature_returns_503_and_retry_signs() {
     for nth in [1, 2] {
         for fault in [Fault::Reset, Fault::Status(500, "{}".to_owned()), Fault::AppliedButLost] {
             interrupt(&h, &Call::sign(USER), 503, (nth, fault.clone())).await;
-            // With an idempotency key too, because a response that asks for a retry is not stored.
+            // With an idempotency key too, because a retryable error is not stored.
             let keyed = Call::sign(USER).keyed(format!("{nth} {fault:?}").replace(' ', "-"));
             interrupt(&h, &keyed, 503, (nth, fault)).await;
             let signed = h.finish(&keyed, ended::done).await;

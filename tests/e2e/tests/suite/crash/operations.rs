@@ -186,8 +186,8 @@ async fn renewal(exchange: Exchange) {
     report(&format!("kill-points-renew-{exchange}.md"), &[row]);
 }
 
-/// If callers hold the keys, a renewal keeps the old key valid until it expires, even if the job
-/// dies.
+/// If callers hold the keys, a renewal keeps the old key valid until it expires, even if the job is
+/// killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn renewal_of_delivered_keys_killed_keeps_the_old_key() {
     let scene = Scene::start(Exchange::Hyperliquid).await;

@@ -1,5 +1,5 @@
 //! Runs a thousand operations by sixteen concurrent callers on a few wallets, while calls time out,
-//! fail, disconnect and lose their responses, processes die, and the clock jumps. At the end
+//! fail, disconnect and lose their responses, processes are killed, and the clock jumps. At the end
 //! nothing is lost and nothing is left over.
 //!
 //! A seed determines the operations and faults. The test prints it, and `RANDOM_SEED` sets it. The
@@ -65,7 +65,7 @@ const MIX: [Operation; 8] = [
 #[derive(Clone, Debug)]
 enum Trouble {
     Nothing,
-    /// The process dies at this call.
+    /// The process is killed at this call.
     Death(usize, Side),
     /// The first calls to the exchange fail with these faults.
     Exchange(Vec<Fault>),
@@ -249,7 +249,7 @@ impl Run {
         }
     }
 
-    /// Runs a call that may meet a fault, and retries it once if the response asks for it.
+    /// Runs a call that may meet a fault, and retries it once if the response requests it.
     async fn step(&self, step: &Step) {
         let trouble = step.trouble.clone().plan();
         let reply = self.call(step, &self.h.proxy.process_with(trouble)).await;

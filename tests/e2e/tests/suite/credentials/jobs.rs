@@ -76,7 +76,7 @@ async fn renewal_job_renews_only_expiring_keys() {
     assert_eq!(renew(&app, &RENEW_LIMITS).await, Renewed::default());
 }
 
-/// The caller holds the delivered key and does not know the new one, so the delivered key works
+/// The caller has the delivered key, not the new one, so the delivered key works
 /// until it expires.
 #[tokio::test(flavor = "multi_thread")]
 async fn renewal_keeps_a_delivered_key_until_it_expires() {
@@ -208,13 +208,13 @@ async fn reconcile_reports_drift_and_changes_nothing() {
     for exchange in EXCHANGES {
         assert_eq!(app.register(exchange, "user_1").await.status, 200);
     }
-    // The first comparison is due after one day.
+    // The first comparison happens after one day.
     assert_eq!(reconcile(&app, Exchange::Aster).await, Reconciled::default());
     app.clock.advance_ms(2 * DAY_MS);
     for (_, found) in app.stack.jobs.reconcile(&RECONCILE_LIMITS).await.unwrap() {
         assert_eq!(found, Reconciled { checked: 1, ..Reconciled::default() });
     }
-    // The next comparison is due after one week.
+    // The next comparison happens after one week.
     assert_eq!(reconcile(&app, Exchange::Aster).await.checked, 0);
     app.clock.advance_ms(8 * DAY_MS);
 

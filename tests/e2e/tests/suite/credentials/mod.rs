@@ -3,6 +3,6 @@
 mod agents;
 mod expiry;
 mod jobs;
-mod keys_in_hand;
+mod key_delivery;
 mod lifecycle;
 mod registration;

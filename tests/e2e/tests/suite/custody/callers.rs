@@ -111,7 +111,7 @@ async fn entries(attacker: &Attacker) -> Vec<Entry> {
 async fn endpoint_cannot_destroy_a_wallet_by_refresh() {
     let attacker = Attacker::new().await;
     let (random, next) = (Random::system(), WalletKey { key_version: 2, ..attacker.key.clone() });
-    // New shares exist too, as after an honest refresh that died before its end.
+    // New shares exist too, as after an interrupted honest refresh.
     let refresh = client(&attacker, "refresh-shares");
     let made = mpc::refresh(&refresh, &random, &attacker.key, 2, share(&attacker)).await.unwrap();
     let before = entries(&attacker).await.len();
@@ -268,7 +268,7 @@ async fn invocation_without_a_known_alias_is_refused() {
     assert_eq!(aliases, [None, None, Some("$LATEST"), Some("3"), Some("local")]);
 }
 
-/// Without a wallet there is no chain to record in, and a refusal does not start one.
+/// A refusal does not start an audit chain for an unknown wallet.
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_caller_does_not_start_an_audit_chain() {
     let attacker = Attacker::new().await;

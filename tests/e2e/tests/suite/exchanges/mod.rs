@@ -2,6 +2,6 @@
 
 mod aster_v1;
 mod clocks;
-mod manners;
+mod throttling;
 mod networks;
-mod truth;
+mod proof;

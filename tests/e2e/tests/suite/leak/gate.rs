@@ -1,5 +1,5 @@
 //! Random interleavings at the cosigner's gate, with the embedded DynamoDB. Runs are opened,
-//! closed, abandoned and cheated in, responses are lost, processes die, the bar's write fails, time
+//! closed, abandoned and cheated in, responses are lost, processes are killed, the bar's write fails, time
 //! passes, and shares are refreshed. At every step at most four runs of a share version are
 //! unclosed, nothing is released after the bar, and a run that was never closed keeps its slot.
 
@@ -20,7 +20,7 @@ enum Failure {
     Nothing,
     /// The response to the first transaction is lost.
     Lost,
-    /// The cosigner dies at this remote call.
+    /// The cosigner is killed at this remote call.
     Death(usize, Side),
 }
 
@@ -74,7 +74,7 @@ fn plan(failure: Failure, bar: bool) -> Plan {
     })
 }
 
-/// The wallet, and what an observer knows about its share version.
+/// The wallet, and the observed state of its share version.
 struct Model {
     scene: Scene,
     endpoint: Endpoint,

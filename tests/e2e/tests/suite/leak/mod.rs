@@ -2,10 +2,10 @@
 //! them.
 
 mod cosigner;
-mod deaths;
+mod crashes;
 mod endpoint;
 mod gate;
-mod stale;
+mod retired_shares;
 
 use e2e::proxy::{Arrival, Fate};
 use exchange_sim::faults::Fault;

@@ -250,7 +250,7 @@ async fn untried_shares_do_not_sign_and_have_one_trial() {
     scene.assert_works().await;
 }
 
-/// A trial that dies is not retried. The next refresh makes new shares.
+/// An interrupted trial is not retried. The next refresh makes new shares.
 #[tokio::test(flavor = "multi_thread")]
 async fn interrupted_trial_is_not_retried() {
     let scene = Scene::start().await;

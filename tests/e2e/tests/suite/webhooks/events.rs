@@ -198,7 +198,7 @@ async fn failed_delivery_is_retried_on_the_schedule() {
         app.clock.advance_ms(1);
         settle(&app).await;
     }
-    // The third response asked for fifteen minutes, and the schedule waits thirty.
+    // The third response requests fifteen minutes, and the schedule waits thirty.
     assert_eq!(waits, [5, 300, 1_800, 7_200]);
     let arrived = receiver.arrived();
     assert_eq!(arrived.len(), 5);

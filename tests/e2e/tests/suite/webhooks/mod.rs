@@ -4,7 +4,7 @@
 
 mod engines;
 mod events;
-mod lost;
+mod failures;
 mod receiver;
 
 use e2e::{Reply, TestApp};

@@ -126,7 +126,7 @@ async fn keys_that_are_not_returned_have_no_delivery() {
     }
 }
 
-/// The job finishes a rotation whose caller died. Its key is delivered only when the caller retries
+/// The job finishes an interrupted rotation. Its key is delivered only when the caller retries
 /// the request.
 #[tokio::test(flavor = "multi_thread")]
 async fn retry_delivers_the_key_of_a_rotation_by_the_job() {

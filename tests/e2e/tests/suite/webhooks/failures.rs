@@ -1,4 +1,4 @@
-//! Tests webhooks when a process dies, and with hostile URLs.
+//! Tests webhooks with killed processes and with hostile URLs.
 
 #![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
@@ -34,7 +34,7 @@ async fn receiver() -> (String, mpsc::UnboundedReceiver<String>) {
     (url, received)
 }
 
-/// The queue is unreachable, so the publisher dies after it has stored the event.
+/// The queue is unreachable, so the publisher fails after it has stored the event.
 #[tokio::test(flavor = "multi_thread")]
 async fn publisher_crash_after_storing_keeps_the_event_id() {
     let app = TestApp::start().await;
@@ -64,7 +64,7 @@ async fn publisher_crash_after_storing_keeps_the_event_id() {
     delivering.abort();
 }
 
-/// The receiver gets the delivery, and the function dies before it acknowledges it.
+/// The receiver gets the delivery, and the function is killed before it acknowledges it.
 #[tokio::test(flavor = "multi_thread")]
 async fn delivery_crash_after_sending_repeats_the_event_id() {
     let app = TestApp::start().await;

@@ -2,8 +2,8 @@
 //! it can fail or kill its process.
 //!
 //! A process is a set of endpoints with its own clients, as a new process would have. It also has
-//! its own cosigner, whose calls pass through the proxy too. After a process is killed, its clients get
-//! no response, but requests that were sent before take effect, as on a real network.
+//! its own cosigner, whose calls pass through the proxy too. After a process is killed, its clients
+//! get no response, but requests that were sent before take effect, as on a real network.
 
 #![expect(clippy::expect_used, reason = "a failing test panics")]
 

@@ -135,7 +135,8 @@ async fn failed_invocation_is_not_retried() {
     }
 }
 
-/// If conflicts persist, the error requests a retry and does not claim that another call is in progress.
+/// If conflicts persist, the error requests a retry and does not claim that another call is in
+/// progress.
 #[tokio::test(flavor = "multi_thread")]
 async fn lasting_conflict_returns_busy_and_frees_the_lease() {
     let h = Harness::start().await;

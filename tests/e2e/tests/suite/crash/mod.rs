@@ -1,5 +1,5 @@
-//! Tests operations whose process is killed, whose remote calls fail, or that run concurrently. Nothing
-//! is lost, and nothing happens twice.
+//! Tests operations whose process is killed, whose remote calls fail, or that run concurrently.
+//! Nothing is lost, and nothing happens twice.
 
 /// Defines two tests of an operation, one for each exchange. Keep it before the modules that use
 /// it.

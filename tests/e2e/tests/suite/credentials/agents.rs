@@ -96,8 +96,8 @@ async fn agent_removal_with_unknown_outcome_reads_the_list() {
     }
 }
 
-/// A removal by address does not contain the agent's name. The list that decides about the outcome has
-/// a name, and the agent is still in it.
+/// A removal by address does not contain the agent's name. The list that decides about the outcome
+/// has a name, and the agent is still in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn agent_removal_by_address_ignores_names() {
     let app = TestApp::start().await;

@@ -90,8 +90,8 @@ async fn register_retry_sends_the_approval_with_a_new_nonce() {
     }
 }
 
-/// A call is killed while the exchange processes it. Its lease blocks other calls until it expires, and
-/// the next call finishes the registration.
+/// A call is killed while the exchange processes it. Its lease blocks other calls until it expires,
+/// and the next call finishes the registration.
 #[tokio::test(flavor = "multi_thread")]
 async fn register_retry_after_crash_waits_for_the_lease() {
     let app = TestApp::start_with(|options| options.exchange_timeout_ms = 10_000).await;

@@ -163,7 +163,8 @@ async fn tampered_trials_without_bar_leak_under_20_bits() {
     burst_of("concurrent StartConfirm, bar's write refused", Begin::Confirm, &[], true).await;
 }
 
-/// Shares in use accept no trial, because a trial would be another run that responds to tampered messages.
+/// Shares in use accept no trial, because a trial would be another run that responds to tampered
+/// messages.
 #[tokio::test(flavor = "multi_thread")]
 async fn tampered_trials_of_used_shares_leak_under_20_bits() {
     let scene = Scene::start(PARTY).await;

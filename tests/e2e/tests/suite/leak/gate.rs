@@ -1,7 +1,7 @@
 //! Random interleavings at the cosigner's gate, with the embedded DynamoDB. Runs are opened,
-//! closed, abandoned and cheated in, responses are lost, processes are killed, the bar's write fails, time
-//! passes, and shares are refreshed. At every step at most four runs of a share version are
-//! unclosed, nothing is released after the bar, and a run that was never closed keeps its slot.
+//! closed, abandoned and cheated in, responses are lost, processes are killed, the bar's write
+//! fails, time passes, and shares are refreshed. At every step at most four runs of a share version
+//! are unclosed, nothing is released after the bar, and a run that was never closed keeps its slot.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a failing test panics")]
 

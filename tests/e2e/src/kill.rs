@@ -138,7 +138,7 @@ impl Harness {
         while replies.len() < MAX_RETRIES {
             let process = self.proxy.process();
             let reply = self.call(&process, call).await.expect("a process without a kill point");
-            self.app.clock.advance_ms(call.again_after_ms());
+            self.app.clock.advance_ms(call.retry_delay_ms());
             let (status, wait) = (reply.status, reply.retry_after_s());
             let over = ended(&reply);
             replies.push(reply);
@@ -182,7 +182,7 @@ impl Harness {
             let killed_once = async || {
                 let call = prepare().await;
                 self.kill(&call, &name, nth, Side::After).await;
-                self.app.clock.advance_ms(30_001 + call.again_after_ms());
+                self.app.clock.advance_ms(30_001 + call.retry_delay_ms());
                 call
             };
             let call = killed_once().await;
@@ -193,7 +193,7 @@ impl Harness {
                 let call = killed_once().await;
                 println!("{operation}, {name}, then {second} #{nth}");
                 self.kill(&call, &second, nth, Side::After).await;
-                self.app.clock.advance_ms(call.again_after_ms());
+                self.app.clock.advance_ms(call.retry_delay_ms());
                 let replies = self.finish(&call, ended).await;
                 row.add(&replies.iter().map(|reply| reply.status).collect::<Vec<_>>());
                 check(&call).await;
@@ -255,7 +255,7 @@ impl Harness {
         for (name, nth, side) in drawn(points, 3) {
             let call = prepare().await;
             self.kill(&call, &name, nth, side).await;
-            self.app.clock.advance_ms(call.again_after_ms());
+            self.app.clock.advance_ms(call.retry_delay_ms());
             watch(&call).await;
             let replies = self.finish(&call, ended).await;
             let statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();

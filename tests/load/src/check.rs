@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::store::{CredentialRecord, CredentialState, WalletView};
 use shared::wallets::Custody;
 
-use crate::client::{Client, Known, Secret, there};
+use crate::client::{Client, Known, Secret, to_client};
 use crate::error::{LoadError, failed};
 use crate::progress::Progress;
 use crate::reply::Reply;
@@ -53,9 +53,7 @@ pub(crate) async fn everything(
                     Ok(false) => none += 1,
                     Err(cause) => {
                         let user = &client.wallets[index].user;
-                        lost.push(format!(
-                            "{user} {exchange}: {cause} (expected: {known})"
-                        ));
+                        lost.push(format!("{user} {exchange}: {cause} (expected: {known})"));
                     }
                 }
             }
@@ -99,16 +97,16 @@ async fn settle(
         return Ok(());
     }
     let user = client.wallets[index].user.as_str();
-    let exchange_there = there(exchange);
+    let client_exchange = to_client(exchange);
     let mut last = String::new();
     for _ in 0..RETRIES {
-        let reply = client.call("settle", client.api.api_key(&exchange_there, user)).await;
+        let reply = client.call("settle", client.api.api_key(&client_exchange, user)).await;
         let state = reply.as_ref().and_then(|reply| reply.value.as_ref()).map(|key| &key.state);
         let (end, is_over) = match (&reply, state) {
             (_, Some(State::Active)) => return Ok(()),
             (_, Some(State::Rotating)) => ended(client.replace("settle", exchange, user).await),
             (_, Some(State::Revoking)) => {
-                let asked = client.api.delete_api_key(&exchange_there, user);
+                let asked = client.api.delete_api_key(&client_exchange, user);
                 ended(client.call("settle", asked).await)
             }
             (_, Some(State::Pending)) => ended(client.make("settle", exchange, user).await),
@@ -128,7 +126,7 @@ async fn settle(
 
 /// Returns how a call ended, and whether the response is final.
 fn ended<T>(reply: Option<Reply<T>>) -> (Option<String>, bool) {
-    let is_over = reply.as_ref().is_some_and(|reply| !reply.is_for_now());
+    let is_over = reply.as_ref().is_some_and(|reply| !reply.is_retryable());
     (reply.map(|reply| reply.end()), is_over)
 }
 

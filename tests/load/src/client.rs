@@ -139,7 +139,7 @@ impl Client {
         for user in self.users.clone() {
             let reply = loop {
                 match self.call("create", self.api.create_wallet(&user)).await {
-                    Some(reply) if !reply.is_for_now() => break reply,
+                    Some(reply) if !reply.is_retryable() => break reply,
                     _ => tokio::time::sleep(PAUSE).await,
                 }
             };
@@ -188,10 +188,10 @@ impl Client {
         };
         let signature = reply.value.as_ref().and_then(|signed| signature(&signed.signature));
         let signer = signature.and_then(|made| made.recover(&personal_digest(&message)).ok());
-        if !(reply.is_for_now() || reply.status == 200 && signer == Some(address)) {
+        if !(reply.is_retryable() || reply.status == 200 && signer == Some(address)) {
             self.broken.push(format!("{user} does not sign: {}", reply.end()));
         }
-        !reply.is_for_now()
+        !reply.is_retryable()
     }
 
     async fn look_up(&mut self, index: usize) -> bool {
@@ -200,10 +200,10 @@ impl Client {
             return false;
         };
         let same = reply.value.as_ref().is_some_and(|wallet| wallet.address == address);
-        if !(reply.is_for_now() || same) {
+        if !(reply.is_retryable() || same) {
             self.broken.push(format!("{address} was not found: {}", reply.end()));
         }
-        !reply.is_for_now()
+        !reply.is_retryable()
     }
 
     async fn describe(&mut self, index: usize, exchange: Exchange) -> bool {
@@ -218,12 +218,12 @@ impl Client {
         let broken = match (known, reply.status) {
             (Known::Key { agent: Some(told), .. }, 200) => agent != Some(&told.to_string()),
             (Known::Key { .. }, 404) | (Known::None, 200) => true,
-            _ => !(reply.is_for_now() || matches!(reply.status, 200 | 404)),
+            _ => !(reply.is_retryable() || matches!(reply.status, 200 | 404)),
         };
         if broken {
             self.broken.push(format!("{user} {exchange}: {known:?}, but {}", reply.end()));
         }
-        !reply.is_for_now()
+        !reply.is_retryable()
     }
 
     async fn register(&mut self, index: usize, exchange: Exchange) -> bool {
@@ -231,12 +231,12 @@ impl Client {
         let before = self.wallets[index].known[&exchange].clone();
         let after = match &reply {
             Some(Reply { status: 200, value: Some(known), .. }) => known.clone(),
-            Some(reply) if reply.status == 409 && !reply.is_for_now() => match before {
+            Some(reply) if reply.status == 409 && !reply.is_retryable() => match before {
                 Known::None => self.wrong("registered already", index, exchange, reply),
                 Known::Unsure => Known::Key { agent: None, secret: None },
                 Known::Key { .. } => before,
             },
-            Some(reply) if !reply.is_for_now() => {
+            Some(reply) if !reply.is_retryable() => {
                 self.wrong("not registered", index, exchange, reply)
             }
             // The wallet still has its key.
@@ -252,7 +252,7 @@ impl Client {
         let after = match &reply {
             Some(Reply { status: 200, value: Some(known), .. }) => known.clone(),
             Some(reply) if reply.status == 404 && before == Known::Unsure => Known::None,
-            Some(reply) if !reply.is_for_now() && before != Known::Unsure => {
+            Some(reply) if !reply.is_retryable() && before != Known::Unsure => {
                 self.wrong("not rotated", index, exchange, reply)
             }
             _ => Known::Unsure,
@@ -268,7 +268,9 @@ impl Client {
         let after = match &reply {
             Some(reply) if reply.status == 200 => Known::None,
             Some(reply) if reply.status == 404 && *before == Known::Unsure => Known::None,
-            Some(reply) if !reply.is_for_now() => self.wrong("not deleted", index, exchange, reply),
+            Some(reply) if !reply.is_retryable() => {
+                self.wrong("not deleted", index, exchange, reply)
+            }
             _ => Known::Unsure,
         };
         self.know(index, exchange, after, reply.as_ref())
@@ -335,7 +337,7 @@ impl Client {
         reply: Option<&Reply<T>>,
     ) -> bool {
         self.wallets[index].known.insert(exchange, known);
-        reply.is_some_and(|reply| !reply.is_for_now())
+        reply.is_some_and(|reply| !reply.is_retryable())
     }
 }
 

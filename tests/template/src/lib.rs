@@ -97,5 +97,9 @@ pub fn assert_none(wrong: &[String]) {
 /// Fails if a check did not find this line.
 #[track_caller]
 pub fn assert_found(wrong: &[String], line: &str) {
-    assert!(wrong.iter().any(|found| found == line), "expected: {line}\nfound:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.iter().any(|found| found == line),
+        "expected: {line}\nfound:\n{}",
+        wrong.join("\n")
+    );
 }

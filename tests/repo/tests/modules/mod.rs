@@ -70,15 +70,15 @@ fn graph_of(root: &str, sources: Vec<(PathBuf, Vec<String>, String)>) -> Graph {
     let mut all = Vec::new();
     for (file, module, text) in sources {
         for reference in references(&text, &module) {
-            graph.entry(reference.from.imported_from().cloned().unwrap_or_default()).or_default();
+            graph.entry(reference.from.first().cloned().unwrap_or_default()).or_default();
             all.push((file.clone(), reference));
         }
-        graph.entry(module.imported_from().cloned().unwrap_or_default()).or_default();
+        graph.entry(module.first().cloned().unwrap_or_default()).or_default();
     }
     let modules: BTreeSet<String> = graph.keys().cloned().collect();
     for (file, reference) in all {
-        let Some(from) = reference.from.imported_from() else { continue };
-        let Some(mut to) = reference.to.imported_from() else { continue };
+        let Some(from) = reference.from.first() else { continue };
+        let Some(mut to) = reference.to.first() else { continue };
         if to == "*" {
             // The tests of a root see all of it. In a module, a glob import would hide the
             // references.
@@ -88,7 +88,7 @@ fn graph_of(root: &str, sources: Vec<(PathBuf, Vec<String>, String)>) -> Graph {
         }
         if !modules.contains(to) {
             // An item of the root, or a name that the root imports from a module.
-            let Some(imported_from) = imported.get(to).and_then(|path| path.imported_from()) else {
+            let Some(imported_from) = imported.get(to).and_then(|path| path.first()) else {
                 continue;
             };
             to = imported_from;

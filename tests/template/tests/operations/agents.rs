@@ -5,7 +5,7 @@ use exchange_sim::faults::Fault;
 use http::Method;
 use serde_json::json;
 
-use super::{Exchange, unanswer, wear};
+use super::{Exchange, erase_response, wear_out};
 use crate::cloud::Cloud;
 
 fn paths(exchange: &Exchange, user: &str) -> (String, String) {
@@ -40,7 +40,7 @@ pub(super) async fn listed_and_removed(cloud: &Cloud, exchange: &Exchange) {
     let gone = cloud.send("delete-agent", (Method::DELETE, &path), None).await;
     assert_eq!(gone.0, 404, "{gone:?}");
     // A key whose function was killed before it stored the response.
-    unanswer(cloud, &format!("DELETE:{path}")).await;
+    erase_response(cloud, &format!("DELETE:{path}")).await;
     let gone = cloud.send_twice("delete-agent", (Method::DELETE, &path), json!({})).await;
     assert_eq!(gone.0, 404, "{gone:?}");
 }
@@ -49,7 +49,7 @@ pub(super) async fn listed_and_removed(cloud: &Cloud, exchange: &Exchange) {
 pub(super) async fn removed_when_worn(cloud: &Cloud, exchange: &Exchange, user: &str) {
     cloud.app.clock.advance_ms(60_000);
     add(cloud, exchange, user, 0x35).await;
-    wear(cloud, user).await;
+    wear_out(cloud, user).await;
     let (_, path) = paths(exchange, user);
     let gone = cloud.send("delete-agent", (Method::DELETE, &path), None).await;
     assert_eq!(gone.0, 200, "{gone:?}");

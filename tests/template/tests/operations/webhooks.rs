@@ -7,7 +7,7 @@ use axum::extract::State;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::unanswer;
+use super::erase_response;
 use crate::cloud::Cloud;
 
 /// Starts a receiver that refuses the first delivery. Returns its URL and the number of deliveries.
@@ -34,14 +34,14 @@ pub(super) async fn made_and_deleted(cloud: &Cloud) -> Arc<AtomicUsize> {
     let at = (Method::POST, "/api/webhooks");
     let made = cloud.send_twice("create-webhook", at.clone(), body.clone()).await;
     assert_eq!(made.0, 201, "{}", made.1["error"]);
-    unanswer(cloud, "POST:/api/webhooks").await;
+    erase_response(cloud, "POST:/api/webhooks").await;
     let again = cloud.send_twice("create-webhook", at.clone(), body.clone()).await;
     assert!(again == made, "a replay created another webhook");
     let other = cloud.send("create-webhook", at, Some(body)).await;
     let path = format!("/api/webhooks/{}", other.1["webhook"]["webhookId"].as_str().unwrap());
     let gone = cloud.send_twice("delete-webhook", (Method::DELETE, &path), json!({})).await;
     assert_eq!(gone.0, 200, "{gone:?}");
-    unanswer(cloud, &format!("DELETE:{path}")).await;
+    erase_response(cloud, &format!("DELETE:{path}")).await;
     let gone = cloud.send_twice("delete-webhook", (Method::DELETE, &path), json!({})).await;
     assert_eq!(gone.0, 200, "{gone:?}");
     let (status, listed) = cloud.send("list-webhooks", (Method::GET, "/api/webhooks"), None).await;
@@ -61,7 +61,7 @@ pub(super) async fn delivered(cloud: &Cloud, count: &AtomicUsize) {
     let body = json!({ "from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z" });
     let (status, replayed) = cloud.send_twice("replay-webhook", (Method::POST, &path), body).await;
     assert!(status == 202 && replayed["queued"].as_u64() > Some(20), "{replayed}");
-    unanswer(cloud, &format!("POST:{path}")).await;
+    erase_response(cloud, &format!("POST:{path}")).await;
     cloud.settle().await;
     // Replays one event by its id.
     let tables = e2e::wire::tables(&cloud.app).await;

@@ -2,6 +2,6 @@
 
 mod aster_v1;
 mod clocks;
-mod throttling;
 mod networks;
 mod proof;
+mod throttling;

@@ -16,7 +16,7 @@ use protocol::{Call, SessionId, StartRefresh};
 use shared::aws::LambdaClient;
 use shared::mpc::{self, CosignerClient};
 
-use super::{MOST_BITS, PARTY, refused, rows, sets};
+use super::{MAX_BITS, PARTY, refused, rows, sets};
 
 /// Returns true if the call appends the record of an abort.
 fn records_abort(arrival: Arrival<'_>) -> bool {
@@ -64,7 +64,7 @@ async fn assert_leak_bounded(scene: &Scene, attack: &str, seen: &[Observation]) 
         assert_eq!(!it.outcome.starts_with("answered"), it.bit, "{}", it.outcome);
     }
     if std::env::var_os("LEAK_REPORT").is_none() {
-        assert!(bits < MOST_BITS, "{attack}: {bits:.1} bits: {}", summary(seen));
+        assert!(bits < MAX_BITS, "{attack}: {bits:.1} bits: {}", summary(seen));
         assert_eq!(silent, 0, "{attack}: computations without a record");
     }
 }

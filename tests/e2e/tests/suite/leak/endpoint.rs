@@ -9,14 +9,14 @@ use e2e::leak::{Cosigner, Observation, Scene, alternating, bits_learned, summary
 use e2e::proxy::{Fate, Plan, Rendezvous};
 use serde_json::json;
 
-use super::{MOST_BITS, PARTY, refused, rows, sets};
+use super::{MAX_BITS, PARTY, refused, rows, sets};
 
 async fn attack(attack: &str, held: bool, no_freeze: bool) {
     let scene = Scene::start(PARTY).await;
     let correlation = scene.own_correlation().await;
     // The limit exceeds the number of calls before the held one, so nothing else can arrive.
     let rendezvous =
-        if held { Rendezvous::of(rows()).patient(8 * rows()) } else { Rendezvous::of(0) };
+        if held { Rendezvous::of(rows()).open_after(8 * rows()) } else { Rendezvous::of(0) };
     let asked = alternating(&correlation);
     let theirs = scene.cosigner_share(1).await;
     let cosigner = Cosigner::start(theirs, asked, rendezvous.clone()).await;
@@ -54,7 +54,7 @@ async fn attack(attack: &str, held: bool, no_freeze: bool) {
     assert!(!seen.is_empty(), "{replies:?}");
     assert_eq!(scene.is_frozen().await, !no_freeze);
     if std::env::var_os("LEAK_REPORT").is_none() {
-        assert!(bits < MOST_BITS, "{attack}: {bits:.1} bits: {}", summary(&seen));
+        assert!(bits < MAX_BITS, "{attack}: {bits:.1} bits: {}", summary(&seen));
     }
 }
 

@@ -136,7 +136,7 @@ async fn cheating_in_a_refresh_changes_nothing() {
         );
         scene.signs().await;
     }
-    scene.is_well().await;
+    scene.assert_works().await;
 }
 
 /// Delays a refresh beyond its lease at each of its calls, while another one takes over. Whatever
@@ -159,6 +159,6 @@ async fn delayed_refresh_after_takeover_is_harmless() {
         }
         interceptor.release.add_permits(1);
         let _ = late.await.unwrap();
-        scene.is_well().await;
+        scene.assert_works().await;
     }
 }

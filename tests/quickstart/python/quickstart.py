@@ -1,4 +1,4 @@
-"""From no wallet to an order: HyperDEX Keys with Python.
+"""Creates a wallet, registers trading keys and places an order, with HyperDEX Keys and Python.
 
 HYPERDEX_URL      the URL of HyperDEX Keys (default: http://127.0.0.1:3000)
 HYPERDEX_API_KEY  the tenant key (not needed for a local stack without tenant keys)

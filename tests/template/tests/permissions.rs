@@ -78,7 +78,7 @@ fn wrong(stacks: &Stacks, calls: &BTreeSet<Call>) -> Vec<String> {
         let mut ask = |statements: &[Statement], policy_name: &str, call: &Call| {
             if !allowed(statements, call) {
                 let call = own_name(call);
-                wrong.push(format!("{package}: makes {call}, but {policy_name} does not allow it"));
+                wrong.push(format!("{package}: {call} is not allowed by {policy_name}"));
             }
         };
         for call in &own {
@@ -114,12 +114,12 @@ fn wrong(stacks: &Stacks, calls: &BTreeSet<Call>) -> Vec<String> {
             };
             let is_lambdas = [&BY_LAMBDA[..], &BY_STREAM, &BY_QUEUE].concat().contains(&action);
             if !(is_lambdas && one.resources == [to]) {
-                wrong.push(format!("{package}: never uses {one}"));
+                wrong.push(format!("{package}: {one} is never used"));
             }
         }
     }
     let idle = unused(&endpoint_policy(stacks), &through_endpoint).into_iter();
-    wrong.extend(idle.map(|one| format!("the VPC endpoint: never uses {one}")));
+    wrong.extend(idle.map(|one| format!("the VPC endpoint: {one} is never used")));
     wrong
 }
 
@@ -179,35 +179,35 @@ async fn missing_permission_is_found() {
             "  RegisterAsterPolicy:",
             "Action: dynamodb:DeleteItem",
             "Action: dynamodb:Scan",
-            "register-aster: dynamodb:DeleteItem on WalletsTable.Arn is made, and the role does not allow it",
+            "register-aster: dynamodb:DeleteItem on WalletsTable.Arn is not allowed by the role",
         ),
         (
             MAIN,
             "  CreateWalletPolicy:",
             "Effect: Allow\n            Action: lambda:InvokeFunction",
             "Effect: Deny\n            Action: lambda:InvokeFunction",
-            "create-wallet: lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:hyperdex-cosigner:create-wallet is made, and the role does not allow it",
+            "create-wallet: lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:hyperdex-cosigner:create-wallet is not allowed by the role",
         ),
         (
             MAIN,
             "  GetWalletPolicy:",
             "kms:EncryptionContext:aws:dynamodb:tableName: !Ref WalletsTable",
             "kms:EncryptionContext:aws:dynamodb:tableName: other",
-            "get-wallet: kms:Decrypt on WalletsKey.Arn CallerAccount=123456789012 aws:dynamodb:tableName=WalletsTable ViaService=dynamodb.us-east-1.amazonaws.com is made, and the role does not allow it",
+            "get-wallet: kms:Decrypt on WalletsKey.Arn CallerAccount=123456789012 aws:dynamodb:tableName=WalletsTable ViaService=dynamodb.us-east-1.amazonaws.com is not allowed by the role",
         ),
         (
             MAIN,
             "  DynamoDbEndpoint:",
             "- dynamodb:PutItem",
             "- dynamodb:BatchWriteItem",
-            "register-hyperliquid: dynamodb:PutItem on WalletsTable.Arn is made, and the VPC endpoint does not allow it",
+            "register-hyperliquid: dynamodb:PutItem on WalletsTable.Arn is not allowed by the VPC endpoint",
         ),
         (
             COSIGNER,
             "  CosignerPolicy:",
             "Action: dynamodb:UpdateItem",
             "Action: dynamodb:PutItem",
-            "cosigner: dynamodb:UpdateItem on CosignerTable.Arn is made, and the role does not allow it",
+            "cosigner: dynamodb:UpdateItem on CosignerTable.Arn is not allowed by the role",
         ),
     ] {
         let copy = Sources::read().with(file, place, old, new).deploy(&[("UseVpc", "true")]);
@@ -221,7 +221,7 @@ async fn missing_permission_is_found() {
             "kms:EncryptionContext:exchange: aster",
             "kms:EncryptionContext:exchange: hyperliquid",
             format!("register-aster: kms:GenerateDataKey on {sealed}"),
-            "the role does not allow it",
+            "is not allowed by the role",
         ),
         (
             MAIN,
@@ -229,7 +229,7 @@ async fn missing_permission_is_found() {
             "- !GetAtt RegisterAsterRole.Arn",
             "- !GetAtt GetWalletRole.Arn",
             format!("register-aster: kms:Decrypt on {sealed}"),
-            "the key's policy does not allow it",
+            "is not allowed by the key's policy",
         ),
         (
             COSIGNER,
@@ -238,7 +238,7 @@ async fn missing_permission_is_found() {
             "kms:EncryptionContext:version: 'true'",
             "cosigner: kms:Decrypt on CosignerKey.Arn purpose=cosigner-share tenant=local"
                 .to_owned(),
-            "the key's policy does not allow it",
+            "is not allowed by the key's policy",
         ),
     ] {
         let found = wrong(&Sources::read().with(file, place, old, new).deploy(&[]), &seen.calls);
@@ -256,42 +256,42 @@ async fn unused_permission_is_found() {
             "  GetWalletPolicy:",
             "Action: dynamodb:Query",
             "Action: [dynamodb:Query, dynamodb:DeleteItem]",
-            "get-wallet: dynamodb:DeleteItem on WalletsTable.Arn is allowed, and never made",
+            "get-wallet: dynamodb:DeleteItem on WalletsTable.Arn is never used",
         ),
         (
             MAIN,
             "  GetWalletPolicy:",
             "Resource: !GetAtt GetWalletLogs.Arn",
             "Resource: !GetAtt HealthLogs.Arn",
-            "get-wallet: logs:PutLogEvents on HealthLogs.Arn is allowed, and never made",
+            "get-wallet: logs:PutLogEvents on HealthLogs.Arn is never used",
         ),
         (
             MAIN,
             "  CreateWalletPolicy:",
             "kms:EncryptionContext:purpose: share",
             "kms:EncryptionContext:purpose: [share, agent-key]",
-            "create-wallet: kms:GenerateDataKey on WalletsKey.Arn purpose=agent-key is allowed, and never made",
+            "create-wallet: kms:GenerateDataKey on WalletsKey.Arn purpose=agent-key is never used",
         ),
         (
             MAIN,
             "  HealthPolicy:",
             "          - Sid: Log\n",
             "          - { Effect: Allow, Action: lambda:InvokeFunction, Resource: !Ref CosignerArn }\n          - Sid: Log\n",
-            "health: lambda:InvokeFunction on  is allowed, and never made",
+            "health: lambda:InvokeFunction on  is never used",
         ),
         (
             MAIN,
             "  DynamoDbEndpoint:",
             "- dynamodb:Query",
             "- dynamodb:Query\n              - dynamodb:Scan",
-            "the VPC endpoint: dynamodb:Scan on WalletsTable.Arn is allowed, and never made",
+            "the VPC endpoint: dynamodb:Scan on WalletsTable.Arn is never used",
         ),
         (
             COSIGNER,
             "  CosignerPolicy:",
             "Action: dynamodb:GetItem",
             "Action: [dynamodb:GetItem, dynamodb:Scan]",
-            "cosigner: dynamodb:Scan on CosignerTable.Arn is allowed, and never made",
+            "cosigner: dynamodb:Scan on CosignerTable.Arn is never used",
         ),
     ] {
         let copy = Sources::read().with(file, place, old, new).deploy(&[("UseVpc", "true")]);
@@ -302,8 +302,7 @@ async fn unused_permission_is_found() {
     fewer.retain(|call| call.action != "dynamodb:UpdateItem");
     for function in ["sign-message", "register-aster", "cosigner"] {
         let table = if function == "cosigner" { "CosignerTable" } else { "WalletsTable" };
-        let line =
-            format!("{function}: dynamodb:UpdateItem on {table}.Arn is allowed, and never made");
+        let line = format!("{function}: dynamodb:UpdateItem on {table}.Arn is never used");
         assert_found(&wrong(&Stacks::deployed(), &fewer), &line);
     }
 }

@@ -216,7 +216,7 @@ impl Client {
         let (user, known) = (&wallet.user, &wallet.known[&exchange]);
         let agent = reply.value.as_ref().and_then(|key| key.agent_address.as_deref());
         let broken = match (known, reply.status) {
-            (Known::Key { agent: Some(told), .. }, 200) => agent != Some(&told.to_string()),
+            (Known::Key { agent: Some(expected), .. }, 200) => agent != Some(&expected.to_string()),
             (Known::Key { .. }, 404) | (Known::None, 200) => true,
             _ => !(reply.is_retryable() || matches!(reply.status, 200 | 404)),
         };

@@ -178,13 +178,13 @@ impl Life {
             .map_err(failed)?;
         let output = child.stdout.take().ok_or_else(|| failed("the stack printed nothing"))?;
         let mut lines = BufReader::new(output).lines();
-        let mut said = Vec::new();
+        let mut printed = Vec::new();
         while let Some(line) = lines.next_line().await.map_err(failed)? {
             let ready = line.starts_with("Ctrl-C");
-            said.push(line);
+            printed.push(line);
             if ready {
                 let url = |name: &str| {
-                    let line = said.iter().find_map(|line| line.trim().strip_prefix(name));
+                    let line = printed.iter().find_map(|line| line.trim().strip_prefix(name));
                     let url = line.and_then(|rest| rest.split_whitespace().next());
                     url.map(str::to_owned).ok_or_else(|| failed(format!("no URL of {name}")))
                 };
@@ -196,6 +196,6 @@ impl Life {
                 });
             }
         }
-        Err(StartError::Part { what: "the stack", cause: said.join("; ") }.into())
+        Err(StartError::Part { what: "the stack", cause: printed.join("; ") }.into())
     }
 }

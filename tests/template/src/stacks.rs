@@ -99,9 +99,9 @@ impl Function {
 
     /// Returns the name that the function must have.
     pub fn full_name(&self) -> String {
-        let beside =
+        let prefix =
             if self.in_cosigner_stack && self.package != "cosigner" { "cosigner-" } else { "" };
-        format!("{STACK}-{beside}{}", self.package)
+        format!("{STACK}-{prefix}{}", self.package)
     }
 
     /// Returns the event of a function that a schedule invokes.

@@ -135,10 +135,10 @@ fn kms_key_is_used_by_its_roles_only() {
     let stacks = Stacks::deployed();
     assert_none(&wrong_keys(&stacks));
     let keys = ["WalletsKey", "CosignerKey", "AuditKey"];
-    let [ours, theirs, seals] = keys.map(|key| users(&stacks, key));
-    assert_eq!((ours.len(), theirs.len(), seals.len()), (13, 1, 1));
-    assert!(theirs.is_disjoint(&seals));
-    assert!(ours.is_disjoint(&theirs));
+    let [wallets, cosigner, seals] = keys.map(|key| users(&stacks, key));
+    assert_eq!((wallets.len(), cosigner.len(), seals.len()), (13, 1, 1));
+    assert!(cosigner.is_disjoint(&seals));
+    assert!(wallets.is_disjoint(&cosigner));
     assert_none(&wrong_invokers(&stacks));
 }
 

@@ -104,10 +104,10 @@ fn roles_cannot_reach_other_party_or_wildcards() {
     }
     // The same check without the lists above.
     for function in Stacks::deployed().functions() {
-        let theirs = if function.in_cosigner_stack { "Wallets" } else { "Cosigner" };
+        let other_party = if function.in_cosigner_stack { "Wallets" } else { "Cosigner" };
         let named = function.statements.iter().flat_map(|statement| &statement.resources);
         let named: Vec<&String> = named.collect();
-        assert!(!named.is_empty() && named.iter().all(|name| !name.starts_with(theirs)));
+        assert!(!named.is_empty() && named.iter().all(|name| !name.starts_with(other_party)));
         assert!(named.iter().all(|name| !name.contains('*')), "{}", function.package);
     }
 }

@@ -113,7 +113,7 @@ async fn wallet_list_returns_wallet_fields() {
 async fn wallet_list_has_each_wallet_once_during_creations() {
     let app = TestApp::start().await;
     let (one, two) = (app.key("one"), app.key("two"));
-    let theirs: BTreeSet<Uuid> = store(&app, "two", 0, 40, None).await.into_iter().collect();
+    let foreign: BTreeSet<Uuid> = store(&app, "two", 0, 40, None).await.into_iter().collect();
     let mut before = store(&app, "one", 0, 90, None).await;
     // The list must pass an empty shard and a full shard.
     before.extend(store(&app, "one", 200, 12, Some(3)).await);
@@ -131,9 +131,9 @@ async fn wallet_list_has_each_wallet_once_during_creations() {
     let set: BTreeSet<Uuid> = seen.iter().copied().collect();
     assert_eq!(seen.len(), set.len(), "a wallet is listed twice");
     assert!(before.is_subset(&set), "a wallet is missing from the list");
-    assert!(theirs.is_disjoint(&set));
+    assert!(foreign.is_disjoint(&set));
     let other: BTreeSet<Uuid> = walk(&app, &two, 25, async |_| {}).await.into_iter().collect();
-    assert_eq!(other, theirs);
+    assert_eq!(other, foreign);
 }
 
 async fn cost(app: &TestApp, query: &str) -> (usize, u32) {
@@ -168,12 +168,12 @@ async fn cursor_of_another_tenant_returns_400() {
     let (one, two) = (app.key("one"), app.key("two"));
     let own: BTreeSet<Uuid> = store(&app, "one", 0, 30, None).await.into_iter().collect();
     store(&app, "two", 0, 30, None).await;
-    let theirs = page(&app, &two, "?limit=5").await.text("/nextCursor").to_owned();
-    assert_eq!(page(&app, &two, &format!("?cursor={theirs}")).await.status, 200);
-    let altered = theirs.replace(&theirs[10..12], "__");
+    let foreign = page(&app, &two, "?limit=5").await.text("/nextCursor").to_owned();
+    assert_eq!(page(&app, &two, &format!("?cursor={foreign}")).await.status, 200);
+    let altered = foreign.replace(&foreign[10..12], "__");
     let mut bodies = BTreeSet::new();
     for cursor in
-        [theirs.as_str(), &altered, &theirs[1..], "x", "", "%F0%9F%92%A9", &"A".repeat(56)]
+        [foreign.as_str(), &altered, &foreign[1..], "x", "", "%F0%9F%92%A9", &"A".repeat(56)]
     {
         let mut reply = page(&app, &one, &format!("?cursor={cursor}")).await;
         assert_eq!((reply.status, reply.text("/code")), (400, "BAD_REQUEST"), "{reply:?}");
@@ -184,7 +184,7 @@ async fn cursor_of_another_tenant_returns_400() {
     // A forged cursor with the other tenant's position skips some of the tenant's own wallets and
     // shows no other wallets.
     let [one_t, two_t]: [Tenant; 2] = ["one", "two"].map(|name| name.parse().unwrap());
-    let forged = to_cursor(&one_t, from_cursor(&two_t, &theirs).unwrap());
+    let forged = to_cursor(&one_t, from_cursor(&two_t, &foreign).unwrap());
     let reply = page(&app, &one, &format!("?limit=100&cursor={forged}")).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert!(ids(&reply).iter().all(|id| own.contains(id)));

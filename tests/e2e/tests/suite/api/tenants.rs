@@ -118,10 +118,10 @@ fn forms(wallet: &Reply) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_tenants_wallet_returns_404_on_every_route() {
     let app = TestApp::start().await;
-    let (theirs, ours) = (app.key("theirs"), app.key("ours"));
-    let wallet = create(&app, &theirs, "user_1").await;
-    register(&app, &theirs, "user_1").await;
-    create(&app, &ours, "somebody_else").await;
+    let (owner, other) = (app.key("owner"), app.key("other"));
+    let wallet = create(&app, &owner, "user_1").await;
+    register(&app, &owner, "user_1").await;
+    create(&app, &other, "somebody_else").await;
     let before = tables(&app).await;
     let routes = in_code();
     let (mut tried, mut finding) = (0, BTreeSet::new());
@@ -131,21 +131,21 @@ async fn other_tenants_wallet_returns_404_on_every_route() {
                 (Names::Wallet(named), Names::Wallet(none)) => {
                     finding.insert(route.line());
                     for (named, none) in named.iter().zip(&none) {
-                        let reply = send(&app, &ours, named).await;
+                        let reply = send(&app, &other, named).await;
                         let line = format!("{} as {name}: {reply:?}", route.line());
                         assert_eq!(
                             (reply.0, &reply.1["error"]),
                             (404, &json!("Wallet not found")),
                             "{line}"
                         );
-                        assert_eq!(reply, send(&app, &ours, none).await, "{line}");
+                        assert_eq!(reply, send(&app, &other, none).await, "{line}");
                         tried += 1;
                     }
                 }
                 (Names::Nothing(named, status), Names::Nothing(none, _)) => {
-                    let reply = send(&app, &ours, &named).await;
+                    let reply = send(&app, &other, &named).await;
                     assert_eq!(reply.0, status, "{}: {reply:?}", route.line());
-                    assert_eq!(reply, send(&app, &ours, &none).await, "{}", route.line());
+                    assert_eq!(reply, send(&app, &other, &none).await, "{}", route.line());
                     assert!(!reply.1.to_string().contains(wallet.text("/walletId")));
                 }
                 _ => {
@@ -161,7 +161,7 @@ async fn other_tenants_wallet_returns_404_on_every_route() {
     assert!(changed.is_empty() && before.len() == after.len(), "changed: {changed:?}");
     // The owner can use each of these identifiers, so the 404 depends on the tenant alone.
     for (name, _) in forms(&wallet) {
-        let own = app.send_as(&theirs, (Method::GET, &format!("/api/wallets/{name}")), None).await;
+        let own = app.send_as(&owner, (Method::GET, &format!("/api/wallets/{name}")), None).await;
         assert_eq!(own.status, 200, "{name}");
     }
 }

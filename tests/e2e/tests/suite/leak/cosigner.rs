@@ -82,12 +82,12 @@ async fn burst(
     rendezvous_points: &[Rendezvous],
     session: Option<SessionId>,
 ) -> Vec<Observation> {
-    let asked: Vec<usize> = alternating(correlation).into_iter().take(rows()).collect();
+    let probed_rows: Vec<usize> = alternating(correlation).into_iter().take(rows()).collect();
     let prepare = |row: usize| {
         let endpoint = endpoint.clone();
         tokio::task::spawn_blocking(move || endpoint.prepare_in(session, begin, Some(row)))
     };
-    let ready = futures_util::future::join_all(asked.iter().map(|row| prepare(*row))).await;
+    let ready = futures_util::future::join_all(probed_rows.iter().map(|row| prepare(*row))).await;
     let send = |process: usize, attempt: Attempt, bit: bool| {
         let (endpoint, rendezvous_points, session) =
             (endpoint.clone(), rendezvous_points.to_vec(), attempt.session);
@@ -97,7 +97,7 @@ async fn burst(
             Observation { session, bit, outcome }
         })
     };
-    let sent = ready.into_iter().zip(&asked).enumerate();
+    let sent = ready.into_iter().zip(&probed_rows).enumerate();
     let sent = sent.map(|(nth, (attempt, row))| send(nth, attempt.unwrap(), correlation[*row]));
     let seen = futures_util::future::join_all(sent).await;
     seen.into_iter().map(Result::unwrap).collect()

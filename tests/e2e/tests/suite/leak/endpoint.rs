@@ -17,9 +17,9 @@ async fn attack(attack: &str, held: bool, no_freeze: bool) {
     // The limit exceeds the number of calls before the held one, so nothing else can arrive.
     let rendezvous =
         if held { Rendezvous::of(rows()).open_after(8 * rows()) } else { Rendezvous::of(0) };
-    let asked = alternating(&correlation);
-    let theirs = scene.cosigner_share(1).await;
-    let cosigner = Cosigner::start(theirs, asked, rendezvous.clone()).await;
+    let probed_rows = alternating(&correlation);
+    let share = scene.cosigner_share(1).await;
+    let cosigner = Cosigner::start(share, probed_rows, rendezvous.clone()).await;
     let plan = || -> Plan {
         let rendezvous = rendezvous.clone();
         Box::new(move |arrival| {

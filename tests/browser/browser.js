@@ -1,4 +1,4 @@
-// A real browser, and what every page in it is held to.
+// Starts a real browser and checks every page that it visits.
 
 import assert from "node:assert/strict";
 import { mkdir, readFile } from "node:fs/promises";
@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 const shots = process.env.CONSOLE_SCREENSHOTS ?? new URL("../../target/console-screenshots", import.meta.url).pathname;
-/** To work on the page without a build: a folder whose files are used in place of the program's. */
+/** A folder whose files replace those of the program, to edit the page without a build. */
 const files = process.env.CONSOLE_FILES;
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
-/** The browser, with more arguments than every test needs. */
+/** Starts the browser with additional arguments. */
 export function launch(...more) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -23,8 +23,8 @@ export function launch(...more) {
 }
 
 /**
- * A page of its own on a stack. At its end nothing may have gone anywhere but to that stack, and
- * nothing may have been complained about but what the test names. `first`: where it begins.
+ * Opens a page of a stack in a new context. At its end, all requests must have gone to that stack, and the
+ * browser must have reported only the errors that the test expects. `first` is the first URL.
  */
 export async function visit(browser, url, { first = url, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 860 }, ...options });
@@ -32,41 +32,41 @@ export async function visit(browser, url, { first = url, ...options } = {}) {
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   if (files) await page.route(/\/(console\/[a-z]+\.[a-z]+)?$/, fromDisk);
-  const elsewhere = [], complaints = [];
-  page.on("request", (request) => { if (!request.url().startsWith(`${url}/`)) elsewhere.push(request.url()); });
-  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) complaints.push(message.text()); });
-  page.on("pageerror", (error) => complaints.push(String(error)));
+  const foreign = [], errors = [];
+  page.on("request", (request) => { if (!request.url().startsWith(`${url}/`)) foreign.push(request.url()); });
+  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) errors.push(message.text()); });
+  page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(first);
   return {
     page,
-    /** Closes it. `expected`: complaints that belong to the test. */
+    /** Closes the page. `expected` matches the errors that belong to the test. */
     async leave(expected = /^$/) {
       await context.close();
-      assert.deepEqual(elsewhere, [], "requests to elsewhere");
-      assert.deepEqual(complaints.filter((text) => !expected.test(text)), [], "complaints of the browser");
+      assert.deepEqual(foreign, [], "requests to other servers");
+      assert.deepEqual(errors.filter((text) => !expected.test(text)), [], "unexpected browser errors");
     },
   };
 }
 
-/** The page's files as they are now, under the headers of those in the program. */
+/** Serves the page's files from the folder, with the headers of the program. */
 async function fromDisk(route) {
   const name = new URL(route.request().url()).pathname.split("/").pop() || "index.html";
   await route.fulfill({ response: await route.fetch(), body: await readFile(join(files, name)) });
 }
 
-/** Keeps what is seen. */
+/** Takes a screenshot. */
 export async function shoot(page, name, options) {
   await mkdir(shots, { recursive: true });
   await page.screenshot({ path: join(shots, `${name}.png`), ...options });
 }
 
-/** What axe finds wrong with the page as it is. */
+/** Checks the accessibility of the page with axe. */
 export async function accessible(page, name) {
-  // The page's own policy lets no script in; the debugger's way is none of the page's.
+  // The page's policy blocks scripts, so the debugger injects axe.
   await page.evaluate(await source());
   const found = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  const told = found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).join(" | ")}`);
-  assert.deepEqual(told, [], `accessibility of ${name}`);
+  const violations = found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).join(" | ")}`);
+  assert.deepEqual(violations, [], `accessibility of ${name}`);
 }
 
 let text;

@@ -1,11 +1,11 @@
-// The console in a real browser, against a stack of its own.
+// Tests the console in a real browser, with a local stack.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { accessible, launch, shoot, visit } from "./browser.js";
 import { run, start } from "./stack.js";
 
-/** What the browser itself says of an answer that is none of the good ones. */
+/** The browser's own message about an error status. */
 const REFUSED = /Failed to load resource: the server responded with a status of (401|403|404|422)/;
 
 let browser, stack;
@@ -20,7 +20,7 @@ after(async () => {
 
 const card = (page, name) => page.getByRole("region", { name, exact: true });
 
-/** Sends the call of the dialog that is open, and waits until it went well. */
+/** Sends the call of the open dialog and waits for its success. */
 async function sent(page, word) {
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("button", { name: word, exact: true }).click();
@@ -28,7 +28,7 @@ async function sent(page, word) {
   return dialog;
 }
 
-/** A wallet by clicks; ends on its page. */
+/** Creates a wallet with the mouse and waits for its page. */
 async function createWallet(page, userId) {
   await page.getByRole("button", { name: "Create a wallet" }).click();
   await page.getByRole("textbox", { name: "userId" }).fill(userId);
@@ -37,7 +37,7 @@ async function createWallet(page, userId) {
   await page.getByRole("heading", { level: 1, name: userId }).waitFor();
 }
 
-test("the main job by clicks", async () => {
+test("console creates, registers, signs, rotates and deletes by mouse", async () => {
   const { page, leave } = await visit(browser, stack.url);
   await page.getByText("No wallets yet").waitFor();
   await createWallet(page, "alice");
@@ -49,13 +49,13 @@ test("the main job by clicks", async () => {
   assert.match(asked, /api\/trading\/hyperliquid\/apikey'/);
   assert.match(asked, /-d '\{"walletIdOrAddress":"alice"\}'/);
   const dialog = await sent(page, "Register");
-  // The key is masked, is shown when it is asked for, is copied, and is gone with the dialog.
+  // The key is masked, shown on request, copied, and removed with the dialog.
   const secret = page.locator("[data-secret]");
   assert.match(await secret.textContent(), /^•+$/);
   await shoot(page, "registered");
   assert.doesNotMatch(await page.content(), /0x[0-9a-f]{64}/);
   await page.keyboard.press("Escape");
-  assert.equal(await dialog.isVisible(), true, "a slip does not lose the key");
+  assert.equal(await dialog.isVisible(), true, "Escape must not lose the key");
   await dialog.getByRole("button", { name: "Show" }).click();
   const key = await secret.textContent();
   assert.match(key, /^0x[0-9a-f]{64}$/);
@@ -63,7 +63,7 @@ test("the main job by clicks", async () => {
   await dialog.getByText("Copied.").waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
   await dialog.getByRole("button", { name: "I have saved the key: close" }).click();
-  // The dialog goes with its close event, a moment after the click; the key goes with it, wherever it stood.
+  // The close event comes shortly after the click and removes the key.
   await page.waitForFunction((gone) => !document.documentElement.outerHTML.includes(gone), key);
   const kept = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
   assert.equal(kept.includes(key), false);
@@ -85,7 +85,7 @@ test("the main job by clicks", async () => {
   await (await sent(page, "Rotate")).getByRole("button", { name: "Close" }).click();
   await page.waitForFunction((old) => document.querySelector('[aria-label="Aster"] code').textContent !== old, before);
 
-  // What the exchange itself has.
+  // The agents that the exchange itself lists.
   await hyperliquid.getByText("On the exchange: 1 agent").waitFor();
   await aster.getByText("On the exchange: 1 agent").waitFor();
   await page.getByText(/Hyperliquid: approve agent hdx/).first().waitFor();
@@ -99,16 +99,16 @@ test("the main job by clicks", async () => {
   await leave();
 });
 
-test("the curl call that is shown does the same", async () => {
+test("displayed curl call has the same effect as the button", async () => {
   const { page, leave } = await visit(browser, stack.url);
   await page.getByRole("button", { name: "Create a wallet" }).click();
   await page.getByRole("textbox", { name: "userId" }).fill("o'neill".replace("'", "|"));
   const shell = await page.getByLabel("Equivalent curl command").textContent();
   const { execFile } = await import("node:child_process");
-  const said = await new Promise((resolve, reject) => execFile("sh", ["-c", `${shell} -s`], (error, out) => (error ? reject(error) : resolve(out))));
-  const wallet = JSON.parse(said);
+  const output = await new Promise((resolve, reject) => execFile("sh", ["-c", `${shell} -s`], (error, out) => (error ? reject(error) : resolve(out))));
+  const wallet = JSON.parse(output);
   assert.equal(wallet.userId, "o|neill");
-  // The same request by the button: it has been done, and is not done twice.
+  // The button sends the same request, which is replayed.
   const dialog = await sent(page, "Create");
   await dialog.getByText(/replayed/).waitFor();
   await dialog.getByRole("button", { name: "Close" }).click();
@@ -116,7 +116,7 @@ test("the curl call that is shown does the same", async () => {
   await leave();
 });
 
-test("an error says what to do", async () => {
+test("error shows its next action", async () => {
   const strict = await start("--require-deposit");
   try {
     const { page, leave } = await visit(browser, strict.url);
@@ -134,7 +134,7 @@ test("an error says what to do", async () => {
     await shoot(page, "error");
     await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
 
-    // A wallet that is not there can be made from where it was looked for.
+    // A wallet that was not found can be created from the search.
     await page.getByRole("link", { name: "Wallets", exact: true }).first().click();
     await page.getByRole("searchbox").fill("carol");
     await page.keyboard.press("Enter");
@@ -148,7 +148,7 @@ test("an error says what to do", async () => {
   }
 });
 
-test("by the keyboard alone", async () => {
+test("console is usable by keyboard", async () => {
   const { page, leave } = await visit(browser, stack.url);
   await page.getByRole("heading", { level: 1, name: "Wallets" }).waitFor();
   const focused = () => page.evaluate(() => document.activeElement.textContent || document.activeElement.id);
@@ -165,7 +165,7 @@ test("by the keyboard alone", async () => {
   assert.equal(await focused(), "Close");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: "dave" }).waitFor();
-  // Every button can be reached, and where one is can be seen.
+  // Every button is reachable and shows its focus.
   await page.getByRole("button", { name: "Register" }).first().waitFor();
   const reached = new Set();
   for (let presses = 0; presses < 40; presses += 1) {
@@ -185,7 +185,7 @@ test("by the keyboard alone", async () => {
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "hidden" });
   assert.equal(await page.evaluate(() => document.activeElement.dataset.does), "hyperliquid-register");
-  // The search has a key.
+  // A key focuses the search.
   await page.goto(`${stack.url}/#/wallets`);
   await page.getByRole("heading", { level: 1, name: "Wallets" }).waitFor();
   await page.keyboard.press("/");
@@ -195,9 +195,9 @@ test("by the keyboard alone", async () => {
   await leave();
 });
 
-test("every view, by day and by night, on a desk and on a phone", async () => {
+test("every view is accessible in both themes on desktop and phone", async () => {
   for (const colorScheme of ["light", "dark"]) {
-    for (const [place, viewport] of [["desk", { width: 1200, height: 860 }], ["phone", { width: 375, height: 740 }]]) {
+    for (const [place, viewport] of [["desktop", { width: 1200, height: 860 }], ["phone", { width: 375, height: 740 }]]) {
       const { page, leave } = await visit(browser, stack.url, { colorScheme, viewport });
       for (const [view, heading, there] of [
         ["wallets", "Wallets", "alice"], ["renewals", "Renewals", "alice"], ["decisions", "Cosigner decisions", "signed"],
@@ -211,13 +211,13 @@ test("every view, by day and by night, on a desk and on a phone", async () => {
         await accessible(page, `${view}, ${colorScheme}, ${place}`);
         await shoot(page, `${view}-${colorScheme}-${place}`);
       }
-      // The reference is a 404 on a stack without the document: the browser complains of it.
+      // Without a document the reference is a 404, which the browser reports.
       await leave(REFUSED);
     }
   }
 });
 
-test("the colours are the reader's choice", async () => {
+test("selected colour theme persists after reload", async () => {
   const { page, leave } = await visit(browser, stack.url, { colorScheme: "light" });
   const back = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await back();
@@ -229,24 +229,24 @@ test("the colours are the reader's choice", async () => {
   await leave();
 });
 
-test("new decisions come by themselves, and refusals are marked", async () => {
+test("new decisions appear live and refusals are marked", async () => {
   const { page, leave } = await visit(browser, stack.url);
-  // Nothing that this page can ask for is refused by the policy that ships, so one answer is bent
-  // on its way here.
-  let bend = false;
+  // The default policy refuses nothing that this page can request, so the test changes one
+  // response.
+  let refuse = false;
   await page.route("**/console/data/decisions", async (route) => {
     const response = await route.fetch();
     const body = await response.json();
-    if (bend) Object.assign(body.decisions.find((one) => one.decision === "key-made"), { decision: "refused", refused: true, reason: "<b>too many</b> signatures" });
+    if (refuse) Object.assign(body.decisions.find((one) => one.decision === "key-made"), { decision: "refused", refused: true, reason: "<b>too many</b> signatures" });
     await route.fulfill({ response, json: body });
   });
   await page.getByRole("link", { name: "Decisions" }).click();
   await page.getByText(/^\d+ decisions, 0 refused$/).waitFor();
-  bend = true;
+  refuse = true;
   const made = await fetch(`${stack.url}/api/wallets`, { method: "POST", headers: { "content-type": "application/json", "x-api-key": "any" }, body: '{"userId":"erin"}' });
   assert.equal(made.status, 201);
   await page.getByText(/^\d+ decisions, 1 refused$/).waitFor();
-  // What was read is text, whatever is in it.
+  // Data is shown as text, whatever it contains.
   await page.locator("li.refused").getByText("<b>too many</b> signatures").waitFor();
   await page.getByText("The cosigner refused a request").waitFor({ state: "attached" });
   await page.getByLabel("Refusals only").check();
@@ -255,8 +255,8 @@ test("new decisions come by themselves, and refusals are marked", async () => {
   await leave();
 });
 
-test("many wallets, a page at a time", async () => {
-  // Pages of two, so that a few wallets are many.
+test("wallet list shows one page at a time", async () => {
+  // Uses pages of two wallets.
   const { page, leave } = await visit(browser, stack.url);
   await page.route("**/api/wallets?*", (route) => route.continue({ url: route.request().url().replace("limit=25", "limit=2") }));
   await page.reload();
@@ -275,7 +275,7 @@ test("many wallets, a page at a time", async () => {
   await leave();
 });
 
-test("a stack with keys wants one, and shows its tenant alone", async () => {
+test("stack with tenant keys requires a key and shows its tenant only", async () => {
   const locked = await start();
   try {
     const key = /hdx_[0-9a-f]{64}/.exec(await run(locked.data, "keys", "add", "desk-1"))[0];
@@ -299,7 +299,7 @@ test("a stack with keys wants one, and shows its tenant alone", async () => {
   }
 });
 
-test("the reference is drawn from whatever OpenAPI document the stack has", async () => {
+test("API reference renders any OpenAPI document of the stack", async () => {
   const { page, leave } = await visit(browser, stack.url);
   const document = {
     openapi: "3.1.0", info: { title: "Sample", version: "1", description: "First `code`.\n\n<img src=x onerror=alert(1)>" },
@@ -313,7 +313,7 @@ test("the reference is drawn from whatever OpenAPI document the stack has", asyn
     } },
     components: {
       parameters: { Id: { name: "id", in: "path", required: true, schema: { type: "string", maxLength: 7 } } },
-      // One that holds itself.
+      // A schema that contains itself.
       schemas: { Thing: { type: "object", required: ["name"], properties: { name: { type: "string", enum: ["a", "b"] }, parts: { type: "array", items: { $ref: "#/components/schemas/Thing" } } } } },
     },
   };

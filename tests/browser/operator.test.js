@@ -1,4 +1,4 @@
-// The console over a deployment, read only, in a real browser: over the tables of a local stack.
+// Tests the read-only console of a deployment in a real browser, with the tables of a local stack.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -18,7 +18,7 @@ before(async () => {
     const made = await fetch(`${stack.url}/api/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
     assert.ok(made.ok, path);
   }
-  // A service's name that nothing answers for: the tables are there, the metrics are not.
+  // No CloudWatch exists for this service name, so the tables are readable and the metrics are not.
   operator = await operate(stack, "--stack", "prod");
   browser = await launch();
 });
@@ -28,8 +28,8 @@ after(async () => {
   await stack?.stop();
 });
 
-/** Nothing on the page does anything but look. */
-async function looksOnly(page) {
+/** Checks that nothing on the page changes data. */
+async function assertReadOnly(page) {
   const names = await page.getByRole("main").getByRole("button").evaluateAll((buttons) => buttons.map((button) => button.getAttribute("aria-label") ?? button.textContent));
   const others = names.filter((name) => !/^(Copy .*|Find|Back|Next|Earlier decisions)$/.test(name));
   assert.deepEqual(others, []);
@@ -37,13 +37,13 @@ async function looksOnly(page) {
   assert.equal(await page.getByRole("navigation").getByRole("link", { name: "API", exact: true }).count(), 0);
 }
 
-test("wallets, credentials and decisions, and nothing to change them with", async () => {
+test("operator console shows wallets and decisions read-only", async () => {
   const { page, leave } = await visit(browser, operator.url, { first: operator.address });
   await page.getByText("prod, tenant local, read only").waitFor();
   const token = operator.address.split("#token=")[1];
-  assert.equal(page.url().includes(token), false, "the token is out of the address");
+  assert.equal(page.url().includes(token), false, "the address must not contain the token");
   await page.getByRole("link", { name: "bob" }).waitFor();
-  await looksOnly(page);
+  await assertReadOnly(page);
   await accessible(page, "wallets");
   await shoot(page, "operator-wallets");
 
@@ -57,7 +57,7 @@ test("wallets, credentials and decisions, and nothing to change them with", asyn
   await page.getByRole("searchbox").fill("carol");
   await page.keyboard.press("Enter");
   await page.getByRole("alert").getByText("WALLET_NOT_FOUND").waitFor();
-  await looksOnly(page);
+  await assertReadOnly(page);
   await page.getByRole("searchbox").fill("");
 
   await page.getByRole("link", { name: "alice" }).click();
@@ -67,28 +67,28 @@ test("wallets, credentials and decisions, and nothing to change them with", asyn
     await card.getByText(/^in 179 d/).first().waitFor();
   }
   await page.getByText(/Hyperliquid: approve agent hdx/).first().waitFor();
-  await looksOnly(page);
+  await assertReadOnly(page);
   await accessible(page, "a wallet");
   await shoot(page, "operator-wallet", { fullPage: true });
 
   await page.getByRole("link", { name: "Decisions" }).click();
   await page.getByText(/^\d+ decisions, 0 refused$/).waitFor();
-  await looksOnly(page);
+  await assertReadOnly(page);
   await page.getByRole("link", { name: "Renewals" }).click();
   await page.getByRole("cell", { name: /^renewal in/ }).first().waitFor();
   await page.getByRole("link", { name: "Exchanges" }).click();
   await page.getByText(/of 1920/).waitFor();
-  await looksOnly(page);
+  await assertReadOnly(page);
   await accessible(page, "exchanges");
   await leave(REFUSED);
 });
 
-test("metrics and alarms, and what is said where they cannot be read", async () => {
+test("operator console shows metrics, or an error without CloudWatch", async () => {
   const { page, leave } = await visit(browser, operator.url, { first: operator.address });
   await page.getByText("read only").waitFor();
   await page.getByRole("link", { name: "Metrics" }).click();
   await page.getByRole("alert").getByText("CLOUDWATCH", { exact: true }).waitFor();
-  // As CloudWatch would answer it: infra/cli/tests/operator.rs has where this comes from.
+  // A response of CloudWatch. Its source is in infra/cli/tests/operator.rs.
   const now = Date.now(), from = now - 6 * 3_600_000;
   const series = (metric, unit, stat, exchange, points) => ({ metric, unit, stat, exchange, points });
   await page.route("**/console/data/metrics", (route) => route.fulfill({ json: {
@@ -111,12 +111,12 @@ test("metrics and alarms, and what is said where they cannot be read", async () 
   await leave(REFUSED);
 });
 
-test("without the token there is nothing to see", async () => {
+test("operator console without the token shows nothing", async () => {
   const { page, leave } = await visit(browser, operator.url);
   await page.getByText("token required").waitFor();
   await page.getByRole("alert").getByText("Missing token").waitFor();
   assert.equal(await page.getByText("alice").count(), 0);
-  // It may come later.
+  // The token may be provided later.
   await page.goto(operator.address);
   await page.getByRole("link", { name: "alice" }).waitFor();
   await leave(REFUSED);

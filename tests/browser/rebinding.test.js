@@ -1,4 +1,5 @@
-// Pages of other sites in a real browser, with a foreign name that resolves to this machine (DNS rebinding).
+// Tests pages of other sites in a real browser, with a foreign name that resolves to this machine
+// (DNS rebinding).
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -12,7 +13,8 @@ let browser, stack, open;
 before(async () => {
   stack = await start();
   await call("POST", "/api/wallets", '{"userId":"alice"}');
-  // Chromium has begun to keep pages from loopback itself. The stack must not depend on it: other browsers do not.
+  // Chromium has started to block requests from pages to loopback. The stack must not depend on
+  // that, because other browsers allow them.
   browser = await launch(`--host-resolver-rules=MAP ${FOREIGN} 127.0.0.1`, "--disable-features=LocalNetworkAccessChecks");
   open = await withoutChecks();
 });
@@ -22,14 +24,14 @@ after(async () => {
   await stack?.stop();
 });
 
-/** A call as a program makes it; its JSON. */
+/** Makes a call as a program would and returns the JSON. */
 async function call(method, path, body) {
   const response = await fetch(`${stack.url}${path}`, { method, body, headers: { "content-type": "application/json", "x-api-key": "any" } });
   assert.ok(response.ok, path);
   return response.json();
 }
 
-/** A server on loopback that lets everyone read, as DynamoDB's own stand-in does. */
+/** Starts a server on loopback that allows every origin, like DynamoDB Local. */
 async function withoutChecks() {
   const server = createServer((request, response) => {
     response.setHeader("access-control-allow-origin", "*");
@@ -42,8 +44,8 @@ async function withoutChecks() {
 }
 
 /**
- * What the script of a page on a site reads: status and text of each request, or an error's name. The page
- * comes from the test, as it comes from the attacker's server before the name is rebound; the requests go to the port.
+ * Runs a script in a page of a site and returns the status and text of each request, or the error's name. The
+ * test serves the page, as the attacker's server does before the name is rebound. The requests go to the port.
  */
 async function script(site, requests) {
   const context = await browser.newContext();
@@ -67,12 +69,12 @@ async function script(site, requests) {
 const headers = { "content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.ListTables" };
 const port = (url) => new URL(url).port;
 
-test("the browser lets a foreign page read a port that does not check", async () => {
+test("foreign page can read a port without checks", async () => {
   const requests = [["/", {}], [`http://127.0.0.1:${open.port}/`, { method: "POST", headers, body: "{}" }]];
   assert.deepEqual(await script(`${FOREIGN}:${open.port}`, requests), requests.map(() => ({ status: 200, text: "open to everyone" })));
 });
 
-test("a foreign name gets nothing from the API and the console", async () => {
+test("foreign host name gets 403 from the API and the console", async () => {
   const key = { "x-api-key": "any", "content-type": "application/json" };
   const requests = [
     ["/", {}], ["/api/wallets", {}], ["/api/wallets", { headers: key }], ["/api/wallets/alice", { headers: key }],
@@ -86,10 +88,10 @@ test("a foreign name gets nothing from the API and the console", async () => {
     assert.doesNotMatch(got.text, /alice|0x[0-9a-f]{40}/i);
   }
   const { wallets } = await call("GET", "/api/wallets");
-  assert.deepEqual(wallets.map(({ userId }) => userId), ["alice"], "nothing was made");
+  assert.deepEqual(wallets.map(({ userId }) => userId), ["alice"], "no wallet must be created");
 });
 
-test("a foreign name gets nothing from the ports for programs", async () => {
+test("foreign host name gets 403 from the other ports", async () => {
   const inner = Object.entries(stack.parts).filter(([name]) => !["API", "console"].includes(name));
   assert.deepEqual(inner.map(([name]) => name), ["DynamoDB", "KMS", "Lambda", "SQS", "Hyperliquid", "Aster"]);
   for (const [name, url] of inner) {
@@ -101,7 +103,7 @@ test("a foreign name gets nothing from the ports for programs", async () => {
   }
 });
 
-test("a page of another site cannot read any port by its address", async () => {
+test("page of another site cannot read any port by its address", async () => {
   for (const [name, url] of Object.entries(stack.parts)) {
     const requests = [[url, {}], [url, { method: "POST", headers, body: "{}" }], [`${url}/api/wallets`, {}]];
     for (const site of [FOREIGN, "127.0.0.1"]) {

@@ -1,4 +1,4 @@
-// The local stack, the built program on any free port with data of its own.
+// Starts the built program as a local stack on free ports with its own data.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 
 const program = process.env.HYPERDEX ?? new URL("../../target/debug/hyperdex", import.meta.url).pathname;
 
-/** Starts it with more arguments, and returns its URL, those of its parts by name, and how to stop it. */
+/** Starts a stack with additional arguments. Returns its URL, the URLs of its parts by name, and a stop function. */
 export async function start(...more) {
   const data = await mkdtemp(join(tmpdir(), "hyperdex-console-"));
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(HYPERLIQUID|ASTER)_/.test(name)));
@@ -32,7 +32,7 @@ export async function start(...more) {
   return { url, dynamodb, parts, data, stop };
 }
 
-/** An operator's console over a stack's tables, with credentials of its own: its address, and how to stop it. */
+/** Starts an operator console on a stack's tables, with its own credentials. Returns its address and a stop function. */
 export async function operate(stack, ...more) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("AWS_")));
   Object.assign(env, { AWS_ACCESS_KEY_ID: "operator", AWS_SECRET_ACCESS_KEY: "operator", AWS_REGION: "us-east-1", AWS_EC2_METADATA_DISABLED: "true" });
@@ -50,15 +50,15 @@ export async function operate(stack, ...more) {
   return { address, url: new URL(address).origin, async stop() { child.kill("SIGTERM"); await ended; } };
 }
 
-/** Runs another command of the program on a stack's data. */
+/** Runs another command of the program on a stack's data and returns its output. */
 export async function run(data, ...words) {
   const child = spawn(program, ["--data-dir", data, ...words], { env: { ...process.env, USER: "olga" }, stdio: ["ignore", "pipe", "inherit"] });
-  let said = "";
-  for await (const piece of child.stdout) said += piece;
-  return said;
+  let output = "";
+  for await (const piece of child.stdout) output += piece;
+  return output;
 }
 
-/** One call of a stack's API. */
+/** Makes a call to a stack's API. */
 export async function api(stack, method, path, body) {
   const headers = { "content-type": "application/json", "x-api-key": "any" };
   const response = await fetch(`${stack.url}/api/${path}`, { method, headers, body: body && JSON.stringify(body) });

@@ -1,4 +1,4 @@
-// What the console says of states and times: only what is known, and in words that a reader can check.
+// Tests how the console shows states and times: only known facts, in checkable terms.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -32,12 +32,12 @@ const open = async (page, user) => {
 const card = (page, name) => page.getByRole("region", { name, exact: true });
 const main = (page) => page.getByRole("main");
 
-test("operator freeze is shown with who, when and why", async () => {
+test("operator freeze shows author, time and reason", async () => {
   const { page, leave } = await visit(browser, stack.url);
   await open(page, "albert");
   assert.equal(await page.getByText("frozen by operator").count(), 0);
-  const said = await run(stack.data, "wallets", "freeze", "albert", "--reason", "the account was <b>taken over</b>", "--endpoint-url", stack.dynamodb);
-  assert.match(said, /is frozen/);
+  const output = await run(stack.data, "wallets", "freeze", "albert", "--reason", "the account was <b>taken over</b>", "--endpoint-url", stack.dynamodb);
+  assert.match(output, /is frozen/);
   await page.getByText("frozen by operator").waitFor();
   const facts = await page.locator(".facts").first().textContent();
   assert.match(facts, /by local:olga, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d: the account was <b>taken over<\/b>\./);
@@ -45,7 +45,7 @@ test("operator freeze is shown with who, when and why", async () => {
   assert.doesNotMatch(await main(page).textContent(), /cheat|barred/i);
   await accessible(page, "a frozen wallet");
   await shoot(page, "frozen", { fullPage: true });
-  // The filter finds it, and its list shows it.
+  // The filter finds the wallet, and the list shows the freeze.
   await page.goto(`${stack.url}/#/wallets`);
   await page.getByLabel("State of the trading keys").selectOption("frozen");
   await page.waitForFunction(() => document.querySelectorAll("tbody th a").length === 1);
@@ -74,9 +74,9 @@ test("barred wallet is shown without naming a culprit", async () => {
   await leave();
 });
 
-test("overdue work is due, and not reported as done", async () => {
+test("overdue work is shown as due, not as done", async () => {
   const { page, leave } = await visit(browser, stack.url);
-  // The stack's clock is half a year ahead of its jobs, which did not run.
+  // The response is half a year ahead of the jobs, which did not run.
   await page.route("**/console/data/*", async (route) => {
     const response = await route.fetch();
     const body = await response.json();
@@ -97,7 +97,7 @@ test("overdue work is due, and not reported as done", async () => {
 });
 
 test("pending key has no bar and no expiry", async () => {
-  // An exchange that takes requests and drops the connection: nobody knows what it did.
+  // An exchange that accepts requests and drops the connection, so the outcome is unknown.
   const dropping = createServer((request) => { request.resume(); request.on("end", () => request.socket.destroy()); });
   await new Promise((resolve) => dropping.listen(0, "127.0.0.1", resolve));
   const half = await start("--hyperliquid-url", `http://127.0.0.1:${dropping.address().port}`);
@@ -127,14 +127,14 @@ test("each signature is one row with its user's name", async () => {
   const rows = page.locator(".feed li");
   await rows.first().waitFor();
   const all = await rows.allTextContents();
-  // Three keys were made; two approvals and one message were signed.
+  // Three keys were made. Two approvals and one message were signed.
   assert.equal(all.filter((row) => row.includes("key made")).length, 3, all.join("\n"));
   assert.equal(all.filter((row) => row.includes("signed")).length, 3, all.join("\n"));
   assert.equal(all.filter((row) => row.includes("allowed")).length, 0, all.join("\n"));
   assert.equal(all.filter((row) => /alice: a message of 5 bytes/.test(row) && /records \d+ and \d+/.test(row)).length, 1);
   for (const user of ["alice", "albert", "bob"]) assert.ok(all.some((row) => row.includes(user)), user);
-  assert.equal(all.some((row) => /wallet [0-9a-f]{8}/.test(row)), false, "a wallet has its user's name");
-  // A date is with each time.
+  assert.equal(all.some((row) => /wallet [0-9a-f]{8}/.test(row)), false, "a wallet must be shown by its user id");
+  // Each time includes its date.
   for (const row of all) assert.match(row, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/);
   await leave();
 });
@@ -177,7 +177,7 @@ test("wallets are found by prefix and by state", async () => {
   await state.selectOption("");
   await search.fill((await id("bob")).slice(0, 6));
   await users("bob");
-  // Enter opens the only wallet that begins so.
+  // Enter opens the only wallet with this prefix.
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: "bob" }).waitFor();
   await page.goto(`${stack.url}/#/wallets`);
@@ -208,12 +208,12 @@ test("no word is broken at 1280 and 390 px", async () => {
   }
 });
 
-/** The words that are spread over more than one line; hashes and addresses are not words. */
+/** Returns the words that are broken across lines. Hashes and addresses do not count. */
 function brokenWords() {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const broken = [];
   for (let node = walk.nextNode(); node; node = walk.nextNode()) {
-    // Nor is what a phone hides: a table's head is one pixel wide there.
+    // Hidden elements do not count either. On a phone the table head is one pixel wide.
     if (node.parentElement.closest("code, pre, .hidden, script, noscript") || node.parentElement.closest("thead")?.offsetWidth === 1) continue;
     for (const { 0: word, index } of node.data.matchAll(/[^\s\-–·]+/g)) {
       const range = document.createRange();
@@ -226,7 +226,7 @@ function brokenWords() {
   return broken;
 }
 
-test("feed says disconnected when the stack is gone", async () => {
+test("feed shows disconnected after the stack stops", async () => {
   const short = await start();
   const { page, leave } = await visit(browser, short.url);
   await page.goto(`${short.url}/#/decisions`);
@@ -244,7 +244,7 @@ test("feed says disconnected when the stack is gone", async () => {
   await leave(REFUSED);
 });
 
-test("a pause is explained by what caused it", async () => {
+test("pause of an exchange shows its cause", async () => {
   for (const [asked, blocked, words] of [[true, false, "because the exchange asked for it"], [false, true, "because the exchange's edge blocks this address"], [false, false, "because requests kept failing"]]) {
     const { page, leave } = await visit(browser, stack.url);
     await page.route("**/console/data/exchanges", async (route) => {

@@ -1,5 +1,5 @@
-//! The bare library: both parties of a 2-of-2 key in one place, each phase after the other, with
-//! no message written down. What a key is made of here is thrown away.
+//! The bare library: both parties of a 2-of-2 key in one process, one phase after the other,
+//! without serialization. The keys are discarded.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::error::{BenchError, failed};
 use crate::machine::thread_time;
 use crate::times::percentile;
 
-/// What runs of one kind took.
+/// The times of runs of one kind.
 #[derive(Clone, Default)]
 pub(crate) struct Runs {
     walls: Vec<Duration>,
@@ -23,7 +23,7 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    /// Measures one run, which says what party 1 used of the processor.
+    /// Measures one run, which returns party 1's processor time.
     fn run<T>(
         &mut self,
         work: impl FnOnce() -> Result<(T, Duration), BenchError>,
@@ -46,17 +46,17 @@ impl Runs {
         sum / u32::try_from(self.walls.len()).unwrap_or(u32::MAX).max(1)
     }
 
-    /// The p50 of one run's wall time.
+    /// Returns the median wall time of a run.
     pub(crate) fn wall(&self) -> Duration {
         percentile(&self.walls, 50)
     }
 
-    /// The processor time of one run, the mean; of runs on two threads, party 1's.
+    /// Returns the mean processor time of a run. For runs on two threads, it is party 1's.
     pub(crate) fn processor(&self) -> Duration {
         self.mean(self.processor)
     }
 
-    /// Of the processor time, party 1's part.
+    /// Returns party 1's part of the processor time.
     pub(crate) fn party_1(&self) -> Duration {
         self.mean(self.party_1)
     }
@@ -66,11 +66,11 @@ impl Runs {
 pub(crate) struct Bare {
     pub(crate) keygen: Runs,
     pub(crate) signing: Runs,
-    /// The same signatures, each after a pause: what the processor knew by heart, it has forgotten.
+    /// The same signatures, each after a pause, so the processor's caches are cold.
     pub(crate) signing_paced: Runs,
-    /// A key generation whose heavy phases both parties run at once, on two threads.
+    /// Key generations in which both parties run their heavy phases concurrently on two threads.
     pub(crate) keygen_at_once: Runs,
-    /// The heavy phases of a key generation, each by one party, of all runs.
+    /// The time of the heavy phases of key generations, of one party, for all runs.
     phase_3: Duration,
     phase_4: Duration,
 }
@@ -85,18 +85,18 @@ impl Bare {
         self.phase_4 += other.phase_4;
     }
 
-    /// The heavy phases of a key generation, each by one party.
+    /// Returns the time of each heavy phase of a key generation for one party.
     pub(crate) fn phases(&self) -> [Duration; 2] {
         [self.phase_3, self.phase_4].map(|phase| self.keygen.mean(phase))
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands where errors are mapped")]
+#[expect(clippy::needless_pass_by_value, reason = "used where errors are mapped")]
 fn aborted(abort: Abort) -> BenchError {
     failed(abort.description())
 }
 
-/// Between two signatures of a run with pauses.
+/// The pause between two signatures.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A key of both parties.
@@ -114,14 +114,14 @@ pub(crate) fn keygen() -> Result<(Bare, Key), BenchError> {
     Ok((bare, Key(made.parties)))
 }
 
-/// Measures a key generation, both parties at once.
+/// Measures a key generation, both parties concurrently.
 pub(crate) fn keygen_at_once() -> Result<Bare, BenchError> {
     let mut bare = Bare::default();
     bare.keygen_at_once.run(|| generate(true).map(|made| ((), made.party_1)))?;
     Ok(bare)
 }
 
-/// Measures so many signatures with a key, one after the other.
+/// Measures this many signatures with a key, one after the other.
 pub(crate) fn signing(key: &Key, signatures: u8) -> Result<Bare, BenchError> {
     let mut bare = Bare::default();
     for number in 0..signatures {
@@ -130,7 +130,7 @@ pub(crate) fn signing(key: &Key, signatures: u8) -> Result<Bare, BenchError> {
     Ok(bare)
 }
 
-/// Measures so many signatures with a key, each after a pause.
+/// Measures this many signatures with a key, each after a pause.
 pub(crate) fn signing_paced(key: &Key, signatures: u8) -> Result<Bare, BenchError> {
     let mut bare = Bare::default();
     for number in 0..signatures {
@@ -147,7 +147,7 @@ struct Made {
     phase_4: Duration,
 }
 
-/// What a call returns, and how much of the processor it used.
+/// The result of a call and its processor time.
 type Timed<T> = (T, Duration);
 
 fn timed<T>(work: impl FnOnce() -> T) -> Timed<T> {
@@ -156,7 +156,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> Timed<T> {
     (made, thread_time().saturating_sub(before))
 }
 
-/// Runs two parties' work one after the other, or at once.
+/// Runs the work of two parties sequentially or concurrently.
 fn both<A: Send, B: Send>(
     at_once: bool,
     one: impl FnOnce() -> A + Send,
@@ -168,7 +168,7 @@ fn both<A: Send, B: Send>(
     std::thread::scope(|scope| {
         let two = scope.spawn(|| timed(two));
         let one = timed(one);
-        Ok((one, two.join().map_err(|_| failed("a party's thread ended"))?))
+        Ok((one, two.join().map_err(|_| failed("a party's thread panicked"))?))
     })
 }
 
@@ -235,7 +235,7 @@ fn generate(at_once: bool) -> Result<Made, BenchError> {
     })
 }
 
-/// One signature by both parties, each of which makes the whole of it; the time of party 1.
+/// Makes one signature, which each party computes completely. Returns party 1's time.
 fn sign([one, two]: &[Party; 2], number: u8) -> Result<Duration, BenchError> {
     let data = |counterparty: PartyIndex| SignData {
         sign_id: vec![number],
@@ -257,7 +257,7 @@ fn sign([one, two]: &[Party; 2], number: u8) -> Result<Duration, BenchError> {
     let (made, took_4) = timed(|| one.sign_phase4(&of_1, &x_1, &shares, true));
     let made = (made.map_err(aborted)?, two.sign_phase4(&of_2, &x_2, &shares, true));
     if made.1.map_err(aborted)?.0 != made.0.0 {
-        return Err(failed("the parties made two signatures"));
+        return Err(failed("the signatures of the parties differ"));
     }
     Ok(took_1 + took_2 + took_3 + took_4)
 }

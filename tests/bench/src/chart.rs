@@ -1,4 +1,4 @@
-//! A drawing: processor time of the bare library beside that of the service.
+//! Draws a chart of processor time: the bare library next to the service.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const LEFT: f64 = 220.0;
 const ROW: f64 = 26.0;
 const COLOURS: [&str; 3] = ["#2f6f4f", "#4f8fbf", "#c9c9c9"];
 
-/// What stands in one row: its name, and how long each part takes.
+/// One row: its name and the time of each part.
 type Row = (&'static str, [Duration; 3]);
 
 pub(crate) fn draw(measured: &Measured) -> String {
@@ -43,7 +43,7 @@ pub(crate) fn draw(measured: &Measured) -> String {
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
          <text x=\"12\" y=\"24\" font-size=\"16\">Processor time, ms</text>\n"
     );
-    for (index, name) in ["party 1", "party 2", "stand-ins and clients"].iter().enumerate() {
+    for (index, name) in ["party 1", "party 2", "local stack and clients"].iter().enumerate() {
         let x = 220 + 130 * index;
         let colour = COLOURS[index];
         let _ = writeln!(

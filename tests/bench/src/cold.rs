@@ -1,7 +1,9 @@
-//! Cold starts: each built function, from the start of its process to its first poll of Lambda's
-//! Runtime API and to its first answer, beside an empty function that was built alike.
+//! Measures cold starts: for each built function, the time from the start of its process to its
+//! first poll of Lambda's Runtime API and to its first response, compared with an empty function
+//! built in the same way.
 //!
-//! The Runtime API is this process: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
+//! This process implements the Runtime API:
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -28,41 +30,42 @@ use crate::world::World;
 
 /// The empty function: `tests/hello`.
 pub(crate) const EMPTY: &str = "hello";
-/// What schedules start.
+/// The functions that schedules invoke.
 const JOBS: [&str; 4] = ["reconcile-apikeys", "refresh-shares", "renew-apikeys", "seal-audit"];
-/// What a stream or a queue invokes.
+/// The functions that a stream or a queue invokes.
 const CONSUMERS: [&str; 2] = ["deliver-webhook", "publish-events"];
-/// The function that needs every client for its first answer, and the user whose wallet signs.
+/// The function that uses every client for its first response, and the user whose wallet signs.
 const SIGNS: &str = "sign-message";
 const USER: &str = "cold";
-/// How long a function may take to answer.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two starts.
+/// How long a function may take to respond.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// The pause between two starts.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// One function's cold start; times are medians.
+/// The cold start of one function. Times are medians.
 pub(crate) struct Cold {
     pub(crate) name: String,
-    /// To the first poll of the Runtime API.
+    /// Until the first poll of the Runtime API.
     pub(crate) poll: Duration,
-    /// To the first answer.
+    /// Until the first response.
     pub(crate) answer: Duration,
-    /// The most memory it has had until then, in MB.
+    /// The peak memory until then, in MB.
     pub(crate) peak_mb: u64,
-    /// Its binary, in bytes.
+    /// The size of the binary, in bytes.
     pub(crate) size: u64,
-    /// `bootstrap.zip` beside it, in bytes, when it is there.
+    /// The size of `bootstrap.zip` in the same folder, in bytes, if it exists.
     pub(crate) zip: Option<u64>,
 }
 
 impl Cold {
-    /// Whether a schedule starts it: its first answer is a whole run.
+    /// Returns true if a schedule invokes the function. Then its first response requires a whole
+    /// run.
     pub(crate) fn is_job(&self) -> bool {
         JOBS.contains(&self.name.as_str())
     }
 }
 
-/// What the Runtime API sees of one process.
+/// What the Runtime API observes of one process.
 #[derive(Default)]
 struct Seen {
     event: Value,
@@ -84,7 +87,7 @@ impl Runtime {
     }
 }
 
-/// The first poll gets the event; there is no second one.
+/// Returns the event to the first poll. Later polls wait.
 async fn next(State(runtime): State<Runtime>) -> Response {
     let now = Instant::now();
     let event = runtime.with(|seen| {
@@ -120,7 +123,7 @@ async fn fault(State(runtime): State<Runtime>, cause: String) -> StatusCode {
     StatusCode::ACCEPTED
 }
 
-/// Starts each function in `folder` (`<name>/bootstrap`) so many times, in turn with all others.
+/// Starts each function in `folder` (`<name>/bootstrap`) this many times, in turn with all others.
 pub(crate) async fn measure(
     world: &World,
     folder: &Path,
@@ -155,8 +158,8 @@ pub(crate) async fn measure(
     Ok(functions.collect())
 }
 
-/// From the start of `sign-message` to a signature, a median: it has made every client by then. The
-/// cosigner is warm. Nothing where the function was not built.
+/// Returns the median time from the start of `sign-message` to a signature, which includes the
+/// creation of every client. The cosigner is warm. Returns `None` if the function was not built.
 pub(crate) async fn first_signature(
     world: &World,
     folder: &Path,
@@ -171,9 +174,9 @@ pub(crate) async fn first_signature(
     let mut found = Vec::new();
     for _ in 0..times {
         let run = start(world, folder, SIGNS, event.clone()).await?;
-        let status = &run.said["statusCode"];
+        let status = &run.response["statusCode"];
         if status != 200 {
-            return Err(failed(format!("{SIGNS} answered {status}")));
+            return Err(failed(format!("{SIGNS} returned {status}")));
         }
         found.push(run.answer);
     }
@@ -185,8 +188,8 @@ struct Start {
     poll: Duration,
     answer: Duration,
     peak_mb: u64,
-    /// What it answered.
-    said: Value,
+    /// The response.
+    response: Value,
 }
 
 fn median(times: impl Iterator<Item = Duration>) -> Duration {
@@ -195,14 +198,14 @@ fn median(times: impl Iterator<Item = Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// One cold start: to the first poll, to the first answer, and the memory.
+/// Measures one cold start: time to the first poll and to the first response, and the memory.
 async fn start(
     world: &World,
     folder: &Path,
     name: &str,
     event: Value,
 ) -> Result<Start, BenchError> {
-    // What the one before has left to do is done.
+    // Lets leftover work of the previous process finish.
     tokio::time::sleep(PAUSE).await;
     let runtime = Runtime::default();
     runtime.with(|seen| seen.event = event);
@@ -228,7 +231,7 @@ async fn start(
     let begun = Instant::now();
     let mut process = command.spawn().map_err(failed)?;
     let ended = tokio::select! {
-        _ = timeout(PATIENCE, runtime.done.notified()) => false,
+        _ = timeout(TIMEOUT, runtime.done.notified()) => false,
         _ = process.wait() => true,
     };
     let peak = peak_mb(process.id().unwrap_or_default());
@@ -239,16 +242,16 @@ async fn start(
             poll: polled - begun,
             answer: answered - begun,
             peak_mb: peak,
-            said: seen.answer.take(),
+            response: seen.answer.take(),
         }),
         (_, _, Some(fault)) => Err(failed(format!("{name} failed: {fault}"))),
-        _ if ended => Err(failed(format!("{name} ended before it answered"))),
-        _ => Err(failed(format!("{name} does not answer"))),
+        _ if ended => Err(failed(format!("{name} ended before it responded"))),
+        _ => Err(failed(format!("{name} did not respond"))),
     })
 }
 
-/// What it is first asked: an endpoint, for a path that it does not have; a job, to run; who takes
-/// batches, an empty one.
+/// Returns the first event of a function: an unknown path for an endpoint, a run for a job, and an
+/// empty batch for a consumer.
 fn event(name: &str) -> Value {
     match name {
         "cosigner" => json!("no message"),
@@ -258,7 +261,7 @@ fn event(name: &str) -> Value {
     }
 }
 
-/// An event of API Gateway.
+/// Returns an event of API Gateway.
 fn request(method: &str, path: &str, body: Option<&str>) -> Value {
     json!({
         "resource": "/api/{proxy+}",
@@ -288,7 +291,7 @@ fn request(method: &str, path: &str, body: Option<&str>) -> Value {
     })
 }
 
-/// What Lambda and the template set; more than one function reads of it.
+/// Returns the variables that Lambda and the template set, for all functions together.
 fn environment(world: &World, runtime: &str) -> Vec<(&'static str, String)> {
     let endpoints = &world.settings.endpoints;
     let list = [
@@ -304,7 +307,7 @@ fn environment(world: &World, runtime: &str) -> Vec<(&'static str, String)> {
         ("AWS_ENDPOINT_URL_DYNAMODB", &endpoints.dynamodb),
         ("AWS_ENDPOINT_URL_KMS", &endpoints.kms),
         ("AWS_ENDPOINT_URL_LAMBDA", &endpoints.lambda),
-        // Nothing is queued before there is a webhook.
+        // Without a webhook nothing is queued.
         ("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9"),
         ("DELIVERIES_QUEUE_URL", "http://127.0.0.1:9/queue/deliveries"),
         ("WEBHOOK_TARGETS", "public-and-loopback"),

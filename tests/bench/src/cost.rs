@@ -1,4 +1,4 @@
-//! Dollars, from what was counted and measured.
+//! Computes costs in dollars from counted calls and measured times.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -7,19 +7,19 @@ use crate::counted::Counted;
 use crate::drive::Timed;
 use crate::measured::Measured;
 
-/// List prices of us-east-1 on demand, November 2026, in dollars for one.
+/// On-demand list prices of us-east-1, November 2026, in dollars per unit.
 const API_CALL: f64 = 3.50 / 1e6;
 const INVOCATION: f64 = 0.20 / 1e6;
-/// arm64.
+/// For arm64.
 const GB_SECOND: f64 = 0.000_013_333_4;
 const KMS_CALL: f64 = 0.03 / 1e4;
 const WRITE_UNIT: f64 = 0.625 / 1e6;
 const READ_UNIT: f64 = 0.125 / 1e6;
 
-/// A whole processor, in MB.
+/// The memory size that gives a whole processor, in MB.
 const WHOLE_MB: f64 = 1_769.0;
-/// What a call of DynamoDB or KMS, and one of an exchange, is taken to wait for, in seconds. Lambda
-/// is billed for waiting.
+/// The assumed wait for a call to DynamoDB or KMS, and for a call to an exchange, in seconds.
+/// Lambda charges for waiting.
 const CALL_S: f64 = 0.005;
 const EXCHANGE_S: f64 = 0.2;
 
@@ -34,19 +34,19 @@ fn calls(counted: &Counted, of: &str) -> f64 {
     calls
 }
 
-/// How long an instance of the endpoint and one of the cosigner are taken for one operation, in
+/// Returns how long one operation occupies an instance of the endpoint and one of the cosigner, in
 /// seconds.
 fn taken(counted: &Counted, timed: &Timed, memory_mb: f64) -> (f64, f64) {
     let exchange = calls(counted, "Aster") + calls(counted, "Hyperliquid");
-    let computes = |time: Duration, mb: f64| time.as_secs_f64() * (WHOLE_MB / mb).max(1.0);
-    let cosigner = computes(timed.used().cosigner, WHOLE_MB) + calls(counted, "cosigner") * CALL_S;
-    // The endpoint is taken to wait for all that it calls, one after the other.
+    let compute_s = |time: Duration, mb: f64| time.as_secs_f64() * (WHOLE_MB / mb).max(1.0);
+    let cosigner = compute_s(timed.used().cosigner, WHOLE_MB) + calls(counted, "cosigner") * CALL_S;
+    // Assumes that the endpoint makes its calls one after the other.
     let own = calls(counted, "endpoint") - calls(counted, "Lambda") - exchange;
-    let waits = own * CALL_S + exchange * EXCHANGE_S;
-    (computes(timed.used().endpoints, memory_mb) + waits + cosigner, cosigner)
+    let wait_s = own * CALL_S + exchange * EXCHANGE_S;
+    (compute_s(timed.used().endpoints, memory_mb) + wait_s + cosigner, cosigner)
 }
 
-/// What a thousand of an operation cost, item by item, the largest first.
+/// Returns the cost items of a thousand operations, the largest first.
 fn items(counted: &Counted, (endpoint_s, cosigner_s): (f64, f64), memory_mb: f64) -> Vec<Item> {
     let passed = &counted.passed;
     let (invocations, kms) = (calls(counted, "Lambda"), calls(counted, "KMS"));
@@ -96,7 +96,7 @@ pub(crate) fn markdown(measured: &Measured) -> String {
             let part = dollars / sum * 100.0;
             let _ = writeln!(text, "| {name} | {dollars:.4} | {part:.0} % |");
         }
-        let mut writes: Vec<_> = passed.dearest.iter().collect();
+        let mut writes: Vec<_> = passed.most_expensive.iter().collect();
         writes.sort_by(|one, other| other.1.total_cmp(one.1));
         let writes = writes.iter().take(3).map(|(name, units)| format!("{name} {units}"));
         let _ = writeln!(

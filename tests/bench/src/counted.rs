@@ -1,18 +1,19 @@
-//! The remote calls of each operation, both parties', and what DynamoDB bills for them.
+//! Counts the remote calls of each operation by both parties, and the capacity units that DynamoDB
+//! charges.
 
 use crate::drive::{Job, Timed, drive};
 use crate::edge::Passed;
 use crate::error::{BenchError, failed};
 use crate::world::World;
 
-/// One operation.
+/// The counts of one operation.
 pub(crate) struct Counted {
     pub(crate) operation: &'static str,
     pub(crate) passed: Passed,
     pub(crate) timed: Timed,
 }
 
-/// One call of each operation in an empty service.
+/// Measures one call of each operation in an empty service.
 pub(crate) async fn measure(world: &World) -> Result<Vec<Counted>, BenchError> {
     let mut found = Vec::new();
     for (operation, job) in [
@@ -31,13 +32,13 @@ pub(crate) async fn measure(world: &World) -> Result<Vec<Counted>, BenchError> {
     Ok(found)
 }
 
-/// What these calls come to; the counts are those of all of them.
+/// Returns the counts of these calls together.
 pub(crate) async fn one(
     world: &World,
     operation: &'static str,
     jobs: Vec<Job>,
 ) -> Result<Counted, BenchError> {
-    let edge = world.edge.as_ref().ok_or_else(|| failed("nothing is counted"))?;
+    let edge = world.edge.as_ref().ok_or_else(|| failed("calls are not counted"))?;
     edge.take();
     let timed = drive(world, 1, jobs).await?;
     Ok(Counted { operation, passed: edge.take(), timed })

@@ -1,4 +1,4 @@
-//! Clients: so many at once, each with one call under way.
+//! Clients with one call at a time each.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -18,7 +18,7 @@ pub(crate) struct Job {
     method: Method,
     path: String,
     body: Option<Value>,
-    /// What it is to be answered with.
+    /// The expected status.
     status: u16,
 }
 
@@ -68,7 +68,7 @@ impl Job {
     }
 }
 
-/// What calls of one kind came to.
+/// The results of calls of one kind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timed {
     times: Vec<Duration>,
@@ -87,7 +87,7 @@ impl Timed {
         u32::try_from(self.times.len()).unwrap_or(u32::MAX).max(1)
     }
 
-    /// The wall time of one call.
+    /// Returns the median wall time of one call.
     pub(crate) fn p50(&self) -> Duration {
         percentile(&self.times, 50)
     }
@@ -96,7 +96,7 @@ impl Timed {
         percentile(&self.times, 99)
     }
 
-    /// Processor time of one call.
+    /// Returns the processor time of one call.
     pub(crate) fn used(&self) -> Used {
         self.used / self.count()
     }
@@ -105,13 +105,13 @@ impl Timed {
         f64::from(self.count()) / self.wall.as_secs_f64()
     }
 
-    /// The product's own processor time of one call, both parties.
+    /// Returns the product's own processor time of one call, for both parties.
     pub(crate) fn product(&self) -> Duration {
         (self.used.endpoints + self.used.cosigner) / self.count()
     }
 }
 
-/// Makes these calls, at most `clients` at once, and measures them.
+/// Makes these calls with at most `clients` concurrent ones and measures them.
 pub(crate) async fn drive(
     world: &World,
     clients: usize,

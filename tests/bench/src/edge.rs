@@ -1,6 +1,6 @@
-//! The network edge of the product's processes: each call of a stand-in passes here and is counted,
-//! with the units that DynamoDB would bill for it. Only where calls are counted, because it takes
-//! time.
+//! A proxy between the product's processes and the local cloud. It counts each call and the
+//! capacity units that DynamoDB would charge. It is used only where calls are counted, because it
+//! takes time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,20 +17,20 @@ use serde_json::Value;
 use crate::client::client;
 use crate::error::{BenchError, failed};
 
-/// No payload of ours comes near this.
+/// Larger than every payload.
 const MAX_BODY_BYTES: usize = 16 << 20;
 
-/// What has passed since it was last asked.
+/// The calls since the last query.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Passed {
-    /// Such as `endpoint DynamoDB.GetItem` and how often.
+    /// The number of calls by name, such as `endpoint DynamoDB.GetItem`.
     pub(crate) calls: BTreeMap<String, u64>,
-    /// Read units of DynamoDB.
+    /// DynamoDB read units.
     pub(crate) read_units: f64,
-    /// Write units of DynamoDB.
+    /// DynamoDB write units.
     pub(crate) write_units: f64,
-    /// The call that wrote most units at once.
-    pub(crate) dearest: BTreeMap<String, f64>,
+    /// The write units of the most expensive writes.
+    pub(crate) most_expensive: BTreeMap<String, f64>,
 }
 
 impl Passed {
@@ -39,7 +39,7 @@ impl Passed {
     }
 }
 
-/// Where calls pass.
+/// The proxy. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Edge(Arc<Inner>);
 
@@ -70,14 +70,14 @@ impl Edge {
         Ok(edge)
     }
 
-    /// A URL of a service for a process; the service is at `target`.
+    /// Returns the URL of a service for a process. The service is at `target`.
     pub(crate) fn url(&self, who: &str, service: &'static str, target: &str) -> String {
         let target = target.trim_end_matches('/').to_owned();
         self.0.targets.lock().unwrap_or_else(PoisonError::into_inner).insert(service, target);
         format!("{}/{who}/{service}", self.0.address)
     }
 
-    /// What has passed since this was last asked.
+    /// Returns the calls since the last query.
     pub(crate) fn take(&self) -> Passed {
         std::mem::take(&mut self.0.passed.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -86,7 +86,7 @@ impl Edge {
         let Call { who, service, rest, method, uri, mut headers, body } = call;
         let target = {
             let targets = self.0.targets.lock().unwrap_or_else(PoisonError::into_inner);
-            targets.get(service.as_str()).cloned().ok_or_else(|| failed("no such service"))?
+            targets.get(service.as_str()).cloned().ok_or_else(|| failed("unknown service"))?
         };
         let operation = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         let operation = operation.and_then(|target| target.rsplit('.').next()).unwrap_or_default();
@@ -118,7 +118,7 @@ impl Edge {
                 passed.read_units += units;
             } else {
                 passed.write_units += units;
-                *passed.dearest.entry(name.clone()).or_default() += units;
+                *passed.most_expensive.entry(name.clone()).or_default() += units;
             }
         }
         *passed.calls.entry(name).or_default() += 1;
@@ -135,14 +135,14 @@ struct Call {
     body: Bytes,
 }
 
-/// The request, which asks what it is billed as well.
+/// Returns the request with `ReturnConsumedCapacity`.
 fn with_units(body: &Bytes) -> Bytes {
     let Ok(Value::Object(mut asked)) = serde_json::from_slice(body) else { return body.clone() };
     asked.insert("ReturnConsumedCapacity".to_owned(), Value::from("TOTAL"));
     Value::Object(asked).to_string().into()
 }
 
-/// What it was billed, over all tables.
+/// Returns the charged units of all tables.
 fn units(body: &Bytes) -> f64 {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     let of = |consumed: &Value| consumed["CapacityUnits"].as_f64().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The endpoints in a process of their own: no cloud, no exchange and no cosigner in it.
+//! The endpoints in a separate process, without the local cloud, the exchanges and the cosigner.
 
 use std::path::PathBuf;
 
@@ -10,15 +10,15 @@ use hyperdex_local::{Endpoints, routes};
 use tokio::io::AsyncReadExt;
 use url::Url;
 
-/// Beyond what a run can use: what is measured is the service, and not an exchange's patience.
+/// More than a run can use, so that the service is measured, not the budget.
 pub(crate) const WEIGHT_PER_MINUTE: u32 = 100_000_000;
 
-/// What the process is told.
+/// The settings of the process.
 #[derive(Clone, Debug)]
 pub struct EndpointsSettings {
-    /// A folder without API keys.
+    /// A folder without tenant keys.
     pub(crate) folder: PathBuf,
-    /// Where everybody else is.
+    /// The URLs of the other services.
     pub(crate) endpoints: Endpoints,
 }
 
@@ -36,7 +36,7 @@ impl EndpointsSettings {
         ]
     }
 
-    /// Reads the arguments that a run starts this process with.
+    /// Reads the arguments of the process.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
         let [folder, dynamodb, kms, lambda, hyperliquid, aster] = arguments else {
@@ -53,7 +53,7 @@ impl EndpointsSettings {
         Some(Self { folder: folder.into(), endpoints })
     }
 
-    /// Everything by default, but with a budget that nothing uses up.
+    /// Returns the default options with an unlimited budget.
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::new(&self.folder);
         options.budget.per_minute = PerExchange::from_fn(|_| WEIGHT_PER_MINUTE.into());
@@ -61,10 +61,11 @@ impl EndpointsSettings {
     }
 }
 
-/// The process's whole life: listen, say where, serve until standard input ends.
+/// Runs the endpoints: listens, prints the address, and serves until standard input ends.
 ///
 /// # Errors
-/// When it cannot listen.
+///
+/// Fails if it cannot listen.
 pub async fn run(settings: &EndpointsSettings, say: impl FnOnce(&str)) -> Result<(), StartError> {
     let options = settings.options();
     let (sender, stop) = Stop::new();

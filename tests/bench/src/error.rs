@@ -4,19 +4,19 @@ use hyperdex_cloud::error::CloudError;
 use hyperdex_listen::ListenError;
 use hyperdex_local::StartError;
 
-/// Why a run ended early.
+/// An error that ends a measurement.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// The stack did not start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// A stand-in for the cloud did not start.
+    /// The local cloud did not start.
     #[error(transparent)]
     Cloud(#[from] CloudError),
-    /// A port is taken.
+    /// A port is in use.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// The run could not go on.
+    /// The measurement failed.
     #[error("the measurement: {0}")]
     Run(String),
 }

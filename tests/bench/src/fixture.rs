@@ -1,5 +1,5 @@
-//! Many wallets, written straight into the tables: each looks like one that was made and registered
-//! by the service, but its shares are a few bytes that nobody can sign with.
+//! Many wallets, written directly into the tables. Each one looks like a wallet that the service
+//! created and registered, but its shares are a few bytes and cannot sign.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,14 +13,14 @@ use crate::drive::{Job, drive};
 use crate::error::{BenchError, failed};
 use crate::world::World;
 
-/// Items that are written in one transaction.
+/// The number of items in one transaction.
 const BATCH: u64 = 2_000;
-/// No job has anything to do with them before, Unix milliseconds.
+/// The time of the next job, far in the future, in Unix milliseconds.
 const FAR_MS: &str = "4000000000000";
-/// One in so many has a credential.
+/// One wallet in this many has a credential.
 const CREDENTIALS: u64 = 10;
 
-/// The items of one wallet that the service has made, by table.
+/// The items of one wallet that the service created, by table.
 struct Model {
     tables: Vec<(&'static str, Vec<Item>)>,
     user: String,
@@ -28,7 +28,7 @@ struct Model {
     address: String,
 }
 
-/// Writes so many wallets, and says how long it took.
+/// Writes this many wallets and returns the duration.
 pub(crate) async fn write(world: &World, wallets: u64) -> Result<Duration, BenchError> {
     let model = model(world).await?;
     let begun = Instant::now();
@@ -51,7 +51,7 @@ pub(crate) async fn write(world: &World, wallets: u64) -> Result<Duration, Bench
     Ok(begun.elapsed())
 }
 
-/// A wallet with a credential, made by the service.
+/// Creates a wallet with a credential through the service.
 async fn model(world: &World) -> Result<Model, BenchError> {
     let user = "model".to_owned();
     drive(world, 1, vec![Job::create(&user), Job::register("aster", &user)]).await?;
@@ -59,7 +59,7 @@ async fn model(world: &World) -> Result<Model, BenchError> {
     let (mut wallet_id, mut address) = (String::new(), String::new());
     for table in [WALLETS_TABLE, COSIGNER_TABLE] {
         let mut items = all(&world.database, table)?;
-        // What is not the wallet's own is there once.
+        // Items that do not belong to the wallet exist once.
         items.retain(|item| {
             text(item, "pk").is_some_and(|key| !key.starts_with('#') && !key.ends_with("#rates"))
         });
@@ -80,7 +80,7 @@ async fn model(world: &World) -> Result<Model, BenchError> {
         tables.push((table, items));
     }
     if wallet_id.is_empty() {
-        return Err(failed("the model wallet was not found"));
+        return Err(failed("the template wallet was not found"));
     }
     Ok(Model { tables, user, wallet_id, address })
 }
@@ -99,13 +99,14 @@ fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
 }
 
 impl Model {
-    /// The item as that of another wallet; nothing, if that one has none of its kind.
+    /// Returns the item changed to another wallet, or `None` if that wallet has no item of this
+    /// kind.
     fn copy(&self, item: &Item, number: u64) -> Option<Item> {
         let credential = text(item, "sk").is_some_and(|sort| sort.starts_with("credential#"));
         if credential && !number.is_multiple_of(CREDENTIALS) {
             return None;
         }
-        // Mixed, so that they are spread as random ones are.
+        // Mixes the number, so that the keys are spread like random ones.
         let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let id = Uuid::from_u64_pair(mixed, mixed.rotate_left(29) ^ number);
         let address = format!("{:024x}{mixed:016x}", number);

@@ -1,4 +1,4 @@
-//! The same operations in tables with few and with many wallets.
+//! Measures the same operations in tables with few and with many wallets.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use crate::fixture;
 use crate::world::{Setup, World};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-/// Whose wallets they are: the stack has no keys.
+/// The tenant of the wallets. The stack has no tenant keys.
 const TENANT: &str = "local";
 
-/// One size of table.
+/// The results for one table size.
 pub(crate) struct Growth {
     pub(crate) wallets: u64,
-    /// How long it took to write them.
+    /// How long the fixture took to write.
     pub(crate) written: Duration,
     pub(crate) operations: Vec<Counted>,
-    /// The calls of DynamoDB in a run of each job.
+    /// The number of DynamoDB calls in a run of each job.
     pub(crate) jobs: Vec<(&'static str, u64)>,
 }
 
-/// Measures every operation in a table with so many wallets, `times` times each.
+/// Measures every operation `times` times in a table with this many wallets.
 pub(crate) async fn measure(wallets: u64, times: usize) -> Result<Growth, BenchError> {
     let world = World::start(Setup { counted: true, instances: 1 }).await?;
     let written = fixture::write(&world, wallets).await?;
@@ -53,10 +53,9 @@ pub(crate) async fn measure(wallets: u64, times: usize) -> Result<Growth, BenchE
     Ok(Growth { wallets, written, operations, jobs })
 }
 
-/// The calls of DynamoDB in a run of each job, with little and with more to do: as many as it may
-/// work on.
+/// Returns the number of DynamoDB calls in a run of each job, with little and with more due work.
 async fn jobs(world: &World, users: &[String]) -> Result<Vec<(&'static str, u64)>, BenchError> {
-    let edge = world.edge.as_ref().ok_or_else(|| failed("nothing is counted"))?;
+    let edge = world.edge.as_ref().ok_or_else(|| failed("calls are not counted"))?;
     let options = world.settings.options();
     let registrars = world.settings.endpoints.registrars(&options, Spender::Job);
     let wallets = world.settings.endpoints.custody_of(&options, "refresh-shares");
@@ -66,7 +65,7 @@ async fn jobs(world: &World, users: &[String]) -> Result<Vec<(&'static str, u64)
     let mut found = Vec::new();
     for (what, within_ms, limit) in [
         ("renewal, nothing due", 14 * DAY_MS, 500),
-        // What the run itself has made expires within a year.
+        // The credentials that the run itself created expire within a year.
         ("renewal, two due", 400 * DAY_MS, 2),
         ("renewal, eight due", 400 * DAY_MS, 8),
     ] {
@@ -99,14 +98,14 @@ async fn jobs(world: &World, users: &[String]) -> Result<Vec<(&'static str, u64)
     Ok(found)
 }
 
-/// Lets the users' credentials be due for a comparison, which they would be only after a while.
+/// Makes the users' credentials due for a comparison now.
 async fn compare_now(store: &Store, users: &[String]) -> Result<(), BenchError> {
     let tenant: Tenant = TENANT.parse().map_err(failed)?;
     for user in users {
         let name: WalletRef = user.parse().map_err(failed)?;
         let view = store.find(&tenant, &name).await.map_err(failed)?;
-        let view = view.ok_or_else(|| failed("a wallet is gone"))?;
-        let known = view.credential(Exchange::Aster).ok_or_else(|| failed("a key is gone"))?;
+        let view = view.ok_or_else(|| failed("a wallet is missing"))?;
+        let known = view.credential(Exchange::Aster).ok_or_else(|| failed("a key is missing"))?;
         let due = CredentialRecord { check_at_ms: Some(1), ..known.clone() };
         store.replace(&view.wallet, &due, known.revision).await.map_err(failed)?;
     }

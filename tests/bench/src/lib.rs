@@ -1,9 +1,8 @@
-//! What the service costs, measured side by side in one run on one machine: the bare library, and
-//! the service over HTTP, DynamoDB and KMS, both parties in processes of their own.
+//! Compares the cost of the bare library with the service over HTTP, DynamoDB and KMS, in one run
+//! on one machine. Both parties run in separate processes.
 //!
-//! This process holds what the cloud and the exchanges hold, and the clients; the endpoints and the
-//! cosigner are two others. So what the product itself uses is told apart from what its stand-ins
-//! use.
+//! This process has the local cloud, the exchanges and the clients. The endpoints and the cosigner
+//! are other processes, so the product's own processor time can be separated.
 
 mod bare;
 mod chart;
@@ -33,15 +32,16 @@ use measured::Measured;
 pub use options::BenchOptions;
 use world::{Setup, World};
 
-/// Measures everything, says it, and writes it down where it is told to.
+/// Measures everything, prints the report, and writes it to the given folder.
 ///
 /// # Errors
-/// When something cannot be measured.
+///
+/// Fails if a measurement fails.
 pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError> {
     let machine = machine::Machine::look();
     say(&machine.to_string());
-    say("the bare library and the service, one call at a time, in turns …");
-    // One instance for each core, as many as can work at once.
+    say("the bare library and the service, alternating, one call at a time …");
+    // One instance for each core, as many as can run concurrently.
     let instances = machine.cores();
     let world = World::start(Setup { counted: false, instances }).await?;
     let turns = turns::measure(&world, &options).await?;

@@ -1,4 +1,4 @@
-//! The machine, as far as it decides what is measured; and the processor time of a process.
+//! The machine of a measurement, and the processor time of a process.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::error::{BenchError, failed};
 
-/// What the report says of the machine.
+/// The properties of the machine in the report.
 pub(crate) struct Machine {
     processor: String,
     cores: usize,
@@ -36,7 +36,7 @@ impl Machine {
         self.cores
     }
 
-    /// What others have had of the machine when the run began, in cores.
+    /// Returns the load of the machine at the start of the run, in cores.
     pub(crate) fn load(&self) -> f64 {
         self.load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default()
     }
@@ -58,22 +58,22 @@ impl fmt::Display for Machine {
     }
 }
 
-/// The processor time that a process has used so far, to a hundredth of a second.
+/// Returns the processor time of a process, with a resolution of 10 ms.
 pub(crate) fn processor_time(process: u32) -> Result<Duration, BenchError> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).map_err(failed)?;
-    // What stands after the name, which may have spaces in it: user time, then system time.
+    // The fields after the name, which may contain spaces: user time and system time.
     let fields = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').skip(11).take(2));
     let ticks = fields.into_iter().flatten().filter_map(|field| field.parse::<u64>().ok());
     Ok(Duration::from_millis(ticks.sum::<u64>() * 10))
 }
 
-/// The processor time that this thread has used so far.
+/// Returns the processor time of this thread.
 pub(crate) fn thread_time() -> Duration {
     let spent = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(spent).unwrap_or_default()
 }
 
-/// The most memory that a process has had, in MB.
+/// Returns the peak memory of a process, in MB.
 pub(crate) fn peak_mb(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

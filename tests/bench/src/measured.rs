@@ -16,8 +16,8 @@ pub(crate) struct Measured {
     pub(crate) cells: Vec<Cell>,
     pub(crate) counted: Vec<Counted>,
     pub(crate) growth: Vec<Growth>,
-    /// Nothing where nobody said where the built functions are.
+    /// Empty without a folder of built functions.
     pub(crate) cold: Vec<Cold>,
-    /// From the start of a function to a signature.
+    /// The time from the start of a function to a signature.
     pub(crate) first_signature: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! Each operation with 1, 8 and 64 clients, with exchanges that answer at once and in 50 ms.
+//! Measures each operation with 1, 8 and 64 clients, and with exchange latencies of 0 and 50 ms.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::error::BenchError;
 use crate::options::BenchOptions;
 use crate::world::World;
 
-/// One operation with so many clients.
+/// The results of one operation with this many clients.
 pub(crate) struct Cell {
     pub(crate) operation: &'static str,
     pub(crate) clients: usize,
     pub(crate) latency_ms: u64,
     pub(crate) timed: Timed,
-    /// The most memory that the endpoints and the cosigner have had so far, in MB.
+    /// The peak memory of the endpoints and of the cosigner so far, in MB.
     pub(crate) peaks: (u64, u64),
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn jobs(users: &[String], job: impl Fn(&str) -> Job) -> Vec<Job> {
     users.iter().map(|user| job(user)).collect()
 }
 
-/// Signatures of all these users in turn.
+/// Returns this many signatures, alternating between the users.
 pub(crate) fn signatures(users: &[String], count: usize) -> Vec<Job> {
     users.iter().cycle().take(count).enumerate().map(|(index, it)| Job::sign(it, index)).collect()
 }

@@ -1,13 +1,13 @@
-//! Times in a report's units.
+//! Times in the units of the report.
 
 use std::time::Duration;
 
-/// In milliseconds.
+/// Returns a time in milliseconds.
 pub(crate) fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-/// Below which so many hundredths of these times are.
+/// Returns the given percentile of these times.
 pub(crate) fn percentile(times: &[Duration], part: usize) -> Duration {
     let mut times = times.to_vec();
     times.sort_unstable();

@@ -1,5 +1,5 @@
-//! The bare library and the service in turns: a machine's speed changes under a run, and so both
-//! sides of a ratio are measured within the same seconds.
+//! Alternates between the bare library and the service. The speed of a machine changes during a
+//! run, so both sides of a ratio are measured within the same seconds.
 
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,12 @@ use crate::throughput::{jobs, signatures, users};
 use crate::times::percentile;
 use crate::world::World;
 
-/// The service, one call at a time.
+/// The times of the service with one call at a time.
 #[derive(Clone, Default)]
 pub(crate) struct Alone {
     pub(crate) create: Timed,
     pub(crate) sign: Timed,
-    /// Signatures, two at a time.
+    /// Signatures with two concurrent calls.
     pub(crate) sign_by_two: Timed,
     /// Registrations with both exchanges.
     pub(crate) register: Timed,
@@ -38,29 +38,29 @@ impl Alone {
         self.exchange.extend(&other.exchange);
     }
 
-    /// A call of DynamoDB's stand-in with a small item.
+    /// Returns the time of a local DynamoDB call with a small item.
     pub(crate) fn dynamodb(&self) -> Duration {
         percentile(&self.dynamodb, 50)
     }
 
-    /// A call of an exchange that it refuses at once.
+    /// Returns the time of an exchange call that is refused at once.
     pub(crate) fn exchange(&self) -> Duration {
         percentile(&self.exchange, 50)
     }
 }
 
-/// Both sides of the ratios.
+/// The two sides of the ratios.
 #[derive(Clone, Default)]
 pub(crate) struct Sides {
     pub(crate) bare: Bare,
     pub(crate) alone: Alone,
 }
 
-/// What was measured in each turn.
+/// The results of each turn.
 pub(crate) struct Turns(pub(crate) Vec<Sides>);
 
 impl Turns {
-    /// All turns as one.
+    /// Returns all turns merged.
     pub(crate) fn all(&self) -> Sides {
         let mut all = Sides::default();
         for turn in &self.0 {
@@ -72,7 +72,7 @@ impl Turns {
 }
 
 pub(crate) async fn measure(world: &World, options: &BenchOptions) -> Result<Turns, BenchError> {
-    // Code and connections are warm.
+    // Warms up code and connections.
     drive(world, 2, jobs(&users("warm", 2), Job::create)).await?;
     drive(world, 2, signatures(&users("warm", 2), options.or(20, 2))).await?;
     let mut turns = Vec::new();
@@ -82,20 +82,20 @@ pub(crate) async fn measure(world: &World, options: &BenchOptions) -> Result<Tur
     Ok(Turns(turns))
 }
 
-/// What is compared stands next to each other.
+/// Measures compared values directly after each other.
 async fn turn(world: &World, options: &BenchOptions, number: usize) -> Result<Sides, BenchError> {
     let users = users(&format!("alone_{number}"), 2);
     let count = options.or(20, 4);
 
-    let (mut bare, key) = apart(bare::keygen).await?;
+    let (mut bare, key) = on_own_thread(bare::keygen).await?;
     let create = drive(world, 1, jobs(&users, Job::create)).await?;
-    bare.extend(&apart(bare::keygen_at_once).await?);
+    bare.extend(&on_own_thread(bare::keygen_at_once).await?);
 
-    let (signing, key) = apart(move || Ok((bare::signing(&key, count)?, key))).await?;
+    let (signing, key) = on_own_thread(move || Ok((bare::signing(&key, count)?, key))).await?;
     bare.extend(&signing);
     let sign = drive(world, 1, signatures(&users, count.into())).await?;
     let sign_by_two = drive(world, 2, signatures(&users, count.into())).await?;
-    bare.extend(&apart(move || bare::signing_paced(&key, count)).await?);
+    bare.extend(&on_own_thread(move || bare::signing_paced(&key, count)).await?);
 
     let registrations = ["hyperliquid", "aster"]
         .iter()
@@ -106,14 +106,14 @@ async fn turn(world: &World, options: &BenchOptions, number: usize) -> Result<Si
     Ok(Sides { bare, alone: Alone { create, sign, sign_by_two, register, dynamodb, exchange } })
 }
 
-/// On a thread of its own.
-async fn apart<T: Send + 'static>(
+/// Runs the work on a separate thread.
+async fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BenchError> + Send + 'static,
 ) -> Result<T, BenchError> {
     tokio::task::spawn_blocking(work).await.map_err(failed)?
 }
 
-/// What calls of the stand-ins take.
+/// Measures calls to the local DynamoDB and to an exchange.
 async fn calls(world: &World, count: usize) -> Result<(Vec<Duration>, Vec<Duration>), BenchError> {
     let (db, http) = (world.aws.dynamodb(), client()?);
     let exchange = format!("{}exchange", world.settings.endpoints.hyperliquid);

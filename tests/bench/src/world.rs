@@ -1,5 +1,5 @@
-//! The stand-ins in this process, and the product's own processes: instances, each with one thread
-//! for requests.
+//! The local cloud in this process, and the product's own processes, each with one thread for
+//! requests.
 
 use std::ops::{AddAssign, Div};
 use std::process::Stdio;
@@ -33,32 +33,32 @@ use crate::endpoints::{EndpointsSettings, WEIGHT_PER_MINUTE};
 use crate::error::{BenchError, failed};
 use crate::machine::{peak_mb, processor_time};
 
-/// What kind of world.
+/// The setup of a measurement.
 #[derive(Clone, Copy)]
 pub(crate) struct Setup {
-    /// Each remote call is counted, which takes time.
+    /// True if each remote call is counted, which takes time.
     pub(crate) counted: bool,
-    /// How many instances there are of the endpoints and of the cosigner, 1 at least.
+    /// The number of instances of the endpoints and of the cosigner, at least 1.
     pub(crate) instances: usize,
 }
 
-/// The endpoints and the cosigner that they invoke, each in a process of its own, as an instance of
-/// Lambda has them. A client's calls all go to one of them, so that two clients' calls wait for
-/// nobody's thread, as they would not in the cloud.
+/// The endpoints and the cosigner that they invoke, each in a separate process, like an instance of
+/// Lambda. All calls of a client go to one instance, so concurrent clients do not wait for each
+/// other's thread, as in the cloud.
 struct Instance {
     api: String,
     endpoints: Child,
     cosigner: Child,
 }
 
-/// Processor time used so far.
+/// The processor time so far.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Used {
-    /// Party 1 and the HTTP API.
+    /// Party 1 with the HTTP API.
     pub(crate) endpoints: Duration,
     /// Party 2.
     pub(crate) cosigner: Duration,
-    /// The stand-ins of the cloud and the exchanges, and the clients.
+    /// The local cloud, the exchanges and the clients.
     pub(crate) others: Duration,
 }
 
@@ -124,8 +124,8 @@ impl World {
         for alias in [WALLETS_KEY, COSIGNER_KEY] {
             kms::create_key(&aws.kms(), alias).await?;
         }
-        // Without expiry: the stand-in would look through all of a large table for it, in the
-        // processor time of those who are measured.
+        // Without a TTL. Otherwise the local DynamoDB would scan large tables, in the measured
+        // processor time.
         let (client, ttl) = (aws.dynamodb(), None);
         dynamodb::create_table(&client, WALLETS_TABLE, ttl, &IndexShape::all()).await?;
         dynamodb::create_table(&client, COSIGNER_TABLE, ttl, &[HEADS]).await?;
@@ -163,7 +163,7 @@ impl World {
                 dynamodb: way("endpoint", "DynamoDB", &dynamodb_url),
                 kms: way("endpoint", "KMS", &kms_url),
                 lambda: String::new(),
-                // Nothing is queued: the table of a measurement keeps no stream.
+                // The tables have no stream, so nothing is queued.
                 deliveries: String::new(),
                 hyperliquid: parse(way("endpoint", "Hyperliquid", hyperliquid_url.as_str()))?,
                 aster: parse(way("endpoint", "Aster", aster_url.as_str()))?,
@@ -189,13 +189,13 @@ impl World {
         })
     }
 
-    /// How long each call of an exchange takes.
+    /// Sets the latency of each call to an exchange.
     pub(crate) fn set_latency(&self, latency: Duration) {
         self.hyperliquid.set_latency(latency);
         self.aster.set_latency(latency);
     }
 
-    /// Where this client's calls go.
+    /// Returns the URL for the calls of this client.
     pub(crate) fn api(&self, client: usize) -> &str {
         &self.instances[client % self.instances.len()].api
     }
@@ -211,7 +211,7 @@ impl World {
         Ok(used)
     }
 
-    /// The most memory that one instance of the endpoints and of the cosigner has had, in MB.
+    /// Returns the peak memory of one instance of the endpoints and of the cosigner, in MB.
     pub(crate) fn peaks(&self) -> (u64, u64) {
         let most = |of: fn(&Instance) -> &Child| {
             let ids = self.instances.iter().map(|instance| of(instance).id().unwrap_or_default());
@@ -244,13 +244,13 @@ fn simulators() -> (hyperliquid::Exchange, aster::Exchange) {
     (hyperliquid, aster)
 }
 
-/// Starts this program once more, and waits until it says where it listens. It ends when its
-/// standard input does. It writes its log, as it would in the cloud; nobody reads it.
+/// Starts this program again and waits until it prints its address. The process ends when its
+/// standard input does. It writes its log, as in the cloud, but the log is discarded.
 async fn child(arguments: &[String]) -> Result<(Child, String), BenchError> {
     let mut child = Command::new(std::env::current_exe().map_err(failed)?)
         .args(arguments)
         .env("RUST_LOG", "info")
-        // One thread takes requests, as in a function.
+        // One thread processes requests, as in a function.
         .env("TOKIO_WORKER_THREADS", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -258,7 +258,7 @@ async fn child(arguments: &[String]) -> Result<(Child, String), BenchError> {
         .kill_on_drop(true)
         .spawn()
         .map_err(failed)?;
-    let output = child.stdout.take().ok_or_else(|| failed("it has no output"))?;
+    let output = child.stdout.take().ok_or_else(|| failed("the process has no output"))?;
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line).await.map_err(failed)?;
     match line.trim() {

@@ -1,4 +1,4 @@
-//! Each answer of the API, held against the OpenAPI document: its status, its code, its fields.
+//! Compares each response of the API with the OpenAPI document: status, code and fields.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -9,43 +9,52 @@ use serde_json::Value;
 static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| serde_json::to_value(openapi::document()).unwrap_or_default());
 
-/// The document's operations of a path; one that is written out goes before one with a parameter.
+/// Returns the document's operations of a path. A literal path takes precedence over a path with a
+/// parameter.
 fn item(path: &str) -> Option<&'static Value> {
     let paths = DOCUMENT["paths"].as_object()?;
-    let fits = |stated: &str| {
-        let (stated, called): (Vec<_>, Vec<_>) =
-            (stated.split('/').collect(), path.split('/').collect());
-        stated.len() == called.len()
-            && stated.iter().zip(&called).all(|(stated, called)| {
-                stated == called || stated.starts_with('{') && !called.is_empty()
+    let fits = |documented: &str| {
+        let (documented, called): (Vec<_>, Vec<_>) =
+            (documented.split('/').collect(), path.split('/').collect());
+        documented.len() == called.len()
+            && documented.iter().zip(&called).all(|(documented, called)| {
+                documented == called || documented.starts_with('{') && !called.is_empty()
             })
     };
-    paths.get(path).or_else(|| paths.iter().find(|(stated, _)| fits(stated)).map(|(_, item)| item))
+    paths
+        .get(path)
+        .or_else(|| paths.iter().find(|(documented, _)| fits(documented)).map(|(_, item)| item))
 }
 
-/// What is wrong with an answer, for somebody who has only read the document.
+/// Checks a response against the document.
 ///
 /// # Errors
-/// Says what the document does not have.
+///
+/// Names what the document does not contain.
 pub fn check(method: &Method, path: &str, status: u16, body: &Value) -> Result<(), String> {
-    // What the gateway and the router say before anything is known of the operation.
+    // Statuses of the gateway and the router, before an operation is selected.
     let early = matches!(status, 401 | 403 | 404 | 405 | 408 | 413 | 429);
     let Some(item) = item(path) else {
-        return if early { Ok(()) } else { Err("the path is not in it".to_owned()) };
+        return if early { Ok(()) } else { Err("the document does not have this path".to_owned()) };
     };
     let Some(operation) = item.get(method.as_str().to_lowercase()) else {
-        let may = *method == Method::HEAD || early && status != 404;
-        return if may { Ok(()) } else { Err("the method is not in it".to_owned()) };
+        let allowed = *method == Method::HEAD || early && status != 404;
+        return if allowed {
+            Ok(())
+        } else {
+            Err("the document does not have this method".to_owned())
+        };
     };
     let Some(response) = operation["responses"].get(status.to_string()) else {
-        return Err("the status is not in it".to_owned());
+        return Err("the document does not have this status".to_owned());
     };
     if response.get("$ref").is_some() {
-        // An error response is a shared component. The reference to it names this operation's codes.
+        // An error response is a shared component. Its description lists the codes of this
+        // operation.
         let codes = response["description"].as_str().unwrap_or_default();
         let code = body["code"].as_str().unwrap_or_default();
         if !codes.split(", ").any(|known| known == code) {
-            return Err(format!("the code {code} is not in it"));
+            return Err(format!("the document does not have the code {code}"));
         }
     }
     let schema = &resolved(response)["content"]["application/json"]["schema"];
@@ -55,6 +64,7 @@ pub fn check(method: &Method, path: &str, status: u16, body: &Value) -> Result<(
 /// Compares an error's fields and their order with the document.
 ///
 /// # Errors
+///
 /// Returns the first difference.
 pub fn check_error(body: &Value) -> Result<(), String> {
     fields(&DOCUMENT["components"]["schemas"]["Error"], body)
@@ -65,7 +75,7 @@ fn fields(schema: &Value, body: &Value) -> Result<(), String> {
     let (mut known, mut required) = (Vec::new(), BTreeSet::new());
     collect(schema, &mut known, &mut required);
     let Some(body) = body.as_object() else {
-        return Err("the body is no object".to_owned());
+        return Err("the body is not an object".to_owned());
     };
     if let Some(missing) = required.iter().find(|name| !body.contains_key(**name)) {
         return Err(format!("the field {missing} is missing"));
@@ -79,14 +89,14 @@ fn fields(schema: &Value, body: &Value) -> Result<(), String> {
     for (name, value) in body {
         let forms: Vec<&Value> =
             known.iter().filter(|(field, _)| field == name).map(|(_, form)| *form).collect();
-        // The one answer without a form of its own is the document itself.
+        // The OpenAPI document itself is the only response without a schema.
         if forms.is_empty() && !body.contains_key("openapi") {
-            return Err(format!("the field {name} is not in it"));
+            return Err(format!("the document does not have the field {name}"));
         }
         for form in forms {
-            let words = form["enum"].as_array();
-            if words.is_some_and(|words| !words.contains(value)) {
-                return Err(format!("{name} may not be {value}"));
+            let allowed = form["enum"].as_array();
+            if allowed.is_some_and(|allowed| !allowed.contains(value)) {
+                return Err(format!("{name} must not be {value}"));
             }
             if value.is_object() {
                 fields(form, value)?;
@@ -100,7 +110,7 @@ fn fields(schema: &Value, body: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// The fields of a schema, and those that must be there.
+/// Collects the fields of a schema and the required ones.
 fn collect<'a>(
     schema: &'a Value,
     known: &mut Vec<(&'a str, &'a Value)>,
@@ -130,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_with_fields_in_another_order_is_found() {
+    fn error_with_unordered_fields_is_found() {
         let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let good = r#"{"success":false,"error":"","code":"INTERNAL","message":"","timestamp":1}"#;
         assert_eq!(check_error(&read(good)), Ok(()));
@@ -140,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_in_the_document_is_found() {
+    fn undocumented_response_is_found() {
         let error = json!({ "success": false, "error": "", "code": "WALLET_NOT_FOUND", "message": "", "timestamp": 1 });
         let wallet = "/api/wallets/user_123";
         let check = |path, status, body: &Value| check(&Method::GET, path, status, body);

@@ -1,10 +1,10 @@
-//! What must be true of a wallet and an exchange when nothing is on its way.
+//! Checks of a wallet and an exchange when no operation is in progress.
 
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test that cannot go on says so and ends"
+    reason = "a failing test panics"
 )]
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -19,15 +19,15 @@ use shared::store::{CredentialRecord, CredentialState, WalletView};
 
 use crate::{DAY_MS, TestApp};
 
-/// The user's wallet as it is stored.
+/// Returns the user's wallet as stored.
 pub async fn view(app: &TestApp, user: &str) -> WalletView {
     let name = user.parse().unwrap();
     app.stack.custody.store.find(&Tenant::local(), &name).await.unwrap().expect("the wallet")
 }
 
-/// Has the wallet's shares refreshed if deaths have taken half of the slots of either party, so that
-/// two more deaths leave the calls of an operation as they are.
-pub async fn rested(app: &TestApp, user: &str) {
+/// Refreshes the wallet's shares if deaths have taken half of the session slots of either party.
+/// After that, two more deaths do not change the calls of an operation.
+pub async fn refresh_if_worn(app: &TestApp, user: &str) {
     let wallet = view(app, user).await.wallet;
     let taken = async |table: &str, sort: &str| {
         let partition = format!("{}#W#{}", wallet.tenant, wallet.wallet_id);
@@ -38,7 +38,7 @@ pub async fn rested(app: &TestApp, user: &str) {
             .key("pk", AttributeValue::S(partition))
             .key("sk", AttributeValue::S(sort.to_owned()))
             .consistent_read(true);
-        let item = read.send().await.unwrap().item.expect("the gate");
+        let item = read.send().await.unwrap().item.expect("the wallet's item");
         match item.get("runs") {
             None => 0,
             Some(AttributeValue::Ss(runs)) => runs.len(),
@@ -46,16 +46,16 @@ pub async fn rested(app: &TestApp, user: &str) {
             Some(other) => panic!("{other:?}"),
         }
     };
-    let places = taken(hyperdex_local::WALLETS_TABLE, "record").await;
+    let own_slots = taken(hyperdex_local::WALLETS_TABLE, "record").await;
     let slots = taken(hyperdex_local::COSIGNER_TABLE, "audit").await;
-    if places.max(slots) < 2 {
+    if own_slots.max(slots) < 2 {
         return;
     }
     app.clock.advance_ms(60_001);
     app.stack.custody.refresh(&wallet.tenant, wallet.wallet_id, None).await.unwrap();
 }
 
-/// The versions of the cosigner's shares of a wallet's key, read from its table.
+/// Returns the versions of the cosigner's shares of a wallet's key, read from its table.
 pub async fn cosigner_shares(app: &TestApp, view: &WalletView) -> Vec<u32> {
     let partition = format!("{}#W#{}", view.wallet.tenant, view.wallet.wallet_id);
     let output = app
@@ -77,7 +77,7 @@ pub async fn cosigner_shares(app: &TestApp, view: &WalletView) -> Vec<u32> {
     live.map(|item| version(item["sk"].as_s().unwrap())).collect()
 }
 
-/// The sort keys of the wallet's credentials for an exchange, read from the table itself.
+/// Returns the sort keys of the wallet's credentials for an exchange, read from the table itself.
 async fn stored(app: &TestApp, view: &WalletView, exchange: Exchange) -> Vec<String> {
     let partition = format!("{}#W#{}", view.wallet.tenant, view.wallet.wallet_id);
     let prefix = format!("credential#{exchange}");
@@ -98,17 +98,17 @@ async fn stored(app: &TestApp, view: &WalletView, exchange: Exchange) -> Vec<Str
     items.into_iter().map(|item| item["sk"].as_s().unwrap().clone()).collect()
 }
 
-/// Our agents of the wallet on the exchange: names and addresses. An expired one counts where it
-/// keeps its slot.
+/// Returns the names and addresses of the wallet's own agents at the exchange. An expired agent
+/// counts if it keeps its slot.
 #[must_use]
 pub fn agents(app: &TestApp, view: &WalletView, exchange: Exchange) -> Vec<(String, String)> {
     let agents = app.agents(exchange.as_str(), &view.wallet.address.to_string());
-    let ours = |(name, _): &(String, String)| name.starts_with(AGENT_NAME_PREFIX);
-    agents.into_iter().filter(ours).collect()
+    let is_own = |(name, _): &(String, String)| name.starts_with(AGENT_NAME_PREFIX);
+    agents.into_iter().filter(is_own).collect()
 }
 
-/// Agents of somebody else take all of the wallet's slots on Hyperliquid but one.
-pub async fn crowd(app: &TestApp, user: &str) {
+/// Fills all of the wallet's slots on Hyperliquid but one with agents of other programs.
+pub async fn fill_agent_slots(app: &TestApp, user: &str) {
     let master = view(app, user).await.wallet.address.to_string().parse().unwrap();
     let until = app.clock.now_ms() + 100_000 * DAY_MS;
     for slot in 1..3 {
@@ -118,16 +118,17 @@ pub async fn crowd(app: &TestApp, user: &str) {
     }
 }
 
-/// No credential here, no agent there.
-pub async fn nothing(app: &TestApp, user: &str, exchange: Exchange) {
+/// Checks that no credential is stored and no agent exists at the exchange.
+pub async fn assert_none_left(app: &TestApp, user: &str, exchange: Exchange) {
     let view = view(app, user).await;
     assert_eq!(stored(app, &view, exchange).await, [""; 0], "{user} {exchange}");
     assert_eq!(agents(app, &view, exchange), [], "{user} {exchange}");
 }
 
-/// Exactly one credential here, active; exactly one agent there, the same; the stored key is the
-/// agent's, and the exchange takes what it signs.
-pub async fn one_that_works(app: &TestApp, user: &str, exchange: Exchange) {
+/// Checks that exactly one active credential is stored and exactly one agent exists at the
+/// exchange, that they match, that the stored key belongs to the agent, and that the exchange
+/// accepts its signature.
+pub async fn assert_one_active(app: &TestApp, user: &str, exchange: Exchange) {
     let view = view(app, user).await;
     assert_eq!(stored(app, &view, exchange).await.len(), 1, "{user} {exchange}");
     let record = view.credential(exchange).expect("the credential");
@@ -141,17 +142,18 @@ pub async fn one_that_works(app: &TestApp, user: &str, exchange: Exchange) {
     let secret = app.stack.custody.envelope.open(&context, &record.sealed).await.unwrap();
     let agent = AgentKey::from_bytes(&secret).unwrap();
     assert_eq!(agent.address(), record.agent, "{user} {exchange}");
-    // A nonce that the agent has not used: whoever asked Aster a moment ago has added up to a
-    // millisecond of chance to a time that was no whole millisecond.
+    // Makes the nonce unique. A recent call to Aster may have added up to a millisecond to the
+    // time.
     app.clock.advance_ms(2);
     match exchange {
-        Exchange::Hyperliquid => hyperliquid_takes(app, &agent).await,
-        Exchange::Aster => aster_takes(app, &agent, &view).await,
+        Exchange::Hyperliquid => assert_hyperliquid_accepts(app, &agent).await,
+        Exchange::Aster => assert_aster_accepts(app, &agent, &view).await,
     }
 }
 
-/// Deletes the credential and its agents behind the product's back, so that the wallet serves again.
-pub async fn forget(app: &TestApp, user: &str, exchange: Exchange) {
+/// Deletes the credential and its agents directly in the table and at the exchange, so that the
+/// wallet can be used again.
+pub async fn erase_credential(app: &TestApp, user: &str, exchange: Exchange) {
     let view = view(app, user).await;
     let partition = format!("{}#W#{}", view.wallet.tenant, view.wallet.wallet_id);
     app.stack
@@ -174,8 +176,8 @@ pub async fn forget(app: &TestApp, user: &str, exchange: Exchange) {
     }
 }
 
-/// An action that does nothing, signed by the agent.
-async fn hyperliquid_takes(app: &TestApp, agent: &AgentKey) {
+/// Sends an action without effect, signed by the agent.
+async fn assert_hyperliquid_accepts(app: &TestApp, agent: &AgentKey) {
     let (nonce, action) = (app.clock.now_ms(), json!({ "type": "noop" }));
     let hash = signing::action_hash(&action, nonce, None, None).unwrap();
     let digest = signing::l1_digest(Chain::Mainnet, hash).unwrap();
@@ -191,8 +193,8 @@ async fn hyperliquid_takes(app: &TestApp, agent: &AgentKey) {
     assert_eq!(reply.body["status"], "ok", "{reply:?}");
 }
 
-/// A read that the agent signs.
-async fn aster_takes(app: &TestApp, agent: &AgentKey, view: &WalletView) {
+/// Sends a read request, signed by the agent.
+async fn assert_aster_accepts(app: &TestApp, agent: &AgentKey, view: &WalletView) {
     let (nonce, user) = (app.clock.now_ms() * 1_000, view.wallet.address);
     let parameters = format!("nonce={nonce}&user={user}&signer={}", agent.address());
     let query = sign_query(app.options.aster.agent_chain_id(), agent, &parameters).unwrap();

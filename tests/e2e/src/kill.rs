@@ -1,15 +1,15 @@
-//! Kills an operation at every remote call that it makes, before and after each, and lets an
-//! honest client finish it.
+//! Kills an operation at each of its remote calls, before and after the call, and lets an honest
+//! client finish it.
 //!
-//! The kill points are the calls of a run that nobody kills, so a new remote call is covered as
-//! soon as it is made. A kill is the end of the operation's future: nothing of it runs on. The
-//! repeat is a new process: a new router with new clients.
+//! The kill points are the calls of an undisturbed run, so every new remote call is covered. A kill
+//! drops the operation's future, so nothing of it continues. The retry is a new process: a new
+//! router with new clients.
 
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test says what it does, and that it cannot go on"
+    reason = "tests report their progress, and a failing test panics"
 )]
 
 mod call;
@@ -34,27 +34,27 @@ use crate::proxy::{Fate, Process, Proxy, Side};
 use crate::{RENEW_LIMITS, Reply, TestApp};
 use call::What;
 
-/// More repeats than an honest client should ever need.
-const MOST_REPEATS: usize = 10;
+/// More retries than an honest client should ever need.
+const MAX_RETRIES: usize = 10;
 
-/// The stack under test, and processes in front of it that may be killed.
+/// The stack under test, with killable processes in front of it.
 #[derive(Debug)]
 pub struct Harness {
     /// The stack.
     pub app: TestApp,
-    /// The processes' network edge.
+    /// The network proxy of the processes.
     pub proxy: Proxy,
 }
 
 impl Harness {
-    /// A stack with the proxies in front.
+    /// Starts a stack and its proxy.
     pub async fn start() -> Self {
         let app = TestApp::start().await;
         let proxy = Proxy::start(&app).await;
         Self { app, proxy }
     }
 
-    /// Runs a call in this process, to its end or the process's death.
+    /// Runs a call in this process until the call ends or the process is killed.
     pub async fn call(&self, process: &Process, call: &Call) -> Option<Reply> {
         let work = async {
             match &call.what {
@@ -69,7 +69,8 @@ impl Harness {
         tokio::select! {
             biased;
             () = process.died() => None,
-            // What its death has broken may be noticed first: who is dead answers nothing.
+            // A call may end because of the death that broke its connections. A dead process
+            // returns nothing.
             reply = work => (!process.is_dead()).then_some(reply),
         }
     }
@@ -81,8 +82,8 @@ impl Harness {
         path: &str,
         (body, key): (Option<&Value>, Option<&str>),
     ) -> Reply {
-        let router = hyperdex_local::routes(&self.app.options, &process.endpoints())
-            .expect("the routers are made");
+        let router =
+            hyperdex_local::routes(&self.app.options, &process.endpoints()).expect("routers");
         let mut request = http::Request::builder().method(method).uri(path);
         if body.is_some() {
             request = request.header("content-type", "application/json");
@@ -94,7 +95,7 @@ impl Harness {
         let request = request.body(Body::from(body)).expect("a request");
         let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
         let (head, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.expect("a whole body");
+        let body = to_bytes(body, usize::MAX).await.expect("a complete body");
         let body = serde_json::from_slice(&body).unwrap_or_default();
         Reply { status: head.status.as_u16(), body, headers: head.headers }
     }
@@ -111,12 +112,12 @@ impl Harness {
             }
             Err(error) => (500, json!({ "error": error.to_string() })),
         };
-        // The next run follows anyway.
+        // The next run follows at once.
         let headers = http::HeaderMap::from_iter([(RETRY_AFTER, 0.into())]);
         Reply { status, body, headers }
     }
 
-    /// A refresh, answered as the API would.
+    /// Refreshes the shares and returns the outcome as an API response.
     async fn refresh(&self, process: &Process, wallet_id: Uuid) -> Reply {
         let custody = process.endpoints().custody_of(&self.app.options, "refresh-shares");
         let mut headers = http::HeaderMap::new();
@@ -131,13 +132,13 @@ impl Harness {
         Reply { status, body, headers }
     }
 
-    /// Calls, and again as an honest client, until the operation has ended.
+    /// Makes the call and retries it as an honest client until the operation has ended.
     pub async fn finish(&self, call: &Call, ended: fn(&Reply) -> bool) -> Vec<Reply> {
         let mut replies = Vec::new();
-        while replies.len() < MOST_REPEATS {
+        while replies.len() < MAX_RETRIES {
             let process = self.proxy.process();
-            let reply = self.call(&process, call).await.expect("nobody kills it");
-            self.app.clock.advance_ms(call.again_after_ms());
+            let reply = self.call(&process, call).await.expect("a process without a kill point");
+            self.app.clock.advance_ms(call.retry_delay_ms());
             let (status, wait) = (reply.status, reply.retry_after_s());
             let over = ended(&reply);
             replies.push(reply);
@@ -148,10 +149,10 @@ impl Harness {
                 _ => break,
             }
         }
-        panic!("{call:?} does not end: {replies:#?}");
+        panic!("{call:?} did not end: {replies:#?}");
     }
 
-    /// Runs a call in a process that dies at the so-manieth call of this name.
+    /// Runs a call in a process that is killed at the nth call of this name.
     pub async fn kill(&self, call: &Call, name: &str, nth: usize, side: Side) {
         let last = name.to_owned();
         let process = self.proxy.process_with(Box::new(move |arrival| {
@@ -163,8 +164,8 @@ impl Harness {
         process.settled().await;
     }
 
-    /// As [`Harness::drive`], but each death is followed by another one at each call of the repeat,
-    /// after it took effect.
+    /// Like [`Harness::drive`], but kills the retry of each killed call too, at each of its calls,
+    /// after the call took effect.
     pub async fn drive_pairs(
         &self,
         operation: &'static str,
@@ -176,23 +177,23 @@ impl Harness {
         let calls = self.calls_of(&call).await;
         check(&call).await;
         let mut row = Row::new(operation);
-        for (name, nth) in drawn(deadly(calls), 6) {
+        for (name, nth) in drawn(killable(calls), 6) {
             *row.points.entry(name.clone()).or_default() += 1;
-            let die_once = async || {
+            let killed_once = async || {
                 let call = prepare().await;
                 self.kill(&call, &name, nth, Side::After).await;
-                self.app.clock.advance_ms(30_001 + call.again_after_ms());
+                self.app.clock.advance_ms(30_001 + call.retry_delay_ms());
                 call
             };
-            let call = die_once().await;
-            let repeated = self.calls_of(&call).await;
+            let call = killed_once().await;
+            let retry_calls = self.calls_of(&call).await;
             self.finish(&call, ended).await;
             check(&call).await;
-            for (second, nth) in drawn(deadly(repeated), 6) {
-                let call = die_once().await;
+            for (second, nth) in drawn(killable(retry_calls), 6) {
+                let call = killed_once().await;
                 println!("{operation}, {name}, then {second} #{nth}");
                 self.kill(&call, &second, nth, Side::After).await;
-                self.app.clock.advance_ms(call.again_after_ms());
+                self.app.clock.advance_ms(call.retry_delay_ms());
                 let replies = self.finish(&call, ended).await;
                 row.add(&replies.iter().map(|reply| reply.status).collect::<Vec<_>>());
                 check(&call).await;
@@ -201,10 +202,10 @@ impl Harness {
         row
     }
 
-    /// The calls that an operation makes when nobody kills it, each with its number.
+    /// Returns the calls of an undisturbed operation, each with its number.
     async fn calls_of(&self, call: &Call) -> Vec<(String, usize)> {
         let process = self.proxy.process();
-        self.call(&process, call).await.expect("nobody kills it");
+        self.call(&process, call).await.expect("a process without a kill point");
         let mut made = BTreeMap::<String, usize>::new();
         let number = |name: String| {
             let nth = made.entry(name.clone()).or_default();
@@ -214,8 +215,9 @@ impl Harness {
         process.calls().into_iter().map(number).collect()
     }
 
-    /// Kills the operation that `prepare` prepares at each of its calls, on both sides, has an
-    /// honest client finish it, and then checks. Without `EVERY_CASE=1`, at [`drawn`] ones.
+    /// Kills the prepared operation at each of its calls, before and after the call, lets an honest
+    /// client finish it, and runs the check. Without `EVERY_CASE=1`, it kills at [`drawn`] calls
+    /// only.
     pub async fn drive(
         &self,
         operation: &'static str,
@@ -226,7 +228,8 @@ impl Harness {
         self.drive_watched(operation, prepare, async |_| {}, ended, check).await
     }
 
-    /// The same, with a look at what each death has left before anybody finishes it.
+    /// Like [`Harness::drive`], and runs `watch` after each death, before the operation is
+    /// finished.
     pub async fn drive_watched(
         &self,
         operation: &'static str,
@@ -237,7 +240,7 @@ impl Harness {
     ) -> Row {
         let call = prepare().await;
         let process = self.proxy.process();
-        let reply = self.call(&process, &call).await.expect("nobody kills it");
+        let reply = self.call(&process, &call).await.expect("a process without a kill point");
         assert_eq!(reply.status / 100, 2, "{operation}: {reply:?}");
         println!("{operation}: {} {}", reply.status, reply.body);
         check(&call).await;
@@ -252,7 +255,7 @@ impl Harness {
         for (name, nth, side) in drawn(points, 3) {
             let call = prepare().await;
             self.kill(&call, &name, nth, side).await;
-            self.app.clock.advance_ms(call.again_after_ms());
+            self.app.clock.advance_ms(call.retry_delay_ms());
             watch(&call).await;
             let replies = self.finish(&call, ended).await;
             let statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
@@ -264,14 +267,14 @@ impl Harness {
     }
 }
 
-/// The calls that an operation can die at, each with its number.
-fn deadly(calls: Vec<(String, usize)>) -> Vec<(String, usize)> {
+/// Returns the calls at which an operation can be killed, each with its number.
+fn killable(calls: Vec<(String, usize)>) -> Vec<(String, usize)> {
     calls.into_iter().filter(|(name, nth)| !sides(name, *nth).is_empty()).collect()
 }
 
-/// Both sides. What the cosigner reads changes nothing, and a death of it before a write is like one
-/// before it was invoked, or after its last write. Of the queries of an index, shard by shard, one
-/// is like another.
+/// Returns the sides to test. Reads of the cosigner change nothing, and a death before a write
+/// equals a death before the invocation or after the last write. The queries of an index, shard by
+/// shard, are alike.
 fn sides(call: &str, nth: usize) -> &'static [Side] {
     let writes = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
     if call == "DynamoDB.Query" && nth > 3 {
@@ -285,49 +288,49 @@ fn sides(call: &str, nth: usize) -> &'static [Side] {
     }
 }
 
-/// What came of killing one operation.
+/// The results of killing one operation.
 #[derive(Debug)]
 pub struct Row {
     operation: &'static str,
-    /// Each call, and how often it is made.
+    /// Each remote call, and how often it is made.
     points: BTreeMap<String, usize>,
-    /// The statuses of the repeats, and after how many kills they were these.
+    /// The statuses of the retries, and the number of kills with these statuses.
     outcomes: BTreeMap<String, usize>,
-    most_repeats: usize,
+    max_retries: usize,
 }
 
 impl Row {
     fn new(operation: &'static str) -> Self {
         let (points, outcomes) = Default::default();
-        Self { operation, points, outcomes, most_repeats: 0 }
+        Self { operation, points, outcomes, max_retries: 0 }
     }
 
     fn add(&mut self, statuses: &[u16]) {
-        let words: Vec<String> = statuses.iter().map(u16::to_string).collect();
-        *self.outcomes.entry(words.join(" ")).or_default() += 1;
-        self.most_repeats = self.most_repeats.max(statuses.len());
+        let texts: Vec<String> = statuses.iter().map(u16::to_string).collect();
+        *self.outcomes.entry(texts.join(" ")).or_default() += 1;
+        self.max_retries = self.max_retries.max(statuses.len());
     }
 
-    /// The head of a table of these.
+    /// The head of a table of rows.
     pub const HEAD: &str = "\
-        | operation | remote calls | kills | the repeats' statuses (kills) | most repeats | at the end |\n\
+        | operation | remote calls | kills | retry statuses (kills) | max. retries | result |\n\
         | --- | --- | --- | --- | --- | --- |";
 }
 
-/// A line of the table.
+/// A row of the table.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let calls: usize = self.points.values().sum();
         let outcomes: Vec<String> =
             self.outcomes.iter().map(|(statuses, kills)| format!("{statuses} ({kills})")).collect();
-        let (operation, outcomes, most) = (self.operation, outcomes.join(", "), self.most_repeats);
+        let (operation, outcomes, most) = (self.operation, outcomes.join(", "), self.max_retries);
         let kills: usize = self.outcomes.values().sum();
-        write!(f, "| {operation} | {calls} | {kills} | {outcomes} | {most} | as it must be |")
+        write!(f, "| {operation} | {calls} | {kills} | {outcomes} | {most} | as expected |")
     }
 }
 
-/// One case of `one_in`, in their order, from a first one by chance; every one with `EVERY_CASE=1`,
-/// which the nightly run sets. Of few cases there is at least one.
+/// Returns every nth case, from a random first one. Returns all cases with `EVERY_CASE=1`, which
+/// the nightly run sets. Returns at least one case.
 #[must_use]
 pub fn drawn<T>(cases: Vec<T>, one_in: usize) -> Vec<T> {
     if std::env::var_os("EVERY_CASE").is_some() {

@@ -1,6 +1,5 @@
-//! The whole stack for a test, started by one call: the embedded cloud, the cosigner, the
-//! exchange simulators and the API, on free ports, with data of its own and a clock that the test
-//! owns.
+//! Starts the whole stack for a test with one call: the embedded cloud, the cosigner, the exchange
+//! simulators and the API, on free ports, with its own data and a clock that the test controls.
 
 pub mod attacker;
 pub mod documented;
@@ -27,7 +26,7 @@ use shared::store::StoreConfig;
 use shared::wallets::{Custody, CustodyConfig, RefreshBy};
 use tempfile::TempDir;
 
-/// A clock that stands still until it is moved.
+/// A clock that advances only when the test moves it.
 #[derive(Clone, Debug)]
 pub struct TestClock(Arc<AtomicU64>);
 
@@ -36,8 +35,8 @@ impl TestClock {
         Self(Arc::new(AtomicU64::new(Clock::system().now_us())))
     }
 
-    /// The clock as the product takes it. A wait moves it to the wait's end, after an eighth of a
-    /// short wait in real time, so that a crowd that waits for others lets them work.
+    /// Returns the clock for the product. A wait advances it to the end of the wait. A short wait
+    /// also takes an eighth of its time in real time, so that concurrent callers can make progress.
     #[must_use]
     pub fn clock(&self) -> Clock {
         let (now, clock) = (self.0.clone(), self.clone());
@@ -50,18 +49,18 @@ impl TestClock {
         })
     }
 
-    /// Unix milliseconds.
+    /// Returns the time in Unix milliseconds.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.0.load(Ordering::SeqCst) / 1_000
     }
 
-    /// Moves it back, as a clock that was ahead is corrected.
+    /// Sets the clock back, as when a clock that was ahead is corrected.
     pub fn set_back_ms(&self, ms: u64) {
         self.0.fetch_sub(ms * 1_000, Ordering::SeqCst);
     }
 
-    /// Moves it on.
+    /// Advances the clock.
     pub fn advance_ms(&self, ms: u64) {
         self.0.fetch_add(ms * 1_000, Ordering::SeqCst);
     }
@@ -87,18 +86,18 @@ pub const RECONCILE_LIMITS: ReconcileLimits =
 pub struct TestApp {
     /// The stack.
     pub stack: Stack,
-    /// Its clock.
+    /// The clock of the stack.
     pub clock: TestClock,
-    /// Its data.
+    /// The data directory.
     pub data: TempDir,
-    /// What it was started with.
+    /// The options that the stack was started with.
     pub options: Options,
     http: reqwest::Client,
 }
 
-/// An answer of the API.
+/// A response of the API.
 pub struct Reply {
-    /// HTTP status.
+    /// The HTTP status.
     pub status: u16,
     /// The body.
     pub body: Value,
@@ -106,7 +105,7 @@ pub struct Reply {
     pub headers: http::HeaderMap,
 }
 
-/// The one secret that an answer may hold is not shown by a test that fails.
+/// Redacts the API private key, so that a failing test does not print it.
 impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut body = self.body.clone();
@@ -118,7 +117,7 @@ impl std::fmt::Debug for Reply {
 }
 
 impl Reply {
-    /// The names of the fields of the object at `pointer`, sorted.
+    /// Returns the sorted names of the fields of the object at `pointer`.
     #[must_use]
     pub fn fields(&self, pointer: &str) -> Vec<&str> {
         let object = self.body.pointer(pointer).and_then(Value::as_object);
@@ -128,7 +127,7 @@ impl Reply {
         names
     }
 
-    /// The address of the agent that a registration or a rotation has made.
+    /// Returns the address of the agent that a registration or a rotation made.
     #[must_use]
     pub fn agent(&self, exchange: &str) -> &str {
         self.text(match exchange {
@@ -137,27 +136,27 @@ impl Reply {
         })
     }
 
-    /// The seconds that a caller is told to wait.
+    /// Returns the value of `Retry-After`, in seconds.
     #[must_use]
     pub fn retry_after_s(&self) -> Option<u64> {
         self.headers.get("retry-after")?.to_str().ok()?.parse().ok()
     }
 
-    /// The text at `pointer`; empty when there is none.
+    /// Returns the text at `pointer`, or an empty string.
     #[must_use]
     pub fn text(&self, pointer: &str) -> &str {
         self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 }
 
-#[expect(clippy::expect_used, reason = "a test that cannot go on should say so and end")]
+#[expect(clippy::expect_used, reason = "a failing test panics")]
 impl TestApp {
-    /// The stack with everything by default.
+    /// Starts the stack with default options.
     pub async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
-    /// The stack with other options.
+    /// Starts the stack with changed options.
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
         let clock = TestClock::new();
@@ -166,14 +165,14 @@ impl TestApp {
         options.cosigner = CosignerHost::InProcess;
         options.exchange_timeout_ms = 400;
         change(&mut options);
-        let stack = Stack::start(options.clone()).await.expect("the stack starts");
+        let stack = Stack::start(options.clone()).await.expect("a running stack");
         let http = shared::http_client::client_builder()
             .and_then(|builder| Ok(builder.build()?))
             .expect("an HTTP client");
         Self { stack, clock, data, options, http }
     }
 
-    /// Sends a request as it is. An answer of the API that is not in its document ends the test.
+    /// Sends a request. Fails if a response of the API does not match its document.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
         let sent = request.try_clone().and_then(|request| request.build().ok()).expect("a request");
         let (method, url) = (sent.method(), sent.url());
@@ -185,24 +184,24 @@ impl TestApp {
         reply
     }
 
-    /// Sends a request as it is, to which the API's document does not apply.
+    /// Sends a request without comparing the response with the API's document.
     pub async fn send_unchecked(&self, request: reqwest::RequestBuilder) -> Reply {
         let request = request.build().expect("a request");
-        let response = self.http.execute(request).await.expect("the API answers");
+        let response = self.http.execute(request).await.expect("a response");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("a whole body");
+        let text = response.text().await.expect("a complete body");
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
         Reply { status, body, headers }
     }
 
-    /// A request to a path, to be completed.
+    /// Starts a request to a path.
     pub fn request(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.stack.api))
             .header("X-API-KEY", "any-key")
     }
 
-    /// Makes an API key. With the first one, the stack is closed to all others.
+    /// Creates a tenant key. The first one turns authentication on.
     pub fn key(&self, tenant: &str) -> String {
         let tenant = tenant.parse().expect("a tenant");
         let file = KeyFile::new(self.data.path());
@@ -210,7 +209,7 @@ impl TestApp {
         String::clone(&key.expect("a key"))
     }
 
-    /// A request with an API key, and a JSON body if there is one.
+    /// Sends a request with a tenant key and an optional JSON body.
     pub async fn send_as(
         &self,
         key: &str,
@@ -224,12 +223,12 @@ impl TestApp {
         self.send(request.header("X-API-KEY", key)).await
     }
 
-    /// `POST` of a JSON body.
+    /// Sends a `POST` with a JSON body.
     pub async fn post(&self, path: &str, body: Value) -> Reply {
         self.send(self.request(http::Method::POST, path).json(&body)).await
     }
 
-    /// `GET`.
+    /// Sends a `GET`.
     pub async fn get(&self, path: &str) -> Reply {
         self.send(self.request(http::Method::GET, path)).await
     }
@@ -246,7 +245,7 @@ impl TestApp {
         self.post(&format!("/api/wallets/{name}/sign"), json!({ "message": "hello" })).await
     }
 
-    /// What is known of a wallet's credential.
+    /// Reads a wallet's credential.
     pub async fn api_key(&self, exchange: &str, name: &str) -> Reply {
         self.get(&format!("/api/trading/{exchange}/apikey?walletIdOrAddress={name}")).await
     }
@@ -270,14 +269,14 @@ impl TestApp {
     }
 }
 
-#[expect(clippy::expect_used, reason = "a test that cannot go on should say so and end")]
+#[expect(clippy::expect_used, reason = "a failing test panics")]
 impl TestApp {
-    /// A `POST` to somebody else than the API.
+    /// Starts a `POST` to another server than the API.
     pub fn request_to(&self, url: &str) -> reqwest::RequestBuilder {
         self.http.post(url)
     }
 
-    /// Every item of a table.
+    /// Returns every item of a table.
     pub async fn scan(&self, table: &str) -> Vec<Item> {
         let (mut items, mut from) = (Vec::new(), None);
         loop {
@@ -291,7 +290,7 @@ impl TestApp {
         }
     }
 
-    /// The agents of a wallet's address on an exchange: names and addresses.
+    /// Returns the names and addresses of a wallet's agents at an exchange.
     pub fn agents(&self, exchange: &str, address: &str) -> Vec<(String, String)> {
         let master = address.parse().expect("an address");
         if exchange == "aster" {
@@ -303,7 +302,7 @@ impl TestApp {
         }
     }
 
-    /// The parts of the stack that a process of its functions reaches.
+    /// Returns the endpoints that a process of the stack's functions uses.
     pub fn endpoints(&self) -> Endpoints {
         Endpoints {
             dynamodb: self.stack.dynamodb.clone(),
@@ -315,7 +314,7 @@ impl TestApp {
         }
     }
 
-    /// Party 1 of every wallet, which invokes the cosigner at `lambda`.
+    /// Returns party 1 of every wallet, with the cosigner at `lambda`.
     pub fn custody_through(&self, lambda: &str) -> Custody {
         let aws = Aws::local(&self.stack.dynamodb, &self.stack.kms, lambda);
         let store = StoreConfig { table: hyperdex_local::WALLETS_TABLE.to_owned() };
@@ -328,7 +327,7 @@ impl TestApp {
         Custody::new(&aws, &store, &config, self.clock.clock(), Random::system())
     }
 
-    /// A `GET` from somebody else than the API.
+    /// Starts a `GET` to another server than the API.
     pub fn request_from(&self, url: &str) -> reqwest::RequestBuilder {
         self.http.get(url)
     }

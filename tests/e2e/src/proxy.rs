@@ -1,16 +1,15 @@
-//! The network edge of a process that may be killed: every remote call passes here, is counted,
-//! and may be its last.
+//! The network proxy of killable processes. Every remote call passes through it and is counted, and
+//! it can fail or kill its process.
 //!
-//! A process is a set of endpoints: the clients that are made for them are its own, as a new
-//! process would have them. Its cosigner is its own too, and that one's calls pass here as well.
-//! A call may fail as well. When a process dies, its clients get no answer any more; what was sent before takes its course,
-//! as on a real network.
+//! A process is a set of endpoints with its own clients, as a new process would have. It also has
+//! its own cosigner, whose calls pass through the proxy too. After a process is killed, its clients
+//! get no response, but requests that were sent before take effect, as on a real network.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on should say so and end")]
+#![expect(clippy::expect_used, reason = "a failing test panics")]
 
-mod crowd;
 mod fate;
 mod parts;
+mod rendezvous;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -32,28 +31,28 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use crate::TestApp;
-pub use crowd::Crowd;
 pub use fate::{Arrival, Fate, Plan, Rejection, Side};
 use parts::{broken, end_to_end, fail, name, reject};
+pub use rendezvous::Rendezvous;
 
-/// No payload of ours comes near this.
+/// Larger than every payload of the tests.
 const MAX_BODY_BYTES: usize = 16 << 20;
 
-/// How much of a process is dead.
+/// Which parts of a process are dead.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Dead {
     Nothing,
-    /// The function; a cosigner that it has invoked goes on.
+    /// The function is dead, and a cosigner that it invoked continues.
     Caller,
-    /// The cosigner died, and the function with it.
+    /// The cosigner and the function are dead.
     All,
 }
 
-/// Where the calls of all processes pass. Clones share it.
+/// The proxy for the calls of all processes. Clones share it.
 #[derive(Clone)]
 pub struct Proxy(Arc<Inner>);
 
-/// It knows data keys.
+/// Omits the data keys.
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Proxy({})", self.0.address)
@@ -62,24 +61,24 @@ impl fmt::Debug for Proxy {
 
 struct Inner {
     address: String,
-    /// Where a service's calls go.
+    /// The URL of each service.
     targets: HashMap<&'static str, String>,
     settings: CosignerSettings,
     options: hyperdex_local::Options,
     http: reqwest::Client,
     processes: Mutex<Vec<Weak<Process>>>,
-    /// What KMS has answered in plain text, in base64.
+    /// The plaintext data keys that KMS returned, in base64.
     data_keys: Mutex<BTreeSet<String>>,
 }
 
-/// A process: what it has called, and whether it lives.
+/// A process with its calls and its state.
 pub struct Process {
     base: String,
     plan: Plan,
     calls: Mutex<Vec<String>>,
     dead: watch::Sender<Dead>,
-    /// Calls that were sent and are not answered.
-    flying: watch::Sender<usize>,
+    /// The number of calls without a response.
+    in_flight: watch::Sender<usize>,
     cosigner: Mutex<Option<Router>>,
 }
 
@@ -88,7 +87,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Proxy {
-    /// A proxy in front of the stack's parts.
+    /// Starts a proxy in front of the stack's services.
     pub async fn start(app: &TestApp) -> Self {
         let stack = &app.stack;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -115,7 +114,7 @@ impl Proxy {
             port: 0,
             engine: None,
         };
-        // A simulator that hangs is left alone after a while; whoever called it has given up.
+        // A hanging simulator is abandoned after ten seconds, when its caller has given up.
         let http = shared::http_client::client_builder()
             .and_then(|builder| Ok(builder.timeout(std::time::Duration::from_secs(10)).build()?))
             .expect("an HTTP client");
@@ -128,19 +127,19 @@ impl Proxy {
         proxy
     }
 
-    /// Every data key that has passed in plain text, in base64.
+    /// Returns every plaintext data key that passed, in base64.
     #[must_use]
     pub fn data_keys(&self) -> BTreeSet<String> {
         lock(&self.0.data_keys).clone()
     }
 
-    /// A new process to which nothing happens.
+    /// Starts a process without failures.
     #[must_use]
     pub fn process(&self) -> Arc<Process> {
         self.process_with(Box::new(|_| Fate::Pass))
     }
 
-    /// A new process with this fate.
+    /// Starts a process with this plan.
     #[must_use]
     pub fn process_with(&self, plan: Plan) -> Arc<Process> {
         let mut processes = lock(&self.0.processes);
@@ -149,7 +148,7 @@ impl Proxy {
             plan,
             calls: Mutex::default(),
             dead: watch::Sender::new(Dead::Nothing),
-            flying: watch::Sender::new(0),
+            in_flight: watch::Sender::new(0),
             cosigner: Mutex::default(),
         });
         processes.push(Arc::downgrade(&process));
@@ -164,18 +163,18 @@ impl Proxy {
         Some((process, service, parts.next().unwrap_or_default().to_owned()))
     }
 
-    /// The cosigner that this process invokes, with clients of its own.
+    /// Returns the cosigner of this process, with its own clients.
     fn cosigner(&self, process: &Process) -> Router {
-        let mut kept = lock(&process.cosigner);
+        let mut cached = lock(&process.cosigner);
         let make = || {
             let mut settings = self.0.settings.clone();
             settings.dynamodb = format!("{}/cosigner-dynamodb", process.base);
             settings.kms = format!("{}/cosigner-kms", process.base);
             let options = &self.0.options;
             cosigner_router(&settings, options.clock.clone(), options.random.clone())
-                .expect("the policy allows its own setting")
+                .expect("a valid policy")
         };
-        kept.get_or_insert_with(make).clone()
+        cached.get_or_insert_with(make).clone()
     }
 
     async fn forward(&self, process: &Process, service: &str, call: Call) -> Response {
@@ -214,7 +213,7 @@ impl Proxy {
 }
 
 impl Process {
-    /// The endpoints of this process's clients.
+    /// Returns the endpoints of this process's clients.
     #[must_use]
     pub fn endpoints(&self) -> Endpoints {
         let url = |service| self.url(service);
@@ -228,38 +227,38 @@ impl Process {
         }
     }
 
-    /// Where the calls of one service go, for a program that is started as this process.
+    /// Returns the URL of one service, for a program that runs as this process.
     #[must_use]
     pub fn url(&self, service: &str) -> String {
         format!("{}/{service}", self.base)
     }
 
-    /// The API, for a process that is a client of it.
+    /// Returns the URL of the API, for a process that is a client of it.
     #[must_use]
     pub fn api(&self) -> String {
         format!("{}/api", self.base)
     }
 
-    /// The calls that it made, in order.
+    /// Returns the calls of the process in order.
     #[must_use]
     pub fn calls(&self) -> Vec<String> {
         lock(&self.calls).clone()
     }
 
-    /// Returns when it has to die.
+    /// Waits until the process is killed.
     pub async fn died(&self) {
         self.dead_to(Dead::Caller).await;
     }
 
-    /// Whether it has to die, or has died.
+    /// Returns true if the process is dead.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         *self.dead.borrow() >= Dead::Caller
     }
 
-    /// Returns when all that it sent has taken effect.
+    /// Waits until every sent call has taken effect.
     pub async fn settled(&self) {
-        let _ = self.flying.subscribe().wait_for(|flying| *flying == 0).await;
+        let _ = self.in_flight.subscribe().wait_for(|in_flight| *in_flight == 0).await;
     }
 
     async fn dead_to(&self, dead: Dead) {
@@ -271,7 +270,7 @@ impl Process {
         self.dead.send_modify(|known| *known = dead.max(*known));
     }
 
-    /// Counts a call, and says what becomes of it. `None`: it never gets anywhere.
+    /// Counts a call and decides what happens to it. Returns `None` if the call is never sent.
     fn count(&self, service: &str, name: String, body: &[u8]) -> Option<Fate> {
         let mut calls = lock(&self.calls);
         let dead = *self.dead.borrow();
@@ -285,12 +284,12 @@ impl Process {
             self.die(service);
             return None;
         }
-        self.flying.send_modify(|flying| *flying += 1);
+        self.in_flight.send_modify(|in_flight| *in_flight += 1);
         Some(fate)
     }
 }
 
-/// It holds secrets of nobody, but its plan cannot be shown.
+/// Omits the plan, which cannot be printed.
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Process({}, {:?})", self.base, self.calls())
@@ -313,7 +312,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     let Some(fate) = process.count(&service, name(&service, &call), &call.body) else {
         return std::future::pending().await;
     };
-    // A task of its own: what was sent goes on when the one who sent it is dead.
+    // The task is separate, so a sent call takes effect even if its sender is killed.
     let sent = tokio::spawn(async move {
         let answer = match fate {
             Fate::Pass | Fate::Fail(Fault::Pass) => {
@@ -324,8 +323,8 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
                 process.die(&service);
                 None
             }
-            Fate::Hold(crowd) => {
-                crowd.wait().await;
+            Fate::Hold(rendezvous) => {
+                rendezvous.wait().await;
                 Some(proxy.forward(&process, &service, call).await)
             }
             Fate::Lose => {
@@ -343,7 +342,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
                 fail(fault)
             }
         };
-        process.flying.send_modify(|flying| *flying -= 1);
+        process.in_flight.send_modify(|in_flight| *in_flight -= 1);
         answer
     });
     match sent.await {

@@ -1,6 +1,6 @@
-//! The shares of a wallet key, which only a test can read next to each other.
+//! The shares of a wallet key. Only a test can read both.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on should say so and end")]
+#![expect(clippy::expect_used, reason = "a failing test panics")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::Tenant;
@@ -13,13 +13,13 @@ use uuid::Uuid;
 use crate::{TestApp, invariants};
 
 /// Returns party 1's share in use of a user's wallet.
-pub async fn own(app: &TestApp, user: &str) -> KeyShare {
+pub async fn party_1(app: &TestApp, user: &str) -> KeyShare {
     let view = invariants::view(app, user).await;
-    app.stack.custody.share(&view.wallet).await.expect("its share")
+    app.stack.custody.share(&view.wallet).await.expect("a share")
 }
 
 /// Returns party 2's share of a version.
-pub async fn theirs(app: &TestApp, wallet_id: Uuid, version: u32) -> KeyShare {
+pub async fn party_2(app: &TestApp, wallet_id: Uuid, version: u32) -> KeyShare {
     let aws = app.stack.aws();
     let read = aws
         .dynamodb()
@@ -39,6 +39,6 @@ pub async fn theirs(app: &TestApp, wallet_id: Uuid, version: u32) -> KeyShare {
         version: version.to_string(),
     };
     let envelope = Envelope::new(aws.kms(), COSIGNER_KEY, Random::system());
-    let bytes = envelope.open(&context, &sealed).await.expect("key B opens it");
+    let bytes = envelope.open(&context, &sealed).await.expect("a share sealed with key B");
     KeyShare::from_bytes(&bytes, 2).expect("a share")
 }

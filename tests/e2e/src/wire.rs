@@ -1,6 +1,7 @@
-//! The API over a bare socket, for what no HTTP client would send, and a look at all that is stored.
+//! A raw socket to the API, for requests that HTTP clients do not send, and a view of all stored
+//! items.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on should say so and end")]
+#![expect(clippy::expect_used, reason = "a failing test panics")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -14,37 +15,38 @@ use tokio::time::timeout;
 
 use crate::TestApp;
 
-/// Longer than anything that is waited for: a test that gets here has found something that hangs.
-const FOR_EVER: Duration = Duration::from_secs(60);
+/// Longer than any expected wait. A test that reaches it has found a hang.
+const HANG_LIMIT: Duration = Duration::from_secs(60);
 
-/// What came back before the connection was closed.
+/// The bytes that arrived before the connection was closed.
 #[derive(Debug)]
-pub struct Heard(String);
+pub struct RawReply(String);
 
-impl Heard {
-    /// The status of each answer, in order; none when the connection was closed without a word.
+impl RawReply {
+    /// Returns the status of each response in order, or none if the connection was closed without a
+    /// response.
     #[must_use]
     pub fn statuses(&self) -> Vec<u16> {
         let heads = self.0.split("HTTP/1.").skip(1);
         heads.filter_map(|head| head.get(2..5)?.parse().ok()).collect()
     }
 
-    /// The status of the one answer.
+    /// Returns the status of the only response.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         let statuses = self.statuses();
-        assert!(statuses.len() <= 1, "more than one answer: {}", self.0);
+        assert!(statuses.len() <= 1, "more than one response: {}", self.0);
         statuses.first().copied()
     }
 
-    /// The body of the last answer; null when it has none.
+    /// Returns the body of the last response, or null.
     #[must_use]
     pub fn body(&self) -> Value {
         let body = self.0.rsplit_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
         serde_json::from_str(body).unwrap_or_default()
     }
 
-    /// All of it.
+    /// Returns everything that arrived.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.0
@@ -56,35 +58,36 @@ impl Heard {
 pub struct Wire(TcpStream);
 
 impl Wire {
-    /// A new connection.
+    /// Opens a connection.
     pub async fn open(app: &TestApp) -> Self {
         let address = app.stack.api.trim_start_matches("http://");
         Self(TcpStream::connect(address).await.expect("a connection"))
     }
 
-    /// Sends these bytes. Whether the other side still takes them.
-    pub async fn say(&mut self, bytes: &[u8]) -> bool {
-        let said = timeout(FOR_EVER, self.0.write_all(bytes)).await;
-        said.expect("the other side reads or closes").is_ok()
+    /// Sends these bytes. Returns true if the peer still accepts them.
+    pub async fn send(&mut self, bytes: &[u8]) -> bool {
+        let sent = timeout(HANG_LIMIT, self.0.write_all(bytes)).await;
+        sent.expect("the peer reads or closes").is_ok()
     }
 
-    /// Reads until the other side closes.
-    pub async fn hear(mut self) -> Heard {
+    /// Reads until the peer closes the connection.
+    pub async fn receive(mut self) -> RawReply {
         let mut bytes = Vec::new();
-        // Reset or closed is the same here: what had come is kept.
-        let _ = timeout(FOR_EVER, self.0.read_to_end(&mut bytes)).await.expect("it is closed");
-        Heard(String::from_utf8_lossy(&bytes).into_owned())
+        // A reset counts as a close. The bytes before it count.
+        let _ =
+            timeout(HANG_LIMIT, self.0.read_to_end(&mut bytes)).await.expect("a closed connection");
+        RawReply(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
-/// Sends these bytes on a connection of their own, and reads until it is closed.
-pub async fn say(app: &TestApp, bytes: &[u8]) -> Heard {
+/// Sends these bytes on a new connection and reads until it is closed.
+pub async fn send_raw(app: &TestApp, bytes: &[u8]) -> RawReply {
     let mut wire = Wire::open(app).await;
-    wire.say(bytes).await;
-    wire.hear().await
+    wire.send(bytes).await;
+    wire.receive().await
 }
 
-/// Everything in both tables.
+/// Returns every item of both tables.
 pub async fn tables(app: &TestApp) -> BTreeMap<(String, String), HashMap<String, AttributeValue>> {
     let mut all = BTreeMap::new();
     for table in [WALLETS_TABLE, COSIGNER_TABLE] {

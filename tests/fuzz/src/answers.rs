@@ -1,4 +1,5 @@
-//! What an exchange answers: the first byte chooses the status, the rest is the body.
+//! Target for responses of an exchange. The first byte selects the status, and the rest is the
+//! body.
 
 use domain::eth::Address;
 use shared::exchanges::aster::{answer as aster, v1};
@@ -10,7 +11,7 @@ use crate::messages::WALLET;
 
 const STATUSES: [u16; 12] = [200, 201, 204, 302, 400, 404, 408, 418, 422, 429, 500, 503];
 
-/// The same answer to every question.
+/// Parses the bytes as the response to every request.
 pub fn run(data: &[u8]) {
     let Some((first, body)) = data.split_first() else { return };
     let status = STATUSES[usize::from(*first) % STATUSES.len()];
@@ -20,13 +21,13 @@ pub fn run(data: &[u8]) {
 
     sent(&aster::outcome(&answer()), status);
     sent(&hyperliquid::outcome(&answer(), wallet), status);
-    unread(aster::agents(&answer()).err());
-    unread(hyperliquid::agents(&answer()).err());
+    assert_not_quoted(aster::agents(&answer()).err());
+    assert_not_quoted(hyperliquid::agents(&answer()).err());
     match hyperliquid::is_agent_of(&answer(), wallet) {
-        // It is the wallet's only when the exchange has named the wallet.
+        // True only if the exchange named the wallet.
         Ok(true) => assert!(status == 200 && body.to_lowercase().contains("agent")),
         Ok(false) => assert_eq!(status, 200),
-        Err(error) => unread(Some(error)),
+        Err(error) => assert_not_quoted(Some(error)),
     }
     if let Ok(login) = v1::login(&answer()) {
         assert!(status == 200 && login.nonce.bytes().all(|digit| digit.is_ascii_digit()));
@@ -34,17 +35,17 @@ pub fn run(data: &[u8]) {
     match v1::created(answer()) {
         v1::V1Outcome::Created(key) => {
             assert!((200..300).contains(&status) && !key.api_key.is_empty());
-            // A secret of some length, that is not in the key's public half as well.
+            // A secret of a minimum length that is not part of the public key.
             let secret = key.api_secret.as_str();
             let is_one = secret.len() >= 20 && !key.api_key.contains(secret);
             assert!(!is_one || !format!("{key:?}").contains(secret));
         }
-        v1::V1Outcome::Refused(no) => {
-            refusal(&no);
-            // A secret that it says back is hidden.
+        v1::V1Outcome::Refused(refused) => {
+            refusal(&refused);
+            // A secret in the refusal's text must be hidden.
             let hex = |letter: char| letter.is_ascii_hexdigit();
-            let longest = no.text.split(|letter| !hex(letter)).map(str::len).max();
-            assert!(longest.unwrap_or_default() <= 40, "{no:?}");
+            let longest = refused.text.split(|letter| !hex(letter)).map(str::len).max();
+            assert!(longest.unwrap_or_default() <= 40, "{refused:?}");
         }
         v1::V1Outcome::NotSent(_) | v1::V1Outcome::Unknown(_) => {}
     }
@@ -53,20 +54,20 @@ pub fn run(data: &[u8]) {
 fn sent(outcome: &Outcome, status: u16) {
     match outcome {
         Outcome::Done => assert!((200..300).contains(&status)),
-        Outcome::Refused(no) => refusal(no),
+        Outcome::Refused(refused) => refusal(refused),
         Outcome::Unknown(_) => {}
-        Outcome::NotSent(_) => unreachable!("there is an answer"),
+        Outcome::NotSent(_) => unreachable!("a response exists"),
     }
 }
 
-/// Its words are short, and do nothing to how they are shown.
+/// Checks that the refusal's text is short and has no control characters.
 fn refusal(refusal: &Refusal) {
     assert!(refusal.text.chars().count() <= 200, "{refusal:?}");
     assert!(!refusal.text.chars().any(char::is_control), "{refusal:?}");
 }
 
-/// What cannot be read is not quoted: the words are our own.
-fn unread(error: Option<LookupError>) {
+/// Checks that the error does not quote an unreadable response.
+fn assert_not_quoted(error: Option<LookupError>) {
     if let Some(error @ LookupError::Unreadable { .. }) = error {
         let text = error.to_string();
         assert!(text.len() < 60 && text.ends_with("not of the protocol"), "{text}");

@@ -1,4 +1,4 @@
-//! What is stored: items of every kind in DynamoDB's JSON, the audit log, seals, the policy.
+//! Target for stored data: items in DynamoDB's JSON, the audit log, seals and the policy.
 
 use std::fmt::Debug;
 
@@ -14,7 +14,7 @@ use shared::store::{
     CredentialRecord, ListedWallet, Nonces, RequestRecord, ShareRecord, WalletRecord,
 };
 
-/// The setting that policies are read for.
+/// The setting of the policies.
 pub(crate) const SETTING: Setting = Setting {
     hyperliquid_chain: HyperliquidChain::Mainnet,
     aster_chain: HyperliquidChain::Mainnet,
@@ -22,7 +22,7 @@ pub(crate) const SETTING: Setting = Setting {
     aster_login: true,
 };
 
-/// The same item as each of them.
+/// Parses the bytes as each kind of item.
 pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut verifier = Verifier::default();
@@ -31,33 +31,34 @@ pub fn run(data: &[u8]) {
     }
     drop(verifier.finish());
     if let Ok(policy) = Policy::new(text, SETTING) {
-        let again = Policy::new(text, SETTING).expect("it is read once more");
+        let again = Policy::new(text, SETTING).expect("a valid policy");
         assert_eq!(policy.version(), again.version());
     }
     if let Ok(seal) = serde_json::from_str::<Seal>(text) {
-        let written = serde_json::to_string(&seal).expect("it is written");
+        let written = serde_json::to_string(&seal).expect("a serialized value");
         assert_eq!(serde_json::from_str::<Seal>(&written).ok(), Some(seal));
     }
     let Ok(item) = serde_json::from_str::<serde_dynamo::Item>(text) else { return };
     let item: Item = item.into();
-    again::<WalletRecord>(&item);
-    again::<ShareRecord>(&item);
-    again::<Nonces>(&item);
-    again::<CredentialRecord>(&item);
-    again::<RequestRecord>(&item);
-    again::<SessionRecord>(&item);
-    again::<ShareItem>(&item);
-    again::<Record>(&item);
-    again::<Sealed>(&item);
+    assert_round_trip::<WalletRecord>(&item);
+    assert_round_trip::<ShareRecord>(&item);
+    assert_round_trip::<Nonces>(&item);
+    assert_round_trip::<CredentialRecord>(&item);
+    assert_round_trip::<RequestRecord>(&item);
+    assert_round_trip::<SessionRecord>(&item);
+    assert_round_trip::<ShareItem>(&item);
+    assert_round_trip::<Record>(&item);
+    assert_round_trip::<Sealed>(&item);
     let _ = from_item::<ListedWallet>("wallet", item);
 }
 
-/// What is read is written as what is read as the same, and shown without what is sealed.
-fn again<T: Debug + DeserializeOwned + Serialize>(item: &Item) {
+/// Checks that a parsed item survives a round trip and that its debug output does not depend on
+/// sealed data.
+fn assert_round_trip<T: Debug + DeserializeOwned + Serialize>(item: &Item) {
     let Ok(record) = from_item::<T>("item", item.clone()) else { return };
     let schema = Item::from([("schema".to_owned(), item["schema"].clone())]);
-    let once = to_record(schema.clone(), &record).expect("it is written");
-    let read: T = from_item("item", once.clone()).expect("it is read again");
-    assert_eq!(to_record(schema, &read).expect("it is written again"), once);
+    let once = to_record(schema.clone(), &record).expect("a serialized value");
+    let read: T = from_item("item", once.clone()).expect("a readable item");
+    assert_eq!(to_record(schema, &read).expect("a serialized value"), once);
     assert_eq!(format!("{record:?}"), format!("{read:?}"));
 }

@@ -1,8 +1,8 @@
-//! What must be true of any input, from whomever it comes. Each module is one target: `run` takes
-//! bytes and fails when something is not so. A fuzzer looks for such bytes (`.ci/fuzz`,
-//! `cargo fuzz run`); the corpora are tried by the ordinary tests too.
+//! Properties of the code that hold for any input. Each module is one target: `run` takes bytes and
+//! panics if a property does not hold. A fuzzer searches for such bytes (`.ci/fuzz`, `cargo fuzz
+//! run`), and the ordinary tests run the corpora too.
 
-#![expect(clippy::expect_used, reason = "what is not so ends the run, and says what it is")]
+#![expect(clippy::expect_used, reason = "a violated property panics")]
 
 pub mod answers;
 pub mod items;
@@ -11,10 +11,10 @@ pub mod requests;
 pub mod seeds;
 pub mod shares;
 
-/// Stands for what nobody may be shown.
+/// A secret that no output may contain.
 const SECRET: &str = "5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0ffee5ec2";
 
-/// What a target does with an input.
+/// Runs a target on an input.
 pub type Run = fn(&[u8]);
 
 /// Every target, by the name of its corpus.

@@ -1,4 +1,4 @@
-//! What the two parties send each other, and what the cosigner's policy makes of it.
+//! Target for messages between the two parties and for the cosigner's policy.
 
 use std::sync::LazyLock;
 
@@ -14,13 +14,13 @@ use crate::items::SETTING;
 static POLICY: LazyLock<Policy> =
     LazyLock::new(|| Policy::default_for(SETTING).expect("the product's own policy"));
 
-/// A time that intents are judged at, Unix milliseconds.
+/// The time at which intents are evaluated, in Unix milliseconds.
 pub(crate) const NOW_MS: u64 = 1_795_406_234_446;
 
-/// The wallet that they are judged for.
+/// The wallet for which intents are evaluated.
 pub(crate) const WALLET: &str = "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7";
 
-/// The bytes as a request, an answer and an intent; the text as a payload.
+/// Parses the bytes as a request, an answer and an intent, and the text as a payload.
 pub fn run(data: &[u8]) {
     let text = BASE64.encode(data);
     request(&text);
@@ -30,7 +30,7 @@ pub fn run(data: &[u8]) {
         request(text);
     }
     if let Ok((intent, [])) = postcard::take_from_bytes::<Intent>(data) {
-        judged(&intent);
+        assert_bounded_if_allowed(&intent);
     }
     revealed(data);
 }
@@ -40,10 +40,10 @@ fn request(text: &str) {
     assert_eq!(request.protocol, PROTOCOL);
     let payload = request.to_payload();
     let plain = std::str::from_utf8(&payload).expect("base64").trim_matches('"');
-    let again = Request::from_payload(plain).expect("it is read again");
-    assert!(again.to_payload() == payload, "it says something else");
+    let again = Request::from_payload(plain).expect("a readable message");
+    assert!(again.to_payload() == payload, "the round trip changed the message");
     match &request.call {
-        Call::StartSign(start) => judged(&start.intent),
+        Call::StartSign(start) => assert_bounded_if_allowed(&start.intent),
         Call::FinishKeygen(finish) => revealed(&finish.reveal),
         _ => {}
     }
@@ -52,22 +52,22 @@ fn request(text: &str) {
 fn revealed(data: &[u8]) {
     let Some(reveal) = Reveal::from_bytes(data) else { return };
     let bytes = reveal.to_bytes();
-    let again = Reveal::from_bytes(&bytes).expect("it is read again");
-    assert!(*again.to_bytes() == *bytes, "it says something else");
+    let again = Reveal::from_bytes(&bytes).expect("a readable message");
+    assert!(*again.to_bytes() == *bytes, "the round trip changed the message");
 }
 
 fn answer(payload: &[u8]) {
     let Some(answer) = Answer::from_payload(payload) else { return };
     let payload = answer.to_payload();
-    let again = Answer::from_payload(payload.get().as_bytes()).expect("it is read again");
-    assert!(again.to_payload().get() == payload.get(), "it says something else");
+    let again = Answer::from_payload(payload.get().as_bytes()).expect("a readable message");
+    assert!(again.to_payload().get() == payload.get(), "the round trip changed the message");
 }
 
-/// What the policy lets pass is what the product asks for, and no more.
-fn judged(intent: &Intent) {
+/// Checks that the policy allows only what the product requests.
+fn assert_bounded_if_allowed(intent: &Intent) {
     let wallet: Address = WALLET.parse().expect("an address");
     let allowed = POLICY.check(wallet, intent, NOW_MS).is_ok();
-    // Whatever it is, it has a digest.
+    // Every intent has a digest.
     let digest = intent.digest();
     assert_eq!(digest, intent.digest());
     if !allowed {

@@ -1,4 +1,4 @@
-//! What a client sends: bodies, identifiers, cursors, queries, headers, messages.
+//! Target for client requests: bodies, identifiers, cursors, queries, headers and messages.
 
 use domain::ids::{Tenant, UserId, WalletRef};
 use domain::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::SECRET;
 
-/// The same bytes as each of them.
+/// Parses the bytes as each part of a request.
 pub fn run(data: &[u8]) {
     body(data);
     nested(data);
@@ -34,14 +34,14 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// A refusal is one of the contract, in words of our own.
+/// Checks that a refusal follows the contract and quotes nothing.
 fn refusal(error: &ApiError, statuses: &[u16]) {
     assert!(statuses.contains(&error.status), "{error:?}");
     let body = error.body(0);
     assert!(body.is_ascii() && body.len() < 400 && !body.contains(SECRET), "{body}");
 }
 
-/// Each request type reads those of these fields that it has: another would be its only error.
+/// Parses each request type from its own fields. Any other field would be the only error.
 fn requests(fields: &Map<String, Value>) {
     const ID: &str = "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a";
     let uri = Uri::default();
@@ -72,7 +72,7 @@ fn request<T>(
     }
 }
 
-#[expect(clippy::panic, reason = "a fault that the fuzzer has found ends the run")]
+#[expect(clippy::panic, reason = "a violated property panics")]
 fn body(data: &[u8]) {
     match JsonBody::parse(&HeaderMap::new(), data) {
         Ok(_) if data.is_empty() => requests(&Map::new()),
@@ -84,7 +84,7 @@ fn body(data: &[u8]) {
     }
 }
 
-/// The same with a secret before it and another field after it: no refusal says it back.
+/// Places a secret before the bytes and another field after them. No refusal may quote the secret.
 fn nested(data: &[u8]) {
     for field in
         ["userId", "walletIdOrAddress", "message", "autoRenew", "url", "description", "cursor"]
@@ -108,7 +108,7 @@ fn header(data: &[u8]) {
     headers.insert("idempotency-key", value);
     match key_of(&headers) {
         Ok(key) => {
-            let key = key.expect("it was given");
+            let key = key.expect("a valid name");
             assert!(key.as_bytes() == data && (1..=255).contains(&key.len()));
             assert!(key.bytes().all(|byte| byte.is_ascii_graphic()));
         }
@@ -116,7 +116,8 @@ fn header(data: &[u8]) {
     }
 }
 
-/// Text is one identifier at most, and its canonical form is read as the same one.
+/// Checks that a text is at most one identifier, and that its canonical form parses as the same
+/// one.
 fn identifier(text: &str) {
     let is_key_safe = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
     if let Ok(tenant) = text.parse::<Tenant>() {
@@ -139,7 +140,7 @@ fn identifier(text: &str) {
         }
         Err(error) => assert!(error.to_string().is_ascii() && error.to_string().len() < 100),
     }
-    // A wallet is created for a name by which it can be found. URL libraries remove dot segments.
+    // A wallet can only be created with a findable user id. URL libraries remove dot segments.
     let is_user = matches!(read, Ok(WalletRef::User(_))) && !matches!(text, "." | "..");
     assert_eq!(UserId::for_creation(text).is_ok(), is_user);
 }
@@ -156,7 +157,7 @@ fn cursor(text: &str) {
     }
 }
 
-/// Every position has one cursor, of one tenant.
+/// Checks that every position has one cursor for each tenant.
 fn position(data: &[u8]) {
     let Some((bytes, _)) = data.split_first_chunk::<25>() else { return };
     let (shard, rest) = (bytes[0], &bytes[1..]);

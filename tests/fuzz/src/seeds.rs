@@ -1,5 +1,5 @@
-//! Where the fuzzer begins: one honest input of each kind, made from the samples that the crates
-//! keep and from the code itself.
+//! The fuzzer's seeds: one honest input of each kind, made from the samples of the crates and from
+//! the code.
 
 use domain::eth::Address;
 use domain::intent::{
@@ -11,17 +11,17 @@ use uuid::Uuid;
 
 use crate::messages::{NOW_MS, WALLET};
 
-/// A seed: its target, its name, its bytes.
+/// A seed: its target, its name and its bytes.
 pub type Seed = (&'static str, String, Vec<u8>);
 
-/// All of them.
+/// Returns all seeds.
 #[must_use]
 pub fn all() -> Vec<Seed> {
     let mut seeds = requests();
     seeds.extend(items());
     seeds.extend(messages());
     seeds.extend(answers());
-    // A whole share is 50 KB and stands among the samples: here is its beginning.
+    // A whole share has 50 KB and is one of the samples. The seed is its beginning.
     let share = include_bytes!("../../../shared/tests/samples/key-share-party-1.v1.bin");
     seeds.push(("shares", "cut".to_owned(), share[..1_024].to_vec()));
     seeds.push(("shares", "format".to_owned(), vec![1, 1, 2, 2]));

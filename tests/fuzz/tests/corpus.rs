@@ -1,6 +1,6 @@
-//! The corpora, and inputs near them, without a fuzzer.
+//! Tests the targets on the corpora and on mutated inputs, without a fuzzer.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::path::PathBuf;
 
@@ -12,35 +12,35 @@ fn corpus(target: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "corpus", target].iter().collect()
 }
 
-/// Everything in the corpora, with the targets that it is for.
-fn kept() -> Vec<(usize, Vec<u8>)> {
-    let mut kept = Vec::new();
+/// Returns every input of the corpora with its target.
+fn corpus_inputs() -> Vec<(usize, Vec<u8>)> {
+    let mut corpus_inputs = Vec::new();
     for (number, (target, _)) in TARGETS.iter().enumerate() {
         let folder = std::fs::read_dir(corpus(target)).unwrap();
         for entry in folder {
-            kept.push((number, std::fs::read(entry.unwrap().path()).unwrap()));
+            corpus_inputs.push((number, std::fs::read(entry.unwrap().path()).unwrap()));
         }
     }
-    kept
+    corpus_inputs
 }
 
-/// A case that once failed is kept beside the seeds, and tried for ever.
+/// Inputs that once failed stay in the corpora as regression tests.
 #[test]
-fn what_is_in_the_corpora_holds() {
-    let kept = kept();
-    for (target, input) in &kept {
+fn corpus_inputs_pass_every_target() {
+    let corpus_inputs = corpus_inputs();
+    for (target, input) in &corpus_inputs {
         TARGETS[*target].1(input);
     }
-    assert!(kept.len() >= seeds::all().len(), "the corpora were read");
+    assert!(corpus_inputs.len() >= seeds::all().len(), "too few inputs");
     for sample in ["key-share-party-1.v1.bin", "key-share-party-2.v1.bin"] {
         let path = format!("{}/../../shared/tests/samples/{sample}", env!("CARGO_MANIFEST_DIR"));
         hyperdex_fuzz::shares::run(&std::fs::read(path).unwrap());
     }
 }
 
-/// The seeds follow the formats: `WRITE_SEEDS=1` writes them anew.
+/// `WRITE_SEEDS=1` rewrites the seeds after a change of a format.
 #[test]
-fn the_seeds_are_of_today() {
+fn corpus_seeds_match_current_formats() {
     for (target, name, bytes) in seeds::all() {
         let path = corpus(target).join(format!("seed-{name}"));
         if std::env::var_os("WRITE_SEEDS").is_some() {
@@ -51,12 +51,12 @@ fn the_seeds_are_of_today() {
     }
 }
 
-/// An input of the corpora, bent: bytes exchanged, put in, cut off.
-fn bent() -> impl Strategy<Value = (usize, Vec<u8>)> {
-    let kept = kept();
+/// Mutates an input of the corpora: bytes are changed, inserted and removed.
+fn mutated() -> impl Strategy<Value = (usize, Vec<u8>)> {
+    let corpus_inputs = corpus_inputs();
     let edits = proptest::collection::vec((any::<Index>(), any::<u8>(), 0..4_u8), 0..12);
-    (0..kept.len(), edits).prop_map(move |(which, edits)| {
-        let (target, mut bytes) = kept[which].clone();
+    (0..corpus_inputs.len(), edits).prop_map(move |(which, edits)| {
+        let (target, mut bytes) = corpus_inputs[which].clone();
         for (place, byte, how) in edits {
             if bytes.is_empty() {
                 bytes.push(byte);
@@ -78,25 +78,25 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_near_the_corpora_holds((target, input) in bent()) {
+    fn mutated_corpus_inputs_pass_every_target((target, input) in mutated()) {
         TARGETS[target].1(&input);
     }
 
     #[test]
-    fn any_bytes_hold(input in proptest::collection::vec(any::<u8>(), 0..600)) {
+    fn random_bytes_pass_every_target(input in proptest::collection::vec(any::<u8>(), 0..600)) {
         for (_, run) in TARGETS {
             run(&input);
         }
     }
 
-    /// Names as platforms give them, and what is nearly one.
+    /// Identifiers as platforms use them, and invalid ones that are similar.
     #[test]
-    fn any_name_holds(input in "[A-Za-z0-9_.:@|\\-#/ é]{0,140}|0[xX][0-9a-fA-F]{38,42}|[0-9a-f-]{30,40}") {
+    fn random_identifiers_pass_the_requests_target(input in "[A-Za-z0-9_.:@|\\-#/ é]{0,140}|0[xX][0-9a-fA-F]{38,42}|[0-9a-f-]{30,40}") {
         hyperdex_fuzz::requests::run(input.as_bytes());
     }
 
     #[test]
-    fn any_query_holds(input in "((limit|cursor|walletIdOrAddress|x)(=[A-Za-z0-9%_+-]{0,60})?&?){0,4}") {
+    fn random_queries_pass_the_requests_target(input in "((limit|cursor|walletIdOrAddress|x)(=[A-Za-z0-9%_+-]{0,60})?&?){0,4}") {
         hyperdex_fuzz::requests::run(input.as_bytes());
     }
 }

@@ -1,5 +1,5 @@
-//! An empty Lambda function: what `lambda_http` itself needs to start and to answer. It is built as
-//! the others are, measured beside them, and deployed by nobody.
+//! An empty Lambda function that shows what `lambda_http` itself needs to start and to respond. It
+//! is built like the other functions and is not deployed.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

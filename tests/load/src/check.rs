@@ -1,4 +1,4 @@
-//! What must be true when the clients have ended: what was acknowledged is there, and works.
+//! Checks after the run that every acknowledged wallet and credential exists and works.
 
 use std::time::Duration;
 
@@ -11,17 +11,18 @@ use serde_json::{Value, json};
 use shared::store::{CredentialRecord, CredentialState, WalletView};
 use shared::wallets::Custody;
 
-use crate::client::{Client, Known, Secret, there};
+use crate::client::{Client, Known, Secret, to_client};
 use crate::error::{LoadError, failed};
 use crate::progress::Progress;
 use crate::reply::Reply;
 use crate::server::Server;
 
-/// How often a call is repeated that is answered "again, later", and how long is waited between.
-const REPEATS: usize = 120;
+/// The number of retries of a call with a retryable response, and the wait between them.
+const RETRIES: usize = 120;
 const WAIT: Duration = Duration::from_millis(500);
 
-/// Looks at every wallet and every credential; says what was found, and how much was lost.
+/// Checks every wallet and every credential, prints the findings, and returns the number of lost
+/// ones.
 pub(crate) async fn everything(
     mut clients: Vec<Client>,
     server: &Server,
@@ -37,12 +38,14 @@ pub(crate) async fn everything(
             wallets += 1;
             progress.step();
             if !signs(client, index).await {
-                lost.push(format!("{} does not sign any more", client.wallets[index].user));
+                lost.push(format!("{} no longer signs", client.wallets[index].user));
             }
             for exchange in Exchange::ALL {
                 let known = client.wallets[index].known[&exchange].clone();
                 let found = match settle(client, index, exchange, &known).await {
-                    Ok(()) => look(client, index, exchange, &known, server, &custody).await,
+                    Ok(()) => {
+                        check_credential(client, index, exchange, &known, server, &custody).await
+                    }
                     Err(cause) => Err(cause),
                 };
                 match found {
@@ -50,9 +53,7 @@ pub(crate) async fn everything(
                     Ok(false) => none += 1,
                     Err(cause) => {
                         let user = &client.wallets[index].user;
-                        lost.push(format!(
-                            "{user} {exchange}: {cause} (the client knows: {known})"
-                        ));
+                        lost.push(format!("{user} {exchange}: {cause} (expected: {known})"));
                     }
                 }
             }
@@ -64,14 +65,14 @@ pub(crate) async fn everything(
         say(&format!("LOST {line}"));
     }
     say(&format!(
-        "{wallets} wallets sign, {keys} credentials work, {none} are gone here and there; {} lost",
+        "{wallets} wallets sign, {keys} credentials work, {none} are deleted on both sides; {} lost",
         lost.len()
     ));
     Ok(lost.len())
 }
 
 async fn signs(client: &mut Client, index: usize) -> bool {
-    for _ in 0..REPEATS {
+    for _ in 0..RETRIES {
         let broken = client.broken.len();
         let answered = client.sign(index).await;
         if client.broken.len() > broken {
@@ -85,7 +86,7 @@ async fn signs(client: &mut Client, index: usize) -> bool {
     false
 }
 
-/// Repeats what was interrupted, as a client would, until nothing is on its way.
+/// Retries interrupted operations as a client would, until none is in progress.
 async fn settle(
     client: &Client,
     index: usize,
@@ -96,21 +97,23 @@ async fn settle(
         return Ok(());
     }
     let user = client.wallets[index].user.as_str();
-    let exchange_there = there(exchange);
+    let client_exchange = to_client(exchange);
     let mut last = String::new();
-    for _ in 0..REPEATS {
-        let reply = client.call("settle", client.api.api_key(&exchange_there, user)).await;
+    for _ in 0..RETRIES {
+        let reply = client.call("settle", client.api.api_key(&client_exchange, user)).await;
         let state = reply.as_ref().and_then(|reply| reply.value.as_ref()).map(|key| &key.state);
         let (end, is_over) = match (&reply, state) {
             (_, Some(State::Active)) => return Ok(()),
             (_, Some(State::Rotating)) => ended(client.replace("settle", exchange, user).await),
             (_, Some(State::Revoking)) => {
-                let asked = client.api.delete_api_key(&exchange_there, user);
+                let asked = client.api.delete_api_key(&client_exchange, user);
                 ended(client.call("settle", asked).await)
             }
             (_, Some(State::Pending)) => ended(client.make("settle", exchange, user).await),
             (Some(Reply { status: 404, .. }), _) if *known == Known::Unsure => return Ok(()),
-            (Some(Reply { status: 404, .. }), _) => return Err("it is gone".to_owned()),
+            (Some(Reply { status: 404, .. }), _) => {
+                return Err("the credential is missing".to_owned());
+            }
             _ => (None, false),
         };
         last = end.unwrap_or(last);
@@ -118,17 +121,17 @@ async fn settle(
             tokio::time::sleep(WAIT).await;
         }
     }
-    Err(format!("it does not come to an end: {last}"))
+    Err(format!("the operation does not finish: {last}"))
 }
 
-/// How a call ended, and whether that is its last word.
+/// Returns how a call ended, and whether the response is final.
 fn ended<T>(reply: Option<Reply<T>>) -> (Option<String>, bool) {
-    let is_over = reply.as_ref().is_some_and(|reply| !reply.is_for_now());
+    let is_over = reply.as_ref().is_some_and(|reply| !reply.is_retryable());
     (reply.map(|reply| reply.end()), is_over)
 }
 
-/// Whether there is a credential, which then works; here and on the exchange.
-async fn look(
+/// Returns true if there is a credential, which must work and exist at the exchange too.
+async fn check_credential(
     client: &Client,
     index: usize,
     exchange: Exchange,
@@ -137,42 +140,42 @@ async fn look(
     custody: &Custody,
 ) -> Result<bool, String> {
     let wallet = &client.wallets[index];
-    let name = wallet.user.parse().map_err(|_| "the name is none".to_owned())?;
+    let name = wallet.user.parse().map_err(|_| "the user id is invalid".to_owned())?;
     let view = custody.store.find(&Tenant::local(), &name).await.map_err(|e| e.to_string())?;
-    let view = view.ok_or("the wallet is gone")?;
+    let view = view.ok_or("the wallet is missing")?;
     let agents = server.agents(wallet.address, exchange);
     let Some(record) = view.credential(exchange) else {
         return match (known, agents.as_slice()) {
-            (Known::Key { .. }, _) => Err("its record is gone".to_owned()),
+            (Known::Key { .. }, _) => Err("the record is missing".to_owned()),
             (_, []) => Ok(false),
             (_, agents) => Err(format!("agents without a record: {}", listed(agents))),
         };
     };
     if *known == Known::None || record.state != CredentialState::Active {
-        return Err(format!("it is {}", json!(record.state)));
+        return Err(format!("the state is {}", json!(record.state)));
     }
-    if let Known::Key { agent: Some(told), secret } = known {
-        if record.agent != *told {
+    if let Known::Key { agent: Some(delivered), secret } = known {
+        if record.agent != *delivered {
             return Err(format!("the agent is {}", record.agent));
         }
         if let Some(Secret(secret)) = secret {
             let bytes = secret.strip_prefix("0x").and_then(|text| hex::decode(text).ok());
             let key = bytes.and_then(|bytes| AgentKey::from_bytes(&bytes).ok());
-            if key.is_none_or(|key| key.address() != *told) {
-                return Err("the key that was handed out is another".to_owned());
+            if key.is_none_or(|key| key.address() != *delivered) {
+                return Err("the delivered key belongs to another agent".to_owned());
             }
         }
     }
-    let mut ours = vec![record.agent];
-    ours.extend(record.retiring.iter().map(|agent| agent.agent));
-    if !agents.contains(&record.agent) || agents.iter().any(|agent| !ours.contains(agent)) {
-        return Err(format!("the exchange knows {}", listed(&agents)));
+    let mut own = vec![record.agent];
+    own.extend(record.retiring.iter().map(|agent| agent.agent));
+    if !agents.contains(&record.agent) || agents.iter().any(|agent| !own.contains(agent)) {
+        return Err(format!("the exchange lists {}", listed(&agents)));
     }
     works(client, &view, record, exchange, server, custody).await.map_err(|e| e.to_string())?;
     Ok(true)
 }
 
-/// The exchange takes what the stored key signs.
+/// Checks that the exchange accepts a signature of the stored key.
 async fn works(
     client: &Client,
     view: &WalletView,
@@ -207,7 +210,7 @@ async fn works(
     if status.is_success() && (exchange == Exchange::Aster || answer["status"] == "ok") {
         Ok(())
     } else {
-        Err(failed(format!("the exchange does not take its key: {status} {answer}")))
+        Err(failed(format!("the exchange refuses the key: {status} {answer}")))
     }
 }
 

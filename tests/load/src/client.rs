@@ -1,4 +1,4 @@
-//! A client with wallets of its own, which remembers what it was told of them.
+//! A client with its own wallets, which remembers the responses about them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use crate::reply::Reply;
 use crate::server::Server;
 use crate::tally::Tally;
 
-/// How long a client waits before it asks a stack again that does not answer.
+/// How long a client waits before it retries a stack that does not respond.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long it waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout of a call.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// SplitMix64: small, and the same everywhere. Chooses operations, nothing that is secret.
+/// SplitMix64: small and portable. It selects operations, not secrets.
 pub(crate) struct Draw(u64);
 
 impl Draw {
@@ -37,25 +37,25 @@ impl Draw {
         mixed ^ (mixed >> 31)
     }
 
-    /// Less than `bound`.
+    /// Returns a number less than `bound`.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % (bound.max(1) as u64)).unwrap_or_default()
     }
 
-    /// One of a list that is not empty.
+    /// Returns an element of a non-empty list.
     pub(crate) fn one_of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
         &list[self.below(list.len())]
     }
 }
 
-/// What a client knows of a wallet's credential.
+/// The state of a wallet's credential according to the responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
-    /// There is none.
+    /// The credential does not exist.
     None,
-    /// There is one; this agent, where the client was told, and the key that was handed out.
+    /// There is a credential, with its agent if a response named it, and the delivered key.
     Key { agent: Option<Address>, secret: Option<Secret> },
-    /// The last answer did not arrive, or said that it is to be asked again.
+    /// The last response did not arrive or requested a retry.
     Unsure,
 }
 
@@ -65,12 +65,12 @@ impl std::fmt::Display for Known {
             Self::None => f.write_str("no key"),
             Self::Key { agent: Some(agent), .. } => write!(f, "the key of the agent {agent}"),
             Self::Key { agent: None, .. } => f.write_str("a key"),
-            Self::Unsure => f.write_str("not known whether there is a key"),
+            Self::Unsure => f.write_str("unknown state"),
         }
     }
 }
 
-/// An agent's key as it was handed out.
+/// The private key of an agent, as delivered.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(pub(crate) Zeroizing<String>);
 
@@ -80,17 +80,17 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// A wallet that was acknowledged.
+/// A wallet that a response acknowledged.
 pub(crate) struct Wallet {
     pub(crate) user: String,
     pub(crate) address: Address,
     pub(crate) known: HashMap<Exchange, Known>,
 }
 
-/// One client.
+/// A client of the load run.
 pub(crate) struct Client {
     pub(crate) wallets: Vec<Wallet>,
-    /// What the product did that it must not do.
+    /// Faults of the product.
     pub(crate) broken: Vec<String>,
     users: Vec<String>,
     pub(crate) http: reqwest::Client,
@@ -107,12 +107,12 @@ impl Client {
         tally: Arc<Tally>,
     ) -> Result<Self, LoadError> {
         let http = shared::http_client::client_builder()
-            .and_then(|builder| Ok(builder.timeout(PATIENCE).build()?))
+            .and_then(|builder| Ok(builder.timeout(TIMEOUT).build()?))
             .map_err(failed)?;
-        // Each answer counts, so nothing is sent again behind the tally's back; a lost answer is
-        // found out about as by a client without keys.
+        // The client does not retry by itself, because the tally counts each response. After a lost
+        // response it continues like a client without idempotency keys.
         let retry =
-            Retry { attempts: 1, attempt_timeout: PATIENCE, deadline: PATIENCE, ..Retry::never() };
+            Retry { attempts: 1, attempt_timeout: TIMEOUT, deadline: TIMEOUT, ..Retry::never() };
         let api = hyperdex_client::Client::builder(&server.api, &ApiSecret::new("load"));
         let api = api.map_err(failed)?.retry(retry).without_keys().build().map_err(failed)?;
         let draw = Draw::new(options.seed ^ (number as u64 + 1).rotate_left(32));
@@ -121,7 +121,7 @@ impl Client {
         Ok(Self { wallets, broken, users, http, api, tally, draw })
     }
 
-    /// One call, told to the tally; nothing when no answer arrived.
+    /// Makes a call and adds it to the tally. Returns `None` without a response.
     pub(crate) async fn call<T>(
         &self,
         operation: &'static str,
@@ -134,12 +134,12 @@ impl Client {
         reply
     }
 
-    /// Makes this client's wallets.
+    /// Creates this client's wallets.
     pub(crate) async fn create_wallets(&mut self, progress: &Progress) {
         for user in self.users.clone() {
             let reply = loop {
                 match self.call("create", self.api.create_wallet(&user)).await {
-                    Some(reply) if !reply.is_for_now() => break reply,
+                    Some(reply) if !reply.is_retryable() => break reply,
                     _ => tokio::time::sleep(PAUSE).await,
                 }
             };
@@ -149,13 +149,13 @@ impl Client {
                     let known = Exchange::ALL.map(|exchange| (exchange, Known::None)).into();
                     self.wallets.push(Wallet { user, address, known });
                 }
-                _ => self.broken.push(format!("{user} was not made: {}", reply.end())),
+                _ => self.broken.push(format!("{user} was not created: {}", reply.end())),
             }
             progress.step();
         }
     }
 
-    /// One operation with one of the wallets.
+    /// Runs one operation with one of the wallets.
     pub(crate) async fn one_operation(&mut self) {
         if self.wallets.is_empty() {
             return;
@@ -177,7 +177,8 @@ impl Client {
         }
     }
 
-    /// Signs a message; the signature must be the wallet's. Whether an answer arrived.
+    /// Signs a message and checks that the signature is the wallet's. Returns true if a response
+    /// arrived.
     pub(crate) async fn sign(&mut self, index: usize) -> bool {
         let message = format!("load {}", self.draw.next());
         let wallet = &self.wallets[index];
@@ -187,10 +188,10 @@ impl Client {
         };
         let signature = reply.value.as_ref().and_then(|signed| signature(&signed.signature));
         let signer = signature.and_then(|made| made.recover(&personal_digest(&message)).ok());
-        if !(reply.is_for_now() || reply.status == 200 && signer == Some(address)) {
+        if !(reply.is_retryable() || reply.status == 200 && signer == Some(address)) {
             self.broken.push(format!("{user} does not sign: {}", reply.end()));
         }
-        !reply.is_for_now()
+        !reply.is_retryable()
     }
 
     async fn look_up(&mut self, index: usize) -> bool {
@@ -199,15 +200,15 @@ impl Client {
             return false;
         };
         let same = reply.value.as_ref().is_some_and(|wallet| wallet.address == address);
-        if !(reply.is_for_now() || same) {
-            self.broken.push(format!("{address} is not found: {}", reply.end()));
+        if !(reply.is_retryable() || same) {
+            self.broken.push(format!("{address} was not found: {}", reply.end()));
         }
-        !reply.is_for_now()
+        !reply.is_retryable()
     }
 
     async fn describe(&mut self, index: usize, exchange: Exchange) -> bool {
         let wallet = &self.wallets[index];
-        let exchange_there = there(exchange);
+        let exchange_there = to_client(exchange);
         let asked = self.api.api_key(&exchange_there, &wallet.user);
         let Some(reply) = self.call("describe", asked).await else {
             return false;
@@ -215,14 +216,14 @@ impl Client {
         let (user, known) = (&wallet.user, &wallet.known[&exchange]);
         let agent = reply.value.as_ref().and_then(|key| key.agent_address.as_deref());
         let broken = match (known, reply.status) {
-            (Known::Key { agent: Some(told), .. }, 200) => agent != Some(&told.to_string()),
+            (Known::Key { agent: Some(expected), .. }, 200) => agent != Some(&expected.to_string()),
             (Known::Key { .. }, 404) | (Known::None, 200) => true,
-            _ => !(reply.is_for_now() || matches!(reply.status, 200 | 404)),
+            _ => !(reply.is_retryable() || matches!(reply.status, 200 | 404)),
         };
         if broken {
             self.broken.push(format!("{user} {exchange}: {known:?}, but {}", reply.end()));
         }
-        !reply.is_for_now()
+        !reply.is_retryable()
     }
 
     async fn register(&mut self, index: usize, exchange: Exchange) -> bool {
@@ -230,15 +231,15 @@ impl Client {
         let before = self.wallets[index].known[&exchange].clone();
         let after = match &reply {
             Some(Reply { status: 200, value: Some(known), .. }) => known.clone(),
-            Some(reply) if reply.status == 409 && !reply.is_for_now() => match before {
+            Some(reply) if reply.status == 409 && !reply.is_retryable() => match before {
                 Known::None => self.wrong("registered already", index, exchange, reply),
                 Known::Unsure => Known::Key { agent: None, secret: None },
                 Known::Key { .. } => before,
             },
-            Some(reply) if !reply.is_for_now() => {
+            Some(reply) if !reply.is_retryable() => {
                 self.wrong("not registered", index, exchange, reply)
             }
-            // It has a key all the same.
+            // The wallet still has its key.
             _ if matches!(before, Known::Key { .. }) => before,
             _ => Known::Unsure,
         };
@@ -251,7 +252,7 @@ impl Client {
         let after = match &reply {
             Some(Reply { status: 200, value: Some(known), .. }) => known.clone(),
             Some(reply) if reply.status == 404 && before == Known::Unsure => Known::None,
-            Some(reply) if !reply.is_for_now() && before != Known::Unsure => {
+            Some(reply) if !reply.is_retryable() && before != Known::Unsure => {
                 self.wrong("not rotated", index, exchange, reply)
             }
             _ => Known::Unsure,
@@ -260,20 +261,22 @@ impl Client {
     }
 
     async fn delete(&mut self, index: usize, exchange: Exchange) -> bool {
-        let exchange_there = there(exchange);
+        let exchange_there = to_client(exchange);
         let asked = self.api.delete_api_key(&exchange_there, &self.wallets[index].user);
         let reply = self.call("delete", asked).await;
         let before = &self.wallets[index].known[&exchange];
         let after = match &reply {
             Some(reply) if reply.status == 200 => Known::None,
             Some(reply) if reply.status == 404 && *before == Known::Unsure => Known::None,
-            Some(reply) if !reply.is_for_now() => self.wrong("not deleted", index, exchange, reply),
+            Some(reply) if !reply.is_retryable() => {
+                self.wrong("not deleted", index, exchange, reply)
+            }
             _ => Known::Unsure,
         };
         self.know(index, exchange, after, reply.as_ref())
     }
 
-    /// Registers a wallet; the key that it has then.
+    /// Registers a wallet and returns the expected state.
     pub(crate) async fn make(
         &self,
         operation: &'static str,
@@ -292,7 +295,7 @@ impl Client {
         })
     }
 
-    /// Rotates a wallet's key; the one that it has then.
+    /// Rotates a wallet's key and returns the expected state.
     pub(crate) async fn replace(
         &self,
         operation: &'static str,
@@ -311,7 +314,7 @@ impl Client {
         })
     }
 
-    /// Notes an answer that must not be given to what is known.
+    /// Records a response that contradicts the expected state.
     fn wrong<T>(
         &mut self,
         what: &str,
@@ -334,11 +337,11 @@ impl Client {
         reply: Option<&Reply<T>>,
     ) -> bool {
         self.wallets[index].known.insert(exchange, known);
-        reply.is_some_and(|reply| !reply.is_for_now())
+        reply.is_some_and(|reply| !reply.is_retryable())
     }
 }
 
-/// The key that a registration or a rotation has made.
+/// Returns the key of a registration or a rotation.
 fn made(agent: Option<&str>, secret: Option<&ApiSecret>) -> Known {
     Known::Key {
         agent: agent.and_then(|text| text.parse().ok()),
@@ -346,15 +349,15 @@ fn made(agent: Option<&str>, secret: Option<&ApiSecret>) -> Known {
     }
 }
 
-/// An exchange as the client crate calls it.
-pub(crate) const fn there(exchange: Exchange) -> hyperdex_client::Exchange {
+/// Converts an exchange to the type of the client crate.
+pub(crate) const fn to_client(exchange: Exchange) -> hyperdex_client::Exchange {
     match exchange {
         Exchange::Aster => hyperdex_client::Exchange::Aster,
         Exchange::Hyperliquid => hyperdex_client::Exchange::Hyperliquid,
     }
 }
 
-/// `0x`, and `r`, `s` and `v` in hex.
+/// Parses `0x` and `r`, `s` and `v` in hex.
 fn signature(text: &str) -> Option<Signature> {
     let bytes = hex::decode(text.strip_prefix("0x")?).ok()?;
     let (r, rest) = bytes.split_first_chunk()?;

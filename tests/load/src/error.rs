@@ -3,16 +3,16 @@
 use hyperdex_listen::ListenError;
 use hyperdex_local::StartError;
 
-/// Why a run ended early.
+/// An error that ends a load run.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The stack did not start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// A port is taken.
+    /// A port is in use.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// The run could not go on.
+    /// The load run failed.
     #[error("the load run: {0}")]
     Run(String),
 }

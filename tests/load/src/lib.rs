@@ -1,19 +1,19 @@
-//! A load run: clients that register, sign, rotate and delete against a local stack of their own,
-//! while the exchanges fail and the stack is killed. Afterwards every wallet that was acknowledged
-//! must sign, and every credential that was acknowledged must work.
+//! The load run: clients register, sign, rotate and delete against their own local stack, while the
+//! exchanges fail and the stack is killed. Afterwards every acknowledged wallet must sign, and
+//! every acknowledged credential must work.
 //!
-//! The stack runs in processes of its own, which are killed with SIGKILL and started again on the
-//! same data. The simulators run in this process, as exchanges do not die with their callers.
+//! The stack runs in separate processes, which are killed with SIGKILL and restarted with the same
+//! data. The simulators run in this process, because exchanges outlive their callers.
 
 mod check;
 mod client;
 mod error;
+mod failures;
 mod options;
 mod progress;
 mod reply;
 mod server;
 mod tally;
-mod trouble;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,10 +27,11 @@ use progress::Progress;
 use server::Server;
 use tally::Tally;
 
-/// Runs it, says what came of it, and whether nothing was lost.
+/// Runs the load and prints the results. Returns true if nothing was lost.
 ///
 /// # Errors
-/// When the stack does not start.
+///
+/// Fails if the stack does not start.
 pub async fn run(options: LoadOptions, say: fn(&str)) -> Result<bool, LoadError> {
     say(&format!("seed {}", options.seed));
     let data = tempfile::tempdir().map_err(failed)?;
@@ -45,16 +46,16 @@ pub async fn run(options: LoadOptions, say: fn(&str)) -> Result<bool, LoadError>
     clients = all(clients, async |client| client.create_wallets(&made).await).await?;
     made.end();
     say(&format!(
-        "{} wallets made in {:.1} s",
+        "{} wallets created in {:.1} s",
         options.clients * options.wallets,
         begun.elapsed().as_secs_f64()
     ));
 
-    let troubles = trouble::start(&server, &options);
+    let running = failures::start(&server, &options);
     let begun = Instant::now();
     let clients = work(clients, &options, say).await?;
     let took = begun.elapsed();
-    let (kills, faults) = troubles.stop(&server).await?;
+    let (kills, faults) = running.stop(&server).await?;
 
     say(&tally.table(took));
     say(&format!("{kills} kills of the stack, {faults} failures of the exchanges"));
@@ -67,7 +68,7 @@ pub async fn run(options: LoadOptions, say: fn(&str)) -> Result<bool, LoadError>
     Ok(lost == 0)
 }
 
-/// The operations, by all clients at once.
+/// Runs the operations with all clients concurrently.
 async fn work(
     clients: Vec<Client>,
     options: &LoadOptions,
@@ -89,7 +90,7 @@ async fn work(
     worked
 }
 
-/// Every client does it, all at once.
+/// Runs the work of every client concurrently.
 async fn all(
     clients: Vec<Client>,
     work: impl AsyncFn(&mut Client),

@@ -1,62 +1,62 @@
-//! What a load run is told on its command line.
+//! The command-line options of a load run.
 
 use std::time::Duration;
 
 use clap::Args;
 use domain::clock::Clock;
 
-/// How much, and what goes wrong meanwhile.
+/// The size of the run and its failures.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadOptions {
-    /// Clients at work at once.
+    /// The number of concurrent clients.
     pub clients: usize,
-    /// Wallets of each client.
+    /// The number of wallets of each client.
     pub wallets: usize,
-    /// How many operations all clients do together, after the wallets are made.
+    /// The number of operations of all clients, after the wallets are created.
     pub operations: u64,
-    /// How long they may take at most.
+    /// The maximum duration of the operations.
     pub duration: Duration,
-    /// How often the stack is killed; `None` is never.
+    /// The interval between kills of the stack. `None` means never.
     pub kill_every: Option<Duration>,
-    /// How often a call of an exchange is made to fail; `None` is never.
+    /// The interval between failing calls to an exchange. `None` means never.
     pub fail_every: Option<Duration>,
-    /// What the operations and the faults are drawn from.
+    /// The seed of operations and faults.
     pub seed: u64,
-    /// Every agent is taken away behind the product's back at the end, which must be found.
+    /// True to remove every agent at the exchanges before the check, which must report the loss.
     pub plant_loss: bool,
 }
 
 /// The arguments of `load`.
 #[derive(Args, Clone, Debug)]
 pub struct LoadArgs {
-    /// Clients at work at once.
+    /// Number of concurrent clients
     #[arg(long, default_value_t = 16)]
     clients: usize,
-    /// Wallets of each client.
+    /// Number of wallets of each client
     #[arg(long, default_value_t = 2)]
     wallets: usize,
-    /// Operations of all clients together.
+    /// Number of operations of all clients
     #[arg(long, default_value_t = 2_000)]
     operations: u64,
-    /// Seconds that they may take at most.
+    /// Maximum duration of the operations, in seconds
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Seconds between two kills of the stack; 0 is never.
+    /// Seconds between two kills of the stack (0: never)
     #[arg(long, default_value_t = 10)]
     kill_every: u64,
-    /// Milliseconds between two faults of the exchanges; 0 is never.
+    /// Milliseconds between two faults of the exchanges (0: never)
     #[arg(long, default_value_t = 200)]
     fail_every_ms: u64,
-    /// What operations and faults are drawn from; the time when it is not given.
+    /// Seed of operations and faults (default: the current time)
     #[arg(long)]
     seed: Option<u64>,
-    /// Take every agent away on the exchanges before the end's look, which must then fail.
+    /// Remove every agent at the exchanges, which the check must report
     #[arg(long, hide = true)]
     plant_loss: bool,
 }
 
 impl LoadArgs {
-    /// What they ask for.
+    /// Returns the options.
     #[must_use]
     pub fn options(&self) -> LoadOptions {
         let some = |time: Duration| (!time.is_zero()).then_some(time);

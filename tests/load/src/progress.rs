@@ -1,16 +1,16 @@
-//! How far a load run is: a bar on a terminal, and a line for each tenth elsewhere.
+//! Shows the progress of a load run: a bar on a terminal, otherwise a line for each tenth.
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How far one part of a run is.
+/// The progress of one part of a run.
 pub(crate) struct Progress {
     what: &'static str,
     total: u64,
     done: AtomicU64,
-    /// `None` where nobody looks at a terminal.
+    /// `None` without a terminal.
     bar: Option<ProgressBar>,
     say: fn(&str),
 }
@@ -26,7 +26,7 @@ impl Progress {
         Self { what, total, done: AtomicU64::new(0), bar, say }
     }
 
-    /// One more is done.
+    /// Counts one more step.
     pub(crate) fn step(&self) {
         let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some(bar) = &self.bar {
@@ -36,7 +36,7 @@ impl Progress {
         }
     }
 
-    /// The part has ended.
+    /// Ends the part.
     pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -44,7 +44,7 @@ impl Progress {
     }
 }
 
-/// How many tenths are done.
+/// Returns the number of completed tenths.
 fn tenth(done: u64, total: u64) -> u64 {
     done.saturating_mul(10) / total.max(1)
 }
@@ -54,7 +54,7 @@ mod tests {
     use super::tenth;
 
     #[test]
-    fn tenths_are_counted_once_each() {
+    fn progress_reports_each_tenth_once() {
         for total in [1, 3, 10, 240, 2_000] {
             let lines = (1..=total).filter(|done| tenth(*done, total) > tenth(done - 1, total));
             assert_eq!(lines.count() as u64, total.min(10), "{total}");

@@ -1,17 +1,17 @@
-//! What the API answers to a client of the load run.
+//! Responses of the API to a client of the load run.
 
 use hyperdex_client::{Answer, Code, Error, ErrorKind};
 
-/// An answer of the API.
+/// A response of the API.
 pub(crate) struct Reply<T> {
     pub(crate) status: u16,
     pub(crate) code: Option<Code>,
-    /// What a good answer holds.
+    /// The value of a successful response.
     pub(crate) value: Option<T>,
 }
 
 impl<T> Reply<T> {
-    /// `None` when no answer arrived.
+    /// Returns `None` if no response arrived.
     pub(crate) fn of(answer: Result<Answer<T>, Error>) -> Option<Self> {
         match answer {
             Ok(answer) => Some(Self {
@@ -24,15 +24,15 @@ impl<T> Reply<T> {
                     let code = Some(refusal.code.clone());
                     Some(Self { status: refusal.status, code, value: None })
                 }
-                // Good, but of another form: whoever asked finds nothing in it.
+                // A success in another form contains no value for the caller.
                 ErrorKind::Unreadable(_) => Some(Self { status: 200, code: None, value: None }),
                 _ => None,
             },
         }
     }
 
-    /// Whether the same call may give another answer a little later.
-    pub(crate) fn is_for_now(&self) -> bool {
+    /// Returns true if a later retry may give another response.
+    pub(crate) fn is_retryable(&self) -> bool {
         self.status >= 500
             || self.status == 429
             || matches!(
@@ -46,13 +46,13 @@ impl<T> Reply<T> {
             )
     }
 
-    /// Its status and code, for the tally.
+    /// Returns the status and code for the tally.
     pub(crate) fn end(&self) -> String {
         let code = self.code.as_ref().map(Code::as_str).unwrap_or_default();
         format!("{} {code}", self.status).trim().to_owned()
     }
 
-    /// With something made of what a good answer holds.
+    /// Converts the value of a successful response.
     pub(crate) fn map<U>(self, map: impl FnOnce(T) -> U) -> Reply<U> {
         Reply { status: self.status, code: self.code, value: self.value.map(map) }
     }

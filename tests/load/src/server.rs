@@ -1,4 +1,4 @@
-//! The stack in processes of its own, which can be killed, and the exchanges, which live on.
+//! The stack in separate processes, which can be killed, and the exchanges, which keep running.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -22,12 +22,12 @@ use url::Url;
 
 use crate::error::{LoadError, failed};
 
-/// Beyond what a run can use: what is measured is the stack, and not an exchange's patience.
+/// More than a run can use, so that the stack is tested, not the budget.
 const WEIGHT_PER_MINUTE: u32 = 100_000_000;
 
 /// A stack that can be killed.
 pub(crate) struct Server {
-    /// The API's URL; the same in each of its lives.
+    /// The URL of the API, which does not change.
     pub(crate) api: String,
     pub(crate) hyperliquid: hyperliquid::Exchange,
     pub(crate) aster: aster::Exchange,
@@ -39,7 +39,7 @@ pub(crate) struct Server {
     _stop: watch::Sender<bool>,
 }
 
-/// One life of the processes.
+/// The processes between two kills.
 struct Life {
     child: Child,
     dynamodb: String,
@@ -48,7 +48,7 @@ struct Life {
 }
 
 impl Server {
-    /// Starts the exchanges and the stack, with its data in `data`.
+    /// Starts the exchanges and the stack with its data in `data`.
     pub(crate) async fn start(data: &Path) -> Result<Self, LoadError> {
         let clock = Clock::system();
         let (sender, stop) = Stop::new();
@@ -68,7 +68,7 @@ impl Server {
         let hyperliquid_url = place("Hyperliquid's simulator", hyperliquid.router()).await?;
         let aster_url = place("Aster's simulator", aster.router()).await?;
 
-        // A port that is free now; each life takes it.
+        // A free port for every restart.
         let free = bind("the API", options.ip, 0).await?.address();
         let urls = (&hyperliquid_url, &aster_url);
         let life = Life::begin(data, free.port(), urls).await?;
@@ -85,7 +85,7 @@ impl Server {
         })
     }
 
-    /// Kills every process of the stack at once, without a word, and starts it again.
+    /// Kills every process of the stack and restarts it.
     pub(crate) async fn kill(&self) -> Result<(), LoadError> {
         let mut life = self.life.lock().await;
         // The cosigner's process ends when its parent does.
@@ -96,14 +96,14 @@ impl Server {
         Ok(())
     }
 
-    /// Party 1, to look at what is stored.
+    /// Returns party 1, to read the stored data.
     pub(crate) async fn custody(&self) -> Custody {
         let life = self.life.lock().await;
         let endpoints = Endpoints {
             dynamodb: life.dynamodb.clone(),
             kms: life.kms.clone(),
             lambda: life.lambda.clone(),
-            // What is stored is all that is looked at.
+            // The check reads stored data only.
             deliveries: String::new(),
             hyperliquid: self.hyperliquid_url.clone(),
             aster: self.aster_url.clone(),
@@ -114,7 +114,7 @@ impl Server {
         endpoints.custody(&options)
     }
 
-    /// The agents of an account, as the exchange has them.
+    /// Returns the agents of an account at the exchange.
     pub(crate) fn agents(&self, user: Address, exchange: Exchange) -> Vec<Address> {
         let user = user.to_string().parse().unwrap_or_default();
         let listed: Vec<String> = match exchange {
@@ -131,7 +131,7 @@ impl Server {
         listed.iter().filter_map(|text| text.parse().ok()).collect()
     }
 
-    /// Takes every agent of these wallets away, on the exchanges alone.
+    /// Removes every agent of these wallets at the exchanges only.
     pub(crate) fn lose_agents(&self, wallets: impl Iterator<Item = Address>) {
         for address in wallets {
             let user = address.to_string().parse().unwrap_or_default();
@@ -151,7 +151,7 @@ impl Server {
 }
 
 impl Life {
-    /// Starts the stack, and waits until it listens.
+    /// Starts the stack and waits until it listens.
     async fn begin(
         data: &Path,
         port: u16,
@@ -167,7 +167,7 @@ impl Life {
             .args(["--hyperliquid-chain", "Mainnet", "--aster-chain", "Mainnet"])
             .args(["--hyperliquid-weight-per-minute", &weight])
             .args(["--aster-weight-per-minute", &weight])
-            // Its clients are one tenant, and want all that the machine can do.
+            // All clients belong to one tenant, and the limits must not slow them down.
             .args(["--key-rate-limit", "0"])
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
@@ -176,15 +176,15 @@ impl Life {
             .kill_on_drop(true)
             .spawn()
             .map_err(failed)?;
-        let output = child.stdout.take().ok_or_else(|| failed("the stack says nothing"))?;
+        let output = child.stdout.take().ok_or_else(|| failed("the stack printed nothing"))?;
         let mut lines = BufReader::new(output).lines();
-        let mut said = Vec::new();
+        let mut printed = Vec::new();
         while let Some(line) = lines.next_line().await.map_err(failed)? {
             let ready = line.starts_with("Ctrl-C");
-            said.push(line);
+            printed.push(line);
             if ready {
                 let url = |name: &str| {
-                    let line = said.iter().find_map(|line| line.trim().strip_prefix(name));
+                    let line = printed.iter().find_map(|line| line.trim().strip_prefix(name));
                     let url = line.and_then(|rest| rest.split_whitespace().next());
                     url.map(str::to_owned).ok_or_else(|| failed(format!("no URL of {name}")))
                 };
@@ -196,6 +196,6 @@ impl Life {
                 });
             }
         }
-        Err(StartError::Part { what: "the stack", cause: said.join("; ") }.into())
+        Err(StartError::Part { what: "the stack", cause: printed.join("; ") }.into())
     }
 }

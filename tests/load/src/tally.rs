@@ -1,23 +1,23 @@
-//! How often each operation came to each end, and how long it took.
+//! Counts how often each operation ended with each result, and measures the latency.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Durations in microseconds, by operation and end.
+/// Durations in microseconds, by operation and result.
 #[derive(Default)]
 pub(crate) struct Tally(Mutex<BTreeMap<(&'static str, String), Vec<u64>>>);
 
 impl Tally {
-    /// One operation is over.
+    /// Adds one operation.
     pub(crate) fn add(&self, operation: &'static str, end: &str, took: Duration) {
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ends.entry((operation, end.to_owned())).or_default().push(took);
     }
 
-    /// A Markdown table of all of them, with latencies in milliseconds.
+    /// Returns a Markdown table of all operations, with latencies in milliseconds.
     pub(crate) fn table(&self, took: Duration) -> String {
         let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut table = String::from(
@@ -36,12 +36,12 @@ impl Tally {
             table.push('\n');
         }
         let seconds = took.as_secs_f64();
-        let _ = write!(table, "\n{all} operations, of which the last ones took {seconds:.1} s");
+        let _ = write!(table, "\n{all} operations, the last part in {seconds:.1} s");
         table
     }
 }
 
-/// The smallest time that so many of a thousand do not exceed; 0 of none.
+/// Returns the given per mille percentile, or 0 without values.
 fn percentile(sorted: &[u64], permille: usize) -> u64 {
     let rank = (sorted.len() * permille).div_ceil(1_000).max(1);
     sorted.get(rank - 1).copied().unwrap_or_default()
@@ -56,7 +56,7 @@ mod tests {
     use super::percentile;
 
     #[test]
-    fn percentiles_are_of_the_nearest_rank() {
+    fn percentile_uses_the_nearest_rank() {
         let times: Vec<u64> = (1..=200).collect();
         assert_eq!(percentile(&times, 500), 100);
         assert_eq!(percentile(&times, 990), 198);

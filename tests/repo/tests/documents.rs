@@ -1,18 +1,18 @@
-//! Documents that name tests: each of these tests is there.
+//! Checks that every test named in a document exists.
 
 use template::{read, sources};
 
-/// The tests that a text names, as `file::name` or `folder::file::name` between backticks. `file::`
-/// is all of a file.
-fn named(text: &str) -> Vec<(String, String)> {
+/// Returns the tests that a text names in backticks, as `file::name` or `folder::file::name`.
+/// `file::` names a whole file.
+fn named_tests(text: &str) -> Vec<(String, String)> {
     let quoted = text.split('`').skip(1).step_by(2);
     let names = quoted.filter_map(|quoted| quoted.rsplit_once("::"));
     let tests = names.filter(|(_, name)| !name.is_empty());
     tests.map(|(file, name)| (file.replace("::", "/"), name.to_owned())).collect()
 }
 
-/// Whether a file of this name has a test of this name.
-fn is_there(all: &[(String, String)], (file, name): &(String, String)) -> bool {
+/// Returns true if a file of this name has a test of this name.
+fn exists(all: &[(String, String)], (file, name): &(String, String)) -> bool {
     all.iter().any(|(path, text)| {
         let of =
             path.ends_with(&format!("/{file}.rs")) || path.ends_with(&format!("/{file}/mod.rs"));
@@ -29,7 +29,7 @@ fn all() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_test_that_a_document_names_exists() {
+fn tests_named_in_documents_exist() {
     let all = all();
     let documents = [
         ("docs/security/threat-model.md", 25),
@@ -38,20 +38,20 @@ fn every_test_that_a_document_names_exists() {
         ("docs/concepts/reliability.md", 40),
     ];
     for (document, least) in documents {
-        let named = named(&read(document));
-        assert!(named.len() >= least, "the names were read: {named:?}");
-        let missing: Vec<_> = named.iter().filter(|name| !is_there(&all, name)).collect();
+        let named_tests = named_tests(&read(document));
+        assert!(named_tests.len() >= least, "too few test names: {named_tests:?}");
+        let missing: Vec<_> = named_tests.iter().filter(|name| !exists(&all, name)).collect();
         assert!(missing.is_empty(), "{document}: {missing:?}");
     }
 }
 
 #[test]
-fn a_test_that_is_not_there_is_found() {
+fn missing_test_in_a_document_is_found() {
     let all = all();
-    let of = |file: &str, name: &str| is_there(&all, &(file.to_owned(), name.to_owned()));
-    assert!(of("custody/attacks", "no_bent_intent_is_signed"));
-    assert!(!of("custody/attacks", "no_bent_intent_is_sign"));
-    assert!(!of("custody/protocol", "no_bent_intent_is_signed"));
-    // A function that is no test.
+    let of = |file: &str, name: &str| exists(&all, &(file.to_owned(), name.to_owned()));
+    assert!(of("custody/attacks", "intents_against_the_policy_are_refused"));
+    assert!(!of("custody/attacks", "intents_against_the_policy_are_refuse"));
+    assert!(!of("custody/protocol", "intents_against_the_policy_are_refused"));
+    // A function that is not a test.
     assert!(!of("custody/drills", "backup"));
 }

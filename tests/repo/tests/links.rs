@@ -1,4 +1,4 @@
-//! Links between documents resolve, and the summary has each page.
+//! Checks that links between documents resolve and that the summary has each page.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -9,7 +9,7 @@ use template::{read, repository};
 fn pages() -> Vec<String> {
     let mut pages = Vec::new();
     collect("", &mut pages);
-    assert!(pages.len() > 50, "the files were read: {}", pages.len());
+    assert!(pages.len() > 50, "too few pages: {}", pages.len());
     pages
 }
 
@@ -17,7 +17,7 @@ fn collect(folder: &str, pages: &mut Vec<String>) {
     for entry in std::fs::read_dir(repository(folder)).unwrap().map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
         let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
-        // What tools install and build, and hidden folders other than GitHub's.
+        // Skips generated files, and hidden folders except GitHub's.
         let built = ["target", "node_modules", "book"].contains(&name.as_str());
         let hidden = name.starts_with('.') && name != ".github";
         if entry.file_type().unwrap().is_dir() {
@@ -83,7 +83,7 @@ fn resolved(page: &str, target: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Returns what is wrong with a page's links.
+/// Returns the faults of a page's links.
 fn broken(page: &str, text: &str) -> Vec<String> {
     let fault = |target: &String| {
         let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
@@ -99,7 +99,7 @@ fn broken(page: &str, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_link_between_documents_resolves() {
+fn document_links_resolve() {
     let faults: Vec<String> = pages().iter().flat_map(|page| broken(page, &read(page))).collect();
     assert!(faults.is_empty(), "{faults:#?}");
 }
@@ -112,7 +112,7 @@ fn broken_link_is_found() {
 }
 
 #[test]
-fn every_page_is_in_the_summary() {
+fn pages_are_listed_in_the_summary() {
     let summary = targets(&read("docs/SUMMARY.md"));
     let listed: BTreeSet<String> =
         summary.iter().map(|target| resolved("docs/SUMMARY.md", target)).collect();

@@ -1,7 +1,7 @@
-//! The repository: which crates link which, how their modules depend on each other, where
-//! dependencies come from, and whether documents say what the code does.
+//! Tests of the repository: dependencies between crates and between modules, the sources of
+//! dependencies, and the agreement of documents and code.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 mod decisions;
 mod documents;

@@ -1,4 +1,4 @@
-//! Numbers in documents that the code or a template knows are the same there.
+//! Checks that numbers in documents match the code and the templates.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use shared::store::SECRET_MS;
 use template::stacks::{MAIN, Sources, Stacks};
 use template::{assert_found, assert_none, read};
 
-/// A function's memory in MB and its timeout in seconds.
+/// The memory in MB and the timeout in seconds of a function.
 type Size = (u64, u64);
 
 fn number(value: &Value) -> u64 {
@@ -30,8 +30,9 @@ fn sizes(stacks: &Stacks) -> BTreeMap<String, Size> {
     functions.collect()
 }
 
-/// The functions that a cell names: `list-, delete-webhook` are two, `cosigner, both calls` is one.
-fn named(cell: &str, all: &BTreeMap<String, Size>) -> Vec<String> {
+/// Returns the functions that a cell names. `list-, delete-webhook` names two, and `cosigner, both
+/// calls` names one.
+fn functions_in_cell(cell: &str, all: &BTreeMap<String, Size>) -> Vec<String> {
     let parts: Vec<&str> = cell.split(", ").collect();
     let suffix = parts.last().and_then(|last| last.rsplit_once('-')).map(|(_, suffix)| suffix);
     let full = |part: &&str| match (part.strip_suffix('-'), suffix) {
@@ -41,7 +42,7 @@ fn named(cell: &str, all: &BTreeMap<String, Size>) -> Vec<String> {
     parts.iter().map(full).filter(|name| all.contains_key(name)).collect()
 }
 
-/// What the table "Memory and timeouts" has wrong, one line each.
+/// Returns the faults of the table "Memory and timeouts".
 fn wrong_in_table(text: &str, all: &BTreeMap<String, Size>) -> Vec<String> {
     let section = text.split("## Memory and timeouts").nth(1).unwrap_or_default();
     let mut wrong = Vec::new();
@@ -49,8 +50,8 @@ fn wrong_in_table(text: &str, all: &BTreeMap<String, Size>) -> Vec<String> {
     for row in section.lines().filter(|line| line.starts_with("| ")).skip(2) {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         let [function, _, _, _, memory, _, timeout] = cells[..] else { break };
-        let names = named(function, all);
-        // One number for all of them, or one for each.
+        let names = functions_in_cell(function, all);
+        // One number for all functions, or one for each.
         let seconds: Vec<u64> = timeout
             .trim_end_matches(" s")
             .split(", ")
@@ -73,14 +74,15 @@ fn wrong_in_table(text: &str, all: &BTreeMap<String, Size>) -> Vec<String> {
     wrong
 }
 
-/// A number with a comma before each three digits.
+/// Formats a number with a comma between groups of three digits.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
     groups.collect::<Vec<_>>().join(",")
 }
 
-/// What the documents must say of limits and times, each with its document.
+/// Returns the statements about limits and times that documents must contain, each with its
+/// document.
 fn limits() -> Vec<(&'static str, String)> {
     let tenant = Limits::default();
     let (rate, quota) = (tenant.rate_per_s, grouped(tenant.quota_per_day));
@@ -114,7 +116,7 @@ fn limits() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// What the documents must say, each with its document.
+/// Returns the statements that documents must contain, each with its document.
 fn statements(stacks: &Stacks) -> Vec<(&'static str, String)> {
     let main = read(MAIN);
     let outputs = main.split("\nOutputs:").nth(1).unwrap_or_default();
@@ -141,17 +143,17 @@ fn statements(stacks: &Stacks) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// A document's words, without its line breaks.
+/// Returns the words of a document without line breaks.
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
-fn documents_state_the_numbers_of_the_code() {
+fn documents_state_the_limits_of_the_code() {
     let all = statements(&Stacks::deployed()).into_iter().chain(limits());
     let missing = all.filter_map(|(document, statement)| {
         (!words(&read(document)).contains(&statement))
-            .then(|| format!("{document} does not say: {statement}"))
+            .then(|| format!("{document} does not contain: {statement}"))
     });
     assert_none(&missing.collect::<Vec<_>>());
 }
@@ -162,18 +164,18 @@ fn numbers_are_grouped_by_three_digits() {
 }
 
 #[test]
-fn table_of_timeouts_is_the_templates() {
+fn timeouts_table_matches_the_templates() {
     let sizes = sizes(&Stacks::deployed());
     assert_none(&wrong_in_table(&read("docs/guides/deploy.md"), &sizes));
 }
 
-/// The write units a second that a new on-demand table accepts:
+/// The write units per second that a new on-demand table accepts:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html>
 const NEW_TABLE_WRITES: u64 = 4_000;
 
-/// Half of a wallet's write units fall on each of the two tables.
+/// Half of a wallet's write units apply to each of the two tables.
 #[test]
-fn wallets_a_second_follow_from_write_units() {
+fn wallets_per_second_match_write_units() {
     let costs = read("docs/reference/costs.md");
     let row = costs.lines().find(|line| line.starts_with("| create | ")).unwrap();
     let units: u64 = row.trim_end_matches(" |").rsplit(' ').next().unwrap().parse().unwrap();
@@ -184,7 +186,7 @@ fn wallets_a_second_follow_from_write_units() {
         format!("costs {each} in each of the two tables"),
         format!("about {} new wallets a second", NEW_TABLE_WRITES / each),
     ] {
-        assert!(text.contains(&statement), "docs/guides/deploy.md does not say: {statement}");
+        assert!(text.contains(&statement), "docs/guides/deploy.md does not contain: {statement}");
     }
 }
 

@@ -1,4 +1,5 @@
-//! The security boundary is a folder: no endpoint links party 2, and no function another.
+//! Checks the security boundary between crates: no endpoint links party 2, and no function links
+//! another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +39,7 @@ impl Tree {
         Self { names, folders, links }
     }
 
-    /// Everything that a workspace package links, itself not counted.
+    /// Returns every package that a workspace package links.
     fn linked_by(&self, name: &str) -> BTreeSet<&str> {
         let start = self.names.iter().find(|(id, known)| {
             known.as_str() == name
@@ -57,7 +58,7 @@ impl Tree {
         seen
     }
 
-    /// The packages of the workspace that a package links, itself not counted.
+    /// Returns every workspace package that a package links.
     fn linked_of_workspace(&self, name: &str) -> BTreeSet<&str> {
         self.linked_by(name).into_iter().filter(|name| self.folders.contains_key(*name)).collect()
     }
@@ -69,7 +70,7 @@ impl Tree {
 }
 
 #[test]
-fn no_endpoint_links_the_cosigner_and_no_function_another() {
+fn functions_do_not_link_cosigner_or_each_other() {
     let tree = Tree::read();
     let functions = tree.functions();
     assert!(functions.len() >= 8 && functions.contains(&"cosigner"), "{functions:?}");
@@ -81,7 +82,7 @@ fn no_endpoint_links_the_cosigner_and_no_function_another() {
         };
         assert_eq!(tree.folders[*function], folder);
         let linked = tree.linked_by(function);
-        assert!(linked.contains("tokio"), "{function}: the tree was read");
+        assert!(linked.contains("tokio"), "{function}: an empty tree");
         for other in functions.iter().filter(|other| *other != function) {
             assert!(!linked.contains(other), "{function} links {other}");
         }
@@ -91,17 +92,17 @@ fn no_endpoint_links_the_cosigner_and_no_function_another() {
     assert!(!shared.contains("lambda_http") && !shared.contains("lambda_runtime"));
     assert!(
         tree.linked_by("hyperdex-local").contains("cosigner"),
-        "the search finds what is there"
+        "the search must find a known link"
     );
 }
 
-/// Who embeds the client crate builds none of the service: no SDK of AWS, no MPC, no Ethereum.
+/// Users of the client crate build no part of the service: no AWS SDK, no MPC, no Ethereum library.
 #[test]
-fn the_client_links_nothing_of_the_service() {
+fn client_does_not_link_the_service() {
     let tree = Tree::read();
     assert_eq!(tree.folders["hyperdex-client"], "shared/client");
     let linked = tree.linked_by("hyperdex-client");
-    assert!(linked.contains("reqwest"), "the tree was read");
+    assert!(linked.contains("reqwest"), "an empty tree");
     for name in &linked {
         let heavy =
             ["alloy", "aws-sdk", "aws-smithy", "axum", "dkls23", "ethers", "k256", "utoipa"];
@@ -110,17 +111,17 @@ fn the_client_links_nothing_of_the_service() {
     }
 }
 
-/// Asked of each function alone: in the whole workspace the stand-ins for the cloud switch features
-/// on that no function ships with.
+/// Checks each function separately, because the local stack enables features in the workspace that
+/// no function ships with.
 #[test]
-fn nothing_that_ships_links_a_simulator_or_a_second_tls_stack() {
+fn shipped_code_links_no_simulator_or_second_tls() {
     for function in Tree::read().functions() {
-        let (said, complaint) =
+        let (tree, errors) =
             cargo_tree(&["--edges=normal", "--prefix=none", "--format={p}", "--package", function]);
-        assert!(!said.is_empty(), "{complaint}");
+        assert!(!tree.is_empty(), "{errors}");
         let linked: BTreeSet<&str> =
-            said.lines().filter_map(|line| line.split(' ').next()).collect();
-        assert!(linked.contains("rustls") || function == "health", "{function}: {said}");
+            tree.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(linked.contains("rustls") || function == "health", "{function}: {tree}");
         for unwanted in [
             "alloy-primitives",
             "dynoxide-rs",
@@ -140,32 +141,35 @@ fn nothing_that_ships_links_a_simulator_or_a_second_tls_stack() {
     }
 }
 
-/// The packages of the workspace that the cosigner trusts.
-const GROUND: [&str; 3] = ["domain", "platform", "protocol"];
+/// The workspace packages that the cosigner trusts.
+const TRUSTED_PACKAGES: [&str; 3] = ["domain", "platform", "protocol"];
 
-/// The lines of the cosigner and of the ground below it, comments and tests inside the files
-/// included. This is what a reviewer of party 2 reads, so it stays small: before you raise the
-/// number, move what party 2 does not need into `shared`.
-const MOST_TRUSTED_LINES: usize = 9_000;
+/// The maximum number of lines of the cosigner and its trusted packages, including comments and
+/// unit tests. A reviewer of party 2 reads all of them. Before you raise the number, move code that
+/// party 2 does not need into `shared`.
+const MAX_TRUSTED_LINES: usize = 9_000;
 
 #[test]
-fn cosigner_links_three_packages_of_the_workspace() {
+fn cosigner_links_three_workspace_packages() {
     let tree = Tree::read();
-    assert_eq!(tree.linked_of_workspace("cosigner"), BTreeSet::from(GROUND));
-    let of_its_job = tree.linked_of_workspace("seal-audit");
-    assert!(of_its_job.is_subset(&BTreeSet::from(GROUND)), "seal-audit links {of_its_job:?}");
-    assert!(of_its_job.contains("domain"), "the search finds what is there");
+    assert_eq!(tree.linked_of_workspace("cosigner"), BTreeSet::from(TRUSTED_PACKAGES));
+    let linked_by_job = tree.linked_of_workspace("seal-audit");
+    assert!(
+        linked_by_job.is_subset(&BTreeSet::from(TRUSTED_PACKAGES)),
+        "seal-audit links {linked_by_job:?}"
+    );
+    assert!(linked_by_job.contains("domain"), "the search must find a known link");
 }
 
 #[test]
 fn trusted_base_of_the_cosigner_is_small() {
     let tree = Tree::read();
-    let lines = ["cosigner"].iter().chain(&GROUND).map(|package| {
+    let lines = ["cosigner"].iter().chain(&TRUSTED_PACKAGES).map(|package| {
         let files = sources(&format!("{}/src", tree.folders[*package]));
         let lines: usize = files.iter().map(|(_, text)| text.lines().count()).sum();
-        assert!(lines > 500, "{package}: the sources were read");
+        assert!(lines > 500, "{package}: too few lines");
         lines
     });
     let lines: usize = lines.sum();
-    assert!(lines <= MOST_TRUSTED_LINES, "party 2 trusts {lines} lines");
+    assert!(lines <= MAX_TRUSTED_LINES, "party 2 trusts {lines} lines");
 }

@@ -1,5 +1,5 @@
-//! What is built in: its licences, where it comes from, and what each of it is for. The lists are
-//! those of `deny.toml` and `docs/security/dependencies.md`.
+//! Checks the licences, sources and purposes of all dependencies, with the lists in `deny.toml` and
+//! `docs/security/dependencies.md`.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn built(metadata: &Metadata) -> Vec<&Package> {
     metadata.packages.iter().filter(|package| built.contains(&package.id)).collect()
 }
 
-/// The texts in quotes of a line that is no comment.
+/// Returns the quoted texts of a line that is not a comment.
 fn quoted(line: &str) -> Vec<&str> {
     if line.trim_start().starts_with('#') {
         return Vec::new();
@@ -22,7 +22,7 @@ fn quoted(line: &str) -> Vec<&str> {
     line.split('"').skip(1).step_by(2).collect()
 }
 
-/// The lines of a list of `deny.toml`.
+/// Returns the lines of a list in `deny.toml`.
 fn list<'a>(file: &'a str, section: &str, name: &str) -> Vec<&'a str> {
     let section = format!("[{section}]");
     let lines = file.lines().skip_while(|line| *line != section).skip(1);
@@ -31,8 +31,8 @@ fn list<'a>(file: &'a str, section: &str, name: &str) -> Vec<&'a str> {
     lines.skip_while(|line| *line != start).skip(1).take_while(|line| *line != "]").collect()
 }
 
-/// Whether an SPDX expression can be met with what is allowed.
-fn may(expression: &str, allowed: &dyn Fn(&str) -> bool) -> bool {
+/// Returns true if the allowed licences satisfy an SPDX expression.
+fn is_satisfied(expression: &str, allowed: &dyn Fn(&str) -> bool) -> bool {
     let split = |word: &str| {
         let mut depth = 0_i32;
         let mut parts = vec![String::new()];
@@ -53,20 +53,20 @@ fn may(expression: &str, allowed: &dyn Fn(&str) -> bool) -> bool {
     };
     let either = split("OR");
     if either.len() > 1 {
-        return either.iter().any(|part| may(part, allowed));
+        return either.iter().any(|part| is_satisfied(part, allowed));
     }
     let both = split("AND");
     if both.len() > 1 {
-        return both.iter().all(|part| may(part, allowed));
+        return both.iter().all(|part| is_satisfied(part, allowed));
     }
     match expression.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
-        Some(inner) => may(inner, allowed),
+        Some(inner) => is_satisfied(inner, allowed),
         None => allowed(expression),
     }
 }
 
 #[test]
-fn an_expression_is_read_as_spdx_means_it() {
+fn spdx_expression_is_parsed() {
     let allowed = |name: &str| name == "MIT" || name == "ISC";
     for (expression, met) in [
         ("MIT", true),
@@ -77,12 +77,12 @@ fn an_expression_is_read_as_spdx_means_it() {
         ("(GPL-3.0 OR MIT) AND GPL-2.0", false),
         ("MIT WITH some-exception", false),
     ] {
-        assert_eq!(may(expression, &allowed), met, "{expression}");
+        assert_eq!(is_satisfied(expression, &allowed), met, "{expression}");
     }
 }
 
 #[test]
-fn every_licence_is_one_that_is_let_in() {
+fn dependency_licences_are_allowed() {
     let file = read("deny.toml");
     let allowed: BTreeSet<&str> =
         list(&file, "licenses", "allow").into_iter().flat_map(quoted).collect();
@@ -90,24 +90,26 @@ fn every_licence_is_one_that_is_let_in() {
         .into_iter()
         .filter_map(|line| Some((*quoted(line).first()?, *quoted(line).get(1)?)))
         .collect();
-    assert!(allowed.contains("MIT") && !exceptions.is_empty(), "the lists are read");
+    assert!(allowed.contains("MIT") && !exceptions.is_empty(), "the lists are empty");
     let metadata = metadata();
     let built = built(&metadata);
-    assert!(built.len() > 300, "the tree is read");
+    assert!(built.len() > 300, "too few packages");
     for package in built {
         let name = package.name.as_str();
-        // The old way to write OR.
+        // The old separator for OR.
         let licence = package.license.as_deref().unwrap_or_default().replace('/', " OR ");
-        let met = may(&licence, &|one| allowed.contains(one) || exceptions.contains(&(name, one)));
+        let met = is_satisfied(&licence, &|one| {
+            allowed.contains(one) || exceptions.contains(&(name, one))
+        });
         assert!(met, "{name}: {licence:?}");
     }
 }
 
 #[test]
-fn everything_comes_from_the_registry_and_nothing_is_banned() {
+fn dependencies_come_from_registry_and_none_is_banned() {
     let file = read("deny.toml");
     let banned = list(&file, "bans", "deny");
-    assert!(banned.iter().any(|line| line.contains("native-tls")), "the list is read");
+    assert!(banned.iter().any(|line| line.contains("native-tls")), "the list is empty");
     let metadata = metadata();
     for package in built(&metadata) {
         if let Some(source) = &package.source {
@@ -120,12 +122,13 @@ fn everything_comes_from_the_registry_and_nothing_is_banned() {
             assert!(ban[1..].contains(&by.as_str()), "{by} links {}", ban[0]);
         }
     }
-    assert!(linking("rustls").contains("reqwest"), "the search finds what is there");
+    assert!(linking("rustls").contains("reqwest"), "the search must find a known link");
 }
 
-/// The crates that are built with one of this name. Metadata would name those too that could be.
+/// Returns the crates that are built with a crate of this name. The metadata would also include
+/// crates that are not built.
 fn linking(name: &str) -> BTreeSet<String> {
-    let (said, complaint) = cargo_tree(&[
+    let (tree, errors) = cargo_tree(&[
         "--workspace",
         "--prefix=depth",
         "--depth=1",
@@ -134,17 +137,14 @@ fn linking(name: &str) -> BTreeSet<String> {
         name,
     ]);
     let absent = ["did not match any packages", "nothing to print"];
-    assert!(
-        !said.is_empty() || absent.iter().any(|words| complaint.contains(words)),
-        "{complaint}"
-    );
-    let direct = said.lines().filter_map(|line| line.strip_prefix("1 "));
+    assert!(!tree.is_empty() || absent.iter().any(|words| errors.contains(words)), "{errors}");
+    let direct = tree.lines().filter_map(|line| line.strip_prefix("1 "));
     direct.filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect()
 }
 
-/// Two versions of one of these are two TLS stacks.
+/// Two versions of one of these crates mean two TLS stacks.
 #[test]
-fn there_is_one_tls_stack() {
+fn workspace_has_one_tls_stack() {
     let metadata = metadata();
     for one in ["aws-lc-rs", "hyper", "hyper-rustls", "reqwest", "rustls", "rustls-webpki"] {
         let count = built(&metadata).iter().filter(|package| package.name.as_str() == one).count();
@@ -153,7 +153,7 @@ fn there_is_one_tls_stack() {
 }
 
 #[test]
-fn every_dependency_has_its_purpose_written_down_and_is_named_by_someone() {
+fn dependencies_are_used_and_have_a_purpose() {
     let manifest = read("Cargo.toml");
     let named: BTreeSet<&str> = manifest
         .lines()
@@ -168,7 +168,7 @@ fn every_dependency_has_its_purpose_written_down_and_is_named_by_someone() {
     let written: Vec<(&str, &str)> =
         rows.map(|row| row.split_once("` | ").unwrap_or((row, ""))).collect();
     let listed: BTreeSet<&str> = written.iter().map(|(name, _)| *name).collect();
-    assert_eq!(listed.len(), written.len(), "one is listed twice");
+    assert_eq!(listed.len(), written.len(), "a dependency is listed twice");
     assert_eq!(listed, named);
     assert!(written.iter().all(|(_, purpose)| purpose.len() > 5), "{written:?}");
 
@@ -180,6 +180,6 @@ fn every_dependency_has_its_purpose_written_down_and_is_named_by_someone() {
         .map(|dependency| dependency.rename.clone().unwrap_or_else(|| dependency.name.clone()))
         .collect();
     for name in named {
-        assert!(used.contains(name), "no crate of ours names {name}");
+        assert!(used.contains(name), "no workspace crate uses {name}");
     }
 }

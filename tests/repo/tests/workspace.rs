@@ -7,7 +7,7 @@ use template::repository;
 
 /// Returns every package that this platform builds.
 pub(crate) fn metadata() -> Metadata {
-    // What this platform builds is here already; nothing is fetched for another.
+    // Only the packages of this platform are available offline.
     let platform = format!("--filter-platform={}", host());
     MetadataCommand::new()
         .manifest_path(repository("Cargo.toml"))
@@ -18,8 +18,8 @@ pub(crate) fn metadata() -> Metadata {
 
 fn host() -> String {
     let output = Command::new("rustc").arg("-vV").output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    said.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
+    let version = String::from_utf8(output.stdout).unwrap();
+    version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
 }
 
 /// Runs `cargo tree` offline in the workspace and returns its two outputs.

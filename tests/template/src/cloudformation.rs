@@ -1,6 +1,6 @@
-//! A template as CloudFormation sees it: parameters, conditions and functions worked out, for one
-//! imagined account. A resource's `Ref` is its logical name and its `GetAtt` the name with the
-//! attribute, so that a permission on `WalletsTable.Arn` reads like one.
+//! Evaluates a template as CloudFormation does, with parameters, conditions and functions, for one
+//! imaginary account. The `Ref` of a resource is its logical name, and `GetAtt` is that name with
+//! the attribute, so a permission on `WalletsTable.Arn` reads like one.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::yaml;
 
-/// The account's region.
+/// The region of the account.
 pub const REGION: &str = "us-east-1";
-/// The account's number.
+/// The number of the account.
 pub const ACCOUNT: &str = "123456789012";
-/// The main stack's name.
+/// The name of the main stack.
 pub const STACK: &str = "hyperdex";
 
 /// A template with values for its parameters.
@@ -21,25 +21,25 @@ pub struct Template {
     parameters: BTreeMap<String, String>,
 }
 
-/// A resource that the conditions let be.
+/// A resource whose conditions are true.
 pub struct Resource {
-    /// Its logical name.
+    /// The logical name.
     pub name: String,
-    /// It is kept when the stack is deleted, and when another takes its place.
+    /// True if the resource is kept when the stack is deleted and when the resource is replaced.
     pub retained: bool,
-    /// Its `Metadata`.
+    /// The `Metadata`.
     pub metadata: Value,
-    /// Its `Properties`, worked out.
+    /// The evaluated `Properties`.
     pub properties: Value,
 }
 
-/// A number and its text are one to CloudFormation.
+/// CloudFormation treats a number and its text as equal.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
 impl Template {
-    /// A template with these parameters, and the others' defaults.
+    /// Creates a template with these parameters and the defaults of the others.
     pub fn new(source: &str, given: &[(&str, &str)]) -> Self {
         let body = yaml::parse(source);
         let declared = body["Parameters"].as_object().unwrap();
@@ -55,7 +55,7 @@ impl Template {
         Self { parameters: parameters.collect(), body }
     }
 
-    /// The resources of a type.
+    /// Returns the resources of a type.
     pub fn resources(&self, kind: &str) -> Vec<Resource> {
         let all = self.body["Resources"].as_object().unwrap().iter();
         let chosen =
@@ -74,29 +74,29 @@ impl Template {
         resources.collect()
     }
 
-    /// A resource by type and name.
+    /// Returns a resource by type and name.
     pub fn resource(&self, kind: &str, name: &str) -> Resource {
         let found = self.resources(kind).into_iter().find(|resource| resource.name == name);
         found.unwrap_or_else(|| panic!("the template has no {kind} {name}"))
     }
 
-    /// The types of all resources.
+    /// Returns the types of all resources.
     pub fn types(&self) -> Vec<String> {
         let all = self.body["Resources"].as_object().unwrap().values();
         all.map(|resource| text(&resource["Type"])).collect()
     }
 
-    /// What SAM's `Globals` say of every function.
+    /// Returns the properties that SAM's `Globals` set for every function.
     pub fn globals(&self) -> Value {
         self.resolve(&self.body["Globals"]["Function"]).unwrap()
     }
 
-    /// An output's value.
+    /// Returns the value of an output.
     pub fn output(&self, name: &str) -> Option<String> {
         self.resolve(self.body["Outputs"].get(name)?.get("Value")?).map(|value| text(&value))
     }
 
-    /// Works a value out; `None` is `AWS::NoValue`.
+    /// Evaluates a value. `None` means `AWS::NoValue`.
     fn resolve(&self, value: &Value) -> Option<Value> {
         match value {
             Value::Object(entries) if entries.len() == 1 => {
@@ -141,10 +141,10 @@ impl Template {
             ("Fn::Sub", Value::String(pattern)) => Some(json!(self.substituted(pattern))),
             ("Fn::FindInMap", Value::Array(parts)) => {
                 let plain = |part: &Value| part.is_string() || part.get("Ref").is_some();
-                assert!(parts.iter().all(plain), "a key is text or a Ref: {argument}");
+                assert!(parts.iter().all(plain), "a map key must be text or a Ref: {argument}");
                 let [map, first, second] = [0, 1, 2].map(|index| self.resolve(&parts[index]));
                 let found = &self.body["Mappings"][text(&map?)][text(&first?)][text(&second?)];
-                assert!(!found.is_null(), "nothing is found in the map: {argument}");
+                assert!(!found.is_null(), "the map does not have this key: {argument}");
                 Some(found.clone())
             }
             ("Fn::Equals", Value::Array(parts)) => {
@@ -162,11 +162,11 @@ impl Template {
                 let any = parts.iter().any(|part| self.resolve(part) == Some(Value::Bool(true)));
                 Some(json!(any))
             }
-            _ => panic!("nobody has taught this test {function} {argument}"),
+            _ => panic!("the function {function} is not supported here: {argument}"),
         }
     }
 
-    /// The descriptions of the assertions of `Rules` that these parameters do not meet.
+    /// Returns the descriptions of the failed assertions in `Rules`.
     pub fn refusals(&self) -> Vec<String> {
         let met = |condition: &Value| self.resolve(condition) == Some(Value::Bool(true));
         let rules = self.body["Rules"].as_object().into_iter().flatten();
@@ -182,7 +182,7 @@ impl Template {
         self.resolve(stated) == Some(Value::Bool(true))
     }
 
-    /// The value of a parameter, a pseudo parameter, a resource or an attribute.
+    /// Returns the value of a parameter, a pseudo parameter, a resource or an attribute.
     fn named(&self, name: &str) -> Option<String> {
         if let Some(value) = self.parameters.get(name) {
             return Some(value.clone());

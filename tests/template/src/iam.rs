@@ -1,5 +1,5 @@
-//! Permissions as IAM decides them: a call is allowed when a statement allows it and none denies
-//! it. Knows what the templates use, and fails at anything else.
+//! Evaluates permissions as IAM does: a call is allowed if a statement allows it and none denies
+//! it. It supports the features that the templates use and fails on any other one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,16 +8,16 @@ use serde_json::Value;
 
 use crate::cloudformation::Template;
 
-/// One call of a function, as it is asked whether it may.
+/// A call of a function, as IAM evaluates it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Call {
-    /// The package of the function that makes it.
+    /// The package of the calling function.
     pub function: String,
-    /// As IAM names it.
+    /// The action, as IAM names it.
     pub action: String,
-    /// The resource's attribute that a policy names.
+    /// The attribute of the resource that a policy names.
     pub resource: String,
-    /// The condition keys that it carries.
+    /// The condition keys of the call.
     pub context: BTreeMap<String, String>,
 }
 
@@ -36,9 +36,9 @@ impl fmt::Display for Call {
 #[derive(Clone, Debug)]
 pub struct Condition {
     operator: String,
-    /// The key.
+    /// The condition key.
     pub key: String,
-    /// One of these.
+    /// The accepted values.
     pub values: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ impl Condition {
     fn holds(&self, context: &BTreeMap<String, String>) -> bool {
         let value = context.get(&self.key);
         match self.operator.as_str() {
-            // `ForAllValues`: each call has one value here.
+            // `ForAllValues`: every call has one value here.
             "StringEquals" | "ArnEquals" | "ForAllValues:StringEquals" => {
                 value.is_some_and(|value| self.values.contains(value))
             }
@@ -54,12 +54,12 @@ impl Condition {
                 value.is_some_and(|value| self.values.iter().any(|like| is_like(like, value)))
             }
             "Null" => self.values == [value.is_none().to_string()],
-            other => panic!("nobody has taught this test the operator {other}"),
+            other => panic!("the operator {other} is not supported here"),
         }
     }
 }
 
-/// `*` stands for anything.
+/// Matches a pattern in which `*` stands for any text.
 fn is_like(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
@@ -73,15 +73,15 @@ fn is_like(pattern: &str, text: &str) -> bool {
 /// One statement of a policy.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    /// Its name.
+    /// The name of the statement.
     pub sid: String,
-    /// `Allow`, or `Deny`.
+    /// True for `Allow`, false for `Deny`.
     pub allows: bool,
-    /// Its actions.
+    /// The actions.
     pub actions: Vec<String>,
-    /// Its resources.
+    /// The resources.
     pub resources: Vec<String>,
-    /// All of these hold.
+    /// The conditions, all of which must be true.
     pub conditions: Vec<Condition>,
 }
 
@@ -89,17 +89,17 @@ fn list(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().flat_map(list).collect(),
         Value::String(text) => vec![text.clone()],
-        other => panic!("no name, nor names: {other}"),
+        other => panic!("expected a name or a list of names: {other}"),
     }
 }
 
 impl Statement {
-    /// Reads one statement.
+    /// Reads a statement.
     pub fn read(statement: &Value) -> Self {
         let fields = statement.as_object().unwrap();
         for field in fields.keys() {
             let known = ["Sid", "Effect", "Principal", "Action", "Resource", "Condition"];
-            assert!(known.contains(&field.as_str()), "nobody has taught this test {field}");
+            assert!(known.contains(&field.as_str()), "the field {field} is not supported here");
         }
         let operators = fields.get("Condition").and_then(Value::as_object).into_iter().flatten();
         let conditions = operators.flat_map(|(operator, keys)| {
@@ -118,7 +118,7 @@ impl Statement {
         }
     }
 
-    /// Whether it speaks of this call. A principal is not looked at.
+    /// Returns true if the statement applies to this call. The principal is ignored.
     pub fn covers(&self, call: &Call) -> bool {
         let action = |action: &String| match action.strip_suffix('*') {
             Some(start) => call.action.starts_with(start),
@@ -129,7 +129,7 @@ impl Statement {
             && self.conditions.iter().all(|condition| condition.holds(&call.context))
     }
 
-    /// It, for each single action, resource and value of a condition that it allows.
+    /// Returns one statement for each single action, resource and condition value.
     pub fn narrowed(&self) -> Vec<Self> {
         let mut all = vec![self.clone()];
         all = split(
@@ -159,7 +159,7 @@ impl Statement {
         all
     }
 
-    /// What the condition on a key asks for first.
+    /// Returns the first value that the condition on a key accepts.
     pub fn asks(&self, key: &str) -> Option<&str> {
         let condition = self.conditions.iter().find(|condition| condition.key == key)?;
         condition.values.first().map(String::as_str)
@@ -192,7 +192,7 @@ impl fmt::Display for Statement {
     }
 }
 
-/// Whether these statements let a call through.
+/// Returns true if these statements allow a call.
 pub fn allowed(statements: &[Statement], call: &Call) -> bool {
     let covering = |allows| {
         statements.iter().any(|statement| statement.allows == allows && statement.covers(call))
@@ -200,7 +200,8 @@ pub fn allowed(statements: &[Statement], call: &Call) -> bool {
     covering(true) && !covering(false)
 }
 
-/// Every statement that a role of this template has: of its own policies and of those that name it.
+/// Returns every statement that applies to a role of this template: those of its own policies and
+/// those that name it.
 pub fn statements(stack: &Template, role: &str) -> Vec<Statement> {
     let policies = stack.resources("AWS::IAM::RolePolicy").into_iter();
     let named = policies.filter(|policy| policy.properties["RoleName"] == role);

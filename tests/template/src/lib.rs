@@ -1,11 +1,11 @@
-//! The deployment's templates, as CloudFormation and IAM read them, and the sources that the
-//! templates have to match.
+//! Evaluates the deployment's templates as CloudFormation and IAM do, and reads the sources that
+//! the templates must match.
 //!
 //! `yaml` and `cloudformation` evaluate a template for one account, `stacks` nests the three
-//! templates, and `iam` decides whether a role's statements allow a call. A check returns one line
-//! for each fault, so that a test can also break a copy of a template and look for the line.
+//! templates, and `iam` decides whether the statements of a role allow a call. A check returns one
+//! line for each fault, so a test can also change a copy of a template and look for the line.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 pub mod cloudformation;
 pub mod iam;
@@ -16,7 +16,7 @@ pub mod yaml;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Returns a path of the repository.
+/// Returns the path of a file in the repository.
 #[must_use]
 pub fn repository(path: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)
@@ -29,7 +29,7 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The folders of the functions' packages below `functions/`, such as `cosigner/signer`.
+/// Returns the folders of the functions' packages in `functions/`, such as `cosigner/signer`.
 #[must_use]
 pub fn folders() -> BTreeSet<String> {
     fn collect(folder: &str, found: &mut BTreeSet<String>) {
@@ -48,7 +48,7 @@ pub fn folders() -> BTreeSet<String> {
     found
 }
 
-/// Returns the name of the package in a folder below `functions/`.
+/// Returns the name of the package in a folder of `functions/`.
 #[must_use]
 pub fn package(folder: &str) -> String {
     let manifest = read(&format!("functions/{folder}/Cargo.toml"));
@@ -56,7 +56,7 @@ pub fn package(folder: &str) -> String {
     name.unwrap().trim_end_matches('"').to_owned()
 }
 
-/// Returns the Rust files below a folder, with their texts.
+/// Returns the Rust files in a folder, with their texts.
 #[must_use]
 pub fn sources(folder: &str) -> Vec<(String, String)> {
     let mut files = Vec::new();
@@ -88,14 +88,18 @@ pub fn differences(
         .collect()
 }
 
-/// Fails if a check has found anything.
+/// Fails if a check found any fault.
 #[track_caller]
 pub fn assert_none(wrong: &[String]) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// Fails unless a check has found this line.
+/// Fails if a check did not find this line.
 #[track_caller]
 pub fn assert_found(wrong: &[String], line: &str) {
-    assert!(wrong.iter().any(|found| found == line), "want: {line}\nfound:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.iter().any(|found| found == line),
+        "expected: {line}\nfound:\n{}",
+        wrong.join("\n")
+    );
 }

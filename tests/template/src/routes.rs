@@ -1,5 +1,4 @@
-//! The routes that stand in the functions' sources, read from there, so that a test that walks them
-//! has every one.
+//! Reads the routes from the functions' sources, so that tests cover every route.
 
 use std::collections::BTreeSet;
 
@@ -7,26 +6,26 @@ use domain::ids::Exchange;
 
 use crate::{folders, package, sources};
 
-/// A method on a path, of a function.
+/// A method on a path, served by a function.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Route {
-    /// The name of its package.
+    /// The name of the function's package.
     pub package: String,
-    /// In capitals.
+    /// The method in capitals.
     pub method: String,
-    /// With its parameters in braces.
+    /// The path, with parameters in braces.
     pub path: String,
 }
 
 impl Route {
-    /// As a failure shows it.
+    /// Returns the route as text for messages.
     #[must_use]
     pub fn line(&self) -> String {
         format!("{} {} of {}", self.method, self.path, self.package)
     }
 }
 
-/// The routes that a source text makes: `.route("/path", get(handler).post(handler))`, and
+/// Returns the routes in a source text: `.route("/path", get(handler).post(handler))`, and
 /// `routes("rest", get(handler))`, which stands for every exchange.
 #[must_use]
 pub fn in_text(text: &str) -> Vec<(String, String)> {
@@ -46,7 +45,7 @@ pub fn in_text(text: &str) -> Vec<(String, String)> {
             .split('(')
             .filter_map(|before| before.rsplit([' ', ',', '.', '&', '\n']).next());
         let methods: Vec<&str> = words.filter(|word| METHODS.contains(word)).collect();
-        assert!(!methods.is_empty(), "no method is read from {handlers}");
+        assert!(!methods.is_empty(), "no method found in {handlers}");
         let paths = if every {
             let names = Exchange::ALL.iter().map(|exchange| exchange.as_str());
             names.chain(["{exchange}"]).map(|name| format!("/api/trading/{name}/{path}")).collect()
@@ -60,7 +59,7 @@ pub fn in_text(text: &str) -> Vec<(String, String)> {
     routes
 }
 
-/// The routes of every function's source.
+/// Returns the routes of every function's source.
 #[must_use]
 pub fn in_code() -> BTreeSet<Route> {
     let mut routes = BTreeSet::new();

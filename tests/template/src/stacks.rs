@@ -1,4 +1,4 @@
-//! The three templates as they are deployed together, and copies of them with a mistake in it.
+//! The three templates as deployed together, and modified copies of them.
 
 use std::collections::BTreeMap;
 
@@ -8,25 +8,26 @@ use crate::cloudformation::{STACK, Template};
 use crate::iam::{Statement, statements};
 use crate::{package, read, yaml};
 
-/// The main template's file.
+/// The file of the main template.
 pub const MAIN: &str = "template.yaml";
-/// The cosigner's.
+/// The file of the cosigner's template.
 pub const COSIGNER: &str = "infra/cosigner.yaml";
-/// The monitoring's.
+/// The file of the monitoring template.
 pub const MONITORING: &str = "infra/monitoring.yaml";
 
-/// The templates' texts.
+/// The texts of the templates.
 #[derive(Clone)]
 pub struct Sources(BTreeMap<&'static str, String>);
 
 impl Sources {
-    /// Reads them from the repository.
+    /// Reads the templates from the repository.
     #[must_use]
     pub fn read() -> Self {
         Self([MAIN, COSIGNER, MONITORING].map(|file| (file, read(file))).into())
     }
 
-    /// A copy in which the first `old` after the line that begins with `place` is `new`.
+    /// Returns a copy in which the first `old` after the line that starts with `place` is replaced
+    /// by `new`.
     pub fn with(mut self, file: &str, place: &str, old: &str, new: &str) -> Self {
         let text = self.0.get_mut(file).unwrap();
         let place = text.find(&format!("\n{place}")).unwrap_or_else(|| panic!("no {place}"));
@@ -35,12 +36,12 @@ impl Sources {
         self
     }
 
-    /// A template as it is written, conditions and functions included.
+    /// Returns a template as written, including conditions and functions.
     pub fn body(&self, file: &str) -> Value {
         yaml::parse(&self.0[file])
     }
 
-    /// Deployed, with these parameters.
+    /// Evaluates the templates with these parameters.
     pub fn deploy(&self, parameters: &[(&str, &str)]) -> Stacks {
         let main = Template::new(&self.0[MAIN], parameters);
         let nested = |name: &str, file: &str| {
@@ -59,57 +60,58 @@ impl Sources {
 
 /// The templates with their parameters.
 pub struct Stacks {
-    /// `template.yaml`
+    /// `template.yaml`.
     pub main: Template,
-    /// `infra/cosigner.yaml`, as the main template nests it.
+    /// `infra/cosigner.yaml`, as nested in the main template.
     pub cosigner: Template,
-    /// `infra/monitoring.yaml`, as the main template nests it.
+    /// `infra/monitoring.yaml`, as nested in the main template.
     pub monitoring: Template,
 }
 
 /// A function of a template.
 pub struct Function {
-    /// The folder of its package below `functions/`.
+    /// The folder of its package in `functions/`.
     pub folder: String,
     /// The name of its package.
     pub package: String,
-    /// Its logical name.
+    /// The logical name.
     pub name: String,
-    /// Its `Metadata`.
+    /// The `Metadata`.
     pub metadata: Value,
-    /// Its properties, with what `Globals` say.
+    /// The properties, including those of `Globals`.
     pub properties: Value,
-    /// It is in the cosigner's stack.
-    pub apart: bool,
-    /// What its role may do.
+    /// True if the function is in the cosigner's stack.
+    pub in_cosigner_stack: bool,
+    /// The statements of its role.
     pub statements: Vec<Statement>,
 }
 
 impl Function {
-    /// A property's text.
+    /// Returns a property as text.
     pub fn text(&self, pointer: &str) -> &str {
         self.properties.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Its role's logical name.
+    /// Returns the logical name of its role.
     pub fn role(&self) -> &str {
         self.text("/Role").strip_suffix(".Arn").unwrap_or_default()
     }
 
-    /// The name that it is to have.
+    /// Returns the name that the function must have.
     pub fn full_name(&self) -> String {
-        let beside = if self.apart && self.package != "cosigner" { "cosigner-" } else { "" };
-        format!("{STACK}-{beside}{}", self.package)
+        let prefix =
+            if self.in_cosigner_stack && self.package != "cosigner" { "cosigner-" } else { "" };
+        format!("{STACK}-{prefix}{}", self.package)
     }
 
-    /// Its event, if it is run by a schedule.
+    /// Returns the event of a function that a schedule invokes.
     pub fn schedule(&self) -> Option<&Value> {
         let events = self.properties["Events"].as_object().into_iter().flatten();
         let mut schedules = events.filter(|(_, event)| event["Type"] == "Schedule");
         schedules.next().map(|(_, event)| &event["Properties"])
     }
 
-    /// Its event, if a stream or a queue invokes it.
+    /// Returns the event of a function that a stream or a queue invokes.
     pub fn source(&self) -> Option<&Value> {
         let events = self.properties["Events"].as_object().into_iter().flatten();
         let is_source = |kind: &Value| kind == "DynamoDB" || kind == "SQS";
@@ -117,12 +119,12 @@ impl Function {
         sources.next().map(|(_, event)| &event["Properties"])
     }
 
-    /// Whether the API invokes it.
+    /// Returns true if the API invokes the function.
     pub fn is_endpoint(&self) -> bool {
-        !self.apart && self.schedule().is_none() && self.source().is_none()
+        !self.in_cosigner_stack && self.schedule().is_none() && self.source().is_none()
     }
 
-    /// Its environment.
+    /// Returns the environment variables.
     pub fn variables(&self) -> BTreeMap<String, String> {
         let variables =
             self.properties.pointer("/Environment/Variables").and_then(Value::as_object);
@@ -132,17 +134,17 @@ impl Function {
 }
 
 impl Stacks {
-    /// Deploys the templates of the repository, with every parameter's default.
+    /// Evaluates the templates of the repository with the defaults of all parameters.
     #[must_use]
     pub fn deployed() -> Self {
         Sources::read().deploy(&[])
     }
 
-    /// Every function of the templates.
+    /// Returns every function of the templates.
     pub fn functions(&self) -> Vec<Function> {
-        let in_stack = |stack: &Template, apart: bool| {
+        let in_stack = |stack: &Template, in_cosigner_stack: bool| {
             let globals = stack.globals();
-            let prefix = if apart { "../functions/" } else { "functions/" };
+            let prefix = if in_cosigner_stack { "../functions/" } else { "functions/" };
             let functions = stack.resources("AWS::Serverless::Function").into_iter();
             let functions = functions.map(|resource| {
                 let mut properties = globals.clone();
@@ -155,7 +157,7 @@ impl Stacks {
                     name: resource.name,
                     metadata: resource.metadata,
                     properties,
-                    apart,
+                    in_cosigner_stack,
                     statements: Vec::new(),
                 };
                 function.statements = statements(stack, function.role());
@@ -169,14 +171,14 @@ impl Stacks {
             .collect()
     }
 
-    /// The function of a package.
+    /// Returns the function of a package.
     pub fn function(&self, package: &str) -> Function {
         let found = self.functions().into_iter().find(|function| function.package == package);
         found.unwrap_or_else(|| panic!("no function has the package {package}"))
     }
 }
 
-/// As SAM merges what `Globals` say with what a function says.
+/// Merges the properties of `Globals` with those of a function, as SAM does.
 fn merge(under: &mut Value, over: Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {

@@ -1,10 +1,10 @@
-//! A template's YAML as JSON, where CloudFormation's short tags are the functions that they stand
-//! for: `!Ref X` is `{"Ref": "X"}`, `!Sub X` is `{"Fn::Sub": "X"}`.
+//! Converts a template's YAML to JSON and expands CloudFormation's short tags: `!Ref X` becomes
+//! `{"Ref": "X"}`, and `!Sub X` becomes `{"Fn::Sub": "X"}`.
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-/// Reads one document. A key that stands twice is an error.
+/// Reads one document. A duplicate key is an error.
 pub fn parse(text: &str) -> Value {
     let documents = Yaml::load_from_str(text).unwrap_or_else(|error| panic!("YAML: {error}"));
     let [document] = documents.as_slice() else { panic!("{} documents", documents.len()) };
@@ -23,7 +23,9 @@ fn value(node: &Yaml<'_>) -> Value {
         Yaml::Sequence(items) => items.iter().map(value).collect(),
         Yaml::Mapping(entries) => {
             let entries = entries.iter().map(|(key, entry)| {
-                let Yaml::Value(Scalar::String(key)) = key else { panic!("a key: {key:?}") };
+                let Yaml::Value(Scalar::String(key)) = key else {
+                    panic!("expected a text key: {key:?}")
+                };
                 (key.to_string(), value(entry))
             });
             Value::Object(entries.collect::<Map<_, _>>())

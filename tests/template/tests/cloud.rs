@@ -1,6 +1,6 @@
-//! The cloud with a record of every call: who made it, what for and on what. DynamoDB and KMS are
-//! the local stack's; the functions are started from the templates' environment and reach all of
-//! it through one server, which knows a caller by the access key that it signs with.
+//! Records every call to AWS: the caller, the action and the resource. DynamoDB and KMS are the
+//! local stack's. The functions start with the templates' environment and reach all services
+//! through one server, which identifies a caller by the access key of its signature.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -26,13 +26,13 @@ use template::iam::Call;
 use template::stacks::{Function, Stacks};
 use tower::ServiceExt;
 
-use crate::asked::{RESOURCES, call, dynamodb, kms, sqs};
+use crate::iam_calls::{RESOURCES, call, dynamodb, kms, sqs};
 use crate::start::{Job, Started, set_by_lambda, start};
 
-/// Who cheats in the next signature.
+/// The party that cheats in the next signature.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Cheat {
-    /// Nobody.
+    /// No party cheats.
     #[default]
     Nobody,
     /// Party 1.
@@ -41,22 +41,22 @@ pub(crate) enum Cheat {
     Cosigner,
 }
 
-/// How often each function made each call, named as `platform::telemetry` names it.
+/// The number of calls by function and call, named as in `platform::telemetry`.
 pub(crate) type Counts = BTreeMap<String, BTreeMap<String, u32>>;
 
-/// What was seen.
+/// The recorded calls.
 #[derive(Clone, Default)]
 pub(crate) struct Seen {
-    /// Each call once.
+    /// Every distinct call.
     pub(crate) calls: BTreeSet<Call>,
-    /// Counted where they arrive.
+    /// The calls counted at the server.
     pub(crate) arrived: Counts,
-    /// Counted by the product itself.
+    /// The calls counted by the product itself.
     pub(crate) counted: Counts,
 }
 
 impl Seen {
-    /// This and more.
+    /// Merges two recordings.
     pub(crate) fn and(mut self, more: Self) -> Self {
         self.calls.extend(more.calls);
         for (all, counts) in [(&mut self.arrived, more.arrived), (&mut self.counted, more.counted)]
@@ -89,7 +89,7 @@ impl Record {
     fn counted(&self, function: &str, calls: &RemoteCalls) {
         let mut seen = self.seen.lock().unwrap();
         for (call, count) in calls.counts() {
-            // The exchanges are not AWS.
+            // Calls to the exchanges are not calls to AWS.
             if ["DynamoDB.", "KMS.", "Lambda.", "SQS."]
                 .iter()
                 .any(|service| call.starts_with(service))
@@ -103,12 +103,12 @@ impl Record {
 
 /// The functions, and the cloud that they call.
 pub(crate) struct Cloud {
-    /// The local stack, with the exchanges' simulators.
+    /// The local stack, with the exchange simulators.
     pub(crate) app: Arc<TestApp>,
     record: Arc<Record>,
     endpoints: BTreeMap<String, Router>,
     jobs: BTreeMap<String, Box<Job>>,
-    /// What the stream and the queue invoke.
+    /// The functions that the stream and the queue invoke.
     pump: Pump,
 }
 
@@ -117,7 +117,7 @@ struct Server {
     app: Arc<TestApp>,
     record: Arc<Record>,
     cosigner: Arc<Cosigner>,
-    /// What the other functions invoke for a wallet whose runs never ended.
+    /// The function that refreshes the shares of a worn wallet.
     refresh: Arc<OnceLock<RefreshShares>>,
 }
 
@@ -136,7 +136,7 @@ impl Cloud {
         let Ok(Started::Cosigner(cosigner)) =
             start(&apart[0].package, &Env(&lookup), app.clock.clock())
         else {
-            panic!("the cosigner does not start");
+            panic!("the cosigner did not start");
         };
         let refresh = Arc::new(OnceLock::new());
         let server = Server {
@@ -166,7 +166,9 @@ impl Cloud {
                 }
                 Ok(Started::Publisher(it)) => publisher = Some(*it),
                 Ok(Started::Deliverer(it)) => deliverer = Some(*it),
-                Ok(Started::Cosigner(_)) => panic!("{} is apart", function.package),
+                Ok(Started::Cosigner(_)) => {
+                    panic!("{} is in the cosigner's stack", function.package)
+                }
                 Err(error) => panic!("{}: {error}", function.package),
             }
         }
@@ -184,7 +186,8 @@ impl Cloud {
         self.request(function, at, body, None).await
     }
 
-    /// Sends a request twice with one `Idempotency-Key`: it is answered as it was.
+    /// Sends a request twice with one `Idempotency-Key` and checks that the second response is a
+    /// replay.
     pub(crate) async fn send_twice(
         &self,
         function: &str,
@@ -229,7 +232,7 @@ impl Cloud {
         done.unwrap()
     }
 
-    /// Invokes what the stream and the queue invoke, until there is nothing.
+    /// Publishes and delivers all pending events.
     pub(crate) async fn settle(&self) {
         loop {
             let (done, calls) = in_scope("batch".to_owned(), self.pump.publish_once()).await;
@@ -247,18 +250,18 @@ impl Cloud {
         }
     }
 
-    /// From here on this one cheats.
+    /// Makes this party cheat from now on.
     pub(crate) fn cheat(&self, cheat: Cheat) {
         *self.record.cheat.lock().unwrap() = cheat;
     }
 
-    /// What was seen.
+    /// Returns the recorded calls.
     pub(crate) fn seen(&self) -> Seen {
         self.record.seen.lock().unwrap().clone()
     }
 }
 
-/// A function's environment, with the names that things have here.
+/// Returns a function's environment, with local names of the resources.
 fn environment(function: &Function, app: &TestApp, url: &str) -> BTreeMap<String, String> {
     let mut variables = function.variables();
     for value in variables.values_mut() {
@@ -286,7 +289,7 @@ fn environment(function: &Function, app: &TestApp, url: &str) -> BTreeMap<String
     variables
 }
 
-/// Writes a call down, and answers it.
+/// Records a call and responds to it.
 async fn serve(
     State(server): State<Server>,
     method: Method,
@@ -320,7 +323,7 @@ async fn serve(
         other => panic!("{other}.{operation}"),
     };
     server.record.arrived(&format!("{name}.{operation}"), calls, caller);
-    // The address of this server is not a name of that one.
+    // The host header must name the target server.
     let mut headers = headers;
     headers.remove(http::header::HOST);
     let answer = server.app.request_to(upstream).headers(headers).body(body).send().await.unwrap();
@@ -329,7 +332,7 @@ async fn serve(
     (status, headers, answer.bytes().await.unwrap()).into_response()
 }
 
-/// Runs the refresh for one wallet, as Lambda would.
+/// Refreshes the shares of one wallet, as Lambda would invoke it.
 async fn refresh(server: &Server, event: &[u8]) -> Response {
     let event: Value = serde_json::from_slice(event).unwrap();
     let job = server.refresh.get().unwrap();
@@ -339,7 +342,7 @@ async fn refresh(server: &Server, event: &[u8]) -> Response {
     done.unwrap().to_string().into_response()
 }
 
-/// Invokes the cosigner, or somebody between the two parties who changes what they say.
+/// Invokes the cosigner, directly or through an attacker who changes the messages.
 async fn invoke(server: &Server, invoked: &str, payload: &[u8]) -> Response {
     let cheat = *server.record.cheat.lock().unwrap();
     let text: String = serde_json::from_slice(payload).unwrap();

@@ -11,7 +11,7 @@ use tracing_subscriber::{Layer, registry};
 
 static EMITTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Hears every metric that this process emits.
+/// Collects the name of every metric that this process emits.
 struct Listener;
 
 impl<S: tracing::Subscriber> Layer<S> for Listener {
@@ -32,7 +32,7 @@ impl Visit for Name {
     fn record_debug(&mut self, _field: &Field, _value: &dyn std::fmt::Debug) {}
 }
 
-/// From here on metrics are heard.
+/// Starts to collect metrics.
 pub(crate) fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -41,7 +41,7 @@ pub(crate) fn listen() {
     });
 }
 
-/// The names of the metrics so far.
+/// Returns the names of the metrics so far.
 pub(crate) fn emitted() -> BTreeSet<String> {
     EMITTED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

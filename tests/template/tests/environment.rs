@@ -1,4 +1,4 @@
-//! Environment variables: what a template sets for a function, its code reads, and the reverse.
+//! Checks that a function's code reads exactly the environment variables that its template sets.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -11,8 +11,8 @@ use template::{assert_found, assert_none, differences, read, sources};
 
 use crate::start::{set_by_lambda, start};
 
-/// Lambda sets them, or an emulator does.
-const NOT_OURS: [&str; 7] = [
+/// Variables that Lambda or an emulator sets.
+const SET_BY_LAMBDA: [&str; 7] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",
@@ -22,15 +22,15 @@ const NOT_OURS: [&str; 7] = [
     "AWS_SESSION_TOKEN",
 ];
 
-/// What `lambda_http` reads, which every endpoint runs on.
+/// Variables that `lambda_http` reads in every endpoint.
 const READ_BY_LAMBDA_HTTP: [&str; 1] = ["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"];
 
-/// Accepted where it is set, and set by no template: Aster's network has a variable of its own.
-const OLDER: [&str; 1] = ["ASTER_AGENT_CHAIN_ID"];
+/// Accepted for compatibility but set by no template, because Aster's network has its own variable.
+const COMPATIBILITY: [&str; 1] = ["ASTER_AGENT_CHAIN_ID"];
 
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_";
 
-/// The variables that `shared/lambda` reads, by the calls that do it.
+/// Returns the variables that `shared/lambda` reads, found by its calls.
 fn read_by_lambda_entry() -> BTreeSet<String> {
     let source = read("shared/lambda/src/lib.rs");
     let after = |call: &str| {
@@ -39,11 +39,12 @@ fn read_by_lambda_entry() -> BTreeSet<String> {
     };
     let calls = source.matches("env.optional(").count() + source.matches("env.required(").count();
     let names = &after("env.optional(\"") | &after("env.required(\"");
-    assert_eq!(names.len(), calls, "each call names its variable");
+    assert_eq!(names.len(), calls, "expected the name of a variable");
     names
 }
 
-/// What a function reads when it starts with what the template sets; an error if that is too little.
+/// Returns the variables that a function reads when it starts with the template's environment, or
+/// the error if variables are missing.
 fn read_by(function: &Function) -> Result<BTreeSet<String>, String> {
     let variables = function.variables();
     let asked = RefCell::new(BTreeSet::new());
@@ -57,15 +58,17 @@ fn read_by(function: &Function) -> Result<BTreeSet<String>, String> {
     Ok(asked.into_inner())
 }
 
-/// The services whose clients can be pointed elsewhere: those that the function itself may call.
-/// The cosigner is not run under `sam local`, so nothing points its clients.
+/// Returns the endpoint variables of the services that the function itself may call. The cosigner
+/// does not run under `sam local`, so nothing sets its endpoints.
 fn endpoints(function: &Function) -> BTreeSet<String> {
     let direct = function.statements.iter().filter(|statement| {
-        statement.allows && !function.apart && statement.asks("kms:ViaService").is_none()
+        statement.allows
+            && !function.in_cosigner_stack
+            && statement.asks("kms:ViaService").is_none()
     });
     let services = direct.flat_map(|statement| &statement.actions);
     let services = services.filter_map(|action| action.split(':').next());
-    // Lambda itself writes the log, and reports a run that failed.
+    // Lambda itself writes the log and reports failed runs.
     let services = services.filter(|service| !["logs", "sqs"].contains(service));
     let mut endpoints: BTreeSet<String> =
         services.map(|service| format!("{ENDPOINT}{}", service.to_uppercase())).collect();
@@ -90,21 +93,23 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
                 continue;
             }
         };
-        reads.retain(|name| !NOT_OURS.contains(&name.as_str()) && !OLDER.contains(&name.as_str()));
+        reads.retain(|name| {
+            !SET_BY_LAMBDA.contains(&name.as_str()) && !COMPATIBILITY.contains(&name.as_str())
+        });
         let wanted = endpoints(&function);
         for endpoint in wanted.difference(&reads) {
             wrong.push(format!("{}: the code does not read {endpoint}", function.package));
         }
         reads.retain(|name| !name.starts_with(ENDPOINT) || wanted.contains(name));
-        // Every endpoint runs in the same `main`.
+        // All endpoints share the same `main`.
         let main = read(&format!("functions/{}/src/main.rs", function.folder));
         if main.contains("lambda_entry::run(") {
             reads.extend(read_by_lambda_entry());
             reads.extend(READ_BY_LAMBDA_HTTP.map(ToOwned::to_owned));
         }
         let mut set: BTreeSet<String> = function.variables().into_keys().collect();
-        // The log's filter and the metrics' service: `platform::telemetry` reads them, and has
-        // defaults; two stacks of one account must not share the second.
+        // `platform::telemetry` reads the log's filter and the service name and has defaults for
+        // both. Two stacks of one account must not share the service name.
         set.remove("RUST_LOG");
         if !set.remove("SERVICE_NAME") {
             wrong.push(format!("{}: SERVICE_NAME is not set", function.package));
@@ -116,11 +121,11 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
 }
 
 #[test]
-fn a_template_sets_what_the_code_reads_and_nothing_else() {
+fn template_variables_match_the_code() {
     let by_entry = ["ALLOWED_ORIGINS", "TENANT_WITHOUT_KEY"].map(ToOwned::to_owned);
     assert_eq!(read_by_lambda_entry(), BTreeSet::from(by_entry));
     let vpc = [("ExchangeEnvironment", "mainnet"), ("UseVpc", "true")];
-    // The NAT's address has a number only in the cloud.
+    // The NAT's address is only known after the deployment.
     let vpc = [&vpc[..], &[("AsterIpWhitelist", "192.0.2.1")]].concat();
     let apart = [("ExchangeEnvironment", "mainnet"), ("AsterEnvironment", "testnet")];
     for parameters in [&[][..], &vpc, &[("AsterApi", "v1")], &apart] {
@@ -129,7 +134,7 @@ fn a_template_sets_what_the_code_reads_and_nothing_else() {
 }
 
 #[test]
-fn a_variable_in_one_and_not_in_the_other_is_found() {
+fn variable_mismatch_is_found() {
     for (file, place, old, new, line) in [
         (
             MAIN,
@@ -201,15 +206,15 @@ fn a_variable_in_one_and_not_in_the_other_is_found() {
     }
 }
 
-/// What is recorded here is all that is read: the process's own environment is looked at in three
-/// places, and handed on from there.
+/// The configuration reads all variables. The process environment is read in three places and
+/// passed on from there.
 #[test]
-fn no_variable_is_read_behind_the_configuration() {
+fn variables_are_read_by_the_configuration_only() {
     let folders = ["domain/src", "lambda/src", "platform/src", "protocol/src", "src"];
     let folders = folders.map(|folder| format!("shared/{folder}"));
     let files = folders.iter().map(String::as_str).chain(["functions"]).map(sources);
     let files = files.collect::<Vec<_>>().concat();
-    assert!(files.len() > 40, "the sources were read");
+    assert!(files.len() > 40, "too few sources");
     let reads = |text: &str| {
         ["env::var", "env::vars", "option_env!"].iter().any(|read| text.contains(read))
     };
@@ -223,10 +228,12 @@ fn no_variable_is_read_behind_the_configuration() {
     assert_eq!(reading, known);
 }
 
-/// `sam local` hands a function only variables that the template names.
+/// Returns the faults of the settings for `sam local`, which passes only variables that the
+/// template names.
 fn wrong_for_sam_local(stacks: &Stacks, settings: &Value) -> Vec<String> {
     let functions = stacks.functions();
-    let endpoints: Vec<&Function> = functions.iter().filter(|function| !function.apart).collect();
+    let endpoints: Vec<&Function> =
+        functions.iter().filter(|function| !function.in_cosigner_stack).collect();
     let named: BTreeSet<String> =
         endpoints.iter().flat_map(|function| function.variables().into_keys()).collect();
     let mut wrong = Vec::new();
@@ -244,7 +251,7 @@ fn wrong_for_sam_local(stacks: &Stacks, settings: &Value) -> Vec<String> {
             unknown.map(|name| format!("sam-env.json: the template has no variable {name}")),
         );
     }
-    // Without them a function would speak to AWS itself.
+    // Without these variables a function would call AWS itself.
     for endpoint in named.iter().filter(|name| name.starts_with(ENDPOINT)) {
         if settings["Parameters"][endpoint].as_str().is_none_or(str::is_empty) {
             wrong.push(format!("sam-env.json: {endpoint} is not set"));
@@ -254,8 +261,8 @@ fn wrong_for_sam_local(stacks: &Stacks, settings: &Value) -> Vec<String> {
 }
 
 #[test]
-fn sam_local_is_given_variables_that_exist() {
-    // Of Aster's APIs V1 has the most variables.
+fn sam_local_variables_exist() {
+    // With V1, Aster has the most variables.
     let stacks = Sources::read().deploy(&[("AsterApi", "v1")]);
     let settings: Value = serde_json::from_str(&read("infra/local/sam-env.json")).unwrap();
     assert_none(&wrong_for_sam_local(&stacks, &settings));
@@ -269,9 +276,9 @@ fn sam_local_is_given_variables_that_exist() {
     assert_found(&found, "sam-env.json: the template has no function WalletFunction");
 }
 
-/// Each exchange has its own network, the same one in every function and in the cosigner.
+/// Each exchange has its own network, which is the same in every function and in the cosigner.
 #[test]
-fn networks_are_the_same_in_every_function() {
+fn exchange_networks_match_in_every_function() {
     for (hyperliquid, aster, expected) in [
         ("testnet", "", ["Testnet", "Testnet"]),
         ("mainnet", "", ["Mainnet", "Mainnet"]),

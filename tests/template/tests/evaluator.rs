@@ -1,4 +1,4 @@
-//! The evaluation of templates and of permissions.
+//! Tests the evaluation of templates and permissions.
 
 use serde_json::json;
 use template::cloudformation::Template;
@@ -7,7 +7,7 @@ use template::stacks::{MAIN, Sources};
 use template::{read, yaml};
 
 #[test]
-fn short_tags_are_functions() {
+fn yaml_short_tags_are_functions() {
     let read = yaml::parse(
         "a: !If [On, !Sub 'x-${Y}', !Ref AWS::NoValue]\nb: { c: !GetAtt T.Arn }\nd: '0'\ne: 0\n\
          f:\n  - !Condition On\n  - true\n",
@@ -24,12 +24,12 @@ fn short_tags_are_functions() {
 
 #[test]
 #[should_panic(expected = "YAML")]
-fn a_key_that_stands_twice_is_refused() {
+fn duplicate_yaml_key_is_refused() {
     yaml::parse("a: 1\na: 2\n");
 }
 
 #[test]
-fn functions_and_conditions_are_worked_out() {
+fn functions_and_conditions_are_evaluated() {
     let source = "
 Parameters: { Size: { Type: Number, Default: 0 }, Net: { Type: String, Default: test } }
 Mappings: { Net: { test: { Url: t }, main: { Url: m } } }
@@ -51,7 +51,7 @@ Resources:
 }
 
 #[test]
-#[should_panic(expected = "a key is text or a Ref")]
+#[should_panic(expected = "a map key must be text or a Ref")]
 fn map_key_of_another_function_is_refused() {
     let source = "
 Parameters: {}
@@ -61,9 +61,9 @@ Resources: { Table: { Type: T, Properties: { Url: !FindInMap [Net, !Sub test, Ur
     Template::new(source, &[]).resource("T", "Table");
 }
 
-/// Aster's network follows, unless the parameter names another.
+/// Aster's network equals Hyperliquid's, unless a parameter sets it.
 #[test]
-fn aster_network_follows_unless_it_is_set() {
+fn aster_network_defaults_to_hyperliquid_network() {
     for (exchanges, aster, chain) in [
         ("testnet", "", "Testnet"),
         ("mainnet", "", "Mainnet"),
@@ -109,7 +109,7 @@ fn call(action: &str, resource: &str, context: &[(&str, &str)]) -> Call {
 }
 
 #[test]
-fn a_statement_allows_what_it_says() {
+fn iam_statement_allows_its_actions() {
     let statement = Statement::read(&json!({
         "Effect": "Allow",
         "Action": ["kms:Decrypt", "kms:ReEncrypt*"],
@@ -139,7 +139,7 @@ fn a_statement_allows_what_it_says() {
 }
 
 #[test]
-fn pattern_of_a_condition_is_read_as_iam_reads_it() {
+fn iam_condition_pattern_matches_like_iam() {
     for (pattern, text, like) in [
         ("*#H", "local#H", true),
         ("*#H", "local#H#1", false),

@@ -1,5 +1,5 @@
-//! Functions: each folder of a package in `functions/` is one function of a template, built and run
-//! alike.
+//! Checks that each package folder in `functions/` is one function of a template, with the same
+//! build and run settings.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use template::{assert_found, assert_none, differences, folders};
 
 use crate::invokers::alias_arn;
 
-/// What is wrong with the templates' functions.
+/// Returns the faults of the templates' functions.
 fn wrong(stacks: &Stacks, folders: &BTreeSet<String>) -> Vec<String> {
     let functions = stacks.functions();
     let named: BTreeSet<String> =
@@ -22,10 +22,9 @@ fn wrong(stacks: &Stacks, folders: &BTreeSet<String>) -> Vec<String> {
         if before.iter().any(|other| other.folder == function.folder) {
             wrong.push(twice("folder"));
         }
-        if before
-            .iter()
-            .any(|other| other.apart == function.apart && other.role() == function.role())
-        {
+        if before.iter().any(|other| {
+            other.in_cosigner_stack == function.in_cosigner_stack && other.role() == function.role()
+        }) {
             wrong.push(twice("role"));
         }
         wrong.extend(wrong_properties(function));
@@ -47,19 +46,22 @@ fn wrong_properties(function: &Function) -> Vec<String> {
         ("/Tracing", json!("PassThrough")),
     ];
     let mut wrong = Vec::new();
-    for (pointer, want) in wanted {
+    for (pointer, expected) in wanted {
         let found = function.properties.pointer(pointer).unwrap_or(&Value::Null);
-        if *found != want {
-            wrong.push(format!("{package}: {} is {found}, not {want}", &pointer[1..]));
+        if *found != expected {
+            wrong.push(format!("{package}: {} is {found}, not {expected}", &pointer[1..]));
         }
     }
     if function.metadata["BuildMethod"] != "rust-cargolambda" {
         wrong.push(format!("{package}: BuildMethod is not rust-cargolambda"));
     }
-    if function.apart != matches!(package, "cosigner" | "seal-audit") {
-        wrong.push(format!("{package}: the cosigner and its job, and they alone, are apart"));
+    if function.in_cosigner_stack != matches!(package, "cosigner" | "seal-audit") {
+        wrong.push(format!(
+            "{package}: only the cosigner and its job belong to the cosigner's stack"
+        ));
     }
-    // API Gateway waits for 29 seconds. A job's time is in `jobs`, a consumer's in `webhooks`.
+    // API Gateway waits for 29 seconds. `jobs` checks the timeouts of jobs, and `webhooks` those of
+    // consumers.
     let timeout = function.properties["Timeout"].as_u64().unwrap_or_default();
     let is_called = function.schedule().is_none() && function.source().is_none();
     if is_called && !(1..=29).contains(&timeout) {
@@ -67,16 +69,16 @@ fn wrong_properties(function: &Function) -> Vec<String> {
     }
     for property in ["Policies", "FunctionUrlConfig", "Layers"] {
         if !function.properties[property].is_null() {
-            wrong.push(format!("{package}: {property} is not looked at by any test"));
+            wrong.push(format!("{package}: no test checks {property}"));
         }
     }
     wrong
 }
 
-/// Its role, its log group and its output.
+/// Checks the role, the log group and the output of a function.
 fn wrong_surroundings(stacks: &Stacks, function: &Function) -> Vec<String> {
     let package = &function.package;
-    let stack = if function.apart { &stacks.cosigner } else { &stacks.main };
+    let stack = if function.in_cosigner_stack { &stacks.cosigner } else { &stacks.main };
     let mut wrong = Vec::new();
     let roles = stack.resources("AWS::IAM::Role");
     match roles.iter().find(|role| role.name == function.role()) {
@@ -88,27 +90,27 @@ fn wrong_surroundings(stacks: &Stacks, function: &Function) -> Vec<String> {
                 "Action": "sts:AssumeRole",
             }]);
             if *trust != lambda {
-                wrong.push(format!("{package}: its role is not Lambda's alone to take"));
+                wrong.push(format!("{package}: only Lambda must be able to assume its role"));
             }
         }
-        None => wrong.push(format!("{package}: it has no role in its template")),
+        None => wrong.push(format!("{package}: its template has no role for it")),
     }
     let logs = stack.resources("AWS::Logs::LogGroup");
     let log = logs.iter().find(|log| log.name == function.text("/LoggingConfig/LogGroup"));
     let name = log.and_then(|log| log.properties["LogGroupName"].as_str());
     if name != Some(format!("/aws/lambda/{}", function.full_name()).as_str()) {
-        wrong.push(format!("{package}: it does not write to a log group of its own"));
+        wrong.push(format!("{package}: it must have its own log group"));
     }
     let output =
         if package == "cosigner" { "FunctionArn" } else { &format!("{}Name", function.name) };
     let value = stack.output(output);
     if value.is_none_or(|value| value.trim_end_matches(".Arn") != function.name) {
-        wrong.push(format!("{package}: no output {output} names it"));
+        wrong.push(format!("{package}: the output {output} is missing"));
     }
     wrong
 }
 
-/// The functions whose errors raise an alarm.
+/// Returns the functions whose errors raise an alarm.
 fn watched(stacks: &Stacks) -> BTreeSet<String> {
     fn names(value: &Value, found: &mut BTreeSet<String>) {
         match value {
@@ -132,25 +134,25 @@ fn watched(stacks: &Stacks) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_folder_is_one_function_built_and_run_alike() {
-    assert!(folders().len() >= 13, "the folders were read");
+fn function_folders_match_the_template() {
+    assert!(folders().len() >= 13, "too few folders");
     assert_none(&wrong(&Stacks::deployed(), &folders()));
 }
 
-/// CloudWatch takes ten metrics in an alarm.
+/// CloudWatch supports ten metrics in an alarm.
 #[test]
-fn no_alarm_has_too_many_metrics() {
+fn alarms_stay_under_the_metric_limit() {
     let alarms = Stacks::deployed().monitoring.resources("AWS::CloudWatch::Alarm");
     let counts = alarms.iter().map(|alarm| {
         let metrics = alarm.properties["Metrics"].as_array().into_iter().flatten();
         metrics.filter(|metric| metric.get("MetricStat").is_some()).count()
     });
-    assert_eq!(counts.max(), Some(10), "and one of them has as many");
+    assert_eq!(counts.max(), Some(10), "expected an alarm with the maximum");
 }
 
-/// What the endpoints invoke is what is deployed.
+/// The endpoints invoke the function that is deployed.
 #[test]
-fn the_endpoints_invoke_the_cosigner_that_is_deployed() {
+fn endpoints_invoke_the_deployed_cosigner() {
     let stacks = Stacks::deployed();
     let invoking = stacks.functions().into_iter().filter_map(|function| {
         Some((function.package.clone(), function.variables().remove("COSIGNER_FUNCTION")?))
@@ -165,7 +167,7 @@ fn the_endpoints_invoke_the_cosigner_that_is_deployed() {
 }
 
 #[test]
-fn a_function_in_one_and_not_in_the_other_is_found() {
+fn function_mismatch_is_found() {
     let mut more = folders();
     more.insert("drain-wallets".to_owned());
     let found = wrong(&Stacks::deployed(), &more);
@@ -182,7 +184,7 @@ fn a_function_in_one_and_not_in_the_other_is_found() {
 }
 
 #[test]
-fn a_function_that_is_built_or_run_otherwise_is_found() {
+fn function_with_other_build_settings_is_found() {
     for (file, place, old, new, line) in [
         (
             MAIN,
@@ -210,14 +212,14 @@ fn a_function_that_is_built_or_run_otherwise_is_found() {
             "  GetWalletFunction:",
             "!Ref GetWalletLogs",
             "!Ref HealthLogs",
-            "get-wallet: it does not write to a log group of its own",
+            "get-wallet: it must have its own log group",
         ),
         (
             MAIN,
             "  HealthRole:",
             "lambda.amazonaws.com",
             "ec2.amazonaws.com",
-            "health: its role is not Lambda's alone to take",
+            "health: only Lambda must be able to assume its role",
         ),
         (
             MONITORING,

@@ -1,6 +1,6 @@
-//! Who may invoke the cosigner: each function by the alias of its own name, on both sides. The
-//! role's policy decides inside one account; across two accounts the cosigner's permission must allow
-//! it as well.
+//! Checks which functions may invoke the cosigner: each function by the alias of its own name, on
+//! both sides. Inside one account the role's policy decides. Across two accounts the cosigner's
+//! permission must allow the call too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use template::{assert_found, assert_none, differences};
 
 const INVOKE: &str = "lambda:InvokeFunction";
 
-/// The ARN that invokes the cosigner by an alias.
+/// Returns the ARN that invokes the cosigner by an alias.
 pub(crate) fn alias_arn(alias: &str) -> String {
     format!("{}:{alias}", function_arn())
 }
@@ -21,7 +21,7 @@ fn function_arn() -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-cosigner")
 }
 
-/// The cosigner's aliases, by logical name.
+/// Returns the cosigner's aliases by logical name.
 fn aliases(stacks: &Stacks) -> BTreeMap<String, String> {
     let aliases = stacks.cosigner.resources("AWS::Lambda::Alias").into_iter();
     let named = aliases.map(|alias| {
@@ -31,7 +31,7 @@ fn aliases(stacks: &Stacks) -> BTreeMap<String, String> {
     named.collect()
 }
 
-/// The roles that the cosigner's permissions admit, each with its alias.
+/// Returns the roles in the cosigner's permissions, each with its alias.
 fn admitted(stacks: &Stacks) -> BTreeSet<(String, String)> {
     let aliases = aliases(stacks);
     let permissions = stacks.cosigner.resources("AWS::Lambda::Permission").into_iter();
@@ -43,31 +43,31 @@ fn admitted(stacks: &Stacks) -> BTreeSet<(String, String)> {
     admitted.collect()
 }
 
-/// The ARN of the function that refreshes shares.
+/// Returns the ARN of the function that refreshes shares.
 pub(crate) fn refresh_arn() -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-refresh-shares")
 }
 
-/// The functions that sign, and so have worn shares refreshed.
+/// Returns true for functions that sign, and so delegate the refresh of worn shares.
 pub(crate) fn signs(package: &str) -> bool {
     let rights = CALLERS.iter().find(|(alias, _)| *alias == package).map(|(_, rights)| *rights);
     rights.is_some_and(|rights| rights.iter().any(|right| matches!(right, Right::Sign(_))))
 }
 
-/// The resources that a function's own policy lets it invoke.
+/// Returns the resources that a function's own policy allows it to invoke.
 fn invoked(function: &Function) -> Vec<&String> {
     let invoking =
         |one: &&Statement| one.allows && one.actions.iter().any(|action| action == INVOKE);
     function.statements.iter().filter(invoking).flat_map(|one| &one.resources).collect()
 }
 
-/// What is wrong with the aliases, the permissions on them and the roles' policies.
+/// Returns the faults of the aliases, of the permissions on them and of the roles' policies.
 pub(crate) fn wrong_invokers(stacks: &Stacks) -> Vec<String> {
     let mut wrong = Vec::new();
     for alias in stacks.cosigner.resources("AWS::Lambda::Alias") {
         let of = |field: &str| alias.properties[field].as_str().unwrap_or_default();
         if of("FunctionName") != "CosignerFunction" || of("FunctionVersion") != "$LATEST" {
-            wrong.push(format!("{} does not lead to the cosigner's latest version", alias.name));
+            wrong.push(format!("{} does not point to the cosigner's latest version", alias.name));
         }
     }
     let known = aliases(stacks);
@@ -79,7 +79,7 @@ pub(crate) fn wrong_invokers(stacks: &Stacks) -> Vec<String> {
         }
     }
     if !stacks.main.resources("AWS::Lambda::Permission").is_empty() {
-        wrong.push(format!("{MAIN}: SAM makes the API's permissions, nobody else"));
+        wrong.push(format!("{MAIN}: only SAM must create the API's permissions"));
     }
     let mut invoking = BTreeSet::new();
     for function in stacks.functions() {
@@ -114,7 +114,7 @@ pub(crate) fn wrong_invokers(stacks: &Stacks) -> Vec<String> {
 }
 
 #[test]
-fn aliases_in_templates_are_those_in_the_code() {
+fn template_aliases_match_the_code() {
     assert_none(&wrong_invokers(&Stacks::deployed()));
     let admitted = admitted(&Stacks::deployed());
     let of_code: BTreeSet<&str> = CALLERS.iter().map(|(alias, _)| *alias).collect();
@@ -126,9 +126,9 @@ fn aliases_in_templates_are_those_in_the_code() {
     }
 }
 
-/// Every function with every name of the cosigner, as IAM decides it on each side.
+/// Evaluates every function with every alias of the cosigner, as IAM does on each side.
 #[test]
-fn role_invokes_its_own_alias_and_no_other() {
+fn role_invokes_only_its_own_alias() {
     let stacks = Stacks::deployed();
     let admitted = admitted(&stacks);
     let mut names: Vec<String> = CALLERS.iter().map(|(alias, _)| alias_arn(alias)).collect();
@@ -149,11 +149,11 @@ fn role_invokes_its_own_alias_and_no_other() {
     assert_eq!(allowed, CALLERS.len());
 }
 
-/// With a cosigner in another account each role names the alias there.
+/// With a cosigner in another account, each role names the alias there.
 #[test]
 fn cosigner_of_another_account_is_invoked_by_alias() {
     let there = format!("arn:aws:lambda:{REGION}:222222222222:function:theirs");
-    // The template nests no cosigner then, so it is read alone.
+    // Then the main template nests no cosigner, so the cosigner's template is evaluated separately.
     let main =
         template::cloudformation::Template::new(&template::read(MAIN), &[("CosignerArn", &there)]);
     for (alias, _) in CALLERS {
@@ -173,9 +173,9 @@ fn cosigner_of_another_account_is_invoked_by_alias() {
     }
 }
 
-/// Shares whose runs died are refreshed by the one function that may, and not by the one that signs.
+/// Only `refresh-shares` may refresh worn shares, not the function that signs.
 #[test]
-fn functions_that_sign_have_shares_refreshed_by_refresh_shares() {
+fn signing_functions_delegate_share_refreshes() {
     let mut asking = Vec::new();
     for function in Stacks::deployed().functions() {
         let Some(set) = function.variables().remove("REFRESH_FUNCTION") else { continue };
@@ -192,7 +192,7 @@ fn functions_that_sign_have_shares_refreshed_by_refresh_shares() {
 }
 
 #[test]
-fn invoker_in_one_and_not_in_the_other_is_found() {
+fn invoker_mismatch_is_found() {
     let main =
         Sources::read().with(MAIN, "  Cosigner:", "SignMessageRole.Arn", "GetWalletRole.Arn");
     let found = wrong_invokers(&main.deploy(&[]));
@@ -231,7 +231,7 @@ fn invoker_in_one_and_not_in_the_other_is_found() {
             "  RefreshSharesAlias:",
             "$LATEST",
             "'1'",
-            "RefreshSharesAlias does not lead to the cosigner's latest version",
+            "RefreshSharesAlias does not point to the cosigner's latest version",
         ),
         (
             COSIGNER,

@@ -1,5 +1,5 @@
-//! Jobs: functions that a schedule runs. A run that fails, or never begins, is left in a queue
-//! that an alarm watches.
+//! Checks the jobs, which are functions that a schedule invokes. A run that fails or never starts
+//! goes to a queue that an alarm monitors.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use template::{assert_found, assert_none, differences, folders, package, read};
 
 const QUEUE: &str = "JobsDeadLetters.Arn";
 
-/// What ends, after its run has taken nothing new on, in a function's remaining time.
-const LAST: Duration = Duration::from_secs(60);
+/// The time that a run may need after it stops taking new work.
+const GRACE: Duration = Duration::from_secs(60);
 
-/// How long a job's run takes new work on.
+/// Returns how long a job takes new work.
 fn run_time(package: &str) -> Duration {
     match package {
         "renew-apikeys" => renew_apikeys::RUN_TIME,
         "reconcile-apikeys" => reconcile_apikeys::RUN_TIME,
         "refresh-shares" => refresh_shares::RUN_TIME,
         "seal-audit" => seal_audit::RUN_TIME,
-        other => panic!("say in this file how long functions/{other} runs"),
+        other => panic!("add the run time of functions/{other} to this file"),
     }
 }
 
-/// Seconds between two runs of `rate(15 minutes)`.
+/// Returns the seconds between two runs of a schedule such as `rate(15 minutes)`.
 fn interval(schedule: &str) -> Option<u64> {
     let rate = schedule.strip_prefix("rate(")?.strip_suffix(')')?;
     let (number, unit) = rate.split_once(' ')?;
@@ -60,7 +60,7 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
     let statements =
         policies.iter().map(|policy| &policy.properties["PolicyDocument"]["Statement"]);
     let rules: Vec<String> =
-        jobs.iter().filter(|job| !job.apart).map(|job| rule(&job.package)).collect();
+        jobs.iter().filter(|job| !job.in_cosigner_stack).map(|job| rule(&job.package)).collect();
     let admitted = json!([{
         "Sid": "Schedules",
         "Effect": "Allow",
@@ -70,7 +70,7 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
         "Condition": { "ArnEquals": { "aws:SourceArn": rules } },
     }]);
     if statements.collect::<Vec<_>>() != [&admitted] {
-        wrong.push("the queue does not admit the schedules, or others too".to_owned());
+        wrong.push("the queue must admit the schedules and nothing else".to_owned());
     }
     let queue = stacks.main.resource("AWS::SQS::Queue", "JobsDeadLetters").properties;
     if queue["SqsManagedSseEnabled"] != true {
@@ -95,30 +95,30 @@ fn wrong_job(job: &Function) -> Vec<String> {
     let events = job.properties["Events"].as_object().unwrap();
     let schedule = job.schedule().unwrap_or(&Value::Null);
     if events.len() != 1 {
-        wrong.push(format!("{package}: a job has one event, its schedule"));
+        wrong.push(format!("{package}: a job must have its schedule as the only event"));
     }
     if schedule["Name"] != job.full_name() {
         wrong.push(format!("{package}: its schedule has another name"));
     }
-    // The cosigner's job has an alarm instead: it may be in another account than the queue.
-    if schedule["DeadLetterConfig"]["Arn"] != QUEUE && !job.apart {
-        wrong.push(format!("{package}: a run that never began is left nowhere"));
+    // The cosigner's job has an alarm instead, because it may be in another account than the queue.
+    if schedule["DeadLetterConfig"]["Arn"] != QUEUE && !job.in_cosigner_stack {
+        wrong.push(format!("{package}: runs that never start are lost"));
     }
     let invoke = &job.properties["EventInvokeConfig"];
     if invoke["DestinationConfig"]["OnFailure"] != json!({ "Type": "SQS", "Destination": QUEUE })
-        && !job.apart
+        && !job.in_cosigner_stack
     {
-        wrong.push(format!("{package}: a run that failed is left nowhere"));
+        wrong.push(format!("{package}: failed runs are lost"));
     }
-    // Lambda itself would repeat it for six hours, beside the schedule.
+    // By default Lambda would retry it for six hours, in addition to the schedule.
     let age = invoke["MaximumEventAgeInSeconds"].as_u64();
     if age.is_none_or(|age| age > 900) || invoke["MaximumRetryAttempts"] != 1 {
-        wrong.push(format!("{package}: a run that failed is repeated for too long"));
+        wrong.push(format!("{package}: failed runs are retried for too long"));
     }
     let timeout = job.properties["Timeout"].as_u64().unwrap_or_default();
-    let wanted = (run_time(package) + LAST).as_secs();
-    if timeout != wanted {
-        wrong.push(format!("{package}: Timeout is {timeout}, not {wanted}"));
+    let expected = (run_time(package) + GRACE).as_secs();
+    if timeout != expected {
+        wrong.push(format!("{package}: Timeout is {timeout}, not {expected}"));
     }
     let between = schedule["Schedule"].as_str().and_then(interval);
     if between.is_none_or(|between| between < timeout) {
@@ -128,7 +128,7 @@ fn wrong_job(job: &Function) -> Vec<String> {
 }
 
 #[test]
-fn a_job_that_fails_is_noticed() {
+fn failed_job_raises_an_alarm() {
     assert_none(&wrong(&Stacks::deployed()));
     assert_eq!(
         ["rate(15 minutes)", "rate(1 hour)", "cron(0 * * * ? *)"].map(interval),
@@ -137,7 +137,7 @@ fn a_job_that_fails_is_noticed() {
 }
 
 #[test]
-fn a_job_that_fails_unnoticed_is_found() {
+fn job_without_an_alarm_is_found() {
     let place = "  RenewApikeysFunction:";
     for (file, place, old, new, line) in [
         (
@@ -153,21 +153,21 @@ fn a_job_that_fails_unnoticed_is_found() {
             place,
             "Arn: !GetAtt JobsDeadLetters.Arn",
             "Arn: !GetAtt AccessLogs.Arn",
-            "renew-apikeys: a run that never began is left nowhere",
+            "renew-apikeys: runs that never start are lost",
         ),
         (
             MAIN,
             place,
             "Destination: !GetAtt JobsDeadLetters.Arn",
             "Destination: !GetAtt AccessLogs.Arn",
-            "renew-apikeys: a run that failed is left nowhere",
+            "renew-apikeys: failed runs are lost",
         ),
         (
             MAIN,
             place,
             "MaximumRetryAttempts: 1",
             "MaximumRetryAttempts: 2",
-            "renew-apikeys: a run that failed is repeated for too long",
+            "renew-apikeys: failed runs are retried for too long",
         ),
         (MAIN, "  RenewSchedule:", "15 minutes", "4 minutes", "renew-apikeys: its runs overlap"),
         (
@@ -175,7 +175,7 @@ fn a_job_that_fails_unnoticed_is_found() {
             "  JobsDeadLettersPolicy:",
             "-renew-apikeys",
             "-renew",
-            "the queue does not admit the schedules, or others too",
+            "the queue must admit the schedules and nothing else",
         ),
         (
             MAIN,

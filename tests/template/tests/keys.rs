@@ -1,4 +1,5 @@
-//! KMS keys: each is used by its own roles alone, for a known purpose, and outlives its stack.
+//! Checks that each KMS key is used only by its own roles, for a known purpose, and is retained
+//! after the deletion of its stack.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use template::{assert_found, assert_none, differences};
 use crate::invokers::wrong_invokers;
 use crate::permissions::key_policy;
 
-/// What administers a key. Nothing in it opens or seals.
+/// The actions that administer a key. None of them encrypts or decrypts.
 const ADMINISTRATION: [&str; 23] = [
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -42,7 +43,8 @@ fn root() -> Value {
     json!({ "AWS": format!("arn:aws:iam::{ACCOUNT}:root") })
 }
 
-/// Who uses a key: roles by name, or principals that reach it through DynamoDB.
+/// Returns the faults of a key's policy. Its users are roles by name, or principals that reach it
+/// through DynamoDB.
 fn wrong_key(stack: &Template, key: &str, users: &BTreeSet<String>) -> Vec<String> {
     let mut wrong = Vec::new();
     let resource = stack.resource("AWS::KMS::Key", key);
@@ -51,7 +53,7 @@ fn wrong_key(stack: &Template, key: &str, users: &BTreeSet<String>) -> Vec<Strin
     for (one, written) in key_policy(stack, key).iter().zip(written) {
         let sid = &one.sid;
         if written["Principal"] != root() {
-            wrong.push(format!("{key}: {sid} admits another principal than the account"));
+            wrong.push(format!("{key}: {sid} allows another principal than the account"));
         }
         if one.actions.iter().all(|action| ADMINISTRATION.contains(&action.as_str())) {
             continue;
@@ -67,7 +69,7 @@ fn wrong_key(stack: &Template, key: &str, users: &BTreeSet<String>) -> Vec<Strin
                     table.properties["SSESpecification"]["KMSMasterKeyId"] == format!("{key}.Arn")
                 });
                 if service.values != [format!("dynamodb.{REGION}.amazonaws.com")] || !encrypts {
-                    wrong.push(format!("{key}: {sid} lets a service use it for nothing"));
+                    wrong.push(format!("{key}: {sid} allows a service without need"));
                 }
             }
             _ => wrong.push(format!("{key}: {sid} names no role")),
@@ -81,13 +83,14 @@ fn wrong_key(stack: &Template, key: &str, users: &BTreeSet<String>) -> Vec<Strin
     wrong
 }
 
-/// A role uses a key for a known purpose, and for a named wallet of a named tenant.
+/// Returns the faults of a statement. A role must use a key for a known purpose, for a named wallet
+/// of a named tenant.
 fn wrong_use(key: &str, one: &Statement) -> Vec<String> {
     let mut wrong = Vec::new();
     if key == "AuditKey" {
         let what = [one.asks("kms:SigningAlgorithm"), one.asks("kms:MessageType")];
         if one.actions != ["kms:Sign"] || what != [Some("ECDSA_SHA_256"), Some("RAW")] {
-            wrong.push(format!("{key}: {} is not for seals alone", one.sid));
+            wrong.push(format!("{key}: {} must allow seals only", one.sid));
         }
         return wrong;
     }
@@ -102,13 +105,13 @@ fn wrong_use(key: &str, one: &Statement) -> Vec<String> {
     ] {
         let asked = one.asks(&format!("kms:EncryptionContext:{name}"));
         if asked.is_none() || value.is_some_and(|value| asked != Some(value)) {
-            wrong.push(format!("{key}: {} does not ask for a {name}", one.sid));
+            wrong.push(format!("{key}: {} does not require a {name}", one.sid));
         }
     }
     wrong
 }
 
-/// The roles that open or seal with a key themselves.
+/// Returns the roles that encrypt or decrypt with a key themselves.
 fn users(stacks: &Stacks, key: &str) -> BTreeSet<String> {
     let uses = |one: &Statement| {
         let kms = one.actions.iter().any(|action| action.starts_with("kms:"));
@@ -128,19 +131,19 @@ fn wrong_keys(stacks: &Stacks) -> Vec<String> {
 }
 
 #[test]
-fn a_key_is_used_by_its_roles_alone() {
+fn kms_key_is_used_by_its_roles_only() {
     let stacks = Stacks::deployed();
     assert_none(&wrong_keys(&stacks));
     let keys = ["WalletsKey", "CosignerKey", "AuditKey"];
-    let [ours, theirs, seals] = keys.map(|key| users(&stacks, key));
-    assert_eq!((ours.len(), theirs.len(), seals.len()), (13, 1, 1));
-    assert!(theirs.is_disjoint(&seals));
-    assert!(ours.is_disjoint(&theirs));
+    let [wallets, cosigner, seals] = keys.map(|key| users(&stacks, key));
+    assert_eq!((wallets.len(), cosigner.len(), seals.len()), (13, 1, 1));
+    assert!(cosigner.is_disjoint(&seals));
+    assert!(wallets.is_disjoint(&cosigner));
     assert_none(&wrong_invokers(&stacks));
 }
 
 #[test]
-fn a_key_that_admits_another_is_found() {
+fn kms_key_with_another_role_is_found() {
     for (file, place, old, new, line) in [
         (
             MAIN,
@@ -161,7 +164,7 @@ fn a_key_that_admits_another_is_found() {
             "  WalletsKey:",
             "kms:EncryptionContext:tenant: 'false'",
             "kms:EncryptionContext:tenant: 'true'",
-            "WalletsKey: Envelopes does not ask for a tenant",
+            "WalletsKey: Envelopes does not require a tenant",
         ),
         (
             COSIGNER,
@@ -175,7 +178,7 @@ fn a_key_that_admits_another_is_found() {
             "  CosignerKey:",
             "{ AWS: !Sub 'arn:${AWS::Partition}:iam::${AWS::AccountId}:root' }",
             "{ AWS: '*' }",
-            "CosignerKey: Administration admits another principal than the account",
+            "CosignerKey: Administration allows another principal than the account",
         ),
         (
             COSIGNER,
@@ -196,7 +199,7 @@ fn a_key_that_admits_another_is_found() {
             "  AuditKey:",
             "Action: kms:Sign",
             "Action: [kms:Sign, kms:CreateGrant]",
-            "AuditKey: Seals is not for seals alone",
+            "AuditKey: Seals must allow seals only",
         ),
     ] {
         let copy = Sources::read().with(file, place, old, new).deploy(&[]);
@@ -204,7 +207,7 @@ fn a_key_that_admits_another_is_found() {
     }
 }
 
-/// Every KMS key of the templates, with its file.
+/// Returns every KMS key of the templates, with its file.
 fn all_keys(stacks: &Stacks) -> Vec<(String, Value)> {
     let of = |stack: &Template| {
         let keys = stack.resources("AWS::KMS::Key").into_iter();
@@ -214,12 +217,12 @@ fn all_keys(stacks: &Stacks) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn new_stack_has_multi_region_keys_and_an_old_one_keeps_its_own() {
+fn new_stack_has_multi_region_keys_old_keeps_its_own() {
     let keys = all_keys(&Stacks::deployed());
     let names: Vec<&str> = keys.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["WalletsKey", "CosignerKey", "AuditKey"]);
     assert!(keys.iter().all(|(_, key)| key["MultiRegion"] == true), "{keys:?}");
-    // Absent, and not false: the properties are those of a stack from before the parameter.
+    // The property must be absent, not false, as in stacks from before the parameter.
     let old = all_keys(&Sources::read().deploy(&[("MultiRegionKeys", "false")]));
     assert!(old.len() == 3 && old.iter().all(|(_, key)| key.get("MultiRegion").is_none()));
     let changed = |(one, other): (&(String, Value), &(String, Value))| {
@@ -227,12 +230,12 @@ fn new_stack_has_multi_region_keys_and_an_old_one_keeps_its_own() {
         other.as_object_mut().unwrap().insert("MultiRegion".to_owned(), json!(true));
         one.1 != other
     };
-    assert!(!keys.iter().zip(&old).any(changed), "nothing else depends on the parameter");
+    assert!(!keys.iter().zip(&old).any(changed), "the parameter must not affect anything else");
 }
 
-/// A replica has a key policy of its own, so a principal that may replicate a key may use it.
+/// A replica has its own key policy, so a principal that may replicate a key could use it.
 #[test]
-fn no_key_policy_allows_replication() {
+fn kms_key_policies_deny_replication() {
     for (name, key) in all_keys(&Stacks::deployed()) {
         let policy = key["KeyPolicy"].to_string();
         for action in ["kms:ReplicateKey", "kms:UpdatePrimaryRegion", "kms:*", "\"*Key"] {
@@ -242,7 +245,7 @@ fn no_key_policy_allows_replication() {
 }
 
 #[test]
-fn keys_and_tables_outlive_their_stacks() {
+fn keys_and_tables_are_retained_after_stack_deletion() {
     let stacks = Stacks::deployed();
     let mut kept = Vec::new();
     for stack in [&stacks.main, &stacks.cosigner] {
@@ -255,7 +258,7 @@ fn keys_and_tables_outlive_their_stacks() {
     }
     assert_eq!(kept, ["WalletsKey", "WalletsTable", "CosignerKey", "AuditKey", "CosignerTable"]);
     assert!(stacks.main.resource("AWS::CloudFormation::Stack", "Cosigner").retained);
-    // The stack policy that deploy.md sets denies what would lose one of them.
+    // The stack policy from deploy.md denies the deletion of these resources.
     let policy: Value = serde_json::from_str(&template::read("infra/stack-policy.json")).unwrap();
     let deny = &policy["Statement"][1];
     assert_eq!(deny["Effect"], "Deny");

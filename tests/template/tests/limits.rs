@@ -1,10 +1,10 @@
-//! Limits: the usage plan's numbers are the local stack's.
+//! Checks that the local stack's limits match the usage plan.
 
 use hyperdex_local::Limits;
 use serde_json::Value;
 use template::stacks::{MAIN, Sources, Stacks};
 
-/// What the usage plan says of each key. The templates' numbers arrive as text.
+/// Returns the usage plan's numbers, which are texts in the template.
 fn in_template(stacks: &Stacks) -> [u64; 3] {
     let plan = stacks.main.resource("AWS::ApiGateway::UsagePlan", "UsagePlan").properties;
     assert_eq!(plan["Quota"]["Period"], "DAY");
@@ -17,9 +17,9 @@ fn in_template(stacks: &Stacks) -> [u64; 3] {
 }
 
 #[test]
-fn the_local_stack_has_the_limits_of_the_usage_plan() {
+fn local_stack_limits_match_the_usage_plan() {
     let Limits { rate_per_s, burst, quota_per_day } = Limits::default();
     assert_eq!(in_template(&Stacks::deployed()), [rate_per_s, burst, quota_per_day]);
     let copy = Sources::read().with(MAIN, "  KeyBurstLimit:", "Default: 100", "Default: 99");
-    assert_eq!(in_template(&copy.deploy(&[]))[1], 99, "the default is what is read");
+    assert_eq!(in_template(&copy.deploy(&[]))[1], 99, "the default must be read");
 }

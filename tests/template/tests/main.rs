@@ -1,19 +1,19 @@
-//! The templates against the code: routes, methods, environment variables and functions stand in
-//! both, and each role may do what its function does and nothing else.
+//! Compares the templates with the code: routes, methods, environment variables and functions
+//! match, and each role has exactly the permissions that its function uses.
 //!
-//! The library reads the templates as CloudFormation reads them. These tests find out what the code
-//! does by running it: they start the functions from the environment that the templates give them
-//! (`start`), record their calls where they arrive (`cloud`), and compare each call with its role's
-//! statements, as IAM does.
+//! The library evaluates the templates as CloudFormation does. These tests determine what the code
+//! does by running it: they start the functions with the environment from the templates (`start`),
+//! record their calls at a server (`cloud`), and compare each call with the statements of its role,
+//! as IAM does.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
-mod asked;
 mod cloud;
 mod emitted;
 mod environment;
 mod evaluator;
 mod functions;
+mod iam_calls;
 mod invokers;
 mod jobs;
 mod keys;

@@ -1,5 +1,5 @@
-//! The dashboard and the alarms against the code: what they show is emitted, what is emitted is
-//! shown, and each alarm leads to what to do about it.
+//! Compares the dashboard and the alarms with the code: every metric is emitted and shown, and each
+//! alarm links to its section in the runbook.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,9 +18,9 @@ use template::{assert_found, assert_none, differences, read};
 use crate::emitted::emitted;
 use crate::operations::seen;
 
-/// What no operation of [`seen`] comes to: another signer, an exchange that says "too many", one that
-/// is blocked and shows another time, and a secret that cannot be stored.
-async fn misfortunes() {
+/// Causes the metrics that no operation of [`seen`] emits: a wrong signer, a rate limit, a block
+/// with a wrong clock, and a secret that cannot be stored.
+async fn rare_failures() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let stranger = r#"{"status":"err","response":"Must deposit before performing actions. User: 0x00000000000000000000000000000000000000aa"}"#;
@@ -30,14 +30,14 @@ async fn misfortunes() {
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 429);
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 429);
     app.clock.advance_ms(60_000);
-    // An edge that turns a call away, with a clock of 2020.
+    // A block by the exchange's edge, with a clock of 2020.
     let blocked = Hostile::new(403, "blocked").header("date", "Wed, 01 Jan 2020 00:00:00 GMT");
     app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Hostile(blocked));
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 502);
     lost_secret().await;
 }
 
-/// Aster makes a key, and from then on the table takes nothing.
+/// Aster creates a key, and then the table accepts no writes.
 async fn lost_secret() {
     let app = TestApp::start_with(|options| options.aster.v1 = true).await;
     app.wallet("user_1").await;
@@ -61,12 +61,12 @@ async fn lost_secret() {
     let calls = process.calls();
     let tries = calls.iter().rev().take_while(|call| call.starts_with("DynamoDB.")).count();
     assert!(tries >= 6, "{calls:?}");
-    // The next call goes on, with a key that is kept.
+    // The next call resumes and stores a key.
     harness.app.clock.advance_ms(60_000);
     assert_eq!(harness.app.register("aster", "user_1").await.status, 200);
 }
 
-/// The names of our metrics in a widget: as rows, and in search expressions.
+/// Collects the names of the service's own metrics in a widget, from rows and search expressions.
 fn own_metrics(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Array(row) if row.first().is_some_and(|first| first == NAMESPACE) => {
@@ -103,7 +103,7 @@ fn dashboard(stacks: &Stacks) -> BTreeSet<String> {
     found
 }
 
-/// Our metrics that raise an alarm, each of one service.
+/// Returns the own metrics with an alarm. Each metric belongs to one service.
 fn watched(stacks: &Stacks) -> Vec<String> {
     let own = alarms(stacks).into_iter().filter(|alarm| alarm.properties["Namespace"] == NAMESPACE);
     let names = own.map(|alarm| {
@@ -114,35 +114,34 @@ fn watched(stacks: &Stacks) -> Vec<String> {
     names.collect()
 }
 
-/// What is wrong with the way from an alarm to its section.
-fn unexplained(stacks: &Stacks, manual: &str) -> Vec<String> {
+/// Returns the alarms that lack a link or a section in the runbook.
+fn missing_sections(stacks: &Stacks, manual: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for alarm in alarms(stacks) {
         let anchor = format!("docs/guides/operations.md#{}", alarm.name.to_lowercase());
         let text = alarm.properties["AlarmDescription"].as_str().unwrap();
         if !text.ends_with(&anchor) {
-            wrong.push(format!("{MONITORING}: {} does not lead to {anchor}", alarm.name));
+            wrong.push(format!("{MONITORING}: {} does not link to {anchor}", alarm.name));
         }
         let section = manual.split("\n### ").find_map(|section| {
             section.strip_prefix(alarm.name.as_str()).filter(|rest| rest.starts_with('\n'))
         });
         let section = section.unwrap_or_default();
         if !["**Means:**", "**Look:**", "**Do:**"].iter().all(|part| section.contains(part)) {
-            wrong
-                .push(format!("docs/guides/operations.md: {} does not say what to do", alarm.name));
+            wrong.push(format!("docs/guides/operations.md: {} has no instructions", alarm.name));
         }
     }
     wrong
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_metric_is_emitted_and_shown() {
+async fn metrics_are_emitted_and_on_the_dashboard() {
     seen().await;
-    misfortunes().await;
+    rare_failures().await;
     let named: BTreeSet<String> = Metric::ALL.iter().map(|it| it.name().to_owned()).collect();
     let (emitted, shown) = (emitted(), dashboard(&Stacks::deployed()));
     let code = ("platform::metrics", &named);
-    let mut wrong = differences("the metric", code, ("what was emitted", &emitted));
+    let mut wrong = differences("the metric", code, ("the emitted metrics", &emitted));
     wrong.extend(differences("the metric", code, ("the dashboard", &shown)));
     assert_none(&wrong);
     let watched = watched(&Stacks::deployed());
@@ -151,24 +150,24 @@ async fn every_metric_is_emitted_and_shown() {
 }
 
 #[test]
-fn every_alarm_leads_to_what_to_do() {
-    assert_none(&unexplained(&Stacks::deployed(), &read("docs/guides/operations.md")));
+fn alarms_link_to_the_runbook() {
+    assert_none(&missing_sections(&Stacks::deployed(), &read("docs/guides/operations.md")));
 }
 
 #[test]
-fn a_metric_that_nothing_emits_and_an_alarm_that_leads_nowhere_are_found() {
+fn unused_metric_and_alarm_without_runbook_are_found() {
     let broken =
         |old: &str, new: &str| Sources::read().with(MONITORING, "Resources:", old, new).deploy(&[]);
     let shown = dashboard(&broken("\"CredentialDrift\"", "\"CredentialsDrifted\""));
     assert!(shown.contains("CredentialsDrifted"), "{shown:?}");
     let manual = read("docs/guides/operations.md");
-    let found = unexplained(&broken("#secretlost", "#secretslost"), &manual);
+    let found = missing_sections(&broken("#secretlost", "#secretslost"), &manual);
     let line =
-        "infra/monitoring.yaml: SecretLost does not lead to docs/guides/operations.md#secretlost";
+        "infra/monitoring.yaml: SecretLost does not link to docs/guides/operations.md#secretlost";
     assert_found(&found, line);
     let manual = manual.replace("### NoRuns\n", "### Runs\n");
-    let line = "docs/guides/operations.md: NoRuns does not say what to do";
-    assert_found(&unexplained(&Stacks::deployed(), &manual), line);
+    let line = "docs/guides/operations.md: NoRuns has no instructions";
+    assert_found(&missing_sections(&Stacks::deployed(), &manual), line);
 }
 
 fn alarm(stacks: &Stacks, name: &str) -> Value {
@@ -176,7 +175,7 @@ fn alarm(stacks: &Stacks, name: &str) -> Value {
 }
 
 #[test]
-fn cheating_rings_at_the_first_occurrence() {
+fn cheating_alarm_fires_at_the_first_event() {
     let stacks = Stacks::deployed();
     for (name, metric, service) in [
         ("KeyBarred", Metric::KeyBarred, "hyperdex-cosigner"),
@@ -199,7 +198,7 @@ fn cheating_rings_at_the_first_occurrence() {
 }
 
 #[test]
-fn jobs_that_do_not_run_ring() {
+fn alarm_fires_if_a_job_does_not_run() {
     let stacks = Stacks::deployed();
     for (name, function) in [
         ("NoRuns", "renew-apikeys"),
@@ -213,14 +212,14 @@ fn jobs_that_do_not_run_ring() {
         );
         assert_eq!(of["Dimensions"][0]["Value"], stacks.function(function).full_name());
         assert_eq!((&of["TreatMissingData"], &of["Threshold"]), (&"breaching".into(), &1.into()));
-        // By default the schedule has run several times by then.
+        // With the default schedule, several runs happen in this time.
         let span = of["Period"].as_u64().unwrap() * of["EvaluationPeriods"].as_u64().unwrap();
         assert!((3 * 60 * 60..=6 * 60 * 60).contains(&span), "{name}: {span}");
     }
 }
 
 #[test]
-fn oldest_shares_ring_a_week_after_the_interval() {
+fn oldest_shares_alarm_fires_a_week_after_interval() {
     let stacks = Sources::read().deploy(&[("RefreshEveryDays", "30")]);
     let of = alarm(&stacks, "OldestShares");
     assert_eq!(of["Metrics"][0]["Expression"], "oldest - 30");

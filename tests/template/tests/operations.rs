@@ -1,4 +1,4 @@
-//! Every operation of the service, once well and once on each way that makes other calls.
+//! Runs every operation of the service, with success and with each failure that causes other calls.
 
 use e2e::{DAY_MS, TestApp};
 use exchange_sim::Address;
@@ -16,23 +16,23 @@ mod webhooks;
 
 static SEEN: OnceCell<Seen> = OnceCell::const_new();
 
-/// What all of it was seen to call. It runs once for all tests.
+/// Returns the recorded calls of all operations. The operations run once for all tests.
 pub(crate) async fn seen() -> &'static Seen {
     crate::emitted::listen();
     let run = async {
-        // The simulators are of the main networks.
+        // The simulators use the main networks.
         let main = ("ExchangeEnvironment", "mainnet");
         let cloud = Cloud::start(&Sources::read().deploy(&[main])).await;
         wallets(&cloud).await;
         let received = webhooks::made_and_deleted(&cloud).await;
         for exchange in EXCHANGES {
             registration(&cloud, &exchange).await;
-            later(&cloud, &exchange).await;
+            after_registration(&cloud, &exchange).await;
             agents::listed_and_removed(&cloud, &exchange).await;
-            keyed(&cloud, &exchange).await;
+            with_idempotency_key(&cloud, &exchange).await;
         }
         jobs(&cloud).await;
-        worn(&cloud).await;
+        worn_wallets(&cloud).await;
         webhooks::delivered(&cloud, &received).await;
         cheating(&cloud).await;
         let done = cloud.run("seal-audit").await;
@@ -53,15 +53,15 @@ pub(crate) async fn seen() -> &'static Seen {
 struct Exchange {
     function: &'static str,
     path: &'static str,
-    /// The fault that is a definite no to the approval.
+    /// A fault that is a definite refusal of the approval.
     refusal: (u16, &'static str),
     /// Makes the simulator fail at a request.
     fail: fn(&TestApp, &str, Fault),
-    /// The approval, the removal, and the question whether it knows an agent.
+    /// The requests for an approval, for a removal and for the lookup of an agent.
     approve: &'static str,
     remove: &'static str,
-    know: &'static str,
-    /// Gives an account an agent that no credential uses.
+    lookup: &'static str,
+    /// Adds an agent to an account that no credential uses.
     add: fn(&TestApp, Address, Address),
 }
 
@@ -73,7 +73,7 @@ const EXCHANGES: [Exchange; 2] = [
         fail: |app, request, fault| app.stack.aster_sim.fail_next(request, fault),
         approve: "registerAndApproveAgent",
         remove: "deleteAgent",
-        know: "listAgents",
+        lookup: "listAgents",
         add: |app, master, agent| {
             let expires = app.clock.now_ms() + 100 * DAY_MS;
             assert!(app.stack.aster_sim.add_agent(master, "hdxlost", agent, expires));
@@ -86,7 +86,7 @@ const EXCHANGES: [Exchange; 2] = [
         fail: |app, request, fault| app.stack.hyperliquid_sim.fail_next(request, fault),
         approve: "approveAgent",
         remove: "approveAgent",
-        know: "userRole",
+        lookup: "userRole",
         add: |app, master, agent| {
             let expires = app.clock.now_ms() + 100 * DAY_MS;
             assert!(app.stack.hyperliquid_sim.add_agent(master, "hdxlost", agent, expires));
@@ -95,14 +95,14 @@ const EXCHANGES: [Exchange; 2] = [
 ];
 
 impl Exchange {
-    /// The exchange fails so at the next request, and cannot be asked what became of it.
-    fn break_off(&self, cloud: &Cloud, request: &str, fault: Fault) {
+    /// Lets the next request fail, and the lookup of its outcome too.
+    fn fail_with_unknown_outcome(&self, cloud: &Cloud, request: &str, fault: Fault) {
         (self.fail)(&cloud.app, request, fault);
-        (self.fail)(&cloud.app, self.know, Fault::Status(500, String::new()));
+        (self.fail)(&cloud.app, self.lookup, Fault::Status(500, String::new()));
     }
 
     async fn register(&self, cloud: &Cloud, user: &str) -> (u16, Value) {
-        // The budget refills, and what was removed is gone.
+        // The budget refills, and the exchange finishes the removal.
         cloud.app.clock.advance_ms(60_000);
         let body = json!({ "walletIdOrAddress": user });
         cloud.send(self.function, (Method::POST, self.path), Some(body)).await
@@ -161,9 +161,9 @@ async fn wallets(cloud: &Cloud) {
     assert_eq!(cloud.send_twice("create-wallet", (Method::POST, path), body).await.0, 200);
 }
 
-/// Forgets what was answered to a request with this `Idempotency-Key`, as if its function had died
-/// before.
-async fn unanswer(cloud: &Cloud, key: &str) {
+/// Deletes the stored response to a request with this `Idempotency-Key`, as if its function had
+/// been killed before storing it.
+async fn erase_response(cloud: &Cloud, key: &str) {
     let hash = shared::store::hash(&[key.as_bytes()]);
     let text = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
     let client = cloud.app.stack.aws().dynamodb();
@@ -179,18 +179,18 @@ async fn unanswer(cloud: &Cloud, key: &str) {
 }
 
 async fn registration(cloud: &Cloud, exchange: &Exchange) {
-    // Made, and there.
+    // A new key, then an existing one.
     let made = exchange.register(cloud, "user_1").await;
     assert_eq!(made.0, 200, "{made:?}");
     assert_eq!(exchange.register(cloud, "user_1").await.0, 409);
-    // Refused: nothing is left behind.
+    // A refusal leaves nothing behind.
     assert!(matches!(create(cloud, "user_2").await.0, 200 | 201));
     let (status, body) = exchange.refusal;
     (exchange.fail)(&cloud.app, exchange.approve, Fault::Status(status, body.to_owned()));
     let refused = exchange.register(cloud, "user_2").await;
     assert_eq!(refused.0, 422, "{refused:?}");
-    // Unknown: released, and finished by the next call with the same key.
-    exchange.break_off(cloud, exchange.approve, Fault::AppliedButLost);
+    // An unknown outcome releases the key, and the next call with the same key finishes.
+    exchange.fail_with_unknown_outcome(cloud, exchange.approve, Fault::AppliedButLost);
     let unknown = exchange.register(cloud, "user_2").await;
     assert_eq!(unknown.0, 502, "{unknown:?}");
     let resumed = exchange.register(cloud, "user_2").await;
@@ -198,18 +198,18 @@ async fn registration(cloud: &Cloud, exchange: &Exchange) {
     assert_eq!(exchange.register(cloud, "nobody").await.0, 404);
 }
 
-/// What follows a registration.
-async fn later(cloud: &Cloud, exchange: &Exchange) {
+/// Runs the operations after a registration.
+async fn after_registration(cloud: &Cloud, exchange: &Exchange) {
     assert_eq!(exchange.get(cloud, "user_1").await, 200);
     assert_eq!(exchange.get(cloud, "nobody").await, 404);
-    // Unknown, and finished by the next call with the same key.
-    exchange.break_off(cloud, exchange.approve, Fault::AppliedButLost);
+    // An unknown outcome is finished by the next call with the same key.
+    exchange.fail_with_unknown_outcome(cloud, exchange.approve, Fault::AppliedButLost);
     let unknown = exchange.rotate(cloud, "user_1").await;
     assert_eq!(unknown.0, 502, "{unknown:?}");
     let rotated = exchange.rotate(cloud, "user_1").await;
     assert_eq!(rotated.0, 200, "{rotated:?}");
     assert_eq!(exchange.rotate(cloud, "nobody").await.0, 404);
-    // A removal whose answer is lost is asked about.
+    // A removal with a lost response is looked up.
     (exchange.fail)(&cloud.app, exchange.remove, Fault::AppliedButLost);
     let gone = exchange.delete(cloud, "user_1").await;
     assert_eq!(gone.0, 200, "{gone:?}");
@@ -217,8 +217,8 @@ async fn later(cloud: &Cloud, exchange: &Exchange) {
     assert_eq!(exchange.delete(cloud, "nobody").await.0, 404);
 }
 
-/// With an `Idempotency-Key`.
-async fn keyed(cloud: &Cloud, exchange: &Exchange) {
+/// Runs the operations with an `Idempotency-Key`.
+async fn with_idempotency_key(cloud: &Cloud, exchange: &Exchange) {
     let rotate = format!("{}/rotate", exchange.path);
     for (function, method, path) in [
         (exchange.function, Method::POST, exchange.path),
@@ -232,7 +232,7 @@ async fn keyed(cloud: &Cloud, exchange: &Exchange) {
     }
 }
 
-/// The jobs with nothing to do, with what callers have left, and with what expires.
+/// Runs the jobs without work, with interrupted operations of callers, and with expiring keys.
 async fn jobs(cloud: &Cloud) {
     let sum = |done: &Value, what: &str| {
         ["aster", "hyperliquid"].map(|exchange| done[exchange][what].as_u64().unwrap())
@@ -242,9 +242,13 @@ async fn jobs(cloud: &Cloud) {
     for exchange in EXCHANGES {
         let made = exchange.register(cloud, "user_1").await;
         assert_eq!(made.0, 200, "{made:?}");
-        exchange.break_off(cloud, exchange.remove, Fault::Status(500, String::new()));
+        exchange.fail_with_unknown_outcome(
+            cloud,
+            exchange.remove,
+            Fault::Status(500, String::new()),
+        );
         assert_eq!(exchange.delete(cloud, "user_1").await.0, 502);
-        exchange.break_off(cloud, exchange.approve, Fault::AppliedButLost);
+        exchange.fail_with_unknown_outcome(cloud, exchange.approve, Fault::AppliedButLost);
         assert_eq!(exchange.rotate(cloud, "user_2").await.0, 502);
     }
     cloud.app.clock.advance_ms(60_000);
@@ -255,14 +259,14 @@ async fn jobs(cloud: &Cloud) {
     assert_eq!(sum(&done, "checked"), [1, 1], "{done}");
     let done = cloud.run("renew-apikeys").await;
     assert_eq!(sum(&done, "renewed"), [1, 1], "{done}");
-    // Both wallets' shares are old by now.
+    // The shares of both wallets are old by now.
     let done = cloud.run("refresh-shares").await;
     assert_eq!((&done["refreshed"], &done["failed"]), (&json!(2), &json!(0)), "{done}");
     assert_eq!(sign(cloud, "user_1").await, 200);
 }
 
-/// Takes every place of a wallet, as runs do that died long ago.
-async fn wear(cloud: &Cloud, user: &str) {
+/// Takes every session slot of a wallet, as interrupted runs would.
+async fn wear_out(cloud: &Cloud, user: &str) {
     use aws_sdk_dynamodb::types::AttributeValue::{S, Ss};
     let path = format!("/api/wallets/{user}");
     let (_, wallet) = cloud.send("get-wallet", (Method::GET, &path), None).await;
@@ -280,33 +284,33 @@ async fn wear(cloud: &Cloud, user: &str) {
     update.send().await.unwrap();
 }
 
-/// Every function that signs has the shares of a worn wallet refreshed before they sign.
-async fn worn(cloud: &Cloud) {
+/// Checks that every signing function has the shares of a worn wallet refreshed before it signs.
+async fn worn_wallets(cloud: &Cloud) {
     const USER: &str = "user_5";
     assert_eq!(create(cloud, USER).await.0, 201);
-    wear(cloud, USER).await;
+    wear_out(cloud, USER).await;
     assert_eq!(sign(cloud, USER).await, 200);
     for exchange in &EXCHANGES {
-        wear(cloud, USER).await;
+        wear_out(cloud, USER).await;
         let made = exchange.register(cloud, USER).await;
         assert_eq!(made.0, 200, "{made:?}");
-        wear(cloud, USER).await;
+        wear_out(cloud, USER).await;
         let rotated = exchange.rotate(cloud, USER).await;
         assert_eq!(rotated.0, 200, "{rotated:?}");
         agents::removed_when_worn(cloud, exchange, USER).await;
-        wear(cloud, USER).await;
+        wear_out(cloud, USER).await;
         let gone = exchange.delete(cloud, USER).await;
         assert_eq!(gone.0, 200, "{gone:?}");
         let made = exchange.register(cloud, USER).await;
         assert_eq!(made.0, 200, "{made:?}");
     }
     cloud.app.clock.advance_ms(170 * DAY_MS);
-    wear(cloud, USER).await;
+    wear_out(cloud, USER).await;
     let done = cloud.run("renew-apikeys").await;
     assert_eq!(done["hyperliquid"]["failed"], json!(0), "{done}");
 }
 
-/// API keys that Aster makes.
+/// Runs the operations on API keys that Aster creates.
 async fn legacy_keys(cloud: &Cloud) {
     let [aster, _] = EXCHANGES;
     assert_eq!(create(cloud, "user_1").await.0, 201);
@@ -316,7 +320,7 @@ async fn legacy_keys(cloud: &Cloud) {
     let made = aster.register(cloud, "user_1").await;
     assert_eq!(made.0, 200, "{made:?}");
     assert_eq!(aster.get(cloud, "user_1").await, 200);
-    // No call can take it away there.
+    // The API has no call that removes this key.
     assert!(aster.rotate(cloud, "user_1").await.0 >= 400);
     assert!(aster.delete(cloud, "user_1").await.0 >= 400);
     let body = json!({ "walletIdOrAddress": "user_1", "removedOnExchange": true });
@@ -324,7 +328,7 @@ async fn legacy_keys(cloud: &Cloud) {
     assert_eq!(gone.0, 200, "{gone:?}");
 }
 
-/// A wallet signs no more than the policy says.
+/// A wallet signs no more often than the policy allows.
 async fn limited(cloud: &Cloud) {
     assert_eq!(create(cloud, "user_1").await.0, 201);
     assert_eq!(sign(cloud, "user_1").await, 200);
@@ -333,14 +337,14 @@ async fn limited(cloud: &Cloud) {
     assert_eq!(sign(cloud, "user_1").await, 200);
 }
 
-/// Each party bars the key when the other cheats.
+/// Each party bars the key if the other one cheats.
 async fn cheating(cloud: &Cloud) {
     for (cheat, user) in [(Cheat::Cosigner, "user_3"), (Cheat::Endpoint, "user_4")] {
         assert_eq!(create(cloud, user).await.0, 201);
         cloud.cheat(cheat);
         assert!(sign(cloud, user).await >= 400);
         cloud.cheat(Cheat::Nobody);
-        assert_eq!(sign(cloud, user).await, 422, "the wallet is frozen");
+        assert_eq!(sign(cloud, user).await, 422, "the wallet must be frozen");
     }
 }
 

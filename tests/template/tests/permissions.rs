@@ -1,5 +1,5 @@
-//! Each role's permissions against the calls that its function makes: every call is allowed, and
-//! everything that is allowed is called.
+//! Compares each role's permissions with the calls that its function makes: every call is allowed,
+//! and every permission is used.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -12,11 +12,11 @@ use template::{assert_found, assert_none};
 
 use crate::operations::seen;
 
-/// What Lambda does in every function's name, and no operation shows: it writes the log, and
-/// reports a run that failed.
+/// Permissions that Lambda uses for every function and that no operation shows: it writes the log
+/// and reports failed runs.
 const BY_LAMBDA: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
 
-/// What it does in the name of a function that a stream or a queue invokes.
+/// Permissions that Lambda uses for functions that a stream or a queue invokes.
 const BY_STREAM: [&str; 4] = [
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
@@ -25,27 +25,27 @@ const BY_STREAM: [&str; 4] = [
 ];
 const BY_QUEUE: [&str; 3] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
 
-/// A policy is looked for where the resource is.
+/// Returns the stack of the resource, because a policy is in the same stack.
 fn stack_of<'a>(stacks: &'a Stacks, function: &Function) -> &'a Template {
-    if function.apart { &stacks.cosigner } else { &stacks.main }
+    if function.in_cosigner_stack { &stacks.cosigner } else { &stacks.main }
 }
 
-/// The policy of a KMS key.
+/// Returns the policy of a KMS key.
 pub(crate) fn key_policy(stack: &Template, key: &str) -> Vec<Statement> {
     let key = stack.resource("AWS::KMS::Key", key.trim_end_matches(".Arn"));
     let statements = key.properties["KeyPolicy"]["Statement"].as_array().unwrap();
     statements.iter().map(Statement::read).collect()
 }
 
-/// The calls that DynamoDB makes in a function's name, when it opens a table that is encrypted
-/// under a key of ours.
+/// Returns the calls that DynamoDB makes for a function when it opens a table that is encrypted
+/// with a customer managed key.
 fn by_dynamodb(stacks: &Stacks, calls: &BTreeSet<Call>) -> BTreeSet<Call> {
     let mut made = BTreeSet::new();
     for function in stacks.functions() {
         let tables = stack_of(stacks, &function).resources("AWS::DynamoDB::Table");
         let calls = calls.iter().filter(|call| call.function == function.package);
         for call in calls.filter(|call| call.action.starts_with("dynamodb:")) {
-            // An index is of its table.
+            // An index belongs to its table.
             let of = call.resource.split("/index/").next().unwrap();
             let table = tables.iter().find(|table| format!("{}.Arn", table.name) == of);
             let Some(table) = table else { continue };
@@ -75,10 +75,10 @@ fn wrong(stacks: &Stacks, calls: &BTreeSet<Call>) -> Vec<String> {
     for function in stacks.functions() {
         let package = &function.package;
         let own: Vec<&Call> = made.iter().filter(|call| call.function == *package).collect();
-        let mut ask = |statements: &[Statement], whose: &str, call: &Call| {
+        let mut ask = |statements: &[Statement], policy_name: &str, call: &Call| {
             if !allowed(statements, call) {
                 let call = own_name(call);
-                wrong.push(format!("{package}: {call} is made, and {whose} does not allow it"));
+                wrong.push(format!("{package}: {call} is not allowed by {policy_name}"));
             }
         };
         for call in &own {
@@ -114,30 +114,30 @@ fn wrong(stacks: &Stacks, calls: &BTreeSet<Call>) -> Vec<String> {
             };
             let is_lambdas = [&BY_LAMBDA[..], &BY_STREAM, &BY_QUEUE].concat().contains(&action);
             if !(is_lambdas && one.resources == [to]) {
-                wrong.push(format!("{package}: {one} is allowed, and never made"));
+                wrong.push(format!("{package}: {one} is never used"));
             }
         }
     }
     let idle = unused(&endpoint_policy(stacks), &through_endpoint).into_iter();
-    wrong.extend(idle.map(|one| format!("the VPC endpoint: {one} is allowed, and never made")));
+    wrong.extend(idle.map(|one| format!("the VPC endpoint: {one} is never used")));
     wrong
 }
 
-/// A call without the role that was added to ask a key's policy.
+/// Removes the role from a call, which was added for key policies.
 fn own_name(call: &Call) -> Call {
     let mut call = call.clone();
     call.context.remove("aws:PrincipalArn");
     call
 }
 
-/// What these statements allow that none of these calls needs.
+/// Returns the parts of these statements that none of these calls needs.
 fn unused(statements: &[Statement], calls: &[&Call]) -> Vec<Statement> {
     let allowing = statements.iter().filter(|statement| statement.allows);
     let single = allowing.flat_map(Statement::narrowed);
     single.filter(|one| !calls.iter().any(|call| one.covers(call))).collect()
 }
 
-/// What the VPC lets through to DynamoDB, if there is one.
+/// Returns the statements of the VPC's DynamoDB endpoint, if there is one.
 fn endpoint_policy(stacks: &Stacks) -> Vec<Statement> {
     let endpoints = stacks.main.resources("AWS::EC2::VPCEndpoint");
     let documents = endpoints.iter().map(|endpoint| &endpoint.properties["PolicyDocument"]);
@@ -146,7 +146,7 @@ fn endpoint_policy(stacks: &Stacks) -> Vec<Statement> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_role_may_do_what_its_function_does_and_nothing_else() {
+async fn roles_have_exactly_the_permissions_they_use() {
     let seen = seen().await;
     let purposes: BTreeSet<_> = seen
         .calls
@@ -155,21 +155,22 @@ async fn each_role_may_do_what_its_function_does_and_nothing_else() {
             Some((&call.function, call.context.get("kms:EncryptionContext:purpose")?))
         })
         .collect();
-    assert_eq!(purposes.len(), 24, "every kind of secret was seen: {purposes:?}");
+    assert_eq!(purposes.len(), 24, "expected every kind of secret: {purposes:?}");
     assert_none(&wrong(&Stacks::deployed(), &seen.calls));
     assert_none(&wrong(&Sources::read().deploy(&[("UseVpc", "true")]), &seen.calls));
 }
 
-/// What the product counts, in its log and in `calls.rs`, is what arrives at the other end.
+/// The calls that the product counts, in its log and in `calls.rs`, are the calls that arrive at
+/// the server.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_product_counts_the_calls_that_it_makes() {
+async fn remote_calls_are_counted_by_the_product() {
     let seen = seen().await;
     assert_eq!(seen.counted, seen.arrived);
     assert!(seen.counted.len() == 22 && !seen.counted.contains_key("health"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_permission_that_is_missing_is_found() {
+async fn missing_permission_is_found() {
     let seen = seen().await;
     let sealed = "WalletsKey.Arn exchange=aster purpose=agent-key tenant=local";
     for (file, place, old, new, line) in [
@@ -178,41 +179,41 @@ async fn a_permission_that_is_missing_is_found() {
             "  RegisterAsterPolicy:",
             "Action: dynamodb:DeleteItem",
             "Action: dynamodb:Scan",
-            "register-aster: dynamodb:DeleteItem on WalletsTable.Arn is made, and the role does not allow it",
+            "register-aster: dynamodb:DeleteItem on WalletsTable.Arn is not allowed by the role",
         ),
         (
             MAIN,
             "  CreateWalletPolicy:",
             "Effect: Allow\n            Action: lambda:InvokeFunction",
             "Effect: Deny\n            Action: lambda:InvokeFunction",
-            "create-wallet: lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:hyperdex-cosigner:create-wallet is made, and the role does not allow it",
+            "create-wallet: lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:hyperdex-cosigner:create-wallet is not allowed by the role",
         ),
         (
             MAIN,
             "  GetWalletPolicy:",
             "kms:EncryptionContext:aws:dynamodb:tableName: !Ref WalletsTable",
             "kms:EncryptionContext:aws:dynamodb:tableName: other",
-            "get-wallet: kms:Decrypt on WalletsKey.Arn CallerAccount=123456789012 aws:dynamodb:tableName=WalletsTable ViaService=dynamodb.us-east-1.amazonaws.com is made, and the role does not allow it",
+            "get-wallet: kms:Decrypt on WalletsKey.Arn CallerAccount=123456789012 aws:dynamodb:tableName=WalletsTable ViaService=dynamodb.us-east-1.amazonaws.com is not allowed by the role",
         ),
         (
             MAIN,
             "  DynamoDbEndpoint:",
             "- dynamodb:PutItem",
             "- dynamodb:BatchWriteItem",
-            "register-hyperliquid: dynamodb:PutItem on WalletsTable.Arn is made, and the VPC endpoint does not allow it",
+            "register-hyperliquid: dynamodb:PutItem on WalletsTable.Arn is not allowed by the VPC endpoint",
         ),
         (
             COSIGNER,
             "  CosignerPolicy:",
             "Action: dynamodb:UpdateItem",
             "Action: dynamodb:PutItem",
-            "cosigner: dynamodb:UpdateItem on CosignerTable.Arn is made, and the role does not allow it",
+            "cosigner: dynamodb:UpdateItem on CosignerTable.Arn is not allowed by the role",
         ),
     ] {
         let copy = Sources::read().with(file, place, old, new).deploy(&[("UseVpc", "true")]);
         assert_found(&wrong(&copy, &seen.calls), line);
     }
-    // These lines name a wallet that is another one in each run.
+    // These lines contain a wallet id, which differs in each run.
     for (file, place, old, new, start, end) in [
         (
             MAIN,
@@ -220,7 +221,7 @@ async fn a_permission_that_is_missing_is_found() {
             "kms:EncryptionContext:exchange: aster",
             "kms:EncryptionContext:exchange: hyperliquid",
             format!("register-aster: kms:GenerateDataKey on {sealed}"),
-            "the role does not allow it",
+            "is not allowed by the role",
         ),
         (
             MAIN,
@@ -228,7 +229,7 @@ async fn a_permission_that_is_missing_is_found() {
             "- !GetAtt RegisterAsterRole.Arn",
             "- !GetAtt GetWalletRole.Arn",
             format!("register-aster: kms:Decrypt on {sealed}"),
-            "the key's policy does not allow it",
+            "is not allowed by the key's policy",
         ),
         (
             COSIGNER,
@@ -237,17 +238,17 @@ async fn a_permission_that_is_missing_is_found() {
             "kms:EncryptionContext:version: 'true'",
             "cosigner: kms:Decrypt on CosignerKey.Arn purpose=cosigner-share tenant=local"
                 .to_owned(),
-            "the key's policy does not allow it",
+            "is not allowed by the key's policy",
         ),
     ] {
         let found = wrong(&Sources::read().with(file, place, old, new).deploy(&[]), &seen.calls);
         let hit = found.iter().any(|line| line.starts_with(&start) && line.ends_with(end));
-        assert!(hit, "want: {start}\nfound:\n{}", found.join("\n"));
+        assert!(hit, "expected: {start}\nfound:\n{}", found.join("\n"));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_permission_that_nothing_needs_is_found() {
+async fn unused_permission_is_found() {
     let seen = seen().await;
     for (file, place, old, new, line) in [
         (
@@ -255,66 +256,65 @@ async fn a_permission_that_nothing_needs_is_found() {
             "  GetWalletPolicy:",
             "Action: dynamodb:Query",
             "Action: [dynamodb:Query, dynamodb:DeleteItem]",
-            "get-wallet: dynamodb:DeleteItem on WalletsTable.Arn is allowed, and never made",
+            "get-wallet: dynamodb:DeleteItem on WalletsTable.Arn is never used",
         ),
         (
             MAIN,
             "  GetWalletPolicy:",
             "Resource: !GetAtt GetWalletLogs.Arn",
             "Resource: !GetAtt HealthLogs.Arn",
-            "get-wallet: logs:PutLogEvents on HealthLogs.Arn is allowed, and never made",
+            "get-wallet: logs:PutLogEvents on HealthLogs.Arn is never used",
         ),
         (
             MAIN,
             "  CreateWalletPolicy:",
             "kms:EncryptionContext:purpose: share",
             "kms:EncryptionContext:purpose: [share, agent-key]",
-            "create-wallet: kms:GenerateDataKey on WalletsKey.Arn purpose=agent-key is allowed, and never made",
+            "create-wallet: kms:GenerateDataKey on WalletsKey.Arn purpose=agent-key is never used",
         ),
         (
             MAIN,
             "  HealthPolicy:",
             "          - Sid: Log\n",
             "          - { Effect: Allow, Action: lambda:InvokeFunction, Resource: !Ref CosignerArn }\n          - Sid: Log\n",
-            "health: lambda:InvokeFunction on  is allowed, and never made",
+            "health: lambda:InvokeFunction on  is never used",
         ),
         (
             MAIN,
             "  DynamoDbEndpoint:",
             "- dynamodb:Query",
             "- dynamodb:Query\n              - dynamodb:Scan",
-            "the VPC endpoint: dynamodb:Scan on WalletsTable.Arn is allowed, and never made",
+            "the VPC endpoint: dynamodb:Scan on WalletsTable.Arn is never used",
         ),
         (
             COSIGNER,
             "  CosignerPolicy:",
             "Action: dynamodb:GetItem",
             "Action: [dynamodb:GetItem, dynamodb:Scan]",
-            "cosigner: dynamodb:Scan on CosignerTable.Arn is allowed, and never made",
+            "cosigner: dynamodb:Scan on CosignerTable.Arn is never used",
         ),
     ] {
         let copy = Sources::read().with(file, place, old, new).deploy(&[("UseVpc", "true")]);
         assert_found(&wrong(&copy, &seen.calls), line);
     }
-    // A call that is not made any more leaves its permission over.
+    // If a call is no longer made, its permission is unused.
     let mut fewer = seen.calls.clone();
     fewer.retain(|call| call.action != "dynamodb:UpdateItem");
     for function in ["sign-message", "register-aster", "cosigner"] {
         let table = if function == "cosigner" { "CosignerTable" } else { "WalletsTable" };
-        let line =
-            format!("{function}: dynamodb:UpdateItem on {table}.Arn is allowed, and never made");
+        let line = format!("{function}: dynamodb:UpdateItem on {table}.Arn is never used");
         assert_found(&wrong(&Stacks::deployed(), &fewer), &line);
     }
 }
 
-/// The role matrix, from the templates.
+/// Returns the role matrix of the templates.
 fn matrix(stacks: &Stacks) -> String {
     let mut text = "# Role matrix
 
-What each function's role may do, computed from the templates and held against the calls that the
-functions make; besides, each may write to its own log. A test compares this file.
+The permissions of each function's role, computed from the templates and compared with the calls that the
+functions make. In addition, each function can write to its own log. A test compares this file.
 
-| function | may | on | only for |
+| function | actions | resource | conditions |
 | --- | --- | --- | --- |
 "
     .to_owned();
@@ -341,8 +341,8 @@ functions make; besides, each may write to its own log. A test compares this fil
 }
 
 #[test]
-fn the_role_matrix_is_written_down() {
+fn role_matrix_matches_the_document() {
     let written = template::read("tests/template/tests/matrix.md");
     let computed = matrix(&Stacks::deployed());
-    assert!(written == computed, "matrix.md should be:\n{computed}");
+    assert!(written == computed, "expected matrix.md:\n{computed}");
 }

@@ -1,20 +1,20 @@
-//! Resources that outlive their stack, and resources that conditions leave out. A creation that
-//! fails must leave nothing behind that the next attempt collides with.
+//! Checks resources that outlive their stack and resources that conditions omit. A failed creation
+//! must leave nothing behind that the next attempt conflicts with.
 
 use serde_json::Value;
 use template::stacks::{COSIGNER, MAIN, MONITORING, Sources};
 use template::{assert_found, assert_none};
 
-/// The resources that are kept after a creation that failed, each with the reason.
+/// The resources that are kept after a failed creation, each with the reason.
 const KEPT: [(&str, &str, &str); 4] = [
-    (MAIN, "ApiGatewayAccount", "the setting of the whole account has replaced an earlier one"),
+    (MAIN, "ApiGatewayAccount", "the account setting may have replaced an earlier one"),
     (MAIN, "ApiGatewayLogRole", "without the role no API of the account and region can log"),
     (MAIN, "WalletsTable", PROTECTED),
     (COSIGNER, "CosignerTable", PROTECTED),
 ];
 const PROTECTED: &str = "CloudFormation cannot delete a table with deletion protection";
 
-/// The properties that give a resource a name which the next attempt needs.
+/// The properties that give a resource a name that the next attempt needs.
 const NAMES: [&str; 10] = [
     "AliasName",
     "FunctionName",
@@ -28,12 +28,12 @@ const NAMES: [&str; 10] = [
     "TopicName",
 ];
 
-/// Whether a resource is kept when its stack is deleted.
+/// Returns true if a resource is kept when its stack is deleted.
 fn is_retained(resource: &Value) -> bool {
     ["Retain", "RetainExceptOnCreate"].iter().any(|policy| resource["DeletionPolicy"] == *policy)
 }
 
-/// The faults of the deletion policies of all templates.
+/// Returns the faults of the deletion policies of all templates.
 fn wrong_policies(sources: &Sources) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut seen = Vec::new();
@@ -64,11 +64,11 @@ fn wrong_policies(sources: &Sources) -> Vec<String> {
         }
     }
     let listed = KEPT.iter().filter(|kept| !seen.iter().any(|name| name == kept.1));
-    wrong.extend(listed.map(|kept| format!("{}: {} is listed, and not Retain", kept.0, kept.1)));
+    wrong.extend(listed.map(|kept| format!("{}: {} is listed but not Retain", kept.0, kept.1)));
     wrong
 }
 
-/// The resources that name, in `DependsOn`, a resource which a condition leaves out without them.
+/// Returns the resources whose `DependsOn` names a resource that a condition can omit.
 fn wrong_dependencies(sources: &Sources) -> Vec<String> {
     let mut wrong = Vec::new();
     for file in [MAIN, COSIGNER, MONITORING] {
@@ -105,7 +105,8 @@ fn cosigner_stack_is_deleted_only_by_failed_creation() {
     let cosigner = &body["Resources"]["Cosigner"];
     assert_eq!(cosigner["DeletionPolicy"], "RetainExceptOnCreate");
     assert_eq!(cosigner["UpdateReplacePolicy"], "Retain");
-    // Without this the functions and KMS aliases of the next attempt could be created twice.
+    // Otherwise the functions and KMS aliases of the next attempt would conflict with the existing
+    // ones.
     assert!(cosigner["Properties"]["Parameters"]["FunctionName"]["Fn::Sub"].is_string());
 }
 
@@ -138,7 +139,7 @@ fn retained_resource_without_a_reason_is_found() {
             "  WalletsTable:",
             "DeletionPolicy: Retain",
             "DeletionPolicy: Delete",
-            "template.yaml: WalletsTable is listed, and not Retain",
+            "template.yaml: WalletsTable is listed but not Retain",
         ),
         (
             COSIGNER,
@@ -171,7 +172,7 @@ fn dependency_on_conditional_resource_is_found() {
     );
 }
 
-/// The stage waits for the role that the account logs with, where this stack sets it.
+/// The stage waits for the account's logging role if this stack sets it.
 #[test]
 fn stage_logs_after_the_role_is_set() {
     let body = Sources::read().body(MAIN);

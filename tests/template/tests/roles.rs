@@ -1,4 +1,4 @@
-//! Roles: none reaches the other party's half, allows a wildcard, or has a way around its policy.
+//! Checks that no role can reach the other party's half, allow a wildcard, or bypass its policy.
 
 use std::collections::BTreeSet;
 
@@ -10,16 +10,16 @@ use template::{assert_found, assert_none};
 
 use crate::invokers::alias_arn;
 
-/// All that a role may name: the party's own table and key, its own log, its own alias of the
-/// cosigner, and the function that refreshes shares where it signs. A job's role may also name the
-/// indexes and the queue of failed runs, and the list's role its index.
+/// Returns all resources that a role may name: the party's own table and key, its own log, its own
+/// alias of the cosigner, and, if it signs, the function that refreshes shares. A job's role may
+/// also name the indexes and the queue of failed runs, and the list's role its index.
 fn own_resources(function: &Function) -> BTreeSet<String> {
     let log = format!("{}.Arn", function.text("/LoggingConfig/LogGroup"));
     let cosigner = alias_arn(&function.package);
     let resources = if function.package == "seal-audit" {
         let heads = "CosignerTable.Arn/index/heads".to_owned();
         vec!["CosignerTable.Arn".to_owned(), heads, "AuditKey.Arn".to_owned(), log]
-    } else if function.apart {
+    } else if function.in_cosigner_stack {
         vec!["CosignerTable.Arn".to_owned(), "CosignerKey.Arn".to_owned(), log]
     } else {
         vec!["WalletsTable.Arn".to_owned(), "WalletsKey.Arn".to_owned(), cosigner, log]
@@ -33,7 +33,7 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
     let jobs = jobs
         .map(ToOwned::to_owned)
         .into_iter()
-        .filter(|_| function.schedule().is_some() && !function.apart);
+        .filter(|_| function.schedule().is_some() && !function.in_cosigner_stack);
     let webhooks: &[&str] = match function.package.as_str() {
         "publish-events" => &["Deliveries.Arn", "WalletsTable.StreamArn", "JobsDeadLetters.Arn"],
         "deliver-webhook" | "replay-webhook" => &["Deliveries.Arn"],
@@ -64,30 +64,30 @@ fn wrong_roles(stacks: &Stacks) -> Vec<String> {
                 let purpose = one.asks("kms:EncryptionContext:purpose").is_some();
                 let seal = action == "kms:Sign" && one.resources == ["AuditKey.Arn"];
                 if action.starts_with("kms:") && !through && !purpose && !seal {
-                    wrong.push(format!("{package}: {} opens or seals for any purpose", one.sid));
+                    wrong.push(format!("{package}: {} allows any purpose", one.sid));
                 }
             }
         }
     }
     for (stack, file) in [(&stacks.main, MAIN), (&stacks.cosigner, COSIGNER)] {
-        // Policies that no test reads.
+        // Policy types that no test reads.
         let unread = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::DynamoDB::GlobalTable"];
         let types = stack.types();
         wrong.extend(
             unread
                 .iter()
                 .filter(|kind| types.contains(&(**kind).to_owned()))
-                .map(|kind| format!("{file}: {kind} is not looked at by any test")),
+                .map(|kind| format!("{file}: no test checks {kind}")),
         );
     }
     wrong
 }
 
-/// The roles' policies that AWS wrote.
+/// Returns the AWS managed policies of the roles.
 fn managed(stacks: &Stacks) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for function in stacks.functions() {
-        let stack = if function.apart { &stacks.cosigner } else { &stacks.main };
+        let stack = if function.in_cosigner_stack { &stacks.cosigner } else { &stacks.main };
         let role = stack.resource("AWS::IAM::Role", function.role());
         let policies = role.properties["ManagedPolicyArns"].as_array().into_iter().flatten();
         for policy in policies.filter_map(Value::as_str) {
@@ -98,22 +98,22 @@ fn managed(stacks: &Stacks) -> BTreeSet<String> {
 }
 
 #[test]
-fn no_role_reaches_the_other_partys_half_nor_a_wildcard() {
+fn roles_cannot_reach_other_party_or_wildcards() {
     for vpc in ["false", "true"] {
         assert_none(&wrong_roles(&Sources::read().deploy(&[("UseVpc", vpc)])));
     }
-    // Said once more, without the lists above.
+    // The same check without the lists above.
     for function in Stacks::deployed().functions() {
-        let theirs = if function.apart { "Wallets" } else { "Cosigner" };
+        let other_party = if function.in_cosigner_stack { "Wallets" } else { "Cosigner" };
         let named = function.statements.iter().flat_map(|statement| &statement.resources);
         let named: Vec<&String> = named.collect();
-        assert!(!named.is_empty() && named.iter().all(|name| !name.starts_with(theirs)));
+        assert!(!named.is_empty() && named.iter().all(|name| !name.starts_with(other_party)));
         assert!(named.iter().all(|name| !name.contains('*')), "{}", function.package);
     }
 }
 
 #[test]
-fn a_role_that_reaches_too_far_is_found() {
+fn role_with_excess_access_is_found() {
     for (file, place, old, new, line) in [
         (
             MAIN,
@@ -148,14 +148,14 @@ fn a_role_that_reaches_too_far_is_found() {
             "  SignMessagePolicy:",
             "kms:EncryptionContext:purpose: share",
             "kms:EncryptionContext:tenant: local",
-            "sign-message: OpenShare opens or seals for any purpose",
+            "sign-message: OpenShare allows any purpose",
         ),
         (
             MAIN,
             "  HealthPolicy:",
             "AWS::IAM::RolePolicy",
             "AWS::IAM::Policy",
-            "template.yaml: AWS::IAM::Policy is not looked at by any test",
+            "template.yaml: no test checks AWS::IAM::Policy",
         ),
     ] {
         let copy = Sources::read().with(file, place, old, new).deploy(&[]);
@@ -164,11 +164,11 @@ fn a_role_that_reaches_too_far_is_found() {
 }
 
 #[test]
-fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
+fn roles_use_aws_managed_policies_only_when_enabled() {
     assert_none(&managed(&Stacks::deployed()).into_iter().collect::<Vec<_>>());
     let on = managed(&Sources::read().deploy(&[("UseVpc", "true"), ("Tracing", "Active")]));
     let network: Vec<&String> = on.iter().filter(|line| !line.contains(" AWSXRay")).collect();
-    // Who calls an exchange.
+    // The functions that call an exchange.
     let exchanges = [
         "delete-agent",
         "delete-apikey",
@@ -185,7 +185,7 @@ fn a_role_has_aws_own_policies_only_for_what_is_switched_on() {
     );
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
     assert_eq!((traced, on.len()), (24, 32));
-    // What a VPC function's role may do to networks is for Lambda, not for what runs in it.
+    // Network permissions of a function in a VPC are for Lambda, not for the code.
     let stacks = Sources::read().deploy(&[("UseVpc", "true")]);
     for package in exchanges {
         let statements = stacks.function(package).statements;

@@ -1,4 +1,4 @@
-//! Routes: what API Gateway sends to a function, its router takes, and the reverse.
+//! Checks that API Gateway and each function's router have the same routes.
 
 use std::collections::BTreeSet;
 
@@ -24,8 +24,8 @@ fn lines(routes: &BTreeSet<Route>) -> BTreeSet<String> {
     routes.iter().map(Route::line).collect()
 }
 
-/// The methods without a key: `HEAD` of the open paths, and `OPTIONS` of every path, which one
-/// function answers.
+/// Checks the methods without a key: `HEAD` of the public paths, and `OPTIONS` of every path, which
+/// one function serves.
 fn without_key(wrong: &mut Vec<String>, routes: &BTreeSet<Route>, extra: &BTreeSet<Route>) {
     let paths = routes.iter().map(|route| route.path.clone());
     let mut expected: BTreeSet<String> = paths.map(|path| format!("OPTIONS {path}")).collect();
@@ -33,12 +33,12 @@ fn without_key(wrong: &mut Vec<String>, routes: &BTreeSet<Route>, extra: &BTreeS
     let stated = extra.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     wrong.extend(differences("", ("the template", &stated), ("the API", &expected)));
     if let Some(route) = extra.iter().find(|route| route.package != "health") {
-        wrong.push(format!("{}: the function without a key answers it", route.line()));
+        wrong.push(format!("{}: only the public function may serve it", route.line()));
     }
 }
 
-/// The events of the template's functions. `ANY` beside a route only lets the function answer a
-/// wrong method itself.
+/// Returns the events of the template's functions. `ANY` on a route lets the function itself
+/// respond to a wrong method.
 fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
     let mut routes = BTreeSet::new();
     let mut any = BTreeSet::new();
@@ -46,7 +46,7 @@ fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
     let mut wrong = Vec::new();
     let asks = stacks.main.resource("AWS::Serverless::Api", "Api").properties;
     if asks["Auth"]["ApiKeyRequired"] != true {
-        wrong.push("the API does not ask for a key".to_owned());
+        wrong.push("the API does not require a key".to_owned());
     }
     for function in stacks.functions() {
         let events = function.properties["Events"].as_object().into_iter().flatten();
@@ -59,13 +59,16 @@ fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
                 path: field("Path"),
             };
             if event["Type"] != "Api" || of["RestApiId"] != "Api" {
-                wrong.push(format!("{}: the event {name} is not of the API", function.package));
+                wrong.push(format!(
+                    "{}: the event {name} does not belong to the API",
+                    function.package
+                ));
             }
             let open = OPEN_PATHS.contains(&route.path.as_str()) || route.method == "OPTIONS";
             let key = if open { json!(false) } else { Value::Null };
             if of["Auth"]["ApiKeyRequired"] != key {
                 wrong.push(format!(
-                    "{}: the open paths alone are called without a key",
+                    "{}: only public paths may be called without a key",
                     route.line()
                 ));
             }
@@ -75,7 +78,7 @@ fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
                 _ => &mut routes,
             };
             if !chosen.insert(route.clone()) {
-                wrong.push(format!("{}: it stands twice", route.line()));
+                wrong.push(format!("{}: duplicate route", route.line()));
             }
         }
     }
@@ -83,16 +86,16 @@ fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
     for route in &any {
         let own = |other: &&Route| other.package == route.package && other.path == route.path;
         if !routes.iter().any(|other| own(&other)) {
-            wrong.push(format!("{}: no route stands beside it", route.line()));
+            wrong.push(format!("{}: ANY without a route", route.line()));
         }
     }
-    // Two of them would be one too many, and without one API Gateway answers that there is no such
-    // route. The open paths have none: it would want a key.
+    // Each path needs exactly one `ANY`: without it, API Gateway reports that the route does not
+    // exist. The public paths have none, because it would require a key.
     let paths: BTreeSet<&str> = routes.iter().map(|route| route.path.as_str()).collect();
     for path in paths.into_iter().filter(|path| !OPEN_PATHS.contains(path)) {
         let count = any.iter().filter(|route| route.path == path).count();
         if count != 1 {
-            wrong.push(format!("{path}: {count} functions answer a wrong method"));
+            wrong.push(format!("{path}: {count} functions serve wrong methods"));
         }
     }
     for setting in asks["MethodSettings"].as_array().unwrap() {
@@ -100,7 +103,7 @@ fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
         let path = path.unwrap()[1..].replace("~1", "/");
         let stated = |route: &Route| Some(route.method.as_str()) == method && route.path == path;
         if path != "*" && !routes.iter().chain(&extra).any(stated) {
-            wrong.push(format!("a setting is for {path}, which is no route"));
+            wrong.push(format!("a setting names {path}, which is not a route"));
         }
     }
     (routes, wrong)
@@ -117,13 +120,13 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
 }
 
 #[test]
-fn the_template_and_the_code_have_the_same_routes() {
-    assert!(in_code().len() >= 17, "the sources were read");
+fn template_routes_match_the_code() {
+    assert!(in_code().len() >= 17, "too few routes");
     assert_none(&wrong(&Stacks::deployed()));
 }
 
 #[test]
-fn routes_are_read_from_a_source() {
+fn routes_are_parsed_from_source() {
     let text = r#"Router::new().route("/a/{b}", get(one)).route(
         "/c",
         post(two)
@@ -138,7 +141,7 @@ fn routes_are_read_from_a_source() {
 }
 
 #[test]
-fn a_route_in_one_and_not_in_the_other_is_found() {
+fn route_mismatch_is_found() {
     let place = "  SignMessageFunction:";
     for (old, new, line) in [
         (
@@ -159,17 +162,17 @@ fn a_route_in_one_and_not_in_the_other_is_found() {
         (
             "            Path: /api/wallets/{wallet}/sign\n",
             "            Path: /api/wallets/{wallet}/sign\n            Auth:\n              ApiKeyRequired: false\n",
-            "POST /api/wallets/{wallet}/sign of sign-message: the open paths alone are called without a key",
+            "POST /api/wallets/{wallet}/sign of sign-message: only public paths may be called without a key",
         ),
         (
             "Method: ANY\n            Path: /api/wallets/{wallet}/sign",
             "Method: ANY\n            Path: /api/wallets",
-            "ANY /api/wallets of sign-message: no route stands beside it",
+            "ANY /api/wallets of sign-message: ANY without a route",
         ),
         (
             "Method: ANY\n            Path: /api/wallets/{wallet}/sign",
             "Method: PUT\n            Path: /api/wallets/{wallet}/sign",
-            "/api/wallets/{wallet}/sign: 0 functions answer a wrong method",
+            "/api/wallets/{wallet}/sign: 0 functions serve wrong methods",
         ),
     ] {
         let copy = Sources::read().with(MAIN, place, old, new).deploy(&[]);
@@ -177,15 +180,15 @@ fn a_route_in_one_and_not_in_the_other_is_found() {
     }
     let open =
         Sources::read().with(MAIN, "  Api:", "ApiKeyRequired: true", "ApiKeyRequired: false");
-    assert_found(&wrong(&open.deploy(&[])), "the API does not ask for a key");
+    assert_found(&wrong(&open.deploy(&[])), "the API does not require a key");
     let limit = Sources::read().with(MAIN, "  Api:", "~1api~1health", "~1health");
-    assert_found(&wrong(&limit.deploy(&[])), "a setting is for /health, which is no route");
+    assert_found(&wrong(&limit.deploy(&[])), "a setting names /health, which is not a route");
 }
 
-/// Calls a route with what no function takes further than its first check, and says how a router
-/// that does not have it would answer.
+/// Calls a route with input that every function refuses at once. Returns how a router without the
+/// route would respond.
 async fn refusal(router: &Router, method: &str, path: &str) -> Option<(u16, String)> {
-    // No identifier has a space in it.
+    // No identifier contains a space.
     let parts = path.split('/').map(|part| if part.starts_with('{') { "a%20b" } else { part });
     let path = parts.collect::<Vec<_>>().join("/");
     let request = http::Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
@@ -197,9 +200,9 @@ async fn refusal(router: &Router, method: &str, path: &str) -> Option<(u16, Stri
     matches!(status, 404 | 405).then_some((status, code))
 }
 
-/// What stands in the sources is what the routers do, each function's and the local stack's.
+/// The routers of each function and of the local stack have the routes from the sources.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_router_takes_its_routes_and_no_others() {
+async fn routers_serve_exactly_their_routes() {
     let (app, stacks) = (TestApp::start().await, Stacks::deployed());
     let routes = in_code();
     let functions = stacks.functions();
@@ -217,7 +220,7 @@ async fn each_router_takes_its_routes_and_no_others() {
         for Route { method, path, .. } in routes.iter().filter(own) {
             assert_eq!(refusal(&router, method, path).await, None, "{method} {path}");
             assert_eq!(refusal(&app.stack.router, method, path).await, None, "{method} {path}");
-            // GET brings HEAD along.
+            // GET includes HEAD.
             for other in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
                 let stated = |known: &Route| known.path == *path && known.method == other.as_str();
                 if !routes.iter().filter(own).any(stated) {
@@ -229,7 +232,8 @@ async fn each_router_takes_its_routes_and_no_others() {
         let paths: BTreeSet<&str> =
             routes.iter().filter(own).map(|route| route.path.as_str()).collect();
         for Route { method, path, .. } in routes.iter().filter(|route| !own(route)) {
-            // Guidance takes every exchange, and API Gateway sends it those that have no function.
+            // `exchange-guidance` accepts every exchange, and API Gateway sends it those without a
+            // function.
             let taken = paths.contains(path.as_str()) || function.package == "exchange-guidance";
             if !taken {
                 let refused = refusal(&router, method, path).await;

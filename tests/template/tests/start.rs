@@ -1,4 +1,4 @@
-//! The functions, started in this process as their `main` starts them: from an environment.
+//! Starts the functions in this process from an environment, as their `main` does.
 
 use axum::Router;
 use cosigner::Cosigner;
@@ -16,34 +16,34 @@ use shared::runtime::Runtime;
 use shared::store::Store;
 use shared::wallets::Custody;
 
-/// A function that runs.
+/// A running function.
 pub(crate) enum Started {
-    /// An endpoint's routes.
+    /// The routes of an endpoint.
     Endpoint(Router),
-    /// What a schedule runs.
+    /// A function that a schedule invokes.
     Job(Box<Job>),
-    /// What the table's stream invokes.
+    /// The function that the table's stream invokes.
     Publisher(Box<PublishEvents>),
-    /// What the queue invokes.
+    /// The function that the queue invokes.
     Deliverer(Box<DeliverWebhook>),
-    /// Party 2.
+    /// The cosigner.
     Cosigner(Box<Cosigner>),
 }
 
-/// What a schedule runs.
+/// A function that a schedule invokes.
 pub(crate) enum Job {
-    /// The renewal.
+    /// The renewal job.
     Renew(RenewApiKeys),
-    /// The reconciliation.
+    /// The reconciliation job.
     Reconcile(ReconcileApiKeys),
-    /// The refresh.
+    /// The refresh job.
     Refresh(RefreshShares),
-    /// The signatures over the audit log.
+    /// The job that seals the audit log.
     Seal(SealAudit),
 }
 
 impl Job {
-    /// Runs it once.
+    /// Runs the job once.
     pub(crate) async fn run(&self) -> Result<Value, Box<dyn std::error::Error>> {
         Ok(match self {
             Self::Renew(job) => lambda_entry::Job::run(job).await?,
@@ -109,21 +109,21 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
             let job = seal_audit::job_from_env(env, runtime.clock.clone()).map(Job::Seal);
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
-        other => panic!("say in this file how functions/{other} starts"),
+        other => panic!("add the start of functions/{other} to this file"),
     }
 }
 
-/// An endpoint's routes, from the environment of Lambda and of the template.
+/// Returns an endpoint's routes, from the environment of Lambda and of the template.
 pub(crate) fn endpoint(package: &str, env: &Env<'_>, clock: Clock) -> Router {
     match start(package, env, clock) {
         Ok(Started::Endpoint(router)) => router,
-        Ok(_) => panic!("{package} is no endpoint"),
+        Ok(_) => panic!("{package} is not an endpoint"),
         Err(error) => panic!("{package}: {error}"),
     }
 }
 
-/// What Lambda itself sets, with `who` in place of the role's access key: a call is signed with
-/// its name, so that it is known whose it is.
+/// Returns the variables that Lambda itself sets. `who` replaces the role's access key, so the
+/// signature of a call identifies its function.
 pub(crate) fn set_by_lambda<'a>(name: &str, who: &'a str) -> Option<&'a str> {
     match name {
         "AWS_ACCESS_KEY_ID" => Some(who),

@@ -1,4 +1,4 @@
-//! What invokes the functions behind webhooks: the stream and what of it, the queue and how long.
+//! Checks the stream and the queue that invoke the webhook functions.
 
 use serde_json::{Value, json};
 use shared::webhooks::MAX_ATTEMPTS;
@@ -17,7 +17,7 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
     let table = stacks.main.resource("AWS::DynamoDB::Table", "WalletsTable").properties;
     hold(
         table["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES",
-        "the table's stream does not show before and after",
+        "the table's stream lacks old or new images",
     );
     let publish = stacks.function("publish-events");
     let stream = publish.source().unwrap_or(&Value::Null);
@@ -30,38 +30,38 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
     let patterns = patterns.map(|filter| filter["Pattern"].as_str().unwrap_or_default());
     let patterns: Vec<Value> =
         patterns.map(|text| serde_json::from_str(text).unwrap_or_default()).collect();
-    hold(json!(patterns) == filters, "publish-events is invoked by other items");
+    hold(json!(patterns) == filters, "publish-events has other filters");
     let reports = json!(["ReportBatchItemFailures"]);
-    hold(stream["FunctionResponseTypes"] == reports, "publish-events repeats what it has done");
-    hold(stream["BisectBatchOnFunctionError"] == true, "a bad record holds a whole batch back");
+    hold(stream["FunctionResponseTypes"] == reports, "publish-events retries whole batches");
+    hold(stream["BisectBatchOnFunctionError"] == true, "a bad record blocks its batch");
     let left = json!({ "Type": "SQS", "Destination": "JobsDeadLetters.Arn" });
     hold(
         stream["DestinationConfig"]["OnFailure"] == left,
-        "what could not be published is left nowhere",
+        "events that cannot be published are lost",
     );
     let deliver = stacks.function("deliver-webhook");
     let source = deliver.source().unwrap_or(&Value::Null);
     hold(source["Queue"] == "Deliveries.Arn", "deliver-webhook reads another queue");
-    hold(source["FunctionResponseTypes"] == reports, "deliver-webhook repeats what it has sent");
+    hold(source["FunctionResponseTypes"] == reports, "deliver-webhook retries whole batches");
     hold(deliver.properties["VpcConfig"].is_null(), "deliver-webhook is in a private network");
     hold(deliver.variables()["WEBHOOK_TARGETS"] == "public", "webhooks may be sent to loopback");
     let queue = stacks.main.resource("AWS::SQS::Queue", "Deliveries").properties;
     let timeout = deliver.properties["Timeout"].as_u64().unwrap_or_default();
     hold(
         queue["VisibilityTimeout"].as_u64() == Some(6 * timeout),
-        "a message comes again while it is delivered",
+        "a message becomes visible during its delivery",
     );
     let redrive = &queue["RedrivePolicy"];
     hold(
         redrive["maxReceiveCount"] == MAX_ATTEMPTS
             && redrive["deadLetterTargetArn"] == format!("{DEAD}.Arn"),
-        "a message is given up too early, too late, or left nowhere",
+        "the redrive policy is wrong",
     );
     for name in ["Deliveries", DEAD] {
         let queue = stacks.main.resource("AWS::SQS::Queue", name).properties;
         hold(queue["SqsManagedSseEnabled"] == true, "a queue is not encrypted");
-        // The ten attempts, and time to look.
-        hold(queue["MessageRetentionPeriod"] == 1_209_600, "a message is forgotten too early");
+        // Long enough for ten attempts and for an investigation.
+        hold(queue["MessageRetentionPeriod"] == 1_209_600, "the retention period is too short");
     }
     let alarms = stacks.monitoring.resources("AWS::CloudWatch::Alarm");
     let watched = alarms.iter().any(|alarm| {
@@ -70,31 +70,31 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
             && of["Dimensions"]
                 == json!([{ "Name": "QueueName", "Value": format!("{DEAD}.QueueName") }])
     });
-    hold(watched, "no alarm watches what was given up");
+    hold(watched, "no alarm monitors dead letters");
     wrong
 }
 
 #[test]
-fn webhooks_are_fed_and_sent_as_the_code_expects_it() {
+fn webhook_stream_and_queue_match_the_code() {
     assert_none(&wrong(&Stacks::deployed()));
 }
 
 #[test]
-fn what_feeds_or_sends_otherwise_is_found() {
+fn webhook_settings_mismatch_is_found() {
     for (file, place, old, new, line) in [
         (
             MAIN,
             "  WalletsTable:",
             "NEW_AND_OLD_IMAGES",
             "NEW_IMAGE",
-            "the table's stream does not show before and after",
+            "the table's stream lacks old or new images",
         ),
         (
             MAIN,
             "  PublishEventsFunction:",
             "[\"record\"]",
             "[\"share\"]",
-            "publish-events is invoked by other items",
+            "publish-events has other filters",
         ),
         (
             MAIN,
@@ -108,14 +108,14 @@ fn what_feeds_or_sends_otherwise_is_found() {
             "  DeliverWebhookFunction:",
             "Timeout: 30",
             "Timeout: 60",
-            "a message comes again while it is delivered",
+            "a message becomes visible during its delivery",
         ),
         (
             MAIN,
             "  Deliveries:",
             "maxReceiveCount: 10",
             "maxReceiveCount: 3",
-            "a message is given up too early, too late, or left nowhere",
+            "the redrive policy is wrong",
         ),
         (
             MAIN,
@@ -129,7 +129,7 @@ fn what_feeds_or_sends_otherwise_is_found() {
             "  DeliveriesGivenUp:",
             "!Ref DeadDeliveries",
             "!Ref Service",
-            "no alarm watches what was given up",
+            "no alarm monitors dead letters",
         ),
     ] {
         let copy = Sources::read().with(file, place, old, new).deploy(&[]);

@@ -1,4 +1,4 @@
-//! What a client, or the schedule, asks for, and how an honest one knows that it has ended.
+//! Calls that a client or a schedule makes, and how an honest client recognizes their end.
 
 use domain::ids::Exchange;
 use http::Method;
@@ -7,23 +7,23 @@ use uuid::Uuid;
 
 use crate::Reply;
 
-/// What a process is started for.
+/// An operation that a process runs.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub(super) what: What,
-    /// Whose wallet it is about.
+    /// The wallet's user.
     pub user: String,
-    /// Its `Idempotency-Key`.
+    /// The `Idempotency-Key`.
     pub key: Option<String>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum What {
-    /// A request of the API.
+    /// A request to the API.
     Request(Method, String, Option<Value>),
-    /// The scheduled job that renews; whether Hyperliquid's keys were handed out.
+    /// A run of the renewal job. True if callers hold Hyperliquid's keys.
     Renewal(bool),
-    /// A refresh of the shares of this wallet.
+    /// A refresh of this wallet's shares.
     Refresh(Uuid),
 }
 
@@ -32,7 +32,7 @@ impl Call {
         Self { what: What::Request(method, path, body), user: user.to_owned(), key: None }
     }
 
-    /// The same, with an `Idempotency-Key`.
+    /// Adds an `Idempotency-Key`.
     #[must_use]
     pub fn keyed(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
@@ -46,7 +46,7 @@ impl Call {
         Self::request(Method::POST, "/api/wallets".to_owned(), Some(body), user)
     }
 
-    /// Has events sent to a URL.
+    /// Creates a webhook for a URL.
     #[must_use]
     pub fn webhook(url: &str, user: &str) -> Self {
         let body = json!({ "url": url });
@@ -95,13 +95,13 @@ impl Call {
         Self::request(Method::DELETE, path, None, user)
     }
 
-    /// A run of the renewal job.
+    /// Runs the renewal job.
     #[must_use]
     pub fn renewal(user: &str) -> Self {
         Self { what: What::Renewal(false), user: user.to_owned(), key: None }
     }
 
-    /// A run of the renewal job where callers have Hyperliquid's keys, which are to stay.
+    /// Runs the renewal job where callers hold Hyperliquid's keys, which must stay valid.
     #[must_use]
     pub fn renewal_of_handed_out(user: &str) -> Self {
         Self { what: What::Renewal(true), user: user.to_owned(), key: None }
@@ -113,8 +113,9 @@ impl Call {
         Self { what: What::Refresh(wallet_id), user: user.to_owned(), key: None }
     }
 
-    /// A caller comes back at once, the job's schedule an hour later.
-    pub(super) const fn again_after_ms(&self) -> u64 {
+    /// Returns the delay before a retry. A caller retries at once, and the schedule runs again an
+    /// hour later.
+    pub(super) const fn retry_delay_ms(&self) -> u64 {
         match self.what {
             What::Request(..) | What::Refresh(_) => 1,
             What::Renewal(_) => 60 * 60 * 1_000,
@@ -122,35 +123,35 @@ impl Call {
     }
 }
 
-/// How an honest client knows that an operation has ended.
+/// Functions that recognize the end of an operation.
 pub mod ended {
     use super::Reply;
 
-    /// Creation.
+    /// Returns true if the wallet exists.
     #[must_use]
     pub fn created(reply: &Reply) -> bool {
         matches!(reply.status, 200 | 201)
     }
 
-    /// Registration.
+    /// Returns true if the credential is registered.
     #[must_use]
     pub fn registered(reply: &Reply) -> bool {
         reply.status == 200 || reply.text("/code") == "API_KEY_EXISTS"
     }
 
-    /// What just succeeds.
+    /// Returns true if the call succeeded.
     #[must_use]
     pub fn done(reply: &Reply) -> bool {
         reply.status == 200
     }
 
-    /// Deletion.
+    /// Returns true if the credential does not exist.
     #[must_use]
     pub fn deleted(reply: &Reply) -> bool {
         reply.status == 200 || reply.text("/code") == "API_KEY_NOT_FOUND"
     }
 
-    /// The renewal job: there was nothing left to do.
+    /// Returns true if the renewal job had nothing to do.
     #[must_use]
     pub fn idle(reply: &Reply) -> bool {
         reply.body["worked"] == 0

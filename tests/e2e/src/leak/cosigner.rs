@@ -1,5 +1,5 @@
-//! A cosigner in an attacker's hands: an Invoke API of its own, which holds party 2's share, bends
-//! the first message of each signature, and finishes each run that party 1 continues.
+//! A compromised cosigner: its own Invoke API that has party 2's share, tampers with the first
+//! message of each signature, and finishes each run that party 1 continues.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,19 +15,19 @@ use protocol::{
     SignShares, StartSign, WalletKey, party_1, sign_data,
 };
 
-use super::bend;
-use crate::proxy::Crowd;
+use super::tamper;
+use crate::proxy::Rendezvous;
 
 /// A run that party 1 has opened.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// The run.
+    /// The session of the run.
     pub session: SessionId,
-    /// The row that was bent.
+    /// The tampered row.
     pub row: usize,
-    /// The API request that it serves.
+    /// The API request of the run.
     pub request_id: String,
-    /// Party 1 sent call 2.
+    /// True if party 1 sent call 2.
     pub continued: bool,
 }
 
@@ -39,20 +39,20 @@ struct Run {
 
 struct Inner {
     share: KeyShare,
-    crowd: Crowd,
+    rendezvous: Rendezvous,
     rows: Mutex<VecDeque<usize>>,
     runs: Mutex<HashMap<SessionId, Run>>,
     opened: Mutex<Vec<Opened>>,
 }
 
-/// The attacker. It serves until the test ends.
+/// The compromised cosigner. It runs until the test ends.
 pub struct Cosigner {
-    /// Where its Invoke API listens.
+    /// The URL of its Invoke API.
     pub url: String,
     inner: Arc<Inner>,
 }
 
-/// It holds a share.
+/// Omits the share.
 impl std::fmt::Debug for Cosigner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Cosigner({})", self.url)
@@ -63,15 +63,15 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[expect(clippy::expect_used, reason = "a test that cannot go on says so and ends")]
+#[expect(clippy::expect_used, reason = "a failing test panics")]
 impl Cosigner {
-    /// Bends these rows, one in each signature. Its answers wait in `crowd`.
-    pub async fn start(share: KeyShare, rows: Vec<usize>, crowd: Crowd) -> Self {
+    /// Tampers with these rows, one in each signature. The responses wait in `rendezvous`.
+    pub async fn start(share: KeyShare, rows: Vec<usize>, rendezvous: Rendezvous) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let inner = Arc::new(Inner {
             share,
-            crowd,
+            rendezvous,
             rows: Mutex::new(rows.into()),
             runs: Mutex::default(),
             opened: Mutex::default(),
@@ -85,7 +85,7 @@ impl Cosigner {
         Self { url, inner }
     }
 
-    /// All runs, in the order in which they were opened.
+    /// Returns all runs in the order in which they were opened.
     #[must_use]
     pub fn opened(&self) -> Vec<Opened> {
         lock(&self.inner.opened).clone()
@@ -98,7 +98,7 @@ async fn invoke(State(inner): State<Arc<Inner>>, payload: Bytes) -> String {
     let answer = match request {
         Some(Request { key, session, request_id, call: Call::StartSign(start), .. }) => {
             let answer = inner.start(&key, session, request_id, start);
-            inner.crowd.wait().await;
+            inner.rendezvous.wait().await;
             answer
         }
         Some(Request { session, call: Call::FinishSign(finish), .. }) => {
@@ -122,7 +122,7 @@ impl Inner {
         let (unique, mut kept, mut sent) = party.sign_phase1(&data).ok()?;
         let mut phase_1 = sent.remove(0);
         if let Some(row) = lock(&self.rows).pop_front() {
-            let transcript = bend(party, party_1(), &data, &mut phase_1, row);
+            let transcript = tamper(party, party_1(), &data, &mut phase_1, row);
             kept.get_mut(&party_1())?.mul_keep.ote_transcript = transcript;
             lock(&self.opened).push(Opened { session, row, request_id, continued: false });
         }

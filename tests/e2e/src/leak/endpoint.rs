@@ -1,5 +1,4 @@
-//! An endpoint function in an attacker's hands, which asks for the bits of the cosigner's
-//! correlation.
+//! A compromised endpoint function that probes the bits of the cosigner's correlation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,9 +16,9 @@ use protocol::{
 use shared::aws::LambdaClient;
 use shared::mpc::{CosignerClient, CosignerError};
 
-use super::bend;
+use super::tamper;
 
-/// Which run a message begins.
+/// The kind of run that a message starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Begin {
     /// A signature.
@@ -28,7 +27,7 @@ pub enum Begin {
     Confirm,
 }
 
-/// Party 1 of one share version, with free use of every cosigner process.
+/// Party 1 of one share version. It can use every cosigner process freely.
 #[derive(Debug)]
 pub struct Endpoint {
     /// The share version.
@@ -41,7 +40,7 @@ pub struct Endpoint {
 /// A first message that is ready to be sent.
 #[expect(missing_debug_implementations, reason = "the protocol's messages have none")]
 pub struct Attempt {
-    /// Its run.
+    /// The session of its run.
     pub session: SessionId,
     begin: Begin,
     data: SignData,
@@ -58,12 +57,12 @@ pub struct Passed {
     data: SignData,
     unique: UniqueKeep1to2<Curve>,
     kept: BTreeMap<PartyIndex, KeepPhase1to2<Curve>>,
-    theirs: SignAnswered,
+    answered: SignAnswered,
 }
 
-#[expect(clippy::expect_used, reason = "a test that cannot go on says so and ends")]
+#[expect(clippy::expect_used, reason = "a failing test panics")]
 impl Endpoint {
-    /// An attacker who reaches the cosigner processes at these URLs.
+    /// Makes an attacker that can reach the cosigner processes at these URLs.
     #[must_use]
     pub fn new(key: WalletKey, share: KeyShare, urls: &[String]) -> Self {
         let client = |url: &String| {
@@ -72,7 +71,7 @@ impl Endpoint {
         Self { key, share: Arc::new(share), cosigners: urls.iter().map(client).collect() }
     }
 
-    /// The same attacker, who reaches one other process.
+    /// Returns the same attacker with another process.
     #[must_use]
     pub fn through(&self, url: &str) -> Self {
         let cosigner = CosignerClient::new(
@@ -83,13 +82,13 @@ impl Endpoint {
         Self { key: self.key.clone(), share: self.share.clone(), cosigners: vec![cosigner] }
     }
 
-    /// A first message: bent at this row, or an honest one.
+    /// Prepares a first message, tampered at this row or honest.
     #[must_use]
     pub fn prepare(&self, begin: Begin, row: Option<usize>) -> Attempt {
         self.prepare_in(None, begin, row)
     }
 
-    /// The same in this session, or in one of its own.
+    /// Prepares a first message in this session or in a new one.
     #[must_use]
     pub fn prepare_in(
         &self,
@@ -109,7 +108,7 @@ impl Endpoint {
         let (unique, mut kept, mut sent) = party.sign_phase1(&data).expect("phase 1");
         let mut message = sent.remove(0);
         if let Some(row) = row {
-            let transcript = bend(party, party_2(), &data, &mut message, row);
+            let transcript = tamper(party, party_2(), &data, &mut message, row);
             let kept = kept.get_mut(&party_2()).expect("one counterparty");
             kept.mul_keep.ote_transcript = transcript;
         }
@@ -120,29 +119,29 @@ impl Endpoint {
         Attempt { session, begin, data, unique, kept, call }
     }
 
-    /// Sends a first message to one of the processes. Returns the observation, and the run if it
-    /// passed.
+    /// Sends a first message to one of the processes. Returns the observation, and the run if the
+    /// message passed.
     pub async fn send(&self, process: usize, attempt: Attempt) -> (String, Option<Passed>) {
         let Attempt { session, begin, data, unique, kept, call } = attempt;
         match self.call(process, session, call).await {
-            Ok(Answer::SignAnswered(theirs)) => {
-                let passed = Passed { session, begin, data, unique, kept, theirs };
+            Ok(Answer::SignAnswered(answered)) => {
+                let passed = Passed { session, begin, data, unique, kept, answered };
                 ("answered".to_owned(), Some(passed))
             }
             Ok(_) => ("another answer".to_owned(), None),
-            Err(told) => (told, None),
+            Err(outcome) => (outcome, None),
         }
     }
 
-    /// Finishes a run honestly. Returns the observation.
+    /// Finishes a run honestly and returns the observation.
     pub async fn close(&self, process: usize, passed: Passed) -> String {
         self.finish(process, passed, |_| {}).await
     }
 
-    /// Finishes a run with a cheat that the cosigner finds. Returns the observation.
+    /// Finishes a run with a cheat that the cosigner detects, and returns the observation.
     pub async fn cheat(&self, process: usize, passed: Passed) -> String {
-        let spoil = |finish: &mut FinishSign| finish.message.gamma_u = finish.message.gamma_v;
-        self.finish(process, passed, spoil).await
+        let corrupt = |finish: &mut FinishSign| finish.message.gamma_u = finish.message.gamma_v;
+        self.finish(process, passed, corrupt).await
     }
 
     async fn finish(
@@ -151,13 +150,13 @@ impl Endpoint {
         passed: Passed,
         change: impl FnOnce(&mut FinishSign),
     ) -> String {
-        let Passed { session, begin, data, unique, kept, theirs } = passed;
+        let Passed { session, begin, data, unique, kept, answered } = passed;
         let party = self.share.party();
-        let second = party.sign_phase2(&data, unique, kept, &[theirs.phase_1]);
-        let (unique, pair, mut sent) = second.expect("an honest answer");
-        let third = party.sign_phase3(&data, unique, pair, &[theirs.phase_2]);
-        let (_, share) = third.expect("an honest answer");
-        let mut finish = FinishSign { message: sent.remove(0), share, kept: theirs.kept };
+        let second = party.sign_phase2(&data, unique, kept, &[answered.phase_1]);
+        let (unique, pair, mut sent) = second.expect("a valid answer");
+        let third = party.sign_phase3(&data, unique, pair, &[answered.phase_2]);
+        let (_, share) = third.expect("a valid answer");
+        let mut finish = FinishSign { message: sent.remove(0), share, kept: answered.kept };
         change(&mut finish);
         let call = match begin {
             Begin::Sign => Call::FinishSign(finish),
@@ -165,43 +164,44 @@ impl Endpoint {
         };
         match self.call(process, session, call).await {
             Ok(_) => "signed".to_owned(),
-            Err(told) => told,
+            Err(outcome) => outcome,
         }
     }
 
-    /// A refresh with a bent proof in this row of its new oblivious transfers. Returns the
-    /// observation.
-    pub async fn bent_refresh(&self, process: usize, to: u32, row: usize) -> String {
+    /// Runs a refresh with a tampered proof in this row of its new oblivious transfers, and returns
+    /// the observation.
+    pub async fn tampered_refresh(&self, process: usize, to: u32, row: usize) -> String {
         let session: SessionId = Random::system().bytes().expect("randomness");
         let id = refresh_id(&self.key, to, session);
         let party = self.share.party();
         let fragments = party.refresh_complete_phase1();
         let start = StartRefresh { to, fragment: fragments[1] };
-        let theirs = match self.call(process, session, Call::StartRefresh(start)).await {
-            Ok(Answer::RefreshCommitted(theirs)) => theirs,
+        let committed = match self.call(process, session, Call::StartRefresh(start)).await {
+            Ok(Answer::RefreshCommitted(committed)) => committed,
             Ok(_) => return "another answer".to_owned(),
-            Err(told) => return told,
+            Err(outcome) => return outcome,
         };
         let (_, proof, kept, mut zero) =
-            party.refresh_complete_phase2(&id, &[fragments[0], theirs.fragment]);
+            party.refresh_complete_phase2(&id, &[fragments[0], committed.fragment]);
         let (_, mut revealed, _, mut mul) = party.refresh_complete_phase3(&id, &kept);
         let mut mul = mul.remove(0);
         mul.enc_proofs[row].challenge0 += Scalar::ONE;
         let finish = FinishRefresh {
             commitments: RefreshCommitments { proof: proof.commitment, zero: zero.remove(0) },
             reveal: RefreshReveal { proof: proof.proof, zero: revealed.remove(0), mul },
-            kept: theirs.kept,
+            kept: committed.kept,
         };
         match self.call(process, session, Call::FinishRefresh(finish)).await {
             Ok(_) => "refreshed".to_owned(),
-            Err(told) => told,
+            Err(outcome) => outcome,
         }
     }
 
-    /// Any call. An error is the observation.
+    /// Makes a call. An error is the observation.
     ///
     /// # Errors
-    /// The refusal's text, or that the invocation failed.
+    ///
+    /// Returns the refusal's text, or that the invocation failed.
     pub async fn call(
         &self,
         process: usize,

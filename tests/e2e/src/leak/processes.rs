@@ -1,4 +1,4 @@
-//! Processes of either party.
+//! Starts processes of either party.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -9,19 +9,19 @@ use tokio::process::{Child, Command};
 use crate::TestApp;
 use crate::proxy::Process;
 
-/// A process of one party. Its remote calls pass the test's proxy.
+/// A process of one party. Its remote calls pass through the test's proxy.
 #[derive(Debug)]
 pub struct Party {
-    /// Where it listens.
+    /// The URL of the process.
     pub url: String,
     /// Its remote calls.
     pub calls: Arc<Process>,
     child: Child,
 }
 
-#[expect(clippy::expect_used, reason = "a test that cannot go on says so and ends")]
+#[expect(clippy::expect_used, reason = "a failing test panics")]
 impl Party {
-    /// A cosigner. `program` is the test's `party` program.
+    /// Starts a cosigner. `program` is the test's `party` program.
     pub async fn cosigner(app: &TestApp, program: &str, calls: Arc<Process>) -> Self {
         let policy = app.options.cosigner_policy.clone().unwrap_or_default();
         let arguments = [
@@ -38,7 +38,7 @@ impl Party {
         Self::start(program, &arguments, calls).await
     }
 
-    /// The endpoints, which invoke the cosigner at `lambda`.
+    /// Starts the endpoints, which invoke the cosigner at `lambda`.
     pub async fn endpoints(
         app: &TestApp,
         program: &str,
@@ -64,16 +64,16 @@ impl Party {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .expect("the program starts");
-        let output = child.stdout.take().expect("its output");
+            .expect("a process");
+        let output = child.stdout.take().expect("standard output");
         let mut line = String::new();
-        BufReader::new(output).read_line(&mut line).await.expect("its address");
-        assert!(line.starts_with("http://"), "it does not listen: {line:?}");
+        BufReader::new(output).read_line(&mut line).await.expect("an address");
+        assert!(line.starts_with("http://"), "expected a URL: {line:?}");
         Self { url: line.trim().to_owned(), calls, child }
     }
 
-    /// Ends it at once, without a chance to clean up.
+    /// Kills the process without a chance to clean up.
     pub async fn kill(mut self) {
-        self.child.kill().await.expect("it is killed");
+        self.child.kill().await.expect("a killed process");
     }
 }

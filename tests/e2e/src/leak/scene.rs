@@ -1,4 +1,4 @@
-//! A stack with one wallet, both of its shares, and the cosigner's log.
+//! A stack with one wallet, both of its shares, and the cosigner's audit log.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cosigner::audit::verify::Verifier;
@@ -20,15 +20,15 @@ const USER: &str = "victim";
 pub struct Scene {
     /// The stack.
     pub app: TestApp,
-    /// The network edge of all processes.
+    /// The network proxy of all processes.
     pub proxy: Proxy,
     id: Uuid,
     program: &'static str,
 }
 
-#[expect(clippy::expect_used, reason = "a test that cannot go on says so and ends")]
+#[expect(clippy::expect_used, reason = "a failing test panics")]
 impl Scene {
-    /// A new stack. `program` is the test's `party` program.
+    /// Starts a stack. `program` is the test's `party` program.
     pub async fn start(program: &'static str) -> Self {
         let app = TestApp::start().await;
         let id = app.wallet(USER).await.text("/walletId").parse().expect("a wallet's id");
@@ -36,7 +36,7 @@ impl Scene {
         Self { app, proxy, id, program }
     }
 
-    /// So many cosigner processes, each with a plan for its remote calls.
+    /// Starts this many cosigner processes, each with a plan for its remote calls.
     pub async fn cosigners(&self, count: usize, plan: impl Fn() -> Plan) -> Vec<Party> {
         let mut all = Vec::new();
         for _ in 0..count {
@@ -46,7 +46,7 @@ impl Scene {
         all
     }
 
-    /// So many processes of the endpoints, which invoke the cosigner at `lambda`.
+    /// Starts this many endpoint processes, which invoke the cosigner at `lambda`.
     pub async fn endpoints(
         &self,
         count: usize,
@@ -61,35 +61,35 @@ impl Scene {
         all
     }
 
-    /// The name of a share version.
+    /// Returns the key of a share version.
     #[must_use]
     pub fn key(&self, key_version: u32) -> WalletKey {
         WalletKey { tenant: Tenant::local(), wallet_id: self.id, key_version }
     }
 
-    /// Party 1's share in use.
+    /// Returns party 1's share in use.
     pub async fn own_share(&self) -> KeyShare {
-        shares::own(&self.app, USER).await
+        shares::party_1(&self.app, USER).await
     }
 
-    /// Party 2's share, which only a test can read next to party 1's.
-    pub async fn their_share(&self, version: u32) -> KeyShare {
-        shares::theirs(&self.app, self.id, version).await
+    /// Returns party 2's share, which only a test can read together with party 1's.
+    pub async fn cosigner_share(&self, version: u32) -> KeyShare {
+        shares::party_2(&self.app, self.id, version).await
     }
 
-    /// The cosigner's correlation, which an attacker with party 1 is after.
-    pub async fn their_correlation(&self, version: u32) -> Vec<bool> {
-        let share = self.their_share(version).await;
+    /// Returns the cosigner's correlation, which an attacker with party 1 tries to learn.
+    pub async fn cosigner_correlation(&self, version: u32) -> Vec<bool> {
+        let share = self.cosigner_share(version).await;
         share.party().mul_senders[&party_1()].ote_sender.correlation.clone()
     }
 
-    /// Party 1's correlation, which an attacker with the cosigner is after.
+    /// Returns party 1's correlation, which an attacker with the cosigner tries to learn.
     pub async fn own_correlation(&self) -> Vec<bool> {
         let share = self.own_share().await;
         share.party().mul_senders[&party_2()].ote_sender.correlation.clone()
     }
 
-    /// The wallet's audit entries, oldest first. The whole log has to hold.
+    /// Returns the wallet's audit entries, oldest first, and checks that the whole log verifies.
     pub async fn entries(&self) -> Vec<Value> {
         let mut verifier = Verifier::default();
         let mut entries = Vec::new();
@@ -102,7 +102,7 @@ impl Scene {
             verifier.item(item);
         }
         let report = verifier.finish();
-        assert_eq!(report.faults, Vec::new(), "the audit log holds");
+        assert_eq!(report.faults, Vec::new(), "the audit log must verify");
         entries.sort_by_key(|entry: &Value| entry["seq"].as_u64());
         entries
     }
@@ -132,14 +132,14 @@ impl Scene {
         }
     }
 
-    /// Whether party 1 has frozen the wallet.
+    /// Returns true if party 1 has frozen the wallet.
     pub async fn is_frozen(&self) -> bool {
         invariants::view(&self.app, USER).await.wallet.frozen
     }
 }
 
-/// Rows whose bits are 0, 1, 0, 1 and so on: an attacker of average luck asks for them in this
-/// order, so the count does not depend on chance.
+/// Returns rows whose bits are 0, 1, 0, 1 and so on. This is the order of an attacker with average
+/// luck, so the result does not depend on chance.
 #[must_use]
 pub fn alternating(correlation: &[bool]) -> Vec<usize> {
     let with = |bit: bool| {

@@ -1,39 +1,39 @@
-//! Calls as they arrive, and what becomes of them.
+//! Calls as they arrive at the proxy, and what happens to them.
 
 use exchange_sim::faults::Fault;
 
-use super::crowd::Crowd;
+use super::rendezvous::Rendezvous;
 
-/// Which side of a call a process dies on.
+/// The side of a call at which a process is killed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
-    /// The call is never sent.
+    /// The call is not sent.
     Before,
-    /// The call has taken effect, and its answer is not read.
+    /// The call has taken effect, and its response is not read.
     After,
 }
 
-/// What becomes of a call.
+/// What happens to a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fate {
-    /// Nothing happens to it.
+    /// The call is forwarded.
     Pass,
-    /// Its process dies.
+    /// The process is killed.
     Die(Side),
-    /// It fails, and its process lives.
+    /// The call fails, and the process continues.
     Fail(Fault),
-    /// It has taken effect, and the connection breaks before its answer is read.
+    /// The call takes effect, and the connection breaks before its response is read.
     Lose,
-    /// It waits for the others.
-    Hold(Crowd),
-    /// AWS rejects it without executing it.
+    /// The call waits for the other attempts.
+    Hold(Rendezvous),
+    /// AWS rejects the call without executing it.
     Reject(Rejection),
 }
 
 /// How AWS rejects a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rejection {
-    /// DynamoDB: another transaction that names an item of this write is in progress.
+    /// DynamoDB: another transaction in progress contains an item of this write.
     Conflict,
     /// DynamoDB and Lambda: too many calls.
     Throttled,
@@ -42,16 +42,16 @@ pub enum Rejection {
 /// A call as it arrives.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
-    /// Such as `DynamoDB.GetItem`, `Cosigner.KMS.Decrypt`, `Lambda.Invoke`,
+    /// The name, such as `DynamoDB.GetItem`, `Cosigner.KMS.Decrypt`, `Lambda.Invoke`,
     /// `Hyperliquid.approveAgent`, `Aster.GET agent`, `Api.POST apikey`.
     pub name: &'a str,
-    /// How many of this name the process has made with this one.
+    /// The number of this call among the process's calls of this name, from 1.
     pub nth_of_name: usize,
-    /// How many it has made with this one.
+    /// The number of this call among all calls of the process, from 1.
     pub nth: usize,
-    /// What is sent.
+    /// The request body.
     pub body: &'a [u8],
 }
 
-/// Decides over each call of a process.
+/// Decides what happens to each call of a process.
 pub type Plan = Box<dyn Fn(Arrival<'_>) -> Fate + Send + Sync>;

@@ -1,4 +1,4 @@
-//! What passes: how a call is called, and how it fails.
+//! Names of calls, and responses for failed calls.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::{Call, Rejection};
 
-/// The answer that a fault gives; none when it hangs.
+/// Returns the response for a fault, or none if the call hangs.
 pub(super) fn fail(fault: Fault) -> Option<Response> {
-    let status = |code| StatusCode::from_u16(code).expect("a status");
+    let status = |code| StatusCode::from_u16(code).expect("a valid status");
     match fault {
         Fault::Status(code, body) | Fault::AppliedAs(code, body) => {
             Some((status(code), body).into_response())
@@ -28,7 +28,7 @@ pub(super) fn fail(fault: Fault) -> Option<Response> {
     }
 }
 
-/// AWS's rejection of a call.
+/// Returns AWS's rejection of a call.
 pub(super) fn reject(rejection: Rejection, call: &Call) -> Response {
     let operation = operation(call);
     let (status, kind) = match (operation, rejection) {
@@ -39,7 +39,7 @@ pub(super) fn reject(rejection: Rejection, call: &Call) -> Response {
             (StatusCode::BAD_REQUEST, "ProvisionedThroughputExceededException")
         }
     };
-    let mut body = json!({ "__type": kind, "message": "Rejected by the test's edge" });
+    let mut body = json!({ "__type": kind, "message": "Rejected by the test's proxy" });
     if operation == "TransactWriteItems" {
         let sent: Value = serde_json::from_slice(&call.body).unwrap_or_default();
         let count = sent["TransactItems"].as_array().map_or(0, Vec::len);
@@ -59,7 +59,8 @@ fn operation(call: &Call) -> &str {
     target.and_then(|target| target.rsplit('.').next()).unwrap_or_default()
 }
 
-/// `DynamoDB.GetItem`, `Lambda.Invoke`, `Hyperliquid.approveAgent`, `Aster.GET agent`.
+/// Returns the name of a call, such as `DynamoDB.GetItem`, `Lambda.Invoke`,
+/// `Hyperliquid.approveAgent` or `Aster.GET agent`.
 pub(super) fn name(service: &str, call: &Call) -> String {
     let operation = operation(call);
     let kind = || {
@@ -76,8 +77,8 @@ pub(super) fn name(service: &str, call: &Call) -> String {
         "hyperliquid" => format!("Hyperliquid.{}", kind()),
         _ => {
             let last = call.path.rsplit('/').next().unwrap_or_default();
-            let who = if service == "api" { "Api" } else { "Aster" };
-            format!("{who}.{} {last}", call.head.method)
+            let server = if service == "api" { "Api" } else { "Aster" };
+            format!("{server}.{} {last}", call.head.method)
         }
     }
 }
@@ -91,7 +92,7 @@ pub(super) fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// The connection breaks: a body over its own limit fails at its first byte.
+/// Breaks the connection: a body over its own limit fails at its first byte.
 pub(super) fn broken() -> Response {
     Response::new(Body::new(Limited::new(Full::from("lost"), 1)))
 }

@@ -1,6 +1,6 @@
-//! What a request costs: the processor time of each function that has a part in it, from which the
-//! templates' memory sizes were chosen (docs/guides/operations.md). Reported, not judged: the machine
-//! decides it.
+//! Measures the processor time that a request costs each function. The memory sizes of the
+//! templates are based on these numbers (docs/guides/operations.md). The test reports the numbers
+//! without judging them, because they depend on the machine.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::create_event;
 use crate::event::{credential, get, post, scheduled};
 use crate::lambda::{Function, Invoked, JOBS, Lambda, cloud};
 
-/// Wallets made, and registered once with each exchange.
+/// The number of wallets to create and to register with each exchange.
 const WALLETS: u32 = 10;
-/// Requests of other kinds.
+/// The number of requests of other kinds.
 const REQUESTS: u32 = 40;
 
-/// Sends events to a function that is warm, and says what one cost it and the cosigner.
+/// Sends events to a warm function and returns the cost of one event for it and for the cosigner.
 async fn cost(
     what: &str,
     function: &mut Function,
@@ -42,10 +42,10 @@ fn users(count: u32) -> impl Iterator<Item = String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_request_costs_is_reported() {
+async fn request_costs_are_reported() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     let cosigner = lambda.function("cosigner", &stack).started();
-    // A first call that is refused opens no connection but loads the code.
+    // A call that is refused opens no connection but loads the code.
     let warm = async |name| {
         let mut function = lambda.function(name, &stack);
         assert_eq!(function.call(&get("/api/nothing")).await.status, 404);
@@ -78,7 +78,7 @@ async fn what_a_request_costs_is_reported() {
     }
     let mut see = warm("get-apikey").await;
     let seen = vec![credential("GET", "aster", "user_1"); REQUESTS as usize];
-    println!("{}", cost("a look at a key", &mut see, &cosigner, seen).await);
+    println!("{}", cost("reading a key", &mut see, &cosigner, seen).await);
     let mut rotate = warm("rotate-apikey").await;
     let bodies = users(WALLETS).map(|user| json!({ "walletIdOrAddress": user }));
     let rotations = bodies.map(|body| post("/api/trading/hyperliquid/apikey/rotate", &body));
@@ -88,7 +88,7 @@ async fn what_a_request_costs_is_reported() {
     println!("{}", cost("a deletion", &mut delete, &cosigner, deletions).await);
     let mut health = warm("health").await;
     let asked = vec![get("/api/health"); REQUESTS as usize];
-    println!("{}", cost("a look at its health", &mut health, &cosigner, asked).await);
+    println!("{}", cost("a health check", &mut health, &cosigner, asked).await);
     let mut guide = warm("exchange-guidance").await;
     let asked = vec![post("/api/trading/lighter/apikey", &json!({})); REQUESTS as usize];
     println!("{}", cost("an exchange's guidance", &mut guide, &cosigner, asked).await);
@@ -98,7 +98,7 @@ async fn what_a_request_costs_is_reported() {
         let done = job.invoke(scheduled().to_string()).await;
         assert!(matches!(done, Invoked::Answered(_)), "{name}: {done:?}");
         println!(
-            "processor time of {name}, cold, with what is due: {:?}; {}",
+            "processor time of {name}, cold, with its due work: {:?}; {}",
             job.used(),
             job.peak()
         );

@@ -1,21 +1,21 @@
-//! Events as API Gateway's REST API sends them to a function (Lambda proxy integration).
+//! Events as the REST API of API Gateway sends them to a function (Lambda proxy integration).
 
 use serde_json::{Map, Value, json};
 
-/// The id of the API key that the events carry; a tenant is named by it.
+/// The id of the tenant key in the events. It identifies the tenant.
 pub(crate) const KEY_ID: &str = "k3yid0fa1";
 
-/// API Gateway's id of an event's request.
+/// Returns API Gateway's id of an event's request.
 pub(crate) fn request_id(event: &Value) -> &str {
     event["requestContext"]["requestId"].as_str().unwrap()
 }
 
-/// `GET`.
+/// Returns a `GET` event.
 pub(crate) fn get(path: &str) -> Value {
     event("GET", path, &Value::Null)
 }
 
-/// A method on the credential of a user's wallet, without a body.
+/// Returns an event without a body for the credential of a user's wallet.
 pub(crate) fn credential(method: &str, exchange: &str, user: &str) -> Value {
     let mut event = event(method, &format!("/api/trading/{exchange}/apikey"), &Value::Null);
     event["queryStringParameters"] = json!({ "walletIdOrAddress": user });
@@ -23,7 +23,7 @@ pub(crate) fn credential(method: &str, exchange: &str, user: &str) -> Value {
     event
 }
 
-/// What a schedule sends.
+/// Returns an event of a schedule.
 pub(crate) fn scheduled() -> Value {
     json!({
         "version": "0",
@@ -38,18 +38,18 @@ pub(crate) fn scheduled() -> Value {
     })
 }
 
-/// `POST` of a JSON body.
+/// Returns a `POST` event with a JSON body.
 pub(crate) fn post(path: &str, body: &Value) -> Value {
     event("POST", path, &json!(body.to_string()))
 }
 
-/// The same event, sent with another API key, or with none.
+/// Returns the same event with another tenant key or none.
 pub(crate) fn with_key(mut event: Value, id: Option<&str>) -> Value {
     event["requestContext"]["identity"]["apiKeyId"] = json!(id);
     event
 }
 
-/// Any method; the body is a text or null.
+/// Returns an event with any method. The body is a string or null.
 pub(crate) fn event(method: &str, path: &str, body: &Value) -> Value {
     let names = [
         ("Accept", "*/*"),
@@ -70,7 +70,7 @@ pub(crate) fn event(method: &str, path: &str, body: &Value) -> Value {
     let id = domain::random::Random::system().uuid().unwrap();
     json!({
         "resource": resource,
-        // Without the stage, and as the client encoded it.
+        // Without the stage, and encoded as by the client.
         "path": path,
         "httpMethod": method,
         "headers": one,
@@ -118,7 +118,7 @@ pub(crate) fn event(method: &str, path: &str, body: &Value) -> Value {
     })
 }
 
-/// The template's route and its parameters, which API Gateway names beside the path.
+/// Returns the template's route and its parameters, which API Gateway sends along with the path.
 fn route(path: &str) -> (String, Value) {
     let Some(rest) = path.strip_prefix("/api/wallets/") else {
         return (path.to_owned(), Value::Null);

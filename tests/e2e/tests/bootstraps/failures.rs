@@ -1,5 +1,4 @@
-//! What goes wrong around a function: events that are none, time that runs out, a cosigner that
-//! fails.
+//! Tests failures around a function: malformed events, timeouts, and a cosigner that fails.
 
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::event::{KEY_ID, get, post, scheduled};
 use crate::lambda::{CONSUMERS, FUNCTIONS, Function, Invoked, JOBS, Lambda, cloud};
 use crate::{address, create_event, expect, register};
 
-/// Payloads that are not API Gateway's, or not quite.
+/// Returns payloads that are not valid events of API Gateway.
 fn malformed() -> Vec<String> {
     let mut no_context = get("/api/health");
     no_context["requestContext"] = Value::Null;
@@ -35,9 +34,9 @@ fn malformed() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_malformed_event_is_an_error_and_every_function_survives_it() {
+async fn malformed_event_fails_and_the_process_survives() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
-    // A job does what is due, whatever the event says.
+    // A job ignores the event's content.
     for name in FUNCTIONS.into_iter().filter(|name| !JOBS.contains(name)) {
         let mut function = lambda.function(name, &stack).started();
         let process = function.process_id();
@@ -46,7 +45,7 @@ async fn a_malformed_event_is_an_error_and_every_function_survives_it() {
                 Invoked::Failed(error) => {
                     assert!(error["errorMessage"].is_string(), "{name}: {payload}: {error}");
                 }
-                // The host has no part in the route.
+                // The host does not affect the route.
                 Invoked::Answered(reply) if payload.contains(r#""Host":"no host at all""#) => {
                     let status = reply["statusCode"].as_u64();
                     assert!(matches!(status, Some(200 | 404)), "{name}: {reply}");
@@ -55,7 +54,7 @@ async fn a_malformed_event_is_an_error_and_every_function_survives_it() {
             }
         }
         if name == "cosigner" {
-            // A text that is no message of the protocol is refused, not an error.
+            // A text that is not a protocol message is refused, not an error.
             let refused = function.invoke("\"no message\"").await;
             assert!(matches!(&refused, Invoked::Answered(Value::String(_))), "{refused:?}");
         } else if CONSUMERS.contains(&name) {
@@ -68,7 +67,7 @@ async fn a_malformed_event_is_an_error_and_every_function_survives_it() {
     }
 }
 
-/// Lets the lease of a credential that nobody works on any more end now.
+/// Ends the lease of a credential that no process works on.
 async fn end_lease(stack: &Stack, wallet_id: &str, exchange: &str) {
     let text = |text: String| AttributeValue::S(text);
     stack
@@ -86,7 +85,7 @@ async fn end_lease(stack: &Stack, wallet_id: &str, exchange: &str) {
         .unwrap();
 }
 
-/// The agents that an exchange knows of this wallet.
+/// Returns the wallet's agents at the exchange.
 fn agents(stack: &Stack, wallet: &Reply, exchange: &str) -> Vec<String> {
     let master = address(wallet.text("/address"));
     let agents: Vec<Address> = if exchange == "aster" {
@@ -97,8 +96,8 @@ fn agents(stack: &Stack, wallet: &Reply, exchange: &str) -> Vec<String> {
     agents.iter().map(Address::to_string).collect()
 }
 
-/// The exchange has the approval and does not answer; the function's time runs out before the
-/// exchange's does, and it is killed.
+/// The exchange applies the approval and does not respond. The function times out before the
+/// exchange call does and is killed.
 async fn out_of_time(mut function: Function, stack: &Stack, wallet: &Reply, exchange: &str) {
     let process = function.process_id();
     let path = format!("/api/trading/{exchange}/apikey");
@@ -106,15 +105,15 @@ async fn out_of_time(mut function: Function, stack: &Stack, wallet: &Reply, exch
     let ended = function.invoke(call).await;
     assert!(matches!(ended, Invoked::OutOfTime), "{exchange}: {ended:?}");
     let approved = agents(stack, wallet, exchange);
-    assert_eq!(approved.len(), 1, "{exchange}: the approval had arrived");
+    assert_eq!(approved.len(), 1, "{exchange}: expected an applied approval");
 
-    // The next call is a new process. It serves others at once, and this wallet when the dead
-    // call's lease ends: with the agent that the exchange knows.
+    // The next call runs in a new process. It serves other wallets at once, and this wallet after
+    // the dead call's lease ends, with the agent that the exchange lists.
     assert_eq!(register(&mut function, exchange, "user_2").await.status, 200);
     assert_ne!(function.process_id(), process);
-    let waits = register(&mut function, exchange, "user_1").await;
-    expect(&waits, 409, "REGISTRATION_IN_PROGRESS");
-    let seconds: u64 = waits.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    let refused = register(&mut function, exchange, "user_1").await;
+    expect(&refused, 409, "REGISTRATION_IN_PROGRESS");
+    let seconds: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=30).contains(&seconds), "{seconds}");
     end_lease(stack, wallet.text("/walletId"), exchange).await;
     let registered = register(&mut function, exchange, "user_1").await;
@@ -126,7 +125,7 @@ async fn out_of_time(mut function: Function, stack: &Stack, wallet: &Reply, exch
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_runs_out_of_time_is_killed_and_the_next_call_goes_on() {
+async fn next_call_resumes_after_function_timeout() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     let _cosigner = lambda.function("cosigner", &stack).started();
     let mut create = lambda.function("create-wallet", &stack);
@@ -145,9 +144,9 @@ async fn a_function_that_runs_out_of_time_is_killed_and_the_next_call_goes_on() 
     );
 }
 
-/// The invocation fails, so that Lambda repeats it and then leaves it in the queue.
+/// The invocation fails, so Lambda retries it and then moves it to the queue.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_fails_is_a_failed_invocation() {
+async fn failed_job_run_fails_the_invocation() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     for name in JOBS {
         let table = if name == "seal-audit" { "COSIGNER_TABLE" } else { "WALLETS_TABLE" };
@@ -161,8 +160,8 @@ async fn a_run_that_fails_is_a_failed_invocation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cosigner_that_fails_is_a_503_and_the_call_can_be_repeated() {
-    let ((stack, _data), broken, whole) = tokio::join!(cloud(), Lambda::start(), Lambda::start());
+async fn failed_cosigner_returns_503_and_retry_succeeds() {
+    let ((stack, _data), broken, working) = tokio::join!(cloud(), Lambda::start(), Lambda::start());
     let creation = create_event("user_1");
     let signing = post("/api/wallets/user_1/sign", &json!({ "message": "hello" }));
 
@@ -171,14 +170,14 @@ async fn a_cosigner_that_fails_is_a_503_and_the_call_can_be_repeated() {
     let reply = create.call(&creation).await;
     expect(&reply, 503, "SIGNER_UNAVAILABLE");
     assert_eq!(reply.text("/error"), "Failed to create wallet");
-    // Why stands in the cosigner's log, and with nobody else.
+    // The cause is in the cosigner's log only.
     assert!(no_table.log().iter().any(|line| line["message"] == "failed"));
 
-    let _cosigner = whole.function("cosigner", &stack).started();
-    let mut create = whole.function("create-wallet", &stack);
+    let _cosigner = working.function("cosigner", &stack).started();
+    let mut create = working.function("create-wallet", &stack);
     assert_eq!(create.call(&creation).await.status, 201);
     let mut sign = broken.function("sign-message", &stack);
     expect(&sign.call(&signing).await, 503, "SIGNER_UNAVAILABLE");
-    let mut sign = whole.function("sign-message", &stack);
+    let mut sign = working.function("sign-message", &stack);
     assert_eq!(sign.call(&signing).await.status, 200);
 }

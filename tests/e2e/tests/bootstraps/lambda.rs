@@ -1,5 +1,5 @@
-//! Lambda on one machine: cargo-lambda's emulator of the Runtime API and the Invoke API, and the
-//! built functions, each a process of its own that asks the emulator for work.
+//! A local Lambda: cargo-lambda's emulator of the Runtime API and the Invoke API, and the built
+//! functions as processes that poll the emulator.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -22,7 +22,7 @@ use tokio::process::{Child, Command};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-/// Every function there is.
+/// All functions.
 pub(crate) const FUNCTIONS: [&str; 24] = [
     "cosigner",
     "create-wallet",
@@ -50,14 +50,14 @@ pub(crate) const FUNCTIONS: [&str; 24] = [
     "sign-message",
 ];
 
-/// Those that a schedule runs. The others, but the cosigner, are called by API Gateway.
+/// The functions that a schedule invokes. API Gateway invokes the others, except the cosigner.
 pub(crate) const JOBS: [&str; 4] =
     ["reconcile-apikeys", "refresh-shares", "renew-apikeys", "seal-audit"];
 
-/// Those that a stream or a queue invokes.
+/// The functions that a stream or a queue invokes.
 pub(crate) const CONSUMERS: [&str; 2] = ["deliver-webhook", "publish-events"];
 
-/// Those that work with the credentials of an exchange.
+/// The functions that work with credentials of Aster.
 const OF_ASTER: [&str; 7] = [
     "delete-agent",
     "delete-apikey",
@@ -77,13 +77,13 @@ const OF_HYPERLIQUID: [&str; 7] = [
     "rotate-apikey",
 ];
 
-/// What the template gives an endpoint function.
+/// The template's timeout of an endpoint function.
 const TIMEOUT: Duration = Duration::from_secs(29);
 
-/// How long a part may take to start.
+/// How long a process may take to start.
 const START: Duration = Duration::from_secs(60);
 
-/// The local stack's cloud and exchanges. Its API and its cosigner are not called.
+/// Starts the local stack's cloud and exchanges. Its API and its cosigner are not used.
 pub(crate) async fn cloud() -> (Stack, TempDir) {
     let data = tempfile::tempdir().unwrap();
     let mut options = Options::new(data.path());
@@ -100,10 +100,10 @@ pub(crate) struct Lambda {
 }
 
 impl Lambda {
-    /// Starts cargo-lambda's emulator without a function: those are started here.
+    /// Starts cargo-lambda's emulator without a function. The functions are started separately.
     pub(crate) async fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
-        // It invokes what is a binary of a manifest, and reads nothing else of it.
+        // The emulator reads only the names of the binaries from this manifest.
         let mut manifest =
             "[package]\nname = \"functions\"\nversion = \"0.0.0\"\nedition = \"2024\"\n".to_owned();
         for name in FUNCTIONS {
@@ -112,7 +112,7 @@ impl Lambda {
         std::fs::write(home.path().join("Cargo.toml"), manifest).unwrap();
         let http = shared::http_client::client_builder().unwrap().build().unwrap();
         for _ in 0..8 {
-            // It has to be told a port, and cannot say which one it took.
+            // The emulator requires a port number and cannot report a free one.
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let port = free.local_addr().unwrap().port();
             drop(free);
@@ -121,10 +121,10 @@ impl Lambda {
                 return Self { address, home, http, _process: process };
             }
         }
-        panic!("cargo-lambda's emulator does not start");
+        panic!("cargo-lambda's emulator did not start");
     }
 
-    /// A function over the stack, configured as the templates do it.
+    /// Returns a function on the stack, configured as by the templates.
     pub(crate) fn function(&self, name: &'static str, stack: &Stack) -> Function {
         let directory = std::env::var_os("HYPERDEX_BOOTSTRAPS")
             .expect("HYPERDEX_BOOTSTRAPS is the directory of built functions; see .ci/bootstraps");
@@ -140,7 +140,8 @@ impl Lambda {
         }
     }
 
-    /// What Lambda itself sets, and what the templates set for this function; nothing is inherited.
+    /// Returns the variables that Lambda and the templates set for this function. Nothing is
+    /// inherited.
     fn environment(&self, name: &str, stack: &Stack) -> Vec<(&'static str, String)> {
         let (aster, hyperliquid) = (OF_ASTER.contains(&name), OF_HYPERLIQUID.contains(&name));
         let wallets = matches!(name, "create-wallet" | "refresh-shares" | "sign-message");
@@ -165,7 +166,7 @@ impl Lambda {
         };
         let own = [("COSIGNER_TABLE", COSIGNER_TABLE), ("COSIGNER_KEY_ID", COSIGNER_KEY)];
         set(cosigner, &own);
-        // The emulator has no aliases.
+        // The emulator does not support aliases.
         set(cosigner, &[("CALLER_WITHOUT_ALIAS", "local")]);
         let seals = name == "seal-audit";
         set(seals, &[("COSIGNER_TABLE", COSIGNER_TABLE), ("AUDIT_KEY_ID", AUDIT_KEY)]);
@@ -205,7 +206,8 @@ impl Lambda {
     }
 }
 
-/// The emulator's process once it serves; nothing when it ended, because the port was taken.
+/// Returns the emulator's process once it accepts calls, or `None` if it ended because the port was
+/// in use.
 async fn emulator(home: &Path, port: u16, address: &str, http: &reqwest::Client) -> Option<Child> {
     let mut child = Command::new("cargo-lambda")
         .args(["lambda", "watch", "--only-lambda-apis", "--invoke-address", "127.0.0.1"])
@@ -216,7 +218,7 @@ async fn emulator(home: &Path, port: u16, address: &str, http: &reqwest::Client)
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .expect("cargo-lambda is there: .ci/bootstraps installs it");
+        .expect("cargo-lambda, which .ci/bootstraps installs");
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let ready = async {
         while let Some(line) = lines.next_line().await.unwrap() {
@@ -224,7 +226,7 @@ async fn emulator(home: &Path, port: u16, address: &str, http: &reqwest::Client)
                 break;
             }
         }
-        // It says so just before it listens.
+        // The line is printed just before the emulator listens.
         let unknown = format!("{address}/2015-03-31/functions/nobody/invocations");
         loop {
             match http.post(&unknown).body("{}").send().await {
@@ -234,8 +236,8 @@ async fn emulator(home: &Path, port: u16, address: &str, http: &reqwest::Client)
             }
         }
     };
-    let ready = timeout(START, ready).await.expect("the emulator starts in time");
-    // What it says later must not fill the pipe.
+    let ready = timeout(START, ready).await.expect("a started emulator");
+    // Drains later output, so that the pipe does not fill.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     ready.then_some(child)
 }
@@ -243,15 +245,15 @@ async fn emulator(home: &Path, port: u16, address: &str, http: &reqwest::Client)
 /// How an invocation ended.
 #[derive(Debug)]
 pub(crate) enum Invoked {
-    /// The function's answer.
+    /// The function's response.
     Answered(Value),
     /// The function's error.
     Failed(Value),
-    /// The function took longer than it may, and was killed.
+    /// The function exceeded its timeout and was killed.
     OutOfTime,
 }
 
-/// One built function: at most one process, as Lambda has for one call at a time.
+/// A built function with at most one process, as Lambda has for one call at a time.
 pub(crate) struct Function {
     name: &'static str,
     program: PathBuf,
@@ -264,26 +266,26 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// With another value for a variable, before it is started.
+    /// Changes a variable before the start.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.environment.retain(|(known, _)| *known != name);
         self.environment.push((name, value.to_owned()));
         self
     }
 
-    /// Without a variable, before it is started.
+    /// Removes a variable before the start.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.environment.retain(|(known, _)| *known != name);
         self
     }
 
-    /// With another timeout than the template's.
+    /// Changes the timeout.
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Started, for a function that others invoke.
+    /// Starts the function, for a function that other functions invoke.
     pub(crate) fn started(mut self) -> Self {
         self.start();
         self
@@ -295,7 +297,7 @@ impl Function {
         }
     }
 
-    /// Its log goes to a file, standard output and error alike.
+    /// Sends standard output and standard error to the log file.
     fn command(&self) -> Command {
         assert!(self.program.is_file(), "{} is not built", self.program.display());
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
@@ -309,19 +311,19 @@ impl Function {
         command
     }
 
-    /// Starts it where it is to end at once, and returns whether it failed, and its log.
+    /// Starts the function, which must end at once. Returns true if it failed, and its log.
     pub(crate) async fn ends(self) -> (bool, String) {
         let status = timeout(START, self.command().kill_on_drop(true).status()).await;
-        let failed = !status.expect("it ends").unwrap().success();
+        let failed = !status.expect("an ended process").unwrap().success();
         (failed, std::fs::read_to_string(&self.log).unwrap())
     }
 
-    /// The process; a new one has another id.
+    /// Returns the process id. A new process has another id.
     pub(crate) fn process_id(&self) -> u32 {
         self.process.as_ref().and_then(Child::id).unwrap()
     }
 
-    /// The most memory that its process has had, in words.
+    /// Returns the peak memory of the process as text.
     pub(crate) fn peak(&self) -> String {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id()));
         let status = status.unwrap_or_default();
@@ -329,24 +331,24 @@ impl Function {
         format!("peak memory: {}: {}", self.name, peak.unwrap_or("unknown").trim())
     }
 
-    /// The processor time that its process has used so far, to a hundredth of a second.
+    /// Returns the processor time of the process, with a resolution of 10 ms.
     pub(crate) fn used(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process_id())).unwrap();
-        // What stands after the name, which may have spaces in it: user time, then system time.
+        // The fields after the name, which may contain spaces: user time and system time.
         let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
         let ticks = [fields[11], fields[12]].map(|field| field.parse::<u64>().unwrap());
         Duration::from_millis(ticks.iter().sum::<u64>() * 10)
     }
 
-    /// The lines of its log, which are JSON.
+    /// Returns the log's lines, which are JSON.
     pub(crate) fn log(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(&self.log).unwrap();
         text.lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
             .collect()
     }
 
-    /// Invokes it with any payload. A first call, and the first after one that ran out of time,
+    /// Invokes the function with any payload. The first call, and the first call after a timeout,
     /// starts a new process.
     pub(crate) async fn invoke(&mut self, payload: impl Into<reqwest::Body>) -> Invoked {
         self.start();
@@ -357,9 +359,9 @@ impl Function {
         };
         match timeout(self.timeout, answer).await {
             Ok((200, body)) => Invoked::Answered(body),
-            // The emulator's way; AWS says 200 and `X-Amz-Function-Error`.
+            // The emulator returns 500. AWS returns 200 with `X-Amz-Function-Error`.
             Ok((500, body)) => Invoked::Failed(body),
-            Ok(other) => panic!("{}: the emulator answered {other:?}", self.name),
+            Ok(other) => panic!("{}: the emulator returned {other:?}", self.name),
             Err(_) => {
                 self.process.take().unwrap().kill().await.unwrap();
                 Invoked::OutOfTime
@@ -367,11 +369,11 @@ impl Function {
         }
     }
 
-    /// Sends it API Gateway's event, and reads the answer as API Gateway does.
+    /// Sends an event of API Gateway and reads the response as API Gateway does.
     pub(crate) async fn call(&mut self, event: &Value) -> Reply {
         let Invoked::Answered(answer) = self.invoke(event.to_string()).await else {
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            panic!("{} did not answer: {event}\n{log}", self.name);
+            panic!("{} did not respond: {event}\n{log}", self.name);
         };
         let text = answer["body"].as_str().unwrap_or_default();
         let bytes = match answer["isBase64Encoded"].as_bool() {

@@ -1,12 +1,13 @@
-//! The built functions as they ship: each bootstrap is a process behind cargo-lambda's emulator,
-//! over the local stack's DynamoDB, KMS and exchanges, called with API Gateway's events. The
-//! cosigner is invoked function to function. `.ci/bootstraps` builds them and runs this.
+//! Tests the built functions as shipped. Each bootstrap is a process behind cargo-lambda's
+//! emulator, with the local stack's DynamoDB, KMS and exchanges, and gets events of API Gateway.
+//! The functions invoke the cosigner through the emulator. `.ci/bootstraps` builds them and runs
+//! these tests.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on says so and ends"
+    reason = "a failing test panics"
 )]
 
 mod cost;
@@ -29,38 +30,38 @@ fn address(text: &str) -> Address {
     Address::parse_checksummed(text, None).unwrap()
 }
 
-/// An error of the contract's shape.
+/// Checks that the response is an error in the contract's form.
 fn expect(reply: &Reply, status: u16, code: &str) {
     assert_eq!((reply.status, reply.text("/code")), (status, code), "{reply:?}");
     assert!(!reply.text("/message").is_empty(), "{reply:?}");
     assert_eq!(reply.body["success"], false);
     assert!(reply.body["timestamp"].is_u64() && !reply.text("/error").is_empty(), "{reply:?}");
     assert_eq!(reply.headers["content-type"], "application/json");
-    // A function is built without the simulators, and so without what `preserve_order` does for them.
+    // The functions are built without the simulators, so without `preserve_order`.
     assert_eq!(e2e::documented::check_error(&reply.body), Ok(()), "{reply:?}");
 }
 
-/// The event that creates a user's wallet.
+/// Returns the event that creates a user's wallet.
 fn create_event(user: &str) -> Value {
     post("/api/wallets", &json!({ "userId": user }))
 }
 
-/// Registers a user's wallet with the exchange of this function.
+/// Registers a user's wallet with the function's exchange.
 async fn register(function: &mut Function, exchange: &str, user: &str) -> Reply {
     let path = format!("/api/trading/{exchange}/apikey");
     function.call(&post(&path, &json!({ "walletIdOrAddress": user }))).await
 }
 
-/// The request's line in a function's log.
+/// Returns the request's line in a function's log.
 fn request_line(function: &Function, id: &str) -> Value {
     let lines = function.log().into_iter().filter(|line| line["message"] == "request");
     let mut lines: Vec<Value> = lines.filter(|line| line["span"]["requestId"] == id).collect();
-    assert_eq!(lines.len(), 1, "one line for {id}: {lines:?}");
+    assert_eq!(lines.len(), 1, "expected one line for {id}: {lines:?}");
     lines.remove(0)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_main_job_runs_on_the_built_functions() {
+async fn built_functions_create_sign_and_register() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     let cosigner = lambda.function("cosigner", &stack).started();
     let mut create = lambda.function("create-wallet", &stack);
@@ -97,27 +98,27 @@ async fn the_main_job_runs_on_the_built_functions() {
     let registered = register(&mut aster, "aster", "user_1").await;
     assert_eq!(registered.status, 200, "{registered:?}");
     let agents = stack.aster_sim.agents_of(address(wallet));
-    let [agent] = agents.as_slice() else { panic!("one agent: {agents:?}") };
+    let [agent] = agents.as_slice() else { panic!("expected one agent: {agents:?}") };
     assert_eq!(agent.address, address(registered.text("/data/agentAddress")));
 
     let mut hyperliquid = lambda.function("register-hyperliquid", &stack);
     let registered = register(&mut hyperliquid, "hyperliquid", "user_1").await;
     assert_eq!(registered.status, 200, "{registered:?}");
     let agents = stack.hyperliquid_sim.agents_of(address(wallet));
-    let [agent] = agents.as_slice() else { panic!("one agent: {agents:?}") };
+    let [agent] = agents.as_slice() else { panic!("expected one agent: {agents:?}") };
     assert_eq!(agent.address, address(registered.text("/data/apiWalletAddress")));
 
-    // The other party was the cosigner's own process, each time, under the caller's id.
+    // The cosigner's own process logged each call with the caller's request id.
     let log = cosigner.log();
     for (event, calls) in [
         (&creation, &["StartKeygen", "CommitKeygen", "FinishKeygen"][..]),
         (&signing, &["StartSign", "FinishSign"]),
     ] {
         let of = |line: &&Value| line["span"]["requestId"] == request_id(event);
-        let said = log.iter().filter(of).filter(|line| line["message"] == "answered");
-        let said: Vec<&Value> = said.collect();
-        assert_eq!(said.len(), calls.len(), "{said:?}");
-        for (line, call) in said.iter().zip(calls) {
+        let logged = log.iter().filter(of).filter(|line| line["message"] == "answered");
+        let logged: Vec<&Value> = logged.collect();
+        assert_eq!(logged.len(), calls.len(), "{logged:?}");
+        for (line, call) in logged.iter().zip(calls) {
             assert_eq!(line["span"]["call"], *call);
             assert_eq!(line["span"]["walletId"], id);
         }
@@ -127,7 +128,7 @@ async fn the_main_job_runs_on_the_built_functions() {
     assert_eq!(line["span"]["tenant"], event::KEY_ID);
     for function in [&cosigner, &create, &find, &sign, &aster, &hyperliquid] {
         println!("{}", function.peak());
-        // Nobody's key is in a log.
+        // No log contains a key.
         let log = json!(function.log()).to_string();
         assert!(!log.contains("the-key-itself"));
         assert!(!log.contains(registered.text("/data/apiPrivateKey").trim_start_matches("0x")));
@@ -135,7 +136,7 @@ async fn the_main_job_runs_on_the_built_functions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_are_the_contracts() {
+async fn built_functions_return_contract_errors() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     let _cosigner = lambda.function("cosigner", &stack).started();
     let mut create = lambda.function("create-wallet", &stack);
@@ -143,7 +144,7 @@ async fn errors_are_the_contracts() {
     let mut trade = lambda.function("register-hyperliquid", &stack);
     let creation = create_event("user_1");
 
-    // Without the id of a key there is no tenant, whatever the client's own header says.
+    // The tenant requires the id of a tenant key, whatever the client's header contains.
     expect(&create.call(&with_key(creation.clone(), None)).await, 401, "MISSING_API_KEY");
     expect(&create.call(&with_key(creation.clone(), Some("a b"))).await, 401, "MISSING_API_KEY");
     assert_eq!(create.call(&creation).await.status, 201);
@@ -166,7 +167,7 @@ async fn errors_are_the_contracts() {
 
     expect(&find.call(&get("/api/wallets/nobody")).await, 404, "WALLET_NOT_FOUND");
     expect(&find.call(&get("/api/wallets/bad%20name")).await, 400, "BAD_REQUEST");
-    // Another tenant's wallet is not there.
+    // Another tenant's wallet is not found.
     assert_eq!(find.call(&get("/api/wallets/user_1")).await.status, 200);
     let stranger = with_key(get("/api/wallets/user_1"), Some("0th3rk3y"));
     expect(&find.call(&stranger).await, 404, "WALLET_NOT_FOUND");
@@ -182,9 +183,9 @@ async fn errors_are_the_contracts() {
     expect(&again, 409, "API_KEY_EXISTS");
 }
 
-/// What follows a registration, and what the schedules finish.
+/// Tests a credential after its registration, and the jobs that finish interrupted operations.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_lives_on_the_built_functions() {
+async fn built_functions_rotate_delete_and_run_jobs() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     let _cosigner = lambda.function("cosigner", &stack).started();
     let mut create = lambda.function("create-wallet", &stack);
@@ -205,7 +206,7 @@ async fn a_credential_lives_on_the_built_functions() {
         let rotated = rotate.call(&rotation).await;
         assert_eq!(rotated.status, 200, "{rotated:?}");
         assert_eq!(rotated.text("/data/previousAgentAddress"), registered);
-        // Deletion is not heard, and left to the renewal.
+        // The deletion fails and is left to the renewal job.
         let broken = Fault::Status(500, String::new());
         if exchange == "aster" {
             stack.aster_sim.fail_next("deleteAgent", broken.clone());
@@ -231,7 +232,7 @@ async fn a_credential_lives_on_the_built_functions() {
         }
         let lines = job.log().into_iter().filter(|line| line["_aws"].is_object());
         let own: Vec<_> = lines.filter(|line| line[metric].is_u64()).collect();
-        assert_eq!(own.len(), 2, "one line of metrics for each exchange");
+        assert_eq!(own.len(), 2, "expected one metrics line for each exchange");
         assert!(own.iter().all(|line| line["service"].is_string()), "{own:?}");
         println!("{}", job.peak());
     }
@@ -256,7 +257,7 @@ async fn a_credential_lives_on_the_built_functions() {
     }
 }
 
-/// Registers the wallet of `user_1`, and returns the agent's address.
+/// Registers the wallet of `user_1` and returns the agent's address.
 async fn register_with(function: &mut Function, exchange: &str) -> String {
     let registered = register(function, exchange, "user_1").await;
     assert_eq!(registered.status, 200, "{registered:?}");
@@ -264,9 +265,9 @@ async fn register_with(function: &mut Function, exchange: &str) -> String {
     registered.text(agent).to_owned()
 }
 
-/// As Lambda does for calls at the same time: a process for each.
+/// Concurrent calls use separate processes, as in Lambda.
 #[tokio::test(flavor = "multi_thread")]
-async fn racing_processes_make_one_wallet() {
+async fn concurrent_processes_create_one_wallet() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     let _cosigners = [0, 1].map(|_| lambda.function("cosigner", &stack).started());
     let mut racing = [0, 1].map(|_| lambda.function("create-wallet", &stack).started());
@@ -280,7 +281,7 @@ async fn racing_processes_make_one_wallet() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_and_guidance_need_neither_a_table_nor_a_key() {
+async fn health_and_guidance_work_without_table_or_key() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     let mut health = lambda.function("health", &stack);
     let reply = health.call(&with_key(get("/api/health"), None)).await;
@@ -290,9 +291,9 @@ async fn health_and_guidance_need_neither_a_table_nor_a_key() {
     assert_eq!((reply.status, &reply.body["success"]), (400, &json!(false)), "{reply:?}");
 }
 
-/// What API Gateway may send beside the usual.
+/// Tests unusual but valid events of API Gateway.
 #[tokio::test(flavor = "multi_thread")]
-async fn other_shapes_of_the_event_are_understood() {
+async fn unusual_gateway_events_are_accepted() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     let _cosigner = lambda.function("cosigner", &stack).started();
     let mut create = lambda.function("create-wallet", &stack);
@@ -308,13 +309,13 @@ async fn other_shapes_of_the_event_are_understood() {
     let escaped = "/api/wallets/auth0%7Ca.user%3A1%40example.com";
     for path in [plain.as_str(), escaped] {
         assert_eq!(find.call(&get(path)).await.status, 200, "{path}");
-        // A query means nothing here, and must not break anything.
+        // An unused query must not break the call.
         let mut queried = get(path);
         queried["queryStringParameters"] = json!({ "q": "a b&ü", "r": "" });
         queried["multiValueQueryStringParameters"] = json!({ "q": ["1", "a b&ü"], "r": [""] });
         assert_eq!(find.call(&queried).await.status, 200, "{path}?...");
     }
-    // HTTP/2's names of headers; and the console's test, which sends none.
+    // Lowercase header names as in HTTP/2, and the console's test event without headers.
     let mut lower = get(&plain);
     lower["headers"] = json!({ "host": "x.execute-api.us-east-1.amazonaws.com", "accept": "*/*" });
     lower["multiValueHeaders"] = json!({ "host": ["x.execute-api.us-east-1.amazonaws.com"] });
@@ -327,7 +328,7 @@ async fn other_shapes_of_the_event_are_understood() {
     }
 }
 
-/// A custom domain with a base path: API Gateway's path has it, its resource has not.
+/// With a base path on a custom domain, API Gateway's path contains it and its resource does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn base_path_of_custom_domain_is_ignored() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
@@ -347,9 +348,9 @@ async fn base_path_of_custom_domain_is_ignored() {
     }
 }
 
-/// API Gateway hands the last of two headers to a function as the one, and both as the many.
+/// API Gateway puts the last of two headers into `headers` and both into `multiValueHeaders`.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_idempotency_keys_are_refused() {
+async fn two_idempotency_keys_return_400() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     let mut create = lambda.function("create-wallet", &stack);
     let mut event = create_event("user_1");

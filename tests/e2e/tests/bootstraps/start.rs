@@ -1,4 +1,4 @@
-//! How a function starts: cold, wrongly configured, and where nobody has an API key.
+//! Tests the start of a function: cold, with a bad configuration, and without tenant keys.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -14,20 +14,21 @@ fn ms(started: Instant) -> String {
 }
 
 #[test]
-fn every_function_is_in_this_suite() {
+fn every_function_is_tested_as_built() {
     let folders = template::folders();
     let mut names: Vec<String> = folders.iter().map(|folder| template::package(folder)).collect();
     names.sort_unstable();
     assert_eq!(names, FUNCTIONS);
 }
 
-/// The times are reported, not judged: the machine decides them.
+/// The test reports the times without judging them, because they depend on the machine.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cold_function_answers_its_first_call() {
+async fn cold_function_serves_its_first_call() {
     let (stack, _data) = cloud().await;
     let mut times: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for _ in 0..3 {
-        // A new emulator each time: it may hand a call to a process that was killed just before.
+        // Each round uses a new emulator, because an emulator may send a call to a process that was
+        // just killed.
         let lambda = Lambda::start().await;
         for name in FUNCTIONS {
             let mut function = lambda.function(name, &stack);
@@ -49,9 +50,9 @@ async fn a_cold_function_answers_its_first_call() {
         }
     }
     for (name, times) in times {
-        println!("from the start of its process to the first answer: {name}: {}", times.join(", "));
+        println!("from process start to first response: {name}: {}", times.join(", "));
     }
-    // Both parties cold, the first connections, and then both warm.
+    // Both parties cold with their first connections, then both warm.
     let lambda = Lambda::start().await;
     let started = Instant::now();
     let _cosigner = lambda.function("cosigner", &stack).started();
@@ -72,7 +73,7 @@ async fn a_cold_function_answers_its_first_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_or_bad_setting_stops_the_start_by_name() {
+async fn missing_setting_fails_the_start_by_name() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     for (name, settings) in [
         ("create-wallet", &["WALLETS_TABLE", "WALLETS_KEY_ID", "COSIGNER_FUNCTION"][..]),
@@ -93,9 +94,9 @@ async fn a_missing_or_bad_setting_stops_the_start_by_name() {
     assert!(failed && log.contains("ASTER_URL") && !log.contains("example.com"), "{log}");
 }
 
-/// As under `sam local`, which has no API keys.
+/// As under `sam local`, which does not check tenant keys.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tenant_without_a_key_is_the_one_that_is_configured() {
+async fn call_without_a_key_uses_configured_tenant() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     let _cosigner = lambda.function("cosigner", &stack).started();
     let set = |name| lambda.function(name, &stack).with("TENANT_WITHOUT_KEY", "local");
@@ -103,7 +104,7 @@ async fn a_tenant_without_a_key_is_the_one_that_is_configured() {
     assert_eq!(set("create-wallet").call(&creation).await.status, 201);
     let mut find = set("get-wallet");
     assert_eq!(find.call(&with_key(get("/api/wallets/user_1"), None)).await.status, 200);
-    // A key comes first.
+    // A tenant key takes precedence.
     assert_eq!(find.call(&get("/api/wallets/user_1")).await.status, 404);
     let named = find.call(&with_key(get("/api/wallets/user_1"), Some("local"))).await;
     assert_eq!(named.status, 200);

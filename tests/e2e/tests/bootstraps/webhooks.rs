@@ -1,4 +1,4 @@
-//! From a change of the table to a receiver, through the built functions.
+//! Tests webhooks from a change of the table to the receiver, with the built functions.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -12,13 +12,13 @@ use tokio::sync::mpsc;
 use crate::event::{KEY_ID, event, get, post};
 use crate::lambda::{Function, Invoked, Lambda, cloud};
 
-type Told = mpsc::UnboundedSender<(HeaderMap, Bytes)>;
+type Deliveries = mpsc::UnboundedSender<(HeaderMap, Bytes)>;
 
-async fn receive(State(told): State<Told>, headers: HeaderMap, body: Bytes) {
-    told.send((headers, body)).unwrap();
+async fn receive(State(sender): State<Deliveries>, headers: HeaderMap, body: Bytes) {
+    sender.send((headers, body)).unwrap();
 }
 
-/// Hands a function a batch, all of which it takes.
+/// Sends a batch to a function, which must process all of it.
 async fn batch(function: &mut Function, record: Value) {
     let done = function.invoke(json!({ "Records": [record] }).to_string()).await;
     let Invoked::Answered(done) = done else { panic!("{:?}", function.log()) };
@@ -26,19 +26,19 @@ async fn batch(function: &mut Function, record: Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_the_table_reaches_a_receiver() {
+async fn table_change_is_delivered_to_the_webhook() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
-    let (told, mut hears) = mpsc::unbounded_channel();
+    let (sender, mut received) = mpsc::unbounded_channel();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/in", listener.local_addr().unwrap());
-    let router = Router::new().fallback(receive).with_state(told);
+    let router = Router::new().fallback(receive).with_state(sender);
     tokio::spawn(async move { axum::serve(listener, router).await });
     let mut create = lambda.function("create-webhook", &stack);
     let made = create.call(&post("/api/webhooks", &json!({ "url": url }))).await;
     assert_eq!(made.status, 201, "{}", made.body["error"]);
     let id = made.text("/webhook/webhookId");
 
-    // A wallet as it is stored, in the words of a stream.
+    // A stored wallet in the format of a stream record.
     let image: Value =
         serde_json::from_str(include_str!("../../../../shared/tests/samples/record.v1.json"))
             .unwrap();
@@ -68,8 +68,8 @@ async fn a_change_of_the_table_reaches_a_receiver() {
         .send()
         .await
         .unwrap();
-    let [kept] = scanned.items() else { panic!("one event is kept") };
-    let event_id = kept["sk"].as_s().unwrap();
+    let [stored] = scanned.items() else { panic!("expected one stored event") };
+    let event_id = stored["sk"].as_s().unwrap();
     let delivery = json!({ "tenant": KEY_ID, "webhookId": id, "eventId": event_id });
     let message = json!({
         "messageId": "1",
@@ -79,7 +79,7 @@ async fn a_change_of_the_table_reaches_a_receiver() {
     });
     let mut deliver = lambda.function("deliver-webhook", &stack);
     batch(&mut deliver, message).await;
-    let (headers, body) = hears.recv().await.unwrap();
+    let (headers, body) = received.recv().await.unwrap();
     assert_eq!(headers["webhook-id"].to_str().unwrap(), event_id);
     Webhook::new(made.text("/secret")).unwrap().verify(&body, &headers).unwrap();
 

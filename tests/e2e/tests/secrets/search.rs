@@ -1,4 +1,4 @@
-//! Finds secrets in a pile of bytes, in one pass over it.
+//! Searches bytes for secrets in one pass.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// How a leak would show.
+/// The encodings in which a leak would appear.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Form {
     Raw,
@@ -14,11 +14,11 @@ pub(crate) enum Form {
     UpperHex,
     Base64,
     UrlBase64,
-    /// `[1, 2, 3]`, as `{:?}` shows bytes.
+    /// `[1, 2, 3]`, as `{:?}` formats bytes.
     Debug,
-    /// `[1,2,3]`, as JSON shows them.
+    /// `[1,2,3]`, as JSON formats bytes.
     Json,
-    /// `\x01a`, as `{:?}` shows a byte string.
+    /// `\x01a`, as `{:?}` formats a byte string.
     Escaped,
 }
 
@@ -35,7 +35,7 @@ impl Form {
     ];
 }
 
-/// A secret, and what it is.
+/// A secret with its name.
 pub(crate) struct Secret {
     pub(crate) name: String,
     bytes: Vec<u8>,
@@ -52,8 +52,8 @@ impl Secret {
         Self { name, bytes }
     }
 
-    /// It in this form.
-    pub(crate) fn shown(&self, form: Form) -> Vec<u8> {
+    /// Returns the secret in this form.
+    pub(crate) fn encoded(&self, form: Form) -> Vec<u8> {
         let list = |between: &str| {
             let numbers: Vec<String> = self.bytes.iter().map(u8::to_string).collect();
             numbers.join(between)
@@ -71,27 +71,27 @@ impl Secret {
         .into_bytes()
     }
 
-    /// What to look for. Base64 depends on what stands before it, so there are three of it, of the
-    /// secret's inside.
+    /// Returns the byte strings to search for. Base64 depends on the preceding bytes, so there is
+    /// one for each of the three alignments.
     fn needles(&self, form: Form) -> Vec<Vec<u8>> {
         let inside = |skip: usize| {
             let end = self.bytes.len() - (self.bytes.len() - skip) % 3;
-            Self::new(String::new(), self.bytes[skip.min(end)..end].to_vec()).shown(form)
+            Self::new(String::new(), self.bytes[skip.min(end)..end].to_vec()).encoded(form)
         };
         match form {
             Form::Base64 | Form::UrlBase64 => (0..3).map(inside).collect(),
-            _ => vec![self.shown(form)],
+            _ => vec![self.encoded(form)],
         }
     }
 }
 
-/// Needles are told apart by this much of them.
+/// The length of the prefix that selects candidate needles.
 const HEAD: usize = 6;
 
-/// A secret's index, its form, and what it looks like in it.
+/// A secret's index, its form, and the encoded bytes.
 type Needle = (usize, Form, Vec<u8>);
 
-/// Every secret that is there: its name, in which form, and where first.
+/// Returns each secret that was found: its name, its form and its first position.
 pub(crate) fn search(bytes: &[u8], secrets: &[Secret]) -> Vec<(String, Form, usize)> {
     let mut needles: HashMap<[u8; HEAD], Vec<Needle>> = HashMap::new();
     for (index, secret) in secrets.iter().enumerate() {

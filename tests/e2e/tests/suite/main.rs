@@ -1,5 +1,5 @@
-//! The service from end to end, in one program, because linking is most of what tests cost to
-//! build. `cargo test -p e2e --test suite crash::` runs one topic.
+//! End-to-end tests of the whole service in one binary, because linking takes most of the build
+//! time. `cargo test -p e2e --test suite crash::` runs one topic.
 
 mod api;
 mod audit;

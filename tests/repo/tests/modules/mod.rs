@@ -1,7 +1,7 @@
-//! The modules of each crate depend on each other in one direction: no cycle leads from a module
-//! of a crate's root back to itself.
+//! Checks that the modules of each crate depend on each other in one direction: no cycle leads from
+//! a module of a crate's root back to itself.
 //!
-//! A reference is a path that starts at `crate`, `self` or `super`, in code or in a link of a doc
+//! A reference is a path that starts with `crate`, `self` or `super`, in code or in a link of a doc
 //! comment. A name that the root imports counts as a reference to the module that it comes from.
 //! Items that the root itself defines are not counted.
 
@@ -17,13 +17,13 @@ use template::{assert_none, repository};
 use crate::workspace::metadata;
 use references::{declared, imports, references};
 
-/// A reference from one module to another: where the first one is.
+/// The file and line of a reference from one module to another.
 type Place = (PathBuf, usize);
 
-/// The modules of one target, and for each the modules that it refers to.
+/// The modules of one target, each with the modules that it refers to.
 type Graph = BTreeMap<String, BTreeMap<String, Place>>;
 
-/// The source files of a module of the root, each with its path of modules.
+/// Returns the source files of a module of the root, each with its module path.
 fn files(folder: &Path, module: &[String]) -> Vec<(PathBuf, Vec<String>)> {
     let below = module.iter().fold(folder.to_owned(), |path, name| path.join(name));
     let own = [below.with_extension("rs"), below.join("mod.rs")];
@@ -44,7 +44,7 @@ fn files(folder: &Path, module: &[String]) -> Vec<(PathBuf, Vec<String>)> {
     found
 }
 
-/// The graph of a target, from its root file.
+/// Returns the module graph of a target, from its root file.
 fn graph(root: &Path) -> Graph {
     let text = std::fs::read_to_string(root).unwrap();
     let folder = root.parent().unwrap();
@@ -61,7 +61,7 @@ fn graph(root: &Path) -> Graph {
     graph_of(&text, texts.collect())
 }
 
-/// The graph of sources: file, module and text.
+/// Returns the module graph of sources, given as file, module and text.
 fn graph_of(root: &str, sources: Vec<(PathBuf, Vec<String>, String)>) -> Graph {
     let imported: BTreeMap<String, Vec<String>> = imports(root).into_iter().collect();
     let all_of = imported.get("*").map_or("", |path| path[0].as_str());
@@ -80,15 +80,18 @@ fn graph_of(root: &str, sources: Vec<(PathBuf, Vec<String>, String)>) -> Graph {
         let Some(from) = reference.from.first() else { continue };
         let Some(mut to) = reference.to.first() else { continue };
         if to == "*" {
-            // The tests of a root see all of it. In a module this would hide what it refers to.
+            // The tests of a root see all of it. In a module, a glob import would hide the
+            // references.
             let (file, line) = (file.display(), reference.line);
             assert!(from == "tests", "{file}:{line} imports everything that the root has");
             continue;
         }
         if !modules.contains(to) {
-            // An item of the root, or what the root takes from a module.
-            let Some(first) = imported.get(to).and_then(|path| path.first()) else { continue };
-            to = first;
+            // An item of the root, or a name that the root imports from a module.
+            let Some(imported_from) = imported.get(to).and_then(|path| path.first()) else {
+                continue;
+            };
+            to = imported_from;
         }
         if modules.contains(to) && to != from {
             let edges = graph.get_mut(from).unwrap();
@@ -122,7 +125,7 @@ fn cycle(graph: &Graph) -> Option<Vec<String>> {
     graph.keys().find_map(|module| visit(graph, module, &mut Vec::new(), &mut done))
 }
 
-/// The cycle of a graph as text: each reference with its file and line.
+/// Returns the cycle of a graph as text, with the file and line of each reference.
 fn described(graph: &Graph) -> Option<String> {
     let cycle = cycle(graph)?;
     let path = [&cycle[..], &cycle[..1]].concat();
@@ -136,7 +139,7 @@ fn described(graph: &Graph) -> Option<String> {
     Some(format!("{}{}", path.join(" > "), steps.collect::<String>()))
 }
 
-/// The cycles of a package's targets.
+/// Returns the cycles of a package's targets.
 fn cycles(package: &Package) -> Vec<String> {
     let targets = package.targets.iter().filter(|target| !target.is_custom_build());
     let found = targets.filter_map(|target| {
@@ -150,13 +153,13 @@ fn cycles(package: &Package) -> Vec<String> {
 fn module_graphs_are_acyclic() {
     let metadata = metadata();
     let packages = metadata.workspace_packages();
-    assert!(packages.len() > 30, "the workspace was read");
+    assert!(packages.len() > 30, "too few packages");
     let wrong: Vec<String> = packages.into_iter().flat_map(cycles).collect();
     assert_none(&wrong);
 }
 
 #[test]
-fn cycle_is_found_with_its_references() {
+fn module_cycle_is_found_with_its_references() {
     let root = "mod a;\nmod b;\nmod c;\npub use c::Item;\n";
     let of = |module: &str, text: &str| {
         (PathBuf::from(format!("{module}.rs")), vec![module.to_owned()], text.to_owned())

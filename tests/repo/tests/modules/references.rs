@@ -1,28 +1,28 @@
-//! The paths of a source file that start at `crate`, `self` or `super`, and the modules that they
-//! lead to.
+//! Finds the paths of a source file that start with `crate`, `self` or `super`, and the modules
+//! that they lead to.
 
 use super::tokens::{Token, tokens};
 
-/// A path from the crate's root, as a file names it.
+/// A path from the crate's root, as it occurs in a file.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Reference {
-    /// The module that it is in, from the crate's root.
+    /// The module that contains the path, from the crate's root.
     pub(super) from: Vec<String>,
-    /// What it names, from the crate's root.
+    /// The target of the path, from the crate's root.
     pub(super) to: Vec<String>,
-    /// Its line.
+    /// The line of the path.
     pub(super) line: usize,
 }
 
-/// Returns every reference of a file, which is the module `module`.
+/// Returns every reference in a file of this module.
 pub(super) fn references(text: &str, module: &[String]) -> Vec<Reference> {
     let mut reader = Reader { tokens: tokens(text), found: Vec::new(), module: module.to_vec() };
     reader.read();
     reader.found
 }
 
-/// Returns the names that a crate's root imports, each with the path that it stands for: the root
-/// is no way around, so `crate::Name` is a reference to the module that the root takes `Name` from.
+/// Returns the names that a crate's root imports, each with the path that it stands for. So
+/// `crate::Name` counts as a reference to the module that the root imports `Name` from.
 pub(super) fn imports(root: &str) -> Vec<(String, Vec<String>)> {
     let tokens = tokens(root);
     let (mut depth, mut at, mut found) = (0_i32, 0, Vec::new());
@@ -47,7 +47,7 @@ pub(super) fn imports(root: &str) -> Vec<(String, Vec<String>)> {
     found
 }
 
-/// Returns the modules that a crate's root declares in files of their own.
+/// Returns the modules that a crate's root declares in separate files.
 pub(super) fn declared(root: &str) -> Vec<String> {
     let tokens = tokens(root);
     let triples = tokens.windows(3).filter_map(|three| match three {
@@ -61,14 +61,14 @@ pub(super) fn declared(root: &str) -> Vec<String> {
     triples.collect()
 }
 
-/// One name of a tree of imports.
+/// One name in a tree of imports.
 struct Leaf {
     path: Vec<String>,
     alias: Option<String>,
     line: usize,
 }
 
-/// Reads the path, or the tree of paths, at a token. Returns the token after it.
+/// Reads the path or the tree of paths at a token. Returns the index of the token after it.
 fn tree(
     tokens: &[(Token, usize)],
     mut at: usize,
@@ -80,7 +80,7 @@ fn tree(
     loop {
         match tokens.get(at).map(|(token, _)| token) {
             Some(Token::Word(word)) => {
-                // `a::{self}` is `a`.
+                // `a::{self}` means `a`.
                 if word != "self" || path.is_empty() {
                     path.push(word.clone());
                 }
@@ -90,7 +90,7 @@ fn tree(
                 at += 1;
                 while tokens.get(at).is_some_and(|(token, _)| *token != Token::Sign('}')) {
                     let next = tree(tokens, at, &path, leaves);
-                    // A comma, or what no tree holds.
+                    // A comma, or a token that does not belong to a tree.
                     let is_comma = tokens.get(next).map(|(it, _)| it) == Some(&Token::Sign(','));
                     at = if is_comma || next == at { next + 1 } else { next };
                 }
@@ -106,7 +106,7 @@ fn tree(
             break;
         }
         at += 1;
-        // The arguments of a type: the path ends here.
+        // The path ends at the arguments of a type.
         if tokens.get(at).map(|(token, _)| token) == Some(&Token::Sign('<')) {
             break;
         }
@@ -125,13 +125,13 @@ fn tree(
 struct Reader {
     tokens: Vec<(Token, usize)>,
     found: Vec<Reference>,
-    /// The module of the file, and then the modules that are open in it.
+    /// The module of the file, and then the inline modules around the current token.
     module: Vec<String>,
 }
 
 impl Reader {
     fn read(&mut self) {
-        // The depths of the braces that modules have opened.
+        // The brace depths at which inline modules start.
         let (mut depth, mut open, mut at) = (0_i32, Vec::new(), 0);
         while at < self.tokens.len() {
             match self.tokens[at].0.clone() {
@@ -156,7 +156,7 @@ impl Reader {
                     let mut leaves = Vec::new();
                     at = tree(&self.tokens, at, &[], &mut leaves);
                     for leaf in leaves {
-                        self.note(&leaf.path, leaf.line);
+                        self.record(&leaf.path, leaf.line);
                     }
                     continue;
                 }
@@ -166,14 +166,14 @@ impl Reader {
         }
     }
 
-    /// Whether a word is the start of a path through the crate.
+    /// Returns true if a word starts a path through the crate.
     fn starts_path(&self, word: &str, at: usize) -> bool {
-        let follows = self.tokens.get(at + 1).map(|(token, _)| token) == Some(&Token::Colons);
-        let inside = at > 0 && self.tokens[at - 1].0 == Token::Colons;
-        ["crate", "self", "super"].contains(&word) && follows && !inside
+        let has_colons = self.tokens.get(at + 1).map(|(token, _)| token) == Some(&Token::Colons);
+        let is_continued = at > 0 && self.tokens[at - 1].0 == Token::Colons;
+        ["crate", "self", "super"].contains(&word) && has_colons && !is_continued
     }
 
-    /// The paths in a line of a doc comment.
+    /// Records the paths in a line of a doc comment.
     fn doc(&mut self, text: &str, line: usize) {
         for keyword in ["crate::", "super::"] {
             for (at, _) in text.match_indices(keyword) {
@@ -186,12 +186,12 @@ impl Reader {
                 let words = path[..end.unwrap_or(path.len())].split("::");
                 let words: Vec<String> =
                     words.filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect();
-                self.note(&words, line);
+                self.record(&words, line);
             }
         }
     }
 
-    fn note(&mut self, path: &[String], line: usize) {
+    fn record(&mut self, path: &[String], line: usize) {
         let mut to = self.module.clone();
         for word in path {
             match word.as_str() {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_a_reference_is_found() {
+    fn module_reference_forms_are_found() {
         let text = "
 use crate::store::{self, Store as S, records::{Record, Head}};
 use super::{wallets, sign::*};
@@ -253,7 +253,7 @@ use self::own::Own;
     }
 
     #[test]
-    fn imports_of_the_root_lead_to_their_modules() {
+    fn imports_of_the_root_resolve_to_modules() {
         let root = "
 mod a;
 pub mod b;

@@ -1,19 +1,19 @@
-//! The tokens of a source text that paths are made of.
+//! Splits a source text into the tokens that form paths.
 
-/// A token that matters to paths and to the nesting of modules.
+/// A token that matters for paths or for the nesting of modules.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Token {
     /// A name or a keyword.
     Word(String),
     /// `::`.
     Colons,
-    /// Any other sign.
+    /// Any other character.
     Sign(char),
-    /// The text of a doc comment's line.
+    /// The text of one line of a doc comment.
     Doc(String),
 }
 
-/// Returns the tokens of a text, each with its line. Comments and literals are left out; doc
+/// Returns the tokens of a text, each with its line. Comments and literals are skipped. Doc
 /// comments are kept, because their links name modules.
 pub(super) fn tokens(text: &str) -> Vec<(Token, usize)> {
     let mut reader = Reader { rest: text, line: 1, found: Vec::new() };
@@ -28,7 +28,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Passes over so many bytes.
+    /// Skips this many bytes.
     fn skip(&mut self, bytes: usize) {
         let (passed, rest) = self.rest.split_at(bytes);
         self.line += passed.matches('\n').count();
@@ -69,7 +69,7 @@ impl Reader<'_> {
     }
 }
 
-/// The length of a block comment, with the comments inside it.
+/// Returns the length of a block comment, including nested comments.
 fn block_comment(text: &str) -> usize {
     let (mut depth, mut at) = (0_usize, 0);
     loop {
@@ -88,7 +88,7 @@ fn block_comment(text: &str) -> usize {
     }
 }
 
-/// The length of the literal that a text begins with: a string, a raw string, or a character.
+/// Returns the length of the literal at the start of a text: a string, a raw string or a character.
 fn literal(text: &str) -> Option<usize> {
     let prefix = ["br", "cr", "b", "c", "r"].into_iter().find(|prefix| {
         text.strip_prefix(prefix).is_some_and(|rest| {
@@ -109,7 +109,7 @@ fn literal(text: &str) -> Option<usize> {
     if let Some(inner) = body.strip_prefix('"') {
         return Some(start + 1 + unescaped(inner, '"')?);
     }
-    // A character, and not the name of a lifetime.
+    // A character, not a lifetime.
     let inner = body.strip_prefix('\'')?;
     let mut letters = inner.chars();
     let first = letters.next()?;
@@ -117,7 +117,7 @@ fn literal(text: &str) -> Option<usize> {
     is_character.then(|| unescaped(inner, '\'').map(|end| start + 1 + end))?
 }
 
-/// Where a literal ends, after its closing quote.
+/// Returns the position after the closing quote of a literal.
 fn unescaped(text: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     for (at, letter) in text.char_indices() {
@@ -133,7 +133,7 @@ fn unescaped(text: &str, quote: char) -> Option<usize> {
 }
 
 #[test]
-fn comments_and_literals_hold_no_paths() {
+fn paths_in_comments_and_literals_are_ignored() {
     let text = r##"
 // crate::a
 /* crate::b /* crate::c */ crate::d */

@@ -1,5 +1,5 @@
-//! The OpenAPI document: as it is committed, against the routes, the template's models, the errors
-//! of the sources and those of `docs/reference/api.md`.
+//! Compares the committed OpenAPI document with the routes, the template's models, the errors of
+//! the sources, and the errors in `docs/reference/api.md`.
 
 use std::collections::BTreeSet;
 
@@ -20,29 +20,29 @@ use template::{assert_found, assert_none, differences, read, sources};
 use super::{document, gateway_responses};
 
 #[test]
-fn the_committed_document_is_the_one_that_the_code_makes() {
+fn committed_openapi_matches_the_code() {
     let committed: Value = serde_json::from_str(&read(openapi::COMMITTED)).unwrap();
     assert!(
         committed == document(),
-        "{} is of another state of the code; run: cargo run -- openapi {0}",
+        "{} does not match the code; run: cargo run -- openapi {0}",
         openapi::COMMITTED
     );
     assert_eq!(committed["openapi"], "3.1.0");
 }
 
-/// A path without the names of its parameters, which differ.
+/// Removes the names of the parameters from a path, because they differ.
 fn unnamed(path: &str) -> String {
     let parts = path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
 
 #[test]
-fn the_document_has_the_routes_of_the_code() {
+fn openapi_routes_match_the_code() {
     let document = document();
-    let mut stated = BTreeSet::new();
+    let mut documented = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            assert!(stated.insert(format!("{} {}", method.to_uppercase(), unnamed(path))));
+            assert!(documented.insert(format!("{} {}", method.to_uppercase(), unnamed(path))));
             let open = shared::api::middleware::OPEN_PATHS.contains(&path.as_str());
             assert_eq!(operation["security"] == json!([]), open, "{method} {path}");
         }
@@ -50,14 +50,14 @@ fn the_document_has_the_routes_of_the_code() {
     let routes = in_code();
     let routed = routes.iter().map(|route| format!("{} {}", route.method, unnamed(&route.path)));
     let routed: BTreeSet<String> = routed.collect();
-    assert!(routed.len() >= 17, "the sources were read");
-    assert_none(&differences("the route", ("the document", &stated), ("the code", &routed)));
+    assert!(routed.len() >= 17, "too few routes");
+    assert_none(&differences("the route", ("the document", &documented), ("the code", &routed)));
 }
 
-/// Status and code.
+/// A status and an error code.
 type Pair = (u16, String);
 
-/// The status and code of every error in the document, with its examples.
+/// Returns the status and code of every error in the document, with its examples.
 fn errors(document: &Value) -> (BTreeSet<Pair>, Vec<(u16, Value)>) {
     let (mut pairs, mut shown) = (BTreeSet::new(), Vec::new());
     for operation in document["paths"]
@@ -68,17 +68,17 @@ fn errors(document: &Value) -> (BTreeSet<Pair>, Vec<(u16, Value)>) {
     {
         for (status, response) in operation["responses"].as_object().unwrap() {
             let status: u16 = status.parse().unwrap();
-            let Some(place) = response["$ref"].as_str() else {
+            let Some(pointer) = response["$ref"].as_str() else {
                 assert!(status < 400, "{status} is inline: {response}");
                 continue;
             };
             let codes: Vec<&str> = response["description"].as_str().unwrap().split(", ").collect();
             pairs.extend(codes.iter().map(|code| (status, (*code).to_owned())));
-            let component = document.pointer(place.trim_start_matches('#')).unwrap();
+            let component = document.pointer(pointer.trim_start_matches('#')).unwrap();
             let examples = component["content"]["application/json"]["examples"].as_object();
             for example in examples.unwrap().values() {
-                let place = example["$ref"].as_str().unwrap().trim_start_matches('#');
-                let value = &document.pointer(place).unwrap()["value"];
+                let pointer = example["$ref"].as_str().unwrap().trim_start_matches('#');
+                let value = &document.pointer(pointer).unwrap()["value"];
                 if codes.contains(&value["code"].as_str().unwrap()) {
                     shown.push((status, value.clone()));
                 }
@@ -88,7 +88,7 @@ fn errors(document: &Value) -> (BTreeSet<Pair>, Vec<(u16, Value)>) {
     (pairs, shown)
 }
 
-/// The rows of the table of errors.
+/// Returns the rows of the table of errors.
 fn in_prose() -> BTreeSet<Pair> {
     let text = read("docs/reference/api.md");
     let rows = text.lines().skip_while(|line| *line != "| status | `code` | when |").skip(2);
@@ -114,22 +114,22 @@ fn lines(pairs: &BTreeSet<Pair>) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_document_has_every_error_of_the_prose_and_no_other() {
-    let (stated, shown) = errors(&document());
-    let told = in_prose();
-    assert!(told.len() > 30, "the table was read: {told:?}");
+fn openapi_errors_match_the_documentation() {
+    let (documented, shown) = errors(&document());
+    let in_table = in_prose();
+    assert!(in_table.len() > 30, "too few rows: {in_table:?}");
     assert_none(&differences(
         "the error",
-        ("the document", &lines(&stated)),
-        ("docs/reference/api.md", &lines(&told)),
+        ("the document", &lines(&documented)),
+        ("docs/reference/api.md", &lines(&in_table)),
     ));
-    for (status, code) in &stated {
+    for (status, code) in &documented {
         let has = |(of, value): &(u16, Value)| of == status && value["code"] == **code;
         assert!(shown.iter().any(has), "{status} {code} has no example");
     }
 }
 
-/// The words in capitals in the code that makes errors: they are codes.
+/// Returns the words in capitals in the code that makes errors. These words are error codes.
 fn in_sources() -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
     for (_, text) in sources("shared/src/api") {
@@ -146,23 +146,23 @@ fn in_sources() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_document_has_every_code_of_the_sources() {
-    let stated: BTreeSet<String> =
+fn openapi_has_every_error_code_of_the_sources() {
+    let documented: BTreeSet<String> =
         errors(&document()).0.into_iter().map(|(_, code)| code).collect();
     let written = in_sources();
     assert!(written.contains("WALLET_FROZEN") && written.len() > 25, "{written:?}");
-    let written: BTreeSet<String> = written.difference(&unsaid()).cloned().collect();
-    assert_none(&differences("the code", ("the document", &stated), ("the sources", &written)));
+    let written: BTreeSet<String> = written.difference(&only_in_log()).cloned().collect();
+    assert_none(&differences("the code", ("the document", &documented), ("the sources", &written)));
 }
 
-/// Words of `middleware.rs` that only the log has.
-fn unsaid() -> BTreeSet<String> {
+/// Returns the words of `middleware.rs` that occur only in the log.
+fn only_in_log() -> BTreeSet<String> {
     BTreeSet::from(["REPLAYED".to_owned()])
 }
 
-/// The texts that are fixed, or promised, by the contract.
+/// The texts that the contract fixes or promises.
 #[test]
-fn the_documents_examples_have_the_contracts_texts() {
+fn openapi_examples_match_the_contract() {
     let (_, shown) = errors(&document());
     let failed = "Failed to generate API key";
     for (status, error) in [
@@ -190,10 +190,10 @@ fn the_documents_examples_have_the_contracts_texts() {
     assert_eq!(exists.1["message"], "Use the existing key or delete it before creating a new one");
 }
 
-/// Every documented error, those of API Gateway included, states the next action, and repeats the
+/// Every documented error, including those of API Gateway, states the next action and repeats the
 /// time of its `Retry-After`.
 #[test]
-fn every_error_states_next_action() {
+fn error_messages_state_the_next_action() {
     let document = document();
     let examples = document["components"]["examples"].as_object().unwrap();
     let errors = examples.values().map(|example| &example["value"]);
@@ -201,73 +201,77 @@ fn every_error_states_next_action() {
     assert!(errors.len() > 60, "{}", errors.len());
     for body in errors {
         assert!(body["message"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
-        let waits = matches!(
+        let needs_retry_after = matches!(
             body["code"].as_str().unwrap(),
             "REGISTRATION_IN_PROGRESS"
                 | "IDEMPOTENCY_IN_PROGRESS"
                 | "STORE_BUSY"
                 | "SIGNER_UNAVAILABLE"
         ) || body["error"] == "Too many requests";
-        let told = body["retryAfterSeconds"].as_u64().is_some_and(|seconds| seconds > 0);
-        assert!(told || !waits, "{body}");
+        let in_table = body["retryAfterSeconds"].as_u64().is_some_and(|seconds| seconds > 0);
+        assert!(in_table || !needs_retry_after, "{body}");
     }
     for (kind, answer, body) in gateway_responses() {
         assert!(body["message"].as_str().is_some_and(|text| !text.is_empty()), "{kind}");
         let wait = answer.pointer("/ResponseParameters/Headers/Retry-After");
         let wait = wait.map(|wait| wait.as_str().unwrap().trim_matches('\'').to_owned());
-        let told = body.get("retryAfterSeconds").map(Value::to_string);
-        assert_eq!(told, wait, "{kind}");
+        let in_table = body.get("retryAfterSeconds").map(Value::to_string);
+        assert_eq!(in_table, wait, "{kind}");
     }
 }
 
-/// What API Gateway answers by itself is in the document as well. The defaults are for what is not
-/// foreseen.
+/// The document also has the responses that API Gateway makes. The defaults are for unexpected
+/// cases.
 #[test]
-fn the_gateways_own_answers_are_in_the_document() {
-    let (stated, _) = errors(&document());
+fn openapi_has_the_gateway_responses() {
+    let (documented, _) = errors(&document());
     let answers = gateway_responses();
     assert!(answers.len() > 8);
     for (kind, answer, body) in answers.iter().filter(|(kind, ..)| !kind.starts_with("DEFAULT")) {
         let status = answer["StatusCode"].as_u64().unwrap();
         let pair = (u16::try_from(status).unwrap(), body["code"].as_str().unwrap().to_owned());
-        assert!(stated.contains(&pair), "{kind}: {pair:?}");
+        assert!(documented.contains(&pair), "{kind}: {pair:?}");
     }
 }
 
-/// The template's models, and the routes that they stand at, against the document's.
+/// Returns the differences between the template's models with their routes and the document.
 fn wrong_models(stacks: &Stacks) -> Vec<String> {
     let api = stacks.main.resource("AWS::Serverless::Api", "Api").properties;
     let made = serde_json::to_value(models::all().unwrap()).unwrap();
     let mut wrong = Vec::new();
     if api["Models"] != made {
-        wrong.push(format!("the models are not the document's, which are {made:#}"));
+        wrong.push(format!("the models differ from the document: {made:#}"));
     }
     let models = models::by_route(&document()).into_iter();
-    let stated =
+    let documented =
         models.map(|((method, path), model)| format!("{method} {}: {model}", unnamed(&path)));
-    let mut given = BTreeSet::new();
+    let mut in_template = BTreeSet::new();
     for function in stacks.functions() {
         for (_, event) in function.properties["Events"].as_object().into_iter().flatten() {
             let of = &event["Properties"];
             let Some(model) = of.get("RequestModel") else { continue };
             let [method, path] = ["Method", "Path"].map(|field| of[field].as_str().unwrap());
             let name = model["Model"].as_str().unwrap();
-            given.insert(format!("{method} {}: {name}", unnamed(path)));
+            in_template.insert(format!("{method} {}: {name}", unnamed(path)));
             if model["ValidateBody"] != json!(true) || model.as_object().unwrap().len() != 2 {
-                wrong.push(format!("{method} {path}: the body alone is validated"));
+                wrong.push(format!("{method} {path}: only the body must be validated"));
             }
         }
     }
-    let stated: BTreeSet<String> = stated.collect();
-    wrong.extend(differences("the model", ("the template", &given), ("the document", &stated)));
+    let documented: BTreeSet<String> = documented.collect();
+    wrong.extend(differences(
+        "the model",
+        ("the template", &in_template),
+        ("the document", &documented),
+    ));
     wrong
 }
 
 #[test]
-fn the_templates_models_are_the_documents() {
+fn template_models_match_openapi() {
     assert_none(&wrong_models(&Stacks::deployed()));
-    let place = "  SignMessageFunction:";
-    let none = Sources::read().with(MAIN, place, "Model: SignMessage", "Model: CreateWallet");
+    let pointer = "  SignMessageFunction:";
+    let none = Sources::read().with(MAIN, pointer, "Model: SignMessage", "Model: CreateWallet");
     let found = wrong_models(&none.deploy(&[]));
     assert_found(
         &found,
@@ -277,8 +281,9 @@ fn the_templates_models_are_the_documents() {
     assert_eq!(wrong_models(&strict.deploy(&[])).len(), 1);
 }
 
-/// Whether a model takes a body. It knows what the models use, and fails on anything else.
-fn takes(model: &Value, body: &Value) -> bool {
+/// Returns true if a model accepts a body. It supports the keywords that the models use and fails
+/// on any other one.
+fn accepts(model: &Value, body: &Value) -> bool {
     for (word, rule) in model.as_object().unwrap() {
         let fits = match (word.as_str(), body) {
             ("type", body) => {
@@ -289,8 +294,8 @@ fn takes(model: &Value, body: &Value) -> bool {
                 .as_object()
                 .unwrap()
                 .iter()
-                .all(|(name, form)| fields.get(name).is_none_or(|value| takes(form, value))),
-            // However it counts: no text has more characters than bytes.
+                .all(|(name, form)| fields.get(name).is_none_or(|value| accepts(form, value))),
+            // Safe for every way to count, because no text has more characters than bytes.
             ("maxLength", Value::String(text)) => {
                 text.chars().count() as u64 <= rule.as_u64().unwrap()
             }
@@ -300,11 +305,11 @@ fn takes(model: &Value, body: &Value) -> bool {
                 match rule.as_str().unwrap() {
                     "^[A-Za-z0-9_.:@|-]*$" => text.chars().all(is_of_name),
                     "^[^\\s#]*$" => !text.contains(|it: char| it.is_whitespace() || it == '#'),
-                    other => panic!("say in this file what {other} means"),
+                    other => panic!("the pattern {other} is not supported here"),
                 }
             }
             ("maxLength" | "pattern" | "properties", _) => true,
-            (word, _) => panic!("say in this file what {word} means"),
+            (word, _) => panic!("the keyword {word} is not supported here"),
         };
         if !fits {
             return false;
@@ -313,7 +318,7 @@ fn takes(model: &Value, body: &Value) -> bool {
     true
 }
 
-/// What a function says of a body.
+/// Returns the error with which a function refuses a body.
 fn read_as(model: &str, body: &Value) -> Option<ApiError> {
     let body = JsonBody::parse(&HeaderMap::new(), body.to_string().as_bytes());
     let uri = Uri::default();
@@ -323,14 +328,15 @@ fn read_as(model: &str, body: &Value) -> Option<ApiError> {
         "RotateApiKey" => RotateApiKey::read(&uri, &body).map(|_| ()),
         "RegisterApiKey" => RegisterApiKey::read(&uri, &body).map(|_| ()),
         "CreateWebhook" => CreateWebhook::read(&body, Targets::Public).map(|_| ()),
-        _ => panic!("say in this file how {model} is read"),
+        _ => panic!("the model {model} is not supported here"),
     });
     read.err()
 }
 
-/// No model refuses what its function takes, nor what it refuses in words of the contract.
+/// A model refuses neither a body that its function accepts nor one that gets an error text of the
+/// contract.
 #[test]
-fn a_model_refuses_only_what_the_function_calls_a_bad_request() {
+fn gateway_model_is_not_stricter_than_the_function() {
     let every: String = (' '..='~').collect();
     let texts = every.chars().map(|letter| letter.to_string()).chain(
         ["", "ä", "a b", "a\n", "user_123", "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a"]
@@ -341,9 +347,9 @@ fn a_model_refuses_only_what_the_function_calls_a_bad_request() {
     let texts = texts.chain(["é".repeat(MAX_MESSAGE_BYTES / 2), "𝄞".repeat(MAX_MESSAGE_BYTES / 4)]);
     let values = texts.map(Value::String).chain([json!(null), json!(7), json!(["a"]), json!({})]);
     let values: Vec<Value> = values.collect();
-    let (mut refused, mut taken) = (0, 0);
+    let (mut refused, mut accepted) = (0, 0);
     for (name, model) in models::all().unwrap() {
-        // A body that has only the required field is good.
+        // A body with only the required field is valid.
         let good = match name.as_str() {
             "CreateWallet" => json!({ "userId": "a" }),
             "SignMessage" => json!({ "message": "a" }),
@@ -362,14 +368,14 @@ fn a_model_refuses_only_what_the_function_calls_a_bad_request() {
         }
         for body in bodies {
             let error = read_as(&name, &body);
-            if takes(&model, &body) {
-                taken += 1;
+            if accepts(&model, &body) {
+                accepted += 1;
                 continue;
             }
             refused += 1;
             assert_eq!(error.map(|error| error.code), Some("BAD_REQUEST"), "{name}: {body}");
         }
     }
-    assert!(refused > 100 && taken > 500, "{refused} refused, {taken} taken");
+    assert!(refused > 100 && accepted > 500, "{refused} refused, {accepted} taken");
     assert!(PersonalMessage::parse("𝄞".repeat(MAX_MESSAGE_BYTES / 4)).is_ok());
 }

@@ -1,4 +1,4 @@
-//! The form of the OpenAPI document: what generators of clients and readers rely on.
+//! Checks the form of the OpenAPI document that readers and client generators rely on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use template::{assert_none, read};
 use super::json_schema::mismatch;
 use super::{document, gateway_responses};
 
-/// Every operation with its place, those of webhooks included.
+/// Returns every operation with its method and path, including webhooks.
 fn operations(document: &Value) -> Vec<(String, &Map<String, Value>)> {
     let mut all = Vec::new();
     for section in ["paths", "webhooks"] {
@@ -22,7 +22,7 @@ fn operations(document: &Value) -> Vec<(String, &Map<String, Value>)> {
     all
 }
 
-/// The error responses of an operation: status, component and codes.
+/// Returns the error responses of an operation: status, component and codes.
 fn refusals(operation: &Map<String, Value>) -> Vec<(u16, &str, Vec<&str>)> {
     let responses = operation["responses"].as_object().unwrap().iter();
     let errors = responses.filter_map(|(status, response)| {
@@ -75,8 +75,8 @@ fn error_responses_are_shared_components() {
     let mut codes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut statuses: BTreeMap<&str, u16> = BTreeMap::new();
     let all = operations(&document);
-    for (status, name, stated) in all.iter().flat_map(|(_, operation)| refusals(operation)) {
-        codes.entry(name).or_default().extend(stated);
+    for (status, name, documented) in all.iter().flat_map(|(_, operation)| refusals(operation)) {
+        codes.entry(name).or_default().extend(documented);
         assert_eq!(*statuses.entry(name).or_insert(status), status, "{name} has two statuses");
     }
     assert!(components.keys().map(String::as_str).eq(codes.keys().copied()), "{components:?}");
@@ -97,7 +97,7 @@ fn error_responses_are_shared_components() {
     }
 }
 
-/// Each example and default of the document: its place, its schema, and the value.
+/// Collects each example and default of the document: its place, its schema and its value.
 fn samples<'a>(
     document: &'a Value,
     place: &str,
@@ -115,7 +115,7 @@ fn samples<'a>(
             for value in fields.get("examples").and_then(Value::as_array).into_iter().flatten() {
                 found.push((place.to_owned(), node, value));
             }
-            // The components' own examples are values, which responses refer to.
+            // The components' own examples are values that responses refer to.
             let named = fields.get("examples").filter(|_| place != "/components");
             for value in named.and_then(Value::as_object).into_iter().flatten() {
                 let target = value.1["$ref"].as_str().map(|target| target.trim_start_matches('#'));
@@ -138,7 +138,7 @@ fn samples<'a>(
     }
 }
 
-/// The examples and defaults that do not match their schemas, and how many there are.
+/// Returns the examples and defaults that do not match their schemas, and the number of all.
 fn wrong_samples(document: &Value) -> (Vec<String>, usize) {
     let mut found = Vec::new();
     samples(document, "", document, &mut found);
@@ -152,7 +152,7 @@ fn wrong_samples(document: &Value) -> (Vec<String>, usize) {
 fn examples_and_defaults_match_their_schemas() {
     let (wrong, count) = wrong_samples(&document());
     assert_none(&wrong);
-    assert!(count > 180, "{count} were compared");
+    assert!(count > 180, "only {count} samples");
 }
 
 #[test]
@@ -176,13 +176,13 @@ fn sample_that_breaks_its_schema_is_found() {
     assert!(!wrong_samples(&document).0.is_empty());
 }
 
-/// The fields of the schema `Error`, in order.
+/// Returns the fields of the schema `Error` in order.
 fn error_fields(document: &Value) -> Vec<&str> {
     let fields = document["components"]["schemas"]["Error"]["properties"].as_object().unwrap();
     fields.keys().map(String::as_str).collect()
 }
 
-/// Whether fields, in the order of a text, have the documented order.
+/// Returns true if the fields have the documented order.
 fn in_order<'a>(known: &[&str], fields: impl IntoIterator<Item = &'a str>) -> bool {
     let places = fields.into_iter().map(|name| known.iter().position(|known| *known == name));
     let places: Option<Vec<usize>> = places.collect();
@@ -195,7 +195,7 @@ fn error_fields_have_one_order_everywhere() {
     let known = error_fields(&document);
     let order = ["success", "error", "code", "message", "retryAfterSeconds", "advice", "timestamp"];
     assert_eq!(known, order);
-    // The committed text, as a reader sees it.
+    // The committed text has the order that a reader sees.
     let committed: Value = serde_json::from_str(&read(openapi::COMMITTED)).unwrap();
     assert_eq!(error_fields(&committed), order);
     let examples = committed["components"]["examples"].as_object().unwrap();
@@ -231,5 +231,8 @@ fn servers_are_deployment_and_local_stack() {
     assert_eq!(variables["stage"]["default"], stage["StageName"]);
     assert_eq!(local["url"], "http://127.0.0.1:3000");
     let default = "#[arg(long, default_value_t = 3000)]";
-    assert!(read("infra/cli/src/arguments.rs").contains(default), "the local port");
+    assert!(
+        read("infra/cli/src/arguments.rs").contains(default),
+        "the default port of the local stack"
+    );
 }

@@ -1,4 +1,4 @@
-//! As much of JSON Schema as the OpenAPI document uses. An unknown keyword panics.
+//! Implements the part of JSON Schema that the OpenAPI document uses. An unknown keyword panics.
 
 use regex_lite::Regex;
 use serde_json::Value;

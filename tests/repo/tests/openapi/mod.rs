@@ -1,4 +1,4 @@
-//! The OpenAPI document.
+//! Tests of the OpenAPI document.
 
 mod contents;
 mod form;
@@ -11,7 +11,8 @@ fn document() -> Value {
     serde_json::to_value(openapi::document()).unwrap()
 }
 
-/// The responses that API Gateway makes by itself, in the template: kind, definition and body.
+/// Returns the responses that API Gateway itself makes, from the template: kind, definition and
+/// body.
 fn gateway_responses() -> Vec<(String, Value, Value)> {
     let api = Stacks::deployed().main.resource("AWS::Serverless::Api", "Api").properties;
     let responses = api["GatewayResponses"].as_object().unwrap().iter();

@@ -1,11 +1,11 @@
-//! The agents that an exchange lists, and the removal of one that no API key uses.
+//! Runs the operations on the agents that an exchange lists.
 
 use exchange_sim::Address;
 use exchange_sim::faults::Fault;
 use http::Method;
 use serde_json::json;
 
-use super::{Exchange, unanswer, wear};
+use super::{Exchange, erase_response, wear_out};
 use crate::cloud::Cloud;
 
 fn paths(exchange: &Exchange, user: &str) -> (String, String) {
@@ -20,7 +20,7 @@ async fn add(cloud: &Cloud, exchange: &Exchange, user: &str, byte: u8) {
     (exchange.add)(&cloud.app, master, Address::repeat_byte(byte));
 }
 
-/// A leftover and what the API key uses: listed, and removed, also where the answer is lost.
+/// Lists and removes a leftover next to the current agent, also with a lost response.
 pub(super) async fn listed_and_removed(cloud: &Cloud, exchange: &Exchange) {
     cloud.app.clock.advance_ms(60_000);
     let (list_path, path) = paths(exchange, "user_2");
@@ -32,15 +32,15 @@ pub(super) async fn listed_and_removed(cloud: &Cloud, exchange: &Exchange) {
     assert_eq!(list().await, 1);
     add(cloud, exchange, "user_2", 0x31).await;
     assert_eq!(list().await, 2);
-    // Nonces and budget are taken, the answer is lost, and the list tells.
+    // Nonce and budget are used, the response is lost, and the list shows the outcome.
     (exchange.fail)(&cloud.app, exchange.remove, Fault::AppliedButLost);
     let gone = cloud.send_twice("delete-agent", (Method::DELETE, &path), json!({})).await;
     assert_eq!(gone.0, 200, "{gone:?}");
     assert_eq!(list().await, 1);
     let gone = cloud.send("delete-agent", (Method::DELETE, &path), None).await;
     assert_eq!(gone.0, 404, "{gone:?}");
-    // A key whose function died before it answered.
-    unanswer(cloud, &format!("DELETE:{path}")).await;
+    // A key whose function was killed before it stored the response.
+    erase_response(cloud, &format!("DELETE:{path}")).await;
     let gone = cloud.send_twice("delete-agent", (Method::DELETE, &path), json!({})).await;
     assert_eq!(gone.0, 404, "{gone:?}");
 }
@@ -49,7 +49,7 @@ pub(super) async fn listed_and_removed(cloud: &Cloud, exchange: &Exchange) {
 pub(super) async fn removed_when_worn(cloud: &Cloud, exchange: &Exchange, user: &str) {
     cloud.app.clock.advance_ms(60_000);
     add(cloud, exchange, user, 0x35).await;
-    wear(cloud, user).await;
+    wear_out(cloud, user).await;
     let (_, path) = paths(exchange, user);
     let gone = cloud.send("delete-agent", (Method::DELETE, &path), None).await;
     assert_eq!(gone.0, 200, "{gone:?}");

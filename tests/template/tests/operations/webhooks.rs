@@ -1,4 +1,4 @@
-//! Webhooks: made, listed, deleted, delivered and replayed.
+//! Runs the operations on webhooks: creation, list, deletion, delivery and replay.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,10 +7,10 @@ use axum::extract::State;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::unanswer;
+use super::erase_response;
 use crate::cloud::Cloud;
 
-/// A receiver that refuses what it is sent first. Its URL, and how much it was sent.
+/// Starts a receiver that refuses the first delivery. Returns its URL and the number of deliveries.
 async fn receiver() -> (String, Arc<AtomicUsize>) {
     async fn receive(State(count): State<Arc<AtomicUsize>>) -> StatusCode {
         match count.fetch_add(1, Ordering::SeqCst) {
@@ -26,22 +26,22 @@ async fn receiver() -> (String, Arc<AtomicUsize>) {
     (url, count)
 }
 
-/// A webhook, made once by a request that is repeated before and after it was answered; and one
-/// that goes.
+/// Creates a webhook with a request that is retried before and after its response was stored, and
+/// another one that is deleted.
 pub(super) async fn made_and_deleted(cloud: &Cloud) -> Arc<AtomicUsize> {
     let (url, count) = receiver().await;
     let body = json!({ "url": url });
     let at = (Method::POST, "/api/webhooks");
     let made = cloud.send_twice("create-webhook", at.clone(), body.clone()).await;
     assert_eq!(made.0, 201, "{}", made.1["error"]);
-    unanswer(cloud, "POST:/api/webhooks").await;
+    erase_response(cloud, "POST:/api/webhooks").await;
     let again = cloud.send_twice("create-webhook", at.clone(), body.clone()).await;
-    assert!(again == made, "another one was made");
+    assert!(again == made, "a replay created another webhook");
     let other = cloud.send("create-webhook", at, Some(body)).await;
     let path = format!("/api/webhooks/{}", other.1["webhook"]["webhookId"].as_str().unwrap());
     let gone = cloud.send_twice("delete-webhook", (Method::DELETE, &path), json!({})).await;
     assert_eq!(gone.0, 200, "{gone:?}");
-    unanswer(cloud, &format!("DELETE:{path}")).await;
+    erase_response(cloud, &format!("DELETE:{path}")).await;
     let gone = cloud.send_twice("delete-webhook", (Method::DELETE, &path), json!({})).await;
     assert_eq!(gone.0, 200, "{gone:?}");
     let (status, listed) = cloud.send("list-webhooks", (Method::GET, "/api/webhooks"), None).await;
@@ -49,7 +49,7 @@ pub(super) async fn made_and_deleted(cloud: &Cloud) -> Arc<AtomicUsize> {
     count
 }
 
-/// All that has happened arrives, and once more when it is asked for.
+/// Checks that all events arrive, and arrive again in a replay.
 pub(super) async fn delivered(cloud: &Cloud, count: &AtomicUsize) {
     cloud.settle().await;
     cloud.app.clock.advance_ms(5_000);
@@ -61,9 +61,9 @@ pub(super) async fn delivered(cloud: &Cloud, count: &AtomicUsize) {
     let body = json!({ "from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z" });
     let (status, replayed) = cloud.send_twice("replay-webhook", (Method::POST, &path), body).await;
     assert!(status == 202 && replayed["queued"].as_u64() > Some(20), "{replayed}");
-    unanswer(cloud, &format!("POST:{path}")).await;
+    erase_response(cloud, &format!("POST:{path}")).await;
     cloud.settle().await;
-    // Any of them by its id.
+    // Replays one event by its id.
     let tables = e2e::wire::tables(&cloud.app).await;
     let event = tables.keys().find(|(place, _)| place.contains("#E#")).unwrap();
     let body = json!({ "eventId": event.1 });

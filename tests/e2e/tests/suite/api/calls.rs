@@ -1,6 +1,6 @@
-//! What an operation costs: its remote calls, counted where the clients send them.
+//! Counts the remote calls of each operation at the clients that send them.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ fn calls(list: &[(&str, u32)]) -> BTreeMap<String, u32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wallet_costs_six_calls_to_make_and_one_or_two_to_find() {
+async fn wallet_creation_costs_six_calls_and_lookup_two() {
     let app = TestApp::start().await;
     let body = json!({ "userId": "user_1" });
     let made = counted(&app, "/api/wallets", Some(body.clone())).await;
@@ -45,7 +45,8 @@ async fn a_wallet_costs_six_calls_to_make_and_one_or_two_to_find() {
     let id = app.wallet("user_1").await.text("/walletId").to_owned();
     let by_id = counted(&app, &format!("/api/wallets/{id}"), None).await;
     assert_eq!(by_id, (200, calls(&[("DynamoDB.Query", 1)])));
-    // One for each shard of the list; a page of a large tenant is one: see `list`.
+    // A small tenant costs one query for each shard. A page of a large tenant costs one query: see
+    // `list`.
     let listed = counted(&app, "/api/wallets", None).await;
     assert_eq!(listed, (200, calls(&[("DynamoDB.Query", 16)])));
     let missing = counted(&app, "/api/wallets/nobody", None).await;
@@ -61,7 +62,7 @@ async fn signature_costs_seven_calls() {
     let expected = calls(&[
         ("DynamoDB.GetItem", 1),
         ("DynamoDB.Query", 1),
-        // A place for the run, taken and given back.
+        // Reserves a session slot, then releases it.
         ("DynamoDB.UpdateItem", 2),
         ("KMS.Decrypt", 1),
         ("Lambda.Invoke", 2),
@@ -70,7 +71,7 @@ async fn signature_costs_seven_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn registration_costs_twelve_calls_and_one_of_the_exchange() {
+async fn registration_costs_twelve_calls_and_one_exchange() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let body = json!({ "walletIdOrAddress": "user_1" });
@@ -85,7 +86,7 @@ async fn registration_costs_twelve_calls_and_one_of_the_exchange() {
             ("DynamoDB.PutItem", 1),
             ("DynamoDB.Query", 1),
             ("DynamoDB.TransactWriteItems", 1),
-            // The budget for the exchange, and the run's place.
+            // The budget of the exchange and the session slot.
             ("DynamoDB.UpdateItem", 3),
             ("KMS.Decrypt", 1),
             ("KMS.GenerateDataKey", 1),
@@ -100,7 +101,7 @@ async fn registration_costs_twelve_calls_and_one_of_the_exchange() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_follows_a_registration_has_its_price() {
+async fn get_rotate_and_delete_have_fixed_call_counts() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let body = json!({ "walletIdOrAddress": "user_1" });
@@ -116,7 +117,7 @@ async fn what_follows_a_registration_has_its_price() {
         let rotated = counted(&app, &format!("{path}/rotate"), Some(body.clone())).await;
         let mut expected = calls(&[
             ("DynamoDB.GetItem", 2),
-            // Current from here on; at rest.
+            // Stores the new credential as current, then as settled.
             ("DynamoDB.PutItem", 2),
             ("DynamoDB.Query", 1),
             ("DynamoDB.TransactWriteItems", 1),
@@ -150,7 +151,7 @@ async fn what_follows_a_registration_has_its_price() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guidance_health_and_bad_input_cost_nothing() {
+async fn guidance_health_and_bad_input_make_no_calls() {
     let app = TestApp::start().await;
     for (path, body, status) in [
         ("/api/health", None, 200),

@@ -1,6 +1,6 @@
-//! The client crate, as a platform's program uses it: against the whole stack.
+//! Tests the client crate against the whole stack, as a platform would use it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use hyperdex_client::{
     Replay, Retry, Secret, State,
 };
 
-/// A client of the API at this URL. It waits on the stack's clock, which it moves.
+/// Builds a client for this URL. Its clock is the stack's clock, and its waits advance that clock.
 fn client(app: &TestApp, url: &str, key: &str) -> Client {
     let (now, waiting) = (app.clock.clone(), app.clock.clone());
     let clock = Clock::new(
@@ -33,14 +33,14 @@ fn agents(app: &TestApp, exchange: &Exchange, wallet: &str) -> Vec<String> {
     app.agents(exchange, wallet).into_iter().map(|(_, address)| address).collect()
 }
 
-/// The key opens the agent that it is said to be of.
-fn opens(key: Option<&Secret>, agent: &str) {
+/// Checks that the private key belongs to this agent address.
+fn assert_key_of_agent(key: Option<&Secret>, agent: &str) {
     let key = hex::decode(key.unwrap().expose().trim_start_matches("0x")).unwrap();
     assert_eq!(AgentKey::from_bytes(&key).unwrap().address().to_string(), agent);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_platform_does_its_main_job_with_the_client() {
+async fn client_creates_signs_registers_rotates_and_deletes() {
     let app = TestApp::start().await;
     let key = app.key("platform");
     let client = client(&app, &app.stack.api, &key);
@@ -68,9 +68,9 @@ async fn a_platform_does_its_main_job_with_the_client() {
     let hyperliquid =
         client.register_hyperliquid(RegisterApiKey::new("user_1").auto_renew(false)).await.unwrap();
     assert_eq!(hyperliquid.main_wallet_address, wallet.address);
-    opens(hyperliquid.api_private_key.as_ref(), &hyperliquid.api_wallet_address);
-    let there = agents(&app, &Exchange::Hyperliquid, &wallet.address);
-    assert_eq!(there, [hyperliquid.api_wallet_address.as_str()]);
+    assert_key_of_agent(hyperliquid.api_private_key.as_ref(), &hyperliquid.api_wallet_address);
+    let listed = agents(&app, &Exchange::Hyperliquid, &wallet.address);
+    assert_eq!(listed, [hyperliquid.api_wallet_address.as_str()]);
 
     for (exchange, agent, renewed) in [
         (Exchange::Aster, &first, true),
@@ -84,12 +84,12 @@ async fn a_platform_does_its_main_job_with_the_client() {
 
     let second = client.rotate_aster("user_1").await.unwrap();
     assert_eq!(second.previous_agent_address, Some(first));
-    let anew = client.rotate_hyperliquid("user_1").await.unwrap();
-    assert!(anew.previous_agent_revoked && !anew.replaced_by_name);
-    opens(anew.api_private_key.as_ref(), &anew.api_wallet_address);
+    let rotated = client.rotate_hyperliquid("user_1").await.unwrap();
+    assert!(rotated.previous_agent_revoked && !rotated.replaced_by_name);
+    assert_key_of_agent(rotated.api_private_key.as_ref(), &rotated.api_wallet_address);
     for (exchange, agent) in [
         (Exchange::Aster, second.agent_address.as_ref().unwrap()),
-        (Exchange::Hyperliquid, &anew.api_wallet_address),
+        (Exchange::Hyperliquid, &rotated.api_wallet_address),
     ] {
         assert_eq!(agents(&app, &exchange, &wallet.address), std::slice::from_ref(agent));
         let gone = client.delete_api_key(&exchange, wallet.wallet_id).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_platform_does_its_main_job_with_the_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_wallets_come_once_and_another_keys_do_not() {
+async fn client_lists_each_wallet_once() {
     let app = TestApp::start().await;
     let [one, two] = ["one", "two"].map(|tenant| client(&app, &app.stack.api, &app.key(tenant)));
     let mut made = BTreeSet::new();
@@ -124,7 +124,7 @@ async fn all_wallets_come_once_and_another_keys_do_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_error_says_what_to_do() {
+async fn client_errors_have_status_code_and_message() {
     let app = TestApp::start_with(|options| options.require_deposit = true).await;
     let client = client(&app, &app.stack.api, "any");
     let error = client.create_wallet("").await.unwrap_err();
@@ -159,7 +159,7 @@ async fn an_error_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_exchange_that_fails_for_a_while_is_waited_for() {
+async fn client_retries_while_the_exchange_fails() {
     let app = TestApp::start().await;
     let client = client(&app, &app.stack.api, "any");
     client.create_wallet("user_1").await.unwrap();
@@ -175,13 +175,13 @@ async fn an_exchange_that_fails_for_a_while_is_waited_for() {
     }
 }
 
-/// Each call takes effect twice over: the answer to the first is lost on its way.
+/// Sends each call twice, because the response to the first attempt is lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_whose_answer_is_lost_is_done_once() {
+async fn client_retry_after_lost_response_is_replayed() {
     let app = TestApp::start().await;
     let proxy = Proxy::start(&app).await;
     for (round, lost) in [Fate::Lose, Fate::Fail(Fault::AppliedButLost)].into_iter().enumerate() {
-        // The first of each kind, and with it every other one.
+        // Loses the response to every odd call, starting with the first of each kind.
         let process = proxy.process_with(Box::new(move |call| match call.nth % 2 {
             1 => lost.clone(),
             _ => Fate::Pass,
@@ -189,32 +189,36 @@ async fn a_call_whose_answer_is_lost_is_done_once() {
         let client = client(&app, &process.api(), "any");
         let user = format!("user_{round}");
         let made = client.create_wallet(&user).await.unwrap();
-        assert_eq!((made.http_status, made.replayed), (201, true), "the first call's own answer");
+        assert_eq!(
+            (made.http_status, made.replayed),
+            (201, true),
+            "the response of the first call"
+        );
         let signed = client.sign(&user, "hello").await.unwrap();
         assert_eq!((signed.address.as_str(), signed.replayed), (made.address.as_str(), true));
 
         let aster = client.register_aster(&user).await.unwrap();
         let hyperliquid = client.register_hyperliquid(&user).await.unwrap();
         assert!(aster.replayed && hyperliquid.replayed);
-        opens(hyperliquid.api_private_key.as_ref(), &hyperliquid.api_wallet_address);
+        assert_key_of_agent(hyperliquid.api_private_key.as_ref(), &hyperliquid.api_wallet_address);
         for (exchange, agent) in [
             (Exchange::Aster, aster.agent_address.as_ref().unwrap()),
             (Exchange::Hyperliquid, &hyperliquid.api_wallet_address),
         ] {
-            let there = agents(&app, &exchange, &made.address);
-            assert_eq!(there, std::slice::from_ref(agent), "one agent was made");
+            let listed = agents(&app, &exchange, &made.address);
+            assert_eq!(listed, std::slice::from_ref(agent), "exactly one agent exists");
         }
-        let anew = client.rotate_hyperliquid(&user).await.unwrap();
-        assert_eq!(anew.previous_agent_address.as_ref(), Some(&hyperliquid.api_wallet_address));
-        let there = agents(&app, &Exchange::Hyperliquid, &made.address);
-        assert_eq!(there, std::slice::from_ref(&anew.api_wallet_address));
+        let rotated = client.rotate_hyperliquid(&user).await.unwrap();
+        assert_eq!(rotated.previous_agent_address.as_ref(), Some(&hyperliquid.api_wallet_address));
+        let listed = agents(&app, &Exchange::Hyperliquid, &made.address);
+        assert_eq!(listed, std::slice::from_ref(&rotated.api_wallet_address));
         let gone = client.delete_api_key(&Exchange::Hyperliquid, user.as_str()).await.unwrap();
-        assert_eq!(gone.agent_address, anew.api_wallet_address);
+        assert_eq!(gone.agent_address, rotated.api_wallet_address);
         let calls = process.calls();
-        // More often where the machine is so busy that one is told to come later.
+        // A busy machine sends more calls, because a response may request a later retry.
         assert!(calls.len() >= 12, "each of the six calls was sent twice: {calls:?}");
     }
-    // Who sends nothing again learns it from the error, and goes on under its key.
+    // A client without retries gets the idempotency key from the error and retries with it.
     let process = proxy.process_with(Box::new(|call| match call.nth {
         1 => Fate::Lose,
         _ => Fate::Pass,
@@ -230,7 +234,7 @@ async fn a_call_whose_answer_is_lost_is_done_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_platform_keeps_its_webhooks_with_the_client() {
+async fn client_manages_webhooks() {
     let app = TestApp::start().await;
     let client = client(&app, &app.stack.api, &app.key("platform"));
     let mut wanted = NewWebhook::new("https://hooks.example.com/hyperdex");

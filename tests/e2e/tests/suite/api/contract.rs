@@ -1,6 +1,6 @@
-//! Every row of the HTTP contract that succeeds.
+//! Tests every successful row of the HTTP contract.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 fn address(text: &str) -> Address {
-    // alloy checks the EIP-55 checksum here.
+    // Parsing checks the EIP-55 checksum.
     Address::parse_checksummed(text, None).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wallet_is_created_once_and_found_by_each_of_its_names() {
+async fn wallet_is_created_once_and_found_by_identifiers() {
     let app = TestApp::start().await;
     let created = app.wallet("user_123").await;
     assert_eq!(created.status, 201);
@@ -46,7 +46,7 @@ async fn a_wallet_is_created_once_and_found_by_each_of_its_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn racing_creations_for_one_user_give_one_wallet() {
+async fn concurrent_creations_for_a_user_create_one_wallet() {
     let app = TestApp::start().await;
     let racing = (0..4).map(|_| app.wallet("user_race"));
     let replies = join_all(racing).await;
@@ -58,7 +58,7 @@ async fn racing_creations_for_one_user_give_one_wallet() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_signed_by_the_wallet() {
+async fn sign_message_returns_the_wallets_signature() {
     let app = TestApp::start().await;
     let wallet = app.wallet("signer").await;
     for message in ["hello", "0x1234", "ünï¢ødé 🔑\n\0", &"x".repeat(8 * 1024)] {
@@ -72,14 +72,14 @@ async fn a_message_is_signed_by_the_wallet() {
         let bytes = hex::decode(signed.text("/signature").strip_prefix("0x").unwrap()).unwrap();
         assert!(bytes.len() == 65 && matches!(bytes[64], 27 | 28));
         let signature = Signature::from_raw(&bytes).unwrap();
-        assert!(signature.normalize_s().is_none(), "s is low");
+        assert!(signature.normalize_s().is_none(), "expected a low s");
         let signer = signature.recover_address_from_prehash(&eip191_hash_message(message));
         assert_eq!(signer.unwrap(), address(wallet.text("/address")));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wallet_is_registered_with_aster() {
+async fn register_aster_adds_an_agent() {
     let app = TestApp::start().await;
     let wallet = app.wallet("trader").await;
     let reply = app.register("aster", "trader").await;
@@ -93,22 +93,22 @@ async fn a_wallet_is_registered_with_aster() {
     );
     assert_eq!(reply.text("/data/signerAddress"), wallet.text("/address"));
     let created = reply.text("/data/createdAt");
-    assert!(created.len() == 20 && created.ends_with('Z'), "whole seconds: {created}");
+    assert!(created.len() == 20 && created.ends_with('Z'), "expected whole seconds: {created}");
     let expiry = app.clock.now_ms() + 180 * DAY_MS - 60_000;
     assert_eq!(reply.body["data"]["expiryTimestamp"], expiry);
 
     let agents = app.stack.aster_sim.agents_of(address(wallet.text("/address")));
-    let [agent] = agents.as_slice() else { panic!("one agent: {agents:?}") };
+    let [agent] = agents.as_slice() else { panic!("expected one agent: {agents:?}") };
     assert_eq!(agent.address, address(reply.text("/data/agentAddress")));
     assert_eq!(agent.expired, expiry);
     assert!(agent.can_spot_trade && agent.can_perp_trade && !agent.can_withdraw);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wallet_is_registered_with_hyperliquid_and_the_delivered_key_trades() {
+async fn register_hyperliquid_returns_a_key_that_trades() {
     let app = TestApp::start().await;
     let wallet = app.wallet("trader").await;
-    // With the deposit rule on, an approval that recovers to a stranger fails.
+    // With the deposit rule on, an approval that recovers to an address without a deposit fails.
     let sim = &app.stack.hyperliquid_sim;
     sim.require_deposit(true);
     sim.deposit(address(wallet.text("/address")));
@@ -124,7 +124,7 @@ async fn a_wallet_is_registered_with_hyperliquid_and_the_delivered_key_trades() 
     assert_eq!(reply.body["data"]["expiryTimestamp"], expiry);
 
     let agents = sim.agents_of(address(wallet.text("/address")));
-    let [agent] = agents.as_slice() else { panic!("one agent: {agents:?}") };
+    let [agent] = agents.as_slice() else { panic!("expected one agent: {agents:?}") };
     assert_eq!(agent.address, address(reply.text("/data/apiWalletAddress")));
     assert_eq!(agent.valid_until, expiry);
     assert!((4..=16).contains(&agent.name.len()), "{}", agent.name);
@@ -146,7 +146,7 @@ async fn a_wallet_is_registered_with_hyperliquid_and_the_delivered_key_trades() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_wallet_holds_a_key_on_each_exchange_and_each_wallet_its_own() {
+async fn wallets_register_on_both_exchanges() {
     let app = TestApp::start().await;
     for user in ["first", "second"] {
         app.wallet(user).await;
@@ -156,7 +156,7 @@ async fn one_wallet_holds_a_key_on_each_exchange_and_each_wallet_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_private_key_is_left_out_where_the_deployment_says_so() {
+async fn register_omits_the_private_key_when_configured() {
     let app = TestApp::start_with(|options| options.return_private_key = false).await;
     app.wallet("trader").await;
     let reply = app.register("hyperliquid", "trader").await;
@@ -165,7 +165,7 @@ async fn the_private_key_is_left_out_where_the_deployment_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_answers_and_every_answer_names_its_request() {
+async fn health_returns_200_with_a_request_id() {
     let app = TestApp::start().await;
     let reply = app.get("/api/health").await;
     assert_eq!(reply.status, 200);
@@ -174,9 +174,9 @@ async fn health_answers_and_every_answer_names_its_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_document_is_served_to_everybody() {
+async fn openapi_is_served_without_a_key() {
     let app = TestApp::start().await;
-    // From here on the stack is closed to who has no key.
+    // Creating the first tenant key turns authentication on.
     app.key("one");
     let url = format!("{}/api/openapi.json", app.stack.api);
     let reply = app.send(app.request_from(&url)).await;
@@ -188,7 +188,7 @@ async fn the_document_is_served_to_everybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_path_that_is_no_text_is_answered_in_the_contracts_form() {
+async fn path_with_invalid_utf8_returns_400() {
     let app = TestApp::start().await;
     for path in ["/api/wallets/%FF", "/api/trading/%FF/apikey", "/api/wallets/%FF/sign"] {
         let method = if path.ends_with("%FF") { http::Method::GET } else { http::Method::POST };

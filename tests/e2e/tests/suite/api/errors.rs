@@ -1,6 +1,6 @@
-//! Every row of the contract's error table.
+//! Tests every row of the contract's error table.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use e2e::{Reply, TestApp};
 use exchange_sim::faults::Fault;
@@ -16,8 +16,8 @@ fn expect(reply: &Reply, status: u16, error: &str) {
     assert_eq!(reply.headers["content-type"], "application/json");
     assert!(!reply.text("/message").is_empty(), "{reply:?}");
     let wait = reply.headers.get("retry-after").map(|wait| wait.to_str().unwrap().to_owned());
-    let told = reply.body.get("retryAfterSeconds").map(Value::to_string);
-    assert_eq!(told, wait, "{reply:?}");
+    let in_body = reply.body.get("retryAfterSeconds").map(Value::to_string);
+    assert_eq!(in_body, wait, "{reply:?}");
 }
 
 const ROUTES: [(&str, &str); 4] = [
@@ -28,7 +28,7 @@ const ROUTES: [(&str, &str); 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_input_is_named_and_changes_nothing() {
+async fn bad_input_returns_4xx_and_names_the_field() {
     let app = TestApp::start().await;
     for (path, field) in ROUTES {
         let missing = format!("Missing required parameter: {field}");
@@ -58,7 +58,7 @@ async fn bad_input_is_named_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_identifiers_and_messages_are_refused() {
+async fn bad_identifiers_and_messages_return_400() {
     let app = TestApp::start().await;
     let long = "a".repeat(129);
     for user in ["a b", "user/1", "naïve", "user#1", &long] {
@@ -88,7 +88,7 @@ async fn bad_identifiers_and_messages_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wallet_that_is_not_there_is_not_found() {
+async fn unknown_wallet_returns_404() {
     let app = TestApp::start().await;
     for name in [
         "nobody",
@@ -105,7 +105,7 @@ async fn a_wallet_that_is_not_there_is_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_exchanges_answer_with_guidance() {
+async fn other_exchanges_return_guidance() {
     let app = TestApp::start().await;
     let lighter = app.register("lighter", "user_1").await;
     expect(&lighter, 400, "Lighter API keys are not registered through HyperDEX");
@@ -119,7 +119,7 @@ async fn other_exchanges_answer_with_guidance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_registration_is_a_conflict() {
+async fn second_registration_returns_409() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     for exchange in ["aster", "hyperliquid"] {
@@ -135,13 +135,13 @@ async fn a_second_registration_is_a_conflict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_racing_registrations_wins_and_the_others_are_told_to_wait() {
+async fn concurrent_registrations_make_one_key() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let racing = (0..4).map(|_| app.register("hyperliquid", "user_1"));
     let replies = futures_util::future::join_all(racing).await;
-    let won = replies.iter().filter(|reply| reply.status == 200).count();
-    assert_eq!(won, 1, "{replies:?}");
+    let succeeded = replies.iter().filter(|reply| reply.status == 200).count();
+    assert_eq!(succeeded, 1, "{replies:?}");
     for reply in replies.iter().filter(|reply| reply.status != 200) {
         assert_eq!(reply.status, 409, "{reply:?}");
         if reply.text("/code") == "REGISTRATION_IN_PROGRESS" {
@@ -158,13 +158,13 @@ async fn refused_by_hyperliquid(text: &str) -> Reply {
     app.stack.hyperliquid_sim.fail_next("/exchange", Fault::Status(200, body));
     let reply = app.register("hyperliquid", "user_1").await;
     assert_eq!(reply.text("/error").is_empty(), reply.status < 400);
-    // A definite no leaves nothing behind: the next call begins anew.
+    // A definite refusal leaves no record behind, so the next call starts from the beginning.
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 200);
     reply
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_exchanges_reason_is_passed_on_when_the_caller_can_mend_it() {
+async fn register_without_agent_slot_returns_422() {
     let text = "Too many extra agents for cumulative volume traded. Current limit is 3";
     let reply = refused_by_hyperliquid(text).await;
     expect(&reply, 422, "Failed to generate API key");
@@ -173,7 +173,7 @@ async fn the_exchanges_reason_is_passed_on_when_the_caller_can_mend_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_deposit_is_told_from_a_wrong_signature() {
+async fn register_without_deposit_returns_422() {
     let app = TestApp::start_with(|options| options.require_deposit = true).await;
     app.wallet("user_1").await;
     let reply = app.register("hyperliquid", "user_1").await;
@@ -186,11 +186,11 @@ async fn a_missing_deposit_is_told_from_a_wrong_signature() {
     app.stack.hyperliquid_sim.fail_next("/exchange", Fault::Status(200, body));
     let reply = app.register("hyperliquid", "user_1").await;
     expect(&reply, 500, "Failed to generate API key");
-    assert!(!reply.body.to_string().contains("dead"), "the cause is not for the caller");
+    assert!(!reply.body.to_string().contains("dead"), "the response must not show the cause");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_exchanges_limit_is_passed_on() {
+async fn exchange_rate_limit_returns_429() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     app.stack.hyperliquid_sim.fail_next("/exchange", Fault::RateLimited { retry_after_s: 17 });
@@ -204,11 +204,12 @@ async fn the_exchanges_limit_is_passed_on() {
     assert_eq!(limited.headers["retry-after"], "9");
 }
 
-/// An exchange that is down answers 502, one that does not answer 504, and a repeat finishes.
+/// An exchange that is down gives a 502, an exchange that times out gives a 504, and a retry
+/// succeeds.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_exchange_that_fails_can_be_tried_again_safely() {
+async fn failed_exchange_returns_502_or_504_and_is_retryable() {
     let app = TestApp::start().await;
-    let repeat = "Retry the call";
+    let advice = "Retry the call";
     for (index, (fault, status)) in [
         (Fault::Status(502, "Bad Gateway".into()), 502),
         (Fault::Status(500, String::new()), 502),
@@ -226,14 +227,14 @@ async fn an_exchange_that_fails_can_be_tried_again_safely() {
         for exchange in ["hyperliquid", "aster"] {
             let reply = app.register(exchange, &user).await;
             expect(&reply, status, "Failed to generate API key");
-            assert!(reply.text("/message").contains(repeat), "{reply:?}");
+            assert!(reply.text("/message").contains(advice), "{reply:?}");
             assert_eq!(app.register(exchange, &user).await.status, 200, "{user} {exchange}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failed_rotation_is_named_as_a_rotation() {
+async fn failed_rotation_error_names_the_rotation() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     for exchange in ["hyperliquid", "aster"] {
@@ -250,8 +251,8 @@ async fn failed_rotation_is_named_as_a_rotation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_exchange_that_is_not_there_is_a_bad_gateway() {
-    // A port that was free a moment ago, with nobody behind it.
+async fn unreachable_exchange_returns_502() {
+    // A port that was just closed, so nothing listens on it.
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
@@ -268,7 +269,7 @@ async fn an_exchange_that_is_not_there_is_a_bad_gateway() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_error_shows_a_key() {
+async fn error_does_not_contain_a_key() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     app.stack.hyperliquid_sim.fail_next("/exchange", Fault::Garbage);

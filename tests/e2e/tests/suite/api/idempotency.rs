@@ -1,6 +1,6 @@
-//! `Idempotency-Key`: the same request again is answered as it was, another one is refused.
+//! Tests `Idempotency-Key`: the same request is replayed, and a different request is refused.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::body::{Body, to_bytes};
@@ -13,7 +13,7 @@ use platform::items::Item;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-/// A `POST` with this key.
+/// Sends a `POST` with this idempotency key.
 async fn post(app: &TestApp, key: &str, path: &str, body: Value) -> Reply {
     let request = app.request(Method::POST, path).header("Idempotency-Key", key);
     app.send(request.json(&body)).await
@@ -28,14 +28,14 @@ fn is_replay(reply: &Reply) -> bool {
     reply.headers.get("idempotent-replay").is_some_and(|value| value == "true")
 }
 
-/// Every item of a key.
+/// Returns the stored item of every idempotency key.
 async fn items(app: &TestApp) -> Vec<Item> {
     let items = app.scan(hyperdex_local::WALLETS_TABLE).await;
     items.into_iter().filter(|item| item["sk"].as_s().unwrap() == "idempotency").collect()
 }
 
-/// Whether a text or its bytes stand anywhere in a value.
-fn holds(value: &AttributeValue, secret: &str) -> bool {
+/// Returns true if the value contains the secret as text or as bytes.
+fn contains_secret(value: &AttributeValue, secret: &str) -> bool {
     let digits = secret.trim_start_matches("0x");
     let bytes = hex::decode(digits).unwrap();
     match value {
@@ -45,14 +45,14 @@ fn holds(value: &AttributeValue, secret: &str) -> bool {
             blob.windows(bytes.len()).any(|window| window == bytes)
                 || blob.windows(digits.len()).any(|window| window == digits.as_bytes())
         }
-        AttributeValue::M(map) => map.values().any(|value| holds(value, secret)),
-        AttributeValue::L(list) => list.iter().any(|value| holds(value, secret)),
+        AttributeValue::M(map) => map.values().any(|value| contains_secret(value, secret)),
+        AttributeValue::L(list) => list.iter().any(|value| contains_secret(value, secret)),
         _ => false,
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_post_and_delete_is_answered_again_as_it_was() {
+async fn idempotent_post_and_delete_are_replayed() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let wallet = json!({ "walletIdOrAddress": "user_1" });
@@ -83,7 +83,7 @@ async fn every_post_and_delete_is_answered_again_as_it_was() {
         let sent =
             app.stack.hyperliquid_sim.requests().len() + app.stack.aster_sim.requests().len();
         let again = send().await;
-        // A refusal has changed nothing, and is decided again.
+        // A refusal changes nothing and is evaluated again.
         assert_eq!(is_replay(&again), status < 300, "{method} {path}: {again:?}");
         assert_eq!(again.status, status);
         if status < 300 {
@@ -92,12 +92,12 @@ async fn every_post_and_delete_is_answered_again_as_it_was() {
         assert_eq!(again.headers["content-type"], "application/json");
         assert_ne!(again.headers["x-request-id"], first.headers["x-request-id"]);
         let now = app.stack.hyperliquid_sim.requests().len() + app.stack.aster_sim.requests().len();
-        assert_eq!(now, sent, "nothing is sent for {method} {path}");
+        assert_eq!(now, sent, "a replay must not call the exchange: {method} {path}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_for_one_request() {
+async fn idempotency_key_with_another_request_returns_422() {
     let app = TestApp::start().await;
     let first = post(&app, "k", "/api/wallets", json!({ "userId": "a" })).await;
     assert_eq!(first.status, 201);
@@ -112,12 +112,12 @@ async fn a_key_is_for_one_request() {
         assert!(!is_replay(&other));
     }
     assert_eq!(app.get("/api/wallets/b").await.status, 404);
-    // Keys are read to the letter.
+    // Keys are case-sensitive.
     assert_eq!(post(&app, "K", "/api/wallets", json!({ "userId": "b" })).await.status, 201);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_key_is_refused() {
+async fn invalid_idempotency_key_returns_400() {
     let app = TestApp::start().await;
     let body = json!({ "userId": "a" });
     for key in ["", "a b", "a\tb", "näh", &"k".repeat(256)] {
@@ -130,18 +130,22 @@ async fn what_is_no_key_is_refused() {
     let request = app.request(Method::POST, "/api/wallets").json(&body);
     let twice = request.header("Idempotency-Key", "a").header("Idempotency-Key", "a");
     assert_eq!(app.send(twice).await.status, 400);
-    assert_eq!(app.get("/api/wallets/a").await.status, 404, "nothing was done");
+    assert_eq!(
+        app.get("/api/wallets/a").await.status,
+        404,
+        "a refused request must not create a wallet"
+    );
     for key in ["!", &"~".repeat(255)] {
         assert!(post(&app, key, "/api/wallets", body.clone()).await.status < 300, "{key:?}");
     }
-    // A read takes no notice of it.
+    // Reads ignore the header.
     let read = app.request(Method::GET, "/api/wallets/a").header("Idempotency-Key", "a b");
     assert_eq!(app.send(read).await.status, 200);
     assert_eq!(items(&app).await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_crowd_with_one_key_one_runs() {
+async fn concurrent_requests_with_one_key_run_once() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     for exchange in ["hyperliquid", "aster"] {
@@ -151,19 +155,19 @@ async fn of_a_crowd_with_one_key_one_runs() {
         let first: Vec<&&Reply> = made.iter().filter(|reply| !is_replay(reply)).collect();
         assert_eq!(first.len(), 1, "{replies:?}");
         assert!(made.iter().all(|reply| reply.body == first[0].body));
-        for waits in replies.iter().filter(|reply| reply.status != 200) {
-            assert_eq!((waits.status, waits.text("/code")), (409, "IDEMPOTENCY_IN_PROGRESS"));
-            assert_eq!(waits.retry_after_s(), Some(1), "{waits:?}");
+        for refused in replies.iter().filter(|reply| reply.status != 200) {
+            assert_eq!((refused.status, refused.text("/code")), (409, "IDEMPOTENCY_IN_PROGRESS"));
+            assert_eq!(refused.retry_after_s(), Some(1), "{refused:?}");
         }
         assert!(register(&app, exchange, exchange).await.body == first[0].body);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_asks_for_a_repeat_is_not_kept() {
+async fn retryable_error_is_not_replayed() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
-    // The exchange is down, then it is not.
+    // The exchange fails at first, then recovers.
     app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Status(500, String::new()));
     for _ in 0..2 {
         app.stack.hyperliquid_sim.fail_next("userRole", Fault::Status(500, String::new()));
@@ -175,13 +179,13 @@ async fn what_asks_for_a_repeat_is_not_kept() {
     assert_eq!(made.status, 200, "{made:?}");
     assert!(!is_replay(&made));
     assert!(is_replay(&register(&app, "k", "hyperliquid").await));
-    // A released key is still of its request.
+    // A released key stays bound to its request.
     let other = register(&app, "k", "aster").await;
     assert_eq!(other.status, 422);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_with_a_secret_is_sealed_where_it_is_kept() {
+async fn stored_response_with_a_secret_is_encrypted() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let made = register(&app, "made", "hyperliquid").await;
@@ -194,17 +198,20 @@ async fn an_answer_with_a_secret_is_sealed_where_it_is_kept() {
         let secret = reply.text("/data/apiPrivateKey");
         assert_eq!(secret.len(), 66);
         for item in &items {
-            assert!(!item.values().any(|value| holds(value, secret)), "a secret is stored openly");
+            assert!(
+                !item.values().any(|value| contains_secret(value, secret)),
+                "a secret is stored in plain text"
+            );
             let answer = item["answer"].as_m().unwrap();
             assert!(answer["body"].is_null() && answer["sealed"].is_m());
-            // Of what it came to nothing is left beside the answer.
+            // The outcome is removed once the response is stored.
             assert!(!item.contains_key("outcome"));
         }
     }
-    // The client's key is not stored, either.
+    // The client's idempotency key is not stored in plain text either.
     let text = format!("{items:?}");
     assert!(!text.contains("\"made\"") && !text.contains("\"rotated\""));
-    // An answer that was moved to another key does not open.
+    // A stored response that is moved to another key does not decrypt.
     let (from, to) = (&items[0], &items[1]);
     let mut moved = to.clone();
     moved.insert("answer".to_owned(), from["answer"].clone());
@@ -217,8 +224,8 @@ async fn an_answer_with_a_secret_is_sealed_where_it_is_kept() {
     assert!(replies.contains(&500) && replies.contains(&200), "{replies:?}");
 }
 
-/// A lost response is given again for ten minutes; after that, and to the end of the day, the secret
-/// stays here.
+/// A response with a secret is replayed for ten minutes. After that, and until the end of the day,
+/// the request fails with `SECRET_NOT_SHOWN_AGAIN`.
 #[tokio::test(flavor = "multi_thread")]
 async fn secret_is_replayed_for_ten_minutes() {
     let app = TestApp::start().await;
@@ -226,7 +233,7 @@ async fn secret_is_replayed_for_ten_minutes() {
     let webhook = json!({ "url": "https://hooks.example.com" });
     let made = post(&app, "webhook", "/api/webhooks", webhook.clone()).await;
     assert_eq!(made.status, 201, "{made:?}");
-    // The time counts from the response, not from the first attempt.
+    // The ten minutes start at the response, not at the first attempt.
     app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Status(500, String::new()));
     assert_eq!(register(&app, "k", "hyperliquid").await.status, 502);
     app.clock.advance_ms(30 * 60_000);
@@ -243,15 +250,15 @@ async fn secret_is_replayed_for_ten_minutes() {
         assert_eq!((late.status, late.text("/code")), (410, "SECRET_NOT_SHOWN_AGAIN"), "{late:?}");
         assert!(late.text("/message").contains("rotate"), "{late:?}");
     }
-    // What holds no secret is given again all day.
+    // A response without a secret is replayed for a day.
     let aster = register(&app, "a", "aster").await;
     app.clock.advance_ms(DAY_MS / 2);
     assert!(is_replay(&register(&app, "a", "aster").await), "{aster:?}");
 }
 
-/// What the caller mends elsewhere is not held against the key.
+/// A refusal is not replayed after the caller fixes its cause.
 #[tokio::test(flavor = "multi_thread")]
-async fn refusal_is_not_replayed_after_it_is_mended() {
+async fn refusal_is_not_replayed_after_its_cause_is_fixed() {
     let app = TestApp::start_with(|options| options.require_deposit = true).await;
     let unknown = register(&app, "k", "hyperliquid").await;
     assert_eq!((unknown.status, unknown.text("/code")), (404, "WALLET_NOT_FOUND"));
@@ -265,7 +272,7 @@ async fn refusal_is_not_replayed_after_it_is_mended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_forgotten_after_a_day() {
+async fn idempotency_key_expires_after_a_day() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let first = register(&app, "k", "hyperliquid").await;
@@ -276,7 +283,7 @@ async fn a_key_is_forgotten_after_a_day() {
     assert!(register(&app, "k", "hyperliquid").await.body == first.body);
     app.clock.advance_ms(DAY_MS - 60_000 - 1);
     assert_eq!(register(&app, "k", "hyperliquid").await.status, 410);
-    // The item is there still, and means nothing: the request is a new one.
+    // The expired item still exists but is ignored, so the request counts as new.
     app.clock.advance_ms(1);
     let late = register(&app, "k", "hyperliquid").await;
     assert_eq!((late.status, late.text("/code")), (409, "API_KEY_EXISTS"), "{late:?}");
@@ -285,11 +292,11 @@ async fn a_key_is_forgotten_after_a_day() {
     assert_eq!(other.status, 201);
     app.clock.advance_ms(DAY_MS);
     let other = post(&app, "k2", "/api/wallets", json!({ "userId": "b" })).await;
-    assert_eq!(other.status, 201, "another request may have it");
+    assert_eq!(other.status, 201, "an expired key can be reused");
     assert_eq!(items(&app).await.len(), 2);
 }
 
-/// The API as this tenant reaches it.
+/// Sends a request to the API as this tenant.
 async fn as_tenant(app: &TestApp, tenant: &str, body: &Value) -> (u16, bool, Value) {
     let tenant: Tenant = tenant.parse().unwrap();
     let custody = app.stack.custody.clone();
@@ -312,20 +319,20 @@ async fn as_tenant(app: &TestApp, tenant: &str, body: &Value) -> (u16, bool, Val
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_a_tenants_own() {
+async fn idempotency_key_is_scoped_to_its_tenant() {
     let app = TestApp::start().await;
     let body = json!({ "userId": "a" });
-    let (status, replay, theirs) = as_tenant(&app, "t1", &body).await;
+    let (status, replay, first) = as_tenant(&app, "t1", &body).await;
     assert!(status == 201 && !replay);
-    // Neither answered from the other's, nor refused for it.
-    let (status, replay, ours) = as_tenant(&app, "t2", &json!({ "userId": "b" })).await;
-    assert!(status == 201 && !replay && ours["walletId"] != theirs["walletId"]);
+    // The other tenant's key neither replays a response nor causes a refusal.
+    let (status, replay, second) = as_tenant(&app, "t2", &json!({ "userId": "b" })).await;
+    assert!(status == 201 && !replay && second["walletId"] != first["walletId"]);
     let (status, replay, again) = as_tenant(&app, "t1", &body).await;
-    assert!(status == 201 && replay && again == theirs);
+    assert!(status == 201 && replay && again == first);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_body_is_refused_before_it_is_kept() {
+async fn large_body_with_idempotency_key_returns_413() {
     let app = TestApp::start().await;
     let body = json!({ "message": "a".repeat(70_000) });
     assert_eq!(post(&app, "k", "/api/wallets/a/sign", body).await.status, 413);

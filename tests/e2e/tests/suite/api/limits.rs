@@ -1,4 +1,4 @@
-//! What a tenant may send: the usage plan's rules, on the local stack.
+//! Tests the limits of the usage plan on the local stack.
 
 use e2e::{DAY_MS, Reply, TestApp};
 use http::Method;
@@ -8,7 +8,7 @@ use serde_json::json;
 async fn sent(app: &TestApp, key: &str, times: usize) -> Vec<Reply> {
     let mut replies = Vec::new();
     for _ in 0..times {
-        // A bad identifier costs nothing further.
+        // A request with a bad identifier makes no remote call.
         replies.push(app.send_as(key, (Method::GET, "/api/wallets/a%20b"), None).await);
     }
     replies
@@ -19,13 +19,13 @@ fn refused(replies: &[Reply]) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tenant_is_kept_to_its_limits_and_no_other_notices() {
+async fn tenant_over_its_limits_returns_429_for_it_alone() {
     let limits = Limits { rate_per_s: 5, burst: 10, quota_per_day: 40 };
     let app = TestApp::start_with(|options| options.limits = Some(limits)).await;
-    // No midnight falls into what follows.
+    // Starts at 01:00 UTC, so that the daily quota does not reset during the test.
     app.clock.advance_ms(DAY_MS - app.clock.now_ms() % DAY_MS + 3_600_000);
     let (one, two) = (app.key("one"), app.key("two"));
-    // Whoever has no key takes nothing from those who have.
+    // Requests without a valid key do not consume the limits of other tenants.
     assert!(sent(&app, "nobody", 20).await.iter().all(|reply| reply.status == 403));
 
     let replies = sent(&app, &one, 15).await;
@@ -47,7 +47,7 @@ async fn a_tenant_is_kept_to_its_limits_and_no_other_notices() {
         app.clock.advance_ms(2_000);
         sent(&app, &one, 10).await;
     }
-    // 10 and 5 and three times 10 are more than 40.
+    // 10, 5 and three times 10 requests exceed the quota of 40.
     let replies = sent(&app, &one, 1).await;
     assert_eq!(replies[0].body["code"], "QUOTA_EXCEEDED");
     let wait: u64 = replies[0].headers["retry-after"].to_str().unwrap().parse().unwrap();

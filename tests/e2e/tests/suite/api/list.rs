@@ -1,6 +1,7 @@
-//! The list of a tenant's wallets: each once, a page at the cost of a page, and nobody else's.
+//! Tests the list of a tenant's wallets: each wallet appears once, a page costs only its own
+//! queries, and no other tenant's wallet appears.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::collections::BTreeSet;
 
@@ -17,8 +18,8 @@ use shared::store::{ShareRecord, WalletRecord};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-/// Stores wallets whose keys nobody has made: a list does not look at keys. `shard` puts all of
-/// them into one.
+/// Stores wallets without real keys, because the list does not read keys. `shard` puts all of them
+/// into one shard.
 async fn store(app: &TestApp, tenant: &str, from: u32, count: u32, shard: Option<u8>) -> Vec<Uuid> {
     let mut ids = Vec::new();
     let mut sealed = None;
@@ -27,7 +28,7 @@ async fn store(app: &TestApp, tenant: &str, from: u32, count: u32, shard: Option
         if let Some(shard) = shard {
             id[15] = shard;
         }
-        // Whatever the id ends in, each has an address of its own.
+        // Each wallet has its own address, even if the ids end in the same byte.
         let address = format!("0x{}{}", hex::encode(id), hex::encode(number.to_be_bytes()));
         let wallet = WalletRecord {
             schema: SCHEMA,
@@ -65,7 +66,7 @@ fn ids(page: &Reply) -> Vec<Uuid> {
     wallets.map(|wallet| wallet["walletId"].as_str().unwrap().parse().unwrap()).collect()
 }
 
-/// Walks a list to its end, and does something between its pages.
+/// Reads a list to its end and runs `between` between the pages.
 async fn walk(
     app: &TestApp,
     key: &str,
@@ -87,7 +88,7 @@ async fn walk(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_shows_what_a_wallet_is() {
+async fn wallet_list_returns_wallet_fields() {
     let app = TestApp::start().await;
     let empty = app.get("/api/wallets").await;
     assert_eq!(
@@ -109,12 +110,12 @@ async fn a_list_shows_what_a_wallet_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_wallet_is_listed_once_also_when_others_are_made_meanwhile() {
+async fn wallet_list_has_each_wallet_once_during_creations() {
     let app = TestApp::start().await;
     let (one, two) = (app.key("one"), app.key("two"));
-    let theirs: BTreeSet<Uuid> = store(&app, "two", 0, 40, None).await.into_iter().collect();
+    let foreign: BTreeSet<Uuid> = store(&app, "two", 0, 40, None).await.into_iter().collect();
     let mut before = store(&app, "one", 0, 90, None).await;
-    // A whole shard that is empty, and one that is full, are passed.
+    // The list must pass an empty shard and a full shard.
     before.extend(store(&app, "one", 200, 12, Some(3)).await);
     let before: BTreeSet<Uuid> = before.into_iter().collect();
     for limit in [1, 7, 25, 100] {
@@ -128,11 +129,11 @@ async fn each_wallet_is_listed_once_also_when_others_are_made_meanwhile() {
     })
     .await;
     let set: BTreeSet<Uuid> = seen.iter().copied().collect();
-    assert_eq!(seen.len(), set.len(), "none twice");
-    assert!(before.is_subset(&set), "none left out");
-    assert!(theirs.is_disjoint(&set));
+    assert_eq!(seen.len(), set.len(), "a wallet is listed twice");
+    assert!(before.is_subset(&set), "a wallet is missing from the list");
+    assert!(foreign.is_disjoint(&set));
     let other: BTreeSet<Uuid> = walk(&app, &two, 25, async |_| {}).await.into_iter().collect();
-    assert_eq!(other, theirs);
+    assert_eq!(other, foreign);
 }
 
 async fn cost(app: &TestApp, query: &str) -> (usize, u32) {
@@ -146,53 +147,56 @@ async fn cost(app: &TestApp, query: &str) -> (usize, u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_a_large_tenant_is_one_query_and_a_small_tenant_sixteen() {
+async fn list_page_costs_one_query_or_sixteen() {
     let app = TestApp::start().await;
     assert_eq!(cost(&app, "").await, (0, u32::from(SHARDS)));
     store(&app, "local", 0, 3, None).await;
     assert_eq!(cost(&app, "").await, (3, u32::from(SHARDS)));
-    // A tenant so large that a page does not reach the end of a shard.
+    // The tenant is so large that a page does not reach the end of a shard.
     store(&app, "local", 100, 30, Some(0)).await;
     store(&app, "local", 200, 10, Some(2)).await;
     assert_eq!(cost(&app, "?limit=25").await, (25, 1));
-    // At a shard's end a page goes on in the next three.
+    // At the end of a shard, the page continues with the next three shards.
     let first = app.get("/api/wallets?limit=25").await;
     let query = format!("?limit=8&cursor={}", first.text("/nextCursor"));
     assert_eq!(cost(&app, &query).await, (8, 4));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_is_of_its_tenant_and_nothing_else_is_one() {
+async fn cursor_of_another_tenant_returns_400() {
     let app = TestApp::start().await;
     let (one, two) = (app.key("one"), app.key("two"));
-    let ours: BTreeSet<Uuid> = store(&app, "one", 0, 30, None).await.into_iter().collect();
+    let own: BTreeSet<Uuid> = store(&app, "one", 0, 30, None).await.into_iter().collect();
     store(&app, "two", 0, 30, None).await;
-    let theirs = page(&app, &two, "?limit=5").await.text("/nextCursor").to_owned();
-    assert_eq!(page(&app, &two, &format!("?cursor={theirs}")).await.status, 200);
-    let bent = theirs.replace(&theirs[10..12], "__");
-    let mut answers = BTreeSet::new();
-    for cursor in [theirs.as_str(), &bent, &theirs[1..], "x", "", "%F0%9F%92%A9", &"A".repeat(56)] {
+    let foreign = page(&app, &two, "?limit=5").await.text("/nextCursor").to_owned();
+    assert_eq!(page(&app, &two, &format!("?cursor={foreign}")).await.status, 200);
+    let altered = foreign.replace(&foreign[10..12], "__");
+    let mut bodies = BTreeSet::new();
+    for cursor in
+        [foreign.as_str(), &altered, &foreign[1..], "x", "", "%F0%9F%92%A9", &"A".repeat(56)]
+    {
         let mut reply = page(&app, &one, &format!("?cursor={cursor}")).await;
         assert_eq!((reply.status, reply.text("/code")), (400, "BAD_REQUEST"), "{reply:?}");
         reply.body["timestamp"] = Value::Null;
-        answers.insert(reply.body.to_string());
+        bodies.insert(reply.body.to_string());
     }
-    assert_eq!(answers.len(), 1, "what is wrong with it is not told: {answers:?}");
-    // Forged to say where the other tenant stands, it skips some of one's own, and shows no others.
+    assert_eq!(bodies.len(), 1, "errors reveal why a cursor is invalid: {bodies:?}");
+    // A forged cursor with the other tenant's position skips some of the tenant's own wallets and
+    // shows no other wallets.
     let [one_t, two_t]: [Tenant; 2] = ["one", "two"].map(|name| name.parse().unwrap());
-    let forged = to_cursor(&one_t, from_cursor(&two_t, &theirs).unwrap());
+    let forged = to_cursor(&one_t, from_cursor(&two_t, &foreign).unwrap());
     let reply = page(&app, &one, &format!("?limit=100&cursor={forged}")).await;
     assert_eq!(reply.status, 200, "{reply:?}");
-    assert!(ids(&reply).iter().all(|id| ours.contains(id)));
+    assert!(ids(&reply).iter().all(|id| own.contains(id)));
     for limit in ["0", "101", "many"] {
         assert_eq!(page(&app, &one, &format!("?limit={limit}")).await.status, 400);
     }
 }
 
-/// A local stack of an earlier version has a table without the index; it gets it at its start, with
-/// what is in the table.
+/// A local stack of an earlier version has a table without the index. At start, the stack creates
+/// the index and fills it from the table.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_without_the_index_gets_it() {
+async fn table_without_the_index_is_migrated_at_start() {
     let app = TestApp::start().await;
     let made = app.wallet("user_1").await;
     let db = app.stack.aws().dynamodb();

@@ -1,4 +1,4 @@
-//! The HTTP contract: what callers may send, what they get back, and what a tenant may not see.
+//! Tests the HTTP contract: requests, responses and the separation of tenants.
 
 mod calls;
 mod client;

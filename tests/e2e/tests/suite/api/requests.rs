@@ -1,6 +1,6 @@
-//! What a request may look like: the names of its wallet, its fields, its headers and its method.
+//! Tests the accepted forms of a request: wallet identifiers, fields, headers and methods.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use e2e::{Reply, TestApp};
 use http::Method;
@@ -17,7 +17,7 @@ async fn delete(app: &TestApp, query: &str, body: Option<Value>) -> Reply {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_of_different_wallets_are_refused() {
+async fn identifiers_of_different_wallets_return_400() {
     let app = TestApp::start().await;
     let wallets = [app.wallet("a").await, app.wallet("b").await];
     for user in ["a", "b"] {
@@ -63,15 +63,15 @@ async fn send(app: &TestApp, method: &Method, path: &str, body: Option<&Value>) 
     .await
 }
 
-/// The wallet's names stand in the path, the query or the body, wherever the first one stands.
+/// Compares wallet identifiers in the path, the query and the body, wherever the first one is.
 #[tokio::test(flavor = "multi_thread")]
-async fn further_names_are_compared_on_every_route() {
+async fn additional_identifiers_are_checked_on_every_route() {
     let app = TestApp::start().await;
     let wallets = [app.wallet("alice").await, app.wallet("bob").await];
     assert_eq!(app.register("hyperliquid", "alice").await.status, 200);
     let (key, get) = ("/api/trading/hyperliquid/apikey", Method::GET);
     let agents = "/api/trading/hyperliquid/agents";
-    // Each with the status that it has when all names are those of one wallet.
+    // Each request has the status that it returns when all identifiers name the same wallet.
     let in_query = [
         (get.clone(), "/api/wallets/alice?x=1".to_owned(), None, 200),
         (get.clone(), format!("{key}?walletIdOrAddress=alice"), None, 200),
@@ -98,7 +98,7 @@ async fn further_names_are_compared_on_every_route() {
         let reply = send(&app, &method, &same, body.as_ref()).await;
         assert_eq!(reply.status, status, "{method} {path}: {reply:?}");
     }
-    // Only `walletIdOrAddress` names the wallet by itself.
+    // Only `walletIdOrAddress` selects a wallet by itself.
     let bare = app.get(&format!("{key}?userId=alice")).await;
     assert_eq!(bare.text("/error"), "Missing required parameter: walletIdOrAddress");
 
@@ -121,9 +121,9 @@ async fn further_names_are_compared_on_every_route() {
     }
 }
 
-/// Every route with a body refuses a field that it does not have, and changes nothing.
+/// Every route with a body refuses an unknown field and changes nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_field_is_refused_by_every_route() {
+async fn unknown_field_returns_400_on_every_route() {
     let app = TestApp::start().await;
     app.wallet("a").await;
     for (method, path) in [
@@ -184,7 +184,7 @@ async fn compressed_body_returns_415() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn user_id_that_names_no_wallet_is_refused_with_advice() {
+async fn ambiguous_user_id_returns_400_with_advice() {
     let app = TestApp::start().await;
     for user in [
         ".",
@@ -201,7 +201,7 @@ async fn user_id_that_names_no_wallet_is_refused_with_advice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn head_is_for_open_paths_alone() {
+async fn head_is_allowed_on_public_paths_only() {
     let app = TestApp::start().await;
     app.wallet("a").await;
     for (path, status) in [
@@ -239,14 +239,14 @@ const TOOL: &str = "https://tool.example.com";
 
 async fn preflight(app: &TestApp, origin: &str) -> Reply {
     let url = format!("{}/api/wallets", app.stack.api);
-    // A browser sends no key with it.
+    // A browser sends no tenant key with a preflight request.
     let client = shared::http_client::client_builder().unwrap().build().unwrap();
     let request = client.request(Method::OPTIONS, url).header("origin", origin);
     app.send_unchecked(request.header("access-control-request-method", "POST")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn preflight_is_refused_without_allowed_origins() {
+async fn preflight_without_allowed_origins_returns_405() {
     let app = TestApp::start().await;
     app.key("one");
     let reply = preflight(&app, TOOL).await;
@@ -261,7 +261,7 @@ async fn preflight_is_refused_without_allowed_origins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn allowed_origin_passes_preflight_and_reads_answers() {
+async fn preflight_with_allowed_origin_returns_204() {
     let app = TestApp::start_with(|options| {
         options.allowed_origins = Origins::parse(TOOL).unwrap();
     })

@@ -1,7 +1,7 @@
-//! Tenants do not see each other: every route, with every form of another tenant's identifier,
-//! answers as for a wallet that does not exist, and changes nothing.
+//! Tests that tenants are separate: every route, with every form of another tenant's identifier,
+//! responds as for a wallet that does not exist and changes nothing.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,15 +15,15 @@ use template::routes::{Route, in_code};
 /// A request that names a wallet.
 type Request = (Method, String, Option<Value>);
 
-/// What a route does with the name of a wallet.
+/// How a route uses a wallet identifier.
 enum Names {
-    /// It finds the wallet: these requests.
+    /// The route looks up the wallet with these requests.
     Wallet(Vec<Request>),
-    /// It looks for none, and answers so.
+    /// The route does not look up a wallet and returns this status.
     Nothing(Request, u16),
 }
 
-/// The requests of a route that name a wallet in every place that the route reads.
+/// Returns the requests of a route with the wallet identifier in every place that the route reads.
 fn requests(route: &Route, name: &str) -> Names {
     let method: Method = route.method.parse().unwrap();
     let body = json!({ "walletIdOrAddress": name });
@@ -34,7 +34,7 @@ fn requests(route: &Route, name: &str) -> Names {
         ("GET", path @ ("/api/health" | "/api/openapi.json"), _) => {
             Names::Nothing(in_query(path), 200)
         }
-        // The list and the creation of one's own: see the tests below, and `list.rs`.
+        // For the list and for creation, see the tests below and `list.rs`.
         ("GET", "/api/wallets", _) => Names::Nothing(in_query("/api/wallets"), 200),
         ("POST", "/api/wallets", _) => Names::Nothing(with("/api/wallets", Some(body)), 400),
         ("GET", "/api/wallets/{wallet}", _) => {
@@ -44,14 +44,15 @@ fn requests(route: &Route, name: &str) -> Names {
             let message = json!({ "message": "hello" });
             Names::Wallet(vec![with(&format!("/api/wallets/{name}/sign"), Some(message))])
         }
-        // A webhook is no wallet: what is asked for is another's, or nobody's. See `webhooks.rs`.
+        // A webhook is not a wallet. The identifier names another tenant's webhook or none. See
+        // `webhooks.rs`.
         ("GET", "/api/webhooks", _) => Names::Nothing(in_query("/api/webhooks"), 200),
         ("POST", "/api/webhooks", _) => Names::Nothing(with("/api/webhooks", Some(body)), 400),
         (_, path, _) if path.starts_with("/api/webhooks/{webhook}") => {
             let status = if uuid::Uuid::try_parse(name).is_ok() { 404 } else { 400 };
             Names::Nothing(with(&path.replace("{webhook}", name), None), status)
         }
-        // Every exchange that has no function is answered with guidance or a refusal.
+        // Every exchange without a function gives guidance or a refusal.
         (_, path, Some(("{exchange}", _))) => {
             Names::Nothing(with(&path.replace("{exchange}", "lighter"), Some(body)), 400)
         }
@@ -66,11 +67,11 @@ fn requests(route: &Route, name: &str) -> Names {
         ("DELETE", path, Some((_, "agents/{agentName}"))) => {
             Names::Wallet(vec![in_query(&path.replace("{agentName}", "hdx1abc"))])
         }
-        _ => panic!("say in this file how {} names a wallet", route.line()),
+        _ => panic!("add {} to this file, with the places where it names a wallet", route.line()),
     }
 }
 
-async fn answer(app: &TestApp, key: &str, (method, path, body): &Request) -> (u16, Value) {
+async fn send(app: &TestApp, key: &str, (method, path, body): &Request) -> (u16, Value) {
     let reply = app.send_as(key, (method.clone(), path), body.as_ref()).await;
     let mut body = reply.body;
     if let Some(timestamp) = body.get_mut("timestamp") {
@@ -96,7 +97,7 @@ async fn register(app: &TestApp, key: &str, user: &str) {
     }
 }
 
-/// Each form of a wallet's names, with one of the same form that nobody has.
+/// Returns each form of a wallet's identifiers, with an unknown identifier of the same form.
 fn forms(wallet: &Reply) -> Vec<(String, String)> {
     let address = wallet.text("/address").to_owned();
     let capitals = |address: &str| format!("0x{}", address[2..].to_uppercase());
@@ -115,12 +116,12 @@ fn forms(wallet: &Reply) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_route_finds_another_tenants_wallet_by_any_of_its_names() {
+async fn other_tenants_wallet_returns_404_on_every_route() {
     let app = TestApp::start().await;
-    let (theirs, ours) = (app.key("theirs"), app.key("ours"));
-    let wallet = create(&app, &theirs, "user_1").await;
-    register(&app, &theirs, "user_1").await;
-    create(&app, &ours, "somebody_else").await;
+    let (owner, other) = (app.key("owner"), app.key("other"));
+    let wallet = create(&app, &owner, "user_1").await;
+    register(&app, &owner, "user_1").await;
+    create(&app, &other, "somebody_else").await;
     let before = tables(&app).await;
     let routes = in_code();
     let (mut tried, mut finding) = (0, BTreeSet::new());
@@ -130,41 +131,43 @@ async fn no_route_finds_another_tenants_wallet_by_any_of_its_names() {
                 (Names::Wallet(named), Names::Wallet(none)) => {
                     finding.insert(route.line());
                     for (named, none) in named.iter().zip(&none) {
-                        let answered = answer(&app, &ours, named).await;
-                        let line = format!("{} as {name}: {answered:?}", route.line());
+                        let reply = send(&app, &other, named).await;
+                        let line = format!("{} as {name}: {reply:?}", route.line());
                         assert_eq!(
-                            (answered.0, &answered.1["error"]),
+                            (reply.0, &reply.1["error"]),
                             (404, &json!("Wallet not found")),
                             "{line}"
                         );
-                        assert_eq!(answered, answer(&app, &ours, none).await, "{line}");
+                        assert_eq!(reply, send(&app, &other, none).await, "{line}");
                         tried += 1;
                     }
                 }
                 (Names::Nothing(named, status), Names::Nothing(none, _)) => {
-                    let answered = answer(&app, &ours, &named).await;
-                    assert_eq!(answered.0, status, "{}: {answered:?}", route.line());
-                    assert_eq!(answered, answer(&app, &ours, &none).await, "{}", route.line());
-                    assert!(!answered.1.to_string().contains(wallet.text("/walletId")));
+                    let reply = send(&app, &other, &named).await;
+                    assert_eq!(reply.0, status, "{}: {reply:?}", route.line());
+                    assert_eq!(reply, send(&app, &other, &none).await, "{}", route.line());
+                    assert!(!reply.1.to_string().contains(wallet.text("/walletId")));
                 }
-                _ => panic!("{} is one or the other", route.line()),
+                _ => {
+                    panic!("{}: both identifiers must give the same kind of request", route.line())
+                }
             }
         }
     }
-    // Two of wallets; and registration, look, deletion and rotation with two exchanges.
+    // Two routes for wallets, and twelve for credentials and agents on two exchanges.
     assert_eq!((finding.len(), tried), (14, 96), "{finding:?}");
     let after = tables(&app).await;
     let changed: Vec<_> = after.keys().filter(|key| before.get(key) != after.get(key)).collect();
     assert!(changed.is_empty() && before.len() == after.len(), "changed: {changed:?}");
-    // The owner's names are names: all of this was about the tenant.
+    // The owner can use each of these identifiers, so the 404 depends on the tenant alone.
     for (name, _) in forms(&wallet) {
-        let own = app.send_as(&theirs, (Method::GET, &format!("/api/wallets/{name}")), None).await;
+        let own = app.send_as(&owner, (Method::GET, &format!("/api/wallets/{name}")), None).await;
         assert_eq!(own.status, 200, "{name}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_user_of_two_tenants_has_two_wallets() {
+async fn same_user_id_in_two_tenants_gives_two_wallets() {
     let app = TestApp::start().await;
     let (one, two) = (app.key("one"), app.key("two"));
     let (first, second) = (create(&app, &one, "user_1").await, create(&app, &two, "user_1").await);
@@ -181,7 +184,7 @@ async fn the_same_user_of_two_tenants_has_two_wallets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_items_key_begins_with_its_tenant() {
+async fn stored_items_start_with_their_tenant() {
     let app = TestApp::start().await;
     for tenant in ["one", "two"] {
         let key = app.key(tenant);
@@ -201,9 +204,9 @@ async fn every_items_key_begins_with_its_tenant() {
         let (table, partition) = place.split_once(' ').unwrap();
         let of =
             ["one#", "two#", "#budget#"].into_iter().find(|start| partition.starts_with(start));
-        let of = of.unwrap_or_else(|| panic!("{place} {sort} is nobody's"));
+        let of = of.unwrap_or_else(|| panic!("{place} {sort} has no tenant prefix"));
         *counts.entry((table.to_owned(), of)).or_insert(0) += 1;
-        // Nor is the other tenant named in it.
+        // The item does not mention the other tenant.
         let other = match of {
             "one#" => "two#",
             "two#" => "one#",
@@ -211,7 +214,7 @@ async fn every_items_key_begins_with_its_tenant() {
         };
         assert!(!format!("{item:?}").contains(other), "{place} {sort}");
     }
-    // Both tenants did the same, in both tables; the budget is everybody's.
+    // Both tenants did the same in both tables. The budget is shared.
     for table in [WALLETS_TABLE, COSIGNER_TABLE] {
         let count = |of| counts.get(&(table.to_owned(), of)).copied().unwrap_or_default();
         assert!(count("one#") >= 6 && count("one#") == count("two#"), "{counts:?}");

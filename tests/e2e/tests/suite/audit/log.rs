@@ -1,6 +1,6 @@
-//! The cosigner's audit log: every decision is in it, and what was done to it afterwards is found.
+//! Tests the cosigner's audit log: it records every decision, and verification finds later changes.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::collections::HashMap;
 
@@ -37,18 +37,18 @@ async fn entries(app: &TestApp) -> Vec<Entry> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_decision_is_recorded_with_what_was_signed() {
+async fn audit_log_records_every_decision() {
     let attacker = Attacker::new().await;
     let app = &attacker.app;
     assert_eq!(app.register("hyperliquid", "victim").await.status, 200);
     let signed = app.sign("victim").await;
     assert_eq!(signed.status, 200);
-    let theirs = Intent::HyperliquidRevokeAgent(HyperliquidRevokeAgent {
+    let foreign = Intent::HyperliquidRevokeAgent(HyperliquidRevokeAgent {
         chain: HyperliquidChain::Mainnet,
         name: "theirs".to_owned(),
         nonce_ms: app.clock.now_ms(),
     });
-    assert!(attacker.open([1; 32], &theirs).await.is_err());
+    assert!(attacker.open([1; 32], &foreign).await.is_err());
     let (tenant, wallet_id) = (&attacker.key.tenant, attacker.key.wallet_id);
     app.stack.custody.refresh(tenant, wallet_id, None).await.unwrap();
 
@@ -84,9 +84,9 @@ async fn every_decision_is_recorded_with_what_was_signed() {
     assert_eq!((report.chains, report.records, report.faults), (1, 11, Vec::new()));
 }
 
-/// Eight at once, on one wallet: one chain.
+/// Eight concurrent signatures of one wallet extend one chain.
 #[tokio::test(flavor = "multi_thread")]
-async fn concurrent_signatures_make_one_chain() {
+async fn concurrent_signatures_extend_one_audit_chain() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let sign = || app.sign("user_1");
@@ -96,7 +96,7 @@ async fn concurrent_signatures_make_one_chain() {
     assert_eq!((report.records, report.faults), (17, Vec::new()));
 }
 
-/// A log of two wallets, one of which has five records.
+/// A log of two wallets. One of them has five records.
 struct Log {
     all: Vec<Item>,
     owner: String,
@@ -119,14 +119,14 @@ impl Log {
         text(item, "pk") == self.owner && text(item, "sk") == sort
     }
 
-    /// The log without some items.
+    /// Returns the log without these items.
     fn without(&self, sorts: &[&str]) -> Vec<Item> {
         let mut items = self.all.clone();
         items.retain(|item| !sorts.iter().any(|sort| self.is(item, sort)));
         items
     }
 
-    /// The log with one item changed.
+    /// Returns the log with one item changed.
     fn with(&self, sort: &str, change: impl FnOnce(&mut Item)) -> Vec<Item> {
         let mut items = self.all.clone();
         change(items.iter_mut().find(|item| self.is(item, sort)).unwrap());
@@ -140,8 +140,8 @@ impl Log {
     }
 }
 
-/// Another caller, and a hash that fits.
-fn make_anew(item: &mut Item) {
+/// Changes the caller of a record and recomputes its hash.
+fn rewrite_record(item: &mut Item) {
     let body = text(item, "body").replace("\"caller\":\"local\"", "\"caller\":\"other\"");
     assert_ne!(body, text(item, "body"));
     let hash = digest(&SHA256, format!("{}\n{body}", text(item, "prev")).as_bytes());
@@ -149,9 +149,9 @@ fn make_anew(item: &mut Item) {
     set(item, "body", body);
 }
 
-/// Each way to tamper with the log is found and named.
+/// Verification finds and names each way to tamper with the log.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_done_to_the_log_is_found() {
+async fn audit_verification_finds_tampering() {
     let log = Log::new().await;
     assert_eq!(log.faults(log.all.clone()), []);
     assert_eq!(log.faults(log.without(&["audit#000000000003"])), [Fault::Gap(3, 3)]);
@@ -164,7 +164,7 @@ async fn what_was_done_to_the_log_is_found() {
         set(item, "body", body);
     });
     assert_eq!(log.faults(edited), [Fault::Edited(2)]);
-    // Two records change places, with their numbers.
+    // Two records swap places and numbers.
     let mut swapped = log.all.clone();
     for item in &mut swapped {
         let other = if log.is(item, "audit#000000000002") {
@@ -178,15 +178,15 @@ async fn what_was_done_to_the_log_is_found() {
     }
     let found = [Fault::Edited(2), Fault::Reordered(3), Fault::Edited(4), Fault::Reordered(5)];
     assert_eq!(log.faults(swapped), found);
-    // Made anew, hash and all: the last is not what the head says, one in the middle is not what
-    // the next one follows.
-    assert_eq!(log.faults(log.with("audit#000000000005", make_anew)), [Fault::HeadDiffers(5)]);
-    assert_eq!(log.faults(log.with("audit#000000000003", make_anew)), [Fault::Reordered(4)]);
+    // Records rewritten with a matching hash: the last one differs from the head, and one in the
+    // middle differs from the hash that its successor refers to.
+    assert_eq!(log.faults(log.with("audit#000000000005", rewrite_record)), [Fault::HeadDiffers(5)]);
+    assert_eq!(log.faults(log.with("audit#000000000003", rewrite_record)), [Fault::Reordered(4)]);
 }
 
-/// An export of the table, in the form in which DynamoDB writes it to S3.
+/// Verifies an export of the table in the format that DynamoDB writes to S3.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_is_verified_line_by_line() {
+async fn audit_export_is_verified() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let mut verifier = Verifier::default();
@@ -201,7 +201,7 @@ async fn an_export_is_verified_line_by_line() {
 }
 
 #[test]
-fn an_item_that_is_no_audit_item_is_left_aside() {
+fn audit_verification_ignores_other_items() {
     let item = HashMap::from([
         ("pk".to_owned(), AttributeValue::S("local#W#x".to_owned())),
         ("sk".to_owned(), AttributeValue::S("share#1".to_owned())),

@@ -1,7 +1,7 @@
-//! The daily signatures over the heads of the audit log: what they have sealed cannot be cut off,
-//! taken away or rewritten unnoticed, even together with the head.
+//! Tests the daily seals of the audit log. Verification detects removed, truncated and rewritten
+//! records that were sealed, even if the head was changed too.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -25,10 +25,10 @@ async fn sign(app: &TestApp, user: &str) {
     assert_eq!(reply.status, 200, "{reply:?}");
 }
 
-/// A time at which no log is young: one without seals has lost them.
+/// A time so late that every log must have seals.
 const OLD: u64 = u64::MAX;
 
-/// A sealed log of two wallets, in files, with no cloud behind it any more.
+/// A sealed log of two wallets, exported to files. Its stack has stopped.
 struct Exported {
     all: Vec<Item>,
     owner: String,
@@ -37,7 +37,7 @@ struct Exported {
 }
 
 impl Exported {
-    /// `user_1` has five records, the last of them after the seal; all seals are of one head.
+    /// Makes five records for `user_1`, the last one after the seal. Each seal covers one head.
     async fn new() -> Self {
         let app = TestApp::start().await;
         let seal = app.stack.seal.clone().with_limits(1, RUN_TIME);
@@ -61,23 +61,24 @@ impl Exported {
         text(item, "pk") == self.owner && text(item, "sk") == sort
     }
 
-    /// What `audit verify --export FILE --public-key FILE` says, but for the sums.
-    async fn said(&self, items: &[Item]) -> Vec<String> {
+    /// Returns the faults that `audit verify --export FILE --public-key FILE` prints, without the
+    /// totals.
+    async fn findings(&self, items: &[Item]) -> Vec<String> {
         let file = self.data.path().join("export.json");
         let lines = items
             .iter()
             .map(|item| format!("{}\n", json!({ "Item": serde_dynamo::Item::from(item.clone()) })));
         std::fs::write(&file, lines.collect::<String>()).unwrap();
-        let said = RefCell::new(Vec::new());
-        let say = |line: &str| said.borrow_mut().push(line.replace(&self.owner, "user_1"));
-        let sound = verify(&Source::Export(file), COSIGNER_TABLE, Some(&self.key), OLD, say).await;
-        let mut said = said.into_inner();
-        said.retain(|line| !line.contains(" faults"));
-        assert_eq!(sound.unwrap(), said.is_empty(), "{said:?}");
-        said
+        let findings = RefCell::new(Vec::new());
+        let say = |line: &str| findings.borrow_mut().push(line.replace(&self.owner, "user_1"));
+        let valid = verify(&Source::Export(file), COSIGNER_TABLE, Some(&self.key), OLD, say).await;
+        let mut findings = findings.into_inner();
+        findings.retain(|line| !line.contains(" faults"));
+        assert_eq!(valid.unwrap(), findings.is_empty(), "{findings:?}");
+        findings
     }
 
-    /// What the records alone say of the same items.
+    /// Returns the number of faults that the records alone show.
     fn faults(items: &[Item]) -> usize {
         let mut verifier = cosigner::audit::verify::Verifier::default();
         items.iter().for_each(|item| verifier.item(item.clone()));
@@ -89,7 +90,7 @@ impl Exported {
     }
 }
 
-/// The head after a record of the log, as the cosigner would have left it.
+/// Sets the head to this record, as the cosigner would have left it.
 fn set_head(items: &mut [Item], owner: &str, record: &Item) {
     let head =
         items.iter_mut().find(|item| text(item, "pk") == owner && text(item, "sk") == "audit");
@@ -100,11 +101,11 @@ fn set_head(items: &mut [Item], owner: &str, record: &Item) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_sealed_cannot_be_cut_off_taken_away_or_rewritten() {
+async fn sealed_records_removed_or_rewritten_are_found() {
     let log = Exported::new().await;
-    assert_eq!(log.said(&log.all).await, Vec::<String>::new());
+    assert_eq!(log.findings(&log.all).await, Vec::<String>::new());
 
-    // Cut off, together with the head: the records alone do not show it.
+    // The chain is truncated together with its head. The records alone do not show it.
     let mut cut = log.without(|item| {
         text(item, "pk") == log.owner
             && text(item, "sk") > "audit#000000000002"
@@ -113,22 +114,22 @@ async fn what_was_sealed_cannot_be_cut_off_taken_away_or_rewritten() {
     let second = log.all.iter().find(|item| log.is(item, "audit#000000000002")).unwrap();
     set_head(&mut cut, &log.owner, second);
     assert_eq!(Exported::faults(&cut), 0);
-    assert_eq!(log.said(&cut).await, ["user_1: record 3 was sealed, and is missing"]);
+    assert_eq!(log.findings(&cut).await, ["user_1: record 3 was sealed, and is missing"]);
 
-    // Wholly gone.
+    // The whole chain is removed.
     let gone = log.without(|item| text(item, "pk") == log.owner);
     assert_eq!(Exported::faults(&gone), 0);
-    let said = log.said(&gone).await;
-    assert_eq!(said, ["user_1: the whole chain is gone; it was sealed up to record 3"]);
+    let findings = log.findings(&gone).await;
+    assert_eq!(findings, ["user_1: the whole chain is gone; it was sealed up to record 3"]);
 
-    // Rewritten from the second record on, hashes, head and all.
-    let mut anew = log.all.clone();
+    // All records from the second one on are rewritten, with matching hashes and head.
+    let mut rewritten = log.all.clone();
     let mut prev =
         text(log.all.iter().find(|item| log.is(item, "audit#000000000001")).unwrap(), "hash")
             .to_owned();
     for seq in 2..=5 {
         let sort = format!("audit#{seq:012}");
-        let record = anew.iter_mut().find(|item| log.is(item, &sort)).unwrap();
+        let record = rewritten.iter_mut().find(|item| log.is(item, &sort)).unwrap();
         let body = text(record, "body").replace("\"caller\":\"local\"", "\"caller\":\"other\"");
         let hash = hex::encode(digest(&SHA256, format!("{prev}\n{body}").as_bytes()));
         for (name, value) in [("prev", &prev), ("body", &body), ("hash", &hash)] {
@@ -136,14 +137,14 @@ async fn what_was_sealed_cannot_be_cut_off_taken_away_or_rewritten() {
         }
         prev = hash;
     }
-    let last = anew.iter().find(|item| log.is(item, "audit#000000000005")).unwrap().clone();
-    set_head(&mut anew, &log.owner, &last);
-    assert_eq!(Exported::faults(&anew), 0);
-    assert_eq!(log.said(&anew).await, ["user_1: record 3 differs from the sealed record"]);
+    let last = rewritten.iter().find(|item| log.is(item, "audit#000000000005")).unwrap().clone();
+    set_head(&mut rewritten, &log.owner, &last);
+    assert_eq!(Exported::faults(&rewritten), 0);
+    assert_eq!(log.findings(&rewritten).await, ["user_1: record 3 differs from the sealed record"]);
 }
 
-/// A seal with another body, and a hash that fits.
-fn bend(item: &mut Item, change: impl FnOnce(&mut Value)) {
+/// Changes the body of a seal and recomputes its hash.
+fn rewrite_seal(item: &mut Item, change: impl FnOnce(&mut Value)) {
     let mut body: Value = serde_json::from_str(text(item, "body")).unwrap();
     change(&mut body);
     let body = body.to_string();
@@ -153,7 +154,7 @@ fn bend(item: &mut Item, change: impl FnOnce(&mut Value)) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn seals_that_are_bent_or_missing_are_found() {
+async fn rewritten_or_missing_seals_are_found() {
     let log = Exported::new().await;
     let number = |number: u64| format!("seal#{number:012}");
     let with = |sort: String, change: &dyn Fn(&mut Item)| {
@@ -162,26 +163,26 @@ async fn seals_that_are_bent_or_missing_are_found() {
         items
     };
     let gone = log.without(|item| text(item, "sk") == number(1));
-    assert_eq!(log.said(&gone).await, ["seals: seal 1 is missing"]);
+    assert_eq!(log.findings(&gone).await, ["seals: seal 1 is missing"]);
     let none = log.without(|item| text(item, "pk") == "seals");
-    assert_eq!(log.said(&none).await, ["seals: there are no seals"]);
-    // A head that is not in it any more; without a hash that fits, and with one.
+    assert_eq!(log.findings(&none).await, ["seals: there are no seals"]);
+    // A head is removed from the seal, first without and then with a matching hash.
     let edited = with(number(1), &|item| {
         let body = text(item, "body").replace("\"day\":", "\"day\": ");
         item.insert("body".to_owned(), AttributeValue::S(body));
     });
-    assert_eq!(log.said(&edited).await, ["seals: seal 1 was edited: its hash is another"]);
-    let bent = with(number(1), &|item| bend(item, |body| body["heads"] = json!([])));
-    let said = log.said(&bent).await;
-    assert_eq!(said[0], "seals: seal 1 does not have the signature of this key");
-    // Another's signature under it: another's key.
+    assert_eq!(log.findings(&edited).await, ["seals: seal 1 was edited: its hash is another"]);
+    let rewritten = with(number(1), &|item| rewrite_seal(item, |body| body["heads"] = json!([])));
+    let findings = log.findings(&rewritten).await;
+    assert_eq!(findings[0], "seals: seal 1 does not have the signature of this key");
+    // The seals are verified with another public key.
     let other = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
     let der: PublicKeyX509Der<'_> = other.public_key().as_der().unwrap();
     std::fs::write(&log.key, der.as_ref()).unwrap();
-    let said = log.said(&log.all).await;
-    assert!(said.len() >= 2, "{said:?}");
-    assert!(said.iter().all(|line| line.ends_with("does not have the signature of this key")));
-    // No key at all.
+    let findings = log.findings(&log.all).await;
+    assert!(findings.len() >= 2, "{findings:?}");
+    assert!(findings.iter().all(|line| line.ends_with("does not have the signature of this key")));
+    // The file does not contain a public key.
     std::fs::write(&log.key, "no key").unwrap();
     let file = log.data.path().join("export.json");
     assert!(
@@ -189,9 +190,9 @@ async fn seals_that_are_bent_or_missing_are_found() {
     );
 }
 
-/// A record that is put in later under an old date.
+/// A record that is inserted later with an old date.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_put_in_after_the_seals_is_found() {
+async fn record_inserted_after_the_seals_is_found() {
     let app = TestApp::start().await;
     for user in ["user_1", "user_2"] {
         app.wallet(user).await;
@@ -199,7 +200,7 @@ async fn what_is_put_in_after_the_seals_is_found() {
         app.clock.advance_ms(5 * DAY_MS);
     }
     app.stack.seal.seal().await.unwrap();
-    // All seals of the second wallet's head are undone as the index would, had it been made later.
+    // Ignores all seals of the second wallet's head, as if its index entry had been created later.
     let all = app.scan(COSIGNER_TABLE).await;
     let mut seals = seal_audit::verify::SealVerifier::default();
     let mut records = cosigner::audit::verify::Verifier::default();
@@ -221,9 +222,9 @@ async fn what_is_put_in_after_the_seals_is_found() {
     assert_eq!(faults, [(second.0.clone(), cosigner::audit::verify::Fault::NotSealed(1))]);
 }
 
-/// A day is sealed once, whoever runs how often; the next day seals what has moved since.
+/// A day is sealed once, however often the job runs. The next day seals the heads that moved since.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_is_sealed_once_and_the_next_seals_what_moved() {
+async fn seal_job_seals_each_day_once() {
     let app = TestApp::start().await;
     let seal = &app.stack.seal;
     app.wallet("user_1").await;
@@ -231,26 +232,26 @@ async fn a_day_is_sealed_once_and_the_next_seals_what_moved() {
     assert_eq!(seal.seal().await.unwrap(), SealRun { seals: 1, heads: 2, more: false });
     sign(&app, "user_1").await;
     assert_eq!(seal.seal().await.unwrap(), SealRun::default());
-    // Moved after the seal of its day: in the next one.
+    // A head that moves after the seal of its day is part of the next seal.
     app.clock.advance_ms(DAY_MS);
     assert_eq!(seal.seal().await.unwrap(), SealRun { seals: 1, heads: 2, more: false });
     app.clock.advance_ms(3 * DAY_MS);
-    // One day more is looked at than has to be.
+    // The job looks back one day more than necessary.
     assert_eq!(seal.seal().await.unwrap(), SealRun { seals: 1, heads: 2, more: false });
     sign(&app, "user_2").await;
     app.clock.advance_ms(DAY_MS);
     assert_eq!(seal.seal().await.unwrap(), SealRun { seals: 1, heads: 1, more: false });
 }
 
-/// Runs that end after each seal, and several at once: each goes on where the seals end.
+/// Runs that end after each seal, and concurrent runs, continue after the last seal.
 #[tokio::test(flavor = "multi_thread")]
-async fn runs_that_end_early_or_at_once_make_one_row_of_seals() {
+async fn interrupted_or_concurrent_runs_seal_each_head_once() {
     let app = TestApp::start().await;
     for number in 0..5 {
         app.wallet(&format!("user_{number}")).await;
     }
     let clock = app.clock.clone();
-    // Each look at the clock takes a second, so that a run's time is over after one page.
+    // Each read of the clock advances it by one second, so a run's time ends after one page.
     let slow = domain::clock::Clock::from_micros(move || {
         clock.advance_ms(1_000);
         clock.now_ms() * 1_000
@@ -259,19 +260,19 @@ async fn runs_that_end_early_or_at_once_make_one_row_of_seals() {
         .with_limits(2, Duration::from_millis(1));
     let first = short.seal().await.unwrap();
     assert!(first.seals == 1 && first.heads >= 2 && first.more, "{first:?}");
-    // The day goes by in between: the run of the day before is ended first.
+    // The next day begins. The runs finish the previous day first.
     app.clock.advance_ms(DAY_MS);
     let paged = app.stack.seal.clone().with_limits(2, RUN_TIME);
     let runs = futures_util::future::join_all((0..4).map(|_| paged.seal())).await;
     let heads: u64 = runs.iter().map(|run| run.as_ref().unwrap().heads).sum();
-    assert_eq!(first.heads + heads, 5 + 5, "each head on each of the two days");
+    assert_eq!(first.heads + heads, 5 + 5, "each head is sealed on both days");
     assert_eq!(paged.seal().await.unwrap(), SealRun::default());
     let all = app.scan(COSIGNER_TABLE).await;
     let key = app.data.path().join("audit-public-key.pem");
-    let said = RefCell::new(Vec::new());
+    let findings = RefCell::new(Vec::new());
     let endpoint = Source::Endpoint(app.stack.dynamodb.clone());
-    let say = |line: &str| said.borrow_mut().push(line.to_owned());
-    assert!(verify(&endpoint, COSIGNER_TABLE, Some(&key), OLD, say).await.unwrap(), "{said:?}");
+    let say = |line: &str| findings.borrow_mut().push(line.to_owned());
+    assert!(verify(&endpoint, COSIGNER_TABLE, Some(&key), OLD, say).await.unwrap(), "{findings:?}");
     let mut numbers: Vec<&str> = all
         .iter()
         .filter(|item| text(item, "pk") == "seals")

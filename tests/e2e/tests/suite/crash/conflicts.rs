@@ -1,8 +1,7 @@
-//! Conflicts and throttling as AWS makes them: a call that AWS has rejected without executing it is
-//! sent again, and what is rejected until the last attempt is reported as busy, not as the work of
-//! another call.
+//! Tests conflicts and throttling as AWS reports them. A call that AWS rejects without executing is
+//! retried. If all attempts are rejected, the caller gets a "busy" error, not "in progress".
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::collections::BTreeMap;
 
@@ -22,7 +21,7 @@ fn is_write(call: &str) -> bool {
     call.contains("DynamoDB.") && WRITES.iter().any(|write| call.ends_with(write))
 }
 
-/// The same call in a process whose call of this name is rejected, once.
+/// Sends the call in a process in which the nth call of this name is rejected once.
 async fn rejected_once(
     h: &Harness,
     call: &Call,
@@ -38,8 +37,8 @@ async fn rejected_once(
     h.call(&process, call).await.unwrap()
 }
 
-/// Rejects calls that an operation makes, each once, and expects the usual result: [`drawn`] ones,
-/// or all with `EVERY_CASE=1`.
+/// Rejects the calls of an operation, each once, and expects the usual result. It tests some calls
+/// at random (see [`drawn`]), or all of them with `EVERY_CASE=1`.
 async fn each_rejected_once(
     h: &Harness,
     rejection: Rejection,
@@ -66,7 +65,7 @@ async fn each_rejected_once(
     }
 }
 
-/// The life of a wallet and of a credential, each step at a time.
+/// Tests every operation of a wallet and of a credential.
 async fn every_operation(rejection: Rejection, rejects: fn(&str) -> bool) {
     let h = Harness::start().await;
     let users = std::sync::atomic::AtomicUsize::new(0);
@@ -98,17 +97,17 @@ async fn every_operation(rejection: Rejection, rejects: fn(&str) -> bool) {
             Call::delete(exchange, USER).keyed(next())
         })
         .await;
-        invariants::nothing(&h.app, USER, exchange).await;
+        invariants::assert_none_left(&h.app, USER, exchange).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn write_that_meets_conflict_once_is_retried() {
+async fn write_with_one_conflict_is_retried() {
     every_operation(Rejection::Conflict, is_write).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn write_that_is_throttled_once_is_retried() {
+async fn write_throttled_once_is_retried() {
     every_operation(Rejection::Throttled, is_write).await;
 }
 
@@ -117,7 +116,7 @@ async fn throttled_invocation_is_retried() {
     every_operation(Rejection::Throttled, |name| name == "Lambda.Invoke").await;
 }
 
-/// A failed invocation may have been executed, and is not sent again.
+/// A failed invocation may have been executed, so it is not sent again.
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_invocation_is_not_retried() {
     let h = Harness::start().await;
@@ -136,13 +135,14 @@ async fn failed_invocation_is_not_retried() {
     }
 }
 
-/// Conflicts that do not end: the caller is told to retry, not that another call works on it.
+/// If conflicts persist, the error requests a retry and does not claim that another call is in
+/// progress.
 #[tokio::test(flavor = "multi_thread")]
-async fn conflict_that_lasts_is_busy_and_leaves_no_lease() {
+async fn lasting_conflict_returns_busy_and_frees_the_lease() {
     let h = Harness::start().await;
     h.app.wallet(USER).await;
     for exchange in Exchange::ALL {
-        // The second transaction is the one after the exchange's approval.
+        // The second transaction follows the exchange's approval.
         for from in [1, 2] {
             let process = h.proxy.process_with(Box::new(move |arrival: Arrival<'_>| {
                 let here = arrival.name == "DynamoDB.TransactWriteItems";
@@ -159,16 +159,16 @@ async fn conflict_that_lasts_is_busy_and_leaves_no_lease() {
             h.app.clock.advance_ms(1_000);
             let again = h.call(&h.proxy.process(), &call).await.unwrap();
             assert_eq!(again.status, 200, "{again:?}");
-            invariants::one_that_works(&h.app, USER, exchange).await;
+            invariants::assert_one_active(&h.app, USER, exchange).await;
             h.app.clock.advance_ms(120_000);
             h.finish(&Call::delete(exchange, USER), ended::deleted).await;
         }
     }
 }
 
-/// One wallet has one chain of records, and each signature appends two to it.
+/// All signatures of a wallet extend one chain of audit records, two records each.
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_signatures_of_one_wallet_at_once_succeed() {
+async fn twenty_concurrent_signatures_of_one_wallet_succeed() {
     let app = TestApp::start().await;
     app.wallet(USER).await;
     let signed = join_all((0..20).map(async |nth| {
@@ -180,7 +180,7 @@ async fn twenty_signatures_of_one_wallet_at_once_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_exchanges_side_by_side_do_not_meet() {
+async fn concurrent_calls_to_both_exchanges_do_not_conflict() {
     let app = TestApp::start().await;
     for round in 0..6 {
         let user = &format!("user_{round}");
@@ -198,7 +198,7 @@ async fn both_exchanges_side_by_side_do_not_meet() {
 
 /// An item of an earlier version, with the nonces of both exchanges, still counts.
 #[tokio::test(flavor = "multi_thread")]
-async fn nonces_item_of_earlier_version_is_honoured() {
+async fn nonces_item_of_earlier_version_is_used() {
     let app = TestApp::start().await;
     let wallet = app.wallet(USER).await;
     let id = wallet.text("/walletId");

@@ -1,7 +1,7 @@
-//! A request with an `Idempotency-Key` that dies at any of its remote calls is done once, and its
-//! repeat gets the one result; so does every repeat after that.
+//! Kills a request with an `Idempotency-Key` at each of its remote calls. The operation happens
+//! once, and every retry gets its result.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it found")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests report what they cover")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 const USER: &str = "user_1";
 
-/// Keys, each used for one call.
+/// Generates a new idempotency key for each call.
 #[derive(Default)]
 struct Keys(AtomicUsize);
 
@@ -30,7 +30,7 @@ async fn once(h: &Harness, call: &Call) -> Reply {
     h.call(&h.proxy.process(), call).await.unwrap()
 }
 
-/// The repeat is answered as the first call was, to the letter, and says so.
+/// Sends the call twice and checks that both responses are replays with the same body.
 async fn replayed(h: &Harness, call: &Call) -> Reply {
     let (first, second) = (once(h, call).await, once(h, call).await);
     for reply in [&first, &second] {
@@ -40,10 +40,11 @@ async fn replayed(h: &Harness, call: &Call) -> Reply {
     first
 }
 
-/// What was answered is the one agent of the wallet, here and there, with the key that is its own.
-async fn is_the_one(h: &Harness, exchange: Exchange, reply: &Reply) {
+/// Checks that the response names the wallet's only agent, at the exchange and in the store, and
+/// that the returned key belongs to it.
+async fn assert_only_agent(h: &Harness, exchange: Exchange, reply: &Reply) {
     assert_eq!(reply.status, 200, "{reply:?}");
-    invariants::one_that_works(&h.app, USER, exchange).await;
+    invariants::assert_one_active(&h.app, USER, exchange).await;
     let view = invariants::view(&h.app, USER).await;
     let record = view.credential(exchange).unwrap();
     assert_eq!(reply.agent(exchange.as_str()), record.agent.to_string());
@@ -68,7 +69,7 @@ async fn scene() -> (Harness, Keys) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wallet() {
+async fn wallet_killed_at_any_call_is_created_once_by_retry() {
     let h = Harness::start().await;
     let keys = Keys::default();
     let users = AtomicUsize::new(0);
@@ -78,7 +79,7 @@ async fn a_wallet() {
     };
     let check = async |call: &Call| {
         let reply = replayed(&h, call).await;
-        assert_eq!(reply.status, 201, "this request made it: {reply:?}");
+        assert_eq!(reply.status, 201, "this request created the wallet: {reply:?}");
         let other = keys.next(Call::create(&call.user));
         let other = once(&h, &other).await;
         assert!(other.status == 200 && other.body == reply.body, "{other:?}");
@@ -87,7 +88,7 @@ async fn a_wallet() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signature() {
+async fn signature_killed_at_any_call_is_replayed() {
     let (h, keys) = scene().await;
     let prepare = async || keys.next(Call::sign(USER));
     let check = async |call: &Call| {
@@ -104,9 +105,9 @@ async fn registration(exchange: Exchange) {
     let prepare = async || keys.next(Call::register(exchange, USER));
     let check = async |call: &Call| {
         let reply = replayed(&h, call).await;
-        is_the_one(&h, exchange, &reply).await;
-        invariants::forget(&h.app, USER, exchange).await;
-        // What was answered stays the answer.
+        assert_only_agent(&h, exchange, &reply).await;
+        invariants::erase_credential(&h.app, USER, exchange).await;
+        // The stored response does not change.
         assert_eq!(replayed(&h, call).await.body, reply.body);
     };
     report(&[h.drive("register", prepare, ended::done, check).await]);
@@ -116,16 +117,16 @@ async fn rotation(exchange: Exchange) {
     rotations(exchange, false).await;
 }
 
-/// No slot is free, so the new agent takes the old one's name, and with it its place.
+/// No slot is free, so the new agent replaces the old one by its name.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotation_by_name() {
+async fn rotation_by_name_killed_at_any_call_is_replayed() {
     rotations(Exchange::Hyperliquid, true).await;
 }
 
 async fn rotations(exchange: Exchange, by_name: bool) {
     let (h, keys) = scene().await;
     if by_name {
-        invariants::crowd(&h.app, USER).await;
+        invariants::fill_agent_slots(&h.app, USER).await;
     }
     let before = std::sync::Mutex::new(String::new());
     let prepare = async || {
@@ -136,11 +137,11 @@ async fn rotations(exchange: Exchange, by_name: bool) {
     };
     let check = async |call: &Call| {
         let reply = replayed(&h, call).await;
-        // One new agent: the one before it is the one that was there before the request.
+        // The request made one new agent: the previous one is the agent from before the request.
         assert_eq!(reply.text("/data/previousAgentAddress"), *before.lock().unwrap());
         assert_eq!(reply.body["data"]["replacedByName"], Value::Bool(by_name));
         h.finish(&Call::renewal(USER), ended::idle).await;
-        is_the_one(&h, exchange, &reply).await;
+        assert_only_agent(&h, exchange, &reply).await;
     };
     report(&[h.drive("rotate", prepare, ended::done, check).await]);
 }
@@ -158,38 +159,37 @@ async fn deletion(exchange: Exchange) {
         let reply = replayed(&h, call).await;
         assert_eq!(reply.status, 200, "{reply:?}");
         assert_eq!(reply.text("/data/agentAddress"), *before.lock().unwrap());
-        invariants::nothing(&h.app, USER, exchange).await;
+        invariants::assert_none_left(&h.app, USER, exchange).await;
         h.app.clock.advance_ms(120_000);
     };
     report(&[h.drive("delete", prepare, ended::done, check).await]);
 }
 
 on_both! {
-    registration: a_registration_with_hyperliquid, a_registration_with_aster;
-    rotation: a_rotation_on_hyperliquid, a_rotation_on_aster;
-    deletion: a_deletion_on_hyperliquid, a_deletion_on_aster;
+    registration: hyperliquid_registration_killed_is_replayed, aster_registration_killed_is_replayed;
+    rotation: hyperliquid_rotation_killed_is_replayed, aster_rotation_killed_is_replayed;
+    deletion: hyperliquid_deletion_killed_is_replayed, aster_deletion_killed_is_replayed;
 }
 
-/// What a request began and the job finished is the request's, and what others did since then
-/// changes nothing in that.
+/// If the job finishes a request, a retry still gets that result, even after later operations.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_job_finishes_is_the_requests() {
+async fn retry_returns_the_rotation_that_the_job_finished() {
     for exchange in [Exchange::Hyperliquid, Exchange::Aster] {
         let (h, keys) = scene().await;
         h.finish(&Call::register(exchange, USER), ended::registered).await;
         let rotate = keys.next(Call::rotate(exchange, USER));
-        // It dies when its new agent is current and the old one is to go.
+        // The process is killed when the new agent is current and the old one is not removed yet.
         h.kill(&rotate, "DynamoDB.PutItem", 2, Side::After).await;
         h.app.clock.advance_ms(60 * 60 * 1_000);
         h.finish(&Call::renewal(USER), ended::idle).await;
         let view = invariants::view(&h.app, USER).await;
         let made = view.credential(exchange).unwrap().agent.to_string();
-        // Somebody else rotates.
+        // Another request rotates the key.
         h.app.clock.advance_ms(120_000);
         let other = keys.next(Call::rotate(exchange, USER));
         h.finish(&other, ended::done).await;
-        let theirs = replayed(&h, &other).await;
-        assert_ne!(theirs.agent(exchange.as_str()), made);
+        let second = replayed(&h, &other).await;
+        assert_ne!(second.agent(exchange.as_str()), made);
         h.app.clock.advance_ms(120_000);
         let first = once(&h, &rotate).await;
         assert_eq!(
@@ -197,22 +197,22 @@ async fn what_the_job_finishes_is_the_requests() {
             (200, made.as_str()),
             "{first:?}"
         );
-        is_the_one(&h, exchange, &theirs).await;
+        assert_only_agent(&h, exchange, &second).await;
     }
 }
 
-/// A response that the service could not keep is given again for ten minutes if it holds a secret,
-/// and all day if it does not.
+/// A response that the service could not store is returned again: for ten minutes with a secret,
+/// for a day without one.
 #[tokio::test(flavor = "multi_thread")]
-async fn secret_of_a_response_that_was_not_kept_is_shown_for_ten_minutes() {
+async fn unstored_response_shows_its_secret_for_ten_minutes() {
     let (h, keys) = scene().await;
-    let forgetful = async |call: &Call| {
+    let without_storing = async |call: &Call| {
         let process = h.proxy.process_with(Box::new(|arrival| {
-            let keeps = arrival.name == "DynamoDB.UpdateItem"
+            let stores = arrival.name == "DynamoDB.UpdateItem"
                 && arrival.body.windows(8).any(|text| text == b"\"answer\"");
             let error = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ValidationException"}"#;
             let refused = || Fate::Fail(Fault::Status(400, error.to_owned()));
-            if keeps { refused() } else { Fate::Pass }
+            if stores { refused() } else { Fate::Pass }
         }));
         let reply = h.call(&process, call).await.unwrap();
         assert!(!reply.headers.contains_key("idempotent-replay"), "{call:?}: {reply:?}");
@@ -221,23 +221,23 @@ async fn secret_of_a_response_that_was_not_kept_is_shown_for_ten_minutes() {
     let hyperliquid = keys.next(Call::register(Exchange::Hyperliquid, USER));
     let webhook = keys.next(Call::webhook("https://hooks.example.com", USER));
     for (call, secret) in [(&hyperliquid, "/data/apiPrivateKey"), (&webhook, "/secret")] {
-        let first = forgetful(call).await;
+        let first = without_storing(call).await;
         assert!(first.status < 300 && !first.text(secret).is_empty(), "{first:?}");
         h.app.clock.advance_ms(9 * 60_000);
-        // Neither this one is kept, so what was noted of the operation has to tell the time.
-        let again = forgetful(call).await;
+        // This response is not stored either, so the record of the operation decides how old it is.
+        let again = without_storing(call).await;
         assert_eq!(again.text(secret), first.text(secret));
         h.app.clock.advance_ms(61_000);
         for _ in 0..2 {
-            let late = forgetful(call).await;
+            let late = without_storing(call).await;
             assert_eq!((late.status, late.text("/code")), (410, "SECRET_NOT_SHOWN_AGAIN"));
             h.app.clock.advance_ms(DAY_MS / 4);
         }
-        // The request is still the one that it was.
+        // The key stays bound to the request.
         assert_eq!(once(&h, call).await.status, 410);
     }
     let aster = keys.next(Call::register(Exchange::Aster, USER));
-    let first = forgetful(&aster).await;
+    let first = without_storing(&aster).await;
     h.app.clock.advance_ms(DAY_MS / 2);
     let again = once(&h, &aster).await;
     assert_eq!((again.status, &again.body["data"]), (200, &first.body["data"]));

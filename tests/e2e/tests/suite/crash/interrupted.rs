@@ -1,7 +1,7 @@
-//! A signature whose run with the cosigner is cut off: the caller is told to come back in a moment,
-//! nothing was signed, and a repeat signs.
+//! Interrupts a signing session with the cosigner. The error requests a retry, nothing is
+//! signed, and a retry signs.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use domain::ids::Exchange;
 use e2e::kill::{Call, Harness, ended};
@@ -10,8 +10,9 @@ use exchange_sim::faults::Fault;
 
 const USER: &str = "user_1";
 
-/// The call's process, of whose invocations of the cosigner this one fails. It answers so.
-async fn cut_off(h: &Harness, call: &Call, status: u16, (nth, fault): (usize, Fault)) {
+/// Runs the call in a process where the nth invocation of the cosigner fails, and checks the
+/// response.
+async fn interrupt(h: &Harness, call: &Call, status: u16, (nth, fault): (usize, Fault)) {
     let plan = move |arrival: e2e::proxy::Arrival<'_>| {
         let here = arrival.name == "Lambda.Invoke" && arrival.nth_of_name == nth;
         if here { Fate::Fail(fault.clone()) } else { Fate::Pass }
@@ -25,15 +26,15 @@ async fn cut_off(h: &Harness, call: &Call, status: u16, (nth, fault): (usize, Fa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signature_that_is_cut_off_may_be_repeated() {
+async fn interrupted_signature_returns_503_and_retry_signs() {
     let h = Harness::start().await;
     h.app.wallet(USER).await;
     for nth in [1, 2] {
         for fault in [Fault::Reset, Fault::Status(500, "{}".to_owned()), Fault::AppliedButLost] {
-            cut_off(&h, &Call::sign(USER), 503, (nth, fault.clone())).await;
-            // With a key for its answer, too: an answer that says "again" is not kept.
+            interrupt(&h, &Call::sign(USER), 503, (nth, fault.clone())).await;
+            // With an idempotency key too, because a retryable error is not stored.
             let keyed = Call::sign(USER).keyed(format!("{nth} {fault:?}").replace(' ', "-"));
-            cut_off(&h, &keyed, 503, (nth, fault)).await;
+            interrupt(&h, &keyed, 503, (nth, fault)).await;
             let signed = h.finish(&keyed, ended::done).await;
             assert_eq!(signed[0].status, 200, "{signed:?}");
         }
@@ -41,17 +42,17 @@ async fn a_signature_that_is_cut_off_may_be_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registration_whose_signature_is_cut_off_goes_on() {
+async fn registration_with_interrupted_signature_resumes() {
     let h = Harness::start().await;
     h.app.wallet(USER).await;
     for exchange in Exchange::ALL {
         let call = Call::register(exchange, USER);
         for nth in [1, 2] {
-            // The contract has 500 for whatever is our fault.
-            cut_off(&h, &call, 500, (nth, Fault::Reset)).await;
+            // The contract uses 500 for every internal fault.
+            interrupt(&h, &call, 500, (nth, Fault::Reset)).await;
             h.app.clock.advance_ms(2_000);
         }
         h.finish(&call, ended::registered).await;
-        e2e::invariants::one_that_works(&h.app, USER, exchange).await;
+        e2e::invariants::assert_one_active(&h.app, USER, exchange).await;
     }
 }

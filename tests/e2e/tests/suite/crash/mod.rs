@@ -1,7 +1,8 @@
-//! Operations whose process dies, whose calls fail, or that run at once: nothing is lost and
-//! nothing happens twice.
+//! Tests operations whose process is killed, whose remote calls fail, or that run concurrently.
+//! Nothing is lost, and nothing happens twice.
 
-/// Makes two tests of an operation, one for each exchange. It precedes the modules that use it.
+/// Defines two tests of an operation, one for each exchange. Keep it before the modules that use
+/// it.
 macro_rules! on_both {
     ($($operation:ident: $hyperliquid:ident, $aster:ident;)*) => {$(
         #[tokio::test(flavor = "multi_thread")]

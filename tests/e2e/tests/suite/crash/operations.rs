@@ -1,7 +1,7 @@
-//! An operation that dies at any of its remote calls is finished by the next call: nothing is
-//! lost, nothing is left over, and the stored key is the one that works.
+//! Kills an operation at each of its remote calls. The next call finishes the operation, nothing is
+//! lost or left over, and the stored key works.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it found")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests report what they cover")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,7 +13,7 @@ use shared::store::CredentialRecord;
 
 const USER: &str = "user_1";
 
-/// Says what came of it, and keeps it as `kill-points-….md` in the tests' own directory.
+/// Prints the rows and writes them to this file in the temporary directory of the tests.
 fn report(file: &str, rows: &[Row]) {
     let lines: Vec<String> = rows.iter().map(Row::to_string).collect();
     let table = format!("{}\n{}\n", Row::HEAD, lines.join("\n"));
@@ -23,7 +23,7 @@ fn report(file: &str, rows: &[Row]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wallet() {
+async fn wallet_killed_at_any_call_is_finished_by_the_retry() {
     let h = Harness::start().await;
     let users = AtomicUsize::new(0);
     let row = h.drive(
@@ -31,7 +31,7 @@ async fn a_wallet() {
         async || Call::create(&format!("user_{}", users.fetch_add(1, Ordering::SeqCst))),
         ended::created,
         async |call| {
-            // Both shares are there: they sign, and the signature is the wallet's.
+            // Both shares exist: they produce a signature of this wallet.
             let signed = h.finish(&Call::sign(&call.user), ended::done).await;
             let view = invariants::view(&h.app, &call.user).await;
             assert_eq!(signed[0].text("/address"), view.wallet.address.to_string());
@@ -40,7 +40,7 @@ async fn a_wallet() {
     report("kill-points-wallet.md", &[row.await]);
 }
 
-/// One wallet and one exchange, for all that can happen to a credential.
+/// A wallet and an exchange for all tests of a credential.
 struct Scene {
     h: Harness,
     exchange: Exchange,
@@ -57,7 +57,7 @@ impl Scene {
         self.h.finish(&Call::register(self.exchange, USER), ended::registered).await;
     }
 
-    /// The same, ten days before it expires.
+    /// Registers a credential and advances the clock to ten days before its expiry.
     async fn expiring(&self) -> CredentialRecord {
         self.registered().await;
         let record = self.credential().await;
@@ -71,27 +71,27 @@ impl Scene {
         view.credential(self.exchange).unwrap().clone()
     }
 
-    /// A credential that works, which is all that there is.
+    /// Checks that exactly one credential exists and that it works.
     async fn works(&self) {
-        invariants::one_that_works(&self.h.app, USER, self.exchange).await;
-        // Nothing of what was sent counts against the next one.
+        invariants::assert_one_active(&self.h.app, USER, self.exchange).await;
+        // Ends the waiting time between removals at the exchange.
         self.h.app.clock.advance_ms(120_000);
     }
 
-    /// Nothing is left, here and there.
+    /// Checks that nothing is left in the store or at the exchange.
     async fn gone(&self) {
-        invariants::nothing(&self.h.app, USER, self.exchange).await;
+        invariants::assert_none_left(&self.h.app, USER, self.exchange).await;
         self.h.app.clock.advance_ms(120_000);
     }
 
-    /// What another rotation could not take away is taken away by the job.
+    /// Runs the job, which removes agents that an interrupted rotation left behind.
     async fn rotated(&self) {
         self.h.finish(&Call::renewal(USER), ended::idle).await;
         self.works().await;
     }
 
-    /// The call's process dies at the last thing that it sends to the exchange.
-    async fn dead_at(&self, call: Call, name: &str, side: Side) -> Call {
+    /// Kills the call's process at this request to the exchange.
+    async fn killed_at(&self, call: Call, name: &str, side: Side) -> Call {
         self.h.kill(&call, name, 1, side).await;
         self.h.app.clock.advance_ms(30_001);
         call
@@ -110,22 +110,22 @@ async fn registration(exchange: Exchange) {
     let call = || Call::register(exchange, USER);
     let check = async |_: &Call| {
         scene.works().await;
-        invariants::forget(&scene.h.app, USER, exchange).await;
+        invariants::erase_credential(&scene.h.app, USER, exchange).await;
         scene.gone().await;
     };
     let (h, sends) = (&scene.h, scene.approval());
     let rows = [
         h.drive("register", async || call(), ended::registered, check).await,
         h.drive(
-            "register, after a death before the approval was sent",
-            async || scene.dead_at(call(), sends, Side::Before).await,
+            "register, killed before the approval was sent",
+            async || scene.killed_at(call(), sends, Side::Before).await,
             ended::registered,
             check,
         )
         .await,
         h.drive(
-            "register, after a death when it was sent",
-            async || scene.dead_at(call(), sends, Side::After).await,
+            "register, killed after the approval was sent",
+            async || scene.killed_at(call(), sends, Side::After).await,
             ended::registered,
             check,
         )
@@ -143,8 +143,8 @@ async fn rotation(exchange: Exchange) {
     let check = async |_: &Call| scene.rotated().await;
     let mut rows = vec![scene.h.drive("rotate", prepare, ended::done, check).await];
     if exchange == Exchange::Hyperliquid {
-        invariants::crowd(&scene.h.app, USER).await;
-        // It takes the old one's name, and with it its place.
+        invariants::fill_agent_slots(&scene.h.app, USER).await;
+        // The new agent replaces the old one by its name.
         let name = std::sync::Mutex::new(String::new());
         let prepare = async || {
             let call = prepare().await;
@@ -186,10 +186,10 @@ async fn renewal(exchange: Exchange) {
     report(&format!("kill-points-renew-{exchange}.md"), &[row]);
 }
 
-/// Where callers have the keys, a renewal lets them have the old one until it expires, also when
-/// it dies on the way.
+/// If callers hold the keys, a renewal keeps the old key valid until it expires, even if the job is
+/// killed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_renewal_of_keys_that_were_handed_out() {
+async fn renewal_of_delivered_keys_killed_keeps_the_old_key() {
     let scene = Scene::start(Exchange::Hyperliquid).await;
     let before = std::sync::Mutex::new(String::new());
     let prepare = async || {
@@ -216,13 +216,13 @@ async fn a_renewal_of_keys_that_were_handed_out() {
     report("kill-points-renew-handed-out.md", &[row]);
 }
 
-/// A second death on the way back from the first: some pairs by chance, each of which is printed;
-/// all of them, in some minutes, with `EVERY_CASE=1`.
+/// Kills the retry of a killed operation as well. It tests random pairs and prints each one. All
+/// pairs take some minutes with `EVERY_CASE=1`.
 #[tokio::test(flavor = "multi_thread")]
-async fn pairs_of_deaths() {
+async fn operation_killed_twice_is_finished_by_the_retry() {
     for exchange in [Exchange::Hyperliquid, Exchange::Aster] {
         let scene = Scene::start(exchange).await;
-        let rested = async || invariants::rested(&scene.h.app, USER).await;
+        let rested = async || invariants::refresh_if_worn(&scene.h.app, USER).await;
         let registered = async |call: Call| {
             rested().await;
             scene.registered().await;
@@ -230,7 +230,7 @@ async fn pairs_of_deaths() {
         };
         let works = async |_: &Call| {
             scene.works().await;
-            invariants::forget(&scene.h.app, USER, exchange).await;
+            invariants::erase_credential(&scene.h.app, USER, exchange).await;
             scene.gone().await;
         };
         let rotated = async |_: &Call| scene.rotated().await;
@@ -248,7 +248,7 @@ async fn pairs_of_deaths() {
             h.drive_pairs("rotate", rotate, ended::done, rotated).await,
         ];
         if exchange == Exchange::Hyperliquid {
-            invariants::crowd(&scene.h.app, USER).await;
+            invariants::fill_agent_slots(&scene.h.app, USER).await;
             rows.push(h.drive_pairs("rotate, no slot", rotate, ended::done, rotated).await);
         }
         report(&format!("kill-pairs-{exchange}.md"), &rows);
@@ -256,8 +256,8 @@ async fn pairs_of_deaths() {
 }
 
 on_both! {
-    registration: a_registration_with_hyperliquid, a_registration_with_aster;
-    rotation: a_rotation_on_hyperliquid, a_rotation_on_aster;
-    deletion: a_deletion_on_hyperliquid, a_deletion_on_aster;
-    renewal: a_renewal_on_hyperliquid, a_renewal_on_aster;
+    registration: hyperliquid_registration_killed_finished_by_retry, aster_registration_killed_is_finished_by_retry;
+    rotation: hyperliquid_rotation_killed_is_finished_by_retry, aster_rotation_killed_is_finished_by_retry;
+    deletion: hyperliquid_deletion_killed_is_finished_by_retry, aster_deletion_killed_is_finished_by_retry;
+    renewal: hyperliquid_renewal_killed_is_finished_by_next_run, aster_renewal_killed_is_finished_by_next_run;
 }

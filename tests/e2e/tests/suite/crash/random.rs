@@ -1,11 +1,11 @@
-//! A thousand operations by sixteen callers at once on a few wallets, while calls time out, fail,
-//! break off and lose their answers, processes die, and the clock leaps: at the end nothing is
-//! lost and nothing is left over.
+//! Runs a thousand operations by sixteen concurrent callers on a few wallets, while calls time out,
+//! fail, disconnect and lose their responses, processes are killed, and the clock jumps. At the end
+//! nothing is lost and nothing is left over.
 //!
-//! What is done and what goes wrong is drawn from a seed, which is printed; `RANDOM_SEED` sets it.
-//! How the callers interleave is not repeated.
+//! A seed determines the operations and faults. The test prints it, and `RANDOM_SEED` sets it. The
+//! interleaving of the callers is not reproducible.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it found")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests report what they cover")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +26,7 @@ const CALLERS: usize = 16;
 const USERS: [&str; 5] = ["ann", "bob", "cid", "dot", "eve"];
 const EXCHANGES: [Exchange; 2] = [Exchange::Hyperliquid, Exchange::Aster];
 
-/// SplitMix64: small, and the same everywhere.
+/// SplitMix64: small and portable.
 struct Draw(u64);
 
 impl Draw {
@@ -47,7 +47,7 @@ impl Draw {
     }
 }
 
-/// An operation, how often it is drawn, and its call.
+/// The name of an operation, its relative frequency, and its call.
 type Operation = (&'static str, usize, fn(Exchange, &str) -> Call);
 
 const MIX: [Operation; 8] = [
@@ -61,15 +61,15 @@ const MIX: [Operation; 8] = [
     ("renewal job", 5, |_, user| Call::renewal(user)),
 ];
 
-/// What goes wrong in one operation.
+/// A fault during one operation.
 #[derive(Clone, Debug)]
 enum Trouble {
     Nothing,
-    /// Its process dies at this call.
+    /// The process is killed at this call.
     Death(usize, Side),
-    /// So many of its calls of the exchange, from the first on, fail so.
+    /// The first calls to the exchange fail with these faults.
     Exchange(Vec<Fault>),
-    /// This call fails so, unless it is one of the exchange.
+    /// This call fails, unless it is a call to the exchange.
     Cloud(usize, Fault),
 }
 
@@ -114,7 +114,7 @@ impl Trouble {
 
 fn exchange_fault(draw: &mut Draw) -> Fault {
     match draw.below(16) {
-        // Each of these costs a caller its patience.
+        // Each of these takes the caller a whole timeout.
         0 => Fault::Hang,
         1 => Fault::AppliedThenHang,
         2..4 => Fault::RateLimited { retry_after_s: 2 },
@@ -126,12 +126,12 @@ fn exchange_fault(draw: &mut Draw) -> Fault {
     }
 }
 
-/// One of the thousand.
+/// One of the thousand operations.
 struct Step {
     name: &'static str,
     call: Call,
     trouble: Trouble,
-    /// What the clock leaps by when it is over, in milliseconds.
+    /// The clock advances by this much after the step, in milliseconds.
     leap_ms: u64,
 }
 
@@ -147,8 +147,8 @@ impl Step {
         Self { name, call, trouble: Trouble::draw(draw), leap_ms }
     }
 
-    /// Every wallet is begun by two callers at once.
-    fn beginnings(draw: &mut Draw) -> Vec<Self> {
+    /// Two concurrent callers create each wallet.
+    fn creations(draw: &mut Draw) -> Vec<Self> {
         let users = USERS.iter().flat_map(|user| [user, user]);
         users.map(|user| Self::new(&MIX[0], user, draw)).collect()
     }
@@ -167,7 +167,7 @@ impl Step {
     }
 }
 
-/// How often each operation came to each end.
+/// Counts how often each operation ended with each result.
 #[derive(Default)]
 struct Tally(Mutex<BTreeMap<(&'static str, String), usize>>);
 
@@ -186,16 +186,16 @@ impl Tally {
     }
 }
 
-/// Callers who wait as they are told to. When nobody else works, the clock leaps to the first of
-/// them, so no lease runs out under a call that lives: only the leaps that are drawn do that.
-struct Patience {
+/// Callers that wait for `Retry-After`. When all callers wait, the clock advances to the end of the
+/// first wait. So no lease expires during a live call, except by a drawn jump of the clock.
+struct Waiters {
     clock: TestClock,
-    /// How many work, and until when the others wait.
+    /// The number of active callers, and the times until which the others wait.
     state: Mutex<(usize, Vec<u64>)>,
     leapt: watch::Sender<()>,
 }
 
-impl Patience {
+impl Waiters {
     async fn wait(&self, ms: u64) {
         let mut leaps = self.leapt.subscribe();
         let until = self.clock.now_ms() + ms;
@@ -210,7 +210,7 @@ impl Patience {
         state.1.swap_remove(own);
     }
 
-    /// One works no more.
+    /// Marks one caller as waiting or finished.
     fn rest(&self) {
         let mut state = self.state.lock().unwrap();
         state.0 -= 1;
@@ -221,19 +221,19 @@ impl Patience {
     }
 }
 
-/// What the callers share.
+/// The state that the callers share.
 struct Run {
     h: Harness,
     tally: Tally,
-    patience: Patience,
-    /// The addresses that each user's wallet was said to have.
+    waiters: Waiters,
+    /// The addresses that responses gave for each user's wallet.
     addresses: Mutex<BTreeMap<String, BTreeSet<String>>>,
 }
 
 impl Run {
-    /// All callers take steps until there is none left.
+    /// Runs all callers until no step is left.
     async fn take(self: &Arc<Self>, steps: Vec<Step>) {
-        self.patience.state.lock().unwrap().0 = CALLERS;
+        self.waiters.state.lock().unwrap().0 = CALLERS;
         let steps = Arc::new((steps, AtomicUsize::new(0)));
         let callers = (0..CALLERS).map(|_| {
             let (run, steps) = (self.clone(), steps.clone());
@@ -241,7 +241,7 @@ impl Run {
                 while let Some(step) = steps.0.get(steps.1.fetch_add(1, Ordering::SeqCst)) {
                     run.step(step).await;
                 }
-                run.patience.rest();
+                run.waiters.rest();
             })
         });
         for caller in callers.collect::<Vec<_>>() {
@@ -249,13 +249,13 @@ impl Run {
         }
     }
 
-    /// A call that may meet trouble, and another one if the first was told to come again.
+    /// Runs a call that may meet a fault, and retries it once if the response requests it.
     async fn step(&self, step: &Step) {
         let trouble = step.trouble.clone().plan();
         let reply = self.call(step, &self.h.proxy.process_with(trouble)).await;
         self.h.app.clock.advance_ms(step.leap_ms);
         if let Some(seconds) = reply.as_ref().and_then(Reply::retry_after_s) {
-            self.patience.wait(seconds * 1_000).await;
+            self.waiters.wait(seconds * 1_000).await;
             self.call(step, &self.h.proxy.process()).await;
         }
     }
@@ -268,8 +268,8 @@ impl Run {
             let mut addresses = self.addresses.lock().unwrap();
             addresses.entry(step.call.user.clone()).or_default().insert(address.to_owned());
         }
-        // The clock stands still by itself. All callers together make it some times faster than
-        // the real one, at which no nonce becomes too old within a call.
+        // The test clock does not advance by itself. All callers together make it a few times
+        // faster than the real clock, but slow enough that no nonce becomes too old within a call.
         let passed_ms = u64::try_from(started.elapsed().as_millis()).unwrap() / 4;
         self.h.app.clock.advance_ms(1 + passed_ms);
         reply
@@ -277,7 +277,7 @@ impl Run {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_operations_leave_nothing_behind() {
+async fn thousand_random_operations_leave_nothing_behind() {
     let seed = std::env::var("RANDOM_SEED").ok().map(|seed| seed.parse().unwrap());
     let seed = seed.unwrap_or_else(|| Clock::system().now_us() % 1_000_000);
     println!("RANDOM_SEED={seed}");
@@ -285,10 +285,10 @@ async fn a_thousand_operations_leave_nothing_behind() {
     let h = Harness::start().await;
     let (state, tally, addresses) = Default::default();
     let (clock, leapt) = (h.app.clock.clone(), watch::Sender::new(()));
-    let patience = Patience { clock, state, leapt };
-    let run = Arc::new(Run { h, tally, patience, addresses });
+    let waiters = Waiters { clock, state, leapt };
+    let run = Arc::new(Run { h, tally, waiters, addresses });
     let h = &run.h;
-    run.take(Step::beginnings(&mut draw)).await;
+    run.take(Step::creations(&mut draw)).await;
     for user in USERS {
         h.finish(&Call::create(user), ended::created).await;
     }
@@ -301,23 +301,24 @@ async fn a_thousand_operations_leave_nothing_behind() {
         let life = |exchange| view.credential(exchange).map(|record| record.state);
         println!("{user}: {:?}", EXCHANGES.map(life));
     }
-    // The faults are over. Whatever was begun is finished by whoever calls next.
+    // No more faults occur. The next call finishes everything that was interrupted.
     for user in USERS {
         let address = invariants::view(&h.app, user).await.wallet.address.to_string();
         let known = run.addresses.lock().unwrap().remove(user).unwrap_or_default();
         assert!(known.iter().all(|known| *known == address), "{user}: {address}, {known:?}");
         for exchange in EXCHANGES {
-            to_rest(h, user, exchange).await;
+            settle(h, user, exchange).await;
         }
     }
 }
 
-/// Finishes what was begun, by repeating what began it, and checks; then the whole life once more.
-async fn to_rest(h: &Harness, user: &str, exchange: Exchange) {
+/// Finishes the interrupted operation by a retry and checks the result. Then runs all operations
+/// once more.
+async fn settle(h: &Harness, user: &str, exchange: Exchange) {
     let (register, delete) = (Call::register(exchange, user), Call::delete(exchange, user));
     let view = invariants::view(&h.app, user).await;
     match view.credential(exchange).map(|record| record.state) {
-        None => invariants::nothing(&h.app, user, exchange).await,
+        None => invariants::assert_none_left(&h.app, user, exchange).await,
         Some(CredentialState::Pending) => {
             h.finish(&register, ended::registered).await;
         }
@@ -326,13 +327,13 @@ async fn to_rest(h: &Harness, user: &str, exchange: Exchange) {
         }
         Some(CredentialState::Revoking) => {
             h.finish(&delete, ended::deleted).await;
-            invariants::nothing(&h.app, user, exchange).await;
+            invariants::assert_none_left(&h.app, user, exchange).await;
         }
         Some(CredentialState::Active) => {}
     }
     h.finish(&Call::renewal(user), ended::idle).await;
     h.finish(&register, ended::registered).await;
-    invariants::one_that_works(&h.app, user, exchange).await;
+    invariants::assert_one_active(&h.app, user, exchange).await;
     h.finish(&delete, ended::deleted).await;
-    invariants::nothing(&h.app, user, exchange).await;
+    invariants::assert_none_left(&h.app, user, exchange).await;
 }

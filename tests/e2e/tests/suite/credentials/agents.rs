@@ -1,7 +1,7 @@
-//! Agents that an exchange lists: which of them the API key uses, and how a slot is freed that
-//! nobody uses.
+//! Tests the agents that an exchange lists: which of them the credential uses, and how an unused
+//! slot is freed.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use alloy_primitives::Address;
 use e2e::{DAY_MS, Reply, TestApp};
@@ -40,7 +40,7 @@ fn add(app: &TestApp, exchange: &str, wallet: &Reply, name: &str, byte: u8) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn agents_are_listed_with_their_roles_and_leftovers_removed() {
+async fn agents_are_listed_by_role_and_leftovers_removable() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     for (exchange, byte) in EXCHANGES.into_iter().zip([0x11, 0x21]) {
@@ -61,21 +61,21 @@ async fn agents_are_listed_with_their_roles_and_leftovers_removed() {
         assert_eq!((theirs.status, theirs.text("/code")), (422, "AGENT_NOT_OURS"));
         let nobody = remove(&app, exchange, "hdxnobody").await;
         assert_eq!((nobody.status, nobody.text("/code")), (404, "AGENT_NOT_FOUND"));
-        assert_eq!(roles(&list(&app, exchange).await).len(), 3, "nothing was removed");
+        assert_eq!(roles(&list(&app, exchange).await).len(), 3, "no agent was removed");
 
         let gone = remove(&app, exchange, "hdxlost").await;
         assert_eq!(gone.status, 200, "{gone:?}");
         assert_eq!(gone.text("/data/agentAddress"), Address::repeat_byte(byte).to_string());
         assert_eq!(roles(&list(&app, exchange).await).len(), 2);
         assert_eq!(remove(&app, exchange, "hdxlost").await.status, 404);
-        // The API key works as before.
+        // The credential still works.
         app.clock.advance_ms(10_000);
         assert_eq!(app.rotate(exchange, "user_1").await.status, 200);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn agent_removal_with_an_unknown_outcome_asks_the_list() {
+async fn agent_removal_with_unknown_outcome_reads_the_list() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     for (exchange, byte) in EXCHANGES.into_iter().zip([0x11, 0x21]) {
@@ -96,9 +96,10 @@ async fn agent_removal_with_an_unknown_outcome_asks_the_list() {
     }
 }
 
-/// A removal by address knows no name. The list that decides over it has one, and the agent is there.
+/// A removal by address does not contain the agent's name. The list that decides about the outcome
+/// has a name, and the agent is still in it.
 #[tokio::test(flavor = "multi_thread")]
-async fn agent_removal_by_address_compares_addresses_alone() {
+async fn agent_removal_by_address_ignores_names() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     assert_eq!(app.register("aster", "user_1").await.status, 200);
@@ -108,25 +109,25 @@ async fn agent_removal_by_address_compares_addresses_alone() {
         let body = serde_json::json!({ "code": -1000, "msg": text }).to_string();
         app.stack.aster_sim.fail_next(kind, Fault::Status(400, body));
     };
-    // Asked first, the exchange shows no list; asked again, it does.
+    // The list fails at the first request and works at the second one.
     fail("listAgents", "No agent found");
     fail("deleteAgent", "An unknown error occured while processing the request.");
     let failed = remove(&app, "aster", &address).await;
     assert_ne!(failed.status, 200, "{failed:?}");
     let listed = list(&app, "aster").await;
     assert!(roles(&listed).contains(&("hdxlost", "leftover")), "{listed:?}");
-    assert_eq!(app.stack.aster_sim.clear_faults(), 0, "both were met");
+    assert_eq!(app.stack.aster_sim.clear_faults(), 0, "both faults occurred");
     let gone = remove(&app, "aster", &address).await;
     assert_eq!(gone.status, 200, "{gone:?}");
 }
 
-/// Two removals of one agent at once, and a registration: each has a nonce of its own, the slot is
-/// freed once, and no call claims what is not true.
+/// Two concurrent removals of one agent, and a registration. Each uses its own nonce, the slot is
+/// freed once, and each response is true.
 #[tokio::test(flavor = "multi_thread")]
-async fn agent_removals_at_once_end_alike() {
+async fn concurrent_agent_removals_succeed() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
-    // Hyperliquid takes no nonce below the lowest that it knows.
+    // Hyperliquid accepts no nonce below the lowest one that it remembers.
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 200);
     assert_eq!(app.delete("hyperliquid", "user_1").await.status, 200);
     app.clock.advance_ms(10_000);
@@ -145,10 +146,10 @@ async fn agent_removals_at_once_end_alike() {
     assert!(matches!(roles(&listed)[..], [(_, "current")]), "{listed:?}");
 }
 
-/// Three leftovers fill the slots and no credential is there: a registration takes the place of one
-/// of them, and the others can be removed.
+/// Three leftovers fill the slots, and no credential exists. A registration replaces one of them,
+/// and the others can be removed.
 #[tokio::test(flavor = "multi_thread")]
-async fn registration_without_a_slot_replaces_a_leftover() {
+async fn register_without_free_slot_replaces_a_leftover() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     for byte in 1..=3 {
@@ -169,7 +170,7 @@ async fn registration_without_a_slot_replaces_a_leftover() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_in_every_slot_are_not_replaced() {
+async fn register_with_foreign_agents_returns_422() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     for byte in 1..=3 {
@@ -182,7 +183,7 @@ async fn strangers_in_every_slot_are_not_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn aster_agents_without_a_registered_agent_are_removed_by_address() {
+async fn aster_agent_is_removed_by_address_without_key() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     add(&app, "aster", &wallet, "hdxlost", 0x11);

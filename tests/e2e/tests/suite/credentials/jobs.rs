@@ -1,6 +1,7 @@
-//! The scheduled jobs: renewal before expiry, finishing what was left, and drift.
+//! Tests the scheduled jobs: renewal before expiry, completion of interrupted operations, and
+//! drift.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use alloy_primitives::Address;
 use domain::ids::Exchange;
@@ -11,7 +12,7 @@ use shared::credentials::{Drift, Life, Reconciled, RenewLimits, Renewed};
 
 const EXCHANGES: [&str; 2] = ["hyperliquid", "aster"];
 
-/// What a run did on both exchanges together.
+/// Runs the renewal job and adds the results of both exchanges.
 async fn renew(app: &TestApp, limits: &RenewLimits) -> Renewed {
     let [(_, one), (_, two)] = app.stack.jobs.renew(limits).await.unwrap();
     Renewed {
@@ -42,7 +43,7 @@ async fn expiry(app: &TestApp, exchange: &str, user: &str) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_expires_soon_is_renewed_and_nothing_else() {
+async fn renewal_job_renews_only_expiring_keys() {
     let app = TestApp::start().await;
     let wallet = app.wallet("soon").await;
     app.wallet("opted_out").await;
@@ -55,7 +56,7 @@ async fn what_expires_soon_is_renewed_and_nothing_else() {
     let seen = app.api_key("aster", "opted_out").await;
     assert_eq!(seen.body["data"]["autoRenew"], false);
     assert_eq!(renew(&app, &RENEW_LIMITS).await, Renewed::default());
-    // A day more than the latest moment at which any wallet becomes due.
+    // One day before the first wallet becomes due.
     app.clock.advance_ms(164 * DAY_MS);
     assert_eq!(renew(&app, &RENEW_LIMITS).await, Renewed::default());
     app.clock.advance_ms(2 * DAY_MS);
@@ -66,7 +67,7 @@ async fn what_expires_soon_is_renewed_and_nothing_else() {
     for exchange in EXCHANGES {
         let expected = app.clock.now_ms() + 180 * DAY_MS - 60_000;
         let off = expiry(&app, exchange, "soon").await.abs_diff(expected);
-        // Waiting for a removal moves the clock on.
+        // Waiting for a removal advances the clock.
         assert!(off < 60_000, "{off}");
         assert!(expiry(&app, exchange, "opted_out").await < app.clock.now_ms() + 15 * DAY_MS);
     }
@@ -75,9 +76,10 @@ async fn what_expires_soon_is_renewed_and_nothing_else() {
     assert_eq!(renew(&app, &RENEW_LIMITS).await, Renewed::default());
 }
 
-/// Whoever was handed a key has not been told of the new one: the old one works until it expires.
+/// The caller has the delivered key, not the new one, so the delivered key works
+/// until it expires.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_was_handed_out_is_not_taken_away_by_its_renewal() {
+async fn renewal_keeps_a_delivered_key_until_it_expires() {
     let app = TestApp::start().await;
     let limits = RenewLimits { keys_are_handed_out: true, ..RENEW_LIMITS };
     let wallet = app.wallet("user_1").await;
@@ -85,7 +87,7 @@ async fn a_key_that_was_handed_out_is_not_taken_away_by_its_renewal() {
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 200);
     let first = agents()[0].address;
     app.clock.advance_ms(167 * DAY_MS);
-    // No slot is free: it waits for one, while there is time.
+    // Without a free slot, the job waits for one while time remains.
     for (name, byte) in [("theirs", 1), ("others", 2)] {
         let expires = app.clock.now_ms() + 100 * DAY_MS;
         let stranger = Address::repeat_byte(byte);
@@ -99,7 +101,7 @@ async fn a_key_that_was_handed_out_is_not_taken_away_by_its_renewal() {
     assert_eq!(agents().len(), 3);
     assert!(agents().iter().any(|agent| agent.address == first));
     assert_eq!(renew(&app, &limits).await, Renewed::default());
-    // Past its expiry the old one is cleared away.
+    // After its expiry, the old agent is removed.
     app.clock.advance_ms(13 * DAY_MS);
     assert_eq!(renew(&app, &limits).await.finished, 1);
     let seen = app.api_key("hyperliquid", "user_1").await;
@@ -108,7 +110,7 @@ async fn a_key_that_was_handed_out_is_not_taken_away_by_its_renewal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_does_its_share_and_the_next_one_goes_on() {
+async fn renewal_limit_leaves_the_rest_to_the_next_run() {
     let app = TestApp::start().await;
     for user in ["a", "b", "c"] {
         app.wallet(user).await;
@@ -124,7 +126,7 @@ async fn a_run_does_its_share_and_the_next_one_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_rests_and_is_tried_again_and_expiry_is_counted() {
+async fn failed_renewal_is_retried_after_a_wait() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     assert_eq!(app.register("aster", "user_1").await.status, 200);
@@ -134,13 +136,13 @@ async fn a_failure_rests_and_is_tried_again_and_expiry_is_counted() {
     rules.max_agents = 1;
     app.stack.aster_sim.set_rules(rules);
     assert_eq!(renew(&app, &RENEW_LIMITS).await, Renewed { failed: 1, ..Renewed::default() });
-    // It rests for an hour, then for two.
+    // The job waits one hour before the second attempt, and two hours before the third.
     assert_eq!(renew(&app, &RENEW_LIMITS).await, Renewed::default());
     app.clock.advance_ms(61 * 60 * 1_000);
     assert_eq!(renew(&app, &RENEW_LIMITS).await.failed, 1);
     app.clock.advance_ms(61 * 60 * 1_000);
     assert_eq!(renew(&app, &RENEW_LIMITS).await, Renewed::default());
-    // Less than seven days are left.
+    // Less than seven days remain.
     app.clock.advance_ms(5 * DAY_MS);
     let done = renew(&app, &RENEW_LIMITS).await;
     assert_eq!(done, Renewed { failed: 1, expiring: 1, ..Renewed::default() });
@@ -152,7 +154,7 @@ async fn a_failure_rests_and_is_tried_again_and_expiry_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_callers_left_unfinished_is_finished() {
+async fn renewal_job_finishes_interrupted_operations() {
     let app = TestApp::start().await;
     for (user, exchange) in [("rotates", "hyperliquid"), ("goes", "aster"), ("retires", "aster")] {
         app.wallet(user).await;
@@ -179,9 +181,9 @@ async fn what_callers_left_unfinished_is_finished() {
     }
 }
 
-/// The job leaves callers their share: it stops while there is weight left.
+/// The job leaves weight for callers: it stops before the budget is used up.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_job_leaves_weight_to_callers() {
+async fn renewal_job_leaves_budget_to_callers() {
     let app = TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 400).await;
     for user in ["a", "b", "c", "d"] {
         app.wallet(user).await;
@@ -189,7 +191,7 @@ async fn the_job_leaves_weight_to_callers() {
         assert_eq!(app.register("aster", user).await.status, 200);
     }
     app.clock.advance_ms(170 * DAY_MS);
-    // 400 a minute, of which the job may use 200: a rotation weighs 51.
+    // The budget is 400 a minute, of which the job may use 200. A rotation weighs 51.
     let done = renew(&app, &RENEW_LIMITS).await;
     assert!(done.exhausted);
     assert_eq!((done.renewed, done.failed), (3, 0));
@@ -200,19 +202,19 @@ async fn the_job_leaves_weight_to_callers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn drift_is_reported_and_nothing_is_changed() {
+async fn reconcile_reports_drift_and_changes_nothing() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     for exchange in EXCHANGES {
         assert_eq!(app.register(exchange, "user_1").await.status, 200);
     }
-    // The first comparison is due after a day.
+    // The first comparison happens after one day.
     assert_eq!(reconcile(&app, Exchange::Aster).await, Reconciled::default());
     app.clock.advance_ms(2 * DAY_MS);
     for (_, found) in app.stack.jobs.reconcile(&RECONCILE_LIMITS).await.unwrap() {
         assert_eq!(found, Reconciled { checked: 1, ..Reconciled::default() });
     }
-    // Not again before a week.
+    // The next comparison happens after one week.
     assert_eq!(reconcile(&app, Exchange::Aster).await.checked, 0);
     app.clock.advance_ms(8 * DAY_MS);
 
@@ -226,14 +228,14 @@ async fn drift_is_reported_and_nothing_is_changed() {
         stranger,
         app.clock.now_ms() + 9 * DAY_MS
     ));
-    let ours = hyperliquid.agents_of(master(&wallet))[0].address;
-    assert!(hyperliquid.remove_agent(master(&wallet), ours));
+    let own = hyperliquid.agents_of(master(&wallet))[0].address;
+    assert!(hyperliquid.remove_agent(master(&wallet), own));
 
     for (exchange, found) in app.stack.jobs.reconcile(&RECONCILE_LIMITS).await.unwrap() {
         let drift: Vec<&Drift> = found.drift.iter().map(|(_, drift)| drift).collect();
         let stranger = stranger.to_string().parse().unwrap();
         if exchange == Exchange::Hyperliquid {
-            let gone = ours.to_string().parse().unwrap();
+            let gone = own.to_string().parse().unwrap();
             let unknown = Drift::Unknown { agent: stranger, ours: false };
             assert_eq!(drift, [&unknown, &Drift::Gone { agent: gone }]);
         } else {
@@ -245,7 +247,7 @@ async fn drift_is_reported_and_nothing_is_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registration_that_nobody_finishes_is_counted_and_reported() {
+async fn abandoned_registration_is_reported() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Hang);
@@ -255,7 +257,7 @@ async fn a_registration_that_nobody_finishes_is_counted_and_reported() {
     assert_eq!(renew(&app, &RENEW_LIMITS).await, Renewed::default());
     app.clock.advance_ms(2 * 60 * 1_000);
     assert_eq!(renew(&app, &RENEW_LIMITS).await, pending);
-    // It rests, and is counted again; after a week no more.
+    // The job waits and counts it again. After a week it stops counting.
     assert_eq!(renew(&app, &RENEW_LIMITS).await, Renewed::default());
     app.clock.advance_ms(2 * DAY_MS);
     assert_eq!(renew(&app, &RENEW_LIMITS).await, pending);
@@ -266,6 +268,6 @@ async fn a_registration_that_nobody_finishes_is_counted_and_reported() {
     renew(&app, &RENEW_LIMITS).await;
     app.clock.advance_ms(2 * DAY_MS);
     assert_eq!(renew(&app, &RENEW_LIMITS).await, Renewed::default());
-    // Its caller goes on all the same.
+    // The caller can still finish the registration.
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 200);
 }

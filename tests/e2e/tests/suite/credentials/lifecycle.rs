@@ -1,4 +1,4 @@
-//! What follows a registration: GET, rotation, deletion, expiry, on both exchanges.
+//! Tests GET, rotation, deletion and expiry of a credential on both exchanges.
 
 use alloy_primitives::Address;
 use e2e::{DAY_MS, Reply, TestApp};
@@ -16,7 +16,7 @@ async fn state(app: &TestApp, exchange: &str, user: &str) -> String {
     app.api_key(exchange, user).await.text("/data/state").to_owned()
 }
 
-/// The exchange fails at the next approval or removal, and cannot be asked.
+/// Lets the next approval or removal fail, and the lookup of its outcome too.
 fn fail(app: &TestApp, exchange: &str, approval: bool, fault: Fault) {
     let broken = Fault::Status(500, String::new());
     if exchange == "hyperliquid" {
@@ -38,7 +38,7 @@ async fn registered(app: &TestApp, exchange: &str, user: &str) -> (Reply, String
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_is_seen_without_a_secret() {
+async fn get_credential_does_not_return_the_secret() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     for exchange in EXCHANGES {
@@ -79,7 +79,7 @@ async fn a_credential_is_seen_without_a_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_credential_is_gone_on_both_sides_and_can_be_made_anew() {
+async fn deleted_credential_can_be_registered_again() {
     let app = TestApp::start().await;
     for exchange in EXCHANGES {
         let (wallet, agent) = registered(&app, exchange, "user_1").await;
@@ -90,12 +90,12 @@ async fn a_deleted_credential_is_gone_on_both_sides_and_can_be_made_anew() {
         assert!(agents(&app, &wallet, exchange).is_empty());
         let again = app.delete(exchange, "user_1").await;
         assert_eq!((again.status, again.text("/code")), (404, "API_KEY_NOT_FOUND"));
-        // Hyperliquid is still removing: the new registration waits for it.
-        let anew = app.register(exchange, "user_1").await;
-        assert_eq!(anew.status, 200, "{anew:?}");
-        assert_ne!(anew.agent(exchange), agent);
+        // Hyperliquid is still removing the old agent. The new registration waits for that.
+        let renewed = app.register(exchange, "user_1").await;
+        assert_eq!(renewed.status, 200, "{renewed:?}");
+        assert_ne!(renewed.agent(exchange), agent);
         assert_eq!(agents(&app, &wallet, exchange).len(), 1);
-        // In the body as well.
+        // The wallet identifier is accepted in the body too.
         let path = format!("/api/trading/{exchange}/apikey");
         let request = app.request(http::Method::DELETE, &path);
         let gone = app.send(request.json(&json!({ "walletIdOrAddress": "user_1" }))).await;
@@ -104,7 +104,7 @@ async fn a_deleted_credential_is_gone_on_both_sides_and_can_be_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotation_hands_out_a_new_key_and_takes_the_old_one_away() {
+async fn rotate_returns_a_new_key_and_revokes_the_old_one() {
     let app = TestApp::start().await;
     for exchange in EXCHANGES {
         let (wallet, first) = registered(&app, exchange, "user_1").await;
@@ -125,7 +125,7 @@ async fn a_rotation_hands_out_a_new_key_and_takes_the_old_one_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_free_slot_hyperliquid_replaces_by_name_and_aster_says_so() {
+async fn rotate_without_a_free_slot_replaces_or_returns_422() {
     let app = TestApp::start().await;
     let (wallet, first) = registered(&app, "hyperliquid", "user_1").await;
     let master = wallet.text("/address").parse().unwrap();
@@ -141,7 +141,7 @@ async fn without_a_free_slot_hyperliquid_replaces_by_name_and_aster_says_so() {
     let listed = agents(&app, &wallet, "hyperliquid");
     assert_eq!(listed.len(), 3);
     assert!(listed.contains(&rotated.agent("hyperliquid").to_owned()) && !listed.contains(&first));
-    // The one that took the name is found and taken away by it.
+    // A deletion finds and removes the agent that took the name.
     assert_eq!(app.delete("hyperliquid", "user_1").await.status, 200);
     assert_eq!(agents(&app, &wallet, "hyperliquid").len(), 2);
 
@@ -156,11 +156,11 @@ async fn without_a_free_slot_hyperliquid_replaces_by_name_and_aster_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_previous_agent_that_could_not_be_removed_is_removed_later() {
+async fn failed_removal_of_previous_agent_is_finished_later() {
     let app = TestApp::start().await;
     for exchange in EXCHANGES {
         let (wallet, first) = registered(&app, exchange, "user_1").await;
-        // The approval passes, the removal does not.
+        // The approval succeeds, and the removal fails.
         if exchange == "hyperliquid" {
             app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Pass);
         }
@@ -172,7 +172,7 @@ async fn a_previous_agent_that_could_not_be_removed_is_removed_later() {
         let seen = app.api_key(exchange, "user_1").await;
         assert_eq!(seen.text("/data/state"), "active");
         assert_eq!(seen.body["data"]["retiringAgentAddresses"], json!([first]));
-        // Deletion takes both.
+        // A deletion removes both agents.
         let gone = app.delete(exchange, "user_1").await;
         assert_eq!(gone.status, 200, "{gone:?}");
         assert!(agents(&app, &wallet, exchange).is_empty());
@@ -180,7 +180,7 @@ async fn a_previous_agent_that_could_not_be_removed_is_removed_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_that_the_exchange_did_not_hear_is_finished_by_a_repeat() {
+async fn delete_with_timeout_is_finished_by_the_retry() {
     let app = TestApp::start().await;
     for exchange in EXCHANGES {
         let (wallet, _) = registered(&app, exchange, "user_1").await;
@@ -189,7 +189,7 @@ async fn a_deletion_that_the_exchange_did_not_hear_is_finished_by_a_repeat() {
         assert_eq!((failed.status, failed.text("/code")), (504, "EXCHANGE_TIMEOUT"));
         assert_eq!(failed.text("/error"), "Failed to revoke API key");
         assert_eq!(state(&app, exchange, "user_1").await, "revoking");
-        // There is no way back.
+        // A revocation cannot be undone.
         for reply in [app.register(exchange, "user_1").await, app.rotate(exchange, "user_1").await]
         {
             assert_eq!((reply.status, reply.text("/code")), (409, "REVOCATION_UNFINISHED"));
@@ -200,9 +200,9 @@ async fn a_deletion_that_the_exchange_did_not_hear_is_finished_by_a_repeat() {
     }
 }
 
-/// An answer that was lost is found out about by asking once, for removals too.
+/// If the response to a removal is lost, one lookup finds the outcome.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_removal_whose_answer_is_lost_counts() {
+async fn delete_with_lost_response_succeeds() {
     let app = TestApp::start().await;
     for exchange in EXCHANGES {
         let (wallet, _) = registered(&app, exchange, "user_1").await;
@@ -218,7 +218,7 @@ async fn a_removal_whose_answer_is_lost_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotation_with_an_unknown_outcome_is_finished_with_the_same_new_key() {
+async fn rotate_retry_after_unknown_outcome_keeps_the_key() {
     let app = TestApp::start().await;
     for exchange in EXCHANGES {
         let (wallet, first) = registered(&app, exchange, "user_1").await;
@@ -241,14 +241,14 @@ async fn a_rotation_with_an_unknown_outcome_is_finished_with_the_same_new_key() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expired_credential_gives_way_and_leaves_no_agent_behind() {
+async fn register_replaces_expired_credential_and_its_agent() {
     let app = TestApp::start().await;
     for exchange in EXCHANGES {
         let (wallet, first) = registered(&app, exchange, "user_1").await;
         app.clock.advance_ms(181 * DAY_MS);
-        let anew = app.register(exchange, "user_1").await;
-        assert_eq!(anew.status, 200, "{anew:?}");
-        let second = anew.agent(exchange).to_owned();
+        let renewed = app.register(exchange, "user_1").await;
+        assert_eq!(renewed.status, 200, "{renewed:?}");
+        let second = renewed.agent(exchange).to_owned();
         assert_ne!(first, second);
         assert_eq!(agents(&app, &wallet, exchange), [second]);
         assert_eq!(state(&app, exchange, "user_1").await, "active");
@@ -256,7 +256,7 @@ async fn an_expired_credential_gives_way_and_leaves_no_agent_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pending_registration_is_deleted_or_finished_but_not_rotated() {
+async fn rotate_of_pending_registration_returns_409() {
     let app = TestApp::start().await;
     for exchange in EXCHANGES {
         let wallet = app.wallet("user_1").await;
@@ -271,7 +271,7 @@ async fn a_pending_registration_is_deleted_or_finished_but_not_rotated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_input_and_other_exchanges_are_answered_like_registrations() {
+async fn credential_routes_refuse_bad_input() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     for exchange in EXCHANGES {
@@ -316,10 +316,10 @@ async fn bad_input_and_other_exchanges_are_answered_like_registrations() {
     );
 }
 
-/// A wallet whose registration never arrived has no account on Aster, which is what it says to a
-/// deletion. Where it cannot be asked about the agent, that is no last word.
+/// A wallet whose registration never arrived has no account on Aster, and Aster returns that error
+/// for a deletion. If the agent list fails too, the outcome stays unknown.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_of_what_never_arrived_can_be_repeated_until_the_exchange_can_be_asked() {
+async fn delete_of_lost_registration_needs_a_lookup() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let broken = || Fault::Status(500, String::new());

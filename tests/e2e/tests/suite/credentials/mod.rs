@@ -1,8 +1,8 @@
-//! Trading keys from registration to removal, and the scheduled jobs that look after them.
+//! Tests trading keys from registration to removal, and the scheduled jobs that maintain them.
 
 mod agents;
 mod expiry;
 mod jobs;
-mod keys_in_hand;
+mod key_delivery;
 mod lifecycle;
 mod registration;

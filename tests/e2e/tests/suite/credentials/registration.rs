@@ -1,6 +1,6 @@
-//! Registration when something goes wrong on the way: nothing is lost, nothing happens twice.
+//! Tests registrations with faults: nothing is lost, and nothing happens twice.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn fail_send(app: &TestApp, fault: &Fault) {
     app.stack.aster_sim.fail_next(SEND[1], fault.clone());
 }
 
-/// The agents that each exchange knows of this wallet.
+/// Returns the stored credential.
 async fn stored(app: &TestApp, user: &str, exchange: &str) -> Option<CredentialRecord> {
     let exchange = if exchange == "aster" { Exchange::Aster } else { Exchange::Hyperliquid };
     let store = &app.stack.custody.store;
@@ -25,7 +25,8 @@ async fn stored(app: &TestApp, user: &str, exchange: &str) -> Option<CredentialR
     view.credential(exchange).cloned()
 }
 
-/// One agent on the exchange, one active credential here, and they are the same.
+/// Checks that exactly one agent exists at the exchange, that one active credential is stored, and
+/// that they match.
 async fn settled(app: &TestApp, wallet: &Reply, user: &str, exchange: &str, reply: &Reply) {
     assert_eq!(reply.status, 200, "{exchange}: {reply:?}");
     let agents = app.agents(exchange, wallet.text("/address"));
@@ -38,7 +39,7 @@ async fn settled(app: &TestApp, wallet: &Reply, user: &str, exchange: &str, repl
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_lost_is_found_out_in_the_same_call() {
+async fn register_with_lost_response_succeeds() {
     let app = TestApp::start().await;
     for (user, fault) in [("lost", Fault::AppliedButLost), ("late", Fault::AppliedThenHang)] {
         let wallet = app.wallet(user).await;
@@ -51,11 +52,11 @@ async fn an_answer_that_is_lost_is_found_out_in_the_same_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_outcome_is_finished_by_the_next_call_with_the_same_agent() {
+async fn register_retry_after_unknown_outcome_keeps_agent() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     fail_send(&app, &Fault::AppliedButLost);
-    // Nor can the exchange be asked.
+    // The lookup of the outcome fails too.
     app.stack.hyperliquid_sim.fail_next("userRole", Fault::Status(500, String::new()));
     app.stack.aster_sim.fail_next("listAgents", Fault::Status(500, String::new()));
     for exchange in EXCHANGES {
@@ -69,13 +70,13 @@ async fn an_unknown_outcome_is_finished_by_the_next_call_with_the_same_agent() {
         assert_eq!(reply.agent(exchange), pending.agent.to_string());
         assert_eq!(reply.body["data"]["expiryTimestamp"], pending.expires_at_ms);
     }
-    // The approval was sent once: the second call only asked.
+    // The approval was sent once. The second call only looked up the outcome.
     let sent = app.stack.hyperliquid_sim.requests();
     assert_eq!(sent.iter().filter(|request| request.kind == "approveAgent").count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_that_never_arrived_is_sent_again_with_a_fresh_nonce() {
+async fn register_retry_sends_the_approval_with_a_new_nonce() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     fail_send(&app, &Fault::Hang);
@@ -89,10 +90,10 @@ async fn an_approval_that_never_arrived_is_sent_again_with_a_fresh_nonce() {
     }
 }
 
-/// A call that dies while the exchange works: its lease keeps others out until it ends, and then
-/// the next call finishes.
+/// A call is killed while the exchange processes it. Its lease blocks other calls until it expires,
+/// and the next call finishes the registration.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_dies_is_finished_by_another_after_its_lease() {
+async fn register_retry_after_crash_waits_for_the_lease() {
     let app = TestApp::start_with(|options| options.exchange_timeout_ms = 10_000).await;
     let wallet = app.wallet("user_1").await;
     fail_send(&app, &Fault::AppliedThenHang);
@@ -100,7 +101,7 @@ async fn a_call_that_dies_is_finished_by_another_after_its_lease() {
         let mut dying = Box::pin(register_without_socket(&app, exchange, "user_1"));
         loop {
             tokio::select! {
-                () = &mut dying => panic!("it was to die"),
+                () = &mut dying => panic!("the call must not return"),
                 () = tokio::task::yield_now() => {}
             }
             if !app.agents(exchange, wallet.text("/address")).is_empty() {
@@ -114,9 +115,9 @@ async fn a_call_that_dies_is_finished_by_another_after_its_lease() {
         let waits = app.register(exchange, "user_1").await;
         assert_eq!((waits.status, waits.text("/code")), (409, "REGISTRATION_IN_PROGRESS"));
         let wait = |reply: &Reply| reply.retry_after_s().unwrap();
-        assert_eq!(wait(&waits), 1, "a call that has just begun is worth a second");
+        assert_eq!(wait(&waits), 1, "expected a wait of one second for a call that has just begun");
 
-        // A client that obeys finds out in a few calls that the other one has died.
+        // A client that obeys `Retry-After` finishes the registration after a few calls.
         let mut reply = waits;
         for _ in 0..6 {
             app.clock.advance_ms(wait(&reply) * 1_000 + 100);
@@ -138,12 +139,12 @@ async fn register_without_socket(app: &TestApp, exchange: &str, user: &str) {
         .body(axum::body::Body::from(body))
         .unwrap();
     let _ = app.stack.router.clone().oneshot(request).await;
-    // Whoever polls this to its end has waited for the exchange in vain.
+    // Stays pending if the exchange responds, so that the caller sees the call as still running.
     tokio::time::timeout(Duration::from_secs(60), std::future::pending::<()>()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expired_credential_does_not_block_a_new_one() {
+async fn register_after_expiry_succeeds() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     for exchange in EXCHANGES {
@@ -157,11 +158,11 @@ async fn an_expired_credential_does_not_block_a_new_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nonces_are_never_used_twice() {
+async fn refused_registrations_do_not_reuse_nonces() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     let mut nonces = Vec::new();
-    // The clock stands still, and each registration but the last is refused after it was sent.
+    // The clock does not advance. Each registration but the last is refused after it was sent.
     for round in 0..3 {
         if round < 2 {
             let full = r#"{"status":"err","response":"Too many extra agents"}"#;
@@ -179,9 +180,9 @@ async fn nonces_are_never_used_twice() {
     assert_eq!(app.agents("hyperliquid", wallet.text("/address")).len(), 1);
 }
 
-/// A pending record of long ago asks for the whole time again, and before it is sent.
+/// A retry of an old pending record requests the full validity again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stale_pending_registration_gets_a_new_expiry() {
+async fn register_retry_after_days_gets_a_new_expiry() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     fail_send(&app, &Fault::Hang);

@@ -1,8 +1,8 @@
-//! What a compromised endpoint can ask the cosigner for, with all of its rights: none of it yields
-//! a signature that the policy does not allow, and none damages a later honest one. Attacks on the
-//! protocol itself are in `protocol.rs`.
+//! Attacks by a compromised endpoint that uses all of its rights with the cosigner. None yields a
+//! signature that the policy does not allow, and none damages a later honest signature. Attacks on
+//! the protocol itself are in `protocol.rs`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use domain::eth::Address;
 use domain::intent::{
@@ -19,7 +19,7 @@ fn agent() -> Address {
 }
 
 fn message(text: &str) -> Intent {
-    // As an endpoint sends it that skips its own check.
+    // Builds the message as an endpoint that skips its own check would send it.
     let bytes = postcard::to_stdvec(text).unwrap();
     Intent::PersonalMessage(postcard::from_bytes(&bytes).unwrap())
 }
@@ -48,9 +48,9 @@ fn register(user: Address, now_ms: u64) -> AsterRegisterAgent {
     }
 }
 
-/// Everything that can be said in the closed list of intents, bent.
+/// Sends every kind of intent with values that the policy refuses.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_bent_intent_is_signed() {
+async fn intents_against_the_policy_are_refused() {
     let attacker = Attacker::new().await;
     let now = attacker.app.clock.now_ms();
     let wallet = attacker.share.address();
@@ -108,9 +108,9 @@ async fn no_bent_intent_is_signed() {
     attacker.still_signs().await;
 }
 
-/// A nonce is signed once, and none before it after it.
+/// A nonce is signed once, and afterwards no lower nonce is signed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_nonce_is_not_signed() {
+async fn repeated_nonce_is_refused() {
     let attacker = Attacker::new().await;
     let now = attacker.app.clock.now_ms();
     let with = |nonce_ms: u64| {
@@ -121,7 +121,7 @@ async fn a_repeated_nonce_is_not_signed() {
         let refused = attacker.open([session; 32], &with(nonce_ms)).await.map(|_| ());
         assert!(matches!(refused, Err(Refusal::Policy(_))), "{refused:?}");
     }
-    // Aster's are others.
+    // Aster has its own nonces.
     let wallet = attacker.share.address();
     assert!(
         attacker.open([4; 32], &Intent::AsterRegisterAgent(register(wallet, now))).await.is_ok()
@@ -129,13 +129,13 @@ async fn a_repeated_nonce_is_not_signed() {
     assert!(attacker.open([5; 32], &with(now + 1)).await.is_ok());
 }
 
-/// A raw digest, a transaction, a withdrawal, a transfer, an agent that may withdraw: the protocol
-/// has no words for them. What is sent in their place does not parse.
+/// The protocol has no intent for a raw digest, a transaction, a withdrawal, a transfer or an agent
+/// that may withdraw. Bytes that encode one do not parse.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_no_intent_cannot_be_said() {
-    /// An intent of an attacker's own making.
+async fn unknown_intents_do_not_parse() {
+    /// Intents that an attacker invents, next to the real ones.
     #[derive(Serialize)]
-    enum Made {
+    enum FakeIntent {
         _PersonalMessage(String),
         _AsterLogin(String),
         _AsterRegisterAgent(String),
@@ -147,36 +147,36 @@ async fn what_has_no_intent_cannot_be_said() {
         Withdraw { amount: u64 },
     }
     #[derive(Serialize)]
-    enum MadeCall {
+    enum FakeCall {
         _StartKeygen,
         _FinishKeygen,
-        StartSign { intent: Made, message: Vec<u8> },
+        StartSign { intent: FakeIntent, message: Vec<u8> },
     }
     #[derive(Serialize)]
-    struct MadeRequest {
+    struct FakeRequest {
         protocol: u16,
         key: WalletKey,
         session: [u8; 32],
         request_id: String,
         caller: String,
-        call: MadeCall,
+        call: FakeCall,
     }
     let attacker = Attacker::new().await;
     let data = sign_data(&attacker.key, [1; 32], party_2(), [7; 32]);
     let (_, _, mut phase_1) = attacker.share.party().sign_phase1(&data).unwrap();
     let honest = postcard::to_stdvec(&phase_1.remove(0)).unwrap();
     for intent in [
-        Made::RawDigest([7; 32]),
-        Made::UsdSend { destination: agent().to_string(), amount: "1".to_owned() },
-        Made::Withdraw { amount: 1 },
+        FakeIntent::RawDigest([7; 32]),
+        FakeIntent::UsdSend { destination: agent().to_string(), amount: "1".to_owned() },
+        FakeIntent::Withdraw { amount: 1 },
     ] {
-        let request = MadeRequest {
+        let request = FakeRequest {
             protocol: PROTOCOL,
             key: attacker.key.clone(),
             session: [1; 32],
             request_id: String::new(),
             caller: String::new(),
-            call: MadeCall::StartSign { intent, message: honest.clone() },
+            call: FakeCall::StartSign { intent, message: honest.clone() },
         };
         use base64::Engine;
         let bytes = postcard::to_stdvec(&request).unwrap();
@@ -192,17 +192,17 @@ async fn what_has_no_intent_cannot_be_said() {
     attacker.still_signs().await;
 }
 
-/// A personal message is hashed with its own prefix: no text hashes to typed data.
+/// A personal message is hashed with its own prefix, so no text hashes to typed data.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_with_the_bytes_of_typed_data_is_only_a_message() {
+async fn message_with_typed_data_bytes_is_hashed_as_message() {
     let attacker = Attacker::new().await;
     let now = attacker.app.clock.now_ms();
-    let wanted = Intent::HyperliquidApproveAgent(approve(now)).digest();
+    let target = Intent::HyperliquidApproveAgent(approve(now)).digest();
     let text: String =
-        "\x19\x01".chars().chain(wanted.iter().map(|byte| char::from(*byte & 0x7f))).collect();
+        "\x19\x01".chars().chain(target.iter().map(|byte| char::from(*byte & 0x7f))).collect();
     let intent = Intent::PersonalMessage(PersonalMessage::parse(text).unwrap());
-    assert_ne!(intent.digest(), wanted);
-    let data = sign_data(&attacker.key, [2; 32], party_2(), wanted);
+    assert_ne!(intent.digest(), target);
+    let data = sign_data(&attacker.key, [2; 32], party_2(), target);
     let (_, _, mut phase_1) = attacker.share.party().sign_phase1(&data).unwrap();
     let start = StartSign { intent, message: phase_1.remove(0) };
     let answer = attacker.cosigner.call(&attacker.key, [2; 32], Call::StartSign(start)).await;
@@ -210,9 +210,9 @@ async fn a_message_with_the_bytes_of_typed_data_is_only_a_message() {
     attacker.still_signs().await;
 }
 
-/// More than the rate: counted in the table, over all of the attacker's processes.
+/// The rate is counted in the table, for all processes of the attacker together.
 #[tokio::test(flavor = "multi_thread")]
-async fn more_than_the_rate_is_refused_until_the_minute_is_over() {
+async fn signatures_over_the_wallet_rate_are_refused() {
     let policy = include_str!("../../../../../infra/cosigner-policy.json");
     let policy = policy.replacen("\"perMinute\": 120", "\"perMinute\": 3", 1);
     let attacker = Attacker::with(|options| options.cosigner_policy = Some(policy)).await;
@@ -229,14 +229,14 @@ async fn more_than_the_rate_is_refused_until_the_minute_is_over() {
     assert_eq!((reply.status, reply.text("/code")), (422, "POLICY_REFUSED"));
     let message = reply.text("/message");
     assert!(message.starts_with("The signing policy does not allow this: "), "{message}");
-    assert!(message.contains("minute"), "the policy's reason: {message}");
+    assert!(message.contains("minute"), "expected the policy's reason: {message}");
     attacker.app.clock.advance_ms(60_000);
     attacker.still_signs().await;
 }
 
-/// A tenant's wallets count together; another tenant's do not.
+/// The wallets of a tenant count together. Wallets of other tenants do not count.
 #[tokio::test(flavor = "multi_thread")]
-async fn more_than_the_tenants_rate_is_refused_too() {
+async fn signatures_over_the_tenant_rate_are_refused() {
     let policy = include_str!("../../../../../infra/cosigner-policy.json");
     let policy = policy.replacen("\"perMinute\": 30000", "\"perMinute\": 3", 1);
     let attacker = Attacker::with(|options| options.cosigner_policy = Some(policy)).await;
@@ -255,10 +255,10 @@ async fn more_than_the_tenants_rate_is_refused_too() {
     assert_eq!(sign("second").await, 200);
 }
 
-/// Opened sessions are kept for half a minute and then are nothing; each counts as a signature, so
-/// their number is bounded by the rate.
+/// An open session expires after half a minute. Each one counts as a signature, so the rate limits
+/// their number.
 #[tokio::test(flavor = "multi_thread")]
-async fn flood_of_sessions_ends_with_new_shares() {
+async fn flood_of_open_sessions_requires_a_refresh() {
     let attacker = Attacker::new().await;
     let mut opened = Vec::new();
     for session in 0..4 {
@@ -272,7 +272,7 @@ async fn flood_of_sessions_ends_with_new_shares() {
     for run in opened {
         assert_eq!(attacker.finish(run.session, run.phase_2).await, Err(Refusal::NoSession));
     }
-    // The honest endpoint has the shares refreshed, and signs with the new ones.
+    // The honest endpoint refreshes the shares and signs with the new ones.
     attacker.still_signs().await;
     let more = attacker.open([6; 32], &message("flood")).await;
     assert_eq!(more.map(|_| ()), Err(Refusal::Retired));

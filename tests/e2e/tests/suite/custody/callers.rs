@@ -1,7 +1,7 @@
-//! Each function's own alias of the cosigner: what an attacker with one function's rights can ask
-//! for, and what the audit log says about who asked.
+//! Tests the alias of the cosigner that each function uses: what an attacker with the rights of one
+//! function can call, and how the audit log records the alias.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 use cosigner::audit::verify::Verifier;
 use cosigner::audit::{Decision, Entry, Record};
@@ -43,10 +43,10 @@ fn share(attacker: &Attacker) -> KeyShare {
     KeyShare::new(attacker.share.party().clone())
 }
 
-/// Every kind of intent, each one that the policy refuses: no run begins with it.
+/// Returns one intent of every kind. The policy refuses each of them, so no session starts.
 fn intents() -> [Intent; 6] {
     let (chain, agent, name) = (HyperliquidChain::Testnet, Address::ZERO, "other".to_owned());
-    // As an endpoint sends it that skips its own check.
+    // Builds the message as an endpoint that skips its own check would send it.
     let reserved = postcard::to_stdvec("You are signing into Astherus 1").unwrap();
     [
         Intent::PersonalMessage(postcard::from_bytes(&reserved).unwrap()),
@@ -86,7 +86,8 @@ fn start(attacker: &Attacker, session: [u8; 32], intent: Intent) -> Call {
     Call::StartSign(StartSign { intent, message: phase_1.remove(0) })
 }
 
-/// The records of the attacker's wallet, oldest first. Its chain verifies.
+/// Returns the audit records of the attacker's wallet, oldest first, and checks that its chain
+/// verifies.
 async fn entries(attacker: &Attacker) -> Vec<Entry> {
     let (all, partition) =
         (attacker.app.scan(COSIGNER_TABLE).await, format!("local#W#{}", attacker.key.wallet_id));
@@ -104,19 +105,19 @@ async fn entries(attacker: &Attacker) -> Vec<Entry> {
     records.iter().map(|record| serde_json::from_str(&record.body).unwrap()).collect()
 }
 
-/// A compromised endpoint that may refresh a wallet keeps the new share to itself, proves that it
-/// works, and has the old one given up: the wallet is lost.
+/// A compromised endpoint with the right to refresh could keep the new share, prove that it works,
+/// and retire the old one. Then the wallet would be lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoint_cannot_destroy_a_wallet_by_refresh() {
     let attacker = Attacker::new().await;
     let (random, next) = (Random::system(), WalletKey { key_version: 2, ..attacker.key.clone() });
-    // Also with new shares at hand, as if an honest refresh had died before its end.
+    // New shares exist too, as after an interrupted honest refresh.
     let refresh = client(&attacker, "refresh-shares");
     let made = mpc::refresh(&refresh, &random, &attacker.key, 2, share(&attacker)).await.unwrap();
     let before = entries(&attacker).await.len();
     let mut attempts = 0;
     for (alias, _) in CALLERS.iter().filter(|(alias, _)| *alias != "refresh-shares") {
-        // The log records a bounded number of refusals in a minute.
+        // The log records a limited number of refusals in a minute.
         attacker.app.clock.advance_ms(60_000);
         let cosigner = client(&attacker, alias);
         let to = mpc::refresh(&cosigner, &random, &attacker.key, 3, share(&attacker)).await;
@@ -129,7 +130,7 @@ async fn endpoint_cannot_destroy_a_wallet_by_refresh() {
         }
         attempts += 4;
     }
-    // Each attempt is recorded under the alias that was used, whatever it says of itself.
+    // Each attempt is recorded under the alias that was used, not under the name in the request.
     let attempted = entries(&attacker).await.split_off(before);
     assert_eq!(attempted.len(), attempts);
     for (entry, nth) in attempted.iter().zip(0..) {
@@ -144,10 +145,10 @@ async fn endpoint_cannot_destroy_a_wallet_by_refresh() {
     attacker.still_signs().await;
 }
 
-/// An alias that may do nothing with a wallet sends it call after call: the wallet signs all the
-/// time, and its log records the first refusals of the minute.
+/// An alias without rights to a wallet floods it with calls. The wallet still signs, and its log
+/// records the first refusals of the minute.
 #[tokio::test(flavor = "multi_thread")]
-async fn flood_of_refused_calls_leaves_a_wallet_that_signs() {
+async fn wallet_signs_during_a_flood_of_refused_calls() {
     let attacker = Attacker::new().await;
     let cosigner = client(&attacker, "create-wallet");
     let before = entries(&attacker).await.len();
@@ -163,17 +164,17 @@ async fn flood_of_refused_calls_leaves_a_wallet_that_signs() {
             attacker.still_signs().await;
         }
     };
-    let (answers, ()) = tokio::join!(futures_util::future::join_all(flood), honest);
-    assert!(answers.iter().all(|answer| *answer == Err(Refusal::NotAllowed)), "{answers:?}");
+    let (results, ()) = tokio::join!(futures_util::future::join_all(flood), honest);
+    assert!(results.iter().all(|result| *result == Err(Refusal::NotAllowed)), "{results:?}");
     let recorded = entries(&attacker).await.split_off(before);
     let refused = recorded.iter().filter(|it| matches!(it.decision, Decision::Refused { .. }));
-    // The flood may last from one minute into the next.
+    // The flood may cross the end of a minute.
     assert!((1..=60).contains(&refused.count()));
 }
 
-/// Every alias with every call: it may make those of its own function.
+/// Makes every call with every alias. An alias may make the calls of its own function only.
 #[tokio::test(flavor = "multi_thread")]
-async fn alias_makes_the_calls_of_its_function_only() {
+async fn alias_allows_only_its_functions_calls() {
     let attacker = Attacker::new().await;
     let random = Random::system();
     for ((alias, rights), number) in CALLERS.iter().zip(1..) {
@@ -192,20 +193,20 @@ async fn alias_makes_the_calls_of_its_function_only() {
         let wallet_id = random.uuid().unwrap();
         let key = WalletKey { wallet_id, key_version: 1, ..attacker.key.clone() };
         let made = refused(mpc::generate(&cosigner, &random, &key).await);
-        let may = rights.contains(&Right::Keygen);
-        assert_eq!(made, (!may).then_some(Refusal::NotAllowed), "{alias}");
-        // What party 2 gives up needs shares that were tried: the refusal says which check it met.
+        let allowed = rights.contains(&Right::Keygen);
+        assert_eq!(made, (!allowed).then_some(Refusal::NotAllowed), "{alias}");
+        // Party 2 retires shares only after a trial. The refusal shows which check applied.
         let retired = refused(mpc::retire(&cosigner, &random, &attacker.key).await);
-        let may = rights.contains(&Right::Refresh);
-        let want = if may { Refusal::NotConfirmed } else { Refusal::NotAllowed };
-        assert_eq!(retired, Some(want), "{alias}");
+        let allowed = rights.contains(&Right::Refresh);
+        let expected = if allowed { Refusal::NotConfirmed } else { Refusal::NotAllowed };
+        assert_eq!(retired, Some(expected), "{alias}");
     }
     attacker.still_signs().await;
 }
 
-/// The second call of a signature, too.
+/// The second call of a signature is checked too.
 #[tokio::test(flavor = "multi_thread")]
-async fn signature_is_not_finished_by_an_alias_that_signs_nothing() {
+async fn alias_without_signing_right_cannot_finish() {
     let attacker = Attacker::new().await;
     let intent = Intent::PersonalMessage(PersonalMessage::parse("hello").unwrap());
     let opened = attacker.open([1; 32], &intent).await.unwrap();
@@ -223,9 +224,9 @@ async fn signature_is_not_finished_by_an_alias_that_signs_nothing() {
     assert_eq!(refusal(answer), Ok(()));
 }
 
-/// The cosigner as it is deployed, over the local stack's tables.
+/// Tests the cosigner as deployed, on the tables of the local stack.
 #[tokio::test(flavor = "multi_thread")]
-async fn invocation_without_a_known_alias_is_refused_in_the_cloud() {
+async fn invocation_without_a_known_alias_is_refused() {
     let attacker = Attacker::new().await;
     let setting = Setting {
         hyperliquid_chain: HyperliquidChain::Mainnet,
@@ -243,7 +244,7 @@ async fn invocation_without_a_known_alias_is_refused_in_the_cloud() {
             key: attacker.key.clone(),
             session: [1; 32],
             request_id: "request".to_owned(),
-            // Its own word counts for nothing.
+            // The caller's name in the request does not count.
             caller: "refresh-shares".to_owned(),
             call: Call::Retire,
         };
@@ -252,7 +253,7 @@ async fn invocation_without_a_known_alias_is_refused_in_the_cloud() {
         let answer = cosigner.handle(&arn, &payload).await.unwrap();
         match Answer::from_payload(answer.get().as_bytes()) {
             Some(Answer::Refused(refusal)) => refusal,
-            _ => panic!("a refusal is expected"),
+            _ => panic!("expected a refusal"),
         }
     };
     let before = entries(&attacker).await.len();
@@ -267,9 +268,9 @@ async fn invocation_without_a_known_alias_is_refused_in_the_cloud() {
     assert_eq!(aliases, [None, None, Some("$LATEST"), Some("3"), Some("local")]);
 }
 
-/// Without a wallet there is no chain to record in, and a refusal does not begin one.
+/// A refusal does not start an audit chain for an unknown wallet.
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_caller_begins_no_chain() {
+async fn refused_caller_does_not_start_an_audit_chain() {
     let attacker = Attacker::new().await;
     let before = attacker.app.scan(COSIGNER_TABLE).await.len();
     let wallet_id = Random::system().uuid().unwrap();
@@ -280,9 +281,10 @@ async fn refused_caller_begins_no_chain() {
     assert_eq!(attacker.app.scan(COSIGNER_TABLE).await.len(), before);
 }
 
-/// The API and the jobs of the local stack invoke by alias, as the deployed functions do.
+/// The API and the jobs of the local stack invoke the cosigner by alias, as the deployed functions
+/// do.
 #[tokio::test(flavor = "multi_thread")]
-async fn audit_record_names_the_alias_that_asked() {
+async fn audit_record_has_the_callers_alias() {
     let attacker = Attacker::new().await;
     let app = &attacker.app;
     attacker.still_signs().await;

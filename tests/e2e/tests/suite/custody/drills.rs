@@ -1,7 +1,7 @@
-//! The drills of `docs/guides/operations.md`, as an operator performs them: tables brought back from
-//! different moments, a share that has leaked.
+//! Runs the drills of `docs/guides/operations.md` as an operator would: tables restored from
+//! different times, and a leaked share.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use protocol::Refusal;
 use serde_json::json;
 use shared::store::{OperatorAction, OperatorActionKind};
 
-/// All items of a table at this moment.
+/// Returns all items of a table.
 async fn backup(app: &TestApp, table: &str) -> Vec<Item> {
     let mut all = Vec::new();
     let mut from = None;
@@ -37,7 +37,7 @@ async fn put(app: &TestApp, table: &str, items: &[Item]) {
     }
 }
 
-/// The table is as it was.
+/// Replaces the content of the table with these items.
 async fn restore(app: &TestApp, table: &str, items: &[Item]) {
     for item in backup(app, table).await {
         let key = HashMap::from(["pk", "sk"].map(|name| (name.to_owned(), item[name].clone())));
@@ -63,23 +63,23 @@ async fn refresh(app: &TestApp) -> bool {
     app.stack.custody.refresh(&Tenant::local(), id, None).await.is_ok()
 }
 
-/// The wallet can be refreshed again: versions that are taken are passed over.
-async fn refreshes_again(app: &TestApp) {
+/// Refreshes the wallet until it succeeds. Versions that already exist are skipped.
+async fn assert_refreshes_again(app: &TestApp) {
     let mut tries = 0;
     while !refresh(app).await {
         app.clock.advance_ms(24 * 60 * 60 * 1_000);
         tries += 1;
-        assert!(tries < 4, "it is never refreshed again");
+        assert!(tries < 4, "the refresh fails each time");
     }
     assert_eq!(signs(app).await, 200);
     let view = invariants::view(app, "user_1").await;
     assert!(invariants::cosigner_shares(app, &view).await.contains(&view.wallet.key_version));
 }
 
-/// The wallets' table comes back from before a refresh. The wallet does not sign until the
-/// cosigner's shares of that moment are put beside the others; nothing is lost.
+/// The wallets table is restored from before a refresh. The wallet does not sign until the
+/// cosigner's shares of that time are added to the current ones. Nothing is lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn wallets_restored_to_before_a_refresh_sign_again() {
+async fn wallets_table_restored_before_refresh_signs_again() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let address = invariants::view(&app, "user_1").await.wallet.address;
@@ -89,17 +89,18 @@ async fn wallets_restored_to_before_a_refresh_sign_again() {
     restore(&app, WALLETS_TABLE, &wallets).await;
     assert_eq!(invariants::view(&app, "user_1").await.wallet.key_version, 1);
     assert_ne!(signs(&app).await, 200);
-    // It is not frozen by that, and not barred.
+    // The failure neither freezes nor bars the wallet.
     assert!(!invariants::view(&app, "user_1").await.wallet.frozen);
     put(&app, COSIGNER_TABLE, &shares(&cosigner)).await;
     assert_eq!(signs(&app).await, 200);
     assert_eq!(invariants::view(&app, "user_1").await.wallet.address, address);
-    refreshes_again(&app).await;
+    assert_refreshes_again(&app).await;
 }
 
-/// The cosigner's table comes back from before a refresh: the wallets' table follows it.
+/// The cosigner's table is restored from before a refresh, so the wallets table is restored to the
+/// same time.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cosigner_restored_to_before_a_refresh_signs_again() {
+async fn cosigner_table_restored_before_refresh_signs_again() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let (wallets, cosigner) =
@@ -110,13 +111,13 @@ async fn a_cosigner_restored_to_before_a_refresh_signs_again() {
     assert!(!invariants::view(&app, "user_1").await.wallet.frozen);
     restore(&app, WALLETS_TABLE, &wallets).await;
     assert_eq!(signs(&app).await, 200);
-    refreshes_again(&app).await;
+    assert_refreshes_again(&app).await;
 }
 
-/// Both tables from one moment, with everything that came later gone: a user who came later gets
-/// a new wallet, the others sign.
+/// Both tables are restored to the same time. Users who came later get a new wallet, and the other
+/// wallets sign.
 #[tokio::test(flavor = "multi_thread")]
-async fn both_tables_restored_to_one_moment_go_on() {
+async fn both_tables_restored_to_one_time_sign() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let (wallets, cosigner) =
@@ -128,12 +129,12 @@ async fn both_tables_restored_to_one_moment_go_on() {
     assert_eq!(signs(&app).await, 200);
     assert_eq!(app.get("/api/wallets/user_2").await.status, 404);
     assert_ne!(app.wallet("user_2").await.text("/address"), later.text("/address"));
-    refreshes_again(&app).await;
+    assert_refreshes_again(&app).await;
 }
 
-/// A credential that is newer than the restored table: its key is lost, and a new one is made.
+/// If a credential is newer than the restored table, its key is lost and a new one is registered.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_newer_than_the_restore_is_registered_anew() {
+async fn credential_lost_by_restore_can_be_registered_again() {
     for exchange in ["hyperliquid", "aster"] {
         let app = TestApp::start().await;
         app.wallet("user_1").await;
@@ -154,25 +155,27 @@ async fn operate(app: &TestApp, action: OperatorActionKind) {
     app.stack.custody.store.operate(&Tenant::local(), &name, &action).await.unwrap();
 }
 
-/// A share that has leaked: the wallet is refreshed, and the share is dead; its keys are rotated.
+/// After a share leaks, the operator refreshes the wallet, which makes the share useless, and
+/// rotates the wallet's keys.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leaked_share_is_dead_after_the_drill() {
+async fn leaked_share_does_not_sign_after_the_drill() {
     let attacker = Attacker::new().await;
     let app = &attacker.app;
     assert_eq!(app.register("hyperliquid", "victim").await.status, 200);
-    // Frozen: nobody signs with it, not even its owner.
+    // A frozen wallet signs nothing, not even for its owner.
     operate(app, OperatorActionKind::Freeze).await;
     let message = json!({ "message": "hello" });
     let signed = app.post("/api/wallets/victim/sign", message).await;
     assert_eq!((signed.status, signed.text("/code")), (422, "WALLET_FROZEN"));
-    // Refreshed while it is frozen, so that the leaked share is dead before anyone signs again.
+    // The refresh happens while the wallet is frozen, so the leaked share is useless before anyone
+    // signs again.
     let (tenant, id) = (&attacker.key.tenant, attacker.key.wallet_id);
     app.stack.custody.refresh(tenant, id, None).await.unwrap();
     app.clock.advance_ms(60_000);
     assert_eq!(app.rotate("hyperliquid", "victim").await.status, 422);
     operate(app, OperatorActionKind::Unfreeze).await;
     assert_eq!(app.rotate("hyperliquid", "victim").await.status, 200);
-    // What has leaked signs nothing more.
+    // The leaked share signs nothing.
     let intent = Intent::PersonalMessage(PersonalMessage::parse("hello").unwrap());
     let refused = attacker.open([7; 32], &intent).await.err();
     assert!(matches!(refused, Some(Refusal::Retired | Refusal::UnknownKey)), "{refused:?}");

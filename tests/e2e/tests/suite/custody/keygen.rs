@@ -1,5 +1,5 @@
-//! The order of a key generation, which keeps both parties honest: each has committed before it sees
-//! what the other one reveals.
+//! Tests the order of key generation, which keeps both parties honest: each party commits before it
+//! sees what the other one reveals.
 
 use dkls23_secp256k1::protocols::dkg::{self, SessionData};
 use e2e::attacker::{Attacker, refusal};
@@ -9,10 +9,10 @@ use protocol::{
 };
 use uuid::Uuid;
 
-/// Party 1 commits once, before it is given what opens the cosigner's reveals, and the last call
-/// takes no other commitments.
+/// Party 1 commits once, before it gets the key that opens the cosigner's reveals. The last call
+/// accepts no other commitments.
 #[tokio::test(flavor = "multi_thread")]
-async fn key_generation_keeps_its_order() {
+async fn keygen_calls_out_of_order_are_refused() {
     let attacker = Attacker::new().await;
     let key = |id: u8| WalletKey { wallet_id: Uuid::from_bytes([id; 16]), ..attacker.key.clone() };
     let call = async |key: &WalletKey, call| attacker.cosigner.call(key, [30; 32], call).await;
@@ -25,8 +25,8 @@ async fn key_generation_keeps_its_order() {
         };
         let fragments = dkg::phase1::<Curve>(&data);
         let start = Call::StartKeygen(StartKeygen { fragment: fragments[1] });
-        let Ok(Answer::KeygenCommitted(theirs)) = call(&key, start).await else {
-            panic!("an answer to call 1 is wanted")
+        let Ok(Answer::KeygenCommitted(committed)) = call(&key, start).await else {
+            panic!("expected an answer to call 1")
         };
         let (_, proof, zero_kept, mut zero, chain_kept, chain) =
             dkg::phase2::<Curve>(&data, &fragments[..1]);
@@ -34,26 +34,26 @@ async fn key_generation_keeps_its_order() {
         let (_, mut zero, _, mut mul, chain) = dkg::phase3::<Curve>(&data, &zero_kept, &chain_kept);
         let (zero, mul) = (zero.remove(0), mul.remove(0));
         let reveal = Reveal { proof: proof.proof, zero, mul, chain }.to_bytes().to_vec();
-        (key, FinishKeygen { commitments, reveal, kept: theirs.kept })
+        (key, FinishKeygen { commitments, reveal, kept: committed.kept })
     };
     let commit = |from: &FinishKeygen| {
         Call::CommitKeygen(CommitKeygen { commitments: from.commitments.clone() })
     };
-    // Without call 2 there is no call 3.
+    // Call 3 requires call 2.
     let (first, message) = run(1).await;
     let refused = refusal(call(&first, Call::FinishKeygen(message)).await);
     assert!(matches!(refused, Err(Refusal::Aborted(_))), "{refused:?}");
 
-    // Other commitments, made when the reveals can be read, are not taken, by neither call.
+    // Neither call accepts other commitments that were made after the reveals became readable.
     let (second, message) = run(2).await;
     assert_eq!(refusal(call(&second, commit(&message)).await), Ok(()));
-    let mut bent = message;
-    bent.commitments.proof[0] ^= 1;
-    assert_eq!(refusal(call(&second, commit(&bent)).await), Err(Refusal::NoSession));
-    let refused = refusal(call(&second, Call::FinishKeygen(bent)).await);
+    let mut altered = message;
+    altered.commitments.proof[0] ^= 1;
+    assert_eq!(refusal(call(&second, commit(&altered)).await), Err(Refusal::NoSession));
+    let refused = refusal(call(&second, Call::FinishKeygen(altered)).await);
     assert!(matches!(refused, Err(Refusal::Aborted(_))), "{refused:?}");
 
-    // A reveal with something after it is none, and the session is over all the same.
+    // A reveal with trailing bytes is malformed, and it ends the session.
     let (last, mut message) = run(5).await;
     assert_eq!(refusal(call(&last, commit(&message)).await), Ok(()));
     let honest = postcard::from_bytes(&postcard::to_stdvec(&message).unwrap()).unwrap();
@@ -63,10 +63,10 @@ async fn key_generation_keeps_its_order() {
     let late = call(&last, Call::FinishKeygen(honest)).await;
     assert_eq!(refusal(late), Err(Refusal::NoSession));
 
-    // Nothing is revealed to who has no session.
+    // The cosigner reveals nothing without a session.
     let (third, message) = run(3).await;
     assert_eq!(refusal(call(&key(4), commit(&message)).await), Err(Refusal::NoSession));
-    // Once, and then the session is over.
+    // The cosigner reveals once, and then the session is over.
     assert_eq!(refusal(call(&third, commit(&message)).await), Ok(()));
     let again = postcard::from_bytes(&postcard::to_stdvec(&message).unwrap()).unwrap();
     assert_eq!(refusal(call(&third, Call::FinishKeygen(message)).await), Ok(()));

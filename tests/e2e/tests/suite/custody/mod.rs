@@ -1,4 +1,4 @@
-//! The two parties of a wallet key: their protocol, what the policy signs, and what is at rest.
+//! Tests the two parties of a wallet key: their protocol, the signing policy, and the stored data.
 
 mod attacks;
 mod callers;

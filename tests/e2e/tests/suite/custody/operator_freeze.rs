@@ -1,6 +1,6 @@
-//! An operator's freeze of a wallet: what it refuses, what it still allows, and who lifts it.
+//! Tests an operator's freeze of a wallet: what it refuses, what it allows, and how to lift it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{Exchange, Tenant};
@@ -43,11 +43,11 @@ fn refused_by_operator(reply: &Reply) -> bool {
     reply.status == 422
         && reply.text("/code") == "WALLET_FROZEN"
         && reply.text("/message").contains("An operator has frozen this wallet")
-        // The reason is the operator's own.
+        // The reason is for operators only.
         && !reply.body.to_string().contains("taken over")
 }
 
-/// What a failed run of the protocol leaves.
+/// Bars the wallet, as a failed protocol run does.
 async fn bar(app: &TestApp, user: &str) {
     let wallet = invariants::view(app, user).await.wallet;
     let pk = format!("{}#W#{}", wallet.tenant, wallet.wallet_id);
@@ -62,7 +62,7 @@ async fn bar(app: &TestApp, user: &str) {
         .unwrap();
 }
 
-/// The intents that the cosigner allowed for all wallets, in any order.
+/// Returns the intents that the cosigner allowed for all wallets, in any order.
 async fn allowed(app: &TestApp) -> Vec<String> {
     let scan = app.stack.aws().dynamodb().scan().table_name(COSIGNER_TABLE).send().await.unwrap();
     let bodies = scan.items().iter().filter_map(|item| item.get("body")?.as_s().ok());
@@ -72,7 +72,7 @@ async fn allowed(app: &TestApp) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operator_freeze_refuses_signing_and_allows_revocation() {
+async fn operator_freeze_refuses_signing_allows_revocation() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     app.wallet("user_2").await;
@@ -87,18 +87,18 @@ async fn operator_freeze_refuses_signing_and_allows_revocation() {
     for (exchange, kind) in EXCHANGES {
         let rotated = app.rotate(exchange, "user_1").await;
         assert!(refused_by_operator(&rotated), "{rotated:?}");
-        invariants::one_that_works(&app, "user_1", kind).await;
+        invariants::assert_one_active(&app, "user_1", kind).await;
         let registered = app.register(exchange, "user_2").await;
         assert!(refused_by_operator(&registered), "{registered:?}");
-        invariants::nothing(&app, "user_2", kind).await;
+        invariants::assert_none_left(&app, "user_2", kind).await;
         assert_eq!(app.api_key(exchange, "user_1").await.status, 200);
     }
-    assert_eq!(allowed(&app).await.len(), before, "the cosigner was not asked");
+    assert_eq!(allowed(&app).await.len(), before, "the cosigner must not be called");
 
     for (exchange, kind) in EXCHANGES {
         let deleted = app.delete(exchange, "user_1").await;
         assert_eq!(deleted.status, 200, "{deleted:?}");
-        invariants::nothing(&app, "user_1", kind).await;
+        invariants::assert_none_left(&app, "user_1", kind).await;
         let registered = app.register(exchange, "user_1").await;
         assert!(refused_by_operator(&registered), "{registered:?}");
     }
@@ -112,9 +112,9 @@ async fn operator_freeze_refuses_signing_and_allows_revocation() {
     app.clock.advance_ms(60_000);
     for (exchange, kind) in EXCHANGES {
         assert_eq!(app.register(exchange, "user_1").await.status, 200);
-        invariants::one_that_works(&app, "user_1", kind).await;
+        invariants::assert_one_active(&app, "user_1", kind).await;
     }
-    assert!(refused_by_operator(&app.sign("user_2").await), "the other one stays frozen");
+    assert!(refused_by_operator(&app.sign("user_2").await), "the other wallet must stay frozen");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,7 +122,7 @@ async fn operator_freeze_allows_deleting_an_unfinished_key() {
     for (exchange, kind) in EXCHANGES {
         let app = TestApp::start().await;
         app.wallet("user_1").await;
-        // The exchange applied the approval, and nobody knows.
+        // The exchange applied the approval, but its outcome is unknown.
         if kind == Exchange::Hyperliquid {
             app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::AppliedButLost);
             app.stack.hyperliquid_sim.fail_next("userRole", Fault::Status(500, String::new()));
@@ -136,12 +136,12 @@ async fn operator_freeze_allows_deleting_an_unfinished_key() {
         assert!(refused_by_operator(&resumed), "{resumed:?}");
         let deleted = app.delete(exchange, "user_1").await;
         assert_eq!(deleted.status, 200, "{deleted:?}");
-        invariants::nothing(&app, "user_1", kind).await;
+        invariants::assert_none_left(&app, "user_1", kind).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn barred_wallet_signs_no_revocation_and_is_not_unfrozen() {
+async fn barred_wallet_cannot_revoke_or_be_unfrozen() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     for (exchange, _) in EXCHANGES {
@@ -149,7 +149,7 @@ async fn barred_wallet_signs_no_revocation_and_is_not_unfrozen() {
     }
     let before = allowed(&app).await;
     bar(&app, "user_1").await;
-    // With an operator's freeze in addition, and without.
+    // Once with the bar alone, and once with an operator's freeze in addition.
     for frozen in [false, true] {
         if frozen {
             operate(&app, "user_1", Freeze).await;
@@ -179,7 +179,7 @@ async fn barred_wallet_signs_no_revocation_and_is_not_unfrozen() {
 
 /// A call that read the wallet before the freeze signs nothing after it.
 #[tokio::test(flavor = "multi_thread")]
-async fn freeze_between_read_and_signature_refuses_the_signature() {
+async fn freeze_after_read_refuses_the_signature() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let custody = &app.stack.custody;
@@ -202,7 +202,7 @@ async fn freeze_between_read_and_signature_refuses_the_signature() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operator_actions_are_kept_with_who_and_why() {
+async fn operator_actions_record_author_and_reason() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let missing = operate_by(&app, "nobody", Freeze, "ops").await;
@@ -210,7 +210,7 @@ async fn operator_actions_are_kept_with_who_and_why() {
     let idle = operate_by(&app, "user_1", Unfreeze, "ops").await;
     assert!(matches!(idle, Ok(Operated::Unchanged(_))), "{idle:?}");
 
-    // Many operators at once: one of them freezes the wallet, and one entry says so.
+    // Of many concurrent operators, one freezes the wallet and one entry is written.
     let names: Vec<String> = (0..8).map(|number| format!("ops_{number}")).collect();
     let all = names.iter().map(|by| operate_by(&app, "user_1", Freeze, by));
     let done = futures_util::future::join_all(all).await;
@@ -237,13 +237,13 @@ async fn operator_actions_are_kept_with_who_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn renewal_leaves_a_frozen_wallet_and_finishes_its_revocation() {
+async fn renewal_of_frozen_wallet_only_finishes_revocation() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 200);
     assert_eq!(app.register("aster", "user_1").await.status, 200);
     operate(&app, "user_1", Freeze).await;
-    // A deletion that did not reach its end.
+    // A deletion that was interrupted.
     app.stack.aster_sim.fail_next("deleteAgent", Fault::Status(500, String::new()));
     app.stack.aster_sim.fail_next("listAgents", Fault::Status(500, String::new()));
     assert!(app.delete("aster", "user_1").await.status >= 500);
@@ -253,11 +253,12 @@ async fn renewal_leaves_a_frozen_wallet_and_finishes_its_revocation() {
     let [(_, aster), (_, hyperliquid)] = app.stack.jobs.renew(&RENEW_LIMITS).await.unwrap();
     assert_eq!(aster, Renewed { finished: 1, ..Renewed::default() });
     assert_eq!((hyperliquid.renewed, hyperliquid.failed), (0, 1));
-    invariants::nothing(&app, "user_1", Exchange::Aster).await;
+    invariants::assert_none_left(&app, "user_1", Exchange::Aster).await;
     assert_eq!(agents(invariants::view(&app, "user_1").await), before);
 }
 
-/// Sends a request of the section "Freeze a wallet from a program" for a wallet; its status.
+/// Sends the nth request of the section "Freeze a wallet from a program" for a wallet and returns
+/// the status.
 async fn send_documented(app: &TestApp, user: &str, nth: usize) -> u16 {
     let document = include_str!("../../../../../docs/guides/operations.md");
     let (_, section) = document.split_once("### Freeze a wallet from a program").unwrap();
@@ -278,16 +279,16 @@ async fn send_documented(app: &TestApp, user: &str, nth: usize) -> u16 {
 async fn documented_update_freezes_and_unfreezes() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
-    assert_eq!(send_documented(&app, "user_1", 2).await, 400, "nothing to lift");
+    assert_eq!(send_documented(&app, "user_1", 2).await, 400, "the wallet is not frozen");
     assert_eq!(send_documented(&app, "user_1", 1).await, 200);
     assert!(refused_by_operator(&app.sign("user_1").await));
-    assert_eq!(send_documented(&app, "user_1", 1).await, 400, "another operator was first");
+    assert_eq!(send_documented(&app, "user_1", 1).await, 400, "the wallet is already frozen");
     assert_eq!(send_documented(&app, "user_1", 2).await, 200);
     assert_eq!(app.sign("user_1").await.status, 200);
     let wallet = invariants::view(&app, "user_1").await.wallet;
     let done: Vec<_> = wallet.operator_actions.iter().map(|done| done.action).collect();
     assert!(done == [Freeze, Unfreeze] && wallet.operator_freeze.is_none(), "{done:?}");
-    // The command continues from there.
+    // The command continues the list of actions.
     operate(&app, "user_1", Freeze).await;
     assert_eq!(invariants::view(&app, "user_1").await.wallet.operator_actions.len(), 3);
 }

@@ -1,7 +1,7 @@
-//! The two-party protocol with a peer that cheats, replays or is broken: each is refused with a
-//! typed error, and nothing is signed.
+//! Tests the two-party protocol with a peer that cheats, replays messages or fails. Each attempt is
+//! refused with a typed error, and nothing is signed.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::sync::{Arc, Mutex};
 
@@ -30,13 +30,13 @@ async fn open(attacker: &Attacker, session: SessionId, text: &str) -> Opened {
     attacker.open(session, &intent(text)).await.unwrap()
 }
 
-/// A copy, as an attacker has one of what it sent.
+/// Copies a message that the attacker has sent.
 fn copy(message: &FinishSign) -> FinishSign {
     postcard::from_bytes(&postcard::to_stdvec(message).unwrap()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_call_is_answered_once() {
+async fn second_call_repeated_is_refused() {
     let attacker = Attacker::new().await;
     let opened = open(&attacker, [1; 32], "once").await;
     assert_eq!(attacker.finish(opened.session, copy(&opened.phase_2)).await, Ok(()));
@@ -46,7 +46,7 @@ async fn a_second_call_is_answered_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_second_calls_at_once_get_one_answer() {
+async fn concurrent_second_calls_get_one_answer() {
     let attacker = Attacker::new().await;
     let opened = open(&attacker, [2; 32], "race").await;
     let (first, second) = tokio::join!(
@@ -66,7 +66,7 @@ async fn messages_of_another_session_or_wallet_are_refused() {
     swapped.kept.clone_from(&first.phase_2.kept);
     let swapped = attacker.finish(first.session, swapped).await;
     assert!(matches!(swapped, Err(Refusal::Aborted(_))), "{swapped:?}");
-    // The session was used up by the attempt.
+    // The attempt used up the session.
     assert_eq!(attacker.finish(first.session, first.phase_2).await, Err(Refusal::NoSession));
 
     let other = WalletKey { wallet_id: Uuid::from_bytes([9; 16]), ..attacker.key.clone() };
@@ -82,7 +82,7 @@ async fn messages_of_another_session_or_wallet_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_call_for_a_key_that_is_not_there_is_refused() {
+async fn first_call_for_an_unknown_key_is_refused() {
     let attacker = Attacker::new().await;
     let data = sign_data(&attacker.key, [5; 32], party_2(), intent("x").digest());
     for key in [
@@ -97,9 +97,9 @@ async fn a_first_call_for_a_key_that_is_not_there_is_refused() {
     }
 }
 
-/// What call 2 signs was fixed by call 1: a message for another digest does not fit.
+/// Call 1 fixes what call 2 signs. A message for another digest does not match.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_intent_cannot_be_changed_after_the_first_call() {
+async fn intent_changed_after_the_first_call_is_refused() {
     let attacker = Attacker::new().await;
     let session = [6; 32];
     let data = sign_data(&attacker.key, session, party_2(), intent("harmless").digest());
@@ -114,7 +114,7 @@ async fn the_intent_cannot_be_changed_after_the_first_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_runs_out_and_is_opened_once() {
+async fn expired_or_reopened_session_is_refused() {
     let attacker = Attacker::new().await;
     let opened = open(&attacker, [7; 32], "slow").await;
     attacker.app.clock.advance_ms(31_000);
@@ -162,14 +162,14 @@ async fn truncated_and_foreign_bytes_are_malformed() {
         let answer = Answer::from_payload(reply.body.to_string().as_bytes());
         assert!(matches!(answer, Some(Answer::Refused(Refusal::Malformed))));
     }
-    // The session was not touched by any of it.
+    // None of this affects the session.
     assert_eq!(attacker.finish(opened.session, opened.phase_2).await, Ok(()));
 }
 
-/// Party 1 carries what the cosigner keeps, and can neither bend it nor bring another session's:
-/// the session is over when it tries.
+/// Party 1 stores the cosigner's sealed state. It can neither alter that state nor use another
+/// session's: the attempt ends the session.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_cosigner_keeps_comes_back_as_it_was_or_not_at_all() {
+async fn altered_cosigner_state_ends_the_session() {
     let attacker = Attacker::new().await;
     let other = open(&attacker, [20; 32], "other").await;
     let opened = open(&attacker, [24; 32], "another's").await;
@@ -177,24 +177,24 @@ async fn what_the_cosigner_keeps_comes_back_as_it_was_or_not_at_all() {
     swapped.kept.clone_from(&other.phase_2.kept);
     assert_eq!(attacker.finish(opened.session, swapped).await, Err(Refusal::NoSession));
     assert_eq!(attacker.finish(other.session, other.phase_2).await, Ok(()));
-    for (session, spoil) in [
+    for (session, corrupt) in [
         (21, (|kept: &mut Vec<u8>| kept[100] ^= 1) as fn(&mut Vec<u8>)),
         (22, Vec::clear),
         (23, |kept| kept.truncate(1_000)),
     ] {
         let opened = open(&attacker, [session; 32], "kept").await;
-        let mut spoiled = copy(&opened.phase_2);
-        spoil(&mut spoiled.kept);
-        let refused = attacker.finish(opened.session, spoiled).await;
+        let mut corrupted = copy(&opened.phase_2);
+        corrupt(&mut corrupted.kept);
+        let refused = attacker.finish(opened.session, corrupted).await;
         assert_eq!(refused, Err(Refusal::NoSession));
         assert_eq!(attacker.finish(opened.session, opened.phase_2).await, Err(Refusal::NoSession));
     }
-    // Each of the four runs has used up a slot: the wallet signs with new shares.
+    // Each of the four runs used up a session slot, so the wallet signs with new shares.
     attacker.still_signs().await;
 }
 
-/// A peer whose multiplication does not add up leaks a bit of shared state with each try: the
-/// authors of the protocol demand that it never gets a second one.
+/// Each attempt with an inconsistent multiplication leaks a bit of shared state. The authors of the
+/// protocol require that such a peer gets no second attempt.
 #[tokio::test(flavor = "multi_thread")]
 async fn cheating_in_the_multiplication_bars_the_key() {
     let attacker = Attacker::new().await;
@@ -207,8 +207,8 @@ async fn cheating_in_the_multiplication_bars_the_key() {
     assert_eq!((reply.status, reply.text("/code")), (422, "WALLET_FROZEN"), "{reply:?}");
 }
 
-/// A cosigner in an attacker's hands: a server between the endpoint and the honest cosigner that
-/// changes what comes back.
+/// A compromised cosigner: a server between the endpoint and the honest cosigner that changes the
+/// answers.
 #[derive(Clone)]
 struct Tamper {
     upstream: String,
@@ -248,7 +248,7 @@ async fn signs(custody: &Custody, user: &str) -> Result<(), SignError> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cosigner_that_changes_its_half_makes_no_signature() {
+async fn altered_cosigner_half_makes_no_signature() {
     let app = Arc::new(TestApp::start().await);
     app.wallet("user_1").await;
     let custody = custody_behind(&app, |answer| match answer {
@@ -261,12 +261,12 @@ async fn a_cosigner_that_changes_its_half_makes_no_signature() {
     .await;
     let failed = signs(&custody, "user_1").await;
     assert!(matches!(failed, Err(SignError::Protocol(ProtocolError::Aborted { ban: false, .. }))));
-    // The honest cosigner is not the worse for it.
+    // The attempt does not affect the honest cosigner.
     assert_eq!(app.sign("user_1").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cosigner_that_cheats_in_the_multiplication_freezes_the_wallet() {
+async fn cosigner_cheating_in_multiplication_freezes_wallet() {
     let app = Arc::new(TestApp::start().await);
     app.wallet("user_1").await;
     let custody = custody_behind(&app, |answer| match answer {
@@ -286,11 +286,11 @@ async fn a_cosigner_that_cheats_in_the_multiplication_freezes_the_wallet() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_to_another_question_is_nonsense() {
+async fn answer_of_another_call_is_refused() {
     let app = Arc::new(TestApp::start().await);
     app.wallet("user_1").await;
     let mut kept: Option<String> = None;
-    // The first answer is given to the second call as well.
+    // Returns the answer of the first call to the second call too.
     let custody = custody_behind(&app, move |answer| {
         let payload = kept.get_or_insert_with(|| answer.to_payload().to_string());
         Answer::from_payload(payload.as_bytes()).unwrap()
@@ -303,14 +303,14 @@ async fn an_answer_to_another_question_is_nonsense() {
     ));
 }
 
-/// Reveals as they were sent, and what opens them.
+/// Sealed reveals of an earlier run, and the key that opens them.
 type Known = (Vec<u8>, OnceKey);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cosigner_that_cheats_in_key_generation_makes_no_wallet() {
+async fn cosigner_cheating_in_keygen_creates_no_wallet() {
     let app = Arc::new(TestApp::start().await);
     let known: Arc<Mutex<Option<Known>>> = Arc::default();
-    // An honest run, whose reveals the next ones know.
+    // Records the reveals of an honest run for use in later runs.
     let (sealed, seen) = (Mutex::new(Vec::new()), known.clone());
     let custody = custody_behind(&app, move |answer| {
         match &answer {
@@ -335,7 +335,8 @@ async fn a_cosigner_that_cheats_in_key_generation_makes_no_wallet() {
             .map(|(sealed, key)| (sealed.clone(), OnceKey::from_bytes(key.expose()).unwrap()))
             .unwrap();
         let custody = custody_behind(&app, move |answer| match answer {
-            // A commitment that the reveal does not fit, or a reveal that does not fit it.
+            // A commitment that does not match the reveal, or a reveal that does not match the
+            // commitment.
             Answer::KeygenCommitted(mut committed) if cheat == "commitment" => {
                 committed.commitments.proof[0] ^= 1;
                 Answer::KeygenCommitted(committed)

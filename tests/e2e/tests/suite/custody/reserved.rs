@@ -1,7 +1,7 @@
-//! Texts that move money or approve keys at another venue: the API refuses to sign them, and so does
-//! the cosigner for an endpoint that skips its own check.
+//! Tests texts that move money or approve keys at another venue. The API refuses to sign them, and
+//! so does the cosigner if an endpoint skips its own check.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use domain::intent::{Intent, MessageError, PersonalMessage};
 use e2e::attacker::Attacker;
@@ -11,8 +11,8 @@ use serde_json::json;
 
 const LAST_LINE: &str = "Only sign this message for a trusted client!";
 
-/// Lighter's L1 texts. Source: `types/txtypes/utils.go` of its Go SDK, and for Approve Integrator
-/// and Airdrop Allocation its compiled signer.
+/// Lighter's L1 texts. Source: `types/txtypes/utils.go` of its Go SDK, and its compiled signer for
+/// Approve Integrator and Airdrop Allocation.
 const TRANSFER: &str = "Transfer\n\nnonce: 0x0000000000000007\n\
     from: 0x000000000000001c (route 0x0000000000000000)\napi key: 0x0000000000000004\n\
     to: 0x000000000000002d (route 0x0000000000000000)\nasset: 0x0000000000000003\n\
@@ -30,17 +30,17 @@ const CREATE_SUB_ACCOUNT: &str = "Create Lighter Sub Account\n\n\
 const AIRDROP_ALLOCATION: &str = "Airdrop Allocation\n\nallocations: 100% to 45\n\
     chainId: 0x0000000000000130\nOnly sign this message for a trusted client!";
 
-/// A message as an endpoint sends it that skips its own check.
+/// Builds the message as an endpoint that skips its own check would send it.
 fn unchecked(text: &str) -> Intent {
     let bytes = postcard::to_stdvec(text).unwrap();
     Intent::PersonalMessage(postcard::from_bytes::<PersonalMessage>(&bytes).unwrap())
 }
 
-/// Neither party signs a text, in the spelling that Lighter reads or in others.
-async fn neither_signs(text: &str) {
+/// Checks that neither party signs the text, in Lighter's spelling or in others.
+async fn assert_neither_party_signs(text: &str) {
     let attacker = Attacker::new().await;
     let app = &attacker.app;
-    let said = MessageError::Reserved.to_string();
+    let error = MessageError::Reserved.to_string();
     let body = text.strip_suffix(LAST_LINE).unwrap();
     let spellings = [
         LAST_LINE,
@@ -54,35 +54,35 @@ async fn neither_signs(text: &str) {
         let message = json!({ "message": format!("{body}{spelling}") });
         let reply = app.post("/api/wallets/victim/sign", message).await;
         assert_eq!((reply.status, reply.text("/code")), (400, "BAD_REQUEST"), "{reply:?}");
-        assert_eq!(reply.text("/error"), said, "{spelling}");
+        assert_eq!(reply.text("/error"), error, "{spelling}");
     }
     assert!(tables(app).await == before, "a refusal wrote something");
     for (index, spelling) in spellings.into_iter().enumerate() {
         let session = [u8::try_from(index).unwrap() + 1; 32];
         let opened = attacker.open(session, &unchecked(&format!("{body}{spelling}"))).await;
-        assert_eq!(opened.map(|_| ()), Err(Refusal::Policy(said.clone())), "{spelling}");
+        assert_eq!(opened.map(|_| ()), Err(Refusal::Policy(error.clone())), "{spelling}");
     }
-    // Without its last line the text means nothing to Lighter.
+    // Without its last line, Lighter does not accept the text.
     let harmless = json!({ "message": body });
     assert_eq!(app.post("/api/wallets/victim/sign", harmless).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lighter_transfer_is_refused() {
-    neither_signs(TRANSFER).await;
+    assert_neither_party_signs(TRANSFER).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lighter_integrator_approval_is_refused() {
-    neither_signs(APPROVE_INTEGRATOR).await;
+    assert_neither_party_signs(APPROVE_INTEGRATOR).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lighter_sub_account_is_refused() {
-    neither_signs(CREATE_SUB_ACCOUNT).await;
+    assert_neither_party_signs(CREATE_SUB_ACCOUNT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lighter_airdrop_allocation_is_refused() {
-    neither_signs(AIRDROP_ALLOCATION).await;
+    assert_neither_party_signs(AIRDROP_ALLOCATION).await;
 }

@@ -1,6 +1,6 @@
-//! What is at rest: sealed, bound to its record, and never in plain text.
+//! Tests stored secrets: they are sealed, bound to their record, and never in plain text.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::eth::Address;
@@ -32,13 +32,13 @@ fn others() -> Vec<Context> {
         Context { exchange: Some(Exchange::Hyperliquid), ..base.clone() },
         Context { exchange: None, ..base.clone() },
         Context { version: "2".to_owned(), ..base.clone() },
-        // Two fields that would be one if they were joined without their lengths.
+        // Two fields that would merge if they were joined without their lengths.
         Context { version: "1,walletId=2".to_owned(), ..base },
     ]
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sealed_secret_opens_for_its_own_record_alone() {
+async fn sealed_secret_opens_for_its_own_record_only() {
     let app = TestApp::start().await;
     let envelope = &app.stack.custody.envelope;
     let sealed = envelope.seal(context(), b"secret").await.unwrap();
@@ -48,19 +48,19 @@ async fn a_sealed_secret_opens_for_its_own_record_alone() {
     }
     let again = envelope.seal(context(), b"secret").await.unwrap();
     let bytes = |sealed| postcard::to_stdvec(sealed).unwrap();
-    assert_ne!(bytes(&sealed), bytes(&again), "a data key of its own for each");
-    // Under another key of KMS it does not open either.
+    assert_ne!(bytes(&sealed), bytes(&again), "each secret must have its own data key");
+    // It does not open with another KMS key either.
     let key_b = Envelope::new(app.stack.aws().kms(), "alias/hyperdex-cosigner", Random::system());
     assert!(key_b.open(&context(), &sealed).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sealed_secret_that_was_changed_does_not_open() {
+async fn altered_sealed_secret_does_not_open() {
     let app = TestApp::start().await;
     let envelope = &app.stack.custody.envelope;
     let sealed = envelope.seal(context(), b"secret").await.unwrap();
     let bytes = postcard::to_stdvec(&sealed).unwrap();
-    // Every part of it: format, wrapped key, nonce, ciphertext.
+    // Changes a byte in each part: format, wrapped key, nonce and ciphertext.
     for index in [0, 1, 40, bytes.len() - 30, bytes.len() - 20, bytes.len() - 1] {
         let mut changed = bytes.clone();
         changed[index] ^= 1;
@@ -70,10 +70,10 @@ async fn a_sealed_secret_that_was_changed_does_not_open() {
     }
 }
 
-/// KMS of the local stack takes `{a: "1,b=2"}` and `{a: "1", b: "2"}` for one context; our own
-/// associated data does not.
+/// The KMS of the local stack treats `{a: "1,b=2"}` and `{a: "1", b: "2"}` as the same context. The
+/// associated data of the envelope distinguishes them.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_associated_data_stands_without_kms() {
+async fn associated_data_is_checked_without_kms() {
     let app = TestApp::start().await;
     let envelope = &app.stack.custody.envelope;
     let joined = Context { version: "1,walletId=x".to_owned(), ..context() };
@@ -83,7 +83,7 @@ async fn the_associated_data_stands_without_kms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_share_moved_to_another_wallet_does_not_open() {
+async fn share_moved_to_another_wallet_does_not_open() {
     let app = TestApp::start().await;
     let (mut wallets, db) = (Vec::new(), app.stack.aws().dynamodb());
     for user in ["first", "second"] {
@@ -105,7 +105,7 @@ async fn a_share_moved_to_another_wallet_does_not_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_users_second_wallet_is_a_conflict_and_leaves_nothing() {
+async fn second_wallet_of_a_user_is_a_conflict() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let store = &app.stack.custody.store;
@@ -125,10 +125,10 @@ async fn a_users_second_wallet_is_a_conflict_and_leaves_nothing() {
     }
 }
 
-/// Everything under the data directory is searched for the shares and the agent key, in the forms
-/// in which a leak would show.
+/// Searches every file of the data directory for the shares and the agent key, in the encodings in
+/// which a leak would appear.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_secret_is_in_plain_text_on_the_disk() {
+async fn secrets_are_not_on_disk_in_plain_text() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     app.register("aster", "user_1").await;
@@ -143,8 +143,8 @@ async fn nothing_secret_is_in_plain_text_on_the_disk() {
 
     let disk = disk(app.data.path());
     let has = |needle: &[u8]| disk.windows(needle.len()).any(|window| window == needle);
-    assert!(has(b"user_1"), "the search finds what is there");
-    // The share's number itself, and stretches of the whole share.
+    assert!(has(b"user_1"), "the search must find a known text");
+    // The secret number of the share, and parts of the serialized share.
     let secrets: Vec<Vec<u8>> = vec![
         share.party().poly_point.to_bytes().to_vec(),
         agent.to_vec(),
@@ -157,7 +157,7 @@ async fn nothing_secret_is_in_plain_text_on_the_disk() {
         for needle in [secret.clone(), hex.clone().into_bytes(), hex.to_uppercase().into_bytes()] {
             assert!(!has(&needle), "a secret is on the disk in plain text");
         }
-        // Base64 of the secret's inside, whatever stands before it.
+        // Base64 of the middle of the secret, at every alignment.
         for skip in 0..3 {
             use base64::Engine;
             let inside = &secret[skip..skip + 27];
@@ -171,7 +171,7 @@ fn disk(directory: &std::path::Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let (kind, path) = entry.map(|entry| (entry.file_type().unwrap(), entry.path())).unwrap();
-        // A socket holds nothing.
+        // Sockets have no content.
         if kind.is_dir() {
             all.extend(disk(&path));
         } else if kind.is_file() {
@@ -182,7 +182,7 @@ fn disk(directory: &std::path::Path) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_share_does_not_show_itself() {
+async fn share_debug_output_is_redacted() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let custody = &app.stack.custody;
@@ -193,10 +193,10 @@ async fn a_share_does_not_show_itself() {
     let bytes = share.to_bytes();
     assert!((50_000..60_000).contains(&bytes.len()), "{} bytes", bytes.len());
     assert!(KeyShare::from_bytes(&bytes, 1).is_ok());
-    assert!(KeyShare::from_bytes(&bytes, 2).is_err(), "the other party's");
+    assert!(KeyShare::from_bytes(&bytes, 2).is_err(), "a share of the other party");
     assert!(KeyShare::from_bytes(&bytes[..bytes.len() - 1], 1).is_err(), "truncated");
     assert!(KeyShare::from_bytes(&[], 1).is_err());
     let mut unknown = bytes;
     unknown[0] = 9;
-    assert!(KeyShare::from_bytes(&unknown, 1).is_err(), "another format");
+    assert!(KeyShare::from_bytes(&unknown, 1).is_err(), "an unknown format");
 }

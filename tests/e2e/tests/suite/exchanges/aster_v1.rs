@@ -1,6 +1,6 @@
-//! The client of Aster's API V1 against the simulator, over HTTP.
+//! Tests the client of Aster's API V1 against the simulator over HTTP.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 const NOW_MS: u64 = 1_790_000_000_000;
 
-/// The simulator on a free port, a client of it, and a wallet.
+/// The simulator on a free port, its client, and a wallet.
 struct Aster {
     exchange: Exchange,
     url: Url,
@@ -39,8 +39,8 @@ impl Aster {
         self.wallet.address()
     }
 
-    /// The wallet's keys, as the exchange has them.
-    fn kept(&self) -> Vec<V1Key> {
+    /// Returns the wallet's keys at the exchange.
+    fn stored(&self) -> Vec<V1Key> {
         self.exchange.v1_keys_of(self.address().to_string().parse().unwrap())
     }
 
@@ -75,21 +75,21 @@ fn refusal(outcome: &V1Outcome) -> RefusalKind {
 }
 
 #[tokio::test]
-async fn a_wallet_is_given_the_key_that_the_exchange_keeps() {
+async fn aster_v1_create_returns_the_stored_key() {
     let aster = Aster::start().await;
     let key = key(aster.create("hdx bot & co").await);
-    let kept = aster.kept();
-    assert_eq!(kept.len(), 1);
+    let stored = aster.stored();
+    assert_eq!(stored.len(), 1);
     assert_eq!(
-        (kept[0].desc.as_str(), kept[0].ip_whitelist.as_str()),
+        (stored[0].desc.as_str(), stored[0].ip_whitelist.as_str()),
         ("hdx bot & co", "203.0.113.7")
     );
-    assert_eq!(kept[0].api_key, key.api_key);
-    assert!(kept[0].api_secret == *key.api_secret.as_str());
+    assert_eq!(stored[0].api_key, key.api_key);
+    assert!(stored[0].api_secret == *key.api_secret.as_str());
 }
 
 #[tokio::test]
-async fn each_no_of_the_exchange_has_its_meaning() {
+async fn aster_v1_refusals_have_their_kind() {
     let aster = Aster::start().await;
     let signature = aster.sign().await;
     key(aster.send("bot", &signature).await);
@@ -103,25 +103,27 @@ async fn each_no_of_the_exchange_has_its_meaning() {
     let late = Clock::from_micros(|| (NOW_MS - 5_001) * 1_000);
     let late = V1Client::new(&aster.url, 5_000, 400, late);
     let Err(NonceError::Refused(late)) = late.login_nonce(aster.address()).await else {
-        panic!("a request of the past");
+        panic!("expected a refusal of an old request");
     };
     assert_eq!(late.kind, RefusalKind::OurFault);
 }
 
 #[tokio::test]
-async fn a_closed_api_says_so() {
+async fn aster_v1_closed_returns_its_message() {
     let aster = Aster::start().await;
     let signature = aster.sign().await;
     aster.exchange.set_rules(Rules { v1_closed: true, ..Rules::default() });
-    let words = "V1 new API Key creation is no longer supported";
-    let V1Outcome::Refused(closed) = aster.send("bot", &signature).await else { panic!("a no") };
-    assert_eq!((closed.kind, closed.text.as_str()), (RefusalKind::Other, words));
+    let text = "V1 new API Key creation is no longer supported";
+    let V1Outcome::Refused(closed) = aster.send("bot", &signature).await else {
+        panic!("expected a refusal")
+    };
+    assert_eq!((closed.kind, closed.text.as_str()), (RefusalKind::Other, text));
     let error = aster.client.login_nonce(aster.address()).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("no nonce: {words}"));
+    assert_eq!(error.to_string(), format!("no nonce: {text}"));
 }
 
 #[tokio::test]
-async fn a_limit_tells_how_long() {
+async fn aster_v1_rate_limit_returns_its_wait() {
     let aster = Aster::start().await;
     let signature = aster.sign().await;
     for kind in ["getNonce", "createApiKey"] {
@@ -130,13 +132,13 @@ async fn a_limit_tells_how_long() {
     let limited = RefusalKind::RateLimited { retry_after_s: 9 };
     assert_eq!(refusal(&aster.send("bot", &signature).await), limited);
     let Err(NonceError::Refused(nonce)) = aster.client.login_nonce(aster.address()).await else {
-        panic!("a limit");
+        panic!("expected a rate limit");
     };
     assert_eq!(nonce.kind, limited);
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_not_a_no_and_the_key_stays_lost() {
+async fn aster_v1_lost_response_is_unknown() {
     let lost = [
         (Fault::AppliedButLost, true),
         (Fault::AppliedThenHang, true),
@@ -151,7 +153,7 @@ async fn a_lost_answer_is_not_a_no_and_the_key_stays_lost() {
         assert!(matches!(outcome, V1Outcome::Unknown(_)), "{fault:?}: {outcome:?}");
         let hangs = matches!(fault, Fault::Hang | Fault::AppliedThenHang);
         assert_eq!(hangs, matches!(outcome, V1Outcome::Unknown(Unclear::NoAnswer(_))));
-        assert_eq!(aster.kept().len(), usize::from(applied));
+        assert_eq!(aster.stored().len(), usize::from(applied));
         let again = aster.create("bot").await;
         if applied {
             assert_eq!(refusal(&again), RefusalKind::AgentKnown, "{fault:?}");
@@ -165,7 +167,7 @@ async fn a_lost_answer_is_not_a_no_and_the_key_stays_lost() {
 }
 
 #[tokio::test]
-async fn nobody_there_means_that_nothing_was_sent() {
+async fn aster_v1_unreachable_means_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url: Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);

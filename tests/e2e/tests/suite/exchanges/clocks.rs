@@ -1,5 +1,5 @@
-//! Clocks that are off: the operator and the caller are told whose, and a wallet that was used
-//! meanwhile is not locked afterwards.
+//! Tests wrong clocks: the error names the wrong clock, and a wallet that was used meanwhile is not
+//! locked afterwards.
 
 use domain::ids::{Exchange, Tenant};
 use e2e::TestApp;
@@ -7,14 +7,14 @@ use exchange_sim::faults::{Fault, Hostile};
 
 const EXCHANGES: [&str; 2] = ["hyperliquid", "aster"];
 
-/// An answer of an exchange whose clock shows 2020.
+/// A response of an exchange whose clock shows 2020.
 fn of_2020(status: u16, body: &str) -> Fault {
     let date = "Wed, 01 Jan 2020 00:00:00 GMT";
     Fault::Hostile(Hostile::new(status, body).header("date", date))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusal_by_a_wrong_clock_names_the_clock() {
+async fn refusal_with_clock_skew_returns_clock_skew() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let (hyperliquid, aster) = (&app.stack.hyperliquid_sim, &app.stack.aster_sim);
@@ -30,14 +30,14 @@ async fn refusal_by_a_wrong_clock_names_the_clock() {
         assert_eq!((reply.status, reply.text("/code")), (500, "CLOCK_SKEW"), "{reply:?}");
         assert!(reply.text("/message").contains("seconds ahead of the exchange's clock"));
     }
-    // A right clock: everything resumes.
+    // With a correct clock, everything resumes.
     for exchange in EXCHANGES {
         assert_eq!(app.register(exchange, "user_1").await.status, 200);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusal_by_a_right_clock_does_not_name_the_clock() {
+async fn refusal_without_clock_skew_returns_rejected() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     let stale = r#"{"code":-4225,"msg":"Nonce Expired"}"#.to_owned();
@@ -48,17 +48,17 @@ async fn refusal_by_a_right_clock_does_not_name_the_clock() {
     assert_eq!(app.register("aster", "user_1").await.status, 200);
 }
 
-/// The clock of the whole stack was three hours ahead and is corrected: every operation works at
-/// once, with nonces of the present.
+/// The clock of the whole stack was three hours ahead and is corrected. Every operation works at
+/// once, with nonces of the present time.
 #[tokio::test(flavor = "multi_thread")]
-async fn wallet_is_not_locked_after_a_clock_was_ahead() {
+async fn wallet_works_after_a_clock_was_ahead() {
     const AHEAD_MS: u64 = 3 * 60 * 60 * 1_000;
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     for exchange in EXCHANGES {
         assert_eq!(app.register(exchange, "user_1").await.status, 200);
     }
-    // The exchange has no part in it: its clock is right, and it refuses.
+    // The exchange's clock is correct, so it refuses.
     app.clock.advance_ms(AHEAD_MS);
     let (hyperliquid, aster) = (&app.stack.hyperliquid_sim, &app.stack.aster_sim);
     let full = r#"{"status":"err","response":"Too many extra agents"}"#;

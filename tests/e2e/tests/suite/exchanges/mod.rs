@@ -1,7 +1,7 @@
-//! The exchanges: their networks, limits, clocks and errors, and what proves a change there.
+//! Tests the exchanges: networks, limits, clocks, errors, and the proof that a change requires.
 
 mod aster_v1;
 mod clocks;
-mod manners;
 mod networks;
-mod truth;
+mod proof;
+mod throttling;

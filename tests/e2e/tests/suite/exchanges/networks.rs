@@ -1,6 +1,7 @@
-//! Each exchange has its own network, and every operation works on every pair of networks.
+//! Tests that each exchange has its own network, and that every operation works on every pair of
+//! networks.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use domain::intent::HyperliquidChain::{self, Mainnet, Testnet};
 use e2e::TestApp;
@@ -16,7 +17,7 @@ async fn every_operation_works(hyperliquid: HyperliquidChain, aster: Hyperliquid
     for exchange in ["aster", "hyperliquid"] {
         let reply = app.register(exchange, "user_1").await;
         assert_eq!(reply.status, 200, "{hyperliquid:?}, {aster:?}: {reply:?}");
-        // Hyperliquid takes no approval for some seconds after a replacement.
+        // Hyperliquid accepts no approval for some seconds after a replacement.
         app.clock.advance_ms(10_000);
         let reply = app.rotate(exchange, "user_1").await;
         assert_eq!(reply.status, 200, "{hyperliquid:?}, {aster:?}: {reply:?}");

@@ -1,7 +1,7 @@
-//! Bodies that no honest client sends, over a bare socket: each is answered with a clear 4xx, or the
-//! connection is closed; nothing is written, and the next request is served.
+//! Sends bodies that no honest client sends, over a raw socket. Each gets a clear 4xx or a closed
+//! connection, nothing is written, and the next request succeeds.
 
-use e2e::wire::{Wire, say};
+use e2e::wire::{Wire, send_raw};
 use serde_json::json;
 
 use super::http::{ROUTES, post, refused, scene, unharmed};
@@ -11,7 +11,7 @@ fn json_post(path: &str, body: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_are_too_large_are_refused_however_they_come() {
+async fn oversized_bodies_return_413() {
     let (app, before) = scene().await;
     let declared = |length: &str| {
         format!(
@@ -23,31 +23,35 @@ async fn bodies_that_are_too_large_are_refused_however_they_come() {
     for (what, bytes) in [
         ("with its length", json_post("/api/wallets", &[b'a'; 64 * 1024 + 1])),
         ("declared, and never sent", declared("Content-Length: 10737418240").into_bytes()),
-        ("declared, and waited for", {
+        ("declared, with Expect: 100-continue", {
             declared("Expect: 100-continue\r\nContent-Length: 65537").into_bytes()
         }),
-        ("in chunks", format!("{chunked}{}0\r\n\r\n", chunk.repeat(17)).into_bytes()),
+        ("chunked", format!("{chunked}{}0\r\n\r\n", chunk.repeat(17)).into_bytes()),
         ("in one chunk", format!("{chunked}7fffffff\r\n{}", "a".repeat(70_000)).into_bytes()),
     ] {
-        refused(&say(&app, &bytes).await, 413, what);
+        refused(&send_raw(&app, &bytes).await, 413, what);
     }
     let keyed = post("/api/wallets", "Idempotency-Key: k\r\n", &[b'a'; 64 * 1024 + 1]);
-    refused(&say(&app, &keyed).await, 413, "with a key for its answer");
+    refused(&send_raw(&app, &keyed).await, 413, "with an idempotency key");
 
-    // Without an end: it is read until it is too large, and not for ever.
+    // A body without an end is read only up to the limit.
     let mut wire = Wire::open(&app).await;
-    assert!(wire.say(chunked.as_bytes()).await);
-    while wire.say(chunk.as_bytes()).await {}
-    assert!(matches!(wire.hear().await.status(), Some(413) | None));
+    assert!(wire.send(chunked.as_bytes()).await);
+    while wire.send(chunk.as_bytes()).await {}
+    assert!(matches!(wire.receive().await.status(), Some(413) | None));
 
-    // What just fits is read.
+    // A body of exactly the limit is read.
     let fits = format!("{{\"a\":\"{}\"}}", "a".repeat(64 * 1024 - 8));
-    refused(&say(&app, &json_post("/api/wallets", fits.as_bytes())).await, 400, "what fits");
+    refused(
+        &send_raw(&app, &json_post("/api/wallets", fits.as_bytes())).await,
+        400,
+        "at the limit",
+    );
     unharmed(&app, &before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lengths_that_lie_are_refused() {
+async fn invalid_content_lengths_are_refused() {
     let (app, before) = scene().await;
     for lengths in [
         "Content-Length: 5\r\nContent-Length: 6",
@@ -65,14 +69,14 @@ async fn lengths_that_lie_are_refused() {
         let request = format!(
             "POST /api/wallets HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{lengths}\r\n\r\n{{\"userId\":\"smuggled\"}}"
         );
-        let heard = say(&app, request.as_bytes()).await;
-        assert!(matches!(heard.status(), Some(400..=499) | None), "{lengths}: {}", heard.text());
+        let reply = send_raw(&app, request.as_bytes()).await;
+        assert!(matches!(reply.status(), Some(400..=499) | None), "{lengths}: {}", reply.text());
     }
     unharmed(&app, &before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn json_that_is_deep_double_or_odd_is_refused() {
+async fn malformed_json_returns_400() {
     let (app, before) = scene().await;
     for (path, field) in ROUTES {
         let good = format!("\"{field}\":\"good\"");
@@ -99,11 +103,11 @@ async fn json_that_is_deep_double_or_odd_is_refused() {
             ),
             ("a nested field twice", with("\"x\":{\"a\":1,\"a\":2}")),
             ("a field twice in a list", with("\"x\":[0,[{\"a\":{\"b\":1,\"b\":1}}]]")),
-            ("half a pair", text(b"\\ud800")),
-            ("the other half", text(b"\\udc00")),
-            ("a pair the wrong way round", text(b"\\udc00\\ud800")),
-            ("no UTF-8", text(b"\xff")),
-            ("half a letter", text(b"\xc3")),
+            ("a lone high surrogate", text(b"\\ud800")),
+            ("a lone low surrogate", text(b"\\udc00")),
+            ("a reversed surrogate pair", text(b"\\udc00\\ud800")),
+            ("invalid UTF-8", text(b"\xff")),
+            ("a truncated character", text(b"\xc3")),
             ("an overlong slash", text(b"\xc0\xaf")),
             ("an overlong NUL", text(b"\xe0\x80\x80")),
             ("a surrogate in UTF-8", text(b"\xed\xa0\x80")),
@@ -112,32 +116,36 @@ async fn json_that_is_deep_double_or_odd_is_refused() {
             ("a bare line end", text(b"\n")),
             ("a byte order mark", [b"\xef\xbb\xbf{", good.as_bytes(), b"}"].concat()),
             ("UTF-16", utf_16),
-            ("no number", with("\"n\":NaN")),
-            ("a number beyond all", with("\"n\":1e999999")),
+            ("not a number", with("\"n\":NaN")),
+            ("an overflowing number", with("\"n\":1e999999")),
             ("two bodies", format!("{{{good}}}{{{good}}}").into_bytes()),
             ("a comment", with("/* */\"n\":1")),
             ("a trailing comma", format!("{{{good},}}").into_bytes()),
             ("single quotes", b"{'a':1}".to_vec()),
             ("a list", format!("[{{{good}}}]").into_bytes()),
         ] {
-            refused(&say(&app, &json_post(path, &body)).await, 400, &format!("{path}: {what}"));
+            refused(
+                &send_raw(&app, &json_post(path, &body)).await,
+                400,
+                &format!("{path}: {what}"),
+            );
         }
     }
     unharmed(&app, &before).await;
 }
 
-/// A name is ASCII, so that no two forms of a letter can make one user of two, or two of one.
+/// Identifiers are ASCII, so two forms of a letter can neither split nor merge users.
 #[tokio::test(flavor = "multi_thread")]
-async fn names_in_odd_letters_are_nobodys() {
+async fn non_ascii_identifiers_return_400() {
     let (app, before) = scene().await;
     for name in [
-        "caf\u{e9}",      // as one letter
-        "cafe\u{301}",    // as two
+        "caf\u{e9}",      // one code point
+        "cafe\u{301}",    // two code points
         "\u{ff55}ser_1",  // fullwidth
-        "user_\u{0661}",  // another digit 1
+        "user_\u{0661}",  // Arabic-Indic digit 1
         "\u{212a}elvin",  // folds to k
-        "u\u{200d}ser_1", // joined by nothing
-        "user_1\u{202e}", // from right to left
+        "u\u{200d}ser_1", // zero-width joiner
+        "user_1\u{202e}", // right-to-left override
         "\u{feff}user_1",
         "user_1\u{0}",
         "user_1 ",
@@ -155,10 +163,10 @@ async fn names_in_odd_letters_are_nobodys() {
         assert_eq!((reply.status, reply.text("/code")), (400, "BAD_REQUEST"), "{name:?}");
     }
     unharmed(&app, &before).await;
-    // Letter case is kept: two users, two wallets.
+    // Identifiers are case-sensitive.
     let (one, other) = (app.wallet("user_1").await, app.wallet("User_1").await);
     assert_ne!(one.text("/walletId"), other.text("/walletId"));
-    // What is signed is signed as it was sent, to the byte.
+    // The message is signed exactly as sent.
     let mut signatures = Vec::new();
     for message in ["caf\u{e9}", "cafe\u{301}", "caf\u{e9}\u{202e}", "caf\u{e9}\u{0}"] {
         let reply = app.post("/api/wallets/user_1/sign", json!({ "message": message })).await;
@@ -174,7 +182,7 @@ async fn names_in_odd_letters_are_nobodys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_of_another_kind_are_refused() {
+async fn other_content_types_return_415() {
     let (app, before) = scene().await;
     for kind in [
         "text/plain",
@@ -190,7 +198,7 @@ async fn bodies_of_another_kind_are_refused() {
         for (path, field) in ROUTES {
             let body = json!({ field: "user_2" }).to_string();
             let request = post(path, &format!("Content-Type: {kind}\r\n"), body.as_bytes());
-            refused(&say(&app, &request).await, 415, kind);
+            refused(&send_raw(&app, &request).await, 415, kind);
         }
     }
     unharmed(&app, &before).await;

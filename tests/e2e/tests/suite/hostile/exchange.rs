@@ -1,8 +1,8 @@
-//! An exchange that means harm, in the whole stack: whatever it answers is bounded and gets the
-//! caller a typed error, nothing becomes active and nothing is lost, and an honest exchange
-//! finishes what was begun, with the same agent.
+//! Tests a hostile exchange with the whole stack. Its responses are bounded and give the caller a
+//! typed error, no key becomes active and none is lost, and an honest exchange then finishes the
+//! operation with the same agent.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use tokio::net::TcpListener;
 
 const USER: &str = "user_1";
 
-/// Where a redirect leads: an address at which nobody may call.
-struct Elsewhere(TcpListener);
+/// A redirect target that must not be called.
+struct RedirectTarget(TcpListener);
 
-impl Elsewhere {
+impl RedirectTarget {
     async fn new() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
@@ -27,23 +27,24 @@ impl Elsewhere {
         format!("http://{}/stolen", self.0.local_addr().unwrap())
     }
 
-    async fn is_untouched(&self) {
+    async fn assert_not_called(&self) {
         let called = tokio::time::timeout(Duration::from_millis(1), self.0.accept()).await;
-        assert!(called.is_err(), "somebody followed a redirect");
+        assert!(called.is_err(), "a redirect was followed");
     }
 }
 
-/// 16 MB of the letter a in some KB: one literal, then copies of 258 of it, in deflate's fixed code.
+/// Returns a gzip bomb: a few KB that unpack to 16 MB of the letter a, as one literal and copies of
+/// 258 bytes in the fixed code of deflate.
 fn bomb() -> Vec<u8> {
     let mut bits: Vec<bool> = Vec::new();
     let mut put = |code: u32, length: u32| {
         bits.extend((0..length).rev().map(|place| code >> place & 1 == 1));
     };
-    // The block is the last one, in the fixed code; then the letter.
+    // The block is the last one and uses the fixed code. The literal follows.
     put(0b1_10, 3);
     put(0x30 + u32::from(b'a'), 8);
     for _ in 0..65_000 {
-        // A length of 258, a distance of 1.
+        // A length of 258 and a distance of 1.
         put(0b1100_0101, 8);
         put(0, 5);
     }
@@ -54,29 +55,29 @@ fn bomb() -> Vec<u8> {
     packed
 }
 
-/// Answers of which none says whether anything was done.
-fn nonsense(elsewhere: &Elsewhere) -> Vec<(&'static str, Hostile)> {
+/// Returns responses that prove nothing about the outcome.
+fn inconclusive_responses(redirect: &RedirectTarget) -> Vec<(&'static str, Hostile)> {
     let new = |body: &str| Hostile::new(200, body);
     let ten_mb = 10 << 20;
-    let yes = r#"{"status":"ok","code":200,"msg":"success","role":"agent","pad":""#;
+    let success = r#"{"status":"ok","code":200,"msg":"success","role":"agent","pad":""#;
     let mut many = new("{}");
     for number in 0..300 {
         many = many.header(format!("x-{number}"), "y");
     }
-    let moved = |status| Hostile::new(status, "{}").header("location", elsewhere.url());
+    let moved = |status| Hostile::new(status, "{}").header("location", redirect.url());
     vec![
         ("10 MB", Hostile::new(200, vec![b'a'; ten_mb])),
-        ("10 MB of yes", Hostile::new(200, format!("{yes}{}\"}}", "a".repeat(ten_mb)))),
-        ("no end", new("{\"a\":").times(usize::MAX)),
-        ("no end of spaces", new("          ").times(usize::MAX)),
-        ("half, and then nothing", new("{\"status\":").hanging()),
+        ("10 MB of success", Hostile::new(200, format!("{success}{}\"}}", "a".repeat(ten_mb)))),
+        ("endless", new("{\"a\":").times(usize::MAX)),
+        ("endless spaces", new("          ").times(usize::MAX)),
+        ("half a response, then silence", new("{\"status\":").hanging()),
         ("moved", moved(302)),
-        ("moved for good, with the body", moved(308)),
-        ("packed", Hostile::new(200, bomb()).header("content-encoding", "gzip")),
-        ("packed twice", Hostile::new(200, bomb()).header("content-encoding", "gzip, gzip")),
+        ("moved permanently, with the body", moved(308)),
+        ("gzip bomb", Hostile::new(200, bomb()).header("content-encoding", "gzip")),
+        ("double gzip bomb", Hostile::new(200, bomb()).header("content-encoding", "gzip, gzip")),
         ("many headers", many),
         ("a long header", new("{}").header("x", "y".repeat(600_000))),
-        ("no UTF-8", Hostile::new(200, b"{\"status\":\"\xff\"}".to_vec())),
+        ("invalid UTF-8", Hostile::new(200, b"{\"status\":\"\xff\"}".to_vec())),
         ("deep", new(&"[".repeat(200_000))),
         ("deep objects", new(&"{\"status\":".repeat(20_000))),
         ("nothing", new("")),
@@ -84,24 +85,27 @@ fn nonsense(elsewhere: &Elsewhere) -> Vec<(&'static str, Hostile)> {
         ("a text", new("\"ok\"")),
         ("a list", new("[[]]")),
         ("no fields", new("{}")),
-        ("others", new(r#"{"response":{"type":"default"},"data":[1,2],"success":true}"#)),
+        ("other fields", new(r#"{"response":{"type":"default"},"data":[1,2],"success":true}"#)),
         ("wrong types", new(r#"{"status":1,"code":{"a":[]},"role":["agent"],"msg":[]}"#)),
         ("other wrong types", new(r#"{"status":["ok"],"code":[200],"role":true}"#)),
         ("an error inside", new(r#"{"error":"internal","status":"error","message":"0xdead"}"#)),
-        ("not known", new(r#"{"status":"unknown","code":-1006,"msg":"Execution status unknown"}"#)),
+        (
+            "unknown outcome",
+            new(r#"{"status":"unknown","code":-1006,"msg":"Execution status unknown"}"#),
+        ),
         ("half a number", new(r#"{"code":200.5,"status":200.5}"#)),
         ("a huge number", new(r#"{"code":99999999999999999999999,"role":1e308}"#)),
-        ("beyond all numbers", new(r#"{"code":1e999,"status":"ok"}"#)),
-        ("no number", new(r#"{"code":NaN,"status":"ok"}"#)),
-        ("yes, with more after it", new(r#"{"code":200,"status":"ok"} {"code":200}"#)),
-        ("yes, by a server in trouble", Hostile::new(500, r#"{"code":200,"status":"ok"}"#)),
+        ("an overflowing number", new(r#"{"code":1e999,"status":"ok"}"#)),
+        ("not a number", new(r#"{"code":NaN,"status":"ok"}"#)),
+        ("success with trailing data", new(r#"{"code":200,"status":"ok"} {"code":200}"#)),
+        ("success with status 500", Hostile::new(500, r#"{"code":200,"status":"ok"}"#)),
         ("no content", Hostile::new(204, "")),
         ("status 999", Hostile::new(999, "{}")),
     ]
 }
 
-/// What the exchange answers when it is asked whether it knows an agent; of another's agents too.
-fn lies() -> Vec<&'static str> {
+/// Returns false responses to an agent lookup, some with agents of other wallets.
+fn false_lookups() -> Vec<&'static str> {
     vec![
         r#"{"role":"agent","data":{"user":"0x00000000000000000000000000000000000dead0"}}"#,
         r#"{"role":"agent","data":{"user":"0x1"}}"#,
@@ -115,14 +119,14 @@ fn lies() -> Vec<&'static str> {
 struct Scene {
     app: TestApp,
     exchange: Exchange,
-    elsewhere: Elsewhere,
+    redirect: RedirectTarget,
 }
 
 impl Scene {
     async fn start(exchange: Exchange) -> Self {
         let app = TestApp::start().await;
         app.wallet(USER).await;
-        Self { app, exchange, elsewhere: Elsewhere::new().await }
+        Self { app, exchange, redirect: RedirectTarget::new().await }
     }
 
     fn fail(&self, target: &str, fault: Fault) {
@@ -132,19 +136,19 @@ impl Scene {
         }
     }
 
-    /// Honest from now on.
-    fn mend(&self) {
+    /// Removes all faults, so the exchange is honest from now on.
+    fn recover(&self) {
         let _ = self.app.stack.aster_sim.clear_faults();
         let _ = self.app.stack.hyperliquid_sim.clear_faults();
-        self.rest();
+        self.wait_out_leases();
     }
 
-    /// Until leases and rests are over.
-    fn rest(&self) {
+    /// Waits until leases and circuit breakers have expired.
+    fn wait_out_leases(&self) {
         self.app.clock.advance_ms(120_000);
     }
 
-    fn question(&self) -> &'static str {
+    fn lookup(&self) -> &'static str {
         match self.exchange {
             Exchange::Aster => "listAgents",
             Exchange::Hyperliquid => "userRole",
@@ -155,60 +159,60 @@ impl Scene {
         invariants::view(&self.app, USER).await.credential(self.exchange).cloned()
     }
 
-    /// How many agents of ours the exchange has.
+    /// Returns the number of the wallet's agents at the exchange.
     async fn agents(&self) -> usize {
         let view = invariants::view(&self.app, USER).await;
         invariants::agents(&self.app, &view, self.exchange).len()
     }
 
-    /// Every nonsense to a send, and to the question that follows it; then every nonsense to the
-    /// question of a call that goes on. `asks_first`: whether a repeat asks before it sends.
-    async fn torment(
+    /// Returns every inconclusive response to a send and to the lookup after it, and then to the
+    /// lookup of a retry. `asks_first` is true if a retry looks up the outcome before it sends.
+    async fn try_all_responses(
         &self,
         send: &str,
-        asks_first: bool,
+        looks_up_first: bool,
         call: impl AsyncFn() -> Reply,
         check: impl AsyncFn(&str),
     ) {
-        let (question, mut first) = (self.question(), true);
-        for (what, hostile) in nonsense(&self.elsewhere) {
-            if asks_first && !first {
-                self.fail(question, Fault::Pass);
+        let (lookup, mut first) = (self.lookup(), true);
+        for (what, hostile) in inconclusive_responses(&self.redirect) {
+            if looks_up_first && !first {
+                self.fail(lookup, Fault::Pass);
             }
             first = false;
             self.fail(send, Fault::Hostile(hostile.clone()));
-            self.fail(question, Fault::Hostile(hostile.clone()));
-            self.typed(what, &call().await);
+            self.fail(lookup, Fault::Hostile(hostile.clone()));
+            self.assert_typed_error(what, &call().await);
             check(what).await;
-            self.mend();
-            self.fail(if asks_first { question } else { send }, Fault::Hostile(hostile));
-            if !asks_first {
-                self.fail(question, Fault::Hostile(Hostile::new(200, "{")));
+            self.recover();
+            self.fail(if looks_up_first { lookup } else { send }, Fault::Hostile(hostile));
+            if !looks_up_first {
+                self.fail(lookup, Fault::Hostile(Hostile::new(200, "{")));
             }
-            self.typed(what, &call().await);
+            self.assert_typed_error(what, &call().await);
             check(what).await;
-            self.mend();
+            self.recover();
         }
-        for lie in lies() {
-            // What is a lie on one exchange is a plain no on the other.
-            let is_aster = lie.starts_with('[');
+        for response in false_lookups() {
+            // A false response of one exchange is a plain refusal of the other.
+            let is_aster = response.starts_with('[');
             if is_aster != (self.exchange == Exchange::Aster) {
                 continue;
             }
-            if asks_first {
-                self.fail(question, Fault::Pass);
+            if looks_up_first {
+                self.fail(lookup, Fault::Pass);
             }
             self.fail(send, Fault::Hostile(Hostile::new(200, "{}")));
-            self.fail(question, Fault::Hostile(Hostile::new(200, lie)));
-            self.typed(lie, &call().await);
-            check(lie).await;
-            self.mend();
+            self.fail(lookup, Fault::Hostile(Hostile::new(200, response)));
+            self.assert_typed_error(response, &call().await);
+            check(response).await;
+            self.recover();
         }
-        self.elsewhere.is_untouched().await;
+        self.redirect.assert_not_called().await;
     }
 
-    /// The contract's error, without a word of what the exchange has sent.
-    fn typed(&self, what: &str, reply: &Reply) {
+    /// Checks that the error has the contract's form and shows nothing that the exchange sent.
+    fn assert_typed_error(&self, what: &str, reply: &Reply) {
         let known = [(502, "EXCHANGE_UNAVAILABLE"), (504, "EXCHANGE_TIMEOUT")];
         let answered = (reply.status, reply.text("/code"));
         assert!(known.contains(&answered), "{what}: {reply:?}");
@@ -221,7 +225,7 @@ impl Scene {
     }
 }
 
-async fn lives_through_it(exchange: Exchange) {
+async fn survives_hostile_responses(exchange: Exchange) {
     let scene = Scene::start(exchange).await;
     let (approve, remove) = match exchange {
         Exchange::Aster => ("registerAndApproveAgent", "deleteAgent"),
@@ -238,13 +242,13 @@ async fn lives_through_it(exchange: Exchange) {
         let shown = scene.app.api_key(exchange.as_str(), USER).await;
         assert_eq!(shown.text("/data/state"), "pending", "{what}: {shown:?}");
     };
-    scene.torment(approve, true, register, is_pending).await;
+    scene.try_all_responses(approve, true, register, is_pending).await;
     let reply = register().await;
     assert_eq!(reply.status, 200, "{reply:?}");
-    invariants::one_that_works(&scene.app, USER, exchange).await;
+    invariants::assert_one_active(&scene.app, USER, exchange).await;
     let agent = scene.record().await.unwrap().agent;
-    assert_eq!(*begun.lock().unwrap(), Some(agent), "it is the agent that was begun with");
-    scene.rest();
+    assert_eq!(*begun.lock().unwrap(), Some(agent), "the agent of the first attempt must be used");
+    scene.wait_out_leases();
 
     *begun.lock().unwrap() = None;
     let rotate = async || scene.app.rotate(exchange.as_str(), USER).await;
@@ -253,17 +257,17 @@ async fn lives_through_it(exchange: Exchange) {
         let next = record.next.unwrap().agent;
         assert_eq!((record.state, record.agent), (CredentialState::Rotating, agent), "{what}");
         assert_eq!(*begun.lock().unwrap().get_or_insert(next), next, "{what}");
-        assert_eq!(scene.agents().await, 1, "{what}: the old one lives");
+        assert_eq!(scene.agents().await, 1, "{what}: the old agent must remain");
     };
-    scene.torment(approve, true, rotate, is_rotating).await;
+    scene.try_all_responses(approve, true, rotate, is_rotating).await;
     let reply = rotate().await;
     assert_eq!(reply.status, 200, "{reply:?}");
-    // What is approved a moment ago may have to wait for its removal.
-    scene.rest();
-    invariants::one_that_works(&scene.app, USER, exchange).await;
+    // An agent that was just approved may have to wait for its removal.
+    scene.wait_out_leases();
+    invariants::assert_one_active(&scene.app, USER, exchange).await;
     let agent = scene.record().await.unwrap().agent;
-    assert_eq!(*begun.lock().unwrap(), Some(agent), "it is the agent that was begun with");
-    scene.rest();
+    assert_eq!(*begun.lock().unwrap(), Some(agent), "the agent of the first attempt must be used");
+    scene.wait_out_leases();
 
     let delete = async || scene.app.delete(exchange.as_str(), USER).await;
     let is_revoking = async |what: &str| {
@@ -271,26 +275,26 @@ async fn lives_through_it(exchange: Exchange) {
         assert_eq!((record.state, record.agent), (CredentialState::Revoking, agent), "{what}");
         assert_eq!(scene.agents().await, 1, "{what}");
     };
-    scene.torment(remove, false, delete, is_revoking).await;
+    scene.try_all_responses(remove, false, delete, is_revoking).await;
     let reply = delete().await;
     assert_eq!(reply.status, 200, "{reply:?}");
-    invariants::nothing(&scene.app, USER, exchange).await;
+    invariants::assert_none_left(&scene.app, USER, exchange).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hyperliquid_that_means_harm_does_none() {
-    lives_through_it(Exchange::Hyperliquid).await;
+async fn hostile_hyperliquid_responses_are_harmless() {
+    survives_hostile_responses(Exchange::Hyperliquid).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_aster_that_means_harm_does_none() {
-    lives_through_it(Exchange::Aster).await;
+async fn hostile_aster_responses_are_harmless() {
+    survives_hostile_responses(Exchange::Aster).await;
 }
 
-/// The reconciliation job reads lists, and changes nothing but when it looks again and what it has
-/// seen, of which it notes so much and no more.
+/// The reconciliation job reads lists. It changes only the time of the next check and its findings,
+/// which are limited in number.
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_lists_change_no_record() {
+async fn hostile_agent_lists_change_no_record() {
     let limits = ReconcileLimits { every_ms: DAY_MS, ..RECONCILE_LIMITS };
     for exchange in Exchange::ALL {
         let scene = Scene::start(exchange).await;
@@ -310,12 +314,12 @@ async fn hostile_lists_change_no_record() {
             scene.app.clock.advance_ms(2 * DAY_MS);
             scene.fail(list, Fault::Hostile(hostile));
             let found = scene.app.stack.jobs.reconcile(&limits).await.unwrap();
-            scene.mend();
+            scene.recover();
             let found = found.into_iter().find(|(it, _)| *it == exchange).unwrap().1;
             assert_eq!(without_check(scene.record().await.unwrap()), before);
             found
         };
-        for (what, hostile) in nonsense(&scene.elsewhere) {
+        for (what, hostile) in inconclusive_responses(&scene.redirect) {
             let found = look(hostile).await;
             assert_eq!((found.checked, found.failed), (0, 1), "{exchange} {what}");
             assert!(found.drift.is_empty(), "{exchange} {what}");
@@ -332,7 +336,8 @@ async fn hostile_lists_change_no_record() {
         let of_many = [vec!["Unknown"; 30], vec!["Gone"]].concat();
         for (list, drifts) in [
             (format!("[{}]", many.join(",")), of_many),
-            // Strangers in the list, and ours not: reported, and no more than that.
+            // The list has unknown agents and not the wallet's agent. The job reports that and
+            // changes nothing.
             (format!("[{}]", row(stranger, "1")), vec!["Unknown", "Gone"]),
             ("[]".to_owned(), vec!["Gone"]),
             (format!("[{}]", row(&agent.to_string(), &huge.to_string())), vec![]),
@@ -353,22 +358,25 @@ async fn hostile_lists_change_no_record() {
                 .collect();
             assert_eq!((found.checked, kinds), (1, drifts), "{exchange}: {list}");
         }
-        scene.elsewhere.is_untouched().await;
-        invariants::one_that_works(&scene.app, USER, exchange).await;
+        scene.redirect.assert_not_called().await;
+        invariants::assert_one_active(&scene.app, USER, exchange).await;
     }
 }
 
-/// A no of the exchange is passed on, cut to what a line can hold; what it asks us to wait is too.
+/// A refusal of the exchange is passed on, shortened to one line. Its `Retry-After` is limited too.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_exchange_says_is_cut_to_size() {
+async fn long_exchange_messages_are_truncated() {
     let scene = Scene::start(Exchange::Hyperliquid).await;
-    let words = "\u{202e}\u{0}\n\u{7f}\u{feff}bad ".to_owned() + &"x".repeat(10_000);
-    let body = serde_json::json!({ "status": "err", "response": words }).to_string();
+    let text = "\u{202e}\u{0}\n\u{7f}\u{feff}bad ".to_owned() + &"x".repeat(10_000);
+    let body = serde_json::json!({ "status": "err", "response": text }).to_string();
     scene.fail("approveAgent", Fault::Hostile(Hostile::new(200, body)));
     let reply = scene.app.register("hyperliquid", USER).await;
     assert_eq!((reply.status, reply.text("/code")), (422, "EXCHANGE_REJECTED"), "{reply:?}");
-    let said = reply.text("/message");
-    assert!(said.starts_with("The exchange responded: bad xxx") && said.len() < 300, "{said:?}");
+    let message = reply.text("/message");
+    assert!(
+        message.starts_with("The exchange responded: bad xxx") && message.len() < 300,
+        "{message:?}"
+    );
     assert!(scene.record().await.is_none());
     for wait in ["18446744073709551615", "99999999999999999999999", "-1", "0x10", "Tue, 1 Jan 2999"]
     {
@@ -376,10 +384,10 @@ async fn what_an_exchange_says_is_cut_to_size() {
         scene.fail("approveAgent", Fault::Hostile(limited));
         let reply = scene.app.register("hyperliquid", USER).await;
         assert_eq!(reply.status, 429, "{reply:?}");
-        let told: u64 = reply.headers["retry-after"].to_str().unwrap().parse().unwrap();
-        assert!(told <= 600, "{wait}: {told}");
+        let wait_s: u64 = reply.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!(wait_s <= 600, "{wait}: {wait_s}");
         scene.app.clock.advance_ms(700_000);
-        scene.mend();
+        scene.recover();
     }
     assert_eq!(scene.app.register("hyperliquid", USER).await.status, 200);
 }

@@ -1,20 +1,20 @@
-//! Requests that no honest client sends, over a bare socket: each is answered with a clear 4xx, or
-//! the connection is closed; nothing is written, and the next request is served. Their bodies are in `bodies`.
+//! Sends requests that no honest client sends, over a raw socket. Each gets a clear 4xx or a closed
+//! connection, nothing is written, and the next request succeeds. Bodies are in `bodies`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::TestApp;
-use e2e::wire::{Heard, Wire, say, tables};
+use e2e::wire::{RawReply, Wire, send_raw, tables};
 use hyperdex_local::ClientBounds;
 use serde_json::json;
 
 pub(crate) type Tables = BTreeMap<(String, String), HashMap<String, AttributeValue>>;
 
-/// Routes that take a body, with a body of theirs that is good but for what is put into it.
+/// Routes that take a body, each with one of its fields.
 pub(crate) const ROUTES: [(&str, &str); 4] = [
     ("/api/wallets", "userId"),
     ("/api/wallets/user_1/sign", "message"),
@@ -22,7 +22,7 @@ pub(crate) const ROUTES: [(&str, &str); 4] = [
     ("/api/trading/hyperliquid/apikey/rotate", "walletIdOrAddress"),
 ];
 
-/// A stack with one wallet in it, and all that it stores.
+/// Starts a stack with one wallet and returns everything that it stores.
 pub(crate) async fn scene() -> (TestApp, Tables) {
     scene_with(ClientBounds::default()).await
 }
@@ -30,7 +30,7 @@ pub(crate) async fn scene() -> (TestApp, Tables) {
 async fn scene_with(bounds: ClientBounds) -> (TestApp, Tables) {
     let app = TestApp::start_with(|options| {
         options.clients = bounds;
-        // The name in the requests of these tests, so that they get past the check of `Host`.
+        // The host name in the requests of these tests, which passes the check of `Host`.
         options.allowed_hosts = vec!["x".parse().unwrap()];
     })
     .await;
@@ -39,9 +39,9 @@ async fn scene_with(bounds: ClientBounds) -> (TestApp, Tables) {
     (app, before)
 }
 
-/// Nothing was written, and the stack goes on.
+/// Checks that nothing was written and that the stack still responds.
 pub(crate) async fn unharmed(app: &TestApp, before: &Tables) {
-    assert!(tables(app).await == *before, "something was written");
+    assert!(tables(app).await == *before, "the tables changed");
     assert_eq!(app.get("/api/wallets/user_1").await.status, 200);
 }
 
@@ -53,16 +53,16 @@ pub(crate) fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// A refusal in the contract's form.
-pub(crate) fn refused(heard: &Heard, status: u16, what: &str) {
-    assert_eq!(heard.status(), Some(status), "{what}: {}", heard.text());
-    let body = heard.body();
-    assert_eq!(body["success"], json!(false), "{what}: {}", heard.text());
-    assert!(body["code"].is_string() && body["error"].is_string(), "{what}: {}", heard.text());
+/// Checks that the response is a refusal in the contract's form.
+pub(crate) fn refused(reply: &RawReply, status: u16, what: &str) {
+    assert_eq!(reply.status(), Some(status), "{what}: {}", reply.text());
+    let body = reply.body();
+    assert_eq!(body["success"], json!(false), "{what}: {}", reply.text());
+    assert!(body["code"].is_string() && body["error"].is_string(), "{what}: {}", reply.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn floods_of_headers_are_cut_off() {
+async fn header_floods_return_431() {
     let (app, before) = scene().await;
     let get = |headers: &str| {
         format!("GET /api/wallets HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n")
@@ -79,26 +79,26 @@ async fn floods_of_headers_are_cut_off() {
         ("a NUL", get("a: b\0c\r\n"), vec![400]),
         ("a bare return", get("a: b\rc: d\r\n"), vec![400]),
     ] {
-        let heard = say(&app, request.as_bytes()).await;
-        let status = heard.status();
-        assert!(status.is_none_or(|it| allowed.contains(&it)), "{what}: {}", heard.text());
+        let reply = send_raw(&app, request.as_bytes()).await;
+        let status = reply.status();
+        assert!(status.is_none_or(|it| allowed.contains(&it)), "{what}: {}", reply.text());
     }
     // Headers without an end.
     let mut wire = Wire::open(&app).await;
-    assert!(wire.say(b"GET /api/health HTTP/1.1\r\n").await);
-    while wire.say(&b"abcdefgh: 0123456789\r\n".repeat(100)).await {}
-    assert!(matches!(wire.hear().await.status(), Some(431) | None));
+    assert!(wire.send(b"GET /api/health HTTP/1.1\r\n").await);
+    while wire.send(&b"abcdefgh: 0123456789\r\n".repeat(100)).await {}
+    assert!(matches!(wire.receive().await.status(), Some(431) | None));
 
     for key in ["", "a b", "\u{e9}", &"k".repeat(256), "one\r\nIdempotency-Key: two"] {
         let headers = format!("Content-Type: application/json\r\nIdempotency-Key: {key}\r\n");
         let request = post("/api/wallets", &headers, br#"{"userId":"user_2"}"#);
-        refused(&say(&app, &request).await, 400, key);
+        refused(&send_raw(&app, &request).await, 400, key);
     }
     unharmed(&app, &before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_clients_are_let_go() {
+async fn slow_clients_are_disconnected() {
     let short = Duration::from_secs(1);
     let bounds = ClientBounds { head: short, body: short, unread: short, connections: 4 };
     let (app, before) = scene_with(bounds).await;
@@ -115,44 +115,44 @@ async fn slow_clients_are_let_go() {
             Some(408),
         ),
     ] {
-        let heard = say(&app, bytes.as_bytes()).await;
-        assert_eq!(heard.status(), status, "{what}: {}", heard.text());
+        let reply = send_raw(&app, bytes.as_bytes()).await;
+        assert_eq!(reply.status(), status, "{what}: {}", reply.text());
         if let Some(status) = status {
-            refused(&heard, status, what);
+            refused(&reply, status, what);
         }
     }
-    // A byte now and then does not help.
+    // A client that sends a byte from time to time is disconnected too.
     let mut wire = Wire::open(&app).await;
-    let mut sent = wire.say(head.as_bytes()).await;
+    let mut sent = wire.send(head.as_bytes()).await;
     while sent {
-        sent = wire.say(b"a").await;
+        sent = wire.send(b"a").await;
         tokio::task::yield_now().await;
     }
-    assert!(matches!(wire.hear().await.status(), Some(431) | None));
+    assert!(matches!(wire.receive().await.status(), Some(431) | None));
 
-    // As many as there may be at once, all silent: the next one is served when they are let go.
+    // The maximum number of idle connections. The next request is served after they are closed.
     let silent: Vec<Wire> =
         futures_util::future::join_all((0..bounds.connections).map(|_| Wire::open(&app))).await;
     let get = b"GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    assert_eq!(say(&app, get).await.status(), Some(200));
+    assert_eq!(send_raw(&app, get).await.status(), Some(200));
     for wire in silent {
-        assert_eq!(wire.hear().await.status(), None);
+        assert_eq!(wire.receive().await.status(), None);
     }
-    // One that asks and asks, and reads no answer.
+    // A client that sends requests and reads no response.
     let mut wire = Wire::open(&app).await;
-    let asked = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000);
-    while wire.say(&asked).await {}
+    let requests = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000);
+    while wire.send(&requests).await {}
     unharmed(&app, &before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_http_of_ours_is_closed() {
+async fn requests_that_are_not_http_1_are_refused() {
     let (app, before) = scene().await;
     let health = "GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n";
-    let garbage = say(&app, format!("{health}\0\u{ff}\r\n\r\n").as_bytes()).await;
+    let garbage = send_raw(&app, format!("{health}\0\u{ff}\r\n\r\n").as_bytes()).await;
     assert_eq!(garbage.statuses(), [200, 400], "{}", garbage.text());
     let late = format!("{health}POST /api/wallets HTTP/9.9\r\n\r\n{{\"userId\":\"user_2\"}}");
-    assert_eq!(say(&app, late.as_bytes()).await.statuses()[0], 200);
+    assert_eq!(send_raw(&app, late.as_bytes()).await.statuses()[0], 200);
     for (what, bytes) in [
         ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec()),
         ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()),
@@ -168,30 +168,30 @@ async fn what_is_no_http_of_ours_is_closed() {
         ),
         ("all of it", b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_vec()),
     ] {
-        let heard = say(&app, &bytes).await;
-        assert!(matches!(heard.status(), Some(400..=499 | 505) | None), "{what}: {}", heard.text());
+        let reply = send_raw(&app, &bytes).await;
+        assert!(matches!(reply.status(), Some(400..=499 | 505) | None), "{what}: {}", reply.text());
     }
-    // These are HTTP.
-    let old = say(&app, b"GET /api/health HTTP/1.0\r\nHost: x\r\n\r\n").await;
+    // These requests are valid HTTP.
+    let old = send_raw(&app, b"GET /api/health HTTP/1.0\r\nHost: x\r\n\r\n").await;
     assert_eq!(old.status(), Some(200), "{}", old.text());
     let absolute = format!(
         "{}Connection: close\r\n\r\n",
         health.replace(" /api", " http://x/api").trim_end_matches("\r\n\r\n").to_owned() + "\r\n"
     );
-    assert_eq!(say(&app, absolute.as_bytes()).await.status(), Some(200), "{absolute}");
+    assert_eq!(send_raw(&app, absolute.as_bytes()).await.status(), Some(200), "{absolute}");
     unharmed(&app, &before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_methods_are_refused_and_echo_nothing() {
+async fn unsupported_methods_return_405() {
     let (app, before) = scene().await;
     let ask = async |method: &str, path: &str| {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-API-KEY: not-to-be-shown\r\n\r\n"
         );
-        let heard = say(&app, request.as_bytes()).await;
-        assert!(!heard.text().contains("not-to-be-shown"), "{method}: {}", heard.text());
-        heard
+        let reply = send_raw(&app, request.as_bytes()).await;
+        assert!(!reply.text().contains("not-to-be-shown"), "{method}: {}", reply.text());
+        reply
     };
     for method in ["OPTIONS", "TRACE", "PATCH", "PUT", "LINK", "get", "X"] {
         for path in ["/api/wallets", "/api/wallets/user_1", "/api/trading/aster/apikey"] {
@@ -204,15 +204,19 @@ async fn other_methods_are_refused_and_echo_nothing() {
         ("/api/wallets/user_1", 405),
         ("/api/wallets/user_1/sign", 405),
     ] {
-        let heard = ask("HEAD", path).await;
-        assert_eq!(heard.status(), Some(status), "{}", heard.text());
-        assert!(heard.text().ends_with("\r\n\r\n"), "an answer without a body: {}", heard.text());
+        let reply = ask("HEAD", path).await;
+        assert_eq!(reply.status(), Some(status), "{}", reply.text());
+        assert!(
+            reply.text().ends_with("\r\n\r\n"),
+            "expected a response without a body: {}",
+            reply.text()
+        );
     }
     unharmed(&app, &before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paths_in_disguise_lead_nowhere() {
+async fn obfuscated_paths_return_4xx() {
     let (app, before) = scene().await;
     for path in [
         "/api/wallets/%2e%2e",
@@ -249,12 +253,12 @@ async fn paths_in_disguise_lead_nowhere() {
         "/api/wallets?cursor=AAAA%2e%2e%2f",
     ] {
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        let heard = say(&app, request.as_bytes()).await;
-        let status = heard.status();
-        assert!(matches!(status, Some(400 | 404 | 405)), "{path}: {}", heard.text());
-        refused(&heard, status.unwrap_or_default(), path);
+        let reply = send_raw(&app, request.as_bytes()).await;
+        let status = reply.status();
+        assert!(matches!(status, Some(400 | 404 | 405)), "{path}: {}", reply.text());
+        refused(&reply, status.unwrap_or_default(), path);
     }
-    // A letter may be written so.
+    // A percent-encoded letter is accepted.
     assert_eq!(app.get("/api/wallets/%75ser%5F1").await.status, 200);
     unharmed(&app, &before).await;
 }

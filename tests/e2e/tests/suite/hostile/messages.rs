@@ -1,8 +1,8 @@
-//! Messages to the cosigner that were bent at random, from a seed that is printed
-//! (`HOSTILE_SEED` repeats one): each gets a typed answer, none a signature, and the cosigner goes
-//! on.
+//! Sends randomly corrupted messages to the cosigner. Each gets a typed answer, none gets a
+//! signature, and the cosigner keeps working. The test prints its seed, and `HOSTILE_SEED` repeats
+//! a run.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,11 +11,11 @@ use e2e::attacker::{Attacker, find};
 use protocol::{Answer, Call, PROTOCOL, Request, StartSign, party_2, sign_data};
 use serde_json::json;
 
-/// xorshift64*: enough to bend messages with, and the same everywhere.
-struct Bender(u64);
+/// xorshift64*: a portable random generator, good enough for mutations.
+struct Mutator(u64);
 
-impl Bender {
-    #[expect(clippy::print_stdout, reason = "the seed of a run that failed is shown")]
+impl Mutator {
+    #[expect(clippy::print_stdout, reason = "prints the seed, to repeat a failed run")]
     fn new() -> Self {
         let given = std::env::var("HOSTILE_SEED").ok().and_then(|text| text.parse().ok());
         let drawn = || u64::from_le_bytes(domain::random::Random::system().bytes().unwrap());
@@ -32,13 +32,13 @@ impl Bender {
         usize::try_from(drawn).unwrap() % bound
     }
 
-    /// One of the ways in which bytes go wrong.
-    fn bend(&mut self, honest: &[u8]) -> Vec<u8> {
+    /// Applies a random mutation.
+    fn mutate(&mut self, honest: &[u8]) -> Vec<u8> {
         let mut bytes = honest.to_vec();
-        // Lengths and tags stand at the beginning.
-        let near = |bender: &mut Self, len: usize| {
-            let end = if bender.below(2) == 0 { len.min(160) } else { len };
-            bender.below(end)
+        // Half of the mutations affect the start, which has lengths and tags.
+        let near = |mutator: &mut Self, len: usize| {
+            let end = if mutator.below(2) == 0 { len.min(160) } else { len };
+            mutator.below(end)
         };
         match self.below(6) {
             0 => bytes.truncate(self.below(honest.len())),
@@ -85,30 +85,30 @@ fn first_call(attacker: &Attacker, session: [u8; 32]) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bent_messages_get_typed_answers_and_do_no_harm() {
+async fn mutated_cosigner_messages_get_typed_answers() {
     let attacker = Attacker::new().await;
     attacker.app.wallet("bystander").await;
     let url = format!("{}/2015-03-31/functions/cosigner/invocations", attacker.app.stack.lambda);
-    let mut bender = Bender::new();
+    let mut mutator = Mutator::new();
     let (mut malformed, mut refused, mut answered) = (0, 0, 0);
     for round in 0..200_u32 {
         let mut session = [0xaa; 32];
         session[..4].copy_from_slice(&round.to_le_bytes());
-        let bent = bender.bend(&first_call(&attacker, session));
-        let body = json!(BASE64.encode(&bent)).to_string();
+        let mutated = mutator.mutate(&first_call(&attacker, session));
+        let body = json!(BASE64.encode(&mutated)).to_string();
         let reply = attacker.app.send(attacker.app.request_to(&url).body(body)).await;
         assert_eq!(reply.status, 200, "{reply:?}");
         match Answer::from_payload(reply.body.to_string().as_bytes()) {
             Some(Answer::Refused(protocol::Refusal::Malformed)) => malformed += 1,
             Some(Answer::Refused(_)) => refused += 1,
-            // A bend that changed nothing that counts, such as the name of the caller.
+            // A mutation that changed nothing relevant, such as the caller's name.
             Some(Answer::SignAnswered(_)) => answered += 1,
-            Some(_) => panic!("an answer to another question"),
-            None => panic!("no typed answer: {reply:?}"),
+            Some(_) => panic!("an answer to another call"),
+            None => panic!("expected a typed answer: {reply:?}"),
         }
     }
     assert!(malformed > 50, "{malformed} malformed, {refused} refused, {answered} answered");
-    // Whoever bends the protocol's own numbers may have barred that key, and no other.
+    // A mutation of the protocol's numbers may have barred this key, but no other.
     let victim = attacker.app.post("/api/wallets/victim/sign", json!({ "message": "hello" })).await;
     assert!(matches!(victim.status, 200 | 422), "{victim:?}");
     let other = json!({ "message": "hello" });
@@ -118,7 +118,7 @@ async fn bent_messages_get_typed_answers_and_do_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payloads_that_are_no_text_or_too_large_fail_and_do_no_harm() {
+async fn invalid_cosigner_payloads_are_harmless() {
     let attacker = Attacker::new().await;
     let url = format!("{}/2015-03-31/functions/cosigner/invocations", attacker.app.stack.lambda);
     let huge = json!("A".repeat(2 << 20)).to_string();

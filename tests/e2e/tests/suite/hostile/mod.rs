@@ -1,4 +1,4 @@
-//! Input that no honest client, exchange or endpoint sends.
+//! Tests input that no honest client, exchange or endpoint sends.
 
 mod bodies;
 mod exchange;

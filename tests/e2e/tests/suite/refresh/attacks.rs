@@ -1,6 +1,6 @@
-//! Refresh against old shares, and against an endpoint function in an attacker's hands.
+//! Tests refreshes against old shares and against a compromised endpoint function.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 use domain::ids::Tenant;
 use domain::intent::{Intent, PersonalMessage};
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 const USER: &str = "user_1";
 
-/// The stack with one wallet, and what an endpoint function in an attacker's hands has.
+/// A stack with one wallet, and what a compromised endpoint function has.
 pub(super) struct Scene {
     pub(super) app: TestApp,
     pub(super) id: Uuid,
@@ -38,14 +38,14 @@ impl Scene {
         WalletKey { tenant: Tenant::local(), wallet_id: self.id, key_version }
     }
 
-    /// Party 1's share in use.
+    /// Returns party 1's share in use.
     async fn share(&self) -> KeyShare {
-        shares::own(&self.app, USER).await
+        shares::party_1(&self.app, USER).await
     }
 
-    /// Party 2's share, as only this test can read it.
-    async fn their_share(&self, version: u32) -> KeyShare {
-        shares::theirs(&self.app, self.id, version).await
+    /// Returns party 2's share, which only a test can read.
+    async fn cosigner_share(&self, version: u32) -> KeyShare {
+        shares::party_2(&self.app, self.id, version).await
     }
 
     pub(super) async fn refresh(&self) -> Result<Refreshed, RefreshError> {
@@ -61,8 +61,8 @@ impl Scene {
         invariants::cosigner_shares(&self.app, &invariants::view(&self.app, USER).await).await
     }
 
-    /// The wallet signs, can be refreshed, and then has one share on each side.
-    pub(super) async fn is_well(&self) {
+    /// Checks that the wallet signs, can be refreshed, and then has one share on each side.
+    pub(super) async fn assert_works(&self) {
         self.signs().await;
         self.app.clock.advance_ms(61_000);
         while !matches!(self.refresh().await.unwrap(), Refreshed::New(_)) {}
@@ -77,8 +77,8 @@ impl Scene {
         mpc::sign(&self.cosigner, &self.random, &key, share, &intent(), passed).await.map(|_| ())
     }
 
-    /// A refresh of an attacker, up to its trial. The wallet's record knows nothing of it.
-    async fn privately(&self, from: u32, to: u32, share: KeyShare) -> KeyShare {
+    /// Runs an attacker's refresh, including its trial. The wallet's record does not show it.
+    async fn refresh_secretly(&self, from: u32, to: u32, share: KeyShare) -> KeyShare {
         let key = self.key(from);
         let made = mpc::refresh(&self.cosigner, &self.random, &key, to, share).await.unwrap();
         mpc::confirm(&self.cosigner, &self.random, &self.key(to), &made).await.unwrap();
@@ -89,7 +89,7 @@ impl Scene {
         mpc::retire(&self.cosigner, &self.random, &self.key(version)).await
     }
 
-    /// Half of a signature with these shares: the message of call 2.
+    /// Makes call 1 of a signature with these shares and returns the message of call 2.
     async fn open(&self, version: u32, share: &KeyShare, session: SessionId) -> FinishSign {
         let key = self.key(version);
         let data = sign_data(&key, session, party_2(), intent().digest());
@@ -97,11 +97,13 @@ impl Scene {
         let (unique, kept, mut phase_1) = party.sign_phase1(&data).unwrap();
         let start = StartSign { intent: intent(), message: phase_1.remove(0) };
         let answer = self.cosigner.call(&key, session, Call::StartSign(start)).await;
-        let Ok(Answer::SignAnswered(theirs)) = answer else { panic!("call 1 is honest") };
+        let Ok(Answer::SignAnswered(answered)) = answer else {
+            panic!("expected an answer to the honest call 1")
+        };
         let (unique, kept, mut phase_2) =
-            party.sign_phase2(&data, unique, kept, &[theirs.phase_1]).unwrap();
-        let (_, share) = party.sign_phase3(&data, unique, kept, &[theirs.phase_2]).unwrap();
-        FinishSign { message: phase_2.remove(0), share, kept: theirs.kept }
+            party.sign_phase2(&data, unique, kept, &[answered.phase_1]).unwrap();
+        let (_, share) = party.sign_phase3(&data, unique, kept, &[answered.phase_2]).unwrap();
+        FinishSign { message: phase_2.remove(0), share, kept: answered.kept }
     }
 }
 
@@ -112,11 +114,11 @@ fn intent() -> Intent {
 fn refusal(error: ProtocolError) -> Refusal {
     match error {
         ProtocolError::Cosigner(CosignerError::Refused(refusal)) => refusal,
-        other => panic!("a typed refusal is wanted: {other}"),
+        other => panic!("expected a typed refusal: {other}"),
     }
 }
 
-/// Whether these two shares sign, without anybody between them.
+/// Returns true if these two shares sign together, without the two functions.
 fn sign_together(one: &KeyShare, two: &KeyShare) -> bool {
     let key = WalletKey { tenant: Tenant::local(), wallet_id: Uuid::nil(), key_version: 1 };
     let digest = intent().digest();
@@ -135,39 +137,39 @@ fn sign_together(one: &KeyShare, two: &KeyShare) -> bool {
     run().is_ok()
 }
 
-/// The point of the key that two shares add up to.
+/// Returns the public key of the secret that the two shares give.
 fn key_of(one: &KeyShare, two: &KeyShare) -> Point {
-    // The polynomial's value at 0, from those at 1 and 2.
+    // The value of the polynomial at 0, from its values at 1 and 2.
     let (at_1, at_2) = (one.party().poly_point, two.party().poly_point);
     let secret: Scalar = at_1 + at_1 - at_2;
     (Point::GENERATOR * secret).into()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_old_share_and_a_new_one_make_no_key_and_no_signature() {
+async fn old_and_new_shares_do_not_sign_together() {
     let scene = Scene::start().await;
-    let (old_1, old_2) = (scene.share().await, scene.their_share(1).await);
+    let (old_1, old_2) = (scene.share().await, scene.cosigner_share(1).await);
     let public = old_1.party().pk;
     assert!(sign_together(&old_1, &old_2) && key_of(&old_1, &old_2) == public);
     assert_eq!(scene.refresh().await.unwrap(), Refreshed::New(2));
-    let (new_1, new_2) = (scene.share().await, scene.their_share(2).await);
+    let (new_1, new_2) = (scene.share().await, scene.cosigner_share(2).await);
     assert!(sign_together(&new_1, &new_2) && key_of(&new_1, &new_2) == public);
 
     for (one, two) in [(&old_1, &new_2), (&new_1, &old_2)] {
         assert!(key_of(one, two) != public);
         assert!(!sign_together(one, two));
-        // Nor when the old one claims to be of the new session.
+        // The old share does not sign if it claims to belong to the new session either.
         let mut forged = one.party().clone();
         forged.session_id.clone_from(&two.party().session_id);
         assert!(!sign_together(&KeyShare::new(forged), two));
     }
-    // The cosigner takes the stolen share under neither name.
+    // The cosigner refuses the stolen share under both versions.
     let refused = scene.sign_as(1, &old_1).await.unwrap_err();
     assert_eq!(refusal(refused), Refusal::Retired);
     let refused = scene.sign_as(2, &old_1).await.unwrap_err();
     assert!(matches!(refusal(refused), Refusal::Aborted(_)));
     scene.signs().await;
-    // Nor is anything made anew in the place of what was given up.
+    // Key generation does not replace a retired version either.
     let again = mpc::generate(&scene.cosigner, &scene.random, &scene.key(1)).await.unwrap_err();
     assert_eq!(refusal(again), Refusal::KeyExists);
     let other = mpc::generate(&scene.cosigner, &scene.random, &scene.key(3)).await.unwrap_err();
@@ -175,27 +177,27 @@ async fn an_old_share_and_a_new_one_make_no_key_and_no_signature() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signature_that_a_refresh_overtakes_is_made_with_the_new_shares() {
+async fn signature_during_refresh_uses_the_new_shares() {
     let scene = Scene::start().await;
     let (before, share) = (invariants::view(&scene.app, USER).await, scene.share().await);
     let half = scene.open(1, &share, [5; 32]).await;
     scene.refresh().await.unwrap();
     let late = scene.cosigner.call(&scene.key(1), [5; 32], Call::FinishSign(half)).await;
     assert!(matches!(late, Err(CosignerError::Refused(Refusal::Retired))));
-    // Whoever has read wallet and share before the refresh does not notice it.
+    // A caller that has read wallet and share before the refresh does not notice it.
     let signature = scene.app.stack.custody.sign(&before.wallet, &share, &intent()).await.unwrap();
     assert_eq!(signature.recover(&intent().digest()).unwrap(), before.wallet.address);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_share_is_given_up_without_a_signature_of_the_new_ones() {
+async fn share_is_not_retired_before_the_new_ones_sign() {
     let scene = Scene::start().await;
     let made = {
         let share = scene.share().await;
         mpc::refresh(&scene.cosigner, &scene.random, &scene.key(1), 2, share).await.unwrap()
     };
     assert_eq!(refusal(scene.retire(2).await.unwrap_err()), Refusal::NotConfirmed);
-    // The old share does not pass the new one's trial.
+    // The old share does not pass the trial of the new one.
     let (share, key) = (scene.share().await, scene.key(2));
     let tried = mpc::confirm(&scene.cosigner, &scene.random, &key, &share).await;
     assert!(matches!(refusal(tried.unwrap_err()), Refusal::Aborted(_)));
@@ -204,22 +206,22 @@ async fn no_share_is_given_up_without_a_signature_of_the_new_ones() {
     assert_eq!(refusal(scene.retire(3).await.unwrap_err()), Refusal::UnknownKey);
     assert_eq!(scene.cosigner_shares().await, [1, 2]);
     assert_eq!(made.version(), 2);
-    scene.is_well().await;
+    scene.assert_works().await;
 }
 
-/// What a compromised endpoint function has made for itself does not outlive the next refresh.
+/// Shares that a compromised endpoint function makes do not survive the next refresh.
 #[tokio::test(flavor = "multi_thread")]
-async fn shares_made_in_private_die_with_the_next_refresh() {
+async fn refresh_invalidates_shares_of_an_attacker() {
     let scene = Scene::start().await;
-    let private = scene.privately(1, 50, scene.share().await).await;
+    let private = scene.refresh_secretly(1, 50, scene.share().await).await;
     assert!(scene.sign_as(50, &private).await.is_ok());
     scene.signs().await;
-    // The honest refresh asks for 2, is told of 50, and goes past it.
+    // The honest refresh requests version 2, learns about version 50, and uses the next one.
     assert_eq!(scene.refresh().await.unwrap(), Refreshed::New(51));
     assert_eq!(scene.cosigner_shares().await, [51]);
     let refused = scene.sign_as(50, &private).await.unwrap_err();
     assert_eq!(refusal(refused), Refusal::Retired);
-    // Versions cannot be used up.
+    // An attacker cannot use up all versions.
     let share = scene.share().await;
     let key = scene.key(51);
     for to in [u32::MAX, 51, 50, 1] {
@@ -227,13 +229,13 @@ async fn shares_made_in_private_die_with_the_next_refresh() {
         let made = mpc::refresh(&scene.cosigner, &scene.random, &key, to, share).await;
         assert_eq!(refusal(made.unwrap_err()), Refusal::Newest(51));
     }
-    scene.is_well().await;
+    scene.assert_works().await;
 }
 
-/// Shares sign after their trial, and have one trial: what an endpoint that may only sign does with
-/// them before takes none of their slots.
+/// Shares sign only after their trial, and each has one trial. An endpoint with signing rights
+/// alone takes none of their slots before it.
 #[tokio::test(flavor = "multi_thread")]
-async fn untried_shares_sign_nothing_and_are_tried_once() {
+async fn untried_shares_do_not_sign_and_have_one_trial() {
     let scene = Scene::start().await;
     let (key, next, share) = (scene.key(1), scene.key(2), scene.share().await);
     let made = mpc::refresh(&scene.cosigner, &scene.random, &key, 2, share).await.unwrap();
@@ -245,12 +247,12 @@ async fn untried_shares_sign_nothing_and_are_tried_once() {
     let again = mpc::confirm(&scene.cosigner, &scene.random, &next, &made).await.unwrap_err();
     assert_eq!(refusal(again), Refusal::Tried);
     scene.sign_as(2, &made).await.unwrap();
-    scene.is_well().await;
+    scene.assert_works().await;
 }
 
-/// A trial that dies is not repeated: the next refresh makes other shares.
+/// An interrupted trial is not retried. The next refresh makes new shares.
 #[tokio::test(flavor = "multi_thread")]
-async fn trial_that_dies_is_not_repeated() {
+async fn interrupted_trial_is_not_retried() {
     let scene = Scene::start().await;
     let (key, share) = (scene.key(1), scene.share().await);
     let made = mpc::refresh(&scene.cosigner, &scene.random, &key, 2, share).await.unwrap();
@@ -262,15 +264,15 @@ async fn trial_that_dies_is_not_repeated() {
     scene.cosigner.call(&key, session, Call::StartConfirm(start)).await.unwrap();
     let again = mpc::confirm(&scene.cosigner, &scene.random, &key, &made).await.unwrap_err();
     assert_eq!(refusal(again), Refusal::Tried);
-    scene.is_well().await;
+    scene.assert_works().await;
 }
 
-/// A late word that shares are in use does no harm to those that were made from them since.
+/// A late retirement does not affect shares that were made from the retired ones.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_late_retirement_spares_newer_shares() {
+async fn late_retirement_keeps_newer_shares() {
     let scene = Scene::start().await;
-    let second = scene.privately(1, 2, scene.share().await).await;
-    scene.privately(2, 3, second).await;
+    let second = scene.refresh_secretly(1, 2, scene.share().await).await;
+    scene.refresh_secretly(2, 3, second).await;
     scene.retire(2).await.unwrap();
     assert_eq!(scene.cosigner_shares().await, [2, 3]);
     scene.retire(3).await.unwrap();
@@ -279,9 +281,9 @@ async fn a_late_retirement_spares_newer_shares() {
     assert_eq!(scene.cosigner_shares().await, [3]);
 }
 
-/// Refreshes that were begun and left do not pile up.
+/// Abandoned refreshes do not accumulate.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_dead_refreshes_leave_is_bounded() {
+async fn abandoned_refreshes_leave_few_shares() {
     let scene = Scene::start().await;
     for to in 2..5 {
         let share = scene.share().await;
@@ -289,16 +291,16 @@ async fn what_dead_refreshes_leave_is_bounded() {
         assert_eq!(scene.cosigner_shares().await, [1, to]);
     }
     for to in 5..14 {
-        scene.privately(1, to, scene.share().await).await;
+        scene.refresh_secretly(1, to, scene.share().await).await;
         assert!(scene.cosigner_shares().await.len() <= 9);
     }
-    scene.is_well().await;
+    scene.assert_works().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_barred_key_is_barred_with_all_of_its_shares() {
+async fn barred_key_is_barred_for_all_shares() {
     let scene = Scene::start().await;
-    let private = scene.privately(1, 2, scene.share().await).await;
+    let private = scene.refresh_secretly(1, 2, scene.share().await).await;
     let share = scene.share().await;
     let mut cheat = scene.open(1, &share, [9; 32]).await;
     cheat.message.gamma_u = cheat.message.gamma_v;

@@ -1,6 +1,6 @@
-//! Refresh when a party cheats, and when its calls come late.
+//! Tests refreshes with a cheating party, and refreshes with delayed calls.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,8 +17,8 @@ use tokio::sync::Semaphore;
 
 use super::attacks::Scene;
 
-/// A place between the endpoint and the cosigner where messages are changed or held up.
-struct Gate {
+/// A proxy between the endpoint and the cosigner that changes or delays messages.
+struct Interceptor {
     upstream: String,
     app: Arc<Scene>,
     calls: AtomicUsize,
@@ -26,47 +26,48 @@ struct Gate {
     request: fn(&mut Request),
     /// Changes an answer.
     answer: fn(&mut Answer),
-    /// Holds the so-manieth call up, before or after it was made.
+    /// Delays the nth call, before (false) or after (true) it is forwarded.
     hold: Option<(usize, bool)>,
     held: Semaphore,
-    go: Semaphore,
+    release: Semaphore,
 }
 
-async fn pass(State(gate): State<Arc<Gate>>, payload: Bytes) -> String {
-    let nth = gate.calls.fetch_add(1, Ordering::SeqCst) + 1;
+async fn pass(State(interceptor): State<Arc<Interceptor>>, payload: Bytes) -> String {
+    let nth = interceptor.calls.fetch_add(1, Ordering::SeqCst) + 1;
     let hold = async |side| {
-        if gate.hold == Some((nth, side)) {
-            gate.held.add_permits(1);
-            gate.go.acquire().await.unwrap().forget();
+        if interceptor.hold == Some((nth, side)) {
+            interceptor.held.add_permits(1);
+            interceptor.release.acquire().await.unwrap().forget();
         }
     };
     let text: String = serde_json::from_slice(&payload).unwrap();
-    let Ok(mut request) = Request::from_payload(&text) else { panic!("a request") };
-    (gate.request)(&mut request);
+    let Ok(mut request) = Request::from_payload(&text) else { panic!("expected a request") };
+    (interceptor.request)(&mut request);
     hold(false).await;
-    let app = &gate.app.app;
-    let reply = app.send(app.request_to(&gate.upstream).body(request.to_payload())).await;
+    let app = &interceptor.app.app;
+    let reply = app.send(app.request_to(&interceptor.upstream).body(request.to_payload())).await;
     let mut answer = Answer::from_payload(reply.body.to_string().as_bytes()).unwrap();
-    (gate.answer)(&mut answer);
+    (interceptor.answer)(&mut answer);
     hold(true).await;
     answer.to_payload().to_string()
 }
 
-/// Party 1 behind a gate.
-async fn custody_behind(gate: &Arc<Gate>) -> Custody {
+/// Returns party 1 with a cosigner behind the proxy.
+async fn custody_behind(interceptor: &Arc<Interceptor>) -> Custody {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let route = "/2015-03-31/functions/cosigner/invocations";
-    // A message of a refresh is larger than the router would take by itself.
+    // Messages of a refresh exceed the router's default limit.
     let limit = axum::extract::DefaultBodyLimit::disable();
-    let router = Router::new().route(route, post(pass)).layer(limit).with_state(gate.clone());
+    let router =
+        Router::new().route(route, post(pass)).layer(limit).with_state(interceptor.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    gate.app.app.custody_through(&url)
+    interceptor.app.app.custody_through(&url)
 }
 
-fn gate(scene: &Arc<Scene>) -> Gate {
+fn interceptor(scene: &Arc<Scene>) -> Interceptor {
     let lambda = &scene.app.stack.lambda;
-    Gate {
+    Interceptor {
         upstream: format!("{lambda}/2015-03-31/functions/cosigner/invocations"),
         app: scene.clone(),
         calls: AtomicUsize::new(0),
@@ -74,15 +75,15 @@ fn gate(scene: &Arc<Scene>) -> Gate {
         answer: |_| {},
         hold: None,
         held: Semaphore::new(0),
-        go: Semaphore::new(0),
+        release: Semaphore::new(0),
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_party_that_cheats_in_a_refresh_changes_nothing() {
+async fn cheating_in_a_refresh_changes_nothing() {
     let scene = Arc::new(Scene::start().await);
-    // Party 1: another polynomial than it proves; another proof than it committed to; other
-    // transfers. Party 2: the same.
+    // Each party uses another polynomial than it proves, another proof than it committed to, or
+    // other transfers.
     let requests: [fn(&mut Request); 3] = [
         |request| {
             if let Call::StartRefresh(start) = &mut request.call {
@@ -117,10 +118,12 @@ async fn a_party_that_cheats_in_a_refresh_changes_nothing() {
             }
         },
     ];
-    let gates = requests.map(|request| Gate { request, ..gate(&scene) }).into_iter();
-    let gates = gates.chain(answers.map(|answer| Gate { answer, ..gate(&scene) }));
-    for (nth, gate) in gates.enumerate() {
-        let custody = custody_behind(&Arc::new(gate)).await;
+    let interceptors =
+        requests.map(|request| Interceptor { request, ..interceptor(&scene) }).into_iter();
+    let interceptors =
+        interceptors.chain(answers.map(|answer| Interceptor { answer, ..interceptor(&scene) }));
+    for (nth, interceptor) in interceptors.enumerate() {
+        let custody = custody_behind(&Arc::new(interceptor)).await;
         scene.app.clock.advance_ms(61_000);
         let refreshed = custody.refresh(&Tenant::local(), scene.id, None).await;
         let Err(RefreshError::Sign(SignError::Protocol(_))) = refreshed else {
@@ -133,28 +136,29 @@ async fn a_party_that_cheats_in_a_refresh_changes_nothing() {
         );
         scene.signs().await;
     }
-    scene.is_well().await;
+    scene.assert_works().await;
 }
 
-/// A refresh that is held up for longer than its lease, at each of its calls, while another one
-/// takes over: whatever the late one still does, the wallet signs and nothing is left over.
+/// Delays a refresh beyond its lease at each of its calls, while another one takes over. Whatever
+/// the late one does, the wallet signs and nothing is left over.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_that_was_overtaken_does_no_harm_when_it_goes_on() {
+async fn delayed_refresh_after_takeover_is_harmless() {
     let scene = Arc::new(Scene::start().await);
     for hold in [(1, false), (2, false), (3, false), (4, false), (4, true), (5, false), (5, true)] {
-        let gate = Arc::new(Gate { hold: Some(hold), ..gate(&scene) });
-        let custody = custody_behind(&gate).await;
+        let interceptor = Arc::new(Interceptor { hold: Some(hold), ..interceptor(&scene) });
+        let custody = custody_behind(&interceptor).await;
         let id = scene.id;
         let late = tokio::spawn(async move { custody.refresh(&Tenant::local(), id, None).await });
-        gate.held.acquire().await.unwrap().forget();
+        interceptor.held.acquire().await.unwrap().forget();
         scene.app.clock.advance_ms(61_000);
-        // The first one may find a switch without an end, and the second one is a whole refresh.
+        // The first refresh may only finish an interrupted switch. The second one is a complete
+        // refresh.
         for _ in 0..2 {
             scene.refresh().await.unwrap();
             scene.signs().await;
         }
-        gate.go.add_permits(1);
+        interceptor.release.add_permits(1);
         let _ = late.await.unwrap();
-        scene.is_well().await;
+        scene.assert_works().await;
     }
 }

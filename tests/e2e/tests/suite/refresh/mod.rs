@@ -1,4 +1,4 @@
-//! Refresh of a wallet's shares.
+//! Tests refreshes of a wallet's shares.
 
 mod attacks;
 mod late;

@@ -1,6 +1,6 @@
-//! The age of the oldest shares, which an alarm watches.
+//! Tests the age of the oldest shares, which an alarm monitors.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::Tenant;
@@ -36,7 +36,7 @@ async fn set_frozen(app: &TestApp, user: &str, frozen: bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn oldest_shares_age_until_they_are_refreshed() {
     let app = TestApp::start().await;
-    assert_eq!(days(&app).await, 0, "there is no wallet");
+    assert_eq!(days(&app).await, 0, "expected 0 without a wallet");
     app.wallet("user_1").await;
     // A new wallet counts as up to 30 days older than it is.
     assert!(days(&app).await < 30);
@@ -44,26 +44,26 @@ async fn oldest_shares_age_until_they_are_refreshed() {
     app.wallet("user_2").await;
     assert!((100..130).contains(&days(&app).await));
     assert_eq!(refresh_aged(&app).await, 1);
-    assert!(days(&app).await < 30, "the new wallet's are the oldest");
+    assert!(days(&app).await < 30, "the new wallet has the oldest shares");
     app.clock.advance_ms(EVERY_DAYS * DAY_MS);
     assert_eq!(refresh_aged(&app).await, 2);
     assert_eq!(days(&app).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn oldest_shares_leave_frozen_wallets_out() {
+async fn oldest_shares_exclude_frozen_wallets() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     app.clock.advance_ms(200 * DAY_MS);
     app.wallet("user_2").await;
     assert!(days(&app).await >= 200);
     set_frozen(&app, "user_1", true).await;
-    assert!(days(&app).await < 30, "a frozen wallet is never refreshed");
+    assert!(days(&app).await < 30, "a frozen wallet does not count");
     set_frozen(&app, "user_1", false).await;
     assert!(days(&app).await >= 200);
 }
 
-/// The shares that were replaced still live at the cosigner.
+/// The replaced shares still exist at the cosigner.
 #[tokio::test(flavor = "multi_thread")]
 async fn oldest_shares_include_an_unfinished_refresh() {
     let app = TestApp::start().await;
@@ -74,7 +74,7 @@ async fn oldest_shares_include_an_unfinished_refresh() {
     assert!(matches!(refreshed, shared::wallets::Refreshed::New(2)));
     let client = app.stack.aws().dynamodb();
     let partition = format!("local#W#{}", wallet.wallet_id);
-    // As the switch leaves the record.
+    // Sets the record as it is right after the switch to new shares.
     let update = client.update_item().table_name(WALLETS_TABLE);
     let update = update
         .key("pk", AttributeValue::S(partition))

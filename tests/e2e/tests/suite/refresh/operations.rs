@@ -1,7 +1,7 @@
-//! Refresh of a wallet's shares: the address stays, old shares are dead, and at every moment the
-//! wallet signs.
+//! Tests refreshes of a wallet's shares: the address does not change, old shares stop working, and
+//! the wallet signs at every moment.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,7 +23,7 @@ async fn signs(app: &TestApp, user: &str) -> Reply {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_keeps_the_address_and_the_wallet_signs() {
+async fn refresh_keeps_the_address_and_the_wallet_signs() {
     let app = TestApp::start().await;
     let id = wallet(&app, "user_1").await;
     let before = signs(&app, "user_1").await;
@@ -40,10 +40,10 @@ async fn a_refresh_keeps_the_address_and_the_wallet_signs() {
     assert_eq!(again.unwrap(), Refreshed::Young);
 }
 
-/// After each death, before anybody has finished what it left, the wallet signs; and once the
-/// refresh is finished there is one share on each side.
+/// After each death, the wallet signs before anything is finished. After the refresh is finished,
+/// each side has one share.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_that_dies_anywhere_leaves_a_wallet_that_signs() {
+async fn refresh_killed_at_any_call_leaves_a_signing_wallet() {
     let h = Harness::start().await;
     let id = wallet(&h.app, "user_1").await;
     let row = h.drive_watched(
@@ -69,12 +69,12 @@ async fn a_refresh_that_dies_anywhere_leaves_a_wallet_that_signs() {
     std::fs::write(path, table).unwrap();
 }
 
-/// A refresh that fails, without dying, leaves no lease that a retry has to wait for.
+/// A refresh that fails without dying leaves no lease, so a retry does not have to wait.
 #[tokio::test(flavor = "multi_thread")]
-async fn failed_refresh_can_be_repeated_at_once() {
+async fn failed_refresh_can_be_retried_at_once() {
     let h = Harness::start().await;
     let id = wallet(&h.app, "user_1").await;
-    // Four invocations make and try new shares, the fifth gives the old ones up.
+    // Four invocations make and try new shares, and the fifth retires the old ones.
     for nth in 1..=5 {
         let process = h.proxy.process_with(Box::new(move |arrival: Arrival<'_>| {
             let here = arrival.name == "Lambda.Invoke" && arrival.nth_of_name == nth;
@@ -95,7 +95,7 @@ fn limits() -> RefreshLimits {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_wallet_is_refreshed_within_the_period_and_not_twice() {
+async fn refresh_job_refreshes_each_wallet_once_per_period() {
     let app = TestApp::start().await;
     let custody = &app.stack.custody;
     for user in ["a", "b", "c"] {
@@ -118,7 +118,7 @@ async fn every_wallet_is_refreshed_within_the_period_and_not_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wallet_that_is_being_refreshed_signs_all_the_time() {
+async fn wallet_signs_during_refresh() {
     let app = TestApp::start().await;
     let id = wallet(&app, "user_1").await;
     let (over, signed) = (std::sync::atomic::AtomicBool::new(false), AtomicUsize::new(0));
@@ -140,13 +140,16 @@ async fn a_wallet_that_is_being_refreshed_signs_all_the_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_refreshes_at_once_one_is_told_to_wait() {
+async fn concurrent_refresh_returns_in_progress() {
     let app = TestApp::start().await;
     let id = wallet(&app, "user_1").await;
     let (tenant, custody) = (Tenant::local(), &app.stack.custody);
     let (one, two) =
         tokio::join!(custody.refresh(&tenant, id, None), custody.refresh(&tenant, id, None));
-    let waits = |it: &Result<_, _>| matches!(it, Err(RefreshError::InProgress { .. }));
-    assert!(one.is_ok() != two.is_ok() && waits(&one) != waits(&two), "{one:?} {two:?}");
+    let in_progress = |it: &Result<_, _>| matches!(it, Err(RefreshError::InProgress { .. }));
+    assert!(
+        one.is_ok() != two.is_ok() && in_progress(&one) != in_progress(&two),
+        "{one:?} {two:?}"
+    );
     signs(&app, "user_1").await;
 }

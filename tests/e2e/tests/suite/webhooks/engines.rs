@@ -1,4 +1,4 @@
-//! The stream of an external DynamoDB.
+//! Tests the stream of an external DynamoDB.
 
 use e2e::TestApp;
 use hyperdex_local::Engines;
@@ -9,7 +9,7 @@ use super::{hook, register, settle};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn external_engine_stream_feeds_webhooks() {
-    // The embedded engines of another stack, which publishes nothing itself.
+    // Uses the embedded engines of another stack, which publishes nothing itself.
     let (engine, receiver) = (TestApp::start().await, Receiver::start().await);
     let [dynamodb, kms] =
         [&engine.stack.dynamodb, &engine.stack.kms].map(|url| url.parse().unwrap());

@@ -1,7 +1,7 @@
-//! Webhooks, from the change of a wallet or a credential to the receiver: every event by the real
-//! operation, signatures verified by another implementation, and what a death leaves behind.
+//! Tests webhooks from the change of a wallet or credential to the receiver. Real operations cause
+//! every event, another implementation verifies the signatures, and deaths lose no event.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use e2e::{DAY_MS, RECONCILE_LIMITS, RENEW_LIMITS, TestApp};
 use exchange_sim::faults::Fault;
@@ -23,9 +23,9 @@ async fn renew(app: &TestApp, keys_are_handed_out: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_callers_do_arrives_signed_and_holds_no_secret() {
+async fn webhook_events_are_signed_and_hold_no_secret() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
-    // Before there is a webhook nothing is kept.
+    // Without a webhook no event is stored.
     app.wallet("early").await;
     settle(&app).await;
     let hook = hook(&app, &receiver.url).await;
@@ -33,7 +33,7 @@ async fn what_callers_do_arrives_signed_and_holds_no_secret() {
     settle(&app).await;
     let made = receiver.take();
     assert_eq!(kinds(&made), ["wallet.created"]);
-    // Within the library's own five minutes, by its own clock.
+    // The library checks the timestamp with its own clock and a tolerance of five minutes.
     Webhook::new(&hook.secret).unwrap().verify(made[0].body.as_bytes(), &made[0].headers).unwrap();
     assert_eq!(made[0].json()["data"]["walletId"], wallet.body["walletId"]);
     let (mut all, mut secrets) = (made, Vec::new());
@@ -55,9 +55,9 @@ async fn what_callers_do_arrives_signed_and_holds_no_secret() {
         settle(&app).await;
         let renewed = receiver.take();
         assert_eq!(kinds(&renewed), ["credential.renewed"]);
-        let told = &renewed[0].json()["data"];
+        let renewal = &renewed[0].json()["data"];
         assert_eq!(
-            (&told["previousAgentAddress"], &told["previousKept"]),
+            (&renewal["previousAgentAddress"], &renewal["previousKept"]),
             (&data["agentAddress"], &json!(false))
         );
         app.clock.advance_ms(60_000);
@@ -65,13 +65,13 @@ async fn what_callers_do_arrives_signed_and_holds_no_secret() {
         settle(&app).await;
         let revoked = receiver.take();
         assert_eq!(kinds(&revoked), ["credential.revoked"]);
-        assert_eq!(revoked[0].json()["data"]["agentAddress"], told["agentAddress"]);
+        assert_eq!(revoked[0].json()["data"]["agentAddress"], renewal["agentAddress"]);
         all.extend([active, renewed, revoked].concat());
         secrets.extend(
             [&registered, &rotated].map(|reply| reply.text("/data/apiPrivateKey").to_owned()),
         );
     }
-    // A definite no is no event.
+    // A definite refusal causes no event.
     let refusal = r#"{"status":"err","response":"Too many extra agents"}"#;
     app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Status(200, refusal.to_owned()));
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 422);
@@ -93,7 +93,7 @@ async fn what_callers_do_arrives_signed_and_holds_no_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_jobs_do_and_find_arrives_once() {
+async fn webhook_events_of_jobs_arrive_once() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
     let started_ms = app.clock.now_ms();
     let hook = hook(&app, &receiver.url).await;
@@ -104,7 +104,7 @@ async fn what_the_jobs_do_and_find_arrives_once() {
     register(&app, "aster", "user_2", true).await;
     settle(&app).await;
     receiver.take();
-    // Somebody adds an agent, and it is told once.
+    // An agent that another program added is reported once.
     app.clock.advance_ms(2 * DAY_MS);
     let master = wallet.text("/address").parse().unwrap();
     let stranger = alloy_primitives::Address::repeat_byte(7);
@@ -119,7 +119,7 @@ async fn what_the_jobs_do_and_find_arrives_once() {
     assert_eq!(kinds(&drift), ["credential.drift"]);
     let found = &drift[0].json()["data"]["found"];
     assert_eq!(found, &json!([{ "kind": "AGENT_UNKNOWN", "agentAddress": stranger.to_string() }]));
-    // It goes, and comes again: that is another drift.
+    // The agent disappears and returns, which counts as new drift.
     assert!(app.stack.hyperliquid_sim.remove_agent(master, stranger));
     reconcile(&app).await;
     settle(&app).await;
@@ -132,7 +132,8 @@ async fn what_the_jobs_do_and_find_arrives_once() {
     assert_eq!(kinds(&again), ["credential.drift"]);
     assert_ne!(again[0].id, drift[0].id);
     assert!(app.stack.hyperliquid_sim.remove_agent(master, stranger));
-    // Two weeks before the expiry: one is renewed and its predecessor kept, one cannot be.
+    // Two weeks before the expiry, one key is renewed and its predecessor stays, and another cannot
+    // be renewed.
     let mut rules = app.stack.aster_sim.rules();
     rules.max_agents = 1;
     app.stack.aster_sim.set_rules(rules);
@@ -148,7 +149,7 @@ async fn what_the_jobs_do_and_find_arrives_once() {
     let renewed = receiver.take();
     assert_eq!(kinds(&renewed), ["credential.renewed"]);
     assert_eq!(renewed[0].json()["data"]["previousKept"], true);
-    // One after another comes within its last week.
+    // The credentials enter their last week one after another.
     let mut expiring = Vec::new();
     for _ in 0..14 {
         app.clock.advance_ms(DAY_MS);
@@ -166,15 +167,18 @@ async fn what_the_jobs_do_and_find_arrives_once() {
         .collect();
     reasons.sort();
     assert_eq!(reasons, ["AUTO_RENEW_OFF", "KEY_HANDED_OUT", "RENEWAL_FAILING"], "{expiring:?}");
-    let kept = expiring.iter().find(|it| it.body.contains("KEY_HANDED_OUT")).unwrap().json();
-    assert_eq!(kept["data"]["agentAddress"], renewed[0].json()["data"]["previousAgentAddress"]);
+    let delivered = expiring.iter().find(|it| it.body.contains("KEY_HANDED_OUT")).unwrap().json();
+    assert_eq!(
+        delivered["data"]["agentAddress"],
+        renewed[0].json()["data"]["previousAgentAddress"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_fails_is_sent_the_same_again_on_the_schedule() {
+async fn failed_delivery_is_retried_on_the_schedule() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
     let hook = hook(&app, &receiver.url).await;
-    receiver.answers(&[(500, None), (302, None), (429, Some("900")), (503, None)]);
+    receiver.respond_with(&[(500, None), (302, None), (429, Some("900")), (503, None)]);
     app.wallet("user_1").await;
     settle(&app).await;
     let mut waits = Vec::new();
@@ -184,7 +188,7 @@ async fn a_receiver_that_fails_is_sent_the_same_again_on_the_schedule() {
         let wait_ms = next_ms.unwrap() - app.clock.now_ms();
         assert_eq!(dead, 0);
         waits.push(wait_ms / 1_000);
-        // Not a moment too early.
+        // No retry happens before its time.
         app.clock.advance_ms(wait_ms - 1);
         settle(&app).await;
         assert_eq!(receiver.arrived().len(), attempt);
@@ -194,7 +198,7 @@ async fn a_receiver_that_fails_is_sent_the_same_again_on_the_schedule() {
         app.clock.advance_ms(1);
         settle(&app).await;
     }
-    // The third asked for fifteen minutes, and the schedule has thirty.
+    // The third response requests fifteen minutes, and the schedule waits thirty.
     assert_eq!(waits, [5, 300, 1_800, 7_200]);
     let arrived = receiver.arrived();
     assert_eq!(arrived.len(), 5);
@@ -209,10 +213,10 @@ async fn a_receiver_that_fails_is_sent_the_same_again_on_the_schedule() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_never_taken_is_a_dead_letter_and_can_be_replayed() {
+async fn undelivered_event_is_dead_letter_and_replayable() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
     let hook = hook(&app, &receiver.url).await;
-    receiver.answers(&[(500, None); 10]);
+    receiver.respond_with(&[(500, None); 10]);
     app.wallet("user_1").await;
     settle(&app).await;
     while let (Some(next_ms), _) = app.stack.pump.queued().unwrap() {
@@ -238,7 +242,7 @@ async fn what_is_never_taken_is_a_dead_letter_and_can_be_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_replay_goes_on_at_its_cursor() {
+async fn long_replay_continues_at_its_cursor() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
     let hook = hook(&app, &receiver.url).await;
     app.wallet("user_1").await;
@@ -278,10 +282,10 @@ async fn a_long_replay_goes_on_at_its_cursor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn gone_disables_and_deletion_ends_deliveries_also_of_what_is_queued() {
+async fn webhook_gone_or_deleted_gets_no_deliveries() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
     let gone = hook(&app, &receiver.url).await;
-    receiver.answers(&[(410, None)]);
+    receiver.respond_with(&[(410, None)]);
     app.wallet("user_1").await;
     settle(&app).await;
     app.wallet("user_2").await;
@@ -306,7 +310,7 @@ async fn gone_disables_and_deletion_ends_deliveries_also_of_what_is_queued() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_are_ten_at_most_whoever_races_and_a_repeat_makes_none() {
+async fn webhook_limit_of_ten_holds_under_concurrency() {
     let app = TestApp::start().await;
     let make = |key: Option<String>| {
         let mut request = app.request(Method::POST, "/api/webhooks");
@@ -318,17 +322,17 @@ async fn there_are_ten_at_most_whoever_races_and_a_repeat_makes_none() {
     let first = make(Some("once".to_owned())).await;
     let again = make(Some("once".to_owned())).await;
     assert_eq!((first.status, again.status), (201, 201));
-    assert!(first.body == again.body, "another secret, or another webhook");
+    assert!(first.body == again.body, "a replay returned another webhook");
     let all = futures_util::future::join_all((0..14).map(|_| make(None))).await;
     let statuses: Vec<u16> = all.iter().map(|reply| reply.status).collect();
-    let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
+    let count = |expected| statuses.iter().filter(|status| **status == expected).count();
     assert_eq!((count(201), count(409)), (9, 5), "{statuses:?}");
     let refused = all.iter().find(|reply| reply.status == 409).unwrap();
     assert_eq!(refused.text("/code"), "TOO_MANY_WEBHOOKS");
     let listed = app.get("/api/webhooks").await;
     assert_eq!(listed.body["webhooks"].as_array().unwrap().len(), 10);
     assert!(!listed.body.to_string().contains("whsec_"));
-    // A deletion that is repeated is done once, and leaves room for one.
+    // A deletion with an idempotency key is done once and frees one place.
     let path = format!("/api/webhooks/{}", first.text("/webhook/webhookId"));
     for _ in 0..2 {
         let request = app.request(Method::DELETE, &path).header("Idempotency-Key", "gone");
@@ -339,14 +343,14 @@ async fn there_are_ten_at_most_whoever_races_and_a_repeat_makes_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_is_sent_what_it_asked_for_and_another_tenants_never() {
+async fn webhook_gets_only_its_tenants_selected_events() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
-    let (ours, theirs) = (app.key("ours"), app.key("theirs"));
+    let (owner, other) = (app.key("owner"), app.key("other"));
     let body = json!({ "url": receiver.url, "events": ["credential.active"] });
-    let made = app.send_as(&ours, (Method::POST, "/api/webhooks"), Some(&body)).await;
+    let made = app.send_as(&owner, (Method::POST, "/api/webhooks"), Some(&body)).await;
     assert_eq!(made.status, 201);
     let path = format!("/api/webhooks/{}", made.text("/webhook/webhookId"));
-    for key in [&theirs, &ours] {
+    for key in [&other, &owner] {
         let user = json!({ "userId": "user_1" });
         assert_eq!(app.send_as(key, (Method::POST, "/api/wallets"), Some(&user)).await.status, 201);
         let body = json!({ "walletIdOrAddress": "user_1" });
@@ -357,9 +361,9 @@ async fn a_webhook_is_sent_what_it_asked_for_and_another_tenants_never() {
     assert_eq!(kinds(&receiver.take()), ["credential.active"]);
     for (method, path) in [(Method::DELETE, path.clone()), (Method::POST, format!("{path}/replay"))]
     {
-        let reply = app.send_as(&theirs, (method, &path), None).await;
+        let reply = app.send_as(&other, (method, &path), None).await;
         assert_eq!((reply.status, reply.text("/code")), (404, "WEBHOOK_NOT_FOUND"));
     }
-    let listed = app.send_as(&theirs, (Method::GET, "/api/webhooks"), None).await;
+    let listed = app.send_as(&other, (Method::GET, "/api/webhooks"), None).await;
     assert_eq!(listed.body["webhooks"], json!([]));
 }

@@ -1,10 +1,10 @@
-//! Webhooks, from the change to the receiver.
+//! Tests webhooks from the change to the receiver.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 mod engines;
 mod events;
-mod lost;
+mod failures;
 mod receiver;
 
 use e2e::{Reply, TestApp};
@@ -21,7 +21,7 @@ async fn hook(app: &TestApp, url: &str) -> Hook {
     Hook { id: made.text("/webhook/webhookId").to_owned(), secret: made.text("/secret").to_owned() }
 }
 
-/// Publishes and delivers what there is.
+/// Publishes and delivers all pending events.
 async fn settle(app: &TestApp) {
     while app.stack.pump.publish_once().await.unwrap() > 0 {}
     while app.stack.pump.deliver_once().await.unwrap() > 0 {}

@@ -1,4 +1,4 @@
-//! A tenant's receiver, and what its deliveries say.
+//! A tenant's webhook receiver, and the verification of its deliveries.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use standardwebhooks::Webhook;
 
-/// What arrived.
+/// A delivery that arrived.
 #[derive(Clone, Debug)]
 pub(super) struct Arrived {
     pub(super) id: String,
@@ -32,10 +32,10 @@ impl Arrived {
 #[derive(Default)]
 struct Log {
     arrived: Vec<Arrived>,
-    answers: VecDeque<(u16, Option<&'static str>)>,
+    responses: VecDeque<(u16, Option<&'static str>)>,
 }
 
-/// A tenant's receiver.
+/// A tenant's webhook receiver.
 #[derive(Clone)]
 pub(super) struct Receiver {
     pub(super) url: String,
@@ -47,7 +47,7 @@ async fn receive(State(log): State<Arc<Mutex<Log>>>, headers: HeaderMap, body: B
     let id = headers["webhook-id"].to_str().unwrap().to_owned();
     let body = String::from_utf8(body.to_vec()).unwrap();
     log.arrived.push(Arrived { id, headers, body });
-    let (status, retry_after) = log.answers.pop_front().unwrap_or((204, None));
+    let (status, retry_after) = log.responses.pop_front().unwrap_or((204, None));
     let status = StatusCode::from_u16(status).unwrap();
     match retry_after {
         Some(seconds) => (status, [("retry-after", seconds)]).into_response(),
@@ -65,16 +65,16 @@ impl Receiver {
         Self { url, log }
     }
 
-    /// It answers so, to as many deliveries, before it takes them.
-    pub(super) fn answers(&self, answers: &[(u16, Option<&'static str>)]) {
-        self.log.lock().unwrap().answers.extend(answers);
+    /// Sets the responses to the next deliveries.
+    pub(super) fn respond_with(&self, responses: &[(u16, Option<&'static str>)]) {
+        self.log.lock().unwrap().responses.extend(responses);
     }
 
     pub(super) fn arrived(&self) -> Vec<Arrived> {
         self.log.lock().unwrap().arrived.clone()
     }
 
-    /// What has arrived since the last time, by its type.
+    /// Removes and returns the deliveries that have arrived.
     pub(super) fn take(&self) -> Vec<Arrived> {
         std::mem::take(&mut self.log.lock().unwrap().arrived)
     }
@@ -84,7 +84,7 @@ pub(super) fn kinds(arrived: &[Arrived]) -> Vec<String> {
     arrived.iter().map(Arrived::kind).collect()
 }
 
-/// Verified by the specification's own library.
+/// Verifies the signature with the specification's own library.
 pub(super) fn verify(secret: &str, arrived: &Arrived) {
     let at: i64 = arrived.headers["webhook-timestamp"].to_str().unwrap().parse().unwrap();
     let signer = Webhook::new(secret).unwrap();

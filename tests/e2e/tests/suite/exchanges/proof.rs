@@ -1,5 +1,5 @@
-//! Only an answer that positively proves it changes a credential: a revocation, a registration and a
-//! comparison with an exchange that answers with errors; blocks and bans.
+//! Tests that a credential changes only with positive proof: revocation, registration and
+//! comparison at an exchange that returns errors, blocks or bans.
 
 use domain::ids::{Exchange, Tenant};
 use e2e::{DAY_MS, RECONCILE_LIMITS, Reply, TestApp};
@@ -11,8 +11,8 @@ use shared::exchanges::budget::{Busy, Spender};
 
 const HTML: &str = "<HTML><HEAD><TITLE>ERROR</TITLE></HEAD><BODY>Request blocked.</BODY></HTML>";
 
-/// Answers of Aster that say nothing about an agent.
-fn unknown() -> Vec<(u16, String)> {
+/// Returns responses of Aster that prove nothing about an agent.
+fn inconclusive_responses() -> Vec<(u16, String)> {
     [
         (401, -2015, "Invalid API-key, IP, or permissions for action."),
         (400, -1022, "Signature for this request is not valid."),
@@ -34,12 +34,12 @@ fn agents(app: &TestApp, wallet: &Reply) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn revocation_without_proof_is_not_reported() {
+async fn delete_without_proof_stays_revoking() {
     let app =
         TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 90_000).await;
     let aster = &app.stack.aster_sim;
     let wallet = app.wallet("user_1").await;
-    for (status, body) in unknown() {
+    for (status, body) in inconclusive_responses() {
         assert_eq!(app.register("aster", "user_1").await.status, 200);
         for removal in [(503, String::new()), (status, body.clone())] {
             aster.fail_next("deleteAgent", Fault::Status(removal.0, removal.1));
@@ -48,7 +48,7 @@ async fn revocation_without_proof_is_not_reported() {
             assert!(reply.status >= 500, "{status} {body}: {reply:?}");
             assert_eq!(app.api_key("aster", "user_1").await.text("/data/state"), "revoking");
             assert_eq!(agents(&app, &wallet).len(), 1, "{status} {body}");
-            // A short rest of an exchange that keeps failing.
+            // Closes the circuit that repeated failures open.
             app.clock.advance_ms(61_000);
         }
         assert_eq!(app.delete("aster", "user_1").await.status, 200);
@@ -57,11 +57,11 @@ async fn revocation_without_proof_is_not_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rotation_keeps_an_agent_whose_removal_is_not_proved() {
+async fn rotate_without_proof_keeps_the_previous_agent() {
     let app =
         TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 90_000).await;
     let wallet = app.wallet("user_1").await;
-    for (status, body) in unknown() {
+    for (status, body) in inconclusive_responses() {
         let first = app.register("aster", "user_1").await.text("/data/agentAddress").to_owned();
         app.stack.aster_sim.fail_next("deleteAgent", Fault::Status(503, String::new()));
         app.stack.aster_sim.fail_next("listAgents", Fault::Status(status, body.clone()));
@@ -77,13 +77,13 @@ async fn rotation_keeps_an_agent_whose_removal_is_not_proved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn registration_with_an_unknown_outcome_keeps_its_agent() {
+async fn register_with_unknown_outcome_keeps_its_agent() {
     let app =
         TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 90_000).await;
     let aster = &app.stack.aster_sim;
     let wallet = app.wallet("user_1").await;
-    for (status, body) in unknown() {
-        // It was registered: the list says so.
+    for (status, body) in inconclusive_responses() {
+        // The agent was registered, and the list shows it.
         let fault = Fault::AppliedAs(status, body.clone());
         aster.fail_next("registerAndApproveAgent", fault);
         let reply = app.register("aster", "user_1").await;
@@ -91,7 +91,7 @@ async fn registration_with_an_unknown_outcome_keeps_its_agent() {
         assert_eq!(agents(&app, &wallet), [reply.text("/data/agentAddress")]);
         assert_eq!(app.delete("aster", "user_1").await.status, 200);
 
-        // It was not, and the list proves nothing: the same agent is tried again.
+        // The agent was not registered, and the list proves nothing. The retry uses the same agent.
         aster.fail_next("registerAndApproveAgent", Fault::Status(status, body.clone()));
         aster.fail_next("listAgents", Fault::Status(status, body.clone()));
         let reply = app.register("aster", "user_1").await;
@@ -113,14 +113,14 @@ async fn failing_agent_list_reports_no_drift() {
     app.wallet("user_1").await;
     assert_eq!(app.register("aster", "user_1").await.status, 200);
     let limits = ReconcileLimits { every_ms: DAY_MS, ..RECONCILE_LIMITS };
-    for (status, body) in unknown().into_iter().chain([(403, HTML.to_owned())]) {
+    for (status, body) in inconclusive_responses().into_iter().chain([(403, HTML.to_owned())]) {
         app.clock.advance_ms(2 * DAY_MS);
         app.stack.aster_sim.fail_next("listAgents", Fault::Status(status, body.clone()));
         let [(_, found), _] = app.stack.jobs.reconcile(&limits).await.unwrap();
         assert_eq!((found.checked, found.failed), (0, 1), "{status} {body}");
         assert!(found.drift.is_empty(), "{status} {body}: {:?}", found.drift);
     }
-    // The one answer that proves it.
+    // The only response that proves it.
     app.clock.advance_ms(2 * DAY_MS);
     let gone = r#"{"code":-1000,"msg":"No agent found"}"#.to_owned();
     app.stack.aster_sim.fail_next("listAgents", Fault::Status(400, gone));
@@ -129,7 +129,7 @@ async fn failing_agent_list_reports_no_drift() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn blocked_registration_returns_502_and_is_not_replayed() {
+async fn blocked_registration_returns_502_without_replay() {
     let app = TestApp::start().await;
     for (exchange, kind) in [("hyperliquid", "approveAgent"), ("aster", "registerAndApproveAgent")]
     {
@@ -159,7 +159,7 @@ async fn blocked_registration_returns_502_and_is_not_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn blocks_in_a_row_open_the_circuit() {
+async fn consecutive_blocks_open_the_circuit() {
     let app = TestApp::start().await;
     let sim = &app.stack.hyperliquid_sim;
     let limits = ReconcileLimits { every_ms: DAY_MS, ..RECONCILE_LIMITS };
@@ -170,8 +170,8 @@ async fn blocks_in_a_row_open_the_circuit() {
     let mut last = None;
     for number in 0..8 {
         sim.fail_next("approveAgent", Fault::Status(403, HTML.to_owned()));
-        // From the second on the exchange is asked first. The edge lets questions pass, and that
-        // does not end the block.
+        // From the second attempt on, a lookup comes first. The exchange's edge allows lookups, but
+        // that does not end the block.
         let reply = app.register("hyperliquid", "user_1").await;
         assert_eq!((reply.status, reply.text("/code")), (502, "EXCHANGE_BLOCKED"), "{reply:?}");
         last = Some(reply);
@@ -181,7 +181,7 @@ async fn blocks_in_a_row_open_the_circuit() {
         }
     }
     let sent = sim.requests().into_iter().filter(|request| request.kind == "approveAgent");
-    assert_eq!(sent.count(), 6, "one that worked, then five that were blocked");
+    assert_eq!(sent.count(), 6, "expected one successful and five blocked calls");
     let wait = last.unwrap().retry_after_s().unwrap();
     assert!((1..=6).contains(&wait), "{wait}");
     let _ = sim.clear_faults();
@@ -190,7 +190,7 @@ async fn blocks_in_a_row_open_the_circuit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ban_stops_every_instance_until_its_end() {
+async fn ip_ban_stops_every_instance_until_its_end() {
     let app = TestApp::start().await;
     for user in ["a", "b"] {
         app.wallet(user).await;
@@ -226,7 +226,7 @@ async fn ban_stops_every_instance_until_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ban_is_not_shortened_by_a_later_answer() {
+async fn ip_ban_is_not_shortened_by_a_later_response() {
     let app = TestApp::start().await;
     for user in ["a", "b"] {
         app.wallet(user).await;
@@ -235,7 +235,7 @@ async fn ban_is_not_shortened_by_a_later_answer() {
     let hour = Hostile::new(418, "{}").header("retry-after", "3600");
     sim.fail_next("registerAndApproveAgent", Fault::Hostile(hour));
     assert_eq!(app.register("aster", "a").await.retry_after_s(), Some(3_600));
-    // A call of another instance was on its way, and is told to wait less.
+    // A call of another instance was in flight and reports a shorter wait.
     let store = &app.stack.custody.store;
     let until = app.clock.now_ms() + 5_000;
     store.open_circuit("#budget#aster#shared", until, false).await.unwrap();

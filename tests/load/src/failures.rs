@@ -1,4 +1,4 @@
-//! What goes wrong while the clients work: the stack dies, the exchanges fail.
+//! The failures during a run: the stack is killed, and exchanges fail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::error::{LoadError, failed};
 use crate::options::LoadOptions;
 use crate::server::Server;
 
-/// Requests of each exchange that a registration, a rotation or a deletion cannot do without.
+/// Requests of each exchange that registrations, rotations or deletions need.
 const TARGETS: [(bool, &str); 5] = [
     (true, "registerAndApproveAgent"),
     (true, "deleteAgent"),
@@ -21,15 +21,15 @@ const TARGETS: [(bool, &str); 5] = [
     (false, "extraAgents"),
 ];
 
-/// Troubles at work.
-pub(crate) struct Troubles {
+/// The running failures.
+pub(crate) struct Failures {
     stop: watch::Sender<bool>,
     kills: JoinHandle<Result<u64, LoadError>>,
     faults: JoinHandle<usize>,
 }
 
-/// Starts them.
-pub(crate) fn start(server: &Arc<Server>, options: &LoadOptions) -> Troubles {
+/// Starts to kill the stack and to fail exchanges.
+pub(crate) fn start(server: &Arc<Server>, options: &LoadOptions) -> Failures {
     let (stop, stopped) = watch::channel(false);
     let kills = {
         let (server, every, mut stopped) = (server.clone(), options.kill_every, stopped.clone());
@@ -60,11 +60,11 @@ pub(crate) fn start(server: &Arc<Server>, options: &LoadOptions) -> Troubles {
             faults
         })
     };
-    Troubles { stop, kills, faults }
+    Failures { stop, kills, faults }
 }
 
-impl Troubles {
-    /// Ends them: how often the stack was killed, and how many calls of the exchanges failed.
+impl Failures {
+    /// Stops the failures. Returns the number of kills and of failed exchange calls.
     pub(crate) async fn stop(self, server: &Server) -> Result<(u64, usize), LoadError> {
         let _ = self.stop.send(true);
         let kills = self.kills.await.map_err(failed)??;
@@ -74,7 +74,7 @@ impl Troubles {
     }
 }
 
-/// Whether this time has passed before the end.
+/// Waits for this interval. Returns false at the end of the run.
 async fn passed(every: Option<Duration>, stopped: &mut watch::Receiver<bool>) -> bool {
     let time = async {
         match every {

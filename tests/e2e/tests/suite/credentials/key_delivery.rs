@@ -1,7 +1,7 @@
-//! Which key a caller holds: GET, the 409 of a registration and webhooks say whether the current key
-//! was delivered, when each key expires, and how to get a usable one.
+//! Tests how callers learn which key they hold. GET, the 409 of a registration and webhooks show
+//! whether the current key was delivered, when each key expires, and how to get a usable one.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use alloy_primitives::Address;
 use e2e::{DAY_MS, RECONCILE_LIMITS, RENEW_LIMITS, Reply, TestApp};
@@ -33,7 +33,7 @@ fn keys(seen: &Reply) -> Vec<(&str, bool, Option<bool>, u64)> {
     rows.collect()
 }
 
-/// The 409 of a registration: the contract's message, and the advice.
+/// Registers again, checks the 409 and its fixed message, and returns the advice.
 async fn conflict(app: &TestApp, exchange: &str) -> String {
     let refused = app.register(exchange, "user_1").await;
     assert_eq!((refused.status, refused.text("/code")), (409, "API_KEY_EXISTS"));
@@ -66,7 +66,7 @@ async fn renewed_key_is_shown_as_not_delivered() {
         assert!(advice.contains("apikey/rotate"), "{advice}");
     }
 
-    // The delivered key has expired: nobody has a usable one.
+    // The delivered key has expired, so the caller has no usable key.
     app.clock.advance_ms(14 * DAY_MS);
     let seen = app.api_key("hyperliquid", "user_1").await;
     assert!(seen.text("/data/advice").contains("no delivered key is valid"), "{seen:?}");
@@ -80,9 +80,10 @@ async fn renewed_key_is_shown_as_not_delivered() {
     assert!(seen.body["data"].get("advice").is_none(), "{seen:?}");
 }
 
-/// After a renewal the caller holds the earlier key. It is compared with the exchange as well.
+/// After a renewal the caller holds the earlier key. The job compares that key with the exchange as
+/// well.
 #[tokio::test(flavor = "multi_thread")]
-async fn delivered_key_that_is_gone_is_shown_by_get_and_conflict() {
+async fn missing_delivered_key_is_shown_by_get_and_409() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     let master: Address = wallet.text("/address").parse().unwrap();
@@ -93,7 +94,7 @@ async fn delivered_key_that_is_gone_is_shown_by_get_and_conflict() {
     app.clock.advance_ms(2 * DAY_MS);
     reconcile(&app).await;
     let seen = app.api_key("hyperliquid", "user_1").await;
-    assert!(seen.body["data"].get("drift").is_none(), "both are there: {seen:?}");
+    assert!(seen.body["data"].get("drift").is_none(), "the exchange lists both agents: {seen:?}");
 
     let agent: Address = address.parse().unwrap();
     assert!(app.stack.hyperliquid_sim.remove_agent(master, agent));
@@ -114,7 +115,7 @@ async fn delivered_key_that_is_gone_is_shown_by_get_and_conflict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_that_are_never_shown_have_no_delivery() {
+async fn keys_that_are_not_returned_have_no_delivery() {
     let app = TestApp::start_with(|options| options.return_private_key = false).await;
     app.wallet("user_1").await;
     for exchange in ["hyperliquid", "aster"] {
@@ -125,10 +126,10 @@ async fn keys_that_are_never_shown_have_no_delivery() {
     }
 }
 
-/// A rotation whose caller died is ended by the job: its key was shown to nobody, until the caller
-/// repeats the request and gets the one response.
+/// The job finishes an interrupted rotation. Its key is delivered only when the caller retries
+/// the request.
 #[tokio::test(flavor = "multi_thread")]
-async fn key_of_a_rotation_that_a_job_ended_is_delivered_by_the_retry() {
+async fn retry_delivers_the_key_of_a_rotation_by_the_job() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 200);
@@ -144,7 +145,7 @@ async fn key_of_a_rotation_that_a_job_ended_is_delivered_by_the_retry() {
     let seen = app.api_key("hyperliquid", "user_1").await;
     assert_eq!(seen.text("/data/state"), "active", "{seen:?}");
     assert!(matches!(keys(&seen)[0], (_, true, Some(false), _)), "{seen:?}");
-    // No response has shown the key, so the ten minutes begin with this one.
+    // No response has shown the key, so the ten minutes start with this one.
     app.clock.advance_ms(60 * 60_000);
     let rotated = rotate().await;
     assert_eq!(rotated.status, 200, "{rotated:?}");
@@ -155,7 +156,7 @@ async fn key_of_a_rotation_that_a_job_ended_is_delivered_by_the_retry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn agent_that_is_gone_is_shown_by_get_and_conflict() {
+async fn missing_agent_is_shown_by_get_and_409() {
     let app = TestApp::start().await;
     let wallet = app.wallet("user_1").await;
     let master: Address = wallet.text("/address").parse().unwrap();

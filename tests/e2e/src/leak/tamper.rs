@@ -1,5 +1,5 @@
-//! A bent first message. Source: `dkls23-core` 0.6.2, `utilities/ot/extension.rs` (the sender's
-//! consistency check) and `utilities/multiplication.rs` (the transcript).
+//! Tampers with a first message. Source: `dkls23-core` 0.6.2, `utilities/ot/extension.rs` (the
+//! sender's consistency check) and `utilities/multiplication.rs` (the transcript).
 
 use dkls23_secp256k1::Party;
 use dkls23_secp256k1::protocols::PartyIndex;
@@ -11,22 +11,22 @@ use dkls23_secp256k1::utilities::oracle_tags::{
 use dkls23_secp256k1::utilities::ot::extension::{FieldElement, PRGOutput, field_mul};
 use protocol::Curve;
 
-/// Bytes of an element of the check's field.
+/// The size of an element of the check's field, in bytes.
 const FIELD: usize = 26;
 
-/// Flips one bit in a row of the message's matrix, and computes the check values that fit it. The peer's
-/// check passes if its correlation has a 0 at this row, and fails if it has a 1. Returns the
-/// transcript that `party` has to keep (`ote_transcript`) to finish a run that passed.
-#[expect(clippy::expect_used, reason = "a test that cannot go on says so and ends")]
-pub fn bend(
+/// Flips one bit in a row of the message's matrix and computes check values that match it. The
+/// peer's check passes if its correlation has a 0 at this row, and fails if it has a 1. Returns the
+/// transcript that `party` must store (`ote_transcript`) to finish a run that passed.
+#[expect(clippy::expect_used, reason = "a failing test panics")]
+pub fn tamper(
     party: &Party,
     peer: PartyIndex,
     data: &SignData,
     message: &mut TransmitPhase1to2,
     row: usize,
 ) -> HashOutput {
-    let us = party.party_index.as_u8();
-    let mut signers = [us, peer.as_u8()];
+    let own = party.party_index.as_u8();
+    let mut signers = [own, peer.as_u8()];
     signers.sort_unstable();
     let mul_session = tagged_hash(
         TAG_SIGN_MUL_SESSION,
@@ -37,16 +37,16 @@ pub fn bend(
             &point_to_bytes::<Curve>(&party.pk),
             &data.message_hash,
             &signers,
-            &[us, peer.as_u8()],
+            &[own, peer.as_u8()],
         ],
     );
     let sent = &mut message.mul_transmit;
     let ote_session = [&b"OT Extension protocol"[..], &mul_session].concat();
     let session = tagged_hash(TAG_OTE_SESSION, &[&ote_session, &sent.nonce]);
-    let receiver = &party.mul_receivers.get(&peer).expect("the peer is known").ote_receiver;
+    let receiver = &party.mul_receivers.get(&peer).expect("a known peer").ote_receiver;
     let pads: Vec<PRGOutput> =
         receiver.seeds0.iter().zip(0..).map(|(seed, row)| pad(&session, row, seed)).collect();
-    // The choice bits are what is left of an honest row without both pads.
+    // The choice bits are an honest row without both pads.
     let mut choices = sent.u[0];
     let other = pad(&session, 0, &receiver.seeds1[0]);
     for ((choice, pad), other) in choices.iter_mut().zip(pads[0]).zip(other) {
@@ -58,8 +58,8 @@ pub fn bend(
     let [chi_1, chi_2] =
         [&b"chi1"[..], b"chi2"].map(|name| tagged_hash(TAG_OTE_CHI, &[&session, name, &matrix]));
     let check = |row: &PRGOutput| -> FieldElement {
-        let first = field_mul(&row[..FIELD], &chi_1[..FIELD]).expect("its length is right");
-        let second = field_mul(&row[FIELD..2 * FIELD], &chi_2[..FIELD]).expect("as well");
+        let first = field_mul(&row[..FIELD], &chi_1[..FIELD]).expect("a field element");
+        let second = field_mul(&row[FIELD..2 * FIELD], &chi_2[..FIELD]).expect("a field element");
         std::array::from_fn(|at| first[at] ^ second[at] ^ row[2 * FIELD + at])
     };
     let checked: Vec<FieldElement> = std::iter::once(&choices).chain(&pads).map(check).collect();
@@ -71,7 +71,7 @@ pub fn bend(
     )
 }
 
-/// What a seed expands to for one row.
+/// Expands a seed for one row.
 fn pad(session: &HashOutput, row: u16, seed: &HashOutput) -> PRGOutput {
     let mut bytes = Vec::new();
     for count in 0_u16.. {

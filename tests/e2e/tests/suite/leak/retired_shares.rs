@@ -1,11 +1,12 @@
-//! A call that has read a share may compute from it after the share was given up or discarded. The
-//! slots of that share have to stay taken, or each new count would answer four more bent messages.
+//! A call that has read a share may compute with it after the share was retired or discarded. The
+//! slots of that share must stay taken, because each new count would allow four more tampered
+//! messages.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use domain::random::Random;
 use e2e::leak::{Begin, Endpoint, Scene};
-use e2e::proxy::{Crowd, Fate, Plan};
+use e2e::proxy::{Fate, Plan, Rendezvous};
 use protocol::{Call, KeyShare, Scalar, StartRefresh};
 use shared::aws::LambdaClient;
 use shared::mpc::{self, CosignerClient};
@@ -13,20 +14,21 @@ use tokio::task::JoinHandle;
 
 use super::PARTY;
 
-/// Unclosed runs of one share version.
-const MOST: usize = 4;
+/// The maximum number of unclosed runs of one share version.
+const MAX_UNCLOSED: usize = 4;
 
-/// Bent messages at one cosigner process. Each has read the share, and waits for the share's key.
+/// Tampered messages at one cosigner process. Each call has read the share and waits for the
+/// share's key.
 struct Batch {
-    crowd: Crowd,
-    told: Vec<JoinHandle<String>>,
+    rendezvous: Rendezvous,
+    outcome: Vec<JoinHandle<String>>,
 }
 
 impl Batch {
     async fn start(scene: &Scene, endpoint: &Endpoint, begin: Begin, rows: &[usize]) -> Self {
-        // The test itself is one more, so that it decides when they resume.
-        let crowd = Crowd::of(rows.len() + 1);
-        let held = crowd.clone();
+        // The test itself counts as one more attempt, so it decides when the calls resume.
+        let rendezvous = Rendezvous::of(rows.len() + 1);
+        let held = rendezvous.clone();
         let plan: Plan = Box::new(move |arrival| match arrival.name {
             "Cosigner.KMS.Decrypt" => Fate::Hold(held.clone()),
             _ => Fate::Pass,
@@ -37,31 +39,31 @@ impl Batch {
             let endpoint = endpoint.through(&process.endpoints().lambda);
             tokio::spawn(async move {
                 let attempt = endpoint.prepare(begin, Some(row));
-                let (told, _) = endpoint.send(0, attempt).await;
+                let (outcome, _) = endpoint.send(0, attempt).await;
                 drop(process);
-                told
+                outcome
             })
         };
-        let told = rows.iter().map(send).collect();
-        crowd.held(rows.len()).await;
-        Self { crowd, told }
+        let outcome = rows.iter().map(send).collect();
+        rendezvous.held(rows.len()).await;
+        Self { rendezvous, outcome }
     }
 
-    /// Lets its calls resume, and returns how many messages were answered.
+    /// Lets the calls resume and returns how many messages were answered.
     async fn answered(self) -> usize {
-        self.crowd.leave();
-        let told = futures_util::future::join_all(self.told).await;
-        told.into_iter().filter(|told| told.as_ref().unwrap() == "answered").count()
+        self.rendezvous.leave();
+        let outcome = futures_util::future::join_all(self.outcome).await;
+        outcome.into_iter().filter(|outcome| outcome.as_ref().unwrap() == "answered").count()
     }
 }
 
-/// So many batches of messages, each of which would pass the check.
+/// Starts this many batches of messages, each of which would pass the check.
 async fn batches(scene: &Scene, endpoint: &Endpoint, begin: Begin, count: usize) -> Vec<Batch> {
-    let bits = scene.their_correlation(endpoint.key.key_version).await;
+    let bits = scene.cosigner_correlation(endpoint.key.key_version).await;
     let zeros = bits.iter().enumerate().filter(|(_, bit)| !**bit);
     let rows: Vec<usize> = zeros.map(|(row, _)| row).collect();
     let mut all = Vec::new();
-    for rows in rows.chunks(MOST).take(count) {
+    for rows in rows.chunks(MAX_UNCLOSED).take(count) {
         all.push(Batch::start(scene, endpoint, begin, rows).await);
     }
     all
@@ -77,7 +79,7 @@ async fn refresh(scene: &Scene, to: u32) -> KeyShare {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn share_that_is_given_up_answers_at_most_four_bent_messages() {
+async fn retired_share_answers_four_tampered_messages() {
     let scene = Scene::start(PARTY).await;
     let endpoint = Endpoint::new(scene.key(1), scene.own_share().await, &[]);
     let share = refresh(&scene, 2).await;
@@ -85,17 +87,17 @@ async fn share_that_is_given_up_answers_at_most_four_bent_messages() {
     mpc::confirm(&cosigner, &random, &new, &share).await.unwrap();
     let mut answered = 0;
     for batch in batches(&scene, &endpoint, Begin::Sign, 3).await {
-        // The first one gives the share up, a later one finds that it is gone.
+        // The first call retires the share, and the second one finds that it is gone.
         for _ in 0..2 {
             mpc::retire(&cosigner, &random, &new).await.unwrap();
         }
         answered += batch.answered().await;
     }
-    assert!(answered <= MOST, "{answered} of 12 messages were answered");
+    assert!(answered <= MAX_UNCLOSED, "{answered} of 12 messages were answered");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn share_whose_version_is_reused_answers_at_most_four_bent_messages() {
+async fn discarded_share_answers_four_tampered_messages() {
     let scene = Scene::start(PARTY).await;
     let endpoint = Endpoint::new(scene.key(2), refresh(&scene, 2).await, &[]);
     let owner = Endpoint::new(scene.key(1), scene.own_share().await, &[]);
@@ -103,7 +105,7 @@ async fn share_whose_version_is_reused_answers_at_most_four_bent_messages() {
     let mut answered = 0;
     for (batch, to) in batches(&scene, &endpoint, Begin::Confirm, 2).await.into_iter().zip(3..) {
         answered += batch.answered().await;
-        // A refresh that is left alone discards version 2. No refresh makes this version again.
+        // An abandoned refresh discards version 2. No later refresh makes this version again.
         let session = Random::system().bytes().unwrap();
         let start = StartRefresh { to, fragment: Scalar::ONE };
         owner.call(0, session, Call::StartRefresh(start)).await.unwrap();
@@ -111,5 +113,5 @@ async fn share_whose_version_is_reused_answers_at_most_four_bent_messages() {
         let again = mpc::refresh(&cosigner(&scene), &random, &scene.key(1), 2, share).await;
         assert!(again.is_err(), "version 2 was made twice");
     }
-    assert!(answered <= MOST, "{answered} of 8 messages were answered");
+    assert!(answered <= MAX_UNCLOSED, "{answered} of 8 messages were answered");
 }

@@ -1,6 +1,6 @@
-//! Webhooks when something dies on the way, and when a URL is meant to do harm.
+//! Tests webhooks with killed processes and with hostile URLs.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::net::IpAddr;
 
@@ -17,28 +17,28 @@ use tokio::sync::mpsc;
 
 use super::hook;
 
-/// A receiver that says whom it was sent, and never answers the first one.
+/// Starts a receiver that reports the id of each delivery and never responds to the first one.
 async fn receiver() -> (String, mpsc::UnboundedReceiver<String>) {
-    type Told = (mpsc::UnboundedSender<String>, std::sync::Arc<std::sync::atomic::AtomicBool>);
-    async fn receive(State((told, answers)): State<Told>, headers: HeaderMap) {
-        told.send(headers["webhook-id"].to_str().unwrap().to_owned()).unwrap();
+    type Shared = (mpsc::UnboundedSender<String>, std::sync::Arc<std::sync::atomic::AtomicBool>);
+    async fn receive(State((ids, answers)): State<Shared>, headers: HeaderMap) {
+        ids.send(headers["webhook-id"].to_str().unwrap().to_owned()).unwrap();
         if !answers.swap(true, std::sync::atomic::Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
     }
-    let (told, hears) = mpsc::unbounded_channel();
+    let (ids, received) = mpsc::unbounded_channel();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/in", listener.local_addr().unwrap());
-    let router = Router::new().fallback(receive).with_state((told, std::sync::Arc::default()));
+    let router = Router::new().fallback(receive).with_state((ids, std::sync::Arc::default()));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    (url, hears)
+    (url, received)
 }
 
-/// A queue that takes nothing: the event is kept, and then the publisher's life is over.
+/// The queue is unreachable, so the publisher fails after it has stored the event.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_publisher_that_dies_after_it_kept_an_event_comes_to_the_same_event() {
+async fn publisher_crash_after_storing_keeps_the_event_id() {
     let app = TestApp::start().await;
-    let (url, mut hears) = receiver().await;
+    let (url, mut received) = receiver().await;
     hook(&app, &url).await;
     app.wallet("user_1").await;
     app.wallet("user_2").await;
@@ -46,29 +46,29 @@ async fn a_publisher_that_dies_after_it_kept_an_event_comes_to_the_same_event() 
     let (publish, deliver) = unreachable.webhooks(&app.options).unwrap();
     let dying = app.stack.pump.clone().with(publish, deliver);
     dying.publish_once().await.unwrap_err();
-    let kept: Vec<String> = e2e::wire::tables(&app)
+    let stored: Vec<String> = e2e::wire::tables(&app)
         .await
         .into_keys()
         .filter_map(|(place, sort)| place.contains("#E#").then_some(sort))
         .collect();
-    assert_eq!(kept.len(), 1, "the first was kept, and the second not yet looked at");
+    assert_eq!(stored.len(), 1, "expected one stored event");
     assert_eq!(app.stack.pump.queued().unwrap(), (None, 0));
-    // Its successor begins where it was.
+    // The next publisher resumes at the same position.
     while app.stack.pump.publish_once().await.unwrap() > 0 {}
     let delivering = tokio::spawn({
         let pump = app.stack.pump.clone();
         async move { pump.deliver_once().await }
     });
-    let first = [hears.recv().await.unwrap(), hears.recv().await.unwrap()];
-    assert!(first.contains(&kept[0]), "{first:?} {kept:?}");
+    let first = [received.recv().await.unwrap(), received.recv().await.unwrap()];
+    assert!(first.contains(&stored[0]), "{first:?} {stored:?}");
     delivering.abort();
 }
 
-/// The receiver has it, and the function dies before it can say so.
+/// The receiver gets the delivery, and the function is killed before it acknowledges it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_that_dies_after_it_sent_is_sent_again_under_the_same_id() {
+async fn delivery_crash_after_sending_repeats_the_event_id() {
     let app = TestApp::start().await;
-    let (url, mut hears) = receiver().await;
+    let (url, mut received) = receiver().await;
     hook(&app, &url).await;
     app.wallet("user_1").await;
     while app.stack.pump.publish_once().await.unwrap() > 0 {}
@@ -76,22 +76,22 @@ async fn a_delivery_that_dies_after_it_sent_is_sent_again_under_the_same_id() {
         let pump = app.stack.pump.clone();
         async move { pump.deliver_once().await }
     });
-    let first = hears.recv().await.unwrap();
+    let first = received.recv().await.unwrap();
     dying.abort();
     assert!(dying.await.unwrap_err().is_cancelled());
-    // Nobody else is handed it before its time is over.
+    // The message stays invisible until its timeout ends.
     assert_eq!(app.stack.pump.deliver_once().await.unwrap(), 0);
     app.clock.advance_ms(180_000);
     assert_eq!(app.stack.pump.deliver_once().await.unwrap(), 1);
-    assert_eq!(hears.recv().await.unwrap(), first);
+    assert_eq!(received.recv().await.unwrap(), first);
     assert_eq!(app.stack.pump.queued().unwrap(), (None, 0));
 }
 
-/// The stream's position and what is queued outlive the stack, whatever it was about to do.
+/// The stream position and queued messages survive the stack.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_published_and_not_delivered_outlives_the_stack() {
+async fn pending_events_survive_a_restart() {
     let mut app = TestApp::start().await;
-    let (url, mut hears) = receiver().await;
+    let (url, mut received) = receiver().await;
     hook(&app, &url).await;
     app.wallet("queued").await;
     while app.stack.pump.publish_once().await.unwrap() > 0 {}
@@ -105,14 +105,15 @@ async fn what_is_not_published_and_not_delivered_outlives_the_stack() {
         let pump = app.stack.pump.clone();
         async move { pump.deliver_once().await }
     });
-    let both = [hears.recv().await.unwrap(), hears.recv().await.unwrap()];
+    let both = [received.recv().await.unwrap(), received.recv().await.unwrap()];
     assert_ne!(both[0], both[1]);
     delivering.abort();
 }
 
-/// A name that is public when it is given and ours when it is called, is not called.
+/// A host that resolves to a public address at creation and to an internal one at delivery is not
+/// called.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_leads_to_our_own_network_is_not_followed() {
+async fn webhook_url_to_internal_address_is_refused() {
     let app = TestApp::start_with(|options| options.webhook_targets = Targets::Public).await;
     for url in [
         "http://hooks.example.com/",

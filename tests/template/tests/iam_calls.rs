@@ -1,4 +1,4 @@
-//! What a request to AWS asks of IAM: the action, the resource, and what a condition may look at.
+//! Converts requests to AWS into calls as IAM evaluates them: action, resource and condition keys.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,15 @@ use hyperdex_local::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLE
 use serde_json::{Value, json};
 use template::iam::Call;
 
-/// A resource as the templates' environment names it, as IAM does, and its name here.
+/// For each resource: its name in the environment of the templates, its name in IAM, and its local
+/// name.
 pub(crate) const RESOURCES: [(&str, &str, &str); 6] = [
     ("WalletsTable", "WalletsTable.Arn", WALLETS_TABLE),
     ("WalletsKey.Arn", "WalletsKey.Arn", WALLETS_KEY),
     ("CosignerTable", "CosignerTable.Arn", COSIGNER_TABLE),
     ("CosignerKey.Arn", "CosignerKey.Arn", COSIGNER_KEY),
     ("AuditKey.Arn", "AuditKey.Arn", AUDIT_KEY),
-    // The queue's name here is an address; see `environment`.
+    // The local name of the queue is its path; see `environment`.
     ("Deliveries", "Deliveries.Arn", "/queue/deliveries"),
 ];
 
@@ -27,31 +28,31 @@ pub(crate) fn call(function: &str, action: &str, name: &str) -> Call {
     }
 }
 
-/// What one operation asks of IAM: a transaction is as many calls as it has items.
-pub(crate) fn dynamodb(caller: &str, operation: &str, asked: &Value) -> Vec<Call> {
-    let on = |action: &str, asked: &Value| {
-        let table = asked["TableName"].as_str().unwrap();
+/// Returns the calls of one DynamoDB operation. A transaction counts as one call for each item.
+pub(crate) fn dynamodb(caller: &str, operation: &str, request: &Value) -> Vec<Call> {
+    let on = |action: &str, request: &Value| {
+        let table = request["TableName"].as_str().unwrap();
         let mut call = call(caller, &format!("dynamodb:{action}"), table);
-        // It is a condition for the one that is to see a single partition.
+        // Only functions that are limited to single partitions have this condition.
         let keys = ["/ExpressionAttributeValues/:pk/S", "/Item/pk/S", "/Key/pk/S"];
-        let leading = keys.iter().find_map(|key| asked.pointer(key)?.as_str());
-        let is_held = HELD_TO_PARTITIONS.contains(&caller);
-        if let Some(key) = leading.filter(|_| is_held) {
+        let leading = keys.iter().find_map(|key| request.pointer(key)?.as_str());
+        let is_limited = LIMITED_TO_PARTITIONS.contains(&caller);
+        if let Some(key) = leading.filter(|_| is_limited) {
             call.context.insert("dynamodb:LeadingKeys".to_owned(), key.to_owned());
         }
-        if let Some(index) = asked["IndexName"].as_str() {
+        if let Some(index) = request["IndexName"].as_str() {
             call.resource = format!("{}/index/{index}", call.resource);
         }
         call
     };
     if operation == "BatchGetItem" {
-        let tables = asked["RequestItems"].as_object().unwrap().keys();
+        let tables = request["RequestItems"].as_object().unwrap().keys();
         return tables.map(|table| on(operation, &json!({ "TableName": table }))).collect();
     }
     if operation != "TransactWriteItems" {
-        return vec![on(operation, asked)];
+        return vec![on(operation, request)];
     }
-    let items = asked["TransactItems"].as_array().unwrap().iter();
+    let items = request["TransactItems"].as_array().unwrap().iter();
     let items = items.flat_map(|item| item.as_object().unwrap());
     let calls = items.map(|(kind, item)| match kind.as_str() {
         "ConditionCheck" => on("ConditionCheckItem", item),
@@ -61,8 +62,8 @@ pub(crate) fn dynamodb(caller: &str, operation: &str, asked: &Value) -> Vec<Call
     calls.collect()
 }
 
-/// These see some partitions of their table alone.
-const HELD_TO_PARTITIONS: [&str; 7] = [
+/// The functions that may access only some partitions of their table.
+const LIMITED_TO_PARTITIONS: [&str; 7] = [
     "create-webhook",
     "delete-webhook",
     "deliver-webhook",
@@ -72,24 +73,24 @@ const HELD_TO_PARTITIONS: [&str; 7] = [
     "seal-audit",
 ];
 
-/// A batch is allowed by the permission for its single call.
-pub(crate) fn sqs(caller: &str, operation: &str, asked: &Value) -> Call {
+/// A batch requires the permission for its single call.
+pub(crate) fn sqs(caller: &str, operation: &str, request: &Value) -> Call {
     let action = operation.strip_suffix("Batch").unwrap_or(operation);
-    let url = asked["QueueUrl"].as_str().unwrap();
+    let url = request["QueueUrl"].as_str().unwrap();
     let name = url.find("/queue/").map_or(url, |at| &url[at..]);
     call(caller, &format!("sqs:{action}"), name)
 }
 
-pub(crate) fn kms(caller: &str, operation: &str, asked: &Value) -> Call {
-    let mut call = call(caller, &format!("kms:{operation}"), asked["KeyId"].as_str().unwrap());
-    let context = asked["EncryptionContext"].as_object().into_iter().flatten();
+pub(crate) fn kms(caller: &str, operation: &str, request: &Value) -> Call {
+    let mut call = call(caller, &format!("kms:{operation}"), request["KeyId"].as_str().unwrap());
+    let context = request["EncryptionContext"].as_object().into_iter().flatten();
     call.context = context
         .map(|(key, value)| {
             (format!("kms:EncryptionContext:{key}"), value.as_str().unwrap().to_owned())
         })
         .collect();
     for name in ["SigningAlgorithm", "MessageType"] {
-        if let Some(value) = asked[name].as_str() {
+        if let Some(value) = request[name].as_str() {
             call.context.insert(format!("kms:{name}"), value.to_owned());
         }
     }

@@ -1,5 +1,5 @@
-//! What the gate against leaks costs an honest wallet: it survives deaths of either party, it
-//! refreshes its shares by itself when too many runs were never closed, and crowds are served.
+//! Tests what the leak protection costs an honest wallet. It survives deaths of either party, it
+//! refreshes its shares if too many runs were never closed, and many concurrent requests succeed.
 
 use e2e::invariants;
 use e2e::kill::{Call, Harness, Row, ended};
@@ -11,7 +11,7 @@ use super::PARTY;
 
 const USER: &str = "user_1";
 
-/// The version of the shares in use on both sides.
+/// Returns the version of the shares in use, which both parties must agree on.
 async fn version(h: &Harness) -> u32 {
     let view = invariants::view(&h.app, USER).await;
     assert!(!view.wallet.frozen);
@@ -19,13 +19,13 @@ async fn version(h: &Harness) -> u32 {
     view.wallet.key_version
 }
 
-/// A signature that dies between its two calls: neither party's run is ever closed.
+/// Kills a signature between its two calls, so neither party closes its run.
 async fn die(h: &Harness) {
     h.kill(&Call::sign(USER), "Lambda.Invoke", 2, Side::Before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wallet_survives_three_deaths_and_the_fourth_refreshes_it() {
+async fn wallet_survives_three_deaths_and_refreshes_after() {
     let h = Harness::start().await;
     h.app.wallet(USER).await;
     for before in 1..=2 {
@@ -42,9 +42,9 @@ async fn wallet_survives_three_deaths_and_the_fourth_refreshes_it() {
     }
 }
 
-/// Deaths of both parties at every call, and more of them than one share version survives.
+/// Kills both parties at every call, more often than one share version allows.
 #[tokio::test(flavor = "multi_thread")]
-async fn signing_killed_at_any_call_never_freezes_the_wallet() {
+async fn signing_killed_at_any_call_does_not_freeze_wallet() {
     let h = Harness::start().await;
     h.app.wallet(USER).await;
     let prepare = async || Call::sign(USER);
@@ -56,7 +56,7 @@ async fn signing_killed_at_any_call_never_freezes_the_wallet() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_signatures_at_once_all_succeed() {
+async fn twenty_concurrent_signatures_two_cosigners_succeed() {
     let scene = Scene::start(PARTY).await;
     let plan = || -> e2e::proxy::Plan { Box::new(|_| Fate::Pass) };
     let cosigners = scene.cosigners(2, plan).await;

@@ -1,5 +1,5 @@
-//! Manners towards the exchanges: one budget for all instances, `Retry-After`, a rest for an
-//! exchange that fails, repeats only where nothing can happen twice. And Aster's V1.
+//! Tests how the service protects the exchanges: one shared budget for all instances,
+//! `Retry-After`, a circuit breaker, and retries only where they are safe. Also tests Aster's V1.
 
 use alloy_primitives::Address;
 use domain::ids::{Exchange, Tenant};
@@ -10,17 +10,17 @@ use shared::credentials::CredentialError;
 use shared::exchanges::budget::{Busy, Spender};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_budget_refuses_before_anything_is_sent_and_all_instances_share_it() {
+async fn exhausted_budget_returns_429_on_all_instances() {
     let app = TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 200).await;
     for user in ["a", "b", "c", "d", "e"] {
         app.wallet(user).await;
     }
-    // Four registrations of 50 a minute, by two instances.
+    // Two instances make four registrations of weight 50 in one minute.
     let other = app.endpoints().registrars(&app.options, Spender::Caller);
     let tenant = Tenant::local().into();
-    for (user, theirs) in [("a", "b"), ("c", "d")] {
+    for (user, other_user) in [("a", "b"), ("c", "d")] {
         assert_eq!(app.register("aster", user).await.status, 200);
-        other.aster.register(&tenant, &theirs.parse().unwrap(), true).await.unwrap();
+        other.aster.register(&tenant, &other_user.parse().unwrap(), true).await.unwrap();
     }
     let sent = app.stack.aster_sim.requests().len();
     let refused = other.aster.register(&tenant, &"e".parse().unwrap(), true).await;
@@ -29,9 +29,9 @@ async fn an_empty_budget_refuses_before_anything_is_sent_and_all_instances_share
     assert_eq!((refused.status, refused.text("/code")), (429, "EXCHANGE_RATE_LIMIT"));
     assert_eq!(app.stack.aster_sim.requests().len(), sent);
     assert_eq!(app.api_key("aster", "e").await.status, 404);
-    // The other exchange has a budget of its own.
+    // The other exchange has its own budget.
     assert_eq!(app.register("hyperliquid", "e").await.status, 200);
-    // What was spent is forgotten after a minute, to the slot of ten seconds.
+    // Spent weight expires after a minute, rounded up to ten seconds.
     let wait = refused.retry_after_s().unwrap();
     assert!((60..=70).contains(&wait), "{wait}");
     app.clock.advance_ms(wait * 1_000);
@@ -39,7 +39,7 @@ async fn an_empty_budget_refuses_before_anything_is_sent_and_all_instances_share
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_exchange_that_says_too_many_is_left_alone_by_everybody() {
+async fn retry_after_of_exchange_applies_to_all_callers() {
     let app = TestApp::start().await;
     for user in ["a", "b"] {
         app.wallet(user).await;
@@ -59,7 +59,7 @@ async fn an_exchange_that_says_too_many_is_left_alone_by_everybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failing_exchange_is_given_a_rest() {
+async fn repeated_failures_open_the_circuit() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
     app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Status(503, String::new()));
@@ -79,7 +79,7 @@ async fn a_failing_exchange_is_given_a_rest() {
     }
     assert!((1..=61).contains(&rested), "{rested} after {codes:?}");
     app.clock.advance_ms(rested * 1_000);
-    // Faults that were not met yet are met now; then it works, and stays so.
+    // The remaining faults occur first. Then the registration succeeds.
     for _ in 0..4 {
         let reply = app.register("hyperliquid", "user_1").await;
         match reply.status {
@@ -92,7 +92,7 @@ async fn a_failing_exchange_is_given_a_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_exchange_that_is_not_there_is_tried_three_times_and_nothing_is_left() {
+async fn unreachable_exchange_is_tried_three_times() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -104,14 +104,14 @@ async fn an_exchange_that_is_not_there_is_tried_three_times_and_nothing_is_left(
     let before = app.clock.now_ms();
     let failed = app.register("hyperliquid", "user_1").await;
     assert_eq!((failed.status, failed.text("/code")), (502, "EXCHANGE_UNAVAILABLE"));
-    // Two waits with jitter: 100 to 200 and 200 to 400 ms, on the test's own clock.
+    // Two waits with jitter, 100 to 200 ms and 200 to 400 ms, on the test clock.
     let waited = app.clock.now_ms() - before;
     assert!((300..=600).contains(&waited), "{waited}");
     assert_eq!(app.api_key("hyperliquid", "user_1").await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn v1_gives_a_key_that_is_kept_and_works() {
+async fn aster_v1_registration_stores_a_working_key() {
     let app = TestApp::start_with(|options| options.aster.v1 = true).await;
     let wallet = app.wallet("user_1").await;
     let master: Address = wallet.text("/address").parse().unwrap();
@@ -139,7 +139,7 @@ async fn v1_gives_a_key_that_is_kept_and_works() {
     assert_eq!(seen.text("/data/state"), "active");
     assert!(seen.body["data"]["agentAddress"].is_null());
     assert!(seen.body["data"]["expiryTimestamp"].is_null());
-    // No call of V1 deletes or rotates a key.
+    // V1 has no call that deletes or rotates a key.
     for reply in [app.rotate("aster", "user_1").await, app.delete("aster", "user_1").await] {
         assert_eq!((reply.status, reply.text("/code")), (422, "NOT_OFFERED_BY_EXCHANGE"));
     }
@@ -150,7 +150,7 @@ async fn v1_gives_a_key_that_is_kept_and_works() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn v1_refusals_leave_nothing_and_a_lost_answer_is_made_good_by_another_key() {
+async fn aster_v1_lost_response_is_replaced_by_a_new_key() {
     let app = TestApp::start_with(|options| options.aster.v1 = true).await;
     app.wallet("user_1").await;
     let mut rules = app.stack.aster_sim.rules();

@@ -116,7 +116,7 @@ fn aims(turns: &Turns, cold: &[Cold]) -> Vec<Aim> {
 /// Returns the comparison of the bare library and the service.
 pub(crate) fn ratios(machine: &Machine, turns: &Turns) -> String {
     let mut text = format!("{machine}\n");
-    against_the_aims(&mut text, turns, &[]);
+    aims_table(&mut text, turns, &[]);
     side_by_side(&mut text, turns);
     text
 }
@@ -144,7 +144,7 @@ fn aims_table(text: &mut String, turns: &Turns, cold: &[Cold]) {
 
 pub(crate) fn markdown(measured: &Measured) -> String {
     let mut text = format!("{}\n", measured.machine);
-    against_the_aims(&mut text, &measured.turns, &measured.cold);
+    aims_table(&mut text, &measured.turns, &measured.cold);
     side_by_side(&mut text, &measured.turns);
     throughput(&mut text, measured);
     growth(&mut text, &measured.growth);

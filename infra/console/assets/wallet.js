@@ -41,7 +41,7 @@ export function show(main, { signal, id, about: stack }) {
     fill(about, facts(
       ["Address", copyable(wallet.address, "address")],
       ["walletId", copyable(wallet.walletId, "walletId")],
-      ["Made", stamp(wallet.createdAt)],
+      ["Created", stamp(wallet.createdAt)],
       ["Key shares", `version ${wallet.keyVersion}, next refresh `, countdown(wallet.refreshAt, "due")],
       wallet.operatorFreeze && ["Frozen", "by ", h("code", null, wallet.operatorFreeze.by), ", ", stamp(wallet.operatorFreeze.at), `: ${wallet.operatorFreeze.reason}. `,
         "Signing, registration and rotation are refused. Trading keys can be deleted. “hyperdex wallets unfreeze” lifts the freeze."],

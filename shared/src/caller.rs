@@ -3,6 +3,7 @@
 use domain::ids::Tenant;
 
 use crate::store::{Outcome, RequestMark, WalletRecord};
+use crate::tenancy::{KeyId, Scopes};
 
 /// A request with an `Idempotency-Key`.
 #[derive(Clone, Debug)]
@@ -23,6 +24,10 @@ pub fn note_wallet(wallet: &WalletRecord) {
 pub struct Caller {
     /// The tenant.
     pub tenant: Tenant,
+    /// The tenant's key; `None` where none is required, and for a job.
+    pub key: Option<KeyId>,
+    /// What the key may do.
+    pub scopes: Scopes,
     /// The request, if it has an `Idempotency-Key`.
     pub request: Option<Once>,
 }
@@ -37,6 +42,6 @@ impl Caller {
 
 impl From<Tenant> for Caller {
     fn from(tenant: Tenant) -> Self {
-        Self { tenant, request: None }
+        Self { tenant, key: None, scopes: Scopes::usual(), request: None }
     }
 }

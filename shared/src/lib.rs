@@ -3,6 +3,7 @@
 //! It contains no routes and no Lambda events: endpoints add their routes, and `lambda-entry` the
 //! events.
 
+pub mod access;
 pub mod api;
 pub mod aws;
 pub mod caller;
@@ -14,5 +15,6 @@ pub mod mpc;
 pub mod runtime;
 pub mod schema;
 pub mod store;
+pub mod tenancy;
 pub mod wallets;
 pub mod webhooks;

@@ -4,12 +4,14 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use http::StatusCode;
+use shared::api::access::Requires;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::idempotency::Idempotency;
 use shared::api::requests::CreateWallet;
 use shared::api::responses::WalletBody;
 use shared::caller::{Caller, note_wallet};
+use shared::tenancy::Scope;
 use shared::wallets::{Created, Custody};
 
 /// Returns the endpoint's routes.
@@ -18,6 +20,7 @@ pub fn router(custody: Custody) -> Router {
         .route("/api/wallets", post(create_wallet))
         .with_state(custody.clone())
         .route_layer(Idempotency::new(custody))
+        .route_layer(Requires::scope(Scope::Wallets))
 }
 
 /// Responds with `201` if this call made the wallet, and `200` if it existed.

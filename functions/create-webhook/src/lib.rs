@@ -6,6 +6,7 @@ use axum::routing::post;
 use axum::{Extension, Json, Router};
 use http::StatusCode;
 use platform::env::ConfigError;
+use shared::api::access::Requires;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::idempotency::{HoldsSecret, Idempotency};
@@ -13,6 +14,7 @@ use shared::api::requests;
 use shared::api::webhooks::WebhookMadeBody;
 use shared::caller::Caller;
 use shared::runtime::Runtime;
+use shared::tenancy::Scope;
 use shared::webhooks::{Targets, Webhooks};
 
 /// The endpoint's state.
@@ -31,6 +33,7 @@ pub fn router(state: CreateWebhook) -> Router {
         .route("/api/webhooks", post(create_webhook))
         .with_state(state)
         .route_layer(Idempotency::new(webhooks))
+        .route_layer(Requires::scope(Scope::Webhooks))
 }
 
 /// Returns the endpoint's routes, with clients from the environment.

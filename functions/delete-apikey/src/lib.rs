@@ -6,6 +6,7 @@ use axum::routing::delete;
 use axum::{Json, Router};
 use http::Uri;
 use platform::env::ConfigError;
+use shared::api::access::Requires;
 use shared::api::body::JsonBody;
 use shared::api::credential_data::RevokedData;
 use shared::api::credential_error::Action;
@@ -18,6 +19,7 @@ use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
 use shared::runtime::Runtime;
+use shared::tenancy::Scope;
 
 /// Returns the endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {
@@ -25,6 +27,7 @@ pub fn router(registrars: Registrars) -> Router {
     routes("apikey", &delete(delete_api_key))
         .with_state(registrars)
         .route_layer(Idempotency::new(custody))
+        .route_layer(Requires::scope(Scope::Keys).while_suspended())
 }
 
 /// Returns the endpoint's routes, with clients from the environment.

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::routing::delete;
 use axum::{Json, Router};
 use platform::env::ConfigError;
+use shared::api::access::Requires;
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::{Idempotency, Memory};
@@ -12,6 +13,7 @@ use shared::api::requests::DeleteWebhook;
 use shared::api::webhooks::WebhookDeletedBody;
 use shared::caller::Caller;
 use shared::runtime::Runtime;
+use shared::tenancy::Scope;
 
 /// Returns the endpoint's routes.
 pub fn router(state: Memory) -> Router {
@@ -19,6 +21,7 @@ pub fn router(state: Memory) -> Router {
         .route("/api/webhooks/{webhook}", delete(delete_webhook))
         .with_state(state.clone())
         .route_layer(Idempotency::new(state))
+        .route_layer(Requires::scope(Scope::Webhooks).while_suspended())
 }
 
 /// Returns the endpoint's routes, with clients from the environment.

@@ -7,6 +7,7 @@ use axum::{Json, Router};
 use domain::clock::Clock;
 use http::Uri;
 use platform::env::ConfigError;
+use shared::api::access::Requires;
 use shared::api::credential_data::CredentialData;
 use shared::api::error::ApiError;
 use shared::api::exchange::{InPath, routes};
@@ -15,6 +16,7 @@ use shared::api::wallet_names::WalletNames;
 use shared::caller::{Caller, note_wallet};
 use shared::runtime::Runtime;
 use shared::store::Store;
+use shared::tenancy::Scope;
 
 /// The endpoint's state.
 #[derive(Clone, Debug)]
@@ -27,7 +29,9 @@ pub struct GetApiKey {
 
 /// Returns the endpoint's routes.
 pub fn router(state: GetApiKey) -> Router {
-    routes("apikey", &get(get_api_key)).with_state(state)
+    routes("apikey", &get(get_api_key))
+        .with_state(state)
+        .route_layer(Requires::scope(Scope::Read).while_suspended())
 }
 
 /// Returns the endpoint's routes, with clients from the environment.

@@ -4,16 +4,21 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::get;
 use axum::{Json, Router};
+use shared::api::access::Requires;
 use shared::api::body::PathName;
 use shared::api::error::ApiError;
 use shared::api::responses::WalletBody;
 use shared::api::wallet_names::WalletNames;
 use shared::caller::{Caller, note_wallet};
 use shared::store::Store;
+use shared::tenancy::Scope;
 
 /// Returns the endpoint's routes.
 pub fn router(store: Store) -> Router {
-    Router::new().route("/api/wallets/{wallet}", get(get_wallet)).with_state(store)
+    Router::new()
+        .route("/api/wallets/{wallet}", get(get_wallet))
+        .with_state(store)
+        .route_layer(Requires::scope(Scope::Read).while_suspended())
 }
 
 async fn get_wallet(

@@ -6,6 +6,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::Uri;
 use platform::env::ConfigError;
+use shared::api::access::Requires;
 use shared::api::credential_data::AgentsData;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
@@ -16,10 +17,13 @@ use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
 use shared::runtime::Runtime;
+use shared::tenancy::Scope;
 
 /// Returns the endpoint's routes.
 pub fn router(registrars: Registrars) -> Router {
-    routes("agents", &get(list_agents)).with_state(registrars)
+    routes("agents", &get(list_agents))
+        .with_state(registrars)
+        .route_layer(Requires::scope(Scope::Read).while_suspended())
 }
 
 /// Returns the endpoint's routes, with clients from the environment.

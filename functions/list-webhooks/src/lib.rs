@@ -4,14 +4,19 @@
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
+use shared::api::access::Requires;
 use shared::api::error::ApiError;
 use shared::api::webhooks::WebhooksBody;
 use shared::caller::Caller;
 use shared::store::Store;
+use shared::tenancy::Scope;
 
 /// Returns the endpoint's routes.
 pub fn router(store: Store) -> Router {
-    Router::new().route("/api/webhooks", get(list_webhooks)).with_state(store)
+    Router::new()
+        .route("/api/webhooks", get(list_webhooks))
+        .with_state(store)
+        .route_layer(Requires::scope(Scope::Webhooks).while_suspended())
 }
 
 async fn list_webhooks(

@@ -6,6 +6,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use domain::ids::Exchange;
 use platform::env::ConfigError;
+use shared::api::access::Requires;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::exchange::RegistrationMetrics;
@@ -16,6 +17,7 @@ use shared::caller::Caller;
 use shared::credentials::Registrar;
 use shared::exchanges::budget::Spender;
 use shared::runtime::Runtime;
+use shared::tenancy::Scope;
 use shared::wallets::Custody;
 
 /// Returns the endpoint's routes.
@@ -26,6 +28,7 @@ pub fn router(registrar: Registrar) -> Router {
         .with_state(registrar)
         .layer(RegistrationMetrics::new(Exchange::Aster, custody.clock.clone()))
         .route_layer(Idempotency::new(custody))
+        .route_layer(Requires::scope(Scope::Keys))
 }
 
 /// Returns the endpoint's routes, with clients from the environment.

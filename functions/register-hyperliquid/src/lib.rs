@@ -7,6 +7,7 @@ use axum::routing::post;
 use axum::{Extension, Json, Router};
 use domain::ids::Exchange;
 use platform::env::ConfigError;
+use shared::api::access::Requires;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::exchange::RegistrationMetrics;
@@ -18,6 +19,7 @@ use shared::credentials::Registrar;
 use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
 use shared::runtime::Runtime;
+use shared::tenancy::Scope;
 use shared::wallets::Custody;
 
 /// The endpoint's state.
@@ -37,6 +39,7 @@ pub fn router(state: RegisterHyperliquid) -> Router {
         .with_state(state)
         .layer(RegistrationMetrics::new(Exchange::Hyperliquid, custody.clock.clone()))
         .route_layer(Idempotency::new(custody))
+        .route_layer(Requires::scope(Scope::Keys))
 }
 
 /// Returns the endpoint's routes, with clients from the environment.

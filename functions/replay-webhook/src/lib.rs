@@ -5,6 +5,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use http::StatusCode;
 use platform::env::ConfigError;
+use shared::api::access::Requires;
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::{Idempotency, Memory};
@@ -12,6 +13,7 @@ use shared::api::requests;
 use shared::api::webhooks::ReplayedBody;
 use shared::caller::Caller;
 use shared::runtime::Runtime;
+use shared::tenancy::Scope;
 use shared::webhooks::Replayer;
 
 /// The endpoint's state.
@@ -30,6 +32,7 @@ pub fn router(state: ReplayWebhook) -> Router {
         .route("/api/webhooks/{webhook}/replay", post(replay_webhook))
         .with_state(state)
         .route_layer(Idempotency::new(memory))
+        .route_layer(Requires::scope(Scope::Webhooks))
 }
 
 /// Returns the endpoint's routes, with clients from the environment.

@@ -8,6 +8,7 @@ use axum::routing::post;
 use axum::{Extension, Json, Router};
 use domain::ids::Exchange;
 use platform::env::ConfigError;
+use shared::api::access::Requires;
 use shared::api::body::JsonBody;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
@@ -20,6 +21,7 @@ use shared::credentials::Registrars;
 use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
 use shared::runtime::Runtime;
+use shared::tenancy::Scope;
 
 /// The endpoint's state.
 #[derive(Clone, Debug)]
@@ -36,6 +38,7 @@ pub fn router(state: RotateApiKey) -> Router {
     routes("apikey/rotate", &post(rotate_api_key))
         .with_state(state)
         .route_layer(Idempotency::new(custody))
+        .route_layer(Requires::scope(Scope::Keys))
 }
 
 /// Returns the endpoint's routes, with clients from the environment.

@@ -5,12 +5,14 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::post;
 use axum::{Json, Router};
+use shared::api::access::Requires;
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
 use shared::api::idempotency::Idempotency;
 use shared::api::requests::SignMessage;
 use shared::api::responses::SignedBody;
 use shared::caller::{Caller, note_wallet};
+use shared::tenancy::Scope;
 use shared::wallets::Custody;
 
 /// Returns the endpoint's routes.
@@ -19,6 +21,7 @@ pub fn router(custody: Custody) -> Router {
         .route("/api/wallets/{wallet}/sign", post(sign_message))
         .with_state(custody.clone())
         .route_layer(Idempotency::new(custody))
+        .route_layer(Requires::scope(Scope::Sign))
 }
 
 async fn sign_message(

@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -62,6 +63,10 @@ impl Default for ClientBounds {
     }
 }
 
+/// The address that a request comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Peer(pub IpAddr);
+
 /// Serves clients until `stop`, and completes requests in progress.
 pub fn serve_clients(
     listener: Listener,
@@ -84,8 +89,9 @@ pub fn serve_clients(
                 () = &mut stopped => break,
             };
             match (place, accepted) {
-                (Ok(place), Ok((stream, _))) => {
-                    tokio::spawn(connection(stream, router.clone(), bounds, stop.clone(), place));
+                (Ok(place), Ok((stream, peer))) => {
+                    let served = (router.clone(), Peer(peer.ip()));
+                    tokio::spawn(connection(stream, served, bounds, stop.clone(), place));
                 }
                 (Ok(_), Err(error)) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -102,7 +108,7 @@ pub fn serve_clients(
 
 async fn connection(
     stream: TcpStream,
-    router: Router,
+    (router, peer): (Router, Peer),
     bounds: ClientBounds,
     stop: Stop,
     _place: OwnedSemaphorePermit,
@@ -117,9 +123,12 @@ async fn connection(
             .max_buf_size(2 * MAX_BODY_BYTES)
             .serve_connection(
                 stream,
-                TowerToHyperService::new(service_fn(move |request| {
-                    to_its_end(router.clone(), request)
-                }))
+                TowerToHyperService::new(service_fn(
+                    move |mut request: http::Request<Incoming>| {
+                        request.extensions_mut().insert(peer);
+                        to_its_end(router.clone(), request)
+                    }
+                ))
             )
     );
     let ended = tokio::select! {

@@ -6,7 +6,7 @@ mod error;
 mod hosts;
 mod serve;
 
-pub use clients::{ClientBounds, serve_clients, whole};
+pub use clients::{ClientBounds, Peer, serve_clients, whole};
 pub use error::ListenError;
 pub use hosts::{AllowedHost, AllowedHostError};
 pub use serve::{Listener, Port, Stop, bind, bind_port, serve, serve_page, url};

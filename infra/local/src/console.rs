@@ -23,6 +23,7 @@ pub(crate) fn with_console(
         wallets_table: WALLETS_TABLE,
         cosigner_table: COSIGNER_TABLE,
         keys: Arc::new(Keyring::new(KeyFile::new(&options.data_dir))),
+        access: endpoints.access(options),
         aster: ExchangeSettings { url: endpoints.aster.clone(), chain: options.aster.chain },
         hyperliquid: ExchangeSettings {
             url: endpoints.hyperliquid.clone(),

@@ -1,5 +1,5 @@
-//! The tasks of API Gateway in AWS: authenticates a tenant by its key, and enforces the tenant's
-//! limits.
+//! The tasks of API Gateway in AWS: authenticates the tenant key, and enforces the key's limits. The
+//! function finds the key's record by its id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::any;
 use domain::clock::Clock;
-use domain::ids::Tenant;
 use domain::random::Random;
 use http::header::CONNECTION;
 use http::{HeaderValue, Method, StatusCode};
 use hyperdex_console::TenantKeys;
-use hyperdex_listen::whole;
+use hyperdex_listen::{Peer, whole};
+use shared::access::Presented;
 use shared::api::error::ApiError;
 use shared::api::middleware::{OPEN_PATHS, refusal};
 use tower::ServiceExt;
@@ -102,18 +102,19 @@ async fn pass(State(gateway): State<Gateway>, request: Request, next: Next) -> R
 impl Gateway {
     /// Returns the whole request with its tenant.
     async fn admit(&self, request: Request) -> Result<Request, ApiError> {
-        let tenant = self.who(&request)?;
+        let presented = self.who(&request)?;
         let mut request = whole(request, self.body_time).await?;
-        request.extensions_mut().insert::<Tenant>(tenant);
+        request.extensions_mut().insert::<Presented>(presented);
         Ok(request)
     }
 
-    fn who(&self, request: &Request) -> Result<Tenant, ApiError> {
+    fn who(&self, request: &Request) -> Result<Presented, ApiError> {
         let key = request.headers().get("x-api-key").map(HeaderValue::as_bytes);
-        let tenant = self.keys.tenant(key)?;
+        let address = request.extensions().get::<Peer>().map(|peer| peer.0);
+        let presented = self.keys.presented(key, address)?;
         if let Some(limiter) = &self.limiter {
-            limiter.take(&tenant, self.clock.now_us())?;
+            limiter.take(&presented.key_id(), self.clock.now_us())?;
         }
-        Ok(tenant)
+        Ok(presented)
     }
 }

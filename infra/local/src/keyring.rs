@@ -1,19 +1,24 @@
-//! The tenant keys of a running stack. Finds the tenant of a request's key.
+//! The tenant keys of a running stack. Finds the id of a request's key.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use domain::ids::Tenant;
 use hyperdex_console::TenantKeys;
+use shared::access::{Presented, PresentedKey};
 use shared::api::error::ApiError;
+use shared::tenancy::KeyId;
 
 use crate::keys::{Hash, KeyFile, KeysError, Stamp, hash};
 
 /// Result of the lookup of a request's key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Known {
-    /// The key belongs to this tenant.
-    Tenant(Tenant),
+    /// The stack has no keys.
+    Open,
+    /// The key with this id.
+    Key(KeyId),
     /// The stack requires a key, and the request has none.
     Missing,
     /// The stack requires a key, and no tenant has this one.
@@ -30,7 +35,7 @@ pub(crate) struct Keyring {
 #[derive(Debug, Default)]
 struct ReadKeys {
     stamp: Option<Stamp>,
-    tenants: HashMap<Hash, Tenant>,
+    ids: HashMap<Hash, KeyId>,
 }
 
 impl Keyring {
@@ -51,23 +56,28 @@ impl Keyring {
         let stamp = self.file.stamp()?;
         if stamp.is_none() || stamp != read.stamp {
             let keys = self.file.list()?.into_iter();
-            let tenants = keys.map(|entry| (entry.sha256, entry.name)).collect();
-            *read = ReadKeys { stamp, tenants };
+            let ids = keys.map(|entry| (entry.sha256, entry.key_id)).collect();
+            *read = ReadKeys { stamp, ids };
         }
-        let keys = &read.tenants;
+        let keys = &read.ids;
         Ok(match key {
-            _ if keys.is_empty() => Known::Tenant(Tenant::local()),
+            _ if keys.is_empty() => Known::Open,
             None | Some([]) => Known::Missing,
-            Some(key) => keys.get(&hash(key)).cloned().map_or(Known::Invalid, Known::Tenant),
+            Some(key) => keys.get(&hash(key)).cloned().map_or(Known::Invalid, Known::Key),
         })
     }
 }
 
 impl TenantKeys for Keyring {
-    fn tenant(&self, key: Option<&[u8]>) -> Result<Tenant, ApiError> {
+    fn presented(
+        &self,
+        key: Option<&[u8]>,
+        address: Option<IpAddr>,
+    ) -> Result<Presented, ApiError> {
         let known = self.who(key);
         match known.map_err(|error| ApiError::internal("Internal error", &error))? {
-            Known::Tenant(tenant) => Ok(tenant),
+            Known::Open => Ok(Presented::Open(Tenant::local())),
+            Known::Key(id) => Ok(Presented::Key(PresentedKey::new(id, key, address))),
             Known::Missing => Err(ApiError::no_api_key()),
             Known::Invalid => Err(ApiError::invalid_api_key()),
         }
@@ -89,7 +99,7 @@ mod tests {
     use super::*;
     use crate::keys::KEYS_FILE;
 
-    fn name(text: &str) -> Tenant {
+    fn name(text: &str) -> KeyId {
         text.parse().unwrap()
     }
 
@@ -107,7 +117,7 @@ mod tests {
     fn running_stack_sees_key_changes() {
         let (_data, file) = file();
         let ring = Keyring::new(file.clone());
-        let local = Known::Tenant(Tenant::local());
+        let local = Known::Open;
         for any in [None, Some(b"any".as_slice())] {
             assert_eq!(ring.who(any).unwrap(), local);
         }
@@ -116,9 +126,9 @@ mod tests {
         assert_eq!(ring.who(Some(b"")).unwrap(), Known::Missing);
         assert_eq!(ring.who(Some(b"any")).unwrap(), Known::Invalid);
         assert_eq!(ring.who(Some(one.to_uppercase().as_bytes())).unwrap(), Known::Invalid);
-        assert_eq!(ring.who(Some(one.as_bytes())).unwrap(), Known::Tenant(name("one")));
+        assert_eq!(ring.who(Some(one.as_bytes())).unwrap(), Known::Key(name("one")));
         let two = add(&file, "two").unwrap();
-        assert_eq!(ring.who(Some(two.as_bytes())).unwrap(), Known::Tenant(name("two")));
+        assert_eq!(ring.who(Some(two.as_bytes())).unwrap(), Known::Key(name("two")));
         file.remove(&name("one"), false).unwrap();
         assert_eq!(ring.who(Some(one.as_bytes())).unwrap(), Known::Invalid);
         assert!(matches!(file.remove(&name("two"), false), Err(KeysError::Last(_))));
@@ -133,7 +143,7 @@ mod tests {
         let path = data.path().join("new").join(KEYS_FILE);
         add(&file, "one").unwrap();
         let ring = Keyring::new(file.clone());
-        for text in ["", "{", "[]", r#"{"schema":2,"keys":[]}"#, r#"{"schema":1}"#] {
+        for text in ["", "{", "[]", r#"{"schema":3,"keys":[]}"#, r#"{"schema":1}"#] {
             std::fs::write(&path, text).unwrap();
             assert!(ring.who(None).is_err(), "{text}");
             assert!(ring.who(Some(b"any")).is_err(), "{text}");

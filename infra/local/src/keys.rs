@@ -1,7 +1,8 @@
-//! Tenant keys of the local stack: a file in the data directory with the hash of each key.
+//! Tenant keys of the local stack: a file in the data directory with the hash of each key. It stands
+//! for API Gateway's list of keys. The records of the keys are in the wallets' table.
 //!
-//! The name of a key is its tenant. A key has 256 random bits, so the file's plain SHA-256 of it
-//! cannot be inverted. A running stack reads the file again after a change.
+//! A key has 256 random bits, so the file's plain SHA-256 of it cannot be inverted. A running stack
+//! reads the file again after a change.
 
 use std::fs::{DirBuilder, File};
 use std::io::Write;
@@ -10,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use domain::clock::Clock;
-use domain::ids::Tenant;
 use domain::random::Random;
 use serde::{Deserialize, Serialize};
+use shared::tenancy::{KeyId, needs_record};
 use zeroize::Zeroizing;
 
 use crate::identity;
@@ -20,7 +21,8 @@ use crate::identity;
 /// Name of the file in the data directory.
 pub const KEYS_FILE: &str = "keys.json";
 
-const SCHEMA: u32 = 1;
+/// A file of schema 1 has no key with a record.
+const SCHEMA: u32 = 2;
 
 /// SHA-256 of a key.
 pub(crate) type Hash = [u8; 32];
@@ -44,18 +46,18 @@ pub enum KeysError {
     Gone(PathBuf),
     /// A key with this name exists.
     #[error("a key named {0} exists: remove it first")]
-    Exists(Tenant),
+    Exists(KeyId),
     /// This is the last key. Without it the API requires no key.
     #[error(
         "{0} is the last key: without it the API is open to everyone; pass --open-api to remove it"
     )]
-    Last(Tenant),
+    Last(KeyId),
     /// The user declined.
     #[error("nothing was removed")]
     Declined,
     /// No key has this name.
     #[error("no key named {0}")]
-    Unknown(Tenant),
+    Unknown(KeyId),
     /// The system returned no random bytes.
     #[error(transparent)]
     Random(#[from] domain::random::RandomError),
@@ -65,12 +67,16 @@ pub enum KeysError {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeyEntry {
-    /// Tenant of the key.
-    pub name: Tenant,
+    /// Id of the key. A key without a record is a tenant of this name.
+    #[serde(rename = "name")]
+    pub key_id: KeyId,
     /// Creation time, Unix milliseconds.
     pub created_at_ms: u64,
     #[serde(with = "as_hex")]
     pub(crate) sha256: Hash,
+    /// Whether it was made together with a record.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_record: bool,
 }
 
 mod as_hex {
@@ -128,46 +134,64 @@ impl KeyFile {
         };
         let entries: Entries =
             serde_json::from_slice(&text).map_err(|error| self.broken(&error))?;
-        if entries.schema != SCHEMA {
+        if !(1..=SCHEMA).contains(&entries.schema) {
             return Err(self.broken(&"unknown schema"));
         }
         Ok(entries.keys)
     }
 
-    /// Creates a key, and returns it. It cannot be read again.
+    /// Creates a key without a record, which is a tenant of this name, and returns the key. It cannot
+    /// be read again.
     ///
     /// # Errors
     /// Returns an error when a key with this name exists or the file cannot be written.
     pub fn add(
         &self,
-        name: &Tenant,
+        name: &KeyId,
         clock: &Clock,
         random: &Random,
     ) -> Result<Zeroizing<String>, KeysError> {
-        let _lock = self.lock()?;
-        let mut keys = self.list()?;
-        if keys.iter().any(|key| key.name == *name) {
-            return Err(KeysError::Exists(name.clone()));
-        }
         let secret = Zeroizing::new(random.bytes::<32>()?);
         let key = Zeroizing::new(format!("hdx_{}", *Zeroizing::new(hex::encode(*secret))));
-        let created_at_ms = clock.now_ms();
-        keys.push(KeyEntry { name: name.clone(), created_at_ms, sha256: hash(key.as_bytes()) });
-        self.write(keys)?;
+        self.put(name, &key, clock)?;
         Ok(key)
+    }
+
+    /// Stores a key under an id, as API Gateway does. The caller writes the key's record first. The
+    /// value is one of [`draw_key_value`](shared::tenancy::draw_key_value).
+    ///
+    /// # Errors
+    /// Returns an error when a key with this id exists or the file cannot be written.
+    pub fn issue(&self, id: &KeyId, value: &str, clock: &Clock) -> Result<(), KeysError> {
+        self.put(id, value, clock)
+    }
+
+    fn put(&self, id: &KeyId, value: &str, clock: &Clock) -> Result<(), KeysError> {
+        let _lock = self.lock()?;
+        let mut keys = self.list()?;
+        if keys.iter().any(|key| key.key_id == *id) {
+            return Err(KeysError::Exists(id.clone()));
+        }
+        keys.push(KeyEntry {
+            key_id: id.clone(),
+            created_at_ms: clock.now_ms(),
+            sha256: hash(value.as_bytes()),
+            has_record: needs_record(value.as_bytes()),
+        });
+        self.write(keys)
     }
 
     /// Removes a key, and returns the number of keys left. Removes the last key only if `may_open`
     /// is true, because that opens the API.
     ///
     /// # Errors
-    /// Returns an error when no key has this name, it is the last one, or the file cannot be
+    /// Returns an error when no key has this id, it is the last one, or the file cannot be
     /// written.
-    pub fn remove(&self, name: &Tenant, may_open: bool) -> Result<usize, KeysError> {
+    pub fn remove(&self, name: &KeyId, may_open: bool) -> Result<usize, KeysError> {
         let _lock = self.lock()?;
         let mut keys = self.list()?;
         let before = keys.len();
-        keys.retain(|key| key.name != *name);
+        keys.retain(|key| key.key_id != *name);
         let left = keys.len();
         if left == before {
             return Err(KeysError::Unknown(name.clone()));
@@ -201,7 +225,9 @@ impl KeyFile {
 
     /// Writes the file atomically and durably.
     fn write(&self, keys: Vec<KeyEntry>) -> Result<(), KeysError> {
-        let text = serde_json::to_vec_pretty(&Entries { schema: SCHEMA, keys });
+        // An earlier version reads the file until it has a key that the version would misread.
+        let schema = if keys.iter().any(|key| key.has_record) { SCHEMA } else { 1 };
+        let text = serde_json::to_vec_pretty(&Entries { schema, keys });
         let text = text.map_err(|error| self.broken(&error))?;
         let write = || {
             // A temporary file has mode 0600.
@@ -249,7 +275,7 @@ mod tests {
 
     use super::*;
 
-    fn name(text: &str) -> Tenant {
+    fn name(text: &str) -> KeyId {
         text.parse().unwrap()
     }
 
@@ -287,7 +313,7 @@ mod tests {
         add(&file, "one").unwrap();
         assert!(matches!(add(&file, "one"), Err(KeysError::Exists(_))));
         add(&file, "two").unwrap();
-        let names = file.list().unwrap().into_iter().map(|entry| entry.name);
+        let names = file.list().unwrap().into_iter().map(|entry| entry.key_id);
         assert_eq!(names.collect::<Vec<_>>(), [name("one"), name("two")]);
         assert_eq!(file.remove(&name("one"), false).unwrap(), 1);
         assert_eq!(file.list().unwrap().len(), 1);

@@ -1,15 +1,15 @@
-//! A tenant's limits: the numbers and rules of the usage plan in AWS.
+//! A tenant key's limits: the numbers and rules of the usage plan in AWS.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use domain::ids::Tenant;
 use shared::api::error::ApiError;
+use shared::tenancy::KeyId;
 
 const DAY_US: u64 = 24 * 60 * 60 * 1_000_000;
 const SECOND_US: u64 = 1_000_000;
 
-/// Limits of each tenant.
+/// Limits of each tenant key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Requests per second.
@@ -28,7 +28,7 @@ impl Default for Limits {
     }
 }
 
-/// State of one tenant's limits.
+/// State of one key's limits.
 #[derive(Clone, Copy, Debug)]
 struct Account {
     /// Available tokens, in millionths of a request.
@@ -41,11 +41,11 @@ struct Account {
     sent: u64,
 }
 
-/// Enforces the tenants' limits. The state is in memory, so a restart resets the day's count.
+/// Enforces the keys' limits. The state is in memory, so a restart resets the day's count.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limits: Limits,
-    accounts: Mutex<HashMap<Tenant, Account>>,
+    accounts: Mutex<HashMap<KeyId, Account>>,
 }
 
 impl Limiter {
@@ -53,16 +53,16 @@ impl Limiter {
         Self { limits, accounts: Mutex::default() }
     }
 
-    /// Takes one request from a tenant's tokens at a time in Unix microseconds.
+    /// Takes one request from a key's tokens at a time in Unix microseconds.
     ///
     /// # Errors
-    /// Returns 429 when the tenant has no token left.
-    pub(crate) fn take(&self, tenant: &Tenant, now_us: u64) -> Result<(), ApiError> {
+    /// Returns 429 when the key has no token left.
+    pub(crate) fn take(&self, key: &KeyId, now_us: u64) -> Result<(), ApiError> {
         let Limits { rate_per_s, burst, quota_per_day } = self.limits;
         let full = burst.saturating_mul(SECOND_US);
         let today = now_us / DAY_US;
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let account = accounts.entry(tenant.clone()).or_insert(Account {
+        let account = accounts.entry(key.clone()).or_insert(Account {
             tokens: full,
             at_us: now_us,
             day: today,
@@ -94,12 +94,12 @@ impl Limiter {
 mod tests {
     use super::*;
 
-    fn tenant(name: &str) -> Tenant {
+    fn key(name: &str) -> KeyId {
         name.parse().unwrap()
     }
 
     fn sent(limiter: &Limiter, who: &str, now_us: u64, tries: u64) -> u64 {
-        (0..tries).map(|_| u64::from(limiter.take(&tenant(who), now_us).is_ok())).sum()
+        (0..tries).map(|_| u64::from(limiter.take(&key(who), now_us).is_ok())).sum()
     }
 
     #[test]
@@ -107,7 +107,7 @@ mod tests {
         let limiter = Limiter::new(Limits { rate_per_s: 5, burst: 20, quota_per_day: 1_000 });
         let now = 20_000 * DAY_US;
         assert_eq!(sent(&limiter, "one", now, 50), 20);
-        assert_eq!(sent(&limiter, "two", now, 50), 20, "another tenant has its own tokens");
+        assert_eq!(sent(&limiter, "two", now, 50), 20, "another key has its own tokens");
         assert_eq!(sent(&limiter, "one", now + SECOND_US / 5 - 1, 50), 0);
         assert_eq!(sent(&limiter, "one", now + SECOND_US / 5, 50), 1);
         // A clock that moves back adds no tokens.
@@ -123,7 +123,7 @@ mod tests {
         let all: u64 =
             (0..10).map(|second| sent(&limiter, "one", start + second * SECOND_US, 10)).sum();
         assert_eq!(all, 25);
-        let refused = limiter.take(&tenant("one"), start + 10 * SECOND_US).unwrap_err();
+        let refused = limiter.take(&key("one"), start + 10 * SECOND_US).unwrap_err();
         assert_eq!((refused.code, refused.retry_after_s), ("QUOTA_EXCEEDED", Some(86_400 - 17)));
         assert_eq!(sent(&limiter, "one", 20_001 * DAY_US, 50), 10);
     }
@@ -132,7 +132,7 @@ mod tests {
     fn rate_limit_error_has_retry_after() {
         let limiter = Limiter::new(Limits { rate_per_s: 1, burst: 1, quota_per_day: 10 });
         assert_eq!(sent(&limiter, "one", DAY_US, 2), 1);
-        let refused = limiter.take(&tenant("one"), DAY_US).unwrap_err();
+        let refused = limiter.take(&key("one"), DAY_US).unwrap_err();
         assert_eq!((refused.status, refused.code), (429, "RATE_LIMITED"));
         assert_eq!((refused.error.as_ref(), refused.retry_after_s), ("Too many requests", Some(1)));
     }

@@ -9,6 +9,7 @@ use hyperdex_cloud::engines::Engines;
 use hyperdex_cloud::names::WALLETS_KEY;
 use hyperdex_listen::{AllowedHost, ClientBounds, Port};
 use platform::aws::Aws;
+use shared::access::Unrecorded;
 use shared::api::cors::Origins;
 use shared::exchanges::CALL_TIMEOUT_MS;
 use shared::exchanges::budget::BudgetConfig;
@@ -68,6 +69,8 @@ pub struct Options {
     pub exchange_timeout_ms: u64,
     /// Limits of each tenant. `None` disables them.
     pub limits: Option<Limits>,
+    /// What a key of the old form is without a record.
+    pub keys_without_record: Unrecorded,
     /// Browser origins that may call the API.
     pub allowed_origins: Origins,
     /// Permitted targets of webhooks.
@@ -124,6 +127,7 @@ impl Options {
             return_private_key: true,
             exchange_timeout_ms: CALL_TIMEOUT_MS,
             limits: None,
+            keys_without_record: Unrecorded::default(),
             allowed_origins: Origins::default(),
             webhook_targets: Targets::PublicAndLoopback,
             stream: true,

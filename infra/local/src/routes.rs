@@ -1,6 +1,6 @@
 //! The routers of all functions on one port, and their clients.
 
-use axum::Router;
+use axum::{Extension, Router};
 use create_webhook::CreateWebhook;
 use deliver_webhook::DeliverWebhook;
 use domain::ids::Exchange;
@@ -13,6 +13,7 @@ use publish_events::PublishEvents;
 use register_hyperliquid::RegisterHyperliquid;
 use replay_webhook::ReplayWebhook;
 use rotate_apikey::RotateApiKey;
+use shared::access::Access;
 use shared::api::cors::Cors;
 use shared::api::idempotency::Memory;
 use shared::api::middleware::with_middleware;
@@ -71,6 +72,13 @@ impl Endpoints {
             refresh: RefreshBy::ThisProcess(format!("{}:refresh-shares", FUNCTION)),
         };
         Custody::new(&aws, &store, &config, options.clock.clone(), options.random.clone())
+    }
+
+    /// What admits tenant keys by their records, with a client of its own.
+    #[must_use]
+    pub fn access(&self, options: &Options) -> Access {
+        let store = self.custody(options).store;
+        Access::new(store, options.keys_without_record, options.clock.clone())
     }
 
     fn deliveries(&self) -> Deliveries {
@@ -204,6 +212,7 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(exchange_guidance::router())
         .merge(webhooks(options, endpoints));
     let (clock, random) = (&options.clock, &options.random);
+    let routes = routes.layer(Extension(endpoints.access(options)));
     let routes = with_middleware(routes, clock.clone(), random.clone());
     let cors = Cors::new(options.allowed_origins.clone(), clock.clone(), random.clone());
     Ok(known_paths(gateway(routes, options).layer(cors), options))

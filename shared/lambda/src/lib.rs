@@ -1,10 +1,11 @@
 //! The entry point of every function: it starts the log, makes the clients once, and runs the
-//! router or the job on the Lambda runtime. The tenant and the request's id come from API
+//! router or the job on the Lambda runtime. The tenant key and the request's id come from API
 //! Gateway's event.
 
 use std::pin::Pin;
 
-use axum::Router;
+use axum::http::HeaderValue;
+use axum::{Extension, Router};
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::Random;
@@ -16,12 +17,14 @@ use lambda_runtime::LambdaEvent;
 use platform::env::{ConfigError, Env};
 use platform::telemetry;
 use serde_json::Value;
+use shared::access::{Access, Presented, PresentedKey};
 use shared::api::cors::{Cors, Origins};
 use shared::api::middleware::{RequestId, with_middleware};
 use shared::runtime::Runtime;
 use tower::ServiceBuilder;
 
-/// Serves one endpoint function. `routes` makes its router from the runtime, once.
+/// Serves one endpoint function. `routes` makes its router from the runtime, once. The records in
+/// `WALLETS_TABLE` admit the tenant keys.
 ///
 /// # Errors
 /// Fails when a setting is missing from the environment, with its name, or when the runtime ends.
@@ -30,8 +33,20 @@ where
     E: std::error::Error + Send + Sync + 'static,
 {
     let runtime = start();
+    let routes = routes(&runtime)?.layer(Extension(Access::from_env(&runtime)?));
+    serve(routes, runtime).await
+}
+
+/// Serves one endpoint function whose routes require no tenant key.
+///
+/// # Errors
+/// When the environment lacks a setting, by name, or the runtime ends.
+pub async fn run_open(routes: Router) -> Result<(), Error> {
+    serve(routes, start()).await
+}
+
+async fn serve(routes: Router, runtime: Runtime<'_>) -> Result<(), Error> {
     let fallback = fallback_tenant(&runtime.env)?;
-    let routes = routes(&runtime)?;
     let origins = allowed_origins(&runtime.env)?;
     let Runtime { clock, random, .. } = runtime;
     let routes = with_middleware(routes, clock.clone(), random.clone())
@@ -173,12 +188,18 @@ fn allowed_origins(env: &Env<'_>) -> Result<Origins, ConfigError> {
     })
 }
 
-/// Adds the tenant and the request's id for the middleware, and restores the path that the routers
-/// expect. API Gateway has checked the tenant key; the key's id is the tenant.
+/// Adds the tenant key and the request's id for the middleware, and restores the path that the
+/// routers expect. API Gateway has authenticated the key.
 fn identify(mut request: lambda_http::Request, fallback: Option<Tenant>) -> lambda_http::Request {
-    let mut tenant = None;
+    let mut presented = None;
     if let Some(RequestContext::ApiGatewayV1(context)) = request.request_context_ref() {
-        tenant = context.identity.api_key_id.as_deref().and_then(|id| id.parse().ok());
+        let identity = &context.identity;
+        let id = identity.api_key_id.as_deref().and_then(|id| id.parse().ok());
+        let header = request.headers().get("x-api-key").map(HeaderValue::as_bytes);
+        // API Gateway states the value that it has authenticated; an emulator may not.
+        let value = identity.api_key.as_deref().map(str::as_bytes).or(header);
+        let address = identity.source_ip.as_deref().and_then(|address| address.parse().ok());
+        presented = id.map(|id| Presented::Key(PresentedKey::new(id, value, address)));
         let path = context.resource_path.as_deref().and_then(|resource| {
             let path = without_base_path(request.uri().path(), resource)?;
             let query = request.uri().query().map(|query| format!("?{query}"));
@@ -191,8 +212,8 @@ fn identify(mut request: lambda_http::Request, fallback: Option<Tenant>) -> lamb
             *request.uri_mut() = path;
         }
     }
-    if let Some(tenant) = tenant.or(fallback) {
-        request.extensions_mut().insert::<Tenant>(tenant);
+    if let Some(presented) = presented.or(fallback.map(Presented::Open)) {
+        request.extensions_mut().insert::<Presented>(presented);
     }
     request
 }

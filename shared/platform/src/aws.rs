@@ -69,7 +69,8 @@ impl Aws {
             kms: endpoint("AWS_ENDPOINT_URL_KMS"),
             lambda: endpoint("AWS_ENDPOINT_URL_LAMBDA"),
             sqs: endpoint("AWS_ENDPOINT_URL_SQS"),
-            ..Self::new(region, credentials)
+            // The parts of a function make their clients apart, and share their connections.
+            ..Self::new(region, credentials, Connector::of_process())
         })
     }
 
@@ -81,13 +82,12 @@ impl Aws {
             dynamodb: Some(dynamodb.to_owned()),
             kms: Some(kms.to_owned()),
             lambda: Some(lambda.to_owned()),
-            ..Self::new("us-east-1".to_owned(), credentials)
+            ..Self::new("us-east-1".to_owned(), credentials, Connector::new())
         }
     }
 
     /// Makes clients of the region's own endpoints.
-    fn new(region: String, credentials: Credentials) -> Self {
-        let connector = Connector::new();
+    fn new(region: String, credentials: Credentials, connector: Connector) -> Self {
         Self {
             base: base(region.clone(), credentials.clone(), connector.clone()),
             connector,

@@ -3,16 +3,14 @@
 
 use std::panic::AssertUnwindSafe;
 
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Router};
 use domain::clock::Clock;
-use domain::ids::Tenant;
 use domain::random::Random;
 use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use platform::metrics::{self, About, Metric};
 use platform::telemetry;
@@ -23,7 +21,6 @@ use tracing::field::Empty;
 use super::error::ApiError;
 use super::idempotency::Replayed;
 use super::layer::{Layered, layered};
-use crate::caller::{Caller, Once};
 
 /// Maximum size of a request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -74,7 +71,9 @@ async fn run(State(scope): State<RequestScope>, request: Request, next: Next) ->
         "request",
         requestId = %request_id,
         method = %request.method(),
-        tenant = request.extensions().get::<Tenant>().map(Tenant::as_str),
+        tenant = Empty,
+        keyId = Empty,
+        scope = Empty,
         walletId = Empty,
         exchange = Empty,
     );
@@ -145,15 +144,5 @@ fn write_error(response: &mut Response, error: &ApiError, now_ms: u64) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(seconds) = error.retry_after_s {
         headers.insert(RETRY_AFTER, seconds.into());
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Caller {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let tenant = Extension::<Tenant>::from_request_parts(parts, state).await;
-        let Extension(tenant) = tenant.map_err(|_| ApiError::no_api_key())?;
-        Ok(Self { tenant, request: parts.extensions.get::<Once>().cloned() })
     }
 }

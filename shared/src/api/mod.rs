@@ -1,5 +1,6 @@
 //! The HTTP contract: requests, responses, errors, and the middleware around every endpoint's routes.
 
+pub mod access;
 pub mod body;
 pub mod cors;
 pub mod credential_data;

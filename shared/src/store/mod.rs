@@ -13,6 +13,7 @@
 //! | `tenant#H` | `webhook#slot` | [`WebhookRecord`] |
 //! | `tenant#E#shard` | the event's id | [`EventRecord`], dropped after thirty days |
 //! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
+//! | `#key#keyId`, `#used#keyId`, `#tenant#name`, `#tenants` | | tenants and their keys: see `tenants` |
 //!
 //! Items that affect decisions sort before the share, so one query reads them without the large
 //! share. Tenants and identifiers contain no `#`. Sparse indexes over the credentials and the
@@ -24,6 +25,7 @@ mod due;
 mod events;
 mod idempotency;
 mod indexes;
+mod key_writes;
 mod list;
 mod notes;
 mod operator;
@@ -32,6 +34,8 @@ mod refresh;
 mod runs;
 #[cfg(test)]
 mod samples;
+mod tenant_writes;
+mod tenants;
 mod wallets;
 mod webhooks;
 
@@ -60,6 +64,8 @@ pub use records::{
 };
 pub use refresh::AgedWallet;
 pub use runs::{Admission, RunPlace};
+pub use tenant_writes::TenantError;
+pub use tenants::{KeyRecord, TenantRecord};
 pub use wallets::WalletView;
 pub use webhooks::{DeliveryFailure, MAX_URL, MAX_WEBHOOKS, WebhookId, WebhookRecord};
 

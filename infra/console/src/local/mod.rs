@@ -2,6 +2,7 @@
 
 mod exchanges;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRef, Request, State};
@@ -13,13 +14,16 @@ use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::intent::HyperliquidChain;
 use domain::random::Random;
+use hyperdex_listen::Peer;
 use platform::aws::Aws;
 use serde::Serialize;
+use shared::access::{Access, Admitted, Presented, Required};
 use shared::api::cors::Origins;
 use shared::api::error::ApiError;
 use shared::api::middleware::refusal;
 use shared::exchanges::budget::BudgetConfig;
 use shared::store::Store;
+use shared::tenancy::Scope;
 use url::Url;
 
 use crate::assets;
@@ -33,11 +37,12 @@ pub use exchanges::Simulators;
 
 /// The tenant keys of the API that the console is next to.
 pub trait TenantKeys: Send + Sync {
-    /// Returns the tenant of a key.
+    /// Returns who sends a request with this key from this address, as the API's gateway knows it.
     ///
     /// # Errors
     /// Returns the API's error for a missing or invalid key.
-    fn tenant(&self, key: Option<&[u8]>) -> Result<Tenant, ApiError>;
+    fn presented(&self, key: Option<&[u8]>, address: Option<IpAddr>)
+    -> Result<Presented, ApiError>;
 
     /// Returns whether the API requires a key.
     ///
@@ -65,6 +70,8 @@ pub struct ConsoleSettings {
     pub cosigner_table: &'static str,
     /// Tenant keys of the API.
     pub keys: Arc<dyn TenantKeys>,
+    /// What admits them, as in the API.
+    pub access: Access,
     /// Aster.
     pub aster: ExchangeSettings,
     /// Hyperliquid.
@@ -90,10 +97,20 @@ pub struct ConsoleSettings {
 struct Console {
     reads: Reads,
     keys: Arc<dyn TenantKeys>,
+    access: Access,
     exchanges: Arc<Exchanges>,
     return_private_key: bool,
     require_deposit: bool,
     random: Random,
+}
+
+impl Console {
+    async fn admit(&self, request: &Request) -> Result<Admitted, ApiError> {
+        let key = request.headers().get("x-api-key").map(http::HeaderValue::as_bytes);
+        let address = request.extensions().get::<Peer>().map(|peer| peer.0);
+        let presented = self.keys.presented(key, address)?;
+        self.access.admit(&presented, READS).await.map_err(|error| ApiError::access(&error))
+    }
 }
 
 impl FromRef<Console> for Reads {
@@ -114,6 +131,7 @@ pub fn with_console(api: Router, settings: ConsoleSettings) -> Result<Router, Co
     let console = Console {
         exchanges: Arc::new(Exchanges::new(&settings, &store)?),
         keys: settings.keys,
+        access: settings.access,
         reads: Reads {
             store,
             decisions: Some(Arc::new(log)),
@@ -141,12 +159,14 @@ pub fn with_console(api: Router, settings: ConsoleSettings) -> Result<Router, Co
     Ok(pages.fallback_service(api).layer(guard))
 }
 
-/// Authenticates a caller as the API does. These reads do not count against the tenant's limits.
+/// What the console's reads require of a key, as the API's reads do.
+const READS: Required = Required { scope: Scope::Read, while_suspended: true };
+
+/// Admits a caller as the API does. These reads do not count against the key's limits.
 async fn admit(State(console): State<Console>, mut request: Request, next: Next) -> Response {
-    let key = request.headers().get("x-api-key").map(http::HeaderValue::as_bytes);
-    let error = match console.keys.tenant(key) {
-        Ok(tenant) => {
-            request.extensions_mut().insert::<Tenant>(tenant);
+    let error = match console.admit(&request).await {
+        Ok(admitted) => {
+            request.extensions_mut().insert::<Tenant>(admitted.tenant);
             let mut response = next.run(request).await;
             match response.extensions_mut().remove::<ApiError>() {
                 None => return response,

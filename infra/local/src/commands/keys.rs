@@ -7,6 +7,7 @@ use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::Random;
 use domain::time::rfc3339_seconds;
+use shared::tenancy::KeyId;
 
 use crate::data::existing;
 use crate::error::StartError;
@@ -58,12 +59,12 @@ pub fn run(
     let file = KeyFile::new(data_dir);
     match command {
         KeysCommand::Add { name } => {
-            say(&file.add(name, &Clock::system(), &Random::system())?);
+            say(&file.add(&name.clone().into(), &Clock::system(), &Random::system())?);
         }
         KeysCommand::List => {
             existing(data_dir)?;
             for key in file.list()? {
-                say(&format!("{}  {}", rfc3339_seconds(key.created_at_ms), key.name));
+                say(&format!("{}  {}", rfc3339_seconds(key.created_at_ms), key.key_id));
             }
         }
         KeysCommand::Remove { name, open_api } => {
@@ -82,13 +83,14 @@ fn remove(
     open_api: bool,
     asks: impl FnOnce(&str) -> Option<bool>,
 ) -> Result<usize, KeysError> {
-    match file.remove(name, open_api) {
+    let id = KeyId::from(name.clone());
+    match file.remove(&id, open_api) {
         Err(KeysError::Last(last)) => {
             let question = format!(
                 "{last} is the last key. Removing it opens the API to everyone. Remove it?"
             );
             match asks(&question) {
-                Some(true) => file.remove(name, true),
+                Some(true) => file.remove(&id, true),
                 Some(false) => Err(KeysError::Declined),
                 None => Err(KeysError::Last(last)),
             }
@@ -105,7 +107,7 @@ mod tests {
     fn last_key_is_removed_only_after_confirmation() {
         let data = tempfile::tempdir().unwrap();
         let (file, name) = (KeyFile::new(data.path()), "one".parse::<Tenant>().unwrap());
-        file.add(&name, &Clock::system(), &Random::system()).unwrap();
+        file.add(&name.clone().into(), &Clock::system(), &Random::system()).unwrap();
         let command = KeysCommand::Remove { name, open_api: false };
         let remove = |says: Option<bool>| {
             run(&command, data.path(), |_| says, |_| {}).map_err(|error| error.to_string())

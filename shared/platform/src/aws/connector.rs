@@ -36,6 +36,13 @@ impl Connector {
     pub(super) fn new() -> Self {
         Self(SharedHttpConnector::new(Pooled::default()))
     }
+
+    /// Returns the pool of this process. A function opens one connection to a service, however many
+    /// of its parts make clients from the environment.
+    pub(super) fn of_process() -> Self {
+        static POOL: OnceLock<Connector> = OnceLock::new();
+        POOL.get_or_init(Self::new).clone()
+    }
 }
 
 impl HttpConnector for Connector {

@@ -89,7 +89,7 @@ impl Unrecorded {
 
 /// What an operation requires of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Required {
+pub struct Requirement {
     /// This scope.
     pub scope: Scope,
     /// Whether a suspended tenant may call it as well: it reads or removes.
@@ -175,7 +175,7 @@ impl Access {
     pub async fn admit(
         &self,
         presented: &Presented,
-        required: Required,
+        required: Requirement,
     ) -> Result<Admitted, AccessError> {
         let span = Span::current();
         span.record("scope", required.scope.as_str());
@@ -198,7 +198,7 @@ impl Access {
     async fn admit_key(
         &self,
         key: &PresentedKey,
-        required: Required,
+        required: Requirement,
         span: &Span,
     ) -> Result<Admitted, AccessError> {
         let Some(record) = self.record(&key.id).await? else {

@@ -41,6 +41,8 @@ macro_rules! codes {
 }
 
 codes! {
+    /// The key's networks do not include the caller's address.
+    AddressNotAllowed = "ADDRESS_NOT_ALLOWED",
     /// A credential uses the agent. Rotate or delete the trading key.
     AgentInUse = "AGENT_IN_USE",
     /// The exchange shows its list only to a registered agent, and the wallet has none.
@@ -113,12 +115,20 @@ codes! {
     RequestTimeout = "REQUEST_TIMEOUT",
     /// A deletion was not completed. Delete again.
     RevocationUnfinished = "REVOCATION_UNFINISHED",
+    /// The tenant key lacks the scope that the operation requires.
+    ScopeMissing = "SCOPE_MISSING",
     /// The response of a request with this key held a secret, which is no longer shown.
     SecretNotShownAgain = "SECRET_NOT_SHOWN_AGAIN",
     /// The cosigner did not respond; nothing was signed.
     SignerUnavailable = "SIGNER_UNAVAILABLE",
     /// The table was busy; nothing was written. Retry.
     StoreBusy = "STORE_BUSY",
+    /// The tenant key is expired.
+    TenantKeyExpired = "TENANT_KEY_EXPIRED",
+    /// The tenant key is revoked.
+    TenantKeyRevoked = "TENANT_KEY_REVOKED",
+    /// The tenant is suspended: it can read and delete, and nothing else.
+    TenantSuspended = "TENANT_SUSPENDED",
     /// The request took too long.
     Timeout = "TIMEOUT",
     /// The tenant has the maximum number of webhooks.

@@ -21,6 +21,7 @@ use shared::exchanges::budget::Busy;
 use shared::exchanges::http::TransportError;
 use shared::exchanges::{Refusal, RefusalKind, Unclear};
 use shared::mpc::{CosignerError, ProtocolError};
+use shared::tenancy::Scope;
 use shared::wallets::{CreateError, SignError};
 use shared::webhooks::{CreateWebhookError, DeleteWebhookError, ReplayError, Targets};
 use utoipa::PartialSchema;
@@ -33,6 +34,11 @@ pub(crate) fn keyed() -> Vec<ApiError> {
     vec![
         ApiError::no_api_key(),
         ApiError::invalid_api_key(),
+        ApiError::tenant_key_revoked(),
+        ApiError::tenant_key_expired(),
+        ApiError::address_not_allowed(),
+        ApiError::scope_missing(Scope::Sign),
+        ApiError::tenant_suspended(),
         ApiError::request_timeout(),
         ApiError::unreadable_body(StatusCode::PAYLOAD_TOO_LARGE),
         ApiError::rate_limited(1),

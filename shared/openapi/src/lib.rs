@@ -16,6 +16,7 @@ mod webhooks;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
+use shared::access::Requirement;
 use shared::api::credential_data::{AgentsData, CredentialData, RevokedData};
 use shared::api::error::ErrorBody;
 use shared::api::requests::{
@@ -29,6 +30,7 @@ use shared::api::responses::{
 use shared::api::webhooks::{ReplayedBody, WebhookDeletedBody, WebhookMadeBody, WebhooksBody};
 use shared::schema;
 use shared::webhooks::EventBody;
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::link::LinkBuilder;
 use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
@@ -55,7 +57,9 @@ const SECURITY: &str = "apiKey";
 const ABOUT: &str = "2-of-2 MPC wallets, and their trading keys on exchanges. Requests and responses \
     are JSON; docs/reference/api.md describes the rules. Every response of a function has the \
     header x-request-id. \
-    The header X-API-KEY names a tenant, which can access only the wallets that it created. A \
+    The header X-API-KEY is a key of a tenant, which can access only its own wallets. The x-scope of \
+    an operation is the scope that the key requires. A suspended tenant can call only the operations \
+    with x-while-suspended. A \
     deployment returns 403 for a missing and for an unknown key, because API Gateway does not \
     tell them apart; the local stack returns 401 for a missing key.";
 
@@ -134,6 +138,13 @@ fn described(operation: &Operation, refusals: &Refusals) -> utoipa::openapi::pat
         .description((!operation.description.is_empty()).then_some(operation.description));
     let key = || SecurityRequirement::new::<_, [&str; 0], _>(SECURITY, []);
     built = built.securities(Some((!operation.open).then(key)));
+    if let Some(Requirement { scope, while_suspended }) = operation.requires {
+        let mut requires = ExtensionsBuilder::new().add("x-scope", scope.as_str());
+        if while_suspended {
+            requires = requires.add("x-while-suspended", true);
+        }
+        built = built.extensions(Some(requires.build()));
+    }
     for parameter in &operation.parameters {
         built = built.parameter(parameter.clone());
     }

@@ -2,19 +2,21 @@
 
 mod agents;
 mod exchanges;
+mod webhooks;
 
 use domain::ids::Exchange;
 use http::Method;
 use platform::items::StoreError;
 use serde_json::json;
+use shared::access::Requirement;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
 use shared::api::requests::{
-    CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook, RotateApiKey,
-    SignMessage,
+    CreateWallet, DeleteApiKey, RegisterApiKey, RotateApiKey, SignMessage,
 };
 use shared::credentials::CredentialError;
 use shared::exchanges::profile::Profile;
+use shared::tenancy::Scope;
 use utoipa::ToSchema;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -24,7 +26,6 @@ use self::exchanges::{Responses, of, responses, secret};
 use crate::errors;
 use crate::parameters::{
     agent_in_path, form, other_exchange, parameter, wallet_in_path, wallet_in_query,
-    webhook_in_path,
 };
 use crate::tags::Tag;
 
@@ -37,6 +38,8 @@ pub(crate) struct Operation {
     pub(crate) description: &'static str,
     /// Whether it is called without a tenant key.
     pub(crate) open: bool,
+    /// What it requires of the key; `None` where it is open.
+    pub(crate) requires: Option<Requirement>,
     /// Whether it takes an `Idempotency-Key`.
     pub(crate) once: bool,
     pub(crate) parameters: Vec<Parameter>,
@@ -76,6 +79,7 @@ impl Operation {
             summary: String::new(),
             description: "",
             open: false,
+            requires: None,
             once: false,
             parameters: Vec::new(),
             body: None,
@@ -92,6 +96,18 @@ impl Operation {
 
     fn open(mut self) -> Self {
         (self.open, self.errors) = (true, vec![errors::method()]);
+        self
+    }
+
+    /// With the scope that it requires. A suspended tenant may not call it.
+    fn requires(mut self, scope: Scope) -> Self {
+        self.requires = Some(Requirement { scope, while_suspended: false });
+        self
+    }
+
+    /// Which a suspended tenant may call as well: it reads or removes.
+    fn while_suspended(mut self) -> Self {
+        self.requires = self.requires.map(|known| Requirement { while_suspended: true, ..known });
         self
     }
 
@@ -135,53 +151,8 @@ pub(crate) fn all() -> Vec<Operation> {
         all.extend([agents::list(exchange), agents::remove(exchange)]);
     }
     all.extend(others());
-    all.extend(webhooks());
+    all.extend(webhooks::all());
     all
-}
-
-fn webhooks() -> [Operation; 4] {
-    const ID: &str = "$response.body#/webhook/webhookId";
-    let create = Operation::new(Method::POST, "/api/webhooks", "createWebhook", Tag::Webhooks)
-        .says(
-            "Create a webhook",
-            "A tenant can have ten webhooks. Deliveries are signed according to the Standard \
-             Webhooks specification, with the secret that this response returns once (again for \
-             ten minutes under the same Idempotency-Key). docs/guides/webhooks.md describes how to \
-             verify them.",
-        )
-        .once()
-        .body::<CreateWebhook>(Required::True)
-        .answers(201, "The webhook, with its secret.", "WebhookMade")
-        .fails(errors::new())
-        .fails([ApiError::secret_not_shown_again()])
-        .leads([
-            to("delete", "deleteWebhook", ("webhookId", ID)),
-            to("replay", "replayWebhook", ("webhookId", ID)),
-        ]);
-    let list = Operation::new(Method::GET, "/api/webhooks", "listWebhooks", Tag::Webhooks)
-        .says("List the tenant's webhooks", "Shows the state of their deliveries, without secrets.")
-        .answers(200, "All webhooks of the tenant.", "WebhookList");
-    let one = "/api/webhooks/{webhookId}";
-    let delete = Operation::new(Method::DELETE, one, "deleteWebhook", Tag::Webhooks)
-        .says("Delete a webhook", "The URL receives no further events, including queued ones.")
-        .once()
-        .takes(webhook_in_path())
-        .answers(200, "The webhook is deleted.", "WebhookDeleted")
-        .fails(errors::no_body())
-        .fails(errors::webhook());
-    let replay = "/api/webhooks/{webhookId}/replay";
-    let replay = Operation::new(Method::POST, replay, "replayWebhook", Tag::Webhooks)
-        .says(
-            "Replay events to a webhook",
-            "Events keep their ids. One call reads at most 100 events of the period; pass nextCursor \
-             as cursor to continue. Events are stored for 30 days.",
-        )
-        .once()
-        .takes(webhook_in_path())
-        .body::<ReplayWebhook>(Required::False)
-        .answers(202, "The events are queued.", "Replayed")
-        .fails(errors::webhook().into_iter().chain(errors::again()));
-    [create, list, delete, replay]
 }
 
 fn health() -> Operation {
@@ -208,6 +179,7 @@ fn wallets() -> [Operation; 4] {
         body: Some(("walletIdOrAddress", ID)),
     };
     let create = Operation::new(Method::POST, "/api/wallets", "createWallet", Tag::Wallets)
+        .requires(Scope::Wallets)
         .says(
             "Create a wallet for a user",
             "A user of a tenant has one wallet. Distributed key generation makes its key: no process \
@@ -236,6 +208,8 @@ fn wallets() -> [Operation; 4] {
     );
     let cursor = parameter(ParameterIn::Query, "cursor", Required::False, form("Cursor"));
     let list = Operation::new(Method::GET, "/api/wallets", "listWallets", Tag::Wallets)
+        .requires(Scope::Read)
+        .while_suspended()
         .says(
             "List the tenant's wallets",
             "A page may have fewer wallets than limit, and the last one may be empty. Pass \
@@ -248,12 +222,15 @@ fn wallets() -> [Operation; 4] {
         .leads([to("nextPage", "listWallets", ("cursor", "$response.body#/nextCursor"))]);
     let get =
         Operation::new(Method::GET, "/api/wallets/{walletIdOrAddress}", "getWallet", Tag::Wallets)
+            .requires(Scope::Read)
+            .while_suspended()
             .says("Get a wallet", "")
             .takes(wallet_in_path())
             .answers(200, "The wallet.", "Wallet")
             .fails(errors::named().into_iter().chain([errors::wallet()]));
     let sign = "/api/wallets/{walletIdOrAddress}/sign";
     let sign = Operation::new(Method::POST, sign, "signMessage", Tag::Wallets)
+        .requires(Scope::Sign)
         .says(
             "Sign a message",
             "EIP-191 personal_sign of the text's UTF-8 bytes. Refuses messages that an exchange treats \
@@ -280,6 +257,7 @@ fn register(exchange: Exchange) -> Operation {
         ]);
     }
     Operation::new(Method::POST, path, format!("register{name}"), Tag::Credentials)
+        .requires(Scope::Keys)
         .says(
             format!("Register a trading key with {name}"),
             "A retry resumes where the previous call stopped.",
@@ -296,6 +274,8 @@ fn register(exchange: Exchange) -> Operation {
 fn describe(exchange: Exchange) -> Operation {
     let (path, name) = of(exchange);
     Operation::new(Method::GET, path, format!("get{name}ApiKey"), Tag::Credentials)
+        .requires(Scope::Read)
+        .while_suspended()
         .says(
             format!("Get a wallet's trading key for {name}"),
             "Returns state and metadata, without secrets.",
@@ -311,6 +291,8 @@ fn delete(exchange: Exchange) -> Operation {
     let (path, name) = of(exchange);
     let own = vec![CredentialError::NoCredential, CredentialError::NotOffered];
     Operation::new(Method::DELETE, path, format!("delete{name}ApiKey"), Tag::Credentials)
+        .requires(Scope::Keys)
+        .while_suspended()
         .says(
             format!("Revoke a wallet's trading key for {name}"),
             "Revokes the key on the exchange, then deletes its credential. Name the wallet in the \
@@ -338,6 +320,7 @@ fn rotate(exchange: Exchange) -> Operation {
         format!("rotate{name}ApiKey"),
         Tag::Credentials,
     )
+    .requires(Scope::Keys)
     .says(
         format!("Rotate a wallet's trading key for {name}"),
         "The new key is active before the old one is revoked.",
@@ -369,11 +352,15 @@ fn others() -> [Operation; 6] {
                       lighter, the response states how to create a key on Lighter.";
         // A separate function handles registration elsewhere, and it ignores Idempotency-Key.
         let once = method != Method::GET && id != "registerElsewhere";
+        let scope = if once { Scope::Keys } else { Scope::Read };
+        let reads_or_removes = !once || method == Method::DELETE;
         let operation = Operation::new(method, path, id, Tag::OtherExchanges)
+            .requires(scope)
             .says(summary, guided)
             .takes(other_exchange())
             .fails(errors::exchange())
             .fails([ApiError::unreadable_path(), ApiError::no_route()]);
+        let operation = if reads_or_removes { operation.while_suspended() } else { operation };
         let operation = if path == agent { operation.takes(agent_in_path()) } else { operation };
         if once { operation.once() } else { operation }
     })

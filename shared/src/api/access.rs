@@ -10,7 +10,7 @@ use tower::Layer;
 
 use super::error::ApiError;
 use super::layer::{Layered, layered};
-use crate::access::{Access, AccessError, Admitted, Presented, Required};
+use crate::access::{Access, AccessError, Admitted, Presented, Requirement};
 use crate::caller::{Caller, Once};
 use crate::tenancy::Scope;
 
@@ -20,19 +20,19 @@ use crate::tenancy::Scope;
 /// earlier responses and the handler, and nothing else makes a [`Caller`], so a route without this
 /// layer is closed.
 #[derive(Clone, Copy, Debug)]
-pub struct Requires(Required);
+pub struct Requires(Requirement);
 
 impl Requires {
     /// Routes that require this scope, and that a suspended tenant may not call.
     #[must_use]
     pub const fn scope(scope: Scope) -> Self {
-        Self(Required { scope, while_suspended: false })
+        Self(Requirement { scope, while_suspended: false })
     }
 
     /// And that a suspended tenant may call as well: they read or remove.
     #[must_use]
     pub const fn while_suspended(self) -> Self {
-        Self(Required { while_suspended: true, ..self.0 })
+        Self(Requirement { while_suspended: true, ..self.0 })
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::clock::Clock;
+use domain::ids::Tenant;
 use domain::random::Random;
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::{CosignerHost, Endpoints, Options, Stack};
@@ -22,7 +23,8 @@ use platform::aws::Aws;
 use platform::items::Item;
 use serde_json::{Value, json};
 use shared::credentials::{ReconcileLimits, RenewLimits};
-use shared::store::StoreConfig;
+use shared::store::{KeyRecord, Store, StoreConfig, TenantRecord};
+use shared::tenancy::{Change, KeyId, KeyLabel, draw_key_value};
 use shared::wallets::{Custody, CustodyConfig, RefreshBy};
 use tempfile::TempDir;
 
@@ -201,12 +203,50 @@ impl TestApp {
             .header("X-API-KEY", "any-key")
     }
 
-    /// Creates a tenant key. The first one turns authentication on.
+    /// Creates a tenant key without a record, as earlier versions did: a tenant of this name. The
+    /// first key turns authentication on.
     pub fn key(&self, tenant: &str) -> String {
-        let tenant = tenant.parse().expect("a tenant");
+        let id = tenant.parse().expect("a key id");
         let file = KeyFile::new(self.data.path());
-        let key = file.add(&tenant, &self.clock.clock(), &Random::system());
+        let key = file.add(&id, &self.clock.clock(), &Random::system());
         String::clone(&key.expect("a key"))
+    }
+
+    /// Creates a tenant key with a record, changed by `change`, and returns its id and its value. The
+    /// tenant is created with its first key.
+    pub async fn key_with(
+        &self,
+        tenant: &str,
+        change: impl FnOnce(&mut KeyRecord),
+    ) -> (KeyId, String) {
+        let (store, random) = (self.store(), Random::system());
+        let tenant: Tenant = tenant.parse().expect("a tenant");
+        let made = self.change("test");
+        if store.tenant(&tenant).await.expect("the table answers").is_none() {
+            let revision = random.uuid().expect("randomness");
+            let record = TenantRecord::new(tenant.clone(), KeyLabel::default(), &made, revision);
+            store.create_tenant(&record).await.expect("a new tenant");
+        }
+        let id = KeyId::draw(&random).expect("randomness");
+        let value = draw_key_value(&random).expect("randomness");
+        let mut record = KeyRecord::new(id.clone(), tenant, &made);
+        change(&mut record);
+        store.add_key(&record, &random).await.expect("a new key");
+        let file = KeyFile::new(self.data.path());
+        file.issue(&id, &value, &self.clock.clock()).expect("the key file is written");
+        (id, String::clone(&value))
+    }
+
+    /// Returns the wallets' table.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        Store::new(self.stack.aws().dynamodb(), hyperdex_local::WALLETS_TABLE)
+    }
+
+    /// Returns a change that is made now.
+    #[must_use]
+    pub fn change(&self, reason: &str) -> Change {
+        Change { at_ms: self.clock.now_ms(), by: "test".to_owned(), reason: reason.to_owned() }
     }
 
     /// Sends a request with a tenant key and an optional JSON body.

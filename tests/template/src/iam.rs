@@ -46,11 +46,11 @@ impl Condition {
     fn holds(&self, context: &BTreeMap<String, String>) -> bool {
         let value = context.get(&self.key);
         match self.operator.as_str() {
-            // `ForAllValues`: every call has one value here.
+            // `ForAllValues` and `ForAnyValue`: every call has one value here.
             "StringEquals" | "ArnEquals" | "ForAllValues:StringEquals" => {
                 value.is_some_and(|value| self.values.contains(value))
             }
-            "ForAllValues:StringLike" => {
+            "ForAllValues:StringLike" | "ForAnyValue:StringLike" => {
                 value.is_some_and(|value| self.values.iter().any(|like| is_like(like, value)))
             }
             "Null" => self.values == [value.is_none().to_string()],

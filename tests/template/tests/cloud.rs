@@ -10,7 +10,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use cosigner::Cosigner;
-use domain::ids::Tenant;
 use domain::random::Random;
 use e2e::TestApp;
 use http::{HeaderMap, Method, Uri};
@@ -21,7 +20,9 @@ use platform::telemetry::{RemoteCalls, in_scope};
 use protocol::{Answer, Call as Message, Request};
 use refresh_shares::RefreshShares;
 use serde_json::Value;
+use shared::access::{Presented, PresentedKey};
 use shared::api::middleware::with_middleware;
+use shared::tenancy::Scopes;
 use template::iam::Call;
 use template::stacks::{Function, Stacks};
 use tower::ServiceExt;
@@ -148,6 +149,10 @@ impl Cloud {
         let router = Router::new().fallback(serve).with_state(server);
         let router = router.layer(axum::extract::DefaultBodyLimit::max(6 * 1024 * 1024));
         tokio::spawn(async move { axum::serve(listener, router).await });
+        // A key whose record is read and whose use is noted.
+        let (id, value) = app.key_with("local", |key| key.scopes = Scopes::all()).await;
+        let presented = PresentedKey::new(id, Some(value.as_bytes()), None);
+        let presented = Presented::Key(presented);
         let (mut endpoints, mut jobs) = (BTreeMap::new(), BTreeMap::new());
         let (mut publisher, mut deliverer) = (None, None);
         for function in here {
@@ -156,7 +161,7 @@ impl Cloud {
             match start(&function.package, &Env(&lookup), app.clock.clock()) {
                 Ok(Started::Endpoint(router)) => {
                     let router = with_middleware(router, app.clock.clock(), Random::system());
-                    endpoints.insert(function.package, router.layer(Extension(Tenant::local())));
+                    endpoints.insert(function.package, router.layer(Extension(presented.clone())));
                 }
                 Ok(Started::Job(job)) => {
                     if let Job::Refresh(job) = &*job {

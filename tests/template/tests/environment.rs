@@ -103,7 +103,7 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
         reads.retain(|name| !name.starts_with(ENDPOINT) || wanted.contains(name));
         // All endpoints share the same `main`.
         let main = read(&format!("functions/{}/src/main.rs", function.folder));
-        if main.contains("lambda_entry::run(") {
+        if main.contains("lambda_entry::run(") || main.contains("lambda_entry::run_open(") {
             reads.extend(read_by_lambda_entry());
             reads.extend(READ_BY_LAMBDA_HTTP.map(ToOwned::to_owned));
         }

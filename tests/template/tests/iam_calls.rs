@@ -37,7 +37,8 @@ pub(crate) fn dynamodb(caller: &str, operation: &str, request: &Value) -> Vec<Ca
         let keys = ["/ExpressionAttributeValues/:pk/S", "/Item/pk/S", "/Key/pk/S"];
         let leading = keys.iter().find_map(|key| request.pointer(key)?.as_str());
         let is_limited = LIMITED_TO_PARTITIONS.contains(&caller);
-        if let Some(key) = leading.filter(|_| is_limited) {
+        // Every function is limited to some of the items of tenants and keys.
+        if let Some(key) = leading.filter(|key| is_limited || key.starts_with('#')) {
             call.context.insert("dynamodb:LeadingKeys".to_owned(), key.to_owned());
         }
         if let Some(index) = request["IndexName"].as_str() {

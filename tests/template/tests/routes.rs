@@ -12,6 +12,7 @@ use http::Method;
 use http_body_util::BodyExt;
 use platform::env::Env;
 use serde_json::{Value, json};
+use shared::access::Presented;
 use shared::api::middleware::{OPEN_PATHS, with_middleware};
 use template::routes::{Route, in_code, in_text};
 use template::stacks::{MAIN, Sources, Stacks};
@@ -215,7 +216,7 @@ async fn routers_serve_exactly_their_routes() {
         };
         let router = endpoint(&function.package, &Env(&lookup), Clock::system());
         let router = with_middleware(router, Clock::system(), Random::system());
-        let router = router.layer(Extension(Tenant::local()));
+        let router = router.layer(Extension(Presented::Open(Tenant::local())));
         let own = |route: &&Route| route.package == function.package;
         for Route { method, path, .. } in routes.iter().filter(own) {
             assert_eq!(refusal(&router, method, path).await, None, "{method} {path}");

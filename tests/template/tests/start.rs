@@ -1,17 +1,18 @@
 //! Starts the functions in this process from an environment, as their `main` does.
 
-use axum::Router;
+use axum::{Extension, Router};
 use cosigner::Cosigner;
 use deliver_webhook::DeliverWebhook;
 use domain::clock::Clock;
 use domain::random::Random;
-use platform::env::Env;
+use platform::env::{ConfigError, Env};
 use publish_events::PublishEvents;
 use reconcile_apikeys::ReconcileApiKeys;
 use refresh_shares::RefreshShares;
 use renew_apikeys::RenewApiKeys;
 use seal_audit::SealAudit;
 use serde_json::Value;
+use shared::access::Access;
 use shared::runtime::Runtime;
 use shared::store::Store;
 use shared::wallets::Custody;
@@ -54,11 +55,15 @@ impl Job {
     }
 }
 
+/// The routes of an endpoint with what `lambda_entry::run` adds.
+fn keyed<E: ToString>(router: Result<Router, E>, runtime: &Runtime<'_>) -> Result<Started, String> {
+    let router = router.map_err(|error| error.to_string())?;
+    let access = Access::from_env(runtime).map_err(|error| error.to_string())?;
+    Ok(Started::Endpoint(router.layer(Extension(access))))
+}
+
 /// Starts the function of a package.
 pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Started, String> {
-    fn endpoint<E: ToString>(router: Result<Router, E>) -> Result<Started, String> {
-        router.map(Started::Endpoint).map_err(|error| error.to_string())
-    }
     let runtime = &Runtime { env: *env, clock, random: Random::system() };
     match package {
         "cosigner" => {
@@ -66,23 +71,23 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
             let cosigner = Cosigner::from_env(env, clock, random);
             cosigner.map(|it| Started::Cosigner(Box::new(it))).map_err(|error| error.to_string())
         }
-        "create-wallet" => endpoint(Custody::from_env(runtime).map(create_wallet::router)),
-        "sign-message" => endpoint(Custody::from_env(runtime).map(sign_message::router)),
-        "get-wallet" => endpoint(Store::from_env(env).map(get_wallet::router)),
-        "list-wallets" => endpoint(Store::from_env(env).map(list_wallets::router)),
+        "create-wallet" => keyed(Custody::from_env(runtime).map(create_wallet::router), runtime),
+        "sign-message" => keyed(Custody::from_env(runtime).map(sign_message::router), runtime),
+        "get-wallet" => keyed(Store::from_env(env).map(get_wallet::router), runtime),
+        "list-wallets" => keyed(Store::from_env(env).map(list_wallets::router), runtime),
         "health" => Ok(Started::Endpoint(health::router())),
-        "exchange-guidance" => Ok(Started::Endpoint(exchange_guidance::router())),
-        "register-aster" => endpoint(register_aster::router_from_env(runtime)),
-        "register-hyperliquid" => endpoint(register_hyperliquid::router_from_env(runtime)),
-        "get-apikey" => endpoint(get_apikey::router_from_env(runtime)),
-        "delete-apikey" => endpoint(delete_apikey::router_from_env(runtime)),
-        "list-agents" => endpoint(list_agents::router_from_env(runtime)),
-        "delete-agent" => endpoint(delete_agent::router_from_env(runtime)),
-        "rotate-apikey" => endpoint(rotate_apikey::router_from_env(runtime)),
-        "create-webhook" => endpoint(create_webhook::router_from_env(runtime)),
-        "list-webhooks" => endpoint(Store::from_env(env).map(list_webhooks::router)),
-        "delete-webhook" => endpoint(delete_webhook::router_from_env(runtime)),
-        "replay-webhook" => endpoint(replay_webhook::router_from_env(runtime)),
+        "exchange-guidance" => keyed(Ok::<_, ConfigError>(exchange_guidance::router()), runtime),
+        "register-aster" => keyed(register_aster::router_from_env(runtime), runtime),
+        "register-hyperliquid" => keyed(register_hyperliquid::router_from_env(runtime), runtime),
+        "get-apikey" => keyed(get_apikey::router_from_env(runtime), runtime),
+        "delete-apikey" => keyed(delete_apikey::router_from_env(runtime), runtime),
+        "list-agents" => keyed(list_agents::router_from_env(runtime), runtime),
+        "delete-agent" => keyed(delete_agent::router_from_env(runtime), runtime),
+        "rotate-apikey" => keyed(rotate_apikey::router_from_env(runtime), runtime),
+        "create-webhook" => keyed(create_webhook::router_from_env(runtime), runtime),
+        "list-webhooks" => keyed(Store::from_env(env).map(list_webhooks::router), runtime),
+        "delete-webhook" => keyed(delete_webhook::router_from_env(runtime), runtime),
+        "replay-webhook" => keyed(replay_webhook::router_from_env(runtime), runtime),
         "publish-events" => {
             let started = publish_events::consumer_from_env(runtime);
             let started = started.map(|it| Started::Publisher(Box::new(it)));

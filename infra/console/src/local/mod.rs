@@ -17,7 +17,7 @@ use domain::random::Random;
 use hyperdex_listen::Peer;
 use platform::aws::Aws;
 use serde::Serialize;
-use shared::access::{Access, Admitted, Presented, Required};
+use shared::access::{Access, Admitted, Presented, Requirement};
 use shared::api::cors::Origins;
 use shared::api::error::ApiError;
 use shared::api::middleware::refusal;
@@ -160,7 +160,7 @@ pub fn with_console(api: Router, settings: ConsoleSettings) -> Result<Router, Co
 }
 
 /// What the console's reads require of a key, as the API's reads do.
-const READS: Required = Required { scope: Scope::Read, while_suspended: true };
+const READS: Requirement = Requirement { scope: Scope::Read, while_suspended: true };
 
 /// Admits a caller as the API does. These reads do not count against the key's limits.
 async fn admit(State(console): State<Console>, mut request: Request, next: Next) -> Response {

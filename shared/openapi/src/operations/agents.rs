@@ -4,6 +4,7 @@ use domain::ids::Exchange;
 use http::Method;
 use shared::api::credential_error::Action;
 use shared::credentials::CredentialError;
+use shared::tenancy::Scope;
 use utoipa::openapi::Required;
 
 use super::Operation;
@@ -17,6 +18,8 @@ pub(super) fn list(exchange: Exchange) -> Operation {
     let path = format!("/api/trading/{exchange}/agents");
     let listed = no_agent_to_ask(exchange).into_iter().collect();
     Operation::new(Method::GET, path, format!("list{name}Agents"), Tag::Agents)
+        .requires(Scope::Read)
+        .while_suspended()
         .says(
             format!("List a wallet's agents on {name}"),
             "Returns the exchange's list: the agents of the wallet's credential, leftovers of this \
@@ -39,6 +42,8 @@ pub(super) fn remove(exchange: Exchange) -> Operation {
     ];
     own.extend(no_agent_to_ask(exchange));
     Operation::new(Method::DELETE, path, format!("delete{name}Agent"), Tag::Agents)
+        .requires(Scope::Keys)
+        .while_suspended()
         .says(
             format!("Remove an agent from {name}"),
             "Frees the slot of an agent that no credential uses. Only agents made by this service can \

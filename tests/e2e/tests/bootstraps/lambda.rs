@@ -147,7 +147,8 @@ impl Lambda {
         let wallets = matches!(name, "create-wallet" | "refresh-shares" | "sign-message");
         let signs = wallets || aster || hyperliquid;
         let webhooks = name.contains("-webhook") || name == "publish-events";
-        let finds = matches!(name, "get-wallet" | "get-apikey" | "list-wallets");
+        let finds =
+            matches!(name, "get-wallet" | "get-apikey" | "list-wallets" | "exchange-guidance");
         let reads = signs || finds || webhooks;
         let cosigner = name == "cosigner";
         let mut list = vec![
@@ -173,6 +174,7 @@ impl Lambda {
         let stage = ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true");
         let called = !cosigner && !JOBS.contains(&name) && !CONSUMERS.contains(&name);
         set(called, &[stage, ("TENANT_WITHOUT_KEY", "")]);
+        set(called && name != "health", &[("KEYS_WITHOUT_RECORD", "tenant")]);
         set(reads, &[("WALLETS_TABLE", WALLETS_TABLE)]);
         set(reads || cosigner || seals, &[("AWS_ENDPOINT_URL_DYNAMODB", &stack.dynamodb)]);
         set(signs, &[("WALLETS_KEY_ID", WALLETS_KEY), ("COSIGNER_FUNCTION", "cosigner")]);

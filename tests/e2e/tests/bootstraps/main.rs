@@ -124,8 +124,12 @@ async fn built_functions_create_sign_and_register() {
         }
     }
     let line = request_line(&sign, request_id(&signing));
-    assert_eq!((&line["status"], &line["remoteCalls"]), (&json!(200), &json!(7)), "{line}");
-    assert_eq!(line["span"]["tenant"], event::KEY_ID);
+    // Seven of the signature; the record of the key, and the hour of its use.
+    assert_eq!((&line["status"], &line["remoteCalls"]), (&json!(200), &json!(9)), "{line}");
+    // The key has no record, so it is a tenant of its own name.
+    for (field, value) in [("tenant", event::KEY_ID), ("keyId", event::KEY_ID), ("scope", "sign")] {
+        assert_eq!(line["span"][field], value);
+    }
     for function in [&cosigner, &create, &find, &sign, &aster, &hyperliquid] {
         println!("{}", function.peak());
         // No log contains a key.
@@ -281,7 +285,7 @@ async fn concurrent_processes_create_one_wallet() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_and_guidance_work_without_table_or_key() {
+async fn health_works_without_key_and_guidance_with_any() {
     let ((stack, _data), lambda) = tokio::join!(cloud(), Lambda::start());
     let mut health = lambda.function("health", &stack);
     let reply = health.call(&with_key(get("/api/health"), None)).await;

@@ -8,4 +8,6 @@ mod idempotency;
 mod limits;
 mod list;
 mod requests;
+mod scopes;
+mod tenant_keys;
 mod tenants;

@@ -202,8 +202,8 @@ async fn stored_items_start_with_their_tenant() {
     let mut counts = BTreeMap::new();
     for ((place, sort), item) in tables(&app).await {
         let (table, partition) = place.split_once(' ').unwrap();
-        let of =
-            ["one#", "two#", "#budget#"].into_iter().find(|start| partition.starts_with(start));
+        let starts = ["one#", "two#", "#budget#", "#used#"];
+        let of = starts.into_iter().find(|start| partition.starts_with(start));
         let of = of.unwrap_or_else(|| panic!("{place} {sort} has no tenant prefix"));
         *counts.entry((table.to_owned(), of)).or_insert(0) += 1;
         // The item does not mention the other tenant.

@@ -25,4 +25,5 @@ mod retention;
 mod roles;
 mod routes;
 mod start;
+mod tenants;
 mod webhooks;

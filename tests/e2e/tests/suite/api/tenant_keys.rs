@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so and ends")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::body::Body;
@@ -254,7 +254,7 @@ async fn suspension_reaches_every_key_and_those_that_follow() {
     let resumed = store.set_tenant_state(&tenant, TenantState::Active, &app.change(""), &random);
     assert_eq!(resumed.await.unwrap().state, TenantState::Active);
     let states = store.keys(&tenant).await.unwrap().into_iter();
-    let states: BTreeMap<_, _> = states.map(|key| (key.key_id, key.state)).collect();
+    let states: HashMap<_, _> = states.map(|key| (key.key_id, key.state)).collect();
     assert_eq!((states.len(), states[&two]), (3, KeyState::Revoked));
     let unknown = store.set_tenant_state(
         &"nobody".parse().unwrap(),

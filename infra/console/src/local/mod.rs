@@ -105,11 +105,15 @@ struct Console {
 }
 
 impl Console {
-    async fn admit(&self, request: &Request) -> Result<Admitted, ApiError> {
+    fn presented(&self, request: &Request) -> Result<Presented, ApiError> {
         let key = request.headers().get("x-api-key").map(http::HeaderValue::as_bytes);
         let address = request.extensions().get::<Peer>().map(|peer| peer.0);
-        let presented = self.keys.presented(key, address)?;
-        self.access.admit(&presented, READS).await.map_err(|error| ApiError::access(&error))
+        self.keys.presented(key, address)
+    }
+
+    async fn admit(&self, presented: Result<Presented, ApiError>) -> Result<Admitted, ApiError> {
+        let admitted = self.access.admit(&presented?, READS).await;
+        admitted.map_err(|error| ApiError::access(&error))
     }
 }
 
@@ -164,7 +168,9 @@ const READS: Requirement = Requirement { scope: Scope::Read, while_suspended: tr
 
 /// Admits a caller as the API does. These reads do not count against the key's limits.
 async fn admit(State(console): State<Console>, mut request: Request, next: Next) -> Response {
-    let error = match console.admit(&request).await {
+    // A request's body cannot be shared between threads, so the request is not held meanwhile.
+    let presented = console.presented(&request);
+    let error = match console.admit(presented).await {
         Ok(admitted) => {
             request.extensions_mut().insert::<Tenant>(admitted.tenant);
             let mut response = next.run(request).await;

@@ -22,7 +22,7 @@ use crate::tenancy::{KeyId, KeyState, Scope, Scopes, TenantState, needs_record};
 /// promises 30 seconds for a revocation; the rest is for differences between clocks.
 pub const MAX_AGE_MS: u64 = 20_000;
 
-/// The number of keys that a process remembers.
+/// Maximum number of keys that a process remembers.
 pub const MAX_REMEMBERED: usize = 1_024;
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
@@ -180,7 +180,7 @@ impl Access {
         let span = Span::current();
         span.record("scope", required.scope.as_str());
         let admitted = match presented {
-            // Whoever reaches an open stack must not close it to others by making the first key.
+            // Without `admin`: the first key would close an open stack to its other callers.
             Presented::Open(tenant) => {
                 let scopes = Scopes::all().without(Scope::Admin);
                 Admitted { tenant: tenant.clone(), key: None, scopes }
@@ -281,7 +281,7 @@ const fn has_scope(scopes: Scopes, scope: Scope) -> Result<(), AccessError> {
     if scopes.contains(scope) { Ok(()) } else { Err(AccessError::ScopeMissing(scope)) }
 }
 
-/// Forgets the key that was read first, where there is no room for another one.
+/// Removes the record that was read first, if the cache is full.
 fn make_room(remembered: &mut HashMap<KeyId, Remembered>, new: &KeyId) {
     if remembered.len() < MAX_REMEMBERED || remembered.contains_key(new) {
         return;

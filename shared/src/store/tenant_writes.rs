@@ -22,31 +22,31 @@ pub(super) const NEW: &str = "attribute_not_exists(pk)";
 /// Why a tenant or a key was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
-    /// There is a tenant of this name.
-    #[error("there is a tenant named {0}")]
+    /// A tenant with this name exists.
+    #[error("a tenant named {0} exists")]
     Exists(Tenant),
-    /// There is no record of this tenant.
-    #[error("there is no record of the tenant {0}; create the tenant, or adopt its key")]
+    /// The tenant has no record.
+    #[error("the tenant {0} has no record: create the tenant, or adopt its key")]
     NotFound(Tenant),
-    /// There is a record of this key.
-    #[error("there is a record of the key {0}")]
+    /// The key has a record.
+    #[error("the key {0} has a record")]
     KeyExists(KeyId),
-    /// There is no record of this key.
-    #[error("there is no record of the key {0}")]
+    /// The key has no record.
+    #[error("the key {0} has no record")]
     KeyNotFound(KeyId),
     /// The key is revoked.
     #[error("the key {0} is revoked")]
     KeyRevoked(KeyId),
     /// The tenant has as many keys as it may have.
-    #[error("the tenant {0} has {MAX_KEYS} keys; revoke one first")]
+    #[error("the tenant {0} has {MAX_KEYS} keys: revoke one first")]
     TooManyKeys(Tenant),
     /// The key lists too many networks.
     #[error("a key lists at most {MAX_CIDRS} networks")]
     TooManyNetworks,
     /// Other writers changed the tenant at the same time, until the last attempt.
-    #[error("the tenant {0} was changed at the same time; look at it and try again")]
+    #[error("other writers changed the tenant {0} at the same time: retry")]
     Overtaken(Tenant),
-    /// No randomness.
+    /// The system returned no random bytes.
     #[error(transparent)]
     Random(#[from] RandomError),
     /// The table could not be read or written.

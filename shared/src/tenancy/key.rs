@@ -24,7 +24,7 @@ const DIGITS: usize = 64;
 /// [`needs_record`].
 ///
 /// # Errors
-/// When there is no randomness.
+/// Returns an error when the system returns no random bytes.
 pub fn draw_key_value(random: &Random) -> Result<Zeroizing<String>, RandomError> {
     let secret = Zeroizing::new(random.bytes::<32>()?);
     let digits = Zeroizing::new(hex::encode(*secret));
@@ -53,7 +53,7 @@ impl KeyId {
     /// and digits.
     ///
     /// # Errors
-    /// When there is no randomness.
+    /// Returns an error when the system returns no random bytes.
     pub fn draw(random: &Random) -> Result<Self, RandomError> {
         const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
         let bytes = random.bytes::<10>()?;

@@ -45,7 +45,7 @@ impl TenantState {
 pub enum KeyState {
     /// It may, until it expires.
     Active,
-    /// It may not. There is no way back.
+    /// It may not. This state is final.
     Revoked,
 }
 

@@ -78,15 +78,15 @@ async fn revocation_takes_effect_within_the_bound() {
     app.clock.advance_ms(1);
     assert_eq!(outcome(&app, &key).await, refused(401, "TENANT_KEY_REVOKED"));
     assert_eq!(outcome(&app, &other).await.0, 200);
-    // A second revocation changes nothing, and there is no way back.
+    // A second revocation changes nothing, and nothing makes the key active again.
     let again = store.revoke_key(&id, &app.change("again")).await.unwrap();
     assert_eq!(again, revoked);
     let expired = store.expire_key(&id, u64::MAX).await;
     assert!(matches!(expired, Err(TenantError::KeyRevoked(_))), "{expired:?}");
     let adopted = store.adopt(&id, &KeyLabel::default(), &change, &Random::system()).await;
     assert!(matches!(adopted, Err(TenantError::KeyExists(_))), "{adopted:?}");
-    let anew = KeyRecord::new(id.clone(), "acme".parse().unwrap(), &change);
-    let added = store.add_key(&anew, &Random::system()).await;
+    let same_id = KeyRecord::new(id.clone(), "acme".parse().unwrap(), &change);
+    let added = store.add_key(&same_id, &Random::system()).await;
     assert!(matches!(added, Err(TenantError::KeyExists(_))), "{added:?}");
     app.clock.advance_ms(MAX_AGE_MS);
     assert_eq!(outcome(&app, &key).await, refused(401, "TENANT_KEY_REVOKED"));
@@ -217,7 +217,7 @@ async fn key_expires_and_is_used_from_its_networks_alone() {
     let (_, far) = app.key_with("acme", |key| key.cidrs = away).await;
     assert_eq!(outcome(&app, &near).await.0, 200);
     assert_eq!(outcome(&app, &far).await, refused(403, "ADDRESS_NOT_ALLOWED"));
-    // The gateway knows no address of a request without a connection: that is no reason to let it in.
+    // A request without a connection has no address. It is refused.
     assert_eq!(counted(&app, &near).await.0, 403);
 
     assert_eq!(outcome(&app, &short).await.0, 200);

@@ -311,7 +311,9 @@ async fn as_tenant(app: &TestApp, tenant: &str, body: &Value) -> (u16, bool, Val
         .header("content-type", "application/json")
         .header("idempotency-key", "k")
         .body(Body::from(body.to_string()));
-    let response = routes.layer(Extension(tenant)).oneshot(request.unwrap()).await.unwrap();
+    let access = Extension(app.endpoints().access(options));
+    let routes = routes.layer(access).layer(Extension(Presented::Open(tenant)));
+    let response = routes.oneshot(request.unwrap()).await.unwrap();
     let replay = response.headers().contains_key("idempotent-replay");
     let status = response.status().as_u16();
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();

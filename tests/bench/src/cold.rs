@@ -284,7 +284,11 @@ fn request(method: &str, path: &str, body: Option<&str>) -> Value {
             "requestId": "5f6a7a2e-5a3b-4b8f-9b3c-000000000000",
             "resourcePath": "/api/{proxy+}",
             "stage": "v1",
-            "identity": { "apiKeyId": Tenant::local().to_string(), "sourceIp": "192.0.2.1" },
+            "identity": {
+                "apiKey": "key-without-record",
+                "apiKeyId": Tenant::local().to_string(),
+                "sourceIp": "192.0.2.1",
+            },
         },
         "body": body,
         "isBase64Encoded": false,

@@ -11,6 +11,7 @@ use exchange_sim::faults::Fault;
 use http::Method;
 use platform::items::Item;
 use serde_json::{Value, json};
+use shared::access::Presented;
 use tower::ServiceExt;
 
 /// Sends a `POST` with this idempotency key.

@@ -249,19 +249,16 @@ async fn suspension_reaches_every_key_and_those_that_follow() {
     assert_eq!((made.status, made.text("/code")), (403, "TENANT_SUSPENDED"));
     // A key can be revoked all the same. A second suspension changes nothing.
     store.revoke_key(&two, &leaked).await.unwrap();
-    let again = store.set_tenant_state(&tenant, TenantState::Suspended, &app.change(""), &random);
+    let later = app.change("");
+    let again = store.set_tenant_state(&tenant, TenantState::Suspended, &later, &random);
     assert_eq!(again.await.unwrap().state_change, Some(leaked));
-    let resumed = store.set_tenant_state(&tenant, TenantState::Active, &app.change(""), &random);
+    let resumed = store.set_tenant_state(&tenant, TenantState::Active, &later, &random);
     assert_eq!(resumed.await.unwrap().state, TenantState::Active);
     let states = store.keys(&tenant).await.unwrap().into_iter();
     let states: HashMap<_, _> = states.map(|key| (key.key_id, key.state)).collect();
     assert_eq!((states.len(), states[&two]), (3, KeyState::Revoked));
-    let unknown = store.set_tenant_state(
-        &"nobody".parse().unwrap(),
-        TenantState::Suspended,
-        &app.change(""),
-        &random,
-    );
+    let nobody = "nobody".parse().unwrap();
+    let unknown = store.set_tenant_state(&nobody, TenantState::Suspended, &later, &random);
     assert!(matches!(unknown.await, Err(TenantError::NotFound(_))));
 }
 

@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod events;
 pub mod exchanges;
 pub mod http_client;
+pub mod key_admin;
 pub mod mpc;
 pub mod runtime;
 pub mod schema;

@@ -12,6 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::credentials::{AgentRole, Life};
 use crate::events::EventType;
 use crate::store::{self, MAX_URL};
+use crate::tenancy::Scope;
 
 /// The characters of names, without a length limit.
 pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.:@|-]+$";
@@ -111,6 +112,25 @@ forms! {
     EventIdText: text("^evt_[0-9a-f]{36}$", "evt_01a2b3c4d5e60123456789abcdef01234567")
         .min_length(Some(1))
         .max_length(Some(40));
+    /// A tenant key's id. It is not a secret.
+    TenantKeyId: text("^[A-Za-z0-9_-]+$", "a1b2c3d4e5").min_length(Some(1)).max_length(Some(64));
+    /// The tenant's words for a key.
+    TenantKeyLabel: text("", "production").min_length(Some(1)).max_length(Some(64));
+    /// The value of the header X-API-KEY. It is returned once, and again for ten minutes under the same
+    /// Idempotency-Key, in case the response was lost.
+    TenantKeyValue: text("^hdxk[0-9a-f]{64}$", "");
+    /// Whether a tenant key may be used.
+    TenantKeyState: one_of(["active", "expired", "revoked"]);
+    /// What a tenant key may do.
+    ScopeName: one_of(Scope::ALL.map(Scope::as_str));
+    /// A network in CIDR notation, or one address.
+    Network: text("", "203.0.113.0/24").min_length(Some(1)).max_length(Some(49));
+    /// Seconds, up to 30 days.
+    OverlapSeconds: ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .maximum(Some(2_592_000))
+        .default(Some(3_600.into()));
     /// Opaque start of the next call.
     ReplayCursor: text("^[A-Za-z0-9_-]+$", "").min_length(Some(1)).max_length(Some(100));
     /// A time in RFC 3339 format.

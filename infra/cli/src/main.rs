@@ -6,16 +6,19 @@ mod operate;
 mod serve;
 mod terminal;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bench::{BenchOptions, EndpointsSettings};
 use clap::{Parser, Subcommand};
 use domain::clock::Clock;
+use domain::random::Random;
 use hyperdex_cloud::cosigner::{CosignerSettings, run_child};
 use hyperdex_cloud::engines::CosignerEngine;
 use hyperdex_console::operator::ConsoleOptions;
+use hyperdex_local::commands::arguments::Place;
 use hyperdex_local::commands::keys::{self, KeysCommand};
+use hyperdex_local::commands::tenants::{self, TenantsCommand};
 use hyperdex_local::commands::wallets::{self, WalletsCommand};
 use hyperdex_local::{StartError, demo};
 use load::LoadArgs;
@@ -29,7 +32,7 @@ use arguments::Serve;
 use audit::AuditCommand;
 use operate::OperateCommand;
 use serve::{console, serve};
-use terminal::{asks, complain, done, failed, say};
+use terminal::{Terminal, asks, complain, done, failed, say};
 
 /// Run HyperDEX Keys on this machine
 ///
@@ -50,13 +53,18 @@ enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
-    /// Manage tenant keys of the local stack
+    /// Create, list, rotate and revoke tenant keys
     ///
-    /// Each key belongs to one tenant. Authentication is disabled until you create the first key:
-    /// every caller is the tenant `local`.
+    /// On the local stack, authentication is disabled until you create the first key: every caller is
+    /// the tenant `local`.
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// Create, suspend and contain tenants
+    Tenants {
+        #[command(subcommand)]
+        command: TenantsCommand,
     },
     /// Freeze or unfreeze a wallet as an operator
     Wallets {
@@ -118,7 +126,13 @@ async fn run(cli: Cli) -> ExitCode {
     let filter = match cli.command {
         // Log lines would hide the demo's report and the console's address.
         Some(Command::Demo) => Targets::new().with_default(LevelFilter::OFF),
-        Some(Command::Bench(_) | Command::Console(_) | Command::Wallets { .. }) => Targets::new()
+        Some(
+            Command::Bench(_)
+            | Command::Console(_)
+            | Command::Keys { .. }
+            | Command::Tenants { .. }
+            | Command::Wallets { .. },
+        ) => Targets::new()
             .with_default(LevelFilter::WARN)
             .with_target("dynoxide", LevelFilter::ERROR),
         _ => Targets::new()
@@ -173,7 +187,17 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Console(options)) => done(console(&options).await),
         Some(Command::Operate(command)) => command.run(&cli.serve.data_dir).await,
         Some(Command::Keys { command }) => {
-            ended(keys::run(&command, &cli.serve.data_dir, asks, say))
+            let user = user();
+            let place = place(&cli.serve.data_dir, &user);
+            done(keys::run(&command, &place, asks, &Terminal).await)
+        }
+        Some(Command::Tenants { command }) => {
+            let user = user();
+            let place = place(&cli.serve.data_dir, &user);
+            match tenants::run(&command, &place, &Terminal).await {
+                Ok(code) => ExitCode::from(code),
+                Err(error) => done(Err(error)),
+            }
         }
         Some(Command::Demo) => {
             let options = match cli.serve.options() {
@@ -187,15 +211,23 @@ async fn run(cli: Cli) -> ExitCode {
             }
         }
         Some(Command::Wallets { command }) => {
-            let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-            let user = user.unwrap_or_else(|_| "unknown".to_owned());
             let clock = Clock::system();
-            match wallets::run(&command, &cli.serve.data_dir, &user, clock, say).await {
+            match wallets::run(&command, &cli.serve.data_dir, &user(), clock, say).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => failed(&error),
             }
         }
     }
+}
+
+/// The local machine's user.
+fn user() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    user.unwrap_or_else(|_| "unknown".to_owned())
+}
+
+fn place<'a>(data_dir: &'a Path, user: &'a str) -> Place<'a> {
+    Place { data_dir, user, clock: Clock::system(), random: Random::system() }
 }
 
 fn ended(result: Result<(), StartError>) -> ExitCode {

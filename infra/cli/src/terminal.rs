@@ -3,6 +3,8 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use hyperdex_local::commands::arguments::Output;
+
 /// Returns the exit code of a command. On an error, prints it in one line and returns 2.
 pub(crate) fn done<E: std::error::Error>(result: Result<(), E>) -> ExitCode {
     match result {
@@ -42,4 +44,23 @@ pub(crate) fn say(line: &str) {
 #[expect(clippy::print_stderr, reason = "a program for a terminal")]
 pub(crate) fn complain(error: &dyn std::error::Error) {
     eprintln!("hyperdex: {error}");
+}
+
+/// Prints a remark of a command. Results alone go to the standard output.
+#[expect(clippy::print_stderr, reason = "a program for a terminal")]
+fn note(line: &str) {
+    eprintln!("{line}");
+}
+
+/// The terminal, for commands that have a result and remarks.
+pub(crate) struct Terminal;
+
+impl Output for Terminal {
+    fn say(&self, line: &str) {
+        say(line);
+    }
+
+    fn note(&self, line: &str) {
+        note(line);
+    }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use cloud::Called;
-use deployment::World;
+use deployment::{World, policy};
 
 /// Collects the names of all fields of a response.
 fn fields(value: &Value, found: &mut BTreeSet<String>) {
@@ -50,23 +50,6 @@ const READS: [(&str, &str); 12] = [
     ("metrics", "CredentialDrift"),
     ("metrics", "prod-Monitoring-1-Drift-2"),
 ];
-
-/// Returns the first policy under a heading of a document: its actions and its statements.
-fn policy(document: &str, heading: &str) -> (BTreeSet<String>, Vec<Value>) {
-    let path = format!("{}/../../docs/{document}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(path).unwrap();
-    let (_, rest) = text.split_once(heading).unwrap();
-    let (_, rest) = rest.split_once("```json\n").unwrap();
-    let policy: Value = serde_json::from_str(rest.split_once("```").unwrap().0).unwrap();
-    let statements = policy["Statement"].as_array().unwrap().clone();
-    let mut actions = BTreeSet::new();
-    for statement in &statements {
-        assert_eq!(statement["Effect"], "Allow");
-        let listed = statement["Action"].as_array().unwrap();
-        actions.extend(listed.iter().map(|action| action.as_str().unwrap().to_owned()));
-    }
-    (actions, statements)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn console_reads_write_nothing_and_show_no_secret() {

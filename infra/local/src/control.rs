@@ -22,6 +22,7 @@ use shared::wallets::Custody;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
+use crate::admin::{Admin, AdminRequest};
 use crate::data::existing;
 use crate::error::StartError;
 use crate::jobs::{JobName, Jobs};
@@ -70,11 +71,18 @@ pub(crate) struct Control {
     custody: Custody,
     simulators: Simulators,
     kept: Kept,
+    admin: Admin,
 }
 
 impl Control {
-    pub(crate) fn new(jobs: Jobs, custody: Custody, simulators: &Simulators, kept: Kept) -> Self {
-        Self { jobs, custody, simulators: simulators.clone(), kept }
+    pub(crate) fn new(
+        jobs: Jobs,
+        custody: Custody,
+        simulators: &Simulators,
+        kept: Kept,
+        admin: Admin,
+    ) -> Self {
+        Self { jobs, custody, simulators: simulators.clone(), kept, admin }
     }
 
     /// Listens on the socket of a data directory whose lock is held.
@@ -94,6 +102,7 @@ impl Control {
         let router = Router::new()
             .route("/jobs", post(run_job))
             .route("/deposits", post(deposit))
+            .route("/admin", post(administer))
             .with_state(self);
         Ok(tokio::spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(stop.wait()).await;
@@ -114,6 +123,13 @@ async fn run_job(State(control): State<Control>, Json(job): Json<String>) -> Res
         Err(cause) => {
             refused(StatusCode::INTERNAL_SERVER_ERROR, &format!("the job {job} failed: {cause}"))
         }
+    }
+}
+
+async fn administer(State(control): State<Control>, Json(asked): Json<AdminRequest>) -> Response {
+    match control.admin.run(asked).await {
+        Ok(reply) => Json(reply).into_response(),
+        Err(error) => refused(StatusCode::CONFLICT, &chain(&error)),
     }
 }
 
@@ -182,7 +198,12 @@ pub async fn deposit_now(data_dir: &Path, deposit: &Deposit) -> Result<Value, Co
     ask(data_dir, "deposits", &json!(deposit)).await
 }
 
-async fn ask(data_dir: &Path, what: &str, body: &Value) -> Result<Value, ControlError> {
+/// Returns whether a stack listens on the control socket of a data directory.
+pub(crate) fn is_running(data_dir: &Path) -> bool {
+    std::os::unix::net::UnixStream::connect(data_dir.join(SOCKET)).is_ok()
+}
+
+pub(crate) async fn ask(data_dir: &Path, what: &str, body: &Value) -> Result<Value, ControlError> {
     existing(data_dir)?;
     let call = |error: &(dyn std::error::Error + 'static)| ControlError::Call(chain(error));
     let client = shared::http_client::client_builder()

@@ -97,6 +97,12 @@ impl Jobs {
         }
     }
 
+    /// Returns the renewal job, which also removes a tenant's agents from the exchanges.
+    #[must_use]
+    pub fn renewal(&self) -> RenewApiKeys {
+        self.renew.clone()
+    }
+
     /// Runs a job once, and returns its summary.
     ///
     /// # Errors

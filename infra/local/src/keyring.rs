@@ -35,7 +35,10 @@ pub(crate) struct Keyring {
 #[derive(Debug, Default)]
 struct ReadKeys {
     stamp: Option<Stamp>,
+    /// Those that are not disabled.
     ids: HashMap<Hash, KeyId>,
+    /// Whether there are none, not even disabled ones.
+    open: bool,
 }
 
 impl Keyring {
@@ -55,13 +58,15 @@ impl Keyring {
         // Taken before the read, so that the next call sees any later change.
         let stamp = self.file.stamp()?;
         if stamp.is_none() || stamp != read.stamp {
-            let keys = self.file.list()?.into_iter();
-            let ids = keys.map(|entry| (entry.sha256, entry.key_id)).collect();
-            *read = ReadKeys { stamp, ids };
+            let keys = self.file.list()?;
+            let open = keys.is_empty();
+            let enabled = keys.into_iter().filter(|entry| !entry.disabled);
+            let ids = enabled.map(|entry| (entry.sha256, entry.key_id)).collect();
+            *read = ReadKeys { stamp, ids, open };
         }
         let keys = &read.ids;
         Ok(match key {
-            _ if keys.is_empty() => Known::Open,
+            _ if read.open => Known::Open,
             None | Some([]) => Known::Missing,
             Some(key) => keys.get(&hash(key)).cloned().map_or(Known::Invalid, Known::Key),
         })

@@ -77,6 +77,9 @@ pub struct KeyEntry {
     /// Whether it was made together with a record.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_record: bool,
+    /// Whether it is refused. It stays in the file, because a file without keys opens the API.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
 }
 
 mod as_hex {
@@ -177,8 +180,24 @@ impl KeyFile {
             created_at_ms: clock.now_ms(),
             sha256: hash(value.as_bytes()),
             has_record: needs_record(value.as_bytes()),
+            disabled: false,
         });
         self.write(keys)
+    }
+
+    /// Refuses a key from now on. Returns whether the file has it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn disable(&self, id: &KeyId) -> Result<bool, KeysError> {
+        let _lock = self.lock()?;
+        let mut keys = self.list()?;
+        let Some(key) = keys.iter_mut().find(|key| key.key_id == *id) else { return Ok(false) };
+        if !key.disabled {
+            key.disabled = true;
+            self.write(keys)?;
+        }
+        Ok(true)
     }
 
     /// Removes a key, and returns the number of keys left. Removes the last key only if `may_open`
@@ -226,7 +245,8 @@ impl KeyFile {
     /// Writes the file atomically and durably.
     fn write(&self, keys: Vec<KeyEntry>) -> Result<(), KeysError> {
         // An earlier version reads the file until it has a key that the version would misread.
-        let schema = if keys.iter().any(|key| key.has_record) { SCHEMA } else { 1 };
+        let is_new = |key: &KeyEntry| key.has_record || key.disabled;
+        let schema = if keys.iter().any(is_new) { SCHEMA } else { 1 };
         let text = serde_json::to_vec_pretty(&Entries { schema, keys });
         let text = text.map_err(|error| self.broken(&error))?;
         let write = || {

@@ -4,6 +4,8 @@
 //! real ones. The cosigner runs in a separate process, so no process ever holds both shares of a
 //! key.
 
+pub mod admin;
+mod apikeys;
 mod cloud;
 pub mod commands;
 mod console;

@@ -8,6 +8,7 @@ use domain::intent::MAX_AGENT_VALIDITY_MS;
 use get_apikey::GetApiKey;
 use hyperdex_cloud::cosigner::FUNCTION;
 use hyperdex_cloud::names::WALLETS_TABLE;
+use list_tenant_keys::ListTenantKeys;
 use platform::aws::Aws;
 use publish_events::PublishEvents;
 use register_hyperliquid::RegisterHyperliquid;
@@ -21,12 +22,14 @@ use shared::aws::SqsClient;
 use shared::credentials::{Registrar, Registrars};
 use shared::exchanges::budget::Spender;
 use shared::exchanges::{AsterConfig, HyperliquidConfig, aster, aster_v1_url, hyperliquid};
+use shared::key_admin::KeyAdmin;
 use shared::store::StoreConfig;
 use shared::wallets::{Custody, CustodyConfig, RefreshBy};
 use shared::webhooks::{Deliverer, Deliveries, Lookup, Publisher, Replayer, Webhooks};
 use tower::limit::GlobalConcurrencyLimitLayer;
 use url::Url;
 
+use crate::apikeys::PLAN;
 use crate::error::StartError;
 use crate::gateway::{gateway, known_paths};
 use crate::options::Options;
@@ -42,6 +45,8 @@ pub struct Endpoints {
     pub lambda: String,
     /// URL of the queue of deliveries.
     pub deliveries: String,
+    /// The URL of API Gateway's control plane.
+    pub api_gateway: String,
     /// URL of Hyperliquid.
     pub hyperliquid: Url,
     /// URL of Aster.
@@ -79,6 +84,16 @@ impl Endpoints {
     pub fn access(&self, options: &Options) -> Access {
         let store = self.custody(options).store;
         Access::new(store, options.keys_without_record, options.clock.clone())
+    }
+
+    /// What changes tenant keys, with clients of its own.
+    #[must_use]
+    pub fn key_admin(&self, options: &Options) -> KeyAdmin {
+        let aws = Aws::local(&self.dynamodb, &self.kms, &self.lambda);
+        let aws = aws.with_api_gateway(&self.api_gateway);
+        let store = self.custody(options).store;
+        let (clock, random) = (options.clock.clone(), options.random.clone());
+        KeyAdmin::new(store, &aws, ("hyperdex", PLAN), clock, random)
     }
 
     fn deliveries(&self) -> Deliveries {
@@ -146,6 +161,18 @@ impl Endpoints {
     }
 }
 
+fn tenant_keys(options: &Options, endpoints: &Endpoints) -> Router {
+    let custody = endpoints.custody(options);
+    let list = ListTenantKeys { store: custody.store.clone(), clock: options.clock.clone() };
+    let memory = Memory::from(custody);
+    let admin = endpoints.key_admin(options);
+    Router::new()
+        .merge(list_tenant_keys::router(list))
+        .merge(create_tenant_key::router(admin.clone(), memory.clone()))
+        .merge(rotate_tenant_key::router(admin.clone(), memory.clone()))
+        .merge(revoke_tenant_key::router(admin, memory))
+}
+
 fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
     let Custody { store, envelope, clock, random, .. } = endpoints.custody(options);
     let memory = Memory {
@@ -210,7 +237,8 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(list_agents::router(registrars("list-agents")))
         .merge(delete_agent::router(registrars("delete-agent")))
         .merge(exchange_guidance::router())
-        .merge(webhooks(options, endpoints));
+        .merge(webhooks(options, endpoints))
+        .merge(tenant_keys(options, endpoints));
     let (clock, random) = (&options.clock, &options.random);
     let routes = routes.layer(Extension(endpoints.access(options)));
     let routes = with_middleware(routes, clock.clone(), random.clone());

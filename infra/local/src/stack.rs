@@ -11,7 +11,7 @@ use hyperdex_cloud::cosigner::{self as cosigner_host, CosignerProcess, CosignerS
 use hyperdex_cloud::engines::Engines;
 use hyperdex_cloud::names::{AUDIT_KEY, COSIGNER_TABLE};
 use hyperdex_console::Simulators;
-use hyperdex_listen::{Stop, bind, serve_clients, url};
+use hyperdex_listen::{Stop, bind, serve, serve_clients, url};
 use platform::aws::Aws;
 use seal_audit::SealAudit;
 use shared::credentials::Registrars;
@@ -21,6 +21,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use crate::admin::Admin;
+use crate::apikeys;
 use crate::cloud::Cloud;
 use crate::console::with_console;
 use crate::control::Control;
@@ -46,6 +48,8 @@ pub struct Stack {
     pub lambda: String,
     /// URL of SQS.
     pub sqs: String,
+    /// The URL of API Gateway's control plane.
+    pub api_gateway: String,
     /// URL of Hyperliquid.
     pub hyperliquid: Url,
     /// URL of Aster.
@@ -66,6 +70,8 @@ pub struct Stack {
     pub seal: SealAudit,
     /// The scheduled jobs.
     pub scheduled: Jobs,
+    /// What an operator does with tenants and their keys.
+    pub admin: Admin,
     /// Publishes and delivers events.
     pub pump: Pump,
     /// Cause if an external DynamoDB has no usable stream. No event is published then.
@@ -148,7 +154,14 @@ impl Stack {
         .await?;
 
         let deliveries = format!("{sqs}/queue/deliveries");
-        let endpoints = Endpoints { dynamodb, kms, lambda, deliveries, hyperliquid, aster };
+        let listener = bind("API Gateway", options.ip, 0).await?;
+        let api_gateway = url(&listener);
+        let made_with = (options.clock.clone(), options.random.clone());
+        let control_plane =
+            apikeys::router(KeyFile::new(&options.data_dir), made_with.0, made_with.1);
+        servers.push(serve(listener, control_plane, stop.clone()));
+        let endpoints =
+            Endpoints { dynamodb, kms, lambda, deliveries, api_gateway, hyperliquid, aster };
         let (publish, deliver) = endpoints.webhooks(&options)?;
         let pump = Pump { publish, deliver, queue, source };
         let custody = endpoints.custody(&options);
@@ -165,10 +178,16 @@ impl Stack {
         let scheduled =
             Jobs::new(jobs.clone(), refresh.clone(), seal.clone(), options.return_private_key);
         let (jobs_now, custody_now) = (scheduled.clone(), custody.clone());
-        let control = Control::new(jobs_now, custody_now, &simulators, kept);
+        let admin = Admin::local(
+            endpoints.key_admin(&options),
+            scheduled.renewal(),
+            options.clock.clone(),
+            options.random.clone(),
+        );
+        let control = Control::new(jobs_now, custody_now, &simulators, kept, admin.clone());
         servers.push(control.serve(&options.data_dir, stop.clone())?);
         let served = with_console(router.clone(), &options, &endpoints, simulators)?;
-        let Endpoints { dynamodb, kms, lambda, hyperliquid, aster, .. } = endpoints;
+        let Endpoints { dynamodb, kms, lambda, api_gateway, hyperliquid, aster, .. } = endpoints;
         let address = url(&api);
         let api = api.allow(&options.allowed_hosts);
         let made_with = (options.clock.clone(), options.random.clone());
@@ -179,6 +198,7 @@ impl Stack {
             kms,
             lambda,
             sqs,
+            api_gateway,
             hyperliquid,
             aster,
             hyperliquid_sim,
@@ -189,6 +209,7 @@ impl Stack {
             refresh,
             seal,
             scheduled,
+            admin,
             pump,
             webhooks_off,
             engines: options.engines,

@@ -77,6 +77,8 @@ codes! {
     ExchangeTimeout = "EXCHANGE_TIMEOUT",
     /// The exchange is down, or its response was invalid.
     ExchangeUnavailable = "EXCHANGE_UNAVAILABLE",
+    /// The calling key cannot grant what it does not have itself.
+    GrantNotAllowed = "GRANT_NOT_ALLOWED",
     /// The first request with this key is still running.
     IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS",
     /// The `Idempotency-Key` has the wrong form.
@@ -129,8 +131,20 @@ codes! {
     TenantKeyRevoked = "TENANT_KEY_REVOKED",
     /// The tenant is suspended: it can read and delete, and nothing else.
     TenantSuspended = "TENANT_SUSPENDED",
+    /// The tenant has a usable key with this label.
+    TenantKeyExists = "TENANT_KEY_EXISTS",
+    /// The request would revoke the key that sent it.
+    TenantKeyInUse = "TENANT_KEY_IN_USE",
+    /// The tenant key is revoked or has expired.
+    TenantKeyNotActive = "TENANT_KEY_NOT_ACTIVE",
+    /// The tenant has no such key.
+    TenantKeyNotFound = "TENANT_KEY_NOT_FOUND",
+    /// Another key replaces the tenant key.
+    TenantKeyReplaced = "TENANT_KEY_REPLACED",
     /// The request took too long.
     Timeout = "TIMEOUT",
+    /// The tenant has as many keys as it may have.
+    TooManyTenantKeys = "TOO_MANY_TENANT_KEYS",
     /// The tenant has the maximum number of webhooks.
     TooManyWebhooks = "TOO_MANY_WEBHOOKS",
     /// The local stack's disk or keys failed.

@@ -49,6 +49,7 @@ mod requests;
 mod retry;
 mod secret;
 mod send;
+mod tenant_keys;
 mod webhooks;
 
 pub use answer::{
@@ -63,6 +64,9 @@ pub use pages::Wallets;
 pub use requests::{DeleteApiKey, Elsewhere, IdempotencyKey, RegisterApiKey};
 pub use retry::{Clock, Retry};
 pub use secret::Secret;
+pub use tenant_keys::{
+    NewTenantKey, Scope, TenantKey, TenantKeyMade, TenantKeyRevoked, TenantKeys,
+};
 pub use webhooks::{
     EventType, NewWebhook, Replay, Replayed, Webhook, WebhookDeleted, WebhookFailure, WebhookMade,
     Webhooks,

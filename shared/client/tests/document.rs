@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use hyperdex_client::{
     Answer, Client, Code, DeleteApiKey, Elsewhere, Error, ErrorKind, EventType, Exchange,
-    NewWebhook, RegisterApiKey, Replay, Retry, Secret,
+    NewTenantKey, NewWebhook, RegisterApiKey, Replay, Retry, Scope, Secret,
 };
 use schema::{Document, Operation};
 use serde::Serialize;
@@ -113,6 +113,28 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
                 client.replay_webhook(id, &some).await.map(plain),
             ]
         }
+        "listTenantKeys" => vec![client.list_tenant_keys().await.map(plain)],
+        "createTenantKey" => {
+            let usual = NewTenantKey::new("production");
+            let some = NewTenantKey {
+                scopes: Some(vec![Scope::Read, Scope::Sign]),
+                expires_at: Some("2027-01-31T00:00:00Z".to_owned()),
+                networks: Some(vec!["203.0.113.0/24".to_owned()]),
+                ..usual.clone()
+            };
+            vec![
+                client.create_tenant_key(&usual).await.map(plain),
+                client.create_tenant_key(&some).await.map(plain),
+            ]
+        }
+        "rotateTenantKey" => vec![
+            client.rotate_tenant_key("a1b2c3d4e5", None).await.map(plain),
+            client.rotate_tenant_key("a1b2c3d4e5", Some(0)).await.map(plain),
+        ],
+        "revokeTenantKey" => vec![
+            client.revoke_tenant_key("a1b2c3d4e5", false).await.map(plain),
+            client.revoke_tenant_key("a1b2c3d4e5", true).await.map(plain),
+        ],
         _ => return None,
     })
 }

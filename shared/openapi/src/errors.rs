@@ -1,5 +1,7 @@
 //! Every error of each operation, made by the code that returns it.
 
+use std::sync::LazyLock;
+
 use domain::ids::Tenant;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use platform::items::StoreError;
@@ -11,8 +13,8 @@ use shared::api::cursor::page_in_query;
 use shared::api::error::{ApiError, REPEAT};
 use shared::api::exchange::not_served;
 use shared::api::requests::{
-    CreateWallet, CreateWebhook, DeleteApiKey, DeleteWebhook, RegisterApiKey, ReplayWebhook,
-    RotateApiKey, SignMessage,
+    CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, DeleteWebhook, RegisterApiKey,
+    ReplayWebhook, RevokeTenantKey, RotateApiKey, RotateTenantKey, SignMessage,
 };
 use shared::api::wallet_names::WalletNames;
 use shared::aws::CallError;
@@ -20,11 +22,16 @@ use shared::credentials::CredentialError;
 use shared::exchanges::budget::Busy;
 use shared::exchanges::http::TransportError;
 use shared::exchanges::{Refusal, RefusalKind, Unclear};
+use shared::key_admin::{GrantError, KeyAdminError};
 use shared::mpc::{CosignerError, ProtocolError};
-use shared::tenancy::Scope;
+use shared::store::TenantError;
+use shared::tenancy::{KeyId, Scope};
 use shared::wallets::{CreateError, SignError};
 use shared::webhooks::{CreateWebhookError, DeleteWebhookError, ReplayError, Targets};
 use utoipa::PartialSchema;
+
+/// The key of the examples.
+static KEY: LazyLock<KeyId> = LazyLock::new(|| KeyId::from(Tenant::local()));
 
 /// The exchange's text in the examples.
 const SAID: &str = "Must deposit before performing actions";
@@ -192,6 +199,61 @@ pub(crate) fn webhook() -> Vec<ApiError> {
     let id = failures(&["{}"], |body| DeleteWebhook::read("a b", body));
     let gone = DeleteWebhookError::NotFound.into();
     id.into_iter().chain([gone, ApiError::unreadable_path(), ApiError::no_route()]).collect()
+}
+
+/// The faults of a new tenant key's request.
+pub(crate) fn new_tenant_key() -> Vec<ApiError> {
+    let bodies = [
+        "{}",
+        r#"{"label":7}"#,
+        r#"{"label":"a","scopes":["all"]}"#,
+        r#"{"label":"a","scopes":[]}"#,
+        r#"{"label":"a","expiresAt":"tomorrow"}"#,
+        r#"{"label":"a","expiresAt":"1970-01-01T00:00:00Z"}"#,
+        r#"{"label":"a","networks":[]}"#,
+        r#"{"label":"a","networks":["here"]}"#,
+        r#"{"lable":"a"}"#,
+    ];
+    let mut errors = failures(&bodies, |body| CreateTenantKey::read(body, 1));
+    errors.push(KeyAdminError::LabelTaken(KEY.clone()).into());
+    errors.extend([GrantError::Networks, GrantError::Expiry].map(ApiError::from));
+    errors
+}
+
+/// The faults of a rotation's request.
+pub(crate) fn rotated_tenant_key() -> Vec<ApiError> {
+    let bodies = [r#"{"overlapSeconds":-1}"#, r#"{"overlap":60}"#];
+    let mut errors = failures(&bodies, |body| RotateTenantKey::read(KEY.as_str(), body));
+    errors.push(KeyAdminError::Replaced(KEY.clone()).into());
+    errors.extend([ApiError::tenant_key_in_use(), ApiError::tenant_key_not_active()]);
+    errors
+}
+
+/// The faults of a revocation's request.
+pub(crate) fn revoked_tenant_key() -> Vec<ApiError> {
+    let bodies = [r#"{"force":"yes"}"#, r#"{"forced":true}"#];
+    let mut errors = failures(&bodies, |body| RevokeTenantKey::read(KEY.as_str(), body));
+    errors.push(ApiError::tenant_key_in_use());
+    errors
+}
+
+/// The errors of every operation that makes a tenant key.
+pub(crate) fn tenant_key_made() -> Vec<ApiError> {
+    let too_many = KeyAdminError::Tenant(TenantError::TooManyKeys(Tenant::local()));
+    let failed = KeyAdminError::Id;
+    vec![
+        GrantError::Scope(Scope::Money).into(),
+        too_many.into(),
+        failed.into(),
+        ApiError::secret_not_shown_again(),
+    ]
+}
+
+/// The errors of a tenant key that a path names.
+pub(crate) fn tenant_key() -> Vec<ApiError> {
+    let id = failures(&["{}"], |body| RevokeTenantKey::read("a b", body));
+    let own = [ApiError::tenant_key_not_found(), ApiError::unreadable_path(), ApiError::no_route()];
+    id.into_iter().chain(own).collect()
 }
 
 /// Returns the errors of a replay request.

@@ -20,13 +20,14 @@ use shared::access::Requirement;
 use shared::api::credential_data::{AgentsData, CredentialData, RevokedData};
 use shared::api::error::ErrorBody;
 use shared::api::requests::{
-    CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook, RotateApiKey,
-    SignMessage,
+    CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook,
+    RevokeTenantKey, RotateApiKey, RotateTenantKey, SignMessage,
 };
 use shared::api::responses::{
     AsterData, DataBody, HealthBody, HyperliquidData, RotatedData, SignedBody, WalletBody,
     WalletsBody,
 };
+use shared::api::tenant_keys::{TenantKeyMadeBody, TenantKeyRevokedBody, TenantKeysBody};
 use shared::api::webhooks::{ReplayedBody, WebhookDeletedBody, WebhookMadeBody, WebhooksBody};
 use shared::schema;
 use shared::webhooks::EventBody;
@@ -228,6 +229,13 @@ fn components() -> Components {
     schemas.add::<WebhookDeletedBody>("WebhookDeleted");
     schemas.add::<ReplayedBody>("Replayed");
     schemas.add::<schema::WebhookIdText>("WebhookIdText");
+    schemas.add::<CreateTenantKey>("CreateTenantKey");
+    schemas.add::<RotateTenantKey>("RotateTenantKey");
+    schemas.add::<RevokeTenantKey>("RevokeTenantKey");
+    schemas.add::<TenantKeysBody>("TenantKeyList");
+    schemas.add::<TenantKeyMadeBody>("TenantKeyMade");
+    schemas.add::<TenantKeyRevokedBody>("TenantKeyRevoked");
+    schemas.add::<schema::TenantKeyId>("TenantKeyId");
     webhooks::add(&mut schemas);
     schemas.add::<ErrorBody<'static>>("Error");
     // Parameters refer to these.

@@ -2,6 +2,7 @@
 
 mod agents;
 mod exchanges;
+mod tenant_keys;
 mod webhooks;
 
 use domain::ids::Exchange;
@@ -152,6 +153,7 @@ pub(crate) fn all() -> Vec<Operation> {
     }
     all.extend(others());
     all.extend(webhooks::all());
+    all.extend(tenant_keys::all());
     all
 }
 

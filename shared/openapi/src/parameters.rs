@@ -48,6 +48,12 @@ pub(crate) fn other_exchange() -> Parameter {
     .build()
 }
 
+pub(crate) fn tenant_key_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "keyId", Required::True, form("TenantKeyId"))
+        .description(Some("The key's id."))
+        .build()
+}
+
 pub(crate) fn webhook_in_path() -> Parameter {
     parameter(ParameterIn::Path, "webhookId", Required::True, form("WebhookIdText"))
         .description(Some("The webhook's id."))

@@ -10,16 +10,18 @@ pub(crate) enum Tag {
     Agents,
     OtherExchanges,
     Webhooks,
+    TenantKeys,
 }
 
 impl Tag {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Service,
         Self::Wallets,
         Self::Credentials,
         Self::Agents,
         Self::OtherExchanges,
         Self::Webhooks,
+        Self::TenantKeys,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Tag {
             Self::Agents => "agents",
             Self::OtherExchanges => "other exchanges",
             Self::Webhooks => "webhooks",
+            Self::TenantKeys => "tenant keys",
         }
     }
 
@@ -48,6 +51,7 @@ impl Tag {
                 "Exchanges without support. Each call fails with 400 and guidance."
             }
             Self::Webhooks => "Subscriptions to events, and the events.",
+            Self::TenantKeys => "The keys that a tenant sends as X-API-KEY.",
         }
     }
 }

@@ -44,6 +44,7 @@ pub struct Aws {
     kms: Option<String>,
     lambda: Option<String>,
     sqs: Option<String>,
+    api_gateway: Option<String>,
 }
 
 impl Aws {
@@ -69,6 +70,7 @@ impl Aws {
             kms: endpoint("AWS_ENDPOINT_URL_KMS"),
             lambda: endpoint("AWS_ENDPOINT_URL_LAMBDA"),
             sqs: endpoint("AWS_ENDPOINT_URL_SQS"),
+            api_gateway: endpoint("AWS_ENDPOINT_URL_API_GATEWAY"),
             // The parts of a function make their clients apart, and share their connections.
             ..Self::new(region, credentials, Connector::of_process())
         })
@@ -101,6 +103,7 @@ impl Aws {
             kms: None,
             lambda: None,
             sqs: None,
+            api_gateway: None,
         }
     }
 
@@ -108,6 +111,27 @@ impl Aws {
     #[must_use]
     pub fn with_sqs(self, sqs: &str) -> Self {
         Self { sqs: Some(sqs.to_owned()), ..self }
+    }
+
+    /// Returns the same clients, with this address of API Gateway's control plane.
+    #[must_use]
+    pub fn with_api_gateway(self, api_gateway: &str) -> Self {
+        Self { api_gateway: Some(api_gateway.to_owned()), ..self }
+    }
+
+    /// Returns clients with an operator's credentials. `endpoint` replaces the region's own
+    /// endpoints of every service.
+    #[must_use]
+    pub fn of_operator(region: &str, credentials: Credentials, endpoint: Option<&str>) -> Self {
+        let endpoint = endpoint.map(str::to_owned);
+        Self {
+            dynamodb: endpoint.clone(),
+            kms: endpoint.clone(),
+            lambda: endpoint.clone(),
+            sqs: endpoint.clone(),
+            api_gateway: endpoint,
+            ..Self::new(region.to_owned(), credentials, Connector::new())
+        }
     }
 
     /// Returns a client of DynamoDB.
@@ -140,6 +164,7 @@ impl Aws {
         let endpoint = match service {
             OtherService::Lambda => &self.lambda,
             OtherService::Sqs => &self.sqs,
+            OtherService::ApiGateway => &self.api_gateway,
         };
         Access {
             connector: self.connector.clone(),
@@ -160,6 +185,8 @@ pub enum OtherService {
     Lambda,
     /// SQS.
     Sqs,
+    /// API Gateway's control plane.
+    ApiGateway,
 }
 
 impl OtherService {
@@ -169,6 +196,7 @@ impl OtherService {
         match self {
             Self::Lambda => "lambda",
             Self::Sqs => "sqs",
+            Self::ApiGateway => "apigateway",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A JSON request body whose errors name the invalid field.
 
+use std::ops::RangeInclusive;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use domain::ids::IdError;
@@ -127,6 +129,27 @@ impl JsonBody {
                 .collect::<Result<_, _>>()
                 .map(Some),
             Some(_) => Err(wrong()),
+        }
+    }
+
+    /// The whole number in a field that may be absent or null.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub(super) fn number(
+        &self,
+        field: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>, ApiError> {
+        let wrong = || {
+            let (least, most) = (range.start(), range.end());
+            ApiError::bad_request(format!("{field} must be a whole number from {least} to {most}"))
+        };
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                value.as_u64().filter(|number| range.contains(number)).map(Some).ok_or_else(wrong)
+            }
         }
     }
 

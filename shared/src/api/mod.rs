@@ -14,6 +14,7 @@ mod layer;
 pub mod middleware;
 pub mod requests;
 pub mod responses;
+pub mod tenant_keys;
 mod unique_fields;
 pub mod wallet_names;
 pub mod webhooks;

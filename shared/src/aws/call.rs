@@ -72,6 +72,8 @@ pub(super) struct Call<'a> {
     pub(super) operation: (&'static str, &'static str),
     /// The same as one word, for errors.
     pub(super) name: &'static str,
+    /// The HTTP method.
+    pub(super) method: &'static str,
     /// The URL's path, percent-encoded, with its slash.
     pub(super) path: &'a str,
     pub(super) headers: &'a [(&'static str, &'static str)],
@@ -173,10 +175,11 @@ impl Service {
             .build()
             .map_err(|error| CallError::SigningParams(call.name, error))?;
         let headers = call.headers.iter().copied();
-        let signable = SignableRequest::new("POST", &url, headers, SignableBody::Bytes(call.body));
+        let signable =
+            SignableRequest::new(call.method, &url, headers, SignableBody::Bytes(call.body));
         let signed = sign(signable.map_err(unsigned)?, &params.into()).map_err(unsigned)?;
 
-        let mut request = http::Request::post(&url);
+        let mut request = http::Request::builder().method(call.method).uri(&url);
         for (name, value) in call.headers.iter().copied().chain(signed.output().headers()) {
             request = request.header(name, value);
         }

@@ -31,6 +31,13 @@ impl LambdaClient {
         Self(Service { access, attempt_timeout: COSIGNER_TIMEOUT, retries })
     }
 
+    /// Waits this long for the response of an invocation, for a function that runs for minutes.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.0.attempt_timeout = timeout;
+        self
+    }
+
     /// Invokes the function with this name, ARN or qualified ARN, and returns its response.
     ///
     /// Source: "Invoke" in the AWS Lambda API reference.
@@ -43,6 +50,7 @@ impl LambdaClient {
         let call = Call {
             operation: ("Lambda", "Invoke"),
             name: "Lambda.Invoke",
+            method: "POST",
             path: &format!("/2015-03-31/functions/{function}/invocations"),
             headers: &[("content-type", "application/octet-stream")],
             body: payload,

@@ -108,6 +108,7 @@ impl SqsClient {
         let call = Call {
             operation: operation.counted,
             name: operation.name,
+            method: "POST",
             path: "/",
             headers: &headers,
             body: body.as_bytes(),

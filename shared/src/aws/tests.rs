@@ -10,7 +10,7 @@ use domain::clock::Clock;
 use platform::aws::{Access, Aws};
 
 use super::call::{Call, CallError, Service};
-use super::{LambdaClient, SqsClient};
+use super::{ApiGatewayClient, LambdaClient, SqsClient};
 
 const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:cosigner:sign-message";
 
@@ -40,22 +40,47 @@ fn signatures_equal_botocores() {
         ("x-amz-target", "AmazonSQS.SendMessageBatch"),
     ];
     let binary = [("content-type", "application/octet-stream")];
-    for (client, path, headers, signature) in [
+    let rest = [("accept", "application/json"), ("content-type", "application/json")];
+    for (client, method, path, headers, signature) in [
+        (
+            ApiGatewayClient::new(&aws).service(),
+            "POST",
+            "/usageplans/p1/keys",
+            &rest[..],
+            "0590b8639443c33317dbac4996ce2d1c446da96ccd3a9ffdef1ebd4225b85446",
+        ),
+        (
+            ApiGatewayClient::new(&aws).service(),
+            "DELETE",
+            "/apikeys/abc123",
+            &rest[..],
+            "61ef326f2e7dce82dff980597a2db9a728a65937beff79582ed24f5acafc2c6c",
+        ),
+        (
+            ApiGatewayClient::new(&aws).service(),
+            "GET",
+            "/apikeys?name=hyperdex%2Facme%2F&limit=500",
+            &rest[..],
+            "d86c28d06714aa61d0b44f6a8b86e87964e5de491224b7e2655d21377f3951a6",
+        ),
         (
             LambdaClient::new(&aws).0,
+            "POST",
             lambda,
             &binary[..],
             "1d55aff5cd45e4fb6c96a31b9a2c1f526c21c39f15677b9a3b806a6b24bd0b22",
         ),
         (
             SqsClient::new(&aws).0,
+            "POST",
             "/",
             &json[..],
             "e4306f01fb3547d34c956cd428ee4a930d33e2471ca50e6a2f1eeef72e540595",
         ),
     ] {
         let operation = ("Service", "Operation");
-        let call = Call { operation, name: "", path, headers, body: b"{\"a\":1}" };
+        let body: &[u8] = if matches!(method, "GET" | "DELETE") { b"" } else { b"{\"a\":1}" };
+        let call = Call { operation, name: "", method, path, headers, body };
         let request = service(client).signed(&call).unwrap();
         let header = |name| request.headers().get(name).unwrap_or_default();
         assert_eq!(header("x-amz-date"), "20261129T030405Z");

@@ -162,7 +162,7 @@ impl Registrar {
 }
 
 /// Signs and sends the removal of a listed agent.
-async fn remove_listed(
+pub(super) async fn remove_listed(
     registrar: &Registrar,
     view: &WalletView,
     share: &KeyShare,
@@ -185,7 +185,7 @@ async fn remove_listed(
 
 /// Returns the agents that the exchange lists. On Aster, one of the credential's agents signs the
 /// question.
-async fn listed(
+pub(super) async fn listed(
     registrar: &Registrar,
     view: &WalletView,
 ) -> Result<Vec<ListedAgent>, CredentialError> {
@@ -212,7 +212,7 @@ async fn listed(
 
 /// Returns whether an agent of the credential has this agent's name. Where names replace, removing
 /// one would remove the other.
-fn has_its_name(known: Option<&CredentialRecord>, agent: &ListedAgent) -> bool {
+pub(super) fn has_its_name(known: Option<&CredentialRecord>, agent: &ListedAgent) -> bool {
     known.is_some_and(|known| {
         known.agent_name == agent.name
             || known.next.as_ref().is_some_and(|next| next.agent_name == agent.name)

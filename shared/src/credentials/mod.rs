@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `register`, `rotate`, `revoke`, `agents` | the operations of callers |
 //! | `renew`, `reconcile`, `index_scan` | the scheduled jobs |
+//! | `contain` | removal of all agents of a tenant |
 //! | `aster_v1` | registration of API keys of Aster's V1, which the exchange makes |
 //! | `operation` | one operation: its initiator, the wallet, the time |
 //! | `lease` | the lease: one call at a time; each write names the revision it replaces |
@@ -18,6 +19,7 @@ mod advice;
 mod agent_keys;
 mod agents;
 mod aster_v1;
+mod contain;
 mod error;
 mod index_scan;
 mod lease;
@@ -34,6 +36,7 @@ mod state;
 
 pub use advice::{advice, rotate_path};
 pub use agents::{AgentRole, Agents, RemovedAgent};
+pub use contain::{ContainCursor, ContainLimits, ContainPhase, Contained, CursorError, NotRemoved};
 pub use error::{CredentialError, ExchangeFault};
 pub use lease::LEASE_MS;
 pub use reconcile::{Drift, ReconcileLimits, Reconciled};

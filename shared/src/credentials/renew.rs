@@ -7,9 +7,10 @@
 //! duration, or when the exchange's budget for jobs is empty. The next run continues with the
 //! credentials still due.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use domain::ids::{Exchange, WalletRef};
+use domain::ids::{Exchange, Tenant, WalletRef};
 use platform::items::StoreError;
 use platform::metrics::{self, About, Metric};
 use uuid::Uuid;
@@ -20,7 +21,8 @@ use super::rotate::{Previous, finish_retiring, rotate_known};
 use super::{CredentialError, ExchangeFault, Life, Registrar, Registrars};
 use crate::exchanges::RefusalKind;
 use crate::exchanges::budget::Busy;
-use crate::store::{CredentialKey, CredentialRecord, CredentialState, Index};
+use crate::store::{CredentialKey, CredentialRecord, CredentialState, Index, Store};
+use crate::tenancy::TenantState;
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -65,6 +67,8 @@ pub struct Renewed {
     pub expiring: u64,
     /// Due credentials left for the next run, at most 10,000 for all exchanges.
     pub backlog: u64,
+    /// Credentials of suspended tenants, which are not renewed.
+    pub suspended: u64,
     /// The exchange's budget is used up.
     pub exhausted: bool,
 }
@@ -93,6 +97,7 @@ impl Registrars {
         let mut tally = Exchange::ALL.map(|exchange| (exchange, Renewed::default()));
         let mut left = limits.limit;
         let mut counted = 0;
+        let mut suspended = Suspended::default();
         let mut scan = self.index_scan(Index::Due, started_ms + limits.within_ms + DAY_MS);
         while let Some(key) = scan.next().await? {
             let now_ms = custody.clock.now_ms();
@@ -114,7 +119,7 @@ impl Registrars {
             }
             let failed = tally.failed;
             let registrar = self.of(key.exchange);
-            left -= u32::from(renew_one(registrar, &key, limits, tally).await);
+            left -= u32::from(renew_one(registrar, &key, limits, &mut suspended, tally).await);
             // It expires soon and has not been renewed.
             let is_soon = (now_ms..now_ms + SOON_MS).contains(&key.at_ms);
             tally.expiring += u64::from(is_soon && tally.failed > failed);
@@ -152,11 +157,28 @@ fn jitter_ms(wallet_id: Uuid) -> u64 {
     (high ^ low) % DAY_MS
 }
 
+/// Which tenants are suspended, read once in a run.
+#[derive(Debug, Default)]
+struct Suspended(HashMap<Tenant, bool>);
+
+impl Suspended {
+    async fn has(&mut self, store: &Store, tenant: &Tenant) -> Result<bool, StoreError> {
+        if let Some(known) = self.0.get(tenant) {
+            return Ok(*known);
+        }
+        let record = store.tenant(tenant).await?;
+        let suspended = record.is_some_and(|record| record.state == TenantState::Suspended);
+        self.0.insert(tenant.clone(), suspended);
+        Ok(suspended)
+    }
+}
+
 /// Handles one credential if it is still due. Returns whether it was.
 async fn renew_one(
     registrar: &Registrar,
     key: &CredentialKey,
     limits: &RenewLimits,
+    suspended: &mut Suspended,
     tally: &mut Renewed,
 ) -> bool {
     let custody = &registrar.custody;
@@ -178,6 +200,21 @@ async fn renew_one(
         return true;
     }
     let Some(task) = task(known, limits, now_ms) else { return false };
+    // A suspended tenant gets no new agent; what takes agents away is finished.
+    if matches!(task, Task::Rotate | Task::FinishRotation) {
+        match suspended.has(&custody.store, &key.tenant).await {
+            Ok(false) => {}
+            Ok(true) => {
+                tally.suspended += 1;
+                return false;
+            }
+            Err(error) => {
+                tracing::error!(%error, tenant = %key.tenant, "not renewed");
+                tally.failed += 1;
+                return true;
+            }
+        }
+    }
     if Life::of(known, now_ms) == Life::Expired {
         tally.overdue += 1;
     }

@@ -113,6 +113,9 @@ pub struct KeyRecord {
     /// The key that it was made to replace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<KeyId>,
+    /// The request with an `Idempotency-Key` that it was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<Uuid>,
     /// Its revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Change>,
@@ -135,6 +138,7 @@ impl KeyRecord {
             expires_at_ms: None,
             cidrs: Vec::new(),
             replaces: None,
+            made_by: None,
             revoked: None,
         }
     }

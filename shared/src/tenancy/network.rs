@@ -37,6 +37,14 @@ impl Cidr {
     }
 }
 
+impl Cidr {
+    /// Whether the network has every address of another one.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        self.length <= other.length && self.contains(other.address)
+    }
+}
+
 /// The first bits of an address of so many bits.
 fn prefix(bits: u128, of: u8, length: u8) -> u128 {
     // A shift by the whole width leaves nothing.
@@ -124,6 +132,18 @@ mod tests {
         // A listener of both families shows IPv4 peers so.
         assert!(has("203.0.113.0/24", "::ffff:203.0.113.9"));
         assert!(!has("203.0.113.0/24", "::ffff:203.0.114.9"));
+    }
+
+    #[test]
+    fn network_covers_its_parts_and_no_wider_one() {
+        let covers =
+            |own: &str, other: &str| own.parse::<Cidr>().unwrap().covers(other.parse().unwrap());
+        assert!(covers("203.0.113.0/24", "203.0.113.0/24"));
+        assert!(covers("203.0.113.0/24", "203.0.113.64/26") && covers("::/0", "2001:db8::1"));
+        assert!(
+            !covers("203.0.113.0/24", "203.0.0.0/16") && !covers("203.0.113.0/24", "0.0.0.0/0")
+        );
+        assert!(!covers("203.0.113.0/24", "203.0.114.0/25") && !covers("0.0.0.0/0", "::/0"));
     }
 
     #[test]

@@ -47,6 +47,7 @@ impl EndpointsSettings {
             kms: kms.clone(),
             lambda: lambda.clone(),
             deliveries: String::new(),
+            api_gateway: String::new(),
             hyperliquid: Url::parse(hyperliquid).ok()?,
             aster: Url::parse(aster).ok()?,
         };

@@ -165,6 +165,7 @@ impl World {
                 lambda: String::new(),
                 // The tables have no stream, so nothing is queued.
                 deliveries: String::new(),
+                api_gateway: String::new(),
                 hyperliquid: parse(way("endpoint", "Hyperliquid", hyperliquid_url.as_str()))?,
                 aster: parse(way("endpoint", "Aster", aster_url.as_str()))?,
             },

@@ -22,7 +22,7 @@ use domain::ids::Tenant;
 use http::Method;
 use http::header::RETRY_AFTER;
 use serde_json::{Value, json};
-use shared::credentials::{RenewLimits, Renewed};
+use shared::credentials::{ContainCursor, ContainLimits, RenewLimits, Renewed};
 use shared::exchanges::budget::Spender;
 use shared::wallets::RefreshError;
 use tower::ServiceExt;
@@ -59,11 +59,12 @@ impl Harness {
         let work = async {
             match &call.what {
                 What::Request(method, path, body) => {
-                    let key = call.key.as_deref();
-                    self.request(process, method, path, (body.as_ref(), key)).await
+                    let keys = (call.key.as_deref(), call.tenant_key.as_deref());
+                    self.request(process, method, path, (body.as_ref(), keys)).await
                 }
                 What::Renewal(handed_out) => self.renew(process, *handed_out).await,
                 What::Refresh(wallet_id) => self.refresh(process, *wallet_id).await,
+                What::Containment => self.contain(process).await,
             }
         };
         tokio::select! {
@@ -80,7 +81,7 @@ impl Harness {
         process: &Process,
         method: &Method,
         path: &str,
-        (body, key): (Option<&Value>, Option<&str>),
+        (body, (key, tenant_key)): (Option<&Value>, (Option<&str>, Option<&str>)),
     ) -> Reply {
         let router =
             hyperdex_local::routes(&self.app.options, &process.endpoints()).expect("routers");
@@ -90,6 +91,9 @@ impl Harness {
         }
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
+        }
+        if let Some(key) = tenant_key {
+            request = request.header("x-api-key", key);
         }
         let body = body.map(Value::to_string).unwrap_or_default();
         let request = request.body(Body::from(body)).expect("a request");
@@ -114,6 +118,19 @@ impl Harness {
         };
         // The next run follows at once.
         let headers = http::HeaderMap::from_iter([(RETRY_AFTER, 0.into())]);
+        Reply { status, body, headers }
+    }
+
+    /// A run that removes the tenant's agents. The next one follows after the time that it names.
+    async fn contain(&self, process: &Process) -> Reply {
+        let registrars = process.endpoints().registrars(&self.app.options, Spender::Job);
+        let limits = ContainLimits { run_time: RENEW_LIMITS.run_time, limit: 100 };
+        let run = registrars.contain(&Tenant::local(), ContainCursor::default(), limits).await;
+        let (status, body, wait_s) = match run {
+            Ok(run) => (200, json!(run), run.retry_after_seconds.unwrap_or_default()),
+            Err(error) => (500, json!({ "error": error.to_string() }), 0),
+        };
+        let headers = http::HeaderMap::from_iter([(RETRY_AFTER, wait_s.into())]);
         Reply { status, body, headers }
     }
 
@@ -242,7 +259,7 @@ impl Harness {
         let process = self.proxy.process();
         let reply = self.call(&process, &call).await.expect("a process without a kill point");
         assert_eq!(reply.status / 100, 2, "{operation}: {reply:?}");
-        println!("{operation}: {} {}", reply.status, reply.body);
+        println!("{operation}: {reply:?}");
         check(&call).await;
 
         let mut row = Row::new(operation);

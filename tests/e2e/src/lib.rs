@@ -107,12 +107,14 @@ pub struct Reply {
     pub headers: http::HeaderMap,
 }
 
-/// Redacts the API private key, so that a failing test does not print it.
+/// Redacts secrets, so that a failing test does not print them.
 impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut body = self.body.clone();
-        if let Some(key) = body.pointer_mut("/data/apiPrivateKey") {
-            *key = Value::from("(redacted)");
+        for secret in ["/data/apiPrivateKey", "/apiKey"] {
+            if let Some(secret) = body.pointer_mut(secret) {
+                *secret = Value::from("(redacted)");
+            }
         }
         write!(f, "{} {body} {:?}", self.status, self.headers)
     }
@@ -349,6 +351,7 @@ impl TestApp {
             kms: self.stack.kms.clone(),
             lambda: self.stack.lambda.clone(),
             deliveries: self.stack.sqs.clone(),
+            api_gateway: self.stack.api_gateway.clone(),
             hyperliquid: self.stack.hyperliquid.clone(),
             aster: self.stack.aster.clone(),
         }
@@ -365,6 +368,11 @@ impl TestApp {
             refresh: RefreshBy::ThisProcess("cosigner".to_owned()),
         };
         Custody::new(&aws, &store, &config, self.clock.clock(), Random::system())
+    }
+
+    /// A request to another part of the stack than the API.
+    pub fn request_by(&self, method: http::Method, url: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, url)
     }
 
     /// Starts a `GET` to another server than the API.

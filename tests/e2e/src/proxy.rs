@@ -99,6 +99,7 @@ impl Proxy {
             ("hyperliquid", trimmed(&stack.hyperliquid)),
             ("aster", trimmed(&stack.aster)),
             ("api", stack.api.clone()),
+            ("apigateway", stack.api_gateway.clone()),
         ]);
         let settings = CosignerSettings {
             dynamodb: String::new(),
@@ -222,6 +223,7 @@ impl Process {
             kms: url("kms"),
             lambda: url("lambda"),
             deliveries: url("sqs"),
+            api_gateway: url("apigateway"),
             hyperliquid: url("hyperliquid").parse().expect("a URL"),
             aster: url("aster").parse().expect("a URL"),
         }

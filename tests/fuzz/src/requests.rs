@@ -10,8 +10,8 @@ use shared::api::cursor::{MAX_LIMIT, from_cursor, page_in_query, to_cursor};
 use shared::api::error::ApiError;
 use shared::api::idempotency::key_of;
 use shared::api::requests::{
-    CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook, RotateApiKey,
-    SignMessage,
+    CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook,
+    RevokeTenantKey, RotateApiKey, RotateTenantKey, SignMessage,
 };
 use shared::api::wallet_names::WalletNames;
 use shared::store::Position;
@@ -53,6 +53,12 @@ fn requests(fields: &Map<String, Value>) {
     request(fields, &field_names::<CreateWebhook>(), |body| {
         CreateWebhook::read(body, Targets::Public)
     });
+    request(fields, &field_names::<CreateTenantKey>(), |body| {
+        CreateTenantKey::read(body, 1_762_765_034_479)
+    });
+    let key = "a1b2c3d4e5";
+    request(fields, &field_names::<RotateTenantKey>(), |body| RotateTenantKey::read(key, body));
+    request(fields, &field_names::<RevokeTenantKey>(), |body| RevokeTenantKey::read(key, body));
     request(fields, &field_names::<ReplayWebhook>(), |body| {
         ReplayWebhook::read(ID, body)?.replay(&tenants()[0], 1_762_765_034_479)
     });

@@ -105,6 +105,7 @@ impl Server {
             lambda: life.lambda.clone(),
             // The check reads stored data only.
             deliveries: String::new(),
+            api_gateway: String::new(),
             hyperliquid: self.hyperliquid_url.clone(),
             aster: self.aster_url.clone(),
         };

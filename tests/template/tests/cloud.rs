@@ -27,7 +27,7 @@ use template::iam::Call;
 use template::stacks::{Function, Stacks};
 use tower::ServiceExt;
 
-use crate::iam_calls::{RESOURCES, call, dynamodb, kms, sqs};
+use crate::iam_calls::{RESOURCES, api_gateway, call, dynamodb, kms, sqs};
 use crate::start::{Job, Started, set_by_lambda, start};
 
 /// The party that cheats in the next signature.
@@ -91,7 +91,7 @@ impl Record {
         let mut seen = self.seen.lock().unwrap();
         for (call, count) in calls.counts() {
             // Calls to the exchanges are not calls to AWS.
-            if ["DynamoDB.", "KMS.", "Lambda.", "SQS."]
+            if ["ApiGateway.", "DynamoDB.", "KMS.", "Lambda.", "SQS."]
                 .iter()
                 .any(|service| call.starts_with(service))
             {
@@ -237,6 +237,13 @@ impl Cloud {
         done.unwrap()
     }
 
+    /// Runs a job once for an event, as who invokes it would.
+    pub(crate) async fn run_for(&self, function: &str, event: &Value) -> Value {
+        let (done, calls) = in_scope("run".to_owned(), self.jobs[function].run_for(event)).await;
+        self.record.counted(function, &calls);
+        done.unwrap()
+    }
+
     /// Publishes and delivers all pending events.
     pub(crate) async fn settle(&self) {
         loop {
@@ -307,6 +314,9 @@ async fn serve(
     let caller = signed.split('/').next().unwrap();
     let Some((service, operation)) = text("x-amz-target").and_then(|target| target.split_once('.'))
     else {
+        if signed.contains("/apigateway/") {
+            return gateway(&server, caller, (&method, &uri), body).await;
+        }
         let route = "/2015-03-31/functions/";
         let name = uri.path().strip_prefix(route).unwrap().strip_suffix("/invocations").unwrap();
         assert_eq!(method, Method::POST);
@@ -335,6 +345,28 @@ async fn serve(
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     headers.remove(http::header::TRANSFER_ENCODING);
     (status, headers, answer.bytes().await.unwrap()).into_response()
+}
+
+/// Passes a call of API Gateway's control plane on to the local stack's.
+async fn gateway(
+    server: &Server,
+    caller: &str,
+    (method, uri): (&Method, &Uri),
+    body: Bytes,
+) -> Response {
+    let operation = match (method.as_str(), uri.path()) {
+        ("POST", "/apikeys") => "CreateApiKey",
+        ("DELETE", _) => "DeleteApiKey",
+        ("POST", _) => "CreateUsagePlanKey",
+        other => panic!("{other:?}"),
+    };
+    let asked = vec![api_gateway(caller, method.as_str(), uri.path())];
+    server.record.arrived(&format!("ApiGateway.{operation}"), asked, caller);
+    let url = format!("{}{}", server.app.stack.api_gateway, uri.path());
+    let request = server.app.request_by(method.clone(), &url);
+    let request = request.header("content-type", "application/json").body(body);
+    let answer = request.send().await.unwrap();
+    (answer.status(), answer.bytes().await.unwrap()).into_response()
 }
 
 /// Refreshes the shares of one wallet, as Lambda would invoke it.

@@ -71,7 +71,7 @@ fn endpoints(function: &Function) -> BTreeSet<String> {
     // Lambda itself writes the log and reports failed runs.
     let services = services.filter(|service| !["logs", "sqs"].contains(service));
     let mut endpoints: BTreeSet<String> =
-        services.map(|service| format!("{ENDPOINT}{}", service.to_uppercase())).collect();
+        services.map(|service| format!("{ENDPOINT}{}", variable(service))).collect();
     let queues = function.statements.iter().any(|statement| {
         let own = ["sqs:SendMessage", "sqs:ChangeMessageVisibility"];
         statement.actions.iter().any(|action| own.contains(&action.as_str()))
@@ -81,6 +81,14 @@ fn endpoints(function: &Function) -> BTreeSet<String> {
         endpoints.insert(format!("{ENDPOINT}SQS"));
     }
     endpoints
+}
+
+/// A service as the variables of its SDKs name it.
+fn variable(service: &str) -> String {
+    match service {
+        "apigateway" => "API_GATEWAY".to_owned(),
+        other => other.to_uppercase(),
+    }
 }
 
 fn wrong(stacks: &Stacks) -> Vec<String> {
@@ -96,6 +104,8 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
         reads.retain(|name| {
             !SET_BY_LAMBDA.contains(&name.as_str()) && !COMPATIBILITY.contains(&name.as_str())
         });
+        // Every function has it; see below.
+        reads.remove("SERVICE_NAME");
         let wanted = endpoints(&function);
         for endpoint in wanted.difference(&reads) {
             wrong.push(format!("{}: the code does not read {endpoint}", function.package));

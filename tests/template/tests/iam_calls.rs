@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use hyperdex_local::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
 use serde_json::{Value, json};
+use template::cloudformation::REGION;
 use template::iam::Call;
 
 /// For each resource: its name in the environment of the templates, its name in IAM, and its local
 /// name.
-pub(crate) const RESOURCES: [(&str, &str, &str); 6] = [
+pub(crate) const RESOURCES: [(&str, &str, &str); 7] = [
     ("WalletsTable", "WalletsTable.Arn", WALLETS_TABLE),
     ("WalletsKey.Arn", "WalletsKey.Arn", WALLETS_KEY),
     ("CosignerTable", "CosignerTable.Arn", COSIGNER_TABLE),
@@ -16,6 +17,7 @@ pub(crate) const RESOURCES: [(&str, &str, &str); 6] = [
     ("AuditKey.Arn", "AuditKey.Arn", AUDIT_KEY),
     // The local name of the queue is its path; see `environment`.
     ("Deliveries", "Deliveries.Arn", "/queue/deliveries"),
+    ("UsagePlan", "UsagePlan", "local"),
 ];
 
 pub(crate) fn call(function: &str, action: &str, name: &str) -> Call {
@@ -64,15 +66,29 @@ pub(crate) fn dynamodb(caller: &str, operation: &str, request: &Value) -> Vec<Ca
 }
 
 /// The functions that may access only some partitions of their table.
-const LIMITED_TO_PARTITIONS: [&str; 7] = [
+const LIMITED_TO_PARTITIONS: [&str; 11] = [
+    "create-tenant-key",
     "create-webhook",
     "delete-webhook",
     "deliver-webhook",
+    "list-tenant-keys",
     "list-webhooks",
     "publish-events",
     "replay-webhook",
+    "revoke-tenant-key",
+    "rotate-tenant-key",
     "seal-audit",
 ];
+
+/// The control plane of API Gateway: an action is a method on a path. The key's id is anything.
+pub(crate) fn api_gateway(caller: &str, method: &str, path: &str) -> Call {
+    let path = match path.strip_prefix("/apikeys/") {
+        Some(_) => "/apikeys/*".to_owned(),
+        None => path.replace("/usageplans/local/", "/usageplans/UsagePlan/"),
+    };
+    let resource = format!("arn:aws:apigateway:{REGION}::{path}");
+    call(caller, &format!("apigateway:{method}"), &resource)
+}
 
 /// A batch requires the permission for its single call.
 pub(crate) fn sqs(caller: &str, operation: &str, request: &Value) -> Call {

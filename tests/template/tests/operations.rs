@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use crate::cloud::{Cheat, Cloud, Seen};
 
 mod agents;
+mod tenant_keys;
 mod webhooks;
 
 static SEEN: OnceCell<Seen> = OnceCell::const_new();
@@ -31,8 +32,10 @@ pub(crate) async fn seen() -> &'static Seen {
             agents::listed_and_removed(&cloud, &exchange).await;
             with_idempotency_key(&cloud, &exchange).await;
         }
+        tenant_keys::managed(&cloud).await;
         jobs(&cloud).await;
         worn_wallets(&cloud).await;
+        tenant_keys::contained(&cloud).await;
         webhooks::delivered(&cloud, &received).await;
         cheating(&cloud).await;
         let done = cloud.run("seal-audit").await;

@@ -166,7 +166,7 @@ async fn roles_have_exactly_the_permissions_they_use() {
 async fn remote_calls_are_counted_by_the_product() {
     let seen = seen().await;
     assert_eq!(seen.counted, seen.arrived);
-    assert!(seen.counted.len() == 23 && !seen.counted.contains_key("health"));
+    assert!(seen.counted.len() == 27 && !seen.counted.contains_key("health"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,6 +55,17 @@ impl Job {
     }
 }
 
+impl Job {
+    /// Runs it once for an event.
+    pub(crate) async fn run_for(&self, event: &Value) -> Result<Value, Box<dyn std::error::Error>> {
+        Ok(match self {
+            Self::Renew(job) => lambda_entry::Job::run_for(job, event).await?,
+            Self::Refresh(job) => lambda_entry::Job::run_for(job, event).await?,
+            Self::Reconcile(_) | Self::Seal(_) => self.run().await?,
+        })
+    }
+}
+
 /// The routes of an endpoint with what `lambda_entry::run` adds.
 fn keyed<E: ToString>(router: Result<Router, E>, runtime: &Runtime<'_>) -> Result<Started, String> {
     let router = router.map_err(|error| error.to_string())?;
@@ -88,6 +99,10 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
         "list-webhooks" => keyed(Store::from_env(env).map(list_webhooks::router), runtime),
         "delete-webhook" => keyed(delete_webhook::router_from_env(runtime), runtime),
         "replay-webhook" => keyed(replay_webhook::router_from_env(runtime), runtime),
+        "list-tenant-keys" => keyed(list_tenant_keys::router_from_env(runtime), runtime),
+        "create-tenant-key" => keyed(create_tenant_key::router_from_env(runtime), runtime),
+        "rotate-tenant-key" => keyed(rotate_tenant_key::router_from_env(runtime), runtime),
+        "revoke-tenant-key" => keyed(revoke_tenant_key::router_from_env(runtime), runtime),
         "publish-events" => {
             let started = publish_events::consumer_from_env(runtime);
             let started = started.map(|it| Started::Publisher(Box::new(it)));

@@ -4,6 +4,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use domain::clock::Clock;
+use domain::random::Random;
+use hyperdex_local::keys::KeyFile;
 use tempfile::TempDir;
 
 use crate::fails;
@@ -326,8 +329,8 @@ fn wrong_data_directory_fails_and_creates_nothing() {
     }
 }
 
-/// `keys add` before the first start creates a directory without tables. Commands that only read do
-/// not create them, so the stack can still start.
+/// A key that an earlier version made before the first start is in a directory without tables.
+/// Commands that read create none, so the stack starts afterwards.
 #[test]
 fn reads_before_first_start_create_nothing() {
     let parent = tempfile::tempdir().unwrap();
@@ -338,7 +341,8 @@ fn reads_before_first_start_create_nothing() {
         command.args(arguments).arg("--data-dir").arg(&data);
         command
     };
-    let key = said(&mut with_data(&["keys", "add", "one"]));
+    let (clock, random) = (Clock::system(), Random::system());
+    let key = KeyFile::new(&data).add(&"one".parse().unwrap(), &clock, &random).unwrap();
     let files = || {
         let entries = std::fs::read_dir(&data).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -365,7 +369,7 @@ fn reads_before_first_start_create_nothing() {
     assert!(!doctor.contains("PROBLEM") && doctor.contains("not created yet"), "{doctor}");
     assert_eq!(files(), before, "doctor");
     let running = Running::start(&data);
-    assert_eq!(running.call_with(key.trim(), "POST", "/api/wallets", USER).0, 201);
+    assert_eq!(running.call_with(&key, "POST", "/api/wallets", USER).0, 201);
 }
 
 #[test]

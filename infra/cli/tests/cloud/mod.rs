@@ -2,6 +2,8 @@
 //! required calls of CloudFormation, CloudWatch and STS. It records every call, and refuses
 //! requests with a missing or invalid signature.
 
+#![allow(dead_code, clippy::allow_attributes, reason = "each test program uses a part of it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -27,6 +29,12 @@ pub(crate) struct Called {
     pub(crate) about: String,
 }
 
+/// What stands behind the calls of an operator who manages tenants.
+pub(crate) struct Administration {
+    pub(crate) api_gateway: String,
+    pub(crate) renewal: renew_apikeys::RenewApiKeys,
+}
+
 #[derive(Clone)]
 pub(crate) struct Cloud {
     pub(crate) url: String,
@@ -47,10 +55,16 @@ struct Inner {
     conflicts: Mutex<u32>,
     /// Attributes that updates named.
     updated: Mutex<BTreeSet<String>>,
+    /// What an operator's commands need: the control plane of API Gateway, the renewal job, and
+    /// writes of tenants and their keys.
+    administration: Option<Administration>,
+    administers: Mutex<bool>,
+    /// The call that is broken off next, and whether it takes effect.
+    broken: Mutex<Option<(String, bool)>>,
 }
 
 impl Cloud {
-    pub(crate) async fn start(dynamodb: &str) -> Self {
+    pub(crate) async fn start(dynamodb: &str, administration: Option<Administration>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let http = shared::http_client::client_builder().unwrap().build().unwrap();
@@ -63,6 +77,9 @@ impl Cloud {
             updates: Mutex::default(),
             conflicts: Mutex::default(),
             updated: Mutex::default(),
+            administration,
+            administers: Mutex::default(),
+            broken: Mutex::default(),
         });
         let router = Router::new().fallback(answer).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -91,6 +108,16 @@ impl Cloud {
 
     pub(crate) fn updated(&self) -> BTreeSet<String> {
         self.inner.updated.lock().unwrap().clone()
+    }
+
+    pub(crate) fn let_administer(&self, administer: bool) {
+        *self.inner.administers.lock().unwrap() = administer;
+    }
+
+    /// Breaks off the next call of this name, such as `dynamodb:PutItem` or
+    /// `apigateway:POST /apikeys`.
+    pub(crate) fn break_off(&self, call: &str, takes_effect: bool) {
+        *self.inner.broken.lock().unwrap() = Some((call.to_owned(), takes_effect));
     }
 
     pub(crate) fn deny_metrics(&self, deny: bool) {
@@ -122,6 +149,17 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         inner.wrong.lock().unwrap().push(format!("not signed: {} {:?}", head.uri, head.headers));
         return StatusCode::FORBIDDEN.into_response();
     };
+    let administers = *inner.administers.lock().unwrap();
+    if administers && matches!(service.as_str(), "dynamodb" | "apigateway" | "lambda") {
+        let (calls, response) = inner.administer(&service, &head, body).await;
+        let mut called = inner.called.lock().unwrap();
+        called.extend(calls.into_iter().map(|(action, about)| Called {
+            action,
+            by: by.clone(),
+            about,
+        }));
+        return response;
+    }
     let (action, about, response) = match service.as_str() {
         "dynamodb" => inner.dynamodb(&head, body).await,
         "cloudformation" => inner.cloudformation(&head, &body),
@@ -134,6 +172,87 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
 }
 
 type Answer = (String, String, Response);
+
+/// An action as IAM names it, and what it is about.
+type Asked = Vec<(String, String)>;
+
+impl Inner {
+    /// A call of an operator who manages tenants, and what it asks of IAM.
+    async fn administer(
+        &self,
+        service: &str,
+        head: &http::request::Parts,
+        body: Bytes,
+    ) -> (Asked, Response) {
+        let administration = self.administration.as_ref().unwrap();
+        let (name, asked, target) = match service {
+            "dynamodb" => {
+                let target = head.headers["x-amz-target"].to_str().unwrap();
+                let name = target.strip_prefix("DynamoDB_20120810.").unwrap();
+                let asked = asked_of_table(name, &serde_json::from_slice(&body).unwrap());
+                (format!("dynamodb:{name}"), asked, self.dynamodb.clone())
+            }
+            "apigateway" => {
+                let (method, path) = (&head.method, head.uri.path());
+                let action = format!("apigateway:{method}");
+                // A value is never asked for.
+                if head.uri.query().is_some_and(|query| query.contains("includeValue")) {
+                    self.wrong.lock().unwrap().push(format!("{method} {}", head.uri));
+                }
+                let url = head.uri.path_and_query().unwrap();
+                let target = format!("{}{url}", administration.api_gateway);
+                let asked = vec![(action.clone(), path.to_owned())];
+                (format!("{action} {path}"), asked, target)
+            }
+            _ => {
+                let path = head.uri.path();
+                let name = path.strip_prefix("/2015-03-31/functions/").unwrap();
+                let name = name.strip_suffix("/invocations").unwrap().to_owned();
+                assert_eq!(name, "prod-renew-apikeys");
+                let event: Value = serde_json::from_slice(&body).unwrap();
+                let run = lambda_entry::Job::run_for(&administration.renewal, &event).await;
+                let asked = vec![("lambda:InvokeFunction".to_owned(), name)];
+                return (asked, run.unwrap().to_string().into_response());
+            }
+        };
+        let broken = self.broken.lock().unwrap().take_if(|(broken, _)| *broken == name);
+        if let Some((_, false)) = broken {
+            return (asked, StatusCode::BAD_REQUEST.into_response());
+        }
+        let mut request = self.http.request(head.method.clone(), target).body(body);
+        for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
+            if let Some(value) = head.headers.get(name) {
+                request = request.header(name, value.clone());
+            }
+        }
+        let answer = request.send().await.unwrap();
+        if broken.is_some() {
+            return (asked, StatusCode::BAD_REQUEST.into_response());
+        }
+        let (status, kind) = (answer.status(), answer.headers().get("content-type").cloned());
+        let mut response = (status, answer.bytes().await.unwrap()).into_response();
+        if let Some(kind) = kind {
+            response.headers_mut().insert("content-type", kind);
+        }
+        (asked, response)
+    }
+}
+
+/// What one operation asks of IAM: a transaction is as many calls as it has items. Each is about the
+/// partition that it names.
+fn asked_of_table(name: &str, asked: &Value) -> Asked {
+    let partition = |asked: &Value| {
+        let keys = ["/ExpressionAttributeValues/:pk/S", "/Item/pk/S", "/Key/pk/S"];
+        let key = keys.iter().find_map(|key| asked.pointer(key)?.as_str());
+        key.unwrap_or_else(|| panic!("no partition: {asked}")).to_owned()
+    };
+    if name != "TransactWriteItems" {
+        return vec![(format!("dynamodb:{name}"), partition(asked))];
+    }
+    let items = asked["TransactItems"].as_array().unwrap().iter();
+    let items = items.flat_map(|item| item.as_object().unwrap());
+    items.map(|(kind, item)| (format!("dynamodb:{kind}Item"), partition(item))).collect()
+}
 
 /// STS: each access key belongs to its own role.
 fn identity(by: &str, body: &[u8]) -> Answer {
@@ -220,6 +339,8 @@ impl Inner {
                     &[
                         ("ApiUrl", "https://abc.example/v1"),
                         ("WalletsTableName", hyperdex_local::WALLETS_TABLE),
+                        ("UsagePlanId", "local"),
+                        ("RenewApikeysFunctionName", "prod-renew-apikeys"),
                     ],
                 ) + &pairs(
                     "Parameter",

@@ -26,6 +26,10 @@ pub(super) struct Deployment {
     pub(super) wallets_table: String,
     pub(super) cosigner_table: Option<String>,
     pub(super) api: Option<String>,
+    /// The usage plan that opens the API.
+    pub(super) usage_plan: Option<String>,
+    /// The name of the renewal job's function.
+    pub(super) renewal: Option<String>,
     pub(super) budget: BudgetConfig,
     pub(super) renew_within_ms: u64,
     pub(super) refresh_every_ms: u64,
@@ -132,6 +136,8 @@ impl Deployment {
             cosigner: service,
             cosigner_table,
             api: said.outputs.get("ApiUrl").cloned(),
+            usage_plan: said.outputs.get("UsagePlanId").cloned(),
+            renewal: said.outputs.get("RenewApikeysFunctionName").cloned(),
             budget,
             renew_within_ms: said.number("RenewWithinDays", RENEW_WITHIN_MS / DAY_MS) * DAY_MS,
             refresh_every_ms: said.number("RefreshEveryDays", REFRESH_EVERY_MS / DAY_MS) * DAY_MS,

@@ -7,6 +7,7 @@
 mod aws;
 mod deployment;
 mod metrics;
+pub mod session;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

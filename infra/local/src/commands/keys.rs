@@ -1,36 +1,80 @@
-//! `hyperdex keys`: creates, lists and removes tenant keys.
-
-use std::path::Path;
+//! `hyperdex keys`: tenant keys of the local stack or of a deployment.
 
 use clap::Subcommand;
-use domain::clock::Clock;
 use domain::ids::Tenant;
-use domain::random::Random;
 use domain::time::rfc3339_seconds;
-use shared::tenancy::KeyId;
+use hyperdex_console::operator::session::DeploymentArgs;
+use shared::key_admin::KeyRequest;
+use shared::tenancy::{Change, Cidr, KeyId, KeyLabel, KeyState, Scopes, TenantLimits};
 
+use super::arguments::{Expiry, Output, Place, duration_ms, key_id, label, reason, scopes, tenant};
+use super::reach::{CommandError, Reach};
+use crate::admin::{AdminReply, AdminRequest, KeyLine};
 use crate::data::existing;
 use crate::error::StartError;
 use crate::keys::{KeyFile, KeysError};
 
-/// Commands for tenant keys.
+/// What to do with the keys.
 #[derive(Clone, Debug, Subcommand)]
 pub enum KeysCommand {
-    /// Create a tenant key and print it once
-    ///
-    /// The tenant is NAME. A running stack accepts the key immediately.
+    /// Create a key of a tenant, and print it once
     Add {
-        /// Tenant: 1 to 64 characters of A-Z a-z 0-9 _ -
+        /// The tenant; the local stack creates it if it does not exist
         #[arg(value_parser = tenant)]
-        name: Tenant,
+        tenant: Tenant,
+        /// Your words for the key
+        #[arg(long, value_parser = label, default_value = "default")]
+        label: KeyLabel,
+        /// What it may do, else everything but money and admin: read,wallets,sign,keys,trade,
+        /// money,webhooks,admin
+        #[arg(long, value_parser = scopes)]
+        scopes: Option<Scopes>,
+        /// When it expires: a duration such as 90d, or a time as RFC 3339 has it
+        #[arg(long, value_parser = Expiry::parse)]
+        expires: Option<Expiry>,
+        /// A network that it may be used from, such as 203.0.113.0/24; repeatable
+        #[arg(long)]
+        network: Vec<Cidr>,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show it as the text of the command")]
+        deployment: DeploymentArgs,
     },
-    /// List the tenants with keys and their creation times
-    List,
-    /// Remove a tenant key
-    ///
-    /// The tenant's wallets stay. A new key of the same name gives access to them.
+    /// List keys, without their values
+    List {
+        /// The tenant, else all tenants
+        #[arg(value_parser = tenant)]
+        tenant: Option<Tenant>,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show it as the text of the command")]
+        deployment: DeploymentArgs,
+    },
+    /// Replace a key, and print the new one once
+    Rotate {
+        /// The key's id
+        #[arg(value_parser = key_id)]
+        key: KeyId,
+        /// How long the replaced key works on; 0s revokes it at once
+        #[arg(long, value_parser = duration_ms, default_value = "1h")]
+        overlap: u64,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show it as the text of the command")]
+        deployment: DeploymentArgs,
+    },
+    /// Revoke a key for good
+    Revoke {
+        /// The key's id
+        #[arg(value_parser = key_id)]
+        key: KeyId,
+        /// Why, for the key's record: 1 to 200 characters
+        #[arg(long, value_parser = reason)]
+        reason: String,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show it as the text of the command")]
+        deployment: DeploymentArgs,
+    },
+    /// Revoke all keys of a tenant of the local stack
     Remove {
-        /// Tenant of the key
+        /// The tenant; its wallets stay
         #[arg(value_parser = tenant)]
         name: Tenant,
         /// Allow removal of the last key, which disables authentication
@@ -41,81 +85,269 @@ pub enum KeysCommand {
     },
 }
 
-fn tenant(text: &str) -> Result<Tenant, &'static str> {
-    text.parse().map_err(|_| "expected 1 to 64 characters of A-Z a-z 0-9 _ -")
+impl KeysCommand {
+    fn deployment(&self) -> DeploymentArgs {
+        match self {
+            Self::Add { deployment, .. }
+            | Self::List { deployment, .. }
+            | Self::Rotate { deployment, .. }
+            | Self::Revoke { deployment, .. } => deployment.clone(),
+            Self::Remove { .. } => DeploymentArgs::default(),
+        }
+    }
 }
 
-/// Runs a command on the key file of a data directory, and prints through `say`. `asks` asks the
-/// user, and returns true for yes, or `None` without a terminal.
+/// Does what the command line says. `asks` puts a question to a person, and returns whether the
+/// answer is yes; `None` where there is no person.
 ///
 /// # Errors
-/// Returns an error when the file cannot be read or changed, or the name is unexpected.
-pub fn run(
+/// When it was not done, or not to its end: the same command again finishes it.
+pub async fn run(
     command: &KeysCommand,
-    data_dir: &Path,
+    place: &Place<'_>,
     asks: impl FnOnce(&str) -> Option<bool>,
-    say: impl Fn(&str),
-) -> Result<(), StartError> {
-    let file = KeyFile::new(data_dir);
-    match command {
-        KeysCommand::Add { name } => {
-            say(&file.add(&name.clone().into(), &Clock::system(), &Random::system())?);
-        }
-        KeysCommand::List => {
-            existing(data_dir)?;
-            for key in file.list()? {
-                say(&format!("{}  {}", rfc3339_seconds(key.created_at_ms), key.key_id));
+    output: &impl Output,
+) -> Result<(), CommandError> {
+    let deployment = command.deployment();
+    let creates = matches!(command, KeysCommand::Add { .. });
+    if deployment.stack.is_none() && !creates {
+        existing(place.data_dir)?;
+    }
+    let reach = Reach::find(&deployment, place).await?;
+    let done = run_at(command, &reach, place, asks, output).await;
+    reach.close().await;
+    done
+}
+
+async fn run_at(
+    command: &KeysCommand,
+    reach: &Reach,
+    place: &Place<'_>,
+    asks: impl FnOnce(&str) -> Option<bool>,
+    output: &impl Output,
+) -> Result<(), CommandError> {
+    let change = |reason: &str| Change {
+        at_ms: place.clock.now_ms(),
+        by: reach.by().to_owned(),
+        reason: reason.to_owned(),
+    };
+    match command.clone() {
+        KeysCommand::Add { tenant, label, scopes, expires, network, .. } => {
+            if reach.is_local() {
+                let (label, limits) = (KeyLabel::default(), TenantLimits::default());
+                let change = change("");
+                let tenant = tenant.clone();
+                reach.ask(AdminRequest::AddTenant { tenant, label, limits, change }).await?;
             }
+            let request = KeyRequest {
+                tenant,
+                label,
+                scopes: scopes.unwrap_or(Scopes::usual()),
+                expires_at_ms: expires.map(|expiry| expiry.at_ms(place.clock.now_ms())),
+                cidrs: network,
+                replaces: None,
+                made_by: None,
+            };
+            let by = reach.by().to_owned();
+            let request = AdminRequest::PrepareKey { request: Box::new(request), by };
+            open(reach.ask(request).await?, reach, output).await
+        }
+        KeysCommand::List { tenant, .. } => list(tenant, reach, place, output).await,
+        KeysCommand::Rotate { key, overlap, .. } => {
+            let by = reach.by().to_owned();
+            let request = AdminRequest::PrepareRotation { key_id: key.clone(), by };
+            match reach.ask(request).await? {
+                AdminReply::Replaced(known) => output.note(&format!(
+                    "The key {known} replaces {key}; an earlier command has printed it."
+                )),
+                made => open(made, reach, output).await?,
+            }
+            let change = change("rotated");
+            let retire =
+                AdminRequest::RetireKey { key_id: key.clone(), overlap_ms: overlap, change };
+            let AdminReply::Key(before) = reach.ask(retire).await? else {
+                return Err(CommandError::Reply);
+            };
+            output.note(&match (before.state, before.expires_at_ms) {
+                (KeyState::Active, Some(at_ms)) => {
+                    format!("The key {key} works until {}.", rfc3339_seconds(at_ms))
+                }
+                _ => format!("The key {key} is revoked."),
+            });
+            Ok(())
+        }
+        KeysCommand::Revoke { key, reason, .. } => {
+            let request = AdminRequest::RevokeKey { key_id: key, change: change(&reason) };
+            let AdminReply::Key(record) = reach.ask(request).await? else {
+                return Err(CommandError::Reply);
+            };
+            output.say(&format!("The key {} of {} is revoked.", record.key_id, record.tenant));
+            if let Some(revoked) = &record.revoked {
+                let at = rfc3339_seconds(revoked.at_ms);
+                output.say(&format!("  {at} by {}: {}", revoked.by, revoked.reason));
+            }
+            output.note("API Gateway refuses it now, and every function within 30 seconds.");
+            Ok(())
         }
         KeysCommand::Remove { name, open_api } => {
-            existing(data_dir)?;
-            if remove(&file, name, *open_api, asks)? == 0 {
-                say("Removed the last key. The API is now open: every caller is the tenant local.");
+            remove(&name, open_api, (reach, place), asks, output).await
+        }
+    }
+}
+
+/// Prints a new key, and opens it after that: a command that dies in between is run again, and
+/// prints another one.
+async fn open(made: AdminReply, reach: &Reach, output: &impl Output) -> Result<(), CommandError> {
+    let AdminReply::Made { record, value } = made else { return Err(CommandError::Reply) };
+    output.note(&format!(
+        "The key {} ({}) of {} may: {}. It is printed once:",
+        record.key_id, record.label, record.tenant, record.scopes
+    ));
+    output.say(&value);
+    reach.ask(AdminRequest::OpenKey { key_id: record.key_id }).await?;
+    output.note("It works now.");
+    Ok(())
+}
+
+async fn list(
+    tenant: Option<Tenant>,
+    reach: &Reach,
+    place: &Place<'_>,
+    output: &impl Output,
+) -> Result<(), CommandError> {
+    let tenants = match &tenant {
+        Some(tenant) => vec![tenant.clone()],
+        None => {
+            let AdminReply::Tenants(tenants) = reach.ask(AdminRequest::Tenants).await? else {
+                return Err(CommandError::Reply);
+            };
+            tenants.into_iter().map(|record| record.tenant).collect()
+        }
+    };
+    let mut shown = Vec::new();
+    for tenant in tenants {
+        let AdminReply::Keys(keys) = reach.ask(AdminRequest::Keys { tenant }).await? else {
+            return Err(CommandError::Reply);
+        };
+        for key in keys {
+            output.say(&line(&key));
+            shown.push(key.record.key_id);
+        }
+    }
+    if tenant.is_none() && reach.is_local() {
+        // Keys of an earlier version, which have no record.
+        for key in KeyFile::new(place.data_dir).list().map_err(StartError::from)? {
+            if !shown.contains(&key.key_id) && !key.has_record && !key.disabled {
+                let created = rfc3339_seconds(key.created_at_ms);
+                output.say(&format!("{created}  {0}  no record  {0}", key.key_id));
             }
         }
     }
     Ok(())
 }
 
-fn remove(
-    file: &KeyFile,
+/// A key in one line, with its tenant at the end.
+pub(super) fn line(key: &KeyLine) -> String {
+    let KeyLine { record, used_at_ms, usable } = key;
+    let state = match record.state {
+        KeyState::Revoked => "revoked",
+        KeyState::Active if *usable => "active",
+        KeyState::Active => "expired",
+    };
+    let created = rfc3339_seconds(record.created_at_ms);
+    let expires = record.expires_at_ms.map(rfc3339_seconds);
+    let expires = expires.map(|at| format!("  expires {at}")).unwrap_or_default();
+    let used = used_at_ms.map(rfc3339_seconds);
+    let used = used.map(|at| format!("  used {at}")).unwrap_or_default();
+    let by = record.created_by.strip_prefix("key:");
+    let by = by.map(|id| format!("  made by {id}")).unwrap_or_default();
+    let (id, label, scopes) = (&record.key_id, &record.label, record.scopes);
+    format!("{created}  {id}  {state:7}  {label}  {scopes}{expires}{used}{by}  {}", record.tenant)
+}
+
+/// Takes the keys of a tenant out of the key file. Without any key, the API is open.
+async fn remove(
     name: &Tenant,
     open_api: bool,
+    (reach, place): (&Reach, &Place<'_>),
     asks: impl FnOnce(&str) -> Option<bool>,
-) -> Result<usize, KeysError> {
-    let id = KeyId::from(name.clone());
-    match file.remove(&id, open_api) {
-        Err(KeysError::Last(last)) => {
-            let question = format!(
-                "{last} is the last key. Removing it opens the API to everyone. Remove it?"
-            );
-            match asks(&question) {
-                Some(true) => file.remove(&id, true),
-                Some(false) => Err(KeysError::Declined),
-                None => Err(KeysError::Last(last)),
-            }
-        }
-        removed => removed,
+    output: &impl Output,
+) -> Result<(), CommandError> {
+    let file = KeyFile::new(place.data_dir);
+    let failed = |error: KeysError| CommandError::Start(error.into());
+    let AdminReply::Keys(keys) = reach.ask(AdminRequest::Keys { tenant: name.clone() }).await?
+    else {
+        return Err(CommandError::Reply);
+    };
+    let of_tenant: Vec<KeyId> = keys.into_iter().map(|key| key.record.key_id).collect();
+    let own = KeyId::from(name.clone());
+    let entries = file.list().map_err(failed)?;
+    let (ours, others): (Vec<_>, Vec<_>) = entries
+        .into_iter()
+        .partition(|entry| entry.key_id == own || of_tenant.contains(&entry.key_id));
+    if ours.is_empty() {
+        return Err(failed(KeysError::Unknown(own)));
     }
+    if others.is_empty() && !open_api {
+        let question = format!(
+            "{name} has the last keys. Without them the API is open to everyone. Remove them?"
+        );
+        match asks(&question) {
+            Some(true) => {}
+            Some(false) => return Err(failed(KeysError::Declined)),
+            None => return Err(failed(KeysError::Last(own))),
+        }
+    }
+    let change = Change {
+        at_ms: place.clock.now_ms(),
+        by: reach.by().to_owned(),
+        reason: "removed".to_owned(),
+    };
+    for entry in ours {
+        // A key of an earlier version keeps its tenant for the next key of this name.
+        if entry.has_record {
+            let (key_id, change) = (entry.key_id.clone(), change.clone());
+            reach.ask(AdminRequest::RevokeKey { key_id, change }).await?;
+        }
+        file.remove(&entry.key_id, others.is_empty()).map_err(failed)?;
+    }
+    if others.is_empty() {
+        output.say("That was the last key: the API is open now, to the tenant local.");
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::clock::Clock;
+    use domain::random::Random;
+
     use super::*;
 
-    #[test]
-    fn last_key_is_removed_only_after_confirmation() {
+    struct Silent;
+
+    impl Output for Silent {
+        fn say(&self, _: &str) {}
+        fn note(&self, _: &str) {}
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn last_key_is_removed_only_when_a_person_agrees() {
         let data = tempfile::tempdir().unwrap();
-        let (file, name) = (KeyFile::new(data.path()), "one".parse::<Tenant>().unwrap());
-        file.add(&name.clone().into(), &Clock::system(), &Random::system()).unwrap();
+        let (clock, random) = (Clock::system(), Random::system());
+        let (file, id) = (KeyFile::new(data.path()), "one".parse::<KeyId>().unwrap());
+        file.add(&id, &clock, &random).unwrap();
+        let place = Place { data_dir: data.path(), user: "test", clock, random };
+        let name: Tenant = "one".parse().unwrap();
         let command = KeysCommand::Remove { name, open_api: false };
-        let remove = |says: Option<bool>| {
-            run(&command, data.path(), |_| says, |_| {}).map_err(|error| error.to_string())
+        let remove = async |says: Option<bool>| {
+            let removed = run(&command, &place, |_| says, &Silent).await;
+            removed.map_err(|error| error.to_string())
         };
-        assert!(remove(None).unwrap_err().contains("--open-api"));
-        assert_eq!(remove(Some(false)), Err("nothing was removed".to_owned()));
+        assert!(remove(None).await.unwrap_err().contains("--open-api"));
+        assert_eq!(remove(Some(false)).await, Err("nothing was removed".to_owned()));
         assert_eq!(file.list().unwrap().len(), 1);
-        assert_eq!(remove(Some(true)), Ok(()));
+        assert_eq!(remove(Some(true)).await, Ok(()));
         assert!(file.list().unwrap().is_empty());
     }
 }

@@ -1,4 +1,7 @@
 //! Commands that act on a data directory or a wallet, without a stack.
 
+pub mod arguments;
 pub mod keys;
+pub mod reach;
+pub mod tenants;
 pub mod wallets;

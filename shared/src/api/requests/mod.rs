@@ -6,11 +6,13 @@
 //! the path or the query.
 
 mod api_keys;
+mod tenant_keys;
 #[cfg(test)]
 mod tests;
 mod wallets;
 mod webhooks;
 
 pub use api_keys::{DeleteAgent, DeleteApiKey, RegisterApiKey, RotateApiKey};
+pub use tenant_keys::{CreateTenantKey, RevokeTenantKey, RotateTenantKey};
 pub use wallets::{CreateWallet, SignMessage};
 pub use webhooks::{CreateWebhook, DeleteWebhook, ReplayWebhook};

@@ -15,6 +15,8 @@ pub struct Call {
     pub user: String,
     /// The `Idempotency-Key`.
     pub key: Option<String>,
+    /// The tenant key that it is sent with; `None` on a stack without keys.
+    pub tenant_key: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -25,11 +27,14 @@ pub(super) enum What {
     Renewal(bool),
     /// A refresh of this wallet's shares.
     Refresh(Uuid),
+    /// A removal of all agents of the tenant.
+    Containment,
 }
 
 impl Call {
     fn request(method: Method, path: String, body: Option<Value>, user: &str) -> Self {
-        Self { what: What::Request(method, path, body), user: user.to_owned(), key: None }
+        let what = What::Request(method, path, body);
+        Self { what, user: user.to_owned(), key: None, tenant_key: None }
     }
 
     /// Adds an `Idempotency-Key`.
@@ -95,29 +100,61 @@ impl Call {
         Self::request(Method::DELETE, path, None, user)
     }
 
+    /// Creates a tenant key, by another one.
+    #[must_use]
+    pub fn tenant_key(label: &str, own: &str) -> Self {
+        let body = json!({ "label": label });
+        let call = Self::request(Method::POST, "/api/keys".to_owned(), Some(body), label);
+        Self { tenant_key: Some(own.to_owned()), ..call }
+    }
+
+    /// Rotates a tenant key, by another one.
+    #[must_use]
+    pub fn rotated_tenant_key(id: &str, overlap_s: u64, own: &str) -> Self {
+        let body = json!({ "overlapSeconds": overlap_s });
+        let call = Self::request(Method::POST, format!("/api/keys/{id}/rotate"), Some(body), id);
+        Self { tenant_key: Some(own.to_owned()), ..call }
+    }
+
+    /// Revokes a tenant key, by another one.
+    #[must_use]
+    pub fn revoked_tenant_key(id: &str, own: &str) -> Self {
+        let call = Self::request(Method::DELETE, format!("/api/keys/{id}"), None, id);
+        Self { tenant_key: Some(own.to_owned()), ..call }
+    }
+
     /// Runs the renewal job.
     #[must_use]
     pub fn renewal(user: &str) -> Self {
-        Self { what: What::Renewal(false), user: user.to_owned(), key: None }
+        let what = What::Renewal(false);
+        Self { what, user: user.to_owned(), key: None, tenant_key: None }
     }
 
     /// Runs the renewal job where callers hold Hyperliquid's keys, which must stay valid.
     #[must_use]
     pub fn renewal_of_handed_out(user: &str) -> Self {
-        Self { what: What::Renewal(true), user: user.to_owned(), key: None }
+        let what = What::Renewal(true);
+        Self { what, user: user.to_owned(), key: None, tenant_key: None }
+    }
+
+    /// Removes all agents of the tenant.
+    #[must_use]
+    pub fn containment(user: &str) -> Self {
+        Self { what: What::Containment, user: user.to_owned(), key: None, tenant_key: None }
     }
 
     /// Refreshes the shares of the user's wallet.
     #[must_use]
     pub fn refresh(user: &str, wallet_id: Uuid) -> Self {
-        Self { what: What::Refresh(wallet_id), user: user.to_owned(), key: None }
+        let what = What::Refresh(wallet_id);
+        Self { what, user: user.to_owned(), key: None, tenant_key: None }
     }
 
     /// Returns the delay before a retry. A caller retries at once, and the schedule runs again an
     /// hour later.
     pub(super) const fn retry_delay_ms(&self) -> u64 {
         match self.what {
-            What::Request(..) | What::Refresh(_) => 1,
+            What::Request(..) | What::Refresh(_) | What::Containment => 1,
             What::Renewal(_) => 60 * 60 * 1_000,
         }
     }
@@ -149,6 +186,12 @@ pub mod ended {
     #[must_use]
     pub fn deleted(reply: &Reply) -> bool {
         reply.status == 200 || reply.text("/code") == "API_KEY_NOT_FOUND"
+    }
+
+    /// The removal of a tenant's agents: it came to the end of the list, and none was left.
+    #[must_use]
+    pub fn contained(reply: &Reply) -> bool {
+        reply.body["failed"] == 0 && reply.body["next"].is_null() && reply.status == 200
     }
 
     /// Returns true if the renewal job had nothing to do.

@@ -74,6 +74,12 @@ pub(super) fn name(service: &str, call: &Call) -> String {
         "cosigner-dynamodb" => format!("Cosigner.DynamoDB.{operation}"),
         "cosigner-kms" => format!("Cosigner.KMS.{operation}"),
         "lambda" => "Lambda.Invoke".to_owned(),
+        "apigateway" => {
+            // Without ids, which differ from run to run.
+            let attaches = call.path.starts_with("usageplans/");
+            let what = if attaches { "keys" } else { "apikeys" };
+            format!("ApiGateway.{} {what}", call.head.method)
+        }
         "hyperliquid" => format!("Hyperliquid.{}", kind()),
         _ => {
             let last = call.path.rsplit('/').next().unwrap_or_default();

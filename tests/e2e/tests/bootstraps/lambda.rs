@@ -23,8 +23,9 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// All functions.
-pub(crate) const FUNCTIONS: [&str; 24] = [
+pub(crate) const FUNCTIONS: [&str; 28] = [
     "cosigner",
+    "create-tenant-key",
     "create-wallet",
     "create-webhook",
     "delete-agent",
@@ -36,6 +37,7 @@ pub(crate) const FUNCTIONS: [&str; 24] = [
     "get-wallet",
     "health",
     "list-agents",
+    "list-tenant-keys",
     "list-wallets",
     "list-webhooks",
     "publish-events",
@@ -45,7 +47,9 @@ pub(crate) const FUNCTIONS: [&str; 24] = [
     "register-hyperliquid",
     "renew-apikeys",
     "replay-webhook",
+    "revoke-tenant-key",
     "rotate-apikey",
+    "rotate-tenant-key",
     "seal-audit",
     "sign-message",
 ];
@@ -149,7 +153,8 @@ impl Lambda {
         let webhooks = name.contains("-webhook") || name == "publish-events";
         let finds =
             matches!(name, "get-wallet" | "get-apikey" | "list-wallets" | "exchange-guidance");
-        let reads = signs || finds || webhooks;
+        let manages = name.ends_with("-tenant-key");
+        let reads = signs || finds || webhooks || manages || name == "list-tenant-keys";
         let cosigner = name == "cosigner";
         let mut list = vec![
             ("AWS_LAMBDA_RUNTIME_API", format!("{}/.rt/{name}", self.address)),
@@ -180,6 +185,9 @@ impl Lambda {
         set(signs, &[("WALLETS_KEY_ID", WALLETS_KEY), ("COSIGNER_FUNCTION", "cosigner")]);
         set(signs || cosigner || seals || webhooks, &[("AWS_ENDPOINT_URL_KMS", &stack.kms)]);
         set(webhooks, &[("WALLETS_KEY_ID", WALLETS_KEY), ("AWS_ENDPOINT_URL_SQS", &stack.sqs)]);
+        set(manages, &[("WALLETS_KEY_ID", WALLETS_KEY), ("AWS_ENDPOINT_URL_KMS", &stack.kms)]);
+        set(manages, &[("USAGE_PLAN_ID", "local"), ("SERVICE_NAME", "hyperdex")]);
+        set(manages, &[("AWS_ENDPOINT_URL_API_GATEWAY", &stack.api_gateway)]);
         let queue = format!("{}/queue/deliveries", stack.sqs);
         set(webhooks, &[("DELIVERIES_QUEUE_URL", &queue)]);
         set(webhooks, &[("WEBHOOK_TARGETS", "public-and-loopback")]);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::requests::{
-    CreateWallet, CreateWebhook, RegisterApiKey, RotateApiKey, SignMessage,
+    CreateTenantKey, CreateWallet, CreateWebhook, RegisterApiKey, RotateApiKey, SignMessage,
 };
 use shared::webhooks::Targets;
 use template::routes::in_code;
@@ -328,6 +328,7 @@ fn read_as(model: &str, body: &Value) -> Option<ApiError> {
         "RotateApiKey" => RotateApiKey::read(&uri, &body).map(|_| ()),
         "RegisterApiKey" => RegisterApiKey::read(&uri, &body).map(|_| ()),
         "CreateWebhook" => CreateWebhook::read(&body, Targets::Public).map(|_| ()),
+        "CreateTenantKey" => CreateTenantKey::read(&body, 0).map(|_| ()),
         _ => panic!("the model {model} is not supported here"),
     });
     read.err()
@@ -354,10 +355,12 @@ fn gateway_model_is_not_stricter_than_the_function() {
             "CreateWallet" => json!({ "userId": "a" }),
             "SignMessage" => json!({ "message": "a" }),
             "CreateWebhook" => json!({ "url": "https://hooks.example.com" }),
+            "CreateTenantKey" => json!({ "label": "a" }),
             _ => json!({ "walletIdOrAddress": "a" }),
         };
         assert!(read_as(&name, &good).is_none(), "{name}: {good}");
-        let fields = ["userId", "walletIdOrAddress", "message", "autoRenew", "url", "other"];
+        let fields =
+            ["userId", "walletIdOrAddress", "message", "autoRenew", "url", "label", "other"];
         let mut bodies = vec![json!([]), json!(null), json!("a"), json!({})];
         for (field, value) in
             fields.iter().flat_map(|field| values.iter().map(move |value| (field, value)))

@@ -7,6 +7,7 @@ mod errors;
 mod idempotency;
 mod limits;
 mod list;
+mod own_keys;
 mod requests;
 mod scopes;
 mod tenant_keys;

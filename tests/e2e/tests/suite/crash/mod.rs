@@ -22,3 +22,4 @@ mod idempotency;
 mod interrupted;
 mod operations;
 mod random;
+mod tenant_keys;

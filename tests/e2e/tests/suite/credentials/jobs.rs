@@ -23,6 +23,7 @@ async fn renew(app: &TestApp, limits: &RenewLimits) -> Renewed {
         pending: one.pending + two.pending,
         expiring: one.expiring + two.expiring,
         backlog: one.backlog + two.backlog,
+        suspended: one.suspended + two.suspended,
         exhausted: one.exhausted || two.exhausted,
     }
 }

@@ -1,6 +1,7 @@
 //! Tests trading keys from registration to removal, and the scheduled jobs that maintain them.
 
 mod agents;
+mod containment;
 mod expiry;
 mod jobs;
 mod key_delivery;

@@ -209,6 +209,7 @@ async fn ip_ban_stops_every_instance_until_its_end() {
         kms: app.stack.kms.clone(),
         lambda: app.stack.lambda.clone(),
         deliveries: app.stack.sqs.clone(),
+        api_gateway: app.stack.api_gateway.clone(),
         hyperliquid: app.stack.hyperliquid.clone(),
         aster: app.stack.aster.clone(),
     };

@@ -1,0 +1,6 @@
+//! The Lambda function `create-tenant-key`.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_entry::Error> {
+    lambda_entry::run(create_tenant_key::router_from_env).await
+}

@@ -1,0 +1,401 @@
+//! Containment: removes all agents of a tenant from the exchanges, and deletes their credentials.
+//!
+//! A run walks the tenant's wallets in two phases. The first one revokes every credential, by the
+//! code that serves `DELETE …/apikey`. The second one asks the exchange for agents that were made
+//! here and that no credential uses, and removes them.
+//!
+//! Nothing is stored about the progress. A revoked credential is no longer there, so a run that
+//! starts again skips it at the price of one query. Two runs at once do no harm: each credential has
+//! a lease. A run ends early when an exchange's budget is used up, and returns where the next run
+//! resumes.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use domain::ids::{Exchange, PerExchange, Tenant, WalletRef};
+use futures_util::future::join_all;
+use platform::items::{SHARDS, StoreError};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::agents::{AgentRole, has_its_name, listed, remove_listed};
+use super::operation::{Initiator, Operation};
+use super::revoke::revoke_known;
+use super::{CredentialError, Registrar, Registrars};
+use crate::exchanges::RefusalKind;
+use crate::exchanges::budget::Busy;
+use crate::store::{Position, WalletView};
+use crate::wallets::{ShareUse, SignError};
+
+/// How many failures a run names.
+const NAMED: usize = 20;
+
+/// How long a caller waits before it retries what was not removed, in seconds.
+const AGAIN_S: u64 = 30;
+
+/// What a run does with the wallets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ContainPhase {
+    /// It revokes credentials.
+    #[default]
+    Revoke,
+    /// It removes agents that no credential uses.
+    Sweep,
+}
+
+impl ContainPhase {
+    /// How many wallets a run works on at the same time. When the budget is used up, the next run
+    /// begins with the same wallets. What is revoked is skipped then; a list is asked for again, so
+    /// there each wallet is a step of its own.
+    const fn at_once(self) -> u8 {
+        match self {
+            Self::Revoke => 8,
+            Self::Sweep => 1,
+        }
+    }
+}
+
+/// Where a run begins. The default is the beginning of the first phase.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ContainCursor {
+    /// The phase.
+    pub phase: ContainPhase,
+    /// The position in the list of the tenant's wallets.
+    pub position: Position,
+}
+
+/// The text is not a cursor of [`ContainCursor`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("invalid cursor: expected the cursor that an earlier run has returned")]
+pub struct CursorError;
+
+impl fmt::Display for ContainCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.phase {
+            ContainPhase::Revoke => "revoke",
+            ContainPhase::Sweep => "sweep",
+        };
+        let Position { shard, after_ms, after } = self.position;
+        write!(f, "{phase}.{shard}.{after_ms}.{after}")
+    }
+}
+
+impl FromStr for ContainCursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let parts: Vec<&str> = text.split('.').collect();
+        let [phase, shard, after_ms, after] = parts[..] else { return Err(CursorError) };
+        let phase = match phase {
+            "revoke" => ContainPhase::Revoke,
+            "sweep" => ContainPhase::Sweep,
+            _ => return Err(CursorError),
+        };
+        let shard = shard.parse().ok().filter(|shard| *shard < SHARDS).ok_or(CursorError)?;
+        let after_ms = after_ms.parse().map_err(|_| CursorError)?;
+        let after: Uuid = after.parse().map_err(|_| CursorError)?;
+        Ok(Self { phase, position: Position { shard, after_ms, after } })
+    }
+}
+
+/// A credential or an agent that a run did not remove.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotRemoved {
+    /// The wallet.
+    pub wallet_id: Uuid,
+    /// The exchange.
+    pub exchange: Exchange,
+    /// Why not.
+    pub reason: String,
+}
+
+/// The result of a run.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Contained {
+    /// Wallets that it looked at.
+    pub wallets: u64,
+    /// Credentials that it revoked and deleted.
+    pub revoked: u64,
+    /// Agents without a credential that it removed.
+    pub removed: u64,
+    /// Credentials and agents that it did not remove. Another run may.
+    pub failed: u64,
+    /// What no run can remove: API keys of Aster's V1, agents that another party made, and agents of
+    /// wallets that are barred for good.
+    pub manual: u64,
+    /// The first of the failed and the manual ones.
+    pub not_removed: Vec<NotRemoved>,
+    /// Where the next run resumes; `None`: this run came to the end of the list.
+    pub next: Option<String>,
+    /// How long to wait before the next run, in seconds.
+    pub retry_after_seconds: Option<u64>,
+}
+
+/// The limits of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct ContainLimits {
+    /// How long a run takes new wallets at most.
+    pub run_time: Duration,
+    /// How many wallets it looks at.
+    pub limit: u32,
+}
+
+/// What became of one wallet's credential or agents at one exchange.
+enum Done {
+    /// There was nothing to do.
+    Nothing,
+    /// The credential is revoked.
+    Revoked,
+    /// The exchange's budget is used up for so many seconds.
+    Limited(u64),
+    /// The exchange does not take calls now.
+    Down(String),
+    /// It failed, and another run may succeed.
+    Failed(String),
+    /// No run can do it.
+    Manual(String),
+}
+
+/// What a run did with one wallet at one exchange.
+struct Step {
+    wallet_id: Uuid,
+    exchange: Exchange,
+    removed: u64,
+    done: Vec<Done>,
+}
+
+impl Registrars {
+    /// Removes a tenant's agents from the exchanges, beginning at `from`.
+    ///
+    /// # Errors
+    /// When the list of wallets cannot be read. What was removed stays removed.
+    pub async fn contain(
+        &self,
+        tenant: &Tenant,
+        from: ContainCursor,
+        limits: ContainLimits,
+    ) -> Result<Contained, StoreError> {
+        let custody = &self.aster.custody;
+        let started_ms = custody.clock.now_ms();
+        let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
+        let mut run = Contained::default();
+        let mut is_down = PerExchange::from_fn(|_| false);
+        let mut at = from;
+        loop {
+            let is_over = custody.clock.now_ms().saturating_sub(started_ms) > run_ms;
+            if is_over || run.wallets >= u64::from(limits.limit) {
+                run.next = Some(at.to_string());
+                return Ok(run);
+            }
+            let (wallets, next) =
+                custody.store.list(tenant, at.position, at.phase.at_once()).await?;
+            let steps =
+                wallets.iter().map(|wallet| self.step(tenant, wallet.wallet_id, at.phase, is_down));
+            let steps: Vec<Step> = join_all(steps).await.into_iter().flatten().collect();
+            let wait_s = run.note(&steps, &mut is_down);
+            if let Some(wait_s) = wait_s {
+                // The same wallets once more: what is done for them is skipped.
+                run.next = Some(at.to_string());
+                run.retry_after_seconds = Some(wait_s);
+                return Ok(run);
+            }
+            run.wallets += u64::try_from(wallets.len()).unwrap_or_default();
+            match next {
+                Some(position) => at.position = position,
+                None if at.phase == ContainPhase::Revoke => {
+                    at =
+                        ContainCursor { phase: ContainPhase::Sweep, position: Position::default() };
+                }
+                None => {
+                    run.retry_after_seconds = (run.failed > 0).then_some(AGAIN_S);
+                    return Ok(run);
+                }
+            }
+        }
+    }
+
+    /// Works on one wallet, at every exchange.
+    async fn step(
+        &self,
+        tenant: &Tenant,
+        wallet_id: Uuid,
+        phase: ContainPhase,
+        is_down: PerExchange<bool>,
+    ) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for exchange in Exchange::ALL {
+            let registrar = self.of(exchange);
+            let mut step = Step { wallet_id, exchange, removed: 0, done: Vec::new() };
+            match registrar.custody.store.find(tenant, &WalletRef::Wallet(wallet_id)).await {
+                Ok(Some(view)) => {
+                    registrar.contain_one(&view, phase, is_down[exchange], &mut step).await;
+                }
+                Ok(None) => {}
+                Err(error) => step.done.push(Done::Failed(error.to_string())),
+            }
+            steps.push(step);
+        }
+        steps
+    }
+}
+
+impl Contained {
+    /// Counts what was done. Returns for how many seconds an exchange's budget is used up.
+    fn note(&mut self, steps: &[Step], is_down: &mut PerExchange<bool>) -> Option<u64> {
+        let mut wait_s = None;
+        for step in steps {
+            self.removed += step.removed;
+            for done in &step.done {
+                match done {
+                    Done::Nothing => {}
+                    Done::Revoked => self.revoked += 1,
+                    Done::Limited(seconds) => wait_s = Some(wait_s.unwrap_or(0).max(*seconds)),
+                    Done::Down(reason) => {
+                        is_down[step.exchange] = true;
+                        self.failed += 1;
+                        self.name(step, reason);
+                    }
+                    Done::Failed(reason) => {
+                        self.failed += 1;
+                        self.name(step, reason);
+                    }
+                    Done::Manual(reason) => {
+                        self.manual += 1;
+                        self.name(step, reason);
+                    }
+                }
+            }
+        }
+        wait_s
+    }
+
+    fn name(&mut self, step: &Step, reason: &str) {
+        let Step { wallet_id, exchange, .. } = *step;
+        tracing::warn!(walletId = %wallet_id, %exchange, reason, "not removed");
+        if self.not_removed.len() < NAMED {
+            self.not_removed.push(NotRemoved { wallet_id, exchange, reason: reason.to_owned() });
+        }
+    }
+}
+
+impl Registrar {
+    async fn contain_one(
+        &self,
+        view: &WalletView,
+        phase: ContainPhase,
+        is_down: bool,
+        step: &mut Step,
+    ) {
+        let exchange = self.client.exchange();
+        let known = view.credential(exchange);
+        let needs_agent = self.client.lists_for_agents_only();
+        // Where only an agent may list, its last use is to list the others.
+        let sweeps = match phase {
+            ContainPhase::Revoke => needs_agent && known.is_some_and(|known| !known.is_v1()),
+            ContainPhase::Sweep => !needs_agent && view.nonces.last(exchange) > 0,
+        };
+        let revokes = phase == ContainPhase::Revoke && known.is_some();
+        if !sweeps && !revokes {
+            return;
+        }
+        if is_down {
+            step.done.push(Done::Failed("the exchange is not available".to_owned()));
+            return;
+        }
+        if sweeps {
+            let swept = self.sweep(view, step).await;
+            match swept {
+                // An expired agent lists nothing, and is revoked all the same.
+                Ok(()) | Err(CredentialError::NoAgentToAsk) => {}
+                Err(error) => step.done.push(self.outcome(error)),
+            }
+        }
+        if let (true, Some(known)) = (revokes, known) {
+            let received_ms = self.custody.clock.now_ms();
+            let initiator = Initiator::Job;
+            let operation = Operation { registrar: self, initiator, view, received_ms };
+            step.done.push(match revoke_known(operation, known).await {
+                Ok(_) => Done::Revoked,
+                Err(error) => self.outcome(error),
+            });
+        }
+    }
+
+    /// Removes the listed agents that were made here and that no credential uses.
+    async fn sweep(&self, view: &WalletView, step: &mut Step) -> Result<(), CredentialError> {
+        let received_ms = self.custody.clock.now_ms();
+        let listed = listed(self, view).await?;
+        // The record is read after the exchange was asked: see `agents`.
+        let name = WalletRef::Wallet(view.wallet.wallet_id);
+        let view = self.custody.store.find(&view.wallet.tenant, &name).await?;
+        let view = view.ok_or(CredentialError::NotFound)?;
+        let known = view.credential(self.client.exchange());
+        for agent in listed {
+            match AgentRole::of(&agent, known, received_ms) {
+                AgentRole::Leftover if !has_its_name(known, &agent) => {
+                    self.client.admit(0, 1).await?;
+                    let share = self.custody.share_for(&view.wallet, ShareUse::Revoke).await?;
+                    remove_listed(self, &view, &share, &agent, received_ms).await?;
+                    step.removed += 1;
+                }
+                AgentRole::Stranger => step.done.push(Done::Manual(format!(
+                    "another party made the agent {}: remove it at the exchange",
+                    agent.address
+                ))),
+                AgentRole::Current
+                | AgentRole::Next
+                | AgentRole::Previous
+                | AgentRole::Leftover => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what an error means for the run.
+    fn outcome(&self, error: CredentialError) -> Done {
+        match self.explain(error) {
+            // Another call has revoked it.
+            CredentialError::NoCredential | CredentialError::NotFound => Done::Nothing,
+            CredentialError::Busy(Busy::Limited { retry_after_s }) => Done::Limited(retry_after_s),
+            CredentialError::Refused(refusal) => match refusal.kind {
+                RefusalKind::RateLimited { retry_after_s } => Done::Limited(retry_after_s),
+                _ => Done::Failed(CredentialError::Refused(refusal).to_string()),
+            },
+            error @ CredentialError::Busy(Busy::Down { .. } | Busy::Blocked { .. }) => {
+                Done::Down(error.to_string())
+            }
+            CredentialError::NotOffered => Done::Manual(
+                "an API key of Aster's V1: delete it in Aster's settings, then delete the record \
+                 with removedOnExchange"
+                    .to_owned(),
+            ),
+            CredentialError::Sign(SignError::Frozen) => Done::Manual(
+                "the wallet is barred for good: its agents stay until they expire".to_owned(),
+            ),
+            error => Done::Failed(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursor_text_reads_back_and_anything_else_is_refused() {
+        let position =
+            Position { shard: 3, after_ms: 1_795_921_445_000, after: Uuid::from_u128(7) };
+        for phase in [ContainPhase::Revoke, ContainPhase::Sweep] {
+            let cursor = ContainCursor { phase, position };
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
+        let nil = Uuid::nil();
+        for text in ["", "revoke", "revoke.16.0.x", &format!("revoke.16.0.{nil}"), "other.0.0.0"] {
+            assert_eq!(text.parse::<ContainCursor>(), Err(CursorError), "{text}");
+        }
+        assert_eq!(format!("revoke.0.0.{nil}").parse(), Ok(ContainCursor::default()));
+    }
+}

@@ -1,0 +1,405 @@
+//! Tenant keys: created, rotated and revoked, at API Gateway and in the table.
+//!
+//! API Gateway lets a request in, and the key's record says what it may do. So each change is two
+//! writes, in an order that leaves no usable key behind when the process dies in between:
+//!
+//! | step of a creation | after a crash here |
+//! | --- | --- |
+//! | [`KeyAdmin::prepare`] creates the key at API Gateway, attached to no usage plan | it opens nothing; nobody has its value |
+//! | it writes the record | it opens nothing, because no usage plan has it |
+//! | [`KeyAdmin::open`] attaches it to the usage plan | it works as its record says |
+//!
+//! [`KeyAdmin::revoke`] deletes the key at API Gateway and leaves a tombstone in the table. It tries
+//! both, whether or not one of them fails. The key is deleted and not only disabled, because an account
+//! has room for a limited number of keys, which a tenant could fill with revoked ones.
+
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::{Random, RandomError};
+use platform::aws::Aws;
+use platform::env::ConfigError;
+use platform::items::StoreError;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::aws::{ApiGatewayClient, CallError};
+use crate::runtime::Runtime;
+use crate::store::{KeyRecord, Store, TenantError};
+use crate::tenancy::{
+    Change, Cidr, KeyId, KeyLabel, KeyState, MAX_KEYS, Scope, Scopes, draw_key_value,
+};
+
+/// The longest overlap of a rotation, in milliseconds.
+pub const MAX_OVERLAP_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
+
+/// The overlap of a rotation that names none, in milliseconds.
+pub const OVERLAP_MS: u64 = 60 * 60 * 1_000;
+
+/// What changes tenant keys.
+#[derive(Clone, Debug)]
+pub struct KeyAdmin {
+    /// The wallets' table.
+    pub store: Store,
+    gateway: ApiGatewayClient,
+    /// The usage plan that opens the API.
+    plan: String,
+    /// The deployment's name, the first part of a key's name at API Gateway.
+    service: String,
+    /// The time.
+    pub clock: Clock,
+    random: Random,
+}
+
+/// What a new key is to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyRequest {
+    /// Its tenant.
+    pub tenant: Tenant,
+    /// The tenant's words for it.
+    pub label: KeyLabel,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it expires, Unix milliseconds.
+    pub expires_at_ms: Option<u64>,
+    /// Where it may be used from; empty: anywhere.
+    pub cidrs: Vec<Cidr>,
+    /// The key that it replaces.
+    pub replaces: Option<KeyId>,
+    /// The request with an `Idempotency-Key` that it is for.
+    pub made_by: Option<Uuid>,
+}
+
+/// What a key may not grant to another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum GrantError {
+    /// A scope that it lacks.
+    #[error("it lacks the scope {0}")]
+    Scope(Scope),
+    /// Networks beyond its own.
+    #[error("the networks are not within its own")]
+    Networks,
+    /// A time after its own expiry.
+    #[error("it expires earlier")]
+    Expiry,
+}
+
+impl KeyRequest {
+    /// Returns the request for a key that replaces another one and may do the same.
+    #[must_use]
+    pub fn instead_of(before: &KeyRecord) -> Self {
+        Self {
+            tenant: before.tenant.clone(),
+            label: before.label.clone(),
+            scopes: before.scopes,
+            expires_at_ms: before.expires_at_ms,
+            cidrs: before.cidrs.clone(),
+            replaces: Some(before.key_id.clone()),
+            made_by: None,
+        }
+    }
+
+    /// Holds the new key within what the granting key itself may do, so that nobody gains anything by
+    /// a key of their own making. What the request leaves open is as the granting key has it.
+    ///
+    /// # Errors
+    /// When the request names more.
+    pub fn within(self, own: &KeyRecord) -> Result<Self, GrantError> {
+        let lacking = self.scopes.iter().find(|scope| !own.scopes.contains(*scope));
+        if let Some(scope) = lacking {
+            return Err(GrantError::Scope(scope));
+        }
+        let is_inside = |network: &Cidr| own.cidrs.iter().any(|own| own.covers(*network));
+        let cidrs = if self.cidrs.is_empty() { own.cidrs.clone() } else { self.cidrs };
+        if !own.cidrs.is_empty() && !cidrs.iter().all(is_inside) {
+            return Err(GrantError::Networks);
+        }
+        let expires_at_ms = match (self.expires_at_ms, own.expires_at_ms) {
+            (Some(asked), Some(own)) if asked > own => return Err(GrantError::Expiry),
+            (asked, own) => asked.or(own),
+        };
+        Ok(Self { cidrs, expires_at_ms, ..self })
+    }
+}
+
+/// A key that was made, with its value, which is not stored.
+pub struct MadeKey {
+    /// The record.
+    pub record: KeyRecord,
+    /// The value of `X-API-KEY`.
+    pub value: Zeroizing<String>,
+}
+
+impl std::fmt::Debug for MadeKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MadeKey({})", self.record.key_id)
+    }
+}
+
+/// Why a tenant key was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyAdminError {
+    /// The tenant has a usable key with this label.
+    #[error("the tenant has a key with this label: {0}")]
+    LabelTaken(KeyId),
+    /// Another rotation has replaced the key.
+    #[error("the key is being replaced by another one: {0}")]
+    Replaced(KeyId),
+    /// The key was revoked meanwhile.
+    #[error("the key {0} was revoked before it could be used")]
+    Overtaken(KeyId),
+    /// The record could not be read or written.
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
+    /// API Gateway failed. A retry of the command finishes.
+    #[error("API Gateway: {0}")]
+    Gateway(#[from] CallError),
+    /// API Gateway's id of the key does not have the form of an id.
+    #[error("API Gateway returned an id that is not one")]
+    Id,
+    /// There is no randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+impl From<StoreError> for KeyAdminError {
+    fn from(error: StoreError) -> Self {
+        Self::Tenant(error.into())
+    }
+}
+
+impl KeyAdmin {
+    /// Makes the clients from the environment: `USAGE_PLAN_ID`, and `SERVICE_NAME`.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
+        let Runtime { env, clock, random } = runtime;
+        let (store, aws) = (Store::from_env(env)?, Aws::from_env(env)?);
+        let plan = env.required("USAGE_PLAN_ID")?;
+        let service = env.required("SERVICE_NAME")?;
+        Ok(Self::new(store, &aws, (&service, &plan), clock.clone(), random.clone()))
+    }
+
+    /// Returns what changes the keys of a deployment: its service name and its usage plan.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        aws: &Aws,
+        (service, plan): (&str, &str),
+        clock: Clock,
+        random: Random,
+    ) -> Self {
+        let gateway = ApiGatewayClient::new(aws);
+        let (service, plan) = (service.to_owned(), plan.to_owned());
+        Self { store, gateway, plan, service, clock, random }
+    }
+
+    /// Creates a key that opens nothing yet, and its record.
+    ///
+    /// # Errors
+    /// When the tenant has a key with this label or as many as it may, or a call fails.
+    pub async fn prepare(&self, new: KeyRequest, by: &str) -> Result<MadeKey, KeyAdminError> {
+        if self.store.tenant(&new.tenant).await?.is_none() {
+            return Err(TenantError::NotFound(new.tenant).into());
+        }
+        let keys = self.store.keys(&new.tenant).await?;
+        let now_ms = self.clock.now_ms();
+        let is_live = |key: &&KeyRecord| is_usable(key, now_ms);
+        // Before API Gateway has one more.
+        if keys.iter().filter(|key| key.state == KeyState::Active).count() >= MAX_KEYS {
+            return Err(TenantError::TooManyKeys(new.tenant).into());
+        }
+        match &new.replaces {
+            None => {
+                let taken = keys.iter().filter(is_live).find(|key| key.label == new.label);
+                if let Some(taken) = taken {
+                    return Err(KeyAdminError::LabelTaken(taken.key_id.clone()));
+                }
+            }
+            Some(before) => {
+                if let Some(rival) = replacement(&keys, before, now_ms) {
+                    return Err(KeyAdminError::Replaced(rival.key_id.clone()));
+                }
+            }
+        }
+        let value = draw_key_value(&self.random)?;
+        let name = self.name(&new.tenant, &new.label);
+        let id = self.gateway.create(&name, &value).await?;
+        let key_id: KeyId = id.parse().map_err(|_| KeyAdminError::Id)?;
+        let record = KeyRecord {
+            label: new.label,
+            scopes: new.scopes,
+            expires_at_ms: new.expires_at_ms,
+            cidrs: new.cidrs,
+            replaces: new.replaces.clone(),
+            made_by: new.made_by,
+            ..KeyRecord::new(key_id.clone(), new.tenant.clone(), &self.change(by, ""))
+        };
+        let record = match self.store.add_key(&record, &self.random).await {
+            Ok(record) => record,
+            Err(error) => {
+                // The record may be there all the same, so the value must never be used.
+                self.discard(&key_id).await;
+                return Err(error.into());
+            }
+        };
+        if let Some(before) = &new.replaces {
+            self.settle_rivals(&record, before, by).await?;
+        }
+        Ok(MadeKey { record, value })
+    }
+
+    /// Of two rotations of one key at the same time, the one with the smaller id remains.
+    async fn settle_rivals(
+        &self,
+        own: &KeyRecord,
+        before: &KeyId,
+        by: &str,
+    ) -> Result<(), KeyAdminError> {
+        let keys = self.store.keys(&own.tenant).await?;
+        let Some(first) = replacement(&keys, before, self.clock.now_ms()) else { return Ok(()) };
+        if first.key_id == own.key_id {
+            return Ok(());
+        }
+        let rival = first.key_id.clone();
+        self.revoke(&own.key_id, &self.change(by, "another rotation was faster")).await?;
+        Err(KeyAdminError::Replaced(rival))
+    }
+
+    /// Attaches a prepared key to the usage plan: from now on it works.
+    ///
+    /// # Errors
+    /// When API Gateway fails, or the key was revoked meanwhile.
+    pub async fn open(&self, key_id: &KeyId) -> Result<KeyRecord, KeyAdminError> {
+        self.gateway.attach(&self.plan, key_id.as_str()).await?;
+        let record = self.store.key(key_id).await?;
+        match record.filter(|record| record.state == KeyState::Active) {
+            Some(record) => Ok(record),
+            None => {
+                self.gateway.delete(key_id.as_str()).await?;
+                Err(KeyAdminError::Overtaken(key_id.clone()))
+            }
+        }
+    }
+
+    /// Lets a replaced key work for some time more, or ends it at once.
+    ///
+    /// # Errors
+    /// When the key could not be changed: it works on.
+    pub async fn retire(
+        &self,
+        key_id: &KeyId,
+        overlap_ms: u64,
+        change: &Change,
+    ) -> Result<KeyRecord, KeyAdminError> {
+        if overlap_ms == 0 {
+            return self.revoke(key_id, change).await;
+        }
+        let at_ms = self.clock.now_ms().saturating_add(overlap_ms);
+        Ok(self.store.expire_key(key_id, at_ms).await?)
+    }
+
+    /// Revokes a key: API Gateway refuses it at once, and the tombstone of its record everywhere
+    /// within the time that functions remember a key. Revoking it again changes nothing.
+    ///
+    /// # Errors
+    /// When one of the two failed; the other one was tried all the same.
+    pub async fn revoke(
+        &self,
+        key_id: &KeyId,
+        change: &Change,
+    ) -> Result<KeyRecord, KeyAdminError> {
+        let (deleted, record) = tokio::join!(
+            self.gateway.delete(key_id.as_str()),
+            self.store.revoke_key(key_id, change)
+        );
+        let record = record?;
+        deleted?;
+        Ok(record)
+    }
+
+    /// Revokes what a request, or a command, has made before it died: keys that were never opened.
+    /// With `made_by`, the key that an earlier attempt at this request has made, because its value
+    /// is lost.
+    ///
+    /// # Errors
+    /// When such a key could not be revoked.
+    pub async fn drop_earlier_attempt(
+        &self,
+        tenant: &Tenant,
+        made_by: Uuid,
+        change: &Change,
+    ) -> Result<(), KeyAdminError> {
+        let now_ms = self.clock.now_ms();
+        for key in self.store.keys(tenant).await? {
+            if key.made_by == Some(made_by) && is_usable(&key, now_ms) {
+                self.revoke(&key.key_id, change).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether a key is attached to the usage plan. One that is not was never opened.
+    ///
+    /// # Errors
+    /// When API Gateway fails.
+    pub async fn is_open(&self, key_id: &KeyId) -> Result<bool, KeyAdminError> {
+        Ok(self.gateway.is_attached(&self.plan, key_id.as_str()).await?)
+    }
+
+    /// Deletes the keys of this deployment at API Gateway that have no record and were made more
+    /// than `after_ms` ago: their creation died. Returns how many.
+    ///
+    /// # Errors
+    /// When API Gateway or the table fails.
+    pub async fn delete_orphans(
+        &self,
+        tenant: &Tenant,
+        after_ms: u64,
+    ) -> Result<usize, KeyAdminError> {
+        let before_ms = self.clock.now_ms().saturating_sub(after_ms);
+        let mut deleted = 0;
+        for key in self.gateway.list(&format!("{}/{tenant}/", self.service)).await? {
+            let Ok(key_id) = key.id.parse::<KeyId>() else { continue };
+            if key.created_at_ms < before_ms && self.store.key(&key_id).await?.is_none() {
+                self.gateway.delete(&key.id).await?;
+                deleted += 1;
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// Returns a change of a record, made now.
+    #[must_use]
+    pub fn change(&self, by: &str, reason: &str) -> Change {
+        Change { at_ms: self.clock.now_ms(), by: by.to_owned(), reason: reason.to_owned() }
+    }
+
+    /// The key's name at API Gateway. It is for people; nothing depends on it but the deletion of
+    /// keys without a record.
+    fn name(&self, tenant: &Tenant, label: &KeyLabel) -> String {
+        format!("{}/{tenant}/{label}", self.service)
+    }
+
+    /// Deletes a key that has no record. If this fails, the key stays, attached to nothing.
+    async fn discard(&self, key_id: &KeyId) {
+        if let Err(error) = self.gateway.delete(key_id.as_str()).await {
+            tracing::warn!(%error, keyId = %key_id, "an unused key stays at API Gateway");
+        }
+    }
+}
+
+/// Returns whether a key is not revoked and has not expired.
+#[must_use]
+pub fn is_usable(key: &KeyRecord, now_ms: u64) -> bool {
+    key.state == KeyState::Active && key.expires_at_ms.is_none_or(|at_ms| now_ms < at_ms)
+}
+
+/// The usable key that replaces another one: the one with the smallest id, where there are several.
+fn replacement<'a>(keys: &'a [KeyRecord], before: &KeyId, now_ms: u64) -> Option<&'a KeyRecord> {
+    let replacing = keys.iter().filter(|key| key.replaces.as_ref() == Some(before));
+    let usable = replacing.filter(|key| is_usable(key, now_ms));
+    usable.min_by(|one, other| one.key_id.as_str().cmp(other.key_id.as_str()))
+}

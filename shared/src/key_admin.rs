@@ -1,17 +1,19 @@
 //! Tenant keys: created, rotated and revoked, at API Gateway and in the table.
 //!
-//! API Gateway lets a request in, and the key's record says what it may do. So each change is two
-//! writes, in an order that leaves no usable key behind when the process dies in between:
+//! API Gateway authenticates a key, and the key's record states its rights. So each change consists
+//! of two writes. Their order leaves no usable key without a record after a crash:
 //!
 //! | step of a creation | after a crash here |
 //! | --- | --- |
-//! | [`KeyAdmin::prepare`] creates the key at API Gateway, attached to no usage plan | it opens nothing; nobody has its value |
+//! | [`KeyAdmin::prepare`] creates the key at API Gateway, attached to no usage plan | it opens nothing, and its value is lost |
 //! | it writes the record | it opens nothing, because no usage plan has it |
 //! | [`KeyAdmin::open`] attaches it to the usage plan | it works as its record says |
 //!
 //! [`KeyAdmin::revoke`] deletes the key at API Gateway and leaves a tombstone in the table. It tries
 //! both, whether or not one of them fails. The key is deleted and not only disabled, because an account
 //! has room for a limited number of keys, which a tenant could fill with revoked ones.
+
+use std::sync::{Arc, OnceLock};
 
 use domain::clock::Clock;
 use domain::ids::Tenant;
@@ -36,34 +38,35 @@ pub const MAX_OVERLAP_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// The overlap of a rotation that names none, in milliseconds.
 pub const OVERLAP_MS: u64 = 60 * 60 * 1_000;
 
-/// What changes tenant keys.
+/// The administration of tenant keys.
 #[derive(Clone, Debug)]
 pub struct KeyAdmin {
     /// The wallets' table.
     pub store: Store,
     gateway: ApiGatewayClient,
-    /// The usage plan that opens the API.
-    plan: String,
-    /// The deployment's name, the first part of a key's name at API Gateway.
+    /// The usage plan that opens the API, as soon as it is known.
+    plan: Arc<OnceLock<String>>,
+    /// The deployment's name: the name of its usage plan, and the first part of a key's name at API
+    /// Gateway.
     service: String,
     /// The time.
     pub clock: Clock,
     random: Random,
 }
 
-/// What a new key is to be.
+/// A request for a new key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyRequest {
     /// Its tenant.
     pub tenant: Tenant,
-    /// The tenant's words for it.
+    /// The tenant's label.
     pub label: KeyLabel,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Scopes,
-    /// When it expires, Unix milliseconds.
+    /// Its expiry, Unix milliseconds.
     pub expires_at_ms: Option<u64>,
-    /// Where it may be used from; empty: anywhere.
+    /// The networks that may use it; empty: any.
     pub cidrs: Vec<Cidr>,
     /// The key that it replaces.
     pub replaces: Option<KeyId>,
@@ -71,7 +74,7 @@ pub struct KeyRequest {
     pub made_by: Option<Uuid>,
 }
 
-/// What a key may not grant to another one.
+/// A right that a key cannot grant because it does not have it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum GrantError {
     /// A scope that it lacks.
@@ -100,11 +103,11 @@ impl KeyRequest {
         }
     }
 
-    /// Holds the new key within what the granting key itself may do, so that nobody gains anything by
-    /// a key of their own making. What the request leaves open is as the granting key has it.
+    /// Limits the new key to the rights of the granting key. Networks and expiry that the request
+    /// omits are those of the granting key.
     ///
     /// # Errors
-    /// When the request names more.
+    /// Fails when the request names more.
     pub fn within(self, own: &KeyRecord) -> Result<Self, GrantError> {
         let lacking = self.scopes.iter().find(|scope| !own.scopes.contains(*scope));
         if let Some(scope) = lacking {
@@ -137,7 +140,7 @@ impl std::fmt::Debug for MadeKey {
     }
 }
 
-/// Why a tenant key was not changed.
+/// An error of a change of tenant keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyAdminError {
     /// The tenant has a usable key with this label.
@@ -152,10 +155,13 @@ pub enum KeyAdminError {
     /// The record could not be read or written.
     #[error(transparent)]
     Tenant(#[from] TenantError),
-    /// API Gateway failed. A retry of the command finishes.
+    /// API Gateway failed. A retry of the command completes the change.
     #[error("API Gateway: {0}")]
     Gateway(#[from] CallError),
-    /// API Gateway's id of the key does not have the form of an id.
+    /// The deployment's usage plan was not found by its name.
+    #[error("API Gateway has {1} usage plans with the name {0}, not one")]
+    Plan(String, usize),
+    /// API Gateway's id of the key is invalid.
     #[error("API Gateway returned an id that is not one")]
     Id,
     /// There is no randomness.
@@ -170,36 +176,39 @@ impl From<StoreError> for KeyAdminError {
 }
 
 impl KeyAdmin {
-    /// Makes the clients from the environment: `USAGE_PLAN_ID`, and `SERVICE_NAME`.
+    /// Makes the clients from the environment. The usage plan is the one with the name
+    /// `SERVICE_NAME`: a template cannot give a function of the API the plan's id, because the plan
+    /// depends on the API, and the API on its functions.
     ///
     /// # Errors
     /// Names the variable that is missing.
     pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
         let Runtime { env, clock, random } = runtime;
         let (store, aws) = (Store::from_env(env)?, Aws::from_env(env)?);
-        let plan = env.required("USAGE_PLAN_ID")?;
         let service = env.required("SERVICE_NAME")?;
-        Ok(Self::new(store, &aws, (&service, &plan), clock.clone(), random.clone()))
+        Ok(Self::new(store, &aws, (&service, None), clock.clone(), random.clone()))
     }
 
-    /// Returns what changes the keys of a deployment: its service name and its usage plan.
+    /// Returns the administration of a deployment's keys, for its service name and usage plan. Without
+    /// an id, the plan is the one with the service's name.
     #[must_use]
     pub fn new(
         store: Store,
         aws: &Aws,
-        (service, plan): (&str, &str),
+        (service, plan): (&str, Option<&str>),
         clock: Clock,
         random: Random,
     ) -> Self {
         let gateway = ApiGatewayClient::new(aws);
-        let (service, plan) = (service.to_owned(), plan.to_owned());
+        let plan = plan.map(|id| OnceLock::from(id.to_owned())).unwrap_or_default();
+        let (service, plan) = (service.to_owned(), Arc::new(plan));
         Self { store, gateway, plan, service, clock, random }
     }
 
-    /// Creates a key that opens nothing yet, and its record.
+    /// Creates a key that is not attached yet, and its record.
     ///
     /// # Errors
-    /// When the tenant has a key with this label or as many as it may, or a call fails.
+    /// Fails when the tenant has a key with this label or as many as it may, or a call fails.
     pub async fn prepare(&self, new: KeyRequest, by: &str) -> Result<MadeKey, KeyAdminError> {
         if self.store.tenant(&new.tenant).await?.is_none() {
             return Err(TenantError::NotFound(new.tenant).into());
@@ -224,6 +233,8 @@ impl KeyAdmin {
                 }
             }
         }
+        // Without a plan, no key is made.
+        self.plan().await?;
         let value = draw_key_value(&self.random)?;
         let name = self.name(&new.tenant, &new.label);
         let id = self.gateway.create(&name, &value).await?;
@@ -268,12 +279,12 @@ impl KeyAdmin {
         Err(KeyAdminError::Replaced(rival))
     }
 
-    /// Attaches a prepared key to the usage plan: from now on it works.
+    /// Attaches a prepared key to the usage plan. It works from then on.
     ///
     /// # Errors
-    /// When API Gateway fails, or the key was revoked meanwhile.
+    /// Fails when API Gateway fails, or the key was revoked meanwhile.
     pub async fn open(&self, key_id: &KeyId) -> Result<KeyRecord, KeyAdminError> {
-        self.gateway.attach(&self.plan, key_id.as_str()).await?;
+        self.gateway.attach(self.plan().await?, key_id.as_str()).await?;
         let record = self.store.key(key_id).await?;
         match record.filter(|record| record.state == KeyState::Active) {
             Some(record) => Ok(record),
@@ -284,10 +295,10 @@ impl KeyAdmin {
         }
     }
 
-    /// Lets a replaced key work for some time more, or ends it at once.
+    /// Sets the expiry of a replaced key, or revokes it at once.
     ///
     /// # Errors
-    /// When the key could not be changed: it works on.
+    /// Fails when the key could not be changed. It still works then.
     pub async fn retire(
         &self,
         key_id: &KeyId,
@@ -305,7 +316,7 @@ impl KeyAdmin {
     /// within the time that functions remember a key. Revoking it again changes nothing.
     ///
     /// # Errors
-    /// When one of the two failed; the other one was tried all the same.
+    /// Fails when one of the two failed. The other one was tried anyway.
     pub async fn revoke(
         &self,
         key_id: &KeyId,
@@ -320,12 +331,10 @@ impl KeyAdmin {
         Ok(record)
     }
 
-    /// Revokes what a request, or a command, has made before it died: keys that were never opened.
-    /// With `made_by`, the key that an earlier attempt at this request has made, because its value
-    /// is lost.
+    /// Revokes the key that an earlier attempt at a request created, because its value is lost.
     ///
     /// # Errors
-    /// When such a key could not be revoked.
+    /// Fails when such a key could not be revoked.
     pub async fn drop_earlier_attempt(
         &self,
         tenant: &Tenant,
@@ -341,19 +350,19 @@ impl KeyAdmin {
         Ok(())
     }
 
-    /// Returns whether a key is attached to the usage plan. One that is not was never opened.
+    /// Returns true if a key is attached to the usage plan.
     ///
     /// # Errors
-    /// When API Gateway fails.
+    /// Fails when API Gateway fails.
     pub async fn is_open(&self, key_id: &KeyId) -> Result<bool, KeyAdminError> {
-        Ok(self.gateway.is_attached(&self.plan, key_id.as_str()).await?)
+        Ok(self.gateway.is_attached(self.plan().await?, key_id.as_str()).await?)
     }
 
     /// Deletes the keys of this deployment at API Gateway that have no record and were made more
-    /// than `after_ms` ago: their creation died. Returns how many.
+    /// than `after_ms` ago: their creation crashed. Returns how many.
     ///
     /// # Errors
-    /// When API Gateway or the table fails.
+    /// Fails when API Gateway or the table fails.
     pub async fn delete_orphans(
         &self,
         tenant: &Tenant,
@@ -377,13 +386,24 @@ impl KeyAdmin {
         Change { at_ms: self.clock.now_ms(), by: by.to_owned(), reason: reason.to_owned() }
     }
 
-    /// The key's name at API Gateway. It is for people; nothing depends on it but the deletion of
-    /// keys without a record.
+    /// Returns the id of the usage plan.
+    async fn plan(&self) -> Result<&str, KeyAdminError> {
+        if let Some(plan) = self.plan.get() {
+            return Ok(plan);
+        }
+        let named = self.gateway.plans(&self.service).await?;
+        let [plan] = <[String; 1]>::try_from(named)
+            .map_err(|named| KeyAdminError::Plan(self.service.clone(), named.len()))?;
+        Ok(self.plan.get_or_init(|| plan))
+    }
+
+    /// Returns the key's name at API Gateway. Only the deletion of keys without a record depends on
+    /// it.
     fn name(&self, tenant: &Tenant, label: &KeyLabel) -> String {
         format!("{}/{tenant}/{label}", self.service)
     }
 
-    /// Deletes a key that has no record. If this fails, the key stays, attached to nothing.
+    /// Deletes a key that has no record. If this fails, the key stays without a usage plan.
     async fn discard(&self, key_id: &KeyId) {
         if let Err(error) = self.gateway.delete(key_id.as_str()).await {
             tracing::warn!(%error, keyId = %key_id, "an unused key stays at API Gateway");
@@ -391,13 +411,13 @@ impl KeyAdmin {
     }
 }
 
-/// Returns whether a key is not revoked and has not expired.
+/// Returns true if a key is neither revoked nor expired.
 #[must_use]
 pub fn is_usable(key: &KeyRecord, now_ms: u64) -> bool {
     key.state == KeyState::Active && key.expires_at_ms.is_none_or(|at_ms| now_ms < at_ms)
 }
 
-/// The usable key that replaces another one: the one with the smallest id, where there are several.
+/// Returns the usable key that replaces another one; of several, the one with the smallest id.
 fn replacement<'a>(keys: &'a [KeyRecord], before: &KeyId, now_ms: u64) -> Option<&'a KeyRecord> {
     let replacing = keys.iter().filter(|key| key.replaces.as_ref() == Some(before));
     let usable = replacing.filter(|key| is_usable(key, now_ms));

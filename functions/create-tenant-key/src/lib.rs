@@ -1,5 +1,5 @@
-//! `POST /api/keys`: a new key of the calling tenant. The response holds its value, which is returned
-//! again only to a client that has lost the response.
+//! `POST /api/keys`: creates a key of the calling tenant. The response contains its value. Within ten
+//! minutes, a retry with the same `Idempotency-Key` returns the value again.
 
 use axum::extract::State;
 use axum::routing::post;

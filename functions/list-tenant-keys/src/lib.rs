@@ -15,7 +15,7 @@ use shared::runtime::Runtime;
 use shared::store::{KeyRecord, Store};
 use shared::tenancy::Scope;
 
-/// What the endpoint needs.
+/// The state of the endpoint.
 #[derive(Clone, Debug)]
 pub struct ListTenantKeys {
     /// The wallets' table.

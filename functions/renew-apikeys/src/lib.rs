@@ -35,10 +35,10 @@ pub struct RenewApiKeys {
 /// Why a run failed as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The index or the list of wallets cannot be read.
+    /// Reading the index or the list of wallets failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The event names a tenant or a cursor, but not in this form.
+    /// The event has an invalid tenant or cursor.
     #[error(
         "invalid event: expected revokeTradingKeysOf as a tenant, and cursor as an earlier run \
          returned it"
@@ -84,8 +84,8 @@ impl RenewApiKeys {
     }
 }
 
-/// The tenant that an event names, and where its removal resumes. `None`: it names no tenant, and
-/// what is due is renewed.
+/// Returns the tenant that an event names and the cursor at which its removal resumes. Without a
+/// tenant, returns `None`, and the job renews what is due.
 fn contained(event: &Value) -> Result<Option<(Tenant, ContainCursor)>, RunError> {
     let Some(tenant) = event.get("revokeTradingKeysOf") else { return Ok(None) };
     let tenant = tenant.as_str().and_then(|text| text.parse().ok()).ok_or(RunError::Event)?;

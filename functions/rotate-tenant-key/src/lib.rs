@@ -1,5 +1,5 @@
-//! `POST /api/keys/{keyId}/rotate`: a new key with the scopes of another one, which works on for the
-//! time that the request names.
+//! `POST /api/keys/{keyId}/rotate`: replaces a key by one with the same rights, which works for an
+//! overlap that the request states.
 
 use axum::extract::State;
 use axum::routing::post;
@@ -49,7 +49,8 @@ async fn rotate_tenant_key(
     if before.key_id == own.key_id && asked.overlap_seconds == 0 {
         return Err(ApiError::tenant_key_in_use());
     }
-    // An earlier attempt at this request may have ended the key before. Its key says what to make.
+    // An earlier attempt at this request may have revoked the key. The record of its new key states
+    // what to create.
     let earlier = earlier_attempt(&admin, &caller).await?;
     if earlier.is_none() && !is_usable(&before, now_ms) {
         return Err(ApiError::tenant_key_not_active());

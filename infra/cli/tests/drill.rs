@@ -84,7 +84,7 @@ async fn leaked_tenant_key_is_contained_by_the_runbook() {
         world.key("acme", &[Scope::Read, Scope::Wallets, Scope::Sign, Scope::Keys]).await;
     let (_, other) = world.key("other", &Scope::ALL).await;
 
-    // The tenant's users, and what the thief has got with the key.
+    // The tenant's users, and the trading keys that the thief received.
     for (key, user) in [(&thief, "user_1"), (&thief, "user_2"), (&other, "user_1")] {
         let made = world.post_as(key, "/api/wallets", &json!({ "userId": user })).await;
         assert_eq!(made, 201);

@@ -18,7 +18,7 @@ use cloud::Called;
 use deployment::{World, policy};
 use running::{Running, program};
 
-/// A command that has ended: its exit code, its result, and its remarks.
+/// The outcome of a command: its exit code, its result and its remarks.
 struct Ended {
     code: Option<i32>,
     said: String,
@@ -176,7 +176,7 @@ async fn deployments_keys_are_managed_with_the_documented_policy_alone() {
     assert!(contained.said.contains("2 trading keys revoked"), "{}", contained.said);
     assert_eq!(run(&["tenants", "resume", "acme", "--reason", "done"]).code, Some(0));
 
-    // No value of a key has passed but in its creation.
+    // Only the creation of a key contains its value.
     assert_eq!(world.cloud.wrong(), Vec::<String>::new());
     let (mut listed, statements) = policy("guides/tenant-keys.md", "## Rights of the operator");
     assert!(listed.remove("kms:Decrypt"), "DynamoDB calls it, to open a table under its own key");
@@ -215,8 +215,8 @@ fn names(statement: &Value, action: &str) -> bool {
     statement["Action"].as_array().unwrap().contains(&json!(action))
 }
 
-/// Each call of AWS that a command makes fails once, before and after it took effect. The same
-/// command again finishes, and at the end exactly one key works.
+/// Each call of AWS that a command makes fails once before it takes effect, and once after that. A
+/// retry of the command completes, and exactly one key works in the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn command_that_dies_at_any_call_is_finished_by_the_same_command() {
     let world = World::start().await;
@@ -240,7 +240,7 @@ async fn command_that_dies_at_any_call_is_finished_by_the_same_command() {
         let died = run(&["keys", "add", &tenant]);
         let lost = died.said.trim().to_owned();
         if died.code == Some(0) {
-            // The retry of the SDK or of the client has finished it.
+            // The SDK or the client retried the call.
             assert_eq!(world.reads(&lost).await, 200, "{call}");
         } else {
             if !lost.is_empty() && !takes_effect {
@@ -254,7 +254,7 @@ async fn command_that_dies_at_any_call_is_finished_by_the_same_command() {
             let name = tenant.parse().unwrap();
             match again.code {
                 Some(0) => assert_eq!(world.reads(again.said.trim()).await, 200, "{call}"),
-                // It was opened, and so it was printed.
+                // An attached key was printed before.
                 _ => assert_eq!(world.reads(&lost).await, 200, "{call}: {}", again.noted),
             }
             let keys = world.store().keys(&name).await.unwrap();

@@ -1,6 +1,6 @@
-//! API Gateway's control plane on the local stack: as much of it as makes, attaches, deletes and
-//! lists API keys. A key that is attached to the usage plan is in the key file, and the local gateway
-//! lets it in.
+//! API Gateway's control plane on the local stack: the operations that create, attach, delete and
+//! list API keys. A key that is attached to the usage plan is in the key file, and the local gateway
+//! accepts it.
 //!
 //! Source: "Amazon API Gateway REST API reference", resources `apikeys` and `usageplans`.
 
@@ -22,9 +22,9 @@ use zeroize::Zeroizing;
 use crate::keys::{KeyFile, KeysError};
 
 /// The usage plan of the local stack.
-pub(crate) const PLAN: &str = "local";
+const PLAN: &str = "local";
 
-/// A key that was made, and is attached to nothing.
+/// A key that is attached to no usage plan.
 #[derive(Debug)]
 struct Made {
     name: String,
@@ -35,7 +35,7 @@ struct Made {
 #[derive(Clone)]
 struct ApiKeys {
     file: KeyFile,
-    /// Lost when the process ends: nobody can use them.
+    /// Lost when the process ends. No one has printed their values.
     made: Arc<Mutex<HashMap<KeyId, Made>>>,
     clock: Clock,
     random: Random,
@@ -59,6 +59,7 @@ pub(crate) fn router(file: KeyFile, clock: Clock, random: Random) -> Router {
     Router::new()
         .route("/apikeys", post(create).get(list))
         .route("/apikeys/{id}", delete(remove))
+        .route("/usageplans", get(plans))
         .route("/usageplans/{plan}/keys", post(attach))
         .route("/usageplans/{plan}/keys/{id}", get(attached))
         .with_state(state)
@@ -98,6 +99,10 @@ async fn list(
     Json(json!({ "item": items })).into_response()
 }
 
+async fn plans() -> Response {
+    Json(json!({ "item": [{ "id": PLAN, "name": "hyperdex" }] })).into_response()
+}
+
 async fn attach(
     State(keys): State<ApiKeys>,
     Path(plan): Path<String>,
@@ -135,7 +140,7 @@ async fn attached(
     }
 }
 
-/// A deleted key stays in the file as a disabled one: without any key, the API would be open.
+/// Disables a deleted key in the file, because a file without keys opens the API.
 async fn remove(State(keys): State<ApiKeys>, Path(id): Path<KeyId>) -> Response {
     let was_made = keys.made().remove(&id).is_some();
     match keys.file.disable(&id) {

@@ -35,9 +35,9 @@ pub(crate) struct Keyring {
 #[derive(Debug, Default)]
 struct ReadKeys {
     stamp: Option<Stamp>,
-    /// Those that are not disabled.
+    /// Returns the keys that are not disabled.
     ids: HashMap<Hash, KeyId>,
-    /// Whether there are none, not even disabled ones.
+    /// Returns true if the file has no keys, not even disabled ones.
     open: bool,
 }
 

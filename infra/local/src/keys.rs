@@ -77,7 +77,7 @@ pub struct KeyEntry {
     /// Whether it was made together with a record.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_record: bool,
-    /// Whether it is refused. It stays in the file, because a file without keys opens the API.
+    /// True if it is refused. It stays in the file, because a file without keys opens the API.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
 }
@@ -185,7 +185,7 @@ impl KeyFile {
         self.write(keys)
     }
 
-    /// Refuses a key from now on. Returns whether the file has it.
+    /// Disables a key. Returns true if the file has it.
     ///
     /// # Errors
     /// When the file cannot be written.

@@ -29,7 +29,6 @@ use shared::webhooks::{Deliverer, Deliveries, Lookup, Publisher, Replayer, Webho
 use tower::limit::GlobalConcurrencyLimitLayer;
 use url::Url;
 
-use crate::apikeys::PLAN;
 use crate::error::StartError;
 use crate::gateway::{gateway, known_paths};
 use crate::options::Options;
@@ -86,14 +85,14 @@ impl Endpoints {
         Access::new(store, options.keys_without_record, options.clock.clone())
     }
 
-    /// What changes tenant keys, with clients of its own.
+    /// Returns the administration of tenant keys, with its own clients.
     #[must_use]
     pub fn key_admin(&self, options: &Options) -> KeyAdmin {
         let aws = Aws::local(&self.dynamodb, &self.kms, &self.lambda);
         let aws = aws.with_api_gateway(&self.api_gateway);
         let store = self.custody(options).store;
         let (clock, random) = (options.clock.clone(), options.random.clone());
-        KeyAdmin::new(store, &aws, ("hyperdex", PLAN), clock, random)
+        KeyAdmin::new(store, &aws, ("hyperdex", None), clock, random)
     }
 
     fn deliveries(&self) -> Deliveries {

@@ -70,7 +70,7 @@ pub struct Stack {
     pub seal: SealAudit,
     /// The scheduled jobs.
     pub scheduled: Jobs,
-    /// What an operator does with tenants and their keys.
+    /// The operator's administration of tenants and keys.
     pub admin: Admin,
     /// Publishes and delivers events.
     pub pump: Pump,

@@ -37,12 +37,12 @@ pub enum Scope {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewTenantKey {
-    /// Your words for the key. No two usable keys of a tenant have the same.
+    /// A label. No two usable keys of a tenant have the same label.
     pub label: String,
-    /// What the key may do. `None`: everything that the calling key may, except money and admin.
+    /// The scopes. `None`: those of the calling key, except `money` and `admin`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<Scope>>,
-    /// When the key expires, RFC 3339. `None`: when the calling key does.
+    /// The expiry in RFC 3339. `None`: that of the calling key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
     /// The networks that the key may be used from, in CIDR notation. `None`: those of the calling key.
@@ -63,13 +63,13 @@ impl NewTenantKey {
 pub struct TenantKey {
     /// Its id, which is not a secret.
     pub key_id: String,
-    /// The tenant's words for it.
+    /// The tenant's label.
     pub label: String,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Vec<Scope>,
     /// `active`, `expired` or `revoked`.
     pub state: String,
-    /// Whether it has sent the request.
+    /// True for the key that sent the request.
     pub calling: bool,
     /// RFC 3339 in whole seconds.
     pub created_at: String,
@@ -84,7 +84,7 @@ pub struct TenantKey {
     pub revoked_at: Option<String>,
     /// The networks that it may be used from. Empty: any.
     pub networks: Vec<String>,
-    /// The key that it was made to replace.
+    /// The key that it replaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
 }
@@ -118,7 +118,7 @@ impl Client {
     /// Lists the tenant's keys. `GET /api/keys`.
     ///
     /// # Errors
-    /// When there is no good answer; [`Code::ScopeMissing`](crate::Code::ScopeMissing).
+    /// Fails when there is no successful response; [`Code::ScopeMissing`](crate::Code::ScopeMissing).
     pub async fn list_tenant_keys(&self) -> Result<Answer<TenantKeys>, Error> {
         self.plain(Call::get(&["api", "keys"], &[])).await
     }
@@ -126,7 +126,7 @@ impl Client {
     /// Creates a key of the tenant. `POST /api/keys`.
     ///
     /// # Errors
-    /// When there is no good answer; [`Code::GrantNotAllowed`](crate::Code::GrantNotAllowed).
+    /// Fails when there is no successful response; [`Code::GrantNotAllowed`](crate::Code::GrantNotAllowed).
     pub async fn create_tenant_key(
         &self,
         key: &NewTenantKey,
@@ -134,11 +134,12 @@ impl Client {
         self.plain(Call::post(&["api", "keys"], key)).await
     }
 
-    /// Replaces a key of the tenant, which works on for so many seconds; `None`: an hour.
+    /// Replaces a key of the tenant. The replaced key still works for this number of seconds, by
+    /// default an hour.
     /// `POST /api/keys/{keyId}/rotate`.
     ///
     /// # Errors
-    /// When there is no good answer; [`Code::TenantKeyNotFound`](crate::Code::TenantKeyNotFound).
+    /// Fails when there is no successful response; [`Code::TenantKeyNotFound`](crate::Code::TenantKeyNotFound).
     pub async fn rotate_tenant_key(
         &self,
         key_id: &str,
@@ -155,7 +156,7 @@ impl Client {
     /// `DELETE /api/keys/{keyId}`.
     ///
     /// # Errors
-    /// When there is no good answer; [`Code::TenantKeyInUse`](crate::Code::TenantKeyInUse).
+    /// Fails when there is no successful response; [`Code::TenantKeyInUse`](crate::Code::TenantKeyInUse).
     pub async fn revoke_tenant_key(
         &self,
         key_id: &str,

@@ -201,7 +201,7 @@ pub(crate) fn webhook() -> Vec<ApiError> {
     id.into_iter().chain([gone, ApiError::unreadable_path(), ApiError::no_route()]).collect()
 }
 
-/// The faults of a new tenant key's request.
+/// The errors of a new tenant key's request.
 pub(crate) fn new_tenant_key() -> Vec<ApiError> {
     let bodies = [
         "{}",
@@ -220,7 +220,7 @@ pub(crate) fn new_tenant_key() -> Vec<ApiError> {
     errors
 }
 
-/// The faults of a rotation's request.
+/// The errors of a rotation's request.
 pub(crate) fn rotated_tenant_key() -> Vec<ApiError> {
     let bodies = [r#"{"overlapSeconds":-1}"#, r#"{"overlap":60}"#];
     let mut errors = failures(&bodies, |body| RotateTenantKey::read(KEY.as_str(), body));
@@ -229,7 +229,7 @@ pub(crate) fn rotated_tenant_key() -> Vec<ApiError> {
     errors
 }
 
-/// The faults of a revocation's request.
+/// The errors of a revocation's request.
 pub(crate) fn revoked_tenant_key() -> Vec<ApiError> {
     let bodies = [r#"{"force":"yes"}"#, r#"{"forced":true}"#];
     let mut errors = failures(&bodies, |body| RevokeTenantKey::read(KEY.as_str(), body));

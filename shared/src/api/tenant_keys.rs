@@ -24,7 +24,7 @@ struct TenantKeyRow {
     scopes: Vec<&'static str>,
     #[schema(value_type = schema::TenantKeyState)]
     state: &'static str,
-    /// Whether this key has sent the request.
+    /// True for the key that sent the request.
     calling: bool,
     #[schema(value_type = schema::Seconds)]
     created_at: String,
@@ -43,7 +43,7 @@ struct TenantKeyRow {
     /// The networks that the key may be used from. Empty: any.
     #[schema(value_type = Vec<schema::Network>)]
     networks: Vec<String>,
-    /// The key that this one was made to replace.
+    /// The key that it replaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::TenantKeyId, required = false)]
     replaces: Option<String>,
@@ -139,7 +139,7 @@ impl TenantKeyRevokedBody {
 /// Reads the record of the key that calls.
 ///
 /// # Errors
-/// When it has none, or the table cannot be read.
+/// Fails when it has none, or the table cannot be read.
 pub async fn calling_key(admin: &KeyAdmin, caller: &Caller) -> Result<KeyRecord, ApiError> {
     let key = caller.key.as_ref().ok_or_else(ApiError::invalid_api_key)?;
     admin.store.key(key).await?.ok_or_else(ApiError::invalid_api_key)
@@ -161,7 +161,7 @@ pub async fn tenant_key(
 /// Returns the key that an earlier attempt at the request has made, if it is usable.
 ///
 /// # Errors
-/// When the table cannot be read.
+/// Fails when the table cannot be read.
 pub async fn earlier_attempt(
     admin: &KeyAdmin,
     caller: &Caller,
@@ -172,11 +172,11 @@ pub async fn earlier_attempt(
     Ok(keys.rev().find(|key| key.made_by == Some(operation) && is_usable(key, now_ms)))
 }
 
-/// Makes a key for a request, and opens it. A key that an earlier attempt at the request has made is
-/// revoked first, because its value is lost.
+/// Creates a key for a request and attaches it. Before that, revokes a key of an earlier attempt,
+/// because its value is lost.
 ///
 /// # Errors
-/// When the calling key may not grant this, or the key could not be made.
+/// Fails when the calling key may not grant this, or the key could not be made.
 pub async fn make_key(
     admin: &KeyAdmin,
     caller: &Caller,
@@ -264,6 +264,7 @@ impl From<KeyAdminError> for ApiError {
             KeyAdminError::Tenant(_)
             | KeyAdminError::Overtaken(_)
             | KeyAdminError::Gateway(_)
+            | KeyAdminError::Plan(..)
             | KeyAdminError::Id
             | KeyAdminError::Random(_) => Self::internal(ERROR, &error).advise(REPEAT),
         }

@@ -1,7 +1,7 @@
 //! API Gateway's API keys, by its control plane: created, attached to a usage plan, deleted.
 //!
-//! No call here reads a key's value: the caller draws it, and API Gateway is only told of it. So no
-//! role needs the right to read other keys' values.
+//! The caller draws the value of a key, and no call reads one. Therefore no role needs the right to
+//! read values.
 //!
 //! Source: "Amazon API Gateway REST API reference", resources `apikeys` and `usageplans`.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use platform::aws::{AWS_CALL_TIMEOUT, Aws, OtherService};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::call::{Call, CallError, Reply, Retries, Service};
@@ -16,15 +17,15 @@ use super::call::{Call, CallError, Reply, Retries, Service};
 /// Attempts at one call. API Gateway allows five new keys per second and account.
 const ATTEMPTS: u32 = 5;
 
-/// How many keys one page of a list holds: the most that API Gateway returns.
+/// How many items one page of a list has: the most that API Gateway returns.
 const PAGE: &str = "500";
 
 /// A client of API Gateway's control plane.
 #[derive(Clone, Debug)]
 pub struct ApiGatewayClient {
-    /// For calls that change nothing more when they run twice.
+    /// For idempotent calls.
     repeatable: Service,
-    /// For the creation of a key, which is retried only where API Gateway has not executed it.
+    /// For the creation of a key. It is retried only if API Gateway did not execute it.
     once: Service,
 }
 
@@ -35,7 +36,7 @@ pub struct ListedApiKey {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// Whether API Gateway accepts it.
+    /// True if API Gateway accepts it.
     pub enabled: bool,
     /// When it was created, Unix milliseconds.
     pub created_at_ms: u64,
@@ -54,9 +55,16 @@ struct Key {
 }
 
 #[derive(Deserialize)]
-struct Page {
+struct Plan {
+    id: String,
     #[serde(default)]
-    item: Vec<Key>,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Page<T> {
+    #[serde(default = "Vec::new")]
+    item: Vec<T>,
     position: Option<String>,
 }
 
@@ -78,6 +86,7 @@ const LIST: Operation = Operation::new("GET", "GetApiKeys", "ApiGateway.GetApiKe
 const ATTACH: Operation =
     Operation::new("POST", "CreateUsagePlanKey", "ApiGateway.CreateUsagePlanKey");
 const ATTACHED: Operation = Operation::new("GET", "GetUsagePlanKey", "ApiGateway.GetUsagePlanKey");
+const PLANS: Operation = Operation::new("GET", "GetUsagePlans", "ApiGateway.GetUsagePlans");
 
 impl ApiGatewayClient {
     /// Returns a client over these connections.
@@ -96,7 +105,7 @@ impl ApiGatewayClient {
     /// [`attach`](Self::attach).
     ///
     /// # Errors
-    /// When the key may exist or not. Nobody else knows its value, and it is attached to nothing.
+    /// Fails when the response is lost, among others. The key may exist then, without a usage plan.
     pub async fn create(&self, name: &str, value: &str) -> Result<String, CallError> {
         let body = json!({ "name": name, "value": value, "enabled": true });
         let reply = send(&self.once, &CREATE, "/apikeys", Some(&body)).await?;
@@ -107,7 +116,7 @@ impl ApiGatewayClient {
     /// stays attached.
     ///
     /// # Errors
-    /// When it may be attached or not.
+    /// Fails when the response is lost, among others. The key may be attached then.
     pub async fn attach(&self, plan: &str, id: &str) -> Result<(), CallError> {
         let body = json!({ "keyId": id, "keyType": "API_KEY" });
         let path = format!("/usageplans/{}/keys", encoded(plan));
@@ -120,7 +129,7 @@ impl ApiGatewayClient {
     /// Deletes a key: API Gateway refuses it from now on. Returns whether it existed.
     ///
     /// # Errors
-    /// When it may exist or not.
+    /// Fails when the response is lost, among others. The key may be deleted then.
     pub async fn delete(&self, id: &str) -> Result<bool, CallError> {
         let path = format!("/apikeys/{}", encoded(id));
         found(send(&self.repeatable, &DELETE, &path, None).await)
@@ -129,31 +138,47 @@ impl ApiGatewayClient {
     /// Lists the keys whose name begins with a prefix.
     ///
     /// # Errors
-    /// When they cannot be listed.
+    /// Fails when they cannot be listed.
     pub async fn list(&self, prefix: &str) -> Result<Vec<ListedApiKey>, CallError> {
-        let listed = self.pages(prefix).await?;
+        let listed: Vec<Key> =
+            self.pages(&LIST, &format!("/apikeys?name={}&", encoded(prefix))).await?;
         let listed = listed.into_iter().filter(|key| key.name.starts_with(prefix));
         Ok(listed.map(ListedApiKey::from).collect())
     }
 
-    /// Returns whether a key is attached to a usage plan.
+    /// Returns true if a key is attached to a usage plan.
     ///
     /// # Errors
-    /// When API Gateway does not say.
+    /// Fails when API Gateway does not respond.
     pub async fn is_attached(&self, plan: &str, id: &str) -> Result<bool, CallError> {
         let path = format!("/usageplans/{}/keys/{}", encoded(plan), encoded(id));
         found(send(&self.repeatable, &ATTACHED, &path, None).await)
     }
 
-    async fn pages(&self, prefix: &str) -> Result<Vec<Key>, CallError> {
+    /// Returns the ids of the usage plans with this name.
+    ///
+    /// # Errors
+    /// Fails when they cannot be listed.
+    pub async fn plans(&self, name: &str) -> Result<Vec<String>, CallError> {
+        let listed: Vec<Plan> = self.pages(&PLANS, "/usageplans?").await?;
+        Ok(listed.into_iter().filter(|plan| plan.name == name).map(|plan| plan.id).collect())
+    }
+
+    /// Returns all items of a list. `path` ends where the next parameter begins.
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        operation: &Operation,
+        path: &str,
+    ) -> Result<Vec<T>, CallError> {
         let mut all = Vec::new();
         let mut position: Option<String> = None;
         loop {
-            let mut path = format!("/apikeys?name={}&limit={PAGE}", encoded(prefix));
+            let mut path = format!("{path}limit={PAGE}");
             if let Some(position) = position {
                 path = format!("{path}&position={}", encoded(&position));
             }
-            let page: Page = read(&LIST, &send(&self.repeatable, &LIST, &path, None).await?)?;
+            let reply = send(&self.repeatable, operation, &path, None).await?;
+            let page: Page<T> = read(operation, &reply)?;
             all.extend(page.item);
             match page.position {
                 Some(next) => position = Some(next),
@@ -197,7 +222,7 @@ async fn send(
     service.send(&call).await
 }
 
-fn read<T: serde::de::DeserializeOwned>(
+fn read<T: DeserializeOwned>(
     operation: &Operation,
     reply: &Reply,
 ) -> Result<T, CallError> {
@@ -218,7 +243,7 @@ fn encoded(text: &str) -> String {
     encoded.replace('+', "%20")
 }
 
-/// Returns whether API Gateway refused the call before it executed anything.
+/// Returns true if API Gateway refused the call before it executed anything.
 fn is_throttled(error: &CallError) -> bool {
     match error {
         CallError::Service { status, code, .. } => {
@@ -228,7 +253,7 @@ fn is_throttled(error: &CallError) -> bool {
     }
 }
 
-/// Returns whether another attempt may succeed.
+/// Returns true if another attempt may succeed.
 fn is_transient(error: &CallError) -> bool {
     match error {
         CallError::Connection(..) | CallError::Body(..) | CallError::Timeout(..) => true,

@@ -1,13 +1,12 @@
 //! Containment: removes all agents of a tenant from the exchanges, and deletes their credentials.
 //!
 //! A run walks the tenant's wallets in two phases. The first one revokes every credential, by the
-//! code that serves `DELETE …/apikey`. The second one asks the exchange for agents that were made
-//! here and that no credential uses, and removes them.
+//! code that serves `DELETE …/apikey`. The second one asks the exchange for agents that this
+//! service made and that no credential uses, and removes them.
 //!
-//! Nothing is stored about the progress. A revoked credential is no longer there, so a run that
-//! starts again skips it at the price of one query. Two runs at once do no harm: each credential has
-//! a lease. A run ends early when an exchange's budget is used up, and returns where the next run
-//! resumes.
+//! No progress is stored. A revoked credential no longer exists, so a later run skips it after one
+//! query. Two runs at once do no harm, because each credential has a lease. A run ends early when an
+//! exchange's budget is used up, and returns the cursor at which the next run resumes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,20 +33,20 @@ const NAMED: usize = 20;
 /// How long a caller waits before it retries what was not removed, in seconds.
 const AGAIN_S: u64 = 30;
 
-/// What a run does with the wallets.
+/// The phase of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ContainPhase {
-    /// It revokes credentials.
+    /// Revokes credentials.
     #[default]
     Revoke,
-    /// It removes agents that no credential uses.
+    /// Removes agents that no credential uses.
     Sweep,
 }
 
 impl ContainPhase {
-    /// How many wallets a run works on at the same time. When the budget is used up, the next run
-    /// begins with the same wallets. What is revoked is skipped then; a list is asked for again, so
-    /// there each wallet is a step of its own.
+    /// Returns the number of wallets that a run works on at the same time. When the budget is used
+    /// up, the next run begins with the same wallets. It skips revoked credentials, but requests
+    /// each list again, so the second phase takes one wallet at a time.
     const fn at_once(self) -> u8 {
         match self {
             Self::Revoke => 8,
@@ -56,7 +55,7 @@ impl ContainPhase {
     }
 }
 
-/// Where a run begins. The default is the beginning of the first phase.
+/// The position at which a run begins. The default is the beginning of the first phase.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ContainCursor {
     /// The phase.
@@ -107,7 +106,7 @@ pub struct NotRemoved {
     pub wallet_id: Uuid,
     /// The exchange.
     pub exchange: Exchange,
-    /// Why not.
+    /// The reason.
     pub reason: String,
 }
 
@@ -143,15 +142,15 @@ pub struct ContainLimits {
     pub limit: u32,
 }
 
-/// What became of one wallet's credential or agents at one exchange.
+/// The outcome for one wallet at one exchange.
 enum Done {
     /// There was nothing to do.
     Nothing,
     /// The credential is revoked.
     Revoked,
-    /// The exchange's budget is used up for so many seconds.
+    /// The exchange's budget is used up for this number of seconds.
     Limited(u64),
-    /// The exchange does not take calls now.
+    /// The exchange accepts no calls now.
     Down(String),
     /// It failed, and another run may succeed.
     Failed(String),
@@ -159,7 +158,7 @@ enum Done {
     Manual(String),
 }
 
-/// What a run did with one wallet at one exchange.
+/// The result for one wallet at one exchange.
 struct Step {
     wallet_id: Uuid,
     exchange: Exchange,
@@ -171,7 +170,7 @@ impl Registrars {
     /// Removes a tenant's agents from the exchanges, beginning at `from`.
     ///
     /// # Errors
-    /// When the list of wallets cannot be read. What was removed stays removed.
+    /// Fails when the list of wallets cannot be read. Removed agents stay removed.
     pub async fn contain(
         &self,
         tenant: &Tenant,
@@ -197,7 +196,7 @@ impl Registrars {
             let steps: Vec<Step> = join_all(steps).await.into_iter().flatten().collect();
             let wait_s = run.note(&steps, &mut is_down);
             if let Some(wait_s) = wait_s {
-                // The same wallets once more: what is done for them is skipped.
+                // The next run begins with the same wallets and skips finished work.
                 run.next = Some(at.to_string());
                 run.retry_after_seconds = Some(wait_s);
                 return Ok(run);
@@ -292,7 +291,7 @@ impl Registrar {
         let exchange = self.client.exchange();
         let known = view.credential(exchange);
         let needs_agent = self.client.lists_for_agents_only();
-        // Where only an agent may list, its last use is to list the others.
+        // If only a registered agent may list the others, it lists them before it is revoked.
         let sweeps = match phase {
             ContainPhase::Revoke => needs_agent && known.is_some_and(|known| !known.is_v1()),
             ContainPhase::Sweep => !needs_agent && view.nonces.last(exchange) > 0,
@@ -308,7 +307,7 @@ impl Registrar {
         if sweeps {
             let swept = self.sweep(view, step).await;
             match swept {
-                // An expired agent lists nothing, and is revoked all the same.
+                // An expired agent cannot list the others. It is revoked anyway.
                 Ok(()) | Err(CredentialError::NoAgentToAsk) => {}
                 Err(error) => step.done.push(self.outcome(error)),
             }
@@ -324,11 +323,11 @@ impl Registrar {
         }
     }
 
-    /// Removes the listed agents that were made here and that no credential uses.
+    /// Removes the listed agents that this service made and that no credential uses.
     async fn sweep(&self, view: &WalletView, step: &mut Step) -> Result<(), CredentialError> {
         let received_ms = self.custody.clock.now_ms();
         let listed = listed(self, view).await?;
-        // The record is read after the exchange was asked: see `agents`.
+        // Read the record after the exchange's list: see `agents`.
         let name = WalletRef::Wallet(view.wallet.wallet_id);
         let view = self.custody.store.find(&view.wallet.tenant, &name).await?;
         let view = view.ok_or(CredentialError::NotFound)?;
@@ -354,7 +353,7 @@ impl Registrar {
         Ok(())
     }
 
-    /// Returns what an error means for the run.
+    /// Returns the outcome for an error.
     fn outcome(&self, error: CredentialError) -> Done {
         match self.explain(error) {
             // Another call has revoked it.

@@ -157,7 +157,7 @@ fn jitter_ms(wallet_id: Uuid) -> u64 {
     (high ^ low) % DAY_MS
 }
 
-/// Which tenants are suspended, read once in a run.
+/// The suspended tenants, each read once in a run.
 #[derive(Debug, Default)]
 struct Suspended(HashMap<Tenant, bool>);
 
@@ -200,7 +200,7 @@ async fn renew_one(
         return true;
     }
     let Some(task) = task(known, limits, now_ms) else { return false };
-    // A suspended tenant gets no new agent; what takes agents away is finished.
+    // A suspended tenant gets no new agent. Revocations and removals are finished.
     if matches!(task, Task::Rotate | Task::FinishRotation) {
         match suspended.has(&custody.store, &key.tenant).await {
             Ok(false) => {}

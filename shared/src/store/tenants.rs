@@ -93,7 +93,7 @@ pub struct KeyRecord {
     pub tenant: Tenant,
     /// A copy of [`TenantRecord::state`].
     pub tenant_state: TenantState,
-    /// The tenant's words for it.
+    /// The tenant's label.
     #[serde(default, skip_serializing_if = "KeyLabel::is_empty")]
     pub label: KeyLabel,
     /// What it may be used for.
@@ -110,7 +110,7 @@ pub struct KeyRecord {
     /// The networks that it may be used from. Empty: any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cidrs: Vec<Cidr>,
-    /// The key that it was made to replace.
+    /// The key that it replaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<KeyId>,
     /// The request with an `Idempotency-Key` that it was made for.

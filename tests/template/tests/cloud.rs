@@ -357,12 +357,13 @@ async fn gateway(
     let operation = match (method.as_str(), uri.path()) {
         ("POST", "/apikeys") => "CreateApiKey",
         ("DELETE", _) => "DeleteApiKey",
+        ("GET", "/usageplans") => "GetUsagePlans",
         ("POST", _) => "CreateUsagePlanKey",
         other => panic!("{other:?}"),
     };
     let asked = vec![api_gateway(caller, method.as_str(), uri.path())];
     server.record.arrived(&format!("ApiGateway.{operation}"), asked, caller);
-    let url = format!("{}{}", server.app.stack.api_gateway, uri.path());
+    let url = format!("{}{uri}", server.app.stack.api_gateway);
     let request = server.app.request_by(method.clone(), &url);
     let request = request.header("content-type", "application/json").body(body);
     let answer = request.send().await.unwrap();

@@ -23,3 +23,15 @@ fn local_stack_limits_match_the_usage_plan() {
     let copy = Sources::read().with(MAIN, "  KeyBurstLimit:", "Default: 100", "Default: 99");
     assert_eq!(in_template(&copy.deploy(&[]))[1], 99, "the default must be read");
 }
+
+/// The functions that attach keys find the usage plan by the name of the stack.
+#[test]
+fn usage_plan_has_the_service_name() {
+    let stacks = Stacks::deployed();
+    let plan = stacks.main.resource("AWS::ApiGateway::UsagePlan", "UsagePlan").properties;
+    for package in ["create-tenant-key", "rotate-tenant-key"] {
+        let functions = stacks.functions();
+        let function = functions.iter().find(|function| function.package == package).unwrap();
+        assert_eq!(plan["UsagePlanName"], function.variables()["SERVICE_NAME"]);
+    }
+}

@@ -27,7 +27,8 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
     let gateway = |path: &str| format!("arn:aws:apigateway:{REGION}::{path}");
     let gateway: Vec<String> = match function.package.as_str() {
         "create-tenant-key" | "rotate-tenant-key" => {
-            ["/apikeys", ANY_KEY, "/usageplans/UsagePlan/keys"].map(gateway).into()
+            let plans = ["/usageplans", "/usageplans/UsagePlan/keys"];
+            ["/apikeys", ANY_KEY].into_iter().chain(plans).map(gateway).collect()
         }
         "revoke-tenant-key" => vec![gateway(ANY_KEY)],
         _ => Vec::new(),

@@ -29,7 +29,7 @@ pub(crate) struct Called {
     pub(crate) about: String,
 }
 
-/// What stands behind the calls of an operator who manages tenants.
+/// The services that an operator's calls about tenants reach.
 pub(crate) struct Administration {
     pub(crate) api_gateway: String,
     pub(crate) renewal: renew_apikeys::RenewApiKeys,
@@ -55,11 +55,11 @@ struct Inner {
     conflicts: Mutex<u32>,
     /// Attributes that updates named.
     updated: Mutex<BTreeSet<String>>,
-    /// What an operator's commands need: the control plane of API Gateway, the renewal job, and
+    /// The services for an operator's commands: the control plane of API Gateway, the renewal job, and
     /// writes of tenants and their keys.
     administration: Option<Administration>,
     administers: Mutex<bool>,
-    /// The call that is broken off next, and whether it takes effect.
+    /// The next call that fails, and whether it takes effect.
     broken: Mutex<Option<(String, bool)>>,
 }
 
@@ -114,7 +114,7 @@ impl Cloud {
         *self.inner.administers.lock().unwrap() = administer;
     }
 
-    /// Breaks off the next call of this name, such as `dynamodb:PutItem` or
+    /// Makes the next call of this name fail, such as `dynamodb:PutItem` or
     /// `apigateway:POST /apikeys`.
     pub(crate) fn break_off(&self, call: &str, takes_effect: bool) {
         *self.inner.broken.lock().unwrap() = Some((call.to_owned(), takes_effect));
@@ -173,11 +173,11 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
 
 type Answer = (String, String, Response);
 
-/// An action as IAM names it, and what it is about.
+/// An action of IAM, and its resource.
 type Asked = Vec<(String, String)>;
 
 impl Inner {
-    /// A call of an operator who manages tenants, and what it asks of IAM.
+    /// Serves a call of an operator who manages tenants. Returns the permissions that it requires.
     async fn administer(
         &self,
         service: &str,
@@ -195,7 +195,7 @@ impl Inner {
             "apigateway" => {
                 let (method, path) = (&head.method, head.uri.path());
                 let action = format!("apigateway:{method}");
-                // A value is never asked for.
+                // No command reads a key's value.
                 if head.uri.query().is_some_and(|query| query.contains("includeValue")) {
                     self.wrong.lock().unwrap().push(format!("{method} {}", head.uri));
                 }
@@ -238,8 +238,8 @@ impl Inner {
     }
 }
 
-/// What one operation asks of IAM: a transaction is as many calls as it has items. Each is about the
-/// partition that it names.
+/// Returns the permissions that one operation requires. A transaction counts as one call for each
+/// item, on the partition of the item.
 fn asked_of_table(name: &str, asked: &Value) -> Asked {
     let partition = |asked: &Value| {
         let keys = ["/ExpressionAttributeValues/:pk/S", "/Item/pk/S", "/Key/pk/S"];

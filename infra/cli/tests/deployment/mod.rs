@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) cloud: Cloud,
     pub(crate) http: reqwest::Client,
     pub(crate) data: TempDir,
-    /// How far the stack's clock is ahead of the machine's.
+    /// The time by which the stack's clock is ahead of the machine's.
     later_ms: Arc<AtomicU64>,
 }
 
@@ -177,7 +177,7 @@ impl World {
         command
     }
 
-    /// Gives a process the profiles of both accounts, and nothing else of AWS.
+    /// Gives a process the profiles of both accounts, and no other setting of AWS.
     pub(crate) fn as_operator(&self, command: &mut Command) {
         for name in AWS {
             command.env_remove(name);

@@ -26,7 +26,7 @@ pub struct DeploymentArgs {
     /// The region, else the profile's
     #[arg(long, requires = "stack")]
     pub region: Option<String>,
-    /// An endpoint in place of those of AWS
+    /// An endpoint that replaces those of AWS
     #[arg(long, requires = "stack")]
     pub endpoint_url: Option<Url>,
 }
@@ -40,7 +40,7 @@ pub struct Session {
     pub stack: String,
     /// The wallets' table.
     pub store: Store,
-    /// The ARN of the principal that acts.
+    /// The ARN of the operator's principal.
     pub principal: String,
     /// The usage plan that opens the API.
     pub usage_plan: String,
@@ -58,7 +58,7 @@ impl Session {
     /// Finds a deployment by its stack, with the operator's own credentials.
     ///
     /// # Errors
-    /// When the stack lacks an output, or the credentials are not accepted.
+    /// Fails when the stack lacks an output, or the credentials are not accepted.
     pub async fn open(
         stack: &str,
         args: &DeploymentArgs,
@@ -87,7 +87,7 @@ impl Session {
     /// they expire.
     ///
     /// # Errors
-    /// When there are no credentials.
+    /// Fails when there are no credentials.
     pub async fn aws(&self) -> Result<Aws, ConsoleError> {
         let provider = self.account.config.credentials_provider();
         let provider = provider.ok_or_else(|| failed("there are no credentials".to_owned()))?;

@@ -79,7 +79,7 @@ impl Admin {
     /// Acts on a deployment.
     ///
     /// # Errors
-    /// When there are no credentials.
+    /// Fails when there are no credentials.
     pub async fn deployed(
         session: Session,
         clock: Clock,
@@ -87,7 +87,7 @@ impl Admin {
     ) -> Result<Self, AdminError> {
         let aws = session.aws().await;
         let aws = aws.map_err(|error| AdminError::Deployment(error.to_string()))?;
-        let (store, names) = (session.store.clone(), (&*session.stack, &*session.usage_plan));
+        let (store, names) = (session.store.clone(), (&*session.stack, Some(&*session.usage_plan)));
         let keys = KeyAdmin::new(store, &aws, names, clock.clone(), random.clone());
         Ok(Self { keys, containment: Containment::There(Box::new(session)), clock, random })
     }
@@ -95,7 +95,7 @@ impl Admin {
     /// Does one request.
     ///
     /// # Errors
-    /// When it was not done, or not to its end: the same request again finishes it.
+    /// Fails when a step of the request failed. A retry of the request completes it.
     pub async fn run(&self, request: AdminRequest) -> Result<AdminReply, AdminError> {
         let store = &self.keys.store;
         Ok(match request {
@@ -247,7 +247,7 @@ impl Admin {
     }
 }
 
-/// Returns whether a tenant may sign and trade.
+/// Returns true if a tenant may sign and trade.
 #[must_use]
 pub fn is_active(tenant: &TenantRecord) -> bool {
     tenant.state == TenantState::Active

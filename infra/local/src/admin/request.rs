@@ -36,7 +36,7 @@ pub enum AdminRequest {
         tenant: Tenant,
         /// Its new state.
         state: TenantState,
-        /// Who, and why.
+        /// The operator and the reason.
         change: Change,
     },
     /// Gives a key without a record its record.
@@ -76,23 +76,23 @@ pub enum AdminRequest {
     RetireKey {
         /// The key.
         key_id: KeyId,
-        /// How long it works on, in milliseconds; 0 revokes it.
+        /// The time for which it still works, in milliseconds; 0 revokes it.
         overlap_ms: u64,
-        /// Who rotated it.
+        /// The operator.
         change: Change,
     },
     /// Revokes a key.
     RevokeKey {
         /// The key.
         key_id: KeyId,
-        /// Who, and why.
+        /// The operator and the reason.
         change: Change,
     },
     /// Removes a tenant's agents from the exchanges.
     Contain {
         /// The tenant.
         tenant: Tenant,
-        /// Where an earlier run stopped.
+        /// The cursor of an earlier run.
         #[serde(default, with = "cursor")]
         cursor: Option<ContainCursor>,
     },
@@ -115,11 +115,11 @@ pub enum AdminReply {
         /// Its value.
         value: Zeroizing<String>,
     },
-    /// The key that replaces the one of the request already.
+    /// The key that already replaces the one in the request.
     Replaced(KeyId),
     /// A key.
     Key(Box<KeyRecord>),
-    /// What a run of the containment did.
+    /// The result of a run of the containment.
     Contained(Box<Contained>),
 }
 
@@ -131,7 +131,7 @@ pub struct KeyLine {
     pub record: KeyRecord,
     /// When it was last used, to the hour, Unix milliseconds.
     pub used_at_ms: Option<u64>,
-    /// Whether it is neither revoked nor expired.
+    /// True if it is neither revoked nor expired.
     pub usable: bool,
 }
 

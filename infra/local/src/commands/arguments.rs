@@ -9,7 +9,7 @@ use shared::tenancy::{KeyId, KeyLabel, MAX_CHANGE_TEXT, Scope, Scopes};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Where a command runs: the local stack's data directory, and who runs it.
+/// The environment of a command: the local stack's data directory and the user.
 #[derive(Clone, Debug)]
 pub struct Place<'a> {
     /// The data directory.
@@ -22,8 +22,8 @@ pub struct Place<'a> {
     pub random: Random,
 }
 
-/// Where a command writes: results to one place, remarks for a person to another one, so that a
-/// script can read the result alone.
+/// The outputs of a command. Results and remarks are separate, so that a script can read the result
+/// alone.
 pub trait Output {
     /// Writes a line of the result.
     fn say(&self, line: &str);
@@ -76,12 +76,12 @@ pub(super) fn duration_ms(text: &str) -> Result<u64, &'static str> {
     ms.filter(|ms| *ms <= 36_525 * 24 * 60 * 60 * 1_000).ok_or(EXPECTED)
 }
 
-/// When a key expires: at a time, or after a duration.
+/// The expiry of a key: a time, or a duration from now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Expiry {
     /// At this time, Unix milliseconds.
     At(u64),
-    /// So many milliseconds after now.
+    /// After this number of milliseconds.
     After(u64),
 }
 

@@ -14,7 +14,7 @@ use crate::data::existing;
 use crate::error::StartError;
 use crate::keys::{KeyFile, KeysError};
 
-/// What to do with the keys.
+/// A command on tenant keys.
 #[derive(Clone, Debug, Subcommand)]
 pub enum KeysCommand {
     /// Create a key of a tenant, and print it once
@@ -22,17 +22,17 @@ pub enum KeysCommand {
         /// The tenant; the local stack creates it if it does not exist
         #[arg(value_parser = tenant)]
         tenant: Tenant,
-        /// Your words for the key
+        /// A label for the key
         #[arg(long, value_parser = label, default_value = "default")]
         label: KeyLabel,
-        /// What it may do, else everything but money and admin: read,wallets,sign,keys,trade,
-        /// money,webhooks,admin
+        /// Its scopes, else all but money and admin: read,wallets,sign,keys,trade,money,
+        /// webhooks,admin
         #[arg(long, value_parser = scopes)]
         scopes: Option<Scopes>,
-        /// When it expires: a duration such as 90d, or a time as RFC 3339 has it
+        /// Its expiry: a duration such as 90d, or an RFC 3339 time
         #[arg(long, value_parser = Expiry::parse)]
         expires: Option<Expiry>,
-        /// A network that it may be used from, such as 203.0.113.0/24; repeatable
+        /// A network that may use it, such as 203.0.113.0/24; repeatable
         #[arg(long)]
         network: Vec<Cidr>,
         #[command(flatten)]
@@ -53,7 +53,7 @@ pub enum KeysCommand {
         /// The key's id
         #[arg(value_parser = key_id)]
         key: KeyId,
-        /// How long the replaced key works on; 0s revokes it at once
+        /// How long the replaced key still works; 0s revokes it
         #[arg(long, value_parser = duration_ms, default_value = "1h")]
         overlap: u64,
         #[command(flatten)]
@@ -65,7 +65,7 @@ pub enum KeysCommand {
         /// The key's id
         #[arg(value_parser = key_id)]
         key: KeyId,
-        /// Why, for the key's record: 1 to 200 characters
+        /// The reason, for the record: 1 to 200 characters
         #[arg(long, value_parser = reason)]
         reason: String,
         #[command(flatten)]
@@ -97,11 +97,10 @@ impl KeysCommand {
     }
 }
 
-/// Does what the command line says. `asks` puts a question to a person, and returns whether the
-/// answer is yes; `None` where there is no person.
+/// Runs a command. `asks` asks a person for confirmation; it is `None` without a terminal.
 ///
 /// # Errors
-/// When it was not done, or not to its end: the same command again finishes it.
+/// Fails when a step of the command failed. A retry of the command completes it.
 pub async fn run(
     command: &KeysCommand,
     place: &Place<'_>,
@@ -195,8 +194,8 @@ async fn run_at(
     }
 }
 
-/// Prints a new key, and opens it after that: a command that dies in between is run again, and
-/// prints another one.
+/// Prints a new key, and then attaches it. If the command dies in between, a retry prints another
+/// key.
 async fn open(made: AdminReply, reach: &Reach, output: &impl Output) -> Result<(), CommandError> {
     let AdminReply::Made { record, value } = made else { return Err(CommandError::Reply) };
     output.note(&format!(
@@ -235,7 +234,7 @@ async fn list(
         }
     }
     if tenant.is_none() && reach.is_local() {
-        // Keys of an earlier version, which have no record.
+        // Keys of earlier versions have no record.
         for key in KeyFile::new(place.data_dir).list().map_err(StartError::from)? {
             if !shown.contains(&key.key_id) && !key.has_record && !key.disabled {
                 let created = rfc3339_seconds(key.created_at_ms);
@@ -246,7 +245,7 @@ async fn list(
     Ok(())
 }
 
-/// A key in one line, with its tenant at the end.
+/// Formats a key in one line.
 pub(super) fn line(key: &KeyLine) -> String {
     let KeyLine { record, used_at_ms, usable } = key;
     let state = match record.state {
@@ -265,7 +264,7 @@ pub(super) fn line(key: &KeyLine) -> String {
     format!("{created}  {id}  {state:7}  {label}  {scopes}{expires}{used}{by}  {}", record.tenant)
 }
 
-/// Takes the keys of a tenant out of the key file. Without any key, the API is open.
+/// Removes the keys of a tenant from the key file. A file without keys opens the API.
 async fn remove(
     name: &Tenant,
     open_api: bool,
@@ -304,7 +303,7 @@ async fn remove(
         reason: "removed".to_owned(),
     };
     for entry in ours {
-        // A key of an earlier version keeps its tenant for the next key of this name.
+        // The next key of this name belongs to the same tenant.
         if entry.has_record {
             let (key_id, change) = (entry.key_id.clone(), change.clone());
             reach.ask(AdminRequest::RevokeKey { key_id, change }).await?;

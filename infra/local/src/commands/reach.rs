@@ -1,5 +1,5 @@
-//! How a command reaches what it acts on: a deployment, a running local stack, or a local stack that
-//! it starts for itself.
+//! The target of a command: a deployment, a running local stack, or a local stack that the command
+//! starts for itself.
 
 use std::path::PathBuf;
 
@@ -13,24 +13,24 @@ use crate::error::StartError;
 use crate::options::{CosignerHost, Options};
 use crate::stack::Stack;
 
-/// Why a command on tenants or keys was not done.
+/// An error of a command on tenants or keys.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// It was refused, or a part of it failed.
+    /// The request was refused, or a step failed.
     #[error(transparent)]
     Admin(#[from] AdminError),
-    /// The running local stack did not do it.
+    /// The running local stack refused the request.
     #[error(transparent)]
     Control(#[from] ControlError),
     /// The local stack's data cannot be used.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The reply is of another request.
+    /// The reply belongs to another request.
     #[error("unexpected reply of the running stack: is it of the same version?")]
     Reply,
 }
 
-/// What a command acts on.
+/// The target of a command.
 pub enum Reach {
     /// A deployment, from this process.
     Deployment(Box<Admin>, String),
@@ -51,10 +51,10 @@ impl std::fmt::Debug for Reach {
 }
 
 impl Reach {
-    /// Finds what the arguments name: a deployment, or else the data directory's stack.
+    /// Returns the target that the arguments name: a deployment, or else the data directory's stack.
     ///
     /// # Errors
-    /// When the deployment or the data directory cannot be used.
+    /// Fails when the deployment or the data directory cannot be used.
     pub async fn find(
         deployment: &DeploymentArgs,
         place: &Place<'_>,
@@ -78,13 +78,13 @@ impl Reach {
         Ok(Self::Own(Box::new(Stack::start(options).await?), by))
     }
 
-    /// Returns whether it is a local stack.
+    /// Returns true if it is a local stack.
     #[must_use]
     pub const fn is_local(&self) -> bool {
         !matches!(self, Self::Deployment(..))
     }
 
-    /// Who acts, for the records.
+    /// Returns the operator's name for the records.
     #[must_use]
     pub fn by(&self) -> &str {
         match self {
@@ -92,10 +92,10 @@ impl Reach {
         }
     }
 
-    /// Has a request done.
+    /// Executes a request.
     ///
     /// # Errors
-    /// When it was not done, or not to its end.
+    /// Fails when a step of the request failed.
     pub async fn ask(&self, request: AdminRequest) -> Result<AdminReply, CommandError> {
         match self {
             Self::Deployment(admin, _) => Ok(admin.run(request).await?),
@@ -107,7 +107,7 @@ impl Reach {
         }
     }
 
-    /// Stops the stack that the command has started for itself.
+    /// Stops the stack that the command started.
     pub async fn close(self) {
         if let Self::Own(stack, _) = self {
             stack.stop().await;

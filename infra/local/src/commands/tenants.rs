@@ -17,10 +17,10 @@ use crate::control::{ControlError, is_running};
 /// The exit code when trading keys remain that another run may remove.
 pub const REMAIN: u8 = 3;
 
-/// The exit code when what remains can be removed by nobody but a person at the exchange.
+/// The exit code when only a person at the exchange can remove the remaining trading keys.
 pub const BY_HAND: u8 = 4;
 
-/// What to do with tenants.
+/// A command on tenants.
 #[derive(Clone, Debug, Subcommand)]
 pub enum TenantsCommand {
     /// Create a tenant
@@ -28,10 +28,10 @@ pub enum TenantsCommand {
         /// 1 to 64 characters of A-Z a-z 0-9 _ -
         #[arg(value_parser = tenant)]
         name: Tenant,
-        /// Your words for it
+        /// A label
         #[arg(long, value_parser = label)]
         label: Option<KeyLabel>,
-        /// How many wallets it may have, else the deployment's default
+        /// Its limit of wallets, else the deployment's default
         #[arg(long)]
         max_wallets: Option<u64>,
         #[command(flatten)]
@@ -55,7 +55,7 @@ pub enum TenantsCommand {
         /// The id of the key, which is its tenant's name
         #[arg(value_parser = key_id)]
         key: KeyId,
-        /// Your words for the tenant
+        /// A label for the tenant
         #[arg(long, value_parser = label)]
         label: Option<KeyLabel>,
         #[command(flatten)]
@@ -66,7 +66,7 @@ pub enum TenantsCommand {
     RevokeTradingKeys(ContainArgs),
 }
 
-/// A tenant, and where it is.
+/// A tenant and its deployment.
 #[derive(Args, Clone, Debug)]
 pub struct NamedArgs {
     /// The tenant
@@ -82,7 +82,7 @@ pub struct StateArgs {
     /// The tenant
     #[arg(value_parser = tenant)]
     pub name: Tenant,
-    /// Why, for the tenant's record: 1 to 200 characters
+    /// The reason, for the record: 1 to 200 characters
     #[arg(long, value_parser = reason)]
     pub reason: String,
     #[command(flatten)]
@@ -119,10 +119,10 @@ impl TenantsCommand {
     }
 }
 
-/// Does what the command line says. Returns the exit code.
+/// Runs a command. Returns the exit code.
 ///
 /// # Errors
-/// When it was not done, or not to its end: the same command again finishes it.
+/// Fails when a step of the command failed. A retry of the command completes it.
 pub async fn run(
     command: &TenantsCommand,
     place: &Place<'_>,
@@ -130,7 +130,7 @@ pub async fn run(
 ) -> Result<u8, CommandError> {
     let deployment = command.deployment();
     let contains = matches!(command, TenantsCommand::RevokeTradingKeys(_));
-    // A stack of the command's own has simulators, and the keys may be of real exchanges.
+    // A stack that the command starts has simulators, but the keys may be at real exchanges.
     if contains && deployment.stack.is_none() && !is_running(place.data_dir) {
         return Err(ControlError::NotRunning(place.data_dir.to_owned()).into());
     }
@@ -222,7 +222,7 @@ fn show(tenant: &TenantRecord, output: &impl Output) {
     }
 }
 
-/// Runs the removal until nothing is left that a run can remove, and prints what each run did.
+/// Repeats runs until no run can remove more, and prints the result of each.
 async fn contain(
     args: &ContainArgs,
     reach: &Reach,

@@ -15,13 +15,13 @@ use crate::tenancy::{Cidr, KeyId, KeyLabel, MAX_CIDRS, Scope, Scopes};
 #[derive(ToSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateTenantKey {
-    /// Your words for the key. No two usable keys of a tenant have the same.
+    /// A label. No two usable keys of a tenant have the same label.
     #[schema(value_type = schema::TenantKeyLabel)]
     pub label: KeyLabel,
-    /// What the key may do. Absent: everything that the calling key may, except `money` and `admin`.
+    /// The scopes. Absent: those of the calling key, except `money` and `admin`.
     #[schema(value_type = Option<Vec<schema::ScopeName>>, min_items = 1, max_items = 8)]
     pub scopes: Option<Scopes>,
-    /// When the key expires. Absent: it expires when the calling key does.
+    /// The expiry. Absent: that of the calling key.
     #[schema(value_type = Option<schema::Moment>)]
     pub expires_at: Option<u64>,
     /// The networks that the key may be used from. Absent: those of the calling key.
@@ -43,7 +43,7 @@ impl CreateTenantKey {
         Ok(Self { label, scopes, expires_at, networks })
     }
 
-    /// Returns the key that the request asks for. `usual`: its scopes where the request names none.
+    /// Returns the requested key. It has the scopes `usual` if the request names none.
     #[must_use]
     pub fn key(self, tenant: &Tenant, usual: Scopes) -> KeyRequest {
         KeyRequest {
@@ -94,7 +94,7 @@ pub struct RotateTenantKey {
     /// The key that the path names.
     #[schema(ignore)]
     pub key_id: KeyId,
-    /// How long the replaced key works on. 0: it is revoked at once. Absent: an hour.
+    /// The time for which the replaced key still works. 0 revokes it at once. Absent: an hour.
     #[schema(value_type = Option<schema::OverlapSeconds>)]
     pub overlap_seconds: u64,
 }
@@ -120,7 +120,7 @@ pub struct RevokeTenantKey {
     /// The key that the path names.
     #[schema(ignore)]
     pub key_id: KeyId,
-    /// Revoke the key that calls, too.
+    /// Permits the revocation of the calling key.
     #[schema(value_type = Option<bool>, default = false)]
     pub force: bool,
 }

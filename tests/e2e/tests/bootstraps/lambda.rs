@@ -186,7 +186,7 @@ impl Lambda {
         set(signs || cosigner || seals || webhooks, &[("AWS_ENDPOINT_URL_KMS", &stack.kms)]);
         set(webhooks, &[("WALLETS_KEY_ID", WALLETS_KEY), ("AWS_ENDPOINT_URL_SQS", &stack.sqs)]);
         set(manages, &[("WALLETS_KEY_ID", WALLETS_KEY), ("AWS_ENDPOINT_URL_KMS", &stack.kms)]);
-        set(manages, &[("USAGE_PLAN_ID", "local"), ("SERVICE_NAME", "hyperdex")]);
+        set(manages, &[("SERVICE_NAME", "hyperdex")]);
         set(manages, &[("AWS_ENDPOINT_URL_API_GATEWAY", &stack.api_gateway)]);
         let queue = format!("{}/queue/deliveries", stack.sqs);
         set(webhooks, &[("DELIVERIES_QUEUE_URL", &queue)]);

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use super::unanswer;
+use super::erase_response;
 use crate::cloud::Cloud;
 
 /// The key that calls has every scope.
@@ -13,7 +13,7 @@ pub(super) async fn managed(cloud: &Cloud) {
     let made = cloud.send_twice("create-tenant-key", at.clone(), body.clone()).await;
     assert_eq!(made.0, 201, "{}", made.1["error"]);
     // The response is lost: its key is given up for another one.
-    unanswer(cloud, "POST:/api/keys").await;
+    erase_response(cloud, "POST:/api/keys").await;
     let again = cloud.send_twice("create-tenant-key", at.clone(), body.clone()).await;
     assert_eq!(again.0, 201, "{}", again.1["error"]);
     assert_ne!(again.1["key"]["keyId"], made.1["key"]["keyId"]);
@@ -26,7 +26,7 @@ pub(super) async fn managed(cloud: &Cloud) {
     let rotated =
         cloud.send_twice("rotate-tenant-key", (Method::POST, &path), overlap.clone()).await;
     assert_eq!(rotated.0, 201, "{}", rotated.1["error"]);
-    unanswer(cloud, &format!("POST:{path}")).await;
+    erase_response(cloud, &format!("POST:{path}")).await;
     let rotated = cloud.send_twice("rotate-tenant-key", (Method::POST, &path), overlap).await;
     assert_eq!(rotated.0, 201, "{}", rotated.1["error"]);
 

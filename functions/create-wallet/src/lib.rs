@@ -4,12 +4,14 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use http::StatusCode;
+use platform::env::ConfigError;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::idempotency::Idempotency;
 use shared::api::requests::CreateWallet;
 use shared::api::responses::WalletBody;
 use shared::caller::{Caller, note_wallet};
+use shared::runtime::Runtime;
 use shared::wallets::{Created, Custody};
 
 /// Returns the endpoint's routes.
@@ -18,6 +20,14 @@ pub fn router(custody: Custody) -> Router {
         .route("/api/wallets", post(create_wallet))
         .with_state(custody.clone())
         .route_layer(Idempotency::new(custody))
+}
+
+/// The endpoint's routes, with clients and the quota from the environment.
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(Custody::from_env(runtime)?.with_quota_from_env(&runtime.env)?))
 }
 
 /// Responds with `201` if this call made the wallet, and `200` if it existed.

@@ -12,6 +12,7 @@ use platform::aws::Aws;
 use shared::api::cors::Origins;
 use shared::exchanges::CALL_TIMEOUT_MS;
 use shared::exchanges::budget::BudgetConfig;
+use shared::wallets::WALLETS_PER_TENANT;
 use shared::webhooks::Targets;
 
 use crate::exchanges::{AsterTarget, HyperliquidTarget};
@@ -81,6 +82,8 @@ pub struct Options {
     pub clients: ClientBounds,
     /// Budget of requests to the exchanges.
     pub budget: BudgetConfig,
+    /// How many wallets a tenant may have; 0 sets no limit.
+    pub wallets_per_tenant: u64,
     /// Process of the cosigner.
     pub cosigner: CosignerHost,
     /// Whether the cosigner's process logs nothing, unless `RUST_LOG` is set.
@@ -130,6 +133,7 @@ impl Options {
             allowed_hosts: Vec::new(),
             clients: ClientBounds::default(),
             budget: BudgetConfig::default(),
+            wallets_per_tenant: WALLETS_PER_TENANT,
             cosigner: CosignerHost::Process,
             quiet: false,
             cosigner_policy: None,

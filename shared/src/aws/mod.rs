@@ -8,4 +8,4 @@ mod tests;
 
 pub use call::CallError;
 pub use lambda::{COSIGNER_TIMEOUT, LambdaClient};
-pub use sqs::{BATCH as SQS_BATCH, SqsClient};
+pub use sqs::{BATCH as SQS_BATCH, OutMessage, SqsClient};

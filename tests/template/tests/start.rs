@@ -66,7 +66,7 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
             let cosigner = Cosigner::from_env(env, clock, random);
             cosigner.map(|it| Started::Cosigner(Box::new(it))).map_err(|error| error.to_string())
         }
-        "create-wallet" => endpoint(Custody::from_env(runtime).map(create_wallet::router)),
+        "create-wallet" => endpoint(create_wallet::router_from_env(runtime)),
         "sign-message" => endpoint(Custody::from_env(runtime).map(sign_message::router)),
         "get-wallet" => endpoint(Store::from_env(env).map(get_wallet::router)),
         "list-wallets" => endpoint(Store::from_env(env).map(list_wallets::router)),

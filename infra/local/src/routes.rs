@@ -185,11 +185,9 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(health::router())
         // In AWS each creation runs in its own instance. Here they run one after the other, so that
         // many concurrent creations are slow but do not fail.
-        .merge(create_wallet::router(creator).layer(
-            GlobalConcurrencyLimitLayer::new(
-                std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            ),
-        ))
+        .merge(create_wallet::router(creator).layer(GlobalConcurrencyLimitLayer::new(
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        )))
         .merge(get_wallet::router(store.clone()))
         .merge(list_wallets::router(store.clone()))
         .merge(sign_message::router(custody("sign-message")))

@@ -328,7 +328,10 @@ pub(super) fn cosigner_failed(error: &'static str, cause: &ProtocolError) -> Api
                      operator."
             ))
         }
-        ProtocolError::Cosigner(CosignerError::Refused(Refusal::Rate { reason, retry_after_s })) => {
+        ProtocolError::Cosigner(CosignerError::Refused(Refusal::Rate {
+            reason,
+            retry_after_s,
+        })) => {
             tracing::warn!(%reason, "refused by the cosigner's rates");
             ApiError::new(429, "SIGNING_RATE_LIMIT", "Too many requests")
                 .advise(format!(

@@ -83,8 +83,7 @@ async fn begin<'a>(
     let context = CredentialRecord::context(wallet, Exchange::Aster, wallet.address);
     let charge = Charge::light(2);
     charge.check(operation)?;
-    let (data_key, share) =
-        tokio::join!(custody.envelope.data_key(context), custody.share(wallet));
+    let (data_key, share) = tokio::join!(custody.envelope.data_key(context), custody.share(wallet));
     let (data_key, share) = (data_key?, share?);
     let record = CredentialRecord {
         schema: SCHEMA,

@@ -173,8 +173,7 @@ impl<'a> Registration<'a> {
             registrar.custody.share(&view.wallet)
         );
         let (key, share) = (key?, share?);
-        let lease =
-            Lease::take(operation, known.clone(), Some(known), share, true, charge).await?;
+        let lease = Lease::take(operation, known.clone(), Some(known), share, true, charge).await?;
         Ok(Self { lease, key })
     }
 
@@ -182,9 +181,8 @@ impl<'a> Registration<'a> {
     async fn finish(mut self) -> Result<Registered, CredentialError> {
         if self.lease.resumed {
             let client = &self.lease.registrar.client;
-            match client
-                .knows_agent(self.lease.wallet.address, &self.key, self.lease.claim())
-                .await {
+            match client.knows_agent(self.lease.wallet.address, &self.key, self.lease.claim()).await
+            {
                 Ok(true) => return self.activate().await,
                 Ok(false) => self.refresh_if_stale().await?,
                 Err(error) => {

@@ -22,8 +22,8 @@ use super::rotate::{Previous, finish_retiring, rotate_known};
 use super::{CredentialError, ExchangeFault, Life, Registrar, Registrars};
 use crate::exchanges::RefusalKind;
 use crate::exchanges::budget::Busy;
-use crate::turns::Turns;
 use crate::store::{CredentialKey, CredentialRecord, CredentialState, Index};
+use crate::turns::Turns;
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -95,9 +95,8 @@ impl Registrars {
         let mut run = Run {
             registrars: self,
             limits,
-            until_ms: started_ms.saturating_add(
-                u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX),
-            ),
+            until_ms: started_ms
+                .saturating_add(u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX)),
             turns: Turns::new(limits.limit),
             limited: HashSet::new(),
             tally: Exchange::ALL.map(|exchange| (exchange, Renewed::default())),

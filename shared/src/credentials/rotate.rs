@@ -146,8 +146,7 @@ impl<'a> Rotation<'a> {
             registrar.custody.share(&view.wallet)
         );
         let (key, share) = (key?, share?);
-        let lease =
-            Lease::take(operation, known.clone(), Some(known), share, true, charge).await?;
+        let lease = Lease::take(operation, known.clone(), Some(known), share, true, charge).await?;
         // A caller who requested a new key does not need the old one.
         let previous = if known.keep_previous { previous } else { Previous::Remove };
         Ok(Self { lease, agent, key, previous })
@@ -280,8 +279,7 @@ pub(super) async fn finish_retiring(
     let charge = Charge::removal(removals);
     charge.check(operation)?;
     let share = registrar.custody.share_for(&view.wallet, ShareUse::Revoke).await?;
-    let mut lease =
-        Lease::take(operation, known.clone(), Some(known), share, true, charge).await?;
+    let mut lease = Lease::take(operation, known.clone(), Some(known), share, true, charge).await?;
     let none_left = remove_retiring(&mut lease).await;
     lease.settle().await?;
     Ok(none_left)

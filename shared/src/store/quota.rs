@@ -76,8 +76,7 @@ impl WalletCount {
     pub fn room(&self, first: u8) -> Option<CountedIn> {
         let parts = self.parts();
         let shards = (0..SHARDS).map(|shard| shard.wrapping_add(first) % SHARDS);
-        let mut rooms =
-            shards.map(|shard| CountedIn { shard, below: parts[usize::from(shard)] });
+        let mut rooms = shards.map(|shard| CountedIn { shard, below: parts[usize::from(shard)] });
         rooms.find(|it| self.counts[usize::from(it.shard)] < it.below)
     }
 }

@@ -331,7 +331,9 @@ impl Store {
     }
 }
 
-pub(super) fn update_error(error: aws_sdk_dynamodb::error::SdkError<UpdateItemError>) -> StoreError {
+pub(super) fn update_error(
+    error: aws_sdk_dynamodb::error::SdkError<UpdateItemError>,
+) -> StoreError {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(_)) => StoreError::Conflict,
         _ => unavailable(error),

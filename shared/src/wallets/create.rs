@@ -11,9 +11,7 @@ use uuid::Uuid;
 use super::Custody;
 use crate::caller::Caller;
 use crate::mpc::{self, ProtocolError};
-use crate::store::{
-    CountedIn, NewWallet, ShareRecord, WalletCount, WalletRecord, shares_at_ms,
-};
+use crate::store::{CountedIn, NewWallet, ShareRecord, WalletCount, WalletRecord, shares_at_ms};
 
 /// How often a new wallet is stored, while other creations come first.
 const STORES: u32 = 8;

@@ -191,9 +191,10 @@ impl From<&Item> for BudgetState {
         let mut parts: BTreeMap<String, Spent> = BTreeMap::new();
         for (name, value) in map.filter(|_| is_current).into_iter().flatten() {
             let value = value.as_n().ok().and_then(|text| text.parse().ok()).unwrap_or_default();
-            let (part, place) = name.split_once('_').map_or((name.as_str(), None), |(part, place)| {
-                (part, place.parse::<usize>().ok().filter(|place| *place < SLOTS))
-            });
+            let (part, place) =
+                name.split_once('_').map_or((name.as_str(), None), |(part, place)| {
+                    (part, place.parse::<usize>().ok().filter(|place| *place < SLOTS))
+                });
             if matches!(part, "slotId" | "takes") {
                 continue;
             }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Party;
-use crate::client::{Draw, there};
+use crate::client::{Draw, to_client};
 use crate::error::{LoadError, failed};
 use crate::tally::Tally;
 
@@ -103,7 +103,9 @@ impl Setup {
             let (what, number) = (draw.below(100), draw.below(1_000_000));
             let exchange = *draw.one_of(&Exchange::ALL);
             let user = draw.one_of(&self.users).clone();
-            calls.spawn(async move { one_call(&party, what, number, exchange, &user, webhook).await });
+            calls.spawn(
+                async move { one_call(&party, what, number, exchange, &user, webhook).await },
+            );
         }
         // Their responses are of no use to anybody.
         calls.shutdown().await;
@@ -118,7 +120,7 @@ async fn one_call(
     user: &str,
     webhook: uuid::Uuid,
 ) {
-    let (api, at) = (&party.api, there(exchange));
+    let (api, at) = (&party.api, to_client(exchange));
     match what {
         0..30 => match exchange {
             Exchange::Aster => {

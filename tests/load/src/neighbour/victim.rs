@@ -10,7 +10,7 @@ use hyperdex_client::{Client, NewWebhook};
 use tokio::sync::watch;
 
 use super::Party;
-use crate::client::there;
+use crate::client::to_client;
 use crate::error::{LoadError, failed};
 use crate::neighbour::greedy::Receiver;
 use crate::tally::Tally;
@@ -118,7 +118,7 @@ async fn look_and_sign(party: &Party, number: usize) {
 
 /// Registers a key, looks at it, rotates it and deletes it, again and again.
 async fn trade(party: &Party, exchange: Exchange, user: String, first: Duration) {
-    let at = there(exchange);
+    let at = to_client(exchange);
     party.wait(first).await;
     while !party.is_stopped() {
         let api = &party.api;

@@ -16,11 +16,8 @@ async fn tenant_with_many_wallets_does_not_delay_the_refresh_of_another() {
     assert_eq!(one.create("user_1").await.status, 201);
     // Every wallet is due, those of the first tenant for longer.
     app.clock.advance_ms(100 * DAY_MS);
-    let limits = RefreshLimits {
-        every_ms: DAY_MS,
-        limit: 4,
-        run_time: std::time::Duration::from_secs(240),
-    };
+    let limits =
+        RefreshLimits { every_ms: DAY_MS, limit: 4, run_time: std::time::Duration::from_secs(240) };
     let run = app.stack.custody.refresh_aged(&limits).await.unwrap();
     assert_eq!((run.refreshed, run.failed), (4, 0));
     let (tenant, user) = ("one".parse().unwrap(), "user_1".parse().unwrap());

@@ -9,9 +9,11 @@ use super::Client;
 /// The product's policy with other limits a minute.
 fn policy(wallet: u64, tenant: u64) -> String {
     let policy = include_str!("../../../../../infra/cosigner-policy.json");
-    policy
-        .replacen("\"perMinute\": 120", &format!("\"perMinute\": {wallet}"), 1)
-        .replacen("\"perMinute\": 30000", &format!("\"perMinute\": {tenant}"), 1)
+    policy.replacen("\"perMinute\": 120", &format!("\"perMinute\": {wallet}"), 1).replacen(
+        "\"perMinute\": 30000",
+        &format!("\"perMinute\": {tenant}"),
+        1,
+    )
 }
 
 async fn strict(wallet: u64, tenant: u64) -> TestApp {

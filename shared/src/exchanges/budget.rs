@@ -9,8 +9,8 @@
 //! The budget has three pools: a reserve for removals, a reserve for jobs, and the common pool.
 //! Within each pool a tenant may spend up to a multiple of what is left of it. A tenant that is
 //! alone therefore uses at most [`BudgetConfig::tenant_percent`] of a pool, several busy tenants
-//! get equal parts, and every other tenant finds room at once. `docs/decisions/exchange-budget.md`
-//! has the rule.
+//! get equal parts, and every other tenant finds room at once. `docs/decisions/0052-fair-exchange-budget.md` has
+//! the rule.
 //!
 //! The same item holds the circuit: after several failures in a row, or an exchange's own "too
 //! many requests", nothing is sent until the stored time.

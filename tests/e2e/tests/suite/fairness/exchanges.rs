@@ -3,6 +3,7 @@
 use domain::ids::{Exchange, Tenant};
 use e2e::{DAY_MS, RENEW_LIMITS, TestApp};
 use futures_util::future::join_all;
+use hyperdex_local::Options;
 use shared::exchanges::Sends;
 use shared::exchanges::budget::{Budget, Busy, Claim, Spender};
 use shared::store::{BudgetState, Pool};
@@ -28,6 +29,15 @@ async fn exhaust(app: &TestApp, claim: Claim<'_>, sends: Sends) -> [Busy; 2] {
     [one(Exchange::Aster).await, one(Exchange::Hyperliquid).await]
 }
 
+/// A stack with a small budget for Hyperliquid, whose calls weigh little.
+async fn start(change: impl FnOnce(&mut Options)) -> TestApp {
+    TestApp::start_with(|options| {
+        options.budget.per_minute[Exchange::Hyperliquid] = 300;
+        change(options);
+    })
+    .await
+}
+
 async fn state(app: &TestApp, exchange: Exchange) -> BudgetState {
     let (store, options) = (app.stack.custody.store.clone(), &app.options);
     let (clock, random) = (options.clock.clone(), options.random.clone());
@@ -37,7 +47,7 @@ async fn state(app: &TestApp, exchange: Exchange) -> BudgetState {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tenant_registers_while_its_neighbour_exhausts_its_part() {
-    let app = TestApp::start().await;
+    let app = start(|_| {}).await;
     let (greedy, victim) = (Client::new(&app, "greedy"), Client::new(&app, "victim"));
     for client in [&greedy, &victim] {
         for user in ["user_1", "user_2"] {
@@ -81,7 +91,7 @@ async fn tenant_registers_while_its_neighbour_exhausts_its_part() {
 #[tokio::test(flavor = "multi_thread")]
 async fn revocation_works_when_everything_else_is_exhausted() {
     // One tenant may leave nothing to others.
-    let app = TestApp::start_with(|options| options.budget.tenant_percent = 100).await;
+    let app = start(|options| options.budget.tenant_percent = 100).await;
     let victim = Client::new(&app, "victim");
     assert_eq!(victim.create("user_1").await.status, 201);
     for exchange in EXCHANGES {
@@ -103,7 +113,7 @@ async fn revocation_works_when_everything_else_is_exhausted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn removals_of_one_tenant_leave_room_for_those_of_another() {
-    let app = TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 960).await;
+    let app = start(|options| options.budget.per_minute[Exchange::Aster] = 960).await;
     let victim = Client::new(&app, "victim");
     assert_eq!(victim.create("user_1").await.status, 201);
     for exchange in EXCHANGES {
@@ -121,8 +131,7 @@ async fn removals_of_one_tenant_leave_room_for_those_of_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn renewal_is_fair_and_has_a_reserve() {
-    let app =
-        TestApp::start_with(|options| options.budget.per_minute[Exchange::Aster] = 2_400).await;
+    let app = start(|options| options.budget.per_minute[Exchange::Aster] = 2_400).await;
     let (many, one) = (Client::new(&app, "many"), Client::new(&app, "one"));
     for (client, users) in [(&many, &["a", "b", "c", "d"][..]), (&one, &["a"])] {
         for user in users {
@@ -155,7 +164,7 @@ async fn lost_races_cost_no_budget() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_charge_leaves_the_credential_as_it_was() {
-    let app = TestApp::start().await;
+    let app = start(|_| {}).await;
     app.wallet("user_1").await;
     assert_eq!(app.register("aster", "user_1").await.status, 200);
     app.wallet("user_2").await;

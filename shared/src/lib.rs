@@ -17,5 +17,6 @@ pub mod runtime;
 pub mod schema;
 pub mod store;
 pub mod tenancy;
+mod turns;
 pub mod wallets;
 pub mod webhooks;

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use http::StatusCode;
+use platform::env::ConfigError;
 use shared::api::access::Requires;
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
@@ -11,6 +12,7 @@ use shared::api::idempotency::Idempotency;
 use shared::api::requests::CreateWallet;
 use shared::api::responses::WalletBody;
 use shared::caller::{Caller, note_wallet};
+use shared::runtime::Runtime;
 use shared::tenancy::Scope;
 use shared::wallets::{Created, Custody};
 
@@ -21,6 +23,14 @@ pub fn router(custody: Custody) -> Router {
         .with_state(custody.clone())
         .route_layer(Idempotency::new(custody))
         .route_layer(Requires::scope(Scope::Wallets))
+}
+
+/// The endpoint's routes, with clients and the quota from the environment.
+///
+/// # Errors
+/// Names the variable that is missing.
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(Custody::from_env(runtime)?.with_quota_from_env(&runtime.env)?))
 }
 
 /// Responds with `201` if this call made the wallet, and `200` if it existed.

@@ -1,8 +1,6 @@
 //! The Lambda function `create-wallet`.
 
-use shared::wallets::Custody;
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_entry::Error> {
-    lambda_entry::run(|runtime| Custody::from_env(runtime).map(create_wallet::router)).await
+    lambda_entry::run(create_wallet::router_from_env).await
 }

@@ -40,7 +40,7 @@ pub fn router(state: ReplayWebhook) -> Router {
 /// # Errors
 /// Returns an error that names the missing variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
-    let replayer = Replayer::from_env(&runtime.env)?;
+    let replayer = Replayer::from_env(runtime)?;
     Ok(router(ReplayWebhook { replayer, memory: Memory::from_env(runtime)? }))
 }
 

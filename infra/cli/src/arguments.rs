@@ -13,6 +13,7 @@ use platform::env::{ConfigError, Env, parse_url};
 use platform::networks::resolve_aster_chain;
 use shared::api::cors::Origins;
 use shared::exchanges::networks::{check_network, network_of};
+use shared::wallets::WALLETS_PER_TENANT;
 use url::Url;
 
 #[derive(Args)]
@@ -97,6 +98,12 @@ pub(crate) struct Serve {
     /// Weight that may be used at Aster in a minute
     #[arg(long, env = "ASTER_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(200..))]
     aster_weight_per_minute: Option<u64>,
+    /// Percent of an exchange's weight for one tenant alone
+    #[arg(long, env = "TENANT_BUDGET_PERCENT", value_parser = clap::value_parser!(u64).range(1..=100))]
+    tenant_budget_percent: Option<u64>,
+    /// Most wallets of a tenant; 0 sets no limit
+    #[arg(long, env = "WALLETS_PER_TENANT", default_value_t = WALLETS_PER_TENANT)]
+    wallets_per_tenant: u64,
     /// Browser origins that may call the API, comma-separated
     #[arg(long, env = "ALLOWED_ORIGINS", value_parser = origins, default_value = "")]
     allowed_origins: Origins,
@@ -187,6 +194,10 @@ impl Serve {
         if let Some(weight) = self.aster_weight_per_minute {
             budget.per_minute[Exchange::Aster] = weight;
         }
+        if let Some(percent) = self.tenant_budget_percent {
+            budget.tenant_percent = percent;
+        }
+        options.wallets_per_tenant = self.wallets_per_tenant;
         if let (Some(dynamodb), Some(kms)) = (&self.dynamodb_url, &self.kms_url) {
             let keys = (self.kms_key_id.as_deref(), self.cosigner_kms_key_id.as_deref());
             let env = |name: &str| std::env::var(name).ok();

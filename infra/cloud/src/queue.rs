@@ -25,6 +25,7 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS messages (
         id TEXT PRIMARY KEY,
         body TEXT NOT NULL,
+        groupId TEXT NOT NULL DEFAULT '',
         receipt TEXT,
         received INTEGER NOT NULL DEFAULT 0,
         visibleAtMs INTEGER NOT NULL,
@@ -65,6 +66,13 @@ impl Queue {
             file.busy_timeout(Duration::from_secs(5))?;
             file.pragma_update(None, "journal_mode", "WAL")?;
             file.execute_batch(TABLES)?;
+            // Earlier versions had no groups.
+            let column = "SELECT 1 FROM pragma_table_info('messages') WHERE name = 'groupId'";
+            if file.query_row(column, [], |_| Ok(())).optional()?.is_none() {
+                file.execute_batch(
+                    "ALTER TABLE messages ADD COLUMN groupId TEXT NOT NULL DEFAULT ''",
+                )?;
+            }
             Ok(file)
         };
         let file = open().map_err(|error| CloudError::Data {
@@ -87,21 +95,32 @@ impl Queue {
         self.random.uuid().map(|id| id.to_string()).unwrap_or_default()
     }
 
-    fn send(&self, body: &str) -> rusqlite::Result<String> {
+    fn send(&self, body: &str, group: &str) -> rusqlite::Result<String> {
         let (id, now_ms) = (self.drawn(), self.now_ms());
-        let insert = "INSERT INTO messages (id, body, visibleAtMs) VALUES (?1, ?2, ?3)";
-        self.file().execute(insert, params![id, body, now_ms])?;
+        let insert =
+            "INSERT INTO messages (id, body, groupId, visibleAtMs) VALUES (?1, ?2, ?3, ?4)";
+        self.file().execute(insert, params![id, body, group, now_ms])?;
         Ok(id)
     }
 
     /// Receives at most ten messages that are due. Moves messages with too many receives to the
-    /// dead letters.
+    /// dead letters. As SQS's fair queues do, it prefers the groups with the fewest messages in
+    /// flight.
     ///
     /// # Errors
     /// Returns an error when the file fails.
     pub fn receive(&self) -> rusqlite::Result<Vec<Message>> {
-        const DUE: &str = "SELECT id, body, received FROM messages
-            WHERE dead = 0 AND visibleAtMs <= ?1 ORDER BY visibleAtMs LIMIT 10";
+        const DUE: &str = "
+            WITH underWay AS (
+                SELECT groupId, COUNT(*) AS messages FROM messages
+                WHERE dead = 0 AND receipt IS NOT NULL AND visibleAtMs > ?1 GROUP BY groupId
+            ), due AS (
+                SELECT id, body, received, groupId, visibleAtMs,
+                    ROW_NUMBER() OVER (PARTITION BY groupId ORDER BY visibleAtMs) AS turn
+                FROM messages WHERE dead = 0 AND visibleAtMs <= ?1
+            )
+            SELECT id, body, received FROM due LEFT JOIN underWay USING (groupId)
+            ORDER BY turn + COALESCE(underWay.messages, 0), visibleAtMs LIMIT 10";
         let now_ms = self.now_ms();
         let mut file = self.file();
         let transaction = file.transaction()?;
@@ -224,7 +243,8 @@ fn send_batch(queue: &Queue, asked: &Value) -> Answered {
     };
     let mut successful = Vec::new();
     for entry in entries {
-        let id = queue.send(entry["MessageBody"].as_str().unwrap_or_default())?;
+        let text = |name: &str| entry[name].as_str().unwrap_or_default();
+        let id = queue.send(text("MessageBody"), text("MessageGroupId"))?;
         successful.push(json!({ "Id": entry["Id"], "MessageId": id, "MD5OfMessageBody": "" }));
     }
     Ok(Ok(json!({ "Successful": successful, "Failed": [] })))
@@ -260,7 +280,7 @@ mod tests {
     fn message_is_redelivered_after_visibility_timeout() {
         let folder = tempfile::tempdir().unwrap();
         let (queue, now_us) = queue(&folder.path().join("queue.sqlite"));
-        queue.send("one").unwrap();
+        queue.send("one", "").unwrap();
         let first = queue.receive().unwrap();
         assert_eq!((bodies(&first), first[0].received), (vec!["one"], 1));
         assert!(queue.receive().unwrap().is_empty());
@@ -277,11 +297,44 @@ mod tests {
     }
 
     #[test]
+    fn group_with_many_messages_does_not_delay_another_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let (queue, now_us) = queue(&folder.path().join("queue.sqlite"));
+        for number in 0..50 {
+            queue.send(&format!("busy {number}"), "busy").unwrap();
+        }
+        now_us.fetch_add(1_000, Ordering::SeqCst);
+        queue.send("quiet 1", "quiet").unwrap();
+        assert!(bodies(&queue.receive().unwrap()).contains(&"quiet 1"));
+        // While ten are under way, a newcomer is the first of all.
+        queue.send("quiet 2", "quiet").unwrap();
+        queue.send("new", "new").unwrap();
+        let next = queue.receive().unwrap();
+        assert_eq!(bodies(&next)[..2], ["new", "quiet 2"]);
+        assert_eq!(next.len(), 10);
+    }
+
+    #[test]
+    fn queue_of_an_earlier_version_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queue.sqlite");
+        let earlier = TABLES.replace("groupId TEXT NOT NULL DEFAULT '',", "");
+        let file = Connection::open(&path).unwrap();
+        file.execute_batch(&earlier).unwrap();
+        file.execute("INSERT INTO messages (id, body, visibleAtMs) VALUES ('1', 'old', 0)", [])
+            .unwrap();
+        drop(file);
+        let (queue, _) = queue(&path);
+        queue.send("new", "tenant").unwrap();
+        assert_eq!(queue.receive().unwrap().len(), 2);
+    }
+
+    #[test]
     fn failed_messages_become_durable_dead_letters() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("queue.sqlite");
         let (queue, now_us) = queue(&path);
-        queue.send("lost").unwrap();
+        queue.send("lost", "").unwrap();
         queue.set_position("s", "7").unwrap();
         for attempt in 1..=MAX_ATTEMPTS {
             assert_eq!(queue.receive().unwrap()[0].received, attempt);

@@ -13,6 +13,7 @@ use shared::access::Unrecorded;
 use shared::api::cors::Origins;
 use shared::exchanges::CALL_TIMEOUT_MS;
 use shared::exchanges::budget::BudgetConfig;
+use shared::wallets::WALLETS_PER_TENANT;
 use shared::webhooks::Targets;
 
 use crate::exchanges::{AsterTarget, HyperliquidTarget};
@@ -84,6 +85,8 @@ pub struct Options {
     pub clients: ClientBounds,
     /// Budget of requests to the exchanges.
     pub budget: BudgetConfig,
+    /// How many wallets a tenant may have; 0 sets no limit.
+    pub wallets_per_tenant: u64,
     /// Process of the cosigner.
     pub cosigner: CosignerHost,
     /// Whether the cosigner's process logs nothing, unless `RUST_LOG` is set.
@@ -134,6 +137,7 @@ impl Options {
             allowed_hosts: Vec::new(),
             clients: ClientBounds::default(),
             budget: BudgetConfig::default(),
+            wallets_per_tenant: WALLETS_PER_TENANT,
             cosigner: CosignerHost::Process,
             quiet: false,
             cosigner_policy: None,

@@ -180,7 +180,11 @@ fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
         clock: clock.clone(),
         random: random.clone(),
     };
-    let replayer = Replayer { store: store.clone(), deliveries: endpoints.deliveries() };
+    let replayer = Replayer {
+        store: store.clone(),
+        deliveries: endpoints.deliveries(),
+        clock: options.clock.clone(),
+    };
     Router::new()
         .merge(list_webhooks::router(store.clone()))
         .merge(create_webhook::router(CreateWebhook {
@@ -210,15 +214,14 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         hyperliquid: registrar(Exchange::Hyperliquid, function),
     };
     let return_private_key = options.return_private_key;
+    let creator = custody("create-wallet").with_quota(options.wallets_per_tenant);
     let routes = Router::new()
         .merge(health::router())
         // In AWS each creation runs in its own instance. Here they run one after the other, so that
         // many concurrent creations are slow but do not fail.
-        .merge(create_wallet::router(custody("create-wallet")).layer(
-            GlobalConcurrencyLimitLayer::new(
-                std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            ),
-        ))
+        .merge(create_wallet::router(creator).layer(GlobalConcurrencyLimitLayer::new(
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        )))
         .merge(get_wallet::router(store.clone()))
         .merge(list_wallets::router(store.clone()))
         .merge(sign_message::router(custody("sign-message")))

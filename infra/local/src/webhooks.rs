@@ -55,20 +55,10 @@ impl Pump {
 
     /// Publishes and delivers until the future is dropped.
     pub async fn run(self) -> Infallible {
-        loop {
-            let step = async {
-                let published = self.publish_once().await?;
-                Ok::<usize, PumpError>(published + self.deliver_once().await?)
-            };
-            match step.await {
-                Ok(0) => tokio::time::sleep(IDLE).await,
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::error!(%error, "webhooks failed; retrying");
-                    tokio::time::sleep(RETRY_DELAY).await;
-                }
-            }
-        }
+        // Several at once, as Lambda does: a receiver that hangs holds up one of them.
+        let deliver = || repeat(|| self.deliver_once());
+        let publish = repeat(|| self.publish_once());
+        tokio::join!(publish, deliver(), deliver(), deliver(), deliver()).0
     }
 
     /// Publishes the next records of the stream, and returns the number of records read.
@@ -130,6 +120,20 @@ impl Pump {
     /// Returns an error when the queue's file fails.
     pub fn queued(&self) -> Result<(Option<u64>, u64), PumpError> {
         Ok(self.queue.state()?)
+    }
+}
+
+/// Takes one step after another.
+async fn repeat<S: Future<Output = Result<usize, PumpError>>>(step: impl Fn() -> S) -> Infallible {
+    loop {
+        match step().await {
+            Ok(0) => tokio::time::sleep(IDLE).await,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "webhooks failed; retrying");
+                tokio::time::sleep(RETRY_DELAY).await;
+            }
+        }
     }
 }
 

@@ -121,8 +121,12 @@ codes! {
     ScopeMissing = "SCOPE_MISSING",
     /// The response of a request with this key held a secret, which is no longer shown.
     SecretNotShownAgain = "SECRET_NOT_SHOWN_AGAIN",
+    /// As many replayed events as allowed wait for their first attempt.
+    ReplaysOutstanding = "REPLAYS_OUTSTANDING",
     /// The cosigner did not respond; nothing was signed.
     SignerUnavailable = "SIGNER_UNAVAILABLE",
+    /// The wallet or the tenant has had as many signatures as the policy allows for now.
+    SigningRateLimit = "SIGNING_RATE_LIMIT",
     /// The table was busy; nothing was written. Retry.
     StoreBusy = "STORE_BUSY",
     /// The tenant key is expired.
@@ -155,6 +159,8 @@ codes! {
     WalletFrozen = "WALLET_FROZEN",
     /// The tenant has no such wallet.
     WalletNotFound = "WALLET_NOT_FOUND",
+    /// The tenant has as many wallets as it may.
+    WalletQuotaReached = "WALLET_QUOTA_REACHED",
     /// The webhook is disabled, because its receiver returned 410.
     WebhookDisabled = "WEBHOOK_DISABLED",
     /// The tenant has no such webhook.

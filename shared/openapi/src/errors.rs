@@ -267,7 +267,8 @@ pub(crate) fn again() -> Vec<ApiError> {
     let id = "0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b18";
     let mut errors =
         failures(&bodies, |body| ReplayWebhook::read(id, body)?.replay(&Tenant::local(), 0));
-    errors.extend([ReplayError::NoEvent, ReplayError::Disabled].map(ApiError::from));
+    let refused = [ReplayError::NoEvent, ReplayError::Disabled, ReplayError::TooMany];
+    errors.extend(refused.map(ApiError::from));
     let failed = ApiError::internal("Failed to queue events", &"SQS did not respond");
     errors.push(failed.advise(REPEAT));
     errors
@@ -279,9 +280,14 @@ pub(crate) fn exchange() -> Vec<ApiError> {
 }
 
 /// Returns the failures of party 2.
-fn cosigner() -> [ProtocolError; 4] {
+fn cosigner() -> [ProtocolError; 5] {
     [
         CosignerError::Refused(CosignerRefusal::Policy("a rule".to_owned())).into(),
+        CosignerError::Refused(CosignerRefusal::Rate {
+            reason: "too many messages with this wallet in a minute".to_owned(),
+            retry_after_s: 42,
+        })
+        .into(),
         CosignerError::Refused(CosignerRefusal::Barred).into(),
         CosignerError::Nonsense.into(),
         CosignerError::Unavailable(CallError::Function(String::new())).into(),
@@ -292,7 +298,8 @@ pub(crate) fn create() -> Vec<ApiError> {
     let failed = cosigner().map(|error| CreateError::Protocol(error).into());
     let stored = [StoreError::Conflict, StoreError::Busy(String::new())];
     let stored = stored.map(|error| CreateError::Store(error).into());
-    failed.into_iter().chain(stored).collect()
+    let full = CreateError::QuotaReached { quota: 1_000_000 }.into();
+    failed.into_iter().chain(stored).chain([full]).collect()
 }
 
 pub(crate) fn sign() -> Vec<ApiError> {
@@ -322,6 +329,7 @@ pub(crate) fn credential(action: Action, own: Vec<CredentialError>) -> Vec<ApiEr
             CredentialError::NotFound,
             CredentialError::InProgress { retry_after_s: 12 },
             CredentialError::Busy(Busy::Limited { retry_after_s: 10 }),
+            CredentialError::Busy(Busy::TenantLimited { retry_after_s: 10 }),
             CredentialError::Busy(Busy::Down { retry_after_s: 30 }),
             Unclear::NoAnswer(TransportError::TooLarge).into(),
             Unclear::BadAnswer(String::new()).into(),

@@ -56,6 +56,8 @@ metrics! {
     ExchangeBudgetUsed: Percent,
     /// Calls not sent, because an exchange's budget was used up or its circuit open.
     ExchangeBudgetRefusals: Count,
+    /// Calls that were not sent, because their tenant's part of an exchange's budget was used up.
+    TenantBudgetRefusals: Count,
     /// Calls blocked by the edge in front of an exchange (HTTP 403 or 451).
     ExchangeBlocked: Count,
     /// Difference between the local clock and an exchange's, if at least a minute.
@@ -84,6 +86,8 @@ metrics! {
     SignatureFaults: Count,
     /// The cosigner's refusals, by reason.
     CosignerRefusals: Count,
+    /// Calls that the cosigner refused for their number alone: a rate, or too many runs at once.
+    CosignerLimits: Count,
     /// Keys barred by the cosigner, because an endpoint cheated in a run of the protocol.
     KeyBarred: Count,
     /// Wallets frozen, because the cosigner cheated in a run of the protocol.

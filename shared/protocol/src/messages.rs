@@ -282,6 +282,15 @@ pub enum Refusal {
     /// The calling function may not make this call; see `cosigner::callers`.
     #[error("this function may not make this call")]
     NotAllowed,
+    /// The wallet or the tenant has had as many signatures of this kind as it may. Nothing was
+    /// computed.
+    #[error("{reason}")]
+    Rate {
+        /// Which limit it is.
+        reason: String,
+        /// The seconds until it ends.
+        retry_after_s: u64,
+    },
 }
 
 impl Refusal {
@@ -303,6 +312,7 @@ impl Refusal {
             Self::Worn => "WORN",
             Self::Tried => "TRIED",
             Self::NotAllowed => "NOT_ALLOWED",
+            Self::Rate { .. } => "RATE",
         }
     }
 }

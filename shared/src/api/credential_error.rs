@@ -181,6 +181,14 @@ fn busy(failed: &'static str, busy: Busy) -> ApiError {
                 )
                 .retry_after(retry_after_s)
         }
+        Busy::TenantLimited { retry_after_s } => {
+            ApiError::new(429, "EXCHANGE_RATE_LIMIT", "Too many requests")
+                .advise(
+                    "Your part of the exchange's request limit is used up; nothing was changed. \
+                     Retry after retryAfterSeconds.",
+                )
+                .retry_after(retry_after_s)
+        }
         Busy::Down { retry_after_s } => ApiError::new(502, "EXCHANGE_UNAVAILABLE", failed)
             .advise(format!("The exchange keeps failing, so calls to it are paused. {REPEAT}"))
             .retry_after(retry_after_s),

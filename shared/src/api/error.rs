@@ -278,6 +278,12 @@ impl From<CreateError> for ApiError {
         match error {
             CreateError::Protocol(error) => cosigner_failed(ERROR, &error),
             CreateError::Store(error) => Self::store(ERROR, &error),
+            CreateError::QuotaReached { quota } => {
+                Self::new(422, "WALLET_QUOTA_REACHED", ERROR).advise(format!(
+                    "Your quota of {quota} wallets is used up. No key was made. Ask the operator to \
+                     raise the quota."
+                ))
+            }
             CreateError::Envelope(_) | CreateError::Random(_) => Self::internal(ERROR, &error),
         }
     }
@@ -321,6 +327,18 @@ pub(super) fn cosigner_failed(error: &'static str, cause: &ProtocolError) -> Api
                 "The signing policy does not allow this: {reason}. If it should, contact the \
                      operator."
             ))
+        }
+        ProtocolError::Cosigner(CosignerError::Refused(Refusal::Rate {
+            reason,
+            retry_after_s,
+        })) => {
+            tracing::warn!(%reason, "refused by the cosigner's rates");
+            ApiError::new(429, "SIGNING_RATE_LIMIT", "Too many requests")
+                .advise(format!(
+                    "The signing policy allows no more for now: {reason}. Nothing was changed. \
+                     Retry after retryAfterSeconds."
+                ))
+                .retry_after(*retry_after_s)
         }
         ProtocolError::Cosigner(CosignerError::Refused(Refusal::Barred)) => frozen(error),
         ProtocolError::Cosigner(

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::error::{ApiError, REPEAT};
 use super::event_cursor::to_cursor;
 use crate::schema;
-use crate::store::{WebhookId, WebhookRecord};
+use crate::store::{MAX_OUTSTANDING_REPLAYS, WebhookId, WebhookRecord};
 use crate::webhooks::{CreateWebhookError, DeleteWebhookError, ReplayError, Replayed, Secret};
 
 /// A webhook, as shown to its tenant.
@@ -213,12 +213,26 @@ impl From<DeleteWebhookError> for ApiError {
     }
 }
 
+impl ApiError {
+    /// 429 for a replay while many events of earlier replays wait for their first attempt.
+    #[must_use]
+    pub fn replays_outstanding() -> Self {
+        Self::new(429, "REPLAYS_OUTSTANDING", "Too many replays are outstanding")
+            .advise(format!(
+                "At most {MAX_OUTSTANDING_REPLAYS} replayed events of a webhook wait for their first \
+                 attempt. Nothing was queued. Retry after retryAfterSeconds."
+            ))
+            .retry_after(60)
+    }
+}
+
 impl From<ReplayError> for ApiError {
     fn from(error: ReplayError) -> Self {
         match error {
             ReplayError::NoWebhook => Self::webhook_not_found(),
             ReplayError::Disabled => Self::webhook_disabled(),
             ReplayError::NoEvent => Self::event_not_found(),
+            ReplayError::TooMany => Self::replays_outstanding(),
             ReplayError::Store(error) => error.into(),
             ReplayError::Queue(error) => {
                 Self::internal("Failed to queue events", &error).advise(REPEAT)

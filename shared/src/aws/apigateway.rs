@@ -222,10 +222,7 @@ async fn send(
     service.send(&call).await
 }
 
-fn read<T: DeserializeOwned>(
-    operation: &Operation,
-    reply: &Reply,
-) -> Result<T, CallError> {
+fn read<T: DeserializeOwned>(operation: &Operation, reply: &Reply) -> Result<T, CallError> {
     serde_json::from_slice(&reply.body)
         .map_err(|error| CallError::Unexpected(operation.name, error))
 }

@@ -10,4 +10,4 @@ mod tests;
 pub use apigateway::{ApiGatewayClient, ListedApiKey};
 pub use call::CallError;
 pub use lambda::{COSIGNER_TIMEOUT, LambdaClient};
-pub use sqs::{BATCH as SQS_BATCH, SqsClient};
+pub use sqs::{BATCH as SQS_BATCH, OutMessage, SqsClient};

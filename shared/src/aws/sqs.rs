@@ -36,6 +36,15 @@ const HIDE: Operation = Operation {
     target: "AmazonSQS.ChangeMessageVisibility",
 };
 
+/// A message to queue.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutMessage {
+    /// The body.
+    pub body: String,
+    /// The group that it belongs to, 1 to 128 characters.
+    pub group: String,
+}
+
 /// A message that SQS rejected.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -61,20 +70,25 @@ impl SqsClient {
         Self(Service { access, attempt_timeout: AWS_CALL_TIMEOUT, retries })
     }
 
-    /// Queues at most [`BATCH`] messages, and returns the rejected ones.
+    /// Queues at most [`BATCH`] messages, and returns the rejected ones. On a standard
+    /// queue a message's group makes the queue fair: a group with many messages does not delay the
+    /// messages of other groups.
     ///
-    /// Source: "SendMessageBatch" in the Amazon SQS API reference.
+    /// Source: "SendMessageBatch" in the Amazon SQS API reference; "Amazon SQS fair queues" in the
+    /// developer guide.
     ///
     /// # Errors
     /// Fails when it is unknown whether the messages are queued.
     pub async fn send_batch(
         &self,
         queue_url: &str,
-        bodies: &[String],
+        messages: &[OutMessage],
     ) -> Result<Vec<NotSent>, CallError> {
-        let entries = bodies.iter().enumerate();
+        let entries = messages.iter().enumerate();
         let entries: Vec<_> = entries
-            .map(|(index, body)| json!({ "Id": index.to_string(), "MessageBody": body }))
+            .map(|(index, OutMessage { body, group })| {
+                json!({ "Id": index.to_string(), "MessageBody": body, "MessageGroupId": group })
+            })
             .collect();
         let body = json!({ "QueueUrl": queue_url, "Entries": entries });
         let reply = self.send(&SEND, &body).await?;

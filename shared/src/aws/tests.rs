@@ -10,7 +10,7 @@ use domain::clock::Clock;
 use platform::aws::{Access, Aws};
 
 use super::call::{Call, CallError, Service};
-use super::{ApiGatewayClient, LambdaClient, SqsClient};
+use super::{ApiGatewayClient, LambdaClient, OutMessage, SqsClient};
 
 const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:cosigner:sign-message";
 
@@ -213,12 +213,16 @@ async fn batch_is_retried_and_returns_rejected_messages() {
     let partly = r#"{"Successful":[{"Id":"0"}],"Failed":[{"Id":"1","Code":"InternalError","SenderFault":false}]}"#;
     let failed = response("503 Service Unavailable", "", "");
     let server = Server::start(vec![failed, String::new(), response("200 OK", "", partly)]);
-    let bodies = ["one".to_owned(), "two".to_owned()];
-    let not_sent = server.sqs().send_batch("http://queue/1/q", &bodies).await.unwrap();
+    let messages =
+        ["one", "two"].map(|body| OutMessage { body: body.to_owned(), group: "tenant".to_owned() });
+    let not_sent = server.sqs().send_batch("http://queue/1/q", &messages).await.unwrap();
     assert_eq!(not_sent.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(), ["InternalError"]);
     let body: serde_json::Value = serde_json::from_str(&server.requests()[2].1).unwrap();
     assert_eq!(body["QueueUrl"], "http://queue/1/q");
-    assert_eq!(body["Entries"][1], serde_json::json!({ "Id": "1", "MessageBody": "two" }));
+    assert_eq!(
+        body["Entries"][1],
+        serde_json::json!({ "Id": "1", "MessageBody": "two", "MessageGroupId": "tenant" })
+    );
 }
 
 #[tokio::test]

@@ -20,23 +20,17 @@ pub(super) struct NewAgent {
 }
 
 impl NewAgent {
-    /// Makes an agent and seals its key. In parallel, fetches the share, and takes the weight of
-    /// one approval and the given number of removals from the budget.
+    /// Makes an agent and seals its key. In parallel, fetches the share.
     pub(super) async fn make(
         registrar: &Registrar,
         wallet: &WalletRecord,
         received_ms: u64,
-        removals: u64,
     ) -> Result<Self, CredentialError> {
         let Registrar { custody, client } = registrar;
         let key = AgentKey::generate(&custody.random)?;
         let context = CredentialRecord::context(wallet, client.exchange(), key.address());
-        let (admitted, data_key, share) = tokio::join!(
-            client.admit(1, removals),
-            custody.envelope.data_key(context),
-            custody.share(wallet)
-        );
-        admitted?;
+        let (data_key, share) =
+            tokio::join!(custody.envelope.data_key(context), custody.share(wallet));
         let agent = AgentRecord {
             agent: key.address(),
             agent_name: agent_name(received_ms, &custody.random)?,

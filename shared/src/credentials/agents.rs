@@ -18,7 +18,8 @@ use super::nonces::Nonces;
 use super::send::{Removed, Sender};
 use super::{CredentialError, Registrar, agent_keys};
 use crate::caller::Caller;
-use crate::exchanges::ListedAgent;
+use crate::exchanges::budget::Claim;
+use crate::exchanges::{ListedAgent, Sends};
 use crate::store::{CredentialRecord, WalletRecord, WalletView};
 use crate::wallets::ShareUse;
 
@@ -102,7 +103,8 @@ impl Registrar {
         name: &WalletRef,
     ) -> Result<Agents, CredentialError> {
         let view = self.find(&caller.tenant, name).await?;
-        let listed = listed(self, &view).await.map_err(|error| self.explain(error))?;
+        let claim = Claim::of(&caller.tenant);
+        let listed = listed(self, &view, claim).await.map_err(|error| self.explain(error))?;
         // The record is read after the exchange was asked; see the module's documentation.
         let view = self.find(&caller.tenant, name).await?;
         let known = view.credential(self.client.exchange());
@@ -132,7 +134,7 @@ impl Registrar {
             Some(address) => agent.address == address,
             None => agent.name == which,
         };
-        let agent = match (listed(self, &view).await, address) {
+        let agent = match (listed(self, &view, Claim::removal(&caller.tenant)).await, address) {
             (Ok(listed), _) => {
                 listed.into_iter().find(is_it).ok_or(CredentialError::AgentNotFound)?
             }
@@ -151,7 +153,7 @@ impl Registrar {
             _ => return Err(CredentialError::AgentInUse),
         }
         let (admitted, share) = tokio::join!(
-            self.client.admit(0, 1),
+            self.client.admit(Claim::removal(&caller.tenant), Sends { approvals: 0, removals: 1 }),
             self.custody.share_for(&view.wallet, ShareUse::Revoke)
         );
         admitted?;
@@ -178,7 +180,7 @@ pub(super) async fn remove_listed(
         Removed::Unconfirmed(error) => error,
     };
     // Matched by address alone: the record may not know the name, and the expiry may change.
-    let listed = listed(registrar, view).await;
+    let listed = listed(registrar, view, Claim::removal(&view.wallet.tenant)).await;
     let is_gone = listed.is_ok_and(|listed| listed.iter().all(|it| it.address != agent.address));
     if is_gone { Ok(()) } else { Err(error) }
 }
@@ -188,11 +190,12 @@ pub(super) async fn remove_listed(
 pub(super) async fn listed(
     registrar: &Registrar,
     view: &WalletView,
+    claim: Claim<'_>,
 ) -> Result<Vec<ListedAgent>, CredentialError> {
     let Registrar { custody, client } = registrar;
     let wallet = &view.wallet;
     if !client.lists_for_agents_only() {
-        return Ok(client.agents(wallet.address, None).await?.unwrap_or_default());
+        return Ok(client.agents(wallet.address, None, claim).await?.unwrap_or_default());
     }
     let known = view.credential(client.exchange()).filter(|known| !known.is_v1());
     let known = known.ok_or(CredentialError::NoAgentToAsk)?;
@@ -203,7 +206,7 @@ pub(super) async fn listed(
             continue;
         }
         let key = agent_keys::open(registrar, wallet, agent.agent, &agent.sealed).await?;
-        if let Some(listed) = client.agents(wallet.address, Some(&key)).await? {
+        if let Some(listed) = client.agents(wallet.address, Some(&key), claim).await? {
             return Ok(listed);
         }
     }

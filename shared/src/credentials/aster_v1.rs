@@ -10,12 +10,12 @@ use platform::items::{SCHEMA, StoreError};
 use platform::metrics::{self, About, Metric};
 
 use super::agent_keys::agent_name;
-use super::lease::{LEASE_MS, Lease};
+use super::lease::{Charge, LEASE_MS, Lease};
 use super::operation::Operation;
 use super::{CredentialError, Registered};
 use crate::exchanges::aster::v1::{V1ApiKey, V1Client, V1Outcome};
 use crate::exchanges::{self, ExchangeClient, Unclear};
-use crate::store::{CredentialChange, CredentialRecord, CredentialState, Expect, Outcome};
+use crate::store::{CredentialChange, CredentialRecord, CredentialState, Outcome};
 
 /// A key of V1 does not expire: the last second of the year 9999, Unix milliseconds.
 const NEVER_MS: u64 = 253_402_300_799_000;
@@ -27,9 +27,9 @@ const WRITES: u32 = 6;
 pub(super) async fn register_v1(
     operation: Operation<'_>,
     v1: &V1Client,
-    expect: Expect,
+    known: Option<&CredentialRecord>,
 ) -> Result<Registered, CredentialError> {
-    let (lease, data_key) = begin(operation, expect).await?;
+    let (lease, data_key) = begin(operation, known).await?;
     let (custody, client) = (&operation.registrar.custody, &operation.registrar.client);
     let login = match v1.login_nonce(lease.wallet.address).await {
         Ok(login) => login,
@@ -73,20 +73,17 @@ pub(super) async fn register_v1(
 
 /// Stores a pending record, which excludes other calls, and fetches the data key that seals the
 /// secret.
-async fn begin(
-    operation: Operation<'_>,
-    expect: Expect,
-) -> Result<(Lease<'_>, DataKey), CredentialError> {
+async fn begin<'a>(
+    operation: Operation<'a>,
+    known: Option<&CredentialRecord>,
+) -> Result<(Lease<'a>, DataKey), CredentialError> {
     let Operation { registrar, view, received_ms, .. } = operation;
     let custody = &registrar.custody;
     let wallet = &view.wallet;
     let context = CredentialRecord::context(wallet, Exchange::Aster, wallet.address);
-    let (admitted, data_key, share) = tokio::join!(
-        registrar.client.admit(0, 2),
-        custody.envelope.data_key(context),
-        custody.share(wallet)
-    );
-    admitted?;
+    let charge = Charge::light(2);
+    charge.check(operation)?;
+    let (data_key, share) = tokio::join!(custody.envelope.data_key(context), custody.share(wallet));
     let (data_key, share) = (data_key?, share?);
     let record = CredentialRecord {
         schema: SCHEMA,
@@ -113,7 +110,7 @@ async fn begin(
         drift: None,
         expiring: None,
     };
-    let lease = Lease::take(operation, record, expect, share, false).await?;
+    let lease = Lease::take(operation, record, known, share, false, charge).await?;
     Ok((lease, data_key))
 }
 

@@ -147,6 +147,9 @@ impl From<LookupError> for CredentialError {
             LookupError::RateLimited { retry_after_s } => {
                 Self::Busy(Busy::Limited { retry_after_s })
             }
+            LookupError::Busy(busy @ (Busy::Limited { .. } | Busy::TenantLimited { .. })) => {
+                Self::Busy(busy)
+            }
             LookupError::Blocked(_) | LookupError::Busy(Busy::Blocked { .. }) => {
                 Self::Blocked(ExchangeFault::Lookup(error))
             }

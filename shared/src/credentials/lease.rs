@@ -9,6 +9,8 @@ use super::nonces::Nonces;
 use super::operation::Operation;
 use super::send::Sender;
 use super::{CredentialError, Registrar};
+use crate::exchanges::Sends;
+use crate::exchanges::budget::Claim;
 use crate::store::{
     CredentialChange, CredentialRecord, CredentialState, Expect, Outcome, RequestMark, WalletRecord,
 };
@@ -31,6 +33,44 @@ pub(super) struct Lease<'a> {
     pub(super) resumed: bool,
     /// Whether a caller receives the new key; `false` for a job, which shows it to nobody.
     for_caller: bool,
+    /// The operation removes a credential, and may use the reserve for removals.
+    is_removal: bool,
+}
+
+/// The weight that an operation takes from the exchange's budget.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Charge {
+    pub(super) sends: Sends,
+    /// The operation only removes agents, so it may use the reserve.
+    pub(super) is_removal: bool,
+}
+
+impl Charge {
+    /// Returns the charge of one approval, and of so many removals after it.
+    pub(super) const fn approval(removals: u64) -> Self {
+        Self { sends: Sends { approvals: 1, removals }, is_removal: false }
+    }
+
+    /// Returns the charge of so many requests of which none is an approval.
+    pub(super) const fn light(requests: u64) -> Self {
+        Self { sends: Sends { approvals: 0, removals: requests }, is_removal: false }
+    }
+
+    /// Returns the charge of a removal of so many agents.
+    pub(super) const fn removal(removals: u64) -> Self {
+        Self { sends: Sends { approvals: 0, removals }, is_removal: true }
+    }
+
+    const fn claim(self, wallet: &WalletRecord) -> Claim<'_> {
+        Claim { tenant: &wallet.tenant, is_removal: self.is_removal }
+    }
+
+    /// Fails when it is already known that the budget has no room, before an operation costs
+    /// anything.
+    pub(super) fn check(self, operation: Operation<'_>) -> Result<(), CredentialError> {
+        let Operation { registrar, view, .. } = operation;
+        Ok(registrar.client.check(self.claim(&view.wallet), self.sends)?)
+    }
 }
 
 /// Fails while another call holds the lease on a credential.
@@ -52,13 +92,16 @@ pub(super) const fn taken_over() -> CredentialError {
 
 impl<'a> Lease<'a> {
     /// Stores a credential in its new state under a new lease, and takes nonces for the requests
-    /// to send, in one transaction.
+    /// to send, in one transaction. Then charges the exchange's budget, so that a call that loses
+    /// the race for the lease costs the tenant nothing. `known`: the replaced credential; `None` for
+    /// a new one. If the budget has no room, restores it.
     pub(super) async fn take(
         operation: Operation<'a>,
         mut record: CredentialRecord,
-        expect: Expect,
+        known: Option<&CredentialRecord>,
         share: KeyShare,
         resumed: bool,
+        charge: Charge,
     ) -> Result<Self, CredentialError> {
         let Operation { registrar, initiator, view, received_ms } = operation;
         let Registrar { custody, client } = registrar;
@@ -69,9 +112,35 @@ impl<'a> Lease<'a> {
         let count = if record.state == CredentialState::Pending { 1 } else { 2 };
         let last = view.nonces.last(client.exchange());
         let (nonces, taken) = Nonces::reserve(client, last, count);
+        let expect = known.map_or(Expect::Absent, |known| Expect::Revision(known.revision));
         custody.store.put_with_nonce(&view.wallet, &record, expect, taken).await?;
         let (wallet, for_caller) = (view.wallet.clone(), initiator.is_caller());
-        Ok(Self { registrar, wallet, record, share, nonces, resumed, for_caller })
+        let is_removal = charge.is_removal;
+        let lease =
+            Self { registrar, wallet, record, share, nonces, resumed, for_caller, is_removal };
+        if let Err(busy) = client.admit(charge.claim(&view.wallet), charge.sends).await {
+            lease.undo(known).await;
+            return Err(busy.into());
+        }
+        Ok(lease)
+    }
+
+    /// Makes the credential what it was before this call took the lease. If this fails, the lease
+    /// runs out by itself, and the next call resumes.
+    async fn undo(self, known: Option<&CredentialRecord>) {
+        match known {
+            None => self.discard().await,
+            Some(known) => {
+                let mut before = known.clone();
+                before.revision = self.record.revision;
+                unlock(self.registrar, &self.wallet, &before).await;
+            }
+        }
+    }
+
+    /// Returns the claim of this lease's operation on the exchange's budget.
+    pub(super) const fn claim(&self) -> Claim<'_> {
+        Claim { tenant: &self.wallet.tenant, is_removal: self.is_removal }
     }
 
     /// Returns a sender that signs and sends until this lease ends.

@@ -3,15 +3,17 @@
 //! per credential records the time of the next comparison and the tenant's notifications
 //! (`shared::webhooks`). The job changes nothing else.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use domain::eth::Address;
-use domain::ids::{Exchange, WalletRef};
+use domain::ids::{Exchange, Tenant, WalletRef};
 use domain::intent::AGENT_NAME_PREFIX;
 use platform::items::StoreError;
 use platform::metrics::{self, About, Metric};
 
 use super::{CredentialError, Life, Registrar, Registrars, agent_keys};
+use crate::exchanges::budget::{Busy, Claim};
 use crate::exchanges::{ListedAgent, LookupError};
 use crate::store::{
     CredentialKey, CredentialRecord, CredentialState, DriftFound, DriftKind, DriftNote,
@@ -82,6 +84,8 @@ pub struct Reconciled {
     pub failed: u64,
     /// The exchange's budget is used up.
     pub exhausted: bool,
+    /// Tenants whose part of the exchange's budget is used up.
+    pub limited: HashSet<Tenant>,
 }
 
 impl Registrars {
@@ -107,7 +111,7 @@ impl Registrars {
             let Some((_, found)) = found.iter_mut().find(|(it, _)| *it == key.exchange) else {
                 continue;
             };
-            if !found.exhausted {
+            if !found.exhausted && !found.limited.contains(&key.tenant) {
                 left -= 1;
                 reconcile_one(self.of(key.exchange), key, limits.every_ms, found).await;
             }
@@ -164,8 +168,15 @@ async fn reconcile_one(
             }
             every_ms
         }
-        Err(CompareError::Lookup(LookupError::RateLimited { .. })) => {
+        Err(CompareError::Lookup(
+            LookupError::RateLimited { .. } | LookupError::Busy(Busy::Limited { .. }),
+        )) => {
             found.exhausted = true;
+            return;
+        }
+        // Its next credentials are compared in a later run.
+        Err(CompareError::Lookup(LookupError::Busy(Busy::TenantLimited { .. }))) => {
+            found.limited.insert(key.tenant);
             return;
         }
         Err(error) => {
@@ -207,7 +218,8 @@ async fn compare(
     } else {
         None
     };
-    let listed = registrar.client.agents(wallet.address, key.as_ref()).await?;
+    let claim = Claim::of(&wallet.tenant);
+    let listed = registrar.client.agents(wallet.address, key.as_ref(), claim).await?;
     drift.extend(differences(known, listed.as_deref(), now_ms));
     Ok(drift)
 }

@@ -14,7 +14,7 @@ use super::advice::{advice, rotate_path};
 use super::agent_keys::{self, NewAgent};
 use super::agents::AgentRole;
 use super::aster_v1::register_v1;
-use super::lease::{Lease, ensure_free, in_progress};
+use super::lease::{Charge, Lease, ensure_free, in_progress};
 use super::operation::{Initiator, Operation};
 use super::replay::replay;
 use super::rotate::{Previous, rotate_known};
@@ -22,7 +22,7 @@ use super::send::{self, Approved};
 use super::{CredentialError, Life, Registered, Registrar};
 use crate::caller::Caller;
 use crate::exchanges::RefusalKind;
-use crate::store::{CredentialRecord, CredentialState, Expect, Outcome};
+use crate::store::{CredentialRecord, CredentialState, Outcome};
 
 /// An approval that has been pending for longer requests a new expiry.
 const STALE_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -63,7 +63,7 @@ async fn register_found(
     let client = &registrar.client;
     let Some(known) = view.credential(client.exchange()) else {
         if let Some(v1) = client.v1() {
-            return register_v1(operation, v1, Expect::Absent).await;
+            return register_v1(operation, v1, None).await;
         }
         return Registration::begin(operation, auto_renew).await?.finish().await;
     };
@@ -78,7 +78,7 @@ async fn register_found(
         Life::Pending if known.is_v1() => {
             ensure_free(known, received_ms)?;
             let v1 = client.v1().ok_or(CredentialError::NotOffered)?;
-            register_v1(operation, v1, Expect::Revision(known.revision)).await
+            register_v1(operation, v1, Some(known)).await
         }
         Life::Pending => {
             ensure_free(known, received_ms)?;
@@ -126,8 +126,10 @@ impl<'a> Registration<'a> {
     /// Makes an agent key and stores it, sealed and pending.
     async fn begin(operation: Operation<'a>, auto_renew: bool) -> Result<Self, CredentialError> {
         let Operation { registrar, view, received_ms, .. } = operation;
+        let charge = Charge::approval(0);
+        charge.check(operation)?;
         let NewAgent { key, agent, share } =
-            NewAgent::make(registrar, &view.wallet, received_ms, 0).await?;
+            NewAgent::make(registrar, &view.wallet, received_ms).await?;
         let record = CredentialRecord {
             schema: SCHEMA,
             exchange: registrar.client.exchange(),
@@ -154,7 +156,7 @@ impl<'a> Registration<'a> {
             drift: None,
             expiring: None,
         };
-        let lease = Lease::take(operation, record, Expect::Absent, share, false).await?;
+        let lease = Lease::take(operation, record, None, share, false, charge).await?;
         Ok(Self { lease, key })
     }
 
@@ -164,15 +166,14 @@ impl<'a> Registration<'a> {
         known: &CredentialRecord,
     ) -> Result<Self, CredentialError> {
         let Operation { registrar, view, .. } = operation;
-        let (admitted, key, share) = tokio::join!(
-            registrar.client.admit(1, 0),
+        let charge = Charge::approval(0);
+        charge.check(operation)?;
+        let (key, share) = tokio::join!(
             agent_keys::open(registrar, &view.wallet, known.agent, &known.sealed),
             registrar.custody.share(&view.wallet)
         );
-        admitted?;
         let (key, share) = (key?, share?);
-        let expect = Expect::Revision(known.revision);
-        let lease = Lease::take(operation, known.clone(), expect, share, true).await?;
+        let lease = Lease::take(operation, known.clone(), Some(known), share, true, charge).await?;
         Ok(Self { lease, key })
     }
 
@@ -180,7 +181,8 @@ impl<'a> Registration<'a> {
     async fn finish(mut self) -> Result<Registered, CredentialError> {
         if self.lease.resumed {
             let client = &self.lease.registrar.client;
-            match client.knows_agent(self.lease.wallet.address, &self.key).await {
+            match client.knows_agent(self.lease.wallet.address, &self.key, self.lease.claim()).await
+            {
                 Ok(true) => return self.activate().await,
                 Ok(false) => self.refresh_if_stale().await?,
                 Err(error) => {
@@ -243,7 +245,8 @@ impl<'a> Registration<'a> {
         if !client.replaces_by_name() {
             return Ok(false);
         }
-        let listed = client.agents(wallet.address, None).await?.unwrap_or_default();
+        let listed = client.agents(wallet.address, None, self.lease.claim()).await?;
+        let listed = listed.unwrap_or_default();
         let now_ms = custody.clock.now_ms();
         let record = &self.lease.record;
         let leftovers = listed

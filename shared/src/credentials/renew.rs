@@ -5,9 +5,10 @@
 //! on the table's size. Each wallet is due at its own moment within a day, so that keys made
 //! together are not renewed together. A run ends when it reaches its limit or its maximum
 //! duration, or when the exchange's budget for jobs is empty. The next run continues with the
-//! credentials still due.
+//! credentials still due. Tenants take turns, so a tenant with many credentials delays no other
+//! tenant.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use domain::ids::{Exchange, Tenant, WalletRef};
@@ -23,6 +24,7 @@ use crate::exchanges::RefusalKind;
 use crate::exchanges::budget::Busy;
 use crate::store::{CredentialKey, CredentialRecord, CredentialState, Index, Store};
 use crate::tenancy::TenantState;
+use crate::turns::Turns;
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -91,44 +93,96 @@ impl Registrars {
         &self,
         limits: &RenewLimits,
     ) -> Result<[(Exchange, Renewed); Exchange::ALL.len()], StoreError> {
-        let custody = &self.aster.custody;
-        let started_ms = custody.clock.now_ms();
-        let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
-        let mut tally = Exchange::ALL.map(|exchange| (exchange, Renewed::default()));
-        let mut left = limits.limit;
-        let mut counted = 0;
-        let mut suspended = Suspended::default();
+        let clock = &self.aster.custody.clock;
+        let started_ms = clock.now_ms();
+        let mut run = Run {
+            registrars: self,
+            limits,
+            until_ms: started_ms
+                .saturating_add(u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX)),
+            turns: Turns::new(limits.limit),
+            suspended: Suspended::default(),
+            limited: HashSet::new(),
+            tally: Exchange::ALL.map(|exchange| (exchange, Renewed::default())),
+        };
+        let mut deferred = Vec::new();
+        let mut left_out = 0;
         let mut scan = self.index_scan(Index::Due, started_ms + limits.within_ms + DAY_MS);
-        while let Some(key) = scan.next().await? {
-            let now_ms = custody.clock.now_ms();
-            let is_over = left == 0 || now_ms.saturating_sub(started_ms) > run_ms;
-            // Credentials left for the next run are counted up to a bound.
-            counted += u32::from(is_over);
-            if counted > BACKLOG {
-                break;
-            }
-            let Some((_, tally)) = tally.iter_mut().find(|(it, _)| *it == key.exchange) else {
-                continue;
-            };
-            if renews_at_ms(key.wallet_id, key.at_ms, limits.within_ms) > now_ms {
+        while left_out <= BACKLOG {
+            let Some(key) = scan.next().await? else { break };
+            if renews_at_ms(key.wallet_id, key.at_ms, limits.within_ms) > clock.now_ms() {
                 continue;
             }
-            if is_over || tally.exhausted {
-                tally.backlog += 1;
-                continue;
+            if run.turns.admits(&key.tenant) {
+                left_out += u32::from(!run.work_on(&key).await);
+            } else {
+                // Other tenants go first.
+                left_out += 1;
+                deferred.push(key);
             }
-            let failed = tally.failed;
-            let registrar = self.of(key.exchange);
-            left -= u32::from(renew_one(registrar, &key, limits, &mut suspended, tally).await);
-            // It expires soon and has not been renewed.
-            let is_soon = (now_ms..now_ms + SOON_MS).contains(&key.at_ms);
-            tally.expiring += u64::from(is_soon && tally.failed > failed);
         }
-        for (exchange, tally) in &tally {
-            metrics::emit(&custody.clock, About::exchange(*exchange), &tally.metrics());
+        for key in deferred {
+            run.work_on(&key).await;
         }
-        Ok(tally)
+        for (exchange, tally) in &run.tally {
+            metrics::emit(clock, About::exchange(*exchange), &tally.metrics());
+        }
+        Ok(run.tally)
     }
+}
+
+/// One run of the job.
+struct Run<'a> {
+    registrars: &'a Registrars,
+    limits: &'a RenewLimits,
+    /// When it begins no more work, Unix milliseconds.
+    until_ms: u64,
+    turns: Turns,
+    suspended: Suspended,
+    /// Tenants whose part of an exchange's budget is used up.
+    limited: HashSet<(Exchange, Tenant)>,
+    tally: [(Exchange, Renewed); Exchange::ALL.len()],
+}
+
+impl Run<'_> {
+    /// Works on a credential, or counts it as left for the next run. Returns whether it may have
+    /// worked on it.
+    async fn work_on(&mut self, key: &CredentialKey) -> bool {
+        let now_ms = self.registrars.aster.custody.clock.now_ms();
+        let Some((_, tally)) = self.tally.iter_mut().find(|(it, _)| *it == key.exchange) else {
+            return true;
+        };
+        let of_tenant = (key.exchange, key.tenant.clone());
+        let is_over = self.turns.is_over() || now_ms > self.until_ms;
+        if is_over || tally.exhausted || self.limited.contains(&of_tenant) {
+            tally.backlog += 1;
+            return false;
+        }
+        let failed = tally.failed;
+        let registrar = self.registrars.of(key.exchange);
+        match renew_one(registrar, key, self.limits, &mut self.suspended, tally).await {
+            Worked::NotDue => {}
+            Worked::Done => self.turns.take(&key.tenant),
+            Worked::TenantLimited => {
+                tally.backlog += 1;
+                self.limited.insert(of_tenant);
+            }
+        }
+        // It expires soon and has not been renewed.
+        let is_soon = (now_ms..now_ms + SOON_MS).contains(&key.at_ms);
+        tally.expiring += u64::from(is_soon && tally.failed > failed);
+        true
+    }
+}
+
+/// The result of working on one credential.
+enum Worked {
+    /// It was not due any more.
+    NotDue,
+    /// It was due. The tally has the result.
+    Done,
+    /// The tenant's part of the exchange's budget is used up.
+    TenantLimited,
 }
 
 impl Renewed {
@@ -173,45 +227,45 @@ impl Suspended {
     }
 }
 
-/// Handles one credential if it is still due. Returns whether it was.
+/// Handles one credential if it is still due.
 async fn renew_one(
     registrar: &Registrar,
     key: &CredentialKey,
     limits: &RenewLimits,
     suspended: &mut Suspended,
     tally: &mut Renewed,
-) -> bool {
+) -> Worked {
     let custody = &registrar.custody;
     let name = WalletRef::Wallet(key.wallet_id);
     let view = match custody.store.find(&key.tenant, &name).await {
         Ok(Some(view)) => view,
-        Ok(None) => return false,
+        Ok(None) => return Worked::NotDue,
         Err(error) => {
             tracing::error!(%error, walletId = %key.wallet_id, "credential not renewed");
             tally.failed += 1;
-            return true;
+            return Worked::Done;
         }
     };
     let now_ms = custody.clock.now_ms();
-    let Some(known) = view.credential(key.exchange) else { return false };
+    let Some(known) = view.credential(key.exchange) else { return Worked::NotDue };
     if is_left_pending(known, now_ms) {
         tally.pending += 1;
         back_off(registrar, key).await;
-        return true;
+        return Worked::Done;
     }
-    let Some(task) = task(known, limits, now_ms) else { return false };
+    let Some(task) = task(known, limits, now_ms) else { return Worked::NotDue };
     // A suspended tenant gets no new agent. Revocations and removals are finished.
     if matches!(task, Task::Rotate | Task::FinishRotation) {
         match suspended.has(&custody.store, &key.tenant).await {
             Ok(false) => {}
             Ok(true) => {
                 tally.suspended += 1;
-                return false;
+                return Worked::NotDue;
             }
             Err(error) => {
                 tracing::error!(%error, tenant = %key.tenant, "not renewed");
                 tally.failed += 1;
-                return true;
+                return Worked::Done;
             }
         }
     }
@@ -238,6 +292,7 @@ async fn renew_one(
         Ok(()) => tally.finished += 1,
         // Another call holds the credential.
         Err(CredentialError::InProgress { .. } | CredentialError::Store(StoreError::Conflict)) => {}
+        Err(CredentialError::Busy(Busy::TenantLimited { .. })) => return Worked::TenantLimited,
         Err(error) => {
             tally.exhausted |= is_exhausted(&error);
             if !tally.exhausted {
@@ -250,7 +305,7 @@ async fn renew_one(
             }
         }
     }
-    true
+    Worked::Done
 }
 
 /// Delays the next attempt after a failure: by one hour, two, four, up to a day.

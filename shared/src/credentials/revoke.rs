@@ -5,12 +5,12 @@ use domain::eth::Address;
 use domain::ids::WalletRef;
 use platform::items::StoreError;
 
-use super::lease::{Lease, ensure_free, taken_over, unlock};
+use super::lease::{Charge, Lease, ensure_free, taken_over, unlock};
 use super::operation::{Initiator, Operation};
 use super::{CredentialError, Registrar, send};
 use crate::caller::Caller;
 use crate::store::{
-    AgentRecord, CredentialChange, CredentialRecord, CredentialState, Expect, Outcome, WalletRecord,
+    AgentRecord, CredentialChange, CredentialRecord, CredentialState, Outcome, WalletRecord,
 };
 use crate::wallets::ShareUse;
 
@@ -67,16 +67,12 @@ pub(super) async fn revoke_known(
     }
     let agents = agents_of(known);
     let removals = u64::try_from(agents.len()).unwrap_or(1);
-    let (admitted, share) = tokio::join!(
-        registrar.client.admit(0, removals),
-        registrar.custody.share_for(&view.wallet, ShareUse::Revoke)
-    );
-    admitted?;
-    let share = share?;
+    let charge = Charge::removal(removals);
+    charge.check(operation)?;
+    let share = registrar.custody.share_for(&view.wallet, ShareUse::Revoke).await?;
     let mut record = known.clone();
     record.state = CredentialState::Revoking;
-    let expect = Expect::Revision(known.revision);
-    let mut lease = match Lease::take(operation, record, expect, share, true).await {
+    let mut lease = match Lease::take(operation, record, Some(known), share, true, charge).await {
         Err(CredentialError::Store(StoreError::Conflict)) => return Err(taken_over()),
         taken => taken?,
     };

@@ -11,14 +11,14 @@ use domain::ids::WalletRef;
 use platform::items::StoreError;
 
 use super::agent_keys::{self, NewAgent};
-use super::lease::{Lease, ensure_free, taken_over};
+use super::lease::{Charge, Lease, ensure_free, taken_over};
 use super::operation::{Initiator, Operation};
 use super::replay::replay;
 use super::send::{self, Approved};
 use super::{CredentialError, Life, Registered, Registrar};
 use crate::caller::Caller;
 use crate::exchanges::RefusalKind;
-use crate::store::{AgentRecord, CredentialRecord, CredentialState, Expect, Outcome};
+use crate::store::{AgentRecord, CredentialRecord, CredentialState, Outcome};
 use crate::wallets::ShareUse;
 
 /// Within this time before its expiry, an agent is replaced even if its key is in use.
@@ -118,14 +118,15 @@ impl<'a> Rotation<'a> {
         previous: Previous,
     ) -> Result<Self, CredentialError> {
         let Operation { registrar, view, received_ms, .. } = operation;
+        let charge = Charge::approval(1);
+        charge.check(operation)?;
         let NewAgent { key, agent, share } =
-            NewAgent::make(registrar, &view.wallet, received_ms, 1).await?;
+            NewAgent::make(registrar, &view.wallet, received_ms).await?;
         let mut record = known.clone();
         record.state = CredentialState::Rotating;
         record.next = Some(agent.clone());
         record.keep_previous = previous == Previous::Keep;
-        let expect = Expect::Revision(known.revision);
-        let lease = Lease::take(operation, record, expect, share, false).await?;
+        let lease = Lease::take(operation, record, Some(known), share, false, charge).await?;
         Ok(Self { lease, agent, key, previous })
     }
 
@@ -138,15 +139,14 @@ impl<'a> Rotation<'a> {
     ) -> Result<Self, CredentialError> {
         let Operation { registrar, view, .. } = operation;
         let agent = known.next.clone().unwrap_or_else(|| known.current());
-        let (admitted, key, share) = tokio::join!(
-            registrar.client.admit(1, 1),
+        let charge = Charge::approval(1);
+        charge.check(operation)?;
+        let (key, share) = tokio::join!(
             agent_keys::open(registrar, &view.wallet, agent.agent, &agent.sealed),
             registrar.custody.share(&view.wallet)
         );
-        admitted?;
         let (key, share) = (key?, share?);
-        let expect = Expect::Revision(known.revision);
-        let lease = Lease::take(operation, known.clone(), expect, share, true).await?;
+        let lease = Lease::take(operation, known.clone(), Some(known), share, true, charge).await?;
         // A caller who requested a new key does not need the old one.
         let previous = if known.keep_previous { previous } else { Previous::Remove };
         Ok(Self { lease, agent, key, previous })
@@ -157,7 +157,8 @@ impl<'a> Rotation<'a> {
         let mut live = false;
         if self.lease.resumed {
             let client = &self.lease.registrar.client;
-            match client.knows_agent(self.lease.wallet.address, &self.key).await {
+            let claim = self.lease.claim();
+            match client.knows_agent(self.lease.wallet.address, &self.key, claim).await {
                 Ok(known) => live = known,
                 Err(error) => {
                     self.lease.release().await;
@@ -275,13 +276,10 @@ pub(super) async fn finish_retiring(
 ) -> Result<bool, CredentialError> {
     let Operation { registrar, view, .. } = operation;
     let removals = u64::try_from(known.retiring.len()).unwrap_or(1);
-    let (admitted, share) = tokio::join!(
-        registrar.client.admit(0, removals),
-        registrar.custody.share_for(&view.wallet, ShareUse::Revoke)
-    );
-    admitted?;
-    let expect = Expect::Revision(known.revision);
-    let mut lease = Lease::take(operation, known.clone(), expect, share?, true).await?;
+    let charge = Charge::removal(removals);
+    charge.check(operation)?;
+    let share = registrar.custody.share_for(&view.wallet, ShareUse::Revoke).await?;
+    let mut lease = Lease::take(operation, known.clone(), Some(known), share, true, charge).await?;
     let none_left = remove_retiring(&mut lease).await;
     lease.settle().await?;
     Ok(none_left)

@@ -9,6 +9,7 @@ use protocol::KeyShare;
 use super::lease::{Lease, has_time};
 use super::nonces::Nonces;
 use super::{CredentialError, Registrar, agent_keys};
+use crate::exchanges::budget::Claim;
 use crate::exchanges::http::TransportError;
 use crate::exchanges::{
     Approval, LookupError, Outcome, Proof, Refusal, RefusalKind, Removal, Unclear,
@@ -51,7 +52,8 @@ pub(super) async fn approve(
     key: &AgentKey,
 ) -> Result<Approved, CredentialError> {
     let (client, wallet) = (&lease.registrar.client, lease.wallet.address);
-    let resumed = lease.resumed;
+    let (resumed, tenant) = (lease.resumed, lease.wallet.tenant.clone());
+    let claim = Claim::of(&tenant);
     let mut sender = lease.sender();
     loop {
         let with_nonce = |nonce| {
@@ -71,7 +73,7 @@ pub(super) async fn approve(
             }
             Outcome::Unknown(unclear) => {
                 // The approval may still arrive, so the agent's absence proves nothing.
-                return Ok(match client.knows_agent(wallet, key).await {
+                return Ok(match client.knows_agent(wallet, key, claim).await {
                     Ok(true) => Approved::Live,
                     Ok(false) | Err(_) => Approved::Unknown(unclear.into()),
                 });
@@ -87,7 +89,7 @@ pub(super) async fn approve(
         if !resumed && refusal.kind.proof() == Proof::NotApplied {
             return Ok(Approved::Refused(refusal));
         }
-        return Ok(match client.knows_agent(wallet, key).await {
+        return Ok(match client.knows_agent(wallet, key, claim).await {
             Ok(true) => Approved::Live,
             Ok(false) => Approved::Refused(refusal),
             // A retry cannot fix a wrong signature, so the caller receives the refusal.
@@ -118,7 +120,7 @@ pub(super) async fn remove(
     }
     let (registrar, wallet) = (lease.registrar, &lease.wallet);
     let key = agent_keys::open(registrar, wallet, agent.agent, &agent.sealed).await?;
-    match client.knows_agent(wallet.address, &key).await {
+    match client.knows_agent(wallet.address, &key, Claim::removal(&wallet.tenant)).await {
         Ok(false) => Ok(()),
         Ok(true) | Err(LookupError::Foreign) => Err(error),
         // Whether the exchange has the agent is unknown. Returning the refusal would mislead the

@@ -1,26 +1,36 @@
 //! A budget of request weight for each exchange and egress address, and a circuit.
 //!
-//! The exchanges count weight for each IP address, and function instances share addresses. All of
-//! them therefore draw from one budget in the wallets' table: the weight spent in the last minute,
-//! in slots of ten seconds. Within a slot, a conditional update adds weight and lets any number of
-//! instances through at once. The first instance in a new slot drops the slots older than a
-//! minute. So no minute exceeds the configured weight, and all of it may be spent at once.
+//! The exchanges count weight for each IP address, and function instances share addresses, so all
+//! of them draw from one budget in the wallets' table: what was spent in the last minute, in slots
+//! of ten seconds. Within a slot weight is added by a conditional update that lets any number of
+//! instances through at once; the first call in a new slot drops what has become older than a
+//! minute. So no minute sees more than the configured weight.
+//!
+//! The budget has three pools: a reserve for removals, a reserve for jobs, and the common pool.
+//! Within each pool a tenant may spend up to a multiple of what is left of it. A tenant that is
+//! alone therefore uses at most [`BudgetConfig::tenant_percent`] of a pool, several busy tenants
+//! get equal parts, and every other tenant finds room at once. `docs/decisions/0052-fair-exchange-budget.md` has
+//! the rule.
 //!
 //! The same item holds the circuit: after several failures in a row, or an exchange's own "too
 //! many requests", nothing is sent until the stored time.
+
+mod config;
+mod fair;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::clock::Clock;
-use domain::ids::{Exchange, PerExchange};
+use domain::ids::{Exchange, Tenant};
 use domain::random::Random;
-use platform::env::{ConfigError, Env};
 use platform::items::StoreError;
 use platform::metrics::{self, About, Metric};
 
-use super::profile::Profile;
-use crate::store::{BudgetState, SLOTS, Spend, Store};
+pub use config::BudgetConfig;
+use fair::Fair;
+
+use crate::store::{BudgetState, Pool, SLOTS, Spend, Store};
 
 const SLOT_MS: u64 = 10_000;
 
@@ -30,35 +40,40 @@ const FAILURES: u32 = 5;
 /// Initial and maximum time for which the circuit is open, in milliseconds.
 const OPEN_MS: std::ops::RangeInclusive<u64> = 5_000..=60_000;
 
-/// Settings of the budgets.
-#[derive(Clone, Debug)]
-pub struct BudgetConfig {
-    /// `ASTER_WEIGHT_PER_MINUTE`, `HYPERLIQUID_WEIGHT_PER_MINUTE`: the exchange's weight to use;
-    /// default [`Profile::weight_per_minute`].
-    pub per_minute: PerExchange<u64>,
-    /// `EGRESS_ADDRESS`: names the address that calls leave from; default `shared`.
-    pub egress: String,
-    /// `JOB_BUDGET_PERCENT`: share of the budget for unattended jobs; default 50.
-    pub job_percent: u64,
-}
-
-impl Default for BudgetConfig {
-    fn default() -> Self {
-        Self {
-            per_minute: PerExchange::from_fn(|exchange| Profile::of(exchange).weight_per_minute),
-            egress: "shared".to_owned(),
-            job_percent: 50,
-        }
-    }
-}
+/// The part of the weight that only removals may use, and the part that only jobs may use.
+const REMOVALS_PERCENT: u64 = 10;
+const JOBS_PERCENT: u64 = 10;
 
 /// The initiator of the spending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Spender {
     /// A waiting caller.
     Caller,
-    /// An unattended job, which leaves a share to callers.
+    /// An unattended job: it has a reserve, and leaves a part to callers.
     Job,
+}
+
+/// A call's claim on the budget.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Claim<'a> {
+    /// The tenant that the weight is spent for.
+    pub tenant: &'a Tenant,
+    /// The call removes an agent, or belongs to a removal.
+    pub is_removal: bool,
+}
+
+impl<'a> Claim<'a> {
+    /// Returns the claim of an approval, or of a question.
+    #[must_use]
+    pub const fn of(tenant: &'a Tenant) -> Self {
+        Self { tenant, is_removal: false }
+    }
+
+    /// Returns the claim of a removal, and of a question that belongs to it.
+    #[must_use]
+    pub const fn removal(tenant: &'a Tenant) -> Self {
+        Self { tenant, is_removal: true }
+    }
 }
 
 /// Why nothing may be sent now.
@@ -67,6 +82,12 @@ pub enum Busy {
     /// The budget is empty, or the exchange reports its limit.
     #[error("the exchange's request limit is reached")]
     Limited {
+        /// How long to wait.
+        retry_after_s: u64,
+    },
+    /// The tenant has used its part of the budget. Other tenants are served.
+    #[error("the tenant's part of the exchange's request limit is used up")]
+    TenantLimited {
         /// Seconds to wait.
         retry_after_s: u64,
     },
@@ -96,41 +117,6 @@ pub enum Answered {
     Question,
 }
 
-impl BudgetConfig {
-    /// Reads the settings from the environment.
-    ///
-    /// # Errors
-    /// Returns an error that names the invalid variable.
-    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
-        // The most expensive call weighs 60, and must fit into half of the budget of a minute.
-        let weight =
-            |text: &str| text.parse().ok().filter(|weight| (200..=100_000).contains(weight));
-        let percent = |text: &str| text.parse().ok().filter(|percent| (1..=100).contains(percent));
-        let plain = |text: &str| {
-            let fits = text.len() <= 64
-                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-_".contains(&byte));
-            fits.then(|| text.to_owned())
-        };
-        let ours = Self::default();
-        let mut per_minute = ours.per_minute;
-        for exchange in Exchange::ALL {
-            let name = Profile::of(exchange).weight_variable;
-            if let Some(set) = env.parsed(name, "a number from 200 to 100000", weight)? {
-                per_minute[exchange] = set;
-            }
-        }
-        Ok(Self {
-            per_minute,
-            egress: env
-                .parsed("EGRESS_ADDRESS", "at most 64 letters, digits, . : - _", plain)?
-                .unwrap_or(ours.egress),
-            job_percent: env
-                .parsed("JOB_BUDGET_PERCENT", "a number from 1 to 100", percent)?
-                .unwrap_or(ours.job_percent),
-        })
-    }
-}
-
 /// The budget of one exchange.
 #[derive(Clone, Debug)]
 pub struct Budget {
@@ -139,9 +125,12 @@ pub struct Budget {
     random: Random,
     partition: String,
     exchange: Exchange,
-    /// The limit for all spenders, and for this kind of spender.
+    spender: Spender,
+    /// The weight of a minute, for everybody.
     limit: u64,
-    per_minute: u64,
+    /// The most that jobs leave used of the common pool.
+    jobs_until: u64,
+    tenant_percent: u64,
     hints: Arc<Hints>,
 }
 
@@ -165,10 +154,6 @@ impl Budget {
         random: Random,
     ) -> Self {
         let limit = config.per_minute[exchange];
-        let per_minute = match spender {
-            Spender::Caller => limit,
-            Spender::Job => limit * config.job_percent.min(100) / 100,
-        };
         Self {
             store,
             clock,
@@ -176,47 +161,60 @@ impl Budget {
             // No tenant is empty, so no wallet's partition has this prefix.
             partition: format!("#budget#{exchange}#{}", config.egress),
             exchange,
+            spender,
             limit,
-            per_minute,
+            jobs_until: limit * config.job_percent.min(100) / 100,
+            tenant_percent: config.tenant_percent.clamp(1, 100),
             hints: Arc::default(),
         }
     }
 
-    /// Takes weight for calls that are about to be sent. Writes the table once, or twice when
-    /// another instance wrote in the meantime.
+    /// Returns an error when the last known state leaves no room for a claim. Others can only have
+    /// spent more since, so no call is needed to know. It does not look at the circuit.
+    ///
+    /// # Errors
+    /// As [`Budget::take`], when the budget is used up.
+    pub fn check(&self, claim: Claim<'_>, weight: u64) -> Result<(), Busy> {
+        let now_ms = self.clock.now_ms();
+        let now = self.seen().at(now_ms / SLOT_MS);
+        if self.room(&now, claim, weight).is_some() {
+            return Ok(());
+        }
+        Err(self.used_up(&now, now_ms, claim, weight))
+    }
+
+    /// Takes weight for calls that are about to be sent. One write of the table; two when another
+    /// instance wrote in the meantime; none when the last known state leaves no room.
     ///
     /// # Errors
     /// Fails when nothing may be sent now, with the seconds to wait.
-    pub async fn take(&self, weight: u64) -> Result<(), Busy> {
-        let mut seen = *self.hints.seen.lock().unwrap_or_else(PoisonError::into_inner);
+    pub async fn take(&self, claim: Claim<'_>, weight: u64) -> Result<(), Busy> {
         for _ in 0..6 {
-            let now_ms = self.clock.now_ms();
+            let (seen, now_ms) = (self.seen(), self.clock.now_ms());
             // An instance with a slow clock takes from the newest slot.
-            let now = seen.at(now_ms / SLOT_MS);
-            let spend = if now.slot == seen.slot || now.used + weight > self.per_minute {
-                // The remembered state may be old, so only the table refuses.
-                let max_used = self.per_minute.saturating_sub(weight);
-                Spend::Add { slot: now.slot, cost: weight, max_used }
+            let now = seen.clone().at(now_ms / SLOT_MS);
+            let Some(room) = self.room(&now, claim, weight) else {
+                return Err(self.used_up(&now, now_ms, claim, weight));
+            };
+            let Room { pool, part, max_used, max_part } = room;
+            let spend = if seen.takes_more(now.slot) {
+                Spend::Add { slot: now.slot, cost: weight, pool, part, max_used, max_part }
             } else {
-                let mut next = now;
-                next.slots[BudgetState::place(now.slot)] += weight;
-                next.used += weight;
-                Spend::Roll { seen, next }
+                Spend::Roll { seen, next: now.after(pool, &part, weight) }
             };
             let (taken, state) = match self.store.spend(&self.partition, now_ms, spend).await? {
                 Ok(state) => (true, state),
                 Err(state) => (false, state),
             };
-            seen = state;
-            *self.hints.seen.lock().unwrap_or_else(PoisonError::into_inner) = state;
             self.hints.failed.store(state.failures > 0, Ordering::Relaxed);
             self.hints.blocked.store(state.blocked, Ordering::Relaxed);
+            *self.hints.seen.lock().unwrap_or_else(PoisonError::into_inner) = state.clone();
             if taken {
-                let used = state.at(now_ms / SLOT_MS).used.saturating_mul(100);
+                let used = state.at(now_ms / SLOT_MS).used().saturating_mul(100);
                 self.emit(Metric::ExchangeBudgetUsed, used.checked_div(self.limit).unwrap_or(100));
                 return Ok(());
             }
-            if let Err(busy) = self.refused(&state, now_ms, weight) {
+            if let Some(busy) = closed(&state, now_ms) {
                 self.emit(Metric::ExchangeBudgetRefusals, 1);
                 return Err(busy);
             }
@@ -224,11 +222,75 @@ impl Budget {
         Err(Busy::Limited { retry_after_s: 1 })
     }
 
+    fn seen(&self) -> BudgetState {
+        self.hints.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns the pools that a claim may use, the first choice first.
+    fn pools(&self, claim: Claim<'_>) -> &'static [Pool] {
+        match (self.spender, claim.is_removal) {
+            (Spender::Caller, false) => &[Pool::Common],
+            (Spender::Caller, true) => &[Pool::Removals, Pool::Common],
+            (Spender::Job, false) => &[Pool::Jobs, Pool::Common],
+            (Spender::Job, true) => &[Pool::Removals, Pool::Jobs, Pool::Common],
+        }
+    }
+
+    /// Returns the weight of a minute that a pool holds.
+    const fn limit_of(&self, pool: Pool) -> u64 {
+        let (removals, jobs) =
+            (self.limit * REMOVALS_PERCENT / 100, self.limit * JOBS_PERCENT / 100);
+        match pool {
+            Pool::Removals => removals,
+            Pool::Jobs => jobs,
+            Pool::Common => self.limit - removals - jobs,
+        }
+    }
+
+    /// Returns the bounds for taking weight from a pool, as [`Fair::bounds`] does.
+    fn bounds(&self, pool: Pool, used: u64, part: u64, weight: u64) -> Option<(u64, u64)> {
+        let fair = Fair { limit: self.limit_of(pool), percent: self.tenant_percent };
+        let (max_used, max_part) = fair.bounds(used, part, weight)?;
+        let most = match (self.spender, pool) {
+            (Spender::Job, Pool::Common) => self.jobs_until.checked_sub(weight)?,
+            _ => max_used,
+        };
+        (used <= most).then_some((max_used.min(most), max_part))
+    }
+
+    /// Returns where a state has room for a claim.
+    fn room(&self, now: &BudgetState, claim: Claim<'_>, weight: u64) -> Option<Room> {
+        self.pools(claim).iter().find_map(|pool| {
+            let (part, of_tenant) = now.tenant(*pool, claim.tenant);
+            let bounds = self.bounds(*pool, now.used_of(*pool), of_tenant, weight);
+            bounds.map(|(max_used, max_part)| Room { pool: *pool, part, max_used, max_part })
+        })
+    }
+
+    /// Returns why a state has no room for a claim: until when, and whether others find room.
+    fn used_up(&self, now: &BudgetState, now_ms: u64, claim: Claim<'_>, weight: u64) -> Busy {
+        // The first slot in which enough is forgotten.
+        let free = |slot: &u64| self.room(&now.clone().at(*slot), claim, weight).is_some();
+        let slot = (now.slot..=now.slot + SLOTS as u64).find(free).unwrap_or(now.slot + 1);
+        let retry_after_s = (slot * SLOT_MS).saturating_sub(now_ms).div_ceil(1_000).max(1);
+        let other_finds_room = self
+            .pools(claim)
+            .iter()
+            .any(|pool| self.bounds(*pool, now.used_of(*pool), 0, weight).is_some());
+        if other_finds_room {
+            self.emit(Metric::TenantBudgetRefusals, 1);
+            Busy::TenantLimited { retry_after_s }
+        } else {
+            self.emit(Metric::ExchangeBudgetRefusals, 1);
+            Busy::Limited { retry_after_s }
+        }
+    }
+
     fn emit(&self, metric: Metric, value: u64) {
         metrics::emit(&self.clock, About::exchange(self.exchange), &[(metric, value)]);
     }
 
-    /// Returns the weight spent now, and the circuit.
+    /// Returns what is spent of it now, and its circuit.
     ///
     /// # Errors
     /// Fails when the table cannot be read.
@@ -237,34 +299,10 @@ impl Budget {
         Ok(state.at(self.clock.now_ms() / SLOT_MS))
     }
 
-    /// Returns the weight that may be spent in a minute.
+    /// Returns the weight that may be spent in a minute, by everybody.
     #[must_use]
     pub const fn per_minute(&self) -> u64 {
-        self.per_minute
-    }
-
-    /// Returns why no weight was taken: circuit open or budget empty. `Ok` means that another
-    /// instance wrote first.
-    fn refused(&self, state: &BudgetState, now_ms: u64, weight: u64) -> Result<(), Busy> {
-        if state.open_until_ms > now_ms {
-            let retry_after_s = (state.open_until_ms - now_ms).div_ceil(1_000);
-            return Err(if state.limited {
-                Busy::Limited { retry_after_s }
-            } else if state.blocked {
-                Busy::Blocked { retry_after_s }
-            } else {
-                Busy::Down { retry_after_s }
-            });
-        }
-        let now = state.at(now_ms / SLOT_MS);
-        if now.used + weight <= self.per_minute {
-            return Ok(());
-        }
-        // The first slot in which enough weight has expired.
-        let free = |slot: &u64| now.at(*slot).used + weight <= self.per_minute;
-        let slot = (now.slot..=now.slot + SLOTS as u64).find(free).unwrap_or(now.slot + 1);
-        let wait_ms = (slot * SLOT_MS).saturating_sub(now_ms);
-        Err(Busy::Limited { retry_after_s: wait_ms.div_ceil(1_000).max(1) })
+        self.limit
     }
 
     /// Records a valid response of the exchange.
@@ -324,4 +362,27 @@ impl Budget {
             tracing::warn!(%error, partition = self.partition, "exchange health not recorded");
         }
     }
+}
+
+/// The room that a state has for a claim.
+struct Room {
+    pool: Pool,
+    part: String,
+    max_used: u64,
+    max_part: u64,
+}
+
+/// Returns why a closed circuit lets nothing through.
+fn closed(state: &BudgetState, now_ms: u64) -> Option<Busy> {
+    if state.open_until_ms <= now_ms {
+        return None;
+    }
+    let retry_after_s = (state.open_until_ms - now_ms).div_ceil(1_000);
+    Some(if state.limited {
+        Busy::Limited { retry_after_s }
+    } else if state.blocked {
+        Busy::Blocked { retry_after_s }
+    } else {
+        Busy::Down { retry_after_s }
+    })
 }

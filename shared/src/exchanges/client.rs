@@ -12,13 +12,28 @@ use platform::metrics::{self, About, Metric};
 
 use super::api::{Api, Asker, Call, Settings};
 use super::aster::v1::V1Client;
-use super::budget::{Answered, Budget, Busy};
+use super::budget::{Answered, Budget, Busy, Claim};
 use super::http::SKEW_MS;
 use super::profile::Profile;
 use super::{Approval, ListedAgent, LookupError, Outcome, RefusalKind, Removal, Unclear};
 
 /// Maximum number of retries of a call that never arrived.
 const REPEATS: u32 = 2;
+
+/// The requests that an operation is about to send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sends {
+    /// Approvals.
+    pub approvals: u64,
+    /// Removals.
+    pub removals: u64,
+}
+
+impl Sends {
+    const fn weight(self, profile: &Profile) -> u64 {
+        self.approvals * profile.weights.approval + self.removals * profile.weights.removal
+    }
+}
 
 /// The client of one exchange.
 #[derive(Clone, Debug)]
@@ -119,9 +134,17 @@ impl ExchangeClient {
     ///
     /// # Errors
     /// Fails when nothing may be sent now.
-    pub async fn admit(&self, approvals: u64, removals: u64) -> Result<(), Busy> {
-        let weights = &self.profile.weights;
-        self.budget.take(approvals * weights.approval + removals * weights.removal).await
+    pub async fn admit(&self, claim: Claim<'_>, sends: Sends) -> Result<(), Busy> {
+        self.budget.take(claim, sends.weight(self.profile)).await
+    }
+
+    /// Returns an error when it is already known that the budget has no room for so many approvals
+    /// and removals. It sends nothing and takes nothing.
+    ///
+    /// # Errors
+    /// When nothing may be sent now.
+    pub fn check(&self, claim: Claim<'_>, sends: Sends) -> Result<(), Busy> {
+        self.budget.check(claim, sends.weight(self.profile))
     }
 
     /// Sends a signed approval.
@@ -218,9 +241,10 @@ impl ExchangeClient {
         &self,
         wallet: Address,
         agent: &AgentKey,
+        claim: Claim<'_>,
     ) -> Result<bool, LookupError> {
         let agent = Asker { key: agent, client: self };
-        self.ask(self.profile.weights.agent, || self.api.knows_agent(wallet, agent)).await
+        self.ask(claim, self.profile.weights.agent, || self.api.knows_agent(wallet, agent)).await
     }
 
     /// Returns whether only an agent may request [`ExchangeClient::agents`].
@@ -238,34 +262,29 @@ impl ExchangeClient {
         &self,
         wallet: Address,
         agent: Option<&AgentKey>,
+        claim: Claim<'_>,
     ) -> Result<Option<Vec<ListedAgent>>, LookupError> {
         if self.lists_for_agents_only() && agent.is_none() {
             return Ok(None);
         }
         let agent = agent.map(|key| Asker { key, client: self });
-        self.ask(self.profile.weights.agents, || self.api.agents(wallet, agent)).await
+        self.ask(claim, self.profile.weights.agents, || self.api.agents(wallet, agent)).await
     }
 
     async fn ask<'a, T>(
         &self,
+        claim: Claim<'_>,
         weight: u64,
         question: impl Fn() -> Call<'a, Result<T, LookupError>> + Send + Sync,
     ) -> Result<T, LookupError> {
         let mut repeat = 0;
         loop {
-            self.admit_question(weight).await?;
+            self.budget.take(claim, weight).await.map_err(LookupError::Busy)?;
             let answer = question().await;
             if !self.asks_again(answer.as_ref().err(), &mut repeat).await {
                 return answer;
             }
         }
-    }
-
-    async fn admit_question(&self, weight: u64) -> Result<(), LookupError> {
-        self.budget.take(weight).await.map_err(|busy| match busy {
-            Busy::Limited { retry_after_s } => LookupError::RateLimited { retry_after_s },
-            other => LookupError::Busy(other),
-        })
     }
 
     /// Waits and returns `true` when the question may be retried, because it never arrived.

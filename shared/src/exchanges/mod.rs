@@ -12,7 +12,7 @@ pub mod networks;
 pub mod profile;
 
 pub use aster::config::{AsterConfig, aster_v1_url};
-pub use client::ExchangeClient;
+pub use client::{ExchangeClient, Sends};
 pub use config::CALL_TIMEOUT_MS;
 pub use hyperliquid::config::HyperliquidConfig;
 

@@ -1,93 +1,47 @@
 //! The item of an exchange's budget: the weight spent in recent time slots, and the circuit.
+//!
+//! The attributes `slotId`, `used` and `s0` to `s6` hold the common pool. Earlier versions write
+//! them too. The map `byTenant` holds the rest: the slot that it is valid for (`slotId`), a count of
+//! its writes (`takes`), the pools of removals (`r`) and of jobs (`j`), and each tenant's part of a
+//! pool. A name in the map is a sum; the same name with `_` and a place is the weight of one slot.
+
+mod state;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use platform::items::{Item, StoreError, unavailable};
+use platform::items::{StoreError, unavailable};
+
+pub use state::{BudgetState, Pool, SLOTS, Spent};
 
 use super::{Store, key};
 
 const BUDGET: &str = "budget";
-
-/// Number of ten-second slots that count: a minute, and the current slot.
-pub const SLOTS: usize = 7;
-
-/// The content of the item.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct BudgetState {
-    /// The latest slot: Unix time in tens of seconds.
-    pub slot: u64,
-    /// The weight spent in all slots.
-    pub used: u64,
-    /// The weight spent in each slot; the index is the slot's number modulo their count.
-    pub slots: [u64; SLOTS],
-    /// Consecutive failures.
-    pub failures: u32,
-    /// Until when nothing is sent, Unix milliseconds.
-    pub open_until_ms: u64,
-    /// Whether the exchange requested this pause.
-    pub limited: bool,
-    /// Whether the edge in front of the exchange caused one of the consecutive failures.
-    pub blocked: bool,
-}
-
-impl BudgetState {
-    /// Returns the index of a slot.
-    #[must_use]
-    pub fn place(slot: u64) -> usize {
-        usize::try_from(slot % SLOTS as u64).unwrap_or_default()
-    }
-
-    /// Returns the state at a later slot, without slots older than a minute. A slow clock changes
-    /// nothing, but slots a minute in the future came from a wrong clock and are dropped.
-    #[must_use]
-    pub fn at(mut self, slot: u64) -> Self {
-        if self.slot > slot.saturating_add(SLOTS as u64) {
-            return Self { slot, used: 0, slots: [0; SLOTS], ..self };
-        }
-        for passed in (self.slot + 1..=slot).take(SLOTS) {
-            self.slots[Self::place(passed)] = 0;
-        }
-        self.slot = self.slot.max(slot);
-        self.used = self.slots.iter().sum();
-        self
-    }
-}
-
-impl From<&Item> for BudgetState {
-    fn from(item: &Item) -> Self {
-        let number = |name: &str| -> u64 {
-            item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
-        };
-        Self {
-            slot: number("slotId"),
-            used: number("used"),
-            slots: std::array::from_fn(|place| number(&format!("s{place}"))),
-            failures: u32::try_from(number("failures")).unwrap_or(u32::MAX),
-            open_until_ms: number("openUntilMs"),
-            limited: item.get("askedFor").and_then(|value| value.as_bool().ok()) == Some(&true),
-            blocked: item.get("blocked").and_then(|value| value.as_bool().ok()) == Some(&true),
-        }
-    }
-}
+const BY_TENANT: &str = "byTenant";
 
 /// The ways to take weight.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Spend {
     /// Adds to the latest slot, concurrently with other instances.
     Add {
         /// The latest slot.
         slot: u64,
-        /// The weight to take.
+        /// The weight that is taken.
         cost: u64,
-        /// Maximum weight in use before it.
+        /// The pool that it is taken from.
+        pool: Pool,
+        /// The name of the tenant's part of the pool.
+        part: String,
+        /// The most that may be used of the pool before it.
         max_used: u64,
+        /// The most that may be used of the tenant's part before it.
+        max_part: u64,
     },
-    /// Begins a new slot: replaces the known state, if it is unchanged.
+    /// In a slot that nothing was taken from: the known state is replaced, if it still holds.
     Roll {
         /// The known state.
         seen: BudgetState,
-        /// The new state.
+        /// The state that replaces it.
         next: BudgetState,
     },
 }
@@ -108,41 +62,67 @@ impl Store {
     ) -> Result<Result<BudgetState, BudgetState>, StoreError> {
         let update = self.budget(partition).expression_attribute_values(":nowMs", number(now_ms));
         let update = match spend {
-            Spend::Add { slot, cost, max_used } => {
+            Spend::Add { slot, cost, pool, part, max_used, max_part } => {
                 let place = BudgetState::place(slot);
+                let mut set = vec![
+                    add_to(&format!("{BY_TENANT}.{part}")),
+                    add_to(&format!("{BY_TENANT}.{part}_{place}")),
+                    format!("{BY_TENANT}.takes = {BY_TENANT}.takes + :one"),
+                ];
+                let total = if pool == Pool::Common {
+                    set.push(format!("used = used + :cost, s{place} = s{place} + :cost"));
+                    "used <= :maxUsed".to_owned()
+                } else {
+                    let total = format!("{BY_TENANT}.{}", pool.letter());
+                    set.extend([add_to(&total), add_to(&format!("{total}_{place}"))]);
+                    at_most(&total, ":maxUsed")
+                };
+                let within = at_most(&format!("{BY_TENANT}.{part}"), ":maxPart");
                 update
-                    .update_expression(format!(
-                        "SET used = used + :cost, s{place} = s{place} + :cost"
+                    .update_expression(format!("SET {}", set.join(", ")))
+                    .condition_expression(format!(
+                        "slotId = :slot AND {BY_TENANT}.slotId = :slot AND {total} AND {within} \
+                         AND {CLOSED}"
                     ))
-                    .condition_expression(format!("slotId = :slot AND used <= :max AND {CLOSED}"))
                     .expression_attribute_values(":cost", number(cost))
+                    .expression_attribute_values(":none", number(0))
+                    .expression_attribute_values(":one", number(1))
                     .expression_attribute_values(":slot", number(slot))
-                    .expression_attribute_values(":max", number(max_used))
+                    .expression_attribute_values(":maxUsed", number(max_used))
+                    .expression_attribute_values(":maxPart", number(max_part))
             }
             Spend::Roll { seen, next } => {
                 let slots: Vec<String> =
                     (0..SLOTS).map(|place| format!("s{place} = :s{place}")).collect();
-                let held = if seen.slot == 0 {
+                let mut held = if seen.slot == 0 {
                     "attribute_not_exists(slotId)".to_owned()
                 } else {
                     "slotId = :seenSlot AND used = :seenUsed".to_owned()
                 };
+                held += &match seen.takes {
+                    None => format!(" AND attribute_not_exists({BY_TENANT})"),
+                    Some(_) => format!(" AND {BY_TENANT}.takes = :seenTakes"),
+                };
                 let mut update = update
                     .update_expression(format!(
-                        "SET slotId = :slot, used = :used, {}",
+                        "SET slotId = :slot, used = :used, {BY_TENANT} = :byTenant, {}",
                         slots.join(", ")
                     ))
                     .condition_expression(format!("{held} AND {CLOSED}"))
                     .expression_attribute_values(":slot", number(next.slot))
-                    .expression_attribute_values(":used", number(next.used));
-                for (place, spent) in next.slots.into_iter().enumerate() {
+                    .expression_attribute_values(":used", number(next.common.used))
+                    .expression_attribute_values(":byTenant", next.map());
+                for (place, spent) in next.common.slots.into_iter().enumerate() {
                     update =
                         update.expression_attribute_values(format!(":s{place}"), number(spent));
                 }
                 if seen.slot != 0 {
                     update = update
                         .expression_attribute_values(":seenSlot", number(seen.slot))
-                        .expression_attribute_values(":seenUsed", number(seen.used));
+                        .expression_attribute_values(":seenUsed", number(seen.common.used));
+                }
+                if let Some(takes) = seen.takes {
+                    update = update.expression_attribute_values(":seenTakes", number(takes));
                 }
                 update
             }
@@ -238,30 +218,16 @@ impl Store {
     }
 }
 
-fn number(number: u64) -> AttributeValue {
-    AttributeValue::N(number.to_string())
+/// The update that adds `:cost` to an attribute that may be absent.
+fn add_to(path: &str) -> String {
+    format!("{path} = if_not_exists({path}, :none) + :cost")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The condition that an attribute that may be absent is at most a value.
+fn at_most(path: &str, value: &str) -> String {
+    format!("(attribute_not_exists({path}) OR {path} <= {value})")
+}
 
-    #[test]
-    fn slots_older_than_a_minute_are_dropped() {
-        let mut state = BudgetState { slot: 100, ..BudgetState::default() };
-        state.slots[BudgetState::place(100)] = 5;
-        state.slots[BudgetState::place(97)] = 3;
-        assert_eq!(state.at(100).used, 8);
-        assert_eq!(state.at(103).used, 8);
-        assert_eq!(state.at(104).used, 5);
-        assert_eq!(state.at(106).used, 5);
-        assert_eq!(state.at(107).used, 0);
-        assert_eq!(state.at(5_000).used, 0);
-        for behind in [99, 93] {
-            assert_eq!(state.at(behind), state.at(100), "a slow clock changes nothing");
-        }
-        state.failures = 3;
-        let corrected = BudgetState { slot: 92, failures: 3, ..BudgetState::default() };
-        assert_eq!(state.at(92), corrected, "a clock that was fast does not lock the budget");
-    }
+fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
 }

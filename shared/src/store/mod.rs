@@ -10,6 +10,7 @@
 //! | `tenant#U#userId` | `pointer` | the wallet's id |
 //! | `tenant#A#address` | `pointer` | the wallet's id |
 //! | `tenant#I#hash of a key` | `idempotency` | [`RequestRecord`], dropped after a day |
+//! | `tenant#Q` | `wallets#shard` | how many wallets the tenant has: see `quota` |
 //! | `tenant#H` | `webhook#slot` | [`WebhookRecord`] |
 //! | `tenant#E#shard` | the event's id | [`EventRecord`], dropped after thirty days |
 //! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
@@ -21,6 +22,7 @@
 
 mod budget;
 mod credentials;
+mod deliveries;
 mod due;
 mod events;
 mod idempotency;
@@ -29,6 +31,7 @@ mod key_writes;
 mod list;
 mod notes;
 mod operator;
+mod quota;
 mod records;
 mod refresh;
 mod runs;
@@ -45,8 +48,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use uuid::Uuid;
 
-pub use budget::{BudgetState, SLOTS, Spend};
+pub use budget::{BudgetState, Pool, SLOTS, Spend, Spent};
 pub use credentials::{Expect, NewNonces};
+pub use deliveries::MAX_OUTSTANDING_REPLAYS;
 pub use due::{CredentialKey, Index, Page};
 pub use events::{EventPosition, EventRecord};
 pub use idempotency::{
@@ -58,6 +62,7 @@ pub use notes::{DriftFound, DriftKind, DriftNote, ExpiringNote, ExpiringReason};
 pub use operator::{
     MAX_OPERATOR_ACTIONS, MAX_REASON, OperateError, Operated, OperatorAction, OperatorActionKind,
 };
+pub use quota::{CountedIn, WalletCount};
 pub use records::{
     AgentRecord, CredentialRecord, CredentialState, Nonces, Outcome, RefreshState, ShareRecord,
     WalletRecord, shares_at_ms,
@@ -66,7 +71,7 @@ pub use refresh::AgedWallet;
 pub use runs::{Admission, RunPlace};
 pub use tenant_writes::TenantError;
 pub use tenants::{KeyRecord, TenantRecord};
-pub use wallets::WalletView;
+pub use wallets::{NewWallet, WalletView};
 pub use webhooks::{DeliveryFailure, MAX_URL, MAX_WEBHOOKS, WebhookId, WebhookRecord};
 
 use domain::ids::Tenant;

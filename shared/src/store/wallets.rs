@@ -1,5 +1,7 @@
 //! Storage of wallets: found by any name, created with all names at once.
 
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use domain::eth::Address;
 use domain::ids::{Exchange, Tenant, UserId, WalletRef};
@@ -8,6 +10,7 @@ use uuid::Uuid;
 
 use super::due::shard_of;
 use super::list::list_attributes;
+use super::quota::CountedIn;
 use super::{
     CREDENTIAL, CredentialRecord, NONCES, NONCES_OF, Nonces, POINTER, RECORD, SHARE, ShareRecord,
     Store, WalletRecord, key, to_item, wallet_key,
@@ -31,6 +34,36 @@ impl WalletView {
     pub fn credential(&self, exchange: Exchange) -> Option<&CredentialRecord> {
         self.credentials.iter().find(|credential| credential.exchange == exchange)
     }
+}
+
+/// What became of a new wallet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NewWallet {
+    /// It is stored.
+    Stored,
+    /// The user has a wallet already.
+    Exists,
+    /// The shard that it was to be counted in has no room.
+    ShardFull,
+}
+
+/// Returns the token of a creation: the wallet's id, changed by the shard, because the same token
+/// with another request is an error.
+fn token(wallet_id: Uuid, counted: CountedIn) -> String {
+    let mut bytes = wallet_id.into_bytes();
+    bytes[0] ^= counted.shard;
+    Uuid::from_bytes(bytes).to_string()
+}
+
+/// Returns which of a creation's writes did not meet their conditions.
+fn failed_conditions(error: &SdkError<TransactWriteItemsError>) -> Vec<bool> {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    else {
+        return Vec::new();
+    };
+    let reasons = cancelled.cancellation_reasons().iter();
+    reasons.map(|reason| reason.code() == Some("ConditionalCheckFailed")).collect()
 }
 
 impl Store {
@@ -122,15 +155,16 @@ impl Store {
         Ok(output.items.unwrap_or_default())
     }
 
-    /// Stores a new wallet, its share and all its names in one transaction.
+    /// Stores a new wallet, its share and all its names, and counts it, in one transaction.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the user has a wallet already.
+    /// When the table cannot be written.
     pub async fn create(
         &self,
         wallet: &WalletRecord,
         share: &ShareRecord,
-    ) -> Result<(), StoreError> {
+        counted: CountedIn,
+    ) -> Result<NewWallet, StoreError> {
         let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
         let pointer = |partition: &str| {
             let mut item = key(partition, POINTER);
@@ -147,16 +181,25 @@ impl Store {
             record,
             to_item(&partition, SHARE, share)?,
         ];
-        let puts = items.into_iter().map(|item| self.put_new(item)).collect::<Result<_, _>>()?;
-        self.db
+        let puts = items.into_iter().map(|item| self.put_new(item));
+        let writes = puts.chain([self.count_wallet(&wallet.tenant, counted)]);
+        let written = self
+            .db
             .transact_write_items()
-            .set_transact_items(Some(puts))
+            .set_transact_items(Some(writes.collect::<Result<_, _>>()?))
             // The same request, sent again after a lost response, succeeds again.
-            .client_request_token(wallet.wallet_id.to_string())
+            .client_request_token(token(wallet.wallet_id, counted))
             .send()
-            .await
-            .map_err(transaction_error)?;
-        Ok(())
+            .await;
+        let Err(error) = written else { return Ok(NewWallet::Stored) };
+        let failed = failed_conditions(&error);
+        match transaction_error(error) {
+            StoreError::Conflict if failed == [false, false, false, false, true] => {
+                Ok(NewWallet::ShardFull)
+            }
+            StoreError::Conflict => Ok(NewWallet::Exists),
+            failed => Err(failed),
+        }
     }
 
     fn put_new(&self, item: Item) -> Result<TransactWriteItem, StoreError> {

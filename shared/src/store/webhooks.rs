@@ -320,7 +320,8 @@ impl Store {
         update.send().await.map(|_| ()).map_err(update_error)
     }
 
-    fn on_webhook(&self, tenant: &Tenant, id: WebhookId) -> UpdateItemFluentBuilder {
+    /// Begins an update of a webhook. Its condition compares `#id` with `:id`.
+    pub(super) fn on_webhook(&self, tenant: &Tenant, id: WebhookId) -> UpdateItemFluentBuilder {
         self.db
             .update_item()
             .table_name(&self.table)
@@ -330,7 +331,9 @@ impl Store {
     }
 }
 
-fn update_error(error: aws_sdk_dynamodb::error::SdkError<UpdateItemError>) -> StoreError {
+pub(super) fn update_error(
+    error: aws_sdk_dynamodb::error::SdkError<UpdateItemError>,
+) -> StoreError {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(_)) => StoreError::Conflict,
         _ => unavailable(error),

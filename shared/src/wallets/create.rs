@@ -1,6 +1,6 @@
 //! Creation of wallets: one for each user of a tenant, even if two calls race.
 
-use domain::ids::{UserId, WalletRef};
+use domain::ids::{Tenant, UserId, WalletRef};
 use domain::random::RandomError;
 use platform::envelope::EnvelopeError;
 use platform::items::{SCHEMA, StoreError};
@@ -11,7 +11,10 @@ use uuid::Uuid;
 use super::Custody;
 use crate::caller::Caller;
 use crate::mpc::{self, ProtocolError};
-use crate::store::{ShareRecord, WalletRecord, shares_at_ms};
+use crate::store::{CountedIn, NewWallet, ShareRecord, WalletCount, WalletRecord, shares_at_ms};
+
+/// How often a new wallet is stored, while other creations come first.
+const STORES: u32 = 8;
 
 /// The result of a creation.
 #[derive(Debug)]
@@ -37,6 +40,12 @@ pub enum CreateError {
     /// The random number generator failed.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// The tenant has as many wallets as it may.
+    #[error("the tenant has {quota} wallets")]
+    QuotaReached {
+        /// How many it may have.
+        quota: u64,
+    },
 }
 
 impl Custody {
@@ -54,6 +63,10 @@ impl Custody {
             let found = if is_own { Created::New } else { Created::Existing };
             return Ok(found(view.wallet));
         }
+        let count = self.wallet_count(tenant).await?;
+        let [first] = self.random.bytes::<1>()?;
+        // Refused before any key is made.
+        let counted = count.room(first).ok_or_else(|| self.quota_reached())?;
         let key =
             WalletKey { tenant: tenant.clone(), wallet_id: self.random.uuid()?, key_version: 1 };
         // The data key is requested while the parties compute.
@@ -69,7 +82,18 @@ impl Custody {
             sealed: data_key?.seal(&share.to_bytes())?,
         };
         drop(share);
-        self.store_once(&name, wallet, &stored).await
+        self.store_once(&name, wallet, &stored, counted).await
+    }
+
+    async fn wallet_count(&self, tenant: &Tenant) -> Result<WalletCount, StoreError> {
+        match self.wallets_per_tenant {
+            0 => Ok(WalletCount::unlimited()),
+            quota => self.store.wallet_count(tenant, quota).await,
+        }
+    }
+
+    const fn quota_reached(&self) -> CreateError {
+        CreateError::QuotaReached { quota: self.wallets_per_tenant }
     }
 
     /// Stores the wallet, or returns the one that another call stored first.
@@ -78,13 +102,19 @@ impl Custody {
         name: &WalletRef,
         wallet: WalletRecord,
         share: &ShareRecord,
+        mut counted: CountedIn,
     ) -> Result<Created, CreateError> {
-        // Two conflicting transactions can both be cancelled, so that neither is stored.
-        for _ in 0..3 {
-            match self.store.create(&wallet, share).await {
-                Ok(()) => return Ok(Created::New(wallet)),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
+        // Two conflicting transactions can both be cancelled, so that neither is stored. A shard
+        // of the count can be full by now while another one has room.
+        for _ in 0..STORES {
+            match self.store.create(&wallet, share, counted).await? {
+                NewWallet::Stored => return Ok(Created::New(wallet)),
+                NewWallet::Exists => {}
+                NewWallet::ShardFull => {
+                    let count = self.wallet_count(&wallet.tenant).await?;
+                    counted = count.room(counted.shard).ok_or_else(|| self.quota_reached())?;
+                    continue;
+                }
             }
             match self.store.find(&wallet.tenant, name).await? {
                 // This call stored it, and only the response was lost.

@@ -39,6 +39,9 @@ pub struct CustodyConfig {
     pub refresh: RefreshBy,
 }
 
+/// How many wallets a tenant may have when nothing else is set.
+pub const WALLETS_PER_TENANT: u64 = 1_000_000;
+
 /// The refresher of a wallet's shares.
 #[derive(Clone, Debug)]
 pub enum RefreshBy {
@@ -85,6 +88,7 @@ pub struct Custody {
     /// The source of randomness.
     pub random: Random,
     refresher: Refresher,
+    wallets_per_tenant: u64,
 }
 
 impl Custody {
@@ -119,6 +123,7 @@ impl Custody {
             ),
             clock,
             random,
+            wallets_per_tenant: WALLETS_PER_TENANT,
             refresher: match &custody.refresh {
                 RefreshBy::ThisProcess(cosigner) => Refresher::ThisProcess(CosignerClient::new(
                     LambdaClient::new(aws),
@@ -135,6 +140,22 @@ impl Custody {
 }
 
 impl Custody {
+    /// Returns custody that makes at most so many wallets for a tenant; 0 sets no limit.
+    #[must_use]
+    pub const fn with_quota(mut self, wallets_per_tenant: u64) -> Self {
+        self.wallets_per_tenant = wallets_per_tenant;
+        self
+    }
+
+    /// Returns custody with the quota of `WALLETS_PER_TENANT`: [`WALLETS_PER_TENANT`] when not set.
+    ///
+    /// # Errors
+    /// When it is not a number.
+    pub fn with_quota_from_env(self, env: &Env<'_>) -> Result<Self, ConfigError> {
+        let quota = env.parsed("WALLETS_PER_TENANT", "a number", |text| text.parse().ok())?;
+        Ok(self.with_quota(quota.unwrap_or(WALLETS_PER_TENANT)))
+    }
+
     /// Runs the protocol, and measures its duration if it completes.
     async fn timed<T, E>(
         &self,

@@ -2,7 +2,8 @@
 //!
 //! The job reads the due wallets from an index, so the cost of a run depends on them and not on
 //! the table's size. A run ends when it reaches its limit or its maximum duration. The next run
-//! continues with the wallets still due.
+//! continues with the wallets still due. Tenants take turns, so a tenant with many wallets delays
+//! no other tenant.
 
 use std::time::Duration;
 
@@ -12,11 +13,15 @@ use platform::metrics::{self, About, Metric};
 
 use super::{Custody, RefreshError, Refreshed, SignError};
 use crate::store::AgedWallet;
+use crate::turns::Turns;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Delay before the next attempt after a failure.
 const REST_MS: u64 = 6 * 60 * 60 * 1_000;
+
+/// How many wallets a run defers at most, so that other tenants go first.
+const MOST_DEFERRED: usize = 10_000;
 
 /// The limits of a run.
 #[derive(Clone, Debug)]
@@ -51,26 +56,41 @@ impl Custody {
         let started_ms = self.clock.now_ms();
         let before_ms = started_ms.saturating_sub(limits.every_ms);
         let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
+        let until_ms = started_ms.saturating_add(run_ms);
         let mut run = RefreshRun::default();
-        let mut left = limits.limit;
+        let mut turns = Turns::new(limits.limit);
+        let mut deferred = Vec::new();
         // The first shard is random, so that no shard is always last.
         let first = self.random.bytes().map_or(0, |[byte]: [u8; 1]| byte);
         for shard in (0..SHARDS).map(|shard| shard.wrapping_add(first) % SHARDS) {
             let mut from = None;
-            loop {
+            while deferred.len() < MOST_DEFERRED {
                 let page = self.store.aged(shard, before_ms, from).await?;
                 for wallet in page.keys {
-                    let used_ms = self.clock.now_ms().saturating_sub(started_ms);
-                    if left == 0 || used_ms > run_ms {
+                    if turns.is_over() || self.clock.now_ms() > until_ms {
                         run.more = true;
                         return Ok(run);
                     }
-                    left -= u32::from(self.refresh_one(&wallet, before_ms, &mut run).await);
+                    if !turns.admits(&wallet.tenant) {
+                        // Other tenants go first.
+                        deferred.push(wallet);
+                    } else if self.refresh_one(&wallet, before_ms, &mut run).await {
+                        turns.take(&wallet.tenant);
+                    }
                 }
                 match page.next {
                     Some(next) => from = Some(next),
                     None => break,
                 }
+            }
+        }
+        for wallet in deferred {
+            if turns.is_over() || self.clock.now_ms() > until_ms {
+                run.more = true;
+                break;
+            }
+            if self.refresh_one(&wallet, before_ms, &mut run).await {
+                turns.take(&wallet.tenant);
             }
         }
         Ok(run)

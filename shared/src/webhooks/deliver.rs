@@ -21,6 +21,15 @@ use crate::wallets::envelope_from_env;
 /// Timeout of a receiver.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long a receiver is left alone after a failure, in milliseconds: as long as it has failed.
+const REST_MS: std::ops::RangeInclusive<u64> = 5_000..=300_000;
+
+/// A receiver that answers with failures for so long is left alone, too, in milliseconds.
+const LASTING_MS: u64 = 60_000;
+
+/// How long one delivery tries a receiver alone, in milliseconds: longer than [`TIMEOUT`].
+const TRIAL_MS: u64 = 20_000;
+
 /// A success is recorded when the last record is older.
 const NOTE_EVERY_MS: u64 = 60_000;
 
@@ -63,6 +72,11 @@ enum Ended {
     Dropped(&'static str),
     /// The receiver disabled the webhook.
     Disabled,
+    /// The receiver fails, and was not called. It is to be tried again.
+    Rested {
+        /// How long it is left alone, in seconds.
+        wait_s: u64,
+    },
     /// The attempt must be retried.
     Failed {
         failure: DeliveryFailure,
@@ -126,7 +140,21 @@ impl Deliverer {
     /// time.
     pub async fn attempt(&self, attempt: &Attempt) -> bool {
         let Attempt { delivery, number, receipt } = attempt;
-        let (ended, wanted_s) = match self.deliver(delivery).await {
+        let delivered = self.deliver(delivery).await;
+        if delivery.is_replay && *number <= 1 {
+            let ended = self.store.end_replay(&delivery.tenant, delivery.webhook_id).await;
+            if let Err(error) = ended {
+                tracing::warn!(%error, "a replay was not counted off");
+            }
+        }
+        let (ended, wanted_s) = match delivered {
+            Ok(Ended::Rested { wait_s }) => {
+                tracing::info!(
+                    tenant = %delivery.tenant, webhookId = %delivery.webhook_id,
+                    eventId = %delivery.event_id, attempt = number, "the receiver rests"
+                );
+                (false, Some(wait_s))
+            }
             Ok(Ended::Failed { failure, wanted_s }) => {
                 let status = failure.status.map_or_else(String::new, |status| status.to_string());
                 let reason = failure.reason.unwrap_or(status);
@@ -159,7 +187,7 @@ impl Deliverer {
     }
 
     async fn deliver(&self, delivery: &Delivery) -> Result<Ended, DeliverError> {
-        let Delivery { tenant, webhook_id, event_id } = delivery;
+        let Delivery { tenant, webhook_id, event_id, .. } = delivery;
         let (webhook, event) = tokio::join!(
             self.store.webhook(tenant, *webhook_id),
             self.store.event(tenant, event_id)
@@ -175,6 +203,9 @@ impl Deliverer {
         let Some(sealed) = &webhook.sealed else {
             return Ok(Ended::Dropped("the webhook was deleted"));
         };
+        if let Some(wait_s) = self.rests(delivery, &webhook).await? {
+            return Ok(Ended::Rested { wait_s });
+        }
         let context = WebhookRecord::context(tenant, *webhook_id);
         let secret = Secret::from_bytes(&self.envelope.open(&context, sealed).await?)?;
         let ended = self.post(&webhook, &event, &secret).await;
@@ -186,10 +217,37 @@ impl Deliverer {
                 let reason = failure.reason.as_deref().map_or("STATUS", reason_of);
                 (About::SERVICE.because(reason), Metric::WebhookFailures)
             }
-            Ended::Dropped(_) => return Ok(ended),
+            Ended::Dropped(_) | Ended::Rested { .. } => return Ok(ended),
         };
         metrics::emit(&self.clock, counted.0, &[(counted.1, 1)]);
         Ok(ended)
+    }
+
+    /// Returns for how many seconds a receiver that fails is left alone, or nothing when it may be
+    /// called. After a rest one delivery tries it, and the others wait for what comes of that.
+    async fn rests(
+        &self,
+        delivery: &Delivery,
+        webhook: &WebhookRecord,
+    ) -> Result<Option<u64>, StoreError> {
+        let (Some(since_ms), Some(last)) = (webhook.failing_since_ms, &webhook.last_failure) else {
+            return Ok(None);
+        };
+        let failed_for_ms = last.at_ms.saturating_sub(since_ms);
+        // A quick failure that has not lasted is repeated at once: it holds nobody up.
+        if last.reason.as_deref() != Some(TIMED_OUT) && failed_for_ms < LASTING_MS {
+            return Ok(None);
+        }
+        let now_ms = self.clock.now_ms();
+        let rest_ms = failed_for_ms.clamp(*REST_MS.start(), *REST_MS.end());
+        let until_ms = last.at_ms.saturating_add(rest_ms);
+        if now_ms < until_ms {
+            return Ok(Some((until_ms - now_ms).div_ceil(1_000)));
+        }
+        let Delivery { tenant, webhook_id, .. } = delivery;
+        let is_first =
+            self.store.take_trial(tenant, *webhook_id, now_ms, now_ms + TRIAL_MS).await?;
+        Ok((!is_first).then_some(TRIAL_MS / 1_000))
     }
 
     /// Sends the event. Does not read the response's body.
@@ -253,7 +311,7 @@ impl Deliverer {
             Ended::Failed { failure, .. } => {
                 self.store.note_not_delivered(tenant, id, failure, false).await
             }
-            Ended::Dropped(_) => return,
+            Ended::Dropped(_) | Ended::Rested { .. } => return,
         };
         if let Err(error) = noted {
             tracing::warn!(%error, webhookId = %id, "delivery result not recorded");

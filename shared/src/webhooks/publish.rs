@@ -98,6 +98,7 @@ impl Publisher {
                 tenant: tenant.clone(),
                 webhook_id: webhook.webhook_id,
                 event_id: event.id.clone(),
+                is_replay: false,
             })
             .collect();
         self.deliveries.send(&deliveries).await?;

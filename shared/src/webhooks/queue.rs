@@ -4,7 +4,7 @@ use domain::ids::Tenant;
 use serde::{Deserialize, Serialize};
 
 use super::EventId;
-use crate::aws::{CallError, SQS_BATCH, SqsClient};
+use crate::aws::{CallError, OutMessage, SQS_BATCH, SqsClient};
 use crate::store::WebhookId;
 
 /// An event to deliver, and its webhook.
@@ -17,6 +17,10 @@ pub struct Delivery {
     pub webhook_id: WebhookId,
     /// The event.
     pub event_id: EventId,
+    /// A call of the tenant has queued it once more. It counts against the outstanding replays until
+    /// its first attempt has ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_replay: bool,
 }
 
 /// Why the queue failed. Queued messages may be queued again, because a receiver sees the same id.
@@ -58,8 +62,12 @@ impl Deliveries {
     /// Fails when any of them was rejected.
     pub async fn send(&self, deliveries: &[Delivery]) -> Result<(), QueueError> {
         for batch in deliveries.chunks(SQS_BATCH) {
-            let bodies: Result<Vec<_>, _> = batch.iter().map(serde_json::to_string).collect();
-            let not_sent = self.sqs.send_batch(&self.url, &bodies?).await?;
+            let messages = batch.iter().map(|delivery| {
+                let body = serde_json::to_string(delivery)?;
+                Ok(OutMessage { body, group: delivery.tenant.to_string() })
+            });
+            let messages = messages.collect::<Result<Vec<_>, serde_json::Error>>()?;
+            let not_sent = self.sqs.send_batch(&self.url, &messages).await?;
             if let Some(first) = not_sent.first() {
                 let (count, code) = (not_sent.len(), first.code.clone());
                 return Err(QueueError::NotSent { count, code });

@@ -1,11 +1,13 @@
 //! Replay: stored events are queued again for a webhook, under the same ids.
 
+use domain::clock::Clock;
 use domain::ids::Tenant;
-use platform::env::{ConfigError, Env};
+use platform::env::ConfigError;
 use platform::items::StoreError;
 
 use super::queue::{Deliveries, Delivery, QueueError};
 use super::{EventId, EventType};
+use crate::runtime::Runtime;
 use crate::store::{EventPosition, EventRecord, Store, WebhookId, WebhookRecord};
 
 /// Maximum number of events that one call queues.
@@ -48,6 +50,9 @@ pub enum ReplayError {
     /// The event does not exist or has expired.
     #[error("event not found")]
     NoEvent,
+    /// As many replays as allowed wait for their first attempt.
+    #[error("too many replays are outstanding")]
+    TooMany,
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -63,6 +68,8 @@ pub struct Replayer {
     pub store: Store,
     /// The queue.
     pub deliveries: Deliveries,
+    /// The time.
+    pub clock: Clock,
 }
 
 impl Replayer {
@@ -70,8 +77,9 @@ impl Replayer {
     ///
     /// # Errors
     /// Returns an error that names the missing variable.
-    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
-        Ok(Self { store: Store::from_env(env)?, deliveries: Deliveries::from_env(env)? })
+    pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
+        let (env, clock) = (&runtime.env, runtime.clock.clone());
+        Ok(Self { store: Store::from_env(env)?, deliveries: Deliveries::from_env(env)?, clock })
     }
 
     /// Queues the requested events, up to the limit of one call. For a period, only events of the
@@ -108,7 +116,13 @@ impl Replayer {
             tenant: tenant.clone(),
             webhook_id: id,
             event_id: event.event_id.clone(),
+            is_replay: true,
         });
+        // Counted first: a call that dies now has queued less than it counted.
+        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        if !self.store.take_replays(tenant, id, count, self.clock.now_ms()).await? {
+            return Err(ReplayError::TooMany);
+        }
         self.deliveries.send(&deliveries.collect::<Vec<_>>()).await?;
         Ok(Replayed { queued: events.len(), next })
     }

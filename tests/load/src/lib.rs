@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod error;
 mod failures;
+mod neighbour;
 mod options;
 mod progress;
 mod reply;
@@ -33,9 +34,12 @@ use tally::Tally;
 ///
 /// Fails if the stack does not start.
 pub async fn run(options: LoadOptions, say: fn(&str)) -> Result<bool, LoadError> {
+    if options.neighbour {
+        return neighbour::run(&options, say).await;
+    }
     say(&format!("seed {}", options.seed));
     let data = tempfile::tempdir().map_err(failed)?;
-    let server = Arc::new(Server::start(data.path()).await?);
+    let server = Arc::new(Server::start(data.path(), None).await?);
     let tally = Arc::new(Tally::default());
     let mut clients: Vec<Client> = (0..options.clients)
         .map(|number| Client::new(number, &options, &server, tally.clone()))

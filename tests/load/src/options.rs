@@ -1,12 +1,13 @@
 //! The command-line options of a load run.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use domain::clock::Clock;
 
 /// The size of the run and its failures.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// The number of concurrent clients.
     pub clients: usize,
@@ -24,6 +25,10 @@ pub struct LoadOptions {
     pub seed: u64,
     /// True to remove every agent at the exchanges before the check, which must report the loss.
     pub plant_loss: bool,
+    /// Measures a tenant next to a greedy one, in place of everything else.
+    pub neighbour: bool,
+    /// The program whose stack is measured; `None` is this one.
+    pub stack: Option<PathBuf>,
 }
 
 /// The arguments of `load`.
@@ -53,6 +58,12 @@ pub struct LoadArgs {
     /// Remove every agent at the exchanges, which the check must report
     #[arg(long, hide = true)]
     plant_loss: bool,
+    /// Measure a tenant next to a greedy one
+    #[arg(long)]
+    neighbour: bool,
+    /// Program whose stack is measured with --neighbour
+    #[arg(long, requires = "neighbour")]
+    stack: Option<PathBuf>,
 }
 
 impl LoadArgs {
@@ -69,6 +80,8 @@ impl LoadArgs {
             fail_every: some(Duration::from_millis(self.fail_every_ms)),
             seed: self.seed.unwrap_or_else(|| Clock::system().now_us()),
             plant_loss: self.plant_loss,
+            neighbour: self.neighbour,
+            stack: self.stack.clone(),
         }
     }
 }

@@ -25,6 +25,9 @@ use crate::error::{LoadError, failed};
 /// More than a run can use, so that the stack is tested, not the budget.
 const WEIGHT_PER_MINUTE: u32 = 100_000_000;
 
+/// The quota of wallets next to a greedy tenant.
+const WALLETS_PER_TENANT: &str = "60";
+
 /// A stack that can be killed.
 pub(crate) struct Server {
     /// The URL of the API, which does not change.
@@ -48,20 +51,25 @@ struct Life {
 }
 
 impl Server {
-    /// Starts the exchanges and the stack with its data in `data`.
-    pub(crate) async fn start(data: &Path) -> Result<Self, LoadError> {
+    /// Starts the exchanges and the stack with its data in `data`. `limits`: the program that runs
+    /// the stack, with the limits of a deployment; `None` runs this program without limits.
+    pub(crate) async fn start(data: &Path, limits: Option<&Path>) -> Result<Self, LoadError> {
         let clock = Clock::system();
         let (sender, stop) = Stop::new();
         let options = Options::new(data);
         let hyperliquid =
             exchanges::simulate_hyperliquid(&HyperliquidTarget::default(), clock.clone());
-        let mut rules = hyperliquid.rules();
-        rules.weight_per_minute = WEIGHT_PER_MINUTE;
-        hyperliquid.set_rules(rules);
+        if limits.is_none() {
+            let mut rules = hyperliquid.rules();
+            rules.weight_per_minute = WEIGHT_PER_MINUTE;
+            hyperliquid.set_rules(rules);
+        }
         let aster = exchanges::simulate_aster(&AsterTarget::default(), clock.clone());
-        let mut rules = aster.rules();
-        rules.weight_per_minute = WEIGHT_PER_MINUTE;
-        aster.set_rules(rules);
+        if limits.is_none() {
+            let mut rules = aster.rules();
+            rules.weight_per_minute = WEIGHT_PER_MINUTE;
+            aster.set_rules(rules);
+        }
         let place = |what, router| {
             exchanges::place(what, None, router, (options.ip, Port::default()), stop.clone())
         };
@@ -71,7 +79,7 @@ impl Server {
         // A free port for every restart.
         let free = bind("the API", options.ip, 0).await?.address();
         let urls = (&hyperliquid_url, &aster_url);
-        let life = Life::begin(data, free.port(), urls).await?;
+        let life = Life::begin(data, free.port(), urls, limits).await?;
         Ok(Self {
             api: format!("http://{free}"),
             hyperliquid,
@@ -92,7 +100,7 @@ impl Server {
         life.child.kill().await.map_err(failed)?;
         let port = self.api.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
         let urls = (&self.hyperliquid_url, &self.aster_url);
-        *life = Life::begin(&self.data, port.unwrap_or_default(), urls).await?;
+        *life = Life::begin(&self.data, port.unwrap_or_default(), urls, None).await?;
         Ok(())
     }
 
@@ -157,20 +165,30 @@ impl Life {
         data: &Path,
         port: u16,
         (hyperliquid, aster): (&Url, &Url),
+        limits: Option<&Path>,
     ) -> Result<Self, LoadError> {
         let log = data.with_extension("log");
         let log = File::options().create(true).append(true).open(log).map_err(failed)?;
         let weight = WEIGHT_PER_MINUTE.to_string();
-        let mut child = Command::new(std::env::current_exe().map_err(failed)?)
+        let own = std::env::current_exe().map_err(failed)?;
+        let mut command = Command::new(limits.unwrap_or(&own));
+        command
             .args(["--port", &port.to_string(), "--data-dir"])
             .arg(data)
             .args(["--hyperliquid-url", hyperliquid.as_str(), "--aster-url", aster.as_str()])
             .args(["--hyperliquid-chain", "Mainnet", "--aster-chain", "Mainnet"])
-            .args(["--hyperliquid-weight-per-minute", &weight])
-            .args(["--aster-weight-per-minute", &weight])
-            // All clients belong to one tenant, and the limits must not slow them down.
-            .args(["--key-rate-limit", "0"])
-            .env("RUST_LOG", "warn")
+            .env("RUST_LOG", "warn");
+        if limits.is_some() {
+            // A variable, because programs of earlier versions have no such argument.
+            command.env("WALLETS_PER_TENANT", WALLETS_PER_TENANT);
+        } else {
+            command
+                .args(["--hyperliquid-weight-per-minute", &weight])
+                .args(["--aster-weight-per-minute", &weight])
+                // Its clients are one tenant that uses all that the machine can do.
+                .args(["--key-rate-limit", "0"]);
+        }
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -87,7 +87,9 @@ fn limits() -> Vec<(&'static str, String)> {
     let tenant = Limits::default();
     let (rate, quota) = (tenant.rate_per_s, grouped(tenant.quota_per_day));
     let weight = aster::PROFILE.weights.approval;
-    let registrations = BudgetConfig::default().per_minute[Exchange::Aster] / weight;
+    let budget = BudgetConfig::default();
+    let common = budget.per_minute[Exchange::Aster] * 80 / 100;
+    let (registrations, alone) = (common / weight, common * budget.tenant_percent / 100 / weight);
     let minutes = match SECRET_MS / 60_000 {
         10 => "ten minutes".to_owned(),
         minutes => format!("{minutes} minutes"),
@@ -110,7 +112,7 @@ fn limits() -> Vec<(&'static str, String)> {
             "docs/guides/deploy.md",
             format!(
                 "an Aster registration weighs {weight}, so at most {registrations} \
-                 of them start within any minute"
+                 of them start within any minute. One tenant alone starts at most {alone}"
             ),
         ),
     ]

@@ -34,7 +34,20 @@ async fn rare_failures() {
     let blocked = Hostile::new(403, "blocked").header("date", "Wed, 01 Jan 2020 00:00:00 GMT");
     app.stack.hyperliquid_sim.fail_next("approveAgent", Fault::Hostile(blocked));
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 502);
+    tenant_at_its_limit().await;
     lost_secret().await;
+}
+
+/// A tenant asks until its part of an exchange's budget is used up.
+async fn tenant_at_its_limit() {
+    let app =
+        TestApp::start_with(|options| options.budget.per_minute[Exchange::Hyperliquid] = 200).await;
+    app.wallet("user_1").await;
+    let path = "/api/trading/hyperliquid/agents?walletIdOrAddress=user_1";
+    for _ in 0..6 {
+        assert_eq!(app.get(path).await.status, 200);
+    }
+    assert_eq!(app.get(path).await.status, 429);
 }
 
 /// Aster creates a key, and then the table accepts no writes.

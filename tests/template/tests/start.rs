@@ -82,7 +82,7 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
             let cosigner = Cosigner::from_env(env, clock, random);
             cosigner.map(|it| Started::Cosigner(Box::new(it))).map_err(|error| error.to_string())
         }
-        "create-wallet" => keyed(Custody::from_env(runtime).map(create_wallet::router), runtime),
+        "create-wallet" => keyed(create_wallet::router_from_env(runtime), runtime),
         "sign-message" => keyed(Custody::from_env(runtime).map(sign_message::router), runtime),
         "get-wallet" => keyed(Store::from_env(env).map(get_wallet::router), runtime),
         "list-wallets" => keyed(Store::from_env(env).map(list_wallets::router), runtime),

@@ -82,7 +82,12 @@ impl Cosigner {
                     Err(CallError::Refused(refusal)) => {
                         tracing::warn!(%refusal, "refused");
                         let about = About::SERVICE.because(refusal.reason());
-                        metrics::emit(&self.clock, about, &[(Metric::CosignerRefusals, 1)]);
+                        // An endpoint that only asks too often is no sign of a compromise.
+                        let metric = match refusal {
+                            Refusal::Rate { .. } | Refusal::Busy => Metric::CosignerLimits,
+                            _ => Metric::CosignerRefusals,
+                        };
+                        metrics::emit(&self.clock, about, &[(metric, 1)]);
                         Ok(Answer::Refused(refusal))
                     }
                     Err(CallError::Failed(failure)) => {

@@ -16,10 +16,16 @@ pub(crate) struct Head {
     pub(crate) hash: String,
     /// Unix minutes.
     pub(crate) minute: u64,
+    /// Messages in this minute. Earlier versions counted all signatures here.
     pub(crate) minute_used: u64,
     /// Unix days.
     pub(crate) day: u64,
     pub(crate) day_used: u64,
+    /// Approvals, removals and refreshes in this minute.
+    #[serde(default, skip_serializing_if = "are_none")]
+    pub(crate) minute_others: [u64; 3],
+    #[serde(default, skip_serializing_if = "are_none")]
+    pub(crate) day_others: [u64; 3],
     /// The last allowed nonces, in their exchanges' units.
     #[serde(default)]
     pub(crate) aster_nonce: u64,
@@ -80,6 +86,10 @@ const fn is_none(number: &u64) -> bool {
     *number == 0
 }
 
+fn are_none(counts: &[u64; 3]) -> bool {
+    counts.iter().all(|count| *count == 0)
+}
+
 impl Default for Head {
     fn default() -> Self {
         Self {
@@ -90,6 +100,8 @@ impl Default for Head {
             minute_used: 0,
             day: 0,
             day_used: 0,
+            minute_others: [0; 3],
+            day_others: [0; 3],
             aster_nonce: 0,
             hyperliquid_nonce: 0,
             shard: String::new(),

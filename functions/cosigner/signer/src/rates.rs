@@ -1,15 +1,114 @@
-//! Counts the signatures that a tenant has begun, over all of its wallets. Conditional updates of
-//! one item let any number of instances count at once.
+//! Counts the signatures of four kinds separately, so that none of them uses up another's limit.
+//! Removals of agents and refreshes of shares make a wallet safe again, so they must not wait for
+//! messages and approvals.
+//!
+//! A wallet's counts are in its head. A tenant's counts are over all of its wallets. Conditional
+//! updates of one item for each kind let any number of instances count at once.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use domain::ids::Tenant;
+use domain::intent::Intent;
 use platform::items::{Item, StoreError, unavailable};
 use protocol::Refusal;
 
+use crate::head::Head;
 use crate::party::CallError;
 use crate::policy::Rate;
 use crate::store::Shares;
+
+/// A minute and a day in milliseconds.
+const MINUTE_MS: u64 = 60_000;
+const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
+
+/// A kind of signature that has counts and limits of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// Messages.
+    Message,
+    /// Approvals of agents, and logins.
+    Approval,
+    /// Removals of agents.
+    Removal,
+    /// Refreshes of shares, and their trials.
+    Refresh,
+}
+
+impl Kind {
+    /// Returns the kind of an intent's signature.
+    pub(crate) const fn of(intent: &Intent) -> Self {
+        match intent {
+            Intent::PersonalMessage(_) => Self::Message,
+            Intent::AsterLogin(_)
+            | Intent::AsterRegisterAgent(_)
+            | Intent::HyperliquidApproveAgent(_) => Self::Approval,
+            Intent::AsterDeleteAgent(_) | Intent::HyperliquidRevokeAgent(_) => Self::Removal,
+        }
+    }
+
+    /// Returns the sort key of a tenant's counts. Earlier versions counted every signature as a
+    /// message.
+    const fn sort_key(self) -> &'static str {
+        match self {
+            Self::Message => "rates",
+            Self::Approval => "rates#approvals",
+            Self::Removal => "rates#removals",
+            Self::Refresh => "rates#refreshes",
+        }
+    }
+
+    const fn plural(self) -> &'static str {
+        match self {
+            Self::Message => "messages",
+            Self::Approval => "approvals",
+            Self::Removal => "removals",
+            Self::Refresh => "refreshes",
+        }
+    }
+
+    /// Returns the refusal of one signature too many until the end of a `period`.
+    fn refused(self, whose: &str, (period_ms, period): (u64, &str), now_ms: u64) -> Refusal {
+        Refusal::Rate {
+            reason: format!("too many {} with this {whose} in a {period}", self.plural()),
+            retry_after_s: (period_ms - now_ms % period_ms).div_ceil(1_000),
+        }
+    }
+}
+
+const MINUTE: (u64, &str) = (MINUTE_MS, "minute");
+const DAY: (u64, &str) = (DAY_MS, "day");
+
+impl Head {
+    /// The head after one more signature that begins now.
+    ///
+    /// # Errors
+    /// When the wallet has had as many of this kind as it may.
+    pub(crate) fn count(&mut self, kind: Kind, rate: Rate, now_ms: u64) -> Result<(), Refusal> {
+        let (minute, day) = (now_ms / MINUTE_MS, now_ms / DAY_MS);
+        if self.minute != minute {
+            (self.minute, self.minute_used, self.minute_others) = (minute, 0, [0; 3]);
+        }
+        if self.day != day {
+            (self.day, self.day_used, self.day_others) = (day, 0, [0; 3]);
+        }
+        let (of_minute, of_day) = match kind {
+            Kind::Message => (&mut self.minute_used, &mut self.day_used),
+            Kind::Approval => (&mut self.minute_others[0], &mut self.day_others[0]),
+            Kind::Removal => (&mut self.minute_others[1], &mut self.day_others[1]),
+            Kind::Refresh => (&mut self.minute_others[2], &mut self.day_others[2]),
+        };
+        let full = |used: u64, limit: u64| limit > 0 && used >= limit;
+        if full(*of_minute, rate.per_minute) {
+            return Err(kind.refused("wallet", MINUTE, now_ms));
+        }
+        if full(*of_day, rate.per_day) {
+            return Err(kind.refused("wallet", DAY, now_ms));
+        }
+        *of_minute += 1;
+        *of_day += 1;
+        Ok(())
+    }
+}
 
 /// Maximum number of attempts when other instances write first.
 const TRIES: u32 = 6;
@@ -42,30 +141,31 @@ impl Shares {
     /// Counts one signature of a tenant.
     ///
     /// # Errors
-    /// Fails when the tenant has reached its limit, or the table fails.
+    /// Fails when the tenant has reached its limit for this kind, or the table fails.
     pub(crate) async fn count_tenant(
         &self,
         tenant: &Tenant,
+        kind: Kind,
         rate: Rate,
         now_ms: u64,
     ) -> Result<(), CallError> {
         if rate.per_minute == 0 && rate.per_day == 0 {
             return Ok(());
         }
-        let (minute, day) = (now_ms / 60_000, now_ms / 86_400_000);
+        let (minute, day) = (now_ms / MINUTE_MS, now_ms / DAY_MS);
         // The update expects the minute and day that were read last. If they have changed, the
         // item is replaced on the condition that it is unchanged.
         let mut seen = Counts { minute, day, ..Counts::default() };
         for _ in 0..TRIES {
-            let next = match self.count(tenant, rate, seen, (minute, day)).await? {
+            let next = match self.count((tenant, kind), rate, seen, (minute, day)).await? {
                 Ok(()) => return Ok(()),
                 Err(next) => next,
             };
             if next.minute == minute && rate.per_minute > 0 && next.minute_used >= rate.per_minute {
-                return Err(refused("too many signatures with this tenant's wallets in a minute"));
+                return Err(kind.refused("tenant's wallets", MINUTE, now_ms).into());
             }
             if next.day == day && rate.per_day > 0 && next.day_used >= rate.per_day {
-                return Err(refused("too many signatures with this tenant's wallets in a day"));
+                return Err(kind.refused("tenant's wallets", DAY, now_ms).into());
             }
             seen = next;
         }
@@ -74,7 +174,7 @@ impl Shares {
 
     async fn count(
         &self,
-        tenant: &Tenant,
+        (tenant, kind): (&Tenant, Kind),
         rate: Rate,
         seen: Counts,
         (minute, day): (u64, u64),
@@ -85,7 +185,7 @@ impl Shares {
             .update_item()
             .table_name(&self.table)
             .key("pk", AttributeValue::S(format!("{tenant}#rates")))
-            .key("sk", AttributeValue::S("rates".to_owned()));
+            .key("sk", AttributeValue::S(kind.sort_key().to_owned()));
         let update = if (seen.minute, seen.day) == (minute, day) {
             update
                 .update_expression("SET minuteUsed = minuteUsed + :one, dayUsed = dayUsed + :one")
@@ -128,10 +228,52 @@ impl Shares {
     }
 }
 
-fn refused(reason: &str) -> CallError {
-    Refusal::Policy(reason.to_owned()).into()
-}
-
 fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: u64 = 1_790_000_000_000;
+
+    #[test]
+    fn messages_use_up_no_other_kind() {
+        let rate = Rate { per_minute: 2, per_day: 3 };
+        let mut head = Head::default();
+        for kind in [Kind::Message, Kind::Approval, Kind::Removal, Kind::Refresh] {
+            for _ in 0..2 {
+                head.count(kind, rate, NOW_MS).unwrap();
+            }
+            let refused = head.count(kind, rate, NOW_MS).unwrap_err();
+            let Refusal::Rate { reason, retry_after_s } = refused else { unreachable!() };
+            assert_eq!(reason, format!("too many {} with this wallet in a minute", kind.plural()));
+            assert_eq!(retry_after_s, 60 - NOW_MS / 1_000 % 60);
+        }
+        let later_ms = NOW_MS + MINUTE_MS;
+        head.count(Kind::Message, rate, later_ms).unwrap();
+        let Err(Refusal::Rate { retry_after_s, .. }) = head.count(Kind::Message, rate, later_ms)
+        else {
+            unreachable!("the day is used up")
+        };
+        assert_eq!(retry_after_s, 86_400 - later_ms / 1_000 % 86_400);
+        assert_eq!(head.count(Kind::Removal, rate, later_ms), Ok(()));
+    }
+
+    #[test]
+    fn counts_of_an_earlier_head_are_those_of_messages() {
+        let mut old = serde_json::to_value(Head::default()).unwrap();
+        for name in ["minuteOthers", "dayOthers"] {
+            assert!(old.get(name).is_none(), "an unused count is not stored");
+        }
+        old["minute"] = (NOW_MS / MINUTE_MS).into();
+        old["minuteUsed"] = 2.into();
+        let mut head: Head = serde_json::from_value(old).unwrap();
+        let rate = Rate { per_minute: 2, per_day: 0 };
+        assert!(head.count(Kind::Message, rate, NOW_MS).is_err());
+        assert_eq!(head.count(Kind::Approval, rate, NOW_MS), Ok(()));
+        let stored = serde_json::to_value(&head).unwrap();
+        assert_eq!(serde_json::from_value::<Head>(stored).unwrap(), head);
+    }
 }

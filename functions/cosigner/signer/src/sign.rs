@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::audit::{Decision, Head, RequestContext, Step};
 use crate::party::{CallError, Cosigner, Failure};
+use crate::rates::Kind;
 use crate::session_state::{NewSession, about};
 use crate::store::{SessionKind, ShareItem, share_context};
 
@@ -128,7 +129,8 @@ impl Cosigner {
         let RequestContext { key, session, .. } = context;
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
-        let (rate, now_ms) = (self.policy.limits().tenant, self.clock.now_ms());
+        let (kind, now_ms) = (Kind::of(&intent), self.clock.now_ms());
+        let rate = self.policy.limits().tenant;
         // Refused before any costly work, where the transaction would refuse anyway.
         usable(&item, &head)?;
         // Shares sign only after their trial, so that no other call can take the run slots that
@@ -139,7 +141,7 @@ impl Cosigner {
         head.admits(key.key_version, now_ms / 1_000)?;
         let (share, counted) = tokio::join!(
             self.open_share(key, item),
-            self.shares.count_tenant(&key.tenant, rate, now_ms)
+            self.shares.count_tenant(&key.tenant, kind, rate, now_ms)
         );
         let (share, beside) = share?;
         match counted {
@@ -158,11 +160,11 @@ impl Cosigner {
         // One transaction writes the slot, the session, the record and the count, before anything
         // is computed from the share.
         let rate = self.policy.limits().wallet;
-        let step = Step::Open { rate, nonce: intent.nonce(), until_s };
+        let step = Step::Open { kind, rate, nonce: intent.nonce(), until_s };
         let head =
             match self.record(context, head, &Decision::allowed(&intent), step, Some(item)).await {
                 Ok(head) => head,
-                Err(CallError::Refused(refusal @ Refusal::Policy(_))) => {
+                Err(CallError::Refused(refusal @ (Refusal::Policy(_) | Refusal::Rate { .. }))) => {
                     let head = self.shares.head(key).await?;
                     return Err(self.refuse(context, head, &intent, refusal).await);
                 }

@@ -6,7 +6,7 @@
 //! | `tenant#W#walletId` | `audit#seq` | one record of its audit log; append-only |
 //! | `tenant#W#walletId` | `session#id` | the keys of the kept state, sealed, short-lived |
 //! | `tenant#W#walletId` | `session#id#committed` | party 1's commitments in a key generation |
-//! | `tenant#rates` | `rates` | the number of signatures the tenant has begun |
+//! | `tenant#rates` | `rates`, `rates#kind` | the number of signatures of a kind the tenant has begun |
 //! | `tenant#W#walletId` | `share#version` | a share, sealed; never expires: see `versions` |
 
 mod versions;

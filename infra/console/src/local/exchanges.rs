@@ -11,7 +11,7 @@ use exchange_sim::{aster, hyperliquid};
 use http::Uri;
 use serde::Serialize;
 use shared::api::error::ApiError;
-use shared::exchanges::budget::{Budget, Spender};
+use shared::exchanges::budget::{Budget, Claim, Spender};
 use shared::http_client::client_builder;
 use shared::store::Store;
 use tokio::sync::Mutex;
@@ -153,7 +153,7 @@ impl Exchanges {
         if let Some(last) = last.as_ref().filter(|last| last.asked_at + FRESH_MS > now_ms) {
             return last.clone();
         }
-        let trouble = match asked.budget.take(2).await {
+        let trouble = match asked.budget.take(Claim::of(&Tenant::local()), 2).await {
             Ok(()) => self.send(asked).await.err(),
             Err(busy) => Some(format!("not checked: {busy}")),
         };
@@ -192,7 +192,7 @@ impl Exchanges {
             url: asked.url.to_string(),
             network: asked.network,
             answered,
-            weight_used: budget.used,
+            weight_used: budget.used(),
             weight_per_minute: asked.budget.per_minute(),
             failures: budget.failures,
             paused_until: budget.open_until_ms,

@@ -128,6 +128,7 @@ impl Deployment {
                 said.number(&parameter, defaults.per_minute[exchange])
             }),
             job_percent: said.number("JobBudgetPercent", defaults.job_percent),
+            tenant_percent: said.number("TenantBudgetPercent", defaults.tenant_percent),
             egress: said.outputs.get("FixedAddress").cloned().unwrap_or(defaults.egress),
         };
         Ok(Self {

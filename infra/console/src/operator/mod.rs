@@ -342,7 +342,7 @@ async fn exchanges(State(operator): State<Operator>) -> Result<Json<States>, Api
         let state = budget.state().await?;
         exchanges.push(ExchangeState {
             exchange: *exchange,
-            weight_used: state.used,
+            weight_used: state.used(),
             weight_per_minute: budget.per_minute(),
             failures: state.failures,
             paused_until: state.open_until_ms,

@@ -204,6 +204,7 @@ impl Lambda {
             ("HYPERLIQUID_WEIGHT_PER_MINUTE", "960"),
             ("ASTER_WEIGHT_PER_MINUTE", "1920"),
             ("JOB_BUDGET_PERCENT", "50"),
+            ("TENANT_BUDGET_PERCENT", "75"),
             ("EGRESS_ADDRESS", "shared"),
         ];
         set(aster || hyperliquid, &limits);

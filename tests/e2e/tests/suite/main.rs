@@ -7,6 +7,7 @@ mod crash;
 mod credentials;
 mod custody;
 mod exchanges;
+mod fairness;
 mod hostile;
 mod leak;
 mod refresh;

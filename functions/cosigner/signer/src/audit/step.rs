@@ -6,6 +6,7 @@ use protocol::Refusal;
 
 use super::{Head, RequestContext};
 use crate::policy::Rate;
+use crate::rates::Kind;
 
 pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -19,6 +20,7 @@ pub(crate) enum Step {
     /// Begins a run of the named share: takes a run slot, counts against the wallet's limit, and
     /// takes the nonce of its intent.
     Open {
+        kind: Kind,
         rate: Rate,
         nonce: Option<(Exchange, u64)>,
         /// Expiry of the run's session, Unix seconds.
@@ -57,11 +59,11 @@ impl Head {
             Step::Refuse => self.count_refusal(now_ms),
             Step::Try { rate, until_s } => {
                 self.open_trial(key.key_version, session, now_ms / 1_000, until_s)?;
-                self.count(rate, now_ms)
+                self.count(Kind::Refresh, rate, now_ms)
             }
-            Step::Open { rate, nonce, until_s } => {
+            Step::Open { kind, rate, nonce, until_s } => {
                 self.open_run(key.key_version, session, now_ms / 1_000, until_s)?;
-                self.count(rate, now_ms)?;
+                self.count(kind, rate, now_ms)?;
                 match nonce {
                     Some((exchange, nonce)) => self.take_nonce(exchange, nonce, now_ms),
                     None => Ok(()),
@@ -70,7 +72,7 @@ impl Head {
             Step::Close => self.close_run(key.key_version, session),
             Step::Refresh { rate, to, ref kept } => {
                 self.begin_refresh(key.key_version, to, kept)?;
-                self.count(rate, now_ms)
+                self.count(Kind::Refresh, rate, now_ms)
             }
             Step::Refreshed => self.unbarred(),
             Step::Retire => self.give_up_before(key.key_version),
@@ -101,30 +103,6 @@ impl Head {
             return Err(Refusal::Policy(NONCE_USED.into()));
         }
         *last = nonce;
-        Ok(())
-    }
-
-    /// Counts one signature that begins now.
-    ///
-    /// # Errors
-    /// Fails when the wallet has reached its limit.
-    fn count(&mut self, rate: Rate, now_ms: u64) -> Result<(), Refusal> {
-        let (minute, day) = (now_ms / 60_000, now_ms / DAY_MS);
-        if self.minute != minute {
-            (self.minute, self.minute_used) = (minute, 0);
-        }
-        if self.day != day {
-            (self.day, self.day_used) = (day, 0);
-        }
-        let full = |used: u64, limit: u64| limit > 0 && used >= limit;
-        if full(self.minute_used, rate.per_minute) {
-            return Err(Refusal::Policy("too many signatures with this wallet in a minute".into()));
-        }
-        if full(self.day_used, rate.per_day) {
-            return Err(Refusal::Policy("too many signatures with this wallet in a day".into()));
-        }
-        self.minute_used += 1;
-        self.day_used += 1;
         Ok(())
     }
 }

@@ -55,7 +55,7 @@ pub(super) struct MessageRules {
     pub(super) refused_prefixes: Vec<String>,
 }
 
-/// Maximum numbers of signatures.
+/// Maximum numbers of signatures of each kind: messages, approvals, removals and refreshes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {

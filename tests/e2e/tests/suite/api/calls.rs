@@ -28,12 +28,14 @@ fn calls(list: &[(&str, u32)]) -> BTreeMap<String, u32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wallet_creation_costs_six_calls_and_lookup_two() {
+async fn wallet_creation_costs_seven_calls_and_lookup_two() {
     let app = TestApp::start().await;
     let body = json!({ "userId": "user_1" });
     let made = counted(&app, "/api/wallets", Some(body.clone())).await;
     let expected = calls(&[
         ("DynamoDB.GetItem", 1),
+        // How many wallets the tenant has.
+        ("DynamoDB.Query", 1),
         ("DynamoDB.TransactWriteItems", 1),
         ("KMS.GenerateDataKey", 1),
         ("Lambda.Invoke", 3),

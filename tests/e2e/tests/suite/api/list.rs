@@ -14,7 +14,7 @@ use platform::items::{SCHEMA, SHARDS};
 use platform::telemetry::RemoteCalls;
 use serde_json::{Value, json};
 use shared::api::cursor::{from_cursor, to_cursor};
-use shared::store::{ShareRecord, WalletRecord};
+use shared::store::{ShareRecord, WalletCount, WalletRecord};
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -51,7 +51,8 @@ async fn store(app: &TestApp, tenant: &str, from: u32, count: u32, shard: Option
             sealed = Some(app.stack.custody.envelope.seal(context, b"share").await.unwrap());
         }
         let share = ShareRecord { schema: SCHEMA, key_version: 1, sealed: sealed.clone().unwrap() };
-        app.stack.custody.store.create(&wallet, &share).await.unwrap();
+        let counted = WalletCount::unlimited().room(wallet.wallet_id.as_bytes()[15]).unwrap();
+        app.stack.custody.store.create(&wallet, &share, counted).await.unwrap();
         ids.push(wallet.wallet_id);
     }
     ids

@@ -222,13 +222,13 @@ async fn signatures_over_the_wallet_rate_are_refused() {
     }
     for session in 4..=5 {
         let refused = attacker.open([session; 32], &intent).await.map(|_| ());
-        assert!(matches!(refused, Err(Refusal::Policy(_))), "{refused:?}");
+        assert!(matches!(refused, Err(Refusal::Rate { .. })), "{refused:?}");
     }
     let body = serde_json::json!({ "message": "hello" });
     let reply = attacker.app.post("/api/wallets/victim/sign", body).await;
-    assert_eq!((reply.status, reply.text("/code")), (422, "POLICY_REFUSED"));
+    assert_eq!((reply.status, reply.text("/code")), (429, "SIGNING_RATE_LIMIT"));
     let message = reply.text("/message");
-    assert!(message.starts_with("The signing policy does not allow this: "), "{message}");
+    assert!(message.starts_with("The signing policy allows no more for now: "), "{message}");
     assert!(message.contains("minute"), "expected the policy's reason: {message}");
     attacker.app.clock.advance_ms(60_000);
     attacker.still_signs().await;
@@ -249,7 +249,7 @@ async fn signatures_over_the_tenant_rate_are_refused() {
         assert_eq!(sign(user).await, 200);
     }
     for user in ["victim", "second"] {
-        assert_eq!(sign(user).await, 422);
+        assert_eq!(sign(user).await, 429);
     }
     attacker.app.clock.advance_ms(60_000);
     assert_eq!(sign("second").await, 200);

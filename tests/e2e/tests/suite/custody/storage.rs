@@ -8,9 +8,8 @@ use domain::ids::{Exchange, Tenant, UserId};
 use domain::random::Random;
 use e2e::TestApp;
 use platform::envelope::{Context, Envelope, EnvelopeError, Purpose};
-use platform::items::StoreError;
 use protocol::KeyShare;
-use shared::store::{CredentialRecord, ShareRecord, WalletRecord};
+use shared::store::{CredentialRecord, NewWallet, ShareRecord, WalletCount, WalletRecord};
 use uuid::Uuid;
 
 fn context() -> Context {
@@ -118,8 +117,9 @@ async fn second_wallet_of_a_user_is_a_conflict() {
         user_id: UserId::for_creation("user_1").unwrap(),
         ..found.wallet
     };
-    let created = store.create(&second, &share).await;
-    assert!(matches!(created, Err(StoreError::Conflict)), "{created:?}");
+    let counted = WalletCount::unlimited().room(0).unwrap();
+    let created = store.create(&second, &share, counted).await;
+    assert!(matches!(created, Ok(NewWallet::Exists)), "{created:?}");
     for name in [address.to_string(), second.wallet_id.to_string()] {
         assert_eq!(app.get(&format!("/api/wallets/{name}")).await.status, 404);
     }

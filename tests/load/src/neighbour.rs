@@ -1,0 +1,157 @@
+//! The adversarial neighbour: one tenant calls everything that it may at its full rate, while the
+//! calls of another tenant are measured. The victim works twice as long as given: alone first, then
+//! next to its neighbour. Both tenants have the limits of a deployment.
+
+mod greedy;
+mod victim;
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::clock::Clock;
+use domain::ids::Tenant;
+use domain::random::Random;
+use hyperdex_client::{Client, Retry, Secret};
+use hyperdex_local::keys::KeyFile;
+use tokio::sync::watch;
+
+use crate::error::{LoadError, failed};
+use crate::options::LoadOptions;
+use crate::server::Server;
+use crate::tally::{Summary, Tally, ms};
+
+/// How long a client waits for a response.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The part of the victim's calls that must succeed, in percent.
+const LEAST_SUCCESS: usize = 99;
+
+/// How many times its p99 may grow.
+const MOST_GROWTH: u64 = 2;
+
+/// A tenant of the run.
+#[derive(Clone)]
+pub(super) struct Party {
+    pub(super) api: Client,
+    pub(super) tally: Arc<Tally>,
+    pub(super) stopped: watch::Receiver<bool>,
+}
+
+impl Party {
+    /// Makes one call, and notes what became of it. Returns its value.
+    async fn call<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<hyperdex_client::Answer<T>, hyperdex_client::Error>>,
+    ) -> Option<T> {
+        let begun = std::time::Instant::now();
+        let reply = crate::reply::Reply::of(call.await);
+        let took = begun.elapsed();
+        // A call that the end of the run cuts off says nothing.
+        if !self.is_stopped() {
+            let end = reply.as_ref().map_or_else(|| "no answer".to_owned(), |reply| reply.end());
+            self.tally.add(operation, &end, took);
+        }
+        reply.and_then(|reply| reply.value)
+    }
+
+    fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+
+    /// Waits, unless the run ends before.
+    async fn wait(&self, time: Duration) {
+        let mut stopped = self.stopped.clone();
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            _ = stopped.wait_for(|stop| *stop) => {}
+        }
+    }
+}
+
+/// Runs it, prints the table, and returns whether the victim was served as if it were alone.
+///
+/// # Errors
+/// When the stack does not start, or a tenant cannot be set up.
+pub(crate) async fn run(options: &LoadOptions, say: fn(&str)) -> Result<bool, LoadError> {
+    let data = tempfile::tempdir().map_err(failed)?;
+    let own = std::env::current_exe().map_err(failed)?;
+    let program = options.stack.as_deref().unwrap_or(&own);
+    let server = Server::start(data.path(), Some(program)).await?;
+    let keys = KeyFile::new(data.path());
+    let client = |tenant: &str| {
+        let tenant: Tenant = tenant.parse().map_err(failed)?;
+        let key = keys.add(&tenant, &Clock::system(), &Random::system()).map_err(failed)?;
+        let retry =
+            Retry { attempts: 1, attempt_timeout: PATIENCE, deadline: PATIENCE, ..Retry::never() };
+        let api = Client::builder(&server.api, &Secret::new(key.as_str()));
+        api.map_err(failed)?.retry(retry).without_keys().build().map_err(failed)
+    };
+    let (greedy, victim) = (client("greedy")?, client("victim")?);
+    let greedy = greedy::Setup::make(greedy, say).await?;
+    let victim = victim::Setup::make(victim, say).await?;
+
+    // What the setup has used of the exchanges' budgets is forgotten.
+    say(&format!("the victim alone, {} s", options.duration.as_secs()));
+    let alone = phase(&victim, None, options.duration).await;
+    say(&format!("the victim next to its neighbour, {} s", options.duration.as_secs()));
+    let theirs = Arc::new(Tally::default());
+    let next_to = phase(&victim, Some((&greedy, theirs.clone())), options.duration).await;
+    server.stop().await;
+    say("\nThe neighbour:");
+    say(&theirs.table(options.duration));
+    let (table, is_fair) = compare(&alone, &next_to);
+    say(&format!("\nThe victim:\n\n{table}"));
+    Ok(is_fair)
+}
+
+/// The victim works for a time, with or without its neighbour.
+async fn phase(
+    victim: &victim::Setup,
+    neighbour: Option<(&greedy::Setup, Arc<Tally>)>,
+    time: Duration,
+) -> Arc<Tally> {
+    let (stop, stopped) = watch::channel(false);
+    let tally = Arc::new(Tally::default());
+    let work = async {
+        let victim = victim.work(tally.clone(), stopped.clone());
+        match neighbour {
+            Some((greedy, tally)) => {
+                tokio::join!(victim, greedy.work(tally, stopped.clone()));
+            }
+            None => victim.await,
+        }
+    };
+    let end = async {
+        tokio::time::sleep(time).await;
+        let _ = stop.send(true);
+    };
+    tokio::join!(work, end);
+    tally
+}
+
+/// Returns the table of the victim's operations, and whether all of them fared as they must.
+fn compare(alone: &Tally, next_to: &Tally) -> (String, bool) {
+    let (alone, next_to) = (alone.summaries(), next_to.summaries());
+    let mut table = String::from(
+        "| operation | alone: success | p50 ms | p99 ms | next to it: success | p50 ms | p99 ms |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    let cells = |of: Option<&Summary>| match of {
+        Some(it) => {
+            format!("{} of {} | {} | {}", it.good, it.all, ms(it.p50_us), ms(it.p99_us))
+        }
+        None => "none | |".to_owned(),
+    };
+    let mut is_fair = true;
+    for (operation, before) in &alone {
+        let after = next_to.get(operation);
+        is_fair &= after.is_some_and(|after| {
+            after.good * 100 >= after.all * LEAST_SUCCESS
+                && after.p99_us <= before.p99_us * MOST_GROWTH
+        });
+        let _ = writeln!(table, "| {operation} | {} | {} |", cells(Some(before)), cells(after));
+    }
+    (table, is_fair)
+}

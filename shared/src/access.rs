@@ -16,7 +16,7 @@ use tracing::field::display;
 
 use crate::runtime::Runtime;
 use crate::store::{KeyRecord, Store};
-use crate::tenancy::{KeyId, KeyState, Scope, Scopes, TenantState, needs_record};
+use crate::tenancy::{KeyId, KeyState, Scope, Scopes, TenantLimits, TenantState, needs_record};
 
 /// How long the record of a key is used after the read began, in milliseconds. The documentation
 /// promises 30 seconds for a revocation; the rest is for differences between clocks.
@@ -105,6 +105,8 @@ pub struct Admitted {
     pub key: Option<KeyId>,
     /// What the key may do.
     pub scopes: Scopes,
+    /// The tenant's limits that differ from the deployment's.
+    pub limits: TenantLimits,
 }
 
 /// Why a key is not admitted to an operation.
@@ -183,7 +185,12 @@ impl Access {
             // Without `admin`: the first key would close an open stack to its other callers.
             Presented::Open(tenant) => {
                 let scopes = Scopes::all().without(Scope::Admin);
-                Admitted { tenant: tenant.clone(), key: None, scopes }
+                Admitted {
+                    tenant: tenant.clone(),
+                    key: None,
+                    scopes,
+                    limits: TenantLimits::default(),
+                }
             }
             Presented::Key(key) => {
                 span.record("keyId", display(&key.id));
@@ -207,7 +214,8 @@ impl Access {
             span.record("tenant", tenant.as_str());
             let scopes = Scopes::usual();
             has_scope(scopes, required.scope)?;
-            return Ok(Admitted { tenant, key: Some(key.id.clone()), scopes });
+            let (key, limits) = (Some(key.id.clone()), TenantLimits::default());
+            return Ok(Admitted { tenant, key, scopes, limits });
         };
         span.record("tenant", record.tenant.as_str());
         if record.state == KeyState::Revoked {
@@ -228,6 +236,7 @@ impl Access {
             tenant: record.tenant.clone(),
             key: Some(key.id.clone()),
             scopes: record.scopes,
+            limits: record.tenant_limits,
         })
     }
 

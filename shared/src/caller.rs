@@ -3,7 +3,7 @@
 use domain::ids::Tenant;
 
 use crate::store::{Outcome, RequestMark, WalletRecord};
-use crate::tenancy::{KeyId, Scopes};
+use crate::tenancy::{KeyId, Scopes, TenantLimits};
 
 /// A request with an `Idempotency-Key`.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Caller {
     pub key: Option<KeyId>,
     /// What the key may do.
     pub scopes: Scopes,
+    /// The tenant's limits that differ from the deployment's.
+    pub limits: TenantLimits,
     /// The request, if it has an `Idempotency-Key`.
     pub request: Option<Once>,
 }
@@ -42,6 +44,7 @@ impl Caller {
 
 impl From<Tenant> for Caller {
     fn from(tenant: Tenant) -> Self {
-        Self { tenant, key: None, scopes: Scopes::usual(), request: None }
+        let (scopes, limits) = (Scopes::usual(), TenantLimits::default());
+        Self { tenant, key: None, scopes, limits, request: None }
     }
 }

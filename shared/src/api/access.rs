@@ -73,8 +73,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let admitted = parts.extensions.get::<Admitted>().cloned();
-        let Admitted { tenant, key, scopes } = admitted.ok_or_else(ApiError::no_api_key)?;
-        Ok(Self { tenant, key, scopes, request: parts.extensions.get::<Once>().cloned() })
+        let Admitted { tenant, key, scopes, limits } = admitted.ok_or_else(ApiError::no_api_key)?;
+        Ok(Self { tenant, key, scopes, limits, request: parts.extensions.get::<Once>().cloned() })
     }
 }
 

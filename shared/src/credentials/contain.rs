@@ -22,8 +22,8 @@ use super::agents::{AgentRole, has_its_name, listed, remove_listed};
 use super::operation::{Initiator, Operation};
 use super::revoke::revoke_known;
 use super::{CredentialError, Registrar, Registrars};
-use crate::exchanges::RefusalKind;
-use crate::exchanges::budget::Busy;
+use crate::exchanges::budget::{Busy, Claim};
+use crate::exchanges::{RefusalKind, Sends};
 use crate::store::{Position, WalletView};
 use crate::wallets::{ShareUse, SignError};
 
@@ -326,7 +326,8 @@ impl Registrar {
     /// Removes the listed agents that this service made and that no credential uses.
     async fn sweep(&self, view: &WalletView, step: &mut Step) -> Result<(), CredentialError> {
         let received_ms = self.custody.clock.now_ms();
-        let listed = listed(self, view).await?;
+        let claim = Claim::removal(&view.wallet.tenant);
+        let listed = listed(self, view, claim).await?;
         // Read the record after the exchange's list: see `agents`.
         let name = WalletRef::Wallet(view.wallet.wallet_id);
         let view = self.custody.store.find(&view.wallet.tenant, &name).await?;
@@ -335,7 +336,8 @@ impl Registrar {
         for agent in listed {
             match AgentRole::of(&agent, known, received_ms) {
                 AgentRole::Leftover if !has_its_name(known, &agent) => {
-                    self.client.admit(0, 1).await?;
+                    let claim = Claim::removal(&view.wallet.tenant);
+                    self.client.admit(claim, Sends { approvals: 0, removals: 1 }).await?;
                     let share = self.custody.share_for(&view.wallet, ShareUse::Revoke).await?;
                     remove_listed(self, &view, &share, &agent, received_ms).await?;
                     step.removed += 1;
@@ -358,7 +360,9 @@ impl Registrar {
         match self.explain(error) {
             // Another call has revoked it.
             CredentialError::NoCredential | CredentialError::NotFound => Done::Nothing,
-            CredentialError::Busy(Busy::Limited { retry_after_s }) => Done::Limited(retry_after_s),
+            CredentialError::Busy(
+                Busy::Limited { retry_after_s } | Busy::TenantLimited { retry_after_s },
+            ) => Done::Limited(retry_after_s),
             CredentialError::Refused(refusal) => match refusal.kind {
                 RefusalKind::RateLimited { retry_after_s } => Done::Limited(retry_after_s),
                 _ => Done::Failed(CredentialError::Refused(refusal).to_string()),

@@ -37,7 +37,11 @@ impl Store {
             if keys.iter().filter(|key| key.state == KeyState::Active).count() >= MAX_KEYS {
                 return Err(TenantError::TooManyKeys(tenant.clone()));
             }
-            let record = KeyRecord { tenant_state: known.state, ..record.clone() };
+            let record = KeyRecord {
+                tenant_state: known.state,
+                tenant_limits: known.limits,
+                ..record.clone()
+            };
             let mut items = vec![self.touch(&known, random.uuid()?, "", Item::new())?];
             items.extend(self.new_key(&record)?);
             match self.transact(items).await {

@@ -98,7 +98,8 @@ impl Store {
             let set = ", #state = :state, stateChange = :change";
             let mut items = vec![self.touch(&known, revision, set, values)?];
             for key in keys.iter().filter(|key| key.state == KeyState::Active) {
-                items.push(self.copy_state(&key.key_id, state)?);
+                let state = AttributeValue::S(state.as_str().to_owned());
+                items.push(self.copy(&key.key_id, "tenantState", state)?);
             }
             match self.transact(items).await {
                 Ok(()) => {
@@ -112,29 +113,37 @@ impl Store {
         Err(TenantError::Overtaken(tenant.clone()))
     }
 
-    /// Sets a tenant's limits.
+    /// Sets a tenant's limits: in its record and in all its keys, in one transaction.
     ///
     /// # Errors
-    /// When the tenant has no record, or the table fails.
+    /// When the tenant has no record, other writers changed it until the last attempt, or the table
+    /// fails.
     pub async fn set_tenant_limits(
         &self,
         tenant: &Tenant,
         limits: TenantLimits,
-    ) -> Result<(), TenantError> {
-        let update = self
-            .db
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(&tenant_partition(tenant), TENANT)))
-            .update_expression("SET #limits = :limits")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_names("#limits", "limits")
-            .expression_attribute_values(":limits", attribute(&limits)?);
-        match update.send().await.map_err(update_error) {
-            Err(StoreError::Conflict) => Err(TenantError::NotFound(tenant.clone())),
-            Err(error) => Err(error.into()),
-            Ok(_) => Ok(()),
+        random: &Random,
+    ) -> Result<TenantRecord, TenantError> {
+        for _ in 0..TRIES {
+            let known = self.tenant(tenant).await?;
+            let known = known.ok_or_else(|| TenantError::NotFound(tenant.clone()))?;
+            if known.limits == limits {
+                return Ok(known);
+            }
+            let keys = self.keys(tenant).await?;
+            let revision = random.uuid()?;
+            let values = Item::from([(":limits".to_owned(), attribute(&limits)?)]);
+            let mut items = vec![self.touch(&known, revision, ", limits = :limits", values)?];
+            for key in keys.iter().filter(|key| key.state == KeyState::Active) {
+                items.push(self.copy(&key.key_id, "tenantLimits", attribute(&limits)?)?);
+            }
+            match self.transact(items).await {
+                Ok(()) => return Ok(TenantRecord { limits, revision, ..known }),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(TenantError::Overtaken(tenant.clone()))
     }
 
     pub(super) fn new_tenant(
@@ -174,13 +183,20 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    fn copy_state(&self, id: &KeyId, state: TenantState) -> Result<TransactWriteItem, StoreError> {
+    /// An update of a key's copy of an attribute of its tenant.
+    fn copy(
+        &self,
+        id: &KeyId,
+        attribute: &str,
+        value: AttributeValue,
+    ) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key(&key_partition(id), KEY)))
-            .update_expression("SET tenantState = :state")
+            .update_expression("SET #copy = :copy")
             .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":state", AttributeValue::S(state.as_str().to_owned()))
+            .expression_attribute_names("#copy", attribute)
+            .expression_attribute_values(":copy", value)
             .build()
             .map_err(|error| broken(&error))?;
         Ok(TransactWriteItem::builder().update(update).build())

@@ -93,6 +93,9 @@ pub struct KeyRecord {
     pub tenant: Tenant,
     /// A copy of [`TenantRecord::state`].
     pub tenant_state: TenantState,
+    /// A copy of [`TenantRecord::limits`].
+    #[serde(default, skip_serializing_if = "TenantLimits::is_default")]
+    pub tenant_limits: TenantLimits,
     /// The tenant's label.
     #[serde(default, skip_serializing_if = "KeyLabel::is_empty")]
     pub label: KeyLabel,
@@ -130,6 +133,7 @@ impl KeyRecord {
             key_id,
             tenant,
             tenant_state: TenantState::Active,
+            tenant_limits: TenantLimits::default(),
             label: KeyLabel::default(),
             scopes: Scopes::usual(),
             state: KeyState::Active,

@@ -69,6 +69,14 @@ pub struct TenantLimits {
     pub wallets: Option<u64>,
 }
 
+impl TenantLimits {
+    /// Whether all limits are the deployment's.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Who changed a record, when and why.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -63,10 +63,11 @@ impl Custody {
             let found = if is_own { Created::New } else { Created::Existing };
             return Ok(found(view.wallet));
         }
-        let count = self.wallet_count(tenant).await?;
+        let quota = self.quota_of(caller);
+        let count = self.wallet_count(tenant, quota).await?;
         let [first] = self.random.bytes::<1>()?;
         // Refused before any key is made.
-        let counted = count.room(first).ok_or_else(|| self.quota_reached())?;
+        let counted = count.room(first).ok_or_else(|| quota_reached(quota))?;
         let key =
             WalletKey { tenant: tenant.clone(), wallet_id: self.random.uuid()?, key_version: 1 };
         // The data key is requested while the parties compute.
@@ -82,18 +83,23 @@ impl Custody {
             sealed: data_key?.seal(&share.to_bytes())?,
         };
         drop(share);
-        self.store_once(&name, wallet, &stored, counted).await
+        self.store_once(&name, wallet, &stored, (counted, quota)).await
     }
 
-    async fn wallet_count(&self, tenant: &Tenant) -> Result<WalletCount, StoreError> {
-        match self.wallets_per_tenant {
-            0 => Ok(WalletCount::unlimited()),
-            quota => self.store.wallet_count(tenant, quota).await,
+    /// Returns the quota of the caller's tenant: its own, or the deployment's, where 0 is no quota.
+    fn quota_of(&self, caller: &Caller) -> Option<u64> {
+        caller.limits.wallets.or((self.wallets_per_tenant > 0).then_some(self.wallets_per_tenant))
+    }
+
+    async fn wallet_count(
+        &self,
+        tenant: &Tenant,
+        quota: Option<u64>,
+    ) -> Result<WalletCount, StoreError> {
+        match quota {
+            None => Ok(WalletCount::unlimited()),
+            Some(quota) => self.store.wallet_count(tenant, quota).await,
         }
-    }
-
-    const fn quota_reached(&self) -> CreateError {
-        CreateError::QuotaReached { quota: self.wallets_per_tenant }
     }
 
     /// Stores the wallet, or returns the one that another call stored first.
@@ -102,7 +108,7 @@ impl Custody {
         name: &WalletRef,
         wallet: WalletRecord,
         share: &ShareRecord,
-        mut counted: CountedIn,
+        (mut counted, quota): (CountedIn, Option<u64>),
     ) -> Result<Created, CreateError> {
         // Two conflicting transactions can both be cancelled, so that neither is stored. A shard
         // of the count can be full by now while another one has room.
@@ -111,8 +117,8 @@ impl Custody {
                 NewWallet::Stored => return Ok(Created::New(wallet)),
                 NewWallet::Exists => {}
                 NewWallet::ShardFull => {
-                    let count = self.wallet_count(&wallet.tenant).await?;
-                    counted = count.room(counted.shard).ok_or_else(|| self.quota_reached())?;
+                    let count = self.wallet_count(&wallet.tenant, quota).await?;
+                    counted = count.room(counted.shard).ok_or_else(|| quota_reached(quota))?;
                     continue;
                 }
             }
@@ -156,4 +162,8 @@ impl Custody {
             operator_actions: Vec::new(),
         }
     }
+}
+
+fn quota_reached(quota: Option<u64>) -> CreateError {
+    CreateError::QuotaReached { quota: quota.unwrap_or_default() }
 }

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::clock::Clock;
-use domain::ids::Tenant;
 use domain::random::Random;
 use hyperdex_client::{Client, Retry, Secret};
 use hyperdex_local::keys::KeyFile;
+use shared::tenancy::KeyId;
 use tokio::sync::watch;
 
 use crate::error::{LoadError, failed};
@@ -81,8 +81,8 @@ pub(crate) async fn run(options: &LoadOptions, say: fn(&str)) -> Result<bool, Lo
     let server = Server::start(data.path(), Some(program)).await?;
     let keys = KeyFile::new(data.path());
     let client = |tenant: &str| {
-        let tenant: Tenant = tenant.parse().map_err(failed)?;
-        let key = keys.add(&tenant, &Clock::system(), &Random::system()).map_err(failed)?;
+        let id: KeyId = tenant.parse().map_err(failed)?;
+        let key = keys.add(&id, &Clock::system(), &Random::system()).map_err(failed)?;
         let retry =
             Retry { attempts: 1, attempt_timeout: PATIENCE, deadline: PATIENCE, ..Retry::never() };
         let api = Client::builder(&server.api, &Secret::new(key.as_str()));

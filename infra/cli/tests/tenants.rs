@@ -117,7 +117,12 @@ fn local_tenant_is_suspended_and_resumed() {
         let added = local(data.path(), &label);
         assert!(added.code == Some(0) && added.said.contains("at most 5"), "{}", added.noted);
     }
+    let limited = local(data.path(), &["tenants", "limit", "other", "--max-wallets", "6"]);
+    assert!(limited.code == Some(0) && limited.said.contains("at most 6"), "{}", limited.noted);
+    let limited = local(data.path(), &["tenants", "limit", "other"]);
+    assert!(limited.code == Some(0) && !limited.said.contains("at most"), "{}", limited.said);
     for (arguments, expected) in [
+        (vec!["tenants", "limit", "nobody"], "no record of the tenant nobody"),
         (vec!["tenants", "suspend", "nobody", "--reason", "x"], "no record of the tenant nobody"),
         (vec!["tenants", "show", "a#b"], "expected 1 to 64 characters"),
         (vec!["tenants", "suspend", "acme"], "--reason"),

@@ -114,6 +114,9 @@ impl Admin {
                 let record = store.set_tenant_state(&tenant, state, &change, &self.random).await?;
                 AdminReply::Tenant(record)
             }
+            AdminRequest::SetLimits { tenant, limits } => {
+                AdminReply::Tenant(store.set_tenant_limits(&tenant, limits, &self.random).await?)
+            }
             AdminRequest::Adopt { key_id, label, change } => {
                 if !self.keys.is_open(&key_id).await? {
                     return Err(AdminError::NotAttached(key_id));

@@ -39,6 +39,13 @@ pub enum AdminRequest {
         /// The operator and the reason.
         change: Change,
     },
+    /// Sets a tenant's limits.
+    SetLimits {
+        /// Its name.
+        tenant: Tenant,
+        /// Its new limits.
+        limits: TenantLimits,
+    },
     /// Gives a key without a record its record.
     Adopt {
         /// The key.

@@ -50,6 +50,18 @@ pub enum TenantsCommand {
     Suspend(StateArgs),
     /// Lift a suspension
     Resume(StateArgs),
+    /// Set a tenant's limits
+    Limit {
+        /// The tenant
+        #[arg(value_parser = tenant)]
+        name: Tenant,
+        /// The number of wallets that it may have; without it, the deployment's default
+        #[arg(long)]
+        max_wallets: Option<u64>,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show it as the text of the command")]
+        deployment: DeploymentArgs,
+    },
     /// Give a key that has no record a tenant of its own name
     Adopt {
         /// The id of the key, which is its tenant's name
@@ -110,6 +122,7 @@ impl TenantsCommand {
         match self {
             Self::Add { deployment, .. }
             | Self::List { deployment }
+            | Self::Limit { deployment, .. }
             | Self::Adopt { deployment, .. }
             | Self::Show(NamedArgs { deployment, .. })
             | Self::Suspend(StateArgs { deployment, .. })
@@ -170,6 +183,9 @@ async fn run_at(
             state: TenantState::Active,
             change: change(&reason),
         },
+        TenantsCommand::Limit { name, max_wallets, .. } => {
+            AdminRequest::SetLimits { tenant: name, limits: TenantLimits { wallets: max_wallets } }
+        }
         TenantsCommand::Adopt { key, label, .. } => AdminRequest::Adopt {
             key_id: key,
             label: label.unwrap_or_default(),

@@ -18,7 +18,7 @@ use serde_json::json;
 use shared::access::{MAX_AGE_MS, Unrecorded};
 use shared::store::{KeyRecord, TenantError, TenantRecord};
 use shared::tenancy::{
-    KeyId, KeyLabel, KeyState, MAX_KEYS, Scope, Scopes, TenantState, draw_key_value,
+    KeyId, KeyLabel, KeyState, MAX_KEYS, Scope, Scopes, TenantLimits, TenantState, draw_key_value,
 };
 use tower::ServiceExt;
 
@@ -260,6 +260,28 @@ async fn suspension_reaches_every_key_and_those_that_follow() {
     let nobody = "nobody".parse().unwrap();
     let unknown = store.set_tenant_state(&nobody, TenantState::Suspended, &later, &random);
     assert!(matches!(unknown.await, Err(TenantError::NotFound(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tenant_limit_replaces_the_deployments_quota() {
+    let app = TestApp::start_with(|options| options.wallets_per_tenant = 1).await;
+    let (_, key) = app.key_with("acme", |_| {}).await;
+    let tenant: Tenant = "acme".parse().unwrap();
+    let (store, random) = (app.store(), Random::system());
+    assert_eq!(create(&app, &key, "user_1").await.status, 201);
+    let full = create(&app, &key, "user_2").await;
+    assert_eq!((full.status, full.text("/code")), (422, "WALLET_QUOTA_REACHED"));
+    let limits = TenantLimits { wallets: Some(2) };
+    let changed = store.set_tenant_limits(&tenant, limits, &random).await.unwrap();
+    assert_eq!(changed.limits, limits);
+    app.clock.advance_ms(MAX_AGE_MS);
+    // Keys that exist and keys that follow have the new limit.
+    let (_, later) = app.key_with("acme", |_| {}).await;
+    assert_eq!(create(&app, &key, "user_2").await.status, 201);
+    for key in [&key, &later] {
+        let full = create(&app, key, "user_3").await;
+        assert!(full.text("/message").contains("quota of 2 wallets"), "{full:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,7 +66,7 @@ impl Custody {
         let count = self.wallet_count(tenant).await?;
         let [first] = self.random.bytes::<1>()?;
         // Refused before any key is made.
-        let counted = count.room(first).ok_or_else(|| self.quota_reached())?;
+        let counted = room(&count, first)?;
         let key =
             WalletKey { tenant: tenant.clone(), wallet_id: self.random.uuid()?, key_version: 1 };
         // The data key is requested while the parties compute.
@@ -85,15 +85,12 @@ impl Custody {
         self.store_once(&name, wallet, &stored, counted).await
     }
 
+    /// Reads the tenant's count of wallets, with its quota.
     async fn wallet_count(&self, tenant: &Tenant) -> Result<WalletCount, StoreError> {
         match self.wallets_per_tenant {
             0 => Ok(WalletCount::unlimited()),
             quota => self.store.wallet_count(tenant, quota).await,
         }
-    }
-
-    const fn quota_reached(&self) -> CreateError {
-        CreateError::QuotaReached { quota: self.wallets_per_tenant }
     }
 
     /// Stores the wallet, or returns the one that another call stored first.
@@ -112,7 +109,7 @@ impl Custody {
                 NewWallet::Exists => {}
                 NewWallet::ShardFull => {
                     let count = self.wallet_count(&wallet.tenant).await?;
-                    counted = count.room(counted.shard).ok_or_else(|| self.quota_reached())?;
+                    counted = room(&count, counted.shard)?;
                     continue;
                 }
             }
@@ -156,4 +153,9 @@ impl Custody {
             operator_actions: Vec::new(),
         }
     }
+}
+
+/// Returns a shard of the count with room, from `first` on.
+fn room(count: &WalletCount, first: u8) -> Result<CountedIn, CreateError> {
+    count.room(first).ok_or_else(|| CreateError::QuotaReached { quota: count.quota() })
 }

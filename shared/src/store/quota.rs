@@ -45,6 +45,12 @@ impl WalletCount {
         self.counts.iter().sum()
     }
 
+    /// Returns the quota; 0 where there is none.
+    #[must_use]
+    pub fn quota(&self) -> u64 {
+        self.quota.unwrap_or_default()
+    }
+
     /// Returns the parts of the quota that the shards may hold. A shard that holds more than its
     /// part, because the quota was lowered, keeps what it has, and the others share the rest. It
     /// never grows, and no other shard grows past its part, so every reader finds the same parts.

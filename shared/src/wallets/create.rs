@@ -67,7 +67,7 @@ impl Custody {
         let count = self.wallet_count(tenant, quota).await?;
         let [first] = self.random.bytes::<1>()?;
         // Refused before any key is made.
-        let counted = count.room(first).ok_or_else(|| quota_reached(quota))?;
+        let counted = room(&count, first)?;
         let key =
             WalletKey { tenant: tenant.clone(), wallet_id: self.random.uuid()?, key_version: 1 };
         // The data key is requested while the parties compute.
@@ -118,7 +118,7 @@ impl Custody {
                 NewWallet::Exists => {}
                 NewWallet::ShardFull => {
                     let count = self.wallet_count(&wallet.tenant, quota).await?;
-                    counted = count.room(counted.shard).ok_or_else(|| quota_reached(quota))?;
+                    counted = room(&count, counted.shard)?;
                     continue;
                 }
             }
@@ -164,6 +164,7 @@ impl Custody {
     }
 }
 
-fn quota_reached(quota: Option<u64>) -> CreateError {
-    CreateError::QuotaReached { quota: quota.unwrap_or_default() }
+/// Returns a shard of the count with room, from `first` on.
+fn room(count: &WalletCount, first: u8) -> Result<CountedIn, CreateError> {
+    count.room(first).ok_or_else(|| CreateError::QuotaReached { quota: count.quota() })
 }

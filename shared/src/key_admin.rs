@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 
 use crate::aws::{ApiGatewayClient, CallError};
 use crate::runtime::Runtime;
-use crate::store::{KeyRecord, Store, TenantError};
+use crate::store::{KeyRecord, Store, TenantError, is_usable, replacement};
 use crate::tenancy::{
     Change, Cidr, KeyId, KeyLabel, KeyState, MAX_KEYS, Scope, Scopes, draw_key_value,
 };
@@ -253,30 +253,14 @@ impl KeyAdmin {
             Err(error) => {
                 // The record may be there all the same, so the value must never be used.
                 self.discard(&key_id).await;
-                return Err(error.into());
+                return Err(match error {
+                    // Two rotations at the same time: the other one was written first.
+                    TenantError::KeyReplaced(rival) => KeyAdminError::Replaced(rival),
+                    error => error.into(),
+                });
             }
         };
-        if let Some(before) = &new.replaces {
-            self.settle_rivals(&record, before, by).await?;
-        }
         Ok(MadeKey { record, value })
-    }
-
-    /// Of two rotations of one key at the same time, the one with the smaller id remains.
-    async fn settle_rivals(
-        &self,
-        own: &KeyRecord,
-        before: &KeyId,
-        by: &str,
-    ) -> Result<(), KeyAdminError> {
-        let keys = self.store.keys(&own.tenant).await?;
-        let Some(first) = replacement(&keys, before, self.clock.now_ms()) else { return Ok(()) };
-        if first.key_id == own.key_id {
-            return Ok(());
-        }
-        let rival = first.key_id.clone();
-        self.revoke(&own.key_id, &self.change(by, "another rotation was faster")).await?;
-        Err(KeyAdminError::Replaced(rival))
     }
 
     /// Attaches a prepared key to the usage plan. It works from then on.
@@ -409,17 +393,4 @@ impl KeyAdmin {
             tracing::warn!(%error, keyId = %key_id, "an unused key stays at API Gateway");
         }
     }
-}
-
-/// Returns true if a key is neither revoked nor expired.
-#[must_use]
-pub fn is_usable(key: &KeyRecord, now_ms: u64) -> bool {
-    key.state == KeyState::Active && key.expires_at_ms.is_none_or(|at_ms| now_ms < at_ms)
-}
-
-/// Returns the usable key that replaces another one; of several, the one with the smallest id.
-fn replacement<'a>(keys: &'a [KeyRecord], before: &KeyId, now_ms: u64) -> Option<&'a KeyRecord> {
-    let replacing = keys.iter().filter(|key| key.replaces.as_ref() == Some(before));
-    let usable = replacing.filter(|key| is_usable(key, now_ms));
-    usable.min_by(|one, other| one.key_id.as_str().cmp(other.key_id.as_str()))
 }

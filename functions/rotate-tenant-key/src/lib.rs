@@ -15,8 +15,9 @@ use shared::api::tenant_keys::{
     TenantKeyMadeBody, calling_key, earlier_attempt, make_key, tenant_key,
 };
 use shared::caller::Caller;
-use shared::key_admin::{KeyAdmin, KeyRequest, is_usable};
+use shared::key_admin::{KeyAdmin, KeyRequest};
 use shared::runtime::Runtime;
+use shared::store::is_usable;
 use shared::tenancy::Scope;
 
 /// The endpoint's routes.

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use super::error::{ApiError, REPEAT};
 use crate::caller::Caller;
-use crate::key_admin::{GrantError, KeyAdmin, KeyAdminError, KeyRequest, MadeKey, is_usable};
+use crate::key_admin::{GrantError, KeyAdmin, KeyAdminError, KeyRequest, MadeKey};
 use crate::schema;
-use crate::store::{KeyRecord, TenantError};
+use crate::store::{KeyRecord, TenantError, is_usable};
 use crate::tenancy::{KeyId, KeyState, MAX_KEYS};
 
 /// A tenant key, without its value.

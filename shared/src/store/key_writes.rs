@@ -9,7 +9,7 @@ use super::tenant_writes::{NEW, TRIES, TenantError, attribute, pointer, update_e
 use super::tenants::{
     KEY, KEY_OF_TENANT, USED, USED_AT, key_partition, tenant_partition, used_partition,
 };
-use super::{KeyRecord, Store, TenantRecord, key, to_item};
+use super::{KeyRecord, Store, TenantRecord, key, replacement, to_item};
 use crate::tenancy::{Change, KeyId, KeyLabel, KeyState, MAX_CIDRS, MAX_KEYS};
 
 /// How long a list shows a revoked key, in seconds.
@@ -19,7 +19,8 @@ impl Store {
     /// Adds a key to a tenant, and returns its record with the tenant's state.
     ///
     /// # Errors
-    /// When the tenant has no record or too many keys, the key has a record already, other writers
+    /// When the tenant has no record or too many keys, the key has a record already, a usable key
+    /// replaces the same key, other writers
     /// changed the tenant until the last attempt, or the table fails.
     pub async fn add_key(
         &self,
@@ -36,6 +37,13 @@ impl Store {
             let keys = self.keys(tenant).await?;
             if keys.iter().filter(|key| key.state == KeyState::Active).count() >= MAX_KEYS {
                 return Err(TenantError::TooManyKeys(tenant.clone()));
+            }
+            // No other key of the tenant is added between this check and the transaction, because
+            // each one changes the tenant's revision, which was read first.
+            if let Some(before) = &record.replaces
+                && let Some(rival) = replacement(&keys, before, record.created_at_ms)
+            {
+                return Err(TenantError::KeyReplaced(rival.key_id.clone()));
             }
             let record = KeyRecord {
                 tenant_state: known.state,

@@ -70,7 +70,7 @@ pub use records::{
 pub use refresh::AgedWallet;
 pub use runs::{Admission, RunPlace};
 pub use tenant_writes::TenantError;
-pub use tenants::{KeyRecord, TenantRecord};
+pub use tenants::{KeyRecord, TenantRecord, is_usable, replacement};
 pub use wallets::{NewWallet, WalletView};
 pub use webhooks::{DeliveryFailure, MAX_URL, MAX_WEBHOOKS, WebhookId, WebhookRecord};
 

@@ -37,6 +37,9 @@ pub enum TenantError {
     /// The key is revoked.
     #[error("the key {0} is revoked")]
     KeyRevoked(KeyId),
+    /// Another usable key replaces the same key.
+    #[error("the key {0} replaces the same key")]
+    KeyReplaced(KeyId),
     /// The tenant has as many keys as it may have.
     #[error("the tenant {0} has {MAX_KEYS} keys: revoke one first")]
     TooManyKeys(Tenant),

@@ -154,6 +154,22 @@ impl KeyRecord {
     }
 }
 
+/// Returns true if a key is neither revoked nor expired.
+#[must_use]
+pub fn is_usable(key: &KeyRecord, now_ms: u64) -> bool {
+    key.state == KeyState::Active && !key.is_expired(now_ms)
+}
+
+/// Returns the usable key that replaces another one.
+#[must_use]
+pub fn replacement<'a>(
+    keys: &'a [KeyRecord],
+    before: &KeyId,
+    now_ms: u64,
+) -> Option<&'a KeyRecord> {
+    keys.iter().find(|key| key.replaces.as_ref() == Some(before) && is_usable(key, now_ms))
+}
+
 /// The time of a key's last use, to the hour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

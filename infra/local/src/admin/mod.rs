@@ -17,8 +17,8 @@ use renew_apikeys::RenewApiKeys;
 use serde_json::json;
 use shared::aws::LambdaClient;
 use shared::credentials::{ContainCursor, Contained};
-use shared::key_admin::{KeyAdmin, KeyAdminError, KeyRequest, MadeKey, is_usable};
-use shared::store::{KeyRecord, TenantError, TenantRecord};
+use shared::key_admin::{KeyAdmin, KeyAdminError, KeyRequest, MadeKey};
+use shared::store::{KeyRecord, TenantError, TenantRecord, is_usable};
 use shared::tenancy::{Change, KeyId, TenantState};
 
 /// How long after its creation a key without a record is deleted at API Gateway: longer than any

@@ -52,6 +52,10 @@ fn requests(route: &Route, name: &str) -> Names {
             let status = if uuid::Uuid::try_parse(name).is_ok() { 404 } else { 400 };
             Names::Nothing(with(&path.replace("{webhook}", name), None), status)
         }
+        // Tenant keys are not wallets, and these callers lack the scope. See `own_keys.rs`.
+        (_, path, _) if path.starts_with("/api/keys") => {
+            Names::Nothing(with(&path.replace("{keyId}", name), Some(body)), 403)
+        }
         // Every exchange without a function gives guidance or a refusal.
         (_, path, Some(("{exchange}", _))) => {
             Names::Nothing(with(&path.replace("{exchange}", "lighter"), Some(body)), 400)

@@ -10,7 +10,7 @@ use http::Method;
 use hyperdex_local::keys::{KeyEntry, KeyFile};
 use serde_json::{Value, json};
 use shared::access::MAX_AGE_MS;
-use shared::key_admin::is_usable;
+use shared::store::is_usable;
 use shared::store::KeyRecord;
 use shared::tenancy::{KeyState, Scope, Scopes};
 
@@ -60,7 +60,7 @@ async fn creation_that_dies_leaves_no_usable_key_without_an_owner() {
     let (h, own) = scene().await;
     let count = AtomicUsize::new(0);
     let prepare = async || {
-        let label = format!("key {}", count.fetch_add(1, Ordering::SeqCst));
+        let label = format!("key-{}", count.fetch_add(1, Ordering::SeqCst));
         Call::tenant_key(&label, &own).keyed(label)
     };
     let watch = async |_: &Call| drop(let_in(&h).await);
@@ -161,7 +161,8 @@ async fn creation_without_idempotency_key_that_dies_names_the_key() {
     h.kill(&call, "ApiGateway.POST keys", 1, e2e::proxy::Side::Before).await;
     let reply = h.call(&h.proxy.process(), &call).await.unwrap();
     assert_eq!((reply.status, reply.text("/code")), (409, "TENANT_KEY_EXISTS"));
-    let id = keys(&h).await.last().unwrap().key_id.clone();
+    let made = keys(&h).await.into_iter().find(|key| key.label.to_string() == "desk");
+    let id = made.unwrap().key_id;
     assert!(reply.text("/message").contains(id.as_str()), "{}", reply.text("/message"));
     let body = json!({ "overlapSeconds": 0 });
     let path = format!("/api/keys/{id}/rotate");

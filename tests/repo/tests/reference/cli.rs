@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Arg, Command};
 
-use super::{Table, code};
+use super::{Table, code, wrapped};
 
 const INTRO: &str = "# Command line
 
@@ -26,9 +26,9 @@ pub(super) fn page() -> String {
 fn section(command: &Command, above: &[&str], text: &mut String) {
     let path = [above, &[command.get_name()]].concat();
     let name = path.join(" ");
-    writeln!(text, "\n## {name}\n").unwrap();
+    writeln!(text, "\n## `{name}`\n").unwrap();
     let about = command.get_long_about().or(command.get_about()).unwrap();
-    writeln!(text, "{}", sentences(&about.to_string())).unwrap();
+    writeln!(text, "{}", wrapped(&sentences(&about.to_string()))).unwrap();
     let subcommands: Vec<&Command> = command
         .get_subcommands()
         .filter(|child| !child.is_hide_set() && child.get_name() != "help")

@@ -8,7 +8,7 @@ use serde_json::Value;
 use template::assert_none;
 
 use super::meanings::MEANINGS;
-use super::{Table, code};
+use super::{Table, code, wrapped};
 
 const INTRO: &str = "# Errors
 
@@ -44,7 +44,7 @@ pub(super) fn page() -> String {
     }
     text.push_str(&table.0);
     for ((status, name), entry) in &entries {
-        writeln!(text, "\n## {status} {name}\n").unwrap();
+        writeln!(text, "\n## {status} `{name}`\n").unwrap();
         let returned_by = match operations.len() - entry.operations.len() {
             0 => "all operations".to_owned(),
             1..=3 => {
@@ -54,7 +54,7 @@ pub(super) fn page() -> String {
             }
             _ => entry.operations.iter().map(|it| code(it)).collect::<Vec<_>>().join(", "),
         };
-        writeln!(text, "Returned by {returned_by}.\n").unwrap();
+        writeln!(text, "{}\n", wrapped(&format!("Returned by {returned_by}."))).unwrap();
         let mut table = Table::new(&["`error`", "remedy", "`Retry-After`"]);
         for ((remedy, waits), errors) in &entry.remedies {
             let errors = errors.iter().map(|it| code(it)).collect::<Vec<_>>().join(", ");

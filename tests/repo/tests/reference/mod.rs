@@ -42,6 +42,23 @@ fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
+/// Wraps a paragraph at 120 columns.
+fn wrapped(paragraph: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in paragraph.split_whitespace() {
+        let line = lines.last_mut().unwrap();
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= 120 {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines.join("\n")
+}
+
 /// `cargo xtask reference` sets `WRITE_REFERENCE`, which rewrites the pages.
 #[test]
 fn reference_pages_are_current() {

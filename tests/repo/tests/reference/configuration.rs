@@ -72,9 +72,19 @@ fn parameters(body: &Value) -> String {
             other => code(&plain(other)),
         };
         let about = parameter["Description"].as_str().unwrap();
-        table.row(&[code(name), kind(parameter), default, about.to_owned()]);
+        table.row(&[code(name), kind(parameter), default, linked(about)]);
     }
     table.0
+}
+
+/// Marks the URLs of a description as links.
+fn linked(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        let url = word.trim_end_matches(['.', ',']);
+        let end = &word[url.len()..];
+        if url.starts_with("https://") { format!("<{url}>{end}") } else { word.to_owned() }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn plain(value: &Value) -> String {

@@ -5,7 +5,7 @@
 #
 # Each run creates one wallet for a new user. The flags also register that wallet with an exchange, then
 # rotate and revoke the key. The service calls the exchange that it is configured for, so use the flags
-# only with a test network or the local stack. Requires bash and curl.
+# only with a test network or the local stack. Requires Bash and curl.
 set -euo pipefail
 
 usage() {

@@ -66,7 +66,7 @@ const TIME: usize = 12;
 /// Hex digits of the digest.
 const DIGEST: usize = 24;
 
-/// An event's id: `evt_`, its time, and a digest that identifies it. Ids sort by their times.
+/// An event's id: `evt_`, its time, and a digest that identifies it. Sorting by id sorts by time.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EventId(String);

@@ -97,7 +97,7 @@ forms! {
         "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
         "0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b18",
     );
-    /// An https URL of a public host name on port 443, without user, password or #.
+    /// An https URL of a public hostname on port 443, without user, password or #.
     WebhookUrl: text("^[^\\s#]+$", "https://hooks.example.com/hyperdex")
         .min_length(Some(1))
         .max_length(Some(MAX_URL));

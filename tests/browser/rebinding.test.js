@@ -74,7 +74,7 @@ test("foreign page can read a port without checks", async () => {
   assert.deepEqual(await script(`${FOREIGN}:${open.port}`, requests), requests.map(() => ({ status: 200, text: "open to everyone" })));
 });
 
-test("foreign host name gets 403 from the API and the console", async () => {
+test("foreign hostname gets 403 from the API and the console", async () => {
   const key = { "x-api-key": "any", "content-type": "application/json" };
   const requests = [
     ["/", {}], ["/api/wallets", {}], ["/api/wallets", { headers: key }], ["/api/wallets/alice", { headers: key }],
@@ -91,7 +91,7 @@ test("foreign host name gets 403 from the API and the console", async () => {
   assert.deepEqual(wallets.map(({ userId }) => userId), ["alice"], "no wallet must be created");
 });
 
-test("foreign host name gets 403 from the other ports", async () => {
+test("foreign hostname gets 403 from the other ports", async () => {
   const inner = Object.entries(stack.parts).filter(([name]) => !["API", "console"].includes(name));
   assert.deepEqual(inner.map(([name]) => name), ["DynamoDB", "KMS", "Lambda", "SQS", "Hyperliquid", "Aster"]);
   for (const [name, url] of inner) {

@@ -29,7 +29,7 @@ pub(crate) struct Serve {
     /// For containers. Tenant keys do not protect the stack's DynamoDB and KMS.
     #[arg(long)]
     expose: bool,
-    /// Additional host name of the API; repeatable
+    /// Additional hostname of the API; repeatable
     ///
     /// Clients may use this name in the Host header, with or without a port.
     #[arg(long, value_name = "NAME[:PORT]")]
@@ -45,12 +45,12 @@ pub(crate) struct Serve {
     kms_url: Option<Url>,
     /// Endpoints' key in the external KMS
     ///
-    /// A missing alias is created.
+    /// An alias, an id or an ARN; default: alias/hyperdex-wallets. A missing alias is created.
     #[arg(long, value_name = "KEY", requires = "kms_url")]
     kms_key_id: Option<String>,
     /// Cosigner's key in the external KMS
     ///
-    /// A missing alias is created.
+    /// Default: alias/hyperdex-cosigner. A missing alias is created.
     #[arg(long, value_name = "KEY", requires = "kms_url")]
     cosigner_kms_key_id: Option<String>,
     /// URL of Hyperliquid; default: the simulator

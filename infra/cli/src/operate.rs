@@ -46,6 +46,7 @@ pub(crate) enum OperateCommand {
 pub(crate) enum JobsCommand {
     /// Run a job now and print its summary
     Run {
+        /// Job to run
         #[arg(value_enum)]
         job: JobName,
     },

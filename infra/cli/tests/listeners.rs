@@ -159,5 +159,5 @@ fn allowed_host_reaches_only_the_api() {
     let wrong = program().args(["--allowed-host", "*"]).output().unwrap();
     let said = String::from_utf8(wrong.stderr).unwrap();
     assert_eq!(wrong.status.code(), Some(2), "{said}");
-    assert!(said.contains("expected a host name"), "{said}");
+    assert!(said.contains("expected a hostname"), "{said}");
 }

@@ -37,7 +37,7 @@ const TABLES: &str = "
 /// A message for a function.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Id of the message.
+    /// The id of the message.
     pub id: String,
     /// Receipt handle.
     pub receipt: String,

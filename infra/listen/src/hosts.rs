@@ -35,9 +35,9 @@ pub struct AllowedHost {
     port: Option<u16>,
 }
 
-/// The text is not a host name or address.
+/// The text is not a hostname or address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("expected a host name or an IP address, with or without a port")]
+#[error("expected a hostname or an IP address, with or without a port")]
 pub struct AllowedHostError;
 
 impl FromStr for AllowedHost {

@@ -1,6 +1,6 @@
 //! The local stack: the whole service on loopback.
 //!
-//! `hyperdex-cloud` stands in for AWS. The exchanges are simulators that verify every signature, or
+//! `hyperdex-cloud` replaces AWS. The exchanges are simulators that verify every signature, or
 //! real ones. The cosigner runs in a separate process, so no process ever holds both shares of a
 //! key.
 

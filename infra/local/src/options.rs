@@ -79,7 +79,7 @@ pub struct Options {
     /// Whether the wallets' table has a stream of its changes, which webhooks require. Measurements
     /// disable it: DynamoDB's stream is free of cost, the embedded one is not.
     pub stream: bool,
-    /// Additional host names of the API.
+    /// Additional hostnames of the API.
     pub allowed_hosts: Vec<AllowedHost>,
     /// Limits of the API's connections.
     pub clients: ClientBounds,

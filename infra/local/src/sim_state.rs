@@ -61,7 +61,7 @@ impl Kept {
     }
 }
 
-/// Returns the file name of a simulator's state. Networks share nothing, so each has its own file.
+/// Returns the filename of a simulator's state. Networks share nothing, so each has its own file.
 pub(crate) fn file_name(exchange: &str, chain: HyperliquidChain) -> String {
     format!("{exchange}-{}.json", chain.as_str().to_lowercase())
 }

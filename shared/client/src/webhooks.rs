@@ -38,7 +38,7 @@ pub enum EventType {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewWebhook {
-    /// The URL that receives the events: https, with a public host name.
+    /// The URL that receives the events: https, with a public hostname.
     pub url: String,
     /// The types to send; all when `None`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -244,11 +244,11 @@ mod tests {
         assert!(matches!(address.to_lowercase().parse(), Ok(WalletRef::Address(_))));
         let id = "29DD4DC0-1ff9-4df6-a19f-936f997cbc5a";
         assert!(matches!(id.parse(), Ok(WalletRef::Wallet(_))));
-        // Platforms use 32 digits without hyphens as user names.
+        // Platforms use 32 digits without hyphens as usernames.
         let digits = id.replace('-', "");
         assert!(matches!(digits.parse(), Ok(WalletRef::User(_))));
         assert!(matches!("auth0|user_1@x.io:9".parse(), Ok(WalletRef::User(_))));
-        // An address without its last digit, or with a capital X, is a user name.
+        // An address without its last digit, or with a capital X, is a username.
         assert!(matches!(address[..41].parse(), Ok(WalletRef::User(_))));
         assert!(matches!(address.replace("0x", "0X").parse(), Ok(WalletRef::User(_))));
     }

@@ -184,7 +184,7 @@ pub struct AsterRegisterAgent {
     pub expires_ms: u64,
     /// `signatureChainId`, which is also the domain's chain: 56.
     pub signature_chain_id: u64,
-    /// Whether the agent may trade on the spot market.
+    /// Whether the agent may trade spot.
     pub can_spot_trade: bool,
     /// Whether the agent may trade perpetuals.
     pub can_perp_trade: bool,

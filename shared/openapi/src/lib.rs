@@ -2,7 +2,7 @@
 //! request and response types (`shared::api`). Its errors are made by the code that returns them.
 //! Its operations are listed in `operations.rs`.
 //!
-//! `cargo run -- openapi docs/openapi.json` writes it to the file that is committed and served.
+//! `cargo xtask openapi` writes it to the file that is committed and served.
 
 mod errors;
 mod headers;

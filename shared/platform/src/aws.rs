@@ -190,7 +190,7 @@ pub enum OtherService {
 }
 
 impl OtherService {
-    /// Returns the service's name in signatures and host names.
+    /// Returns the service's name in signatures and hostnames.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -246,7 +246,7 @@ pub enum Refusal {
     /// The policy does not allow the intent.
     #[error("refused by policy: {0}")]
     Policy(String),
-    /// There is no share for this tenant, wallet and key version.
+    /// This tenant, wallet and key version has no share.
     #[error("unknown key")]
     UnknownKey,
     /// A share for this key exists already, and is not made again.

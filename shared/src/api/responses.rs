@@ -216,7 +216,7 @@ impl HyperliquidData {
     /// Returns the data of a registration.
     ///
     /// # Errors
-    /// Fails when there is no agent, which a credential of Hyperliquid always has.
+    /// Fails without an agent, which a credential of Hyperliquid always has.
     pub fn new(registered: &Registered, return_private_key: bool) -> Result<Self, ApiError> {
         let agent = registered.agent.as_ref().ok_or_else(|| {
             ApiError::internal("Failed to generate API key", &"a credential without an agent")

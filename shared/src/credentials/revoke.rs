@@ -29,7 +29,7 @@ impl Registrar {
     /// remains.
     ///
     /// # Errors
-    /// Fails when there is no credential, or the exchange may still know its agent.
+    /// Fails when the wallet has no credential, or the exchange may still know its agent.
     pub async fn revoke(
         &self,
         caller: &Caller,

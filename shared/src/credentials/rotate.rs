@@ -51,7 +51,7 @@ impl Registrar {
     /// Replaces the current agent with a new one.
     ///
     /// # Errors
-    /// Fails when there is no credential, the exchange refuses, or a dependency fails.
+    /// Fails when the wallet has no credential, the exchange refuses, or a dependency fails.
     pub async fn rotate(
         &self,
         caller: &Caller,

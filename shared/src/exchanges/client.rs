@@ -254,7 +254,7 @@ impl ExchangeClient {
     }
 
     /// Returns the agents that the exchange lists for a wallet. On Aster an agent must ask;
-    /// without a registered agent there is no list.
+    /// without a registered agent it has no list.
     ///
     /// # Errors
     /// Fails when the exchange does not respond, or may not be asked now.

@@ -161,7 +161,7 @@ impl Http {
     /// Sends a `POST` with a body.
     ///
     /// # Errors
-    /// Fails when there is no response.
+    /// Fails without a response.
     pub async fn post(
         &self,
         path: &str,
@@ -175,7 +175,7 @@ impl Http {
     /// Sends a `DELETE` with a body.
     ///
     /// # Errors
-    /// Fails when there is no response.
+    /// Fails without a response.
     pub async fn delete(
         &self,
         path: &str,
@@ -189,7 +189,7 @@ impl Http {
     /// Sends a `GET` with a query that is already encoded.
     ///
     /// # Errors
-    /// Fails when there is no response.
+    /// Fails without a response.
     pub async fn get(&self, path: &str, query: &str) -> Result<Answer, SendError> {
         self.send(path, self.client()?.get(format!("{}?{query}", self.url(path)))).await
     }

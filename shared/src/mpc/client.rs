@@ -41,7 +41,7 @@ impl CosignerClient {
     /// Sends one message of a session and waits for the response.
     ///
     /// # Errors
-    /// Fails when there is no response, or it is a refusal.
+    /// Fails without a response, or when it is a refusal.
     pub async fn call(
         &self,
         key: &WalletKey,

@@ -1,6 +1,6 @@
 //! Requests with an `Idempotency-Key`: the attempt at work, the outcome and the response.
 //!
-//! There is one item for each key of a tenant. An attempt holds a lease on the request; after the
+//! Each key of a tenant has one item. An attempt holds a lease on the request; after the
 //! lease, the next attempt takes over. The outcome is written here in the same transaction as the
 //! change, so that the next attempt finds it.
 

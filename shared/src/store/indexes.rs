@@ -12,7 +12,7 @@ pub struct IndexShape {
     pub partition: &'static str,
     /// Its sort key attribute.
     pub sort: &'static str,
-    /// Whether the sort key is a number; otherwise it is a text.
+    /// Whether the sort key has the type number, instead of text.
     pub sorts_numbers: bool,
     /// The attributes that it holds in addition to the keys.
     pub holds: &'static [&'static str],

@@ -107,7 +107,7 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
-    /// Makes the HTTP client, which holds the connections. `lookup` resolves host names.
+    /// Makes the HTTP client, which holds the connections. `lookup` resolves hostnames.
     ///
     /// # Errors
     /// Fails when TLS cannot be set up.

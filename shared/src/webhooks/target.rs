@@ -19,7 +19,7 @@ use crate::store::MAX_URL;
 /// The allowed addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Targets {
-    /// Public addresses: https, port 443, by host name.
+    /// Public addresses: https, port 443, by hostname.
     Public,
     /// On the local stack, also this machine's loopback, with http and any port.
     PublicAndLoopback,
@@ -157,7 +157,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 
 type Found = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// The resolver of host names.
+/// The resolver of hostnames.
 #[derive(Clone)]
 pub struct Lookup(Arc<dyn Fn(String) -> Found + Send + Sync>);
 
@@ -207,7 +207,7 @@ impl Resolve for Guard {
             let taken: Vec<SocketAddr> = found
                 .into_iter()
                 .filter(|address| targets.takes(*address))
-                // Port 0 stands for the URL's port.
+                // Port 0 means the URL's port.
                 .map(|address| SocketAddr::new(address, 0))
                 .collect();
             if taken.is_empty() {

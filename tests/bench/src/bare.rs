@@ -235,7 +235,7 @@ fn generate(at_once: bool) -> Result<Made, BenchError> {
     })
 }
 
-/// Makes one signature, which each party computes completely. Returns party 1's time.
+/// Makes one signature, of which each party computes all steps. Returns party 1's time.
 fn sign([one, two]: &[Party; 2], number: u8) -> Result<Duration, BenchError> {
     let data = |counterparty: PartyIndex| SignData {
         sign_id: vec![number],

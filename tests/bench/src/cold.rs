@@ -1,6 +1,6 @@
 //! Measures cold starts: for each built function, the time from the start of its process to its
 //! first poll of Lambda's Runtime API and to its first response, compared with an empty function
-//! built in the same way.
+//! compiled in the same way.
 //!
 //! This process implements the Runtime API:
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.

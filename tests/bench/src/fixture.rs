@@ -1,4 +1,4 @@
-//! Many wallets, written directly into the tables. Each one looks like a wallet that the service
+//! A large number of wallets, written directly into the tables. Each one looks like a wallet that the service
 //! created and registered, but its shares are a few bytes and cannot sign.
 
 use std::collections::BTreeMap;

@@ -156,7 +156,7 @@ pub(crate) fn markdown(measured: &Measured) -> String {
 fn cold_starts(text: &mut String, functions: &[Cold]) {
     let Some(empty) = functions.iter().find(|it| it.name == cold::EMPTY) else { return };
     text.push_str("\n### Cold starts\n\nMedians from the start of the process, in ms, compared with an empty `lambda_http` function of the same build. An endpoint's first response is 404, a job runs once, and a batch function receives an empty batch.\n\n");
-    text.push_str("| function | first poll | / empty | first response | / empty | memory MB | binary MB | zip MB |\n");
+    text.push_str("| function | first poll | / empty | first response | / empty | memory MB | binary MB | ZIP MB |\n");
     text.push_str("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     let mb = |bytes: u64| Duration::from_micros(bytes).as_secs_f64();
     for it in functions {

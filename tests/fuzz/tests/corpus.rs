@@ -38,7 +38,7 @@ fn corpus_inputs_pass_every_target() {
     }
 }
 
-/// `WRITE_SEEDS=1` rewrites the seeds after a change of a format.
+/// `cargo xtask seeds` sets `WRITE_SEEDS`, which rewrites the seeds after a change of a format.
 #[test]
 fn corpus_seeds_match_current_formats() {
     for (target, name, bytes) in seeds::all() {

@@ -53,7 +53,7 @@ impl Draw {
 pub(crate) enum Known {
     /// The credential does not exist.
     None,
-    /// There is a credential, with its agent if a response named it, and the delivered key.
+    /// A credential exists, with its agent if a response named it, and the delivered key.
     Key { agent: Option<Address>, secret: Option<Secret> },
     /// The last response did not arrive or requested a retry.
     Unsure,

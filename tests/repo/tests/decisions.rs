@@ -5,7 +5,7 @@ use template::{assert_none, read, repository};
 const FOLDER: &str = "docs/decisions";
 const HEADINGS: [&str; 3] = ["## Context", "## Decision", "## Consequences"];
 
-/// Returns the file names of the records, in order.
+/// Returns the filenames of the records, in order.
 fn records() -> Vec<String> {
     let entries = std::fs::read_dir(repository(FOLDER)).unwrap().map(Result::unwrap);
     let names = entries.map(|entry| entry.file_name().into_string().unwrap());

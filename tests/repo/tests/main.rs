@@ -9,6 +9,7 @@ mod links;
 mod modules;
 mod numbers;
 mod openapi;
+mod reference;
 mod structure;
 mod supply_chain;
 mod targets;

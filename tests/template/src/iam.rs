@@ -59,7 +59,7 @@ impl Condition {
     }
 }
 
-/// Matches a pattern in which `*` stands for any text.
+/// Matches a pattern in which `*` matches any text.
 fn is_like(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,

@@ -26,7 +26,7 @@ impl Route {
 }
 
 /// Returns the routes in a source text: `.route("/path", get(handler).post(handler))`, and
-/// `routes("rest", get(handler))`, which stands for every exchange.
+/// `routes("rest", get(handler))`, which means every exchange.
 #[must_use]
 pub fn in_text(text: &str) -> Vec<(String, String)> {
     const METHODS: [&str; 6] = ["get", "post", "put", "delete", "patch", "any"];

@@ -11,7 +11,7 @@ use platform::items::{Item, from_item};
 use crate::seal::{GENESIS, Head, Seal, Sealed, hash};
 use crate::store::PARTITION;
 
-/// Maximum time between a record and the seal that contains it: a day, plus a day of slack.
+/// Maximum time between a record and the seal that contains it: a day, plus a tolerance of a day.
 const SLACK_MS: u64 = 2 * 24 * 60 * 60 * 1_000;
 
 /// The public key that verifies seals.
@@ -86,8 +86,8 @@ pub struct Proven {
     pub last_ms: Option<u64>,
     /// The heads in those seals.
     pub heads: Vec<Head>,
-    /// The time range, in Unix milliseconds, whose records must all be in the seals. `None` when
-    /// there are faults, or no complete run.
+    /// The time range, in Unix milliseconds, whose records must all be in the seals. `None` after
+    /// faults, or without a complete run.
     pub covered_ms: Option<Range<u64>>,
     /// The faults found.
     pub faults: Vec<SealFault>,

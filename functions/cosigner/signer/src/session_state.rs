@@ -124,8 +124,8 @@ impl Cosigner {
         keys.open(&about(&context.key, context.session, SessionKind::Keygen), kept)
     }
 
-    /// Opens the keys of an open key generation. There is no share yet whose data key could seal
-    /// them.
+    /// Opens the keys of an open key generation. No share exists yet whose data key could
+    /// seal them.
     pub(crate) async fn keygen_keys(
         &self,
         RequestContext { key, session, .. }: &RequestContext,

@@ -115,7 +115,7 @@ fn for_people(text: &str) -> &str {
     &text[..starts.min().unwrap_or(text.len())]
 }
 
-/// Runs the command, and prints the result. `user` is the user name on this machine, which acts on
+/// Runs the command, and prints the result. `user` is the username on this machine, which acts on
 /// a local stack.
 ///
 /// # Errors

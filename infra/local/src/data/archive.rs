@@ -24,7 +24,7 @@ pub(crate) struct Manifest {
     pub(crate) schema: u32,
     /// Version of the program that wrote it.
     pub(crate) version: String,
-    /// Id of the data directory.
+    /// The id of the data directory.
     pub(crate) id: String,
     /// Time of the backup, Unix milliseconds.
     pub(crate) created_at_ms: u64,

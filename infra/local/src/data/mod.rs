@@ -78,7 +78,7 @@ impl Directory {
                 directory.check_known(&identity)?;
                 Found::Known(identity)
             }
-            // The first start did not complete, so there was no API and there is no wallet.
+            // The first start did not complete, so neither the API nor a wallet existed.
             Some(identity) => Found::New(identity),
             None => directory.look_without_identity()?,
         };

@@ -39,7 +39,7 @@ const PARTS: [&str; 6] = [
 ];
 
 /// Returns the letters and digits of a text in one form: without regard to case, width, style,
-/// accents, white space, punctuation, or invisible characters.
+/// accents, whitespace, punctuation, or invisible characters.
 #[must_use]
 pub fn folded(text: &str) -> String {
     // Two Hangul letters are invisible, and the halfwidth and compatibility fillers decompose to

@@ -86,7 +86,7 @@ pub fn aster_v1_url(url: &Url) -> Url {
         Some(HyperliquidChain::Testnet) => "sapi.asterdex-testnet.com",
         None => return v1,
     };
-    // Both are host names, so this cannot fail. If it did, the V3 host would refuse the call.
+    // Both are hostnames, so this cannot fail. If it did, the V3 host would refuse the call.
     let _ = v1.set_host(Some(host));
     v1
 }

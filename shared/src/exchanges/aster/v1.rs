@@ -85,7 +85,7 @@ impl From<Outcome> for V1Outcome {
     }
 }
 
-/// Why there is no nonce. A request changes nothing, so it may be retried.
+/// Why a nonce is missing. A request changes nothing, so it may be retried.
 #[derive(Debug, thiserror::Error)]
 pub enum NonceError {
     /// The exchange refused.

@@ -118,7 +118,7 @@ impl Run {
     }
 }
 
-/// Returns the share's secret number, and parts of the rest that are not mostly zeros.
+/// Returns the share's secret number, and parts of the rest in which zeros are not the majority.
 fn of_share(name: &str, share: &KeyShare) -> Vec<(String, Vec<u8>)> {
     let bytes_of_share = share.to_bytes();
     let parts = (1_000..bytes_of_share.len() - 32)

@@ -21,7 +21,7 @@ pub(super) fn references(text: &str, module: &[String]) -> Vec<Reference> {
     reader.found
 }
 
-/// Returns the names that a crate's root imports, each with the path that it stands for. So
+/// Returns the names that a crate's root imports, each with the path that it names. So
 /// `crate::Name` counts as a reference to the module that the root imports `Name` from.
 pub(super) fn imports(root: &str) -> Vec<(String, Vec<String>)> {
     let tokens = tokens(root);

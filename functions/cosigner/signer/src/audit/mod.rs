@@ -88,7 +88,7 @@ pub enum Decision {
         /// The signature, 65 bytes in hex.
         signature: String,
     },
-    /// The alias may not make this call. Unlike [`Decision::Refused`], there is no intent.
+    /// The alias may not make this call. Unlike [`Decision::Refused`], the call has no intent.
     CallRefused {
         /// The call's name.
         call: String,

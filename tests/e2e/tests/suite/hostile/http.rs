@@ -30,7 +30,7 @@ pub(crate) async fn scene() -> (TestApp, Tables) {
 async fn scene_with(bounds: ClientBounds) -> (TestApp, Tables) {
     let app = TestApp::start_with(|options| {
         options.clients = bounds;
-        // The host name in the requests of these tests, which passes the check of `Host`.
+        // The hostname in the requests of these tests, which passes the check of `Host`.
         options.allowed_hosts = vec!["x".parse().unwrap()];
     })
     .await;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bench::{BenchOptions, EndpointsSettings};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use domain::clock::Clock;
 use domain::random::Random;
 use hyperdex_cloud::cosigner::{CosignerSettings, run_child};
@@ -95,13 +95,24 @@ enum Command {
     Endpoints { settings: Vec<String> },
     /// Write the OpenAPI document, generated from the code
     #[command(name = "openapi")]
-    OpenApi { path: PathBuf },
+    OpenApi {
+        /// File to write
+        path: PathBuf,
+    },
     /// Run the cosigner's process, which the stack starts
     #[command(hide = true)]
     Cosigner { settings: Vec<String> },
 }
 
-fn main() -> ExitCode {
+/// Returns the program's arguments, from which the reference is generated.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the program with its arguments, and returns its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // A measurement's process handles requests on one thread, as a Lambda function does.
     let mut runtime = match std::env::var("TOKIO_WORKER_THREADS").as_deref() {

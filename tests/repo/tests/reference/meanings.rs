@@ -1,0 +1,122 @@
+//! When each error is returned: the statuses, the code, and the condition.
+
+/// The errors of the API.
+pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
+    (&[400], "MISSING_PARAMETER", "a field is absent, null or empty"),
+    (
+        &[400],
+        "BAD_REQUEST",
+        "malformed JSON, a duplicate field at any depth, a wrong type, an invalid identifier, a \
+         message that is too long or reserved",
+    ),
+    (&[400], "EXCHANGE_NOT_SUPPORTED", "Lighter, or an unknown exchange"),
+    (
+        &[401],
+        "MISSING_API_KEY",
+        "no tenant key (API Gateway does not distinguish this and returns 403)",
+    ),
+    (&[403], "INVALID_API_KEY", "an unknown tenant key"),
+    (&[404], "WALLET_NOT_FOUND", "the tenant has no such wallet"),
+    (&[404], "API_KEY_NOT_FOUND", "the wallet has no trading key at this exchange"),
+    (&[404], "NOT_FOUND", "the route does not exist"),
+    (&[404], "WEBHOOK_NOT_FOUND", "the tenant has no such webhook"),
+    (&[404], "EVENT_NOT_FOUND", "the event does not exist or is older than 30 days"),
+    (&[404], "AGENT_NOT_FOUND", "the exchange lists no such agent"),
+    (&[405], "METHOD_NOT_ALLOWED", "the route does not have this method"),
+    (&[408], "REQUEST_TIMEOUT", "local stack: the body did not arrive within 10 s"),
+    (&[409], "TOO_MANY_WEBHOOKS", "the tenant has ten webhooks"),
+    (&[409], "WEBHOOK_DISABLED", "the receiver returned 410"),
+    (&[409], "AGENT_IN_USE", "a trading key uses the agent: rotate or delete the key"),
+    (&[409], "AGENT_LIST_UNAVAILABLE", "the exchange shows the list only to a registered agent"),
+    (
+        &[409],
+        "API_KEY_EXISTS",
+        "the wallet has an active, unexpired trading key; `advice` states how to get a usable one",
+    ),
+    (
+        &[409],
+        "REGISTRATION_IN_PROGRESS",
+        "another call works on the credential; `Retry-After` starts at 1 s and grows with the age \
+         of the other call, up to the 30 s after which a later call takes over",
+    ),
+    (&[409], "REGISTRATION_UNFINISHED", "an earlier registration stopped; a retry resumes it"),
+    (&[409], "REVOCATION_UNFINISHED", "an earlier revocation stopped; a retry resumes it"),
+    (&[409], "IDEMPOTENCY_IN_PROGRESS", "the request with this `Idempotency-Key` is running"),
+    (
+        &[410],
+        "SECRET_NOT_SHOWN_AGAIN",
+        "the response contained a secret and is older than ten minutes",
+    ),
+    (&[413], "PAYLOAD_TOO_LARGE", "the body is larger than 64 KiB"),
+    (&[415], "UNSUPPORTED_MEDIA_TYPE", "the body is not JSON, or is compressed"),
+    (&[400], "IDEMPOTENCY_KEY_INVALID", "the `Idempotency-Key` is invalid, or the request has two"),
+    (
+        &[422],
+        "IDEMPOTENCY_KEY_REUSED",
+        "the `Idempotency-Key` belongs to another method, path, query or body",
+    ),
+    (&[422], "AGENT_NOT_OURS", "the service did not make the agent"),
+    (&[422], "NOT_OFFERED_BY_EXCHANGE", "no API call rotates or deletes a trading key of Aster V1"),
+    (&[422], "DEPOSIT_REQUIRED", "the exchange requires a deposit first"),
+    (&[422], "NO_AGENT_SLOT", "the exchange has no free slot for another agent"),
+    (
+        &[422],
+        "EXCHANGE_REJECTED",
+        "the exchange refused for a reason that you can fix; `message` contains its text",
+    ),
+    (&[422], "POLICY_REFUSED", "the cosigner's policy refuses; `message` states why"),
+    (
+        &[422],
+        "WALLET_FROZEN",
+        "the wallet is barred from signing, or an operator froze it; its trading keys can still be \
+         deleted after a freeze",
+    ),
+    (&[429], "RATE_LIMITED", "this tenant key's requests per second are used up"),
+    (&[429], "QUOTA_EXCEEDED", "this tenant key's requests of the day (UTC) are used up"),
+    (&[429], "EXCHANGE_RATE_LIMIT", "the exchange's limit is used up; nothing changed"),
+    (
+        &[429],
+        "AGENT_REMOVAL_PENDING",
+        "the exchange is still removing an agent of this name; nothing changed",
+    ),
+    (&[500], "INTERNAL", "a fault of the service; the log has the cause under `x-request-id`"),
+    (
+        &[503],
+        "SIGNER_UNAVAILABLE",
+        "the cosigner did not respond or lost a run, or too many calls use this wallet; nothing \
+         was signed",
+    ),
+    (
+        &[500],
+        "SIGNER_UNAVAILABLE",
+        "the same in a call for a trading key, where the contract requires 500",
+    ),
+    (
+        &[503],
+        "STORE_BUSY",
+        "the table rejected every attempt because of other transactions or throttling; nothing was \
+         written",
+    ),
+    (&[500], "STORE_BUSY", "the same in a call for a trading key, where the contract requires 500"),
+    (
+        &[500],
+        "CLOCK_SKEW",
+        "the service's clock differs from the exchange's by a minute or more; the operator must \
+         correct it",
+    ),
+    (&[502], "EXCHANGE_UNAVAILABLE", "the exchange is down, or its response is invalid"),
+    (&[502], "EXCHANGE_REJECTED", "the exchange refused for a reason that you cannot fix"),
+    (
+        &[502],
+        "EXCHANGE_BLOCKED",
+        "the exchange blocks calls from the service's address; an alarm informs the operator",
+    ),
+    (
+        &[503],
+        "UNHEALTHY",
+        "local stack, `GET /api/health`: the disk is full, or a KMS key does not decrypt its \
+         ciphertext; `error` states which",
+    ),
+    (&[504], "EXCHANGE_TIMEOUT", "the exchange did not respond in time"),
+    (&[504], "TIMEOUT", "the service did not respond in time"),
+];

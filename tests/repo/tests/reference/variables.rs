@@ -1,7 +1,7 @@
 //! The meanings of the environment variables: name, default, description.
 
 /// The variables of the functions.
-pub(super) const VARIABLES: [(&str, &str, &str); 45] = [
+pub(super) const VARIABLES: [(&str, &str, &str); 49] = [
     ("WALLETS_TABLE", "required", "Name of the wallets table."),
     ("WALLETS_KEY_ID", "required", "KMS key of party 1's shares and secrets."),
     ("COSIGNER_FUNCTION", "required", "Function of party 2, with the caller's alias."),
@@ -60,6 +60,11 @@ pub(super) const VARIABLES: [(&str, &str, &str); 45] = [
     ),
     ("EGRESS_ADDRESS", "`shared`", "Name of the address from which calls to exchanges leave."),
     ("JOB_BUDGET_PERCENT", "`50`", "Share of the weight for jobs, from 1 to 100."),
+    (
+        "TENANT_BUDGET_PERCENT",
+        "`75`",
+        "Part of a pool of the weight that one tenant may use while it is alone, from 1 to 100.",
+    ),
     ("EXCHANGE_TIMEOUT_MS", "`10000`", "Timeout of a call to an exchange, from 100 to 10,000 ms."),
     ("AGENT_VALIDITY_DAYS", "`180`", "Validity of a registered trading key, from 8 to 180 days."),
     (
@@ -79,6 +84,12 @@ pub(super) const VARIABLES: [(&str, &str, &str); 45] = [
         "required",
         "`public` accepts only public webhook URLs, `public-and-loopback` also loopback.",
     ),
+    ("WALLETS_PER_TENANT", "`1000000`", "Maximum number of wallets of a tenant; 0 is no limit."),
+    (
+        "KEYS_WITHOUT_RECORD",
+        "`tenant`",
+        "`tenant` accepts a tenant key without a record as a tenant of its own, `refuse` rejects it.",
+    ),
     ("ALLOWED_ORIGINS", "none", "Browser origins that may call the API, comma-separated."),
     (
         "TENANT_WITHOUT_KEY",
@@ -96,6 +107,7 @@ pub(super) const VARIABLES: [(&str, &str, &str); 45] = [
     ("AWS_ENDPOINT_URL_DYNAMODB", "`AWS_ENDPOINT_URL`", "URL of DynamoDB."),
     ("AWS_ENDPOINT_URL_KMS", "`AWS_ENDPOINT_URL`", "URL of KMS."),
     ("AWS_ENDPOINT_URL_LAMBDA", "`AWS_ENDPOINT_URL`", "URL of Lambda."),
+    ("AWS_ENDPOINT_URL_API_GATEWAY", "`AWS_ENDPOINT_URL`", "URL of API Gateway."),
     ("AWS_ENDPOINT_URL_SQS", "`AWS_ENDPOINT_URL`", "URL of SQS."),
     ("AWS_REGION", "`AWS_DEFAULT_REGION`", "AWS region. Lambda sets it."),
     ("AWS_DEFAULT_REGION", "required without `AWS_REGION`", "AWS region. Lambda sets it."),

@@ -54,7 +54,7 @@ fn requests(route: &Route, name: &str) -> Names {
         }
         // Tenant keys are not wallets, and these callers lack the scope. See `own_keys.rs`.
         (_, path, _) if path.starts_with("/api/keys") => {
-            Names::Nothing(with(&path.replace("{keyId}", name), Some(body)), 403)
+            Names::Nothing(with(&path.replace("{key}", name), Some(body)), 403)
         }
         // Every exchange without a function gives guidance or a refusal.
         (_, path, Some(("{exchange}", _))) => {

@@ -312,15 +312,30 @@ impl Registrar {
                 Err(error) => step.done.push(self.outcome(error)),
             }
         }
-        if let (true, Some(known)) = (revokes, known) {
-            let received_ms = self.custody.clock.now_ms();
-            let initiator = Initiator::Job;
-            let operation = Operation { registrar: self, initiator, view, received_ms };
-            step.done.push(match revoke_known(operation, known).await {
-                Ok(_) => Done::Revoked,
+        if revokes {
+            let revoked = self.revoke_current(view, sweeps).await;
+            step.done.push(match revoked {
+                Ok(()) => Done::Revoked,
                 Err(error) => self.outcome(error),
             });
         }
+    }
+
+    /// Revokes the wallet's credential. A sweep has used nonces, so the record is read again.
+    async fn revoke_current(&self, view: &WalletView, swept: bool) -> Result<(), CredentialError> {
+        let read_again = if swept { Some(self.read_again(view).await?) } else { None };
+        let view = read_again.as_ref().unwrap_or(view);
+        let known = view.credential(self.client.exchange()).ok_or(CredentialError::NoCredential)?;
+        let received_ms = self.custody.clock.now_ms();
+        let operation = Operation { registrar: self, initiator: Initiator::Job, view, received_ms };
+        revoke_known(operation, known).await?;
+        Ok(())
+    }
+
+    async fn read_again(&self, view: &WalletView) -> Result<WalletView, CredentialError> {
+        let name = WalletRef::Wallet(view.wallet.wallet_id);
+        let found = self.custody.store.find(&view.wallet.tenant, &name).await?;
+        found.ok_or(CredentialError::NotFound)
     }
 
     /// Removes the listed agents that this service made and that no credential uses.
@@ -329,11 +344,9 @@ impl Registrar {
         let claim = Claim::removal(&view.wallet.tenant);
         let listed = listed(self, view, claim).await?;
         // Read the record after the exchange's list: see `agents`.
-        let name = WalletRef::Wallet(view.wallet.wallet_id);
-        let view = self.custody.store.find(&view.wallet.tenant, &name).await?;
-        let view = view.ok_or(CredentialError::NotFound)?;
-        let known = view.credential(self.client.exchange());
+        let mut view = self.read_again(view).await?;
         for agent in listed {
+            let known = view.credential(self.client.exchange());
             match AgentRole::of(&agent, known, received_ms) {
                 AgentRole::Leftover if !has_its_name(known, &agent) => {
                     let claim = Claim::removal(&view.wallet.tenant);
@@ -341,6 +354,8 @@ impl Registrar {
                     let share = self.custody.share_for(&view.wallet, ShareUse::Revoke).await?;
                     remove_listed(self, &view, &share, &agent, received_ms).await?;
                     step.removed += 1;
+                    // The next removal needs the nonce after this one.
+                    view = self.read_again(&view).await?;
                 }
                 AgentRole::Stranger => step.done.push(Done::Manual(format!(
                     "another party made the agent {}: remove it at the exchange",

@@ -10,8 +10,8 @@ use http::Method;
 use hyperdex_local::keys::{KeyEntry, KeyFile};
 use serde_json::{Value, json};
 use shared::access::MAX_AGE_MS;
-use shared::store::is_usable;
 use shared::store::KeyRecord;
+use shared::store::is_usable;
 use shared::tenancy::{KeyState, Scope, Scopes};
 
 /// A stack, and a key that manages the tenant's keys.

@@ -164,7 +164,7 @@ pub enum KeyAdminError {
     /// API Gateway's id of the key is invalid.
     #[error("API Gateway returned an id that is not one")]
     Id,
-    /// There is no randomness.
+    /// The system has no randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
 }

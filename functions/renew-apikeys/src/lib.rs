@@ -85,7 +85,7 @@ impl RenewApiKeys {
 }
 
 /// Returns the tenant that an event names and the cursor at which its removal resumes. Without a
-/// tenant, returns `None`, and the job renews what is due.
+/// tenant, returns `None`, and the job renews due keys.
 fn contained(event: &Value) -> Result<Option<(Tenant, ContainCursor)>, RunError> {
     let Some(tenant) = event.get("revokeTradingKeysOf") else { return Ok(None) };
     let tenant = tenant.as_str().and_then(|text| text.parse().ok()).ok_or(RunError::Event)?;

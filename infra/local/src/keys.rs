@@ -1,5 +1,5 @@
-//! Tenant keys of the local stack: a file in the data directory with the hash of each key. It stands
-//! for API Gateway's list of keys. The records of the keys are in the wallets' table.
+//! Tenant keys of the local stack: a file in the data directory with the hash of each key. It
+//! replaces API Gateway's list of keys. The records of the keys are in the wallets' table.
 //!
 //! A key has 256 random bits, so the file's plain SHA-256 of it cannot be inverted. A running stack
 //! reads the file again after a change.

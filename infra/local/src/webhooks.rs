@@ -55,7 +55,7 @@ impl Pump {
 
     /// Publishes and delivers until the future is dropped.
     pub async fn run(self) -> Infallible {
-        // Several at once, as Lambda does: a receiver that hangs holds up one of them.
+        // Concurrent deliveries, as in Lambda: a receiver that hangs holds up one of them.
         let deliver = || repeat(|| self.deliver_once());
         let publish = repeat(|| self.publish_once());
         tokio::join!(publish, deliver(), deliver(), deliver(), deliver()).0

@@ -118,7 +118,7 @@ impl Client {
     /// Lists the tenant's keys. `GET /api/keys`.
     ///
     /// # Errors
-    /// Fails when there is no successful response; [`Code::ScopeMissing`](crate::Code::ScopeMissing).
+    /// Fails without a successful response; [`Code::ScopeMissing`](crate::Code::ScopeMissing).
     pub async fn list_tenant_keys(&self) -> Result<Answer<TenantKeys>, Error> {
         self.plain(Call::get(&["api", "keys"], &[])).await
     }
@@ -126,7 +126,7 @@ impl Client {
     /// Creates a key of the tenant. `POST /api/keys`.
     ///
     /// # Errors
-    /// Fails when there is no successful response; [`Code::GrantNotAllowed`](crate::Code::GrantNotAllowed).
+    /// Fails without a successful response; [`Code::GrantNotAllowed`](crate::Code::GrantNotAllowed).
     pub async fn create_tenant_key(
         &self,
         key: &NewTenantKey,
@@ -139,7 +139,7 @@ impl Client {
     /// `POST /api/keys/{keyId}/rotate`.
     ///
     /// # Errors
-    /// Fails when there is no successful response; [`Code::TenantKeyNotFound`](crate::Code::TenantKeyNotFound).
+    /// Fails without a successful response; [`Code::TenantKeyNotFound`](crate::Code::TenantKeyNotFound).
     pub async fn rotate_tenant_key(
         &self,
         key_id: &str,
@@ -156,7 +156,7 @@ impl Client {
     /// `DELETE /api/keys/{keyId}`.
     ///
     /// # Errors
-    /// Fails when there is no successful response; [`Code::TenantKeyInUse`](crate::Code::TenantKeyInUse).
+    /// Fails without a successful response; [`Code::TenantKeyInUse`](crate::Code::TenantKeyInUse).
     pub async fn revoke_tenant_key(
         &self,
         key_id: &str,

@@ -139,7 +139,7 @@ impl Store {
             .expression_attribute_values(":active", state(KeyState::Active))
             .expression_attribute_values(":change", attribute(change)?);
         match update.send().await.map_err(update_error) {
-            // It is revoked already, or there is no record.
+            // The key is revoked already, or has no record.
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }

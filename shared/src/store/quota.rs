@@ -14,7 +14,7 @@ use super::{Store, key};
 
 const WALLETS: &str = "wallets#";
 
-/// The largest quota: a shard's part of it still is a number that DynamoDB counts exactly.
+/// The largest quota: DynamoDB counts a shard's part of it exactly.
 const MOST: u64 = 1 << 60;
 
 /// The count of a tenant's wallets, as it was read.

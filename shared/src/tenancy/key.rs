@@ -126,7 +126,7 @@ impl KeyLabel {
         &self.0
     }
 
-    /// Whether there is no text.
+    /// Returns true without text.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -86,7 +86,7 @@ impl Custody {
         self.store_once(&name, wallet, &stored, (counted, quota)).await
     }
 
-    /// Returns the quota of the caller's tenant: its own, or the deployment's, where 0 is no quota.
+    /// Returns the quota of the caller's tenant: its own, or the deployment's, where 0 disables the quota.
     fn quota_of(&self, caller: &Caller) -> Option<u64> {
         caller.limits.wallets.or((self.wallets_per_tenant > 0).then_some(self.wallets_per_tenant))
     }

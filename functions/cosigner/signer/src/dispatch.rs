@@ -82,7 +82,7 @@ impl Cosigner {
                     Err(CallError::Refused(refusal)) => {
                         tracing::warn!(%refusal, "refused");
                         let about = About::SERVICE.because(refusal.reason());
-                        // An endpoint that only asks too often is no sign of a compromise.
+                        // Too many requests of an endpoint do not indicate a compromise.
                         let metric = match refusal {
                             Refusal::Rate { .. } | Refusal::Busy => Metric::CosignerLimits,
                             _ => Metric::CosignerRefusals,

@@ -70,7 +70,7 @@ pub struct BudgetState {
     pub common: Spent,
     /// The other pools and the parts of the tenants, by their names in the map.
     parts: BTreeMap<String, Spent>,
-    /// The count of writes of the map. `None`: there is no map yet.
+    /// The count of writes of the map. `None` before the map exists.
     pub(super) takes: Option<u64>,
     /// Whether the map is of [`BudgetState::slot`]. An earlier version moves the slot without it.
     is_current: bool,

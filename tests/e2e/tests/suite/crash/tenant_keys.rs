@@ -153,7 +153,7 @@ async fn revocation_that_dies_is_finished_by_its_repeat() {
     println!("{row}");
 }
 
-/// Without an `Idempotency-Key`, the repeat meets a key that nobody has: it is named in the error.
+/// Without an `Idempotency-Key`, the retry finds a key whose secret is lost. The error names the key.
 #[tokio::test(flavor = "multi_thread")]
 async fn creation_without_idempotency_key_that_dies_names_the_key() {
     let (h, own) = scene().await;

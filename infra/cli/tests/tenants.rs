@@ -228,19 +228,15 @@ async fn command_that_dies_at_any_call_is_finished_by_the_same_command() {
     world.cloud.let_administer(true);
     let at = ["--stack", "prod", "--profile", "operator", "--endpoint-url", &world.cloud.url];
     let run = |arguments: &[&str]| ended(world.command(arguments).args(at).output().unwrap());
-    let mut cases = 0;
-    for (number, call) in [
+    let calls = [
         "apigateway:POST /apikeys",
         "dynamodb:TransactWriteItems",
         "apigateway:POST /usageplans/local/keys",
-    ]
-    .into_iter()
-    .flat_map(|call| [(0, call), (1, call)])
-    {
-        let tenant = format!("tenant-{cases}");
-        cases += 1;
+    ];
+    let cases = calls.into_iter().flat_map(|call| [(call, false), (call, true)]);
+    for (number, (call, takes_effect)) in cases.enumerate() {
+        let tenant = format!("tenant-{number}");
         assert_eq!(run(&["tenants", "add", &tenant]).code, Some(0));
-        let takes_effect = number == 1;
         world.cloud.break_off(call, takes_effect);
         let died = run(&["keys", "add", &tenant]);
         let lost = died.said.trim().to_owned();

@@ -52,7 +52,7 @@ fn reserved(stacks: &Stacks) -> BTreeMap<String, u64> {
     let functions = functions.filter(|it| it.is_endpoint() || it.package == "cosigner");
     let with = functions.filter_map(|function| {
         let reserved = of(&function.properties["ReservedConcurrentExecutions"])?;
-        Some((function.package.clone(), reserved))
+        Some((function.package, reserved))
     });
     with.collect()
 }

@@ -117,7 +117,7 @@ async fn key_whose_record_is_lost_opens_nothing() {
     assert_eq!(create(&app, &key, "user_1").await.status, 201);
     for (partition, sort) in [
         (format!("#key#{id}"), "key".to_owned()),
-        (format!("#tenant#acme"), format!("key#{id}")),
+        ("#tenant#acme".to_owned(), format!("key#{id}")),
         ("#tenant#acme".to_owned(), "tenant".to_owned()),
     ] {
         lose(&app, &partition, &sort).await;

@@ -1,7 +1,7 @@
 //! Containment of a tenant: all its agents are removed from the exchanges, and none is renewed while
 //! the tenant is suspended.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it found")]
+#![expect(clippy::unwrap_used, reason = "a test says what it found")]
 
 use std::time::Duration;
 

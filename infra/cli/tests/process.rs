@@ -50,10 +50,10 @@ fn demo_with_unreachable_exchange_fails() {
 }
 
 /// Runs a short load run, and returns its exit code and output.
-fn load(kill_every: &str, more: &[&str]) -> (Option<i32>, String) {
+fn load(kill_every: &str, fail_every_ms: &str, more: &[&str]) -> (Option<i32>, String) {
     let output = program()
         .args(["load", "--clients", "4", "--wallets", "1", "--operations", "240"])
-        .args(["--seconds", "40", "--kill-every", kill_every, "--fail-every-ms", "300"])
+        .args(["--seconds", "40", "--kill-every", kill_every, "--fail-every-ms", fail_every_ms])
         .args(more)
         .output()
         .unwrap();
@@ -63,7 +63,7 @@ fn load(kill_every: &str, more: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn load_with_kills_and_exchange_faults_loses_no_data() {
-    let (code, said) = load("3", &[]);
+    let (code, said) = load("3", "300", &[]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("4 wallets sign") && said.contains("; 0 lost"), "{said}");
     for line in ["wallets: 4 of 4", "operations: 24 of 240", "checked wallets: 4 of 4"] {
@@ -74,7 +74,7 @@ fn load_with_kills_and_exchange_faults_loses_no_data() {
 
 #[test]
 fn load_with_planted_loss_fails() {
-    let (code, said) = load("0", &["--plant-loss"]);
+    let (code, said) = load("0", "5000", &["--plant-loss"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("LOST"), "{said}");
 }

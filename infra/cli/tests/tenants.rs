@@ -122,14 +122,14 @@ fn local_tenant_is_suspended_and_resumed() {
     let limited = local(data.path(), &["tenants", "limit", "other"]);
     assert!(limited.code == Some(0) && !limited.said.contains("at most"), "{}", limited.said);
     for (arguments, expected) in [
-        (vec!["tenants", "limit", "nobody"], "no record of the tenant nobody"),
-        (vec!["tenants", "suspend", "nobody", "--reason", "x"], "no record of the tenant nobody"),
+        (vec!["tenants", "limit", "nobody"], "the tenant nobody has no record"),
+        (vec!["tenants", "suspend", "nobody", "--reason", "x"], "the tenant nobody has no record"),
         (vec!["tenants", "show", "a#b"], "expected 1 to 64 characters"),
         (vec!["tenants", "suspend", "acme"], "--reason"),
         (vec!["tenants", "adopt", "nobody"], "has no key nobody"),
         (vec!["keys", "add", "acme", "--scopes", "all"], "invalid scope"),
         (vec!["keys", "add", "acme", "--expires", "soon"], "expected a duration"),
-        (vec!["keys", "rotate", "nobody"], "no record of the key nobody"),
+        (vec!["keys", "rotate", "nobody"], "the key nobody has no record"),
     ] {
         let refused = local(data.path(), &arguments);
         assert_eq!(refused.code, Some(2), "{arguments:?}: {}", refused.noted);
@@ -147,7 +147,7 @@ async fn deployments_keys_are_managed_with_the_documented_policy_alone() {
 
     let missing = run(&["keys", "add", "acme"]);
     assert_eq!(missing.code, Some(2), "a deployment's tenants are created by hand");
-    assert!(missing.noted.contains("no record of the tenant acme"), "{}", missing.noted);
+    assert!(missing.noted.contains("the tenant acme has no record"), "{}", missing.noted);
     let added = run(&["tenants", "add", "acme"]);
     assert!(added.code == Some(0) && added.said.contains(by), "{}", added.noted);
     let added = run(&["keys", "add", "acme"]);

@@ -102,6 +102,10 @@ fn pattern(pattern: &str) -> (fn(&str) -> bool, String) {
             },
             "cursor".to_owned(),
         ),
+        "^hdxk[0-9a-f]{64}$" => (
+            |text| text.strip_prefix("hdxk").is_some_and(|text| hex(text, 64)),
+            format!("hdxk{}", "ab".repeat(32)),
+        ),
         "" => (|_| true, "a text".to_owned()),
         other => panic!("this file does not support the pattern {other}"),
     }

@@ -18,7 +18,7 @@ const MARK: &str = "hdxk";
 /// The hexadecimal digits after [`MARK`]: 256 random bits.
 const DIGITS: usize = 64;
 
-/// Returns the value of a new tenant key: [`MARK`] and 64 lower-case hexadecimal digits.
+/// Returns the value of a new tenant key: `hdxk` and 64 lower-case hexadecimal digits.
 ///
 /// Security invariant: every key that is made together with a record has a value of this form. See
 /// [`needs_record`].

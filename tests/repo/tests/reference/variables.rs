@@ -84,7 +84,7 @@ pub(super) const VARIABLES: [(&str, &str, &str); 49] = [
         "required",
         "`public` accepts only public webhook URLs, `public-and-loopback` also loopback.",
     ),
-    ("WALLETS_PER_TENANT", "`1000000`", "Maximum number of wallets of a tenant; 0 is no limit."),
+    ("WALLETS_PER_TENANT", "`1000000`", "Maximum number of wallets of a tenant; 0 means no limit."),
     (
         "KEYS_WITHOUT_RECORD",
         "`tenant`",

@@ -122,14 +122,14 @@ fn local_tenant_is_suspended_and_resumed() {
     let limited = local(data.path(), &["tenants", "limit", "other"]);
     assert!(limited.code == Some(0) && !limited.said.contains("at most"), "{}", limited.said);
     for (arguments, expected) in [
-        (vec!["tenants", "limit", "nobody"], "the tenant nobody has no record"),
-        (vec!["tenants", "suspend", "nobody", "--reason", "x"], "the tenant nobody has no record"),
+        (vec!["tenants", "limit", "unknown"], "the tenant unknown has no record"),
+        (vec!["tenants", "suspend", "unknown", "--reason", "x"], "the tenant unknown has no record"),
         (vec!["tenants", "show", "a#b"], "expected 1 to 64 characters"),
         (vec!["tenants", "suspend", "acme"], "--reason"),
-        (vec!["tenants", "adopt", "nobody"], "has no key nobody"),
+        (vec!["tenants", "adopt", "unknown"], "has no key unknown"),
         (vec!["keys", "add", "acme", "--scopes", "all"], "invalid scope"),
         (vec!["keys", "add", "acme", "--expires", "soon"], "expected a duration"),
-        (vec!["keys", "rotate", "nobody"], "the key nobody has no record"),
+        (vec!["keys", "rotate", "unknown"], "the key unknown has no record"),
     ] {
         let refused = local(data.path(), &arguments);
         assert_eq!(refused.code, Some(2), "{arguments:?}: {}", refused.noted);

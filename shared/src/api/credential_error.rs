@@ -202,16 +202,16 @@ fn busy(failed: &'static str, busy: Busy) -> ApiError {
 fn refused(action: Action, refusal: &Refusal) -> ApiError {
     tracing::warn!(kind = ?refusal.kind, text = %refusal.text, "exchange refused");
     let failed = action.failed();
-    let mend = |code, advice: String| ApiError::new(422, code, failed).advise(advice);
+    let advised = |code, advice: String| ApiError::new(422, code, failed).advise(advice);
     let said = &refusal.text;
     match refusal.kind {
-        RefusalKind::DepositRequired => mend(
+        RefusalKind::DepositRequired => advised(
             "DEPOSIT_REQUIRED",
             format!(
                 "Deposit to the wallet's account on the exchange. The exchange responded: {said}"
             ),
         ),
-        RefusalKind::NoAgentSlot => mend(
+        RefusalKind::NoAgentSlot => advised(
             "NO_AGENT_SLOT",
             format!(
                 "Every agent slot of this account is taken. List the agents and remove one: \
@@ -235,7 +235,7 @@ fn refused(action: Action, refusal: &Refusal) -> ApiError {
             ApiError::internal(failed, &refusal.text)
         }
         RefusalKind::AgentUnknown | RefusalKind::Other => {
-            mend("EXCHANGE_REJECTED", format!("The exchange responded: {said}"))
+            advised("EXCHANGE_REJECTED", format!("The exchange responded: {said}"))
         }
     }
 }

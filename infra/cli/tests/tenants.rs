@@ -88,9 +88,9 @@ fn keys_of_a_local_tenant_are_added_listed_rotated_and_revoked() {
     // A second revocation reports the first one.
     let again = local(data.path(), &["keys", "revoke", &id, "--reason", "twice"]);
     assert!(again.code == Some(0) && again.said.contains("the laptop is lost"), "{}", again.said);
-    let unknown = local(data.path(), &["keys", "revoke", "nobody", "--reason", "a typo"]);
+    let unknown = local(data.path(), &["keys", "revoke", "unknown", "--reason", "a typo"]);
     assert_eq!(unknown.code, Some(2));
-    assert!(unknown.noted.contains("has no key nobody"), "{}", unknown.noted);
+    assert!(unknown.noted.contains("has no key unknown"), "{}", unknown.noted);
 }
 
 #[test]
@@ -123,7 +123,10 @@ fn local_tenant_is_suspended_and_resumed() {
     assert!(limited.code == Some(0) && !limited.said.contains("at most"), "{}", limited.said);
     for (arguments, expected) in [
         (vec!["tenants", "limit", "unknown"], "the tenant unknown has no record"),
-        (vec!["tenants", "suspend", "unknown", "--reason", "x"], "the tenant unknown has no record"),
+        (
+            vec!["tenants", "suspend", "unknown", "--reason", "x"],
+            "the tenant unknown has no record",
+        ),
         (vec!["tenants", "show", "a#b"], "expected 1 to 64 characters"),
         (vec!["tenants", "suspend", "acme"], "--reason"),
         (vec!["tenants", "adopt", "unknown"], "has no key unknown"),

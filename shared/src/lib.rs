@@ -14,5 +14,6 @@ pub mod mpc;
 pub mod runtime;
 pub mod schema;
 pub mod store;
+pub mod trading;
 pub mod wallets;
 pub mod webhooks;

@@ -1,0 +1,3 @@
+//! Trading with the registered keys.
+
+pub mod decimal;

@@ -334,4 +334,6 @@ fn send_error(error: reqwest::Error) -> SendError {
 }
 
 #[cfg(test)]
+pub(super) mod scripted;
+#[cfg(test)]
 mod tests;

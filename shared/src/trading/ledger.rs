@@ -61,14 +61,7 @@ pub struct Reservation {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self {
-            schema: 1,
-            rev: 0,
-            nonce: 0,
-            slot: 0,
-            orders: [0; SLOTS],
-            reserved: BTreeMap::new(),
-        }
+        Self { schema: 1, rev: 0, nonce: 0, slot: 0, orders: [0; SLOTS], reserved: BTreeMap::new() }
     }
 }
 

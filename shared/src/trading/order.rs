@@ -46,7 +46,10 @@ impl Side {
     /// account in hedge mode.
     #[must_use]
     pub const fn reduces(self, position: PositionSide) -> bool {
-        matches!((self, position), (Self::Sell, PositionSide::Long) | (Self::Buy, PositionSide::Short))
+        matches!(
+            (self, position),
+            (Self::Sell, PositionSide::Long) | (Self::Buy, PositionSide::Short)
+        )
     }
 }
 

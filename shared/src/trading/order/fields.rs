@@ -243,7 +243,8 @@ fn check_position(order: &OrderRequest) -> Result<(), OrderFault> {
         && order.reduce_only
         && !order.side.reduces(order.position_side)
     {
-        let expected = "contradicts positionSide: only SELL reduces LONG, and only BUY reduces SHORT";
+        let expected =
+            "contradicts positionSide: only SELL reduces LONG, and only BUY reduces SHORT";
         return Err(invalid("reduceOnly", expected));
     }
     if order.quantity.value().is_zero() && !order.reduce_only {
@@ -254,9 +255,7 @@ fn check_position(order: &OrderRequest) -> Result<(), OrderFault> {
 
 fn check_attached(order: &OrderRequest) -> Result<(), OrderFault> {
     let has_entry = matches!(order.order_type, OrderType::Market | OrderType::Limit);
-    for (field, attached) in
-        [("takeProfit", &order.take_profit), ("stopLoss", &order.stop_loss)]
-    {
+    for (field, attached) in [("takeProfit", &order.take_profit), ("stopLoss", &order.stop_loss)] {
         if attached.is_some() && !has_entry {
             return Err(invalid(field, "is for MARKET and LIMIT only"));
         }

@@ -91,10 +91,7 @@ fn field_of_another_type_is_refused() {
         (OrderFields { slippage: Some("1"), ..MARKET }, "slippage"),
         (OrderFields { quantity: Some("0"), ..MARKET }, "quantity"),
         (OrderFields { take_profit: Some(attached), ..LIMIT }, "takeProfit.triggerPrice"),
-        (
-            OrderFields { position_side: Some("LONG"), reduce_only: true, ..MARKET },
-            "reduceOnly",
-        ),
+        (OrderFields { position_side: Some("LONG"), reduce_only: true, ..MARKET }, "reduceOnly"),
     ] {
         assert_eq!(field(fields), name, "{fields:?}");
     }
@@ -180,8 +177,7 @@ fn hedge_order_reduces_by_its_direction() {
         ("SELL", "SHORT", false),
         ("SELL", "BOTH", false),
     ] {
-        let fields =
-            OrderFields { side: Some(side), position_side: Some(position), ..MARKET };
+        let fields = OrderFields { side: Some(side), position_side: Some(position), ..MARKET };
         assert_eq!(on_aster(fields).unwrap().is_reducing(), reduces, "{side} {position}");
     }
 }

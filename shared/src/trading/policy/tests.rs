@@ -35,11 +35,8 @@ fn rule(policy: &PolicyFields, orders: &[Priced]) -> Option<(PolicyRule, String)
 }
 
 fn exposed(position: &str, buys: &str, sells: &str) -> Exposure {
-    let market = MarketExposure {
-        position: decimal(position),
-        buys: decimal(buys),
-        sells: decimal(sells),
-    };
+    let market =
+        MarketExposure { position: decimal(position), buys: decimal(buys), sells: decimal(sells) };
     Exposure([("BTCUSDT".to_owned(), market)].into())
 }
 
@@ -89,8 +86,7 @@ fn slippage_is_bounded_and_unbounded_orders_need_the_default() {
 
 #[test]
 fn position_limit_counts_open_and_reserved_orders() {
-    let fields =
-        PolicyFields { max_position_notional: Some(decimal("100")), ..Default::default() };
+    let fields = PolicyFields { max_position_notional: Some(decimal("100")), ..Default::default() };
     let policy = fields.effective();
     let take = |ledger: &Ledger, exposure: Option<&Exposure>, orders: &[Priced]| {
         check(&policy, ledger, exposure, orders, Exchange::Aster, NOW_US)

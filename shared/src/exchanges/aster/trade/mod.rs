@@ -10,7 +10,7 @@ pub mod read;
 pub mod sign;
 
 use domain::clock::Clock;
-use domain::eth::{Address, AgentKey};
+use domain::eth::{Address, AgentKey, AgentKeyError};
 use domain::random::Random;
 
 use self::params::Params;
@@ -22,8 +22,9 @@ use crate::exchanges::{LookupError, Unclear};
 use crate::trading::decimal::Decimal;
 use crate::trading::ledger::read_nonce;
 
-/// Maximum size of `exchangeInfo`, in bytes. It has about 400 KB.
-const MAX_MARKETS_BYTES: usize = 4 * 1024 * 1024;
+/// Maximum size of a list of markets or orders, in bytes. `exchangeInfo` has about 400 KB, and 5,000
+/// open orders have about 3 MB.
+const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
 
 /// Request weight of `exchangeInfo` and of a mark price.
 pub const MARKET_WEIGHT: u64 = 1;
@@ -300,7 +301,7 @@ impl Client {
     /// Fails when the exchange does not list them.
     pub async fn markets(&self) -> Result<markets::Markets, LookupError> {
         let path = "/fapi/v3/exchangeInfo";
-        let answer = self.reads.get_up_to(path, "", MAX_MARKETS_BYTES).await?;
+        let answer = self.reads.get_up_to(path, "", MAX_LIST_BYTES).await?;
         markets::Markets::parse(&answer)
     }
 
@@ -339,7 +340,7 @@ impl Client {
         let signed = self.sign(call, params, nonce_us, agent).map_err(|fault| {
             AskError::Failed(match fault {
                 SignFault::Key(error) => LookupError::Unsigned(error),
-                SignFault::Signer | SignFault::Nonce => LookupError::Foreign,
+                SignFault::Signer | SignFault::Nonce => LookupError::Unsigned(AgentKeyError),
             })
         })?;
         self.send(&signed).await.map_err(|error| AskError::Failed(error.into()))
@@ -350,7 +351,7 @@ impl Client {
     async fn send(&self, signed: &Signed) -> Result<Answer, SendError> {
         let (path, text) = (signed.call.path(), signed.text());
         match signed.call.method() {
-            Method::Get => self.reads.get(path, text).await,
+            Method::Get => self.reads.get_up_to(path, text, MAX_LIST_BYTES).await,
             Method::Post => self.sends.post(path, FORM, text.to_owned()).await,
             Method::Put => self.sends.put(path, FORM, text.to_owned()).await,
             Method::Delete => self.sends.delete(path, FORM, text.to_owned()).await,

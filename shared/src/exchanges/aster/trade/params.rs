@@ -4,7 +4,7 @@
 //! encoded, so that no reader's rules for a space, `'`, `*`, `!` or brackets matter.
 
 use domain::eth::Address;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::trading::order::{ChangeRequest, OrderRequest, OrderType, PositionSide, TimeInForce};
 
@@ -67,10 +67,8 @@ impl Params {
     #[must_use]
     pub fn placing(order: Order<'_>) -> Self {
         let Order { symbol, client_id, request } = order;
-        let mut params = vec![
-            ("symbol", symbol.to_owned()),
-            ("side", request.side.as_str().to_owned()),
-        ];
+        let mut params =
+            vec![("symbol", symbol.to_owned()), ("side", request.side.as_str().to_owned())];
         if request.position_side != PositionSide::Both {
             params.push(("positionSide", request.position_side.as_str().to_owned()));
         }
@@ -196,8 +194,7 @@ pub(super) const fn time_in_force_word(time_in_force: TimeInForce) -> &'static s
 const fn ends_at_once(request: &OrderRequest) -> bool {
     matches!(
         (request.order_type, request.time_in_force),
-        (OrderType::Market, _)
-            | (OrderType::Limit, Some(TimeInForce::Ioc | TimeInForce::Fok))
+        (OrderType::Market, _) | (OrderType::Limit, Some(TimeInForce::Ioc | TimeInForce::Fok))
     )
 }
 
@@ -205,6 +202,7 @@ const fn ends_at_once(request: &OrderRequest) -> bool {
 mod tests {
     use domain::ids::Exchange;
     use proptest::prelude::*;
+    use serde_json::Map;
 
     use super::*;
     use crate::trading::order::OrderFields;
@@ -255,10 +253,7 @@ mod tests {
                 OrderFields { order_type: Some("TAKE_PROFIT_MARKET"), ..stop },
                 "type=TAKE_PROFIT_MARKET&quantity=0.0010&stopPrice=59000",
             ),
-            (
-                stop_limit,
-                "type=STOP&timeInForce=GTC&quantity=0.0010&price=58000&stopPrice=59000",
-            ),
+            (stop_limit, "type=STOP&timeInForce=GTC&quantity=0.0010&price=58000&stopPrice=59000"),
         ] {
             let expected = format!("symbol=BTCUSDT&side=SELL&{expected}&newClientOrderId=hd-1");
             assert_eq!(placing(fields), expected);
@@ -292,11 +287,7 @@ mod tests {
         #[test]
         fn batch_is_json_with_the_given_texts(texts in prop::collection::vec(any::<String>(), 1..4)) {
             let request = LIMIT.check(Exchange::Aster).unwrap();
-            let of = |text: &'_ String| -> Value {
-                let fields: Vec<Value> = vec![];
-                let _ = fields;
-                Value::from(text.as_str())
-            };
+            let of = |text: &String| Value::from(text.as_str());
             let orders: Vec<_> = texts
                 .iter()
                 .map(|text| Order { symbol: text, client_id: text, request: &request })

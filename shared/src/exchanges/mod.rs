@@ -10,6 +10,7 @@ pub mod http;
 pub mod hyperliquid;
 pub mod networks;
 pub mod profile;
+pub mod trade;
 
 pub use aster::config::{AsterConfig, aster_v1_url};
 pub use client::ExchangeClient;

@@ -104,6 +104,13 @@ impl Decimal {
         digits(units)
     }
 
+    /// Returns the number of digits before the point. For a value below one it is minus the number
+    /// of zeros directly after the point.
+    #[must_use]
+    pub const fn whole_digits(self) -> i32 {
+        digits(self.units).cast_signed() - self.scale as i32
+    }
+
     /// Returns whether the value is a whole number.
     #[must_use]
     pub const fn is_integer(self) -> bool {

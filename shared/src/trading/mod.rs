@@ -1,9 +1,6 @@
-//! Trading with the registered keys: the rules that need neither an exchange nor the table.
-//!
-//! The modules here refer to no other module of the crate, so that the exchanges' clients and the
-//! store can use their types.
+//! The vocabulary and the rules of trading: decimal numbers, orders and their ids, the policy and the
+//! ledger. It depends on no other module, so the store and the exchanges use it too.
 
-pub mod code;
 pub mod decimal;
 pub mod ids;
 pub mod ledger;

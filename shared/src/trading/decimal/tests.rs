@@ -97,6 +97,9 @@ fn places_and_figures_ignore_outer_zeros() {
         assert_eq!((value.places(), value.significant()), (places, significant), "{text}");
         assert_eq!(value.is_integer(), places == 0, "{text}");
     }
+    for (text, digits) in [("0", 0), ("1", 1), ("12.5", 2), ("0.5", 0), ("0.05", -1), ("100", 3)] {
+        assert_eq!(decimal(text).whole_digits(), digits, "{text}");
+    }
 }
 
 /// The examples of Hyperliquid's Python SDK, and the value that rounding twice moves.

@@ -10,14 +10,25 @@ use serde_json::Value;
 
 use super::Expected;
 use super::read::order;
+use crate::exchanges::Unclear;
 use crate::exchanges::aster::answer::parse;
 use crate::exchanges::http::Answer;
-use crate::exchanges::trade::{Entry, ExchangeOrder, Sent, TradeRefusal, Unsettled};
-use crate::exchanges::{Unclear, bounded, without_secrets};
-use crate::trading::code::TradeCode;
+use crate::exchanges::trade::{ExchangeOrder, Sent, TradeCode, TradeRefusal, Unresolved, shown};
 
 /// Default wait, in seconds, when a response does not state one: weights are counted by the minute.
 const RETRY_AFTER_S: u64 = 30;
+
+/// The outcome of one order of a batch. Orders of a batch are independent, so one may be unknown
+/// while the others are not.
+#[derive(Debug)]
+pub enum Entry {
+    /// The exchange has the order.
+    Placed(Box<ExchangeOrder>),
+    /// The exchange refused the order.
+    Refused(TradeRefusal),
+    /// The exchange may have the order.
+    Unknown(Unresolved),
+}
 
 /// What a code means for the request that it answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,14 +74,14 @@ const fn all_refused(codes: RangeInclusive<i64>, meaning: TradeCode) -> Known {
 /// -1006 and -1007 (execution status unknown), -1008 (overloaded), -2015 (permissions or address),
 /// every other code, HTTP 5xx and 408.
 pub const ANSWERS: &[Known] = &[
-    known(-1000, "no agent found", Meaning::Refused(TradeCode::ApiKeyNotFound)),
-    known(-1000, "agent not found", Meaning::Refused(TradeCode::ApiKeyNotFound)),
+    known(-1000, "no agent found", Meaning::Refused(TradeCode::AgentUnknown)),
+    known(-1000, "agent not found", Meaning::Refused(TradeCode::AgentUnknown)),
     known(-1000, "no aster user found", Meaning::Refused(TradeCode::DepositRequired)),
-    known(-1000, "signature check failed", Meaning::Refused(TradeCode::Internal)),
-    known(-1000, "invalid signature", Meaning::Refused(TradeCode::Internal)),
+    known(-1000, "signature check failed", Meaning::Refused(TradeCode::SignatureFault)),
+    known(-1000, "invalid signature", Meaning::Refused(TradeCode::SignatureFault)),
     known(-1003, "", Meaning::Limited),
     known(-1015, "", Meaning::Limited),
-    refused(-1022, TradeCode::Internal),
+    refused(-1022, TradeCode::SignatureFault),
     refused(-1111, TradeCode::TickSize),
     refused(-1121, TradeCode::MarketUnknown),
     // Missing, surplus or invalid parameters.
@@ -121,7 +132,7 @@ const fn all_fenced(codes: RangeInclusive<i64>) -> Known {
 
 /// The lines for a change or a cancellation of an order.
 pub const ANSWERS_OF_CHANGE: &[Known] =
-    &[refused(-2011, TradeCode::OrderNotOpen), refused(-2013, TradeCode::OrderNotFound)];
+    &[refused(-2011, TradeCode::OrderNotOpen), refused(-2013, TradeCode::OrderNotOpen)];
 
 /// Parts of texts that decide whatever the code is, in lower case. Aster does not list the codes of
 /// a post-only order that would match, and of a client id that is open already.
@@ -152,14 +163,14 @@ fn meaning(code: i64, text: &str, list: &[Known]) -> Option<Meaning> {
 /// A response that is not a success.
 enum Failure {
     Refused(TradeRefusal),
-    Unknown(Unsettled),
+    Unknown(Unresolved),
 }
 
 impl<T> From<Failure> for Sent<T> {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(refusal) => Self::Refused(refusal),
-            Failure::Unknown(unsettled) => Self::Unknown(unsettled),
+            Failure::Unknown(unresolved) => Self::Unknown(unresolved),
         }
     }
 }
@@ -168,13 +179,18 @@ impl From<Failure> for Entry {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(refusal) => Self::Refused(refusal),
-            Failure::Unknown(unsettled) => Self::Unknown(unsettled),
+            Failure::Unknown(unresolved) => Self::Unknown(unresolved),
         }
     }
 }
 
-fn unclear(words: &str, is_fenced: bool) -> Unsettled {
-    Unsettled { why: Unclear::BadAnswer(bounded(&without_secrets(words))), is_fenced }
+/// Makes an unknown outcome. `text` is the exchange's own text, if it sent one.
+fn unclear(words: &str, text: Option<&str>, fenced: bool) -> Unresolved {
+    Unresolved { why: Unclear::BadAnswer(shown(words)), fenced, text: text.map(shown) }
+}
+
+fn limited(retry_after_s: u64, words: &str) -> Failure {
+    Failure::Refused(TradeRefusal::new(TradeCode::RateLimited { retry_after_s }, words))
 }
 
 /// Interprets a response that is not a success.
@@ -191,30 +207,29 @@ fn failure(answer: &Answer, list: &[Known]) -> Failure {
     let found = parsed.as_ref().filter(|_| is_refusal);
     match found.and_then(|(code, text)| meaning(*code, text, list)) {
         Some(Meaning::Refused(code)) => {
-            let text = parsed.as_ref().map_or("", |(_, text)| text.as_str());
-            Failure::Refused(TradeRefusal::new(code, text))
+            Failure::Refused(TradeRefusal::new(code, text.unwrap_or_default()))
         }
         Some(Meaning::Limited) => limited(),
-        Some(Meaning::Fenced) => Failure::Unknown(unclear(&words, true)),
-        Some(Meaning::LookUp) => Failure::Unknown(unclear(&words, false)),
+        Some(Meaning::Fenced) => Failure::Unknown(unclear(&words, text, true)),
+        Some(Meaning::LookUp) => Failure::Unknown(unclear(&words, text, false)),
         None if matches!(answer.status, 403 | 451) => {
             Failure::Unknown(Unclear::Blocked(answer.blocked_words()).into())
         }
-        None => Failure::Unknown(unclear(&words, false)),
+        None => Failure::Unknown(unclear(&words, text, false)),
     }
 }
 
 /// Interprets an element of a batch that is not an order. Its meaning does not depend on HTTP.
 fn element_failure(element: &Value, list: &[Known]) -> Failure {
     let Some((code, text)) = parse(&element.to_string()) else {
-        return Failure::Unknown(unclear("an element of an unknown form", false));
+        return Failure::Unknown(unclear("an element of an unknown form", None, false));
     };
     let words = format!("{code} {text}");
     match meaning(code, &text, list) {
         Some(Meaning::Refused(code)) => Failure::Refused(TradeRefusal::new(code, &text)),
-        Some(Meaning::Limited) => Failure::Refused(TradeRefusal::limited(RETRY_AFTER_S, &words)),
-        Some(Meaning::Fenced) => Failure::Unknown(unclear(&words, true)),
-        Some(Meaning::LookUp) | None => Failure::Unknown(unclear(&words, false)),
+        Some(Meaning::Limited) => limited(RETRY_AFTER_S, &words),
+        Some(Meaning::Fenced) => Failure::Unknown(unclear(&words, Some(&text), true)),
+        Some(Meaning::LookUp) | None => Failure::Unknown(unclear(&words, Some(&text), false)),
     }
 }
 
@@ -250,7 +265,7 @@ pub fn placed(answer: &Answer, expected: Expected<'_>) -> Sent<Box<ExchangeOrder
 pub fn placed_batch(answer: &Answer, expected: &[Expected<'_>]) -> Sent<Vec<Entry>> {
     let Some(Value::Array(elements)) = success(answer) else { return failure(answer, &[]).into() };
     if elements.len() != expected.len() {
-        return Sent::Unknown(unclear("a list of another length", false));
+        return Sent::Unknown(unclear("a list of another length", None, false));
     }
     let entries = elements.iter().zip(expected).map(|(element, expected)| {
         match expected_order(element, *expected, answer.at_ms) {
@@ -278,7 +293,7 @@ pub fn cancelled_batch(answer: &Answer, count: usize) -> Sent<Vec<Entry>> {
         return failure(answer, ANSWERS_OF_CHANGE).into();
     };
     if elements.len() != count {
-        return Sent::Unknown(unclear("a list of another length", false));
+        return Sent::Unknown(unclear("a list of another length", None, false));
     }
     let entries = elements.iter().map(|element| match order(element, answer.at_ms) {
         Some(order) => Entry::Placed(Box::new(order)),
@@ -300,7 +315,7 @@ pub fn cancelled_all(answer: &Answer) -> Sent<()> {
 ///
 /// # Errors
 /// Fails when it remains unknown.
-pub fn fenced(answer: &Answer) -> Result<(), Unsettled> {
+pub fn fenced(answer: &Answer) -> Result<(), Unresolved> {
     let is_ok = match success(answer) {
         Some(Value::Object(body)) => {
             let code = body.get("code").map(|_| parse(&answer.body).map(|(code, _)| code));
@@ -312,9 +327,9 @@ pub fn fenced(answer: &Answer) -> Result<(), Unsettled> {
         return Ok(());
     }
     match failure(answer, &[]) {
-        Failure::Unknown(Unsettled { is_fenced: true, .. }) => Ok(()),
-        Failure::Unknown(unsettled) => Err(unsettled),
-        Failure::Refused(refusal) => Err(unclear(&refusal.text, false)),
+        Failure::Unknown(Unresolved { fenced: true, .. }) => Ok(()),
+        Failure::Unknown(unresolved) => Err(unresolved),
+        Failure::Refused(refusal) => Err(unclear(&refusal.text, Some(&refusal.text), false)),
     }
 }
 
@@ -322,12 +337,18 @@ pub fn fenced(answer: &Answer) -> Result<(), Unsettled> {
 #[must_use]
 pub fn is_nonce_taken(answer: &Answer) -> bool {
     !is_success(answer)
-        && matches!(failure(answer, &[]), Failure::Unknown(Unsettled { is_fenced: true, .. }))
+        && matches!(failure(answer, &[]), Failure::Unknown(Unresolved { fenced: true, .. }))
+}
+
+/// Returns whether a lookup reports that the exchange does not have the order.
+#[must_use]
+pub fn is_absent(answer: &Answer) -> bool {
+    answer.status == 400 && parse(&answer.body).is_some_and(|(code, _)| code == -2013)
 }
 
 /// Returns why a read was refused, if the list says so.
 pub(super) fn refusal(answer: &Answer) -> Option<TradeRefusal> {
-    match failure(answer, ANSWERS_OF_CHANGE) {
+    match failure(answer, &[]) {
         Failure::Refused(refusal) => Some(refusal),
         Failure::Unknown(_) => None,
     }

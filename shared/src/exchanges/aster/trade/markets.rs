@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::exchanges::LookupError;
 use crate::exchanges::http::Answer;
-use crate::trading::code::{TradeCode, Violation};
+use crate::exchanges::trade::TradeCode;
 use crate::trading::decimal::Decimal;
 use crate::trading::order::{Amount, ChangeRequest, OrderRequest, OrderType, SymbolText};
 
@@ -18,6 +18,18 @@ const QUOTE: &str = "USDT";
 
 /// The bound of a market order's price for a limit of its notional: 5 percent above the mark price.
 const MARKET_BOUND: (u128, u8) = (105, 2);
+
+/// A rule of a market that an order violates. It is found before anything is signed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the order violates a rule of the market: {code:?} {limit}")]
+pub struct Violation {
+    /// The rule.
+    pub code: TradeCode,
+    /// The step, bound or minimum that the order must meet, or the unknown name.
+    pub limit: String,
+    /// The action to take, as a sentence.
+    pub advice: String,
+}
 
 /// The exchange's markets.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +94,7 @@ impl Markets {
         }
         if found.is_none() && text.contains('/') {
             return Err(Violation {
-                code: TradeCode::NotOfferedByExchange,
+                code: TradeCode::NotOffered,
                 limit: text.to_owned(),
                 advice: "Name a perpetual market, such as BTCUSDT.".to_owned(),
             });

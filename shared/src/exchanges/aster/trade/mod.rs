@@ -13,11 +13,13 @@ use domain::clock::Clock;
 use domain::eth::{Address, AgentKey, AgentKeyError};
 use domain::random::Random;
 
+use self::answer::Entry;
 use self::params::Params;
+use self::read::AskError;
 use self::sign::{SignFault, Signed};
 use super::{AsterConfig, FORM, PROFILE};
 use crate::exchanges::http::{Answer, Http, SendError};
-use crate::exchanges::trade::{AskError, Entry, ExchangeOrder, Found, Sent, Unsettled};
+use crate::exchanges::trade::{ExchangeOrder, Found, Sent, Unresolved};
 use crate::exchanges::{LookupError, Unclear};
 use crate::trading::decimal::Decimal;
 use crate::trading::ledger::read_nonce;
@@ -209,7 +211,7 @@ impl Client {
     pub async fn place(&self, signed: &Signed, expected: Expected<'_>) -> Sent<Box<ExchangeOrder>> {
         match self.send(signed).await {
             Ok(answer) => answer::placed(&answer, expected),
-            Err(error) => error.into(),
+            Err(error) => Sent::without_answer(error),
         }
     }
 
@@ -221,7 +223,7 @@ impl Client {
     ) -> Sent<Vec<Entry>> {
         match self.send(signed).await {
             Ok(answer) => answer::placed_batch(&answer, expected),
-            Err(error) => error.into(),
+            Err(error) => Sent::without_answer(error),
         }
     }
 
@@ -229,7 +231,7 @@ impl Client {
     pub async fn change(&self, signed: &Signed, symbol: &str) -> Sent<Box<ExchangeOrder>> {
         match self.send(signed).await {
             Ok(answer) => answer::changed(&answer, symbol),
-            Err(error) => error.into(),
+            Err(error) => Sent::without_answer(error),
         }
     }
 
@@ -237,7 +239,7 @@ impl Client {
     pub async fn cancel_batch(&self, signed: &Signed, count: usize) -> Sent<Vec<Entry>> {
         match self.send(signed).await {
             Ok(answer) => answer::cancelled_batch(&answer, count),
-            Err(error) => error.into(),
+            Err(error) => Sent::without_answer(error),
         }
     }
 
@@ -245,7 +247,7 @@ impl Client {
     pub async fn cancel_all(&self, signed: &Signed) -> Sent<()> {
         match self.send(signed).await {
             Ok(answer) => answer::cancelled_all(&answer),
-            Err(error) => error.into(),
+            Err(error) => Sent::without_answer(error),
         }
     }
 
@@ -253,13 +255,13 @@ impl Client {
     ///
     /// # Errors
     /// Fails when it remains unknown whether the nonce is spent.
-    pub async fn fence(&self, nonce_us: u64, agent: Reader<'_>) -> Result<(), Unsettled> {
+    pub async fn fence(&self, nonce_us: u64, agent: Reader<'_>) -> Result<(), Unresolved> {
         let noop = self.sign(Call::Noop, &Params::none(), nonce_us, agent);
         let noop = noop.map_err(|fault| Unclear::BadAnswer(fault.to_string()))?;
         match self.send(&noop).await {
             Ok(answer) => answer::fenced(&answer),
-            Err(error) => match Sent::<()>::from(error) {
-                Sent::Unknown(unsettled) => Err(unsettled),
+            Err(error) => match Sent::<()>::without_answer(error) {
+                Sent::Unknown(unresolved) => Err(unresolved),
                 _ => Err(Unclear::BadAnswer("no connection".to_owned()).into()),
             },
         }

@@ -2,14 +2,24 @@
 
 use serde_json::Value;
 
-use super::answer::{is_nonce_taken, refusal};
+use super::answer::{is_absent, is_nonce_taken, refusal};
 use super::params::{OrderId, time_in_force_word, type_word};
+use crate::exchanges::LookupError;
 use crate::exchanges::http::Answer;
-use crate::exchanges::trade::{AskError, ExchangeOrder, Found};
-use crate::exchanges::{LookupError, bounded};
-use crate::trading::code::TradeCode;
+use crate::exchanges::trade::{ExchangeOrder, Found, TradeCode, TradeRefusal, shown};
 use crate::trading::decimal::Decimal;
 use crate::trading::order::{OrderStatus, OrderType, PositionSide, Side, TimeInForce};
+
+/// Why a question about orders has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The exchange refused the question.
+    #[error("the question was refused: {}", .0.text)]
+    Refused(TradeRefusal),
+    /// The question failed. It may be asked again.
+    #[error(transparent)]
+    Failed(#[from] LookupError),
+}
 
 /// Parses an order. `at_ms` is the time of the response, for an order without a time. Ids are read
 /// as whole numbers, never as fractions.
@@ -19,26 +29,28 @@ pub fn order(value: &Value, at_ms: u64) -> Option<ExchangeOrder> {
     let number = |name: &str| decimal(value.get(name)?);
     let word = text("status")?;
     let (quantity, filled) = (number("origQty")?, number("executedQty")?);
-    let is_part = !filled.1.is_zero() && filled.1 < quantity.1;
-    let price = number("price").map_or_else(|| "0".to_owned(), |(text, _)| text);
-    let given = |name: &str| number(name).filter(|(_, value)| !value.is_zero()).map(|it| it.0);
+    let is_part = !filled.is_zero() && filled < quantity;
+    let given = |name: &str| number(name).filter(|value| !value.is_zero());
+    // A triggered order has the type that it became; `origType` has the type that was sent.
+    let type_text = text("origType").or_else(|| text("type")).unwrap_or_default();
     Some(ExchangeOrder {
-        order_id: value.get("orderId")?.as_u64()?,
-        client_id: text("clientOrderId").map(str::to_owned),
-        symbol: text("symbol")?.to_owned(),
+        order_id: value.get("orderId")?.as_u64()?.to_string(),
+        client_id: text("clientOrderId").map(shown),
+        symbol: shown(text("symbol")?),
         side: side(text("side")?)?,
-        // A triggered order has the type that it became; `origType` has the type that was sent.
-        order_type: text("origType").or_else(|| text("type")).and_then(order_type),
+        order_type: order_type(type_text),
+        exchange_type: shown(type_text),
         status: match status(word) {
             OrderStatus::Open if is_part => OrderStatus::PartiallyFilled,
             status => status,
         },
-        exchange_status: bounded(word),
-        price,
+        exchange_status: shown(word),
+        rejection: (word == "REJECTED").then_some(TradeCode::OrderRejected),
+        price: number("price").unwrap_or(Decimal::ZERO),
         trigger_price: given("stopPrice"),
         average_price: given("avgPrice"),
-        quantity: quantity.0,
-        filled: filled.0,
+        quantity,
+        filled,
         time_in_force: text("timeInForce").and_then(time_in_force),
         reduce_only: value.get("reduceOnly") == Some(&Value::Bool(true)),
         position_side: position_side(text("positionSide").unwrap_or("BOTH"))?,
@@ -46,13 +58,13 @@ pub fn order(value: &Value, at_ms: u64) -> Option<ExchangeOrder> {
             .iter()
             .find_map(|name| value.get(*name)?.as_u64().filter(|at_ms| *at_ms > 0))
             .unwrap_or(at_ms),
+        children: Vec::new(),
     })
 }
 
-/// Returns a plain decimal number with its text.
-fn decimal(value: &Value) -> Option<(String, Decimal)> {
-    let text = value.as_str()?;
-    Some((text.to_owned(), Decimal::parse(text).ok()?))
+/// Returns a plain decimal number, which the exchange writes as a text.
+fn decimal(value: &Value) -> Option<Decimal> {
+    Decimal::parse(value.as_str()?).ok()
 }
 
 /// Returns the published word for the exchange's word.
@@ -90,10 +102,10 @@ fn ask_error(what: &'static str, answer: &Answer) -> AskError {
         return LookupError::NonceRejected.into();
     }
     match refusal(answer) {
-        Some(refusal) => match refusal.retry_after_s {
-            Some(retry_after_s) => LookupError::RateLimited { retry_after_s }.into(),
-            None => AskError::Refused(refusal),
-        },
+        Some(TradeRefusal { code: TradeCode::RateLimited { retry_after_s }, .. }) => {
+            LookupError::RateLimited { retry_after_s }.into()
+        }
+        Some(refusal) => AskError::Refused(refusal),
         None => LookupError::unreadable(what, answer).into(),
     }
 }
@@ -110,19 +122,17 @@ pub fn found(answer: &Answer, symbol: &str, asked: OrderId<'_>) -> Result<Found,
         let is_it = |order: &ExchangeOrder| {
             order.symbol == symbol
                 && match asked {
-                    OrderId::Exchange(id) => order.order_id == id,
+                    OrderId::Exchange(id) => order.order_id == id.to_string(),
                     OrderId::Client(id) => order.client_id.as_deref() == Some(id),
                 }
         };
         let order = order.filter(is_it).ok_or_else(|| LookupError::unreadable(WHAT, answer))?;
         return Ok(Found::Order(Box::new(order)));
     }
-    match ask_error(WHAT, answer) {
-        AskError::Refused(refusal) if refusal.code == TradeCode::OrderNotFound => {
-            Ok(Found::Nothing)
-        }
-        error => Err(error),
+    if is_absent(answer) {
+        return Ok(Found::Nothing);
     }
+    Err(ask_error(WHAT, answer))
 }
 
 /// Interprets the list of open orders. One order that cannot be read fails the whole list, because
@@ -152,7 +162,7 @@ pub fn mark_price(answer: &Answer, symbol: &str) -> Result<Decimal, LookupError>
     let price = || {
         let body: Value = serde_json::from_str(&answer.body).ok()?;
         let is_it = answer.status == 200 && body.get("symbol")?.as_str()? == symbol;
-        let (_, price) = decimal(body.get("markPrice")?)?;
+        let price = decimal(body.get("markPrice")?)?;
         (is_it && !price.is_zero()).then_some(price)
     };
     price().ok_or_else(|| LookupError::unreadable("mark price", answer))

@@ -212,7 +212,7 @@ fn lost_response_is_unknown() {
     let agent = Reader { user: Address::ZERO, key: &key };
     let signed = client.sign(Call::CancelAll, &Params::of_symbol("BTCUSDT"), NONCE, agent).unwrap();
     let sent = run(client.cancel_all(&signed));
-    assert!(matches!(sent, Sent::Unknown(Unsettled { is_fenced: false, .. })), "{sent:?}");
+    assert!(matches!(sent, Sent::Unknown(Unresolved { fenced: false, .. })), "{sent:?}");
     assert_eq!(told.try_iter().count(), 1);
 }
 

@@ -74,7 +74,7 @@ fn market_is_found_by_the_names_that_traders_use() {
     for name in ["DOGE", "OLDUSDT", "OLD", "btcusdt", "BTCUSDT-PERP", "__proto__"] {
         assert_eq!(found(&markets, name), Err(TradeCode::MarketUnknown), "{name}");
     }
-    assert_eq!(found(&markets, "BTC/USDT"), Err(TradeCode::NotOfferedByExchange));
+    assert_eq!(found(&markets, "BTC/USDT"), Err(TradeCode::NotOffered));
 }
 
 #[test]

@@ -21,24 +21,28 @@ fn said(code: i64, text: &str) -> String {
 }
 
 #[test]
-fn order_keeps_the_texts_of_its_numbers() {
+fn order_is_read_exactly() {
+    let number = |text: &str| Decimal::parse(text).unwrap();
     let expected = ExchangeOrder {
-        order_id: u64::MAX,
+        order_id: u64::MAX.to_string(),
         client_id: Some("hd-1".to_owned()),
         symbol: "BTCUSDT".to_owned(),
         side: Side::Sell,
         order_type: Some(OrderType::StopLimit),
+        exchange_type: "STOP".to_owned(),
         status: OrderStatus::PartiallyFilled,
         exchange_status: "PARTIALLY_FILLED".to_owned(),
-        price: "49850.00".to_owned(),
-        trigger_price: Some("49900".to_owned()),
-        quantity: "1.0".to_owned(),
-        filled: "0.6".to_owned(),
-        average_price: Some("49849.50".to_owned()),
+        rejection: None,
+        price: number("49850"),
+        trigger_price: Some(number("49900")),
+        quantity: number("1"),
+        filled: number("0.6"),
+        average_price: Some(number("49849.5")),
         time_in_force: Some(TimeInForce::PostOnly),
         reduce_only: true,
         position_side: PositionSide::Short,
         at_ms: 1_730_869_356_000,
+        children: Vec::new(),
     };
     assert_eq!(order_of(|_| {}), Some(expected));
 }
@@ -55,7 +59,7 @@ fn zero_and_missing_fields_are_absent() {
     });
     let order = order.unwrap();
     assert_eq!((order.average_price, order.trigger_price, order.client_id), (None, None, None));
-    assert_eq!((order.price.as_str(), order.at_ms), ("0", 7));
+    assert_eq!((order.price, order.at_ms), (Decimal::ZERO, 7));
     assert_eq!(order.order_type, Some(OrderType::Limit));
 }
 
@@ -139,7 +143,7 @@ fn lookup_distinguishes_absence_from_failure() {
 
     let gone = ask(400, &said(-1000, "No agent found"), by_client);
     let Err(AskError::Refused(refusal)) = gone else { panic!("{gone:?}") };
-    assert_eq!(refusal.code, TradeCode::ApiKeyNotFound);
+    assert_eq!(refusal.code, TradeCode::AgentUnknown);
     assert!(matches!(
         ask(400, &said(-4225, "Nonce Expired"), by_client),
         Err(AskError::Failed(LookupError::NonceRejected))

@@ -57,7 +57,7 @@ impl ClientOrderId {
 
 /// Returns the first 130 bits as 26 letters and digits. `bytes` has at least 17 bytes.
 fn base32(bytes: &[u8]) -> String {
-    let bit = |place: usize| usize::from(bytes[place / 8] >> (7 - place % 8) & 1);
+    let bit = |place: usize| usize::from((bytes[place / 8] >> (7 - place % 8)) & 1);
     let letter = |index: usize| (0..5).fold(0, |value, place| value * 2 + bit(index * 5 + place));
     (0..26).map(|index| char::from(LETTERS[letter(index)])).collect()
 }
@@ -199,7 +199,7 @@ impl ExchangeOrderId {
     }
 
     fn digits(&self) -> String {
-        let [high, low] = (self.leg.bits() << 14 | self.day).to_be_bytes();
+        let [high, low] = ((self.leg.bits() << 14) | self.day).to_be_bytes();
         let head = [MARK, self.generation, high, low];
         format!("{}{}", hex::encode(head), self.key.to_hex())
     }

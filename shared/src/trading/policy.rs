@@ -193,8 +193,8 @@ pub struct PolicyRefusal {
     pub limit: String,
 }
 
-fn refusal(rule: PolicyRule, limit: impl ToString) -> PolicyRefusal {
-    PolicyRefusal { rule, limit: limit.to_string() }
+const fn refusal(rule: PolicyRule, limit: String) -> PolicyRefusal {
+    PolicyRefusal { rule, limit }
 }
 
 /// Checks everything that needs no knowledge of positions. It refuses early, before a key is opened
@@ -214,7 +214,7 @@ pub fn precheck(
     let count = u32::try_from(orders.len()).unwrap_or(u32::MAX);
     let counted = ledger.at(now_ms).orders_counted();
     if counted.saturating_add(count) > policy.orders_per_minute {
-        return Err(refusal(PolicyRule::OrderRate, policy.orders_per_minute));
+        return Err(refusal(PolicyRule::OrderRate, policy.orders_per_minute.to_string()));
     }
     Ok(())
 }
@@ -251,7 +251,7 @@ fn check_order(policy: &Policy, order: &Priced) -> Result<(), PolicyRefusal> {
         return Err(refusal(PolicyRule::Symbol, symbols.join(", ")));
     }
     if policy.reduce_only && !order.is_reducing {
-        return Err(refusal(PolicyRule::ReduceOnly, "reduceOnly"));
+        return Err(refusal(PolicyRule::ReduceOnly, "reduceOnly".to_owned()));
     }
     let is_too_wide = match order.slippage {
         Slippage::Fixed => false,
@@ -259,11 +259,11 @@ fn check_order(policy: &Policy, order: &Priced) -> Result<(), PolicyRefusal> {
         Slippage::Unbounded => policy.is_slippage_set,
     };
     if is_too_wide {
-        return Err(refusal(PolicyRule::Slippage, policy.max_slippage));
+        return Err(refusal(PolicyRule::Slippage, policy.max_slippage.text()));
     }
     match order.notional {
         Some(notional) if notional <= policy.max_order_notional => Ok(()),
-        _ => Err(refusal(PolicyRule::OrderNotional, policy.max_order_notional)),
+        _ => Err(refusal(PolicyRule::OrderNotional, policy.max_order_notional.text())),
     }
 }
 
@@ -275,7 +275,7 @@ fn reserve(
     exposure: Option<&Exposure>,
     orders: &[Priced],
 ) -> Result<Ledger, PolicyRefusal> {
-    let refused = || refusal(PolicyRule::PositionNotional, limit);
+    let refused = || refusal(PolicyRule::PositionNotional, limit.text());
     let exposure = exposure.ok_or_else(refused)?;
     for order in orders.iter().filter(|order| !order.is_reducing) {
         let notional = order.notional.ok_or_else(refused)?;

@@ -29,9 +29,8 @@ pub(in crate::exchanges) struct Received {
 impl Received {
     /// Returns the value of a header.
     pub(in crate::exchanges) fn header(&self, name: &str) -> Option<&str> {
-        let of = |line: &'_ String| line.split_once(": ").map(|(it, _)| it.to_lowercase());
-        let line = self.head.iter().find(|line| of(line).as_deref() == Some(name))?;
-        line.split_once(": ").map(|(_, value)| value)
+        let mut pairs = self.head.iter().filter_map(|line| line.split_once(": "));
+        pairs.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 }
 

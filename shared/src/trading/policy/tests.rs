@@ -93,7 +93,7 @@ fn position_limit_counts_open_and_reserved_orders() {
     };
     let empty = Ledger::default();
     let refused = |result: Result<Ledger, PolicyRefusal>| {
-        assert_eq!(result.unwrap_err(), refusal(PolicyRule::PositionNotional, "100"));
+        assert_eq!(result.unwrap_err(), refusal(PolicyRule::PositionNotional, "100".to_owned()));
     };
     // Without knowledge of the position nothing passes.
     refused(take(&empty, None, &[order("a", Side::Buy, "1")]));

@@ -202,9 +202,7 @@ fn failure(answer: &Answer, list: &[Known]) -> Failure {
     if matches!(answer.status, 418 | 429) {
         return limited();
     }
-    // 408 is a timeout of the exchange. A code counts as a refusal only with another 4xx.
-    let is_refusal = (400..=499).contains(&answer.status) && answer.status != 408;
-    let found = parsed.as_ref().filter(|_| is_refusal);
+    let found = parsed.as_ref().filter(|_| is_refusal(answer));
     match found.and_then(|(code, text)| meaning(*code, text, list)) {
         Some(Meaning::Refused(code)) => {
             Failure::Refused(TradeRefusal::new(code, text.unwrap_or_default()))
@@ -231,6 +229,11 @@ fn element_failure(element: &Value, list: &[Known]) -> Failure {
         Some(Meaning::Fenced) => Failure::Unknown(unclear(&words, Some(&text), true)),
         Some(Meaning::LookUp) | None => Failure::Unknown(unclear(&words, Some(&text), false)),
     }
+}
+
+/// Returns whether the code in a response counts as a refusal. 408 is a timeout of the exchange.
+const fn is_refusal(answer: &Answer) -> bool {
+    matches!(answer.status, 400..=407 | 409..=417 | 419..=428 | 430..=499)
 }
 
 fn is_success(answer: &Answer) -> bool {
@@ -343,7 +346,7 @@ pub fn is_nonce_taken(answer: &Answer) -> bool {
 /// Returns whether a lookup reports that the exchange does not have the order.
 #[must_use]
 pub fn is_absent(answer: &Answer) -> bool {
-    answer.status == 400 && parse(&answer.body).is_some_and(|(code, _)| code == -2013)
+    is_refusal(answer) && parse(&answer.body).is_some_and(|(code, _)| code == -2013)
 }
 
 /// Returns why a read was refused, if the list says so.

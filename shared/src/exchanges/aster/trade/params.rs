@@ -141,7 +141,7 @@ impl Params {
 #[must_use]
 pub fn message(params: &Params, nonce_us: u64, user: Address, signer: Address) -> String {
     let (nonce, user, signer) = (nonce_us.to_string(), user.to_string(), signer.to_string());
-    let head = [("nonce", nonce.as_str()), ("user", &user), ("signer", &signer)];
+    let head = [("nonce", nonce.as_str()), ("user", user.as_str()), ("signer", signer.as_str())];
     joined(head.into_iter().chain(params.0.iter().map(|(name, text)| (*name, text.as_str()))))
 }
 

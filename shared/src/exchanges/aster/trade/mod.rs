@@ -3,6 +3,8 @@
 //! [`Call`] is the closed list of calls. It contains no transfer, no withdrawal, and no call that
 //! changes agents or builders. Sources: Aster's futures API V3 document and its error list.
 
+#![deny(clippy::float_arithmetic)]
+
 pub mod answer;
 pub mod markets;
 pub mod params;

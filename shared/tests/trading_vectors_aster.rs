@@ -122,8 +122,8 @@ fn signed_calls_are_reproduced() {
 }
 
 /// Calls that the product cannot express: without an id of the order, without the result of a market
-/// order, or with a path or a field that it does not have.
-const NOT_EXPRESSIBLE: [&str; 20] = [
+/// order, without the market of a position, or with a path or a field that it does not have.
+const NOT_EXPRESSIBLE: [&str; 19] = [
     "aster-order-market-reduce-only",
     "aster-order-limit-ioc-testnet",
     "aster-order-stop-market-close-position",
@@ -137,7 +137,6 @@ const NOT_EXPRESSIBLE: [&str; 20] = [
     "aster-countdown-cancel-all",
     "aster-user-trades",
     "aster-position-risk",
-    "aster-position-risk-testnet",
     "aster-balance-agent2-testnet",
     "aster-leverage",
     "aster-margin-type-testnet",
@@ -214,7 +213,7 @@ fn built(call: Call, fields: &BTreeMap<String, String>) -> Params {
             }
         },
         Call::Cancel | Call::GetOrder => Params::of_order(symbol, order_id(fields)),
-        Call::CancelAll | Call::OpenOrders => Params::of_symbol(symbol),
+        Call::CancelAll | Call::OpenOrders | Call::Positions => Params::of_symbol(symbol),
         Call::Noop | Call::AllOpenOrders => Params::none(),
         other => panic!("{other:?}"),
     }
@@ -243,7 +242,7 @@ fn typed_calls_have_the_vectors_parameters() {
         assert_eq!(built(call, &fields), Params::new(given), "{name}");
         met.push(call);
     }
-    assert_eq!(met.len(), 15);
+    assert_eq!(met.len(), 16);
     for call in [
         Call::Order,
         Call::BatchOrders,
@@ -253,6 +252,7 @@ fn typed_calls_have_the_vectors_parameters() {
         Call::CancelAll,
         Call::Noop,
         Call::GetOrder,
+        Call::Positions,
     ] {
         assert!(met.contains(&call), "no vector for {call:?}");
     }

@@ -70,11 +70,13 @@ pub enum Call {
     OpenOrders,
     /// Reads the open orders of all markets.
     AllOpenOrders,
+    /// Reads the positions of a market.
+    Positions,
 }
 
 impl Call {
     /// All calls, in declaration order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Order,
         Self::BatchOrders,
         Self::Modify,
@@ -85,6 +87,7 @@ impl Call {
         Self::GetOrder,
         Self::OpenOrders,
         Self::AllOpenOrders,
+        Self::Positions,
     ];
 
     /// Returns the method.
@@ -94,7 +97,9 @@ impl Call {
             Self::Order | Self::BatchOrders | Self::Noop => Method::Post,
             Self::Modify => Method::Put,
             Self::Cancel | Self::CancelBatch | Self::CancelAll => Method::Delete,
-            Self::GetOrder | Self::OpenOrders | Self::AllOpenOrders => Method::Get,
+            Self::GetOrder | Self::OpenOrders | Self::AllOpenOrders | Self::Positions => {
+                Method::Get
+            }
         }
     }
 
@@ -107,6 +112,7 @@ impl Call {
             Self::CancelAll => "/fapi/v3/allOpenOrders",
             Self::Noop => "/fapi/v3/noop",
             Self::OpenOrders | Self::AllOpenOrders => "/fapi/v3/openOrders",
+            Self::Positions => "/fapi/v3/positionRisk",
         }
     }
 
@@ -114,7 +120,7 @@ impl Call {
     #[must_use]
     pub const fn weight(self) -> u64 {
         match self {
-            Self::BatchOrders => 5,
+            Self::BatchOrders | Self::Positions => 5,
             Self::AllOpenOrders => 40,
             Self::Order
             | Self::Modify
@@ -297,6 +303,21 @@ impl Client {
         let params = symbol.map_or_else(Params::none, Params::of_symbol);
         let answer = self.ask(call, &params, agent).await?;
         read::open_orders(&answer)
+    }
+
+    /// Reads the notional of the wallet's position in a market at the mark price. A long and a short
+    /// position of an account in hedge mode are added.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state it.
+    pub async fn position_notional(
+        &self,
+        agent: Reader<'_>,
+        symbol: &str,
+    ) -> Result<Decimal, AskError> {
+        let params = Params::of_symbol(symbol);
+        let answer = self.ask(Call::Positions, &params, agent).await?;
+        read::position_notional(&answer, symbol)
     }
 
     /// Reads the markets with their filters.

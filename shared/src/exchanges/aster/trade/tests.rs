@@ -86,6 +86,7 @@ fn calls_are_the_closed_list() {
             (Method::Get, "/fapi/v3/order", 1),
             (Method::Get, "/fapi/v3/openOrders", 1),
             (Method::Get, "/fapi/v3/openOrders", 40),
+            (Method::Get, "/fapi/v3/positionRisk", 5),
         ]
     );
     for path in [

@@ -263,7 +263,7 @@ fn list_of_calls_that_are_not_expressible_is_exact() {
     let names: Vec<_> =
         signed_calls().iter().map(|vector| text(vector, "/name").to_owned()).collect();
     for name in NOT_EXPRESSIBLE {
-        assert!(names.iter().any(|known| known == name), "{name} is no vector");
+        assert!(names.iter().any(|known| known == name), "{name} is not a vector");
     }
 }
 

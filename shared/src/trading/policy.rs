@@ -9,7 +9,7 @@ use domain::ids::Exchange;
 use serde::{Deserialize, Serialize};
 
 pub use self::record::{Loosening, PendingPolicy, PolicyRecord};
-use super::decimal::Decimal;
+use super::decimal::{Decimal, MAX_PLACES};
 use super::ids::OrderKey;
 use super::ledger::{Ledger, MAX_RESERVED, Reservation};
 use super::order::Side;
@@ -278,7 +278,7 @@ fn reserve(
     let refused = || refusal(PolicyRule::PositionNotional, limit.text());
     let exposure = exposure.ok_or_else(refused)?;
     for order in orders.iter().filter(|order| !order.is_reducing) {
-        let notional = order.notional.ok_or_else(refused)?;
+        let notional = order.notional.and_then(storable).ok_or_else(refused)?;
         let known = exposure.0.get(&order.symbol);
         let (position, open) = known.map_or((Decimal::ZERO, Decimal::ZERO), |known| {
             let open = match order.side {
@@ -298,6 +298,13 @@ fn reserve(
         ledger.reserved.insert(order.key.to_hex(), reservation);
     }
     Ok(ledger)
+}
+
+/// Rounds a notional up to a number of places that can be stored and parsed.
+fn storable(notional: Decimal) -> Option<Decimal> {
+    let places = u8::try_from(MAX_PLACES).ok()?;
+    let rounded = notional.rounded(u32::MAX, places);
+    if rounded >= notional { Some(rounded) } else { rounded.checked_add(Decimal::new(1, places)?) }
 }
 
 /// Returns whether a policy allows anything that another one refuses: whether any field is wider.

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::fields::{AttachedFields, ChangeFields, OrderFault, OrderFields, check_batch};
 use super::*;
+use crate::trading::ids::ClientOrderId;
 
 const MARKET: OrderFields<'_> = OrderFields {
     symbol: Some("BTCUSDT"),

@@ -67,7 +67,7 @@ fn each_rule_refuses_with_its_limit() {
 }
 
 #[test]
-fn slippage_is_bounded_and_unbounded_orders_need_the_default() {
+fn market_order_respects_the_slippage_limit() {
     let of = |slippage| Priced { slippage, ..order("a", Side::Buy, "10") };
     let none = PolicyFields::default();
     let set = PolicyFields { max_slippage: Some(decimal("0.02")), ..Default::default() };
@@ -115,6 +115,28 @@ fn position_limit_counts_open_and_reserved_orders() {
     // The outcome ends the reservation.
     let free = full.without(&key("a"));
     assert!(take(&free, Some(&exposure), &[order("b", Side::Buy, "30")]).is_ok());
+}
+
+/// A product of two parsed numbers may have 24 places, and a stored number at most 12.
+#[test]
+fn reservation_is_rounded_up_to_what_can_be_stored() {
+    let fields = PolicyFields { max_position_notional: Some(decimal("100")), ..Default::default() };
+    let policy = fields.effective();
+    for (factors, stored) in [
+        (["0.0000001", "0.0000003"], "0.000000000001"),
+        (["1.0000000001", "1.0001"], "1.000100000101"),
+        (["0.5", "3"], "1.5"),
+    ] {
+        let [price, quantity] = factors.map(decimal);
+        let order = Priced { notional: price.checked_mul(quantity), ..order("a", Side::Buy, "1") };
+        let exposure = Exposure::default();
+        let ledger = Ledger::default();
+        let next =
+            check(&policy, &ledger, Some(&exposure), &[order], Exchange::Aster, NOW_US).unwrap();
+        assert_eq!(next.reserved_of("BTCUSDT", Side::Buy), Some(decimal(stored)), "{factors:?}");
+        let text = serde_json::to_string(&next).unwrap();
+        assert_eq!(serde_json::from_str::<Ledger>(&text).unwrap(), next);
+    }
 }
 
 #[test]

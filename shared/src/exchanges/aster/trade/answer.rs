@@ -198,16 +198,16 @@ fn failure(answer: &Answer, list: &[Known]) -> Failure {
     let parsed = parse(&answer.body);
     let said = parsed.as_ref().map(|(code, text)| format!(", {code} {text}"));
     let words = format!("HTTP {}{}", answer.status, said.unwrap_or_default());
-    let limited = || Failure::Refused(TradeRefusal::limited(answer.wait_s(RETRY_AFTER_S), &words));
+    let text = parsed.as_ref().map(|(_, text)| text.as_str());
     if matches!(answer.status, 418 | 429) {
-        return limited();
+        return limited(answer.wait_s(RETRY_AFTER_S), &words);
     }
     let found = parsed.as_ref().filter(|_| is_refusal(answer));
     match found.and_then(|(code, text)| meaning(*code, text, list)) {
         Some(Meaning::Refused(code)) => {
             Failure::Refused(TradeRefusal::new(code, text.unwrap_or_default()))
         }
-        Some(Meaning::Limited) => limited(),
+        Some(Meaning::Limited) => limited(answer.wait_s(RETRY_AFTER_S), &words),
         Some(Meaning::Fenced) => Failure::Unknown(unclear(&words, text, true)),
         Some(Meaning::LookUp) => Failure::Unknown(unclear(&words, text, false)),
         None if matches!(answer.status, 403 | 451) => {

@@ -285,7 +285,9 @@ mod tests {
 
         /// A text cannot add a parameter, an order, or a field of an order.
         #[test]
-        fn batch_is_json_with_the_given_texts(texts in prop::collection::vec(any::<String>(), 1..4)) {
+        fn batch_is_json_with_the_given_texts(
+            texts in prop::collection::vec(any::<String>(), 1..4),
+        ) {
             let request = LIMIT.check(Exchange::Aster).unwrap();
             let of = |text: &String| Value::from(text.as_str());
             let orders: Vec<_> = texts

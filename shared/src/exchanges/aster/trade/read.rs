@@ -10,7 +10,7 @@ use crate::exchanges::trade::{ExchangeOrder, Found, TradeCode, TradeRefusal, sho
 use crate::trading::decimal::Decimal;
 use crate::trading::order::{OrderStatus, OrderType, PositionSide, Side, TimeInForce};
 
-/// Why a question about orders has no answer.
+/// Why a question about orders failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// The exchange refused the question.
@@ -96,7 +96,7 @@ fn position_side(word: &str) -> Option<PositionSide> {
     PositionSide::ALL.into_iter().find(|side| side.as_str() == word)
 }
 
-/// Returns why a response has no answer.
+/// Returns why a response does not state what was asked.
 fn ask_error(what: &'static str, answer: &Answer) -> AskError {
     if is_nonce_taken(answer) {
         return LookupError::NonceRejected.into();

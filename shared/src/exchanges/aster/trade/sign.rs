@@ -66,7 +66,7 @@ impl Signed {
     }
 }
 
-/// Omits the text: until it is sent, whoever has it can place the order.
+/// Omits the text, which can place the order until it is sent.
 impl fmt::Debug for Signed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Signed({:?}, {} bytes)", self.call, self.text.len())

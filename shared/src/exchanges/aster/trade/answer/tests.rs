@@ -156,8 +156,8 @@ fn every_code_of_the_error_table_is_listed() {
     }
 }
 
-/// Responses that Aster documents as "status unknown", that are undocumented, or that are no
-/// refusal.
+/// Responses that Aster documents as "status unknown", that are undocumented, or that do not
+/// refuse anything.
 #[test]
 fn unlisted_response_is_unknown() {
     for (status, code, text) in [

@@ -109,7 +109,7 @@ fn unreadable_and_ambiguous_markets_are_left_out() {
 }
 
 #[test]
-fn price_is_checked_against_the_tick_and_never_rounded() {
+fn price_off_the_tick_is_refused() {
     // The precision fields would allow two places.
     let code = |price| check(OrderFields { price: Some(price), ..LIMIT }, None);
     assert_eq!(code("60000.1"), Ok(()));

@@ -226,8 +226,10 @@ fn element_failure(element: &Value, list: &[Known]) -> Failure {
     match meaning(code, &text, list) {
         Some(Meaning::Refused(code)) => Failure::Refused(TradeRefusal::new(code, &text)),
         Some(Meaning::Limited) => limited(RETRY_AFTER_S, &words),
-        Some(Meaning::Fenced) => Failure::Unknown(unclear(&words, Some(&text), true)),
-        Some(Meaning::LookUp) | None => Failure::Unknown(unclear(&words, Some(&text), false)),
+        // A batch has one nonce, so a code for a single element says nothing about it.
+        Some(Meaning::Fenced | Meaning::LookUp) | None => {
+            Failure::Unknown(unclear(&words, Some(&text), false))
+        }
     }
 }
 
@@ -314,11 +316,32 @@ pub fn cancelled_all(answer: &Answer) -> Sent<()> {
     }
 }
 
-/// Interprets the response to `noop`: whether its nonce can no longer execute anything.
+/// How far a nonce may be ahead of the exchange's clock, in milliseconds, when its refusal counts as
+/// a fence. The shortest documented window is 10 seconds.
+const MAX_AHEAD_MS: u64 = 5_000;
+
+/// Withdraws a fence that a nonce in the future does not prove: the exchange refuses such a nonce
+/// now, and accepts it when its clock has caught up.
+#[must_use]
+pub fn without_early_fence<T>(sent: Sent<T>, answer: &Answer, nonce_us: u64) -> Sent<T> {
+    match sent {
+        Sent::Unknown(unresolved) if is_ahead(answer, nonce_us) => {
+            Sent::Unknown(Unresolved { fenced: false, ..unresolved })
+        }
+        sent => sent,
+    }
+}
+
+const fn is_ahead(answer: &Answer, nonce_us: u64) -> bool {
+    nonce_us / 1_000 > answer.at_ms.saturating_add(MAX_AHEAD_MS)
+}
+
+/// Interprets the response to `noop` with this nonce: whether the nonce can no longer execute
+/// anything.
 ///
 /// # Errors
 /// Fails when it remains unknown.
-pub fn fenced(answer: &Answer) -> Result<(), Unresolved> {
+pub fn fenced(answer: &Answer, nonce_us: u64) -> Result<(), Unresolved> {
     let is_ok = match success(answer) {
         Some(Value::Object(body)) => {
             let code = body.get("code").map(|_| parse(&answer.body).map(|(code, _)| code));
@@ -329,10 +352,12 @@ pub fn fenced(answer: &Answer) -> Result<(), Unresolved> {
     if is_ok {
         return Ok(());
     }
-    match failure(answer, &[]) {
-        Failure::Unknown(Unresolved { fenced: true, .. }) => Ok(()),
-        Failure::Unknown(unresolved) => Err(unresolved),
-        Failure::Refused(refusal) => Err(unclear(&refusal.text, Some(&refusal.text), false)),
+    match without_early_fence(failure(answer, &[]).into(), answer, nonce_us) {
+        Sent::Unknown(Unresolved { fenced: true, .. }) => Ok(()),
+        Sent::Unknown(unresolved) => Err(unresolved),
+        Sent::Refused(refusal) => Err(unclear(&refusal.text, Some(&refusal.text), false)),
+        // A failure is neither of these.
+        Sent::Accepted(()) | Sent::NotSent(_) => Err(unclear("noop", None, false)),
     }
 }
 

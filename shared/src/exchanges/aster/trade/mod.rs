@@ -217,10 +217,7 @@ impl Client {
 
     /// Sends a signed order.
     pub async fn place(&self, signed: &Signed, expected: Expected<'_>) -> Sent<Box<ExchangeOrder>> {
-        match self.send(signed).await {
-            Ok(answer) => answer::placed(&answer, expected),
-            Err(error) => Sent::without_answer(error),
-        }
+        self.outcome(signed, |answer| answer::placed(answer, expected)).await
     }
 
     /// Sends a signed batch. The entries have the order of the request.
@@ -229,32 +226,32 @@ impl Client {
         signed: &Signed,
         expected: &[Expected<'_>],
     ) -> Sent<Vec<Entry>> {
-        match self.send(signed).await {
-            Ok(answer) => answer::placed_batch(&answer, expected),
-            Err(error) => Sent::without_answer(error),
-        }
+        self.outcome(signed, |answer| answer::placed_batch(answer, expected)).await
     }
 
     /// Sends a signed change or cancellation of one order.
     pub async fn change(&self, signed: &Signed, symbol: &str) -> Sent<Box<ExchangeOrder>> {
-        match self.send(signed).await {
-            Ok(answer) => answer::changed(&answer, symbol),
-            Err(error) => Sent::without_answer(error),
-        }
+        self.outcome(signed, |answer| answer::changed(answer, symbol)).await
     }
 
     /// Sends a signed cancellation of several orders.
     pub async fn cancel_batch(&self, signed: &Signed, count: usize) -> Sent<Vec<Entry>> {
-        match self.send(signed).await {
-            Ok(answer) => answer::cancelled_batch(&answer, count),
-            Err(error) => Sent::without_answer(error),
-        }
+        self.outcome(signed, |answer| answer::cancelled_batch(answer, count)).await
     }
 
     /// Sends a signed cancellation of all orders of a market.
     pub async fn cancel_all(&self, signed: &Signed) -> Sent<()> {
+        self.outcome(signed, answer::cancelled_all).await
+    }
+
+    /// Sends a signed call, and interprets its response.
+    async fn outcome<T>(
+        &self,
+        signed: &Signed,
+        read: impl FnOnce(&Answer) -> Sent<T> + Send,
+    ) -> Sent<T> {
         match self.send(signed).await {
-            Ok(answer) => answer::cancelled_all(&answer),
+            Ok(answer) => answer::without_early_fence(read(&answer), &answer, signed.nonce_us),
             Err(error) => Sent::without_answer(error),
         }
     }
@@ -267,7 +264,7 @@ impl Client {
         let noop = self.sign(Call::Noop, &Params::none(), nonce_us, agent);
         let noop = noop.map_err(|fault| Unclear::BadAnswer(fault.to_string()))?;
         match self.send(&noop).await {
-            Ok(answer) => answer::fenced(&answer),
+            Ok(answer) => answer::fenced(&answer, nonce_us),
             Err(error) => match Sent::<()>::without_answer(error) {
                 Sent::Unknown(unresolved) => Err(unresolved),
                 _ => Err(Unclear::BadAnswer("no connection".to_owned()).into()),

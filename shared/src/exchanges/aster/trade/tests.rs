@@ -12,7 +12,8 @@ use crate::trading::ids::{ExchangeOrderId, Leg, OrderKey};
 use crate::trading::ledger::{ASTER_NONCE_STEP, next_nonce};
 use crate::trading::order::{ChangeFields, OrderFields, OrderRequest};
 
-const NONCE: u64 = 1_791_000_000_000_000;
+/// A nonce in the past of every clock.
+const NONCE: u64 = 1_691_000_000_000_000;
 
 fn client(script: Vec<Reply>) -> (Client, Receiver<Received>) {
     let (url, told) = serve(script);

@@ -265,7 +265,7 @@ fn batch_entries_are_independent() {
         [
             Entry::Placed(_),
             Entry::Refused(TradeRefusal { code: TradeCode::InsufficientFunds, .. }),
-            Entry::Unknown(Unresolved { fenced: true, .. }),
+            Entry::Unknown(Unresolved { fenced: false, .. }),
             Entry::Unknown(Unresolved { fenced: false, .. }),
             Entry::Unknown(Unresolved { fenced: false, .. }),
         ]
@@ -334,7 +334,7 @@ fn fence_holds_when_the_nonce_is_spent() {
         (400, said(-4225, "Nonce Expired")),
         (400, said(-4226, "Nonce used")),
     ] {
-        assert!(fenced(&Answer::new(status, body.as_str())).is_ok(), "{status} {body}");
+        assert!(fenced(&Answer::new(status, body.as_str()), 0).is_ok(), "{status} {body}");
     }
     for (status, body) in [
         (200, String::new()),
@@ -349,7 +349,25 @@ fn fence_holds_when_the_nonce_is_spent() {
         (500, said(-4225, "Nonce Expired")),
         (503, "{}".to_owned()),
     ] {
-        let fenced = fenced(&Answer::new(status, body.as_str()));
+        let fenced = fenced(&Answer::new(status, body.as_str()), 0);
         assert!(fenced.is_err_and(|unresolved| !unresolved.fenced), "{status} {body}");
     }
+}
+
+/// A clock that is ahead makes nonces that the exchange refuses now and accepts later.
+#[test]
+fn refused_nonce_in_the_future_does_not_fence() {
+    let at_ms = 1_790_000_000_000;
+    let answer = |status, body: &str| Answer { at_ms, ..Answer::new(status, body) };
+    let refused = answer(400, &said(-4225, "Nonce Expired"));
+    for (nonce_ms, holds) in
+        [(at_ms - 60_000, true), (at_ms, true), (at_ms + 5_000, true), (at_ms + 5_001, false)]
+    {
+        let nonce_us = nonce_ms * 1_000;
+        assert_eq!(fenced(&refused, nonce_us).is_ok(), holds, "{nonce_ms}");
+        let sent = without_early_fence(placed(&refused, EXPECTED), &refused, nonce_us);
+        assert!(is_unknown(&sent, holds), "{nonce_ms}: {sent:?}");
+    }
+    // An accepted noop has taken its nonce, wherever it is.
+    assert!(fenced(&answer(200, r#"{"code":200}"#), (at_ms + 50_000) * 1_000).is_ok());
 }

@@ -1,5 +1,5 @@
-//! The common settings of the HTTP clients for exchanges and webhooks: no redirects, no proxies,
-//! and the same TLS as the AWS clients.
+//! The common settings of the HTTP clients for exchanges and webhooks: no redirects, no proxies, no
+//! automatic retries, and the same TLS as the AWS clients.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -35,6 +35,9 @@ pub enum SetupError {
 
 /// Returns a builder with these settings. The caller sets the timeout of a call.
 ///
+/// A request is written to at most one connection. The connection pool moves a request to another
+/// connection only before its first byte is written.
+///
 /// # Errors
 /// Fails when TLS cannot be set up.
 #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
@@ -43,6 +46,7 @@ pub fn client_builder() -> Result<reqwest::ClientBuilder, HttpSetupError> {
         .tls_backend_preconfigured(tls::client_config()?)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::none())
+        .retry(reqwest::retry::never())
         .no_proxy()
         .user_agent(concat!("hyperdex-keys/", env!("CARGO_PKG_VERSION"))))
 }

@@ -17,6 +17,7 @@ pub mod runtime;
 pub mod schema;
 pub mod store;
 pub mod tenancy;
+pub mod trading;
 mod turns;
 pub mod wallets;
 pub mod webhooks;

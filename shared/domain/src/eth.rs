@@ -237,6 +237,12 @@ impl fmt::Debug for AgentKey {
     }
 }
 
+/// Returns the Keccak-256 hash.
+#[must_use]
+pub fn keccak256(bytes: &[u8]) -> [u8; 32] {
+    utils::keccak256(bytes)
+}
+
 /// Returns the digest of an EIP-191 `personal_sign`.
 #[must_use]
 pub fn personal_digest(message: &str) -> Digest {
@@ -263,6 +269,8 @@ pub enum Field<'a> {
     Bool(bool),
     /// `address`
     Address(Address),
+    /// `bytes32`
+    Bytes32([u8; 32]),
 }
 
 impl Field<'_> {
@@ -272,6 +280,7 @@ impl Field<'_> {
             Self::Uint(value) => Token::Uint(value.into()),
             Self::Bool(value) => Token::Bool(value),
             Self::Address(address) => Token::Address(H160(address.0)),
+            Self::Bytes32(bytes) => Token::FixedBytes(bytes.to_vec()),
         }
     }
 }

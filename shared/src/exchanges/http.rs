@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use domain::clock::Clock;
-use http::HeaderMap;
-use http::header::{DATE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::{HeaderMap, Method};
 use platform::telemetry;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
@@ -14,7 +14,8 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 use super::{bounded, without_secrets};
 use crate::http_client::{HttpSetupError, LazyClient};
 
-/// Maximum size of a response, in bytes. An account's whole agent list takes a few KB.
+/// Maximum size of a response, in bytes, unless the call allows more. An account's whole agent list
+/// takes a few KB.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
 /// Maximum wait after a plain "too many requests", in seconds. It is passed on to callers.
@@ -36,6 +37,8 @@ pub struct Http {
     client: LazyClient,
     base: String,
     name: &'static str,
+    /// Timeout of a call, if it is not the client's.
+    timeout: Option<Duration>,
     clock: Clock,
     /// Lead of the local clock over the exchange's at its last response, in milliseconds.
     skew_ms: Arc<AtomicI64>,
@@ -143,7 +146,13 @@ impl Http {
         let call_timeout = Duration::from_millis(call_timeout_ms);
         let client = LazyClient::new(call_timeout);
         let base = base.as_str().trim_end_matches('/').to_owned();
-        Self { client, base, name, clock, skew_ms: Arc::default() }
+        Self { client, base, name, timeout: None, clock, skew_ms: Arc::default() }
+    }
+
+    /// Returns a client with the same connections and another timeout of a call.
+    #[must_use]
+    pub fn with_timeout(&self, call_timeout_ms: u64) -> Self {
+        Self { timeout: Some(Duration::from_millis(call_timeout_ms)), ..self.clone() }
     }
 
     /// Returns the clock.
@@ -168,8 +177,20 @@ impl Http {
         content_type: &'static str,
         body: String,
     ) -> Result<Answer, SendError> {
-        let request = self.client()?.post(self.url(path));
-        self.send(path, with_body(request, content_type, body)).await
+        self.send_body(Method::POST, path, content_type, body).await
+    }
+
+    /// Sends a `PUT` with a body.
+    ///
+    /// # Errors
+    /// Fails when there is no response.
+    pub async fn put(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        body: String,
+    ) -> Result<Answer, SendError> {
+        self.send_body(Method::PUT, path, content_type, body).await
     }
 
     /// Sends a `DELETE` with a body.
@@ -182,16 +203,44 @@ impl Http {
         content_type: &'static str,
         body: String,
     ) -> Result<Answer, SendError> {
-        let request = self.client()?.delete(self.url(path));
-        self.send(path, with_body(request, content_type, body)).await
+        self.send_body(Method::DELETE, path, content_type, body).await
     }
 
-    /// Sends a `GET` with a query that is already encoded.
+    /// Sends a `GET` with a query that is already encoded. The request has no `Content-Type`.
     ///
     /// # Errors
     /// Fails without a response.
     pub async fn get(&self, path: &str, query: &str) -> Result<Answer, SendError> {
-        self.send(path, self.client()?.get(format!("{}?{query}", self.url(path)))).await
+        self.get_up_to(path, query, MAX_ANSWER_BYTES).await
+    }
+
+    /// Sends a `GET` as [`Http::get`] does, and accepts a response of at most `max_bytes`.
+    ///
+    /// # Errors
+    /// Fails when there is no response.
+    pub async fn get_up_to(
+        &self,
+        path: &str,
+        query: &str,
+        max_bytes: usize,
+    ) -> Result<Answer, SendError> {
+        let url = match query {
+            "" => self.url(path),
+            query => format!("{}?{query}", self.url(path)),
+        };
+        self.send(path, self.client()?.get(url), max_bytes).await
+    }
+
+    async fn send_body(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &'static str,
+        body: String,
+    ) -> Result<Answer, SendError> {
+        let request = self.client()?.request(method, self.url(path));
+        let request = request.header(CONTENT_TYPE, content_type).body(body);
+        self.send(path, request, MAX_ANSWER_BYTES).await
     }
 
     fn client(&self) -> Result<&reqwest::Client, SendError> {
@@ -206,7 +255,12 @@ impl Http {
         &self,
         path: &str,
         request: reqwest::RequestBuilder,
+        max_bytes: usize,
     ) -> Result<Answer, SendError> {
+        let request = match self.timeout {
+            Some(timeout) => request.timeout(timeout),
+            None => request,
+        };
         telemetry::count_call(self.name, path);
         let sent_ms = self.clock.now_ms();
         let mut response = request.send().await.map_err(send_error)?;
@@ -222,7 +276,7 @@ impl Http {
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(send_error)? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            if body.len() + chunk.len() > max_bytes {
                 return Err(SendError::Broken(TransportError::TooLarge));
             }
             body.extend_from_slice(&chunk);
@@ -256,14 +310,6 @@ fn skew_ms(sent_ms: u64, received_ms: u64, date_ms: u64) -> i64 {
     i64::try_from(ahead).unwrap_or(i64::MAX) - i64::try_from(behind).unwrap_or(i64::MAX)
 }
 
-fn with_body(
-    request: reqwest::RequestBuilder,
-    content_type: &'static str,
-    body: String,
-) -> reqwest::RequestBuilder {
-    request.header(http::header::CONTENT_TYPE, content_type).body(body)
-}
-
 fn with_causes(error: &reqwest::Error) -> String {
     use std::error::Error as _;
     let mut text = error.to_string();
@@ -287,5 +333,7 @@ fn send_error(error: reqwest::Error) -> SendError {
     }
 }
 
+#[cfg(test)]
+pub(super) mod scripted;
 #[cfg(test)]
 mod tests;

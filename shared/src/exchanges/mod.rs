@@ -10,10 +10,11 @@ pub mod http;
 pub mod hyperliquid;
 pub mod networks;
 pub mod profile;
+pub mod trade;
 
 pub use aster::config::{AsterConfig, aster_v1_url};
 pub use client::{ExchangeClient, Sends};
-pub use config::CALL_TIMEOUT_MS;
+pub use config::{CALL_TIMEOUT_MS, ORDER_TIMEOUT_MS, order_timeout_ms};
 pub use hyperliquid::config::HyperliquidConfig;
 
 use domain::eth::{Address, AgentKeyError};

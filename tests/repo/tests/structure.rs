@@ -173,3 +173,22 @@ fn trusted_base_of_the_cosigner_is_small() {
     let lines: usize = lines.sum();
     assert!(lines <= MAX_TRUSTED_LINES, "party 2 trusts {lines} lines");
 }
+
+/// Prices, quantities and limits are decimal numbers from the request to the exchange and back.
+#[test]
+fn trading_code_has_no_binary_fractions() {
+    let folders = [
+        "shared/src/trading",
+        "shared/src/exchanges/aster/trade",
+        "shared/src/exchanges/hyperliquid/trade",
+    ];
+    let files: Vec<_> = folders.iter().flat_map(|folder| sources(folder)).collect();
+    assert!(files.len() > 15, "too few files");
+    let is_word = |text: &str| text == "f32" || text == "f64";
+    for (file, text) in files {
+        for (number, line) in text.lines().enumerate() {
+            let mut words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            assert!(!words.any(is_word), "{file}:{} has a binary fraction", number + 1);
+        }
+    }
+}

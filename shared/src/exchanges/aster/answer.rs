@@ -58,7 +58,7 @@ pub const ANSWERS: &[Known] = &[
 ];
 
 /// Parses the code and text of a response.
-fn parse(body: &str) -> Option<(i64, String)> {
+pub(super) fn parse(body: &str) -> Option<(i64, String)> {
     let body: Value = serde_json::from_str(body).ok()?;
     let code = body.get("code")?;
     let code = code.as_i64().or_else(|| code.as_str()?.parse().ok())?;

@@ -4,6 +4,7 @@
 pub mod answer;
 pub(super) mod config;
 mod profile;
+pub mod trade;
 pub mod v1;
 
 pub use profile::PROFILE;

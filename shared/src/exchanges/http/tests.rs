@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use domain::clock::Clock;
 
+use super::scripted::{Reply, serve};
 use super::{Answer, Http, SendError, TransportError, date_ms, skew_ms};
 
 /// Responds to every call with these bytes, and repeats the last part until the client
@@ -179,4 +180,65 @@ fn block_text_is_plain_bounded_and_redacted() {
     assert!(words.starts_with("HTTP 403: ERROR 403 Request blocked 0x(hidden) xxx"), "{words}");
     assert!(words.len() < 260, "{words}");
     assert_eq!(Answer::new(451, "").blocked_words(), "HTTP 451: ");
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
+}
+
+#[test]
+fn list_may_exceed_the_usual_size_limit() {
+    let length = 256 * 1024 + 1;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+    for (max_bytes, refused) in [(length, false), (length - 1, true)] {
+        let (http, told) = exchange(head.clone(), b"a", length);
+        let answer = runtime().block_on(http.get_up_to("/x", "", max_bytes));
+        assert_eq!(too_large(&answer), refused, "{answer:?}");
+        assert_eq!(told.recv().unwrap(), "GET /x HTTP/1.1");
+    }
+}
+
+#[test]
+fn put_sends_its_body_and_content_type() {
+    let (base, told) = serve(vec![Reply::Response(200, "{}".to_owned())]);
+    let http = Http::new(&base, "test", 10_000, Clock::system());
+    let answer = runtime().block_on(http.put("/x", "text/plain", "a=1".to_owned()));
+    assert_eq!(answer.unwrap().status, 200);
+    let received = told.recv().unwrap();
+    assert_eq!(received.head[0], "PUT /x HTTP/1.1");
+    assert_eq!(
+        (received.header("content-type"), received.body.as_str()),
+        (Some("text/plain"), "a=1")
+    );
+}
+
+/// A connection that ends without a response may have delivered the request. It is sent once, on a
+/// new connection and on one that was used before.
+#[test]
+fn request_is_never_sent_twice() {
+    let ok = || Reply::Response(200, String::new());
+    for (script, sent) in [(vec![Reply::Close, ok()], 1), (vec![ok(), Reply::Close, ok()], 2)] {
+        let (base, told) = serve(script);
+        let http = Http::new(&base, "test", 10_000, Clock::system());
+        let answers = runtime().block_on(async {
+            let mut answers = Vec::new();
+            for _ in 0..sent {
+                answers.push(http.post("/x", "text/plain", "order".to_owned()).await);
+            }
+            answers
+        });
+        assert!(matches!(answers.last(), Some(Err(SendError::Broken(_)))), "{answers:?}");
+        assert_eq!(told.try_iter().count(), sent);
+    }
+}
+
+#[test]
+fn timeout_of_a_derived_client_applies() {
+    let (base, told) = serve(vec![Reply::Silence, Reply::Response(200, String::new())]);
+    let http = Http::new(&base, "test", 600_000, Clock::system());
+    let hasty = http.with_timeout(50);
+    let answer = runtime().block_on(hasty.post("/x", "text/plain", "order".to_owned()));
+    assert!(matches!(answer, Err(SendError::NoAnswer(_))), "{answer:?}");
+    assert_eq!(told.recv().unwrap().body, "order");
+    assert_eq!(runtime().block_on(http.get("/y", "a=1")).unwrap().status, 200);
 }

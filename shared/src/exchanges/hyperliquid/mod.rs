@@ -4,6 +4,7 @@
 pub mod answer;
 pub(super) mod config;
 mod profile;
+pub mod trade;
 
 pub use profile::PROFILE;
 

@@ -1,0 +1,385 @@
+//! Trading on Aster's futures API V3: calls that a wallet's agent signs.
+//!
+//! [`Call`] is the closed list of calls. It contains no transfer, no withdrawal, and no call that
+//! changes agents or builders. Sources: Aster's futures API V3 document and its error list.
+
+#![deny(clippy::float_arithmetic)]
+
+pub mod answer;
+pub mod markets;
+pub mod params;
+pub mod read;
+pub mod sign;
+
+use domain::clock::Clock;
+use domain::eth::{Address, AgentKey, AgentKeyError};
+use domain::random::Random;
+
+use self::answer::Entry;
+use self::params::Params;
+use self::read::AskError;
+use self::sign::{SignFault, Signed};
+use super::{AsterConfig, FORM, PROFILE};
+use crate::exchanges::http::{Answer, Http, SendError};
+use crate::exchanges::trade::{ExchangeOrder, Found, Sent, Unresolved};
+use crate::exchanges::{LookupError, Unclear};
+use crate::trading::decimal::Decimal;
+use crate::trading::ledger::read_nonce;
+
+/// Maximum size of a list of markets or orders, in bytes. `exchangeInfo` has about 400 KB, and 5,000
+/// open orders have about 3 MB.
+const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Request weight of `exchangeInfo` and of a mark price.
+pub const MARKET_WEIGHT: u64 = 1;
+
+/// The method of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Method {
+    /// The parameters are the query.
+    Get,
+    /// The parameters are the form body, as with the methods below.
+    Post,
+    /// Changes an order.
+    Put,
+    /// Cancels.
+    Delete,
+}
+
+/// The calls that an agent signs for trading. The list is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Call {
+    /// Places an order.
+    Order,
+    /// Places up to 5 orders, each with its own outcome.
+    BatchOrders,
+    /// Changes price and quantity of a limit order.
+    Modify,
+    /// Cancels an order.
+    Cancel,
+    /// Cancels up to 10 orders of a market.
+    CancelBatch,
+    /// Cancels all orders of a market.
+    CancelAll,
+    /// Takes a nonce, so that nothing else can execute with it.
+    Noop,
+    /// Reads an order.
+    GetOrder,
+    /// Reads the open orders of a market.
+    OpenOrders,
+    /// Reads the open orders of all markets.
+    AllOpenOrders,
+    /// Reads the positions of a market.
+    Positions,
+}
+
+impl Call {
+    /// All calls, in declaration order.
+    pub const ALL: [Self; 11] = [
+        Self::Order,
+        Self::BatchOrders,
+        Self::Modify,
+        Self::Cancel,
+        Self::CancelBatch,
+        Self::CancelAll,
+        Self::Noop,
+        Self::GetOrder,
+        Self::OpenOrders,
+        Self::AllOpenOrders,
+        Self::Positions,
+    ];
+
+    /// Returns the method.
+    #[must_use]
+    pub const fn method(self) -> Method {
+        match self {
+            Self::Order | Self::BatchOrders | Self::Noop => Method::Post,
+            Self::Modify => Method::Put,
+            Self::Cancel | Self::CancelBatch | Self::CancelAll => Method::Delete,
+            Self::GetOrder | Self::OpenOrders | Self::AllOpenOrders | Self::Positions => {
+                Method::Get
+            }
+        }
+    }
+
+    /// Returns the path.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Order | Self::Modify | Self::Cancel | Self::GetOrder => "/fapi/v3/order",
+            Self::BatchOrders | Self::CancelBatch => "/fapi/v3/batchOrders",
+            Self::CancelAll => "/fapi/v3/allOpenOrders",
+            Self::Noop => "/fapi/v3/noop",
+            Self::OpenOrders | Self::AllOpenOrders => "/fapi/v3/openOrders",
+            Self::Positions => "/fapi/v3/positionRisk",
+        }
+    }
+
+    /// Returns the request weight.
+    #[must_use]
+    pub const fn weight(self) -> u64 {
+        match self {
+            Self::BatchOrders | Self::Positions => 5,
+            Self::AllOpenOrders => 40,
+            Self::Order
+            | Self::Modify
+            | Self::Cancel
+            | Self::CancelBatch
+            | Self::CancelAll
+            | Self::Noop
+            | Self::GetOrder
+            | Self::OpenOrders => 1,
+        }
+    }
+
+    /// Returns whether the call only reads.
+    #[must_use]
+    pub const fn is_read(self) -> bool {
+        matches!(self.method(), Method::Get)
+    }
+
+    /// Returns the call with this method and path, to send stored bytes.
+    #[must_use]
+    pub fn of(method: Method, path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|call| call.method() == method && call.path() == path)
+    }
+}
+
+/// What a sent order must be named in the response.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Expected<'a> {
+    /// The exchange's name of the market.
+    pub symbol: &'a str,
+    /// The id that was given to the exchange.
+    pub client_id: &'a str,
+}
+
+/// An agent that signs reads for a wallet.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    /// The wallet.
+    pub user: Address,
+    /// The agent.
+    pub key: &'a AgentKey,
+}
+
+/// A trading client of Aster. It sends each request once; it keeps no budget and no circuit.
+#[derive(Clone, Debug)]
+pub struct Client {
+    reads: Http,
+    sends: Http,
+    chain_id: u64,
+    clock: Clock,
+    random: Random,
+}
+
+impl Client {
+    /// Makes a client with these settings. A call that changes something has a timeout of
+    /// `order_timeout_ms`.
+    #[must_use]
+    pub fn new(
+        config: &AsterConfig,
+        order_timeout_ms: u64,
+        clock: &Clock,
+        random: &Random,
+    ) -> Self {
+        let reads = Http::new(&config.url, PROFILE.name, config.call_timeout_ms, clock.clone());
+        Self {
+            sends: reads.with_timeout(order_timeout_ms),
+            reads,
+            chain_id: config.agent_chain_id(),
+            clock: clock.clone(),
+            random: random.clone(),
+        }
+    }
+
+    /// Returns how far the local clock was ahead of the exchange's at its last response, in
+    /// milliseconds.
+    #[must_use]
+    pub fn skew_ms(&self) -> i64 {
+        self.reads.skew_ms()
+    }
+
+    /// Signs a call with a nonce in microseconds.
+    ///
+    /// # Errors
+    /// Fails when the key cannot sign, or when the signature does not recover to the agent.
+    pub fn sign(
+        &self,
+        call: Call,
+        params: &Params,
+        nonce_us: u64,
+        agent: Reader<'_>,
+    ) -> Result<Signed, SignFault> {
+        Signed::new(call, params, nonce_us, agent, self.chain_id)
+    }
+
+    /// Sends a signed order.
+    pub async fn place(&self, signed: &Signed, expected: Expected<'_>) -> Sent<Box<ExchangeOrder>> {
+        self.outcome(signed, |answer| answer::placed(answer, expected)).await
+    }
+
+    /// Sends a signed batch. The entries have the order of the request.
+    pub async fn place_batch(
+        &self,
+        signed: &Signed,
+        expected: &[Expected<'_>],
+    ) -> Sent<Vec<Entry>> {
+        self.outcome(signed, |answer| answer::placed_batch(answer, expected)).await
+    }
+
+    /// Sends a signed change or cancellation of one order.
+    pub async fn change(&self, signed: &Signed, symbol: &str) -> Sent<Box<ExchangeOrder>> {
+        self.outcome(signed, |answer| answer::changed(answer, symbol)).await
+    }
+
+    /// Sends a signed cancellation of several orders.
+    pub async fn cancel_batch(&self, signed: &Signed, count: usize) -> Sent<Vec<Entry>> {
+        self.outcome(signed, |answer| answer::cancelled_batch(answer, count)).await
+    }
+
+    /// Sends a signed cancellation of all orders of a market.
+    pub async fn cancel_all(&self, signed: &Signed) -> Sent<()> {
+        self.outcome(signed, answer::cancelled_all).await
+    }
+
+    /// Sends a signed call, and interprets its response.
+    async fn outcome<T>(
+        &self,
+        signed: &Signed,
+        read: impl FnOnce(&Answer) -> Sent<T> + Send,
+    ) -> Sent<T> {
+        match self.send(signed).await {
+            Ok(answer) => answer::without_early_fence(read(&answer), &answer, signed.nonce_us),
+            Err(error) => Sent::without_answer(error),
+        }
+    }
+
+    /// Takes the nonce of an order, so that its bytes can no longer execute.
+    ///
+    /// # Errors
+    /// Fails when it remains unknown whether the nonce is spent.
+    pub async fn fence(&self, nonce_us: u64, agent: Reader<'_>) -> Result<(), Unresolved> {
+        let noop = self.sign(Call::Noop, &Params::none(), nonce_us, agent);
+        let noop = noop.map_err(|fault| Unclear::BadAnswer(fault.to_string()))?;
+        match self.send(&noop).await {
+            Ok(answer) => answer::fenced(&answer, nonce_us),
+            Err(error) => match Sent::<()>::without_answer(error) {
+                Sent::Unknown(unresolved) => Err(unresolved),
+                _ => Err(Unclear::BadAnswer("no connection".to_owned()).into()),
+            },
+        }
+    }
+
+    /// Looks up an order by the exchange's id or by the id that was given to it.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not say whether it has the order.
+    pub async fn look_up(
+        &self,
+        agent: Reader<'_>,
+        symbol: &str,
+        order: params::OrderId<'_>,
+    ) -> Result<Found, AskError> {
+        let params = Params::of_order(symbol, order);
+        let answer = self.ask(Call::GetOrder, &params, agent).await?;
+        read::found(&answer, symbol, order)
+    }
+
+    /// Reads the open orders of a market, or of all markets.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn open_orders(
+        &self,
+        agent: Reader<'_>,
+        symbol: Option<&str>,
+    ) -> Result<Vec<ExchangeOrder>, AskError> {
+        let call = if symbol.is_some() { Call::OpenOrders } else { Call::AllOpenOrders };
+        let params = symbol.map_or_else(Params::none, Params::of_symbol);
+        let answer = self.ask(call, &params, agent).await?;
+        read::open_orders(&answer)
+    }
+
+    /// Reads the notional of the wallet's position in a market at the mark price. A long and a short
+    /// position of an account in hedge mode are added.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state it.
+    pub async fn position_notional(
+        &self,
+        agent: Reader<'_>,
+        symbol: &str,
+    ) -> Result<Decimal, AskError> {
+        let params = Params::of_symbol(symbol);
+        let answer = self.ask(Call::Positions, &params, agent).await?;
+        read::position_notional(&answer, symbol)
+    }
+
+    /// Reads the markets with their filters.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn markets(&self) -> Result<markets::Markets, LookupError> {
+        let path = "/fapi/v3/exchangeInfo";
+        let answer = self.reads.get_up_to(path, "", MAX_LIST_BYTES).await?;
+        markets::Markets::parse(&answer)
+    }
+
+    /// Reads the mark price of a market.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state it.
+    pub async fn mark_price(&self, symbol: &str) -> Result<Decimal, LookupError> {
+        let query = Params::of_symbol(symbol).text();
+        let answer = self.reads.get("/fapi/v3/premiumIndex", &query).await?;
+        read::mark_price(&answer, symbol)
+    }
+
+    /// Signs and sends a read. A read whose nonce was taken is asked once more with another one.
+    async fn ask(
+        &self,
+        call: Call,
+        params: &Params,
+        agent: Reader<'_>,
+    ) -> Result<Answer, AskError> {
+        let first = self.ask_once(call, params, agent).await?;
+        if answer::is_nonce_taken(&first) {
+            return self.ask_once(call, params, agent).await;
+        }
+        Ok(first)
+    }
+
+    async fn ask_once(
+        &self,
+        call: Call,
+        params: &Params,
+        agent: Reader<'_>,
+    ) -> Result<Answer, AskError> {
+        let drawn = self.random.bytes().map(u64::from_le_bytes).unwrap_or_default();
+        let nonce_us = read_nonce(self.clock.now_us(), drawn);
+        let signed = self.sign(call, params, nonce_us, agent).map_err(|fault| {
+            AskError::Failed(match fault {
+                SignFault::Key(error) => LookupError::Unsigned(error),
+                SignFault::Signer | SignFault::Nonce => LookupError::Unsigned(AgentKeyError),
+            })
+        })?;
+        self.send(&signed).await.map_err(|error| AskError::Failed(error.into()))
+    }
+
+    /// Sends the signed bytes once. Reads have their parameters in the query and no content type:
+    /// Aster fails on a `GET` with one.
+    async fn send(&self, signed: &Signed) -> Result<Answer, SendError> {
+        let (path, text) = (signed.call.path(), signed.text());
+        match signed.call.method() {
+            Method::Get => self.reads.get_up_to(path, text, MAX_LIST_BYTES).await,
+            Method::Post => self.sends.post(path, FORM, text.to_owned()).await,
+            Method::Put => self.sends.put(path, FORM, text.to_owned()).await,
+            Method::Delete => self.sends.delete(path, FORM, text.to_owned()).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

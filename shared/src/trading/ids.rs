@@ -1,0 +1,357 @@
+//! The names of an order: the caller's `clientOrderId`, the key of its record, and the id that the
+//! exchange receives. All of them follow from the first.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::digest::{Context, SHA256, digest};
+use domain::ids::{Exchange, IdError, Tenant};
+use domain::random::{Random, RandomError};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The first byte of each id that the service gives to an exchange.
+const MARK: u8 = 0x48;
+
+/// Number of days after which the day in an id repeats: about 45 years.
+const DAYS: u64 = 1 << 14;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// A caller's id of an order: `[A-Za-z0-9._-]{1,36}` with at least one non-digit, because an
+/// exchange's own ids are numbers. Unique for a tenant, a wallet and an exchange.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClientOrderId(String);
+
+impl ClientOrderId {
+    /// Derives the id from an `Idempotency-Key`. `place` is the order's index in a batch of more
+    /// than one.
+    #[must_use]
+    pub fn of_idempotency_key(key: &str, place: Option<usize>) -> Self {
+        let hash = digest(&SHA256, key.as_bytes());
+        let mut id = format!("ik-{}", base32(hash.as_ref()));
+        if let Some(place) = place {
+            id.push_str(&format!("-{place}"));
+        }
+        Self(id)
+    }
+
+    /// Draws an id.
+    ///
+    /// # Errors
+    /// Fails when the random number generator fails.
+    pub fn draw(random: &Random) -> Result<Self, RandomError> {
+        let bytes: [u8; 17] = random.bytes()?;
+        Ok(Self(format!("hdx-{}", base32(&bytes))))
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Returns the first 130 bits as 26 letters and digits. `bytes` has at least 17 bytes.
+fn base32(bytes: &[u8]) -> String {
+    let bit = |place: usize| usize::from((bytes[place / 8] >> (7 - place % 8)) & 1);
+    let letter = |index: usize| (0..5).fold(0, |value, place| value * 2 + bit(index * 5 + place));
+    (0..26).map(|index| char::from(LETTERS[letter(index)])).collect()
+}
+
+impl FromStr for ClientOrderId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Self::try_from(text.to_owned())
+    }
+}
+
+impl TryFrom<String> for ClientOrderId {
+    type Error = IdError;
+    fn try_from(text: String) -> Result<Self, IdError> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let fits = (1..=36).contains(&text.len())
+            && text.bytes().all(is_plain)
+            && !text.bytes().all(|byte| byte.is_ascii_digit());
+        let expected = "clientOrderId must be 1 to 36 characters of A-Z a-z 0-9 . _ -, and not \
+                        only digits";
+        if fits { Ok(Self(text)) } else { Err(IdError::new(expected)) }
+    }
+}
+
+impl From<ClientOrderId> for String {
+    fn from(id: ClientOrderId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for ClientOrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A caller's reference to an order in a path.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OrderName {
+    /// The exchange's own id: digits only.
+    Exchange(u64),
+    /// The caller's id, or an id that someone else gave to the exchange.
+    Client(ClientOrderId),
+}
+
+impl FromStr for OrderName {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let expected = "orderId must be a number below 2^64 or a clientOrderId";
+            return text.parse().map(Self::Exchange).map_err(|_| IdError::new(expected));
+        }
+        text.parse().map(Self::Client)
+    }
+}
+
+/// The key of an order's record: the first 96 bits of a hash of everything that names the order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderKey([u8; 12]);
+
+impl OrderKey {
+    /// Derives the key.
+    #[must_use]
+    pub fn new(tenant: &Tenant, wallet_id: Uuid, exchange: Exchange, id: &ClientOrderId) -> Self {
+        let mut hash = Context::new(&SHA256);
+        for part in [
+            b"order-id-1".as_slice(),
+            tenant.as_str().as_bytes(),
+            wallet_id.as_bytes(),
+            exchange.as_str().as_bytes(),
+            id.as_str().as_bytes(),
+        ] {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let mut key = [0; 12];
+        key.copy_from_slice(&hash.finish().as_ref()[..12]);
+        Self(key)
+    }
+
+    /// Returns 24 hex digits.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        hex::encode(self.0)
+    }
+}
+
+impl fmt::Debug for OrderKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+/// The part of an order with attached orders.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Leg {
+    /// The order itself.
+    Entry,
+    /// Its take profit.
+    TakeProfit,
+    /// Its stop loss.
+    StopLoss,
+}
+
+impl Leg {
+    const ALL: [Self; 3] = [Self::Entry, Self::TakeProfit, Self::StopLoss];
+
+    const fn bits(self) -> u16 {
+        match self {
+            Self::Entry => 0,
+            Self::TakeProfit => 1,
+            Self::StopLoss => 2,
+        }
+    }
+}
+
+/// The id that an exchange receives: 16 bytes, which name the record's key, the signature's
+/// generation, the part of the order, and the day on which the record was made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ExchangeOrderId {
+    /// The key of the order's record.
+    pub key: OrderKey,
+    /// Number of the signature. Each new signature has the next one, so that a lookup finds exactly
+    /// the bytes that it asks for.
+    pub generation: u8,
+    /// The part of the order.
+    pub leg: Leg,
+    /// Day of the record's creation since 1970, modulo 2^14. It separates an id that is used again
+    /// after its record expired.
+    day: u16,
+}
+
+impl ExchangeOrderId {
+    /// Makes the id of an order whose record was created at this time.
+    #[must_use]
+    pub fn new(key: OrderKey, generation: u8, leg: Leg, created_at_ms: u64) -> Self {
+        let day = u16::try_from(created_at_ms / DAY_MS % DAYS).unwrap_or_default();
+        Self { key, generation, leg, day }
+    }
+
+    fn digits(&self) -> String {
+        let [high, low] = ((self.leg.bits() << 14) | self.day).to_be_bytes();
+        let head = [MARK, self.generation, high, low];
+        format!("{}{}", hex::encode(head), self.key.to_hex())
+    }
+
+    /// Returns the text that the exchange receives.
+    #[must_use]
+    pub fn text(&self, exchange: Exchange) -> String {
+        format!("{}{}", prefix(exchange), self.digits())
+    }
+
+    /// Parses an id that the exchange returned. `None` means that the service did not make it.
+    #[must_use]
+    pub fn parse(exchange: Exchange, text: &str) -> Option<Self> {
+        let digits = text.strip_prefix(prefix(exchange))?;
+        // An exchange returns an id as it was sent: in lower case.
+        if digits.bytes().any(|digit| digit.is_ascii_uppercase()) {
+            return None;
+        }
+        let mut bytes = [0; 16];
+        hex::decode_to_slice(digits, &mut bytes).ok()?;
+        let [mark, generation, high, low, key @ ..] = bytes;
+        let packed = u16::from_be_bytes([high, low]);
+        let leg = Leg::ALL.into_iter().find(|leg| leg.bits() == packed >> 14)?;
+        let day = packed & 0x3fff;
+        (mark == MARK).then_some(Self { key: OrderKey(key), generation, leg, day })
+    }
+}
+
+/// Returns the text before the 32 digits: `0x` on Hyperliquid (`cloid`), `hd` on Aster, so that
+/// nothing needs encoding.
+const fn prefix(exchange: Exchange) -> &'static str {
+    match exchange {
+        Exchange::Aster => "hd",
+        Exchange::Hyperliquid => "0x",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(tenant: &str, wallet: u128, exchange: Exchange, id: &str) -> OrderKey {
+        let wallet = Uuid::from_u128(wallet);
+        OrderKey::new(&tenant.parse().unwrap(), wallet, exchange, &id.parse().unwrap())
+    }
+
+    #[test]
+    fn client_order_id_accepts_its_form_only() {
+        let longest = "a".repeat(36);
+        for text in ["a", "bot-17", "A.b_c-9", "-", "0x1", longest.as_str()] {
+            assert_eq!(text.parse::<ClientOrderId>().unwrap().as_str(), text);
+        }
+        let long = "a".repeat(37);
+        for text in ["", "1", "12345", "a b", "a:b", "a/b", "é", "a\n", long.as_str()] {
+            assert!(text.parse::<ClientOrderId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn order_name_of_digits_is_the_exchanges_id() {
+        assert_eq!("12345".parse(), Ok(OrderName::Exchange(12_345)));
+        assert_eq!("18446744073709551615".parse(), Ok(OrderName::Exchange(u64::MAX)));
+        assert_eq!("bot-1".parse(), Ok(OrderName::Client("bot-1".parse().unwrap())));
+        for text in ["", "18446744073709551616", "１", "a b"] {
+            assert!(text.parse::<OrderName>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn derived_ids_are_valid_and_distinct() {
+        let key = ClientOrderId::of_idempotency_key("a key", None);
+        assert_eq!(key, ClientOrderId::of_idempotency_key("a key", None));
+        let places = (0..20).map(|place| ClientOrderId::of_idempotency_key("a key", Some(place)));
+        let drawn = (0..20).map(|_| ClientOrderId::draw(&Random::system()).unwrap());
+        let other = ClientOrderId::of_idempotency_key("another key", None);
+        let all: Vec<_> = places.chain(drawn).chain([key, other]).collect();
+        for id in &all {
+            assert_eq!(&id.as_str().parse::<ClientOrderId>().unwrap(), id);
+        }
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), 42);
+    }
+
+    /// SHA-256("") starts with e3b0c44298fc1c149afbf4c8996fb92427.
+    #[test]
+    fn base32_has_the_first_130_bits() {
+        let id = ClientOrderId::of_idempotency_key("", None);
+        assert_eq!(id.as_str(), "ik-4oymiquy7qobjgx36tejs35zeq");
+    }
+
+    #[test]
+    fn exchange_id_has_the_documented_layout() {
+        let mut bytes = [0; 12];
+        hex::decode_to_slice("7c1f0a92d4e8b35566aa01f2", &mut bytes).unwrap();
+        let id = ExchangeOrderId::new(OrderKey(bytes), 1, Leg::Entry, 1_790_000_000_123);
+        assert_eq!(id.text(Exchange::Hyperliquid), "0x480110ed7c1f0a92d4e8b35566aa01f2");
+        assert_eq!(id.text(Exchange::Aster), "hd480110ed7c1f0a92d4e8b35566aa01f2");
+        let stop = ExchangeOrderId::new(OrderKey(bytes), 0, Leg::StopLoss, 1_790_000_000_123);
+        assert_eq!(stop.text(Exchange::Hyperliquid), "0x480090ed7c1f0a92d4e8b35566aa01f2");
+    }
+
+    #[test]
+    fn foreign_exchange_id_is_not_parsed() {
+        let own = "480110ed7c1f0a92d4e8b35566aa01f2";
+        assert!(ExchangeOrderId::parse(Exchange::Aster, &format!("hd{own}")).is_some());
+        for text in [
+            own.to_owned(),
+            format!("0x{own}"),
+            format!("hd{}", own.to_uppercase()),
+            format!("hd{}", own.replacen("48", "49", 1)),
+            // The fourth leg does not exist.
+            format!("hd{}", own.replacen("10ed", "d0ed", 1)),
+            format!("hd{own}0"),
+            format!("hd{}", &own[1..]),
+            "web_8f2k".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(ExchangeOrderId::parse(Exchange::Aster, &text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn order_key_depends_on_every_part() {
+        let base = key("t", 1, Exchange::Aster, "a");
+        let others = [
+            key("u", 1, Exchange::Aster, "a"),
+            key("t", 2, Exchange::Aster, "a"),
+            key("t", 1, Exchange::Hyperliquid, "a"),
+            key("t", 1, Exchange::Aster, "b"),
+            key("ta", 1, Exchange::Aster, "a"),
+        ];
+        assert!(others.iter().all(|other| *other != base));
+    }
+
+    proptest! {
+        #[test]
+        fn exchange_id_round_trips(
+            bytes in any::<[u8; 12]>(),
+            generation in any::<u8>(),
+            leg in prop::sample::select(Leg::ALL.to_vec()),
+            created_at_ms in any::<u64>(),
+        ) {
+            for exchange in Exchange::ALL {
+                let id = ExchangeOrderId::new(OrderKey(bytes), generation, leg, created_at_ms);
+                let text = id.text(exchange);
+                prop_assert_eq!(text.len(), 34);
+                prop_assert_eq!(ExchangeOrderId::parse(exchange, &text), Some(id));
+                // An id of the service is also a valid name in a path.
+                prop_assert!(text.parse::<ClientOrderId>().is_ok());
+            }
+        }
+    }
+}

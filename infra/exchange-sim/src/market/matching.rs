@@ -176,7 +176,7 @@ impl Engine {
             at: now,
         };
         self.fills.insert(id, fill);
-        if let Some(client) = order.client {
+        if let Some(client) = order.client.clone() {
             self.execution_mut(account, client).filled += size;
         }
         self.change_order(oid, now, |order| {

@@ -25,11 +25,11 @@ use hyperdex_cloud::files::{broken, replace};
 
 use crate::options::Options;
 
-/// The journal is written anew when it is larger than this many times the state, and than
+/// The stack rewrites the journal when it is larger than this many times the state, and larger than
 /// [`SMALL`].
 const GROWTH: u64 = 8;
 
-/// A journal of this size in bytes is never written anew.
+/// The stack does not rewrite a journal of this size in bytes.
 const SMALL: u64 = 1 << 20;
 
 /// A simulator with state to store.
@@ -92,7 +92,7 @@ struct Written {
     snapshot: Vec<u8>,
     /// Size of the journal in bytes.
     journal: u64,
-    /// Size of the journal when it was last written anew.
+    /// Size of the journal when it was last rewritten.
     compact: u64,
 }
 

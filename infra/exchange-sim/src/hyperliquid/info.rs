@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{lock, market::Engine};
 
-/// Answers a request. The state of the market is `lag` milliseconds old.
+/// Returns the response to a request. The state of the market is `lag` milliseconds old.
 pub(super) fn answer(exchange: &Exchange, query: &Info, lag: u64) -> Value {
     let now = (exchange.0.now)();
     match query {

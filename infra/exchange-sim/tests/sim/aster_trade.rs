@@ -90,7 +90,7 @@ async fn limit_order_rests_and_fills_with_exact_fields() {
 }
 
 #[tokio::test]
-async fn market_order_says_new_unless_a_result_is_asked_for() {
+async fn market_order_returns_new_unless_result_is_requested() {
     let aster = with_agent();
     let market = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01";
     let placed = place(&aster, market).await;
@@ -176,7 +176,7 @@ async fn client_id_is_unique_only_among_open_orders() {
 }
 
 #[tokio::test]
-async fn modify_keeps_the_order_and_a_refused_one_changes_nothing() {
+async fn modify_keeps_order_id_and_refusal_changes_nothing() {
     let aster = with_agent();
     let placed = place(&aster, &limit("59000", "&newClientOrderId=bot-1")).await;
     let put = |rest: &str| format!("symbol=BTCUSDT&origClientOrderId=bot-1&{rest}");
@@ -201,7 +201,7 @@ async fn modify_keeps_the_order_and_a_refused_one_changes_nothing() {
 }
 
 #[tokio::test]
-async fn cancels_answer_with_orders_or_a_text_code() {
+async fn cancels_return_orders_or_text_code() {
     let aster = with_agent();
     let named = |number: u8| limit("59000", &format!("&newClientOrderId=bot-{number}"));
     let mut oids = Vec::new();

@@ -216,7 +216,7 @@ async fn cloid_is_unique_only_among_open_orders() {
 }
 
 #[tokio::test]
-async fn cancel_answers_for_each_order() {
+async fn cancel_returns_result_of_each_order() {
     let hyperliquid = with_agent().await;
     let order = with(limit(3, true, ("59000", "0.01"), "Gtc"), "c", cloid(1));
     let oid = place_one(&hyperliquid, order.clone()).await["resting"]["oid"].clone();

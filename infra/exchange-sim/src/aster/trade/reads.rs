@@ -46,7 +46,7 @@ pub(in crate::aster) fn premium_index(
     }
 }
 
-/// Authenticates a read, and answers it with the state that the request's lag asks for.
+/// Authenticates a read, and returns the response for the state that the request's lag selects.
 fn read(
     exchange: &Exchange,
     parameters: &Parameters,

@@ -219,3 +219,82 @@ async fn keep(State(state): State<KeptState>, request: Request, next: Next) -> R
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
+
+    use std::sync::Arc;
+
+    use exchange_sim::aster::{Exchange, Network};
+
+    use super::*;
+
+    fn simulator() -> Exchange {
+        Exchange::new(Network::Mainnet, Arc::new(|| 1_790_000_000_000))
+    }
+
+    fn account(number: u8) -> exchange_sim::Address {
+        exchange_sim::Address::repeat_byte(number)
+    }
+
+    /// Returns a simulator with the state of a directory.
+    fn opened(directory: &Path) -> (Exchange, KeptState) {
+        let simulator = simulator();
+        let file = directory.join("aster-mainnet.json");
+        let state = KeptState::open(file, Arc::new(simulator.clone())).unwrap();
+        (simulator, state)
+    }
+
+    fn sorted(simulator: &Exchange) -> Vec<String> {
+        let state = simulator.market_snapshot();
+        let mut lines: Vec<_> = state.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    #[test]
+    fn restart_restores_journal_with_incomplete_last_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let (before, state) = opened(directory.path());
+        assert!(before.deposit_amount(account(1), "12.5"));
+        state.write();
+        assert!(before.set_price("BTCUSDT", "61000"));
+        state.write();
+        let journal = directory.path().join("aster-mainnet.trades.jsonl");
+        let mut file = File::options().append(true).open(&journal).unwrap();
+        file.write_all(b"{\"k\":\"market/BTCUSDT\",\"v\":{\"ma").unwrap();
+        let (after, _) = opened(directory.path());
+        assert_eq!(sorted(&after), sorted(&before));
+        // The incomplete line is gone.
+        let (again, _) = opened(directory.path());
+        assert_eq!(sorted(&again), sorted(&before));
+    }
+
+    #[test]
+    fn large_journal_is_rewritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let (before, state) = opened(directory.path());
+        for price in 0..10_000 {
+            assert!(before.set_price("BTCUSDT", &format!("{}", 50_000 + price)));
+        }
+        state.write();
+        let journal = directory.path().join("aster-mainnet.trades.jsonl");
+        let size = || std::fs::metadata(&journal).unwrap().len();
+        assert!(size() > SMALL);
+        assert!(before.set_price("BTCUSDT", "70000"));
+        state.write();
+        assert!(size() < SMALL / 100);
+        let (after, _) = opened(directory.path());
+        assert_eq!(sorted(&after), sorted(&before));
+    }
+
+    #[test]
+    fn foreign_journal_is_refused_with_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("aster-mainnet.trades.jsonl"), "{}\n").unwrap();
+        let file = directory.path().join("aster-mainnet.json");
+        let error = KeptState::open(file, Arc::new(simulator())).err().unwrap().to_string();
+        assert!(error.contains("aster-mainnet.trades.jsonl"), "{error}");
+    }
+}

@@ -10,6 +10,9 @@ use crate::market::{Engine, NewOrder, Num, Order, Side, Spec, Status, Tif, Trigg
 /// Minimum value of an order, in dollars.
 const MINIMUM: Num = Num::whole(10);
 
+/// Number of open orders from which reduce-only and trigger orders are refused.
+const MAX_OPEN: usize = 1_000;
+
 /// The exchange refuses prices that are further from the mark than this, in percent.
 const FARTHEST: i128 = 80;
 
@@ -101,6 +104,11 @@ fn add(
     // The real text is not published.
     let spec = spec.ok_or_else(|| live("Order has invalid asset.", order.a))?;
     check(engine, sender.account, order, &spec, whole_position)?;
+    let is_limited = order.r || matches!(order.t, Kind::Trigger { .. });
+    if is_limited && engine.open_orders(sender.account).count() >= MAX_OPEN {
+        // The real text is not published.
+        return Err(live("Too many open orders.", order.a));
+    }
     let (time, word, is_market, trigger) = match order.t {
         Kind::Limit { tif: WireTif::Gtc } => (Tif::Gtc, "Gtc", false, None),
         Kind::Limit { tif: WireTif::Alo } => (Tif::PostOnly, "Alo", false, None),

@@ -224,8 +224,6 @@ async fn keep(State(state): State<KeptState>, request: Request, next: Next) -> R
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
-    use std::sync::Arc;
-
     use exchange_sim::aster::{Exchange, Network};
 
     use super::*;

@@ -1,6 +1,9 @@
 //! The edge of an exchange: latency, rate limit, injected faults, and a record of requests.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, StatusCode, header};
@@ -44,6 +47,9 @@ impl Reply {
     }
 }
 
+/// Executes a request. The argument is the age of the state that a read sees, in milliseconds.
+type Apply = Arc<dyn Fn(u64) -> Reply + Send + Sync>;
+
 /// The edge of one exchange.
 pub(crate) struct Edge {
     now: Now,
@@ -57,6 +63,8 @@ struct State {
     faults: Faults,
     latency: Duration,
     log: Log,
+    /// Requests that are still on their way, with the time of their arrival.
+    late: Vec<(u64, Apply)>,
 }
 
 impl Edge {
@@ -86,33 +94,58 @@ impl Edge {
     }
 
     /// Passes a request to `apply`, unless its limit or a fault prevents that.
-    pub(crate) async fn pass(&self, call: Call, apply: impl FnOnce() -> Reply + Send) -> Response {
-        let mut response = self.pass_undated(call, apply).await;
+    pub(crate) async fn pass(
+        &self,
+        call: Call,
+        apply: impl Fn(u64) -> Reply + Send + Sync + 'static,
+    ) -> Response {
+        let mut response = self.pass_undated(call, Arc::new(apply)).await;
         if let Some(date) = date((self.now)()) {
             response.headers_mut().entry(header::DATE).or_insert(date);
         }
         response
     }
 
-    async fn pass_undated(&self, call: Call, apply: impl FnOnce() -> Reply + Send) -> Response {
+    /// Executes the late requests that have arrived by now. Callers must not hold a lock.
+    pub(crate) fn run_late(&self) {
+        loop {
+            let now = (self.now)();
+            let apply = {
+                let late = &mut lock(&self.state).late;
+                let Some(next) = late.iter().position(|(at, _)| *at <= now) else { return };
+                late.remove(next).1
+            };
+            apply(0);
+        }
+    }
+
+    async fn pass_undated(&self, call: Call, apply: Apply) -> Response {
         let latency = lock(&self.state).latency;
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
+        self.run_late();
         if let Err(retry_after_s) = self.weigh(&call) {
             self.record(call, false);
             return self.too_many(retry_after_s);
         }
         let fault = lock(&self.state).faults.take(&call.path, call.kind);
-        let Some(fault) = fault else {
-            return self.answer(call, apply());
-        };
-        if fault == Fault::Pass {
-            return self.answer(call, apply());
+        match fault {
+            None | Some(Fault::Pass) => self.answer(call, apply(0)),
+            Some(Fault::ReadsLag { ms }) => self.answer(call, apply(ms)),
+            Some(Fault::Twice) => {
+                apply(0);
+                self.answer(call, apply(0))
+            }
+            Some(fault) => {
+                let accepted = fault.applies() && apply(0).accepted;
+                if let Fault::Late { ms } = fault {
+                    lock(&self.state).late.push(((self.now)() + ms, apply));
+                }
+                self.record(call, accepted);
+                self.fail(fault).await
+            }
         }
-        let accepted = fault.applies() && apply().accepted;
-        self.record(call, accepted);
-        self.fail(fault).await
     }
 
     fn answer(&self, call: Call, reply: Reply) -> Response {
@@ -137,7 +170,7 @@ impl Edge {
                 status(code, body)
             }
             Fault::RateLimited { retry_after_s } => self.too_many(retry_after_s),
-            Fault::Pass | Fault::Garbage => {
+            Fault::Pass | Fault::Twice | Fault::ReadsLag { .. } | Fault::Garbage => {
                 status(StatusCode::OK, "<html>it works!</html>".to_owned())
             }
             Fault::Hostile(hostile) => hostile.response(),
@@ -145,7 +178,9 @@ impl Edge {
             Fault::Hang | Fault::AppliedThenHang => std::future::pending().await,
             // A body over its own limit fails at its first byte. That breaks the connection before
             // anything is sent.
-            Fault::Reset => Response::new(Body::new(Limited::new(Full::from("lost"), 1))),
+            Fault::Reset | Fault::Late { .. } => {
+                Response::new(Body::new(Limited::new(Full::from("lost"), 1)))
+            }
         }
     }
 

@@ -32,6 +32,19 @@ pub enum Fault {
     AppliedThenHang,
     /// Executed, but responds with this status and body.
     AppliedAs(u16, String),
+    /// The connection breaks before the response, and the request arrives later. It is executed
+    /// then, if it is still valid.
+    Late {
+        /// Delay in milliseconds of the exchange's clock.
+        ms: u64,
+    },
+    /// A proxy delivers the request twice. The response is that to the second.
+    Twice,
+    /// The response is that of an earlier state. Only reads of orders, fills and accounts lag.
+    ReadsLag {
+        /// Age of the state in milliseconds of the exchange's clock, at most two minutes.
+        ms: u64,
+    },
     /// Not executed; responds with content that no exchange sends.
     Hostile(Hostile),
 }

@@ -7,6 +7,11 @@
 //! check. A simulator enforces nonces, names, slots, expiries and deposits, with the exchanges' own
 //! error texts. Aster also has its legacy API V1, which issues keys with a secret ([`aster::v1`]).
 //!
+//! Both trade: they have order books, positions, margin and trigger orders. Tests set prices, the
+//! house's liquidity and balances (`set_price`, `set_liquidity`, `deposit_amount`, `set_mode`), and
+//! read what became of each client's id (`executions`). A person does the same over HTTP
+//! ([`steer`]).
+//!
 //! Tests can make requests fail ([`faults`]), and act as an account's owner on another client:
 //! `add_agent`, `remove_agent`, `add_v1_key`, `remove_v1_key`.
 //!
@@ -34,9 +39,12 @@ mod edge;
 mod eip712;
 pub mod faults;
 pub mod hyperliquid;
+pub mod journal;
+mod market;
 mod nonces;
 pub mod requests;
 pub mod signature;
+pub mod steer;
 
 /// Returns the time in milliseconds since the Unix epoch. Passed in, so that tests control the
 /// time.

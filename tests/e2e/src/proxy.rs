@@ -5,7 +5,7 @@
 //! its own cosigner, whose calls pass through the proxy too. After a process is killed, its clients
 //! get no response, but requests that were sent before take effect, as on a real network.
 
-#![expect(clippy::expect_used, reason = "a failing test panics")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a failing test panics")]
 
 mod fate;
 mod parts;

@@ -135,10 +135,24 @@ fn shipped_code_links_no_simulator_or_second_tls() {
             "native-tls",
             "openssl",
             "ring",
+            "rmp-serde",
         ] {
             assert!(!linked.contains(unwanted), "{function} links {unwanted}");
         }
     }
+}
+
+/// The simulators verify signatures with code that the product does not use.
+#[test]
+fn simulators_link_no_product_code() {
+    let tree = Tree::read();
+    assert_eq!(tree.folders["exchange-sim"], "infra/exchange-sim");
+    let linked = tree.linked_by("exchange-sim");
+    assert!(linked.contains("alloy-primitives") && linked.contains("rmp-serde"), "an empty tree");
+    let own = tree.linked_of_workspace("exchange-sim");
+    assert!(own.is_empty(), "the simulators link {own:?}");
+    let domain = tree.linked_by("domain");
+    assert!(!domain.contains("rmp-serde") && !tree.linked_by("shared").contains("rmp-serde"));
 }
 
 /// The workspace packages that the cosigner trusts.

@@ -78,10 +78,14 @@ fn simulators_remember_agents_after_a_kill() {
     };
     let before = agents(&first);
     assert_eq!(before.as_array().map(Vec::len), Some(1), "{before}");
+    let price = r#"{"symbol":"BTC","mark":"61000"}"#;
+    assert_eq!(first.post_to("Hyperliquid", "/_sim/price", price).0, 200);
     first.kill();
 
     let second = Running::start(data.path());
     assert_eq!(agents(&second), before);
+    let (_, mids) = second.post_to("Hyperliquid", "/info", r#"{"type":"allMids"}"#);
+    assert_eq!(mids["BTC"], "61000", "{mids}");
     for exchange in ["aster", "hyperliquid"] {
         let path = format!("/api/trading/{exchange}/apikey?walletIdOrAddress=user_1");
         let (status, body) = second.call("DELETE", &path, "");

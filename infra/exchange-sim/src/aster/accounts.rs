@@ -15,7 +15,7 @@ const SHORTEST_LIFE_MS: u64 = 7 * DAY_MS;
 
 /// A nonce counts microseconds, and is valid this long before and after the clock's time. Newer
 /// documents state one minute.
-const NONCE_LIFE_US: u64 = 10_000_000;
+pub(super) const NONCE_LIFE_MS: u64 = 10_000;
 
 /// State of the exchange.
 #[derive(Default, Serialize, Deserialize)]
@@ -55,7 +55,8 @@ impl Accounts {
         self.accounts.get(&user).is_some_and(|account| account.agents.iter().any(live))
     }
 
-    /// Uses a nonce of a signer. It must be within ±10 s and among the signer's 100 highest.
+    /// Uses a nonce of a signer. It must be within `life_ms` of the clock's time, and among the
+    /// signer's 100 highest.
     ///
     /// # Errors
     ///
@@ -64,10 +65,10 @@ impl Accounts {
         &mut self,
         signer: Address,
         nonce: u64,
-        now: u64,
+        (now, life_ms): (u64, u64),
     ) -> Result<(), Refusal> {
         let used = self.nonces.entry(signer).or_default();
-        let stale = nonce.abs_diff(now * 1_000) > NONCE_LIFE_US;
+        let stale = nonce.abs_diff(now * 1_000) > life_ms * 1_000;
         let forgotten = used.is_full() && used.lowest().is_some_and(|lowest| nonce < lowest);
         if stale || forgotten || used.contains(nonce) {
             return Err(Refusal::Nonce);

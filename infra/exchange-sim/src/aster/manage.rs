@@ -4,7 +4,10 @@
 use alloy_primitives::Address;
 use serde_json::Value;
 
-use super::{Exchange, Network, Parameters, refusal::Refusal, register, signing, success};
+use super::{
+    Exchange, Network, Parameters, accounts::NONCE_LIFE_MS, refusal::Refusal, register, signing,
+    success,
+};
 use crate::{lock, signature};
 
 /// Parameters that are added after signing.
@@ -102,6 +105,6 @@ fn authenticate(
     if !accounts.exists(user) {
         return Err(Refusal::NoUser);
     }
-    accounts.use_nonce(user, nonce, (exchange.0.now)())?;
+    accounts.use_nonce(user, nonce, ((exchange.0.now)(), NONCE_LIFE_MS))?;
     Ok(user)
 }

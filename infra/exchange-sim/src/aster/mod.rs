@@ -1,5 +1,5 @@
-//! The agent endpoints of Aster's V3 futures API: registering, managing and listing agents, and one
-//! read (`balance`) that an agent signs. Also the key endpoints of the legacy API V1 ([`v1`]):
+//! Aster's V3 futures API: registering, managing and listing agents, and trading with them
+//! (orders, changes, cancels, reads). Also the key endpoints of the legacy API V1 ([`v1`]):
 //! `getNonce`, `createApiKey`, and one read that such a key signs.
 
 use std::{
@@ -13,7 +13,7 @@ use axum::{
     body::to_bytes,
     extract::{Request, State},
     response::Response,
-    routing::{MethodFilter, MethodRouter, on},
+    routing::{MethodRouter, on},
 };
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,9 @@ use crate::{
     Now,
     edge::{Call, Edge, MAX_BODY_BYTES, Reply},
     faults::Fault,
-    lock,
-    requests::{self, Limit},
+    journal, lock,
+    market::Engine,
+    requests, steer,
 };
 
 mod accounts;
@@ -34,7 +35,9 @@ mod parameters;
 mod reads;
 mod refusal;
 mod register;
+mod routes;
 pub mod signing;
+mod trade;
 pub mod v1;
 
 use accounts::Accounts;
@@ -42,6 +45,7 @@ use keys::Keys;
 pub use keys::{ApiSecret, V1Key};
 use parameters::Parameters;
 use refusal::Refusal;
+use routes::{ROUTES, Route};
 
 /// Network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,110 +118,8 @@ struct Inner {
     rules: Mutex<Rules>,
     accounts: Mutex<Accounts>,
     keys: Mutex<Keys>,
+    engine: Mutex<Engine>,
 }
-
-/// The host of an endpoint. Each has its own limit.
-#[derive(Clone, Copy)]
-enum Host {
-    /// `fapi`.
-    Futures,
-    /// `sapi`: the endpoints for keys of the API V1.
-    Spot,
-}
-
-/// One endpoint.
-struct Route {
-    method: MethodFilter,
-    host: Host,
-    path: &'static str,
-    kind: &'static str,
-    weight: u32,
-    answer: fn(&Exchange, &Parameters) -> Result<Value, Refusal>,
-}
-
-/// Only the weight of the first agent route is published.
-static ROUTES: [Route; 10] = [
-    Route {
-        method: MethodFilter::POST,
-        host: Host::Futures,
-        path: "/fapi/v3/registerAndApproveAgent",
-        kind: "registerAndApproveAgent",
-        weight: 50,
-        answer: register::register_and_approve,
-    },
-    Route {
-        method: MethodFilter::POST,
-        host: Host::Futures,
-        path: "/fapi/v3/approveAgent",
-        kind: "approveAgent",
-        weight: 1,
-        answer: manage::approve,
-    },
-    Route {
-        method: MethodFilter::POST,
-        host: Host::Futures,
-        path: "/fapi/v3/updateAgent",
-        kind: "updateAgent",
-        weight: 1,
-        answer: manage::update,
-    },
-    Route {
-        method: MethodFilter::DELETE,
-        host: Host::Futures,
-        path: "/fapi/v3/agent",
-        kind: "deleteAgent",
-        weight: 1,
-        answer: manage::delete,
-    },
-    Route {
-        method: MethodFilter::GET,
-        host: Host::Futures,
-        path: "/fapi/v3/agent",
-        kind: "listAgents",
-        weight: 1,
-        answer: reads::agents,
-    },
-    Route {
-        method: MethodFilter::GET,
-        host: Host::Futures,
-        path: "/fapi/v3/balance",
-        kind: "balance",
-        weight: 5,
-        answer: reads::balance,
-    },
-    Route {
-        method: MethodFilter::GET,
-        host: Host::Futures,
-        path: "/fapi/v3/time",
-        kind: "time",
-        weight: 1,
-        answer: reads::time,
-    },
-    Route {
-        method: MethodFilter::POST,
-        host: Host::Spot,
-        path: "/api/v1/getNonce",
-        kind: "getNonce",
-        weight: 1,
-        answer: v1::get_nonce,
-    },
-    Route {
-        method: MethodFilter::POST,
-        host: Host::Spot,
-        path: "/api/v1/createApiKey",
-        kind: "createApiKey",
-        weight: 1,
-        answer: v1::create_api_key,
-    },
-    Route {
-        method: MethodFilter::GET,
-        host: Host::Futures,
-        path: "/fapi/v2/balance",
-        kind: "v1Balance",
-        weight: 5,
-        answer: v1::balance,
-    },
-];
 
 impl Exchange {
     /// Returns an exchange without accounts, with the default rules.
@@ -225,7 +127,37 @@ impl Exchange {
     pub fn new(network: Network, now: Now) -> Self {
         let edge = Edge::new(Arc::clone(&now), too_many_requests);
         let (rules, accounts, keys) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { network, now, edge, rules, accounts, keys }))
+        let engine = Mutex::new(trade::markets::engine());
+        Self(Arc::new(Inner { network, now, edge, rules, accounts, keys, engine }))
+    }
+
+    /// Takes the changes of the market since the last call, as lines for
+    /// [`Exchange::restore_market`]. Write [`Exchange::snapshot`] first: an order must not be
+    /// remembered without its nonce's use.
+    #[must_use]
+    pub fn take_changes(&self) -> String {
+        journal::lines(lock(&self.0.engine).take_entries())
+    }
+
+    /// Returns whether the market has changed since [`Exchange::take_changes`].
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        lock(&self.0.engine).has_entries()
+    }
+
+    /// Returns the whole state of the market, as lines for [`Exchange::restore_market`].
+    #[must_use]
+    pub fn market_snapshot(&self) -> String {
+        journal::lines(lock(&self.0.engine).all_entries())
+    }
+
+    /// Applies the lines of a market's journal.
+    ///
+    /// # Errors
+    ///
+    /// Returns the number of the first line that is not an entry, and stops there.
+    pub fn restore_market(&self, lines: &str) -> Result<(), journal::BadLine> {
+        journal::restore(&mut lock(&self.0.engine), lines)
     }
 
     /// Returns accounts, agents and nonces as JSON, for [`Exchange::restore`]. Keys of the API V1
@@ -252,7 +184,8 @@ impl Exchange {
     pub fn router(&self) -> Router {
         let add =
             |router: Router<Self>, route: &'static Route| router.route(route.path, handler(route));
-        ROUTES.iter().fold(Router::new(), add).with_state(self.clone())
+        let api = ROUTES.iter().fold(Router::new(), add).with_state(self.clone());
+        api.merge(steer::router(self.clone()))
     }
 
     /// Returns the current rules.
@@ -271,9 +204,12 @@ impl Exchange {
         lock(&self.0.rules).require_deposit = required;
     }
 
-    /// Credits an account with its first deposit, which also creates the account.
+    /// Credits an account with its first deposit, 10,000 USDT, which also creates the account.
     pub fn deposit(&self, account: Address) {
         lock(&self.0.accounts).deposit(account);
+        let mut engine = lock(&self.0.engine);
+        trade::fund(&mut engine, account);
+        engine.commit((self.0.now)());
     }
 
     /// Returns the agents of an account, including expired ones.
@@ -306,7 +242,9 @@ impl Exchange {
 
     /// Makes the next request with this path (`/fapi/v3/agent`) or kind (`registerAndApproveAgent`,
     /// `approveAgent`, `updateAgent`, `deleteAgent`, `listAgents`, `balance`, `time`, `getNonce`,
-    /// `createApiKey`, `v1Balance`) fail. Faults of one target queue up.
+    /// `createApiKey`, `v1Balance`, `placeOrder`, `placeOrders`, `modifyOrder`, `cancelOrder`,
+    /// `cancelAllOrders`, `noop`, `orderStatus`, `openOrders`, `exchangeInfo`, `premiumIndex` and
+    /// others) fail. Faults of one target queue up.
     pub fn fail_next(&self, target: &str, fault: Fault) {
         self.0.edge.fail_next(target, fault);
     }
@@ -330,26 +268,23 @@ impl Exchange {
 
     async fn serve(&self, route: &Route, request: Request) -> Response {
         let parameters = read(request).await;
-        let apply = || match parameters.and_then(|read| (route.answer)(self, &read)) {
-            Ok(body) => Reply::json(true, StatusCode::OK, &body),
-            Err(refusal) => error(StatusCode::BAD_REQUEST, refusal.code(), &refusal.to_string()),
-        };
+        let weight = parameters.as_ref().map_or(route.weight, |read| route.weight(read));
         let limit = route.host.limit(&self.rules());
-        let call =
-            Call { path: route.path.to_owned(), kind: route.kind, weight: route.weight, limit };
+        let call = Call { path: route.path.to_owned(), kind: route.kind, weight, limit };
+        let (exchange, answer) = (self.clone(), route.answer);
+        let apply = move |lag| {
+            let read = parameters.clone().map(|read| read.lagging(lag));
+            match read.and_then(|read| answer(&exchange, &read)) {
+                Ok(body) => Reply::json(true, StatusCode::OK, &body),
+                Err(refusal) => {
+                    error(StatusCode::BAD_REQUEST, refusal.code(), &refusal.to_string())
+                }
+            }
+        };
         let mut response = self.0.edge.pass(call, apply).await;
         let used = HeaderValue::from(self.0.edge.used_weight(limit.name));
         response.headers_mut().insert("x-mbx-used-weight-1m", used);
         response
-    }
-}
-
-impl Host {
-    fn limit(self, rules: &Rules) -> Limit {
-        match self {
-            Self::Futures => Limit { name: "weight", per_minute: rules.weight_per_minute },
-            Self::Spot => Limit { name: "keys", per_minute: rules.v1_requests_per_minute },
-        }
     }
 }
 

@@ -9,10 +9,12 @@ use super::refusal::Refusal;
 use crate::parse_address;
 
 /// The parameters in the order in which they were sent.
+#[derive(Clone)]
 pub(super) struct Parameters {
     raw: String,
     pairs: Vec<(String, String)>,
     api_key: Option<String>,
+    lag: u64,
 }
 
 impl Parameters {
@@ -26,7 +28,18 @@ impl Parameters {
         if let Some((name, _)) = pairs.iter().find(|(name, _)| !names.insert(name)) {
             return Err(Refusal::TooMany(name.clone()));
         }
-        Ok(Self { raw, pairs, api_key })
+        Ok(Self { raw, pairs, api_key, lag: 0 })
+    }
+
+    /// Makes the read see a state of this age, in milliseconds.
+    pub(super) fn lagging(mut self, lag: u64) -> Self {
+        self.lag = lag;
+        self
+    }
+
+    /// Returns the age of the state that the read sees.
+    pub(super) fn lag(&self) -> u64 {
+        self.lag
     }
 
     /// Returns the decoded names and values.

@@ -3,12 +3,12 @@
 use alloy_primitives::Address;
 use serde_json::{Value, json};
 
-use super::{Exchange, Parameters, refusal::Refusal, signing};
+use super::{Exchange, Parameters, accounts::NONCE_LIFE_MS, refusal::Refusal, signing, trade};
 use crate::{lock, signature};
 
 /// `GET /fapi/v3/agent`: the agents of the account. Works without a deposit.
 pub(super) fn agents(exchange: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
-    let user = authenticate(exchange, parameters)?;
+    let user = authenticate(exchange, parameters, NONCE_LIFE_MS)?;
     let agents = lock(&exchange.0.accounts).agents_of(user);
     let shown = agents.into_iter().map(|agent| {
         json!({
@@ -26,16 +26,16 @@ pub(super) fn agents(exchange: &Exchange, parameters: &Parameters) -> Result<Val
     Ok(shown.collect())
 }
 
-/// `GET /fapi/v3/balance`: proves that an agent can authenticate. Every balance is empty.
+/// `GET /fapi/v3/balance`: proves that an agent can authenticate.
 pub(super) fn balance(exchange: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
-    let user = authenticate(exchange, parameters)?;
+    let user = authenticate(exchange, parameters, NONCE_LIFE_MS)?;
     if exchange.rules().require_deposit && !lock(&exchange.0.accounts).has_deposited(user) {
         return Err(Refusal::NoDeposit);
     }
-    Ok(empty_balance())
+    Ok(trade::reads::balance(&lock(&exchange.0.engine), user))
 }
 
-/// Returns the response of both APIs to `balance`.
+/// Returns the response of the API V1 to `balance`.
 pub(super) fn empty_balance() -> Value {
     json!([{
         "accountAlias": "SgsR",
@@ -55,8 +55,13 @@ pub(super) fn time(exchange: &Exchange, _parameters: &Parameters) -> Result<Valu
     Ok(json!({"serverTime": (exchange.0.now)()}))
 }
 
-/// Returns the account for which a live agent signed the request, and uses the agent's nonce.
-fn authenticate(exchange: &Exchange, parameters: &Parameters) -> Result<Address, Refusal> {
+/// Returns the account for which a live agent signed the request, and uses the agent's nonce, which
+/// is valid for `life_ms`.
+pub(super) fn authenticate(
+    exchange: &Exchange,
+    parameters: &Parameters,
+    life_ms: u64,
+) -> Result<Address, Refusal> {
     // Seen live: a missing signature gets this error, not that of a missing parameter.
     let signature = parameters.get("signature").ok_or(Refusal::Signature)?;
     let user = parameters.address("user")?;
@@ -75,6 +80,6 @@ fn authenticate(exchange: &Exchange, parameters: &Parameters) -> Result<Address,
     if !accounts.is_live(user, agent, now) {
         return Err(Refusal::NoAgent);
     }
-    accounts.use_nonce(agent, nonce, now)?;
+    accounts.use_nonce(agent, nonce, (now, life_ms))?;
     Ok(user)
 }

@@ -1,7 +1,7 @@
 //! The exchange's own error texts. All have status 400.
 
 /// Reason for a refusal. The text is the response's `msg`.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("Mandatory parameter '{0}' was not sent, was empty/null, or malformed.")]
     Missing(&'static str),
@@ -49,6 +49,9 @@ pub(super) enum Refusal {
     ApiKey,
     #[error("An unknown error occurred while processing the request.")]
     Unknown,
+    /// Of a trading call: the code and the text.
+    #[error("{1}")]
+    Trade(i32, String),
 }
 
 impl Refusal {
@@ -64,6 +67,7 @@ impl Refusal {
             Self::ApiKey => -2015,
             Self::Nonce => -4225,
             Self::NoDeposit => -5050,
+            Self::Trade(code, _) => *code,
             Self::Signature
             | Self::NoAgent
             | Self::NoUser

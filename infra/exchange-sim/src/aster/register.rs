@@ -4,7 +4,9 @@
 use alloy_primitives::Address;
 use serde_json::Value;
 
-use super::{Agent, Exchange, Parameters, refusal::Refusal, signing, success};
+use super::{
+    Agent, Exchange, Parameters, accounts::NONCE_LIFE_MS, refusal::Refusal, signing, success,
+};
 use crate::{lock, signature};
 
 /// The documented text, in its order.
@@ -35,7 +37,7 @@ pub(super) fn register_and_approve(
     let now = (exchange.0.now)();
     let max_agents = exchange.rules().max_agents;
     let mut accounts = lock(&exchange.0.accounts);
-    accounts.use_nonce(user, nonce, now)?;
+    accounts.use_nonce(user, nonce, (now, NONCE_LIFE_MS))?;
     accounts.add(user, agent, max_agents, now)?;
     Ok(success())
 }

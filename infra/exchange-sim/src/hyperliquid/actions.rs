@@ -8,7 +8,8 @@ use super::{
     book::{Approval, Book, Change, Role},
     refusal::Refusal,
     signing::{self, ApproveAgent},
-    wire::{Action, Envelope, L1},
+    trade::{self, wire::Act},
+    wire::{Action, Envelope},
 };
 use crate::{lock, signature};
 
@@ -42,11 +43,13 @@ pub(super) fn execute(exchange: &Exchange, envelope: &Envelope) -> Result<Value,
             approve_agent(exchange, envelope, signer, approval)?;
             Ok(json!({"type": "default"}))
         }
-        Action::L1 { action, kind } => {
+        Action::L1 { action, act } => {
             let Envelope { nonce, vault_address, expires_after, .. } = envelope;
-            let hash = signing::action_hash(action, *nonce, *vault_address, *expires_after);
+            let action = trade::wire::canonical(action);
+            let hash = signing::action_hash(&action, *nonce, *vault_address, *expires_after);
             let digest = hash.and_then(|hash| signing::l1_digest(exchange.0.chain, hash));
-            act(exchange, envelope, signer(envelope, digest)?, *kind)
+            let request = hash.map(|hash| hash.to_string()).unwrap_or_default();
+            perform(exchange, envelope, signer(envelope, digest)?, act, &request)
         }
     }
 }
@@ -115,19 +118,24 @@ fn split_name(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn act(
+fn perform(
     exchange: &Exchange,
     envelope: &Envelope,
     signer: Address,
-    kind: L1,
+    act: &Act,
+    request: &str,
 ) -> Result<Value, Refusal> {
     let now = (exchange.0.now)();
     let mut book = lock(&exchange.0.book);
-    if book.role(signer, now) == Role::Missing {
-        // Seen live: the error for a recently replaced agent names its master.
-        let replaced = book.just_replaced(signer, now);
-        return Err(replaced.map_or(Refusal::UnknownSigner(signer), Refusal::MustDeposit));
-    }
+    let account = match book.role(signer, now) {
+        Role::Missing => {
+            // Seen live: the error for a recently replaced agent names its master.
+            let replaced = book.just_replaced(signer, now);
+            return Err(replaced.map_or(Refusal::UnknownSigner(signer), Refusal::MustDeposit));
+        }
+        Role::User => signer,
+        Role::Agent(master) => master,
+    };
     use_nonce(&mut book, signer, envelope.nonce, now)?;
     if envelope.expires_after.is_some_and(|expires_after| expires_after < now) {
         return Err(Refusal::ActionExpired);
@@ -136,14 +144,7 @@ fn act(
         // Neither vaults nor sub-accounts are simulated.
         return Err(Refusal::UnknownVault(vault));
     }
-    Ok(match kind {
-        L1::Noop => json!({"type": "default"}),
-        L1::Order { batch } => {
-            let resting = |oid| json!({"resting": {"oid": oid}});
-            let statuses: Value = book.order_ids(batch).map(resting).collect();
-            json!({"type": "order", "data": {"statuses": statuses}})
-        }
-    })
+    trade::execute(exchange, account, act, request)
 }
 
 /// Uses a nonce: within (now - 2 days, now + 1 day), above the lowest of the signer's 100 highest,

@@ -1,9 +1,6 @@
 //! Accounts and their agents.
 
-use std::{
-    collections::{HashMap, HashSet},
-    ops::Range,
-};
+use std::collections::{HashMap, HashSet};
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
@@ -48,7 +45,6 @@ pub(super) struct Book {
     replaced: HashMap<Address, (Address, u64)>,
     nonces: HashMap<Address, UsedNonces>,
     deposited: HashSet<Address>,
-    orders: usize,
 }
 
 /// An account that has acted.
@@ -99,12 +95,6 @@ impl Book {
 
     pub(super) fn nonces_of(&mut self, signer: Address) -> &mut UsedNonces {
         self.nonces.entry(signer).or_default()
-    }
-
-    pub(super) fn order_ids(&mut self, batch: usize) -> Range<usize> {
-        let first = self.orders + 1;
-        self.orders += batch;
-        first..first + batch
     }
 
     /// Changes the agents of an account. Creates a missing account.

@@ -1,12 +1,29 @@
-//! `POST /info`: data of an account, without a signature.
+//! `POST /info`: markets and data of an account, without a signature.
 
 use serde_json::{Value, json};
 
-use super::{Exchange, book::Role, wire::Info};
-use crate::lock;
+use super::{
+    Exchange,
+    book::Role,
+    trade::{markets, reads},
+    wire::Info,
+};
+use crate::{lock, market::Engine};
 
-pub(super) fn answer(exchange: &Exchange, query: &Info) -> Value {
+/// Returns the response to a request. The state of the market is `lag` milliseconds old.
+pub(super) fn answer(exchange: &Exchange, query: &Info, lag: u64) -> Value {
     let now = (exchange.0.now)();
+    match query {
+        Info::ExtraAgents { .. } | Info::UserRole { .. } => agents(exchange, query, now),
+        _ if lag > 0 => {
+            let past = lock(&exchange.0.engine).as_of(now.saturating_sub(lag));
+            trade(&past, query, now)
+        }
+        _ => trade(&lock(&exchange.0.engine), query, now),
+    }
+}
+
+fn agents(exchange: &Exchange, query: &Info, now: u64) -> Value {
     let mut book = lock(&exchange.0.book);
     match query {
         Info::ExtraAgents { user } => book
@@ -29,25 +46,31 @@ pub(super) fn answer(exchange: &Exchange, query: &Info) -> Value {
                 json!({"role": "agent", "data": {"user": format!("{master:#x}")}})
             }
         },
-        // Two of the real perpetuals, which clients read before they sign an order.
-        Info::Meta { dex } if dex.is_empty() => json!({
-            "universe": [
-                {"name": "BTC", "szDecimals": 5, "maxLeverage": 40, "marginTableId": 56},
-                {"name": "ETH", "szDecimals": 4, "maxLeverage": 25, "marginTableId": 55},
-            ],
-            "marginTables": [],
-            "collateralToken": 0,
-        }),
-        // No source documents this response.
-        Info::Meta { .. } => Value::Null,
-        Info::SpotMeta => json!({
-            "universe": [],
-            "tokens": [{
-                "name": "USDC", "szDecimals": 8, "weiDecimals": 8, "index": 0,
-                "tokenId": "0x6d1e7cde53ba9467b783cb7c530ce054", "isCanonical": true,
-                "evmContract": null, "fullName": null,
-            }],
-        }),
+        _ => Value::Null,
+    }
+}
+
+fn trade(engine: &Engine, query: &Info, now: u64) -> Value {
+    match query {
+        // No source documents the response for an unknown DEX.
+        Info::Meta { dex } => markets::meta(engine, dex).unwrap_or_default(),
+        Info::SpotMeta => markets::spot_meta(engine),
+        Info::PerpDexs => markets::dexs(),
+        Info::AllMids { dex } => reads::all_mids(engine, dex),
+        Info::L2Book { coin } => reads::l2_book(engine, coin, now),
+        Info::OrderStatus { user, oid } => reads::order_status(engine, *user, oid),
+        Info::OpenOrders { user, dex } => reads::open_orders(engine, *user, dex, false),
+        Info::FrontendOpenOrders { user, dex } => reads::open_orders(engine, *user, dex, true),
+        Info::HistoricalOrders { user } => reads::historical_orders(engine, *user),
+        Info::UserFills { user } => reads::user_fills(engine, *user),
+        Info::UserFillsByTime { user, start_time, end_time } => {
+            reads::fills_by_time(engine, *user, (*start_time, *end_time))
+        }
+        Info::ClearinghouseState { user, dex } => reads::clearinghouse(engine, *user, dex, now),
+        Info::SpotClearinghouseState { user } => reads::spot_clearinghouse(engine, *user),
+        Info::UserAbstraction { user } => reads::abstraction(engine, *user),
+        Info::UserRateLimit { user } => reads::rate_limit(engine, *user),
         Info::ExchangeStatus => json!({"time": now, "specialStatuses": null}),
+        Info::ExtraAgents { .. } | Info::UserRole { .. } => Value::Null,
     }
 }

@@ -1,7 +1,10 @@
-//! Hyperliquid: the parts of `POST /exchange` and `POST /info` that concern API wallets ("agents").
+//! Hyperliquid: the parts of `POST /exchange` and `POST /info` that concern API wallets ("agents")
+//! and trading.
 //!
-//! Actions: `approveAgent` (signed by the account's own key), `noop` and `order` (signed by an
-//! agent or the account). Every other action gets the response for an unknown one.
+//! Actions: `approveAgent` (signed by the account's own key), and `noop`, `order`, `cancel`,
+//! `cancelByCloid`, `modify`, `batchModify`, `updateLeverage` and `updateIsolatedMargin` (signed by
+//! an agent or the account). Other trading actions have their signature checked, and are refused.
+//! Every other action gets the response for an unknown one.
 
 use std::{
     sync::{Arc, Mutex},
@@ -24,8 +27,10 @@ use crate::{
     Now,
     edge::{Call, Edge, MAX_BODY_BYTES, Reply},
     faults::Fault,
-    lock,
+    journal, lock,
+    market::Engine,
     requests::{self, Limit},
+    steer,
 };
 
 mod actions;
@@ -33,6 +38,7 @@ mod book;
 mod info;
 mod refusal;
 pub mod signing;
+mod trade;
 mod wire;
 
 use book::{Approval, Book, Change};
@@ -91,6 +97,7 @@ struct Inner {
     edge: Edge,
     rules: Mutex<Rules>,
     book: Mutex<Book>,
+    engine: Mutex<Engine>,
 }
 
 impl Exchange {
@@ -99,7 +106,37 @@ impl Exchange {
     pub fn new(chain: Chain, now: Now) -> Self {
         let edge = Edge::new(Arc::clone(&now), too_many_requests);
         let (rules, book) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { chain, now, edge, rules, book }))
+        let engine = Mutex::new(trade::markets::engine());
+        Self(Arc::new(Inner { chain, now, edge, rules, book, engine }))
+    }
+
+    /// Takes the changes of the market since the last call, as lines for
+    /// [`Exchange::restore_market`]. Write [`Exchange::snapshot`] first: an order must not be
+    /// remembered without its nonce's use.
+    #[must_use]
+    pub fn take_changes(&self) -> String {
+        journal::lines(lock(&self.0.engine).take_entries())
+    }
+
+    /// Returns whether the market has changed since [`Exchange::take_changes`].
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        lock(&self.0.engine).has_entries()
+    }
+
+    /// Returns the whole state of the market, as lines for [`Exchange::restore_market`].
+    #[must_use]
+    pub fn market_snapshot(&self) -> String {
+        journal::lines(lock(&self.0.engine).all_entries())
+    }
+
+    /// Applies the lines of a market's journal.
+    ///
+    /// # Errors
+    ///
+    /// Returns the number of the first line that is not an entry, and stops there.
+    pub fn restore_market(&self, lines: &str) -> Result<(), journal::BadLine> {
+        journal::restore(&mut lock(&self.0.engine), lines)
     }
 
     /// Returns accounts, agents and nonces as JSON, for [`Exchange::restore`].
@@ -127,6 +164,7 @@ impl Exchange {
             .route("/exchange", post(exchange))
             .route("/info", post(info))
             .with_state(self.clone())
+            .merge(steer::router(self.clone()))
     }
 
     /// Returns the current rules.
@@ -145,9 +183,12 @@ impl Exchange {
         lock(&self.0.rules).require_deposit = required;
     }
 
-    /// Credits an account with its first deposit.
+    /// Credits an account with its first deposit: 10,000 dollars for perpetuals, and as spot.
     pub fn deposit(&self, account: Address) {
         lock(&self.0.book).deposit(account);
+        let mut engine = lock(&self.0.engine);
+        trade::fund(&mut engine, account);
+        engine.commit((self.0.now)());
     }
 
     /// Returns the live agents of an account, named and unnamed.
@@ -183,7 +224,7 @@ impl Exchange {
     }
 
     /// Makes the next request with this path (`/exchange`) or kind (`approveAgent`, `noop`,
-    /// `order`, `userRole`, `extraAgents`) fail. Faults of one target queue up.
+    /// `order`, `orderStatus`, `userRole`: any action or read) fail. Faults of one target queue up.
     pub fn fail_next(&self, target: &str, fault: Fault) {
         self.0.edge.fail_next(target, fault);
     }
@@ -210,7 +251,7 @@ impl Exchange {
         path: &str,
         kind: &'static str,
         weight: u32,
-        apply: impl FnOnce() -> Reply + Send,
+        apply: impl Fn(u64) -> Reply + Send + Sync + 'static,
     ) -> Response {
         let limit = Limit { name: "weight", per_minute: self.rules().weight_per_minute };
         let call = Call { path: path.to_owned(), kind, weight, limit };
@@ -222,7 +263,8 @@ async fn exchange(State(exchange): State<Exchange>, request: Request) -> Respons
     match read(request).await.and_then(|body| wire::envelope(&body)) {
         Ok(envelope) => {
             let (kind, weight) = (envelope.action.kind(), envelope.action.weight());
-            let apply = || match actions::execute(&exchange, &envelope) {
+            let sender = exchange.clone();
+            let apply = move |_lag| match actions::execute(&sender, &envelope) {
                 Ok(response) => ok(&json!({"status": "ok", "response": response})),
                 Err(refusal) => {
                     let body = json!({"status": "err", "response": refusal.to_string()});
@@ -232,17 +274,21 @@ async fn exchange(State(exchange): State<Exchange>, request: Request) -> Respons
             };
             exchange.pass("/exchange", kind, weight, apply).await
         }
-        Err(malformed) => exchange.pass("/exchange", "malformed", 1, || malformed.into()).await,
+        Err(malformed) => {
+            exchange.pass("/exchange", "malformed", 1, move |_| malformed.into()).await
+        }
     }
 }
 
 async fn info(State(exchange): State<Exchange>, request: Request) -> Response {
     match read(request).await.and_then(|body| wire::info(&body)) {
         Ok(query) => {
-            let apply = || ok(&info::answer(&exchange, &query));
-            exchange.pass("/info", query.kind(), query.weight(), apply).await
+            let (kind, weight) = (query.kind(), query.weight());
+            let reader = exchange.clone();
+            let apply = move |lag| ok(&info::answer(&reader, &query, lag));
+            exchange.pass("/info", kind, weight, apply).await
         }
-        Err(malformed) => exchange.pass("/info", "malformed", 20, || malformed.into()).await,
+        Err(malformed) => exchange.pass("/info", "malformed", 20, move |_| malformed.into()).await,
     }
 }
 

@@ -39,4 +39,7 @@ pub(super) enum Refusal {
     NoSuchAgent,
     #[error("Too many extra agents for cumulative volume traded. Current limit is {0}")]
     TooManyAgents(usize),
+    /// Of a trading action as a whole.
+    #[error("{0}")]
+    Other(String),
 }

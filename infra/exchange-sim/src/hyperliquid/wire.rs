@@ -5,7 +5,11 @@ use http::StatusCode;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use super::{Chain, signing::ApproveAgent};
+use super::{
+    Chain,
+    signing::ApproveAgent,
+    trade::wire::{Act, OrderName, act},
+};
 use crate::{edge::Reply, parse_address, parse_hex_number, signature};
 
 /// A body that the exchange cannot read.
@@ -48,31 +52,21 @@ pub(super) enum Action {
     /// `approveAgent`, and the chain that the sender names.
     ApproveAgent { sent_chain: Chain, approval: ApproveAgent },
     /// An action that agents sign, as sent: the order of its keys is part of the signed data.
-    L1 { action: Value, kind: L1 },
-}
-
-/// The simulated actions that agents sign.
-#[derive(Clone, Copy)]
-pub(super) enum L1 {
-    Noop,
-    Order { batch: usize },
+    L1 { action: Value, act: Act },
 }
 
 impl Action {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::ApproveAgent { .. } => "approveAgent",
-            Self::L1 { kind: L1::Noop, .. } => "noop",
-            Self::L1 { kind: L1::Order { .. }, .. } => "order",
+            Self::L1 { act, .. } => act.kind(),
         }
     }
 
     pub(super) fn weight(&self) -> u32 {
         match self {
-            Self::L1 { kind: L1::Order { batch }, .. } => {
-                1 + u32::try_from(batch / 40).unwrap_or(u32::MAX - 1)
-            }
-            _ => 1,
+            Self::ApproveAgent { .. } => 1,
+            Self::L1 { act, .. } => 1 + u32::try_from(act.batch() / 40).unwrap_or(u32::MAX - 1),
         }
     }
 }
@@ -89,12 +83,70 @@ pub(super) enum Info {
         #[serde(deserialize_with = "address")]
         user: Address,
     },
-    /// The perpetuals of `dex`. Only the first DEX exists.
+    UserAbstraction {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+    },
+    UserRateLimit {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+    },
+    /// The perpetuals of `dex`; without it, of the exchange's own DEX.
     Meta {
         #[serde(default)]
         dex: String,
     },
     SpotMeta,
+    PerpDexs,
+    AllMids {
+        #[serde(default)]
+        dex: String,
+    },
+    L2Book {
+        coin: String,
+    },
+    OrderStatus {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+        oid: OrderName,
+    },
+    OpenOrders {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+        #[serde(default)]
+        dex: String,
+    },
+    FrontendOpenOrders {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+        #[serde(default)]
+        dex: String,
+    },
+    HistoricalOrders {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+    },
+    UserFills {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+    },
+    #[serde(rename_all = "camelCase")]
+    UserFillsByTime {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+        start_time: u64,
+        end_time: Option<u64>,
+    },
+    ClearinghouseState {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+        #[serde(default)]
+        dex: String,
+    },
+    SpotClearinghouseState {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+    },
     ExchangeStatus,
 }
 
@@ -103,17 +155,36 @@ impl Info {
         match self {
             Self::ExtraAgents { .. } => "extraAgents",
             Self::UserRole { .. } => "userRole",
+            Self::UserAbstraction { .. } => "userAbstraction",
+            Self::UserRateLimit { .. } => "userRateLimit",
             Self::Meta { .. } => "meta",
             Self::SpotMeta => "spotMeta",
+            Self::PerpDexs => "perpDexs",
+            Self::AllMids { .. } => "allMids",
+            Self::L2Book { .. } => "l2Book",
+            Self::OrderStatus { .. } => "orderStatus",
+            Self::OpenOrders { .. } => "openOrders",
+            Self::FrontendOpenOrders { .. } => "frontendOpenOrders",
+            Self::HistoricalOrders { .. } => "historicalOrders",
+            Self::UserFills { .. } => "userFills",
+            Self::UserFillsByTime { .. } => "userFillsByTime",
+            Self::ClearinghouseState { .. } => "clearinghouseState",
+            Self::SpotClearinghouseState { .. } => "spotClearinghouseState",
             Self::ExchangeStatus => "exchangeStatus",
         }
     }
 
+    /// Returns the weight without that of the entries in the response.
     pub(super) fn weight(&self) -> u32 {
         match self {
-            Self::ExtraAgents { .. } | Self::Meta { .. } | Self::SpotMeta => 20,
-            Self::ExchangeStatus => 2,
             Self::UserRole { .. } => 60,
+            Self::AllMids { .. }
+            | Self::L2Book { .. }
+            | Self::OrderStatus { .. }
+            | Self::ClearinghouseState { .. }
+            | Self::SpotClearinghouseState { .. }
+            | Self::ExchangeStatus => 2,
+            _ => 20,
         }
     }
 }
@@ -180,12 +251,10 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Err
 fn action(action: Value) -> Result<Action, Malformed> {
     match action["type"].as_str() {
         Some("approveAgent") => approve_agent(action),
-        Some("noop") => Ok(Action::L1 { action, kind: L1::Noop }),
-        Some("order") => {
-            let batch = orders(&action).ok_or(Malformed::Shape)?;
-            Ok(Action::L1 { action, kind: L1::Order { batch } })
+        _ => {
+            let act = act(&action).ok_or(Malformed::Shape)?;
+            Ok(Action::L1 { action, act })
         }
-        _ => Err(Malformed::Shape),
     }
 }
 
@@ -200,18 +269,4 @@ fn approve_agent(action: Value) -> Result<Action, Malformed> {
         nonce: wire.nonce,
     };
     Ok(Action::ApproveAgent { sent_chain: wire.hyperliquid_chain, approval })
-}
-
-/// Returns the number of orders, if all of them are well-formed.
-fn orders(action: &Value) -> Option<usize> {
-    let orders = action["orders"].as_array().filter(|orders| !orders.is_empty())?;
-    let well_formed = orders.iter().all(|order| {
-        order["a"].is_u64()
-            && order["b"].is_boolean()
-            && order["p"].is_string()
-            && order["s"].is_string()
-            && order["r"].is_boolean()
-            && order["t"].is_object()
-    });
-    (well_formed && action["grouping"].is_string()).then_some(orders.len())
 }

@@ -96,7 +96,7 @@ async fn requests_over_minute_weight_return_429() {
 async fn forty_orders_add_one_weight() {
     let hyperliquid = Hyperliquid::new();
     let order = json!({
-        "a": 1, "b": true, "p": "100", "s": "1", "r": false, "t": {"limit": {"tif": "Gtc"}},
+        "a": 1, "b": true, "p": "2000", "s": "1", "r": false, "t": {"limit": {"tif": "Gtc"}},
     });
     for batch in [1, 39, 40, 80] {
         let action = json!({"type": "order", "orders": vec![&order; batch], "grouping": "na"});

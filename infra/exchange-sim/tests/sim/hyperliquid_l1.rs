@@ -19,7 +19,7 @@ fn unknown(wallet: &Wallet) -> String {
 }
 
 fn order() -> Value {
-    json!({"a": 1, "b": true, "p": "100", "s": "1", "r": false, "t": {"limit": {"tif": "Gtc"}}})
+    json!({"a": 1, "b": true, "p": "2000", "s": "1", "r": false, "t": {"limit": {"tif": "Gtc"}}})
 }
 
 fn orders(orders: &[Value]) -> Value {
@@ -48,7 +48,7 @@ async fn action_of_unknown_signer_is_refused() {
 #[tokio::test]
 async fn each_order_of_batch_gets_its_own_id() {
     let hyperliquid = with_agent().await;
-    for first in [1, 3] {
+    for first in [300_000_000_001_u64, 300_000_000_003] {
         let action = orders(&[order(), order()]);
         let body = l1(Chain::Mainnet, &key(), &action, hyperliquid.nonce(), None, None);
         let statuses = json!([{"resting": {"oid": first}}, {"resting": {"oid": first + 1}}]);

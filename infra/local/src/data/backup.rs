@@ -51,13 +51,18 @@ pub enum BackupError {
 }
 
 /// Files that are copied as they are, in this order. A simulator's state may be newer than the
-/// tables, as that of a real exchange is after a restore.
-const PLAIN: [&str; 9] = [
+/// tables, as that of a real exchange is after a restore. Its journal comes before its nonces, so
+/// that a copied order's nonce is copied too.
+const PLAIN: [&str; 13] = [
     identity::FILE,
     KMS_KEYS,
     AUDIT_KEY_FILE,
     kms::PUBLIC_KEY,
     KEYS_FILE,
+    "hyperliquid-mainnet.trades.jsonl",
+    "hyperliquid-testnet.trades.jsonl",
+    "aster-mainnet.trades.jsonl",
+    "aster-testnet.trades.jsonl",
     "hyperliquid-mainnet.json",
     "hyperliquid-testnet.json",
     "aster-mainnet.json",

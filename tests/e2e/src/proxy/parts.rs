@@ -25,6 +25,9 @@ pub(super) fn fail(fault: Fault) -> Option<Response> {
         Fault::Hostile(hostile) => Some(hostile.response()),
         Fault::AppliedButLost => Some(StatusCode::BAD_GATEWAY.into_response()),
         Fault::Hang | Fault::AppliedThenHang | Fault::Pass => None,
+        Fault::Late { .. } | Fault::Twice | Fault::ReadsLag { .. } => {
+            panic!("only a simulator has the fault {fault:?}")
+        }
     }
 }
 

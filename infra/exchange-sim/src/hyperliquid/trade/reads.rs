@@ -1,0 +1,280 @@
+//! `POST /info`: markets, orders and accounts. An agent's address is an empty account.
+
+use alloy_primitives::Address;
+use serde_json::{Value, json};
+
+use super::markets;
+use super::orders::{find, shown_tif};
+use super::wire::OrderName;
+use super::words::{kind, number, side, word};
+use crate::market::{Engine, Fill, Mode, Num, Order, Side};
+
+/// Number of orders or fills in one response.
+const MOST: usize = 2_000;
+
+/// Number of prices on each side of `l2Book`.
+const DEPTH: usize = 20;
+
+pub(in crate::hyperliquid) fn all_mids(engine: &Engine, dex: &str) -> Value {
+    // Spot markets are listed with the exchange's own DEX.
+    let specs = engine.specs().iter().filter(|spec| spec.dex == dex && spec.listed);
+    let mids = specs.filter_map(|spec| Some((spec.name.to_owned(), engine.mid(spec.name)?)));
+    Value::Object(mids.map(|(name, mid)| (name, json!(mid.text()))).collect())
+}
+
+pub(in crate::hyperliquid) fn l2_book(engine: &Engine, coin: &str, now: u64) -> Value {
+    if engine.spec(coin).is_none() {
+        return Value::Null;
+    }
+    let levels = |bids| -> Value {
+        let levels = engine.levels(coin, bids).into_iter().take(DEPTH);
+        levels
+            .map(|(level, offers)| {
+                json!({"px": level.price.text(), "sz": level.size.text(), "n": offers})
+            })
+            .collect()
+    };
+    json!({"coin": coin, "time": now, "levels": [levels(true), levels(false)]})
+}
+
+pub(in crate::hyperliquid) fn order_status(
+    engine: &Engine,
+    user: Address,
+    name: &OrderName,
+) -> Value {
+    let Some(order) = find(engine, user, name) else { return json!({"status": "unknownOid"}) };
+    json!({
+        "status": "order",
+        "order": {
+            "order": frontend(engine, order),
+            "status": word(order),
+            "statusTimestamp": order.updated,
+        },
+    })
+}
+
+/// Returns the fields of an order in `openOrders`.
+fn plain(order: &Order) -> Value {
+    let mut shown = json!({
+        "coin": order.market,
+        "side": side(order.buy),
+        "limitPx": order.price.dotted(),
+        "sz": order.left().dotted(),
+        "oid": order.oid,
+        "timestamp": order.at,
+        "origSz": order.size.dotted(),
+    });
+    if let Some(cloid) = &order.client {
+        shown["cloid"] = json!(cloid);
+    }
+    if order.reduce_only {
+        shown["reduceOnly"] = json!(true);
+    }
+    shown
+}
+
+/// Returns all fields of an order.
+fn frontend(engine: &Engine, order: &Order) -> Value {
+    let (kind, condition) = kind(order);
+    let children = order.children.iter().filter_map(|oid| engine.order(*oid));
+    let children: Value =
+        children.filter(|child| child.is_open()).map(|child| frontend(engine, child)).collect();
+    json!({
+        "coin": order.market,
+        "side": side(order.buy),
+        "limitPx": order.price.dotted(),
+        "sz": order.left().dotted(),
+        "oid": order.oid,
+        "timestamp": order.at,
+        "triggerCondition": condition,
+        "isTrigger": order.trigger.is_some(),
+        "triggerPx": number(order.trigger.map(|trigger| trigger.price)),
+        "children": children,
+        "isPositionTpsl": order.whole_position,
+        "reduceOnly": order.reduce_only,
+        "orderType": kind,
+        "origSz": order.size.dotted(),
+        "tif": shown_tif(order),
+        "cloid": order.client,
+    })
+}
+
+/// Returns the open orders of a DEX, newest first. Spot orders belong to the exchange's own DEX.
+pub(in crate::hyperliquid) fn open_orders(
+    engine: &Engine,
+    user: Address,
+    dex: &str,
+    all_fields: bool,
+) -> Value {
+    let of_dex = |order: &&Order| engine.spec(&order.market).is_some_and(|it| it.dex == dex);
+    let mut orders: Vec<_> = engine.open_orders(user).filter(of_dex).collect();
+    orders.reverse();
+    let show = |order: &Order| if all_fields { frontend(engine, order) } else { plain(order) };
+    orders.into_iter().map(show).collect()
+}
+
+/// Returns the latest orders, newest first.
+pub(in crate::hyperliquid) fn historical_orders(engine: &Engine, user: Address) -> Value {
+    let orders = engine.all_orders(user).into_iter().rev().take(MOST);
+    orders
+        .map(|order| {
+            json!({
+                "order": frontend(engine, order),
+                "status": word(order),
+                "statusTimestamp": order.updated,
+            })
+        })
+        .collect()
+}
+
+/// Returns the latest fills, newest first.
+pub(in crate::hyperliquid) fn user_fills(engine: &Engine, user: Address) -> Value {
+    let fills: Vec<_> = engine.fills(user).collect();
+    fills.into_iter().rev().take(MOST).map(fill).collect()
+}
+
+/// Returns the fills of a period, oldest first.
+pub(in crate::hyperliquid) fn fills_by_time(
+    engine: &Engine,
+    user: Address,
+    (start, end): (u64, Option<u64>),
+) -> Value {
+    let period = start..=end.unwrap_or(u64::MAX);
+    engine.fills(user).filter(|fill| period.contains(&fill.at)).take(MOST).map(fill).collect()
+}
+
+fn fill(fill: &Fill) -> Value {
+    let spot = fill.fee_token != "USDC" || fill.market.contains(['/', '@']);
+    let opens = fill.before.is_zero() || (fill.before.is_positive() == fill.buy);
+    let dir = match (spot, opens, fill.buy) {
+        (true, _, true) => "Buy",
+        (true, _, false) => "Sell",
+        (false, true, true) => "Open Long",
+        (false, true, false) => "Open Short",
+        (false, false, true) => "Close Short",
+        (false, false, false) => "Close Long",
+    };
+    let mut shown = json!({
+        "coin": fill.market,
+        "px": fill.price.dotted(),
+        "sz": fill.size.dotted(),
+        "side": side(fill.buy),
+        "time": fill.at,
+        "startPosition": fill.before.dotted(),
+        "dir": dir,
+        "closedPnl": fill.profit.dotted(),
+        "hash": format!("0x{:064x}", fill.id),
+        "oid": fill.oid,
+        "crossed": fill.taker,
+        "fee": fill.fee.dotted(),
+        "feeToken": fill.fee_token,
+        "tid": fill.id,
+        "twapId": null,
+    });
+    if let Some(cloid) = &fill.client {
+        shown["cloid"] = json!(cloid);
+    }
+    shown
+}
+
+pub(in crate::hyperliquid) fn clearinghouse(
+    engine: &Engine,
+    user: Address,
+    dex: &str,
+    now: u64,
+) -> Value {
+    let mut positions = Vec::new();
+    let (mut notional, mut profit, mut margin) = (Num::ZERO, Num::ZERO, Num::ZERO);
+    let account = engine.account(user);
+    for position in account.into_iter().flat_map(|account| account.positions()) {
+        let Some(spec) = engine.spec(&position.market).filter(|spec| spec.dex == dex) else {
+            continue;
+        };
+        let mark = engine.market(spec.name).map_or(position.entry, |market| market.mark);
+        let value = position.size.abs().times(mark);
+        let gain = position.profit(mark);
+        let used = engine.margin(user, &spec, position.size, position.entry) + position.added;
+        let (leverage, cross) = account.map_or((1, true), |account| account.leverage(&spec));
+        let leverage_kind = if cross { "cross" } else { "isolated" };
+        notional += value;
+        profit += gain;
+        margin += used;
+        positions.push(json!({
+            "type": "oneWay",
+            "position": {
+                "coin": spec.name,
+                "szi": position.size.dotted(),
+                "leverage": {"type": leverage_kind, "value": leverage},
+                "entryPx": position.entry.dotted(),
+                "positionValue": value.dotted(),
+                "unrealizedPnl": gain.dotted(),
+                "returnOnEquity": gain.over(used).dotted(),
+                "liquidationPx": null,
+                "marginUsed": used.dotted(),
+                "maxLeverage": spec.max_leverage,
+                "cumFunding": {"allTime": "0.0", "sinceOpen": "0.0", "sinceChange": "0.0"},
+            },
+        }));
+    }
+    let pocket = format!("perp:{dex}");
+    let balance = account.map_or(Num::ZERO, |account| account.balance(&pocket));
+    let unified = engine.mode(user).is_unified();
+    let free = if unified { Num::ZERO } else { engine.available(user, &pocket).max(Num::ZERO) };
+    let summary = json!({
+        "accountValue": (balance + profit).dotted(),
+        "totalNtlPos": notional.dotted(),
+        "totalRawUsd": (balance + profit - notional).dotted(),
+        "totalMarginUsed": margin.dotted(),
+    });
+    json!({
+        "marginSummary": summary,
+        "crossMarginSummary": summary,
+        "crossMaintenanceMarginUsed": margin.ratio(1, 2).dotted(),
+        "withdrawable": free.dotted(),
+        "assetPositions": positions,
+        "time": now,
+    })
+}
+
+pub(in crate::hyperliquid) fn spot_clearinghouse(engine: &Engine, user: Address) -> Value {
+    let balances = engine.account(user).into_iter().flat_map(|account| &account.balances);
+    let balances: Value = balances
+        .filter_map(|(pocket, total)| {
+            let token = pocket.strip_prefix("spot:")?;
+            let hold = (*total - engine.available(user, pocket)).max(Num::ZERO);
+            Some(json!({
+                "coin": token,
+                "token": markets::token_index(token)?,
+                "total": total.dotted(),
+                "hold": hold.dotted(),
+                "entryNtl": "0.0",
+            }))
+        })
+        .collect();
+    json!({"balances": balances})
+}
+
+pub(in crate::hyperliquid) fn abstraction(engine: &Engine, user: Address) -> Value {
+    json!(match engine.mode(user) {
+        Mode::Default => "default",
+        Mode::Disabled => "disabled",
+        Mode::Unified => "unifiedAccount",
+        Mode::Portfolio => "portfolioMargin",
+    })
+}
+
+pub(in crate::hyperliquid) fn rate_limit(engine: &Engine, user: Address) -> Value {
+    let traded: Num = engine.fills(user).map(|fill| fill.price.times(fill.size)).sum();
+    let used = engine.account(user).map_or(0, |account| account.actions);
+    json!({
+        "cumVlm": traded.dotted(),
+        "nRequestsUsed": used,
+        "nRequestsCap": 10_000,
+        "nRequestsSurplus": 0,
+    })
+}
+
+/// Returns an account's position in a market, with its sign.
+pub(super) fn position(engine: &Engine, user: Address, coin: &str) -> Num {
+    engine.account(user).map_or(Num::ZERO, |account| account.size_of(coin, Side::Both))
+}

@@ -1,0 +1,279 @@
+//! Steering of a simulator over HTTP, for a person who tries a failure: `/_sim/…` on the
+//! simulator's own port. Tests use the same functions as Rust methods.
+//!
+//! The real exchanges have no such paths. Pages in a browser cannot use them: a request must name a
+//! loopback host, must not have an origin, and must have a JSON body.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use alloy_primitives::Address;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{HeaderMap, StatusCode, Uri, header};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::faults::Fault;
+use crate::market::{Engine, Execution, Level, Num, Order};
+use crate::parse_address;
+
+/// Price and quantity of an offer of the house, as decimals.
+pub type Quote = (String, String);
+
+/// What became of one client's id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Executed {
+    /// Number of orders with the id that the exchange accepted.
+    pub accepted: u32,
+    /// Quantity that all of them filled, as a decimal.
+    pub filled: String,
+    /// Hashes of the signed requests that were accepted.
+    pub requests: BTreeSet<String>,
+}
+
+impl From<Execution> for Executed {
+    fn from(execution: Execution) -> Self {
+        let Execution { accepted, filled, requests } = execution;
+        Self { accepted, filled: filled.text(), requests }
+    }
+}
+
+/// An open order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenOrder {
+    /// The exchange's number.
+    pub order_id: u64,
+    /// The client's id.
+    pub client_order_id: Option<String>,
+    /// Name of the market.
+    pub symbol: String,
+    /// Whether the order buys.
+    pub buy: bool,
+    /// Decimal.
+    pub price: String,
+    /// Decimal.
+    pub quantity: String,
+    /// Decimal.
+    pub filled: String,
+    /// The exchange's word.
+    pub status: &'static str,
+}
+
+impl OpenOrder {
+    pub(crate) fn new(order: &Order, status: &'static str) -> Self {
+        Self {
+            order_id: order.oid,
+            client_order_id: order.client.clone(),
+            symbol: order.market.clone(),
+            buy: order.buy,
+            price: order.price.text(),
+            quantity: order.size.text(),
+            filled: order.filled.text(),
+            status,
+        }
+    }
+}
+
+/// A simulator that can be steered.
+pub(crate) trait Steered: Clone + Send + Sync + 'static {
+    fn price(&self, symbol: &str, price: &str) -> bool;
+    fn liquidity(&self, symbol: &str, bids: &[Quote], asks: &[Quote]) -> bool;
+    fn deposit(&self, account: Address, pocket: &str, amount: &str) -> bool;
+    fn mode(&self, account: Address, mode: &str) -> bool;
+    fn fault(&self, target: &str, fault: Fault);
+    fn clear(&self) -> usize;
+    fn state(&self) -> Value;
+    fn executed(&self, account: Address) -> Value;
+}
+
+/// Returns the routes that steer a simulator.
+pub(crate) fn router<S: Steered>(simulator: S) -> Router {
+    let steer = post(
+        |State(simulator): State<Arc<S>>, uri: Uri, headers: HeaderMap, body: Bytes| async move {
+            answer(&headers, true, || change(&*simulator, uri.path(), &body))
+        },
+    );
+    let read = get(|State(simulator): State<Arc<S>>, uri: Uri, headers: HeaderMap| async move {
+        answer(&headers, false, || look(&*simulator, &uri))
+    });
+    let clear =
+        axum::routing::delete(|State(simulator): State<Arc<S>>, headers: HeaderMap| async move {
+            answer(&headers, false, || Ok(json!({"removed": simulator.clear()})))
+        });
+    Router::new()
+        .route("/_sim/price", steer.clone())
+        .route("/_sim/liquidity", steer.clone())
+        .route("/_sim/deposit", steer.clone())
+        .route("/_sim/mode", steer.clone())
+        .route("/_sim/fault", steer)
+        .route("/_sim/faults", clear)
+        .route("/_sim/state", read.clone())
+        .route("/_sim/executions", read)
+        .with_state(Arc::new(simulator))
+}
+
+/// Returns the levels of quotes, or `None` for an invalid number.
+pub(crate) fn read_levels(quotes: &[Quote]) -> Option<Vec<Level>> {
+    let read = |(price, size): &Quote| {
+        let (price, size) = (Num::parse(price)?, Num::parse(size)?);
+        (price.is_positive() && size.is_positive()).then_some(Level { price, size })
+    };
+    quotes.iter().map(read).collect()
+}
+
+/// Returns all markets with their prices.
+pub(crate) fn markets(engine: &Engine) -> Value {
+    let specs = engine.specs().iter();
+    let shown = specs.map(|spec| {
+        let text = |number: Option<Num>| number.map(Num::text);
+        let market = json!({
+            "mark": text(engine.market(spec.name).map(|market| market.mark)),
+            "bid": text(engine.best_bid(spec.name)),
+            "ask": text(engine.best_ask(spec.name)),
+        });
+        (spec.name.to_owned(), market)
+    });
+    Value::Object(shown.collect())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Price {
+    symbol: String,
+    mark: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Liquidity {
+    symbol: String,
+    bids: Vec<Quote>,
+    asks: Vec<Quote>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deposit {
+    account: String,
+    #[serde(default)]
+    pocket: String,
+    amount: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModeChange {
+    account: String,
+    mode: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NextFault {
+    target: String,
+    fault: String,
+    ms: Option<u64>,
+    status: Option<u16>,
+    body: Option<String>,
+}
+
+type Refused = (StatusCode, &'static str);
+
+const SHAPE: Refused =
+    (StatusCode::BAD_REQUEST, "the body has a missing, unknown or invalid field");
+
+fn change<S: Steered>(simulator: &S, path: &str, body: &[u8]) -> Result<Value, Refused> {
+    fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {
+        serde_json::from_slice(body).map_err(|_| SHAPE)
+    }
+    let done = match path {
+        "/_sim/price" => {
+            let Price { symbol, mark } = read(body)?;
+            simulator.price(&symbol, &mark)
+        }
+        "/_sim/liquidity" => {
+            let Liquidity { symbol, bids, asks } = read(body)?;
+            simulator.liquidity(&symbol, &bids, &asks)
+        }
+        "/_sim/deposit" => {
+            let Deposit { account, pocket, amount } = read(body)?;
+            simulator.deposit(parse_address(&account).ok_or(SHAPE)?, &pocket, &amount)
+        }
+        "/_sim/mode" => {
+            let ModeChange { account, mode } = read(body)?;
+            simulator.mode(parse_address(&account).ok_or(SHAPE)?, &mode)
+        }
+        _ => {
+            let next: NextFault = read(body)?;
+            let fault = fault(&next).ok_or(SHAPE)?;
+            simulator.fault(&next.target, fault);
+            true
+        }
+    };
+    done.then(|| json!({"done": true})).ok_or(SHAPE)
+}
+
+fn fault(next: &NextFault) -> Option<Fault> {
+    let status = || Some((next.status?, next.body.clone().unwrap_or_default()));
+    Some(match next.fault.as_str() {
+        "garbage" => Fault::Garbage,
+        "hang" => Fault::Hang,
+        "reset" => Fault::Reset,
+        "appliedButLost" => Fault::AppliedButLost,
+        "appliedThenHang" => Fault::AppliedThenHang,
+        "late" => Fault::Late { ms: next.ms? },
+        "readsLag" => Fault::ReadsLag { ms: next.ms? },
+        "twice" => Fault::Twice,
+        "rateLimited" => Fault::RateLimited { retry_after_s: next.ms?.div_ceil(1_000) },
+        "status" => status().map(|(status, body)| Fault::Status(status, body))?,
+        "appliedAs" => status().map(|(status, body)| Fault::AppliedAs(status, body))?,
+        _ => return None,
+    })
+}
+
+fn look<S: Steered>(simulator: &S, uri: &Uri) -> Result<Value, Refused> {
+    if uri.path() == "/_sim/state" {
+        return Ok(simulator.state());
+    }
+    let query = uri.query().unwrap_or_default();
+    let account = query.strip_prefix("account=").and_then(parse_address);
+    account.map(|account| simulator.executed(account)).ok_or(SHAPE)
+}
+
+fn answer(
+    headers: &HeaderMap,
+    has_body: bool,
+    apply: impl FnOnce() -> Result<Value, Refused>,
+) -> Response {
+    let result = guard(headers, has_body).and_then(|()| apply());
+    let (status, body) = match result {
+        Ok(value) => (StatusCode::OK, value),
+        Err((status, cause)) => (status, json!({"error": cause})),
+    };
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let json = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+/// Refuses requests that a page in a browser can make, also after it rebound its own name.
+fn guard(headers: &HeaderMap, has_body: bool) -> Result<(), Refused> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let host = text(header::HOST);
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&name);
+    if !is_local || headers.contains_key(header::ORIGIN) {
+        return Err((StatusCode::FORBIDDEN, "only local clients may steer the simulator"));
+    }
+    if has_body && !text(header::CONTENT_TYPE).starts_with("application/json") {
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "send JSON with its content type"));
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Steering over HTTP.
+
+use axum::{Router, body::Body};
+use http::Request;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::support::{Wallet, aster::Aster, hyperliquid::Hyperliquid};
+
+async fn send(
+    router: Router,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> (u16, Value) {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+    let response = router.oneshot(request.body(body).unwrap()).await.unwrap();
+    let status = response.status().as_u16();
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+const LOCAL: [(&str, &str); 2] = [("host", "localhost:3001"), ("content-type", "application/json")];
+
+fn account() -> String {
+    format!("{:#x}", Wallet::number(1).address())
+}
+
+#[tokio::test]
+async fn prices_deposits_modes_and_faults_are_set() {
+    let hyperliquid = Hyperliquid::new();
+    let router = hyperliquid.exchange.router();
+    for (path, body) in [
+        ("price", json!({"symbol": "BTC", "mark": "61000"})),
+        ("liquidity", json!({"symbol": "BTC", "bids": [["60000", "1"]], "asks": [["62000", "2"]]})),
+        ("deposit", json!({"account": account(), "pocket": "spot", "amount": "12.5"})),
+        ("mode", json!({"account": account(), "mode": "unifiedAccount"})),
+        ("fault", json!({"target": "userRole", "fault": "late", "ms": 5})),
+        ("fault", json!({"target": "userRole", "fault": "status", "status": 503})),
+    ] {
+        let path = format!("/_sim/{path}");
+        let (status, said) = send(router.clone(), ("POST", &path), &LOCAL, &body).await;
+        assert_eq!((status, said), (200, json!({"done": true})), "{path}");
+    }
+    let (_, state) = send(router.clone(), ("GET", "/_sim/state"), &LOCAL[..1], &Value::Null).await;
+    let btc = json!({"mark": "61000", "bid": "60000", "ask": "62000"});
+    assert_eq!(state["markets"]["BTC"], btc);
+    let removed = send(router.clone(), ("DELETE", "/_sim/faults"), &LOCAL[..1], &Value::Null).await;
+    assert_eq!(removed, (200, json!({"removed": 2})));
+    let path = format!("/_sim/executions?account={}", account());
+    let executions = send(router, ("GET", &path), &LOCAL[..1], &Value::Null).await;
+    assert_eq!(executions, (200, json!({})));
+    let aster = Aster::new().exchange.router();
+    let hedge = json!({"account": account(), "mode": "hedge"});
+    assert_eq!(send(aster, ("POST", "/_sim/mode"), &LOCAL, &hedge).await.0, 200);
+}
+
+#[tokio::test]
+async fn invalid_steering_is_refused() {
+    let router = Hyperliquid::new().exchange.router();
+    for (path, body) in [
+        ("price", json!({"symbol": "NONE", "mark": "1"})),
+        ("price", json!({"symbol": "BTC", "mark": 1})),
+        ("price", json!({"symbol": "BTC", "mark": "0"})),
+        ("price", json!({"symbol": "BTC", "mark": "1", "more": 1})),
+        ("liquidity", json!({"symbol": "BTC", "bids": [["1", "0"]], "asks": []})),
+        ("deposit", json!({"account": "0x12", "amount": "1"})),
+        ("deposit", json!({"account": account(), "pocket": "none", "amount": "1"})),
+        ("mode", json!({"account": account(), "mode": "hedge"})),
+        ("fault", json!({"target": "order", "fault": "late"})),
+        ("fault", json!({"target": "order", "fault": "unknown"})),
+    ] {
+        let path = format!("/_sim/{path}");
+        let (status, _) = send(router.clone(), ("POST", &path), &LOCAL, &body).await;
+        assert_eq!(status, 400, "{path} {body}");
+    }
+}
+
+/// Pages in a browser send an origin or a simple content type, or a foreign host after they rebound
+/// their name.
+#[tokio::test]
+async fn browsers_cannot_steer() {
+    let router = Hyperliquid::new().exchange.router();
+    let body = json!({"symbol": "BTC", "mark": "1"});
+    let json_type = ("content-type", "application/json");
+    for (headers, expected) in [
+        (vec![("host", "evil.example:3001"), json_type], 403),
+        (vec![json_type], 403),
+        (vec![("host", "localhost:3001"), ("origin", "http://evil.example"), json_type], 403),
+        (vec![("host", "localhost:3001"), ("content-type", "text/plain")], 415),
+    ] {
+        let (status, _) = send(router.clone(), ("POST", "/_sim/price"), &headers, &body).await;
+        assert_eq!(status, expected, "{headers:?}");
+    }
+}

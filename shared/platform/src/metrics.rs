@@ -102,6 +102,22 @@ metrics! {
     WebhooksDelivered: Count,
     /// Failed delivery attempts, by reason.
     WebhookFailures: Count,
+    /// Orders that an exchange accepted, by exchange.
+    OrdersPlaced: Count,
+    /// Orders that were refused, by exchange and error code.
+    OrdersRefused: Count,
+    /// Orders whose outcome was unknown at the end of the request, by exchange.
+    OrdersUnknown: Count,
+    /// Unknown orders whose outcome was found, by exchange.
+    OrdersResolved: Count,
+    /// Unknown orders that no further attempt can resolve, at the end of a run of the resolve job.
+    OrdersUnresolvable: Count,
+    /// Age of the oldest order of unknown outcome, at the end of a run of the resolve job.
+    OldestUnknownOrderMs: Milliseconds,
+    /// Orders that a trading policy refused, by rule.
+    PolicyRefusals: Count,
+    /// Reservations that lost a race for the ledger and were made again.
+    LedgerRetries: Count,
 }
 
 /// The dimensions of a measurement, in addition to the service's name.

@@ -13,6 +13,8 @@
 //! | `tenant#Q` | `wallets#shard` | how many wallets the tenant has: see `quota` |
 //! | `tenant#H` | `webhook#slot` | [`WebhookRecord`] |
 //! | `tenant#E#shard` | the event's id | [`EventRecord`], dropped after thirty days |
+//! | `tenant#O#walletId#exchange` | `order#key`, `ledger` | [`OrderRecord`], [`Ledger`]: see `orders` |
+//! | `tenant#P` | `tenant`, `wallet#walletId` | [`PolicyRecord`] |
 //! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
 //! | `#key#keyId`, `#used#keyId`, `#tenant#name`, `#tenants` | | tenants and their keys: see `tenants` |
 //!
@@ -28,9 +30,12 @@ mod events;
 mod idempotency;
 mod indexes;
 mod key_writes;
+mod ledger;
 mod list;
 mod notes;
 mod operator;
+mod orders;
+mod policy;
 mod quota;
 mod records;
 mod refresh;
@@ -62,6 +67,12 @@ pub use notes::{DriftFound, DriftKind, DriftNote, ExpiringNote, ExpiringReason};
 pub use operator::{
     MAX_OPERATOR_ACTIONS, MAX_REASON, OperateError, Operated, OperatorAction, OperatorActionKind,
 };
+pub use orders::{
+    Change, DueOrder, LegKind, MovedOrder, ORDER_KEPT_MS, OrderLost, OrderRecord, OrderState,
+    ReserveLost, Reserving, Seen, SentMethod, Settling, StoredLeg, StoredOutcome, StoredRefusal,
+    StoredSymbol, Submission, SubmissionKind, TradingAccount, TradingView,
+};
+pub use policy::{PolicyChange, PolicyError, TradingPolicies};
 pub use quota::{CountedIn, WalletCount};
 pub use records::{
     AgentRecord, CredentialRecord, CredentialState, Nonces, Outcome, RefreshState, ShareRecord,
@@ -78,6 +89,9 @@ use domain::ids::Tenant;
 use platform::aws::{Aws, Lazy};
 use platform::env::{ConfigError, Env};
 use platform::items::{Item, StoreError, to_record};
+
+#[cfg(doc)]
+use crate::trading::{ledger::Ledger, policy::PolicyRecord};
 
 pub(crate) const RECORD: &str = "record";
 const SHARE: &str = "share";

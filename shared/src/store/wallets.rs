@@ -101,7 +101,16 @@ impl Store {
         Ok(Some((view, share_in(share)?)))
     }
 
-    async fn resolve(&self, tenant: &Tenant, name: &WalletRef) -> Result<Option<Uuid>, StoreError> {
+    /// Returns the id of the wallet with this name, without a read when the name is an id. The
+    /// wallet of an id may not exist.
+    ///
+    /// # Errors
+    /// Fails when the table cannot be read.
+    pub async fn resolve(
+        &self,
+        tenant: &Tenant,
+        name: &WalletRef,
+    ) -> Result<Option<Uuid>, StoreError> {
         match name {
             WalletRef::Wallet(id) => Ok(Some(*id)),
             WalletRef::User(user) => self.pointer(&user_key(tenant, user)).await,

@@ -1,0 +1,84 @@
+//! Storage of orders. An order's record is written before the exchange receives anything, in the
+//! transaction that takes the nonce. Every write names the revision that it replaces.
+//!
+//! | partition key | sort key | item |
+//! | --- | --- | --- |
+//! | `tenant#O#walletId#exchange` | `order#` and 24 hex digits | [`OrderRecord`], dropped a week after its outcome |
+//! | `tenant#O#walletId#exchange` | `ledger` | [`Ledger`] |
+//!
+//! Neither is in the wallet's partition, so that a function that trades cannot write a wallet. An
+//! order with a submission under way is in the index `due`, with shards of its exchange: `oa0` to
+//! `oa15`, `oh0` to `oh15`.
+
+mod due;
+mod read;
+mod record;
+mod reserve;
+mod settle;
+
+use domain::ids::{Exchange, Tenant};
+use platform::items::{Item, StoreError};
+use uuid::Uuid;
+
+pub use self::due::DueOrder;
+pub use self::read::TradingView;
+pub use self::record::{
+    Change, LegKind, ORDER_KEPT_MS, OrderRecord, OrderState, SentMethod, StoredLeg, StoredOutcome,
+    StoredRefusal, StoredSymbol, Submission, SubmissionKind,
+};
+pub use self::reserve::{ReserveLost, Reserving, Seen};
+pub use self::settle::{OrderLost, Settling};
+use super::key;
+use crate::trading::ids::{ClientOrderId, ExchangeOrderId, Leg, OrderKey};
+#[cfg(doc)]
+use crate::trading::ledger::Ledger;
+
+pub(super) const ORDER: &str = "order#";
+pub(super) const LEDGER: &str = "ledger";
+
+/// A wallet at an exchange.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct TradingAccount {
+    /// The wallet's tenant.
+    pub tenant: Tenant,
+    /// The wallet.
+    pub wallet_id: Uuid,
+    /// The exchange.
+    pub exchange: Exchange,
+}
+
+impl TradingAccount {
+    /// Returns the key of an order's record.
+    #[must_use]
+    pub fn order_key(&self, id: &ClientOrderId) -> OrderKey {
+        OrderKey::new(&self.tenant, self.wallet_id, self.exchange, id)
+    }
+
+    /// Returns the id that the exchange has for one signature of an order.
+    #[must_use]
+    pub fn exchange_id(&self, record: &OrderRecord, generation: u8, leg: Leg) -> ExchangeOrderId {
+        let key = self.order_key(&record.client_order_id);
+        ExchangeOrderId::new(key, generation, leg, record.created_at_ms)
+    }
+
+    pub(super) fn partition(&self) -> String {
+        format!("{}#O#{}#{}", self.tenant, self.wallet_id, self.exchange)
+    }
+
+    pub(super) fn ledger_key(&self) -> Item {
+        key(&self.partition(), LEDGER)
+    }
+
+    fn record_key(&self, order: &OrderKey) -> Item {
+        key(&self.partition(), &format!("{ORDER}{}", order.to_hex()))
+    }
+}
+
+/// An order that a write found in another state than expected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MovedOrder {
+    /// Its index in the write.
+    pub index: usize,
+    /// Its present record; `None` when it no longer exists.
+    pub record: Option<Box<OrderRecord>>,
+}

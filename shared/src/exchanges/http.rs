@@ -177,7 +177,21 @@ impl Http {
         content_type: &'static str,
         body: String,
     ) -> Result<Answer, SendError> {
-        self.send_body(Method::POST, path, content_type, body).await
+        self.post_up_to(path, content_type, body, MAX_ANSWER_BYTES).await
+    }
+
+    /// Sends a `POST` as [`Http::post`] does, and accepts a response of at most `max_bytes`.
+    ///
+    /// # Errors
+    /// Fails when there is no response.
+    pub async fn post_up_to(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        body: String,
+        max_bytes: usize,
+    ) -> Result<Answer, SendError> {
+        self.send_body((Method::POST, path), content_type, body, max_bytes).await
     }
 
     /// Sends a `PUT` with a body.
@@ -190,7 +204,7 @@ impl Http {
         content_type: &'static str,
         body: String,
     ) -> Result<Answer, SendError> {
-        self.send_body(Method::PUT, path, content_type, body).await
+        self.send_body((Method::PUT, path), content_type, body, MAX_ANSWER_BYTES).await
     }
 
     /// Sends a `DELETE` with a body.
@@ -203,7 +217,7 @@ impl Http {
         content_type: &'static str,
         body: String,
     ) -> Result<Answer, SendError> {
-        self.send_body(Method::DELETE, path, content_type, body).await
+        self.send_body((Method::DELETE, path), content_type, body, MAX_ANSWER_BYTES).await
     }
 
     /// Sends a `GET` with a query that is already encoded. The request has no `Content-Type`.
@@ -233,14 +247,14 @@ impl Http {
 
     async fn send_body(
         &self,
-        method: Method,
-        path: &str,
+        (method, path): (Method, &str),
         content_type: &'static str,
         body: String,
+        max_bytes: usize,
     ) -> Result<Answer, SendError> {
         let request = self.client()?.request(method, self.url(path));
         let request = request.header(CONTENT_TYPE, content_type).body(body);
-        self.send(path, request, MAX_ANSWER_BYTES).await
+        self.send(path, request, max_bytes).await
     }
 
     fn client(&self) -> Result<&reqwest::Client, SendError> {

@@ -1,0 +1,234 @@
+//! The client of Hyperliquid's trading API.
+
+use std::fmt;
+
+use domain::clock::Clock;
+use domain::eth::{Address, AgentKey};
+use domain::intent::HyperliquidChain;
+
+use super::action::{Action, Cloid, OrderId};
+use super::answer::{self, CancelOutcome, ModifyOutcome, NonceUse, Sender};
+use super::markets::{self, Dex, Market};
+use super::positions::{self, Positions};
+use super::read::{self, Book, Question};
+use super::sign::{SignFault, signed_body};
+use crate::exchanges::{HyperliquidConfig, LookupError, Unclear};
+use crate::exchanges::http::{Answer, Http, SendError};
+use crate::exchanges::hyperliquid::{JSON, PROFILE};
+use crate::exchanges::trade::{EntryOutcome, ExchangeOrder, Found, Sent};
+use crate::trading::decimal::Decimal;
+
+const EXCHANGE: &str = "/exchange";
+const INFO: &str = "/info";
+
+/// From this size on, the expiry of an action is corrected by the difference of the clocks, in
+/// milliseconds. The exchange states its time in whole seconds.
+const CORRECTED_SKEW_MS: i64 = 2_000;
+
+/// A signed action: the exact bytes that are stored and sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedAction {
+    /// The nonce in milliseconds.
+    pub nonce_ms: u64,
+    /// When the exchange stops accepting the bytes, by its own clock, Unix milliseconds. `None`
+    /// means that they stay valid until the nonce is used.
+    pub expires_after_ms: Option<u64>,
+    /// The body of `POST /exchange`.
+    pub body: String,
+}
+
+/// Omits the body, which can place the order until it is sent.
+impl fmt::Debug for SignedAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignedAction({}, {} bytes)", self.nonce_ms, self.body.len())
+    }
+}
+
+/// A trading client of Hyperliquid. It sends each request once; it keeps no budget and no circuit.
+#[derive(Clone, Debug)]
+pub struct Client {
+    reads: Http,
+    sends: Http,
+    chain: HyperliquidChain,
+    clock: Clock,
+}
+
+impl Client {
+    /// Makes a client with these settings. A call that changes something has a timeout of
+    /// `order_timeout_ms`.
+    #[must_use]
+    pub fn new(config: &HyperliquidConfig, order_timeout_ms: u64, clock: &Clock) -> Self {
+        let reads = Http::new(&config.url, PROFILE.name, config.call_timeout_ms, clock.clone());
+        Self {
+            sends: reads.with_timeout(order_timeout_ms),
+            reads,
+            chain: config.chain,
+            clock: clock.clone(),
+        }
+    }
+
+    /// Returns how far the local clock was ahead of the exchange's at its last response, in
+    /// milliseconds.
+    #[must_use]
+    pub fn skew_ms(&self) -> i64 {
+        self.reads.skew_ms()
+    }
+
+    /// Signs an action with a nonce in milliseconds.
+    ///
+    /// # Errors
+    /// Fails when the key cannot sign, or when the signature does not recover to the agent.
+    pub fn sign(
+        &self,
+        action: &Action,
+        nonce_ms: u64,
+        agent: &AgentKey,
+    ) -> Result<SignedAction, SignFault> {
+        let expires_after_ms = action.expires_after_ms(self.exchange_now_ms());
+        let body = signed_body(action, nonce_ms, expires_after_ms, self.chain, agent)?;
+        Ok(SignedAction { nonce_ms, expires_after_ms, body })
+    }
+
+    /// Returns the time by the exchange's clock, as far as it is known.
+    fn exchange_now_ms(&self) -> u64 {
+        let (now_ms, skew_ms) = (self.clock.now_ms(), self.skew_ms());
+        if skew_ms.abs() < CORRECTED_SKEW_MS {
+            return now_ms;
+        }
+        now_ms.saturating_add_signed(skew_ms.saturating_neg())
+    }
+
+    /// Sends signed orders with these client ids.
+    pub async fn place(
+        &self,
+        body: &str,
+        cloids: &[Option<Cloid>],
+        sender: Sender,
+    ) -> Sent<Vec<EntryOutcome>> {
+        answer::placed(self.act(body).await, cloids, sender)
+    }
+
+    /// Sends a signed modification of one order.
+    pub async fn modify(
+        &self,
+        body: &str,
+        cloid: Option<Cloid>,
+        sender: Sender,
+    ) -> Sent<ModifyOutcome> {
+        answer::modified(self.act(body).await, cloid, sender)
+    }
+
+    /// Sends a number of signed cancellations.
+    pub async fn cancel(
+        &self,
+        body: &str,
+        count: usize,
+        sender: Sender,
+    ) -> Sent<Vec<CancelOutcome>> {
+        answer::cancelled(self.act(body).await, count, sender)
+    }
+
+    /// Uses the nonce of an order, so that its bytes can no longer execute.
+    pub async fn fence(&self, nonce_ms: u64, agent: &AgentKey) -> NonceUse {
+        match signed_body(&Action::Noop, nonce_ms, None, self.chain, agent) {
+            Ok(body) => answer::nonce_use(self.act(&body).await),
+            Err(fault) => NonceUse::Unknown(Unclear::BadAnswer(fault.to_string()).into()),
+        }
+    }
+
+    /// Looks up an order of a wallet.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not say whether it has the order.
+    pub async fn look_up(&self, wallet: Address, id: OrderId) -> Result<Found, LookupError> {
+        let answer = self.ask(Question::order_status(wallet, id)).await?;
+        read::order_status(&answer, id)
+    }
+
+    /// Reads the open orders of a wallet on one DEX.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn open_orders(
+        &self,
+        wallet: Address,
+        dex: &str,
+    ) -> Result<Vec<ExchangeOrder>, LookupError> {
+        let answer = self.ask(Question::open_orders(wallet, dex)).await?;
+        read::open_orders(&answer)
+    }
+
+    /// Reads the positions of a wallet on one DEX, or its spot balances.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state them.
+    pub async fn positions(
+        &self,
+        wallet: Address,
+        market: &Market,
+    ) -> Result<Positions, LookupError> {
+        if market.is_spot() {
+            let answer = self.ask(Question::balances(wallet)).await?;
+            return positions::balances(&answer);
+        }
+        let answer = self.ask(Question::positions(wallet, &market.dex)).await?;
+        positions::positions(&answer)
+    }
+
+    /// Reads the best prices of a market.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state them.
+    pub async fn book(&self, market: &Market) -> Result<Book, LookupError> {
+        let answer = self.ask(Question::book(market)).await?;
+        read::book(&answer, market)
+    }
+
+    /// Reads the middle prices of a DEX, by the exchange's names of its markets.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state them.
+    pub async fn mids(
+        &self,
+        dex: &str,
+    ) -> Result<std::collections::HashMap<String, Decimal>, LookupError> {
+        let answer = self.ask(Question::mids(dex)).await?;
+        markets::mids(&answer)
+    }
+
+    /// Reads the DEXs, the main one first.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn dexs(&self) -> Result<Vec<Dex>, LookupError> {
+        let answer = self.ask(Question::dexs()).await?;
+        markets::dexs(&answer)
+    }
+
+    /// Reads the markets of a DEX.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn perps(&self, dex: &Dex) -> Result<Vec<Market>, LookupError> {
+        let answer = self.ask(Question::perps(&dex.name)).await?;
+        markets::perps(dex, &answer)
+    }
+
+    /// Reads the spot pairs.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn spots(&self) -> Result<Vec<Market>, LookupError> {
+        let answer = self.ask(Question::spots()).await?;
+        markets::spots(&answer)
+    }
+
+    async fn act(&self, body: &str) -> Result<Answer, SendError> {
+        self.sends.post(EXCHANGE, JSON, body.to_owned()).await
+    }
+
+    async fn ask(&self, question: Question) -> Result<Answer, LookupError> {
+        let Question { body, max_bytes, .. } = question;
+        Ok(self.reads.post_up_to(INFO, JSON, body, max_bytes).await?)
+    }
+}

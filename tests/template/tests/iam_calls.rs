@@ -36,7 +36,13 @@ pub(crate) fn dynamodb(caller: &str, operation: &str, request: &Value) -> Vec<Ca
         let table = request["TableName"].as_str().unwrap();
         let mut call = call(caller, &format!("dynamodb:{action}"), table);
         // Only functions that are limited to single partitions have this condition.
-        let keys = ["/ExpressionAttributeValues/:pk/S", "/Item/pk/S", "/Key/pk/S"];
+        let keys = [
+            "/ExpressionAttributeValues/:pk/S",
+            "/Item/pk/S",
+            "/Key/pk/S",
+            // The partition key of an index.
+            "/ExpressionAttributeValues/:shard/S",
+        ];
         let leading = keys.iter().find_map(|key| request.pointer(key)?.as_str());
         let is_limited = LIMITED_TO_PARTITIONS.contains(&caller);
         // Every function is limited to some of the items of tenants and keys.
@@ -49,8 +55,13 @@ pub(crate) fn dynamodb(caller: &str, operation: &str, request: &Value) -> Vec<Ca
         call
     };
     if operation == "BatchGetItem" {
-        let tables = request["RequestItems"].as_object().unwrap().keys();
-        return tables.map(|table| on(operation, &json!({ "TableName": table }))).collect();
+        // One call for each item, whose partition IAM checks.
+        let tables = request["RequestItems"].as_object().unwrap().iter();
+        let items = tables.flat_map(|(table, asked)| {
+            let keys = asked["Keys"].as_array().unwrap().iter();
+            keys.map(move |key| json!({ "TableName": table, "Key": key }))
+        });
+        return items.map(|item| on(operation, &item)).collect();
     }
     if operation != "TransactWriteItems" {
         return vec![on(operation, request)];
@@ -66,18 +77,30 @@ pub(crate) fn dynamodb(caller: &str, operation: &str, request: &Value) -> Vec<Ca
 }
 
 /// The functions that may access only some partitions of their table.
-const LIMITED_TO_PARTITIONS: [&str; 11] = [
+const LIMITED_TO_PARTITIONS: [&str; 23] = [
+    "cancel-orders-aster",
+    "cancel-orders-hyperliquid",
     "create-tenant-key",
     "create-webhook",
     "delete-webhook",
     "deliver-webhook",
+    "get-orders-aster",
+    "get-orders-hyperliquid",
+    "get-trading-policy",
     "list-tenant-keys",
     "list-webhooks",
+    "modify-order-aster",
+    "modify-order-hyperliquid",
+    "place-order-aster",
+    "place-order-hyperliquid",
     "publish-events",
     "replay-webhook",
+    "resolve-orders-aster",
+    "resolve-orders-hyperliquid",
     "revoke-tenant-key",
     "rotate-tenant-key",
     "seal-audit",
+    "set-trading-policy",
 ];
 
 /// The control plane of API Gateway: an action is a method on a path. The key's id is anything.

@@ -11,8 +11,13 @@ use template::{assert_found, assert_none, differences, folders, package, read};
 
 const QUEUE: &str = "JobsDeadLetters.Arn";
 
-/// The time that a run may need after it stops taking new work.
-const GRACE: Duration = Duration::from_secs(60);
+/// Returns the time that a run may need after it stops taking new work: that of one operation.
+fn grace(package: &str) -> Duration {
+    match package {
+        "resolve-orders-aster" | "resolve-orders-hyperliquid" => Duration::from_secs(20),
+        _ => Duration::from_secs(60),
+    }
+}
 
 /// Returns how long a job takes new work.
 fn run_time(package: &str) -> Duration {
@@ -20,6 +25,8 @@ fn run_time(package: &str) -> Duration {
         "renew-apikeys" => renew_apikeys::RUN_TIME,
         "reconcile-apikeys" => reconcile_apikeys::RUN_TIME,
         "refresh-shares" => refresh_shares::RUN_TIME,
+        "resolve-orders-aster" => resolve_orders_aster::RUN_TIME,
+        "resolve-orders-hyperliquid" => resolve_orders_hyperliquid::RUN_TIME,
         "seal-audit" => seal_audit::RUN_TIME,
         other => panic!("add the run time of functions/{other} to this file"),
     }
@@ -116,7 +123,7 @@ fn wrong_job(job: &Function) -> Vec<String> {
         wrong.push(format!("{package}: failed runs are retried for too long"));
     }
     let timeout = job.properties["Timeout"].as_u64().unwrap_or_default();
-    let expected = (run_time(package) + GRACE).as_secs();
+    let expected = (run_time(package) + grace(package)).as_secs();
     if timeout != expected {
         wrong.push(format!("{package}: Timeout is {timeout}, not {expected}"));
     }
@@ -170,6 +177,13 @@ fn job_without_an_alarm_is_found() {
             "renew-apikeys: failed runs are retried for too long",
         ),
         (MAIN, "  RenewSchedule:", "15 minutes", "4 minutes", "renew-apikeys: its runs overlap"),
+        (
+            MAIN,
+            "  ResolveOrdersAsterFunction:",
+            "rate(1 minute)",
+            "cron(* * * * ? *)",
+            "resolve-orders-aster: its runs overlap",
+        ),
         (
             MAIN,
             "  JobsDeadLettersPolicy:",

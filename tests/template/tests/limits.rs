@@ -92,7 +92,7 @@ fn defaults_of_fairness_are_those_of_the_code() {
         stacks.function(function).variables()[variable].parse::<u64>().unwrap()
     };
     let budget = BudgetConfig::default();
-    for function in ["register-aster", "rotate-apikey", "renew-apikeys"] {
+    for function in ["register-aster", "rotate-apikey", "renew-apikeys", "place-order-aster"] {
         assert_eq!(set(function, "TENANT_BUDGET_PERCENT"), budget.tenant_percent);
         assert_eq!(set(function, "JOB_BUDGET_PERCENT"), budget.job_percent);
     }

@@ -155,7 +155,7 @@ async fn roles_have_exactly_the_permissions_they_use() {
             Some((&call.function, call.context.get("kms:EncryptionContext:purpose")?))
         })
         .collect();
-    assert_eq!(purposes.len(), 26, "expected every kind of secret: {purposes:?}");
+    assert_eq!(purposes.len(), 35, "expected every kind of secret: {purposes:?}");
     assert_none(&wrong(&Stacks::deployed(), &seen.calls));
     assert_none(&wrong(&Sources::read().deploy(&[("UseVpc", "true")]), &seen.calls));
 }
@@ -166,7 +166,7 @@ async fn roles_have_exactly_the_permissions_they_use() {
 async fn remote_calls_are_counted_by_the_product() {
     let seen = seen().await;
     assert_eq!(seen.counted, seen.arrived);
-    assert!(seen.counted.len() == 27 && !seen.counted.contains_key("health"));
+    assert!(seen.counted.len() == 39 && !seen.counted.contains_key("health"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

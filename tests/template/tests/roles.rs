@@ -185,13 +185,23 @@ fn roles_use_aws_managed_policies_only_when_enabled() {
     let network: Vec<&String> = on.iter().filter(|line| !line.contains(" AWSXRay")).collect();
     // The functions that call an exchange.
     let exchanges = [
+        "cancel-orders-aster",
+        "cancel-orders-hyperliquid",
         "delete-agent",
         "delete-apikey",
+        "get-orders-aster",
+        "get-orders-hyperliquid",
         "list-agents",
+        "modify-order-aster",
+        "modify-order-hyperliquid",
+        "place-order-aster",
+        "place-order-hyperliquid",
         "reconcile-apikeys",
         "register-aster",
         "register-hyperliquid",
         "renew-apikeys",
+        "resolve-orders-aster",
+        "resolve-orders-hyperliquid",
         "rotate-apikey",
     ];
     assert_eq!(
@@ -199,7 +209,7 @@ fn roles_use_aws_managed_policies_only_when_enabled() {
         exchanges.map(|package| format!("{package} AWSLambdaENIManagementAccess")).each_ref()
     );
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
-    assert_eq!((traced, on.len()), (28, 36));
+    assert_eq!((traced, on.len()), (40, 58));
     // Network permissions of a function in a VPC are for Lambda, not for the code.
     let stacks = Sources::read().deploy(&[("UseVpc", "true")]);
     for package in exchanges {

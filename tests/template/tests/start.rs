@@ -41,6 +41,10 @@ pub(crate) enum Job {
     Refresh(RefreshShares),
     /// The job that seals the audit log.
     Seal(SealAudit),
+    /// The job that resolves orders on Aster.
+    ResolveAster(resolve_orders_aster::ResolveOrders),
+    /// The job that resolves orders on Hyperliquid.
+    ResolveHyperliquid(resolve_orders_hyperliquid::ResolveOrders),
 }
 
 impl Job {
@@ -51,6 +55,8 @@ impl Job {
             Self::Reconcile(job) => lambda_entry::Job::run(job).await?,
             Self::Refresh(job) => lambda_entry::Job::run(job).await?,
             Self::Seal(job) => job.run().await?,
+            Self::ResolveAster(job) => lambda_entry::Job::run(job).await?,
+            Self::ResolveHyperliquid(job) => lambda_entry::Job::run(job).await?,
         })
     }
 }
@@ -61,7 +67,10 @@ impl Job {
         Ok(match self {
             Self::Renew(job) => lambda_entry::Job::run_for(job, event).await?,
             Self::Refresh(job) => lambda_entry::Job::run_for(job, event).await?,
-            Self::Reconcile(_) | Self::Seal(_) => self.run().await?,
+            Self::Reconcile(_)
+            | Self::Seal(_)
+            | Self::ResolveAster(_)
+            | Self::ResolveHyperliquid(_) => self.run().await?,
         })
     }
 }
@@ -103,6 +112,16 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
         "create-tenant-key" => keyed(create_tenant_key::router_from_env(runtime), runtime),
         "rotate-tenant-key" => keyed(rotate_tenant_key::router_from_env(runtime), runtime),
         "revoke-tenant-key" => keyed(revoke_tenant_key::router_from_env(runtime), runtime),
+        "place-order-aster" => keyed(place_order_aster::router_from_env(runtime), runtime),
+        "place-order-hyperliquid" => keyed(place_order_hyperliquid::router_from_env(runtime), runtime),
+        "modify-order-aster" => keyed(modify_order_aster::router_from_env(runtime), runtime),
+        "modify-order-hyperliquid" => keyed(modify_order_hyperliquid::router_from_env(runtime), runtime),
+        "cancel-orders-aster" => keyed(cancel_orders_aster::router_from_env(runtime), runtime),
+        "cancel-orders-hyperliquid" => keyed(cancel_orders_hyperliquid::router_from_env(runtime), runtime),
+        "get-orders-aster" => keyed(get_orders_aster::router_from_env(runtime), runtime),
+        "get-orders-hyperliquid" => keyed(get_orders_hyperliquid::router_from_env(runtime), runtime),
+        "get-trading-policy" => keyed(get_trading_policy::router_from_env(runtime), runtime),
+        "set-trading-policy" => keyed(set_trading_policy::router_from_env(runtime), runtime),
         "publish-events" => {
             let started = publish_events::consumer_from_env(runtime);
             let started = started.map(|it| Started::Publisher(Box::new(it)));
@@ -123,6 +142,14 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
         }
         "refresh-shares" => {
             let job = refresh_shares::job_from_env(runtime).map(Job::Refresh);
+            job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
+        }
+        "resolve-orders-aster" => {
+            let job = resolve_orders_aster::job_from_env(runtime).map(Job::ResolveAster);
+            job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
+        }
+        "resolve-orders-hyperliquid" => {
+            let job = resolve_orders_hyperliquid::job_from_env(runtime).map(Job::ResolveHyperliquid);
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         "seal-audit" => {

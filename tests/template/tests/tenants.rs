@@ -7,9 +7,18 @@ use template::iam::{Call, allowed};
 use template::stacks::{Function, MAIN, Sources, Stacks};
 use template::{assert_found, assert_none};
 
-/// Items of tenants and their keys. The ids `H` and `W` end as other items' keys do.
-const RECORDS: [&str; 6] =
-    ["#key#a1b2c3d4e5", "#key#H", "#tenant#acme", "#tenant#H", "#tenant#W", "#tenants"];
+/// Items of tenants and their keys. The ids `H`, `P` and `W` end as other items' keys do.
+const RECORDS: [&str; 9] = [
+    "#key#a1b2c3d4e5",
+    "#key#H",
+    "#key#P",
+    "#tenant#acme",
+    "#tenant#H",
+    "#tenant#O",
+    "#tenant#P",
+    "#tenant#W",
+    "#tenants",
+];
 
 const WRITES: [&str; 3] = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
 
@@ -88,6 +97,12 @@ fn function_that_writes_tenants_or_their_keys_is_found() {
             "Effect: Deny",
             "Effect: Allow",
             "create-webhook: dynamodb:PutItem of #tenant#H is allowed",
+        ),
+        (
+            "  SetTradingPolicyPolicy:",
+            "Effect: Deny",
+            "Effect: Allow",
+            "set-trading-policy: dynamodb:PutItem of #tenant#P is allowed",
         ),
         (
             "  ListWalletsPolicy:",

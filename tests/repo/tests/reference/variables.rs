@@ -1,7 +1,7 @@
 //! The meanings of the environment variables: name, default, description.
 
 /// The variables of the functions.
-pub(super) const VARIABLES: [(&str, &str, &str); 49] = [
+pub(super) const VARIABLES: [(&str, &str, &str); 52] = [
     ("WALLETS_TABLE", "required", "Name of the wallets table."),
     ("WALLETS_KEY_ID", "required", "KMS key of party 1's shares and secrets."),
     ("COSIGNER_FUNCTION", "required", "Function of party 2, with the caller's alias."),
@@ -66,6 +66,21 @@ pub(super) const VARIABLES: [(&str, &str, &str); 49] = [
         "Part of a pool of the weight that one tenant may use while it is alone, from 1 to 100.",
     ),
     ("EXCHANGE_TIMEOUT_MS", "`10000`", "Timeout of a call to an exchange, from 100 to 10,000 ms."),
+    (
+        "ORDER_TIMEOUT_MS",
+        "`6000`",
+        "Timeout of a call that places, changes or cancels orders, from 100 to 6,000 ms.",
+    ),
+    (
+        "DATA_KEY_CACHE_SECONDS",
+        "`60`",
+        "Time for which a process keeps the data key of a trading key in memory, from 0 to 300 s.",
+    ),
+    (
+        "POLICY_DELAY_HOURS",
+        "`24`",
+        "Time before a wider trading policy takes effect, from 0 to 168 hours.",
+    ),
     ("AGENT_VALIDITY_DAYS", "`180`", "Validity of a registered trading key, from 8 to 180 days."),
     (
         "RETURN_API_PRIVATE_KEY",

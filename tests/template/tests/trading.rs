@@ -1,0 +1,198 @@
+//! The roles of trading: they write orders and the ledger only, open the keys of one exchange, and
+//! never a share.
+
+use std::collections::BTreeMap;
+
+use template::cloudformation::REGION;
+use template::iam::{Call, allowed};
+use template::stacks::{Function, MAIN, Sources, Stacks};
+use template::{assert_found, assert_none};
+
+/// The operations with one function for each exchange.
+const OPERATIONS: [&str; 5] =
+    ["place-order", "modify-order", "cancel-orders", "get-orders", "resolve-orders"];
+
+const EXCHANGES: [&str; 2] = ["hyperliquid", "aster"];
+
+const POLICIES: [&str; 2] = ["get-trading-policy", "set-trading-policy"];
+
+const WRITES: [&str; 3] = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
+
+/// A partition of each kind. No identifier contains `#`, and the last tenant and wallet have names
+/// that end as other keys do.
+const PARTITIONS: [&str; 15] = [
+    "acme#W#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a",
+    "acme#O#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a#aster",
+    "acme#P",
+    "acme#U#O",
+    "acme#U#P",
+    "acme#A#0x00000000000000000000000000000000000000aa",
+    "acme#H",
+    "acme#E#1",
+    "acme#I#0",
+    "acme#Q",
+    "#budget#aster#shared",
+    "#key#P",
+    "#tenant#O",
+    "#tenant#P",
+    "P#W#O",
+];
+
+/// Returns the writes that a function of trading may make to a partition.
+fn own_writes(package: &str, partition: &str) -> &'static [&'static str] {
+    if partition.contains("#O#") {
+        return match package {
+            it if it.starts_with("place-order") || it.starts_with("modify-order") => {
+                &["dynamodb:PutItem", "dynamodb:UpdateItem"]
+            }
+            it if it.starts_with("cancel-orders") || it.starts_with("resolve-orders") => {
+                &["dynamodb:UpdateItem"]
+            }
+            _ => &[],
+        };
+    }
+    match (package, partition) {
+        ("set-trading-policy", "acme#P") => &["dynamodb:PutItem"],
+        (it, "#budget#aster#shared") if !POLICIES.contains(&it) => &["dynamodb:UpdateItem"],
+        _ => &[],
+    }
+}
+
+fn may(function: &Function, action: &str, resource: &str, context: &[(&str, &str)]) -> bool {
+    let context = context.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    allowed(
+        &function.statements,
+        &Call {
+            function: function.package.clone(),
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            context: BTreeMap::from_iter(context),
+        },
+    )
+}
+
+/// Returns the functions of trading, each with its exchange.
+fn functions(stacks: &Stacks) -> Vec<(Function, Option<&'static str>)> {
+    let of_exchanges = OPERATIONS.iter().flat_map(|operation| {
+        EXCHANGES.map(|exchange| (format!("{operation}-{exchange}"), Some(exchange)))
+    });
+    let all = of_exchanges.chain(POLICIES.map(|package| (package.to_owned(), None)));
+    all.map(|(package, exchange)| (stacks.function(&package), exchange)).collect()
+}
+
+fn wrong(stacks: &Stacks) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (function, own) in functions(stacks) {
+        let package = &function.package;
+        for partition in PARTITIONS {
+            for action in WRITES {
+                let context = [("dynamodb:LeadingKeys", partition)];
+                let is_own = own_writes(package, partition).contains(&action);
+                if may(&function, action, "WalletsTable.Arn", &context) != is_own {
+                    let allowed = if is_own { "not allowed" } else { "allowed" };
+                    wrong.push(format!("{package}: {action} of {partition} is {allowed}"));
+                }
+            }
+        }
+        let purpose = "kms:EncryptionContext:purpose";
+        for exchange in EXCHANGES {
+            let context = [(purpose, "agent-key"), ("kms:EncryptionContext:exchange", exchange)];
+            let opens = own == Some(exchange) && package != "get-orders-hyperliquid";
+            if may(&function, "kms:Decrypt", "WalletsKey.Arn", &context) != opens {
+                let opens = if opens { "does not open" } else { "opens" };
+                wrong.push(format!("{package}: it {opens} keys of {exchange}"));
+            }
+        }
+        for other in ["share", "answer", "webhook-secret"] {
+            let context = [(purpose, other), ("kms:EncryptionContext:exchange", "aster")];
+            if may(&function, "kms:Decrypt", "WalletsKey.Arn", &context) {
+                wrong.push(format!("{package}: it opens the purpose {other}"));
+            }
+        }
+        let statements = function.statements.iter().filter(|one| one.allows);
+        for action in statements.flat_map(|one| &one.actions) {
+            let is_call = action.starts_with("lambda:") || action == "kms:GenerateDataKey";
+            if is_call || action == "dynamodb:Scan" {
+                wrong.push(format!("{package}: it may use {action}"));
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn trading_roles_write_orders_and_open_one_exchanges_keys() {
+    assert_none(&wrong(&Stacks::deployed()));
+}
+
+#[test]
+fn trading_role_with_excess_access_is_found() {
+    for (place, old, new, line) in [
+        (
+            "  PlaceOrderAsterPolicy:",
+            "Action: dynamodb:PutItem\n            Resource: !GetAtt WalletsTable.Arn\n            Condition:\n              ForAllValues:StringLike:\n                dynamodb:LeadingKeys: ['*#O#*']",
+            "Action: dynamodb:PutItem\n            Resource: !GetAtt WalletsTable.Arn",
+            "place-order-aster: dynamodb:PutItem of acme#W#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a is allowed",
+        ),
+        (
+            "  PlaceOrderAsterPolicy:",
+            "exchange: aster",
+            "exchange: [aster, hyperliquid]",
+            "place-order-aster: it opens keys of hyperliquid",
+        ),
+        (
+            "  ResolveOrdersAsterPolicy:",
+            "purpose: agent-key",
+            "purpose: [agent-key, share]",
+            "resolve-orders-aster: it opens the purpose share",
+        ),
+        (
+            "  CancelOrdersHyperliquidPolicy:",
+            "Action: dynamodb:UpdateItem\n            Resource: !GetAtt WalletsTable.Arn\n            Condition:\n              ForAllValues:StringLike:\n                dynamodb:LeadingKeys: ['*#O#*']",
+            "Action: dynamodb:UpdateItem\n            Resource: !GetAtt WalletsTable.Arn\n            Condition:\n              ForAllValues:StringLike:\n                dynamodb:LeadingKeys: ['*#O#*', '*#P']",
+            "cancel-orders-hyperliquid: dynamodb:UpdateItem of acme#P is allowed",
+        ),
+        (
+            "  SetTradingPolicyPolicy:",
+            "Effect: Deny",
+            "Effect: Allow",
+            "set-trading-policy: dynamodb:PutItem of #tenant#P is allowed",
+        ),
+        (
+            "  SetTradingPolicyPolicy:",
+            "['#key#*', '#tenant*', '*#U#*']",
+            "['#key#*', '#tenant*']",
+            "set-trading-policy: dynamodb:PutItem of acme#U#P is allowed",
+        ),
+    ] {
+        let copy = Sources::read().with(MAIN, place, old, new).deploy(&[]);
+        assert_found(&wrong(&copy), line);
+    }
+}
+
+/// The index of unknown orders has shards of its own for each exchange, and the renewal job's are
+/// numbers.
+#[test]
+fn resolve_jobs_query_their_exchanges_shards_only() {
+    let stacks = Stacks::deployed();
+    for (exchange, own) in [("hyperliquid", "oh"), ("aster", "oa")] {
+        let function = stacks.function(&format!("resolve-orders-{exchange}"));
+        for shard in ["0", "15", "oh0", "oh15", "oa0", "oa15"] {
+            let context = [("dynamodb:LeadingKeys", shard)];
+            let index = "WalletsTable.Arn/index/due";
+            let is_allowed = may(&function, "dynamodb:Query", index, &context);
+            assert_eq!(is_allowed, shard.starts_with(own), "{exchange} {shard}");
+        }
+    }
+}
+
+/// The table's encryption does not let a role decrypt envelopes: it applies to calls of DynamoDB.
+#[test]
+fn hyperliquid_reads_open_no_key() {
+    let function = Stacks::deployed().function("get-orders-hyperliquid");
+    let decrypts = function.statements.iter().filter(|one| one.actions == ["kms:Decrypt"]);
+    let through: Vec<_> = decrypts.map(|one| one.asks("kms:ViaService")).collect();
+    assert_eq!(through, [Some(format!("dynamodb.{REGION}.amazonaws.com").as_str())]);
+    let index = "WalletsTable.Arn/index/due";
+    assert!(!may(&function, "dynamodb:Query", index, &[("dynamodb:LeadingKeys", "oh0")]));
+}

@@ -3,13 +3,14 @@
 #
 #   infra/smoke.sh [--aster] [--hyperliquid] URL KEY
 #
-# Each run creates one wallet for a new user. The flags also register that wallet with an exchange, then
-# rotate and revoke the key. The service calls the exchange that it is configured for, so use the flags
-# only with a test network or the local stack. Requires Bash and curl.
+# Each run creates one wallet for a new user. The flags also register that wallet with an exchange, place and
+# cancel a small order if the wallet has money there, then rotate and revoke the key. The service calls the
+# exchange that it is configured for, so use the flags only with a test network or the local stack. Requires
+# Bash and curl.
 set -euo pipefail
 
 usage() {
-  sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 
@@ -123,6 +124,31 @@ post "/api/wallets/$wallet/sign" '{"message":"smoke test"}'
 expect 'a message is signed' 200 '"success":true' "\"address\":\"$address\""
 [[ $(value signature) =~ ^0x[0-9a-f]{130}$ ]] || fail 'signature is not 65 bytes'
 
+# trade EXCHANGE: places a small order far below the market, twice with one id, reads it and cancels it.
+trade() {
+  local orders=/api/trading/$1/orders id=smoke-$$ made
+  local order="{\"walletIdOrAddress\":\"$user\",\"clientOrderId\":\"$id\",\"symbol\":\"BTC\",\"side\":\"BUY\",\"type\":\"LIMIT\""
+  post "$orders" "$order,\"quantity\":\"0.001\",\"price\":\"30000\"}"
+  if [[ $status == 422 && $body == *'"code":"INSUFFICIENT_FUNDS"'* ]]; then
+    expect "$1 checks the margin of an order" 422 '"success":false' "\"clientOrderId\":\"$id\""
+    return
+  fi
+  expect "an order is placed on $1" 200 '"status":"OPEN"' "\"clientOrderId\":\"$id\""
+  made=$(value orderId)
+  post "$orders" "$order,\"quantity\":\"0.001\",\"price\":\"30000\"}"
+  expect "the same order on $1 is not placed twice" 200 "\"orderId\":\"$made\""
+  post "$orders" "$order,\"quantity\":\"0.002\",\"price\":\"30000\"}"
+  refused "another order on $1 with the same id" 422 ''
+  send GET "$orders?walletIdOrAddress=$user&symbol=BTC"
+  expect "$1 lists the open order" 200 "\"orderId\":\"$made\""
+  send GET "$orders/$id/status?walletIdOrAddress=$user&symbol=BTC"
+  expect "$1 shows the order by its id" 200 '"status":"OPEN"'
+  send DELETE "$orders/$id?walletIdOrAddress=$user&symbol=BTC"
+  expect "the order on $1 is cancelled" 200 '"status":"CANCELED"'
+  send DELETE "$orders/$id?walletIdOrAddress=$user&symbol=BTC"
+  expect "$1 cancels an order once" 409 '"code":"ORDER_NOT_OPEN"' '"status":"CANCELED"'
+}
+
 for exchange in ${exchanges[@]+"${exchanges[@]}"}; do
   path=/api/trading/$exchange/apikey
   post "$path" "{\"walletIdOrAddress\":\"$user\"}"
@@ -142,6 +168,7 @@ for exchange in ${exchanges[@]+"${exchanges[@]}"}; do
   expect "the $exchange key is returned without a secret" 200 '"state":"active"' "\"walletAddress\":\"$address\""
   [[ $body != *apiPrivateKey* ]] || fail 'the private key is returned a second time'
   agent=$(value agentAddress)
+  trade "$exchange"
   post "$path/rotate" "{\"walletIdOrAddress\":\"$user\"}"
   expect "the $exchange key is rotated" 200 "\"previousAgentAddress\":\"$agent\""
   send DELETE "$path?walletIdOrAddress=$user"
@@ -149,6 +176,11 @@ for exchange in ${exchanges[@]+"${exchanges[@]}"}; do
   send GET "$path?walletIdOrAddress=$user"
   refused "the revoked $exchange key" 404 'API key not found'
 done
+
+send GET "/api/trading/policy?walletIdOrAddress=$user"
+expect 'the trading policy is returned' 200 '"effective":{' '"ordersPerMinute":'
+send GET "/api/trading/lighter/orders?walletIdOrAddress=$user"
+refused 'orders on Lighter' 400 ''
 
 post /api/wallets '{}'
 refused 'a missing userId' 400 'Missing required parameter: userId'

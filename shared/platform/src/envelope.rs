@@ -1,6 +1,7 @@
 //! KMS envelope encryption: a data key for each secret, and AES-256-GCM. The context is given to
 //! KMS and bound to the ciphertext, so that a ciphertext moved to another record does not open.
 
+mod cache;
 mod derived;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::aws::Lazy;
 
+pub use cache::KeyCache;
 pub use derived::BesideKey;
 
 /// The format of [`Sealed`].
@@ -222,6 +224,17 @@ impl Envelope {
         context: &Context,
         sealed: &Sealed,
     ) -> Result<(Zeroizing<Vec<u8>>, BesideKey), EnvelopeError> {
+        let key = self.unwrap_key(context, sealed).await?;
+        let bytes = sealed.open_with(&key, context.associated_data()?)?;
+        Ok((bytes, BesideKey::new(key)))
+    }
+
+    /// Returns a secret's data key, with one call of KMS.
+    async fn unwrap_key(
+        &self,
+        context: &Context,
+        sealed: &Sealed,
+    ) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
         if sealed.format != FORMAT {
             return Err(EnvelopeError::Malformed);
         }
@@ -235,9 +248,7 @@ impl Envelope {
             .await
             .map_err(|error| EnvelopeError::Kms(DisplayErrorContext(error).to_string()))?;
         let plaintext = output.plaintext.ok_or(EnvelopeError::Malformed)?;
-        let key = Zeroizing::new(plaintext.into_inner());
-        let bytes = sealed.open_with(&key, context.associated_data()?)?;
-        Ok((bytes, BesideKey::new(key)))
+        Ok(Zeroizing::new(plaintext.into_inner()))
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! | index | partition key | sort key | holds |
 //! | --- | --- | --- | --- |
-//! | `due` | `shard` | `dueAtMs` | credentials to renew, or with an unfinished operation |
+//! | `due` | `shard` | `dueAtMs` | credentials to renew, or with an unfinished operation; orders whose outcome is unknown, in shards of their own |
 //! | `check` | `shard` | `checkAtMs` | credentials to compare with the exchange |
 //! | `refresh` | `shard` | `sharesAtMs` | wallets, by the age of their shares |
 
@@ -110,7 +110,7 @@ impl Store {
         until_ms: u64,
         from: Option<Item>,
     ) -> Result<Page, StoreError> {
-        let (items, next) = self.index_page(index, shard, until_ms, from).await?;
+        let (items, next) = self.index_page(index, shard.to_string(), until_ms, from).await?;
         let keys = items.iter().map(|item| {
             credential_key(index, item).ok_or_else(|| StoreError::Damaged {
                 what: "index entry",
@@ -123,7 +123,7 @@ impl Store {
     pub(super) async fn index_page(
         &self,
         index: Index,
-        shard: u8,
+        shard: String,
         until_ms: u64,
         from: Option<Item>,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
@@ -135,7 +135,7 @@ impl Store {
             .key_condition_expression("#shard = :shard AND #at <= :until")
             .expression_attribute_names("#shard", "shard")
             .expression_attribute_names("#at", index.sort_key())
-            .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
+            .expression_attribute_values(":shard", AttributeValue::S(shard))
             .expression_attribute_values(":until", AttributeValue::N(until_ms.to_string()))
             .set_exclusive_start_key(from)
             .limit(100)

@@ -1,23 +1,82 @@
 //! Storage of trading ledgers: see [`Ledger`]. Orders are reserved together with the ledger; this
 //! module takes nonces for calls that reserve nothing.
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::clock::Clock;
-use platform::items::StoreError;
+use platform::items::{Item, StoreError, from_item, unavailable};
 
+use super::credentials::number;
+use super::tenant_writes::attribute;
 use super::{Store, TradingAccount};
-#[cfg(doc)]
-use crate::trading::ledger::Ledger;
+use crate::trading::ledger::{Ledger, next_nonce};
+
+/// How often a nonce is tried that other calls take first.
+const TRIES: usize = 10;
 
 impl Store {
     /// Takes the next nonce of a wallet at an exchange for a call without a reservation, such as a
-    /// cancellation. A reservation that was computed from the ledger of before is refused
-    /// afterwards.
+    /// cancellation. A reservation that was computed from the ledger before this call is refused
+    /// after it.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] when other calls win repeatedly; otherwise when the table fails.
+    /// [`StoreError::Conflict`] when other calls win repeatedly; otherwise when the table fails.
     pub async fn take_trading_nonce(
         &self,
         account: &TradingAccount,
         clock: &Clock,
-    ) -> Result<u64, StoreError>;
+    ) -> Result<u64, StoreError> {
+        let mut last = 0;
+        for _ in 0..TRIES {
+            let nonce = next_nonce(account.exchange, last, clock.now_us());
+            match self.take_nonce_above(account, nonce).await? {
+                None => return Ok(nonce),
+                // This can also be the result of this call, if its response was lost. The nonce is
+                // then left out, because it could be another caller's.
+                Some(ledger) => last = ledger.nonce,
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    /// Takes a nonce that is higher than the last one, or returns the ledger with a last one that is
+    /// not lower.
+    async fn take_nonce_above(
+        &self,
+        account: &TradingAccount,
+        nonce: u64,
+    ) -> Result<Option<Ledger>, StoreError> {
+        let empty = Ledger::default();
+        let sent = self
+            .db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(account.ledger_key()))
+            .update_expression(
+                "SET nonce = :nonce, #schema = if_not_exists(#schema, :schema), \
+                 slot = if_not_exists(slot, :slot), orders = if_not_exists(orders, :orders), \
+                 reserved = if_not_exists(reserved, :reserved) ADD rev :one",
+            )
+            .condition_expression("attribute_not_exists(nonce) OR nonce < :nonce")
+            .expression_attribute_names("#schema", "schema")
+            .expression_attribute_values(":nonce", number(nonce))
+            .expression_attribute_values(":schema", number(empty.schema.into()))
+            .expression_attribute_values(":slot", number(empty.slot))
+            .expression_attribute_values(":orders", attribute(&empty.orders)?)
+            .expression_attribute_values(":reserved", attribute(&empty.reserved)?)
+            .expression_attribute_values(":one", number(1))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(None),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    let item: Item = refused.item().cloned().unwrap_or_default();
+                    from_item("ledger", item).map(Some)
+                }
+                _ => Err(unavailable(error)),
+            },
+        }
+    }
 }

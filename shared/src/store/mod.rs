@@ -22,6 +22,7 @@
 //! share. Tenants and identifiers contain no `#`. Sparse indexes over the credentials and the
 //! wallets serve the scheduled jobs (see [`Index`]) and the list of a tenant's wallets.
 
+mod batch;
 mod budget;
 mod credentials;
 mod deliveries;

@@ -16,8 +16,12 @@ mod record;
 mod reserve;
 mod settle;
 
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{
+    CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use domain::ids::{Exchange, Tenant};
-use platform::items::{Item, StoreError};
+use platform::items::{Item, StoreError, from_item};
 use uuid::Uuid;
 
 pub use self::due::DueOrder;
@@ -81,4 +85,43 @@ pub struct MovedOrder {
     pub index: usize,
     /// Its present record; `None` when it no longer exists.
     pub record: Option<Box<OrderRecord>>,
+}
+
+/// Parses an order's item.
+fn parse_order(item: Item) -> Result<OrderRecord, StoreError> {
+    from_item("order", item)
+}
+
+/// Parses an order's item that was read instead of `expected`. Two orders have the same key only if
+/// 96 bits of their hashes are equal, and must not be taken for each other.
+fn parse_order_of(expected: &OrderRecord, item: Item) -> Result<OrderRecord, StoreError> {
+    let record = parse_order(item)?;
+    if record.client_order_id == expected.client_order_id {
+        return Ok(record);
+    }
+    Err(StoreError::Damaged { what: "order", cause: "another order has its key".to_owned() })
+}
+
+/// Returns the orders whose conditions failed in a transaction that starts with these records.
+fn moved(
+    reasons: &[CancellationReason],
+    records: &[&OrderRecord],
+) -> Result<Vec<MovedOrder>, StoreError> {
+    let reasons = reasons.iter().zip(records).enumerate();
+    let failed =
+        reasons.filter(|(_, (reason, _))| reason.code() == Some("ConditionalCheckFailed"));
+    let moved = failed.map(|(index, (reason, record))| {
+        let present = reason.item().cloned().map(|item| parse_order_of(record, item));
+        Ok(MovedOrder { index, record: present.transpose()?.map(Box::new) })
+    });
+    moved.collect()
+}
+
+/// Completes a conditional put of a transaction, whose failure states the present item.
+fn put(put: PutBuilder) -> Result<TransactWriteItem, StoreError> {
+    let put = put
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .build()
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    Ok(TransactWriteItem::builder().put(put).build())
 }

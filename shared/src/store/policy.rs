@@ -1,14 +1,31 @@
-//! Storage of trading policies, apart from the wallets: `tenant#P` with the sort key `tenant`, or
-//! `wallet#walletId` for a wallet's own.
+//! Storage of trading policies.
+//!
+//! | partition key | sort key | item |
+//! | --- | --- | --- |
+//! | `tenant#P` | `tenant` | the tenant's [`PolicyRecord`] |
+//! | `tenant#P` | `wallet#walletId` | a wallet's own, which replaces single fields |
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::{Random, RandomError};
-use platform::items::StoreError;
+use platform::items::{Item, StoreError, from_item, put_error};
 use uuid::Uuid;
 
-use super::Store;
+use super::tenant_writes::TRIES;
+use super::{RECORD, Store, key, to_item, wallet_key};
 use crate::trading::policy::{Loosening, Policy, PolicyFields, PolicyRecord};
+
+pub(super) const TENANT_POLICY: &str = "tenant";
+pub(super) const WALLET_POLICY: &str = "wallet#";
+
+pub(super) fn policy_partition(tenant: &Tenant) -> String {
+    format!("{tenant}#P")
+}
+
+pub(super) fn wallet_policy(wallet_id: Uuid) -> String {
+    format!("{WALLET_POLICY}{wallet_id}")
+}
 
 /// The policies of a tenant and of one of its wallets.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -20,9 +37,22 @@ pub struct TradingPolicies {
 }
 
 impl TradingPolicies {
+    /// Returns the tenant's fields in effect at a time, which a wallet's missing fields inherit.
+    #[must_use]
+    pub fn tenant_fields(&self, now_ms: u64) -> PolicyFields {
+        fields(self.tenant.as_ref(), now_ms)
+    }
+
     /// Returns the policy in effect at a time.
     #[must_use]
-    pub fn effective(&self, now_ms: u64) -> Policy;
+    pub fn effective(&self, now_ms: u64) -> Policy {
+        let tenant = self.tenant_fields(now_ms);
+        fields(self.wallet.as_ref(), now_ms).over(&tenant).effective()
+    }
+}
+
+fn fields(record: Option<&PolicyRecord>, now_ms: u64) -> PolicyFields {
+    record.map(|record| record.fields_at(now_ms).clone()).unwrap_or_default()
 }
 
 /// A change of a policy.
@@ -43,6 +73,9 @@ pub struct PolicyChange {
 /// Why a policy was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
+    /// The tenant has no such wallet.
+    #[error("wallet not found")]
+    NoWallet,
     /// The caller may only tighten the policy.
     #[error("the change loosens the trading policy, and the caller may only tighten it")]
     MayNotLoosen,
@@ -58,7 +91,8 @@ pub enum PolicyError {
 }
 
 impl Store {
-    /// Reads the policies of a tenant and, if one is named, of a wallet.
+    /// Reads the policies of a tenant and, if one is named, of a wallet. Returns `None` when the
+    /// tenant has no such wallet.
     ///
     /// # Errors
     /// Fails when the table cannot be read.
@@ -67,19 +101,98 @@ impl Store {
         tenant: &Tenant,
         wallet_id: Option<Uuid>,
         clock: &Clock,
-    ) -> Result<TradingPolicies, StoreError>;
+    ) -> Result<Option<TradingPolicies>, StoreError> {
+        let partition = policy_partition(tenant);
+        let mut keys = vec![key(&partition, TENANT_POLICY)];
+        if let Some(wallet_id) = wallet_id {
+            keys.push(key(&partition, &wallet_policy(wallet_id)));
+            keys.push(key(&wallet_key(tenant, wallet_id), RECORD));
+        }
+        let (mut policies, mut has_wallet) = (TradingPolicies::default(), wallet_id.is_none());
+        for item in self.batch_get(keys, clock).await? {
+            match item.get("sk").and_then(|sort| sort.as_s().ok()).map(String::as_str) {
+                Some(RECORD) => has_wallet = true,
+                Some(TENANT_POLICY) => policies.tenant = Some(from_item("policy", item)?),
+                _ => policies.wallet = Some(from_item("policy", item)?),
+            }
+        }
+        Ok(has_wallet.then_some(policies))
+    }
 
     /// Changes a policy: at once when the change loosens nothing, otherwise after the delay. Returns
-    /// the policies after it. A change to the fields that are in effect writes nothing, unless it
-    /// drops fields that are pending.
+    /// the policies after it, and whether the change waits. A repeated change writes nothing, so it
+    /// does not start its delay again.
     ///
     /// # Errors
-    /// When the caller may not loosen the policy, other writers win until the last attempt, or the
-    /// table fails.
+    /// When the tenant has no such wallet, the caller may not loosen the policy, other writers win
+    /// until the last attempt, or the table fails.
     pub async fn change_trading_policy(
         &self,
         change: &PolicyChange,
         clock: &Clock,
         random: &Random,
-    ) -> Result<(TradingPolicies, Loosening), PolicyError>;
+    ) -> Result<(TradingPolicies, Loosening), PolicyError> {
+        for _ in 0..TRIES {
+            let policies = self.trading_policies(&change.tenant, change.wallet_id, clock).await?;
+            let mut policies = policies.ok_or(PolicyError::NoWallet)?;
+            let now_ms = clock.now_ms();
+            let (base, known) = match change.wallet_id {
+                Some(_) => (policies.tenant_fields(now_ms), &mut policies.wallet),
+                None => (PolicyFields::default(), &mut policies.tenant),
+            };
+            let revision = random.uuid()?;
+            let present = known.clone().unwrap_or_else(|| PolicyRecord::empty(revision));
+            let (next, loosening) =
+                present.changed(change.fields.clone(), &base, revision, now_ms, change.delay_ms);
+            if loosening == Loosening::Pending && !change.may_loosen {
+                return Err(PolicyError::MayNotLoosen);
+            }
+            if is_repeated(&present, &next, now_ms) {
+                return Ok((policies, loosening));
+            }
+            let seen = known.as_ref().map(|known| known.rev);
+            match self.put_policy(change, &next, seen).await {
+                Ok(()) => {
+                    *known = Some(next);
+                    return Ok((policies, loosening));
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(PolicyError::Overtaken)
+    }
+
+    async fn put_policy(
+        &self,
+        change: &PolicyChange,
+        record: &PolicyRecord,
+        seen: Option<Uuid>,
+    ) -> Result<(), StoreError> {
+        let sort = change.wallet_id.map_or_else(|| TENANT_POLICY.to_owned(), wallet_policy);
+        let item: Item = to_item(&policy_partition(&change.tenant), &sort, record)?;
+        let put = self.db.put_item().table_name(&self.table).set_item(Some(item));
+        // An SDK retry after a lost response finds its own revision, which is not a conflict.
+        let put = match seen {
+            None => put.condition_expression("attribute_not_exists(pk) OR rev = :own"),
+            Some(seen) => put
+                .condition_expression("rev = :seen OR rev = :own")
+                .expression_attribute_values(":seen", AttributeValue::S(seen.to_string())),
+        };
+        put.expression_attribute_values(":own", AttributeValue::S(record.rev.to_string()))
+            .send()
+            .await
+            .map_err(put_error)?;
+        Ok(())
+    }
+}
+
+/// Returns whether a change leaves everything as it is: what is in effect, and what is pending. The
+/// start of a pending policy is then the one of the first change.
+fn is_repeated(present: &PolicyRecord, next: &PolicyRecord, now_ms: u64) -> bool {
+    let pending = |record: &PolicyRecord| {
+        let pending = record.pending.as_ref().filter(|pending| pending.from_ms > now_ms);
+        pending.map(|pending| pending.policy.clone())
+    };
+    present.fields_at(now_ms) == next.fields_at(now_ms) && pending(present) == pending(next)
 }

@@ -1,12 +1,17 @@
 //! Tests that one item of each schema version ever stored still parses.
 
 use domain::ids::Exchange;
-use platform::items::{Item, SCHEMA, StoreError, from_item};
+use platform::items::{Item, SCHEMA, StoreError, from_item, to_record};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::{
     CredentialRecord, CredentialState, DriftKind, EventRecord, ExpiringReason, Nonces,
-    OperatorActionKind, RequestRecord, ShareRecord, WalletRecord, WebhookRecord,
+    OperatorActionKind, OrderRecord, OrderState, RequestRecord, ShareRecord, StoredOutcome,
+    WalletRecord, WebhookRecord,
 };
+use crate::trading::ledger::Ledger;
+use crate::trading::policy::PolicyRecord;
 
 fn item(text: &str) -> Item {
     let item: serde_dynamo::Item = serde_json::from_str(text).unwrap();
@@ -83,6 +88,46 @@ fn items_of_schema_1_are_read() {
     assert!(outcome.previous_revoked && outcome.sealed.is_some() && outcome.previous.len() == 1);
     assert!(answer.status == 200 && answer.body.is_none() && answer.sealed.is_some());
     assert!(request.ends_at_ms < request.expires_at_s * 1_000 && request.lease_until_ms == 0);
+}
+
+/// Parses an item, and checks that the record is stored in the same form.
+fn same<T: DeserializeOwned + Serialize>(what: &'static str, text: &str) -> T {
+    let mut stored = item(text);
+    let record: T = from_item(what, stored.clone()).unwrap();
+    for name in ["pk", "sk", "shard", "dueAtMs"] {
+        stored.remove(name);
+    }
+    assert_eq!(to_record(Item::new(), &record).unwrap(), stored, "{what}");
+    record
+}
+
+#[test]
+fn trading_items_of_schema_1_are_read_and_written() {
+    let placed: OrderRecord =
+        same("order", include_str!("../../tests/samples/order.v1.json"));
+    assert!(placed.is_at_rest() && placed.due_at_ms().is_none());
+    assert_eq!((placed.state, placed.generation), (OrderState::Placed, 1));
+    assert!(matches!(placed.outcome, Some(StoredOutcome::Placed { legs, .. }) if legs.len() == 2));
+    let change = placed.change.unwrap();
+    assert!(change.state == OrderState::Refused && change.refusal.unwrap().code == "TICK_SIZE");
+
+    let unknown: OrderRecord =
+        same("order", include_str!("../../tests/samples/order-unknown.v1.json"));
+    assert_eq!(unknown.due_at_ms(), Some(unknown.lease_until_ms));
+    assert_eq!(unknown.unresolved().unwrap().members.len(), 2);
+    assert!(unknown.reserved && !unknown.is_expired(u64::MAX));
+
+    let refused: OrderRecord =
+        same("order", include_str!("../../tests/samples/order-refused.v1.json"));
+    assert_eq!(refused.lead, Some(unknown.client_order_id));
+    assert!(matches!(refused.outcome, Some(StoredOutcome::Refused(_))));
+
+    let ledger: Ledger = same("ledger", include_str!("../../tests/samples/ledger.v1.json"));
+    assert_eq!((ledger.rev, ledger.orders_counted(), ledger.reserved.len()), (7, 5, 1));
+
+    let policy: PolicyRecord = same("policy", include_str!("../../tests/samples/policy.v1.json"));
+    assert_eq!(policy.policy.effective().max_leverage, Some(5));
+    assert_eq!(policy.pending.unwrap().policy.orders_per_minute, Some(120));
 }
 
 #[test]

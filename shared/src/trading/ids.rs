@@ -143,6 +143,20 @@ impl OrderKey {
     pub fn to_hex(&self) -> String {
         hex::encode(self.0)
     }
+
+    /// Parses 24 hex digits.
+    #[must_use]
+    pub fn from_hex(digits: &str) -> Option<Self> {
+        let mut key = [0; 12];
+        hex::decode_to_slice(digits, &mut key).ok()?;
+        Some(Self(key))
+    }
+
+    /// Returns the first byte. It spreads the keys evenly over shards.
+    #[must_use]
+    pub const fn first_byte(&self) -> u8 {
+        self.0[0]
+    }
 }
 
 impl fmt::Debug for OrderKey {

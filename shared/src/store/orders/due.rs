@@ -1,10 +1,11 @@
 //! The index of orders whose outcome is unknown.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::Exchange;
-use platform::items::{Item, StoreError};
+use platform::items::{Item, SHARDS, StoreError};
 
-use super::super::{Page, Store};
-use super::TradingAccount;
+use super::super::{Index, Page, Store};
+use super::{ORDER, OrderRecord, TradingAccount};
 use crate::trading::ids::OrderKey;
 
 /// An order with a submission under way.
@@ -19,7 +20,7 @@ pub struct DueOrder {
 }
 
 impl Store {
-    /// Returns a page of the orders of an exchange in one shard (below [`SHARDS`](platform::items::SHARDS)) whose lease has
+    /// Returns a page of the orders of an exchange in one shard (below [`SHARDS`]) whose lease has
     /// ended at `until_ms`, the longest overdue first. The index can lag behind the records.
     ///
     /// # Errors
@@ -30,5 +31,85 @@ impl Store {
         shard: u8,
         until_ms: u64,
         from: Option<Item>,
-    ) -> Result<Page<DueOrder>, StoreError>;
+    ) -> Result<Page<DueOrder>, StoreError> {
+        let shard = shard_name(exchange, shard);
+        let (items, next) = self.index_page(Index::Due, shard, until_ms, from).await?;
+        let keys = items.iter().map(|item| {
+            due_order(item).ok_or_else(|| StoreError::Damaged {
+                what: "index entry",
+                cause: "it names no order".to_owned(),
+            })
+        });
+        Ok(Page { keys: keys.collect::<Result<_, _>>()?, next })
+    }
+}
+
+/// Returns the attributes that put a record into the index. Empty when it is not due.
+pub(super) fn index_attributes(key: &OrderKey, record: &OrderRecord) -> Item {
+    let Some(at_ms) = record.due_at_ms() else { return Item::new() };
+    // The keys are hashes, so the shards are even, also for the orders of one wallet.
+    let shard = key.first_byte() % SHARDS;
+    Item::from([
+        ("shard".to_owned(), AttributeValue::S(shard_name(record.exchange, shard))),
+        (Index::Due.sort_key().to_owned(), AttributeValue::N(at_ms.to_string())),
+    ])
+}
+
+/// Returns the index partition of an exchange's orders. The credentials have numbers, so no job
+/// meets entries of another kind.
+fn shard_name(exchange: Exchange, shard: u8) -> String {
+    let letter = match exchange {
+        Exchange::Aster => 'a',
+        Exchange::Hyperliquid => 'h',
+    };
+    format!("o{letter}{shard}")
+}
+
+/// Parses `tenant#O#walletId#exchange` and `order#key`.
+fn due_order(item: &Item) -> Option<DueOrder> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    let (tenant, account) = text("pk")?.split_once("#O#")?;
+    let (wallet_id, exchange) = account.split_once('#')?;
+    let account = TradingAccount {
+        tenant: tenant.parse().ok()?,
+        wallet_id: wallet_id.parse().ok()?,
+        exchange: Exchange::ALL.into_iter().find(|known| known.as_str() == exchange)?,
+    };
+    Some(DueOrder {
+        account,
+        key: OrderKey::from_hex(text("sk")?.strip_prefix(ORDER)?)?,
+        at_ms: item.get(Index::Due.sort_key())?.as_n().ok()?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(pk: &str, sk: &str) -> Item {
+        Item::from([
+            ("pk".to_owned(), AttributeValue::S(pk.to_owned())),
+            ("sk".to_owned(), AttributeValue::S(sk.to_owned())),
+            ("dueAtMs".to_owned(), AttributeValue::N("7".to_owned())),
+        ])
+    }
+
+    #[test]
+    fn index_entry_names_its_order() {
+        const WALLET: &str = "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a";
+        const KEY: &str = "order#7c1f0a92d4e8b35566aa01f2";
+        let pk = format!("acme#O#{WALLET}#hyperliquid");
+        let due = due_order(&entry(&pk, KEY)).unwrap();
+        assert_eq!((due.account.partition(), due.at_ms), (pk.clone(), 7));
+        assert_eq!(due.account.record_key(&due.key)["sk"], AttributeValue::S(KEY.to_owned()));
+        for (pk, sk) in [
+            (format!("acme#W#{WALLET}"), KEY),
+            (format!("acme#O#{WALLET}#lighter"), KEY),
+            (format!("acme#O#{WALLET}"), KEY),
+            (pk.clone(), "ledger"),
+            (pk.clone(), "order#7c1f"),
+        ] {
+            assert_eq!(due_order(&entry(&pk, sk)), None, "{pk} {sk}");
+        }
+    }
 }

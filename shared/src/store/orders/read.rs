@@ -1,13 +1,19 @@
 //! Reads of orders and of everything that decides about them.
 
-use domain::clock::Clock;
-use platform::items::StoreError;
+use std::collections::BTreeSet;
 
-use super::super::{CredentialRecord, Store, WalletRecord};
-use super::{OrderRecord, TradingAccount};
+use domain::clock::Clock;
+use platform::items::{Item, StoreError, from_item};
+
+use super::super::credentials::sort_key;
+use super::super::policy::{
+    TENANT_POLICY, TradingPolicies, WALLET_POLICY, policy_partition, wallet_policy,
+};
+use super::super::{CredentialRecord, RECORD, Store, WalletRecord, key, wallet_key};
+use super::{LEDGER, ORDER, OrderRecord, TradingAccount, parse_order};
 use crate::trading::ids::{ClientOrderId, OrderKey};
 use crate::trading::ledger::Ledger;
-use crate::trading::policy::{Policy, PolicyRecord};
+use crate::trading::policy::Policy;
 
 /// Everything that decides about an order, from one consistent read of each item.
 #[derive(Clone, Debug)]
@@ -18,22 +24,25 @@ pub struct TradingView {
     pub credential: Option<CredentialRecord>,
     /// Its ledger at the exchange.
     pub ledger: Ledger,
-    /// The tenant's policy.
-    pub tenant_policy: Option<PolicyRecord>,
-    /// The wallet's own policy, which replaces single fields of the tenant's.
-    pub wallet_policy: Option<PolicyRecord>,
-    /// The orders that were asked for and exist.
+    /// The policies of the tenant and of the wallet.
+    pub policies: TradingPolicies,
+    /// The orders that were asked for and exist, also expired ones.
     pub orders: Vec<OrderRecord>,
 }
 
 impl TradingView {
     /// Returns the policy in effect at a time.
     #[must_use]
-    pub fn policy(&self, now_ms: u64) -> Policy;
+    pub fn policy(&self, now_ms: u64) -> Policy {
+        self.policies.effective(now_ms)
+    }
 
     /// Returns an order that was asked for, unless its record has expired.
     #[must_use]
-    pub fn order(&self, id: &ClientOrderId, now_ms: u64) -> Option<&OrderRecord>;
+    pub fn order(&self, id: &ClientOrderId, now_ms: u64) -> Option<&OrderRecord> {
+        let mut orders = self.orders.iter();
+        orders.find(|order| order.client_order_id == *id && !order.is_expired(now_ms))
+    }
 }
 
 impl Store {
@@ -41,13 +50,25 @@ impl Store {
     /// one call. Returns `None` when the tenant has no such wallet.
     ///
     /// # Errors
-    /// Fails when the table cannot be read; [`StoreError::Busy`] when it leaves items out repeatedly.
+    /// Fails when the table cannot be read, or an item cannot be parsed.
     pub async fn trading_view(
         &self,
         account: &TradingAccount,
         orders: &[OrderKey],
         clock: &Clock,
-    ) -> Result<Option<TradingView>, StoreError>;
+    ) -> Result<Option<TradingView>, StoreError> {
+        let wallet = wallet_key(&account.tenant, account.wallet_id);
+        let policies = policy_partition(&account.tenant);
+        let mut keys = vec![
+            key(&wallet, RECORD),
+            key(&wallet, &sort_key(account.exchange)),
+            account.ledger_key(),
+            key(&policies, TENANT_POLICY),
+            key(&policies, &wallet_policy(account.wallet_id)),
+        ];
+        keys.extend(order_keys(account, orders));
+        view(self.batch_get(keys, clock).await?)
+    }
 
     /// Returns the records of these orders that exist, in any sequence. It includes expired ones
     /// that are not dropped yet.
@@ -59,5 +80,37 @@ impl Store {
         account: &TradingAccount,
         orders: &[OrderKey],
         clock: &Clock,
-    ) -> Result<Vec<OrderRecord>, StoreError>;
+    ) -> Result<Vec<OrderRecord>, StoreError> {
+        let keys = order_keys(account, orders).collect();
+        let items = self.batch_get(keys, clock).await?;
+        items.into_iter().map(parse_order).collect()
+    }
+}
+
+/// Returns the keys of these records, each once: DynamoDB refuses a repeated key.
+fn order_keys<'a>(
+    account: &'a TradingAccount,
+    orders: &[OrderKey],
+) -> impl Iterator<Item = Item> + use<'a> {
+    let orders: BTreeSet<OrderKey> = orders.iter().copied().collect();
+    orders.into_iter().map(|order| account.record_key(&order))
+}
+
+fn view(items: Vec<Item>) -> Result<Option<TradingView>, StoreError> {
+    let (mut wallet, mut credential, mut orders) = (None, None, Vec::new());
+    let (mut ledger, mut policies) = (Ledger::default(), TradingPolicies::default());
+    for item in items {
+        let sort = item.get("sk").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        match sort.as_str() {
+            RECORD => wallet = Some(from_item("wallet", item)?),
+            LEDGER => ledger = from_item("ledger", item)?,
+            TENANT_POLICY => policies.tenant = Some(from_item("policy", item)?),
+            sort if sort.starts_with(ORDER) => orders.push(parse_order(item)?),
+            sort if sort.starts_with(WALLET_POLICY) => {
+                policies.wallet = Some(from_item("policy", item)?);
+            }
+            _ => credential = Some(from_item("credential", item)?),
+        }
+    }
+    Ok(wallet.map(|wallet| TradingView { wallet, credential, ledger, policies, orders }))
 }

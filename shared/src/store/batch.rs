@@ -41,7 +41,8 @@ impl Store {
                 clock.sleep_ms(pause_ms + clock.now_us() % pause_ms).await;
             }
             let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true);
-            let wanted = wanted.build().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let wanted =
+                wanted.build().map_err(|error| StoreError::Unavailable(error.to_string()))?;
             let call = self.db.batch_get_item().request_items(&self.table, wanted);
             let output = call.send().await.map_err(unavailable)?;
             let items = output.responses.and_then(|mut tables| tables.remove(&self.table));

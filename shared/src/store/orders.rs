@@ -108,8 +108,7 @@ fn moved(
     records: &[&OrderRecord],
 ) -> Result<Vec<MovedOrder>, StoreError> {
     let reasons = reasons.iter().zip(records).enumerate();
-    let failed =
-        reasons.filter(|(_, (reason, _))| reason.code() == Some("ConditionalCheckFailed"));
+    let failed = reasons.filter(|(_, (reason, _))| reason.code() == Some("ConditionalCheckFailed"));
     let moved = failed.map(|(index, (reason, record))| {
         let present = reason.item().cloned().map(|item| parse_order_of(record, item));
         Ok(MovedOrder { index, record: present.transpose()?.map(Box::new) })

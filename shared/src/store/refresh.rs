@@ -51,7 +51,8 @@ impl Store {
         until_ms: u64,
         from: Option<Item>,
     ) -> Result<Page<AgedWallet>, StoreError> {
-        let (items, next) = self.index_page(Index::Refresh, shard.to_string(), until_ms, from).await?;
+        let (items, next) =
+            self.index_page(Index::Refresh, shard.to_string(), until_ms, from).await?;
         let wallet = |item: &Item| {
             let (tenant, id) = item.get("pk")?.as_s().ok()?.split_once("#W#")?;
             Some(AgedWallet { tenant: tenant.parse().ok()?, wallet_id: id.parse().ok()? })

@@ -103,8 +103,7 @@ fn same<T: DeserializeOwned + Serialize>(what: &'static str, text: &str) -> T {
 
 #[test]
 fn trading_items_of_schema_1_are_read_and_written() {
-    let placed: OrderRecord =
-        same("order", include_str!("../../tests/samples/order.v1.json"));
+    let placed: OrderRecord = same("order", include_str!("../../tests/samples/order.v1.json"));
     assert!(placed.is_at_rest() && placed.due_at_ms().is_none());
     assert_eq!((placed.state, placed.generation), (OrderState::Placed, 1));
     assert!(matches!(placed.outcome, Some(StoredOutcome::Placed { legs, .. }) if legs.len() == 2));

@@ -7,9 +7,7 @@ use futures_util::future::join_all;
 use shared::store::{MovedOrder, OrderRecord, OrderState, ReserveLost, Reserving, Seen, Settling};
 use shared::trading::ledger::Ledger;
 
-use crate::table::{
-    NOW_MS, Table, WEEK_MS, account, batch, changing, new, placed, record, uuid,
-};
+use crate::table::{NOW_MS, Table, WEEK_MS, account, batch, changing, new, placed, record, uuid};
 
 fn orders(lost: Result<u64, ReserveLost>) -> Vec<MovedOrder> {
     match lost {

@@ -182,7 +182,10 @@ mod tests {
             let variable = move |_: &str| Some(value.to_owned());
             KeyCache::from_env(&Env(&variable)).map(|cache| cache.ttl_ms)
         };
-        assert_eq!((read("").ok(), read("0").ok(), read("300").ok()), (Some(60_000), Some(0), Some(300_000)));
+        assert_eq!(
+            (read("").ok(), read("0").ok(), read("300").ok()),
+            (Some(60_000), Some(0), Some(300_000))
+        );
         assert!(read("301").is_err() && read("-1").is_err() && read("1.5").is_err());
     }
 

@@ -107,9 +107,11 @@ impl Store {
         account: &TradingAccount,
         ledger: &Ledger,
     ) -> Result<TransactWriteItem, StoreError> {
-        let new = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(to_item(&account.partition(), LEDGER, ledger)?));
+        let new = Put::builder().table_name(&self.table).set_item(Some(to_item(
+            &account.partition(),
+            LEDGER,
+            ledger,
+        )?));
         let new = match ledger.rev.saturating_sub(1) {
             0 => new.condition_expression("attribute_not_exists(pk)"),
             seen => new

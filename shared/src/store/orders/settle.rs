@@ -184,7 +184,8 @@ impl Store {
         account: &TradingAccount,
         ended: &[String],
     ) -> Result<TransactWriteItem, StoreError> {
-        let names = ended.iter().enumerate().map(|(place, key)| (format!("#r{place}"), key.clone()));
+        let names =
+            ended.iter().enumerate().map(|(place, key)| (format!("#r{place}"), key.clone()));
         let names: HashMap<String, String> = names.collect();
         let paths: Vec<_> = names.keys().map(|name| format!("reserved.{name}")).collect();
         let update = Update::builder()

@@ -7,19 +7,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use domain::ids::Exchange;
 use e2e::TestApp;
 use e2e::kill::{Call, Harness};
-use e2e::proxy::{Arrival, Fate, Proxy};
+use e2e::proxy::{Arrival, Fate, Proxy, Rendezvous};
 use exchange_sim::faults::{Fault, Hostile};
 use platform::metrics::{Metric, NAMESPACE};
-use serde_json::Value;
+use serde_json::{Value, json};
 use template::cloudformation::Resource;
 use template::stacks::{MONITORING, Sources, Stacks};
 use template::{assert_found, assert_none, differences, read};
+use tower::ServiceExt;
 
 use crate::emitted::emitted;
 use crate::operations::seen;
 
 /// Causes the metrics that no operation of [`seen`] emits: a wrong signer, a rate limit, a block
-/// with a wrong clock, and a secret that cannot be stored.
+/// with a wrong clock, a secret that cannot be stored, and two orders at once.
 async fn rare_failures() {
     let app = TestApp::start().await;
     app.wallet("user_1").await;
@@ -36,6 +37,41 @@ async fn rare_failures() {
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 502);
     tenant_at_its_limit().await;
     lost_secret().await;
+    overtaken_reservation().await;
+}
+
+/// Another process places an order of the wallet after this one has read the ledger, so this one
+/// reads it again.
+async fn overtaken_reservation() {
+    let app = TestApp::start().await;
+    app.wallet("user_1").await;
+    assert_eq!(app.register("hyperliquid", "user_1").await.status, 200);
+    let proxy = Proxy::start(&app).await;
+    let rendezvous = Rendezvous::of(2);
+    let held = rendezvous.clone();
+    let plan = move |arrival: Arrival<'_>| match arrival.name {
+        "DynamoDB.TransactWriteItems" if arrival.nth_of_name == 1 => Fate::Hold(held.clone()),
+        _ => Fate::Pass,
+    };
+    let process = proxy.process_with(Box::new(plan));
+    let path = "/api/trading/hyperliquid/orders";
+    let order = |id: &str| {
+        json!({
+            "walletIdOrAddress": "user_1", "clientOrderId": id, "symbol": "BTC", "side": "BUY",
+            "type": "LIMIT", "quantity": "0.001", "price": "50000",
+        })
+    };
+    let router = hyperdex_local::routes(&app.options, &process.endpoints()).unwrap();
+    let request = http::Request::post(path).header("content-type", "application/json");
+    let request = request.body(axum::body::Body::from(order("overtaken").to_string())).unwrap();
+    let overtaking = async {
+        rendezvous.held(1).await;
+        let placed = app.post(path, order("overtaking")).await;
+        rendezvous.leave();
+        placed.status
+    };
+    let (late, other) = tokio::join!(router.oneshot(request), overtaking);
+    assert_eq!((late.unwrap().status().as_u16(), other), (200, 200));
 }
 
 /// A tenant asks until its part of an exchange's budget is used up.
@@ -228,6 +264,51 @@ fn alarm_fires_if_a_job_does_not_run() {
         // With the default schedule, several runs happen in this time.
         let span = of["Period"].as_u64().unwrap() * of["EvaluationPeriods"].as_u64().unwrap();
         assert!((3 * 60 * 60..=6 * 60 * 60).contains(&span), "{name}: {span}");
+    }
+}
+
+/// Two runs of the resolve job must have failed before the alarm fires.
+#[test]
+fn unknown_order_alarm_fires_after_two_minutes() {
+    let stacks = Stacks::deployed();
+    let rule = ["Statistic", "Period", "EvaluationPeriods", "ComparisonOperator", "Threshold"];
+    for (name, metric, expected) in [
+        (
+            "OldestUnknownOrder",
+            Metric::OldestUnknownOrderMs,
+            json!(["Maximum", 60, 2, "GreaterThanThreshold", 120_000]),
+        ),
+        (
+            "OrdersUnresolvable",
+            Metric::OrdersUnresolvable,
+            json!(["Maximum", 60, 1, "GreaterThanThreshold", 0]),
+        ),
+    ] {
+        let of = alarm(&stacks, name);
+        assert_eq!(
+            (&of["Namespace"], &of["MetricName"]),
+            (&json!(NAMESPACE), &json!(metric.name()))
+        );
+        assert_eq!(json!(rule.map(|field| of[field].clone())), expected, "{name}");
+    }
+}
+
+#[test]
+fn resolve_job_that_does_not_run_is_reported_within_minutes() {
+    let stacks = Stacks::deployed();
+    for (name, function) in [
+        ("NoHyperliquidResolveRuns", "resolve-orders-hyperliquid"),
+        ("NoAsterResolveRuns", "resolve-orders-aster"),
+    ] {
+        let of = alarm(&stacks, name);
+        assert_eq!(
+            (&of["Namespace"], &of["MetricName"]),
+            (&json!("AWS/Lambda"), &json!("Invocations"))
+        );
+        assert_eq!(of["Dimensions"][0]["Value"], stacks.function(function).full_name());
+        assert_eq!((&of["TreatMissingData"], &of["Threshold"]), (&json!("breaching"), &json!(1)));
+        let span = of["Period"].as_u64().unwrap() * of["EvaluationPeriods"].as_u64().unwrap();
+        assert_eq!(span, 300, "{name}");
     }
 }
 

@@ -13,6 +13,7 @@ use crate::cloud::{Cheat, Cloud, Seen};
 
 mod agents;
 mod tenant_keys;
+mod trading;
 mod webhooks;
 
 static SEEN: OnceCell<Seen> = OnceCell::const_new();
@@ -30,8 +31,10 @@ pub(crate) async fn seen() -> &'static Seen {
             registration(&cloud, &exchange).await;
             after_registration(&cloud, &exchange).await;
             agents::listed_and_removed(&cloud, &exchange).await;
+            trading::traded(&cloud, &exchange).await;
             with_idempotency_key(&cloud, &exchange).await;
         }
+        trading::limited(&cloud).await;
         tenant_keys::managed(&cloud).await;
         jobs(&cloud).await;
         worn_wallets(&cloud).await;

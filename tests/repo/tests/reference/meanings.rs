@@ -43,11 +43,27 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
     (&[404], "WALLET_NOT_FOUND", "the tenant has no such wallet"),
     (&[404], "API_KEY_NOT_FOUND", "the wallet has no trading key at this exchange"),
     (&[404], "NOT_FOUND", "the route does not exist"),
+    (
+        &[404],
+        "ORDER_NOT_FOUND",
+        "the exchange and the service know no such order of the wallet in any market",
+    ),
     (&[404], "WEBHOOK_NOT_FOUND", "the tenant has no such webhook"),
     (&[404], "EVENT_NOT_FOUND", "the event does not exist or is older than 30 days"),
     (&[404], "AGENT_NOT_FOUND", "the exchange lists no such agent"),
     (&[405], "METHOD_NOT_ALLOWED", "the route does not have this method"),
     (&[408], "REQUEST_TIMEOUT", "local stack: the body did not arrive within 10 s"),
+    (
+        &[409],
+        "ORDER_IN_PROGRESS",
+        "another request is placing or changing the order; `Retry-After` states when a retry takes \
+         over at the latest",
+    ),
+    (
+        &[409],
+        "ORDER_NOT_OPEN",
+        "the order is filled, cancelled or rejected; `data` has it in its present state",
+    ),
     (&[409], "TOO_MANY_WEBHOOKS", "the tenant has ten webhooks"),
     (&[409], "WEBHOOK_DISABLED", "the receiver returned 410"),
     (&[409], "AGENT_IN_USE", "a trading key uses the agent: rotate or delete the key"),
@@ -79,8 +95,41 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         "IDEMPOTENCY_KEY_REUSED",
         "the `Idempotency-Key` belongs to another method, path, query or body",
     ),
+    (
+        &[422],
+        "CLIENT_ORDER_ID_REUSED",
+        "the `clientOrderId` belongs to another order of the wallet at this exchange, or to another \
+         batch",
+    ),
+    (&[422], "MARKET_UNKNOWN", "the exchange has no such market, or it does not trade"),
+    (&[422], "TICK_SIZE", "the price is not a multiple of the market's step"),
+    (&[422], "LOT_SIZE", "the quantity is not a multiple of the market's step, or out of range"),
+    (&[422], "BELOW_MINIMUM", "the order's value is below the minimum of the market"),
+    (&[422], "PRICE_OUT_OF_RANGE", "the price is too far from the market's"),
+    (&[422], "WOULD_CROSS", "a post-only order would match at once"),
+    (&[422], "WOULD_TRIGGER", "the order would trigger at once"),
+    (&[422], "NO_LIQUIDITY", "the book has no order to match with"),
+    (&[422], "INSUFFICIENT_FUNDS", "the account has not enough margin or balance"),
+    (&[422], "REDUCE_ONLY_REFUSED", "a reduce-only order would not reduce a position"),
+    (
+        &[422],
+        "POSITION_SIDE_MISMATCH",
+        "`positionSide` does not fit the account's mode, one-way or hedge",
+    ),
+    (&[422], "OPEN_INTEREST_CAP", "the open interest of the market is capped"),
+    (&[422], "TOO_MANY_ORDERS", "the account has too many open orders"),
+    (
+        &[422],
+        "ORDER_REJECTED",
+        "the exchange refused the order for another reason; `exchangeMessage` has its text",
+    ),
     (&[422], "AGENT_NOT_OURS", "the service did not make the agent"),
-    (&[422], "NOT_OFFERED_BY_EXCHANGE", "no API call rotates or deletes a trading key of Aster V1"),
+    (
+        &[422],
+        "NOT_OFFERED_BY_EXCHANGE",
+        "the exchange does not offer what the order needs; for a trading key of Aster V1, it has no \
+         call that rotates or deletes it, and the service places no orders with it",
+    ),
     (&[422], "DEPOSIT_REQUIRED", "the exchange requires a deposit first"),
     (&[422], "NO_AGENT_SLOT", "the exchange has no free slot for another agent"),
     (
@@ -88,12 +137,17 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         "EXCHANGE_REJECTED",
         "the exchange refused for a reason that you can fix; `message` contains its text",
     ),
-    (&[422], "POLICY_REFUSED", "the cosigner's policy refuses; `message` states why"),
+    (
+        &[422],
+        "POLICY_REFUSED",
+        "the cosigner's policy refuses a signature, or the trading policy an order; `message` states \
+         why, and for an order `reason` and `limit` state the rule",
+    ),
     (
         &[422],
         "WALLET_FROZEN",
-        "the wallet is barred from signing, or an operator froze it; its trading keys can still be \
-         deleted after a freeze",
+        "the wallet is barred from signing, or an operator froze it; after a freeze its trading keys \
+         can still be deleted and its orders cancelled",
     ),
     (&[429], "RATE_LIMITED", "this tenant key's requests per second are used up"),
     (&[429], "QUOTA_EXCEEDED", "this tenant key's requests of the day (UTC) are used up"),
@@ -157,5 +211,14 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
          ciphertext; `error` states which",
     ),
     (&[504], "EXCHANGE_TIMEOUT", "the exchange did not respond in time"),
-    (&[504], "TIMEOUT", "the service did not respond in time"),
+    (
+        &[504],
+        "ORDER_UNKNOWN",
+        "the response of the exchange was lost: it may have executed the order, or may still do so",
+    ),
+    (
+        &[504],
+        "TIMEOUT",
+        "the service did not respond in time, or the exchange did not respond to a read of orders",
+    ),
 ];

@@ -1,0 +1,6 @@
+//! The Lambda function `cancel-orders-aster`.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_entry::Error> {
+    lambda_entry::run(cancel_orders_aster::router_from_env).await
+}

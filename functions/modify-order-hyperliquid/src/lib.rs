@@ -1,0 +1,28 @@
+//! `PUT /api/trading/hyperliquid/orders/{orderId}`: changes the price and the quantity of an open
+//! order on Hyperliquid.
+
+use axum::Router;
+use axum::routing::put;
+use platform::env::ConfigError;
+use shared::api::access::Requires;
+use shared::api::trading::modify_order;
+use shared::exchanges::budget::Spender;
+use shared::orders::Trader;
+use shared::runtime::Runtime;
+use shared::tenancy::Scope;
+
+/// Returns the endpoint's routes.
+pub fn router(trader: Trader) -> Router {
+    Router::new()
+        .route("/api/trading/hyperliquid/orders/{orderId}", put(modify_order))
+        .with_state(trader)
+        .route_layer(Requires::scope(Scope::Trade))
+}
+
+/// Returns the endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Returns an error that names the missing variable.
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(Trader::hyperliquid_from_env(runtime, Spender::Caller)?))
+}

@@ -13,6 +13,8 @@ use crate::credentials::{AgentRole, Life};
 use crate::events::EventType;
 use crate::store::{self, MAX_URL};
 use crate::tenancy::Scope;
+use crate::trading::policy::PolicyRule;
+use crate::trading::order::{OrderStatus, OrderType, PositionSide, Side, TimeInForce};
 
 /// The characters of names, without a length limit.
 pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.:@|-]+$";
@@ -141,6 +143,33 @@ forms! {
     ExpiringReason: one_of(store::ExpiringReason::ALL.map(store::ExpiringReason::as_str));
     /// A kind of difference between a credential and the exchange's list.
     DriftKindName: one_of(store::DriftKind::ALL.map(store::DriftKind::as_str));
+    /// A market's name: BTC, BTC-PERP and BTCUSDT name the perpetual market, BASE/QUOTE a spot
+    /// market, and dex:COIN a market of another deployer on Hyperliquid.
+    SymbolName: text("^[^\\s\\x00-\\x1f\\x7f-\\x9f]{1,40}$", "BTCUSDT");
+    /// The direction of an order.
+    OrderSideName: one_of([Side::Buy, Side::Sell].map(Side::as_str));
+    /// The kind of an order. A type with STOP or TAKE_PROFIT waits for triggerPrice.
+    OrderTypeName: one_of(OrderType::ALL.map(OrderType::as_str));
+    /// How long an order with a price rests.
+    TimeInForceName: one_of(TimeInForce::ALL.map(TimeInForce::as_str));
+    /// The position that an order changes. LONG and SHORT are for accounts in hedge mode on Aster.
+    PositionSideName: one_of(PositionSide::ALL.map(PositionSide::as_str));
+    /// The state of an order. exchangeStatus has the exchange's own word.
+    OrderStatusName: one_of(OrderStatus::ALL.map(OrderStatus::as_str));
+    /// A decimal number that is not negative, without an exponent: at most 15 digits before the
+    /// point and 12 after it.
+    DecimalText: text("^[0-9]{1,15}(\\.[0-9]{1,12})?$", "0.001");
+    /// A decimal number.
+    NumberText: text("^[0-9]+(\\.[0-9]+)?$", "49850.00");
+    /// Your own id of an order, with at least one character that is not a digit. It is unique for
+    /// a wallet and an exchange: a repeat with the same order returns the first result.
+    ClientOrderIdText: text("^[0-9]*[A-Za-z._-][A-Za-z0-9._-]*$", "bot-17")
+        .min_length(Some(1))
+        .max_length(Some(36));
+    /// The exchange's id of an order, or its clientOrderId.
+    OrderName: text("^[A-Za-z0-9._-]+$", "12345").min_length(Some(1)).max_length(Some(36));
+    /// A rule of the trading policy.
+    PolicyRuleName: one_of(PolicyRule::ALL.map(PolicyRule::as_str));
     /// A stable code for programs to switch on.
     Code: text("^[A-Z][A-Z0-9_]+$", "WALLET_NOT_FOUND");
     /// Always true.

@@ -1,5 +1,7 @@
 //! Every error of each operation, made by the code that returns it.
 
+pub(crate) mod trading;
+
 use std::sync::LazyLock;
 
 use domain::ids::Tenant;

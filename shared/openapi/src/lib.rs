@@ -20,14 +20,16 @@ use shared::access::Requirement;
 use shared::api::credential_data::{AgentsData, CredentialData, RevokedData};
 use shared::api::error::ErrorBody;
 use shared::api::requests::{
-    CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook,
-    RevokeTenantKey, RotateApiKey, RotateTenantKey, SignMessage,
+    CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, ModifyOrder, PlaceOrderRequest,
+    RegisterApiKey, ReplayWebhook, RevokeTenantKey, RotateApiKey, RotateTenantKey,
+    SetTradingPolicy, SignMessage,
 };
 use shared::api::responses::{
     AsterData, DataBody, HealthBody, HyperliquidData, RotatedData, SignedBody, WalletBody,
     WalletsBody,
 };
 use shared::api::tenant_keys::{TenantKeyMadeBody, TenantKeyRevokedBody, TenantKeysBody};
+use shared::api::trading::{BatchData, CanceledData, OpenOrdersBody, OrderData, PolicyData};
 use shared::api::webhooks::{ReplayedBody, WebhookDeletedBody, WebhookMadeBody, WebhooksBody};
 use shared::schema;
 use shared::webhooks::EventBody;
@@ -37,7 +39,7 @@ use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::server::{Server, ServerBuilder, ServerVariableBuilder};
 use utoipa::openapi::{
@@ -79,6 +81,7 @@ pub fn document() -> OpenApi {
     for operation in &operations {
         let method = match operation.method.as_str() {
             "POST" => HttpMethod::Post,
+            "PUT" => HttpMethod::Put,
             "DELETE" => HttpMethod::Delete,
             _ => HttpMethod::Get,
         };
@@ -185,7 +188,7 @@ fn answered(operation: &Operation, means: &str, schema: &str) -> Response {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
     let mut response = ResponseBuilder::new().description(means).content(JSON, content);
     response = headers::request_id(response);
-    if operation.once {
+    if operation.replays {
         response = headers::replay(response);
     }
     for link in &operation.links {
@@ -237,6 +240,7 @@ fn components() -> Components {
     schemas.add::<TenantKeyRevokedBody>("TenantKeyRevoked");
     schemas.add::<schema::TenantKeyId>("TenantKeyId");
     webhooks::add(&mut schemas);
+    trading(&mut schemas);
     schemas.add::<ErrorBody<'static>>("Error");
     // Parameters refer to these.
     schemas.add::<schema::WalletName>("WalletName");
@@ -252,6 +256,25 @@ fn components() -> Components {
     let key = ApiKeyValue::with_description("X-API-KEY", means);
     components.add_security_scheme(SECURITY, SecurityScheme::ApiKey(ApiKey::Header(key)));
     components
+}
+
+/// Adds the schemas of orders and policies.
+fn trading(schemas: &mut Schemas) {
+    schemas.add::<PlaceOrderRequest>("PlaceOrderRequest");
+    schemas.add::<ModifyOrder>("ModifyOrder");
+    schemas.add::<SetTradingPolicy>("SetTradingPolicy");
+    schemas.add::<schema::OrderName>("OrderName");
+    schemas.add::<schema::SymbolName>("SymbolName");
+    schemas.data::<OrderData>("OrderResponse", OrderData::schema());
+    schemas.data::<BatchData>("OrderBatchResponse", BatchData::schema());
+    schemas.data::<CanceledData>("OrdersCanceled", CanceledData::schema());
+    schemas.data::<PolicyData>("TradingPolicy", PolicyData::schema());
+    schemas.add::<OpenOrdersBody>("OpenOrders");
+    let placing = OneOfBuilder::new()
+        .item(Ref::from_schema_name("OrderResponse"))
+        .item(Ref::from_schema_name("OrderBatchResponse"))
+        .description(Some("An order, or the result of each order of a batch."));
+    schemas.0.insert("OrderPlacing".to_owned(), placing.build().into());
 }
 
 /// Returns the schema of a rotation, which includes a registration's fields.

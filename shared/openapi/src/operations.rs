@@ -2,6 +2,8 @@
 
 mod agents;
 mod exchanges;
+mod orders;
+mod policies;
 mod tenant_keys;
 mod webhooks;
 
@@ -43,6 +45,8 @@ pub(crate) struct Operation {
     pub(crate) requires: Option<Requirement>,
     /// Whether it takes an `Idempotency-Key`.
     pub(crate) once: bool,
+    /// Whether a response may repeat an earlier one.
+    pub(crate) replays: bool,
     pub(crate) parameters: Vec<Parameter>,
     /// The schema of its JSON body, and whether the body is required.
     pub(crate) body: Option<(String, Required)>,
@@ -82,6 +86,7 @@ impl Operation {
             open: false,
             requires: None,
             once: false,
+            replays: false,
             parameters: Vec::new(),
             body: None,
             answers: Vec::new(),
@@ -124,8 +129,13 @@ impl Operation {
     }
 
     fn once(mut self) -> Self {
-        self.once = true;
+        (self.once, self.replays) = (true, true);
         self.fails(errors::once())
+    }
+
+    fn replays(mut self) -> Self {
+        self.replays = true;
+        self
     }
 
     fn answers(mut self, status: u16, means: &'static str, schema: &'static str) -> Self {
@@ -150,8 +160,11 @@ pub(crate) fn all() -> Vec<Operation> {
     for exchange in Exchange::ALL {
         all.extend([register(exchange), describe(exchange), delete(exchange), rotate(exchange)]);
         all.extend([agents::list(exchange), agents::remove(exchange)]);
+        all.extend(orders::all(exchange));
     }
     all.extend(others());
+    all.extend(orders::elsewhere());
+    all.extend(policies::all());
     all.extend(webhooks::all());
     all.extend(tenant_keys::all());
     all

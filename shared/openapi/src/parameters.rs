@@ -35,6 +35,44 @@ pub(crate) fn agent_in_path() -> Parameter {
         .build()
 }
 
+/// Returns the header of the orders' routes that names the wallet.
+pub(crate) fn wallet_in_header() -> Parameter {
+    parameter(ParameterIn::Header, "x-wallet-id", Required::False, form("WalletName"))
+        .description(Some(
+            "The wallet: its userId, walletId or address. The query or the body can name it instead.",
+        ))
+        .build()
+}
+
+pub(crate) fn order_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "orderId", Required::True, form("OrderName"))
+        .description(Some("The order: the exchange's id, or its clientOrderId."))
+        .build()
+}
+
+pub(crate) fn symbol_in_query(must: Required) -> Parameter {
+    parameter(ParameterIn::Query, "symbol", must, form("SymbolName"))
+        .description(Some("The market."))
+        .build()
+}
+
+/// Returns the header that derives the ids of orders.
+pub(crate) fn order_key() -> Parameter {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[!-~]+$"))
+        .min_length(Some(1))
+        .max_length(Some(255))
+        .examples(["6e4bf6a5-1c4e-4a52-9f0c-8f5c0d3f7a10"]);
+    parameter(ParameterIn::Header, "Idempotency-Key", Required::False, key.build().into())
+        .description(Some(
+            "Determines the clientOrderId of each order that has none. Use a new value for each new \
+             request of a wallet. Within 7 days, the same orders with the same key are executed \
+             once.",
+        ))
+        .build()
+}
+
 /// Returns the parameter for an exchange without its own routes.
 pub(crate) fn other_exchange() -> Parameter {
     let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));

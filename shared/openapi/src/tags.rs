@@ -8,17 +8,21 @@ pub(crate) enum Tag {
     Wallets,
     Credentials,
     Agents,
+    Orders,
+    TradingPolicies,
     OtherExchanges,
     Webhooks,
     TenantKeys,
 }
 
 impl Tag {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Service,
         Self::Wallets,
         Self::Credentials,
         Self::Agents,
+        Self::Orders,
+        Self::TradingPolicies,
         Self::OtherExchanges,
         Self::Webhooks,
         Self::TenantKeys,
@@ -30,6 +34,8 @@ impl Tag {
             Self::Wallets => "wallets",
             Self::Credentials => "credentials",
             Self::Agents => "agents",
+            Self::Orders => "orders",
+            Self::TradingPolicies => "trading policies",
             Self::OtherExchanges => "other exchanges",
             Self::Webhooks => "webhooks",
             Self::TenantKeys => "tenant keys",
@@ -47,6 +53,8 @@ impl Tag {
             Self::Wallets => "2-of-2 MPC wallets and their signatures.",
             Self::Credentials => "The trading keys of wallets on Aster and Hyperliquid.",
             Self::Agents => "The agents that an exchange lists for a wallet.",
+            Self::Orders => "Orders with the trading keys of wallets.",
+            Self::TradingPolicies => "Limits of a tenant and its wallets, checked before signing.",
             Self::OtherExchanges => {
                 "Exchanges without support. Each call fails with 400 and guidance."
             }

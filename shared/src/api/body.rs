@@ -20,9 +20,13 @@ use super::wallet_names::WALLET_NAMES;
 /// clients send one body for several calls.
 const PUBLISHED: [&str; 4] = ["broker", "credentials", "preferredExchange", "workingType"];
 
-/// A request's JSON object. An empty body is an empty object.
+/// A request's JSON object, or an object in one of its fields. An empty body is an empty object.
 #[derive(Debug)]
-pub struct JsonBody(Map<String, Value>);
+pub struct JsonBody {
+    fields: Map<String, Value>,
+    /// The place of a nested object, as a prefix of its fields' names: `orders[1].`.
+    place: String,
+}
 
 impl JsonBody {
     /// Parses a body.
@@ -32,7 +36,7 @@ impl JsonBody {
     /// object.
     pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         if body.is_empty() {
-            return Ok(Self(Map::new()));
+            return Ok(Self::of(Map::new()));
         }
         if !headers.get_all(CONTENT_ENCODING).iter().all(|coding| is_identity(coding.as_bytes())) {
             return Err(ApiError::unsupported_encoding());
@@ -41,7 +45,7 @@ impl JsonBody {
             return Err(ApiError::unsupported_media_type());
         }
         match serde_json::from_slice(body) {
-            Ok(UniqueFields(Value::Object(fields))) => Ok(Self(fields)),
+            Ok(UniqueFields(Value::Object(fields))) => Ok(Self::of(fields)),
             Ok(_) => Err(ApiError::bad_request("Request body must be a JSON object")),
             Err(error) => {
                 let fault =
@@ -51,6 +55,65 @@ impl JsonBody {
                 Err(ApiError::bad_request(fault))
             }
         }
+    }
+
+    const fn of(fields: Map<String, Value>) -> Self {
+        Self { fields, place: String::new() }
+    }
+
+    /// Returns the name of a field in errors.
+    pub(super) fn named(&self, field: &str) -> String {
+        format!("{}{field}", self.place)
+    }
+
+    /// Returns whether a field is present, also if it is null.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.fields.contains_key(field)
+    }
+
+    /// Returns the object in an optional field, which may be absent or null.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub(super) fn object(&self, field: &str) -> Result<Option<Self>, ApiError> {
+        match self.fields.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(fields)) => {
+                let place = format!("{}.", self.named(field));
+                Ok(Some(Self { fields: fields.clone(), place }))
+            }
+            Some(_) => {
+                Err(ApiError::bad_request(format!("{} must be an object", self.named(field))))
+            }
+        }
+    }
+
+    /// Returns the objects in a required list.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub(super) fn objects(&self, field: &str) -> Result<Vec<Self>, ApiError> {
+        let name = self.named(field);
+        let wrong = || ApiError::bad_request(format!("{name} must be a list of objects"));
+        let items = match self.fields.get(field) {
+            None | Some(Value::Null) => return Err(ApiError::missing(&name)),
+            Some(Value::Array(items)) => items.iter().enumerate(),
+            Some(_) => return Err(wrong()),
+        };
+        let object = |(index, item): (usize, &Value)| {
+            let fields = item.as_object().ok_or_else(wrong)?.clone();
+            Ok(Self { fields, place: format!("{name}[{index}].") })
+        };
+        items.map(object).collect()
+    }
+
+    /// Refuses unknown fields of a nested object. Known are those of this type, and those of the
+    /// published contract.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub(super) fn only_nested<T: PartialSchema>(&self) -> Result<(), ApiError> {
+        self.only_these(&field_names::<T>(), &[])
     }
 
     /// Refuses unknown fields. Known are those of this request type, those that name the wallet if
@@ -78,10 +141,11 @@ impl JsonBody {
             fields.contains(name)
                 || [names, &PUBLISHED].iter().any(|it| it.contains(&name.as_str()))
         };
-        let Some(unknown) = self.0.keys().find(|name| !known(name)) else { return Ok(()) };
+        let Some(unknown) = self.fields.keys().find(|name| !known(name)) else { return Ok(()) };
         // The name comes from the caller, so it is shown with a limited length.
         let shown: String =
             unknown.chars().filter(|letter| !letter.is_control()).take(64).collect();
+        let shown = self.named(&shown);
         let message = if fields.is_empty() {
             "Send the request without this field.".to_owned()
         } else {
@@ -95,11 +159,9 @@ impl JsonBody {
     /// # Errors
     /// 400, naming the field.
     pub(super) fn required(&self, field: &str) -> Result<&str, ApiError> {
-        match self.0.get(field) {
-            None | Some(Value::Null) => Err(ApiError::missing(field)),
-            Some(Value::String(text)) if text.is_empty() => Err(ApiError::missing(field)),
-            Some(Value::String(text)) => Ok(text),
-            Some(_) => Err(ApiError::bad_request(format!("{field} must be a string"))),
+        match self.optional(field)? {
+            Some(text) if !text.is_empty() => Ok(text),
+            _ => Err(ApiError::missing(&self.named(field))),
         }
     }
 
@@ -108,10 +170,12 @@ impl JsonBody {
     /// # Errors
     /// 400, naming the field.
     pub(super) fn optional(&self, field: &str) -> Result<Option<&str>, ApiError> {
-        match self.0.get(field) {
+        match self.fields.get(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(ApiError::bad_request(format!("{field} must be a string"))),
+            Some(_) => {
+                Err(ApiError::bad_request(format!("{} must be a string", self.named(field))))
+            }
         }
     }
 
@@ -121,7 +185,7 @@ impl JsonBody {
     /// 400, naming the field.
     pub(super) fn texts(&self, field: &str) -> Result<Option<Vec<&str>>, ApiError> {
         let wrong = || ApiError::bad_request(format!("{field} must be a list of strings"));
-        match self.0.get(field) {
+        match self.fields.get(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Array(items)) => items
                 .iter()
@@ -145,7 +209,7 @@ impl JsonBody {
             let (least, most) = (range.start(), range.end());
             ApiError::bad_request(format!("{field} must be a whole number from {least} to {most}"))
         };
-        match self.0.get(field) {
+        match self.fields.get(field) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
                 value.as_u64().filter(|number| range.contains(number)).map(Some).ok_or_else(wrong)
@@ -158,10 +222,20 @@ impl JsonBody {
     /// # Errors
     /// 400, naming the field.
     pub(super) fn flag(&self, field: &str, otherwise: bool) -> Result<bool, ApiError> {
-        match self.0.get(field) {
-            None | Some(Value::Null) => Ok(otherwise),
-            Some(Value::Bool(flag)) => Ok(*flag),
-            Some(_) => Err(ApiError::bad_request(format!("{field} must be true or false"))),
+        Ok(self.optional_flag(field)?.unwrap_or(otherwise))
+    }
+
+    /// Returns a boolean field that may be absent or null.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub(super) fn optional_flag(&self, field: &str) -> Result<Option<bool>, ApiError> {
+        match self.fields.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(_) => {
+                Err(ApiError::bad_request(format!("{} must be true or false", self.named(field))))
+            }
         }
     }
 }

@@ -97,9 +97,9 @@ async fn run(State(cors): State<Cors>, request: Request, next: Next) -> Response
 }
 
 fn preflight() -> Response {
-    let sent = "Content-Type, Idempotency-Key, X-API-KEY";
+    let sent = "Content-Type, Idempotency-Key, X-API-KEY, x-wallet-id";
     let headers = [
-        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE"),
         (ACCESS_CONTROL_ALLOW_HEADERS, sent),
         (ACCESS_CONTROL_MAX_AGE, "600"),
     ];

@@ -163,7 +163,7 @@ fn fault(error: ApiError) -> ApiError {
 
 /// Makes the error for a call blocked by a firewall, a content delivery network or a regional
 /// rule, which the caller cannot change.
-fn blocked(failed: &'static str) -> ApiError {
+pub(super) fn blocked(failed: &'static str) -> ApiError {
     ApiError::new(502, "EXCHANGE_BLOCKED", failed).advise(
         "The exchange blocks calls from the service's address. Nothing is lost. Retry later; if the \
          block persists, ask the operator.",
@@ -171,7 +171,7 @@ fn blocked(failed: &'static str) -> ApiError {
 }
 
 /// Makes the error for a call that was not sent.
-fn busy(failed: &'static str, busy: Busy) -> ApiError {
+pub(super) fn busy(failed: &'static str, busy: Busy) -> ApiError {
     match busy {
         Busy::Limited { retry_after_s } => {
             ApiError::new(429, "EXCHANGE_RATE_LIMIT", "Too many requests")

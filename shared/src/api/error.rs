@@ -2,17 +2,17 @@
 //!
 //! A 5xx body is fixed text; the cause is logged here, once.
 
+mod body;
+
 use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use platform::items::StoreError;
 use protocol::Refusal;
-use serde::Serialize;
-use utoipa::ToSchema;
 
+pub use self::body::{Details, ErrorBody};
 use crate::mpc::{CosignerError, ProtocolError};
-use crate::schema;
 use crate::wallets::{CreateError, SignError};
 
 /// Advice after a fault that a retry resolves.
@@ -43,13 +43,16 @@ pub struct ApiError {
     pub code: &'static str,
     /// Seconds to wait, sent as `Retry-After`.
     pub retry_after_s: Option<u64>,
+    /// Further facts for programs.
+    pub details: Option<Box<Details>>,
 }
 
 impl ApiError {
     /// Makes an error with this status, code and text.
     pub fn new(status: u16, code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
         let message = Cow::Borrowed(usual_advice(status));
-        Self { status, error: error.into(), message, advice: None, code, retry_after_s: None }
+        let error = error.into();
+        Self { status, error, message, advice: None, code, retry_after_s: None, details: None }
     }
 
     /// Sets the advice.
@@ -70,6 +73,13 @@ impl ApiError {
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// Changes the further facts.
+    #[must_use]
+    pub(super) fn detail(mut self, change: impl FnOnce(&mut Details)) -> Self {
+        change(self.details.get_or_insert_default());
         self
     }
 
@@ -217,43 +227,10 @@ impl ApiError {
     /// `serde_json::Value` sorts its fields unless a crate of the same build enables `preserve_order`.
     #[must_use]
     pub fn body(&self, now_ms: u64) -> String {
-        let body = ErrorBody {
-            success: false,
-            error: &self.error,
-            code: self.code,
-            message: &self.message,
-            advice: self.advice.as_deref(),
-            retry_after_seconds: self.retry_after_s,
-            timestamp: now_ms,
-        };
+        let body = ErrorBody::new(self, now_ms);
         #[expect(clippy::expect_used, reason = "a struct of texts and numbers is JSON")]
         serde_json::to_string(&body).expect("a struct of texts and numbers is JSON")
     }
-}
-
-/// The body of every error response.
-#[derive(Serialize, ToSchema, Debug)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Error)]
-pub struct ErrorBody<'a> {
-    #[schema(value_type = schema::Failed)]
-    success: bool,
-    /// The problem.
-    error: &'a str,
-    #[schema(value_type = schema::Code)]
-    code: &'a str,
-    /// The action to take.
-    message: &'a str,
-    /// Seconds of the header `Retry-After`, if the response has it.
-    #[schema(value_type = u64, required = false, minimum = 1)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_seconds: Option<u64>,
-    /// More advice, when the contract fixes `message`.
-    #[schema(value_type = String, required = false)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<&'a str>,
-    #[schema(value_type = schema::UnixMs)]
-    timestamp: u64,
 }
 
 /// The middleware writes the body, because it has the clock.

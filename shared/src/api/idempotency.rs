@@ -35,7 +35,7 @@ use crate::wallets::{Custody, envelope_from_env};
 use crate::webhooks::Webhooks;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
+pub(super) const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 
 /// Maximum duration of one attempt. It exceeds API Gateway's timeout.
 const LEASE_MS: u64 = 30_000;

@@ -15,6 +15,7 @@ pub mod middleware;
 pub mod requests;
 pub mod responses;
 pub mod tenant_keys;
+pub mod trading;
 mod unique_fields;
 pub mod wallet_names;
 pub mod webhooks;

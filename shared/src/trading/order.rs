@@ -180,6 +180,16 @@ pub enum OrderStatus {
 }
 
 impl OrderStatus {
+    /// All values, in declaration order.
+    pub const ALL: [Self; 6] = [
+        Self::Open,
+        Self::PartiallyFilled,
+        Self::Filled,
+        Self::Canceled,
+        Self::Rejected,
+        Self::Unknown,
+    ];
+
     /// Returns the word in responses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

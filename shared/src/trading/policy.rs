@@ -169,6 +169,16 @@ pub enum PolicyRule {
 }
 
 impl PolicyRule {
+    /// All rules, in declaration order.
+    pub const ALL: [Self; 6] = [
+        Self::Symbol,
+        Self::OrderNotional,
+        Self::PositionNotional,
+        Self::OrderRate,
+        Self::ReduceOnly,
+        Self::Slippage,
+    ];
+
     /// Returns the word in `reason`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

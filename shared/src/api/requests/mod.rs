@@ -6,13 +6,19 @@
 //! the path or the query.
 
 mod api_keys;
+mod order_fields;
+mod orders;
 mod tenant_keys;
 #[cfg(test)]
 mod tests;
+mod trading_policy;
 mod wallets;
 mod webhooks;
 
 pub use api_keys::{DeleteAgent, DeleteApiKey, RegisterApiKey, RotateApiKey};
+pub use order_fields::{NewOrder, PlaceOrder, PlaceOrders};
+pub use orders::{CancelOrders, ModifyOrder, PlaceOrderRequest, order_name, orders_in_query};
 pub use tenant_keys::{CreateTenantKey, RevokeTenantKey, RotateTenantKey};
+pub use trading_policy::SetTradingPolicy;
 pub use wallets::{CreateWallet, SignMessage};
 pub use webhooks::{CreateWebhook, DeleteWebhook, ReplayWebhook};

@@ -1,3 +1,5 @@
+mod trading;
+
 use std::collections::BTreeSet;
 
 use domain::random::Random;

@@ -139,3 +139,15 @@ fn function_that_writes_tenants_or_their_keys_is_found() {
         assert_found(&wrong(&copy), line);
     }
 }
+
+/// The partition of a user named `H` ends like that of a tenant's webhooks.
+#[test]
+fn functions_of_webhooks_do_not_write_users() {
+    let stacks = Stacks::deployed();
+    for package in ["create-webhook", "delete-webhook", "deliver-webhook", "replay-webhook"] {
+        let function = stacks.function(package);
+        for action in WRITES {
+            assert!(!may(&function, action, "acme#U#H"), "{package}: {action}");
+        }
+    }
+}

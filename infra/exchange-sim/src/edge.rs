@@ -47,8 +47,28 @@ impl Reply {
     }
 }
 
-/// Executes a request. The argument is the age of the state that a read sees, in milliseconds.
-type Apply = Arc<dyn Fn(u64) -> Reply + Send + Sync>;
+/// The time of a request's execution.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment {
+    /// The time in milliseconds: that of its arrival for a late request.
+    pub(crate) now: u64,
+    /// The time of the state that a read sees. Earlier than `now` if reads lag.
+    pub(crate) seen: u64,
+}
+
+impl Moment {
+    const fn at(now: u64) -> Self {
+        Self { now, seen: now }
+    }
+
+    /// Returns whether a read sees an earlier state.
+    pub(crate) const fn lags(self) -> bool {
+        self.seen < self.now
+    }
+}
+
+/// Executes a request.
+type Apply = Arc<dyn Fn(Moment) -> Reply + Send + Sync>;
 
 /// The edge of one exchange.
 pub(crate) struct Edge {
@@ -97,7 +117,7 @@ impl Edge {
     pub(crate) async fn pass(
         &self,
         call: Call,
-        apply: impl Fn(u64) -> Reply + Send + Sync + 'static,
+        apply: impl Fn(Moment) -> Reply + Send + Sync + 'static,
     ) -> Response {
         let mut response = self.pass_undated(call, Arc::new(apply)).await;
         if let Some(date) = date((self.now)()) {
@@ -106,17 +126,21 @@ impl Edge {
         response
     }
 
-    /// Executes the late requests that have arrived by now. Callers must not hold a lock.
+    /// Executes the late requests that have arrived by now, as of the time of their arrival. Callers
+    /// must not hold a lock.
     pub(crate) fn run_late(&self) {
-        loop {
-            let now = (self.now)();
-            let apply = {
-                let late = &mut lock(&self.state).late;
-                let Some(next) = late.iter().position(|(at, _)| *at <= now) else { return };
-                late.remove(next).1
-            };
-            apply(0);
+        while let Some((at, apply)) = self.take_late() {
+            apply(Moment::at(at));
         }
+    }
+
+    /// Takes the late request that has arrived first, if one has arrived by now.
+    fn take_late(&self) -> Option<(u64, Apply)> {
+        let now = (self.now)();
+        let mut state = lock(&self.state);
+        let arrived = state.late.iter().enumerate().filter(|(_, (at, _))| *at <= now);
+        let (first, _) = arrived.min_by_key(|(_, (at, _))| *at)?;
+        Some(state.late.remove(first))
     }
 
     async fn pass_undated(&self, call: Call, apply: Apply) -> Response {
@@ -130,17 +154,20 @@ impl Edge {
             return self.too_many(retry_after_s);
         }
         let fault = lock(&self.state).faults.take(&call.path, call.kind);
+        let now = Moment::at((self.now)());
         match fault {
-            None | Some(Fault::Pass) => self.answer(call, apply(0)),
-            Some(Fault::ReadsLag { ms }) => self.answer(call, apply(ms)),
+            None | Some(Fault::Pass) => self.answer(call, apply(now)),
+            Some(Fault::ReadsLag { ms }) => {
+                self.answer(call, apply(Moment { seen: now.now.saturating_sub(ms), ..now }))
+            }
             Some(Fault::Twice) => {
-                apply(0);
-                self.answer(call, apply(0))
+                apply(now);
+                self.answer(call, apply(now))
             }
             Some(fault) => {
-                let accepted = fault.applies() && apply(0).accepted;
+                let accepted = fault.applies() && apply(now).accepted;
                 if let Fault::Late { ms } = fault {
-                    lock(&self.state).late.push(((self.now)() + ms, apply));
+                    lock(&self.state).late.push((now.now + ms, apply));
                 }
                 self.record(call, accepted);
                 self.fail(fault).await

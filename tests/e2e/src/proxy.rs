@@ -8,6 +8,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a failing test panics")]
 
 mod fate;
+mod faults;
 mod parts;
 mod rendezvous;
 
@@ -20,7 +21,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use cosigner::Setting;
-use exchange_sim::faults::Fault;
+use exchange_sim::{aster, hyperliquid};
 use http::StatusCode;
 use http::request::Parts;
 use hyperdex_cloud::cosigner::{CosignerSettings, router as cosigner_router};
@@ -30,9 +31,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use crate::TestApp;
+use crate::{TestApp, TestClock};
 pub use fate::{Arrival, Fate, Plan, Rejection, Side};
-use parts::{broken, end_to_end, fail, name, reject};
+use faults::Late;
+use parts::{broken, end_to_end, name, reject};
 pub use rendezvous::Rendezvous;
 
 /// Larger than every payload of the tests.
@@ -69,6 +71,11 @@ struct Inner {
     processes: Mutex<Vec<Weak<Process>>>,
     /// The plaintext data keys that KMS returned, in base64.
     data_keys: Mutex<BTreeSet<String>>,
+    clock: TestClock,
+    hyperliquid: hyperliquid::Exchange,
+    aster: aster::Exchange,
+    /// Calls whose connections broke, and which arrive later.
+    late: Mutex<Vec<Late>>,
 }
 
 /// A process with its calls and its state.
@@ -119,10 +126,19 @@ impl Proxy {
         let http = shared::http_client::client_builder()
             .and_then(|builder| Ok(builder.timeout(std::time::Duration::from_secs(10)).build()?))
             .expect("an HTTP client");
-        let options = app.options.clone();
-        let (processes, data_keys) = (Mutex::default(), Mutex::default());
-        let inner = Inner { address, targets, settings, options, http, processes, data_keys };
-        let proxy = Self(Arc::new(inner));
+        let proxy = Self(Arc::new(Inner {
+            address,
+            targets,
+            settings,
+            options: app.options.clone(),
+            http,
+            processes: Mutex::default(),
+            data_keys: Mutex::default(),
+            clock: app.clock.clone(),
+            hyperliquid: stack.hyperliquid_sim.clone(),
+            aster: stack.aster_sim.clone(),
+            late: Mutex::default(),
+        }));
         let router = Router::new().fallback(pass).with_state(proxy.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         proxy
@@ -298,6 +314,7 @@ impl fmt::Debug for Process {
     }
 }
 
+#[derive(Clone)]
 struct Call {
     head: Parts,
     path: String,
@@ -310,6 +327,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
         return StatusCode::NOT_FOUND.into_response();
     };
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else { return broken() };
+    proxy.deliver_late().await;
     let call = Call { head, path, body };
     let Some(fate) = process.count(&service, name(&service, &call), &call.body) else {
         return std::future::pending().await;
@@ -317,9 +335,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     // The task is separate, so a sent call takes effect even if its sender is killed.
     let sent = tokio::spawn(async move {
         let answer = match fate {
-            Fate::Pass | Fate::Fail(Fault::Pass) => {
-                Some(proxy.forward(&process, &service, call).await)
-            }
+            Fate::Pass => Some(proxy.forward(&process, &service, call).await),
             Fate::Die(_) => {
                 proxy.forward(&process, &service, call).await;
                 process.die(&service);
@@ -334,15 +350,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
                 Some(broken())
             }
             Fate::Reject(rejection) => Some(reject(rejection, &call)),
-            Fate::Fail(fault) => {
-                if matches!(
-                    fault,
-                    Fault::AppliedButLost | Fault::AppliedThenHang | Fault::AppliedAs(..)
-                ) {
-                    proxy.forward(&process, &service, call).await;
-                }
-                fail(fault)
-            }
+            Fate::Fail(fault) => proxy.disturb(&process, &service, call, fault).await,
         };
         process.in_flight.send_modify(|in_flight| *in_flight -= 1);
         answer

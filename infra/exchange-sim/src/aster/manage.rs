@@ -39,7 +39,7 @@ pub(super) fn approve(exchange: &Exchange, parameters: &Parameters) -> Result<Va
         // Builders are not simulated.
         return Err(Refusal::UnknownBuilder(builder.to_owned()));
     }
-    let now = (exchange.0.now)();
+    let now = parameters.now();
     let max_agents = exchange.rules().max_agents;
     lock(&exchange.0.accounts).add(user, agent, max_agents, now)?;
     Ok(success())
@@ -105,6 +105,6 @@ fn authenticate(
     if !accounts.exists(user) {
         return Err(Refusal::NoUser);
     }
-    accounts.use_nonce(user, nonce, ((exchange.0.now)(), NONCE_LIFE_MS))?;
+    accounts.use_nonce(user, nonce, (parameters.now(), NONCE_LIFE_MS))?;
     Ok(user)
 }

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Now,
-    edge::{Call, Edge, MAX_BODY_BYTES, Reply},
+    edge::{Call, Edge, MAX_BODY_BYTES, Moment, Reply},
     faults::Fault,
     journal, lock,
     market::Engine,
@@ -272,8 +272,8 @@ impl Exchange {
         let limit = route.host.limit(&self.rules());
         let call = Call { path: route.path.to_owned(), kind: route.kind, weight, limit };
         let (exchange, answer) = (self.clone(), route.answer);
-        let apply = move |lag| {
-            let read = parameters.clone().map(|read| read.lagging(lag));
+        let apply = move |at: Moment| {
+            let read = parameters.clone().map(|read| read.arriving(at));
             match read.and_then(|read| answer(&exchange, &read)) {
                 Ok(body) => Reply::json(true, StatusCode::OK, &body),
                 Err(refusal) => {

@@ -6,7 +6,7 @@ use alloy_primitives::Address;
 use url::form_urlencoded;
 
 use super::refusal::Refusal;
-use crate::parse_address;
+use crate::{edge::Moment, parse_address};
 
 /// The parameters in the order in which they were sent.
 #[derive(Clone)]
@@ -14,7 +14,7 @@ pub(super) struct Parameters {
     raw: String,
     pairs: Vec<(String, String)>,
     api_key: Option<String>,
-    lag: u64,
+    at: Moment,
 }
 
 impl Parameters {
@@ -28,18 +28,23 @@ impl Parameters {
         if let Some((name, _)) = pairs.iter().find(|(name, _)| !names.insert(name)) {
             return Err(Refusal::TooMany(name.clone()));
         }
-        Ok(Self { raw, pairs, api_key, lag: 0 })
+        Ok(Self { raw, pairs, api_key, at: Moment { now: 0, seen: 0 } })
     }
 
-    /// Makes the read see a state of this age, in milliseconds.
-    pub(super) fn lagging(mut self, lag: u64) -> Self {
-        self.lag = lag;
+    /// Sets the time of the request's execution.
+    pub(super) fn arriving(mut self, at: Moment) -> Self {
+        self.at = at;
         self
     }
 
-    /// Returns the age of the state that the read sees.
-    pub(super) fn lag(&self) -> u64 {
-        self.lag
+    /// Returns the time of the request's execution.
+    pub(super) fn at(&self) -> Moment {
+        self.at
+    }
+
+    /// Returns the time of the request's execution, in milliseconds.
+    pub(super) fn now(&self) -> u64 {
+        self.at.now
     }
 
     /// Returns the decoded names and values.

@@ -51,8 +51,8 @@ pub(super) fn empty_balance() -> Value {
 }
 
 /// `GET /fapi/v3/time`: public.
-pub(super) fn time(exchange: &Exchange, _parameters: &Parameters) -> Result<Value, Refusal> {
-    Ok(json!({"serverTime": (exchange.0.now)()}))
+pub(super) fn time(_: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
+    Ok(json!({"serverTime": parameters.now()}))
 }
 
 /// Returns the account for which a live agent signed the request, and uses the agent's nonce, which
@@ -75,7 +75,7 @@ pub(super) fn authenticate(
     if signer != Some(agent) {
         return Err(Refusal::Signature);
     }
-    let now = (exchange.0.now)();
+    let now = parameters.now();
     let mut accounts = lock(&exchange.0.accounts);
     if !accounts.is_live(user, agent, now) {
         return Err(Refusal::NoAgent);

@@ -34,7 +34,7 @@ pub(super) fn register_and_approve(
     if !signers(parameters, chain_id)?.contains(&Some(user)) {
         return Err(Refusal::Signature);
     }
-    let now = (exchange.0.now)();
+    let now = parameters.now();
     let max_agents = exchange.rules().max_agents;
     let mut accounts = lock(&exchange.0.accounts);
     accounts.use_nonce(user, nonce, (now, NONCE_LIFE_MS))?;

@@ -68,10 +68,10 @@ pub(super) fn get_nonce(exchange: &Exchange, parameters: &Parameters) -> Result<
     let account = account(exchange, parameters, &[&ASKED])?;
     // The documents list no timestamp here, but Aster's own demo sends one.
     if parameters.get("timestamp").is_some() {
-        in_time(exchange, parameters)?;
+        in_time(parameters)?;
     }
     may_call(exchange, parameters)?;
-    Ok(json!(lock(&exchange.0.keys).issue_nonce(account, (exchange.0.now)())?))
+    Ok(json!(lock(&exchange.0.keys).issue_nonce(account, parameters.now())?))
 }
 
 /// `POST /api/v1/createApiKey`: returns a key and its secret, once.
@@ -90,11 +90,11 @@ pub(super) fn create_api_key(
         return Err(Refusal::Invalid("apikeyIP"));
     }
     let signature = signature::from_hex(parameters.text("userSignature")?);
-    in_time(exchange, parameters)?;
+    in_time(parameters)?;
     may_call(exchange, parameters)?;
     let mut keys = lock(&exchange.0.keys);
     // Use the nonce even if the request fails: a client must not rely on the opposite.
-    let nonce = keys.spend_nonce(account, (exchange.0.now)())?;
+    let nonce = keys.spend_nonce(account, parameters.now())?;
     let digest = eip191_hash_message(login_message(nonce));
     let signer = signature.and_then(|signature| signature::recover(&digest, &signature));
     if signer != Some(account) {
@@ -108,7 +108,7 @@ pub(super) fn create_api_key(
 /// deposits applies only to the API V3.
 pub(super) fn balance(exchange: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
     only(parameters, &[&READ])?;
-    in_time(exchange, parameters)?;
+    in_time(parameters)?;
     authenticate(exchange, parameters)?;
     Ok(reads::empty_balance())
 }
@@ -142,7 +142,7 @@ fn only(parameters: &Parameters, known: &[&[&str]]) -> Result<(), Refusal> {
 }
 
 /// Checks that the timestamp is not older than `recvWindow` and less than a second ahead.
-fn in_time(exchange: &Exchange, parameters: &Parameters) -> Result<(), Refusal> {
+fn in_time(parameters: &Parameters) -> Result<(), Refusal> {
     let timestamp = parameters.number("timestamp")?;
     let window = match parameters.get("recvWindow") {
         None => 5_000,
@@ -151,7 +151,7 @@ fn in_time(exchange: &Exchange, parameters: &Parameters) -> Result<(), Refusal> 
     if window > 60_000 {
         return Err(Refusal::Invalid("recvWindow"));
     }
-    let now = (exchange.0.now)();
+    let now = parameters.now();
     let recent = timestamp < now + 1_000 && now.saturating_sub(timestamp) <= window;
     if recent { Ok(()) } else { Err(Refusal::Timestamp) }
 }

@@ -24,12 +24,16 @@ const LONGEST_LIFE_MS: u64 = 180 * DAY_MS;
 /// Enforced by the SDKs. The exchange does not publish its own check.
 const LONGEST_NAME: usize = 16;
 
-/// Executes a request if its signer is allowed to.
+/// Executes a request if its signer is allowed to. `now` is the time of its arrival.
 ///
 /// # Errors
 ///
 /// Returns the exchange's own error text.
-pub(super) fn execute(exchange: &Exchange, envelope: &Envelope) -> Result<Value, Refusal> {
+pub(super) fn execute(
+    exchange: &Exchange,
+    envelope: &Envelope,
+    now: u64,
+) -> Result<Value, Refusal> {
     match &envelope.action {
         Action::ApproveAgent { sent_chain, approval } => {
             let digest = signing::approve_agent_digest(exchange.0.chain, approval);
@@ -40,7 +44,7 @@ pub(super) fn execute(exchange: &Exchange, envelope: &Envelope) -> Result<Value,
                 // but names the other gets the same error: a strict guess.
                 return Err(Refusal::MustDeposit(signer));
             }
-            approve_agent(exchange, envelope, signer, approval)?;
+            approve_agent(exchange, envelope, (signer, now), approval)?;
             Ok(json!({"type": "default"}))
         }
         Action::L1 { action, act } => {
@@ -49,7 +53,7 @@ pub(super) fn execute(exchange: &Exchange, envelope: &Envelope) -> Result<Value,
             let hash = signing::action_hash(&action, *nonce, *vault_address, *expires_after);
             let digest = hash.and_then(|hash| signing::l1_digest(exchange.0.chain, hash));
             let request = hash.map(|hash| hash.to_string()).unwrap_or_default();
-            perform(exchange, envelope, signer(envelope, digest)?, act, &request)
+            perform(exchange, envelope, (signer(envelope, digest)?, now), act, &request)
         }
     }
 }
@@ -62,10 +66,9 @@ fn signer(envelope: &Envelope, digest: Option<B256>) -> Result<Address, Refusal>
 fn approve_agent(
     exchange: &Exchange,
     envelope: &Envelope,
-    master: Address,
+    (master, now): (Address, u64),
     approval: &ApproveAgent,
 ) -> Result<(), Refusal> {
-    let now = (exchange.0.now)();
     let rules = exchange.rules();
     let mut book = lock(&exchange.0.book);
     // An agent has no account of its own, independent of the rules on deposits.
@@ -121,11 +124,10 @@ fn split_name(text: &str) -> (&str, Option<&str>) {
 fn perform(
     exchange: &Exchange,
     envelope: &Envelope,
-    signer: Address,
+    (signer, now): (Address, u64),
     act: &Act,
     request: &str,
 ) -> Result<Value, Refusal> {
-    let now = (exchange.0.now)();
     let mut book = lock(&exchange.0.book);
     let account = match book.role(signer, now) {
         Role::Missing => {
@@ -144,7 +146,7 @@ fn perform(
         // Neither vaults nor sub-accounts are simulated.
         return Err(Refusal::UnknownVault(vault));
     }
-    trade::execute(exchange, account, act, request)
+    trade::execute(exchange, trade::Sender { account, request, now }, act)
 }
 
 /// Uses a nonce: within (now - 2 days, now + 1 day), above the lowest of the signer's 100 highest,

@@ -8,15 +8,15 @@ use super::{
     trade::{markets, reads},
     wire::Info,
 };
-use crate::{lock, market::Engine};
+use crate::{edge::Moment, lock, market::Engine};
 
-/// Returns the response to a request. The state of the market is `lag` milliseconds old.
-pub(super) fn answer(exchange: &Exchange, query: &Info, lag: u64) -> Value {
-    let now = (exchange.0.now)();
+/// Returns the response to a request.
+pub(super) fn answer(exchange: &Exchange, query: &Info, at: Moment) -> Value {
+    let now = at.now;
     match query {
         Info::ExtraAgents { .. } | Info::UserRole { .. } => agents(exchange, query, now),
-        _ if lag > 0 => {
-            let past = lock(&exchange.0.engine).as_of(now.saturating_sub(lag));
+        _ if at.lags() => {
+            let past = lock(&exchange.0.engine).as_of(at.seen);
             trade(&past, query, now)
         }
         _ => trade(&lock(&exchange.0.engine), query, now),

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Now,
-    edge::{Call, Edge, MAX_BODY_BYTES, Reply},
+    edge::{Call, Edge, MAX_BODY_BYTES, Moment, Reply},
     faults::Fault,
     journal, lock,
     market::Engine,
@@ -251,7 +251,7 @@ impl Exchange {
         path: &str,
         kind: &'static str,
         weight: u32,
-        apply: impl Fn(u64) -> Reply + Send + Sync + 'static,
+        apply: impl Fn(Moment) -> Reply + Send + Sync + 'static,
     ) -> Response {
         let limit = Limit { name: "weight", per_minute: self.rules().weight_per_minute };
         let call = Call { path: path.to_owned(), kind, weight, limit };
@@ -264,7 +264,7 @@ async fn exchange(State(exchange): State<Exchange>, request: Request) -> Respons
         Ok(envelope) => {
             let (kind, weight) = (envelope.action.kind(), envelope.action.weight());
             let sender = exchange.clone();
-            let apply = move |_lag| match actions::execute(&sender, &envelope) {
+            let apply = move |at: Moment| match actions::execute(&sender, &envelope, at.now) {
                 Ok(response) => ok(&json!({"status": "ok", "response": response})),
                 Err(refusal) => {
                     let body = json!({"status": "err", "response": refusal.to_string()});
@@ -285,7 +285,7 @@ async fn info(State(exchange): State<Exchange>, request: Request) -> Response {
         Ok(query) => {
             let (kind, weight) = (query.kind(), query.weight());
             let reader = exchange.clone();
-            let apply = move |lag| ok(&info::answer(&reader, &query, lag));
+            let apply = move |at: Moment| ok(&info::answer(&reader, &query, at));
             exchange.pass("/info", kind, weight, apply).await
         }
         Err(malformed) => exchange.pass("/info", "malformed", 20, move |_| malformed.into()).await,

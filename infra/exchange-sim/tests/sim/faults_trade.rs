@@ -65,6 +65,20 @@ async fn late_order_is_executed_when_it_arrives() {
     assert_eq!(hyperliquid.exchange.executions(owner().address())[&cloid()].accepted, 1);
 }
 
+/// The clock of a test may pass the arrival and the expiry in one step.
+#[tokio::test]
+async fn late_order_is_executed_as_of_its_arrival() {
+    let hyperliquid = with_account();
+    send_late(&hyperliquid, &signed(&order("Ioc", "61000"), START, Some(START + 10_000))).await;
+    hyperliquid.clock.advance(60_000);
+    assert!(hyperliquid.exchange.set_price("BTC", "70000"));
+    let user = format!("{:#x}", owner().address());
+    let query = json!({"type": "orderStatus", "user": user, "oid": cloid()});
+    let found = hyperliquid.post("/info", &query).await.json();
+    assert_eq!(found["order"]["status"], "filled", "{found}");
+    assert_eq!(found["order"]["order"]["timestamp"], START + 3_000);
+}
+
 #[tokio::test]
 async fn late_order_after_its_expiry_is_refused() {
     let hyperliquid = with_account();

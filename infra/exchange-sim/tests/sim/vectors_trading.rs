@@ -29,15 +29,44 @@ fn chain(vector: &Value) -> Chain {
     serde_json::from_value(vector["inputs"]["hyperliquid_chain"].clone()).unwrap()
 }
 
+/// The categories that the wallet signs. They move money or manage builders, and are not simulated.
+const SIGNED_BY_WALLET: [(&str, &str, usize); 4] = [
+    ("hyperliquid_trading.json", "hyperliquid_money_user_signed", 19),
+    ("aster_trading.json", "aster_withdraw", 4),
+    ("aster_trading.json", "aster_v3_manage_builder", 8),
+    ("aster_trading.json", "aster_deposit_tx", 4),
+];
+
 #[test]
 fn all_vectors_of_trading_are_known() {
-    let money = of_category("hyperliquid_trading.json", "hyperliquid_money_user_signed");
-    let others = ["aster_withdraw", "aster_v3_manage_builder", "aster_deposit_tx"];
-    let others = others.map(|category| of_category("aster_trading.json", category).len());
-    // Actions that move money are not simulated.
-    assert_eq!((actions().len(), money.len(), calls().len(), others), (55, 19, 39, [4, 8, 4]));
-    assert_eq!(vectors("hyperliquid_trading.json").len(), 74);
-    assert_eq!(vectors("aster_trading.json").len(), 55);
+    for (file, category, count) in SIGNED_BY_WALLET {
+        assert_eq!(of_category(file, category).len(), count, "{category}");
+    }
+    assert_eq!((actions().len(), calls().len()), (55, 39));
+    assert_eq!(vectors("hyperliquid_trading.json").len(), 55 + 19);
+    assert_eq!(vectors("aster_trading.json").len(), 39 + 4 + 8 + 4);
+}
+
+#[test]
+fn digests_and_signers_of_wallet_match_vectors() {
+    for (file, category, _) in SIGNED_BY_WALLET {
+        for vector in of_category(file, category) {
+            if category == "aster_deposit_tx" {
+                let raw = hex::decode(&text(&vector["raw_transaction"])[2..]).unwrap();
+                let hash = alloy_primitives::keccak256(&raw).to_string();
+                assert_eq!(hash, vector["transaction_hash"], "{}", vector["name"]);
+                continue;
+            }
+            check_vector(&vector, text(&vector["hashes"]["digest"]).parse().unwrap());
+            // A withdrawal has a second signature around the first one.
+            if let Some(message) = vector["wrapper"]["typed_data"]["message"]["msg"].as_str() {
+                let wrapper = &vector["wrapper"];
+                let chain_id = wrapper["typed_data"]["domain"]["chainId"].as_u64().unwrap();
+                check_vector(wrapper, message_digest(chain_id, message).unwrap());
+                assert!(message.contains(text(&vector["signature"]["hex"])));
+            }
+        }
+    }
 }
 
 #[test]

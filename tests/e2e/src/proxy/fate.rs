@@ -20,7 +20,8 @@ pub enum Fate {
     Pass,
     /// The process is killed.
     Die(Side),
-    /// The call fails, and the process continues.
+    /// The call fails, and the process continues. [`Fault::Late`] calls arrive when the test's clock
+    /// has advanced, whatever became of the process; only exchanges have [`Fault::ReadsLag`].
     Fail(Fault),
     /// The call takes effect, and the connection breaks before its response is read.
     Lose,

@@ -24,9 +24,9 @@ pub(super) fn fail(fault: Fault) -> Option<Response> {
         Fault::Reset => Some(broken()),
         Fault::Hostile(hostile) => Some(hostile.response()),
         Fault::AppliedButLost => Some(StatusCode::BAD_GATEWAY.into_response()),
-        Fault::Hang | Fault::AppliedThenHang | Fault::Pass => None,
-        Fault::Late { .. } | Fault::Twice | Fault::ReadsLag { .. } => {
-            panic!("only a simulator has the fault {fault:?}")
+        Fault::Hang | Fault::AppliedThenHang => None,
+        Fault::Pass | Fault::Late { .. } | Fault::Twice | Fault::ReadsLag { .. } => {
+            unreachable!("the call is forwarded")
         }
     }
 }
@@ -66,11 +66,6 @@ fn operation(call: &Call) -> &str {
 /// `Hyperliquid.approveAgent` or `Aster.GET agent`.
 pub(super) fn name(service: &str, call: &Call) -> String {
     let operation = operation(call);
-    let kind = || {
-        let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-        let kind = body.pointer("/action/type").or_else(|| body.get("type"));
-        kind.and_then(Value::as_str).unwrap_or("?").to_owned()
-    };
     match service {
         "dynamodb" => format!("DynamoDB.{operation}"),
         "kms" => format!("KMS.{operation}"),
@@ -83,13 +78,20 @@ pub(super) fn name(service: &str, call: &Call) -> String {
             let what = if attaches { "keys" } else { "apikeys" };
             format!("ApiGateway.{} {what}", call.head.method)
         }
-        "hyperliquid" => format!("Hyperliquid.{}", kind()),
+        "hyperliquid" => format!("Hyperliquid.{}", kind(call)),
         _ => {
             let last = call.path.rsplit('/').next().unwrap_or_default();
             let server = if service == "api" { "Api" } else { "Aster" };
             format!("{server}.{} {last}", call.head.method)
         }
     }
+}
+
+/// Returns the kind of a call to Hyperliquid, such as `order` or `orderStatus`.
+pub(super) fn kind(call: &Call) -> String {
+    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+    let kind = body.pointer("/action/type").or_else(|| body.get("type"));
+    kind.and_then(Value::as_str).unwrap_or("?").to_owned()
 }
 
 pub(super) fn end_to_end(mut headers: HeaderMap) -> HeaderMap {

@@ -51,7 +51,7 @@ fn trade(
     let text = parameters.text_as_sent();
     let digest = text.and_then(|text| signing::message_digest(chain_id, text));
     let request = digest.map(|digest| digest.to_string()).unwrap_or_default();
-    let now = (exchange.0.now)();
+    let now = parameters.now();
     let mut engine = lock(&exchange.0.engine);
     fund(&mut engine, account);
     let result = apply(&mut engine, &Trader { account, request, now });

@@ -16,8 +16,8 @@ use crate::market::{Engine, Fill, Num, Order, Position, Side, Spec, Status};
 const FORGOTTEN_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// `GET /fapi/v3/exchangeInfo`: public.
-pub(in crate::aster) fn info(exchange: &Exchange, _: &Parameters) -> Result<Value, Refusal> {
-    Ok(exchange_info((exchange.0.now)()))
+pub(in crate::aster) fn info(_: &Exchange, parameters: &Parameters) -> Result<Value, Refusal> {
+    Ok(exchange_info(parameters.now()))
 }
 
 /// `GET /fapi/v3/premiumIndex`: public.
@@ -25,7 +25,7 @@ pub(in crate::aster) fn premium_index(
     exchange: &Exchange,
     parameters: &Parameters,
 ) -> Result<Value, Refusal> {
-    let now = (exchange.0.now)();
+    let now = parameters.now();
     let engine = lock(&exchange.0.engine);
     let row = |spec: &Spec| {
         let mark = engine.market(spec.name).map_or(Num::ZERO, |market| market.mark);
@@ -56,11 +56,12 @@ fn read(
     if exchange.rules().require_deposit && !lock(&exchange.0.accounts).has_deposited(account) {
         return Err(Refusal::NoDeposit);
     }
-    let now = (exchange.0.now)();
+    let at = parameters.at();
     let engine = lock(&exchange.0.engine);
-    match parameters.lag() {
-        0 => show(&engine, account, now),
-        lag => show(&engine.as_of(now.saturating_sub(lag)), account, now),
+    if at.lags() {
+        show(&engine.as_of(at.seen), account, at.now)
+    } else {
+        show(&engine, account, at.now)
     }
 }
 

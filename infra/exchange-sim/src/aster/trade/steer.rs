@@ -74,7 +74,9 @@ impl Exchange {
         held.text()
     }
 
+    /// Changes the market. Late requests that have arrived by now come first.
     fn steer<T>(&self, change: impl FnOnce(&mut Engine, u64) -> T) -> T {
+        self.0.edge.run_late();
         let now = (self.0.now)();
         let mut engine = lock(&self.0.engine);
         let result = change(&mut engine, now);

@@ -14,7 +14,8 @@ mod steer;
 pub(super) mod wire;
 mod words;
 
-use orders::{Sender, by_asset, find};
+pub(super) use orders::Sender;
+use orders::{by_asset, find};
 use wire::{Act, IsolatedMargin, Leverage, OrderName};
 
 /// Funds of an account that deposited without an amount, in dollars: for perpetuals and as spot.
@@ -39,14 +40,12 @@ pub(super) fn fund(engine: &mut Engine, account: Address) {
 /// Returns the error of the whole action.
 pub(super) fn execute(
     exchange: &Exchange,
-    account: Address,
+    sender: Sender<'_>,
     act: &Act,
-    request: &str,
 ) -> Result<Value, Refusal> {
-    let now = (exchange.0.now)();
+    let Sender { account, now, .. } = sender;
     let mut engine = lock(&exchange.0.engine);
     fund(&mut engine, account);
-    let sender = Sender { account, request, now };
     let result = apply(&mut engine, sender, act);
     let batch = u64::try_from(act.batch()).unwrap_or(u64::MAX);
     engine.account_mut(account).actions += batch;

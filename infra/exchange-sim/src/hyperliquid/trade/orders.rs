@@ -18,11 +18,11 @@ const FARTHEST: i128 = 80;
 
 /// Who sent an action, and when.
 #[derive(Clone, Copy)]
-pub(super) struct Sender<'a> {
-    pub(super) account: Address,
+pub(in crate::hyperliquid) struct Sender<'a> {
+    pub(in crate::hyperliquid) account: Address,
     /// Hash of the signed action.
-    pub(super) request: &'a str,
-    pub(super) now: u64,
+    pub(in crate::hyperliquid) request: &'a str,
+    pub(in crate::hyperliquid) now: u64,
 }
 
 /// Places orders, and returns the entries of `statuses`: one for each order, or one error for all.

@@ -4,7 +4,8 @@
 //! form, such as `100.0`, therefore recovers to an unknown address. [`canonical`] imitates that.
 
 use alloy_primitives::Address;
-use serde::{Deserialize, Deserializer, de};
+use serde::de::{self, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::market::Num;
@@ -23,9 +24,9 @@ pub(in crate::hyperliquid) enum Act {
     UpdateLeverage(Leverage),
     UpdateIsolatedMargin(IsolatedMargin),
     /// The rest has its signature checked, and is refused.
-    ScheduleCancel(Value),
-    TwapOrder(Value),
-    TwapCancel(Value),
+    ScheduleCancel(IgnoredAny),
+    TwapOrder(IgnoredAny),
+    TwapCancel(IgnoredAny),
     AgentSendAsset(AgentSendAsset),
 }
 

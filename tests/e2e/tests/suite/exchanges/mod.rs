@@ -2,6 +2,7 @@
 
 mod aster_v1;
 mod clocks;
+mod late;
 mod networks;
 mod proof;
 mod throttling;

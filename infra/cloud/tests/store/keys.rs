@@ -72,7 +72,8 @@ async fn cached_data_key_is_unwrapped_once_in_its_time() {
     let served = Served::new().await;
     let sealed = served.envelope.seal(context("a"), b"secret").await.unwrap();
     let cache = KeyCache::new(60_000);
-    let open = |now_ms| served.envelope.open_cached(&cache, &context("a"), &sealed, now_ms);
+    let about = context("a");
+    let open = |now_ms| served.envelope.open_cached(&cache, &about, &sealed, now_ms);
     for now_ms in [NOW_MS, NOW_MS + 1, NOW_MS + 59_999] {
         let pass = open(now_ms).await.unwrap();
         assert_eq!((pass.as_slice(), served.decryptions()), (b"secret".as_slice(), 1));
@@ -82,7 +83,7 @@ async fn cached_data_key_is_unwrapped_once_in_its_time() {
     let disabled = KeyCache::new(0);
     for before in 2..4 {
         assert_eq!(served.decryptions(), before);
-        served.envelope.open_cached(&disabled, &context("a"), &sealed, NOW_MS).await.unwrap();
+        served.envelope.open_cached(&disabled, &about, &sealed, NOW_MS).await.unwrap();
     }
 }
 

@@ -49,9 +49,8 @@ pub enum ReserveLost {
 
 impl Store {
     /// Stores orders with their signed bytes, and the ledger with their nonce, in one transaction.
-    /// `ledger` is the next one: its `rev` is the number after the present one's, and no write has
-    /// the same number with another content. A record that has expired at `now_ms` counts as
-    /// absent.
+    /// `ledger` is the next one, and its `rev` is one above that of the present one. A record that
+    /// has expired at `now_ms` counts as absent.
     ///
     /// # Errors
     /// When an order or the ledger is not as expected, or the table fails.

@@ -13,6 +13,7 @@ pub mod exchanges;
 pub mod http_client;
 pub mod key_admin;
 pub mod mpc;
+pub mod orders;
 pub mod runtime;
 pub mod schema;
 pub mod store;

@@ -348,7 +348,7 @@ impl Budget {
     }
 
     /// Returns a random number from 0 to `bound` milliseconds.
-    pub(super) fn jitter_ms(&self, bound: u64) -> u64 {
+    pub(crate) fn jitter_ms(&self, bound: u64) -> u64 {
         self.random.bytes().map(u64::from_le_bytes).unwrap_or_default() % bound
     }
 

@@ -7,6 +7,7 @@ use platform::items::StoreError;
 
 use super::OrderView;
 use crate::exchanges::LookupError;
+use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::budget::Busy;
 use crate::exchanges::http::TransportError;
 use crate::exchanges::trade::{TradeCode, TradeRefusal};
@@ -195,6 +196,27 @@ pub struct BrokenRule {
     pub limit: Option<String>,
     /// The action to take, as a sentence.
     pub advice: String,
+}
+
+impl From<BrokenRule> for TradeError {
+    fn from(rule: BrokenRule) -> Self {
+        Self::Rule(Box::new(rule))
+    }
+}
+
+impl From<AskError> for TradeError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Refused(refusal) => match refusal.code {
+                TradeCode::AgentUnknown => Self::NoCredential(CredentialGap::AgentUnknown),
+                TradeCode::RateLimited { retry_after_s } => {
+                    Self::Busy(Busy::Limited { retry_after_s })
+                }
+                _ => Self::Refused { client_order_id: None, refusal },
+            },
+            AskError::Failed(failed) => failed.into(),
+        }
+    }
 }
 
 impl From<StoreError> for TradeError {

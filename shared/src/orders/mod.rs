@@ -3,25 +3,35 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `place`, `modify`, `cancel`, `read` | the operations of callers |
-//! | `resolve`, `job` | finding the outcome of an order whose response was lost |
+//! | `place`, `modify`, `cancel`, `cancel_all`, `read` | the operations of callers |
+//! | `resolve`, `finding`, `job` | finding the outcome of an order whose response was lost |
 //! | `plan` | the orders of a request: checked, priced, and built for the exchange |
-//! | `reserve` | the transaction that stores the signed bytes before they are sent |
-//! | `outcome` | what an exchange's response means for the record |
+//! | `reserve`, `exposure` | the transaction that stores the signed bytes before they are sent |
+//! | `outcome` | the meaning of an exchange's response for the record |
+//! | `target` | the order that a caller names |
 //! | `client` | the two exchanges with their budget and circuit |
 //! | `markets` | the markets of an exchange, cached with a bounded age |
 //! | `access` | the wallet, its credential, its policy and its agent's key |
 //! | `sequencer` | one reservation at a time for each wallet in a process |
+//! | `config` | settings and dependencies |
 //! | `view`, `error` | results and errors |
 //!
-//! The rules that make an order execute at most once are in `docs/concepts/trading.md`.
+//! Three rules make an order execute at most once. The signed bytes and their nonce are stored
+//! before the first byte is sent. Only one signature of an order may be unresolved. A new signature
+//! follows only a proof that the previous one did not and cannot execute: a refusal of bytes that
+//! were sent for the first time, or a nonce that can no longer execute and two lookups after it,
+//! at least a second apart, that find nothing.
 
 #![deny(clippy::float_arithmetic)]
 
 mod access;
 mod cancel;
+mod cancel_all;
 mod client;
+mod config;
 mod error;
+mod exposure;
+mod finding;
 mod job;
 mod markets;
 mod modify;
@@ -32,60 +42,133 @@ mod read;
 mod reserve;
 mod resolve;
 mod sequencer;
+mod target;
 mod view;
 
+pub use config::{TradeConfig, TraderParts};
 pub use error::{BrokenRule, CredentialGap, TradeError};
 pub use job::{ResolveLimits, ResolveRun};
 pub use view::{LegView, OrderToPlace, OrderView, PlacedOrder, Placing};
 
-use domain::clock::Clock;
-use domain::ids::{Exchange, WalletRef};
-use platform::env::ConfigError;
-use platform::items::StoreError;
+use std::sync::Arc;
 
-use crate::caller::Caller;
-use crate::exchanges::budget::Spender;
+use domain::clock::Clock;
+use domain::ids::{Exchange, Tenant};
+use domain::random::Random;
+use platform::env::ConfigError;
+use platform::envelope::{Envelope, KeyCache};
+
+use crate::exchanges::budget::{Budget, Spender};
+use crate::exchanges::{AsterConfig, HyperliquidConfig, aster, hyperliquid};
 use crate::runtime::Runtime;
 use crate::store::Store;
-use crate::trading::ids::OrderName;
-use crate::trading::order::{ChangeRequest, SymbolText};
+use client::TradeClient;
+use client::wire::Wire;
+use markets::{MarketCache, Reading};
+use sequencer::Sequencer;
 
-/// The orders of one exchange. Cheap to clone.
+/// Maximum duration of a request, in milliseconds. It is shorter than API Gateway's 29 seconds.
+const REQUEST_MS: u64 = 20_000;
+
+/// The orders of one exchange. Clones share connections, caches and turns.
 #[derive(Clone, Debug)]
-pub struct Trader { /* private */ }
+pub struct Trader {
+    store: Store,
+    envelope: Envelope,
+    random: Random,
+    keys: KeyCache,
+    client: TradeClient,
+    budget: config::BudgetParts,
+    markets: Arc<MarketCache>,
+    sequencer: Sequencer,
+}
 
 impl Trader {
     /// Returns Aster's orders, with clients from the environment.
     ///
     /// # Errors
     /// Returns an error that names the missing variable.
-    pub fn aster_from_env(runtime: &Runtime<'_>, spender: Spender) -> Result<Self, ConfigError>;
+    pub fn aster_from_env(runtime: &Runtime<'_>, spender: Spender) -> Result<Self, ConfigError> {
+        let parts = TraderParts::from_env(runtime, spender)?;
+        Ok(Self::aster(parts, &AsterConfig::from_env(&runtime.env)?))
+    }
 
     /// Returns Hyperliquid's orders, with clients from the environment.
     ///
     /// # Errors
     /// Returns an error that names the missing variable.
-    pub fn hyperliquid_from_env(runtime: &Runtime<'_>, spender: Spender) -> Result<Self, ConfigError>;
+    pub fn hyperliquid_from_env(
+        runtime: &Runtime<'_>,
+        spender: Spender,
+    ) -> Result<Self, ConfigError> {
+        let parts = TraderParts::from_env(runtime, spender)?;
+        Ok(Self::hyperliquid(parts, &HyperliquidConfig::from_env(&runtime.env)?))
+    }
+
+    /// Returns Aster's orders, with these dependencies.
+    #[must_use]
+    pub fn aster(parts: TraderParts, config: &AsterConfig) -> Self {
+        let timeout_ms = parts.config.order_timeout_ms;
+        let client = aster::trade::Client::new(config, timeout_ms, &parts.clock, &parts.random);
+        Self::new(parts, Wire::Aster(client))
+    }
+
+    /// Returns Hyperliquid's orders, with these dependencies.
+    #[must_use]
+    pub fn hyperliquid(parts: TraderParts, config: &HyperliquidConfig) -> Self {
+        let timeout_ms = parts.config.order_timeout_ms;
+        let client = hyperliquid::trade::Client::new(config, timeout_ms, &parts.clock);
+        Self::new(parts, Wire::Hyperliquid(client))
+    }
+
+    fn new(parts: TraderParts, wire: Wire) -> Self {
+        let TraderParts { store, envelope, clock, random, budget, spender, config } = parts;
+        let exchange = wire.exchange();
+        let budget = config::BudgetParts { config: Arc::new(budget), exchange };
+        let first = budget.make(&store, spender, &clock, &random);
+        Self {
+            client: TradeClient::new(wire, first, clock, config.order_timeout_ms),
+            keys: config.keys,
+            markets: Arc::default(),
+            sequencer: Sequencer::default(),
+            store,
+            envelope,
+            random,
+            budget,
+        }
+    }
+
+    /// Returns a trader with the same connections, caches and turns that spends as `spender`.
+    #[must_use]
+    pub fn with_spender(&self, spender: Spender) -> Self {
+        let budget: Budget = self.budget.make(&self.store, spender, self.clock(), &self.random);
+        Self { client: self.client.with_budget(budget), ..self.clone() }
+    }
 
     /// Returns the exchange.
-    pub const fn exchange(&self) -> Exchange;
-    /// Returns the table.
-    pub const fn store(&self) -> &Store;
-    /// Returns the clock.
-    pub const fn clock(&self) -> &Clock;
+    #[must_use]
+    pub const fn exchange(&self) -> Exchange {
+        self.client.exchange()
+    }
 
-    /// Places orders. `key` is the `Idempotency-Key`.
-    pub async fn place(&self, caller: &Caller, wallet: &WalletRef, orders: &[OrderToPlace], key: Option<&str>) -> Result<Placing, TradeError>;
-    /// Changes price and quantity of an open limit order.
-    pub async fn modify(&self, caller: &Caller, wallet: &WalletRef, order: &OrderName, change: &ChangeRequest, symbol: Option<&SymbolText>) -> Result<OrderView, TradeError>;
-    /// Cancels an order.
-    pub async fn cancel(&self, caller: &Caller, wallet: &WalletRef, order: &OrderName, symbol: Option<&SymbolText>) -> Result<OrderView, TradeError>;
-    /// Cancels all open orders of a market, and returns them in their state after it.
-    pub async fn cancel_all(&self, caller: &Caller, wallet: &WalletRef, symbol: &SymbolText) -> Result<Vec<OrderView>, TradeError>;
-    /// Returns the open orders of a market, or of all markets.
-    pub async fn open_orders(&self, caller: &Caller, wallet: &WalletRef, symbol: Option<&SymbolText>) -> Result<Vec<OrderView>, TradeError>;
-    /// Returns an order in its present state.
-    pub async fn status(&self, caller: &Caller, wallet: &WalletRef, order: &OrderName, symbol: Option<&SymbolText>) -> Result<OrderView, TradeError>;
-    /// Resolves the orders whose outcome is unknown (the job).
-    pub async fn resolve_due(&self, limits: &ResolveLimits) -> Result<ResolveRun, StoreError>;
+    /// Returns the table.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Returns the clock.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        self.client.clock()
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.clock().now_ms()
+    }
+
+    /// Returns the markets, read for a tenant.
+    fn markets<'a>(&'a self, tenant: &'a Tenant) -> Reading<'a> {
+        Reading { client: &self.client, cache: &self.markets, tenant }
+    }
 }

@@ -3,8 +3,17 @@
 use domain::ids::Exchange;
 
 use super::TradeError;
-use crate::trading::ids::ClientOrderId;
-use crate::trading::order::{OrderRequest, OrderStatus, PositionSide, Side, TimeInForce};
+use super::plan::legs_of;
+use crate::exchanges::trade::ExchangeOrder;
+use crate::exchanges::{aster, hyperliquid};
+use crate::store::{
+    LegKind, OrderRecord, OrderState, StoredLeg, StoredOutcome, TradingAccount,
+};
+use crate::trading::decimal::Decimal;
+use crate::trading::ids::{ClientOrderId, ExchangeOrderId, Leg};
+use crate::trading::order::{
+    Amount, OrderRequest, OrderStatus, OrderType, PositionSide, Side, TimeInForce,
+};
 
 /// An order to place.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -110,4 +119,231 @@ impl Placing {
             None => Err(TradeError::NoOrder),
         }
     }
+}
+
+/// Returns the published status of an exchange's word.
+fn status_of(exchange: Exchange, word: &str, filled: Decimal, quantity: Decimal) -> OrderStatus {
+    let is_part = !filled.is_zero() && filled < quantity;
+    match exchange {
+        // The exchange also states `filled` when the rest of the order was cancelled.
+        Exchange::Hyperliquid if word == "filled" && is_part => OrderStatus::Canceled,
+        Exchange::Hyperliquid => hyperliquid::trade::read::status(word, is_part),
+        Exchange::Aster => match aster::trade::read::status(word) {
+            OrderStatus::Open if is_part => OrderStatus::PartiallyFilled,
+            status => status,
+        },
+    }
+}
+
+/// Returns the view of a placed order as it was when its outcome was stored. `None` when the record
+/// has no such outcome.
+pub(super) fn of_record(account: &TradingAccount, record: &OrderRecord) -> Option<OrderView> {
+    let Some(StoredOutcome::Placed {
+        order_id,
+        exchange_status,
+        filled,
+        average_price,
+        exchange_price,
+        at_ms,
+        legs,
+    }) = &record.outcome
+    else {
+        return None;
+    };
+    let request = &record.request;
+    let filled_value = Decimal::parse(filled).unwrap_or(Decimal::ZERO);
+    let quantity = request.quantity.value();
+    let leg = |leg| leg_view(account, record, leg, legs, &[]);
+    Some(OrderView {
+        order_id: order_id.clone(),
+        client_order_id: Some(record.client_order_id.to_string()),
+        symbol: request.symbol.to_string(),
+        exchange_symbol: record.symbol.name.clone(),
+        side: request.side,
+        order_type: request.order_type.as_str().to_owned(),
+        status: status_of(account.exchange, exchange_status, filled_value, quantity),
+        exchange_status: exchange_status.clone(),
+        price: text_of(request.price.as_ref()),
+        exchange_price: exchange_price.clone(),
+        quantity: request.quantity.text().to_owned(),
+        filled_quantity: filled.clone(),
+        average_price: average_price.clone(),
+        at_ms: *at_ms,
+        exchange: account.exchange,
+        time_in_force: if is_replaced(account.exchange, record) {
+            Some(TimeInForce::PostOnly)
+        } else {
+            request.time_in_force
+        },
+        reduce_only: request.reduce_only,
+        position_side: request.position_side,
+        trigger_price: request.trigger_price.as_ref().map(|it| it.text().to_owned()),
+        take_profit: leg(Leg::TakeProfit),
+        stop_loss: leg(Leg::StopLoss),
+    })
+}
+
+fn text_of(price: Option<&Amount>) -> String {
+    price.map_or_else(|| "0".to_owned(), |price| price.text().to_owned())
+}
+
+/// Returns the view of an attached order, from the exchange's list or from the stored outcome.
+fn leg_view(
+    account: &TradingAccount,
+    record: &OrderRecord,
+    leg: Leg,
+    stored: &[StoredLeg],
+    children: &[ExchangeOrder],
+) -> Option<LegView> {
+    if !legs_of(&record.request).contains(&leg) {
+        return None;
+    }
+    let id = account.exchange_id(record, record.placed_generation, leg).text(account.exchange);
+    let child = children.iter().find(|child| child.client_id.as_deref() == Some(id.as_str()));
+    let kind = if leg == Leg::TakeProfit { LegKind::TakeProfit } else { LegKind::StopLoss };
+    let stored = stored.iter().find(|stored| stored.kind == kind);
+    let status = match (child, stored) {
+        (Some(child), _) => child.status,
+        (None, Some(stored)) => {
+            let word = &stored.exchange_status;
+            status_of(account.exchange, word, Decimal::ZERO, Decimal::ZERO)
+        }
+        (None, None) => OrderStatus::Unknown,
+    };
+    let order_id = child.map(|child| child.order_id.clone());
+    let order_id = order_id.or_else(|| stored.and_then(|stored| stored.order_id.clone()));
+    Some(LegView { order_id, client_order_id: id, status })
+}
+
+/// Returns the view of an order as the exchange states it now. `record` is the service's own, if
+/// it has one.
+pub(super) fn of_exchange(
+    account: &TradingAccount,
+    order: &ExchangeOrder,
+    record: Option<&OrderRecord>,
+) -> OrderView {
+    let plain = of_others(account.exchange, order);
+    let Some(record) = record else { return plain };
+    let id = order.client_id.as_deref();
+    let parsed = id.and_then(|id| ExchangeOrderId::parse(account.exchange, id));
+    let symbol = record.request.symbol.to_string();
+    if parsed.is_some_and(|id| id.leg != Leg::Entry) {
+        return OrderView { symbol, ..plain };
+    }
+    let request = &record.request;
+    let carried = carried(account.exchange, order, record);
+    let filled = order.filled.checked_add(carried).unwrap_or(order.filled);
+    let whole = order.quantity.checked_add(carried).unwrap_or(order.quantity);
+    let is_market = request.order_type == OrderType::Market;
+    let of_caller = |amount: Option<&Amount>, value: Decimal| match amount {
+        Some(amount) if amount.value() == value => amount.text().to_owned(),
+        Some(_) => value.text(),
+        None => "0".to_owned(),
+    };
+    let stored = match &record.outcome {
+        Some(StoredOutcome::Placed { legs, .. }) => legs.as_slice(),
+        _ => &[],
+    };
+    let leg = |leg| leg_view(account, record, leg, stored, &order.children);
+    OrderView {
+        client_order_id: Some(record.client_order_id.to_string()),
+        symbol,
+        order_type: request.order_type.as_str().to_owned(),
+        status: match order.status {
+            OrderStatus::Open if !filled.is_zero() => OrderStatus::PartiallyFilled,
+            status => status,
+        },
+        price: of_caller(request.price.as_ref(), order.price),
+        exchange_price: (is_market && !order.price.is_zero()).then(|| order.price.text()),
+        quantity: of_caller(Some(&request.quantity), whole),
+        filled_quantity: filled.text(),
+        time_in_force: request
+            .time_in_force
+            .map(|requested| order.time_in_force.unwrap_or(requested)),
+        reduce_only: request.reduce_only || order.reduce_only,
+        position_side: request.position_side,
+        trigger_price: request
+            .trigger_price
+            .as_ref()
+            .map(|trigger| trigger.text().to_owned())
+            .or_else(|| order.trigger_price.map(Decimal::text)),
+        take_profit: leg(Leg::TakeProfit),
+        stop_loss: leg(Leg::StopLoss),
+        ..plain
+    }
+}
+
+/// Returns whether the exchange has replaced the order for its last change, as Hyperliquid does. It
+/// makes the new order post-only.
+fn is_replaced(exchange: Exchange, record: &OrderRecord) -> bool {
+    exchange == Exchange::Hyperliquid
+        && record.change.as_ref().is_some_and(|change| {
+            change.state == OrderState::Placed && change.generation == record.placed_generation
+        })
+}
+
+/// Returns what was filled before the last change. Hyperliquid's new order has the rest of the
+/// quantity.
+fn carried(exchange: Exchange, order: &ExchangeOrder, record: &OrderRecord) -> Decimal {
+    if !is_replaced(exchange, record) {
+        return Decimal::ZERO;
+    }
+    record.request.quantity.value().checked_sub(order.quantity).unwrap_or(Decimal::ZERO)
+}
+
+/// Returns the view of an order without a record.
+fn of_others(exchange: Exchange, order: &ExchangeOrder) -> OrderView {
+    let order_type = order.order_type.map(|known| known.as_str().to_owned());
+    OrderView {
+        order_id: Some(order.order_id.clone()),
+        client_order_id: order.client_id.clone(),
+        symbol: order.symbol.clone(),
+        exchange_symbol: order.symbol.clone(),
+        side: order.side,
+        order_type: order_type.unwrap_or_else(|| order.exchange_type.clone()),
+        status: order.status,
+        exchange_status: order.exchange_status.clone(),
+        price: order.price.text(),
+        exchange_price: None,
+        quantity: order.quantity.text(),
+        filled_quantity: order.filled.text(),
+        average_price: order.average_price.map(Decimal::text),
+        at_ms: order.at_ms,
+        exchange,
+        time_in_force: order.time_in_force,
+        reduce_only: order.reduce_only,
+        position_side: order.position_side,
+        trigger_price: order.trigger_price.map(Decimal::text),
+        take_profit: None,
+        stop_loss: None,
+    }
+}
+
+/// Returns the view of an order that the exchange refused. `None` when the record has no refusal.
+pub(super) fn of_refused(account: &TradingAccount, record: &OrderRecord) -> Option<OrderView> {
+    let Some(StoredOutcome::Refused(refusal)) = &record.outcome else { return None };
+    let request = &record.request;
+    Some(OrderView {
+        order_id: None,
+        client_order_id: Some(record.client_order_id.to_string()),
+        symbol: request.symbol.to_string(),
+        exchange_symbol: record.symbol.name.clone(),
+        side: request.side,
+        order_type: request.order_type.as_str().to_owned(),
+        status: OrderStatus::Rejected,
+        exchange_status: refusal.text.clone(),
+        price: text_of(request.price.as_ref()),
+        exchange_price: None,
+        quantity: request.quantity.text().to_owned(),
+        filled_quantity: "0".to_owned(),
+        average_price: None,
+        at_ms: refusal.at_ms,
+        exchange: account.exchange,
+        time_in_force: request.time_in_force,
+        reduce_only: request.reduce_only,
+        position_side: request.position_side,
+        trigger_price: request.trigger_price.as_ref().map(|it| it.text().to_owned()),
+        take_profit: None,
+        stop_loss: None,
+    })
 }

@@ -18,7 +18,6 @@ use crate::exchanges::hyperliquid::{JSON, PROFILE};
 use crate::exchanges::trade::{EntryOutcome, ExchangeOrder, Found, Sent};
 use crate::trading::decimal::Decimal;
 
-const EXCHANGE: &str = "/exchange";
 const INFO: &str = "/info";
 
 /// From this size on, the expiry of an action is corrected by the difference of the clocks, in
@@ -54,6 +53,9 @@ pub struct Client {
 }
 
 impl Client {
+    /// The path that receives signed actions.
+    pub const PATH: &str = "/exchange";
+
     /// Makes a client with these settings. A call that changes something has a timeout of
     /// `order_timeout_ms`.
     #[must_use]
@@ -224,7 +226,7 @@ impl Client {
     }
 
     async fn act(&self, body: &str) -> Result<Answer, SendError> {
-        self.sends.post(EXCHANGE, JSON, body.to_owned()).await
+        self.sends.post(Self::PATH, JSON, body.to_owned()).await
     }
 
     async fn ask(&self, question: Question) -> Result<Answer, LookupError> {

@@ -1,0 +1,261 @@
+//! The two wires behind one set of calls. Each call sends one request.
+
+use domain::clock::Clock;
+use domain::eth::{Address, AgentKey};
+use domain::ids::Exchange;
+
+use crate::exchanges::aster::trade as aster;
+use crate::exchanges::aster::trade::params::Params;
+use crate::exchanges::aster::trade::read::AskError;
+use crate::exchanges::hyperliquid::trade as hyperliquid;
+use crate::exchanges::Unclear;
+use crate::exchanges::hyperliquid::trade::action::{self, Action, Cloid, EXPIRES_AFTER_MS};
+use crate::exchanges::hyperliquid::trade::answer::{
+    CancelOutcome, ModifyOutcome, NonceUse, Sender,
+};
+use crate::exchanges::trade::{ExchangeOrder, Found, Sent, Unresolved};
+use super::call::{
+    Asker, Cancelled, Changed, Entry, LookupId, Outgoing, SentOrder, Unsigned, entry_of,
+};
+use crate::orders::TradeError;
+use crate::store::{SentMethod, StoredSymbol, Submission, SubmissionKind};
+use crate::trading::ids::ClientOrderId;
+
+/// Added to the expiry of bytes until they count as dead, in milliseconds: the difference of the
+/// clocks that is not corrected, and time inside the exchange.
+const MARGIN_MS: u64 = 5_000;
+
+/// The longest documented time for which Aster accepts a nonce, in milliseconds.
+const ASTER_WINDOW_MS: u64 = 60_000;
+
+/// Added to it, in milliseconds.
+const ASTER_MARGIN_MS: u64 = 15_000;
+
+/// A client of one exchange's trading API.
+#[derive(Clone, Debug)]
+pub(in crate::orders) enum Wire {
+    /// Aster.
+    Aster(aster::Client),
+    /// Hyperliquid.
+    Hyperliquid(hyperliquid::Client),
+}
+
+/// Converts the value of an accepted call.
+fn accepted<T, U>(sent: Sent<T>, convert: impl FnOnce(T) -> U) -> Sent<U> {
+    match sent {
+        Sent::Accepted(value) => Sent::Accepted(convert(value)),
+        Sent::Refused(refusal) => Sent::Refused(refusal),
+        Sent::NotSent(cause) => Sent::NotSent(cause),
+        Sent::Unknown(unresolved) => Sent::Unknown(unresolved),
+    }
+}
+
+/// Returns the outcome of stored bytes that are not of this exchange, or are damaged.
+fn unusable<T>() -> Sent<T> {
+    Sent::Unknown(Unclear::BadAnswer("the stored bytes are not a call".to_owned()).into())
+}
+
+impl Wire {
+    pub(in crate::orders) const fn exchange(&self) -> Exchange {
+        match self {
+            Self::Aster(_) => Exchange::Aster,
+            Self::Hyperliquid(_) => Exchange::Hyperliquid,
+        }
+    }
+
+    /// Returns how far the local clock was ahead of the exchange's at its last response, in
+    /// milliseconds.
+    pub(in crate::orders) fn skew_ms(&self) -> i64 {
+        match self {
+            Self::Aster(client) => client.skew_ms(),
+            Self::Hyperliquid(client) => client.skew_ms(),
+        }
+    }
+
+    /// Signs a call, and returns the bytes to store.
+    pub(in crate::orders) fn sign(
+        &self,
+        call: &Unsigned,
+        kind: SubmissionKind,
+        nonce: u64,
+        asker: (Address, &AgentKey),
+        members: Vec<ClientOrderId>,
+        clock: &Clock,
+    ) -> Result<Submission, TradeError> {
+        let (user, key) = asker;
+        let now_ms = clock.now_ms();
+        let (method, path, body, expires_at_ms, final_at_ms) = match (self, call) {
+            (Self::Hyperliquid(client), Unsigned::Hyperliquid(action)) => {
+                let signed = client.sign(action, nonce, key)?;
+                let expires_at_ms = signed.expires_after_ms.unwrap_or(now_ms);
+                // By the local clock: the expiry was computed from the exchange's.
+                let final_at_ms = now_ms + EXPIRES_AFTER_MS + MARGIN_MS;
+                let path = hyperliquid::Client::PATH.to_owned();
+                (SentMethod::Post, path, signed.body, expires_at_ms, final_at_ms)
+            }
+            (Self::Aster(client), Unsigned::Aster(call, params)) => {
+                let signed = client.sign(*call, params, nonce, aster::Reader { user, key })?;
+                let method = match call.method() {
+                    aster::Method::Put => SentMethod::Put,
+                    _ => SentMethod::Post,
+                };
+                let expires_at_ms = nonce / 1_000 + ASTER_WINDOW_MS;
+                // A local clock that is ahead sees the end of the exchange's window too early.
+                let ahead_ms = u64::try_from(client.skew_ms()).unwrap_or(0);
+                let final_at_ms = expires_at_ms + ASTER_MARGIN_MS + ahead_ms;
+                let (path, body) = (call.path().to_owned(), signed.text().to_owned());
+                (method, path, body, expires_at_ms, final_at_ms)
+            }
+            _ => return Err(TradeError::DamagedOrder("a call of another exchange")),
+        };
+        let agent = key.address();
+        let (final_at_ms, fenced) = (final_at_ms.max(expires_at_ms), false);
+        Ok(Submission {
+            kind,
+            agent,
+            nonce,
+            method,
+            path,
+            body,
+            expires_at_ms,
+            final_at_ms,
+            members,
+            fenced,
+        })
+    }
+
+    /// Sends the bytes that place orders. Returns one entry for each order.
+    pub(super) async fn place(&self, out: Outgoing<'_>) -> Sent<Vec<Entry>> {
+        match self {
+            Self::Hyperliquid(client) => {
+                let cloids: Vec<_> =
+                    out.orders.iter().map(|order| Cloid::parse(&order.client_id)).collect();
+                let sent = client.place(&out.submission.body, &cloids, out.sender()).await;
+                accepted(sent, |entries| entries.into_iter().map(Entry::from).collect())
+            }
+            Self::Aster(client) => {
+                let Some(signed) = out.aster_bytes() else { return unusable() };
+                let expected: Vec<_> = out.orders.iter().map(SentOrder::expected).collect();
+                match (signed.call, expected.as_slice()) {
+                    (aster::Call::Order, [only]) => {
+                        let sent = client.place(&signed, *only).await;
+                        accepted(sent, |order| vec![entry_of(&order)])
+                    }
+                    (aster::Call::BatchOrders, all) => {
+                        let sent = client.place_batch(&signed, all).await;
+                        accepted(sent, |entries| entries.into_iter().map(Entry::from).collect())
+                    }
+                    _ => unusable(),
+                }
+            }
+        }
+    }
+
+    /// Sends the bytes that change an order.
+    pub(super) async fn change(&self, out: Outgoing<'_>) -> Sent<Changed> {
+        let [order] = out.orders else { return unusable() };
+        match self {
+            Self::Hyperliquid(client) => {
+                let cloid = Cloid::parse(&order.client_id);
+                let sent = client.modify(&out.submission.body, cloid, out.sender()).await;
+                accepted(sent, |outcome| match outcome {
+                    ModifyOutcome::Replaced(placed) => Changed::Made(placed),
+                    ModifyOutcome::Refused(refusal) => Changed::Refused(refusal),
+                    ModifyOutcome::Lost(refusal) => Changed::Lost(refusal),
+                })
+            }
+            Self::Aster(client) => {
+                let Some(signed) = out.aster_bytes() else { return unusable() };
+                let sent = client.change(&signed, &order.symbol).await;
+                accepted(sent, |order| Changed::Made(order.as_ref().into()))
+            }
+        }
+    }
+
+    /// Uses the nonce of stored bytes, so that they can no longer execute. The agent that signed
+    /// them must sign this, too.
+    pub(super) async fn fence(
+        &self,
+        submission: &Submission,
+        wallet: Address,
+        key: &AgentKey,
+    ) -> Result<(), Unresolved> {
+        match self {
+            Self::Hyperliquid(client) => match client.fence(submission.nonce, key).await {
+                NonceUse::Used => Ok(()),
+                NonceUse::Unknown(unresolved) => Err(unresolved),
+            },
+            Self::Aster(client) => {
+                client.fence(submission.nonce, aster::Reader { user: wallet, key }).await
+            }
+        }
+    }
+
+    /// Looks up an order. An id that the exchange cannot have is not asked for.
+    pub(super) async fn look_up(
+        &self,
+        asker: Asker<'_>,
+        symbol: &str,
+        id: LookupId<'_>,
+    ) -> Result<Found, AskError> {
+        match self {
+            Self::Hyperliquid(client) => match id.of_hyperliquid() {
+                Some(id) => Ok(client.look_up(asker.wallet, id).await?),
+                None => Ok(Found::Nothing),
+            },
+            Self::Aster(client) => client.look_up(asker.reader()?, symbol, id.of_aster()).await,
+        }
+    }
+
+    /// Reads open orders: of a market or of all markets on Aster, of a DEX on Hyperliquid.
+    pub(super) async fn open_orders(
+        &self,
+        asker: Asker<'_>,
+        within: Option<&str>,
+    ) -> Result<Vec<ExchangeOrder>, AskError> {
+        match self {
+            Self::Hyperliquid(client) => {
+                Ok(client.open_orders(asker.wallet, within.unwrap_or_default()).await?)
+            }
+            Self::Aster(client) => client.open_orders(asker.reader()?, within).await,
+        }
+    }
+
+    /// Signs and sends the cancellation of one order.
+    pub(super) async fn cancel(
+        &self,
+        nonce: u64,
+        (user, key): (Address, &AgentKey),
+        symbol: &StoredSymbol,
+        id: LookupId<'_>,
+    ) -> Result<Sent<Cancelled>, TradeError> {
+        match self {
+            Self::Hyperliquid(client) => {
+                let asset = symbol.asset.ok_or(TradeError::DamagedOrder("no asset"))?;
+                let action = match id.of_hyperliquid() {
+                    Some(action::OrderId::Exchange(order_id)) => {
+                        Action::Cancel(vec![action::Cancel { asset, order_id }])
+                    }
+                    Some(action::OrderId::Client(cloid)) => {
+                        Action::CancelByCloid(vec![action::CancelByCloid { asset, cloid }])
+                    }
+                    None => return Err(TradeError::DamagedOrder("no id of the exchange")),
+                };
+                let signed = client.sign(&action, nonce, key)?;
+                let sender = Sender { wallet: user, agent: key.address(), is_first: true };
+                let sent = client.cancel(&signed.body, 1, sender).await;
+                Ok(accepted(sent, |mut outcomes| match outcomes.pop() {
+                    Some(CancelOutcome::Refused(refusal)) => Cancelled::Refused(refusal),
+                    Some(CancelOutcome::Cancelled) | None => Cancelled::Done(None),
+                }))
+            }
+            Self::Aster(client) => {
+                let params = Params::of_order(&symbol.name, id.of_aster());
+                let reader = aster::Reader { user, key };
+                let signed = client.sign(aster::Call::Cancel, &params, nonce, reader)?;
+                let sent = client.change(&signed, &symbol.name).await;
+                Ok(accepted(sent, |order| Cancelled::Done(Some(order))))
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Changing the price and the quantity of an open limit order.
+//!
+//! A change is stored before it is sent, as an order is. Hyperliquid replaces the order by a new one
+//! under the next generation's id; the service never asks it to place the new order if the old one
+//! is gone. Aster changes the order in place.
+
+mod call;
+mod send;
+
+use domain::eth::AgentKey;
+use domain::ids::WalletRef;
+
+use super::access::ensure_not_frozen;
+use super::cancel::not_open;
+use super::client::call::Asker;
+use super::plan;
+use super::reserve::{NotReserved, Request};
+use super::target::Target;
+use super::view::{OrderView, of_exchange};
+use super::{REQUEST_MS, TradeError, Trader};
+use crate::caller::Caller;
+use crate::exchanges::trade::ExchangeOrder;
+use crate::store::{Change, OrderRecord, OrderState, Reserving, Seen, SubmissionKind};
+use crate::trading::decimal::Decimal;
+use crate::trading::ids::OrderName;
+use crate::trading::order::{ChangeRequest, OrderFault, SymbolText};
+use crate::trading::policy::{Priced, Slippage};
+use call::ChangePlan;
+
+impl Trader {
+    /// Changes price and quantity of an open limit order, and returns it. A change to the present
+    /// values sends nothing.
+    ///
+    /// # Errors
+    /// Fails when the order is not open, when the exchange or the policy refuses, or when it
+    /// remains unknown whether the order was changed. A repeat resolves it.
+    pub async fn modify(
+        &self,
+        caller: &Caller,
+        wallet: &WalletRef,
+        order: &OrderName,
+        change: &ChangeRequest,
+        symbol: Option<&SymbolText>,
+    ) -> Result<OrderView, TradeError> {
+        let until_ms = self.now_ms() + REQUEST_MS;
+        let mut target = self.target(caller, wallet, order, symbol).await?;
+        ensure_not_frozen(&target.view.wallet)?;
+        self.settle_target(&mut target).await?;
+        target.ensure_placed()?;
+        let key = self.key(&target.view).await?;
+        let found = self.look_up_open(&mut target, &key).await?;
+        if target.record.as_ref().is_some_and(|record| !record.is_at_rest()) {
+            // The caller named the order by the exchange's id, so its record is known only now.
+            self.settle_target(&mut target).await?;
+            return Err(TradeError::InProgress {
+                client_order_id: target.client_order_id()?,
+                retry_after_s: 1,
+            });
+        }
+        let present = of_exchange(&target.account, &found, target.record.as_ref());
+        let filled = Decimal::parse(&present.filled_quantity).unwrap_or(found.filled);
+        if is_present(&present, change) {
+            return Ok(present);
+        }
+        let rest = change.quantity.value().checked_sub(filled).filter(|rest| !rest.is_zero());
+        let rest = rest.ok_or(OrderFault::Invalid {
+            field: "quantity",
+            expected: "must exceed the filled quantity",
+        })?;
+        let name: SymbolText = found.symbol.parse().map_err(|_| target.not_found())?;
+        let market = self.markets(&target.account.tenant).find(&name).await?;
+        let base = self.base(&target, &found, &market)?;
+        let plan = ChangePlan { found: &found, market: &market, change, rest, base: &base.record };
+        self.check_change(&target, &plan).await?;
+        let record = self.reserve_change(&target, &plan, base.seen, &key).await?;
+        self.send_change(&target, &plan, record, until_ms).await
+    }
+
+    /// Looks up the order, which must be open.
+    async fn look_up_open(
+        &self,
+        target: &mut Target,
+        key: &AgentKey,
+    ) -> Result<Box<ExchangeOrder>, TradeError> {
+        let found = self.look_up(target, Some(key)).await?;
+        let found = found.ok_or_else(|| target.not_found())?;
+        if found.status.is_open() { Ok(found) } else { Err(not_open(target, &found)) }
+    }
+
+    /// Signs a change with the next nonce, and stores it before it is sent.
+    async fn reserve_change(
+        &self,
+        target: &Target,
+        plan: &ChangePlan<'_>,
+        seen: Seen,
+        key: &AgentKey,
+    ) -> Result<OrderRecord, TradeError> {
+        let Target { account, view, .. } = target;
+        let now_ms = self.now_ms();
+        let policy = &view.policy(now_ms);
+        let priced = &[plan.priced(account, now_ms)];
+        self.precheck(policy, &view.ledger, priced)?;
+        let call = plan.call(account)?;
+        self.client.take(&account.tenant, plan::weight(&call)).await?;
+        let is_limited = policy.max_position_notional.is_some();
+        let make = |nonce| {
+            let asker = (view.wallet.address, key);
+            let (kind, clock) = (SubmissionKind::Modify, self.clock());
+            let wire = &self.client.wire;
+            let submission = wire.sign(&call, kind, nonce, asker, Vec::new(), clock)?;
+            let lease_until_ms =
+                super::place::lease_until_ms(account.exchange, &submission, self.now_ms());
+            let generation = plan.generation()?;
+            let record = OrderRecord {
+                generation,
+                revision: self.random.uuid()?,
+                change: Some(Change {
+                    submission,
+                    price: plan.change.price.text().to_owned(),
+                    quantity: plan.change.quantity.text().to_owned(),
+                    state: OrderState::Sending,
+                    generation,
+                    refusal: None,
+                }),
+                reserved: is_limited && !plan.is_reducing(),
+                lease_until_ms,
+                expires_at_s: None,
+                ..plan.base.clone()
+            };
+            Ok(vec![Reserving { record, seen }])
+        };
+        let asker = Asker { wallet: view.wallet.address, key: Some(key) };
+        let (markets, replaced) = (&[plan.market], Some(plan.found));
+        let request = Request { account, view, policy, priced, markets, asker, replaced };
+        match self.reserve(request, make).await {
+            Ok(mut reserving) => match reserving.pop() {
+                Some(Reserving { record, .. }) => Ok(record),
+                None => Err(TradeError::NoOrder),
+            },
+            Err(NotReserved::Orders(_)) => Err(TradeError::InProgress {
+                client_order_id: plan.base.client_order_id.clone(),
+                retry_after_s: 1,
+            }),
+            Err(NotReserved::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// Returns whether an order has the values of a change already.
+fn is_present(present: &OrderView, change: &ChangeRequest) -> bool {
+    let is = |text: &str, value: Decimal| Decimal::parse(text) == Ok(value);
+    is(&present.price, change.price.value()) && is(&present.quantity, change.quantity.value())
+}
+
+impl ChangePlan<'_> {
+    /// Returns the changed order as the policy sees it: as one order with its new value.
+    fn priced(&self, account: &crate::store::TradingAccount, now_ms: u64) -> Priced {
+        Priced {
+            key: account.order_key(&self.base.client_order_id),
+            symbol: self.market.name().to_owned(),
+            side: self.found.side,
+            notional: self.change.price.value().checked_mul(self.change.quantity.value()),
+            is_reducing: self.is_reducing(),
+            slippage: Slippage::Fixed,
+            until_ms: now_ms + plan::arrives_within_ms(account.exchange),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Reading orders. It writes nothing.
+
+use domain::clock::wait_for_lease_s;
+use domain::eth::AgentKey;
+use domain::ids::WalletRef;
+use futures_util::future::try_join_all;
+
+use super::client::call::Asker;
+use super::client::wire::Wire;
+use super::finding::{Finder, KnownId};
+use super::place::unknown;
+use super::target::Target;
+use super::view::{self, OrderView, of_exchange};
+use super::{REQUEST_MS, TradeError, Trader};
+use crate::caller::Caller;
+use crate::exchanges::trade::ExchangeOrder;
+use crate::store::{OrderRecord, OrderState, TradingAccount, TradingView};
+use crate::trading::ids::{ExchangeOrderId, OrderName};
+use crate::trading::order::SymbolText;
+
+/// Maximum number of DEXs that a request without a symbol asks.
+const MAX_DEXS: usize = 8;
+
+impl Trader {
+    /// Returns an order in its present state.
+    ///
+    /// # Errors
+    /// Fails when the exchange has no such order, or does not respond.
+    pub async fn status(
+        &self,
+        caller: &Caller,
+        wallet: &WalletRef,
+        order: &OrderName,
+        symbol: Option<&SymbolText>,
+    ) -> Result<OrderView, TradeError> {
+        let mut target = self.target(caller, wallet, order, symbol).await?;
+        let key = self.key_to_ask(&target.view).await?;
+        match target.record.clone().filter(|_| !target.is_attached) {
+            Some(record) if record.is_at_rest() => {
+                self.settled_status(&mut target, key.as_ref(), &record).await
+            }
+            Some(record) => self.open_status(&target, key.as_ref(), &record).await,
+            None => {
+                let found = self.look_up(&mut target, key.as_ref()).await?;
+                let found = found.ok_or_else(|| target.not_found())?;
+                Ok(of_exchange(&target.account, &found, target.record.as_ref()))
+            }
+        }
+    }
+
+    /// Returns the state of an order whose outcome is known.
+    async fn settled_status(
+        &self,
+        target: &mut Target,
+        key: Option<&AgentKey>,
+        record: &OrderRecord,
+    ) -> Result<OrderView, TradeError> {
+        let account = target.account.clone();
+        match record.state {
+            OrderState::Refused => {
+                view::of_refused(&account, record).ok_or_else(|| target.not_found())
+            }
+            OrderState::Dead => Err(target.not_found()),
+            OrderState::Placed | OrderState::Sending | OrderState::Unknown => {
+                match self.look_up(target, key).await? {
+                    Some(order) => Ok(of_exchange(&account, &order, Some(record))),
+                    // The exchange forgets orders that ended long ago.
+                    None => view::of_record(&account, record).ok_or_else(|| target.not_found()),
+                }
+            }
+        }
+    }
+
+    /// Returns the state of an order with a submission under way. It only looks; a repeat of the
+    /// submission or the job resolves it.
+    async fn open_status(
+        &self,
+        target: &Target,
+        key: Option<&AgentKey>,
+        record: &OrderRecord,
+    ) -> Result<OrderView, TradeError> {
+        let Target { account, view, .. } = target;
+        let finder = Finder { trader: self, account, view, key };
+        let found = match &record.change {
+            Some(change) if !record.state.is_unresolved() => {
+                let found = finder.change(record, change).await?;
+                found.new.or(found.old)
+            }
+            _ => {
+                let id = KnownId::at(account, record, record.generation);
+                finder.find(&record.symbol.name, id.lookup()).await?
+            }
+        };
+        if let Some(order) = found {
+            return Ok(of_exchange(account, &order, Some(record)));
+        }
+        let now_ms = self.now_ms();
+        if now_ms < record.lease_until_ms {
+            return Err(TradeError::InProgress {
+                client_order_id: record.client_order_id.clone(),
+                retry_after_s: wait_for_lease_s(record.lease_until_ms, REQUEST_MS, now_ms),
+            });
+        }
+        Err(unknown(std::slice::from_ref(record), "the exchange does not list it now".to_owned()))
+    }
+
+    /// Returns the open orders of a market, or of all markets.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them. A list with a gap is an error.
+    pub async fn open_orders(
+        &self,
+        caller: &Caller,
+        wallet: &WalletRef,
+        symbol: Option<&SymbolText>,
+    ) -> Result<Vec<OrderView>, TradeError> {
+        let account = self.account(caller, wallet).await?;
+        let view = self.view(&account, &[]).await?;
+        let key = self.key_to_ask(&view).await?;
+        let orders = self.listed(&account, &view, key.as_ref(), symbol).await?;
+        self.with_records(&account, &orders).await
+    }
+
+    /// Asks for the open orders of a market, or of all markets.
+    pub(super) async fn listed(
+        &self,
+        account: &TradingAccount,
+        view: &TradingView,
+        key: Option<&AgentKey>,
+        symbol: Option<&SymbolText>,
+    ) -> Result<Vec<ExchangeOrder>, TradeError> {
+        let (tenant, markets) = (&account.tenant, self.markets(&account.tenant));
+        let asker = Asker { wallet: view.wallet.address, key };
+        let market = match symbol {
+            Some(symbol) => Some(markets.find(symbol).await?.stored()),
+            None => None,
+        };
+        let mut orders = match (&self.client.wire, &market) {
+            (Wire::Aster(_), market) => {
+                let name = market.as_ref().map(|market| market.name.as_str());
+                self.client.open_orders(tenant, asker, name).await?
+            }
+            (Wire::Hyperliquid(_), Some(market)) => {
+                self.client.open_orders(tenant, asker, market.dex.as_deref()).await?
+            }
+            (Wire::Hyperliquid(client), None) => {
+                let dexs = markets.all_dexs(client).await?;
+                if dexs.len() > MAX_DEXS {
+                    return Err(TradeError::SymbolRequired);
+                }
+                let asked = dexs
+                    .iter()
+                    .map(|dex| self.client.open_orders(tenant, asker, Some(dex.name.as_str())));
+                try_join_all(asked).await?.into_iter().flatten().collect()
+            }
+        };
+        if let Some(market) = &market {
+            orders.retain(|order| order.symbol == market.name);
+        }
+        // A waiting child is listed within its order and on its own.
+        let mut seen = std::collections::HashSet::new();
+        orders.retain(|order| seen.insert(order.order_id.clone()));
+        Ok(orders)
+    }
+
+    /// Returns the views of orders with the records of the service's own.
+    pub(super) async fn with_records(
+        &self,
+        account: &TradingAccount,
+        orders: &[ExchangeOrder],
+    ) -> Result<Vec<OrderView>, TradeError> {
+        let parse = |order: &ExchangeOrder| {
+            ExchangeOrderId::parse(account.exchange, order.client_id.as_deref()?)
+        };
+        let mut keys: Vec<_> = orders.iter().filter_map(parse).map(|id| id.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let records = if keys.is_empty() {
+            Vec::new()
+        } else {
+            self.store.orders_by_keys(account, &keys, self.clock()).await?
+        };
+        let records: std::collections::HashMap<_, _> = records
+            .iter()
+            .map(|record| (account.order_key(&record.client_order_id), record))
+            .collect();
+        let views = orders.iter().map(|order| {
+            let record = parse(order).and_then(|id| records.get(&id.key).copied());
+            of_exchange(account, order, record)
+        });
+        Ok(views.collect())
+    }
+}

@@ -1,0 +1,118 @@
+//! The transaction that stores orders with their signed bytes, and takes their nonce. It commits
+//! before the exchange receives anything.
+
+use platform::metrics::{self, About, Metric};
+
+use super::client::call::Asker;
+use super::exposure::exposure;
+use super::markets::Market;
+use super::{TradeError, Trader};
+use crate::exchanges::trade::ExchangeOrder;
+use crate::store::{MovedOrder, ReserveLost, Reserving, TradingAccount, TradingView};
+use crate::trading::ledger::Ledger;
+use crate::trading::policy::{self, Exposure, Policy, PolicyRefusal, Priced};
+
+/// Maximum number of attempts when other requests change the ledger.
+const ATTEMPTS: u32 = 10;
+
+/// The wait between two attempts, in milliseconds.
+const WAIT_MS: std::ops::Range<u64> = 5..60;
+
+/// What a reservation needs to know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request<'a> {
+    pub(super) account: &'a TradingAccount,
+    pub(super) view: &'a TradingView,
+    pub(super) policy: &'a Policy,
+    pub(super) priced: &'a [Priced],
+    pub(super) markets: &'a [&'a Market],
+    pub(super) asker: Asker<'a>,
+    /// The order that these orders replace. It counts no more.
+    pub(super) replaced: Option<&'a ExchangeOrder>,
+}
+
+/// Why nothing was reserved.
+#[derive(Debug)]
+pub(super) enum NotReserved {
+    /// Other requests changed these orders.
+    Orders(Vec<MovedOrder>),
+    /// The policy refuses the orders, or something failed.
+    Error(TradeError),
+}
+
+impl<E: Into<TradeError>> From<E> for NotReserved {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl Trader {
+    /// Checks the policy, takes the next nonce, has `make` sign with it, and stores both. It starts
+    /// again when another request has changed the ledger: with the policy, a new nonce and a new
+    /// signature. Nothing is sent before it returns.
+    pub(super) async fn reserve(
+        &self,
+        request: Request<'_>,
+        make: impl Fn(u64) -> Result<Vec<Reserving>, TradeError> + Send + Sync,
+    ) -> Result<Vec<Reserving>, NotReserved> {
+        let Request { account, view, policy, priced, .. } = request;
+        let mut turn = self.sequencer.turn(account.wallet_id).await;
+        let mut ledger = match turn.as_ref() {
+            Some(known) if known.rev > view.ledger.rev => known.clone(),
+            _ => view.ledger.clone(),
+        };
+        for _ in 0..ATTEMPTS {
+            // Read after the ledger. The condition on the ledger's number makes it valid until the
+            // transaction: every order that starts or ends under a limit changes the number.
+            let exposure = self.exposure(request).await?;
+            let now_us = self.clock().now_us();
+            let exchange = self.exchange();
+            let next =
+                policy::check(policy, &ledger, exposure.as_ref(), priced, exchange, now_us)
+                    .map_err(|refusal| self.refused(refusal))?;
+            let reserving = make(next.nonce)?;
+            let stored = self.store.reserve(account, &reserving, &next, now_us / 1_000).await;
+            match stored {
+                Ok(()) => {
+                    *turn = Some(next);
+                    return Ok(reserving);
+                }
+                Err(ReserveLost::Orders(moved)) => return Err(NotReserved::Orders(moved)),
+                Err(ReserveLost::Store(error)) => return Err(error.into()),
+                Err(ReserveLost::Ledger(present)) => {
+                    ledger = *present;
+                    self.client.emit(Metric::LedgerRetries, 1);
+                    let wait_ms = WAIT_MS.start + self.client.jitter_ms(WAIT_MS.end - WAIT_MS.start);
+                    self.clock().sleep_ms(wait_ms).await;
+                }
+            }
+        }
+        Err(TradeError::Contention.into())
+    }
+
+    /// Reads what the wallet has in the markets of a request, if a limit of positions is set.
+    async fn exposure(&self, request: Request<'_>) -> Result<Option<Exposure>, TradeError> {
+        let Request { account, policy, markets, asker, replaced, .. } = request;
+        if policy.max_position_notional.is_none() {
+            return Ok(None);
+        }
+        exposure(self.markets(&account.tenant), asker, markets, replaced).await.map(Some)
+    }
+
+    /// Refuses early, before a key is opened and before the exchange is asked.
+    pub(super) fn precheck(
+        &self,
+        policy: &Policy,
+        ledger: &Ledger,
+        priced: &[Priced],
+    ) -> Result<(), TradeError> {
+        let checked = policy::precheck(policy, ledger, priced, self.now_ms());
+        checked.map_err(|refusal| self.refused(refusal))
+    }
+
+    fn refused(&self, refusal: PolicyRefusal) -> TradeError {
+        let about = About::exchange(self.exchange()).because(refusal.rule.as_str());
+        metrics::emit(self.clock(), about, &[(Metric::PolicyRefusals, 1)]);
+        refusal.into()
+    }
+}

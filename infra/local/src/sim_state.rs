@@ -222,8 +222,6 @@ async fn keep(State(state): State<KeptState>, request: Request, next: Next) -> R
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
-
     use exchange_sim::aster::{Exchange, Network};
 
     use super::*;

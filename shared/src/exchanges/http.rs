@@ -183,7 +183,7 @@ impl Http {
     /// Sends a `POST` as [`Http::post`] does, and accepts a response of at most `max_bytes`.
     ///
     /// # Errors
-    /// Fails when there is no response.
+    /// Fails without a response.
     pub async fn post_up_to(
         &self,
         path: &str,
@@ -197,7 +197,7 @@ impl Http {
     /// Sends a `PUT` with a body.
     ///
     /// # Errors
-    /// Fails when there is no response.
+    /// Fails without a response.
     pub async fn put(
         &self,
         path: &str,
@@ -231,7 +231,7 @@ impl Http {
     /// Sends a `GET` as [`Http::get`] does, and accepts a response of at most `max_bytes`.
     ///
     /// # Errors
-    /// Fails when there is no response.
+    /// Fails without a response.
     pub async fn get_up_to(
         &self,
         path: &str,

@@ -25,6 +25,9 @@ pub const MAX_RESERVED: usize = 200;
 /// a read never takes the nonce of an order.
 pub const ASTER_NONCE_STEP: u64 = 16;
 
+/// The nonces of reads at the same time are spread over this many times [`ASTER_NONCE_STEP`].
+const READ_BLOCKS: u64 = 128;
+
 /// A wallet's ledger.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -145,11 +148,13 @@ pub const fn next_nonce(exchange: Exchange, last: u64, now_us: u64) -> u64 {
     }
 }
 
-/// Returns the nonce of a signed read on Aster: the present time with a drawn part, and never a
-/// multiple of [`ASTER_NONCE_STEP`].
+/// Returns the nonce of a signed read on Aster: never a multiple of [`ASTER_NONCE_STEP`], and drawn
+/// from about two milliseconds before the present time, so that parallel reads of one agent differ.
+/// It is below the nonces of orders, because the exchange remembers only an agent's highest nonces.
 #[must_use]
 pub const fn read_nonce(now_us: u64, drawn: u64) -> u64 {
-    now_us / ASTER_NONCE_STEP * ASTER_NONCE_STEP + 1 + drawn % (ASTER_NONCE_STEP - 1)
+    let block = (now_us / ASTER_NONCE_STEP).saturating_sub(1 + drawn % READ_BLOCKS);
+    block * ASTER_NONCE_STEP + 1 + drawn / READ_BLOCKS % (ASTER_NONCE_STEP - 1)
 }
 
 const fn max(left: u64, right: u64) -> u64 {
@@ -211,6 +216,13 @@ mod tests {
     }
 
     #[test]
+    fn reads_at_the_same_time_have_1920_nonces() {
+        let nonces: std::collections::BTreeSet<_> =
+            (0..1_920).map(|drawn| read_nonce(1_790_000_000_000_000, drawn)).collect();
+        assert_eq!(nonces.len(), 1_920);
+    }
+
+    #[test]
     fn stored_form_is_stable() {
         let mut ledger = Ledger::default().at(NOW_MS).with_orders(2);
         ledger = ledger.with_next_nonce(Exchange::Hyperliquid, NOW_MS * 1_000);
@@ -261,8 +273,9 @@ mod tests {
                     let next = next_nonce(exchange, last, *now_us);
                     prop_assert!(next > last);
                     let read = read_nonce(*now_us, drawn);
-                    prop_assert!(read % ASTER_NONCE_STEP != 0 && read.abs_diff(*now_us) < 16);
-                    prop_assert!(exchange != Exchange::Aster || next % ASTER_NONCE_STEP == 0);
+                    prop_assert!(!read.is_multiple_of(ASTER_NONCE_STEP));
+                    prop_assert!(read < *now_us && now_us - read < 2_100);
+                    prop_assert!(exchange != Exchange::Aster || next.is_multiple_of(ASTER_NONCE_STEP));
                     last = next;
                 }
             }

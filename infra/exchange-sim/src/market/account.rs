@@ -128,8 +128,8 @@ impl Engine {
         account.leverage.insert(spec.name.to_owned(), (value, cross));
     }
 
-    /// Moves margin between an isolated position and the balance. Returns false if there is no such
-    /// position or not enough margin.
+    /// Moves margin between an isolated position and the balance. Returns false without such a
+    /// position or without enough margin.
     pub(crate) fn add_margin(
         &mut self,
         account: Address,

@@ -83,7 +83,7 @@ impl Markets {
     /// without `-PERP`.
     ///
     /// # Errors
-    /// Fails when there is no such market, when it accepts no orders, or when the name means a spot
+    /// Fails when the market does not exist or accepts no orders, or when the name means a spot
     /// market.
     pub fn find(&self, symbol: &SymbolText) -> Result<&Market, Violation> {
         let text = symbol.as_str();

@@ -30,6 +30,9 @@ use crate::trading::ledger::read_nonce;
 /// open orders have about 3 MB.
 const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
 
+/// How often a read is asked again when its nonce was taken.
+const MAX_REPEATS: usize = 2;
+
 /// Request weight of `exchangeInfo` and of a mark price.
 pub const MARKET_WEIGHT: u64 = 1;
 
@@ -337,18 +340,20 @@ impl Client {
         read::mark_price(&answer, symbol)
     }
 
-    /// Signs and sends a read. A read whose nonce was taken is asked once more with another one.
+    /// Signs and sends a read. A read whose nonce was taken is asked again with another one.
     async fn ask(
         &self,
         call: Call,
         params: &Params,
         agent: Reader<'_>,
     ) -> Result<Answer, AskError> {
-        let first = self.ask_once(call, params, agent).await?;
-        if answer::is_nonce_taken(&first) {
-            return self.ask_once(call, params, agent).await;
+        for _ in 0..MAX_REPEATS {
+            let answer = self.ask_once(call, params, agent).await?;
+            if !answer::is_nonce_taken(&answer) {
+                return Ok(answer);
+            }
         }
-        Ok(first)
+        self.ask_once(call, params, agent).await
     }
 
     async fn ask_once(

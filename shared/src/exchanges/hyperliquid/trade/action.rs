@@ -21,7 +21,7 @@ const MAX_WIRE_PLACES: u8 = 8;
 ///
 /// Optional flags are absent: `a` of a modification could place a second order, and the exchange
 /// refuses `f` and `a` if they are false. The account is always the wallet's main account, so
-/// there is no `vaultAddress`.
+/// `vaultAddress` is absent too.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Action {
     /// Places orders.

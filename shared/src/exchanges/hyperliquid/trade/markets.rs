@@ -200,7 +200,7 @@ pub struct Markets {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Named {
     One(usize),
-    /// Several markets have the name, so it names none.
+    /// More than one market has the name, so it names none.
     Several,
 }
 

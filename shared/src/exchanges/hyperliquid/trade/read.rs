@@ -97,7 +97,7 @@ fn with_dex(mut question: Value, dex: &str) -> Value {
 #[derive(Deserialize)]
 #[serde(tag = "status", rename_all = "camelCase")]
 enum StatusAnswer {
-    Order { order: Tracked },
+    Order { order: Box<Tracked> },
     UnknownOid,
 }
 

@@ -144,7 +144,7 @@ fn forbidden_action_cannot_be_built() {
         match typed(&vector) {
             Some(action) => {
                 let json = action.tree().to_json();
-                // `a` and `f` as flags; an asset is a number.
+                // The flags `a` and `f`. An asset is also called `a`, with a number as its value.
                 for word in [r#""a":true"#, r#""f":"#, "builder", "vaultAddress", "positionTpsl"] {
                     assert!(!json.contains(word), "{}: {json}", vector.name);
                 }

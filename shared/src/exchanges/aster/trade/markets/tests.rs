@@ -19,13 +19,13 @@ fn market(name: &str, status: &str, tick: &str) -> Value {
     })
 }
 
-fn parse(symbols: Value) -> Result<Markets, LookupError> {
+fn parse(symbols: &Value) -> Result<Markets, LookupError> {
     let body = serde_json::json!({"timezone": "UTC", "symbols": symbols});
     Markets::parse(&Answer::new(200, body.to_string()))
 }
 
 fn markets() -> Markets {
-    parse(serde_json::json!([
+    parse(&serde_json::json!([
         market("BTCUSDT", "TRADING", "0.10"),
         market("币安人生USDT", "TRADING", "0.0001"),
         market("OLDUSDT", "SETTLING", "0"),
@@ -85,7 +85,7 @@ fn unreadable_and_ambiguous_markets_are_left_out() {
     fraction["filters"][1]["stepSize"] = serde_json::json!(0.1);
     let mut bare = market("BAREUSDT", "TRADING", "0.1");
     bare["filters"] = serde_json::json!([]);
-    let markets = parse(serde_json::json!([
+    let markets = parse(&serde_json::json!([
         negative,
         fraction,
         bare,
@@ -101,8 +101,8 @@ fn unreadable_and_ambiguous_markets_are_left_out() {
     for name in ["NEG", "FRA", "BARE", "TWO"] {
         assert_eq!(found(&markets, name), Err(TradeCode::MarketUnknown), "{name}");
     }
-    assert!(parse(serde_json::json!([])).is_err());
-    assert!(parse(serde_json::json!({})).is_err());
+    assert!(parse(&serde_json::json!([])).is_err());
+    assert!(parse(&serde_json::json!({})).is_err());
     for (status, body) in [(500, r#"{"symbols":[]}"#), (200, "<html>"), (429, "")] {
         assert!(Markets::parse(&Answer::new(status, body)).is_err());
     }
@@ -186,7 +186,7 @@ fn zero_switches_a_rule_off() {
     for (filter, name) in [(0, "minPrice"), (0, "maxPrice"), (1, "maxQty"), (1, "stepSize")] {
         open["filters"][filter][name] = "0".into();
     }
-    let markets = parse(serde_json::json!([open])).unwrap();
+    let markets = parse(&serde_json::json!([open])).unwrap();
     let fields = OrderFields {
         symbol: Some("OPEN"),
         price: Some("99999999.123456789"),

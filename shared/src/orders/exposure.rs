@@ -7,7 +7,6 @@ use super::client::call::Asker;
 use super::client::wire::Wire;
 use super::markets::{Market, Reading};
 use crate::exchanges::aster::trade::{Call, Reader};
-use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::trade::ExchangeOrder;
 use crate::trading::decimal::Decimal;
 use crate::trading::order::Side;
@@ -103,8 +102,9 @@ fn value_of(orders: &[ExchangeOrder], market: &str, side: Side) -> Decimal {
         let price = order.price.max(order.trigger_price.unwrap_or(Decimal::ZERO));
         order.quantity.checked_sub(order.filled)?.checked_mul(price)
     };
-    let sum = orders.iter().filter(adds).try_fold(Decimal::ZERO, |sum, order| {
-        sum.checked_add(value(order)?)
-    });
+    let sum = orders
+        .iter()
+        .filter(adds)
+        .try_fold(Decimal::ZERO, |sum, order| sum.checked_add(value(order)?));
     sum.unwrap_or(ABOVE_EVERY_LIMIT)
 }

@@ -9,9 +9,7 @@ use super::outcome::Outcome;
 use super::plan::legs_of;
 use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::trade::{ExchangeOrder, Found};
-use crate::store::{
-    Change, OrderRecord, OrderState, StoredOutcome, TradingAccount, TradingView,
-};
+use crate::store::{Change, OrderRecord, OrderState, StoredOutcome, TradingAccount, TradingView};
 use crate::trading::decimal::Decimal;
 use crate::trading::ids::Leg;
 use crate::trading::order::OrderType;
@@ -102,7 +100,9 @@ impl Finder<'_> {
             return Ok(Some(known));
         }
         let id = KnownId::at(self.account, record, record.generation);
-        let Some(order) = self.find(&record.symbol.name, id.lookup()).await? else { return Ok(None) };
+        let Some(order) = self.find(&record.symbol.name, id.lookup()).await? else {
+            return Ok(None);
+        };
         let entry = entry_of(&order);
         let mut attached = Vec::new();
         for leg in legs_of(&record.request).into_iter().filter(|leg| *leg != Leg::Entry) {
@@ -125,10 +125,7 @@ impl Finder<'_> {
         }
         match self.find(&record.symbol.name, LookupId::Client(&id)).await {
             Ok(Some(order)) => entry_of(&order),
-            Ok(None) | Err(_) => {
-                let why = crate::exchanges::Unclear::BadAnswer("not listed".to_owned());
-                Entry::Unknown(why.into())
-            }
+            Ok(None) | Err(_) => Entry::Unknown,
         }
     }
 

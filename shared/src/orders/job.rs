@@ -48,7 +48,10 @@ const MOST_DEFERRED: usize = 10_000;
 enum One {
     Resolved(u64),
     /// The outcome of bytes that were signed at this time, Unix milliseconds.
-    Unknown { next: Next, signed_at_ms: u64 },
+    Unknown {
+        next: Next,
+        signed_at_ms: u64,
+    },
     /// It has an outcome, or another call is at work on it.
     NotDue,
 }

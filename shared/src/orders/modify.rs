@@ -137,7 +137,7 @@ impl Trader {
                 Some(Reserving { record, .. }) => Ok(record),
                 None => Err(TradeError::NoOrder),
             },
-            Err(NotReserved::Orders(_)) => Err(TradeError::InProgress {
+            Err(NotReserved::Orders) => Err(TradeError::InProgress {
                 client_order_id: plan.base.client_order_id.clone(),
                 retry_after_s: 1,
             }),

@@ -45,7 +45,7 @@ impl Outcome {
                 Self { state: OrderState::Placed, stored: Some(stored) }
             }
             Entry::Refused(refusal) => Self::refused(refusal, at_ms),
-            Entry::Unknown(_) => Self::UNKNOWN,
+            Entry::Unknown => Self::UNKNOWN,
         }
     }
 
@@ -86,7 +86,7 @@ fn stored_leg(leg: Leg, entry: &Entry) -> Option<StoredLeg> {
     let (order_id, exchange_status) = match entry {
         Entry::Placed(placed) => (placed.order_id.clone(), placed.exchange_status.clone()),
         Entry::Refused(_) => (None, REJECTED.to_owned()),
-        Entry::Unknown(_) => (None, "unknown".to_owned()),
+        Entry::Unknown => (None, "unknown".to_owned()),
     };
     Some(StoredLeg { kind, order_id, exchange_status })
 }
@@ -151,10 +151,9 @@ pub(super) fn result_of(account: &TradingAccount, record: &OrderRecord) -> Place
         (OrderState::Placed, Some(StoredOutcome::Placed { .. })) => {
             view::of_record(account, record).ok_or(TradeError::DamagedOrder("no outcome"))
         }
-        (OrderState::Refused, Some(StoredOutcome::Refused(stored))) => Err(TradeError::Refused {
-            client_order_id: Some(id()),
-            refusal: refusal_of(stored),
-        }),
+        (OrderState::Refused, Some(StoredOutcome::Refused(stored))) => {
+            Err(TradeError::Refused { client_order_id: Some(id()), refusal: refusal_of(stored) })
+        }
         (OrderState::Dead, _) => Err(TradeError::NotPlaced {
             client_order_id: id(),
             cause: "the exchange did not receive the order".to_owned(),
@@ -270,8 +269,7 @@ mod tests {
 
     #[test]
     fn outcome_of_an_unknown_entry_is_open() {
-        let unclear = crate::exchanges::Unclear::BadAnswer("HTTP 500".to_owned());
-        let outcome = Outcome::of(&Entry::Unknown(unclear.into()), &[], None, 1);
+        let outcome = Outcome::of(&Entry::Unknown, &[], None, 1);
         assert_eq!(outcome, Outcome::UNKNOWN);
         assert!(outcome.state.is_unresolved() && !Outcome::DEAD.state.is_unresolved());
     }

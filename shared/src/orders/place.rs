@@ -32,8 +32,8 @@ use crate::trading::ids::ClientOrderId;
 use crate::trading::order::{Fingerprint, check_batch};
 use crate::trading::policy::Policy;
 use known::{Known, known};
-pub(super) use send::{is_worth_resending, lease_until_ms};
 use send::Refusals;
+pub(super) use send::{is_worth_resending, lease_until_ms};
 
 /// Maximum number of passes of a request over its orders. Each pass after the first follows a
 /// change by another request, a resolved outcome, or a refusal that a new signature can repair.
@@ -52,7 +52,7 @@ struct Batch {
 impl Batch {
     fn new(
         account: &TradingAccount,
-        orders: Vec<(ClientOrderId, &OrderToPlace)>,
+        orders: &[(ClientOrderId, &OrderToPlace)],
     ) -> Result<Self, TradeError> {
         let pairs: Vec<_> =
             orders.iter().map(|(id, order)| (id.clone(), order.request.clone())).collect();
@@ -94,7 +94,7 @@ impl Trader {
     ) -> Result<Placing, TradeError> {
         let until_ms = self.now_ms() + REQUEST_MS;
         let account = self.account(caller, wallet).await?;
-        let batch = Batch::new(&account, self.ids(orders, key)?)?;
+        let batch = Batch::new(&account, &self.ids(orders, key)?)?;
         let mut renewals = Refusals::default();
         let mut last = None;
         for _ in 0..PASSES {
@@ -153,7 +153,7 @@ impl Trader {
             Known::ToPlace { indices, others } => {
                 let sent = self.place_new(account, &view, batch, &indices, until_ms).await?;
                 let Some(records) = sent else { return Ok(Pass::Again) };
-                if let Some(error) = renewals.to_renew(&records) {
+                if let Some(error) = renewals.renewable(&records) {
                     *last = Some(error);
                     // A node that does not know a new agent yet learns of it within seconds.
                     self.clock().sleep_ms(RENEWAL_WAIT_MS).await;
@@ -161,7 +161,7 @@ impl Trader {
                 }
                 self.count(&records);
                 let all = records.iter().chain(&others);
-                Ok(Pass::Done(Placing { orders: results(account, batch, all), is_replay: false }))
+                Ok(Pass::Done(Placing { orders: results(account, batch, &all), is_replay: false }))
             }
         }
     }
@@ -223,14 +223,13 @@ impl Trader {
         let (priced, markets) = (priced.as_slice(), markets.as_slice());
         let (policy, replaced) = (&policy, None);
         let request = Request { account, view, policy, priced, markets, asker, replaced };
-        let reserved =
-            self.reserve(request, |nonce| placement.reserving(self, nonce, &key)).await;
+        let reserved = self.reserve(request, |nonce| placement.reserving(self, nonce, &key)).await;
         match reserved {
             Ok(reserving) => {
                 let records = reserving.into_iter().map(|it| it.record).collect();
                 self.send(account, view, &planned, records, until_ms).await.map(Some)
             }
-            Err(NotReserved::Orders(_)) => Ok(None),
+            Err(NotReserved::Orders) => Ok(None),
             Err(NotReserved::Error(error)) => Err(error),
         }
     }
@@ -249,7 +248,7 @@ pub(super) fn unknown(records: &[OrderRecord], cause: String) -> TradeError {
 fn results<'a>(
     account: &TradingAccount,
     batch: &Batch,
-    records: impl Iterator<Item = &'a OrderRecord> + Clone,
+    records: &(impl Iterator<Item = &'a OrderRecord> + Clone),
 ) -> Vec<PlacedOrder> {
     let of = |named: &Named| {
         let record = records.clone().find(|record| record.client_order_id == named.id);

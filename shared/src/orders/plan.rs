@@ -6,9 +6,9 @@ use domain::ids::{Exchange, Tenant};
 use super::client::call::{SentOrder, Unsigned};
 use super::markets::Market;
 use super::{BrokenRule, TradeError, Trader};
+use crate::exchanges::aster::trade::Call;
 use crate::exchanges::aster::trade::markets::{Violation, notional as aster_notional};
 use crate::exchanges::aster::trade::params::{Order as AsterOrder, Params};
-use crate::exchanges::aster::trade::Call;
 use crate::exchanges::hyperliquid::trade::action::{Action, Cloid, OrderWire, Orders, Tpsl};
 use crate::exchanges::hyperliquid::trade::markets::Market as HyperliquidMarket;
 use crate::exchanges::hyperliquid::trade::rules::{
@@ -162,7 +162,8 @@ impl Planned {
     ) -> Result<Orders, BrokenRule> {
         let attached = self.attached(signing);
         if attached.is_empty() {
-            return independent(vec![self.order(market, signing)?]).map_err(|rule| self.broken(rule));
+            return independent(vec![self.order(market, signing)?])
+                .map_err(|rule| self.broken(rule));
         }
         let entry = self.new_order(signing);
         market.order_with_children(&entry, &attached).map_err(|rule| self.broken(rule))
@@ -234,19 +235,17 @@ pub(super) fn call(
             let built = if let [(order, signing)] = orders {
                 order.orders(&market(order)?, Some(*signing))?
             } else {
-                let wires = orders.iter().map(|(order, signing)| {
-                    Ok(order.order(&market(order)?, Some(*signing))?)
-                });
+                let wires = orders
+                    .iter()
+                    .map(|(order, signing)| Ok(order.order(&market(order)?, Some(*signing))?));
                 let wires = wires.collect::<Result<Vec<_>, TradeError>>()?;
                 Orders::independent(wires).ok_or(TradeError::NoOrder)?
             };
             Ok(Unsigned::Hyperliquid(Action::Order(built)))
         }
         Exchange::Aster => {
-            let ids: Vec<_> = orders
-                .iter()
-                .flat_map(|(order, signing)| order.sent(exchange, *signing))
-                .collect();
+            let ids: Vec<_> =
+                orders.iter().flat_map(|(order, signing)| order.sent(exchange, *signing)).collect();
             let orders: Vec<_> = orders
                 .iter()
                 .zip(&ids)

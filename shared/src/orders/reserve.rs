@@ -8,7 +8,7 @@ use super::exposure::exposure;
 use super::markets::Market;
 use super::{TradeError, Trader};
 use crate::exchanges::trade::ExchangeOrder;
-use crate::store::{MovedOrder, ReserveLost, Reserving, TradingAccount, TradingView};
+use crate::store::{ReserveLost, Reserving, TradingAccount, TradingView};
 use crate::trading::ledger::Ledger;
 use crate::trading::policy::{self, Exposure, Policy, PolicyRefusal, Priced};
 
@@ -35,7 +35,7 @@ pub(super) struct Request<'a> {
 #[derive(Debug)]
 pub(super) enum NotReserved {
     /// Other requests changed these orders.
-    Orders(Vec<MovedOrder>),
+    Orders,
     /// The policy refuses the orders, or something failed.
     Error(TradeError),
 }
@@ -67,9 +67,8 @@ impl Trader {
             let exposure = self.exposure(request).await?;
             let now_us = self.clock().now_us();
             let exchange = self.exchange();
-            let next =
-                policy::check(policy, &ledger, exposure.as_ref(), priced, exchange, now_us)
-                    .map_err(|refusal| self.refused(refusal))?;
+            let next = policy::check(policy, &ledger, exposure.as_ref(), priced, exchange, now_us)
+                .map_err(|refusal| self.refused(refusal))?;
             let reserving = make(next.nonce)?;
             let stored = self.store.reserve(account, &reserving, &next, now_us / 1_000).await;
             match stored {
@@ -77,12 +76,13 @@ impl Trader {
                     *turn = Some(next);
                     return Ok(reserving);
                 }
-                Err(ReserveLost::Orders(moved)) => return Err(NotReserved::Orders(moved)),
+                Err(ReserveLost::Orders(_)) => return Err(NotReserved::Orders),
                 Err(ReserveLost::Store(error)) => return Err(error.into()),
                 Err(ReserveLost::Ledger(present)) => {
                     ledger = *present;
                     self.client.emit(Metric::LedgerRetries, 1);
-                    let wait_ms = WAIT_MS.start + self.client.jitter_ms(WAIT_MS.end - WAIT_MS.start);
+                    let wait_ms =
+                        WAIT_MS.start + self.client.jitter_ms(WAIT_MS.end - WAIT_MS.start);
                     self.clock().sleep_ms(wait_ms).await;
                 }
             }

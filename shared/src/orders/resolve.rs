@@ -7,9 +7,9 @@
 
 use domain::eth::AgentKey;
 
+use super::client::call::{Entry, entry_of};
 use super::finding::{ChangeFound, Finder};
 use super::outcome::{Outcome, merged, placed_outcome, stored_refusal};
-use super::client::call::{Entry, entry_of};
 use super::{REQUEST_MS, TradeError, Trader};
 use crate::exchanges::LookupError;
 use crate::exchanges::aster::trade::read::AskError;
@@ -82,7 +82,7 @@ struct Stop {
 }
 
 impl Stop {
-    fn because(cause: impl ToString) -> Self {
+    fn because(cause: &(impl ToString + ?Sized)) -> Self {
         Self { cause: cause.to_string(), next: Next::Later }
     }
 
@@ -235,7 +235,7 @@ impl Trader {
         };
         let wallet = case.view.wallet.address;
         let fenced = self.client.fence(&case.account.tenant, submission, wallet, &key).await;
-        fenced.map_err(Stop::because)?;
+        fenced.map_err(|unresolved| Stop::because(&unresolved))?;
         self.note_fenced(case).await
     }
 
@@ -341,7 +341,7 @@ fn change_outcome(
                 let refusal = Some(stored_refusal(&refusal, now_ms));
                 record.change_settled(OrderState::Refused, None, refusal, revision, now_ms)
             }
-            Entry::Placed(_) | Entry::Unknown(_) => {
+            Entry::Placed(_) | Entry::Unknown => {
                 let placed = with_carried(record, new);
                 let outcome = placed_outcome(&placed, legs(), None, now_ms);
                 record.change_settled(OrderState::Placed, Some(outcome), None, revision, now_ms)

@@ -6,9 +6,7 @@ use super::TradeError;
 use super::plan::legs_of;
 use crate::exchanges::trade::ExchangeOrder;
 use crate::exchanges::{aster, hyperliquid};
-use crate::store::{
-    LegKind, OrderRecord, OrderState, StoredLeg, StoredOutcome, TradingAccount,
-};
+use crate::store::{LegKind, OrderRecord, OrderState, StoredLeg, StoredOutcome, TradingAccount};
 use crate::trading::decimal::Decimal;
 use crate::trading::ids::{ClientOrderId, ExchangeOrderId, Leg};
 use crate::trading::order::{

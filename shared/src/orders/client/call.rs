@@ -2,13 +2,13 @@
 
 use domain::eth::{Address, AgentKey, AgentKeyError};
 
+use crate::exchanges::LookupError;
 use crate::exchanges::aster::trade as aster;
 use crate::exchanges::aster::trade::params::Params;
 use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::hyperliquid::trade::action::{self, Action, Cloid};
 use crate::exchanges::hyperliquid::trade::answer::Sender;
-use crate::exchanges::trade::{EntryOutcome, ExchangeOrder, Placed, TradeRefusal, Unresolved};
-use crate::exchanges::LookupError;
+use crate::exchanges::trade::{EntryOutcome, ExchangeOrder, Placed, TradeRefusal};
 use crate::store::{SentMethod, Submission};
 
 /// A call that is not signed yet.
@@ -53,7 +53,7 @@ pub(in crate::orders) enum Entry {
     /// The exchange refused the order.
     Refused(TradeRefusal),
     /// The exchange may have the order.
-    Unknown(Unresolved),
+    Unknown,
 }
 
 /// The outcome of the change of an order.
@@ -148,7 +148,10 @@ impl From<aster::answer::Entry> for Entry {
         match entry {
             aster::answer::Entry::Placed(order) => entry_of(&order),
             aster::answer::Entry::Refused(refusal) => Self::Refused(refusal),
-            aster::answer::Entry::Unknown(unresolved) => Self::Unknown(unresolved),
+            aster::answer::Entry::Unknown(unresolved) => {
+                tracing::warn!(cause = %unresolved.why, "the outcome of an order is unclear");
+                Self::Unknown
+            }
         }
     }
 }
@@ -161,11 +164,7 @@ impl SentOrder {
 
 impl Outgoing<'_> {
     pub(super) const fn sender(&self) -> Sender {
-        Sender {
-            wallet: self.wallet,
-            agent: self.submission.agent,
-            is_first: self.is_first,
-        }
+        Sender { wallet: self.wallet, agent: self.submission.agent, is_first: self.is_first }
     }
 
     /// Restores the call of stored bytes.

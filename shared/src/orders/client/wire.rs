@@ -4,19 +4,19 @@ use domain::clock::Clock;
 use domain::eth::{Address, AgentKey};
 use domain::ids::Exchange;
 
+use super::call::{
+    Asker, Cancelled, Changed, Entry, LookupId, Outgoing, SentOrder, Unsigned, entry_of,
+};
+use crate::exchanges::Unclear;
 use crate::exchanges::aster::trade as aster;
 use crate::exchanges::aster::trade::params::Params;
 use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::hyperliquid::trade as hyperliquid;
-use crate::exchanges::Unclear;
 use crate::exchanges::hyperliquid::trade::action::{self, Action, Cloid, EXPIRES_AFTER_MS};
 use crate::exchanges::hyperliquid::trade::answer::{
     CancelOutcome, ModifyOutcome, NonceUse, Sender,
 };
 use crate::exchanges::trade::{ExchangeOrder, Found, Sent, Unresolved};
-use super::call::{
-    Asker, Cancelled, Changed, Entry, LookupId, Outgoing, SentOrder, Unsigned, entry_of,
-};
 use crate::orders::TradeError;
 use crate::store::{SentMethod, StoredSymbol, Submission, SubmissionKind};
 use crate::trading::ids::ClientOrderId;

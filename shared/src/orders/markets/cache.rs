@@ -12,7 +12,7 @@ struct Held<T> {
     at_ms: u64,
 }
 
-/// A cached value. One caller reads it anew, and the others wait for it.
+/// A cached value. One caller reads it again, and the others wait for it.
 #[derive(Debug)]
 pub(super) struct Cache<T>(Mutex<Option<Held<T>>>);
 

@@ -12,9 +12,9 @@ use domain::ids::Tenant;
 use super::client::TradeClient;
 use super::client::wire::Wire;
 use super::{BrokenRule, TradeError};
-use crate::exchanges::aster::trade::{Client as AsterClient, MARKET_WEIGHT};
 use crate::exchanges::aster::trade::markets as aster;
 use crate::exchanges::aster::trade::read::AskError;
+use crate::exchanges::aster::trade::{Client as AsterClient, MARKET_WEIGHT};
 use crate::exchanges::hyperliquid::trade::Client as HyperliquidClient;
 use crate::exchanges::hyperliquid::trade::markets::{self as hyperliquid, Dex};
 use crate::exchanges::trade::TradeCode;
@@ -49,7 +49,7 @@ const MAX_REMEMBERED: usize = 2_048;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Market {
     /// A market of Aster.
-    Aster(aster::Market),
+    Aster(Box<aster::Market>),
     /// A market of Hyperliquid.
     Hyperliquid(hyperliquid::Market),
 }
@@ -68,11 +68,9 @@ impl Market {
         let name = self.name().to_owned();
         match self {
             Self::Aster(_) => StoredSymbol { name, asset: None, dex: None },
-            Self::Hyperliquid(market) => StoredSymbol {
-                name,
-                asset: Some(market.asset),
-                dex: Some(market.dex.clone()),
-            },
+            Self::Hyperliquid(market) => {
+                StoredSymbol { name, asset: Some(market.asset), dex: Some(market.dex.clone()) }
+            }
         }
     }
 }
@@ -114,8 +112,8 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Returns the market that a caller names. An unknown name is looked for again in metadata that
-    /// is read anew, at most every five seconds.
+    /// Returns the market that a caller names. An unknown name is looked for again in fresh
+    /// metadata, at most every five seconds.
     pub(super) async fn find(&self, symbol: &SymbolText) -> Result<Market, TradeError> {
         match self.find_within(symbol, true).await? {
             Ok(market) => Ok(market),
@@ -142,7 +140,8 @@ impl Reading<'_> {
         match &self.client.wire {
             Wire::Aster(client) => {
                 let markets = self.aster(client, age(ASTER_AGE)).await?;
-                let found = markets.find(symbol).cloned().map(Market::Aster);
+                let found =
+                    markets.find(symbol).cloned().map(|market| Market::Aster(Box::new(market)));
                 Ok(found.map_err(|violation| BrokenRule {
                     index: 0,
                     code: violation.code,
@@ -160,11 +159,7 @@ impl Reading<'_> {
         }
     }
 
-    async fn aster(
-        &self,
-        client: &AsterClient,
-        age: Age,
-    ) -> Result<Arc<aster::Markets>, AskError> {
+    async fn aster(&self, client: &AsterClient, age: Age) -> Result<Arc<aster::Markets>, AskError> {
         let read = self.client.ask(self.tenant, MARKET_WEIGHT, || {
             Box::pin(async move { Ok(client.markets().await?) })
         });
@@ -208,19 +203,16 @@ impl Reading<'_> {
         self.dexs(client, HYPERLIQUID_AGE).await
     }
 
-    async fn dexs(
-        &self,
-        client: &HyperliquidClient,
-        age: Age,
-    ) -> Result<Arc<Vec<Dex>>, AskError> {
-        let read = self.client.ask(self.tenant, META_WEIGHT, || {
-            Box::pin(async move { Ok(client.dexs().await?) })
-        });
+    async fn dexs(&self, client: &HyperliquidClient, age: Age) -> Result<Arc<Vec<Dex>>, AskError> {
+        let read = self
+            .client
+            .ask(self.tenant, META_WEIGHT, || Box::pin(async move { Ok(client.dexs().await?) }));
         self.cache.dexs.get(self.client.clock(), age, read).await
     }
 
     /// Returns the market's present price: the mark price on Aster, the middle of the book on
-    /// Hyperliquid. `None` means that there is no book.
+    /// Hyperliquid. `None` means that the market
+    /// has no book.
     pub(super) async fn price(&self, market: &Market) -> Result<Option<Decimal>, AskError> {
         let clock = self.client.clock();
         match (&self.client.wire, market) {
@@ -250,7 +242,8 @@ fn unknown(symbol: &SymbolText) -> BrokenRule {
         code: TradeCode::MarketUnknown,
         symbol: symbol.to_string(),
         limit: None,
-        advice: "Use the name of an open market of Hyperliquid, such as BTC, HYPE/USDC or dex:COIN."
-            .to_owned(),
+        advice:
+            "Use the name of an open market of Hyperliquid, such as BTC, HYPE/USDC or dex:COIN."
+                .to_owned(),
     }
 }

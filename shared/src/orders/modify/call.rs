@@ -102,10 +102,7 @@ impl ChangePlan<'_> {
 
     /// Returns an error unless the exchange can change an order of this type in place.
     fn ensure_changeable(&self, exchange: Exchange) -> Result<(), TradeError> {
-        let rests = !matches!(
-            self.found.time_in_force,
-            Some(TimeInForce::Ioc | TimeInForce::Fok)
-        );
+        let rests = !matches!(self.found.time_in_force, Some(TimeInForce::Ioc | TimeInForce::Fok));
         let is_limit = self.found.order_type == Some(OrderType::Limit);
         let request = &self.base.request;
         let has_attached = request.take_profit.is_some() || request.stop_loss.is_some();

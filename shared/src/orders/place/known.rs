@@ -14,10 +14,7 @@ pub(super) enum Known {
     /// The outcome of a submission is open, and its lease has ended. The lead is first.
     Open(Vec<OrderRecord>),
     /// These orders, by their index, have no outcome that stands. `others` have one.
-    ToPlace {
-        indices: Vec<usize>,
-        others: Vec<OrderRecord>,
-    },
+    ToPlace { indices: Vec<usize>, others: Vec<OrderRecord> },
 }
 
 /// Compares a request with the records of its orders.

@@ -45,7 +45,7 @@ const MAX_NONCES: u32 = 2;
 
 impl Refusals {
     /// Returns the error of the refusal that another signature can repair, unless that was tried.
-    pub(super) fn to_renew(&mut self, records: &[OrderRecord]) -> Option<TradeError> {
+    pub(super) fn renewable(&mut self, records: &[OrderRecord]) -> Option<TradeError> {
         let mut refusals = records.iter().map(|record| match &record.outcome {
             Some(StoredOutcome::Refused(stored)) if record.state == OrderState::Refused => {
                 Some(refusal_of(stored))

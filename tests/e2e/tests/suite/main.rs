@@ -11,4 +11,5 @@ mod fairness;
 mod hostile;
 mod leak;
 mod refresh;
+mod trading;
 mod webhooks;

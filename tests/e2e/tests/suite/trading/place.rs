@@ -1,0 +1,179 @@
+//! Placing orders without faults.
+
+use domain::ids::Exchange;
+use shared::exchanges::trade::TradeCode;
+use shared::orders::TradeError;
+use shared::trading::order::{OrderFields, OrderStatus};
+
+use super::{Desk, MARKET, RESTING, STOP_LOSS, TAKE_PROFIT};
+
+#[tokio::test]
+async fn limit_order_rests_and_repeat_replays() {
+    for exchange in Exchange::ALL {
+        let desk = Desk::open(exchange).await;
+        let (order, is_replay) = desk.place(&desk.process(), "bot-1", RESTING).await.unwrap();
+        assert_eq!((order.status, is_replay), (OrderStatus::Open, false));
+        assert_eq!(order.client_order_id.as_deref(), Some("bot-1"));
+        assert_eq!((order.price.as_str(), order.quantity.as_str()), ("59000", "0.01"));
+        let again = OrderFields { quantity: Some("0.0100"), ..RESTING };
+        let (replay, is_replay) = desk.place(&desk.process(), "bot-1", again).await.unwrap();
+        assert!(is_replay);
+        assert_eq!(replay.order_id, order.order_id);
+        assert_eq!(desk.accepted("bot-1"), 1);
+    }
+}
+
+#[tokio::test]
+async fn market_order_fills() {
+    for exchange in Exchange::ALL {
+        let desk = Desk::open(exchange).await;
+        let (order, _) = desk.place(&desk.process(), "m", MARKET).await.unwrap();
+        assert_eq!(order.status, OrderStatus::Filled, "{order:?}");
+        assert_eq!((order.filled_quantity.as_str(), order.price.as_str()), ("0.01", "0"));
+        assert!(order.average_price.is_some());
+        assert_eq!(order.exchange_price.is_some(), exchange == Exchange::Hyperliquid);
+        let status = desk.status("m").await.unwrap();
+        assert_eq!((status.status, status.order_type.as_str()), (OrderStatus::Filled, "MARKET"));
+    }
+}
+
+#[tokio::test]
+async fn reused_id_is_refused() {
+    for exchange in Exchange::ALL {
+        let desk = Desk::open(exchange).await;
+        desk.place(&desk.process(), "bot-1", RESTING).await.unwrap();
+        let other = OrderFields { price: Some("59001"), ..RESTING };
+        let refused = desk.place(&desk.process(), "bot-1", other).await;
+        assert!(matches!(refused, Err(TradeError::IdReused { is_exhausted: false, .. })));
+        // An id that was used alone cannot be used in a batch.
+        let batch = [desk.order("bot-1", RESTING), desk.order("bot-2", RESTING)];
+        let refused = desk.place_all(&desk.process(), &batch).await;
+        assert!(matches!(refused, Err(TradeError::IdReused { .. })));
+        assert_eq!((desk.accepted("bot-1"), desk.accepted("bot-2")), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn refused_order_is_placed_by_a_repeat() {
+    for exchange in Exchange::ALL {
+        let desk = Desk::open(exchange).await;
+        // More than the margin allows.
+        let large = OrderFields { quantity: Some("15"), price: Some("59900"), ..RESTING };
+        let large = OrderFields { time_in_force: Some("POST_ONLY"), ..large };
+        let crossing = OrderFields { quantity: Some("0.01"), price: Some("60500"), ..large };
+        let refused = desk.place(&desk.process(), "alo", crossing).await;
+        let Err(TradeError::Refused { refusal, client_order_id }) = refused else {
+            // Aster ends a post-only order that would match as expired.
+            assert_eq!(exchange, Exchange::Aster, "{refused:?}");
+            continue;
+        };
+        assert_eq!(refusal.code, TradeCode::WouldCross);
+        assert_eq!(client_order_id.unwrap().as_str(), "alo");
+        assert_eq!(desk.status("alo").await.unwrap().status, OrderStatus::Rejected);
+        assert_eq!(desk.accepted("alo"), 0);
+        // The market moves away, and the same request is signed again.
+        match exchange {
+            Exchange::Aster => desk.app.stack.aster_sim.set_price("BTCUSDT", "61000"),
+            Exchange::Hyperliquid => desk.app.stack.hyperliquid_sim.set_price("BTC", "61000"),
+        };
+        let (order, is_replay) = desk.place(&desk.process(), "alo", crossing).await.unwrap();
+        assert_eq!((order.status, is_replay), (OrderStatus::Open, false));
+        assert_eq!(desk.record("alo").await.unwrap().generation, 1);
+        assert_eq!(desk.accepted("alo"), 1);
+    }
+}
+
+#[tokio::test]
+async fn batch_is_placed_and_replayed_as_one() {
+    for exchange in Exchange::ALL {
+        let desk = Desk::open(exchange).await;
+        let second = OrderFields { price: Some("58000"), ..RESTING };
+        let batch = [desk.order("a", RESTING), desk.order("b", second)];
+        let placing = desk.place_all(&desk.process(), &batch).await.unwrap();
+        assert_eq!((placing.placed(), placing.is_replay), (2, false), "{placing:?}");
+        let replay = desk.place_all(&desk.process(), &batch).await.unwrap();
+        assert_eq!((replay.placed(), replay.is_replay), (2, true));
+        let alone = desk.place(&desk.process(), "b", second).await;
+        assert!(matches!(alone, Err(TradeError::IdReused { .. })));
+        assert_eq!((desk.accepted("a"), desk.accepted("b")), (1, 1));
+        assert_eq!(desk.open_orders().await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn order_with_attached_orders_states_them() {
+    let desk = Desk::open(Exchange::Hyperliquid).await;
+    let (take_profit, stop_loss) = (Some(TAKE_PROFIT), Some(STOP_LOSS));
+    let fields = OrderFields { take_profit, stop_loss, ..RESTING };
+    let (order, _) = desk.place(&desk.process(), "tpsl", fields).await.unwrap();
+    assert_eq!(order.status, OrderStatus::Open);
+    let (take_profit, stop_loss) = (order.take_profit.unwrap(), order.stop_loss.unwrap());
+    assert_eq!((take_profit.status, stop_loss.status), (OrderStatus::Open, OrderStatus::Open));
+    assert_ne!(take_profit.client_order_id, stop_loss.client_order_id);
+    let status = desk.status("tpsl").await.unwrap();
+    assert!(status.take_profit.is_some() && status.stop_loss.is_some());
+}
+
+#[tokio::test]
+async fn broken_market_rule_sends_nothing() {
+    for exchange in Exchange::ALL {
+        let desk = Desk::open(exchange).await;
+        let process = desk.process();
+        for (fields, code) in [
+            (OrderFields { price: Some("59000.123"), ..RESTING }, TradeCode::TickSize),
+            (OrderFields { quantity: Some("0.0100001"), ..RESTING }, TradeCode::LotSize),
+            (OrderFields { symbol: Some("NOPE"), ..RESTING }, TradeCode::MarketUnknown),
+        ] {
+            let refused = desk.place(&process, "x", fields).await;
+            let Err(TradeError::Rule(rule)) = refused else { panic!("{refused:?}") };
+            assert_eq!(rule.code, code);
+        }
+        assert!(!process.calls().iter().any(|call| call == desk.send_name()));
+        assert_eq!(desk.record("x").await, None);
+    }
+}
+
+#[tokio::test]
+async fn order_without_a_key_is_refused() {
+    let desk = Desk::open(Exchange::Hyperliquid).await;
+    let wallet = desk.app.wallet("other").await;
+    let name = shared_wallet(wallet.text("/data/walletId"));
+    let trader = desk.trader(&desk.process());
+    let orders = [desk.order("x", RESTING)];
+    let refused = trader.place(&Desk::caller(), &name, &orders, None).await;
+    assert!(matches!(refused, Err(TradeError::NoCredential(_))), "{refused:?}");
+    let nobody = shared_wallet("00000000-0000-4000-8000-000000000000");
+    let refused = trader.place(&Desk::caller(), &nobody, &orders, None).await;
+    assert!(matches!(refused, Err(TradeError::WalletNotFound)), "{refused:?}");
+}
+
+fn shared_wallet(text: &str) -> domain::ids::WalletRef {
+    text.parse().unwrap()
+}
+
+/// The path of one order: three calls before the exchange's, and one after it.
+#[tokio::test]
+async fn warm_order_makes_three_calls_before_the_exchanges() {
+    for exchange in Exchange::ALL {
+        let desk = Desk::open(exchange).await;
+        let process = desk.process();
+        let trader = desk.trader(&process);
+        let place = async |id: &str| {
+            let orders = [desk.order(id, RESTING)];
+            let placing = trader.place(&Desk::caller(), &desk.wallet(), &orders, None).await;
+            placing.unwrap().single().unwrap();
+        };
+        place("warm").await;
+        let before = process.calls().len();
+        place("counted").await;
+        let calls = process.calls().split_off(before);
+        let expected = [
+            "DynamoDB.BatchGetItem",
+            "DynamoDB.UpdateItem",
+            "DynamoDB.TransactWriteItems",
+            desk.send_name(),
+            "DynamoDB.UpdateItem",
+        ];
+        assert_eq!(calls, expected);
+    }
+}

@@ -12,6 +12,7 @@ use hyperdex_local::{
 use platform::env::{ConfigError, Env, parse_url};
 use platform::networks::resolve_aster_chain;
 use shared::api::cors::Origins;
+use shared::api::trading::POLICY_DELAY_HOURS;
 use shared::exchanges::networks::{check_network, network_of};
 use shared::wallets::WALLETS_PER_TENANT;
 use url::Url;
@@ -104,6 +105,9 @@ pub(crate) struct Serve {
     /// Most wallets of a tenant; 0 sets no limit
     #[arg(long, env = "WALLETS_PER_TENANT", default_value_t = WALLETS_PER_TENANT)]
     wallets_per_tenant: u64,
+    /// Hours until a looser trading policy is in effect
+    #[arg(long, env = "POLICY_DELAY_HOURS", default_value_t = POLICY_DELAY_HOURS, value_parser = clap::value_parser!(u32).range(..=168))]
+    policy_delay_hours: u32,
     /// Browser origins that may call the API, comma-separated
     #[arg(long, env = "ALLOWED_ORIGINS", value_parser = origins, default_value = "")]
     allowed_origins: Origins,
@@ -198,6 +202,7 @@ impl Serve {
             budget.tenant_percent = percent;
         }
         options.wallets_per_tenant = self.wallets_per_tenant;
+        options.policy_delay_ms = u64::from(self.policy_delay_hours) * 60 * 60 * 1_000;
         if let (Some(dynamodb), Some(kms)) = (&self.dynamodb_url, &self.kms_url) {
             let keys = (self.kms_key_id.as_deref(), self.cosigner_kms_key_id.as_deref());
             let env = |name: &str| std::env::var(name).ok();

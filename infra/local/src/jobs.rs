@@ -13,9 +13,15 @@ use renew_apikeys::RenewApiKeys;
 use seal_audit::SealAudit;
 use serde_json::Value;
 use shared::credentials::{ReconcileLimits, Registrars, RenewLimits};
+use shared::orders::ResolveLimits;
 use shared::wallets::{Custody, RefreshLimits};
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use crate::trading::Traders;
+
+const RESOLVE_EVERY: Duration = Duration::from_secs(5);
+const RESOLVE: ResolveLimits =
+    ResolveLimits { limit: 200, run_time: resolve_orders_hyperliquid::RUN_TIME };
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -30,11 +36,14 @@ pub enum JobName {
     Refresh,
     /// Sign the heads of the audit log
     Seal,
+    /// Find the outcome of orders whose response was lost
+    Resolve,
 }
 
 impl JobName {
     /// Every job.
-    pub const ALL: [Self; 4] = [Self::Renew, Self::Reconcile, Self::Refresh, Self::Seal];
+    pub const ALL: [Self; 5] =
+        [Self::Renew, Self::Reconcile, Self::Refresh, Self::Seal, Self::Resolve];
 
     /// Returns the name on the command line.
     #[must_use]
@@ -44,6 +53,7 @@ impl JobName {
             Self::Reconcile => "reconcile",
             Self::Refresh => "refresh",
             Self::Seal => "seal",
+            Self::Resolve => "resolve",
         }
     }
 }
@@ -61,6 +71,7 @@ pub struct Jobs {
     reconcile: ReconcileApiKeys,
     refresh: RefreshShares,
     seal: SealAudit,
+    traders: Traders,
 }
 
 impl Jobs {
@@ -69,6 +80,7 @@ impl Jobs {
     #[must_use]
     pub fn new(
         registrars: Registrars,
+        traders: Traders,
         wallets: Custody,
         seal: SealAudit,
         keys_are_handed_out: bool,
@@ -94,6 +106,7 @@ impl Jobs {
             reconcile: ReconcileApiKeys { registrars, limits: reconcile },
             refresh: RefreshShares { custody: wallets, limits: refresh },
             seal,
+            traders,
         }
     }
 
@@ -113,12 +126,30 @@ impl Jobs {
             JobName::Reconcile => self.reconcile.run().await.map_err(|error| chain(&error)),
             JobName::Refresh => self.refresh.run().await.map_err(|error| chain(&error)),
             JobName::Seal => self.seal.run().await.map_err(|error| chain(&error)),
+            JobName::Resolve => self.traders.resolve(&RESOLVE).await.map_err(|error| chain(&error)),
         }
     }
 
-    /// Runs the jobs until the future is dropped: renewal, share refresh and audit seals each hour,
-    /// reconciliation every six hours.
+    /// Runs the jobs until the future is dropped: the orders' outcomes every five seconds, renewal,
+    /// share refresh and audit seals each hour, reconciliation every six hours.
     pub async fn schedule(self) -> Infallible {
+        tokio::select! {
+            never = self.resolve_often() => never,
+            never = self.run_seldom() => never,
+        }
+    }
+
+    /// Runs the job of the orders' outcomes, which does not wait for the other jobs.
+    async fn resolve_often(&self) -> Infallible {
+        let mut often = interval_at(Instant::now() + RESOLVE_EVERY, RESOLVE_EVERY);
+        often.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            often.tick().await;
+            self.run_or_log(JobName::Resolve).await;
+        }
+    }
+
+    async fn run_seldom(&self) -> Infallible {
         let mut hourly = interval_at(Instant::now() + HOUR, HOUR);
         let mut seldom = interval_at(Instant::now() + 6 * HOUR, 6 * HOUR);
         loop {
@@ -133,7 +164,8 @@ impl Jobs {
         }
     }
 
-    async fn run_or_log(&self, job: JobName) {
+    /// Runs a job once, and logs a failure.
+    pub(crate) async fn run_or_log(&self, job: JobName) {
         if let Err(error) = self.run(job).await {
             tracing::error!(%job, %error, "a job failed");
         }

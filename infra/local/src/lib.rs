@@ -26,6 +26,7 @@ pub mod proof;
 mod routes;
 mod sim_state;
 mod stack;
+mod trading;
 mod webhooks;
 
 pub use cloud::HEADS;
@@ -42,4 +43,5 @@ pub use limits::Limits;
 pub use options::{CosignerHost, Options, Ports};
 pub use routes::{Endpoints, routes};
 pub use stack::Stack;
+pub use trading::Traders;
 pub use webhooks::{Pump, PumpError};

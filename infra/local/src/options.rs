@@ -11,13 +11,16 @@ use hyperdex_listen::{AllowedHost, ClientBounds, Port};
 use platform::aws::Aws;
 use shared::access::Unrecorded;
 use shared::api::cors::Origins;
-use shared::exchanges::CALL_TIMEOUT_MS;
+use shared::api::trading::POLICY_DELAY_HOURS;
 use shared::exchanges::budget::BudgetConfig;
+use shared::exchanges::{CALL_TIMEOUT_MS, ORDER_TIMEOUT_MS};
 use shared::wallets::WALLETS_PER_TENANT;
 use shared::webhooks::Targets;
 
 use crate::exchanges::{AsterTarget, HyperliquidTarget};
 use crate::limits::Limits;
+
+const HOUR_MS: u64 = 60 * 60 * 1_000;
 
 /// Process of the cosigner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,6 +71,10 @@ pub struct Options {
     pub return_private_key: bool,
     /// Timeout of a call to an exchange, in milliseconds.
     pub exchange_timeout_ms: u64,
+    /// Timeout of a call that changes orders, in milliseconds.
+    pub order_timeout_ms: u64,
+    /// Time after which a looser trading policy is in effect, in milliseconds.
+    pub policy_delay_ms: u64,
     /// Limits of each tenant. `None` disables them.
     pub limits: Option<Limits>,
     /// What a key of the old form is without a record.
@@ -129,6 +136,8 @@ impl Options {
             require_deposit: false,
             return_private_key: true,
             exchange_timeout_ms: CALL_TIMEOUT_MS,
+            order_timeout_ms: ORDER_TIMEOUT_MS,
+            policy_delay_ms: u64::from(POLICY_DELAY_HOURS) * HOUR_MS,
             limits: None,
             keys_without_record: Unrecorded::default(),
             allowed_origins: Origins::default(),

@@ -32,6 +32,7 @@ use url::Url;
 use crate::error::StartError;
 use crate::gateway::{gateway, known_paths};
 use crate::options::Options;
+use crate::trading;
 
 /// Addresses of the parts that the functions call.
 #[derive(Clone, Debug)]
@@ -120,33 +121,38 @@ impl Endpoints {
         Ok((PublishEvents { publisher }, DeliverWebhook { deliverer }))
     }
 
+    /// Returns the settings of Hyperliquid's clients.
+    pub(crate) fn hyperliquid_config(&self, options: &Options) -> HyperliquidConfig {
+        HyperliquidConfig {
+            url: self.hyperliquid.clone(),
+            chain: options.hyperliquid.chain,
+            validity_ms: MAX_AGENT_VALIDITY_MS,
+            call_timeout_ms: options.exchange_timeout_ms,
+            return_private_key: options.return_private_key,
+        }
+    }
+
+    /// Returns the settings of Aster's clients.
+    pub(crate) fn aster_config(&self, options: &Options) -> AsterConfig {
+        AsterConfig {
+            url: self.aster.clone(),
+            signature_chain_id: options.aster.signature_chain_id,
+            chain: options.aster.chain,
+            ip_whitelist: None,
+            validity_ms: MAX_AGENT_VALIDITY_MS,
+            call_timeout_ms: options.exchange_timeout_ms,
+            // The simulator supports both versions.
+            v1_url: options.aster.v1.then(|| aster_v1_url(&self.aster)),
+        }
+    }
+
     /// Returns the registrars of all exchanges, with clients of their own. Jobs use those of the
     /// renewal, because the reconciliation does not invoke the cosigner.
     #[must_use]
     pub fn registrars(&self, options: &Options, spender: Spender) -> Registrars {
-        let hyperliquid = hyperliquid::Client::new(
-            &HyperliquidConfig {
-                url: self.hyperliquid.clone(),
-                chain: options.hyperliquid.chain,
-                validity_ms: MAX_AGENT_VALIDITY_MS,
-                call_timeout_ms: options.exchange_timeout_ms,
-                return_private_key: options.return_private_key,
-            },
-            &options.clock,
-        );
-        let aster = aster::Client::new(
-            &AsterConfig {
-                url: self.aster.clone(),
-                signature_chain_id: options.aster.signature_chain_id,
-                chain: options.aster.chain,
-                ip_whitelist: None,
-                validity_ms: MAX_AGENT_VALIDITY_MS,
-                call_timeout_ms: options.exchange_timeout_ms,
-                // The simulator supports both versions.
-                v1_url: options.aster.v1.then(|| aster_v1_url(&self.aster)),
-            },
-            &options.clock,
-        );
+        let clock = &options.clock;
+        let hyperliquid = hyperliquid::Client::new(&self.hyperliquid_config(options), clock);
+        let aster = aster::Client::new(&self.aster_config(options), clock);
         let custody = match spender {
             Spender::Job => self.custody_of(options, "renew-apikeys"),
             // Each function has its own: see `routes`.
@@ -239,6 +245,7 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(list_agents::router(registrars("list-agents")))
         .merge(delete_agent::router(registrars("delete-agent")))
         .merge(exchange_guidance::router())
+        .merge(trading::routes(options, endpoints))
         .merge(webhooks(options, endpoints))
         .merge(tenant_keys(options, endpoints));
     let (clock, random) = (&options.clock, &options.random);

@@ -29,11 +29,12 @@ use crate::control::Control;
 use crate::data::{self, Directory};
 use crate::error::StartError;
 use crate::exchanges;
-use crate::jobs::Jobs;
+use crate::jobs::{JobName, Jobs};
 use crate::keys::KeyFile;
 use crate::options::{CosignerHost, Options};
 use crate::routes::{Endpoints, routes};
 use crate::sim_state::Kept;
+use crate::trading::Traders;
 use crate::webhooks::Pump;
 
 /// A running stack. It stops on [`Self::stop`] or when it is dropped.
@@ -64,6 +65,8 @@ pub struct Stack {
     pub custody: Custody,
     /// Registrars of the scheduled jobs.
     pub jobs: Registrars,
+    /// The orders of the job that finds their outcomes.
+    pub traders: Traders,
     /// Party 1 of the job that refreshes shares.
     pub refresh: Custody,
     /// The job that signs the heads of the audit log.
@@ -175,8 +178,16 @@ impl Stack {
         };
         let aws = options.aws(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda);
         let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone());
-        let scheduled =
-            Jobs::new(jobs.clone(), refresh.clone(), seal.clone(), options.return_private_key);
+        let traders = endpoints.traders(&options, Spender::Job);
+        let scheduled = Jobs::new(
+            jobs.clone(),
+            traders.clone(),
+            refresh.clone(),
+            seal.clone(),
+            options.return_private_key,
+        );
+        // Orders of an earlier process whose response was lost, before the first caller asks.
+        scheduled.run_or_log(JobName::Resolve).await;
         let (jobs_now, custody_now) = (scheduled.clone(), custody.clone());
         let admin = Admin::local(
             endpoints.key_admin(&options),
@@ -206,6 +217,7 @@ impl Stack {
             router,
             custody,
             jobs,
+            traders,
             refresh,
             seal,
             scheduled,

@@ -31,6 +31,19 @@ impl<T> Answer<T> {
     pub fn into_value(self) -> T {
         self.value
     }
+
+    /// Returns the same response with another value.
+    pub(crate) fn with<U>(&self, value: U) -> Answer<U> {
+        let Self { http_status, note, timestamp, request_id, replayed, .. } = self;
+        Answer {
+            value,
+            http_status: *http_status,
+            note: note.clone(),
+            timestamp: *timestamp,
+            request_id: request_id.clone(),
+            replayed: *replayed,
+        }
+    }
 }
 
 impl<T> Deref for Answer<T> {

@@ -188,7 +188,7 @@ impl Client {
 
     /// Returns the API's guidance about an exchange whose keys it does not make, such as Lighter.
     /// `GET`, `POST` and `DELETE /api/trading/{exchange}/apikey`, `POST …/rotate`, `GET …/agents`,
-    /// `DELETE …/agents/{agentName}`.
+    /// `DELETE …/agents/{agentName}`, and the calls about orders.
     ///
     /// # Errors
     /// Fails when the service returns no guidance, and when wallets are registered with this
@@ -205,6 +205,12 @@ impl Client {
             Elsewhere::Rotate => (Method::POST, &["apikey", "rotate"], true),
             Elsewhere::ListAgents => (Method::GET, &["agents"], false),
             Elsewhere::DeleteAgent => (Method::DELETE, &["agents", "agent"], true),
+            Elsewhere::PlaceOrder => (Method::POST, &["orders"], false),
+            Elsewhere::ModifyOrder => (Method::PUT, &["orders", "order"], false),
+            Elsewhere::CancelOrder => (Method::DELETE, &["orders", "order"], false),
+            Elsewhere::CancelOrders => (Method::DELETE, &["orders"], false),
+            Elsewhere::ListOrders => (Method::GET, &["orders"], false),
+            Elsewhere::GetOrder => (Method::GET, &["orders", "order", "status"], false),
         };
         let path = [&["api", "trading", exchange], rest].concat();
         let path = &path[..];

@@ -103,7 +103,7 @@ codes! {
     NoAgentSlot = "NO_AGENT_SLOT",
     /// The body exceeds 64 KiB.
     PayloadTooLarge = "PAYLOAD_TOO_LARGE",
-    /// The cosigner's policy does not allow it.
+    /// The cosigner's policy or the trading policy does not allow it.
     PolicyRefused = "POLICY_REFUSED",
     /// The daily quota of this `X-API-KEY` is used up.
     QuotaExceeded = "QUOTA_EXCEEDED",
@@ -165,6 +165,44 @@ codes! {
     WebhookDisabled = "WEBHOOK_DISABLED",
     /// The tenant has no such webhook.
     WebhookNotFound = "WEBHOOK_NOT_FOUND",
+    /// The order's value is below the exchange's minimum.
+    BelowMinimum = "BELOW_MINIMUM",
+    /// The `clientOrderId` was used for another order.
+    ClientOrderIdReused = "CLIENT_ORDER_ID_REUSED",
+    /// Not enough margin or balance.
+    InsufficientFunds = "INSUFFICIENT_FUNDS",
+    /// The quantity is not a multiple of the lot size, or is out of its range.
+    LotSize = "LOT_SIZE",
+    /// The market does not exist or does not trade.
+    MarketUnknown = "MARKET_UNKNOWN",
+    /// Nothing to match with.
+    NoLiquidity = "NO_LIQUIDITY",
+    /// The market's open interest is capped.
+    OpenInterestCap = "OPEN_INTEREST_CAP",
+    /// Another request is placing or changing the order.
+    OrderInProgress = "ORDER_IN_PROGRESS",
+    /// The exchange has no such order.
+    OrderNotFound = "ORDER_NOT_FOUND",
+    /// The order is not open any more; `data` has its state.
+    OrderNotOpen = "ORDER_NOT_OPEN",
+    /// The exchange refused the order; `exchange_message` has its text.
+    OrderRejected = "ORDER_REJECTED",
+    /// The outcome is not known yet. Retry the same request; it is executed at most once.
+    OrderUnknown = "ORDER_UNKNOWN",
+    /// The position side does not fit the account's mode.
+    PositionSideMismatch = "POSITION_SIDE_MISMATCH",
+    /// The price is too far from the market.
+    PriceOutOfRange = "PRICE_OUT_OF_RANGE",
+    /// A reduce-only order would not reduce a position.
+    ReduceOnlyRefused = "REDUCE_ONLY_REFUSED",
+    /// The price is not a multiple of the tick size.
+    TickSize = "TICK_SIZE",
+    /// The account has too many open orders.
+    TooManyOrders = "TOO_MANY_ORDERS",
+    /// A post-only order would have matched at once.
+    WouldCross = "WOULD_CROSS",
+    /// A trigger order would trigger at once.
+    WouldTrigger = "WOULD_TRIGGER",
 }
 
 impl fmt::Display for Code {

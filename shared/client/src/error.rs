@@ -57,6 +57,16 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// Whether this is the stored response of an earlier request with the same `Idempotency-Key`.
     pub replayed: bool,
+    /// The id of the order.
+    pub client_order_id: Option<String>,
+    /// The rule of the trading policy that the order violates.
+    pub reason: Option<String>,
+    /// The limit, step or minimum that the order violates.
+    pub limit: Option<String>,
+    /// The exchange's own text.
+    pub exchange_message: Option<String>,
+    /// The state of the order, or the result of each order of a batch.
+    pub data: Option<serde_json::Value>,
 }
 
 impl Refusal {

@@ -1,5 +1,5 @@
-//! A client of the HTTP API of HyperDEX Keys: wallets, signatures and trading keys of exchanges,
-//! with types for requests and responses.
+//! A client of the HTTP API of HyperDEX Keys: wallets, signatures, trading keys of exchanges and
+//! orders, with types for requests and responses.
 //!
 //! Each operation of the OpenAPI document (`docs/openapi.json`) has a method of [`Client`]; a test
 //! compares the two. The crate does not link the service's crates.
@@ -34,7 +34,8 @@
 //!
 //! # Retries
 //!
-//! The client gives every `POST` and `DELETE` an `Idempotency-Key`. It retries a call whose
+//! The client gives every `POST` and `DELETE` an `Idempotency-Key`, except calls that change or
+//! cancel orders, which can be sent again. It retries a call whose
 //! response was lost, or that the service asks to send later, with the same key, so the call takes
 //! effect once; see [`Retry`]. The error of a failed call has its key
 //! ([`Error::idempotency_key`]); [`Client::with_key`] retries under that key.
@@ -44,12 +45,14 @@ mod calls;
 mod client;
 mod code;
 mod error;
+mod orders;
 mod pages;
 mod requests;
 mod retry;
 mod secret;
 mod send;
 mod tenant_keys;
+mod trading;
 mod webhooks;
 
 pub use answer::{
@@ -60,6 +63,10 @@ pub use answer::{
 pub use client::{Builder, Client, SetupError};
 pub use code::Code;
 pub use error::{Error, ErrorKind, Refusal};
+pub use orders::{
+    Attached, AttachedOrder, BatchEntry, CanceledOrders, NewOrder, OpenOrders, Order, OrderBatch,
+    OrderList, OrderStatus, OrderType, Placed, Placement, PositionSide, Side, TimeInForce,
+};
 pub use pages::Wallets;
 pub use requests::{DeleteApiKey, Elsewhere, IdempotencyKey, RegisterApiKey};
 pub use retry::{Clock, Retry};
@@ -67,6 +74,7 @@ pub use secret::Secret;
 pub use tenant_keys::{
     NewTenantKey, Scope, TenantKey, TenantKeyMade, TenantKeyRevoked, TenantKeys,
 };
+pub use trading::{PendingLimits, TradingLimits, TradingPolicy};
 pub use webhooks::{
     EventType, NewWebhook, Replay, Replayed, Webhook, WebhookDeleted, WebhookFailure, WebhookMade,
     Webhooks,

@@ -132,4 +132,16 @@ pub enum Elsewhere {
     ListAgents,
     /// `DELETE …/agents/{agentName}`.
     DeleteAgent,
+    /// `POST …/orders`.
+    PlaceOrder,
+    /// `PUT …/orders/{orderId}`.
+    ModifyOrder,
+    /// `DELETE …/orders/{orderId}`.
+    CancelOrder,
+    /// `DELETE …/orders`.
+    CancelOrders,
+    /// `GET …/orders`.
+    ListOrders,
+    /// `GET …/orders/{orderId}/status`.
+    GetOrder,
 }

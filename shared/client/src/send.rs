@@ -56,6 +56,11 @@ struct ErrorBody {
     message: Option<String>,
     advice: Option<String>,
     retry_after_seconds: Option<u64>,
+    client_order_id: Option<String>,
+    reason: Option<String>,
+    limit: Option<String>,
+    exchange_message: Option<String>,
+    data: Option<serde_json::Value>,
     timestamp: u64,
 }
 
@@ -97,8 +102,9 @@ impl Client {
         let key = key.filter(|_| call.keyed);
         let url =
             url(&settings.base, call.path, call.query).map_err(|kind| Error::new(kind, None, 0))?;
-        // Reads can be retried; a change is processed once under its key.
-        let repeatable = call.method == Method::GET || key.is_some();
+        // A change is processed once under its key. A read, and a change that takes no key, can be
+        // sent again.
+        let repeatable = key.is_some() || !call.keyed && call.method != Method::POST;
         let until = settings.clock.now().saturating_add(settings.retry.deadline);
         let mut attempt = 1;
         loop {
@@ -253,6 +259,11 @@ impl Reply {
             message: None,
             advice: None,
             retry_after_seconds: None,
+            client_order_id: None,
+            reason: None,
+            limit: None,
+            exchange_message: None,
+            data: None,
             timestamp: 0,
         });
         Refusal {
@@ -265,6 +276,11 @@ impl Reply {
             request_id: self.request_id(),
             retry_after: retry_after.or(body.retry_after_seconds).map(Duration::from_secs),
             replayed: self.replayed(),
+            client_order_id: body.client_order_id,
+            reason: body.reason,
+            limit: body.limit,
+            exchange_message: body.exchange_message,
+            data: body.data,
         }
     }
 }

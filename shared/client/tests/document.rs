@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use hyperdex_client::{
-    Answer, Client, Code, DeleteApiKey, Elsewhere, Error, ErrorKind, EventType, Exchange,
-    NewTenantKey, NewWebhook, RegisterApiKey, Replay, Retry, Scope, Secret,
+    Answer, Attached, Client, Code, DeleteApiKey, Elsewhere, Error, ErrorKind, EventType, Exchange,
+    NewOrder, NewTenantKey, NewWebhook, PositionSide, RegisterApiKey, Replay, Retry, Scope, Secret,
+    Side, TimeInForce, TradingLimits,
 };
 use schema::{Document, Operation};
 use serde::Serialize;
@@ -42,6 +43,60 @@ fn data<T: Serialize>(answer: Answer<T>) -> Value {
 async fn guided(client: &Client, asked: Elsewhere) -> Vec<Result<Value, Error>> {
     let guidance = client.guidance("lighter", asked).await;
     vec![guidance.map(|told| json!({ "error": told.error, "message": told.message }))]
+}
+
+/// Returns an order with every field that it can have.
+fn full_order() -> NewOrder {
+    let attached =
+        || Attached { trigger_price: "60000".to_owned(), price: Some("59000".to_owned()) };
+    NewOrder {
+        trigger_price: Some("50000".to_owned()),
+        time_in_force: Some(TimeInForce::PostOnly),
+        reduce_only: true,
+        position_side: Some(PositionSide::Both),
+        take_profit: Some(attached()),
+        stop_loss: Some(Attached { price: None, ..attached() }),
+        slippage: Some("0.01".to_owned()),
+        ..NewOrder::limit("BTC", Side::Buy, "0.001", "49850.00").with_id("bot-17")
+    }
+}
+
+async fn placed(client: &Client, exchange: &Exchange) -> Vec<Result<Value, Error>> {
+    let orders = [NewOrder::market("BTC", Side::Sell, "1"), full_order()];
+    vec![
+        client.place(exchange, USER, &orders[0]).await.map(data),
+        client.place(exchange, USER, &orders[1]).await.map(data),
+        client.place(exchange, USER, &orders[..]).await.map(data),
+    ]
+}
+
+async fn modified(client: &Client, exchange: &Exchange) -> Vec<Result<Value, Error>> {
+    let change = ("49850", "1");
+    vec![
+        client.modify_order(exchange, USER, "12345", change, None).await.map(data),
+        client.modify_order(exchange, USER, "bot-17", change, Some("BTC")).await.map(data),
+    ]
+}
+
+async fn cancelled(client: &Client, exchange: &Exchange) -> Vec<Result<Value, Error>> {
+    vec![
+        client.cancel_order(exchange, USER, "12345", None).await.map(data),
+        client.cancel_order(exchange, USER, "bot-17", Some("BTC")).await.map(data),
+    ]
+}
+
+async fn listed(client: &Client, exchange: &Exchange) -> Vec<Result<Value, Error>> {
+    vec![
+        client.open_orders(exchange, USER, None).await.map(plain),
+        client.open_orders(exchange, USER, Some("BTC")).await.map(plain),
+    ]
+}
+
+async fn read(client: &Client, exchange: &Exchange) -> Vec<Result<Value, Error>> {
+    vec![
+        client.order(exchange, USER, "12345", None).await.map(data),
+        client.order(exchange, USER, "bot-17", Some("BTC")).await.map(data),
+    ]
 }
 
 /// Performs an operation in every way; `None` when the client has no method for it.
@@ -85,6 +140,46 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
         "deleteHyperliquidAgent" => {
             vec![client.delete_agent(&hyperliquid, USER, "hdx1").await.map(data)]
         }
+        "placeAsterOrder" => placed(client, &aster).await,
+        "placeHyperliquidOrder" => placed(client, &hyperliquid).await,
+        "modifyAsterOrder" => modified(client, &aster).await,
+        "modifyHyperliquidOrder" => modified(client, &hyperliquid).await,
+        "cancelAsterOrder" => cancelled(client, &aster).await,
+        "cancelHyperliquidOrder" => cancelled(client, &hyperliquid).await,
+        "cancelAsterOrders" => vec![client.cancel_orders(&aster, USER, "BTC").await.map(data)],
+        "cancelHyperliquidOrders" => {
+            vec![client.cancel_orders(&hyperliquid, USER, "BTC").await.map(data)]
+        }
+        "listAsterOrders" => listed(client, &aster).await,
+        "listHyperliquidOrders" => listed(client, &hyperliquid).await,
+        "getAsterOrder" => read(client, &aster).await,
+        "getHyperliquidOrder" => read(client, &hyperliquid).await,
+        "getTradingPolicy" => vec![
+            client.trading_policy(None).await.map(data),
+            client.trading_policy(Some(USER)).await.map(data),
+        ],
+        "setTradingPolicy" => {
+            let none = TradingLimits::default();
+            let all = TradingLimits {
+                symbols: Some(vec!["BTC".to_owned()]),
+                max_order_notional: Some("1000.5".to_owned()),
+                max_position_notional: Some("5000".to_owned()),
+                max_leverage: Some(10),
+                orders_per_minute: Some(0),
+                reduce_only: Some(true),
+                max_slippage: Some("0.01".to_owned()),
+            };
+            vec![
+                client.set_trading_policy(None, &none).await.map(data),
+                client.set_trading_policy(Some(USER), &all).await.map(data),
+            ]
+        }
+        "placeElsewhereOrder" => guided(client, Elsewhere::PlaceOrder).await,
+        "modifyElsewhereOrder" => guided(client, Elsewhere::ModifyOrder).await,
+        "cancelElsewhereOrder" => guided(client, Elsewhere::CancelOrder).await,
+        "cancelElsewhereOrders" => guided(client, Elsewhere::CancelOrders).await,
+        "listElsewhereOrders" => guided(client, Elsewhere::ListOrders).await,
+        "getElsewhereOrder" => guided(client, Elsewhere::GetOrder).await,
         "listElsewhereAgents" => guided(client, Elsewhere::ListAgents).await,
         "deleteElsewhereAgent" => guided(client, Elsewhere::DeleteAgent).await,
         "getElsewhereApiKey" => guided(client, Elsewhere::Describe).await,
@@ -274,8 +369,20 @@ async fn error_responses_parse_to_known_codes() {
                 if let Some(message) = &refusal.message {
                     body["message"] = json!(message);
                 }
-                if let Some(advice) = &refusal.advice {
-                    body["advice"] = json!(advice);
+                let texts = [
+                    ("advice", &refusal.advice),
+                    ("clientOrderId", &refusal.client_order_id),
+                    ("reason", &refusal.reason),
+                    ("limit", &refusal.limit),
+                    ("exchangeMessage", &refusal.exchange_message),
+                ];
+                for (name, text) in texts {
+                    if let Some(text) = text {
+                        body[name] = json!(text);
+                    }
+                }
+                if let Some(data) = &refusal.data {
+                    body["data"] = data.clone();
                 }
                 if let Some(wait) = error.retry_after() {
                     body["retryAfterSeconds"] = json!(wait.as_secs());

@@ -33,6 +33,19 @@ impl<'a> Operation<'a> {
     }
 }
 
+fn is_decimal(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.chars().all(|it| it.is_ascii_digit());
+    match text.split_once('.') {
+        Some((whole, fraction)) => digits(whole) && digits(fraction),
+        None => digits(text),
+    }
+}
+
+fn is_order_name(text: &str) -> bool {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    !text.is_empty() && text.chars().all(allowed)
+}
+
 /// Returns the characters that a pattern allows, and a matching text.
 fn pattern(pattern: &str) -> (fn(&str) -> bool, String) {
     fn hex(text: &str, digits: usize) -> bool {
@@ -106,6 +119,20 @@ fn pattern(pattern: &str) -> (fn(&str) -> bool, String) {
             |text| text.strip_prefix("hdxk").is_some_and(|text| hex(text, 64)),
             format!("hdxk{}", "ab".repeat(32)),
         ),
+        "^[^\\s\\x00-\\x1f\\x7f-\\x9f]{1,40}$" => (
+            |text| {
+                let allowed = |letter: char| !letter.is_whitespace() && !letter.is_control();
+                (1..=40).contains(&text.chars().count()) && text.chars().all(allowed)
+            },
+            "BTCUSDT".to_owned(),
+        ),
+        "^[0-9]{1,15}(\\.[0-9]{1,12})?$" => (is_decimal, "0.001".to_owned()),
+        "^[0-9]+(\\.[0-9]+)?$" => (is_decimal, "49850.00".to_owned()),
+        "^[0-9]*[A-Za-z._-][A-Za-z0-9._-]*$" => (
+            |text| is_order_name(text) && !text.chars().all(|letter| letter.is_ascii_digit()),
+            "bot-17".to_owned(),
+        ),
+        "^[A-Za-z0-9._-]+$" => (is_order_name, "12345".to_owned()),
         "" => (|_| true, "a text".to_owned()),
         other => panic!("this file does not support the pattern {other}"),
     }

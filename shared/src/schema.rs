@@ -13,8 +13,8 @@ use crate::credentials::{AgentRole, Life};
 use crate::events::EventType;
 use crate::store::{self, MAX_URL};
 use crate::tenancy::Scope;
-use crate::trading::policy::PolicyRule;
 use crate::trading::order::{OrderStatus, OrderType, PositionSide, Side, TimeInForce};
+use crate::trading::policy::PolicyRule;
 
 /// The characters of names, without a length limit.
 pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.:@|-]+$";

@@ -18,10 +18,7 @@ pub fn router() -> Router {
             "/api/trading/{exchange}/orders",
             get(guide_order).post(guide_order).delete(guide_order),
         )
-        .route(
-            "/api/trading/{exchange}/orders/{orderId}",
-            put(guide_order).delete(guide_order),
-        )
+        .route("/api/trading/{exchange}/orders/{orderId}", put(guide_order).delete(guide_order))
         .route("/api/trading/{exchange}/orders/{orderId}/status", get(guide_order))
         .route_layer(Requires::scope(Scope::Read).while_suspended())
 }

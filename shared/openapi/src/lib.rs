@@ -274,7 +274,7 @@ fn trading(schemas: &mut Schemas) {
         .item(Ref::from_schema_name("OrderResponse"))
         .item(Ref::from_schema_name("OrderBatchResponse"))
         .description(Some("An order, or the result of each order of a batch."));
-    schemas.0.insert("OrderPlacing".to_owned(), placing.build().into());
+    schemas.0.insert("OrderPlacing".to_owned(), RefOr::T(Schema::OneOf(placing.build())));
 }
 
 /// Returns the schema of a rotation, which includes a registration's fields.

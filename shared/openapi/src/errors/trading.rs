@@ -27,7 +27,10 @@ const REFUSALS: [(TradeCode, &str); 19] = [
     (TradeCode::TickSize, "Price must be divisible by tick size. asset=3"),
     (TradeCode::LotSize, "Order has invalid size."),
     (TradeCode::BelowMinimum, "Order must have minimum value of $10. asset=3"),
-    (TradeCode::PriceOutOfRange, "Order price cannot be more than 80% away from the reference price"),
+    (
+        TradeCode::PriceOutOfRange,
+        "Order price cannot be more than 80% away from the reference price",
+    ),
     (TradeCode::WouldCross, "Post only order would have immediately matched, bbo was 60000@60001."),
     (TradeCode::WouldTrigger, "Order would immediately trigger."),
     (TradeCode::NoLiquidity, "Order could not immediately match against any resting orders."),
@@ -157,7 +160,8 @@ pub(crate) fn place_request(exchange: Exchange) -> Vec<ApiError> {
     ];
     let mut bodies: Vec<String> = changes.iter().map(|change| order(change)).collect();
     bodies.push("{\"walletIdOrAddress\":\"user_123\",\"orders\":[]}".to_owned());
-    bodies.push("{\"walletIdOrAddress\":\"user_123\",\"orders\":[{\"symbol\":\"BTC\"}]}".to_owned());
+    bodies
+        .push("{\"walletIdOrAddress\":\"user_123\",\"orders\":[{\"symbol\":\"BTC\"}]}".to_owned());
     failures(&bodies, |body| {
         PlaceOrderRequest::read(exchange, &HeaderMap::new(), &Uri::default(), body)
     })
@@ -232,9 +236,11 @@ fn signed() -> Vec<TradeError> {
             advice: advice.to_owned(),
         }))
     }));
-    errors.extend(RULE_LIMITS.map(|(rule, limit)| {
-        TradeError::Policy(PolicyRefusal { rule, limit: limit.to_owned() })
-    }));
+    errors.extend(
+        RULE_LIMITS.map(|(rule, limit)| {
+            TradeError::Policy(PolicyRefusal { rule, limit: limit.to_owned() })
+        }),
+    );
     errors.extend(REFUSALS.map(|(code, text)| refused(code, text)));
     if let Some(id) = id() {
         errors.push(TradeError::InProgress { client_order_id: id.clone(), retry_after_s: 12 });
@@ -256,17 +262,15 @@ fn all(exchange: Exchange, action: Action, errors: Vec<TradeError>) -> Vec<ApiEr
 pub(crate) fn place(exchange: Exchange) -> Vec<ApiError> {
     let mut errors = signed();
     if let Some(id) = id() {
-        let reused = |is_exhausted| TradeError::IdReused { client_order_id: id.clone(), is_exhausted };
+        let reused =
+            |is_exhausted| TradeError::IdReused { client_order_id: id.clone(), is_exhausted };
         errors.extend([reused(false), reused(true)]);
     }
     let mut errors = all(exchange, Action::Place, errors);
     if let Some(id) = id() {
         let text = "Insufficient margin to place order. asset=3";
-        let first = ApiError::trade(
-            exchange,
-            Action::Place,
-            refused(TradeCode::InsufficientFunds, text),
-        );
+        let first =
+            ApiError::trade(exchange, Action::Place, refused(TradeCode::InsufficientFunds, text));
         errors.push(batch_refused(first, id));
     }
     errors

@@ -7,6 +7,7 @@
 
 mod api_keys;
 mod order_fields;
+mod order_schemas;
 mod orders;
 mod tenant_keys;
 #[cfg(test)]
@@ -16,7 +17,8 @@ mod wallets;
 mod webhooks;
 
 pub use api_keys::{DeleteAgent, DeleteApiKey, RegisterApiKey, RotateApiKey};
-pub use order_fields::{NewOrder, PlaceOrder, PlaceOrders};
+pub use order_fields::{Attached, NewOrder, PlaceOrders};
+pub use order_schemas::PlaceOrder;
 pub use orders::{CancelOrders, ModifyOrder, PlaceOrderRequest, order_name, orders_in_query};
 pub use tenant_keys::{CreateTenantKey, RevokeTenantKey, RotateTenantKey};
 pub use trading_policy::SetTradingPolicy;

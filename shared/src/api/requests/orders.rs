@@ -4,7 +4,8 @@ use domain::ids::Exchange;
 use http::{HeaderMap, Uri};
 use utoipa::ToSchema;
 
-use super::order_fields::{Attached, NewOrder, PlaceOrder, PlaceOrders};
+use super::order_fields::{Attached, NewOrder, PlaceOrders};
+use super::order_schemas::PlaceOrder;
 use crate::api::body::{JsonBody, bad_id};
 use crate::api::error::ApiError;
 use crate::api::wallet_names::{WalletNames, queried};

@@ -34,14 +34,8 @@ pub enum Action {
 
 impl Action {
     /// All operations, in declaration order.
-    pub const ALL: [Self; 6] = [
-        Self::Place,
-        Self::Modify,
-        Self::Cancel,
-        Self::CancelAll,
-        Self::OpenOrders,
-        Self::Status,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Place, Self::Modify, Self::Cancel, Self::CancelAll, Self::OpenOrders, Self::Status];
 
     pub(super) const fn failed(self) -> &'static str {
         match self {

@@ -41,9 +41,8 @@ pub async fn place_orders(
     let placing = placing.map_err(|error| failed(&trader, Action::Place, error))?;
     let now_ms = trader.clock().now_ms();
     if is_batch {
-        return batch(trader.exchange(), placing).map(|(data, is_replay)| {
-            with_replay(DataBody::new(None, data, now_ms), is_replay)
-        });
+        return batch(trader.exchange(), placing)
+            .map(|(data, is_replay)| with_replay(DataBody::new(None, data, now_ms), is_replay));
     }
     let placed = placing.single().map_err(|error| failed(&trader, Action::Place, error))?;
     let (order, is_replay) = placed;

@@ -11,9 +11,11 @@ mod tests;
 
 pub use error::Action;
 pub use handlers::{
-    batch_refused, cancel_order, cancel_orders, modify_order, open_orders, order_status, place_orders,
+    batch_refused, cancel_order, cancel_orders, modify_order, open_orders, order_status,
+    place_orders,
 };
 pub use orders::{BatchData, CanceledData, OpenOrdersBody, OrderData};
 pub use policy::{
-    PolicyData, PolicyReads, PolicyWrites, get_policy, set_policy, trading_policy_error,
+    POLICY_DELAY_HOURS, PolicyData, PolicyReads, PolicyWrites, get_policy, set_policy,
+    trading_policy_error,
 };

@@ -269,7 +269,8 @@ fn placing(results: Vec<Result<OrderView, TradeError>>) -> Placing {
 #[test]
 fn batch_with_a_placed_order_succeeds() {
     let refused = refused(TradeCode::InsufficientFunds);
-    let (data, is_replay) = batch(Exchange::Aster, placing(vec![Ok(view()), Err(refused)])).unwrap();
+    let (data, is_replay) =
+        batch(Exchange::Aster, placing(vec![Ok(view()), Err(refused)])).unwrap();
     assert!(!is_replay);
     let data = serde_json::to_value(data).unwrap();
     assert_eq!((&data["placed"], &data["refused"]), (&json!(1), &json!(1)));

@@ -166,7 +166,10 @@ fn batch_errors_name_the_order() {
         (json!(many), "orders must have 1 to"),
         (json!("a"), "orders must be a list of objects"),
         (json!([1]), "orders must be a list of objects"),
-        (json!([order(json!({})), {"symbol": "BTC"}]), "Missing required parameter: orders[1].type"),
+        (
+            json!([order(json!({})), {"symbol": "BTC"}]),
+            "Missing required parameter: orders[1].type",
+        ),
         (json!([order(json!({"price": 1}))]), "orders[0].price must be a string"),
         (json!([order(json!({"quantity": "0"}))]), "orders[0].quantity must be above 0"),
         (json!([order(json!({"walletId": "a"}))]), "Unknown field: orders[0].walletId"),
@@ -225,7 +228,10 @@ fn modify_requires_price_and_quantity() {
         (json!({"quantity": "1"}), "Missing required parameter: price"),
         (json!({"price": "0", "quantity": "1"}), "price must be above 0"),
         (json!({"price": "1", "quantity": 1}), "quantity must be a string"),
-        (json!({"price": "1", "quantity": "1", "symbol": ""}), "Missing required parameter: symbol"),
+        (
+            json!({"price": "1", "quantity": "1", "symbol": ""}),
+            "Missing required parameter: symbol",
+        ),
         (json!({"price": "1", "quantity": "1", "side": "BUY"}), "Unknown field: side"),
     ] {
         assert_eq!(read(value).unwrap_err(), error);

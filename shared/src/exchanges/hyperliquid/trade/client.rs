@@ -12,10 +12,10 @@ use super::markets::{self, Dex, Market};
 use super::positions::{self, Positions};
 use super::read::{self, Book, Question};
 use super::sign::{SignFault, signed_body};
-use crate::exchanges::{HyperliquidConfig, LookupError, Unclear};
 use crate::exchanges::http::{Answer, Http, SendError};
 use crate::exchanges::hyperliquid::{JSON, PROFILE};
 use crate::exchanges::trade::{EntryOutcome, ExchangeOrder, Found, Sent};
+use crate::exchanges::{HyperliquidConfig, LookupError, Unclear};
 use crate::trading::decimal::Decimal;
 
 const INFO: &str = "/info";

@@ -30,7 +30,9 @@ impl Positions {
     #[must_use]
     pub fn value_of(&self, market: &Market, price: Decimal) -> Option<Decimal> {
         match self {
-            Self::Values(values) => Some(values.get(&market.name).copied().unwrap_or(Decimal::ZERO)),
+            Self::Values(values) => {
+                Some(values.get(&market.name).copied().unwrap_or(Decimal::ZERO))
+            }
             Self::Balances(balances) => {
                 let pair = market.pair.as_deref().unwrap_or_default();
                 let base = pair.split_once('/').map_or(pair, |(base, _)| base);

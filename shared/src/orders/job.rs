@@ -6,7 +6,7 @@ use domain::ids::Exchange;
 use platform::items::{SHARDS, StoreError};
 use platform::metrics::Metric;
 
-use super::resolve::{Case, Next, Resolution};
+use super::resolve::{Case, Next, READ_LAG_MS, REQUEST_WAIT_MS, Resolution};
 use super::{TradeError, Trader};
 use crate::store::{DueOrder, OrderRecord, TradingAccount};
 use crate::trading::ids::OrderKey;
@@ -41,6 +41,10 @@ pub struct ResolveRun {
 /// Maximum duration of one submission, in milliseconds.
 const ONE_MS: u64 = 20_000;
 
+/// The longest wait for the last lookup of one submission, in milliseconds. A run first tries all
+/// submissions without this wait.
+const MAX_WAIT_MS: u64 = READ_LAG_MS + 2_000;
+
 /// How many submissions a run defers at most, so that other tenants go first.
 const MOST_DEFERRED: usize = 10_000;
 
@@ -71,6 +75,7 @@ impl Trader {
             oldest_ms: None,
             until_ms,
             turns: Turns::new(limits.limit),
+            waiting: Vec::new(),
         };
         let mut deferred = Vec::new();
         // The first shard is random, so that no shard is always last.
@@ -95,6 +100,7 @@ impl Trader {
         for due in deferred {
             self.resolve_one(&due, &mut run).await;
         }
+        self.resolve_waiting(&mut run).await;
         self.measure(&run, started_ms);
         Ok(run.done)
     }
@@ -117,8 +123,43 @@ impl Trader {
             return;
         }
         let DueOrder { account, key, at_ms } = due;
-        match self.try_due(account, *key).await {
+        match self.try_due(account, *key, REQUEST_WAIT_MS).await {
             Ok(One::NotDue) => return,
+            Ok(One::Unknown { next: Next::At(next_ms), .. }) => {
+                run.waiting.push((next_ms, due.clone()));
+            }
+            tried => self.note(tried, account, *at_ms, run),
+        }
+        run.turns.take(&account.tenant);
+    }
+
+    /// Tries the submissions again whose last lookup had to wait.
+    async fn resolve_waiting(&self, run: &mut Run) {
+        let mut waiting = std::mem::take(&mut run.waiting);
+        waiting.sort_by_key(|(next_ms, _)| *next_ms);
+        for (next_ms, due) in waiting {
+            if next_ms >= run.until_ms {
+                run.done.unknown += 1;
+                run.done.more = true;
+                run.note_open(due.at_ms);
+                continue;
+            }
+            // The first of the two lookups can start before the wait is over.
+            let DueOrder { account, key, at_ms } = &due;
+            let tried = self.try_due(account, *key, MAX_WAIT_MS).await;
+            self.note(tried, account, *at_ms, run);
+        }
+    }
+
+    fn note(
+        &self,
+        tried: Result<One, TradeError>,
+        account: &TradingAccount,
+        at_ms: u64,
+        run: &mut Run,
+    ) {
+        match tried {
+            Ok(One::NotDue) => {}
             Ok(One::Resolved(orders)) => run.done.resolved += orders,
             Ok(One::Unknown { next, signed_at_ms }) => {
                 run.done.unknown += 1;
@@ -128,16 +169,20 @@ impl Trader {
             }
             Err(error) => {
                 run.done.failed += 1;
-                run.note_open(*at_ms);
+                run.note_open(at_ms);
                 let (tenant, wallet_id) = (&account.tenant, account.wallet_id);
                 tracing::warn!(%error, %tenant, walletId = %wallet_id, "order not resolved");
             }
         }
-        run.turns.take(&account.tenant);
     }
 
     /// Reads a submission again, takes it over, and tries to find its outcome.
-    async fn try_due(&self, account: &TradingAccount, key: OrderKey) -> Result<One, TradeError> {
+    async fn try_due(
+        &self,
+        account: &TradingAccount,
+        key: OrderKey,
+        max_wait_ms: u64,
+    ) -> Result<One, TradeError> {
         let view = self.view(account, &[key]).await?;
         let now_ms = self.now_ms();
         let is_due = |record: &&OrderRecord| {
@@ -155,7 +200,8 @@ impl Trader {
         let Some(records) = self.take_over(account, records).await? else {
             return Ok(One::NotDue);
         };
-        let case = Case { account, view: &view, records, until_ms: now_ms + ONE_MS };
+        let (view, until_ms) = (&view, now_ms + ONE_MS);
+        let case = Case { account, view, records, until_ms, max_wait_ms };
         Ok(match self.resolve(case).await? {
             Resolution::Known(records) => One::Resolved(records.len() as u64),
             Resolution::Open { next, .. } => One::Unknown { next, signed_at_ms },
@@ -171,6 +217,8 @@ struct Run {
     oldest_ms: Option<u64>,
     until_ms: u64,
     turns: Turns,
+    /// Submissions whose last lookup had to wait, with its time.
+    waiting: Vec<(u64, DueOrder)>,
 }
 
 impl Run {

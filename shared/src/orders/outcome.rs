@@ -3,6 +3,7 @@
 use platform::metrics::{self, About, Metric};
 
 use super::client::call::Entry;
+use super::resolve::{Next, READ_LAG_MS};
 use super::view::{self, PlacedOrder};
 use super::{TradeError, Trader};
 use crate::exchanges::trade::{Placed, TradeCode, TradeRefusal};
@@ -143,8 +144,21 @@ pub(super) fn refusal_of(stored: &StoredRefusal) -> TradeRefusal {
     TradeRefusal { code: code_of(&stored.code), text: stored.text.clone() }
 }
 
-/// Returns the result of an order whose record is this one.
-pub(super) fn result_of(account: &TradingAccount, record: &OrderRecord) -> PlacedOrder {
+/// Returns the seconds after which a repeat is likely to find the outcome of open orders: when the
+/// last lookup may start, if the bytes are harmless.
+pub(super) fn wait_s<'a>(records: impl Iterator<Item = &'a OrderRecord>, now_ms: u64) -> u64 {
+    let submissions = records.filter_map(OrderRecord::unresolved);
+    let harmless = submissions.map(|it| it.final_at_ms).filter(|at_ms| *at_ms <= now_ms).max();
+    let next = harmless.map_or(Next::Later, |at_ms| Next::At(at_ms + READ_LAG_MS));
+    next.wait_s(now_ms)
+}
+
+/// Returns the result of an order whose record is this one. `retry_after_s` is for an open one.
+pub(super) fn result_of(
+    account: &TradingAccount,
+    record: &OrderRecord,
+    retry_after_s: u64,
+) -> PlacedOrder {
     let client_order_id = record.client_order_id.clone();
     let id = || record.client_order_id.clone();
     let result = match (record.state, &record.outcome) {
@@ -160,7 +174,7 @@ pub(super) fn result_of(account: &TradingAccount, record: &OrderRecord) -> Place
         }),
         (OrderState::Sending | OrderState::Unknown, _) => Err(TradeError::Unknown {
             client_order_ids: vec![id()],
-            retry_after_s: 1,
+            retry_after_s,
             cause: "the outcome is not known yet".to_owned(),
         }),
         (OrderState::Placed | OrderState::Refused, _) => {

@@ -18,10 +18,10 @@ use domain::ids::WalletRef;
 
 use super::access::ensure_not_frozen;
 use super::client::call::Asker;
-use super::outcome::result_of;
+use super::outcome::{result_of, wait_s};
 use super::plan::{self, Named, Planned, Signing};
 use super::reserve::{NotReserved, Request};
-use super::resolve::{Case, Resolution};
+use super::resolve::{Case, REQUEST_WAIT_MS, Resolution};
 use super::view::{OrderToPlace, PlacedOrder, Placing};
 use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
@@ -144,7 +144,7 @@ impl Trader {
         let view = view?;
         match known(&view, batch, self.now_ms())? {
             Known::Ended(records) => {
-                let orders = records.iter().map(|record| result_of(account, record));
+                let orders = records.iter().map(|record| result_of(account, record, 1));
                 Ok(Pass::Done(Placing { orders: orders.collect(), is_replay: true }))
             }
             Known::Open(records) => {
@@ -161,7 +161,10 @@ impl Trader {
                 }
                 self.count(&records);
                 let all = records.iter().chain(&others);
-                Ok(Pass::Done(Placing { orders: results(account, batch, &all), is_replay: false }))
+                Ok(Pass::Done(Placing {
+                    orders: results(account, batch, &all, self.now_ms()),
+                    is_replay: false,
+                }))
             }
         }
     }
@@ -185,13 +188,17 @@ impl Trader {
         let Some(records) = self.take_over(account, records).await? else {
             return Ok(Pass::Again);
         };
-        match self.resolve(Case { account, view, records, until_ms }).await? {
+        let max_wait_ms = REQUEST_WAIT_MS;
+        let case = Case { account, view, records, until_ms, max_wait_ms };
+        match self.resolve(case).await? {
             Resolution::Known(records) => {
                 self.client.emit(platform::metrics::Metric::OrdersResolved, records.len() as u64);
                 *last = None;
                 Ok(Pass::Again)
             }
-            Resolution::Open { records, cause, .. } => Err(unknown(&records, cause)),
+            Resolution::Open { records, cause, next } => {
+                Err(unknown(&records, cause, next.wait_s(self.now_ms())))
+            }
         }
     }
 
@@ -236,12 +243,9 @@ impl Trader {
 }
 
 /// Returns the error for orders whose outcome is open.
-pub(super) fn unknown(records: &[OrderRecord], cause: String) -> TradeError {
-    TradeError::Unknown {
-        client_order_ids: records.iter().map(|it| it.client_order_id.clone()).collect(),
-        retry_after_s: 1,
-        cause,
-    }
+pub(super) fn unknown(records: &[OrderRecord], cause: String, retry_after_s: u64) -> TradeError {
+    let client_order_ids = records.iter().map(|it| it.client_order_id.clone()).collect();
+    TradeError::Unknown { client_order_ids, retry_after_s, cause }
 }
 
 /// Returns the results in the sequence of the request.
@@ -249,10 +253,12 @@ fn results<'a>(
     account: &TradingAccount,
     batch: &Batch,
     records: &(impl Iterator<Item = &'a OrderRecord> + Clone),
+    now_ms: u64,
 ) -> Vec<PlacedOrder> {
+    let retry_after_s = wait_s(records.clone(), now_ms);
     let of = |named: &Named| {
         let record = records.clone().find(|record| record.client_order_id == named.id);
-        record.map(|record| result_of(account, record))
+        record.map(|record| result_of(account, record, retry_after_s))
     };
     batch.orders.iter().filter_map(of).collect()
 }

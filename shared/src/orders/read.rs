@@ -101,7 +101,8 @@ impl Trader {
                 retry_after_s: wait_for_lease_s(record.lease_until_ms, REQUEST_MS, now_ms),
             });
         }
-        Err(unknown(std::slice::from_ref(record), "the exchange does not list it now".to_owned()))
+        let cause = "the exchange does not list it now".to_owned();
+        Err(unknown(std::slice::from_ref(record), cause, 1))
     }
 
     /// Returns the open orders of a market, or of all markets.

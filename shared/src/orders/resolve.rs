@@ -1,9 +1,14 @@
 //! Finds the outcome of orders whose response was lost.
 //!
-//! An order that the exchange does not have is dead only when its bytes can no longer execute, and
-//! two lookups after that, at least a second apart, find nothing. Until then its outcome is open.
+//! An order is dead in two cases. Either a `noop` has taken the nonce of its bytes, so they have not
+//! executed and cannot. Or the bytes have become harmless in another way, because their nonce was
+//! used or they expired, and two lookups after that find nothing. Reads can lag, so the last lookup
+//! starts at least [`READ_LAG_MS`] after the bytes became harmless. Until then the outcome is open.
+//!
 //! Every step can be repeated, by any number of processes at once: a lookup reads, a used nonce
 //! stays used, and each write names the revision that it replaces.
+
+mod case;
 
 use domain::eth::AgentKey;
 
@@ -11,131 +16,25 @@ use super::client::call::{Entry, entry_of};
 use super::finding::{ChangeFound, Finder};
 use super::outcome::{Outcome, merged, placed_outcome, stored_refusal};
 use super::{REQUEST_MS, TradeError, Trader};
-use crate::exchanges::LookupError;
-use crate::exchanges::aster::trade::read::AskError;
-use crate::exchanges::trade::{ExchangeOrder, Placed};
+use crate::exchanges::trade::{ExchangeOrder, Fence, Placed};
 use crate::store::{
     OrderLost, OrderRecord, OrderState, Settling, StoredOutcome, Submission, SubmissionKind,
     TradingAccount, TradingView,
 };
 use crate::trading::decimal::Decimal;
-use crate::trading::ids::OrderKey;
+
+pub(super) use case::{Case, Next, REQUEST_WAIT_MS, Resolution};
+use case::{Failed, Stop};
 
 /// The minimum time between the last two lookups, in milliseconds.
 const BETWEEN_LOOKUPS_MS: u64 = 1_000;
 
+/// How far the exchange's reads are assumed to lag behind its writes at most, in milliseconds.
+pub(super) const READ_LAG_MS: u64 = 10_000;
+
 /// How long after the expiry of its bytes an order can be looked up, in milliseconds. Aster forgets
 /// orders that ended without a fill after seven days.
 const REMEMBERED_MS: u64 = 6 * 24 * 60 * 60 * 1_000;
-
-/// Orders with a submission under way.
-#[derive(Clone, Debug)]
-pub(super) struct Case<'a> {
-    pub(super) account: &'a TradingAccount,
-    pub(super) view: &'a TradingView,
-    /// The orders of the submission, the lead first.
-    pub(super) records: Vec<OrderRecord>,
-    /// No question is begun after this time, Unix milliseconds.
-    pub(super) until_ms: u64,
-}
-
-/// The result of one attempt.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Resolution {
-    /// Every outcome is known.
-    Known(Vec<OrderRecord>),
-    /// An outcome is open.
-    Open {
-        /// The orders, the lead first.
-        records: Vec<OrderRecord>,
-        /// The reason, for the log.
-        cause: String,
-        /// What the next attempt needs.
-        next: Next,
-    },
-}
-
-/// What the next attempt needs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Next {
-    /// Time.
-    Later,
-    /// Room in the exchange's budget.
-    Budget,
-    /// No attempt can find the outcome without a new credential or an operator.
-    Help,
-}
-
-impl Resolution {
-    /// Returns the orders, the lead first.
-    pub(super) fn records(self) -> Vec<OrderRecord> {
-        match self {
-            Self::Known(records) | Self::Open { records, .. } => records,
-        }
-    }
-}
-
-/// Why an attempt ended without an outcome.
-struct Stop {
-    cause: String,
-    next: Next,
-}
-
-impl Stop {
-    fn because(cause: &(impl ToString + ?Sized)) -> Self {
-        Self { cause: cause.to_string(), next: Next::Later }
-    }
-
-    fn unresolvable(cause: &str) -> Self {
-        Self { cause: cause.to_owned(), next: Next::Help }
-    }
-}
-
-impl From<AskError> for Stop {
-    fn from(error: AskError) -> Self {
-        let next = match &error {
-            AskError::Failed(LookupError::Busy(_)) => Next::Budget,
-            _ => Next::Later,
-        };
-        Self { cause: error.to_string(), next }
-    }
-}
-
-/// Why an attempt failed, or lost against another one.
-enum Failed {
-    Stop(Stop),
-    Lost(OrderLost),
-    Error(TradeError),
-}
-
-impl From<Stop> for Failed {
-    fn from(stop: Stop) -> Self {
-        Self::Stop(stop)
-    }
-}
-
-impl From<AskError> for Failed {
-    fn from(error: AskError) -> Self {
-        Self::Stop(error.into())
-    }
-}
-
-impl From<OrderLost> for Failed {
-    fn from(lost: OrderLost) -> Self {
-        Self::Lost(lost)
-    }
-}
-
-impl Case<'_> {
-    fn keys(&self) -> Vec<OrderKey> {
-        let ids = self.records.iter().map(|record| &record.client_order_id);
-        ids.map(|id| self.account.order_key(id)).collect()
-    }
-
-    fn lead(&self) -> Result<&OrderRecord, TradeError> {
-        self.records.first().ok_or(TradeError::DamagedOrder("no lead"))
-    }
-}
 
 impl Trader {
     /// Takes over the lease of orders whose lease has ended. `None` means that another call was
@@ -180,8 +79,15 @@ impl Trader {
     /// lease runs out.
     async fn leave_open(&self, case: Case<'_>, stop: Stop) -> Resolution {
         let Stop { cause, next } = stop;
-        tracing::warn!(cause, "the outcome of an order is still unknown");
         let mut records = case.records;
+        let lead = records.first();
+        tracing::warn!(
+            cause,
+            tenant = %case.account.tenant,
+            walletId = %case.account.wallet_id,
+            clientOrderId = lead.map(|lead| lead.client_order_id.as_str()),
+            "the outcome of an order is still unknown"
+        );
         if let Some(lead) = records.first_mut()
             && let Ok(revision) = self.random.uuid()
         {
@@ -222,28 +128,32 @@ impl Trader {
         }
     }
 
-    /// Makes sure that the bytes of the lead's submission can no longer execute.
-    async fn fence(&self, case: &mut Case<'_>) -> Result<(), Failed> {
+    /// Makes sure that the bytes of the lead's submission can no longer execute. Returns whether
+    /// they are known not to have executed.
+    async fn fence(&self, case: &mut Case<'_>) -> Result<Fence, Failed> {
         let lead = case.lead().map_err(Failed::Error)?;
-        let Some(submission) = lead.unresolved() else { return Ok(()) };
-        if self.is_final(submission) {
-            return Ok(());
-        }
+        let Some(submission) = lead.unresolved().filter(|it| !self.is_harmless(it)) else {
+            return Ok(Fence::Spent);
+        };
         let key = self.key_of(case.view, submission.agent).await.map_err(Failed::Error)?;
         let Some(key) = key else {
             return Err(Stop::because("the agent is gone; its bytes have not expired").into());
         };
         let wallet = case.view.wallet.address;
         let fenced = self.client.fence(&case.account.tenant, submission, wallet, &key).await;
-        fenced.map_err(|unresolved| Stop::because(&unresolved))?;
-        self.note_fenced(case).await
+        let fence = fenced.map_err(|unresolved| Stop::because(&unresolved))?;
+        if fence == Fence::Spent {
+            self.note_fenced(case).await?;
+        }
+        Ok(fence)
     }
 
-    /// Stores that the nonce is used.
+    /// Stores that the nonce is used, with the time.
     async fn note_fenced(&self, case: &mut Case<'_>) -> Result<(), Failed> {
         let lead = case.lead().map_err(Failed::Error)?;
+        let harmless = harmless_from(lead, self.now_ms());
         let revision = self.random.uuid().map_err(|error| Failed::Error(error.into()))?;
-        let noted = self.store.note_fenced(case.account, lead, revision).await?;
+        let noted = self.store.note_fenced(case.account, &harmless, revision).await?;
         if let Some(lead) = case.records.first_mut() {
             *lead = noted;
         }
@@ -251,7 +161,7 @@ impl Trader {
     }
 
     /// Returns whether bytes can no longer execute.
-    fn is_final(&self, submission: &Submission) -> bool {
+    fn is_harmless(&self, submission: &Submission) -> bool {
         submission.fenced || self.now_ms() >= submission.final_at_ms
     }
 
@@ -262,15 +172,23 @@ impl Trader {
         Err(Stop::because("no time is left for another question"))
     }
 
-    /// Waits for the second of the two lookups that must find nothing.
+    /// Waits for the second of the two lookups that must find nothing, or ends the attempt if the
+    /// wait is too long for it.
     async fn before_last_lookup(&self, case: &Case<'_>) -> Result<(), Failed> {
         let lead = case.lead().map_err(Failed::Error)?;
-        let expires_at_ms = lead.unresolved().map_or(0, |submission| submission.expires_at_ms);
-        if self.now_ms() > expires_at_ms.saturating_add(REMEMBERED_MS) {
+        let Some(submission) = lead.unresolved() else { return Ok(()) };
+        let now_ms = self.now_ms();
+        if now_ms > submission.expires_at_ms.saturating_add(REMEMBERED_MS) {
             return Err(Stop::unresolvable("the exchange may have forgotten the order").into());
         }
         self.ensure_time(case)?;
-        self.clock().sleep_ms(BETWEEN_LOOKUPS_MS).await;
+        let at_ms = submission.final_at_ms.saturating_add(READ_LAG_MS);
+        let at_ms = at_ms.max(now_ms + BETWEEN_LOOKUPS_MS);
+        if at_ms - now_ms > case.max_wait_ms {
+            let cause = "the last lookup must wait, because reads can lag".to_owned();
+            return Err(Stop { cause, next: Next::At(at_ms) }.into());
+        }
+        self.clock().sleep_ms(at_ms - now_ms).await;
         Ok(())
     }
 
@@ -279,15 +197,18 @@ impl Trader {
         let (account, view) = (case.account, case.view);
         let finder = Finder { trader: self, account, view, key: key.as_ref() };
         let lead = case.lead().map_err(Failed::Error)?;
-        let was_final = lead.unresolved().is_none_or(|submission| self.is_final(submission));
+        let was_harmless = lead.unresolved().is_none_or(|it| self.is_harmless(it));
+        let mut fence = Fence::Spent;
         let mut found = finder.outcomes(&case.records).await?;
-        if !was_final && found.iter().any(Option::is_none) {
+        if !was_harmless && found.iter().any(Option::is_none) {
             self.ensure_time(case)?;
-            self.fence(case).await?;
-            // The first of the two lookups after the bytes became harmless.
-            found = finder.outcomes(&case.records).await?;
+            fence = self.fence(case).await?;
+            if fence == Fence::Spent {
+                // The first of the two lookups after the bytes became harmless.
+                found = finder.outcomes(&case.records).await?;
+            }
         }
-        if found.iter().any(Option::is_none) {
+        if fence == Fence::Spent && found.iter().any(Option::is_none) {
             self.before_last_lookup(case).await?;
             found = finder.outcomes(&case.records).await?;
         }
@@ -305,14 +226,17 @@ impl Trader {
         let Some(change) = &record.change else {
             return Err(Failed::Error(TradeError::DamagedOrder("no change")));
         };
-        let was_final = self.is_final(&change.submission);
+        let was_harmless = self.is_harmless(&change.submission);
+        let mut fence = Fence::Spent;
         let mut found = finder.change(&record, change).await?;
-        if !was_final && found.new.is_none() {
+        if !was_harmless && found.new.is_none() {
             self.ensure_time(case)?;
-            self.fence(case).await?;
-            found = finder.change(&record, change).await?;
+            fence = self.fence(case).await?;
+            if fence == Fence::Spent {
+                found = finder.change(&record, change).await?;
+            }
         }
-        if found.new.is_none() {
+        if fence == Fence::Spent && found.new.is_none() {
             self.before_last_lookup(case).await?;
             found = finder.change(&record, change).await?;
         }
@@ -322,6 +246,20 @@ impl Trader {
         let settling = vec![Settling { known: record.revision, record: settled }];
         Ok(self.store.settle(account, settling).await?)
     }
+}
+
+/// Returns a record whose bytes under way are harmless from now on.
+pub(super) fn harmless_from(record: &OrderRecord, now_ms: u64) -> OrderRecord {
+    let mut harmless = record.clone();
+    let under_way = if harmless.state.is_unresolved() {
+        harmless.submission.as_mut()
+    } else {
+        harmless.change.as_mut().map(|change| &mut change.submission)
+    };
+    if let Some(submission) = under_way {
+        submission.final_at_ms = submission.final_at_ms.min(now_ms);
+    }
+    harmless
 }
 
 /// Returns the record with the outcome of a change that can no longer be made.

@@ -4,7 +4,7 @@ use domain::eth::AgentKey;
 use domain::ids::{Exchange, WalletRef};
 
 use super::finding::{Finder, KnownId};
-use super::resolve::{Case, Resolution};
+use super::resolve::{Case, REQUEST_WAIT_MS, Resolution};
 use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::exchanges::trade::ExchangeOrder;
@@ -168,14 +168,16 @@ impl Trader {
         }
         let taken = self.take_over(account, records).await?;
         let records = taken.ok_or_else(|| in_progress(now_ms + REQUEST_MS))?;
-        let case = Case { account, view, records, until_ms: now_ms + REQUEST_MS };
+        let (until_ms, max_wait_ms) = (now_ms + REQUEST_MS, REQUEST_WAIT_MS);
+        let case = Case { account, view, records, until_ms, max_wait_ms };
         match self.resolve(case).await? {
             Resolution::Known(records) => {
                 let is_it = |it: &OrderRecord| it.client_order_id == record.client_order_id;
                 target.record = records.into_iter().find(is_it).or(Some(record));
             }
-            Resolution::Open { cause, .. } => {
-                return Err(super::place::unknown(&[record], cause));
+            Resolution::Open { cause, next, .. } => {
+                let wait_s = next.wait_s(self.now_ms());
+                return Err(super::place::unknown(&[record], cause, wait_s));
             }
         }
         if let Some(record) = target.record.as_ref().filter(|_| !target.is_attached) {

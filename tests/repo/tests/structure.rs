@@ -192,6 +192,7 @@ fn trusted_base_of_the_cosigner_is_small() {
 #[test]
 fn trading_code_has_no_binary_fractions() {
     let folders = [
+        "shared/src/orders",
         "shared/src/trading",
         "shared/src/exchanges/aster/trade",
         "shared/src/exchanges/hyperliquid/trade",

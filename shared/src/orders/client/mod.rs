@@ -15,7 +15,7 @@ use crate::exchanges::LookupError;
 use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::budget::{Answered, Budget, Busy, Claim};
 use crate::exchanges::http::SKEW_MS;
-use crate::exchanges::trade::{ExchangeOrder, Found, Sent, TradeCode, Unresolved};
+use crate::exchanges::trade::{ExchangeOrder, Fence, Found, Sent, TradeCode, Unresolved};
 use crate::exchanges::{Unclear, aster};
 use crate::store::{StoredSymbol, Submission};
 use call::{Asker, Cancelled, Changed, Entry, LookupId, Outgoing};
@@ -135,13 +135,13 @@ impl TradeClient {
         submission: &Submission,
         wallet: Address,
         key: &AgentKey,
-    ) -> Result<(), Unresolved> {
+    ) -> Result<Fence, Unresolved> {
         if let Err(busy) = self.take(tenant, CALL_WEIGHT).await {
             return Err(Unclear::BadAnswer(busy.to_string()).into());
         }
         let fenced = self.wire.fence(submission, wallet, key).await;
         match &fenced {
-            Ok(()) => self.budget.answered(Answered::Send).await,
+            Ok(_) => self.budget.answered(Answered::Send).await,
             Err(unresolved) => self.note_unclear(&unresolved.why).await,
         }
         fenced

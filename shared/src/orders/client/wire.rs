@@ -16,7 +16,7 @@ use crate::exchanges::hyperliquid::trade::action::{self, Action, Cloid, EXPIRES_
 use crate::exchanges::hyperliquid::trade::answer::{
     CancelOutcome, ModifyOutcome, NonceUse, Sender,
 };
-use crate::exchanges::trade::{ExchangeOrder, Found, Sent, Unresolved};
+use crate::exchanges::trade::{ExchangeOrder, Fence, Found, Sent, Unresolved};
 use crate::orders::TradeError;
 use crate::store::{SentMethod, StoredSymbol, Submission, SubmissionKind};
 use crate::trading::ids::ClientOrderId;
@@ -179,10 +179,10 @@ impl Wire {
         submission: &Submission,
         wallet: Address,
         key: &AgentKey,
-    ) -> Result<(), Unresolved> {
+    ) -> Result<Fence, Unresolved> {
         match self {
             Self::Hyperliquid(client) => match client.fence(submission.nonce, key).await {
-                NonceUse::Used => Ok(()),
+                NonceUse::Used(fence) => Ok(fence),
                 NonceUse::Unknown(unresolved) => Err(unresolved),
             },
             Self::Aster(client) => {

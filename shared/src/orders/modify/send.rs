@@ -9,7 +9,7 @@ use crate::orders::client::CALL_WEIGHT;
 use crate::orders::client::call::{Changed, Outgoing, SentOrder};
 use crate::orders::outcome::{placed_outcome, refusal_of, stored_refusal};
 use crate::orders::place::{is_worth_resending, unknown};
-use crate::orders::resolve::{Case, Resolution};
+use crate::orders::resolve::{Case, REQUEST_WAIT_MS, Resolution};
 use crate::orders::target::Target;
 use crate::orders::view::{OrderView, of_record};
 use crate::orders::{TradeError, Trader};
@@ -125,14 +125,20 @@ impl Trader {
         until_ms: u64,
     ) -> Result<OrderView, TradeError> {
         let Target { account, view, .. } = target;
-        let case = Case { account, view, records: vec![record.clone()], until_ms };
+        let (records, max_wait_ms) = (vec![record.clone()], REQUEST_WAIT_MS);
+        let case = Case { account, view, records, until_ms, max_wait_ms };
         match self.resolve(case).await {
             Ok(Resolution::Known(mut records)) => {
                 let record = records.pop().ok_or(TradeError::DamagedOrder("no record"))?;
                 self.changed(target, record).await
             }
-            Ok(Resolution::Open { records, cause, .. }) => Err(unknown(&records, cause)),
-            Err(error) => Err(unknown(&[record], error.to_string())),
+            Ok(Resolution::Open { records, cause, next }) => {
+                Err(unknown(&records, cause, next.wait_s(self.now_ms())))
+            }
+            Err(error) => {
+                let wait_s = record.lease_until_ms.saturating_sub(self.now_ms()).div_ceil(1_000);
+                Err(unknown(&[record], error.to_string(), wait_s.max(1)))
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use crate::orders::client::CALL_WEIGHT;
 use crate::orders::client::call::{Entry, Outgoing, SentOrder};
 use crate::orders::outcome::{Outcome, merged, refusal_of};
 use crate::orders::plan::{Planned, Signing, legs_of};
-use crate::orders::resolve::{Case, Resolution};
+use crate::orders::resolve::{Case, REQUEST_WAIT_MS, Resolution, harmless_from};
 use crate::orders::{CredentialGap, TradeError, Trader};
 use crate::store::{
     OrderRecord, OrderState, StoredOutcome, Submission, TradingAccount, TradingView,
@@ -155,7 +155,8 @@ impl Trader {
         if !is_used {
             return Ok(lead);
         }
-        match self.store.note_fenced(account, &lead, self.random.uuid()?).await {
+        let harmless = harmless_from(&lead, self.now_ms());
+        match self.store.note_fenced(account, &harmless, self.random.uuid()?).await {
             Ok(noted) => Ok(noted),
             Err(error) => {
                 tracing::warn!(%error, "the used nonce of an order is not stored");
@@ -172,7 +173,8 @@ impl Trader {
         records: Vec<OrderRecord>,
         until_ms: u64,
     ) -> Result<Vec<OrderRecord>, TradeError> {
-        let case = Case { account, view, records: records.clone(), until_ms };
+        let max_wait_ms = REQUEST_WAIT_MS;
+        let case = Case { account, view, records: records.clone(), until_ms, max_wait_ms };
         match self.resolve(case).await {
             Ok(resolution) => {
                 if let Resolution::Open { cause, .. } = &resolution {

@@ -32,17 +32,11 @@ impl<T> Answer<T> {
         self.value
     }
 
-    /// Returns the same response with another value.
-    pub(crate) fn with<U>(&self, value: U) -> Answer<U> {
-        let Self { http_status, note, timestamp, request_id, replayed, .. } = self;
-        Answer {
-            value,
-            http_status: *http_status,
-            note: note.clone(),
-            timestamp: *timestamp,
-            request_id: request_id.clone(),
-            replayed: *replayed,
-        }
+    /// Returns the same response with another value, or `None` when there is none.
+    pub(crate) fn map<U>(self, of: impl FnOnce(T) -> Option<U>) -> Option<Answer<U>> {
+        let Self { value, http_status, note, timestamp, request_id, replayed } = self;
+        let value = of(value)?;
+        Some(Answer { value, http_status, note, timestamp, request_id, replayed })
     }
 }
 

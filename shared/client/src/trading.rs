@@ -119,10 +119,11 @@ impl Client {
         order: &NewOrder,
     ) -> Result<Answer<Order>, Error> {
         let answer = self.place(exchange, wallet, order).await?;
-        match &answer.value {
-            Placed::One(order) => Ok(answer.with(Order::clone(order))),
-            Placed::Batch(_) => Err(unexpected()),
-        }
+        let one = answer.map(|placed| match placed {
+            Placed::One(order) => Some(*order),
+            Placed::Batch(_) => None,
+        });
+        one.ok_or_else(unexpected)
     }
 
     /// Places a batch: at most 5 orders on Aster and 20 on Hyperliquid. `POST
@@ -137,10 +138,11 @@ impl Client {
         orders: &[NewOrder],
     ) -> Result<Answer<OrderBatch>, Error> {
         let answer = self.place(exchange, wallet, orders).await?;
-        match &answer.value {
-            Placed::Batch(batch) => Ok(answer.with(batch.clone())),
-            Placed::One(_) => Err(unexpected()),
-        }
+        let batch = answer.map(|placed| match placed {
+            Placed::Batch(batch) => Some(batch),
+            Placed::One(_) => None,
+        });
+        batch.ok_or_else(unexpected)
     }
 
     /// Changes price and quantity of an open limit order. `symbol` is required on Aster for an order

@@ -3,6 +3,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test panics on failure")]
 
+mod orders;
 mod schema;
 mod support;
 
@@ -10,10 +11,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use hyperdex_client::{
-    Answer, Attached, Client, Code, DeleteApiKey, Elsewhere, Error, ErrorKind, EventType, Exchange,
-    NewOrder, NewTenantKey, NewWebhook, PositionSide, RegisterApiKey, Replay, Retry, Scope, Secret,
-    Side, TimeInForce, TradingLimits,
+    Answer, Client, Code, DeleteApiKey, Elsewhere, Error, ErrorKind, EventType, Exchange,
+    NewTenantKey, NewWebhook, RegisterApiKey, Replay, Retry, Scope, Secret, TradingLimits,
 };
+use orders::{cancelled, listed, modified, placed, read};
 use schema::{Document, Operation};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -43,60 +44,6 @@ fn data<T: Serialize>(answer: Answer<T>) -> Value {
 async fn guided(client: &Client, asked: Elsewhere) -> Vec<Result<Value, Error>> {
     let guidance = client.guidance("lighter", asked).await;
     vec![guidance.map(|told| json!({ "error": told.error, "message": told.message }))]
-}
-
-/// Returns an order with every field that it can have.
-fn full_order() -> NewOrder {
-    let attached =
-        || Attached { trigger_price: "60000".to_owned(), price: Some("59000".to_owned()) };
-    NewOrder {
-        trigger_price: Some("50000".to_owned()),
-        time_in_force: Some(TimeInForce::PostOnly),
-        reduce_only: true,
-        position_side: Some(PositionSide::Both),
-        take_profit: Some(attached()),
-        stop_loss: Some(Attached { price: None, ..attached() }),
-        slippage: Some("0.01".to_owned()),
-        ..NewOrder::limit("BTC", Side::Buy, "0.001", "49850.00").with_id("bot-17")
-    }
-}
-
-async fn placed(client: &Client, exchange: &Exchange) -> Vec<Result<Value, Error>> {
-    let orders = [NewOrder::market("BTC", Side::Sell, "1"), full_order()];
-    vec![
-        client.place(exchange, USER, &orders[0]).await.map(data),
-        client.place(exchange, USER, &orders[1]).await.map(data),
-        client.place(exchange, USER, &orders[..]).await.map(data),
-    ]
-}
-
-async fn modified(client: &Client, exchange: &Exchange) -> Vec<Result<Value, Error>> {
-    let change = ("49850", "1");
-    vec![
-        client.modify_order(exchange, USER, "12345", change, None).await.map(data),
-        client.modify_order(exchange, USER, "bot-17", change, Some("BTC")).await.map(data),
-    ]
-}
-
-async fn cancelled(client: &Client, exchange: &Exchange) -> Vec<Result<Value, Error>> {
-    vec![
-        client.cancel_order(exchange, USER, "12345", None).await.map(data),
-        client.cancel_order(exchange, USER, "bot-17", Some("BTC")).await.map(data),
-    ]
-}
-
-async fn listed(client: &Client, exchange: &Exchange) -> Vec<Result<Value, Error>> {
-    vec![
-        client.open_orders(exchange, USER, None).await.map(plain),
-        client.open_orders(exchange, USER, Some("BTC")).await.map(plain),
-    ]
-}
-
-async fn read(client: &Client, exchange: &Exchange) -> Vec<Result<Value, Error>> {
-    vec![
-        client.order(exchange, USER, "12345", None).await.map(data),
-        client.order(exchange, USER, "bot-17", Some("BTC")).await.map(data),
-    ]
 }
 
 /// Performs an operation in every way; `None` when the client has no method for it.

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeSet;
 
+use domain::ids::Exchange;
 use domain::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use openapi::models;
 use serde_json::{Value, json};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::requests::{
-    CreateTenantKey, CreateWallet, CreateWebhook, RegisterApiKey, RotateApiKey, SignMessage,
+    CreateTenantKey, CreateWallet, CreateWebhook, ModifyOrder, PlaceOrderRequest, RegisterApiKey,
+    RotateApiKey, SetTradingPolicy, SignMessage,
 };
 use shared::webhooks::Targets;
 use template::routes::in_code;
@@ -151,6 +153,11 @@ fn openapi_examples_match_the_contract() {
         (500, failed),
         (502, failed),
         (504, failed),
+        (404, "Missing or invalid credentials for Aster"),
+        (404, "Missing or invalid credentials for Hyperliquid"),
+        (404, "Order 12345 not found in any market"),
+        (504, "Failed to fetch order status: timeout"),
+        (504, "Failed to fetch open orders: timeout"),
     ] {
         let has = |(of, value): &(u16, Value)| *of == status && value["error"] == error;
         assert!(shown.iter().any(has), "{status} {error}");
@@ -174,6 +181,8 @@ fn error_messages_state_the_next_action() {
             body["code"].as_str().unwrap(),
             "REGISTRATION_IN_PROGRESS"
                 | "IDEMPOTENCY_IN_PROGRESS"
+                | "ORDER_IN_PROGRESS"
+                | "ORDER_UNKNOWN"
                 | "STORE_BUSY"
                 | "SIGNER_UNAVAILABLE"
         ) || body["error"] == "Too many requests";
@@ -291,6 +300,10 @@ fn accepts(model: &Value, body: &Value) -> bool {
 fn read_as(model: &str, body: &Value) -> Option<ApiError> {
     let body = JsonBody::parse(&HeaderMap::new(), body.to_string().as_bytes());
     let uri = Uri::default();
+    let wallet = HeaderMap::from_iter([(
+        HeaderName::from_static("x-wallet-id"),
+        HeaderValue::from_static("a"),
+    )]);
     let read = body.and_then(|body| match model {
         "CreateWallet" => CreateWallet::read(&body).map(|_| ()),
         "SignMessage" => SignMessage::read("a", &uri, &body).map(|_| ()),
@@ -298,6 +311,11 @@ fn read_as(model: &str, body: &Value) -> Option<ApiError> {
         "RegisterApiKey" => RegisterApiKey::read(&uri, &body).map(|_| ()),
         "CreateWebhook" => CreateWebhook::read(&body, Targets::Public).map(|_| ()),
         "CreateTenantKey" => CreateTenantKey::read(&body, 0).map(|_| ()),
+        "PlaceOrderRequest" => {
+            PlaceOrderRequest::read(Exchange::Aster, &wallet, &uri, &body).map(|_| ())
+        }
+        "ModifyOrder" => ModifyOrder::read(&wallet, &uri, &body).map(|_| ()),
+        "SetTradingPolicy" => SetTradingPolicy::read(&HeaderMap::new(), &uri, &body).map(|_| ()),
         _ => panic!("the model {model} is not supported here"),
     });
     read.err()
@@ -325,6 +343,11 @@ fn gateway_model_is_not_stricter_than_the_function() {
             "SignMessage" => json!({ "message": "a" }),
             "CreateWebhook" => json!({ "url": "https://hooks.example.com" }),
             "CreateTenantKey" => json!({ "label": "a" }),
+            "PlaceOrderRequest" => {
+                json!({ "symbol": "BTC", "side": "BUY", "type": "MARKET", "quantity": "1" })
+            }
+            "ModifyOrder" => json!({ "price": "1", "quantity": "1" }),
+            "SetTradingPolicy" => json!({}),
             _ => json!({ "walletIdOrAddress": "a" }),
         };
         assert!(read_as(&name, &good).is_none(), "{name}: {good}");

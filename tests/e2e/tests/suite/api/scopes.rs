@@ -46,9 +46,10 @@ async fn send(app: &TestApp, key: &str, route: &Route) -> Reply {
         .replace("{wallet}", "nobody")
         .replace("{webhook}", "0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b18")
         .replace("{exchange}", "lighter")
-        .replace("{agentName}", "hdx1abc");
+        .replace("{agentName}", "hdx1abc")
+        .replace("{orderId}", "bot-17");
     let (method, body) = (route.method.parse::<Method>().unwrap(), json!({}));
-    let body = (method == Method::POST).then_some(&body);
+    let body = (method == Method::POST || method == Method::PUT).then_some(&body);
     app.send_as(key, (method, &path), body).await
 }
 
@@ -124,7 +125,8 @@ async fn suspended_tenant_reads_and_removes_and_nothing_else() {
         // All that does not read or remove is refused.
         assert_eq!(
             about.while_suspended,
-            route.method != "POST" || route.package == "exchange-guidance",
+            !matches!(route.method.as_str(), "POST" | "PUT")
+                || route.package == "exchange-guidance",
             "{line}"
         );
         refused += usize::from(!about.while_suspended);

@@ -71,8 +71,35 @@ fn requests(route: &Route, name: &str) -> Names {
         ("DELETE", path, Some((_, "agents/{agentName}"))) => {
             Names::Wallet(vec![in_query(&path.replace("{agentName}", "hdx1abc"))])
         }
+        ("GET", path @ "/api/trading/policy", _) => Names::Wallet(vec![in_query(path)]),
+        ("PUT", path @ "/api/trading/policy", _) => {
+            Names::Wallet(vec![in_query(path), with(path, Some(body))])
+        }
+        (method, path, Some((_, rest))) if rest.starts_with("orders") => {
+            let path = path.replace("{orderId}", "bot-17");
+            Names::Wallet(match method {
+                "POST" => vec![with(&path, Some(new_order(name)))],
+                "PUT" => vec![with(&path, Some(change(name)))],
+                _ => vec![with(&format!("{path}?walletIdOrAddress={name}&symbol=BTC"), None)],
+            })
+        }
         _ => panic!("add {} to this file, with the places where it names a wallet", route.line()),
     }
+}
+
+fn new_order(wallet: &str) -> Value {
+    json!({
+        "walletIdOrAddress": wallet,
+        "symbol": "BTC",
+        "side": "BUY",
+        "type": "LIMIT",
+        "quantity": "1",
+        "price": "50000",
+    })
+}
+
+fn change(wallet: &str) -> Value {
+    json!({ "walletIdOrAddress": wallet, "quantity": "1", "price": "50000" })
 }
 
 async fn send(app: &TestApp, key: &str, (method, path, body): &Request) -> (u16, Value) {
@@ -158,8 +185,9 @@ async fn other_tenants_wallet_returns_404_on_every_route() {
             }
         }
     }
-    // Two routes for wallets, and twelve for credentials and agents on two exchanges.
-    assert_eq!((finding.len(), tried), (14, 96), "{finding:?}");
+    // Two routes for wallets, twelve for credentials and agents and twelve for orders on two
+    // exchanges, and two for policies.
+    assert_eq!((finding.len(), tried), (28, 186), "{finding:?}");
     let after = tables(&app).await;
     let changed: Vec<_> = after.keys().filter(|key| before.get(key) != after.get(key)).collect();
     assert!(changed.is_empty() && before.len() == after.len(), "changed: {changed:?}");

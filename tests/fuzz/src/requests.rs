@@ -1,6 +1,6 @@
 //! Target for client requests: bodies, identifiers, cursors, queries, headers and messages.
 
-use domain::ids::{Tenant, UserId, WalletRef};
+use domain::ids::{Exchange, Tenant, UserId, WalletRef};
 use domain::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
 use http::{HeaderMap, HeaderValue, Uri};
 use platform::items::SHARDS;
@@ -10,8 +10,9 @@ use shared::api::cursor::{MAX_LIMIT, from_cursor, page_in_query, to_cursor};
 use shared::api::error::ApiError;
 use shared::api::idempotency::key_of;
 use shared::api::requests::{
-    CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, RegisterApiKey, ReplayWebhook,
-    RevokeTenantKey, RotateApiKey, RotateTenantKey, SignMessage,
+    CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, ModifyOrder, PlaceOrder,
+    PlaceOrderRequest, PlaceOrders, RegisterApiKey, ReplayWebhook, RevokeTenantKey, RotateApiKey,
+    RotateTenantKey, SetTradingPolicy, SignMessage, order_name,
 };
 use shared::api::wallet_names::WalletNames;
 use shared::store::Position;
@@ -41,6 +42,13 @@ fn refusal(error: &ApiError, statuses: &[u16]) {
     assert!(body.is_ascii() && body.len() < 400 && !body.contains(SECRET), "{body}");
 }
 
+/// Checks a refusal that may show the name of an unknown field in an object of the request.
+fn naming_refusal(error: &ApiError, statuses: &[u16]) {
+    assert!(statuses.contains(&error.status), "{error:?}");
+    let body = error.body(0);
+    assert!(body.len() < 800 && !body.contains(SECRET), "{body}");
+}
+
 /// Parses each request type from its own fields. Any other field would be the only error.
 fn requests(fields: &Map<String, Value>) {
     const ID: &str = "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a";
@@ -64,9 +72,39 @@ fn requests(fields: &Map<String, Value>) {
     });
 }
 
+/// Parses requests for orders and policies from their own fields. An order may ask for what the
+/// exchange does not offer.
+fn trading(fields: &Map<String, Value>) {
+    let (headers, uri) = (HeaderMap::new(), Uri::default());
+    for exchange in Exchange::ALL {
+        for names in [field_names::<PlaceOrder>(), field_names::<PlaceOrders>()] {
+            let check = |error: &ApiError| naming_refusal(error, &[400, 422]);
+            parsed(fields, &names, check, |body| {
+                let read = PlaceOrderRequest::read(exchange, &headers, &uri, body)?;
+                assert!((1..=20).contains(&read.orders.len()));
+                assert!(read.is_batch || read.orders.len() == 1);
+                Ok(read)
+            });
+        }
+    }
+    request(fields, &field_names::<ModifyOrder>(), |body| ModifyOrder::read(&headers, &uri, body));
+    request(fields, &field_names::<SetTradingPolicy>(), |body| {
+        SetTradingPolicy::read(&headers, &uri, body)
+    });
+}
+
 fn request<T>(
     fields: &Map<String, Value>,
     names: &[String],
+    read: impl Fn(&JsonBody) -> Result<T, ApiError>,
+) {
+    parsed(fields, names, |error| refusal(error, &[400]), read);
+}
+
+fn parsed<T>(
+    fields: &Map<String, Value>,
+    names: &[String],
+    check: impl Fn(&ApiError),
     read: impl Fn(&JsonBody) -> Result<T, ApiError>,
 ) {
     let own = fields.iter().filter(|(name, _)| names.contains(name));
@@ -74,16 +112,22 @@ fn request<T>(
     let text = Value::Object(own).to_string();
     let body = JsonBody::parse(&HeaderMap::new(), text.as_bytes()).expect("a JSON object");
     if let Err(error) = read(&body) {
-        refusal(&error, &[400]);
+        check(&error);
     }
 }
 
 #[expect(clippy::panic, reason = "a violated property panics")]
 fn body(data: &[u8]) {
     match JsonBody::parse(&HeaderMap::new(), data) {
-        Ok(_) if data.is_empty() => requests(&Map::new()),
+        Ok(_) if data.is_empty() => {
+            requests(&Map::new());
+            trading(&Map::new());
+        }
         Ok(_) => match serde_json::from_slice::<Value>(data) {
-            Ok(Value::Object(fields)) => requests(&fields),
+            Ok(Value::Object(fields)) => {
+                requests(&fields);
+                trading(&fields);
+            }
             other => panic!("read as an object: {other:?}"),
         },
         Err(error) => refusal(&error, &[400]),
@@ -145,6 +189,9 @@ fn identifier(text: &str) {
             assert!(user.as_str() == text && is_key_safe(text) && (1..=128).contains(&text.len()));
         }
         Err(error) => assert!(error.to_string().is_ascii() && error.to_string().len() < 100),
+    }
+    if let Err(error) = order_name(text) {
+        refusal(&error, &[400]);
     }
     // A wallet can only be created with a findable user id. URL libraries remove dot segments.
     let is_user = matches!(read, Ok(WalletRef::User(_))) && !matches!(text, "." | "..");

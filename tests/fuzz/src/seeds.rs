@@ -43,6 +43,15 @@ fn requests() -> Vec<Seed> {
             ("wallet", r#"{"userId":"user_123"}"#),
             ("register", r#"{"walletIdOrAddress":"user_123","autoRenew":false}"#),
             ("sign", r#"{"message":"hello \u00e9 \ud83d\ude00"}"#),
+            (
+                "order",
+                r#"{"walletIdOrAddress":"user_123","symbol":"BTC","side":"BUY","type":"LIMIT","quantity":"0.001","price":"49850.00","clientOrderId":"bot-17","takeProfit":{"triggerPrice":"60000"}}"#,
+            ),
+            (
+                "orders",
+                r#"{"walletId":"user_123","orders":[{"symbol":"BTCUSDT","side":"SELL","type":"STOP_MARKET","quantity":"1","stopPrice":"40000","positionSide":"LONG"}]}"#,
+            ),
+            ("policy", r#"{"maxOrderNotional":"1000","ordersPerMinute":10,"symbols":["BTC"]}"#),
             ("reserved", " You are  signing into Astherus 501182"),
             ("lighter", "Register Lighter Account\n\npubkey: 0x00"),
             ("twice", r#"{"a":{"b":[{"c":1,"c":2}]},"a":null}"#),

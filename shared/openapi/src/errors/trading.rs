@@ -208,6 +208,9 @@ fn asked(exchange: Exchange) -> Vec<TradeError> {
     if exchange == Exchange::Aster {
         errors.push(TradeError::CredentialV1);
     }
+    errors.push(market_unknown());
+    let of_call = REFUSALS.into_iter().filter(|(code, _)| is_of_call(*code));
+    errors.extend(of_call.map(|(code, text)| refused(code, text)));
     errors
 }
 
@@ -242,16 +245,19 @@ fn signed() -> Vec<TradeError> {
         }),
     );
     errors.extend(REFUSALS.map(|(code, text)| refused(code, text)));
-    if let Some(id) = id() {
-        errors.push(TradeError::InProgress { client_order_id: id.clone(), retry_after_s: 12 });
-        errors.push(TradeError::NotPlaced { client_order_id: id.clone(), cause: String::new() });
-        errors.push(TradeError::Unknown {
-            client_order_ids: vec![id],
-            retry_after_s: 15,
-            cause: String::new(),
-        });
-    }
+    errors.extend(under_way());
+    let not_placed = |id| TradeError::NotPlaced { client_order_id: id, cause: String::new() };
+    errors.extend(id().map(not_placed));
     errors
+}
+
+/// Returns the errors of an order whose outcome is not known yet.
+fn under_way() -> Vec<TradeError> {
+    let Some(id) = id() else { return Vec::new() };
+    vec![
+        TradeError::InProgress { client_order_id: id.clone(), retry_after_s: 12 },
+        TradeError::Unknown { client_order_ids: vec![id], retry_after_s: 15, cause: String::new() },
+    ]
 }
 
 fn all(exchange: Exchange, action: Action, errors: Vec<TradeError>) -> Vec<ApiError> {
@@ -261,11 +267,7 @@ fn all(exchange: Exchange, action: Action, errors: Vec<TradeError>) -> Vec<ApiEr
 
 pub(crate) fn place(exchange: Exchange) -> Vec<ApiError> {
     let mut errors = signed();
-    if let Some(id) = id() {
-        let reused =
-            |is_exhausted| TradeError::IdReused { client_order_id: id.clone(), is_exhausted };
-        errors.extend([reused(false), reused(true)]);
-    }
+    errors.extend(id_reused());
     let mut errors = all(exchange, Action::Place, errors);
     if let Some(id) = id() {
         let text = "Insufficient margin to place order. asset=3";
@@ -276,8 +278,16 @@ pub(crate) fn place(exchange: Exchange) -> Vec<ApiError> {
     errors
 }
 
+fn id_reused() -> Vec<TradeError> {
+    let reused = |is_exhausted| {
+        id().map(|client_order_id| TradeError::IdReused { client_order_id, is_exhausted })
+    };
+    [false, true].into_iter().filter_map(reused).collect()
+}
+
 pub(crate) fn modify(exchange: Exchange) -> Vec<ApiError> {
     let mut errors = signed();
+    errors.extend(id_reused());
     errors.extend(of_order());
     all(exchange, Action::Modify, errors)
 }
@@ -296,16 +306,7 @@ pub(crate) fn cancel(exchange: Exchange) -> Vec<ApiError> {
     let mut errors = vec![TradeError::Contention];
     errors.extend(of_order());
     errors.push(TradeError::CancelUnknown { cause: String::new() });
-    if let Some(id) = id() {
-        errors.push(TradeError::InProgress { client_order_id: id.clone(), retry_after_s: 12 });
-        errors.push(TradeError::Unknown {
-            client_order_ids: vec![id],
-            retry_after_s: 15,
-            cause: String::new(),
-        });
-    }
-    let kinds = REFUSALS.into_iter().filter(|(code, _)| is_of_call(*code));
-    errors.extend(kinds.map(|(code, text)| refused(code, text)));
+    errors.extend(under_way());
     all(exchange, Action::Cancel, errors)
 }
 
@@ -323,14 +324,11 @@ const fn is_of_call(code: TradeCode) -> bool {
 }
 
 pub(crate) fn cancel_all(exchange: Exchange) -> Vec<ApiError> {
-    let mut errors = vec![
+    let errors = vec![
         TradeError::Contention,
         TradeError::CancelUnknown { cause: String::new() },
         TradeError::Fault(OrderFault::Missing("symbol")),
-        market_unknown(),
     ];
-    let kinds = REFUSALS.into_iter().filter(|(code, _)| is_of_call(*code));
-    errors.extend(kinds.map(|(code, text)| refused(code, text)));
     all(exchange, Action::CancelAll, errors)
 }
 
@@ -345,7 +343,7 @@ fn market_unknown() -> TradeError {
 }
 
 pub(crate) fn open_orders(exchange: Exchange) -> Vec<ApiError> {
-    let mut errors = vec![market_unknown()];
+    let mut errors = Vec::new();
     if exchange == Exchange::Hyperliquid {
         errors.push(TradeError::SymbolRequired);
     }
@@ -353,12 +351,12 @@ pub(crate) fn open_orders(exchange: Exchange) -> Vec<ApiError> {
 }
 
 pub(crate) fn status(exchange: Exchange) -> Vec<ApiError> {
-    let errors = vec![
+    let mut errors = vec![
         TradeError::OrderNotFound { order: "12345".to_owned() },
         TradeError::SymbolMismatch { symbol: "BTC".to_owned() },
         TradeError::Fault(OrderFault::Missing("symbol")),
-        market_unknown(),
     ];
+    errors.extend(under_way());
     all(exchange, Action::Status, errors)
 }
 

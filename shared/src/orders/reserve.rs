@@ -8,7 +8,7 @@ use super::exposure::exposure;
 use super::markets::Market;
 use super::{TradeError, Trader};
 use crate::exchanges::trade::ExchangeOrder;
-use crate::store::{ReserveLost, Reserving, TradingAccount, TradingView};
+use crate::store::{ReserveLost, ReserveTime, Reserving, TradingAccount, TradingView};
 use crate::trading::ledger::Ledger;
 use crate::trading::policy::{self, Exposure, Policy, PolicyRefusal, Priced};
 
@@ -34,7 +34,7 @@ pub(super) struct Request<'a> {
 /// Why nothing was reserved.
 #[derive(Debug)]
 pub(super) enum NotReserved {
-    /// Other requests changed these orders.
+    /// Other requests changed these orders, or the policy was read too long ago. Read again.
     Orders,
     /// The policy refuses the orders, or something failed.
     Error(TradeError),
@@ -70,13 +70,16 @@ impl Trader {
             let next = policy::check(policy, &ledger, exposure.as_ref(), priced, exchange, now_us)
                 .map_err(|refusal| self.refused(refusal))?;
             let reserving = make(next.nonce)?;
-            let stored = self.store.reserve(account, &reserving, &next, now_us / 1_000).await;
-            match stored {
+            let (policy_read_at_ms, now_ms) = (view.read_at_ms, now_us / 1_000);
+            let time = ReserveTime { policy_read_at_ms, now_ms };
+            match self.store.reserve(account, &reserving, &next, time).await {
                 Ok(()) => {
                     *turn = Some(next);
                     return Ok(reserving);
                 }
-                Err(ReserveLost::Orders(_)) => return Err(NotReserved::Orders),
+                Err(ReserveLost::Orders(_) | ReserveLost::Policy) => {
+                    return Err(NotReserved::Orders);
+                }
                 Err(ReserveLost::Store(error)) => return Err(error.into()),
                 Err(ReserveLost::Ledger(present)) => {
                     ledger = *present;

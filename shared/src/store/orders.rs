@@ -30,7 +30,7 @@ pub use self::record::{
     Change, LegKind, ORDER_KEPT_MS, OrderRecord, OrderState, SentMethod, StoredLeg, StoredOutcome,
     StoredRefusal, StoredSymbol, Submission, SubmissionKind,
 };
-pub use self::reserve::{ReserveLost, Reserving, Seen};
+pub use self::reserve::{MAX_POLICY_AGE_MS, ReserveLost, ReserveTime, Reserving, Seen};
 pub use self::settle::{OrderLost, Settling};
 use super::key;
 use crate::trading::ids::{ClientOrderId, ExchangeOrderId, Leg, OrderKey};

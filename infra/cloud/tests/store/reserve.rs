@@ -4,10 +4,15 @@ use std::collections::BTreeSet;
 
 use domain::ids::Exchange;
 use futures_util::future::join_all;
-use shared::store::{MovedOrder, OrderRecord, OrderState, ReserveLost, Reserving, Seen, Settling};
+use shared::store::{
+    MAX_POLICY_AGE_MS, MovedOrder, OrderRecord, OrderState, ReserveLost, ReserveTime, Reserving,
+    Seen, Settling,
+};
 use shared::trading::ledger::Ledger;
 
-use crate::table::{NOW_MS, Table, WEEK_MS, account, batch, changing, new, placed, record, uuid};
+use crate::table::{
+    NOW_MS, Table, WEEK_MS, account, at, batch, changing, new, placed, record, uuid,
+};
 
 fn orders(lost: Result<u64, ReserveLost>) -> Vec<MovedOrder> {
     match lost {
@@ -111,7 +116,7 @@ async fn stale_ledger_refuses_the_reservation_with_the_present_one() {
     let second = record(&account, "second");
     let reserve = |ledger: Ledger| {
         let (table, account, reserving) = (&table, &account, [new(&second)]);
-        async move { table.store.reserve(account, &reserving, &ledger, NOW_MS).await }
+        async move { table.store.reserve(account, &reserving, &ledger, at(NOW_MS)).await }
     };
     let ahead = Ledger { rev: 9, ..present.clone() };
     for ledger in [stale, ahead] {
@@ -126,12 +131,33 @@ async fn stale_ledger_refuses_the_reservation_with_the_present_one() {
 }
 
 #[tokio::test]
+async fn policy_read_too_long_ago_refuses_the_reservation() {
+    let table = Table::new().await;
+    table.put_wallet().await;
+    let account = account(Exchange::Aster);
+    let view = table.store.trading_view(&account, &[], &table.clock()).await.unwrap().unwrap();
+    let reserving = [new(&record(&account, "held"))];
+    let ledger = view.ledger.clone().with_next_nonce(account.exchange, NOW_MS * 1_000);
+    let reserve = |now_ms: u64| {
+        let (table, account, reserving, ledger) = (&table, &account, &reserving, &ledger);
+        let time = ReserveTime { policy_read_at_ms: view.read_at_ms, now_ms };
+        async move { table.store.reserve(account, reserving, ledger, time).await }
+    };
+    // A clock that was set back hides how old the policy is.
+    for now_ms in [NOW_MS + MAX_POLICY_AGE_MS + 1, NOW_MS - MAX_POLICY_AGE_MS - 1, u64::MAX] {
+        assert!(matches!(reserve(now_ms).await, Err(ReserveLost::Policy)), "{now_ms}");
+    }
+    assert!(table.orders(&account, &["held"]).await.is_empty());
+    reserve(NOW_MS + MAX_POLICY_AGE_MS).await.unwrap();
+}
+
+#[tokio::test]
 async fn missing_ledger_refuses_a_later_write_of_it() {
     let table = Table::new().await;
     let account = account(Exchange::Aster);
     let reserving = [new(&record(&account, "a"))];
     let ledger = Ledger { rev: 2, ..Ledger::default() };
-    match table.store.reserve(&account, &reserving, &ledger, NOW_MS).await {
+    match table.store.reserve(&account, &reserving, &ledger, at(NOW_MS)).await {
         Err(ReserveLost::Ledger(found)) => assert_eq!(*found, Ledger::default()),
         other => panic!("{other:?}"),
     }
@@ -192,7 +218,7 @@ async fn expired_record_is_replaced_from_generation_0() {
     let reserve = |now_ms: u64, rev: u64| {
         let (table, account, reserving) = (&table, &account, [new(&next)]);
         let ledger = Ledger { rev, ..Ledger::default() };
-        async move { table.store.reserve(account, &reserving, &ledger, now_ms).await }
+        async move { table.store.reserve(account, &reserving, &ledger, at(now_ms)).await }
     };
     assert!(!stored.is_expired(later_ms - 1));
     assert!(matches!(reserve(later_ms - 1, 2).await, Err(ReserveLost::Orders(_))));

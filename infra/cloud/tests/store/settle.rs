@@ -12,7 +12,7 @@ use shared::store::{
 use shared::trading::ledger::{Ledger, Reservation};
 use shared::trading::order::Side;
 
-use crate::table::{NOW_MS, Table, account, batch, changing, new, placed, record, uuid};
+use crate::table::{NOW_MS, Table, account, at, batch, changing, new, placed, record, uuid};
 
 const LEASE_END_MS: u64 = NOW_MS + 15_000;
 
@@ -177,7 +177,7 @@ async fn reserve_notional(
     }
     let ledger = ledger.with_next_nonce(account.exchange, NOW_MS * 1_000);
     let reserving: Vec<_> = records.iter().map(new).collect();
-    table.store.reserve(account, &reserving, &ledger, NOW_MS).await.unwrap();
+    table.store.reserve(account, &reserving, &ledger, at(NOW_MS)).await.unwrap();
     ledger
 }
 
@@ -209,12 +209,12 @@ async fn outcome_ends_the_reservation_and_moves_the_ledger() {
     assert_eq!((ledger.rev, ledger.nonce), (before.rev + 1, before.nonce));
     // A policy check that counted the ended order is not written.
     let third = [new(&record(&account, "c"))];
-    let lost = table.store.reserve(&account, &third, &before_outcome, NOW_MS).await;
+    let lost = table.store.reserve(&account, &third, &before_outcome, at(NOW_MS)).await;
     assert!(matches!(lost, Err(ReserveLost::Ledger(present)) if *present == ledger));
     // The ledger dropped the second reservation by its time. The outcome is stored all the same.
     let next = ledger.at(LEASE_END_MS).with_next_nonce(account.exchange, NOW_MS * 1_000);
     assert!(next.reserved.is_empty());
-    table.store.reserve(&account, &third, &next, NOW_MS).await.unwrap();
+    table.store.reserve(&account, &third, &next, at(NOW_MS)).await.unwrap();
     let end = records[1].settled(OrderState::Placed, Some(placed("2")), uuid(), NOW_MS);
     table.store.settle(&account, vec![settling(&records[1], &end)]).await.unwrap();
     assert_eq!(table.order(&account, "b").await.state, OrderState::Placed);
@@ -291,7 +291,7 @@ async fn parallel_nonces_are_distinct_and_refuse_earlier_reservations() {
         let taken = table.store.take_trading_nonce(&account, &clock).await.unwrap();
         assert!(taken > ledger.nonce);
         let reserving = [new(&record(&account, "bot-17"))];
-        let lost = table.store.reserve(&account, &reserving, &computed, NOW_MS).await;
+        let lost = table.store.reserve(&account, &reserving, &computed, at(NOW_MS)).await;
         assert!(matches!(lost, Err(ReserveLost::Ledger(present)) if present.nonce == taken));
     }
 }

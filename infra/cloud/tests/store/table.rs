@@ -15,8 +15,8 @@ use platform::aws::Aws;
 use platform::items::Item;
 use serde_json::json;
 use shared::store::{
-    Change, IndexShape, OrderRecord, OrderState, ReserveLost, Reserving, Seen, SentMethod, Store,
-    StoredOutcome, StoredSymbol, Submission, SubmissionKind, TradingAccount,
+    Change, IndexShape, OrderRecord, OrderState, ReserveLost, ReserveTime, Reserving, Seen,
+    SentMethod, Store, StoredOutcome, StoredSymbol, Submission, SubmissionKind, TradingAccount,
 };
 use shared::trading::ids::ClientOrderId;
 use shared::trading::ledger::Ledger;
@@ -116,7 +116,7 @@ impl Table {
             let count = u32::try_from(orders.len()).unwrap();
             let next = seen.at(NOW_MS).with_orders(count);
             let next = next.with_next_nonce(account.exchange, NOW_MS * 1_000);
-            match self.store.reserve(account, orders, &next, NOW_MS).await {
+            match self.store.reserve(account, orders, &next, at(NOW_MS)).await {
                 Ok(()) => return Ok(next.nonce),
                 Err(ReserveLost::Ledger(present)) => seen = *present,
                 Err(lost) => return Err(lost),
@@ -138,6 +138,11 @@ pub(crate) fn account(exchange: Exchange) -> TradingAccount {
 
 pub(crate) fn uuid() -> Uuid {
     Random::system().uuid().unwrap()
+}
+
+/// The times of a reservation right after its policy was read.
+pub(crate) const fn at(now_ms: u64) -> ReserveTime {
+    ReserveTime { policy_read_at_ms: now_ms, now_ms }
 }
 
 /// A reservation of an order without a record.

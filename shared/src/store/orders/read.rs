@@ -28,6 +28,8 @@ pub struct TradingView {
     pub policies: TradingPolicies,
     /// The orders that were asked for and exist, also expired ones.
     pub orders: Vec<OrderRecord>,
+    /// The time before the read, Unix milliseconds.
+    pub read_at_ms: u64,
 }
 
 impl TradingView {
@@ -67,7 +69,8 @@ impl Store {
             key(&policies, &wallet_policy(account.wallet_id)),
         ];
         keys.extend(order_keys(account, orders));
-        view(self.batch_get(keys, clock).await?)
+        let read_at_ms = clock.now_ms();
+        view(self.batch_get(keys, clock).await?, read_at_ms)
     }
 
     /// Returns the records of these orders that exist, in any sequence. It includes expired ones
@@ -96,7 +99,7 @@ fn order_keys<'a>(
     orders.into_iter().map(|order| account.record_key(&order))
 }
 
-fn view(items: Vec<Item>) -> Result<Option<TradingView>, StoreError> {
+fn view(items: Vec<Item>, read_at_ms: u64) -> Result<Option<TradingView>, StoreError> {
     let (mut wallet, mut credential, mut orders) = (None, None, Vec::new());
     let (mut ledger, mut policies) = (Ledger::default(), TradingPolicies::default());
     for item in items {
@@ -112,5 +115,6 @@ fn view(items: Vec<Item>) -> Result<Option<TradingView>, StoreError> {
             _ => credential = Some(from_item("credential", item)?),
         }
     }
-    Ok(wallet.map(|wallet| TradingView { wallet, credential, ledger, policies, orders }))
+    let view = |wallet| TradingView { wallet, credential, ledger, policies, orders, read_at_ms };
+    Ok(wallet.map(view))
 }

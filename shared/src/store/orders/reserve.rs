@@ -31,6 +31,24 @@ pub struct Reserving {
     pub seen: Seen,
 }
 
+/// Maximum age of the policy that a reservation was checked against, in milliseconds. A policy that
+/// is tightened is therefore in effect for every order that is reserved this long after it, also for
+/// a request that was held up.
+///
+/// A check of the policy's item in the transaction would be exact. But it would conflict with the
+/// orders of all other wallets of the tenant, and a flood of orders could keep the policy itself from
+/// being changed.
+pub const MAX_POLICY_AGE_MS: u64 = 5_000;
+
+/// The times of a reservation, Unix milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReserveTime {
+    /// Before the policy was read: see [`TradingView::read_at_ms`](super::TradingView::read_at_ms).
+    pub policy_read_at_ms: u64,
+    /// The present.
+    pub now_ms: u64,
+}
+
 /// Why a reservation was not written. Nothing may be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum ReserveLost {
@@ -42,6 +60,9 @@ pub enum ReserveLost {
     /// nonce and sign again.
     #[error("another request has changed the ledger")]
     Ledger(Box<Ledger>),
+    /// The policy was read more than [`MAX_POLICY_AGE_MS`] ago. Read it again.
+    #[error("the trading policy was read too long ago")]
+    Policy,
     /// The table failed. After [`StoreError::Unavailable`] the reservation may be written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -50,17 +71,22 @@ pub enum ReserveLost {
 impl Store {
     /// Stores orders with their signed bytes, and the ledger with their nonce, in one transaction.
     /// `ledger` is the next one, and its `rev` is one above that of the present one. A record that
-    /// has expired at `now_ms` counts as absent.
+    /// has expired by now counts as absent.
     ///
     /// # Errors
-    /// When an order or the ledger is not as expected, or the table fails.
+    /// When an order or the ledger is not as expected, the policy was read too long ago, or the table
+    /// fails.
     pub async fn reserve(
         &self,
         account: &TradingAccount,
         orders: &[Reserving],
         ledger: &Ledger,
-        now_ms: u64,
+        time: ReserveTime,
     ) -> Result<(), ReserveLost> {
+        let ReserveTime { policy_read_at_ms, now_ms } = time;
+        if now_ms.abs_diff(policy_read_at_ms) > MAX_POLICY_AGE_MS {
+            return Err(ReserveLost::Policy);
+        }
         let puts = orders.iter().map(|order| self.put_order(account, order, now_ms));
         let mut writes = puts.collect::<Result<Vec<_>, _>>()?;
         writes.push(self.put_ledger(account, ledger)?);

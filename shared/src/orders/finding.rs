@@ -1,6 +1,7 @@
 //! Questions to the exchange about orders whose outcome is unknown.
 
 use domain::eth::AgentKey;
+use domain::ids::Exchange;
 use futures_util::future::try_join_all;
 
 use super::Trader;
@@ -8,6 +9,7 @@ use super::client::call::{Asker, Entry, LookupId, entry_of};
 use super::outcome::Outcome;
 use super::plan::legs_of;
 use crate::exchanges::aster::trade::read::AskError;
+use crate::exchanges::hyperliquid::trade::action::Cloid;
 use crate::exchanges::trade::{ExchangeOrder, Found};
 use crate::store::{Change, OrderRecord, OrderState, StoredOutcome, TradingAccount, TradingView};
 use crate::trading::decimal::Decimal;
@@ -28,6 +30,14 @@ impl KnownId {
         match self {
             Self::Exchange(id) => LookupId::Exchange(*id),
             Self::Client(id) => LookupId::Client(id),
+        }
+    }
+
+    /// Returns whether the exchange can have an order of this id.
+    pub(super) fn is_possible(&self, exchange: Exchange) -> bool {
+        match (self, exchange) {
+            (Self::Client(id), Exchange::Hyperliquid) => Cloid::parse(id).is_some(),
+            (Self::Client(_), Exchange::Aster) | (Self::Exchange(_), _) => true,
         }
     }
 
@@ -137,7 +147,7 @@ impl Finder<'_> {
     ) -> Result<ChangeFound, AskError> {
         let symbol = record.symbol.name.as_str();
         let old = KnownId::present(self.account, record);
-        if self.account.exchange == domain::ids::Exchange::Aster {
+        if self.account.exchange == Exchange::Aster {
             // The order keeps its id.
             let order = self.find(symbol, old.lookup()).await?;
             let is_new = order.as_deref().is_some_and(|order| has_values(order, change));

@@ -61,6 +61,9 @@ impl Trader {
             }
             (OrderName::Client(id), _) => KnownId::Client(id.to_string()),
         };
+        if !id.is_possible(account.exchange) {
+            return Err(TradeError::OrderNotFound { order: text });
+        }
         let symbol = self.symbol_of(&account, record.as_ref(), symbol).await?;
         Ok(Target { account, view, record, id, symbol, name: text, is_attached })
     }

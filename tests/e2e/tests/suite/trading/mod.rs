@@ -66,7 +66,7 @@ impl Desk {
         let app = TestApp::start().await;
         let proxy = Proxy::start(&app).await;
         let wallet = app.wallet("trader").await;
-        let address: Address = wallet.text("/data/address").parse().unwrap();
+        let address: Address = wallet.text("/address").parse().unwrap();
         match exchange {
             Exchange::Aster => app.stack.aster_sim.deposit_amount(address, "100000"),
             Exchange::Hyperliquid => {
@@ -75,7 +75,7 @@ impl Desk {
         };
         let registered = app.register(exchange.as_str(), "trader").await;
         assert_eq!(registered.status / 100, 2, "{registered:?}");
-        let wallet_id: Uuid = wallet.text("/data/walletId").parse().unwrap();
+        let wallet_id: Uuid = wallet.text("/walletId").parse().unwrap();
         let account = TradingAccount { tenant: Tenant::local(), wallet_id, exchange };
         Self { app, proxy, account, address }
     }

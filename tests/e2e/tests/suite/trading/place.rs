@@ -137,7 +137,7 @@ async fn broken_market_rule_sends_nothing() {
 async fn order_without_a_key_is_refused() {
     let desk = Desk::open(Exchange::Hyperliquid).await;
     let wallet = desk.app.wallet("other").await;
-    let name = shared_wallet(wallet.text("/data/walletId"));
+    let name = shared_wallet(wallet.text("/walletId"));
     let trader = desk.trader(&desk.process());
     let orders = [desk.order("x", RESTING)];
     let refused = trader.place(&Desk::caller(), &name, &orders, None).await;

@@ -13,7 +13,7 @@ pub(super) enum Known {
     Ended(Vec<OrderRecord>),
     /// The outcome of a submission is open, and its lease has ended. The lead is first.
     Open(Vec<OrderRecord>),
-    /// These orders, by their index, have no outcome that stands. `others` have one.
+    /// These orders, by their index, are to be placed. `others` have an outcome.
     ToPlace { indices: Vec<usize>, others: Vec<OrderRecord> },
 }
 

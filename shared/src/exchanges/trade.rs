@@ -49,6 +49,16 @@ impl From<Unclear> for Unresolved {
     }
 }
 
+/// What a `noop` with the nonce of other bytes proves about these bytes. Either way, they cannot
+/// execute later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fence {
+    /// The nonce was free and is taken now: the bytes have not executed.
+    Taken,
+    /// The nonce was used before, or is outside the exchange's window: the bytes may have executed.
+    Spent,
+}
+
 /// A refusal of an order, or of a whole call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TradeRefusal {

@@ -13,7 +13,9 @@ use super::read::order;
 use crate::exchanges::Unclear;
 use crate::exchanges::aster::answer::parse;
 use crate::exchanges::http::Answer;
-use crate::exchanges::trade::{ExchangeOrder, Sent, TradeCode, TradeRefusal, Unresolved, shown};
+use crate::exchanges::trade::{
+    ExchangeOrder, Fence, Sent, TradeCode, TradeRefusal, Unresolved, shown,
+};
 
 /// Default wait, in seconds, when a response does not state one: weights are counted by the minute.
 const RETRY_AFTER_S: u64 = 30;
@@ -341,19 +343,17 @@ const fn is_ahead(answer: &Answer, nonce_us: u64) -> bool {
 ///
 /// # Errors
 /// Fails when it remains unknown.
-pub fn fenced(answer: &Answer, nonce_us: u64) -> Result<(), Unresolved> {
-    let is_ok = match success(answer) {
-        Some(Value::Object(body)) => {
-            let code = body.get("code").map(|_| parse(&answer.body).map(|(code, _)| code));
-            matches!(code, None | Some(Some(200)))
+pub fn fenced(answer: &Answer, nonce_us: u64) -> Result<Fence, Unresolved> {
+    if let Some(Value::Object(body)) = success(answer) {
+        match parse(&answer.body) {
+            Some((200, _)) => return Ok(Fence::Taken),
+            // A success in another form than the documented one.
+            None if !body.contains_key("code") => return Ok(Fence::Spent),
+            _ => {}
         }
-        _ => false,
-    };
-    if is_ok {
-        return Ok(());
     }
     match without_early_fence(failure(answer, &[]).into(), answer, nonce_us) {
-        Sent::Unknown(Unresolved { fenced: true, .. }) => Ok(()),
+        Sent::Unknown(Unresolved { fenced: true, .. }) => Ok(Fence::Spent),
         Sent::Unknown(unresolved) => Err(unresolved),
         Sent::Refused(refusal) => Err(unclear(&refusal.text, Some(&refusal.text), false)),
         // A failure is neither of these.

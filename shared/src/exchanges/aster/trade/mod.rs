@@ -21,7 +21,7 @@ use self::read::AskError;
 use self::sign::{SignFault, Signed};
 use super::{AsterConfig, FORM, PROFILE};
 use crate::exchanges::http::{Answer, Http, SendError};
-use crate::exchanges::trade::{ExchangeOrder, Found, Sent, Unresolved};
+use crate::exchanges::trade::{ExchangeOrder, Fence, Found, Sent, Unresolved};
 use crate::exchanges::{LookupError, Unclear};
 use crate::trading::decimal::Decimal;
 use crate::trading::ledger::read_nonce;
@@ -263,7 +263,7 @@ impl Client {
     ///
     /// # Errors
     /// Fails when it remains unknown whether the nonce is spent.
-    pub async fn fence(&self, nonce_us: u64, agent: Reader<'_>) -> Result<(), Unresolved> {
+    pub async fn fence(&self, nonce_us: u64, agent: Reader<'_>) -> Result<Fence, Unresolved> {
         let noop = self.sign(Call::Noop, &Params::none(), nonce_us, agent);
         let noop = noop.map_err(|fault| Unclear::BadAnswer(fault.to_string()))?;
         match self.send(&noop).await {

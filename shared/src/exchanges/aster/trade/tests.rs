@@ -179,14 +179,18 @@ fn read_with_a_taken_nonce_is_asked_twice_more() {
 
 #[test]
 fn fence_sends_noop_with_the_orders_nonce() {
-    let spent = || Reply::Response(200, r#"{"code":200,"msg":"success"}"#.to_owned());
+    let taken = || Reply::Response(200, r#"{"code":200,"msg":"success"}"#.to_owned());
     let key = key();
     let agent = Reader { user: Address::ZERO, key: &key };
-    for (reply, holds) in
-        [(spent(), true), (refused(-4225), true), (refused(-1006), false), (Reply::Close, false)]
-    {
+    for (reply, fence) in [
+        (taken(), Some(Fence::Taken)),
+        (refused(-4225), Some(Fence::Spent)),
+        (refused(-4226), Some(Fence::Spent)),
+        (refused(-1006), None),
+        (Reply::Close, None),
+    ] {
         let (client, told) = client(vec![reply]);
-        assert_eq!(run(client.fence(NONCE, agent)).is_ok(), holds);
+        assert_eq!(run(client.fence(NONCE, agent)).ok(), fence);
         let received = told.recv().unwrap();
         assert_eq!(received.head[0], "POST /fapi/v3/noop HTTP/1.1");
         assert_eq!(parameters(&received.body)[0], ("nonce".to_owned(), NONCE.to_string()));

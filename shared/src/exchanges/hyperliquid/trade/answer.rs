@@ -15,7 +15,7 @@ use super::action::Cloid;
 use crate::exchanges::Unclear;
 use crate::exchanges::http::{Answer, SendError};
 use crate::exchanges::trade::{
-    EntryOutcome, Placed, Sent, TradeCode, TradeRefusal, Unresolved, shown,
+    EntryOutcome, Fence, Placed, Sent, TradeCode, TradeRefusal, Unresolved, shown,
 };
 use crate::trading::decimal::Decimal;
 
@@ -55,8 +55,8 @@ pub enum CancelOutcome {
 /// The use of a nonce by a `noop`.
 #[derive(Debug)]
 pub enum NonceUse {
-    /// Nothing else with this nonce can execute from now on. Something may have before.
-    Used,
+    /// Nothing else with this nonce can execute from now on.
+    Used(Fence),
     /// The nonce may still be free.
     Unknown(Unresolved),
 }
@@ -177,12 +177,16 @@ pub fn nonce_use(result: Result<Answer, SendError>) -> NonceUse {
         }
     };
     match body(&answer) {
-        Some(Body::Ok(_)) => NonceUse::Used,
+        Some(Body::Ok(_)) => NonceUse::Used(Fence::Taken),
         Some(Body::Err(text)) => {
             let text = without_prefix(&text);
             let is_used = text.starts_with(NONCE_USED)
                 || call_code(text).is_some_and(|code| code == TradeCode::NonceTooLow);
-            if is_used { NonceUse::Used } else { NonceUse::Unknown(unlisted(&answer, text)) }
+            if is_used {
+                NonceUse::Used(Fence::Spent)
+            } else {
+                NonceUse::Unknown(unlisted(&answer, text))
+            }
         }
         None => NonceUse::Unknown(unclear(&answer)),
     }

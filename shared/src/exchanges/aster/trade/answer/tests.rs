@@ -328,13 +328,14 @@ fn cancellation_of_all_has_its_code_as_a_text() {
 
 #[test]
 fn fence_holds_when_the_nonce_is_spent() {
-    for (status, body) in [
-        (200, r#"{"code":200,"msg":"success"}"#.to_owned()),
-        (200, "{}".to_owned()),
-        (400, said(-4225, "Nonce Expired")),
-        (400, said(-4226, "Nonce used")),
+    for (status, body, fence) in [
+        (200, r#"{"code":200,"msg":"success"}"#.to_owned(), Fence::Taken),
+        (200, "{}".to_owned(), Fence::Spent),
+        (400, said(-4225, "Nonce Expired"), Fence::Spent),
+        (400, said(-4226, "Nonce used"), Fence::Spent),
     ] {
-        assert!(fenced(&Answer::new(status, body.as_str()), 0).is_ok(), "{status} {body}");
+        let fenced = fenced(&Answer::new(status, body.as_str()), 0);
+        assert!(matches!(fenced, Ok(known) if known == fence), "{status} {body}");
     }
     for (status, body) in [
         (200, String::new()),

@@ -295,11 +295,14 @@ fn cancellation_has_one_outcome_for_each_order() {
 
 #[test]
 fn noop_states_whether_the_nonce_is_used() {
-    let is_used = |answer: Answer| matches!(nonce_use(Ok(answer)), NonceUse::Used);
+    let fence = |answer: Answer| match nonce_use(Ok(answer)) {
+        NonceUse::Used(fence) => Some(fence),
+        NonceUse::Unknown(_) => None,
+    };
     let ok = r#"{"status":"ok","response":{"type":"default"}}"#;
-    assert!(is_used(Answer::new(200, ok)));
-    assert!(is_used(err("Invalid nonce: duplicate nonce 5")));
-    assert!(is_used(err("L1 error: Invalid nonce: nonce too low 5 < 7")));
+    assert_eq!(fence(Answer::new(200, ok)), Some(Fence::Taken));
+    assert_eq!(fence(err("Invalid nonce: duplicate nonce 5")), Some(Fence::Spent));
+    assert_eq!(fence(err("L1 error: Invalid nonce: nonce too low 5 < 7")), Some(Fence::Spent));
     for answer in [
         err("Invalid nonce"),
         err("Action already expired"),
@@ -311,7 +314,7 @@ fn noop_states_whether_the_nonce_is_used() {
         Answer::new(200, "{}"),
         Answer::new(200, ""),
     ] {
-        assert!(!is_used(answer));
+        assert_eq!(fence(answer), None);
     }
     let error = SendError::NoAnswer(TransportError::TooLarge);
     assert!(matches!(nonce_use(Err(error)), NonceUse::Unknown(_)));

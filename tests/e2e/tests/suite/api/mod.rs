@@ -1,6 +1,7 @@
 //! Tests the HTTP contract: requests, responses and the separation of tenants.
 
 mod calls;
+mod calls_of_orders;
 mod client;
 mod contract;
 mod errors;

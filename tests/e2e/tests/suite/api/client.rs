@@ -11,8 +11,8 @@ use e2e::proxy::{Fate, Proxy};
 use e2e::{DAY_MS, TestApp};
 use exchange_sim::faults::Fault;
 use hyperdex_client::{
-    Client, Clock, Code, DeleteApiKey, Elsewhere, EventType, Exchange, NewWebhook, RegisterApiKey,
-    Replay, Retry, Secret, State,
+    Client, Clock, Code, DeleteApiKey, Elsewhere, EventType, Exchange, NewOrder, NewWebhook,
+    OrderStatus, RegisterApiKey, Replay, Retry, Secret, Side, State, TradingLimits,
 };
 
 /// Builds a client for this URL. Its clock is the stack's clock, and its waits advance that clock.
@@ -261,4 +261,49 @@ async fn client_manages_webhooks() {
     ] {
         assert_eq!(error.code(), Some(&Code::WebhookNotFound));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_places_changes_reads_and_cancels_orders() {
+    let app = TestApp::start().await;
+    let key = app.key("platform");
+    let client = client(&app, &app.stack.api, &key);
+    let wallet = client.create_wallet("trader").await.unwrap();
+    let address = wallet.address.parse().unwrap();
+    app.stack.aster_sim.deposit_amount(address, "100000");
+    app.stack.hyperliquid_sim.deposit_amount(address, "", "100000");
+    client.register_aster("trader").await.unwrap();
+    client.register_hyperliquid("trader").await.unwrap();
+    for exchange in Exchange::KNOWN {
+        let order = NewOrder::limit("BTC", Side::Buy, "0.01", "59000").with_id("bot-1");
+        let placed = client.place_order(exchange, "trader", &order).await.unwrap();
+        assert_eq!((&placed.status, placed.replayed), (&OrderStatus::Open, false));
+        let again = client.place_order(exchange, "trader", &order).await.unwrap();
+        assert_eq!((again.replayed, &again.value), (true, &placed.value));
+        let others = [NewOrder::limit("BTC", Side::Buy, "0.01", "58000")];
+        let batch = client.place_orders(exchange, "trader", &others).await.unwrap();
+        assert_eq!((batch.placed, batch.orders.len()), (1, 1));
+        let listed = client.open_orders(exchange, "trader", Some("BTC")).await.unwrap();
+        assert_eq!((listed.count, listed.data.orders.len()), (2, 2));
+        let changed = client.modify_order(exchange, "trader", "bot-1", ("57000", "0.02"), None);
+        assert_eq!(changed.await.unwrap().price, "57000");
+        let read = client.order(exchange, "trader", "bot-1", None).await.unwrap();
+        assert_eq!((read.price.as_str(), read.quantity.as_str()), ("57000", "0.02"));
+        let cancelled = client.cancel_order(exchange, "trader", "bot-1", None).await.unwrap();
+        assert_eq!(cancelled.status, OrderStatus::Canceled);
+        let gone = client.cancel_order(exchange, "trader", "bot-1", None).await.unwrap_err();
+        assert_eq!(gone.code(), Some(&Code::OrderNotOpen));
+        assert_eq!(gone.refusal().unwrap().data.as_ref().unwrap()["status"], "CANCELED");
+        let rest = client.cancel_orders(exchange, "trader", "BTC").await.unwrap();
+        assert_eq!(rest.count, 1);
+    }
+    let limits = TradingLimits { orders_per_minute: Some(0), ..TradingLimits::default() };
+    let policy = client.set_trading_policy(Some("trader"), &limits).await.unwrap();
+    assert_eq!(policy.effective.orders_per_minute, Some(0));
+    let read = client.trading_policy(Some("trader")).await.unwrap();
+    assert_eq!(read.wallet.as_ref(), Some(&limits));
+    let order = NewOrder::market("BTC", Side::Buy, "0.01");
+    let refused = client.place_order(&Exchange::Aster, "trader", &order).await.unwrap_err();
+    assert_eq!(refused.code(), Some(&Code::PolicyRefused));
+    assert_eq!(refused.refusal().unwrap().reason.as_deref(), Some("ORDER_RATE"));
 }

@@ -278,7 +278,7 @@ test("wallet list shows one page at a time", async () => {
 test("stack with tenant keys requires a key and shows its tenant only", async () => {
   const locked = await start();
   try {
-    const key = /hdx_[0-9a-f]{64}/.exec(await run(locked.data, "keys", "add", "desk-1"))[0];
+    const key = /hdxk[0-9a-f]{64}/.exec(await run(locked.data, "keys", "add", "desk-1"))[0];
     const { page, leave } = await visit(browser, locked.url);
     await page.getByRole("status").getByText("tenant key required").waitFor();
     await page.getByRole("alert").getByText("Missing X-API-KEY").waitFor();
@@ -292,7 +292,7 @@ test("stack with tenant keys requires a key and shows its tenant only", async ()
     assert.equal((await page.content()).includes(key), false, "the key is not in the page");
     await (await sent(page, "Create")).getByRole("button", { name: "Close" }).click();
     await page.getByRole("heading", { level: 1, name: "frank" }).waitFor();
-    assert.equal(page.url().includes("hdx_"), false);
+    assert.equal(page.url().includes("hdxk"), false);
     await leave(REFUSED);
   } finally {
     await locked.stop();

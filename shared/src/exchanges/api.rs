@@ -87,8 +87,8 @@ impl Asker<'_> {
         self.key.address()
     }
 
-    /// Returns a nonce for a signed question. An agent asks rarely, for one caller at a time; the
-    /// random part prevents collisions.
+    /// Returns a nonce for a signed question. The random part makes a collision rare, and a rejected
+    /// question is retried with another nonce.
     pub(super) fn nonce(&self) -> u64 {
         self.client.nonce_now() + self.client.jitter_ms(1_000)
     }

@@ -287,11 +287,17 @@ impl ExchangeClient {
         }
     }
 
-    /// Waits and returns `true` when the question may be retried, because it never arrived.
-    /// Otherwise records the response.
+    /// Returns `true` when the question may be retried: after a wait if it never arrived, and at once
+    /// with another nonce if the exchange has seen its nonce. Otherwise records the response.
     async fn asks_again(&self, error: Option<&LookupError>, repeat: &mut u32) -> bool {
         self.note_clock();
         match error {
+            Some(LookupError::NonceRejected)
+                if *repeat < REPEATS && self.clock_skew_s().is_none() =>
+            {
+                *repeat += 1;
+                return true;
+            }
             None | Some(LookupError::Foreign | LookupError::NonceRejected) => {
                 self.budget.answered(Answered::Question).await;
             }

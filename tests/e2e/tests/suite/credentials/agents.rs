@@ -121,6 +121,21 @@ async fn agent_removal_by_address_ignores_names() {
     assert_eq!(gone.status, 200, "{gone:?}");
 }
 
+/// Two questions in one microsecond may draw the same nonce. The refused one is asked with another.
+#[tokio::test(flavor = "multi_thread")]
+async fn list_with_a_used_nonce_is_asked_with_another() {
+    let app = TestApp::start().await;
+    app.wallet("user_1").await;
+    assert_eq!(app.register("aster", "user_1").await.status, 200);
+    let used = r#"{"code":-4226,"msg":"Nonce Used"}"#;
+    for _ in 0..2 {
+        app.stack.aster_sim.fail_next("listAgents", Fault::Status(400, used.to_owned()));
+    }
+    let listed = list(&app, "aster").await;
+    assert!(matches!(roles(&listed)[..], [(_, "current")]), "{listed:?}");
+    assert_eq!(app.stack.aster_sim.clear_faults(), 0, "both faults occurred");
+}
+
 /// Two concurrent removals of one agent, and a registration. Each uses its own nonce, the slot is
 /// freed once, and each response is true.
 #[tokio::test(flavor = "multi_thread")]

@@ -42,7 +42,10 @@ async fn refusal_without_clock_skew_returns_rejected() {
     app.wallet("user_1").await;
     let stale = r#"{"code":-4225,"msg":"Nonce Expired"}"#.to_owned();
     app.stack.aster_sim.fail_next("registerAndApproveAgent", Fault::Status(400, stale.clone()));
-    app.stack.aster_sim.fail_next("listAgents", Fault::Status(400, stale));
+    // A question is retried twice with another nonce.
+    for _ in 0..3 {
+        app.stack.aster_sim.fail_next("listAgents", Fault::Status(400, stale.clone()));
+    }
     let reply = app.register("aster", "user_1").await;
     assert_eq!((reply.status, reply.text("/code")), (502, "EXCHANGE_REJECTED"), "{reply:?}");
     assert_eq!(app.register("aster", "user_1").await.status, 200);

@@ -97,15 +97,20 @@ impl Finder<'_> {
     }
 
     /// Looks up the orders of a submission. `None` means that the exchange does not have the order
-    /// now.
+    /// now. Attached orders are not looked up after `until_ms`.
     pub(super) async fn outcomes(
         &self,
         records: &[OrderRecord],
+        until_ms: u64,
     ) -> Result<Vec<Option<Outcome>>, AskError> {
-        try_join_all(records.iter().map(|record| self.outcome(record))).await
+        try_join_all(records.iter().map(|record| self.outcome(record, until_ms))).await
     }
 
-    async fn outcome(&self, record: &OrderRecord) -> Result<Option<Outcome>, AskError> {
+    async fn outcome(
+        &self,
+        record: &OrderRecord,
+        until_ms: u64,
+    ) -> Result<Option<Outcome>, AskError> {
         if let Some(known) = known_outcome(record) {
             return Ok(Some(known));
         }
@@ -116,7 +121,7 @@ impl Finder<'_> {
         let entry = entry_of(&order);
         let mut attached = Vec::new();
         for leg in legs_of(&record.request).into_iter().filter(|leg| *leg != Leg::Entry) {
-            attached.push((leg, self.attached(record, &order, leg).await));
+            attached.push((leg, self.attached(record, &order, leg, until_ms).await));
         }
         let attached: Vec<_> = attached.iter().map(|(leg, entry)| (*leg, entry)).collect();
         let is_market = record.request.order_type == OrderType::Market;
@@ -126,12 +131,21 @@ impl Finder<'_> {
 
     /// Returns the state of an attached order. It does not decide about the entry, so a failed
     /// question leaves it unknown.
-    async fn attached(&self, record: &OrderRecord, entry: &ExchangeOrder, leg: Leg) -> Entry {
+    async fn attached(
+        &self,
+        record: &OrderRecord,
+        entry: &ExchangeOrder,
+        leg: Leg,
+        until_ms: u64,
+    ) -> Entry {
         let id = self.account.exchange_id(record, record.generation, leg);
         let id = id.text(self.account.exchange);
         let is_it = |child: &&ExchangeOrder| child.client_id.as_deref() == Some(id.as_str());
         if let Some(child) = entry.children.iter().find(is_it) {
             return entry_of(child);
+        }
+        if self.trader.now_ms() >= until_ms {
+            return Entry::Unknown;
         }
         match self.find(&record.symbol.name, LookupId::Client(&id)).await {
             Ok(Some(order)) => entry_of(&order),

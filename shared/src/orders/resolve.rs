@@ -199,18 +199,18 @@ impl Trader {
         let lead = case.lead().map_err(Failed::Error)?;
         let was_harmless = lead.unresolved().is_none_or(|it| self.is_harmless(it));
         let mut fence = Fence::Spent;
-        let mut found = finder.outcomes(&case.records).await?;
+        let mut found = finder.outcomes(&case.records, case.until_ms).await?;
         if !was_harmless && found.iter().any(Option::is_none) {
             self.ensure_time(case)?;
             fence = self.fence(case).await?;
             if fence == Fence::Spent {
                 // The first of the two lookups after the bytes became harmless.
-                found = finder.outcomes(&case.records).await?;
+                found = finder.outcomes(&case.records, case.until_ms).await?;
             }
         }
         if fence == Fence::Spent && found.iter().any(Option::is_none) {
             self.before_last_lookup(case).await?;
-            found = finder.outcomes(&case.records).await?;
+            found = finder.outcomes(&case.records, case.until_ms).await?;
         }
         let outcomes = found.into_iter().map(|outcome| outcome.unwrap_or(Outcome::DEAD));
         let settling = self.settling(&case.records, outcomes.collect()).map_err(Failed::Error)?;

@@ -7,7 +7,7 @@ mod manage;
 mod place;
 mod policy;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use domain::ids::{Exchange, Tenant, WalletRef};
 use e2e::TestApp;
@@ -32,6 +32,8 @@ struct Desk {
     proxy: Proxy,
     account: TradingAccount,
     address: Address,
+    /// The processes without faults. An endpoint lives as long as its process.
+    processes: Mutex<Vec<Arc<Process>>>,
 }
 
 /// A limit order that rests: it buys far below the market.
@@ -77,7 +79,7 @@ impl Desk {
         assert_eq!(registered.status / 100, 2, "{registered:?}");
         let wallet_id: Uuid = wallet.text("/walletId").parse().unwrap();
         let account = TradingAccount { tenant: Tenant::local(), wallet_id, exchange };
-        Self { app, proxy, account, address }
+        Self { app, proxy, account, address, processes: Mutex::default() }
     }
 
     const fn exchange(&self) -> Exchange {
@@ -125,14 +127,14 @@ impl Desk {
     async fn status(&self, name: &str) -> Result<OrderView, TradeError> {
         let name: OrderName = name.parse().unwrap();
         let symbol = symbol("BTC");
-        let trader = self.trader(&self.proxy.process());
+        let trader = self.trader(&self.process());
         trader.status(&Self::caller(), &self.wallet(), &name, Some(&symbol)).await
     }
 
     async fn cancel(&self, name: &str) -> Result<OrderView, TradeError> {
         let name: OrderName = name.parse().unwrap();
         let symbol = symbol("BTC");
-        let trader = self.trader(&self.proxy.process());
+        let trader = self.trader(&self.process());
         trader.cancel(&Self::caller(), &self.wallet(), &name, Some(&symbol)).await
     }
 
@@ -151,7 +153,7 @@ impl Desk {
     }
 
     async fn open_orders(&self) -> Vec<OrderView> {
-        let trader = self.trader(&self.proxy.process());
+        let trader = self.trader(&self.process());
         trader.open_orders(&Self::caller(), &self.wallet(), None).await.unwrap()
     }
 
@@ -186,8 +188,11 @@ impl Desk {
         store.orders_by_keys(&self.account, &keys, &clock).await.unwrap().pop()
     }
 
+    /// Starts a process without faults, which lives as long as the desk.
     fn process(&self) -> Arc<Process> {
-        self.proxy.process()
+        let process = self.proxy.process();
+        self.processes.lock().unwrap().push(process.clone());
+        process
     }
 
     /// Returns the name of the call that places an order.

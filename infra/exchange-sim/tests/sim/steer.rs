@@ -59,6 +59,53 @@ async fn prices_deposits_modes_and_faults_are_set() {
     assert_eq!(send(aster, ("POST", "/_sim/mode"), &LOCAL, &hedge).await.0, 200);
 }
 
+/// Returns the code spans of the rows of the tables below a heading of the reference page.
+fn documented(heading: &str) -> Vec<Vec<String>> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/simulators.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let (_, section) = text.split_once(&format!("\n## {heading}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    rows.map(|row| row.split('`').skip(1).step_by(2).map(str::to_owned).collect()).collect()
+}
+
+#[tokio::test]
+async fn documented_faults_are_accepted() {
+    let router = Hyperliquid::new().exchange.router();
+    let rows = documented("Faults");
+    // The second table of the section lists requests.
+    let faults: Vec<_> = rows.iter().skip(1).take_while(|names| names[0] != "/exchange").collect();
+    assert_eq!(faults.len(), 11);
+    for names in faults {
+        let (fault, fields) = names.split_first().unwrap();
+        let mut body = json!({"target": "order", "fault": fault});
+        for field in fields {
+            match field.as_str() {
+                "ms" => body["ms"] = 5.into(),
+                "status" => body["status"] = 503.into(),
+                "body" => body["body"] = "text".into(),
+                _ => {}
+            }
+        }
+        let (status, _) = send(router.clone(), ("POST", "/_sim/fault"), &LOCAL, &body).await;
+        assert_eq!(status, 200, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn documented_markets_exist() {
+    let mut listed = Vec::new();
+    for router in [Hyperliquid::new().exchange.router(), Aster::new().exchange.router()] {
+        let request = ("GET", "/_sim/state");
+        let (_, state) = send(router, request, &LOCAL[..1], &Value::Null).await;
+        listed.extend(state["markets"].as_object().unwrap().keys().cloned());
+    }
+    let mut named: Vec<_> = documented("Markets").concat();
+    named.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(named, listed);
+}
+
 #[tokio::test]
 async fn invalid_steering_is_refused() {
     let router = Hyperliquid::new().exchange.router();

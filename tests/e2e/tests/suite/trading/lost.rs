@@ -129,3 +129,36 @@ async fn lost_response_to_a_batch_is_found() {
         assert_eq!((desk.accepted("a"), desk.accepted("b")), (1, 1));
     }
 }
+
+/// An executed order whose response is lost, while every read shows the state of eight seconds ago.
+#[tokio::test]
+async fn lagging_reads_do_not_place_an_order_twice() {
+    for exchange in Exchange::ALL {
+        let desk = Desk::open(exchange).await;
+        let send = desk.send_name();
+        let plan: e2e::proxy::Plan = Box::new(move |arrival: Arrival<'_>| {
+            if arrival.name == send && arrival.nth_of_name == 1 {
+                Fate::Fail(Fault::AppliedButLost)
+            } else if matches!(arrival.name, "Hyperliquid.orderStatus" | "Aster.GET order") {
+                Fate::Fail(Fault::ReadsLag { ms: 8_000 })
+            } else {
+                Fate::Pass
+            }
+        });
+        let process = desk.proxy.process_with(plan);
+        let placed = desk.place(&process, "lag", RESTING).await;
+        let Err(TradeError::Unknown { retry_after_s, .. }) = placed else {
+            panic!("{exchange}: {placed:?}")
+        };
+        assert!((5..=10).contains(&retry_after_s), "{retry_after_s}");
+        assert_eq!(desk.record("lag").await.unwrap().state, OrderState::Unknown);
+        // A repeat within the lag does not decide.
+        let again = desk.place(&process, "lag", RESTING).await;
+        assert!(matches!(again, Err(TradeError::Unknown { .. })), "{exchange}: {again:?}");
+        desk.app.clock.advance_ms(retry_after_s * 1_000);
+        let (order, is_replay) = desk.place(&process, "lag", RESTING).await.unwrap();
+        assert_eq!((order.status, is_replay), (OrderStatus::Open, true));
+        assert_eq!(desk.accepted("lag"), 1);
+        assert_eq!(desk.record("lag").await.unwrap().generation, 0);
+    }
+}

@@ -113,13 +113,21 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
         "rotate-tenant-key" => keyed(rotate_tenant_key::router_from_env(runtime), runtime),
         "revoke-tenant-key" => keyed(revoke_tenant_key::router_from_env(runtime), runtime),
         "place-order-aster" => keyed(place_order_aster::router_from_env(runtime), runtime),
-        "place-order-hyperliquid" => keyed(place_order_hyperliquid::router_from_env(runtime), runtime),
+        "place-order-hyperliquid" => {
+            keyed(place_order_hyperliquid::router_from_env(runtime), runtime)
+        }
         "modify-order-aster" => keyed(modify_order_aster::router_from_env(runtime), runtime),
-        "modify-order-hyperliquid" => keyed(modify_order_hyperliquid::router_from_env(runtime), runtime),
+        "modify-order-hyperliquid" => {
+            keyed(modify_order_hyperliquid::router_from_env(runtime), runtime)
+        }
         "cancel-orders-aster" => keyed(cancel_orders_aster::router_from_env(runtime), runtime),
-        "cancel-orders-hyperliquid" => keyed(cancel_orders_hyperliquid::router_from_env(runtime), runtime),
+        "cancel-orders-hyperliquid" => {
+            keyed(cancel_orders_hyperliquid::router_from_env(runtime), runtime)
+        }
         "get-orders-aster" => keyed(get_orders_aster::router_from_env(runtime), runtime),
-        "get-orders-hyperliquid" => keyed(get_orders_hyperliquid::router_from_env(runtime), runtime),
+        "get-orders-hyperliquid" => {
+            keyed(get_orders_hyperliquid::router_from_env(runtime), runtime)
+        }
         "get-trading-policy" => keyed(get_trading_policy::router_from_env(runtime), runtime),
         "set-trading-policy" => keyed(set_trading_policy::router_from_env(runtime), runtime),
         "publish-events" => {
@@ -149,7 +157,8 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         "resolve-orders-hyperliquid" => {
-            let job = resolve_orders_hyperliquid::job_from_env(runtime).map(Job::ResolveHyperliquid);
+            let job =
+                resolve_orders_hyperliquid::job_from_env(runtime).map(Job::ResolveHyperliquid);
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         "seal-audit" => {

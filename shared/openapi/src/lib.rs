@@ -266,15 +266,15 @@ fn trading(schemas: &mut Schemas) {
     schemas.add::<schema::OrderName>("OrderName");
     schemas.add::<schema::SymbolName>("SymbolName");
     schemas.data::<OrderData>("OrderResponse", OrderData::schema());
-    schemas.data::<BatchData>("OrderBatchResponse", BatchData::schema());
+    schemas.add::<BatchData>("OrderBatch");
     schemas.data::<CanceledData>("OrdersCanceled", CanceledData::schema());
     schemas.data::<PolicyData>("TradingPolicy", PolicyData::schema());
     schemas.add::<OpenOrdersBody>("OpenOrders");
     let placing = OneOfBuilder::new()
-        .item(Ref::from_schema_name("OrderResponse"))
-        .item(Ref::from_schema_name("OrderBatchResponse"))
-        .description(Some("An order, or the result of each order of a batch."));
-    schemas.0.insert("OrderPlacing".to_owned(), RefOr::T(Schema::OneOf(placing.build())));
+        .item(Ref::from_schema_name("Order"))
+        .item(Ref::from_schema_name("OrderBatch"))
+        .description(Some("The order, or the result of each order of a batch."));
+    schemas.data::<OrderData>("OrderPlacing", RefOr::T(Schema::OneOf(placing.build())));
 }
 
 /// Returns the schema of a rotation, which includes a registration's fields.

@@ -17,13 +17,15 @@ mod call;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
-use domain::ids::Tenant;
-use http::Method;
+use domain::ids::{Exchange, Tenant};
 use http::header::RETRY_AFTER;
+use hyperdex_local::Options;
 use serde_json::{Value, json};
 use shared::credentials::{ContainCursor, ContainLimits, RenewLimits, Renewed};
 use shared::exchanges::budget::Spender;
+use shared::orders::ResolveLimits;
 use shared::wallets::RefreshError;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -44,27 +46,32 @@ pub struct Harness {
     pub app: TestApp,
     /// The network proxy of the processes.
     pub proxy: Proxy,
+    /// Without `EVERY_CASE=1`, one of this many kill points is tested: see [`drawn`].
+    pub one_in: usize,
 }
 
 impl Harness {
     /// Starts a stack and its proxy.
     pub async fn start() -> Self {
-        let app = TestApp::start().await;
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts a stack with changed options, and its proxy.
+    pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+        let app = TestApp::start_with(change).await;
         let proxy = Proxy::start(&app).await;
-        Self { app, proxy }
+        Self { app, proxy, one_in: 3 }
     }
 
     /// Runs a call in this process until the call ends or the process is killed.
     pub async fn call(&self, process: &Process, call: &Call) -> Option<Reply> {
         let work = async {
             match &call.what {
-                What::Request(method, path, body) => {
-                    let keys = (call.key.as_deref(), call.tenant_key.as_deref());
-                    self.request(process, method, path, (body.as_ref(), keys)).await
-                }
+                What::Request(..) => send(self.router(process), call).await,
                 What::Renewal(handed_out) => self.renew(process, *handed_out).await,
                 What::Refresh(wallet_id) => self.refresh(process, *wallet_id).await,
                 What::Containment => self.contain(process).await,
+                What::Resolution(exchange) => self.resolve(process, *exchange).await,
             }
         };
         tokio::select! {
@@ -76,32 +83,10 @@ impl Harness {
         }
     }
 
-    async fn request(
-        &self,
-        process: &Process,
-        method: &Method,
-        path: &str,
-        (body, (key, tenant_key)): (Option<&Value>, (Option<&str>, Option<&str>)),
-    ) -> Reply {
-        let router =
-            hyperdex_local::routes(&self.app.options, &process.endpoints()).expect("routers");
-        let mut request = http::Request::builder().method(method).uri(path);
-        if body.is_some() {
-            request = request.header("content-type", "application/json");
-        }
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        if let Some(key) = tenant_key {
-            request = request.header("x-api-key", key);
-        }
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let request = request.body(Body::from(body)).expect("a request");
-        let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
-        let (head, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.expect("a complete body");
-        let body = serde_json::from_slice(&body).unwrap_or_default();
-        Reply { status: head.status.as_u16(), body, headers: head.headers }
+    /// Returns the API of a process, with clients and caches of its own.
+    #[must_use]
+    pub fn router(&self, process: &Process) -> Router {
+        hyperdex_local::routes(&self.app.options, &process.endpoints()).expect("routers")
     }
 
     async fn renew(&self, process: &Process, handed_out: bool) -> Reply {
@@ -131,6 +116,22 @@ impl Harness {
             Err(error) => (500, json!({ "error": error.to_string() }), 0),
         };
         let headers = http::HeaderMap::from_iter([(RETRY_AFTER, wait_s.into())]);
+        Reply { status, body, headers }
+    }
+
+    /// A run of the job that resolves orders.
+    async fn resolve(&self, process: &Process, exchange: Exchange) -> Reply {
+        let traders = process.endpoints().traders(&self.app.options, Spender::Job);
+        let limits = ResolveLimits { limit: 100, run_time: RENEW_LIMITS.run_time };
+        let (status, body) = match traders.of(exchange).resolve_due(&limits).await {
+            Ok(run) => {
+                let worked = run.resolved + run.unknown + run.failed;
+                let body = json!({ "worked": worked, "resolved": run.resolved });
+                (if run.failed == 0 { 200 } else { 500 }, body)
+            }
+            Err(error) => (500, json!({ "error": error.to_string() })),
+        };
+        let headers = http::HeaderMap::from_iter([(RETRY_AFTER, 0.into())]);
         Reply { status, body, headers }
     }
 
@@ -171,14 +172,28 @@ impl Harness {
 
     /// Runs a call in a process that is killed at the nth call of this name.
     pub async fn kill(&self, call: &Call, name: &str, nth: usize, side: Side) {
+        let reply = self.try_to_kill(call, name, nth, side).await;
+        assert!(reply.is_none(), "not killed at {name} #{nth}: {call:?}: {reply:?}");
+    }
+
+    async fn try_to_kill(&self, call: &Call, name: &str, nth: usize, side: Side) -> Option<Reply> {
         let last = name.to_owned();
         let process = self.proxy.process_with(Box::new(move |arrival| {
             let here = arrival.name == last && arrival.nth_of_name == nth;
             if here { Fate::Die(side) } else { Fate::Pass }
         }));
         let reply = self.call(&process, call).await;
-        assert!(reply.is_none(), "not killed at {name} #{nth}: {call:?}: {reply:?}");
         process.settled().await;
+        reply
+    }
+
+    /// Like [`Harness::kill`], but accepts that a write of the exchange's budget is not reached:
+    /// concurrent calls of a process contend for the budget, so the number of its writes varies.
+    async fn kill_at(&self, call: &Call, name: &str, nth: usize, side: Side) {
+        if let Some(reply) = self.try_to_kill(call, name, nth, side).await {
+            let is_budget = name == "DynamoDB.UpdateItem" && nth > 1;
+            assert!(is_budget, "not killed at {name} #{nth}: {call:?}: {reply:?}");
+        }
     }
 
     /// Like [`Harness::drive`], but kills the retry of each killed call too, at each of its calls,
@@ -194,11 +209,11 @@ impl Harness {
         let calls = self.calls_of(&call).await;
         check(&call).await;
         let mut row = Row::new(operation);
-        for (name, nth) in drawn(killable(calls), 6) {
+        for (name, nth) in drawn(killable(calls), 2 * self.one_in) {
             *row.points.entry(name.clone()).or_default() += 1;
             let killed_once = async || {
                 let call = prepare().await;
-                self.kill(&call, &name, nth, Side::After).await;
+                self.kill_at(&call, &name, nth, Side::After).await;
                 self.app.clock.advance_ms(30_001 + call.retry_delay_ms());
                 call
             };
@@ -206,10 +221,10 @@ impl Harness {
             let retry_calls = self.calls_of(&call).await;
             self.finish(&call, ended).await;
             check(&call).await;
-            for (second, nth) in drawn(killable(retry_calls), 6) {
+            for (second, nth) in drawn(killable(retry_calls), 2 * self.one_in) {
                 let call = killed_once().await;
                 println!("{operation}, {name}, then {second} #{nth}");
-                self.kill(&call, &second, nth, Side::After).await;
+                self.kill_at(&call, &second, nth, Side::After).await;
                 self.app.clock.advance_ms(call.retry_delay_ms());
                 let replies = self.finish(&call, ended).await;
                 row.add(&replies.iter().map(|reply| reply.status).collect::<Vec<_>>());
@@ -269,9 +284,9 @@ impl Harness {
             *nth += 1;
             points.extend(sides(&name, *nth).iter().map(|&side| (name.clone(), *nth, side)));
         }
-        for (name, nth, side) in drawn(points, 3) {
+        for (name, nth, side) in drawn(points, self.one_in) {
             let call = prepare().await;
-            self.kill(&call, &name, nth, side).await;
+            self.kill_at(&call, &name, nth, side).await;
             self.app.clock.advance_ms(call.retry_delay_ms());
             watch(&call).await;
             let replies = self.finish(&call, ended).await;
@@ -282,6 +297,31 @@ impl Harness {
         }
         row
     }
+}
+
+/// Sends a request to the API of a process, and returns the response.
+///
+/// # Panics
+/// If the call is not a request.
+pub async fn send(router: Router, call: &Call) -> Reply {
+    let What::Request(method, path, body) = &call.what else { panic!("{call:?} is a job") };
+    let mut request = http::Request::builder().method(method).uri(path);
+    if body.is_some() {
+        request = request.header("content-type", "application/json");
+    }
+    if let Some(key) = &call.key {
+        request = request.header("idempotency-key", key);
+    }
+    if let Some(key) = &call.tenant_key {
+        request = request.header("x-api-key", key);
+    }
+    let body = body.as_ref().map(Value::to_string).unwrap_or_default();
+    let request = request.body(Body::from(body)).expect("a request");
+    let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a complete body");
+    let body = serde_json::from_slice(&body).unwrap_or_default();
+    Reply { status: head.status.as_u16(), body, headers: head.headers }
 }
 
 /// Returns the calls at which an operation can be killed, each with its number.

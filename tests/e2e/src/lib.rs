@@ -8,6 +8,7 @@ pub mod kill;
 pub mod leak;
 pub mod proxy;
 pub mod shares;
+pub mod trading;
 pub mod wire;
 
 use std::sync::Arc;
@@ -168,6 +169,7 @@ impl TestApp {
         options.clock = clock.clock();
         options.cosigner = CosignerHost::InProcess;
         options.exchange_timeout_ms = 400;
+        options.order_timeout_ms = 400;
         change(&mut options);
         let stack = Stack::start(options.clone()).await.expect("a running stack");
         let http = shared::http_client::client_builder()

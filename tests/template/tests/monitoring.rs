@@ -91,7 +91,7 @@ async fn lost_secret() {
     let app = TestApp::start_with(|options| options.aster.v1 = true).await;
     app.wallet("user_1").await;
     let proxy = Proxy::start(&app).await;
-    let harness = Harness { app, proxy };
+    let harness = Harness { app, proxy, one_in: 3 };
     let made = AtomicBool::new(false);
     let refused = r#"{"__type":"com.amazon.coral.validate#ValidationException","message":"no"}"#;
     let plan = move |arrival: Arrival<'_>| {

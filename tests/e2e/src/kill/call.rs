@@ -1,5 +1,7 @@
 //! Calls that a client or a schedule makes, and how an honest client recognizes their end.
 
+mod orders;
+
 use domain::ids::Exchange;
 use http::Method;
 use serde_json::{Value, json};
@@ -29,6 +31,8 @@ pub(super) enum What {
     Refresh(Uuid),
     /// A removal of all agents of the tenant.
     Containment,
+    /// A run of the job that resolves the orders of this exchange.
+    Resolution(Exchange),
 }
 
 impl Call {
@@ -151,11 +155,12 @@ impl Call {
     }
 
     /// Returns the delay before a retry. A caller retries at once, and the schedule runs again an
-    /// hour later.
+    /// hour later, or a minute later for the job that resolves orders.
     pub(super) const fn retry_delay_ms(&self) -> u64 {
         match self.what {
             What::Request(..) | What::Refresh(_) | What::Containment => 1,
             What::Renewal(_) => 60 * 60 * 1_000,
+            What::Resolution(_) => 60 * 1_000,
         }
     }
 }
@@ -194,7 +199,15 @@ pub mod ended {
         reply.body["failed"] == 0 && reply.body["next"].is_null() && reply.status == 200
     }
 
-    /// Returns true if the renewal job had nothing to do.
+    /// Returns true if the order is cancelled.
+    #[must_use]
+    pub fn cancelled(reply: &Reply) -> bool {
+        let was_cancelled = reply.text("/code") == "ORDER_NOT_OPEN";
+        let status = reply.text("/data/status");
+        (reply.status == 200 || was_cancelled) && status == "CANCELED"
+    }
+
+    /// Returns true if the job had nothing to do.
     #[must_use]
     pub fn idle(reply: &Reply) -> bool {
         reply.body["worked"] == 0

@@ -23,3 +23,4 @@ mod interrupted;
 mod operations;
 mod random;
 mod tenant_keys;
+mod trading;

@@ -1,4 +1,4 @@
-//! Runs a thousand operations by sixteen concurrent callers on a few wallets, while calls time out,
+//! Runs a thousand operations by sixteen concurrent callers on a few wallets and their orders, while calls time out,
 //! fail, disconnect and lose their responses, processes are killed, and the clock jumps. At the end
 //! nothing is lost and nothing is left over.
 //!
@@ -6,6 +6,8 @@
 //! interleaving of the callers is not reproducible.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests report what they cover")]
+
+mod orders;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,17 +50,17 @@ impl Draw {
 }
 
 /// The name of an operation, its relative frequency, and its call.
-type Operation = (&'static str, usize, fn(Exchange, &str) -> Call);
+type Operation = (&'static str, usize, fn(Exchange, &str, &mut Draw) -> Call);
 
 const MIX: [Operation; 8] = [
-    ("create", 5, |_, user| Call::create(user)),
-    ("find", 5, |_, user| Call::find(user)),
-    ("sign", 10, |_, user| Call::sign(user)),
-    ("register", 30, Call::register),
-    ("describe", 10, Call::describe),
-    ("rotate", 15, Call::rotate),
-    ("delete", 20, Call::delete),
-    ("renewal job", 5, |_, user| Call::renewal(user)),
+    ("create", 5, |_, user, _| Call::create(user)),
+    ("find", 5, |_, user, _| Call::find(user)),
+    ("sign", 10, |_, user, _| Call::sign(user)),
+    ("register", 30, |exchange, user, _| Call::register(exchange, user)),
+    ("describe", 10, |exchange, user, _| Call::describe(exchange, user)),
+    ("rotate", 15, |exchange, user, _| Call::rotate(exchange, user)),
+    ("delete", 20, |exchange, user, _| Call::delete(exchange, user)),
+    ("renewal job", 5, |_, user, _| Call::renewal(user)),
 ];
 
 /// A fault during one operation.
@@ -74,7 +76,8 @@ enum Trouble {
 }
 
 impl Trouble {
-    fn draw(draw: &mut Draw) -> Self {
+    /// Draws the fault of an operation. `fault` draws one of a call to the exchange.
+    fn draw(draw: &mut Draw, fault: fn(&mut Draw) -> Fault) -> Self {
         match draw.below(100) {
             0..12 => {
                 let side = *draw.one_of(&[Side::Before, Side::After]);
@@ -82,7 +85,7 @@ impl Trouble {
             }
             12..40 => {
                 let faults = 1 + draw.below(3);
-                Self::Exchange((0..faults).map(|_| exchange_fault(draw)).collect())
+                Self::Exchange((0..faults).map(|_| fault(draw)).collect())
             }
             40..43 => {
                 let fault = draw.one_of(&[Fault::Reset, Fault::AppliedButLost]).clone();
@@ -136,26 +139,32 @@ struct Step {
 }
 
 impl Step {
-    fn new(operation: &Operation, user: &str, draw: &mut Draw) -> Self {
+    fn new(
+        operation: &Operation,
+        user: &str,
+        draw: &mut Draw,
+        fault: fn(&mut Draw) -> Fault,
+    ) -> Self {
         let (name, _, call) = operation;
-        let call = call(*draw.one_of(&EXCHANGES), user);
+        let call = call(*draw.one_of(&EXCHANGES), user, draw);
         let leap_ms = match draw.below(400) {
             0..4 => 31_000,
             4 => e2e::DAY_MS,
             _ => 0,
         };
-        Self { name, call, trouble: Trouble::draw(draw), leap_ms }
+        Self { name, call, trouble: Trouble::draw(draw, fault), leap_ms }
     }
 
     /// Two concurrent callers create each wallet.
     fn creations(draw: &mut Draw) -> Vec<Self> {
         let users = USERS.iter().flat_map(|user| [user, user]);
-        users.map(|user| Self::new(&MIX[0], user, draw)).collect()
+        users.map(|user| Self::new(&MIX[0], user, draw, exchange_fault)).collect()
     }
 
-    fn drawn(draw: &mut Draw) -> Self {
-        let mut share = draw.below(MIX.iter().map(|(_, share, _)| share).sum());
-        let operation = MIX.iter().find(|(_, width, _)| match share.checked_sub(*width) {
+    /// Draws an operation of the list by its share.
+    fn of(list: &[Operation], draw: &mut Draw, fault: fn(&mut Draw) -> Fault) -> Self {
+        let mut share = draw.below(list.iter().map(|(_, share, _)| share).sum());
+        let operation = list.iter().find(|(_, width, _)| match share.checked_sub(*width) {
             Some(rest) => {
                 share = rest;
                 false
@@ -163,7 +172,15 @@ impl Step {
             None => true,
         });
         let user = *draw.one_of(&USERS);
-        Self::new(operation.unwrap(), user, draw)
+        Self::new(operation.unwrap(), user, draw, fault)
+    }
+
+    /// A quarter of the operations concern orders.
+    fn drawn(draw: &mut Draw) -> Self {
+        match draw.below(4) {
+            0 => Self::of(&orders::MIX, draw, orders::fault),
+            _ => Self::of(&MIX, draw, exchange_fault),
+        }
     }
 }
 
@@ -231,6 +248,13 @@ struct Run {
 }
 
 impl Run {
+    fn new(h: Harness) -> Arc<Self> {
+        let (state, tally, addresses) = Default::default();
+        let (clock, leapt) = (h.app.clock.clone(), watch::Sender::new(()));
+        let waiters = Waiters { clock, state, leapt };
+        Arc::new(Self { h, tally, waiters, addresses })
+    }
+
     /// Runs all callers until no step is left.
     async fn take(self: &Arc<Self>, steps: Vec<Step>) {
         self.waiters.state.lock().unwrap().0 = CALLERS;
@@ -276,17 +300,20 @@ impl Run {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn thousand_random_operations_leave_nothing_behind() {
+/// Returns the draws of a run. Prints the seed.
+fn seeded() -> Draw {
     let seed = std::env::var("RANDOM_SEED").ok().map(|seed| seed.parse().unwrap());
     let seed = seed.unwrap_or_else(|| Clock::system().now_us() % 1_000_000);
     println!("RANDOM_SEED={seed}");
-    let mut draw = Draw(seed);
+    Draw(seed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_operations_leave_nothing_behind() {
+    let mut draw = seeded();
     let h = Harness::start().await;
-    let (state, tally, addresses) = Default::default();
-    let (clock, leapt) = (h.app.clock.clone(), watch::Sender::new(()));
-    let waiters = Waiters { clock, state, leapt };
-    let run = Arc::new(Run { h, tally, waiters, addresses });
+    orders::limit_positions(&h).await;
+    let run = Run::new(h);
     let h = &run.h;
     run.take(Step::creations(&mut draw)).await;
     for user in USERS {
@@ -333,6 +360,7 @@ async fn settle(h: &Harness, user: &str, exchange: Exchange) {
     }
     h.finish(&Call::renewal(user), ended::idle).await;
     h.finish(&register, ended::registered).await;
+    orders::settle(h, user, exchange).await;
     invariants::assert_one_active(&h.app, user, exchange).await;
     h.finish(&delete, ended::deleted).await;
     invariants::assert_none_left(&h.app, user, exchange).await;

@@ -1,11 +1,9 @@
-//! Deaths of the process at every remote call, and requests at the same time.
+//! Deaths of the process around the call that places an order, and requests at the same time. The
+//! tests of crashes cover the other calls.
 
-use domain::ids::Exchange;
-use e2e::kill::drawn;
 use e2e::proxy::{Fate, Process, Side};
 use shared::orders::{OrderView, TradeError};
 use shared::store::OrderState;
-use shared::trading::order::OrderStatus;
 
 use super::{Desk, LEASE_MS, RESTING};
 
@@ -36,40 +34,9 @@ async fn finish(desk: &Desk, id: &str) -> OrderView {
 }
 
 #[tokio::test]
-async fn death_at_every_call_places_the_order_once() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
-        let process = desk.process();
-        place(&desk, &process, "undisturbed").await.unwrap().unwrap();
-        let mut points = Vec::new();
-        let calls = process.calls();
-        for (index, name) in calls.iter().enumerate() {
-            let nth = calls[..=index].iter().filter(|known| *known == name).count();
-            points.extend([Side::Before, Side::After].map(|side| (name.clone(), nth, side)));
-        }
-        assert!(points.len() >= 10, "{calls:?}");
-        for (index, (name, nth, side)) in drawn(points, 2).into_iter().enumerate() {
-            let id = format!("death-{index}");
-            let last = name.clone();
-            let process = desk.proxy.process_with(Box::new(move |arrival| {
-                let here = arrival.name == last && arrival.nth_of_name == nth;
-                if here { Fate::Die(side) } else { Fate::Pass }
-            }));
-            assert!(place(&desk, &process, &id).await.is_none(), "{name} #{nth} {side:?}");
-            process.settled().await;
-            let order = finish(&desk, &id).await;
-            assert_eq!(order.status, OrderStatus::Open, "{name} #{nth} {side:?}");
-            assert_eq!(desk.accepted(&id), 1, "{name} #{nth} {side:?}");
-            let record = desk.record(&id).await.unwrap();
-            assert_eq!(record.state, OrderState::Placed);
-        }
-    }
-}
-
-#[tokio::test]
 async fn order_of_a_dead_process_is_resolved_by_the_job() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
+        let exchange = desk.exchange();
         let name = desk.send_name();
         for (id, side) in [("before", Side::Before), ("after", Side::After)] {
             let process = desk.proxy.process_with(Box::new(move |arrival| {
@@ -93,8 +60,8 @@ async fn order_of_a_dead_process_is_resolved_by_the_job() {
 
 #[tokio::test]
 async fn equal_orders_at_the_same_time_are_placed_once() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
+        let exchange = desk.exchange();
         let processes: Vec<_> = (0..4).map(|_| desk.process()).collect();
         let placing = processes.iter().map(|process| desk.place(process, "same", RESTING));
         let placed = futures_util::future::join_all(placing).await;
@@ -113,8 +80,7 @@ async fn equal_orders_at_the_same_time_are_placed_once() {
 
 #[tokio::test]
 async fn different_orders_at_the_same_time_are_all_placed() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
         let trader = desk.trader(&desk.process());
         let ids: Vec<_> = (0..8).map(|nth| format!("order-{nth}")).collect();
         let placing = ids.iter().map(|id| {

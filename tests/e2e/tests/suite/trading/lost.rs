@@ -22,8 +22,8 @@ fn fail_first(name: &'static str, times: usize, fault: Fault) -> e2e::proxy::Pla
 
 #[tokio::test]
 async fn lost_response_is_found_within_the_request() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
+        let exchange = desk.exchange();
         let name = desk.send_name();
         for (id, fault) in [("lost", Fault::AppliedButLost), ("reset", Fault::Reset)] {
             let process = desk.proxy.process_with(fail_first(name, 1, fault));
@@ -44,8 +44,8 @@ async fn lost_response_is_found_within_the_request() {
 
 #[tokio::test]
 async fn late_order_is_fenced_and_never_executes() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
+        let exchange = desk.exchange();
         let late = fail_first(desk.send_name(), 2, Fault::Late { ms: 8_000 });
         let process = desk.proxy.process_with(late);
         let placed = desk.place(&process, "late", RESTING).await;
@@ -64,8 +64,8 @@ async fn late_order_is_fenced_and_never_executes() {
 
 #[tokio::test]
 async fn unknown_order_is_resolved_by_the_job() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
+        let exchange = desk.exchange();
         let name = desk.send_name();
         // The order is executed, its response is lost, and no question is answered.
         let plan: e2e::proxy::Plan = Box::new(move |arrival: Arrival<'_>| {
@@ -116,8 +116,8 @@ async fn no_connection_places_nothing_and_repeat_places() {
 
 #[tokio::test]
 async fn lost_response_to_a_batch_is_found() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
+        let exchange = desk.exchange();
         let name = match exchange {
             Exchange::Aster => "Aster.POST batchOrders",
             Exchange::Hyperliquid => "Hyperliquid.order",
@@ -133,8 +133,8 @@ async fn lost_response_to_a_batch_is_found() {
 /// An executed order whose response is lost, while every read shows the state of eight seconds ago.
 #[tokio::test]
 async fn lagging_reads_do_not_place_an_order_twice() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
+        let exchange = desk.exchange();
         let send = desk.send_name();
         let plan: e2e::proxy::Plan = Box::new(move |arrival: Arrival<'_>| {
             if arrival.name == send && arrival.nth_of_name == 1 {

@@ -10,8 +10,7 @@ use super::{Desk, MARKET, RESTING, symbol};
 
 #[tokio::test]
 async fn cancelled_order_is_not_open_any_more() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
         let (order, _) = desk.place(&desk.process(), "c", RESTING).await.unwrap();
         let cancelled = desk.cancel("c").await.unwrap();
         assert_eq!(cancelled.status, OrderStatus::Canceled);
@@ -28,8 +27,7 @@ async fn cancelled_order_is_not_open_any_more() {
 
 #[tokio::test]
 async fn cancelling_a_filled_order_shows_it_as_filled() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
         desk.place(&desk.process(), "f", MARKET).await.unwrap();
         let refused = desk.cancel("f").await;
         let Err(TradeError::NotOpen(view)) = refused else { panic!("{refused:?}") };
@@ -44,8 +42,7 @@ async fn cancelling_a_filled_order_shows_it_as_filled() {
 
 #[tokio::test]
 async fn all_orders_of_a_market_are_cancelled() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
         desk.place(&desk.process(), "a", RESTING).await.unwrap();
         desk.place(&desk.process(), "b", RESTING).await.unwrap();
         let other = OrderFields { symbol: Some("ETH"), price: Some("2900"), ..RESTING };
@@ -66,8 +63,7 @@ async fn all_orders_of_a_market_are_cancelled() {
 
 #[tokio::test]
 async fn changed_order_has_the_new_values() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
         desk.place(&desk.process(), "m", RESTING).await.unwrap();
         let changed = desk.modify(&desk.process(), "m", ("58500", "0.02")).await.unwrap();
         assert_eq!((changed.price.as_str(), changed.quantity.as_str()), ("58500", "0.02"));
@@ -92,8 +88,8 @@ async fn changed_order_has_the_new_values() {
 
 #[tokio::test]
 async fn lost_response_to_a_change_is_found() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
+        let exchange = desk.exchange();
         let name = match exchange {
             Exchange::Aster => "Aster.PUT order",
             Exchange::Hyperliquid => "Hyperliquid.batchModify",

@@ -28,7 +28,7 @@ const LEASE_MS: u64 = 21_000;
 
 /// A wallet with funds and a trading key at one exchange.
 struct Desk {
-    app: TestApp,
+    app: Arc<TestApp>,
     proxy: Proxy,
     account: TradingAccount,
     address: Address,
@@ -64,22 +64,35 @@ const STOP_LOSS: AttachedFields<'static> =
     AttachedFields { trigger_price: Some("50000"), price: None };
 
 impl Desk {
+    /// Opens the desks of one wallet at both exchanges.
+    async fn both() -> Vec<Self> {
+        Self::open_at(&Exchange::ALL).await
+    }
+
     async fn open(exchange: Exchange) -> Self {
-        let app = TestApp::start().await;
+        Self::open_at(&[exchange]).await.remove(0)
+    }
+
+    async fn open_at(exchanges: &[Exchange]) -> Vec<Self> {
+        let app = Arc::new(TestApp::start().await);
         let proxy = Proxy::start(&app).await;
         let wallet = app.wallet("trader").await;
         let address: Address = wallet.text("/address").parse().unwrap();
-        match exchange {
-            Exchange::Aster => app.stack.aster_sim.deposit_amount(address, "100000"),
-            Exchange::Hyperliquid => {
-                app.stack.hyperliquid_sim.deposit_amount(address, "", "100000")
-            }
-        };
-        let registered = app.register(exchange.as_str(), "trader").await;
-        assert_eq!(registered.status / 100, 2, "{registered:?}");
         let wallet_id: Uuid = wallet.text("/walletId").parse().unwrap();
-        let account = TradingAccount { tenant: Tenant::local(), wallet_id, exchange };
-        Self { app, proxy, account, address, processes: Mutex::default() }
+        let mut desks = Vec::new();
+        for &exchange in exchanges {
+            let (aster, hyperliquid) = (&app.stack.aster_sim, &app.stack.hyperliquid_sim);
+            match exchange {
+                Exchange::Aster => aster.deposit_amount(address, "100000"),
+                Exchange::Hyperliquid => hyperliquid.deposit_amount(address, "", "100000"),
+            };
+            let registered = app.register(exchange.as_str(), "trader").await;
+            assert_eq!(registered.status / 100, 2, "{registered:?}");
+            let account = TradingAccount { tenant: Tenant::local(), wallet_id, exchange };
+            let (app, proxy) = (app.clone(), proxy.clone());
+            desks.push(Self { app, proxy, account, address, processes: Mutex::default() });
+        }
+        desks
     }
 
     const fn exchange(&self) -> Exchange {

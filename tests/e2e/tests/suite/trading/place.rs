@@ -9,8 +9,7 @@ use super::{Desk, MARKET, RESTING, STOP_LOSS, TAKE_PROFIT};
 
 #[tokio::test]
 async fn limit_order_rests_and_repeat_replays() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
         let (order, is_replay) = desk.place(&desk.process(), "bot-1", RESTING).await.unwrap();
         assert_eq!((order.status, is_replay), (OrderStatus::Open, false));
         assert_eq!(order.client_order_id.as_deref(), Some("bot-1"));
@@ -25,8 +24,8 @@ async fn limit_order_rests_and_repeat_replays() {
 
 #[tokio::test]
 async fn market_order_fills() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
+        let exchange = desk.exchange();
         let (order, _) = desk.place(&desk.process(), "m", MARKET).await.unwrap();
         assert_eq!(order.status, OrderStatus::Filled, "{order:?}");
         assert_eq!((order.filled_quantity.as_str(), order.price.as_str()), ("0.01", "0"));
@@ -39,8 +38,7 @@ async fn market_order_fills() {
 
 #[tokio::test]
 async fn reused_id_is_refused() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
         desk.place(&desk.process(), "bot-1", RESTING).await.unwrap();
         let other = OrderFields { price: Some("59001"), ..RESTING };
         let refused = desk.place(&desk.process(), "bot-1", other).await;
@@ -55,8 +53,8 @@ async fn reused_id_is_refused() {
 
 #[tokio::test]
 async fn refused_order_is_placed_by_a_repeat() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
+        let exchange = desk.exchange();
         // More than the margin allows.
         let large = OrderFields { quantity: Some("15"), price: Some("59900"), ..RESTING };
         let large = OrderFields { time_in_force: Some("POST_ONLY"), ..large };
@@ -85,8 +83,7 @@ async fn refused_order_is_placed_by_a_repeat() {
 
 #[tokio::test]
 async fn batch_is_placed_and_replayed_as_one() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
         let second = OrderFields { price: Some("58000"), ..RESTING };
         let batch = [desk.order("a", RESTING), desk.order("b", second)];
         let placing = desk.place_all(&desk.process(), &batch).await.unwrap();
@@ -116,8 +113,7 @@ async fn order_with_attached_orders_states_them() {
 
 #[tokio::test]
 async fn broken_market_rule_sends_nothing() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
         let process = desk.process();
         for (fields, code) in [
             (OrderFields { price: Some("59000.123"), ..RESTING }, TradeCode::TickSize),
@@ -154,8 +150,7 @@ fn shared_wallet(text: &str) -> domain::ids::WalletRef {
 /// The path of one order: three calls before the exchange's, and one after it.
 #[tokio::test]
 async fn warm_order_makes_three_calls_before_the_exchanges() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
         let process = desk.process();
         let trader = desk.trader(&process);
         let place = async |id: &str| {

@@ -30,8 +30,7 @@ fn rule<T: std::fmt::Debug>(refused: Result<T, TradeError>) -> PolicyRule {
 
 #[tokio::test]
 async fn order_above_a_limit_is_refused() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
         let limit = "600".parse().ok();
         tighten(&desk, PolicyFields { max_order_notional: limit, ..Default::default() }).await;
         let large = OrderFields { quantity: Some("0.02"), ..RESTING };
@@ -46,8 +45,8 @@ async fn order_above_a_limit_is_refused() {
 
 #[tokio::test]
 async fn parallel_orders_do_not_exceed_a_limit_of_positions() {
-    for exchange in Exchange::ALL {
-        let desk = Desk::open(exchange).await;
+    for desk in Desk::both().await {
+        let exchange = desk.exchange();
         // Room for two orders of 590 each.
         let limit = "1300".parse().ok();
         tighten(&desk, PolicyFields { max_position_notional: limit, ..Default::default() }).await;

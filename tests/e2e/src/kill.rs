@@ -65,7 +65,8 @@ impl Harness {
 
     /// Runs a call in this process until the call ends or the process is killed.
     pub async fn call(&self, process: &Process, call: &Call) -> Option<Reply> {
-        let work = async {
+        // On the heap, because a test may run many calls at once.
+        let work = Box::pin(async {
             match &call.what {
                 What::Request(..) => send(self.router(process), call).await,
                 What::Renewal(handed_out) => self.renew(process, *handed_out).await,
@@ -73,7 +74,7 @@ impl Harness {
                 What::Containment => self.contain(process).await,
                 What::Resolution(exchange) => self.resolve(process, *exchange).await,
             }
-        };
+        });
         tokio::select! {
             biased;
             () = process.died() => None,

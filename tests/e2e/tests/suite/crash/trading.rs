@@ -49,8 +49,8 @@ fn market(id: &str) -> Value {
     })
 }
 
-/// A wallet with a trading key at one exchange, under a limit of positions, so that every order
-/// reserves its notional.
+/// A wallet with a trading key at one exchange. A limit of positions makes every order reserve its
+/// notional.
 struct Scene {
     h: Harness,
     exchange: Exchange,
@@ -62,10 +62,15 @@ struct Scene {
 
 impl Scene {
     async fn start(exchange: Exchange) -> Self {
-        Self::of(exchange, Harness::start().await).await
+        let scene = Self::of(exchange, Harness::start().await).await;
+        let policy = json!({ "maxPositionNotional": "900000", "ordersPerMinute": 300 });
+        let policy = scene.h.app.request(Method::PUT, "/api/trading/policy").json(&policy);
+        assert_eq!(scene.h.app.send(policy).await.status, 200);
+        scene
     }
 
-    /// Starts a scene for many concurrent calls, which neither time out nor use up a budget.
+    /// Starts a scene for many concurrent calls, which neither time out nor use up a budget. No
+    /// limit of positions makes each of them read the account.
     async fn for_many(exchange: Exchange) -> Self {
         Self::of(exchange, start_for_many(8_000).await).await
     }
@@ -74,9 +79,6 @@ impl Scene {
         h.one_in = 8;
         h.app.wallet(USER).await;
         assert_eq!(h.app.register(exchange.as_str(), USER).await.status, 200);
-        let policy = json!({ "maxPositionNotional": "900000", "ordersPerMinute": 300 });
-        let policy = h.app.request(Method::PUT, "/api/trading/policy").json(&policy);
-        assert_eq!(h.app.send(policy).await.status, 200);
         let desk = Desk::of(&h.app, USER, exchange).await;
         let (drawn, ids) = Default::default();
         Self { h, exchange, desk, drawn, ids }

@@ -1,7 +1,7 @@
 //! Bytes of an order that are on their way for long, while other processes decide about the order.
 
 use domain::ids::Exchange;
-use e2e::kill::{Call, ended};
+use e2e::kill::{Call, drawn, ended};
 use e2e::proxy::{Arrival, Fate, Plan, Rendezvous};
 use exchange_sim::faults::Fault;
 use futures_util::future::join;
@@ -33,7 +33,7 @@ const DELAYS_MS: [u64; 7] = [1, 900, 5_000, 9_999, 10_001, 30_000, 59_999];
 async fn late_bytes(exchange: Exchange) {
     let scene = Scene::start(exchange).await;
     let h = &scene.h;
-    for ms in DELAYS_MS {
+    for ms in drawn(DELAYS_MS.to_vec(), 3) {
         let place = scene.new_limit();
         let reply = h.call(&h.proxy.process_with(late(scene.sends(), ms)), &place).await;
         println!("{exchange}, {ms} ms late: {:?}", reply.map(|reply| reply.status));

@@ -23,6 +23,7 @@ use shared::credentials::{Registrar, Registrars};
 use shared::exchanges::budget::Spender;
 use shared::exchanges::{AsterConfig, HyperliquidConfig, aster, aster_v1_url, hyperliquid};
 use shared::key_admin::KeyAdmin;
+use shared::orders::{TradeConfig, Trader, TraderParts};
 use shared::store::StoreConfig;
 use shared::wallets::{Custody, CustodyConfig, RefreshBy};
 use shared::webhooks::{Deliverer, Deliveries, Lookup, Publisher, Replayer, Webhooks};
@@ -32,7 +33,7 @@ use url::Url;
 use crate::error::StartError;
 use crate::gateway::{gateway, known_paths};
 use crate::options::Options;
-use crate::trading;
+use crate::trading::{self, Traders};
 
 /// Addresses of the parts that the functions call.
 #[derive(Clone, Debug)]
@@ -166,6 +167,30 @@ impl Endpoints {
     }
 }
 
+impl Endpoints {
+    /// Returns the orders of all exchanges, with clients of their own.
+    #[must_use]
+    pub fn traders(&self, options: &Options, spender: Spender) -> Traders {
+        let parts = || {
+            let Custody { store, envelope, clock, random, .. } = self.custody(options);
+            let order_timeout_ms = options.order_timeout_ms;
+            TraderParts {
+                store,
+                envelope,
+                clock,
+                random,
+                budget: options.budget.clone(),
+                spender,
+                config: TradeConfig { order_timeout_ms, ..TradeConfig::default() },
+            }
+        };
+        Traders {
+            aster: Trader::aster(parts(), &self.aster_config(options)),
+            hyperliquid: Trader::hyperliquid(parts(), &self.hyperliquid_config(options)),
+        }
+    }
+}
+
 fn tenant_keys(options: &Options, endpoints: &Endpoints) -> Router {
     let custody = endpoints.custody(options);
     let list = ListTenantKeys { store: custody.store.clone(), clock: options.clock.clone() };
@@ -245,7 +270,11 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(list_agents::router(registrars("list-agents")))
         .merge(delete_agent::router(registrars("delete-agent")))
         .merge(exchange_guidance::router())
-        .merge(trading::routes(options, endpoints))
+        .merge(trading::functions(
+            endpoints.traders(options, Spender::Caller),
+            endpoints.custody(options),
+            options.policy_delay_ms,
+        ))
         .merge(webhooks(options, endpoints))
         .merge(tenant_keys(options, endpoints));
     let (clock, random) = (&options.clock, &options.random);

@@ -4,12 +4,8 @@ use axum::Router;
 use domain::ids::Exchange;
 use serde_json::{Value, json};
 use shared::api::trading::{PolicyReads, PolicyWrites};
-use shared::exchanges::budget::Spender;
-use shared::orders::{ResolveLimits, TradeConfig, Trader, TraderParts};
+use shared::orders::{ResolveLimits, Trader};
 use shared::wallets::Custody;
-
-use crate::options::Options;
-use crate::routes::Endpoints;
 
 /// The orders of each exchange.
 #[derive(Clone, Debug)]
@@ -55,36 +51,11 @@ impl Traders {
     }
 }
 
-impl Endpoints {
-    /// Returns the orders of all exchanges, with clients of their own.
-    #[must_use]
-    pub fn traders(&self, options: &Options, spender: Spender) -> Traders {
-        let parts = || {
-            let Custody { store, envelope, clock, random, .. } = self.custody(options);
-            TraderParts {
-                store,
-                envelope,
-                clock,
-                random,
-                budget: options.budget.clone(),
-                spender,
-                config: TradeConfig {
-                    order_timeout_ms: options.order_timeout_ms,
-                    ..TradeConfig::default()
-                },
-            }
-        };
-        Traders {
-            aster: Trader::aster(parts(), &self.aster_config(options)),
-            hyperliquid: Trader::hyperliquid(parts(), &self.hyperliquid_config(options)),
-        }
-    }
-}
-
-/// Returns the routers of the functions of orders and trading policies.
-pub(crate) fn routes(options: &Options, endpoints: &Endpoints) -> Router {
-    let Traders { aster, hyperliquid } = endpoints.traders(options, Spender::Caller);
-    let Custody { store, clock, random, .. } = endpoints.custody(options);
+/// Returns the routers of the functions of orders and trading policies. A looser policy is in effect
+/// after `policy_delay_ms`.
+pub(crate) fn functions(traders: Traders, custody: Custody, policy_delay_ms: u64) -> Router {
+    let Traders { aster, hyperliquid } = traders;
+    let Custody { store, clock, random, .. } = custody;
     Router::new()
         .merge(place_order_aster::router(aster.clone()))
         .merge(modify_order_aster::router(aster.clone()))
@@ -102,6 +73,6 @@ pub(crate) fn routes(options: &Options, endpoints: &Endpoints) -> Router {
             store,
             clock,
             random,
-            delay_ms: options.policy_delay_ms,
+            delay_ms: policy_delay_ms,
         }))
 }

@@ -289,14 +289,17 @@ impl Process {
     }
 
     /// Counts a call and decides what happens to it. Returns `None` if the call is never sent.
-    fn count(&self, service: &str, name: String, body: &[u8]) -> Option<Fate> {
+    fn count(&self, service: &str, call: &Call) -> Option<Fate> {
+        let name = name(service, call);
         let mut calls = lock(&self.calls);
         let dead = *self.dead.borrow();
         if dead == Dead::All || (dead == Dead::Caller && !service.starts_with("cosigner-")) {
             return None;
         }
         let nth_of_name = calls.iter().filter(|call| **call == name).count() + 1;
-        let fate = (self.plan)(Arrival { name: &name, nth_of_name, nth: calls.len() + 1, body });
+        let (nth, body) = (calls.len() + 1, call.body.as_ref());
+        let query = call.head.uri.query().unwrap_or_default();
+        let fate = (self.plan)(Arrival { name: &name, nth_of_name, nth, query, body });
         calls.push(name);
         if fate == Fate::Die(Side::Before) {
             self.die(service);
@@ -329,7 +332,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else { return broken() };
     proxy.deliver_late().await;
     let call = Call { head, path, body };
-    let Some(fate) = process.count(&service, name(&service, &call), &call.body) else {
+    let Some(fate) = process.count(&service, &call) else {
         return std::future::pending().await;
     };
     // The task is separate, so a sent call takes effect even if its sender is killed.

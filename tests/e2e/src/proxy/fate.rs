@@ -50,6 +50,8 @@ pub struct Arrival<'a> {
     pub nth_of_name: usize,
     /// The number of this call among all calls of the process, from 1.
     pub nth: usize,
+    /// The query of the URL, without the question mark.
+    pub query: &'a str,
     /// The request body.
     pub body: &'a [u8],
 }

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 mod search;
+mod trading;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -17,13 +18,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::ids::Exchange;
 use e2e::kill::{Call, Harness};
-use e2e::proxy::Fate;
+use e2e::proxy::{Arrival, Fate};
 use e2e::{Reply, invariants, shares};
 use exchange_sim::faults::Fault;
 use protocol::KeyShare;
 use shared::store::CredentialRecord;
 
 use search::{Form, Secret, search};
+use trading::Signatures;
 
 const USER: &str = "user_1";
 
@@ -53,6 +55,8 @@ struct Run {
     h: Harness,
     /// The secrets by name.
     secrets: BTreeMap<String, Vec<u8>>,
+    /// The signatures of the calls to the exchanges.
+    signatures: Signatures,
     /// The responses to callers.
     responses: Vec<u8>,
 }
@@ -60,10 +64,24 @@ struct Run {
 impl Run {
     /// Makes a call in a process that meets this fault at each call to an exchange.
     async fn call(&mut self, call: &Call, fault: Option<Fault>) -> Reply {
-        let process = self.h.proxy.process_with(Box::new(move |arrival| match &fault {
+        let plan = move |arrival: &Arrival<'_>| match &fault {
             Some(fault) if arrival.name.starts_with("Aster") => Fate::Fail(fault.clone()),
             Some(fault) if arrival.name.starts_with("Hyper") => Fate::Fail(fault.clone()),
             _ => Fate::Pass,
+        };
+        self.call_with(call, plan).await
+    }
+
+    /// Makes a call in a process with this plan.
+    async fn call_with(
+        &mut self,
+        call: &Call,
+        plan: impl Fn(&Arrival<'_>) -> Fate + Send + Sync + 'static,
+    ) -> Reply {
+        let signatures = self.signatures.clone();
+        let process = self.h.proxy.process_with(Box::new(move |arrival| {
+            signatures.record(&arrival);
+            plan(&arrival)
         }));
         let mut reply = self.h.call(&process, call).await.unwrap();
         // The two responses that may contain a secret.
@@ -148,7 +166,9 @@ async fn run_every_operation(run: &mut Run) {
         run.record_secrets().await;
         expect_status(&run.call(&Call::rotate(exchange, USER), None).await, 200);
         run.record_secrets().await;
+        run.trade_on(exchange).await;
     }
+    run.change_policy().await;
     let wallet_id = invariants::view(&run.h.app, USER).await.wallet.wallet_id;
     expect_status(&run.call(&Call::refresh(USER, wallet_id), None).await, 200);
     run.record_secrets().await;
@@ -175,8 +195,12 @@ async fn secrets_do_not_leak_and_planted_leak_is_found() {
         shown(info);
     }));
 
-    let mut run =
-        Run { h: Harness::start().await, secrets: BTreeMap::new(), responses: Vec::new() };
+    let mut run = Run {
+        h: Harness::start().await,
+        secrets: BTreeMap::new(),
+        signatures: Signatures::default(),
+        responses: Vec::new(),
+    };
     run_every_operation(&mut run).await;
     let (secrets, logged) = (run.secrets(), log.take());
     let text = String::from_utf8_lossy(&logged);
@@ -195,6 +219,14 @@ async fn secrets_do_not_leak_and_planted_leak_is_found() {
             Form::ALL.len(),
             bytes.len()
         );
+    }
+
+    // The table stores signed orders until their outcome is known. Nothing else shows a signature.
+    let signatures = run.signatures.secrets();
+    for (place, bytes) in [("log", &logged), ("answers", &run.responses)] {
+        let found = search(bytes, &signatures);
+        assert!(found.is_empty(), "found in the {place}: {found:?}\n{}", around(bytes, &found));
+        println!("{} parts of signatures in {} bytes of {place}", signatures.len(), bytes.len());
     }
 
     // A planted leak must be found in each form.

@@ -69,9 +69,10 @@ pub use operator::{
     MAX_OPERATOR_ACTIONS, MAX_REASON, OperateError, Operated, OperatorAction, OperatorActionKind,
 };
 pub use orders::{
-    Change, DueOrder, LegKind, MAX_POLICY_AGE_MS, MovedOrder, ORDER_KEPT_MS, OrderLost, OrderRecord,
-    OrderState, ReserveLost, ReserveTime, Reserving, Seen, SentMethod, Settling, StoredLeg, StoredOutcome, StoredRefusal,
-    StoredSymbol, Submission, SubmissionKind, TradingAccount, TradingView,
+    Change, DueOrder, LegKind, MAX_POLICY_AGE_MS, MovedOrder, ORDER_KEPT_MS, OrderLost,
+    OrderRecord, OrderState, ReserveLost, ReserveTime, Reserving, Seen, SentMethod, Settling,
+    StoredLeg, StoredOutcome, StoredRefusal, StoredSymbol, Submission, SubmissionKind,
+    TradingAccount, TradingView,
 };
 pub use policy::{PolicyChange, PolicyError, TradingPolicies};
 pub use quota::{CountedIn, WalletCount};

@@ -85,7 +85,6 @@ impl Harness {
     }
 
     /// Returns the API of a process, with clients and caches of its own.
-    #[must_use]
     pub fn router(&self, process: &Process) -> Router {
         hyperdex_local::routes(&self.app.options, &process.endpoints()).expect("routers")
     }

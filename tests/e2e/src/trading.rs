@@ -170,7 +170,7 @@ impl Desk {
         let nonces = own.flat_map(|(_, nonces)| nonces.as_array().unwrap());
         let nonces = nonces.map(|nonce| nonce.as_u64().unwrap());
         let is_change = |nonce: &u64| match self.exchange() {
-            Exchange::Aster => nonce % shared::trading::ledger::ASTER_NONCE_STEP == 0,
+            Exchange::Aster => nonce.is_multiple_of(shared::trading::ledger::ASTER_NONCE_STEP),
             Exchange::Hyperliquid => true,
         };
         nonces.filter(is_change).collect()

@@ -108,7 +108,10 @@ async fn repeated_write_after_a_lost_response_succeeds() {
     let dead = fenced.settled(OrderState::Dead, None, uuid(), NOW_MS);
     for _ in 0..2 {
         let settled = vec![settling(&fenced, &dead)];
-        assert_eq!(table.store.settle(&account, settled).await.unwrap(), [dead.clone()]);
+        assert_eq!(
+            table.store.settle(&account, settled).await.unwrap(),
+            std::slice::from_ref(&dead)
+        );
     }
 }
 

@@ -143,7 +143,7 @@ mod tests {
     fn key_leaves_the_cache_after_its_time() {
         let cache = KeyCache::new(60_000);
         cache.put([1; 32], key(1), 1_000);
-        assert!(cached(&cache, 1, 1_000) && cached(&cache.clone(), 1, 60_999));
+        assert!(cached(&cache, 1, 1_000) && cached(&cache, 1, 60_999));
         assert!(!cached(&cache, 1, 61_000));
         assert_eq!(cache.keys.lock().unwrap().len(), 0);
         cache.put([2; 32], key(2), 61_000);

@@ -107,7 +107,7 @@ mod tests {
             (format!("acme#O#{WALLET}#lighter"), KEY),
             (format!("acme#O#{WALLET}"), KEY),
             (pk.clone(), "ledger"),
-            (pk.clone(), "order#7c1f"),
+            (pk, "order#7c1f"),
         ] {
             assert_eq!(due_order(&entry(&pk, sk)), None, "{pk} {sk}");
         }

@@ -1,8 +1,6 @@
 //! Tests the trading policy over HTTP: scopes, the delay of a looser policy, and overrides of
 //! wallets.
 
-#![expect(clippy::unwrap_used, reason = "a failing test panics")]
-
 use e2e::{DAY_MS, Reply, TestApp};
 use http::Method;
 use serde_json::{Value, json};

@@ -2,7 +2,12 @@
 //! orders, finishes it; the exchange executes each order at most once, and the service's records
 //! agree with the exchange's journal.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests report what they cover")]
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests report what they cover, and a failing test panics"
+)]
 
 mod races;
 mod stalled;

@@ -1,6 +1,8 @@
 //! Orders: placed, repeated, changed, cancelled, and found again after a lost response. The tests
 //! call the engine, so they see its results before HTTP.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
+
 mod deaths;
 mod lost;
 mod manage;

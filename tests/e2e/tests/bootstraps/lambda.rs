@@ -23,7 +23,9 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// All functions.
-pub(crate) const FUNCTIONS: [&str; 28] = [
+pub(crate) const FUNCTIONS: [&str; 40] = [
+    "cancel-orders-aster",
+    "cancel-orders-hyperliquid",
     "cosigner",
     "create-tenant-key",
     "create-wallet",
@@ -34,12 +36,19 @@ pub(crate) const FUNCTIONS: [&str; 28] = [
     "deliver-webhook",
     "exchange-guidance",
     "get-apikey",
+    "get-orders-aster",
+    "get-orders-hyperliquid",
+    "get-trading-policy",
     "get-wallet",
     "health",
     "list-agents",
     "list-tenant-keys",
     "list-wallets",
     "list-webhooks",
+    "modify-order-aster",
+    "modify-order-hyperliquid",
+    "place-order-aster",
+    "place-order-hyperliquid",
     "publish-events",
     "reconcile-apikeys",
     "refresh-shares",
@@ -47,16 +56,25 @@ pub(crate) const FUNCTIONS: [&str; 28] = [
     "register-hyperliquid",
     "renew-apikeys",
     "replay-webhook",
+    "resolve-orders-aster",
+    "resolve-orders-hyperliquid",
     "revoke-tenant-key",
     "rotate-apikey",
     "rotate-tenant-key",
     "seal-audit",
+    "set-trading-policy",
     "sign-message",
 ];
 
 /// The functions that a schedule invokes. API Gateway invokes the others, except the cosigner.
-pub(crate) const JOBS: [&str; 4] =
-    ["reconcile-apikeys", "refresh-shares", "renew-apikeys", "seal-audit"];
+pub(crate) const JOBS: [&str; 6] = [
+    "reconcile-apikeys",
+    "refresh-shares",
+    "renew-apikeys",
+    "resolve-orders-aster",
+    "resolve-orders-hyperliquid",
+    "seal-audit",
+];
 
 /// The functions that a stream or a queue invokes.
 pub(crate) const CONSUMERS: [&str; 2] = ["deliver-webhook", "publish-events"];
@@ -148,11 +166,16 @@ impl Lambda {
     /// inherited.
     fn environment(&self, name: &str, stack: &Stack) -> Vec<(&'static str, String)> {
         let (aster, hyperliquid) = (OF_ASTER.contains(&name), OF_HYPERLIQUID.contains(&name));
+        let trades = name.contains("-order");
+        let trades_on = |exchange: &str| trades && name.ends_with(exchange);
         let wallets = matches!(name, "create-wallet" | "refresh-shares" | "sign-message");
         let signs = wallets || aster || hyperliquid;
+        let (aster, hyperliquid) =
+            (aster || trades_on("aster"), hyperliquid || trades_on("hyperliquid"));
         let webhooks = name.contains("-webhook") || name == "publish-events";
         let finds =
             matches!(name, "get-wallet" | "get-apikey" | "list-wallets" | "exchange-guidance");
+        let finds = finds || trades || name.ends_with("-trading-policy");
         let manages = name.ends_with("-tenant-key");
         let reads = signs || finds || webhooks || manages || name == "list-tenant-keys";
         let cosigner = name == "cosigner";
@@ -183,7 +206,12 @@ impl Lambda {
         set(reads, &[("WALLETS_TABLE", WALLETS_TABLE)]);
         set(reads || cosigner || seals, &[("AWS_ENDPOINT_URL_DYNAMODB", &stack.dynamodb)]);
         set(signs, &[("WALLETS_KEY_ID", WALLETS_KEY), ("COSIGNER_FUNCTION", "cosigner")]);
-        set(signs || cosigner || seals || webhooks, &[("AWS_ENDPOINT_URL_KMS", &stack.kms)]);
+        let opens = signs || cosigner || seals || webhooks || trades;
+        set(opens, &[("AWS_ENDPOINT_URL_KMS", &stack.kms)]);
+        let trading = [("ORDER_TIMEOUT_MS", "6000"), ("DATA_KEY_CACHE_SECONDS", "60")];
+        set(trades, &trading);
+        set(trades, &[("WALLETS_KEY_ID", WALLETS_KEY)]);
+        set(name == "set-trading-policy", &[("POLICY_DELAY_HOURS", "24")]);
         set(webhooks, &[("WALLETS_KEY_ID", WALLETS_KEY), ("AWS_ENDPOINT_URL_SQS", &stack.sqs)]);
         set(manages, &[("WALLETS_KEY_ID", WALLETS_KEY), ("AWS_ENDPOINT_URL_KMS", &stack.kms)]);
         set(manages, &[("SERVICE_NAME", "hyperdex")]);

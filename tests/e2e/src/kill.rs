@@ -60,7 +60,7 @@ impl Harness {
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let app = TestApp::start_with(change).await;
         let proxy = Proxy::start(&app).await;
-        Self { app, proxy, one_in: 3 }
+        Self { app, proxy, one_in: 6 }
     }
 
     /// Runs a call in this process until the call ends or the process is killed.

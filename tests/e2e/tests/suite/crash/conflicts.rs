@@ -58,7 +58,7 @@ async fn each_rejected_once(
     });
     let calls: Vec<_> = calls.collect();
     assert!(!calls.is_empty());
-    for (name, nth) in drawn(calls, 3) {
+    for (name, nth) in drawn(calls, 6) {
         let call = prepare().await;
         let reply = rejected_once(h, &call, rejection, &name, nth).await;
         assert_eq!(reply.status, usual.status, "{rejection:?} {name} #{nth}: {reply:?}");

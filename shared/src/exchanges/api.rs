@@ -3,13 +3,16 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use domain::builder::{Builder, BuilderFee};
 use domain::eth::{Address, AgentKey, Signature};
 use domain::intent::Intent;
 use futures_util::future::BoxFuture;
 
 use super::aster::v1::V1Client;
 use super::profile::Profile;
-use super::{Approval, ExchangeClient, ListedAgent, LookupError, Outcome, Removal};
+use super::{
+    Approval, BuilderApproval, ExchangeClient, ListedAgent, LookupError, Outcome, Removal,
+};
 
 /// Settings that every exchange has.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) hands_out_keys: bool,
     /// The only address that may use the keys, if they are bound to one.
     pub(crate) ip_whitelist: Option<Ipv4Addr>,
+    /// The builder that wallets approve and that orders carry, if the deployment has one.
+    pub(crate) builder: Option<Builder>,
 }
 
 /// A pending call of an exchange.
@@ -50,6 +55,24 @@ pub(crate) trait Api: fmt::Debug + Send + Sync {
 
     /// Returns the intent to sign for a removal.
     fn removal_intent(&self, removal: &Removal) -> Intent;
+
+    /// Returns the intent to sign for the approval of a builder.
+    fn builder_intent(&self, approval: &BuilderApproval) -> Intent;
+
+    /// Sends the signed approval of a builder.
+    fn approve_builder<'a>(
+        &'a self,
+        approval: &'a BuilderApproval,
+        signature: &'a Signature,
+    ) -> Call<'a, Outcome>;
+
+    /// Asks for the fee that a wallet has approved for a builder.
+    fn builder_fee<'a>(
+        &'a self,
+        wallet: Address,
+        builder: Builder,
+        agent: Asker<'a>,
+    ) -> Call<'a, Result<Option<BuilderFee>, LookupError>>;
 
     /// Sends a signed approval.
     fn approve<'a>(&'a self, approval: &'a Approval, signature: &'a Signature)

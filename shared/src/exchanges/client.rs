@@ -5,6 +5,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use domain::builder::{Builder, BuilderFee};
 use domain::eth::{Address, AgentKey, Signature};
 use domain::ids::Exchange;
 use domain::intent::{Intent, nonce_lead};
@@ -15,7 +16,9 @@ use super::aster::v1::V1Client;
 use super::budget::{Answered, Budget, Busy, Claim};
 use super::http::SKEW_MS;
 use super::profile::Profile;
-use super::{Approval, ListedAgent, LookupError, Outcome, RefusalKind, Removal, Unclear};
+use super::{
+    Approval, BuilderApproval, ListedAgent, LookupError, Outcome, RefusalKind, Removal, Unclear,
+};
 
 /// Maximum number of retries of a call that never arrived.
 const REPEATS: u32 = 2;
@@ -130,6 +133,18 @@ impl ExchangeClient {
         self.api.removal_intent(removal)
     }
 
+    /// Returns the builder that wallets approve, if the deployment has one.
+    #[must_use]
+    pub const fn builder(&self) -> Option<Builder> {
+        self.settings.builder
+    }
+
+    /// Returns the intent to sign for the approval of a builder.
+    #[must_use]
+    pub fn builder_intent(&self, approval: &BuilderApproval) -> Intent {
+        self.api.builder_intent(approval)
+    }
+
     /// Takes the weight of the given numbers of approvals and removals from the budget.
     ///
     /// # Errors
@@ -155,6 +170,31 @@ impl ExchangeClient {
     /// Sends a signed removal.
     pub async fn remove(&self, removal: &Removal, signature: &Signature) -> Outcome {
         self.send(|| self.api.remove(removal, signature)).await
+    }
+
+    /// Sends the signed approval of a builder.
+    pub async fn approve_builder(
+        &self,
+        approval: &BuilderApproval,
+        signature: &Signature,
+    ) -> Outcome {
+        self.send(|| self.api.approve_builder(approval, signature)).await
+    }
+
+    /// Returns the fee that a wallet has approved for a builder. On Aster one of its agents asks.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not respond, or may not be asked now.
+    pub async fn builder_fee(
+        &self,
+        wallet: Address,
+        builder: Builder,
+        agent: &AgentKey,
+        claim: Claim<'_>,
+    ) -> Result<Option<BuilderFee>, LookupError> {
+        let agent = Asker { key: agent, client: self };
+        let weight = self.profile.weights.builder;
+        self.ask(claim, weight, || self.api.builder_fee(wallet, builder, agent)).await
     }
 
     async fn send<'a>(&self, call: impl Fn() -> Call<'a, Outcome> + Send + Sync) -> Outcome {

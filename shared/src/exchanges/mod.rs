@@ -1,9 +1,11 @@
 //! The exchanges, as credential operations use them: an approval or a removal is signed, sent, and
 //! has an outcome; agents can be listed.
 
+pub mod account;
 mod api;
 pub mod aster;
 pub mod budget;
+mod builder;
 mod client;
 mod config;
 pub mod http;
@@ -13,6 +15,7 @@ pub mod profile;
 pub mod trade;
 
 pub use aster::config::{AsterConfig, aster_v1_url};
+pub use builder::BuilderApproval;
 pub use client::{ExchangeClient, Sends};
 pub use config::{CALL_TIMEOUT_MS, ORDER_TIMEOUT_MS, order_timeout_ms};
 pub use hyperliquid::config::HyperliquidConfig;

@@ -27,6 +27,9 @@ pub struct Profile {
     /// Whether a new agent replaces an agent of the same name. Otherwise the exchange refuses the
     /// name.
     pub replaces_by_name: bool,
+    /// Whether a change of a builder's approval has another form than the first one. The exchange is
+    /// then asked before the approval.
+    pub updates_builders: bool,
     /// Whether only a registered agent may list the agents of its wallet.
     pub lists_for_agents_only: bool,
     /// Whether the exchange has an API that makes keys itself, instead of agents: Aster's V1.
@@ -68,6 +71,8 @@ pub struct Weights {
     pub agent: u64,
     /// The list of a wallet's agents.
     pub agents: u64,
+    /// The question for the approved fee of a builder. Its approval has the weight of a removal.
+    pub builder: u64,
 }
 
 /// The hosts of an exchange's networks: each domain with its subdomains.
@@ -100,8 +105,11 @@ mod tests {
     #[test]
     fn heaviest_call_fits_into_the_smallest_budget() {
         for exchange in Exchange::ALL {
-            let Weights { approval, removal, agent, agents } = Profile::of(exchange).weights;
-            assert!([approval, removal, agent, agents].iter().all(|weight| *weight <= 100));
+            let Weights { approval, removal, agent, agents, builder } =
+                Profile::of(exchange).weights;
+            assert!(
+                [approval, removal, agent, agents, builder].iter().all(|weight| *weight <= 100)
+            );
         }
     }
 }

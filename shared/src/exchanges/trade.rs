@@ -114,6 +114,10 @@ pub enum TradeCode {
     TooManyOrders,
     /// The order to cancel or to change is not open.
     OrderNotOpen,
+    /// The market does not have such a leverage, or the margin does not cover it.
+    LeverageOutOfRange,
+    /// The market's margin mode cannot change now, or it has only one.
+    MarginModeLocked,
     /// The exchange does not offer what the order asks for.
     NotOffered,
     /// Too many requests.

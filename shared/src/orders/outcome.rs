@@ -93,7 +93,7 @@ fn stored_leg(leg: Leg, entry: &Entry) -> Option<StoredLeg> {
 }
 
 /// The words of the stored codes. They must not change.
-const WORDS: [(TradeCode, &str); 22] = [
+const WORDS: [(TradeCode, &str); 24] = [
     (TradeCode::AgentUnknown, "agentUnknown"),
     (TradeCode::DepositRequired, "depositRequired"),
     (TradeCode::MarketUnknown, "marketUnknown"),
@@ -110,6 +110,8 @@ const WORDS: [(TradeCode, &str); 22] = [
     (TradeCode::OpenInterestCap, "openInterestCap"),
     (TradeCode::TooManyOrders, "tooManyOrders"),
     (TradeCode::OrderNotOpen, "orderNotOpen"),
+    (TradeCode::LeverageOutOfRange, "leverageOutOfRange"),
+    (TradeCode::MarginModeLocked, "marginModeLocked"),
     (TradeCode::NotOffered, "notOffered"),
     (TradeCode::Expired, "expired"),
     (TradeCode::NonceTooLow, "nonceTooLow"),

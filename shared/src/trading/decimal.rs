@@ -144,6 +144,23 @@ impl Decimal {
         Self::new(self.units_at(scale)?.checked_sub(other.units_at(scale)?)?, scale)
     }
 
+    /// Returns the quotient, rounded half to even to `places` digits after the point. `None` for a
+    /// divisor of zero, and if it has too many digits.
+    #[must_use]
+    pub fn checked_div(self, other: Self, places: u8) -> Option<Self> {
+        let up = u32::from(places) + u32::from(other.scale);
+        let (up, down) = match up.checked_sub(self.scale.into()) {
+            Some(up) => (up, 0),
+            None => (0, u32::from(self.scale) - up),
+        };
+        let units = self.units.checked_mul(10_u128.checked_pow(up)?)?;
+        let divisor = other.units.checked_mul(10_u128.checked_pow(down)?)?;
+        let (quotient, rest) = (units.checked_div(divisor)?, units.checked_rem(divisor)?);
+        let half = rest.cmp(&(divisor - rest));
+        let is_up = half.is_gt() || (half.is_eq() && !quotient.is_multiple_of(2));
+        Self::new(quotient + u128::from(is_up), places)
+    }
+
     /// Returns whether the distance to `origin` is a multiple of `step`. A step of zero means that
     /// the exchange has no such rule. A number with too many digits to compare is not a multiple.
     #[must_use]

@@ -8,3 +8,4 @@ pub mod ids;
 pub mod ledger;
 pub mod order;
 pub mod policy;
+pub mod signed;

@@ -32,6 +32,12 @@ pub(super) const fn named(code: TradeCode) -> Option<(&'static str, &'static str
             ("OPEN_INTEREST_CAP", "Open interest of the market is capped")
         }
         TradeCode::TooManyOrders => ("TOO_MANY_ORDERS", "Too many open orders"),
+        TradeCode::LeverageOutOfRange => {
+            ("LEVERAGE_OUT_OF_RANGE", "Leverage is not possible in this market")
+        }
+        TradeCode::MarginModeLocked => {
+            ("MARGIN_MODE_LOCKED", "Margin mode cannot change in this market")
+        }
         TradeCode::OrderRejected => ("ORDER_REJECTED", "Order was refused by the exchange"),
         TradeCode::AgentUnknown
         | TradeCode::DepositRequired

@@ -2,12 +2,14 @@
 
 use std::net::Ipv4Addr;
 
+use domain::builder::Builder;
 use domain::ids::Exchange;
 use domain::intent::HyperliquidChain;
 use platform::env::{ConfigError, Env};
 use platform::networks::{aster_agent_chain_id, aster_chain};
 use url::Url;
 
+use crate::exchanges::builder::builder_from_env;
 use crate::exchanges::config::{call_timeout_ms, validity_ms};
 use crate::exchanges::networks::{check_network, network_of};
 
@@ -29,6 +31,9 @@ pub struct AsterConfig {
     /// `ASTER_V1_URL`, where API keys of V1 are made, when `ASTER_API=v1`. Defaults to the host
     /// derived from `ASTER_URL`. `None` means V3, the default.
     pub v1_url: Option<Url>,
+    /// `ASTER_BUILDER` and `ASTER_BUILDER_FEE` (in tenths of a basis point): the builder that wallets
+    /// approve and that orders carry; none when not set.
+    pub builder: Option<Builder>,
 }
 
 impl AsterConfig {
@@ -67,6 +72,7 @@ impl AsterConfig {
                 .parsed("ASTER_IP_WHITELIST", "one IPv4 address", |text| text.parse().ok())?,
             validity_ms: validity_ms(env)?,
             call_timeout_ms: call_timeout_ms(env)?,
+            builder: builder_from_env(env, "ASTER_BUILDER", "ASTER_BUILDER_FEE")?,
         })
     }
 

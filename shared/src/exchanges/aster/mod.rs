@@ -2,13 +2,16 @@
 //! Source: Aster's futures API V3 document and the endpoints of its agent documents.
 
 pub mod answer;
+mod builder;
 pub(super) mod config;
 mod profile;
 pub mod trade;
 pub mod v1;
 
+pub use builder::builder_body;
 pub use profile::PROFILE;
 
+use domain::builder::{Builder, BuilderFee};
 use domain::clock::Clock;
 use domain::eth::{Address, AgentKey, AgentKeyError, Signature};
 use domain::intent::{
@@ -20,7 +23,7 @@ use self::v1::{DEFAULT_RECV_WINDOW_MS, V1Client};
 use super::api::{Api, Asker, Call, Settings};
 use super::http::Http;
 use super::profile::Profile;
-use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
+use super::{Approval, BuilderApproval, ListedAgent, LookupError, Outcome, Removal};
 
 const AGENT: &str = "/fapi/v3/agent";
 
@@ -56,6 +59,7 @@ impl Client {
                 call_timeout_ms: timeout_ms,
                 hands_out_keys: false,
                 ip_whitelist: config.ip_whitelist,
+                builder: config.builder,
             },
             v1,
         }
@@ -126,6 +130,27 @@ impl Api for Client {
 
     fn removal_intent(&self, removal: &Removal) -> Intent {
         Intent::AsterDeleteAgent(self.delete_agent(removal))
+    }
+
+    fn builder_intent(&self, approval: &BuilderApproval) -> Intent {
+        Intent::AsterApproveBuilder(self.builder_intent(approval))
+    }
+
+    fn approve_builder<'a>(
+        &'a self,
+        approval: &'a BuilderApproval,
+        signature: &'a Signature,
+    ) -> Call<'a, Outcome> {
+        Box::pin(self.send_builder(approval, signature))
+    }
+
+    fn builder_fee<'a>(
+        &'a self,
+        wallet: Address,
+        builder: Builder,
+        agent: Asker<'a>,
+    ) -> Call<'a, Result<Option<BuilderFee>, LookupError>> {
+        Box::pin(self.builder_fee(wallet, builder, agent))
     }
 
     fn approve<'a>(

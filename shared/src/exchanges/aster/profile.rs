@@ -14,12 +14,13 @@ pub const PROFILE: Profile = Profile {
     // Aster accepts a nonce that is some seconds old.
     nonce_fresh_for: 2_000_000,
     // The list also answers the question about one agent.
-    weights: Weights { approval: 50, removal: 1, agent: 1, agents: 1 },
+    weights: Weights { approval: 50, removal: 1, agent: 1, agents: 1, builder: 1 },
     weight_variable: "ASTER_WEIGHT_PER_MINUTE",
     // Aster allows 2,400.
     weight_per_minute: 1_920,
     removal_wait_ms: None,
     replaces_by_name: false,
+    updates_builders: true,
     lists_for_agents_only: true,
     makes_keys: true,
     shows_keys: false,

@@ -128,7 +128,7 @@ pub fn agents(answer: &Answer) -> Result<Vec<ListedAgent>, LookupError> {
 }
 
 /// Parses the body of a response of `/info`.
-fn info(answer: &Answer) -> Option<Value> {
+pub(super) fn info(answer: &Answer) -> Option<Value> {
     (answer.status == 200).then(|| serde_json::from_str(&answer.body).ok())?
 }
 

@@ -1,11 +1,13 @@
 //! The settings of Hyperliquid.
 
+use domain::builder::Builder;
 use domain::ids::Exchange;
 use domain::intent::HyperliquidChain;
 use platform::env::{ConfigError, Env};
 use platform::networks::hyperliquid_chain;
 use url::Url;
 
+use crate::exchanges::builder::builder_from_env;
 use crate::exchanges::config::{call_timeout_ms, validity_ms};
 use crate::exchanges::networks::check_network;
 
@@ -22,6 +24,9 @@ pub struct HyperliquidConfig {
     pub call_timeout_ms: u64,
     /// `RETURN_API_PRIVATE_KEY`: whether responses return the private key; default `true`.
     pub return_private_key: bool,
+    /// `HYPERLIQUID_BUILDER` and `HYPERLIQUID_BUILDER_FEE` (in tenths of a basis point): the builder
+    /// that wallets approve and that orders carry; none when not set.
+    pub builder: Option<Builder>,
 }
 
 impl HyperliquidConfig {
@@ -41,6 +46,7 @@ impl HyperliquidConfig {
             return_private_key: env
                 .parsed("RETURN_API_PRIVATE_KEY", "true or false", |text| text.parse().ok())?
                 .unwrap_or(true),
+            builder: builder_from_env(env, "HYPERLIQUID_BUILDER", "HYPERLIQUID_BUILDER_FEE")?,
         })
     }
 }

@@ -2,12 +2,15 @@
 //! Source: the exchange endpoint and info endpoint documents, and the official Python SDK.
 
 pub mod answer;
+mod builder;
 pub(super) mod config;
 mod profile;
 pub mod trade;
 
+pub use builder::builder_body;
 pub use profile::PROFILE;
 
+use domain::builder::{Builder, BuilderFee};
 use domain::clock::Clock;
 use domain::eth::{Address, Signature};
 use domain::intent::{
@@ -20,7 +23,7 @@ use self::config::HyperliquidConfig;
 use super::api::{Api, Asker, Call, Settings};
 use super::http::{Answer, Http, SendError};
 use super::profile::Profile;
-use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
+use super::{Approval, BuilderApproval, ListedAgent, LookupError, Outcome, Removal};
 
 const JSON: &str = "application/json";
 
@@ -44,6 +47,7 @@ impl Client {
                 call_timeout_ms: config.call_timeout_ms,
                 hands_out_keys: config.return_private_key,
                 ip_whitelist: None,
+                builder: config.builder,
             },
         }
     }
@@ -98,6 +102,27 @@ impl Api for Client {
 
     fn removal_intent(&self, removal: &Removal) -> Intent {
         Intent::HyperliquidRevokeAgent(self.revoke_agent(removal))
+    }
+
+    fn builder_intent(&self, approval: &BuilderApproval) -> Intent {
+        Intent::HyperliquidApproveBuilder(self.builder_intent(approval))
+    }
+
+    fn approve_builder<'a>(
+        &'a self,
+        approval: &'a BuilderApproval,
+        signature: &'a Signature,
+    ) -> Call<'a, Outcome> {
+        Box::pin(self.send_builder(approval, signature))
+    }
+
+    fn builder_fee<'a>(
+        &'a self,
+        wallet: Address,
+        builder: Builder,
+        _agent: Asker<'a>,
+    ) -> Call<'a, Result<Option<BuilderFee>, LookupError>> {
+        Box::pin(self.builder_fee(wallet, builder))
     }
 
     fn approve<'a>(
@@ -172,10 +197,14 @@ fn agent_body(
             "nonce": nonce_ms,
         },
         "nonce": nonce_ms,
-        "signature": {
-            "r": format!("0x{}", hex::encode(signature.r)),
-            "s": format!("0x{}", hex::encode(signature.s)),
-            "v": signature.v,
-        },
+        "signature": signature_json(signature),
+    })
+}
+
+fn signature_json(signature: &Signature) -> Value {
+    json!({
+        "r": format!("0x{}", hex::encode(signature.r)),
+        "s": format!("0x{}", hex::encode(signature.s)),
+        "v": signature.v,
     })
 }

@@ -11,13 +11,14 @@ pub const PROFILE: Profile = Profile {
     nonce_unit: NonceUnit::Milliseconds,
     // Hyperliquid accepts a nonce that is two days old.
     nonce_fresh_for: 60_000,
-    weights: Weights { approval: 1, removal: 1, agent: 60, agents: 20 },
+    weights: Weights { approval: 1, removal: 1, agent: 60, agents: 20, builder: 20 },
     weight_variable: "HYPERLIQUID_WEIGHT_PER_MINUTE",
     // Hyperliquid allows 1,200.
     weight_per_minute: 960,
     // After a removal it approves nothing for 4 to 5 seconds.
     removal_wait_ms: Some(5_200),
     replaces_by_name: true,
+    updates_builders: false,
     lists_for_agents_only: false,
     makes_keys: false,
     shows_keys: true,

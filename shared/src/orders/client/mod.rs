@@ -1,6 +1,7 @@
 //! The client of one exchange's orders: it takes weight from the exchange's budget before it sends,
 //! retries only requests that never arrived, and pauses after repeated failures.
 
+pub(super) mod account;
 pub(super) mod call;
 pub(super) mod wire;
 
@@ -62,9 +63,14 @@ impl TradeClient {
         &self.clock
     }
 
+    /// Returns the latest start of a call that ends before a time, Unix milliseconds.
+    pub(super) const fn latest_ms(&self, until_ms: u64) -> u64 {
+        until_ms.saturating_sub(self.timeout_ms)
+    }
+
     /// Returns whether a call that starts now ends before a time, Unix milliseconds.
     pub(super) fn has_time(&self, until_ms: u64) -> bool {
-        self.clock.now_ms() + self.timeout_ms <= until_ms
+        self.clock.now_ms() <= self.latest_ms(until_ms)
     }
 
     /// Takes weight from the budget.
@@ -128,17 +134,14 @@ impl TradeClient {
         Ok(sent)
     }
 
-    /// Uses the nonce of stored bytes, so that they can no longer execute.
+    /// Uses the nonce of stored bytes, so that they can no longer execute. The caller has taken the
+    /// weight of the call.
     pub(super) async fn fence(
         &self,
-        tenant: &Tenant,
         submission: &Submission,
         wallet: Address,
         key: &AgentKey,
     ) -> Result<Fence, Unresolved> {
-        if let Err(busy) = self.take(tenant, CALL_WEIGHT).await {
-            return Err(Unclear::BadAnswer(busy.to_string()).into());
-        }
         let fenced = self.wire.fence(submission, wallet, key).await;
         match &fenced {
             Ok(_) => self.budget.answered(Answered::Send).await,

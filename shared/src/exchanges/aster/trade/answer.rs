@@ -4,6 +4,10 @@
 //! [`ANSWERS`] is the closed list of meaningful codes. A refusal counts only with HTTP 4xx, or as an
 //! element of a batch. Everything else leaves the outcome unknown.
 
+mod leverage;
+
+pub use leverage::{ANSWERS_OF_LEVERAGE, leverage_set};
+
 use std::ops::RangeInclusive;
 
 use serde_json::Value;
@@ -124,7 +128,8 @@ pub const ANSWERS: &[Known] = &[
     // The same code covers stale and used nonces.
     all_fenced(-4226..=-4225),
     refused(-5050, TradeCode::DepositRequired),
-    all_refused(-5053..=-5040, TradeCode::OrderRejected),
+    // Rules for agents, builders and deposits.
+    all_refused(-5053..=-5047, TradeCode::OrderRejected),
     refused(-5060, TradeCode::PriceOutOfRange),
 ];
 
@@ -341,12 +346,16 @@ const fn is_ahead(answer: &Answer, nonce_us: u64) -> bool {
 /// Interprets the response to `noop` with this nonce: whether the nonce can no longer execute
 /// anything.
 ///
+/// A success proves only that. It may acknowledge that the `noop` is queued behind the order, and the
+/// exchange remembers the newest 100 nonces of an agent, so the nonce of an executed order can be
+/// accepted again. It never proves that the order was not executed.
+///
 /// # Errors
 /// Fails when it remains unknown.
 pub fn fenced(answer: &Answer, nonce_us: u64) -> Result<Fence, Unresolved> {
     if let Some(Value::Object(body)) = success(answer) {
         match parse(&answer.body) {
-            Some((200, _)) => return Ok(Fence::Taken),
+            Some((200, _)) => return Ok(Fence::Spent),
             // A success in another form than the documented one.
             None if !body.contains_key("code") => return Ok(Fence::Spent),
             _ => {}

@@ -5,11 +5,16 @@
 
 #![deny(clippy::float_arithmetic)]
 
+pub mod account;
 pub mod answer;
+mod call;
+pub mod history;
 pub mod markets;
 pub mod params;
 pub mod read;
 pub mod sign;
+
+pub use call::{Call, Method};
 
 use domain::clock::Clock;
 use domain::eth::{Address, AgentKey, AgentKeyError};
@@ -20,6 +25,9 @@ use self::params::Params;
 use self::read::AskError;
 use self::sign::{SignFault, Signed};
 use super::{AsterConfig, FORM, PROFILE};
+use crate::exchanges::account::{
+    AccountBalance, AccountPosition, Fill, LeverageSet, LeverageState,
+};
 use crate::exchanges::http::{Answer, Http, SendError};
 use crate::exchanges::trade::{ExchangeOrder, Fence, Found, Sent, Unresolved};
 use crate::exchanges::{LookupError, Unclear};
@@ -35,119 +43,6 @@ const MAX_REPEATS: usize = 2;
 
 /// Request weight of `exchangeInfo` and of a mark price.
 pub const MARKET_WEIGHT: u64 = 1;
-
-/// The method of a call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Method {
-    /// The parameters are the query.
-    Get,
-    /// The parameters are the form body, as with the methods below.
-    Post,
-    /// Changes an order.
-    Put,
-    /// Cancels.
-    Delete,
-}
-
-/// The calls that an agent signs for trading. The list is closed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Call {
-    /// Places an order.
-    Order,
-    /// Places up to 5 orders, each with its own outcome.
-    BatchOrders,
-    /// Changes price and quantity of a limit order.
-    Modify,
-    /// Cancels an order.
-    Cancel,
-    /// Cancels up to 10 orders of a market.
-    CancelBatch,
-    /// Cancels all orders of a market.
-    CancelAll,
-    /// Takes a nonce, so that nothing else can execute with it.
-    Noop,
-    /// Reads an order.
-    GetOrder,
-    /// Reads the open orders of a market.
-    OpenOrders,
-    /// Reads the open orders of all markets.
-    AllOpenOrders,
-    /// Reads the positions of a market.
-    Positions,
-}
-
-impl Call {
-    /// All calls, in declaration order.
-    pub const ALL: [Self; 11] = [
-        Self::Order,
-        Self::BatchOrders,
-        Self::Modify,
-        Self::Cancel,
-        Self::CancelBatch,
-        Self::CancelAll,
-        Self::Noop,
-        Self::GetOrder,
-        Self::OpenOrders,
-        Self::AllOpenOrders,
-        Self::Positions,
-    ];
-
-    /// Returns the method.
-    #[must_use]
-    pub const fn method(self) -> Method {
-        match self {
-            Self::Order | Self::BatchOrders | Self::Noop => Method::Post,
-            Self::Modify => Method::Put,
-            Self::Cancel | Self::CancelBatch | Self::CancelAll => Method::Delete,
-            Self::GetOrder | Self::OpenOrders | Self::AllOpenOrders | Self::Positions => {
-                Method::Get
-            }
-        }
-    }
-
-    /// Returns the path.
-    #[must_use]
-    pub const fn path(self) -> &'static str {
-        match self {
-            Self::Order | Self::Modify | Self::Cancel | Self::GetOrder => "/fapi/v3/order",
-            Self::BatchOrders | Self::CancelBatch => "/fapi/v3/batchOrders",
-            Self::CancelAll => "/fapi/v3/allOpenOrders",
-            Self::Noop => "/fapi/v3/noop",
-            Self::OpenOrders | Self::AllOpenOrders => "/fapi/v3/openOrders",
-            Self::Positions => "/fapi/v3/positionRisk",
-        }
-    }
-
-    /// Returns the request weight.
-    #[must_use]
-    pub const fn weight(self) -> u64 {
-        match self {
-            Self::BatchOrders | Self::Positions => 5,
-            Self::AllOpenOrders => 40,
-            Self::Order
-            | Self::Modify
-            | Self::Cancel
-            | Self::CancelBatch
-            | Self::CancelAll
-            | Self::Noop
-            | Self::GetOrder
-            | Self::OpenOrders => 1,
-        }
-    }
-
-    /// Returns whether the call only reads.
-    #[must_use]
-    pub const fn is_read(self) -> bool {
-        matches!(self.method(), Method::Get)
-    }
-
-    /// Returns the call with this method and path, to send stored bytes.
-    #[must_use]
-    pub fn of(method: Method, path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|call| call.method() == method && call.path() == path)
-    }
-}
 
 /// What a sent order must be named in the response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -318,6 +213,70 @@ impl Client {
         let params = Params::of_symbol(symbol);
         let answer = self.ask(Call::Positions, &params, agent).await?;
         read::position_notional(&answer, symbol)
+    }
+
+    /// Sends a signed change of leverage or margin mode.
+    pub async fn set_leverage(&self, signed: &Signed) -> Sent<LeverageSet> {
+        self.outcome(signed, answer::leverage_set).await
+    }
+
+    /// Reads the open positions of a market, or of all markets.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn positions(
+        &self,
+        agent: Reader<'_>,
+        symbol: Option<&str>,
+    ) -> Result<Vec<AccountPosition>, AskError> {
+        let params = symbol.map_or_else(Params::none, Params::of_symbol);
+        let answer = self.ask(Call::Positions, &params, agent).await?;
+        account::positions(&answer, symbol)
+    }
+
+    /// Reads the leverage of a market.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state it.
+    pub async fn leverage(
+        &self,
+        agent: Reader<'_>,
+        symbol: &str,
+    ) -> Result<LeverageState, AskError> {
+        let params = Params::of_symbol(symbol);
+        let answer = self.ask(Call::Positions, &params, agent).await?;
+        account::leverage(&answer, symbol)
+    }
+
+    /// Reads the balances of the futures account.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn balance(&self, agent: Reader<'_>) -> Result<Vec<AccountBalance>, AskError> {
+        account::balance(&self.ask(Call::Balance, &Params::none(), agent).await?)
+    }
+
+    /// Reads the value of the futures account and what can be withdrawn.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state them.
+    pub async fn account(&self, agent: Reader<'_>) -> Result<account::Sums, AskError> {
+        account::sums(&self.ask(Call::Account, &Params::none(), agent).await?)
+    }
+
+    /// Reads the executions of a market in a window of time.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn trades(
+        &self,
+        agent: Reader<'_>,
+        symbol: &str,
+        window: history::Window,
+    ) -> Result<Vec<Fill>, AskError> {
+        let params = window.params(symbol);
+        let answer = self.ask(Call::Trades, &params, agent).await?;
+        history::trades(&answer, symbol, window)
     }
 
     /// Reads the markets with their filters.

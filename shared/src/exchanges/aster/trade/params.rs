@@ -6,6 +6,7 @@
 use domain::eth::Address;
 use serde_json::Value;
 
+use crate::exchanges::account::MarginMode;
 use crate::trading::order::{ChangeRequest, OrderRequest, OrderType, PositionSide, TimeInForce};
 
 /// Parameters in the order in which they are signed and sent.
@@ -128,6 +129,22 @@ impl Params {
     pub fn cancelling_client_ids(symbol: &str, ids: &[&str]) -> Self {
         let ids = list(ids.iter().map(|id| quoted(id)));
         Self(vec![("symbol", symbol.to_owned()), ("origClientOrderIdList", ids)])
+    }
+
+    /// Returns the parameters that set the leverage of a market.
+    #[must_use]
+    pub fn leverage(symbol: &str, leverage: u32) -> Self {
+        Self(vec![("symbol", symbol.to_owned()), ("leverage", leverage.to_string())])
+    }
+
+    /// Returns the parameters that set the margin mode of a market.
+    #[must_use]
+    pub fn margin_type(symbol: &str, mode: MarginMode) -> Self {
+        let word = match mode {
+            MarginMode::Cross => "CROSSED",
+            MarginMode::Isolated => "ISOLATED",
+        };
+        Self(vec![("symbol", symbol.to_owned()), ("marginType", word.to_owned())])
     }
 
     /// Returns the encoded parameters, joined with `&`.

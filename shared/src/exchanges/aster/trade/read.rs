@@ -80,7 +80,7 @@ pub fn status(word: &str) -> OrderStatus {
     }
 }
 
-fn side(word: &str) -> Option<Side> {
+pub(super) fn side(word: &str) -> Option<Side> {
     [Side::Buy, Side::Sell].into_iter().find(|side| side.as_str() == word)
 }
 
@@ -92,12 +92,12 @@ fn time_in_force(word: &str) -> Option<TimeInForce> {
     TimeInForce::ALL.into_iter().find(|it| time_in_force_word(*it) == word)
 }
 
-fn position_side(word: &str) -> Option<PositionSide> {
+pub(super) fn position_side(word: &str) -> Option<PositionSide> {
     PositionSide::ALL.into_iter().find(|side| side.as_str() == word)
 }
 
 /// Returns why a response does not state what was asked.
-fn ask_error(what: &'static str, answer: &Answer) -> AskError {
+pub(super) fn ask_error(what: &'static str, answer: &Answer) -> AskError {
     if is_nonce_taken(answer) {
         return LookupError::NonceRejected.into();
     }

@@ -25,6 +25,7 @@ fn client(script: Vec<Reply>) -> (Client, Receiver<Received>) {
         validity_ms: 1,
         call_timeout_ms: 10_000,
         v1_url: None,
+        builder: None,
     };
     (Client::new(&config, 6_000, &Clock::system(), &Random::system()), told)
 }
@@ -183,7 +184,7 @@ fn fence_sends_noop_with_the_orders_nonce() {
     let key = key();
     let agent = Reader { user: Address::ZERO, key: &key };
     for (reply, fence) in [
-        (taken(), Some(Fence::Taken)),
+        (taken(), Some(Fence::Spent)),
         (refused(-4225), Some(Fence::Spent)),
         (refused(-4226), Some(Fence::Spent)),
         (refused(-1006), None),

@@ -32,17 +32,19 @@ pub enum Action {
     CancelByCloid(Vec<CancelByCloid>),
     /// Replaces one resting limit order.
     BatchModify(Modify),
+    /// Sets the leverage and the margin mode of a market.
+    UpdateLeverage(Leverage),
     /// Uses a nonce and changes nothing.
     Noop,
 }
 
 impl Action {
-    /// Returns the expiry to sign. Only orders and modifications expire: a late cancellation does
-    /// no harm, and an expired action costs five times the weight of the address.
+    /// Returns the expiry to sign. Cancellations do not expire: a late one does no harm, and an
+    /// expired action costs five times the weight of the address.
     #[must_use]
     pub const fn expires_after_ms(&self, exchange_now_ms: u64) -> Option<u64> {
         match self {
-            Self::Order(_) | Self::BatchModify(_) => {
+            Self::Order(_) | Self::BatchModify(_) | Self::UpdateLeverage(_) => {
                 Some(exchange_now_ms.saturating_add(EXPIRES_AFTER_MS))
             }
             Self::Cancel(_) | Self::CancelByCloid(_) | Self::Noop => None,
@@ -57,7 +59,7 @@ impl Action {
             Self::Cancel(cancels) => cancels.len(),
             Self::CancelByCloid(cancels) => cancels.len(),
             Self::BatchModify(_) => 1,
-            Self::Noop => 0,
+            Self::UpdateLeverage(_) | Self::Noop => 0,
         }
     }
 
@@ -86,6 +88,12 @@ impl Action {
             Self::BatchModify(modify) => vec![
                 ("type", Node::text("batchModify")),
                 ("modifies", Node::Array(vec![modify.tree()])),
+            ],
+            Self::UpdateLeverage(leverage) => vec![
+                ("type", Node::text("updateLeverage")),
+                ("asset", Node::int(leverage.asset)),
+                ("isCross", Node::Bool(leverage.is_cross)),
+                ("leverage", Node::int(leverage.leverage)),
             ],
             Self::Noop => vec![("type", Node::text("noop"))],
         };
@@ -304,6 +312,17 @@ impl Modify {
         };
         Node::Map(vec![("oid", target), ("order", self.order.tree())])
     }
+}
+
+/// The leverage and the margin mode of a market.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Leverage {
+    /// The market's id.
+    pub asset: u32,
+    /// Whether the margin is cross.
+    pub is_cross: bool,
+    /// The leverage.
+    pub leverage: u32,
 }
 
 /// An order's id.

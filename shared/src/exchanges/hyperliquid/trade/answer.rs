@@ -4,7 +4,7 @@
 
 mod texts;
 
-pub use texts::{CALL_TEXTS, Known, NONCE_USED, ORDER_TEXTS};
+pub use texts::{CALL_TEXTS, Known, LEVERAGE_TEXTS, NONCE_USED, ORDER_TEXTS};
 
 use domain::eth::Address;
 use serde::Deserialize;
@@ -161,6 +161,27 @@ pub fn cancelled(
         Entry::Error(text) => Some(CancelOutcome::Refused(refusal(text))),
         _ => None,
     })
+}
+
+/// Interprets the response to a change of leverage that is sent for the first time.
+#[must_use]
+pub fn leverage_set(result: Result<Answer, SendError>, sender: Sender) -> Sent<()> {
+    let answer = match result {
+        Ok(answer) => answer,
+        Err(error) => return Sent::without_answer(error),
+    };
+    let text = match body(&answer) {
+        Some(Body::Ok(_)) => return Sent::Accepted(()),
+        Some(Body::Err(text)) => text,
+        None => return not_of_the_protocol(&answer, sender),
+    };
+    match call_refused(&answer, &text, sender) {
+        Sent::Unknown(Unresolved { fenced: false, .. }) => {
+            let code = listed(LEVERAGE_TEXTS, without_prefix(&text));
+            Sent::Refused(TradeRefusal::new(code.unwrap_or(TradeCode::OrderRejected), &text))
+        }
+        sent => sent,
+    }
 }
 
 /// Interprets the response to a `noop` that should use a nonce.

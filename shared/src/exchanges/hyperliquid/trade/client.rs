@@ -6,12 +6,15 @@ use domain::clock::Clock;
 use domain::eth::{Address, AgentKey};
 use domain::intent::HyperliquidChain;
 
+use super::account::{self, PerpsAccount, SpotBalance};
 use super::action::{Action, Cloid, OrderId};
 use super::answer::{self, CancelOutcome, ModifyOutcome, NonceUse, Sender};
+use super::history;
 use super::markets::{self, Dex, Market};
 use super::positions::{self, Positions};
 use super::read::{self, Book, Question};
 use super::sign::{SignFault, signed_body};
+use crate::exchanges::account::{AccountMode, FillCursor, FillPage, LeverageState};
 use crate::exchanges::http::{Answer, Http, SendError};
 use crate::exchanges::hyperliquid::{JSON, PROFILE};
 use crate::exchanges::trade::{EntryOutcome, ExchangeOrder, Found, Sent};
@@ -130,6 +133,11 @@ impl Client {
         answer::cancelled(self.act(body).await, count, sender)
     }
 
+    /// Sends a signed change of leverage.
+    pub async fn set_leverage(&self, body: &str, sender: Sender) -> Sent<()> {
+        answer::leverage_set(self.act(body).await, sender)
+    }
+
     /// Uses the nonce of an order, so that its bytes can no longer execute.
     pub async fn fence(&self, nonce_ms: u64, agent: &AgentKey) -> NonceUse {
         match signed_body(&Action::Noop, nonce_ms, None, self.chain, agent) {
@@ -175,6 +183,81 @@ impl Client {
         }
         let answer = self.ask(Question::positions(wallet, &market.dex)).await?;
         positions::positions(&answer)
+    }
+
+    /// Reads the account of the perpetuals of one DEX, with its positions.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state it.
+    pub async fn perps_account(
+        &self,
+        wallet: Address,
+        dex: &str,
+    ) -> Result<PerpsAccount, LookupError> {
+        account::perps(&self.ask(Question::positions(wallet, dex)).await?)
+    }
+
+    /// Reads the spot balances.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state them.
+    pub async fn spot_account(&self, wallet: Address) -> Result<Vec<SpotBalance>, LookupError> {
+        account::spot(&self.ask(Question::balances(wallet)).await?)
+    }
+
+    /// Reads how an account keeps its funds.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state it.
+    pub async fn account_mode(&self, wallet: Address) -> Result<AccountMode, LookupError> {
+        account::mode(&self.ask(Question::mode(wallet)).await?)
+    }
+
+    /// Reads the leverage of a market.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state it.
+    pub async fn leverage(
+        &self,
+        wallet: Address,
+        coin: &str,
+    ) -> Result<LeverageState, LookupError> {
+        account::leverage(&self.ask(Question::leverage(wallet, coin)).await?)
+    }
+
+    /// Reads the index of the token that settles a DEX.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state it.
+    pub async fn collateral(&self, dex: &str) -> Result<u32, LookupError> {
+        account::collateral(&self.ask(Question::perps(dex)).await?)
+    }
+
+    /// Reads the names of the spot tokens by their index.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn tokens(&self) -> Result<std::collections::HashMap<u32, String>, LookupError> {
+        account::tokens(&self.ask(Question::spots()).await?)
+    }
+
+    /// Reads a page of the executions of all markets, the oldest first.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn fills(&self, wallet: Address, from: FillCursor) -> Result<FillPage, LookupError> {
+        history::fills(&self.ask(Question::fills(wallet, from.at_ms)).await?, from)
+    }
+
+    /// Reads the last 2,000 orders, the newest first.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn historical_orders(
+        &self,
+        wallet: Address,
+    ) -> Result<Vec<ExchangeOrder>, LookupError> {
+        history::orders(&self.ask(Question::historical_orders(wallet)).await?)
     }
 
     /// Reads the best prices of a market.

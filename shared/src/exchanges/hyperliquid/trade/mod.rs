@@ -1,9 +1,11 @@
 //! Hyperliquid's trading wire: actions that an agent signs for `POST /exchange`, and questions for
 //! `POST /info`. Only `client` sends.
 
+pub mod account;
 pub mod action;
 pub mod answer;
 mod client;
+pub mod history;
 pub mod markets;
 mod msgpack;
 pub mod positions;

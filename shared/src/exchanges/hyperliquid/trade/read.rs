@@ -103,9 +103,16 @@ enum StatusAnswer {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Tracked {
+pub(super) struct Tracked {
     order: WireOrder,
     status: String,
+}
+
+impl Tracked {
+    /// Returns the order. `None` means that it breaks the protocol.
+    pub(super) fn read(self) -> Option<ExchangeOrder> {
+        self.order.read(&self.status)
+    }
 }
 
 /// An order of `orderStatus` or `frontendOpenOrders`.
@@ -113,7 +120,7 @@ struct Tracked {
 #[serde(rename_all = "camelCase")]
 struct WireOrder {
     coin: String,
-    side: WireSide,
+    side: SideWord,
     limit_px: String,
     sz: String,
     orig_sz: String,
@@ -135,12 +142,22 @@ struct WireOrder {
     children: Vec<Self>,
 }
 
+/// The exchange's word for a side.
 #[derive(Deserialize)]
-enum WireSide {
+pub(super) enum SideWord {
     #[serde(rename = "B")]
     Buy,
     #[serde(rename = "A")]
     Sell,
+}
+
+impl From<SideWord> for Side {
+    fn from(word: SideWord) -> Self {
+        match word {
+            SideWord::Buy => Self::Buy,
+            SideWord::Sell => Self::Sell,
+        }
+    }
 }
 
 /// Reads `orderStatus`. [`Found::Nothing`] is final only if the order can no longer arrive.
@@ -157,7 +174,7 @@ pub fn order_status(answer: &Answer, id: OrderId) -> Result<Found, LookupError> 
         OrderId::Exchange(id) => tracked.order.oid == id,
         OrderId::Client(cloid) => tracked.order.cloid() == Some(cloid),
     };
-    let order = tracked.order.read(&tracked.status).filter(|_| is_asked).ok_or_else(unclear)?;
+    let order = tracked.read().filter(|_| is_asked).ok_or_else(unclear)?;
     Ok(Found::Order(Box::new(order)))
 }
 
@@ -190,10 +207,7 @@ impl WireOrder {
             order_id: self.oid.to_string(),
             client_id: self.cloid.map(|cloid| shown(&cloid)),
             symbol: shown(&self.coin),
-            side: match self.side {
-                WireSide::Buy => Side::Buy,
-                WireSide::Sell => Side::Sell,
-            },
+            side: self.side.into(),
             order_type: order_type(&self.order_type),
             exchange_type: shown(&self.order_type),
             time_in_force: self.tif.as_deref().and_then(time_in_force),

@@ -329,7 +329,7 @@ fn cancellation_of_all_has_its_code_as_a_text() {
 #[test]
 fn fence_holds_when_the_nonce_is_spent() {
     for (status, body, fence) in [
-        (200, r#"{"code":200,"msg":"success"}"#.to_owned(), Fence::Taken),
+        (200, r#"{"code":200,"msg":"success"}"#.to_owned(), Fence::Spent),
         (200, "{}".to_owned(), Fence::Spent),
         (400, said(-4225, "Nonce Expired"), Fence::Spent),
         (400, said(-4226, "Nonce used"), Fence::Spent),

@@ -56,6 +56,16 @@ pub const CALL_TEXTS: &[Known] = &[
     known("Unable to recover signer", TradeCode::SignatureFault),
 ];
 
+/// The closed list of refusals of a change of leverage. Another text of such a refusal is
+/// [`TradeCode::OrderRejected`]: the action sets absolute values, so a wrong reading does no harm.
+pub const LEVERAGE_TEXTS: &[Known] = &[
+    known("Invalid leverage", TradeCode::LeverageOutOfRange),
+    known("Cross position does not have sufficient margin", TradeCode::InsufficientFunds),
+    known("Isolated position does not have sufficient margin", TradeCode::InsufficientFunds),
+    known("Cannot switch leverage type with open position", TradeCode::MarginModeLocked),
+    known("Cross margin is not allowed", TradeCode::MarginModeLocked),
+];
+
 /// The nonce was used: an earlier request with these bytes, or another request, has arrived.
 pub const NONCE_USED: &str = "Invalid nonce: duplicate nonce";
 

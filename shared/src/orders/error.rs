@@ -90,6 +90,32 @@ pub enum TradeError {
         /// The refusal.
         refusal: TradeRefusal,
     },
+    /// The wallet has no such position; nothing was sent. 404 `POSITION_NOT_FOUND`.
+    #[error("the wallet has no position to close")]
+    NoPosition {
+        /// The market as the caller named it. `None` means all markets.
+        symbol: Option<String>,
+    },
+    /// The market has a long and a short position, and the request names neither; nothing was sent.
+    /// 400 `INVALID_REQUEST`.
+    #[error("the market {symbol} has two positions")]
+    PositionSideRequired {
+        /// The market as the caller named it.
+        symbol: String,
+    },
+    /// Another request is changing the leverage of the market. 409 `LEVERAGE_IN_PROGRESS`.
+    #[error("another request is changing the leverage")]
+    LeverageInProgress {
+        /// Seconds until a repeat takes over at the latest.
+        retry_after_s: u64,
+    },
+    /// The exchange may have changed the leverage or the margin mode, or may still do so. A repeat
+    /// sets it. 504 `LEVERAGE_UNKNOWN`.
+    #[error("the outcome of a change of leverage is unknown: {cause}")]
+    LeverageUnknown {
+        /// The problem, for the log.
+        cause: String,
+    },
     /// The exchange has no such order. 404 `ORDER_NOT_FOUND`.
     #[error("order {order} not found")]
     OrderNotFound {
@@ -134,8 +160,8 @@ pub enum TradeError {
     /// Too many requests change the wallet's ledger at once; nothing was sent. 503 `STORE_BUSY`.
     #[error("too many requests change the wallet's ledger")]
     Contention,
-    /// Too little time is left to send. A repeat resumes. 504 `ORDER_UNKNOWN` is not implied:
-    /// nothing was sent. 503 `STORE_BUSY`.
+    /// Too little time is left to send, for example because the exchange's reads were slow. Nothing
+    /// was sent, and nothing will be. 504 `TIMEOUT`.
     #[error("too little time is left to send")]
     OutOfTime,
     /// The table failed.

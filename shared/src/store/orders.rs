@@ -11,6 +11,7 @@
 //! `oa15`, `oh0` to `oh15`.
 
 mod due;
+mod leverage;
 mod read;
 mod record;
 mod reserve;
@@ -25,6 +26,7 @@ use platform::items::{Item, StoreError, from_item};
 use uuid::Uuid;
 
 pub use self::due::DueOrder;
+pub use self::leverage::LeverageRecord;
 pub use self::read::TradingView;
 pub use self::record::{
     Change, LegKind, ORDER_KEPT_MS, OrderRecord, OrderState, SentMethod, StoredLeg, StoredOutcome,
@@ -63,6 +65,12 @@ impl TradingAccount {
     pub fn exchange_id(&self, record: &OrderRecord, generation: u8, leg: Leg) -> ExchangeOrderId {
         let key = self.order_key(&record.client_order_id);
         ExchangeOrderId::new(key, generation, leg, record.created_at_ms)
+    }
+
+    /// Returns whether an id at the exchange is one of a record's.
+    #[must_use]
+    pub fn has_id(&self, record: &OrderRecord, id: ExchangeOrderId) -> bool {
+        self.exchange_id(record, id.generation, id.leg) == id
     }
 
     pub(super) fn partition(&self) -> String {

@@ -20,6 +20,12 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
+/// Number of letters of a hash in an id.
+const HASH_LETTERS: usize = 26;
+
+/// The start of the id of an order that someone else placed.
+const OF_OTHERS: &str = "hdo-";
+
 /// A caller's id of an order: `[A-Za-z0-9._-]{1,36}` with at least one non-digit, because an
 /// exchange's own ids are numbers. Unique for a tenant, a wallet and an exchange.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -39,6 +45,18 @@ impl ClientOrderId {
         Self(id)
     }
 
+    /// Derives the id of one order of a request with this id that closes all positions. `market` is
+    /// the exchange's name of the market, and `side` the side of the position.
+    #[must_use]
+    pub fn of_closing(&self, market: &str, side: &str) -> Self {
+        let mut hash = Context::new(&SHA256);
+        for part in [self.as_str(), market, side] {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        Self(format!("ca-{}", base32(hash.finish().as_ref())))
+    }
+
     /// Draws an id.
     ///
     /// # Errors
@@ -46,6 +64,32 @@ impl ClientOrderId {
     pub fn draw(random: &Random) -> Result<Self, RandomError> {
         let bytes: [u8; 17] = random.bytes()?;
         Ok(Self(format!("hdx-{}", base32(&bytes))))
+    }
+
+    /// Derives the id of an order that someone else placed, from the exchange's id. The exchange's
+    /// ids are unique within `market`, which is empty if they are unique in all markets.
+    #[must_use]
+    pub fn of_exchange_order(market: &str, order_id: u64) -> Self {
+        let mut hash = Context::new(&SHA256);
+        hash.update(b"exchange-order-1");
+        hash.update(&order_id.to_be_bytes());
+        hash.update(market.as_bytes());
+        Self(format!("{OF_OTHERS}{}", base32(hash.finish().as_ref())))
+    }
+
+    /// Returns whether a caller cannot choose this id for an order: it has the form of an id at an
+    /// exchange, under which a path names another order, or of the id of an order that someone else
+    /// placed.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        let is_exchange_id =
+            |exchange| ExchangeOrderId::parse(exchange, &self.0.to_ascii_lowercase()).is_some();
+        let is_letter = |byte: u8| LETTERS.contains(&byte);
+        let is_of_others = self
+            .0
+            .strip_prefix(OF_OTHERS)
+            .is_some_and(|letters| letters.len() == HASH_LETTERS && letters.bytes().all(is_letter));
+        is_of_others || Exchange::ALL.into_iter().any(is_exchange_id)
     }
 
     /// Returns the text.
@@ -59,7 +103,7 @@ impl ClientOrderId {
 fn base32(bytes: &[u8]) -> String {
     let bit = |place: usize| usize::from((bytes[place / 8] >> (7 - place % 8)) & 1);
     let letter = |index: usize| (0..5).fold(0, |value, place| value * 2 + bit(index * 5 + place));
-    (0..26).map(|index| char::from(LETTERS[letter(index)])).collect()
+    (0..HASH_LETTERS).map(|index| char::from(LETTERS[letter(index)])).collect()
 }
 
 impl FromStr for ClientOrderId {

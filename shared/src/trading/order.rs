@@ -1,5 +1,6 @@
 //! An order as a caller requests it: parsed and validated before anything else happens.
 
+mod close;
 mod fields;
 mod fingerprint;
 
@@ -9,12 +10,13 @@ use std::str::FromStr;
 use domain::ids::Exchange;
 use serde::{Deserialize, Serialize};
 
+pub use self::close::{CloseFields, CloseRequest, ClosedMarket};
 pub use self::fields::{AttachedFields, ChangeFields, OrderFault, OrderFields, check_batch};
 pub use self::fingerprint::Fingerprint;
 use super::decimal::{Decimal, DecimalError};
 
 /// The direction of an order.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Side {
     /// Buys.

@@ -2,6 +2,9 @@
 
 use domain::ids::Exchange;
 
+use super::errors_of_accounts::{
+    leverage_in_progress, leverage_unknown, no_position, position_side_required,
+};
 use super::errors_of_exchanges::{attempt_refused, named, refused};
 use super::handlers::with_data;
 use super::orders::OrderData;
@@ -30,12 +33,39 @@ pub enum Action {
     OpenOrders,
     /// Reading one order.
     Status,
+    /// Closing a position.
+    Close,
+    /// Closing all positions.
+    CloseAll,
+    /// Changing the leverage or the margin mode of a market.
+    Leverage,
+    /// Reading positions.
+    Positions,
+    /// Reading balances.
+    Balances,
+    /// Listing executions.
+    Fills,
+    /// Listing past orders.
+    PastOrders,
 }
 
 impl Action {
     /// All operations, in declaration order.
-    pub const ALL: [Self; 6] =
-        [Self::Place, Self::Modify, Self::Cancel, Self::CancelAll, Self::OpenOrders, Self::Status];
+    pub const ALL: [Self; 13] = [
+        Self::Place,
+        Self::Modify,
+        Self::Cancel,
+        Self::CancelAll,
+        Self::OpenOrders,
+        Self::Status,
+        Self::Close,
+        Self::CloseAll,
+        Self::Leverage,
+        Self::Positions,
+        Self::Balances,
+        Self::Fills,
+        Self::PastOrders,
+    ];
 
     pub(super) const fn failed(self) -> &'static str {
         match self {
@@ -45,6 +75,13 @@ impl Action {
             Self::CancelAll => "Failed to cancel orders",
             Self::OpenOrders => "Failed to fetch open orders",
             Self::Status => "Failed to fetch order status",
+            Self::Close => "Failed to close position",
+            Self::CloseAll => "Failed to close positions",
+            Self::Leverage => "Failed to set leverage",
+            Self::Positions => "Failed to fetch open positions",
+            Self::Balances => "Failed to fetch balances",
+            Self::Fills => "Failed to fetch fills",
+            Self::PastOrders => "Failed to fetch past orders",
         }
     }
 
@@ -57,6 +94,13 @@ impl Action {
             Self::CancelAll => "Failed to cancel orders: timeout",
             Self::OpenOrders => "Failed to fetch open orders: timeout",
             Self::Status => "Failed to fetch order status: timeout",
+            Self::Close => "Failed to close position: timeout",
+            Self::CloseAll => "Failed to close positions: timeout",
+            Self::Leverage => "Failed to set leverage: timeout",
+            Self::Positions => "Failed to fetch open positions: timeout",
+            Self::Balances => "Failed to fetch balances: timeout",
+            Self::Fills => "Failed to fetch fills: timeout",
+            Self::PastOrders => "Failed to fetch past orders: timeout",
         }
     }
 
@@ -101,6 +145,13 @@ impl ApiError {
                 client_order_id.iter().fold(error, Self::of_order)
             }
             TradeError::OrderNotFound { order } => order_not_found(&order),
+            TradeError::NoPosition { symbol } => no_position(symbol.as_deref()),
+            TradeError::PositionSideRequired { symbol } => position_side_required(&symbol),
+            TradeError::LeverageInProgress { retry_after_s } => leverage_in_progress(retry_after_s),
+            TradeError::LeverageUnknown { cause } => {
+                tracing::warn!(%cause, "the outcome of a change of leverage is unknown");
+                leverage_unknown()
+            }
             TradeError::NotOpen(view) => {
                 let error = Self::new(409, "ORDER_NOT_OPEN", "Order is no longer open");
                 with_data(error.advise(action.not_done()), &OrderData::from(*view))
@@ -246,7 +297,8 @@ fn policy_refused(PolicyRefusal { rule, limit }: PolicyRefusal) -> ApiError {
         PolicyRule::Symbol
         | PolicyRule::OrderNotional
         | PolicyRule::ReduceOnly
-        | PolicyRule::Slippage => {
+        | PolicyRule::Slippage
+        | PolicyRule::Leverage => {
             "Change the order, or ask the holder of a key with the scope admin to change the policy."
         }
     };

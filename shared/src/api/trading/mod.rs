@@ -2,6 +2,7 @@
 //! routes.
 
 mod error;
+mod errors_of_accounts;
 mod errors_of_exchanges;
 mod handlers;
 mod orders;

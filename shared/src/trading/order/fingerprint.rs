@@ -49,7 +49,7 @@ pub struct Fingerprint(String);
 impl Fingerprint {
     /// Hashes fields in their order. Each is preceded by its length, and a missing one differs from
     /// an empty one.
-    fn of(fields: &[Option<String>]) -> Self {
+    pub(super) fn of(fields: &[Option<String>]) -> Self {
         let mut hash = Context::new(&SHA256);
         for field in fields {
             let length = field.as_ref().map_or(u64::MAX, |text| text.len() as u64);

@@ -61,6 +61,11 @@ impl Moment {
         Self { now, seen: now }
     }
 
+    /// Returns a moment whose reads lag by this at least, in milliseconds.
+    pub(crate) fn lagging(self, ms: u64) -> Self {
+        Self { seen: self.seen.min(self.now.saturating_sub(ms)), ..self }
+    }
+
     /// Returns whether a read sees an earlier state.
     pub(crate) const fn lags(self) -> bool {
         self.seen < self.now

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::faults::Fault;
-use crate::market::{Engine, Execution, Level, Num, Order};
+use crate::market::{Engine, Execution, Level, Num, Order, Side};
 use crate::parse_address;
 
 /// Price and quantity of an offer of the house, as decimals.
@@ -86,10 +86,13 @@ pub(crate) trait Steered: Clone + Send + Sync + 'static {
     fn liquidity(&self, symbol: &str, bids: &[Quote], asks: &[Quote]) -> bool;
     fn deposit(&self, account: Address, pocket: &str, amount: &str) -> bool;
     fn mode(&self, account: Address, mode: &str) -> bool;
+    fn leverage(&self, account: Address, symbol: &str, value: u32, is_cross: bool) -> bool;
+    fn rule(&self, name: &str, value: &str) -> bool;
     fn fault(&self, target: &str, fault: Fault);
     fn clear(&self) -> usize;
     fn state(&self) -> Value;
     fn executed(&self, account: Address) -> Value;
+    fn account(&self, account: Address) -> Value;
 }
 
 /// Returns the routes that steer a simulator.
@@ -111,10 +114,13 @@ pub(crate) fn router<S: Steered>(simulator: S) -> Router {
         .route("/_sim/liquidity", steer.clone())
         .route("/_sim/deposit", steer.clone())
         .route("/_sim/mode", steer.clone())
+        .route("/_sim/leverage", steer.clone())
+        .route("/_sim/rule", steer.clone())
         .route("/_sim/fault", steer)
         .route("/_sim/faults", clear)
         .route("/_sim/state", read.clone())
-        .route("/_sim/executions", read)
+        .route("/_sim/executions", read.clone())
+        .route("/_sim/account", read)
         .with_state(Arc::new(simulator))
 }
 
@@ -140,6 +146,56 @@ pub(crate) fn markets(engine: &Engine) -> Value {
         (spec.name.to_owned(), market)
     });
     Value::Object(shown.collect())
+}
+
+/// Returns what an account holds: balances by pocket, positions, and the leverage of each market.
+pub(crate) fn account(engine: &Engine, address: Address, open: &[OpenOrder]) -> Value {
+    let known = engine.account(address);
+    let positions: Vec<_> = known
+        .into_iter()
+        .flat_map(|known| known.positions())
+        .map(|held| {
+            let side = match held.side {
+                Side::Both => "BOTH",
+                Side::Long => "LONG",
+                Side::Short => "SHORT",
+            };
+            json!({
+                "symbol": held.market,
+                "side": side,
+                "size": held.size.text(),
+                "entry": held.entry.text(),
+            })
+        })
+        .collect();
+    let perps = engine.specs().iter().filter(|spec| spec.base.is_none());
+    let leverage = perps.map(|spec| {
+        let (leverage, is_cross) = engine.leverage(address, spec);
+        let mode = if is_cross { "cross" } else { "isolated" };
+        (spec.name.to_owned(), json!({"leverage": leverage, "marginMode": mode}))
+    });
+    json!({
+        "balances": known.map(|known| &known.balances),
+        "positions": positions,
+        "leverage": Value::Object(leverage.collect()),
+        "openOrders": open,
+    })
+}
+
+/// Changes the leverage of an account, as its owner can do elsewhere. Returns false for an unknown
+/// market, a leverage that it does not have, and cross margin where it is refused.
+pub(crate) fn set_leverage(
+    engine: &mut Engine,
+    account: Address,
+    symbol: &str,
+    (value, is_cross): (u32, bool),
+) -> bool {
+    let Some(spec) = engine.spec(symbol).filter(|spec| spec.base.is_none()) else { return false };
+    let permitted = (1..=spec.max_leverage).contains(&value) && !(is_cross && spec.only_isolated);
+    if permitted {
+        engine.set_leverage(account, &spec, value, is_cross);
+    }
+    permitted
 }
 
 #[derive(Deserialize)]
@@ -171,6 +227,29 @@ struct Deposit {
 struct ModeChange {
     account: String,
     mode: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleChange {
+    rule: String,
+    value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct LeverageChange {
+    account: String,
+    symbol: String,
+    leverage: u32,
+    margin_mode: MarginWord,
+}
+
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum MarginWord {
+    Cross,
+    Isolated,
 }
 
 #[derive(Deserialize)]
@@ -209,6 +288,15 @@ fn change<S: Steered>(simulator: &S, path: &str, body: &[u8]) -> Result<Value, R
             let ModeChange { account, mode } = read(body)?;
             simulator.mode(parse_address(&account).ok_or(SHAPE)?, &mode)
         }
+        "/_sim/rule" => {
+            let RuleChange { rule, value } = read(body)?;
+            simulator.rule(&rule, &value)
+        }
+        "/_sim/leverage" => {
+            let LeverageChange { account, symbol, leverage, margin_mode } = read(body)?;
+            let account = parse_address(&account).ok_or(SHAPE)?;
+            simulator.leverage(account, &symbol, leverage, margin_mode == MarginWord::Cross)
+        }
         _ => {
             let next: NextFault = read(body)?;
             let fault = fault(&next).ok_or(SHAPE)?;
@@ -243,7 +331,11 @@ fn look<S: Steered>(simulator: &S, uri: &Uri) -> Result<Value, Refused> {
     }
     let query = uri.query().unwrap_or_default();
     let account = query.strip_prefix("account=").and_then(parse_address);
-    account.map(|account| simulator.executed(account)).ok_or(SHAPE)
+    let account = account.ok_or(SHAPE)?;
+    Ok(match uri.path() {
+        "/_sim/account" => simulator.account(account),
+        _ => simulator.executed(account),
+    })
 }
 
 fn answer(

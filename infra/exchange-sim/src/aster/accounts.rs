@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
-use super::{Agent, refusal::Refusal};
+use super::{Agent, builders::Approved, refusal::Refusal};
 use crate::nonces::UsedNonces;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -30,9 +30,16 @@ pub(super) struct Accounts {
 struct Account {
     deposited: bool,
     agents: Vec<Agent>,
+    #[serde(default)]
+    builders: Vec<Approved>,
 }
 
 impl Accounts {
+    /// Returns the approved builders of an account. Creates a missing account.
+    pub(super) fn builders_mut(&mut self, user: Address) -> &mut Vec<Approved> {
+        &mut self.accounts.entry(user).or_default().builders
+    }
+
     pub(super) fn deposit(&mut self, user: Address) {
         self.accounts.entry(user).or_default().deposited = true;
     }
@@ -74,6 +81,26 @@ impl Accounts {
             return Err(Refusal::Nonce);
         }
         used.insert(nonce);
+        Ok(())
+    }
+
+    /// Uses a nonce of a signer that may be used already. It must be within `life_ms` of the clock's
+    /// time.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Refusal::Nonce`] for a stale nonce.
+    pub(super) fn reuse_nonce(
+        &mut self,
+        signer: Address,
+        nonce: u64,
+        (now, life_ms): (u64, u64),
+    ) -> Result<(), Refusal> {
+        if nonce.abs_diff(now * 1_000) > life_ms * 1_000 {
+            return Err(Refusal::Nonce);
+        }
+        // A used or an evicted nonce stays as it is.
+        let _ = self.use_nonce(signer, nonce, (now, life_ms));
         Ok(())
     }
 

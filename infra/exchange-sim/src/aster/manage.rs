@@ -36,7 +36,7 @@ pub(super) fn approve(exchange: &Exchange, parameters: &Parameters) -> Result<Va
     let agent = register::agent(parameters)?;
     let user = authenticate(exchange, parameters, "ApproveAgent")?;
     if let Some(builder) = parameters.get("builder") {
-        // Builders are not simulated.
+        // The combined approval is not simulated.
         return Err(Refusal::UnknownBuilder(builder.to_owned()));
     }
     let now = parameters.now();
@@ -74,7 +74,7 @@ pub(super) fn delete(exchange: &Exchange, parameters: &Parameters) -> Result<Val
 }
 
 /// Returns the account whose own key signed the request, and uses the nonce.
-fn authenticate(
+pub(super) fn authenticate(
     exchange: &Exchange,
     parameters: &Parameters,
     primary_type: &str,

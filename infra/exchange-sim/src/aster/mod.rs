@@ -29,6 +29,7 @@ use crate::{
 };
 
 mod accounts;
+mod builders;
 mod keys;
 mod manage;
 mod parameters;
@@ -56,6 +57,19 @@ pub enum Network {
     Testnet,
 }
 
+/// What the exchange's success means for a `noop`. The exchange documents only that it may not
+/// succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Noop {
+    /// The nonce was free and is used now. A used nonce is refused.
+    #[default]
+    Proof,
+    /// The request was received. A nonce that an order has used is accepted as well, as if the order
+    /// had been ahead in a queue, or had been evicted from the newest 100. Afterwards the nonce is
+    /// used in either case.
+    Acknowledgement,
+}
+
 /// Rules that tests can change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -73,6 +87,10 @@ pub struct Rules {
     pub v1_requests_per_minute: u32,
     /// Whether the API V1 refuses to create keys, as the real one does.
     pub v1_closed: bool,
+    /// The meaning of a successful `noop`.
+    pub noop: Noop,
+    /// By how much reads of orders, fills and accounts lag, in milliseconds; at most two minutes.
+    pub reads_lag_ms: u64,
 }
 
 impl Default for Rules {
@@ -84,6 +102,8 @@ impl Default for Rules {
             weight_per_minute: 2_400,
             v1_requests_per_minute: 60,
             v1_closed: false,
+            noop: Noop::Proof,
+            reads_lag_ms: 0,
         }
     }
 }
@@ -273,6 +293,7 @@ impl Exchange {
         let call = Call { path: route.path.to_owned(), kind: route.kind, weight, limit };
         let (exchange, answer) = (self.clone(), route.answer);
         let apply = move |at: Moment| {
+            let at = at.lagging(exchange.rules().reads_lag_ms);
             let read = parameters.clone().map(|read| read.arriving(at));
             match read.and_then(|read| answer(&exchange, &read)) {
                 Ok(body) => Reply::json(true, StatusCode::OK, &body),

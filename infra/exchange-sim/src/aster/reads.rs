@@ -3,7 +3,8 @@
 use alloy_primitives::Address;
 use serde_json::{Value, json};
 
-use super::{Exchange, Parameters, accounts::NONCE_LIFE_MS, refusal::Refusal, signing, trade};
+use super::accounts::{Accounts, NONCE_LIFE_MS};
+use super::{Exchange, Parameters, refusal::Refusal, signing, trade};
 use crate::{lock, signature};
 
 /// `GET /fapi/v3/agent`: the agents of the account. Works without a deposit.
@@ -32,7 +33,7 @@ pub(super) fn balance(exchange: &Exchange, parameters: &Parameters) -> Result<Va
     if exchange.rules().require_deposit && !lock(&exchange.0.accounts).has_deposited(user) {
         return Err(Refusal::NoDeposit);
     }
-    Ok(trade::reads::balance(&lock(&exchange.0.engine), user))
+    Ok(trade::account::balance(&lock(&exchange.0.engine), user))
 }
 
 /// Returns the response of the API V1 to `balance`.
@@ -62,6 +63,17 @@ pub(super) fn authenticate(
     parameters: &Parameters,
     life_ms: u64,
 ) -> Result<Address, Refusal> {
+    authenticate_with(exchange, parameters, |accounts, agent, nonce| {
+        accounts.use_nonce(agent, nonce, (parameters.now(), life_ms))
+    })
+}
+
+/// Returns the account for which a live agent signed the request, after a check of the agent's nonce.
+pub(super) fn authenticate_with(
+    exchange: &Exchange,
+    parameters: &Parameters,
+    check_nonce: impl FnOnce(&mut Accounts, Address, u64) -> Result<(), Refusal>,
+) -> Result<Address, Refusal> {
     // Seen live: a missing signature gets this error, not that of a missing parameter.
     let signature = parameters.get("signature").ok_or(Refusal::Signature)?;
     let user = parameters.address("user")?;
@@ -80,6 +92,6 @@ pub(super) fn authenticate(
     if !accounts.is_live(user, agent, now) {
         return Err(Refusal::NoAgent);
     }
-    accounts.use_nonce(agent, nonce, (now, life_ms))?;
+    check_nonce(&mut accounts, agent, nonce)?;
     Ok(user)
 }

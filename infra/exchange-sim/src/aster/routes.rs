@@ -3,8 +3,8 @@
 use axum::routing::MethodFilter;
 use serde_json::Value;
 
-use super::trade::{changes, orders, reads as trades};
-use super::{Exchange, Parameters, Rules, manage, reads, refusal::Refusal, register, v1};
+use super::trade::{account, changes, orders, reads as trades};
+use super::{Exchange, Parameters, Rules, builders, manage, reads, refusal::Refusal, register, v1};
 use crate::requests::Limit;
 
 /// The host of an endpoint. Each has its own limit.
@@ -27,7 +27,7 @@ pub(super) struct Route {
     pub(super) answer: fn(&Exchange, &Parameters) -> Result<Value, Refusal>,
 }
 
-pub(super) static ROUTES: [Route; 31] = [
+pub(super) static ROUTES: [Route; 37] = [
     Route {
         method: MethodFilter::POST,
         host: Host::Futures,
@@ -67,6 +67,38 @@ pub(super) static ROUTES: [Route; 31] = [
         kind: "listAgents",
         weight: 1,
         answer: reads::agents,
+    },
+    Route {
+        method: MethodFilter::POST,
+        host: Host::Futures,
+        path: "/fapi/v3/approveBuilder",
+        kind: "approveBuilder",
+        weight: 1,
+        answer: builders::approve,
+    },
+    Route {
+        method: MethodFilter::POST,
+        host: Host::Futures,
+        path: "/fapi/v3/updateBuilder",
+        kind: "updateBuilder",
+        weight: 1,
+        answer: builders::update,
+    },
+    Route {
+        method: MethodFilter::DELETE,
+        host: Host::Futures,
+        path: "/fapi/v3/builder",
+        kind: "deleteBuilder",
+        weight: 1,
+        answer: builders::delete,
+    },
+    Route {
+        method: MethodFilter::GET,
+        host: Host::Futures,
+        path: "/fapi/v3/builder",
+        kind: "listBuilders",
+        weight: 1,
+        answer: builders::list,
     },
     Route {
         method: MethodFilter::GET,
@@ -218,7 +250,23 @@ pub(super) static ROUTES: [Route; 31] = [
         path: "/fapi/v3/userTrades",
         kind: "userTrades",
         weight: 5,
-        answer: trades::user_trades,
+        answer: account::user_trades,
+    },
+    Route {
+        method: MethodFilter::GET,
+        host: Host::Futures,
+        path: "/fapi/v3/accountWithJoinMargin",
+        kind: "account",
+        weight: 5,
+        answer: account::account,
+    },
+    Route {
+        method: MethodFilter::GET,
+        host: Host::Futures,
+        path: "/fapi/v3/account",
+        kind: "account",
+        weight: 5,
+        answer: account::account,
     },
     Route {
         method: MethodFilter::GET,
@@ -226,7 +274,7 @@ pub(super) static ROUTES: [Route; 31] = [
         path: "/fapi/v3/positionRisk",
         kind: "positionRisk",
         weight: 5,
-        answer: trades::position_risk,
+        answer: account::position_risk,
     },
     Route {
         method: MethodFilter::POST,
@@ -258,7 +306,7 @@ pub(super) static ROUTES: [Route; 31] = [
         path: "/fapi/v3/positionSide/dual",
         kind: "positionMode",
         weight: 30,
-        answer: trades::position_mode,
+        answer: account::position_mode,
     },
     Route {
         method: MethodFilter::GET,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Exchange,
     book::{Approval, Book, Change, Role},
+    builders,
     refusal::Refusal,
     signing::{self, ApproveAgent},
     trade::{self, wire::Act},
@@ -45,6 +46,18 @@ pub(super) fn execute(
                 return Err(Refusal::MustDeposit(signer));
             }
             approve_agent(exchange, envelope, (signer, now), approval)?;
+            Ok(json!({"type": "default"}))
+        }
+        Action::ApproveBuilder { sent_chain, approval } => {
+            let digest = signing::approve_builder_digest(exchange.0.chain, approval);
+            let signer = signer(envelope, digest)?;
+            if *sent_chain != exchange.0.chain {
+                return Err(Refusal::MustDeposit(signer));
+            }
+            if envelope.vault_address.is_some() {
+                return Err(Refusal::VaultMayNot);
+            }
+            builders::approve(exchange, (signer, now), approval)?;
             Ok(json!({"type": "default"}))
         }
         Action::L1 { action, act } => {
@@ -146,12 +159,25 @@ fn perform(
         // Neither vaults nor sub-accounts are simulated.
         return Err(Refusal::UnknownVault(vault));
     }
-    trade::execute(exchange, trade::Sender { account, request, now }, act)
+    let builder = match act {
+        Act::Order(orders) => {
+            let builder = orders.builder.as_ref().map(|builder| builder.b);
+            let approved = builder.map_or(0, |builder| book.builder_fee(account, builder));
+            builders::of_orders(approved, orders)?
+        }
+        _ => None,
+    };
+    trade::execute(exchange, trade::Sender { account, request, builder, now }, act)
 }
 
 /// Uses a nonce: within (now - 2 days, now + 1 day), above the lowest of the signer's 100 highest,
 /// and unused.
-fn use_nonce(book: &mut Book, signer: Address, nonce: u64, now: u64) -> Result<(), Refusal> {
+pub(super) fn use_nonce(
+    book: &mut Book,
+    signer: Address,
+    nonce: u64,
+    now: u64,
+) -> Result<(), Refusal> {
     let used = book.nonces_of(signer);
     if used.contains(nonce) {
         return Err(Refusal::DuplicateNonce(nonce));

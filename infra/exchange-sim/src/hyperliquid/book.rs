@@ -51,6 +51,9 @@ pub(super) struct Book {
 #[derive(Default, Serialize, Deserialize)]
 struct Account {
     agents: Vec<Agent>,
+    /// Fees of approved builders, in tenths of a basis point.
+    #[serde(default)]
+    builders: HashMap<Address, u32>,
     /// No approval is accepted before this time.
     pending_removal_until: u64,
 }
@@ -91,6 +94,32 @@ impl Book {
     /// Returns whether an agent of the account was recently removed or replaced.
     pub(super) fn has_pending_removal(&self, master: Address, now: u64) -> bool {
         self.accounts.get(&master).is_some_and(|account| now < account.pending_removal_until)
+    }
+
+    /// Approves a builder's fee; 0 removes it. Creates a missing account. Returns false when the
+    /// account has `most` other builders.
+    pub(super) fn approve_builder(
+        &mut self,
+        master: Address,
+        builder: Address,
+        tenths: u32,
+        most: usize,
+    ) -> bool {
+        let builders = &mut self.accounts.entry(master).or_default().builders;
+        builders.remove(&builder);
+        if tenths > 0 {
+            if builders.len() >= most {
+                return false;
+            }
+            builders.insert(builder, tenths);
+        }
+        true
+    }
+
+    /// Returns the approved fee of a builder, in tenths of a basis point; 0 for none.
+    pub(super) fn builder_fee(&self, master: Address, builder: Address) -> u32 {
+        let account = self.accounts.get(&master);
+        account.and_then(|account| account.builders.get(&builder)).copied().unwrap_or_default()
     }
 
     pub(super) fn nonces_of(&mut self, signer: Address) -> &mut UsedNonces {

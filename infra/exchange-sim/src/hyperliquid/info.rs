@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Exchange,
     book::Role,
-    trade::{markets, reads},
+    trade::{accounts, markets, reads},
     wire::Info,
 };
 use crate::{edge::Moment, lock, market::Engine};
@@ -15,6 +15,9 @@ pub(super) fn answer(exchange: &Exchange, query: &Info, at: Moment) -> Value {
     let now = at.now;
     match query {
         Info::ExtraAgents { .. } | Info::UserRole { .. } => agents(exchange, query, now),
+        Info::MaxBuilderFee { user, builder } => {
+            lock(&exchange.0.book).builder_fee(*user, *builder).into()
+        }
         _ if at.lags() => {
             let past = lock(&exchange.0.engine).as_of(at.seen);
             trade(&past, query, now)
@@ -66,11 +69,14 @@ fn trade(engine: &Engine, query: &Info, now: u64) -> Value {
         Info::UserFillsByTime { user, start_time, end_time } => {
             reads::fills_by_time(engine, *user, (*start_time, *end_time))
         }
-        Info::ClearinghouseState { user, dex } => reads::clearinghouse(engine, *user, dex, now),
-        Info::SpotClearinghouseState { user } => reads::spot_clearinghouse(engine, *user),
-        Info::UserAbstraction { user } => reads::abstraction(engine, *user),
+        Info::ClearinghouseState { user, dex } => accounts::clearinghouse(engine, *user, dex, now),
+        Info::SpotClearinghouseState { user } => accounts::spot(engine, *user),
+        Info::ActiveAssetData { user, coin } => accounts::active_asset(engine, *user, coin),
+        Info::UserAbstraction { user } => accounts::abstraction(engine, *user),
         Info::UserRateLimit { user } => reads::rate_limit(engine, *user),
         Info::ExchangeStatus => json!({"time": now, "specialStatuses": null}),
-        Info::ExtraAgents { .. } | Info::UserRole { .. } => Value::Null,
+        Info::ExtraAgents { .. } | Info::UserRole { .. } | Info::MaxBuilderFee { .. } => {
+            Value::Null
+        }
     }
 }

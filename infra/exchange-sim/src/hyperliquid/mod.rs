@@ -1,7 +1,7 @@
 //! Hyperliquid: the parts of `POST /exchange` and `POST /info` that concern API wallets ("agents")
 //! and trading.
 //!
-//! Actions: `approveAgent` (signed by the account's own key), and `noop`, `order`, `cancel`,
+//! Actions: `approveAgent` and `approveBuilderFee` (signed by the account's own key), and `noop`, `order`, `cancel`,
 //! `cancelByCloid`, `modify`, `batchModify`, `updateLeverage` and `updateIsolatedMargin` (signed by
 //! an agent or the account). Other trading actions have their signature checked, and are refused.
 //! Every other action gets the response for an unknown one.
@@ -35,6 +35,7 @@ use crate::{
 
 mod actions;
 mod book;
+pub mod builders;
 mod info;
 mod refusal;
 pub mod signing;

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, U256, keccak256};
 use serde_json::Value;
 
-use super::Chain;
+use super::{Chain, builders::ApproveBuilder};
 use crate::eip712::{Field, digest, domain};
 
 /// The signed part of an agent's approval. The chain is the exchange's own.
@@ -37,6 +37,24 @@ pub fn approve_agent_digest(chain: Chain, approval: &ApproveAgent) -> Option<B25
     ];
     let domain = domain("HyperliquidSignTransaction", approval.signature_chain_id);
     digest(domain, "HyperliquidTransaction:ApproveAgent", fields)
+}
+
+/// Returns the digest that the account's own key signs for `approveBuilderFee`. The chain is the
+/// exchange's own, as in [`approve_agent_digest`].
+#[must_use]
+pub fn approve_builder_digest(chain: Chain, approval: &ApproveBuilder) -> Option<B256> {
+    let chain = match chain {
+        Chain::Mainnet => "Mainnet",
+        Chain::Testnet => "Testnet",
+    };
+    let fields = vec![
+        Field::new("hyperliquidChain", "string", chain),
+        Field::new("maxFeeRate", "string", approval.max_fee_rate.as_str()),
+        Field::new("builder", "address", approval.builder.to_string()),
+        Field::new("nonce", "uint64", approval.nonce),
+    ];
+    let domain = domain("HyperliquidSignTransaction", approval.signature_chain_id);
+    digest(domain, "HyperliquidTransaction:ApproveBuilderFee", fields)
 }
 
 /// Returns the hash of an action that agents sign: msgpack with the keys in the order sent, nonce,

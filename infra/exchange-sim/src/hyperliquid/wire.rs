@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     Chain,
+    builders::ApproveBuilder,
     signing::ApproveAgent,
     trade::wire::{Act, OrderName, act},
 };
@@ -51,6 +52,8 @@ pub(super) struct Envelope {
 pub(super) enum Action {
     /// `approveAgent`, and the chain that the sender names.
     ApproveAgent { sent_chain: Chain, approval: ApproveAgent },
+    /// `approveBuilderFee`, and the chain that the sender names.
+    ApproveBuilder { sent_chain: Chain, approval: ApproveBuilder },
     /// An action that agents sign, as sent: the order of its keys is part of the signed data.
     L1 { action: Value, act: Act },
 }
@@ -59,13 +62,14 @@ impl Action {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::ApproveAgent { .. } => "approveAgent",
+            Self::ApproveBuilder { .. } => "approveBuilderFee",
             Self::L1 { act, .. } => act.kind(),
         }
     }
 
     pub(super) fn weight(&self) -> u32 {
         match self {
-            Self::ApproveAgent { .. } => 1,
+            Self::ApproveAgent { .. } | Self::ApproveBuilder { .. } => 1,
             Self::L1 { act, .. } => 1 + u32::try_from(act.batch() / 40).unwrap_or(u32::MAX - 1),
         }
     }
@@ -147,6 +151,17 @@ pub(super) enum Info {
         #[serde(deserialize_with = "address")]
         user: Address,
     },
+    ActiveAssetData {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+        coin: String,
+    },
+    MaxBuilderFee {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+        #[serde(deserialize_with = "address")]
+        builder: Address,
+    },
     ExchangeStatus,
 }
 
@@ -170,6 +185,8 @@ impl Info {
             Self::UserFillsByTime { .. } => "userFillsByTime",
             Self::ClearinghouseState { .. } => "clearinghouseState",
             Self::SpotClearinghouseState { .. } => "spotClearinghouseState",
+            Self::ActiveAssetData { .. } => "activeAssetData",
+            Self::MaxBuilderFee { .. } => "maxBuilderFee",
             Self::ExchangeStatus => "exchangeStatus",
         }
     }
@@ -197,12 +214,15 @@ pub(super) fn envelope(body: &[u8]) -> Result<Envelope, Malformed> {
     let wire: WireEnvelope = serde_json::from_slice(body).map_err(|_| Malformed::Shape)?;
     let WireSignature { r, s, v } = &wire.signature;
     let action = action(wire.action)?;
-    if let Action::ApproveAgent { approval, .. } = &action {
-        // The exchange's error for a mismatch is not published. Neither is its error for
-        // `expiresAfter`, which it does not support for actions signed by users.
-        if approval.nonce != wire.nonce || wire.expires_after.is_some() {
-            return Err(Malformed::Shape);
-        }
+    let signed_by_user = match &action {
+        Action::ApproveAgent { approval, .. } => Some(approval.nonce),
+        Action::ApproveBuilder { approval, .. } => Some(approval.nonce),
+        Action::L1 { .. } => None,
+    };
+    // The exchange's error for a mismatch is not published. Neither is its error for
+    // `expiresAfter`, which it does not support for actions signed by users.
+    if signed_by_user.is_some_and(|nonce| nonce != wire.nonce || wire.expires_after.is_some()) {
+        return Err(Malformed::Shape);
     }
     Ok(Envelope {
         action,
@@ -241,6 +261,16 @@ struct WireApproveAgent {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireApproveBuilder {
+    hyperliquid_chain: Chain,
+    signature_chain_id: String,
+    max_fee_rate: String,
+    builder: WireAddress,
+    nonce: u64,
+}
+
+#[derive(Deserialize)]
 struct WireAddress(#[serde(deserialize_with = "address")] Address);
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
@@ -251,11 +281,23 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Err
 fn action(action: Value) -> Result<Action, Malformed> {
     match action["type"].as_str() {
         Some("approveAgent") => approve_agent(action),
+        Some("approveBuilderFee") => approve_builder(action),
         _ => {
             let act = act(&action).ok_or(Malformed::Shape)?;
             Ok(Action::L1 { action, act })
         }
     }
+}
+
+fn approve_builder(action: Value) -> Result<Action, Malformed> {
+    let wire: WireApproveBuilder = serde_json::from_value(action).map_err(|_| Malformed::Shape)?;
+    let approval = ApproveBuilder {
+        signature_chain_id: parse_hex_number(&wire.signature_chain_id).ok_or(Malformed::Shape)?,
+        max_fee_rate: wire.max_fee_rate,
+        builder: wire.builder.0,
+        nonce: wire.nonce,
+    };
+    Ok(Action::ApproveBuilder { sent_chain: wire.hyperliquid_chain, approval })
 }
 
 fn approve_agent(action: Value) -> Result<Action, Malformed> {

@@ -84,7 +84,7 @@ impl Account {
     pub(crate) fn leverage(&self, spec: &Spec) -> (u32, bool) {
         let set = self.leverage.get(spec.name).copied();
         // The default of a new account is 20, or less where the market permits less.
-        set.unwrap_or((spec.max_leverage.min(20), true))
+        set.unwrap_or_else(|| spec.first_leverage())
     }
 
     pub(super) fn credit(&mut self, pocket: &str, amount: Num) {
@@ -160,10 +160,7 @@ impl Engine {
 
     /// Returns the margin that a perpetual's quantity requires at a price.
     pub(crate) fn margin(&self, account: Address, spec: &Spec, size: Num, price: Num) -> Num {
-        let leverage = self
-            .accounts
-            .get(&account)
-            .map_or(spec.max_leverage.min(20), |account| account.leverage(spec).0);
+        let leverage = self.leverage(account, spec).0;
         size.abs().times(price).ratio(1, i128::from(leverage.max(1)))
     }
 
@@ -192,8 +189,7 @@ impl Engine {
                 continue;
             }
             let mark = self.markets.get(spec.name).map_or(position.entry, |market| market.mark);
-            let margin = self.margin(address, &spec, position.size, position.entry);
-            free -= margin + position.added;
+            free -= self.margin_of(address, &spec, position);
             if account.leverage(&spec).1 {
                 free += position.profit(mark);
             }

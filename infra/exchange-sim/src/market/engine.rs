@@ -51,6 +51,7 @@ impl Engine {
             at: now,
             updated: now,
             changes: 0,
+            builder: new.builder,
         };
         self.touch(Key::Order(oid));
         let client = order.client.clone();
@@ -68,6 +69,15 @@ impl Engine {
         }
         self.settle(oid, now);
         Ok(Placed { oid, refused })
+    }
+
+    /// Returns the sum of the fees that an account has paid to a builder.
+    pub(crate) fn paid_to_builder(&self, account: Address, builder: Address) -> Num {
+        let is_of = |oid: u64| {
+            let paid = self.orders.get(&oid).and_then(|order| order.builder);
+            paid.is_some_and(|paid| paid.builder == builder)
+        };
+        self.fills(account).filter(|fill| is_of(fill.oid)).map(|fill| fill.builder_fee).sum()
     }
 
     /// Adds a new or changed order to the indexes.

@@ -141,11 +141,14 @@ impl Engine {
         let (account, side) = (order.account, order.side);
         let millionths = if taker { self.style.fees.0 } else { self.style.fees.1 };
         let value = price.times(size);
+        // On spot only the seller pays the builder.
+        let paying = order.builder.filter(|_| spec.base.is_none() || !order.buy);
+        let builder_fee = paying.map_or(Num::ZERO, |paid| value.times(paid.rate));
         let (before, profit, fee, fee_token) = match spec.base {
-            Some(base) => self.swap(&order, base, (size, value), millionths),
+            Some(base) => self.swap(&order, base, (size, value), (millionths, builder_fee)),
             None => {
                 let before = self.held(account, spec.name, side);
-                let fee = value.ratio(millionths, 1_000_000);
+                let fee = value.ratio(millionths, 1_000_000) + builder_fee;
                 let change = if order.buy { size } else { -size };
                 let profit = self.change_position(account, (spec.name, side), change, price, now);
                 let pocket = self.pocket(account, &spec);
@@ -153,6 +156,10 @@ impl Engine {
                 (before, profit, fee, self.style.collateral)
             }
         };
+        if let Some(paid) = paying {
+            let pocket = self.pocket(paid.builder, &spec);
+            self.credit(paid.builder, &pocket, builder_fee);
+        }
         let fee_token = fee_token.to_owned();
         let id = self.fills.last_key_value().map_or(1, |(id, _)| id + 1);
         self.touch(Key::Fill(id));
@@ -170,6 +177,7 @@ impl Engine {
             taker,
             fee,
             fee_token,
+            builder_fee,
             before,
             profit,
             client,
@@ -197,7 +205,7 @@ impl Engine {
         order: &Order,
         base: &'static str,
         (size, value): (Num, Num),
-        millionths: i128,
+        (millionths, builder_fee): (i128, Num),
     ) -> (Num, Num, Num, &'static str) {
         let quote = self.style.collateral;
         let (base_pocket, quote_pocket) = (format!("spot:{base}"), format!("spot:{quote}"));
@@ -205,7 +213,7 @@ impl Engine {
         let before = held.map_or(Num::ZERO, |account| account.balance(&base_pocket));
         // The fee is taken from what the order receives.
         let (received, token) = if order.buy { (size, base) } else { (value, quote) };
-        let fee = received.ratio(millionths, 1_000_000);
+        let fee = received.ratio(millionths, 1_000_000) + builder_fee;
         let (base_change, quote_change) =
             if order.buy { (size - fee, -value) } else { (-size, value - fee) };
         self.credit(order.account, &base_pocket, base_change);

@@ -16,12 +16,15 @@ mod matching;
 mod number;
 mod order;
 mod prices;
+mod risk;
 mod triggers;
 
 pub(crate) use account::{Account, Mode, Position};
 pub(crate) use journal::Entry;
 pub(crate) use number::Num;
-pub(crate) use order::{Execution, Fill, NewOrder, Order, Reject, Side, Status, Tif, Trigger};
+pub(crate) use order::{
+    BuilderFee, Execution, Fill, NewOrder, Order, Reject, Side, Status, Tif, Trigger,
+};
 pub(crate) use prices::{Level, Market};
 
 use journal::Journal;
@@ -47,6 +50,8 @@ pub(crate) struct Spec {
     /// The smallest difference of two prices in addition to `price_places`; zero if there is none.
     pub(crate) tick: Num,
     pub(crate) max_leverage: u32,
+    /// Whether cross margin is refused.
+    pub(crate) only_isolated: bool,
     /// Whether orders are accepted.
     pub(crate) listed: bool,
     /// The first price.

@@ -118,6 +118,16 @@ pub(crate) struct NewOrder {
     pub(crate) words: (String, String),
     /// Hash of the request's signed data.
     pub(crate) request: String,
+    /// Receives a fee for each match.
+    pub(crate) builder: Option<BuilderFee>,
+}
+
+/// A builder and its fee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BuilderFee {
+    pub(crate) builder: Address,
+    /// Part of the value.
+    pub(crate) rate: Num,
 }
 
 /// An order.
@@ -150,6 +160,8 @@ pub(crate) struct Order {
     /// Number of changes of price or quantity.
     #[serde(default)]
     pub(crate) changes: u32,
+    #[serde(default)]
+    pub(crate) builder: Option<BuilderFee>,
 }
 
 impl Order {
@@ -185,6 +197,9 @@ pub(crate) struct Fill {
     pub(crate) taker: bool,
     pub(crate) fee: Num,
     pub(crate) fee_token: String,
+    /// The part of the fee that the order's builder receives.
+    #[serde(default)]
+    pub(crate) builder_fee: Num,
     /// The position before the match, with its sign.
     pub(crate) before: Num,
     pub(crate) profit: Num,

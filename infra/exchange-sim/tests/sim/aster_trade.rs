@@ -1,5 +1,6 @@
 //! Orders on the simulated Aster.
 
+use exchange_sim::aster::{Noop, Rules};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, DAY_MS, Wallet, aster::Aster, aster::sign_text};
@@ -311,6 +312,38 @@ async fn nonce_is_used_once_and_noop_uses_it_up() {
     aster.clock.advance(60_002);
     assert_eq!(call_at(&aster, route, &late, nonce).await.json()["code"], -4_225);
     assert_eq!(aster.exchange.executions(user().address()).len(), 2);
+}
+
+/// The pessimistic reading of the documents: a success says nothing about the order.
+#[tokio::test]
+async fn acknowledged_noop_proves_nothing_about_its_nonce() {
+    let aster = with_agent();
+    let rules = aster.exchange.rules();
+    aster.exchange.set_rules(Rules { noop: Noop::Acknowledgement, ..rules });
+    let (nonce, noop) = (aster.nonce(), ("POST", "/fapi/v3/noop"));
+    let order = limit("59000", "&newClientOrderId=bot-1");
+    assert_eq!(call_at(&aster, ("POST", ORDER), &order, nonce).await.json()["status"], "NEW");
+    assert_eq!(call_at(&aster, noop, "", nonce).await.json()["code"], 200);
+    // A free nonce is used up as before, and a stale one is refused.
+    let nonce = aster.nonce();
+    assert_eq!(call_at(&aster, noop, "", nonce).await.json()["code"], 200);
+    let late = limit("59000", "&newClientOrderId=bot-2");
+    assert_eq!(call_at(&aster, ("POST", ORDER), &late, nonce).await.json()["code"], -4_225);
+    aster.clock.advance(60_001);
+    assert_eq!(call_at(&aster, noop, "", nonce).await.json()["code"], -4_225);
+}
+
+#[tokio::test]
+async fn lagging_reads_show_an_earlier_state() {
+    let aster = with_agent();
+    aster.exchange.set_rules(Rules { reads_lag_ms: 8_000, ..aster.exchange.rules() });
+    place(&aster, &limit("59000", "&newClientOrderId=bot-1")).await;
+    let status = ("GET", ORDER);
+    let named = "symbol=BTCUSDT&origClientOrderId=bot-1";
+    aster.clock.advance(7_999);
+    assert_eq!(call(&aster, status, named).await["code"], -2_013);
+    aster.clock.advance(1);
+    assert_eq!(call(&aster, status, named).await["status"], "NEW");
 }
 
 #[tokio::test]

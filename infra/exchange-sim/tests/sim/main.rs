@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
+mod aster_account;
 mod aster_manage;
 mod aster_reads;
 mod aster_register;
@@ -10,6 +11,7 @@ mod aster_v1;
 mod drift;
 mod faults;
 mod faults_trade;
+mod hyperliquid_account;
 mod hyperliquid_approve;
 mod hyperliquid_info;
 mod hyperliquid_l1;

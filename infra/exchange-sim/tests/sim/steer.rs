@@ -1,6 +1,7 @@
 //! Steering over HTTP.
 
 use axum::{Router, body::Body};
+use exchange_sim::aster::Noop;
 use http::Request;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -39,6 +40,10 @@ async fn prices_deposits_modes_and_faults_are_set() {
         ("liquidity", json!({"symbol": "BTC", "bids": [["60000", "1"]], "asks": [["62000", "2"]]})),
         ("deposit", json!({"account": account(), "pocket": "spot", "amount": "12.5"})),
         ("mode", json!({"account": account(), "mode": "unifiedAccount"})),
+        (
+            "leverage",
+            json!({"account": account(), "symbol": "BTC", "leverage": 7, "marginMode": "isolated"}),
+        ),
         ("fault", json!({"target": "userRole", "fault": "late", "ms": 5})),
         ("fault", json!({"target": "userRole", "fault": "status", "status": 503})),
     ] {
@@ -51,6 +56,12 @@ async fn prices_deposits_modes_and_faults_are_set() {
     assert_eq!(state["markets"]["BTC"], btc);
     let removed = send(router.clone(), ("DELETE", "/_sim/faults"), &LOCAL[..1], &Value::Null).await;
     assert_eq!(removed, (200, json!({"removed": 2})));
+    let path = format!("/_sim/account?account={}", account());
+    let (_, held) = send(router.clone(), ("GET", &path), &LOCAL[..1], &Value::Null).await;
+    assert_eq!(held["balances"]["spot:USDC"], "12.5");
+    assert_eq!(held["leverage"]["BTC"], json!({"leverage": 7, "marginMode": "isolated"}));
+    assert_eq!(held["leverage"]["ETH"], json!({"leverage": 20, "marginMode": "cross"}));
+    assert_eq!((&held["positions"], &held["openOrders"]), (&json!([]), &json!([])));
     let path = format!("/_sim/executions?account={}", account());
     let executions = send(router, ("GET", &path), &LOCAL[..1], &Value::Null).await;
     assert_eq!(executions, (200, json!({})));
@@ -93,6 +104,29 @@ async fn documented_faults_are_accepted() {
 }
 
 #[tokio::test]
+async fn rules_of_aster_are_set() {
+    let aster = Aster::new();
+    for (rule, value, status) in [
+        ("noop", "acknowledgement", 200),
+        ("readsLag", "8000", 200),
+        ("readsLag", "120001", 400),
+        ("readsLag", "-1", 400),
+        ("noop", "maybe", 400),
+        ("noop", "", 400),
+        ("weight", "1", 400),
+    ] {
+        let body = json!({"rule": rule, "value": value});
+        let sent = send(aster.exchange.router(), ("POST", "/_sim/rule"), &LOCAL, &body).await;
+        assert_eq!(sent.0, status, "{body}");
+    }
+    let rules = aster.exchange.rules();
+    assert_eq!((rules.noop, rules.reads_lag_ms), (Noop::Acknowledgement, 8_000));
+    let body = json!({"rule": "noop", "value": "proof"});
+    assert_eq!(send(aster.exchange.router(), ("POST", "/_sim/rule"), &LOCAL, &body).await.0, 200);
+    assert_eq!(aster.exchange.rules().noop, Noop::Proof);
+}
+
+#[tokio::test]
 async fn documented_markets_exist() {
     let mut listed = Vec::new();
     for router in [Hyperliquid::new().exchange.router(), Aster::new().exchange.router()] {
@@ -118,6 +152,7 @@ async fn invalid_steering_is_refused() {
         ("deposit", json!({"account": "0x12", "amount": "1"})),
         ("deposit", json!({"account": account(), "pocket": "none", "amount": "1"})),
         ("mode", json!({"account": account(), "mode": "hedge"})),
+        ("rule", json!({"rule": "noop", "value": "proof"})),
         ("fault", json!({"target": "order", "fault": "late"})),
         ("fault", json!({"target": "order", "fault": "unknown"})),
     ] {

@@ -109,7 +109,7 @@ async fn hyperliquid_actions_of_vectors_are_read_over_http() {
             _ if kind == "agentSendAsset" => "Agent can only send asset to same user",
             _ if kind == "modify" => "Cannot modify canceled or filled order",
             _ if kind == "updateIsolatedMargin" => "Position does not use isolated margin",
-            _ if inputs["action"]["builder"].is_object() => "Builder 0x",
+            _ if inputs["action"]["builder"].is_object() => "Builder fee has not been approved.",
             _ => "",
         };
         if said.is_object() {

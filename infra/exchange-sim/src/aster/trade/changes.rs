@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Exchange, Parameters, refusal::Refusal, success};
+use super::super::reads::authenticate_with;
+use super::super::{Exchange, Noop, Parameters, refusal::Refusal, success};
 use super::fields::{Fields, OrderName};
 use super::markets::filters;
 use super::orders::{check_distance, check_price, check_quantity, element, fail, listed, refusal};
-use super::{Trader, reads, trade};
+use super::{NONCE_LIFE_MS, Trader, may_trade, reads, trade};
 use crate::market::{Engine, Num, Order};
 
 /// Number of changes of one order.
@@ -145,11 +146,19 @@ pub(super) fn no_such_order() -> Refusal {
 }
 
 /// `POST /fapi/v3/noop`: uses the nonce, so that a late request with the same nonce is refused.
+/// [`Rules::noop`](super::super::Rules) decides about a nonce that was used before.
 pub(in crate::aster) fn noop(
     exchange: &Exchange,
     parameters: &Parameters,
 ) -> Result<Value, Refusal> {
-    trade(exchange, parameters, |_, _| Ok(success()))
+    if exchange.rules().noop == Noop::Proof {
+        return trade(exchange, parameters, |_, _| Ok(success()));
+    }
+    let account = authenticate_with(exchange, parameters, |accounts, agent, nonce| {
+        accounts.reuse_nonce(agent, nonce, (parameters.now(), NONCE_LIFE_MS))
+    })?;
+    may_trade(exchange, parameters, account)?;
+    Ok(success())
 }
 
 /// `POST /fapi/v3/leverage`
@@ -163,7 +172,18 @@ pub(in crate::aster) fn leverage(
         if value == 0 || value > spec.max_leverage {
             return Err(fail(-4_028, &format!("Leverage {value} is not valid")));
         }
-        let cross = engine.account(trader.account).is_none_or(|it| it.leverage(&spec).1);
+        let (before, cross) = engine.leverage(trader.account, &spec);
+        let known = engine.account(trader.account);
+        let held = known.is_some_and(|it| it.positions().any(|it| it.market == spec.name));
+        if held && !cross && value < before {
+            let text = "Leverage reduction is not supported in Isolated Margin Mode with open \
+                        positions.";
+            return Err(fail(-4_161, text));
+        }
+        if !engine.covers_leverage(trader.account, &spec, value) {
+            let text = "Leverage is smaller than permitted: insufficient margin balance.";
+            return Err(fail(-2_028, text));
+        }
         engine.set_leverage(trader.account, &spec, value, cross);
         Ok(json!({"leverage": value, "maxNotionalValue": "1000000", "symbol": spec.name}))
     })
@@ -182,7 +202,7 @@ pub(in crate::aster) fn margin_type(
             _ => return Err(Refusal::Invalid("marginType")),
         };
         let known = engine.account(trader.account);
-        let (value, before) = known.map_or((20, true), |known| known.leverage(&spec));
+        let (value, before) = engine.leverage(trader.account, &spec);
         if before == cross {
             return Err(fail(-4_046, "No need to change margin type."));
         }

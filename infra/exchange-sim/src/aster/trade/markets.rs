@@ -130,6 +130,7 @@ pub(in crate::aster) fn engine() -> Engine {
         price_places: filters.price_precision,
         tick: number(filters.tick),
         max_leverage: filters.leverage,
+        only_isolated: false,
         listed: filters.status == "TRADING",
         price: number(filters.price),
     });

@@ -3,10 +3,13 @@
 use alloy_primitives::Address;
 use serde_json::Value;
 
-use super::{Exchange, Parameters, reads::authenticate, refusal::Refusal, signing};
+use super::{
+    Exchange, Parameters, builders::Builders, reads::authenticate, refusal::Refusal, signing,
+};
 use crate::lock;
 use crate::market::{Engine, Num};
 
+pub(super) mod account;
 pub(super) mod changes;
 mod fields;
 pub(super) mod markets;
@@ -29,6 +32,8 @@ struct Trader {
     account: Address,
     /// Digest of the signed text.
     request: String,
+    /// The builders that the account has approved.
+    builders: Builders,
     now: u64,
 }
 
@@ -52,9 +57,10 @@ fn trade(
     let digest = text.and_then(|text| signing::message_digest(chain_id, text));
     let request = digest.map(|digest| digest.to_string()).unwrap_or_default();
     let now = parameters.now();
+    let builders = Builders::of(lock(&exchange.0.accounts).builders_mut(account));
     let mut engine = lock(&exchange.0.engine);
     fund(&mut engine, account);
-    let result = apply(&mut engine, &Trader { account, request, now });
+    let result = apply(&mut engine, &Trader { account, request, builders, now });
     engine.commit(now);
     result
 }

@@ -7,7 +7,7 @@ use super::super::{Exchange, Parameters, refusal::Refusal};
 use super::fields::{Fields, precision};
 use super::markets::{Filters, MIN_NOTIONAL, filters, number};
 use super::{Trader, reads, trade};
-use crate::market::{Engine, NewOrder, Num, Order, Reject, Side, Spec, Tif, Trigger};
+use crate::market::{BuilderFee, Engine, NewOrder, Num, Order, Reject, Side, Spec, Tif, Trigger};
 
 /// Distance of a market order's limit from the mark, in percent (`marketTakeBound`).
 const TAKE_BOUND: i128 = 5;
@@ -133,6 +133,7 @@ fn read(engine: &Engine, trader: &Trader, fields: &Fields) -> Result<(NewOrder, 
     }
     check_open(engine, trader.account, &spec, trigger.is_some())?;
     let client = client(fields)?;
+    let builder = trader.builders.of_order(fields.get("builder"), fields.get("feeRate"))?;
     let new = NewOrder {
         account: trader.account,
         market: spec.name.to_owned(),
@@ -149,6 +150,7 @@ fn read(engine: &Engine, trader: &Trader, fields: &Fields) -> Result<(NewOrder, 
         entry: None,
         words: (kind.to_owned(), word(tif).to_owned()),
         request: trader.request.clone(),
+        builder: builder.map(|(builder, rate)| BuilderFee { builder, rate }),
     };
     Ok((new, spec))
 }

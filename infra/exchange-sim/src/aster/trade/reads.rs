@@ -4,13 +4,13 @@ use alloy_primitives::Address;
 use serde_json::{Value, json};
 
 use super::super::{Exchange, Parameters, reads::authenticate, refusal::Refusal};
+use super::NONCE_LIFE_MS;
 use super::changes::no_such_order;
 use super::fields::{Fields, OrderName};
 use super::markets::{exchange_info, filters};
 use super::orders::fail;
-use super::{NONCE_LIFE_MS, POCKET};
 use crate::lock;
-use crate::market::{Engine, Fill, Num, Order, Position, Side, Spec, Status};
+use crate::market::{Engine, Num, Order, Side, Spec, Status};
 
 /// An order that ended without a fill is forgotten after this time.
 const FORGOTTEN_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
@@ -47,7 +47,7 @@ pub(in crate::aster) fn premium_index(
 }
 
 /// Authenticates a read, and returns the response for the state that the request's lag selects.
-fn read(
+pub(super) fn read(
     exchange: &Exchange,
     parameters: &Parameters,
     show: impl FnOnce(&Engine, Address, u64) -> Result<Value, Refusal>,
@@ -65,7 +65,7 @@ fn read(
     }
 }
 
-fn symbol_of(engine: &Engine, symbol: &str) -> Result<Spec, Refusal> {
+pub(super) fn symbol_of(engine: &Engine, symbol: &str) -> Result<Spec, Refusal> {
     engine.spec(symbol).ok_or_else(|| fail(-1_121, "Invalid symbol."))
 }
 
@@ -140,123 +140,6 @@ fn shown<'a>(engine: &Engine, orders: impl Iterator<Item = &'a Order>) -> Value 
     orders.filter_map(|it| engine.spec(&it.market).map(|spec| order(&spec, it))).collect()
 }
 
-/// `GET /fapi/v3/userTrades`
-pub(in crate::aster) fn user_trades(
-    exchange: &Exchange,
-    parameters: &Parameters,
-) -> Result<Value, Refusal> {
-    read(exchange, parameters, |engine, account, _| {
-        let symbol = parameters.text("symbol")?;
-        symbol_of(engine, symbol)?;
-        Ok(engine.fills(account).filter(|fill| fill.market == symbol).map(trade).collect())
-    })
-}
-
-fn trade(fill: &Fill) -> Value {
-    json!({
-        "symbol": fill.market,
-        "id": fill.id,
-        "orderId": fill.oid,
-        "side": if fill.buy { "BUY" } else { "SELL" },
-        "price": fill.price.fixed(8),
-        "qty": fill.size.text(),
-        "realizedPnl": fill.profit.fixed(8),
-        "quoteQty": fill.price.times(fill.size).fixed(8),
-        "commission": fill.fee.fixed(8),
-        "commissionAsset": fill.fee_token,
-        "time": fill.at,
-        "positionSide": side(fill.side),
-        "buyer": fill.buy,
-        "maker": !fill.taker,
-    })
-}
-
-/// `GET /fapi/v3/positionRisk`: also rows without a position.
-pub(in crate::aster) fn position_risk(
-    exchange: &Exchange,
-    parameters: &Parameters,
-) -> Result<Value, Refusal> {
-    read(exchange, parameters, |engine, account, _| {
-        let symbol = parameters.get("symbol");
-        symbol.map_or(Ok(()), |symbol| symbol_of(engine, symbol).map(drop))?;
-        let hedge = engine.account(account).is_some_and(|account| account.hedge);
-        let sides: &[Side] =
-            if hedge { &[Side::Both, Side::Long, Side::Short] } else { &[Side::Both] };
-        let specs = engine.specs().iter();
-        let asked = specs.filter(|spec| symbol.is_none_or(|symbol| spec.name == symbol));
-        let rows = asked.flat_map(|spec| sides.iter().map(move |side| (spec, *side)));
-        Ok(rows.map(|(spec, side)| risk(engine, account, spec, side)).collect())
-    })
-}
-
-fn risk(engine: &Engine, address: Address, spec: &Spec, of: Side) -> Value {
-    let account = engine.account(address);
-    let none = Position {
-        market: spec.name.to_owned(),
-        side: of,
-        size: Num::ZERO,
-        entry: Num::ZERO,
-        added: Num::ZERO,
-        updated: 0,
-    };
-    let held = account.and_then(|account| account.position(spec.name, of)).unwrap_or(&none);
-    let (leverage, cross) = account.map_or((20, true), |account| account.leverage(spec));
-    let mark = engine.market(spec.name).map_or(Num::ZERO, |market| market.mark);
-    let margin = engine.margin(address, spec, held.size, held.entry) + held.added;
-    let isolated = if cross { Num::ZERO } else { margin };
-    json!({
-        "symbol": spec.name,
-        "positionAmt": held.size.fixed(usize::from(spec.size_places)),
-        "entryPrice": held.entry.fixed(5),
-        "markPrice": mark.fixed(8),
-        "unRealizedProfit": held.profit(mark).fixed(8),
-        "liquidationPrice": "0",
-        "leverage": leverage.to_string(),
-        "maxNotionalValue": "1000000",
-        "marginType": if cross { "cross" } else { "isolated" },
-        "isolatedMargin": isolated.fixed(8),
-        "isAutoAddMargin": "false",
-        "positionSide": side(of),
-        "notional": held.size.times(mark).fixed(8),
-        "isolatedWallet": isolated.fixed(8),
-        "updateTime": held.updated,
-    })
-}
-
-/// `GET /fapi/v3/positionSide/dual`
-pub(in crate::aster) fn position_mode(
-    exchange: &Exchange,
-    parameters: &Parameters,
-) -> Result<Value, Refusal> {
-    read(exchange, parameters, |engine, account, _| {
-        let hedge = engine.account(account).is_some_and(|account| account.hedge);
-        Ok(json!({"dualSidePosition": hedge}))
-    })
-}
-
-/// Returns the response to `balance`.
-pub(in crate::aster) fn balance(engine: &Engine, address: Address) -> Value {
-    let account = engine.account(address);
-    let total = account.map_or(Num::ZERO, |account| account.balance(POCKET));
-    let profits = account.into_iter().flat_map(|account| account.positions()).map(|held| {
-        let mark = engine.market(&held.market).map_or(held.entry, |market| market.mark);
-        held.profit(mark)
-    });
-    let profit: Num = profits.sum();
-    let free = engine.available(address, POCKET).max(Num::ZERO);
-    json!([{
-        "accountAlias": "SgsR",
-        "asset": "USDT",
-        "balance": total.fixed(8),
-        "crossWalletBalance": total.fixed(8),
-        "crossUnPnl": profit.fixed(8),
-        "availableBalance": free.fixed(8),
-        "maxWithdrawAmount": free.min(total).fixed(8),
-        "marginAvailable": true,
-        "updateTime": 0,
-    }])
-}
-
 /// Returns the response for an order. Numbers have the digits of the market's precision.
 pub(super) fn order(spec: &Spec, order: &Order) -> Value {
     let filters = filters(spec.name);
@@ -310,7 +193,7 @@ pub(super) fn word(order: &Order) -> &'static str {
     }
 }
 
-fn side(side: Side) -> &'static str {
+pub(super) fn side(side: Side) -> &'static str {
     match side {
         Side::Both => "BOTH",
         Side::Long => "LONG",

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use alloy_primitives::Address;
 use serde_json::{Value, json};
 
-use super::super::Exchange;
+use super::super::{Exchange, Noop};
 use super::reads::word;
 use super::{POCKET, fund};
 use crate::lock;
 use crate::market::{Engine, Num, Side};
 use crate::steer::{Executed, OpenOrder, Quote, Steered, read_levels};
+
+/// The longest lag of reads, in milliseconds: for so long earlier states are remembered.
+const MAX_LAG_MS: u64 = 120_000;
 
 impl Exchange {
     /// Changes a market's price: the house quotes around it, its quotes fill the resting orders
@@ -44,6 +47,21 @@ impl Exchange {
             fund(engine, account);
             engine.account_mut(account).hedge = hedge;
         });
+    }
+
+    /// Changes the leverage of an account in a market, as its owner can do elsewhere. Returns false
+    /// for an unknown symbol, and for what the market does not permit.
+    pub fn set_leverage(
+        &self,
+        account: Address,
+        symbol: &str,
+        leverage: u32,
+        is_cross: bool,
+    ) -> bool {
+        self.steer(|engine, _| {
+            fund(engine, account);
+            crate::steer::set_leverage(engine, account, symbol, (leverage, is_cross))
+        })
     }
 
     /// Returns what became of each client's id that an account has used. Never forgets one.
@@ -107,6 +125,25 @@ impl Steered for Exchange {
         known
     }
 
+    fn rule(&self, name: &str, value: &str) -> bool {
+        let mut rules = self.rules();
+        match (name, value) {
+            ("noop", "proof") => rules.noop = Noop::Proof,
+            ("noop", "acknowledgement") => rules.noop = Noop::Acknowledgement,
+            ("readsLag", ms) => match ms.parse() {
+                Ok(ms) if ms <= MAX_LAG_MS => rules.reads_lag_ms = ms,
+                _ => return false,
+            },
+            _ => return false,
+        }
+        self.set_rules(rules);
+        true
+    }
+
+    fn leverage(&self, account: Address, symbol: &str, value: u32, is_cross: bool) -> bool {
+        self.set_leverage(account, symbol, value, is_cross)
+    }
+
     fn fault(&self, target: &str, fault: crate::faults::Fault) {
         self.fail_next(target, fault);
     }
@@ -122,5 +159,10 @@ impl Steered for Exchange {
 
     fn executed(&self, account: Address) -> Value {
         json!(self.executions(account))
+    }
+
+    fn account(&self, account: Address) -> Value {
+        let open = self.open_orders_of(account);
+        crate::steer::account(&lock(&self.0.engine), account, &open)
     }
 }

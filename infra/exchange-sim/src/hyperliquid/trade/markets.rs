@@ -29,6 +29,7 @@ pub(in crate::hyperliquid) fn engine() -> Engine {
         price_places: 6 - size_places,
         tick: Num::ZERO,
         max_leverage,
+        only_isolated: dex == "xyz",
         listed,
         price: Num::parse(price).unwrap_or(Num::ONE),
     };
@@ -41,6 +42,7 @@ pub(in crate::hyperliquid) fn engine() -> Engine {
         price_places: 8 - size_places,
         tick: Num::ZERO,
         max_leverage: 1,
+        only_isolated: false,
         listed: true,
         price: Num::parse(price).unwrap_or(Num::ONE),
     };
@@ -80,6 +82,10 @@ pub(in crate::hyperliquid) fn meta(engine: &Engine, dex: &str) -> Option<Value> 
                 "maxLeverage": spec.max_leverage,
                 "marginTableId": spec.max_leverage,
             });
+            if spec.only_isolated {
+                entry["onlyIsolated"] = json!(true);
+                entry["marginMode"] = json!("noCross");
+            }
             if !spec.listed {
                 entry["isDelisted"] = json!(true);
             }

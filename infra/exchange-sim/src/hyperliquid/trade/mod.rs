@@ -7,6 +7,7 @@ use super::{Exchange, refusal::Refusal};
 use crate::lock;
 use crate::market::{Engine, Num, Side};
 
+pub(super) mod accounts;
 pub(super) mod markets;
 mod orders;
 pub(super) mod reads;
@@ -62,14 +63,7 @@ fn apply(engine: &mut Engine, sender: Sender<'_>, act: &Act) -> Result<Value, Re
     let failed = |text: &str| Err(Refusal::Other(text.to_owned()));
     match act {
         Act::Noop => done(),
-        Act::Order(action) => {
-            if let Some(builder) = &action.builder {
-                // No builder is approved. The real text is not published.
-                let builder = builder.b;
-                return failed(&format!("Builder {builder:#x} has not been approved."));
-            }
-            statuses("order", orders::place(engine, sender, action))
-        }
+        Act::Order(action) => statuses("order", orders::place(engine, sender, action)),
         Act::Cancel(action) => {
             let entries = action.cancels.iter();
             let cancel = |(asset, oid)| cancel(engine, account, asset, &OrderName::Oid(oid), now);
@@ -136,15 +130,24 @@ fn update_leverage(
     // The real texts for an unknown asset and an invalid leverage are not published.
     let spec = by_asset(engine, action.asset).filter(|spec| spec.base.is_none());
     let spec = spec.ok_or_else(|| Refusal::Other("Invalid asset.".to_owned()))?;
+    let failed = |text: &str| Err(Refusal::Other(text.to_owned()));
     if action.leverage == 0 || action.leverage > spec.max_leverage {
-        return Err(Refusal::Other("Invalid leverage value".to_owned()));
+        return failed("Invalid leverage value");
+    }
+    if spec.only_isolated && action.is_cross {
+        return failed("Cross margin is not allowed for this asset.");
     }
     let known = engine.account(account);
     let held = known.is_some_and(|known| known.position(spec.name, Side::Both).is_some());
-    let cross = known.is_none_or(|known| known.leverage(&spec).1);
+    let cross = engine.leverage(account, &spec).1;
     if held && cross != action.is_cross {
-        let text = "Cannot switch leverage type with open position.";
-        return Err(Refusal::Other(text.to_owned()));
+        return failed("Cannot switch leverage type with open position.");
+    }
+    if !engine.covers_leverage(account, &spec, action.leverage) {
+        let kind = if cross { "Cross" } else { "Isolated" };
+        return failed(&format!(
+            "{kind} position does not have sufficient margin available to decrease leverage."
+        ));
     }
     engine.set_leverage(account, &spec, action.leverage, action.is_cross);
     Ok(json!({"type": "default"}))

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::wire::{BatchModify, Grouping, Kind, OrderName, Orders, Tpsl, WireOrder, WireTif};
 use super::words::{live, refusal, tif};
-use crate::market::{Engine, NewOrder, Num, Order, Side, Spec, Status, Tif, Trigger};
+use crate::market::{BuilderFee, Engine, NewOrder, Num, Order, Side, Spec, Status, Tif, Trigger};
 
 /// Minimum value of an order, in dollars.
 const MINIMUM: Num = Num::whole(10);
@@ -22,6 +22,8 @@ pub(in crate::hyperliquid) struct Sender<'a> {
     pub(in crate::hyperliquid) account: Address,
     /// Hash of the signed action.
     pub(in crate::hyperliquid) request: &'a str,
+    /// The builder of the action, which the account has approved.
+    pub(in crate::hyperliquid) builder: Option<BuilderFee>,
     pub(in crate::hyperliquid) now: u64,
 }
 
@@ -136,6 +138,7 @@ fn add(
         entry,
         words: (String::new(), word.to_owned()),
         request: sender.request.to_owned(),
+        builder: sender.builder,
     };
     let placed = engine.place(new, sender.now).map_err(|reject| refusal(reject, order.a))?;
     match placed.refused {

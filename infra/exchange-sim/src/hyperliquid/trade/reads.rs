@@ -3,14 +3,16 @@
 use alloy_primitives::Address;
 use serde_json::{Value, json};
 
-use super::markets;
 use super::orders::{find, shown_tif};
 use super::wire::OrderName;
 use super::words::{kind, number, side, word};
-use crate::market::{Engine, Fill, Mode, Num, Order, Side};
+use crate::market::{Engine, Fill, Num, Order, Side};
 
 /// Number of orders or fills in one response.
 const MOST: usize = 2_000;
+
+/// Number of fills of an account that can be asked for.
+const REMEMBERED: usize = 10_000;
 
 /// Number of prices on each side of `l2Book`.
 const DEPTH: usize = 20;
@@ -133,14 +135,16 @@ pub(in crate::hyperliquid) fn user_fills(engine: &Engine, user: Address) -> Valu
     fills.into_iter().rev().take(MOST).map(fill).collect()
 }
 
-/// Returns the fills of a period, oldest first.
+/// Returns the fills of a period, oldest first. Only the latest 10,000 can be asked for.
 pub(in crate::hyperliquid) fn fills_by_time(
     engine: &Engine,
     user: Address,
     (start, end): (u64, Option<u64>),
 ) -> Value {
     let period = start..=end.unwrap_or(u64::MAX);
-    engine.fills(user).filter(|fill| period.contains(&fill.at)).take(MOST).map(fill).collect()
+    let forgotten = engine.fills(user).count().saturating_sub(REMEMBERED);
+    let fills = engine.fills(user).skip(forgotten);
+    fills.filter(|fill| period.contains(&fill.at)).take(MOST).map(fill).collect()
 }
 
 fn fill(fill: &Fill) -> Value {
@@ -174,93 +178,11 @@ fn fill(fill: &Fill) -> Value {
     if let Some(cloid) = &fill.client {
         shown["cloid"] = json!(cloid);
     }
-    shown
-}
-
-pub(in crate::hyperliquid) fn clearinghouse(
-    engine: &Engine,
-    user: Address,
-    dex: &str,
-    now: u64,
-) -> Value {
-    let mut positions = Vec::new();
-    let (mut notional, mut profit, mut margin) = (Num::ZERO, Num::ZERO, Num::ZERO);
-    let account = engine.account(user);
-    for position in account.into_iter().flat_map(|account| account.positions()) {
-        let Some(spec) = engine.spec(&position.market).filter(|spec| spec.dex == dex) else {
-            continue;
-        };
-        let mark = engine.market(spec.name).map_or(position.entry, |market| market.mark);
-        let value = position.size.abs().times(mark);
-        let gain = position.profit(mark);
-        let used = engine.margin(user, &spec, position.size, position.entry) + position.added;
-        let (leverage, cross) = account.map_or((1, true), |account| account.leverage(&spec));
-        let leverage_kind = if cross { "cross" } else { "isolated" };
-        notional += value;
-        profit += gain;
-        margin += used;
-        positions.push(json!({
-            "type": "oneWay",
-            "position": {
-                "coin": spec.name,
-                "szi": position.size.dotted(),
-                "leverage": {"type": leverage_kind, "value": leverage},
-                "entryPx": position.entry.dotted(),
-                "positionValue": value.dotted(),
-                "unrealizedPnl": gain.dotted(),
-                "returnOnEquity": gain.over(used).dotted(),
-                "liquidationPx": null,
-                "marginUsed": used.dotted(),
-                "maxLeverage": spec.max_leverage,
-                "cumFunding": {"allTime": "0.0", "sinceOpen": "0.0", "sinceChange": "0.0"},
-            },
-        }));
+    if !fill.builder_fee.is_zero() {
+        // Part of `fee`.
+        shown["builderFee"] = json!(fill.builder_fee.dotted());
     }
-    let pocket = format!("perp:{dex}");
-    let balance = account.map_or(Num::ZERO, |account| account.balance(&pocket));
-    let unified = engine.mode(user).is_unified();
-    let free = if unified { Num::ZERO } else { engine.available(user, &pocket).max(Num::ZERO) };
-    let summary = json!({
-        "accountValue": (balance + profit).dotted(),
-        "totalNtlPos": notional.dotted(),
-        "totalRawUsd": (balance + profit - notional).dotted(),
-        "totalMarginUsed": margin.dotted(),
-    });
-    json!({
-        "marginSummary": summary,
-        "crossMarginSummary": summary,
-        "crossMaintenanceMarginUsed": margin.ratio(1, 2).dotted(),
-        "withdrawable": free.dotted(),
-        "assetPositions": positions,
-        "time": now,
-    })
-}
-
-pub(in crate::hyperliquid) fn spot_clearinghouse(engine: &Engine, user: Address) -> Value {
-    let balances = engine.account(user).into_iter().flat_map(|account| &account.balances);
-    let balances: Value = balances
-        .filter_map(|(pocket, total)| {
-            let token = pocket.strip_prefix("spot:")?;
-            let hold = (*total - engine.available(user, pocket)).max(Num::ZERO);
-            Some(json!({
-                "coin": token,
-                "token": markets::token_index(token)?,
-                "total": total.dotted(),
-                "hold": hold.dotted(),
-                "entryNtl": "0.0",
-            }))
-        })
-        .collect();
-    json!({"balances": balances})
-}
-
-pub(in crate::hyperliquid) fn abstraction(engine: &Engine, user: Address) -> Value {
-    json!(match engine.mode(user) {
-        Mode::Default => "default",
-        Mode::Disabled => "disabled",
-        Mode::Unified => "unifiedAccount",
-        Mode::Portfolio => "portfolioMargin",
-    })
+    shown
 }
 
 pub(in crate::hyperliquid) fn rate_limit(engine: &Engine, user: Address) -> Value {

@@ -63,6 +63,21 @@ impl Exchange {
         true
     }
 
+    /// Changes the leverage of an account in a market, as its owner can do elsewhere. Returns false
+    /// for an unknown coin, and for what the market does not permit.
+    pub fn set_leverage(
+        &self,
+        account: Address,
+        coin: &str,
+        leverage: u32,
+        is_cross: bool,
+    ) -> bool {
+        self.steer(|engine, _| {
+            super::fund(engine, account);
+            crate::steer::set_leverage(engine, account, coin, (leverage, is_cross))
+        })
+    }
+
     /// Returns what became of each client's id that an account has used. Never forgets one.
     #[must_use]
     pub fn executions(&self, account: Address) -> BTreeMap<String, Executed> {
@@ -114,6 +129,15 @@ impl Steered for Exchange {
         self.set_mode(account, mode)
     }
 
+    /// No rule of this exchange can be changed.
+    fn rule(&self, _name: &str, _value: &str) -> bool {
+        false
+    }
+
+    fn leverage(&self, account: Address, symbol: &str, value: u32, is_cross: bool) -> bool {
+        self.set_leverage(account, symbol, value, is_cross)
+    }
+
     fn fault(&self, target: &str, fault: crate::faults::Fault) {
         self.fail_next(target, fault);
     }
@@ -129,5 +153,10 @@ impl Steered for Exchange {
 
     fn executed(&self, account: Address) -> Value {
         json!(self.executions(account))
+    }
+
+    fn account(&self, account: Address) -> Value {
+        let open = self.open_orders_of(account);
+        crate::steer::account(&lock(&self.0.engine), account, &open)
     }
 }

@@ -35,7 +35,7 @@ pub(in crate::hyperliquid) enum Act {
 pub(in crate::hyperliquid) struct Orders {
     pub(super) orders: Vec<WireOrder>,
     pub(super) grouping: Grouping,
-    pub(super) builder: Option<Builder>,
+    pub(in crate::hyperliquid) builder: Option<Builder>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -48,11 +48,10 @@ pub(super) enum Grouping {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Builder {
+pub(in crate::hyperliquid) struct Builder {
     #[serde(deserialize_with = "address")]
-    pub(super) b: Address,
-    #[expect(dead_code, reason = "no builder is approved, whatever the fee")]
-    f: u32,
+    pub(in crate::hyperliquid) b: Address,
+    pub(in crate::hyperliquid) f: u32,
 }
 
 #[derive(Clone, Deserialize)]

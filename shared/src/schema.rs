@@ -11,6 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::credentials::{AgentRole, Life};
 use crate::events::EventType;
+use crate::exchanges::account::{Direction, MarginMode};
 use crate::store::{self, MAX_URL};
 use crate::tenancy::Scope;
 use crate::trading::order::{OrderStatus, OrderType, PositionSide, Side, TimeInForce};
@@ -168,6 +169,14 @@ forms! {
         .max_length(Some(36));
     /// The exchange's id of an order, or its clientOrderId.
     OrderName: text("^[A-Za-z0-9._-]+$", "12345").min_length(Some(1)).max_length(Some(36));
+    /// A decimal number, which may be negative.
+    SignedText: text("^-?[0-9]+(\\.[0-9]+)?$", "-12.5");
+    /// The direction of a position.
+    DirectionName: one_of([Direction::Long, Direction::Short].map(Direction::as_str));
+    /// How a market's margin is kept.
+    MarginModeName: one_of(MarginMode::ALL.map(MarginMode::as_str));
+    /// Where a page of executions starts: a time in Unix milliseconds, or the nextFrom of a response.
+    FillCursorText: text("^[0-9]{1,13}(-[0-9]{1,20})?$", "1730869356000");
     /// A rule of the trading policy.
     PolicyRuleName: one_of(PolicyRule::ALL.map(PolicyRule::as_str));
     /// A stable code for programs to switch on.

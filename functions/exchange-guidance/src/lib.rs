@@ -1,5 +1,5 @@
-//! The routes of exchanges with which wallets are not registered: registration and orders. Each
-//! returns guidance.
+//! The routes of exchanges with which wallets are not registered: registration, orders and
+//! accounts. Each returns guidance.
 
 use axum::Router;
 use axum::routing::{get, post, put};
@@ -20,6 +20,11 @@ pub fn router() -> Router {
         )
         .route("/api/trading/{exchange}/orders/{orderId}", put(guide_order).delete(guide_order))
         .route("/api/trading/{exchange}/orders/{orderId}/status", get(guide_order))
+        .route("/api/trading/{exchange}/positions/{walletAddress}", get(guide_order))
+        .route("/api/trading/{exchange}/positions/close", post(guide_order))
+        .route("/api/trading/{exchange}/balances", get(guide_order))
+        .route("/api/trading/{exchange}/fills", get(guide_order))
+        .route("/api/trading/{exchange}/leverage", post(guide_order))
         .route_layer(Requires::scope(Scope::Read).while_suspended())
 }
 

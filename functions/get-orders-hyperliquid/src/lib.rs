@@ -1,11 +1,12 @@
-//! `GET /api/trading/hyperliquid/orders` and `GET /api/trading/hyperliquid/orders/{orderId}/status`: returns
-//! the open orders on Hyperliquid, or one order in its present state.
+//! `GET /api/trading/hyperliquid/orders`, `GET /api/trading/hyperliquid/orders/{orderId}/status` and
+//! `GET /api/hyperliquid/{walletId}/orders/historical`: returns the open orders on Hyperliquid, one
+//! order in its present state, or the last orders in any state.
 
 use axum::Router;
 use axum::routing::get;
 use platform::env::ConfigError;
 use shared::api::access::Requires;
-use shared::api::trading::{open_orders, order_status};
+use shared::api::trading::{open_orders, order_status, past_orders};
 use shared::exchanges::budget::Spender;
 use shared::orders::Trader;
 use shared::runtime::Runtime;
@@ -16,6 +17,7 @@ pub fn router(trader: Trader) -> Router {
     Router::new()
         .route("/api/trading/hyperliquid/orders", get(open_orders))
         .route("/api/trading/hyperliquid/orders/{orderId}/status", get(order_status))
+        .route("/api/hyperliquid/{walletId}/orders/historical", get(past_orders))
         .with_state(trader)
         .route_layer(Requires::scope(Scope::Read).while_suspended())
 }

@@ -1,10 +1,11 @@
-//! `POST /api/trading/aster/orders`: places an order on Aster, or a batch.
+//! `POST /api/trading/aster/orders` and `POST /api/aster/perp/{walletId}/order`: places an order on
+//! Aster, or a batch.
 
 use axum::Router;
 use axum::routing::post;
 use platform::env::ConfigError;
 use shared::api::access::Requires;
-use shared::api::trading::place_orders;
+use shared::api::trading::{place_of_wallet, place_orders};
 use shared::exchanges::budget::Spender;
 use shared::orders::Trader;
 use shared::runtime::Runtime;
@@ -14,6 +15,7 @@ use shared::tenancy::Scope;
 pub fn router(trader: Trader) -> Router {
     Router::new()
         .route("/api/trading/aster/orders", post(place_orders))
+        .route("/api/aster/perp/{walletId}/order", post(place_of_wallet))
         .with_state(trader)
         .route_layer(Requires::scope(Scope::Trade))
 }

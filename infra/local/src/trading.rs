@@ -57,6 +57,7 @@ pub(crate) fn functions(traders: Traders, custody: Custody, policy_delay_ms: u64
     let Traders { aster, hyperliquid } = traders;
     let Custody { store, clock, random, .. } = custody;
     Router::new()
+        .merge(accounts(&aster, &hyperliquid))
         .merge(place_order_aster::router(aster.clone()))
         .merge(modify_order_aster::router(aster.clone()))
         .merge(cancel_orders_aster::router(aster.clone()))
@@ -75,4 +76,21 @@ pub(crate) fn functions(traders: Traders, custody: Custody, policy_delay_ms: u64
             random,
             delay_ms: policy_delay_ms,
         }))
+}
+
+/// Returns the routers of the functions of positions, balances, executions and leverage.
+fn accounts(aster: &Trader, hyperliquid: &Trader) -> Router {
+    let both = vec![hyperliquid.clone(), aster.clone()];
+    Router::new()
+        .merge(close_position_aster::router(aster.clone()))
+        .merge(get_balances_aster::router(aster.clone()))
+        .merge(get_fills_aster::router(aster.clone()))
+        .merge(get_positions_aster::router(aster.clone()))
+        .merge(set_leverage_aster::router(aster.clone()))
+        .merge(close_position_hyperliquid::router(hyperliquid.clone()))
+        .merge(get_balances_hyperliquid::router(hyperliquid.clone()))
+        .merge(get_fills_hyperliquid::router(hyperliquid.clone()))
+        .merge(get_positions_hyperliquid::router(hyperliquid.clone()))
+        .merge(set_leverage_hyperliquid::router(hyperliquid.clone()))
+        .merge(get_positions_all::router(both))
 }

@@ -271,6 +271,19 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
     }
 }
 
+/// The two parameters of a route's path, as text.
+#[derive(Debug)]
+pub struct PathNames(pub String, pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathNames {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let names = Path::<(String, String)>::from_request_parts(parts, state).await;
+        names.map(|Path((one, other))| Self(one, other)).map_err(|_| ApiError::unreadable_path())
+    }
+}
+
 fn is_identity(coding: &[u8]) -> bool {
     let coding = coding.trim_ascii();
     coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")

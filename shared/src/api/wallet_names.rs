@@ -79,6 +79,25 @@ impl WalletNames {
         })
     }
 
+    /// Parses the names in a path, if it names the wallet, in the header `x-wallet-id`, in a query
+    /// and in a body. One of them must name the wallet.
+    ///
+    /// # Errors
+    /// 400, naming the header, the parameter or the field.
+    pub(super) fn of_request(
+        path: Option<&str>,
+        headers: &HeaderMap,
+        uri: &Uri,
+        body: Option<&JsonBody>,
+    ) -> Result<Self, ApiError> {
+        let Some(path) = path else { return Self::in_request(headers, uri, body) };
+        let names = Self::in_path(path)?.and_in_header(headers)?.and_in_query(uri)?;
+        match body {
+            Some(body) => names.and_in_body(body),
+            None => Ok(names),
+        }
+    }
+
     /// Parses the names as [`Self::in_request`]. `None` means that the request names no wallet.
     ///
     /// # Errors
@@ -119,7 +138,7 @@ impl WalletNames {
     /// # Errors
     /// 400, naming the parameter.
     pub fn and_in_query(mut self, uri: &Uri) -> Result<Self, ApiError> {
-        for name in WALLET_NAMES {
+        for name in WALLET_NAMES.into_iter().chain(["walletAddress"]) {
             if let Some(text) = queried(uri, name)? {
                 self.0.push(read(name, &text)?);
             }

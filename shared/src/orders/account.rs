@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::eth::{Address, AgentKey};
 use domain::ids::{Exchange, WalletRef};
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 
 use super::client::call::Asker;
 use super::client::wire::Wire;
@@ -118,10 +119,13 @@ impl Trader {
             }
             (Wire::Hyperliquid(client), None) => {
                 let dexs = markets.all_dexs(client).await?;
-                let asked = dexs.iter().map(|dex| async {
-                    let dex = Some(dex.name.as_str()).filter(|dex| !dex.is_empty());
-                    self.client.positions(tenant, asker, dex).await
-                });
+                let asked: Vec<BoxFuture<'_, _>> = dexs
+                    .iter()
+                    .map(|dex| {
+                        let dex = Some(dex.name.as_str()).filter(|dex| !dex.is_empty());
+                        self.client.positions(tenant, asker, dex).boxed()
+                    })
+                    .collect();
                 let asked = futures_util::stream::iter(asked).buffered(DEXS);
                 asked.try_collect::<Vec<_>>().await?.into_iter().flatten().collect()
             }

@@ -9,13 +9,14 @@
 //! The first order carries the list of the positions, so that a repeat closes these and no others.
 
 use domain::ids::{Exchange, WalletRef};
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 
 use super::access::ensure_not_frozen;
 use super::client::call::Asker;
 use super::markets::Market;
 use super::place::Batch;
-use super::view::{OrderView, PlacedOrder};
+use super::view::{PlacedOrder, Placing};
 use super::{BrokenRule, REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::exchanges::account::AccountPosition;
@@ -78,8 +79,7 @@ pub struct Closing {
 
 impl Trader {
     /// Closes a position, or a part of it, with a reduce-only order. `key` is the
-    /// `Idempotency-Key`, from which an order without an id derives one. Returns the order, and
-    /// whether it is a replay.
+    /// `Idempotency-Key`, from which an order without an id derives one.
     ///
     /// # Errors
     /// Fails when there is no such position, or when the order was not placed.
@@ -89,12 +89,12 @@ impl Trader {
         wallet: &WalletRef,
         close: &PositionToClose,
         key: Option<&str>,
-    ) -> Result<(OrderView, bool), TradeError> {
+    ) -> Result<Placing, TradeError> {
         let until_ms = self.now_ms() + REQUEST_MS;
         let account = self.account(caller, wallet).await?;
         let id = self.id_of(close.client_order_id.as_ref(), key, None)?;
         let batch = Batch::closing(&account, id, close.request.clone());
-        self.place_batch(&account, &batch, until_ms).await?.single()
+        self.place_batch(&account, &batch, until_ms).await
     }
 
     /// Closes all positions of a wallet at the market's price. `key` is the `Idempotency-Key`.
@@ -144,11 +144,8 @@ impl Trader {
                 }
             }
         }
-        let under_way = &request;
-        let rest = waiting.iter().map(|market| async move {
-            let result = self.close_one(under_way, market, None).await;
-            (market, result)
-        });
+        let rest: Vec<BoxFuture<'_, _>> =
+            waiting.iter().map(|market| self.close_rest(&request, market).boxed()).collect();
         let rest: Vec<_> = futures_util::stream::iter(rest).buffered(CLOSES).collect().await;
         for (market, result) in rest {
             match result {
@@ -181,6 +178,15 @@ impl Trader {
             Ok(ClosedMarket { symbol, position_side: position.position_side })
         });
         markets.collect()
+    }
+
+    /// Closes a position after the first.
+    async fn close_rest<'a>(
+        &self,
+        request: &CloseAll<'_>,
+        market: &'a ClosedMarket,
+    ) -> (&'a ClosedMarket, Result<(ClosedPosition, bool), TradeError>) {
+        (market, self.close_one(request, market, None).await)
     }
 
     /// Closes one of several positions. `listed` is the list of all that the first order carries.

@@ -5,6 +5,7 @@
 //! Unknown fields are checked against the type's own schema. Fields outside the schema come from
 //! the path or the query.
 
+mod accounts;
 mod api_keys;
 mod order_fields;
 mod order_schemas;
@@ -16,10 +17,17 @@ mod trading_policy;
 mod wallets;
 mod webhooks;
 
+pub use accounts::{
+    ClosePath, ClosePosition, CloseRequest, FillsQuery, SetLeverage, ToClose, cursor_text,
+    wallet_of_positions,
+};
 pub use api_keys::{DeleteAgent, DeleteApiKey, RegisterApiKey, RotateApiKey};
 pub use order_fields::{Attached, NewOrder, PlaceOrders};
 pub use order_schemas::PlaceOrder;
-pub use orders::{CancelOrders, ModifyOrder, PlaceOrderRequest, order_name, orders_in_query};
+pub(in crate::api) use orders::symbol_in_query;
+pub use orders::{
+    CancelOrders, ModifyOrder, PlaceOrderRequest, order_name, orders_in_query, orders_of_wallet,
+};
 pub use tenant_keys::{CreateTenantKey, RevokeTenantKey, RotateTenantKey};
 pub use trading_policy::SetTradingPolicy;
 pub use wallets::{CreateWallet, SignMessage};

@@ -38,13 +38,27 @@ impl PlaceOrderRequest {
         uri: &Uri,
         body: &JsonBody,
     ) -> Result<Self, ApiError> {
+        Self::read_at(exchange, None, headers, uri, body)
+    }
+
+    /// Parses and checks a request whose path names the wallet.
+    ///
+    /// # Errors
+    /// As [`PlaceOrderRequest::read`].
+    pub fn read_at(
+        exchange: Exchange,
+        wallet: Option<&str>,
+        headers: &HeaderMap,
+        uri: &Uri,
+        body: &JsonBody,
+    ) -> Result<Self, ApiError> {
         let is_batch = body.has("orders");
         if is_batch {
             body.only::<PlaceOrders>()?;
         } else {
             body.only::<PlaceOrder>()?;
         }
-        let names = WalletNames::in_request(headers, uri, Some(body))?;
+        let names = WalletNames::of_request(wallet, headers, uri, Some(body))?;
         let orders = if is_batch { batch(exchange, body)? } else { vec![order(exchange, body)?] };
         Ok(Self { names, orders, is_batch })
     }
@@ -174,6 +188,18 @@ pub fn orders_in_query(
     Ok((WalletNames::in_request(headers, uri, None)?, symbol_in_query(uri)?))
 }
 
+/// Parses the wallet of a request without a body, whose path may name it.
+///
+/// # Errors
+/// 400, naming the parameter or the header.
+pub fn orders_of_wallet(
+    path: Option<&str>,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<WalletNames, ApiError> {
+    WalletNames::of_request(path, headers, uri, None)
+}
+
 /// Parses the name of an order in a path: the exchange's id or a `clientOrderId`.
 ///
 /// # Errors
@@ -187,11 +213,15 @@ pub fn order_name(text: &str) -> Result<OrderName, ApiError> {
     })
 }
 
-fn symbol_in_query(uri: &Uri) -> Result<Option<SymbolText>, ApiError> {
+/// Parses the market in a query.
+///
+/// # Errors
+/// 400, naming the parameter.
+pub(in crate::api) fn symbol_in_query(uri: &Uri) -> Result<Option<SymbolText>, ApiError> {
     queried(uri, "symbol")?.as_deref().map(symbol).transpose()
 }
 
-fn symbol(text: &str) -> Result<SymbolText, ApiError> {
+pub(super) fn symbol(text: &str) -> Result<SymbolText, ApiError> {
     if text.is_empty() {
         return Err(ApiError::missing("symbol"));
     }

@@ -18,7 +18,7 @@ use crate::api::requests::{
 };
 use crate::api::responses::DataBody;
 use crate::caller::Caller;
-use crate::orders::{OrderView, PlacedOrder, Placing, TradeError, Trader};
+use crate::orders::{ClosedPosition, OrderView, PlacedOrder, Placing, TradeError, Trader};
 use crate::trading::ids::ClientOrderId;
 use crate::trading::order::ChangeRequest;
 
@@ -34,28 +34,53 @@ pub async fn place_orders(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let key = key_of(&headers)?;
-    let PlaceOrderRequest { names, orders, is_batch } =
-        PlaceOrderRequest::read(trader.exchange(), &headers, &uri, &body)?;
-    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
-    let placing = trader.place(&caller, &wallet, &orders, key).await;
-    let placing = placing.map_err(|error| failed(&trader, Action::Place, error))?;
-    let now_ms = trader.clock().now_ms();
-    if is_batch {
-        return batch(trader.exchange(), placing)
-            .map(|(data, is_replay)| with_replay(DataBody::new(None, data, now_ms), is_replay));
-    }
-    let placed = placing.single().map_err(|error| failed(&trader, Action::Place, error))?;
-    let (order, is_replay) = placed;
-    Ok(with_replay(DataBody::new(None, OrderData::from(order), now_ms), is_replay))
+    let request = PlaceOrderRequest::read(trader.exchange(), &headers, &uri, &body)?;
+    place(&trader, &caller, request, key).await
 }
 
-fn failed(trader: &Trader, action: Action, error: TradeError) -> ApiError {
+/// Places the orders of a request.
+pub(super) async fn place(
+    trader: &Trader,
+    caller: &Caller,
+    request: PlaceOrderRequest,
+    key: Option<&str>,
+) -> Result<Response, ApiError> {
+    let PlaceOrderRequest { names, orders, is_batch } = request;
+    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let placing = trader.place(caller, &wallet, &orders, key).await;
+    let placing = placing.map_err(|error| failed(trader, Action::Place, error))?;
+    if !is_batch {
+        return Ok(single(trader, Action::Place, placing));
+    }
+    let is_replay = placing.is_replay;
+    let placed = batch(trader.exchange(), placing).map(|(data, _)| data);
+    Ok(responded(trader, placed, is_replay))
+}
+
+/// Returns the response of a single order.
+pub(super) fn single(trader: &Trader, action: Action, placing: Placing) -> Response {
+    let is_replay = placing.is_replay;
+    let placed = placing.single().map_err(|error| failed(trader, action, error));
+    responded(trader, placed.map(|(order, _)| OrderData::from(order)), is_replay)
+}
+
+/// Returns the response of placed orders. The refusal of an order is replayed, too.
+pub(super) fn responded<T: Serialize>(
+    trader: &Trader,
+    data: Result<T, ApiError>,
+    is_replay: bool,
+) -> Response {
+    let now_ms = trader.clock().now_ms();
+    let response = data.map(|data| Json(DataBody::new(None, data, now_ms)).into_response());
+    with_replay(response.unwrap_or_else(ApiError::into_response), is_replay)
+}
+
+pub(super) fn failed(trader: &Trader, action: Action, error: TradeError) -> ApiError {
     ApiError::trade(trader.exchange(), action, error)
 }
 
 /// Returns a response, marked if it repeats an earlier one.
-fn with_replay<T: Serialize>(body: DataBody<T>, is_replay: bool) -> Response {
-    let mut response = Json(body).into_response();
+fn with_replay(mut response: Response, is_replay: bool) -> Response {
     if is_replay {
         response.headers_mut().insert(REPLAY, HeaderValue::from_static("true"));
         response.extensions_mut().insert(Replayed);
@@ -70,28 +95,50 @@ fn with_replay<T: Serialize>(body: DataBody<T>, is_replay: bool) -> Response {
 /// results of all orders in `data`.
 pub(super) fn batch(exchange: Exchange, placing: Placing) -> Result<(BatchData, bool), ApiError> {
     let is_replay = placing.is_replay;
-    let placed = placing.placed();
-    let refused = placing.orders.len() - placed;
+    let orders = placing.orders.into_iter().map(|order| (None, order));
+    Ok((results(exchange, Action::Place, orders)?, is_replay))
+}
+
+/// Returns the data of the orders that close positions; see [`batch`].
+pub(super) fn closed(
+    exchange: Exchange,
+    closed: Vec<ClosedPosition>,
+) -> Result<BatchData, ApiError> {
+    let orders = closed.into_iter().map(|position| (Some(position.symbol), position.order));
+    results(exchange, Action::Close, orders)
+}
+
+/// Returns the results of several orders, each with the market if it is not the caller's own text.
+fn results(
+    exchange: Exchange,
+    action: Action,
+    orders: impl Iterator<Item = (Option<String>, PlacedOrder)>,
+) -> Result<BatchData, ApiError> {
     let (mut first, mut unknown) = (None, None);
-    let mut entries = Vec::with_capacity(placing.orders.len());
-    for PlacedOrder { client_order_id, result } in placing.orders {
+    let (mut entries, mut placed) = (Vec::new(), 0);
+    for (symbol, PlacedOrder { client_order_id, result }) in orders {
         let id = String::from(client_order_id);
-        entries.push(match result {
-            Ok(order) => BatchEntry::placed(id, order),
+        let entry = match result {
+            Ok(order) => {
+                placed += 1;
+                BatchEntry::placed(id, order)
+            }
             Err(error) => {
                 let is_unknown = matches!(error, TradeError::Unknown { .. });
-                let error = ApiError::trade(exchange, Action::Place, error);
+                let error = ApiError::trade(exchange, action, error);
                 let entry = BatchEntry::failed(id, &error);
                 let place = if is_unknown { &mut unknown } else { &mut first };
                 place.get_or_insert(error);
                 entry
             }
-        });
+        };
+        entries.push(entry.of_market(symbol));
     }
+    let refused = entries.len() - placed;
     let data = BatchData { orders: entries, placed, refused };
     match unknown.or(first.filter(|_| placed == 0)) {
         Some(error) => Err(with_data(error, &data)),
-        None => Ok((data, is_replay)),
+        None => Ok(data),
     }
 }
 

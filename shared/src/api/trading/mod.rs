@@ -1,16 +1,27 @@
 //! Orders and trading policies over HTTP: handlers, responses and errors. The functions add the
 //! routes.
 
+mod account_handlers;
+mod accounts;
 mod error;
 mod errors_of_accounts;
 mod errors_of_exchanges;
+mod fills;
 mod handlers;
 mod orders;
 mod policy;
 #[cfg(test)]
 mod tests;
 
+pub use account_handlers::{
+    AllTraders, account, all_positions, aster_positions, balances, close_all, close_of_market,
+    close_of_wallet, close_position, fills, past_orders, place_of_wallet, positions, set_leverage,
+};
+pub use accounts::{
+    AllPositionsBody, AsterPositionData, BalancesData, ListBody, PastOrderData, PositionsBody,
+};
 pub use error::Action;
+pub use fills::{FillsBody, LeverageData};
 pub use handlers::{
     batch_refused, cancel_order, cancel_orders, modify_order, open_orders, order_status,
     place_orders,

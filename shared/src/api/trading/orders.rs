@@ -144,6 +144,10 @@ pub(super) struct BatchEntry {
     /// Whether the order was placed.
     success: bool,
     client_order_id: String,
+    /// The exchange's name of the market, if the request closes all positions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    symbol: Option<String>,
     /// The order, if it was placed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = OrderData, required = false)]
@@ -171,12 +175,18 @@ pub(super) struct BatchEntry {
 }
 
 impl BatchEntry {
+    /// Adds the market.
+    pub(super) fn of_market(self, symbol: Option<String>) -> Self {
+        Self { symbol, ..self }
+    }
+
     /// Returns the entry of a placed order.
     pub(super) fn placed(client_order_id: String, order: OrderView) -> Self {
         let order = Some(order.into());
         Self {
             success: true,
             client_order_id,
+            symbol: None,
             order,
             code: None,
             error: None,
@@ -192,6 +202,7 @@ impl BatchEntry {
         Self {
             success: false,
             client_order_id,
+            symbol: None,
             order: None,
             code: Some(error.code),
             error: Some(error.error.clone().into_owned()),

@@ -1,0 +1,28 @@
+//! `POST /api/trading/aster/positions/close`: closes a position on Aster, a part of it, or all positions.
+
+use axum::Router;
+use axum::routing::post;
+use platform::env::ConfigError;
+use shared::api::access::Requires;
+use shared::api::trading::{close_of_wallet, close_position};
+use shared::exchanges::budget::Spender;
+use shared::orders::Trader;
+use shared::runtime::Runtime;
+use shared::tenancy::Scope;
+
+/// Returns the endpoint's routes.
+pub fn router(trader: Trader) -> Router {
+    Router::new()
+        .route("/api/trading/aster/positions/close", post(close_position))
+        .route("/api/aster/perp/{walletId}/close-position", post(close_of_wallet))
+        .with_state(trader)
+        .route_layer(Requires::scope(Scope::Trade))
+}
+
+/// Returns the endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Returns an error that names the missing variable.
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(Trader::aster_from_env(runtime, Spender::Caller)?))
+}

@@ -1,0 +1,6 @@
+//! The Lambda function `close-position-aster`.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_entry::Error> {
+    lambda_entry::run(close_position_aster::router_from_env).await
+}

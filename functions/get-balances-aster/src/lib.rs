@@ -1,0 +1,28 @@
+//! `GET /api/trading/aster/balances`: returns the balances on Aster.
+
+use axum::Router;
+use axum::routing::get;
+use platform::env::ConfigError;
+use shared::api::access::Requires;
+use shared::api::trading::{account, balances};
+use shared::exchanges::budget::Spender;
+use shared::orders::Trader;
+use shared::runtime::Runtime;
+use shared::tenancy::Scope;
+
+/// Returns the endpoint's routes.
+pub fn router(trader: Trader) -> Router {
+    Router::new()
+        .route("/api/trading/aster/balances", get(balances))
+        .route("/api/aster/perp/{walletId}/account", get(account))
+        .with_state(trader)
+        .route_layer(Requires::scope(Scope::Read).while_suspended())
+}
+
+/// Returns the endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Returns an error that names the missing variable.
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(Trader::aster_from_env(runtime, Spender::Caller)?))
+}

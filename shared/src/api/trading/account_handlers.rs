@@ -1,0 +1,302 @@
+//! The handlers of positions, balances, executions, leverage and past orders, and those of the paths
+//! that name the wallet. One function per exchange and operation mounts each.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use domain::ids::Exchange;
+use http::{HeaderMap, Uri};
+
+use super::accounts::{
+    AllPositionsBody, AsterPositionData, BalancesData, ListBody, PastOrderData, PositionsBody,
+};
+use super::error::Action;
+use super::fills::{FillsBody, LeverageData};
+use super::handlers::{closed, failed, place, responded, single};
+use crate::api::body::{JsonBody, PathName, PathNames};
+use crate::api::error::ApiError;
+use crate::api::idempotency::key_of;
+use crate::api::requests::{
+    ClosePath, CloseRequest, FillsQuery, PlaceOrderRequest, SetLeverage, ToClose, orders_of_wallet,
+    symbol_in_query, wallet_of_positions,
+};
+use crate::api::responses::DataBody;
+use crate::caller::Caller;
+use crate::orders::{Closing, PositionsView, Trader};
+
+/// `GET /api/trading/{exchange}/positions/{walletAddress}`: returns the open positions.
+///
+/// # Errors
+/// When the request is invalid or the exchange cannot be asked.
+pub async fn positions(
+    State(trader): State<Trader>,
+    caller: Caller,
+    PathName(wallet): PathName,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Json<PositionsBody>, ApiError> {
+    let view = read_positions(&trader, &caller, &wallet, &headers, &uri).await?;
+    Ok(Json(PositionsBody::new(trader.exchange(), &view, trader.clock().now_ms())))
+}
+
+async fn read_positions(
+    trader: &Trader,
+    caller: &Caller,
+    wallet: &str,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<PositionsView, ApiError> {
+    let names = wallet_of_positions(wallet, headers, uri)?;
+    let symbol = symbol_in_query(uri)?;
+    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let read = trader.positions(caller, &wallet, symbol.as_ref()).await;
+    read.map_err(|error| failed(trader, Action::Positions, error))
+}
+
+/// The exchanges of a request for the positions at all of them.
+#[derive(Clone, Debug)]
+pub struct AllTraders(pub Vec<Trader>);
+
+/// `GET /api/trading/positions/all/{walletAddress}`: returns the open positions at all exchanges. The
+/// response states the exchanges that could not be asked.
+///
+/// # Errors
+/// When the request is invalid or no exchange can be asked.
+pub async fn all_positions(
+    State(AllTraders(traders)): State<AllTraders>,
+    caller: Caller,
+    PathName(wallet): PathName,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Json<AllPositionsBody>, ApiError> {
+    let names = wallet_of_positions(&wallet, &headers, &uri)?;
+    let first = traders.first().ok_or_else(ApiError::no_route)?;
+    let wallet = names.pointed(first.store(), &caller.tenant).await?;
+    let (caller, wallet) = (&caller, &wallet);
+    let reads = traders.iter().map(|trader| async move {
+        let read = trader.positions(caller, wallet, None).await;
+        (trader.exchange(), read.map_err(|error| failed(trader, Action::Positions, error)))
+    });
+    let reads: Vec<(Exchange, _)> = futures_util::future::join_all(reads).await;
+    AllPositionsBody::new(reads, first.clock().now_ms()).map(Json)
+}
+
+/// `GET /api/aster/perp/{walletId}/positions`: returns the open positions in Aster's own fields.
+///
+/// # Errors
+/// When the request is invalid or the exchange cannot be asked.
+pub async fn aster_positions(
+    State(trader): State<Trader>,
+    caller: Caller,
+    PathName(wallet): PathName,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Json<ListBody<AsterPositionData>>, ApiError> {
+    let view = read_positions(&trader, &caller, &wallet, &headers, &uri).await?;
+    let positions = view.positions.into_iter().map(AsterPositionData::from).collect();
+    Ok(Json(ListBody::new(positions, trader.clock().now_ms())))
+}
+
+/// `GET /api/trading/{exchange}/balances`: returns the balances.
+///
+/// # Errors
+/// When the request is invalid or the exchange cannot be asked.
+pub async fn balances(
+    State(trader): State<Trader>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Json<DataBody<BalancesData>>, ApiError> {
+    read_balances(&trader, &caller, None, &headers, &uri).await
+}
+
+/// `GET /api/aster/perp/{walletId}/account`: returns the balances.
+///
+/// # Errors
+/// As [`balances`].
+pub async fn account(
+    State(trader): State<Trader>,
+    caller: Caller,
+    PathName(wallet): PathName,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Json<DataBody<BalancesData>>, ApiError> {
+    read_balances(&trader, &caller, Some(&wallet), &headers, &uri).await
+}
+
+async fn read_balances(
+    trader: &Trader,
+    caller: &Caller,
+    wallet: Option<&str>,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Json<DataBody<BalancesData>>, ApiError> {
+    let names = orders_of_wallet(wallet, headers, uri)?;
+    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let view = trader.balances(caller, &wallet).await;
+    let view = view.map_err(|error| failed(trader, Action::Balances, error))?;
+    let data = BalancesData::new(trader.exchange(), view);
+    Ok(Json(DataBody::new(None, data, trader.clock().now_ms())))
+}
+
+/// `GET /api/trading/{exchange}/fills?symbol=&from=`: returns a page of executions.
+///
+/// # Errors
+/// When the request is invalid or the exchange cannot be asked.
+pub async fn fills(
+    State(trader): State<Trader>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Json<FillsBody>, ApiError> {
+    let now_ms = trader.clock().now_ms();
+    let FillsQuery { names, symbol, from } = FillsQuery::read(&headers, &uri, now_ms)?;
+    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let page = trader.fills(&caller, &wallet, symbol.as_ref(), from).await;
+    let page = page.map_err(|error| failed(&trader, Action::Fills, error))?;
+    Ok(Json(FillsBody::new(trader.exchange(), page, trader.clock().now_ms())))
+}
+
+/// `POST /api/trading/{exchange}/leverage`: sets the leverage and the margin mode of a market.
+///
+/// # Errors
+/// When the request is invalid, or the change was not made.
+pub async fn set_leverage(
+    State(trader): State<Trader>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+    body: JsonBody,
+) -> Result<Json<DataBody<LeverageData>>, ApiError> {
+    let request = SetLeverage::read(&headers, &uri, &body)?;
+    let change = request.change();
+    let SetLeverage { wallet_id_or_address, symbol, .. } = request;
+    let wallet = wallet_id_or_address.pointed(trader.store(), &caller.tenant).await?;
+    let set = trader.set_leverage(&caller, &wallet, &symbol, change).await;
+    let view = set.map_err(|error| failed(&trader, Action::Leverage, error))?;
+    let data = LeverageData::new(trader.exchange(), view);
+    Ok(Json(DataBody::new(None, data, trader.clock().now_ms())))
+}
+
+/// `POST /api/trading/{exchange}/positions/close`: closes a position, a part of it, or all positions.
+///
+/// # Errors
+/// When the request is invalid or nothing was closed.
+pub async fn close_position(
+    State(trader): State<Trader>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    close(&trader, &caller, ClosePath::default(), (&headers, &uri, &body)).await
+}
+
+/// `POST /api/aster/perp/{walletId}/close-position`.
+///
+/// # Errors
+/// As [`close_position`].
+pub async fn close_of_wallet(
+    State(trader): State<Trader>,
+    caller: Caller,
+    PathName(wallet): PathName,
+    headers: HeaderMap,
+    uri: Uri,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let path = ClosePath { wallet: Some(&wallet), ..ClosePath::default() };
+    close(&trader, &caller, path, (&headers, &uri, &body)).await
+}
+
+/// `POST /api/hyperliquid/{walletId}/positions/close/{symbol}`.
+///
+/// # Errors
+/// As [`close_position`].
+pub async fn close_of_market(
+    State(trader): State<Trader>,
+    caller: Caller,
+    PathNames(wallet, symbol): PathNames,
+    headers: HeaderMap,
+    uri: Uri,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let path = ClosePath { wallet: Some(&wallet), symbol: Some(&symbol), all: false };
+    close(&trader, &caller, path, (&headers, &uri, &body)).await
+}
+
+/// `POST /api/hyperliquid/{walletId}/positions/close-all`.
+///
+/// # Errors
+/// As [`close_position`].
+pub async fn close_all(
+    State(trader): State<Trader>,
+    caller: Caller,
+    PathName(wallet): PathName,
+    headers: HeaderMap,
+    uri: Uri,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let path = ClosePath { wallet: Some(&wallet), symbol: None, all: true };
+    close(&trader, &caller, path, (&headers, &uri, &body)).await
+}
+
+async fn close(
+    trader: &Trader,
+    caller: &Caller,
+    path: ClosePath<'_>,
+    request: (&HeaderMap, &Uri, &JsonBody),
+) -> Result<Response, ApiError> {
+    let key = key_of(request.0)?;
+    let CloseRequest { names, close } = CloseRequest::read(trader.exchange(), path, request)?;
+    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    match close {
+        ToClose::One(close) => {
+            let placing = trader.close(caller, &wallet, &close, key).await;
+            let placing = placing.map_err(|error| failed(trader, Action::Close, error))?;
+            Ok(single(trader, Action::Close, placing))
+        }
+        ToClose::All(all) => {
+            let closing = trader.close_all(caller, &wallet, &all, key).await;
+            let closing = closing.map_err(|error| failed(trader, Action::CloseAll, error))?;
+            let Closing { closed: positions, is_replay } = closing;
+            Ok(responded(trader, closed(trader.exchange(), positions), is_replay))
+        }
+    }
+}
+
+/// `POST /api/aster/perp/{walletId}/order`: places an order.
+///
+/// # Errors
+/// When the request is invalid or nothing was placed.
+pub async fn place_of_wallet(
+    State(trader): State<Trader>,
+    caller: Caller,
+    PathName(wallet): PathName,
+    headers: HeaderMap,
+    uri: Uri,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let key = key_of(&headers)?;
+    let request =
+        PlaceOrderRequest::read_at(trader.exchange(), Some(&wallet), &headers, &uri, &body)?;
+    place(&trader, &caller, request, key).await
+}
+
+/// `GET /api/hyperliquid/{walletId}/orders/historical`: returns the last orders in any state.
+///
+/// # Errors
+/// When the request is invalid or the exchange cannot be asked.
+pub async fn past_orders(
+    State(trader): State<Trader>,
+    caller: Caller,
+    PathName(wallet): PathName,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Json<ListBody<PastOrderData>>, ApiError> {
+    let names = orders_of_wallet(Some(&wallet), &headers, &uri)?;
+    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let orders = trader.past_orders(&caller, &wallet).await;
+    let orders = orders.map_err(|error| failed(&trader, Action::PastOrders, error))?;
+    let orders = orders.into_iter().map(PastOrderData::from).collect();
+    Ok(Json(ListBody::new(orders, trader.clock().now_ms())))
+}

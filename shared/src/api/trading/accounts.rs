@@ -1,0 +1,429 @@
+//! Response bodies of positions, balances and past orders. The fields of the published
+//! contract are fixed.
+
+use domain::eth::Address;
+use domain::ids::Exchange;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::error::ApiError;
+use crate::exchanges::account::{AccountBalance, AccountPosition, MarginMode};
+use crate::orders::{BalancesView, OrderView, PositionsView};
+use crate::schema;
+use crate::trading::decimal::Decimal;
+use crate::trading::signed::Signed;
+
+/// An open position.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Position)]
+pub(super) struct PositionData {
+    /// The exchange's name of the market.
+    symbol: String,
+    #[schema(value_type = schema::ExchangeName)]
+    exchange: &'static str,
+    #[schema(value_type = schema::DirectionName)]
+    direction: &'static str,
+    /// The size, without its direction.
+    #[schema(value_type = schema::NumberText)]
+    size: String,
+    /// The average price of entry.
+    #[schema(value_type = schema::NumberText)]
+    entry_price: String,
+    #[schema(value_type = schema::NumberText)]
+    mark_price: String,
+    /// null: the account can bear any price.
+    #[schema(value_type = Option<schema::NumberText>, required)]
+    liquidation_price: Option<String>,
+    #[schema(value_type = schema::SignedText)]
+    unrealized_pnl: String,
+    /// The profit in percent of the margin at entry.
+    #[schema(value_type = schema::SignedText)]
+    unrealized_pnl_percent: String,
+    /// The leverage of the market, as a number.
+    leverage: u32,
+    /// The margin that the position uses.
+    #[schema(value_type = schema::NumberText)]
+    collateral: String,
+    /// The margin that the position uses.
+    #[schema(value_type = schema::NumberText)]
+    margin: String,
+    #[schema(value_type = schema::MarginModeName)]
+    margin_mode: &'static str,
+    /// BOTH in one-way mode; LONG or SHORT in hedge mode on Aster.
+    #[schema(value_type = schema::PositionSideName)]
+    position_side: &'static str,
+    /// The value at the mark price.
+    #[schema(value_type = schema::NumberText)]
+    notional: String,
+    /// When the position changed last, or when the exchange stated it, Unix milliseconds.
+    #[schema(value_type = schema::UnixMs)]
+    timestamp: u64,
+    /// The wallet's address, EIP-55.
+    #[schema(value_type = schema::AddressText)]
+    wallet_address: String,
+}
+
+impl PositionData {
+    fn of(exchange: Exchange, wallet: Address, position: &AccountPosition) -> Self {
+        let margin = position.margin.text();
+        Self {
+            symbol: position.symbol.clone(),
+            exchange: exchange.as_str(),
+            direction: position.direction.as_str(),
+            size: position.size.text(),
+            entry_price: position.entry_price.text(),
+            mark_price: position.mark_price.text(),
+            liquidation_price: position.liquidation_price.map(Decimal::text),
+            unrealized_pnl: position.unrealized_pnl.text(),
+            unrealized_pnl_percent: position.pnl_percent().unwrap_or(Signed::ZERO).text(),
+            leverage: position.leverage,
+            collateral: margin.clone(),
+            margin,
+            margin_mode: position.margin_mode.as_str(),
+            position_side: position.position_side.as_str(),
+            notional: position.notional.text(),
+            timestamp: position.at_ms,
+            wallet_address: wallet.to_string(),
+        }
+    }
+}
+
+/// `GET /api/trading/{exchange}/positions/{walletAddress}`.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct PositionsBody {
+    #[schema(value_type = schema::Succeeded)]
+    success: bool,
+    /// The wallet's address, EIP-55.
+    #[schema(value_type = schema::AddressText)]
+    wallet_address: String,
+    /// The positions. A market without a position is left out.
+    positions: Vec<PositionData>,
+    /// Number of the positions.
+    total_positions: usize,
+    #[schema(value_type = schema::UnixMs)]
+    timestamp: u64,
+}
+
+impl PositionsBody {
+    /// Returns the body of the positions at one exchange.
+    #[must_use]
+    pub fn new(exchange: Exchange, view: &PositionsView, now_ms: u64) -> Self {
+        let positions = positions(exchange, view);
+        Self {
+            success: true,
+            wallet_address: view.wallet.to_string(),
+            total_positions: positions.len(),
+            positions,
+            timestamp: now_ms,
+        }
+    }
+}
+
+fn positions(exchange: Exchange, view: &PositionsView) -> Vec<PositionData> {
+    view.positions.iter().map(|it| PositionData::of(exchange, view.wallet, it)).collect()
+}
+
+/// Whether the positions at one exchange were read.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ExchangeRead)]
+pub(super) struct ExchangeRead {
+    #[schema(value_type = schema::ExchangeName)]
+    exchange: &'static str,
+    /// Whether the positions include those at this exchange.
+    success: bool,
+    /// The code of the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Code, required = false)]
+    code: Option<&'static str>,
+    /// The problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    error: Option<String>,
+    /// The action to take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    message: Option<String>,
+}
+
+impl ExchangeRead {
+    fn of(exchange: Exchange, error: Option<&ApiError>) -> Self {
+        Self {
+            exchange: exchange.as_str(),
+            success: error.is_none(),
+            code: error.map(|error| error.code),
+            error: error.map(|error| error.error.clone().into_owned()),
+            message: error.map(|error| error.message.clone().into_owned()),
+        }
+    }
+}
+
+/// `GET /api/trading/positions/all/{walletAddress}`.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct AllPositionsBody {
+    #[schema(value_type = schema::Succeeded)]
+    success: bool,
+    /// The wallet's address, EIP-55.
+    #[schema(value_type = schema::AddressText)]
+    wallet_address: String,
+    /// The positions at the exchanges that were read.
+    positions: Vec<PositionData>,
+    /// Number of the positions.
+    total_positions: usize,
+    /// Whether the positions of each exchange were read.
+    exchanges: Vec<ExchangeRead>,
+    #[schema(value_type = schema::UnixMs)]
+    timestamp: u64,
+}
+
+impl AllPositionsBody {
+    /// Returns the body of the positions at all exchanges, of which at least one was read.
+    ///
+    /// # Errors
+    /// The first error when none was read.
+    pub(super) fn new(
+        reads: Vec<(Exchange, Result<PositionsView, ApiError>)>,
+        now_ms: u64,
+    ) -> Result<Self, ApiError> {
+        let (mut found, mut wallet, mut first) = (Vec::new(), None, None);
+        let mut exchanges = Vec::with_capacity(reads.len());
+        for (exchange, read) in reads {
+            exchanges.push(ExchangeRead::of(exchange, read.as_ref().err()));
+            match read {
+                Ok(view) => {
+                    found.extend(positions(exchange, &view));
+                    wallet = Some(view.wallet);
+                }
+                Err(error) => {
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        let (Some(wallet), total_positions) = (wallet, found.len()) else {
+            return Err(first.unwrap_or_else(ApiError::wallet_not_found));
+        };
+        Ok(Self {
+            success: true,
+            wallet_address: wallet.to_string(),
+            positions: found,
+            total_positions,
+            exchanges,
+            timestamp: now_ms,
+        })
+    }
+}
+
+/// A position in Aster's own fields.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = AsterPosition)]
+pub struct AsterPositionData {
+    symbol: String,
+    /// The size; negative for a short position.
+    #[schema(value_type = schema::SignedText)]
+    position_amt: String,
+    #[schema(value_type = schema::NumberText)]
+    entry_price: String,
+    #[schema(value_type = schema::NumberText)]
+    mark_price: String,
+    #[schema(value_type = schema::SignedText)]
+    un_realized_profit: String,
+    /// 0: the account can bear any price.
+    #[schema(value_type = schema::NumberText)]
+    liquidation_price: String,
+    /// The leverage, as Aster writes it: as text.
+    leverage: String,
+    /// `cross` or `isolated`.
+    margin_type: &'static str,
+    #[schema(value_type = schema::PositionSideName)]
+    position_side: &'static str,
+    /// The value at the mark price; negative for a short position.
+    #[schema(value_type = schema::SignedText)]
+    notional: String,
+    #[schema(value_type = schema::UnixMs)]
+    update_time: u64,
+}
+
+impl From<AccountPosition> for AsterPositionData {
+    fn from(position: AccountPosition) -> Self {
+        let size = position.signed_size();
+        Self {
+            position_amt: size.text(),
+            notional: Signed::new(size.is_negative(), position.notional).text(),
+            symbol: position.symbol,
+            entry_price: position.entry_price.text(),
+            mark_price: position.mark_price.text(),
+            un_realized_profit: position.unrealized_pnl.text(),
+            liquidation_price: position.liquidation_price.unwrap_or(Decimal::ZERO).text(),
+            leverage: position.leverage.to_string(),
+            margin_type: match position.margin_mode {
+                MarginMode::Cross => "cross",
+                MarginMode::Isolated => "isolated",
+            },
+            position_side: position.position_side.as_str(),
+            update_time: position.at_ms,
+        }
+    }
+}
+
+/// A list in `data` with its length.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct ListBody<T> {
+    #[schema(value_type = schema::Succeeded)]
+    success: bool,
+    data: Vec<T>,
+    /// Number of the entries.
+    count: usize,
+    #[schema(value_type = schema::UnixMs)]
+    timestamp: u64,
+}
+
+impl<T> ListBody<T> {
+    pub(super) const fn new(data: Vec<T>, now_ms: u64) -> Self {
+        let count = data.len();
+        Self { success: true, data, count, timestamp: now_ms }
+    }
+}
+
+/// An order of the past. The first seven fields are the published ones.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PastOrder)]
+pub struct PastOrderData {
+    order_id: Option<String>,
+    symbol: String,
+    #[schema(value_type = schema::OrderSideName)]
+    side: &'static str,
+    /// `Limit`, `Market`, or another word for the type.
+    #[serde(rename = "type")]
+    order_type: String,
+    #[schema(value_type = schema::NumberText)]
+    price: String,
+    #[schema(value_type = schema::NumberText)]
+    quantity: String,
+    #[schema(value_type = schema::UnixMs)]
+    timestamp: u64,
+    #[schema(value_type = schema::OrderStatusName)]
+    status: &'static str,
+    /// The exchange's own word for the status.
+    exchange_status: String,
+    #[schema(value_type = schema::NumberText)]
+    filled_quantity: String,
+    /// Your id of the order, or the client's id that the exchange states.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    client_order_id: Option<String>,
+}
+
+impl From<OrderView> for PastOrderData {
+    fn from(view: OrderView) -> Self {
+        let order_type = match view.order_type.as_str() {
+            "LIMIT" => "Limit".to_owned(),
+            "MARKET" => "Market".to_owned(),
+            _ => view.order_type,
+        };
+        Self {
+            order_id: view.order_id,
+            symbol: view.symbol,
+            side: view.side.as_str(),
+            order_type,
+            price: view.price,
+            quantity: view.quantity,
+            timestamp: view.at_ms,
+            status: view.status.as_str(),
+            exchange_status: view.exchange_status,
+            filled_quantity: view.filled_quantity,
+            client_order_id: view.client_order_id,
+        }
+    }
+}
+
+/// The balance of one asset.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Balance)]
+pub(super) struct BalanceData {
+    asset: String,
+    #[schema(value_type = schema::SignedText)]
+    free: String,
+    #[schema(value_type = schema::SignedText)]
+    locked: String,
+    #[schema(value_type = schema::SignedText)]
+    total: String,
+    /// The balance of the cross margin without unrealized profits.
+    #[schema(value_type = schema::SignedText)]
+    cross_wallet_balance: String,
+    /// The unrealized profit of the cross positions.
+    #[schema(value_type = schema::SignedText)]
+    cross_un_pnl: String,
+    #[schema(value_type = schema::NumberText)]
+    max_withdraw_amount: String,
+    /// PERPS or SPOT: the part of the account.
+    account_type: &'static str,
+    /// The DEX of another deployer on Hyperliquid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    dex: Option<String>,
+}
+
+impl From<AccountBalance> for BalanceData {
+    fn from(row: AccountBalance) -> Self {
+        Self {
+            asset: row.asset,
+            free: row.free.text(),
+            locked: row.locked.text(),
+            cross_wallet_balance: row.cross_wallet_balance.unwrap_or(row.total).text(),
+            cross_un_pnl: row.cross_unrealized_pnl.unwrap_or(Signed::ZERO).text(),
+            total: row.total.text(),
+            max_withdraw_amount: row.max_withdrawable.text(),
+            account_type: row.pocket.as_str(),
+            dex: row.dex,
+        }
+    }
+}
+
+/// The balances of a wallet at an exchange.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Balances)]
+pub struct BalancesData {
+    /// Repeats the outer one.
+    #[schema(value_type = schema::Succeeded)]
+    success: bool,
+    #[schema(value_type = schema::ExchangeName)]
+    exchange: &'static str,
+    /// The wallet's address, EIP-55.
+    #[schema(value_type = schema::AddressText)]
+    address: String,
+    /// On Hyperliquid in standard mode, the first row is the value of the perpetuals in USDC.
+    balances: Vec<BalanceData>,
+    /// What can be withdrawn of the perpetuals' account.
+    #[schema(value_type = schema::NumberText)]
+    withdrawable: String,
+    /// The value of the perpetuals' account with unrealized profits.
+    #[schema(value_type = schema::SignedText)]
+    account_value: String,
+    /// STANDARD, UNIFIED, PORTFOLIO_MARGIN or OTHER: how the account keeps its funds.
+    account_mode: &'static str,
+}
+
+impl BalancesData {
+    /// Returns the data of the balances at an exchange.
+    #[must_use]
+    pub fn new(exchange: Exchange, view: BalancesView) -> Self {
+        let BalancesView { wallet, balances } = view;
+        Self {
+            success: true,
+            exchange: exchange.as_str(),
+            address: wallet.to_string(),
+            balances: balances.rows.into_iter().map(BalanceData::from).collect(),
+            withdrawable: balances.withdrawable.text(),
+            account_value: balances.account_value.text(),
+            account_mode: balances.mode.as_str(),
+        }
+    }
+}

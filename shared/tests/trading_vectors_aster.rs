@@ -11,6 +11,8 @@ use domain::eth::{Address, AgentKey};
 use domain::ids::Exchange;
 use domain::intent::aster_message_digest;
 use serde_json::{Map, Value};
+use shared::exchanges::account::MarginMode;
+use shared::exchanges::aster::trade::history::Window;
 use shared::exchanges::aster::trade::params::{Order, OrderId, Params, message};
 use shared::exchanges::aster::trade::sign::sign;
 use shared::exchanges::aster::trade::{Call, Method, Reader};
@@ -122,8 +124,8 @@ fn signed_calls_are_reproduced() {
 }
 
 /// Calls that the product cannot express: without an id of the order, without the result of a market
-/// order, without the market of a position, or with a path or a field that it does not have.
-const NOT_EXPRESSIBLE: [&str; 19] = [
+/// order, or with a path or a field that it does not have.
+const NOT_EXPRESSIBLE: [&str; 14] = [
     "aster-order-market-reduce-only",
     "aster-order-limit-ioc-testnet",
     "aster-order-stop-market-close-position",
@@ -135,11 +137,6 @@ const NOT_EXPRESSIBLE: [&str; 19] = [
     "aster-order-non-ascii-symbol",
     "aster-guarded-cancel",
     "aster-countdown-cancel-all",
-    "aster-user-trades",
-    "aster-position-risk",
-    "aster-balance-agent2-testnet",
-    "aster-leverage",
-    "aster-margin-type-testnet",
     "aster-position-mode",
     "aster-transfer-futures-to-spot",
     "aster-spot-order-market-quote",
@@ -184,7 +181,7 @@ fn built(call: Call, fields: &BTreeMap<String, String>) -> Params {
     match call {
         Call::Order => {
             let (client_id, request) = (&fields["newClientOrderId"], request(fields));
-            Params::placing(Order { symbol, client_id, request: &request })
+            Params::placing(Order { symbol, client_id, request: &request, builder: None })
         }
         Call::BatchOrders => {
             let orders = orders_of_batch(&fields["batchOrders"]);
@@ -193,6 +190,7 @@ fn built(call: Call, fields: &BTreeMap<String, String>) -> Params {
                 symbol: &fields["symbol"],
                 client_id: &fields["newClientOrderId"],
                 request,
+                builder: None,
             });
             Params::placing_batch(&orders.collect::<Vec<_>>())
         }
@@ -213,8 +211,23 @@ fn built(call: Call, fields: &BTreeMap<String, String>) -> Params {
             }
         },
         Call::Cancel | Call::GetOrder => Params::of_order(symbol, order_id(fields)),
+        Call::Positions if symbol.is_empty() => Params::none(),
         Call::CancelAll | Call::OpenOrders | Call::Positions => Params::of_symbol(symbol),
-        Call::Noop | Call::AllOpenOrders => Params::none(),
+        Call::Noop | Call::AllOpenOrders | Call::Balance | Call::Account => Params::none(),
+        Call::Trades => {
+            let (from_ms, to_ms) = (&fields["startTime"], &fields["endTime"]);
+            let window =
+                Window { from_ms: from_ms.parse().unwrap(), to_ms: to_ms.parse().unwrap() };
+            window.params(symbol)
+        }
+        Call::Leverage => Params::leverage(symbol, fields["leverage"].parse().unwrap()),
+        Call::MarginType => Params::margin_type(
+            symbol,
+            match fields["marginType"].as_str() {
+                "ISOLATED" => MarginMode::Isolated,
+                _ => MarginMode::Cross,
+            },
+        ),
         other => panic!("{other:?}"),
     }
 }
@@ -242,7 +255,7 @@ fn typed_calls_have_the_vectors_parameters() {
         assert_eq!(built(call, &fields), Params::new(given), "{name}");
         met.push(call);
     }
-    assert_eq!(met.len(), 16);
+    assert_eq!(met.len(), 21);
     for call in [
         Call::Order,
         Call::BatchOrders,
@@ -253,6 +266,10 @@ fn typed_calls_have_the_vectors_parameters() {
         Call::Noop,
         Call::GetOrder,
         Call::Positions,
+        Call::Balance,
+        Call::Trades,
+        Call::Leverage,
+        Call::MarginType,
     ] {
         assert!(met.contains(&call), "no vector for {call:?}");
     }

@@ -335,3 +335,6 @@ pub enum LeverageSet {
     /// It was so before.
     Already,
 }
+
+#[cfg(test)]
+mod tests;

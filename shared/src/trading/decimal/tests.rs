@@ -204,6 +204,19 @@ proptest! {
     }
 
     #[test]
+    fn quotient_equals_bigdecimal(value in any_text(), divisor in any_text(), places in 0_u8..9) {
+        let (value, divisor) = (decimal(&value), decimal(&divisor));
+        let quotient = value.checked_div(divisor, places);
+        if divisor.is_zero() {
+            prop_assert_eq!(quotient, None);
+        } else if let Some(quotient) = quotient {
+            let exact = big(value) / big(divisor);
+            let expected = exact.with_scale_round(i64::from(places), RoundingMode::HalfEven);
+            prop_assert_eq!(big(quotient), expected);
+        }
+    }
+
+    #[test]
     fn step_rule_equals_bigdecimal(value in any_text(), origin in any_text(), step in any_text()) {
         let (value, origin, step) = (decimal(&value), decimal(&origin), decimal(&step));
         let expected = step.is_zero() || ((big(value) - big(origin)) % big(step)).is_zero();

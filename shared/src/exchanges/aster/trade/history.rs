@@ -41,7 +41,9 @@ impl Window {
         }
     }
 
-    pub(super) fn params(self, symbol: &str) -> Params {
+    /// Returns the parameters that ask for the executions of a market in the window.
+    #[must_use]
+    pub fn params(self, symbol: &str) -> Params {
         Params::new(vec![
             ("symbol", symbol.to_owned()),
             ("startTime", self.from_ms.to_string()),

@@ -7,6 +7,7 @@ use domain::intent::HyperliquidChain;
 
 use super::params::{Order, OrderId};
 use super::*;
+use crate::exchanges::account::MarginMode;
 use crate::exchanges::http::scripted::{Received, Reply, serve};
 use crate::trading::ids::{ExchangeOrderId, Leg, OrderKey};
 use crate::trading::ledger::{ASTER_NONCE_STEP, next_nonce};
@@ -89,6 +90,11 @@ fn calls_are_the_closed_list() {
             (Method::Get, "/fapi/v3/openOrders", 1),
             (Method::Get, "/fapi/v3/openOrders", 40),
             (Method::Get, "/fapi/v3/positionRisk", 5),
+            (Method::Get, "/fapi/v3/balance", 5),
+            (Method::Get, "/fapi/v3/accountWithJoinMargin", 5),
+            (Method::Get, "/fapi/v3/userTrades", 5),
+            (Method::Post, "/fapi/v3/leverage", 1),
+            (Method::Post, "/fapi/v3/marginType", 1),
         ]
     );
     for path in [
@@ -98,7 +104,9 @@ fn calls_are_the_closed_list() {
         "/fapi/v3/aster/user-withdraw",
         "/fapi/v3/agent",
         "/fapi/v3/approveBuilder",
-        "/fapi/v3/leverage",
+        "/fapi/v3/positionMargin",
+        "/fapi/v3/positionSide/dual",
+        "/fapi/v3/multiAssetsMargin",
     ] {
         for method in [Method::Get, Method::Post, Method::Put, Method::Delete] {
             assert_eq!(Call::of(method, path), None, "{path}");
@@ -112,7 +120,8 @@ fn order_is_sent_as_a_form_with_the_signed_bytes() {
     let (client, told) = client(vec![reported("hd-1", "NEW")]);
     let (key, order) = (key(), order());
     let agent = Reader { user: Address::ZERO, key: &key };
-    let params = Params::placing(Order { symbol: "BTCUSDT", client_id: "hd-1", request: &order });
+    let sent = Order { symbol: "BTCUSDT", client_id: "hd-1", request: &order, builder: None };
+    let params = Params::placing(sent);
     let signed = client.sign(Call::Order, &params, NONCE, agent).unwrap();
     let expected = Expected { symbol: "BTCUSDT", client_id: "hd-1" };
     let sent = run(client.place(&signed, expected));
@@ -258,4 +267,52 @@ fn exchange_id_needs_no_encoding() {
     let key = OrderKey::new(&tenant, wallet, exchange, &"bot-17".parse().unwrap());
     let id = ExchangeOrderId::new(key, 255, Leg::StopLoss, u64::MAX).text(exchange);
     assert_eq!((params::encode(&id), id.len() <= 36), (id.clone(), true));
+}
+
+#[test]
+fn leverage_and_margin_mode_are_forms() {
+    let done = || Reply::Response(200, r#"{"code":200,"msg":"success"}"#.to_owned());
+    let body = r#"{"leverage":21,"maxNotionalValue":"1000000","symbol":"BTCUSDT"}"#;
+    let leverage = Params::leverage("BTCUSDT", 21);
+    let mode = Params::margin_type("BTCUSDT", MarginMode::Cross);
+    for (call, params, reply, path, more) in [
+        (
+            Call::Leverage,
+            leverage,
+            Reply::Response(200, body.to_owned()),
+            "/fapi/v3/leverage",
+            "&symbol=BTCUSDT&leverage=21&signature=",
+        ),
+        (
+            Call::MarginType,
+            mode,
+            done(),
+            "/fapi/v3/marginType",
+            "&symbol=BTCUSDT&marginType=CROSSED&signature=",
+        ),
+    ] {
+        let (client, told) = client(vec![reply]);
+        let key = key();
+        let signed =
+            client.sign(call, &params, NONCE, Reader { user: Address::ZERO, key: &key }).unwrap();
+        let sent = run(client.set_leverage(&signed));
+        assert!(matches!(sent, Sent::Accepted(LeverageSet::Changed)), "{sent:?}");
+        let received = told.recv().unwrap();
+        assert_eq!(received.head[0], format!("POST {path} HTTP/1.1"));
+        assert!(received.body.contains(more), "{}", received.body);
+        assert_eq!(received.body, signed.text());
+    }
+}
+
+#[test]
+fn trades_are_asked_for_in_a_window() {
+    let (client, told) = client(vec![Reply::Response(200, "[]".to_owned())]);
+    let key = key();
+    let agent = Reader { user: Address::ZERO, key: &key };
+    let window = history::Window { from_ms: 5, to_ms: 9 };
+    assert_eq!(run(client.trades(agent, "BTCUSDT", window)).unwrap(), []);
+    let received = told.recv().unwrap();
+    let asked = "&symbol=BTCUSDT&startTime=5&endTime=9&limit=1000&signature=";
+    assert!(received.head[0].starts_with("GET /fapi/v3/userTrades?nonce="));
+    assert!(received.head[0].contains(asked), "{}", received.head[0]);
 }

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use bigdecimal::BigDecimal;
+use domain::builder::Builder;
 use domain::eth::Signature;
 use serde_json::Value;
 
 use super::action::{
-    Action, Cancel, CancelByCloid, Cloid, Modify, OrderId, OrderKindWire, OrderWire, Orders, Tif,
-    Tpsl, Wire,
+    Action, Cancel, CancelByCloid, Cloid, Leverage, Modify, OrderId, OrderKindWire, OrderWire,
+    Orders, Tif, Tpsl, Wire,
 };
 use super::sign::body;
 use super::signed_body;
@@ -29,13 +30,21 @@ fn typed(vector: &Vector) -> Option<Action> {
     let keys: BTreeSet<&str> = action.as_object().unwrap().keys().map(String::as_str).collect();
     let has = |names: &[&str]| keys == names.iter().copied().collect();
     let built = match action["type"].as_str().unwrap() {
-        "order" if has(&["type", "orders", "grouping"]) => {
+        "order"
+            if has(&["type", "orders", "grouping"])
+                || has(&["type", "orders", "grouping", "builder"]) =>
+        {
             let orders: Option<Vec<_>> = list("orders").iter().map(order).collect();
             let mut orders = orders?;
-            Action::Order(match action["grouping"].as_str().unwrap() {
+            let orders = match action["grouping"].as_str().unwrap() {
                 "na" => Orders::independent(orders)?,
                 "normalTpsl" => Orders::with_children(orders.remove(0), orders)?,
                 _ => return None,
+            };
+            Action::Order(match action.get("builder") {
+                // A fee of 0 cannot be expressed.
+                Some(builder) => orders.with_builder(Some(builder_of(builder)?)),
+                None => orders,
             })
         }
         "cancel" if has(&["type", "cancels"]) => {
@@ -60,6 +69,11 @@ fn typed(vector: &Vector) -> Option<Action> {
             };
             Action::BatchModify(Modify::new(target, order(&entry["order"])?)?)
         }
+        "updateLeverage" => Action::UpdateLeverage(Leverage {
+            asset: asset(&action["asset"]),
+            is_cross: action["isCross"].as_bool().unwrap(),
+            leverage: asset(&action["leverage"]),
+        }),
         "noop" => Action::Noop,
         _ => return None,
     };
@@ -132,7 +146,13 @@ fn typed_action_equals_its_vector() {
         assert_eq!(signed.unwrap(), vector.request.body_text, "{}", vector.name);
         bodies += 1;
     }
-    assert_eq!((trees, bodies), (31 + 6, 25 + 6));
+    assert_eq!((trees, bodies), (37 + 6, 30 + 6));
+}
+
+fn builder_of(builder: &Value) -> Option<Builder> {
+    let tenths = u16::try_from(builder["f"].as_u64().unwrap()).ok()?;
+    let address = builder["b"].as_str().unwrap().parse().unwrap();
+    Some(Builder { address, fee: tenths.try_into().ok()? })
 }
 
 /// The actions and fields that the service must not sign have no typed form.
@@ -144,8 +164,11 @@ fn forbidden_action_cannot_be_built() {
         match typed(&vector) {
             Some(action) => {
                 let json = action.tree().to_json();
-                // The flags `a` and `f`. An asset is also called `a`, with a number as its value.
-                for word in [r#""a":true"#, r#""f":"#, "builder", "vaultAddress", "positionTpsl"] {
+                // The flags `a` and `f`. An asset and a fee have these names, too, with a number as
+                // their value.
+                for word in
+                    [r#""a":true"#, r#""f":true"#, r#""f":false"#, "vaultAddress", "positionTpsl"]
+                {
                     assert!(!json.contains(word), "{}: {json}", vector.name);
                 }
                 kinds.insert(vector.kind());
@@ -155,8 +178,9 @@ fn forbidden_action_cannot_be_built() {
             }
         }
     }
-    assert_eq!(kinds, names(&["batchModify", "cancel", "cancelByCloid", "noop", "order"]));
-    // Of the kinds that exist, vectors with `a`, `f`, a builder, `positionTpsl`, `FrontendMarket`
+    let built = ["batchModify", "cancel", "cancelByCloid", "noop", "order", "updateLeverage"];
+    assert_eq!(kinds, names(&built));
+    // Of the kinds that exist, vectors with `a`, `f`, `positionTpsl`, `FrontendMarket`
     // or several modifications are not built.
     let other_fields = ["batchModify", "cancel", "order"];
     let other_kinds = [
@@ -166,7 +190,6 @@ fn forbidden_action_cannot_be_built() {
         "twapCancel",
         "twapOrder",
         "updateIsolatedMargin",
-        "updateLeverage",
     ];
     assert_eq!(forbidden, names(&[&other_kinds[..], &other_fields[..]].concat()));
 }
@@ -254,7 +277,7 @@ fn children_must_fit_their_entry() {
 }
 
 #[test]
-fn only_orders_and_modifications_expire() {
+fn cancellations_do_not_expire() {
     let mut expiring = BTreeSet::new();
     for vector in vectors() {
         let Some(action) = typed(&vector) else { continue };
@@ -264,7 +287,7 @@ fn only_orders_and_modifications_expire() {
         }
         assert_eq!(action.weight(), 1);
     }
-    assert_eq!(expiring, names(&["batchModify", "order"]));
+    assert_eq!(expiring, names(&["batchModify", "order", "updateLeverage"]));
     let cancels = vec![Cancel { asset: 0, order_id: 1 }; 80];
     assert_eq!(Action::Cancel(cancels).weight(), 3);
 }

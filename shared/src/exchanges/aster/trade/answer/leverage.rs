@@ -38,3 +38,6 @@ pub fn leverage_set(answer: &Answer) -> Sent<LeverageSet> {
     }
     failure(answer, ANSWERS_OF_LEVERAGE).into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -294,6 +294,34 @@ fn cancellation_has_one_outcome_for_each_order() {
 }
 
 #[test]
+fn leverage_has_the_exchanges_answer() {
+    let read = |answer| leverage_set(Ok(answer), sender(true));
+    let ok = r#"{"status":"ok","response":{"type":"default"}}"#;
+    assert!(matches!(read(Answer::new(200, ok)), Sent::Accepted(())));
+    for (text, expected) in [
+        ("Invalid leverage value", TradeCode::LeverageOutOfRange),
+        (
+            "Cross position does not have sufficient margin available to decrease leverage.",
+            TradeCode::InsufficientFunds,
+        ),
+        ("Cannot switch leverage type with open position.", TradeCode::MarginModeLocked),
+        ("Cross margin is not allowed for this asset.", TradeCode::MarginModeLocked),
+        ("Something new", TradeCode::OrderRejected),
+        ("Action already expired", TradeCode::Expired),
+    ] {
+        let sent = read(err(text));
+        let Sent::Refused(refusal) = sent else { panic!("{sent:?}") };
+        assert_eq!((refusal.code, refusal.text.as_str()), (expected, text));
+    }
+    assert_eq!(unknown(read(err("Invalid nonce: duplicate nonce 5"))), Some(true));
+    for answer in [Answer::new(500, ok), Answer::new(200, "{}"), Answer::new(200, "")] {
+        assert_eq!(unknown(read(answer)), Some(false));
+    }
+    let lost = leverage_set(Err(SendError::NoAnswer(TransportError::TooLarge)), sender(true));
+    assert_eq!(unknown(lost), Some(false));
+}
+
+#[test]
 fn noop_states_whether_the_nonce_is_used() {
     let fence = |answer: Answer| match nonce_use(Ok(answer)) {
         NonceUse::Used(fence) => Some(fence),

@@ -9,7 +9,7 @@ use platform::items::{Item, StoreError, from_item, unavailable};
 use super::credentials::number;
 use super::tenant_writes::attribute;
 use super::{Store, TradingAccount};
-use crate::trading::ledger::{Ledger, next_nonce};
+use crate::trading::ledger::{Ledger, latest_nonce, next_nonce};
 
 /// How often a nonce is tried that other calls take first.
 const TRIES: usize = 10;
@@ -28,8 +28,10 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let mut last = 0;
         for _ in 0..TRIES {
-            let nonce = next_nonce(account.exchange, last, clock.now_us());
-            match self.take_nonce_above(account, nonce).await? {
+            let now_us = clock.now_us();
+            let nonce = next_nonce(account.exchange, last, now_us);
+            let latest = latest_nonce(account.exchange, now_us);
+            match self.take_nonce_above(account, nonce, latest).await? {
                 None => return Ok(nonce),
                 // This can also be the result of this call, if its response was lost. The nonce is
                 // then left out, because it could be another caller's.
@@ -40,11 +42,12 @@ impl Store {
     }
 
     /// Takes a nonce that is higher than the last one, or returns the ledger with a last one that is
-    /// not lower.
+    /// not lower. A last one above `latest` came from a wrong clock.
     async fn take_nonce_above(
         &self,
         account: &TradingAccount,
         nonce: u64,
+        latest: u64,
     ) -> Result<Option<Ledger>, StoreError> {
         let empty = Ledger::default();
         let sent = self
@@ -57,9 +60,12 @@ impl Store {
                  slot = if_not_exists(slot, :slot), orders = if_not_exists(orders, :orders), \
                  reserved = if_not_exists(reserved, :reserved) ADD rev :one",
             )
-            .condition_expression("attribute_not_exists(nonce) OR nonce < :nonce")
+            .condition_expression(
+                "attribute_not_exists(nonce) OR nonce < :nonce OR nonce > :latest",
+            )
             .expression_attribute_names("#schema", "schema")
             .expression_attribute_values(":nonce", number(nonce))
+            .expression_attribute_values(":latest", number(latest))
             .expression_attribute_values(":schema", number(empty.schema.into()))
             .expression_attribute_values(":slot", number(empty.slot))
             .expression_attribute_values(":orders", attribute(&empty.orders)?)

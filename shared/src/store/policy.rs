@@ -3,7 +3,7 @@
 //! | partition key | sort key | item |
 //! | --- | --- | --- |
 //! | `tenant#P` | `tenant` | the tenant's [`PolicyRecord`] |
-//! | `tenant#P` | `wallet#walletId` | a wallet's own, which replaces single fields |
+//! | `tenant#P` | `wallet#walletId` | a wallet's own, which tightens single fields |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::clock::Clock;
@@ -14,7 +14,9 @@ use uuid::Uuid;
 
 use super::tenant_writes::TRIES;
 use super::{RECORD, Store, key, to_item, wallet_key};
-use crate::trading::policy::{Loosening, Policy, PolicyFields, PolicyRecord};
+use crate::trading::policy::{
+    FieldsChange, Loosening, MayNotLoosen, Policy, PolicyFields, PolicyRecord, Setting,
+};
 
 pub(super) const TENANT_POLICY: &str = "tenant";
 pub(super) const WALLET_POLICY: &str = "wallet#";
@@ -32,7 +34,8 @@ pub(super) fn wallet_policy(wallet_id: Uuid) -> String {
 pub struct TradingPolicies {
     /// The tenant's.
     pub tenant: Option<PolicyRecord>,
-    /// The wallet's own, which replaces single fields of the tenant's.
+    /// The wallet's own, which tightens single fields of the tenant's, or replaces them as far as an
+    /// admin has allowed it.
     pub wallet: Option<PolicyRecord>,
 }
 
@@ -40,19 +43,22 @@ impl TradingPolicies {
     /// Returns the tenant's fields in effect at a time, which a wallet's missing fields inherit.
     #[must_use]
     pub fn tenant_fields(&self, now_ms: u64) -> PolicyFields {
-        fields(self.tenant.as_ref(), now_ms)
+        setting(self.tenant.as_ref(), now_ms).policy
     }
 
     /// Returns the policy in effect at a time.
     #[must_use]
     pub fn effective(&self, now_ms: u64) -> Policy {
         let tenant = self.tenant_fields(now_ms);
-        fields(self.wallet.as_ref(), now_ms).over(&tenant).effective()
+        match &self.wallet {
+            Some(wallet) => wallet.setting_at(now_ms).effective(Some(&tenant)),
+            None => tenant.effective(),
+        }
     }
 }
 
-fn fields(record: Option<&PolicyRecord>, now_ms: u64) -> PolicyFields {
-    record.map(|record| record.fields_at(now_ms).clone()).unwrap_or_default()
+fn setting(record: Option<&PolicyRecord>, now_ms: u64) -> Setting {
+    record.map(|record| record.setting_at(now_ms)).unwrap_or_default()
 }
 
 /// A change of a policy.
@@ -136,17 +142,22 @@ impl Store {
             let policies = self.trading_policies(&change.tenant, change.wallet_id, clock).await?;
             let mut policies = policies.ok_or(PolicyError::NoWallet)?;
             let now_ms = clock.now_ms();
-            let (base, known) = match change.wallet_id {
-                Some(_) => (policies.tenant_fields(now_ms), &mut policies.wallet),
-                None => (PolicyFields::default(), &mut policies.tenant),
+            let tenant = change.wallet_id.map(|_| policies.tenant_fields(now_ms));
+            let known = match change.wallet_id {
+                Some(_) => &mut policies.wallet,
+                None => &mut policies.tenant,
             };
             let revision = random.uuid()?;
             let present = known.clone().unwrap_or_else(|| PolicyRecord::empty(revision));
-            let (next, loosening) =
-                present.changed(change.fields.clone(), &base, revision, now_ms, change.delay_ms);
-            if loosening == Loosening::Pending && !change.may_loosen {
-                return Err(PolicyError::MayNotLoosen);
-            }
+            let fields = FieldsChange {
+                fields: change.fields.clone(),
+                tenant: tenant.as_ref(),
+                may_loosen: change.may_loosen,
+                now_ms,
+                delay_ms: change.delay_ms,
+            };
+            let changed = present.changed(&fields, revision);
+            let (next, loosening) = changed.map_err(|MayNotLoosen| PolicyError::MayNotLoosen)?;
             if is_repeated(&present, &next, now_ms) {
                 return Ok((policies, loosening));
             }
@@ -187,12 +198,9 @@ impl Store {
     }
 }
 
-/// Returns whether a change leaves everything as it is: what is in effect, and what is pending. The
-/// start of a pending policy is then the one of the first change.
+/// Returns whether a change leaves everything as it is: what is in effect, and what is pending with
+/// its start.
 fn is_repeated(present: &PolicyRecord, next: &PolicyRecord, now_ms: u64) -> bool {
-    let pending = |record: &PolicyRecord| {
-        let pending = record.pending.as_ref().filter(|pending| pending.from_ms > now_ms);
-        pending.map(|pending| pending.policy.clone())
-    };
-    present.fields_at(now_ms) == next.fields_at(now_ms) && pending(present) == pending(next)
+    present.setting_at(now_ms) == next.setting_at(now_ms)
+        && present.pending_at(now_ms) == next.pending_at(now_ms)
 }

@@ -10,7 +10,6 @@ use domain::ids::Exchange;
 use serde::{Deserialize, Serialize};
 
 use super::decimal::Decimal;
-use super::ids::OrderKey;
 use super::order::Side;
 
 /// Number of ten-second slots that count: a minute, and the current slot.
@@ -20,6 +19,13 @@ const SLOT_MS: u64 = 10_000;
 
 /// Maximum number of reservations. The item stays small.
 pub const MAX_RESERVED: usize = 200;
+
+/// How far the exchange's reads are assumed to lag behind its writes at most, in milliseconds.
+pub const READ_LAG_MS: u64 = 10_000;
+
+/// A last nonce that is further ahead of the present came from a wrong clock, in milliseconds. Aster
+/// accepts no nonce that is more than 60 seconds ahead.
+const MAX_AHEAD_MS: u64 = 30_000;
 
 /// Nonces of orders on Aster are multiples of this number. Nonces of signed reads are not, so that
 /// a read never takes the nonce of an order.
@@ -48,7 +54,8 @@ pub struct Ledger {
     pub reserved: BTreeMap<String, Reservation>,
 }
 
-/// The notional of an order under way.
+/// The notional of an order that reads of the exchange may not show yet: it is under way, or its
+/// outcome is younger than [`READ_LAG_MS`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reservation {
@@ -58,8 +65,20 @@ pub struct Reservation {
     pub side: Side,
     /// The notional in the quote asset.
     pub notional: Decimal,
-    /// When the order can no longer arrive, Unix milliseconds.
+    /// When every read shows what has become of the order, Unix milliseconds.
     pub until_ms: u64,
+    /// The number of the ledger's write that made it. 0 in reservations of earlier versions.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rev: u64,
+    /// What the wallet had in the market and the direction before it, at most; see
+    /// [`Ledger::exposed`]. `None` in reservations of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Decimal>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Default for Ledger {
@@ -74,13 +93,22 @@ impl Ledger {
     }
 
     /// Returns the ledger at a later time: without slots older than a minute, and without expired
-    /// reservations. A slow clock changes no slot, but slots more than a minute in the future came
-    /// from a wrong clock and are dropped.
+    /// reservations. An expired reservation stays as long as an earlier one of its market and
+    /// direction counts from a time before it. A slow clock changes no slot, but slots more than a
+    /// minute in the future came from a wrong clock and are dropped.
     #[must_use]
     pub fn at(&self, now_ms: u64) -> Self {
         let slot = now_ms / SLOT_MS;
         let mut next = self.clone();
-        next.reserved.retain(|_, reservation| reservation.until_ms > now_ms);
+        let mut first = BTreeMap::new();
+        for live in self.reserved.values().filter(|it| it.until_ms > now_ms) {
+            let rev = first.entry((live.symbol.as_str(), live.side)).or_insert(live.rev);
+            *rev = (*rev).min(live.rev);
+        }
+        next.reserved.retain(|_, it| {
+            let first = first.get(&(it.symbol.as_str(), it.side));
+            it.until_ms > now_ms || first.is_some_and(|first| *first < it.rev)
+        });
         if next.slot > slot.saturating_add(SLOTS as u64) {
             next.slot = slot;
             next.orders = [0; SLOTS];
@@ -115,36 +143,75 @@ impl Ledger {
         self
     }
 
-    /// Returns the reserved notional of a market and a direction. `None` means that it has too many
-    /// digits.
+    /// Returns what a wallet can have at most in a market and a direction: its position and its
+    /// orders. `read` is what the exchange's reads show, and `own` the key of an order that is left
+    /// out. `None` means too many digits.
+    ///
+    /// Reads can lag, so neither number alone is enough. What is read and all live reservations
+    /// together count an order twice that the reads show already. What was known before a
+    /// reservation and all reservations since then count each order once, but miss what others do
+    /// with the account. The smaller of the two is an upper limit of what this service has done, and
+    /// never less than what is read.
     #[must_use]
-    pub fn reserved_of(&self, symbol: &str, side: Side) -> Option<Decimal> {
-        self.reserved
-            .values()
-            .filter(|it| it.symbol == symbol && it.side == side)
-            .try_fold(Decimal::ZERO, |sum, it| sum.checked_add(it.notional))
+    pub fn exposed(
+        &self,
+        symbol: &str,
+        side: Side,
+        read: Decimal,
+        own: &str,
+        now_ms: u64,
+    ) -> Option<Decimal> {
+        let is_of = |(key, it): &(&String, &Reservation)| {
+            *key != own && it.symbol == symbol && it.side == side
+        };
+        let mut reserved: Vec<_> = self.reserved.iter().filter(is_of).map(|(_, it)| it).collect();
+        reserved.sort_by_key(|it| std::cmp::Reverse(it.rev));
+        let live = reserved.iter().filter(|it| it.until_ms > now_ms);
+        let mut least = live.map(|it| it.notional).try_fold(read, Decimal::checked_add)?;
+        let mut since = Decimal::ZERO;
+        for write in reserved.chunk_by(|one, other| one.rev == other.rev) {
+            since = write.iter().map(|it| it.notional).try_fold(since, Decimal::checked_add)?;
+            if let Some(before) = write.iter().filter_map(|it| it.before).min() {
+                least = least.min(before.checked_add(since)?);
+            }
+        }
+        Some(least.max(read))
     }
 
-    /// Removes the reservation of an order whose outcome is known, and numbers the write.
+    /// Sets the end of the reservations of the last write, Unix milliseconds.
     #[must_use]
-    pub fn without(mut self, key: &OrderKey) -> Self {
-        self.reserved.remove(&key.to_hex());
-        self.rev += 1;
+    pub fn reserved_until(mut self, until_ms: u64) -> Self {
+        for new in self.reserved.values_mut().filter(|it| it.rev == self.rev) {
+            new.until_ms = until_ms;
+        }
         self
     }
 }
 
 /// Returns the nonce after `last`: the present time in the exchange's unit, or a later number if
-/// that one is taken.
+/// that one is taken. A last nonce above [`latest_nonce`] does not count.
 #[must_use]
 pub const fn next_nonce(exchange: Exchange, last: u64, now_us: u64) -> u64 {
-    let after = last.saturating_add(1);
+    let is_wrong = last > latest_nonce(exchange, now_us);
+    let after = if is_wrong { 0 } else { last.saturating_add(1) };
     match exchange {
         Exchange::Hyperliquid => max(now_us / 1_000, after),
         Exchange::Aster => match max(now_us, after).checked_next_multiple_of(ASTER_NONCE_STEP) {
             Some(nonce) => nonce,
             None => u64::MAX,
         },
+    }
+}
+
+/// Returns the highest last nonce, in the exchange's unit, that a process with a right clock can have
+/// taken. A process with a wrong clock can take a later one, which must not stop the wallet until
+/// that time has come. Both exchanges accept the present time after it: they remember an agent's
+/// highest nonces, and not only the last one.
+#[must_use]
+pub const fn latest_nonce(exchange: Exchange, now_us: u64) -> u64 {
+    match exchange {
+        Exchange::Hyperliquid => (now_us / 1_000).saturating_add(MAX_AHEAD_MS),
+        Exchange::Aster => now_us.saturating_add(MAX_AHEAD_MS * 1_000),
     }
 }
 
@@ -162,123 +229,4 @@ const fn max(left: u64, right: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const NOW_MS: u64 = 1_790_000_000_000;
-
-    fn reservation(symbol: &str, side: Side, notional: &str, until_ms: u64) -> Reservation {
-        let notional = notional.parse().unwrap();
-        Reservation { symbol: symbol.to_owned(), side, notional, until_ms }
-    }
-
-    #[test]
-    fn orders_older_than_a_minute_are_dropped() {
-        let ledger = Ledger::default().at(NOW_MS).with_orders(3);
-        assert_eq!(ledger.at(NOW_MS + 60_000).orders_counted(), 3);
-        assert_eq!(ledger.at(NOW_MS + 70_000).orders_counted(), 0);
-        assert_eq!(ledger.at(u64::MAX).orders_counted(), 0);
-    }
-
-    #[test]
-    fn wrong_clock_does_not_clear_or_block_the_ledger() {
-        let ledger = Ledger::default().at(NOW_MS).with_orders(3);
-        let slow = ledger.at(NOW_MS - 30_000).with_orders(1);
-        assert_eq!((slow.slot, slow.orders_counted()), (ledger.slot, 4));
-        let ahead = Ledger::default().at(NOW_MS + 3_600_000).with_orders(300);
-        assert_eq!(ahead.at(NOW_MS).orders_counted(), 0);
-    }
-
-    #[test]
-    fn expired_reservation_is_dropped() {
-        let mut ledger = Ledger::default();
-        for (key, until_ms) in [("a", NOW_MS), ("b", NOW_MS + 1)] {
-            let reservation = reservation("BTC", Side::Buy, "10.5", until_ms);
-            ledger.reserved.insert(key.to_owned(), reservation);
-        }
-        assert_eq!(ledger.reserved_of("BTC", Side::Buy), "21".parse().ok());
-        assert_eq!(ledger.reserved_of("BTC", Side::Sell), Some(Decimal::ZERO));
-        assert_eq!(ledger.reserved_of("ETH", Side::Buy), Some(Decimal::ZERO));
-        assert_eq!(ledger.at(NOW_MS).reserved.keys().collect::<Vec<_>>(), ["b"]);
-    }
-
-    #[test]
-    fn aster_nonce_of_an_order_is_a_multiple_of_16() {
-        let nonce = |last, now_us| next_nonce(Exchange::Aster, last, now_us);
-        assert_eq!(nonce(0, 1_790_000_000_000_000), 1_790_000_000_000_000);
-        assert_eq!(nonce(0, 1_790_000_000_000_001), 1_790_000_000_000_016);
-        assert_eq!(nonce(1_790_000_000_000_000, 0), 1_790_000_000_000_016);
-        assert_eq!(nonce(u64::MAX, 0), u64::MAX);
-        assert_eq!(next_nonce(Exchange::Hyperliquid, 7, 9_999), 9);
-        assert_eq!(next_nonce(Exchange::Hyperliquid, 9, 9_999), 10);
-    }
-
-    #[test]
-    fn reads_at_the_same_time_have_1920_nonces() {
-        let nonces: std::collections::BTreeSet<_> =
-            (0..1_920).map(|drawn| read_nonce(1_790_000_000_000_000, drawn)).collect();
-        assert_eq!(nonces.len(), 1_920);
-    }
-
-    #[test]
-    fn stored_form_is_stable() {
-        let mut ledger = Ledger::default().at(NOW_MS).with_orders(2);
-        ledger = ledger.with_next_nonce(Exchange::Hyperliquid, NOW_MS * 1_000);
-        ledger.reserved.insert("k".to_owned(), reservation("BTC", Side::Sell, "1.50", 5));
-        let stored = serde_json::json!({
-            "schema": 1,
-            "rev": 1,
-            "nonce": NOW_MS,
-            "slot": NOW_MS / 10_000,
-            "orders": ledger.orders,
-            "reserved": {
-                "k": {"symbol": "BTC", "side": "SELL", "notional": "1.5", "untilMs": 5},
-            },
-        });
-        assert_eq!(serde_json::to_value(&ledger).unwrap(), stored);
-        assert_eq!(serde_json::from_value::<Ledger>(stored).unwrap(), ledger);
-    }
-
-    proptest! {
-        /// Counts the orders of each window of a minute that a ledger with a limit lets through.
-        #[test]
-        fn minute_never_exceeds_the_limit(
-            steps in prop::collection::vec((0_u64..15_000, 1_u32..20), 1..120),
-        ) {
-            const LIMIT: u32 = 50;
-            let (mut ledger, mut now_ms) = (Ledger::default(), NOW_MS);
-            let mut sent: Vec<(u64, u32)> = Vec::new();
-            for (wait_ms, count) in steps {
-                now_ms += wait_ms;
-                let current = ledger.at(now_ms);
-                if current.orders_counted() + count <= LIMIT {
-                    ledger = current.with_orders(count);
-                    sent.push((now_ms, count));
-                }
-                let recent = sent.iter().filter(|(at_ms, _)| now_ms - at_ms < 60_000);
-                prop_assert!(recent.map(|(_, count)| count).sum::<u32>() <= LIMIT);
-            }
-        }
-
-        #[test]
-        fn nonces_increase_and_differ_from_reads(
-            times in prop::collection::vec(1_790_000_000_000_000_u64..1_790_000_000_000_400, 1..60),
-            drawn in any::<u64>(),
-        ) {
-            for exchange in Exchange::ALL {
-                let mut last = 0;
-                for now_us in &times {
-                    let next = next_nonce(exchange, last, *now_us);
-                    prop_assert!(next > last);
-                    let read = read_nonce(*now_us, drawn);
-                    prop_assert!(!read.is_multiple_of(ASTER_NONCE_STEP));
-                    prop_assert!(read < *now_us && now_us - read < 2_100);
-                    prop_assert!(exchange != Exchange::Aster || next.is_multiple_of(ASTER_NONCE_STEP));
-                    last = next;
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 #![deny(clippy::float_arithmetic)]
 
 pub mod decimal;
+pub mod dollar;
 pub mod ids;
 pub mod ledger;
 pub mod order;

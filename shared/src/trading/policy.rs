@@ -1,18 +1,20 @@
 //! The trading policy of a tenant or a wallet: limits that are checked before an order is signed.
 //! Endpoint code enforces them, so a compromised endpoint can bypass them.
 
+mod check;
+mod leverage;
 mod record;
+mod setting;
 
-use std::collections::BTreeMap;
-
-use domain::ids::Exchange;
 use serde::{Deserialize, Serialize};
 
-pub use self::record::{Loosening, PendingPolicy, PolicyRecord};
-use super::decimal::{Decimal, MAX_PLACES};
-use super::ids::OrderKey;
-use super::ledger::{Ledger, MAX_RESERVED, Reservation};
-use super::order::Side;
+pub use self::check::{
+    Exposure, MarketExposure, PolicyRefusal, PolicyRule, Priced, Slippage, check, precheck,
+};
+pub use self::leverage::check_leverage;
+pub use self::record::{FieldsChange, Loosening, MayNotLoosen, PendingPolicy, PolicyRecord, Undo};
+pub use self::setting::{Grant, Setting};
+use super::decimal::Decimal;
 
 /// Default maximum notional of an order, in dollars.
 const MAX_ORDER_NOTIONAL: u128 = 1_000_000;
@@ -24,7 +26,8 @@ const ORDERS_PER_MINUTE: u32 = 300;
 const MAX_SLIPPAGE_PERCENT: u128 = 10;
 
 /// The fields of a policy as they are set. A missing field has the next policy's value: a wallet's
-/// override inherits from its tenant, and a tenant from the defaults.
+/// override inherits from its tenant, and a tenant from the defaults. What is in effect for a wallet
+/// follows from both: see [`Setting::effective`].
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyFields {
@@ -103,218 +106,6 @@ pub struct Policy {
     pub max_slippage: Decimal,
     /// Whether someone has set the slippage. A market order without a bound is refused only then.
     pub is_slippage_set: bool,
-}
-
-/// How far the price of an order may move.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Slippage {
-    /// The order has a price of its own, or waits for a trigger.
-    Fixed,
-    /// A market order with this bound, as a fraction.
-    Bound(Decimal),
-    /// A market order whose bound only the exchange sets.
-    Unbounded,
-}
-
-/// An order as the policy sees it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Priced {
-    /// The key of its record.
-    pub key: OrderKey,
-    /// The exchange's name of the market.
-    pub symbol: String,
-    /// The direction.
-    pub side: Side,
-    /// The notional at the order's price or bound. `None` means that it has too many digits, so it
-    /// exceeds every limit.
-    pub notional: Option<Decimal>,
-    /// Whether it can only reduce a position.
-    pub is_reducing: bool,
-    /// The bound of its price.
-    pub slippage: Slippage,
-    /// When it can no longer arrive at the exchange, Unix milliseconds.
-    pub until_ms: u64,
-}
-
-/// What a wallet already has in each market, read from the exchange after the ledger.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Exposure(pub BTreeMap<String, MarketExposure>);
-
-/// The notional of a position and of the open orders of a market.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct MarketExposure {
-    /// The position, without its direction.
-    pub position: Decimal,
-    /// Open orders that buy and are not reduce-only.
-    pub buys: Decimal,
-    /// Open orders that sell and are not reduce-only.
-    pub sells: Decimal,
-}
-
-/// The rule that an order violates.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PolicyRule {
-    /// The market is not in the list.
-    Symbol,
-    /// The order is too large.
-    OrderNotional,
-    /// The position could become too large.
-    PositionNotional,
-    /// Too many orders in a minute.
-    OrderRate,
-    /// Only reducing orders are allowed.
-    ReduceOnly,
-    /// The bound of a market order is too wide, or missing.
-    Slippage,
-}
-
-impl PolicyRule {
-    /// All rules, in declaration order.
-    pub const ALL: [Self; 6] = [
-        Self::Symbol,
-        Self::OrderNotional,
-        Self::PositionNotional,
-        Self::OrderRate,
-        Self::ReduceOnly,
-        Self::Slippage,
-    ];
-
-    /// Returns the word in `reason`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Symbol => "SYMBOL",
-            Self::OrderNotional => "ORDER_NOTIONAL",
-            Self::PositionNotional => "POSITION_NOTIONAL",
-            Self::OrderRate => "ORDER_RATE",
-            Self::ReduceOnly => "REDUCE_ONLY",
-            Self::Slippage => "SLIPPAGE",
-        }
-    }
-}
-
-/// A refusal by the policy.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the trading policy does not allow this order: {} {limit}", .rule.as_str())]
-pub struct PolicyRefusal {
-    /// The rule.
-    pub rule: PolicyRule,
-    /// The rule's limit as text.
-    pub limit: String,
-}
-
-const fn refusal(rule: PolicyRule, limit: String) -> PolicyRefusal {
-    PolicyRefusal { rule, limit }
-}
-
-/// Checks everything that needs no knowledge of positions. It refuses early, before a key is opened
-/// and before the exchange is asked.
-///
-/// # Errors
-/// Fails when an order violates a rule.
-pub fn precheck(
-    policy: &Policy,
-    ledger: &Ledger,
-    orders: &[Priced],
-    now_ms: u64,
-) -> Result<(), PolicyRefusal> {
-    for order in orders {
-        check_order(policy, order)?;
-    }
-    let count = u32::try_from(orders.len()).unwrap_or(u32::MAX);
-    let counted = ledger.at(now_ms).orders_counted();
-    if counted.saturating_add(count) > policy.orders_per_minute {
-        return Err(refusal(PolicyRule::OrderRate, policy.orders_per_minute.to_string()));
-    }
-    Ok(())
-}
-
-/// Checks orders that are sent with one nonce, and returns the next ledger: with their nonce, their
-/// number, and their reservations if a limit for positions is set.
-///
-/// `exposure` is required when such a limit is set, and must have been read after the ledger.
-///
-/// # Errors
-/// Fails when an order violates a rule.
-pub fn check(
-    policy: &Policy,
-    ledger: &Ledger,
-    exposure: Option<&Exposure>,
-    orders: &[Priced],
-    exchange: Exchange,
-    now_us: u64,
-) -> Result<Ledger, PolicyRefusal> {
-    let now_ms = now_us / 1_000;
-    precheck(policy, ledger, orders, now_ms)?;
-    let count = u32::try_from(orders.len()).unwrap_or(u32::MAX);
-    let next = ledger.at(now_ms).with_orders(count).with_next_nonce(exchange, now_us);
-    match policy.max_position_notional {
-        Some(limit) => reserve(next, limit, exposure, orders),
-        None => Ok(next),
-    }
-}
-
-fn check_order(policy: &Policy, order: &Priced) -> Result<(), PolicyRefusal> {
-    if let Some(symbols) = &policy.symbols
-        && !symbols.contains(&order.symbol)
-    {
-        return Err(refusal(PolicyRule::Symbol, symbols.join(", ")));
-    }
-    if policy.reduce_only && !order.is_reducing {
-        return Err(refusal(PolicyRule::ReduceOnly, "reduceOnly".to_owned()));
-    }
-    let is_too_wide = match order.slippage {
-        Slippage::Fixed => false,
-        Slippage::Bound(bound) => bound > policy.max_slippage,
-        Slippage::Unbounded => policy.is_slippage_set,
-    };
-    if is_too_wide {
-        return Err(refusal(PolicyRule::Slippage, policy.max_slippage.text()));
-    }
-    match order.notional {
-        Some(notional) if notional <= policy.max_order_notional => Ok(()),
-        _ => Err(refusal(PolicyRule::OrderNotional, policy.max_order_notional.text())),
-    }
-}
-
-/// Reserves the notional of each order that can add to a position. Orders of one batch count
-/// against each other.
-fn reserve(
-    mut ledger: Ledger,
-    limit: Decimal,
-    exposure: Option<&Exposure>,
-    orders: &[Priced],
-) -> Result<Ledger, PolicyRefusal> {
-    let refused = || refusal(PolicyRule::PositionNotional, limit.text());
-    let exposure = exposure.ok_or_else(refused)?;
-    for order in orders.iter().filter(|order| !order.is_reducing) {
-        let notional = order.notional.and_then(storable).ok_or_else(refused)?;
-        let known = exposure.0.get(&order.symbol);
-        let (position, open) = known.map_or((Decimal::ZERO, Decimal::ZERO), |known| {
-            let open = match order.side {
-                Side::Buy => known.buys,
-                Side::Sell => known.sells,
-            };
-            (known.position, open)
-        });
-        let reserved = ledger.reserved_of(&order.symbol, order.side).ok_or_else(refused)?;
-        let parts = [position, open, reserved, notional];
-        let whole = parts.into_iter().try_fold(Decimal::ZERO, Decimal::checked_add);
-        if whole.is_none_or(|whole| whole > limit) || ledger.reserved.len() >= MAX_RESERVED {
-            return Err(refused());
-        }
-        let (symbol, side, until_ms) = (order.symbol.clone(), order.side, order.until_ms);
-        let reservation = Reservation { symbol, side, notional, until_ms };
-        ledger.reserved.insert(order.key.to_hex(), reservation);
-    }
-    Ok(ledger)
-}
-
-/// Rounds a notional up to a number of places that can be stored and parsed.
-fn storable(notional: Decimal) -> Option<Decimal> {
-    let places = u8::try_from(MAX_PLACES).ok()?;
-    let rounded = notional.rounded(u32::MAX, places);
-    if rounded >= notional { Some(rounded) } else { rounded.checked_add(Decimal::new(1, places)?) }
 }
 
 /// Returns whether a policy allows anything that another one refuses: whether any field is wider.

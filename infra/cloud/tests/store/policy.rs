@@ -79,7 +79,7 @@ async fn repeated_change_keeps_the_start_and_the_revision() {
 }
 
 #[tokio::test]
-async fn wallet_replaces_single_fields_and_is_compared_with_its_tenant() {
+async fn wallet_tightens_single_fields_and_is_compared_with_its_tenant() {
     let table = Table::new().await;
     let missing = apply(&table, &change(Some(WALLET), rate(5), false)).await;
     assert!(matches!(missing, Err(PolicyError::NoWallet)), "{missing:?}");
@@ -99,6 +99,44 @@ async fn wallet_replaces_single_fields_and_is_compared_with_its_tenant() {
     let (policies, _) = apply(&table, &change(Some(WALLET), reduce, false)).await.unwrap();
     let policy = policies.effective(NOW_MS);
     assert!(policy.reduce_only && policy.orders_per_minute == 5);
+}
+
+#[tokio::test]
+async fn tenants_tightening_applies_to_a_wallet_with_its_own_limits() {
+    let table = Table::new().await;
+    table.put_wallet().await;
+    // A key that may only tighten stores the limits in effect for a wallet.
+    let pinned = PolicyFields { reduce_only: Some(false), ..rate(300) };
+    apply(&table, &change(Some(WALLET), pinned, false)).await.unwrap();
+    let brake = PolicyFields { reduce_only: Some(true), ..rate(10) };
+    apply(&table, &change(None, brake.clone(), false)).await.unwrap();
+    let read = table.store.trading_policies(&Tenant::local(), Some(WALLET), &table.clock()).await;
+    assert_eq!(read.unwrap().unwrap().effective(NOW_MS), brake.effective());
+    // An admin's exception for the wallet waits, and then holds until the tenant is tighter.
+    let (policies, waits) = apply(&table, &change(Some(WALLET), rate(50), true)).await.unwrap();
+    assert_eq!(waits, Loosening::Pending);
+    assert!(policies.effective(NOW_MS + DELAY_MS).reduce_only);
+    table.pass_ms(DELAY_MS);
+    assert_eq!(effective(&table, Some(WALLET)).await, 50);
+    apply(&table, &change(None, PolicyFields { reduce_only: Some(true), ..rate(9) }, false))
+        .await
+        .unwrap();
+    assert_eq!(effective(&table, Some(WALLET)).await, 9);
+}
+
+#[tokio::test]
+async fn admin_undoes_a_lock_out_at_once_with_what_waited() {
+    let table = Table::new().await;
+    apply(&table, &change(None, rate(10), true)).await.unwrap();
+    apply(&table, &change(None, rate(20), true)).await.unwrap();
+    apply(&table, &change(None, rate(10), false)).await.unwrap();
+    apply(&table, &change(None, rate(0), false)).await.unwrap();
+    assert_eq!(effective(&table, None).await, 0);
+    let (policies, undone) = apply(&table, &change(None, rate(10), true)).await.unwrap();
+    assert_eq!((undone, effective(&table, None).await), (Loosening::No, 10));
+    assert_eq!(policies.tenant.unwrap().pending.unwrap().from_ms, NOW_MS + DELAY_MS);
+    table.pass_ms(DELAY_MS);
+    assert_eq!(effective(&table, None).await, 20);
 }
 
 #[tokio::test]

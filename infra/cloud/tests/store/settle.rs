@@ -9,7 +9,7 @@ use shared::store::{
     DueOrder, Index, OrderLost, OrderRecord, OrderState, ReserveLost, Reserving, Seen, Settling,
     StoredOutcome, StoredRefusal, TradingAccount,
 };
-use shared::trading::ledger::{Ledger, Reservation};
+use shared::trading::ledger::{Ledger, READ_LAG_MS, Reservation};
 use shared::trading::order::Side;
 
 use crate::table::{NOW_MS, Table, account, at, batch, changing, new, placed, record, uuid};
@@ -175,6 +175,8 @@ async fn reserve_notional(
             side: Side::Buy,
             notional: "600".parse().unwrap(),
             until_ms: LEASE_END_MS,
+            rev: 1,
+            before: None,
         };
         ledger.reserved.insert(account.order_key(&record.client_order_id).to_hex(), reservation);
     }
@@ -185,7 +187,7 @@ async fn reserve_notional(
 }
 
 #[tokio::test]
-async fn outcome_ends_the_reservation_and_moves_the_ledger() {
+async fn outcome_ends_the_reservation_after_reads_can_lag() {
     let table = Table::new().await;
     table.put_wallet().await;
     let account = account(Exchange::Hyperliquid);
@@ -214,13 +216,44 @@ async fn outcome_ends_the_reservation_and_moves_the_ledger() {
     let third = [new(&record(&account, "c"))];
     let lost = table.store.reserve(&account, &third, &before_outcome, at(NOW_MS)).await;
     assert!(matches!(lost, Err(ReserveLost::Ledger(present)) if *present == ledger));
-    // The ledger dropped the second reservation by its time. The outcome is stored all the same.
+    // The exchange has the second order, and its reads may not show it yet.
+    let end = records[1].settled(OrderState::Placed, Some(placed("2")), uuid(), NOW_MS);
+    table.store.settle(&account, vec![settling(&records[1], &end)]).await.unwrap();
+    let ledger = table.ledger(&account).await;
+    let held = &ledger.reserved[&kept[0]];
+    assert_eq!((held.until_ms, ledger.rev), (NOW_MS + READ_LAG_MS, before.rev + 2));
+    assert_eq!(held.notional, "600".parse().unwrap());
+    assert!(!table.order(&account, "b").await.reserved);
+    // The same write again, after its response was lost, changes nothing else.
+    table.store.settle(&account, vec![settling(&records[1], &end)]).await.unwrap();
+    assert_eq!(table.ledger(&account).await.reserved, ledger.reserved);
+}
+
+#[tokio::test]
+async fn outcome_is_stored_without_its_reservation() {
+    let table = Table::new().await;
+    table.put_wallet().await;
+    let account = account(Exchange::Hyperliquid);
+    let records: Vec<_> = ["a", "b", "d"]
+        .map(|id| OrderRecord { reserved: true, ..record(&account, id) })
+        .into_iter()
+        .collect();
+    let ledger = reserve_notional(&table, &account, &records).await;
+    let third = [new(&record(&account, "c"))];
+    // The ledger dropped the reservations by their time. The outcomes are stored all the same.
     let next = ledger.at(LEASE_END_MS).with_next_nonce(account.exchange, NOW_MS * 1_000);
     assert!(next.reserved.is_empty());
     table.store.reserve(&account, &third, &next, at(NOW_MS)).await.unwrap();
-    let end = records[1].settled(OrderState::Placed, Some(placed("2")), uuid(), NOW_MS);
-    table.store.settle(&account, vec![settling(&records[1], &end)]).await.unwrap();
+    let placed_one = records[1].settled(OrderState::Placed, Some(placed("2")), uuid(), NOW_MS);
+    table.store.settle(&account, vec![settling(&records[1], &placed_one)]).await.unwrap();
     assert_eq!(table.order(&account, "b").await.state, OrderState::Placed);
+    let placed_two = records[0].settled(OrderState::Placed, Some(placed("1")), uuid(), NOW_MS);
+    let dead = records[2].settled(OrderState::Dead, None, uuid(), NOW_MS);
+    let both = vec![settling(&records[0], &placed_two), settling(&records[2], &dead)];
+    table.store.settle(&account, both).await.unwrap();
+    assert_eq!(table.order(&account, "a").await.state, OrderState::Placed);
+    assert_eq!(table.order(&account, "d").await.state, OrderState::Dead);
+    assert!(table.ledger(&account).await.reserved.is_empty());
 }
 
 #[tokio::test]

@@ -30,8 +30,9 @@ pub(super) fn all() -> [Operation; 2] {
             "Set the trading policy",
             "Replaces the tenant's policy, or the override of the wallet that the request names. A \
              change that tightens is in effect at once. A change that loosens any limit also \
-             requires the scope admin, and takes effect after a delay (24 hours by default). It \
-             replaces a change that is still pending.",
+             requires the scope admin, and takes effect after a delay (24 hours by default). A key \
+             with the scope admin can undo a tightening by other keys at once, within that delay. \
+             Its changes replace one that is still pending.",
         )
         .takes(wallet_in_header())
         .takes(wallet_in_query(Required::False))

@@ -21,7 +21,8 @@ const MAX_LEVERAGE: u64 = 1_000;
 const MAX_ORDERS_PER_MINUTE: u64 = 100_000;
 
 /// `PUT /api/trading/policy`. It replaces the whole policy: a missing field of a wallet's override
-/// has the tenant's value, and a missing field of the tenant's has the default.
+/// has the tenant's value, and a missing field of the tenant's has the default. A wallet's field
+/// applies if it is tighter than the tenant's.
 #[derive(ToSchema, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetTradingPolicy {
@@ -42,13 +43,14 @@ pub struct SetTradingPolicy {
     /// Maximum leverage. Absent: no limit.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     pub max_leverage: Option<u32>,
-    /// Maximum number of orders in a minute. 0 stops trading. Default: 300.
+    /// Maximum number of orders in a minute, with attached ones. 0 stops trading. Default: 300.
     #[schema(value_type = Option<u32>, minimum = 0, maximum = 100_000)]
     pub orders_per_minute: Option<u32>,
     /// Whether orders may only reduce positions. Default: false.
     #[schema(value_type = Option<bool>)]
     pub reduce_only: Option<bool>,
-    /// Maximum slippage of a market order, as a fraction. Default: 0.1.
+    /// Maximum slippage of a market order, also of one that waits for a trigger, as a fraction.
+    /// Default: 0.1.
     #[schema(value_type = Option<schema::DecimalText>)]
     pub max_slippage: Option<Decimal>,
 }

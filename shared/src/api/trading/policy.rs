@@ -214,7 +214,8 @@ pub struct PolicyData {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = FieldsData, required = false)]
     wallet: Option<FieldsData>,
-    /// The policy in effect: the override, then the tenant's fields, then the defaults.
+    /// The policy in effect: for each field the tighter of the override and the tenant's, unless a
+    /// key with the scope admin has made the override looser.
     effective: FieldsData,
     /// A looser policy of the tenant, or of the wallet that the request names.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -228,13 +229,12 @@ impl PolicyData {
     pub fn new(policies: &TradingPolicies, wallet_id: Option<Uuid>, now_ms: u64) -> Self {
         let TradingPolicies { tenant, wallet } = policies;
         let fields = |record: &Option<PolicyRecord>| {
-            let none = PolicyFields::default();
-            FieldsData::from(record.as_ref().map_or(&none, |record| record.fields_at(now_ms)))
+            let setting = record.as_ref().map(|record| record.setting_at(now_ms));
+            FieldsData::from(&setting.unwrap_or_default().policy)
         };
         let changed = if wallet_id.is_some() { wallet } else { tenant };
-        let pending = changed.as_ref().and_then(|record| record.pending.as_ref());
-        let pending = pending.filter(|pending| pending.from_ms > now_ms);
-        let pending = pending.map(|PendingPolicy { policy, from_ms }| PendingData {
+        let pending = changed.as_ref().and_then(|record| record.pending_at(now_ms));
+        let pending = pending.map(|PendingPolicy { policy, from_ms, .. }| PendingData {
             policy: policy.into(),
             from: *from_ms,
         });

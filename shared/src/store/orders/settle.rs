@@ -14,15 +14,17 @@ use uuid::Uuid;
 use super::super::credentials::number;
 use super::super::{Index, Store, to_item};
 use super::due::index_attributes;
-use super::{MovedOrder, OrderRecord, TradingAccount, moved, parse_order_of};
+use super::{MovedOrder, OrderRecord, OrderState, TradingAccount, moved, parse_order_of};
+use crate::trading::ledger::READ_LAG_MS;
 
 /// The attributes that an outcome changes. The others, above all the signed bytes that place the
 /// order, stay as they were reserved.
-const SETTLED: [&str; 11] = [
+const SETTLED: [&str; 12] = [
     "state",
     "placedGeneration",
     "revision",
     "request",
+    "carried",
     "change",
     "outcome",
     "reserved",
@@ -33,7 +35,8 @@ const SETTLED: [&str; 11] = [
 ];
 
 /// The attributes that a lease changes.
-const LEASED: [&str; 4] = ["revision", "leaseUntilMs", "shard", Index::Due.sort_key()];
+const LEASED: [&str; 6] =
+    ["state", "change", "revision", "leaseUntilMs", "shard", Index::Due.sort_key()];
 
 /// An outcome to store.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,8 +61,10 @@ pub enum OrderLost {
 }
 
 impl Store {
-    /// Stores the outcomes of orders that were sent with one nonce, all or none, and ends the
-    /// reservations of those whose outcome is known. Returns the stored records.
+    /// Stores the outcomes of orders that were sent with one nonce, all or none. The reservations of
+    /// those whose outcome is known end: at once if nothing was executed, and otherwise after
+    /// [`READ_LAG_MS`], because the exchange's reads may not show the order yet. Returns the stored
+    /// records.
     ///
     /// # Errors
     /// When an order has another revision, or the table fails.
@@ -69,32 +74,55 @@ impl Store {
         orders: Vec<Settling>,
     ) -> Result<Vec<OrderRecord>, OrderLost> {
         let mut records = Vec::with_capacity(orders.len());
-        let (mut writes, mut ended) = (Vec::with_capacity(orders.len()), Vec::new());
+        let (mut writes, mut ended) = (Vec::with_capacity(orders.len()), Ended::default());
         for Settling { known, mut record } in orders {
             if record.reserved && record.is_at_rest() {
                 record.reserved = false;
-                ended.push(account.order_key(&record.client_order_id).to_hex());
+                ended.add(account, &record);
             }
             writes.push(Write::new(account, known, &record, &SETTLED)?);
             records.push(record);
         }
-        match (writes.as_slice(), ended.as_slice()) {
-            ([], []) => {}
-            ([write], []) => self.update_order(write, &records[0]).await?,
-            _ => {
-                let updates = writes.iter().map(|write| self.order_update(write));
-                let mut updates = updates.collect::<Result<Vec<_>, _>>()?;
-                if !ended.is_empty() {
-                    updates.push(self.end_reservations(account, &ended)?);
+        match writes.as_slice() {
+            [] => {}
+            [write] if ended.is_empty() => self.update_order(write, &records[0]).await?,
+            writes => match self.settle_all(account, writes, &ended, &records).await? {
+                Settled::All => {}
+                // A reservation that is not there any more has run out.
+                Settled::None => {
+                    ended.held.clear();
+                    match self.settle_all(account, writes, &ended, &records).await? {
+                        Settled::All => {}
+                        Settled::None => return Err(StoreError::Conflict.into()),
+                    }
                 }
-                let call = self.db.transact_write_items().set_transact_items(Some(updates));
-                call.send().await.map_err(|error| lost(error, &records))?;
-            }
+            },
         }
         Ok(records)
     }
 
-    /// Takes a lease on an order whose lease has ended, and returns its record.
+    async fn settle_all(
+        &self,
+        account: &TradingAccount,
+        writes: &[Write],
+        ended: &Ended,
+        records: &[OrderRecord],
+    ) -> Result<Settled, OrderLost> {
+        let updates = writes.iter().map(|write| self.order_update(write));
+        let mut updates = updates.collect::<Result<Vec<_>, _>>()?;
+        if !ended.is_empty() {
+            updates.push(self.end_reservations(account, ended)?);
+        }
+        let call = self.db.transact_write_items().set_transact_items(Some(updates));
+        match call.send().await {
+            Ok(_) => Ok(Settled::All),
+            Err(error) if lost_reservation(&error, records.len()) => Ok(Settled::None),
+            Err(error) => Err(lost(error, records)),
+        }
+    }
+
+    /// Takes a lease on an order whose lease has ended, and returns its record. The response to its
+    /// submission was lost, because the call that sent it did not store an outcome.
     ///
     /// # Errors
     /// When the order has another revision, or the table fails.
@@ -105,7 +133,14 @@ impl Store {
         lease_until_ms: u64,
         revision: Uuid,
     ) -> Result<OrderRecord, OrderLost> {
-        let record = OrderRecord { lease_until_ms, revision, ..known.clone() };
+        let mut record = OrderRecord { lease_until_ms, revision, ..known.clone() };
+        if record.state.is_unresolved() {
+            record.state = OrderState::Unknown;
+        } else if let Some(change) = record.change.as_mut()
+            && change.state.is_unresolved()
+        {
+            change.state = OrderState::Unknown;
+        }
         let write = Write::new(account, known.revision, &record, &LEASED)?;
         self.update_order(&write, &record).await?;
         Ok(record)
@@ -182,23 +217,89 @@ impl Store {
     fn end_reservations(
         &self,
         account: &TradingAccount,
-        ended: &[String],
+        ended: &Ended,
     ) -> Result<TransactWriteItem, StoreError> {
-        let names =
-            ended.iter().enumerate().map(|(place, key)| (format!("#r{place}"), key.clone()));
-        let names: HashMap<String, String> = names.collect();
-        let paths: Vec<_> = names.keys().map(|name| format!("reserved.{name}")).collect();
+        let mut condition = vec!["attribute_exists(pk)".to_owned()];
+        let (mut names, mut set, mut remove) = (HashMap::new(), Vec::new(), Vec::new());
+        for (place, key) in ended.gone.iter().enumerate() {
+            remove.push(format!("reserved.#g{place}"));
+            names.insert(format!("#g{place}"), key.clone());
+        }
+        for (place, key) in ended.held.iter().enumerate() {
+            set.push(format!("reserved.#h{place}.untilMs = :until"));
+            condition.push(format!("attribute_exists(reserved.#h{place})"));
+            names.insert(format!("#h{place}"), key.clone());
+        }
+        let clause = |word: &str, parts: &[String]| {
+            if parts.is_empty() { String::new() } else { format!("{word} {} ", parts.join(", ")) }
+        };
+        let (set, remove) = (clause("SET", &set), clause("REMOVE", &remove));
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(account.ledger_key()))
-            .update_expression(format!("REMOVE {} ADD rev :one", paths.join(", ")))
-            .condition_expression("attribute_exists(pk)")
-            .set_expression_attribute_names(Some(names))
-            .expression_attribute_values(":one", number(1))
-            .build()
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            .update_expression(format!("{set}{remove}ADD rev :one"))
+            .condition_expression(condition.join(" AND "))
+            .set_expression_attribute_names((!names.is_empty()).then_some(names))
+            .expression_attribute_values(":one", number(1));
+        let update = if ended.held.is_empty() {
+            update
+        } else {
+            update.expression_attribute_values(":until", number(ended.until_ms))
+        };
+        let update = update.build().map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
+}
+
+/// The reservations that end with outcomes, by the keys of their orders.
+#[derive(Default)]
+struct Ended {
+    /// Nothing was executed, and nothing will be.
+    gone: Vec<String>,
+    /// The exchange has or had the order.
+    held: Vec<String>,
+    /// When the held ones end, Unix milliseconds.
+    until_ms: u64,
+}
+
+impl Ended {
+    fn add(&mut self, account: &TradingAccount, record: &OrderRecord) {
+        let key = account.order_key(&record.client_order_id).to_hex();
+        match record.state {
+            OrderState::Refused | OrderState::Dead => self.gone.push(key),
+            OrderState::Placed | OrderState::Sending | OrderState::Unknown => {
+                // The lease ends when the outcome becomes known.
+                let until_ms = record.lease_until_ms.saturating_add(READ_LAG_MS);
+                self.until_ms = self.until_ms.max(until_ms);
+                self.held.push(key);
+            }
+        }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.held.is_empty()
+    }
+}
+
+/// Whether a transaction of outcomes was written.
+enum Settled {
+    All,
+    /// Nothing was written, because a reservation that it holds is not there.
+    None,
+}
+
+/// Returns whether a transaction failed only because of the ledger, which comes after `orders`
+/// orders.
+fn lost_reservation(error: &SdkError<TransactWriteItemsError>, orders: usize) -> bool {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    else {
+        return false;
+    };
+    let failed = cancelled.cancellation_reasons().iter().enumerate();
+    let failed = failed.filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
+    let mut failed = failed.map(|(index, _)| index);
+    failed.next() == Some(orders)
 }
 
 /// The condition of every write. The second clause lets a write succeed again after its response

@@ -4,6 +4,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::trading::ids::OrderKey;
+use crate::trading::ledger::{Ledger, MAX_RESERVED};
+use crate::trading::order::Side;
 
 const NOW_MS: u64 = 1_790_000_000_000;
 const NOW_US: u64 = NOW_MS * 1_000;
@@ -23,9 +25,10 @@ fn order(id: &str, side: Side, notional: &str) -> Priced {
         symbol: "BTCUSDT".to_owned(),
         side,
         notional: Some(decimal(notional)),
+        is_in_dollars: true,
         is_reducing: false,
         slippage: Slippage::Fixed,
-        until_ms: NOW_MS + 15_000,
+        orders: 1,
     }
 }
 
@@ -67,6 +70,31 @@ fn each_rule_refuses_with_its_limit() {
 }
 
 #[test]
+fn attached_orders_count_for_the_rate() {
+    let rate = PolicyFields { orders_per_minute: Some(3), ..Default::default() };
+    let bracket = |id| Priced { orders: 3, ..order(id, Side::Buy, "10") };
+    assert_eq!(rule(&rate, &[bracket("a")]), None);
+    let four = [bracket("a"), order("b", Side::Buy, "10")];
+    assert_eq!(rule(&rate, &four), Some((PolicyRule::OrderRate, "3".to_owned())));
+    let policy = rate.effective();
+    let ledger = Ledger::default();
+    let next = check(&policy, &ledger, None, &[bracket("a")], Exchange::Hyperliquid, NOW_US);
+    assert_eq!(next.unwrap().orders_counted(), 3);
+}
+
+#[test]
+fn market_that_is_not_in_dollars_requires_a_policy_that_names_it() {
+    let none = PolicyFields::default();
+    let foreign = Priced { is_in_dollars: false, ..order("a", Side::Buy, "1") };
+    let refused = rule(&none, std::slice::from_ref(&foreign)).unwrap();
+    assert_eq!(refused.0, PolicyRule::Symbol);
+    let named = PolicyFields { symbols: Some(vec!["BTCUSDT".to_owned()]), ..none.clone() };
+    assert_eq!(rule(&named, std::slice::from_ref(&foreign)), None);
+    // A position in such a market can be closed.
+    assert_eq!(rule(&none, &[Priced { is_reducing: true, ..foreign }]), None);
+}
+
+#[test]
 fn market_order_respects_the_slippage_limit() {
     let of = |slippage| Priced { slippage, ..order("a", Side::Buy, "10") };
     let none = PolicyFields::default();
@@ -93,14 +121,15 @@ fn position_limit_counts_open_and_reserved_orders() {
     };
     let empty = Ledger::default();
     let refused = |result: Result<Ledger, PolicyRefusal>| {
-        assert_eq!(result.unwrap_err(), refusal(PolicyRule::PositionNotional, "100".to_owned()));
+        let PolicyRefusal { rule, limit } = result.unwrap_err();
+        assert_eq!((rule, limit.as_str()), (PolicyRule::PositionNotional, "100"));
     };
     // Without knowledge of the position nothing passes.
     refused(take(&empty, None, &[order("a", Side::Buy, "1")]));
 
     let exposure = exposed("50", "20", "5");
     let full = take(&empty, Some(&exposure), &[order("a", Side::Buy, "30")]).unwrap();
-    assert_eq!(full.reserved_of("BTCUSDT", Side::Buy), Some(decimal("30")));
+    assert_eq!(full.reserved[&key("a").to_hex()].notional, decimal("30"));
     refused(take(&full, Some(&exposure), &[order("b", Side::Buy, "0.01")]));
     // Sells have their own sum.
     assert!(take(&full, Some(&exposure), &[order("b", Side::Sell, "45")]).is_ok());
@@ -112,9 +141,49 @@ fn position_limit_counts_open_and_reserved_orders() {
     let reducing = Priced { is_reducing: true, ..order("c", Side::Sell, "999") };
     let same = take(&full, Some(&exposure), &[reducing]).unwrap();
     assert_eq!(same.reserved, full.reserved);
-    // The outcome ends the reservation.
-    let free = full.without(&key("a"));
+    // An order that was not executed ends its reservation.
+    let mut free = full.clone();
+    free.reserved.clear();
     assert!(take(&free, Some(&exposure), &[order("b", Side::Buy, "30")]).is_ok());
+}
+
+/// The reads show nothing of the orders that were executed a moment ago.
+#[test]
+fn lagging_reads_do_not_exceed_the_position_limit() {
+    let fields = PolicyFields { max_position_notional: Some(decimal("100")), ..Default::default() };
+    let policy = fields.effective();
+    let none = Exposure::default();
+    let take = |ledger: &Ledger, exposure: &Exposure, id: &str| {
+        let orders = [order(id, Side::Buy, "40")];
+        let next = check(&policy, ledger, Some(exposure), &orders, Exchange::Aster, NOW_US);
+        next.map(|next| next.reserved_until(NOW_MS + 1))
+    };
+    let one = take(&Ledger::default(), &none, "a").unwrap();
+    // Reads that do not lag show the first order, which counts once.
+    let two = take(&one, &exposed("40", "0", "0"), "b").unwrap();
+    assert_eq!(take(&one, &none, "b").unwrap().reserved, two.reserved);
+    for read in ["0", "40", "80"] {
+        let third = take(&two, &exposed(read, "0", "0"), "c");
+        assert_eq!(third.unwrap_err().rule, PolicyRule::PositionNotional, "{read}");
+    }
+}
+
+#[test]
+fn changed_order_counts_with_the_larger_of_its_values() {
+    let fields = PolicyFields { max_position_notional: Some(decimal("100")), ..Default::default() };
+    let policy = fields.effective();
+    let take = |ledger: &Ledger, exposure: &Exposure, orders: &[Priced]| {
+        let next = check(&policy, ledger, Some(exposure), orders, Exchange::Aster, NOW_US);
+        next.map(|next| next.reserved_until(NOW_MS + 1))
+    };
+    let none = Exposure::default();
+    let placed = take(&Ledger::default(), &none, &[order("a", Side::Buy, "60")]).unwrap();
+    // The exposure of a change leaves the replaced order out. It has a reservation of its own.
+    let larger = take(&placed, &none, &[order("a", Side::Buy, "100")]).unwrap();
+    assert_eq!(larger.reserved[&key("a").to_hex()].notional, decimal("100"));
+    let smaller = take(&placed, &none, &[order("a", Side::Buy, "10")]).unwrap();
+    assert_eq!(smaller.reserved[&key("a").to_hex()].notional, decimal("60"));
+    assert!(take(&smaller, &none, &[order("b", Side::Buy, "41")]).is_err());
 }
 
 /// A product of two parsed numbers may have 24 places, and a stored number at most 12.
@@ -133,7 +202,8 @@ fn reservation_is_rounded_up_to_what_can_be_stored() {
         let ledger = Ledger::default();
         let next =
             check(&policy, &ledger, Some(&exposure), &[order], Exchange::Aster, NOW_US).unwrap();
-        assert_eq!(next.reserved_of("BTCUSDT", Side::Buy), Some(decimal(stored)), "{factors:?}");
+        let reserved = &next.reserved[&key("a").to_hex()];
+        assert_eq!(reserved.notional, decimal(stored), "{factors:?}");
         let text = serde_json::to_string(&next).unwrap();
         assert_eq!(serde_json::from_str::<Ledger>(&text).unwrap(), next);
     }
@@ -166,64 +236,11 @@ fn check_without_position_limit_reserves_nothing() {
     assert!(next.reserved.is_empty());
 }
 
-#[test]
-fn override_replaces_single_fields() {
-    let tenant = PolicyFields {
-        max_order_notional: Some(decimal("10")),
-        orders_per_minute: Some(5),
-        ..Default::default()
-    };
-    let wallet = PolicyFields { orders_per_minute: Some(50), ..Default::default() };
-    let policy = wallet.over(&tenant).effective();
-    assert_eq!((policy.max_order_notional, policy.orders_per_minute), (decimal("10"), 50));
-}
-
-#[test]
-fn loosening_waits_and_tightening_is_immediate() {
-    let base = PolicyFields::default();
-    let rev = Uuid::nil();
-    let of = |notional: &str| PolicyFields {
-        max_order_notional: Some(decimal(notional)),
-        ..Default::default()
-    };
-    let (strict, how) = PolicyRecord::empty(rev).changed(of("10"), &base, rev, NOW_MS, 100);
-    assert_eq!((how, strict.fields_at(NOW_MS)), (Loosening::No, &of("10")));
-
-    let (waiting, how) = strict.changed(of("20"), &base, rev, NOW_MS, 100);
-    assert_eq!(how, Loosening::Pending);
-    assert_eq!(waiting.fields_at(NOW_MS + 99), &of("10"));
-    assert_eq!(waiting.fields_at(NOW_MS + 100), &of("20"));
-
-    // Tightening drops the pending fields.
-    let (tight, how) = waiting.changed(of("5"), &base, rev, NOW_MS + 50, 100);
-    assert_eq!((how, &tight.pending), (Loosening::No, &None));
-    assert_eq!(tight.fields_at(NOW_MS + 1_000), &of("5"));
-
-    // After the delay, the looser fields are the present ones.
-    let (next, how) = waiting.changed(of("15"), &base, rev, NOW_MS + 100, 100);
-    assert_eq!((how, next.fields_at(NOW_MS + 100)), (Loosening::No, &of("15")));
-    // Removing a limit loosens.
-    let (_, how) = strict.changed(PolicyFields::default(), &base, rev, NOW_MS, 100);
-    assert_eq!(how, Loosening::Pending);
-}
-
-#[test]
-fn pending_form_is_stable() {
-    let stored = serde_json::json!({
-        "schema": 1,
-        "rev": "00000000-0000-0000-0000-000000000000",
-        "policy": {"symbols": ["BTC"], "maxOrderNotional": "10"},
-        "pending": {"policy": {"reduceOnly": false, "maxSlippage": "0.05"}, "fromMs": 5},
-    });
-    let record: PolicyRecord = serde_json::from_value(stored.clone()).unwrap();
-    assert_eq!(serde_json::to_value(record).unwrap(), stored);
-}
-
 fn some_decimal() -> impl Strategy<Value = Option<Decimal>> {
     prop::option::of((0_u128..40).prop_map(|units| Decimal::new(units, 1).unwrap()))
 }
 
-fn some_fields() -> impl Strategy<Value = PolicyFields> {
+pub(super) fn some_fields() -> impl Strategy<Value = PolicyFields> {
     let symbols = prop::option::of(prop::sample::subsequence(vec!["A", "B", "C"], 0..=3));
     let numbers = (some_decimal(), some_decimal(), some_decimal());
     (symbols, numbers, prop::option::of(0_u32..4), prop::option::of(any::<bool>())).prop_map(

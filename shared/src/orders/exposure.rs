@@ -6,6 +6,7 @@ use super::TradeError;
 use super::client::call::Asker;
 use super::client::wire::Wire;
 use super::markets::{Market, Reading};
+use crate::exchanges::aster::trade::markets::at_market;
 use crate::exchanges::aster::trade::{Call, Reader};
 use crate::exchanges::trade::ExchangeOrder;
 use crate::trading::decimal::Decimal;
@@ -36,7 +37,8 @@ pub(super) async fn exposure(
         }
     }
     let read = distinct.into_iter().map(|market| async move {
-        // In this sequence an order that fills in between counts twice, not never.
+        // In this sequence an order that fills in between counts twice, not never. Both reads can
+        // lag: the ledger's reservations cover that time.
         let mut open = open_orders(reading, asker, market).await?;
         open.retain(|order| replaced.is_none_or(|it| it.order_id != order.order_id));
         let position = position(reading, asker, market).await?;
@@ -69,7 +71,8 @@ async fn position(
                 Box::pin(async move { Ok(hyperliquid.positions(wallet, inner).await?) })
             });
             let positions = positions.await?;
-            let price = reading.price(market).await?.unwrap_or(Decimal::ZERO);
+            // Positions have a value of their own.
+            let price = if inner.is_spot() { reading.price(market).await? } else { None };
             positions.value_of(inner, price)
         }
         _ => return Err(TradeError::DamagedOrder("a market of another exchange")),
@@ -99,7 +102,11 @@ fn value_of(orders: &[ExchangeOrder], market: &str, side: Side) -> Decimal {
             && !order.side.reduces(order.position_side)
     };
     let value = |order: &ExchangeOrder| {
-        let price = order.price.max(order.trigger_price.unwrap_or(Decimal::ZERO));
+        let price = match order.trigger_price {
+            // Aster states no price of a market order that waits for its trigger.
+            Some(trigger) if order.price.is_zero() => at_market(trigger)?,
+            trigger => order.price.max(trigger.unwrap_or(Decimal::ZERO)),
+        };
         order.quantity.checked_sub(order.filled)?.checked_mul(price)
     };
     let sum = orders

@@ -1,6 +1,9 @@
-//! The orders of a request: their markets, the rules of these markets, their prices for the
-//! policy, and the call that the exchange receives. Nothing is signed here.
+//! The orders of a request: their markets, the rules of these markets, their values for the
+//! policy (`value`), and the call that the exchange receives. Nothing is signed here.
 
+mod value;
+
+use domain::builder::Builder;
 use domain::ids::{Exchange, Tenant};
 
 use super::client::call::{SentOrder, Unsigned};
@@ -21,18 +24,10 @@ use crate::trading::order::{
     Amount, Attached, Fingerprint, OrderRequest, OrderType, SymbolText, TimeInForce,
 };
 use crate::trading::policy::{Priced, Slippage};
+pub(super) use value::Value;
 
 /// Slippage of a market order whose request states none: 5 percent.
 const SLIPPAGE: (u128, u8) = (5, 2);
-
-/// How long bytes can arrive at the exchange after they were signed, in milliseconds; see
-/// `Wire::sign`.
-pub(super) const fn arrives_within_ms(exchange: Exchange) -> u64 {
-    match exchange {
-        Exchange::Aster => 80_000,
-        Exchange::Hyperliquid => 15_000,
-    }
-}
 
 /// An order of a request with its names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,8 +51,7 @@ pub(super) struct Planned {
     pub(super) market: Market,
     /// The worst price of a market order on Hyperliquid.
     pub(super) bound: Option<Decimal>,
-    /// The value for the policy. `None` means that it has too many digits.
-    notional: Option<Decimal>,
+    value: Value,
     slippage: Slippage,
 }
 
@@ -93,16 +87,18 @@ pub(super) fn sent_orders(
 
 impl Planned {
     /// Returns the order as the policy sees it.
-    pub(super) fn priced(&self, exchange: Exchange, now_ms: u64) -> Priced {
+    pub(super) fn priced(&self) -> Priced {
         let request = &self.named.request;
+        let Value { notional, is_in_dollars } = self.value;
         Priced {
             key: self.named.key,
             symbol: self.market.name().to_owned(),
             side: request.side,
-            notional: self.notional,
+            notional,
+            is_in_dollars,
             is_reducing: request.is_reducing(),
             slippage: self.slippage,
-            until_ms: now_ms + arrives_within_ms(exchange),
+            orders: u32::try_from(legs_of(request).len()).unwrap_or(u32::MAX),
         }
     }
 
@@ -221,10 +217,11 @@ pub(super) fn of_aster(violation: Violation, symbol: &SymbolText) -> BrokenRule 
     BrokenRule { index: 0, code, symbol: symbol.to_string(), limit: Some(limit), advice }
 }
 
-/// Returns the call that places these orders.
+/// Returns the call that places these orders, with the builder that they carry.
 pub(super) fn call(
     exchange: Exchange,
     orders: &[(&Planned, Signing)],
+    builder: Option<Builder>,
 ) -> Result<Unsigned, TradeError> {
     match exchange {
         Exchange::Hyperliquid => {
@@ -241,7 +238,7 @@ pub(super) fn call(
                 let wires = wires.collect::<Result<Vec<_>, TradeError>>()?;
                 Orders::independent(wires).ok_or(TradeError::NoOrder)?
             };
-            Ok(Unsigned::Hyperliquid(Action::Order(built)))
+            Ok(Unsigned::Hyperliquid(Action::Order(built.with_builder(builder))))
         }
         Exchange::Aster => {
             let ids: Vec<_> =
@@ -253,6 +250,7 @@ pub(super) fn call(
                     symbol: &sent.symbol,
                     client_id: &sent.client_id,
                     request: &order.named.request,
+                    builder,
                 })
                 .collect();
             match orders.as_slice() {
@@ -295,30 +293,33 @@ impl Trader {
         let (request, named) = (&named.request, named.clone());
         let market = markets.find(&request.symbol).await?;
         let is_market = request.order_type == OrderType::Market;
-        let price = if is_market { markets.price(&market).await? } else { None };
+        let price = match value::requires_price(&market, request) {
+            true => markets.price(&market).await?,
+            false => None,
+        };
+        let is_in_dollars = markets.is_in_dollars(&market).await?;
         match market {
             Market::Aster(ref inner) => {
                 let broken = |violation| of_aster(violation, &request.symbol);
                 inner.check(request, price).map_err(broken)?;
-                let slippage = if is_market { Slippage::Unbounded } else { Slippage::Fixed };
-                let notional = aster_notional(request, price);
-                Ok(Planned { named, market, bound: None, notional, slippage })
+                let value = Value { notional: aster_notional(request, price), is_in_dollars };
+                let slippage = value::slippage_on_aster(request);
+                Ok(Planned { named, market, bound: None, value, slippage })
             }
             Market::Hyperliquid(ref inner) => {
-                let (bound, slippage) = match price {
+                let bound = match price.filter(|_| is_market) {
                     Some(price) => {
-                        let slippage = slippage_of(request);
-                        let bound = inner.market_bound(price, request.side, slippage);
-                        let bound = bound.map_err(|rule| of_hyperliquid(rule, &request.symbol))?;
-                        (Some(bound), Slippage::Bound(slippage))
+                        let bound = inner.market_bound(price, request.side, slippage_of(request));
+                        Some(bound.map_err(|rule| of_hyperliquid(rule, &request.symbol))?)
                     }
                     None if is_market => return Err(no_book(&request.symbol).into()),
-                    None => (None, Slippage::Fixed),
+                    None => None,
                 };
-                let notional = hyperliquid_notional(request, bound);
-                let inner = inner.clone();
-                let planned = Planned { named, market, bound, notional, slippage };
+                let (inner, value) = (inner.clone(), Value { notional: None, is_in_dollars });
+                let slippage = value::slippage_on_hyperliquid(request);
+                let mut planned = Planned { named, market, bound, value, slippage };
                 planned.orders(&inner, None)?;
+                planned.value.notional = planned.hyperliquid_notional(&inner, price)?;
                 Ok(planned)
             }
         }
@@ -328,13 +329,6 @@ impl Trader {
 fn slippage_of(request: &OrderRequest) -> Decimal {
     let usual = Decimal::new(SLIPPAGE.0, SLIPPAGE.1).unwrap_or(Decimal::ZERO);
     request.slippage.as_ref().map_or(usual, Amount::value)
-}
-
-/// Returns the value of an order: at its bound, or at the higher of its price and its trigger.
-fn hyperliquid_notional(request: &OrderRequest, bound: Option<Decimal>) -> Option<Decimal> {
-    let of = |amount: &Option<Amount>| amount.as_ref().map(Amount::value);
-    let price = bound.max(of(&request.price)).max(of(&request.trigger_price))?;
-    price.checked_mul(request.quantity.value())
 }
 
 fn no_book(symbol: &SymbolText) -> BrokenRule {

@@ -9,7 +9,7 @@ use super::markets::Market;
 use super::{TradeError, Trader};
 use crate::exchanges::trade::ExchangeOrder;
 use crate::store::{ReserveLost, ReserveTime, Reserving, TradingAccount, TradingView};
-use crate::trading::ledger::Ledger;
+use crate::trading::ledger::{Ledger, READ_LAG_MS};
 use crate::trading::policy::{self, Exposure, Policy, PolicyRefusal, Priced};
 
 /// Maximum number of attempts when other requests change the ledger.
@@ -34,8 +34,10 @@ pub(super) struct Request<'a> {
 /// Why nothing was reserved.
 #[derive(Debug)]
 pub(super) enum NotReserved {
-    /// Other requests changed these orders, or the policy was read too long ago. Read again.
+    /// Other requests changed these orders. Read again.
     Orders,
+    /// The policy was read too long ago. Read again.
+    Policy,
     /// The policy refuses the orders, or something failed.
     Error(TradeError),
 }
@@ -70,6 +72,11 @@ impl Trader {
             let next = policy::check(policy, &ledger, exposure.as_ref(), priced, exchange, now_us)
                 .map_err(|refusal| self.refused(refusal))?;
             let reserving = make(next.nonce)?;
+            // The reservations outlast the bytes, and then the time for which reads can lag.
+            let submissions = reserving.iter().filter_map(|it| it.record.unresolved());
+            let final_at_ms = submissions.map(|it| it.final_at_ms).max();
+            let final_at_ms = final_at_ms.ok_or(TradeError::DamagedOrder("no bytes"))?;
+            let next = next.reserved_until(final_at_ms.saturating_add(READ_LAG_MS));
             let (policy_read_at_ms, now_ms) = (view.read_at_ms, now_us / 1_000);
             let time = ReserveTime { policy_read_at_ms, now_ms };
             match self.store.reserve(account, &reserving, &next, time).await {
@@ -77,9 +84,8 @@ impl Trader {
                     *turn = Some(next);
                     return Ok(reserving);
                 }
-                Err(ReserveLost::Orders(_) | ReserveLost::Policy) => {
-                    return Err(NotReserved::Orders);
-                }
+                Err(ReserveLost::Orders(_)) => return Err(NotReserved::Orders),
+                Err(ReserveLost::Policy) => return Err(NotReserved::Policy),
                 Err(ReserveLost::Store(error)) => return Err(error.into()),
                 Err(ReserveLost::Ledger(present)) => {
                     ledger = *present;

@@ -4,7 +4,6 @@
 mod cache;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::ids::Tenant;
@@ -20,6 +19,7 @@ use crate::exchanges::hyperliquid::trade::markets::{self as hyperliquid, Dex};
 use crate::exchanges::trade::TradeCode;
 use crate::store::StoredSymbol;
 use crate::trading::decimal::Decimal;
+use crate::trading::dollar::is_dollar;
 use crate::trading::order::SymbolText;
 use cache::{Age, Cache};
 
@@ -32,12 +32,16 @@ const ASTER_AGE: Age = Age { fresh_ms: 300_000, usable_ms: 600_000 };
 /// Prices.
 const PRICE_AGE: Age = Age { fresh_ms: 1_000, usable_ms: 1_000 };
 
-/// A name that is not known is read again at most once in this time, in milliseconds, so that
-/// unknown names do not spend the budget.
-const UNKNOWN_EVERY_MS: u64 = 5_000;
+/// A name that is not in metadata of this age or older, in milliseconds, is looked for again in
+/// metadata that is read for it. A new market is thus known after this time at the latest, and
+/// unknown names cause at most one reading in it, for all tenants together.
+const UNKNOWN_AGE_MS: u64 = 5_000;
 
 /// Request weight of Hyperliquid's metadata.
 const META_WEIGHT: u64 = 20;
+
+/// The index of USDC among Hyperliquid's tokens.
+const USDC: u32 = 0;
 
 /// Request weight of Hyperliquid's prices.
 const MIDS_WEIGHT: u64 = 2;
@@ -87,8 +91,8 @@ pub(super) struct MarketCache {
     spots: Cache<hyperliquid::Markets>,
     perps: Named<hyperliquid::Markets>,
     mids: Named<HashMap<String, Decimal>>,
-    /// When a name was unknown last, Unix milliseconds.
-    unknown_ms: AtomicU64,
+    /// The names of Hyperliquid's spot tokens by their index.
+    tokens: Cache<HashMap<u32, String>>,
 }
 
 /// Returns the cache of a name.
@@ -112,31 +116,24 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Returns the market that a caller names. An unknown name is looked for again in fresh
-    /// metadata, at most every five seconds.
+    /// Returns the market that a caller names. A name that is not in cached metadata is looked for
+    /// in metadata that is at most five seconds old.
     pub(super) async fn find(&self, symbol: &SymbolText) -> Result<Market, TradeError> {
-        match self.find_within(symbol, true).await? {
-            Ok(market) => Ok(market),
-            Err(unknown) if unknown.code != TradeCode::MarketUnknown => Err(unknown.into()),
-            Err(unknown) => {
-                let now_ms = self.client.clock().now_ms();
-                let last_ms = self.cache.unknown_ms.load(Ordering::Relaxed);
-                if now_ms.checked_sub(last_ms).is_some_and(|age| age < UNKNOWN_EVERY_MS) {
-                    return Err(unknown.into());
-                }
-                self.cache.unknown_ms.store(now_ms, Ordering::Relaxed);
-                Ok(self.find_within(symbol, false).await??)
+        match self.find_within(symbol, u64::MAX).await? {
+            Err(unknown) if unknown.code == TradeCode::MarketUnknown => {
+                Ok(self.find_within(symbol, UNKNOWN_AGE_MS).await??)
             }
+            found => Ok(found?),
         }
     }
 
-    /// Finds a market. `may_be_old` allows cached metadata.
+    /// Finds a market in metadata that is at most `age_ms` old.
     async fn find_within(
         &self,
         symbol: &SymbolText,
-        may_be_old: bool,
+        age_ms: u64,
     ) -> Result<Result<Market, BrokenRule>, AskError> {
-        let age = |age: Age| if may_be_old { age } else { Age { fresh_ms: 0, ..age } };
+        let age = |age: Age| Age { fresh_ms: age.fresh_ms.min(age_ms), ..age };
         match &self.client.wire {
             Wire::Aster(client) => {
                 let markets = self.aster(client, age(ASTER_AGE)).await?;
@@ -210,9 +207,28 @@ impl Reading<'_> {
         self.cache.dexs.get(self.client.clock(), age, read).await
     }
 
+    /// Returns whether a market's quote asset, or the token that settles it, is a dollar token.
+    pub(super) async fn is_in_dollars(&self, market: &Market) -> Result<bool, AskError> {
+        let (market, client) = match (&self.client.wire, market) {
+            (_, Market::Aster(market)) => return Ok(market.is_in_dollars),
+            (Wire::Hyperliquid(client), Market::Hyperliquid(market)) => (market, client),
+            (Wire::Aster(_), Market::Hyperliquid(_)) => return Ok(false),
+        };
+        if let Some((_, quote)) = market.pair.as_deref().and_then(|pair| pair.rsplit_once('/')) {
+            return Ok(is_dollar(quote));
+        }
+        if market.quote == USDC {
+            return Ok(true);
+        }
+        let read = self
+            .client
+            .ask(self.tenant, META_WEIGHT, || Box::pin(async move { Ok(client.tokens().await?) }));
+        let tokens = self.cache.tokens.get(self.client.clock(), HYPERLIQUID_AGE, read).await?;
+        Ok(tokens.get(&market.quote).is_some_and(|token| is_dollar(token)))
+    }
+
     /// Returns the market's present price: the mark price on Aster, the middle of the book on
-    /// Hyperliquid. `None` means that the market
-    /// has no book.
+    /// Hyperliquid. `None` means that the market has no book.
     pub(super) async fn price(&self, market: &Market) -> Result<Option<Decimal>, AskError> {
         let clock = self.client.clock();
         match (&self.client.wire, market) {

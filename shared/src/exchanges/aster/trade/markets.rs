@@ -11,12 +11,14 @@ use crate::exchanges::LookupError;
 use crate::exchanges::http::Answer;
 use crate::exchanges::trade::TradeCode;
 use crate::trading::decimal::Decimal;
-use crate::trading::order::{Amount, ChangeRequest, OrderRequest, OrderType, SymbolText};
+use crate::trading::dollar::{ends_in_dollars, is_dollar};
+use crate::trading::order::{Amount, ChangeRequest, OrderRequest, OrderType, Side, SymbolText};
 
 /// The quote asset of a market that a caller names without one.
 const QUOTE: &str = "USDT";
 
-/// The bound of a market order's price for a limit of its notional: 5 percent above the mark price.
+/// The bound of a market order's price for a limit of its notional: 5 percent above the mark price
+/// or its trigger.
 const MARKET_BOUND: (u128, u8) = (105, 2);
 
 /// A rule of a market that an order violates. It is found before anything is signed.
@@ -42,6 +44,8 @@ pub struct Market {
     pub name: String,
     /// Whether orders are accepted.
     pub is_trading: bool,
+    /// Whether the market is quoted in a dollar token.
+    pub is_in_dollars: bool,
     price: Steps,
     lot: Steps,
     market_lot: Steps,
@@ -119,6 +123,10 @@ impl Market {
         Some(Self {
             name: name.parse::<SymbolText>().ok()?.into(),
             is_trading: value.get("status")?.as_str()? == "TRADING",
+            is_in_dollars: match value.get("quoteAsset").and_then(Value::as_str) {
+                Some(quote) => is_dollar(quote),
+                None => ends_in_dollars(name),
+            },
             price: Steps::parse(filter("PRICE_FILTER")?, ["minPrice", "maxPrice", "tickSize"])?,
             market_lot: match filter("MARKET_LOT_SIZE") {
                 Some(filter) => Steps::parse(filter, ["minQty", "maxQty", "stepSize"])?,
@@ -231,17 +239,30 @@ fn amount(filter: &Value, name: &str) -> Option<Amount> {
     filter.get(name)?.as_str()?.parse().ok()
 }
 
-/// Returns the notional of an order for the policy: at its own price, at the higher of price and
-/// trigger, or for a market order at 5 percent above the mark price. `None` means that it is unknown
-/// or has too many digits; the policy then refuses the order.
+/// Returns the notional of an order for the policy, at the highest price at which it can execute:
+/// its own price, or at least the mark price for a sale, which executes at the best bid however low
+/// its own price is. An order without a price, also one that waits for a trigger, counts with 5
+/// percent more than the mark price or the trigger. `None` means that the price is unknown or the
+/// value has too many digits; the policy then refuses the order.
 #[must_use]
 pub fn notional(order: &OrderRequest, mark: Option<Decimal>) -> Option<Decimal> {
     let of = |amount: &Option<Amount>| amount.as_ref().map(Amount::value);
-    let price = match of(&order.price).max(of(&order.trigger_price)) {
-        Some(price) => price,
-        None => mark?.checked_mul(Decimal::new(MARKET_BOUND.0, MARKET_BOUND.1)?)?,
+    let own = of(&order.price).max(of(&order.trigger_price));
+    let has_price = order.order_type.has_price();
+    let price = match mark {
+        _ if has_price && order.side == Side::Buy => own?,
+        Some(mark) => own.map_or(mark, |own| own.max(mark)),
+        None if order.is_reducing() => own?,
+        None => return None,
     };
+    let price = if has_price { price } else { at_market(price)? };
     price.checked_mul(order.quantity.value())
+}
+
+/// Returns the bound of a price at which an order without a price executes.
+#[must_use]
+pub fn at_market(price: Decimal) -> Option<Decimal> {
+    price.checked_mul(Decimal::new(MARKET_BOUND.0, MARKET_BOUND.1)?)
 }
 
 #[cfg(test)]

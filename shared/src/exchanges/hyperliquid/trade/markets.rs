@@ -50,6 +50,8 @@ pub struct Market {
     pub size_places: u8,
     /// Maximum number of decimal places of a price.
     pub price_places: u8,
+    /// The index of the token that quotes a spot pair or settles a DEX; 0 is USDC.
+    pub quote: u32,
 }
 
 impl Market {
@@ -61,8 +63,11 @@ impl Market {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Meta {
     universe: Vec<PerpEntry>,
+    #[serde(default)]
+    collateral_token: u32,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +141,7 @@ pub fn perps(dex: &Dex, answer: &Answer) -> Result<Vec<Market>, LookupError> {
             asset: first?.checked_add(index)?,
             dex: dex.name.clone(),
             pair: None,
+            quote: meta.collateral_token,
             name: entry.name,
         };
         (is_of_dex && !entry.is_delisted).then_some(market)
@@ -161,6 +167,7 @@ pub fn spots(answer: &Answer) -> Result<Vec<Market>, LookupError> {
             asset: FIRST_SPOT.checked_add(entry.index)?,
             size_places: base.sz_decimals,
             price_places: 8_u8.checked_sub(base.sz_decimals)?,
+            quote: quote.index,
             name: entry.name,
         };
         let is_spot = market.name.starts_with('@') || market.name.contains('/');

@@ -25,10 +25,10 @@ pub enum Positions {
 }
 
 impl Positions {
-    /// Returns the value of what the wallet holds in a market, at a price. `None` means that it has
-    /// too many digits.
+    /// Returns the value of what the wallet holds in a market. Spot tokens count at `price`, the middle
+    /// of the book. `None` means that the value is unknown or has too many digits.
     #[must_use]
-    pub fn value_of(&self, market: &Market, price: Decimal) -> Option<Decimal> {
+    pub fn value_of(&self, market: &Market, price: Option<Decimal>) -> Option<Decimal> {
         match self {
             Self::Values(values) => {
                 Some(values.get(&market.name).copied().unwrap_or(Decimal::ZERO))
@@ -37,7 +37,7 @@ impl Positions {
                 let pair = market.pair.as_deref().unwrap_or_default();
                 let base = pair.split_once('/').map_or(pair, |(base, _)| base);
                 let held = balances.get(base).copied().unwrap_or(Decimal::ZERO);
-                held.checked_mul(price)
+                if held.is_zero() { Some(held) } else { held.checked_mul(price?) }
             }
         }
     }
@@ -135,6 +135,7 @@ mod tests {
             asset: 0,
             size_places: 2,
             price_places: 4,
+            quote: 0,
         }
     }
 
@@ -144,7 +145,7 @@ mod tests {
             {"type":"oneWay","position":{"coin":"BTC","szi":"-0.5","positionValue":"30000.5"}},
             {"type":"oneWay","position":{"coin":"ETH","szi":"1","positionValue":"-4000"}}]}"#;
         let positions = positions(&Answer::new(200, body)).unwrap();
-        let value = |name| positions.value_of(&market(name, None), Decimal::ONE).unwrap().text();
+        let value = |name| positions.value_of(&market(name, None), None).unwrap().text();
         assert_eq!([value("BTC"), value("ETH"), value("SOL")], ["30000.5", "4000", "0"]);
     }
 
@@ -154,8 +155,19 @@ mod tests {
             {"coin":"USDC","token":0,"total":"-3","hold":"0"}]}"#;
         let balances = balances(&Answer::new(200, body)).unwrap();
         let hype = market("@107", Some("HYPE/USDC"));
-        let value = balances.value_of(&hype, Decimal::parse("40").unwrap());
+        let value = balances.value_of(&hype, Decimal::parse("40").ok());
         assert_eq!(value.unwrap().text(), "100");
+    }
+
+    #[test]
+    fn spot_balance_without_a_price_has_no_known_value() {
+        let body = r#"{"balances":[{"coin":"HYPE","token":150,"total":"2.5","hold":"0"},
+            {"coin":"PURR","token":1,"total":"0.0","hold":"0"}]}"#;
+        let balances = balances(&Answer::new(200, body)).unwrap();
+        let value = |name, pair| balances.value_of(&market(name, Some(pair)), None);
+        assert_eq!(value("@107", "HYPE/USDC"), None);
+        assert_eq!(value("PURR/USDC", "PURR/USDC"), Some(Decimal::ZERO));
+        assert_eq!(value("@9", "JEFF/USDC"), Some(Decimal::ZERO));
     }
 
     #[test]

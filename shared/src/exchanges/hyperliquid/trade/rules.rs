@@ -13,8 +13,8 @@ const PRICE_FIGURES: u32 = 5;
 /// Minimum value of an order, in the quote token.
 const MINIMUM_VALUE: Decimal = constant(10, 0);
 
-/// Slippage that the exchange allows a triggered market order.
-const TRIGGER_SLIPPAGE: Decimal = constant(1, 1);
+/// Slippage of a triggered market order, which is signed as its price.
+pub const TRIGGER_SLIPPAGE: Decimal = constant(1, 1);
 
 const fn constant(units: u128, scale: u8) -> Decimal {
     match Decimal::new(units, scale) {
@@ -103,27 +103,20 @@ impl Market {
     /// # Errors
     /// States the first rule that the order breaks.
     pub fn order(&self, order: &NewOrder) -> Result<OrderWire, BrokenRule> {
-        let (price, kind) = match order.kind {
-            OrderKind::Market { bound } => (bound, OrderKindWire::Limit(Tif::Ioc)),
-            OrderKind::Limit { price, time_in_force } => {
-                let tif = match time_in_force {
-                    TimeInForce::Gtc => Tif::Gtc,
-                    TimeInForce::Ioc => Tif::Ioc,
-                    TimeInForce::PostOnly => Tif::Alo,
-                    TimeInForce::Fok => return Err(BrokenRule::not_offered()),
-                };
-                (price, OrderKindWire::Limit(tif))
-            }
+        let kind = match order.kind {
+            OrderKind::Market { .. } => OrderKindWire::Limit(Tif::Ioc),
+            OrderKind::Limit { time_in_force, .. } => OrderKindWire::Limit(match time_in_force {
+                TimeInForce::Gtc => Tif::Gtc,
+                TimeInForce::Ioc => Tif::Ioc,
+                TimeInForce::PostOnly => Tif::Alo,
+                TimeInForce::Fok => return Err(BrokenRule::not_offered()),
+            }),
             OrderKind::Trigger { tpsl, trigger, price } => {
-                let trigger_price = self.price(trigger)?;
-                let is_market = price.is_none();
-                let price = match price {
-                    Some(price) => price,
-                    None => self.market_bound(trigger, order.side, TRIGGER_SLIPPAGE)?,
-                };
-                (price, OrderKindWire::Trigger { is_market, trigger_price, tpsl })
+                let (trigger_price, is_market) = (self.price(trigger)?, price.is_none());
+                OrderKindWire::Trigger { is_market, trigger_price, tpsl }
             }
         };
+        let price = self.signed_price(order)?;
         let wire = OrderWire {
             asset: self.asset,
             side: order.side,
@@ -137,6 +130,22 @@ impl Market {
             return Err(BrokenRule::new(TradeCode::BelowMinimum, MINIMUM_VALUE));
         }
         Ok(wire)
+    }
+
+    /// Returns the price that [`Self::order`] signs: the worst one at which the order executes.
+    ///
+    /// # Errors
+    /// Fails when no price is left.
+    pub fn signed_price(&self, order: &NewOrder) -> Result<Decimal, BrokenRule> {
+        match order.kind {
+            OrderKind::Market { bound } => Ok(bound),
+            OrderKind::Limit { price, .. } | OrderKind::Trigger { price: Some(price), .. } => {
+                Ok(price)
+            }
+            OrderKind::Trigger { trigger, price: None, .. } => {
+                self.market_bound(trigger, order.side, TRIGGER_SLIPPAGE)
+            }
+        }
     }
 
     /// Builds an order with its take profit and stop loss, which have the order's quantity.

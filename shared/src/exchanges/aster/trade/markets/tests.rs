@@ -203,12 +203,60 @@ fn notional_uses_the_highest_price() {
         let mark = mark.map(|text| text.parse().unwrap());
         notional(&fields.check(Exchange::Aster).unwrap(), mark).map(Decimal::text)
     };
-    assert_eq!(of(LIMIT, None).as_deref(), Some("60.0001"));
-    let stop = OrderFields { order_type: Some("STOP_LIMIT"), ..LIMIT };
+    let buy = OrderFields { side: Some("BUY"), ..LIMIT };
+    assert_eq!(of(buy, None).as_deref(), Some("60.0001"));
+    // A purchase never costs more than its own price.
+    assert_eq!(of(buy, Some("70000")).as_deref(), Some("60.0001"));
+    let stop = OrderFields { order_type: Some("STOP_LIMIT"), ..buy };
     let stop = OrderFields { trigger_price: Some("61000"), ..stop };
     assert_eq!(of(stop, None).as_deref(), Some("61"));
     assert_eq!(of(MARKET, Some("60000")).as_deref(), Some("63"));
     assert_eq!(of(MARKET, None), None);
+}
+
+#[test]
+fn sale_below_the_market_counts_at_the_mark_price() {
+    let of = |fields: OrderFields<'_>, mark: Option<&str>| {
+        let mark = mark.map(|text| text.parse().unwrap());
+        notional(&fields.check(Exchange::Aster).unwrap(), mark).map(Decimal::text)
+    };
+    let low = OrderFields { price: Some("13000"), ..LIMIT };
+    assert_eq!(of(low, Some("65000")).as_deref(), Some("65"));
+    assert_eq!(of(LIMIT, Some("50000")).as_deref(), Some("60.0001"));
+    // Without a price the value is unknown, and an order that can add to a position is refused.
+    assert_eq!(of(low, None), None);
+    let reducing = OrderFields { reduce_only: true, ..low };
+    assert_eq!(of(reducing, None).as_deref(), Some("13"));
+    assert_eq!(of(reducing, Some("65000")).as_deref(), Some("65"));
+}
+
+#[test]
+fn triggered_market_order_counts_above_its_trigger_and_the_mark_price() {
+    for side in ["BUY", "SELL"] {
+        let stop = OrderFields { side: Some(side), order_type: Some("STOP_MARKET"), ..MARKET };
+        let stop = OrderFields { trigger_price: Some("60000"), ..stop };
+        let order = stop.check(Exchange::Aster).unwrap();
+        let of = |mark: &str| notional(&order, mark.parse().ok()).map(Decimal::text);
+        assert_eq!(of("50000").as_deref(), Some("63"), "{side}");
+        assert_eq!(of("70000").as_deref(), Some("73.5"), "{side}");
+    }
+}
+
+#[test]
+fn market_without_a_dollar_quote_is_marked() {
+    let with = |name: &str, quote: Option<&str>| {
+        let mut market = market(name, "TRADING", "0.10");
+        if let Some(quote) = quote {
+            market["quoteAsset"] = quote.into();
+        }
+        let markets = parse(&serde_json::json!([market])).unwrap();
+        markets.find(&name.parse().unwrap()).unwrap().is_in_dollars
+    };
+    assert!(with("BTCUSDT", Some("USDT")) && with("BTCUSD1", Some("USD1")));
+    assert!(with("BTCUSDT", None));
+    assert!(!with("ETHBTC", Some("BTC")) && !with("ETHBTC", None));
+    // The exchange's statement decides, not the name.
+    assert!(!with("XUSDT", Some("BNB")));
 }
 
 proptest! {

@@ -76,6 +76,15 @@ fn asset_id_follows_the_kind_of_market() {
 }
 
 #[test]
+fn market_states_the_token_that_quotes_it() {
+    let dex = Dex { place: 1, name: "abc".to_owned() };
+    let settled = |token: u32| json!({ "universe": [perp("abc:X", 1)], "collateralToken": token });
+    assert_eq!(perps(&dex, &answer(&settled(235))).unwrap()[0].quote, 235);
+    let quotes = [main_perps(), other_perps(), spot_pairs()].concat();
+    assert!(quotes.iter().all(|market| market.quote == 0));
+}
+
+#[test]
 fn symbol_means_what_a_trader_expects() {
     let markets = all();
     for (symbol, name) in [

@@ -40,6 +40,7 @@ fn market() -> Market {
         asset: 3,
         size_places: 5,
         price_places: 1,
+        quote: 0,
     }
 }
 

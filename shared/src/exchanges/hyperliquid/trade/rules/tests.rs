@@ -15,6 +15,7 @@ fn btc() -> Market {
         asset: 3,
         size_places: 5,
         price_places: 1,
+        quote: 0,
     }
 }
 
@@ -26,6 +27,7 @@ fn spot() -> Market {
         asset: 11_035,
         size_places: 2,
         price_places: 6,
+        quote: 0,
         ..btc()
     }
 }
@@ -43,6 +45,24 @@ fn limit(price: &str, quantity: &str) -> NewOrder {
 fn broken(market: &Market, order: &NewOrder) -> (TradeCode, Option<String>) {
     let broken = market.order(order).unwrap_err();
     (broken.code, broken.limit.map(Decimal::text))
+}
+
+#[test]
+fn signed_price_includes_the_slippage_of_a_triggered_market_order() {
+    let trigger = decimal("60000");
+    for (side, market, limited) in [(Side::Buy, "66000", "61000"), (Side::Sell, "54000", "61000")] {
+        let of = |price: Option<&str>| {
+            let price = price.map(decimal);
+            let kind = OrderKind::Trigger { tpsl: Tpsl::StopLoss, trigger, price };
+            let order = NewOrder { side, kind, ..limit("1", "1") };
+            let wire = btc().order(&order).unwrap();
+            let signed = btc().signed_price(&order).unwrap();
+            assert_eq!(Wire::new(signed), Some(wire.price), "{side:?}");
+            signed.text()
+        };
+        assert_eq!(of(None), market, "{side:?}");
+        assert_eq!(of(Some("61000")), limited, "{side:?}");
+    }
 }
 
 #[test]

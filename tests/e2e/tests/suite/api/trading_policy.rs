@@ -60,7 +60,7 @@ async fn tightening_is_immediate_and_loosening_waits_and_requires_admin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn override_of_a_wallet_replaces_single_fields() {
+async fn override_of_a_wallet_tightens_single_fields() {
     let app = TestApp::start().await;
     let all = Scope::ALL;
     let key = key(&app, &all).await;
@@ -114,4 +114,65 @@ async fn policy_refuses_an_order_with_its_rule_and_limit() {
         assert_eq!(refused.text("/reason"), "ORDER_NOTIONAL");
         assert_eq!(refused.text("/limit"), "100");
     }
+}
+
+/// A leaked key with the scope trade stores the present limits for a wallet.
+#[tokio::test(flavor = "multi_thread")]
+async fn tenants_brake_applies_to_wallets_with_overrides() {
+    let app = TestApp::start().await;
+    let trade = key(&app, &[Scope::Read, Scope::Trade]).await;
+    let admin = key(&app, &[Scope::Read, Scope::Trade, Scope::Admin, Scope::Wallets]).await;
+    let body = json!({ "userId": "trader" });
+    app.send_as(&admin, (Method::POST, "/api/wallets"), Some(&body)).await;
+    let named = format!("{PATH}?walletIdOrAddress=trader");
+    let pinned = json!({
+        "maxOrderNotional": "999999",
+        "ordersPerMinute": 300,
+        "reduceOnly": false,
+        "maxSlippage": "0.1",
+    });
+    let pin = set(&app, &trade, &named, pinned.clone()).await;
+    assert_eq!(pin.status, 200, "{pin:?}");
+    let brake = json!({ "maxOrderNotional": "100", "reduceOnly": true });
+    let braked = set(&app, &trade, PATH, brake).await;
+    assert_eq!(braked.status, 200, "{braked:?}");
+    let read = app.send_as(&trade, (Method::GET, &named), None).await;
+    assert_eq!(read.body["data"]["wallet"], pinned);
+    assert_eq!(read.text("/data/effective/maxOrderNotional"), "100", "{read:?}");
+    assert_eq!(read.body["data"]["effective"]["reduceOnly"], true);
+    // The override is now looser than the tenant's policy, so stating more than it requires admin.
+    let more = set(&app, &trade, &named, json!({ "maxOrderNotional": "101" })).await;
+    assert_eq!((more.status, more.text("/code")), (403, "SCOPE_MISSING"), "{more:?}");
+    let granted = set(&app, &admin, &named, json!({ "maxOrderNotional": "101" })).await;
+    assert_eq!(granted.text("/data/pending/policy/maxOrderNotional"), "101", "{granted:?}");
+    app.clock.advance_ms(DAY_MS + 1);
+    let read = app.send_as(&trade, (Method::GET, &named), None).await;
+    assert_eq!(read.text("/data/effective/maxOrderNotional"), "101", "{read:?}");
+    let tighter = set(&app, &trade, PATH, json!({ "maxOrderNotional": "99", "reduceOnly": true }));
+    assert_eq!(tighter.await.status, 200);
+    let read = app.send_as(&trade, (Method::GET, &named), None).await;
+    assert_eq!(read.text("/data/effective/maxOrderNotional"), "99", "{read:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admin_undoes_a_lock_out_and_keeps_what_waited() {
+    let app = TestApp::start().await;
+    let trade = key(&app, &[Scope::Read, Scope::Trade]).await;
+    let admin = key(&app, &[Scope::Read, Scope::Trade, Scope::Admin]).await;
+    let loose = json!({ "ordersPerMinute": 600 });
+    let waiting = set(&app, &admin, PATH, loose.clone()).await;
+    let from = waiting.body["data"]["pending"]["from"].clone();
+    // The present policy again, and a policy that stops all orders.
+    let same = set(&app, &trade, PATH, json!({})).await;
+    assert_eq!(same.body["data"]["pending"]["from"], from, "{same:?}");
+    let stopped = set(&app, &trade, PATH, json!({ "ordersPerMinute": 0 })).await;
+    assert_eq!(stopped.body["data"]["effective"]["ordersPerMinute"], 0, "{stopped:?}");
+    let refused = set(&app, &trade, PATH, json!({})).await;
+    assert_eq!((refused.status, refused.text("/code")), (403, "SCOPE_MISSING"), "{refused:?}");
+    let undone = set(&app, &admin, PATH, json!({})).await;
+    assert_eq!(undone.body["data"]["effective"]["ordersPerMinute"], 300, "{undone:?}");
+    assert_eq!(undone.body["data"]["pending"]["from"], from);
+    app.clock.advance_ms(DAY_MS + 1);
+    let later = app.send_as(&admin, (Method::GET, PATH), None).await;
+    assert_eq!(later.body["data"]["effective"]["ordersPerMinute"], 600, "{later:?}");
 }

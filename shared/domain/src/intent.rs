@@ -4,6 +4,7 @@
 //! Nothing outside this closed list can therefore be signed: no transaction, transfer, withdrawal
 //! or raw hash. An agent's right to withdraw cannot be expressed.
 
+mod builders;
 mod reserved;
 
 use std::net::Ipv4Addr;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::eth::{Address, Digest, Domain, Field, personal_digest, typed_digest};
 use crate::ids::Exchange;
+pub use builders::{AsterApproveBuilder, HyperliquidApproveBuilder, aster_builder_digest};
 pub use reserved::folded;
 
 /// Maximum length of a signed message, in bytes of UTF-8.
@@ -256,17 +258,23 @@ pub enum Intent {
     HyperliquidApproveAgent(HyperliquidApproveAgent),
     /// Revokes a Hyperliquid agent.
     HyperliquidRevokeAgent(HyperliquidRevokeAgent),
+    /// Approves a builder's fee at Hyperliquid.
+    HyperliquidApproveBuilder(HyperliquidApproveBuilder),
+    /// Approves a builder's fee at Aster.
+    AsterApproveBuilder(AsterApproveBuilder),
 }
 
 impl Intent {
     /// The names of all intents.
-    pub const NAMES: [&'static str; 6] = [
+    pub const NAMES: [&'static str; 8] = [
         "PersonalMessage",
         "AsterLogin",
         "AsterRegisterAgent",
         "AsterDeleteAgent",
         "HyperliquidApproveAgent",
         "HyperliquidRevokeAgent",
+        "HyperliquidApproveBuilder",
+        "AsterApproveBuilder",
     ];
 
     /// Returns the intent's name in logs and records.
@@ -279,6 +287,8 @@ impl Intent {
             Self::AsterDeleteAgent(_) => "AsterDeleteAgent",
             Self::HyperliquidApproveAgent(_) => "HyperliquidApproveAgent",
             Self::HyperliquidRevokeAgent(_) => "HyperliquidRevokeAgent",
+            Self::HyperliquidApproveBuilder(_) => "HyperliquidApproveBuilder",
+            Self::AsterApproveBuilder(_) => "AsterApproveBuilder",
         }
     }
 
@@ -291,6 +301,8 @@ impl Intent {
             Self::AsterDeleteAgent(agent) => Some((Exchange::Aster, agent.nonce_us)),
             Self::HyperliquidApproveAgent(agent) => Some((Exchange::Hyperliquid, agent.nonce_ms)),
             Self::HyperliquidRevokeAgent(agent) => Some((Exchange::Hyperliquid, agent.nonce_ms)),
+            Self::HyperliquidApproveBuilder(fee) => Some((Exchange::Hyperliquid, fee.nonce_ms)),
+            Self::AsterApproveBuilder(fee) => Some((Exchange::Aster, fee.nonce_us)),
         }
     }
 
@@ -327,6 +339,8 @@ impl Intent {
                 &revoke.name,
                 revoke.nonce_ms,
             ),
+            Self::HyperliquidApproveBuilder(approve) => approve.digest(),
+            Self::AsterApproveBuilder(approve) => approve.digest(),
         }
     }
 }

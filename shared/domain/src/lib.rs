@@ -2,6 +2,7 @@
 //!
 //! Both parties link this crate. It has no access to the network, tables, HTTP or AWS.
 
+pub mod builder;
 pub mod clock;
 pub mod compute;
 pub mod eth;

@@ -8,7 +8,7 @@ use crate::store::WalletRecord;
 /// The purpose for which a call uses party 1's share.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ShareUse {
-    /// Signs a message, a login or the approval of an agent.
+    /// Signs a message, a login, or the approval of an agent or a builder.
     Sign,
     /// Signs the removal of an agent on an exchange.
     Revoke,
@@ -25,7 +25,9 @@ impl ShareUse {
             Intent::PersonalMessage(_)
             | Intent::AsterLogin(_)
             | Intent::AsterRegisterAgent(_)
-            | Intent::HyperliquidApproveAgent(_) => Self::Sign,
+            | Intent::HyperliquidApproveAgent(_)
+            | Intent::HyperliquidApproveBuilder(_)
+            | Intent::AsterApproveBuilder(_) => Self::Sign,
         }
     }
 }

@@ -99,6 +99,9 @@ fn assert_bounded_if_allowed(intent: &Intent) {
             assert_eq!(revoke.chain, SETTING.hyperliquid_chain);
             assert!(revoke.name.starts_with("hdx"), "{intent:?}");
         }
+        Intent::HyperliquidApproveBuilder(_) | Intent::AsterApproveBuilder(_) => {
+            unreachable!("the policy names no builder: {intent:?}")
+        }
         Intent::AsterLogin(login) => {
             assert!(login.nonce.bytes().all(|digit| digit.is_ascii_digit()));
         }

@@ -3,8 +3,8 @@
 
 use domain::eth::Address;
 use domain::intent::{
-    AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HyperliquidApproveAgent, HyperliquidChain,
-    HyperliquidRevokeAgent, Intent, PersonalMessage,
+    AsterApproveBuilder, AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HyperliquidApproveAgent,
+    HyperliquidApproveBuilder, HyperliquidChain, HyperliquidRevokeAgent, Intent, PersonalMessage,
 };
 use protocol::{Answer, Call, PROTOCOL, Refusal, Request, WalletKey};
 use uuid::Uuid;
@@ -149,6 +149,21 @@ fn messages() -> Vec<Seed> {
             chain,
             name: "hdx1".to_owned(),
             nonce_ms: NOW_MS,
+        }),
+        Intent::HyperliquidApproveBuilder(HyperliquidApproveBuilder {
+            chain,
+            builder: agent,
+            max_fee: 50.try_into().expect("a fee"),
+            nonce_ms: NOW_MS,
+        }),
+        Intent::AsterApproveBuilder(AsterApproveBuilder {
+            is_update: false,
+            builder: agent,
+            max_fee: 50.try_into().expect("a fee"),
+            chain,
+            user: wallet,
+            nonce_us: NOW_MS * 1_000,
+            signature_chain_id: 56,
         }),
     ];
     let bytes = |intent| postcard::to_stdvec(intent).expect("bytes");

@@ -24,8 +24,23 @@ pub const CALLERS: [(&str, &[Right]); 9] = [
     ("create-wallet", &[Keygen]),
     ("sign-message", &[Sign("PersonalMessage")]),
     // A registration may replace an expired agent, and then removes the old one.
-    ("register-aster", &[Sign("AsterRegisterAgent"), Sign("AsterDeleteAgent"), Sign("AsterLogin")]),
-    ("register-hyperliquid", &[Sign("HyperliquidApproveAgent"), Sign("HyperliquidRevokeAgent")]),
+    (
+        "register-aster",
+        &[
+            Sign("AsterRegisterAgent"),
+            Sign("AsterDeleteAgent"),
+            Sign("AsterLogin"),
+            Sign("AsterApproveBuilder"),
+        ],
+    ),
+    (
+        "register-hyperliquid",
+        &[
+            Sign("HyperliquidApproveAgent"),
+            Sign("HyperliquidRevokeAgent"),
+            Sign("HyperliquidApproveBuilder"),
+        ],
+    ),
     ("rotate-apikey", &AGENTS),
     ("renew-apikeys", &AGENTS),
     ("delete-apikey", &[Sign("AsterDeleteAgent"), Sign("HyperliquidRevokeAgent")]),
@@ -33,12 +48,14 @@ pub const CALLERS: [(&str, &[Right]); 9] = [
     ("refresh-shares", &[Refresh]),
 ];
 
-/// Approval and removal of agents on every exchange.
-const AGENTS: [Right; 4] = [
+/// Approval and removal of agents on every exchange, and approval of builders.
+const AGENTS: [Right; 6] = [
     Sign("AsterRegisterAgent"),
     Sign("AsterDeleteAgent"),
     Sign("HyperliquidApproveAgent"),
     Sign("HyperliquidRevokeAgent"),
+    Sign("HyperliquidApproveBuilder"),
+    Sign("AsterApproveBuilder"),
 ];
 
 /// The alias that a local stack assumes for an invocation without a qualifier. It has every right,

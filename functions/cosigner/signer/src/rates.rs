@@ -26,7 +26,7 @@ const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
 pub(crate) enum Kind {
     /// Messages.
     Message,
-    /// Approvals of agents, and logins.
+    /// Approvals of agents and builders, and logins.
     Approval,
     /// Removals of agents.
     Removal,
@@ -41,7 +41,9 @@ impl Kind {
             Intent::PersonalMessage(_) => Self::Message,
             Intent::AsterLogin(_)
             | Intent::AsterRegisterAgent(_)
-            | Intent::HyperliquidApproveAgent(_) => Self::Approval,
+            | Intent::HyperliquidApproveAgent(_)
+            | Intent::HyperliquidApproveBuilder(_)
+            | Intent::AsterApproveBuilder(_) => Self::Approval,
             Intent::AsterDeleteAgent(_) | Intent::HyperliquidRevokeAgent(_) => Self::Removal,
         }
     }

@@ -140,6 +140,10 @@ impl Shown {
                 self.valid_until = Some(agent.valid_until_ms);
             }
             Intent::HyperliquidRevokeAgent(agent) => self.agent_name = Some(agent.name.clone()),
+            Intent::HyperliquidApproveBuilder(fee) => {
+                self.agent_address = Some(fee.builder.to_string());
+            }
+            Intent::AsterApproveBuilder(fee) => self.agent_address = Some(fee.builder.to_string()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The policy document as types. Its schema is `infra/cosigner-policy.schema.json`.
 
+use domain::builder::Builder;
 use domain::intent::HyperliquidChain;
 use serde::Deserialize;
 
@@ -13,6 +14,9 @@ pub(super) struct Document {
     pub(super) hyperliquid: HyperliquidRules,
     pub(super) aster: AsterRules,
     pub(super) agents: AgentRules,
+    /// Absent in documents from before there were builders.
+    #[serde(default)]
+    pub(super) builders: BuilderRules,
     pub(super) personal_messages: MessageRules,
     pub(super) limits: Limits,
 }
@@ -46,6 +50,16 @@ pub(super) struct AgentRules {
     pub(super) name_prefix: String,
     pub(super) max_validity_days: u64,
     pub(super) nonce_window_seconds: u64,
+}
+
+/// The builders that wallets may approve, each with its maximum fee. None by default.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct BuilderRules {
+    #[serde(default)]
+    pub(super) hyperliquid: Vec<Builder>,
+    #[serde(default)]
+    pub(super) aster: Vec<Builder>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -5,12 +5,15 @@
 //! anything else, and none of them moves money.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use domain::builder::Builder;
 use domain::eth::Address;
 use domain::intent::{HyperliquidChain, Intent, MAX_AGENT_NAME, PersonalMessage, folded};
 use platform::env::{ConfigError, Env};
 use platform::networks::Networks;
 use protocol::Refusal;
 
+#[cfg(test)]
+mod builder_tests;
 mod document;
 #[cfg(test)]
 mod tests;
@@ -108,6 +111,15 @@ impl Policy {
         if prefixes.iter().any(|prefix| folded(prefix).is_empty()) {
             return Err(invalid("a document with a letter or digit in each refused prefix"));
         }
+        let builders = &document.builders;
+        for list in [&builders.hyperliquid, &builders.aster] {
+            let mut addresses: Vec<Address> = list.iter().map(|known| known.address).collect();
+            addresses.sort_unstable();
+            addresses.dedup();
+            if addresses.len() < list.len() || addresses.contains(&Address::ZERO) {
+                return Err(invalid("a document that names each builder once, and not 0x0"));
+            }
+        }
         if !(8..=180).contains(&document.agents.max_validity_days) {
             return Err(invalid("a document with maxValidityDays from 8 to 180"));
         }
@@ -201,6 +213,29 @@ impl Policy {
                 require(delete.user == wallet, "user is not the wallet")?;
                 self.check_nonce(delete.nonce_us / 1_000, now_ms)
             }
+            Intent::HyperliquidApproveBuilder(approve) => {
+                require(
+                    approve.chain == setting.hyperliquid_chain,
+                    "this Hyperliquid network is not configured",
+                )?;
+                let wanted = Builder { address: approve.builder, fee: approve.max_fee };
+                check_builder(wallet, wanted, &self.document.builders.hyperliquid)?;
+                self.check_nonce(approve.nonce_ms, now_ms)
+            }
+            Intent::AsterApproveBuilder(approve) => {
+                require(
+                    approve.signature_chain_id == setting.aster_signature_chain_id,
+                    "this signatureChainId is not configured",
+                )?;
+                require(
+                    approve.chain == setting.aster_chain,
+                    "this Aster network is not configured",
+                )?;
+                require(approve.user == wallet, "user is not the wallet")?;
+                let wanted = Builder { address: approve.builder, fee: approve.max_fee };
+                check_builder(wallet, wanted, &self.document.builders.aster)?;
+                self.check_nonce(approve.nonce_us / 1_000, now_ms)
+            }
             Intent::AsterLogin(login) => {
                 let digits = (1..=32).contains(&login.nonce.len())
                     && login.nonce.bytes().all(|byte| byte.is_ascii_digit());
@@ -251,6 +286,15 @@ impl Policy {
 }
 
 type Checked = Result<(), String>;
+
+/// Checks a builder and its fee. Only a builder that the document names is allowed, with at most
+/// the fee that the document states.
+fn check_builder(wallet: Address, wanted: Builder, allowed: &[Builder]) -> Checked {
+    require(wanted.address != wallet, "the builder is the wallet itself")?;
+    let named = allowed.iter().find(|known| known.address == wanted.address);
+    let named = named.ok_or_else(|| "this builder is not allowed".to_owned())?;
+    require(named.covers(&wanted), "the builder's fee is above the maximum")
+}
 
 fn require(holds: bool, otherwise: &'static str) -> Checked {
     if holds { Ok(()) } else { Err(otherwise.to_owned()) }

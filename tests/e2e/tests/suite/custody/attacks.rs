@@ -142,6 +142,8 @@ async fn unknown_intents_do_not_parse() {
         _AsterDeleteAgent(String),
         _HyperliquidApproveAgent(String),
         _HyperliquidRevokeAgent(String),
+        _HyperliquidApproveBuilder(String),
+        _AsterApproveBuilder(String),
         RawDigest([u8; 32]),
         UsdSend { destination: String, amount: String },
         Withdraw { amount: u64 },

@@ -9,8 +9,8 @@ use cosigner::callers::{CALLERS, Right};
 use cosigner::{Cosigner, Policy, Setting};
 use domain::eth::Address;
 use domain::intent::{
-    AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HyperliquidApproveAgent, HyperliquidChain,
-    HyperliquidRevokeAgent, Intent, PersonalMessage,
+    AsterApproveBuilder, AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HyperliquidApproveAgent,
+    HyperliquidApproveBuilder, HyperliquidChain, HyperliquidRevokeAgent, Intent, PersonalMessage,
 };
 use domain::random::Random;
 use e2e::attacker::{Attacker, find, refusal};
@@ -77,6 +77,21 @@ fn intents() -> [Intent; 6] {
             nonce_ms: 0,
         }),
         Intent::HyperliquidRevokeAgent(HyperliquidRevokeAgent { chain, name, nonce_ms: 0 }),
+        Intent::HyperliquidApproveBuilder(HyperliquidApproveBuilder {
+            chain,
+            builder: agent,
+            max_fee: 1.try_into().unwrap(),
+            nonce_ms: 0,
+        }),
+        Intent::AsterApproveBuilder(AsterApproveBuilder {
+            is_update: false,
+            builder: agent,
+            max_fee: 1.try_into().unwrap(),
+            chain,
+            user: agent,
+            nonce_us: 0,
+            signature_chain_id: 1,
+        }),
     ]
 }
 

@@ -5,11 +5,13 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test panics on failure")]
 
 use alloy_dyn_abi::TypedData;
+use domain::builder::{Builder, BuilderFee};
 use domain::eth::{Address, AgentKey, Digest, Signature, personal_digest};
 use domain::intent::{
-    AsterDeleteAgent, AsterLogin, AsterRegisterAgent, HYPERLIQUID_SIGNATURE_CHAIN_ID,
-    HyperliquidApproveAgent, HyperliquidChain, HyperliquidRevokeAgent, Intent,
-    aster_message_digest, hyperliquid_agent_digest,
+    AsterApproveBuilder, AsterDeleteAgent, AsterLogin, AsterRegisterAgent,
+    HYPERLIQUID_SIGNATURE_CHAIN_ID, HyperliquidApproveAgent, HyperliquidApproveBuilder,
+    HyperliquidChain, HyperliquidRevokeAgent, Intent, aster_builder_digest, aster_message_digest,
+    hyperliquid_agent_digest,
 };
 use serde_json::Value;
 use shared::exchanges::{aster, hyperliquid};
@@ -185,6 +187,79 @@ fn aster_agent_deletion() {
         met += 1;
     }
     assert_eq!(met, 1);
+}
+
+#[test]
+fn hyperliquid_approvals_of_builders() {
+    let mut met = 0;
+    for vector in vectors("hyperliquid_trading") {
+        if vector.pointer("/inputs/action_type").and_then(Value::as_str)
+            != Some("approveBuilderFee")
+        {
+            continue;
+        }
+        let percent = text(&vector, "/inputs/maxFeeRate");
+        let fee = (1..=BuilderFee::MAX).map(|tenths| BuilderFee::try_from(tenths).unwrap());
+        let approve = HyperliquidApproveBuilder {
+            chain: chain(&vector),
+            builder: address(&vector, "/inputs/builder"),
+            max_fee: fee.into_iter().find(|fee| fee.percent() == percent).unwrap(),
+            nonce_ms: number(&vector, "/inputs/nonce"),
+        };
+        check(&vector, Intent::HyperliquidApproveBuilder(approve.clone()).digest());
+        let mut body = vector["request"]["body_json"].clone();
+        let sent = text(&body, "/action/builder").to_lowercase();
+        body["action"]["builder"] = Value::from(sent);
+        assert_eq!(hyperliquid::builder_body(&approve, &signature(&vector)), body);
+        met += 1;
+    }
+    assert_eq!(met, 2);
+}
+
+#[test]
+fn aster_approvals_of_builders() {
+    let (mut met, mut updates) = (0, 0);
+    for vector in vectors("aster_trading") {
+        let kind = vector.pointer("/inputs/primary_type").and_then(Value::as_str);
+        let product = vector.pointer("/inputs/product").and_then(Value::as_str);
+        let is_update = kind == Some("UpdateBuilder");
+        let name = vector.pointer("/inputs/builderName").and_then(Value::as_str);
+        // The service approves no builder without a name, none for spot, and none with an agent.
+        if product != Some("futures") || !(is_update || kind == Some("ApproveBuilder")) {
+            continue;
+        }
+        let approve = AsterApproveBuilder {
+            is_update,
+            builder: address(&vector, "/inputs/builder"),
+            max_fee: BuilderFee::of_rate(text(&vector, "/inputs/maxFeeRate")).unwrap(),
+            chain: match text(&vector, "/inputs/asterChain") {
+                "Mainnet" => HyperliquidChain::Mainnet,
+                _ => HyperliquidChain::Testnet,
+            },
+            user: address(&vector, "/inputs/user"),
+            nonce_us: number(&vector, "/inputs/nonce"),
+            signature_chain_id: number(&vector, "/inputs/signature_chain_id"),
+        };
+        let AsterApproveBuilder { builder, max_fee, chain, user, nonce_us, .. } = approve;
+        let approved = Builder { address: builder, fee: max_fee };
+        let signed = (user, nonce_us);
+        if is_update {
+            check(&vector, Intent::AsterApproveBuilder(approve.clone()).digest());
+            let body = aster::builder_body(&approve, &signature(&vector));
+            assert_eq!(body, text(&vector, "/request/body_text"));
+            updates += 1;
+        } else if name.is_some() {
+            let chain_id = approve.signature_chain_id;
+            check(&vector, aster_builder_digest(chain_id, approved, name, chain, signed));
+            // The service chooses the name.
+            let own = approve.name().unwrap();
+            let body = aster::builder_body(&approve, &signature(&vector));
+            let body = body.replace(&own, name.unwrap());
+            assert_eq!(body, text(&vector, "/request/body_text"));
+            met += 1;
+        }
+    }
+    assert_eq!((met, updates), (3, 1));
 }
 
 #[test]

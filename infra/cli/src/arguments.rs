@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use domain::builder::{Builder, BuilderFee};
 use domain::ids::Exchange;
 use domain::intent::{HyperliquidChain, parse_chain};
 use hyperdex_local::{
@@ -87,6 +88,16 @@ pub(crate) struct Serve {
     /// Aster's API: agents (v3) or API keys (v1)
     #[arg(long, env = "ASTER_API", value_enum, default_value = "v3", global = true)]
     aster_api: AsterApi,
+    /// Builder that wallets approve at Hyperliquid, with its fee
+    ///
+    /// The fee is in tenths of a basis point: 50 is 0.05 %. The stack's cosigner allows this builder.
+    #[arg(long, value_name = "ADDRESS:FEE", value_parser = builder)]
+    hyperliquid_builder: Option<Builder>,
+    /// Builder that wallets approve at Aster, with its fee
+    ///
+    /// As --hyperliquid-builder.
+    #[arg(long, value_name = "ADDRESS:FEE", value_parser = builder)]
+    aster_builder: Option<Builder>,
     /// Make the simulators require a deposit before any action
     #[arg(long)]
     require_deposit: bool,
@@ -156,6 +167,14 @@ fn url(text: &str) -> Result<Url, &'static str> {
 
 fn chain(text: &str) -> Result<HyperliquidChain, &'static str> {
     parse_chain(text).ok_or("expected Mainnet or Testnet")
+}
+
+fn builder(text: &str) -> Result<Builder, &'static str> {
+    let parts = text.split_once(':').and_then(|(address, fee)| {
+        let fee = BuilderFee::try_from(fee.parse::<u16>().ok()?).ok()?;
+        Some(Builder { address: address.parse().ok()?, fee })
+    });
+    parts.ok_or("expected an address, a colon and a fee from 1 to 100")
 }
 
 fn origins(text: &str) -> Result<Origins, &'static str> {
@@ -228,6 +247,7 @@ impl Serve {
                 .hyperliquid_chain
                 .or_else(|| of_url(&self.hyperliquid_url))
                 .unwrap_or(HyperliquidChain::Testnet),
+            builder: self.hyperliquid_builder,
         };
         let aster = AsterTarget {
             url: self.aster_url.clone(),
@@ -236,6 +256,7 @@ impl Serve {
                 .unwrap_or(hyperliquid.chain),
             signature_chain_id: self.aster_signature_chain_id,
             v1: self.aster_api == AsterApi::V1,
+            builder: self.aster_builder,
         };
         for (exchange, name, url, chain) in [
             (Exchange::Hyperliquid, "HYPERLIQUID_URL", &hyperliquid.url, hyperliquid.chain),

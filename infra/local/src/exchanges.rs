@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use domain::builder::Builder;
 use domain::clock::Clock;
 use domain::intent::HyperliquidChain;
 use exchange_sim::{aster, hyperliquid};
@@ -18,6 +19,8 @@ pub struct HyperliquidTarget {
     pub url: Option<Url>,
     /// Network for which requests are signed.
     pub chain: HyperliquidChain,
+    /// The builder that wallets approve and that orders carry.
+    pub builder: Option<Builder>,
 }
 
 /// Aster, real or simulated.
@@ -31,6 +34,8 @@ pub struct AsterTarget {
     pub chain: HyperliquidChain,
     /// True for API keys by V1, false for agents by V3.
     pub v1: bool,
+    /// The builder that wallets approve and that orders carry.
+    pub builder: Option<Builder>,
 }
 
 impl AsterTarget {
@@ -43,13 +48,19 @@ impl AsterTarget {
 
 impl Default for HyperliquidTarget {
     fn default() -> Self {
-        Self { url: None, chain: HyperliquidChain::Mainnet }
+        Self { url: None, chain: HyperliquidChain::Mainnet, builder: None }
     }
 }
 
 impl Default for AsterTarget {
     fn default() -> Self {
-        Self { url: None, chain: HyperliquidChain::Mainnet, signature_chain_id: 56, v1: false }
+        Self {
+            url: None,
+            chain: HyperliquidChain::Mainnet,
+            signature_chain_id: 56,
+            v1: false,
+            builder: None,
+        }
     }
 }
 

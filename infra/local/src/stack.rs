@@ -111,7 +111,7 @@ impl Stack {
         let settings = CosignerSettings {
             dynamodb: dynamodb.clone(),
             kms: kms.clone(),
-            policy: options.cosigner_policy.clone(),
+            policy: options.policy_document(),
             setting: Setting {
                 hyperliquid_chain: options.hyperliquid.chain,
                 aster_chain: options.aster.chain,

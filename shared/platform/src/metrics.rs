@@ -80,6 +80,8 @@ metrics! {
     CredentialsChecked: Count,
     /// Differences found.
     CredentialDrift: Count,
+    /// Agents in use without an approval of the deployment's builder, by exchange.
+    BuilderNotApproved: Count,
     /// Secrets made by an exchange that could not be stored.
     SecretsLost: Count,
     /// Approvals that an exchange attributed to another signer.

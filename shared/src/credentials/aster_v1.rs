@@ -109,6 +109,7 @@ async fn begin<'a>(
         request: None,
         drift: None,
         expiring: None,
+        builder: None,
     };
     let lease = Lease::take(operation, record, known, share, false, charge).await?;
     Ok((lease, data_key))

@@ -7,6 +7,7 @@
 //! | `renew`, `reconcile`, `index_scan` | the scheduled jobs |
 //! | `contain` | removal of all agents of a tenant |
 //! | `aster_v1` | registration of API keys of Aster's V1, which the exchange makes |
+//! | `builder` | the approval of the deployment's builder |
 //! | `operation` | one operation: its initiator, the wallet, the time |
 //! | `lease` | the lease: one call at a time; each write names the revision it replaces |
 //! | `nonces`, `send` | approvals and removals: signed with a nonce, sent, and settled |
@@ -19,6 +20,7 @@ mod advice;
 mod agent_keys;
 mod agents;
 mod aster_v1;
+mod builder;
 mod contain;
 mod error;
 mod index_scan;

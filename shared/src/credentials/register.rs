@@ -14,6 +14,7 @@ use super::advice::{advice, rotate_path};
 use super::agent_keys::{self, NewAgent};
 use super::agents::AgentRole;
 use super::aster_v1::register_v1;
+use super::builder;
 use super::lease::{Charge, Lease, ensure_free, in_progress};
 use super::operation::{Initiator, Operation};
 use super::replay::replay;
@@ -155,6 +156,7 @@ impl<'a> Registration<'a> {
             request: None,
             drift: None,
             expiring: None,
+            builder: None,
         };
         let lease = Lease::take(operation, record, None, share, false, charge).await?;
         Ok(Self { lease, key })
@@ -266,6 +268,7 @@ impl<'a> Registration<'a> {
 
     async fn activate(self) -> Result<Registered, CredentialError> {
         let Self { mut lease, key } = self;
+        builder::approve(&mut lease, &key).await;
         let created_at_ms = lease.note_live();
         lease.record.delivered = lease.delivers_key();
         let outcome = Outcome::of(&lease.record);

@@ -11,6 +11,7 @@ use domain::ids::WalletRef;
 use platform::items::StoreError;
 
 use super::agent_keys::{self, NewAgent};
+use super::builder;
 use super::lease::{Charge, Lease, ensure_free, taken_over};
 use super::operation::{Initiator, Operation};
 use super::replay::replay;
@@ -210,6 +211,7 @@ impl<'a> Rotation<'a> {
     /// Makes the live new agent the current one.
     async fn promote(mut self) -> Result<Rotated, CredentialError> {
         let lease = &mut self.lease;
+        builder::approve(lease, &self.key).await;
         let by_name = self.agent.agent_name == lease.record.agent_name;
         let before = lease.record.promote(self.agent.clone());
         lease.record.next = None;

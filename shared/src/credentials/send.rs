@@ -155,7 +155,7 @@ impl<'a> Sender<'a> {
     }
 
     /// Signs the request that `with_nonce` returns. The signature recovers to the wallet's address.
-    async fn sign<T>(
+    pub(super) async fn sign<T>(
         &mut self,
         with_nonce: impl Fn(u64) -> (T, Intent),
     ) -> Result<(T, Signature), CredentialError> {

@@ -133,6 +133,8 @@ pub enum TradeCode {
     SignatureFault,
     /// The request's form was invalid in a way that only the service can fix.
     OurFault,
+    /// The wallet has not approved the order's builder, or not its fee.
+    BuilderNotApproved,
     /// Any other refusal; the text may be meaningful to the caller.
     OrderRejected,
 }

@@ -1,5 +1,6 @@
 //! The stored records, field by field. Every record has a `schema` number.
 
+use domain::builder::Builder;
 use domain::eth::Address;
 use domain::ids::{Exchange, Tenant, UserId};
 use platform::envelope::{Context, Purpose, Sealed};
@@ -247,6 +248,9 @@ pub struct CredentialRecord {
     /// The notice to the tenant about an agent that expires and is not renewed automatically.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiring: Option<ExpiringNote>,
+    /// The builder that the wallet is known to have approved at the exchange, with its maximum fee.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builder: Option<Builder>,
 }
 
 const fn yes() -> bool {

@@ -151,6 +151,15 @@ pub async fn assert_one_active(app: &TestApp, user: &str, exchange: Exchange) {
     }
 }
 
+/// Removes the builder from a credential's record, as if the wallet had been registered before the
+/// deployment had one.
+pub async fn forget_builder(app: &TestApp, user: &str, exchange: Exchange) {
+    let view = view(app, user).await;
+    let known = view.credential(exchange).unwrap();
+    let free = CredentialRecord { builder: None, ..known.clone() };
+    app.store().replace(&view.wallet, &free, known.revision).await.unwrap();
+}
+
 /// Deletes the credential and its agents directly in the table and at the exchange, so that the
 /// wallet can be used again.
 pub async fn erase_credential(app: &TestApp, user: &str, exchange: Exchange) {

@@ -111,7 +111,7 @@ impl Proxy {
         let settings = CosignerSettings {
             dynamodb: String::new(),
             kms: String::new(),
-            policy: app.options.cosigner_policy.clone(),
+            policy: app.options.policy_document(),
             setting: Setting {
                 hyperliquid_chain: app.options.hyperliquid.chain,
                 aster_chain: app.options.aster.chain,

@@ -57,7 +57,9 @@ fn trade(engine: &Engine, query: &Info, now: u64) -> Value {
     match query {
         // No source documents the response for an unknown DEX.
         Info::Meta { dex } => markets::meta(engine, dex).unwrap_or_default(),
+        Info::MetaAndAssetCtxs { dex } => reads::contexts(engine, dex).unwrap_or_default(),
         Info::SpotMeta => markets::spot_meta(engine),
+        Info::SpotMetaAndAssetCtxs => reads::spot_contexts(engine),
         Info::PerpDexs => markets::dexs(),
         Info::AllMids { dex } => reads::all_mids(engine, dex),
         Info::L2Book { coin } => reads::l2_book(engine, coin, now),

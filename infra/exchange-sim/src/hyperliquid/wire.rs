@@ -100,7 +100,13 @@ pub(super) enum Info {
         #[serde(default)]
         dex: String,
     },
+    /// As `Meta`, with the prices.
+    MetaAndAssetCtxs {
+        #[serde(default)]
+        dex: String,
+    },
     SpotMeta,
+    SpotMetaAndAssetCtxs,
     PerpDexs,
     AllMids {
         #[serde(default)]
@@ -173,7 +179,9 @@ impl Info {
             Self::UserAbstraction { .. } => "userAbstraction",
             Self::UserRateLimit { .. } => "userRateLimit",
             Self::Meta { .. } => "meta",
+            Self::MetaAndAssetCtxs { .. } => "metaAndAssetCtxs",
             Self::SpotMeta => "spotMeta",
+            Self::SpotMetaAndAssetCtxs => "spotMetaAndAssetCtxs",
             Self::PerpDexs => "perpDexs",
             Self::AllMids { .. } => "allMids",
             Self::L2Book { .. } => "l2Book",

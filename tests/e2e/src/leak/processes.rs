@@ -23,7 +23,7 @@ pub struct Party {
 impl Party {
     /// Starts a cosigner. `program` is the test's `party` program.
     pub async fn cosigner(app: &TestApp, program: &str, calls: Arc<Process>) -> Self {
-        let policy = app.options.cosigner_policy.clone().unwrap_or_default();
+        let policy = app.options.policy_document().unwrap_or_default();
         let arguments = [
             "cosigner".to_owned(),
             calls.url("cosigner-dynamodb"),

@@ -3,6 +3,7 @@
 use alloy_primitives::Address;
 use serde_json::{Value, json};
 
+use super::markets;
 use super::orders::{find, shown_tif};
 use super::wire::OrderName;
 use super::words::{kind, number, side, word};
@@ -22,6 +23,51 @@ pub(in crate::hyperliquid) fn all_mids(engine: &Engine, dex: &str) -> Value {
     let specs = engine.specs().iter().filter(|spec| spec.dex == dex && spec.listed);
     let mids = specs.filter_map(|spec| Some((spec.name.to_owned(), engine.mid(spec.name)?)));
     Value::Object(mids.map(|(name, mid)| (name, json!(mid.text()))).collect())
+}
+
+/// Returns the response to `metaAndAssetCtxs`, or `None` for an unknown DEX. Nothing trades there
+/// but what the simulator's clients do, so volumes and funding are zero.
+pub(in crate::hyperliquid) fn contexts(engine: &Engine, dex: &str) -> Option<Value> {
+    let listed = engine.specs().iter().filter(|spec| spec.base.is_none() && spec.dex == dex);
+    let contexts: Value = listed
+        .map(|spec| {
+            let (mark, mid) = (engine.mark(spec).text(), engine.mid(spec.name).map(Num::text));
+            json!({
+                "funding": "0.0",
+                "openInterest": "0.0",
+                "prevDayPx": mark,
+                "dayNtlVlm": "0.0",
+                "premium": "0.0",
+                "oraclePx": mark,
+                "markPx": mark,
+                "midPx": mid,
+                "impactPxs": null,
+                "dayBaseVlm": "0.0",
+            })
+        })
+        .collect();
+    Some(json!([markets::meta(engine, dex)?, contexts]))
+}
+
+/// Returns the response to `spotMetaAndAssetCtxs`.
+pub(in crate::hyperliquid) fn spot_contexts(engine: &Engine) -> Value {
+    let pairs = engine.specs().iter().filter(|spec| spec.base.is_some());
+    let contexts: Value = pairs
+        .map(|spec| {
+            let (mark, mid) = (engine.mark(spec).text(), engine.mid(spec.name).map(Num::text));
+            json!({
+                "coin": spec.name,
+                "prevDayPx": mark,
+                "dayNtlVlm": "0.0",
+                "markPx": mark,
+                "midPx": mid,
+                "circulatingSupply": "0.0",
+                "totalSupply": "0.0",
+                "dayBaseVlm": "0.0",
+            })
+        })
+        .collect();
+    json!([markets::spot_meta(engine), contexts])
 }
 
 pub(in crate::hyperliquid) fn l2_book(engine: &Engine, coin: &str, now: u64) -> Value {

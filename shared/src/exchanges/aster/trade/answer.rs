@@ -69,6 +69,11 @@ const fn refused(code: i64, meaning: TradeCode) -> Known {
     known(code, "", Meaning::Refused(meaning))
 }
 
+const fn builder(text: &'static str) -> Known {
+    let meaning = Meaning::Refused(TradeCode::BuilderNotApproved);
+    Known { codes: -1130..=-1000, text, meaning }
+}
+
 const fn all_refused(codes: RangeInclusive<i64>, meaning: TradeCode) -> Known {
     Known { codes, text: "", meaning: Meaning::Refused(meaning) }
 }
@@ -90,6 +95,9 @@ pub const ANSWERS: &[Known] = &[
     refused(-1022, TradeCode::SignatureFault),
     refused(-1111, TradeCode::TickSize),
     refused(-1121, TradeCode::MarketUnknown),
+    builder("builder address"),
+    builder("no builder found"),
+    builder("exceed max builder fee"),
     // Missing, surplus or invalid parameters.
     all_refused(-1130..=-1100, TradeCode::OrderRejected),
     refused(-2010, TradeCode::OrderRejected),

@@ -3,6 +3,7 @@
 //! The bytes that are sent are the bytes that are signed. Every byte outside `A-Za-z0-9-._~` is
 //! encoded, so that no reader's rules for a space, `'`, `*`, `!` or brackets matter.
 
+use domain::builder::Builder;
 use domain::eth::Address;
 use serde_json::Value;
 
@@ -32,6 +33,8 @@ pub struct Order<'a> {
     /// The caller's order. Its own name of the market and the fields that Aster does not offer are
     /// not used.
     pub request: &'a OrderRequest,
+    /// The builder that receives a fee for the order. The wallet must have approved it.
+    pub builder: Option<Builder>,
 }
 
 impl Params {
@@ -67,7 +70,7 @@ impl Params {
     /// the exchange refuses others (-1106). Numbers have the caller's text.
     #[must_use]
     pub fn placing(order: Order<'_>) -> Self {
-        let Order { symbol, client_id, request } = order;
+        let Order { symbol, client_id, request, builder } = order;
         let mut params =
             vec![("symbol", symbol.to_owned()), ("side", request.side.as_str().to_owned())];
         if request.position_side != PositionSide::Both {
@@ -92,6 +95,10 @@ impl Params {
             params.push(("newOrderRespType", "RESULT".to_owned()));
         }
         params.push(("newClientOrderId", client_id.to_owned()));
+        if let Some(builder) = builder {
+            params.push(("builder", builder.address.to_string()));
+            params.push(("feeRate", builder.fee.rate()));
+        }
         Self(params)
     }
 
@@ -242,7 +249,9 @@ mod tests {
 
     fn placing(fields: OrderFields<'_>) -> String {
         let request = fields.check(Exchange::Aster).unwrap();
-        Params::placing(Order { symbol: "BTCUSDT", client_id: "hd-1", request: &request }).text()
+        let order =
+            Order { symbol: "BTCUSDT", client_id: "hd-1", request: &request, builder: None };
+        Params::placing(order).text()
     }
 
     #[test]
@@ -277,6 +286,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn order_names_its_builder_and_fee() {
+        let request = LIMIT.check(Exchange::Aster).unwrap();
+        let address = "0xc2af13e1B1de3A015252A115309A0F9DEEDCFa0A".parse().unwrap();
+        let builder = Some(Builder { address, fee: 50.try_into().unwrap() });
+        let order = Order { symbol: "BTCUSDT", client_id: "hd-1", request: &request, builder };
+        let fields = "&builder=0xc2af13e1B1de3A015252A115309A0F9DEEDCFa0A&feeRate=0.0005";
+        let text = Params::placing(order).text();
+        assert_eq!(text, format!("{}{fields}", placing(LIMIT)));
+        let Params(batch) = Params::placing_batch(&[order, order]);
+        let json = r#""feeRate":"0.0005"}"#;
+        assert_eq!(batch[0].1.matches(json).count(), 2, "{}", batch[0].1);
+    }
+
     /// In hedge mode the position is named, and the flag is not sent.
     #[test]
     fn hedge_order_names_its_position_instead_of_the_flag() {
@@ -309,7 +332,7 @@ mod tests {
             let of = |text: &String| Value::from(text.as_str());
             let orders: Vec<_> = texts
                 .iter()
-                .map(|text| Order { symbol: text, client_id: text, request: &request })
+                .map(|text| Order { symbol: text, client_id: text, request: &request, builder: None })
                 .collect();
             let Params(params) = Params::placing_batch(&orders);
             prop_assert_eq!(params.len(), 1);

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use domain::builder::Builder;
+
 use super::msgpack::Node;
 use crate::trading::decimal::Decimal;
 use crate::trading::order::Side;
@@ -72,11 +74,15 @@ impl Action {
     /// Returns the tree that is hashed and sent.
     pub(super) fn tree(&self) -> Node<'_> {
         let entries = match self {
-            Self::Order(orders) => vec![
-                ("type", Node::text("order")),
-                ("orders", Node::Array(orders.list.iter().map(OrderWire::tree).collect())),
-                ("grouping", Node::text(orders.grouping())),
-            ],
+            Self::Order(orders) => {
+                let mut entries = vec![
+                    ("type", Node::text("order")),
+                    ("orders", Node::Array(orders.list.iter().map(OrderWire::tree).collect())),
+                    ("grouping", Node::text(orders.grouping())),
+                ];
+                entries.extend(orders.builder.map(|builder| ("builder", builder_tree(builder))));
+                entries
+            }
             Self::Cancel(cancels) => vec![
                 ("type", Node::text("cancel")),
                 ("cancels", Node::Array(cancels.iter().map(Cancel::tree).collect())),
@@ -106,6 +112,13 @@ impl Action {
 pub struct Orders {
     list: Vec<OrderWire>,
     has_children: bool,
+    builder: Option<Builder>,
+}
+
+/// Returns the builder of an action. The exchange hashes the address in lower case.
+fn builder_tree(builder: Builder) -> Node<'static> {
+    let fee = Node::int(builder.fee.tenths());
+    Node::Map(vec![("b", Node::text(builder.address.to_lower_hex())), ("f", fee)])
 }
 
 impl Orders {
@@ -113,7 +126,11 @@ impl Orders {
     /// [`MAX_ORDERS`].
     #[must_use]
     pub fn independent(list: Vec<OrderWire>) -> Option<Self> {
-        (1..=MAX_ORDERS).contains(&list.len()).then_some(Self { list, has_children: false })
+        (1..=MAX_ORDERS).contains(&list.len()).then_some(Self {
+            list,
+            has_children: false,
+            builder: None,
+        })
     }
 
     /// Makes an entry with its take profit and stop loss, which become active when the entry is
@@ -130,7 +147,13 @@ impl Orders {
         };
         let is_valid = (1..=2).contains(&children.len()) && children.iter().all(is_child);
         let list = [vec![entry], children].concat();
-        is_valid.then_some(Self { list, has_children: true })
+        is_valid.then_some(Self { list, has_children: true, builder: None })
+    }
+
+    /// Adds the builder that receives a fee for these orders. The wallet must have approved it.
+    #[must_use]
+    pub fn with_builder(self, builder: Option<Builder>) -> Self {
+        Self { builder, ..self }
     }
 
     /// Returns the client's id of each order.

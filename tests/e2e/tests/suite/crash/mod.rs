@@ -17,6 +17,7 @@ macro_rules! on_both {
     )*};
 }
 
+mod builders;
 mod conflicts;
 mod idempotency;
 mod interrupted;

@@ -41,6 +41,7 @@ pub const ORDER_TEXTS: &[Known] = &[
     known("Order would increase open interest", TradeCode::OpenInterestCap),
     known("Order rejected due to price more aggressive than oracle", TradeCode::OpenInterestCap),
     known("Unexpected number of trigger orders", TradeCode::OrderRejected),
+    known("Builder fee has not been approved", TradeCode::BuilderNotApproved),
     known("Order was never placed, already canceled, or filled", TradeCode::OrderNotOpen),
     known("Cannot modify canceled or filled order", TradeCode::OrderNotOpen),
 ];

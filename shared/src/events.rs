@@ -43,13 +43,36 @@ types! {
     CredentialRevoked: "credential.revoked",
     /// The credential differs from the exchange's list.
     CredentialDrift: "credential.drift",
+    /// An exchange has accepted an order.
+    OrderPlaced: "order.placed",
+    /// An exchange has refused an order.
+    OrderRejected: "order.rejected",
+    /// The outcome of an order, or of a change of one, was unknown and is known now.
+    OrderUnknownResolved: "order.unknown_resolved",
+    /// The tenant has requested a test of one webhook.
+    WebhookTest: "webhook.test",
+}
+
+impl EventType {
+    /// The types that a webhook can subscribe to. A test is sent only to the tested webhook.
+    pub const SUBSCRIBED: [Self; 9] = [
+        Self::WalletCreated,
+        Self::CredentialActive,
+        Self::CredentialRenewed,
+        Self::CredentialExpiring,
+        Self::CredentialRevoked,
+        Self::CredentialDrift,
+        Self::OrderPlaced,
+        Self::OrderRejected,
+        Self::OrderUnknownResolved,
+    ];
 }
 
 impl FromStr for EventType {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let found = Self::ALL.into_iter().find(|known| known.as_str() == text);
+        let found = Self::SUBSCRIBED.into_iter().find(|known| known.as_str() == text);
         found.ok_or_else(|| IdError::new("events must be event types"))
     }
 }

@@ -110,7 +110,7 @@ forms! {
     /// Idempotency-Key, in case the response was lost.
     WebhookSecret: text("^whsec_[A-Za-z0-9+/]{43}=$", "");
     /// The type of an event.
-    EventTypeName: one_of(EventType::ALL.map(EventType::as_str));
+    EventTypeName: one_of(EventType::SUBSCRIBED.map(EventType::as_str));
     /// An event's id, as in the header webhook-id.
     EventIdText: text("^evt_[0-9a-f]{36}$", "evt_01a2b3c4d5e60123456789abcdef01234567")
         .min_length(Some(1))

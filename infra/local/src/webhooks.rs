@@ -140,5 +140,16 @@ async fn repeat<S: Future<Output = Result<usize, PumpError>>>(step: impl Fn() ->
 /// Applies the filter of the template's event source mapping.
 fn is_wanted(record: &Value) -> bool {
     let sort = record["dynamodb"]["Keys"]["sk"]["S"].as_str().unwrap_or_default();
-    (sort == "record" && record["eventName"] == "INSERT") || sort.starts_with("credential#")
+    let is_order = || {
+        let state = |image: &str| &record["dynamodb"][image]["state"]["S"];
+        let change = |image: &str| &record["dynamodb"][image]["change"]["M"]["state"]["S"];
+        let open = |state: &Value| ["sending", "unknown"].iter().any(|it| state == it);
+        let ended = |state: &Value| ["placed", "refused", "dead"].iter().any(|it| state == it);
+        record["eventName"] == "MODIFY"
+            && ((open(state("OldImage")) && ended(state("NewImage")))
+                || (open(change("OldImage")) && ended(change("NewImage"))))
+    };
+    (sort == "record" && record["eventName"] == "INSERT")
+        || sort.starts_with("credential#")
+        || (sort.starts_with("order#") && is_order())
 }

@@ -29,6 +29,18 @@ pub enum EventType {
     /// The credential differs from the exchange's list.
     #[serde(rename = "credential.drift")]
     CredentialDrift,
+    /// An exchange has accepted an order.
+    #[serde(rename = "order.placed")]
+    OrderPlaced,
+    /// An exchange has refused an order.
+    #[serde(rename = "order.rejected")]
+    OrderRejected,
+    /// The outcome of an order, or of a change of one, was unknown and is known now.
+    #[serde(rename = "order.unknown_resolved")]
+    OrderUnknownResolved,
+    /// You have requested a test of the webhook. A webhook cannot subscribe to it.
+    #[serde(rename = "webhook.test")]
+    WebhookTest,
     /// A type that this version of the crate does not know.
     #[serde(untagged)]
     Other(String),

@@ -3,7 +3,7 @@
 
 use shared::webhooks::{
     CredentialActive, CredentialDrift, CredentialExpiring, CredentialRenewed, CredentialRevoked,
-    EventType, WalletCreated,
+    EventType, OrderEvent, WalletCreated, WebhookTest,
 };
 use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, Paths, PathsBuilder,
@@ -30,6 +30,10 @@ const fn schema(event: EventType) -> &'static str {
         EventType::CredentialExpiring => "CredentialExpiringEvent",
         EventType::CredentialRevoked => "CredentialRevokedEvent",
         EventType::CredentialDrift => "CredentialDriftEvent",
+        EventType::OrderPlaced => "OrderPlacedEvent",
+        EventType::OrderRejected => "OrderRejectedEvent",
+        EventType::OrderUnknownResolved => "OrderUnknownResolvedEvent",
+        EventType::WebhookTest => "WebhookTestEvent",
     }
 }
 
@@ -40,6 +44,10 @@ pub(crate) fn add(schemas: &mut Schemas) {
     schemas.event::<CredentialExpiring>(schema(EventType::CredentialExpiring));
     schemas.event::<CredentialRevoked>(schema(EventType::CredentialRevoked));
     schemas.event::<CredentialDrift>(schema(EventType::CredentialDrift));
+    schemas.event::<OrderEvent>(schema(EventType::OrderPlaced));
+    schemas.event::<OrderEvent>(schema(EventType::OrderRejected));
+    schemas.event::<OrderEvent>(schema(EventType::OrderUnknownResolved));
+    schemas.event::<WebhookTest>(schema(EventType::WebhookTest));
 }
 
 pub(crate) fn all() -> Paths {

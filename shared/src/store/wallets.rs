@@ -67,6 +67,28 @@ fn failed_conditions(error: &SdkError<TransactWriteItemsError>) -> Vec<bool> {
 }
 
 impl Store {
+    /// Returns the user of a tenant's wallet, which never changes.
+    ///
+    /// # Errors
+    /// Fails when the table cannot be read.
+    pub async fn user_of(
+        &self,
+        tenant: &Tenant,
+        wallet_id: Uuid,
+    ) -> Result<Option<UserId>, StoreError> {
+        let output = self
+            .db
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&wallet_key(tenant, wallet_id), RECORD)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let wallet = output.item.map(|item| from_item::<WalletRecord>("wallet", item));
+        Ok(wallet.transpose()?.map(|wallet| wallet.user_id))
+    }
+
     /// Finds a tenant's wallet by any of its names. Makes one read for a wallet id, and two for
     /// another name. All reads are strongly consistent.
     ///

@@ -1,13 +1,16 @@
 //! Derives events from a change of the wallets' table. A change is an item before and after, as
 //! the table's stream shows it. Only this module interprets it, by comparing both.
 
-use domain::ids::Tenant;
+use domain::ids::{Tenant, UserId};
 use platform::items::{Item, StoreError, from_item};
 use uuid::Uuid;
 
 use super::event::Whose;
+use super::order;
 use super::{Event, EventType};
-use crate::store::{CREDENTIAL, CredentialRecord, CredentialState, RECORD, WalletRecord};
+use crate::store::{
+    CREDENTIAL, CredentialRecord, CredentialState, ORDER, OrderRecord, RECORD, WalletRecord,
+};
 
 /// An item before and after a change.
 #[derive(Debug, Default)]
@@ -18,7 +21,7 @@ pub struct Images {
     pub after: Option<Item>,
 }
 
-/// A change of a wallet or of a credential.
+/// A change of a wallet, of a credential or of an order.
 #[derive(Debug)]
 pub struct Change {
     /// The tenant.
@@ -36,13 +39,19 @@ enum What {
         /// Time of the change, Unix milliseconds.
         at_ms: u64,
     },
+    Order {
+        before: Option<Box<OrderRecord>>,
+        after: Option<Box<OrderRecord>>,
+        /// Time of the change, Unix milliseconds.
+        at_ms: u64,
+    },
     /// No event.
     Nothing,
 }
 
 impl Change {
     /// Parses a change of the item with these keys, at a time in Unix milliseconds. Returns `None`
-    /// when it is neither a wallet's record nor a credential.
+    /// when it is neither a wallet's record nor a credential nor an order.
     ///
     /// # Errors
     /// Fails when an image cannot be read.
@@ -52,6 +61,9 @@ impl Change {
         images: Images,
         at_ms: u64,
     ) -> Result<Option<Self>, StoreError> {
+        if let Some((tenant, account)) = pk.split_once("#O#") {
+            return Self::read_order((tenant, account), sk, images, at_ms);
+        }
         let Some((tenant, wallet_id)) = pk.split_once("#W#") else { return Ok(None) };
         let (Ok(tenant), Ok(wallet_id)) = (tenant.parse(), wallet_id.parse()) else {
             return Ok(None);
@@ -73,14 +85,42 @@ impl Change {
         Ok(Some(Self { tenant, wallet_id, what }))
     }
 
-    /// Returns the events of the change.
+    /// Parses a change of an order. `account` is its wallet's id and its exchange.
+    fn read_order(
+        (tenant, account): (&str, &str),
+        sk: &str,
+        images: Images,
+        at_ms: u64,
+    ) -> Result<Option<Self>, StoreError> {
+        let wallet_id = account.split('#').next().and_then(|id| id.parse().ok());
+        let (Ok(tenant), Some(wallet_id)) = (tenant.parse(), wallet_id) else { return Ok(None) };
+        if !sk.starts_with(ORDER) {
+            return Ok(None);
+        }
+        let read = |item: Option<Item>| {
+            item.map(|item| from_item("order", item).map(Box::new)).transpose()
+        };
+        let what = What::Order { before: read(images.before)?, after: read(images.after)?, at_ms };
+        Ok(Some(Self { tenant, wallet_id, what }))
+    }
+
+    /// Returns the wallet concerned.
+    #[must_use]
+    pub const fn wallet_id(&self) -> Uuid {
+        self.wallet_id
+    }
+
+    /// Returns the events of the change. `user` is the wallet's user, if the wallet is known.
     ///
     /// # Errors
     /// Fails when one cannot be written as JSON.
-    pub fn events(&self) -> Result<Vec<Event>, serde_json::Error> {
-        let whose = Whose { tenant: &self.tenant, wallet_id: self.wallet_id };
+    pub fn events(&self, user: Option<&UserId>) -> Result<Vec<Event>, serde_json::Error> {
+        let whose = Whose { tenant: &self.tenant, wallet_id: self.wallet_id, user };
         match &self.what {
             What::Nothing => Ok(Vec::new()),
+            What::Order { before, after, at_ms } => {
+                order::events(whose, before.as_deref(), after.as_deref(), *at_ms)
+            }
             What::Wallet(wallet) => Ok(vec![Event::wallet_created(wallet)?]),
             What::Credential { before, after, at_ms } => {
                 let now = after.as_deref();

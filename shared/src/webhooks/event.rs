@@ -1,6 +1,6 @@
 //! Events. The same change always yields the same event.
 
-use domain::ids::Tenant;
+use domain::ids::{Tenant, UserId};
 use domain::time::rfc3339_seconds;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,22 +8,31 @@ use uuid::Uuid;
 
 use super::payload::{
     CredentialActive, CredentialDrift, CredentialExpiring, CredentialRenewed, CredentialRevoked,
-    DriftEntry, EventBody, WalletCreated,
+    DriftEntry, EventBody, WalletCreated, WebhookTest,
 };
 use crate::credentials::advice;
 use crate::events::{Event, EventId, EventType};
-use crate::store::{CredentialRecord, DriftNote, ExpiringNote, WalletRecord};
+use crate::store::{CredentialRecord, DriftNote, ExpiringNote, WalletRecord, WebhookId};
 
-/// The owner of a credential.
+/// The owner of a credential or an order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Whose<'a> {
     pub(super) tenant: &'a Tenant,
     pub(super) wallet_id: Uuid,
+    /// The wallet's user, if the wallet is known.
+    pub(super) user: Option<&'a UserId>,
+}
+
+impl Whose<'_> {
+    /// Returns the user's id as text.
+    pub(super) fn user_text(self) -> Option<String> {
+        self.user.map(ToString::to_string)
+    }
 }
 
 impl Event {
     /// Makes an event. `which` distinguishes it from all others of its type and wallet.
-    fn new<T: Serialize + ToSchema>(
+    pub(super) fn new<T: Serialize + ToSchema>(
         kind: EventType,
         whose: Whose<'_>,
         which: &str,
@@ -37,13 +46,30 @@ impl Event {
     }
 
     pub(super) fn wallet_created(wallet: &WalletRecord) -> Result<Self, serde_json::Error> {
-        let whose = Whose { tenant: &wallet.tenant, wallet_id: wallet.wallet_id };
+        let user = Some(&wallet.user_id);
+        let whose = Whose { tenant: &wallet.tenant, wallet_id: wallet.wallet_id, user };
         let data = WalletCreated {
             user_id: wallet.user_id.to_string(),
             address: wallet.address.to_string(),
             wallet_id: wallet.wallet_id.to_string(),
         };
         Self::new(EventType::WalletCreated, whose, "", wallet.created_at_ms, data)
+    }
+
+    /// Makes a test of a webhook, requested at a time in Unix milliseconds. `request` distinguishes
+    /// it from others.
+    ///
+    /// # Errors
+    /// Fails when it cannot be written as JSON.
+    pub fn webhook_test(
+        tenant: &Tenant,
+        webhook_id: WebhookId,
+        request: Uuid,
+        at_ms: u64,
+    ) -> Result<Self, serde_json::Error> {
+        let data = WebhookTest { webhook_id: webhook_id.to_string() };
+        let whose = Whose { tenant, wallet_id: webhook_id.uuid(), user: None };
+        Self::new(EventType::WebhookTest, whose, &request.to_string(), at_ms, data)
     }
 
     pub(super) fn active(
@@ -53,6 +79,7 @@ impl Event {
     ) -> Result<Self, serde_json::Error> {
         let data = CredentialActive {
             wallet_id: whose.wallet_id.to_string(),
+            user_id: whose.user_text(),
             exchange: now.exchange,
             agent_address: agent(now),
             expiry_timestamp: now.expires_at_ms,
@@ -69,6 +96,7 @@ impl Event {
     ) -> Result<Self, serde_json::Error> {
         let data = CredentialRenewed {
             wallet_id: whose.wallet_id.to_string(),
+            user_id: whose.user_text(),
             exchange: now.exchange,
             agent_address: now.agent.to_string(),
             expiry_timestamp: now.expires_at_ms,
@@ -89,6 +117,7 @@ impl Event {
     ) -> Result<Self, serde_json::Error> {
         let data = CredentialRevoked {
             wallet_id: whose.wallet_id.to_string(),
+            user_id: whose.user_text(),
             exchange: before.exchange,
             agent_address: agent(before),
         };
@@ -102,6 +131,7 @@ impl Event {
     ) -> Result<Self, serde_json::Error> {
         let data = CredentialExpiring {
             wallet_id: whose.wallet_id.to_string(),
+            user_id: whose.user_text(),
             exchange: now.exchange,
             agent_address: note.agent.to_string(),
             expiry_timestamp: note.expires_at_ms,
@@ -124,6 +154,7 @@ impl Event {
         });
         let data = CredentialDrift {
             wallet_id: whose.wallet_id.to_string(),
+            user_id: whose.user_text(),
             exchange: now.exchange,
             agent_address: now.agent.to_string(),
             found: found.collect(),

@@ -1,9 +1,9 @@
-//! Webhooks: events about a tenant's wallets and credentials, and their delivery.
+//! Webhooks: events about a tenant's wallets, credentials and orders, and their delivery.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `event`, `payload` | events: types, ids, contents |
-//! | `changes` | derives events from a change of the wallets' table |
+//! | `changes`, `order` | derive events from a change of the wallets' table |
 //! | `publish` | stores an event and queues it for each subscribed webhook |
 //! | `queue` | the queue of deliveries |
 //! | `secret` | a webhook's signing secret, and the signature |
@@ -15,6 +15,7 @@ mod changes;
 mod deliver;
 mod endpoints;
 mod event;
+mod order;
 mod payload;
 mod publish;
 mod queue;
@@ -29,7 +30,7 @@ pub use deliver::{Attempt, Deliverer, MAX_ATTEMPTS, backoff_s};
 pub use endpoints::{CreateWebhookError, DeleteWebhookError, NewWebhook, Webhooks};
 pub use payload::{
     CredentialActive, CredentialDrift, CredentialExpiring, CredentialRenewed, CredentialRevoked,
-    DriftEntry, EventBody, WalletCreated,
+    DriftEntry, EventBody, OrderEvent, WalletCreated, WebhookTest,
 };
 pub use publish::{Known, PublishError, Publisher};
 pub use queue::{Deliveries, Delivery, QueueError};

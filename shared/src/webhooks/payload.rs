@@ -39,6 +39,10 @@ pub struct WalletCreated {
 pub struct CredentialActive {
     #[schema(value_type = schema::WalletId)]
     pub(super) wallet_id: String,
+    /// The wallet's user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::UserName, required = false)]
+    pub(super) user_id: Option<String>,
     #[schema(value_type = schema::ExchangeName)]
     pub(super) exchange: Exchange,
     /// The agent's address; absent for an API key that the exchange made (Aster's V1).
@@ -58,6 +62,10 @@ pub struct CredentialActive {
 pub struct CredentialRenewed {
     #[schema(value_type = schema::WalletId)]
     pub(super) wallet_id: String,
+    /// The wallet's user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::UserName, required = false)]
+    pub(super) user_id: Option<String>,
     #[schema(value_type = schema::ExchangeName)]
     pub(super) exchange: Exchange,
     /// The new agent.
@@ -91,6 +99,10 @@ pub struct CredentialRenewed {
 pub struct CredentialExpiring {
     #[schema(value_type = schema::WalletId)]
     pub(super) wallet_id: String,
+    /// The wallet's user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::UserName, required = false)]
+    pub(super) user_id: Option<String>,
     #[schema(value_type = schema::ExchangeName)]
     pub(super) exchange: Exchange,
     /// The agent concerned.
@@ -115,6 +127,10 @@ pub struct CredentialExpiring {
 pub struct CredentialRevoked {
     #[schema(value_type = schema::WalletId)]
     pub(super) wallet_id: String,
+    /// The wallet's user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::UserName, required = false)]
+    pub(super) user_id: Option<String>,
     #[schema(value_type = schema::ExchangeName)]
     pub(super) exchange: Exchange,
     /// The revoked agent. Absent for an API key that the exchange made (Aster's V1).
@@ -129,6 +145,10 @@ pub struct CredentialRevoked {
 pub struct CredentialDrift {
     #[schema(value_type = schema::WalletId)]
     pub(super) wallet_id: String,
+    /// The wallet's user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::UserName, required = false)]
+    pub(super) user_id: Option<String>,
     #[schema(value_type = schema::ExchangeName)]
     pub(super) exchange: Exchange,
     /// The recorded agent.
@@ -156,4 +176,76 @@ pub struct DriftEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::UnixMs, required = false)]
     pub(super) listed_expiry_timestamp: Option<u64>,
+}
+
+/// `order.placed`, `order.rejected` and `order.unknown_resolved`.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderEvent {
+    #[schema(value_type = schema::WalletId)]
+    pub(super) wallet_id: String,
+    /// The wallet's user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::UserName, required = false)]
+    pub(super) user_id: Option<String>,
+    #[schema(value_type = schema::ExchangeName)]
+    pub(super) exchange: Exchange,
+    /// The order's id at the service.
+    pub(super) client_order_id: String,
+    /// The market, as the request named it.
+    pub(super) symbol: String,
+    /// BUY or SELL.
+    pub(super) side: &'static str,
+    /// The order's type.
+    #[serde(rename = "type")]
+    pub(super) order_type: &'static str,
+    /// A decimal.
+    pub(super) quantity: String,
+    /// A decimal; absent for a market order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(super) price: Option<String>,
+    /// Whether the order may only reduce a position.
+    pub(super) reduce_only: bool,
+    /// The exchange's id of an accepted order, if the exchange stated it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(super) order_id: Option<String>,
+    /// The exchange's own word for the state of an accepted order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(super) exchange_status: Option<String>,
+    /// The quantity that was filled at once, a decimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(super) filled_quantity: Option<String>,
+    /// The average price of the filled part, a decimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(super) average_price: Option<String>,
+    /// What was resolved: PLACE or MODIFY. Only in order.unknown_resolved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(super) operation: Option<&'static str>,
+    /// ACCEPTED, REJECTED or NOT_EXECUTED. Only in order.unknown_resolved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(super) outcome: Option<&'static str>,
+    /// Why the exchange refused it, as the code of an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Code, required = false)]
+    pub(super) code: Option<String>,
+    /// The exchange's own text of the refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(super) exchange_message: Option<String>,
+}
+
+/// `webhook.test`.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookTest {
+    /// The tested webhook.
+    #[schema(value_type = schema::WebhookIdText)]
+    pub(super) webhook_id: String,
 }

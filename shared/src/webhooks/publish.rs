@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use domain::clock::Clock;
-use domain::ids::Tenant;
+use domain::ids::{Tenant, UserId};
 use platform::aws::Aws;
 use platform::env::{ConfigError, Env};
 use platform::items::StoreError;
 use platform::metrics::{self, About, Metric};
+use uuid::Uuid;
 
 use super::queue::{Deliveries, Delivery, QueueError};
 use super::{Change, Event};
@@ -38,9 +39,12 @@ pub struct Publisher {
     clock: Clock,
 }
 
-/// The webhooks of the tenants in one batch, each read once.
+/// The webhooks of the tenants and the users of the wallets in one batch, each read once.
 #[derive(Debug, Default)]
-pub struct Known(BTreeMap<String, Vec<WebhookRecord>>);
+pub struct Known {
+    webhooks: BTreeMap<String, Vec<WebhookRecord>>,
+    users: BTreeMap<(String, Uuid), Option<UserId>>,
+}
 
 impl Publisher {
     /// Makes a publisher with this queue.
@@ -63,20 +67,26 @@ impl Publisher {
     /// # Errors
     /// Fails when a part remains to be published.
     pub async fn publish(&self, change: &Change, known: &mut Known) -> Result<usize, PublishError> {
-        let events = change.events()?;
-        if events.is_empty() {
+        if change.events(None)?.is_empty() {
             return Ok(0);
         }
         let tenant = &change.tenant;
-        if !known.0.contains_key(tenant.as_str()) {
+        if !known.webhooks.contains_key(tenant.as_str()) {
             let webhooks = self.store.webhook_slots(tenant).await?;
-            known.0.insert(tenant.to_string(), webhooks);
+            known.webhooks.insert(tenant.to_string(), webhooks);
         }
-        let webhooks = known.0.get(tenant.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let webhooks = known.webhooks.get(tenant.as_str()).map(Vec::as_slice).unwrap_or_default();
         // For a tenant without webhooks, nothing is sent or stored.
         if !webhooks.iter().any(WebhookRecord::is_there) {
             return Ok(0);
         }
+        let wallet = (tenant.to_string(), change.wallet_id());
+        if !known.users.contains_key(&wallet) {
+            let user = self.store.user_of(tenant, change.wallet_id()).await?;
+            known.users.insert(wallet.clone(), user);
+        }
+        let user = known.users.get(&wallet).and_then(Option::as_ref);
+        let events = change.events(user)?;
         for event in &events {
             self.publish_event(tenant, event, webhooks).await?;
         }

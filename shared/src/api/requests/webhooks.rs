@@ -23,7 +23,7 @@ pub struct CreateWebhook {
     #[schema(value_type = schema::WebhookUrl)]
     pub url: Url,
     /// The event types to send; all if absent.
-    #[schema(value_type = Option<Vec<schema::EventTypeName>>, min_items = 1, max_items = 6)]
+    #[schema(value_type = Option<Vec<schema::EventTypeName>>, min_items = 1, max_items = 9)]
     pub events: Vec<EventType>,
     /// Your description of the webhook.
     #[schema(value_type = Option<schema::WebhookDescription>)]
@@ -42,8 +42,8 @@ impl CreateWebhook {
         body.only::<Self>()?;
         let url = targets.parse(body.required("url")?).map_err(ApiError::bad_request)?;
         let events = match body.texts("events")? {
-            None => EventType::ALL.to_vec(),
-            Some(named) if named.len() > EventType::ALL.len() => {
+            None => EventType::SUBSCRIBED.to_vec(),
+            Some(named) if named.len() > EventType::SUBSCRIBED.len() => {
                 return Err(ApiError::bad_request("events must name each type once"));
             }
             Some(named) => {

@@ -38,7 +38,7 @@ fn images(before: Option<&CredentialRecord>, after: Option<&CredentialRecord>) -
 fn events(before: Option<&CredentialRecord>, after: Option<&CredentialRecord>) -> Vec<Event> {
     let images = images(before, after);
     let change = Change::read(WALLET, "credential#aster", images, 1_790_000_000_000).unwrap();
-    change.unwrap().events().unwrap()
+    change.unwrap().events(None).unwrap()
 }
 
 fn kinds_of(before: Option<&CredentialRecord>, after: Option<&CredentialRecord>) -> Vec<EventType> {
@@ -113,7 +113,7 @@ fn same_change_yields_the_same_event() {
     let images = images(Some(&pending), Some(&active));
     let elsewhere = WALLET.replace("one#", "two#");
     let change = Change::read(&elsewhere, "credential#aster", images, 0).unwrap().unwrap();
-    assert_ne!(change.events().unwrap()[0].id, first[0].id);
+    assert_ne!(change.events(None).unwrap()[0].id, first[0].id);
     let later = changed(|record| record.revision = Uuid::from_u128(9));
     assert_ne!(events(Some(&pending), Some(&later))[0].id, first[0].id);
     // The event has the time of the change.
@@ -125,7 +125,7 @@ fn only_a_new_wallet_yields_wallet_created() {
     let wallet = item(include_str!("../../../tests/samples/record.v1.json"));
     let read = |before: Option<Item>, after| {
         let images = Images { before, after };
-        Change::read(WALLET, "record", images, 5).unwrap().unwrap().events().unwrap()
+        Change::read(WALLET, "record", images, 5).unwrap().unwrap().events(None).unwrap()
     };
     let made = read(None, Some(wallet.clone()));
     let body: Value = serde_json::from_str(&made[0].body).unwrap();

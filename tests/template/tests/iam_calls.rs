@@ -77,15 +77,24 @@ pub(crate) fn dynamodb(caller: &str, operation: &str, request: &Value) -> Vec<Ca
 }
 
 /// The functions that may access only some partitions of their table.
-const LIMITED_TO_PARTITIONS: [&str; 23] = [
+const LIMITED_TO_PARTITIONS: [&str; 34] = [
     "cancel-orders-aster",
     "cancel-orders-hyperliquid",
+    "close-position-aster",
+    "close-position-hyperliquid",
     "create-tenant-key",
     "create-webhook",
     "delete-webhook",
     "deliver-webhook",
+    "get-balances-aster",
+    "get-balances-hyperliquid",
+    "get-fills-aster",
+    "get-fills-hyperliquid",
     "get-orders-aster",
     "get-orders-hyperliquid",
+    "get-positions-all",
+    "get-positions-aster",
+    "get-positions-hyperliquid",
     "get-trading-policy",
     "list-tenant-keys",
     "list-webhooks",
@@ -100,6 +109,8 @@ const LIMITED_TO_PARTITIONS: [&str; 23] = [
     "revoke-tenant-key",
     "rotate-tenant-key",
     "seal-audit",
+    "set-leverage-aster",
+    "set-leverage-hyperliquid",
     "set-trading-policy",
 ];
 

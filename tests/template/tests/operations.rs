@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 
 use crate::cloud::{Cheat, Cloud, Seen};
 
+mod accounts;
 mod agents;
 mod tenant_keys;
 mod trading;
@@ -32,6 +33,7 @@ pub(crate) async fn seen() -> &'static Seen {
             after_registration(&cloud, &exchange).await;
             agents::listed_and_removed(&cloud, &exchange).await;
             trading::traded(&cloud, &exchange).await;
+            accounts::used(&cloud, &exchange).await;
             with_idempotency_key(&cloud, &exchange).await;
         }
         trading::limited(&cloud).await;

@@ -1,12 +1,12 @@
 //! Counts the resources of the stack after the SAM transform, with and without gradual deployment.
-//! CloudFormation accepts 500 of them; the last 30 are left for the next change to notice.
+//! CloudFormation accepts 500 of them; the last 10 are left for the next change to notice.
 
 use serde_json::Value;
 use template::assert_none;
 use template::stacks::{COSIGNER, MAIN, MONITORING, Sources};
 
 /// The highest number of resources of one stack that this repository accepts.
-const MAX_RESOURCES: usize = 470;
+const MAX_RESOURCES: usize = 490;
 
 /// The resources that gradual deployment adds once: an application, its role and an alarm.
 const GRADUAL_ONCE: usize = 3;
@@ -31,7 +31,8 @@ fn transformed(resource: &Value, is_gradual: bool) -> usize {
             });
             let reports = usize::from(!properties["EventInvokeConfig"].is_null());
             // A version, an alias and a deployment group.
-            let shifts = if is_gradual && is_endpoint(resource) { 3 } else { 0 };
+            let shifts =
+                if is_gradual && is_endpoint(resource) && !reads(resource) { 3 } else { 0 };
             1 + events.sum::<usize>() + reports + shifts
         }
         _ => 1,
@@ -41,6 +42,12 @@ fn transformed(resource: &Value, is_gradual: bool) -> usize {
 fn is_endpoint(function: &Value) -> bool {
     let events = function["Properties"]["Events"].as_object().into_iter().flatten();
     events.into_iter().any(|(_, event)| event["Type"] == "Api")
+}
+
+/// Returns whether a function only reads, so that its new version serves all calls at once.
+fn reads(function: &Value) -> bool {
+    let folder = function["Properties"]["CodeUri"].as_str().unwrap();
+    folder.starts_with("functions/get-") || folder.starts_with("functions/list-")
 }
 
 /// Returns the number of resources of a template after the transform.

@@ -187,10 +187,19 @@ fn roles_use_aws_managed_policies_only_when_enabled() {
     let exchanges = [
         "cancel-orders-aster",
         "cancel-orders-hyperliquid",
+        "close-position-aster",
+        "close-position-hyperliquid",
         "delete-agent",
         "delete-apikey",
+        "get-balances-aster",
+        "get-balances-hyperliquid",
+        "get-fills-aster",
+        "get-fills-hyperliquid",
         "get-orders-aster",
         "get-orders-hyperliquid",
+        "get-positions-all",
+        "get-positions-aster",
+        "get-positions-hyperliquid",
         "list-agents",
         "modify-order-aster",
         "modify-order-hyperliquid",
@@ -203,13 +212,15 @@ fn roles_use_aws_managed_policies_only_when_enabled() {
         "resolve-orders-aster",
         "resolve-orders-hyperliquid",
         "rotate-apikey",
+        "set-leverage-aster",
+        "set-leverage-hyperliquid",
     ];
     assert_eq!(
         network,
         exchanges.map(|package| format!("{package} AWSLambdaENIManagementAccess")).each_ref()
     );
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
-    assert_eq!((traced, on.len()), (40, 58));
+    assert_eq!((traced, on.len()), (51, 80));
     // Network permissions of a function in a VPC are for Lambda, not for the code.
     let stacks = Sources::read().deploy(&[("UseVpc", "true")]);
     for package in exchanges {

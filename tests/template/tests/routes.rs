@@ -27,9 +27,9 @@ fn lines(routes: &BTreeSet<Route>) -> BTreeSet<String> {
 
 /// Checks the methods without a key: `HEAD` of the public paths, and `OPTIONS` of every path, which
 /// one function serves.
-fn without_key(wrong: &mut Vec<String>, routes: &BTreeSet<Route>, extra: &BTreeSet<Route>) {
-    let paths = routes.iter().map(|route| route.path.clone());
-    let mut expected: BTreeSet<String> = paths.map(|path| format!("OPTIONS {path}")).collect();
+fn without_key(wrong: &mut Vec<String>, paths: &BTreeSet<String>, extra: &BTreeSet<Route>) {
+    let mut expected: BTreeSet<String> =
+        paths.iter().map(|path| format!("OPTIONS {path}")).collect();
     expected.extend(OPEN_PATHS.map(|path| format!("HEAD {path}")));
     let stated = extra.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     wrong.extend(differences("", ("the template", &stated), ("the API", &expected)));
@@ -38,8 +38,23 @@ fn without_key(wrong: &mut Vec<String>, routes: &BTreeSet<Route>, extra: &BTreeS
     }
 }
 
-/// Returns the events of the template's functions. `ANY` on a route lets the function itself
-/// respond to a wrong method.
+/// The last part of a path whose function serves everything under it that has no path of its own.
+const REST: &str = "{proxy+}";
+
+/// Returns the routes of the code that an event for every method serves. Each of them costs no
+/// permission of its own.
+fn covered(code: &BTreeSet<Route>, stated: &BTreeSet<String>, any: &Route) -> Vec<Route> {
+    let own = code.iter().filter(|route| route.package == any.package);
+    let is_served = |route: &&Route| match any.path.strip_suffix(REST) {
+        Some(start) => route.path.starts_with(start) && !stated.contains(&route.path),
+        None => route.path == any.path,
+    };
+    own.filter(is_served).cloned().collect()
+}
+
+/// Returns the events of the template's functions. `ANY` serves every method of a function on a
+/// path, and lets it respond to a wrong one. Where several functions share a path, the methods of
+/// the others are stated.
 fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
     let mut routes = BTreeSet::new();
     let mut any = BTreeSet::new();
@@ -83,16 +98,21 @@ fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
             }
         }
     }
-    without_key(&mut wrong, &routes, &extra);
+    let code = in_code();
+    let events = routes.iter().chain(&any);
+    let stated: BTreeSet<String> = events.map(|route| route.path.clone()).collect();
+    without_key(&mut wrong, &stated, &extra);
     for route in &any {
+        let served = covered(&code, &stated, route);
         let own = |other: &&Route| other.package == route.package && other.path == route.path;
-        if !routes.iter().any(|other| own(&other)) {
+        if served.is_empty() && !routes.iter().any(|other| own(&other)) {
             wrong.push(format!("{}: ANY without a route", route.line()));
         }
+        routes.extend(served);
     }
     // Each path needs exactly one `ANY`: without it, API Gateway reports that the route does not
     // exist. The public paths have none, because it would require a key.
-    let paths: BTreeSet<&str> = routes.iter().map(|route| route.path.as_str()).collect();
+    let paths: BTreeSet<&str> = stated.iter().map(String::as_str).collect();
     for path in paths.into_iter().filter(|path| !OPEN_PATHS.contains(path)) {
         let count = any.iter().filter(|route| route.path == path).count();
         if count != 1 {
@@ -153,7 +173,7 @@ fn route_mismatch_is_found() {
         (
             "Method: POST",
             "Method: PUT",
-            "the route POST /api/wallets/{wallet}/sign of sign-message is in the code, not in the template",
+            "the route PUT /api/wallets/{wallet}/sign of sign-message is in the template, not in the code",
         ),
         (
             "functions/sign-message",
@@ -179,6 +199,15 @@ fn route_mismatch_is_found() {
         let copy = Sources::read().with(MAIN, place, old, new).deploy(&[]);
         assert_found(&wrong(&copy), line);
     }
+    let moved = Sources::read().with(
+        MAIN,
+        "  GetWalletFunction:",
+        "Path: /api/wallets/{wallet}",
+        "Path: /api/wallets/{name}",
+    );
+    let lost =
+        "the route GET /api/wallets/{wallet} of get-wallet is in the code, not in the template";
+    assert_found(&wrong(&moved.deploy(&[])), lost);
     let open =
         Sources::read().with(MAIN, "  Api:", "ApiKeyRequired: true", "ApiKeyRequired: false");
     assert_found(&wrong(&open.deploy(&[])), "the API does not require a key");
@@ -199,6 +228,14 @@ async fn refusal(router: &Router, method: &str, path: &str) -> Option<(u16, Stri
     let body: Value = serde_json::from_slice(&body).unwrap();
     let code = body["code"].as_str().unwrap_or_default().to_owned();
     matches!(status, 404 | 405).then_some((status, code))
+}
+
+/// Returns whether a path with parameters includes another one.
+fn includes(pattern: &str, path: &str) -> bool {
+    let (pattern, path): (Vec<_>, Vec<_>) =
+        (pattern.split('/').collect(), path.split('/').collect());
+    let fits = |(own, other): (&&str, &&str)| own == other || own.starts_with('{');
+    pattern.len() == path.len() && pattern.iter().zip(&path).all(fits)
 }
 
 /// The routers of each function and of the local stack have the routes from the sources.
@@ -234,8 +271,9 @@ async fn routers_serve_exactly_their_routes() {
             routes.iter().filter(own).map(|route| route.path.as_str()).collect();
         for Route { method, path, .. } in routes.iter().filter(|route| !own(route)) {
             // `exchange-guidance` accepts every exchange, and API Gateway sends it those without a
-            // function.
-            let taken = paths.contains(path.as_str()) || function.package == "exchange-guidance";
+            // function. A parameter also accepts a name that is another function's path.
+            let taken = paths.iter().any(|own| includes(own, path))
+                || function.package == "exchange-guidance";
             if !taken {
                 let refused = refusal(&router, method, path).await;
                 assert_eq!(refused, Some((404, "NOT_FOUND".to_owned())), "{path}");

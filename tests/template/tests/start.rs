@@ -128,6 +128,25 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
         "get-orders-hyperliquid" => {
             keyed(get_orders_hyperliquid::router_from_env(runtime), runtime)
         }
+        "close-position-aster" => keyed(close_position_aster::router_from_env(runtime), runtime),
+        "close-position-hyperliquid" => {
+            keyed(close_position_hyperliquid::router_from_env(runtime), runtime)
+        }
+        "get-balances-aster" => keyed(get_balances_aster::router_from_env(runtime), runtime),
+        "get-balances-hyperliquid" => {
+            keyed(get_balances_hyperliquid::router_from_env(runtime), runtime)
+        }
+        "get-fills-aster" => keyed(get_fills_aster::router_from_env(runtime), runtime),
+        "get-fills-hyperliquid" => keyed(get_fills_hyperliquid::router_from_env(runtime), runtime),
+        "get-positions-aster" => keyed(get_positions_aster::router_from_env(runtime), runtime),
+        "get-positions-hyperliquid" => {
+            keyed(get_positions_hyperliquid::router_from_env(runtime), runtime)
+        }
+        "set-leverage-aster" => keyed(set_leverage_aster::router_from_env(runtime), runtime),
+        "set-leverage-hyperliquid" => {
+            keyed(set_leverage_hyperliquid::router_from_env(runtime), runtime)
+        }
+        "get-positions-all" => keyed(get_positions_all::router_from_env(runtime), runtime),
         "get-trading-policy" => keyed(get_trading_policy::router_from_env(runtime), runtime),
         "set-trading-policy" => keyed(set_trading_policy::router_from_env(runtime), runtime),
         "publish-events" => {

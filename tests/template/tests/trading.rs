@@ -9,8 +9,21 @@ use template::stacks::{Function, MAIN, Sources, Stacks};
 use template::{assert_found, assert_none};
 
 /// The operations with one function for each exchange.
-const OPERATIONS: [&str; 5] =
-    ["place-order", "modify-order", "cancel-orders", "get-orders", "resolve-orders"];
+const OPERATIONS: [&str; 10] = [
+    "place-order",
+    "modify-order",
+    "cancel-orders",
+    "get-orders",
+    "resolve-orders",
+    "close-position",
+    "set-leverage",
+    "get-positions",
+    "get-balances",
+    "get-fills",
+];
+
+/// The operations that store signed bytes or a change before the exchange receives them.
+const STORING: [&str; 4] = ["place-order", "modify-order", "close-position", "set-leverage"];
 
 const EXCHANGES: [&str; 2] = ["hyperliquid", "aster"];
 
@@ -20,9 +33,10 @@ const WRITES: [&str; 3] = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:
 
 /// A partition of each kind. No identifier contains `#`, and the last tenant and wallet have names
 /// that end as other keys do.
-const PARTITIONS: [&str; 15] = [
+const PARTITIONS: [&str; 17] = [
     "acme#W#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a",
     "acme#O#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a#aster",
+    "acme#O#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a#hyperliquid",
     "acme#P",
     "acme#U#O",
     "acme#U#P",
@@ -32,17 +46,20 @@ const PARTITIONS: [&str; 15] = [
     "acme#I#0",
     "acme#Q",
     "#budget#aster#shared",
+    "#budget#hyperliquid#shared",
     "#key#P",
     "#tenant#O",
     "#tenant#P",
     "P#W#O",
 ];
 
-/// Returns the writes that a function of trading may make to a partition.
-fn own_writes(package: &str, partition: &str) -> &'static [&'static str] {
+/// Returns the writes that a function of trading may make to a partition. `own` is its exchange.
+fn own_writes(package: &str, own: Option<&str>, partition: &str) -> &'static [&'static str] {
+    let is_own = own.is_some_and(|own| partition.split('#').any(|part| part == own));
     if partition.contains("#O#") {
         return match package {
-            it if it.starts_with("place-order") || it.starts_with("modify-order") => {
+            _ if !is_own => &[],
+            it if STORING.iter().any(|operation| it.starts_with(operation)) => {
                 &["dynamodb:PutItem", "dynamodb:UpdateItem"]
             }
             it if it.starts_with("cancel-orders") || it.starts_with("resolve-orders") => {
@@ -53,7 +70,7 @@ fn own_writes(package: &str, partition: &str) -> &'static [&'static str] {
     }
     match (package, partition) {
         ("set-trading-policy", "acme#P") => &["dynamodb:PutItem"],
-        (it, "#budget#aster#shared") if !POLICIES.contains(&it) => &["dynamodb:UpdateItem"],
+        (_, it) if it.starts_with("#budget#") && is_own => &["dynamodb:UpdateItem"],
         _ => &[],
     }
 }
@@ -87,7 +104,7 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
         for partition in PARTITIONS {
             for action in WRITES {
                 let context = [("dynamodb:LeadingKeys", partition)];
-                let is_own = own_writes(package, partition).contains(&action);
+                let is_own = own_writes(package, own, partition).contains(&action);
                 if may(&function, action, "WalletsTable.Arn", &context) != is_own {
                     let allowed = if is_own { "not allowed" } else { "allowed" };
                     wrong.push(format!("{package}: {action} of {partition} is {allowed}"));
@@ -96,8 +113,16 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
         }
         let purpose = "kms:EncryptionContext:purpose";
         for exchange in EXCHANGES {
+            let orders = format!("acme#O#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a#{exchange}");
+            let context = [("dynamodb:LeadingKeys", orders.as_str())];
+            let reads = own == Some(exchange);
+            if may(&function, "dynamodb:BatchGetItem", "WalletsTable.Arn", &context) != reads {
+                let reads = if reads { "does not read" } else { "reads" };
+                wrong.push(format!("{package}: it {reads} orders of {exchange}"));
+            }
             let context = [(purpose, "agent-key"), ("kms:EncryptionContext:exchange", exchange)];
-            let opens = own == Some(exchange) && package != "get-orders-hyperliquid";
+            let is_keyless = package.starts_with("get-") && exchange == "hyperliquid";
+            let opens = own == Some(exchange) && !is_keyless;
             if may(&function, "kms:Decrypt", "WalletsKey.Arn", &context) != opens {
                 let opens = if opens { "does not open" } else { "opens" };
                 wrong.push(format!("{package}: it {opens} keys of {exchange}"));
@@ -130,7 +155,7 @@ fn trading_role_with_excess_access_is_found() {
     for (place, old, new, line) in [
         (
             "  PlaceOrderAsterPolicy:",
-            "Action: dynamodb:PutItem\n            Resource: !GetAtt WalletsTable.Arn\n            Condition:\n              ForAllValues:StringLike:\n                dynamodb:LeadingKeys: ['*#O#*']",
+            "Action: dynamodb:PutItem\n            Resource: !GetAtt WalletsTable.Arn\n            Condition:\n              ForAllValues:StringLike:\n                dynamodb:LeadingKeys: ['*#O#*#aster']",
             "Action: dynamodb:PutItem\n            Resource: !GetAtt WalletsTable.Arn",
             "place-order-aster: dynamodb:PutItem of acme#W#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a is allowed",
         ),
@@ -148,9 +173,21 @@ fn trading_role_with_excess_access_is_found() {
         ),
         (
             "  CancelOrdersHyperliquidPolicy:",
-            "Action: dynamodb:UpdateItem\n            Resource: !GetAtt WalletsTable.Arn\n            Condition:\n              ForAllValues:StringLike:\n                dynamodb:LeadingKeys: ['*#O#*']",
-            "Action: dynamodb:UpdateItem\n            Resource: !GetAtt WalletsTable.Arn\n            Condition:\n              ForAllValues:StringLike:\n                dynamodb:LeadingKeys: ['*#O#*', '*#P']",
+            "Action: dynamodb:UpdateItem\n            Resource: !GetAtt WalletsTable.Arn\n            Condition:\n              ForAllValues:StringLike:\n                dynamodb:LeadingKeys: ['*#O#*#hyperliquid']",
+            "Action: dynamodb:UpdateItem\n            Resource: !GetAtt WalletsTable.Arn\n            Condition:\n              ForAllValues:StringLike:\n                dynamodb:LeadingKeys: ['*#O#*#hyperliquid', '*#P']",
             "cancel-orders-hyperliquid: dynamodb:UpdateItem of acme#P is allowed",
+        ),
+        (
+            "  ModifyOrderAsterPolicy:",
+            "['*#O#*#aster']",
+            "['*#O#*']",
+            "modify-order-aster: dynamodb:PutItem of acme#O#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a#hyperliquid is allowed",
+        ),
+        (
+            "  GetOrdersHyperliquidPolicy:",
+            "'*#O#*#hyperliquid'",
+            "'*#O#*'",
+            "get-orders-hyperliquid: it reads orders of aster",
         ),
         (
             "  SetTradingPolicyPolicy:",
@@ -182,6 +219,23 @@ fn resolve_jobs_query_their_exchanges_shards_only() {
             let index = "WalletsTable.Arn/index/due";
             let is_allowed = may(&function, "dynamodb:Query", index, &context);
             assert_eq!(is_allowed, shard.starts_with(own), "{exchange} {shard}");
+        }
+    }
+}
+
+/// The positions at all exchanges: Aster's key signs a question, and Hyperliquid needs none.
+#[test]
+fn positions_at_all_exchanges_open_asters_keys_only_and_write_no_order() {
+    let function = Stacks::deployed().function("get-positions-all");
+    let purpose = "kms:EncryptionContext:purpose";
+    for (exchange, opens) in [("aster", true), ("hyperliquid", false)] {
+        let context = [(purpose, "agent-key"), ("kms:EncryptionContext:exchange", exchange)];
+        assert_eq!(may(&function, "kms:Decrypt", "WalletsKey.Arn", &context), opens, "{exchange}");
+        let orders = format!("acme#O#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a#{exchange}");
+        let context = [("dynamodb:LeadingKeys", orders.as_str())];
+        assert!(may(&function, "dynamodb:BatchGetItem", "WalletsTable.Arn", &context));
+        for action in WRITES {
+            assert!(!may(&function, action, "WalletsTable.Arn", &context), "{action} {exchange}");
         }
     }
 }

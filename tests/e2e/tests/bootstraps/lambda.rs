@@ -23,9 +23,11 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// All functions.
-pub(crate) const FUNCTIONS: [&str; 40] = [
+pub(crate) const FUNCTIONS: [&str; 51] = [
     "cancel-orders-aster",
     "cancel-orders-hyperliquid",
+    "close-position-aster",
+    "close-position-hyperliquid",
     "cosigner",
     "create-tenant-key",
     "create-wallet",
@@ -36,8 +38,15 @@ pub(crate) const FUNCTIONS: [&str; 40] = [
     "deliver-webhook",
     "exchange-guidance",
     "get-apikey",
+    "get-balances-aster",
+    "get-balances-hyperliquid",
+    "get-fills-aster",
+    "get-fills-hyperliquid",
     "get-orders-aster",
     "get-orders-hyperliquid",
+    "get-positions-all",
+    "get-positions-aster",
+    "get-positions-hyperliquid",
     "get-trading-policy",
     "get-wallet",
     "health",
@@ -62,6 +71,8 @@ pub(crate) const FUNCTIONS: [&str; 40] = [
     "rotate-apikey",
     "rotate-tenant-key",
     "seal-audit",
+    "set-leverage-aster",
+    "set-leverage-hyperliquid",
     "set-trading-policy",
     "sign-message",
 ];

@@ -11,7 +11,7 @@ const MAX_DIGITS: usize = 38;
 /// Maximum number of digits after the point. Exchanges print at most 20.
 const MAX_PLACES: i32 = 36;
 
-/// A decimal number with a sign. The form is canonical: there is no negative zero, and equal values
+/// A decimal number with a sign. The form is canonical: zero has no sign, and equal values
 /// are equal fields.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Signed {

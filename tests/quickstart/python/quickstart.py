@@ -67,25 +67,37 @@ for exchange in ("aster", "hyperliquid"):
     assert known["state"] == "active" and known["walletAddress"] == wallet["address"]
     print(f"{exchange}: {known['state']}, automatic renewal: {known['autoRenew']}")
 
-# 5. Trade on Hyperliquid with the delivered key and the exchange's own SDK. Store the key securely:
+# 5. Place an order through the service, read it, and cancel it. Both exchanges take the same request.
+# The clientOrderId makes a retry safe: the order executes at most once.
+order = {"symbol": "ETH", "side": "BUY", "type": "LIMIT", "quantity": "0.02", "price": "1000"}
+for exchange in ("aster", "hyperliquid"):
+    orders = f"/api/trading/{exchange}/orders"
+    placed = call("POST", orders, {**name, **order, "clientOrderId": "first-order"})["data"]
+    read = call("GET", f"{orders}/first-order/status", walletIdOrAddress=user)["data"]
+    assert (read["orderId"], read["status"]) == (placed["orderId"], "OPEN"), read
+    cancelled = call("DELETE", f"{orders}/first-order", walletIdOrAddress=user)["data"]
+    assert cancelled["status"] == "CANCELED", cancelled
+    print(f"{exchange}: placed, read and cancelled order {placed['orderId']}")
+
+# 6. Trade on Hyperliquid with the delivered key and the exchange's own SDK. Store the key securely:
 # it is not shown again.
 agent = Account.from_key(hyperliquid["apiPrivateKey"])
 assert agent.address == hyperliquid["apiWalletAddress"]
-exchange = Exchange(agent, HYPERLIQUID, account_address=wallet["address"])
-placed = exchange.order("ETH", True, 0.01, 1_000.0, {"limit": {"tif": "Gtc"}})
+sdk = Exchange(agent, HYPERLIQUID, account_address=wallet["address"])
+placed = sdk.order("ETH", True, 0.01, 1_000.0, {"limit": {"tif": "Gtc"}})
 assert placed["status"] == "ok", placed
 print("order     ", placed["response"]["data"]["statuses"])
 
-# 6. Rotate the key. The old key stops working.
+# 7. Rotate the key. The old key stops working.
 rotated = call("POST", "/api/trading/hyperliquid/apikey/rotate", name)["data"]
 new_agent = Account.from_key(rotated["apiPrivateKey"])
 assert Exchange(new_agent, HYPERLIQUID).order("ETH", True, 0.01, 1_000.0, {"limit": {"tif": "Gtc"}})["status"] == "ok"
-refused = exchange.order("ETH", True, 0.01, 1_000.0, {"limit": {"tif": "Gtc"}})
+refused = sdk.order("ETH", True, 0.01, 1_000.0, {"limit": {"tif": "Gtc"}})
 assert refused["status"] == "err", refused
 print("rotated   ", rotated["apiWalletAddress"], "and the old key is refused:", refused["response"])
 call("DELETE", "/api/trading/hyperliquid/apikey", walletIdOrAddress=user)
 
-# 7. Rotate Aster's key. Its private key stays in the service, so only the address shows the change.
+# 8. Rotate Aster's key. Its private key stays in the service, so only the address shows the change.
 rotated = call("POST", "/api/trading/aster/apikey/rotate", name)["data"]
 assert rotated["agentAddress"] != aster["agentAddress"]
 print("rotated   ", rotated["agentAddress"], "on Aster")

@@ -20,6 +20,7 @@ interface Signed { signature: string; address: string }
 interface Data<T> { data: T; timestamp: number }
 interface AsterKey { signerAddress: string; createdAt: string; agentAddress: string; expiryTimestamp: number }
 interface HyperliquidKey { apiWalletAddress: string; apiPrivateKey: string; mainWalletAddress: string; expiryTimestamp: number }
+interface Order { orderId: string; status: string }
 interface KnownKey { state: string; walletAddress: string; agentAddress: string; autoRenew: boolean }
 
 /** Sends a request. An Idempotency-Key makes the retry of a change safe. */
@@ -68,7 +69,20 @@ for (const exchange of ["aster", "hyperliquid"]) {
   console.log(`${exchange}: ${known.state}, automatic renewal: ${known.autoRenew}`);
 }
 
-// 5. Trade on Hyperliquid with the delivered key. Store it securely: it is not shown again.
+// 5. Place an order through the service, read it, and cancel it. Both exchanges take the same request. The clientOrderId
+// makes a retry safe: the order executes at most once.
+const first = { symbol: "ETH", side: "BUY", type: "LIMIT", quantity: "0.02", price: "1000", clientOrderId: "first-order" };
+for (const exchange of ["aster", "hyperliquid"]) {
+  const orders = `/api/trading/${exchange}/orders`;
+  const { data: sent } = await call<Data<Order>>("POST", orders, { ...name, ...first });
+  const { data: read } = await call<Data<Order>>("GET", `${orders}/first-order/status?${new URLSearchParams(name)}`);
+  assert.deepEqual([read.orderId, read.status], [sent.orderId, "OPEN"]);
+  const { data: cancelled } = await call<Data<Order>>("DELETE", `${orders}/first-order?${new URLSearchParams(name)}`);
+  assert.equal(cancelled.status, "CANCELED");
+  console.log(`${exchange}: placed, read and cancelled order ${sent.orderId}`);
+}
+
+// 6. Trade on Hyperliquid with the delivered key. Store it securely: it is not shown again.
 const trader = (privateKey: string) => new ExchangeClient({
   transport: new HttpTransport({ apiUrl: hyperliquidUrl, isTestnet: true }),
   wallet: new Wallet(privateKey),
@@ -82,14 +96,14 @@ const old = trader(key.apiPrivateKey);
 const placed = await old.order(order);
 console.log("order     ", JSON.stringify(placed.response.data.statuses));
 
-// 6. Rotate the key. The old key stops working.
+// 7. Rotate the key. The old key stops working.
 const { data: rotated } = await call<Data<HyperliquidKey>>("POST", "/api/trading/hyperliquid/apikey/rotate", name);
 await trader(rotated.apiPrivateKey).order(order);
 await assert.rejects(old.order(order));
 console.log("rotated   ", rotated.apiWalletAddress, "and the old key is refused");
 await call("DELETE", `/api/trading/hyperliquid/apikey?${new URLSearchParams(name)}`);
 
-// 7. Rotate Aster's key. Its private key stays in the service, so only the address shows the
+// 8. Rotate Aster's key. Its private key stays in the service, so only the address shows the
 // change.
 const { data: rotatedAster } = await call<Data<AsterKey>>("POST", "/api/trading/aster/apikey/rotate", name);
 assert.notEqual(rotatedAster.agentAddress, aster.agentAddress);

@@ -69,7 +69,7 @@ fn full_page_has_a_next_one() {
     };
     let full = page(&many(&|id| 10 + id / 100), FillCursor::from(10));
     assert_eq!(full.next, Some(FillCursor { at_ms: 29, after_id: Some(1_999) }));
-    // All of one millisecond: the page goes on behind it instead of repeating itself.
+    // All of one millisecond: the next page starts after it, instead of repeating it.
     let same = page(&many(&|_| 10), FillCursor::from(10));
     assert_eq!((same.fills.len(), same.next), (2_000, Some(FillCursor::from(11))));
 }

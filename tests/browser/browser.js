@@ -24,16 +24,16 @@ export function launch(...more) {
 
 /**
  * Opens a page of a stack in a new context. At its end, all requests must have gone to that stack, and the
- * browser must have reported only the errors that the test expects. `first` is the first URL.
+ * browser must have reported only the errors that the test expects. `first` is the first URL, by default the wallets.
  */
-export async function visit(browser, url, { first = url, ...options } = {}) {
+export async function visit(browser, url, { first = `${url}/#/wallets`, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 860 }, ...options });
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: url });
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   if (files) await page.route(/\/(console\/[a-z]+\.[a-z]+)?$/, fromDisk);
   const foreign = [], errors = [];
-  page.on("request", (request) => { if (!request.url().startsWith(`${url}/`)) foreign.push(request.url()); });
+  page.on("request", (request) => { if (!request.url().startsWith(`${url}/`) && !request.url().startsWith(`blob:${url}/`)) foreign.push(request.url()); });
   page.on("console", (message) => { if (["error", "warning"].includes(message.type())) errors.push(message.text()); });
   page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(first);
@@ -52,6 +52,12 @@ export async function visit(browser, url, { first = url, ...options } = {}) {
 async function fromDisk(route) {
   const name = new URL(route.request().url()).pathname.split("/").pop() || "index.html";
   await route.fulfill({ response: await route.fetch(), body: await readFile(join(files, name)) });
+}
+
+/** Clicks a button that saves a file, and returns the file's name and text. */
+export async function saved(page, button) {
+  const [download] = await Promise.all([page.waitForEvent("download"), button.click()]);
+  return { name: download.suggestedFilename(), text: await readFile(await download.path(), "utf8") };
 }
 
 /** Takes a screenshot. */

@@ -200,7 +200,8 @@ test("every view is accessible in both themes on desktop and phone", async () =>
     for (const [place, viewport] of [["desktop", { width: 1200, height: 860 }], ["phone", { width: 375, height: 740 }]]) {
       const { page, leave } = await visit(browser, stack.url, { colorScheme, viewport });
       for (const [view, heading, there] of [
-        ["wallets", "Wallets", "alice"], ["renewals", "Renewals", "alice"], ["decisions", "Cosigner decisions", "signed"],
+        ["overview", "Overview", "Trading keys by state"], ["wallets", "Wallets", "alice"], ["trading", "Trading", "Orders per minute"],
+        ["webhooks", "Webhooks", "No webhooks yet"], ["metrics", "Metrics", "API requests"], ["renewals", "Renewals", "alice"], ["decisions", "Cosigner decisions", "signed"],
         ["exchanges", "Exchanges", "exchangeStatus"], ["reference", "API reference", /OpenAPI/],
       ]) {
         await page.goto(`${stack.url}/#/${view}`);

@@ -31,7 +31,7 @@ after(async () => {
 /** Checks that nothing on the page changes data. */
 async function assertReadOnly(page) {
   const names = await page.getByRole("main").getByRole("button").evaluateAll((buttons) => buttons.map((button) => button.getAttribute("aria-label") ?? button.textContent));
-  const others = names.filter((name) => !/^(Copy .*|Find|Back|Next|Earlier decisions)$/.test(name));
+  const others = names.filter((name) => !/^(Copy .*|Find|Open|Back|Next|Earlier decisions|Verify the audit log|Export .* as CSV)$/.test(name));
   assert.deepEqual(others, []);
   assert.equal(await page.getByRole("button", { name: "Tenant key" }).count(), 0);
   assert.equal(await page.getByRole("navigation").getByRole("link", { name: "API", exact: true }).count(), 0);
@@ -40,6 +40,13 @@ async function assertReadOnly(page) {
 test("operator console shows wallets and decisions read-only", async () => {
   const { page, leave } = await visit(browser, operator.url, { first: operator.address });
   await page.getByText("prod, tenant local, read only").waitFor();
+  // The console opens with the overview. CloudWatch does not exist here, and the page states that.
+  await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
+  await page.getByText("Cannot read the metrics").waitFor();
+  await page.getByText("All 2 wallets of the tenant.").waitFor();
+  await assertReadOnly(page);
+  await accessible(page, "the overview");
+  await page.getByRole("link", { name: "Wallets", exact: true }).first().click();
   const token = operator.address.split("#token=")[1];
   assert.equal(page.url().includes(token), false, "the address must not contain the token");
   await page.getByRole("link", { name: "bob" }).waitFor();
@@ -74,6 +81,18 @@ test("operator console shows wallets and decisions read-only", async () => {
   await page.getByRole("link", { name: "Decisions" }).click();
   await page.getByText(/^\d+ decisions, 0 refused$/).waitFor();
   await assertReadOnly(page);
+  await page.getByRole("button", { name: "Verify the audit log" }).click();
+  await page.getByText(/^2 wallets, \d+ records, 0 faults$/).waitFor();
+  await page.getByText("The seals were not verified").waitFor();
+  await page.getByRole("link", { name: "Trading" }).click();
+  await page.getByRole("row", { name: /Maximum order value/ }).getByText("1000000").waitFor();
+  await page.getByRole("searchbox").fill("alice");
+  await page.keyboard.press("Enter");
+  await page.getByText("Trading policy of this wallet").waitFor();
+  await assertReadOnly(page);
+  await page.getByRole("link", { name: "Webhooks" }).click();
+  await page.getByText("This tenant has no webhooks.").waitFor();
+  await assertReadOnly(page);
   await page.getByRole("link", { name: "Renewals" }).click();
   await page.getByRole("cell", { name: /^renewal in/ }).first().waitFor();
   await page.getByRole("link", { name: "Exchanges" }).click();
@@ -98,7 +117,7 @@ test("operator console shows metrics, or an error without CloudWatch", async () 
       series("CredentialDrift", "Count", "Sum", null, [[now - 600_000, 1]]),
       series("SigningMs", "Milliseconds", "p99", null, []),
     ],
-    alarms: [{ name: "prod-Drift", description: "<b>differs</b>. docs/guides/operations.md#credentialdrift", since: now - 60_000 }],
+    refusals: [], alarms: [{ name: "prod-Drift", description: "<b>differs</b>. docs/guides/operations.md#credentialdrift", since: now - 60_000 }],
   } }));
   await page.getByRole("link", { name: "Wallets", exact: true }).first().click();
   await page.getByRole("link", { name: "Metrics" }).click();
@@ -108,6 +127,14 @@ test("operator console shows metrics, or an error without CloudWatch", async () 
   await page.getByText("<b>differs</b>").waitFor();
   await accessible(page, "metrics");
   await shoot(page, "operator-metrics");
+  // The overview shows the alarm first, and charts of the deployment.
+  await page.getByRole("link", { name: "Overview" }).click();
+  await page.getByText("1 item requires attention").waitFor();
+  await page.getByText("Alarm prod-Drift").waitFor();
+  await page.getByRole("region", { name: "Registrations, Aster", exact: true }).getByText("5").waitFor();
+  await page.getByText("The whole deployment, all tenants").waitFor();
+  await accessible(page, "the overview of a deployment");
+  await shoot(page, "operator-overview", { fullPage: true });
   await leave(REFUSED);
 });
 
@@ -118,6 +145,7 @@ test("operator console without the token shows nothing", async () => {
   assert.equal(await page.getByText("alice").count(), 0);
   // The token may be provided later.
   await page.goto(operator.address);
+  await page.getByRole("link", { name: "Wallets", exact: true }).first().click();
   await page.getByRole("link", { name: "alice" }).waitFor();
   await leave(REFUSED);
 });

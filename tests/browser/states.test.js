@@ -192,7 +192,7 @@ test("no word is broken at 1280 and 390 px", async () => {
   for (const viewport of [{ width: 1280, height: 800 }, { width: 390, height: 800 }]) {
     const { page, leave } = await visit(browser, stack.url, { viewport });
     const wallet = `wallets/${await id("alice")}`;
-    for (const [view, there] of [["wallets", "alice"], [wallet, "On the exchange"], ["renewals", "alice"], ["decisions", "signed"], ["exchanges", "exchangeStatus"]]) {
+    for (const [view, there] of [["overview", "Trading keys by state"], ["trading", "Orders per minute"], [wallet.replace("wallets", "trading"), "Open orders"], ["metrics", "API requests"], ["webhooks", "No webhooks yet"], ["wallets", "alice"], [wallet, "On the exchange"], ["renewals", "alice"], ["decisions", "signed"], ["exchanges", "exchangeStatus"]]) {
       for (const zone of ["local", "utc"]) {
         await page.goto(`${stack.url}/#/${view}`);
         await page.getByLabel("Times").selectOption(zone);

@@ -33,10 +33,14 @@ const FIELDS: &str = "now tenant readOnly stack region api hasMetrics renewWithi
     isApiKey retiring next job does at checkAt jobFailures busyUntil due more decisions before seq \
     decision refused reason intent validUntil messageBytes caller requestId policy hash exchanges \
     weightUsed weightPerMinute failures pausedUntil pauseAskedFor pauseBlocked from periodS series metric unit \
-    stat points alarms name description since";
+    stat points alarms name description since refusals counted withoutKey frozenByOperator barred \
+    pending active rotating revoking expired expiring troubled unknownOrders total first webhooks \
+    failing disabled records faults seals verified count last effective data symbols \
+    maxOrderNotional maxPositionNotional maxLeverage ordersPerMinute reduceOnly maxSlippage \
+    webhookId url events status";
 
 /// Every read, with text that the response must contain.
-const READS: [(&str, &str); 12] = [
+const READS: [(&str, &str); 17] = [
     ("about", "prod"),
     ("list?limit=1", "nextCursor"),
     ("list", "alice"),
@@ -49,6 +53,11 @@ const READS: [(&str, &str); 12] = [
     ("exchanges", "weightUsed"),
     ("metrics", "CredentialDrift"),
     ("metrics", "prod-Monitoring-1-Drift-2"),
+    ("metrics", "OrdersPlaced"),
+    ("overview", "withoutKey"),
+    ("audit", "records"),
+    ("policy?wallet=alice", "maxOrderNotional"),
+    ("webhooks", "webhooks"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,10 +81,16 @@ async fn console_reads_write_nothing_and_show_no_secret() {
     }
     // Try every method on every path of the page and of the API: none writes.
     let token = [("x-api-key", console.token.as_str()), ("content-type", "application/json")];
-    let paths =
-        ["about", "list", "wallets?ids=alice", "search", "schedule", "decisions", "metrics"]
-            .map(|read| format!("/console/data/{read}"));
-    let api = ["/", "/api/wallets", "/api/wallets/alice/sign", "/api/trading/aster/apikey"];
+    let paths = READS.map(|(read, _)| format!("/console/data/{read}"));
+    let api = [
+        "/",
+        "/api/wallets",
+        "/api/wallets/alice/sign",
+        "/api/trading/aster/apikey",
+        "/api/trading/aster/orders",
+        "/api/trading/policy",
+        "/api/webhooks",
+    ];
     for path in paths.iter().map(String::as_str).chain(api) {
         for method in ["POST", "PUT", "PATCH", "DELETE"] {
             let (status, body) = console.send(method.parse().unwrap(), path, &token).await;
@@ -152,7 +167,7 @@ async fn console_shows_settings_of_deployment() {
 
     let (_, metrics) = console.read("metrics").await;
     let series = metrics["series"].as_array().unwrap();
-    assert_eq!(series.len(), 18, "the cosigner's metrics come from its own account");
+    assert_eq!(series.len(), 30, "the cosigner's metrics come from its own account");
     assert!(series.iter().all(|one| one["points"].as_array().unwrap().len() == 2), "both pages");
     let drift = series.iter().find(|one| one["metric"] == "CredentialDrift").unwrap();
     let from = metrics["from"].as_u64().unwrap() / 1_000 * 1_000;
@@ -175,8 +190,7 @@ async fn console_without_token_or_own_origin_is_refused() {
     assert_eq!(console.token.len(), 64);
     assert_ne!(console.token, world.console().token);
     let get = http::Method::GET;
-    for path in ["about", "list", "wallets?ids=alice", "search", "schedule", "decisions", "metrics"]
-    {
+    for (path, _) in READS {
         let path = format!("/console/data/{path}");
         let (status, body) = console.send(get.clone(), &path, &[]).await;
         assert!(status == 401 && body.contains("MISSING_TOKEN"), "{path}: {body}");

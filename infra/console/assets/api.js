@@ -15,9 +15,11 @@ export function takeToken() {
   const token = /^#token=([0-9a-f]{64})$/.exec(location.hash)?.[1];
   if (!token) return false;
   key.set(token);
-  history.replaceState(null, "", "#/wallets");
+  history.replaceState(null, "", "#/overview");
   return true;
 }
+
+const DETAILS = ["reason", "limit", "clientOrderId", "exchangeMessage"];
 
 /** A response with an error status. */
 export class Refused extends Error {
@@ -28,6 +30,8 @@ export class Refused extends Error {
     this.advice = body.message ?? "";
     this.requestId = requestId ?? "";
     this.retryAfter = Number(retryAfter) || 0;
+    /** Further fields that the API names. */
+    this.details = Object.fromEntries(DETAILS.filter((name) => body[name] !== undefined).map((name) => [name, String(body[name])]));
   }
 
   /** True if a retry of the same request resumes it. */

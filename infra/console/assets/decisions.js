@@ -2,6 +2,7 @@
 
 import { fill, h, say } from "./dom.js";
 import { read } from "./api.js";
+import { verification } from "./audit.js";
 import { badge, copyable, errorBox, every, short, stamp } from "./parts.js";
 
 const WORDS = {
@@ -54,11 +55,13 @@ export function show(main, { signal }) {
   const live = h("span", { class: "live", id: "live", role: "status" }, "live");
   const refusals = h("input", { type: "checkbox", id: "refusals", onchange: () => draw() });
   const paused = h("input", { type: "checkbox", id: "paused", onchange: () => mark(paused.checked ? "stopped" : "live") });
+  const audit = verification(signal);
   let decisions = [], last = "", known = null;
   fill(main,
     h("div", { class: "heading" }, h("h1", null, "Cosigner decisions"), live),
     h("p", null, "The cosigner's decisions from its audit log: the latest 200 records of yesterday and today. A wallet's page shows all decisions about that wallet."),
-    h("div", { class: "filters" }, h("label", { for: "refusals" }, refusals, " Refusals only"), h("label", { for: "paused" }, paused, " Stop the feed"), count),
+    h("div", { class: "filters" }, h("label", { for: "refusals" }, refusals, " Refusals only"), h("label", { for: "paused" }, paused, " Stop the feed"), count, audit.button),
+    audit.result,
     trouble, feed);
 
   const mark = (text) => {

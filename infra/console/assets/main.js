@@ -4,16 +4,19 @@ import { fill, h, say } from "./dom.js";
 import { key, onReach, read, takeToken } from "./api.js";
 import { every } from "./parts.js";
 import * as time from "./time.js";
+import * as overview from "./overview.js";
 import * as wallets from "./wallets.js";
 import * as wallet from "./wallet.js";
+import * as trading from "./trading.js";
+import * as webhooks from "./webhooks.js";
 import * as decisions from "./decisions.js";
 import * as renewals from "./renewals.js";
 import * as exchanges from "./exchanges.js";
 import * as reference from "./reference.js";
 import * as metrics from "./metrics.js";
 
-const VIEWS = { wallets, decisions, renewals, exchanges, reference, metrics };
-const TITLES = { wallets: "Wallets", decisions: "Decisions", renewals: "Renewals", exchanges: "Exchanges", reference: "API", metrics: "Metrics" };
+const VIEWS = { overview, wallets, trading, webhooks, decisions, renewals, exchanges, reference, metrics };
+const TITLES = { overview: "Overview", wallets: "Wallets", trading: "Trading", webhooks: "Webhooks", decisions: "Decisions", renewals: "Renewals", exchanges: "Exchanges", reference: "API", metrics: "Metrics" };
 
 const main = document.getElementById("main");
 let about = null, leave = new AbortController(), shown = null;
@@ -22,17 +25,20 @@ async function route() {
   if (takeToken()) await look();
   // A link within the page does not change the view.
   if (location.hash && !location.hash.startsWith("#/")) return;
-  const [name = "wallets", id] = location.hash.slice(2).split("/").filter(Boolean).map(decodeURIComponent);
-  const view = VIEWS[name] ? name : "wallets";
+  const [name = "overview", id, part] = location.hash.slice(2).split("/").filter(Boolean).map(decodeURIComponent);
+  const view = VIEWS[name] ? name : "overview";
   leave.abort();
   leave = new AbortController();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   document.title = `${TITLES[view]} · HyperDEX Keys`;
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.getAttribute("href") === `#/${view}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.getAttribute("href") === `#/${view}`) {
+      link.setAttribute("aria-current", "page");
+      // On a phone the views scroll sideways.
+      link.scrollIntoView({ block: "nearest", inline: "nearest" });
+    } else link.removeAttribute("aria-current");
   }
-  const context = { signal: leave.signal, about, id, fresh: shown === view };
+  const context = { signal: leave.signal, about, id, part, fresh: shown === view };
   (view === "wallets" && id ? wallet : VIEWS[view]).show(main, context);
   // After the first view, move the focus to the start of the new view.
   if (shown !== null) { main.focus({ preventScroll: true }); scrollTo(0, 0); }
@@ -69,9 +75,9 @@ function refused(error) {
   return error.status === 401 ? `${what} required` : error.status === 403 ? `${what} refused` : error.message;
 }
 
-/** Adapts the page to an operator's console, which has metrics but no API and no tenant key. */
+/** Adapts the page to an operator's console, which has no API, no tenant key and perhaps no metrics. */
 function readOnly({ readOnly: only, hasMetrics }) {
-  for (const [view, there] of [["reference", !only], ["metrics", only && hasMetrics]]) {
+  for (const [view, there] of [["reference", !only], ["metrics", hasMetrics]]) {
     document.querySelector(`nav a[href="#/${view}"]`).hidden = !there;
   }
   document.getElementById("key").hidden = only;

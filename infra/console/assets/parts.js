@@ -95,6 +95,9 @@ const REMEDIES = {
   NO_AGENT_SLOT: "The account has as many agents as the exchange allows. Remove one at the exchange, then retry.",
   MISSING_API_KEY: "This stack requires a tenant key. Enter it with the button “Tenant key” above.",
   INVALID_API_KEY: "No tenant has this key. Enter another one with the button “Tenant key” above. `cargo run -- keys list` lists the tenants.",
+  ORDER_UNKNOWN: "The exchange may have executed the order. Retry with this dialog, which sends the same id, or read the order. Do not place it under another id.",
+  API_KEY_NOT_FOUND: "The wallet has no usable trading key here. Register it on the wallet's page.",
+  SCOPE_MISSING: "The tenant key lacks a scope. Enter another one with the button “Tenant key” above.",
   CLOUDWATCH: "The other views still work. docs/guides/console.md lists the permissions that metrics require.",
   API_KEY_EXISTS: "The wallet has an active trading key. Rotate the key to replace it, or delete it first.",
   REGISTRATION_IN_PROGRESS: "Another call is processing this credential. Wait until it completes.",
@@ -107,11 +110,14 @@ const REMEDIES = {
 
 /** An error, its meaning and the next action. */
 export function errorBox(error, more) {
-  const known = REMEDIES[error.code];
+  const details = Object.entries(error.details ?? {});
+  // The trading policy has the same code as the cosigner's, and names its limit.
+  const known = error.details?.limit !== undefined && error.code === "POLICY_REFUSED" ? undefined : REMEDIES[error.code];
   return h("div", { class: "error", role: "alert" },
     h("strong", null, error.message),
     error.advice && h("p", null, error.advice),
     known && known !== error.advice && h("p", null, known),
+    details.length > 0 && facts(...details.map(([name, text]) => [name, h("code", null, text)])),
     more,
     h("p", { class: "fine" },
       error.status > 0 && `HTTP ${error.status} `, error.code && h("code", null, error.code),

@@ -37,7 +37,8 @@ export function show(main, { signal, id, about: stack }) {
   const draw = (wallet, agents) => {
     document.title = `${wallet.userId} · HyperDEX Keys`;
     fill(head, h("h1", null, wallet.userId, freezeBadges(wallet)),
-      !only && h("button", { type: "button", onclick: () => sign(wallet, refresh) }, "Sign a message"));
+      h("span", { class: "actions" }, h("a", { class: "button", href: `#/trading/${wallet.walletId}` }, "Trading"),
+        !only && h("button", { type: "button", onclick: () => sign(wallet, refresh) }, "Sign a message")));
     fill(about, facts(
       ["Address", copyable(wallet.address, "address")],
       ["walletId", copyable(wallet.walletId, "walletId")],

@@ -1,11 +1,21 @@
 // The tenant's wallets in pages, and the search.
 
-import { fill, h } from "./dom.js";
+import { fill, h, say } from "./dom.js";
 import { Refused, call, read } from "./api.js";
 import { EXCHANGES, IDENTIFIER, badge, copyable, countdown, errorBox, every, freezeBadges, short, stamp } from "./parts.js";
+import { iso, save } from "./csv.js";
 import { open } from "./operation.js";
 
 const LIMIT = 25;
+/** Wallets in one request of an export. */
+const EXPORT_LIMIT = 100;
+/** Maximum number of rows of an export. */
+const EXPORT_ROWS = 20_000;
+const COLUMNS = {
+  userId: ({ wallet }) => wallet.userId, walletId: ({ wallet }) => wallet.walletId, address: ({ wallet }) => wallet.address, createdAt: ({ wallet }) => iso(wallet.createdAt),
+  frozen: ({ wallet }) => Boolean(wallet.frozen || wallet.operatorFreeze), exchange: ({ key }) => key.exchange, state: ({ key }) => key.state, agentAddress: ({ key }) => key.agentAddress,
+  agentName: ({ key }) => key.agentName, expiresAt: ({ key }) => (key.isApiKey ? "" : iso(key.expiresAt)), autoRenew: ({ key }) => key.autoRenew,
+};
 
 /** The cursors of the previous pages. */
 let cursors = [""];
@@ -33,7 +43,8 @@ export function show(main, { signal, fresh, about }) {
   const form = h("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); find(search.value.trim()); } },
     h("label", { for: "search", class: "hidden" }, `Find a wallet: ${IDENTIFIER}, or a prefix`), search,
     h("button", { type: "submit" }, "Find"), h("kbd", { title: "Press this key to search" }, "/"),
-    h("label", { for: "state", class: "hidden" }, "State of the trading keys"), state);
+    h("label", { for: "state", class: "hidden" }, "State of the trading keys"), state,
+    h("button", { type: "button", class: "quiet", "aria-label": "Export wallets as CSV", onclick: (event) => exportAll(event.currentTarget, filter(), signal, only) }, "CSV"));
   const list = h("div", { "aria-live": "off" });
   const pages = h("div", { class: "pages" });
   fill(main,
@@ -85,6 +96,31 @@ export function show(main, { signal, fresh, about }) {
   return every(5_000, signal, load);
 }
 
+/** Saves all wallets of the search with their trading keys, one row for each key. */
+async function exportAll(button, by, signal, only) {
+  const rows = [];
+  let cursor = "";
+  button.disabled = true;
+  try {
+    do {
+      const page = await pageOf(cursor, by, signal, only, EXPORT_LIMIT);
+      for (const wallet of page.wallets) {
+        const keys = wallet.credentials.length ? wallet.credentials : [{}];
+        rows.push(...keys.map((key) => ({ wallet, key })));
+      }
+      cursor = page.next;
+      button.textContent = `${rows.length} rows …`;
+    } while (cursor && rows.length < EXPORT_ROWS);
+    save(cursor ? "wallets-incomplete.csv" : "wallets.csv", COLUMNS, rows);
+    if (cursor) say(`The file ends after ${rows.length} rows. Narrow the search to export the others.`);
+  } catch (error) {
+    if (error.name !== "AbortError") say(`The export failed: ${error.message}`);
+  } finally {
+    button.disabled = false;
+    button.textContent = "CSV";
+  }
+}
+
 const isUser = (name) => !/^0x[0-9a-f]{40}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name);
 
 async function exactly(name, only) {
@@ -98,13 +134,13 @@ async function findThere(name) {
   return wallet;
 }
 
-async function pageOf(cursor, by, signal, only) {
+async function pageOf(cursor, by, signal, only, limit = LIMIT) {
   const query = { ...by, ...(cursor && { cursor }) };
   if (by.prefix || by.state) {
     const { wallets, nextCursor, lookedAt } = await read("search", query, signal);
     return { wallets, next: nextCursor, lookedAt };
   }
-  query.limit = LIMIT;
+  query.limit = limit;
   const body = only ? await read("list", query, signal) : (await call({ method: "GET", path: `/api/wallets?${new URLSearchParams(query)}` }, signal)).body;
   const ids = body.wallets.map((wallet) => wallet.walletId).join(",");
   const { wallets } = ids ? await read("wallets", { ids }, signal) : { wallets: [] };

@@ -23,7 +23,7 @@ macro_rules! file {
 }
 
 /// Path, content type and content of each file.
-const FILES: [(&str, &str, &str); 16] = [
+const FILES: [(&str, &str, &str); 24] = [
     ("/", HTML, include_str!("../assets/index.html")),
     file!("style.css", CSS),
     file!("icon.svg", SVG),
@@ -33,6 +33,14 @@ const FILES: [(&str, &str, &str); 16] = [
     file!("time.js", SCRIPT),
     file!("parts.js", SCRIPT),
     file!("operation.js", SCRIPT),
+    file!("csv.js", SCRIPT),
+    file!("charts.js", SCRIPT),
+    file!("audit.js", SCRIPT),
+    file!("overview.js", SCRIPT),
+    file!("orders.js", SCRIPT),
+    file!("trading.js", SCRIPT),
+    file!("policy.js", SCRIPT),
+    file!("webhooks.js", SCRIPT),
     file!("wallets.js", SCRIPT),
     file!("wallet.js", SCRIPT),
     file!("decisions.js", SCRIPT),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use hyperdex_cloud::kms::PUBLIC_KEY;
 use hyperdex_cloud::names::{COSIGNER_TABLE, WALLETS_TABLE};
 use hyperdex_console::{ConsoleError, ConsoleSettings, ExchangeSettings, Simulators};
 
@@ -22,6 +23,7 @@ pub(crate) fn with_console(
         aws: options.aws(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda),
         wallets_table: WALLETS_TABLE,
         cosigner_table: COSIGNER_TABLE,
+        audit_public_key: options.data_dir.join(PUBLIC_KEY),
         keys: Arc::new(Keyring::new(KeyFile::new(&options.data_dir))),
         access: endpoints.access(options),
         aster: ExchangeSettings { url: endpoints.aster.clone(), chain: options.aster.chain },

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 pub use error::SealError;
 use seal::{Place, Seal, Sealed};
 use store::Seals;
-pub use store::{INDEX, heads_of};
+pub use store::{INDEX, heads_of, seals_in};
 
 /// Maximum duration of a run: the function's timeout less the time for one page.
 pub const RUN_TIME: Duration = Duration::from_secs(240);

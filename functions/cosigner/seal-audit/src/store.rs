@@ -37,6 +37,15 @@ pub fn heads_of(
         .expression_attribute_values(":day", AttributeValue::N(from_day.to_string()))
 }
 
+/// Queries the seals, by their number.
+pub fn seals_in(db: &aws_sdk_dynamodb::Client, table: &str) -> QueryFluentBuilder {
+    db.query()
+        .table_name(table)
+        .key_condition_expression("pk = :pk")
+        .expression_attribute_values(":pk", AttributeValue::S(PARTITION.to_owned()))
+        .consistent_read(true)
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Seals {
     db: Lazy<aws_sdk_dynamodb::Client>,

@@ -409,13 +409,20 @@ impl Inner {
             let stat = &query["MetricStat"];
             let metric = &stat["Metric"];
             let dimensions = metric["Dimensions"].as_array().unwrap();
-            let known = platform::metrics::Metric::ALL
-                .iter()
-                .any(|known| metric["MetricName"] == known.name());
-            assert!(known && metric["Namespace"] == "HyperDEXKeys" && stat["Period"] == 300);
             assert!(["Sum", "Maximum", "p99"].contains(&stat["Stat"].as_str().unwrap()));
-            assert_eq!(dimensions[0]["Name"], "service");
-            assert!(dimensions.len() == 1 || dimensions[1]["Name"] == "exchange");
+            assert_eq!(stat["Period"], 300);
+            if metric["Namespace"] == "AWS/ApiGateway" {
+                let known = ["Count", "Latency", "4XXError", "5XXError"];
+                assert!(known.contains(&metric["MetricName"].as_str().unwrap()), "{metric}");
+                assert_eq!((&dimensions[0]["Name"], dimensions.len()), (&json!("ApiName"), 1));
+            } else {
+                let known = platform::metrics::Metric::ALL
+                    .iter()
+                    .any(|known| metric["MetricName"] == known.name());
+                assert!(known && metric["Namespace"] == "HyperDEXKeys");
+                assert_eq!(dimensions[0]["Name"], "service");
+                assert!(dimensions.len() == 1 || dimensions[1]["Name"] == "exchange");
+            }
             services.insert(dimensions[0]["Value"].as_str().unwrap().to_owned());
             let value = if metric["MetricName"] == "CredentialDrift" { 3 } else { 1 };
             results.push(json!({

@@ -1,8 +1,10 @@
 //! The console next to the API of a local stack.
 
 mod exchanges;
+mod traffic;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::{FromRef, Request, State};
@@ -30,10 +32,12 @@ use crate::assets;
 use crate::defaults::{REFRESH_EVERY_MS, RENEW_WITHIN_MS};
 use crate::error::ConsoleError;
 use crate::guard::{self, Guard};
+use crate::reads::audit::{self, Audit};
 use crate::reads::decisions::{self, Decisions};
-use crate::reads::{Reads, schedule, search, wallets};
+use crate::reads::{Reads, overview, schedule, search, wallets};
 use exchanges::Exchanges;
 pub use exchanges::Simulators;
+use traffic::Traffic;
 
 /// The tenant keys of the API that the console is next to.
 pub trait TenantKeys: Send + Sync {
@@ -68,6 +72,8 @@ pub struct ConsoleSettings {
     pub wallets_table: &'static str,
     /// Cosigner's table.
     pub cosigner_table: &'static str,
+    /// File with the public key of the audit log's seals.
+    pub audit_public_key: PathBuf,
     /// Tenant keys of the API.
     pub keys: Arc<dyn TenantKeys>,
     /// What admits them, as in the API.
@@ -99,6 +105,7 @@ struct Console {
     keys: Arc<dyn TenantKeys>,
     access: Access,
     exchanges: Arc<Exchanges>,
+    traffic: Traffic,
     return_private_key: bool,
     require_deposit: bool,
     random: Random,
@@ -131,14 +138,20 @@ pub fn with_console(api: Router, settings: ConsoleSettings) -> Result<Router, Co
     let db = settings.aws.dynamodb();
     let store = Store::new(db.clone(), settings.wallets_table);
     let (clock, random) = (settings.clock.clone(), settings.random.clone());
+    let public_key = Some(settings.audit_public_key.clone());
+    let audit = Audit::new(db.clone(), settings.cosigner_table, public_key);
     let log = Decisions::new(db, settings.cosigner_table, clock.clone());
+    let traffic = Traffic::new(settings.keys.clone(), settings.access.clone(), clock.clone());
     let console = Console {
         exchanges: Arc::new(Exchanges::new(&settings, &store)?),
+        traffic: traffic.clone(),
         keys: settings.keys,
         access: settings.access,
         reads: Reads {
             store,
             decisions: Some(Arc::new(log)),
+            audit: Some(Arc::new(audit)),
+            counted: Arc::default(),
             clock: clock.clone(),
             renew_within_ms: RENEW_WITHIN_MS,
             refresh_every_ms: REFRESH_EVERY_MS,
@@ -155,11 +168,15 @@ pub fn with_console(api: Router, settings: ConsoleSettings) -> Result<Router, Co
         .route("/console/data/schedule", get(schedule::schedule))
         .route("/console/data/decisions", get(decisions::decisions))
         .route("/console/data/exchanges", get(exchanges::exchanges))
+        .route("/console/data/overview", get(overview::overview))
+        .route("/console/data/metrics", get(traffic::metrics))
+        .route("/console/data/audit", get(audit::audit))
         .layer(from_fn_with_state(console.clone(), admit))
         .with_state(console);
     let guard = Guard { origins: settings.allowed_origins, clock, random };
     let guard = from_fn_with_state(guard, guard::pass);
     let pages = assets::router().merge(data).layer(from_fn(assets::headers));
+    let api = api.layer(from_fn_with_state(traffic, traffic::record));
     Ok(pages.fallback_service(api).layer(guard))
 }
 
@@ -193,6 +210,8 @@ struct About {
     tenant: Tenant,
     /// Always false: the page has the buttons of all operations.
     read_only: bool,
+    /// Always true: the stack counts requests.
+    has_metrics: bool,
     /// Whether the API requires a tenant key.
     keys_wanted: bool,
     returns_private_key: bool,
@@ -210,6 +229,7 @@ async fn about(
         now: console.reads.clock.now_ms(),
         tenant,
         read_only: false,
+        has_metrics: true,
         keys_wanted,
         returns_private_key: console.return_private_key,
         requires_deposit: console.require_deposit,

@@ -6,12 +6,12 @@ use std::time::Duration;
 use domain::clock::Clock;
 use domain::ids::Exchange;
 use platform::metrics::{Metric, NAMESPACE};
-use serde::Serialize;
 use serde_json::{Value, json};
 use shared::api::error::ApiError;
 use tokio::sync::Mutex;
 
 use super::aws::{Account, CallError};
+use crate::series::{Alarm, Metrics, Series};
 
 /// Length of the series, in milliseconds.
 const BACK_MS: u64 = 6 * 60 * 60 * 1_000;
@@ -31,9 +31,14 @@ enum Of {
 }
 
 /// Metrics of the page, in this order.
-const SHOWN: [(Metric, &str, Of); 15] = [
+const SHOWN: [(Metric, &str, Of); 20] = [
     (Metric::Registrations, "Sum", Of::EachExchange),
     (Metric::RegistrationFailures, "Sum", Of::EachExchange),
+    (Metric::OrdersPlaced, "Sum", Of::EachExchange),
+    (Metric::OrdersRefused, "Sum", Of::EachExchange),
+    (Metric::OrdersUnknown, "Sum", Of::EachExchange),
+    (Metric::OldestUnknownOrderMs, "Maximum", Of::Service),
+    (Metric::PolicyRefusals, "Sum", Of::Service),
     (Metric::CosignerRefusals, "Sum", Of::Cosigner),
     (Metric::CredentialDrift, "Sum", Of::Service),
     (Metric::RenewalBacklog, "Maximum", Of::Service),
@@ -49,35 +54,28 @@ const SHOWN: [(Metric, &str, Of); 15] = [
     (Metric::SigningMs, "p99", Of::Service),
 ];
 
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Metrics {
-    /// Time of the read, Unix milliseconds.
-    now: u64,
-    /// Start of the series, Unix milliseconds.
-    from: u64,
-    period_s: u16,
-    series: Vec<Series>,
-    alarms: Vec<Alarm>,
-}
+/// Metrics of API Gateway, with unit and statistic. Their dimension is the API's name.
+const GATEWAY: [(&str, &str, &str); 4] = [
+    ("Count", "Count", "Sum"),
+    ("Latency", "Milliseconds", "p99"),
+    ("4XXError", "Count", "Sum"),
+    ("5XXError", "Count", "Sum"),
+];
 
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Series {
-    metric: &'static str,
-    unit: &'static str,
-    stat: &'static str,
-    exchange: Option<Exchange>,
-    /// Time in Unix milliseconds, and value.
-    points: Vec<(u64, f64)>,
-}
-
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Alarm {
-    name: String,
-    description: String,
-    since: Option<u64>,
+/// Returns a query of CloudWatch. `at` is its place in the response.
+fn query(at: usize, namespace: &str, series: &Series, dimensions: &[Value]) -> Value {
+    json!({
+        "Id": format!("m{at}"),
+        "MetricStat": {
+            "Metric": {
+                "Namespace": namespace,
+                "MetricName": series.metric,
+                "Dimensions": dimensions,
+            },
+            "Period": PERIOD_S,
+            "Stat": series.stat,
+        },
+    })
 }
 
 /// An account to read, with the metrics and alarms to read in it.
@@ -124,20 +122,18 @@ impl Source {
                 dimensions.extend(
                     exchange.map(|one| json!({ "Name": "exchange", "Value": one.as_str() })),
                 );
-                let (name, unit) = (metric.name(), metric.unit());
-                let query = json!({
-                    "Id": format!("m{}", asked.len()),
-                    "MetricStat": {
-                        "Metric": {
-                            "Namespace": NAMESPACE,
-                            "MetricName": name,
-                            "Dimensions": dimensions,
-                        },
-                        "Period": PERIOD_S,
-                        "Stat": stat,
-                    },
-                });
-                let series = Series { metric: name, unit, stat, exchange, points: Vec::new() };
+                let (metric, unit) = (metric.name(), metric.unit());
+                let series = Series { metric, unit, stat, exchange, points: Vec::new() };
+                let query = query(asked.len(), NAMESPACE, &series, &dimensions);
+                asked.push((series, query));
+            }
+        }
+        // The template names the API after the stack, as it names the service.
+        if let Some(service) = &self.service {
+            let dimensions = [json!({ "Name": "ApiName", "Value": service })];
+            for (metric, unit, stat) in GATEWAY {
+                let series = Series { metric, unit, stat, exchange: None, points: Vec::new() };
+                let query = query(asked.len(), "AWS/ApiGateway", &series, &dimensions);
                 asked.push((series, query));
             }
         }
@@ -214,8 +210,8 @@ impl Reader {
             return Ok(last.clone());
         }
         let from = now.saturating_sub(BACK_MS);
-        let mut read =
-            Metrics { now, from, period_s: PERIOD_S, series: Vec::new(), alarms: Vec::new() };
+        let (series, alarms, refusals) = (Vec::new(), Vec::new(), Vec::new());
+        let mut read = Metrics { now, from, period_s: PERIOD_S, series, alarms, refusals };
         for source in &self.sources {
             read.series.extend(source.series(from, now).await?);
             read.alarms.extend(source.alarms().await?);

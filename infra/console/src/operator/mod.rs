@@ -10,6 +10,7 @@ mod metrics;
 pub mod session;
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -39,11 +40,13 @@ use zeroize::Zeroizing;
 use crate::assets;
 use crate::error::ConsoleError;
 use crate::guard::{self, Guard};
+use crate::reads::audit::{self, Audit};
 use crate::reads::decisions::{self, Decisions};
-use crate::reads::{Reads, schedule, search, wallets};
+use crate::reads::{Reads, overview, schedule, search, settings, wallets};
+use crate::series::Metrics;
 use aws::Account;
 use deployment::Deployment;
-use metrics::{Metrics, Reader, Source};
+use metrics::{Reader, Source};
 
 /// Command-line arguments of the console over a deployment.
 #[derive(Args, Clone, Debug)]
@@ -74,6 +77,11 @@ pub struct ConsoleOptions {
     /// Cosigner's table, if you may not read CloudFormation
     #[arg(long)]
     pub cosigner_table: Option<String>,
+    /// Public key of the audit log's seals, in PEM or DER
+    ///
+    /// With it, "Verify the audit log" also verifies the seals.
+    #[arg(long)]
+    pub audit_public_key: Option<PathBuf>,
     /// Endpoint of AWS, such as a local stack's DynamoDB
     #[arg(long)]
     pub endpoint_url: Option<Url>,
@@ -134,6 +142,10 @@ impl Operator {
             let db = aws_sdk_dynamodb::Client::new(&theirs.config);
             Arc::new(Decisions::new(db, table, clock.clone()))
         });
+        let audit = deployment.cosigner_table.as_ref().map(|table| {
+            let db = aws_sdk_dynamodb::Client::new(&theirs.config);
+            Arc::new(Audit::new(db, table, options.audit_public_key.clone()))
+        });
         let budgets = Exchange::ALL.map(|exchange| {
             let (clock, random) = (clock.clone(), random.clone());
             let config = &deployment.budget;
@@ -144,6 +156,8 @@ impl Operator {
             reads: Reads {
                 store,
                 decisions: log,
+                audit,
+                counted: Arc::default(),
                 clock: clock.clone(),
                 renew_within_ms: deployment.renew_within_ms,
                 refresh_every_ms: deployment.refresh_every_ms,
@@ -170,6 +184,10 @@ impl Operator {
             .route("/console/data/decisions", get(decisions::decisions))
             .route("/console/data/exchanges", get(exchanges))
             .route("/console/data/metrics", get(metrics))
+            .route("/console/data/overview", get(overview::overview))
+            .route("/console/data/audit", get(audit::audit))
+            .route("/console/data/policy", get(settings::policy))
+            .route("/console/data/webhooks", get(settings::webhooks))
             .layer(from_fn_with_state(self.clone(), admit))
             .with_state(self);
         let pages = assets::router().merge(data).layer(from_fn(assets::headers));

@@ -112,6 +112,7 @@ fn options(stack: &str, args: &DeploymentArgs) -> ConsoleOptions {
         cosigner_profile: None,
         wallets_table: None,
         cosigner_table: None,
+        audit_public_key: None,
         endpoint_url: args.endpoint_url.clone(),
         port: 0,
     }

@@ -1,8 +1,12 @@
 //! Reads of the tables of a local stack or a deployment.
 
+pub(crate) mod audit;
 pub(crate) mod decisions;
+pub(crate) mod overview;
 pub(crate) mod schedule;
 pub(crate) mod search;
+pub(crate) mod settings;
+mod unknown;
 pub(crate) mod wallets;
 
 use std::sync::Arc;
@@ -10,7 +14,9 @@ use std::sync::Arc;
 use domain::clock::Clock;
 use shared::store::Store;
 
+use audit::Audit;
 use decisions::Decisions;
+use overview::Counted;
 
 /// State of the reads.
 #[derive(Clone)]
@@ -18,6 +24,9 @@ pub(crate) struct Reads {
     pub(crate) store: Store,
     /// `None` if the cosigner's table is unknown.
     pub(crate) decisions: Option<Arc<Decisions>>,
+    /// `None` if the cosigner's table is unknown.
+    pub(crate) audit: Option<Arc<Audit>>,
+    pub(crate) counted: Arc<Counted>,
     pub(crate) clock: Clock,
     pub(crate) renew_within_ms: u64,
     pub(crate) refresh_every_ms: u64,

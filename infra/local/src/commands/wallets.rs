@@ -174,6 +174,7 @@ impl OperateArgs {
             cosigner_profile: None,
             wallets_table: self.wallets_table.clone(),
             cosigner_table: None,
+            audit_public_key: None,
             endpoint_url: self.endpoint_url.clone(),
             port: 0,
         }

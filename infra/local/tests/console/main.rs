@@ -2,68 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
+mod app;
+mod audit;
+mod overview;
+
 use std::collections::BTreeSet;
 
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::Random;
 use hyperdex_local::keys::KeyFile;
-use hyperdex_local::{CosignerHost, Options, Stack};
 use serde_json::{Value, json};
 use shared::store::{OperatorAction, OperatorActionKind};
 
-struct App {
-    stack: Stack,
-    http: reqwest::Client,
-    data: tempfile::TempDir,
-}
-
-impl App {
-    async fn start(change: impl FnOnce(&mut Options)) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let mut options = Options::new(data.path());
-        options.cosigner = CosignerHost::InProcess;
-        change(&mut options);
-        let stack = Stack::start(options).await.unwrap();
-        let http = shared::http_client::client_builder().unwrap().build().unwrap();
-        Self { stack, http, data }
-    }
-
-    async fn send(&self, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
-        let mut request = self.http.get(format!("{}{path}", self.stack.api));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.send().await.unwrap()
-    }
-
-    async fn read(&self, key: &str, path: &str) -> (u16, Value) {
-        let answer = self.send(path, &[("x-api-key", key)]).await;
-        (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
-    }
-
-    async fn post(&self, key: &str, path: &str, body: Value) -> (u16, Value) {
-        let request = self.http.post(format!("{}{path}", self.stack.api)).header("x-api-key", key);
-        let request = request.header("content-type", "application/json").body(body.to_string());
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
-    }
-}
-
-/// Collects the names of all fields of a response. Members of a list count once.
-fn fields(value: &Value, at: &str, found: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(object) => {
-            for (name, value) in object {
-                let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
-                found.insert(path.clone());
-                fields(value, &path, found);
-            }
-        }
-        Value::Array(list) => list.iter().for_each(|value| fields(value, at, found)),
-        _ => {}
-    }
-}
+use app::{App, fields};
 
 const AGENT: [&str; 3] = ["agentAddress", "agentName", "expiresAt"];
 
@@ -71,7 +23,7 @@ const AGENT: [&str; 3] = ["agentAddress", "agentName", "expiresAt"];
 fn allowed(read: &str) -> BTreeSet<String> {
     let words = match read {
         "about" => {
-            "now tenant readOnly keysWanted returnsPrivateKey requiresDeposit renewWithinMs refreshEveryMs"
+            "now tenant readOnly hasMetrics keysWanted returnsPrivateKey requiresDeposit renewWithinMs refreshEveryMs"
         }
         "wallets" => {
             "now wallets wallets.walletId wallets.userId wallets.address wallets.createdAt \
@@ -93,6 +45,23 @@ fn allowed(read: &str) -> BTreeSet<String> {
              decisions.refused decisions.reason decisions.intent decisions.agentAddress \
              decisions.agentName decisions.validUntil decisions.messageBytes decisions.caller \
              decisions.requestId decisions.policy decisions.keyVersion decisions.hash"
+        }
+        "overview" => {
+            "now wallets wallets.counted wallets.more wallets.withoutKey wallets.frozenByOperator \
+             wallets.barred credentials credentials.pending credentials.active \
+             credentials.rotating credentials.revoking credentials.expired expiring \
+             expiring.total expiring.first troubled troubled.total troubled.first unknownOrders \
+             unknownOrders.total unknownOrders.first webhooks webhooks.total webhooks.failing \
+             webhooks.disabled"
+        }
+        "metrics" => {
+            "now from periodS series series.metric series.unit series.stat series.exchange \
+             series.points alarms refusals refusals.at refusals.method refusals.path \
+             refusals.status refusals.code refusals.requestId"
+        }
+        "audit" => {
+            "now wallets records faults seals seals.verified seals.count seals.last seals.faults \
+             nextCursor"
         }
         _ => {
             "now exchanges exchanges.exchange exchanges.simulated exchanges.url exchanges.network \
@@ -165,6 +134,9 @@ async fn console_reads_return_listed_fields_only() {
         ("decisions", String::new(), "HyperliquidApproveAgent"),
         ("decisions", "?wallet=alice".to_owned(), "PersonalMessage"),
         ("exchanges", String::new(), "exchangeStatus"),
+        ("overview", String::new(), "frozenByOperator"),
+        ("metrics", String::new(), "Registrations"),
+        ("audit", String::new(), "records"),
     ] {
         let (status, body) = app.read("any", &format!("/console/data/{read}{query}")).await;
         assert_eq!(status, 200, "{read}: {body}");
@@ -244,6 +216,9 @@ async fn console_read_returns_own_tenants_data_only() {
         "schedule",
         "decisions",
         "exchanges",
+        "overview",
+        "metrics",
+        "audit",
         "wallets?ids=a",
         "search",
         "agents?wallet=a",
@@ -312,6 +287,7 @@ async fn invalid_console_query_returns_4xx() {
         format!("wallets?ids={many}"),
         "search?state=nonsense".to_owned(),
         "search?cursor=nonsense".to_owned(),
+        "audit?cursor=nonsense".to_owned(),
         format!("search?prefix={}", "a".repeat(129)),
         "agents".to_owned(),
         "agents?wallet=%23".to_owned(),

@@ -1,5 +1,6 @@
 //! Every error of each operation, made by the code that returns it.
 
+pub(crate) mod accounts;
 pub(crate) mod trading;
 
 use std::sync::LazyLock;

@@ -20,16 +20,19 @@ use shared::access::Requirement;
 use shared::api::credential_data::{AgentsData, CredentialData, RevokedData};
 use shared::api::error::ErrorBody;
 use shared::api::requests::{
-    CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, ModifyOrder, PlaceOrderRequest,
-    RegisterApiKey, ReplayWebhook, RevokeTenantKey, RotateApiKey, RotateTenantKey,
-    SetTradingPolicy, SignMessage,
+    ClosePosition, CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, ModifyOrder,
+    PlaceOrderRequest, RegisterApiKey, ReplayWebhook, RevokeTenantKey, RotateApiKey,
+    RotateTenantKey, SetLeverage, SetTradingPolicy, SignMessage,
 };
 use shared::api::responses::{
     AsterData, DataBody, HealthBody, HyperliquidData, RotatedData, SignedBody, WalletBody,
     WalletsBody,
 };
 use shared::api::tenant_keys::{TenantKeyMadeBody, TenantKeyRevokedBody, TenantKeysBody};
-use shared::api::trading::{BatchData, CanceledData, OpenOrdersBody, OrderData, PolicyData};
+use shared::api::trading::{
+    AllPositionsBody, AsterPositionData, BalancesData, BatchData, CanceledData, FillsBody,
+    LeverageData, ListBody, OpenOrdersBody, OrderData, PastOrderData, PolicyData, PositionsBody,
+};
 use shared::api::webhooks::{ReplayedBody, WebhookDeletedBody, WebhookMadeBody, WebhooksBody};
 use shared::schema;
 use shared::webhooks::EventBody;
@@ -270,6 +273,16 @@ fn trading(schemas: &mut Schemas) {
     schemas.data::<CanceledData>("OrdersCanceled", CanceledData::schema());
     schemas.data::<PolicyData>("TradingPolicy", PolicyData::schema());
     schemas.add::<OpenOrdersBody>("OpenOrders");
+    schemas.add::<ClosePosition>("ClosePosition");
+    schemas.add::<SetLeverage>("SetLeverage");
+    schemas.add::<schema::FillCursorText>("FillCursorText");
+    schemas.add::<PositionsBody>("Positions");
+    schemas.add::<AllPositionsBody>("AllPositions");
+    schemas.add::<FillsBody>("Fills");
+    schemas.add::<ListBody<AsterPositionData>>("AsterPositions");
+    schemas.add::<ListBody<PastOrderData>>("PastOrders");
+    schemas.data::<BalancesData>("BalancesResponse", BalancesData::schema());
+    schemas.data::<LeverageData>("LeverageSet", LeverageData::schema());
     let placing = OneOfBuilder::new()
         .item(Ref::from_schema_name("Order"))
         .item(Ref::from_schema_name("OrderBatch"))

@@ -1,5 +1,6 @@
 //! The operations of the API: each route once, with its parameters and responses.
 
+mod accounts;
 mod agents;
 mod exchanges;
 mod orders;
@@ -161,9 +162,12 @@ pub(crate) fn all() -> Vec<Operation> {
         all.extend([register(exchange), describe(exchange), delete(exchange), rotate(exchange)]);
         all.extend([agents::list(exchange), agents::remove(exchange)]);
         all.extend(orders::all(exchange));
+        all.extend(accounts::all(exchange));
     }
     all.extend(others());
+    all.extend(accounts::with_wallet_in_path());
     all.extend(orders::elsewhere());
+    all.extend(accounts::elsewhere());
     all.extend(policies::all());
     all.extend(webhooks::all());
     all.extend(tenant_keys::all());

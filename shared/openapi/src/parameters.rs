@@ -56,6 +56,34 @@ pub(crate) fn symbol_in_query(must: Required) -> Parameter {
         .build()
 }
 
+/// Returns the wallet in the path of positions.
+pub(crate) fn wallet_address_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "walletAddress", Required::True, form("WalletName"))
+        .description(Some("The wallet: its address, walletId or userId."))
+        .build()
+}
+
+pub(crate) fn wallet_id_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "walletId", Required::True, form("WalletName"))
+        .description(Some("The wallet: its walletId, address or userId."))
+        .build()
+}
+
+pub(crate) fn market_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "symbol", Required::True, form("SymbolName"))
+        .description(Some("The market."))
+        .build()
+}
+
+pub(crate) fn from_in_query() -> Parameter {
+    parameter(ParameterIn::Query, "from", Required::False, form("FillCursorText"))
+        .description(Some(
+            "The earliest time in Unix milliseconds, or nextFrom of the previous page. Absent: seven \
+             days ago.",
+        ))
+        .build()
+}
+
 /// Returns the header that derives the ids of orders.
 pub(crate) fn order_key() -> Parameter {
     let key = ObjectBuilder::new()

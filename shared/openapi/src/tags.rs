@@ -9,6 +9,7 @@ pub(crate) enum Tag {
     Credentials,
     Agents,
     Orders,
+    Accounts,
     TradingPolicies,
     OtherExchanges,
     Webhooks,
@@ -16,12 +17,13 @@ pub(crate) enum Tag {
 }
 
 impl Tag {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Service,
         Self::Wallets,
         Self::Credentials,
         Self::Agents,
         Self::Orders,
+        Self::Accounts,
         Self::TradingPolicies,
         Self::OtherExchanges,
         Self::Webhooks,
@@ -35,6 +37,7 @@ impl Tag {
             Self::Credentials => "credentials",
             Self::Agents => "agents",
             Self::Orders => "orders",
+            Self::Accounts => "accounts",
             Self::TradingPolicies => "trading policies",
             Self::OtherExchanges => "other exchanges",
             Self::Webhooks => "webhooks",
@@ -54,6 +57,7 @@ impl Tag {
             Self::Credentials => "The trading keys of wallets on Aster and Hyperliquid.",
             Self::Agents => "The agents that an exchange lists for a wallet.",
             Self::Orders => "Orders with the trading keys of wallets.",
+            Self::Accounts => "Positions, balances, executions and leverage of wallets.",
             Self::TradingPolicies => "Limits of a tenant and its wallets, checked before signing.",
             Self::OtherExchanges => {
                 "Exchanges without support. Each call fails with 400 and guidance."

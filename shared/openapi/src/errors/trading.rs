@@ -214,13 +214,13 @@ fn asked(exchange: Exchange) -> Vec<TradeError> {
     errors
 }
 
-fn refused(code: TradeCode, text: &str) -> TradeError {
+pub(super) fn refused(code: TradeCode, text: &str) -> TradeError {
     let refusal = TradeRefusal { code, text: text.to_owned() };
     TradeError::Refused { client_order_id: id(), refusal }
 }
 
 /// Returns the errors of an operation that signs an order.
-fn signed() -> Vec<TradeError> {
+pub(super) fn signed() -> Vec<TradeError> {
     const RULE_LIMITS: [(PolicyRule, &str); 6] = [
         (PolicyRule::Symbol, "BTC, ETH"),
         (PolicyRule::OrderNotional, "1000000"),
@@ -260,7 +260,7 @@ fn under_way() -> Vec<TradeError> {
     ]
 }
 
-fn all(exchange: Exchange, action: Action, errors: Vec<TradeError>) -> Vec<ApiError> {
+pub(super) fn all(exchange: Exchange, action: Action, errors: Vec<TradeError>) -> Vec<ApiError> {
     let errors = asked(exchange).into_iter().chain(errors);
     errors.map(|error| ApiError::trade(exchange, action, error)).collect()
 }
@@ -278,7 +278,7 @@ pub(crate) fn place(exchange: Exchange) -> Vec<ApiError> {
     errors
 }
 
-fn id_reused() -> Vec<TradeError> {
+pub(super) fn id_reused() -> Vec<TradeError> {
     let reused = |is_exhausted| {
         id().map(|client_order_id| TradeError::IdReused { client_order_id, is_exhausted })
     };

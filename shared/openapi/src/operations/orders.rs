@@ -157,14 +157,24 @@ pub(super) fn elsewhere() -> [Operation; 6] {
         (Method::GET, status, "getElsewhereOrder", "Get an order on another exchange"),
     ]
     .map(|(method, path, id, summary)| {
-        let guided = "This call always fails with 400: the service supports no other exchange.";
-        let operation = Operation::new(method, path, id, Tag::OtherExchanges)
-            .requires(Scope::Read)
-            .while_suspended()
-            .says(summary, guided)
-            .takes(crate::parameters::other_exchange())
-            .fails(errors::exchange())
-            .fails([ApiError::no_route()]);
+        let operation = guided(method, path.to_owned(), id, summary);
         if path == orders { operation } else { operation.takes(order_in_path()) }
     })
+}
+
+/// Returns an operation on an exchange without support.
+pub(super) fn guided(
+    method: Method,
+    path: String,
+    id: &'static str,
+    summary: &'static str,
+) -> Operation {
+    let guided = "This call always fails with 400: the service supports no other exchange.";
+    Operation::new(method, path, id, Tag::OtherExchanges)
+        .requires(Scope::Read)
+        .while_suspended()
+        .says(summary, guided)
+        .takes(crate::parameters::other_exchange())
+        .fails(errors::exchange())
+        .fails([ApiError::no_route()])
 }

@@ -12,6 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::credentials::{AgentRole, Life};
 use crate::events::EventType;
 use crate::exchanges::account::{Direction, MarginMode};
+use crate::store::DeliveryState;
 use crate::store::{self, MAX_URL};
 use crate::tenancy::Scope;
 use crate::trading::order::{OrderStatus, OrderType, PositionSide, Side, TimeInForce};
@@ -109,6 +110,10 @@ forms! {
     /// whsec_ and the base64 of 32 bytes. Returned once, and again for ten minutes under the same
     /// Idempotency-Key, in case the response was lost.
     WebhookSecret: text("^whsec_[A-Za-z0-9+/]{43}=$", "");
+    /// The type of an event that is sent.
+    SentEventTypeName: one_of(EventType::ALL.map(EventType::as_str));
+    /// The state of a delivery.
+    DeliveryStateName: one_of(DeliveryState::ALL.map(DeliveryState::as_str));
     /// The type of an event.
     EventTypeName: one_of(EventType::SUBSCRIBED.map(EventType::as_str));
     /// An event's id, as in the header webhook-id.
@@ -175,8 +180,8 @@ forms! {
     DirectionName: one_of([Direction::Long, Direction::Short].map(Direction::as_str));
     /// How a market's margin is kept.
     MarginModeName: one_of(MarginMode::ALL.map(MarginMode::as_str));
-    /// Where a page of executions starts: a time in Unix milliseconds, or the nextFrom of a response.
-    FillCursorText: text("^[0-9]{1,13}(-[0-9]{1,20})?$", "1730869356000");
+    /// Where a page of executions starts: a time in Unix milliseconds.
+    FillCursorText: text("^[0-9]{1,13}$", "1730869356000");
     /// A rule of the trading policy.
     PolicyRuleName: one_of(PolicyRule::ALL.map(PolicyRule::as_str));
     /// A stable code for programs to switch on.

@@ -236,36 +236,14 @@ pub struct Fill {
     pub at_ms: u64,
 }
 
-/// The executions to read: from a time on, or after an execution.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct FillCursor {
-    /// The earliest time, Unix milliseconds.
-    pub at_ms: u64,
-    /// Executions of this time with an id up to this one are left out.
-    pub after_id: Option<u64>,
-}
-
-impl FillCursor {
-    /// Returns the cursor of everything from a time on.
-    #[must_use]
-    pub const fn from(at_ms: u64) -> Self {
-        Self { at_ms, after_id: None }
-    }
-
-    /// Returns whether an execution follows the cursor.
-    #[must_use]
-    pub fn is_before(&self, fill: &Fill) -> bool {
-        (self.at_ms, self.after_id) < (fill.at_ms, Some(fill.id))
-    }
-}
-
 /// A page of executions, the oldest first.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct FillPage {
     /// The executions. A page may be empty although more follow.
     pub fills: Vec<Fill>,
-    /// Where the next page starts. `None` means that the present end is reached.
-    pub next: Option<FillCursor>,
+    /// Where the next page starts, Unix milliseconds. A page ends with a whole millisecond, so no
+    /// execution is in two pages. `None` means that the present end is reached.
+    pub next_ms: Option<u64>,
 }
 
 /// The leverage of a market, as the exchange states it.

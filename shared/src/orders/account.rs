@@ -12,7 +12,7 @@ use super::client::wire::Wire;
 use super::view::OrderView;
 use super::{TradeError, Trader};
 use crate::caller::Caller;
-use crate::exchanges::account::{AccountPosition, Balances, Fill, FillCursor};
+use crate::exchanges::account::{AccountPosition, Balances, Fill};
 use crate::store::{TradingAccount, TradingView};
 use crate::trading::ids::ExchangeOrderId;
 use crate::trading::order::{OrderFault, SymbolText};
@@ -53,8 +53,8 @@ pub struct FillView {
 pub struct FillsView {
     /// The executions.
     pub fills: Vec<FillView>,
-    /// Where the next page starts. `None` means that no more are known now.
-    pub next: Option<FillCursor>,
+    /// Where the next page starts, Unix milliseconds. `None` means that no more are known now.
+    pub next_ms: Option<u64>,
 }
 
 /// What a read needs of a wallet.
@@ -165,7 +165,7 @@ impl Trader {
         caller: &Caller,
         wallet: &WalletRef,
         symbol: Option<&SymbolText>,
-        from: FillCursor,
+        from_ms: u64,
     ) -> Result<FillsView, TradeError> {
         if symbol.is_none() && self.exchange() == Exchange::Aster {
             return Err(OrderFault::Missing("symbol").into());
@@ -177,14 +177,14 @@ impl Trader {
             None => None,
         };
         let name = market.as_ref().map(super::markets::Market::name);
-        let page = self.client.fills(tenant, reads.asker(), name, from).await?;
+        let page = self.client.fills(tenant, reads.asker(), name, from_ms).await?;
         let ids = page.fills.iter().map(|fill| fill.client_id.as_deref());
         let ids = self.ids_of_callers(&reads.account, ids).await?;
         let fills = page.fills.into_iter().map(|fill| {
             let own = fill.client_id.as_ref().and_then(|id| ids.get(id)).cloned();
             FillView { client_order_id: own.or_else(|| fill.client_id.clone()), fill }
         });
-        Ok(FillsView { fills: fills.collect(), next: page.next })
+        Ok(FillsView { fills: fills.collect(), next_ms: page.next_ms })
     }
 
     /// Returns the callers' ids of orders of this service, by the client's ids at the exchange.

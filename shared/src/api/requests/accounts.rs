@@ -8,7 +8,7 @@ use super::orders::{symbol, symbol_in_query};
 use crate::api::body::{JsonBody, bad_id};
 use crate::api::error::ApiError;
 use crate::api::wallet_names::{WalletNames, queried};
-use crate::exchanges::account::{FillCursor, LeverageChange, MarginMode};
+use crate::exchanges::account::{LeverageChange, MarginMode};
 use crate::orders::{AllToClose, PositionToClose};
 use crate::schema;
 use crate::trading::order::{CloseFields, SymbolText};
@@ -220,8 +220,8 @@ pub struct FillsQuery {
     pub names: WalletNames,
     /// The market.
     pub symbol: Option<SymbolText>,
-    /// The first executions.
-    pub from: FillCursor,
+    /// The time of the first executions, Unix milliseconds.
+    pub from_ms: u64,
 }
 
 impl FillsQuery {
@@ -232,42 +232,20 @@ impl FillsQuery {
     pub fn read(headers: &HeaderMap, uri: &Uri, now_ms: u64) -> Result<Self, ApiError> {
         let names = WalletNames::of_request(None, headers, uri, None)?;
         let symbol = symbol_in_query(uri)?;
-        let from = match queried(uri, "from")? {
-            Some(text) => cursor(&text)?,
-            None => FillCursor::from(now_ms.saturating_sub(FILLS_MS)),
+        let from_ms = match queried(uri, "from")? {
+            Some(text) => time(&text)?,
+            None => now_ms.saturating_sub(FILLS_MS),
         };
-        Ok(Self { names, symbol, from })
+        Ok(Self { names, symbol, from_ms })
     }
 }
 
-/// Parses a time in Unix milliseconds, or the `nextFrom` of a response: the time, `-` and an id.
-fn cursor(text: &str) -> Result<FillCursor, ApiError> {
-    let wrong = || {
-        ApiError::bad_request("from must be a time in Unix milliseconds, or nextFrom of a response")
-    };
-    let number = |text: &str| {
-        let is_plain = (1..=20).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_digit());
-        if is_plain { text.parse::<u64>().map_err(|_| wrong()) } else { Err(wrong()) }
-    };
-    let (at, id) = match text.split_once('-') {
-        Some((at, id)) => (at, Some(number(id)?)),
-        None => (text, None),
-    };
-    let at_ms = number(at)?;
+/// Parses a time in Unix milliseconds.
+fn time(text: &str) -> Result<u64, ApiError> {
     // Times of the far future would overflow in an exchange.
-    if at_ms > 9_999_999_999_999 {
-        return Err(wrong());
-    }
-    Ok(FillCursor { at_ms, after_id: id })
-}
-
-/// Returns the text of a cursor, for `from`.
-#[must_use]
-pub fn cursor_text(cursor: FillCursor) -> String {
-    match cursor.after_id {
-        Some(id) => format!("{}-{id}", cursor.at_ms),
-        None => cursor.at_ms.to_string(),
-    }
+    let is_time = (1..=13).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let parsed = text.parse().ok().filter(|_| is_time);
+    parsed.ok_or_else(|| ApiError::bad_request("from must be a time in Unix milliseconds"))
 }
 
 /// Parses the wallet in the path of positions, which the header and the query may repeat.

@@ -18,8 +18,7 @@ mod wallets;
 mod webhooks;
 
 pub use accounts::{
-    ClosePath, ClosePosition, CloseRequest, FillsQuery, SetLeverage, ToClose, cursor_text,
-    wallet_of_positions,
+    ClosePath, ClosePosition, CloseRequest, FillsQuery, SetLeverage, ToClose, wallet_of_positions,
 };
 pub use api_keys::{DeleteAgent, DeleteApiKey, RegisterApiKey, RotateApiKey};
 pub use order_fields::{Attached, NewOrder, PlaceOrders};
@@ -31,4 +30,6 @@ pub use orders::{
 pub use tenant_keys::{CreateTenantKey, RevokeTenantKey, RotateTenantKey};
 pub use trading_policy::SetTradingPolicy;
 pub use wallets::{CreateWallet, SignMessage};
-pub use webhooks::{CreateWebhook, DeleteWebhook, ReplayWebhook};
+pub use webhooks::{
+    CreateWebhook, DeleteWebhook, ListDeliveries, ReplayWebhook, TestWebhook, UpdateWebhook,
+};

@@ -150,9 +150,9 @@ pub async fn fills(
     uri: Uri,
 ) -> Result<Json<FillsBody>, ApiError> {
     let now_ms = trader.clock().now_ms();
-    let FillsQuery { names, symbol, from } = FillsQuery::read(&headers, &uri, now_ms)?;
+    let FillsQuery { names, symbol, from_ms } = FillsQuery::read(&headers, &uri, now_ms)?;
     let wallet = names.pointed(trader.store(), &caller.tenant).await?;
-    let page = trader.fills(&caller, &wallet, symbol.as_ref(), from).await;
+    let page = trader.fills(&caller, &wallet, symbol.as_ref(), from_ms).await;
     let page = page.map_err(|error| failed(&trader, Action::Fills, error))?;
     Ok(Json(FillsBody::new(trader.exchange(), page, trader.clock().now_ms())))
 }

@@ -4,7 +4,6 @@ use domain::ids::Exchange;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::requests::cursor_text;
 use crate::orders::{FillView, FillsView, LeverageView};
 use crate::schema;
 use crate::trading::decimal::Decimal;
@@ -105,9 +104,9 @@ impl FillsBody {
     /// Returns the body of a page.
     #[must_use]
     pub fn new(exchange: Exchange, view: FillsView, now_ms: u64) -> Self {
-        let FillsView { fills, next } = view;
+        let FillsView { fills, next_ms } = view;
         let fills: Vec<_> = fills.into_iter().map(|it| FillData::of(exchange, it)).collect();
-        let (count, next_from) = (fills.len(), next.map(cursor_text));
+        let (count, next_from) = (fills.len(), next_ms.map(|next_ms| next_ms.to_string()));
         Self { success: true, data: FillsData { fills, next_from }, count, timestamp: now_ms }
     }
 }

@@ -9,8 +9,8 @@ use super::call::Asker;
 use super::wire::Wire;
 use crate::exchanges::LookupError;
 use crate::exchanges::account::{
-    AccountMode, AccountPosition, Balances, FillCursor, FillPage, LeverageSet, LeverageState,
-    LeverageStep, MarginMode,
+    AccountMode, AccountPosition, Balances, FillPage, LeverageSet, LeverageState, LeverageStep,
+    MarginMode,
 };
 use crate::exchanges::aster::trade::history::{MAX_TRADES, Window};
 use crate::exchanges::aster::trade::params::Params;
@@ -173,17 +173,17 @@ impl TradeClient {
         tenant: &Tenant,
         asker: Asker<'_>,
         symbol: Option<&str>,
-        from: FillCursor,
+        from_ms: u64,
     ) -> Result<FillPage, AskError> {
         match &self.wire {
             Wire::Aster(client) => {
                 let symbol = symbol.ok_or_else(|| {
                     not_offered("Aster lists the executions of one market at a time")
                 })?;
-                self.aster_fills(client, tenant, asker.reader()?, symbol, from).await
+                self.aster_fills(client, tenant, asker.reader()?, symbol, from_ms).await
             }
             Wire::Hyperliquid(client) => {
-                self.hyperliquid_fills(client, tenant, asker.wallet, symbol, from).await
+                self.hyperliquid_fills(client, tenant, asker.wallet, symbol, from_ms).await
             }
         }
     }
@@ -195,21 +195,21 @@ impl TradeClient {
         tenant: &Tenant,
         wallet: Address,
         symbol: Option<&str>,
-        mut from: FillCursor,
+        mut from_ms: u64,
     ) -> Result<FillPage, AskError> {
         for _ in 0..MAX_PAGES {
             let page = self.ask(tenant, QUESTION_WEIGHT, || {
-                Box::pin(async move { Ok(client.fills(wallet, from).await?) })
+                Box::pin(async move { Ok(client.fills(wallet, from_ms).await?) })
             });
-            let FillPage { mut fills, next } = page.await?;
+            let FillPage { mut fills, next_ms } = page.await?;
             self.take_for(tenant, fills.len()).await;
             fills.retain(|fill| symbol.is_none_or(|symbol| fill.symbol == symbol));
-            match next {
-                Some(next) if fills.is_empty() => from = next,
-                _ => return Ok(FillPage { fills, next }),
+            match next_ms {
+                Some(next_ms) if fills.is_empty() => from_ms = next_ms,
+                _ => return Ok(FillPage { fills, next_ms }),
             }
         }
-        Ok(FillPage { fills: Vec::new(), next: Some(from) })
+        Ok(FillPage { fills: Vec::new(), next_ms: Some(from_ms) })
     }
 
     /// Reads windows of up to seven days until one has executions. A window with more executions
@@ -220,11 +220,11 @@ impl TradeClient {
         tenant: &Tenant,
         reader: Reader<'_>,
         symbol: &str,
-        mut from: FillCursor,
+        mut from_ms: u64,
     ) -> Result<FillPage, AskError> {
         let skew_ms = client.skew_ms();
         let now_ms = self.clock().now_ms().saturating_add_signed(skew_ms.saturating_neg());
-        let mut window = Window::starting(from.at_ms, now_ms);
+        let mut window = Window::starting(from_ms, now_ms);
         for _ in 0..MAX_PAGES {
             let trades = self.ask(tenant, Call::Trades.weight(), || {
                 Box::pin(client.trades(reader, symbol, window))
@@ -236,16 +236,16 @@ impl TradeClient {
                 window = half;
                 continue;
             }
-            let page = window.page(trades, from, now_ms);
-            match page.next {
-                Some(next) if page.fills.is_empty() => {
-                    from = next;
-                    window = Window::starting(next.at_ms, now_ms);
+            let page = window.page(trades, now_ms);
+            match page.next_ms {
+                Some(next_ms) if page.fills.is_empty() => {
+                    from_ms = next_ms;
+                    window = Window::starting(next_ms, now_ms);
                 }
                 _ => return Ok(page),
             }
         }
-        Ok(FillPage { fills: Vec::new(), next: Some(from) })
+        Ok(FillPage { fills: Vec::new(), next_ms: Some(from_ms) })
     }
 
     /// Reads the last 2,000 orders, the newest first. Only Hyperliquid has such a list.

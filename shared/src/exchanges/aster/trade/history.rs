@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::account::{list, number};
 use super::params::Params;
 use super::read::{AskError, position_side, side};
-use crate::exchanges::account::{Fill, FillCursor, FillPage};
+use crate::exchanges::account::{Fill, FillPage};
 use crate::exchanges::http::Answer;
 use crate::exchanges::trade::shown;
 
@@ -52,14 +52,12 @@ impl Window {
         ])
     }
 
-    /// Returns the page of the executions in this window after a cursor. The next page starts after
-    /// the window.
+    /// Returns the page of the executions in this window. The next one starts after it.
     #[must_use]
-    pub fn page(self, mut fills: Vec<Fill>, from: FillCursor, now_ms: u64) -> FillPage {
+    pub fn page(self, mut fills: Vec<Fill>, now_ms: u64) -> FillPage {
         fills.sort_by_key(|fill| (fill.at_ms, fill.id));
-        fills.retain(|fill| from.is_before(fill));
-        let next = (self.to_ms < now_ms).then(|| FillCursor::from(self.to_ms + 1));
-        FillPage { fills, next }
+        let next_ms = (self.to_ms < now_ms).then(|| self.to_ms.saturating_add(1));
+        FillPage { fills, next_ms }
     }
 }
 

@@ -14,8 +14,8 @@ use super::markets::{self, Dex, Market};
 use super::positions::{self, Positions};
 use super::read::{self, Book, Question};
 use super::sign::{SignFault, signed_body};
-use crate::exchanges::account::{AccountMode, FillCursor, FillPage, LeverageState};
-use crate::exchanges::http::{Answer, Http, SendError};
+use crate::exchanges::account::{AccountMode, FillPage, LeverageState};
+use crate::exchanges::http::{Answer, Http, SKEW_MS, SendError};
 use crate::exchanges::hyperliquid::{JSON, PROFILE};
 use crate::exchanges::trade::{EntryOutcome, ExchangeOrder, Found, Sent};
 use crate::exchanges::{HyperliquidConfig, LookupError, Unclear};
@@ -23,9 +23,10 @@ use crate::trading::decimal::Decimal;
 
 const INFO: &str = "/info";
 
-/// From this size on, the expiry of an action is corrected by the difference of the clocks, in
-/// milliseconds. The exchange states its time in whole seconds.
-const CORRECTED_SKEW_MS: i64 = 2_000;
+/// From this size on, and below [`SKEW_MS`], the expiry of an action is corrected by the difference
+/// of the clocks, in milliseconds. The exchange states its time in whole seconds. A larger difference
+/// is a wrong header or a broken clock: corrected by it, an action could stay valid for hours.
+const MIN_SKEW_MS: u64 = 2_000;
 
 /// A signed action: the exact bytes that are stored and sent.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,6 +44,14 @@ pub struct SignedAction {
 impl fmt::Debug for SignedAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SignedAction({}, {} bytes)", self.nonce_ms, self.body.len())
+    }
+}
+
+/// Returns the time of the exchange's clock. `skew_ms` is how far the local clock is ahead of it.
+const fn corrected(now_ms: u64, skew_ms: i64) -> u64 {
+    match skew_ms.unsigned_abs() {
+        MIN_SKEW_MS..SKEW_MS => now_ms.saturating_add_signed(skew_ms.saturating_neg()),
+        _ => now_ms,
     }
 }
 
@@ -96,11 +105,7 @@ impl Client {
 
     /// Returns the time by the exchange's clock, as far as it is known.
     fn exchange_now_ms(&self) -> u64 {
-        let (now_ms, skew_ms) = (self.clock.now_ms(), self.skew_ms());
-        if skew_ms.abs() < CORRECTED_SKEW_MS {
-            return now_ms;
-        }
-        now_ms.saturating_add_signed(skew_ms.saturating_neg())
+        corrected(self.clock.now_ms(), self.skew_ms())
     }
 
     /// Sends signed orders with these client ids.
@@ -245,8 +250,8 @@ impl Client {
     ///
     /// # Errors
     /// Fails when the exchange does not list them.
-    pub async fn fills(&self, wallet: Address, from: FillCursor) -> Result<FillPage, LookupError> {
-        history::fills(&self.ask(Question::fills(wallet, from.at_ms)).await?, from)
+    pub async fn fills(&self, wallet: Address, from_ms: u64) -> Result<FillPage, LookupError> {
+        history::fills(&self.ask(Question::fills(wallet, from_ms)).await?, from_ms)
     }
 
     /// Reads the last 2,000 orders, the newest first.
@@ -315,5 +320,29 @@ impl Client {
     async fn ask(&self, question: Question) -> Result<Answer, LookupError> {
         let Question { body, max_bytes, .. } = question;
         Ok(self.reads.post_up_to(INFO, JSON, body, max_bytes).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clock_is_corrected_by_a_plausible_difference_only() {
+        for (skew_ms, expected) in [
+            (0, 1_000_000),
+            (1_999, 1_000_000),
+            (2_000, 998_000),
+            (-2_000, 1_002_000),
+            (59_999, 940_001),
+            (-59_999, 1_059_999),
+            (60_000, 1_000_000),
+            (-60_000, 1_000_000),
+            (-3_600_000, 1_000_000),
+            (i64::MAX, 1_000_000),
+            (i64::MIN, 1_000_000),
+        ] {
+            assert_eq!(corrected(1_000_000, skew_ms), expected, "{skew_ms}");
+        }
     }
 }

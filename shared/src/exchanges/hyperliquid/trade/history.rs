@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::markets::parsed;
 use super::read::{Question, SideWord, Tracked};
 use crate::exchanges::LookupError;
-use crate::exchanges::account::{Fill, FillCursor, FillPage};
+use crate::exchanges::account::{Fill, FillPage};
 use crate::exchanges::http::Answer;
 use crate::exchanges::trade::{ExchangeOrder, shown};
 use crate::trading::decimal::Decimal;
@@ -63,25 +63,30 @@ struct WireFill {
     liquidation: Option<Value>,
 }
 
-/// Reads `userFillsByTime`: the executions after a cursor, and where the next page starts.
+/// Reads `userFillsByTime` from a time on: the executions, and where the next page starts.
+///
+/// A full response can end within a millisecond, and ids do not increase within one. Its last
+/// millisecond is therefore left to the next page, unless it is the only one.
 ///
 /// # Errors
-/// Fails when the response is not a list of executions.
-pub fn fills(answer: &Answer, from: FillCursor) -> Result<FillPage, LookupError> {
+/// Fails when the response is not a list of executions from this time on.
+pub fn fills(answer: &Answer, from_ms: u64) -> Result<FillPage, LookupError> {
     const WHAT: &str = "userFillsByTime";
     let wire: Vec<WireFill> = parsed(WHAT, answer)?;
     let is_full = wire.len() >= MAX_FILLS;
     let fills = wire.into_iter().map(WireFill::read).collect::<Option<Vec<_>>>();
+    let fills = fills.filter(|fills| fills.iter().all(|fill| fill.at_ms >= from_ms));
     let mut fills = fills.ok_or_else(|| LookupError::unreadable(WHAT, answer))?;
     fills.sort_by_key(|fill| (fill.at_ms, fill.id));
-    let last = fills.last().map(|fill| FillCursor { at_ms: fill.at_ms, after_id: Some(fill.id) });
-    fills.retain(|fill| from.is_before(fill));
-    // A page that is full of one millisecond cannot be continued within it.
-    let next = last.filter(|_| is_full).map(|last| match last.at_ms > from.at_ms {
-        true => last,
-        false => FillCursor::from(last.at_ms.max(from.at_ms) + 1),
-    });
-    Ok(FillPage { fills, next })
+    let (first_ms, last_ms) = match fills.as_slice() {
+        [first, .., last] if is_full => (first.at_ms, last.at_ms),
+        _ => return Ok(FillPage { fills, next_ms: None }),
+    };
+    if first_ms == last_ms {
+        return Ok(FillPage { fills, next_ms: Some(last_ms.saturating_add(1)) });
+    }
+    fills.retain(|fill| fill.at_ms < last_ms);
+    Ok(FillPage { fills, next_ms: Some(last_ms) })
 }
 
 impl WireFill {

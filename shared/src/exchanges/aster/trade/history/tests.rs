@@ -62,9 +62,8 @@ fn window_is_at_most_seven_days_and_not_in_the_future() {
 #[test]
 fn page_is_sorted_and_continues_after_its_window() {
     let fills = read(&[sample(3, 20), sample(1, 20), sample(2, 12)]).unwrap();
-    let cursor = FillCursor { at_ms: 12, after_id: Some(2) };
-    let page = WINDOW.page(fills.clone(), cursor, 1_000);
+    let page = WINDOW.page(fills.clone(), 1_000);
     let ids: Vec<_> = page.fills.iter().map(|fill| fill.id).collect();
-    assert_eq!((ids, page.next), (vec![1, 3], Some(FillCursor::from(31))));
-    assert_eq!(WINDOW.page(fills, cursor, 30).next, None);
+    assert_eq!((ids, page.next_ms), (vec![2, 1, 3], Some(31)));
+    assert_eq!(WINDOW.page(fills, 30).next_ms, None);
 }

@@ -15,14 +15,14 @@ fn sample(tid: u64, time: u64) -> Value {
     })
 }
 
-fn page(fills_body: &Value, from: FillCursor) -> FillPage {
-    fills(&Answer::new(200, fills_body.to_string()), from).unwrap()
+fn page(fills_body: &Value, from_ms: u64) -> FillPage {
+    fills(&Answer::new(200, fills_body.to_string()), from_ms).unwrap()
 }
 
 #[test]
 fn fill_is_read_exactly() {
     let body = json!([sample(118_906_512_037_719, 1_681_222_254_710)]);
-    let page = page(&body, FillCursor::from(0));
+    let page = page(&body, 0);
     let expected = Fill {
         id: 118_906_512_037_719,
         order_id: "90542681".to_owned(),
@@ -40,7 +40,7 @@ fn fill_is_read_exactly() {
         is_liquidation: false,
         at_ms: 1_681_222_254_710,
     };
-    assert_eq!(page, FillPage { fills: vec![expected], next: None });
+    assert_eq!(page, FillPage { fills: vec![expected], next_ms: None });
     assert!(Cloid::parse(CLOID).is_some());
 }
 
@@ -48,30 +48,33 @@ fn fill_is_read_exactly() {
 fn liquidation_is_marked() {
     let mut body = json!([sample(1, 1)]);
     body[0]["liquidation"] = json!({ "liquidatedUser": "0x", "markPx": "1.0", "method": "market" });
-    assert!(page(&body, FillCursor::from(0)).fills[0].is_liquidation);
+    assert!(page(&body, 0).fills[0].is_liquidation);
 }
 
 #[test]
-fn page_continues_after_its_cursor() {
+fn page_is_sorted() {
     let body = json!([sample(3, 20), sample(9, 10), sample(2, 20), sample(7, 20)]);
-    let cursor = FillCursor { at_ms: 20, after_id: Some(2) };
-    let ids = |page: &FillPage| page.fills.iter().map(|fill| fill.id).collect::<Vec<_>>();
-    let all = page(&body, FillCursor::from(0));
-    assert_eq!((ids(&all), all.next), (vec![9, 2, 3, 7], None));
-    assert_eq!(ids(&page(&body, cursor)), [3, 7]);
-    assert_eq!(ids(&page(&body, FillCursor::from(20))), [2, 3, 7]);
+    let page = page(&body, 10);
+    let ids: Vec<_> = page.fills.iter().map(|fill| fill.id).collect();
+    assert_eq!((ids, page.next_ms), (vec![9, 2, 3, 7], None));
+    let earlier = fills(&Answer::new(200, body.to_string()), 11);
+    assert!(earlier.is_err(), "an execution of before");
 }
 
+/// Ids do not increase with time, so a page that ends within a millisecond cannot be continued by
+/// an id.
 #[test]
-fn full_page_has_a_next_one() {
+fn full_page_ends_with_a_whole_millisecond() {
     let many = |time: &dyn Fn(u64) -> u64| -> Value {
-        (0..u64::try_from(MAX_FILLS).unwrap()).map(|id| sample(id, time(id))).collect()
+        let ids = 0..u64::try_from(MAX_FILLS).unwrap();
+        ids.map(|id| sample(10_000 - id, time(id))).collect()
     };
-    let full = page(&many(&|id| 10 + id / 100), FillCursor::from(10));
-    assert_eq!(full.next, Some(FillCursor { at_ms: 29, after_id: Some(1_999) }));
+    let full = page(&many(&|id| 10 + id / 100), 10);
+    assert_eq!((full.fills.len(), full.next_ms), (1_900, Some(29)));
+    assert!(full.fills.iter().all(|fill| fill.at_ms < 29));
     // All of one millisecond: the next page starts after it, instead of repeating it.
-    let same = page(&many(&|_| 10), FillCursor::from(10));
-    assert_eq!((same.fills.len(), same.next), (2_000, Some(FillCursor::from(11))));
+    let same = page(&many(&|_| 10), 10);
+    assert_eq!((same.fills.len(), same.next_ms), (2_000, Some(11)));
 }
 
 #[test]
@@ -87,11 +90,11 @@ fn unreadable_fill_fails_the_page() {
     ] {
         let mut body = json!([sample(1, 1), sample(2, 2)]);
         body[1][field] = value;
-        let read = fills(&Answer::new(200, body.to_string()), FillCursor::from(0));
+        let read = fills(&Answer::new(200, body.to_string()), 0);
         assert!(read.is_err(), "{field}");
     }
     for (status, body) in [(200, "{}"), (200, "null"), (500, "[]")] {
-        assert!(fills(&Answer::new(status, body), FillCursor::from(0)).is_err());
+        assert!(fills(&Answer::new(status, body), 0).is_err());
         assert!(orders(&Answer::new(status, body)).is_err());
     }
 }

@@ -46,7 +46,7 @@ test("overview of a healthy stack finds nothing and shows its activity", async (
   assert.equal(await tally("active").textContent(), "2");
   assert.equal(await tally("without a key").textContent(), "1");
   await page.getByText("All 2 wallets of the tenant.").waitFor();
-  for (const [name, value] of [["Registrations, Aster", "1"], ["Registrations, Hyperliquid", "1"], ["Orders placed, Hyperliquid", "1"], ["Orders refused, Hyperliquid", "0"], ["API errors of the service (5xx)", "0"]]) {
+  for (const [name, value] of [["Registrations, Aster", "1"], ["Registrations, Hyperliquid", "1"], ["Orders placed, Hyperliquid", "1"], ["Orders refused, Hyperliquid", "0"], ["API errors 5xx", "0"]]) {
     assert.equal(await page.getByRole("region", { name, exact: true }).locator("strong").textContent(), value, name);
   }
   assert.match(await page.getByRole("region", { name: "API latency" }).locator("strong").textContent(), /^\d+ ms$/);
@@ -69,7 +69,7 @@ test("overview lists what is wrong first, with links", async () => {
     await page.getByRole("heading", { level: 2, name: /^\d items require attention$/ }).waitFor();
     const problems = page.locator(".problems > li");
     const texts = await problems.allTextContents();
-    for (const expected of [/Hyperliquid (does not respond|is paused|fails)/, /1 response with an error of the service \(5xx\)/, /1 registration is not complete/, /1 wallet frozen by an operator/]) {
+    for (const expected of [/Hyperliquid (does not respond|is paused|fails)/, /1 response with 5xx/, /1 registration is not complete/, /1 wallet frozen by an operator/]) {
       assert.ok(texts.some((text) => expected.test(text)), `${expected}: ${texts.join("\n")}`);
     }
     assert.match(texts[0], /^fix/, "what must be fixed comes first");

@@ -12,7 +12,7 @@ const TITLES = {
   SignatureFaults: "Signatures rejected by an exchange", KeyGenerationMs: "Key generation", SigningMs: "Signing",
   OrdersPlaced: "Orders placed", OrdersRefused: "Orders refused", OrdersUnknown: "Orders of unknown outcome",
   OldestUnknownOrderMs: "Oldest unknown order", PolicyRefusals: "Refused by a trading policy",
-  Count: "API requests", Latency: "API latency", "4XXError": "API errors of callers (4xx)", "5XXError": "API errors of the service (5xx)",
+  Count: "API requests", Latency: "API latency", "4XXError": "API errors 4xx", "5XXError": "API errors 5xx",
 };
 /** Metrics of which any value above zero requires attention. */
 const BAD = ["CosignerRefusals", "CredentialDrift", "CredentialsOverdue", "RenewalsFailed", "SecretsLost", "SignatureFaults", "5XXError"];

@@ -90,7 +90,7 @@ export function open(operation) {
   show();
   dialog.showModal();
   const shown = fields.filter(({ row }) => !row.hidden);
-  (shown.find(({ inputs: [input] }) => input.required && !input.value) ?? shown[0])?.inputs[0].focus();
+  (shown.find(({ inputs: [input] }) => input?.required && !input.value) ?? shown[0])?.inputs[0]?.focus();
 }
 
 /**

@@ -106,7 +106,7 @@ function problemsOf({ overview, exchanges, decisions, metrics, failures }) {
   const recent = (decisions ?? []).filter((one) => one.refused && one.at > time.now() - DAY);
   add(recent.length, { kind: "pending", title: `${count(recent.length, "refusal")} of the cosigner in the last 24 hours`, links: [["#/decisions", "Decisions"]] });
   const errors = (metrics?.series ?? []).filter((series) => series.metric === "5XXError").reduce((sum, series) => sum + valueOf(series), 0);
-  add(errors, { kind: "bad", title: `${count(errors, "response")} with an error of the service (5xx)`, about: metrics && ["since ", stamp(metrics.from)], links: [["#/metrics", "Metrics"]] });
+  add(errors, { kind: "bad", title: `${count(errors, "response")} with 5xx`, about: metrics && ["The service or an exchange failed, since ", stamp(metrics.from), "."], links: [["#/metrics", "Metrics"]] });
   return found.sort((one, other) => (one.kind === other.kind ? 0 : one.kind === "bad" ? -1 : 1));
 }
 

@@ -120,7 +120,7 @@ function deliveries(section, id, signal) {
   const page = async (cursor) => {
     try {
       const { body } = await call({ method: "GET", path: path(id, `/deliveries${cursor ? `?${new URLSearchParams({ cursor })}` : ""}`) }, signal);
-      rows = cursor ? [...rows, ...body.data.deliveries] : body.data.deliveries;
+      rows = cursor ? [...rows, ...body.deliveries] : body.deliveries;
       const said = JSON.stringify([rows, body.nextCursor]);
       if (said === last) return;
       last = said;
@@ -139,7 +139,7 @@ function deliveries(section, id, signal) {
   return async () => { if (!opened) await page(); };
 }
 
-const RESULTS = { DELIVERED: ["delivered", "active"], FAILED: ["failed, will be retried", "pending"], GIVEN_UP: ["given up", "bad"], DISABLED: ["webhook disabled", "bad"] };
+const RESULTS = { DELIVERED: ["delivered", "active"], RETRYING: ["failed, will be retried", "pending"], GIVEN_UP: ["given up", "bad"], DISABLED: ["webhook disabled", "bad"] };
 
 function delivery(one) {
   const [text, kind] = RESULTS[one.state] ?? [one.state, "dim"];
@@ -185,7 +185,7 @@ function edit(webhook, types, done) {
       method: "PUT", path: path(webhook.webhookId),
       body: { url: url.trim(), events, description: description.trim(), ...(enabled && { enabled }) },
     }),
-    facts: ({ data }) => [["URL", data.url], ["State", state(data)], ["Events", data.events.join(", ")]],
+    facts: ({ webhook: saved }) => [["URL", saved.url], ["State", state(saved)], ["Events", saved.events.join(", ")]],
     done,
   });
 }
@@ -196,7 +196,7 @@ function test(webhook, done) {
     about: "Sends one signed event to this webhook only. The deliveries below show the result.",
     send: "Send",
     request: () => ({ method: "POST", path: path(webhook.webhookId, "/test"), body: {} }),
-    facts: ({ data }) => [["eventId", copyable(data.eventId, "eventId")]],
+    facts: ({ eventId }) => [["eventId", copyable(eventId, "eventId")]],
     done,
   });
 }

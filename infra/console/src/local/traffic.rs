@@ -29,6 +29,9 @@ use route::Route;
 /// Maximum size of a response that is examined, in bytes. Others only count.
 const MAX_EXAMINED: u64 = 64 << 10;
 
+/// Maximum length of a path that is kept, in characters.
+const MAX_PATH: usize = 200;
+
 /// Maximum number of tenants. The one whose last request is oldest gives way.
 const MAX_TENANTS: usize = 100;
 
@@ -135,7 +138,7 @@ pub(super) async fn record(
     let refusal = (status >= 400).then(|| Refusal {
         at,
         method: method.to_string(),
-        path,
+        path: path.chars().take(MAX_PATH).collect(),
         status,
         code: code.clone(),
         request_id,

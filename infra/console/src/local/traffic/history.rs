@@ -96,7 +96,8 @@ impl Period {
         }
         counts.placed += finished.placed.unwrap_or(u64::from(!is_error));
         counts.unknown += u64::from(is_unknown);
-        let refused = finished.refused.unwrap_or(u64::from(is_error && !is_unknown));
+        let refused = finished.refused.unwrap_or(u64::from(is_error));
+        let refused = if is_unknown { 0 } else { refused };
         counts.refused += refused;
     }
 

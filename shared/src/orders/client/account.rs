@@ -4,9 +4,9 @@ use domain::eth::{Address, AgentKey};
 use domain::ids::Tenant;
 use futures_util::future::try_join_all;
 
-use super::TradeClient;
 use super::call::Asker;
 use super::wire::Wire;
+use super::{Question, TradeClient};
 use crate::exchanges::LookupError;
 use crate::exchanges::account::{
     AccountMode, AccountPosition, Balances, FillPage, LeverageSet, LeverageState, LeverageStep,
@@ -287,7 +287,13 @@ impl TradeClient {
             Wire::Aster(client) => {
                 let reader = asker.reader()?;
                 let weight = Call::Positions.weight();
-                self.ask(tenant, weight, || Box::pin(client.leverage(reader, name))).await
+                let found = self.ask(tenant, weight, || Box::pin(client.leverage(reader, name)));
+                if let Some(state) = found.await? {
+                    return Ok(state);
+                }
+                let weight = Call::Account.weight();
+                let ask = || Box::pin(client.leverage_in_account(reader, name)) as Question<'_, _>;
+                self.ask(tenant, weight, ask).await
             }
             Wire::Hyperliquid(client) => {
                 let wallet = asker.wallet;

@@ -107,33 +107,58 @@ fn position(row: &Value, name: &str, now_ms: u64) -> Option<AccountPosition> {
     })
 }
 
-/// Returns leverage and margin mode of a row. The leverage is a text or a number.
-fn leverage_of(row: &Value) -> Option<LeverageState> {
+/// Returns the leverage of a row: a text or a number.
+fn leverage_number(row: &Value) -> Option<u32> {
     let leverage = row.get("leverage")?;
     let leverage = match leverage.as_str() {
         Some(text) => text.parse().ok()?,
         None => u32::try_from(leverage.as_u64()?).ok()?,
     };
+    (leverage > 0).then_some(leverage)
+}
+
+/// Returns leverage and margin mode of a row.
+fn leverage_of(row: &Value) -> Option<LeverageState> {
     let margin_mode = match row.get("marginType")?.as_str()?.to_ascii_lowercase().as_str() {
         "cross" | "crossed" => MarginMode::Cross,
         "isolated" => MarginMode::Isolated,
         _ => return None,
     };
-    (leverage > 0).then_some(LeverageState { leverage, margin_mode })
+    Some(LeverageState { leverage: leverage_number(row)?, margin_mode })
 }
 
 /// Interprets `positionRisk` of one market: its leverage, which rows without a position state, too.
+/// `None` means that the exchange lists no row for the market.
 ///
 /// # Errors
 /// Fails when the response does not state it.
-pub fn leverage(answer: &Answer, symbol: &str) -> Result<LeverageState, AskError> {
-    const WHAT: &str = "leverage";
-    let rows = list(WHAT, answer, |row| {
+pub fn leverage(answer: &Answer, symbol: &str) -> Result<Option<LeverageState>, AskError> {
+    let rows = list("leverage", answer, |row| {
         let is_asked = row.get("symbol")?.as_str()? == symbol;
         leverage_of(row).filter(|_| is_asked)
     })?;
-    let first = rows.first().copied();
-    first.ok_or_else(|| LookupError::unreadable(WHAT, answer).into())
+    Ok(rows.first().copied())
+}
+
+/// Interprets the account: the leverage of a market, whose rows state the margin mode as a flag.
+///
+/// # Errors
+/// Fails when the response does not state it.
+pub fn leverage_in_account(answer: &Answer, symbol: &str) -> Result<LeverageState, AskError> {
+    const WHAT: &str = "account";
+    if answer.status != 200 {
+        return Err(ask_error(WHAT, answer));
+    }
+    let read = || {
+        let body: Value = serde_json::from_str(&answer.body).ok()?;
+        let rows = body.get("positions")?.as_array()?;
+        let is_asked = |row: &&Value| row.get("symbol").and_then(Value::as_str) == Some(symbol);
+        let row = rows.iter().find(is_asked)?;
+        let is_isolated = row.get("isolated")?.as_bool()?;
+        let margin_mode = if is_isolated { MarginMode::Isolated } else { MarginMode::Cross };
+        Some(LeverageState { leverage: leverage_number(row)?, margin_mode })
+    };
+    read().ok_or_else(|| LookupError::unreadable(WHAT, answer).into())
 }
 
 /// Interprets `balance`. Empty balances are left out, except the first row, so that an account

@@ -234,7 +234,8 @@ impl Client {
         account::positions(&answer, symbol)
     }
 
-    /// Reads the leverage of a market.
+    /// Reads the leverage of a market among its positions. `None` means that the exchange lists no
+    /// row for it.
     ///
     /// # Errors
     /// Fails when the exchange does not state it.
@@ -242,10 +243,23 @@ impl Client {
         &self,
         agent: Reader<'_>,
         symbol: &str,
-    ) -> Result<LeverageState, AskError> {
+    ) -> Result<Option<LeverageState>, AskError> {
         let params = Params::of_symbol(symbol);
         let answer = self.ask(Call::Positions, &params, agent).await?;
         account::leverage(&answer, symbol)
+    }
+
+    /// Reads the leverage of a market in the account, which lists all markets.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not state it.
+    pub async fn leverage_in_account(
+        &self,
+        agent: Reader<'_>,
+        symbol: &str,
+    ) -> Result<LeverageState, AskError> {
+        let answer = self.ask(Call::Account, &Params::none(), agent).await?;
+        account::leverage_in_account(&answer, symbol)
     }
 
     /// Reads the balances of the futures account.

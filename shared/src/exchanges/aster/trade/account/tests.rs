@@ -124,12 +124,26 @@ fn refused_question_keeps_its_code() {
 fn leverage_is_stated_without_a_position() {
     let empty = with(&[("positionAmt", json!("0.000")), ("leverage", json!("20"))]);
     let expected = LeverageState { leverage: 20, margin_mode: MarginMode::Isolated };
-    assert_eq!(leverage(&answer(&[empty]), "BTCUSDT").unwrap(), expected);
+    assert_eq!(leverage(&answer(&[empty]), "BTCUSDT").unwrap(), Some(expected));
     let number = with(&[("leverage", json!(7)), ("marginType", json!("CROSSED"))]);
     let expected = LeverageState { leverage: 7, margin_mode: MarginMode::Cross };
-    assert_eq!(leverage(&answer(&[number]), "BTCUSDT").unwrap(), expected);
-    assert!(leverage(&answer(&[]), "BTCUSDT").is_err());
+    assert_eq!(leverage(&answer(&[number]), "BTCUSDT").unwrap(), Some(expected));
+    assert_eq!(leverage(&answer(&[]), "BTCUSDT").unwrap(), None);
     assert!(leverage(&answer(&[row()]), "ETHUSDT").is_err());
+}
+
+#[test]
+fn leverage_is_found_in_the_account() {
+    let rows = json!([
+        { "symbol": "ETHUSDT", "leverage": "3", "isolated": false },
+        { "symbol": "BTCUSDT", "leverage": 7, "isolated": true, "positionAmt": "0" },
+    ]);
+    let account = Answer::new(200, json!({ "positions": rows }).to_string());
+    let expected = LeverageState { leverage: 7, margin_mode: MarginMode::Isolated };
+    assert_eq!(leverage_in_account(&account, "BTCUSDT").unwrap(), expected);
+    assert!(leverage_in_account(&account, "BNBUSDT").is_err());
+    assert!(leverage_in_account(&Answer::new(200, "{}"), "BTCUSDT").is_err());
+    assert!(leverage_in_account(&refused(-1006), "BTCUSDT").is_err());
 }
 
 fn funds(asset: &str, total: &str, free: &str) -> Value {

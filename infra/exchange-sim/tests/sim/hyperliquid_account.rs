@@ -136,8 +136,8 @@ async fn isolated_position_is_apart_from_the_cross_value() {
     // Margin 249.87 and the dollars that the sale brought.
     let leverage = json!({"type": "isolated", "value": 10, "rawUsd": "2748.57"});
     assert_eq!(position["leverage"], leverage);
-    // The position is gone at: 249.87 + 10 (249.87 - p) = 10 p / 20
-    assert_eq!(position["liquidationPx"], "261.76857143");
+    // 249.87 + 10 (249.87 - p) = 10 p / 20, without further digits
+    assert_eq!(position["liquidationPx"], "261.76857142");
     assert_eq!(state["marginSummary"]["accountValue"], "997.575585");
     assert_eq!(state["crossMarginSummary"]["accountValue"], "749.005585");
     assert_eq!(state["crossMarginSummary"]["totalMarginUsed"], "0.0");

@@ -3,9 +3,17 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
+mod accounts;
+mod builders;
+mod cancel;
+mod changes;
+mod close;
 mod deaths;
+mod leverage;
 mod lost;
 mod manage;
+mod markets;
+mod names;
 mod place;
 mod policy;
 
@@ -76,7 +84,12 @@ impl Desk {
     }
 
     async fn open_at(exchanges: &[Exchange]) -> Vec<Self> {
-        let app = Arc::new(TestApp::start().await);
+        Self::open_in(TestApp::start().await, exchanges).await
+    }
+
+    /// Opens the desks of one wallet in a stack.
+    async fn open_in(app: TestApp, exchanges: &[Exchange]) -> Vec<Self> {
+        let app = Arc::new(app);
         let proxy = Proxy::start(&app).await;
         let wallet = app.wallet("trader").await;
         let address: Address = wallet.text("/address").parse().unwrap();
@@ -147,9 +160,13 @@ impl Desk {
     }
 
     async fn cancel(&self, name: &str) -> Result<OrderView, TradeError> {
+        self.cancel_in(&self.process(), name).await
+    }
+
+    async fn cancel_in(&self, process: &Process, name: &str) -> Result<OrderView, TradeError> {
         let name: OrderName = name.parse().unwrap();
         let symbol = symbol("BTC");
-        let trader = self.trader(&self.process());
+        let trader = self.trader(process);
         trader.cancel(&Self::caller(), &self.wallet(), &name, Some(&symbol)).await
     }
 
@@ -208,6 +225,14 @@ impl Desk {
         let process = self.proxy.process();
         self.processes.lock().unwrap().push(process.clone());
         process
+    }
+
+    /// Returns the name of the call that asks about an order.
+    const fn asks(&self) -> &'static str {
+        match self.exchange() {
+            Exchange::Aster => "Aster.GET order",
+            Exchange::Hyperliquid => "Hyperliquid.orderStatus",
+        }
     }
 
     /// Returns the name of the call that places an order.

@@ -13,7 +13,8 @@ use shared::trading::policy::{PolicyFields, PolicyRule};
 
 use super::{Desk, MARKET, RESTING, STOP_LOSS, TAKE_PROFIT};
 
-async fn tighten(desk: &Desk, fields: PolicyFields) {
+/// Sets the tenant's policy, which is in effect at once.
+pub(super) async fn set(desk: &Desk, fields: PolicyFields) {
     let change = PolicyChange {
         tenant: desk.account.tenant.clone(),
         wallet_id: None,
@@ -25,7 +26,7 @@ async fn tighten(desk: &Desk, fields: PolicyFields) {
     desk.app.store().change_trading_policy(&change, &clock, &random).await.unwrap();
 }
 
-fn rule<T: std::fmt::Debug>(refused: Result<T, TradeError>) -> PolicyRule {
+pub(super) fn rule<T: std::fmt::Debug>(refused: Result<T, TradeError>) -> PolicyRule {
     match refused {
         Err(TradeError::Policy(refusal)) => refusal.rule,
         other => panic!("{other:?}"),
@@ -36,7 +37,7 @@ fn rule<T: std::fmt::Debug>(refused: Result<T, TradeError>) -> PolicyRule {
 async fn order_above_a_limit_is_refused() {
     for desk in Desk::both().await {
         let limit = "600".parse().ok();
-        tighten(&desk, PolicyFields { max_order_notional: limit, ..Default::default() }).await;
+        set(&desk, PolicyFields { max_order_notional: limit, ..Default::default() }).await;
         let large = OrderFields { quantity: Some("0.02"), ..RESTING };
         let refused = desk.place(&desk.process(), "large", large).await;
         assert_eq!(rule(refused), PolicyRule::OrderNotional);
@@ -53,7 +54,7 @@ async fn parallel_orders_do_not_exceed_a_limit_of_positions() {
         let exchange = desk.exchange();
         // Room for two orders of 590 each.
         let limit = "1300".parse().ok();
-        tighten(&desk, PolicyFields { max_position_notional: limit, ..Default::default() }).await;
+        set(&desk, PolicyFields { max_position_notional: limit, ..Default::default() }).await;
         let processes: Vec<_> = (0..5).map(|_| desk.process()).collect();
         let ids: Vec<_> = (0..5).map(|nth| format!("p-{nth}")).collect();
         let placing =
@@ -77,7 +78,7 @@ async fn parallel_orders_do_not_exceed_a_limit_of_positions() {
 async fn orders_above_the_rate_are_refused() {
     let desk = Desk::open(Exchange::Hyperliquid).await;
     let orders_per_minute = Some(2);
-    tighten(&desk, PolicyFields { orders_per_minute, ..Default::default() }).await;
+    set(&desk, PolicyFields { orders_per_minute, ..Default::default() }).await;
     desk.place(&desk.process(), "a", RESTING).await.unwrap();
     desk.place(&desk.process(), "b", RESTING).await.unwrap();
     let refused = desk.place(&desk.process(), "c", RESTING).await;
@@ -92,7 +93,7 @@ async fn sale_far_below_the_market_counts_at_the_market() {
     for desk in Desk::both().await {
         let exchange = desk.exchange();
         let limit = "600".parse().ok();
-        tighten(&desk, PolicyFields { max_order_notional: limit, ..Default::default() }).await;
+        set(&desk, PolicyFields { max_order_notional: limit, ..Default::default() }).await;
         // 210 at its own price, and 1,200 at the market's.
         let low = OrderFields { side: Some("SELL"), quantity: Some("0.02"), ..RESTING };
         let low = OrderFields { price: Some("10500"), time_in_force: Some("IOC"), ..low };
@@ -101,7 +102,7 @@ async fn sale_far_below_the_market_counts_at_the_market() {
         assert_eq!(desk.accepted("low"), 0);
 
         let limit = "700".parse().ok();
-        tighten(&desk, PolicyFields { max_position_notional: limit, ..Default::default() }).await;
+        set(&desk, PolicyFields { max_position_notional: limit, ..Default::default() }).await;
         let refused = desk.place(&desk.process(), "low", low).await;
         assert_eq!(rule(refused), PolicyRule::PositionNotional, "{exchange}");
         assert_eq!(desk.accepted("low"), 0);
@@ -113,7 +114,7 @@ async fn sale_far_below_the_market_counts_at_the_market() {
 async fn change_of_a_sale_counts_at_the_market() {
     let desk = Desk::open(Exchange::Aster).await;
     let limit = "630".parse().ok();
-    tighten(&desk, PolicyFields { max_order_notional: limit, ..Default::default() }).await;
+    set(&desk, PolicyFields { max_order_notional: limit, ..Default::default() }).await;
     let above = OrderFields { side: Some("SELL"), price: Some("62000"), ..RESTING };
     desk.place(&desk.process(), "above", above).await.unwrap();
     let changed = desk.modify(&desk.process(), "above", ("31000", "0.02")).await;
@@ -138,7 +139,7 @@ async fn lagging_reads_do_not_exceed_a_limit_of_positions() {
         let exchange = desk.exchange();
         // Room for two market orders of 630 each.
         let limit = "1300".parse().ok();
-        tighten(&desk, PolicyFields { max_position_notional: limit, ..Default::default() }).await;
+        set(&desk, PolicyFields { max_position_notional: limit, ..Default::default() }).await;
         let process = desk.proxy.process_with(lagging(READ_LAG_MS - 1_000));
         desk.app.clock.advance_ms(READ_LAG_MS);
         for id in ["one", "two"] {
@@ -164,7 +165,7 @@ async fn successive_orders_use_a_limit_of_positions_once() {
     for desk in Desk::both().await {
         let exchange = desk.exchange();
         let limit = "1300".parse().ok();
-        tighten(&desk, PolicyFields { max_position_notional: limit, ..Default::default() }).await;
+        set(&desk, PolicyFields { max_position_notional: limit, ..Default::default() }).await;
         let process = desk.process();
         desk.place(&process, "one", MARKET).await.unwrap();
         desk.place(&process, "two", RESTING).await.unwrap();
@@ -182,7 +183,7 @@ async fn limit_of_slippage_applies_to_triggered_market_orders() {
     for desk in Desk::both().await {
         let exchange = desk.exchange();
         let limit = "0.02".parse().ok();
-        tighten(&desk, PolicyFields { max_slippage: limit, ..Default::default() }).await;
+        set(&desk, PolicyFields { max_slippage: limit, ..Default::default() }).await;
         let stop = OrderFields { order_type: Some("STOP_MARKET"), ..MARKET };
         let stop = OrderFields { trigger_price: Some("61000"), ..stop };
         let refused = desk.place(&desk.process(), "stop", stop).await;
@@ -213,10 +214,10 @@ async fn triggered_market_order_counts_with_its_slippage() {
             max_order_notional: text.parse().ok(),
             ..PolicyFields::default()
         };
-        tighten(&desk, limit(below)).await;
+        set(&desk, limit(below)).await;
         let refused = desk.place(&desk.process(), "stop", stop).await;
         assert_eq!(rule(refused), PolicyRule::OrderNotional, "{exchange}");
-        tighten(&desk, limit(exact)).await;
+        set(&desk, limit(exact)).await;
         desk.place(&desk.process(), "stop", stop).await.unwrap();
     }
 }
@@ -225,7 +226,7 @@ async fn triggered_market_order_counts_with_its_slippage() {
 async fn attached_orders_count_for_the_rate() {
     let desk = Desk::open(Exchange::Hyperliquid).await;
     let orders_per_minute = Some(3);
-    tighten(&desk, PolicyFields { orders_per_minute, ..Default::default() }).await;
+    set(&desk, PolicyFields { orders_per_minute, ..Default::default() }).await;
     let (take_profit, stop_loss) = (Some(TAKE_PROFIT), Some(STOP_LOSS));
     let bracket = OrderFields { take_profit, stop_loss, ..RESTING };
     desk.place(&desk.process(), "bracket", bracket).await.unwrap();

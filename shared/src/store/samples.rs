@@ -124,8 +124,19 @@ fn trading_items_of_schema_1_are_read_and_written() {
     let ledger: Ledger = same("ledger", include_str!("../../tests/samples/ledger.v1.json"));
     assert_eq!((ledger.rev, ledger.orders_counted(), ledger.reserved.len()), (7, 5, 1));
 
+    // A reservation of an earlier version states no number and no earlier exposure.
+    assert!(ledger.reserved.values().all(|it| it.rev == 0 && it.before.is_none()));
+    let held: Ledger = same("ledger", include_str!("../../tests/samples/ledger-held.v1.json"));
+    assert!(held.reserved.values().all(|it| it.rev == 7 && it.before.is_some()));
+
+    let granted = include_str!("../../tests/samples/policy-granted.v1.json");
+    let granted: PolicyRecord = same("policy", granted);
+    let undo = granted.undo.as_ref().unwrap();
+    assert!(undo.grant == granted.grant && undo.pending == granted.pending);
+
     let policy: PolicyRecord = same("policy", include_str!("../../tests/samples/policy.v1.json"));
     assert_eq!(policy.policy.effective().max_leverage, Some(5));
+    assert!(policy.grant.is_none() && policy.undo.is_none());
     assert_eq!(policy.pending.unwrap().policy.orders_per_minute, Some(120));
 }
 

@@ -293,10 +293,8 @@ impl Trader {
         let (request, named) = (&named.request, named.clone());
         let market = markets.find(&request.symbol).await?;
         let is_market = request.order_type == OrderType::Market;
-        let price = match value::requires_price(&market, request) {
-            true => markets.price(&market).await?,
-            false => None,
-        };
+        let requires_price = value::requires_price(&market, request);
+        let price = if requires_price { markets.price(&market).await? } else { None };
         let is_in_dollars = markets.is_in_dollars(&market).await?;
         match market {
             Market::Aster(ref inner) => {

@@ -1,5 +1,6 @@
 //! Tests the HTTP contract: requests, responses and the separation of tenants.
 
+mod accounts;
 mod calls;
 mod calls_of_orders;
 mod client;

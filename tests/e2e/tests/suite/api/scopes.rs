@@ -47,7 +47,10 @@ async fn send(app: &TestApp, key: &str, route: &Route) -> Reply {
         .replace("{webhook}", "0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b18")
         .replace("{exchange}", "lighter")
         .replace("{agentName}", "hdx1abc")
-        .replace("{orderId}", "bot-17");
+        .replace("{orderId}", "bot-17")
+        .replace("{walletId}", "nobody")
+        .replace("{walletAddress}", "nobody")
+        .replace("{symbol}", "BTC");
     let (method, body) = (route.method.parse::<Method>().unwrap(), json!({}));
     let body = (method == Method::POST || method == Method::PUT).then_some(&body);
     app.send_as(key, (method, &path), body).await

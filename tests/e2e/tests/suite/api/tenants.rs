@@ -83,8 +83,41 @@ fn requests(route: &Route, name: &str) -> Names {
                 _ => vec![with(&format!("{path}?walletIdOrAddress={name}&symbol=BTC"), None)],
             })
         }
+        (method, path, _) if is_of_account(path) => {
+            let (path, body) = of_account(method, path, name);
+            Names::Wallet(vec![with(&path, body)])
+        }
         _ => panic!("add {} to this file, with the places where it names a wallet", route.line()),
     }
+}
+
+/// Returns whether a path is of positions, balances, executions or leverage, or names the wallet
+/// after the exchange.
+fn is_of_account(path: &str) -> bool {
+    ["positions", "balances", "fills", "leverage", "perp", "{walletId}"]
+        .iter()
+        .any(|part| path.split('/').any(|it| it == *part))
+}
+
+/// Returns the request of an account, with the wallet in the path, the query or the body.
+fn of_account(method: &str, path: &str, name: &str) -> (String, Option<Value>) {
+    let is_in_path = path.contains("{wallet");
+    let path = path.replace("{walletAddress}", name).replace("{walletId}", name);
+    let path = path.replace("{symbol}", "BTC");
+    if method == "GET" {
+        let query = if is_in_path { String::new() } else { format!("walletIdOrAddress={name}&") };
+        return (format!("{path}?{query}symbol=BTC"), None);
+    }
+    let mut body = match path.rsplit('/').next() {
+        Some("order") => new_order(name),
+        Some("leverage") => json!({ "symbol": "BTC", "leverage": 5 }),
+        Some("close-all") => json!({}),
+        _ => json!({ "symbol": "BTC" }),
+    };
+    if !is_in_path {
+        body["walletIdOrAddress"] = json!(name);
+    }
+    (path, Some(body))
 }
 
 fn new_order(wallet: &str) -> Value {

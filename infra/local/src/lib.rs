@@ -10,6 +10,7 @@ mod cloud;
 pub mod commands;
 mod console;
 pub mod control;
+mod cosigner_policy;
 pub mod data;
 pub mod demo;
 mod error;

@@ -2,8 +2,9 @@
 
 use axum::{Extension, Router};
 use create_webhook::CreateWebhook;
+use delete_apikey::DeleteApiKeys;
 use deliver_webhook::DeliverWebhook;
-use domain::ids::Exchange;
+use domain::ids::{Exchange, PerExchange};
 use domain::intent::MAX_AGENT_VALIDITY_MS;
 use get_apikey::GetApiKey;
 use hyperdex_cloud::cosigner::FUNCTION;
@@ -23,11 +24,13 @@ use shared::credentials::{Registrar, Registrars};
 use shared::exchanges::budget::Spender;
 use shared::exchanges::{AsterConfig, HyperliquidConfig, aster, aster_v1_url, hyperliquid};
 use shared::key_admin::KeyAdmin;
-use shared::orders::{TradeConfig, Trader, TraderParts};
+use shared::orders::{Resolvers, TradeConfig, Trader, TraderParts};
 use shared::store::StoreConfig;
 use shared::wallets::{Custody, CustodyConfig, RefreshBy};
-use shared::webhooks::{Deliverer, Deliveries, Lookup, Publisher, Replayer, Webhooks};
+use shared::webhooks::{Deliverer, Deliveries, Lookup, Publisher, Replayer, Tester, Webhooks};
+use test_webhook::TestWebhook;
 use tower::limit::GlobalConcurrencyLimitLayer;
+use update_webhook::UpdateWebhook;
 use url::Url;
 
 use crate::error::StartError;
@@ -130,6 +133,7 @@ impl Endpoints {
             validity_ms: MAX_AGENT_VALIDITY_MS,
             call_timeout_ms: options.exchange_timeout_ms,
             return_private_key: options.return_private_key,
+            builder: options.hyperliquid.builder,
         }
     }
 
@@ -144,6 +148,7 @@ impl Endpoints {
             call_timeout_ms: options.exchange_timeout_ms,
             // The simulator supports both versions.
             v1_url: options.aster.v1.then(|| aster_v1_url(&self.aster)),
+            builder: options.aster.builder,
         }
     }
 
@@ -216,8 +221,18 @@ fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
         deliveries: endpoints.deliveries(),
         clock: options.clock.clone(),
     };
+    let tester = Tester {
+        store: store.clone(),
+        deliveries: endpoints.deliveries(),
+        clock: options.clock.clone(),
+        random: options.random.clone(),
+    };
+    let update = UpdateWebhook { memory: memory.clone(), targets: options.webhook_targets };
     Router::new()
         .merge(list_webhooks::router(store.clone()))
+        .merge(list_deliveries::router(store.clone()))
+        .merge(update_webhook::router(update))
+        .merge(test_webhook::router(TestWebhook { tester, memory: memory.clone() }))
         .merge(create_webhook::router(CreateWebhook {
             webhooks: Webhooks { store, envelope, clock, random },
             targets: options.webhook_targets,
@@ -244,6 +259,8 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         aster: registrar(Exchange::Aster, function),
         hyperliquid: registrar(Exchange::Hyperliquid, function),
     };
+    let traders = endpoints.traders(options, Spender::Caller);
+    let resolvers = Resolvers::new(PerExchange::from_fn(|it| traders.of(it).clone()));
     let return_private_key = options.return_private_key;
     let creator = custody("create-wallet").with_quota(options.wallets_per_tenant);
     let routes = Router::new()
@@ -262,19 +279,19 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
             return_private_key,
         }))
         .merge(get_apikey::router(GetApiKey { store, clock: options.clock.clone() }))
-        .merge(delete_apikey::router(registrars("delete-apikey")))
+        .merge(delete_apikey::router(DeleteApiKeys {
+            registrars: registrars("delete-apikey"),
+            resolvers: resolvers.clone(),
+        }))
         .merge(rotate_apikey::router(RotateApiKey {
             registrars: registrars("rotate-apikey"),
+            resolvers,
             return_private_key,
         }))
         .merge(list_agents::router(registrars("list-agents")))
         .merge(delete_agent::router(registrars("delete-agent")))
         .merge(exchange_guidance::router())
-        .merge(trading::functions(
-            endpoints.traders(options, Spender::Caller),
-            endpoints.custody(options),
-            options.policy_delay_ms,
-        ))
+        .merge(trading::functions(traders, endpoints.custody(options), options.policy_delay_ms))
         .merge(webhooks(options, endpoints))
         .merge(tenant_keys(options, endpoints));
     let (clock, random) = (&options.clock, &options.random);

@@ -76,6 +76,6 @@ pub use tenant_keys::{
 };
 pub use trading::{PendingLimits, TradingLimits, TradingPolicy};
 pub use webhooks::{
-    EventType, NewWebhook, Replay, Replayed, Webhook, WebhookDeleted, WebhookFailure, WebhookMade,
-    Webhooks,
+    Delivery, DeliveryPage, EventType, NewWebhook, Replay, Replayed, Webhook, WebhookChange,
+    WebhookChanged, WebhookDeleted, WebhookFailure, WebhookMade, WebhookTested, Webhooks,
 };

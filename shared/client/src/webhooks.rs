@@ -167,6 +167,72 @@ pub struct WebhookDeleted {
     pub webhook_id: Uuid,
 }
 
+/// A change of a webhook. Absent fields keep their value.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookChange {
+    /// The URL that receives the events: https, with a public hostname.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The types to send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<EventType>>,
+    /// Your description, on one line; empty for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether events are sent. `true` also enables a webhook whose receiver returned 410.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}
+
+/// A changed webhook.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WebhookChanged {
+    /// The webhook.
+    pub webhook: Webhook,
+}
+
+/// A test of a webhook.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookTested {
+    /// The test's event.
+    pub event_id: String,
+}
+
+/// The delivery of one event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    /// The event.
+    pub event_id: String,
+    /// The event's type.
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// `DELIVERED`, `RETRYING`, `GIVEN_UP` or `DISABLED`.
+    pub state: String,
+    /// Number of the last attempt. A replay counts anew.
+    pub attempts: u32,
+    /// Time of the last attempt, RFC 3339 in whole seconds.
+    pub last_attempt_at: String,
+    /// The receiver's HTTP status, if the last attempt failed with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// Why the last attempt had no response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A page of a webhook's deliveries.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryPage {
+    /// The deliveries, those of the newest events first.
+    pub deliveries: Vec<Delivery>,
+    /// Cursor of the next page; `None` on the last one.
+    pub next_cursor: Option<String>,
+}
+
 /// Replayed events.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -192,6 +258,48 @@ impl Client {
     /// Fails when the service does not return success.
     pub async fn list_webhooks(&self) -> Result<Answer<Webhooks>, Error> {
         self.plain(Call::get(&["api", "webhooks"], &[])).await
+    }
+
+    /// Changes a webhook. `PUT /api/webhooks/{webhookId}`.
+    ///
+    /// # Errors
+    /// Fails when the service does not return success;
+    /// [`Code::WebhookNotFound`](crate::Code::WebhookNotFound).
+    pub async fn update_webhook(
+        &self,
+        id: Uuid,
+        change: &WebhookChange,
+    ) -> Result<Answer<WebhookChanged>, Error> {
+        let path = &["api", "webhooks", &id.to_string()];
+        self.plain(Call { method: Method::PUT, ..Call::post(path, change) }).await
+    }
+
+    /// Sends a test event to a webhook. `POST /api/webhooks/{webhookId}/test`.
+    ///
+    /// # Errors
+    /// Fails when the service does not return success;
+    /// [`Code::WebhookDisabled`](crate::Code::WebhookDisabled).
+    pub async fn test_webhook(&self, id: Uuid) -> Result<Answer<WebhookTested>, Error> {
+        let path = &["api", "webhooks", &id.to_string(), "test"];
+        let method = Method::POST;
+        self.plain(Call { method, path, query: &[], body: None, keyed: true, open: false }).await
+    }
+
+    /// Lists a page of a webhook's deliveries. `cursor` is
+    /// [`DeliveryPage::next_cursor`] of the previous page.
+    /// `GET /api/webhooks/{webhookId}/deliveries`.
+    ///
+    /// # Errors
+    /// Fails when the service does not return success;
+    /// [`Code::WebhookNotFound`](crate::Code::WebhookNotFound).
+    pub async fn list_deliveries(
+        &self,
+        id: Uuid,
+        cursor: Option<&str>,
+    ) -> Result<Answer<DeliveryPage>, Error> {
+        let id = id.to_string();
+        let query: Vec<_> = cursor.into_iter().map(|cursor| ("cursor", cursor)).collect();
+        self.plain(Call::get(&["api", "webhooks", &id, "deliveries"], &query)).await
     }
 
     /// Deletes a webhook. `DELETE /api/webhooks/{webhookId}`.

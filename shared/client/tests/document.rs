@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use hyperdex_client::{
     Answer, Client, Code, DeleteApiKey, Elsewhere, Error, ErrorKind, EventType, Exchange,
     NewTenantKey, NewWebhook, RegisterApiKey, Replay, Retry, Scope, Secret, TradingLimits,
+    WebhookChange,
 };
 use orders::{cancelled, listed, modified, placed, read};
 use schema::{Document, Operation};
@@ -141,6 +142,30 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
             vec![
                 client.create_webhook(&all).await.map(plain),
                 client.create_webhook(&some).await.map(plain),
+            ]
+        }
+        "updateWebhook" => {
+            let url = WebhookChange {
+                url: Some("https://hooks.example.com/hyperdex".to_owned()),
+                ..WebhookChange::default()
+            };
+            let rest = WebhookChange {
+                events: Some(vec![EventType::OrderPlaced]),
+                description: Some(String::new()),
+                enabled: Some(true),
+                ..WebhookChange::default()
+            };
+            vec![
+                client.update_webhook(Uuid::from_u128(1), &url).await.map(plain),
+                client.update_webhook(Uuid::from_u128(1), &rest).await.map(plain),
+            ]
+        }
+        "testWebhook" => vec![client.test_webhook(Uuid::from_u128(1)).await.map(plain)],
+        "listDeliveries" => {
+            let event = format!("evt_{}", "0".repeat(36));
+            vec![
+                client.list_deliveries(Uuid::from_u128(1), None).await.map(plain),
+                client.list_deliveries(Uuid::from_u128(1), Some(&event)).await.map(plain),
             ]
         }
         "listWebhooks" => vec![client.list_webhooks().await.map(plain)],

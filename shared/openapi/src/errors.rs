@@ -16,8 +16,9 @@ use shared::api::cursor::page_in_query;
 use shared::api::error::{ApiError, REPEAT};
 use shared::api::exchange::not_served;
 use shared::api::requests::{
-    CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, DeleteWebhook, RegisterApiKey,
-    ReplayWebhook, RevokeTenantKey, RotateApiKey, RotateTenantKey, SignMessage,
+    CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, DeleteWebhook, ListDeliveries,
+    RegisterApiKey, ReplayWebhook, RevokeTenantKey, RotateApiKey, RotateTenantKey, SignMessage,
+    UpdateWebhook,
 };
 use shared::api::wallet_names::WalletNames;
 use shared::aws::CallError;
@@ -30,7 +31,7 @@ use shared::mpc::{CosignerError, ProtocolError};
 use shared::store::TenantError;
 use shared::tenancy::{KeyId, Scope};
 use shared::wallets::{CreateError, SignError};
-use shared::webhooks::{CreateWebhookError, DeleteWebhookError, ReplayError, Targets};
+use shared::webhooks::{CreateWebhookError, DeleteWebhookError, ReplayError, Targets, TestError};
 use utoipa::PartialSchema;
 
 /// The key of the examples.
@@ -257,6 +258,36 @@ pub(crate) fn tenant_key() -> Vec<ApiError> {
     let id = failures(&["{}"], |body| RevokeTenantKey::read("a b", body));
     let own = [ApiError::tenant_key_not_found(), ApiError::unreadable_path(), ApiError::no_route()];
     id.into_iter().chain(own).collect()
+}
+
+/// Returns the errors of a change of a webhook.
+pub(crate) fn changed() -> Vec<ApiError> {
+    let bodies = [
+        "{}",
+        r#"{"url":"http://hooks.example.com"}"#,
+        r#"{"url":"https://10.0.0.1"}"#,
+        r#"{"events":["wallet.gone"]}"#,
+        r#"{"enabled":"yes"}"#,
+        r#"{"uri":"https://hooks.example.com"}"#,
+    ];
+    let id = "0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b18";
+    failures(&bodies, |body| UpdateWebhook::read(id, body, Targets::Public))
+}
+
+/// Returns the errors of a test of a webhook.
+pub(crate) fn test() -> Vec<ApiError> {
+    let failed = ApiError::internal("Failed to queue the test", &"SQS did not respond");
+    let refused = [TestError::Disabled, TestError::TooMany].map(ApiError::from);
+    refused.into_iter().chain([failed.advise(REPEAT)]).collect()
+}
+
+/// Returns the errors of the parameters of a list of deliveries.
+pub(crate) fn deliveries() -> Vec<ApiError> {
+    let read = |query: &str| {
+        let uri = format!("/?{query}").parse().ok()?;
+        ListDeliveries::read("0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b18", &uri).err()
+    };
+    ["limit=0", "cursor=x", "limit=1&limit=2"].into_iter().filter_map(read).collect()
 }
 
 /// Returns the errors of a replay request.

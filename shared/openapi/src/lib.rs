@@ -22,7 +22,7 @@ use shared::api::error::ErrorBody;
 use shared::api::requests::{
     ClosePosition, CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, ModifyOrder,
     PlaceOrderRequest, RegisterApiKey, ReplayWebhook, RevokeTenantKey, RotateApiKey,
-    RotateTenantKey, SetLeverage, SetTradingPolicy, SignMessage,
+    RotateTenantKey, SetLeverage, SetTradingPolicy, SignMessage, UpdateWebhook,
 };
 use shared::api::responses::{
     AsterData, DataBody, HealthBody, HyperliquidData, RotatedData, SignedBody, WalletBody,
@@ -33,7 +33,10 @@ use shared::api::trading::{
     AllPositionsBody, AsterPositionData, BalancesData, BatchData, CanceledData, FillsBody,
     LeverageData, ListBody, OpenOrdersBody, OrderData, PastOrderData, PolicyData, PositionsBody,
 };
-use shared::api::webhooks::{ReplayedBody, WebhookDeletedBody, WebhookMadeBody, WebhooksBody};
+use shared::api::webhooks::{
+    DeliveriesBody, ReplayedBody, WebhookBody, WebhookDeletedBody, WebhookMadeBody,
+    WebhookTestedBody, WebhooksBody,
+};
 use shared::schema;
 use shared::webhooks::EventBody;
 use utoipa::openapi::extensions::ExtensionsBuilder;
@@ -233,6 +236,10 @@ fn components() -> Components {
     schemas.add::<WebhookMadeBody>("WebhookMade");
     schemas.add::<WebhooksBody>("WebhookList");
     schemas.add::<WebhookDeletedBody>("WebhookDeleted");
+    schemas.add::<UpdateWebhook>("UpdateWebhook");
+    schemas.add::<WebhookBody>("WebhookChanged");
+    schemas.add::<WebhookTestedBody>("WebhookTested");
+    schemas.add::<DeliveriesBody>("DeliveryPage");
     schemas.add::<ReplayedBody>("Replayed");
     schemas.add::<schema::WebhookIdText>("WebhookIdText");
     schemas.add::<CreateTenantKey>("CreateTenantKey");

@@ -16,7 +16,7 @@ use crate::store::Position;
 
 /// Maximum number of wallets in a page.
 pub const MAX_LIMIT: u8 = 100;
-const DEFAULT_LIMIT: u8 = 25;
+pub(super) const DEFAULT_LIMIT: u8 = 25;
 
 const VERSION: u8 = 1;
 const POSITION: usize = 26;
@@ -68,12 +68,7 @@ pub fn page_in_query(tenant: &Tenant, uri: &http::Uri) -> Result<(Position, u8),
     let (mut limit, mut from) = (None, None);
     for (name, text) in url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
         let twice = match &*name {
-            "limit" => {
-                let read = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-                let read = read.filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-                let wrong = || bad("limit must be a number from 1 to 100");
-                limit.replace(read.ok_or_else(wrong)?).is_some()
-            }
+            "limit" => limit.replace(limit_of(&text)?).is_some(),
             "cursor" => {
                 let read = from_cursor(tenant, &text);
                 let wrong = || bad("cursor must be the nextCursor of a response to this tenant");
@@ -86,6 +81,16 @@ pub fn page_in_query(tenant: &Tenant, uri: &http::Uri) -> Result<(Position, u8),
         }
     }
     Ok((from.unwrap_or_default(), limit.unwrap_or(DEFAULT_LIMIT)))
+}
+
+/// Parses the maximum number of entries in a page.
+///
+/// # Errors
+/// 400.
+pub(super) fn limit_of(text: &str) -> Result<u8, ApiError> {
+    let read = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    let read = read.filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    read.ok_or_else(|| bad("limit must be a number from 1 to 100"))
 }
 
 fn bad(error: &'static str) -> ApiError {

@@ -9,8 +9,11 @@ use zeroize::Zeroizing;
 use super::error::{ApiError, REPEAT};
 use super::event_cursor::to_cursor;
 use crate::schema;
-use crate::store::{MAX_OUTSTANDING_REPLAYS, WebhookId, WebhookRecord};
-use crate::webhooks::{CreateWebhookError, DeleteWebhookError, ReplayError, Replayed, Secret};
+use crate::store::{DeliveryRecord, MAX_OUTSTANDING_REPLAYS, WebhookId, WebhookRecord};
+use crate::webhooks::{
+    CreateWebhookError, DeleteWebhookError, EventId, ReplayError, Replayed, Secret, TestError,
+    UpdateWebhookError,
+};
 
 /// A webhook, as shown to its tenant.
 #[derive(Serialize, ToSchema, Debug)]
@@ -123,6 +126,105 @@ impl WebhooksBody {
     }
 }
 
+/// `PUT /api/webhooks/{webhookId}`.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookBody {
+    #[schema(value_type = schema::Succeeded)]
+    success: bool,
+    webhook: WebhookRow,
+}
+
+impl WebhookBody {
+    /// Returns the body of a changed webhook.
+    #[must_use]
+    pub fn new(webhook: &WebhookRecord) -> Self {
+        Self { success: true, webhook: webhook.into() }
+    }
+}
+
+/// `POST /api/webhooks/{webhookId}/test`.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookTestedBody {
+    #[schema(value_type = schema::Succeeded)]
+    success: bool,
+    /// The test's event.
+    #[schema(value_type = schema::EventIdText)]
+    event_id: String,
+}
+
+impl WebhookTestedBody {
+    /// Returns the body of a test.
+    #[must_use]
+    pub fn new(event: &EventId) -> Self {
+        Self { success: true, event_id: event.to_string() }
+    }
+}
+
+/// The delivery of one event.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+struct DeliveryRow {
+    #[schema(value_type = schema::EventIdText)]
+    event_id: String,
+    /// The event's type.
+    #[serde(rename = "type")]
+    #[schema(value_type = schema::SentEventTypeName)]
+    kind: &'static str,
+    /// DELIVERED; RETRYING: the last attempt failed, and another one follows; GIVEN_UP: none
+    /// follows; DISABLED: the receiver returned 410.
+    #[schema(value_type = schema::DeliveryStateName)]
+    state: &'static str,
+    /// Number of the last attempt. A replay counts anew.
+    attempts: u32,
+    #[schema(value_type = schema::Seconds)]
+    last_attempt_at: String,
+    /// The receiver's HTTP status, if the last attempt failed with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u16, required = false)]
+    http_status: Option<u16>,
+    /// Why the last attempt had no response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Code, required = false)]
+    reason: Option<String>,
+}
+
+/// `GET /api/webhooks/{webhookId}/deliveries`.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveriesBody {
+    #[schema(value_type = schema::Succeeded)]
+    success: bool,
+    /// The deliveries, those of the newest events first.
+    deliveries: Vec<DeliveryRow>,
+    /// The cursor of the next page; null on the last one.
+    #[schema(value_type = Option<schema::EventIdText>, required)]
+    next_cursor: Option<String>,
+}
+
+impl DeliveriesBody {
+    /// Returns the body of a page of deliveries.
+    #[must_use]
+    pub fn new(deliveries: Vec<DeliveryRecord>, next: Option<&EventId>) -> Self {
+        let rows = deliveries.into_iter().map(|delivery| {
+            let (http_status, reason) =
+                delivery.failure.map_or((None, None), |failure| (failure.status, failure.reason));
+            DeliveryRow {
+                event_id: delivery.event_id.to_string(),
+                kind: delivery.event_type.as_str(),
+                state: delivery.state.as_str(),
+                attempts: delivery.attempts,
+                last_attempt_at: rfc3339_seconds(delivery.last_attempt_at_ms),
+                http_status,
+                reason,
+            }
+        });
+        let next_cursor = next.map(ToString::to_string);
+        Self { success: true, deliveries: rows.collect(), next_cursor }
+    }
+}
+
 /// `DELETE /api/webhooks/{webhookId}`.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
@@ -189,7 +291,7 @@ impl ApiError {
     #[must_use]
     pub fn webhook_disabled() -> Self {
         Self::new(409, "WEBHOOK_DISABLED", "The webhook is disabled")
-            .advise("Its receiver returned 410. Delete the webhook and create a new one.")
+            .advise("Enable it with PUT /api/webhooks/{webhookId} and \"enabled\": true.")
     }
 }
 
@@ -200,6 +302,27 @@ impl From<CreateWebhookError> for ApiError {
             CreateWebhookError::SecretHidden => Self::secret_not_shown_again(),
             CreateWebhookError::Store(error) => Self::store("Failed to create webhook", &error),
             error => Self::internal("Failed to create webhook", &error),
+        }
+    }
+}
+
+impl From<UpdateWebhookError> for ApiError {
+    fn from(error: UpdateWebhookError) -> Self {
+        match error {
+            UpdateWebhookError::NotFound => Self::webhook_not_found(),
+            UpdateWebhookError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TestError> for ApiError {
+    fn from(error: TestError) -> Self {
+        match error {
+            TestError::NoWebhook => Self::webhook_not_found(),
+            TestError::Disabled => Self::webhook_disabled(),
+            TestError::TooMany => Self::replays_outstanding(),
+            TestError::Store(error) => error.into(),
+            error => Self::internal("Failed to queue the test", &error).advise(REPEAT),
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{Store, key, to_item};
 use crate::events::{Event, EventId, EventType};
 
 /// Time for which an event is stored, in seconds.
-const KEPT_S: u64 = 30 * 24 * 60 * 60;
+pub(super) const KEPT_S: u64 = 30 * 24 * 60 * 60;
 
 /// An event as stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]

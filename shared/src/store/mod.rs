@@ -13,6 +13,7 @@
 //! | `tenant#Q` | `wallets#shard` | how many wallets the tenant has: see `quota` |
 //! | `tenant#H` | `webhook#slot` | [`WebhookRecord`] |
 //! | `tenant#E#shard` | the event's id | [`EventRecord`], dropped after thirty days |
+//! | `tenant#D#webhookId#shard` | the event's id | [`DeliveryRecord`], dropped after thirty days |
 //! | `tenant#O#walletId#exchange` | `order#key`, `ledger` | [`OrderRecord`], [`Ledger`]: see `orders` |
 //! | `tenant#P` | `tenant`, `wallet#walletId` | [`PolicyRecord`] |
 //! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
@@ -22,6 +23,7 @@
 //! share. Tenants and identifiers contain no `#`. Sparse indexes over the credentials and the
 //! wallets serve the scheduled jobs (see [`Index`]) and the list of a tenant's wallets.
 
+mod attempts;
 mod batch;
 mod budget;
 mod credentials;
@@ -54,6 +56,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use uuid::Uuid;
 
+pub use attempts::{DeliveryRecord, DeliveryState};
 pub use budget::{BudgetState, Pool, SLOTS, Spend, Spent};
 pub use credentials::{Expect, NewNonces};
 pub use deliveries::MAX_OUTSTANDING_REPLAYS;
@@ -68,10 +71,11 @@ pub use notes::{DriftFound, DriftKind, DriftNote, ExpiringNote, ExpiringReason};
 pub use operator::{
     MAX_OPERATOR_ACTIONS, MAX_REASON, OperateError, Operated, OperatorAction, OperatorActionKind,
 };
+pub(crate) use orders::ORDER;
 pub use orders::{
-    Change, DueOrder, LegKind, MAX_POLICY_AGE_MS, MovedOrder, ORDER_KEPT_MS, OrderLost,
-    OrderRecord, OrderState, ReserveLost, ReserveTime, Reserving, Seen, SentMethod, Settling,
-    StoredLeg, StoredOutcome, StoredRefusal, StoredSymbol, Submission, SubmissionKind,
+    Change, DueOrder, LegKind, LeverageRecord, MAX_POLICY_AGE_MS, MovedOrder, ORDER_KEPT_MS,
+    OrderLost, OrderRecord, OrderState, ReserveLost, ReserveTime, Reserving, Seen, SentMethod,
+    Settling, StoredLeg, StoredOutcome, StoredRefusal, StoredSymbol, Submission, SubmissionKind,
     TradingAccount, TradingView,
 };
 pub use policy::{PolicyChange, PolicyError, TradingPolicies};
@@ -85,7 +89,9 @@ pub use runs::{Admission, RunPlace};
 pub use tenant_writes::TenantError;
 pub use tenants::{KeyRecord, TenantRecord, is_usable, replacement};
 pub use wallets::{NewWallet, WalletView};
-pub use webhooks::{DeliveryFailure, MAX_URL, MAX_WEBHOOKS, WebhookId, WebhookRecord};
+pub use webhooks::{
+    DeliveryFailure, MAX_URL, MAX_WEBHOOKS, WebhookChange, WebhookId, WebhookRecord,
+};
 
 use domain::ids::Tenant;
 use platform::aws::{Aws, Lazy};

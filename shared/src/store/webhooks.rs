@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::ids::{IdError, Tenant};
 use domain::random::{Random, RandomError};
 use platform::envelope::{Context, Purpose, Sealed};
@@ -131,6 +131,19 @@ pub struct WebhookRecord {
     /// The request with an `Idempotency-Key` that deleted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_by: Option<Uuid>,
+}
+
+/// A change of a webhook. Absent fields keep their value. At least one is present.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct WebhookChange {
+    /// The URL that receives the events; already checked.
+    pub url: Option<String>,
+    /// The event types to send.
+    pub events: Option<Vec<EventType>>,
+    /// The tenant's description; empty for none.
+    pub description: Option<String>,
+    /// Whether events are sent. `true` also ends what the receiver's 410 began.
+    pub enabled: Option<bool>,
 }
 
 impl WebhookRecord {
@@ -269,6 +282,75 @@ impl Store {
             .expression_attribute_values(":by", text(by.unwrap_or_default()))
             .expression_attribute_values(":expires", number(now_ms / 1_000 + REMEMBERED_S));
         update.send().await.map(|_| ()).map_err(update_error)
+    }
+
+    /// Changes a webhook, and returns it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it does not exist.
+    pub async fn update_webhook(
+        &self,
+        tenant: &Tenant,
+        id: WebhookId,
+        change: &WebhookChange,
+        now_ms: u64,
+    ) -> Result<WebhookRecord, StoreError> {
+        let (mut set, mut remove) = (Vec::new(), Vec::new());
+        let mut update = self.on_webhook(tenant, id).return_values(ReturnValue::AllNew);
+        if let Some(url) = &change.url {
+            set.push("#url = :url");
+            // What an earlier receiver did says nothing about the new one.
+            remove.extend(["#failing", "#failure"]);
+            update = update
+                .expression_attribute_names("#url", "url")
+                .expression_attribute_names("#failure", "lastFailure")
+                .expression_attribute_values(":url", AttributeValue::S(url.clone()));
+        }
+        if let Some(events) = &change.events {
+            let names = events.iter().map(|event| AttributeValue::S(event.to_string()));
+            set.push("#events = :events");
+            update = update
+                .expression_attribute_names("#events", "events")
+                .expression_attribute_values(":events", AttributeValue::L(names.collect()));
+        }
+        if let Some(description) = &change.description {
+            update = update.expression_attribute_names("#description", "description");
+            if description.is_empty() {
+                remove.push("#description");
+            } else {
+                set.push("#description = :description");
+                let text = AttributeValue::S(description.clone());
+                update = update.expression_attribute_values(":description", text);
+            }
+        }
+        if let Some(enabled) = change.enabled {
+            update = update.expression_attribute_names("#disabled", "disabledAtMs");
+            if enabled {
+                remove.push("#disabled");
+                if !remove.contains(&"#failing") {
+                    remove.push("#failing");
+                }
+            } else {
+                set.push("#disabled = if_not_exists(#disabled, :now)");
+                update = update.expression_attribute_values(":now", number(now_ms));
+            }
+        }
+        if remove.contains(&"#failing") {
+            update = update.expression_attribute_names("#failing", "failingSinceMs");
+        }
+        let clause = |word: &str, parts: &[&str]| match parts {
+            [] => String::new(),
+            parts => format!("{word} {} ", parts.join(", ")),
+        };
+        let expression = format!("{}{}", clause("SET", &set), clause("REMOVE", &remove));
+        let output = update
+            .update_expression(expression.trim_end())
+            .condition_expression("#id = :id AND attribute_not_exists(#deleted)")
+            .expression_attribute_names("#deleted", "deletedAtMs")
+            .send()
+            .await
+            .map_err(update_error)?;
+        from_item("webhook", output.attributes.unwrap_or_default())
     }
 
     /// Records a delivery.

@@ -15,7 +15,9 @@ use super::secret::{Secret, SecretError};
 use super::target::{Guard, Lookup, NotPublic, Targets};
 use crate::http_client::{HttpSetupError, SetupError, client_builder};
 use crate::runtime::Runtime;
-use crate::store::{DeliveryFailure, EventRecord, Store, WebhookRecord};
+use crate::store::{
+    DeliveryFailure, DeliveryRecord, DeliveryState, EventRecord, Store, WebhookRecord,
+};
 use crate::wallets::envelope_from_env;
 
 /// Timeout of a receiver.
@@ -140,7 +142,7 @@ impl Deliverer {
     /// time.
     pub async fn attempt(&self, attempt: &Attempt) -> bool {
         let Attempt { delivery, number, receipt } = attempt;
-        let delivered = self.deliver(delivery).await;
+        let delivered = self.deliver(delivery, *number).await;
         if delivery.is_replay && *number <= 1 {
             let ended = self.store.end_replay(&delivery.tenant, delivery.webhook_id).await;
             if let Err(error) = ended {
@@ -186,7 +188,7 @@ impl Deliverer {
         ended
     }
 
-    async fn deliver(&self, delivery: &Delivery) -> Result<Ended, DeliverError> {
+    async fn deliver(&self, delivery: &Delivery, number: u32) -> Result<Ended, DeliverError> {
         let Delivery { tenant, webhook_id, event_id, .. } = delivery;
         let (webhook, event) = tokio::join!(
             self.store.webhook(tenant, *webhook_id),
@@ -209,7 +211,10 @@ impl Deliverer {
         let context = WebhookRecord::context(tenant, *webhook_id);
         let secret = Secret::from_bytes(&self.envelope.open(&context, sealed).await?)?;
         let ended = self.post(&webhook, &event, &secret).await;
-        self.note(delivery, &webhook, &ended).await;
+        tokio::join!(
+            self.note(delivery, &webhook, &ended),
+            self.keep(delivery, &event, number, &ended)
+        );
         let counted = match &ended {
             Ended::Delivered => (About::SERVICE, Metric::WebhooksDelivered),
             Ended::Disabled => (About::SERVICE.because("GONE"), Metric::WebhookFailures),
@@ -287,6 +292,29 @@ impl Deliverer {
             410 => Ended::Disabled,
             status @ (429 | 503) => failed(Some(status), None, wanted_s),
             status => failed(Some(status), None, None),
+        }
+    }
+
+    /// Records the attempt for the tenant. If that fails, the delivery is unaffected.
+    async fn keep(&self, delivery: &Delivery, event: &EventRecord, number: u32, ended: &Ended) {
+        let now_ms = self.clock.now_ms();
+        let (state, failure) = match ended {
+            Ended::Delivered => (DeliveryState::Delivered, None),
+            Ended::Disabled => {
+                let failure = DeliveryFailure { at_ms: now_ms, status: Some(410), reason: None };
+                (DeliveryState::Disabled, Some(failure))
+            }
+            Ended::Failed { failure, .. } if number >= MAX_ATTEMPTS => {
+                (DeliveryState::GivenUp, Some(failure.clone()))
+            }
+            Ended::Failed { failure, .. } => (DeliveryState::Retrying, Some(failure.clone())),
+            Ended::Dropped(_) | Ended::Rested { .. } => return,
+        };
+        let of = (event.event_id.clone(), event.event_type);
+        let record = DeliveryRecord::new(of, state, number, now_ms, failure);
+        let (tenant, id) = (&delivery.tenant, delivery.webhook_id);
+        if let Err(error) = self.store.keep_attempt(tenant, id, &record).await {
+            tracing::warn!(%error, webhookId = %id, "attempt not recorded");
         }
     }
 

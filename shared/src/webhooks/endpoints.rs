@@ -10,7 +10,9 @@ use platform::items::{SCHEMA, StoreError};
 use super::EventType;
 use super::secret::{Secret, SecretError};
 use crate::runtime::Runtime;
-use crate::store::{MAX_WEBHOOKS, RequestMark, Store, WebhookId, WebhookRecord, is_hidden};
+use crate::store::{
+    MAX_WEBHOOKS, RequestMark, Store, WebhookChange, WebhookId, WebhookRecord, is_hidden,
+};
 use crate::wallets::envelope_from_env;
 
 /// A webhook to create.
@@ -45,6 +47,17 @@ pub enum CreateWebhookError {
     /// The random number generator failed.
     #[error(transparent)]
     Random(#[from] RandomError),
+}
+
+/// Why a webhook was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateWebhookError {
+    /// The tenant has no such webhook.
+    #[error("webhook not found")]
+    NotFound,
+    /// The table failed.
+    #[error(transparent)]
+    Store(StoreError),
 }
 
 /// Why a webhook was not deleted.
@@ -155,6 +168,23 @@ impl Store {
         webhooks.retain(WebhookRecord::is_there);
         webhooks.sort_by_key(|webhook| (webhook.created_at_ms, webhook.webhook_id.uuid()));
         Ok(webhooks)
+    }
+
+    /// Changes a webhook. A retry has the same result.
+    ///
+    /// # Errors
+    /// Fails when it does not exist, or the table fails.
+    pub async fn change_webhook(
+        &self,
+        tenant: &Tenant,
+        id: WebhookId,
+        change: &WebhookChange,
+        now_ms: u64,
+    ) -> Result<WebhookRecord, UpdateWebhookError> {
+        match self.update_webhook(tenant, id, change, now_ms).await {
+            Err(StoreError::Conflict) => Err(UpdateWebhookError::NotFound),
+            result => result.map_err(UpdateWebhookError::Store),
+        }
     }
 
     /// Deletes a webhook. A retry of the same request succeeds again.

@@ -9,7 +9,7 @@
 //! | `secret` | a webhook's signing secret, and the signature |
 //! | `target` | the allowed destinations |
 //! | `deliver` | sends, and decides about the next attempt |
-//! | `endpoints`, `replay` | the operations of the API on a tenant's webhooks |
+//! | `endpoints`, `replay`, `test` | the operations of the API on a tenant's webhooks |
 
 mod changes;
 mod deliver;
@@ -22,12 +22,15 @@ mod queue;
 mod replay;
 mod secret;
 mod target;
+mod test;
 
 pub use crate::events::{Event, EventId, EventType};
 pub use crate::store::MAX_URL;
 pub use changes::{Change, Images};
 pub use deliver::{Attempt, Deliverer, MAX_ATTEMPTS, backoff_s};
-pub use endpoints::{CreateWebhookError, DeleteWebhookError, NewWebhook, Webhooks};
+pub use endpoints::{
+    CreateWebhookError, DeleteWebhookError, NewWebhook, UpdateWebhookError, Webhooks,
+};
 pub use payload::{
     CredentialActive, CredentialDrift, CredentialExpiring, CredentialRenewed, CredentialRevoked,
     DriftEntry, EventBody, OrderEvent, WalletCreated, WebhookTest,
@@ -37,3 +40,4 @@ pub use queue::{Deliveries, Delivery, QueueError};
 pub use replay::{MAX_REPLAYED, Replay, ReplayError, Replayed, Replayer};
 pub use secret::{Secret, SecretError};
 pub use target::{Lookup, Targets, is_public};
+pub use test::{TestError, Tester};

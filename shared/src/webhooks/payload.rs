@@ -12,7 +12,7 @@ use crate::schema;
 #[serde(rename_all = "camelCase")]
 pub struct EventBody<T: ToSchema> {
     #[serde(rename = "type")]
-    #[schema(value_type = schema::EventTypeName)]
+    #[schema(value_type = schema::SentEventTypeName)]
     pub(super) kind: EventType,
     /// The time of the event.
     #[schema(value_type = schema::Seconds)]

@@ -77,7 +77,7 @@ pub(crate) fn dynamodb(caller: &str, operation: &str, request: &Value) -> Vec<Ca
 }
 
 /// The functions that may access only some partitions of their table.
-const LIMITED_TO_PARTITIONS: [&str; 34] = [
+const LIMITED_TO_PARTITIONS: [&str; 37] = [
     "cancel-orders-aster",
     "cancel-orders-hyperliquid",
     "close-position-aster",
@@ -96,6 +96,7 @@ const LIMITED_TO_PARTITIONS: [&str; 34] = [
     "get-positions-aster",
     "get-positions-hyperliquid",
     "get-trading-policy",
+    "list-deliveries",
     "list-tenant-keys",
     "list-webhooks",
     "modify-order-aster",
@@ -112,6 +113,8 @@ const LIMITED_TO_PARTITIONS: [&str; 34] = [
     "set-leverage-aster",
     "set-leverage-hyperliquid",
     "set-trading-policy",
+    "test-webhook",
+    "update-webhook",
 ];
 
 /// The control plane of API Gateway: an action is a method on a path. The key's id is anything.

@@ -45,7 +45,7 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
         .filter(|_| function.schedule().is_some() && !function.in_cosigner_stack);
     let webhooks: &[&str] = match function.package.as_str() {
         "publish-events" => &["Deliveries.Arn", "WalletsTable.StreamArn", "JobsDeadLetters.Arn"],
-        "deliver-webhook" | "replay-webhook" => &["Deliveries.Arn"],
+        "deliver-webhook" | "replay-webhook" | "test-webhook" => &["Deliveries.Arn"],
         _ => &[],
     };
     let webhooks = webhooks.iter().map(|name| (*name).to_owned());

@@ -144,7 +144,14 @@ fn function_that_writes_tenants_or_their_keys_is_found() {
 #[test]
 fn functions_of_webhooks_do_not_write_users() {
     let stacks = Stacks::deployed();
-    for package in ["create-webhook", "delete-webhook", "deliver-webhook", "replay-webhook"] {
+    for package in [
+        "create-webhook",
+        "delete-webhook",
+        "deliver-webhook",
+        "replay-webhook",
+        "test-webhook",
+        "update-webhook",
+    ] {
         let function = stacks.function(package);
         for action in WRITES {
             assert!(!may(&function, action, "acme#U#H"), "{package}: {action}");

@@ -9,11 +9,12 @@ use url::Url;
 use utoipa::ToSchema;
 
 use crate::api::body::{JsonBody, bad_id};
+use crate::api::cursor::{DEFAULT_LIMIT, limit_of};
 use crate::api::error::ApiError;
 use crate::api::event_cursor::from_cursor;
 use crate::schema;
-use crate::store::{EventPosition, WebhookId};
-use crate::webhooks::{EventType, NewWebhook, Replay, Targets};
+use crate::store::{EventPosition, WebhookChange, WebhookId};
+use crate::webhooks::{EventId, EventType, NewWebhook, Replay, Targets};
 
 /// `POST /api/webhooks`.
 #[derive(ToSchema, Clone, Debug)]
@@ -41,30 +42,147 @@ impl CreateWebhook {
     pub fn read(body: &JsonBody, targets: Targets) -> Result<Self, ApiError> {
         body.only::<Self>()?;
         let url = targets.parse(body.required("url")?).map_err(ApiError::bad_request)?;
-        let events = match body.texts("events")? {
-            None => EventType::SUBSCRIBED.to_vec(),
-            Some(named) if named.len() > EventType::SUBSCRIBED.len() => {
-                return Err(ApiError::bad_request("events must name each type once"));
-            }
-            Some(named) => {
-                let read =
-                    named.iter().map(|name| name.parse()).collect::<Result<BTreeSet<_>, _>>();
-                read.map_err(bad_id)?.into_iter().collect()
-            }
-        };
-        if events.is_empty() {
-            return Err(ApiError::bad_request("events must name at least one type"));
+        let events = events(body)?.unwrap_or_else(|| EventType::SUBSCRIBED.to_vec());
+        let description = description(body)?;
+        Ok(Self { url, events, description })
+    }
+}
+
+/// Reads the event types of a webhook, if the request names them.
+fn events(body: &JsonBody) -> Result<Option<Vec<EventType>>, ApiError> {
+    let Some(named) = body.texts("events")? else { return Ok(None) };
+    if named.len() > EventType::SUBSCRIBED.len() {
+        return Err(ApiError::bad_request("events must name each type once"));
+    }
+    if named.is_empty() {
+        return Err(ApiError::bad_request("events must name at least one type"));
+    }
+    let read = named.iter().map(|name| name.parse()).collect::<Result<BTreeSet<_>, _>>();
+    Ok(Some(read.map_err(bad_id)?.into_iter().collect()))
+}
+
+/// Reads the description of a webhook, if the request has one.
+fn description(body: &JsonBody) -> Result<Option<String>, ApiError> {
+    let description = body.optional("description")?;
+    let fits = |text: &&str| {
+        text.chars().count() <= CreateWebhook::MAX_DESCRIPTION
+            && !text.chars().any(char::is_control)
+    };
+    if description.is_some_and(|text| !fits(&text)) {
+        return Err(ApiError::bad_request(
+            "description must have at most 200 characters, on one line",
+        ));
+    }
+    Ok(description.map(ToOwned::to_owned))
+}
+
+/// `PUT /api/webhooks/{webhookId}`. Absent fields keep their value.
+#[derive(ToSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateWebhook {
+    /// The webhook in the path.
+    #[schema(ignore)]
+    pub webhook_id: WebhookId,
+    /// The https URL that receives the events.
+    #[schema(value_type = Option<schema::WebhookUrl>)]
+    url: Option<String>,
+    /// The event types to send.
+    #[schema(value_type = Option<Vec<schema::EventTypeName>>, min_items = 1, max_items = 9)]
+    events: Option<Vec<EventType>>,
+    /// Your description of the webhook; empty for none.
+    #[schema(value_type = Option<schema::WebhookDescription>)]
+    description: Option<String>,
+    /// Whether events are sent. true also enables a webhook whose receiver returned 410.
+    enabled: Option<bool>,
+}
+
+impl UpdateWebhook {
+    /// Parses and checks a request. `id` is the webhook in the path, and `targets` defines where
+    /// events may be sent.
+    ///
+    /// # Errors
+    /// 400, naming the field or the parameter.
+    pub fn read(id: &str, body: &JsonBody, targets: Targets) -> Result<Self, ApiError> {
+        let webhook_id = id.parse().map_err(bad_id)?;
+        body.only::<Self>()?;
+        let url = body.optional("url")?.map(|url| targets.parse(url)).transpose();
+        let url = url.map_err(ApiError::bad_request)?.map(Into::into);
+        let (events, description) = (events(body)?, description(body)?);
+        let enabled = body.optional_flag("enabled")?;
+        if url.is_none() && events.is_none() && description.is_none() && enabled.is_none() {
+            let error = "expected url, events, description or enabled";
+            return Err(ApiError::bad_request(error));
         }
-        let description = body.optional("description")?;
-        let fits = |text: &&str| {
-            text.chars().count() <= Self::MAX_DESCRIPTION && !text.chars().any(char::is_control)
-        };
-        if description.is_some_and(|text| !fits(&text)) {
-            return Err(ApiError::bad_request(
-                "description must have at most 200 characters, on one line",
-            ));
+        Ok(Self { webhook_id, url, events, description, enabled })
+    }
+}
+
+impl From<UpdateWebhook> for WebhookChange {
+    fn from(request: UpdateWebhook) -> Self {
+        let UpdateWebhook { url, events, description, enabled, .. } = request;
+        Self { url, events, description, enabled }
+    }
+}
+
+/// `POST /api/webhooks/{webhookId}/test`. It takes no body, or an empty one.
+#[derive(ToSchema, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct TestWebhook {
+    /// The webhook in the path.
+    #[schema(ignore)]
+    pub webhook_id: WebhookId,
+}
+
+impl TestWebhook {
+    /// Parses and checks a request. `id` is the webhook in the path.
+    ///
+    /// # Errors
+    /// 400, naming the field or the parameter.
+    pub fn read(id: &str, body: &JsonBody) -> Result<Self, ApiError> {
+        body.only::<Self>()?;
+        Ok(Self { webhook_id: id.parse().map_err(bad_id)? })
+    }
+}
+
+/// `GET /api/webhooks/{webhookId}/deliveries`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListDeliveries {
+    /// The webhook in the path.
+    pub webhook_id: WebhookId,
+    /// The last event of the previous page.
+    pub before: Option<EventId>,
+    /// Maximum number of deliveries.
+    pub limit: u8,
+}
+
+impl ListDeliveries {
+    /// Parses and checks a request. `id` is the webhook in the path.
+    ///
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn read(id: &str, uri: &http::Uri) -> Result<Self, ApiError> {
+        let webhook_id = id.parse().map_err(bad_id)?;
+        let (mut limit, mut before) = (None, None);
+        let query = uri.query().unwrap_or_default().as_bytes();
+        for (name, text) in url::form_urlencoded::parse(query) {
+            let is_twice = match &*name {
+                "limit" => limit.replace(limit_of(&text)?).is_some(),
+                "cursor" => {
+                    let read: Option<EventId> = text.parse().ok();
+                    let wrong = || {
+                        ApiError::bad_request(
+                            "cursor must be the nextCursor of a response to this tenant",
+                        )
+                    };
+                    before.replace(read.ok_or_else(wrong)?).is_some()
+                }
+                _ => false,
+            };
+            if is_twice {
+                return Err(ApiError::bad_request(format!("{name} must be given once")));
+            }
         }
-        Ok(Self { url, events, description: description.map(ToOwned::to_owned) })
+        Ok(Self { webhook_id, before, limit: limit.unwrap_or(DEFAULT_LIMIT) })
     }
 }
 

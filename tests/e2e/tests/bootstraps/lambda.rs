@@ -23,7 +23,7 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// All functions.
-pub(crate) const FUNCTIONS: [&str; 51] = [
+pub(crate) const FUNCTIONS: [&str; 54] = [
     "cancel-orders-aster",
     "cancel-orders-hyperliquid",
     "close-position-aster",
@@ -51,6 +51,7 @@ pub(crate) const FUNCTIONS: [&str; 51] = [
     "get-wallet",
     "health",
     "list-agents",
+    "list-deliveries",
     "list-tenant-keys",
     "list-wallets",
     "list-webhooks",
@@ -75,6 +76,8 @@ pub(crate) const FUNCTIONS: [&str; 51] = [
     "set-leverage-hyperliquid",
     "set-trading-policy",
     "sign-message",
+    "test-webhook",
+    "update-webhook",
 ];
 
 /// The functions that a schedule invokes. API Gateway invokes the others, except the cosigner.

@@ -1,7 +1,7 @@
 //! The meanings of the environment variables: name, default, description.
 
 /// The variables of the functions.
-pub(super) const VARIABLES: [(&str, &str, &str); 52] = [
+pub(super) const VARIABLES: [(&str, &str, &str); 56] = [
     ("WALLETS_TABLE", "required", "Name of the wallets table."),
     ("WALLETS_KEY_ID", "required", "KMS key of party 1's shares and secrets."),
     ("COSIGNER_FUNCTION", "required", "Function of party 2, with the caller's alias."),
@@ -29,6 +29,22 @@ pub(super) const VARIABLES: [(&str, &str, &str); 52] = [
         "HYPERLIQUID_WEIGHT_PER_MINUTE",
         "`960`",
         "Weight that may be used at Hyperliquid in a minute, from 200 to 100,000.",
+    ),
+    (
+        "HYPERLIQUID_BUILDER",
+        "none",
+        "Builder that wallets approve at Hyperliquid and that orders carry.",
+    ),
+    (
+        "HYPERLIQUID_BUILDER_FEE",
+        "required with `HYPERLIQUID_BUILDER`",
+        "Its fee in tenths of a basis point, from 1 to 100.",
+    ),
+    ("ASTER_BUILDER", "none", "Builder that wallets approve at Aster and that orders carry."),
+    (
+        "ASTER_BUILDER_FEE",
+        "required with `ASTER_BUILDER`",
+        "Its fee in tenths of a basis point, from 1 to 100.",
     ),
     ("ASTER_URL", "required", "URL of Aster: https, or http on loopback."),
     (

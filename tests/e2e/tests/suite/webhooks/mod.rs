@@ -5,6 +5,8 @@
 mod engines;
 mod events;
 mod failures;
+mod manage;
+mod orders;
 mod receiver;
 
 use e2e::{Reply, TestApp};

@@ -13,9 +13,9 @@
 )]
 
 mod call;
+mod row;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -31,6 +31,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 pub use call::{Call, ended};
+pub use row::Row;
 
 use crate::proxy::{Fate, Process, Proxy, Side};
 use crate::{RENEW_LIMITS, Reply, TestApp};
@@ -46,7 +47,7 @@ pub struct Harness {
     pub app: TestApp,
     /// The network proxy of the processes.
     pub proxy: Proxy,
-    /// Without `EVERY_CASE=1`, one of this many kill points is tested: see [`drawn`].
+    /// Without `EVERY_CASE`, one of this many kill points is tested: see [`drawn`].
     pub one_in: usize,
 }
 
@@ -209,7 +210,7 @@ impl Harness {
         let calls = self.calls_of(&call).await;
         check(&call).await;
         let mut row = Row::new(operation);
-        for (name, nth) in drawn(killable(calls), 2 * self.one_in) {
+        for (name, nth) in drawn_part(killable(calls), 2 * self.one_in) {
             *row.points.entry(name.clone()).or_default() += 1;
             let killed_once = async || {
                 let call = prepare().await;
@@ -248,7 +249,7 @@ impl Harness {
     }
 
     /// Kills the prepared operation at each of its calls, before and after the call, lets an honest
-    /// client finish it, and runs the check. Without `EVERY_CASE=1`, it kills at [`drawn`] calls
+    /// client finish it, and runs the check. Without `EVERY_CASE`, it kills at [`drawn`] calls
     /// only.
     pub async fn drive(
         &self,
@@ -284,7 +285,7 @@ impl Harness {
             *nth += 1;
             points.extend(sides(&name, *nth).iter().map(|&side| (name.clone(), *nth, side)));
         }
-        for (name, nth, side) in drawn(points, self.one_in) {
+        for (name, nth, side) in drawn_part(points, self.one_in) {
             let call = prepare().await;
             self.kill_at(&call, &name, nth, side).await;
             self.app.clock.advance_ms(call.retry_delay_ms());
@@ -345,49 +346,8 @@ fn sides(call: &str, nth: usize) -> &'static [Side] {
     }
 }
 
-/// The results of killing one operation.
-#[derive(Debug)]
-pub struct Row {
-    operation: &'static str,
-    /// Each remote call, and how often it is made.
-    points: BTreeMap<String, usize>,
-    /// The statuses of the retries, and the number of kills with these statuses.
-    outcomes: BTreeMap<String, usize>,
-    max_retries: usize,
-}
-
-impl Row {
-    fn new(operation: &'static str) -> Self {
-        let (points, outcomes) = Default::default();
-        Self { operation, points, outcomes, max_retries: 0 }
-    }
-
-    fn add(&mut self, statuses: &[u16]) {
-        let texts: Vec<String> = statuses.iter().map(u16::to_string).collect();
-        *self.outcomes.entry(texts.join(" ")).or_default() += 1;
-        self.max_retries = self.max_retries.max(statuses.len());
-    }
-
-    /// The head of a table of rows.
-    pub const HEAD: &str = "\
-        | operation | remote calls | kills | retry statuses (kills) | max. retries | result |\n\
-        | --- | --- | --- | --- | --- | --- |";
-}
-
-/// A row of the table.
-impl fmt::Display for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let calls: usize = self.points.values().sum();
-        let outcomes: Vec<String> =
-            self.outcomes.iter().map(|(statuses, kills)| format!("{statuses} ({kills})")).collect();
-        let (operation, outcomes, most) = (self.operation, outcomes.join(", "), self.max_retries);
-        let kills: usize = self.outcomes.values().sum();
-        write!(f, "| {operation} | {calls} | {kills} | {outcomes} | {most} | as expected |")
-    }
-}
-
-/// Returns every nth case, from a random first one. Returns all cases with `EVERY_CASE=1`, which
-/// the nightly run sets. Returns at least one case.
+/// Returns every nth case, from a random first one. Returns all cases if `EVERY_CASE` is set, as in
+/// the nightly run. Returns at least one case.
 #[must_use]
 pub fn drawn<T>(cases: Vec<T>, one_in: usize) -> Vec<T> {
     if std::env::var_os("EVERY_CASE").is_some() {
@@ -396,4 +356,16 @@ pub fn drawn<T>(cases: Vec<T>, one_in: usize) -> Vec<T> {
     let [byte]: [u8; 1] = domain::random::Random::system().bytes().expect("randomness");
     let first = usize::from(byte) % one_in.min(cases.len()).max(1);
     cases.into_iter().skip(first).step_by(one_in).collect()
+}
+
+/// Like [`drawn`], for the first death of a case. `EVERY_CASE=2/4` returns the second of four parts
+/// of all cases, so that a full set can run in parts.
+fn drawn_part<T>(cases: Vec<T>, one_in: usize) -> Vec<T> {
+    let value = std::env::var("EVERY_CASE").unwrap_or_default();
+    let Some((part, parts)) = value.split_once('/') else { return drawn(cases, one_in) };
+    let number =
+        |text: &str| text.parse::<usize>().expect("EVERY_CASE is 1, or a part such as 2/4");
+    let (part, parts) = (number(part), number(parts));
+    assert!((1..=parts).contains(&part), "EVERY_CASE names part {part} of {parts}");
+    cases.into_iter().skip(part - 1).step_by(parts).collect()
 }

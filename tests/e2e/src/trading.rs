@@ -15,10 +15,10 @@ use exchange_sim::steer::{Executed, OpenOrder};
 use exchange_sim::{Address, aster, hyperliquid};
 use platform::items::from_item;
 use serde_json::Value;
-use shared::store::{OrderRecord, OrderState, StoredOutcome, TradingAccount};
+use shared::store::{LegKind, OrderRecord, OrderState, StoredOutcome, TradingAccount};
 use shared::trading::decimal::Decimal;
 use shared::trading::ids::{ClientOrderId, ExchangeOrderId, Leg, OrderKey};
-use shared::trading::ledger::Ledger;
+use shared::trading::ledger::{Ledger, READ_LAG_MS};
 
 use crate::kill::Harness;
 use crate::{TestApp, invariants};
@@ -93,8 +93,15 @@ impl Desk {
     /// Returns how often the exchange has accepted an order, under the ids of all its signatures.
     #[must_use]
     pub fn accepted(&self, app: &TestApp, id: &str) -> u32 {
-        let of_order = self.executions(app).into_iter().filter(|(text, _)| self.is_of(text, id));
-        of_order.map(|(_, executed)| executed.accepted).sum()
+        self.executed(app, id, Leg::Entry).iter().map(|executed| executed.accepted).sum()
+    }
+
+    /// Returns what became of a part of an order, for each of its ids that the exchange accepted.
+    #[must_use]
+    pub fn executed(&self, app: &TestApp, id: &str, leg: Leg) -> Vec<Executed> {
+        let executions = self.executions(app).into_iter();
+        let of_part = executions.filter(|(text, _)| self.is_part_of(text, id, leg));
+        of_part.map(|(_, executed)| executed).collect()
     }
 
     /// Returns the open orders at the exchange that have the ids of an order.
@@ -105,10 +112,25 @@ impl Desk {
         open
     }
 
+    /// Returns the open orders at the exchange that are attached to an order.
+    #[must_use]
+    pub fn attached_to(&self, app: &TestApp, id: &str) -> Vec<OpenOrder> {
+        let is_attached = |text: &String| {
+            [Leg::TakeProfit, Leg::StopLoss].iter().any(|leg| self.is_part_of(text, id, *leg))
+        };
+        let mut open = self.open_orders(app);
+        open.retain(|order| order.client_order_id.as_ref().is_some_and(is_attached));
+        open
+    }
+
     fn is_of(&self, text: &str, id: &str) -> bool {
+        self.is_part_of(text, id, Leg::Entry)
+    }
+
+    fn is_part_of(&self, text: &str, id: &str, leg: Leg) -> bool {
         let key = self.account.order_key(&id.parse::<ClientOrderId>().unwrap());
         let parsed = ExchangeOrderId::parse(self.exchange(), text);
-        parsed.is_some_and(|it| it.key == key && it.leg == Leg::Entry)
+        parsed.is_some_and(|it| it.key == key && it.leg == leg)
     }
 
     /// Returns the records of all orders, read from the table itself.
@@ -194,7 +216,7 @@ impl Desk {
 
     /// Checks that every outcome is known and agrees with the exchange, that the exchange executed
     /// each order at most once, that the ledger's nonce is not below one that the exchange has seen,
-    /// and that nothing is reserved.
+    /// and that nothing stays reserved.
     pub async fn assert_settled(&self, app: &TestApp) {
         let (records, ledger) = self.stored(app).await;
         let (executions, open) = (self.executions(app), self.open_orders(app));
@@ -216,7 +238,8 @@ impl Desk {
             assert!(executed.accepted <= 1, "accepted twice under one id: {text} {executed:?}");
             assert!(executed.requests.len() <= 1, "signed twice under one id: {text}");
         }
-        assert_eq!(books.ledger.reserved, BTreeMap::new(), "reserved for no order");
+        let reserved = &books.ledger.at(app.clock.now_ms() + READ_LAG_MS).reserved;
+        assert_eq!(reserved, &BTreeMap::new(), "reserved for no order");
         let last = books.ledger.nonce;
         for nonce in self.nonces(app) {
             assert!(nonce <= last, "the exchange has seen nonce {nonce}, the ledger has {last}");
@@ -260,6 +283,32 @@ impl Desk {
             assert!(Decimal::parse(stored).unwrap() <= filled, "{filled} filled: {record:?}");
         }
         self.assert_open_agrees(record, books, &text(record.placed_generation));
+        self.assert_legs_agree(record, books, &accepted);
+    }
+
+    /// Checks the attached orders of a record. `entries` are the generations of the order itself
+    /// that the exchange accepted.
+    fn assert_legs_agree(&self, record: &OrderRecord, books: &Books, entries: &[u8]) {
+        for (leg, kind) in
+            [(Leg::TakeProfit, LegKind::TakeProfit), (Leg::StopLoss, LegKind::StopLoss)]
+        {
+            let own = books.accepted.get(&self.account.order_key(&record.client_order_id));
+            let own: Vec<_> = own.into_iter().flatten().filter(|(_, id)| id.leg == leg).collect();
+            assert!(own.len() <= 1, "attached twice: {own:?} {record:?}");
+            let Some((text, id)) = own.first() else { continue };
+            assert!(entries.contains(&id.generation), "attached to no order: {record:?}");
+            let size = record.request.quantity.value();
+            let filled = Decimal::parse(&books.executions[text].filled).unwrap();
+            assert!(filled <= size, "{filled} filled by an attached order: {record:?}");
+            let is_it = |order: &&OpenOrder| order.client_order_id.as_ref() == Some(text);
+            let open = books.open.iter().find(is_it);
+            let Some(StoredOutcome::Placed { legs, .. }) = &record.outcome else { continue };
+            let stored = legs.iter().find(|stored| stored.kind == kind);
+            let stored = stored.and_then(|stored| stored.order_id.as_deref());
+            if let (Some(open), Some(stored)) = (open, stored) {
+                assert_eq!(stored, open.order_id.to_string(), "{record:?}");
+            }
+        }
     }
 
     /// Checks the open order of a record, if there is one.

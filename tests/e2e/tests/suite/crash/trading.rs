@@ -9,6 +9,8 @@
     reason = "tests report what they cover, and a failing test panics"
 )]
 
+mod acknowledged;
+mod attached;
 mod races;
 mod stalled;
 

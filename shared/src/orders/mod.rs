@@ -4,15 +4,17 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `place`, `modify`, `cancel`, `cancel_all`, `read` | the operations of callers |
-//! | `resolve`, `finding`, `job` | finding the outcome of an order whose response was lost |
+//! | `close`, `leverage`, `account` | closing positions, changing leverage, and reading an account |
+//! | `resolve`, `finding`, `job`, `removal` | finding the outcome of an order whose response was lost |
 //! | `plan` | the orders of a request: checked, priced, and built for the exchange |
 //! | `reserve`, `exposure` | the transaction that stores the signed bytes before they are sent |
-//! | `outcome` | the meaning of an exchange's response for the record |
+//! | `outcome`, `made` | the meaning of an exchange's response for the record |
 //! | `target` | the order that a caller names |
 //! | `client` | the two exchanges with their budget and circuit |
 //! | `markets` | the markets of an exchange, cached with a bounded age |
 //! | `access` | the wallet, its credential, its policy and its agent's key |
 //! | `sequencer` | one reservation at a time for each wallet in a process |
+//! | `deadline` | the time limits of a request |
 //! | `config` | settings and dependencies |
 //! | `view`, `error` | results and errors |
 //!
@@ -25,33 +27,45 @@
 #![deny(clippy::float_arithmetic)]
 
 mod access;
+mod account;
 mod cancel;
 mod cancel_all;
 mod client;
+mod close;
 mod config;
+mod deadline;
 mod error;
 mod exposure;
 mod finding;
 mod job;
+mod leverage;
+mod made;
 mod markets;
 mod modify;
 mod outcome;
 mod place;
 mod plan;
 mod read;
+mod removal;
 mod reserve;
 mod resolve;
 mod sequencer;
 mod target;
 mod view;
 
+pub use account::{BalancesView, FillView, FillsView, PositionsView};
+pub use close::{AllToClose, ClosedPosition, Closing, PositionToClose};
 pub use config::{TradeConfig, TraderParts};
 pub use error::{BrokenRule, CredentialGap, TradeError};
 pub use job::{ResolveLimits, ResolveRun};
+pub use leverage::LeverageView;
+pub use outcome::is_about_the_order;
+pub use removal::Resolvers;
 pub use view::{LegView, OrderToPlace, OrderView, PlacedOrder, Placing};
 
 use std::sync::Arc;
 
+use domain::builder::Builder;
 use domain::clock::Clock;
 use domain::ids::{Exchange, Tenant};
 use domain::random::Random;
@@ -67,7 +81,8 @@ use client::wire::Wire;
 use markets::{MarketCache, Reading};
 use sequencer::Sequencer;
 
-/// Maximum duration of a request, in milliseconds. It is shorter than API Gateway's 29 seconds.
+/// Until when a request may begin a call to an exchange, in milliseconds after its start. With the
+/// last call it is shorter than API Gateway's 29 seconds.
 const REQUEST_MS: u64 = 20_000;
 
 /// The orders of one exchange. Clones share connections, caches and turns.
@@ -81,6 +96,8 @@ pub struct Trader {
     budget: config::BudgetParts,
     markets: Arc<MarketCache>,
     sequencer: Sequencer,
+    /// The builder that orders carry if the wallet has approved it.
+    builder: Option<Builder>,
 }
 
 impl Trader {
@@ -110,7 +127,7 @@ impl Trader {
     pub fn aster(parts: TraderParts, config: &AsterConfig) -> Self {
         let timeout_ms = parts.config.order_timeout_ms;
         let client = aster::trade::Client::new(config, timeout_ms, &parts.clock, &parts.random);
-        Self::new(parts, Wire::Aster(client))
+        Self::new(parts, Wire::Aster(client), config.builder)
     }
 
     /// Returns Hyperliquid's orders, with these dependencies.
@@ -118,10 +135,10 @@ impl Trader {
     pub fn hyperliquid(parts: TraderParts, config: &HyperliquidConfig) -> Self {
         let timeout_ms = parts.config.order_timeout_ms;
         let client = hyperliquid::trade::Client::new(config, timeout_ms, &parts.clock);
-        Self::new(parts, Wire::Hyperliquid(client))
+        Self::new(parts, Wire::Hyperliquid(client), config.builder)
     }
 
-    fn new(parts: TraderParts, wire: Wire) -> Self {
+    fn new(parts: TraderParts, wire: Wire, builder: Option<Builder>) -> Self {
         let TraderParts { store, envelope, clock, random, budget, spender, config } = parts;
         let exchange = wire.exchange();
         let budget = config::BudgetParts { config: Arc::new(budget), exchange };
@@ -131,6 +148,7 @@ impl Trader {
             keys: config.keys,
             markets: Arc::default(),
             sequencer: Sequencer::default(),
+            builder,
             store,
             envelope,
             random,

@@ -10,16 +10,18 @@
 //! A process that dies before 4 has changed nothing. After 4 the record exists, and a repeat or the
 //! job finds its outcome.
 
+mod batch;
 mod known;
 mod send;
 
+use domain::builder::Builder;
 use domain::eth::AgentKey;
 use domain::ids::WalletRef;
 
 use super::access::ensure_not_frozen;
-use super::client::call::Asker;
+use super::client::call::{Asker, Unsigned};
 use super::outcome::{result_of, wait_s};
-use super::plan::{self, Named, Planned, Signing};
+use super::plan::{self, Planned, Signing};
 use super::reserve::{NotReserved, Request};
 use super::resolve::{Case, REQUEST_WAIT_MS, Resolution};
 use super::view::{OrderToPlace, PlacedOrder, Placing};
@@ -29,8 +31,11 @@ use crate::store::{
     OrderRecord, OrderState, Reserving, Seen, SubmissionKind, TradingAccount, TradingView,
 };
 use crate::trading::ids::ClientOrderId;
-use crate::trading::order::{Fingerprint, check_batch};
+use crate::trading::order::{ClosedMarket, Fingerprint, OrderFault};
 use crate::trading::policy::Policy;
+pub(super) use batch::Batch;
+use batch::Wanted;
+pub(super) use known::is_about_the_service;
 use known::{Known, known};
 use send::Refusals;
 pub(super) use send::{is_worth_resending, lease_until_ms};
@@ -41,36 +46,6 @@ const PASSES: u32 = 4;
 
 /// The wait before orders are signed again after such a refusal, in milliseconds.
 const RENEWAL_WAIT_MS: u64 = 700;
-
-/// The orders of a request.
-#[derive(Clone, Debug)]
-struct Batch {
-    orders: Vec<Named>,
-    unit: Fingerprint,
-}
-
-impl Batch {
-    fn new(
-        account: &TradingAccount,
-        orders: &[(ClientOrderId, &OrderToPlace)],
-    ) -> Result<Self, TradeError> {
-        let pairs: Vec<_> =
-            orders.iter().map(|(id, order)| (id.clone(), order.request.clone())).collect();
-        check_batch(account.exchange, &pairs)?;
-        let named = pairs.into_iter().enumerate().map(|(index, (id, request))| {
-            let (key, fingerprint) = (account.order_key(&id), request.fingerprint());
-            Named { index, id, key, request, fingerprint }
-        });
-        let orders: Vec<_> = named.collect();
-        let contents: Vec<_> =
-            orders.iter().map(|it| (it.id.clone(), it.fingerprint.clone())).collect();
-        Ok(Self { unit: Fingerprint::of_unit(&contents), orders })
-    }
-
-    fn named(&self, indices: &[usize]) -> Vec<Named> {
-        indices.iter().filter_map(|index| self.orders.get(*index).cloned()).collect()
-    }
-}
 
 /// What one pass has come to.
 enum Pass {
@@ -95,17 +70,47 @@ impl Trader {
         let until_ms = self.now_ms() + REQUEST_MS;
         let account = self.account(caller, wallet).await?;
         let batch = Batch::new(&account, &self.ids(orders, key)?)?;
+        self.place_batch(&account, &batch, until_ms).await
+    }
+
+    /// Places the orders of a request in as many passes as it takes.
+    pub(super) async fn place_batch(
+        &self,
+        account: &TradingAccount,
+        batch: &Batch,
+        until_ms: u64,
+    ) -> Result<Placing, TradeError> {
         let mut renewals = Refusals::default();
         let mut last = None;
         for _ in 0..PASSES {
-            match self.pass(&account, &batch, until_ms, &mut renewals, &mut last).await? {
+            match self.pass(account, batch, until_ms, &mut renewals, &mut last).await? {
                 Pass::Done(placing) => return Ok(placing),
                 Pass::Again => {}
             }
         }
-        // Every pass has met another request for the same orders.
-        let first = batch.orders.into_iter().next().ok_or(TradeError::NoOrder)?;
-        Err(last.unwrap_or(TradeError::InProgress { client_order_id: first.id, retry_after_s: 1 }))
+        // Every pass has met another request for the same orders, or its policy was too old.
+        let first = batch.orders.first().ok_or(TradeError::NoOrder)?;
+        let client_order_id = first.id.clone();
+        Err(last.unwrap_or(TradeError::InProgress { client_order_id, retry_after_s: 1 }))
+    }
+
+    /// Returns the id of an order: the given one, one derived from the `Idempotency-Key`, or a drawn
+    /// one. The first derived id of a request has no `place`.
+    pub(super) fn id_of(
+        &self,
+        given: Option<&ClientOrderId>,
+        key: Option<&str>,
+        place: Option<usize>,
+    ) -> Result<ClientOrderId, TradeError> {
+        Ok(match (given, key) {
+            (Some(id), _) if id.is_reserved() => {
+                let (field, expected) = ("clientOrderId", "must not have the form of another id");
+                return Err(OrderFault::Invalid { field, expected }.into());
+            }
+            (Some(id), _) => id.clone(),
+            (None, Some(key)) => ClientOrderId::of_idempotency_key(key, place),
+            (None, None) => ClientOrderId::draw(&self.random)?,
+        })
     }
 
     /// Returns each order with its id: the given one, one derived from the `Idempotency-Key`, or a
@@ -115,16 +120,12 @@ impl Trader {
         orders: &'a [OrderToPlace],
         key: Option<&str>,
     ) -> Result<Vec<(ClientOrderId, &'a OrderToPlace)>, TradeError> {
-        let is_batch = orders.len() > 1;
+        // The first derived id of a batch is that of a single order, so that the same key with both
+        // is refused.
+        let first = orders.iter().position(|order| order.client_order_id.is_none());
         let named = orders.iter().enumerate().map(|(index, order)| {
-            let id = match (&order.client_order_id, key) {
-                (Some(id), _) => id.clone(),
-                (None, Some(key)) => {
-                    ClientOrderId::of_idempotency_key(key, is_batch.then_some(index))
-                }
-                (None, None) => ClientOrderId::draw(&self.random)?,
-            };
-            Ok((id, order))
+            let place = (first != Some(index)).then_some(index);
+            Ok((self.id_of(order.client_order_id.as_ref(), key, place)?, order))
         });
         named.collect()
     }
@@ -140,7 +141,12 @@ impl Trader {
     ) -> Result<Pass, TradeError> {
         let keys: Vec<_> = batch.orders.iter().map(|order| order.key).collect();
         // Metadata of the markets is read at the same time, because most requests need both.
-        let (view, _) = tokio::join!(self.view(account, &keys), self.warm(account, batch));
+        let warm = async {
+            self.warm(account, batch).await;
+            Ok(())
+        };
+        let warm = self.before_sending(until_ms, warm);
+        let (view, _) = tokio::join!(self.view(account, &keys), warm);
         let view = view?;
         match known(&view, batch, self.now_ms())? {
             Known::Ended(records) => {
@@ -151,8 +157,17 @@ impl Trader {
                 self.resolve_known(account, &view, records, until_ms, last).await
             }
             Known::ToPlace { indices, others } => {
-                let sent = self.place_new(account, &view, batch, &indices, until_ms).await?;
-                let Some(records) = sent else { return Ok(Pass::Again) };
+                let has_builder = renewals.has_builder();
+                let indices = (indices.as_slice(), has_builder);
+                let records = match self.place_new(account, &view, batch, indices, until_ms).await {
+                    Ok(records) => records,
+                    Err(NotReserved::Orders) => return Ok(Pass::Again),
+                    Err(NotReserved::Policy) => {
+                        *last = Some(TradeError::OutOfTime);
+                        return Ok(Pass::Again);
+                    }
+                    Err(NotReserved::Error(error)) => return Err(error),
+                };
                 if let Some(error) = renewals.renewable(&records) {
                     *last = Some(error);
                     // A node that does not know a new agent yet learns of it within seconds.
@@ -172,7 +187,7 @@ impl Trader {
     /// Fills the caches that the orders' checks read. A failure is found again by the checks.
     async fn warm(&self, account: &TradingAccount, batch: &Batch) {
         if let Some(first) = batch.orders.first() {
-            let _ = self.markets(&account.tenant).find(&first.request.symbol).await;
+            let _ = self.markets(&account.tenant).find(first.symbol()).await;
         }
     }
 
@@ -202,43 +217,47 @@ impl Trader {
         }
     }
 
-    /// Places orders that have no unresolved signature. `None` means that another request has
-    /// changed their records.
+    /// Places orders that have no unresolved signature.
     async fn place_new(
         &self,
         account: &TradingAccount,
         view: &TradingView,
         batch: &Batch,
-        indices: &[usize],
+        (indices, has_builder): (&[usize], bool),
         until_ms: u64,
-    ) -> Result<Option<Vec<OrderRecord>>, TradeError> {
+    ) -> Result<Vec<OrderRecord>, NotReserved> {
         ensure_not_frozen(&view.wallet)?;
-        self.credential(view)?;
-        let planned = self.plan(&account.tenant, &batch.named(indices)).await?;
+        let credential = self.credential(view)?;
+        let builder = self.builder_of(credential).filter(|_| has_builder);
+        let planning = async {
+            let named = self.named(account, view, batch, indices).await?;
+            self.plan(&account.tenant, &named).await
+        };
+        let planned = self.before_sending(until_ms, planning).await?;
         let now_ms = self.now_ms();
         let policy = view.policy(now_ms);
-        let priced: Vec<_> =
-            planned.iter().map(|order| order.priced(account.exchange, now_ms)).collect();
+        let priced: Vec<_> = planned.iter().map(Planned::priced).collect();
         self.precheck(&policy, &view.ledger, &priced)?;
         let placement = Placement::new(account, view, &policy, batch, &planned, now_ms)?;
-        let weight = plan::weight(&plan::call(account.exchange, &placement.signings)?);
-        let (key, ()) = tokio::try_join!(self.key(view), async {
-            Ok(self.client.take(&account.tenant, weight).await?)
-        })?;
+        let placement = Placement { builder, ..placement };
+        let weight = plan::weight(&placement.call()?);
+        let opening = async {
+            let taken = async { Ok(self.client.take(&account.tenant, weight).await?) };
+            tokio::try_join!(self.key(view), taken)
+        };
+        let (key, ()) = self.before_sending(until_ms, opening).await?;
         let markets: Vec<_> = planned.iter().map(|order| &order.market).collect();
         let asker = Asker { wallet: view.wallet.address, key: Some(&key) };
         let (priced, markets) = (priced.as_slice(), markets.as_slice());
         let (policy, replaced) = (&policy, None);
         let request = Request { account, view, policy, priced, markets, asker, replaced };
-        let reserved = self.reserve(request, |nonce| placement.reserving(self, nonce, &key)).await;
-        match reserved {
-            Ok(reserving) => {
-                let records = reserving.into_iter().map(|it| it.record).collect();
-                self.send(account, view, &planned, records, until_ms).await.map(Some)
-            }
-            Err(NotReserved::Orders) => Ok(None),
-            Err(NotReserved::Error(error)) => Err(error),
-        }
+        let make = |nonce| {
+            self.ensure_time_to_send(until_ms)?;
+            placement.reserving(self, nonce, &key)
+        };
+        let reserving = self.reserve(request, make).await?;
+        let records = reserving.into_iter().map(|it| it.record).collect();
+        Ok(self.send(account, view, &planned, records, until_ms).await?)
     }
 }
 
@@ -256,8 +275,8 @@ fn results<'a>(
     now_ms: u64,
 ) -> Vec<PlacedOrder> {
     let retry_after_s = wait_s(records.clone(), now_ms);
-    let of = |named: &Named| {
-        let record = records.clone().find(|record| record.client_order_id == named.id);
+    let of = |wanted: &Wanted| {
+        let record = records.clone().find(|record| record.client_order_id == wanted.id);
         record.map(|record| result_of(account, record, retry_after_s))
     };
     batch.orders.iter().filter_map(of).collect()
@@ -268,7 +287,9 @@ struct Placement<'a> {
     account: &'a TradingAccount,
     view: &'a TradingView,
     unit: &'a Fingerprint,
+    closes: &'a [ClosedMarket],
     signings: Vec<(&'a Planned, Signing)>,
+    builder: Option<Builder>,
     is_limited: bool,
 }
 
@@ -298,7 +319,12 @@ impl<'a> Placement<'a> {
         });
         let signings = signings.collect::<Result<_, TradeError>>()?;
         let is_limited = policy.max_position_notional.is_some();
-        Ok(Self { account, view, unit: &batch.unit, signings, is_limited })
+        let Batch { unit, closes, .. } = batch;
+        Ok(Self { account, view, unit, closes, signings, builder: None, is_limited })
+    }
+
+    fn call(&self) -> Result<Unsigned, TradeError> {
+        plan::call(self.account.exchange, &self.signings, self.builder)
     }
 
     /// Signs the orders with a nonce, and returns the records to store.
@@ -309,7 +335,7 @@ impl<'a> Placement<'a> {
         key: &AgentKey,
     ) -> Result<Vec<Reserving>, TradeError> {
         let Self { account, view, signings, .. } = self;
-        let call = plan::call(account.exchange, signings)?;
+        let call = self.call()?;
         let ids: Vec<_> = signings.iter().map(|(order, _)| order.named.id.clone()).collect();
         let members = if ids.len() > 1 { ids.clone() } else { Vec::new() };
         let asker = (view.wallet.address, key);
@@ -317,7 +343,7 @@ impl<'a> Placement<'a> {
         let submission =
             wire.sign(&call, SubmissionKind::Place, nonce, asker, members, trader.clock())?;
         let now_ms = trader.now_ms();
-        let lease_until_ms = lease_until_ms(account.exchange, &submission, now_ms);
+        let lease_until_ms = lease_until_ms(now_ms);
         let mut submission = Some(submission);
         let reserving = signings.iter().map(|(order, signing)| {
             let Planned { named, market, .. } = order;
@@ -338,6 +364,8 @@ impl<'a> Placement<'a> {
                 lead: ids.first().filter(|lead| **lead != named.id).cloned(),
                 // The first order carries the bytes.
                 submission: submission.take(),
+                carried: None,
+                closes: self.closes.to_vec(),
                 change: None,
                 outcome: None,
                 reserved: self.is_limited && !named.request.is_reducing(),

@@ -18,7 +18,7 @@ use crate::exchanges::budget::{Answered, Budget, Busy, Claim};
 use crate::exchanges::http::SKEW_MS;
 use crate::exchanges::trade::{ExchangeOrder, Fence, Found, Sent, TradeCode, Unresolved};
 use crate::exchanges::{Unclear, aster};
-use crate::store::{StoredSymbol, Submission};
+use crate::store::StoredSymbol;
 use call::{Asker, Cancelled, Changed, Entry, LookupId, Outgoing};
 use wire::Wire;
 
@@ -138,11 +138,11 @@ impl TradeClient {
     /// weight of the call.
     pub(super) async fn fence(
         &self,
-        submission: &Submission,
+        nonce: u64,
         wallet: Address,
         key: &AgentKey,
     ) -> Result<Fence, Unresolved> {
-        let fenced = self.wire.fence(submission, wallet, key).await;
+        let fenced = self.wire.fence(nonce, wallet, key).await;
         match &fenced {
             Ok(_) => self.budget.answered(Answered::Send).await,
             Err(unresolved) => self.note_unclear(&unresolved.why).await,

@@ -12,7 +12,7 @@ use crate::exchanges::aster::trade as aster;
 use crate::exchanges::aster::trade::params::Params;
 use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::hyperliquid::trade as hyperliquid;
-use crate::exchanges::hyperliquid::trade::action::{self, Action, Cloid, EXPIRES_AFTER_MS};
+use crate::exchanges::hyperliquid::trade::action::{self, Action, Cloid};
 use crate::exchanges::hyperliquid::trade::answer::{
     CancelOutcome, ModifyOutcome, NonceUse, Sender,
 };
@@ -22,8 +22,12 @@ use crate::store::{SentMethod, StoredSymbol, Submission, SubmissionKind};
 use crate::trading::ids::ClientOrderId;
 
 /// Added to the expiry of bytes until they count as dead, in milliseconds: the difference of the
-/// clocks that is not corrected, and time inside the exchange.
+/// clocks that is not measured, and time inside the exchange.
 const MARGIN_MS: u64 = 5_000;
+
+/// The largest difference of the clocks that counts, in milliseconds. With a clock that is further
+/// ahead, both exchanges refuse every nonce, so no bytes can execute.
+const MAX_AHEAD_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// The longest documented time for which Aster accepts a nonce, in milliseconds.
 const ASTER_WINDOW_MS: u64 = 60_000;
@@ -72,6 +76,11 @@ impl Wire {
         }
     }
 
+    /// Returns how far the local clock was ahead of the exchange's, in milliseconds.
+    fn ahead_ms(&self) -> u64 {
+        u64::try_from(self.skew_ms()).unwrap_or(0).min(MAX_AHEAD_MS)
+    }
+
     /// Signs a call, and returns the bytes to store.
     pub(in crate::orders) fn sign(
         &self,
@@ -88,8 +97,8 @@ impl Wire {
             (Self::Hyperliquid(client), Unsigned::Hyperliquid(action)) => {
                 let signed = client.sign(action, nonce, key)?;
                 let expires_at_ms = signed.expires_after_ms.unwrap_or(now_ms);
-                // By the local clock: the expiry was computed from the exchange's.
-                let final_at_ms = now_ms + EXPIRES_AFTER_MS + MARGIN_MS;
+                // By the local clock, which may be ahead of the exchange's.
+                let final_at_ms = expires_at_ms + self.ahead_ms() + MARGIN_MS;
                 let path = hyperliquid::Client::PATH.to_owned();
                 (SentMethod::Post, path, signed.body, expires_at_ms, final_at_ms)
             }
@@ -101,15 +110,14 @@ impl Wire {
                 };
                 let expires_at_ms = nonce / 1_000 + ASTER_WINDOW_MS;
                 // A local clock that is ahead sees the end of the exchange's window too early.
-                let ahead_ms = u64::try_from(client.skew_ms()).unwrap_or(0);
-                let final_at_ms = expires_at_ms + ASTER_MARGIN_MS + ahead_ms;
+                let final_at_ms = expires_at_ms + ASTER_MARGIN_MS + self.ahead_ms();
                 let (path, body) = (call.path().to_owned(), signed.text().to_owned());
                 (method, path, body, expires_at_ms, final_at_ms)
             }
             _ => return Err(TradeError::DamagedOrder("a call of another exchange")),
         };
         let agent = key.address();
-        let (final_at_ms, fenced) = (final_at_ms.max(expires_at_ms), false);
+        let fenced = false;
         Ok(Submission {
             kind,
             agent,
@@ -176,18 +184,16 @@ impl Wire {
     /// them must sign this, too.
     pub(super) async fn fence(
         &self,
-        submission: &Submission,
+        nonce: u64,
         wallet: Address,
         key: &AgentKey,
     ) -> Result<Fence, Unresolved> {
         match self {
-            Self::Hyperliquid(client) => match client.fence(submission.nonce, key).await {
+            Self::Hyperliquid(client) => match client.fence(nonce, key).await {
                 NonceUse::Used(fence) => Ok(fence),
                 NonceUse::Unknown(unresolved) => Err(unresolved),
             },
-            Self::Aster(client) => {
-                client.fence(submission.nonce, aster::Reader { user: wallet, key }).await
-            }
+            Self::Aster(client) => client.fence(nonce, aster::Reader { user: wallet, key }).await,
         }
     }
 

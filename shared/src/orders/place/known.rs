@@ -3,8 +3,10 @@
 use domain::clock::wait_for_lease_s;
 
 use super::Batch;
+use crate::exchanges::trade::TradeCode;
+use crate::orders::outcome::refusal_of;
 use crate::orders::{REQUEST_MS, TradeError};
-use crate::store::{OrderRecord, OrderState, TradingView};
+use crate::store::{OrderRecord, OrderState, StoredOutcome, TradingView};
 
 /// What a request finds.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,9 +21,9 @@ pub(super) enum Known {
 
 /// Compares a request with the records of its orders.
 ///
-/// An order that was placed is never signed again. One that is known not to be executed is signed
-/// again under the same id; in a batch with placed orders only if it is dead, because the batch
-/// returns its first refusals.
+/// An order that was placed is never signed again, and the refusal of an order is returned again: a
+/// repeat minutes later could execute at another price. An order that is known to be dead is signed
+/// again under the same id, as is one whose refusal says nothing about the order.
 pub(super) fn known(view: &TradingView, batch: &Batch, now_ms: u64) -> Result<Known, TradeError> {
     let mut records = Vec::with_capacity(batch.orders.len());
     for order in &batch.orders {
@@ -43,11 +45,12 @@ pub(super) fn known(view: &TradingView, batch: &Batch, now_ms: u64) -> Result<Kn
     if let Some(open) = open(&records, now_ms) {
         return open.map(Known::Open);
     }
-    let is_placed = records.iter().any(|record| record.state == OrderState::Placed);
-    let is_to_place = |record: &OrderRecord| match record.state {
-        OrderState::Dead => true,
-        OrderState::Refused => !is_placed,
-        OrderState::Placed | OrderState::Sending | OrderState::Unknown => false,
+    let is_to_place = |record: &OrderRecord| match (record.state, &record.outcome) {
+        (OrderState::Dead, _) => true,
+        (OrderState::Refused, Some(StoredOutcome::Refused(stored))) => {
+            is_about_the_service(refusal_of(stored).code)
+        }
+        _ => false,
     };
     let (indices, others): (Vec<_>, Vec<_>) =
         records.iter().enumerate().partition(|(_, record)| is_to_place(record));
@@ -78,6 +81,21 @@ fn open(records: &[&OrderRecord], now_ms: u64) -> Option<Result<Vec<OrderRecord>
     };
     let rest = records.iter().filter(is_member).map(|record| (*record).clone());
     Some(Ok(std::iter::once((*lead).clone()).chain(rest).collect()))
+}
+
+/// Returns whether a refusal is about the service or the moment, and not about the order. The same
+/// order can be accepted a moment later.
+pub(in crate::orders) const fn is_about_the_service(code: TradeCode) -> bool {
+    matches!(
+        code,
+        TradeCode::AgentUnknown
+            | TradeCode::RateLimited { .. }
+            | TradeCode::Expired
+            | TradeCode::NonceTooLow
+            | TradeCode::SignatureFault
+            | TradeCode::OurFault
+            | TradeCode::BuilderNotApproved
+    )
 }
 
 fn reused(record: &OrderRecord) -> TradeError {

@@ -7,29 +7,23 @@ use crate::orders::client::CALL_WEIGHT;
 use crate::orders::client::call::{Entry, Outgoing, SentOrder};
 use crate::orders::outcome::{Outcome, merged, refusal_of};
 use crate::orders::plan::{Planned, Signing, legs_of};
-use crate::orders::resolve::{Case, REQUEST_WAIT_MS, Resolution, harmless_from};
+use crate::orders::resolve::{Case, GRACE_MS, REQUEST_WAIT_MS, Resolution, harmless_from};
 use crate::orders::{CredentialGap, TradeError, Trader};
 use crate::store::{
     OrderRecord, OrderState, StoredOutcome, Submission, TradingAccount, TradingView,
 };
 use crate::trading::ids::Leg;
 
-/// The lease of a call of Aster, in milliseconds. Its bytes stay valid for longer.
-const ASTER_LEASE_MS: u64 = 20_000;
+/// The lease of a submission, in milliseconds. Bytes can stay valid for longer. The lease depends on
+/// no clock of an exchange.
+const LEASE_MS: u64 = 20_000;
 
 /// Bytes are sent again only if so much time is left until they expire, in milliseconds.
 const RESEND_BEFORE_MS: u64 = 2_000;
 
-/// Returns the end of the lease: nothing is sent after it.
-pub(in crate::orders) const fn lease_until_ms(
-    exchange: Exchange,
-    submission: &Submission,
-    now_ms: u64,
-) -> u64 {
-    match exchange {
-        Exchange::Aster => now_ms + ASTER_LEASE_MS,
-        Exchange::Hyperliquid => submission.final_at_ms,
-    }
+/// Returns the end of the lease of bytes that are signed now: nothing is sent after it.
+pub(in crate::orders) const fn lease_until_ms(now_ms: u64) -> u64 {
+    now_ms + LEASE_MS
 }
 
 /// The refusals after which a request signs its orders once more: the exchange knew another agent,
@@ -38,12 +32,18 @@ pub(in crate::orders) const fn lease_until_ms(
 pub(super) struct Refusals {
     agent: bool,
     nonce: u32,
+    builder: bool,
 }
 
 /// Maximum number of signatures after a nonce that came too late.
 const MAX_NONCES: u32 = 2;
 
 impl Refusals {
+    /// Returns whether the orders may carry a builder: the exchange has not refused it.
+    pub(super) const fn has_builder(&self) -> bool {
+        !self.builder
+    }
+
     /// Returns the error of the refusal that another signature can repair, unless that was tried.
     pub(super) fn renewable(&mut self, records: &[OrderRecord]) -> Option<TradeError> {
         let mut refusals = records.iter().map(|record| match &record.outcome {
@@ -60,6 +60,16 @@ impl Refusals {
             TradeCode::AgentUnknown if !self.agent => {
                 self.agent = true;
                 Some(TradeError::NoCredential(CredentialGap::AgentUnknown))
+            }
+            // The approval is not what the record states. The order does not depend on it.
+            TradeCode::BuilderNotApproved if !self.builder => {
+                tracing::warn!(
+                    text = first.text,
+                    "the builder was refused: the order carries none"
+                );
+                self.builder = true;
+                let client_order_id = records.first()?.client_order_id.clone();
+                Some(TradeError::NotPlaced { client_order_id, cause: first.text })
             }
             TradeCode::NonceTooLow if self.nonce < MAX_NONCES => {
                 self.nonce += 1;
@@ -89,7 +99,7 @@ impl Trader {
             wallet: view.wallet.address,
             orders: &names,
             is_first: true,
-            until_ms: lead.lease_until_ms,
+            until_ms: lead.lease_until_ms.min(until_ms.saturating_add(GRACE_MS)),
         };
         let mut sent = self.client.place(out).await;
         if let Sent::Unknown(unresolved) = &sent

@@ -2,7 +2,9 @@
 
 use crate::exchanges::LookupError;
 use crate::exchanges::aster::trade::read::AskError;
+use crate::exchanges::budget::Busy;
 use crate::orders::TradeError;
+use crate::orders::finding::FindFault;
 use crate::store::{OrderLost, OrderRecord, TradingAccount, TradingView};
 use crate::trading::ids::OrderKey;
 
@@ -13,11 +15,15 @@ pub(in crate::orders) struct Case<'a> {
     pub(in crate::orders) view: &'a TradingView,
     /// The orders of the submission, the lead first.
     pub(in crate::orders) records: Vec<OrderRecord>,
-    /// No question is begun after this time, Unix milliseconds.
+    /// No question is begun from this time on, Unix milliseconds. One that was begun before ends
+    /// [`GRACE_MS`] later at most.
     pub(in crate::orders) until_ms: u64,
     /// The longest wait for the last lookup, in milliseconds.
     pub(in crate::orders) max_wait_ms: u64,
 }
+
+/// How long a question may last beyond the time until which it may begin, in milliseconds.
+pub(in crate::orders) const GRACE_MS: u64 = 5_000;
 
 /// The longest wait of a request for the last lookup, in milliseconds.
 pub(in crate::orders) const REQUEST_WAIT_MS: u64 = 1_500;
@@ -45,8 +51,16 @@ pub(in crate::orders) enum Next {
     Later,
     /// Time: the last lookup may start at this one, Unix milliseconds.
     At(u64),
-    /// Room in the exchange's budget.
-    Budget,
+    /// Room in the exchange's budget, which no tenant finds now.
+    Budget {
+        /// Seconds to wait.
+        retry_after_s: u64,
+    },
+    /// Room in the tenant's part of the exchange's budget. Other tenants find room.
+    TenantBudget {
+        /// Seconds to wait.
+        retry_after_s: u64,
+    },
     /// No attempt can find the outcome without a new credential or an operator.
     Help,
 }
@@ -56,7 +70,10 @@ impl Next {
     pub(in crate::orders) const fn wait_s(self, now_ms: u64) -> u64 {
         let at_ms = match self {
             Self::At(at_ms) => at_ms,
-            Self::Later | Self::Budget | Self::Help => now_ms + UNCLEAR_WAIT_MS,
+            Self::Budget { retry_after_s } | Self::TenantBudget { retry_after_s } => {
+                now_ms.saturating_add(retry_after_s.saturating_mul(1_000))
+            }
+            Self::Later | Self::Help => now_ms + UNCLEAR_WAIT_MS,
         };
         let wait_s = at_ms.saturating_sub(now_ms).div_ceil(1_000);
         if wait_s == 0 { 1 } else { wait_s }
@@ -93,11 +110,23 @@ impl Stop {
 
 impl From<AskError> for Stop {
     fn from(error: AskError) -> Self {
-        let next = match &error {
-            AskError::Failed(LookupError::Busy(_)) => Next::Budget,
-            _ => Next::Later,
+        match error {
+            AskError::Failed(LookupError::Busy(busy)) => busy.into(),
+            error => Self::because(&error),
+        }
+    }
+}
+
+impl From<Busy> for Stop {
+    fn from(busy: Busy) -> Self {
+        let next = match busy {
+            Busy::Limited { retry_after_s }
+            | Busy::Down { retry_after_s }
+            | Busy::Blocked { retry_after_s } => Next::Budget { retry_after_s },
+            Busy::TenantLimited { retry_after_s } => Next::TenantBudget { retry_after_s },
+            Busy::Store(_) => Next::Later,
         };
-        Self { cause: error.to_string(), next }
+        Self { cause: busy.to_string(), next }
     }
 }
 
@@ -120,6 +149,24 @@ impl From<AskError> for Failed {
     }
 }
 
+impl From<Busy> for Failed {
+    fn from(busy: Busy) -> Self {
+        Self::Stop(busy.into())
+    }
+}
+
+impl From<FindFault> for Failed {
+    fn from(fault: FindFault) -> Self {
+        match fault {
+            FindFault::Ask(error) => error.into(),
+            // Only an operator can tell what became of the order.
+            other @ FindFault::OtherOrder { .. } => {
+                Self::Stop(Stop::unresolvable(&other.to_string()))
+            }
+        }
+    }
+}
+
 impl From<OrderLost> for Failed {
     fn from(lost: OrderLost) -> Self {
         Self::Lost(lost)
@@ -134,5 +181,27 @@ impl Case<'_> {
 
     pub(super) fn lead(&self) -> Result<&OrderRecord, TradeError> {
         self.records.first().ok_or(TradeError::DamagedOrder("no lead"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenant_without_budget_is_told_from_an_empty_budget() {
+        let next = |busy: Busy| Stop::from(AskError::Failed(LookupError::Busy(busy))).next;
+        let retry_after_s = 30;
+        let tenant = next(Busy::TenantLimited { retry_after_s });
+        assert_eq!(tenant, Next::TenantBudget { retry_after_s });
+        for busy in [
+            Busy::Limited { retry_after_s },
+            Busy::Down { retry_after_s },
+            Busy::Blocked { retry_after_s },
+        ] {
+            assert_eq!(next(busy), Next::Budget { retry_after_s });
+        }
+        assert_eq!(tenant.wait_s(1_000), 30);
+        assert_eq!(Next::Later.wait_s(1_000), 2);
     }
 }

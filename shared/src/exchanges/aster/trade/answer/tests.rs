@@ -106,6 +106,19 @@ fn listed_code_has_its_listed_meaning() {
     }
 }
 
+/// A code that no document of Aster describes proves nothing.
+#[test]
+fn undocumented_code_beside_the_listed_ones_is_unknown() {
+    for code in (-5_046..=-5_040).chain([-5_054, -5_055]) {
+        let sent = place(400, said(code, "something about an agent"));
+        assert!(is_unknown(&sent, false), "{code}: {sent:?}");
+    }
+    for code in [-5_047, -5_049, -5_053] {
+        let sent = place(400, said(code, "something about a builder"));
+        assert!(matches!(&sent, Sent::Refused(_)), "{code}: {sent:?}");
+    }
+}
+
 #[test]
 fn every_code_of_the_error_table_is_listed() {
     use TradeCode as C;

@@ -18,14 +18,24 @@ use shared::api::responses::DataBody;
 use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::budget::Spender;
+use shared::orders::Resolvers;
 use shared::runtime::Runtime;
 use shared::tenancy::Scope;
 
+/// The endpoint's state.
+#[derive(Clone, Debug)]
+pub struct DeleteApiKeys {
+    /// The credentials.
+    pub registrars: Registrars,
+    /// The orders, whose outcome may not be found any more without the key.
+    pub resolvers: Resolvers,
+}
+
 /// Returns the endpoint's routes.
-pub fn router(registrars: Registrars) -> Router {
-    let custody = registrars.aster.custody.clone();
+pub fn router(state: DeleteApiKeys) -> Router {
+    let custody = state.registrars.aster.custody.clone();
     routes("apikey", &delete(delete_api_key))
-        .with_state(registrars)
+        .with_state(state)
         .route_layer(Idempotency::new(custody))
         .route_layer(Requires::scope(Scope::Keys).while_suspended())
 }
@@ -35,20 +45,24 @@ pub fn router(registrars: Registrars) -> Router {
 /// # Errors
 /// Returns an error that names the missing variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
-    Ok(router(Registrars::from_env(runtime, Spender::Caller)?))
+    Ok(router(DeleteApiKeys {
+        registrars: Registrars::from_env(runtime, Spender::Caller)?,
+        resolvers: Resolvers::from_env(runtime)?,
+    }))
 }
 
 async fn delete_api_key(
-    State(registrars): State<Registrars>,
+    State(state): State<DeleteApiKeys>,
     caller: Caller,
     InPath(exchange): InPath,
     uri: Uri,
     body: JsonBody,
 ) -> Result<Json<DataBody<RevokedData>>, ApiError> {
     let request = DeleteApiKey::read(&uri, &body)?;
-    let registrar = registrars.of(exchange);
+    let registrar = state.registrars.of(exchange);
     let name =
         request.wallet_id_or_address.wallet(&registrar.custody.store, &caller.tenant).await?;
+    state.resolvers.resolve(exchange, &caller, &name).await;
     let revoked = registrar.revoke(&caller, &name, request.removed_on_exchange).await;
     let revoked = revoked.map_err(|error| ApiError::credential(Action::Revoke, error))?;
     let data = RevokedData::new(exchange, &revoked);

@@ -20,6 +20,7 @@ use shared::caller::Caller;
 use shared::credentials::Registrars;
 use shared::exchanges::HyperliquidConfig;
 use shared::exchanges::budget::Spender;
+use shared::orders::Resolvers;
 use shared::runtime::Runtime;
 use shared::tenancy::Scope;
 
@@ -28,6 +29,8 @@ use shared::tenancy::Scope;
 pub struct RotateApiKey {
     /// The credentials.
     pub registrars: Registrars,
+    /// The orders, whose outcome is easier to find with the key that signed them.
+    pub resolvers: Resolvers,
     /// Whether the response contains a Hyperliquid agent's private key.
     pub return_private_key: bool,
 }
@@ -48,6 +51,7 @@ pub fn router(state: RotateApiKey) -> Router {
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
     Ok(router(RotateApiKey {
         registrars: Registrars::from_env(runtime, Spender::Caller)?,
+        resolvers: Resolvers::from_env(runtime)?,
         return_private_key: HyperliquidConfig::from_env(&runtime.env)?.return_private_key,
     }))
 }
@@ -64,6 +68,7 @@ async fn rotate_api_key(
     let requests::RotateApiKey { wallet_id_or_address } =
         requests::RotateApiKey::read(&uri, &body)?;
     let wallet = wallet_id_or_address.wallet(&registrar.custody.store, &caller.tenant).await?;
+    state.resolvers.resolve(exchange, &caller, &wallet).await;
     let rotated = registrar.rotate(&caller, &wallet).await;
     let rotated = rotated.map_err(|error| ApiError::credential(Action::Rotate, error))?;
     let now_ms = registrar.custody.clock.now_ms();

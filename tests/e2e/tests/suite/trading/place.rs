@@ -1,8 +1,10 @@
 //! Placing orders without faults.
 
 use domain::ids::Exchange;
+use e2e::proxy::{Arrival, Fate};
+use exchange_sim::faults::Fault;
 use shared::exchanges::trade::TradeCode;
-use shared::orders::TradeError;
+use shared::orders::{OrderToPlace, TradeError};
 use shared::trading::order::{OrderFields, OrderStatus};
 
 use super::{Desk, MARKET, RESTING, STOP_LOSS, TAKE_PROFIT};
@@ -52,32 +54,141 @@ async fn reused_id_is_refused() {
 }
 
 #[tokio::test]
-async fn refused_order_is_placed_by_a_repeat() {
-    for desk in Desk::both().await {
-        let exchange = desk.exchange();
-        // More than the margin allows.
-        let large = OrderFields { quantity: Some("15"), price: Some("59900"), ..RESTING };
-        let large = OrderFields { time_in_force: Some("POST_ONLY"), ..large };
-        let crossing = OrderFields { quantity: Some("0.01"), price: Some("60500"), ..large };
-        let refused = desk.place(&desk.process(), "alo", crossing).await;
+async fn refusal_of_an_order_is_replayed() {
+    let desk = Desk::open(Exchange::Hyperliquid).await;
+    let crossing =
+        OrderFields { time_in_force: Some("POST_ONLY"), price: Some("60500"), ..RESTING };
+    for id in ["alo", "alo"] {
+        let orders = [desk.order(id, crossing)];
+        let placing = desk.place_all(&desk.process(), &orders).await.unwrap();
+        let is_first = desk.app.stack.hyperliquid_sim.set_price("BTC", "61000");
+        assert!(is_first);
+        let refused = placing.orders.into_iter().next().unwrap().result;
         let Err(TradeError::Refused { refusal, client_order_id }) = refused else {
-            // Aster ends a post-only order that would match as expired.
-            assert_eq!(exchange, Exchange::Aster, "{refused:?}");
-            continue;
+            panic!("{refused:?}")
         };
         assert_eq!(refusal.code, TradeCode::WouldCross);
         assert_eq!(client_order_id.unwrap().as_str(), "alo");
         assert_eq!(desk.status("alo").await.unwrap().status, OrderStatus::Rejected);
-        assert_eq!(desk.accepted("alo"), 0);
-        // The market moves away, and the same request is signed again.
-        match exchange {
-            Exchange::Aster => desk.app.stack.aster_sim.set_price("BTCUSDT", "61000"),
-            Exchange::Hyperliquid => desk.app.stack.hyperliquid_sim.set_price("BTC", "61000"),
-        };
-        let (order, is_replay) = desk.place(&desk.process(), "alo", crossing).await.unwrap();
+    }
+    // The market has moved away: the repeat would have been accepted at another moment.
+    assert_eq!((desk.accepted("alo"), desk.record("alo").await.unwrap().generation), (0, 0));
+    let (order, is_replay) = desk.place(&desk.process(), "alo-2", crossing).await.unwrap();
+    assert_eq!((order.status, is_replay), (OrderStatus::Open, false));
+}
+
+#[tokio::test]
+async fn refused_batch_is_replayed_as_one() {
+    for desk in Desk::both().await {
+        // More than the margin allows.
+        let large = OrderFields { quantity: Some("15"), price: Some("59900"), ..RESTING };
+        let batch = [desk.order("a", large), desk.order("b", large)];
+        for is_replay in [false, true] {
+            let placing = desk.place_all(&desk.process(), &batch).await.unwrap();
+            assert_eq!((placing.placed(), placing.is_replay), (0, is_replay), "{placing:?}");
+            for order in placing.orders {
+                let Err(TradeError::Refused { refusal, .. }) = order.result else {
+                    panic!("{:?}", order.result)
+                };
+                assert_eq!(refusal.code, TradeCode::InsufficientFunds);
+            }
+            deposit(&desk, "10000000");
+        }
+        assert_eq!((desk.accepted("a"), desk.accepted("b")), (0, 0));
+    }
+}
+
+fn deposit(desk: &Desk, amount: &str) {
+    let (aster, hyperliquid) = (&desk.app.stack.aster_sim, &desk.app.stack.hyperliquid_sim);
+    let is_known = match desk.exchange() {
+        Exchange::Aster => aster.deposit_amount(desk.address, amount),
+        Exchange::Hyperliquid => hyperliquid.deposit_amount(desk.address, "", amount),
+    };
+    assert!(is_known);
+}
+
+/// The exchange's limit says nothing about the order.
+#[tokio::test]
+async fn order_after_a_rate_limit_is_placed_by_a_repeat() {
+    for desk in Desk::both().await {
+        let name = desk.send_name();
+        let process = desk.proxy.process_with(Box::new(move |arrival: Arrival<'_>| {
+            let is_it = arrival.name == name && arrival.nth_of_name == 1;
+            let limited = Fault::RateLimited { retry_after_s: 7 };
+            if is_it { Fate::Fail(limited) } else { Fate::Pass }
+        }));
+        let refused = desk.place(&process, "limited", RESTING).await;
+        let Err(TradeError::Refused { refusal, .. }) = refused else { panic!("{refused:?}") };
+        assert!(matches!(refusal.code, TradeCode::RateLimited { .. }), "{refusal:?}");
+        desk.app.clock.advance_ms(120_000);
+        let (order, is_replay) = desk.place(&process, "limited", RESTING).await.unwrap();
         assert_eq!((order.status, is_replay), (OrderStatus::Open, false));
-        assert_eq!(desk.record("alo").await.unwrap().generation, 1);
-        assert_eq!(desk.accepted("alo"), 1);
+        assert_eq!(
+            (desk.accepted("limited"), desk.record("limited").await.unwrap().generation),
+            (1, 1)
+        );
+    }
+}
+
+/// One `Idempotency-Key` names one request, whether it has one order or several.
+#[tokio::test]
+async fn key_of_a_single_order_is_refused_for_a_batch() {
+    for desk in Desk::both().await {
+        let trader = desk.trader(&desk.process());
+        let order = |fields| OrderToPlace { client_order_id: None, ..desk.order("x", fields) };
+        let other = order(OrderFields { price: Some("58000"), ..RESTING });
+        let (one, two) = (vec![order(RESTING)], vec![order(RESTING), other]);
+        for (key, first, second) in [("single first", &one, &two), ("batch first", &two, &one)] {
+            let place = async |orders: &[OrderToPlace]| {
+                trader.place(&Desk::caller(), &desk.wallet(), orders, Some(key)).await
+            };
+            let placed = place(first).await.unwrap();
+            assert_eq!(placed.placed(), first.len(), "{placed:?}");
+            let refused = place(second).await;
+            assert!(matches!(refused, Err(TradeError::IdReused { .. })), "{key}: {refused:?}");
+            assert!(place(first).await.unwrap().is_replay);
+        }
+        assert_eq!(desk.open_orders().await.len(), 3);
+    }
+}
+
+/// API Gateway ends a request after 29 seconds. An order that would be sent after that is not
+/// signed, so the caller knows that nothing was executed.
+#[tokio::test]
+async fn request_without_time_to_send_signs_nothing() {
+    for desk in Desk::both().await {
+        let clock = desk.app.clock.clone();
+        // The wallet is read for 15 seconds.
+        let process = desk.proxy.process_with(Box::new(move |arrival: Arrival<'_>| {
+            if arrival.name == "DynamoDB.BatchGetItem" && arrival.nth_of_name == 1 {
+                clock.advance_ms(15_000);
+            }
+            Fate::Pass
+        }));
+        let placed = desk.place(&process, "slow", RESTING).await;
+        assert!(matches!(placed, Err(TradeError::OutOfTime)), "{placed:?}");
+        assert_eq!(desk.record("slow").await, None);
+        assert!(!process.calls().iter().any(|call| call == desk.send_name()));
+        let (_, is_replay) = desk.place(&process, "slow", RESTING).await.unwrap();
+        assert!(!is_replay);
+    }
+}
+
+/// A request that takes more than five seconds from each reading of its policy to the reservation
+/// is not in progress elsewhere.
+#[tokio::test]
+async fn request_whose_policy_grows_old_is_out_of_time() {
+    for desk in Desk::both().await {
+        let clock = desk.app.clock.clone();
+        let process = desk.proxy.process_with(Box::new(move |arrival: Arrival<'_>| {
+            if arrival.name == "DynamoDB.UpdateItem" {
+                clock.advance_ms(5_500);
+            }
+            Fate::Pass
+        }));
+        let placed = desk.place(&process, "old", RESTING).await;
+        assert!(matches!(placed, Err(TradeError::OutOfTime)), "{placed:?}");
+        assert_eq!((desk.record("old").await, desk.accepted("old")), (None, 0));
     }
 }
 

@@ -265,13 +265,20 @@ impl TradeClient {
         Ok(orders)
     }
 
-    /// Takes the weight of the entries of a response, which is known only afterwards.
+    /// Takes the weight of the entries of a response, which is known only afterwards. If the tenant's
+    /// part has less, all of it is taken, so that the next request is refused.
     async fn take_for(&self, tenant: &Tenant, entries: usize) {
-        let weight = u64::try_from(entries / ENTRIES_PER_WEIGHT).unwrap_or(u64::MAX);
-        if weight > 0
-            && let Err(busy) = self.take(tenant, weight).await
-        {
-            tracing::debug!(%busy, weight, "the weight of a response was not taken");
+        let mut left = u64::try_from(entries / ENTRIES_PER_WEIGHT).unwrap_or(u64::MAX);
+        let mut piece = left;
+        while left > 0 && piece > 0 {
+            match self.take(tenant, piece).await {
+                Ok(()) => left -= piece,
+                Err(_) => piece /= 2,
+            }
+            piece = piece.min(left);
+        }
+        if left > 0 {
+            tracing::debug!(left, "a part of a response's weight was not taken");
         }
     }
 

@@ -15,8 +15,9 @@ use crate::store::StoredSymbol;
 use crate::trading::ids::OrderName;
 use crate::trading::order::{OrderStatus, SymbolText};
 
-/// Number of cancellations that are signed when a response is lost and the order is still open.
-const ATTEMPTS: u32 = 2;
+/// Number of cancellations that are signed: while a response is lost and the order is still open, or
+/// while the exchange replaces the order.
+const ATTEMPTS: u32 = 3;
 
 /// What one cancellation has come to.
 enum Attempt {
@@ -45,36 +46,46 @@ impl Trader {
         self.settle_target(&mut target).await?;
         target.ensure_placed()?;
         let key = self.key(&target.view).await?;
-        let market = self.market_of(&mut target, &key).await?;
-        let mut cause = String::new();
-        for _ in 0..ATTEMPTS {
-            match self.cancel_once(&target, &market, &key).await? {
+        self.cancel_target(&mut target, &key).await
+    }
+
+    /// Cancels an order that is looked up or has a record at rest. After the first cancellation is
+    /// sent, an error states the order's state, or that it is unknown.
+    pub(super) async fn cancel_target(
+        &self,
+        target: &mut Target,
+        key: &AgentKey,
+    ) -> Result<OrderView, TradeError> {
+        let market = self.market_of(target, key).await?;
+        let mut lost: Option<String> = None;
+        for attempt in 0..ATTEMPTS {
+            let attempted = match self.cancel_once(target, &market, key).await {
+                Err(error) if attempt > 0 => return Err(after_sending(error)),
+                attempted => attempted?,
+            };
+            match attempted {
                 Attempt::Done(Some(order)) => {
                     return Ok(of_exchange(&target.account, &order, target.record.as_ref()));
                 }
-                Attempt::Done(None) => return self.cancelled(&mut target, &key).await,
-                Attempt::NotOpen => {
-                    return Err(match self.look_up(&mut target, Some(&key)).await? {
-                        Some(order) => not_open(&target, &order),
-                        None => target.not_found(),
-                    });
+                Attempt::Done(None) => return self.cancelled(target, key).await,
+                Attempt::NotOpen => {}
+                Attempt::Lost(cause) => lost = Some(cause),
+            }
+            let found = self.look_up_present(target, Some(key)).await.map_err(after_sending)?;
+            match found {
+                // Reads can lag, so another attempt follows.
+                Some(order) if order.status.is_open() => {}
+                Some(order) if order.status == OrderStatus::Canceled && lost.is_some() => {
+                    return Ok(of_exchange(&target.account, &order, target.record.as_ref()));
                 }
-                Attempt::Lost(why) => {
-                    cause = why;
-                    let Some(order) = self.look_up(&mut target, Some(&key)).await? else {
-                        return Err(target.not_found());
-                    };
-                    match order.status {
-                        OrderStatus::Canceled => {
-                            let record = target.record.as_ref();
-                            return Ok(of_exchange(&target.account, &order, record));
-                        }
-                        status if status.is_open() => {}
-                        _ => return Err(not_open(&target, &order)),
-                    }
+                Some(order) => return Err(not_open(target, &order)),
+                None if target.record.is_none() || lost.is_none() => {
+                    return Err(target.not_found());
                 }
+                None => {}
             }
         }
+        let cause = lost.unwrap_or_else(|| "the exchange contradicts itself".to_owned());
         Err(TradeError::CancelUnknown { cause })
     }
 
@@ -87,7 +98,7 @@ impl Trader {
         if let Some(symbol) = &target.symbol {
             return Ok(symbol.clone());
         }
-        let order = self.look_up(target, Some(key)).await?;
+        let order = self.look_up_present(target, Some(key)).await?;
         let order = order.ok_or_else(|| target.not_found())?;
         if !order.status.is_open() {
             return Err(not_open(target, &order));
@@ -142,13 +153,29 @@ impl Trader {
                 // The exchange may state the order as of a moment before the cancellation.
                 Ok(if view.status.is_open() { as_cancelled(view) } else { view })
             }
-            Ok(None) => Err(target.not_found()),
-            Err(error) => {
+            not_found => {
                 let record = target.record.as_ref();
                 let stored = record.and_then(|record| view::of_record(&target.account, record));
-                stored.map(as_cancelled).ok_or(error)
+                stored.map(as_cancelled).ok_or_else(|| match not_found {
+                    Err(error) => after_sending(error),
+                    Ok(_) => target.not_found(),
+                })
             }
         }
+    }
+}
+
+/// Returns the error of a step after a cancellation was sent: the order may be cancelled, unless the
+/// error states what became of it.
+pub(super) fn after_sending(error: TradeError) -> TradeError {
+    match error {
+        TradeError::NotOpen(_)
+        | TradeError::OrderNotFound { .. }
+        | TradeError::SymbolMismatch { .. }
+        | TradeError::InProgress { .. }
+        | TradeError::Unknown { .. }
+        | TradeError::CancelUnknown { .. } => error,
+        error => TradeError::CancelUnknown { cause: error.to_string() },
     }
 }
 

@@ -1,14 +1,16 @@
 //! Cancelling all orders of a market.
 
+mod under_way;
+
 use domain::eth::AgentKey;
-use domain::ids::WalletRef;
+use domain::ids::{Exchange, WalletRef};
 use futures_util::StreamExt;
 
-use super::cancel::as_cancelled;
+use super::cancel::{after_sending, as_cancelled};
 use super::client::wire::Wire;
 use super::finding::Finder;
 use super::view::OrderView;
-use super::{TradeError, Trader};
+use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::exchanges::aster::trade as aster;
 use crate::exchanges::aster::trade::params::Params;
@@ -16,10 +18,19 @@ use crate::exchanges::hyperliquid::trade::action::{Action, Cancel};
 use crate::exchanges::hyperliquid::trade::answer::{CancelOutcome, Sender};
 use crate::exchanges::trade::{ExchangeOrder, Sent, TradeCode, TradeRefusal, Unresolved};
 use crate::store::{StoredSymbol, TradingAccount, TradingView};
+use crate::trading::ids::ClientOrderId;
 use crate::trading::order::{OrderStatus, SymbolText};
+use under_way::Scope;
 
 /// Number of lookups at once.
 const LOOKUPS: usize = 8;
+
+/// Number of orders that one action cancels on Hyperliquid.
+const BATCH: usize = 100;
+
+/// Number of lists of open orders that are cancelled. Another list follows if an order was filled,
+/// changed or placed meanwhile.
+const PASSES: u32 = 3;
 
 /// A wallet with the key of its agent.
 #[derive(Clone, Copy)]
@@ -29,12 +40,25 @@ struct Signer<'a> {
     key: &'a AgentKey,
 }
 
+/// An order after its cancellation: as the exchange states it, and its status if that is known
+/// otherwise.
+type After = (ExchangeOrder, Option<OrderStatus>);
+
+/// The orders that a call has cancelled so far.
+#[derive(Default)]
+struct Cancelling {
+    /// Whether a cancellation was sent.
+    sent: bool,
+    orders: Vec<After>,
+}
+
 impl Trader {
     /// Cancels all open orders of a market, and returns them in their state after it. An order that
-    /// was filled in the meantime is listed as filled.
+    /// was filled in the meantime is listed as filled. The wallet's orders of unknown outcome are
+    /// resolved, because they can be placed later.
     ///
     /// # Errors
-    /// Fails when the exchange refuses, or when it remains unknown whether the orders are
+    /// Fails when the exchange refuses, or when it remains unknown whether all orders are
     /// cancelled. A repeat is harmless.
     pub async fn cancel_all(
         &self,
@@ -42,27 +66,113 @@ impl Trader {
         wallet: &WalletRef,
         symbol: &SymbolText,
     ) -> Result<Vec<OrderView>, TradeError> {
+        let started_ms = self.now_ms();
+        let until_ms = started_ms + REQUEST_MS;
         let account = self.account(caller, wallet).await?;
         let view = self.view(&account, &[]).await?;
         let key = self.key(&view).await?;
         let market = self.markets(&account.tenant).find(symbol).await?.stored();
         let signer = Signer { account: &account, view: &view, key: &key };
-        let open = self.listed(&account, &view, Some(&key), Some(symbol)).await?;
+        let scope = Scope { signer, market: &market, started_ms, until_ms };
+        let mut done = Cancelling::default();
+        let cancelled = self.cancel_passes(scope, symbol, &mut done).await;
+        // From the first cancellation on, an error does not state that nothing has changed.
+        cancelled.map_err(|error| if done.sent { after_sending(error) } else { error })?;
+        self.with_states(&account, done.orders).await.map_err(after_sending)
+    }
+
+    /// Cancels the open orders until none is left and no order of the wallet can be placed later.
+    async fn cancel_passes(
+        &self,
+        scope: Scope<'_>,
+        symbol: &SymbolText,
+        done: &mut Cancelling,
+    ) -> Result<(), TradeError> {
+        let Scope { signer, market, until_ms, .. } = scope;
+        let Signer { account, view, key } = signer;
+        let mut waiting = Vec::new();
+        for _ in 0..PASSES {
+            if self.now_ms() >= until_ms {
+                break;
+            }
+            let open = self.listed(account, view, Some(key), Some(symbol)).await?;
+            let is_certain = self.cancel_listed(scope, &open, done).await?;
+            let after = self.after(signer, market, open, &is_certain).await;
+            let is_over = |(certain, after): (&bool, &After)| *certain || self.is_over(after);
+            let all_over = is_certain.iter().zip(&after).all(is_over);
+            done.take(after);
+            let (left, was_waiting) = self.settle_under_way(scope).await?;
+            waiting = left;
+            if all_over && !was_waiting {
+                return Ok(());
+            }
+        }
+        let names = |ids: &[ClientOrderId]| {
+            ids.iter().map(ClientOrderId::as_str).collect::<Vec<_>>().join(", ")
+        };
+        if !waiting.is_empty() {
+            let cause = format!("the outcome of {} is unknown", names(&waiting));
+            return Err(TradeError::CancelUnknown { cause });
+        }
+        if done.orders.iter().all(ended) {
+            return Ok(());
+        }
+        let cause = "the exchange still lists orders after their cancellation".to_owned();
+        Err(TradeError::CancelUnknown { cause })
+    }
+
+    /// Returns whether nothing is left of an order. On Hyperliquid another order can have replaced
+    /// one that is cancelled.
+    fn is_over(&self, (order, status): &After) -> bool {
+        let status = status.unwrap_or(order.status);
+        match status {
+            OrderStatus::Canceled => self.exchange() == Exchange::Aster,
+            status => !status.is_open() && status != OrderStatus::Unknown,
+        }
+    }
+
+    /// Sends the cancellations of these orders. Returns which of them the exchange states as
+    /// cancelled.
+    async fn cancel_listed(
+        &self,
+        scope: Scope<'_>,
+        open: &[ExchangeOrder],
+        done: &mut Cancelling,
+    ) -> Result<Vec<bool>, TradeError> {
         if open.is_empty() {
             return Ok(Vec::new());
         }
-        let is_certain = match &self.client.wire {
+        let Scope { signer, market, until_ms, .. } = scope;
+        match &self.client.wire {
             Wire::Aster(client) => {
-                self.cancel_all_aster(signer, client, &market).await?;
-                vec![false; open.len()]
+                let sent = self.cancel_all_aster(signer, client, market).await;
+                done.sent |= is_sent(sent.as_ref().err());
+                sent?;
+                Ok(vec![false; open.len()])
             }
             Wire::Hyperliquid(client) => {
                 let asset = market.asset.ok_or(TradeError::DamagedOrder("no asset"))?;
-                self.cancel_all_hyperliquid(signer, client, asset, &open).await?
+                let mut is_certain = Vec::with_capacity(open.len());
+                for batch in open.chunks(BATCH) {
+                    if self.now_ms() >= until_ms {
+                        let cause = "no time is left to cancel all orders".to_owned();
+                        return Err(TradeError::CancelUnknown { cause });
+                    }
+                    let sent = self.cancel_all_hyperliquid(signer, client, asset, batch).await;
+                    done.sent |= is_sent(sent.as_ref().err());
+                    match sent {
+                        Ok(stated) => is_certain.extend(stated),
+                        // Lookups state what became of these orders.
+                        Err(TradeError::CancelUnknown { .. }) => {
+                            is_certain.resize(is_certain.len() + batch.len(), false);
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                is_certain.resize(open.len(), false);
+                Ok(is_certain)
             }
-        };
-        let after = self.after(signer, &market, open, &is_certain).await;
-        self.with_states(&account, after).await
+        }
     }
 
     /// Returns each order in its state after a cancellation. The exchange is asked about the orders
@@ -73,7 +183,7 @@ impl Trader {
         market: &StoredSymbol,
         open: Vec<ExchangeOrder>,
         is_certain: &[bool],
-    ) -> Vec<(ExchangeOrder, Option<OrderStatus>)> {
+    ) -> Vec<After> {
         let Signer { account, view, key } = signer;
         let finder = Finder { trader: self, account, view, key: Some(key) };
         let certain = is_certain.iter().copied().chain(std::iter::repeat(false));
@@ -97,7 +207,7 @@ impl Trader {
     async fn with_states(
         &self,
         account: &TradingAccount,
-        after: Vec<(ExchangeOrder, Option<OrderStatus>)>,
+        after: Vec<After>,
     ) -> Result<Vec<OrderView>, TradeError> {
         let (orders, states): (Vec<_>, Vec<_>) = after.into_iter().unzip();
         let views = self.with_records(account, &orders).await?;
@@ -130,7 +240,7 @@ impl Trader {
         }
     }
 
-    /// Cancels these orders in one action. Returns which of them the exchange states as cancelled.
+    /// Cancels a batch of orders in one action. Returns which of them the exchange states as cancelled.
     async fn cancel_all_hyperliquid(
         &self,
         signer: Signer<'_>,
@@ -160,6 +270,26 @@ impl Trader {
             other => Err(not_cancelled(other)),
         }
     }
+}
+
+impl Cancelling {
+    /// Adds orders of a later list. An order that was listed before is in its later state.
+    fn take(&mut self, later: Vec<After>) {
+        self.orders
+            .retain(|(order, _)| later.iter().all(|(other, _)| other.order_id != order.order_id));
+        self.orders.extend(later);
+    }
+}
+
+/// Returns whether an order is known to have ended.
+fn ended((order, status): &After) -> bool {
+    let status = status.unwrap_or(order.status);
+    !status.is_open() && status != OrderStatus::Unknown
+}
+
+/// Returns whether a call with this error may have reached the exchange.
+const fn is_sent(error: Option<&TradeError>) -> bool {
+    matches!(error, None | Some(TradeError::CancelUnknown { .. }))
 }
 
 /// Returns the error of a cancellation that was not accepted.

@@ -6,6 +6,7 @@ use futures_util::future::try_join_all;
 
 use super::Trader;
 use super::client::call::{Asker, Entry, LookupId, entry_of};
+use super::made::has_ended;
 use super::outcome::Outcome;
 use super::plan::legs_of;
 use crate::exchanges::aster::trade::read::AskError;
@@ -14,7 +15,30 @@ use crate::exchanges::trade::{ExchangeOrder, Found};
 use crate::store::{Change, OrderRecord, OrderState, StoredOutcome, TradingAccount, TradingView};
 use crate::trading::decimal::Decimal;
 use crate::trading::ids::Leg;
-use crate::trading::order::OrderType;
+use crate::trading::order::{OrderType, PositionSide};
+
+/// Number of lookups of a replaced order that the exchange still lists as open.
+const LOOKUPS: u32 = 3;
+
+/// The wait between them, in milliseconds.
+const BETWEEN_LOOKUPS_MS: u64 = 300;
+
+/// Why a question about the orders of a submission has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FindFault {
+    /// The question failed.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// The exchange has another order under the id of this one. Whoever else trades with the account
+    /// can use the id.
+    #[error("the exchange has another order under the id {id}: its {what} differs")]
+    OtherOrder {
+        /// The id.
+        id: String,
+        /// The property that differs.
+        what: &'static str,
+    },
+}
 
 /// The id under which the exchange has an order.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -102,7 +126,7 @@ impl Finder<'_> {
         &self,
         records: &[OrderRecord],
         until_ms: u64,
-    ) -> Result<Vec<Option<Outcome>>, AskError> {
+    ) -> Result<Vec<Option<Outcome>>, FindFault> {
         try_join_all(records.iter().map(|record| self.outcome(record, until_ms))).await
     }
 
@@ -110,7 +134,7 @@ impl Finder<'_> {
         &self,
         record: &OrderRecord,
         until_ms: u64,
-    ) -> Result<Option<Outcome>, AskError> {
+    ) -> Result<Option<Outcome>, FindFault> {
         if let Some(known) = known_outcome(record) {
             return Ok(Some(known));
         }
@@ -118,6 +142,7 @@ impl Finder<'_> {
         let Some(order) = self.find(&record.symbol.name, id.lookup()).await? else {
             return Ok(None);
         };
+        ensure_own(record, record.request.quantity.value(), &order)?;
         let entry = entry_of(&order);
         let mut attached = Vec::new();
         for leg in legs_of(&record.request).into_iter().filter(|leg| *leg != Leg::Entry) {
@@ -158,7 +183,7 @@ impl Finder<'_> {
         &self,
         record: &OrderRecord,
         change: &Change,
-    ) -> Result<ChangeFound, AskError> {
+    ) -> Result<ChangeFound, FindFault> {
         let symbol = record.symbol.name.as_str();
         let old = KnownId::present(self.account, record);
         if self.account.exchange == Exchange::Aster {
@@ -173,12 +198,78 @@ impl Finder<'_> {
         }
         let new = KnownId::at(self.account, record, change.generation);
         let new = self.find(symbol, new.lookup()).await?;
-        let old = match new {
-            Some(_) => None,
-            None => self.find(symbol, old.lookup()).await?,
+        if let Some(new) = &new {
+            ensure_own(record, rest_of(change), new)?;
+        }
+        let old = match &new {
+            // The new order replaced this one, so its fills are final once a lookup shows its end.
+            Some(new) if new.rejection.is_none() => self.find_ended(symbol, &old).await?,
+            _ => self.find(symbol, old.lookup()).await?,
         };
         Ok(ChangeFound { new, old })
     }
+
+    /// Looks up an order that has ended. The exchange's reads can lag, so an order that is still
+    /// listed as open is looked up again, a few times.
+    pub(super) async fn find_ended(
+        &self,
+        symbol: &str,
+        id: &KnownId,
+    ) -> Result<Option<Box<ExchangeOrder>>, AskError> {
+        let mut found = self.find(symbol, id.lookup()).await?;
+        for _ in 1..LOOKUPS {
+            if has_ended(found.as_deref()) {
+                break;
+            }
+            self.trader.clock().sleep_ms(BETWEEN_LOOKUPS_MS).await;
+            found = self.find(symbol, id.lookup()).await?;
+        }
+        Ok(found)
+    }
+}
+
+impl ChangeFound {
+    /// Returns whether the fills of the order before the change are final, if it was made.
+    pub(super) fn is_final(&self) -> bool {
+        let is_made = self.new.as_deref().is_some_and(|new| new.rejection.is_none());
+        !is_made || has_ended(self.old.as_deref())
+    }
+}
+
+/// Returns an error unless an order of the exchange is the one that the service sent. `quantity` is
+/// the quantity that was sent. The price is not compared, because another client can change it.
+pub(super) fn ensure_own(
+    record: &OrderRecord,
+    quantity: Decimal,
+    order: &ExchangeOrder,
+) -> Result<(), FindFault> {
+    let request = &record.request;
+    let is_one_way = request.position_side == PositionSide::Both;
+    // The exchange may cap the quantity of an order that only reduces a position.
+    let may_be_capped = request.reduce_only && (quantity.is_zero() || order.quantity < quantity);
+    let is_size = order.quantity == quantity || order.quantity.is_zero() || may_be_capped;
+    let what = if order.symbol != record.symbol.name {
+        "market"
+    } else if order.side != request.side {
+        "side"
+    } else if order.position_side != request.position_side {
+        "position side"
+    } else if is_one_way && order.reduce_only != request.reduce_only {
+        "reduce-only flag"
+    } else if !is_size {
+        "quantity"
+    } else {
+        return Ok(());
+    };
+    let id = order.client_id.clone().unwrap_or_else(|| order.order_id.clone());
+    Err(FindFault::OtherOrder { id, what })
+}
+
+/// Returns the quantity that a change sends to Hyperliquid: without what was filled.
+fn rest_of(change: &Change) -> Decimal {
+    let number = |text: &str| Decimal::parse(text).unwrap_or(Decimal::ZERO);
+    let filled = change.filled.as_deref().map_or(Decimal::ZERO, number);
+    number(&change.quantity).checked_sub(filled).unwrap_or(Decimal::ZERO)
 }
 
 /// Returns the outcome of an order of a batch that is known while others are not.
@@ -197,4 +288,88 @@ fn known_outcome(record: &OrderRecord) -> Option<Outcome> {
 fn has_values(order: &ExchangeOrder, change: &Change) -> bool {
     let is = |text: &str, value: Decimal| Decimal::parse(text) == Ok(value);
     is(&change.price, order.price) && is(&change.quantity, order.quantity)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::trading::order::{OrderStatus, Side, TimeInForce};
+
+    fn record() -> OrderRecord {
+        serde_json::from_value(json!({
+            "schema": 1, "exchange": "hyperliquid", "walletId": Uuid::nil(),
+            "clientOrderId": "a", "fingerprint": "00", "unit": "00", "generation": 0,
+            "revision": Uuid::nil(), "state": "unknown",
+            "request": {
+                "symbol": "BTC", "side": "BUY", "type": "LIMIT", "quantity": "0.010",
+                "price": "60000", "timeInForce": "GTC", "reduceOnly": false,
+            },
+            "symbol": { "name": "BTC", "asset": 3, "dex": "" },
+            "createdAtMs": 1, "leaseUntilMs": 1,
+        }))
+        .unwrap()
+    }
+
+    fn order() -> ExchangeOrder {
+        ExchangeOrder {
+            order_id: "7".to_owned(),
+            client_id: Some("0x48".to_owned()),
+            symbol: "BTC".to_owned(),
+            side: Side::Buy,
+            order_type: Some(OrderType::Limit),
+            exchange_type: "Limit".to_owned(),
+            time_in_force: Some(TimeInForce::Gtc),
+            reduce_only: false,
+            position_side: PositionSide::Both,
+            status: OrderStatus::Open,
+            exchange_status: "open".to_owned(),
+            rejection: None,
+            price: Decimal::parse("60000").unwrap(),
+            trigger_price: None,
+            quantity: Decimal::parse("0.01").unwrap(),
+            filled: Decimal::ZERO,
+            average_price: None,
+            at_ms: 1,
+            children: Vec::new(),
+        }
+    }
+
+    fn differs(record: &OrderRecord, order: &ExchangeOrder) -> Option<&'static str> {
+        match ensure_own(record, record.request.quantity.value(), order) {
+            Err(FindFault::OtherOrder { what, .. }) => Some(what),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn order_with_another_property_is_another_order() {
+        let record = record();
+        assert_eq!(differs(&record, &order()), None);
+        let quantity = Decimal::parse("0.02").unwrap();
+        let less = Decimal::parse("0.005").unwrap();
+        for (what, other) in [
+            ("market", ExchangeOrder { symbol: "ETH".to_owned(), ..order() }),
+            ("side", ExchangeOrder { side: Side::Sell, ..order() }),
+            ("position side", ExchangeOrder { position_side: PositionSide::Long, ..order() }),
+            ("reduce-only flag", ExchangeOrder { reduce_only: true, ..order() }),
+            ("quantity", ExchangeOrder { quantity, ..order() }),
+            ("quantity", ExchangeOrder { quantity: less, ..order() }),
+        ] {
+            assert_eq!(differs(&record, &other), Some(what));
+        }
+    }
+
+    #[test]
+    fn order_that_reduces_may_have_less_than_its_quantity() {
+        let mut record = record();
+        record.request.reduce_only = true;
+        let capped = Decimal::parse("0.005").unwrap();
+        let order = ExchangeOrder { reduce_only: true, quantity: capped, ..order() };
+        assert_eq!(differs(&record, &order), None);
+        let more = Decimal::parse("0.02").unwrap();
+        assert_eq!(differs(&record, &ExchangeOrder { quantity: more, ..order }), Some("quantity"));
+    }
 }

@@ -3,8 +3,15 @@
 //! A change is stored before it is sent, as an order is. Hyperliquid replaces the order by a new one
 //! under the next generation's id; the service never asks it to place the new order if the old one
 //! is gone. Aster changes the order in place.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `call` | the rules and the call of a change |
+//! | `send` | sending a change, and what its response means |
+//! | `excess` | what can execute in addition to the requested quantity |
 
 mod call;
+mod excess;
 mod send;
 
 use domain::eth::AgentKey;
@@ -27,6 +34,15 @@ use crate::trading::order::{ChangeRequest, OrderFault, SymbolText};
 use crate::trading::policy::{Priced, Slippage};
 use call::ChangePlan;
 
+/// A change that a caller requests.
+#[derive(Clone, Copy)]
+struct Changing<'a> {
+    change: &'a ChangeRequest,
+    key: &'a AgentKey,
+    /// No question is begun after this time, Unix milliseconds.
+    until_ms: u64,
+}
+
 impl Trader {
     /// Changes price and quantity of an open limit order, and returns it. A change to the present
     /// values sends nothing.
@@ -47,44 +63,45 @@ impl Trader {
         ensure_not_frozen(&target.view.wallet)?;
         self.settle_target(&mut target).await?;
         target.ensure_placed()?;
-        let key = self.key(&target.view).await?;
-        let found = self.look_up_open(&mut target, &key).await?;
-        if target.record.as_ref().is_some_and(|record| !record.is_at_rest()) {
-            // The caller named the order by the exchange's id, so its record is known only now.
-            self.settle_target(&mut target).await?;
-            return Err(TradeError::InProgress {
-                client_order_id: target.client_order_id()?,
-                retry_after_s: 1,
-            });
+        let key = &self.key(&target.view).await?;
+        let changing = Changing { change, key, until_ms };
+        let found = self.look_up_present(&mut target, Some(key)).await?;
+        let found = found.ok_or_else(|| target.not_found())?;
+        let changed = self.change_found(&mut target, &found, changing).await?;
+        self.without_excess(&mut target, changed, changing).await
+    }
+
+    /// Changes an order that was looked up.
+    async fn change_found(
+        &self,
+        target: &mut Target,
+        found: &ExchangeOrder,
+        changing: Changing<'_>,
+    ) -> Result<OrderView, TradeError> {
+        let Changing { change, key, until_ms } = changing;
+        if !found.status.is_open() {
+            return Err(not_open(target, found));
         }
-        let present = of_exchange(&target.account, &found, target.record.as_ref());
-        let filled = Decimal::parse(&present.filled_quantity).unwrap_or(found.filled);
+        let present = of_exchange(&target.account, found, target.record.as_ref());
         if is_present(&present, change) {
             return Ok(present);
         }
+        let filled = Decimal::parse(&present.filled_quantity).unwrap_or(found.filled);
         let rest = change.quantity.value().checked_sub(filled).filter(|rest| !rest.is_zero());
         let rest = rest.ok_or(OrderFault::Invalid {
             field: "quantity",
             expected: "must exceed the filled quantity",
         })?;
         let name: SymbolText = found.symbol.parse().map_err(|_| target.not_found())?;
-        let market = self.markets(&target.account.tenant).find(&name).await?;
-        let base = self.base(&target, &found, &market)?;
-        let plan = ChangePlan { found: &found, market: &market, change, rest, base: &base.record };
-        self.check_change(&target, &plan).await?;
-        let record = self.reserve_change(&target, &plan, base.seen, &key).await?;
-        self.send_change(&target, &plan, record, until_ms).await
-    }
-
-    /// Looks up the order, which must be open.
-    async fn look_up_open(
-        &self,
-        target: &mut Target,
-        key: &AgentKey,
-    ) -> Result<Box<ExchangeOrder>, TradeError> {
-        let found = self.look_up(target, Some(key)).await?;
-        let found = found.ok_or_else(|| target.not_found())?;
-        if found.status.is_open() { Ok(found) } else { Err(not_open(target, &found)) }
+        let market = &self.markets(&target.account.tenant).find(&name).await?;
+        let base = self.base(target, found, market)?;
+        let plan = ChangePlan { found, market, change, filled, rest, base: &base.record };
+        self.check_change(target, &plan).await?;
+        let record = self.reserve_change(target, &plan, base.seen, key).await?;
+        let (record, view) = self.send_change(target, &plan, record, until_ms).await?;
+        target.record = Some(record);
+        target.move_to_present();
+        Ok(view)
     }
 
     /// Signs a change with the next nonce, and stores it before it is sent.
@@ -98,7 +115,9 @@ impl Trader {
         let Target { account, view, .. } = target;
         let now_ms = self.now_ms();
         let policy = &view.policy(now_ms);
-        let priced = &[plan.priced(account, now_ms)];
+        let value =
+            self.value_of_change(&account.tenant, plan.market, plan.found, plan.change).await?;
+        let priced = &[plan.priced(account, value)];
         self.precheck(policy, &view.ledger, priced)?;
         let call = plan.call(account)?;
         self.client.take(&account.tenant, plan::weight(&call)).await?;
@@ -108,8 +127,7 @@ impl Trader {
             let (kind, clock) = (SubmissionKind::Modify, self.clock());
             let wire = &self.client.wire;
             let submission = wire.sign(&call, kind, nonce, asker, Vec::new(), clock)?;
-            let lease_until_ms =
-                super::place::lease_until_ms(account.exchange, &submission, self.now_ms());
+            let lease_until_ms = super::place::lease_until_ms(self.now_ms());
             let generation = plan.generation()?;
             let record = OrderRecord {
                 generation,
@@ -118,6 +136,7 @@ impl Trader {
                     submission,
                     price: plan.change.price.text().to_owned(),
                     quantity: plan.change.quantity.text().to_owned(),
+                    filled: Some(plan.filled.text()),
                     state: OrderState::Sending,
                     generation,
                     refusal: None,
@@ -141,6 +160,7 @@ impl Trader {
                 client_order_id: plan.base.client_order_id.clone(),
                 retry_after_s: 1,
             }),
+            Err(NotReserved::Policy) => Err(TradeError::OutOfTime),
             Err(NotReserved::Error(error)) => Err(error),
         }
     }
@@ -154,15 +174,17 @@ fn is_present(present: &OrderView, change: &ChangeRequest) -> bool {
 
 impl ChangePlan<'_> {
     /// Returns the changed order as the policy sees it: as one order with its new value.
-    fn priced(&self, account: &crate::store::TradingAccount, now_ms: u64) -> Priced {
+    fn priced(&self, account: &crate::store::TradingAccount, value: plan::Value) -> Priced {
+        let plan::Value { notional, is_in_dollars } = value;
         Priced {
             key: account.order_key(&self.base.client_order_id),
             symbol: self.market.name().to_owned(),
             side: self.found.side,
-            notional: self.change.price.value().checked_mul(self.change.quantity.value()),
+            notional,
+            is_in_dollars,
             is_reducing: self.is_reducing(),
             slippage: Slippage::Fixed,
-            until_ms: now_ms + plan::arrives_within_ms(account.exchange),
+            orders: 1,
         }
     }
 }

@@ -7,14 +7,15 @@ use futures_util::future::try_join_all;
 
 use super::client::call::Asker;
 use super::client::wire::Wire;
-use super::finding::{Finder, KnownId};
+use super::finding::{FindFault, Finder, KnownId, ensure_own};
+use super::made::change_outcome;
 use super::place::unknown;
 use super::target::Target;
 use super::view::{self, OrderView, of_exchange};
 use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::exchanges::trade::ExchangeOrder;
-use crate::store::{OrderRecord, OrderState, TradingAccount, TradingView};
+use crate::store::{Change, OrderRecord, OrderState, TradingAccount, TradingView};
 use crate::trading::ids::{ExchangeOrderId, OrderName};
 use crate::trading::order::SymbolText;
 
@@ -40,12 +41,28 @@ impl Trader {
                 self.settled_status(&mut target, key.as_ref(), &record).await
             }
             Some(record) => self.open_status(&target, key.as_ref(), &record).await,
-            None => {
-                let found = self.look_up(&mut target, key.as_ref()).await?;
-                let found = found.ok_or_else(|| target.not_found())?;
-                Ok(of_exchange(&target.account, &found, target.record.as_ref()))
+            None => self.found_status(&mut target, key.as_ref()).await,
+        }
+    }
+
+    /// Returns the state of an order whose name does not lead to a record: it can have one, and the
+    /// exchange can have replaced it.
+    async fn found_status(
+        &self,
+        target: &mut Target,
+        key: Option<&AgentKey>,
+    ) -> Result<OrderView, TradeError> {
+        let found = self.look_up(target, key).await?.ok_or_else(|| target.not_found())?;
+        if let Some(record) = target.record.clone().filter(|_| !target.is_attached) {
+            if !record.is_at_rest() {
+                return self.open_status(target, key, &record).await;
+            }
+            if target.is_replaced(&found) {
+                target.move_to_present();
+                return self.settled_status(target, key, &record).await;
             }
         }
+        Ok(of_exchange(&target.account, &found, target.record.as_ref()))
     }
 
     /// Returns the state of an order whose outcome is known.
@@ -83,16 +100,26 @@ impl Trader {
         let finder = Finder { trader: self, account, view, key };
         let found = match &record.change {
             Some(change) if !record.state.is_unresolved() => {
-                let found = finder.change(record, change).await?;
-                found.new.or(found.old)
+                self.changing_status(&finder, record, change).await
             }
             _ => {
                 let id = KnownId::at(account, record, record.generation);
-                finder.find(&record.symbol.name, id.lookup()).await?
+                let found = finder.find(&record.symbol.name, id.lookup()).await?;
+                let quantity = record.request.quantity.value();
+                let checked = found.map(|order| {
+                    ensure_own(record, quantity, &order)?;
+                    Ok(of_exchange(account, &order, Some(record)))
+                });
+                checked.transpose()
             }
         };
-        if let Some(order) = found {
-            return Ok(of_exchange(account, &order, Some(record)));
+        match found {
+            Ok(Some(view)) => return Ok(view),
+            Ok(None) => {}
+            Err(FindFault::Ask(error)) => return Err(error.into()),
+            Err(other @ FindFault::OtherOrder { .. }) => {
+                return Err(unknown(std::slice::from_ref(record), other.to_string(), 1));
+            }
         }
         let now_ms = self.now_ms();
         if now_ms < record.lease_until_ms {
@@ -103,6 +130,24 @@ impl Trader {
         }
         let cause = "the exchange does not list it now".to_owned();
         Err(unknown(std::slice::from_ref(record), cause, 1))
+    }
+
+    /// Returns the state of an order with a change under way: as it will be stored, if the change
+    /// was made.
+    async fn changing_status(
+        &self,
+        finder: &Finder<'_>,
+        record: &OrderRecord,
+        change: &Change,
+    ) -> Result<Option<OrderView>, FindFault> {
+        let found = finder.change(record, change).await?;
+        let made = found.new.as_deref().filter(|new| new.rejection.is_none());
+        let settled = change_outcome(record, &found, record.revision, self.now_ms());
+        let (order, record) = match (made, &settled) {
+            (Some(new), Ok(settled)) => (Some(new), settled),
+            _ => (found.old.as_deref(), record),
+        };
+        Ok(order.map(|order| of_exchange(finder.account, order, Some(record))))
     }
 
     /// Returns the open orders of a market, or of all markets.

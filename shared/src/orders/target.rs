@@ -12,6 +12,9 @@ use crate::store::{OrderRecord, OrderState, StoredSymbol, TradingAccount, Tradin
 use crate::trading::ids::{ClientOrderId, ExchangeOrderId, Leg, OrderKey, OrderName};
 use crate::trading::order::{OrderFault, SymbolText};
 
+/// Number of times that an order is followed to the one that has replaced it.
+const MOVES: u32 = 3;
+
 /// An order that a caller names.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
@@ -47,18 +50,22 @@ impl Trader {
             }
         };
         let key = match (name, exact) {
-            (OrderName::Exchange(_), _) => None,
-            (OrderName::Client(_), Some(exact)) => Some(exact.key),
-            (OrderName::Client(id), None) => Some(account.order_key(id)),
+            // The record of an order that someone else placed, if it was changed.
+            (OrderName::Exchange(id), _) => {
+                let market = self.market_of_ids(&account, symbol).await?;
+                account.order_key(&ClientOrderId::of_exchange_order(&market, *id))
+            }
+            (OrderName::Client(_), Some(exact)) => exact.key,
+            (OrderName::Client(id), None) => account.order_key(id),
         };
         let is_attached = exact.is_some_and(|exact| exact.leg != Leg::Entry);
-        let view = self.view(&account, key.as_slice()).await?;
-        let record = key.and_then(|key| self.record_of(&account, &view.orders, key));
+        let view = self.view(&account, &[key]).await?;
+        let record = self.record_of(&account, &view.orders, key);
+        // A record of a later day has the same key, but another id at the exchange.
+        let record = record.filter(|it| exact.is_none_or(|id| account.has_id(it, id)));
         let id = match (name, &record) {
+            (_, Some(record)) if !is_attached => KnownId::present(&account, record),
             (OrderName::Exchange(id), _) => KnownId::Exchange(*id),
-            (OrderName::Client(_), Some(record)) if !is_attached => {
-                KnownId::present(&account, record)
-            }
             (OrderName::Client(id), _) => KnownId::Client(id.to_string()),
         };
         if !id.is_possible(account.exchange) {
@@ -66,6 +73,22 @@ impl Trader {
         }
         let symbol = self.symbol_of(&account, record.as_ref(), symbol).await?;
         Ok(Target { account, view, record, id, symbol, name: text, is_attached })
+    }
+
+    /// Returns the market within which the exchange's ids are unique. It is empty on Hyperliquid,
+    /// whose ids are unique in all markets.
+    async fn market_of_ids(
+        &self,
+        account: &TradingAccount,
+        symbol: Option<&SymbolText>,
+    ) -> Result<String, TradeError> {
+        match (account.exchange, symbol) {
+            (Exchange::Hyperliquid, _) => Ok(String::new()),
+            (Exchange::Aster, None) => Err(OrderFault::Missing("symbol").into()),
+            (Exchange::Aster, Some(symbol)) => {
+                Ok(self.markets(&account.tenant).find(symbol).await?.name().to_owned())
+            }
+        }
     }
 
     /// Returns the record of a key, unless it has expired.
@@ -114,8 +137,9 @@ impl Trader {
         }
     }
 
-    /// Looks up an order that a caller names, and reads its record if the caller named it by the
-    /// exchange's id.
+    /// Looks up an order that a caller names, and reads its record if the name does not lead to it.
+    /// The exchange may have replaced the order, and this may be the old one: see
+    /// [`Trader::look_up_present`].
     pub(super) async fn look_up(
         &self,
         target: &mut Target,
@@ -132,23 +156,49 @@ impl Trader {
             return Err(TradeError::SymbolMismatch { symbol });
         }
         if target.record.is_none() {
-            target.record = self.record_at(account, &order).await?;
+            let record = self.record_at(account, &order).await?;
+            let own = own_id(account, &order);
+            let own = own.filter(|id| record.as_ref().is_some_and(|it| account.has_id(it, *id)));
+            target.is_attached = own.is_some_and(is_leg);
+            target.record = record;
         }
         Ok(Some(order))
     }
 
-    /// Reads the record of an order that the exchange states, if the service placed it.
+    /// Looks up an order that a caller names, and follows it to the order that has replaced it. A
+    /// change under way is resolved first.
+    pub(super) async fn look_up_present(
+        &self,
+        target: &mut Target,
+        key: Option<&AgentKey>,
+    ) -> Result<Option<Box<ExchangeOrder>>, TradeError> {
+        for _ in 0..MOVES {
+            let found = self.look_up(target, key).await?;
+            if target.record.as_ref().is_some_and(|record| !record.is_at_rest()) {
+                self.settle_target(target).await?;
+            } else if !found.as_deref().is_some_and(|order| target.is_replaced(order)) {
+                return Ok(found);
+            }
+            target.move_to_present();
+        }
+        Err(TradeError::InProgress { client_order_id: target.client_order_id()?, retry_after_s: 1 })
+    }
+
+    /// Reads the record of an order that the exchange states: the service placed or changed it.
     async fn record_at(
         &self,
         account: &TradingAccount,
         order: &ExchangeOrder,
     ) -> Result<Option<OrderRecord>, TradeError> {
-        let id = order.client_id.as_deref();
-        let Some(id) = id.and_then(|id| ExchangeOrderId::parse(account.exchange, id)) else {
-            return Ok(None);
-        };
-        let records = self.store.orders_by_keys(account, &[id.key], self.clock()).await?;
-        Ok(self.record_of(account, &records, id.key))
+        let own = own_id(account, order);
+        let of_others = id_of_others(account, order).map(|id| account.order_key(&id));
+        let keys: Vec<_> = own.iter().map(|id| id.key).chain(of_others).collect();
+        let records = self.store.orders_by_keys(account, &keys, self.clock()).await?;
+        let own = own.and_then(|id| {
+            let record = self.record_of(account, &records, id.key)?;
+            account.has_id(&record, id).then_some(record)
+        });
+        Ok(own.or_else(|| self.record_of(account, &records, of_others?)))
     }
 
     /// Resolves a submission of the named order that is under way, so that its state is known
@@ -183,9 +233,7 @@ impl Trader {
                 return Err(super::place::unknown(&[record], cause, wait_s));
             }
         }
-        if let Some(record) = target.record.as_ref().filter(|_| !target.is_attached) {
-            target.id = KnownId::present(&target.account, record);
-        }
+        target.move_to_present();
         Ok(())
     }
 
@@ -224,7 +272,49 @@ impl Trader {
     }
 }
 
+/// Returns the service's id of an order that the exchange states.
+fn own_id(account: &TradingAccount, order: &ExchangeOrder) -> Option<ExchangeOrderId> {
+    ExchangeOrderId::parse(account.exchange, order.client_id.as_deref()?)
+}
+
+/// Returns the id of the record of an order that someone else placed.
+pub(super) fn id_of_others(
+    account: &TradingAccount,
+    order: &ExchangeOrder,
+) -> Option<ClientOrderId> {
+    let market = match account.exchange {
+        Exchange::Aster => order.symbol.as_str(),
+        Exchange::Hyperliquid => "",
+    };
+    Some(ClientOrderId::of_exchange_order(market, order.order_id.parse().ok()?))
+}
+
+fn is_leg(id: ExchangeOrderId) -> bool {
+    id.leg != Leg::Entry
+}
+
 impl Target {
+    /// Returns whether the exchange has replaced this order by another one since.
+    pub(super) fn is_replaced(&self, order: &ExchangeOrder) -> bool {
+        let Some(record) = self.record.as_ref().filter(|_| !self.is_attached) else { return false };
+        if order.status.is_open() || record.state != OrderState::Placed {
+            return false;
+        }
+        let own = own_id(&self.account, order).filter(|id| self.account.has_id(record, *id));
+        match own {
+            Some(id) => id.generation != record.placed_generation,
+            // Someone else placed the order, and the service has changed it.
+            None => record.carried.is_some(),
+        }
+    }
+
+    /// Takes the id under which the exchange has the order now.
+    pub(super) fn move_to_present(&mut self) {
+        if let Some(record) = self.record.as_ref().filter(|_| !self.is_attached) {
+            self.id = KnownId::present(&self.account, record);
+        }
+    }
+
     /// Returns the error for an order that does not exist at the exchange.
     pub(super) fn not_found(&self) -> TradeError {
         TradeError::OrderNotFound { order: self.name.clone() }

@@ -3,10 +3,11 @@
 use domain::ids::Exchange;
 
 use super::TradeError;
+use super::made::carried_at;
 use super::plan::legs_of;
 use crate::exchanges::trade::ExchangeOrder;
 use crate::exchanges::{aster, hyperliquid};
-use crate::store::{LegKind, OrderRecord, OrderState, StoredLeg, StoredOutcome, TradingAccount};
+use crate::store::{LegKind, OrderRecord, StoredLeg, StoredOutcome, TradingAccount};
 use crate::trading::decimal::Decimal;
 use crate::trading::ids::{ClientOrderId, ExchangeOrderId, Leg};
 use crate::trading::order::{
@@ -168,10 +169,10 @@ pub(super) fn of_record(account: &TradingAccount, record: &OrderRecord) -> Optio
         average_price: average_price.clone(),
         at_ms: *at_ms,
         exchange: account.exchange,
-        time_in_force: if is_replaced(account.exchange, record) {
-            Some(TimeInForce::PostOnly)
-        } else {
-            request.time_in_force
+        // Hyperliquid makes the order that replaces another one post-only.
+        time_in_force: match &record.carried {
+            Some(_) => Some(TimeInForce::PostOnly),
+            None => request.time_in_force,
         },
         reduce_only: request.reduce_only,
         position_side: request.position_side,
@@ -224,12 +225,14 @@ pub(super) fn of_exchange(
     let Some(record) = record else { return plain };
     let id = order.client_id.as_deref();
     let parsed = id.and_then(|id| ExchangeOrderId::parse(account.exchange, id));
+    let parsed = parsed.filter(|id| account.has_id(record, *id));
     let symbol = record.request.symbol.to_string();
     if parsed.is_some_and(|id| id.leg != Leg::Entry) {
         return OrderView { symbol, ..plain };
     }
     let request = &record.request;
-    let carried = carried(account.exchange, order, record);
+    // Hyperliquid's order after a change has the rest of the quantity.
+    let carried = parsed.map_or(Decimal::ZERO, |id| carried_at(record, id.generation));
     let filled = order.filled.checked_add(carried).unwrap_or(order.filled);
     let whole = order.quantity.checked_add(carried).unwrap_or(order.quantity);
     let is_market = request.order_type == OrderType::Market;
@@ -269,24 +272,6 @@ pub(super) fn of_exchange(
         stop_loss: leg(Leg::StopLoss),
         ..plain
     }
-}
-
-/// Returns whether the exchange has replaced the order for its last change, as Hyperliquid does. It
-/// makes the new order post-only.
-fn is_replaced(exchange: Exchange, record: &OrderRecord) -> bool {
-    exchange == Exchange::Hyperliquid
-        && record.change.as_ref().is_some_and(|change| {
-            change.state == OrderState::Placed && change.generation == record.placed_generation
-        })
-}
-
-/// Returns what was filled before the last change. Hyperliquid's new order has the rest of the
-/// quantity.
-fn carried(exchange: Exchange, order: &ExchangeOrder, record: &OrderRecord) -> Decimal {
-    if !is_replaced(exchange, record) {
-        return Decimal::ZERO;
-    }
-    record.request.quantity.value().checked_sub(order.quantity).unwrap_or(Decimal::ZERO)
 }
 
 /// Returns the view of an order without a record.

@@ -39,7 +39,7 @@ use crate::trading::ids::{ClientOrderId, ExchangeOrderId, Leg, OrderKey};
 #[cfg(doc)]
 use crate::trading::ledger::Ledger;
 
-pub(super) const ORDER: &str = "order#";
+pub(crate) const ORDER: &str = "order#";
 pub(super) const LEDGER: &str = "ledger";
 
 /// A wallet at an exchange.

@@ -12,11 +12,11 @@ use crate::orders::client::wire::Wire;
 use crate::orders::markets::Market;
 use crate::orders::outcome::placed_outcome;
 use crate::orders::plan::{of_aster, of_hyperliquid};
-use crate::orders::target::Target;
+use crate::orders::target::{Target, id_of_others};
 use crate::orders::{BrokenRule, TradeError, Trader};
 use crate::store::{OrderRecord, OrderState, Seen, TradingAccount};
 use crate::trading::decimal::Decimal;
-use crate::trading::ids::{ClientOrderId, Leg};
+use crate::trading::ids::Leg;
 use crate::trading::order::{
     Amount, ChangeRequest, Fingerprint, OrderFault, OrderRequest, OrderType, SymbolText,
     TimeInForce,
@@ -32,6 +32,8 @@ pub(super) struct ChangePlan<'a> {
     pub(super) found: &'a ExchangeOrder,
     pub(super) market: &'a Market,
     pub(super) change: &'a ChangeRequest,
+    /// What is filled already.
+    pub(super) filled: Decimal,
     /// The new quantity without the filled part.
     pub(super) rest: Decimal,
     /// The record without the change.
@@ -155,7 +157,8 @@ impl Trader {
     }
 
     /// Returns the record of the order before its change. An order that someone else placed gets a
-    /// record of its own, under a drawn id.
+    /// record of its own. Its id follows from the exchange's, so that only one change of the order
+    /// can be under way.
     pub(super) fn base(
         &self,
         target: &Target,
@@ -166,7 +169,9 @@ impl Trader {
             let seen = Seen::Revision(record.revision);
             return Ok(Base { record: record.clone(), seen });
         }
-        let client_order_id = ClientOrderId::draw(&self.random)?;
+        let client_order_id = id_of_others(&target.account, found);
+        let client_order_id =
+            client_order_id.ok_or(TradeError::DamagedOrder("no id of the exchange"))?;
         let amount = |value: Decimal| -> Result<Amount, TradeError> {
             let text = value.text();
             text.parse().map_err(|_| TradeError::DamagedOrder("a number with too many digits"))
@@ -202,6 +207,8 @@ impl Trader {
             symbol: market.stored(),
             lead: None,
             submission: None,
+            carried: None,
+            closes: Vec::new(),
             change: None,
             outcome: Some(placed_outcome(&found.into(), Vec::new(), None, now_ms)),
             reserved: false,

@@ -7,33 +7,25 @@ use crate::exchanges::trade::{Placed, Sent, TradeCode, TradeRefusal};
 use crate::orders::cancel::not_open;
 use crate::orders::client::CALL_WEIGHT;
 use crate::orders::client::call::{Changed, Outgoing, SentOrder};
-use crate::orders::outcome::{placed_outcome, refusal_of, stored_refusal};
+use crate::orders::finding::{Finder, KnownId};
+use crate::orders::made::{Made, has_ended};
+use crate::orders::outcome::{refusal_of, stored_refusal};
 use crate::orders::place::{is_worth_resending, unknown};
 use crate::orders::resolve::{Case, REQUEST_WAIT_MS, Resolution};
 use crate::orders::target::Target;
 use crate::orders::view::{OrderView, of_record};
 use crate::orders::{TradeError, Trader};
-use crate::store::{
-    OrderLost, OrderRecord, OrderState, Settling, StoredLeg, StoredOutcome, StoredRefusal,
-};
-use crate::trading::decimal::Decimal;
-
-/// What a change has come to.
-struct Ended {
-    state: OrderState,
-    outcome: Option<StoredOutcome>,
-    refusal: Option<StoredRefusal>,
-}
+use crate::store::{OrderLost, OrderRecord, OrderState, Settling};
 
 impl Trader {
-    /// Sends a stored change, and returns the order.
+    /// Sends a stored change, and returns the order with its record.
     pub(super) async fn send_change(
         &self,
         target: &Target,
         plan: &ChangePlan<'_>,
         record: OrderRecord,
         until_ms: u64,
-    ) -> Result<OrderView, TradeError> {
+    ) -> Result<(OrderRecord, OrderView), TradeError> {
         let Target { account, view, .. } = target;
         let change = record.change.as_ref().ok_or(TradeError::DamagedOrder("no change"))?;
         let client_id = match account.exchange {
@@ -55,13 +47,21 @@ impl Trader {
         {
             sent = self.client.change(Outgoing { is_first: false, ..out }).await;
         }
-        let ended = match sent {
-            Sent::Accepted(Changed::Made(placed)) => self.made(plan, &record, placed),
+        let settled = match sent {
+            Sent::Accepted(Changed::Made(placed)) => {
+                self.made(target, plan, &record, placed).await?
+            }
             Sent::Accepted(Changed::Refused(refusal) | Changed::Lost(refusal))
-            | Sent::Refused(refusal) => self.change_refused(&refusal),
+            | Sent::Refused(refusal) => {
+                let now_ms = self.now_ms();
+                let (state, refusal) =
+                    (OrderState::Refused, Some(stored_refusal(&refusal, now_ms)));
+                Some(record.change_settled(state, None, refusal, self.random.uuid()?, now_ms))
+            }
             Sent::NotSent(cause) => {
                 tracing::warn!(%cause, "the change did not reach the exchange");
-                Ended { state: OrderState::Dead, outcome: None, refusal: None }
+                let (state, revision) = (OrderState::Dead, self.random.uuid()?);
+                Some(record.change_settled(state, None, None, revision, self.now_ms()))
             }
             Sent::Unknown(unresolved) => {
                 tracing::warn!(cause = %unresolved.why, "the response to a change was lost");
@@ -69,27 +69,40 @@ impl Trader {
                 return self.resolve_sent_change(target, record, until_ms).await;
             }
         };
-        let record = self.settle_change(target, &record, ended).await?;
+        let Some(settled) = settled else {
+            return self.resolve_sent_change(target, record, until_ms).await;
+        };
+        let record = self.settle_change(target, &record, settled).await;
         self.changed(target, record).await
     }
 
-    /// Returns the outcome of a change that was made. Hyperliquid states the fills of the new order
-    /// only.
-    fn made(&self, plan: &ChangePlan<'_>, record: &OrderRecord, placed: Placed) -> Ended {
-        let whole = plan.change.quantity.value();
-        let carried = match record.exchange {
-            Exchange::Aster => Decimal::ZERO,
-            Exchange::Hyperliquid => whole.checked_sub(plan.rest).unwrap_or(Decimal::ZERO),
+    /// Returns the record of a change that was made. Hyperliquid states the fills of the new order
+    /// only, so the replaced one is looked up. `None` means that its fills are not known yet.
+    async fn made(
+        &self,
+        target: &Target,
+        plan: &ChangePlan<'_>,
+        record: &OrderRecord,
+        placed: Placed,
+    ) -> Result<Option<OrderRecord>, TradeError> {
+        let Target { account, view, .. } = target;
+        let made = match account.exchange {
+            Exchange::Aster => Made { placed, size: None, before: None },
+            Exchange::Hyperliquid => {
+                let finder = Finder { trader: self, account, view, key: None };
+                let old = KnownId::present(account, plan.base);
+                let before = match finder.find_ended(&record.symbol.name, &old).await {
+                    Ok(old) if has_ended(old.as_deref()) => old.map(|old| old.filled),
+                    Ok(_) => return Ok(None),
+                    Err(error) => {
+                        tracing::warn!(%error, "the fills of a replaced order are unknown");
+                        return Ok(None);
+                    }
+                };
+                Made { placed, size: Some(plan.rest), before }
+            }
         };
-        let filled = placed.filled.checked_add(carried).unwrap_or(placed.filled);
-        let placed = Placed { filled, ..placed };
-        let outcome = placed_outcome(&placed, legs(record), None, self.now_ms());
-        Ended { state: OrderState::Placed, outcome: Some(outcome), refusal: None }
-    }
-
-    fn change_refused(&self, refusal: &TradeRefusal) -> Ended {
-        let refusal = Some(stored_refusal(refusal, self.now_ms()));
-        Ended { state: OrderState::Refused, outcome: None, refusal }
+        made.settled(record, self.random.uuid()?, self.now_ms()).map(Some)
     }
 
     /// Stores the outcome of a change. A write that fails is logged: a repeat or the job finds the
@@ -98,21 +111,18 @@ impl Trader {
         &self,
         target: &Target,
         record: &OrderRecord,
-        ended: Ended,
-    ) -> Result<OrderRecord, TradeError> {
-        let Ended { state, outcome, refusal } = ended;
-        let (revision, now_ms) = (self.random.uuid()?, self.now_ms());
-        let settled = record.change_settled(state, outcome, refusal, revision, now_ms);
+        settled: OrderRecord,
+    ) -> OrderRecord {
         let settling = vec![Settling { known: record.revision, record: settled.clone() }];
         match self.store.settle(&target.account, settling).await {
-            Ok(mut stored) => Ok(stored.pop().unwrap_or(settled)),
+            Ok(mut stored) => stored.pop().unwrap_or(settled),
             Err(OrderLost::Moved(_)) => {
                 tracing::warn!("another call has resolved the change before this one");
-                Ok(settled)
+                settled
             }
             Err(OrderLost::Store(error)) => {
                 tracing::warn!(%error, "the outcome of a change is not stored");
-                Ok(settled)
+                settled
             }
         }
     }
@@ -123,7 +133,7 @@ impl Trader {
         target: &Target,
         record: OrderRecord,
         until_ms: u64,
-    ) -> Result<OrderView, TradeError> {
+    ) -> Result<(OrderRecord, OrderView), TradeError> {
         let Target { account, view, .. } = target;
         let (records, max_wait_ms) = (vec![record.clone()], REQUEST_WAIT_MS);
         let case = Case { account, view, records, until_ms, max_wait_ms };
@@ -143,13 +153,18 @@ impl Trader {
     }
 
     /// Returns the order after a change whose outcome is known.
-    async fn changed(&self, target: &Target, record: OrderRecord) -> Result<OrderView, TradeError> {
+    async fn changed(
+        &self,
+        target: &Target,
+        record: OrderRecord,
+    ) -> Result<(OrderRecord, OrderView), TradeError> {
         let change = record.change.as_ref().ok_or(TradeError::DamagedOrder("no change"))?;
         let client_order_id = record.client_order_id.clone();
         match (change.state, &change.refusal) {
             (OrderState::Placed, _) => {
                 let view = of_record(&target.account, &record);
-                view.ok_or(TradeError::DamagedOrder("no outcome"))
+                let view = view.ok_or(TradeError::DamagedOrder("no outcome"))?;
+                Ok((record, view))
             }
             (OrderState::Refused, Some(stored)) => {
                 let refusal = refusal_of(stored);
@@ -178,15 +193,8 @@ impl Trader {
         }
         let mut target = Target { record: Some(record.clone()), ..target.clone() };
         let key = self.key_to_ask(&target.view).await.ok()?;
+        target.move_to_present();
         let order = self.look_up(&mut target, key.as_ref()).await.ok()??;
         (!order.status.is_open()).then(|| not_open(&target, &order))
-    }
-}
-
-/// Returns the attached orders of a record's outcome.
-fn legs(record: &OrderRecord) -> Vec<StoredLeg> {
-    match &record.outcome {
-        Some(StoredOutcome::Placed { legs, .. }) => legs.clone(),
-        _ => Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::Exchange;
+use futures_util::future::try_join_all;
 use platform::items::{Item, SHARDS, StoreError};
 
 use super::super::{Index, Page, Store};
@@ -41,6 +42,45 @@ impl Store {
             })
         });
         Ok(Page { keys: keys.collect::<Result<_, _>>()?, next })
+    }
+}
+
+/// Number of pages of a shard that a search for the orders of one wallet reads at most.
+const MAX_PAGES: usize = 50;
+
+impl Store {
+    /// Returns the orders of a wallet with a submission under way: its single orders, and the leads
+    /// of its batches. It reads the index of all wallets at the exchange, which has no other orders
+    /// and can lag behind the records. `until_ms` is later than the end of every lease.
+    ///
+    /// # Errors
+    /// Fails when the index cannot be read, or is too long.
+    pub async fn orders_under_way(
+        &self,
+        account: &TradingAccount,
+        until_ms: u64,
+    ) -> Result<Vec<OrderKey>, StoreError> {
+        let shards = (0..SHARDS).map(|shard| self.under_way_in(account, shard, until_ms));
+        Ok(try_join_all(shards).await?.into_iter().flatten().collect())
+    }
+
+    async fn under_way_in(
+        &self,
+        account: &TradingAccount,
+        shard: u8,
+        until_ms: u64,
+    ) -> Result<Vec<OrderKey>, StoreError> {
+        let (mut keys, mut from) = (Vec::new(), None);
+        for _ in 0..MAX_PAGES {
+            let page = self.due_orders(account.exchange, shard, until_ms, from).await?;
+            let own = page.keys.into_iter().filter(|due| due.account == *account);
+            keys.extend(own.map(|due| due.key));
+            match page.next {
+                Some(next) => from = Some(next),
+                None => return Ok(keys),
+            }
+        }
+        Err(StoreError::Busy("too many orders are under way to find a wallet's".to_owned()))
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::trading::ids::ClientOrderId;
-use crate::trading::order::{Fingerprint, OrderRequest};
+use crate::trading::order::{ClosedMarket, Fingerprint, OrderRequest};
 
 /// How long a record stays after its last outcome, in milliseconds. Until then its id names this
 /// order only.
@@ -50,12 +50,20 @@ pub struct OrderRecord {
     /// that this service did not place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submission: Option<Submission>,
+    /// What was filled before the exchange replaced the order for a change, as a decimal. `None`
+    /// if it never did: Hyperliquid replaces an order, and Aster changes it in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<String>,
     /// The last change, under way or ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
     /// The outcome, when it is known. A change that was made replaces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<StoredOutcome>,
+    /// All positions that the request closes, if it closes all. Only the order whose id the request
+    /// has carries them, so that a repeat closes these and no others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closes: Vec<ClosedMarket>,
     /// Whether the ledger has a reservation for it.
     #[serde(default)]
     pub reserved: bool,
@@ -192,8 +200,11 @@ pub struct Change {
     pub submission: Submission,
     /// The new price, as the caller wrote it.
     pub price: String,
-    /// The new quantity, as the caller wrote it.
+    /// The new quantity, as the caller wrote it. It includes what was filled before.
     pub quantity: String,
+    /// What was filled when the change was signed, as a decimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filled: Option<String>,
     /// The state of the submission.
     pub state: OrderState,
     /// Number of its signature.

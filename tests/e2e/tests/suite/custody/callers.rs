@@ -44,7 +44,7 @@ fn share(attacker: &Attacker) -> KeyShare {
 }
 
 /// Returns one intent of every kind. The policy refuses each of them, so no session starts.
-fn intents() -> [Intent; 6] {
+fn intents() -> [Intent; 8] {
     let (chain, agent, name) = (HyperliquidChain::Testnet, Address::ZERO, "other".to_owned());
     // Builds the message as an endpoint that skips its own check would send it.
     let reserved = postcard::to_stdvec("You are signing into Astherus 1").unwrap();

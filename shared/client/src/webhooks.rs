@@ -211,7 +211,7 @@ pub struct Delivery {
     pub event_type: EventType,
     /// `DELIVERED`, `RETRYING`, `GIVEN_UP` or `DISABLED`.
     pub state: String,
-    /// Number of the last attempt. A replay counts anew.
+    /// Number of the last attempt. A replay counts from 1 again.
     pub attempts: u32,
     /// Time of the last attempt, RFC 3339 in whole seconds.
     pub last_attempt_at: String,

@@ -176,7 +176,7 @@ struct DeliveryRow {
     /// follows; DISABLED: the receiver returned 410.
     #[schema(value_type = schema::DeliveryStateName)]
     state: &'static str,
-    /// Number of the last attempt. A replay counts anew.
+    /// Number of the last attempt. A replay counts from 1 again.
     attempts: u32,
     #[schema(value_type = schema::Seconds)]
     last_attempt_at: String,

@@ -69,7 +69,7 @@ pub struct DeliveryRecord {
     pub event_type: EventType,
     /// The state.
     pub state: DeliveryState,
-    /// The number of the last attempt, from 1. A replay counts anew.
+    /// The number of the last attempt, from 1. A replay counts from 1 again.
     pub attempts: u32,
     /// Time of the last attempt, Unix milliseconds.
     pub last_attempt_at_ms: u64,

@@ -8,6 +8,7 @@ mod aster_reads;
 mod aster_register;
 mod aster_trade;
 mod aster_v1;
+mod builders;
 mod drift;
 mod faults;
 mod faults_trade;

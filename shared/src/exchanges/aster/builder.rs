@@ -79,7 +79,7 @@ fn listed_fee(answer: &Answer, builder: Address) -> Result<Option<BuilderFee>, L
                     Some(Value::Number(number)) => number.to_string(),
                     _ => return Err(unclear()),
                 };
-                // A rate that is no fee of ours is one that must be approved anew.
+                // A rate outside the limits of a fee is like no approval.
                 return Ok(BuilderFee::of_rate(&rate));
             }
         }

@@ -1,5 +1,6 @@
 //! The wallet of a request, its credential, and its agent's key.
 
+use domain::builder::Builder;
 use domain::eth::{Address, AgentKey};
 use domain::ids::{Exchange, WalletRef};
 use platform::envelope::Sealed;
@@ -53,6 +54,14 @@ impl Trader {
             _ if credential.expires_at_ms <= self.now_ms() => gap(CredentialGap::Expired),
             CredentialState::Active | CredentialState::Rotating => Ok(credential),
         }
+    }
+
+    /// Returns the builder that an order of this credential carries: the deployment's, with a fee that
+    /// the wallet has approved. A wallet that has approved another builder, or none, carries none.
+    pub(super) fn builder_of(&self, credential: &CredentialRecord) -> Option<Builder> {
+        let (wanted, approved) = (self.builder?, credential.builder?);
+        let fee = wanted.fee.min(approved.fee);
+        (approved.address == wanted.address).then_some(Builder { fee, ..wanted })
     }
 
     /// Opens the key of the credential's agent.

@@ -93,7 +93,7 @@ fn stored_leg(leg: Leg, entry: &Entry) -> Option<StoredLeg> {
 }
 
 /// The words of the stored codes. They must not change.
-const WORDS: [(TradeCode, &str); 24] = [
+const WORDS: [(TradeCode, &str); 25] = [
     (TradeCode::AgentUnknown, "agentUnknown"),
     (TradeCode::DepositRequired, "depositRequired"),
     (TradeCode::MarketUnknown, "marketUnknown"),
@@ -117,6 +117,7 @@ const WORDS: [(TradeCode, &str); 24] = [
     (TradeCode::NonceTooLow, "nonceTooLow"),
     (TradeCode::SignatureFault, "signatureFault"),
     (TradeCode::OurFault, "ourFault"),
+    (TradeCode::BuilderNotApproved, "builderNotApproved"),
     (TradeCode::OrderRejected, "orderRejected"),
 ];
 
@@ -139,6 +140,13 @@ fn code_of(word: &str) -> TradeCode {
         None if word == RATE_LIMITED => TradeCode::RateLimited { retry_after_s: 1 },
         None => TradeCode::OrderRejected,
     }
+}
+
+/// Returns whether a stored refusal is about the order itself. A refusal about the service or the
+/// moment does not end the order: the same request places it again.
+#[must_use]
+pub fn is_about_the_order(stored: &StoredRefusal) -> bool {
+    !super::place::is_about_the_service(code_of(&stored.code))
 }
 
 /// Returns a stored refusal.

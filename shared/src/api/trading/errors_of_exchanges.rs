@@ -38,7 +38,9 @@ pub(super) const fn named(code: TradeCode) -> Option<(&'static str, &'static str
         TradeCode::MarginModeLocked => {
             ("MARGIN_MODE_LOCKED", "Margin mode cannot change in this market")
         }
-        TradeCode::OrderRejected => ("ORDER_REJECTED", "Order was refused by the exchange"),
+        TradeCode::BuilderNotApproved | TradeCode::OrderRejected => {
+            ("ORDER_REJECTED", "Order was refused by the exchange")
+        }
         TradeCode::AgentUnknown
         | TradeCode::DepositRequired
         | TradeCode::OrderNotOpen

@@ -107,6 +107,17 @@ fn position(row: &Value, name: &str, now_ms: u64) -> Option<AccountPosition> {
     })
 }
 
+/// Returns the value of these positions at the mark price, without their direction.
+///
+/// # Errors
+/// Fails when the sum has too many digits.
+pub fn notional(positions: &[AccountPosition]) -> Result<Decimal, AskError> {
+    let mut values =
+        positions.iter().map(|position| position.size.checked_mul(position.mark_price));
+    let sum = values.try_fold(Decimal::ZERO, |sum, value| sum.checked_add(value?));
+    sum.ok_or_else(|| LookupError::Unreadable { what: "positions", status: 200 }.into())
+}
+
 /// Returns the leverage of a row: a text or a number.
 fn leverage_number(row: &Value) -> Option<u32> {
     let leverage = row.get("leverage")?;

@@ -210,9 +210,7 @@ impl Client {
         agent: Reader<'_>,
         symbol: &str,
     ) -> Result<Decimal, AskError> {
-        let params = Params::of_symbol(symbol);
-        let answer = self.ask(Call::Positions, &params, agent).await?;
-        read::position_notional(&answer, symbol)
+        account::notional(&self.positions(agent, Some(symbol)).await?)
     }
 
     /// Sends a signed change of leverage or margin mode.

@@ -154,31 +154,6 @@ pub fn open_orders(answer: &Answer) -> Result<Vec<ExchangeOrder>, AskError> {
     Err(ask_error(WHAT, answer))
 }
 
-/// Interprets the positions of a market: the sum of their notional at the mark price, without their
-/// direction. A market without a position has rows of amount zero, or no rows.
-///
-/// # Errors
-/// Fails when the response is not such a list, or when the sum has too many digits.
-pub fn position_notional(answer: &Answer, symbol: &str) -> Result<Decimal, AskError> {
-    const WHAT: &str = "positions";
-    if answer.status != 200 {
-        return Err(ask_error(WHAT, answer));
-    }
-    let notional = |row: &Value| {
-        let amount = row.get("positionAmt")?.as_str()?;
-        let amount = Decimal::parse(amount.strip_prefix('-').unwrap_or(amount)).ok()?;
-        let is_asked = row.get("symbol")?.as_str()? == symbol;
-        amount.checked_mul(decimal(row.get("markPrice")?)?).filter(|_| is_asked)
-    };
-    let sum = match serde_json::from_str(&answer.body) {
-        Ok(Value::Array(rows)) => {
-            rows.iter().try_fold(Decimal::ZERO, |sum, row| sum.checked_add(notional(row)?))
-        }
-        _ => None,
-    };
-    sum.ok_or_else(|| LookupError::unreadable(WHAT, answer).into())
-}
-
 /// Interprets the mark price of a market.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use super::action::{Action, Cloid, OrderId};
 use super::answer::{self, CancelOutcome, ModifyOutcome, NonceUse, Sender};
 use super::history;
 use super::markets::{self, Dex, Market};
-use super::positions::{self, Positions};
+use super::positions::Positions;
 use super::read::{self, Book, Question};
 use super::sign::{SignFault, signed_body};
 use crate::exchanges::account::{AccountMode, FillPage, LeverageState};
@@ -183,11 +183,9 @@ impl Client {
         market: &Market,
     ) -> Result<Positions, LookupError> {
         if market.is_spot() {
-            let answer = self.ask(Question::balances(wallet)).await?;
-            return positions::balances(&answer);
+            return Ok(self.spot_account(wallet).await?.into());
         }
-        let answer = self.ask(Question::positions(wallet, &market.dex)).await?;
-        positions::positions(&answer)
+        Ok(self.perps_account(wallet, &market.dex).await?.into())
     }
 
     /// Reads the account of the perpetuals of one DEX, with its positions.

@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 
 use domain::eth::Address;
-use serde::Deserialize;
 use serde_json::json;
 
-use super::markets::{Market, parsed};
+use super::account::{PerpsAccount, SpotBalance};
+use super::markets::Market;
 use super::read::Question;
-use crate::exchanges::LookupError;
-use crate::exchanges::http::Answer;
 use crate::trading::decimal::Decimal;
 
 /// Maximum size of a response, in bytes.
@@ -44,7 +42,7 @@ impl Positions {
 }
 
 impl Question {
-    /// Asks for the positions of a wallet on one DEX; see [`positions`].
+    /// Asks for the positions of a wallet on one DEX; see [`super::account::perps`].
     #[must_use]
     pub fn positions(wallet: Address, dex: &str) -> Self {
         let mut body = json!({ "type": "clearinghouseState", "user": wallet.to_lower_hex() });
@@ -54,7 +52,7 @@ impl Question {
         Self { body: body.to_string(), weight: 2, max_bytes: MAX_BYTES }
     }
 
-    /// Asks for the spot balances of a wallet; see [`balances`].
+    /// Asks for the spot balances of a wallet; see [`super::account::spot`].
     #[must_use]
     pub fn balances(wallet: Address) -> Self {
         let body = json!({ "type": "spotClearinghouseState", "user": wallet.to_lower_hex() });
@@ -62,70 +60,28 @@ impl Question {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct State {
-    asset_positions: Vec<AssetPosition>,
+impl From<PerpsAccount> for Positions {
+    fn from(account: PerpsAccount) -> Self {
+        let positions = account.positions.into_iter();
+        Self::Values(positions.map(|position| (position.symbol, position.notional)).collect())
+    }
 }
 
-#[derive(Deserialize)]
-struct AssetPosition {
-    position: Position,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Position {
-    coin: String,
-    position_value: String,
-}
-
-/// Reads `clearinghouseState`.
-///
-/// # Errors
-/// Fails when the response does not state the positions.
-pub fn positions(answer: &Answer) -> Result<Positions, LookupError> {
-    const WHAT: &str = "clearinghouseState";
-    let state: State = parsed(WHAT, answer)?;
-    let values = state.asset_positions.into_iter().map(|entry| {
-        let Position { coin, position_value } = entry.position;
-        let value = position_value.strip_prefix('-').unwrap_or(&position_value);
-        Some((coin, Decimal::parse(value).ok()?))
-    });
-    let values = values.collect::<Option<_>>();
-    values.map(Positions::Values).ok_or_else(|| LookupError::unreadable(WHAT, answer))
-}
-
-#[derive(Deserialize)]
-struct SpotState {
-    balances: Vec<Balance>,
-}
-
-#[derive(Deserialize)]
-struct Balance {
-    coin: String,
-    total: String,
-}
-
-/// Reads `spotClearinghouseState`.
-///
-/// # Errors
-/// Fails when the response does not state the balances.
-pub fn balances(answer: &Answer) -> Result<Positions, LookupError> {
-    const WHAT: &str = "spotClearinghouseState";
-    let state: SpotState = parsed(WHAT, answer)?;
-    let balances = state.balances.into_iter().map(|balance| {
-        // A borrowed token has a negative balance, which adds to no position.
-        let total = if balance.total.starts_with('-') { "0" } else { &balance.total };
-        Some((balance.coin, Decimal::parse(total).ok()?))
-    });
-    let balances = balances.collect::<Option<_>>();
-    balances.map(Positions::Balances).ok_or_else(|| LookupError::unreadable(WHAT, answer))
+impl From<Vec<SpotBalance>> for Positions {
+    /// A borrowed token has a negative balance, which adds to no position.
+    fn from(balances: Vec<SpotBalance>) -> Self {
+        let balances = balances.into_iter();
+        Self::Balances(balances.map(|balance| (balance.coin, balance.total.or_zero())).collect())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::exchanges::http::Answer;
+    use crate::exchanges::hyperliquid::trade::account;
 
     fn market(name: &str, pair: Option<&str>) -> Market {
         Market {
@@ -139,42 +95,57 @@ mod tests {
         }
     }
 
+    fn perps(positions: &Value) -> Positions {
+        let summary = json!({ "accountValue": "0.0" });
+        let state = json!({
+            "marginSummary": summary, "crossMarginSummary": summary, "withdrawable": "0.0",
+            "assetPositions": positions, "time": 1,
+        });
+        account::perps(&Answer::new(200, state.to_string())).unwrap().into()
+    }
+
+    fn position(coin: &str, size: &str, value: &str) -> Value {
+        json!({ "type": "oneWay", "position": {
+            "coin": coin, "szi": size, "positionValue": value, "entryPx": "1.0",
+            "leverage": { "type": "cross", "value": 20 }, "unrealizedPnl": "0.0",
+            "liquidationPx": null, "marginUsed": "0.0",
+        } })
+    }
+
+    fn spot(body: &str) -> Positions {
+        account::spot(&Answer::new(200, body)).unwrap().into()
+    }
+
     #[test]
     fn position_value_ignores_the_direction() {
-        let body = r#"{"assetPositions":[
-            {"type":"oneWay","position":{"coin":"BTC","szi":"-0.5","positionValue":"30000.5"}},
-            {"type":"oneWay","position":{"coin":"ETH","szi":"1","positionValue":"-4000"}}]}"#;
-        let positions = positions(&Answer::new(200, body)).unwrap();
+        let held = json!([position("BTC", "-0.5", "30000.5"), position("ETH", "1", "-4000")]);
+        let positions = perps(&held);
         let value = |name| positions.value_of(&market(name, None), None).unwrap().text();
         assert_eq!([value("BTC"), value("ETH"), value("SOL")], ["30000.5", "4000", "0"]);
     }
 
     #[test]
     fn spot_balance_counts_at_the_price() {
-        let body = r#"{"balances":[{"coin":"HYPE","token":150,"total":"2.5","hold":"0"},
-            {"coin":"USDC","token":0,"total":"-3","hold":"0"}]}"#;
-        let balances = balances(&Answer::new(200, body)).unwrap();
+        let balances = spot(
+            r#"{"balances":[{"coin":"HYPE","token":150,"total":"2.5","hold":"0"},
+            {"coin":"USDC","token":0,"total":"-3","hold":"0"}]}"#,
+        );
         let hype = market("@107", Some("HYPE/USDC"));
         let value = balances.value_of(&hype, Decimal::parse("40").ok());
         assert_eq!(value.unwrap().text(), "100");
+        let borrowed = balances.value_of(&market("USDC/X", Some("USDC/X")), None);
+        assert_eq!(borrowed, Some(Decimal::ZERO));
     }
 
     #[test]
     fn spot_balance_without_a_price_has_no_known_value() {
-        let body = r#"{"balances":[{"coin":"HYPE","token":150,"total":"2.5","hold":"0"},
-            {"coin":"PURR","token":1,"total":"0.0","hold":"0"}]}"#;
-        let balances = balances(&Answer::new(200, body)).unwrap();
+        let balances = spot(
+            r#"{"balances":[{"coin":"HYPE","token":150,"total":"2.5","hold":"0"},
+            {"coin":"PURR","token":1,"total":"0.0","hold":"0"}]}"#,
+        );
         let value = |name, pair| balances.value_of(&market(name, Some(pair)), None);
         assert_eq!(value("@107", "HYPE/USDC"), None);
         assert_eq!(value("PURR/USDC", "PURR/USDC"), Some(Decimal::ZERO));
         assert_eq!(value("@9", "JEFF/USDC"), Some(Decimal::ZERO));
-    }
-
-    #[test]
-    fn unreadable_positions_are_an_error() {
-        for (status, body) in [(200, "{}"), (500, "[]"), (200, r#"{"assetPositions":[{}]}"#)] {
-            assert!(positions(&Answer::new(status, body)).is_err());
-            assert!(balances(&Answer::new(status, body)).is_err());
-        }
     }
 }

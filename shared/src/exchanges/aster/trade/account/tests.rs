@@ -86,6 +86,17 @@ fn hedge_mode_keeps_both_sides_and_leaves_out_empty_rows() {
 }
 
 #[test]
+fn values_of_both_directions_are_added() {
+    let side = |side: &str, amount: &str| {
+        with(&[("positionSide", json!(side)), ("positionAmt", json!(amount))])
+    };
+    let value = |rows: &[Value]| notional(&positions(&answer(rows), None).unwrap()).unwrap().text();
+    assert_eq!(value(&[]), "0");
+    assert_eq!(value(&[side("BOTH", "-0.010")]), "100.005");
+    assert_eq!(value(&[side("LONG", "0.010"), side("SHORT", "-0.020")]), "300.015");
+}
+
+#[test]
 fn unreadable_row_hides_no_position() {
     for (field, value) in [
         ("positionAmt", json!(0.5)),

@@ -195,30 +195,3 @@ fn mark_price_is_of_the_asked_market() {
         assert!(read(status, body.clone()).is_err(), "{status} {body}");
     }
 }
-
-#[test]
-fn positions_of_both_directions_are_added() {
-    let row = |side: &str, amount: &str| {
-        serde_json::json!({
-            "symbol": "BTCUSDT", "positionAmt": amount, "markPrice": "60000.50",
-            "positionSide": side,
-        })
-    };
-    let read = |status, body: Value| {
-        let answer = Answer::new(status, body.to_string());
-        position_notional(&answer, "BTCUSDT").map(Decimal::text)
-    };
-    assert_eq!(read(200, serde_json::json!([])).unwrap(), "0");
-    assert_eq!(read(200, serde_json::json!([row("BOTH", "-0.010")])).unwrap(), "600.005");
-    let hedged = serde_json::json!([row("LONG", "0.010"), row("SHORT", "-0.020")]);
-    assert_eq!(read(200, hedged).unwrap(), "1800.015");
-    let mut other = row("BOTH", "1");
-    other["symbol"] = "ETHUSDT".into();
-    let mut number = row("BOTH", "1");
-    number["positionAmt"] = serde_json::json!(0.5);
-    for row in [other, number, row("BOTH", "--1"), row("BOTH", "1e3"), serde_json::json!({})] {
-        assert!(read(200, serde_json::json!([row])).is_err(), "{row}");
-    }
-    assert!(read(200, serde_json::json!({})).is_err());
-    assert!(read(500, serde_json::json!([])).is_err());
-}

@@ -188,7 +188,7 @@ impl Client {
 
     /// Returns the API's guidance about an exchange whose keys it does not make, such as Lighter.
     /// `GET`, `POST` and `DELETE /api/trading/{exchange}/apikey`, `POST …/rotate`, `GET …/agents`,
-    /// `DELETE …/agents/{agentName}`, and the calls about orders.
+    /// `DELETE …/agents/{agentName}`, and the calls about orders and accounts.
     ///
     /// # Errors
     /// Fails when the service returns no guidance, and when wallets are registered with this
@@ -211,6 +211,11 @@ impl Client {
             Elsewhere::CancelOrders => (Method::DELETE, &["orders"], false),
             Elsewhere::ListOrders => (Method::GET, &["orders"], false),
             Elsewhere::GetOrder => (Method::GET, &["orders", "order", "status"], false),
+            Elsewhere::ListPositions => (Method::GET, &["positions", "wallet"], false),
+            Elsewhere::ClosePosition => (Method::POST, &["positions", "close"], false),
+            Elsewhere::GetBalances => (Method::GET, &["balances"], false),
+            Elsewhere::ListFills => (Method::GET, &["fills"], false),
+            Elsewhere::SetLeverage => (Method::POST, &["leverage"], false),
         };
         let path = [&["api", "trading", exchange], rest].concat();
         let path = &path[..];

@@ -165,6 +165,16 @@ codes! {
     WebhookDisabled = "WEBHOOK_DISABLED",
     /// The tenant has no such webhook.
     WebhookNotFound = "WEBHOOK_NOT_FOUND",
+    /// The leverage is outside the market's range.
+    LeverageOutOfRange = "LEVERAGE_OUT_OF_RANGE",
+    /// Another request is changing the leverage of the market.
+    LeverageInProgress = "LEVERAGE_IN_PROGRESS",
+    /// The outcome of a change is not known yet. Retry it; it sets the same values.
+    LeverageUnknown = "LEVERAGE_UNKNOWN",
+    /// The margin mode cannot be changed while orders or positions are open.
+    MarginModeLocked = "MARGIN_MODE_LOCKED",
+    /// The wallet has no such position.
+    PositionNotFound = "POSITION_NOT_FOUND",
     /// The order's value is below the exchange's minimum.
     BelowMinimum = "BELOW_MINIMUM",
     /// The `clientOrderId` was used for another order.

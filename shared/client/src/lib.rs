@@ -40,6 +40,8 @@
 //! effect once; see [`Retry`]. The error of a failed call has its key
 //! ([`Error::idempotency_key`]); [`Client::with_key`] retries under that key.
 
+mod account_calls;
+mod accounts;
 mod answer;
 mod calls;
 mod client;
@@ -55,6 +57,10 @@ mod tenant_keys;
 mod trading;
 mod webhooks;
 
+pub use accounts::{
+    AsterPosition, Balance, Balances, Close, Direction, ExchangeRead, Fill, FillPage, Fills,
+    Leverage, Listed, MarginMode, PastOrder, Position, Positions,
+};
 pub use answer::{
     AgentKey, AgentRole, Agents, Answer, ApiKey, AsterKey, AsterRotation, Drift, DriftEntry,
     Exchange, Guidance, Health, HyperliquidKey, HyperliquidRotation, ListedAgent, ListedWallet,

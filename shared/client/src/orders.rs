@@ -289,6 +289,9 @@ pub struct BatchEntry {
     pub success: bool,
     /// The order's id.
     pub client_order_id: String,
+    /// The exchange's name of the market, if the request closes all positions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<String>,
     /// The order, if it was placed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,

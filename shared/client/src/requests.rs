@@ -144,4 +144,14 @@ pub enum Elsewhere {
     ListOrders,
     /// `GET …/orders/{orderId}/status`.
     GetOrder,
+    /// `GET …/positions/{walletAddress}`.
+    ListPositions,
+    /// `POST …/positions/close`.
+    ClosePosition,
+    /// `GET …/balances`.
+    GetBalances,
+    /// `GET …/fills`.
+    ListFills,
+    /// `POST …/leverage`.
+    SetLeverage,
 }

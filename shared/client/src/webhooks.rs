@@ -271,7 +271,8 @@ impl Client {
         change: &WebhookChange,
     ) -> Result<Answer<WebhookChanged>, Error> {
         let path = &["api", "webhooks", &id.to_string()];
-        self.plain(Call { method: Method::PUT, ..Call::post(path, change) }).await
+        let body = serde_json::to_string(change).ok();
+        self.plain(Call { method: Method::PUT, body, ..Call::get(path, &[]) }).await
     }
 
     /// Sends a test event to a webhook. `POST /api/webhooks/{webhookId}/test`.

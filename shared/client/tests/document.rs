@@ -202,7 +202,7 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
             client.revoke_tenant_key("a1b2c3d4e5", false).await.map(plain),
             client.revoke_tenant_key("a1b2c3d4e5", true).await.map(plain),
         ],
-        _ => return None,
+        other => return orders::accounts::perform(client, other).await,
     })
 }
 

@@ -1,5 +1,7 @@
 //! The calls about orders, in every way.
 
+pub(crate) mod accounts;
+
 use hyperdex_client::{
     Attached, Client, Error, Exchange, NewOrder, PositionSide, Side, TimeInForce,
 };

@@ -8,8 +8,9 @@ use domain::ids::Exchange;
 use http::{HeaderMap, Uri};
 
 use super::accounts::{
-    AllPositionsBody, AsterPositionData, BalancesData, ListBody, PastOrderData, PositionsBody,
+    AllPositionsBody, AsterPositionData, ListBody, PastOrderData, PositionsBody,
 };
+use super::balances::BalancesData;
 use super::error::Action;
 use super::fills::{FillsBody, LeverageData};
 use super::handlers::{closed, failed, place, responded, single};

@@ -3,6 +3,7 @@
 
 mod account_handlers;
 mod accounts;
+mod balances;
 mod error;
 mod errors_of_accounts;
 mod errors_of_exchanges;
@@ -17,9 +18,8 @@ pub use account_handlers::{
     AllTraders, account, all_positions, aster_positions, balances, close_all, close_of_market,
     close_of_wallet, close_position, fills, past_orders, place_of_wallet, positions, set_leverage,
 };
-pub use accounts::{
-    AllPositionsBody, AsterPositionData, BalancesData, ListBody, PastOrderData, PositionsBody,
-};
+pub use accounts::{AllPositionsBody, AsterPositionData, ListBody, PastOrderData, PositionsBody};
+pub use balances::BalancesData;
 pub use error::Action;
 pub use fills::{FillsBody, LeverageData};
 pub use handlers::{

@@ -187,11 +187,12 @@ impl Lambda {
         let (aster, hyperliquid) =
             (aster || trades_on("aster"), hyperliquid || trades_on("hyperliquid"));
         let webhooks = name.contains("-webhook") || name == "publish-events";
+        let lists = matches!(name, "list-tenant-keys" | "list-deliveries");
         let finds =
             matches!(name, "get-wallet" | "get-apikey" | "list-wallets" | "exchange-guidance");
         let finds = finds || trades || name.ends_with("-trading-policy");
         let manages = name.ends_with("-tenant-key");
-        let reads = signs || finds || webhooks || manages || name == "list-tenant-keys";
+        let reads = signs || finds || webhooks || manages || lists;
         let cosigner = name == "cosigner";
         let mut list = vec![
             ("AWS_LAMBDA_RUNTIME_API", format!("{}/.rt/{name}", self.address)),

@@ -90,7 +90,10 @@ async fn position_has_the_published_fields() {
 async fn failing_exchange_does_not_hide_the_positions_at_the_other() {
     let desk = Desk::open().await;
     desk.long(Exchange::Aster).await;
-    desk.app.stack.hyperliquid_sim.fail("clearinghouseState", Fault::Status(500, String::new()));
+    desk.app
+        .stack
+        .hyperliquid_sim
+        .fail_next("clearinghouseState", Fault::Status(500, String::new()));
     let path = format!("/api/trading/positions/all/{}", desk.address);
     let all = desk.get(&path).await;
     assert_eq!((all.status, &all.body["totalPositions"]), (200, &json!(1)), "{all:?}");

@@ -1,37 +1,38 @@
 //! `PUT /api/webhooks/{webhookId}`: changes a webhook's URL, events or description, and enables or
-//! disables it. Its secret stays the same.
+//! disables it. Its secret stays the same. A repeat has the same result.
 
 use axum::extract::State;
 use axum::routing::put;
 use axum::{Json, Router};
+use domain::clock::Clock;
 use platform::env::ConfigError;
 use shared::api::access::Requires;
 use shared::api::body::{JsonBody, PathName};
 use shared::api::error::ApiError;
-use shared::api::idempotency::{Idempotency, Memory};
 use shared::api::requests;
 use shared::api::webhooks::WebhookBody;
 use shared::caller::Caller;
 use shared::runtime::Runtime;
+use shared::store::Store;
 use shared::tenancy::Scope;
 use shared::webhooks::Targets;
 
 /// The endpoint's state.
 #[derive(Clone, Debug)]
 pub struct UpdateWebhook {
-    /// The table, and the requests it remembers.
-    pub memory: Memory,
+    /// The table.
+    pub store: Store,
     /// The allowed destinations.
     pub targets: Targets,
+    /// The time.
+    pub clock: Clock,
 }
 
 /// Returns the endpoint's routes.
 pub fn router(state: UpdateWebhook) -> Router {
-    let memory = state.memory.clone();
     Router::new()
         .route("/api/webhooks/{webhook}", put(update_webhook))
         .with_state(state)
-        .route_layer(Idempotency::new(memory))
         .route_layer(Requires::scope(Scope::Webhooks))
 }
 
@@ -40,8 +41,9 @@ pub fn router(state: UpdateWebhook) -> Router {
 /// # Errors
 /// Returns an error that names the missing variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
-    let targets = Targets::from_env(&runtime.env)?;
-    Ok(router(UpdateWebhook { memory: Memory::from_env(runtime)?, targets }))
+    let (env, clock) = (&runtime.env, runtime.clock.clone());
+    let (store, targets) = (Store::from_env(env)?, Targets::from_env(env)?);
+    Ok(router(UpdateWebhook { store, targets, clock }))
 }
 
 async fn update_webhook(
@@ -52,7 +54,7 @@ async fn update_webhook(
 ) -> Result<Json<WebhookBody>, ApiError> {
     let request = requests::UpdateWebhook::read(&id, &body, state.targets)?;
     let (id, change) = (request.webhook_id, request.into());
-    let Memory { store, clock, .. } = &state.memory;
+    let UpdateWebhook { store, clock, .. } = &state;
     let webhook = store.change_webhook(&caller.tenant, id, &change, clock.now_ms()).await?;
     Ok(Json(WebhookBody::new(&webhook)))
 }

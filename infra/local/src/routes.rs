@@ -227,7 +227,11 @@ fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
         clock: options.clock.clone(),
         random: options.random.clone(),
     };
-    let update = UpdateWebhook { memory: memory.clone(), targets: options.webhook_targets };
+    let update = UpdateWebhook {
+        store: store.clone(),
+        targets: options.webhook_targets,
+        clock: clock.clone(),
+    };
     Router::new()
         .merge(list_webhooks::router(store.clone()))
         .merge(list_deliveries::router(store.clone()))

@@ -37,7 +37,23 @@ async fn rare_failures() {
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 502);
     tenant_at_its_limit().await;
     lost_secret().await;
+    unfunded_builder().await;
     overtaken_reservation().await;
+}
+
+/// The exchange refuses the deployment's builder, because it has no balance.
+async fn unfunded_builder() {
+    let app = TestApp::start_with(|options| {
+        let address = "0x8c967E73E7B15087c42A10D344cFf4c96D877f1D".parse().unwrap();
+        let fee = 50.try_into().unwrap();
+        options.hyperliquid.builder = Some(domain::builder::Builder { address, fee });
+    })
+    .await;
+    app.wallet("user_1").await;
+    let poor = r#"{"status":"err","response":"Builder has insufficient balance to be approved."}"#;
+    let fault = Fault::Status(200, poor.to_owned());
+    app.stack.hyperliquid_sim.fail_next("approveBuilderFee", fault);
+    assert_eq!(app.register("hyperliquid", "user_1").await.status, 200);
 }
 
 /// Another process places an order of the wallet after this one has read the ledger, so this one

@@ -28,7 +28,6 @@ fn update() -> Operation {
             "Absent fields keep their value, and the secret stays the same. Queued events are sent to \
              the new URL. \"enabled\": true enables a webhook whose receiver returned 410.",
         )
-        .once()
         .takes(webhook_in_path())
         .body::<UpdateWebhook>(Required::True)
         .answers(200, "The changed webhook.", "WebhookChanged")

@@ -1,4 +1,4 @@
-//! Runs the operations on webhooks: creation, list, deletion, delivery and replay.
+//! Runs the operations on webhooks: creation, list, change, test, deletion, delivery and replay.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -63,10 +63,28 @@ pub(super) async fn delivered(cloud: &Cloud, count: &AtomicUsize) {
     assert!(status == 202 && replayed["queued"].as_u64() > Some(20), "{replayed}");
     erase_response(cloud, &format!("POST:{path}")).await;
     cloud.settle().await;
+    changed_tested_and_listed(cloud, id).await;
     // Replays one event by its id.
     let tables = e2e::wire::tables(&cloud.app).await;
     let event = tables.keys().find(|(place, _)| place.contains("#E#")).unwrap();
     let body = json!({ "eventId": event.1 });
     let one = cloud.send("replay-webhook", (Method::POST, &path), Some(body)).await;
     assert_eq!((one.0, &one.1["queued"]), (202, &json!(1)), "{one:?}");
+}
+
+/// Changes the webhook, tests it, and lists its deliveries.
+async fn changed_tested_and_listed(cloud: &Cloud, id: &str) {
+    let path = format!("/api/webhooks/{id}");
+    let body = json!({ "description": "changed", "enabled": true });
+    let changed = cloud.send("update-webhook", (Method::PUT, &path), Some(body)).await;
+    assert_eq!((changed.0, &changed.1["webhook"]["description"]), (200, &json!("changed")));
+    let test = format!("{path}/test");
+    let tested = cloud.send_twice("test-webhook", (Method::POST, &test), json!({})).await;
+    assert_eq!(tested.0, 202, "{tested:?}");
+    erase_response(cloud, &format!("POST:{test}")).await;
+    cloud.settle().await;
+    let list = format!("{path}/deliveries");
+    let (status, listed) = cloud.send("list-deliveries", (Method::GET, &list), None).await;
+    let rows = listed["deliveries"].as_array().unwrap();
+    assert!(status == 200 && rows.iter().any(|row| row["type"] == "webhook.test"), "{listed}");
 }

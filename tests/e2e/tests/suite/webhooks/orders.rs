@@ -45,6 +45,12 @@ fn hide_orders(app: &TestApp) {
     }
 }
 
+/// Ends what [`hide_orders`] began.
+fn show_orders(app: &TestApp) {
+    let left = app.stack.hyperliquid_sim.clear_faults() + app.stack.aster_sim.clear_faults();
+    assert!(left > 0, "the lookups were used up");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn placed_and_refused_orders_are_events() {
     let (app, receiver, hook, wallet) = start().await;
@@ -108,8 +114,7 @@ async fn unknown_order_is_resolved_by_an_event() {
         assert_eq!((lost.status, lost.text("/code")), (504, "ORDER_UNKNOWN"), "{exchange}");
         settle(&app).await;
         assert!(receiver.take().is_empty(), "nothing is known yet");
-        app.stack.hyperliquid_sim.clear_faults();
-        app.stack.aster_sim.clear_faults();
+        show_orders(&app);
         app.clock.advance_ms(120_000);
         resolve(&app, exchange).await;
         settle(&app).await;
@@ -118,7 +123,6 @@ async fn unknown_order_is_resolved_by_an_event() {
         let data = arrived[1].json()["data"].clone();
         assert_eq!((&data["outcome"], &data["operation"]), (&json!("ACCEPTED"), &json!("PLACE")));
         assert_eq!(data["clientOrderId"], "lost");
-        app.stack.hyperliquid_sim.clear_faults();
     }
 }
 

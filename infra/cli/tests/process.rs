@@ -7,6 +7,7 @@ mod at_rest;
 mod documents;
 mod engines;
 mod first_hour;
+mod orders;
 mod rotation;
 mod running;
 
@@ -36,7 +37,8 @@ fn demo_succeeds_without_showing_private_key() {
     let keys = said.matches("\"apiPrivateKey\": \"0x… (not shown)\"").count();
     assert_eq!((keys, said.matches("apiPrivateKey").count()), (1, 1), "{said}");
     let shown = said.split("Shown, with simulated exchanges:").nth(1).unwrap();
-    assert!(shown.contains("Not shown: placing an order") && !shown.contains("trade"), "{shown}");
+    assert!(shown.contains("a position was opened and closed on both exchanges"), "{shown}");
+    assert!(!shown.contains("Not shown"), "{shown}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use domain::ids::{Exchange, Tenant, WalletRef};
 use domain::intent::HyperliquidChain;
 use http::StatusCode;
 use serde_json::{Value, json};
+use shared::exchanges::profile::Profile;
 use shared::store::CredentialRecord;
 
 use crate::error::StartError;
@@ -68,12 +69,19 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
                        for ten minutes under the same Idempotency-Key).";
     let key =
         demo.call(hyperliquid, "POST", "/api/trading/hyperliquid/apikey", Some(name), 200).await?;
+    let wallet = wallet["address"].as_str().unwrap_or_default();
     let mut shown = vec!["a wallet was created and registered with both exchanges"];
     if demo.prove_hyperliquid(&key, chain).await? {
         shown.push("Hyperliquid accepted an action that the delivered key signed");
     }
     demo.prove_aster(aster_chain).await?;
     shown.push("Aster accepted a request that the stored key signed");
+    if all_simulated {
+        for exchange in Exchange::ALL {
+            demo.open_and_close(exchange, wallet).await?;
+        }
+        shown.push("a position was opened and closed on both exchanges");
+    }
     if simulated {
         demo.show_error().await?;
         shown.push("an error of the exchange names the next action");
@@ -81,7 +89,9 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
     let networks = if all_simulated { "simulated exchanges" } else { "the exchanges named above" };
     say(&format!("\nShown, with {networks}:"));
     shown.iter().for_each(|line| say(&format!("  - {line}")));
-    say("Not shown: placing an order. See the quick-starts in tests/quickstart.");
+    if !all_simulated {
+        say("Not shown: placing an order, because an exchange is not simulated.");
+    }
     demo.stack.stop().await;
     Ok(())
 }
@@ -120,6 +130,32 @@ impl Demo {
             return Err(failed(format!("{method} {path} returned {answered}, expected {status}")));
         }
         Ok(answer)
+    }
+
+    /// Opens a position with a market order, and closes the whole of it.
+    async fn open_and_close(&self, exchange: Exchange, wallet: &str) -> Result<(), DemoError> {
+        let name = Profile::of(exchange).name;
+        let base = format!("/api/trading/{exchange}");
+        let order = json!({
+            "walletIdOrAddress": wallet, "symbol": "BTC", "side": "BUY", "type": "MARKET",
+            "quantity": "0.001",
+        });
+        let what = format!("Open a position on {name} with a market order.");
+        self.call(&what, "POST", &format!("{base}/orders"), Some(order), 200).await?;
+        let positions = format!("{base}/positions/{wallet}");
+        self.expect_positions(&format!("Read the positions on {name}."), &positions, 1).await?;
+        let close = json!({ "walletIdOrAddress": wallet, "symbol": "BTC" });
+        let what = format!("Close the whole position on {name} at the market's price.");
+        self.call(&what, "POST", &format!("{base}/positions/close"), Some(close), 200).await?;
+        self.expect_positions("Read the positions again.", &positions, 0).await
+    }
+
+    async fn expect_positions(&self, what: &str, path: &str, count: u64) -> Result<(), DemoError> {
+        let listed = self.call(what, "GET", path, None, 200).await?;
+        if listed["totalPositions"] == count {
+            return Ok(());
+        }
+        Err(failed(format!("{path} returned {}, expected {count}", listed["totalPositions"])))
     }
 
     /// Prints a response, one field in each line, without a delivered private key.

@@ -82,7 +82,7 @@ impl Trader {
     /// `Idempotency-Key`, from which an order without an id derives one.
     ///
     /// # Errors
-    /// Fails when there is no such position, or when the order was not placed.
+    /// Fails when the wallet has no such position, or when the order was not placed.
     pub async fn close(
         &self,
         caller: &Caller,

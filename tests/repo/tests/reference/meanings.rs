@@ -48,6 +48,7 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         "ORDER_NOT_FOUND",
         "the exchange and the service know no such order of the wallet in any market",
     ),
+    (&[404], "POSITION_NOT_FOUND", "the wallet has no such open position at the exchange"),
     (&[404], "WEBHOOK_NOT_FOUND", "the tenant has no such webhook"),
     (&[404], "EVENT_NOT_FOUND", "the event does not exist or is older than 30 days"),
     (&[404], "AGENT_NOT_FOUND", "the exchange lists no such agent"),
@@ -63,6 +64,12 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         &[409],
         "ORDER_NOT_OPEN",
         "the order is filled, cancelled or rejected; `data` has it in its present state",
+    ),
+    (
+        &[409],
+        "LEVERAGE_IN_PROGRESS",
+        "another request is changing the leverage of the market; `Retry-After` states when a retry \
+         takes over at the latest",
     ),
     (&[409], "TOO_MANY_WEBHOOKS", "the tenant has ten webhooks"),
     (&[409], "WEBHOOK_DISABLED", "the receiver returned 410"),
@@ -115,6 +122,12 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         &[422],
         "POSITION_SIDE_MISMATCH",
         "`positionSide` does not fit the account's mode, one-way or hedge",
+    ),
+    (&[422], "LEVERAGE_OUT_OF_RANGE", "the leverage is outside the market's range"),
+    (
+        &[422],
+        "MARGIN_MODE_LOCKED",
+        "the margin mode cannot be changed while the market has a position or orders",
     ),
     (&[422], "OPEN_INTEREST_CAP", "the open interest of the market is capped"),
     (&[422], "TOO_MANY_ORDERS", "the account has too many open orders"),
@@ -211,6 +224,12 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
          ciphertext; `error` states which",
     ),
     (&[504], "EXCHANGE_TIMEOUT", "the exchange did not respond in time"),
+    (
+        &[504],
+        "LEVERAGE_UNKNOWN",
+        "the exchange may have changed the leverage or the margin mode, or may still do so; a retry \
+         sets the same values",
+    ),
     (
         &[504],
         "ORDER_UNKNOWN",

@@ -40,8 +40,8 @@ pub struct PendingPolicy {
     pub from_ms: u64,
 }
 
-/// The policy before a caller without the right to loosen it tightened it. An admin can restore it without a
-/// delay: a key that may only tighten could otherwise stop a tenant for the length of the delay.
+/// The policy before a caller without the right to loosen it tightened it. An admin can restore exactly it
+/// without a delay: a key that may only tighten could otherwise stop a tenant for the length of the delay.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Undo {
@@ -242,8 +242,11 @@ impl PolicyRecord {
         if !change.loosens(&present) {
             return (Self::new(rev, next, None, None), Loosening::No);
         }
-        if let Some(undo) = undo
-            && !change.loosens(&undo.setting_at(*now_ms))
+        // Only exactly the earlier policy: any other loosening is a decision of its own, and waits.
+        let earlier = undo.map(|undo| undo.setting_at(*now_ms));
+        if let (Some(undo), Some(earlier)) = (undo, earlier)
+            && earlier.policy == *fields
+            && !change.loosens(&earlier)
         {
             let pending = undo.pending_at(*now_ms).cloned();
             return (Self::new(rev, next, pending, None), Loosening::No);
@@ -252,7 +255,8 @@ impl PolicyRecord {
         let waits = self.pending_at(*now_ms);
         let waited = undo.and_then(|undo| undo.pending_at(*now_ms));
         let announced = [waits, waited].into_iter().flatten();
-        let announced = announced.filter(|earlier| !change.loosens(&earlier.setting()));
+        let announced = announced
+            .filter(|earlier| earlier.policy == *fields && !change.loosens(&earlier.setting()));
         let from_ms = announced.map(|earlier| earlier.from_ms).min();
         let from_ms = from_ms.unwrap_or(now_ms.saturating_add(*delay_ms));
         let Setting { policy, grant } = next;

@@ -229,9 +229,7 @@ impl PolicyRecord {
             policy: change.restricted(&pending.policy, &present.policy),
             ..pending.clone()
         });
-        let in_effect = next.effective(change.tenant);
-        let pending =
-            pending.filter(|it| loosens(&in_effect, &it.setting().effective(change.tenant)));
+        let pending = pending.filter(|pending| pending.policy != change.fields);
         Ok((Self::new(rev, next, pending, Some(undo)), Loosening::No))
     }
 

@@ -196,6 +196,13 @@ fn brake_of_the_tenant_cannot_be_used_to_widen_an_override() {
     for fields in [order("50000"), order("2001"), order("101")] {
         assert_eq!(wallet(&waiting, fields, (false, 200), &brake), Err(MayNotLoosen));
     }
+    // Nor can it drop the exception that an admin has announced.
+    let (tight, _) = wallet(&waiting, rate(7), (false, 50), &brake).unwrap();
+    let exception = limit(&tight, 100, &tenant);
+    assert_eq!(
+        (exception.max_order_notional.text().as_str(), exception.orders_per_minute),
+        ("2000", 7)
+    );
     // The present override again changes nothing, and an admin's request starts a new delay.
     let (same, how) = wallet(&waiting, order("2000"), (false, 200), &brake).unwrap();
     assert_eq!((how, limit(&same, 200, &tenant)), (Loosening::No, limit(&waiting, 200, &tenant)));

@@ -75,38 +75,54 @@ pub(crate) fn markdown(measured: &Measured) -> String {
         let Some(counted) = measured.counted.iter().find(|it| it.operation == operation) else {
             continue;
         };
-        let taken = taken(counted, timed, memory_mb);
-        let items = items(counted, taken, memory_mb);
-        let sum: f64 = items.iter().map(|item| item.dollars).sum();
-        let passed = &counted.passed;
-        let _ = writeln!(
-            text,
-            "\n### {what}: {sum:.3} dollars\n\nEach takes {} read units, {} write units and {} KMS calls. \
-             It occupies one endpoint instance for {:.0} ms, so an instance completes {:.1} per second. \
-             It occupies one cosigner instance for {:.0} ms of that time.\n\n\
-             | item | dollars | share |\n| --- | ---: | ---: |",
-            passed.read_units,
-            passed.write_units,
-            passed.total("KMS"),
-            taken.0 * 1_000.0,
-            1.0 / taken.0,
-            taken.1 * 1_000.0,
-        );
-        for Item { name, dollars } in &items {
-            let part = dollars / sum * 100.0;
-            let _ = writeln!(text, "| {name} | {dollars:.4} | {part:.0} % |");
-        }
-        let mut writes: Vec<_> = passed.most_expensive.iter().collect();
-        writes.sort_by(|one, other| other.1.total_cmp(one.1));
-        let writes = writes.iter().take(3).map(|(name, units)| format!("{name} {units}"));
-        let _ = writeln!(
-            text,
-            "\nWrite units of the most expensive writes: {}.",
-            writes.collect::<Vec<_>>().join(", ")
-        );
+        section(&mut text, what, counted, timed, memory_mb);
     }
     remote_calls(&mut text, measured);
     text
+}
+
+/// Writes the costs of a thousand operations.
+pub(crate) fn section(
+    text: &mut String,
+    what: &str,
+    counted: &Counted,
+    timed: &Timed,
+    memory_mb: f64,
+) {
+    let taken = taken(counted, timed, memory_mb);
+    let items = items(counted, taken, memory_mb);
+    let sum: f64 = items.iter().map(|item| item.dollars).sum();
+    let passed = &counted.passed;
+    let cosigner = if taken.1 > 0.0 {
+        let cosigner_ms = taken.1 * 1_000.0;
+        format!(" It occupies one cosigner instance for {cosigner_ms:.0} ms of that time.")
+    } else {
+        String::new()
+    };
+    let _ = writeln!(
+        text,
+        "\n### {what}: {sum:.3} dollars\n\nEach takes {} read units, {} write units and {} KMS calls. \
+         It occupies one endpoint instance for {:.0} ms, so an instance completes {:.1} per second.\
+         {cosigner}\n\n\
+         | item | dollars | share |\n| --- | ---: | ---: |",
+        passed.read_units,
+        passed.write_units,
+        passed.total("KMS"),
+        taken.0 * 1_000.0,
+        1.0 / taken.0,
+    );
+    for Item { name, dollars } in &items {
+        let part = dollars / sum * 100.0;
+        let _ = writeln!(text, "| {name} | {dollars:.4} | {part:.0} % |");
+    }
+    let mut writes: Vec<_> = passed.most_expensive.iter().collect();
+    writes.sort_by(|one, other| other.1.total_cmp(one.1));
+    let writes = writes.iter().take(3).map(|(name, units)| format!("{name} {units}"));
+    let _ = writeln!(
+        text,
+        "\nWrite units of the most expensive writes: {}.",
+        writes.collect::<Vec<_>>().join(", ")
+    );
 }
 
 /// The remote calls of each operation, with the units that DynamoDB bills.

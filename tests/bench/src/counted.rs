@@ -13,19 +13,22 @@ pub(crate) struct Counted {
     pub(crate) timed: Timed,
 }
 
+/// The user whose wallet is created.
+pub(crate) const USER: &str = "user";
+
 /// Measures one call of each operation in an empty service.
 pub(crate) async fn measure(world: &World) -> Result<Vec<Counted>, BenchError> {
     let mut found = Vec::new();
     for (operation, job) in [
-        ("create", Job::create("user")),
-        ("get a wallet", Job::find("user")),
+        ("create", Job::create(USER)),
+        ("get a wallet", Job::find(USER)),
         ("list", Job::list()),
-        ("sign", Job::sign("user", 0)),
-        ("register hyperliquid", Job::register("hyperliquid", "user")),
-        ("register aster", Job::register("aster", "user")),
-        ("get a trading key", Job::describe("user")),
-        ("rotate aster", Job::rotate("user")),
-        ("delete aster", Job::delete("aster", "user")),
+        ("sign", Job::sign(USER, 0)),
+        ("register hyperliquid", Job::register("hyperliquid", USER)),
+        ("register aster", Job::register("aster", USER)),
+        ("get a trading key", Job::describe(USER)),
+        ("rotate aster", Job::rotate(USER)),
+        ("delete aster", Job::delete("aster", USER)),
     ] {
         found.push(one(world, operation, vec![job]).await?);
     }

@@ -57,6 +57,11 @@ impl Job {
         Self::post(format!("/api/trading/{exchange}/apikey"), body, 200)
     }
 
+    /// A call that concerns orders. Each of them has the status 200.
+    pub(crate) fn trade(method: Method, path: String, body: Option<Value>) -> Self {
+        Self { method, path: format!("/api/trading/{path}"), body, status: 200 }
+    }
+
     pub(crate) fn rotate(user: &str) -> Self {
         let body = json!({ "walletIdOrAddress": user });
         Self::post("/api/trading/aster/apikey/rotate", body, 200)
@@ -119,23 +124,54 @@ pub(crate) async fn drive(
 ) -> Result<Timed, BenchError> {
     let http = client()?;
     let jobs = Mutex::new(jobs.into_iter());
+    timed(
+        world,
+        (0..clients).map(async |client| {
+            let mut times = Vec::new();
+            loop {
+                let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some(job) = job else { return Ok(times) };
+                times.push(call(&http, world.api(client), &job).await?);
+            }
+        }),
+    )
+    .await
+}
+
+/// Makes the calls of each list one after the other, all lists at once, and measures them.
+pub(crate) async fn drive_lists(world: &World, lists: Vec<Vec<Job>>) -> Result<Timed, BenchError> {
+    let http = client()?;
+    timed(
+        world,
+        lists.iter().enumerate().map(async |(client, jobs)| {
+            let mut times = Vec::new();
+            for job in jobs {
+                times.push(call(&http, world.api(client), job).await?);
+            }
+            Ok(times)
+        }),
+    )
+    .await
+}
+
+async fn timed<F: Future<Output = Result<Vec<Duration>, BenchError>>>(
+    world: &World,
+    clients: impl Iterator<Item = F>,
+) -> Result<Timed, BenchError> {
     let before = world.used()?;
     let begun = Instant::now();
-    let work = (0..clients).map(async |client| {
-        let mut times = Vec::new();
-        loop {
-            let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(job) = job else { return Ok::<_, BenchError>(times) };
-            times.push(call(&http, world.api(client), &job).await?);
-        }
-    });
-    let times = futures_util::future::try_join_all(work).await?;
+    let times = futures_util::future::try_join_all(clients).await?;
     let wall = begun.elapsed();
     let used = world.used()?.since(before);
     Ok(Timed { times: times.into_iter().flatten().collect(), wall, used })
 }
 
-async fn call(http: &reqwest::Client, api: &str, job: &Job) -> Result<Duration, BenchError> {
+/// Makes one call, and returns its duration.
+pub(crate) async fn call(
+    http: &reqwest::Client,
+    api: &str,
+    job: &Job,
+) -> Result<Duration, BenchError> {
     let request =
         http.request(job.method.clone(), format!("{api}{}", job.path)).header("x-api-key", "bench");
     let request = match &job.body {

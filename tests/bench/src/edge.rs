@@ -3,7 +3,9 @@
 //! takes time.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -31,6 +33,27 @@ pub(crate) struct Passed {
     pub(crate) write_units: f64,
     /// The write units of the most expensive writes.
     pub(crate) most_expensive: BTreeMap<String, f64>,
+    /// The calls in the sequence of their ends.
+    pub(crate) spans: Vec<Span>,
+}
+
+/// The time of a call: numbers that grow with each beginning and each end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) begun: u64,
+    pub(crate) ended: u64,
+    pub(crate) target: Target,
+}
+
+/// The kind of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    /// A change at an exchange.
+    Change,
+    /// A read of an exchange.
+    Read,
+    /// A call of AWS.
+    Aws,
 }
 
 impl Passed {
@@ -48,6 +71,8 @@ struct Inner {
     http: reqwest::Client,
     targets: Mutex<BTreeMap<&'static str, String>>,
     passed: Mutex<Passed>,
+    moments: AtomicU64,
+    delay_ms: AtomicU64,
 }
 
 impl Edge {
@@ -59,6 +84,8 @@ impl Edge {
             http,
             targets: Mutex::default(),
             passed: Mutex::default(),
+            moments: AtomicU64::default(),
+            delay_ms: AtomicU64::default(),
         }));
         let router = Router::new()
             .route("/{who}/{service}", any(pass_root))
@@ -82,6 +109,16 @@ impl Edge {
         std::mem::take(&mut self.0.passed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Delays each call, so that concurrent calls overlap.
+    pub(crate) fn set_delay(&self, delay: Duration) {
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.0.delay_ms.store(delay_ms, Ordering::Relaxed);
+    }
+
+    fn moment(&self) -> u64 {
+        self.0.moments.fetch_add(1, Ordering::Relaxed)
+    }
+
     async fn forward(&self, call: Call) -> Result<Response, BenchError> {
         let Call { who, service, rest, method, uri, mut headers, body } = call;
         let target = {
@@ -94,6 +131,12 @@ impl Edge {
             "DynamoDB" | "KMS" => format!("{who} {service}.{operation}"),
             _ => format!("{who} {service}"),
         };
+        let target_kind = kind(&service, &method, &rest);
+        let begun = self.moment();
+        let delay_ms = self.0.delay_ms.load(Ordering::Relaxed);
+        if delay_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+        }
         let body = if service == "DynamoDB" { with_units(&body) } else { body };
         for hop in [header::HOST, header::CONNECTION, header::CONTENT_LENGTH] {
             headers.remove(hop);
@@ -106,11 +149,12 @@ impl Edge {
             headers.remove(hop);
         }
         let body = answer.bytes().await.map_err(failed)?;
-        self.note(name, (service == "DynamoDB").then(|| units(&body)));
+        let span = Span { begun, ended: self.moment(), target: target_kind };
+        self.note(name, (service == "DynamoDB").then(|| units(&body)), span);
         Ok((status, headers, body).into_response())
     }
 
-    fn note(&self, name: String, units: Option<f64>) {
+    fn note(&self, name: String, units: Option<f64>, span: Span) {
         let mut passed = self.0.passed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(units) = units {
             let reads = ["GetItem", "Query", "BatchGetItem"];
@@ -122,6 +166,16 @@ impl Edge {
             }
         }
         *passed.calls.entry(name).or_default() += 1;
+        passed.spans.push(span);
+    }
+}
+
+fn kind(service: &str, method: &Method, path: &str) -> Target {
+    match service {
+        "Hyperliquid" if path == "exchange" => Target::Change,
+        "Aster" if *method != Method::GET => Target::Change,
+        "Hyperliquid" | "Aster" => Target::Read,
+        _ => Target::Aws,
     }
 }
 

@@ -22,6 +22,7 @@ mod options;
 mod report;
 mod throughput;
 mod times;
+mod trading;
 mod turns;
 mod world;
 
@@ -30,6 +31,7 @@ pub use error::BenchError;
 use error::failed;
 use measured::Measured;
 pub use options::BenchOptions;
+use report::{ORDERS, WHOLE};
 use world::{Setup, World};
 
 /// Measures everything, prints the report, and writes it to the given folder.
@@ -40,9 +42,13 @@ use world::{Setup, World};
 pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError> {
     let machine = machine::Machine::look();
     say(&machine.to_string());
-    say("the bare library and the service, alternating, one call at a time …");
     // One instance for each core, as many as can run concurrently.
     let instances = machine.cores();
+    if options.trading {
+        let orders = trading::measure(&options, instances, say).await?;
+        return write_orders(&options, &machine, &orders, say);
+    }
+    say("the bare library and the service, alternating, one call at a time …");
     let world = World::start(Setup { counted: false, instances }).await?;
     let turns = turns::measure(&world, &options).await?;
     if options.ratios {
@@ -51,7 +57,9 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
         return Ok(());
     }
     say("the service: 1, 8 and 64 clients …");
-    let cells = throughput::cells(&world, &options).await?;
+    let (cells, users) = throughput::cells(&world, &options).await?;
+    say("orders: the service and bare requests, alternating, and 1, 8 and 64 clients …");
+    let speed = trading::speed(&world, &options, &users).await?;
     let (mut cold, mut first_signature) = (Vec::new(), None);
     if let Some(folder) = &options.bootstraps {
         say("cold starts …");
@@ -63,6 +71,7 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
     say("the calls of each operation …");
     let world = World::start(Setup { counted: true, instances: 1 }).await?;
     let counted = counted::measure(&world).await?;
+    let counts = trading::counts(&world, &options, counted::USER).await?;
     world.stop().await;
 
     let mut growth = Vec::new();
@@ -79,10 +88,27 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
     let costs = cost::markdown(&measured);
     say(&costs);
     if let Some(folder) = &options.out {
-        report::put(&folder.join("project/performance.md"), &text)?;
-        report::put(&folder.join("reference/costs.md"), &costs)?;
+        report::put(&folder.join("project/performance.md"), WHOLE, &text)?;
+        report::put(&folder.join("reference/costs.md"), WHOLE, &costs)?;
         std::fs::write(folder.join("project/performance.svg"), chart::draw(&measured))
             .map_err(failed)?;
+    }
+    write_orders(&options, &measured.machine, &trading::Trading::new(speed, counts), say)
+}
+
+/// Prints the tables of orders, and writes them to the given folder.
+fn write_orders(
+    options: &BenchOptions,
+    machine: &machine::Machine,
+    orders: &trading::Trading,
+    say: fn(&str),
+) -> Result<(), BenchError> {
+    let (text, costs) = (trading::markdown(machine, orders), trading::costs(machine, orders));
+    say(&text);
+    say(&costs);
+    if let Some(folder) = &options.out {
+        report::put(&folder.join("project/performance.md"), ORDERS, &text)?;
+        report::put(&folder.join("reference/costs.md"), ORDERS, &costs)?;
     }
     Ok(())
 }

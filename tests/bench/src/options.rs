@@ -13,6 +13,11 @@ pub struct BenchOptions {
     /// Measure only the bare library and the service, in three minutes, without writing a report
     #[arg(long, conflicts_with = "out")]
     pub(crate) ratios: bool,
+    /// Measure only orders, in three minutes
+    ///
+    /// With --out, the command replaces only the tables of orders.
+    #[arg(long, conflicts_with = "ratios")]
+    pub(crate) trading: bool,
     /// Number of wallets in the largest table
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) wallets: u64,

@@ -30,7 +30,11 @@ pub(crate) fn signatures(users: &[String], count: usize) -> Vec<Job> {
     users.iter().cycle().take(count).enumerate().map(|(index, it)| Job::sign(it, index)).collect()
 }
 
-pub(crate) async fn cells(world: &World, options: &BenchOptions) -> Result<Vec<Cell>, BenchError> {
+/// Returns the results, and the users whose wallets exist now.
+pub(crate) async fn cells(
+    world: &World,
+    options: &BenchOptions,
+) -> Result<(Vec<Cell>, Vec<String>), BenchError> {
     let mut cells = Vec::new();
     let mut users_made = Vec::new();
     for clients in [1, 8, 64] {
@@ -60,7 +64,7 @@ pub(crate) async fn cells(world: &World, options: &BenchOptions) -> Result<Vec<C
         }
         world.set_latency(Duration::ZERO);
     }
-    Ok(cells)
+    Ok((cells, users_made))
 }
 
 async fn cell(

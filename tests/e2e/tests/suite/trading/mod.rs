@@ -16,6 +16,7 @@ mod markets;
 mod names;
 mod place;
 mod policy;
+mod remote_calls;
 
 use std::sync::{Arc, Mutex};
 

@@ -96,6 +96,19 @@ impl Running {
         request(address, "", "POST", path, body)
     }
 
+    /// Returns the arguments that start a stack on the ports of this one.
+    pub(crate) fn ports(&self) -> Vec<String> {
+        let port = |address: &str| {
+            let port = address.trim_end_matches('/').rsplit_once(':').unwrap().1;
+            port.to_owned()
+        };
+        let simulators = ["Hyperliquid", "Aster"].map(|part| port(&self.url(part)));
+        let [hyperliquid, aster] = simulators;
+        let flags = ["--port", "--hyperliquid-port", "--aster-port"].map(str::to_owned);
+        let values = [port(&self.address), hyperliquid, aster];
+        flags.into_iter().zip(values).flat_map(|(flag, value)| [flag, value]).collect()
+    }
+
     /// Kills the program, and waits until it has ended.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -116,19 +129,30 @@ impl Running {
 
 /// Sends one HTTP request with these headers, and returns the status and the body.
 fn request(address: &str, headers: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
-    let mut socket = TcpStream::connect(address).unwrap();
+    attempt(address, headers, method, path, body).unwrap()
+}
+
+/// Sends one HTTP request with these headers. `None` means that no complete response came.
+pub(crate) fn attempt(
+    address: &str,
+    headers: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> Option<(u16, Value)> {
+    let mut socket = TcpStream::connect(address).ok()?;
     write!(
         socket,
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
-    .unwrap();
+    .ok()?;
     let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap())
+    socket.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, serde_json::from_str(body).ok()?))
 }
 
 impl Drop for Running {

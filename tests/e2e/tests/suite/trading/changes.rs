@@ -311,36 +311,58 @@ async fn take(desk: &Desk, house: &House, id: &str, step: Step, seed: &mut u64) 
     }
 }
 
-#[tokio::test]
-async fn quantities_agree_after_every_sequence_of_changes() {
-    for desk in Desk::both().await {
-        let (exchange, house) = (desk.exchange(), House::of(&desk));
-        for sequence in 1..=6_u64 {
-            let (id, before) = (format!("seq-{sequence}"), house.position());
-            let mut seed = sequence;
-            let first = OrderFields { quantity: Some("0.02"), price: Some("58900"), ..RESTING };
-            desk.place(&desk.process(), &id, first).await.unwrap();
-            let mut accepted = number("0.02");
-            let mut steps = Vec::new();
-            for _ in 0..9 {
-                let step = STEPS[usize::try_from(next(&mut seed) % 8).unwrap()];
-                steps.push(step);
-                accepted = take(&desk, &house, &id, step, &mut seed).await.unwrap_or(accepted);
-                let executed = house.position().checked_sub(before).unwrap();
-                let place = format!("{exchange} {id}: {steps:?}");
-                let status = desk.status(&id).await.unwrap();
-                assert_eq!(number(&status.filled_quantity), executed, "{place}");
-                assert_eq!(number(&status.quantity), accepted, "{place}");
-                assert_eq!(executed.checked_add(house.open()), Some(accepted), "{place}");
-                let listed = desk.open_orders().await;
-                assert_eq!(shown(&listed[0]), shown(&status), "{place}");
-            }
-            house.sell("50000", "1");
-            let executed = house.position().checked_sub(before).unwrap();
-            assert_eq!((executed, house.open()), (accepted, Decimal::ZERO), "{exchange} {id}");
-            let status = desk.status(&id).await.unwrap();
-            assert_eq!(status.status, OrderStatus::Filled, "{exchange} {id}");
-            assert!(desk.record(&id).await.unwrap().is_at_rest());
-        }
+/// Takes all steps in one of four sequences, and checks the numbers after each.
+async fn run_sequence(desk: &Desk, house: &House, sequence: usize) {
+    let (exchange, id, before) = (desk.exchange(), format!("seq-{sequence}"), house.position());
+    let mut seed = u64::try_from(sequence).unwrap() + 1;
+    let first = OrderFields { quantity: Some("0.02"), price: Some("58900"), ..RESTING };
+    desk.place(&desk.process(), &id, first).await.unwrap();
+    let mut accepted = number("0.02");
+    let mut steps = Vec::new();
+    for nth in 0..STEPS.len() {
+        let step = STEPS[(nth * (2 * sequence + 1) + sequence) % STEPS.len()];
+        steps.push(step);
+        accepted = take(desk, house, &id, step, &mut seed).await.unwrap_or(accepted);
+        let executed = house.position().checked_sub(before).unwrap();
+        let place = format!("{exchange} {id}: {steps:?}");
+        let status = desk.status(&id).await.unwrap();
+        assert_eq!(number(&status.filled_quantity), executed, "{place}");
+        assert_eq!(number(&status.quantity), accepted, "{place}");
+        assert_eq!(executed.checked_add(house.open()), Some(accepted), "{place}");
+        // The budget of the exchange is full again.
+        desk.app.clock.advance_ms(15_000);
     }
+    let listed = desk.open_orders().await;
+    assert_eq!(shown(&listed[0]), shown(&desk.status(&id).await.unwrap()), "{exchange} {id}");
+    let (last, filled) = if sequence.is_multiple_of(2) {
+        house.sell("50000", "1");
+        (desk.status(&id).await.unwrap(), accepted)
+    } else {
+        (desk.cancel(&id).await.unwrap(), number(&listed[0].filled_quantity))
+    };
+    let executed = house.position().checked_sub(before).unwrap();
+    assert_eq!((executed, house.open()), (filled, Decimal::ZERO), "{exchange} {id}");
+    assert_eq!(number(&last.filled_quantity), executed, "{exchange} {id}");
+    let filled = sequence.is_multiple_of(2);
+    let status = if filled { OrderStatus::Filled } else { OrderStatus::Canceled };
+    assert_eq!(last.status, status, "{exchange} {id}");
+    assert!(desk.record(&id).await.unwrap().is_at_rest());
+}
+
+async fn run_sequences(exchange: Exchange) {
+    let desk = Desk::open(exchange).await;
+    let house = House::of(&desk);
+    for sequence in 0..4 {
+        run_sequence(&desk, &house, sequence).await;
+    }
+}
+
+#[tokio::test]
+async fn quantities_agree_after_changes_on_aster() {
+    run_sequences(Exchange::Aster).await;
+}
+
+#[tokio::test]
+async fn quantities_agree_after_changes_on_hyperliquid() {
+    run_sequences(Exchange::Hyperliquid).await;
 }

@@ -30,8 +30,8 @@ use shared::api::responses::{
 };
 use shared::api::tenant_keys::{TenantKeyMadeBody, TenantKeyRevokedBody, TenantKeysBody};
 use shared::api::trading::{
-    AllPositionsBody, AsterPositionData, BalancesData, BatchData, CanceledData, FillsBody,
-    LeverageData, ListBody, OpenOrdersBody, OrderData, PastOrderData, PolicyData, PositionsBody,
+    AllPositionsBody, AsterPositionsBody, BalancesData, BatchData, CanceledData, FillsBody,
+    LeverageData, OpenOrdersBody, OrderData, PastOrdersBody, PolicyData, PositionsBody,
 };
 use shared::api::webhooks::{
     DeliveriesBody, ReplayedBody, WebhookBody, WebhookDeletedBody, WebhookMadeBody,
@@ -286,8 +286,8 @@ fn trading(schemas: &mut Schemas) {
     schemas.add::<PositionsBody>("Positions");
     schemas.add::<AllPositionsBody>("AllPositions");
     schemas.add::<FillsBody>("Fills");
-    schemas.add::<ListBody<AsterPositionData>>("AsterPositions");
-    schemas.add::<ListBody<PastOrderData>>("PastOrders");
+    schemas.add::<AsterPositionsBody>("AsterPositions");
+    schemas.add::<PastOrdersBody>("PastOrders");
     schemas.data::<BalancesData>("BalancesResponse", BalancesData::schema());
     schemas.data::<LeverageData>("LeverageSet", LeverageData::schema());
     let placing = OneOfBuilder::new()

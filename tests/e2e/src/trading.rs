@@ -164,10 +164,12 @@ impl Desk {
             .items()
             .send();
         for item in sent.try_collect().await.unwrap() {
-            if item["sk"].as_s().unwrap().starts_with("order#") {
-                records.push(from_item("order", item).unwrap());
-            } else {
-                ledger = from_item("ledger", item).unwrap();
+            match item["sk"].as_s().unwrap().as_str() {
+                sort if sort.starts_with("order#") => {
+                    records.push(from_item("order", item).unwrap());
+                }
+                "ledger" => ledger = from_item("ledger", item).unwrap(),
+                sort => assert!(sort.starts_with("leverage#"), "{sort}"),
             }
         }
         (records, ledger)

@@ -7,9 +7,7 @@ use axum::response::Response;
 use domain::ids::Exchange;
 use http::{HeaderMap, Uri};
 
-use super::accounts::{
-    AllPositionsBody, AsterPositionData, ListBody, PastOrderData, PositionsBody,
-};
+use super::accounts::{AllPositionsBody, AsterPositionsBody, PastOrdersBody, PositionsBody};
 use super::balances::BalancesData;
 use super::error::Action;
 use super::fills::{FillsBody, LeverageData};
@@ -92,10 +90,9 @@ pub async fn aster_positions(
     PathName(wallet): PathName,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<ListBody<AsterPositionData>>, ApiError> {
+) -> Result<Json<AsterPositionsBody>, ApiError> {
     let view = read_positions(&trader, &caller, &wallet, &headers, &uri).await?;
-    let positions = view.positions.into_iter().map(AsterPositionData::from).collect();
-    Ok(Json(ListBody::new(positions, trader.clock().now_ms())))
+    Ok(Json(AsterPositionsBody::new(view, trader.clock().now_ms())))
 }
 
 /// `GET /api/trading/{exchange}/balances`: returns the balances.
@@ -293,11 +290,10 @@ pub async fn past_orders(
     PathName(wallet): PathName,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<ListBody<PastOrderData>>, ApiError> {
+) -> Result<Json<PastOrdersBody>, ApiError> {
     let names = orders_of_wallet(Some(&wallet), &headers, &uri)?;
     let wallet = names.pointed(trader.store(), &caller.tenant).await?;
     let orders = trader.past_orders(&caller, &wallet).await;
     let orders = orders.map_err(|error| failed(&trader, Action::PastOrders, error))?;
-    let orders = orders.into_iter().map(PastOrderData::from).collect();
-    Ok(Json(ListBody::new(orders, trader.clock().now_ms())))
+    Ok(Json(PastOrdersBody::new(orders, trader.clock().now_ms())))
 }

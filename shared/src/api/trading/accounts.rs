@@ -220,7 +220,7 @@ impl AllPositionsBody {
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AsterPosition)]
-pub struct AsterPositionData {
+pub(super) struct AsterPositionData {
     symbol: String,
     /// The size; negative for a short position.
     #[schema(value_type = schema::SignedText)]
@@ -269,23 +269,47 @@ impl From<AccountPosition> for AsterPositionData {
     }
 }
 
-/// A list in `data` with its length.
+/// `GET /api/aster/perp/{walletId}/positions`.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
-pub struct ListBody<T> {
+pub struct AsterPositionsBody {
     #[schema(value_type = schema::Succeeded)]
     success: bool,
-    data: Vec<T>,
-    /// Number of the entries.
+    data: Vec<AsterPositionData>,
+    /// Number of the positions.
     count: usize,
     #[schema(value_type = schema::UnixMs)]
     timestamp: u64,
 }
 
-impl<T> ListBody<T> {
-    pub(super) const fn new(data: Vec<T>, now_ms: u64) -> Self {
-        let count = data.len();
-        Self { success: true, data, count, timestamp: now_ms }
+impl AsterPositionsBody {
+    /// Returns the body of the positions on Aster.
+    #[must_use]
+    pub fn new(view: PositionsView, now_ms: u64) -> Self {
+        let data: Vec<_> = view.positions.into_iter().map(AsterPositionData::from).collect();
+        Self { success: true, count: data.len(), data, timestamp: now_ms }
+    }
+}
+
+/// `GET /api/hyperliquid/{walletId}/orders/historical`.
+#[derive(Serialize, ToSchema, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct PastOrdersBody {
+    #[schema(value_type = schema::Succeeded)]
+    success: bool,
+    data: Vec<PastOrderData>,
+    /// Number of the orders.
+    count: usize,
+    #[schema(value_type = schema::UnixMs)]
+    timestamp: u64,
+}
+
+impl PastOrdersBody {
+    /// Returns the body of past orders.
+    #[must_use]
+    pub fn new(orders: Vec<OrderView>, now_ms: u64) -> Self {
+        let data: Vec<_> = orders.into_iter().map(PastOrderData::from).collect();
+        Self { success: true, count: data.len(), data, timestamp: now_ms }
     }
 }
 
@@ -293,7 +317,7 @@ impl<T> ListBody<T> {
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = PastOrder)]
-pub struct PastOrderData {
+pub(super) struct PastOrderData {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     order_id: Option<String>,

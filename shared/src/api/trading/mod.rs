@@ -18,7 +18,7 @@ pub use account_handlers::{
     AllTraders, account, all_positions, aster_positions, balances, close_all, close_of_market,
     close_of_wallet, close_position, fills, past_orders, place_of_wallet, positions, set_leverage,
 };
-pub use accounts::{AllPositionsBody, AsterPositionData, ListBody, PastOrderData, PositionsBody};
+pub use accounts::{AllPositionsBody, AsterPositionsBody, PastOrdersBody, PositionsBody};
 pub use balances::BalancesData;
 pub use error::Action;
 pub use fills::{FillsBody, LeverageData};

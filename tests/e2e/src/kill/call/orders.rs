@@ -15,6 +15,23 @@ impl Call {
         Self::request(Method::POST, format!("/api/trading/{exchange}/orders"), Some(body), user)
     }
 
+    /// Closes a position, a part of it, or all positions.
+    #[must_use]
+    pub fn close(exchange: Exchange, user: &str, close: &Value) -> Self {
+        let mut body = close.clone();
+        body["walletIdOrAddress"] = user.into();
+        let path = format!("/api/trading/{exchange}/positions/close");
+        Self::request(Method::POST, path, Some(body), user)
+    }
+
+    /// Sets the leverage of a market.
+    #[must_use]
+    pub fn leverage(exchange: Exchange, user: &str, symbol: &str, leverage: usize) -> Self {
+        let body = json!({ "walletIdOrAddress": user, "symbol": symbol, "leverage": leverage });
+        let path = format!("/api/trading/{exchange}/leverage");
+        Self::request(Method::POST, path, Some(body), user)
+    }
+
     /// Changes the price and the quantity of an order.
     #[must_use]
     pub fn modify(

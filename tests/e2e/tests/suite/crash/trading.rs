@@ -9,6 +9,7 @@
     reason = "tests report what they cover, and a failing test panics"
 )]
 
+mod accounts;
 mod acknowledged;
 mod attached;
 mod races;

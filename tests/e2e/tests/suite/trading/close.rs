@@ -48,6 +48,14 @@ impl Desk {
         self.trader(process).close_all(&Self::caller(), &self.wallet(), &all, None).await
     }
 
+    /// Returns a third market, and a quantity.
+    const fn third(&self) -> (&'static str, &'static str) {
+        match self.exchange() {
+            Exchange::Aster => ("DOGE", "1000"),
+            Exchange::Hyperliquid => ("SOL", "10"),
+        }
+    }
+
     /// Returns the size of the position, as the exchange has it.
     fn position(&self, symbol: &str) -> String {
         let (aster, hyperliquid) = (&self.app.stack.aster_sim, &self.app.stack.hyperliquid_sim);
@@ -167,11 +175,14 @@ async fn late_close_is_fenced_and_signed_again_for_the_present_position() {
         let late = fail_first(desk.send_name(), 2, Fault::Late { ms: 8_000 });
         let process = desk.proxy.process_with(late);
         let closed = desk.close(&process, "late", WHOLE).await;
-        assert!(matches!(closed, Err(TradeError::NotPlaced { .. })), "{closed:?}");
+        let is_open =
+            matches!(closed, Err(TradeError::NotPlaced { .. } | TradeError::Unknown { .. }));
+        assert!(is_open, "{closed:?}");
         desk.long("open-2", "BTC", "0.01").await;
         desk.app.clock.advance_ms(8_000);
         desk.proxy.deliver_late().await;
         assert_eq!(desk.position("BTC"), "0.02");
+        desk.app.clock.advance_ms(2_000);
         let (order, is_replay) = desk.close(&desk.process(), "late", WHOLE).await.unwrap();
         assert_eq!((order.quantity.as_str(), is_replay), ("0.02", false));
         assert_eq!(desk.accepted("late"), 1);
@@ -209,10 +220,11 @@ async fn repeat_of_closing_all_closes_only_the_first_positions() {
         assert!(closing.closed.iter().all(|closed| closed.order.result.is_ok()), "{closing:?}");
         assert!(is_flat(&desk.position("BTC")) && is_flat(&desk.position("ETH")));
         desk.long("btc-2", "BTC", "0.03").await;
-        desk.long("sol", "SOL", "10").await;
+        let (third, size) = desk.third();
+        desk.long("third", third, size).await;
         let again = desk.close_all(&desk.process(), "all").await.unwrap();
         assert_eq!((again.closed.len(), again.is_replay), (2, true));
-        assert_eq!((desk.position("BTC").as_str(), desk.position("SOL").as_str()), ("0.03", "10"));
+        assert_eq!((desk.position("BTC").as_str(), desk.position(third).as_str()), ("0.03", size));
         // The same id closes nothing else.
         let one = desk.close(&desk.process(), "all", WHOLE).await;
         assert!(matches!(one, Err(TradeError::IdReused { .. })), "{one:?}");
@@ -233,17 +245,19 @@ async fn interrupted_closing_of_all_is_finished_by_a_repeat() {
         let process = desk.proxy.process_with(plan);
         let first = desk.close_all(&process, "all").await.unwrap();
         assert_eq!(first.closed.len(), 2);
-        desk.long("sol", "SOL", "10").await;
+        let (third, size) = desk.third();
+        desk.long("third", third, size).await;
         let again = desk.close_all(&desk.process(), "all").await.unwrap();
         assert_eq!(again.closed.len(), 2, "{again:?}");
         assert!(is_flat(&desk.position("BTC")) && is_flat(&desk.position("ETH")));
-        assert_eq!(desk.position("SOL"), "10");
+        assert_eq!(desk.position(third), size);
     }
 }
 
 #[tokio::test]
 async fn policy_checks_a_close_as_an_order() {
-    for desk in Desk::both().await {
+    for exchange in Exchange::ALL {
+        let desk = Desk::open(exchange).await;
         desk.long("open", "BTC", "0.02").await;
         let limit = "700".parse().ok();
         set(&desk, PolicyFields { max_order_notional: limit, ..Default::default() }).await;

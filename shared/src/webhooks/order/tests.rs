@@ -1,4 +1,4 @@
-use domain::ids::Tenant;
+use domain::ids::{Tenant, UserId};
 use platform::items::{Item, from_item};
 use serde_json::Value;
 use uuid::Uuid;
@@ -35,7 +35,8 @@ fn refused(code: &str) -> OrderRecord {
 }
 
 fn of(before: Option<&OrderRecord>, after: Option<&OrderRecord>) -> Vec<Event> {
-    let (tenant, user): (Tenant, _) = ("one".parse().unwrap(), "user_1".parse().unwrap());
+    let tenant: Tenant = "one".parse().unwrap();
+    let user = UserId::try_from("user_1".to_owned()).unwrap();
     let whose = Whose { tenant: &tenant, wallet_id: Uuid::from_u128(7), user: Some(&user) };
     events(whose, before, after, CHANGED_MS).unwrap()
 }

@@ -156,7 +156,7 @@ async fn console_reads_return_listed_fields_only() {
 
 #[tokio::test]
 async fn refused_signature_appears_in_decisions() {
-    let policy = include_str!("../../cosigner-policy.json");
+    let policy = include_str!("../../../cosigner-policy.json");
     let mut policy: Value = serde_json::from_str(policy).unwrap();
     let intents = policy["intents"].as_array_mut().unwrap();
     intents.retain(|intent| intent != "PersonalMessage");

@@ -66,7 +66,7 @@ pub struct ClosePosition {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ToClose {
     /// One position.
-    One(PositionToClose),
+    One(Box<PositionToClose>),
     /// All positions.
     All(AllToClose),
 }
@@ -123,7 +123,7 @@ impl CloseRequest {
             reduce_only: body.optional_flag("reduceOnly")?,
         };
         let request = fields.check(exchange).map_err(|fault| ApiError::order_fault(fault, ""))?;
-        Ok(Self { names, close: ToClose::One(PositionToClose { client_order_id, request }) })
+        Ok(Self { names, close: ToClose::One(Box::new(PositionToClose { client_order_id, request })) })
     }
 }
 

@@ -70,8 +70,8 @@ pub(crate) async fn perform(client: &Client, operation: &str) -> Option<Vec<Resu
             client.aster_perp_positions(USER, Some("BTC")).await.map(plain),
         ],
         "closeHyperliquidMarket" => {
-            let close = client.close_hyperliquid_market(USER, "BTC", &Close::default());
-            vec![close.await.map(data)]
+            let close = Close::default();
+            vec![client.close_hyperliquid_market(USER, "BTC", &close).await.map(data)]
         }
         "closeHyperliquidAll" => vec![client.close_hyperliquid_all(USER).await.map(data)],
         "listHyperliquidPastOrders" => {

@@ -16,7 +16,7 @@ const CHANGES: u32 = 2;
 /// What an attempt to take back an excess has come to.
 enum Reduced {
     /// The order in its present state.
-    Order(OrderView),
+    Order(Box<OrderView>),
     /// No change of the order can take back the excess.
     Impossible,
 }
@@ -37,7 +37,7 @@ impl Trader {
             }
             tracing::info!("an order was filled while it was changed; taking back the excess");
             match self.reduce(target, changing).await {
-                Ok(Reduced::Order(present)) => view = present,
+                Ok(Reduced::Order(present)) => view = *present,
                 Ok(Reduced::Impossible) => break,
                 Err(error) => return Err(open_excess(target, error)),
             }
@@ -64,11 +64,11 @@ impl Trader {
         let found = found.ok_or_else(|| target.not_found())?;
         if !found.status.is_open() {
             let view = of_exchange(&target.account, &found, target.record.as_ref());
-            return Ok(Reduced::Order(view));
+            return Ok(Reduced::Order(Box::new(view)));
         }
         match self.change_found(target, &found, changing).await {
-            Ok(view) => Ok(Reduced::Order(view)),
-            Err(TradeError::NotOpen(view)) => Ok(Reduced::Order(*view)),
+            Ok(view) => Ok(Reduced::Order(Box::new(view))),
+            Err(TradeError::NotOpen(view)) => Ok(Reduced::Order(view)),
             // The rest is too small, the price would match at once, or a limit is used up.
             Err(
                 TradeError::Fault(_)

@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    CredentialRecord, CredentialState, DriftKind, EventRecord, ExpiringReason, Nonces,
-    OperatorActionKind, OrderRecord, OrderState, RequestRecord, ShareRecord, StoredOutcome,
-    WalletRecord, WebhookRecord,
+    CredentialRecord, CredentialState, DeliveryRecord, DeliveryState, DriftKind, EventRecord,
+    ExpiringReason, Nonces, OperatorActionKind, OrderRecord, OrderState, RequestRecord,
+    ShareRecord, StoredOutcome, WalletRecord, WebhookRecord,
 };
 use crate::trading::ledger::Ledger;
 use crate::trading::policy::PolicyRecord;
@@ -67,6 +67,11 @@ fn items_of_schema_1_are_read() {
 
     assert!(pending.drift.is_none() && pending.expiring.is_none());
 
+    assert!(pending.builder.is_none());
+    let with_builder = item(include_str!("../../tests/samples/credential-builder.v1.json"));
+    let with_builder: CredentialRecord = from_item("credential", with_builder).unwrap();
+    assert_eq!(with_builder.builder.unwrap().fee.tenths(), 50);
+
     // Fields added by webhooks.
     let noted = item(include_str!("../../tests/samples/credential-noted.v1.json"));
     let noted: CredentialRecord = from_item("credential", noted).unwrap();
@@ -80,6 +85,10 @@ fn items_of_schema_1_are_read() {
     let event = item(include_str!("../../tests/samples/event.v1.json"));
     let event: EventRecord = from_item("event", event).unwrap();
     assert!(event.event_id.at_ms() / 1_000 < event.expires_at_s && event.body.starts_with('{'));
+    let delivery = item(include_str!("../../tests/samples/delivery.v1.json"));
+    let delivery: DeliveryRecord = from_item("delivery", delivery).unwrap();
+    assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Retrying, 2));
+    assert!(delivery.event_id == event.event_id && delivery.failure.unwrap().status == Some(503));
 
     let request = item(include_str!("../../tests/samples/idempotency.v1.json"));
     let request: RequestRecord = from_item("request", request).unwrap();

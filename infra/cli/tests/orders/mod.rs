@@ -78,10 +78,10 @@ fn killed_while_trading(stack: Running, desks: &[Desk], round: usize) -> Vec<Ask
             });
         }
         stack.kill();
-        let asked = clients.into_iter().zip(resting).map(|(clients, [changed, cancelled])| {
+        let asked = clients.into_iter().zip(&resting).map(|(clients, [changed, cancelled])| {
             let mut orders = vec![changed.clone(), cancelled.clone()];
             orders.extend(clients.into_iter().flat_map(|client| client.join().unwrap()));
-            Asked { orders, changed, cancelled }
+            Asked { orders, changed: changed.clone(), cancelled: cancelled.clone() }
         });
         asked.collect()
     })

@@ -6,6 +6,8 @@
 //! that finds an earlier one without an outcome uses that nonce before it sends its own call, so the
 //! earlier call can no longer execute. The result is read back from the exchange.
 
+use std::time::Duration;
+
 use domain::eth::AgentKey;
 use domain::ids::WalletRef;
 use platform::items::StoreError;
@@ -16,6 +18,7 @@ use super::access::ensure_not_frozen;
 use super::client::CALL_WEIGHT;
 use super::client::call::Asker;
 use super::markets::Market;
+use super::resolve::GRACE_MS;
 use super::{BrokenRule, REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::exchanges::account::{LeverageChange, LeverageState, LeverageStep};
@@ -81,15 +84,20 @@ impl Trader {
     ) -> Result<LeverageView, TradeError> {
         let until_ms = self.now_ms() + REQUEST_MS;
         let account = self.account(caller, wallet).await?;
-        let mut setting = self.setting(&account, symbol, change, until_ms).await?;
-        let steps = self.steps(&mut setting).await?;
+        let setting = self.setting(&account, symbol, change, until_ms);
+        let mut setting = self.before_sending(until_ms, setting).await?;
+        let steps = self.before_sending(until_ms, self.steps(&mut setting)).await?;
         for step in &steps {
             self.take_step(&mut setting, *step).await?;
         }
         let state = if steps.is_empty() {
-            self.client.leverage(&account.tenant, setting.asker(), &setting.market).await?
+            let read = async {
+                let asker = setting.asker();
+                Ok(self.client.leverage(&account.tenant, asker, &setting.market).await?)
+            };
+            self.before_sending(until_ms, read).await?
         } else {
-            self.confirmed(&setting).await?
+            self.within_grace(until_ms, self.confirmed(&setting)).await?
         };
         Ok(LeverageView { symbol: symbol.to_string(), state })
     }
@@ -197,13 +205,26 @@ impl Trader {
                 Sent::Unknown(unresolved) => {
                     tracing::warn!(cause = %unresolved.why, "the response to a change was lost");
                     if !unresolved.fenced {
-                        self.end(setting, &record).await?;
+                        let end = self.end(setting, &record);
+                        self.within_grace(setting.until_ms, end).await?;
                     }
                     self.close_record(setting, record).await;
                 }
             }
         }
         Err(TradeError::LeverageUnknown { cause: "every response was lost".to_owned() })
+    }
+
+    /// Runs work after a call was sent, and ends it before API Gateway ends the request.
+    async fn within_grace<T>(
+        &self,
+        until_ms: u64,
+        work: impl Future<Output = Result<T, TradeError>> + Send,
+    ) -> Result<T, TradeError> {
+        let left_ms = (until_ms + GRACE_MS).saturating_sub(self.now_ms());
+        let ended = tokio::time::timeout(Duration::from_millis(left_ms), work).await;
+        let cause = "no time is left to look for the outcome";
+        ended.map_err(|_| TradeError::LeverageUnknown { cause: cause.to_owned() })?
     }
 
     /// Takes a nonce, and stores it in the market's record. The policy that was checked is not older

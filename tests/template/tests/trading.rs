@@ -243,10 +243,13 @@ fn positions_at_all_exchanges_open_asters_keys_only_and_write_no_order() {
 /// The table's encryption does not let a role decrypt envelopes: it applies to calls of DynamoDB.
 #[test]
 fn hyperliquid_reads_open_no_key() {
-    let function = Stacks::deployed().function("get-orders-hyperliquid");
-    let decrypts = function.statements.iter().filter(|one| one.actions == ["kms:Decrypt"]);
-    let through: Vec<_> = decrypts.map(|one| one.asks("kms:ViaService")).collect();
-    assert_eq!(through, [Some(format!("dynamodb.{REGION}.amazonaws.com").as_str())]);
-    let index = "WalletsTable.Arn/index/due";
-    assert!(!may(&function, "dynamodb:Query", index, &[("dynamodb:LeadingKeys", "oh0")]));
+    let stacks = Stacks::deployed();
+    for operation in ["get-orders", "get-positions", "get-balances", "get-fills"] {
+        let function = stacks.function(&format!("{operation}-hyperliquid"));
+        let decrypts = function.statements.iter().filter(|one| one.actions == ["kms:Decrypt"]);
+        let through: Vec<_> = decrypts.map(|one| one.asks("kms:ViaService")).collect();
+        assert_eq!(through, [Some(format!("dynamodb.{REGION}.amazonaws.com").as_str())]);
+        let index = "WalletsTable.Arn/index/due";
+        assert!(!may(&function, "dynamodb:Query", index, &[("dynamodb:LeadingKeys", "oh0")]));
+    }
 }

@@ -48,9 +48,10 @@ fn requests(route: &Route, name: &str) -> Names {
         // `webhooks.rs`.
         ("GET", "/api/webhooks", _) => Names::Nothing(in_query("/api/webhooks"), 200),
         ("POST", "/api/webhooks", _) => Names::Nothing(with("/api/webhooks", Some(body)), 400),
-        (_, path, _) if path.starts_with("/api/webhooks/{webhook}") => {
+        (method, path, _) if path.starts_with("/api/webhooks/{webhook}") => {
             let status = if uuid::Uuid::try_parse(name).is_ok() { 404 } else { 400 };
-            Names::Nothing(with(&path.replace("{webhook}", name), None), status)
+            let change = (method == "PUT").then(|| json!({ "enabled": true }));
+            Names::Nothing(with(&path.replace("{webhook}", name), change), status)
         }
         // Tenant keys are not wallets, and these callers lack the scope. See `own_keys.rs`.
         (_, path, _) if path.starts_with("/api/keys") => {
@@ -219,8 +220,9 @@ async fn other_tenants_wallet_returns_404_on_every_route() {
         }
     }
     // Two routes for wallets, twelve for credentials and agents and twelve for orders on two
-    // exchanges, and two for policies.
-    assert_eq!((finding.len(), tried), (28, 186), "{finding:?}");
+    // exchanges, two for policies, eleven for accounts and seven that name the wallet after the
+    // exchange.
+    assert_eq!((finding.len(), tried), (46, 294), "{finding:?}");
     let after = tables(&app).await;
     // The markets of an order are read while its wallet is looked up, which costs requests of the
     // exchange's budget.

@@ -29,7 +29,7 @@ pub(super) enum FindFault {
     /// The question failed.
     #[error(transparent)]
     Ask(#[from] AskError),
-    /// The exchange has another order under the id of this one. Whoever else trades with the account
+    /// The exchange has another order under the id of this one. Another client of the account
     /// can use the id.
     #[error("the exchange has another order under the id {id}: its {what} differs")]
     OtherOrder {

@@ -103,7 +103,7 @@ async fn lost_response_to_a_change_is_found() {
             if id == "lost" {
                 assert_eq!(changed.unwrap().price, "58500", "{exchange}");
             } else {
-                // Aster's acknowledgement of a noop is no proof, so the last lookup waits.
+                // Aster's acknowledgement of a noop proves nothing, so the last lookup waits.
                 let is_dead = matches!(changed, Err(TradeError::NotPlaced { .. }));
                 let is_open = matches!(changed, Err(TradeError::Unknown { .. }));
                 assert!(if exchange == Exchange::Aster { is_open } else { is_dead }, "{changed:?}");

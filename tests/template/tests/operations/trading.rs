@@ -162,6 +162,30 @@ async fn lost(trading: &Trading<'_>) {
     let placed = trading.place(trading.user, "not-executed", "0.001").await;
     assert_eq!((placed.0, &placed.1["data"]["status"]), (200, &json!("OPEN")), "{placed:?}");
     assert_eq!(trading.open(trading.user).await, 2);
+    removed(trading).await;
+}
+
+/// Executed orders with a lost response are resolved when their trading key is rotated or deleted.
+async fn removed(trading: &Trading<'_>) {
+    let Trading { cloud, exchange, user, .. } = trading;
+    for (id, is_rotation) in [("before-rotation", true), ("before-deletion", false)] {
+        cloud.app.clock.advance_ms(61_000);
+        trading.fail_next_order(Fault::AppliedButLost, true);
+        let unknown = trading.place(user, id, "0.001").await;
+        assert_eq!((unknown.0, &unknown.1["code"]), (504, &json!("ORDER_UNKNOWN")), "{unknown:?}");
+        trading.clear_faults();
+        let done = if is_rotation {
+            exchange.rotate(cloud, user).await
+        } else {
+            let deleted = exchange.delete(cloud, user).await;
+            assert_eq!(exchange.register(cloud, user).await.0, 200);
+            deleted
+        };
+        assert_eq!(done.0, 200, "{done:?}");
+        let run = cloud.run(&format!("resolve-orders-{}", trading.name())).await;
+        assert_eq!((&run["resolved"], &run["unknown"]), (&json!(0), &json!(0)), "{run}");
+        assert_eq!(trading.cancel(user, id).await.0, 200);
+    }
 }
 
 /// Reads and changes the policy of the tenant and of a wallet by each of its names.

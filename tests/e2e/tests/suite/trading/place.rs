@@ -81,7 +81,8 @@ async fn refusal_of_an_order_is_replayed() {
 async fn refused_batch_is_replayed_as_one() {
     for desk in Desk::both().await {
         // More than the margin allows.
-        let large = OrderFields { quantity: Some("15"), price: Some("59900"), ..RESTING };
+        deposit(&desk, "-99000");
+        let large = OrderFields { quantity: Some("2"), price: Some("59900"), ..RESTING };
         let batch = [desk.order("a", large), desk.order("b", large)];
         for is_replay in [false, true] {
             let placing = desk.place_all(&desk.process(), &batch).await.unwrap();
@@ -158,10 +159,10 @@ async fn key_of_a_single_order_is_refused_for_a_batch() {
 async fn request_without_time_to_send_signs_nothing() {
     for desk in Desk::both().await {
         let clock = desk.app.clock.clone();
-        // The wallet is read for 15 seconds.
+        // The wallet is read for 20 seconds.
         let process = desk.proxy.process_with(Box::new(move |arrival: Arrival<'_>| {
             if arrival.name == "DynamoDB.BatchGetItem" && arrival.nth_of_name == 1 {
-                clock.advance_ms(15_000);
+                clock.advance_ms(20_000);
             }
             Fate::Pass
         }));

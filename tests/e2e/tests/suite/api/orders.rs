@@ -248,3 +248,22 @@ async fn orders_elsewhere_return_guidance() {
         assert_eq!(seen, (400, "EXCHANGE_NOT_SUPPORTED"), "{method} {path}");
     }
 }
+
+#[tokio::test]
+async fn refusal_of_an_order_is_replayed_with_its_header() {
+    let desk = Desk::open(Exchange::Hyperliquid).await;
+    let crossing = json!({ "price": "60500", "timeInForce": "POST_ONLY", "clientOrderId": "alo" });
+    let order = resting(&crossing);
+    for expected in [false, true] {
+        let refused = desk.place(&order).await;
+        assert_eq!((refused.status, refused.text("/code")), (422, "WOULD_CROSS"), "{refused:?}");
+        assert_eq!((refused.text("/clientOrderId"), is_replay(&refused)), ("alo", expected));
+    }
+    let batch =
+        json!({ "orders": [resting(&json!({ "price": "60500", "timeInForce": "POST_ONLY" }))] });
+    for expected in [false, true] {
+        let refused = desk.keyed(Method::POST, "", Some(&batch), Some("a key")).await;
+        assert_eq!((refused.status, refused.text("/code")), (422, "WOULD_CROSS"), "{refused:?}");
+        assert_eq!(is_replay(&refused), expected);
+    }
+}

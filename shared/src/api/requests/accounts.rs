@@ -123,7 +123,10 @@ impl CloseRequest {
             reduce_only: body.optional_flag("reduceOnly")?,
         };
         let request = fields.check(exchange).map_err(|fault| ApiError::order_fault(fault, ""))?;
-        Ok(Self { names, close: ToClose::One(Box::new(PositionToClose { client_order_id, request })) })
+        Ok(Self {
+            names,
+            close: ToClose::One(Box::new(PositionToClose { client_order_id, request })),
+        })
     }
 }
 

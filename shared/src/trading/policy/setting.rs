@@ -60,7 +60,11 @@ impl Grant {
             width(granted.max_leverage),
         );
         Policy {
-            symbols: raised_symbols(tenant.symbols, then.symbols.as_deref(), granted.symbols),
+            symbols: raised_symbols(
+                tenant.symbols,
+                then.symbols.as_deref(),
+                granted.symbols.as_deref(),
+            ),
             max_order_notional: raised(
                 tenant.max_order_notional,
                 then.max_order_notional,
@@ -96,15 +100,15 @@ fn raised<T: Ord>(tenant: T, then: T, granted: T) -> T {
 fn raised_symbols(
     tenant: Option<Vec<String>>,
     then: Option<&[String]>,
-    granted: Option<Vec<String>>,
+    granted: Option<&[String]>,
 ) -> Option<Vec<String>> {
     let mut tenant = tenant?;
     if !then.is_some_and(|then| then.iter().all(|symbol| tenant.contains(symbol))) {
         return Some(tenant);
     }
     for symbol in granted? {
-        if !tenant.contains(&symbol) {
-            tenant.push(symbol);
+        if !tenant.contains(symbol) {
+            tenant.push(symbol.clone());
         }
     }
     Some(tenant)

@@ -88,7 +88,8 @@ fn market_that_is_not_in_dollars_requires_a_policy_that_names_it() {
     let foreign = Priced { is_in_dollars: false, ..order("a", Side::Buy, "1") };
     let refused = rule(&none, std::slice::from_ref(&foreign)).unwrap();
     assert_eq!(refused.0, PolicyRule::Symbol);
-    let named = PolicyFields { symbols: Some(vec!["BTCUSDT".to_owned()]), ..none.clone() };
+    let named =
+        PolicyFields { symbols: Some(vec!["BTCUSDT".to_owned()]), ..PolicyFields::default() };
     assert_eq!(rule(&named, std::slice::from_ref(&foreign)), None);
     // A position in such a market can be closed.
     assert_eq!(rule(&none, &[Priced { is_reducing: true, ..foreign }]), None);
@@ -142,8 +143,7 @@ fn position_limit_counts_open_and_reserved_orders() {
     let same = take(&full, Some(&exposure), &[reducing]).unwrap();
     assert_eq!(same.reserved, full.reserved);
     // An order that was not executed ends its reservation.
-    let mut free = full.clone();
-    free.reserved.clear();
+    let free = Ledger { reserved: std::collections::BTreeMap::new(), ..full };
     assert!(take(&free, Some(&exposure), &[order("b", Side::Buy, "30")]).is_ok());
 }
 

@@ -51,12 +51,12 @@ impl Grant {
         let granted = self.policy.over(&self.tenant).effective();
         let (_, max_position_notional) = raised(
             width(tenant.max_position_notional),
-            width(then.max_position_notional),
+            &width(then.max_position_notional),
             width(granted.max_position_notional),
         );
         let (_, max_leverage) = raised(
             width(tenant.max_leverage),
-            width(then.max_leverage),
+            &width(then.max_leverage),
             width(granted.max_leverage),
         );
         Policy {
@@ -67,18 +67,18 @@ impl Grant {
             ),
             max_order_notional: raised(
                 tenant.max_order_notional,
-                then.max_order_notional,
+                &then.max_order_notional,
                 granted.max_order_notional,
             ),
             max_position_notional,
             max_leverage,
             orders_per_minute: raised(
                 tenant.orders_per_minute,
-                then.orders_per_minute,
+                &then.orders_per_minute,
                 granted.orders_per_minute,
             ),
-            reduce_only: !raised(!tenant.reduce_only, !then.reduce_only, !granted.reduce_only),
-            max_slippage: raised(tenant.max_slippage, then.max_slippage, granted.max_slippage),
+            reduce_only: !raised(!tenant.reduce_only, &!then.reduce_only, !granted.reduce_only),
+            max_slippage: raised(tenant.max_slippage, &then.max_slippage, granted.max_slippage),
             is_slippage_set: tenant.is_slippage_set,
         }
     }
@@ -91,8 +91,8 @@ const fn width<T: Copy>(limit: Option<T>) -> (bool, Option<T>) {
 
 /// Returns the wider of the tenant's present limit and the granted one. A tenant's limit that is
 /// tighter than it was when the admin granted the other one ends the grant.
-fn raised<T: Ord>(tenant: T, then: T, granted: T) -> T {
-    if tenant >= then { tenant.max(granted) } else { tenant }
+fn raised<T: Ord>(tenant: T, then: &T, granted: T) -> T {
+    if tenant >= *then { tenant.max(granted) } else { tenant }
 }
 
 /// Returns the markets of the tenant, and those that are granted while the tenant still has all

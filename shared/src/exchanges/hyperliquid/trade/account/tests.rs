@@ -123,7 +123,7 @@ fn two_tokens() -> Value {
 #[test]
 fn standard_account_lists_the_perps_value_first() {
     let main = perps(&answer(&state())).unwrap();
-    let other = PerpsAccount { value: signed("100"), positions: Vec::new(), ..main.clone() };
+    let other = PerpsAccount { value: signed("100"), positions: Vec::new(), ..main };
     let empty = PerpsAccount { value: Signed::ZERO, ..other.clone() };
     let dex =
         |dex: &str, account| DexAccount { dex: dex.to_owned(), token: "USDH".to_owned(), account };

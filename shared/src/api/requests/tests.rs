@@ -114,7 +114,7 @@ fn create_webhook_parses_its_body() {
         read.map_err(|error| error.error.into_owned())
     };
     let all = read(r#"{"url":"https://example.com/in"}"#).unwrap();
-    assert_eq!((all.url.as_str(), all.events.len()), ("https://example.com/in", 6));
+    assert_eq!((all.url.as_str(), all.events.len()), ("https://example.com/in", 9));
     let some = r#"{"url":"https://example.com","events":["wallet.created","wallet.created"]}"#;
     assert_eq!(read(some).unwrap().events, [EventType::WalletCreated]);
     for (body, starts) in [

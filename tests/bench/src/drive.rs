@@ -58,7 +58,7 @@ impl Job {
     }
 
     /// A call that concerns orders. Each of them has the status 200.
-    pub(crate) fn trade(method: Method, path: String, body: Option<Value>) -> Self {
+    pub(crate) fn trade(method: Method, path: &str, body: Option<Value>) -> Self {
         Self { method, path: format!("/api/trading/{path}"), body, status: 200 }
     }
 

@@ -60,7 +60,7 @@ impl Desk {
 /// Registers the users' wallets with both exchanges, and raises the limit of orders.
 pub(crate) async fn ready(world: &World, users: &[String]) -> Result<(), BenchError> {
     let policy = json!({ "ordersPerMinute": ORDERS_PER_MINUTE });
-    let policy = Job::trade(Method::PUT, "policy".to_owned(), Some(policy));
+    let policy = Job::trade(Method::PUT, "policy", Some(policy));
     drive(world, 1, vec![policy]).await?;
     for exchange in EXCHANGES {
         let mut absent = Vec::new();
@@ -90,20 +90,20 @@ fn with_wallet(mut body: Value, wallet: &str) -> Option<Value> {
 /// Places a resting order.
 pub(crate) fn place(exchange: Exchange, wallet: &str, id: &str) -> Job {
     let body = with_wallet(order(id), wallet);
-    Job::trade(Method::POST, format!("{exchange}/orders"), body)
+    Job::trade(Method::POST, &format!("{exchange}/orders"), body)
 }
 
 /// Places a batch of resting orders.
 pub(crate) fn batch(exchange: Exchange, wallet: &str, id: &str, count: usize) -> Job {
     let orders: Vec<_> = (0..count).map(|number| order(&format!("{id}-{number}"))).collect();
     let body = with_wallet(json!({ "orders": orders }), wallet);
-    Job::trade(Method::POST, format!("{exchange}/orders"), body)
+    Job::trade(Method::POST, &format!("{exchange}/orders"), body)
 }
 
 /// Changes the price of an order.
 pub(crate) fn modify(exchange: Exchange, wallet: &str, id: &str) -> Job {
     let body = json!({ "symbol": SYMBOL, "quantity": QUANTITY, "price": "2890" });
-    Job::trade(Method::PUT, format!("{exchange}/orders/{id}"), with_wallet(body, wallet))
+    Job::trade(Method::PUT, &format!("{exchange}/orders/{id}"), with_wallet(body, wallet))
 }
 
 fn query(wallet: &str) -> String {
@@ -112,22 +112,22 @@ fn query(wallet: &str) -> String {
 
 /// Cancels an order.
 pub(crate) fn cancel(exchange: Exchange, wallet: &str, id: &str) -> Job {
-    Job::trade(Method::DELETE, format!("{exchange}/orders/{id}?{}", query(wallet)), None)
+    Job::trade(Method::DELETE, &format!("{exchange}/orders/{id}?{}", query(wallet)), None)
 }
 
 /// Cancels all orders of the market.
 pub(crate) fn cancel_all(exchange: Exchange, wallet: &str) -> Job {
-    Job::trade(Method::DELETE, format!("{exchange}/orders?{}", query(wallet)), None)
+    Job::trade(Method::DELETE, &format!("{exchange}/orders?{}", query(wallet)), None)
 }
 
 /// Reads an order.
 pub(crate) fn status(exchange: Exchange, wallet: &str, id: &str) -> Job {
-    Job::trade(Method::GET, format!("{exchange}/orders/{id}/status?{}", query(wallet)), None)
+    Job::trade(Method::GET, &format!("{exchange}/orders/{id}/status?{}", query(wallet)), None)
 }
 
 /// Lists the open orders of the market.
 pub(crate) fn open_orders(exchange: Exchange, wallet: &str) -> Job {
-    Job::trade(Method::GET, format!("{exchange}/orders?{}", query(wallet)), None)
+    Job::trade(Method::GET, &format!("{exchange}/orders?{}", query(wallet)), None)
 }
 
 /// Cancels all orders of these wallets.

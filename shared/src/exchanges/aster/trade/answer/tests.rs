@@ -159,7 +159,7 @@ fn every_code_of_the_error_table_is_listed() {
         (-4164, C::BelowMinimum),
         (-4183, C::PriceOutOfRange),
         (-4184, C::PriceOutOfRange),
-        (-5041, C::OrderRejected),
+        (-5047, C::OrderRejected),
         (-5050, C::DepositRequired),
         (-5060, C::PriceOutOfRange),
     ] {

@@ -152,17 +152,28 @@ const fn outcome(state: OrderState) -> &'static str {
     }
 }
 
-/// Returns a stored word in the form of the API's codes: `insufficientFunds` as
-/// `INSUFFICIENT_FUNDS`.
+/// Returns the code with which the API states a refusal with this stored word.
 fn published(word: &str) -> String {
-    let mut code = String::with_capacity(word.len() + 4);
-    for letter in word.chars() {
-        if letter.is_ascii_uppercase() {
-            code.push('_');
+    let other = match word {
+        "agentUnknown" => "API_KEY_NOT_FOUND",
+        "notOffered" => "NOT_OFFERED_BY_EXCHANGE",
+        "rateLimited" => "EXCHANGE_RATE_LIMIT",
+        "expired" | "nonceTooLow" => "EXCHANGE_REJECTED",
+        "signatureFault" | "ourFault" => "INTERNAL",
+        "builderNotApproved" => "ORDER_REJECTED",
+        // `insufficientFunds` is `INSUFFICIENT_FUNDS`.
+        word => {
+            let mut code = String::with_capacity(word.len() + 4);
+            for letter in word.chars() {
+                if letter.is_ascii_uppercase() {
+                    code.push('_');
+                }
+                code.push(letter.to_ascii_uppercase());
+            }
+            return code;
         }
-        code.push(letter.to_ascii_uppercase());
-    }
-    code
+    };
+    other.to_owned()
 }
 
 #[cfg(test)]

@@ -137,3 +137,16 @@ fn same_change_of_an_order_yields_the_same_event() {
     let again = OrderRecord { generation: 9, ..placed() };
     assert_ne!(first[0].id, of(Some(&sending()), Some(&again))[0].id);
 }
+
+#[test]
+fn code_is_that_of_the_api() {
+    for (word, code) in [
+        ("insufficientFunds", "INSUFFICIENT_FUNDS"),
+        ("notOffered", "NOT_OFFERED_BY_EXCHANGE"),
+        ("rateLimited", "EXCHANGE_RATE_LIMIT"),
+        ("builderNotApproved", "ORDER_REJECTED"),
+    ] {
+        let events = of(Some(&sending()), Some(&refused(word)));
+        assert_eq!(data(&events[0])["code"], code);
+    }
+}

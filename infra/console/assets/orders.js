@@ -138,11 +138,14 @@ export function close(wallet, exchange, position, done) {
     send: "Close", danger: true,
     request: ({ quantity, type, price }) => ({
       method: "POST", path: path(exchange, "positions/close"),
-      body: { ...named(wallet), symbol: position.symbol, ...filled(trimmed({ quantity, type: type === "MARKET" ? "" : type, price })) },
+      body: { ...named(wallet), symbol: position.symbol, ...sideOf(position), ...filled(trimmed({ quantity, type: type === "MARKET" ? "" : type, price })) },
     }),
     facts: orderFacts, done,
   });
 }
+
+/** Names one of the two positions of a market in hedge mode. */
+const sideOf = ({ positionSide }) => (positionSide && positionSide !== "BOTH" ? { positionSide } : {});
 
 export function leverage(wallet, exchange, symbol, done) {
   open({

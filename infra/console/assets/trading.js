@@ -125,7 +125,7 @@ function positions(wallet, exchange, signal, refresh) {
     id: "positions", title: "Positions",
     tools: [
       button("leverage", "Leverage", "Set the leverage of a market", () => orders.leverage(wallet, exchange, all[0]?.symbol ?? "", refresh)),
-      csvButton("positions", () => save(`positions-${wallet.userId}-${exchange}.csv`, columns("symbol", "exchange", "direction", "size", "entryPrice", "markPrice", "liquidationPrice", "unrealizedPnl", "unrealizedPnlPercent", "leverage", "collateral", "margin"), all)),
+      csvButton("positions", () => save(`positions-${wallet.userId}-${exchange}.csv`, columns("symbol", "exchange", "direction", "size", "entryPrice", "markPrice", "liquidationPrice", "unrealizedPnl", "unrealizedPnlPercent", "leverage", "marginMode", "positionSide", "notional", "collateral", "margin"), all)),
     ],
     ask: () => get(`/api/trading/${exchange}/positions/${encodeURIComponent(wallet.address)}`, signal),
     draw: ({ positions: found }) => {

@@ -58,8 +58,6 @@ impl EndpointsSettings {
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::new(&self.folder);
         options.budget.per_minute = PerExchange::from_fn(|_| WEIGHT_PER_MINUTE.into());
-        // A measurement raises the limit of orders, and uses it at once.
-        options.policy_delay_ms = 0;
         options
     }
 }

@@ -4,7 +4,8 @@ use domain::eth::{Address, AgentKey};
 use domain::ids::{Exchange, Tenant, WalletRef};
 use http::Method;
 use serde_json::{Value, json};
-use shared::store::CredentialRecord;
+use shared::store::{CredentialRecord, PolicyChange};
+use shared::trading::policy::PolicyFields;
 
 use super::EXCHANGES;
 use crate::drive::{Job, drive, drive_lists};
@@ -59,9 +60,17 @@ impl Desk {
 
 /// Registers the users' wallets with both exchanges, and raises the limit of orders.
 pub(crate) async fn ready(world: &World, users: &[String]) -> Result<(), BenchError> {
-    let policy = json!({ "ordersPerMinute": ORDERS_PER_MINUTE });
-    let policy = Job::trade(Method::PUT, "policy", Some(policy));
-    drive(world, 1, vec![policy]).await?;
+    let custody = world.settings.endpoints.custody(&world.settings.options());
+    // The API's callers may not loosen a policy without the scope `admin`.
+    let change = PolicyChange {
+        tenant: Tenant::local(),
+        wallet_id: None,
+        fields: PolicyFields { orders_per_minute: Some(ORDERS_PER_MINUTE), ..Default::default() },
+        may_loosen: true,
+        delay_ms: 0,
+    };
+    let store = &custody.store;
+    store.change_trading_policy(&change, &custody.clock, &custody.random).await.map_err(failed)?;
     for exchange in EXCHANGES {
         let mut absent = Vec::new();
         for user in users {

@@ -220,7 +220,7 @@ fn roles_use_aws_managed_policies_only_when_enabled() {
         exchanges.map(|package| format!("{package} AWSLambdaENIManagementAccess")).each_ref()
     );
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
-    assert_eq!((traced, on.len()), (51, 80));
+    assert_eq!((traced, on.len()), (54, 83));
     // Network permissions of a function in a VPC are for Lambda, not for the code.
     let stacks = Sources::read().deploy(&[("UseVpc", "true")]);
     for package in exchanges {

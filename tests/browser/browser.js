@@ -27,7 +27,7 @@ export function launch(...more) {
  * browser must have reported only the errors that the test expects. `first` is the first URL, by default the wallets.
  */
 export async function visit(browser, url, { first = `${url}/#/wallets`, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1200, height: 860 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 1200, height: 860 }, reducedMotion: "reduce", ...options });
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: url });
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);

@@ -62,7 +62,7 @@ async function wallet(main, { signal, id, part, about }) {
   const named = new URLSearchParams({ walletIdOrAddress: wallet.userId });
   const parts = only || !usable(exchange) ? [] : [
     balances(wallet, exchange, named, signal), positions(wallet, exchange, signal, () => refresh()),
-    open(wallet, exchange, named, signal, () => refresh()), fills(wallet, exchange, named, signal),
+    open(wallet, exchange, named, signal), fills(wallet, exchange, named, signal),
   ];
   const refresh = () => Promise.all(parts.map(({ load }) => load()));
   fill(body, !only && !usable(exchange) && h("p", { class: "empty" }, `This wallet has no active trading key on ${EXCHANGES[exchange]}. `, h("a", { href: `#/wallets/${wallet.walletId}` }, "Register one"), "."),
@@ -121,29 +121,32 @@ function balances(wallet, exchange, named, signal) {
 
 function positions(wallet, exchange, signal, refresh) {
   let all = [];
-  return part({
+  const found = part({
     id: "positions", title: "Positions",
     tools: [
-      button("leverage", "Leverage", "Set the leverage of a market", () => orders.leverage(wallet, exchange, all[0]?.symbol ?? "", refresh)),
+      button("leverage", "Leverage", "Set the leverage of a market", () => orders.leverage(wallet, exchange, all[0]?.symbol ?? "", () => found.load())),
       csvButton("positions", () => save(`positions-${wallet.userId}-${exchange}.csv`, columns("symbol", "exchange", "direction", "size", "entryPrice", "markPrice", "liquidationPrice", "unrealizedPnl", "unrealizedPnlPercent", "leverage", "marginMode", "positionSide", "notional", "collateral", "margin"), all)),
     ],
     ask: () => get(`/api/trading/${exchange}/positions/${encodeURIComponent(wallet.address)}`, signal),
-    draw: ({ positions: found }) => {
-      all = found;
-      return table("Positions", ["Symbol", "Direction", "Size", "Entry", "Mark", "Liquidation", "Profit or loss", "Leverage", ""], found.map((one) => [
+    draw: ({ positions: listed }) => {
+      all = listed;
+      return table("Positions", ["Symbol", "Direction", "Size", "Entry", "Mark", "Liquidation", "Profit or loss", "Leverage", ""], listed.map((one) => [
         one.symbol, badge(one.direction, one.direction === "LONG" ? "active" : "bad"), one.size, one.entryPrice, one.markPrice, one.liquidationPrice ?? "none",
         signed(one.unrealizedPnl), `${one.leverage}×`,
         button(`close-${one.symbol}-${one.direction}`, "Close", `Close the position ${one.direction} ${one.symbol}`, () => orders.close(wallet, exchange, one, refresh), "danger-quiet"),
       ]), "No positions.");
     },
   });
+  return found;
 }
 
 const ORDER_COLUMNS = columns("orderId", "clientOrderId", "exchange", "symbol", "exchangeSymbol", "side", "type", "status", "exchangeStatus", "price", "quantity", "filledQuantity", "averagePrice", "timeInForce", "reduceOnly", "triggerPrice");
 
-function open(wallet, exchange, named, signal, refresh) {
+function open(wallet, exchange, named, signal) {
   let all = [];
-  return part({
+  // A change or a cancellation moves no position. Each further read would use the exchange's budget.
+  const refresh = () => found.load();
+  const found = part({
     id: "orders", title: "Open orders",
     tools: [
       button("read", "Read an order", undefined, () => orders.lookUp(wallet, exchange)),
@@ -161,21 +164,26 @@ function open(wallet, exchange, named, signal, refresh) {
       ]), "No open orders.");
     },
   });
+  return found;
 }
 
 function fills(wallet, exchange, named, signal) {
-  const symbol = h("input", { type: "text", id: "fills-symbol", autocomplete: "off", autocapitalize: "off", spellcheck: "false", placeholder: "all" });
+  const symbol = h("input", { type: "text", id: "fills-symbol", autocomplete: "off", autocapitalize: "off", spellcheck: "false", placeholder: exchange === "aster" ? "required" : "all" });
   let all = [];
   const found = part({
     id: "fills", title: "Fills",
     tools: [csvButton("fills", () => save(`fills-${wallet.userId}-${exchange}.csv`, { ...columns("fillId", "orderId", "clientOrderId", "symbol", "side", "price", "quantity", "fee", "feeAsset", "realizedPnl", "liquidity"), time: (row) => iso(row.timestamp) }, all))],
     ask: () => {
+      // Aster lists the fills of one market.
+      if (exchange === "aster" && !symbol.value.trim()) return null;
       const query = new URLSearchParams(named);
       if (symbol.value.trim()) query.set("symbol", symbol.value.trim());
       return get(`/api/trading/${exchange}/fills?${query}`, signal);
     },
-    draw: ({ data }) => {
-      all = data.fills;
+    draw: (body) => {
+      all = body?.data.fills ?? [];
+      if (!body) return h("p", { class: "empty small" }, "Enter a symbol above: Aster lists the fills of one market.");
+      const { data } = body;
       return [table("Fills", ["Symbol", "Side", "Price", "Quantity", "Fee", "Realized", "Id", "Time"], all.map((one) => [
         one.symbol, one.side, one.price, one.quantity, one.fee && `${one.fee} ${one.feeAsset ?? ""}`, signed(one.realizedPnl),
         copyable(one.clientOrderId ?? one.orderId, "order's id", short(one.clientOrderId ?? one.orderId)), stamp(one.timestamp),

@@ -54,7 +54,12 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
     let list = "WalletsTable.Arn/index/wallets".to_owned();
     let lists = matches!(function.package.as_str(), "list-wallets" | "renew-apikeys");
     let list = Some(list).filter(|_| lists);
-    let resources = resources.into_iter().chain(gateway).chain(jobs).chain(list);
+    // The orders under way of one wallet.
+    let ends =
+        ["delete-apikey", "rotate-apikey", "cancel-orders-hyperliquid", "cancel-orders-aster"]
+            .contains(&function.package.as_str());
+    let under_way = Some("WalletsTable.Arn/index/due".to_owned()).filter(|_| ends);
+    let resources = resources.into_iter().chain(gateway).chain(jobs).chain(list).chain(under_way);
     resources.chain(webhooks).chain(refreshes).collect()
 }
 

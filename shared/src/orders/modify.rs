@@ -65,7 +65,8 @@ impl Trader {
         target.ensure_placed()?;
         let key = &self.key(&target.view).await?;
         let changing = Changing { change, key, until_ms };
-        let found = self.look_up_present(&mut target, Some(key)).await?;
+        let looking_up = self.look_up_present(&mut target, Some(key));
+        let found = self.before_sending(until_ms, looking_up).await?;
         let found = found.ok_or_else(|| target.not_found())?;
         let changed = self.change_found(&mut target, &found, changing).await?;
         self.without_excess(&mut target, changed, changing).await
@@ -78,7 +79,7 @@ impl Trader {
         found: &ExchangeOrder,
         changing: Changing<'_>,
     ) -> Result<OrderView, TradeError> {
-        let Changing { change, key, until_ms } = changing;
+        let Changing { change, until_ms, .. } = changing;
         if !found.status.is_open() {
             return Err(not_open(target, found));
         }
@@ -96,8 +97,8 @@ impl Trader {
         let market = &self.markets(&target.account.tenant).find(&name).await?;
         let base = self.base(target, found, market)?;
         let plan = ChangePlan { found, market, change, filled, rest, base: &base.record };
-        self.check_change(target, &plan).await?;
-        let record = self.reserve_change(target, &plan, base.seen, key).await?;
+        self.before_sending(until_ms, self.check_change(target, &plan)).await?;
+        let record = self.reserve_change(target, &plan, base.seen, changing).await?;
         let (record, view) = self.send_change(target, &plan, record, until_ms).await?;
         target.record = Some(record);
         target.move_to_present();
@@ -110,7 +111,7 @@ impl Trader {
         target: &Target,
         plan: &ChangePlan<'_>,
         seen: Seen,
-        key: &AgentKey,
+        Changing { key, until_ms, .. }: Changing<'_>,
     ) -> Result<OrderRecord, TradeError> {
         let Target { account, view, .. } = target;
         let now_ms = self.now_ms();
@@ -123,6 +124,7 @@ impl Trader {
         self.client.take(&account.tenant, plan::weight(&call)).await?;
         let is_limited = policy.max_position_notional.is_some();
         let make = |nonce| {
+            self.ensure_time_to_send(until_ms)?;
             let asker = (view.wallet.address, key);
             let (kind, clock) = (SubmissionKind::Modify, self.clock());
             let wire = &self.client.wire;

@@ -37,7 +37,7 @@ const FIELDS: &str = "now tenant readOnly stack region api hasMetrics renewWithi
     pending active rotating revoking expired expiring troubled unknownOrders total first webhooks \
     failing disabled records faults seals verified count last effective data symbols \
     maxOrderNotional maxPositionNotional maxLeverage ordersPerMinute reduceOnly maxSlippage \
-    webhookId url events status";
+    webhookId url events status wallet";
 
 /// Every read, with text that the response must contain.
 const READS: [(&str, &str); 17] = [

@@ -126,7 +126,11 @@ impl Run {
             _ => Fate::Pass,
         };
         let reply = self.call_with(&place(&order("f-1")), lost).await;
-        assert_eq!(reply.status, 502, "{}", reply.body);
+        // Aster's acknowledgement of the noop proves less, so the lookups follow ten seconds later.
+        let expected = if exchange == Exchange::Aster { 504 } else { 502 };
+        assert_eq!(reply.status, expected, "{}", reply.body);
+        self.h.app.clock.advance_ms(11_000);
+        self.trade(&Call::resolution(exchange, USER), 200).await;
         self.trade(&Call::cancel_all(exchange, USER, symbol), 200).await;
     }
 

@@ -262,7 +262,7 @@ async fn refusal_of_an_order_is_replayed_with_its_header() {
     let batch =
         json!({ "orders": [resting(&json!({ "price": "60500", "timeInForce": "POST_ONLY" }))] });
     for expected in [false, true] {
-        let refused = desk.keyed(Method::POST, "", Some(&batch), Some("a key")).await;
+        let refused = desk.keyed(Method::POST, "", Some(&batch), Some("a-key")).await;
         assert_eq!((refused.status, refused.text("/code")), (422, "WOULD_CROSS"), "{refused:?}");
         assert_eq!(is_replay(&refused), expected);
     }

@@ -77,13 +77,14 @@ pub(crate) fn dynamodb(caller: &str, operation: &str, request: &Value) -> Vec<Ca
 }
 
 /// The functions that may access only some partitions of their table.
-const LIMITED_TO_PARTITIONS: [&str; 37] = [
+const LIMITED_TO_PARTITIONS: [&str; 39] = [
     "cancel-orders-aster",
     "cancel-orders-hyperliquid",
     "close-position-aster",
     "close-position-hyperliquid",
     "create-tenant-key",
     "create-webhook",
+    "delete-apikey",
     "delete-webhook",
     "deliver-webhook",
     "get-balances-aster",
@@ -108,6 +109,7 @@ const LIMITED_TO_PARTITIONS: [&str; 37] = [
     "resolve-orders-aster",
     "resolve-orders-hyperliquid",
     "revoke-tenant-key",
+    "rotate-apikey",
     "rotate-tenant-key",
     "seal-audit",
     "set-leverage-aster",

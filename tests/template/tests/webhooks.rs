@@ -7,6 +7,18 @@ use template::{assert_found, assert_none};
 
 const DEAD: &str = "DeadDeliveries";
 
+/// Returns the filter for orders of which a part, or the whole, reaches an outcome.
+fn reaches_outcome(part: fn(Value) -> Value) -> Value {
+    json!({
+        "eventName": ["MODIFY"],
+        "dynamodb": {
+            "Keys": { "sk": { "S": [{ "prefix": "order#" }] } },
+            "OldImage": part(json!({ "S": ["sending", "unknown"] })),
+            "NewImage": part(json!({ "S": ["placed", "refused", "dead"] })),
+        },
+    })
+}
+
 fn wrong(stacks: &Stacks) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut hold = |holds: bool, line: &str| {
@@ -25,6 +37,8 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
     let filters = json!([
         { "eventName": ["INSERT"], "dynamodb": { "Keys": { "sk": { "S": ["record"] } } } },
         { "dynamodb": { "Keys": { "sk": { "S": [{ "prefix": "credential#" }] } } } },
+        reaches_outcome(|state| json!({ "state": state })),
+        reaches_outcome(|state| json!({ "change": { "M": { "state": state } } })),
     ]);
     let patterns = stream["FilterCriteria"]["Filters"].as_array().into_iter().flatten();
     let patterns = patterns.map(|filter| filter["Pattern"].as_str().unwrap_or_default());
@@ -94,6 +108,13 @@ fn webhook_settings_mismatch_is_found() {
             "  PublishEventsFunction:",
             "[\"record\"]",
             "[\"share\"]",
+            "publish-events has other filters",
+        ),
+        (
+            MAIN,
+            "  PublishEventsFunction:",
+            "\"NewImage\":{\"state\":{\"S\":[\"placed\",\"refused\",\"dead\"]}}",
+            "\"NewImage\":{\"state\":{\"S\":[\"placed\"]}}",
             "publish-events has other filters",
         ),
         (

@@ -46,7 +46,8 @@ pub(super) async fn used(cloud: &Cloud, exchange: &Exchange) {
     account.open("account-1").await;
     let path = "/api/wallets/user_2";
     let (_, wallet) = cloud.send("get-wallet", (Method::GET, path), None).await;
-    for wallet in ["user_2", wallet["address"].as_str().unwrap()] {
+    let names = [wallet["address"].as_str().unwrap(), "user_2"];
+    for wallet in names {
         let path = format!("/api/trading/{name}/positions/{wallet}");
         assert_eq!(account.get("get-positions", &path).await["totalPositions"], 1);
         let path = format!("/api/trading/{name}/balances?walletIdOrAddress={wallet}");
@@ -55,20 +56,26 @@ pub(super) async fn used(cloud: &Cloud, exchange: &Exchange) {
         let path = format!("/api/trading/{name}/fills?walletIdOrAddress={wallet}&symbol=BTC");
         assert!(account.get("get-fills", &path).await["count"].as_u64() >= Some(1));
     }
-    let leverage = json!({ "walletIdOrAddress": "user_2", "symbol": "BTC", "leverage": 5 });
-    let (status, set) = account.post("set-leverage", "leverage", leverage).await;
-    assert_eq!((status, &set["data"]["leverage"]), (200, &json!(5)), "{set}");
-    let part = json!({ "walletIdOrAddress": "user_2", "symbol": "BTC", "quantity": "0.004" });
-    let (status, closed) = account.post("close-position", "positions/close", part).await;
-    assert_eq!((status, &closed["data"]["status"]), (200, &json!("FILLED")), "{closed}");
+    // The budget refills.
+    cloud.app.clock.advance_ms(60_000);
+    for (wallet, leverage, quantity) in [(names[0], 4, "0.003"), (names[1], 5, "0.004")] {
+        let body = json!({ "walletIdOrAddress": wallet, "symbol": "BTC", "leverage": leverage });
+        let (status, set) = account.post("set-leverage", "leverage", body).await;
+        assert_eq!((status, &set["data"]["leverage"]), (200, &json!(leverage)), "{set}");
+        let part = json!({ "walletIdOrAddress": wallet, "symbol": "BTC", "quantity": quantity });
+        let (status, closed) = account.post("close-position", "positions/close", part).await;
+        assert_eq!((status, &closed["data"]["status"]), (200, &json!("FILLED")), "{closed}");
+    }
     let all = json!({ "walletIdOrAddress": "user_2", "all": true, "clientOrderId": "all-1" });
     let (status, closed) = account.post("close-position", "positions/close", all.clone()).await;
     assert_eq!((status, &closed["data"]["placed"]), (200, &json!(1)), "{closed}");
     let again = account.post("close-position", "positions/close", all).await;
     assert_eq!((again.0, &again.1["data"]), (200, &closed["data"]), "{again:?}");
-    let path = "/api/trading/positions/all/user_2";
-    let (status, all) = cloud.send("get-positions-all", (Method::GET, path), None).await;
-    assert_eq!((status, &all["totalPositions"]), (200, &json!(0)), "{all}");
+    for wallet in names {
+        let path = format!("/api/trading/positions/all/{wallet}");
+        let (status, all) = cloud.send("get-positions-all", (Method::GET, &path), None).await;
+        assert_eq!((status, &all["totalPositions"]), (200, &json!(0)), "{all}");
+    }
     of_paths_with_the_wallet(&account).await;
 }
 

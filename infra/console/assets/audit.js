@@ -42,7 +42,7 @@ async function verify(result, signal) {
       if (cursor) fill(result, h("p", null, `Verified ${sum.wallets} wallets, ${sum.records} records …`));
     } while (cursor);
     fill(result, verdict(sum));
-    say(faultsOf(sum) === 0 ? "The audit log is intact" : `The audit log has ${faultsOf(sum)} faults`);
+    say(faultsOf(sum) === 0 ? (sum.seals.verified ? "The audit log is intact" : "The audit log's hashes are intact, and its seals are not verified") : `The audit log has ${faultsOf(sum)} faults`);
   } catch (error) {
     if (error.name !== "AbortError") return fill(result, errorBox(error));
     fill(result, h("p", null, `Stopped after ${sum.wallets} wallets, without a result.`));
@@ -55,12 +55,14 @@ const faultsOf = ({ faults, seals }) => faults.length + seals.faults.length;
 function verdict(sum) {
   const { wallets, records, faults, seals, now } = sum;
   const all = faultsOf(sum);
-  const box = h("div", { class: all === 0 ? "success" : "error", role: all === 0 ? null : "alert" },
-    h("p", null, badge(all === 0 ? "intact" : "damaged", all === 0 ? "active" : "bad"), " ",
+  // Only the seals show that nobody rewrote a whole chain.
+  const [word, kind] = all > 0 ? ["damaged", "bad"] : seals.verified ? ["intact", "active"] : ["seals not verified", "pending"];
+  const box = h("div", { class: all > 0 ? "error" : seals.verified ? "success" : null, role: all === 0 ? null : "alert" },
+    h("p", null, badge(word, kind), " ",
       h("strong", null, `${wallets} wallets, ${records} records, ${all} fault${all === 1 ? "" : "s"}`), " at ", stamp(now)),
     h("p", { class: "fine" }, seals.verified
       ? [seals.count === 0 ? "No seal yet: the first one follows one day after the first record." : [`${seals.count} seals verified, the last one of `, stamp(seals.last), "."]]
-      : "The seals were not verified, because their public key is not known here. “hyperdex audit verify --public-key” verifies them."));
+      : "The seals were not verified: their public key is not known or not readable here, or there are too many of them. “hyperdex audit verify --public-key” verifies them."));
   append(box, [
     seals.faults.length > 0 && h("ul", null, seals.faults.map((fault) => h("li", null, `Seals: ${fault}`))),
     faults.length > 0 && h("ul", null, faults.slice(0, SHOWN).map((one) => h("li", null, h("a", { href: `#/wallets/${one.walletId}` }, one.userId), `: ${one.fault}`))),

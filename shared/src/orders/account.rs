@@ -14,7 +14,7 @@ use super::{TradeError, Trader};
 use crate::caller::Caller;
 use crate::exchanges::account::{AccountPosition, Balances, Fill};
 use crate::store::{TradingAccount, TradingView};
-use crate::trading::ids::ExchangeOrderId;
+use crate::trading::ids::{ExchangeOrderId, Leg};
 use crate::trading::order::{OrderFault, SymbolText};
 
 /// Number of DEXs that are asked at once.
@@ -187,7 +187,8 @@ impl Trader {
         Ok(FillsView { fills: fills.collect(), next_ms: page.next_ms })
     }
 
-    /// Returns the callers' ids of orders of this service, by the client's ids at the exchange.
+    /// Returns the callers' ids of orders of this service, by the client's ids at the exchange. An
+    /// attached order has none.
     async fn ids_of_callers(
         &self,
         account: &TradingAccount,
@@ -195,8 +196,11 @@ impl Trader {
     ) -> Result<HashMap<String, String>, TradeError> {
         let parse = |id: &str| ExchangeOrderId::parse(account.exchange, id);
         let distinct: BTreeSet<&str> = ids.flatten().collect();
-        let parsed: Vec<_> =
-            distinct.into_iter().filter_map(|id| Some((id, parse(id)?.key))).collect();
+        let entry = |id: &ExchangeOrderId| id.leg == Leg::Entry;
+        let parsed: Vec<_> = distinct
+            .into_iter()
+            .filter_map(|id| Some((id, parse(id).filter(entry)?.key)))
+            .collect();
         if parsed.is_empty() {
             return Ok(HashMap::new());
         }

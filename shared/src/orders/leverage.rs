@@ -120,7 +120,7 @@ impl Trader {
             return Err(BrokenRule { index: 0, code, symbol, limit, advice }.into());
         }
         let market = market.stored();
-        self.check_leverage(&view, &market, change)?;
+        self.check_leverage(&view, &market, change.leverage)?;
         let key = self.key(&view).await?;
         Ok(Setting { account, view, market, change, key, seen: None, until_ms })
     }
@@ -129,10 +129,10 @@ impl Trader {
         &self,
         view: &TradingView,
         market: &StoredSymbol,
-        change: LeverageChange,
+        leverage: Option<u32>,
     ) -> Result<(), TradeError> {
         let policy = view.policy(self.now_ms());
-        check_leverage(&policy, &market.name, change.leverage).map_err(|refusal| {
+        check_leverage(&policy, &market.name, leverage).map_err(|refusal| {
             let about = About::exchange(self.exchange()).because(refusal.rule.as_str());
             metrics::emit(self.clock(), about, &[(Metric::PolicyRefusals, 1)]);
             refusal.into()
@@ -184,7 +184,7 @@ impl Trader {
         for _ in 0..ATTEMPTS {
             let account = setting.account;
             self.client.take(&account.tenant, CALL_WEIGHT).await?;
-            let record = self.open_record(setting).await?;
+            let record = self.open_record(setting, step).await?;
             let asker = (setting.view.wallet.address, &setting.key);
             let sent = self.client.set_leverage(record.nonce, asker, &setting.market, step).await?;
             match sent {
@@ -228,14 +228,24 @@ impl Trader {
     }
 
     /// Takes a nonce, and stores it in the market's record. The policy that was checked is not older
-    /// than for an order.
-    async fn open_record(&self, setting: &mut Setting<'_>) -> Result<LeverageRecord, TradeError> {
+    /// than for an order. It limits the signed leverage, which is the present one if the request
+    /// states none.
+    async fn open_record(
+        &self,
+        setting: &mut Setting<'_>,
+        step: LeverageStep,
+    ) -> Result<LeverageRecord, TradeError> {
         let account = setting.account;
         if self.now_ms().abs_diff(setting.view.read_at_ms) > MAX_POLICY_AGE_MS / 2 {
             setting.view = self.view(account, &[]).await?;
             ensure_not_frozen(&setting.view.wallet)?;
-            self.check_leverage(&setting.view, &setting.market, setting.change)?;
         }
+        let signed = match step {
+            LeverageStep::Both(state) => Some(state.leverage),
+            LeverageStep::Leverage(leverage) => Some(leverage),
+            LeverageStep::MarginMode(_) => setting.change.leverage,
+        };
+        self.check_leverage(&setting.view, &setting.market, signed)?;
         let nonce = self.store.take_trading_nonce(account, self.clock()).await?;
         self.ensure_time_to_send(setting.until_ms)?;
         let now_ms = self.now_ms();

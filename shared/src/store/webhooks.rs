@@ -353,34 +353,36 @@ impl Store {
         from_item("webhook", output.attributes.unwrap_or_default())
     }
 
-    /// Records a delivery.
+    /// Records a delivery to this URL.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the webhook no longer exists.
+    /// [`StoreError::Conflict`] when the webhook no longer exists or has another URL.
     pub async fn note_delivered(
         &self,
         tenant: &Tenant,
-        id: WebhookId,
+        (id, url): (WebhookId, &str),
         now_ms: u64,
     ) -> Result<(), StoreError> {
         let update = self
             .on_webhook(tenant, id)
             .update_expression("SET #delivered = :now REMOVE #failing")
-            .condition_expression("#id = :id")
+            .condition_expression("#id = :id AND #url = :url")
+            .expression_attribute_names("#url", "url")
+            .expression_attribute_values(":url", AttributeValue::S(url.to_owned()))
             .expression_attribute_names("#delivered", "lastDeliveredAtMs")
             .expression_attribute_names("#failing", "failingSinceMs")
             .expression_attribute_values(":now", number(now_ms));
         update.send().await.map(|_| ()).map_err(update_error)
     }
 
-    /// Records a failed delivery. `disable` stops all further deliveries.
+    /// Records a failed delivery to this URL. `disable` stops all further deliveries.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the webhook no longer exists.
+    /// [`StoreError::Conflict`] when the webhook no longer exists or has another URL.
     pub async fn note_not_delivered(
         &self,
         tenant: &Tenant,
-        id: WebhookId,
+        (id, url): (WebhookId, &str),
         failure: &DeliveryFailure,
         disable: bool,
     ) -> Result<(), StoreError> {
@@ -391,7 +393,9 @@ impl Store {
         let mut update = self
             .on_webhook(tenant, id)
             .update_expression(format!("{NOTE}{}", if disable { DISABLE } else { "" }))
-            .condition_expression("#id = :id")
+            .condition_expression("#id = :id AND #url = :url")
+            .expression_attribute_names("#url", "url")
+            .expression_attribute_values(":url", AttributeValue::S(url.to_owned()))
             .expression_attribute_names("#failure", "lastFailure")
             .expression_attribute_names("#failing", "failingSinceMs")
             .expression_attribute_values(":failure", note)

@@ -321,6 +321,8 @@ impl Deliverer {
     /// Records the result on the webhook, at most once. If that fails, the delivery is unaffected.
     async fn note(&self, delivery: &Delivery, webhook: &WebhookRecord, ended: &Ended) {
         let (tenant, id) = (&delivery.tenant, delivery.webhook_id);
+        // A late response of an earlier receiver says nothing about the present one.
+        let of = (id, webhook.url.as_str());
         let now_ms = self.clock.now_ms();
         let noted = match ended {
             Ended::Delivered => {
@@ -330,14 +332,14 @@ impl Deliverer {
                 if !is_old && webhook.failing_since_ms.is_none() {
                     return;
                 }
-                self.store.note_delivered(tenant, id, now_ms).await
+                self.store.note_delivered(tenant, of, now_ms).await
             }
             Ended::Disabled => {
                 let failure = DeliveryFailure { at_ms: now_ms, status: Some(410), reason: None };
-                self.store.note_not_delivered(tenant, id, &failure, true).await
+                self.store.note_not_delivered(tenant, of, &failure, true).await
             }
             Ended::Failed { failure, .. } => {
-                self.store.note_not_delivered(tenant, id, failure, false).await
+                self.store.note_not_delivered(tenant, of, failure, false).await
             }
             Ended::Dropped(_) | Ended::Rested { .. } => return,
         };

@@ -14,8 +14,8 @@ fn named_tests(text: &str) -> Vec<(String, String)> {
 /// Returns true if a file of this name has a test of this name.
 fn exists(all: &[(String, String)], (file, name): &(String, String)) -> bool {
     all.iter().any(|(path, text)| {
-        let of =
-            path.ends_with(&format!("/{file}.rs")) || path.ends_with(&format!("/{file}/mod.rs"));
+        let mut ends = ["", "/mod", "/main"].iter();
+        let of = ends.any(|end| path.ends_with(&format!("/{file}{end}.rs")));
         let Some((before, _)) = text.split_once(&format!("fn {name}(")) else { return false };
         let before = before.trim_end().trim_end_matches("async").trim_end();
         let attribute = before.lines().next_back().unwrap_or_default();

@@ -128,6 +128,15 @@ fn pattern(pattern: &str) -> (fn(&str) -> bool, String) {
         ),
         "^[0-9]{1,15}(\\.[0-9]{1,12})?$" => (is_decimal, "0.001".to_owned()),
         "^[0-9]+(\\.[0-9]+)?$" => (is_decimal, "49850.00".to_owned()),
+        "^-?[0-9]+(\\.[0-9]+)?$" => {
+            (|text| is_decimal(text.strip_prefix('-').unwrap_or(text)), "-49850.00".to_owned())
+        }
+        "^[0-9]{1,13}$" => (
+            |text| {
+                (1..=13).contains(&text.len()) && text.chars().all(|letter| letter.is_ascii_digit())
+            },
+            "1730869356000".to_owned(),
+        ),
         "^[0-9]*[A-Za-z._-][A-Za-z0-9._-]*$" => (
             |text| is_order_name(text) && !text.chars().all(|letter| letter.is_ascii_digit()),
             "bot-17".to_owned(),

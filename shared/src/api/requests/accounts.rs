@@ -105,12 +105,17 @@ impl CloseRequest {
         let names = WalletNames::of_request(path.wallet, headers, uri, Some(body))?;
         let id = body.optional("clientOrderId")?;
         let client_order_id = id.map(|text| text.parse().map_err(bad_id)).transpose()?;
-        if path.all || body.flag("all", false)? {
+        let all_flag = body.flag("all", false)?;
+        if path.symbol.is_some() && all_flag {
+            return Err(ApiError::bad_request("all contradicts the path"));
+        }
+        if path.all || all_flag {
             return Ok(Self { names, close: ToClose::All(all(body, client_order_id)?) });
         }
         let order_type = body.optional("type")?;
-        // The published path with a market requires a price, also for MARKET.
-        let has_price = path.symbol.is_none() || !matches!(order_type, None | Some("MARKET"));
+        // The published path with a market requires a price, also for MARKET. Without a type, a price is
+        // refused, because the caller may mean a limit.
+        let has_price = path.symbol.is_none() || order_type != Some("MARKET");
         let fields = CloseFields {
             symbol: market(path.symbol, body)?,
             side: body.optional("side")?,

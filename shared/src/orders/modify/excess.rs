@@ -69,9 +69,11 @@ impl Trader {
         match self.change_found(target, &found, changing).await {
             Ok(view) => Ok(Reduced::Order(Box::new(view))),
             Err(TradeError::NotOpen(view)) => Ok(Reduced::Order(view)),
-            // The rest is too small, the price would match at once, or a limit is used up.
+            // The rest is too small, the price would match at once, or a limit or the changes of this
+            // id are used up.
             Err(
-                TradeError::Fault(_)
+                TradeError::IdReused { .. }
+                | TradeError::Fault(_)
                 | TradeError::Rule(_)
                 | TradeError::Policy(_)
                 | TradeError::Refused { .. },

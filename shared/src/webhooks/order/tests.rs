@@ -146,7 +146,8 @@ fn code_is_that_of_the_api() {
         ("rateLimited", "EXCHANGE_RATE_LIMIT"),
         ("builderNotApproved", "ORDER_REJECTED"),
     ] {
-        let events = of(Some(&sending()), Some(&refused(word)));
-        assert_eq!(data(&events[0])["code"], code);
+        let unknown = OrderRecord { state: OrderState::Unknown, ..sending() };
+        let events = of(Some(&unknown), Some(&refused(word)));
+        assert_eq!(data(events.last().unwrap())["code"], code);
     }
 }

@@ -12,7 +12,7 @@ use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::requests::{
     CreateTenantKey, CreateWallet, CreateWebhook, ModifyOrder, PlaceOrderRequest, RegisterApiKey,
-    RotateApiKey, SetLeverage, SetTradingPolicy, SignMessage,
+    RotateApiKey, SetLeverage, SetTradingPolicy, SignMessage, UpdateWebhook,
 };
 use shared::webhooks::Targets;
 use template::routes::in_code;
@@ -319,6 +319,10 @@ fn read_as(model: &str, body: &Value) -> Option<ApiError> {
         }
         "ModifyOrder" => ModifyOrder::read(&wallet, &uri, &body).map(|_| ()),
         "SetTradingPolicy" => SetTradingPolicy::read(&HeaderMap::new(), &uri, &body).map(|_| ()),
+        "UpdateWebhook" => {
+            let id = "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a";
+            UpdateWebhook::read(id, &body, Targets::Public).map(|_| ())
+        }
         "SetLeverage" => SetLeverage::read(&wallet, &uri, &body).map(|_| ()),
         _ => panic!("the model {model} is not supported here"),
     });
@@ -352,6 +356,8 @@ fn gateway_model_is_not_stricter_than_the_function() {
             }
             "ModifyOrder" => json!({ "price": "1", "quantity": "1" }),
             "SetTradingPolicy" => json!({}),
+            "SetLeverage" => json!({ "symbol": "BTC", "leverage": 5 }),
+            "UpdateWebhook" => json!({ "description": "a" }),
             _ => json!({ "walletIdOrAddress": "a" }),
         };
         assert!(read_as(&name, &good).is_none(), "{name}: {good}");

@@ -51,8 +51,9 @@ fn operations_have_unique_id_summary_tag_and_security() {
         assert!((1..60).contains(&summary.len()) && !summary.ends_with('.'), "{place}: {summary}");
         let verb = summary.split(' ').next().unwrap();
         let verbs = [
-            "Cancel", "Check", "Close", "Create", "Delete", "Get", "List", "Modify", "Place",
-            "Receive", "Register", "Remove", "Replay", "Revoke", "Rotate", "Set", "Sign",
+            "Cancel", "Change", "Check", "Close", "Create", "Delete", "Get", "List", "Modify",
+            "Place", "Receive", "Register", "Remove", "Replay", "Revoke", "Rotate", "Send", "Set",
+            "Sign",
         ];
         let known = verbs.contains(&verb);
         assert!(known, "{place}: is {verb} a verb in the imperative? Then list it here");

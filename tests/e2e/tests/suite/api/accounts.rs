@@ -277,8 +277,11 @@ async fn paths_with_the_wallet_serve_the_same_operations() {
     let path = format!("{wallet}/positions/close/BTC-PERP");
     let closed = desk.post(&path, &close).await;
     assert_eq!((closed.status, closed.text("/data/filledQuantity")), (200, "0.004"), "{closed:?}");
-    let other = json!({ "symbol": "ETH" });
-    assert_eq!(desk.post(&path, &other).await.status, 400);
+    // Another market, a limit without its type, and every market.
+    let limit = json!({ "symbol": "BTC", "quantity": "0.001", "price": "60000" });
+    for refused in [json!({ "symbol": "ETH" }), limit, json!({ "all": true })] {
+        assert_eq!(desk.post(&path, &refused).await.status, 400, "{refused}");
+    }
     let all = desk.post(&format!("{wallet}/positions/close-all"), &json!({})).await;
     assert_eq!((all.status, &all.body["data"]["placed"]), (200, &json!(1)), "{all:?}");
     let past = desk.get(&format!("{wallet}/orders/historical")).await;

@@ -69,6 +69,27 @@ async fn leverage_above_the_policy_is_refused_before_signing() {
     }
 }
 
+/// Hyperliquid signs both values at once, so the present leverage is signed again.
+#[tokio::test]
+async fn margin_mode_is_not_signed_with_a_leverage_above_the_policy() {
+    for desk in Desk::both().await {
+        assert_eq!(desk.set_leverage(&desk.process(), to(9)).await.unwrap().state.leverage, 9);
+        set(&desk, PolicyFields { max_leverage: Some(5), ..Default::default() }).await;
+        let isolated = LeverageChange { leverage: None, margin_mode: Some(MarginMode::Isolated) };
+        let process = desk.process();
+        let changed = desk.set_leverage(&process, isolated).await;
+        match desk.exchange() {
+            Exchange::Aster => {
+                assert_eq!(changed.unwrap().state.margin_mode, MarginMode::Isolated);
+            }
+            Exchange::Hyperliquid => {
+                assert_eq!(rule(changed), PolicyRule::Leverage);
+                assert!(!process.calls().iter().any(|call| call == desk.leverage_name()));
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn leverage_above_the_markets_is_refused() {
     for desk in Desk::both().await {

@@ -84,6 +84,7 @@ test("operator console shows wallets and decisions read-only", async () => {
   await page.getByRole("button", { name: "Verify the audit log" }).click();
   await page.getByText(/^2 wallets, \d+ records, 0 faults$/).waitFor();
   await page.getByText("The seals were not verified").waitFor();
+  await page.getByText("seals not verified", { exact: true }).waitFor();
   await page.getByRole("link", { name: "Trading" }).click();
   await page.getByRole("row", { name: /Maximum order value/ }).getByText("1000000").waitFor();
   await page.getByRole("searchbox").fill("alice");

@@ -101,7 +101,7 @@ test("webhook is created, tested, edited and deleted", async () => {
   assert.match(await page.getByLabel("Equivalent curl command").textContent(), /-X PUT/);
   await sent(page, "Save");
   await close(page);
-  await page.getByText("the <b>broken</b> one").waitFor();
+  await page.getByText("the <b>broken</b> one", { exact: true }).waitFor();
   assert.equal((await api(stack, "POST", "wallets", { userId: "alice" })).status, 201);
   await page.locator(".feed li", { hasText: "wallet.created" }).getByText("HTTP 500").waitFor();
   await page.getByText("failing", { exact: true }).waitFor();

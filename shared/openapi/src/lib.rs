@@ -283,7 +283,7 @@ fn trading(schemas: &mut Schemas) {
     schemas.add::<ClosePosition>("ClosePosition");
     schemas.add::<SetLeverage>("SetLeverage");
     schemas.add::<schema::FillCursorText>("FillCursorText");
-    schemas.add::<PositionsBody>("Positions");
+    schemas.add::<PositionsBody>("OpenPositions");
     schemas.add::<AllPositionsBody>("AllPositions");
     schemas.add::<FillsBody>("Fills");
     schemas.add::<AsterPositionsBody>("AsterPositions");

@@ -6,7 +6,7 @@ use template::{read, sources};
 /// `file::` names a whole file.
 fn named_tests(text: &str) -> Vec<(String, String)> {
     let quoted = text.split('`').skip(1).step_by(2);
-    // A block of code is no name.
+    // Blocks of code have no test names.
     let names = quoted.filter(|quoted| !quoted.contains('\n'));
     let names = names.filter_map(|quoted| quoted.rsplit_once("::"));
     let tests = names.filter(|(_, name)| !name.is_empty());

@@ -54,7 +54,7 @@ fn positions(exchange: Exchange) -> Operation {
         )
         .takes(wallet_address_in_path())
         .takes(symbol_in_query(Required::False))
-        .answers(200, "The open positions.", "Positions")
+        .answers(200, "The open positions.", "OpenPositions")
         .fails(accounts::wallet_in_path())
         .fails(trading::symbol())
         .fails(accounts::asks(exchange, Action::Positions))

@@ -72,9 +72,12 @@ async fn leverage_above_the_policy_is_refused_before_signing() {
 /// Hyperliquid signs both values at once, so the present leverage is signed again.
 #[tokio::test]
 async fn margin_mode_is_not_signed_with_a_leverage_above_the_policy() {
-    for desk in Desk::both().await {
+    let desks = Desk::both().await;
+    for desk in &desks {
         assert_eq!(desk.set_leverage(&desk.process(), to(9)).await.unwrap().state.leverage, 9);
-        set(&desk, PolicyFields { max_leverage: Some(5), ..Default::default() }).await;
+    }
+    for desk in &desks {
+        set(desk, PolicyFields { max_leverage: Some(5), ..Default::default() }).await;
         let isolated = LeverageChange { leverage: None, margin_mode: Some(MarginMode::Isolated) };
         let process = desk.process();
         let changed = desk.set_leverage(&process, isolated).await;

@@ -27,7 +27,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// The token that settles the perpetuals of the main DEX, and its index.
 const USDC: &str = "USDC";
 
-/// Index of [`USDC`].
+/// Index of `USDC`.
 pub const USDC_INDEX: u32 = 0;
 
 /// Decimal places of a mark price that is computed from a position's value.

@@ -265,15 +265,15 @@ pub struct LeverageChange {
 }
 
 impl LeverageChange {
-    /// Returns whether a state has what is asked for.
+    /// Returns whether a state has the requested values.
     #[must_use]
     pub fn is_met_by(&self, state: LeverageState) -> bool {
         self.leverage.is_none_or(|leverage| leverage == state.leverage)
             && self.margin_mode.is_none_or(|mode| mode == state.margin_mode)
     }
 
-    /// Returns the calls that lead from a state to what is asked for, in their order. Each sets
-    /// absolute values, so that a repeat does no harm.
+    /// Returns the calls that change a state to the requested values, in the order in which they are
+    /// sent. Each sets absolute values, so that a repeat does no harm.
     #[must_use]
     pub fn steps(&self, exchange: Exchange, present: LeverageState) -> Vec<LeverageStep> {
         if self.is_met_by(present) {

@@ -5,12 +5,21 @@
 //! change is sent and has the nonce of the call. Only one change of a market is under way. A request
 //! that finds an earlier one without an outcome uses that nonce before it sends its own call, so the
 //! earlier call can no longer execute. The result is read back from the exchange.
+//!
+//! The exchange's reads can lag behind a change. The record therefore has the time of the last change
+//! and the values after it. While it is younger than [`READ_LAG_MS`], every requested value is sent,
+//! and a value that the request leaves out comes from the record.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `known` | the values of a market, as far as they are known |
+//! | `send` | sending one call of a change, and what its response means |
 
-use std::time::Duration;
+mod known;
+mod send;
 
 use domain::eth::AgentKey;
 use domain::ids::WalletRef;
-use platform::items::StoreError;
 use platform::metrics::{self, About, Metric};
 use uuid::Uuid;
 
@@ -18,22 +27,16 @@ use super::access::ensure_not_frozen;
 use super::client::CALL_WEIGHT;
 use super::client::call::Asker;
 use super::markets::Market;
-use super::resolve::GRACE_MS;
+use super::place::is_about_the_service;
+use super::resolve::READ_LAG_MS;
 use super::{BrokenRule, REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::exchanges::account::{LeverageChange, LeverageState, LeverageStep};
-use crate::exchanges::trade::{Sent, TradeCode};
-use crate::store::{
-    LeverageRecord, MAX_POLICY_AGE_MS, ORDER_KEPT_MS, StoredSymbol, TradingAccount, TradingView,
-};
+use crate::exchanges::trade::TradeCode;
+use crate::store::{LastLeverage, LeverageRecord, StoredSymbol, TradingAccount, TradingView};
 use crate::trading::order::SymbolText;
 use crate::trading::policy::check_leverage;
-
-/// The lease of a change, in milliseconds.
-const LEASE_MS: u64 = REQUEST_MS;
-
-/// Number of calls that are signed for one step when a response is lost or a later nonce is faster.
-const ATTEMPTS: u32 = 2;
+use known::Known;
 
 /// The wait between two reads that confirm a change, in milliseconds.
 const BETWEEN_READS_MS: u64 = 1_000;
@@ -59,7 +62,23 @@ struct Setting<'a> {
     key: AgentKey,
     /// The revision of the market's record.
     seen: Option<Uuid>,
+    /// The last change that the exchange can have made.
+    last: Option<LastLeverage>,
+    /// The present values.
+    known: Known,
+    effect: Effect,
     until_ms: u64,
+}
+
+/// What the calls of a request have changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Effect {
+    /// Nothing.
+    Nothing,
+    /// The exchange accepted a call.
+    Made,
+    /// The response to a call was lost.
+    Unknown,
 }
 
 impl Setting<'_> {
@@ -70,7 +89,8 @@ impl Setting<'_> {
 
 impl Trader {
     /// Sets the leverage, the margin mode or both of a market, and returns what the exchange then
-    /// states. A change to the present values sends nothing.
+    /// states. A change to the present values sends nothing, unless the exchange's reads can lag
+    /// behind an earlier change.
     ///
     /// # Errors
     /// Fails when the exchange or the policy refuses, or when the outcome is unknown. A repeat is
@@ -87,18 +107,8 @@ impl Trader {
         let setting = self.setting(&account, symbol, change, until_ms);
         let mut setting = self.before_sending(until_ms, setting).await?;
         let steps = self.before_sending(until_ms, self.steps(&mut setting)).await?;
-        for step in &steps {
-            self.take_step(&mut setting, *step).await?;
-        }
-        let state = if steps.is_empty() {
-            let read = async {
-                let asker = setting.asker();
-                Ok(self.client.leverage(&account.tenant, asker, &setting.market).await?)
-            };
-            self.before_sending(until_ms, read).await?
-        } else {
-            self.within_grace(until_ms, self.confirmed(&setting)).await?
-        };
+        let set = self.take_steps(&mut setting, &steps).await;
+        let state = set.map_err(|error| after_sending(error, setting.effect))?;
         Ok(LeverageView { symbol: symbol.to_string(), state })
     }
 
@@ -122,7 +132,9 @@ impl Trader {
         let market = market.stored();
         self.check_leverage(&view, &market, change.leverage)?;
         let key = self.key(&view).await?;
-        Ok(Setting { account, view, market, change, key, seen: None, until_ms })
+        let (known, effect) = (Known::default(), Effect::Nothing);
+        let (seen, last) = (None, None);
+        Ok(Setting { account, view, market, change, key, seen, last, known, effect, until_ms })
     }
 
     fn check_leverage(
@@ -140,26 +152,38 @@ impl Trader {
     }
 
     /// Ends an earlier change without an outcome, and returns the calls that lead to the requested
-    /// values. After such a change every value is set, because reads can lag behind it.
+    /// values. Every requested value is set while reads can lag behind an earlier change.
     async fn steps(&self, setting: &mut Setting<'_>) -> Result<Vec<LeverageStep>, TradeError> {
         let Setting { account, change, .. } = *setting;
         let exchange = account.exchange;
         let earlier = self.store.leverage(account, &setting.market.name, self.clock()).await?;
         setting.seen = earlier.as_ref().map(|record| record.revision);
-        let (tenant, asker) = (&account.tenant, setting.asker());
-        let Some(open) = earlier.filter(|record| record.open) else {
-            let present = self.client.leverage(tenant, asker, &setting.market).await?;
-            return Ok(change.steps(exchange, present));
-        };
-        let now_ms = self.now_ms();
-        if now_ms < open.lease_until_ms {
-            let retry_after_s =
-                domain::clock::wait_for_lease_s(open.lease_until_ms, REQUEST_MS, now_ms);
-            return Err(TradeError::LeverageInProgress { retry_after_s });
+        setting.last = earlier.as_ref().and_then(|record| record.last);
+        if let Some(open) = earlier.filter(|record| record.open) {
+            let now_ms = self.now_ms();
+            if now_ms < open.lease_until_ms {
+                let retry_after_s =
+                    domain::clock::wait_for_lease_s(open.lease_until_ms, REQUEST_MS, now_ms);
+                return Err(TradeError::LeverageInProgress { retry_after_s });
+            }
+            self.end(setting, &open).await?;
+            let known = open.last.map(Known::from).unwrap_or_default();
+            setting.last = Some(known.stored(self.now_ms()));
         }
-        self.end(setting, &open).await?;
-        let present = self.client.leverage(tenant, asker, &setting.market).await?;
-        Ok(all_steps(exchange, change, present))
+        let now_ms = self.now_ms();
+        let lag_ends_ms = |last: LastLeverage| last.at_ms.saturating_add(READ_LAG_MS);
+        if let Some(last) = setting.last.filter(|last| now_ms < lag_ends_ms(*last)) {
+            setting.known = last.into();
+            let wait_ms = lag_ends_ms(last) - now_ms;
+            let steps = setting.known.all_steps(exchange, change);
+            return steps.ok_or_else(|| TradeError::LeverageInProgress {
+                retry_after_s: wait_ms.div_ceil(1_000),
+            });
+        }
+        let asker = setting.asker();
+        let present = self.client.leverage(&account.tenant, asker, &setting.market).await?;
+        setting.known = present.into();
+        Ok(change.steps(exchange, present))
     }
 
     /// Uses the nonce of a call, so that it can no longer execute.
@@ -175,114 +199,23 @@ impl Trader {
         Ok(())
     }
 
-    /// Sends one call of a change, after its nonce is stored.
-    async fn take_step(
+    /// Sends the calls of a change, and returns the values that the exchange then states.
+    async fn take_steps(
         &self,
         setting: &mut Setting<'_>,
-        step: LeverageStep,
-    ) -> Result<(), TradeError> {
-        for _ in 0..ATTEMPTS {
-            let account = setting.account;
-            self.client.take(&account.tenant, CALL_WEIGHT).await?;
-            let record = self.open_record(setting, step).await?;
-            let asker = (setting.view.wallet.address, &setting.key);
-            let sent = self.client.set_leverage(record.nonce, asker, &setting.market, step).await?;
-            match sent {
-                Sent::Accepted(_) => {
-                    self.close_record(setting, record).await;
-                    return Ok(());
-                }
-                Sent::Refused(refusal) => {
-                    self.close_record(setting, record).await;
-                    if refusal.code != TradeCode::NonceTooLow {
-                        return Err(TradeError::Refused { client_order_id: None, refusal });
-                    }
-                }
-                Sent::NotSent(cause) => {
-                    self.close_record(setting, record).await;
-                    return Err(TradeError::NotSent(cause));
-                }
-                Sent::Unknown(unresolved) => {
-                    tracing::warn!(cause = %unresolved.why, "the response to a change was lost");
-                    if !unresolved.fenced {
-                        let end = self.end(setting, &record);
-                        self.within_grace(setting.until_ms, end).await?;
-                    }
-                    self.close_record(setting, record).await;
-                }
-            }
+        steps: &[LeverageStep],
+    ) -> Result<LeverageState, TradeError> {
+        if steps.is_empty() {
+            let read = async {
+                let (tenant, asker) = (&setting.account.tenant, setting.asker());
+                Ok(self.client.leverage(tenant, asker, &setting.market).await?)
+            };
+            return self.before_sending(setting.until_ms, read).await;
         }
-        Err(TradeError::LeverageUnknown { cause: "every response was lost".to_owned() })
-    }
-
-    /// Runs work after a call was sent, and ends it before API Gateway ends the request.
-    async fn within_grace<T>(
-        &self,
-        until_ms: u64,
-        work: impl Future<Output = Result<T, TradeError>> + Send,
-    ) -> Result<T, TradeError> {
-        let left_ms = (until_ms + GRACE_MS).saturating_sub(self.now_ms());
-        let ended = tokio::time::timeout(Duration::from_millis(left_ms), work).await;
-        let cause = "no time is left to look for the outcome";
-        ended.map_err(|_| TradeError::LeverageUnknown { cause: cause.to_owned() })?
-    }
-
-    /// Takes a nonce, and stores it in the market's record. The policy that was checked is not older
-    /// than for an order. It limits the signed leverage, which is the present one if the request
-    /// states none.
-    async fn open_record(
-        &self,
-        setting: &mut Setting<'_>,
-        step: LeverageStep,
-    ) -> Result<LeverageRecord, TradeError> {
-        let account = setting.account;
-        if self.now_ms().abs_diff(setting.view.read_at_ms) > MAX_POLICY_AGE_MS / 2 {
-            setting.view = self.view(account, &[]).await?;
-            ensure_not_frozen(&setting.view.wallet)?;
+        for step in steps {
+            self.take_step(setting, *step).await?;
         }
-        let signed = match step {
-            LeverageStep::Both(state) => Some(state.leverage),
-            LeverageStep::Leverage(leverage) => Some(leverage),
-            LeverageStep::MarginMode(_) => setting.change.leverage,
-        };
-        self.check_leverage(&setting.view, &setting.market, signed)?;
-        let nonce = self.store.take_trading_nonce(account, self.clock()).await?;
-        self.ensure_time_to_send(setting.until_ms)?;
-        let now_ms = self.now_ms();
-        let record = LeverageRecord {
-            schema: platform::items::SCHEMA,
-            revision: self.random.uuid()?,
-            symbol: setting.market.name.clone(),
-            agent: setting.key.address(),
-            nonce,
-            open: true,
-            lease_until_ms: now_ms + LEASE_MS,
-            expires_at_s: (now_ms + ORDER_KEPT_MS) / 1_000,
-        };
-        match self.store.put_leverage(account, &record, setting.seen).await {
-            Ok(()) => {}
-            Err(StoreError::Conflict) => {
-                return Err(TradeError::LeverageInProgress { retry_after_s: 1 });
-            }
-            Err(error) => return Err(error.into()),
-        }
-        setting.seen = Some(record.revision);
-        if self.now_ms().abs_diff(setting.view.read_at_ms) > MAX_POLICY_AGE_MS {
-            self.close_record(setting, record).await;
-            return Err(TradeError::OutOfTime);
-        }
-        Ok(record)
-    }
-
-    /// Stores that a call can no longer execute. If the write fails, the lease runs out, and the
-    /// next request uses the nonce again.
-    async fn close_record(&self, setting: &mut Setting<'_>, record: LeverageRecord) {
-        let Ok(revision) = self.random.uuid() else { return };
-        let closed = LeverageRecord { open: false, revision, ..record };
-        match self.store.put_leverage(setting.account, &closed, setting.seen).await {
-            Ok(()) => setting.seen = Some(revision),
-            Err(error) => tracing::warn!(%error, "the outcome of a change is not stored"),
-        }
+        self.within_grace(setting.until_ms, self.confirmed(setting)).await
     }
 
     /// Reads the leverage until it has the requested values.
@@ -303,21 +236,21 @@ impl Trader {
     }
 }
 
-/// Returns the calls that set every requested value, whatever the present ones are.
-fn all_steps(
-    exchange: domain::ids::Exchange,
-    change: LeverageChange,
-    present: LeverageState,
-) -> Vec<LeverageStep> {
-    use domain::ids::Exchange::{Aster, Hyperliquid};
-    match exchange {
-        Hyperliquid => vec![LeverageStep::Both(LeverageState {
-            leverage: change.leverage.unwrap_or(present.leverage),
-            margin_mode: change.margin_mode.unwrap_or(present.margin_mode),
-        })],
-        Aster => {
-            let mode = change.margin_mode.map(LeverageStep::MarginMode);
-            mode.into_iter().chain(change.leverage.map(LeverageStep::Leverage)).collect()
+/// Returns the error of a request whose calls had this effect. Once a call can have changed
+/// something, no error states that nothing was sent.
+fn after_sending(error: TradeError, effect: Effect) -> TradeError {
+    match (effect, error) {
+        (Effect::Nothing, error) | (_, error @ TradeError::LeverageUnknown { .. }) => error,
+        // The second call sets another value than the accepted one, and the exchange states why it
+        // refused.
+        (Effect::Made, TradeError::Refused { client_order_id, refusal })
+            if !is_about_the_service(refusal.code) =>
+        {
+            TradeError::Refused { client_order_id, refusal }
         }
+        (_, error) => TradeError::LeverageUnknown { cause: error.to_string() },
     }
 }
+
+#[cfg(test)]
+mod tests;

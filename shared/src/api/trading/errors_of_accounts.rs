@@ -18,7 +18,10 @@ pub(super) fn position_side_required(symbol: &str) -> ApiError {
 
 pub(super) fn leverage_in_progress(retry_after_s: u64) -> ApiError {
     ApiError::new(409, "LEVERAGE_IN_PROGRESS", "Leverage is being changed")
-        .advise("Another request is changing the market. Retry the call after retryAfterSeconds.")
+        .advise(
+            "Another request is changing the market, or the outcome of an earlier change is not certain \
+             yet. Retry the call after retryAfterSeconds.",
+        )
         .retry_after(retry_after_s.max(1))
 }
 

@@ -37,6 +37,25 @@ pub struct LeverageRecord {
     pub lease_until_ms: u64,
     /// When the record may be dropped, Unix seconds. The call cannot execute from then on.
     pub expires_at_s: u64,
+    /// The last change that the exchange can have made. `None` in records of earlier versions, and
+    /// while no change was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LastLeverage>,
+}
+
+/// The last change of a market that the exchange can have made, with the values after it. Reads can
+/// lag behind it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastLeverage {
+    /// When, Unix milliseconds.
+    pub at_ms: u64,
+    /// The leverage. `None` means that it depends on a call of unknown outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leverage: Option<u32>,
+    /// Whether the margin is cross. `None` as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_cross: Option<bool>,
 }
 
 fn leverage_key(account: &TradingAccount, symbol: &str) -> Item {
@@ -103,8 +122,13 @@ mod tests {
             open: true,
             lease_until_ms: 1_790_000_020_000,
             expires_at_s: 1_790_604_800,
+            last: Some(LastLeverage {
+                at_ms: 1_790_000_000_100,
+                leverage: Some(7),
+                is_cross: None,
+            }),
         };
-        let stored = serde_json::json!({
+        let mut stored = serde_json::json!({
             "schema": 1,
             "revision": "00000000-0000-0000-0000-000000000007",
             "symbol": "BTC",
@@ -113,8 +137,13 @@ mod tests {
             "open": true,
             "leaseUntilMs": 1_790_000_020_000_u64,
             "expiresAtS": 1_790_604_800,
+            "last": { "atMs": 1_790_000_000_100_u64, "leverage": 7 },
         });
         assert_eq!(serde_json::to_value(&record).unwrap(), stored);
-        assert_eq!(serde_json::from_value::<LeverageRecord>(stored).unwrap(), record);
+        assert_eq!(serde_json::from_value::<LeverageRecord>(stored.clone()).unwrap(), record);
+        // A record of an earlier version.
+        stored.as_object_mut().unwrap().remove("last");
+        let earlier = LeverageRecord { last: None, ..record };
+        assert_eq!(serde_json::from_value::<LeverageRecord>(stored).unwrap(), earlier);
     }
 }

@@ -1,4 +1,7 @@
-//! Reading an account: positions, balances, executions and past orders. It writes nothing.
+//! Reading an account: positions, balances, executions and past orders. It writes nothing. Each read
+//! ends before API Gateway ends the request.
+
+mod balances;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,9 +11,10 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 
 use super::client::call::Asker;
+use super::client::fills::Asking;
 use super::client::wire::Wire;
 use super::view::OrderView;
-use super::{TradeError, Trader};
+use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::exchanges::account::{AccountPosition, Balances, Fill};
 use crate::store::{TradingAccount, TradingView};
@@ -88,10 +92,13 @@ impl Trader {
         wallet: &WalletRef,
         symbol: Option<&SymbolText>,
     ) -> Result<PositionsView, TradeError> {
-        let account = self.account(caller, wallet).await?;
-        let view = self.view(&account, &[]).await?;
-        let positions = self.all_positions(&account, &view, symbol).await?;
-        Ok(PositionsView { wallet: view.wallet.address, positions })
+        let read = async {
+            let account = self.account(caller, wallet).await?;
+            let view = self.view(&account, &[]).await?;
+            let positions = self.all_positions(&account, &view, symbol).await?;
+            Ok(PositionsView { wallet: view.wallet.address, positions })
+        };
+        self.until(self.now_ms() + REQUEST_MS, read).await
     }
 
     /// Asks for the positions in one market or in all, on Hyperliquid on every DEX.
@@ -139,19 +146,16 @@ impl Trader {
     /// Returns the balances of a wallet.
     ///
     /// # Errors
-    /// Fails when the exchange does not state them.
+    /// Fails when the exchange does not state them. Without Aster's spot account, the others are
+    /// returned, and the spot account is named as unread.
     pub async fn balances(
         &self,
         caller: &Caller,
         wallet: &WalletRef,
     ) -> Result<BalancesView, TradeError> {
-        let reads = self.reads(caller, wallet).await?;
-        let tenant = &reads.account.tenant;
-        let dexs = match &self.client.wire {
-            Wire::Aster(_) => std::sync::Arc::default(),
-            Wire::Hyperliquid(client) => self.markets(tenant).all_dexs(client).await?,
-        };
-        let balances = self.client.balances(tenant, reads.asker(), &dexs).await?;
+        let until_ms = self.now_ms() + REQUEST_MS;
+        let reads = self.until(until_ms, self.reads(caller, wallet)).await?;
+        let balances = self.read_balances(&reads, until_ms).await?;
         Ok(BalancesView { wallet: reads.view.wallet.address, balances })
     }
 
@@ -170,14 +174,20 @@ impl Trader {
         if symbol.is_none() && self.exchange() == Exchange::Aster {
             return Err(OrderFault::Missing("symbol").into());
         }
-        let reads = self.reads(caller, wallet).await?;
-        let tenant = &reads.account.tenant;
-        let market = match symbol {
-            Some(symbol) => Some(self.markets(tenant).find(symbol).await?),
-            None => None,
+        let until_ms = self.now_ms() + REQUEST_MS;
+        let before = async {
+            let reads = self.reads(caller, wallet).await?;
+            let market = match symbol {
+                Some(symbol) => Some(self.markets(&reads.account.tenant).find(symbol).await?),
+                None => None,
+            };
+            Ok((reads, market))
         };
+        let (reads, market) = self.until(until_ms, before).await?;
         let name = market.as_ref().map(super::markets::Market::name);
-        let page = self.client.fills(tenant, reads.asker(), name, from_ms).await?;
+        let (tenant, asker) = (&reads.account.tenant, reads.asker());
+        let asking = Asking { tenant, asker, until_ms };
+        let page = self.client.fills(asking, name, from_ms).await?;
         let ids = page.fills.iter().map(|fill| fill.client_id.as_deref());
         let ids = self.ids_of_callers(&reads.account, ids).await?;
         let fills = page.fills.into_iter().map(|fill| {
@@ -229,8 +239,12 @@ impl Trader {
         caller: &Caller,
         wallet: &WalletRef,
     ) -> Result<Vec<OrderView>, TradeError> {
-        let Reads { account, view, .. } = self.reads(caller, wallet).await?;
-        let orders = self.client.historical_orders(&account.tenant, view.wallet.address).await?;
-        self.with_records(&account, &orders).await
+        let read = async {
+            let Reads { account, view, .. } = self.reads(caller, wallet).await?;
+            let wallet = view.wallet.address;
+            let orders = self.client.historical_orders(&account.tenant, wallet).await?;
+            self.with_records(&account, &orders).await
+        };
+        self.until(self.now_ms() + REQUEST_MS, read).await
     }
 }

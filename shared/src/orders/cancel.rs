@@ -5,6 +5,7 @@ use domain::ids::WalletRef;
 
 use super::client::CALL_WEIGHT;
 use super::client::call::Cancelled;
+use super::finding::Finder;
 use super::markets::Market;
 use super::target::Target;
 use super::view::{self, OrderView, of_exchange};
@@ -149,7 +150,15 @@ impl Trader {
     ) -> Result<OrderView, TradeError> {
         match self.look_up(target, Some(key)).await {
             Ok(Some(order)) => {
-                let view = of_exchange(&target.account, &order, target.record.as_ref());
+                let Target { account, view, record, .. } = &*target;
+                let view = match record {
+                    Some(record) => {
+                        let finder = Finder { trader: self, account, view, key: Some(key) };
+                        let order = finder.with_legs(*order, record).await;
+                        of_exchange(account, &order, Some(record))
+                    }
+                    None => of_exchange(account, &order, None),
+                };
                 // The exchange may state the order as of a moment before the cancellation.
                 Ok(if view.status.is_open() { as_cancelled(view) } else { view })
             }
@@ -158,7 +167,9 @@ impl Trader {
                 let stored = record.and_then(|record| view::of_record(&target.account, record));
                 stored.map(as_cancelled).ok_or_else(|| match not_found {
                     Err(error) => after_sending(error),
-                    Ok(_) => target.not_found(),
+                    Ok(_) => TradeError::CancelUnknown {
+                        cause: "the exchange does not list the cancelled order".to_owned(),
+                    },
                 })
             }
         }
@@ -192,7 +203,8 @@ fn refused(target: &Target, refusal: TradeRefusal) -> Result<Attempt, TradeError
 }
 
 pub(super) fn as_cancelled(view: OrderView) -> OrderView {
-    OrderView { status: OrderStatus::Canceled, exchange_status: "canceled".to_owned(), ..view }
+    let exchange_status = "canceled".to_owned();
+    OrderView { status: OrderStatus::Canceled, exchange_status, ..view.with_unknown_legs() }
 }
 
 pub(super) fn not_open(target: &Target, order: &ExchangeOrder) -> TradeError {

@@ -21,6 +21,20 @@ impl Trader {
         ended.map_err(|_| TradeError::OutOfTime)?
     }
 
+    /// Runs work that only reads, and ends it at `until_ms`, Unix milliseconds.
+    ///
+    /// # Errors
+    /// As the work, and [`TradeError::OutOfTime`].
+    pub(super) async fn until<T>(
+        &self,
+        until_ms: u64,
+        work: impl Future<Output = Result<T, TradeError>> + Send,
+    ) -> Result<T, TradeError> {
+        let left_ms = until_ms.saturating_sub(self.now_ms());
+        let ended = tokio::time::timeout(Duration::from_millis(left_ms), work).await;
+        ended.map_err(|_| TradeError::OutOfTime)?
+    }
+
     /// Returns an error unless a call that starts now ends before `until_ms`, Unix milliseconds.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use futures_util::future::try_join_all;
 use super::client::call::Asker;
 use super::client::wire::Wire;
 use super::finding::{FindFault, Finder, KnownId, ensure_own};
+use super::legs::with_listed;
 use super::made::change_outcome;
 use super::place::unknown;
 use super::target::Target;
@@ -16,7 +17,7 @@ use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::exchanges::trade::ExchangeOrder;
 use crate::store::{Change, OrderRecord, OrderState, TradingAccount, TradingView};
-use crate::trading::ids::{ExchangeOrderId, OrderName};
+use crate::trading::ids::{ExchangeOrderId, Leg, OrderName};
 use crate::trading::order::SymbolText;
 
 /// Maximum number of DEXs that a request without a symbol asks.
@@ -34,15 +35,18 @@ impl Trader {
         order: &OrderName,
         symbol: Option<&SymbolText>,
     ) -> Result<OrderView, TradeError> {
-        let mut target = self.target(caller, wallet, order, symbol).await?;
-        let key = self.key_to_ask(&target.view).await?;
-        match target.record.clone().filter(|_| !target.is_attached) {
-            Some(record) if record.is_at_rest() => {
-                self.settled_status(&mut target, key.as_ref(), &record).await
+        let read = async {
+            let mut target = self.target(caller, wallet, order, symbol).await?;
+            let key = self.key_to_ask(&target.view).await?;
+            match target.record.clone().filter(|_| !target.is_attached) {
+                Some(record) if record.is_at_rest() => {
+                    self.settled_status(&mut target, key.as_ref(), &record).await
+                }
+                Some(record) => self.open_status(&target, key.as_ref(), &record).await,
+                None => self.found_status(&mut target, key.as_ref()).await,
             }
-            Some(record) => self.open_status(&target, key.as_ref(), &record).await,
-            None => self.found_status(&mut target, key.as_ref()).await,
-        }
+        };
+        self.until(self.now_ms() + REQUEST_MS, read).await
     }
 
     /// Returns the state of an order whose name does not lead to a record: it can have one, and the
@@ -62,7 +66,10 @@ impl Trader {
                 return self.settled_status(target, key, &record).await;
             }
         }
-        Ok(of_exchange(&target.account, &found, target.record.as_ref()))
+        let Target { account, view, record, .. } = &*target;
+        let Some(record) = record else { return Ok(of_exchange(account, &found, None)) };
+        let found = Finder { trader: self, account, view, key }.with_legs(*found, record).await;
+        Ok(of_exchange(account, &found, Some(record)))
     }
 
     /// Returns the state of an order whose outcome is known.
@@ -80,9 +87,18 @@ impl Trader {
             OrderState::Dead => Err(target.not_found()),
             OrderState::Placed | OrderState::Sending | OrderState::Unknown => {
                 match self.look_up(target, key).await? {
-                    Some(order) => Ok(of_exchange(&account, &order, Some(record))),
+                    Some(order) => {
+                        let finder =
+                            Finder { trader: self, account: &account, view: &target.view, key };
+                        let order = finder.with_legs(*order, record).await;
+                        Ok(of_exchange(&account, &order, Some(record)))
+                    }
                     // The exchange forgets orders that ended long ago.
-                    None => view::of_record(&account, record).ok_or_else(|| target.not_found()),
+                    None => {
+                        let stored = view::of_record(&account, record);
+                        let stored = stored.map(OrderView::with_unknown_legs);
+                        stored.ok_or_else(|| target.not_found())
+                    }
                 }
             }
         }
@@ -106,11 +122,16 @@ impl Trader {
                 let id = KnownId::at(account, record, record.generation);
                 let found = finder.find(&record.symbol.name, id.lookup()).await?;
                 let quantity = record.request.quantity.value();
-                let checked = found.map(|order| {
-                    ensure_own(record, quantity, &order)?;
-                    Ok(of_exchange(account, &order, Some(record)))
-                });
-                checked.transpose()
+                match found {
+                    Some(order) => match ensure_own(record, quantity, &order) {
+                        Ok(()) => {
+                            let order = finder.with_legs(*order, record).await;
+                            Ok(Some(of_exchange(account, &order, Some(record))))
+                        }
+                        Err(other) => Err(other),
+                    },
+                    None => Ok(None),
+                }
             }
         };
         match found {
@@ -160,11 +181,14 @@ impl Trader {
         wallet: &WalletRef,
         symbol: Option<&SymbolText>,
     ) -> Result<Vec<OrderView>, TradeError> {
-        let account = self.account(caller, wallet).await?;
-        let view = self.view(&account, &[]).await?;
-        let key = self.key_to_ask(&view).await?;
-        let orders = self.listed(&account, &view, key.as_ref(), symbol).await?;
-        self.with_records(&account, &orders).await
+        let read = async {
+            let account = self.account(caller, wallet).await?;
+            let view = self.view(&account, &[]).await?;
+            let key = self.key_to_ask(&view).await?;
+            let orders = self.listed(&account, &view, key.as_ref(), symbol).await?;
+            self.with_records(&account, &orders).await
+        };
+        self.until(self.now_ms() + REQUEST_MS, read).await
     }
 
     /// Asks for the open orders of a market, or of all markets.
@@ -230,9 +254,21 @@ impl Trader {
             .iter()
             .map(|record| (account.order_key(&record.client_order_id), record))
             .collect();
+        let mut attached = std::collections::HashMap::new();
+        for order in orders.iter().filter(|it| parse(it).is_some_and(|id| id.leg != Leg::Entry)) {
+            // The newest comes first.
+            attached.entry(order.client_id.as_deref().unwrap_or_default()).or_insert(order);
+        }
         let views = orders.iter().map(|order| {
-            let record = parse(order).and_then(|id| records.get(&id.key).copied());
-            of_exchange(account, order, record)
+            // A record of a later day has the same key, but another id at the exchange.
+            let record = parse(order).and_then(|id| {
+                records.get(&id.key).copied().filter(|record| account.has_id(record, id))
+            });
+            let listed = |id: &str| attached.get(id).copied();
+            match record.and_then(|record| with_listed(account, order, record, listed)) {
+                Some(order) => of_exchange(account, &order, record),
+                None => of_exchange(account, order, record),
+            }
         });
         Ok(views.collect())
     }

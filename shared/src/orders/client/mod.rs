@@ -3,6 +3,7 @@
 
 pub(super) mod account;
 pub(super) mod call;
+pub(super) mod fills;
 pub(super) mod wire;
 
 use domain::clock::Clock;

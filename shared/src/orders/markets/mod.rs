@@ -15,6 +15,7 @@ use crate::exchanges::aster::trade::markets as aster;
 use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::aster::trade::{Client as AsterClient, MARKET_WEIGHT};
 use crate::exchanges::hyperliquid::trade::Client as HyperliquidClient;
+use crate::exchanges::hyperliquid::trade::account::USDC_INDEX;
 use crate::exchanges::hyperliquid::trade::markets::{self as hyperliquid, Dex};
 use crate::exchanges::trade::TradeCode;
 use crate::store::StoredSymbol;
@@ -39,9 +40,6 @@ const UNKNOWN_AGE_MS: u64 = 5_000;
 
 /// Request weight of Hyperliquid's metadata.
 const META_WEIGHT: u64 = 20;
-
-/// The index of USDC among Hyperliquid's tokens.
-const USDC: u32 = 0;
 
 /// Request weight of Hyperliquid's prices.
 const MIDS_WEIGHT: u64 = 2;
@@ -93,6 +91,8 @@ pub(super) struct MarketCache {
     mids: Named<HashMap<String, Decimal>>,
     /// The names of Hyperliquid's spot tokens by their index.
     tokens: Cache<HashMap<u32, String>>,
+    /// The index of the token that settles each of Hyperliquid's DEXs.
+    collaterals: Named<u32>,
 }
 
 /// Returns the cache of a name.
@@ -217,14 +217,40 @@ impl Reading<'_> {
         if let Some((_, quote)) = market.pair.as_deref().and_then(|pair| pair.rsplit_once('/')) {
             return Ok(is_dollar(quote));
         }
-        if market.quote == USDC {
+        if market.quote == USDC_INDEX {
             return Ok(true);
         }
+        let tokens = self.tokens(client).await?;
+        Ok(tokens.get(&market.quote).is_some_and(|token| is_dollar(token)))
+    }
+
+    /// Returns the names of Hyperliquid's spot tokens by their index.
+    async fn tokens(
+        &self,
+        client: &HyperliquidClient,
+    ) -> Result<Arc<HashMap<u32, String>>, AskError> {
         let read = self
             .client
             .ask(self.tenant, META_WEIGHT, || Box::pin(async move { Ok(client.tokens().await?) }));
-        let tokens = self.cache.tokens.get(self.client.clock(), HYPERLIQUID_AGE, read).await?;
-        Ok(tokens.get(&market.quote).is_some_and(|token| is_dollar(token)))
+        self.cache.tokens.get(self.client.clock(), HYPERLIQUID_AGE, read).await
+    }
+
+    /// Returns the name of the token that settles one of Hyperliquid's DEXs.
+    pub(super) async fn settlement(
+        &self,
+        client: &HyperliquidClient,
+        dex: &str,
+    ) -> Result<String, AskError> {
+        let cache = named(&self.cache.collaterals, dex);
+        let read = self.client.ask(self.tenant, META_WEIGHT, || {
+            Box::pin(async move { Ok(client.collateral(dex).await?) })
+        });
+        let index = *cache.get(self.client.clock(), HYPERLIQUID_AGE, read).await?;
+        if index == USDC_INDEX {
+            return Ok("USDC".to_owned());
+        }
+        let tokens = self.tokens(client).await?;
+        Ok(tokens.get(&index).cloned().unwrap_or_else(|| format!("token {index}")))
     }
 
     /// Returns the market's present price: the mark price on Aster, the middle of the book on

@@ -32,13 +32,23 @@ impl Window {
         Self { from_ms, to_ms: longest.min(now_ms).max(from_ms) }
     }
 
-    /// Returns the first half; `None` for a single millisecond.
+    /// Returns a shorter window with the same start after a full response; `None` for a single
+    /// millisecond. If the exchange lists the oldest, the next response holds all. If it lists
+    /// others, each window but the first is at most half as long as the one before.
     #[must_use]
-    pub const fn first_half(self) -> Option<Self> {
-        match self.to_ms.checked_sub(self.from_ms) {
-            None | Some(0) => None,
-            Some(length) => Some(Self { to_ms: self.from_ms + length / 2, ..self }),
-        }
+    pub fn shortened(self, listed: &[Fill], is_first: bool) -> Option<Self> {
+        let half_ms = match self.to_ms.checked_sub(self.from_ms) {
+            None | Some(0) => return None,
+            Some(length_ms) => self.from_ms + length_ms / 2,
+        };
+        let mut times: Vec<u64> = listed.iter().map(|fill| fill.at_ms).collect();
+        times.sort_unstable();
+        let to_ms = match (times.first(), times.get(times.len() / 2)) {
+            (Some(&first_ms), _) if is_first && first_ms > half_ms => first_ms - 1,
+            (_, Some(&middle_ms)) => middle_ms.clamp(self.from_ms, half_ms),
+            _ => half_ms,
+        };
+        Some(Self { to_ms, ..self })
     }
 
     /// Returns the parameters that ask for the executions of a market in the window.
@@ -61,16 +71,41 @@ impl Window {
     }
 }
 
+/// Returns the parameters that ask for the executions of a market from an id on, in the sequence of
+/// their ids.
+#[must_use]
+pub fn params_from(symbol: &str, from_id: u64) -> Params {
+    Params::new(vec![
+        ("symbol", symbol.to_owned()),
+        ("fromId", from_id.to_string()),
+        ("limit", MAX_TRADES.to_string()),
+    ])
+}
+
 /// Interprets `userTrades` of a market in a window.
 ///
 /// # Errors
 /// Fails when the response is not such a list, or is about another market or time.
 pub fn trades(answer: &Answer, symbol: &str, window: Window) -> Result<Vec<Fill>, AskError> {
+    listed(answer, symbol, |fill| (window.from_ms..=window.to_ms).contains(&fill.at_ms))
+}
+
+/// Interprets `userTrades` of a market from an id on.
+///
+/// # Errors
+/// Fails when the response is not such a list, or is about another market or earlier ids.
+pub fn trades_from(answer: &Answer, symbol: &str, from_id: u64) -> Result<Vec<Fill>, AskError> {
+    listed(answer, symbol, |fill| fill.id >= from_id)
+}
+
+fn listed(
+    answer: &Answer,
+    symbol: &str,
+    is_asked: impl Fn(&Fill) -> bool,
+) -> Result<Vec<Fill>, AskError> {
     list("trades", answer, |row| {
         let fill = trade(row)?;
-        let is_asked =
-            fill.symbol == symbol && (window.from_ms..=window.to_ms).contains(&fill.at_ms);
-        is_asked.then_some(fill)
+        (fill.symbol == symbol && is_asked(&fill)).then_some(fill)
     })
 }
 

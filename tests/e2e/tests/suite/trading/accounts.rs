@@ -1,8 +1,13 @@
 //! Reading positions, balances, executions and past orders.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use domain::ids::Exchange;
-use shared::exchanges::account::Direction;
-use shared::orders::TradeError;
+use e2e::proxy::{Arrival, Fate, Plan, Process};
+use exchange_sim::faults::Fault;
+use shared::exchanges::account::{Direction, Pocket};
+use shared::orders::{FillsView, TradeError};
 use shared::trading::decimal::Decimal;
 use shared::trading::order::OrderFields;
 
@@ -77,6 +82,129 @@ async fn executions_are_listed_with_the_callers_ids() {
             Exchange::Hyperliquid => assert_eq!(all.unwrap().fills.len(), 2),
         }
     }
+}
+
+impl Desk {
+    async fn fills_from(&self, process: &Process, from: u64) -> Result<FillsView, TradeError> {
+        let (wallet, btc) = (self.wallet(), symbol("BTC"));
+        self.trader(process).fills(&Self::caller(), &wallet, Some(&btc), from).await
+    }
+
+    /// Buys in this number of executions, all of them in one millisecond.
+    async fn buy_in_pieces(&self, id: &str, pieces: usize) {
+        let asks: Vec<_> =
+            (0..pieces).map(|_| ("60000.0".to_owned(), "0.001".to_owned())).collect();
+        assert!(self.app.stack.aster_sim.set_liquidity("BTCUSDT", &[], &asks));
+        let quantity = format!("{}.{:03}", pieces / 1_000, pieces % 1_000);
+        let buy = OrderFields { quantity: Some(&quantity), ..MARKET };
+        self.place(&self.process(), id, buy).await.unwrap();
+    }
+
+    /// Follows the pages to the present. Returns the executions' ids and the number of pages.
+    async fn all_fills_from(&self, mut from: u64) -> (BTreeSet<u64>, usize) {
+        let (mut ids, mut pages) = (BTreeSet::new(), 0);
+        loop {
+            let page = self.fills_from(&self.process(), from).await.unwrap();
+            pages += 1;
+            for fill in &page.fills {
+                assert!(ids.insert(fill.fill.id), "{} is in two pages", fill.fill.id);
+            }
+            match page.next_ms {
+                Some(next) => {
+                    assert!(next > from, "the page after {from} starts at {next}");
+                    from = next;
+                }
+                None => return (ids, pages),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_executions_in_a_minute_than_a_response_holds_are_all_listed() {
+    let desk = Desk::open(Exchange::Aster).await;
+    let from = desk.app.clock.now_ms();
+    for id in ["one", "two", "three"] {
+        desk.app.clock.advance_ms(15_000);
+        desk.buy_in_pieces(id, 700).await;
+    }
+    desk.app.clock.advance_ms(15_000);
+    let (ids, pages) = desk.all_fills_from(from).await;
+    assert_eq!(ids.len(), 2_100);
+    assert!(pages <= 5, "{pages}");
+}
+
+#[tokio::test]
+async fn more_executions_in_a_millisecond_than_a_response_holds_are_all_listed() {
+    let desk = Desk::open(Exchange::Aster).await;
+    let from = desk.app.clock.now_ms();
+    desk.app.clock.advance_ms(1_000);
+    desk.buy_in_pieces("one", 2_300).await;
+    desk.app.clock.advance_ms(1_000);
+    desk.buy_in_pieces("two", 3).await;
+    desk.app.clock.advance_ms(1_000);
+    assert_eq!(desk.all_fills_from(from).await.0.len(), 2_303);
+}
+
+/// Returns a plan under which each call of this name takes a time.
+fn slow(desk: &Desk, name: &'static str, ms: u64) -> Plan {
+    let app = desk.app.clone();
+    Box::new(move |arrival: Arrival<'_>| {
+        if arrival.name == name {
+            app.clock.advance_ms(ms);
+        }
+        Fate::Pass
+    })
+}
+
+#[tokio::test]
+async fn slow_pages_end_with_what_is_read() {
+    let desk = Desk::open(Exchange::Aster).await;
+    let from = desk.app.clock.now_ms();
+    // Five empty windows of seven days, then an execution.
+    desk.app.clock.advance_ms(40 * 24 * 3_600_000);
+    desk.place(&desk.process(), "one", MARKET).await.unwrap();
+    let process = desk.proxy.process_with(slow(&desk, "Aster.GET userTrades", 9_000));
+    let page = desk.fills_from(&process, from).await.unwrap();
+    assert!(page.fills.is_empty() && page.next_ms.is_some_and(|next| next > from), "{page:?}");
+    assert_eq!(process.calls().iter().filter(|call| *call == "Aster.GET userTrades").count(), 3);
+    assert_eq!(desk.all_fills_from(page.next_ms.unwrap()).await.0.len(), 1);
+}
+
+#[tokio::test]
+async fn read_without_time_left_is_a_timeout() {
+    let desk = Desk::open(Exchange::Aster).await;
+    let from = desk.app.clock.now_ms();
+    let process = desk.proxy.process_with(slow(&desk, "Aster.GET exchangeInfo", 25_000));
+    let late = desk.fills_from(&process, from).await;
+    assert!(matches!(late, Err(TradeError::OutOfTime)), "{late:?}");
+    assert!(!process.calls().iter().any(|call| call == "Aster.GET userTrades"));
+}
+
+#[tokio::test]
+async fn spot_balances_of_aster_are_listed_after_the_futures() {
+    let desk = Desk::open(Exchange::Aster).await;
+    assert!(desk.app.stack.aster_sim.deposit_spot(desk.address, "ASTER", "12.5"));
+    let balances = async |process: Arc<Process>| {
+        let trader = desk.trader(&process);
+        trader.balances(&Desk::caller(), &desk.wallet()).await.unwrap().balances
+    };
+    let listed = balances(desk.process()).await;
+    let rows: Vec<_> = listed.rows.iter().map(|row| (row.asset.as_str(), row.pocket)).collect();
+    assert_eq!(rows, [("USDT", Pocket::Perps), ("ASTER", Pocket::Spot)]);
+    assert_eq!(listed.rows[1].total.text(), "12.5");
+    assert!(listed.unread.is_empty());
+    // The futures account is listed without the spot API, and says so.
+    for fault in [Fault::Status(500, "<html>".to_owned()), Fault::Garbage, Fault::Reset] {
+        let plan: Plan = Box::new(move |arrival: Arrival<'_>| match arrival.name {
+            "Aster.GET account" => Fate::Fail(fault.clone()),
+            _ => Fate::Pass,
+        });
+        let listed = balances(desk.proxy.process_with(plan)).await;
+        assert_eq!((listed.rows.len(), listed.unread), (1, vec![Pocket::Spot]));
+    }
+    // The failures of the spot API do not pause trading.
+    desk.place(&desk.process(), "still", MARKET).await.unwrap();
 }
 
 #[tokio::test]

@@ -54,9 +54,48 @@ fn window_is_at_most_seven_days_and_not_in_the_future() {
     assert_eq!(Window::starting(5, week * 2), Window { from_ms: 5, to_ms: week + 4 });
     assert_eq!(Window::starting(200, 100), Window { from_ms: 200, to_ms: 200 });
     assert_eq!(Window::starting(u64::MAX, 1), Window { from_ms: u64::MAX, to_ms: u64::MAX });
-    assert_eq!(WINDOW.first_half(), Some(Window { from_ms: 10, to_ms: 20 }));
-    assert_eq!(Window { from_ms: 3, to_ms: 4 }.first_half(), Some(Window { from_ms: 3, to_ms: 3 }));
-    assert_eq!(Window { from_ms: 3, to_ms: 3 }.first_half(), None);
+}
+
+/// Returns the last millisecond of the window after `window`, if these times are listed.
+fn shortened(window: Window, times: &[u64], is_first: bool) -> Option<u64> {
+    let rows: Vec<_> = (1..).zip(times).map(|(id, time)| sample(id, *time)).collect();
+    let shorter = window.shortened(&read(&rows).unwrap(), is_first)?;
+    assert_eq!(shorter.from_ms, window.from_ms);
+    Some(shorter.to_ms)
+}
+
+#[test]
+fn window_is_shortened_to_half_or_to_the_middle_execution() {
+    // The exchange lists the oldest: nothing is before them, and fewer are in the next window.
+    assert_eq!(shortened(WINDOW, &[27, 28, 29], true), Some(26));
+    assert_eq!(shortened(WINDOW, &[11, 12, 14, 29], true), Some(14));
+    assert_eq!(shortened(WINDOW, &[10, 10, 10], true), Some(10));
+    // The exchange lists others: the window is halved.
+    assert_eq!(shortened(WINDOW, &[27, 28, 29], false), Some(20));
+    assert_eq!(shortened(Window { from_ms: 10, to_ms: 11 }, &[11], true), Some(10));
+    assert_eq!(shortened(Window { from_ms: 10, to_ms: 10 }, &[10], true), None);
+    assert_eq!(shortened(Window { from_ms: 9, to_ms: 8 }, &[], true), None);
+}
+
+#[test]
+fn seven_days_are_a_millisecond_after_thirty_steps() {
+    let mut window = Window::starting(0, u64::MAX);
+    let mut steps = 0;
+    while let Some(shorter) = window.shortened(&[], false) {
+        (window, steps) = (shorter, steps + 1);
+    }
+    assert_eq!(window, Window { from_ms: 0, to_ms: 0 });
+    assert!(steps <= 30, "{steps}");
+}
+
+#[test]
+fn trades_from_an_id_are_of_the_market_and_not_earlier() {
+    let read =
+        |rows: &[Value]| trades_from(&Answer::new(200, json!(rows).to_string()), "BTCUSDT", 5);
+    let ids = |fills: Vec<Fill>| fills.iter().map(|fill| fill.id).collect::<Vec<_>>();
+    assert_eq!(ids(read(&[sample(5, 1), sample(6, 99)]).unwrap()), [5, 6]);
+    assert!(read(&[sample(4, 1)]).is_err());
+    assert_eq!(params_from("BTCUSDT", 5).text(), "symbol=BTCUSDT&fromId=5&limit=1000");
 }
 
 #[test]

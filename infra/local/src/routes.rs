@@ -9,6 +9,7 @@ use domain::intent::MAX_AGENT_VALIDITY_MS;
 use get_apikey::GetApiKey;
 use hyperdex_cloud::cosigner::FUNCTION;
 use hyperdex_cloud::names::WALLETS_TABLE;
+use list_deliveries::ListDeliveries;
 use list_tenant_keys::ListTenantKeys;
 use platform::aws::Aws;
 use publish_events::PublishEvents;
@@ -22,7 +23,7 @@ use shared::api::middleware::with_middleware;
 use shared::aws::SqsClient;
 use shared::credentials::{Registrar, Registrars};
 use shared::exchanges::budget::Spender;
-use shared::exchanges::{AsterConfig, HyperliquidConfig, aster, aster_v1_url, hyperliquid};
+use shared::exchanges::{AsterConfig, HyperliquidConfig, aster, aster_spot_url, hyperliquid};
 use shared::key_admin::KeyAdmin;
 use shared::orders::{Resolvers, TradeConfig, Trader, TraderParts};
 use shared::store::StoreConfig;
@@ -141,13 +142,14 @@ impl Endpoints {
     pub(crate) fn aster_config(&self, options: &Options) -> AsterConfig {
         AsterConfig {
             url: self.aster.clone(),
+            spot_url: aster_spot_url(&self.aster),
             signature_chain_id: options.aster.signature_chain_id,
             chain: options.aster.chain,
             ip_whitelist: None,
             validity_ms: MAX_AGENT_VALIDITY_MS,
             call_timeout_ms: options.exchange_timeout_ms,
             // The simulator supports both versions.
-            v1_url: options.aster.v1.then(|| aster_v1_url(&self.aster)),
+            v1_url: options.aster.v1.then(|| aster_spot_url(&self.aster)),
             builder: options.aster.builder,
         }
     }
@@ -227,6 +229,7 @@ fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
         clock: options.clock.clone(),
         random: options.random.clone(),
     };
+    let list = ListDeliveries { store: store.clone(), clock: clock.clone() };
     let update = UpdateWebhook {
         store: store.clone(),
         targets: options.webhook_targets,
@@ -234,7 +237,7 @@ fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
     };
     Router::new()
         .merge(list_webhooks::router(store.clone()))
-        .merge(list_deliveries::router(store.clone()))
+        .merge(list_deliveries::router(list))
         .merge(update_webhook::router(update))
         .merge(test_webhook::router(TestWebhook { tester, memory: memory.clone() }))
         .merge(create_webhook::router(CreateWebhook {

@@ -156,6 +156,8 @@ pub struct Balances {
     pub withdrawable: Decimal,
     /// The value of the perpetuals' account with unrealized profits, in its settlement asset.
     pub account_value: Signed,
+    /// The parts of the account that the exchange did not state.
+    pub unread: Vec<Pocket>,
 }
 
 /// The part of an account that a balance belongs to.

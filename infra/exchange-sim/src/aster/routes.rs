@@ -14,7 +14,12 @@ pub(super) enum Host {
     Futures,
     /// `sapi`: the endpoints for keys of the API V1.
     Spot,
+    /// `sapi`: the spot API V3.
+    SpotV3,
 }
+
+/// The published limit of the spot API V3.
+const SPOT_WEIGHT_PER_MINUTE: u32 = 1_200;
 
 /// One endpoint.
 pub(super) struct Route {
@@ -27,7 +32,7 @@ pub(super) struct Route {
     pub(super) answer: fn(&Exchange, &Parameters) -> Result<Value, Refusal>,
 }
 
-pub(super) static ROUTES: [Route; 37] = [
+pub(super) static ROUTES: [Route; 38] = [
     Route {
         method: MethodFilter::POST,
         host: Host::Futures,
@@ -270,6 +275,14 @@ pub(super) static ROUTES: [Route; 37] = [
     },
     Route {
         method: MethodFilter::GET,
+        host: Host::SpotV3,
+        path: "/api/v3/account",
+        kind: "spotAccount",
+        weight: 5,
+        answer: account::spot,
+    },
+    Route {
+        method: MethodFilter::GET,
         host: Host::Futures,
         path: "/fapi/v3/positionRisk",
         kind: "positionRisk",
@@ -339,6 +352,7 @@ impl Host {
         match self {
             Self::Futures => Limit { name: "weight", per_minute: rules.weight_per_minute },
             Self::Spot => Limit { name: "keys", per_minute: rules.v1_requests_per_minute },
+            Self::SpotV3 => Limit { name: "spot", per_minute: SPOT_WEIGHT_PER_MINUTE },
         }
     }
 }

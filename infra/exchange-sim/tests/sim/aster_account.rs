@@ -27,7 +27,10 @@ async fn call(aster: &Aster, (method, path): (&str, &str), text: &str) -> Value 
     let separator = if text.is_empty() { "" } else { "&" };
     let text = format!("nonce={nonce}&user={user}&signer={signer}{separator}{text}");
     let signed = format!("{text}&signature={}", sign_text(&agent(), 1_666, &text));
-    let path = format!("/fapi/v3/{path}");
+    let path = match path {
+        "spot" => "/api/v3/account".to_owned(),
+        path => format!("/fapi/v3/{path}"),
+    };
     let answer = if method == "GET" {
         aster.get(&path, &signed).await
     } else {
@@ -138,6 +141,26 @@ async fn account_and_balance_agree() {
         let of_btc: Vec<_> = positions.iter().filter(|it| it["symbol"] == "BTCUSDT").collect();
         assert_eq!((of_btc.len(), &of_btc[0]["positionAmt"]), (1, &json!("1.000")));
     }
+}
+
+#[tokio::test]
+async fn spot_account_has_its_own_balances() {
+    let aster = with_agent();
+    assert_eq!(call(&aster, ("GET", "spot"), "").await["balances"], json!([]));
+    assert!(aster.exchange.deposit_spot(user().address(), "ASTER", "12.5"));
+    assert!(aster.exchange.deposit_spot(user().address(), "USDT", "7"));
+    assert!(!aster.exchange.deposit_spot(user().address(), "", "7"));
+    let account = call(&aster, ("GET", "spot"), "").await;
+    let row =
+        |asset: &str, free: &str| json!({"asset": asset, "free": free, "locked": "0.00000000"});
+    let rows = json!([row("ASTER", "12.50000000"), row("USDT", "7.00000000")]);
+    assert_eq!(account["balances"], rows, "{account}");
+    // An agent of another account reads nothing.
+    let (stranger, signer, nonce) = (Wallet::number(3).address(), agent().address(), aster.nonce());
+    let text = format!("nonce={nonce}&user={stranger}&signer={signer}");
+    let signed = format!("{text}&signature={}", sign_text(&agent(), 1_666, &text));
+    let refused = aster.get("/api/v3/account", &signed).await.json();
+    assert!(refused["balances"].is_null() && refused["code"].is_i64(), "{refused}");
 }
 
 #[tokio::test]

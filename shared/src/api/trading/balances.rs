@@ -4,7 +4,7 @@ use domain::ids::Exchange;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::exchanges::account::AccountBalance;
+use crate::exchanges::account::{AccountBalance, Pocket};
 use crate::orders::BalancesView;
 use crate::schema;
 use crate::trading::signed::Signed;
@@ -66,7 +66,8 @@ pub struct BalancesData {
     /// The wallet's address, EIP-55.
     #[schema(value_type = schema::AddressText)]
     address: String,
-    /// On Hyperliquid in standard mode, the first row is the value of the perpetuals in USDC.
+    /// On Hyperliquid in standard mode, the first row is the value of the perpetuals in USDC. On Aster
+    /// the futures account is first, then the spot account.
     balances: Vec<BalanceData>,
     /// What can be withdrawn of the perpetuals' account.
     #[schema(value_type = schema::NumberText)]
@@ -76,6 +77,11 @@ pub struct BalancesData {
     account_value: String,
     /// STANDARD, UNIFIED, PORTFOLIO_MARGIN or OTHER: how the account keeps its funds.
     account_mode: &'static str,
+    /// The parts of the account that the exchange did not state now: SPOT on Aster. Their rows are
+    /// missing. Absent if every part was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, required = false)]
+    unread: Vec<&'static str>,
 }
 
 impl BalancesData {
@@ -91,6 +97,7 @@ impl BalancesData {
             withdrawable: balances.withdrawable.text(),
             account_value: balances.account_value.text(),
             account_mode: balances.mode.as_str(),
+            unread: balances.unread.into_iter().map(Pocket::as_str).collect(),
         }
     }
 }

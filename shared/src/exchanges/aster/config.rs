@@ -18,6 +18,8 @@ use crate::exchanges::networks::{check_network, network_of};
 pub struct AsterConfig {
     /// `ASTER_URL`
     pub url: Url,
+    /// `ASTER_SPOT_URL`: the spot API V3. Defaults to the host derived from `ASTER_URL`.
+    pub spot_url: Url,
     /// `ASTER_SIGNATURE_CHAIN_ID`: chain id of a wallet's approval; default 56.
     pub signature_chain_id: u64,
     /// `ASTER_CHAIN`; defaults to `HYPERLIQUID_CHAIN`.
@@ -52,17 +54,19 @@ impl AsterConfig {
         let url = env.url("ASTER_URL")?;
         let chain = aster_chain(env)?;
         check_network(Exchange::Aster, "ASTER_URL", &url, chain)?;
-        let v1_url = if !v1 {
-            None
-        } else if env.optional("ASTER_V1_URL").is_some() {
-            let v1_url = env.url("ASTER_V1_URL")?;
-            check_network(Exchange::Aster, "ASTER_V1_URL", &v1_url, chain)?;
-            Some(v1_url)
-        } else {
-            Some(aster_v1_url(&url))
+        let at_spot_host = |name: &'static str| {
+            if env.optional(name).is_none() {
+                return Ok(aster_spot_url(&url));
+            }
+            let given = env.url(name)?;
+            check_network(Exchange::Aster, name, &given, chain)?;
+            Ok(given)
         };
+        let spot_url = at_spot_host("ASTER_SPOT_URL")?;
+        let v1_url = if v1 { Some(at_spot_host("ASTER_V1_URL")?) } else { None };
         Ok(Self {
             v1_url,
+            spot_url,
             url,
             chain,
             signature_chain_id: env
@@ -83,18 +87,19 @@ impl AsterConfig {
     }
 }
 
-/// Returns the URL of Aster's API V1 for a URL of its API V3. Any other URL serves both.
+/// Returns the URL of Aster's spot API, which also makes API keys of V1, for a URL of its futures API
+/// V3. Any other URL serves both.
 #[must_use]
-pub fn aster_v1_url(url: &Url) -> Url {
-    let mut v1 = url.clone();
+pub fn aster_spot_url(url: &Url) -> Url {
+    let mut spot = url.clone();
     let host = match network_of(url) {
         Some(HyperliquidChain::Mainnet) => "sapi.asterdex.com",
         Some(HyperliquidChain::Testnet) => "sapi.asterdex-testnet.com",
-        None => return v1,
+        None => return spot,
     };
-    // Both are hostnames, so this cannot fail. If it did, the V3 host would refuse the call.
-    let _ = v1.set_host(Some(host));
-    v1
+    // Both are hostnames, so this cannot fail. If it did, the futures host would refuse the call.
+    let _ = spot.set_host(Some(host));
+    spot
 }
 
 #[cfg(test)]
@@ -102,13 +107,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aster_v1_host_follows_the_network() {
-        for (v3, v1) in [
+    fn spot_host_follows_the_network() {
+        for (futures, spot) in [
             ("https://fapi.asterdex.com/", "https://sapi.asterdex.com/"),
             ("https://fapi.asterdex-testnet.com/", "https://sapi.asterdex-testnet.com/"),
             ("http://127.0.0.1:3002/", "http://127.0.0.1:3002/"),
         ] {
-            assert_eq!(aster_v1_url(&Url::parse(v3).unwrap()).as_str(), v1);
+            assert_eq!(aster_spot_url(&Url::parse(futures).unwrap()).as_str(), spot);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The meanings of the environment variables: name, default, description.
 
 /// The variables of the functions.
-pub(super) const VARIABLES: [(&str, &str, &str); 56] = [
+pub(super) const VARIABLES: [(&str, &str, &str); 57] = [
     ("WALLETS_TABLE", "required", "Name of the wallets table."),
     ("WALLETS_KEY_ID", "required", "KMS key of party 1's shares and secrets."),
     ("COSIGNER_FUNCTION", "required", "Function of party 2, with the caller's alias."),
@@ -47,6 +47,11 @@ pub(super) const VARIABLES: [(&str, &str, &str); 56] = [
         "Its fee in tenths of a basis point, from 1 to 100.",
     ),
     ("ASTER_URL", "required", "URL of Aster: https, or http on loopback."),
+    (
+        "ASTER_SPOT_URL",
+        "derived from `ASTER_URL`",
+        "URL of Aster's spot API: https, or http on loopback.",
+    ),
     (
         "ASTER_V1_URL",
         "derived from `ASTER_URL`",

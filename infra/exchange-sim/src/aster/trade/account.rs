@@ -7,6 +7,7 @@ use super::super::{Exchange, Parameters, refusal::Refusal};
 use super::POCKET;
 use super::orders::fail;
 use super::reads::{read, side, symbol_of};
+use crate::lock;
 use crate::market::{Engine, Fill, Num, Position, Side, Spec};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -268,6 +269,38 @@ pub(in crate::aster) fn account(
                 "updateTime": 0,
             }],
             "positions": rows(engine, address, engine.specs().iter(), account_position),
+        }))
+    })
+}
+
+/// `GET /api/v3/account`: the balances of the spot account. A guess: an agent without the permission
+/// for spot trading may not read it.
+pub(in crate::aster) fn spot(
+    exchange: &Exchange,
+    parameters: &Parameters,
+) -> Result<Value, Refusal> {
+    let (user, signer) = (parameters.address("user")?, parameters.address("signer")?);
+    let agents = lock(&exchange.0.accounts).agents_of(user);
+    let is_closed = agents.iter().any(|agent| agent.address == signer && !agent.can_spot_trade);
+    read(exchange, parameters, |engine, address, now| {
+        if is_closed {
+            return Err(Refusal::ApiKey);
+        }
+        let pockets = engine.account(address).into_iter().flat_map(|account| &account.balances);
+        let balances: Vec<_> = pockets
+            .filter_map(|(pocket, amount)| Some((pocket.strip_prefix("spot:")?, amount)))
+            .map(|(asset, amount)| {
+                json!({"asset": asset, "free": amount.fixed(8), "locked": "0.00000000"})
+            })
+            .collect();
+        Ok(json!({
+            "feeTier": 0,
+            "canTrade": true,
+            "canDeposit": true,
+            "canWithdraw": true,
+            "canBurnAsset": true,
+            "updateTime": now,
+            "balances": balances,
         }))
     })
 }

@@ -41,6 +41,16 @@ impl Exchange {
         true
     }
 
+    /// Adds to an asset of an account's spot account, and creates a missing account, which then has no
+    /// other funds. A negative amount takes away. Returns false for an invalid asset or amount.
+    pub fn deposit_spot(&self, account: Address, asset: &str, amount: &str) -> bool {
+        let is_asset = !asset.is_empty() && asset.bytes().all(|it| it.is_ascii_alphanumeric());
+        let Some(amount) = Num::parse_signed(amount).filter(|_| is_asset) else { return false };
+        lock(&self.0.accounts).deposit(account);
+        self.steer(|engine, _| engine.credit(account, &format!("spot:{asset}"), amount));
+        true
+    }
+
     /// Changes whether an account's long and short positions are separate.
     pub fn set_mode(&self, account: Address, hedge: bool) {
         self.steer(|engine, _| {
@@ -112,8 +122,15 @@ impl Steered for Exchange {
         self.set_liquidity(symbol, bids, asks)
     }
 
-    fn deposit(&self, account: Address, _pocket: &str, amount: &str) -> bool {
-        self.deposit_amount(account, amount)
+    fn deposit(&self, account: Address, pocket: &str, amount: &str) -> bool {
+        match pocket.strip_prefix("spot") {
+            Some("") => self.deposit_spot(account, "USDT", amount),
+            Some(rest) => match rest.strip_prefix(':') {
+                Some(asset) => self.deposit_spot(account, asset, amount),
+                None => false,
+            },
+            None => self.deposit_amount(account, amount),
+        }
     }
 
     fn mode(&self, account: Address, mode: &str) -> bool {

@@ -197,6 +197,38 @@ pub fn balance(answer: &Answer) -> Result<Vec<AccountBalance>, AskError> {
     Ok(kept.map(|(_, row)| row).collect())
 }
 
+/// Interprets the account of the spot API. Empty balances are left out.
+///
+/// # Errors
+/// Fails when the response is not an account with balances.
+pub fn spot_balances(answer: &Answer) -> Result<Vec<AccountBalance>, AskError> {
+    const WHAT: &str = "spot account";
+    if answer.status != 200 {
+        return Err(ask_error(WHAT, answer));
+    }
+    let row = |row: &Value| {
+        let (free, locked) = (number(row, "free")?, number(row, "locked")?);
+        Some(AccountBalance {
+            asset: shown(row.get("asset")?.as_str()?),
+            pocket: Pocket::Spot,
+            dex: None,
+            total: free.checked_add(locked)?,
+            free,
+            locked,
+            cross_wallet_balance: None,
+            cross_unrealized_pnl: None,
+            max_withdrawable: free.or_zero(),
+        })
+    };
+    let read = || {
+        let body: Value = serde_json::from_str(&answer.body).ok()?;
+        body.get("balances")?.as_array()?.iter().map(row).collect::<Option<Vec<_>>>()
+    };
+    let mut rows = read().ok_or_else(|| LookupError::unreadable(WHAT, answer))?;
+    rows.retain(|row| !row.free.is_zero() || !row.locked.is_zero());
+    Ok(rows)
+}
+
 /// Interprets the account: its sums.
 ///
 /// # Errors

@@ -43,6 +43,8 @@ pub enum Call {
     Balance,
     /// Reads the sums of the account.
     Account,
+    /// Reads the balances of the spot account, at the spot API.
+    SpotAccount,
     /// Reads the executions of a market.
     Trades,
     /// Sets the leverage of a market.
@@ -53,7 +55,7 @@ pub enum Call {
 
 impl Call {
     /// All calls, in declaration order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Order,
         Self::BatchOrders,
         Self::Modify,
@@ -67,6 +69,7 @@ impl Call {
         Self::Positions,
         Self::Balance,
         Self::Account,
+        Self::SpotAccount,
         Self::Trades,
         Self::Leverage,
         Self::MarginType,
@@ -87,6 +90,7 @@ impl Call {
             | Self::Positions
             | Self::Balance
             | Self::Account
+            | Self::SpotAccount
             | Self::Trades => Method::Get,
         }
     }
@@ -103,6 +107,7 @@ impl Call {
             Self::Positions => "/fapi/v3/positionRisk",
             Self::Balance => "/fapi/v3/balance",
             Self::Account => "/fapi/v3/accountWithJoinMargin",
+            Self::SpotAccount => "/api/v3/account",
             Self::Trades => "/fapi/v3/userTrades",
             Self::Leverage => "/fapi/v3/leverage",
             Self::MarginType => "/fapi/v3/marginType",
@@ -113,7 +118,12 @@ impl Call {
     #[must_use]
     pub const fn weight(self) -> u64 {
         match self {
-            Self::BatchOrders | Self::Positions | Self::Balance | Self::Account | Self::Trades => 5,
+            Self::BatchOrders
+            | Self::Positions
+            | Self::Balance
+            | Self::Account
+            | Self::SpotAccount
+            | Self::Trades => 5,
             Self::AllOpenOrders => 40,
             Self::Order
             | Self::Modify

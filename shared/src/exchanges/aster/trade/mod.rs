@@ -67,6 +67,8 @@ pub struct Reader<'a> {
 pub struct Client {
     reads: Http,
     sends: Http,
+    /// The spot API, for reads.
+    spot: Http,
     chain_id: u64,
     clock: Clock,
     random: Random,
@@ -82,9 +84,11 @@ impl Client {
         clock: &Clock,
         random: &Random,
     ) -> Self {
-        let reads = Http::new(&config.url, PROFILE.name, config.call_timeout_ms, clock.clone());
+        let http = |url| Http::new(url, PROFILE.name, config.call_timeout_ms, clock.clone());
+        let reads = http(&config.url);
         Self {
             sends: reads.with_timeout(order_timeout_ms),
+            spot: http(&config.spot_url),
             reads,
             chain_id: config.agent_chain_id(),
             clock: clock.clone(),
@@ -276,6 +280,14 @@ impl Client {
         account::sums(&self.ask(Call::Account, &Params::none(), agent).await?)
     }
 
+    /// Reads the balances of the spot account.
+    ///
+    /// # Errors
+    /// Fails when the spot API does not list them.
+    pub async fn spot_balances(&self, agent: Reader<'_>) -> Result<Vec<AccountBalance>, AskError> {
+        account::spot_balances(&self.ask(Call::SpotAccount, &Params::none(), agent).await?)
+    }
+
     /// Reads the executions of a market in a window of time.
     ///
     /// # Errors
@@ -289,6 +301,21 @@ impl Client {
         let params = window.params(symbol);
         let answer = self.ask(Call::Trades, &params, agent).await?;
         history::trades(&answer, symbol, window)
+    }
+
+    /// Reads the executions of a market from an id on.
+    ///
+    /// # Errors
+    /// Fails when the exchange does not list them.
+    pub async fn trades_from(
+        &self,
+        agent: Reader<'_>,
+        symbol: &str,
+        from_id: u64,
+    ) -> Result<Vec<Fill>, AskError> {
+        let params = history::params_from(symbol, from_id);
+        let answer = self.ask(Call::Trades, &params, agent).await?;
+        history::trades_from(&answer, symbol, from_id)
     }
 
     /// Reads the markets with their filters.
@@ -349,6 +376,9 @@ impl Client {
     async fn send(&self, signed: &Signed) -> Result<Answer, SendError> {
         let (path, text) = (signed.call.path(), signed.text());
         match signed.call.method() {
+            Method::Get if signed.call == Call::SpotAccount => {
+                self.spot.get_up_to(path, text, MAX_LIST_BYTES).await
+            }
             Method::Get => self.reads.get_up_to(path, text, MAX_LIST_BYTES).await,
             Method::Post => self.sends.post(path, FORM, text.to_owned()).await,
             Method::Put => self.sends.put(path, FORM, text.to_owned()).await,

@@ -19,6 +19,7 @@ const NONCE: u64 = 1_691_000_000_000_000;
 fn client(script: Vec<Reply>) -> (Client, Receiver<Received>) {
     let (url, told) = serve(script);
     let config = AsterConfig {
+        spot_url: url.clone(),
         url,
         signature_chain_id: 56,
         chain: HyperliquidChain::Mainnet,
@@ -92,6 +93,7 @@ fn calls_are_the_closed_list() {
             (Method::Get, "/fapi/v3/positionRisk", 5),
             (Method::Get, "/fapi/v3/balance", 5),
             (Method::Get, "/fapi/v3/accountWithJoinMargin", 5),
+            (Method::Get, "/api/v3/account", 5),
             (Method::Get, "/fapi/v3/userTrades", 5),
             (Method::Post, "/fapi/v3/leverage", 1),
             (Method::Post, "/fapi/v3/marginType", 1),

@@ -332,14 +332,15 @@ pub fn balances(
         let usdc = usdc.unwrap_or_else(|| empty(USDC, Pocket::Spot));
         let (account_value, withdrawable) = (usdc.total, usdc.max_withdrawable);
         let rows = std::iter::once(usdc).chain(spot).collect();
-        return Some(Balances { mode, rows, withdrawable, account_value });
+        let unread = Vec::new();
+        return Some(Balances { mode, rows, withdrawable, account_value, unread });
     }
     let others = others.iter().filter(|other| !other.account.value.is_zero());
     let others = others.map(|other| other.account.row(&other.token, Some(&other.dex)));
     let rows = std::iter::once(main.row(USDC, None)).chain(others);
     let rows = rows.chain(spot.into_iter().map(Some)).collect::<Option<_>>()?;
     let (withdrawable, account_value) = (main.withdrawable, main.value);
-    Some(Balances { mode, rows, withdrawable, account_value })
+    Some(Balances { mode, rows, withdrawable, account_value, unread: Vec::new() })
 }
 
 fn empty(asset: &str, pocket: Pocket) -> AccountBalance {

@@ -190,10 +190,30 @@ fn account_states_its_sums() {
     assert_eq!(sums(&Answer::new(200, body.to_string())).unwrap(), expected);
 }
 
+#[test]
+fn spot_balances_are_read_exactly() {
+    let row = |asset: &str, free: &str, locked: &str| json!({ "asset": asset, "free": free, "locked": locked, "new": 1 });
+    let account = |rows: &[Value]| {
+        Answer::new(200, json!({ "feeTier": 0, "canTrade": true, "balances": rows }).to_string())
+    };
+    let rows = [row("BTC", "4723846.89208129", "0.5"), row("BNB", "0.00000000", "0")];
+    let read = spot_balances(&account(&rows)).unwrap();
+    let [btc] = read.as_slice() else { panic!("{read:?}") };
+    assert_eq!((btc.asset.as_str(), btc.pocket), ("BTC", Pocket::Spot));
+    assert_eq!(btc.total.text(), "4723847.39208129");
+    assert_eq!((btc.free.text(), btc.locked.text()), ("4723846.89208129".into(), "0.5".into()));
+    assert_eq!(btc.max_withdrawable, decimal("4723846.89208129"));
+    assert!(spot_balances(&account(&[])).unwrap().is_empty());
+    for body in [account(&[row("BTC", "x", "0")]), Answer::new(200, "{}"), refused(-1006)] {
+        assert!(spot_balances(&body).is_err(), "{body:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_body_is_read_or_refused(body in any::<String>(), status in 200_u16..600) {
         let answer = Answer::new(status, body.as_str());
         let _ = (positions(&answer, None).is_ok(), balance(&answer).is_ok(), sums(&answer).is_ok());
+        let _ = spot_balances(&answer).is_ok();
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Exchange;
-use crate::orders::{PositionSide, Side, TimeInForce};
+use crate::orders::{PositionSide, Problem, Side, TimeInForce};
 
 /// The direction of a position.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -93,15 +93,9 @@ pub struct ExchangeRead {
     pub exchange: Exchange,
     /// Whether the list has its positions.
     pub success: bool,
-    /// The code of the error.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The problem.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The action to take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    /// The error; empty if the positions were read.
+    #[serde(flatten)]
+    pub problem: Problem,
 }
 
 /// The balances of a wallet at an exchange.
@@ -122,6 +116,10 @@ pub struct Balances {
     pub account_value: String,
     /// How the account keeps its funds.
     pub account_mode: String,
+    /// The parts of the account that the exchange did not state: `SPOT` on Aster. Their rows are
+    /// missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
 }
 
 /// The balance of one asset.

@@ -71,7 +71,7 @@ pub use code::Code;
 pub use error::{Error, ErrorKind, Refusal};
 pub use orders::{
     Attached, AttachedOrder, BatchEntry, CanceledOrders, NewOrder, OpenOrders, Order, OrderBatch,
-    OrderList, OrderStatus, OrderType, Placed, Placement, PositionSide, Side, TimeInForce,
+    OrderList, OrderStatus, OrderType, Placed, Placement, PositionSide, Problem, Side, TimeInForce,
 };
 pub use pages::Wallets;
 pub use requests::{DeleteApiKey, Elsewhere, IdempotencyKey, RegisterApiKey};

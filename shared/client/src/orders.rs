@@ -281,6 +281,20 @@ pub struct OrderBatch {
     pub refused: u64,
 }
 
+/// The error of one entry of a list.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Problem {
+    /// The code of the error: see [`Code`](crate::Code).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The problem.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The action to take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
 /// The result of one order of a batch.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -295,15 +309,9 @@ pub struct BatchEntry {
     /// The order, if it was placed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
-    /// The code of the error: see [`Code`](crate::Code).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The problem.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The action to take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    /// The error; empty if the order was placed.
+    #[serde(flatten)]
+    pub problem: Problem,
     /// The exchange's own text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange_message: Option<String>,

@@ -3,15 +3,16 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use domain::ids::Exchange;
 use http::{HeaderMap, Uri};
 
 use super::accounts::{AllPositionsBody, AsterPositionsBody, PastOrdersBody, PositionsBody};
 use super::balances::BalancesData;
+use super::desk::{done, failed, respond, wallet_of};
 use super::error::Action;
 use super::fills::{FillsBody, LeverageData};
-use super::handlers::{closed, failed, place, responded, single};
+use super::handlers::{closed, place, responded, single, with_ids};
 use crate::api::body::{JsonBody, PathName, PathNames};
 use crate::api::error::ApiError;
 use crate::api::idempotency::key_of;
@@ -22,6 +23,7 @@ use crate::api::requests::{
 use crate::api::responses::DataBody;
 use crate::caller::Caller;
 use crate::orders::{Closing, PositionsView, Trader};
+use crate::trading::ids::ClientOrderId;
 
 /// `GET /api/trading/{exchange}/positions/{walletAddress}`: returns the open positions.
 ///
@@ -47,9 +49,9 @@ async fn read_positions(
 ) -> Result<PositionsView, ApiError> {
     let names = wallet_of_positions(wallet, headers, uri)?;
     let symbol = symbol_in_query(uri)?;
-    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let wallet = wallet_of(trader, caller, names).await?;
     let read = trader.positions(caller, &wallet, symbol.as_ref()).await;
-    read.map_err(|error| failed(trader, Action::Positions, error))
+    done(trader, Action::Positions, read)
 }
 
 /// The exchanges of a request for the positions at all of them.
@@ -70,11 +72,11 @@ pub async fn all_positions(
 ) -> Result<Json<AllPositionsBody>, ApiError> {
     let names = wallet_of_positions(&wallet, &headers, &uri)?;
     let first = traders.first().ok_or_else(ApiError::no_route)?;
-    let wallet = names.pointed(first.store(), &caller.tenant).await?;
+    let wallet = wallet_of(first, &caller, names).await?;
     let (caller, wallet) = (&caller, &wallet);
     let reads = traders.iter().map(|trader| async move {
         let read = trader.positions(caller, wallet, None).await;
-        (trader.exchange(), read.map_err(|error| failed(trader, Action::Positions, error)))
+        (trader.exchange(), done(trader, Action::Positions, read))
     });
     let reads: Vec<(Exchange, _)> = futures_util::future::join_all(reads).await;
     AllPositionsBody::new(reads, first.clock().now_ms()).map(Json)
@@ -130,11 +132,10 @@ async fn read_balances(
     uri: &Uri,
 ) -> Result<Json<DataBody<BalancesData>>, ApiError> {
     let names = orders_of_wallet(wallet, headers, uri)?;
-    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let wallet = wallet_of(trader, caller, names).await?;
     let view = trader.balances(caller, &wallet).await;
-    let view = view.map_err(|error| failed(trader, Action::Balances, error))?;
-    let data = BalancesData::new(trader.exchange(), view);
-    Ok(Json(DataBody::new(None, data, trader.clock().now_ms())))
+    let view = done(trader, Action::Balances, view)?;
+    Ok(respond(trader, BalancesData::new(trader.exchange(), view)))
 }
 
 /// `GET /api/trading/{exchange}/fills?symbol=&from=`: returns a page of executions.
@@ -149,9 +150,9 @@ pub async fn fills(
 ) -> Result<Json<FillsBody>, ApiError> {
     let now_ms = trader.clock().now_ms();
     let FillsQuery { names, symbol, from_ms } = FillsQuery::read(&headers, &uri, now_ms)?;
-    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let wallet = wallet_of(&trader, &caller, names).await?;
     let page = trader.fills(&caller, &wallet, symbol.as_ref(), from_ms).await;
-    let page = page.map_err(|error| failed(&trader, Action::Fills, error))?;
+    let page = done(&trader, Action::Fills, page)?;
     Ok(Json(FillsBody::new(trader.exchange(), page, trader.clock().now_ms())))
 }
 
@@ -169,11 +170,10 @@ pub async fn set_leverage(
     let request = SetLeverage::read(&headers, &uri, &body)?;
     let change = request.change();
     let SetLeverage { wallet_id_or_address, symbol, .. } = request;
-    let wallet = wallet_id_or_address.pointed(trader.store(), &caller.tenant).await?;
+    let wallet = wallet_of(&trader, &caller, wallet_id_or_address).await?;
     let set = trader.set_leverage(&caller, &wallet, &symbol, change).await;
-    let view = set.map_err(|error| failed(&trader, Action::Leverage, error))?;
-    let data = LeverageData::new(trader.exchange(), view);
-    Ok(Json(DataBody::new(None, data, trader.clock().now_ms())))
+    let view = done(&trader, Action::Leverage, set)?;
+    Ok(respond(&trader, LeverageData::new(trader.exchange(), view)))
 }
 
 /// `POST /api/trading/{exchange}/positions/close`: closes a position, a part of it, or all positions.
@@ -246,18 +246,28 @@ async fn close(
 ) -> Result<Response, ApiError> {
     let key = key_of(request.0)?;
     let CloseRequest { names, close } = CloseRequest::read(trader.exchange(), path, request)?;
-    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let wallet = wallet_of(trader, caller, names).await?;
+    let assigned = |id: &mut Option<ClientOrderId>, action| {
+        trader.assign_ids([id], key).map_err(|error| failed(trader, action, error))
+    };
     match close {
-        ToClose::One(close) => {
-            let placing = trader.close(caller, &wallet, &close, key).await;
-            let placing = placing.map_err(|error| failed(trader, Action::Close, error))?;
-            Ok(single(trader, Action::Close, placing))
+        ToClose::One(mut close) => {
+            let ids = assigned(&mut close.client_order_id, Action::Close)?;
+            let response = match trader.close(caller, &wallet, &close, key).await {
+                Ok(placing) => single(trader, Action::Close, placing),
+                Err(error) => failed(trader, Action::Close, error).into_response(),
+            };
+            Ok(with_ids(response, &ids))
         }
-        ToClose::All(all) => {
-            let closing = trader.close_all(caller, &wallet, &all, key).await;
-            let closing = closing.map_err(|error| failed(trader, Action::CloseAll, error))?;
-            let Closing { closed: positions, is_replay } = closing;
-            Ok(responded(trader, closed(trader.exchange(), positions), is_replay))
+        ToClose::All(mut all) => {
+            let ids = assigned(&mut all.client_order_id, Action::CloseAll)?;
+            let response = match trader.close_all(caller, &wallet, &all, key).await {
+                Ok(Closing { closed: positions, is_replay }) => {
+                    responded(trader, closed(trader.exchange(), positions), is_replay)
+                }
+                Err(error) => failed(trader, Action::CloseAll, error).into_response(),
+            };
+            Ok(with_ids(response, &ids))
         }
     }
 }
@@ -292,8 +302,8 @@ pub async fn past_orders(
     uri: Uri,
 ) -> Result<Json<PastOrdersBody>, ApiError> {
     let names = orders_of_wallet(Some(&wallet), &headers, &uri)?;
-    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let wallet = wallet_of(&trader, &caller, names).await?;
     let orders = trader.past_orders(&caller, &wallet).await;
-    let orders = orders.map_err(|error| failed(&trader, Action::PastOrders, error))?;
+    let orders = done(&trader, Action::PastOrders, orders)?;
     Ok(Json(PastOrdersBody::new(orders, trader.clock().now_ms())))
 }

@@ -6,6 +6,7 @@ use domain::ids::Exchange;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::desk::stated;
 use crate::api::error::ApiError;
 use crate::exchanges::account::{AccountPosition, MarginMode};
 use crate::orders::{OrderView, PositionsView};
@@ -150,13 +151,9 @@ pub(super) struct ExchangeRead {
 
 impl ExchangeRead {
     fn of(exchange: Exchange, error: Option<&ApiError>) -> Self {
-        Self {
-            exchange: exchange.as_str(),
-            success: error.is_none(),
-            code: error.map(|error| error.code),
-            error: error.map(|error| error.error.clone().into_owned()),
-            message: error.map(|error| error.message.clone().into_owned()),
-        }
+        let (exchange, success) = (exchange.as_str(), error.is_none());
+        let (code, error, message) = stated(error);
+        Self { exchange, success, code, error, message }
     }
 }
 

@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::ids::Exchange;
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 
+use super::desk::{done, failed, respond, wallet_of};
 use super::error::Action;
 use super::orders::{BatchData, BatchEntry, CanceledData, OpenOrdersBody, OrderData};
 use crate::api::body::{JsonBody, PathName};
@@ -21,6 +22,10 @@ use crate::caller::Caller;
 use crate::orders::{ClosedPosition, OrderView, PlacedOrder, Placing, TradeError, Trader};
 use crate::trading::ids::ClientOrderId;
 use crate::trading::order::ChangeRequest;
+
+/// The `clientOrderId` of each order of a request, also of those that the service has drawn. It is in
+/// every response from the time when the orders have ids, so that a caller needs no body to retry.
+const CLIENT_ORDER_ID: HeaderName = HeaderName::from_static("client-order-id");
 
 /// `POST /api/trading/{exchange}/orders`: places an order, or a batch.
 ///
@@ -45,22 +50,37 @@ pub(super) async fn place(
     request: PlaceOrderRequest,
     key: Option<&str>,
 ) -> Result<Response, ApiError> {
-    let PlaceOrderRequest { names, orders, is_batch } = request;
-    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
-    let placing = trader.place(caller, &wallet, &orders, key).await;
-    let placing = placing.map_err(|error| failed(trader, Action::Place, error))?;
-    if !is_batch {
-        return Ok(single(trader, Action::Place, placing));
+    let PlaceOrderRequest { names, mut orders, is_batch } = request;
+    let wallet = wallet_of(trader, caller, names).await?;
+    let given = orders.iter_mut().map(|order| &mut order.client_order_id);
+    let ids = trader.assign_ids(given, key);
+    let ids = done(trader, Action::Place, ids)?;
+    let response = match trader.place(caller, &wallet, &orders, key).await {
+        Ok(placing) if is_batch => {
+            let is_replay = placing.is_replay;
+            let placed = batch(trader.exchange(), placing).map(|(data, _)| data);
+            responded(trader, placed, is_replay)
+        }
+        Ok(placing) => single(trader, Action::Place, placing),
+        Err(error) => failed(trader, Action::Place, error).into_response(),
+    };
+    Ok(with_ids(response, &ids))
+}
+
+/// Adds the ids of a request's orders to its response, in the sequence of the request.
+pub(super) fn with_ids(mut response: Response, ids: &[ClientOrderId]) -> Response {
+    let ids: Vec<&str> = ids.iter().map(ClientOrderId::as_str).collect();
+    // The characters of an id are valid in a header.
+    if let Ok(value) = HeaderValue::try_from(ids.join(", ")) {
+        response.headers_mut().insert(CLIENT_ORDER_ID, value);
     }
-    let is_replay = placing.is_replay;
-    let placed = batch(trader.exchange(), placing).map(|(data, _)| data);
-    Ok(responded(trader, placed, is_replay))
+    response
 }
 
 /// Returns the response of a single order.
 pub(super) fn single(trader: &Trader, action: Action, placing: Placing) -> Response {
     let is_replay = placing.is_replay;
-    let placed = placing.single().map_err(|error| failed(trader, action, error));
+    let placed = done(trader, action, placing.single());
     responded(trader, placed.map(|(order, _)| OrderData::from(order)), is_replay)
 }
 
@@ -70,13 +90,8 @@ pub(super) fn responded<T: Serialize>(
     data: Result<T, ApiError>,
     is_replay: bool,
 ) -> Response {
-    let now_ms = trader.clock().now_ms();
-    let response = data.map(|data| Json(DataBody::new(None, data, now_ms)).into_response());
+    let response = data.map(|data| respond(trader, data).into_response());
     with_replay(response.unwrap_or_else(ApiError::into_response), is_replay)
-}
-
-pub(super) fn failed(trader: &Trader, action: Action, error: TradeError) -> ApiError {
-    ApiError::trade(trader.exchange(), action, error)
 }
 
 /// Returns a response, marked if it repeats an earlier one.
@@ -88,10 +103,10 @@ fn with_replay(mut response: Response, is_replay: bool) -> Response {
     response
 }
 
-/// Returns the data of a batch of which at least one order was placed and none is unknown.
+/// Returns the data of a batch of which at least one order was placed, and no outcome is open.
 ///
 /// # Errors
-/// The first error of an order of unknown outcome, otherwise the first error. Either has the
+/// The first error of an order whose outcome is open, otherwise the first error. Either has the
 /// results of all orders in `data`.
 pub(super) fn batch(exchange: Exchange, placing: Placing) -> Result<(BatchData, bool), ApiError> {
     let is_replay = placing.is_replay;
@@ -114,7 +129,7 @@ fn results(
     action: Action,
     orders: impl Iterator<Item = (Option<String>, PlacedOrder)>,
 ) -> Result<BatchData, ApiError> {
-    let (mut first, mut unknown) = (None, None);
+    let (mut first, mut open) = (None, None);
     let (mut entries, mut placed) = (Vec::new(), 0);
     for (symbol, PlacedOrder { client_order_id, result }) in orders {
         let id = String::from(client_order_id);
@@ -124,10 +139,12 @@ fn results(
                 BatchEntry::placed(id, order)
             }
             Err(error) => {
-                let is_unknown = matches!(error, TradeError::Unknown { .. });
+                // A retry finds the outcome of such an order.
+                let is_open =
+                    matches!(error, TradeError::Unknown { .. } | TradeError::InProgress { .. });
                 let error = ApiError::trade(exchange, action, error);
                 let entry = BatchEntry::failed(id, &error);
-                let place = if is_unknown { &mut unknown } else { &mut first };
+                let place = if is_open { &mut open } else { &mut first };
                 place.get_or_insert(error);
                 entry
             }
@@ -136,7 +153,7 @@ fn results(
     }
     let refused = entries.len() - placed;
     let data = BatchData { orders: entries, placed, refused };
-    match unknown.or(first.filter(|_| placed == 0)) {
+    match open.or(first.filter(|_| placed == 0)) {
         Some(error) => Err(with_data(error, &data)),
         None => Ok(data),
     }
@@ -169,19 +186,19 @@ pub async fn modify_order(
     let order = order_name(&order)?;
     let ModifyOrder { wallet_id_or_address, price, quantity, symbol } =
         ModifyOrder::read(&headers, &uri, &body)?;
-    let wallet = wallet_id_or_address.pointed(trader.store(), &caller.tenant).await?;
+    let wallet = wallet_of(&trader, &caller, wallet_id_or_address).await?;
     let change = ChangeRequest { price, quantity };
     let changed = trader.modify(&caller, &wallet, &order, &change, symbol.as_ref()).await;
-    done(&trader, Action::Modify, changed)
+    respond_order(&trader, Action::Modify, changed)
 }
 
-fn done(
+/// Returns the response to an operation on one order.
+fn respond_order(
     trader: &Trader,
     action: Action,
     order: Result<OrderView, TradeError>,
 ) -> Result<Json<DataBody<OrderData>>, ApiError> {
-    let order = order.map_err(|error| failed(trader, action, error))?;
-    Ok(Json(DataBody::new(None, order.into(), trader.clock().now_ms())))
+    Ok(respond(trader, done(trader, action, order)?.into()))
 }
 
 /// `DELETE /api/trading/{exchange}/orders/{orderId}`: cancels an open order.
@@ -198,9 +215,9 @@ pub async fn cancel_order(
 ) -> Result<Json<DataBody<OrderData>>, ApiError> {
     let order = order_name(&order)?;
     let CancelOrders { names, symbol } = CancelOrders::read(&headers, &uri, &body)?;
-    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let wallet = wallet_of(&trader, &caller, names).await?;
     let canceled = trader.cancel(&caller, &wallet, &order, symbol.as_ref()).await;
-    done(&trader, Action::Cancel, canceled)
+    respond_order(&trader, Action::Cancel, canceled)
 }
 
 /// `DELETE /api/trading/{exchange}/orders?symbol=`: cancels all open orders of a market.
@@ -216,11 +233,10 @@ pub async fn cancel_orders(
 ) -> Result<Json<DataBody<CanceledData>>, ApiError> {
     let CancelOrders { names, symbol } = CancelOrders::read(&headers, &uri, &body)?;
     let symbol = symbol.ok_or_else(|| ApiError::missing("symbol"))?;
-    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let wallet = wallet_of(&trader, &caller, names).await?;
     let orders = trader.cancel_all(&caller, &wallet, &symbol).await;
-    let orders = orders.map_err(|error| failed(&trader, Action::CancelAll, error))?;
-    let data = CanceledData::new(symbol.into(), orders);
-    Ok(Json(DataBody::new(None, data, trader.clock().now_ms())))
+    let orders = done(&trader, Action::CancelAll, orders)?;
+    Ok(respond(&trader, CanceledData::new(symbol.into(), orders)))
 }
 
 /// `GET /api/trading/{exchange}/orders?symbol=`: returns the open orders.
@@ -234,9 +250,9 @@ pub async fn open_orders(
     uri: Uri,
 ) -> Result<Json<OpenOrdersBody>, ApiError> {
     let (names, symbol) = orders_in_query(&headers, &uri)?;
-    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let wallet = wallet_of(&trader, &caller, names).await?;
     let orders = trader.open_orders(&caller, &wallet, symbol.as_ref()).await;
-    let orders = orders.map_err(|error| failed(&trader, Action::OpenOrders, error))?;
+    let orders = done(&trader, Action::OpenOrders, orders)?;
     Ok(Json(OpenOrdersBody::new(orders, trader.clock().now_ms())))
 }
 
@@ -253,7 +269,7 @@ pub async fn order_status(
 ) -> Result<Json<DataBody<OrderData>>, ApiError> {
     let order = order_name(&order)?;
     let (names, symbol) = orders_in_query(&headers, &uri)?;
-    let wallet = names.pointed(trader.store(), &caller.tenant).await?;
+    let wallet = wallet_of(&trader, &caller, names).await?;
     let order = trader.status(&caller, &wallet, &order, symbol.as_ref()).await;
-    done(&trader, Action::Status, order)
+    respond_order(&trader, Action::Status, order)
 }

@@ -4,6 +4,7 @@
 mod account_handlers;
 mod accounts;
 mod balances;
+mod desk;
 mod error;
 mod errors_of_accounts;
 mod errors_of_exchanges;

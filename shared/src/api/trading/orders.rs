@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::desk::stated;
 use crate::api::error::ApiError;
 use crate::orders::{LegView, OrderView};
 use crate::schema;
@@ -182,33 +183,30 @@ impl BatchEntry {
 
     /// Returns the entry of a placed order.
     pub(super) fn placed(client_order_id: String, order: OrderView) -> Self {
-        let order = Some(order.into());
-        Self {
-            success: true,
-            client_order_id,
-            symbol: None,
-            order,
-            code: None,
-            error: None,
-            message: None,
-            exchange_message: None,
-            limit: None,
-        }
+        Self { order: Some(order.into()), ..Self::of(client_order_id, None) }
     }
 
     /// Returns the entry of an order that was not placed.
     pub(super) fn failed(client_order_id: String, error: &ApiError) -> Self {
-        let details = error.details.as_deref();
+        Self::of(client_order_id, Some(error))
+    }
+
+    fn of(client_order_id: String, error: Option<&ApiError>) -> Self {
+        let details = error.and_then(|error| error.details.as_deref());
+        let exchange_message = details.and_then(|it| it.exchange_message.clone());
+        let limit = details.and_then(|it| it.limit.clone());
+        let success = error.is_none();
+        let (code, error, message) = stated(error);
         Self {
-            success: false,
+            success,
             client_order_id,
             symbol: None,
             order: None,
-            code: Some(error.code),
-            error: Some(error.error.clone().into_owned()),
-            message: Some(error.message.clone().into_owned()),
-            exchange_message: details.and_then(|it| it.exchange_message.clone()),
-            limit: details.and_then(|it| it.limit.clone()),
+            code,
+            error,
+            message,
+            exchange_message,
+            limit,
         }
     }
 }

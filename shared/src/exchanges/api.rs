@@ -32,9 +32,30 @@ pub(crate) struct Settings {
 /// A pending call of an exchange.
 pub(crate) type Call<'a, T> = BoxFuture<'a, T>;
 
+/// The calls of one exchange about builders. Each exchange implements them in its `builder` file.
+pub(crate) trait BuilderApi {
+    /// Returns the intent to sign for the approval of a builder.
+    fn builder_intent(&self, approval: &BuilderApproval) -> Intent;
+
+    /// Sends the signed approval of a builder.
+    fn approve_builder<'a>(
+        &'a self,
+        approval: &'a BuilderApproval,
+        signature: &'a Signature,
+    ) -> Call<'a, Outcome>;
+
+    /// Asks for the fee that a wallet has approved for a builder.
+    fn builder_fee<'a>(
+        &'a self,
+        wallet: Address,
+        builder: Builder,
+        agent: Asker<'a>,
+    ) -> Call<'a, Result<Option<BuilderFee>, LookupError>>;
+}
+
 /// The API of one exchange. Each call sends one request; [`ExchangeClient`] adds the budget, the
 /// retries and the circuit.
-pub(crate) trait Api: fmt::Debug + Send + Sync {
+pub(crate) trait Api: BuilderApi + fmt::Debug + Send + Sync {
     /// Returns the facts of the exchange.
     fn profile(&self) -> &'static Profile;
 
@@ -55,24 +76,6 @@ pub(crate) trait Api: fmt::Debug + Send + Sync {
 
     /// Returns the intent to sign for a removal.
     fn removal_intent(&self, removal: &Removal) -> Intent;
-
-    /// Returns the intent to sign for the approval of a builder.
-    fn builder_intent(&self, approval: &BuilderApproval) -> Intent;
-
-    /// Sends the signed approval of a builder.
-    fn approve_builder<'a>(
-        &'a self,
-        approval: &'a BuilderApproval,
-        signature: &'a Signature,
-    ) -> Call<'a, Outcome>;
-
-    /// Asks for the fee that a wallet has approved for a builder.
-    fn builder_fee<'a>(
-        &'a self,
-        wallet: Address,
-        builder: Builder,
-        agent: Asker<'a>,
-    ) -> Call<'a, Result<Option<BuilderFee>, LookupError>>;
 
     /// Sends a signed approval.
     fn approve<'a>(&'a self, approval: &'a Approval, signature: &'a Signature)

@@ -3,11 +3,11 @@
 
 use domain::builder::{Builder, BuilderFee};
 use domain::eth::{Address, Signature};
-use domain::intent::AsterApproveBuilder;
+use domain::intent::{AsterApproveBuilder, Intent};
 use serde_json::Value;
 
-use super::{Client, FORM, answer, sign_query};
-use crate::exchanges::api::Asker;
+use super::{Client, FORM, answer};
+use crate::exchanges::api::{Asker, BuilderApi, Call};
 use crate::exchanges::builder::BuilderApproval;
 use crate::exchanges::http::Answer;
 use crate::exchanges::{LookupError, Outcome};
@@ -21,7 +21,7 @@ const INVALID: i64 = -1130;
 const NONE_FOUND: &str = "no builder found";
 
 impl Client {
-    pub(super) const fn builder_intent(&self, approval: &BuilderApproval) -> AsterApproveBuilder {
+    const fn approval_of_builder(&self, approval: &BuilderApproval) -> AsterApproveBuilder {
         AsterApproveBuilder {
             is_update: approval.is_update,
             builder: approval.builder.address,
@@ -32,35 +32,42 @@ impl Client {
             signature_chain_id: self.signature_chain_id,
         }
     }
+}
 
-    pub(super) async fn send_builder(
-        &self,
-        approval: &BuilderApproval,
-        signature: &Signature,
-    ) -> Outcome {
-        let approve = self.builder_intent(approval);
-        let path =
-            if approve.is_update { "/fapi/v3/updateBuilder" } else { "/fapi/v3/approveBuilder" };
-        match self.http.post(path, FORM, builder_body(&approve, signature)).await {
-            Ok(answer) => answer::outcome(&answer),
-            Err(error) => error.into(),
-        }
+impl BuilderApi for Client {
+    fn builder_intent(&self, approval: &BuilderApproval) -> Intent {
+        Intent::AsterApproveBuilder(self.approval_of_builder(approval))
     }
 
-    /// Asks for the fee that a wallet has approved for a builder.
-    pub(super) async fn builder_fee(
-        &self,
+    fn approve_builder<'a>(
+        &'a self,
+        approval: &'a BuilderApproval,
+        signature: &'a Signature,
+    ) -> Call<'a, Outcome> {
+        Box::pin(async move {
+            let approve = self.approval_of_builder(approval);
+            let path = if approve.is_update {
+                "/fapi/v3/updateBuilder"
+            } else {
+                "/fapi/v3/approveBuilder"
+            };
+            match self.http.post(path, FORM, builder_body(&approve, signature)).await {
+                Ok(answer) => answer::outcome(&answer),
+                Err(error) => error.into(),
+            }
+        })
+    }
+
+    /// Reads the wallet's list with the agent.
+    fn builder_fee<'a>(
+        &'a self,
         wallet: Address,
         builder: Builder,
-        agent: Asker<'_>,
-    ) -> Result<Option<BuilderFee>, LookupError> {
-        let chain = self.chain.as_str();
-        let (signer, nonce_us) = (agent.address(), agent.nonce());
-        let parameters =
-            format!("asterChain={chain}&user={wallet}&signer={signer}&nonce={nonce_us}");
-        let query = sign_query(self.agent_chain_id, agent.key, &parameters)?;
-        let answer = self.http.get(BUILDER, &query).await?;
-        listed_fee(&answer, builder.address)
+        agent: Asker<'a>,
+    ) -> Call<'a, Result<Option<BuilderFee>, LookupError>> {
+        Box::pin(
+            async move { listed_fee(&self.ask(BUILDER, wallet, agent).await?, builder.address) },
+        )
     }
 }
 

@@ -11,7 +11,6 @@ pub mod v1;
 pub use builder::builder_body;
 pub use profile::PROFILE;
 
-use domain::builder::{Builder, BuilderFee};
 use domain::clock::Clock;
 use domain::eth::{Address, AgentKey, AgentKeyError, Signature};
 use domain::intent::{
@@ -21,9 +20,9 @@ use domain::intent::{
 use self::config::AsterConfig;
 use self::v1::{DEFAULT_RECV_WINDOW_MS, V1Client};
 use super::api::{Api, Asker, Call, Settings};
-use super::http::Http;
+use super::http::{Answer, Http};
 use super::profile::Profile;
-use super::{Approval, BuilderApproval, ListedAgent, LookupError, Outcome, Removal};
+use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
 
 const AGENT: &str = "/fapi/v3/agent";
 
@@ -96,13 +95,23 @@ impl Client {
         wallet: Address,
         agent: Asker<'_>,
     ) -> Result<Option<Vec<ListedAgent>>, LookupError> {
+        let answer = self.ask(AGENT, wallet, agent).await?;
+        answer::agents(&answer)
+    }
+
+    /// Asks a question about a wallet, which one of its agents signs.
+    async fn ask(
+        &self,
+        path: &str,
+        wallet: Address,
+        agent: Asker<'_>,
+    ) -> Result<Answer, LookupError> {
         let chain = self.chain.as_str();
         let (signer, nonce_us) = (agent.address(), agent.nonce());
         let parameters =
             format!("asterChain={chain}&user={wallet}&signer={signer}&nonce={nonce_us}");
         let query = sign_query(self.agent_chain_id, agent.key, &parameters)?;
-        let answer = self.http.get(AGENT, &query).await?;
-        answer::agents(&answer)
+        Ok(self.http.get(path, &query).await?)
     }
 }
 
@@ -130,27 +139,6 @@ impl Api for Client {
 
     fn removal_intent(&self, removal: &Removal) -> Intent {
         Intent::AsterDeleteAgent(self.delete_agent(removal))
-    }
-
-    fn builder_intent(&self, approval: &BuilderApproval) -> Intent {
-        Intent::AsterApproveBuilder(self.builder_intent(approval))
-    }
-
-    fn approve_builder<'a>(
-        &'a self,
-        approval: &'a BuilderApproval,
-        signature: &'a Signature,
-    ) -> Call<'a, Outcome> {
-        Box::pin(self.send_builder(approval, signature))
-    }
-
-    fn builder_fee<'a>(
-        &'a self,
-        wallet: Address,
-        builder: Builder,
-        agent: Asker<'a>,
-    ) -> Call<'a, Result<Option<BuilderFee>, LookupError>> {
-        Box::pin(self.builder_fee(wallet, builder, agent))
     }
 
     fn approve<'a>(

@@ -10,7 +10,6 @@ pub mod trade;
 pub use builder::builder_body;
 pub use profile::PROFILE;
 
-use domain::builder::{Builder, BuilderFee};
 use domain::clock::Clock;
 use domain::eth::{Address, Signature};
 use domain::intent::{
@@ -23,7 +22,7 @@ use self::config::HyperliquidConfig;
 use super::api::{Api, Asker, Call, Settings};
 use super::http::{Answer, Http, SendError};
 use super::profile::Profile;
-use super::{Approval, BuilderApproval, ListedAgent, LookupError, Outcome, Removal};
+use super::{Approval, ListedAgent, LookupError, Outcome, Removal};
 
 const JSON: &str = "application/json";
 
@@ -102,27 +101,6 @@ impl Api for Client {
 
     fn removal_intent(&self, removal: &Removal) -> Intent {
         Intent::HyperliquidRevokeAgent(self.revoke_agent(removal))
-    }
-
-    fn builder_intent(&self, approval: &BuilderApproval) -> Intent {
-        Intent::HyperliquidApproveBuilder(self.builder_intent(approval))
-    }
-
-    fn approve_builder<'a>(
-        &'a self,
-        approval: &'a BuilderApproval,
-        signature: &'a Signature,
-    ) -> Call<'a, Outcome> {
-        Box::pin(self.send_builder(approval, signature))
-    }
-
-    fn builder_fee<'a>(
-        &'a self,
-        wallet: Address,
-        builder: Builder,
-        _agent: Asker<'a>,
-    ) -> Call<'a, Result<Option<BuilderFee>, LookupError>> {
-        Box::pin(self.builder_fee(wallet, builder))
     }
 
     fn approve<'a>(

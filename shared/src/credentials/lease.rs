@@ -145,7 +145,11 @@ impl<'a> Lease<'a> {
 
     /// Returns a sender that signs and sends until this lease ends.
     pub(super) fn sender(&mut self) -> Sender<'_> {
-        let until_ms = self.record.lease_until_ms;
+        self.sender_until(self.record.lease_until_ms)
+    }
+
+    /// Returns a sender that signs and sends until a time, Unix milliseconds.
+    pub(super) fn sender_until(&mut self, until_ms: u64) -> Sender<'_> {
         Sender::new(self.registrar, &self.wallet, &self.share, &mut self.nonces, until_ms)
     }
 

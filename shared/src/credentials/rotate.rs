@@ -211,7 +211,6 @@ impl<'a> Rotation<'a> {
     /// Makes the live new agent the current one.
     async fn promote(mut self) -> Result<Rotated, CredentialError> {
         let lease = &mut self.lease;
-        builder::approve(lease, &self.key).await;
         let by_name = self.agent.agent_name == lease.record.agent_name;
         let before = lease.record.promote(self.agent.clone());
         lease.record.next = None;
@@ -231,14 +230,16 @@ impl<'a> Rotation<'a> {
         self.retire(None).await
     }
 
-    /// Removes the previous agents; the next operation removes the rest. `replaced` is the agent
-    /// that the new one has replaced by its name.
+    /// Removes the previous agents; the next operation removes the rest. Then has the wallet approve
+    /// the builder, because the removal is the more urgent of both. `replaced` is the agent that the
+    /// new one has replaced by its name.
     async fn retire(self, replaced: Option<Address>) -> Result<Rotated, CredentialError> {
         let Self { mut lease, key, previous: rule, .. } = self;
         let retiring = lease.record.retiring.iter().map(|agent| agent.agent);
         let previous: Vec<Address> = retiring.chain(replaced).collect();
         let replaced_by_name = replaced.is_some();
         let previous_revoked = rule == Previous::Remove && remove_retiring(&mut lease).await;
+        builder::approve(&mut lease, &key).await;
         // A job that finishes a caller's rotation shows the key to nobody.
         lease.record.delivered = lease.delivers_key();
         let outcome = Outcome {

@@ -4,6 +4,8 @@
 
 use domain::builder::Builder;
 use domain::ids::Exchange;
+use e2e::kill::{Call, Harness};
+use e2e::proxy::{Arrival, Fate};
 use e2e::{TestApp, invariants};
 use exchange_sim::Address;
 use exchange_sim::faults::Fault;
@@ -110,6 +112,83 @@ async fn failed_builder_leaves_a_working_key_and_rotation_repeats_it() {
         assert_eq!(app.rotate(exchange, USER).await.status, 200);
         assert_eq!(approved(&app, exchange).await, in_form(exchange, 50), "{exchange}");
         assert_eq!(recorded(&app, exchange).await, Some(50));
+    }
+}
+
+/// Removes the approval at the exchange.
+async fn withdraw(app: &TestApp, exchange: &str) {
+    let wallet = invariants::view(app, USER).await.wallet.address.to_string();
+    let (wallet, builder): (Address, Address) = (wallet.parse().unwrap(), BUILDER.parse().unwrap());
+    match exchange {
+        "aster" => app.stack.aster_sim.remove_builder(wallet, builder),
+        _ => app.stack.hyperliquid_sim.set_builder_fee(wallet, builder, 0),
+    }
+}
+
+/// Returns the number of approvals that the exchange has received.
+fn approvals(app: &TestApp, exchange: &str) -> usize {
+    let (requests, kinds) = match exchange {
+        "aster" => (app.stack.aster_sim.requests(), ["approveBuilder", "updateBuilder"]),
+        _ => (app.stack.hyperliquid_sim.requests(), ["approveBuilderFee"; 2]),
+    };
+    requests.iter().filter(|request| kinds.contains(&request.kind)).count()
+}
+
+/// The record states the builder, and its approval was removed elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn rotation_approves_a_removed_builder_again() {
+    let app = start().await;
+    for exchange in EXCHANGES {
+        assert_eq!(app.register(exchange, USER).await.status, 200);
+        app.clock.advance_ms(120_000);
+        assert_eq!(app.rotate(exchange, USER).await.status, 200);
+        assert_eq!(approvals(&app, exchange), 1, "{exchange}: a question was enough");
+        withdraw(&app, exchange).await;
+        app.clock.advance_ms(120_000);
+        assert_eq!(app.rotate(exchange, USER).await.status, 200);
+        assert_eq!(approved(&app, exchange).await, in_form(exchange, 50), "{exchange}");
+        assert_eq!((approvals(&app, exchange), recorded(&app, exchange).await), (2, Some(50)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rotation_forgets_a_builder_that_cannot_be_approved_again() {
+    let app = start().await;
+    for exchange in EXCHANGES {
+        assert_eq!(app.register(exchange, USER).await.status, 200);
+        withdraw(&app, exchange).await;
+        fail(&app, exchange, &Fault::Status(500, String::new()));
+        app.clock.advance_ms(120_000);
+        assert_eq!(app.rotate(exchange, USER).await.status, 200);
+        assert_eq!(recorded(&app, exchange).await, None, "{exchange}");
+    }
+}
+
+/// The approval of the agent took 13 seconds. The rest of the time is for storing the live agent.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_exchange_leaves_the_builder_to_the_next_rotation() {
+    for exchange in Exchange::ALL {
+        let harness = Harness::start_with(|options| set(options, builder(50))).await;
+        harness.app.wallet(USER).await;
+        let clock = harness.app.clock.clone();
+        let plan = move |arrival: Arrival<'_>| {
+            if matches!(
+                arrival.name,
+                "Hyperliquid.approveAgent" | "Aster.POST registerAndApproveAgent"
+            ) {
+                clock.advance_ms(13_000);
+            }
+            Fate::Pass
+        };
+        let process = harness.proxy.process_with(Box::new(plan));
+        let call = Call::register(exchange, USER);
+        let registered = harness.call(&process, &call).await.unwrap();
+        assert_eq!(registered.status, 200, "{exchange}: {registered:?}");
+        let name = exchange.as_str();
+        assert_eq!((approvals(&harness.app, name), recorded(&harness.app, name).await), (0, None));
+        harness.app.clock.advance_ms(120_000);
+        assert_eq!(harness.app.rotate(name, USER).await.status, 200);
+        assert_eq!(recorded(&harness.app, name).await, Some(50), "{exchange}");
     }
 }
 

@@ -9,11 +9,12 @@ import { whole } from "./orders.js";
 const FIELDS = {
   symbols: "Symbols", maxOrderNotional: "Maximum order value, dollars", maxPositionNotional: "Maximum position value, dollars", maxLeverage: "Maximum leverage",
   ordersPerMinute: "Orders per minute", reduceOnly: "Only reduce positions", maxSlippage: "Maximum slippage",
+  builders: "Allowed builders", maxBuilderFee: "Maximum builder fee, tenths of a basis point",
 };
 /** The meaning of a missing limit. */
-const NONE = { symbols: "all", maxPositionNotional: "no limit", maxLeverage: "no limit" };
+const NONE = { symbols: "all", maxPositionNotional: "no limit", maxLeverage: "no limit", builders: "the deployment's", maxBuilderFee: "no limit" };
 
-const text = (name, value) => (value === undefined || value === null ? NONE[name] : Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
+const text = (name, value) => (value === undefined || value === null ? NONE[name] : Array.isArray(value) ? value.join(", ") || "none" : typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
 
 /** The section of a policy. Without a wallet, of the tenant's. `only` reads the table instead of the API. */
 export function section({ signal, wallet, only }) {
@@ -43,7 +44,7 @@ function draw(wallet, { policy, wallet: own, effective, pending }) {
   const set = (fields, name) => (fields[name] === undefined ? h("span", { class: "dim" }, "not set") : text(name, fields[name]));
   return [
     pending && h("div", { class: "once", role: "status" },
-      h("p", null, h("strong", null, "A looser policy waits. "), "It takes effect ", countdown(pending.from, "now"), ", at ", stamp(pending.from), ". Any other change drops it."),
+      h("p", null, h("strong", null, "A looser policy waits. "), "It takes effect ", countdown(pending.from, "now"), ", at ", stamp(pending.from), ". A change by a key with the scope admin replaces it. Other changes keep it."),
       h("ul", null, Object.keys(FIELDS).filter((name) => pending.policy[name] !== undefined).map((name) => h("li", null, `${FIELDS[name]}: ${text(name, pending.policy[name])}`))),
       Object.keys(pending.policy).length === 0 && h("p", null, "It sets no limit: the defaults apply.")),
     h("div", { class: "table" }, h("table", null, h("caption", { class: "hidden" }, "Trading policy"),
@@ -59,16 +60,17 @@ function draw(wallet, { policy, wallet: own, effective, pending }) {
 function change(wallet, { policy, wallet: own }, done) {
   const set = (wallet ? own : policy) ?? {};
   const missing = wallet ? "Empty: the tenant's value." : "Empty: the default.";
-  const value = (name) => (set[name] === undefined ? "" : Array.isArray(set[name]) ? set[name].join(", ") : String(set[name]));
+  const value = (name) => (set[name] === undefined ? "" : Array.isArray(set[name]) ? set[name].join(", ") || "none" : String(set[name]));
   const field = (name, help = missing) => ({ name, label: FIELDS[name], value: value(name), optional: true, help });
   open({
     title: wallet ? "Change the trading policy of the wallet" : "Change the trading policy of the tenant",
     about: "Replaces all limits. A tighter policy is in effect at once. A looser one requires a key with the scope admin, and waits: the default is 24 hours.",
     fields: [
-      field("symbols", `The exchange's names of the markets, separated by commas. ${missing}`),
+      field("symbols", `The exchange's names of the markets, separated by commas, or: none. ${missing}`),
       field("maxOrderNotional"), field("maxPositionNotional"), field("maxLeverage"), field("ordersPerMinute", `0 stops trading. ${missing}`),
       { name: "reduceOnly", label: FIELDS.reduceOnly, kind: "choice", value: value("reduceOnly"), options: [["", wallet ? "the tenant's value" : "default (no)"], ["true", "yes"], ["false", "no"]] },
       field("maxSlippage", `A fraction: 0.01 is one percent. ${missing}`),
+      field("builders", `Addresses, separated by commas, or: none. ${missing}`), field("maxBuilderFee", `50 is 0.05 %. 0 allows no builder. ${missing}`),
     ],
     send: "Change",
     request: (values) => ({ method: "PUT", path: "/api/trading/policy", body: { ...(wallet && { walletIdOrAddress: wallet.userId }), ...limits(values) } }),
@@ -80,8 +82,8 @@ function change(wallet, { policy, wallet: own }, done) {
 /** Returns the limits that are set, with the types of the API. */
 function limits(values) {
   const set = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.trim()]).filter(([, value]) => value !== ""));
-  if (set.symbols) set.symbols = set.symbols.split(",").map((symbol) => symbol.trim()).filter(Boolean);
-  for (const name of ["maxLeverage", "ordersPerMinute"]) if (set[name] !== undefined) set[name] = whole(set[name]);
+  for (const name of ["symbols", "builders"]) if (set[name]) set[name] = set[name] === "none" ? [] : set[name].split(",").map((entry) => entry.trim()).filter(Boolean);
+  for (const name of ["maxLeverage", "ordersPerMinute", "maxBuilderFee"]) if (set[name] !== undefined) set[name] = whole(set[name]);
   if (set.reduceOnly !== undefined) set.reduceOnly = set.reduceOnly === "true";
   return set;
 }

@@ -35,6 +35,12 @@ pub struct TradingLimits {
     /// Maximum slippage of a market order, as a fraction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_slippage: Option<String>,
+    /// The builders that orders may carry. An empty list allows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builders: Option<Vec<String>>,
+    /// Maximum fee of a builder, in tenths of a basis point; 0 allows no builder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_builder_fee: Option<u16>,
 }
 
 /// Looser limits that are not in effect yet.

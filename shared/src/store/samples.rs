@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use super::{
     CredentialRecord, CredentialState, DeliveryRecord, DeliveryState, DriftKind, EventRecord,
     ExpiringReason, Nonces, OperatorActionKind, OrderRecord, OrderState, RequestRecord,
-    ShareRecord, StoredOutcome, WalletRecord, WebhookRecord,
+    ShareRecord, StoredOutcome, WalletRecord, WebhookRecord, stored_types,
 };
+use crate::events::EventType;
 use crate::trading::ledger::Ledger;
 use crate::trading::policy::PolicyRecord;
 
@@ -80,7 +81,7 @@ fn items_of_schema_1_are_read() {
     assert!(expiring.reason == ExpiringReason::KeyHandedOut && drift.found[1].agent.is_none());
     let webhook = item(include_str!("../../tests/samples/webhook.v1.json"));
     let webhook: WebhookRecord = from_item("webhook", webhook).unwrap();
-    assert_eq!((webhook.webhook_id.slot(), webhook.events.len()), (3, 2));
+    assert_eq!((webhook.webhook_id.slot(), webhook.types().len()), (3, 2));
     assert!(webhook.sealed.is_some() && webhook.last_failure.is_some() && webhook.is_there());
     let event = item(include_str!("../../tests/samples/event.v1.json"));
     let event: EventRecord = from_item("event", event).unwrap();
@@ -97,6 +98,51 @@ fn items_of_schema_1_are_read() {
     assert!(outcome.previous_revoked && outcome.sealed.is_some() && outcome.previous.len() == 1);
     assert!(answer.status == 200 && answer.body.is_none() && answer.sealed.is_some());
     assert!(request.ends_at_ms < request.expires_at_s * 1_000 && request.lease_until_ms == 0);
+}
+
+/// A type that this version does not know is ignored, and kept when the record is written again.
+#[test]
+fn items_with_types_of_other_versions_are_read() {
+    // Before `moreEvents`, the types of orders were in `events`.
+    let orders = include_str!("../../tests/samples/webhook-orders.v1.json");
+    let orders: WebhookRecord = same("webhook", orders);
+    let [placed, rejected] = [EventType::OrderPlaced, EventType::OrderRejected];
+    let resolved = EventType::OrderUnknownResolved;
+    assert_eq!(orders.types(), [EventType::WalletCreated, placed, resolved]);
+    assert!(orders.wants(placed) && !orders.wants(rejected));
+
+    let later = include_str!("../../tests/samples/webhook-later.v1.json");
+    let later: WebhookRecord = same("webhook", later);
+    assert_eq!(later.types(), [EventType::WalletCreated, placed]);
+    assert!(later.wants(placed) && !later.wants(rejected) && !later.wants(resolved));
+
+    let event: EventRecord = same("event", include_str!("../../tests/samples/event-later.v1.json"));
+    let delivery: DeliveryRecord =
+        same("delivery", include_str!("../../tests/samples/delivery-later.v1.json"));
+    for kind in [event.event_type, delivery.event_type] {
+        assert!(kind.known().is_none() && kind.to_string() == "fill.made");
+    }
+}
+
+/// The versions without the types of orders refuse a record whose `events` has another word.
+#[test]
+fn new_webhook_names_later_types_apart() {
+    let all = stored_types(&EventType::SUBSCRIBED);
+    let names: Vec<String> = all.0.iter().map(ToString::to_string).collect();
+    let first = [
+        "wallet.created",
+        "credential.active",
+        "credential.renewed",
+        "credential.expiring",
+        "credential.revoked",
+        "credential.drift",
+    ];
+    assert_eq!(names, first);
+    assert!(all.1.len() == 3 && all.1.values().all(|sent| *sent));
+    let (first, later) = stored_types(&[EventType::OrderRejected]);
+    let sent: Vec<_> = later.iter().filter(|(_, sent)| **sent).map(|(name, _)| name).collect();
+    assert!(first.is_empty() && later.len() == 3);
+    assert_eq!(sent, [&EventType::OrderRejected.into()]);
 }
 
 /// Parses an item, and checks that the record is stored in the same form.
@@ -117,7 +163,7 @@ fn trading_items_of_schema_1_are_read_and_written() {
     assert_eq!((placed.state, placed.generation), (OrderState::Placed, 1));
     assert!(matches!(placed.outcome, Some(StoredOutcome::Placed { legs, .. }) if legs.len() == 2));
     let change = placed.change.unwrap();
-    assert!(change.state == OrderState::Refused && change.refusal.unwrap().code == "TICK_SIZE");
+    assert!(change.state == OrderState::Refused && change.refusal.unwrap().code == "tickSize");
 
     let unknown: OrderRecord =
         same("order", include_str!("../../tests/samples/order-unknown.v1.json"));
@@ -128,7 +174,8 @@ fn trading_items_of_schema_1_are_read_and_written() {
     let refused: OrderRecord =
         same("order", include_str!("../../tests/samples/order-refused.v1.json"));
     assert_eq!(refused.lead, Some(unknown.client_order_id));
-    assert!(matches!(refused.outcome, Some(StoredOutcome::Refused(_))));
+    let Some(StoredOutcome::Refused(refusal)) = refused.outcome else { panic!("a refused order") };
+    assert_eq!(refusal.code, "insufficientFunds");
 
     let ledger: Ledger = same("ledger", include_str!("../../tests/samples/ledger.v1.json"));
     assert_eq!((ledger.rev, ledger.orders_counted(), ledger.reserved.len()), (7, 5, 1));
@@ -137,6 +184,17 @@ fn trading_items_of_schema_1_are_read_and_written() {
     assert!(ledger.reserved.values().all(|it| it.rev == 0 && it.before.is_none()));
     let held: Ledger = same("ledger", include_str!("../../tests/samples/ledger-held.v1.json"));
     assert!(held.reserved.values().all(|it| it.rev == 7 && it.before.is_some()));
+
+    assert_eq!(held.builder_refused, None);
+    let refused = include_str!("../../tests/samples/ledger-builder.v1.json");
+    let refused: Ledger = same("ledger", refused);
+    let agent = "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7".parse().unwrap();
+    assert!(refused.omits_builder(agent, 1_795_408_064_441));
+
+    let limited = include_str!("../../tests/samples/policy-builder.v1.json");
+    let limited: PolicyRecord = same("policy", limited);
+    assert_eq!(limited.policy.builders.map(|it| it.len()), Some(1));
+    assert_eq!(limited.policy.max_builder_fee, Some(50));
 
     let granted = include_str!("../../tests/samples/policy-granted.v1.json");
     let granted: PolicyRecord = same("policy", granted);

@@ -1,13 +1,16 @@
 //! The trading policy of a tenant or a wallet: limits that are checked before an order is signed.
 //! Endpoint code enforces them, so a compromised endpoint can bypass them.
 
+mod builder;
 mod check;
 mod leverage;
 mod record;
 mod setting;
 
+use domain::eth::Address;
 use serde::{Deserialize, Serialize};
 
+pub use self::builder::allowed_builder;
 pub use self::check::{
     Exposure, MarketExposure, PolicyRefusal, PolicyRule, Priced, Slippage, check, precheck,
 };
@@ -52,6 +55,12 @@ pub struct PolicyFields {
     /// Maximum slippage of a market order, as a fraction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_slippage: Option<Decimal>,
+    /// The builders that orders may carry. An empty list allows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builders: Option<Vec<Address>>,
+    /// Maximum fee of a builder, in tenths of a basis point. 0 allows no builder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_builder_fee: Option<u16>,
 }
 
 impl PolicyFields {
@@ -66,6 +75,8 @@ impl PolicyFields {
             orders_per_minute: self.orders_per_minute.or(tenant.orders_per_minute),
             reduce_only: self.reduce_only.or(tenant.reduce_only),
             max_slippage: self.max_slippage.or(tenant.max_slippage),
+            builders: self.builders.clone().or_else(|| tenant.builders.clone()),
+            max_builder_fee: self.max_builder_fee.or(tenant.max_builder_fee),
         }
     }
 
@@ -83,6 +94,8 @@ impl PolicyFields {
             reduce_only: self.reduce_only.unwrap_or(false),
             max_slippage: self.max_slippage.unwrap_or(percent(MAX_SLIPPAGE_PERCENT)),
             is_slippage_set: self.max_slippage.is_some(),
+            builders: self.builders.clone(),
+            max_builder_fee: self.max_builder_fee,
         }
     }
 }
@@ -106,6 +119,10 @@ pub struct Policy {
     pub max_slippage: Decimal,
     /// Whether someone has set the slippage. A market order without a bound is refused only then.
     pub is_slippage_set: bool,
+    /// The builders that orders may carry; `None` means the deployment's, whichever it is.
+    pub builders: Option<Vec<Address>>,
+    /// Maximum fee of a builder, in tenths of a basis point.
+    pub max_builder_fee: Option<u16>,
 }
 
 /// Returns whether a policy allows anything that another one refuses: whether any field is wider.
@@ -117,15 +134,8 @@ pub fn loosens(from: &Policy, to: &Policy) -> bool {
 /// Returns the tighter value of each field: the policy that allows only what both allow.
 #[must_use]
 pub fn tighter(one: &Policy, other: &Policy) -> Policy {
-    let symbols = match (&one.symbols, &other.symbols) {
-        (Some(one), Some(other)) => {
-            Some(other.iter().filter(|symbol| one.contains(symbol)).cloned().collect())
-        }
-        (Some(only), None) | (None, Some(only)) => Some(only.clone()),
-        (None, None) => None,
-    };
     Policy {
-        symbols,
+        symbols: common(one.symbols.as_deref(), other.symbols.as_deref()),
         max_order_notional: one.max_order_notional.min(other.max_order_notional),
         max_position_notional: least(one.max_position_notional, other.max_position_notional),
         max_leverage: least(one.max_leverage, other.max_leverage),
@@ -133,6 +143,18 @@ pub fn tighter(one: &Policy, other: &Policy) -> Policy {
         reduce_only: one.reduce_only || other.reduce_only,
         max_slippage: one.max_slippage.min(other.max_slippage),
         is_slippage_set: one.is_slippage_set || other.is_slippage_set,
+        builders: common(one.builders.as_deref(), other.builders.as_deref()),
+        max_builder_fee: least(one.max_builder_fee, other.max_builder_fee),
+    }
+}
+
+/// Returns what both lists have, in the sequence of the second one. A missing list has everything.
+fn common<T: PartialEq + Clone>(one: Option<&[T]>, other: Option<&[T]>) -> Option<Vec<T>> {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            Some(other.iter().filter(|entry| one.contains(entry)).cloned().collect())
+        }
+        (one, other) => one.or(other).map(<[T]>::to_vec),
     }
 }
 

@@ -266,7 +266,16 @@ pub(super) fn all(exchange: Exchange, action: Action, errors: Vec<TradeError>) -
 }
 
 pub(crate) fn place(exchange: Exchange) -> Vec<ApiError> {
+    const BUILDER_LIMITS: [(PolicyRule, &str); 2] = [
+        (PolicyRule::Builder, "0x8c967E73E7B15087c42A10D344cFf4c96D877f1D"),
+        (PolicyRule::BuilderFee, "50"),
+    ];
     let mut errors = signed();
+    errors.extend(
+        BUILDER_LIMITS.map(|(rule, limit)| {
+            TradeError::Policy(PolicyRefusal { rule, limit: limit.to_owned() })
+        }),
+    );
     errors.extend(id_reused());
     let mut errors = all(exchange, Action::Place, errors);
     if let Some(id) = id() {
@@ -371,6 +380,8 @@ pub(crate) fn policy_request() -> Vec<ApiError> {
         r#"{"reduceOnly":"yes"}"#,
         r#"{"symbols":"BTC"}"#,
         r#"{"symbols":["a b"]}"#,
+        r#"{"builders":["0x1"]}"#,
+        r#"{"maxBuilderFee":101}"#,
         r#"{"maxOrder":"1"}"#,
     ];
     failures(&bodies, |body| SetTradingPolicy::read(&HeaderMap::new(), &Uri::default(), body))

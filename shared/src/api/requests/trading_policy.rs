@@ -1,5 +1,7 @@
 //! Requests for trading policies.
 
+use domain::builder::BuilderFee;
+use domain::eth::Address;
 use http::{HeaderMap, Uri};
 use utoipa::ToSchema;
 
@@ -19,6 +21,9 @@ const MAX_LEVERAGE: u64 = 1_000;
 
 /// Maximum number of orders in a minute that a policy can state.
 const MAX_ORDERS_PER_MINUTE: u64 = 100_000;
+
+/// Maximum number of builders in a policy. Hyperliquid allows ten for each account.
+const MAX_BUILDERS: usize = 10;
 
 /// `PUT /api/trading/policy`. It replaces the whole policy: a missing field of a wallet's override
 /// has the tenant's value, and a missing field of the tenant's has the default. A wallet's field
@@ -53,6 +58,13 @@ pub struct SetTradingPolicy {
     /// Default: 0.1.
     #[schema(value_type = Option<schema::DecimalText>)]
     pub max_slippage: Option<Decimal>,
+    /// The builders that orders may carry. An empty list allows none. Absent: the deployment's.
+    #[schema(value_type = Option<Vec<schema::AddressText>>, max_items = 10)]
+    pub builders: Option<Vec<Address>>,
+    /// Maximum fee of a builder, in tenths of a basis point: 50 is 0.05 %. 0 allows no builder.
+    /// Absent: the deployment's fee.
+    #[schema(value_type = Option<u16>, minimum = 0, maximum = 100)]
+    pub max_builder_fee: Option<u16>,
 }
 
 impl SetTradingPolicy {
@@ -71,6 +83,8 @@ impl SetTradingPolicy {
             orders_per_minute: count(body, "ordersPerMinute", 0, MAX_ORDERS_PER_MINUTE)?,
             reduce_only: body.optional_flag("reduceOnly")?,
             max_slippage: slippage(body)?,
+            builders: body.texts("builders")?.map(|texts| builders(&texts)).transpose()?,
+            max_builder_fee: builder_fee(body)?,
         })
     }
 
@@ -86,6 +100,8 @@ impl SetTradingPolicy {
             orders_per_minute,
             reduce_only,
             max_slippage,
+            builders,
+            max_builder_fee,
         } = self;
         let fields = PolicyFields {
             symbols,
@@ -95,6 +111,8 @@ impl SetTradingPolicy {
             orders_per_minute,
             reduce_only,
             max_slippage,
+            builders,
+            max_builder_fee,
         };
         (wallet_id_or_address, fields)
     }
@@ -112,6 +130,23 @@ fn symbols(texts: &[&str]) -> Result<Vec<String>, ApiError> {
         )),
     };
     texts.iter().map(symbol).collect()
+}
+
+fn builders(texts: &[&str]) -> Result<Vec<Address>, ApiError> {
+    if texts.len() > MAX_BUILDERS {
+        let error = format!("builders must have at most {MAX_BUILDERS} entries");
+        return Err(ApiError::bad_request(error));
+    }
+    let address = |text: &&str| match text.parse() {
+        Ok(address) => Ok(address),
+        Err(_) => Err(ApiError::bad_request("builders must have addresses: 0x and 40 hex digits")),
+    };
+    texts.iter().map(address).collect()
+}
+
+fn builder_fee(body: &JsonBody) -> Result<Option<u16>, ApiError> {
+    let number = body.number("maxBuilderFee", 0..=BuilderFee::MAX.into())?;
+    Ok(number.and_then(|number| u16::try_from(number).ok()))
 }
 
 fn decimal(body: &JsonBody, field: &str) -> Result<Option<Decimal>, ApiError> {

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use domain::clock::Clock;
+use domain::eth::Address;
 use domain::ids::{Tenant, WalletRef};
 use domain::random::Random;
 use http::{HeaderMap, Uri};
@@ -163,6 +164,13 @@ struct FieldsData {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::NumberText, required = false)]
     max_slippage: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<schema::AddressText>, required = false)]
+    builders: Option<Vec<Address>>,
+    /// In tenths of a basis point.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u16, required = false)]
+    max_builder_fee: Option<u16>,
 }
 
 impl From<&PolicyFields> for FieldsData {
@@ -175,6 +183,8 @@ impl From<&PolicyFields> for FieldsData {
             orders_per_minute: fields.orders_per_minute,
             reduce_only: fields.reduce_only,
             max_slippage: fields.max_slippage.map(|it| it.text()),
+            builders: fields.builders.clone(),
+            max_builder_fee: fields.max_builder_fee,
         }
     }
 }
@@ -189,6 +199,8 @@ impl From<&Policy> for FieldsData {
             orders_per_minute: Some(policy.orders_per_minute),
             reduce_only: Some(policy.reduce_only),
             max_slippage: Some(policy.max_slippage.text()),
+            builders: policy.builders.clone(),
+            max_builder_fee: policy.max_builder_fee,
         }
     }
 }

@@ -76,11 +76,15 @@ pub enum PolicyRule {
     Slippage,
     /// The leverage is too high.
     Leverage,
+    /// The builder is not in the list.
+    Builder,
+    /// The builder's fee is too high.
+    BuilderFee,
 }
 
 impl PolicyRule {
     /// All rules, in declaration order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Symbol,
         Self::OrderNotional,
         Self::PositionNotional,
@@ -88,6 +92,8 @@ impl PolicyRule {
         Self::ReduceOnly,
         Self::Slippage,
         Self::Leverage,
+        Self::Builder,
+        Self::BuilderFee,
     ];
 
     /// Returns the word in `reason`.
@@ -101,6 +107,8 @@ impl PolicyRule {
             Self::ReduceOnly => "REDUCE_ONLY",
             Self::Slippage => "SLIPPAGE",
             Self::Leverage => "LEVERAGE",
+            Self::Builder => "BUILDER",
+            Self::BuilderFee => "BUILDER_FEE",
         }
     }
 }

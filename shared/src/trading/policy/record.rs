@@ -90,7 +90,7 @@ pub struct MayNotLoosen;
 type CopyField = fn(&PolicyFields, &mut PolicyFields);
 
 /// All fields of a policy.
-const FIELDS: [CopyField; 7] = [
+const FIELDS: [CopyField; 9] = [
     |from, to| to.symbols.clone_from(&from.symbols),
     |from, to| to.max_order_notional = from.max_order_notional,
     |from, to| to.max_position_notional = from.max_position_notional,
@@ -98,6 +98,8 @@ const FIELDS: [CopyField; 7] = [
     |from, to| to.orders_per_minute = from.orders_per_minute,
     |from, to| to.reduce_only = from.reduce_only,
     |from, to| to.max_slippage = from.max_slippage,
+    |from, to| to.builders.clone_from(&from.builders),
+    |from, to| to.max_builder_fee = from.max_builder_fee,
 ];
 
 impl PendingPolicy {

@@ -59,8 +59,13 @@ impl Grant {
             &width(then.max_leverage),
             width(granted.max_leverage),
         );
+        let (_, max_builder_fee) = raised(
+            width(tenant.max_builder_fee),
+            &width(then.max_builder_fee),
+            width(granted.max_builder_fee),
+        );
         Policy {
-            symbols: raised_symbols(
+            symbols: raised_list(
                 tenant.symbols,
                 then.symbols.as_deref(),
                 granted.symbols.as_deref(),
@@ -80,6 +85,12 @@ impl Grant {
             reduce_only: !raised(!tenant.reduce_only, &!then.reduce_only, !granted.reduce_only),
             max_slippage: raised(tenant.max_slippage, &then.max_slippage, granted.max_slippage),
             is_slippage_set: tenant.is_slippage_set,
+            builders: raised_list(
+                tenant.builders,
+                then.builders.as_deref(),
+                granted.builders.as_deref(),
+            ),
+            max_builder_fee,
         }
     }
 }
@@ -95,20 +106,20 @@ fn raised<T: Ord>(tenant: T, then: &T, granted: T) -> T {
     if tenant >= *then { tenant.max(granted) } else { tenant }
 }
 
-/// Returns the markets of the tenant, and those that are granted while the tenant still has all
-/// that it had.
-fn raised_symbols(
-    tenant: Option<Vec<String>>,
-    then: Option<&[String]>,
-    granted: Option<&[String]>,
-) -> Option<Vec<String>> {
+/// Returns the entries of the tenant's list, and those that are granted while the tenant still has
+/// all that it had. A missing list has everything.
+fn raised_list<T: PartialEq + Clone>(
+    tenant: Option<Vec<T>>,
+    then: Option<&[T]>,
+    granted: Option<&[T]>,
+) -> Option<Vec<T>> {
     let mut tenant = tenant?;
-    if !then.is_some_and(|then| then.iter().all(|symbol| tenant.contains(symbol))) {
+    if !then.is_some_and(|then| then.iter().all(|entry| tenant.contains(entry))) {
         return Some(tenant);
     }
-    for symbol in granted? {
-        if !tenant.contains(symbol) {
-            tenant.push(symbol.clone());
+    for entry in granted? {
+        if !tenant.contains(entry) {
+            tenant.push(entry.clone());
         }
     }
     Some(tenant)

@@ -1,3 +1,4 @@
+use domain::builder::Builder;
 use domain::ids::Exchange;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -19,7 +20,7 @@ fn key(id: &str) -> OrderKey {
     OrderKey::new(&tenant, Uuid::nil(), Exchange::Aster, &id.parse().unwrap())
 }
 
-fn order(id: &str, side: Side, notional: &str) -> Priced {
+pub(super) fn order(id: &str, side: Side, notional: &str) -> Priced {
     Priced {
         key: key(id),
         symbol: "BTCUSDT".to_owned(),
@@ -243,8 +244,12 @@ fn some_decimal() -> impl Strategy<Value = Option<Decimal>> {
 pub(super) fn some_fields() -> impl Strategy<Value = PolicyFields> {
     let symbols = prop::option::of(prop::sample::subsequence(vec!["A", "B", "C"], 0..=3));
     let numbers = (some_decimal(), some_decimal(), some_decimal());
-    (symbols, numbers, prop::option::of(0_u32..4), prop::option::of(any::<bool>())).prop_map(
-        |(symbols, (order, position, slippage), rate, reduce_only)| PolicyFields {
+    let builders = [1, 2].map(|nth| format!("0x{nth:040x}").parse::<Address>().unwrap());
+    let builders = prop::option::of(prop::sample::subsequence(builders.to_vec(), 0..=2));
+    let builder = (builders, prop::option::of(0_u16..4));
+    let flags = prop::option::of(any::<bool>());
+    (symbols, numbers, prop::option::of(0_u32..4), flags, builder).prop_map(
+        |(symbols, (order, position, slippage), rate, reduce_only, builder)| PolicyFields {
             symbols: symbols.map(|names| names.into_iter().map(str::to_owned).collect()),
             max_order_notional: order,
             max_position_notional: position,
@@ -252,6 +257,8 @@ pub(super) fn some_fields() -> impl Strategy<Value = PolicyFields> {
             orders_per_minute: rate,
             reduce_only,
             max_slippage: slippage,
+            builders: builder.0,
+            max_builder_fee: builder.1,
         },
     )
 }
@@ -279,8 +286,11 @@ proptest! {
         to in some_fields(),
         orders in prop::collection::vec(some_order(), 1..4),
         position in 0_u128..40,
+        (builder, fee) in (1_u64..4, 1_u16..5),
     ) {
         let (from, to) = (from.effective(), to.effective());
+        let address = format!("0x{builder:040x}").parse().unwrap();
+        let builder = Some(Builder { address, fee: fee.try_into().unwrap() });
         let of = |policy: &Policy| {
             let known = MarketExposure {
                 position: Decimal::new(position, 1).unwrap(),
@@ -290,7 +300,9 @@ proptest! {
             let exposure =
                 Exposure(["A", "B"].map(|name| (name.to_owned(), known)).into_iter().collect());
             let ledger = Ledger::default();
-            check(policy, &ledger, Some(&exposure), &orders, Exchange::Hyperliquid, NOW_US).is_ok()
+            let exchange = Exchange::Hyperliquid;
+            check(policy, &ledger, Some(&exposure), &orders, exchange, NOW_US).is_ok()
+                && allowed_builder(policy, builder, &orders).is_ok()
         };
         prop_assert!(loosens(&from, &to) || !of(&to) || of(&from));
         prop_assert!(!loosens(&from, &from));

@@ -252,12 +252,17 @@ fn policy_request_names_its_field() {
         "ordersPerMinute": 0,
         "reduceOnly": false,
         "maxSlippage": "0.01",
+        "builders": ["0x8c967e73e7b15087c42a10d344cff4c96d877f1d"],
+        "maxBuilderFee": 0,
     }))
     .unwrap()
     .fields();
     assert!(names.is_none() && fields.max_position_notional.is_none());
     assert_eq!((fields.orders_per_minute, fields.reduce_only), (Some(0), Some(false)));
     assert_eq!(fields.max_order_notional.unwrap().text(), "1000.5");
+    let builders: Vec<_> = fields.builders.unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(builders, ["0x8c967E73E7B15087c42A10D344cFf4c96D877f1D"]);
+    assert_eq!(fields.max_builder_fee, Some(0));
     for (value, error) in [
         (json!({"maxOrderNotional": 1}), "maxOrderNotional must be a string"),
         (json!({"maxOrderNotional": "1e3"}), "maxOrderNotional must be a decimal number"),
@@ -267,6 +272,9 @@ fn policy_request_names_its_field() {
         (json!({"symbols": vec!["BTC"; 101]}), "symbols must have at most 100 entries"),
         (json!({"symbols": [""]}), "symbols must have entries of 1 to 40 characters"),
         (json!({"reduceOnly": 1}), "reduceOnly must be true or false"),
+        (json!({"builders": ["0x1"]}), "builders must have addresses: 0x and 40 hex digits"),
+        (json!({"builders": vec!["0x1"; 11]}), "builders must have at most 10 entries"),
+        (json!({"maxBuilderFee": 101}), "maxBuilderFee must be a whole number from 0 to 100"),
         (json!({"maxOrder": "1"}), "Unknown field: maxOrder"),
     ] {
         let refused = read(value).unwrap_err();

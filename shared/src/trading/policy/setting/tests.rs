@@ -1,3 +1,4 @@
+use domain::eth::Address;
 use proptest::prelude::*;
 
 use super::*;
@@ -6,6 +7,10 @@ use crate::trading::policy::{loosens, tests::some_fields};
 
 fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
+}
+
+fn address(number: u64) -> Address {
+    format!("0x{number:040x}").parse().unwrap()
 }
 
 fn order(notional: &str) -> PolicyFields {
@@ -35,6 +40,8 @@ fn override_does_not_pin_the_limits_of_its_tenant() {
         orders_per_minute: Some(300),
         reduce_only: Some(false),
         max_slippage: Some(decimal("0.1")),
+        builders: Some(vec![address(1)]),
+        max_builder_fee: Some(100),
     };
     let brake = PolicyFields {
         symbols: Some(vec![]),
@@ -44,6 +51,8 @@ fn override_does_not_pin_the_limits_of_its_tenant() {
         orders_per_minute: Some(1),
         reduce_only: Some(true),
         max_slippage: Some(decimal("0.01")),
+        builders: Some(vec![]),
+        max_builder_fee: Some(0),
     };
     let setting = Setting { policy: pinned, grant: None };
     assert_eq!(setting.effective(Some(&brake)), brake.effective());
@@ -80,6 +89,29 @@ fn granted_market_ends_with_a_market_that_the_tenant_drops() {
     assert_eq!(symbols(&PolicyFields::default()), ["BTC", "ETH"]);
 }
 
+/// The limits of the builder follow the same rules: a wallet has the tighter ones, and a grant ends
+/// when its tenant tightens them.
+#[test]
+fn override_tightens_the_builder_and_a_grant_ends_with_it() {
+    let builder = |builders: &[u64], max_builder_fee| PolicyFields {
+        builders: Some(builders.iter().map(|number| address(*number)).collect()),
+        max_builder_fee: Some(max_builder_fee),
+        ..PolicyFields::default()
+    };
+    let limits = |setting: &Setting, tenant: &PolicyFields| {
+        let policy = setting.effective(Some(tenant));
+        (policy.builders.unwrap(), policy.max_builder_fee.unwrap())
+    };
+    let none = Setting { policy: builder(&[], 0), grant: None };
+    assert_eq!(limits(&none, &builder(&[1], 50)), (vec![], 0));
+    let plain = Setting { policy: builder(&[1, 2], 100), grant: None };
+    assert_eq!(limits(&plain, &builder(&[1], 50)), (vec![address(1)], 50));
+    let grant = Grant { policy: builder(&[1, 2], 100), tenant: builder(&[1], 50) };
+    let granted = Setting { grant: Some(grant), ..plain };
+    assert_eq!(limits(&granted, &builder(&[1], 50)), (vec![address(1), address(2)], 100));
+    assert_eq!(limits(&granted, &builder(&[], 49)), (vec![], 49));
+}
+
 proptest! {
     /// Whatever a wallet's record states: without a grant it allows nothing that its tenant refuses,
     /// and a tenant that tightens its policy tightens every wallet's.
@@ -111,6 +143,8 @@ proptest! {
             orders_per_minute: Some(0),
             reduce_only: Some(true),
             max_slippage: Some(Decimal::ZERO),
+            builders: Some(vec![]),
+            max_builder_fee: Some(0),
         };
         let stopped = setting.effective(Some(&braked));
         let never = then.max_order_notional == Some(Decimal::ZERO);

@@ -59,6 +59,36 @@ async fn tightening_is_immediate_and_loosening_waits_and_requires_admin() {
     assert!(later.body["data"].get("pending").is_none());
 }
 
+/// A tenant may only lower the builder's fee. More requires an admin, and waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn builder_is_tightened_at_once_and_loosened_by_an_admin_after_the_delay() {
+    const BUILDER: &str = "0x8c967E73E7B15087c42A10D344cFf4c96D877f1D";
+    let app = TestApp::start().await;
+    let trade = key(&app, &[Scope::Trade]).await;
+    let admin = key(&app, &[Scope::Trade, Scope::Admin]).await;
+    let policy = |builders: &[&str], fee: u16| {
+        let builders: Vec<_> = builders.iter().map(|address| address.to_lowercase()).collect();
+        json!({ "builders": builders, "maxBuilderFee": fee })
+    };
+    let one = set(&app, &trade, PATH, policy(&[BUILDER], 50)).await;
+    assert_eq!(one.status, 200, "{one:?}");
+    assert_eq!(one.body["data"]["policy"], json!({ "builders": [BUILDER], "maxBuilderFee": 50 }));
+    assert_eq!(one.body["data"]["effective"]["builders"], json!([BUILDER]));
+    for wider in [json!({}), policy(&[BUILDER], 51), json!({ "maxBuilderFee": 50 })] {
+        let refused = set(&app, &trade, PATH, wider).await;
+        assert_eq!((refused.status, refused.text("/code")), (403, "SCOPE_MISSING"), "{refused:?}");
+    }
+    let none = set(&app, &trade, PATH, policy(&[], 0)).await;
+    assert_eq!(none.body["data"]["effective"]["maxBuilderFee"], 0, "{none:?}");
+    app.clock.advance_ms(DAY_MS + 1);
+    let pending = set(&app, &admin, PATH, policy(&[BUILDER], 60)).await;
+    assert_eq!(pending.body["data"]["effective"]["builders"], json!([]), "{pending:?}");
+    assert_eq!(pending.body["data"]["pending"]["policy"]["maxBuilderFee"], 60);
+    app.clock.advance_ms(DAY_MS + 1);
+    let later = app.send_as(&trade, (Method::GET, PATH), None).await;
+    assert_eq!(later.body["data"]["effective"]["maxBuilderFee"], 60, "{later:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn override_of_a_wallet_tightens_single_fields() {
     let app = TestApp::start().await;

@@ -11,6 +11,7 @@ use crate::store::{
     AgentRecord, CredentialRecord, CredentialState, TradingAccount, TradingView, WalletRecord,
 };
 use crate::trading::ids::OrderKey;
+use crate::trading::ledger::Ledger;
 
 impl Trader {
     /// Finds a caller's wallet. It reads nothing for a wallet id, whose existence
@@ -57,11 +58,20 @@ impl Trader {
     }
 
     /// Returns the builder that an order of this credential carries: the deployment's, with a fee that
-    /// the wallet has approved. A wallet that has approved another builder, or none, carries none.
-    pub(super) fn builder_of(&self, credential: &CredentialRecord) -> Option<Builder> {
+    /// the wallet has approved. A wallet that has approved another builder, or none, carries none. Nor
+    /// does one whose builder the exchange has refused lately.
+    pub(super) fn builder_of(
+        &self,
+        credential: &CredentialRecord,
+        ledger: &Ledger,
+    ) -> Option<Builder> {
         let (wanted, approved) = (self.builder?, credential.builder?);
-        let fee = wanted.fee.min(approved.fee);
-        (approved.address == wanted.address).then_some(Builder { fee, ..wanted })
+        if approved.address != wanted.address
+            || ledger.omits_builder(credential.agent, self.now_ms())
+        {
+            return None;
+        }
+        Some(Builder { fee: wanted.fee.min(approved.fee), ..wanted })
     }
 
     /// Opens the key of the credential's agent.

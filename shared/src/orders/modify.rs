@@ -152,7 +152,17 @@ impl Trader {
         };
         let asker = Asker { wallet: view.wallet.address, key: Some(key) };
         let (markets, replaced) = (&[plan.market], Some(plan.found));
-        let request = Request { account, view, policy, priced, markets, asker, replaced };
+        let request = Request {
+            account,
+            view,
+            policy,
+            priced,
+            markets,
+            asker,
+            replaced,
+            refused_builder: None,
+            until_ms,
+        };
         match self.reserve(request, make).await {
             Ok(mut reserving) => match reserving.pop() {
                 Some(Reserving { record, .. }) => Ok(record),

@@ -8,8 +8,8 @@ use super::view::{self, PlacedOrder};
 use super::{TradeError, Trader};
 use crate::exchanges::trade::{Placed, TradeCode, TradeRefusal};
 use crate::store::{
-    LegKind, OrderLost, OrderRecord, OrderState, Settling, StoredLeg, StoredOutcome, StoredRefusal,
-    TradingAccount,
+    LegKind, MovedOrder, OrderLost, OrderRecord, OrderState, Settling, StoredLeg, StoredOutcome,
+    StoredRefusal, TradingAccount,
 };
 use crate::trading::decimal::Decimal;
 use crate::trading::ids::Leg;
@@ -206,6 +206,26 @@ pub(super) fn merged(records: &[OrderRecord], written: Vec<OrderRecord>) -> Vec<
     merged
 }
 
+/// Returns the outcomes of a call whose lease another call has taken over, in the sequence of their
+/// writes. This call can have been held up for so long that the other one has proven its bytes to be
+/// dead, and has signed the order again. The refusal of the old bytes says nothing about the order
+/// then, so the record of the other call is the outcome.
+pub(super) fn present_or_own(moved: &[MovedOrder], own: Vec<OrderRecord>) -> Vec<OrderRecord> {
+    let latest = |(index, own): (usize, OrderRecord)| {
+        let present = moved.iter().find(|it| it.index == index);
+        let present = present.and_then(|it| it.record.as_deref());
+        present.filter(|present| overrules(present, &own)).cloned().unwrap_or(own)
+    };
+    own.into_iter().enumerate().map(latest).collect()
+}
+
+/// Returns whether a present record says more about an order than the outcome of a call that was
+/// overtaken. What the exchange has accepted is certain.
+fn overrules(present: &OrderRecord, own: &OrderRecord) -> bool {
+    let state = own.change.as_ref().map_or(own.state, |change| change.state);
+    present.generation != own.generation || (present.is_at_rest() && state != OrderState::Placed)
+}
+
 impl Trader {
     /// Stores the outcomes of a submission's orders, the lead's first, and returns the records. A
     /// write that fails is logged: the caller still receives the outcome, and a repeat or the job
@@ -223,9 +243,9 @@ impl Trader {
         let settled: Vec<_> = settling.iter().map(|it| it.record.clone()).collect();
         let stored = match self.store.settle(account, settling).await {
             Ok(stored) => stored,
-            Err(OrderLost::Moved(_)) => {
+            Err(OrderLost::Moved(moved)) => {
                 tracing::warn!("another call has resolved the order before this one");
-                settled
+                present_or_own(&moved, settled)
             }
             Err(OrderLost::Store(error)) => {
                 tracing::warn!(%error, "the outcome of an order is not stored");
@@ -289,6 +309,23 @@ mod tests {
         let limited = TradeCode::RateLimited { retry_after_s: 30 };
         assert!(matches!(code_of(word(limited)), TradeCode::RateLimited { .. }));
         assert_eq!(code_of("a later version's word"), TradeCode::OrderRejected);
+    }
+
+    /// The words in records of the first version with orders.
+    #[test]
+    fn codes_of_stored_samples_are_known() {
+        let read = |text: &str| -> OrderRecord {
+            let item: serde_dynamo::Item = serde_json::from_str(text).unwrap();
+            platform::items::from_item("order", item.into()).unwrap()
+        };
+        let changed = read(include_str!("../../tests/samples/order.v1.json"));
+        let refusal = changed.change.unwrap().refusal.unwrap();
+        assert_eq!(refusal_of(&refusal).code, TradeCode::TickSize);
+        let refused = read(include_str!("../../tests/samples/order-refused.v1.json"));
+        let Some(StoredOutcome::Refused(refusal)) = refused.outcome else {
+            panic!("a refused order")
+        };
+        assert_eq!(refusal_of(&refusal).code, TradeCode::InsufficientFunds);
     }
 
     #[test]

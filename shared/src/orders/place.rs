@@ -12,40 +12,37 @@
 
 mod batch;
 mod known;
+mod placement;
+mod progress;
+mod refusals;
 mod send;
 
-use domain::builder::Builder;
-use domain::eth::AgentKey;
 use domain::ids::WalletRef;
 
 use super::access::ensure_not_frozen;
-use super::client::call::{Asker, Unsigned};
+use super::client::call::Asker;
 use super::outcome::{result_of, wait_s};
-use super::plan::{self, Planned, Signing};
+use super::plan;
 use super::reserve::{NotReserved, Request};
 use super::resolve::{Case, REQUEST_WAIT_MS, Resolution};
 use super::view::{OrderToPlace, PlacedOrder, Placing};
 use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
-use crate::store::{
-    OrderRecord, OrderState, Reserving, Seen, SubmissionKind, TradingAccount, TradingView,
-};
+use crate::store::{CredentialRecord, OrderRecord, TradingAccount, TradingView};
 use crate::trading::ids::ClientOrderId;
-use crate::trading::order::{ClosedMarket, Fingerprint, OrderFault};
-use crate::trading::policy::Policy;
+use crate::trading::order::OrderFault;
 pub(super) use batch::Batch;
 use batch::Wanted;
 pub(super) use known::is_about_the_service;
 use known::{Known, known};
-use send::Refusals;
+use placement::Placement;
+use progress::Progress;
+use refusals::Refusals;
 pub(super) use send::{is_worth_resending, lease_until_ms};
 
 /// Maximum number of passes of a request over its orders. Each pass after the first follows a
 /// change by another request, a resolved outcome, or a refusal that a new signature can repair.
-const PASSES: u32 = 4;
-
-/// The wait before orders are signed again after such a refusal, in milliseconds.
-const RENEWAL_WAIT_MS: u64 = 700;
+const PASSES: u32 = 5;
 
 /// What one pass has come to.
 enum Pass {
@@ -80,18 +77,20 @@ impl Trader {
         batch: &Batch,
         until_ms: u64,
     ) -> Result<Placing, TradeError> {
-        let mut renewals = Refusals::default();
-        let mut last = None;
+        let mut progress = Progress::default();
         for _ in 0..PASSES {
-            match self.pass(account, batch, until_ms, &mut renewals, &mut last).await? {
-                Pass::Done(placing) => return Ok(placing),
-                Pass::Again => {}
+            match self.pass(account, batch, until_ms, &mut progress).await {
+                Ok(Pass::Done(placing)) => return Ok(placing),
+                Ok(Pass::Again) => {}
+                Err(error) => return progress.ended(account, batch, error),
             }
         }
         // Every pass has met another request for the same orders, or its policy was too old.
         let first = batch.orders.first().ok_or(TradeError::NoOrder)?;
         let client_order_id = first.id.clone();
-        Err(last.unwrap_or(TradeError::InProgress { client_order_id, retry_after_s: 1 }))
+        let in_progress = TradeError::InProgress { client_order_id, retry_after_s: 1 };
+        let error = progress.last.take().unwrap_or(in_progress);
+        progress.ended(account, batch, error)
     }
 
     /// Returns the id of an order: the given one, one derived from the `Idempotency-Key`, or a drawn
@@ -113,21 +112,37 @@ impl Trader {
         })
     }
 
-    /// Returns each order with its id: the given one, one derived from the `Idempotency-Key`, or a
-    /// drawn one.
+    /// Gives each order of a request an id, and returns the ids: the given one, one derived from the
+    /// `Idempotency-Key`, or a drawn one. A caller does this before anything else, so that each of
+    /// its responses can state the ids.
+    ///
+    /// # Errors
+    /// Fails when a given id is reserved, or the system returns no random bytes.
+    pub fn assign_ids<'a>(
+        &self,
+        orders: impl IntoIterator<Item = &'a mut Option<ClientOrderId>>,
+        key: Option<&str>,
+    ) -> Result<Vec<ClientOrderId>, TradeError> {
+        // The first derived id of a batch is that of a single order, so that the same key with both
+        // is refused.
+        let mut has_first = false;
+        let ids = orders.into_iter().enumerate().map(|(index, given)| {
+            let id = self.id_of(given.as_ref(), key, has_first.then_some(index))?;
+            has_first |= given.is_none();
+            *given = Some(id.clone());
+            Ok(id)
+        });
+        ids.collect()
+    }
+
+    /// Returns each order with its id; see [`Trader::assign_ids`].
     fn ids<'a>(
         &self,
         orders: &'a [OrderToPlace],
         key: Option<&str>,
     ) -> Result<Vec<(ClientOrderId, &'a OrderToPlace)>, TradeError> {
-        // The first derived id of a batch is that of a single order, so that the same key with both
-        // is refused.
-        let first = orders.iter().position(|order| order.client_order_id.is_none());
-        let named = orders.iter().enumerate().map(|(index, order)| {
-            let place = (first != Some(index)).then_some(index);
-            Ok((self.id_of(order.client_order_id.as_ref(), key, place)?, order))
-        });
-        named.collect()
+        let mut given: Vec<_> = orders.iter().map(|order| order.client_order_id.clone()).collect();
+        Ok(self.assign_ids(&mut given, key)?.into_iter().zip(orders).collect())
     }
 
     /// Looks at the records once, and places what is to be placed.
@@ -136,8 +151,7 @@ impl Trader {
         account: &TradingAccount,
         batch: &Batch,
         until_ms: u64,
-        renewals: &mut Refusals,
-        last: &mut Option<TradeError>,
+        progress: &mut Progress,
     ) -> Result<Pass, TradeError> {
         let keys: Vec<_> = batch.orders.iter().map(|order| order.key).collect();
         // Metadata of the markets is read at the same time, because most requests need both.
@@ -154,24 +168,23 @@ impl Trader {
                 Ok(Pass::Done(Placing { orders: orders.collect(), is_replay: true }))
             }
             Known::Open(records) => {
-                self.resolve_known(account, &view, records, until_ms, last).await
+                self.resolve_known(account, &view, records, until_ms, &mut progress.last).await
             }
             Known::ToPlace { indices, others } => {
-                let has_builder = renewals.has_builder();
-                let indices = (indices.as_slice(), has_builder);
-                let records = match self.place_new(account, &view, batch, indices, until_ms).await {
+                progress.note(&view, batch, self.now_ms());
+                let (orders, refusals) = (indices.as_slice(), &progress.refusals);
+                let placing = ToPlace { batch, orders, refusals, until_ms };
+                let records = match self.place_new(account, &view, placing).await {
                     Ok(records) => records,
                     Err(NotReserved::Orders) => return Ok(Pass::Again),
                     Err(NotReserved::Policy) => {
-                        *last = Some(TradeError::OutOfTime);
+                        progress.last = Some(TradeError::OutOfTime);
                         return Ok(Pass::Again);
                     }
                     Err(NotReserved::Error(error)) => return Err(error),
                 };
-                if let Some(error) = renewals.renewable(&records) {
-                    *last = Some(error);
-                    // A node that does not know a new agent yet learns of it within seconds.
-                    self.clock().sleep_ms(RENEWAL_WAIT_MS).await;
+                if let Some(wait_ms) = progress.renews(self, &records) {
+                    self.clock().sleep_ms(wait_ms).await;
                     return Ok(Pass::Again);
                 }
                 self.count(&records);
@@ -222,24 +235,24 @@ impl Trader {
         &self,
         account: &TradingAccount,
         view: &TradingView,
-        batch: &Batch,
-        (indices, has_builder): (&[usize], bool),
-        until_ms: u64,
+        ToPlace { batch, orders, refusals, until_ms }: ToPlace<'_>,
     ) -> Result<Vec<OrderRecord>, NotReserved> {
         ensure_not_frozen(&view.wallet)?;
         let credential = self.credential(view)?;
-        let builder = self.builder_of(credential).filter(|_| has_builder);
         let planning = async {
-            let named = self.named(account, view, batch, indices).await?;
+            let named = self.named(account, view, batch, orders).await?;
             self.plan(&account.tenant, &named).await
         };
         let planned = self.before_sending(until_ms, planning).await?;
         let now_ms = self.now_ms();
         let policy = view.policy(now_ms);
-        let priced: Vec<_> = planned.iter().map(Planned::priced).collect();
+        let priced: Vec<_> = planned.iter().map(|order| refusals.priced(order)).collect();
         self.precheck(&policy, &view.ledger, &priced)?;
-        let placement = Placement::new(account, view, &policy, batch, &planned, now_ms)?;
-        let placement = Placement { builder, ..placement };
+        let builder = self.builder_of(credential, &view.ledger);
+        let builder = builder.filter(|_| refusals.builder().is_none());
+        let builder = self.allowed_builder(&policy, builder, &priced)?;
+        let mut placement = Placement::new(account, view, &policy, batch, &planned, now_ms)?;
+        placement.builder = builder;
         let weight = plan::weight(&placement.call()?);
         let opening = async {
             let taken = async { Ok(self.client.take(&account.tenant, weight).await?) };
@@ -250,7 +263,18 @@ impl Trader {
         let asker = Asker { wallet: view.wallet.address, key: Some(&key) };
         let (priced, markets) = (priced.as_slice(), markets.as_slice());
         let (policy, replaced) = (&policy, None);
-        let request = Request { account, view, policy, priced, markets, asker, replaced };
+        let refused_builder = refusals.builder().filter(|_| !is_new(credential, now_ms));
+        let request = Request {
+            account,
+            view,
+            policy,
+            priced,
+            markets,
+            asker,
+            replaced,
+            refused_builder,
+            until_ms,
+        };
         let make = |nonce| {
             self.ensure_time_to_send(until_ms)?;
             placement.reserving(self, nonce, &key)
@@ -259,6 +283,16 @@ impl Trader {
         let records = reserving.into_iter().map(|it| it.record).collect();
         Ok(self.send(account, view, &planned, records, until_ms).await?)
     }
+}
+
+/// How long a node of the exchange may not know an approval, in milliseconds.
+const APPROVAL_LAG_MS: u64 = 60_000;
+
+/// Returns whether the refusal of a builder can come from a node that does not know its approval yet.
+/// Such a refusal says nothing about the next orders.
+fn is_new(credential: &CredentialRecord, now_ms: u64) -> bool {
+    let created_at_ms = credential.created_at_ms.unwrap_or_default();
+    now_ms < created_at_ms.saturating_add(APPROVAL_LAG_MS)
 }
 
 /// Returns the error for orders whose outcome is open.
@@ -282,100 +316,14 @@ fn results<'a>(
     batch.orders.iter().filter_map(of).collect()
 }
 
-/// Orders about to be signed.
-struct Placement<'a> {
-    account: &'a TradingAccount,
-    view: &'a TradingView,
-    unit: &'a Fingerprint,
-    closes: &'a [ClosedMarket],
-    signings: Vec<(&'a Planned, Signing)>,
-    builder: Option<Builder>,
-    is_limited: bool,
-}
-
-impl<'a> Placement<'a> {
-    /// Chooses the generation of each order: the one after the record's, if there is one.
-    fn new(
-        account: &'a TradingAccount,
-        view: &'a TradingView,
-        policy: &Policy,
-        batch: &'a Batch,
-        planned: &'a [Planned],
-        now_ms: u64,
-    ) -> Result<Self, TradeError> {
-        let signings = planned.iter().map(|order| {
-            let signing = match view.order(&order.named.id, now_ms) {
-                None => Signing { generation: 0, created_at_ms: now_ms },
-                Some(record) => {
-                    let exhausted = TradeError::IdReused {
-                        client_order_id: order.named.id.clone(),
-                        is_exhausted: true,
-                    };
-                    let generation = record.generation.checked_add(1).ok_or(exhausted)?;
-                    Signing { generation, created_at_ms: record.created_at_ms }
-                }
-            };
-            Ok((order, signing))
-        });
-        let signings = signings.collect::<Result<_, TradeError>>()?;
-        let is_limited = policy.max_position_notional.is_some();
-        let Batch { unit, closes, .. } = batch;
-        Ok(Self { account, view, unit, closes, signings, builder: None, is_limited })
-    }
-
-    fn call(&self) -> Result<Unsigned, TradeError> {
-        plan::call(self.account.exchange, &self.signings, self.builder)
-    }
-
-    /// Signs the orders with a nonce, and returns the records to store.
-    fn reserving(
-        &self,
-        trader: &Trader,
-        nonce: u64,
-        key: &AgentKey,
-    ) -> Result<Vec<Reserving>, TradeError> {
-        let Self { account, view, signings, .. } = self;
-        let call = self.call()?;
-        let ids: Vec<_> = signings.iter().map(|(order, _)| order.named.id.clone()).collect();
-        let members = if ids.len() > 1 { ids.clone() } else { Vec::new() };
-        let asker = (view.wallet.address, key);
-        let wire = &trader.client.wire;
-        let submission =
-            wire.sign(&call, SubmissionKind::Place, nonce, asker, members, trader.clock())?;
-        let now_ms = trader.now_ms();
-        let lease_until_ms = lease_until_ms(now_ms);
-        let mut submission = Some(submission);
-        let reserving = signings.iter().map(|(order, signing)| {
-            let Planned { named, market, .. } = order;
-            let present = view.order(&named.id, now_ms);
-            let record = OrderRecord {
-                schema: platform::items::SCHEMA,
-                exchange: account.exchange,
-                wallet_id: account.wallet_id,
-                client_order_id: named.id.clone(),
-                fingerprint: named.fingerprint.clone(),
-                unit: self.unit.clone(),
-                generation: signing.generation,
-                placed_generation: 0,
-                revision: trader.random.uuid()?,
-                state: OrderState::Sending,
-                request: named.request.clone(),
-                symbol: market.stored(),
-                lead: ids.first().filter(|lead| **lead != named.id).cloned(),
-                // The first order carries the bytes.
-                submission: submission.take(),
-                carried: None,
-                closes: self.closes.to_vec(),
-                change: None,
-                outcome: None,
-                reserved: self.is_limited && !named.request.is_reducing(),
-                created_at_ms: signing.created_at_ms,
-                lease_until_ms,
-                expires_at_s: None,
-            };
-            let seen = present.map_or(Seen::Absent, |present| Seen::Revision(present.revision));
-            Ok(Reserving { record, seen })
-        });
-        reserving.collect()
-    }
+/// Orders of a request without an unresolved signature.
+#[derive(Clone, Copy)]
+struct ToPlace<'a> {
+    batch: &'a Batch,
+    /// Their indices.
+    orders: &'a [usize],
+    /// The refusals that the request has met.
+    refusals: &'a Refusals,
+    /// When the request must have sent them, Unix milliseconds.
+    until_ms: u64,
 }

@@ -1,6 +1,8 @@
 //! The transaction that stores orders with their signed bytes, and takes their nonce. It commits
 //! before the exchange receives anything.
 
+use domain::builder::Builder;
+use domain::eth::Address;
 use platform::metrics::{self, About, Metric};
 
 use super::client::call::Asker;
@@ -29,6 +31,10 @@ pub(super) struct Request<'a> {
     pub(super) asker: Asker<'a>,
     /// The order that these orders replace. It counts no more.
     pub(super) replaced: Option<&'a ExchangeOrder>,
+    /// The agent whose builder the exchange has refused for these orders. The ledger remembers it.
+    pub(super) refused_builder: Option<Address>,
+    /// When the request must have sent its bytes, Unix milliseconds.
+    pub(super) until_ms: u64,
 }
 
 /// Why nothing was reserved.
@@ -57,8 +63,9 @@ impl Trader {
         request: Request<'_>,
         make: impl Fn(u64) -> Result<Vec<Reserving>, TradeError> + Send + Sync,
     ) -> Result<Vec<Reserving>, NotReserved> {
-        let Request { account, view, policy, priced, .. } = request;
-        let mut turn = self.sequencer.turn(account.wallet_id).await;
+        let Request { account, view, policy, priced, until_ms, .. } = request;
+        let turn = async { Ok(self.sequencer.turn(account.wallet_id).await) };
+        let mut turn = self.before_sending(until_ms, turn).await?;
         let mut ledger = match turn.as_ref() {
             Some(known) if known.rev > view.ledger.rev => known.clone(),
             _ => view.ledger.clone(),
@@ -66,7 +73,7 @@ impl Trader {
         for _ in 0..ATTEMPTS {
             // Read after the ledger. The condition on the ledger's number makes it valid until the
             // transaction: every order that starts or ends under a limit changes the number.
-            let exposure = self.exposure(request).await?;
+            let exposure = self.before_sending(until_ms, self.exposure(request)).await?;
             let now_us = self.clock().now_us();
             let exchange = self.exchange();
             let next = policy::check(policy, &ledger, exposure.as_ref(), priced, exchange, now_us)
@@ -78,6 +85,10 @@ impl Trader {
             let final_at_ms = final_at_ms.ok_or(TradeError::DamagedOrder("no bytes"))?;
             let next = next.reserved_until(final_at_ms.saturating_add(READ_LAG_MS));
             let (policy_read_at_ms, now_ms) = (view.read_at_ms, now_us / 1_000);
+            let next = match request.refused_builder {
+                Some(agent) => next.with_builder_refused(agent, now_ms),
+                None => next,
+            };
             let time = ReserveTime { policy_read_at_ms, now_ms };
             match self.store.reserve(account, &reserving, &next, time).await {
                 Ok(()) => {
@@ -117,6 +128,17 @@ impl Trader {
     ) -> Result<(), TradeError> {
         let checked = policy::precheck(policy, ledger, priced, self.now_ms());
         checked.map_err(|refusal| self.refused(refusal))
+    }
+
+    /// Returns the builder that orders carry under a policy, or refuses them.
+    pub(super) fn allowed_builder(
+        &self,
+        policy: &Policy,
+        builder: Option<Builder>,
+        priced: &[Priced],
+    ) -> Result<Option<Builder>, TradeError> {
+        let allowed = policy::allowed_builder(policy, builder, priced);
+        allowed.map_err(|refusal| self.refused(refusal))
     }
 
     fn refused(&self, refusal: PolicyRefusal) -> TradeError {

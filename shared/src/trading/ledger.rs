@@ -1,11 +1,13 @@
-//! The trading ledger of a wallet at an exchange: its nonce, the orders of the last minute, and the
-//! notional that is reserved for orders under way. One conditional write changes all three.
+//! The trading ledger of a wallet at an exchange: its nonce, the orders of the last minute, the
+//! notional that is reserved for orders under way, and whether the exchange has refused the builder
+//! of its orders. One conditional write changes all of it.
 //!
 //! The functions are pure: they return the next ledger, and the store writes it on the condition
 //! that the present one is unchanged.
 
 use std::collections::BTreeMap;
 
+use domain::eth::Address;
 use domain::ids::Exchange;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,10 @@ pub const ASTER_NONCE_STEP: u64 = 16;
 /// The nonces of reads at the same time are spread over this many times [`ASTER_NONCE_STEP`].
 const READ_BLOCKS: u64 = 128;
 
+/// How long the orders of an agent carry no builder after the exchange has refused it, in
+/// milliseconds.
+pub const BUILDER_PAUSE_MS: u64 = 10 * 60 * 1_000;
+
 /// A wallet's ledger.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,6 +58,28 @@ pub struct Ledger {
     /// positions is set.
     #[serde(default)]
     pub reserved: BTreeMap<String, Reservation>,
+    /// The agent whose orders carry no builder for a time. Ledgers of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builder_refused: Option<BuilderRefused>,
+}
+
+/// An agent whose orders carry no builder, because the exchange has refused it. It holds for all
+/// processes, so that a refused builder does not cost every order a second signature.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BuilderRefused {
+    /// The agent. A rotation approves the builder again, so the orders of the next agent carry it.
+    pub agent: Address,
+    /// When they carry it again, Unix milliseconds.
+    pub until_ms: u64,
+}
+
+impl BuilderRefused {
+    /// Returns whether it holds at a time. An end that is further ahead came from a wrong clock.
+    const fn holds_at(self, now_ms: u64) -> bool {
+        let latest_ms = now_ms.saturating_add(BUILDER_PAUSE_MS + MAX_AHEAD_MS);
+        now_ms < self.until_ms && self.until_ms <= latest_ms
+    }
 }
 
 /// The notional of an order that reads of the exchange may not show yet: it is under way, or its
@@ -83,7 +111,15 @@ const fn is_zero(number: &u64) -> bool {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { schema: 1, rev: 0, nonce: 0, slot: 0, orders: [0; SLOTS], reserved: BTreeMap::new() }
+        Self {
+            schema: 1,
+            rev: 0,
+            nonce: 0,
+            slot: 0,
+            orders: [0; SLOTS],
+            reserved: BTreeMap::new(),
+            builder_refused: None,
+        }
     }
 }
 
@@ -92,8 +128,8 @@ impl Ledger {
         usize::try_from(slot % SLOTS as u64).unwrap_or_default()
     }
 
-    /// Returns the ledger at a later time: without slots older than a minute, and without expired
-    /// reservations. An expired reservation stays as long as an earlier one of its market and
+    /// Returns the ledger at a later time: without slots older than a minute, without expired
+    /// reservations, and without a refused builder whose time has passed. An expired reservation stays as long as an earlier one of its market and
     /// direction counts from a time before it. A slow clock changes no slot, but slots more than a
     /// minute in the future came from a wrong clock and are dropped.
     #[must_use]
@@ -109,6 +145,7 @@ impl Ledger {
             let first = first.get(&(it.symbol.as_str(), it.side));
             it.until_ms > now_ms || first.is_some_and(|first| *first < it.rev)
         });
+        next.builder_refused = next.builder_refused.filter(|it| it.holds_at(now_ms));
         if next.slot > slot.saturating_add(SLOTS as u64) {
             next.slot = slot;
             next.orders = [0; SLOTS];
@@ -176,6 +213,20 @@ impl Ledger {
             }
         }
         Some(least.max(read))
+    }
+
+    /// Returns whether the orders of an agent carry no builder, because the exchange has refused it.
+    #[must_use]
+    pub fn omits_builder(&self, agent: Address, now_ms: u64) -> bool {
+        self.builder_refused.is_some_and(|it| it.agent == agent && it.holds_at(now_ms))
+    }
+
+    /// Records that the exchange has refused the builder of an agent's orders.
+    #[must_use]
+    pub const fn with_builder_refused(mut self, agent: Address, now_ms: u64) -> Self {
+        let until_ms = now_ms.saturating_add(BUILDER_PAUSE_MS);
+        self.builder_refused = Some(BuilderRefused { agent, until_ms });
+        self
     }
 
     /// Sets the end of the reservations of the last write, Unix milliseconds.

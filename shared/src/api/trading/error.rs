@@ -294,6 +294,10 @@ fn policy_refused(PolicyRefusal { rule, limit }: PolicyRefusal) -> ApiError {
             "Reduce the order or the position, or ask the holder of a key with the scope admin to \
              change the policy."
         }
+        PolicyRule::Builder | PolicyRule::BuilderFee => {
+            "Ask the holder of a key with the scope admin to allow the builder and its fee. Orders \
+             that only reduce a position carry no builder, and are placed."
+        }
         PolicyRule::Symbol
         | PolicyRule::OrderNotional
         | PolicyRule::ReduceOnly
@@ -335,8 +339,8 @@ fn in_progress(id: &ClientOrderId, retry_after_s: u64) -> ApiError {
 fn unknown(ids: &[ClientOrderId], retry_after_s: u64) -> ApiError {
     let error = ApiError::new(504, "ORDER_UNKNOWN", "The outcome of the order is not known yet")
         .advise(
-            "Retry the call with the same body and the same clientOrderId or Idempotency-Key. The \
-             order is executed at most once.",
+            "Retry the call with the same body and Idempotency-Key. Without a key, add the \
+             clientOrderId of this response to the body. The order is executed at most once.",
         )
         .retry_after(retry_after_s.max(1));
     match ids {

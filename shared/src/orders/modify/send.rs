@@ -9,7 +9,7 @@ use crate::orders::client::CALL_WEIGHT;
 use crate::orders::client::call::{Changed, Outgoing, SentOrder};
 use crate::orders::finding::{Finder, KnownId};
 use crate::orders::made::{Made, has_ended};
-use crate::orders::outcome::{refusal_of, stored_refusal};
+use crate::orders::outcome::{present_or_own, refusal_of, stored_refusal};
 use crate::orders::place::{is_worth_resending, unknown};
 use crate::orders::resolve::{Case, REQUEST_WAIT_MS, Resolution};
 use crate::orders::target::Target;
@@ -116,9 +116,10 @@ impl Trader {
         let settling = vec![Settling { known: record.revision, record: settled.clone() }];
         match self.store.settle(&target.account, settling).await {
             Ok(mut stored) => stored.pop().unwrap_or(settled),
-            Err(OrderLost::Moved(_)) => {
+            Err(OrderLost::Moved(moved)) => {
                 tracing::warn!("another call has resolved the change before this one");
-                settled
+                let mut latest = present_or_own(&moved, vec![settled.clone()]);
+                latest.pop().unwrap_or(settled)
             }
             Err(OrderLost::Store(error)) => {
                 tracing::warn!(%error, "the outcome of a change is not stored");

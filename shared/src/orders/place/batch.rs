@@ -6,9 +6,7 @@ use super::super::view::OrderToPlace;
 use crate::orders::Trader;
 use crate::store::{TradingAccount, TradingView};
 use crate::trading::ids::{ClientOrderId, OrderKey};
-use crate::trading::order::{
-    CloseRequest, ClosedMarket, Fingerprint, OrderRequest, SymbolText, check_batch,
-};
+use crate::trading::order::{CloseRequest, Fingerprint, OrderRequest, SymbolText, check_batch};
 
 /// What an order is to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,8 +35,6 @@ pub(in crate::orders) struct Wanted {
 pub(in crate::orders) struct Batch {
     pub(in crate::orders) orders: Vec<Wanted>,
     pub(in crate::orders) unit: Fingerprint,
-    /// All positions that the request closes. Only the first order of such a request carries them.
-    pub(in crate::orders) closes: Vec<ClosedMarket>,
 }
 
 impl Batch {
@@ -56,7 +52,7 @@ impl Batch {
         let orders: Vec<_> = wanted.collect();
         let contents: Vec<_> =
             orders.iter().map(|it| (it.id.clone(), it.fingerprint.clone())).collect();
-        Ok(Self { unit: Fingerprint::of_unit(&contents), orders, closes: Vec::new() })
+        Ok(Self { unit: Fingerprint::of_unit(&contents), orders })
     }
 
     /// Makes the batch of one order that closes a position.
@@ -68,7 +64,7 @@ impl Batch {
         let (key, fingerprint) = (account.order_key(&id), request.fingerprint());
         let unit = fingerprint.clone();
         let orders = vec![Wanted { id, key, fingerprint, content: Content::Close(request) }];
-        Self { orders, unit, closes: Vec::new() }
+        Self { orders, unit }
     }
 }
 
@@ -94,11 +90,14 @@ impl Trader {
         for index in indices.iter().copied() {
             let Some(wanted) = batch.orders.get(index) else { continue };
             let Wanted { id, key, fingerprint, content } = wanted.clone();
-            let request = match content {
-                Content::Order(request) => request,
+            let (request, whole) = match content {
+                Content::Order(request) if request.quantity.value().is_zero() => {
+                    self.sized(account, view, request).await?
+                }
+                Content::Order(request) => (request, None),
                 Content::Close(close) => self.closing_order(account, view, &close).await?,
             };
-            named.push(Named { index, id, key, request, fingerprint });
+            named.push(Named { index, id, key, request, whole, fingerprint });
         }
         Ok(named)
     }

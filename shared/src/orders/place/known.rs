@@ -45,13 +45,6 @@ pub(super) fn known(view: &TradingView, batch: &Batch, now_ms: u64) -> Result<Kn
     if let Some(open) = open(&records, now_ms) {
         return open.map(Known::Open);
     }
-    let is_to_place = |record: &OrderRecord| match (record.state, &record.outcome) {
-        (OrderState::Dead, _) => true,
-        (OrderState::Refused, Some(StoredOutcome::Refused(stored))) => {
-            is_about_the_service(refusal_of(stored).code)
-        }
-        _ => false,
-    };
     let (indices, others): (Vec<_>, Vec<_>) =
         records.iter().enumerate().partition(|(_, record)| is_to_place(record));
     let others = others.into_iter().map(|(_, record)| (*record).clone()).collect();
@@ -60,6 +53,17 @@ pub(super) fn known(view: &TradingView, batch: &Batch, now_ms: u64) -> Result<Kn
     }
     let indices = indices.into_iter().map(|(index, _)| index).collect();
     Ok(Known::ToPlace { indices, others })
+}
+
+/// Returns whether an order with a known outcome may be placed again under its id.
+pub(super) fn is_to_place(record: &OrderRecord) -> bool {
+    match (record.state, &record.outcome) {
+        (OrderState::Dead, _) => true,
+        (OrderState::Refused, Some(StoredOutcome::Refused(stored))) => {
+            is_about_the_service(refusal_of(stored).code)
+        }
+        _ => false,
+    }
 }
 
 /// Returns the orders of a submission without an outcome, the lead first, or an error while its

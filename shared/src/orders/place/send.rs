@@ -2,16 +2,14 @@
 
 use domain::ids::Exchange;
 
-use crate::exchanges::trade::{Sent, TradeCode, Unresolved};
+use crate::exchanges::trade::{Sent, Unresolved};
 use crate::orders::client::CALL_WEIGHT;
 use crate::orders::client::call::{Entry, Outgoing, SentOrder};
-use crate::orders::outcome::{Outcome, merged, refusal_of};
+use crate::orders::outcome::{Outcome, merged};
 use crate::orders::plan::{Planned, Signing, legs_of};
 use crate::orders::resolve::{Case, GRACE_MS, REQUEST_WAIT_MS, Resolution, harmless_from};
-use crate::orders::{CredentialGap, TradeError, Trader};
-use crate::store::{
-    OrderRecord, OrderState, StoredOutcome, Submission, TradingAccount, TradingView,
-};
+use crate::orders::{TradeError, Trader};
+use crate::store::{OrderRecord, Submission, TradingAccount, TradingView};
 use crate::trading::ids::Leg;
 
 /// The lease of a submission, in milliseconds. Bytes can stay valid for longer. The lease depends on
@@ -24,62 +22,6 @@ const RESEND_BEFORE_MS: u64 = 2_000;
 /// Returns the end of the lease of bytes that are signed now: nothing is sent after it.
 pub(in crate::orders) const fn lease_until_ms(now_ms: u64) -> u64 {
     now_ms + LEASE_MS
-}
-
-/// The refusals after which a request signs its orders once more: the exchange knew another agent,
-/// or a later nonce was faster. Both prove that nothing was executed.
-#[derive(Debug, Default)]
-pub(super) struct Refusals {
-    agent: bool,
-    nonce: u32,
-    builder: bool,
-}
-
-/// Maximum number of signatures after a nonce that came too late.
-const MAX_NONCES: u32 = 2;
-
-impl Refusals {
-    /// Returns whether the orders may carry a builder: the exchange has not refused it.
-    pub(super) const fn has_builder(&self) -> bool {
-        !self.builder
-    }
-
-    /// Returns the error of the refusal that another signature can repair, unless that was tried.
-    pub(super) fn renewable(&mut self, records: &[OrderRecord]) -> Option<TradeError> {
-        let mut refusals = records.iter().map(|record| match &record.outcome {
-            Some(StoredOutcome::Refused(stored)) if record.state == OrderState::Refused => {
-                Some(refusal_of(stored))
-            }
-            _ => None,
-        });
-        let first = refusals.next()??;
-        if !refusals.all(|other| other.is_some_and(|other| other.code == first.code)) {
-            return None;
-        }
-        match first.code {
-            TradeCode::AgentUnknown if !self.agent => {
-                self.agent = true;
-                Some(TradeError::NoCredential(CredentialGap::AgentUnknown))
-            }
-            // The approval is not what the record states. The order does not depend on it.
-            TradeCode::BuilderNotApproved if !self.builder => {
-                tracing::warn!(
-                    text = first.text,
-                    "the builder was refused: the order carries none"
-                );
-                self.builder = true;
-                let client_order_id = records.first()?.client_order_id.clone();
-                Some(TradeError::NotPlaced { client_order_id, cause: first.text })
-            }
-            TradeCode::NonceTooLow if self.nonce < MAX_NONCES => {
-                self.nonce += 1;
-                let client_order_id = records.first()?.client_order_id.clone();
-                let cause = first.text;
-                Some(TradeError::NotPlaced { client_order_id, cause })
-            }
-            _ => None,
-        }
-    }
 }
 
 impl Trader {

@@ -51,6 +51,24 @@ fn expired_reservation_is_dropped() {
     assert_eq!(ledger.at(NOW_MS).reserved.keys().collect::<Vec<_>>(), ["b"]);
 }
 
+#[test]
+fn refused_builder_is_left_out_for_ten_minutes() {
+    let [agent, next] = [1, 2].map(|nth| format!("0x{nth:040x}").parse::<Address>().unwrap());
+    let ledger = Ledger::default().with_builder_refused(agent, NOW_MS);
+    for (agent, now_ms, omits) in [
+        (agent, NOW_MS, true),
+        (agent, NOW_MS + BUILDER_PAUSE_MS - 1, true),
+        (agent, NOW_MS + BUILDER_PAUSE_MS, false),
+        (next, NOW_MS, false),
+        // A process with a wrong clock wrote it.
+        (agent, NOW_MS - MAX_AHEAD_MS - 1, false),
+    ] {
+        assert_eq!(ledger.omits_builder(agent, now_ms), omits, "{agent} {now_ms}");
+        assert_eq!(ledger.at(now_ms).omits_builder(agent, now_ms), omits);
+    }
+    assert_eq!(ledger.at(NOW_MS + BUILDER_PAUSE_MS).builder_refused, None);
+}
+
 /// A read that lags shows nothing, and one that does not lag shows all. Both give the same limit.
 #[test]
 fn recent_order_counts_once_with_and_without_lag() {

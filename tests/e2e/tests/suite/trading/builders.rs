@@ -1,5 +1,7 @@
 //! Orders that carry the deployment's builder.
 
+mod refused;
+
 use domain::builder::Builder;
 use domain::ids::Exchange;
 use e2e::TestApp;
@@ -8,7 +10,9 @@ use hyperdex_local::Options;
 use shared::exchanges::budget::Spender;
 use shared::store::CredentialRecord;
 use shared::trading::order::{OrderFields, OrderStatus};
+use shared::trading::policy::{PolicyFields, PolicyRule};
 
+use super::policy::{rule, set as set_policy};
 use super::{Desk, MARKET, RESTING, STOP_LOSS, TAKE_PROFIT};
 
 const BUILDER: &str = "0x8c967E73E7B15087c42A10D344cFf4c96D877f1D";
@@ -149,6 +153,43 @@ async fn batch_refused_for_its_builder_is_placed_without_it() {
         let placed = desk.place_all(&desk.process(), &batch).await.unwrap();
         assert!(placed.orders.iter().all(|order| order.result.is_ok()), "{placed:?}");
         assert_eq!((desk.accepted("b-1"), desk.accepted("b-2")), (1, 1));
+    }
+}
+
+/// The policy names the builder and its maximum fee. An order that reduces a position is placed in
+/// any case, and carries no builder.
+#[tokio::test(flavor = "multi_thread")]
+async fn builder_outside_the_policy_is_refused_before_signing() {
+    for desk in desks(builder(BUILDER, 50)).await {
+        let address = |text: &str| vec![text.parse().unwrap()];
+        let fields = |builders, max_builder_fee| PolicyFields {
+            builders,
+            max_builder_fee,
+            ..PolicyFields::default()
+        };
+        let id = |nth: usize| format!("p-{nth}");
+        let allowed = fields(Some(address(BUILDER)), Some(50));
+        set_policy(&desk, allowed).await;
+        let paid = desk.buys_with(builder(BUILDER, 50), "allowed").await;
+        assert!((290..=315).contains(&paid), "{paid} cents");
+        for (nth, (policy, expected)) in [
+            (fields(Some(address(OTHER)), None), PolicyRule::Builder),
+            (fields(Some(vec![]), None), PolicyRule::Builder),
+            (fields(None, Some(49)), PolicyRule::BuilderFee),
+            (fields(None, Some(0)), PolicyRule::BuilderFee),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            set_policy(&desk, policy).await;
+            let refused = desk.place(&desk.process(), &id(nth), RESTING).await;
+            assert_eq!(rule(refused), expected, "{} {nth}", desk.exchange());
+            assert_eq!((desk.record(&id(nth)).await, desk.accepted(&id(nth))), (None, 0));
+        }
+        let before = desk.paid(BUILDER);
+        let close = OrderFields { side: Some("SELL"), reduce_only: true, ..BIG };
+        desk.place(&desk.process(), "close", close).await.unwrap();
+        assert_eq!((desk.accepted("close"), desk.paid(BUILDER)), (1, before));
     }
 }
 

@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 mod accounts;
+mod attached;
 mod builders;
 mod cancel;
 mod changes;
 mod close;
+mod close_all;
 mod deaths;
 mod leverage;
 mod lost;
@@ -17,6 +19,7 @@ mod names;
 mod place;
 mod policy;
 mod remote_calls;
+mod stalled;
 
 use std::sync::{Arc, Mutex};
 

@@ -5,11 +5,11 @@
 //! | `tenant#P` | `tenant` | the tenant's [`PolicyRecord`] |
 //! | `tenant#P` | `wallet#walletId` | a wallet's own, which tightens single fields |
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::{Random, RandomError};
-use platform::items::{Item, StoreError, from_item, put_error};
+use platform::items::{Item, StoreError, from_item, put_error, unavailable};
 use uuid::Uuid;
 
 use super::tenant_writes::TRIES;
@@ -110,19 +110,43 @@ impl Store {
     ) -> Result<Option<TradingPolicies>, StoreError> {
         let partition = policy_partition(tenant);
         let mut keys = vec![key(&partition, TENANT_POLICY)];
-        if let Some(wallet_id) = wallet_id {
-            keys.push(key(&partition, &wallet_policy(wallet_id)));
-            keys.push(key(&wallet_key(tenant, wallet_id), RECORD));
-        }
-        let (mut policies, mut has_wallet) = (TradingPolicies::default(), wallet_id.is_none());
-        for item in self.batch_get(keys, clock).await? {
-            match item.get("sk").and_then(|sort| sort.as_s().ok()).map(String::as_str) {
-                Some(RECORD) => has_wallet = true,
-                Some(TENANT_POLICY) => policies.tenant = Some(from_item("policy", item)?),
-                _ => policies.wallet = Some(from_item("policy", item)?),
+        keys.extend(wallet_id.map(|wallet_id| key(&partition, &wallet_policy(wallet_id))));
+        let exists = async {
+            match wallet_id {
+                Some(wallet_id) => self.has_wallet(tenant, wallet_id).await,
+                None => Ok(true),
+            }
+        };
+        let (items, exists) = tokio::try_join!(self.batch_get(keys, clock), exists)?;
+        let mut policies = TradingPolicies::default();
+        for item in items {
+            let sort = item.get("sk").and_then(|sort| sort.as_s().ok());
+            if sort.is_some_and(|sort| sort == TENANT_POLICY) {
+                policies.tenant = Some(from_item("policy", item)?);
+            } else {
+                policies.wallet = Some(from_item("policy", item)?);
             }
         }
-        Ok(has_wallet.then_some(policies))
+        Ok(exists.then_some(policies))
+    }
+
+    /// Returns whether a tenant has this wallet. The call returns a count and no attribute, so the
+    /// role of a function that changes policies needs no access to the wallet's sealed keys.
+    async fn has_wallet(&self, tenant: &Tenant, wallet_id: Uuid) -> Result<bool, StoreError> {
+        let partition = AttributeValue::S(wallet_key(tenant, wallet_id));
+        let output = self
+            .db
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND sk = :record")
+            .expression_attribute_values(":pk", partition)
+            .expression_attribute_values(":record", AttributeValue::S(RECORD.to_owned()))
+            .consistent_read(true)
+            .select(Select::Count)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(output.count > 0)
     }
 
     /// Changes a policy: at once when the change loosens nothing, otherwise after the delay. Returns

@@ -46,16 +46,25 @@ impl Condition {
     fn holds(&self, context: &BTreeMap<String, String>) -> bool {
         let value = context.get(&self.key);
         match self.operator.as_str() {
-            // `ForAllValues` and `ForAnyValue`: every call has one value here.
-            "StringEquals" | "ArnEquals" | "ForAllValues:StringEquals" => {
-                value.is_some_and(|value| self.values.contains(value))
+            "StringEquals" | "ArnEquals" => value.is_some_and(|value| self.accepts(value)),
+            // Commas separate the values of a call, such as the attributes that it names.
+            "ForAllValues:StringEquals" => {
+                value.is_some_and(|all| all.split(',').all(|value| self.accepts(value)))
             }
+            "ForAnyValue:StringEquals" => {
+                value.is_some_and(|all| all.split(',').any(|value| self.accepts(value)))
+            }
+            // Every call has one value here.
             "ForAllValues:StringLike" | "ForAnyValue:StringLike" => {
                 value.is_some_and(|value| self.values.iter().any(|like| is_like(like, value)))
             }
             "Null" => self.values == [value.is_none().to_string()],
             other => panic!("the operator {other} is not supported here"),
         }
+    }
+
+    fn accepts(&self, value: &str) -> bool {
+        self.values.iter().any(|accepted| accepted == value)
     }
 }
 
@@ -129,7 +138,8 @@ impl Statement {
             && self.conditions.iter().all(|condition| condition.holds(&call.context))
     }
 
-    /// Returns one statement for each single action, resource and condition value.
+    /// Returns one statement for each single action, resource and condition value. A single value
+    /// of those that a call can name together applies to the calls that name it.
     pub fn narrowed(&self) -> Vec<Self> {
         let mut all = vec![self.clone()];
         all = split(
@@ -151,8 +161,11 @@ impl Statement {
                 &all,
                 |one| one.conditions[condition].values.len(),
                 |one, index| {
-                    let value = one.conditions[condition].values[index].clone();
-                    one.conditions[condition].values = vec![value];
+                    let narrow = &mut one.conditions[condition];
+                    narrow.values = vec![narrow.values[index].clone()];
+                    if narrow.operator == "ForAllValues:StringEquals" {
+                        narrow.operator = "ForAnyValue:StringEquals".to_owned();
+                    }
                 },
             );
         }

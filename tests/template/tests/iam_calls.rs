@@ -1,6 +1,6 @@
 //! Converts requests to AWS into calls as IAM evaluates them: action, resource and condition keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyperdex_local::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
 use serde_json::{Value, json};
@@ -49,6 +49,10 @@ pub(crate) fn dynamodb(caller: &str, operation: &str, request: &Value) -> Vec<Ca
         if let Some(key) = leading.filter(|key| is_limited || key.starts_with('#')) {
             call.context.insert("dynamodb:LeadingKeys".to_owned(), key.to_owned());
         }
+        if let Some(select) = request["Select"].as_str() {
+            call.context.insert("dynamodb:Select".to_owned(), select.to_owned());
+            call.context.insert("dynamodb:Attributes".to_owned(), attributes(request).join(","));
+        }
         if let Some(index) = request["IndexName"].as_str() {
             call.resource = format!("{}/index/{index}", call.resource);
         }
@@ -74,6 +78,22 @@ pub(crate) fn dynamodb(caller: &str, operation: &str, request: &Value) -> Vec<Ca
         other => panic!("{other}"),
     });
     calls.collect()
+}
+
+/// Returns the attributes that the expressions of a request name.
+fn attributes(request: &Value) -> Vec<String> {
+    const WORDS: [&str; 8] =
+        ["AND", "OR", "NOT", "BETWEEN", "IN", "begins_with", "contains", "attribute_exists"];
+    let kinds = ["KeyConditionExpression", "FilterExpression", "ProjectionExpression"];
+    let texts = kinds.iter().filter_map(|kind| request[kind].as_str());
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_#:".contains(letter);
+    let parts = texts.flat_map(|text| text.split(move |letter| !is_part(letter)));
+    let names = parts.filter(|part| !part.is_empty() && !part.starts_with(':'));
+    let names = names.filter(|name| !WORDS.contains(name)).map(|name| {
+        let alias = request["ExpressionAttributeNames"][name].as_str();
+        alias.unwrap_or(name).to_owned()
+    });
+    names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The functions that may access only some partitions of their table.

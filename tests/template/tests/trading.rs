@@ -240,6 +240,57 @@ fn positions_at_all_exchanges_open_asters_keys_only_and_write_no_order() {
     }
 }
 
+/// Returns faults of the functions of policies, which learn whether a wallet exists and nothing else
+/// of it: its partition has sealed keys.
+fn wrong_policies(stacks: &Stacks) -> Vec<String> {
+    const WALLET: &str = "acme#W#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a";
+    let mut wrong = Vec::new();
+    for package in POLICIES {
+        let function = stacks.function(package);
+        let query = |select: Option<&str>, attributes: Option<&str>, key: &str| {
+            let given = [("dynamodb:Select", select), ("dynamodb:Attributes", attributes)];
+            let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
+            let context: Vec<_> = given.chain([("dynamodb:LeadingKeys", key)]).collect();
+            may(&function, "dynamodb:Query", "WalletsTable.Arn", &context)
+        };
+        if !query(Some("COUNT"), Some("pk,sk"), WALLET) {
+            wrong.push(format!("{package}: it does not count a wallet"));
+        }
+        for (what, is_allowed) in [
+            ("returns a wallet", query(Some("ALL_ATTRIBUTES"), Some("pk,sk"), WALLET)),
+            ("returns keys", query(Some("SPECIFIC_ATTRIBUTES"), Some("pk,sk"), WALLET)),
+            ("returns the default", query(None, Some("pk,sk"), WALLET)),
+            ("filters by a key", query(Some("COUNT"), Some("pk,sealed,sk"), WALLET)),
+            ("counts tenants", query(Some("COUNT"), Some("pk,sk"), "#tenants")),
+            ("counts orders", query(Some("COUNT"), Some("pk,sk"), "acme#O#1#aster")),
+        ] {
+            if is_allowed {
+                wrong.push(format!("{package}: it {what}"));
+            }
+        }
+        for action in ["dynamodb:BatchGetItem", "dynamodb:GetItem"] {
+            if may(&function, action, "WalletsTable.Arn", &[("dynamodb:LeadingKeys", WALLET)]) {
+                wrong.push(format!("{package}: {action} of a wallet is allowed"));
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn policy_roles_count_a_wallet_and_read_nothing_of_it() {
+    assert_none(&wrong_policies(&Stacks::deployed()));
+    for (old, new, line) in [
+        ("['*#P']", "['*#P', '*#W#*']", "dynamodb:BatchGetItem of a wallet is allowed"),
+        ("dynamodb:Select: COUNT", "dynamodb:Select: ALL_ATTRIBUTES", "it returns a wallet"),
+        ("[pk, sk]", "[pk, sk, sealed]", "it filters by a key"),
+        ("['*#W#*']", "['*']", "it counts tenants"),
+    ] {
+        let copy = Sources::read().with(MAIN, "  SetTradingPolicyPolicy:", old, new).deploy(&[]);
+        assert_found(&wrong_policies(&copy), &format!("set-trading-policy: {line}"));
+    }
+}
+
 /// The table's encryption does not let a role decrypt envelopes: it applies to calls of DynamoDB.
 #[test]
 fn hyperliquid_reads_open_no_key() {

@@ -155,3 +155,22 @@ async fn parallel_changes_are_serialised() {
     }
     assert_eq!(made.iter().min(), Some(&effective(&table, None).await));
 }
+
+/// The record of a wallet is in a partition with sealed keys, from which a policy needs nothing.
+#[tokio::test]
+async fn wallet_of_another_tenant_or_without_a_record_has_no_policy() {
+    let table = Table::new().await;
+    table.put_wallet().await;
+    let other: Tenant = "acme".parse().unwrap();
+    let clock = table.clock();
+    let read = |tenant: Tenant, wallet_id| {
+        let (store, clock) = (&table.store, &clock);
+        async move { store.trading_policies(&tenant, wallet_id, clock).await.unwrap() }
+    };
+    let none = Some(TradingPolicies::default());
+    assert_eq!(read(Tenant::local(), Some(WALLET)).await, none);
+    assert_eq!(read(Tenant::local(), None).await, none);
+    assert_eq!(read(other.clone(), Some(WALLET)).await, None);
+    assert_eq!(read(other, None).await, none);
+    assert_eq!(read(Tenant::local(), Some(Uuid::nil())).await, None);
+}

@@ -3,6 +3,10 @@
 //! Aster answers questions only to an agent of the account, and a `noop` must come from the agent
 //! that signed the order. Without the key, the outcome of an order can stay unknown until the wallet
 //! registers again. The removal never waits for it longer than [`LIMIT_MS`].
+//!
+//! The index of unknown orders has no entry of a wallet without a ledger: see
+//! [`Store::has_ledger`](crate::store::Store::has_ledger). So for most wallets a removal reads one
+//! item instead of all shards.
 
 use std::time::Duration;
 
@@ -74,6 +78,9 @@ impl Trader {
     async fn resolve_of(&self, caller: &Caller, wallet: &WalletRef) -> Result<u64, TradeError> {
         let until_ms = self.now_ms() + BEGIN_MS;
         let account = self.account(caller, wallet).await?;
+        if !self.store.has_ledger(&account, self.clock()).await? {
+            return Ok(0);
+        }
         let (mut resolved, mut open) = (0, 0);
         let due = self.unresolved_of(&account).await?;
         let mut under_way: FuturesUnordered<_> =

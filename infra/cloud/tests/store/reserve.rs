@@ -6,9 +6,10 @@ use domain::ids::Exchange;
 use futures_util::future::join_all;
 use shared::store::{
     MAX_POLICY_AGE_MS, MovedOrder, OrderRecord, OrderState, ReserveLost, ReserveTime, Reserving,
-    Seen, Settling,
+    Seen, Settling, TradingAccount,
 };
 use shared::trading::ledger::Ledger;
+use uuid::Uuid;
 
 use crate::table::{
     NOW_MS, Table, WEEK_MS, account, at, batch, changing, new, placed, record, uuid,
@@ -270,4 +271,48 @@ async fn order_of_others_gets_a_record_with_its_change() {
     table.reserve(&account, &[new(&foreign)]).await.unwrap();
     assert_eq!(table.order(&account, "hdx-foreign").await, foreign);
     assert!(foreign.unresolved().is_some());
+}
+
+/// A removal of a trading key skips the index of unknown orders when a wallet has no ledger.
+#[tokio::test]
+async fn ledger_exists_as_soon_as_an_order_exists() {
+    let table = Table::new().await;
+    for at in 0..20 {
+        let wallet_id = Uuid::from_u128(at);
+        let account = TradingAccount { wallet_id, ..account(Exchange::Aster) };
+        assert!(!table.store.has_ledger(&account, &table.clock()).await.unwrap());
+        let (records, other) = (batch(&account, 3), record(&account, "other"));
+        let (reserving, other) = (records.iter().map(new).collect::<Vec<_>>(), [new(&other)]);
+        // The first orders of the wallet, and readers that see each state between their writes.
+        let readers = (0..8).map(|_| async {
+            loop {
+                let orders = table.orders(&account, &["batch-0", "batch-2", "other"]).await;
+                let traded = table.store.has_ledger(&account, &table.clock()).await.unwrap();
+                assert!(traded || orders.is_empty(), "{orders:?}");
+                if orders.len() == 3 {
+                    break;
+                }
+            }
+        });
+        let writers =
+            join_all([table.reserve(&account, &reserving), table.reserve(&account, &other)]);
+        let (written, _) = tokio::join!(writers, join_all(readers));
+        assert!(written.iter().all(Result::is_ok), "{written:?}");
+    }
+}
+
+/// A refused reservation stores neither, and a nonce without an order makes a ledger.
+#[tokio::test]
+async fn refused_first_reservation_leaves_no_ledger() {
+    let table = Table::new().await;
+    let account = account(Exchange::Hyperliquid);
+    let traded = async || table.store.has_ledger(&account, &table.clock()).await.unwrap();
+    let first = record(&account, "first");
+    let next = Ledger::default().with_next_nonce(account.exchange, NOW_MS * 1_000);
+    let unseen = Reserving { seen: Seen::Revision(uuid()), ..again(&first) };
+    let refused = table.store.reserve(&account, &[unseen], &next, at(NOW_MS)).await;
+    assert!(matches!(refused, Err(ReserveLost::Orders(_))), "{refused:?}");
+    assert!(!traded().await);
+    table.store.take_trading_nonce(&account, &table.clock()).await.unwrap();
+    assert!(traded().await);
 }

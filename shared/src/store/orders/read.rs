@@ -73,6 +73,23 @@ impl Store {
         view(self.batch_get(keys, clock).await?, read_at_ms)
     }
 
+    /// Returns whether a wallet has a ledger at an exchange. Without one, no order has a record.
+    ///
+    /// Each record of an order is first stored by [`Store::reserve`], in one transaction with the
+    /// ledger, and nothing deletes a ledger. The read is strongly consistent. So when it finds no
+    /// ledger, no order was reserved before it, and no signed byte of one was sent. An order that is
+    /// reserved after the read has a lease, and [`Store::due_orders`] leaves it out as well.
+    ///
+    /// # Errors
+    /// Fails when the table cannot be read.
+    pub async fn has_ledger(
+        &self,
+        account: &TradingAccount,
+        clock: &Clock,
+    ) -> Result<bool, StoreError> {
+        Ok(!self.batch_get(vec![account.ledger_key()], clock).await?.is_empty())
+    }
+
     /// Returns the records of these orders that exist, in any sequence. It includes expired ones
     /// that are not dropped yet.
     ///

@@ -64,6 +64,15 @@ impl Trader {
         body: Option<Value>,
     ) -> BTreeMap<String, u32> {
         let path = format!("/api/trading/{}/orders{rest}", self.exchange.name);
+        self.calls_of(method, &path, body).await
+    }
+
+    async fn calls_of(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> BTreeMap<String, u32> {
         let request = http::Request::builder().method(method).uri(path);
         let request = request.header("x-wallet-id", &self.wallet_id);
         let request = match body {
@@ -73,7 +82,7 @@ impl Trader {
             None => request.body(Body::empty()),
         };
         let response = self.app.stack.router.clone().oneshot(request.unwrap()).await.unwrap();
-        assert_eq!(response.status(), 200, "{rest}");
+        assert_eq!(response.status(), 200, "{path}");
         response.extensions().get::<RemoteCalls>().unwrap().counts()
     }
 
@@ -155,4 +164,39 @@ async fn change_cancellation_and_reads_of_orders_have_fixed_call_counts() {
         }
         assert_eq!(cancelled, expected, "{}", exchange.name);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removal_of_a_key_reads_the_index_only_after_an_order() {
+    for exchange in &EXCHANGES {
+        let trader = Trader::new(exchange).await;
+        let path = format!("/api/trading/{}/apikey", exchange.name);
+        let rotate = format!("{path}/rotate");
+        let body = json!({ "walletIdOrAddress": trader.wallet_id });
+        let (read, query) = ("DynamoDB.BatchGetItem", "DynamoDB.Query");
+        // The ledger, and one item of the account's keys.
+        let unused = trader.calls_of(Method::POST, &rotate, Some(body.clone())).await;
+        assert_eq!((unused.get(read), unused.get(query)), (Some(&1), Some(&1)), "{unused:?}");
+        trader.place("first").await;
+        trader.app.clock.advance_ms(10_000);
+        // The index of orders with an unknown outcome has 16 shards.
+        let traded = trader.calls_of(Method::POST, &rotate, Some(body)).await;
+        assert_eq!((traded.get(read), traded.get(query)), (Some(&1), Some(&17)), "{traded:?}");
+        trader.app.clock.advance_ms(10_000);
+        let path = format!("{path}?walletIdOrAddress={}", trader.wallet_id);
+        let gone = trader.calls_of(Method::DELETE, &path, None).await;
+        assert_eq!((gone.get(read), gone.get(query)), (Some(&1), Some(&17)), "{gone:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policy_costs_two_reads_and_one_write() {
+    let trader = Trader::new(&EXCHANGES[0]).await;
+    let path = "/api/trading/policy";
+    // The policies, and a count instead of the wallet's record.
+    let reads = [("DynamoDB.BatchGetItem", 1), ("DynamoDB.Query", 1)];
+    assert_eq!(trader.calls_of(Method::GET, path, None).await, calls(&reads));
+    let body = json!({ "ordersPerMinute": 10 });
+    let changed = trader.calls_of(Method::PUT, path, Some(body)).await;
+    assert_eq!(changed, calls(&[reads[0], reads[1], ("DynamoDB.PutItem", 1)]));
 }

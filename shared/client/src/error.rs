@@ -57,7 +57,8 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// Whether this is the stored response of an earlier request with the same `Idempotency-Key`.
     pub replayed: bool,
-    /// The id of the order.
+    /// The id of the order, also if the service has drawn it. A retry with it places the order at
+    /// most once.
     pub client_order_id: Option<String>,
     /// The rule of the trading policy that the order violates.
     pub reason: Option<String>,

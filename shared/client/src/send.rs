@@ -228,6 +228,12 @@ impl Reply {
         self.header("idempotent-replay") == Some("true")
     }
 
+    /// Returns the id of the only order of the request.
+    fn client_order_id(&self) -> Option<String> {
+        let id = self.header("client-order-id").filter(|ids| !ids.contains(','))?;
+        Some(id.trim().to_owned())
+    }
+
     /// Parses the body. An error states only the position, because the text may hold a secret.
     fn parse<T: DeserializeOwned>(&self) -> Result<T, ErrorKind> {
         serde_json::from_slice(&self.body).map_err(|error| {
@@ -276,7 +282,7 @@ impl Reply {
             request_id: self.request_id(),
             retry_after: retry_after.or(body.retry_after_seconds).map(Duration::from_secs),
             replayed: self.replayed(),
-            client_order_id: body.client_order_id,
+            client_order_id: body.client_order_id.or_else(|| self.client_order_id()),
             reason: body.reason,
             limit: body.limit,
             exchange_message: body.exchange_message,

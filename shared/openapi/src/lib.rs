@@ -197,6 +197,9 @@ fn answered(operation: &Operation, means: &str, schema: &str) -> Response {
     if operation.replays {
         response = headers::replay(response);
     }
+    if operation.names_orders {
+        response = headers::client_order_id(response);
+    }
     for link in &operation.links {
         let mut leads = LinkBuilder::new().operation_id(link.operation);
         if let Some((name, from)) = link.parameter {

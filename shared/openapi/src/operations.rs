@@ -48,6 +48,8 @@ pub(crate) struct Operation {
     pub(crate) once: bool,
     /// Whether a response may repeat an earlier one.
     pub(crate) replays: bool,
+    /// Whether it gives ids to orders, which its responses state.
+    pub(crate) names_orders: bool,
     pub(crate) parameters: Vec<Parameter>,
     /// The schema of its JSON body, and whether the body is required.
     pub(crate) body: Option<(String, Required)>,
@@ -88,6 +90,7 @@ impl Operation {
             requires: None,
             once: false,
             replays: false,
+            names_orders: false,
             parameters: Vec::new(),
             body: None,
             answers: Vec::new(),
@@ -137,6 +140,12 @@ impl Operation {
     fn replays(mut self) -> Self {
         self.replays = true;
         self
+    }
+
+    /// Which places orders. Its responses state their ids, and may repeat an earlier one.
+    fn names_orders(mut self) -> Self {
+        self.names_orders = true;
+        self.replays()
     }
 
     fn answers(mut self, status: u16, means: &'static str, schema: &'static str) -> Self {

@@ -4,13 +4,13 @@
 //! tags have the same errors for a status, they share one component. An operation refers to the
 //! component, and the reference's description lists the operation's own codes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
 use serde_json::Value;
 use shared::api::error::ApiError;
 use utoipa::openapi::example::Example;
-use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use crate::operations::Operation;
 use crate::tags::Tag;
@@ -26,12 +26,16 @@ pub(crate) struct Refusals {
     /// Each distinct error: its body, the name of its example, and the error.
     examples: BTreeMap<String, (String, ApiError)>,
     responses: BTreeMap<u16, BTreeMap<Tag, Vec<String>>>,
+    /// The tags with operations whose responses state the ids of orders.
+    of_orders: BTreeSet<Tag>,
 }
 
 impl Refusals {
     /// Collects the errors of these operations.
     pub(crate) fn of(operations: &[Operation]) -> Self {
-        let mut all = Self { examples: BTreeMap::new(), responses: BTreeMap::new() };
+        let naming = operations.iter().filter(|operation| operation.names_orders);
+        let of_orders = naming.map(|operation| operation.tag).collect();
+        let mut all = Self { examples: BTreeMap::new(), responses: BTreeMap::new(), of_orders };
         let mut numbers: BTreeMap<&'static str, u32> = BTreeMap::new();
         for operation in operations {
             for error in &operation.errors {
@@ -69,8 +73,13 @@ impl Refusals {
             for (tag, bodies) in tags {
                 let known = bodies.iter().filter_map(|body| self.examples.get(body));
                 let errors = known.map(|(name, error)| (name.as_str(), error)).collect();
-                let response = RefOr::T(response(*status, &errors));
-                components.responses.insert(self.name(*status, *tag), response);
+                let name = self.name(*status, *tag);
+                let mut response = response(*status, &errors);
+                // All tags share a response of errors that no order has reached.
+                if self.of_orders.contains(tag) && name.starts_with(&tag.prefix()) {
+                    response = headers::client_order_id(response);
+                }
+                components.responses.insert(name, RefOr::T(response.build()));
             }
         }
     }
@@ -107,7 +116,7 @@ fn listed(mut codes: Vec<&str>) -> String {
     codes.join(", ")
 }
 
-fn response(status: u16, errors: &Errors<'_>) -> Response {
+fn response(status: u16, errors: &Errors<'_>) -> ResponseBuilder {
     let shown = errors.keys().map(|name| {
         let place = Ref::new(format!("#/components/examples/{name}"));
         (*name, RefOr::<Example>::Ref(place))
@@ -125,5 +134,5 @@ fn response(status: u16, errors: &Errors<'_>) -> Response {
     if errors.values().any(|error| error.retry_after_s.is_some()) {
         response = headers::retry_after(response);
     }
-    response.build()
+    response
 }

@@ -90,7 +90,7 @@ async fn run(State(cors): State<Cors>, request: Request, next: Next) -> Response
     }
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        let shown = "Idempotent-Replay, Retry-After, x-request-id";
+        let shown = "Client-Order-Id, Idempotent-Replay, Retry-After, x-request-id";
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(shown));
     }
     response

@@ -125,7 +125,7 @@ fn closes(operation: Operation, exchange: Exchange) -> Operation {
     operation
         .requires(Scope::Trade)
         .takes(order_key())
-        .replays()
+        .names_orders()
         .body::<ClosePosition>(Required::False)
         .answers(200, "The order, or the result for each position.", "OrderPlacing")
         .fails(trading::order_key())
@@ -159,7 +159,7 @@ pub(super) fn with_wallet_in_path() -> [Operation; 8] {
             .requires(Scope::Trade)
             .says("Place an order on Aster by wallet", SAME)
             .takes(order_key())
-            .replays()
+            .names_orders()
             .body::<PlaceOrderRequest>(Required::True)
             .answers(200, "The order, or the result of each order of a batch.", "OrderPlacing")
             .fails(trading::order_key())

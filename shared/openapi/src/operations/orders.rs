@@ -49,7 +49,7 @@ fn place(exchange: Exchange) -> Operation {
              placed.",
         )
         .takes(order_key())
-        .replays()
+        .names_orders()
         .body::<PlaceOrderRequest>(Required::True)
         .answers(200, "The order, or the result of each order of a batch.", "OrderPlacing")
         .fails(trading::order_key())

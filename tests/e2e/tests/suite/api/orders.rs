@@ -5,6 +5,7 @@
 
 use domain::ids::Exchange;
 use e2e::{Reply, TestApp};
+use exchange_sim::faults::Fault;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -57,6 +58,31 @@ impl Desk {
 
     async fn place(&self, order: &Value) -> Reply {
         self.call(Method::POST, "", Some(order)).await
+    }
+
+    /// Lets the exchange execute the next order and lose its response, and fail every call that
+    /// looks for its outcome.
+    fn lose_next_order(&self) {
+        let fail = |target: &str, fault| match self.exchange {
+            Exchange::Aster => self.app.stack.aster_sim.fail_next(target, fault),
+            Exchange::Hyperliquid => self.app.stack.hyperliquid_sim.fail_next(target, fault),
+        };
+        let order = if self.exchange == Exchange::Aster { "placeOrder" } else { "order" };
+        fail(order, Fault::AppliedButLost);
+        for target in [order, "noop", "orderStatus"] {
+            for _ in 0..20 {
+                fail(target, Fault::Status(500, String::new()));
+            }
+        }
+    }
+
+    /// Ends the faults and the lease of the order.
+    fn recover(&self) {
+        let _ = match self.exchange {
+            Exchange::Aster => self.app.stack.aster_sim.clear_faults(),
+            Exchange::Hyperliquid => self.app.stack.hyperliquid_sim.clear_faults(),
+        };
+        self.app.clock.advance_ms(30_000);
     }
 }
 
@@ -150,6 +176,66 @@ async fn idempotency_key_places_the_order_once() {
         }
         let listed = desk.call(Method::GET, "?symbol=BTC", None).await;
         assert_eq!(listed.body["count"], 3);
+    }
+}
+
+/// Returns the ids of a request's orders in the header of its response.
+fn ids(reply: &Reply) -> Option<&str> {
+    reply.headers.get("client-order-id").map(|value| value.to_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn order_with_drawn_id_and_lost_response_is_retried_by_its_header() {
+    for exchange in Exchange::ALL {
+        let desk = Desk::open(exchange).await;
+        desk.lose_next_order();
+        let unknown = desk.place(&resting(&json!({}))).await;
+        assert_eq!((unknown.status, unknown.text("/code")), (504, "ORDER_UNKNOWN"), "{unknown:?}");
+        let id = ids(&unknown).unwrap();
+        assert!(id.starts_with("hdx-"), "{id}");
+        assert_eq!(unknown.text("/clientOrderId"), id);
+        desk.recover();
+        let found = desk.place(&resting(&json!({ "clientOrderId": id }))).await;
+        assert_eq!((found.status, found.text("/data/clientOrderId")), (200, id), "{found:?}");
+        let listed = desk.call(Method::GET, "?symbol=BTC", None).await;
+        assert_eq!(listed.body["count"], 1, "{listed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_response_states_the_ids_of_its_orders() {
+    for exchange in Exchange::ALL {
+        let desk = Desk::open(exchange).await;
+        let order = resting(&json!({}));
+        let keyed = desk.keyed(Method::POST, "", Some(&order), Some("key-1")).await;
+        assert_eq!(ids(&keyed), Some(keyed.text("/data/clientOrderId")), "{keyed:?}");
+        let orders = [json!({}), json!({ "clientOrderId": "bot-1" }), json!({})];
+        let batch = desk.place(&json!({ "orders": orders.map(|order| resting(&order)) })).await;
+        let id = |index| batch.text(&format!("/data/orders/{index}/clientOrderId"));
+        let listed = format!("{}, bot-1, {}", id(0), id(2));
+        assert_eq!(ids(&batch), Some(listed.as_str()), "{batch:?}");
+        // Nothing is sent, and the order has an id.
+        let refused = desk.place(&resting(&json!({ "quantity": "100" }))).await;
+        assert_eq!((refused.status, refused.text("/code")), (422, "POLICY_REFUSED"));
+        assert!(ids(&refused).is_some_and(|id| id.starts_with("hdx-")), "{refused:?}");
+        let invalid = desk.place(&resting(&json!({ "quantity": "0" }))).await;
+        assert_eq!((invalid.status, ids(&invalid)), (400, None));
+
+        let close = |body: Value| {
+            let path = format!("/api/trading/{exchange}/positions/close");
+            let request = desk.app.request(Method::POST, &path);
+            desk.app.send(request.header("x-wallet-id", &desk.wallet_id).json(&body))
+        };
+        for body in [json!({ "symbol": "BTC" }), json!({ "all": true })] {
+            let none = close(body).await;
+            assert!(none.status >= 400, "{none:?}");
+            assert!(ids(&none).is_some_and(|id| id.starts_with("hdx-")), "{none:?}");
+        }
+        let market =
+            json!({ "symbol": "BTC", "side": "BUY", "type": "MARKET", "quantity": "0.01" });
+        assert_eq!(desk.place(&market).await.status, 200);
+        let closed = close(json!({ "symbol": "BTC" })).await;
+        assert_eq!((closed.status, ids(&closed)), (200, Some(closed.text("/data/clientOrderId"))));
     }
 }
 

@@ -13,6 +13,7 @@ mod accounts;
 mod acknowledged;
 mod attached;
 mod races;
+mod resolution;
 mod stalled;
 
 use std::sync::Mutex;
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::ids::Exchange;
 use e2e::kill::{Call, Harness, Row, ended};
-use e2e::proxy::{Arrival, Fate, Plan, Side};
+use e2e::proxy::{Arrival, Fate, Plan};
 use e2e::trading::{Desk, start_for_many};
 use exchange_sim::faults::Fault;
 use http::Method;
@@ -84,7 +85,7 @@ impl Scene {
     }
 
     async fn of(exchange: Exchange, mut h: Harness) -> Self {
-        h.one_in = 8;
+        h.one_in = 12;
         h.app.wallet(USER).await;
         assert_eq!(h.app.register(exchange.as_str(), USER).await.status, 200);
         let desk = Desk::of(&h.app, USER, exchange).await;
@@ -306,62 +307,6 @@ fn unanswered(sends: &'static str, fault: Fault) -> Plan {
     })
 }
 
-async fn resolution(exchange: Exchange) {
-    let scene = Scene::start(exchange).await;
-    let h = &scene.h;
-    // Leaves an order of unknown outcome, which the exchange may have executed.
-    let unknown = async |fault: Fault| {
-        let call = scene.new_limit();
-        let process = h.proxy.process_with(unanswered(scene.sends(), fault));
-        let reply = h.call(&process, &call).await.unwrap();
-        assert_eq!((reply.status, reply.text("/code")), (504, "ORDER_UNKNOWN"), "{reply:?}");
-        Call::resolution(exchange, USER)
-    };
-    let lost = async || unknown(Fault::AppliedButLost).await;
-    let never_sent = async || unknown(Fault::Reset).await;
-    // The process of a batch died after it was sent.
-    let batch_died = async || {
-        let send = match exchange {
-            Exchange::Aster => "Aster.POST batchOrders",
-            Exchange::Hyperliquid => "Hyperliquid.order",
-        };
-        h.kill(&scene.new_batch(), send, 1, Side::After).await;
-        h.app.clock.advance_ms(30_001);
-        Call::resolution(exchange, USER)
-    };
-    let change_died = async || {
-        let id = scene.placed().await;
-        let modify = Call::modify(exchange, USER, (&id, SYMBOL), ("2890", QUANTITY));
-        let send = match exchange {
-            Exchange::Aster => "Aster.PUT order",
-            Exchange::Hyperliquid => "Hyperliquid.batchModify",
-        };
-        h.kill(&modify, send, 1, Side::After).await;
-        h.app.clock.advance_ms(30_001);
-        Call::resolution(exchange, USER)
-    };
-    let check = async |_: &Call| scene.executed_once().await;
-    let dead = async |_: &Call| {
-        scene.settled().await;
-        let id = scene.ids().remove(0);
-        assert_eq!(scene.desk.accepted(&h.app, &id), 0, "{id}");
-        let record = scene.desk.record(&h.app, &id).await.unwrap();
-        assert_eq!(record.state, OrderState::Dead, "{id}");
-    };
-    let changed = async |_: &Call| {
-        scene.settled().await;
-        let open = scene.desk.open_of(&h.app, &scene.ids()[0]);
-        assert_eq!(open.iter().map(|it| it.price.as_str()).collect::<Vec<_>>(), ["2890"]);
-    };
-    let rows = [
-        h.drive("resolve, executed", lost, ended::idle, check).await,
-        h.drive("resolve, not received", never_sent, ended::idle, dead).await,
-        h.drive("resolve a batch", batch_died, ended::idle, check).await,
-        h.drive("resolve a change", change_died, ended::idle, changed).await,
-    ];
-    report(&format!("kill-points-resolve-{exchange}.md"), &rows);
-}
-
 /// Kills the retry of a killed operation as well: random pairs, or all with `EVERY_CASE=1`.
 async fn pairs(exchange: Exchange) {
     let scene = Scene::start(exchange).await;
@@ -397,6 +342,5 @@ on_both! {
     change: hyperliquid_change_killed_is_finished_by_retry, aster_change_killed_is_finished_by_retry;
     cancellation: hyperliquid_cancellation_killed_is_finished_by_retry, aster_cancellation_killed_is_finished_by_retry;
     reads: hyperliquid_read_of_orders_killed_changes_nothing, aster_read_of_orders_killed_changes_nothing;
-    resolution: hyperliquid_resolution_killed_is_finished_by_next_run, aster_resolution_killed_is_finished_by_next_run;
     pairs: hyperliquid_order_killed_twice_executes_once, aster_order_killed_twice_executes_once;
 }
